@@ -1,0 +1,68 @@
+// Who may import whom. Run by `npm run check`.
+const ADAPTERS = 'stores|apps|transports|http|webhooks|observability|admin|cutover';
+
+const only = (name, from, allowed, comment) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { path: from },
+  to: { pathNot: allowed },
+});
+
+const owns = (dependency, ...folders) => ({
+  name: `${dependency}-stays-in-${folders.join('-or-')}`,
+  severity: 'error',
+  from: { path: '^(protocol|src)/', pathNot: folders.map((folder) => `^src/${folder}`) },
+  to: { path: `node_modules/${dependency}/` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-loops', severity: 'error', from: {}, to: { circular: true } },
+    only(
+      'protocol-is-pure',
+      '^protocol/(?!signature)',
+      ['^protocol/'],
+      'The protocol must be usable on its own.',
+    ),
+    only(
+      'protocol-signs-with-crypto',
+      '^protocol/signature',
+      ['^protocol/', '^(node:)?crypto$'],
+      'One file may use node:crypto.',
+    ),
+    only(
+      'core-knows-only-the-protocol',
+      '^src/core/',
+      ['^src/core/', '^protocol/'],
+      'What the core needs, it declares in ports.ts.',
+    ),
+    {
+      name: 'adapters-do-not-know-each-other',
+      severity: 'error',
+      from: { path: `^src/(${ADAPTERS})/` },
+      to: { path: `^src/(${ADAPTERS})/`, pathNot: '^src/$1/' },
+    },
+    {
+      name: 'nobody-knows-the-root',
+      severity: 'error',
+      from: { path: `^src/(core|${ADAPTERS})/` },
+      to: { path: '^src/(server|config|index)\\.ts$|^src/cli/' },
+    },
+    owns('ws', 'transports', 'cutover'),
+    owns('@fastify/websocket', 'transports'),
+    owns('fastify', 'http', 'transports', 'server'),
+    owns('pino', 'observability'),
+    owns('zod', 'config', 'apps'),
+    owns('commander', 'cli'),
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['source', 'import', 'node', 'default'],
+    },
+  },
+};

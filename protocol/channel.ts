@@ -1,0 +1,75 @@
+import { exceeds } from './limits.ts';
+
+/** 3.1 — what a channel can do; its name alone decides. */
+export interface ChannelKind {
+  /** Subscribing needs a signature (3.5). */
+  readonly signed: boolean;
+  /** Has a roster and announces members (4). */
+  readonly members: boolean;
+  /** The last published event greets new subscribers (3.10). */
+  readonly cached: boolean;
+  /** Data is ciphertext which the server passes on untouched (7.7). */
+  readonly encrypted: boolean;
+  /** Subscribers may send client events (5.2). */
+  readonly clientEvents: boolean;
+}
+
+type Trait = keyof ChannelKind;
+
+const kind = (...traits: readonly Trait[]): ChannelKind => ({
+  signed: traits.includes('signed'),
+  members: traits.includes('members'),
+  cached: traits.includes('cached'),
+  encrypted: traits.includes('encrypted'),
+  clientEvents: traits.includes('clientEvents'),
+});
+
+const PUBLIC = kind();
+
+const KINDS: readonly (readonly [prefix: string, kind: ChannelKind])[] = [
+  ['private-encrypted-cache-', kind('signed', 'cached', 'encrypted')],
+  ['private-encrypted-', kind('signed', 'encrypted')],
+  ['presence-cache-', kind('signed', 'members', 'cached', 'clientEvents')],
+  ['private-cache-', kind('signed', 'cached', 'clientEvents')],
+  ['presence-', kind('signed', 'members', 'clientEvents')],
+  ['private-', kind('signed', 'clientEvents')],
+  ['cache-', kind('cached')],
+];
+
+/** 3.1 — the longest matching prefix decides, dash included; everything else is public. */
+export function kindOf(name: string): ChannelKind {
+  return KINDS.find(([prefix]) => name.startsWith(prefix))?.[1] ?? PUBLIC;
+}
+
+/** Never part of a name, whatever the operator allows: they would make signed strings ambiguous (7.2). */
+const FORBIDDEN = /[\p{Cc}"{}]/u;
+const patterns = new Map<string, RegExp>();
+
+const escaped = (character: string): string => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+
+function patternWith(extraCharacters: string): RegExp {
+  const known = patterns.get(extraCharacters);
+  if (known) return known;
+  const extra = Array.from(extraCharacters)
+    .filter((character) => !FORBIDDEN.test(character))
+    .map(escaped);
+  const pattern = new RegExp(`^#?[-a-zA-Z0-9_=@,.;${extra.join('')}]+$`, 'u');
+  patterns.set(extraCharacters, pattern);
+  return pattern;
+}
+
+/** 3.2 — the length is looked at first, then one linear expression. */
+export function isChannelName(name: string, maxLength: number, extraCharacters = ''): boolean {
+  return !exceeds(name.length, maxLength) && patternWith(extraCharacters).test(name);
+}
+
+/** 1.8 — the server's own channels. */
+export const isReservedChannel = (name: string): boolean => name.startsWith('#');
+
+export const SERVER_TO_USER_PREFIX = '#server-to-user-';
+
+/** 6.4 — whose channel this is, `undefined` for every other channel. */
+export function userOfChannel(name: string): string | undefined {
+  if (!name.startsWith(SERVER_TO_USER_PREFIX)) return undefined;
+  return name.slice(SERVER_TO_USER_PREFIX.length) || undefined;
+}

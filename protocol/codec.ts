@@ -1,0 +1,161 @@
+import { isClientEvent } from './client-event.ts';
+import { errors, ProtocolError, type SubscriptionFailure } from './errors.ts';
+import { field, isObject, type JsonObject, jsonText, parseObject } from './json.ts';
+import { type ClientMessage, PUSHER_PREFIX, type ServerEvent, serverEvents } from './messages.ts';
+import { type Member, rosterJson } from './presence.ts';
+
+// --- from the client ---------------------------------------------------------
+
+const invalid = (): ProtocolError => new ProtocolError(errors.invalidMessage);
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw invalid();
+  return value;
+}
+
+/** 1.4 — the client may send an object, or a string that holds one. */
+function dataOf(message: JsonObject): JsonObject {
+  const data = field(message, 'data');
+  if (isObject(data)) return data;
+  return required(parseObject(text(data)));
+}
+
+function subscribe(message: JsonObject): ClientMessage {
+  const data = dataOf(message);
+  return {
+    kind: 'subscribe',
+    channel: required(text(field(data, 'channel'))),
+    auth: text(field(data, 'auth')),
+    channelData: text(field(data, 'channel_data')),
+  };
+}
+
+const unsubscribe = (message: JsonObject): ClientMessage => ({
+  kind: 'unsubscribe',
+  channel: required(text(field(dataOf(message), 'channel'))),
+});
+
+/** 6.3 — a broken sign-in is decoded all the same, so that it fails as a sign-in. */
+function signin(message: JsonObject): ClientMessage {
+  const data = dataOf(message);
+  return {
+    kind: 'signin',
+    auth: text(field(data, 'auth')) ?? '',
+    userData: text(field(data, 'user_data')) ?? '',
+  };
+}
+
+const VERBS: ReadonlyMap<string, (message: JsonObject) => ClientMessage> = new Map([
+  ['pusher:subscribe', subscribe],
+  ['pusher:unsubscribe', unsubscribe],
+  ['pusher:signin', signin],
+  ['pusher:ping', (): ClientMessage => ({ kind: 'ping' })],
+  ['pusher:pong', (): ClientMessage => ({ kind: 'pong' })],
+]);
+
+/** 5.3 — the value is relayed, `null` when there is none; too deep to be written again is malformed. */
+function clientEvent(name: string, message: JsonObject): ClientMessage {
+  return {
+    kind: 'client-event',
+    name,
+    channel: required(text(field(message, 'channel'))),
+    dataJson: required(jsonText(field(message, 'data') ?? null)),
+  };
+}
+
+/** 1.5, 1.6 — throws `ProtocolError` (4200, nothing closes) for what is malformed, and nothing else. */
+export function decode(frame: string): ClientMessage {
+  const message = required(parseObject(frame));
+  const event = required(text(field(message, 'event')));
+  const verb = VERBS.get(event);
+  if (verb) return verb(message);
+  if (isClientEvent(event)) return clientEvent(event, message);
+  if (event.startsWith(PUSHER_PREFIX)) throw invalid();
+  return { kind: 'ignored' };
+}
+
+// --- to the client -----------------------------------------------------------
+
+const quote = (value: unknown): string => JSON.stringify(value);
+
+/** 1.2 — `dataJson` is the JSON text that stands behind `"data":`. */
+function frame(event: ServerEvent, dataJson: string, channel?: string): string {
+  const end = channel === undefined ? '}' : `,"channel":${quote(channel)}}`;
+  return `{"event":"${event}","data":${dataJson}${end}`;
+}
+
+/** 1.2 — the server's own data is JSON inside a string. */
+const wrapped = (event: ServerEvent, data: object, channel?: string): string =>
+  frame(event, quote(quote(data)), channel);
+
+const EMPTY = quote('{}');
+
+/** 1.3 */
+function error(code: number, message: string, asString = false, channel?: string): string {
+  const data = quote({ code, message });
+  return frame(serverEvents.error, asString ? quote(data) : data, channel);
+}
+
+const subscriptionError = (channel: string, { type, error, status }: SubscriptionFailure): string =>
+  wrapped(serverEvents.subscriptionError, { type, error, status }, channel);
+
+/** 3.6 — the frames that tell a client of its failure, in their order. */
+function failure(reason: ProtocolError, asString = false): readonly string[] {
+  const { code, message, channel, subscription } = reason;
+  if (!subscription) return [error(code, message, asString, channel)];
+  const first = subscriptionError(channel ?? '', subscription);
+  return subscription.type === 'AuthError' ? [first, error(code, message, asString)] : [first];
+}
+
+/** 4.4 — `user_info` only when there is one. */
+function memberAdded(channel: string, { userId, infoJson }: Member): string {
+  const info = infoJson === undefined ? '' : `,"user_info":${infoJson}`;
+  return frame(serverEvents.memberAdded, quote(`{"user_id":${quote(userId)}${info}}`), channel);
+}
+
+/** 3.3, 4.3 */
+const subscriptionSucceeded = (channel: string, roster?: Iterable<Member>): string =>
+  frame(serverEvents.subscriptionSucceeded, roster ? quote(rosterJson(roster)) : EMPTY, channel);
+
+export interface WatchlistEvent {
+  readonly name: 'online' | 'offline';
+  readonly userIds: readonly string[];
+}
+
+/** 6.5 */
+const watchlistEvents = (events: readonly WatchlistEvent[]): string =>
+  wrapped(serverEvents.watchlistEvents, {
+    events: events.map(({ name, userIds }) => ({ name, user_ids: userIds })),
+  });
+
+/** 3.13, 5.3 — `dataJson` MUST be JSON; it goes out as it is. Called for every event, so nothing but concatenation. */
+function event(name: string, dataJson: string, channel: string, userId?: string): string {
+  const end = userId === undefined ? '}' : `,"user_id":${JSON.stringify(userId)}}`;
+  return `{"event":${JSON.stringify(name)},"data":${dataJson},"channel":${JSON.stringify(channel)}${end}`;
+}
+
+/** 1 — the text of every frame that the server sends. */
+export const encode = {
+  connectionEstablished: (socketId: string, activityTimeoutSeconds: number): string =>
+    wrapped(serverEvents.connectionEstablished, {
+      socket_id: socketId,
+      activity_timeout: activityTimeoutSeconds,
+    }),
+  error,
+  failure,
+  ping: (): string => frame(serverEvents.ping, EMPTY),
+  pong: (): string => frame(serverEvents.pong, EMPTY),
+  subscriptionSucceeded,
+  subscriptionError,
+  subscriptionCount: (channel: string, count: number): string =>
+    wrapped(serverEvents.subscriptionCount, { subscription_count: count }, channel),
+  memberAdded,
+  memberRemoved: (channel: string, { userId }: Pick<Member, 'userId'>): string =>
+    wrapped(serverEvents.memberRemoved, { user_id: userId }, channel),
+  cacheMiss: (channel: string): string => frame(serverEvents.cacheMiss, EMPTY, channel),
+  signinSuccess: (userData: string): string => wrapped(serverEvents.signinSuccess, { user_data: userData }),
+  watchlistEvents,
+  event,
+} as const;

@@ -1,0 +1,99 @@
+/** 2.14 — one reason for which the server refuses something. */
+export interface ErrorEntry {
+  readonly code: number;
+  readonly message: string;
+  /** When a client that was closed with this code tries again; `stays`: it is only a frame, nothing is closed. */
+  readonly comesBack: 'never' | 'after 1 s' | 'at once' | 'stays';
+}
+
+const entry = <Code extends number, Back extends ErrorEntry['comesBack']>(
+  code: Code,
+  message: string,
+  comesBack: Back,
+) => ({ code, message, comesBack });
+
+/** 2.14 — the catalogue. A code from 4300 on is never a close code: clients would stay away for good. */
+export const errors = {
+  tlsRequired: entry(4000, 'TLS is required', 'at once'),
+  unknownApp: entry(4001, 'Application does not exist', 'never'),
+  appDisabled: entry(4003, 'Application is disabled', 'never'),
+  overQuota: entry(4004, 'Application is over connection quota', 'never'),
+  invalidVersion: entry(4006, 'Invalid protocol version', 'never'),
+  unsupportedVersion: entry(4007, 'Unsupported protocol version', 'never'),
+  originNotAllowed: entry(4009, 'Origin not allowed', 'never'),
+  signinFailed: entry(4009, 'Connection not authorized.', 'never'),
+  notAuthorizedInTime: entry(4009, 'Connection not authorized within timeout.', 'never'),
+  terminatedByApp: entry(4009, 'You got disconnected by the app.', 'never'),
+  overCapacity: entry(4100, 'Server is over capacity', 'after 1 s'),
+  rateLimitTerminated: entry(4100, 'Rate limit exceeded', 'after 1 s'),
+  messageTooLarge: entry(1009, 'Maximum message size exceeded', 'after 1 s'),
+  internal: entry(1011, 'Internal server error', 'after 1 s'),
+  closing: entry(4200, 'Server is closing. Please reconnect shortly.', 'at once'),
+  pongTimeout: entry(4201, 'Pong reply not received in time', 'at once'),
+  inactive: entry(4202, 'Connection closed after inactivity', 'at once'),
+
+  invalidMessage: entry(4200, 'Invalid message format', 'stays'),
+  unauthorized: entry(4009, 'Connection is unauthorized', 'stays'),
+  invalidChannel: entry(4009, 'Invalid channel name', 'stays'),
+  notAMember: entry(4009, 'The client is not a member of the specified channel.', 'stays'),
+  subscriptionLimit: entry(4301, 'Subscription limit reached', 'stays'),
+  clientEventsDisabled: entry(4301, 'The app does not have client messaging enabled.', 'stays'),
+  clientEventNotAllowed: entry(4301, 'Client events are not allowed on this kind of channel.', 'stays'),
+  clientEventName: entry(4301, 'The client event name is too long or has control characters.', 'stays'),
+  clientEventRate: entry(4301, 'The rate limit for sending client events exceeded the quota.', 'stays'),
+  rateLimit: entry(4301, 'Rate limit exceeded', 'stays'),
+  watchlistLimit: entry(4302, 'Watchlist limit exceeded', 'stays'),
+} as const satisfies Record<string, ErrorEntry>;
+
+/** 3.6 — what `pusher:subscription_error` says. */
+export interface SubscriptionFailure {
+  readonly type: 'AuthError' | 'InvalidChannel' | 'LimitReached';
+  readonly status: number;
+  readonly error: string;
+}
+
+interface Details {
+  readonly channel?: string | undefined;
+  readonly subscription?: SubscriptionFailure | undefined;
+}
+
+/** A rule of the specification was broken; the only exception that rules throw. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+  readonly code: number;
+  /** The connection ends; otherwise the client is only told. */
+  readonly closes: boolean;
+  readonly channel: string | undefined;
+  readonly subscription: SubscriptionFailure | undefined;
+
+  constructor(entry: ErrorEntry, details: Details = {}) {
+    super(entry.message);
+    this.code = entry.code;
+    this.closes = entry.comesBack !== 'stays';
+    this.channel = details.channel;
+    this.subscription = details.subscription;
+  }
+}
+
+const failedSubscription = (entry: ErrorEntry, channel: string, subscription: SubscriptionFailure) =>
+  new ProtocolError(entry, { channel, subscription });
+
+/** 3.2, 3.6 */
+export const invalidChannel = (channel: string): ProtocolError =>
+  failedSubscription(errors.invalidChannel, channel, {
+    type: 'InvalidChannel',
+    status: 400,
+    error: errors.invalidChannel.message,
+  });
+
+/** 3.5, 3.6 */
+export const subscriptionUnauthorized = (channel: string): ProtocolError =>
+  failedSubscription(errors.unauthorized, channel, {
+    type: 'AuthError',
+    status: 401,
+    error: errors.unauthorized.message,
+  });
+
+/** 3.6, 3.12, 4.5 */
+export const subscriptionLimit = (channel: string, error: string, status = 400): ProtocolError =>
+  failedSubscription(errors.subscriptionLimit, channel, { type: 'LimitReached', status, error });

@@ -1,0 +1,42 @@
+/** 1 — everything a client can say, as the server understands it. */
+export type ClientMessage =
+  | {
+      readonly kind: 'subscribe';
+      readonly channel: string;
+      readonly auth?: string | undefined;
+      /** The raw text: the signature covers its bytes (7.2). */
+      readonly channelData?: string | undefined;
+    }
+  | { readonly kind: 'unsubscribe'; readonly channel: string }
+  | { readonly kind: 'signin'; readonly auth: string; readonly userData: string }
+  | {
+      readonly kind: 'client-event';
+      readonly name: string;
+      readonly channel: string;
+      /** JSON text of `data`, ready to be relayed. */
+      readonly dataJson: string;
+    }
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'pong' }
+  | { readonly kind: 'ignored' };
+
+/** 1 — the names of the frames that the server itself makes. */
+export const serverEvents = {
+  connectionEstablished: 'pusher:connection_established',
+  error: 'pusher:error',
+  ping: 'pusher:ping',
+  pong: 'pusher:pong',
+  subscriptionError: 'pusher:subscription_error',
+  cacheMiss: 'pusher:cache_miss',
+  signinSuccess: 'pusher:signin_success',
+  subscriptionSucceeded: 'pusher_internal:subscription_succeeded',
+  subscriptionCount: 'pusher_internal:subscription_count',
+  memberAdded: 'pusher_internal:member_added',
+  memberRemoved: 'pusher_internal:member_removed',
+  watchlistEvents: 'pusher_internal:watchlist_events',
+} as const;
+
+export type ServerEvent = (typeof serverEvents)[keyof typeof serverEvents];
+
+/** 1.8 — prefix of the events that clients and server exchange about themselves. */
+export const PUSHER_PREFIX = 'pusher:';

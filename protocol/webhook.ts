@@ -1,0 +1,32 @@
+import { type Credential, hmacHex } from './signature.ts';
+
+/** 9.2 — what the app's own server is told. `user_id` is always a string. */
+export type WebhookEvent =
+  | { readonly name: 'channel_occupied' | 'channel_vacated' | 'cache_miss'; readonly channel: string }
+  | { readonly name: 'member_added' | 'member_removed'; readonly channel: string; readonly user_id: string }
+  | { readonly name: 'subscription_count'; readonly channel: string; readonly subscription_count: number }
+  | {
+      readonly name: 'client_event';
+      readonly channel: string;
+      readonly event: string;
+      readonly data: string;
+      readonly socket_id: string;
+      readonly user_id?: string;
+    };
+
+export type WebhookName = WebhookEvent['name'];
+
+/** 9.2 — `data` of a `client_event`: a string as it was, anything else as JSON text. */
+export const webhookData = (dataJson: string): string =>
+  dataJson.startsWith('"') ? (JSON.parse(dataJson) as string) : dataJson;
+
+/** 9.1 — the body, to be signed and sent as it is. */
+export const encodeWebhook = (timeMs: number, events: readonly WebhookEvent[]): string =>
+  JSON.stringify({ time_ms: timeMs, events });
+
+/** 9.1, 7.5 — receivers insist on exactly this content type, without a charset. */
+export const webhookHeaders = ({ key, secret }: Credential, body: string): Record<string, string> => ({
+  'Content-Type': 'application/json',
+  'X-Pusher-Key': key,
+  'X-Pusher-Signature': hmacHex(secret, body),
+});

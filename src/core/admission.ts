@@ -1,0 +1,102 @@
+import { encode, type ErrorEntry, errors, newSocketId } from '#protocol';
+import type { App } from './app.ts';
+import { Connection } from './connection.ts';
+import type { Hub } from './hub.ts';
+import { originAllowed } from './origin.ts';
+import type { AppProvider, Clock, Handshake, Journal, Lease, Socket } from './ports.ts';
+
+export interface AdmissionLimits {
+  /** Sockets of this node, and of one address on this node; 0: no limit. */
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+}
+
+export interface AdmissionNeeds {
+  readonly apps: AppProvider;
+  readonly hub: Hub;
+  readonly lease: Lease;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly limits: AdmissionLimits;
+}
+
+/** Who may connect (SPEC 2.2 to 2.7). What `admit` counted, `dismiss` takes back. */
+export class Admission {
+  readonly #needs: AdmissionNeeds;
+  readonly #perAddress = new Map<string, number>();
+  #stopped = false;
+
+  constructor(needs: AdmissionNeeds) {
+    this.#needs = needs;
+  }
+
+  /** Everybody is refused from now on (SPEC 2.13). */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async admit(socket: Socket, handshake: Handshake): Promise<Connection | undefined> {
+    const app = this.#stopped ? undefined : await this.#needs.apps.byKey(handshake.appKey);
+    if (app === undefined) return this.#refuse(socket, this.#stopped ? errors.closing : errors.unknownApp, app);
+    const refusal = this.#reasonAgainst(app, socket, handshake);
+    if (refusal !== undefined) return this.#refuse(socket, refusal, app);
+    if (!(await this.#needs.lease.admit(app.id, app.limits.connections))) {
+      return this.#refuse(socket, errors.overQuota, app);
+    }
+    return this.#connect(app, socket);
+  }
+
+  dismiss(connection: Connection): void {
+    this.#countAddress(connection.socket.remoteAddress, -1);
+    this.#needs.hub.remove(connection);
+    this.#needs.lease.dismiss(connection.app.id);
+  }
+
+  /** SPEC 2.5: the first reason in the order of the rule. */
+  #reasonAgainst(app: App, socket: Socket, handshake: Handshake): ErrorEntry | undefined {
+    if (!app.enabled) return errors.appDisabled;
+    const version = refusedVersion(handshake.protocol);
+    if (version !== undefined) return version;
+    if (app.requireTls && !socket.secure) return errors.tlsRequired;
+    if (!originAllowed(app.allowedOrigins, handshake.origin)) return errors.originNotAllowed;
+    return this.#isFull(socket.remoteAddress) ? errors.overCapacity : undefined;
+  }
+
+  #isFull(address: string): boolean {
+    const { connections, connectionsPerAddress } = this.#needs.limits;
+    if (connections > 0 && this.#needs.hub.size >= connections) return true;
+    return connectionsPerAddress > 0 && (this.#perAddress.get(address) ?? 0) >= connectionsPerAddress;
+  }
+
+  #refuse(socket: Socket, { code, message }: ErrorEntry, app: App | undefined): undefined {
+    this.#needs.journal.debug('Connection Refused', socket.remoteAddress, message);
+    socket.write(socket.wire.frame(encode.error(code, message, app?.errorDataAsString ?? false)));
+    socket.close(code, message);
+  }
+
+  /** SPEC 2.3, 2.4: an id that is taken is drawn again. */
+  #connect(app: App, socket: Socket): Connection {
+    const { hub, clock, journal } = this.#needs;
+    let connection: Connection;
+    do connection = new Connection(app, newSocketId(), socket, clock());
+    while (!hub.add(connection));
+    this.#countAddress(socket.remoteAddress, 1);
+    journal.debug('Connection Established', connection.socketId);
+    connection.send(encode.connectionEstablished(connection.socketId, app.activityTimeoutSeconds));
+    return connection;
+  }
+
+  #countAddress(address: string, change: 1 | -1): void {
+    if (this.#needs.limits.connectionsPerAddress === 0) return;
+    const count = (this.#perAddress.get(address) ?? 0) + change;
+    if (count > 0) this.#perAddress.set(address, count);
+    else this.#perAddress.delete(address);
+  }
+}
+
+/** SPEC 2.2: nothing and 4 or more are welcome. */
+function refusedVersion(protocol: string | undefined): ErrorEntry | undefined {
+  if (protocol === undefined) return undefined;
+  if (!/^\d+$/.test(protocol)) return errors.invalidVersion;
+  return Number(protocol) < 4 ? errors.unsupportedVersion : undefined;
+}

@@ -1,0 +1,47 @@
+import type { Credential, Limits } from '#protocol';
+
+/** Reverb's fixed window: so many messages of one socket in so many seconds. */
+export interface RateLimiting {
+  readonly maxAttempts: number;
+  readonly decaySeconds: number;
+  /** Close the socket (4100) instead of only answering 4301. */
+  readonly terminate: boolean;
+}
+
+/** Every number that an operator may set for an app: those of the protocol and these. 0 means "no limit". */
+export interface AppLimits extends Limits {
+  readonly connections: number;
+  readonly messagesPerSecond: number;
+  readonly messageBurst: number;
+  readonly requestsPerSecond: number;
+}
+
+/** An application: plain data, so that any provider can make one. */
+export interface App {
+  readonly id: string;
+  /** The first pair is the current one; all of them verify (SPEC 7.6). */
+  readonly credentials: readonly [Credential, ...Credential[]];
+  readonly enabled: boolean;
+  readonly allowedOrigins: readonly string[];
+  readonly activityTimeoutSeconds: number;
+  readonly pingIntervalSeconds: number;
+  readonly clientEvents: 'members' | 'all' | 'none';
+  readonly clientEventsOnPublic: boolean;
+  readonly rateLimiting: RateLimiting | undefined;
+  readonly limits: AppLimits;
+  /** Characters allowed in channel names beside the official ones. */
+  readonly extraChannelCharacters: string;
+  readonly cacheTtlSeconds: number;
+  readonly subscriptionCounts: boolean;
+  /** The key part of a channel's `auth` must be one of the app's keys. */
+  readonly strictAuthKey: boolean;
+  /** Info attributes that do not apply to a channel are refused with 400 instead of left out. */
+  readonly strictInfo: boolean;
+  readonly errorDataAsString: boolean;
+  readonly requireTls: boolean;
+  readonly terminateCloseCode: number;
+  /** A socket that neither signed in nor entered a signed channel by then is closed; 0 turns it off (SPEC 6.8). */
+  readonly authorizeWithinSeconds: number;
+  /** Unoccupied presence channels answer 404 to `GET …/users`, as Reverb does (SPEC 8.8). */
+  readonly usersOfUnoccupiedAre404: boolean;
+}

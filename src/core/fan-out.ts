@@ -1,0 +1,110 @@
+import { Batch } from './batch.ts';
+import type { Connection, Subscription } from './connection.ts';
+import type { LocalChannel, Progress } from './local-channel.ts';
+import type { ChannelEvent, Wire } from './ports.ts';
+
+/** Sockets written to before the event loop may serve others: about 6 ms of work. */
+export const SLICE_SOCKETS = 1000;
+
+export interface BufferLimits {
+  /** Above it a socket gets no best-effort events. */
+  readonly softBytes: number;
+  /** Above it a socket is ended: it does not read. */
+  readonly hardBytes: number;
+}
+
+/**
+ * Brings events from channels to sockets. The events of one tick leave together; a fan-out to many sockets yields to
+ * the event loop in slices, and the channel's next one waits for it, so that every socket sees one order.
+ * The cost of an event depends on this channel's local subscribers alone.
+ */
+export class FanOut {
+  readonly #limits: BufferLimits;
+  readonly #onSlow: (connection: Connection) => void;
+  #dirty: LocalChannel[] = [];
+
+  constructor(limits: BufferLimits, onSlow: (connection: Connection) => void) {
+    this.#limits = limits;
+    this.#onSlow = onSlow;
+  }
+
+  push(channel: LocalChannel, event: ChannelEvent): void {
+    channel.sequence += 1;
+    for (const subscription of channel.waiting) subscription.held?.push(event);
+    channel.pendingBytes += event.payload.length;
+    if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#mark(channel);
+  }
+
+  /** Lets a subscriber in that was told of its success: first what it missed, from then on everything. */
+  release(channel: LocalChannel, subscription: Subscription): void {
+    const { connection, held } = subscription;
+    for (const event of held ?? []) {
+      if (event.except !== connection.socketId) connection.send(event.payload);
+    }
+    channel.release(subscription);
+  }
+
+  #mark(channel: LocalChannel): void {
+    if (this.#dirty.push(channel) === 1) setImmediate(() => this.#flushDirty());
+  }
+
+  #flushDirty(): void {
+    const channels = this.#dirty;
+    this.#dirty = [];
+    for (const channel of channels) this.#flush(channel);
+  }
+
+  #flush(channel: LocalChannel): void {
+    const batch = new Batch(channel.pending, channel.sequence);
+    channel.pending = [];
+    channel.pendingBytes = 0;
+    channel.progress = { batch, next: 0, removals: channel.removals };
+    this.#advance(channel, channel.progress);
+  }
+
+  #advance(channel: LocalChannel, progress: Progress): void {
+    const end = Math.min(progress.next + SLICE_SOCKETS, channel.live.length);
+    this.#write(channel.live, progress.batch, progress.next, end);
+    progress.next = end;
+    if (end >= channel.live.length && progress.removals === channel.removals) return this.#finish(channel);
+    if (end >= channel.live.length) {
+      progress.next = 0;
+      progress.removals = channel.removals;
+    }
+    setImmediate(() => this.#advance(channel, progress));
+  }
+
+  #finish(channel: LocalChannel): void {
+    channel.progress = undefined;
+    if (channel.pending.length > 0) this.#mark(channel);
+  }
+
+  #write(targets: readonly Subscription[], batch: Batch, from: number, to: number): void {
+    const { first, last } = batch;
+    let wire: Wire | undefined;
+    let chunks: readonly Buffer[] = [];
+    for (let at = from; at < to; at += 1) {
+      const subscription = targets[at] as Subscription;
+      const { connection, upTo } = subscription;
+      if (upTo >= last) continue;
+      subscription.upTo = last;
+      const { socket } = connection;
+      if (socket.wire !== wire) {
+        wire = socket.wire;
+        chunks = batch.forAll(wire);
+      }
+      const { bufferedBytes } = socket;
+      if (bufferedBytes > this.#limits.hardBytes) {
+        this.#onSlow(connection);
+        continue;
+      }
+      if (connection.closing) continue;
+      const slow = bufferedBytes > this.#limits.softBytes;
+      const own =
+        upTo >= first || batch.differsFor(connection.socketId, slow)
+          ? batch.forOne(wire, connection.socketId, upTo, slow)
+          : chunks;
+      for (const chunk of own) socket.write(chunk);
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import { type ClientMessage, decode, errors, exceeds, ProtocolError } from '#protocol';
+import { Admission, type AdmissionNeeds } from './admission.ts';
+import type { Announcer } from './announcer.ts';
+import type { Connection } from './connection.ts';
+import type * as ports from './ports.ts';
+import { floods, withinWindow } from './rate.ts';
+import { ClientSession } from './session.ts';
+import type { Users } from './users.ts';
+import { clientEvent } from './verbs/client-event.ts';
+import { ping } from './verbs/ping.ts';
+import { signin } from './verbs/signin.ts';
+import { subscribe } from './verbs/subscribe.ts';
+import { leaveAll, unsubscribe } from './verbs/unsubscribe.ts';
+
+interface Needs extends AdmissionNeeds {
+  readonly users: Users;
+  readonly announcer: Announcer;
+  readonly broker: ports.Broker;
+  readonly history: ports.History;
+  readonly membership: ports.Membership;
+}
+
+/** The one door into the core: admits clients, and hands what they say to the verbs. */
+export class Gateway implements ports.Gateway {
+  readonly #core: Needs;
+  readonly #admission: Admission;
+
+  constructor(core: Needs) {
+    this.#core = core;
+    this.#admission = new Admission(core);
+  }
+
+  opened(socket: ports.Socket, handshake: ports.Handshake): ports.Session {
+    return new ClientSession(this, socket, handshake);
+  }
+
+  /** Nobody is let in any more (SPEC 2.13). */
+  stopAdmitting(): void {
+    this.#admission.stop();
+  }
+
+  /** SPEC 2.3, 2.5. `undefined` when the client was refused: it has been told, and its socket is closing. */
+  admit(socket: ports.Socket, handshake: ports.Handshake): Promise<Connection | undefined> {
+    return this.#admission.admit(socket, handshake);
+  }
+
+  /** Any inbound frame is a sign of life (SPEC 2.9). */
+  seen(from: Connection): void {
+    from.seenAtMs = this.#core.clock();
+    from.pingedAtMs = 0;
+  }
+
+  /** One message of an admitted client. Whatever it says, the connection and the process survive it. */
+  async receive(from: Connection, message: Buffer): Promise<void> {
+    const { journal } = this.#core;
+    if (from.closing) return;
+    try {
+      if (exceeds(message.length, from.app.limits.messageBytes)) throw new ProtocolError(errors.messageTooLarge);
+      if (floods(from, this.#core.clock())) return;
+      const text = message.toString();
+      if (journal.debugging) journal.debug('Message Received', from.socketId, text);
+      const decoded = decode(text);
+      if (!withinWindow(from, decoded.kind, this.#core.clock())) return;
+      await this.#dispatch(from, decoded);
+      if (journal.debugging) journal.debug('Message Handled', from.socketId);
+    } catch (error) {
+      this.#answer(from, error);
+    }
+  }
+
+  alive(from: Connection): void {
+    this.seen(from);
+    this.#core.journal.debug('Control Frame Received', from.socketId);
+  }
+
+  /** SPEC 3.11: leaves nothing behind. */
+  async dismiss(connection: Connection, code: number): Promise<void> {
+    const { users, journal } = this.#core;
+    connection.closing = true;
+    this.#admission.dismiss(connection);
+    users.signedOut(connection);
+    journal.debug('Connection Closed', connection.socketId, String(code));
+    await leaveAll(this.#core, connection);
+  }
+
+  defect(what: string, error: unknown): void {
+    this.#core.journal.defect(what, error);
+  }
+
+  #dispatch(from: Connection, message: ClientMessage): Promise<void> | void {
+    switch (message.kind) {
+      case 'subscribe':
+        return subscribe(this.#core, from, message);
+      case 'unsubscribe':
+        return unsubscribe(this.#core, from, message.channel);
+      case 'client-event':
+        return clientEvent(this.#core, from, message);
+      case 'signin':
+        return signin(this.#core, from, message);
+      case 'ping':
+        return ping(from);
+      case 'pong':
+      case 'ignored':
+        return undefined;
+    }
+  }
+
+  #answer(from: Connection, error: unknown): void {
+    if (!(error instanceof ProtocolError)) {
+      this.#core.journal.defect('A message could not be handled', error);
+      from.close(errors.internal);
+    } else if (error.code === errors.messageTooLarge.code) from.end(error);
+    else if (error.closes) from.close(error);
+    else from.refuse(error);
+  }
+}

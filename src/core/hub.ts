@@ -1,0 +1,182 @@
+import type { Member } from '#protocol';
+import { type Connection, Subscription } from './connection.ts';
+import type { FanOut } from './fan-out.ts';
+import { LocalChannel } from './local-channel.ts';
+import type { Broker, ChannelEvent, ChannelRef, Journal, Membership } from './ports.ts';
+
+/** Events that may wait for one channel's sockets before publishers are told to come back later. */
+export const BACKLOG_EVENTS = 1000;
+export const BACKLOG_BYTES = 4 * 1024 * 1024;
+
+/** What one app has on this node. Apps never see each other: every look-up begins here. */
+interface Scope {
+  readonly connections: Map<string, Connection>;
+  readonly channels: Map<string, LocalChannel>;
+}
+
+/** This node's truth about its own sockets: who is connected, who is on which channel, what is on its way to them. */
+export class Hub {
+  readonly #scopes = new Map<string, Scope>();
+  readonly #broker: Broker;
+  readonly #membership: Membership;
+  readonly #fanOut: FanOut;
+  readonly #journal: Journal;
+
+  constructor(needs: { broker: Broker; membership: Membership; fanOut: FanOut; journal: Journal }) {
+    this.#broker = needs.broker;
+    this.#membership = needs.membership;
+    this.#fanOut = needs.fanOut;
+    this.#journal = needs.journal;
+  }
+
+  // --- connections -----------------------------------------------------------------------------
+
+  /** False when a connection of that app has this id already. */
+  add(connection: Connection): boolean {
+    const { connections } = this.#scope(connection.app.id);
+    if (connections.has(connection.socketId)) return false;
+    connections.set(connection.socketId, connection);
+    return true;
+  }
+
+  remove(connection: Connection): void {
+    this.#scopes.get(connection.app.id)?.connections.delete(connection.socketId);
+    this.#forgetEmpty(connection.app.id);
+  }
+
+  connection(app: string, socketId: string): Connection | undefined {
+    return this.#scopes.get(app)?.connections.get(socketId);
+  }
+
+  /** Of one app, or of all. */
+  *connections(app?: string): Iterable<Connection> {
+    for (const [id, scope] of this.#scopes) {
+      if (app === undefined || app === id) yield* scope.connections.values();
+    }
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const { connections } of this.#scopes.values()) size += connections.size;
+    return size;
+  }
+
+  // --- subscriptions ---------------------------------------------------------------------------
+
+  /**
+   * Lets a connection into a channel. When it resolves, events are being held for it and the cluster knows of it;
+   * `release` lets them through. Listen first, join second: nothing can fall between.
+   */
+  enter(connection: Connection, name: string, member: Member | undefined): Promise<Subscription> {
+    const channel = this.#channel({ app: connection.app.id, channel: name });
+    return this.#inside(channel, async () => {
+      if (channel.subscribers === 0) await this.#broker.subscribe(channel.ref);
+      const subscription = new Subscription(connection, channel.ref, member);
+      connection.subscriptions.push(subscription);
+      channel.hold(subscription);
+      const userCame = member !== undefined && channel.userCame(member);
+      try {
+        await this.#joined(channel, userCame ? member : undefined, connection.socketId);
+      } catch (error) {
+        await this.#exit(channel, subscription);
+        throw error;
+      }
+      return subscription;
+    });
+  }
+
+  release(subscription: Subscription): void {
+    if (subscription.held !== undefined) this.#fanOut.release(this.#channel(subscription.ref), subscription);
+  }
+
+  /** The one way out of a channel: asked for, closed, or failed half-way in. Leaving twice is not an error. */
+  leave(subscription: Subscription): Promise<void> {
+    const channel = this.#channel(subscription.ref);
+    return this.#inside(channel, () => this.#exit(channel, subscription));
+  }
+
+  // --- events ----------------------------------------------------------------------------------
+
+  /** Where every event arrives, from this node or another. Never throws. */
+  deliver(ref: ChannelRef, event: ChannelEvent): void {
+    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    if (channel === undefined) return;
+    if (this.#journal.debugging) this.#journal.debug('Broadcasting To', ref.channel, event.payload);
+    this.#fanOut.push(channel, event);
+  }
+
+  /** True when the channel's sockets here are so far behind that more would only wait in memory. */
+  isBehind(ref: ChannelRef): boolean {
+    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    return channel !== undefined && (channel.pending.length >= BACKLOG_EVENTS || channel.pendingBytes >= BACKLOG_BYTES);
+  }
+
+  // --- within ----------------------------------------------------------------------------------
+
+  async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {
+    const { connection, member } = subscription;
+    const at = connection.subscriptions.indexOf(subscription);
+    if (at === -1) return;
+    connection.subscriptions.splice(at, 1);
+    channel.drop(subscription);
+    const userWent = member !== undefined && channel.userWent(member);
+    if (channel.subscribers === 0) await this.#broker.unsubscribe(channel.ref);
+    await this.#left(channel, userWent ? member : undefined);
+  }
+
+  #joined(channel: LocalChannel, member: Member | undefined, socketId: string): Promise<void> {
+    const { ref, subscribers: subscriptions } = channel;
+    if (subscriptions === 1 || member !== undefined) {
+      return this.#membership.join(ref, { subscriptions, member, socketId });
+    }
+    this.#membership.count(ref, subscriptions);
+    return Promise.resolve();
+  }
+
+  #left(channel: LocalChannel, member: Member | undefined): Promise<void> {
+    const { ref, subscribers: subscriptions } = channel;
+    if (subscriptions === 0 || member !== undefined) return this.#membership.leave(ref, { subscriptions, member });
+    this.#membership.count(ref, subscriptions);
+    return Promise.resolve();
+  }
+
+  async #inside<T>(channel: LocalChannel, task: () => Promise<T>): Promise<T> {
+    channel.visitors += 1;
+    try {
+      return await channel.gate.run(task);
+    } finally {
+      channel.visitors -= 1;
+      this.#forgetUnused(channel);
+    }
+  }
+
+  #scope(app: string): Scope {
+    let scope = this.#scopes.get(app);
+    if (scope === undefined) {
+      scope = { connections: new Map(), channels: new Map() };
+      this.#scopes.set(app, scope);
+    }
+    return scope;
+  }
+
+  #channel(ref: ChannelRef): LocalChannel {
+    const { channels } = this.#scope(ref.app);
+    let channel = channels.get(ref.channel);
+    if (channel === undefined) {
+      channel = new LocalChannel(ref);
+      channels.set(ref.channel, channel);
+    }
+    return channel;
+  }
+
+  #forgetUnused(channel: LocalChannel): void {
+    if (channel.subscribers > 0 || channel.visitors > 0) return;
+    this.#scopes.get(channel.ref.app)?.channels.delete(channel.ref.channel);
+    this.#forgetEmpty(channel.ref.app);
+  }
+
+  #forgetEmpty(app: string): void {
+    const scope = this.#scopes.get(app);
+    if (scope?.connections.size === 0 && scope.channels.size === 0) this.#scopes.delete(app);
+  }
+}

@@ -1,0 +1,93 @@
+import { errors } from '#protocol';
+import type { Connection } from './connection.ts';
+import type { Hub } from './hub.ts';
+import type { Clock, Journal } from './ports.ts';
+
+export interface LivenessLimits {
+  /** How long an asked peer may stay silent (SPEC 2.10). */
+  readonly pongTimeoutMs: number;
+  /** How long a socket may have unsent bytes of which the network takes none. */
+  readonly stallMs: number;
+  /** Unsent bytes of all sockets together; above it the largest are ended first. 0: no limit. */
+  readonly bufferedTotalBytes: number;
+}
+
+/** One sweep over all sockets, about once a second, in place of timers for each. */
+export class Liveness {
+  readonly #hub: Hub;
+  readonly #clock: Clock;
+  readonly #journal: Journal;
+  readonly #limits: LivenessLimits;
+
+  constructor(needs: { hub: Hub; clock: Clock; journal: Journal; limits: LivenessLimits }) {
+    this.#hub = needs.hub;
+    this.#clock = needs.clock;
+    this.#journal = needs.journal;
+    this.#limits = needs.limits;
+  }
+
+  sweep(): void {
+    const now = this.#clock();
+    let bufferedTotal = 0;
+    for (const connection of this.#hub.connections()) {
+      if (connection.closing) continue;
+      this.#checkLife(connection, now);
+      this.#checkAuthorisation(connection, now);
+      bufferedTotal += this.#checkStall(connection, now);
+    }
+    const { bufferedTotalBytes } = this.#limits;
+    if (bufferedTotalBytes > 0 && bufferedTotal > bufferedTotalBytes) this.#relieve(bufferedTotal);
+  }
+
+  /** Ends a socket that does not read: a close frame would only queue behind what it does not take. */
+  cut(connection: Connection): void {
+    if (connection.closing) return;
+    const { bufferedBytes, remoteAddress } = connection.socket;
+    this.#journal.warn('slow consumer', { socket: connection.socketId, remoteAddress, bufferedBytes });
+    connection.terminate();
+  }
+
+  #checkLife(connection: Connection, now: number): void {
+    const { pingedAtMs, seenAtMs, app, socketId } = connection;
+    if (pingedAtMs > 0) {
+      if (now - pingedAtMs < this.#limits.pongTimeoutMs) return;
+      this.#journal.debug('Connection Pruned', socketId);
+      connection.close(errors.pongTimeout);
+    } else if (now - seenAtMs >= app.pingIntervalSeconds * 1000) {
+      this.#journal.debug('Connection Pinged', socketId);
+      connection.pingedAtMs = now;
+      connection.socket.ping();
+    }
+  }
+
+  /** SPEC 6.8. */
+  #checkAuthorisation(connection: Connection, now: number): void {
+    const limitMs = connection.app.authorizeWithinSeconds * 1000;
+    if (limitMs === 0 || connection.authorized || now - connection.openedAtMs < limitMs) return;
+    connection.close(errors.notAuthorizedInTime);
+  }
+
+  #checkStall(connection: Connection, now: number): number {
+    const { bufferedBytes, takenBytes } = connection.socket;
+    if (bufferedBytes === 0 || takenBytes !== connection.takenBytes) {
+      connection.takenBytes = takenBytes;
+      connection.stalledAtMs = bufferedBytes === 0 ? 0 : now;
+    } else if (now - connection.stalledAtMs >= this.#limits.stallMs) {
+      this.cut(connection);
+    }
+    return bufferedBytes;
+  }
+
+  #relieve(bufferedTotal: number): void {
+    const largestFirst = [...this.#hub.connections()]
+      .filter(({ closing, socket }) => !closing && socket.bufferedBytes > 0)
+      .sort((a, b) => b.socket.bufferedBytes - a.socket.bufferedBytes);
+    let excess = bufferedTotal - this.#limits.bufferedTotalBytes;
+    for (const connection of largestFirst) {
+      if (excess <= 0) return;
+      excess -= connection.socket.bufferedBytes;
+      this.cut(connection);
+    }
+  }
+}
+

@@ -1,0 +1,192 @@
+import type { Member } from '#protocol';
+import type { App } from './app.ts';
+
+// --- a client's wire ---------------------------------------------------------------------------
+
+/** How one kind of transport puts a payload on its wire. One shared object per kind. */
+export interface Wire {
+  /** The bytes of one payload (the JSON text of a frame). Called once per event, not once per socket. */
+  frame(payload: string): Buffer;
+}
+
+/** What a transport gives: anything that can take bytes and be closed is a client. No member may throw. */
+export interface Socket {
+  readonly wire: Wire;
+  readonly remoteAddress: string;
+  readonly secure: boolean;
+  /** Bytes accepted by `write` that the network has not taken yet. */
+  readonly bufferedBytes: number;
+  /** Bytes that the network has taken since the socket opened. */
+  readonly takenBytes: number;
+  /** Writes bytes made by this socket's `wire`, in order; a socket that is closing drops them. */
+  write(bytes: Buffer): void;
+  /** Says goodbye with a close code after what was written before. */
+  close(code: number, reason: string): void;
+  /** Ends the socket at once, without a word: for peers that do not read. */
+  terminate(): void;
+  /** Asks for a sign of life by a control frame or heartbeat. */
+  ping(): void;
+  /** Stops and restarts reading from the client. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface Handshake {
+  readonly appKey: string;
+  readonly protocol: string | undefined;
+  readonly origin: string | undefined;
+}
+
+/** What the transport gets back: the three things that it must report. No member throws. */
+export interface Session {
+  /** One whole message in UTF-8; what is not UTF-8 comes as an empty one, which is as malformed. */
+  received(message: Buffer): void;
+  /** A control frame or heartbeat arrived. */
+  alive(): void;
+  closed(code: number): void;
+}
+
+/** The one door into the core. Never throws: a refused client is answered and closed by the same road. */
+export interface Gateway {
+  opened(socket: Socket, handshake: Handshake): Session;
+}
+
+// --- the cluster -------------------------------------------------------------------------------
+
+/** A channel of one app; the pair is the key everywhere. */
+export interface ChannelRef {
+  readonly app: string;
+  readonly channel: string;
+}
+
+/** An event on its way: encoded once, by whoever publishes it. */
+export interface ChannelEvent {
+  /** The finished frame text, as `encode.*` makes it. */
+  readonly payload: string;
+  /** Socket id that must not receive it. */
+  readonly except?: string | undefined;
+  /** May be left out for a socket that reads too slowly (client events, counts). */
+  readonly bestEffort?: boolean;
+}
+
+/** How much of a channel is remembered. A cache channel is `size: 1`. */
+export interface Retention {
+  readonly size: number;
+  readonly ttlSeconds: number;
+}
+
+export type Deliver = (ref: ChannelRef, event: ChannelEvent) => void;
+
+/** Carries events between nodes, this one included: an event has one road, and one order per channel. */
+export interface Broker {
+  /** Called once, before any `subscribe`. `deliver` must not throw. */
+  start(deliver: Deliver): Promise<void>;
+  /** Resolves once events published from now on will arrive. */
+  subscribe(ref: ChannelRef): Promise<void>;
+  unsubscribe(ref: ChannelRef): Promise<void>;
+  /** Remembers (when `keep` is given) and publishes as one atomic step. */
+  publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void>;
+}
+
+export interface Remembered {
+  readonly payload: string;
+  readonly ttlSeconds: number;
+}
+
+/** Reads what the broker remembered. */
+export interface History {
+  last(ref: ChannelRef): Promise<Remembered | undefined>;
+}
+
+export interface Occupancy {
+  readonly subscriptions: number;
+  readonly users: number;
+}
+
+export interface Joining {
+  /** Sockets of this node on the channel, the joining one included. */
+  readonly subscriptions: number;
+  /** Given when this is the node's first socket of that user on the channel. */
+  readonly member?: Member | undefined;
+  /** The joiner, who must not hear of itself. */
+  readonly socketId: string;
+}
+
+export interface Leaving {
+  /** Sockets that this node still has on the channel. */
+  readonly subscriptions: number;
+  /** Given when the node's last socket of that user left the channel. */
+  readonly member?: Member | undefined;
+}
+
+/**
+ * Who is where, in the whole cluster. A node tells it edges, not sockets: its first and last socket on a channel,
+ * the first and last socket of a user on a presence channel.
+ * The step that decides that a user came or went also publishes `member_added` or `member_removed` on the channel.
+ */
+export interface Membership {
+  join(ref: ChannelRef, joining: Joining): Promise<void>;
+  /** Leaving twice is not an error. */
+  leave(ref: ChannelRef, leaving: Leaving): Promise<void>;
+  /** This node's number of sockets on a channel that it already holds changed. */
+  count(ref: ChannelRef, subscriptions: number): void;
+  /** In the order in which they joined. */
+  members(ref: ChannelRef): Promise<readonly Member[]>;
+  occupancy(ref: ChannelRef): Promise<Occupancy>;
+  /** Every occupied channel of the app whose name begins with `prefix`. */
+  channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>>;
+}
+
+/** What this node holds of an app's quota. */
+export interface Lease {
+  /** Counts the connection against `limit` (0 = none), cluster-wide; false when the app is full. */
+  admit(app: string, limit: number): Promise<boolean>;
+  dismiss(app: string): void;
+  connections(app: string): Promise<number>;
+}
+
+/** Something shared is out of reach for now: publishers are told to come back. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable';
+}
+
+/** Everything shared, from one place: memory or Redis. Opened together, closed together. */
+export interface Stores {
+  readonly broker: Broker;
+  readonly history: History;
+  readonly membership: Membership;
+  readonly lease: Lease;
+  close(): Promise<void>;
+}
+
+// --- around the core ---------------------------------------------------------------------------
+
+/** Finds applications. Absence is `undefined`; a rejection means that the provider is out of reach. */
+export interface AppProvider {
+  byKey(key: string): Promise<App | undefined>;
+  byId(id: string): Promise<App | undefined>;
+}
+
+/** What an operator may want to read. Titles are Reverb's own, so that logs can be compared. */
+export type JournalTitle =
+  | 'Connection Established'
+  | 'Connection Refused'
+  | 'Message Received'
+  | 'Message Handled'
+  | 'Control Frame Received'
+  | 'Broadcasting To'
+  | 'Connection Pinged'
+  | 'Connection Pruned'
+  | 'Connection Closed';
+
+export interface Journal {
+  /** False when `debug` would be thrown away: callers skip the work of building its words. */
+  readonly debugging: boolean;
+  debug(title: JournalTitle, subject: string, message?: string): void;
+  warn(what: string, details?: Readonly<Record<string, string | number>>): void;
+  /** A defect: something that should not have been possible. */
+  defect(what: string, error: unknown): void;
+}
+
+/** Milliseconds; a port so that tests can let time pass. */
+export type Clock = () => number;

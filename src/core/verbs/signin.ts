@@ -1,0 +1,33 @@
+import {
+  type ClientMessage,
+  encode,
+  errors,
+  parseUserData,
+  ProtocolError,
+  type SignedInUser,
+  verifyUserAuth,
+} from '#protocol';
+import type { Connection } from '../connection.ts';
+import type { Users } from '../users.ts';
+
+type Signin = Extract<ClientMessage, { kind: 'signin' }>;
+
+/** SPEC 6.1 to 6.3: a socket is one user for as long as it lives. */
+export function signin({ users }: { readonly users: Users }, from: Connection, message: Signin): void {
+  const user = verified(from, message);
+  if (from.user !== undefined && from.user.id !== user.id) throw new ProtocolError(errors.signinFailed);
+  from.authorized = true;
+  from.send(encode.signinSuccess(message.userData));
+  if (user.watchlistOverflow) from.refuse(new ProtocolError(errors.watchlistLimit));
+  if (from.user === undefined) users.signedIn(from, user);
+}
+
+function verified(from: Connection, { auth, userData }: Signin): SignedInUser {
+  const { credentials, strictAuthKey, limits, extraChannelCharacters } = from.app;
+  const request = { socketId: from.socketId, auth, userData };
+  const user = verifyUserAuth(credentials, request, strictAuthKey)
+    ? parseUserData(userData, { ...limits, extraCharacters: extraChannelCharacters })
+    : undefined;
+  if (user === undefined) throw new ProtocolError(errors.signinFailed);
+  return user;
+}

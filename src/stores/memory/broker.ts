@@ -1,0 +1,32 @@
+import type { Broker, ChannelEvent, ChannelRef, Deliver, Retention } from '../../core/ports.ts';
+import type { MemoryHistory } from './history.ts';
+
+/** One node: what is published has arrived. */
+export class MemoryBroker implements Broker {
+  readonly #history: MemoryHistory;
+  #deliver: Deliver = () => undefined;
+
+  constructor(history: MemoryHistory) {
+    this.#history = history;
+  }
+
+  start(deliver: Deliver): Promise<void> {
+    this.#deliver = deliver;
+    return Promise.resolve();
+  }
+
+  /** Nothing to do: the hub leaves aside what nobody listens to. */
+  subscribe(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  unsubscribe(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
+    if (keep !== undefined) this.#history.remember(ref, event.payload, keep);
+    this.#deliver(ref, event);
+    return Promise.resolve();
+  }
+}

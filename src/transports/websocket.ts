@@ -1,0 +1,153 @@
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket as NetSocket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocket, WebSocketServer } from 'ws';
+import { errors } from '#protocol';
+import type { Gateway, Session, Socket } from '../core/ports.ts';
+import type { Peer, PeerReader } from './peer.ts';
+import { webSocketWire } from './wire.ts';
+
+/** A peer that does not answer a close is ended after this. */
+const CLOSE_TIMEOUT_MS = 5000;
+/** A message is copied together from at most so many chunks of the network (CVE-2026-48779). */
+const MAX_BUFFERED_CHUNKS = 1024;
+const MAX_PENDING_PONGS = 16;
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * A WebSocket as the core sees it. It extends the library's class, as the library offers, because one object per socket
+ * is all that ten thousand idle sockets should cost: no closure, no listener and no request is kept for any of them.
+ */
+class WiredSocket extends WebSocket implements Socket {
+  readonly wire = webSocketWire;
+  remoteAddress = '';
+  secure = false;
+  session!: Session;
+  #network!: NetSocket;
+
+  connect(network: NetSocket, peer: Peer): void {
+    this.#network = network;
+    this.remoteAddress = peer.remoteAddress;
+    this.secure = peer.secure;
+  }
+
+  get bufferedBytes(): number {
+    return this.#network.writableLength;
+  }
+
+  get takenBytes(): number {
+    return this.#network.bytesWritten - this.#network.writableLength;
+  }
+
+  /** Past the library's `send`, which would frame the same bytes again for each socket. */
+  write(bytes: Buffer): void {
+    if (this.readyState === WebSocket.OPEN) this.#network.write(bytes);
+  }
+
+  /** The library gives no reason when it closes for the size of a message (SPEC 2.11). */
+  override close(code?: number, reason?: string): void {
+    super.close(code, reason ?? (code === errors.messageTooLarge.code ? errors.messageTooLarge.message : undefined));
+  }
+}
+
+/** Shared by all sockets; `this` is the socket. */
+const listeners = {
+  message(this: WiredSocket, data: Buffer, isBinary: boolean): void {
+    this.session.received(isBinary && !isUtf8(data) ? NOTHING : data);
+  },
+  sign(this: WiredSocket): void {
+    this.session.alive();
+  },
+  close(this: WiredSocket, code: number): void {
+    this.session.closed(code);
+  },
+  /** A broken frame: the library closes the socket by itself. */
+  error(): void {
+    return undefined;
+  },
+} as const;
+
+export interface WebSocketNeeds {
+  readonly gateway: Gateway;
+  readonly peers: PeerReader;
+  /** Reverb's REVERB_SERVER_PATH without slashes at its ends; clients may use it or not (SPEC 2.1). */
+  readonly prefix: string;
+  /** Largest message of any app; each app's own limit is the gateway's. */
+  readonly messageBytes: number;
+  readonly fragmentsPerMessage: number;
+}
+
+/** Takes WebSocket upgrades of `/app/{key}` from an HTTP server and brings them to the gateway. */
+export class WebSocketTransport {
+  readonly #needs: WebSocketNeeds;
+  readonly #server: WebSocketServer<typeof WiredSocket>;
+
+  constructor(needs: WebSocketNeeds) {
+    this.#needs = needs;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      WebSocket: WiredSocket,
+      handleProtocols: () => false,
+      maxPayload: needs.messageBytes,
+      maxFragments: needs.fragmentsPerMessage,
+      maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+      maxPendingAutoPongs: MAX_PENDING_PONGS,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    });
+  }
+
+  attach(http: Server): void {
+    http.on('upgrade', (request, network, head) => this.#upgrade(request, network, head));
+  }
+
+  #upgrade(request: IncomingMessage, network: Duplex, head: Buffer): void {
+    network.on('error', listeners.error);
+    const [path = '', query = ''] = splitOnce(request.url ?? '', '?');
+    const appKey = appKeyIn(path, this.#needs.prefix);
+    if (appKey === undefined) return refuseUpgrade(network, '404 Not Found', 'Not found.');
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      return refuseUpgrade(network, '400 Bad Request', 'Only websocket can be upgraded to.');
+    }
+    this.#server.handleUpgrade(request, network, head, (socket) => {
+      socket.connect(network as NetSocket, this.#needs.peers.read(request));
+      const protocol = new URLSearchParams(query).get('protocol') ?? undefined;
+      this.#open(socket, { appKey, protocol, origin: request.headers.origin });
+    });
+  }
+
+  #open(socket: WiredSocket, handshake: Parameters<Gateway['opened']>[1]): void {
+    socket.on('error', listeners.error);
+    socket.session = this.#needs.gateway.opened(socket, handshake);
+    socket.on('message', listeners.message);
+    socket.on('ping', listeners.sign);
+    socket.on('pong', listeners.sign);
+    socket.on('close', listeners.close);
+  }
+}
+
+/** SPEC 2.1: the key in `{prefix}/app/{key}`, with or without the prefix and a slash at the end. */
+export function appKeyIn(path: string, prefix: string): string | undefined {
+  const start = prefix !== '' && path.startsWith(`/${prefix}/`) ? prefix.length + 1 : 0;
+  const key = /^\/app\/([^/]+)\/?$/.exec(path.slice(start))?.[1];
+  if (key === undefined) return undefined;
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return undefined;
+  }
+}
+
+function splitOnce(text: string, mark: string): [string, string] {
+  const at = text.indexOf(mark);
+  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function refuseUpgrade(network: Duplex, status: string, body: string): void {
+  network.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      `Connection: close\r\n\r\n${body}`,
+  );
+}

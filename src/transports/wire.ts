@@ -1,0 +1,25 @@
+import type { Wire } from '../core/ports.ts';
+
+const FINAL_TEXT = 0x81;
+const LENGTH_16 = 126;
+const LENGTH_64 = 127;
+
+/** One unmasked, final text frame of RFC 6455. The payload is our own text, so it is always valid UTF-8. */
+function frame(payload: string): Buffer {
+  const length = Buffer.byteLength(payload);
+  const header = length < LENGTH_16 ? 2 : length < 0x10000 ? 4 : 10;
+  const bytes = Buffer.allocUnsafe(header + length);
+  bytes[0] = FINAL_TEXT;
+  if (header === 2) bytes[1] = length;
+  else if (header === 4) {
+    bytes[1] = LENGTH_16;
+    bytes.writeUInt16BE(length, 2);
+  } else {
+    bytes[1] = LENGTH_64;
+    bytes.writeBigUInt64BE(BigInt(length), 2);
+  }
+  bytes.write(payload, header);
+  return bytes;
+}
+
+export const webSocketWire: Wire = { frame };

@@ -56,8 +56,9 @@ const room = echo
     notTyping(String(user.id));
     say('theirs', avatar(user), element('p', {}, text));
   })
-  .listenForWhisper('typing', (data, { user_id: id }) => {
+  .listenForWhisper('typing', (data, metadata) => {
     // The server set user_id: a whisper cannot pretend to come from somebody else.
+    const id = String(metadata.user_id);
     clearTimeout(typing.get(id));
     typing.set(id, setTimeout(notTyping, TYPING_SHOWN_MS, id));
     showTyping();
@@ -71,7 +72,5 @@ form.elements.text.addEventListener('input', () => {
 });
 
 // toOthers() leaves this window out, so it shows its own message itself.
-onSubmit(form, '/room', (text) => {
-  whisperedAt = 0;
-  say('mine', element('p', {}, text));
-});
+onSubmit(form, '/room', (text) => say('mine', element('p', {}, text)));
+form.addEventListener('reset', () => (whisperedAt = 0));

@@ -42,18 +42,14 @@ export function kindOf(name: string): ChannelKind {
 }
 
 /** Never part of a name, whatever the operator allows: they would make signed strings ambiguous (7.2). */
-const FORBIDDEN = /[\p{Cc}"{}]/u;
+const FORBIDDEN = /[\p{Cc}"{}]/gu;
 const patterns = new Map<string, RegExp>();
-
-const escaped = (character: string): string => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 
 function patternWith(extraCharacters: string): RegExp {
   const known = patterns.get(extraCharacters);
   if (known) return known;
-  const extra = Array.from(extraCharacters)
-    .filter((character) => !FORBIDDEN.test(character))
-    .map(escaped);
-  const pattern = new RegExp(`^#?[-a-zA-Z0-9_=@,.;${extra.join('')}]+$`, 'u');
+  const extra = extraCharacters.replace(FORBIDDEN, '').replace(/[\\\]^-]/g, '\\$&');
+  const pattern = new RegExp(`^#?[-a-zA-Z0-9_=@,.;${extra}]+$`, 'u');
   patterns.set(extraCharacters, pattern);
   return pattern;
 }

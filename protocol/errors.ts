@@ -34,9 +34,7 @@ export const errors = {
 
   invalidMessage: entry(4200, 'Invalid message format', 'stays'),
   unauthorized: entry(4009, 'Connection is unauthorized', 'stays'),
-  invalidChannel: entry(4009, 'Invalid channel name', 'stays'),
   notAMember: entry(4009, 'The client is not a member of the specified channel.', 'stays'),
-  subscriptionLimit: entry(4301, 'Subscription limit reached', 'stays'),
   clientEventsDisabled: entry(4301, 'The app does not have client messaging enabled.', 'stays'),
   clientEventNotAllowed: entry(4301, 'Client events are not allowed on this kind of channel.', 'stays'),
   clientEventName: entry(4301, 'The client event name is too long or has control characters.', 'stays'),
@@ -78,12 +76,16 @@ export class ProtocolError extends Error {
 const failedSubscription = (entry: ErrorEntry, channel: string, subscription: SubscriptionFailure) =>
   new ProtocolError(entry, { channel, subscription });
 
+/** Their code is never sent: only the frame of 3.6 is. */
+const invalidName = entry(4009, 'Invalid channel name', 'stays');
+const limitReached = entry(4301, 'Subscription limit reached', 'stays');
+
 /** 3.2, 3.6 */
 export const invalidChannel = (channel: string): ProtocolError =>
-  failedSubscription(errors.invalidChannel, channel, {
+  failedSubscription(invalidName, channel, {
     type: 'InvalidChannel',
     status: 400,
-    error: errors.invalidChannel.message,
+    error: invalidName.message,
   });
 
 /** 3.5, 3.6 */
@@ -96,4 +98,4 @@ export const subscriptionUnauthorized = (channel: string): ProtocolError =>
 
 /** 3.6, 3.12, 4.5 */
 export const subscriptionLimit = (channel: string, error: string, status = 400): ProtocolError =>
-  failedSubscription(errors.subscriptionLimit, channel, { type: 'LimitReached', status, error });
+  failedSubscription(limitReached, channel, { type: 'LimitReached', status, error });

@@ -16,14 +16,17 @@ export interface QueryPair {
 
 export type QueryPairs = readonly QueryPair[];
 
-/** A text with a broken escape stands for itself. */
-function percentDecoded(text: string): string {
+function decodedRun(escapes: string): string {
   try {
-    return text.includes('%') ? decodeURIComponent(text) : text;
+    return decodeURIComponent(escapes);
   } catch {
-    return text;
+    return escapes;
   }
 }
+
+/** A broken escape, or one that is not UTF-8, stands for itself. */
+const percentDecoded = (text: string): string =>
+  text.includes('%') ? text.replace(/(?:%[0-9a-f]{2})+/gi, decodedRun) : text;
 
 const formDecoded = (text: string): string => percentDecoded(text.replaceAll('+', ' '));
 
@@ -53,8 +56,8 @@ function valuesOf(pairs: QueryPairs, reading: Reading): Map<string, string> {
   const lists = new Set<string>();
   for (const pair of pairs) {
     const { name, list } = pair;
-    const before = list && lists.has(name) ? `${values.get(name) ?? ''},` : '';
-    values.set(name, before + reading(pair));
+    const before = list && lists.has(name) ? values.get(name) : undefined;
+    values.set(name, before === undefined ? reading(pair) : `${before},${reading(pair)}`);
     if (list) lists.add(name);
     else lists.delete(name);
   }
@@ -98,15 +101,21 @@ const INVALID: HttpRefusal = { status: 401, message: 'Authentication signature i
 const ONCE = ['auth_key', 'auth_timestamp', 'auth_version', 'auth_signature', 'body_md5'];
 const UNSIGNED = new Set(['auth_signature', 'body_md5', 'appid', 'appkey', 'channelname']);
 
-/** 8.2 — another request could have the same canonical text. */
-function isAmbiguous(path: string, pairs: QueryPairs): boolean {
-  const control = /\p{Cc}/u;
-  return (
-    control.test(percentDecoded(path)) ||
-    pairs.some(({ name, value }) => control.test(name + value) || /[&=]/.test(name) || value.includes('&')) ||
-    ONCE.some((once) => pairs.filter(({ name }) => name === once).length > 1)
-  );
+const CONTROL = /\p{Cc}/u;
+
+/** `&` and `=` here would move the borders between the parameters of the canonical text. */
+const isUnclear = ({ name, value }: QueryPair): boolean =>
+  CONTROL.test(name) || CONTROL.test(value) || /[&=]/.test(name) || value.includes('&');
+
+/** A parameter of the signature itself is written once, and not as a list. */
+function isRepeated(name: string, pairs: QueryPairs): boolean {
+  const given = pairs.filter((pair) => pair.name === name);
+  return given.length > 1 || given.some((pair) => pair.list);
 }
+
+/** 8.2 — another request could have the same canonical text. */
+const isAmbiguous = (path: string, pairs: QueryPairs): boolean =>
+  CONTROL.test(percentDecoded(path)) || pairs.some(isUnclear) || ONCE.some((name) => isRepeated(name, pairs));
 
 const iso = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
 

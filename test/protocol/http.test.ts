@@ -1,0 +1,191 @@
+import fc from 'fast-check';
+import Pusher from 'pusher';
+import { expect, test } from 'vitest';
+import { type Credential, hmacHex, parseQuery, queryValue, signHttp, verifyRequest } from '#protocol';
+import vectors from '../../protocol/vectors/http.json' with { type: 'json' };
+
+const { credential, prefix, timestampSeconds } = vectors;
+const both: readonly Credential[] = [credential, vectors.secondCredential];
+const options = { prefix, nowSeconds: timestampSeconds, windowSeconds: 600 };
+
+interface Given {
+  readonly method: string;
+  readonly path: string;
+  readonly rawQuery: string;
+  readonly body: string;
+}
+const received = ({ method, path, rawQuery, body }: Given) => ({
+  method,
+  path,
+  rawQuery,
+  body: Buffer.from(body),
+});
+
+test.each(vectors.requests)('$rule $title', (vector) => {
+  const { method, path, rawQuery, body } = vector;
+  expect(verifyRequest([credential], received(vector), options)).toBeUndefined();
+  const given = new URLSearchParams(rawQuery);
+  const query = Object.fromEntries([...given].filter(([name]) => !/^auth_|^body_md5$/.test(name)));
+  const signed = new URLSearchParams(signHttp(credential, { method, path, query, body, timestampSeconds }));
+  given.sort();
+  signed.sort();
+  expect(signed.toString()).toBe(given.toString());
+});
+
+test.each(vectors.readings)('$rule accepted: $title', (vector) => {
+  expect(verifyRequest(both, received(vector), options)).toBeUndefined();
+});
+
+test.each(vectors.refused)('$rule refused: $title', ({ message, ...vector }) => {
+  expect(verifyRequest([credential], received(vector), options)).toEqual({ status: 401, message });
+});
+
+test.each(vectors.times.cases)(
+  '$rule signed and received $title',
+  ({ nowSeconds, windowSeconds, message }) => {
+    const vector = vectors.requests.find(({ title }) => title === vectors.times.request);
+    if (!vector) throw new Error('no such request');
+    const refusal = verifyRequest([credential], received(vector), { prefix, nowSeconds, windowSeconds });
+    expect(refusal).toEqual(message && { status: 401, message });
+  },
+);
+
+test('8.2 without a window, a timestamp is not needed', () => {
+  const query = `auth_key=${credential.key}&auth_version=1.0`;
+  const signature = hmacHex(credential.secret, `GET\n/apps/3/connections\n${query}`);
+  const rawQuery = `${query}&auth_signature=${signature}`;
+  const request = received({ method: 'GET', path: '/apps/3/connections', rawQuery, body: '' });
+  expect(verifyRequest([credential], request, { ...options, windowSeconds: 0 })).toBeUndefined();
+  expect(verifyRequest([credential], request, options)).toBeDefined();
+});
+
+test.each(['', '/', '/rt', 'rt', 'rt/', '/rt/', '//rt//'])(
+  '2.1 a prefix may be configured as "%s"',
+  (configured) => {
+    const inside = configured.includes('rt') ? '/rt/apps/3/connections' : '/apps/3/connections';
+    const query = signHttp(credential, { method: 'GET', path: '/apps/3/connections', timestampSeconds });
+    const request = { method: 'GET', path: inside, rawQuery: query, body: new Uint8Array() };
+    expect(verifyRequest([credential], request, { ...options, prefix: configured })).toBeUndefined();
+    expect(verifyRequest([credential], { ...request, path: `/other${inside}` }, options)).toBeDefined();
+  },
+);
+
+test.each([
+  { raw: '', name: 'info', value: undefined },
+  { raw: 'info=a', name: 'info', value: 'a' },
+  { raw: 'INFO=a', name: 'info', value: 'a' },
+  { raw: 'info=a&info=b', name: 'info', value: 'b' },
+  { raw: 'info[]=a&info[]=b', name: 'info', value: 'a,b' },
+  { raw: 'info%5B0%5D=a&info%5B1%5D=b', name: 'info', value: 'a,b' },
+  { raw: 'info=a&info[]=b', name: 'info', value: 'b' },
+  { raw: 'info[]=a&info=b', name: 'info', value: 'b' },
+  { raw: 'info[]=a&info=b&info[]=c', name: 'info', value: 'c' },
+  { raw: 'info', name: 'info', value: '' },
+  { raw: 'info=', name: 'info', value: '' },
+  { raw: 'info=a=b', name: 'info', value: 'a=b' },
+  { raw: 'info=a+b%2Bc', name: 'info', value: 'a b+c' },
+  { raw: 'info=%', name: 'info', value: '%' },
+  { raw: 'info=%41%zz%C3%A9', name: 'info', value: 'A%zzé' },
+  { raw: 'info=%ff', name: 'info', value: '%ff' },
+  { raw: '[]=a', name: '[]', value: 'a' },
+  { raw: 'a]=b', name: 'a]', value: 'b' },
+  { raw: '&&info=a&', name: 'info', value: 'a' },
+  { raw: '=a', name: '', value: 'a' },
+  { raw: '__proto__=a&constructor[]=b', name: '__proto__', value: 'a' },
+  { raw: 'x=1', name: 'toString', value: undefined },
+])('8.2 "$raw" has for "$name" the value $value', ({ raw, name, value }) => {
+  expect(queryValue(parseQuery(raw), name)).toBe(value);
+});
+
+// --- against the official library ------------------------------------------------
+
+const official = new Pusher({ appId: '3', host: 'localhost', ...credential });
+// The library writes values into the URL as they are: what would end or split them cannot be sent with it.
+const value = fc.string({ unit: 'grapheme' }).filter((text) => !/[&#%\p{Cc}]/u.test(text));
+const RESERVED = /^(auth_|body_md5$|appid$|appkey$|channelname$)/;
+const name = fc.stringMatching(/^[a-z][a-z_]{0,9}$/).filter((text) => !RESERVED.test(text));
+const params = fc.dictionary(name, value, { maxKeys: 4, noNullPrototype: true });
+const anyRequest = fc.record({
+  method: fc.constantFrom('GET', 'POST'),
+  path: fc.constantFrom('/apps/3/events', '/apps/3/channels/a@b;c', '/rt/apps/3/channels'),
+  params,
+  body: fc.option(fc.string({ unit: 'binary', minLength: 1 }), { nil: undefined }),
+});
+
+/** What arrives when node sends the library's URL. */
+function sent(request: {
+  method: string;
+  path: string;
+  params: Record<string, string>;
+  body: string | undefined;
+}) {
+  const query = official.createSignedQueryString({ ...request, body: request.body ?? '' });
+  const url = new URL(`http://localhost${request.path}?${query}`);
+  const { method, body = '' } = request;
+  return { method, path: url.pathname, rawQuery: url.search.slice(1), body: Buffer.from(body) };
+}
+const now = () => ({ ...options, nowSeconds: Math.floor(Date.now() / 1000) });
+
+test('7.4 what the official library signs is accepted', () => {
+  fc.assert(
+    fc.property(anyRequest, (request) => {
+      expect(verifyRequest([credential], sent(request), now())).toBeUndefined();
+    }),
+    { numRuns: 500 },
+  );
+});
+
+const flipped = (text: string, at: number): string => {
+  const hex = '0123456789abcdef';
+  const index = at % text.length;
+  return (
+    text.slice(0, index) + (hex[(hex.indexOf(text[index] ?? '') + 1) % 16] ?? '') + text.slice(index + 1)
+  );
+};
+
+test('7.4 what was changed after the official library signed it is refused', () => {
+  fc.assert(
+    fc.property(anyRequest, fc.nat(), (request, at) => {
+      const good = sent(request);
+      const [query = '', signature = ''] = good.rawQuery.split('auth_signature=');
+      const changed = [
+        { ...good, method: good.method === 'GET' ? 'POST' : 'GET' },
+        { ...good, path: `${good.path}x` },
+        { ...good, body: Buffer.concat([good.body, Buffer.from(' ')]) },
+        { ...good, rawQuery: `${good.rawQuery}&zzzzzzzzzzzzz=1` },
+        { ...good, rawQuery: good.rawQuery.replace(/auth_timestamp=\d/, 'auth_timestamp=') },
+        { ...good, rawQuery: `${query}auth_signature=${flipped(signature, at)}` },
+      ];
+      for (const request of changed)
+        expect(verifyRequest([credential], request, { ...now(), windowSeconds: 0 })).toEqual({
+          status: 401,
+          message: 'Authentication signature invalid.',
+        });
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('7.4 what is signed here is accepted, encoded as it may be', () => {
+  const any = fc.string({ unit: 'binary' }).filter((text) => !/[&\p{Cc}]/u.test(text));
+  const signed = { method: 'GET', path: '/apps/3/channels' };
+  fc.assert(
+    fc.property(fc.dictionary(name, any, { maxKeys: 4 }), fc.boolean(), (query, upperCase) => {
+      const spelled = Object.fromEntries(
+        Object.entries(query).map(([key, text]) => [upperCase ? key.toUpperCase() : key, text]),
+      );
+      const rawQuery = signHttp(credential, { ...signed, query: spelled, timestampSeconds });
+      const request = { ...signed, rawQuery, body: new Uint8Array() };
+      expect(verifyRequest([credential], request, options)).toBeUndefined();
+    }),
+  );
+});
+
+test('7.4 whatever the query is, it is accepted or refused', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.webPath(), (rawQuery, path) => {
+      const request = { method: 'GET', path, rawQuery, body: new Uint8Array() };
+      expect(verifyRequest(both, request, options)).toMatchObject({ status: 401 });
+    }),
+  );
+});

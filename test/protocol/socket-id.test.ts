@@ -1,0 +1,45 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { isSocketId, newSocketId } from '#protocol';
+import vectors from '../../protocol/vectors/channels.json' with { type: 'json' };
+
+afterEach(() => void vi.restoreAllMocks());
+
+/** Lets the random source answer these numbers, one after another. */
+function draws(...values: number[]): void {
+  vi.spyOn(crypto, 'getRandomValues').mockImplementation((array) => {
+    (array as Uint32Array)[0] = values.shift() ?? 0;
+    return array;
+  });
+}
+
+test.each(vectors.socketIds)('$rule "$text" is a socket id: $valid', ({ text, valid }) => {
+  expect(isSocketId(text)).toBe(valid);
+});
+
+test('2.4 new ids are socket ids, both parts from 1 to 10^9, all different', () => {
+  const ids = Array.from({ length: 10_000 }, newSocketId);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const id of ids) {
+    expect(isSocketId(id)).toBe(true);
+    for (const part of id.split('.').map(Number)) {
+      expect(part).toBeGreaterThanOrEqual(1);
+      expect(part).toBeLessThanOrEqual(1_000_000_000);
+    }
+  }
+});
+
+test('2.4 the smallest and the largest number can be drawn', () => {
+  draws(0, 999_999_999);
+  expect(newSocketId()).toBe('1.1000000000');
+});
+
+test('2.4 draws that would favour small numbers are made again', () => {
+  draws(4_294_967_295, 4_000_000_000, 3_999_999_999, 1_000_000_000);
+  expect(newSocketId()).toBe('1000000000.1');
+});
+
+test('2.4 a text that is too long is refused before any expression looks at it', () => {
+  const expression = vi.spyOn(RegExp.prototype, 'test');
+  expect(isSocketId('1'.repeat(50_000))).toBe(false);
+  expect(expression).not.toHaveBeenCalled();
+});

@@ -1,0 +1,28 @@
+import Pusher from 'pusher';
+import { expect, test } from 'vitest';
+import { encodeWebhook, webhookData, type WebhookEvent, webhookHeaders } from '#protocol';
+import vectors from '../../protocol/vectors/webhooks.json' with { type: 'json' };
+
+const { credential } = vectors;
+
+test.each(vectors.bodies)('$rule $title', ({ timeMs, events, body, headers }) => {
+  expect(encodeWebhook(timeMs, events as WebhookEvent[])).toBe(body);
+  expect(webhookHeaders(credential, body)).toEqual(headers);
+});
+
+test.each(vectors.clientEventData)('$rule client event data: $title', ({ dataJson, data }) => {
+  expect(webhookData(dataJson)).toBe(data);
+});
+
+test('9.1 the official library takes headers and body, and refuses another body', () => {
+  const pusher = new Pusher({ appId: '3', host: 'localhost', ...credential });
+  const body = encodeWebhook(1_327_078_148_132, [{ name: 'channel_occupied', channel: 'a' }]);
+  const headers = Object.fromEntries(
+    Object.entries(webhookHeaders(credential, body)).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  expect(pusher.webhook({ headers, rawBody: body }).isValid()).toBe(true);
+  expect(pusher.webhook({ headers, rawBody: body }).getEvents()).toEqual([
+    { name: 'channel_occupied', channel: 'a' },
+  ]);
+  expect(pusher.webhook({ headers, rawBody: body.replace('"a"', '"b"') }).isValid()).toBe(false);
+});

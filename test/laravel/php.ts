@@ -1,0 +1,57 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const sdkScript = fileURLToPath(new URL('./sdk.php', import.meta.url));
+
+const WORKERS = '4';
+const STARTED = /\(http:\/\/127\.0\.0\.1:(\d+)\) started/u;
+
+export interface WebServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** An app's own .env decides: nothing of the surrounding configuration may reach PHP. */
+const phpEnv: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
+
+/** PHP's own web server with several workers, on a free port. */
+export async function serve(folder: string): Promise<WebServer> {
+  const env = { ...phpEnv, PHP_CLI_SERVER_WORKERS: WORKERS };
+  // A process group of its own, because the workers outlive their parent.
+  const child = spawn('php', ['-S', '127.0.0.1:0', '-t', 'public'], { cwd: folder, env, detached: true });
+  const exited = once(child, 'exit');
+  const port = await new Promise<string>((resolve, reject) => {
+    let output = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      const found = STARTED.exec(output)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.on('error', reject);
+    child.on('exit', () => reject(new Error(`php -S ended: ${output}`)));
+  });
+  child.stdout.resume();
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: async () => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
+      await exited;
+    },
+  };
+}
+
+export async function artisan(folder: string, ...words: string[]): Promise<string> {
+  const { stdout } = await run('php', [join(folder, 'artisan'), ...words], { cwd: folder, env: phpEnv });
+  return stdout;
+}
+
+/** Calls the app's own pusher/pusher-php-server, as the app has configured it, and returns its answer. */
+export async function sdk(folder: string, call: string, ...given: unknown[]): Promise<unknown> {
+  const words = [sdkScript, folder, call, JSON.stringify(given)];
+  const { stdout } = await run('php', words, { cwd: folder, env: phpEnv });
+  return JSON.parse(stdout);
+}

@@ -1,0 +1,30 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+export const chromiumPath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
+
+const EXTENSIONS = ['curl', 'dom', 'mbstring', 'pdo_sqlite', 'xml'];
+const INSTALL = 'apt-get install chromium composer php-cli php-curl php-mbstring php-sqlite3 php-xml';
+
+/** What this machine lacks for the Laravel tests, as one sentence; undefined when nothing is missing. */
+export function whatIsMissing(): string | undefined {
+  const missing: string[] = [];
+  const php = spawnSync('php', ['-m'], { encoding: 'utf8' });
+  if (php.status === 0) {
+    const present = new Set(php.stdout.toLowerCase().split(/\s+/u));
+    missing.push(...EXTENSIONS.filter((name) => !present.has(name)).map((name) => `PHP's ${name}`));
+  } else {
+    missing.push('php');
+  }
+  if (spawnSync('composer', ['--version', '--no-interaction'], { env: composerEnv() }).status !== 0) {
+    missing.push('composer');
+  }
+  if (!existsSync(chromiumPath)) missing.push(chromiumPath);
+  if (missing.length === 0) return undefined;
+  return `the Laravel tests need ${missing.join(', ')} (Debian: ${INSTALL})`;
+}
+
+/** Composer asks a question when root runs it, and nobody is there to answer. */
+export function composerEnv(): NodeJS.ProcessEnv {
+  return { ...process.env, COMPOSER_ALLOW_SUPERUSER: '1', COMPOSER_NO_INTERACTION: '1' };
+}

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { WebSocket, WebSocketServer } from 'ws';
+import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
 import type { Gateway, Session, Socket } from '../core/ports.ts';
 import type { Peer, PeerReader } from './peer.ts';
@@ -51,22 +51,24 @@ class WiredSocket extends WebSocket implements Socket {
   }
 }
 
-/** Shared by all sockets; `this` is the socket. */
-const listeners = {
-  message(this: WiredSocket, data: Buffer, isBinary: boolean): void {
-    this.session.received(isBinary && !isUtf8(data) ? NOTHING : data);
-  },
-  sign(this: WiredSocket): void {
-    this.session.alive();
-  },
-  close(this: WiredSocket, code: number): void {
-    this.session.closed(code);
-  },
-  /** A broken frame: the library closes the socket by itself. */
-  error(): void {
-    return undefined;
-  },
-} as const;
+// Listeners are shared by all sockets: `this` is the socket that the event is about.
+
+function received(this: WebSocket, data: Buffer, isBinary: boolean): void {
+  (this as WiredSocket).session.received(isBinary && !isUtf8(data) ? NOTHING : data);
+}
+
+function alive(this: WebSocket): void {
+  (this as WiredSocket).session.alive();
+}
+
+function closed(this: WebSocket, code: number): void {
+  (this as WiredSocket).session.closed(code);
+}
+
+/** A broken frame or a lost connection: `close` follows by itself. */
+function ignored(): void {
+  return undefined;
+}
 
 export interface WebSocketNeeds {
   readonly gateway: Gateway;
@@ -81,30 +83,31 @@ export interface WebSocketNeeds {
 /** Takes WebSocket upgrades of `/app/{key}` from an HTTP server and brings them to the gateway. */
 export class WebSocketTransport {
   readonly #needs: WebSocketNeeds;
-  readonly #server: WebSocketServer<typeof WiredSocket>;
+  readonly #server: Server<typeof WiredSocket>;
 
   constructor(needs: WebSocketNeeds) {
     this.#needs = needs;
-    this.#server = new WebSocketServer({
+    const options = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
       WebSocket: WiredSocket,
-      handleProtocols: () => false,
+      handleProtocols: (): false => false,
       maxPayload: needs.messageBytes,
       maxFragments: needs.fragmentsPerMessage,
       maxBufferedChunks: MAX_BUFFERED_CHUNKS,
       maxPendingAutoPongs: MAX_PENDING_PONGS,
       closeTimeout: CLOSE_TIMEOUT_MS,
-    });
+    };
+    this.#server = new WebSocketServer(options);
   }
 
-  attach(http: Server): void {
+  attach(http: HttpServer): void {
     http.on('upgrade', (request, network, head) => this.#upgrade(request, network, head));
   }
 
   #upgrade(request: IncomingMessage, network: Duplex, head: Buffer): void {
-    network.on('error', listeners.error);
+    network.on('error', ignored);
     const [path = '', query = ''] = splitOnce(request.url ?? '', '?');
     const appKey = appKeyIn(path, this.#needs.prefix);
     if (appKey === undefined) return refuseUpgrade(network, '404 Not Found', 'Not found.');
@@ -119,12 +122,12 @@ export class WebSocketTransport {
   }
 
   #open(socket: WiredSocket, handshake: Parameters<Gateway['opened']>[1]): void {
-    socket.on('error', listeners.error);
+    socket.on('error', ignored);
     socket.session = this.#needs.gateway.opened(socket, handshake);
-    socket.on('message', listeners.message);
-    socket.on('ping', listeners.sign);
-    socket.on('pong', listeners.sign);
-    socket.on('close', listeners.close);
+    socket.on('message', received);
+    socket.on('ping', alive);
+    socket.on('pong', alive);
+    socket.on('close', closed);
   }
 }
 

@@ -1,0 +1,96 @@
+import type { Credential } from '#protocol';
+import type { App } from '../core/app.ts';
+import { APP_LIMITS, APP_OPTIONS, RATE_LIMITING } from './app-settings.ts';
+import { environment, readAll, type Setting, type Source } from './settings.ts';
+
+type Variables = Readonly<Record<string, string | undefined>>;
+type Json = Readonly<Record<string, unknown>>;
+
+const isJson = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The app that the environment describes: `REVERB_APP_*`, else `PUSHER_APP_*`, else none. */
+export function appFromEnvironment(variables: Variables, problems: string[]): App | undefined {
+  const prefix = ['REVERB_APP_', 'PUSHER_APP_'].find((each) => PARTS.some((part) => variables[each + part]));
+  if (prefix === undefined) return undefined;
+  const [id = '', key = '', secret = ''] = PARTS.map((part) => {
+    const value = variables[prefix + part];
+    if (!value) problems.push(`${prefix}${part}: expected a value, because another ${prefix}* variable is set`);
+    return value;
+  });
+  const older = (variables.WAVEHALL_APP_CREDENTIALS ?? '').split(',').filter((pair) => pair !== '');
+  const credentials: [Credential, ...Credential[]] = [{ key, secret }, ...older.map((pair) => credential(pair, problems))];
+  return build(id, credentials, environment(variables), problems);
+}
+
+/** For a first look, when nobody configured an app. */
+export const developmentApp = (variables: Variables, problems: string[]): App =>
+  build('app-id', [{ key: 'app-key', secret: 'app-secret' }], environment(variables), problems);
+
+const PARTS = ['ID', 'KEY', 'SECRET'] as const;
+
+function credential(pair: string, problems: string[]): Credential {
+  const [key = '', secret = ''] = pair.trim().split(':');
+  if (key === '' || secret === '') problems.push('WAVEHALL_APP_CREDENTIALS: expected key:secret pairs separated by commas');
+  return { key, secret };
+}
+
+/**
+ * Apps in the shape of Reverb's `config("reverb.apps.apps")` as JSON, or of the whole `config("reverb")`.
+ * What an app does not say is taken from the environment.
+ */
+export function appsFromJson(value: unknown, from: string, variables: Variables, problems: string[]): App[] {
+  const apps = isJson(value) && isJson(value.apps) ? value.apps.apps : value;
+  if (!Array.isArray(apps) || apps.length === 0) {
+    problems.push(`${from}: expected a JSON list of apps, as config("reverb.apps.apps") gives it`);
+    return [];
+  }
+  return apps.flatMap((app: unknown, at) => {
+    const place = `${from}[${at}]`;
+    if (!isJson(app)) problems.push(`${place}: expected an object`);
+    return isJson(app) ? [appFromJson(app, place, variables, problems)] : [];
+  });
+}
+
+function appFromJson(app: Json, place: string, variables: Variables, problems: string[]): App {
+  const [id, key, secret] = ['app_id', 'key', 'secret'].map((name) => {
+    const value = app[name];
+    if (typeof value === 'string' || typeof value === 'number') return String(value);
+    problems.push(`${place}.${name}: expected a text`);
+    return '';
+  }) as [string, string, string];
+  const older = Array.isArray(app.credentials) ? app.credentials.filter(isCredential) : [];
+  return build(id, [{ key, secret }, ...older], json(app, place, environment(variables)), problems);
+}
+
+const isCredential = (value: unknown): value is Credential =>
+  isJson(value) && typeof value.key === 'string' && typeof value.secret === 'string';
+
+/** An app's JSON before the environment. */
+const json = (app: Json, place: string, otherwise: Source): Source => ({
+  nameOf: (setting) => (textAt(app, setting) === undefined ? otherwise.nameOf(setting) : `${place}.${setting.key ?? ''}`),
+  textOf: (setting) => textAt(app, setting) ?? otherwise.textOf(setting),
+});
+
+function textAt(app: Json, { key = '' }: Setting<unknown>): string | undefined {
+  const value = key.split('.').reduce<unknown>((at, name) => (isJson(at) && Object.hasOwn(at, name) ? at[name] : undefined), app);
+  if (value === undefined || value === null) return undefined;
+  return Array.isArray(value) ? value.map(String).join(',') : String(value as string | number | boolean);
+}
+
+function build(id: string, credentials: App['credentials'], source: Source, problems: string[]): App {
+  const { enabled: limited, ...rateLimiting } = readAll(RATE_LIMITING, source, problems);
+  return Object.freeze({
+    id,
+    credentials,
+    ...readAll(APP_OPTIONS, source, problems),
+    rateLimiting: limited ? rateLimiting : undefined,
+    limits: roomForRequests(readAll(APP_LIMITS, source, problems), source),
+  });
+}
+
+/** A body that `REVERB_MAX_REQUEST_SIZE` lets through is not refused for the data in it, unless that was asked for. */
+function roomForRequests(limits: App['limits'], source: Source): App['limits'] {
+  if (source.textOf(APP_LIMITS.eventDataBytes) !== undefined || limits.eventDataBytes >= limits.requestBytes) return limits;
+  const raised = source.textOf(APP_LIMITS.requestBytes) !== undefined;
+  return raised ? { ...limits, eventDataBytes: limits.requestBytes } : limits;
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { addStart } from './commands/start.ts';
+
+/** The package's own version, from source (`src/cli`) and as built (`dist/src/cli`). */
+function packageVersion(): string {
+  for (const up of ['../../package.json', '../../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version;
+    } catch {
+      continue;
+    }
+  }
+  return 'unknown';
+}
+
+const version = packageVersion();
+const program = new Command('wavehall')
+  .description("A Pusher-protocol server that takes Laravel Reverb's place")
+  .version(version);
+addStart(program, version);
+await program.parseAsync();

@@ -1,0 +1,53 @@
+import { kindOf } from '#protocol';
+import type { App } from '../core/app.ts';
+import type { History, Membership, Occupancy, Remembered } from '../core/ports.ts';
+import { HttpError } from './errors.ts';
+
+export interface Attributes {
+  occupied?: boolean;
+  user_count?: number;
+  subscription_count?: number;
+  cache?: { data: string; ttl: number } | null;
+}
+
+interface Needs {
+  readonly membership: Membership;
+  readonly history: History;
+}
+
+type Info = ReadonlySet<string>;
+
+/** The counts among the attributes that were asked for and apply to this kind of channel (SPEC 8.4, 8.6, 8.7). */
+export function counts(app: App, channel: string, info: Info, occupancy: Occupancy): Attributes {
+  const { members } = kindOf(channel);
+  const attributes: Attributes = {};
+  if (info.has('user_count') && members) attributes.user_count = occupancy.users;
+  if (info.has('subscription_count') && !members) attributes.subscription_count = occupancy.subscriptions;
+  if (app.strictInfo) checkApplicable(channel, info);
+  return attributes;
+}
+
+/** The counts, and the remembered event of a cache channel. */
+export async function attributes(needs: Needs, app: App, channel: string, info: Info): Promise<Attributes> {
+  const ref = { app: app.id, channel };
+  const found = counts(app, channel, info, await needs.membership.occupancy(ref));
+  if (info.has('cache') && kindOf(channel).cached) found.cache = cacheOf(await needs.history.last(ref));
+  return found;
+}
+
+function cacheOf(remembered: Remembered | undefined): NonNullable<Attributes['cache']> | null {
+  if (remembered === undefined) return null;
+  const { data } = JSON.parse(remembered.payload) as { data: string };
+  return { data, ttl: remembered.ttlSeconds };
+}
+
+function checkApplicable(channel: string, info: Info): void {
+  const kind = kindOf(channel);
+  const applies: Readonly<Record<string, boolean>> = {
+    user_count: kind.members,
+    subscription_count: !kind.members,
+    cache: kind.cached,
+  };
+  const unfit = [...info].find((name) => applies[name] === false);
+  if (unfit !== undefined) throw new HttpError(400, `${unfit} does not apply to this channel.`);
+}

@@ -1,0 +1,22 @@
+import { isReservedChannel, queryValue } from '#protocol';
+import type { Api, Call } from './api.ts';
+import { attributes, counts } from './attributes.ts';
+import { infoNames } from './schemas.ts';
+
+/** SPEC 8.6: the occupied channels, the server's own ones left out. */
+export async function channels({ membership }: Api, { app, query }: Call): Promise<object> {
+  const info = infoNames(queryValue(query, 'info'));
+  const occupied = await membership.channels(app.id, queryValue(query, 'filter_by_prefix') ?? '');
+  const entries = [...occupied]
+    .filter(([name]) => !isReservedChannel(name))
+    .map(([name, occupancy]) => [name, counts(app, name, info, occupancy)] as const);
+  return { channels: Object.fromEntries(entries) };
+}
+
+/** SPEC 8.7: an unoccupied channel is an answer too. */
+export async function channel(api: Api, { app, params, query }: Call): Promise<object> {
+  const name = params.channel ?? '';
+  const { subscriptions } = await api.membership.occupancy({ app: app.id, channel: name });
+  const found = await attributes(api, app, name, infoNames(queryValue(query, 'info')));
+  return { occupied: subscriptions > 0, ...found };
+}

@@ -1,0 +1,49 @@
+import { Unavailable } from '../core/ports.ts';
+
+/** Laravel's validator: field → what is wrong with it. */
+export type ErrorBag = Readonly<Record<string, readonly string[]>>;
+
+export interface Answer {
+  readonly status: number;
+  /** A text, or an object that is sent as JSON. */
+  readonly body: string | object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A request that is answered with something else than success (SPEC 8.3). */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly answer: Answer;
+
+  constructor(status: number, body: string | object, headers: Readonly<Record<string, string>> = {}) {
+    super(typeof body === 'string' ? body : JSON.stringify(body));
+    this.answer = { status, body, headers };
+  }
+}
+
+/** Reverb's texts. */
+const TEXTS: Readonly<Record<number, string>> = {
+  400: 'Bad request.',
+  404: 'Not found.',
+  405: 'Method not allowed.',
+  408: 'Request timeout.',
+  413: 'Payload too large.',
+  414: 'URI too long.',
+  426: 'Upgrade required.',
+  429: 'Too many requests.',
+  500: 'Internal server error.',
+  503: 'Service unavailable.',
+};
+
+export const httpError = (status: keyof typeof TEXTS, headers?: Readonly<Record<string, string>>): HttpError =>
+  new HttpError(status, TEXTS[status] ?? 'Bad request.', headers);
+
+/** What to answer when handling a request ended with this; `undefined` for a defect, which is not the client's affair. */
+export function answerTo(error: unknown): Answer | undefined {
+  if (error instanceof HttpError) return error.answer;
+  if (error instanceof Unavailable) return httpError(503, { 'retry-after': '1' }).answer;
+  const status = (error as { statusCode?: unknown }).statusCode;
+  return typeof status === 'number' && status >= 400 && status < 500 ? httpError(status).answer : undefined;
+}
+
+export const DEFECT: Answer = httpError(500).answer;

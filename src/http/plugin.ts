@@ -1,0 +1,125 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { exceeds, parseQuery } from '#protocol';
+import { TokenBucket } from '../core/limiters.ts';
+import type { App } from '../core/app.ts';
+import type { AppProvider, Clock, Journal } from '../core/ports.ts';
+import type { Api } from './api.ts';
+import { Authentication } from './authenticate.ts';
+import { type Answer, answerTo, DEFECT, httpError, HttpError } from './errors.ts';
+import { type Health, registerHealth } from './health.ts';
+import { type Route, ROUTES } from './routes.ts';
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const NO_BODY = Buffer.alloc(0);
+
+export interface HttpNeeds {
+  readonly api: Api;
+  readonly apps: AppProvider;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly health: Health;
+  readonly prefix: string;
+  readonly refuseReplays: boolean;
+}
+
+/** Everything that is served over plain HTTP, with and without the path prefix (SPEC 2.1, 8.1). */
+export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
+  const { journal, prefix } = needs;
+  server.setErrorHandler((error, _, reply) => {
+    const answer = answerTo(error);
+    if (answer === undefined) journal.defect('A request could not be handled', error);
+    return send(reply, answer ?? DEFECT);
+  });
+  server.setNotFoundHandler((_, reply) => send(reply, httpError(404).answer));
+  const register = (scope: FastifyInstance): void => {
+    registerHealth(scope, needs.health);
+    registerUpgradeHint(scope);
+    registerApi(scope, needs);
+  };
+  for (const each of prefix === '' ? [''] : ['', `/${prefix}`]) {
+    void server.register(
+      (scope, _, done) => {
+        register(scope);
+        done();
+      },
+      { prefix: each },
+    );
+  }
+}
+
+/** Somebody who opens the socket's address in a browser is told what it is for. */
+function registerUpgradeHint(scope: FastifyInstance): void {
+  const answer = httpError(426, { upgrade: 'websocket', connection: 'Upgrade' }).answer;
+  for (const url of ['/app/:appKey', '/app/:appKey/']) scope.get(url, (_, reply) => send(reply, answer));
+}
+
+/** The only place that registers routes under `/apps`: none can be reached without a valid signature. */
+function registerApi(scope: FastifyInstance, needs: HttpNeeds): void {
+  const authentication = new Authentication(needs);
+  const buckets = new Map<string, TokenBucket>();
+  void scope.register((apps, _, done) => {
+    takeRawBodies(apps);
+    for (const { method, path, handle } of ROUTES) {
+      apps.route({
+        method,
+        url: `/apps/:appId${path}`,
+        exposeHeadRoute: false,
+        handler: async (request, reply) => {
+          const { appId = '', ...params } = request.params as Record<string, string>;
+          const app = await findApp(needs.apps, appId);
+          const [rawPath = '', rawQuery = ''] = split(request.raw.url ?? '');
+          const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
+          if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
+          authentication.check(app, { method, path: rawPath, rawQuery, body });
+          admit(app, buckets, needs.clock());
+          const answer = await handle(needs.api, { app, params, query: parseQuery(rawQuery), body });
+          return reply.type('application/json').send(JSON.stringify(answer));
+        },
+      });
+      refuseOtherMethods(apps, `/apps/:appId${path}`, method);
+    }
+    done();
+  });
+}
+
+/** The signature covers the bytes, so the bytes are what handlers get, whatever the content type claims. */
+function takeRawBodies(apps: FastifyInstance): void {
+  apps.removeAllContentTypeParsers();
+  apps.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+  apps.addHook('onRequest', (request, _, done) => {
+    request.headers['content-type'] = 'application/octet-stream';
+    done();
+  });
+}
+
+async function findApp(apps: AppProvider, id: string): Promise<App> {
+  const app = await apps.byId(id);
+  if (app === undefined) throw new HttpError(404, `No matching application for ID [${id.slice(0, 256)}].`);
+  return app;
+}
+
+/** SPEC 8.3: what an authenticated app may be refused. */
+function admit(app: App, buckets: Map<string, TokenBucket>, nowMs: number): void {
+  if (!app.enabled) throw new HttpError(403, 'Application is disabled.');
+  const { requestsPerSecond } = app.limits;
+  if (requestsPerSecond === 0) return;
+  let bucket = buckets.get(app.id);
+  if (bucket === undefined) buckets.set(app.id, (bucket = new TokenBucket(requestsPerSecond, requestsPerSecond, nowMs)));
+  if (!bucket.take(nowMs)) throw httpError(429, { 'retry-after': '1' });
+}
+
+function refuseOtherMethods(apps: FastifyInstance, url: string, allowed: Route['method']): void {
+  const others = METHODS.filter((method) => method !== allowed);
+  const { answer } = httpError(405, { allow: allowed });
+  apps.route({ method: others, url, handler: (_, reply) => send(reply, answer) });
+}
+
+function send(reply: FastifyReply, { status, body, headers = {} }: Answer): FastifyReply {
+  const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
+  return reply.code(status).headers(headers).type(type).send(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+function split(url: string): [string, string] {
+  const at = url.indexOf('?');
+  return at === -1 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
+}

@@ -1,0 +1,24 @@
+import type { Handle } from './api.ts';
+import { batchEvents } from './batch-events.ts';
+import { channel, channels } from './channels.ts';
+import { connections } from './connections.ts';
+import { events } from './events.ts';
+import { terminateConnections, users } from './users.ts';
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  /** Below `/apps/:appId`. */
+  readonly path: string;
+  readonly handle: Handle;
+}
+
+/** SPEC 8.1. Whatever stands here is served under `/apps/{id}`, to signed requests only. */
+export const ROUTES: readonly Route[] = [
+  { method: 'POST', path: '/events', handle: events },
+  { method: 'POST', path: '/batch_events', handle: batchEvents },
+  { method: 'GET', path: '/channels', handle: channels },
+  { method: 'GET', path: '/channels/:channel', handle: channel },
+  { method: 'GET', path: '/channels/:channel/users', handle: users },
+  { method: 'POST', path: '/users/:user/terminate_connections', handle: terminateConnections },
+  { method: 'GET', path: '/connections', handle: connections },
+];

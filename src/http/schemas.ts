@@ -1,0 +1,130 @@
+import { exceeds, isChannelName, isSocketId } from '#protocol';
+import type { App } from '../core/app.ts';
+import type { Publication } from '../core/publish.ts';
+import { HttpError } from './errors.ts';
+
+/** One event of a request body, checked. `info` names the attributes that are asked for. */
+export interface EventRequest extends Publication {
+  readonly info: ReadonlySet<string>;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type Errors = Record<string, string[]>;
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The JSON object of a body; anything else is a 400. */
+export function parseBody(body: Buffer): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString());
+  } catch {
+    value = undefined;
+  }
+  if (!isFields(value)) throw new HttpError(400, 'Bad request.');
+  return value;
+}
+
+/** SPEC 8.4. Throws 422 with Laravel's words for a wrong shape, then 400 or 413 for a broken limit. */
+export function eventRequest(app: App, body: Fields): EventRequest {
+  const errors = checkFields(body, '');
+  checkChannels(body, errors);
+  failOn(errors);
+  const channels = isGiven(body.channels) ? (body.channels as string[]) : [body.channel as string];
+  return checkLimits(app, body, channels);
+}
+
+/** SPEC 8.5: all of the batch, or nothing of it. */
+export function batchRequest(app: App, { batch }: Fields): readonly EventRequest[] {
+  const items = batchItems(batch);
+  if (exceeds(items.length, app.limits.eventsPerBatch)) {
+    throw new HttpError(400, `Cannot send more than ${app.limits.eventsPerBatch} events in one batch.`);
+  }
+  const errors: Errors = {};
+  items.forEach((item, at) => {
+    Object.assign(errors, checkFields(item, `batch.${at}.`));
+    checkText(item, 'channel', `batch.${at}.`, errors, ' when channels is not present');
+  });
+  failOn(errors);
+  return items.map((item) => checkLimits(app, item, [item.channel as string]));
+}
+
+function batchItems(batch: unknown): readonly Fields[] {
+  if (!isGiven(batch)) throw new HttpError(422, { batch: ['The batch field is required.'] });
+  if (!Array.isArray(batch)) throw new HttpError(422, { batch: ['The batch field must be an array.'] });
+  return batch.map((item: unknown) => (isFields(item) ? item : {}));
+}
+
+/** What Laravel's `required` takes for nothing. An empty `data` is taken for something, as Pusher does. */
+const isGiven = (value: unknown): boolean =>
+  value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
+
+function checkFields(fields: Fields, prefix: string): Errors {
+  const errors: Errors = {};
+  checkText(fields, 'name', prefix, errors);
+  if (fields.data !== '') checkText(fields, 'data', prefix, errors);
+  for (const name of ['socket_id', 'info']) {
+    const value = fields[name];
+    if (value !== undefined && value !== null && typeof value !== 'string') add(errors, prefix + name, 'must be a string');
+  }
+  return errors;
+}
+
+function checkText(fields: Fields, name: string, prefix: string, errors: Errors, when = ''): void {
+  if (!isGiven(fields[name])) add(errors, prefix + name, `is required${when}`);
+  else if (typeof fields[name] !== 'string') add(errors, prefix + name, 'must be a string');
+}
+
+function checkChannels({ channels, channel }: Fields, errors: Errors): void {
+  if (!isGiven(channels) && !isGiven(channel)) {
+    add(errors, 'channels', 'is required when channel is not present');
+    add(errors, 'channel', 'is required when channels is not present');
+  } else if (isGiven(channels) && !Array.isArray(channels)) {
+    add(errors, 'channels', 'must be an array');
+  } else if (isGiven(channel) && typeof channel !== 'string') {
+    add(errors, 'channel', 'must be a string');
+  } else if (Array.isArray(channels)) {
+    channels.forEach((each: unknown, at) => {
+      if (typeof each !== 'string') add(errors, `channels.${at}`, 'must be a string');
+    });
+  }
+}
+
+/** Laravel's sentence, with underscores as spaces. */
+function add(errors: Errors, field: string, what: string): void {
+  (errors[field] ??= []).push(`The ${field.replaceAll('_', ' ')} field ${what}.`);
+}
+
+function failOn(errors: Errors): void {
+  if (Object.keys(errors).length > 0) throw new HttpError(422, errors);
+}
+
+function checkLimits(app: App, fields: Fields, named: readonly string[]): EventRequest {
+  const { limits } = app;
+  const name = fields.name as string;
+  const data = fields.data as string;
+  const socketId = fields.socket_id as string | null | undefined;
+  const channels = [...new Set(named)];
+  if (exceeds(name.length, limits.eventNameLength) || /\p{Cc}/u.test(name)) {
+    throw new HttpError(400, `The event name is longer than ${limits.eventNameLength} characters or has control characters.`);
+  }
+  if (exceeds(channels.length, limits.channelsPerEvent)) {
+    throw new HttpError(400, `An event can be sent to at most ${limits.channelsPerEvent} channels at once.`);
+  }
+  const unfit = channels.find((each) => !isChannelName(each, limits.channelNameLength, app.extraChannelCharacters));
+  if (unfit !== undefined) throw new HttpError(400, `Invalid channel name: ${JSON.stringify(unfit.slice(0, 256))}`);
+  if (typeof socketId === 'string' && !isSocketId(socketId)) throw new HttpError(400, 'Invalid socket id.');
+  if (exceeds(Buffer.byteLength(data), limits.eventDataBytes)) {
+    throw new HttpError(
+      413,
+      `The data content of this event exceeds the allowed maximum (${limits.eventDataBytes} bytes).`,
+    );
+  }
+  const info = infoNames(fields.info as string | null | undefined);
+  return { name, dataJson: JSON.stringify(data), channels, except: socketId ?? undefined, info };
+}
+
+/** SPEC 8.4: a comma list; names that mean nothing are left aside. */
+export const infoNames = (info: string | null | undefined): ReadonlySet<string> =>
+  new Set((info ?? '').split(',').map((name) => name.trim()).filter((name) => name !== ''));

@@ -1,0 +1,20 @@
+import { kindOf } from '#protocol';
+import type { Api, Call } from './api.ts';
+import { HttpError } from './errors.ts';
+
+/** SPEC 8.8: ids are strings here, whatever they were in `channel_data`. */
+export async function users({ membership }: Api, { app, params }: Call): Promise<object> {
+  const channel = params.channel ?? '';
+  if (!kindOf(channel).members) throw new HttpError(400, 'The channel must be a presence channel.');
+  const members = await membership.members({ app: app.id, channel });
+  if (members.length === 0 && app.usersOfUnoccupiedAre404) throw new HttpError(404, {});
+  return { users: members.map(({ id }) => ({ id })) };
+}
+
+/** SPEC 8.9. */
+export function terminateConnections(api: Api, { app, params }: Call): Promise<object> {
+  const user = params.user ?? '';
+  if (user === '' || /\p{Cc}/u.test(user)) throw new HttpError(400, 'Invalid user id.');
+  api.users.terminate(app.id, user);
+  return Promise.resolve({});
+}

@@ -1,0 +1,47 @@
+import { styleText } from 'node:util';
+import { pino } from 'pino';
+import type { Journal } from '../core/ports.ts';
+import { plain, presentable } from './redact.ts';
+
+const COLUMN = 62;
+
+export interface JournalOptions {
+  readonly debugging: boolean;
+  /** A person reads it: Reverb's two columns in place of JSON lines. */
+  readonly forTerminal: boolean;
+  readonly write: (text: string) => void;
+}
+
+/** What happened, for the operator: without `debugging`, warnings and defects only. */
+export function openJournal(options: JournalOptions): Journal {
+  return options.forTerminal ? terminalJournal(options) : jsonJournal(options);
+}
+
+function jsonJournal({ debugging, write }: JournalOptions): Journal {
+  const log = pino({ level: debugging ? 'debug' : 'info', base: null }, { write });
+  return {
+    debugging,
+    debug: (title, subject, message) => {
+      if (debugging) log.debug({ subject: plain(subject), message: message && presentable(message) }, title);
+    },
+    warn: (what, details) => log.warn(details, what),
+    defect: (what, error) => log.error({ error: stackOf(error) }, what),
+  };
+}
+
+function terminalJournal({ debugging, write }: JournalOptions): Journal {
+  return {
+    debugging,
+    debug: (title, subject, message) => {
+      if (!debugging) return;
+      const name = plain(subject);
+      const dots = '.'.repeat(Math.max(2, COLUMN - title.length - name.length));
+      write(`  ${title} ${styleText('gray', dots)} ${name}\n`);
+      if (message !== undefined) write(`    ${styleText('gray', presentable(message))}\n`);
+    },
+    warn: (what, details) => write(`  ${styleText('yellow', 'WARN')} ${what} ${JSON.stringify(details ?? {})}\n`),
+    defect: (what, error) => write(`  ${styleText('red', 'ERROR')} ${what}\n    ${stackOf(error)}\n`),
+  };
+}
+
+const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

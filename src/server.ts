@@ -1,0 +1,174 @@
+import type { AddressInfo } from 'node:net';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { StaticApps } from './apps/static.ts';
+import type { Config } from './config.ts';
+import { Announcer } from './core/announcer.ts';
+import type { Connection } from './core/connection.ts';
+import { Drain } from './core/drain.ts';
+import { FanOut } from './core/fan-out.ts';
+import { Gateway } from './core/gateway.ts';
+import { Hub } from './core/hub.ts';
+import { Liveness } from './core/liveness.ts';
+import type { Journal, Stores } from './core/ports.ts';
+import { Users } from './core/users.ts';
+import { registerHttp } from './http/plugin.ts';
+import { openMemoryStores } from './stores/memory/index.ts';
+import { PeerReader } from './transports/peer.ts';
+import { type KeyPair, readKeyPair } from './transports/tls.ts';
+import { WebSocketTransport } from './transports/websocket.ts';
+
+const TICK_MS = 1000;
+/** Slow clients of the HTTP API are cut off: headers, body, idle connections. */
+const HTTP_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 72_000;
+const CHECK_CONNECTIONS_MS = 2_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+const BACKLOG = 4096;
+/** No message and no request body is larger, whatever an operator allows. */
+const CEILING_BYTES = 16 * 1024 * 1024;
+/** After the goodbyes, time for answers and close frames to arrive. */
+const FAREWELL_MS = 1000;
+
+/** A running server. */
+export interface Server {
+  readonly port: number;
+  readonly secure: boolean;
+  /** Sockets that are established. */
+  connections(): number;
+  /** SPEC 2.13. Resolves when everybody has gone; called again, it hastens. */
+  stop(): Promise<void>;
+  /** Reads the certificate again. */
+  reloadTls(): void;
+}
+
+/** Puts the house together and opens its door. Rejects when it cannot listen. */
+export async function startServer(config: Config, journal: Journal): Promise<Server> {
+  const stores = openMemoryStores();
+  const core = assemble(config, stores, journal);
+  const keyPair = readKeyPair(config.tls);
+  const http = createHttp(config, keyPair);
+  const state = { draining: false };
+  registerHttp(http, {
+    api: { ...stores, hub: core.hub, users: core.users },
+    apps: core.apps,
+    journal,
+    clock: Date.now,
+    health: { isReady: () => !state.draining },
+    prefix: config.path,
+    refuseReplays: config.replayProtection === 'strict',
+  });
+  transport(config, core.gateway).attach(http.server);
+  await stores.broker.start((ref, event) => core.hub.deliver(ref, event));
+  await http.listen({ host: config.host, port: config.port, backlog: BACKLOG });
+  const ticker = setInterval(() => core.tick(), TICK_MS);
+
+  let drain: Drain | undefined;
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    state.draining = true;
+    core.gateway.stopAdmitting();
+    const closed = http.close();
+    drain = new Drain(core.hub.connections(), config.drainSeconds * 1000);
+    await drain.run();
+    await farewell(core.hub);
+    http.server.closeAllConnections();
+    await closed;
+    clearInterval(ticker);
+    await stores.close();
+  };
+  return {
+    port: (http.server.address() as AddressInfo).port,
+    secure: keyPair !== undefined,
+    connections: () => core.hub.size,
+    stop: () => {
+      drain?.hasten();
+      return (stopped ??= stop());
+    },
+    reloadTls: () => reloadTls(config, http, journal),
+  };
+}
+
+function assemble(config: Config, stores: Stores, journal: Journal) {
+  const clock = Date.now;
+  const apps = new StaticApps(config.apps);
+  const slow: { cut: (connection: Connection) => void } = { cut: () => undefined };
+  const fanOut = new FanOut(
+    { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes },
+    (connection) => slow.cut(connection),
+  );
+  const hub = new Hub({ ...stores, fanOut, journal });
+  const users = new Users({ hub, clock });
+  const announcer = new Announcer({ ...stores, journal, clock });
+  const liveness = new Liveness({
+    hub,
+    clock,
+    journal,
+    limits: {
+      pongTimeoutMs: config.pongTimeoutSeconds * 1000,
+      stallMs: config.stallSeconds * 1000,
+      bufferedTotalBytes: config.maxBufferTotalBytes,
+    },
+  });
+  slow.cut = (connection) => liveness.cut(connection);
+  const limits = { connections: config.maxConnections, connectionsPerAddress: config.maxConnectionsPerAddress };
+  const gateway = new Gateway({ ...stores, apps, hub, users, announcer, journal, clock, limits });
+  const tick = (): void => {
+    liveness.sweep();
+    users.tick();
+    announcer.tick();
+  };
+  return { apps, hub, users, gateway, tick };
+}
+
+function createHttp(config: Config, keyPair: KeyPair | undefined): FastifyInstance {
+  const options = {
+    logger: false,
+    bodyLimit: largest(config, 'requestBytes'),
+    requestTimeout: HTTP_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle' as const,
+    routerOptions: { maxParamLength: 1024, querystringParser: () => ({}) },
+    frameworkErrors: (_error: unknown, _request: unknown, reply: { code(status: number): { send(body: string): void } }) =>
+      reply.code(400).send('Bad request.'),
+  };
+  const tuning = {
+    headersTimeout: HTTP_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  if (keyPair === undefined) return Fastify({ ...options, http: tuning } as object) as unknown as FastifyInstance;
+  return Fastify({ ...options, https: { ...tuning, ...keyPair } } as object) as unknown as FastifyInstance;
+}
+
+function transport(config: Config, gateway: Gateway): WebSocketTransport {
+  return new WebSocketTransport({
+    gateway,
+    peers: new PeerReader(config.trustedProxies),
+    prefix: config.path,
+    messageBytes: largest(config, 'messageBytes'),
+    fragmentsPerMessage: largest(config, 'fragmentsPerMessage'),
+  });
+}
+
+/** The largest of all apps; each app's own limit is checked once the app is known. */
+function largest(config: Config, name: 'requestBytes' | 'messageBytes' | 'fragmentsPerMessage'): number {
+  return Math.max(...config.apps.map(({ limits }) => Math.min(limits[name] || CEILING_BYTES, CEILING_BYTES)));
+}
+
+/** Waits for the close frames to be answered, but not for those who never answer. */
+async function farewell(hub: Hub): Promise<void> {
+  for (let waited = 0; hub.size > 0 && waited < FAREWELL_MS; waited += 50) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  for (const connection of hub.connections()) connection.terminate();
+}
+
+function reloadTls(config: Config, http: FastifyInstance, journal: Journal): void {
+  const server = http.server as unknown as { setSecureContext?: (keyPair: KeyPair) => void };
+  try {
+    const keyPair = readKeyPair(config.tls);
+    if (keyPair !== undefined) server.setSecureContext?.(keyPair);
+  } catch (error) {
+    journal.warn('The certificate was not read again', { reason: (error as Error).message });
+  }
+}

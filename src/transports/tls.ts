@@ -1,0 +1,60 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Reverb's `options.tls`, by its own words. */
+export interface TlsOptions {
+  readonly localCert?: string | undefined;
+  readonly localPk?: string | undefined;
+  readonly passphrase?: string | undefined;
+  /** Certificates that Herd or Valet made for this host are taken when no file is named. */
+  readonly hostname?: string | undefined;
+}
+
+export interface KeyPair {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly passphrase?: string;
+}
+
+/** Where Herd (macOS, Windows) and Valet keep the certificates of local sites. */
+const LOCAL_CERTIFICATES = [
+  ['Library', 'Application Support', 'Herd', 'config', 'valet', 'Certificates'],
+  ['.config', 'herd', 'config', 'valet', 'Certificates'],
+  ['.config', 'valet', 'Certificates'],
+  ['.valet', 'Certificates'],
+];
+
+/** Reads the certificate; `undefined` when plain HTTP is wanted. Throws a sentence that names the missing file. */
+export function readKeyPair(options: TlsOptions, home = homedir()): KeyPair | undefined {
+  const files = namedFiles(options) ?? localFiles(options.hostname, home);
+  if (files === undefined) return undefined;
+  const { passphrase } = options;
+  return { cert: read(files.cert), key: read(files.key), ...(passphrase === undefined ? {} : { passphrase }) };
+}
+
+interface Files {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** As in PHP, a `local_cert` may hold the key too. */
+function namedFiles({ localCert, localPk }: TlsOptions): Files | undefined {
+  return localCert === undefined ? undefined : { cert: localCert, key: localPk ?? localCert };
+}
+
+function localFiles(hostname: string | undefined, home: string): Files | undefined {
+  if (hostname === undefined || !/^[\w.-]+$/.test(hostname)) return undefined;
+  return LOCAL_CERTIFICATES.map((folder) => ({
+    cert: join(home, ...folder, `${hostname}.crt`),
+    key: join(home, ...folder, `${hostname}.key`),
+  })).find(({ cert, key }) => existsSync(cert) && existsSync(key));
+}
+
+function read(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new Error(`The TLS file ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}

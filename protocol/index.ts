@@ -7,6 +7,7 @@ export * from './http.ts';
 export * from './limits.ts';
 export * from './messages.ts';
 export * from './presence.ts';
+export { parseQuery, type QueryPair, type QueryPairs, queryValue } from './query.ts';
 export * from './signature.ts';
 export * from './socket-id.ts';
 export * from './user.ts';

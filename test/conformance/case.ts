@@ -1,0 +1,31 @@
+import type { Site } from './site.ts';
+
+/** Settings (environment variables) that a case needs of its server. */
+export type Needs = Readonly<Record<string, string>>;
+
+/** One conformance case: a rule of the protocol as something that can be tried on any server. */
+export interface Case {
+  /** Letter of the group and number; never reused. */
+  readonly id: string;
+  /** Number of the rule in protocol/SPEC.md. */
+  readonly rule: string;
+  readonly title: string;
+  /** The case gets a server of its own kind, started with these settings. */
+  readonly needs?: Needs;
+  /** The case looks at the whole app, or ends its server: it must not share one with a case that runs meanwhile. */
+  readonly alone?: boolean;
+  readonly limitMs?: number;
+  /** Rejects when the server does otherwise. */
+  run(site: Site): Promise<unknown>;
+}
+
+export const GROUPS = {
+  C: 'Connection',
+  S: 'Subscribe',
+  W: 'Client events',
+  U: 'Users',
+  H: 'HTTP API',
+} as const;
+
+/** The group of a case, by the letter of its id. */
+export const groupOf = (id: string): string => GROUPS[id[0] as keyof typeof GROUPS];

@@ -1,0 +1,195 @@
+import type { Case } from '../case.ts';
+import { same } from '../expect.ts';
+import { member, SUCCEEDED } from '../site.ts';
+import type { Site } from '../site.ts';
+
+const missOf = (channel: string) => ({ event: 'pusher:cache_miss', channel, data: '{}' });
+
+/** All frames that a subscription brings. */
+const frames = async (site: Site, channel: string, who?: object) => {
+  const wire = await site.connect();
+  site.ask(wire, channel, who ? { member: who } : {});
+  return { wire, frames: await wire.settle() };
+};
+
+/** A new subscriber gets success and then exactly this frame. */
+const greets = async (site: Site, channel: string, expected: object, who?: object) => {
+  const got = (await frames(site, channel, who)).frames;
+  same(got[0]?.event, SUCCEEDED, 'the first frame');
+  same(got.slice(1), [expected], 'the frames after success');
+};
+
+export const cache: Case[] = [
+  {
+    id: 'S21',
+    rule: '3.10',
+    title: 'an empty cache channel: success, then cache_miss with its channel',
+    async run(site) {
+      for (const base of ['cache-x', 'private-cache-x', 'private-encrypted-cache-x']) {
+        const channel = site.name(base);
+        await greets(site, channel, missOf(channel));
+      }
+      const presence = site.name('presence-cache-x');
+      await greets(site, presence, missOf(presence), member('1'));
+    },
+  },
+  {
+    id: 'S22',
+    rule: '3.10',
+    title: 'an event published while nobody listened greets a later subscriber',
+    async run(site) {
+      const channel = site.name('cache-x');
+      await site.publish('e', '{"n":1}', channel);
+      await greets(site, channel, { event: 'e', data: '{"n":1}', channel });
+    },
+  },
+  {
+    id: 'S61',
+    rule: '3.10',
+    title: 'the last event counts, while there are subscribers as well',
+    async run(site) {
+      const channel = site.name('cache-x');
+      const { wire } = await frames(site, channel);
+      for (const n of ['1', '2', '3']) await site.publish('e', n, channel);
+      await wire.settle();
+      await greets(site, channel, { event: 'e', data: '3', channel });
+    },
+  },
+  {
+    id: 'S62',
+    rule: '3.10',
+    title: 'the cached frame is the same text as the live one',
+    async run(site) {
+      const channel = site.name('cache-x');
+      const { wire: live } = await frames(site, channel);
+      await site.publish('App\\Events\\E', '{"a":"\\u00e9/é"}', channel);
+      await live.settle();
+      const { wire: late } = await frames(site, channel);
+      const text = live.texts.find((each) => each.includes('Events'));
+      same(
+        late.texts.find((each) => each.includes('Events')),
+        text,
+        'the text of the cached frame',
+      );
+    },
+  },
+  {
+    id: 'S23',
+    rule: '3.10',
+    title: 'a whisper is not cached',
+    async run(site) {
+      const channel = site.name('private-cache-x');
+      const sender = await site.subscriber(channel);
+      await site.publish('e', 'published', channel);
+      site.whisper(sender, channel, { n: 1 });
+      await sender.settle();
+      await greets(site, channel, { event: 'e', data: 'published', channel });
+    },
+  },
+  {
+    id: 'S24',
+    rule: '3.10',
+    title: 'member_removed is not cached',
+    async run(site) {
+      const channel = site.name('presence-cache-x');
+      await site.subscriber(channel, { member: member('stays') });
+      const goer = await site.subscriber(channel, { member: member('goes') });
+      await site.publish('e', 'published', channel);
+      site.unsubscribe(goer, channel);
+      await goer.settle();
+      await greets(site, channel, { event: 'e', data: 'published', channel }, member('new'));
+    },
+  },
+  {
+    id: 'S26',
+    rule: '7.7',
+    title: 'an encrypted cache channel greets with the identical ciphertext',
+    async run(site) {
+      const channel = site.name('private-encrypted-cache-x');
+      const data = '{"nonce":"AAAA+/==","ciphertext":"q83vEjRWeJA/+w=="}';
+      await site.publish('e', data, channel);
+      await greets(site, channel, { event: 'e', data, channel });
+    },
+  },
+  {
+    id: 'S63',
+    rule: '3.10',
+    title: 'an event that excludes a socket is cached all the same',
+    async run(site) {
+      const channel = site.name('cache-x');
+      const { wire } = await frames(site, channel);
+      await site.publish('e', 'd', channel, { socket_id: wire.socketId });
+      await site.silent(wire);
+      await greets(site, channel, { event: 'e', data: 'd', channel });
+    },
+  },
+  {
+    id: 'S64',
+    rule: '3.10',
+    title: 'subscribing again brings the cached event again',
+    async run(site) {
+      const channel = site.name('cache-x');
+      await site.publish('e', 'd', channel);
+      const { wire } = await frames(site, channel);
+      site.ask(wire, channel);
+      const again = await wire.settle();
+      same(
+        again.map(({ event }) => event),
+        [SUCCEEDED, 'e'],
+        'frames of the second subscription',
+      );
+    },
+  },
+  {
+    id: 'S65',
+    rule: '3.10',
+    title: 'the cache outlives its subscribers',
+    async run(site) {
+      const channel = site.name('cache-x');
+      const { wire } = await frames(site, channel);
+      await site.publish('e', 'd', channel);
+      site.unsubscribe(wire, channel);
+      await wire.settle();
+      await greets(site, channel, { event: 'e', data: 'd', channel });
+    },
+  },
+  {
+    id: 'S66',
+    rule: '3.4',
+    title: 'on a presence-cache channel success with the roster stands before the cached event',
+    async run(site) {
+      const channel = site.name('presence-cache-x');
+      await site.publish('e', 'd', channel);
+      const watcher = await site.subscriber(channel, { member: member('w') });
+      await watcher.settle();
+      const { frames: got } = await frames(site, channel, member('1'));
+      same(
+        got.map(({ event }) => event),
+        [SUCCEEDED, 'e'],
+        'frames of the newcomer',
+      );
+      same(
+        (await watcher.settle()).map(({ event }) => event),
+        ['pusher_internal:member_added'],
+        'frames of the other',
+      );
+    },
+  },
+  {
+    id: 'S67',
+    rule: '3.1',
+    title: 'cache- in the middle of a name makes no cache channel',
+    async run(site) {
+      for (const base of ['my-cache-x', 'private-x-cache-y', 'cache']) {
+        const channel = site.name(base).replace(/^cache-/, 'cache.');
+        await site.publish('e', 'd', channel);
+        const got = (await frames(site, channel)).frames;
+        same(
+          got.map(({ event }) => event),
+          [SUCCEEDED],
+          `frames on ${channel}`,
+        );
+      }
+    },
+  },
+];

@@ -1,0 +1,374 @@
+import type { Case } from '../case.ts';
+import { same } from '../expect.ts';
+import { needs, secondApp } from '../settings.ts';
+import { member } from '../site.ts';
+import type { Site } from '../site.ts';
+
+/** Two sockets on one private channel. */
+const pair = async (site: Site, base = 'private-a') => {
+  const channel = site.name(base);
+  return { channel, a: await site.subscriber(channel), b: await site.subscriber(channel) };
+};
+
+/** The sender gets exactly this error, the others nothing. */
+const refuses = async (
+  site: Site,
+  sender: Awaited<ReturnType<Site['connect']>>,
+  code: number,
+  message?: string,
+) => {
+  const frames = await sender.settle();
+  same(frames.length, 1, 'frames to the sender');
+  site.error(frames[0], code, message);
+};
+
+const NOT_MEMBER = 'The client is not a member of the specified channel.';
+const SWITCHED_OFF = 'The app does not have client messaging enabled.';
+
+const relay: Case[] = [
+  {
+    id: 'W01',
+    rule: '5.3',
+    title: 'a client event reaches the others with the same data, the sender gets nothing',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      site.whisper(a, channel, { n: 1 });
+      await site.silent(a);
+      same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other');
+    },
+  },
+  {
+    id: 'W02',
+    rule: '5.4',
+    title: "on presence the server adds the sender's user_id and no forged one",
+    async run(site) {
+      const channel = site.name('presence-a');
+      const a = await site.subscriber(channel, { member: member('7') });
+      const b = await site.subscriber(channel, { member: member('9') });
+      a.send({ event: 'client-x', channel, data: { n: 1 }, user_id: '999', socket_id: 'x', extra: true });
+      await a.settle();
+      same(
+        await b.settle(),
+        [{ event: 'client-x', channel, data: { n: 1 }, user_id: '7' }],
+        'frames of the other',
+      );
+    },
+  },
+  {
+    id: 'W10',
+    rule: '5.3',
+    title: 'unknown members of the frame are dropped, on private channels a user_id as well',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      a.send({ event: 'client-x', channel, data: {}, user_id: '1', socket_id: '1.1', name: 'x' });
+      await site.silent(a);
+      same(await b.settle(), [{ event: 'client-x', channel, data: {} }], 'frames of the other');
+    },
+  },
+  {
+    id: 'W07',
+    rule: '5.3',
+    title: 'another socket of the same user receives',
+    async run(site) {
+      const channel = site.name('presence-a');
+      const first = await site.subscriber(channel, { member: member('7') });
+      const second = await site.subscriber(channel, { member: member('7') });
+      site.whisper(first, channel, 1);
+      await first.settle();
+      same(await second.settle(), [{ event: 'client-x', channel, data: 1, user_id: '7' }], 'frames');
+    },
+  },
+  {
+    id: 'W09',
+    rule: '5.3',
+    title: 'data that is a string is relayed as a string',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      site.whisper(a, channel, 'abc');
+      await site.silent(a);
+      same(await b.settle(), [{ event: 'client-x', channel, data: 'abc' }], 'frames of the other');
+    },
+  },
+  {
+    id: 'W11',
+    rule: '5.3',
+    title: 'a string holding JSON stays that string',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      site.whisper(a, channel, '{"a": "\\/"}');
+      await site.silent(a);
+      same(await b.settle(), [{ event: 'client-x', channel, data: '{"a": "\\/"}' }], 'frames of the other');
+    },
+  },
+  {
+    id: 'W12',
+    rule: '5.3',
+    title: 'objects, arrays and null are relayed',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      for (const data of [{ a: { b: [] } }, [1, 'é', { x: {} }], null, {}, []]) {
+        site.whisper(a, channel, data);
+        await site.silent(a);
+        same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other');
+      }
+    },
+  },
+  {
+    id: 'W13',
+    rule: '5.3',
+    title: 'numbers and booleans are relayed',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      for (const data of [7, 0, -1.5, true, false, '']) {
+        site.whisper(a, channel, data);
+        await site.silent(a);
+        same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other');
+      }
+    },
+  },
+  {
+    id: 'W14',
+    rule: '5.3',
+    title: 'absent data is relayed as null',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      a.send({ event: 'client-x', channel });
+      await site.silent(a);
+      same(await b.settle(), [{ event: 'client-x', channel, data: null }], 'frames of the other');
+    },
+  },
+  {
+    id: 'W15',
+    rule: '5.2',
+    title: 'on a public channel client events are relayed by default (as Reverb)',
+    async run(site) {
+      const { channel, a, b } = await pair(site, 'orders');
+      site.whisper(a, channel, { n: 1 });
+      await site.silent(a);
+      same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other');
+    },
+  },
+  {
+    id: 'W16',
+    rule: '5.2',
+    title: 'with the option off a client event on a public channel gets error 4301',
+    needs: needs.noPublicWhispers,
+    async run(site) {
+      const { channel, a, b } = await pair(site, 'orders');
+      site.whisper(a, channel, { n: 1 });
+      await refuses(site, a, 4301);
+      await site.silent(b);
+    },
+  },
+  {
+    id: 'W17',
+    rule: '5.3',
+    title: 'who has unsubscribed gets no client events and may send none',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      site.unsubscribe(b, channel);
+      await b.settle();
+      site.whisper(a, channel, 1);
+      await site.silent(a, b);
+      site.whisper(b, channel, 1);
+      await refuses(site, b, 4009, NOT_MEMBER);
+      await site.silent(a);
+    },
+  },
+  {
+    id: 'W18',
+    rule: '5.3',
+    title: 'an event without the dash is no client event',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      for (const event of ['client_x', 'clientx', 'Client-x', ' client-x'])
+        site.whisper(a, channel, 1, event);
+      await site.silent(a, b);
+    },
+  },
+  {
+    id: 'W19',
+    rule: '1.5',
+    title: 'a client event without a channel gets error 4200',
+    async run(site) {
+      const wire = await site.connect();
+      for (const channel of [undefined, null, 7, {}, ['private-a']]) {
+        wire.send({ event: 'client-x', data: {}, channel });
+        await refuses(site, wire, 4200, 'Invalid message format');
+      }
+    },
+  },
+  {
+    id: 'W20',
+    rule: '5.3',
+    title: 'hostile event names and data are relayed as plain text',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      const data = JSON.parse('{"__proto__":{"x":1},"constructor":1,"a":"\\u2028\\ud83d\\ude00"}') as unknown;
+      for (const event of ['client-__proto__', 'client-"\\', 'client-é😀', 'client-']) {
+        a.send(`{"event":${JSON.stringify(event)},"channel":"${channel}","data":${JSON.stringify(data)}}`);
+        await site.silent(a);
+        same(await b.settle(), [{ event, channel, data }], `frames of the other for ${event}`);
+      }
+    },
+  },
+];
+
+const rules: Case[] = [
+  {
+    id: 'W03',
+    rule: '5.1',
+    title: 'mode members: who is not subscribed gets error 4009, nobody receives',
+    async run(site) {
+      const channel = site.name('private-a');
+      const insider = await site.subscriber(channel);
+      const stranger = await site.connect();
+      site.whisper(stranger, channel, { n: 1 });
+      await refuses(site, stranger, 4009, NOT_MEMBER);
+      await site.silent(insider);
+    },
+  },
+  {
+    id: 'W21',
+    rule: '5.1',
+    title: 'a client event on a channel that nobody holds gets error 4009',
+    async run(site) {
+      const stranger = await site.connect();
+      for (const channel of [site.name('private-none'), site.name('presence-none'), '__proto__']) {
+        site.whisper(stranger, channel, { n: 1 });
+        await refuses(site, stranger, 4009, NOT_MEMBER);
+      }
+    },
+  },
+  {
+    id: 'W04',
+    rule: '5.1',
+    title: 'mode none: error 4301',
+    needs: needs.whispersFromNone,
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      site.whisper(a, channel, { n: 1 });
+      await refuses(site, a, 4301, SWITCHED_OFF);
+      await site.silent(b);
+    },
+  },
+  {
+    id: 'W05',
+    rule: '5.4',
+    title: 'mode all: a stranger may send, but a forged user_id is not passed on',
+    needs: needs.whispersFromAll,
+    async run(site) {
+      const channel = site.name('presence-a');
+      const insider = await site.subscriber(channel, { member: member('7') });
+      const stranger = await site.connect();
+      stranger.send({ event: 'client-x', channel, data: { n: 1 }, user_id: '1' });
+      await site.silent(stranger);
+      same(await insider.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the member');
+    },
+  },
+  {
+    id: 'W22',
+    rule: '5.1',
+    title: 'mode all: a member still gets its verified user_id, extra members are dropped',
+    needs: needs.whispersFromAll,
+    async run(site) {
+      const channel = site.name('presence-a');
+      const a = await site.subscriber(channel, { member: member('7') });
+      const b = await site.subscriber(channel, { member: member('9') });
+      a.send({ event: 'client-x', channel, data: 1, user_id: '1', extra: 1 });
+      await a.settle();
+      same(await b.settle(), [{ event: 'client-x', channel, data: 1, user_id: '7' }], 'frames of the other');
+    },
+  },
+  {
+    id: 'W06',
+    rule: '5.5',
+    title: 'eleven client events within a second: ten are delivered, one error 4301, the socket stays',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      for (let n = 0; n < 11; n += 1) site.whisper(a, channel, { n });
+      await refuses(site, a, 4301);
+      same(
+        (await b.settle()).map(({ data }) => data),
+        Array.from({ length: 10 }, (_, n) => ({ n })),
+        'data delivered',
+      );
+    },
+  },
+  {
+    id: 'W23',
+    rule: '5.5',
+    title: 'the rate per app can be set',
+    needs: needs.fewClientEvents,
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      for (let n = 0; n < 4; n += 1) site.whisper(a, channel, { n });
+      await refuses(site, a, 4301);
+      same((await b.settle()).length, 3, 'events delivered');
+    },
+  },
+  {
+    id: 'W24',
+    rule: '5.5',
+    title: 'an event name of 200 characters is relayed, of 201 gets error 4301',
+    async run(site) {
+      const { channel, a, b } = await pair(site);
+      site.whisper(a, channel, 1, 'client-'.padEnd(200, 'x'));
+      await site.silent(a);
+      same((await b.settle()).length, 1, 'frames of the other');
+      site.whisper(a, channel, 1, 'client-'.padEnd(201, 'x'));
+      await refuses(site, a, 4301);
+      await site.silent(b);
+    },
+  },
+  {
+    id: 'W25',
+    rule: '5.2',
+    title: 'client events on encrypted channels are refused',
+    async run(site) {
+      const { channel, a, b } = await pair(site, 'private-encrypted-a');
+      site.whisper(a, channel, { n: 1 });
+      await refuses(site, a, 4301);
+      await site.silent(b);
+    },
+  },
+  {
+    id: 'W08',
+    rule: '5.3',
+    title: 'two apps with a channel of one name hear nothing of each other',
+    needs: secondApp.needs,
+    async run(site) {
+      const other = site.as(secondApp.app);
+      const channel = site.name('private-a');
+      const [a, b] = [await site.subscriber(channel), await site.subscriber(channel)];
+      const foreign = await other.subscriber(channel);
+      site.whisper(a, channel, { n: 1 });
+      await site.silent(a);
+      same((await b.settle()).length, 1, 'frames in the same app');
+      await site.silent(foreign);
+      await site.publish('e', 'd', channel);
+      await site.silent(foreign);
+      same((await b.settle()).length, 1, 'frames in the same app');
+      same(
+        await other.channel(channel, 'subscription_count'),
+        { occupied: true, subscription_count: 1 },
+        'count',
+      );
+    },
+  },
+  {
+    id: 'W26',
+    rule: '5.4',
+    title: 'a numeric user_id is passed on as its string',
+    async run(site) {
+      const channel = site.name('presence-a');
+      const a = await site.subscriber(channel, { member: member(7) });
+      const b = await site.subscriber(channel, { member: member(9) });
+      site.whisper(a, channel, 1);
+      await a.settle();
+      same(await b.settle(), [{ event: 'client-x', channel, data: 1, user_id: '7' }], 'frames of the other');
+    },
+  },
+];
+
+export const clientEvents: Case[] = [...relay, ...rules];

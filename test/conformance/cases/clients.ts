@@ -1,0 +1,85 @@
+import Echo from 'laravel-echo';
+import PusherModule from 'pusher-js';
+import { eventually } from '../../support/wire.ts';
+import { channelAuth } from '../../support/wire-http.ts';
+import type { Case } from '../case.ts';
+import { same } from '../expect.ts';
+import type { Site } from '../site.ts';
+
+// The package says that its class is a default export, but in Node it is the module itself.
+const Pusher = PusherModule as unknown as typeof PusherModule.default;
+
+interface Authorisation {
+  socketId: string;
+  channelName: string;
+}
+
+/** pusher-js as a page would configure it for this server; signatures come from the suite instead of an HTTP endpoint. */
+const pusher = (site: Site, key: string, member?: object) =>
+  new Pusher(key, {
+    cluster: '',
+    wsHost: site.app.host,
+    wsPort: site.app.port,
+    wsPath: site.app.prefix,
+    forceTLS: false,
+    enabledTransports: ['ws'],
+    channelAuthorization: {
+      endpoint: '',
+      transport: 'ajax',
+      customHandler: ({ socketId, channelName }: Authorisation, done: (error: null, data: never) => void) => {
+        const data = member && JSON.stringify(member);
+        const auth = channelAuth(site.app, socketId, channelName, data);
+        done(null, { auth, ...(data && { channel_data: data }) } as never);
+      },
+    },
+  });
+
+/** Two attempts of pusher-js are never further apart than this while it still tries. */
+const PUSHER_RETRY_MS = 1_000;
+
+export const clients: Case[] = [
+  {
+    id: 'C25',
+    rule: '2.14',
+    title: 'pusher-js with an unknown key stops for good',
+    async run(site) {
+      const client = pusher(site, 'nope');
+      let attempts = 0;
+      client.connection.bind('connecting', () => (attempts += 1));
+      try {
+        await eventually(
+          () => client.connection.state === 'disconnected',
+          () => `disconnected, but ${client.connection.state}`,
+        );
+        const before = attempts;
+        await new Promise((resolve) => setTimeout(resolve, 2.5 * PUSHER_RETRY_MS));
+        same(
+          [client.connection.state, attempts],
+          ['disconnected', before],
+          'state and attempts a while later',
+        );
+      } finally {
+        client.disconnect();
+      }
+    },
+  },
+  {
+    id: 'S29',
+    rule: '4.3',
+    title: 'Echo: here() gets the user_info of everybody, and no null',
+    async run(site) {
+      const room = site.name('room');
+      await site.subscriber(`presence-${room}`, { member: { user_id: '1', user_info: { name: 'A' } } });
+      const client = pusher(site, site.app.key, { user_id: '2', user_info: { name: 'B' } });
+      const echo = new Echo({ broadcaster: 'reverb', client, key: site.app.key, withoutInterceptors: true });
+      try {
+        let members: unknown;
+        echo.join(room).here((present: unknown) => (members = present));
+        await eventually(() => members !== undefined, 'here() is called');
+        same(members, [{ name: 'A' }, { name: 'B' }], 'members given to here()');
+      } finally {
+        echo.disconnect();
+      }
+    },
+  },
+];

@@ -1,0 +1,484 @@
+import type { Answer } from '../../support/wire-http.ts';
+import type { Case } from '../case.ts';
+import { holds, same } from '../expect.ts';
+import { needs } from '../settings.ts';
+import { member } from '../site.ts';
+import type { Site } from '../site.ts';
+
+const is = (answer: Answer, status: number, json?: unknown): void => {
+  same(answer.status, status, `status (${answer.text.slice(0, 120)})`);
+  if (json !== undefined) same(answer.json, json, 'body');
+};
+
+const post = (site: Site, body: unknown) => site.publisher.post('/events', body);
+const postBatch = (site: Site, batch: unknown) => site.publisher.post('/batch_events', { batch });
+
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+const delivery: Case[] = [
+  {
+    id: 'H09',
+    rule: '8.4',
+    title: 'socket_id excludes that socket; an unknown one excludes nobody',
+    async run(site) {
+      const channel = site.name('orders');
+      const [a, b] = [await site.subscriber(channel), await site.subscriber(channel)];
+      await site.publish('e', '1', channel, { socket_id: a.socketId });
+      await site.silent(a);
+      same(await b.settle(), [{ event: 'e', data: '1', channel }], 'frames of the other');
+      await site.publish('e', '2', channel, { socket_id: '1.1' });
+      for (const wire of [a, b]) same((await wire.settle()).length, 1, 'frames with an unknown socket_id');
+    },
+  },
+  {
+    id: 'H10',
+    rule: '3.13',
+    title: 'a socket on two listed channels gets two frames',
+    async run(site) {
+      const channels = [site.name('c1'), site.name('c2')];
+      const wire = await site.connect();
+      for (const channel of channels) await site.subscribe(wire, channel);
+      same((await site.publish('e', 'd', channels)).text, '{}', 'body');
+      same(
+        await wire.settle(),
+        channels.map((channel) => ({ event: 'e', data: 'd', channel })),
+        'frames',
+      );
+    },
+  },
+  {
+    id: 'H51',
+    rule: '8.4',
+    title: 'a channel listed twice gets the event once',
+    async run(site) {
+      const channel = site.name('orders');
+      const wire = await site.subscriber(channel);
+      await site.publish('e', 'd', [channel, channel]);
+      same((await wire.settle()).length, 1, 'frames');
+    },
+  },
+  {
+    id: 'H52',
+    rule: '8.4',
+    title: 'when channels and channel are given, channels counts',
+    async run(site) {
+      const [listed, single] = [site.name('listed'), site.name('single')];
+      const [a, b] = [await site.subscriber(listed), await site.subscriber(single)];
+      is(await post(site, { name: 'e', data: 'd', channels: [listed], channel: single }), 200, {});
+      same((await a.settle()).length, 1, 'frames on the listed channel');
+      await site.silent(b);
+    },
+  },
+  {
+    id: 'H53',
+    rule: '3.13',
+    title: 'data arrives as the very string that was published',
+    async run(site) {
+      const channel = site.name('orders');
+      const wire = await site.subscriber(channel);
+      const texts = [
+        'plain',
+        ' {"a" : 1} ',
+        '{"url":"https:\\/\\/a"}',
+        '"quoted"',
+        'null',
+        '0',
+        'é😀\u2028\u0000\n',
+        '\\',
+        '[]',
+        '{}',
+      ];
+      for (const data of texts) {
+        await site.publish('e', data, channel);
+        same(await wire.settle(), [{ event: 'e', data, channel }], 'frames');
+      }
+    },
+  },
+  {
+    id: 'H24',
+    rule: '3.13',
+    title: 'event names of Laravel: backslashes arrive, the sender is excluded',
+    async run(site) {
+      const channel = site.name('private-orders.7');
+      const [sender, other] = [await site.subscriber(channel), await site.subscriber(channel)];
+      const body = {
+        name: 'App\\Events\\E',
+        channels: [channel],
+        data: '{"socket":null}',
+        socket_id: sender.socketId,
+      };
+      is(await post(site, body), 200, {});
+      await site.silent(sender);
+      same(
+        await other.settle(),
+        [{ event: 'App\\Events\\E', data: '{"socket":null}', channel }],
+        'frames of the other',
+      );
+    },
+  },
+  {
+    id: 'H54',
+    rule: '3.13',
+    title: 'event names may contain any character',
+    async run(site) {
+      const channel = site.name('orders');
+      const wire = await site.subscriber(channel);
+      for (const event of ['.custom', 'é😀', '"', 'a b', '__proto__', '0', 'a/b:c']) {
+        await site.publish(event, 'd', channel);
+        same(await wire.settle(), [{ event, data: 'd', channel }], 'frames');
+      }
+    },
+  },
+  {
+    id: 'H55',
+    rule: '8.4',
+    title: 'publishing to a channel without subscribers answers 200 {}',
+    run: async (site) =>
+      is(await post(site, { name: 'e', data: 'd', channel: site.name('nobody') }), 200, {}),
+  },
+  {
+    id: 'H56',
+    rule: '8.4',
+    title: 'unknown fields are ignored',
+    async run(site) {
+      const channel = site.name('orders');
+      const wire = await site.subscriber(channel);
+      const body = { name: 'e', data: 'd', channel, user_id: '1', event: 'x', tags: {}, constructor: 1 };
+      is(await post(site, body), 200, {});
+      same(await wire.settle(), [{ event: 'e', data: 'd', channel }], 'frames');
+    },
+  },
+];
+
+const refusals: Case[] = [
+  {
+    id: 'H06',
+    rule: '8.4',
+    title: 'a missing name: 422 with its message',
+    run: async (site) =>
+      is(await post(site, { data: 'd', channel: 'orders' }), 422, { name: ['The name field is required.'] }),
+  },
+  {
+    id: 'H57',
+    rule: '8.4',
+    title: 'a name that is no string: 422',
+    run: async (site) =>
+      is(await post(site, { name: 7, data: 'd', channel: 'orders' }), 422, {
+        name: ['The name field must be a string.'],
+      }),
+  },
+  {
+    id: 'H58',
+    rule: '8.4',
+    title: 'no channel and no channels: 422 with both messages',
+    run: async (site) =>
+      is(await post(site, { name: 'e', data: 'd' }), 422, {
+        channels: ['The channels field is required when channel is not present.'],
+        channel: ['The channel field is required when channels is not present.'],
+      }),
+  },
+  {
+    id: 'H59',
+    rule: '8.4',
+    title: 'channels that is no list: 422',
+    run: async (site) =>
+      is(await post(site, { name: 'e', data: 'd', channels: 'orders' }), 422, {
+        channels: ['The channels field must be an array.'],
+      }),
+  },
+  {
+    id: 'H60',
+    rule: '8.4',
+    title: 'missing data: 422',
+    run: async (site) =>
+      is(await post(site, { name: 'e', channel: 'orders' }), 422, { data: ['The data field is required.'] }),
+  },
+  {
+    id: 'H61',
+    rule: '8.4',
+    title: 'all missing fields are named at once',
+    async run(site) {
+      const answer = await post(site, {});
+      same(answer.status, 422, 'status');
+      same(Object.keys(answer.json as object).sort(), ['channel', 'channels', 'data', 'name'], 'fields');
+    },
+  },
+  {
+    id: 'H62',
+    rule: '8.4',
+    title:
+      'names in the list that are no strings, socket_id and info that are none: refused with 4xx, nobody gets anything',
+    async run(site) {
+      const channel = site.name('orders');
+      const wire = await site.subscriber(channel);
+      const event = { name: 'e', data: 'd', channel };
+      for (const body of [
+        { ...event, channel: undefined, channels: [channel, 7] },
+        { ...event, channel: undefined, channels: [channel, null] },
+        { ...event, channel: { channel } },
+        { ...event, socket_id: 7 },
+        { ...event, info: ['user_count'] },
+      ]) {
+        const { status } = await post(site, body);
+        holds(status >= 400 && status < 500, `status for ${JSON.stringify(body)}`, 'a 4xx', status);
+      }
+      await site.silent(wire);
+    },
+  },
+  {
+    id: 'H63',
+    rule: '8.12',
+    title: 'a name of 200 characters is accepted, of 201 refused with 400',
+    async run(site) {
+      is(await post(site, { name: 'x'.repeat(200), data: 'd', channel: site.name('orders') }), 200, {});
+      is(await post(site, { name: 'x'.repeat(201), data: 'd', channel: site.name('orders') }), 400);
+    },
+  },
+  {
+    id: 'H11',
+    rule: '8.12',
+    title: '100 channels are accepted, 101 refused with 400',
+    async run(site) {
+      const channels = range(101).map((index) => site.name(`c${index}`));
+      is(await post(site, { name: 'e', data: 'd', channels: channels.slice(1) }), 200, {});
+      is(await post(site, { name: 'e', data: 'd', channels }), 400);
+    },
+  },
+  {
+    id: 'H64',
+    rule: '8.4',
+    title: 'no channel in the list: 4xx',
+    async run(site) {
+      const { status } = await post(site, { name: 'e', data: 'd', channels: [] });
+      holds(status === 422 || status === 400, 'status', '422 or 400', status);
+    },
+  },
+  {
+    id: 'H65',
+    rule: '8.4',
+    title: 'an invalid channel name: 400, and no channel of the list gets the event',
+    async run(site) {
+      const channel = site.name('orders');
+      const wire = await site.subscriber(channel);
+      for (const bad of ['two words', 'a:b', 'x'.repeat(201), '', 'é', 'a\n']) {
+        is(await post(site, { name: 'e', data: 'd', channels: [channel, bad] }), 400);
+      }
+      await site.silent(wire);
+    },
+  },
+  {
+    id: 'H66',
+    rule: '8.12',
+    title: 'data of 10 240 bytes is accepted, of 10 241 refused with 413',
+    async run(site) {
+      const channel = site.name('orders');
+      is(await post(site, { name: 'e', data: 'x'.repeat(10_240), channel }), 200, {});
+      is(await post(site, { name: 'e', data: 'x'.repeat(10_241), channel }), 413);
+      is(await post(site, { name: 'e', data: 'é'.repeat(5_121), channel }), 413);
+    },
+  },
+];
+
+const batches: Case[] = [
+  {
+    id: 'H14',
+    rule: '8.5',
+    title: 'a batch without info answers {"batch":{}} and keeps the order',
+    async run(site) {
+      const channel = site.name('orders');
+      const wire = await site.subscriber(channel);
+      const batch = range(10).map((n) => ({ name: `e${n}`, data: String(n), channel }));
+      const answer = await postBatch(site, batch);
+      same([answer.status, answer.text], [200, '{"batch":{}}'], 'the answer');
+      same(
+        await wire.settle(),
+        range(10).map((n) => ({ event: `e${n}`, data: String(n), channel })),
+        'frames',
+      );
+    },
+  },
+  {
+    id: 'H13',
+    rule: '8.5',
+    title: 'a batch with info answers one object for each event',
+    async run(site) {
+      const channel = site.name('orders');
+      await site.subscriber(channel);
+      const event = { name: 'e', data: 'd', channel };
+      is(await postBatch(site, [event, { ...event, info: 'subscription_count' }]), 200, {
+        batch: [{}, { subscription_count: 1 }],
+      });
+    },
+  },
+  {
+    id: 'H67',
+    rule: '8.5',
+    title: 'an invalid event refuses the whole batch with 422, nothing is sent',
+    async run(site) {
+      const channel = site.name('orders');
+      const wire = await site.subscriber(channel);
+      const event = { name: 'e', data: 'd', channel };
+      const answer = await postBatch(site, [event, { data: 'd', channel }]);
+      same(answer.status, 422, 'status');
+      same(Object.keys(answer.json as object), ['batch.1.name'], 'fields');
+      await site.silent(wire);
+    },
+  },
+  {
+    id: 'H68',
+    rule: '8.5',
+    title: 'a missing batch, or one that is no list: 422',
+    async run(site) {
+      for (const body of [{}, { batch: 'x' }, { batch: null }]) {
+        const answer = await site.publisher.post('/batch_events', body);
+        same(answer.status, 422, `status for ${JSON.stringify(body)}`);
+        same(Object.keys(answer.json as object), ['batch'], 'fields');
+      }
+    },
+  },
+  {
+    id: 'H69',
+    rule: '8.12',
+    title: '10 events are accepted, 11 refused with 400 and nothing is sent',
+    async run(site) {
+      const channel = site.name('orders');
+      const wire = await site.subscriber(channel);
+      const batch = range(11).map((n) => ({ name: 'e', data: String(n), channel }));
+      is(await postBatch(site, batch), 400);
+      await site.silent(wire);
+    },
+  },
+  {
+    id: 'H70',
+    rule: '8.12',
+    title: 'the limit of a batch can be taken off',
+    needs: needs.anyBatch,
+    async run(site) {
+      const channel = site.name('orders');
+      const wire = await site.subscriber(channel);
+      is(
+        await postBatch(
+          site,
+          range(50).map((n) => ({ name: 'e', data: String(n), channel })),
+        ),
+        200,
+        { batch: {} },
+      );
+      same((await wire.settle()).length, 50, 'frames');
+    },
+  },
+  {
+    id: 'H71',
+    rule: '8.5',
+    title: 'each event of a batch excludes its own socket',
+    async run(site) {
+      const channel = site.name('orders');
+      const [a, b] = [await site.subscriber(channel), await site.subscriber(channel)];
+      const event = { name: 'e', channel };
+      is(
+        await postBatch(site, [
+          { ...event, data: '1', socket_id: a.socketId },
+          { ...event, data: '2', socket_id: b.socketId },
+          { ...event, data: '3' },
+        ]),
+        200,
+      );
+      same(
+        (await a.settle()).map(({ data }) => data),
+        ['2', '3'],
+        'data at the first',
+      );
+      same(
+        (await b.settle()).map(({ data }) => data),
+        ['1', '3'],
+        'data at the second',
+      );
+    },
+  },
+  {
+    id: 'H72',
+    rule: '3.10',
+    title: 'events of a batch are cached on cache channels',
+    async run(site) {
+      const channel = site.name('cache-x');
+      is(
+        await postBatch(
+          site,
+          [1, 2].map((n) => ({ name: 'e', data: String(n), channel })),
+        ),
+        200,
+      );
+      const wire = await site.subscriber(channel);
+      same(await wire.settle(), [{ event: 'e', data: '2', channel }], 'frames after success');
+    },
+  },
+];
+
+/** A presence channel with user 7 on two sockets and user 9, and a public channel with three sockets. */
+const crowd = async (site: Site) => {
+  const [presence, orders] = [site.name('presence-a'), site.name('orders')];
+  for (const id of ['7', '7', '9']) await site.subscriber(presence, { member: member(id) });
+  for (let socket = 0; socket < 3; socket += 1) await site.subscriber(orders);
+  return { presence, orders };
+};
+
+const info: Case[] = [
+  {
+    id: 'H12',
+    rule: '8.4',
+    title: 'info of a publish: users of presence, sockets of the others',
+    async run(site) {
+      const { presence, orders } = await crowd(site);
+      const answer = await site.publish('e', 'd', [presence, orders], {
+        info: 'user_count,subscription_count',
+      });
+      same(
+        answer.json,
+        { channels: { [presence]: { user_count: 2 }, [orders]: { subscription_count: 3 } } },
+        'body',
+      );
+    },
+  },
+  {
+    id: 'H73',
+    rule: '8.4',
+    title: 'info of unoccupied channels: the applicable attribute with 0',
+    async run(site) {
+      const [presence, orders] = [site.name('presence-none'), site.name('none')];
+      const answer = await site.publish('e', 'd', [presence, orders], {
+        info: 'user_count,subscription_count',
+      });
+      same(
+        answer.json,
+        { channels: { [presence]: { user_count: 0 }, [orders]: { subscription_count: 0 } } },
+        'body',
+      );
+    },
+  },
+  {
+    id: 'H74',
+    rule: '8.4',
+    title: 'an info name that does not apply or is unknown leaves an empty object',
+    async run(site) {
+      const channel = site.name('orders');
+      await site.subscriber(channel);
+      for (const wanted of ['user_count', 'nothing', 'constructor', '__proto__,toString']) {
+        const answer = await site.publish('e', 'd', channel, { info: wanted });
+        same(answer.json, { channels: { [channel]: {} } }, `body with info=${wanted}`);
+      }
+    },
+  },
+  {
+    id: 'H75',
+    rule: '8.4',
+    title: 'a channel called __proto__ is a key like any other',
+    async run(site) {
+      const answer = await site.publish('e', 'd', ['__proto__', site.name('orders')], {
+        info: 'subscription_count',
+      });
+      same(Object.keys((answer.json as { channels: object }).channels).length, 2, 'channels in the answer');
+    },
+  },
+];
+
+export const httpEvents: Case[] = [...delivery, ...refusals, ...batches, ...info];

@@ -1,0 +1,246 @@
+import { eventually } from '../../support/wire.ts';
+import type { Case } from '../case.ts';
+import { holds, same } from '../expect.ts';
+import { needs } from '../settings.ts';
+import { member } from '../site.ts';
+import type { Site } from '../site.ts';
+
+const channelsOf = async (site: Site, query: readonly (readonly [string, string])[] = []) => {
+  const answer = await site.get('/channels', query);
+  same(answer.status, 200, 'status');
+  return (answer.json as { channels: Record<string, unknown> }).channels;
+};
+
+const lists: Case[] = [
+  {
+    id: 'H15',
+    rule: '8.6',
+    title: 'no channels: {"channels":{}}, an object',
+    alone: true,
+    async run(site) {
+      const answer = await site.get('/channels');
+      same([answer.status, answer.text], [200, '{"channels":{}}'], 'the answer');
+      const filtered = await site.get('/channels', [
+        ['filter_by_prefix', 'none-'],
+        ['info', 'user_count'],
+      ]);
+      same(filtered.text, '{"channels":{}}', 'the filtered answer');
+    },
+  },
+  {
+    id: 'H76',
+    rule: '8.6',
+    title: 'occupied channels are listed with {} each, cached but empty ones are not',
+    async run(site) {
+      const [orders, cached] = [site.name('orders'), site.name('cache-x')];
+      await site.subscriber(orders);
+      await site.publish('e', 'd', cached);
+      const channels = await channelsOf(site);
+      same(channels[orders], {}, 'the occupied channel');
+      same(channels[cached], undefined, 'the channel without subscribers');
+    },
+  },
+  {
+    id: 'H16',
+    rule: '8.6',
+    title: 'filter_by_prefix=presence- and info=user_count: presence channels with their users',
+    async run(site) {
+      const presence = site.name('presence-a');
+      for (const id of ['7', '7', '9']) await site.subscriber(presence, { member: member(id) });
+      await site.subscriber(site.name('orders'));
+      const channels = await channelsOf(site, [
+        ['filter_by_prefix', 'presence-'],
+        ['info', 'user_count'],
+      ]);
+      same(channels[presence], { user_count: 2 }, 'the presence channel');
+      const others = Object.keys(channels).filter((name) => !name.startsWith('presence-'));
+      same(others, [], 'other channels in the answer');
+    },
+  },
+  {
+    id: 'H77',
+    rule: '8.6',
+    title: 'attributes that do not apply are left out',
+    async run(site) {
+      const [presence, orders] = [site.name('presence-a'), site.name('orders')];
+      await site.subscriber(presence, { member: member('7') });
+      await site.subscriber(orders);
+      const channels = await channelsOf(site, [['info', 'user_count,subscription_count,constructor']]);
+      same(
+        [channels[presence], channels[orders]],
+        [{ user_count: 1 }, { subscription_count: 1 }],
+        'attributes',
+      );
+    },
+  },
+  {
+    id: 'H78',
+    rule: '8.6',
+    title: 'the filter is a plain prefix, no pattern',
+    async run(site) {
+      const channel = site.name('orders');
+      await site.subscriber(channel);
+      for (const filter of ['.*', '*', '^orders', 'rders', '[o]', channel.toUpperCase(), `${channel}x`]) {
+        same(
+          Object.hasOwn(await channelsOf(site, [['filter_by_prefix', filter]]), channel),
+          false,
+          `found by ${filter}`,
+        );
+      }
+      same(await channelsOf(site, [['filter_by_prefix', channel]]), { [channel]: {} }, 'found by its name');
+    },
+  },
+  {
+    id: 'H79',
+    rule: '8.6',
+    title: 'strict info: user_count without a presence prefix is refused with 400',
+    needs: needs.strictInfo,
+    async run(site) {
+      await site.subscriber(site.name('orders'));
+      same((await site.get('/channels', [['info', 'user_count']])).status, 400, 'status');
+      const query = [
+        ['info', 'user_count'],
+        ['filter_by_prefix', 'presence-'],
+      ] as const;
+      same((await site.get('/channels', query)).status, 200, 'status with the prefix');
+    },
+  },
+];
+
+const single: Case[] = [
+  {
+    id: 'H17',
+    rule: '8.7',
+    title: 'an unoccupied channel: 200 {"occupied":false}',
+    run: async (site) => same(await site.channel(site.name('orders')), { occupied: false }, 'body'),
+  },
+  {
+    id: 'H80',
+    rule: '8.7',
+    title: 'an unoccupied channel with info: the counts that apply are 0',
+    async run(site) {
+      const asked = 'user_count,subscription_count';
+      same(
+        await site.channel(site.name('orders'), asked),
+        { occupied: false, subscription_count: 0 },
+        'public',
+      );
+      same(
+        await site.channel(site.name('presence-a'), asked),
+        { occupied: false, user_count: 0 },
+        'presence',
+      );
+    },
+  },
+  {
+    id: 'H81',
+    rule: '8.7',
+    title: 'an occupied channel: the attributes that apply and were asked for',
+    async run(site) {
+      const [presence, orders] = [site.name('presence-a'), site.name('orders')];
+      for (const id of ['7', '7', '9']) await site.subscriber(presence, { member: member(id) });
+      for (let index = 0; index < 2; index += 1) await site.subscriber(orders);
+      const asked = 'user_count,subscription_count';
+      same(await site.channel(presence, asked), { occupied: true, user_count: 2 }, 'presence');
+      same(await site.channel(orders, asked), { occupied: true, subscription_count: 2 }, 'public');
+      same(await site.channel(orders), { occupied: true }, 'without info');
+    },
+  },
+  {
+    id: 'H18',
+    rule: '8.7',
+    title: 'info=cache: data and remaining seconds of the cached event',
+    async run(site) {
+      const channel = site.name('cache-x');
+      await site.publish('e', '{"n":1}', channel);
+      const { cache, occupied } = (await site.channel(channel, 'cache')) as {
+        occupied: boolean;
+        cache?: { data?: unknown; ttl?: unknown };
+      };
+      same([occupied, cache?.data], [false, '{"n":1}'], 'occupied and data');
+      const ttl = cache?.ttl;
+      holds(
+        Number.isInteger(ttl) && Number(ttl) > 1_700 && Number(ttl) <= 1_800,
+        'ttl',
+        '1 700 to 1 800 s',
+        ttl,
+      );
+    },
+  },
+  {
+    id: 'H82',
+    rule: '8.7',
+    title: 'info=cache: null when nothing is cached, left out on other channels',
+    async run(site) {
+      same(
+        await site.channel(site.name('cache-x'), 'cache'),
+        { occupied: false, cache: null },
+        'an empty cache channel',
+      );
+      same(await site.channel(site.name('orders'), 'cache'), { occupied: false }, 'a public channel');
+    },
+  },
+];
+
+const usersAndConnections: Case[] = [
+  {
+    id: 'H19',
+    rule: '8.8',
+    title: 'users: each once, as strings, in order of joining',
+    async run(site) {
+      const channel = site.name('presence-a');
+      for (const id of ['7', '9', '7']) await site.subscriber(channel, { member: member(id) });
+      const answer = await site.get(`/channels/${channel}/users`);
+      same([answer.status, answer.text], [200, '{"users":[{"id":"7"},{"id":"9"}]}'], 'the answer');
+    },
+  },
+  {
+    id: 'H20',
+    rule: '8.8',
+    title: 'users of a channel that is not presence: 400',
+    async run(site) {
+      for (const base of ['orders', 'private-a', 'cache-x']) {
+        const channel = site.name(base);
+        await site.subscriber(channel);
+        same((await site.get(`/channels/${channel}/users`)).status, 400, `status for ${base}`);
+      }
+    },
+  },
+  {
+    id: 'H83',
+    rule: '8.8',
+    title: 'users of an unoccupied presence channel: 200 with an empty list',
+    async run(site) {
+      const answer = await site.get(`/channels/${site.name('presence-none')}/users`);
+      same([answer.status, answer.text], [200, '{"users":[]}'], 'the answer');
+    },
+  },
+  {
+    id: 'H84',
+    rule: '8.8',
+    title: 'a setting answers 404 for users of an unoccupied channel, as Reverb',
+    needs: needs.usersOfUnoccupied404,
+    async run(site) {
+      same((await site.get(`/channels/${site.name('presence-none')}/users`)).status, 404, 'status');
+    },
+  },
+  {
+    id: 'H21',
+    rule: '8.10',
+    title: 'connections counts all established sockets, with and without channels',
+    alone: true,
+    async run(site) {
+      const count = async () =>
+        ((await site.get('/connections')).json as { connections?: number }).connections;
+      await eventually(async () => (await count()) === 0, 'no connections at the start');
+      for (let index = 0; index < 3; index += 1) await site.subscriber(site.name('orders'));
+      const idle = await site.connect();
+      await site.connect();
+      same((await site.get('/connections')).text, '{"connections":5}', 'body');
+      await idle.close();
+      await eventually(async () => (await count()) === 4, 'one connection less');
+    },
+  },
+];
+
+export const httpReads: Case[] = [...lists, ...single, ...usersAndConnections];

@@ -1,0 +1,300 @@
+import type { Wire } from '../../support/wire.ts';
+import type { Case } from '../case.ts';
+import { same } from '../expect.ts';
+import { needs } from '../settings.ts';
+import { SUCCEEDED } from '../site.ts';
+import type { Site } from '../site.ts';
+
+const MALFORMED = 'Invalid message format';
+
+/** Each message gets exactly one error 4200, and the socket goes on. */
+const malformed = async (site: Site, messages: readonly unknown[]): Promise<void> => {
+  const wire = await site.connect();
+  for (const message of messages) {
+    wire.send(message);
+    const frames = await wire.settle();
+    same(frames.length, 1, `frames in answer to ${JSON.stringify(message)}`);
+    site.error(frames[0], 4200, MALFORMED);
+  }
+};
+
+/** A ping of exactly so many bytes. */
+export const pingOf = (bytes: number): string => {
+  const empty = JSON.stringify({ event: 'pusher:ping', data: { pad: '' } });
+  return JSON.stringify({ event: 'pusher:ping', data: { pad: 'x'.repeat(bytes - empty.length) } });
+};
+
+const sendInParts = (wire: Wire, text: string, parts: number): void => {
+  const size = Math.ceil(text.length / parts);
+  for (let part = 0; part < parts; part += 1) {
+    wire.socket.send(text.slice(part * size, (part + 1) * size), { fin: part === parts - 1 });
+  }
+};
+
+const tooLarge = { code: 1009, reason: 'Maximum message size exceeded' };
+
+const formats: Case[] = [
+  {
+    id: 'C20',
+    rule: '1.5',
+    title: 'hello, [], no event and an unknown pusher: event each get error 4200',
+    run: (site) => malformed(site, ['hello', '[]', { data: {} }, { event: 'pusher:what' }]),
+  },
+  {
+    id: 'C51',
+    rule: '1.5',
+    title: 'JSON that is no object gets error 4200',
+    run: (site) =>
+      malformed(site, [
+        'null',
+        '1',
+        '"text"',
+        'true',
+        '[{"event":"pusher:ping"}]',
+        '',
+        '{',
+        '{"event":"x"}}',
+      ]),
+  },
+  {
+    id: 'C52',
+    rule: '1.5',
+    title: 'an event that is no string gets error 4200',
+    run: (site) =>
+      malformed(site, [{ event: 1 }, { event: null }, { event: {} }, { event: ['pusher:ping'] }, {}]),
+  },
+  {
+    id: 'C53',
+    rule: '1.5',
+    title: 'a subscribe without a channel name gets error 4200',
+    run: (site) =>
+      malformed(
+        site,
+        [
+          undefined,
+          null,
+          {},
+          { auth: '' },
+          { channel: 1 },
+          { channel: null },
+          { channel: ['orders'] },
+          'x',
+          '[]',
+          7,
+        ].map((data) => ({ event: 'pusher:subscribe', data })),
+      ),
+  },
+  {
+    id: 'C54',
+    rule: '1.1',
+    title: 'the own prototype chain is no message: __proto__ carries no event',
+    run: (site) =>
+      malformed(site, ['{"__proto__":{"event":"pusher:ping"}}', '{"constructor":{"event":"pusher:ping"}}']),
+  },
+  {
+    id: 'C21',
+    rule: '1.6',
+    title: 'an event that is no client event gets no answer',
+    async run(site) {
+      const wire = await site.connect();
+      wire.send({ event: 'foo', channel: 'bar', data: {} });
+      wire.send({ event: 'Client-x', channel: 'bar', data: {} });
+      wire.send({ event: '__proto__', channel: '__proto__', data: {} });
+      await site.silent(wire);
+    },
+  },
+  {
+    id: 'C55',
+    rule: '1.6',
+    title: 'pusher_internal: events from a client get no answer and reach nobody',
+    async run(site) {
+      const channel = site.name('orders');
+      const [sender, other] = [await site.subscriber(channel), await site.subscriber(channel)];
+      for (const event of ['pusher_internal:member_added', SUCCEEDED])
+        sender.send({ event, channel, data: '{}' });
+      await site.silent(sender, other);
+    },
+  },
+  {
+    id: 'C22',
+    rule: '1.4',
+    title: 'data may be a string holding JSON',
+    async run(site) {
+      const wire = await site.connect();
+      const channel = site.name('orders');
+      wire.send({ event: 'pusher:subscribe', data: JSON.stringify({ channel }) });
+      same(await wire.first(), { event: SUCCEEDED, data: '{}', channel }, 'the answer');
+      wire.send({ event: 'pusher:unsubscribe', data: JSON.stringify({ channel }) });
+      await site.silent(wire);
+      same(await site.channel(channel), { occupied: false }, 'the channel after unsubscribing');
+    },
+  },
+  {
+    id: 'C56',
+    rule: '1.7',
+    title: 'a binary message of valid UTF-8 is read as text',
+    async run(site) {
+      const wire = await site.connect();
+      wire.sendBinary(Buffer.from('{"event":"pusher:ping","data":{"é":"😀"}}'));
+      same((await wire.first()).event, 'pusher:pong', 'the answer');
+    },
+  },
+  {
+    id: 'C57',
+    rule: '1.7',
+    title: 'a binary message that is no UTF-8 gets error 4200',
+    async run(site) {
+      const wire = await site.connect();
+      wire.sendBinary(
+        Buffer.concat([
+          Buffer.from('{"event":"pusher:ping","data":"'),
+          Buffer.from([0xff, 0xfe]),
+          Buffer.from('"}'),
+        ]),
+      );
+      const frames = await wire.settle();
+      same(frames.length, 1, 'number of frames');
+      site.error(frames[0], 4200, MALFORMED);
+    },
+  },
+  {
+    id: 'C58',
+    rule: '1.1',
+    title: 'messages in one burst are answered one after another, in order',
+    async run(site) {
+      const wire = await site.connect();
+      const channels = Array.from({ length: 10 }, (_, index) => site.name(`burst-${index}`));
+      for (const channel of channels) {
+        wire.send({ event: 'pusher:subscribe', data: { channel } });
+        wire.send('not json');
+      }
+      const frames = await wire.settle();
+      const expected = channels.flatMap((channel) => [channel, 'pusher:error']);
+      same(
+        frames.map((frame) => (frame.event === SUCCEEDED ? frame.channel : frame.event)),
+        expected,
+        'the answers in order',
+      );
+    },
+  },
+];
+
+const sizes: Case[] = [
+  {
+    id: 'C18',
+    rule: '2.11',
+    title: 'a message of max_message_size + 1 bytes closes with 1009',
+    async run(site) {
+      const wire = await site.connect();
+      wire.send(pingOf(10_001));
+      const { frames, closing } = await wire.rest();
+      same(frames, [], 'frames before the close');
+      same(closing, tooLarge, 'the close');
+    },
+  },
+  {
+    id: 'C19',
+    rule: '2.11',
+    title: 'exactly max_message_size bytes in 3 fragments are processed',
+    async run(site) {
+      const wire = await site.connect();
+      sendInParts(wire, pingOf(10_000), 3);
+      same((await wire.first()).event, 'pusher:pong', 'the answer');
+      wire.send(pingOf(10_000));
+      same((await wire.first()).event, 'pusher:pong', 'the answer to one frame of that size');
+    },
+  },
+  {
+    id: 'C59',
+    rule: '2.11',
+    title: 'fragments are counted together',
+    async run(site) {
+      const wire = await site.connect();
+      sendInParts(wire, pingOf(10_001), 3);
+      same(await wire.closing(), tooLarge, 'the close');
+    },
+  },
+  {
+    id: 'C60',
+    rule: '2.11',
+    title: 'the size counts bytes, not characters',
+    async run(site) {
+      const wire = await site.connect();
+      wire.send(JSON.stringify({ event: 'pusher:ping', data: 'é'.repeat(4_990) }));
+      wire.send(JSON.stringify({ event: 'pusher:ping', data: 'é'.repeat(5_000) }));
+      same((await wire.first()).event, 'pusher:pong', 'the answer to the smaller one');
+      same(await wire.closing(), tooLarge, 'the close after the larger one');
+    },
+  },
+  {
+    id: 'C61',
+    rule: '2.11',
+    title: 'a configured max_message_size is the limit',
+    needs: needs.smallMessages,
+    async run(site) {
+      const wire = await site.connect();
+      wire.send(pingOf(200));
+      same((await wire.first()).event, 'pusher:pong', 'the answer to 200 bytes');
+      wire.send(pingOf(201));
+      same(await wire.closing(), tooLarge, 'the close after 201 bytes');
+    },
+  },
+];
+
+const subscribes = (site: Site, wire: Wire, count: number): void => {
+  for (let index = 0; index < count; index += 1) site.ask(wire, site.name(`rate-${index}`));
+};
+
+const rates: Case[] = [
+  {
+    id: 'C23',
+    rule: '2.12',
+    title: 'rate limiting 5 in 60 s: the sixth message gets error 4301, the socket stays',
+    needs: needs.rateLimited,
+    async run(site) {
+      const wire = await site.connect();
+      subscribes(site, wire, 6);
+      const frames = await wire.settle();
+      same(
+        frames.slice(0, 5).map(({ event }) => event),
+        Array.from({ length: 5 }, () => SUCCEEDED),
+        'the first five',
+      );
+      same(frames.length, 6, 'number of answers');
+      site.error(frames[5], 4301, 'Rate limit exceeded');
+    },
+  },
+  {
+    id: 'C62',
+    rule: '2.12',
+    title: 'pings and pongs never count for the rate',
+    needs: needs.rateLimited,
+    async run(site) {
+      const wire = await site.connect();
+      for (let index = 0; index < 10; index += 1) wire.send({ event: 'pusher:pong', data: {} });
+      for (let index = 0; index < 10; index += 1) same(await wire.settle(), [], 'frames before a pong');
+      subscribes(site, wire, 5);
+      same(
+        (await wire.settle()).map(({ event }) => event),
+        Array.from({ length: 5 }, () => SUCCEEDED),
+        'the answers',
+      );
+    },
+  },
+  {
+    id: 'C63',
+    rule: '2.12',
+    title: 'terminate_on_limit: the error comes first, then close 4100',
+    needs: needs.rateTerminated,
+    async run(site) {
+      const wire = await site.connect();
+      subscribes(site, wire, 6);
+      const { frames, closing } = await wire.rest();
+      same(frames.length, 6, 'frames before the close');
+      site.error(frames[5], 4301, 'Rate limit exceeded');
+      same(closing.code, 4100, 'close code');
+    },
+  },
+];
+
+export const messages: Case[] = [...formats, ...sizes, ...rates];

@@ -1,0 +1,96 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import build from '../support/global-setup.ts';
+import { cases } from './cases/index.ts';
+import { formLine, judge, line, markdown, totals } from './report.ts';
+import type { Differences, Report } from './report.ts';
+import { runAll } from './runner.ts';
+import { FORMS } from './site.ts';
+import { parseEndpoint, running, wavehall } from './target.ts';
+
+const USAGE = `npm run conformance -- [options]
+  --against HOST:PORT,ID,KEY,SECRET  a running server; without it Wavehall is built and started
+  --path /PREFIX                     the prefix in front of /app and /apps of that server
+  --name TEXT                        what to call it
+  --start COMMAND                    starts that server with other settings: gets PORT, APP_ID, APP_KEY, APP_SECRET, NEEDS
+  --only C05,H                       only these cases, or groups by their letter
+  --expect-differences FILE          a module whose default export names the differences: {id: reason}
+  --json FILE                        writes the outcomes
+  --beside FILE                      outcomes of an earlier run, for a table of both
+  --markdown FILE                    writes the compatibility table`;
+
+const options = {
+  against: { type: 'string' },
+  path: { type: 'string', default: '' },
+  name: { type: 'string' },
+  start: { type: 'string' },
+  only: { type: 'string' },
+  'expect-differences': { type: 'string' },
+  json: { type: 'string' },
+  beside: { type: 'string' },
+  markdown: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
+
+const readDifferences = async (file: string | undefined): Promise<Differences> => {
+  if (file === undefined) return {};
+  const module = (await import(pathToFileURL(resolve(file)).href)) as { default: Differences };
+  return module.default;
+};
+
+type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
+
+const targetOf = ({ against, name, path, start }: Values) =>
+  against === undefined ? wavehall() : running(name ?? against, parseEndpoint(against, path), start);
+
+/** Ids are names of cases or the letter of a group. */
+const chosenBy = (only: string | undefined) => {
+  const wanted = only?.split(',');
+  return cases.filter(({ id }) => !wanted || wanted.includes(id) || wanted.includes(id[0] ?? ''));
+};
+
+/** Only forms that are named as differences are tolerated. */
+const formsIn = (named: Differences) => ({
+  tolerated: new Set(Object.keys(FORMS).filter((form) => Object.hasOwn(named, form))),
+  met: new Set<string>(),
+});
+
+const writeFiles = async (report: Report, named: Differences, { json, markdown: table, beside }: Values) => {
+  if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 1)}\n`);
+  if (table === undefined) return;
+  const other = beside === undefined ? [] : [JSON.parse(await readFile(beside, 'utf8')) as Report];
+  await writeFile(table, markdown([...other, report], named));
+};
+
+/** Exit code of the run: nothing may differ but what is named, and what is named must differ. */
+const verdict = (report: Report, named: Differences, isExpecting: boolean): number => {
+  if (!isExpecting) return report.outcomes.some(({ result }) => result === 'failed') ? 1 : 0;
+  const { unnamed, gone } = judge(report, named);
+  if (unnamed.length > 0) console.log(`not named as differences: ${unnamed.join(', ')}`);
+  if (gone.length > 0) console.log(`named as differences, but not seen: ${gone.join(', ')}`);
+  return unnamed.length + gone.length > 0 ? 1 : 0;
+};
+
+const main = async (): Promise<number> => {
+  const { values } = parseArgs({ options });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  if (values.against === undefined) build();
+  const named = await readDifferences(values['expect-differences']);
+  const target = targetOf(values);
+  const forms = formsIn(named);
+  const outcomes = await runAll(chosenBy(values.only), target, forms, (outcome) =>
+    console.log(line(outcome, named)),
+  );
+  const report: Report = { target: target.name, outcomes, forms: [...forms.met].sort() };
+  for (const form of report.forms) console.log(formLine(form, named));
+  console.log(`\n${target.name}: ${totals(outcomes)}`);
+  await writeFiles(report, named, values);
+  return verdict(report, named, values['expect-differences'] !== undefined && values.only === undefined);
+};
+
+process.exitCode = await main();

@@ -1,0 +1,88 @@
+import { GROUPS, groupOf } from './case.ts';
+import type { Outcome, Result } from './runner.ts';
+import { FORMS } from './site.ts';
+import type { Form } from './site.ts';
+
+/** What one run found, as it is kept in a file. */
+export interface Report {
+  readonly target: string;
+  readonly outcomes: readonly Outcome[];
+  /** Forms that were tolerated and met, by id. */
+  readonly forms: readonly string[];
+}
+
+/** Id of a case or form, and why it differs. */
+export type Differences = Readonly<Record<string, string>>;
+
+export interface Verdict {
+  readonly unnamed: readonly string[];
+  readonly gone: readonly string[];
+}
+
+const count = (outcomes: readonly Outcome[], result: Result) =>
+  outcomes.filter((each) => each.result === result).length;
+
+export const totals = (outcomes: readonly Outcome[]): string =>
+  `${count(outcomes, 'passed')} passed, ${count(outcomes, 'failed')} failed, ${count(outcomes, 'not applicable')} not applicable`;
+
+/** One line about one case. */
+export const line = ({ id, rule, title, result, detail, ms }: Outcome, named: Differences): string => {
+  if (result === 'passed') return `pass     ${id} ${rule} ${title} (${ms} ms)`;
+  if (result === 'not applicable') return `n/a      ${id} ${rule} ${title}: ${detail}`;
+  const reason = named[id];
+  return `differs  ${id} ${rule} ${title}: ${detail}${reason === undefined ? '' : `\n         named: ${reason}`}`;
+};
+
+/** One line about a form that was tolerated. */
+export const formLine = (form: string, named: Differences): string =>
+  `form     ${form} ${FORMS[form as Form]}\n         named: ${named[form] ?? ''}`;
+
+/** Compares what differs with what is known to differ. A case that could not be tried is no evidence either way. */
+export const judge = ({ outcomes, forms }: Report, named: Differences): Verdict => {
+  const failed = outcomes.filter(({ result }) => result === 'failed').map(({ id }) => id);
+  const untried = outcomes.filter(({ result }) => result === 'not applicable').map(({ id }) => id);
+  const seen = new Set([...failed, ...forms, ...untried]);
+  return {
+    unnamed: failed.filter((id) => !Object.hasOwn(named, id)),
+    gone: Object.keys(named).filter((id) => !seen.has(id)),
+  };
+};
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+
+const groupRow = (name: string, reports: readonly Report[]): string => {
+  const cells = reports.map(({ outcomes }) => {
+    const group = outcomes.filter(({ id }) => groupOf(id) === name);
+    const tried = group.filter(({ result }) => result !== 'not applicable');
+    const untried = group.length - tried.length;
+    return `${count(tried, 'passed')} of ${tried.length}${untried ? ` (${untried} not applicable)` : ''}`;
+  });
+  return `| ${name} | ${cells.join(' | ')} |`;
+};
+
+/** The table for the README: groups of cases, what passes where, and each difference with its reason. */
+export const markdown = (reports: readonly Report[], named: Differences): string => {
+  const names = reports.map(({ target }) => target);
+  const lines = [
+    `| Cases | ${names.join(' | ')} |`,
+    `| --- | ${names.map(() => '---').join(' | ')} |`,
+    ...Object.values(GROUPS).map((name) => groupRow(name, reports)),
+    '',
+  ];
+  for (const { target, outcomes, forms } of reports) {
+    const failed = outcomes.filter(({ result }) => result === 'failed');
+    if (failed.length + forms.length === 0) continue;
+    lines.push(
+      `Where ${target} differs:`,
+      '',
+      '| Case | What the case wants | What happens there |',
+      '| --- | --- | --- |',
+    );
+    for (const form of forms)
+      lines.push(`| everywhere | ${FORMS[form as Form]} | ${cell(named[form] ?? '')} |`);
+    for (const { id, title, detail } of failed)
+      lines.push(`| ${id} | ${cell(title)} | ${cell(named[id] ?? detail)} |`);
+    lines.push('');
+  }
+  return lines.join('\n');
+};

@@ -1,0 +1,138 @@
+import { eventually } from '../support/wire.ts';
+import type { Case, Needs } from './case.ts';
+import { Site } from './site.ts';
+import type { Forms, Running } from './site.ts';
+import type { Target } from './target.ts';
+
+export type Result = 'passed' | 'failed' | 'not applicable';
+
+export interface Outcome {
+  readonly id: string;
+  readonly rule: string;
+  readonly title: string;
+  readonly result: Result;
+  /** What was expected and what came instead; empty when passed. */
+  readonly detail: string;
+  readonly ms: number;
+}
+
+const LIMIT_MS = 20_000;
+
+/** Cases with the same settings share a server; it is closed when its last case is done. */
+export class Servers {
+  readonly #target: Target;
+  readonly #running = new Map<string, Promise<Running | undefined>>();
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  /** The server for a case; undefined when the target cannot be set up so. */
+  async for({
+    needs,
+    alone,
+  }: Pick<Case, 'needs' | 'alone'>): Promise<{ running: Running; done(): Promise<void> } | undefined> {
+    if (alone) {
+      const own = await this.#target.start(needs ?? {});
+      if (own) return { running: own, done: () => own.close() };
+      if (needs) return undefined;
+    }
+    const running = await this.#shared(needs);
+    return running && { running, done: () => Promise.resolve() };
+  }
+
+  #shared(needs: Needs | undefined): Promise<Running | undefined> {
+    const key = JSON.stringify(needs ?? {});
+    const known = this.#running.get(key);
+    if (known) return known;
+    const started = this.#start(needs);
+    this.#running.set(key, started);
+    return started;
+  }
+
+  async #start(needs: Needs | undefined): Promise<Running | undefined> {
+    return needs ? this.#target.start(needs) : this.#target.shared();
+  }
+
+  async close(): Promise<void> {
+    const all = await Promise.allSettled(this.#running.values());
+    for (const each of all) if (each.status === 'fulfilled') await each.value?.close();
+  }
+}
+
+const isQuiet = async (site: Site): Promise<boolean> => {
+  const { json } = await site.get('/channels');
+  return Object.keys((json as { channels?: object } | undefined)?.channels ?? { unknown: 1 }).length === 0;
+};
+
+const withLimit = async (work: Promise<unknown>, limitMs: number): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/** Tries one case on a running server and closes all its clients; throws what differs. */
+export const tryCase = async (each: Case, running: Running, forms?: Forms): Promise<void> => {
+  const site = new Site(running.endpoint, running, forms);
+  try {
+    if (each.alone) await eventually(() => isQuiet(site), 'the app has no channels', 10_000);
+    await withLimit(each.run(site), each.limitMs ?? LIMIT_MS);
+  } finally {
+    await site.cleanUp();
+  }
+};
+
+/** Tries one case on the server it needs. */
+export const outcomeOf = async (each: Case, servers: Servers, forms: Forms): Promise<Outcome> => {
+  const { id, rule, title } = each;
+  const begin = performance.now();
+  const end = (result: Result, detail = ''): Outcome => ({
+    ...{ id, rule, title, result, detail },
+    ms: Math.round(performance.now() - begin),
+  });
+  try {
+    const server = await servers.for(each);
+    if (!server) return end('not applicable', `needs ${JSON.stringify(each.needs)}`);
+    try {
+      await tryCase(each, server.running, forms);
+    } finally {
+      await server.done();
+    }
+    return end('passed');
+  } catch (error) {
+    return end('failed', error instanceof Error ? error.message : String(error));
+  }
+};
+
+/** Tries all cases: those on the common server one after another, the others a few at a time. */
+export const runAll = async (
+  cases: readonly Case[],
+  target: Target,
+  forms: Forms,
+  tell: (outcome: Outcome) => void,
+): Promise<Outcome[]> => {
+  const servers = new Servers(target);
+  const outcomes: Outcome[] = [];
+  const lane = async (queue: Case[]) => {
+    for (let each = queue.shift(); each; each = queue.shift()) {
+      const outcome = await outcomeOf(each, servers, forms);
+      outcomes.push(outcome);
+      tell(outcome);
+    }
+  };
+  const common = cases.filter(({ needs }) => !needs);
+  const special = cases.filter(({ needs }) => needs);
+  try {
+    await lane(common);
+    await Promise.all([lane(special), lane(special), lane(special)]);
+  } finally {
+    await servers.close();
+  }
+  return cases.map(({ id }) => outcomes.find((outcome) => outcome.id === id)!);
+};

@@ -1,0 +1,246 @@
+import { randomBytes } from 'node:crypto';
+import { Wire, dataOf } from '../support/wire.ts';
+import type { Closing, Frame, WireOptions } from '../support/wire.ts';
+import { channelAuth, http, publisher, userAuth } from '../support/wire-http.ts';
+import type { Answer, Endpoint, RawRequest } from '../support/wire-http.ts';
+import { Difference, holds, same } from './expect.ts';
+
+export const SUCCEEDED = 'pusher_internal:subscription_succeeded';
+
+/** A server that was started for one case or one group of cases. */
+export interface Running {
+  readonly endpoint: Endpoint;
+  output(): string;
+  kill(signal: NodeJS.Signals): void;
+  close(): Promise<void>;
+}
+
+/** Forms a server may differ in everywhere at once. A run names those it tolerates, and must then meet each of them. */
+export const FORMS = {
+  F1: 'data of pusher:error is an object',
+  F2: 'a refused subscription is answered with pusher:subscription_error, then pusher:error',
+} as const;
+export type Form = keyof typeof FORMS;
+
+/** Which forms a run tolerates, and where it notes those it has met. */
+export interface Forms {
+  readonly tolerated: ReadonlySet<string>;
+  readonly met: Set<string>;
+}
+
+const STRICT: Forms = { tolerated: new Set(), met: new Set() };
+
+export interface Member {
+  readonly user_id?: unknown;
+  readonly user_info?: unknown;
+}
+
+/** A usual presence member. Reverb cannot do without user_info, so only the cases about that leave it out. */
+export const member = (user_id: unknown, name = 'N'): Member => ({ user_id, user_info: { name } });
+
+interface Subscribing {
+  /** `channel_data`, as text or as a value to encode. */
+  readonly member?: Member | string;
+  /** Sent instead of the proper signature; null leaves `auth` out. */
+  readonly auth?: unknown;
+}
+
+/** What a case works with: one app of one server, clients that are closed after the case, and exact expectations. */
+export class Site {
+  readonly app: Endpoint;
+  readonly server: Running | undefined;
+  readonly publisher: ReturnType<typeof publisher>;
+  readonly #forms: Forms;
+  readonly #wires: Wire[];
+  readonly #suffix = randomBytes(3).toString('hex');
+
+  constructor(app: Endpoint, server?: Running, forms: Forms = STRICT, wires: Wire[] = []) {
+    this.app = app;
+    this.server = server;
+    this.publisher = publisher(app);
+    this.#forms = forms;
+    this.#wires = wires;
+  }
+
+  /** The same server, seen as another of its apps; its clients are closed with those of this site. */
+  as(app: Partial<Endpoint>): Site {
+    return new Site({ ...this.app, ...app }, this.server, this.#forms, this.#wires);
+  }
+
+  /** A channel name that no other case uses. */
+  name(base: string): string {
+    return `${base}-${this.#suffix}`;
+  }
+
+  /** Opens a WebSocket on any path and leaves every frame to the case. */
+  async open(path: string, options: WireOptions = {}): Promise<Wire> {
+    const wire = await Wire.open(this.app, path, options);
+    this.#wires.push(wire);
+    return wire;
+  }
+
+  get path(): string {
+    return `${this.app.prefix}/app/${this.app.key}`;
+  }
+
+  /** Connects to the app and takes the first frame, which must be `connection_established`. */
+  async connect(
+    query = '?protocol=7&client=js&version=8.6.0&flash=false',
+    options: WireOptions = {},
+  ): Promise<Wire> {
+    const wire = await this.open(this.path + query, options);
+    this.established(wire, await wire.first());
+    return wire;
+  }
+
+  /** Checks a `connection_established` frame and remembers the socket id; returns the activity timeout. */
+  established(wire: Wire, frame: Frame): number {
+    same(frame.event, 'pusher:connection_established', 'the first frame');
+    const data = dataOf(frame) as { socket_id?: unknown; activity_timeout?: unknown } | undefined;
+    holds(
+      typeof data?.socket_id === 'string' && /^\d+\.\d+$/.test(data.socket_id),
+      'data of connection_established',
+      'a string holding a socket_id of two numbers',
+      frame.data,
+    );
+    holds(
+      Number.isInteger(data?.activity_timeout) && Number(data?.activity_timeout) >= 1,
+      'activity_timeout',
+      'an integer of 1 or more',
+      frame.data,
+    );
+    wire.socketId = String(data?.socket_id);
+    return Number(data?.activity_timeout);
+  }
+
+  /** Sends a subscribe with the proper signature (or what the case puts in its place) and waits for nothing. */
+  ask(wire: Wire, channel: string, { member, auth }: Subscribing = {}): void {
+    const data = member === undefined || typeof member === 'string' ? member : JSON.stringify(member);
+    const signed = /^(private-|presence-)/.test(channel)
+      ? channelAuth(this.app, wire.socketId, channel, data)
+      : '';
+    wire.send({
+      event: 'pusher:subscribe',
+      data: {
+        channel,
+        ...(auth !== null && { auth: auth ?? signed }),
+        ...(data !== undefined && { channel_data: data }),
+      },
+    });
+  }
+
+  /** Subscribes and takes the success frame; frames before it stay pending. */
+  async subscribe(wire: Wire, channel: string, how: Subscribing = {}): Promise<Frame> {
+    this.ask(wire, channel, how);
+    return wire.next((frame) => frame.event === SUCCEEDED && frame.channel === channel);
+  }
+
+  /** Connects and subscribes. */
+  async subscriber(channel: string, how: Subscribing = {}): Promise<Wire> {
+    const wire = await this.connect();
+    await this.subscribe(wire, channel, how);
+    return wire;
+  }
+
+  unsubscribe(wire: Wire, channel: string): void {
+    wire.send({ event: 'pusher:unsubscribe', data: { channel } });
+  }
+
+  whisper(wire: Wire, channel: string, data: unknown, event = 'client-x'): void {
+    wire.send({ event, channel, data });
+  }
+
+  signIn(wire: Wire, user: unknown): string {
+    const userData = typeof user === 'string' ? user : JSON.stringify(user);
+    const auth = userAuth(this.app, wire.socketId, userData);
+    wire.send({ event: 'pusher:signin', data: { auth, user_data: userData } });
+    return userData;
+  }
+
+  /** Connects and signs in; the success frame is taken. */
+  async signedIn(user: unknown): Promise<Wire> {
+    const wire = await this.connect();
+    this.signIn(wire, user);
+    await wire.next('pusher:signin_success');
+    return wire;
+  }
+
+  /** Publishes by the HTTP API; anything but 200 is a difference. */
+  async publish(
+    event: string,
+    data: string,
+    channels: string | readonly string[],
+    extra: object = {},
+  ): Promise<Answer> {
+    const to = typeof channels === 'string' ? { channel: channels } : { channels };
+    const answer = await this.publisher.post('/events', { name: event, data, ...to, ...extra });
+    same(answer.status, 200, `status of publishing (${answer.text.slice(0, 100)})`);
+    return answer;
+  }
+
+  get(path: string, query: readonly (readonly [string, string])[] = []): Promise<Answer> {
+    return this.publisher.get(path, query);
+  }
+
+  request(wanted: RawRequest): Promise<Answer> {
+    return http(this.app, wanted);
+  }
+
+  /** What the API says about one channel. */
+  async channel(name: string, info = ''): Promise<unknown> {
+    const answer = await this.get(`/channels/${encodeURIComponent(name)}`, info ? [['info', info]] : []);
+    same(answer.status, 200, `status of GET channel (${answer.text.slice(0, 100)})`);
+    return answer.json;
+  }
+
+  /** A frame is an error with this code and message, in the form that all client libraries read. */
+  error(frame: Frame | undefined, code: number, message?: string): void {
+    same(frame?.event, 'pusher:error', 'event of the frame');
+    const decoded = typeof frame?.data === 'string' ? dataOf(frame) : frame?.data;
+    const data = decoded as { code?: unknown; message?: unknown } | undefined;
+    same(data?.code, code, `code of pusher:error (${String(data?.message)})`);
+    if (message !== undefined) same(data?.message, message, 'message of pusher:error');
+    this.form('F1', typeof frame?.data === 'object', 'an object', frame?.data);
+  }
+
+  /** The connection was refused: one error frame, then the close frame with the same code and message. */
+  async refused(wire: Wire, code: number, message?: string): Promise<void> {
+    const frame = await wire.first();
+    this.error(frame, code, message);
+    const { frames, closing } = await wire.rest();
+    same(frames, [], 'frames between the error and the close');
+    const said = (frame.data as { message?: string }).message;
+    same(closing, { code, reason: said }, 'the close frame');
+  }
+
+  /** The subscription was refused: both frames, in order, and the socket stays. */
+  async unauthorised(wire: Wire, channel: string): Promise<void> {
+    const frames = await wire.settle();
+    const last = frames.at(-1);
+    this.error(last, 4009, 'Connection is unauthorized');
+    const first = frames.length === 2 ? frames[0] : undefined;
+    this.form('F2', first !== undefined, 'two frames', frames);
+    if (!first) return;
+    same(first.event, 'pusher:subscription_error', 'the first frame');
+    same(first.channel, channel, 'channel of pusher:subscription_error');
+    const detail = { type: 'AuthError', error: 'Connection is unauthorized', status: 401 };
+    same(dataOf(first), detail, 'data of pusher:subscription_error');
+  }
+
+  /** A form that one run may tolerate everywhere; all others report the difference. */
+  form(form: Form, met: boolean, expected: string, got: unknown): void {
+    if (met) return;
+    if (!this.#forms.tolerated.has(form)) throw new Difference(FORMS[form], expected, JSON.stringify(got));
+    this.#forms.met.add(form);
+  }
+
+  /** Nothing arrived at these clients, proven by a ping and its pong on each. */
+  async silent(...wires: Wire[]): Promise<void> {
+    for (const wire of wires) same(await wire.settle(), [], 'frames that should not have come');
+  }
+
+  /** Closes every client of the case and waits for the end of each. */
+  async cleanUp(): Promise<Closing[]> {
+    return Promise.all(this.#wires.splice(0).map((wire) => wire.close()));
+  }
+}

@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Endpoint } from '../support/wire-http.ts';
+import { startServer } from '../support/server.ts';
+import { http } from '../support/wire-http.ts';
+import { eventually } from '../support/wire.ts';
+import type { Needs } from './case.ts';
+import { APP, APP_ENV } from './settings.ts';
+import type { Running } from './site.ts';
+
+/** A server product that cases can be tried on. */
+export interface Target {
+  readonly name: string;
+  /** A server with default settings that many cases share. */
+  shared(): Promise<Running>;
+  /** A server of its own with these settings; undefined when the target cannot be set up so. */
+  start(needs: Needs): Promise<Running> | undefined;
+}
+
+const prefixOf = (needs: Needs): string => needs.REVERB_SERVER_PATH ?? '';
+
+/** Reads `host:port,id,key,secret`. */
+export const parseEndpoint = (text: string, prefix = ''): Endpoint => {
+  const [address = '', id, key, secret] = text.split(',');
+  const colon = address.lastIndexOf(':');
+  if (colon < 0 || !id || !key || !secret) throw new Error(`"${text}" is not HOST:PORT,ID,KEY,SECRET`);
+  return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)), id, key, secret, prefix };
+};
+
+/** Wavehall, built from source and started as a process of its own. */
+export const wavehall = (): Target => {
+  const start = async (needs: Needs): Promise<Running> => {
+    const server = await startServer({ ...APP_ENV, ...needs });
+    return {
+      endpoint: { ...APP, host: server.host, port: server.port, prefix: prefixOf(needs) },
+      output: () => server.output(),
+      kill: (signal) => server.kill(signal),
+      close: () => server.close(),
+    };
+  };
+  return { name: 'Wavehall', shared: () => start({}), start };
+};
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+
+/** Starts `command` with PORT, APP_ID, APP_KEY, APP_SECRET and NEEDS (`NAME=value …`) and waits for its /up. */
+const startCommand = async (command: string, needs: Needs): Promise<Running> => {
+  const port = await freePort();
+  const settings = Object.entries(needs).map(([name, value]) => `${name}=${value}`);
+  const child = spawn('sh', ['-c', `exec ${command}`], {
+    env: {
+      ...process.env,
+      PORT: String(port),
+      APP_ID: APP.id,
+      APP_KEY: APP.key,
+      APP_SECRET: APP.secret,
+      NEEDS: settings.join(' '),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const endpoint: Endpoint = { ...APP, host: '127.0.0.1', port, prefix: prefixOf(needs) };
+  const isUp = () =>
+    http(endpoint, { method: 'GET', path: `${endpoint.prefix}/up` }).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  await eventually(isUp, () => `the server is up: ${output.slice(-500)}`, 20_000);
+  return {
+    endpoint,
+    output: () => output,
+    kill: (signal) => child.kill(signal),
+    async close() {
+      child.kill('SIGTERM');
+      const hard = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      await exited;
+      clearTimeout(hard);
+    },
+  };
+};
+
+/** Any server that is running already; with a start command also servers with other settings. */
+export const running = (name: string, app: Endpoint, command?: string): Target => ({
+  name,
+  shared: () =>
+    Promise.resolve({
+      endpoint: app,
+      output: () => '',
+      kill: () => undefined,
+      close: () => Promise.resolve(),
+    }),
+  start: (needs) => {
+    const isOurs = Object.keys(needs).some((setting) => setting.startsWith('WAVEHALL_'));
+    return command === undefined || isOurs ? undefined : startCommand(command, needs);
+  },
+});

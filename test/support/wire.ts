@@ -1,0 +1,276 @@
+import type { IncomingMessage } from 'node:http';
+import { isDeepStrictEqual } from 'node:util';
+import WebSocket from 'ws';
+
+/** One decoded protocol message as it came over the wire; nothing in it is repaired. */
+export interface Frame {
+  readonly event?: unknown;
+  readonly data?: unknown;
+  readonly channel?: unknown;
+  readonly user_id?: unknown;
+  readonly [key: string]: unknown;
+}
+
+export interface Closing {
+  readonly code: number;
+  readonly reason: string;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface WireOptions {
+  readonly headers?: Record<string, string>;
+  readonly origin?: string;
+  readonly subprotocols?: string[];
+  readonly compress?: boolean;
+  /** false: the client never answers control pings, as a dead peer would not. */
+  readonly autoPong?: boolean;
+}
+
+/** Which pending frame `next` takes: the name of an event, or a test of the frame. */
+export type Wanted = string | ((frame: Frame) => boolean);
+
+const LIMIT_MS = 5_000;
+
+/** The HTTP answer to an upgrade that did not become a WebSocket. */
+export class UpgradeRefused extends Error {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+  constructor(status: number, headers: IncomingMessage['headers'], body: string) {
+    super(`the upgrade was answered with HTTP ${status}: ${body}`);
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+  }
+}
+
+const describeWanted = (wanted: Wanted) =>
+  typeof wanted === 'string' ? wanted : `a frame where ${wanted.toString()}`;
+const fits = (frame: Frame, wanted: Wanted) =>
+  typeof wanted === 'string' ? frame.event === wanted : wanted(frame);
+
+/** Decodes a message without any opinion; what is no JSON object shows up as `{ undecodable: text }`. */
+const decode = (text: string): Frame => {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Frame;
+  } catch {
+    // Not JSON: reported below, so that the case which meets it can say so.
+  }
+  return { undecodable: text };
+};
+
+/**
+ * A raw Pusher client: it sends exactly what it is told and keeps every frame until somebody takes it.
+ * It knows one trick only: `settle` uses a ping and its pong as a barrier, so "nothing arrived" needs no sleeping.
+ */
+export class Wire {
+  /** Every text message since the connection opened, untouched. */
+  readonly texts: string[] = [];
+  /** Payloads of control pings and pongs in order of arrival. */
+  readonly pings: string[] = [];
+  readonly pongs: string[] = [];
+  readonly closed: Promise<Closing>;
+  readonly socket: WebSocket;
+  socketId = '';
+  ended: Closing | undefined;
+  #pending: Frame[] = [];
+  readonly #wakers = new Set<() => void>();
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (data: Buffer) => {
+      const text = data.toString('utf8');
+      this.texts.push(text);
+      this.#pending.push(decode(text));
+      this.#wake();
+    });
+    socket.on('ping', (payload: Buffer) => this.#note(this.pings, payload));
+    socket.on('pong', (payload: Buffer) => this.#note(this.pongs, payload));
+    socket.on('error', () => undefined);
+    this.closed = new Promise((resolve) => {
+      socket.on('close', (code, reason) => {
+        this.ended = { code, reason: reason.toString('utf8') };
+        resolve(this.ended);
+        this.#wake();
+      });
+    });
+  }
+
+  /** Opens a WebSocket; rejects with `UpgradeRefused` when the server answers with anything but 101. */
+  static open(address: Address, path: string, options: WireOptions = {}): Promise<Wire> {
+    const socket = new WebSocket(`ws://${address.host}:${address.port}${path}`, options.subprotocols ?? [], {
+      perMessageDeflate: options.compress ?? false,
+      autoPong: options.autoPong ?? true,
+      handshakeTimeout: 15_000,
+      ...(options.headers && { headers: options.headers }),
+      ...(options.origin !== undefined && { origin: options.origin }),
+    });
+    const wire = new Wire(socket);
+    return new Promise((resolve, reject) => {
+      socket.once('open', () => resolve(wire));
+      socket.once('error', reject);
+      socket.once('unexpected-response', (_request, response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('close', () => {
+          const body = Buffer.concat(chunks).toString('utf8');
+          reject(new UpgradeRefused(response.statusCode ?? 0, response.headers, body));
+        });
+      });
+    });
+  }
+
+  /** Sends a text as it is, or anything else as JSON. */
+  send(message: unknown): void {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  sendBinary(bytes: Uint8Array): void {
+    this.socket.send(bytes, { binary: true });
+  }
+
+  /** Takes the oldest frame that nobody has taken, whatever it is. */
+  first(limitMs = LIMIT_MS): Promise<Frame> {
+    return this.next(() => true, limitMs);
+  }
+
+  /** Takes the oldest pending frame that fits; the others stay. Rejects at the time limit or when the socket closes. */
+  async next(wanted: Wanted, limitMs = LIMIT_MS): Promise<Frame> {
+    let index = -1;
+    await this.until(
+      () => {
+        index = this.#pending.findIndex((frame) => fits(frame, wanted));
+        return index >= 0;
+      },
+      () => describeWanted(wanted),
+      limitMs,
+    );
+    return this.#pending.splice(index, 1)[0]!;
+  }
+
+  /** Waits for a condition on this wire, looked at after every arrival. */
+  async until(
+    holds: () => boolean,
+    what: () => string = () => 'a condition',
+    limitMs = LIMIT_MS,
+  ): Promise<void> {
+    const deadline = Date.now() + limitMs;
+    while (!holds()) {
+      if (this.ended)
+        throw new Error(`closed with ${this.#end()} while waiting for ${what()}${this.#rest()}`);
+      if (Date.now() >= deadline) throw new Error(`no ${what()} within ${limitMs} ms${this.#rest()}`);
+      await this.#arrival(deadline - Date.now());
+    }
+  }
+
+  /** Barrier: pings, waits for the pong, and takes everything that arrived before it. */
+  async settle(limitMs = LIMIT_MS): Promise<Frame[]> {
+    this.send({ event: 'pusher:ping', data: {} });
+    await this.until(
+      () => this.#pending.some(({ event }) => event === 'pusher:pong'),
+      () => 'pusher:pong',
+      limitMs,
+    );
+    const index = this.#pending.findIndex(({ event }) => event === 'pusher:pong');
+    const before = this.#pending.splice(0, index);
+    this.#pending.shift();
+    return before;
+  }
+
+  /** Frames that have arrived and were not taken. */
+  get pending(): readonly Frame[] {
+    return this.#pending;
+  }
+
+  /** Takes all frames until the socket is closed. */
+  async rest(limitMs = LIMIT_MS): Promise<{ frames: Frame[]; closing: Closing }> {
+    const closing = await this.closing(limitMs);
+    return { frames: this.#pending.splice(0), closing };
+  }
+
+  /** Waits until the socket is closed, by whichever side. */
+  async closing(limitMs = LIMIT_MS): Promise<Closing> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`not closed within ${limitMs} ms${this.#rest()}`)), limitMs);
+    });
+    return Promise.race([this.closed, late]).finally(() => clearTimeout(timer));
+  }
+
+  /** Closes politely and waits for the end. */
+  async close(code = 1000): Promise<Closing> {
+    if (this.socket.readyState <= WebSocket.OPEN) this.socket.close(code);
+    return this.closing().catch(() => {
+      this.socket.terminate();
+      return this.closed;
+    });
+  }
+
+  /** Drops the TCP connection without a word. */
+  drop(): void {
+    this.socket.terminate();
+  }
+
+  #note(list: string[], payload: Buffer): void {
+    list.push(payload.toString('utf8'));
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const waker of [...this.#wakers]) waker();
+  }
+
+  #arrival(limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#wakers.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, Math.max(1, limitMs));
+      this.#wakers.add(done);
+    });
+  }
+
+  #end(): string {
+    return `${this.ended?.code ?? 0} "${this.ended?.reason ?? ''}"`;
+  }
+
+  #rest(): string {
+    return this.#pending.length
+      ? `; pending: ${JSON.stringify(this.#pending).slice(0, 600)}`
+      : '; nothing pending';
+  }
+}
+
+/** Decodes double-encoded data; undefined when it is no string holding JSON. */
+export const dataOf = (frame: Frame): unknown => {
+  if (typeof frame.data !== 'string') return undefined;
+  try {
+    return JSON.parse(frame.data) as unknown;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Whether two decoded values are the same JSON, key order aside. */
+export const sameJson = (left: unknown, right: unknown): boolean => isDeepStrictEqual(left, right);
+
+/** Polls until `holds` answers true; used where the protocol itself sends nothing to wait for. */
+export const eventually = async (
+  holds: () => boolean | Promise<boolean>,
+  what: string | (() => string),
+  limitMs = LIMIT_MS,
+): Promise<void> => {
+  const deadline = Date.now() + limitMs;
+  while (!(await holds())) {
+    if (Date.now() >= deadline)
+      throw new Error(`not within ${limitMs} ms: ${typeof what === 'string' ? what : what()}`);
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+};

@@ -3,12 +3,11 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { StaticApps } from './apps/static.ts';
 import type { Config } from './config.ts';
 import { Announcer } from './core/announcer.ts';
-import type { Connection } from './core/connection.ts';
 import { Drain } from './core/drain.ts';
 import { FanOut } from './core/fan-out.ts';
 import { Gateway } from './core/gateway.ts';
 import { Hub } from './core/hub.ts';
-import { Liveness } from './core/liveness.ts';
+import { Liveness, type LivenessLimits } from './core/liveness.ts';
 import type { Journal, Stores } from './core/ports.ts';
 import { Users } from './core/users.ts';
 import { registerHttp } from './http/plugin.ts';
@@ -43,81 +42,110 @@ export interface Server {
 
 /** Puts the house together and opens its door. Rejects when it cannot listen. */
 export async function startServer(config: Config, journal: Journal): Promise<Server> {
+  const keyPair = readKeyPair(config.tls);
   const stores = openMemoryStores();
   const core = assemble(config, stores, journal);
-  const keyPair = readKeyPair(config.tls);
   const http = createHttp(config, keyPair);
-  const state = { draining: false };
+  const shutdown = new Shutdown(config, core, http, stores);
   registerHttp(http, {
-    api: { ...stores, hub: core.hub, users: core.users },
-    apps: core.apps,
+    ...core,
+    api: { ...stores, ...core },
     journal,
     clock: Date.now,
-    health: { isReady: () => !state.draining },
+    health: { isReady: () => !shutdown.begun },
     prefix: config.path,
     refuseReplays: config.replayProtection === 'strict',
   });
   transport(config, core.gateway).attach(http.server);
   await stores.broker.start((ref, event) => core.hub.deliver(ref, event));
   await http.listen({ host: config.host, port: config.port, backlog: BACKLOG });
-  const ticker = setInterval(() => core.tick(), TICK_MS);
-
-  let drain: Drain | undefined;
-  let stopped: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
-    state.draining = true;
-    core.gateway.stopAdmitting();
-    const closed = http.close();
-    drain = new Drain(core.hub.connections(), config.drainSeconds * 1000);
-    await drain.run();
-    await farewell(core.hub);
-    http.server.closeAllConnections();
-    await closed;
-    clearInterval(ticker);
-    await stores.close();
-  };
+  core.start();
   return {
     port: (http.server.address() as AddressInfo).port,
     secure: keyPair !== undefined,
     connections: () => core.hub.size,
-    stop: () => {
-      drain?.hasten();
-      return (stopped ??= stop());
-    },
+    stop: () => shutdown.stop(),
     reloadTls: () => reloadTls(config, http, journal),
   };
 }
 
+type Core = ReturnType<typeof assemble>;
+
+/** The core over its stores, and the one clockwork that moves it. */
 function assemble(config: Config, stores: Stores, journal: Journal) {
   const clock = Date.now;
   const apps = new StaticApps(config.apps);
-  const slow: { cut: (connection: Connection) => void } = { cut: () => undefined };
-  const fanOut = new FanOut(
-    { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes },
-    (connection) => slow.cut(connection),
-  );
-  const hub = new Hub({ ...stores, fanOut, journal });
+  const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
+  const hub = new Hub({ ...stores, fanOut: new FanOut(buffers, journal), journal });
   const users = new Users({ hub, clock });
   const announcer = new Announcer({ ...stores, journal, clock });
-  const liveness = new Liveness({
-    hub,
-    clock,
-    journal,
-    limits: {
-      pongTimeoutMs: config.pongTimeoutSeconds * 1000,
-      stallMs: config.stallSeconds * 1000,
-      bufferedTotalBytes: config.maxBufferTotalBytes,
-    },
-  });
-  slow.cut = (connection) => liveness.cut(connection);
-  const limits = { connections: config.maxConnections, connectionsPerAddress: config.maxConnectionsPerAddress };
+  const liveness = new Liveness({ hub, clock, journal, limits: livenessLimits(config) });
+  const limits = {
+    connections: config.maxConnections,
+    connectionsPerAddress: config.maxConnectionsPerAddress,
+  };
   const gateway = new Gateway({ ...stores, apps, hub, users, announcer, journal, clock, limits });
+  let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
     liveness.sweep();
     users.tick();
     announcer.tick();
   };
-  return { apps, hub, users, gateway, tick };
+  return {
+    apps,
+    hub,
+    users,
+    gateway,
+    start: () => void (ticker = setInterval(tick, TICK_MS)),
+    stop: () => clearInterval(ticker),
+  };
+}
+
+const livenessLimits = (config: Config): LivenessLimits => ({
+  pongTimeoutMs: config.pongTimeoutSeconds * 1000,
+  stallMs: config.stallSeconds * 1000,
+  bufferedTotalBytes: config.maxBufferTotalBytes,
+});
+
+/** SPEC 2.13: nobody new, an answer to what is in flight, a paced goodbye to everybody. */
+class Shutdown {
+  readonly #config: Config;
+  readonly #core: Core;
+  readonly #http: FastifyInstance;
+  readonly #stores: Stores;
+  #drain: Drain | undefined;
+  #done: Promise<void> | undefined;
+
+  constructor(config: Config, core: Core, http: FastifyInstance, stores: Stores) {
+    this.#config = config;
+    this.#core = core;
+    this.#http = http;
+    this.#stores = stores;
+  }
+
+  get begun(): boolean {
+    return this.#done !== undefined;
+  }
+
+  /** Called again, it hastens what is under way. */
+  stop(): Promise<void> {
+    this.#drain?.hasten();
+    return (this.#done ??= this.#run());
+  }
+
+  async #run(): Promise<void> {
+    const { hub, gateway } = this.#core;
+    gateway.stopAdmitting();
+    const closed = this.#http.close();
+    this.#drain = new Drain(hub.connections(), this.#config.drainSeconds * 1000);
+    await this.#drain.run();
+    await farewell(hub);
+    const patience = setTimeout(() => this.#http.server.closeAllConnections(), FAREWELL_MS);
+    await closed;
+    clearTimeout(patience);
+    this.#core.stop();
+    await this.#stores.close();
+  }
 }
 
 function createHttp(config: Config, keyPair: KeyPair | undefined): FastifyInstance {
@@ -128,16 +156,21 @@ function createHttp(config: Config, keyPair: KeyPair | undefined): FastifyInstan
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle' as const,
     routerOptions: { maxParamLength: 1024, querystringParser: () => ({}) },
-    frameworkErrors: (_error: unknown, _request: unknown, reply: { code(status: number): { send(body: string): void } }) =>
-      reply.code(400).send('Bad request.'),
+    frameworkErrors: (
+      _error: unknown,
+      _request: unknown,
+      reply: { code(status: number): { send(body: string): void } },
+    ) => reply.code(400).send('Bad request.'),
   };
   const tuning = {
     headersTimeout: HTTP_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
   };
-  if (keyPair === undefined) return Fastify({ ...options, http: tuning } as object) as unknown as FastifyInstance;
-  return Fastify({ ...options, https: { ...tuning, ...keyPair } } as object) as unknown as FastifyInstance;
+  return Fastify({
+    ...options,
+    ...(keyPair === undefined ? { http: tuning } : { https: { ...tuning, ...keyPair } }),
+  } as object);
 }
 
 function transport(config: Config, gateway: Gateway): WebSocketTransport {

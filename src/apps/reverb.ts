@@ -1,12 +1,14 @@
 import type { Credential } from '#protocol';
 import type { App } from '../core/app.ts';
-import { APP_LIMITS, APP_OPTIONS, RATE_LIMITING } from './app-settings.ts';
+import { APP_LIMITS } from './limits.ts';
+import { APP_OPTIONS, RATE_LIMITING } from './options.ts';
 import { environment, readAll, type Setting, type Source } from './settings.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 type Json = Readonly<Record<string, unknown>>;
 
-const isJson = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isJson = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The app that the environment describes: `REVERB_APP_*`, else `PUSHER_APP_*`, else none. */
 export function appFromEnvironment(variables: Variables, problems: string[]): App | undefined {
@@ -14,11 +16,15 @@ export function appFromEnvironment(variables: Variables, problems: string[]): Ap
   if (prefix === undefined) return undefined;
   const [id = '', key = '', secret = ''] = PARTS.map((part) => {
     const value = variables[prefix + part];
-    if (!value) problems.push(`${prefix}${part}: expected a value, because another ${prefix}* variable is set`);
+    if (!value)
+      problems.push(`${prefix}${part}: expected a value, because another ${prefix}* variable is set`);
     return value;
   });
   const older = (variables.WAVEHALL_APP_CREDENTIALS ?? '').split(',').filter((pair) => pair !== '');
-  const credentials: [Credential, ...Credential[]] = [{ key, secret }, ...older.map((pair) => credential(pair, problems))];
+  const credentials: [Credential, ...Credential[]] = [
+    { key, secret },
+    ...older.map((pair) => credential(pair, problems)),
+  ];
   return build(id, credentials, environment(variables), problems);
 }
 
@@ -30,7 +36,8 @@ const PARTS = ['ID', 'KEY', 'SECRET'] as const;
 
 function credential(pair: string, problems: string[]): Credential {
   const [key = '', secret = ''] = pair.trim().split(':');
-  if (key === '' || secret === '') problems.push('WAVEHALL_APP_CREDENTIALS: expected key:secret pairs separated by commas');
+  if (key === '' || secret === '')
+    problems.push('WAVEHALL_APP_CREDENTIALS: expected key:secret pairs separated by commas');
   return { key, secret };
 }
 
@@ -67,14 +74,21 @@ const isCredential = (value: unknown): value is Credential =>
 
 /** An app's JSON before the environment. */
 const json = (app: Json, place: string, otherwise: Source): Source => ({
-  nameOf: (setting) => (textAt(app, setting) === undefined ? otherwise.nameOf(setting) : `${place}.${setting.key ?? ''}`),
+  nameOf: (setting) =>
+    textAt(app, setting) === undefined ? otherwise.nameOf(setting) : `${place}.${setting.key ?? ''}`,
   textOf: (setting) => textAt(app, setting) ?? otherwise.textOf(setting),
 });
 
 function textAt(app: Json, { key = '' }: Setting<unknown>): string | undefined {
-  const value = key.split('.').reduce<unknown>((at, name) => (isJson(at) && Object.hasOwn(at, name) ? at[name] : undefined), app);
+  const value = key
+    .split('.')
+    .reduce<unknown>((at, name) => (isJson(at) && Object.hasOwn(at, name) ? at[name] : undefined), app);
   if (value === undefined || value === null) return undefined;
-  return Array.isArray(value) ? value.map(String).join(',') : String(value as string | number | boolean);
+  return Array.isArray(value)
+    ? value.map(String).join(',')
+    : typeof value === 'string'
+      ? value
+      : JSON.stringify(value);
 }
 
 function build(id: string, credentials: App['credentials'], source: Source, problems: string[]): App {
@@ -90,7 +104,8 @@ function build(id: string, credentials: App['credentials'], source: Source, prob
 
 /** A body that `REVERB_MAX_REQUEST_SIZE` lets through is not refused for the data in it, unless that was asked for. */
 function roomForRequests(limits: App['limits'], source: Source): App['limits'] {
-  if (source.textOf(APP_LIMITS.eventDataBytes) !== undefined || limits.eventDataBytes >= limits.requestBytes) return limits;
+  if (source.textOf(APP_LIMITS.eventDataBytes) !== undefined || limits.eventDataBytes >= limits.requestBytes)
+    return limits;
   const raised = source.textOf(APP_LIMITS.requestBytes) !== undefined;
   return raised ? { ...limits, eventDataBytes: limits.requestBytes } : limits;
 }

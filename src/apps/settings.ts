@@ -16,8 +16,25 @@ export interface Setting<T> {
   readonly doc: string;
 }
 
+/** A setting of an app: a variable for the one app of the environment, a key for apps in JSON. */
+export const appSetting = <T>(
+  name: string,
+  key: string,
+  kind: Kind<T>,
+  fallback: unknown,
+  doc: string,
+): Setting<T> => ({
+  name,
+  key,
+  kind,
+  fallback: String(fallback),
+  doc,
+});
+
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
-export type Values<S extends Settings> = { readonly [Name in keyof S]: S[Name] extends Setting<infer T> ? T : never };
+export type Values<S extends Settings> = {
+  readonly [Name in keyof S]: S[Name] extends Setting<infer T> ? T : never;
+};
 
 /** Where texts come from: a variable or key that is not set is `undefined`. */
 export interface Source {
@@ -39,7 +56,10 @@ export class ConfigError extends Error {
 
 /** Reads every setting. What is wrong is added to `problems`, and its default stands in. */
 export function readAll<S extends Settings>(settings: S, source: Source, problems: string[]): Values<S> {
-  const entries = Object.entries(settings).map(([name, setting]) => [name, readOne(setting, source, problems)]);
+  const entries = Object.entries(settings).map(([name, setting]) => [
+    name,
+    readOne(setting, source, problems),
+  ]);
   return Object.freeze(Object.fromEntries(entries)) as Values<S>;
 }
 
@@ -53,7 +73,9 @@ function readOne(setting: Setting<unknown>, source: Source, problems: string[]):
 }
 
 const shown = ({ name }: Setting<unknown>, text: string): string =>
-  /SECRET|TOKEN|PASSWORD|PASSPHRASE|APPS$|CREDENTIALS/.test(name) ? '(not shown)' : JSON.stringify(text.slice(0, 100));
+  /SECRET|TOKEN|PASSWORD|PASSPHRASE|APPS$|CREDENTIALS/.test(name)
+    ? '(not shown)'
+    : JSON.stringify(text.slice(0, 100));
 
 /** Laravel's words for nothing: such a variable counts as not set. */
 const NOTHING = new Set(['', 'null', '(null)', 'empty', '(empty)']);
@@ -80,15 +102,24 @@ const WORDS: Readonly<Record<string, boolean>> = {
   no: false,
 };
 
-export const boolean: Kind<boolean> = { expected: 'true or false', parse: (text) => WORDS[text.toLowerCase()] };
+export const boolean: Kind<boolean> = {
+  expected: 'true or false',
+  parse: (text) => WORDS[text.toLowerCase()],
+};
 
 export const text: Kind<string> = { expected: 'a text', parse: (given) => given };
 
 /** A text that need not be there. */
-export const optionalText: Kind<string | undefined> = { expected: 'a text', parse: (given) => given || undefined };
+export const optionalText: Kind<string | undefined> = {
+  expected: 'a text',
+  parse: (given) => given || undefined,
+};
 
 export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Kind<number> => ({
-  expected: most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least}` : `a whole number from ${least} to ${most}`,
+  expected:
+    most === Number.MAX_SAFE_INTEGER
+      ? `a whole number from ${least}`
+      : `a whole number from ${least} to ${most}`,
   parse(given) {
     const value = /^\d{1,15}$/.test(given) ? Number(given) : undefined;
     return value !== undefined && value >= least && value <= most ? value : undefined;

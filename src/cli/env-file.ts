@@ -8,7 +8,10 @@ export function readEnvFile(
 ): Record<string, string> {
   const values: Record<string, string> = {};
   for (const [name, text = ''] of Object.entries(parseEnv(readFileSync(file, 'utf8')))) {
-    values[name] = text.replace(/\$\{(\w+)\}/g, (_, other: string) => values[other] ?? otherwise[other] ?? '');
+    values[name] = text.replace(
+      /\$\{(\w+)\}/g,
+      (_, other: string) => values[other] ?? otherwise[other] ?? '',
+    );
   }
   return values;
 }

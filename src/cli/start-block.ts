@@ -5,11 +5,17 @@ import type { Server } from '../server.ts';
 const FEW_OPEN_FILES = 10_000;
 
 /** What `wavehall start` says when it is ready: where to connect, with which app, and what to mind. */
-export function startBlock(config: Config, server: Server, version: string, openFiles: number | undefined): string {
+export function startBlock(
+  config: Config,
+  server: Server,
+  version: string,
+  openFiles: number | undefined,
+): string {
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const at = `${host}:${server.port}${config.path === '' ? '' : `/${config.path}`}`;
   const secure = server.secure ? 's' : '';
-  const row = (name: string, value: string): string => `  ${styleText('green', '➜')}  ${name.padEnd(12)}${value}`;
+  const row = (name: string, value: string): string =>
+    `  ${styleText('green', '➜')}  ${name.padEnd(12)}${value}`;
   return [
     '',
     `  ${styleText('bold', `wavehall ${version}`)}   node ${process.versions.node}   ${mode(config)}`,
@@ -39,5 +45,8 @@ function files(limit: number | undefined): string {
 
 function warnings({ scaling }: Config): string[] {
   if (!scaling) return [];
-  return ['', `  ${styleText('yellow', 'WARN')} REVERB_SCALING_ENABLED=true: this version runs as one node, without Redis.`];
+  return [
+    '',
+    `  ${styleText('yellow', 'WARN')} REVERB_SCALING_ENABLED=true: this version runs as one node, without Redis.`,
+  ];
 }

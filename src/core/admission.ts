@@ -37,7 +37,8 @@ export class Admission {
 
   async admit(socket: Socket, handshake: Handshake): Promise<Connection | undefined> {
     const app = this.#stopped ? undefined : await this.#needs.apps.byKey(handshake.appKey);
-    if (app === undefined) return this.#refuse(socket, this.#stopped ? errors.closing : errors.unknownApp, app);
+    if (app === undefined)
+      return this.#refuse(socket, this.#stopped ? errors.closing : errors.unknownApp, app);
     const refusal = this.#reasonAgainst(app, socket, handshake);
     if (refusal !== undefined) return this.#refuse(socket, refusal, app);
     if (!(await this.#needs.lease.admit(app.id, app.limits.connections))) {

@@ -13,7 +13,10 @@ export class Announcer {
   readonly #journal: Journal;
   readonly #clock: Clock;
   /** Large channels: when they may be told again, and whether there is something to tell. */
-  readonly #pauses = new Map<string, { readonly ref: ChannelRef; readonly untilMs: number; changed: boolean }>();
+  readonly #pauses = new Map<
+    string,
+    { readonly ref: ChannelRef; readonly untilMs: number; changed: boolean }
+  >();
 
   constructor(needs: { membership: Membership; broker: Broker; journal: Journal; clock: Clock }) {
     this.#membership = needs.membership;
@@ -41,7 +44,9 @@ export class Announcer {
   }
 
   #announce(ref: ChannelRef): void {
-    this.#publish(ref).catch((error: unknown) => this.#journal.defect('A subscription count was not told', error));
+    this.#publish(ref).catch((error: unknown) =>
+      this.#journal.defect('A subscription count was not told', error),
+    );
   }
 
   async #publish(ref: ChannelRef): Promise<void> {

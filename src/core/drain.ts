@@ -18,7 +18,10 @@ export class Drain {
 
   constructor(connections: Iterable<Connection>, windowMs: number) {
     this.#left = shuffled([...connections]);
-    this.#perStep = Math.max(LEAST_PER_STEP, Math.ceil((this.#left.length * STEP_MS) / Math.max(windowMs, STEP_MS)));
+    this.#perStep = Math.max(
+      LEAST_PER_STEP,
+      Math.ceil((this.#left.length * STEP_MS) / Math.max(windowMs, STEP_MS)),
+    );
   }
 
   async run(): Promise<void> {

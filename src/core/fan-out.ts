@@ -1,7 +1,8 @@
 import { Batch } from './batch.ts';
-import type { Connection, Subscription } from './connection.ts';
+import type { Subscription } from './connection.ts';
 import type { LocalChannel, Progress } from './local-channel.ts';
-import type { ChannelEvent, Wire } from './ports.ts';
+import type { ChannelEvent, Journal, Wire } from './ports.ts';
+import { cutSlowReader } from './slow-reader.ts';
 
 /** Sockets written to before the event loop may serve others: about 6 ms of work. */
 export const SLICE_SOCKETS = 1000;
@@ -20,12 +21,12 @@ export interface BufferLimits {
  */
 export class FanOut {
   readonly #limits: BufferLimits;
-  readonly #onSlow: (connection: Connection) => void;
+  readonly #journal: Journal;
   #dirty: LocalChannel[] = [];
 
-  constructor(limits: BufferLimits, onSlow: (connection: Connection) => void) {
+  constructor(limits: BufferLimits, journal: Journal) {
     this.#limits = limits;
-    this.#onSlow = onSlow;
+    this.#journal = journal;
   }
 
   push(channel: LocalChannel, event: ChannelEvent): void {
@@ -95,7 +96,7 @@ export class FanOut {
       }
       const { bufferedBytes } = socket;
       if (bufferedBytes > this.#limits.hardBytes) {
-        this.#onSlow(connection);
+        cutSlowReader(connection, this.#journal);
         continue;
       }
       if (connection.closing) continue;

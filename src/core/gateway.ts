@@ -55,7 +55,8 @@ export class Gateway implements ports.Gateway {
     const { journal } = this.#core;
     if (from.closing) return;
     try {
-      if (exceeds(message.length, from.app.limits.messageBytes)) throw new ProtocolError(errors.messageTooLarge);
+      if (exceeds(message.length, from.app.limits.messageBytes))
+        throw new ProtocolError(errors.messageTooLarge);
       if (floods(from, this.#core.clock())) return;
       const text = message.toString();
       if (journal.debugging) journal.debug('Message Received', from.socketId, text);

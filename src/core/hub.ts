@@ -108,7 +108,10 @@ export class Hub {
   /** True when the channel's sockets here are so far behind that more would only wait in memory. */
   isBehind(ref: ChannelRef): boolean {
     const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
-    return channel !== undefined && (channel.pending.length >= BACKLOG_EVENTS || channel.pendingBytes >= BACKLOG_BYTES);
+    return (
+      channel !== undefined &&
+      (channel.pending.length >= BACKLOG_EVENTS || channel.pendingBytes >= BACKLOG_BYTES)
+    );
   }
 
   // --- within ----------------------------------------------------------------------------------
@@ -135,7 +138,8 @@ export class Hub {
 
   #left(channel: LocalChannel, member: Member | undefined): Promise<void> {
     const { ref, subscribers: subscriptions } = channel;
-    if (subscriptions === 0 || member !== undefined) return this.#membership.leave(ref, { subscriptions, member });
+    if (subscriptions === 0 || member !== undefined)
+      return this.#membership.leave(ref, { subscriptions, member });
     this.#membership.count(ref, subscriptions);
     return Promise.resolve();
   }

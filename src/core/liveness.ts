@@ -2,6 +2,7 @@ import { errors } from '#protocol';
 import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
 import type { Clock, Journal } from './ports.ts';
+import { cutSlowReader } from './slow-reader.ts';
 
 export interface LivenessLimits {
   /** How long an asked peer may stay silent (SPEC 2.10). */
@@ -39,14 +40,6 @@ export class Liveness {
     if (bufferedTotalBytes > 0 && bufferedTotal > bufferedTotalBytes) this.#relieve(bufferedTotal);
   }
 
-  /** Ends a socket that does not read: a close frame would only queue behind what it does not take. */
-  cut(connection: Connection): void {
-    if (connection.closing) return;
-    const { bufferedBytes, remoteAddress } = connection.socket;
-    this.#journal.warn('slow consumer', { socket: connection.socketId, remoteAddress, bufferedBytes });
-    connection.terminate();
-  }
-
   #checkLife(connection: Connection, now: number): void {
     const { pingedAtMs, seenAtMs, app, socketId } = connection;
     if (pingedAtMs > 0) {
@@ -68,12 +61,17 @@ export class Liveness {
   }
 
   #checkStall(connection: Connection, now: number): number {
-    const { bufferedBytes, takenBytes } = connection.socket;
-    if (bufferedBytes === 0 || takenBytes !== connection.takenBytes) {
+    const { bufferedBytes } = connection.socket;
+    if (bufferedBytes === 0) {
+      connection.stalledAtMs = 0;
+      return 0;
+    }
+    const { takenBytes } = connection.socket;
+    if (connection.stalledAtMs === 0 || takenBytes !== connection.takenBytes) {
       connection.takenBytes = takenBytes;
-      connection.stalledAtMs = bufferedBytes === 0 ? 0 : now;
+      connection.stalledAtMs = now;
     } else if (now - connection.stalledAtMs >= this.#limits.stallMs) {
-      this.cut(connection);
+      cutSlowReader(connection, this.#journal);
     }
     return bufferedBytes;
   }
@@ -86,8 +84,7 @@ export class Liveness {
     for (const connection of largestFirst) {
       if (excess <= 0) return;
       excess -= connection.socket.bufferedBytes;
-      this.cut(connection);
+      cutSlowReader(connection, this.#journal);
     }
   }
 }
-

@@ -24,7 +24,8 @@ interface Needs {
 export async function publish({ hub, broker }: Needs, app: App, publication: Publication): Promise<void> {
   const { name, dataJson, except } = publication;
   const refs = [...new Set(publication.channels)].map((channel): ChannelRef => ({ app: app.id, channel }));
-  if (refs.some((ref) => hub.isBehind(ref))) throw new Unavailable('The channel cannot take more events now.');
+  if (refs.some((ref) => hub.isBehind(ref)))
+    throw new Unavailable('The channel cannot take more events now.');
   await Promise.all(
     refs.map((ref) => {
       const payload = encode.event(name, dataJson, ref.channel);

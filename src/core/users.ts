@@ -18,7 +18,10 @@ export class Users {
   readonly #sockets = new MultiMap<string, Connection>();
   readonly #watchers = new MultiMap<string, Connection>();
   /** Users whose last socket left, and when that becomes news. */
-  readonly #leaving = new Map<string, { readonly app: string; readonly user: string; readonly dueMs: number }>();
+  readonly #leaving = new Map<
+    string,
+    { readonly app: string; readonly user: string; readonly dueMs: number }
+  >();
   readonly #news = new Map<Connection, Map<string, Presence>>();
 
   constructor(needs: { hub: Hub; clock: Clock }) {

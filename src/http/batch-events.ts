@@ -9,6 +9,8 @@ export async function batchEvents(api: Api, { app, body }: Call): Promise<object
   for (const event of batch) await publish(api, app, event);
   if (batch.every(({ info }) => info.size === 0)) return { batch: {} };
   return {
-    batch: await Promise.all(batch.map(({ channels: [channel = ''], info }) => attributes(api, app, channel, info))),
+    batch: await Promise.all(
+      batch.map(({ channels: [channel = ''], info }) => attributes(api, app, channel, info)),
+    ),
   };
 }

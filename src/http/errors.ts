@@ -35,8 +35,10 @@ const TEXTS: Readonly<Record<number, string>> = {
   503: 'Service unavailable.',
 };
 
-export const httpError = (status: keyof typeof TEXTS, headers?: Readonly<Record<string, string>>): HttpError =>
-  new HttpError(status, TEXTS[status] ?? 'Bad request.', headers);
+export const httpError = (
+  status: keyof typeof TEXTS,
+  headers?: Readonly<Record<string, string>>,
+): HttpError => new HttpError(status, TEXTS[status] ?? 'Bad request.', headers);
 
 /** What to answer when handling a request ended with this; `undefined` for a defect, which is not the client's affair. */
 export function answerTo(error: unknown): Answer | undefined {

@@ -8,6 +8,8 @@ export async function events(api: Api, { app, body }: Call): Promise<object> {
   const event = eventRequest(app, parseBody(body));
   await publish(api, app, event);
   if (event.info.size === 0) return {};
-  const found = event.channels.map(async (channel) => [channel, await attributes(api, app, channel, event.info)] as const);
+  const found = event.channels.map(
+    async (channel) => [channel, await attributes(api, app, channel, event.info)] as const,
+  );
   return { channels: Object.fromEntries(await Promise.all(found)) };
 }

@@ -9,5 +9,7 @@ export interface Health {
 export function registerHealth(server: FastifyInstance, { isReady }: Health): void {
   server.get('/live', () => ({ live: true }));
   server.get('/ready', (_, reply) => reply.code(isReady() ? 200 : 503).send({ ready: isReady() }));
-  server.get('/up', (_, reply) => reply.code(isReady() ? 200 : 503).send({ health: isReady() ? 'OK' : 'DRAINING' }));
+  server.get('/up', (_, reply) =>
+    reply.code(isReady() ? 200 : 503).send({ health: isReady() ? 'OK' : 'DRAINING' }),
+  );
 }

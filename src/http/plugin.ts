@@ -67,7 +67,7 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds): void {
         handler: async (request, reply) => {
           const { appId = '', ...params } = request.params as Record<string, string>;
           const app = await findApp(needs.apps, appId);
-          const [rawPath = '', rawQuery = ''] = split(request.raw.url ?? '');
+          const [rawPath, rawQuery] = split(request.raw.url ?? '');
           const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
           if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
           authentication.check(app, { method, path: rawPath, rawQuery, body });
@@ -104,7 +104,8 @@ function admit(app: App, buckets: Map<string, TokenBucket>, nowMs: number): void
   const { requestsPerSecond } = app.limits;
   if (requestsPerSecond === 0) return;
   let bucket = buckets.get(app.id);
-  if (bucket === undefined) buckets.set(app.id, (bucket = new TokenBucket(requestsPerSecond, requestsPerSecond, nowMs)));
+  if (bucket === undefined)
+    buckets.set(app.id, (bucket = new TokenBucket(requestsPerSecond, requestsPerSecond, nowMs)));
   if (!bucket.take(nowMs)) throw httpError(429, { 'retry-after': '1' });
 }
 
@@ -116,7 +117,11 @@ function refuseOtherMethods(apps: FastifyInstance, url: string, allowed: Route['
 
 function send(reply: FastifyReply, { status, body, headers = {} }: Answer): FastifyReply {
   const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
-  return reply.code(status).headers(headers).type(type).send(typeof body === 'string' ? body : JSON.stringify(body));
+  return reply
+    .code(status)
+    .headers(headers)
+    .type(type)
+    .send(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
 function split(url: string): [string, string] {

@@ -66,7 +66,8 @@ function checkFields(fields: Fields, prefix: string): Errors {
   if (fields.data !== '') checkText(fields, 'data', prefix, errors);
   for (const name of ['socket_id', 'info']) {
     const value = fields[name];
-    if (value !== undefined && value !== null && typeof value !== 'string') add(errors, prefix + name, 'must be a string');
+    if (value !== undefined && value !== null && typeof value !== 'string')
+      add(errors, prefix + name, 'must be a string');
   }
   return errors;
 }
@@ -107,13 +108,19 @@ function checkLimits(app: App, fields: Fields, named: readonly string[]): EventR
   const socketId = fields.socket_id as string | null | undefined;
   const channels = [...new Set(named)];
   if (exceeds(name.length, limits.eventNameLength) || /\p{Cc}/u.test(name)) {
-    throw new HttpError(400, `The event name is longer than ${limits.eventNameLength} characters or has control characters.`);
+    throw new HttpError(
+      400,
+      `The event name is longer than ${limits.eventNameLength} characters or has control characters.`,
+    );
   }
   if (exceeds(channels.length, limits.channelsPerEvent)) {
     throw new HttpError(400, `An event can be sent to at most ${limits.channelsPerEvent} channels at once.`);
   }
-  const unfit = channels.find((each) => !isChannelName(each, limits.channelNameLength, app.extraChannelCharacters));
-  if (unfit !== undefined) throw new HttpError(400, `Invalid channel name: ${JSON.stringify(unfit.slice(0, 256))}`);
+  const unfit = channels.find(
+    (each) => !isChannelName(each, limits.channelNameLength, app.extraChannelCharacters),
+  );
+  if (unfit !== undefined)
+    throw new HttpError(400, `Invalid channel name: ${JSON.stringify(unfit.slice(0, 256))}`);
   if (typeof socketId === 'string' && !isSocketId(socketId)) throw new HttpError(400, 'Invalid socket id.');
   if (exceeds(Buffer.byteLength(data), limits.eventDataBytes)) {
     throw new HttpError(
@@ -127,4 +134,9 @@ function checkLimits(app: App, fields: Fields, named: readonly string[]): EventR
 
 /** SPEC 8.4: a comma list; names that mean nothing are left aside. */
 export const infoNames = (info: string | null | undefined): ReadonlySet<string> =>
-  new Set((info ?? '').split(',').map((name) => name.trim()).filter((name) => name !== ''));
+  new Set(
+    (info ?? '')
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  );

@@ -39,9 +39,11 @@ function terminalJournal({ debugging, write }: JournalOptions): Journal {
       write(`  ${title} ${styleText('gray', dots)} ${name}\n`);
       if (message !== undefined) write(`    ${styleText('gray', presentable(message))}\n`);
     },
-    warn: (what, details) => write(`  ${styleText('yellow', 'WARN')} ${what} ${JSON.stringify(details ?? {})}\n`),
+    warn: (what, details) =>
+      write(`  ${styleText('yellow', 'WARN')} ${what} ${JSON.stringify(details ?? {})}\n`),
     defect: (what, error) => write(`  ${styleText('red', 'ERROR')} ${what}\n    ${stackOf(error)}\n`),
   };
 }
 
-const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
+const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,5 +1,13 @@
 /** Keys whose values are nobody's business: signatures, credentials, and what was signed in with. */
-const SECRET_KEYS = new Set(['auth', 'auth_signature', 'secret', 'shared_secret', 'token', 'password', 'passphrase']);
+const SECRET_KEYS = new Set([
+  'auth',
+  'auth_signature',
+  'secret',
+  'shared_secret',
+  'token',
+  'password',
+  'passphrase',
+]);
 const LONGEST = 200;
 const HIDDEN = '[redacted]';
 
@@ -13,7 +21,10 @@ export function presentable(frame: string): string {
 export const plain = (text: string): string =>
   text
     .slice(0, 256)
-    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+    .replace(
+      /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+      (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+    );
 
 function parsed(text: string): unknown {
   try {

@@ -36,7 +36,9 @@ export class PeerReader {
   /** From the right: each proxy appends the address that it saw, what stands before may be invented. */
   #nearestUntrusted(request: IncomingMessage): string | undefined {
     const header = request.headers['x-forwarded-for'];
-    const hops = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').map((hop) => plain(hop.trim()));
+    const hops = (Array.isArray(header) ? header.join(',') : (header ?? ''))
+      .split(',')
+      .map((hop) => plain(hop.trim()));
     return hops.reverse().find((hop) => isIP(hop) > 0 && !this.#trusts(hop));
   }
 

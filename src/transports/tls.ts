@@ -30,7 +30,11 @@ export function readKeyPair(options: TlsOptions, home = homedir()): KeyPair | un
   const files = namedFiles(options) ?? localFiles(options.hostname, home);
   if (files === undefined) return undefined;
   const { passphrase } = options;
-  return { cert: read(files.cert), key: read(files.key), ...(passphrase === undefined ? {} : { passphrase }) };
+  return {
+    cert: read(files.cert),
+    key: read(files.key),
+    ...(passphrase === undefined ? {} : { passphrase }),
+  };
 }
 
 interface Files {

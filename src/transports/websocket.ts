@@ -47,22 +47,25 @@ class WiredSocket extends WebSocket implements Socket {
 
   /** The library gives no reason when it closes for the size of a message (SPEC 2.11). */
   override close(code?: number, reason?: string): void {
-    super.close(code, reason ?? (code === errors.messageTooLarge.code ? errors.messageTooLarge.message : undefined));
+    super.close(
+      code,
+      reason ?? (code === errors.messageTooLarge.code ? errors.messageTooLarge.message : undefined),
+    );
   }
 }
 
 // Listeners are shared by all sockets: `this` is the socket that the event is about.
 
 function received(this: WebSocket, data: Buffer, isBinary: boolean): void {
-  (this as WiredSocket).session.received(isBinary && !isUtf8(data) ? NOTHING : data);
+  (this as unknown as WiredSocket).session.received(isBinary && !isUtf8(data) ? NOTHING : data);
 }
 
 function alive(this: WebSocket): void {
-  (this as WiredSocket).session.alive();
+  (this as unknown as WiredSocket).session.alive();
 }
 
 function closed(this: WebSocket, code: number): void {
-  (this as WiredSocket).session.closed(code);
+  (this as unknown as WiredSocket).session.closed(code);
 }
 
 /** A broken frame or a lost connection: `close` follows by itself. */
@@ -108,14 +111,14 @@ export class WebSocketTransport {
 
   #upgrade(request: IncomingMessage, network: Duplex, head: Buffer): void {
     network.on('error', ignored);
-    const [path = '', query = ''] = splitOnce(request.url ?? '', '?');
+    const [path, query] = splitOnce(request.url ?? '', '?');
     const appKey = appKeyIn(path, this.#needs.prefix);
     if (appKey === undefined) return refuseUpgrade(network, '404 Not Found', 'Not found.');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
       return refuseUpgrade(network, '400 Bad Request', 'Only websocket can be upgraded to.');
     }
     this.#server.handleUpgrade(request, network, head, (socket) => {
-      socket.connect(network as NetSocket, this.#needs.peers.read(request));
+      socket.connect(request.socket, this.#needs.peers.read(request));
       const protocol = new URLSearchParams(query).get('protocol') ?? undefined;
       this.#open(socket, { appKey, protocol, origin: request.headers.origin });
     });

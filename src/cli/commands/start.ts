@@ -39,8 +39,12 @@ async function start(flags: Flags, version: string): Promise<void> {
     forTerminal: process.stdout.isTTY,
     write: (line) => process.stdout.write(line),
   });
-  process.on('uncaughtException', (error) => journal.defect('Something went wrong that should not have', error));
-  process.on('unhandledRejection', (error) => journal.defect('Something went wrong that should not have', error));
+  process.on('uncaughtException', (error) =>
+    journal.defect('Something went wrong that should not have', error),
+  );
+  process.on('unhandledRejection', (error) =>
+    journal.defect('Something went wrong that should not have', error),
+  );
   try {
     const server = await startServer(config, journal);
     process.stdout.write(startBlock(config, server, version, openFiles));
@@ -70,7 +74,9 @@ function fromFlags({ host, port, path, hostname, debug }: Flags): Record<string,
     REVERB_HOST: hostname,
     WAVEHALL_DEBUG: debug === true ? 'true' : undefined,
   };
-  return Object.fromEntries(Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 /** The first signal drains, the second hastens it. */

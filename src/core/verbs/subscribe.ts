@@ -33,7 +33,8 @@ interface Needs {
 export async function subscribe(core: Needs, from: Connection, message: Subscribe): Promise<void> {
   const kind = kindOf(message.channel);
   const member = admit(from, kind, message);
-  if (from.subscription(message.channel) === undefined) await enter(core, from, kind, message.channel, member);
+  if (from.subscription(message.channel) === undefined)
+    await enter(core, from, kind, message.channel, member);
   else await greet(core, from, kind, message.channel);
 }
 
@@ -41,7 +42,8 @@ export async function subscribe(core: Needs, from: Connection, message: Subscrib
 function admit(from: Connection, kind: ChannelKind, message: Subscribe): Member | undefined {
   const { channel } = message;
   const { limits, extraChannelCharacters } = from.app;
-  if (!isChannelName(channel, limits.channelNameLength, extraChannelCharacters)) throw invalidChannel(channel);
+  if (!isChannelName(channel, limits.channelNameLength, extraChannelCharacters))
+    throw invalidChannel(channel);
   if (isReservedChannel(channel)) return admitToReserved(from, channel);
   if (!kind.signed) return undefined;
   const request = { socketId: from.socketId, channel, auth: message.auth, channelData: message.channelData };
@@ -93,7 +95,11 @@ async function checkRoom(core: Needs, from: Connection, ref: ChannelRef, member:
   if (presenceMembers === 0) return;
   const members = await core.membership.members(ref);
   if (members.length < presenceMembers || members.some(({ id }) => id === member.id)) return;
-  throw subscriptionLimit(ref.channel, 'The maximum amount of members per presence channel limit was reached', 4100);
+  throw subscriptionLimit(
+    ref.channel,
+    'The maximum amount of members per presence channel limit was reached',
+    4100,
+  );
 }
 
 /** SPEC 3.3, 3.7, 3.10: the success, then what a cache channel remembers. */

@@ -59,10 +59,10 @@ export class MemoryMembership implements Membership {
   }
 
   #roomFor(ref: ChannelRef): Room {
-    let rooms = this.#apps.get(ref.app);
-    if (rooms === undefined) this.#apps.set(ref.app, (rooms = new Map()));
-    let room = rooms.get(ref.channel);
-    if (room === undefined) rooms.set(ref.channel, (room = { subscriptions: 0, members: new Map() }));
+    const rooms = this.#apps.get(ref.app) ?? new Map<string, Room>();
+    this.#apps.set(ref.app, rooms);
+    const room = rooms.get(ref.channel) ?? { subscriptions: 0, members: new Map<string, Member>() };
+    rooms.set(ref.channel, room);
     return room;
   }
 

@@ -9,9 +9,9 @@ class DatabaseSeeder extends Seeder
 {
     private const GUESTS = [
         ['Ada', '#0d9488', 'Flat white'],
-        ['Grace', '#c2562d', 'Pour-over, Ethiopia'],
-        ['Tim', '#4f63d2', 'Cortado with oat milk'],
-        ['Joan', '#a8418f', 'Espresso and a canelé'],
+        ['Grace', '#c2562d', 'Pour-over'],
+        ['Tim', '#4f63d2', 'Oat cortado'],
+        ['Joan', '#a8418f', 'Double espresso'],
     ];
 
     public function run(): void

@@ -1,5 +1,5 @@
 import { echo } from './echo.js';
-import { element, find } from './page.js';
+import { element, find, notice } from './page.js';
 
 const LINES_KEPT = 40;
 
@@ -40,7 +40,8 @@ function record(kind, event, channel, data) {
 
 connection.bind('state_change', ({ current }) => {
   show(current);
-  record('state', current, undefined, undefined);
+  record('state', current);
+  if (current === 'connected') notice('');
 });
 connection.bind('message', ({ event, channel, data }) => record('frame', event, channel, data));
 show(connection.state);

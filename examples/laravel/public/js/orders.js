@@ -20,16 +20,16 @@ function listen(row) {
     })
     .error(({ status }) => {
       echo.leave(channel);
-      outcome(row, `Refused (${status}): only the owner may listen to private-${channel}`, 'refused');
+      outcome(row, `Refused (${status}): private-${channel} is for ${row.dataset.owner} alone`, 'refused');
     });
 }
 
 for (const row of document.querySelectorAll('.order')) {
-  const mine = row.dataset.mine === 'yes';
+  const mine = row.classList.contains('mine');
   if (mine) listen(row);
   find('[data-listen]', row)?.addEventListener('click', () => listen(row));
   find('[data-move]', row).addEventListener('click', async () => {
     await post(`/orders/${row.dataset.order}/move`).catch(() => {});
-    if (!mine) outcome(row, 'Done. The window of its owner knows, this one does not.', 'sent');
+    if (!mine) outcome(row, `Done. Only ${row.dataset.owner}’s window heard it.`, 'sent');
   });
 }

@@ -1,5 +1,7 @@
 import { echo } from './echo.js';
 
+const NOTICE_LENGTH = 100;
+
 export const me = window.app.user;
 
 export const find = (selector, within = document) => within.querySelector(selector);
@@ -38,7 +40,8 @@ export async function post(path, data = {}) {
     return;
   }
   const { message } = await response.json().catch(() => ({ message: response.statusText }));
-  notice(`Laravel answered ${response.status}: ${message}`);
+  const short = message.length > NOTICE_LENGTH ? `${message.slice(0, NOTICE_LENGTH)}…` : message;
+  notice(`Not sent, Laravel answered ${response.status}: ${short}`);
   throw new Error(message);
 }
 

@@ -42,7 +42,7 @@
             <ul class="orders">
                 @foreach ($orders as $order)
                     @php($mine = $order->user->is(auth()->user()))
-                    <li @class(['order', 'mine' => $mine]) data-order="{{ $order->id }}" data-mine="{{ $mine ? 'yes' : 'no' }}">
+                    <li @class(['order', 'mine' => $mine]) data-order="{{ $order->id }}" data-owner="{{ $order->user->name }}">
                         <span class="avatar" style="--color: {{ $order->user->color }}">{{ mb_substr($order->user->name, 0, 1) }}</span>
                         <p><b>{{ $order->item }}</b><small>{{ $mine ? 'Your order' : 'for '.$order->user->name }}</small></p>
                         <span class="actions">

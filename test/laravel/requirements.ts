@@ -21,7 +21,7 @@ export function whatIsMissing(): string | undefined {
   }
   if (!existsSync(chromiumPath)) missing.push(chromiumPath);
   if (missing.length === 0) return undefined;
-  return `the Laravel tests need ${missing.join(', ')} (Debian: ${INSTALL})`;
+  return `The Laravel tests need ${missing.join(', ')} (Debian: ${INSTALL})`;
 }
 
 /** Composer asks a question when root runs it, and nobody is there to answer. */

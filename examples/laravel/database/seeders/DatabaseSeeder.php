@@ -10,8 +10,8 @@ class DatabaseSeeder extends Seeder
     private const GUESTS = [
         ['Ada', '#0d9488', 'Flat white'],
         ['Grace', '#c2562d', 'Pour-over'],
-        ['Tim', '#4f63d2', 'Oat cortado'],
-        ['Joan', '#a8418f', 'Double espresso'],
+        ['Tim', '#4f63d2', 'Cortado'],
+        ['Joan', '#a8418f', 'Espresso'],
     ];
 
     public function run(): void

@@ -1,6 +1,7 @@
+import { url as inspectorUrl } from 'node:inspector';
 import type { Command } from 'commander';
 import { ConfigError } from '../../apps/settings.ts';
-import { type Config, readConfig } from '../../config.ts';
+import { type Config, DEVELOPMENT, readConfig } from '../../config.ts';
 import { openJournal } from '../../observability/journal.ts';
 import { type Server, startServer } from '../../server.ts';
 import { readEnvFile } from '../env-file.ts';
@@ -34,6 +35,10 @@ async function start(flags: Flags, version: string): Promise<void> {
   const openFiles = openFilesLimit();
   const config = configure(flags, openFiles);
   if (config === undefined) return;
+  if (config.appsFrom !== DEVELOPMENT && inspectorUrl() !== undefined) {
+    fail(['The inspector is open: whoever reaches it owns the process. Start without --inspect.']);
+    process.exit();
+  }
   const journal = openJournal({
     debugging: config.debug,
     forTerminal: process.stdout.isTTY,

@@ -1,0 +1,317 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { type Credential, signChannel, signUser } from '#protocol';
+import { developmentApp } from '../../src/apps/reverb.ts';
+import { StaticApps } from '../../src/apps/static.ts';
+import type { AdmissionLimits } from '../../src/core/admission.ts';
+import { Announcer } from '../../src/core/announcer.ts';
+import type { App, AppLimits } from '../../src/core/app.ts';
+import { type BufferLimits, FanOut } from '../../src/core/fan-out.ts';
+import { Gateway } from '../../src/core/gateway.ts';
+import { Hub } from '../../src/core/hub.ts';
+import { Liveness, type LivenessLimits } from '../../src/core/liveness.ts';
+import type {
+  AppProvider,
+  Handshake,
+  Journal,
+  JournalTitle,
+  Session,
+  Socket,
+  Stores,
+  Wire,
+} from '../../src/core/ports.ts';
+import { Users } from '../../src/core/users.ts';
+import { openMemoryStores } from '../../src/stores/memory/index.ts';
+
+/** A frame as a client reads it. */
+export interface Frame {
+  readonly event: string;
+  readonly data: unknown;
+  readonly channel?: string;
+  readonly user_id?: string;
+}
+
+/** A wire whose bytes can be read back: one line per payload. */
+export interface LineWire extends Wire {
+  readonly framed: string[];
+  payloads(bytes: Buffer): string[];
+}
+
+/** `mark` tells the bytes of one wire from those of another; `framed` is everything that was ever put on it. */
+export function lineWire(mark = ''): LineWire {
+  const framed: string[] = [];
+  return {
+    framed,
+    frame(payload) {
+      framed.push(payload);
+      return Buffer.from(`${mark}${payload}\n`);
+    },
+    payloads: (bytes) =>
+      bytes
+        .toString()
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => {
+          if (!line.startsWith(mark)) throw new Error(`bytes of another wire: ${line}`);
+          return line.slice(mark.length);
+        }),
+  };
+}
+
+export class FakeSocket implements Socket {
+  readonly wire: LineWire;
+  remoteAddress = '192.0.2.1';
+  secure = false;
+  bufferedBytes = 0;
+  takenBytes = 0;
+  readonly writes: Buffer[] = [];
+  closed: { readonly code: number; readonly reason: string } | undefined;
+  terminated = false;
+  pings = 0;
+  paused = false;
+
+  constructor(wire: LineWire = lineWire()) {
+    this.wire = wire;
+  }
+
+  get payloads(): string[] {
+    return this.writes.flatMap((bytes) => this.wire.payloads(bytes));
+  }
+
+  get ended(): boolean {
+    return this.closed !== undefined || this.terminated;
+  }
+
+  write(bytes: Buffer): void {
+    if (!this.ended) this.writes.push(bytes);
+  }
+
+  close(code: number, reason: string): void {
+    this.closed ??= { code, reason };
+  }
+
+  terminate(): void {
+    this.terminated = true;
+  }
+
+  ping(): void {
+    this.pings += 1;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+}
+
+/** Remembers everything; `defects` must be empty at the end of a test that provokes none. */
+export class FakeJournal implements Journal {
+  debugging = true;
+  readonly debugs: { readonly title: JournalTitle; readonly subject: string; readonly message?: string }[] =
+    [];
+  readonly warnings: { readonly what: string; readonly details: unknown }[] = [];
+  readonly defects: { readonly what: string; readonly error: unknown }[] = [];
+
+  debug(title: JournalTitle, subject: string, message?: string): void {
+    this.debugs.push(message === undefined ? { title, subject } : { title, subject, message });
+  }
+
+  warn(what: string, details?: unknown): void {
+    this.warnings.push({ what, details });
+  }
+
+  defect(what: string, error: unknown): void {
+    this.defects.push({ what, error });
+  }
+}
+
+export const CREDENTIAL: Credential = { key: 'app-key', secret: 'app-secret' };
+
+/** Time that passes when a test says so. */
+export class FakeClock {
+  nowMs = 1_800_000_000_000;
+  readonly read = (): number => this.nowMs;
+
+  pass(ms: number): void {
+    this.nowMs += ms;
+  }
+}
+
+export type AppChanges = Partial<Omit<App, 'limits'>> & { readonly limits?: Partial<AppLimits> };
+
+/** An app with every default; message floods are unlimited, because tests speak faster than people. */
+export function testApp({ limits = {}, ...changes }: AppChanges = {}): App {
+  const app = developmentApp({}, []);
+  return { ...app, ...changes, limits: { ...app.limits, messagesPerSecond: 0, ...limits } };
+}
+
+export interface SiteOptions {
+  readonly apps?: readonly App[];
+  readonly provider?: AppProvider;
+  /** Puts something between the core and the memory stores. */
+  readonly stores?: (memory: Stores) => Stores;
+  readonly buffers?: Partial<BufferLimits>;
+  readonly liveness?: Partial<LivenessLimits>;
+  readonly admission?: Partial<AdmissionLimits>;
+}
+
+export interface ConnectOptions extends Partial<Handshake> {
+  readonly socket?: FakeSocket;
+}
+
+export type Site = ReturnType<typeof openSite>;
+
+/** The whole core of one node over memory stores. */
+export function openSite(options: SiteOptions = {}) {
+  const clock = new FakeClock();
+  const journal = new FakeJournal();
+  const stores = (options.stores ?? ((memory: Stores) => memory))(openMemoryStores());
+  const buffers = { softBytes: 1000, hardBytes: 10_000, ...options.buffers };
+  const fanOut = new FanOut(buffers, journal);
+  const hub = new Hub({ ...stores, fanOut, journal });
+  const users = new Users({ hub, clock: clock.read });
+  const announcer = new Announcer({ ...stores, journal, clock: clock.read });
+  const liveness = new Liveness({
+    hub,
+    clock: clock.read,
+    journal,
+    limits: { pongTimeoutMs: 30_000, stallMs: 10_000, bufferedTotalBytes: 0, ...options.liveness },
+  });
+  const gateway = new Gateway({
+    ...stores,
+    apps: options.provider ?? new StaticApps(options.apps ?? [testApp()]),
+    hub,
+    users,
+    announcer,
+    journal,
+    clock: clock.read,
+    limits: { connections: 0, connectionsPerAddress: 0, ...options.admission },
+  });
+  void stores.broker.start((ref, event) => hub.deliver(ref, event));
+  /** Without waiting for the admission. */
+  const open = ({ socket = new FakeSocket(), ...handshake }: ConnectOptions = {}): Client => {
+    const session = gateway.opened(socket, {
+      appKey: 'app-key',
+      protocol: '7',
+      origin: undefined,
+      ...handshake,
+    });
+    return new Client(socket, session);
+  };
+  const connect = async (connectOptions: ConnectOptions = {}): Promise<Client> => {
+    const client = open(connectOptions);
+    await settled();
+    return client;
+  };
+  return { clock, journal, stores, fanOut, hub, users, announcer, liveness, gateway, open, connect };
+}
+
+/** The client's end of a fake socket. */
+export class Client {
+  readonly socket: FakeSocket;
+  readonly session: Session;
+  #taken = 0;
+
+  constructor(socket: FakeSocket, session: Session) {
+    this.socket = socket;
+    this.session = session;
+  }
+
+  /** Everything that arrived, in order. */
+  get frames(): Frame[] {
+    return this.socket.payloads.map((payload) => JSON.parse(payload) as Frame);
+  }
+
+  /** What arrived since the last time. */
+  take(): Frame[] {
+    const frames = this.frames.slice(this.#taken);
+    this.#taken += frames.length;
+    return frames;
+  }
+
+  get socketId(): string {
+    const first = this.frames.find(({ event }) => event === 'pusher:connection_established');
+    return (dataOf(first) as { socket_id: string }).socket_id;
+  }
+
+  say(message: unknown): void {
+    this.session.received(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)));
+  }
+
+  subscribe(channel: string, member?: unknown, credential = CREDENTIAL): void {
+    const channelData = member === undefined ? undefined : JSON.stringify(member);
+    const auth = signChannel(credential, this.socketId, channel, channelData);
+    this.say({ event: 'pusher:subscribe', data: { channel, auth, channel_data: channelData } });
+  }
+
+  unsubscribe(channel: string): void {
+    this.say({ event: 'pusher:unsubscribe', data: { channel } });
+  }
+
+  signin(user: unknown, credential = CREDENTIAL): void {
+    const userData = JSON.stringify(user);
+    const auth = signUser(credential, this.socketId, userData);
+    this.say({ event: 'pusher:signin', data: { auth, user_data: userData } });
+  }
+
+  whisper(channel: string, event: string, data?: unknown): void {
+    this.say({ event, channel, data });
+  }
+
+  /** As the transport reports it. */
+  leave(code = 1000): void {
+    this.session.closed(code);
+  }
+
+  /** What happened, in order, as short words: `event` or `event channel`. */
+  get story(): string[] {
+    return this.frames.map(({ event, channel }) => (channel === undefined ? event : `${event} ${channel}`));
+  }
+}
+
+/** `data` as the client libraries decode it. */
+export const dataOf = (frame: Frame | undefined): unknown =>
+  typeof frame?.data === 'string' ? JSON.parse(frame.data) : frame?.data;
+
+/** Everything that needs no more than the event loop has happened; memory stores need nothing else. */
+export async function settled(turns = 4): Promise<void> {
+  for (let at = 0; at < turns; at += 1) await turn();
+}
+
+/** Turns of the event loop until a condition holds. */
+export async function eventually(holds: () => boolean, what: string, turns = 2000): Promise<void> {
+  for (let at = 0; !holds(); at += 1) {
+    if (at > turns) throw new Error(`never happened: ${what}`);
+    await turn();
+  }
+}
+
+/** The same thing with other methods in some places. */
+export const withChanges = <T extends object>(target: T, changes: Partial<T>): T =>
+  new Proxy(target, {
+    get(inner, name) {
+      const own: unknown = Reflect.get(Object.hasOwn(changes, name) ? changes : inner, name);
+      return typeof own === 'function' ? (own.bind(inner) as unknown) : own;
+    },
+  });
+
+/** A promise and its handles, for steps that a test holds back. */
+export function held<T = void>(): {
+  promise: Promise<T>;
+  release: (value: T) => void;
+  fail: (error: Error) => void;
+} {
+  let release!: (value: T) => void;
+  let fail!: (error: Error) => void;
+  const promise = new Promise<T>((resolve, reject) => {
+    release = resolve;
+    fail = reject;
+  });
+  return { promise, release, fail };
+}
+
+/** Everything on these channels, as HTTP would publish it. */
+export const eventPayload = (event: string, channel: string, data = '{}'): string =>
+  JSON.stringify({ event, data, channel });

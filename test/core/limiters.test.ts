@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FixedWindow, FloodGuard, TokenBucket, type Verdict } from '../../src/core/limiters.ts';
+
+const NOW = 1_800_000_000_000;
+
+const times = <T>(count: number, act: (at: number) => T): T[] =>
+  Array.from({ length: count }, (_, at) => act(at));
+
+describe('token bucket', () => {
+  test('5.5 lets exactly the burst through at once', () => {
+    const bucket = new TokenBucket(10, 15, NOW);
+    expect(times(15, () => bucket.take(NOW))).not.toContain(false);
+    expect(bucket.take(NOW)).toBe(false);
+  });
+
+  test('5.5 fills at its rate and never above its burst', () => {
+    const bucket = new TokenBucket(10, 10, NOW);
+    times(10, () => bucket.take(NOW));
+    expect(bucket.take(NOW + 99)).toBe(false);
+    expect(bucket.take(NOW + 100)).toBe(true);
+    expect(bucket.take(NOW + 100)).toBe(false);
+    expect(times(11, () => bucket.take(NOW + 3_600_000)).filter(Boolean)).toHaveLength(10);
+  });
+
+  test('5.5 never lets more through than burst + rate × time, whenever it is asked', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 100 }),
+        fc.integer({ min: 1, max: 50 }),
+        fc.array(fc.integer({ min: 0, max: 500 }), { maxLength: 200 }),
+        (rate, burst, pauses) => {
+          const bucket = new TokenBucket(rate, burst, NOW);
+          let now = NOW;
+          let taken = 0;
+          for (const pause of pauses) {
+            now += pause;
+            if (bucket.take(now)) taken += 1;
+          }
+          expect(taken).toBeLessThanOrEqual(burst + ((now - NOW) * rate) / 1000 + 1e-6);
+        },
+      ),
+    );
+  });
+});
+
+describe("fixed window, Laravel's RateLimiter", () => {
+  test('2.12 lets n through and refuses n + 1', () => {
+    const window = new FixedWindow(3, 60);
+    expect(times(5, () => window.take(NOW))).toEqual([true, true, true, false, false]);
+  });
+
+  test('2.12 begins with the first message and ends on the millisecond', () => {
+    const window = new FixedWindow(2, 10);
+    window.take(NOW);
+    window.take(NOW + 9000);
+    expect(window.take(NOW + 9999)).toBe(false);
+    expect(window.take(NOW + 10_000)).toBe(true);
+    expect(window.take(NOW + 19_999)).toBe(true);
+    expect(window.take(NOW + 19_999)).toBe(false);
+    expect(window.take(NOW + 20_000)).toBe(true);
+  });
+
+  test('2.12 does not grow longer by messages that it refuses', () => {
+    const window = new FixedWindow(1, 1);
+    window.take(NOW);
+    times(900, (at) => window.take(NOW + at));
+    expect(window.take(NOW + 1000)).toBe(true);
+  });
+});
+
+describe('flood guard', () => {
+  const judged = (guard: FloodGuard, count: number, nowMs: number): Record<Verdict, number> => {
+    const verdicts: Record<Verdict, number> = { take: 0, drop: 0, tell: 0, end: 0 };
+    for (let at = 0; at < count; at += 1) verdicts[guard.judge(nowMs)] += 1;
+    return verdicts;
+  };
+
+  test('2.12 takes the burst, then tells of the flood once a second', () => {
+    const guard = new FloodGuard(20, 60, NOW);
+    expect(judged(guard, 60, NOW)).toEqual({ take: 60, drop: 0, tell: 0, end: 0 });
+    expect(judged(guard, 100, NOW)).toEqual({ take: 0, drop: 99, tell: 1, end: 0 });
+    expect(judged(guard, 100, NOW + 999)).toEqual({ take: 19, drop: 81, tell: 0, end: 0 });
+    expect(judged(guard, 100, NOW + 1000)).toEqual({ take: 1, drop: 98, tell: 1, end: 0 });
+  });
+
+  test('2.12 ends a socket that is ten times over its rate for five seconds', () => {
+    const guard = new FloodGuard(20, 60, NOW);
+    let ended = 0;
+    for (let at = 0; at < 5000; at += 1) if (guard.judge(NOW + at) === 'end') ended += 1;
+    expect(ended).toBeGreaterThan(0);
+  });
+
+  test('2.12 is patient for ever with a socket that is only twice over its rate', () => {
+    const guard = new FloodGuard(20, 60, NOW);
+    for (let at = 0; at < 40 * 60; at += 1) expect(guard.judge(NOW + at * 25)).not.toBe('end');
+  });
+
+  test('2.12 forgives: excess of long ago does not count', () => {
+    const guard = new FloodGuard(20, 20, NOW);
+    judged(guard, 20 + 1000, NOW);
+    expect(guard.judge(NOW)).toBe('end');
+    expect(judged(guard, 20 + 900, NOW + 6000).end).toBe(0);
+  });
+});

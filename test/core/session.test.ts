@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest';
+import type { App } from '../../src/core/app.ts';
+import type { Stores } from '../../src/core/ports.ts';
+import { dataOf, held, openSite, settled, testApp, withChanges } from './fakes.ts';
+
+/** An app that is found when the test says so. */
+function slowProvider() {
+  const lookup = held<App | undefined>();
+  return { lookup, provider: { byKey: () => lookup.promise, byId: () => lookup.promise } };
+}
+
+/** Memory stores whose membership waits at the door. */
+function slowMembership() {
+  const gate = held();
+  const stores = (memory: Stores): Stores => ({
+    ...memory,
+    membership: withChanges(memory.membership, {
+      join: async (...args: Parameters<Stores['membership']['join']>) => {
+        await gate.promise;
+        await memory.membership.join(...args);
+      },
+    }),
+  });
+  return { gate, stores };
+}
+
+const ping = { event: 'pusher:ping', data: {} };
+
+describe('one client, one queue', () => {
+  test('2.3 messages before the admission are held, and answered after connection_established', async () => {
+    const { lookup, provider } = slowProvider();
+    const site = openSite({ provider });
+    const client = site.open();
+    client.say(ping);
+    client.say({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+    await settled();
+    expect(client.frames).toEqual([]);
+    lookup.release(testApp());
+    await settled();
+    expect(client.story).toEqual([
+      'pusher:connection_established',
+      'pusher:pong',
+      'pusher_internal:subscription_succeeded orders',
+    ]);
+  });
+
+  test('2.5 messages before a refusal have no effect', async () => {
+    const { lookup, provider } = slowProvider();
+    const site = openSite({ provider });
+    const client = site.open();
+    client.say({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+    lookup.release(undefined);
+    await settled();
+    expect(client.story).toEqual(['pusher:error']);
+    expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
+  });
+
+  test('3.11 a socket that closed before its admission leaves nothing behind', async () => {
+    const { lookup, provider } = slowProvider();
+    const site = openSite({ provider });
+    const client = site.open();
+    client.say({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+    client.leave(1006);
+    lookup.release(testApp());
+    await settled();
+    expect(site.hub.size).toBe(0);
+    expect(await site.stores.lease.connections('app-id')).toBe(0);
+    expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
+  });
+
+  test('3.11 a socket that closes in the middle of a subscribe leaves nothing behind', async () => {
+    const { gate, stores } = slowMembership();
+    const site = openSite({ stores });
+    const client = await site.connect();
+    client.subscribe('presence-room', { user_id: '7' });
+    await settled();
+    client.leave(1006);
+    await settled();
+    gate.release();
+    await settled();
+    expect(site.hub.size).toBe(0);
+    expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
+    expect(await site.stores.membership.members({ app: 'app-id', channel: 'presence-room' })).toEqual([]);
+    expect(site.journal.defects).toEqual([]);
+  });
+
+  test('3.11 a message that waits when the socket closes is not looked at', async () => {
+    const { gate, stores } = slowMembership();
+    const site = openSite({ stores });
+    const client = await site.connect();
+    client.subscribe('orders');
+    client.subscribe('others');
+    await settled();
+    client.leave();
+    gate.release();
+    await settled();
+    expect(site.journal.debugs.filter(({ title }) => title === 'Message Received')).toHaveLength(1);
+    expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
+  });
+
+  test('3.8 subscribe and unsubscribe in one breath end unsubscribed', async () => {
+    const { gate, stores } = slowMembership();
+    const site = openSite({ stores });
+    const client = await site.connect();
+    client.subscribe('orders');
+    client.unsubscribe('orders');
+    await settled();
+    gate.release();
+    await settled();
+    expect(client.story.at(-1)).toBe('pusher_internal:subscription_succeeded orders');
+    expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
+  });
+
+  test('2.12 more than 64 waiting messages are left in the network, until they are worked off', async () => {
+    const { gate, stores } = slowMembership();
+    const site = openSite({ stores });
+    const client = await site.connect();
+    client.subscribe('orders');
+    for (let waiting = 1; waiting < 64; waiting += 1) client.say(ping);
+    expect(client.socket.paused).toBe(false);
+    client.say(ping);
+    expect(client.socket.paused).toBe(true);
+    await settled();
+    expect(client.socket.paused).toBe(true);
+    gate.release();
+    await settled();
+    expect(client.socket.paused).toBe(false);
+    expect(client.story.filter((event) => event === 'pusher:pong')).toHaveLength(64);
+  });
+
+  test('2.12 the messages that wait for an admission pause the socket too', async () => {
+    const { lookup, provider } = slowProvider();
+    const site = openSite({ provider });
+    const client = site.open();
+    for (let waiting = 0; waiting < 65; waiting += 1) client.say(ping);
+    expect(client.socket.paused).toBe(true);
+    lookup.release(testApp());
+    await settled();
+    expect(client.socket.paused).toBe(false);
+    expect(client.story.filter((event) => event === 'pusher:pong')).toHaveLength(65);
+  });
+});
+
+describe('defects', () => {
+  const brokenJoin = (memory: Stores): Stores => ({
+    ...memory,
+    membership: withChanges(memory.membership, {
+      join: () => Promise.reject(new Error('secret of the house')),
+    }),
+  });
+
+  test('2.14 a defect while a message is handled closes that socket with 1011, and says nothing of it', async () => {
+    const site = openSite({ stores: brokenJoin });
+    const [client, other] = [await site.connect(), await site.connect()];
+    client.subscribe('orders');
+    await settled();
+    expect(dataOf(client.frames.at(-1))).toEqual({ code: 1011, message: 'Internal server error' });
+    expect(client.socket.closed?.code).toBe(1011);
+    expect(client.socket.payloads.join()).not.toContain('secret of the house');
+    expect(site.journal.defects).toHaveLength(1);
+    other.say(ping);
+    await settled();
+    expect(other.story.at(-1)).toBe('pusher:pong');
+    expect(other.socket.closed).toBeUndefined();
+  });
+
+  test('3.11 a defect while a client leaves ends nobody else, and the client is gone', async () => {
+    const site = openSite({
+      stores: (memory) => ({
+        ...memory,
+        membership: withChanges(memory.membership, {
+          leave: () => Promise.reject(new Error('out of reach')),
+        }),
+      }),
+    });
+    const [client, other] = [await site.connect(), await site.connect()];
+    client.subscribe('orders');
+    await settled();
+    client.leave();
+    await settled();
+    expect(site.hub.size).toBe(1);
+    expect(site.journal.defects).toHaveLength(1);
+    other.subscribe('others');
+    await settled();
+    expect(other.story.at(-1)).toBe('pusher_internal:subscription_succeeded others');
+  });
+});

@@ -12,10 +12,11 @@ export function originAllowed(allowed: readonly string[], origin: string | undef
   });
 }
 
-function parseOrigin(origin: string | undefined): URL | undefined {
+/** `URL.origin` is `null` for schemes that are not the web's own, such as `capacitor://localhost`. */
+function parseOrigin(origin: string | undefined): { origin: string; hostname: string } | undefined {
   if (origin === undefined || !URL.canParse(origin)) return undefined;
-  const page = new URL(origin);
-  return page.hostname === '' ? undefined : page;
+  const { protocol, host, hostname } = new URL(origin.toLowerCase());
+  return hostname === '' ? undefined : { origin: `${protocol}//${host}`, hostname };
 }
 
 /** `*` stands for any run of characters. Linear: each literal part is looked for once, from left to right. */

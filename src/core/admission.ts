@@ -44,7 +44,11 @@ export class Admission {
     if (!(await this.#needs.lease.admit(app.id, app.limits.connections))) {
       return this.#refuse(socket, errors.overQuota, app);
     }
-    return this.#connect(app, socket);
+    // Others came, or the server stopped, while the lease was asked.
+    const late = this.#reasonAgainst(app, socket, handshake);
+    if (late === undefined) return this.#connect(app, socket);
+    this.#needs.lease.dismiss(app.id);
+    return this.#refuse(socket, late, app);
   }
 
   dismiss(connection: Connection): void {
@@ -55,6 +59,7 @@ export class Admission {
 
   /** SPEC 2.5: the first reason in the order of the rule. */
   #reasonAgainst(app: App, socket: Socket, handshake: Handshake): ErrorEntry | undefined {
+    if (this.#stopped) return errors.closing;
     if (!app.enabled) return errors.appDisabled;
     const version = refusedVersion(handshake.protocol);
     if (version !== undefined) return version;

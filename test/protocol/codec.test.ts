@@ -55,6 +55,16 @@ test.each([
   expect(error).toMatchObject({ code: errors.invalidMessage.code, closes: false });
 });
 
+test('1.5 only what the sender wrote is read, not what every object inherits', () => {
+  Object.defineProperty(Object.prototype, 'channel', { value: 'private-a', configurable: true });
+  try {
+    expect(thrownBy(() => decode('{"event":"pusher:subscribe","data":{}}'))).toBeInstanceOf(ProtocolError);
+    expect(thrownBy(() => decode('{"event":"client-x","data":1}'))).toBeInstanceOf(ProtocolError);
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'channel');
+  }
+});
+
 test('1.2 every frame of the server but an error has a string for data, and that holds JSON', () => {
   const own = frames.fromServer.filter(({ call }) => call !== 'event' && call !== 'error');
   expect(own.length).toBeGreaterThan(10);

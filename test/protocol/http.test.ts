@@ -174,7 +174,7 @@ test('7.4 what is signed here is accepted, encoded as it may be', () => {
       const spelled = Object.fromEntries(
         Object.entries(query).map(([key, text]) => [upperCase ? key.toUpperCase() : key, text]),
       );
-      const rawQuery = signHttp(credential, { ...signed, query: spelled, timestampSeconds });
+      const rawQuery = signHttp(credential, { ...signed, method: 'get', query: spelled, timestampSeconds });
       const request = { ...signed, rawQuery, body: new Uint8Array() };
       expect(verifyRequest([credential], request, options)).toBeUndefined();
     }),

@@ -89,6 +89,11 @@ const startCommand = async (command: string, needs: Needs): Promise<Running> => 
   };
 };
 
+/** Settings that only make a case quick: a server that does not know them is tried all the same. */
+const FOR_SPEED = new Set(['WAVEHALL_PONG_TIMEOUT', 'WAVEHALL_DRAIN_SECONDS']);
+
+const isOnlyOurs = (setting: string) => setting.startsWith('WAVEHALL_') && !FOR_SPEED.has(setting);
+
 /** Any server that is running already; with a start command also servers with other settings. */
 export const running = (name: string, app: Endpoint, command?: string): Target => ({
   name,
@@ -100,7 +105,7 @@ export const running = (name: string, app: Endpoint, command?: string): Target =
       close: () => Promise.resolve(),
     }),
   start: (needs) => {
-    const isOurs = Object.keys(needs).some((setting) => setting.startsWith('WAVEHALL_'));
-    return command === undefined || isOurs ? undefined : startCommand(command, needs);
+    if (command === undefined || Object.keys(needs).some(isOnlyOurs)) return undefined;
+    return startCommand(command, needs);
   },
 });

@@ -73,9 +73,9 @@ const relay: Case[] = [
       const channel = site.name('presence-a');
       const first = await site.subscriber(channel, { member: member('7') });
       const second = await site.subscriber(channel, { member: member('7') });
-      site.whisper(first, channel, 1);
+      site.whisper(first, channel, { n: 1 });
       await first.settle();
-      same(await second.settle(), [{ event: 'client-x', channel, data: 1, user_id: '7' }], 'frames');
+      same(await second.settle(), [{ event: 'client-x', channel, data: { n: 1 }, user_id: '7' }], 'frames');
     },
   },
   {
@@ -168,9 +168,9 @@ const relay: Case[] = [
       const { channel, a, b } = await pair(site);
       site.unsubscribe(b, channel);
       await b.settle();
-      site.whisper(a, channel, 1);
+      site.whisper(a, channel, { n: 1 });
       await site.silent(a, b);
-      site.whisper(b, channel, 1);
+      site.whisper(b, channel, { n: 1 });
       await refuses(site, b, 4009, NOT_MEMBER);
       await site.silent(a);
     },
@@ -182,7 +182,7 @@ const relay: Case[] = [
     async run(site) {
       const { channel, a, b } = await pair(site);
       for (const event of ['client_x', 'clientx', 'Client-x', ' client-x'])
-        site.whisper(a, channel, 1, event);
+        site.whisper(a, channel, { n: 1 }, event);
       await site.silent(a, b);
     },
   },
@@ -275,9 +275,13 @@ const rules: Case[] = [
       const channel = site.name('presence-a');
       const a = await site.subscriber(channel, { member: member('7') });
       const b = await site.subscriber(channel, { member: member('9') });
-      a.send({ event: 'client-x', channel, data: 1, user_id: '1', extra: 1 });
+      a.send({ event: 'client-x', channel, data: { n: 1 }, user_id: '1', extra: 1 });
       await a.settle();
-      same(await b.settle(), [{ event: 'client-x', channel, data: 1, user_id: '7' }], 'frames of the other');
+      same(
+        await b.settle(),
+        [{ event: 'client-x', channel, data: { n: 1 }, user_id: '7' }],
+        'frames of the other',
+      );
     },
   },
   {
@@ -313,10 +317,10 @@ const rules: Case[] = [
     title: 'an event name of 200 characters is relayed, of 201 gets error 4301',
     async run(site) {
       const { channel, a, b } = await pair(site);
-      site.whisper(a, channel, 1, 'client-'.padEnd(200, 'x'));
+      site.whisper(a, channel, { n: 1 }, 'client-'.padEnd(200, 'x'));
       await site.silent(a);
       same((await b.settle()).length, 1, 'frames of the other');
-      site.whisper(a, channel, 1, 'client-'.padEnd(201, 'x'));
+      site.whisper(a, channel, { n: 1 }, 'client-'.padEnd(201, 'x'));
       await refuses(site, a, 4301);
       await site.silent(b);
     },
@@ -364,9 +368,13 @@ const rules: Case[] = [
       const channel = site.name('presence-a');
       const a = await site.subscriber(channel, { member: member(7) });
       const b = await site.subscriber(channel, { member: member(9) });
-      site.whisper(a, channel, 1);
+      site.whisper(a, channel, { n: 1 });
       await a.settle();
-      same(await b.settle(), [{ event: 'client-x', channel, data: 1, user_id: '7' }], 'frames of the other');
+      same(
+        await b.settle(),
+        [{ event: 'client-x', channel, data: { n: 1 }, user_id: '7' }],
+        'frames of the other',
+      );
     },
   },
 ];

@@ -116,17 +116,22 @@ const paths: Case[] = [
   {
     id: 'H30',
     rule: '8.1',
-    title: 'channel names in the path are percent-decoded once, signed as sent or decoded',
+    title: 'channel names in the path are percent-decoded once, signed as sent',
     async run(site) {
       const channel = site.name('a@b,c=d;e');
-      const wire = await site.subscriber(channel);
-      const raw = `/apps/${site.app.id}/channels/${encodeURIComponent(channel)}`;
-      for (const signPath of [raw, decodeURIComponent(raw)]) {
-        const answer = await site.publisher.send('GET', raw, [], undefined, { signPath });
-        is(answer, 200);
-        same(answer.json, { occupied: true }, 'body');
-      }
-      await wire.close();
+      await site.subscriber(channel);
+      const path = `/apps/${site.app.id}/channels/${encodeURIComponent(channel)}`;
+      const answer = await site.publisher.send('GET', path, [], undefined);
+      same([answer.status, answer.json], [200, { occupied: true }], 'the answer');
+    },
+  },
+  {
+    id: 'H85',
+    rule: '7.4',
+    title: 'a path with escapes may also be signed decoded',
+    async run(site) {
+      const path = `/apps/${site.app.id}/channels/${encodeURIComponent(site.name('a@b,c=d;e'))}`;
+      is(await site.publisher.send('GET', path, [], undefined, { signPath: decodeURIComponent(path) }), 200);
     },
   },
   {

@@ -169,6 +169,7 @@ const byQuota: Case[] = [
     rule: '2.7',
     title: 'an idle socket without channels counts for max_connections: the next one gets 4004',
     needs: needs.oneConnection,
+    alone: true,
     async run(site) {
       await site.connect();
       await site.refused(await site.open(site.path), 4004, 'Application is over connection quota');
@@ -179,6 +180,7 @@ const byQuota: Case[] = [
     rule: '2.7',
     title: 'a closed socket makes room again, a refused one takes none',
     needs: needs.oneConnection,
+    alone: true,
     async run(site) {
       const first = await site.connect();
       await site.refused(await site.open(site.path), 4004);
@@ -197,6 +199,7 @@ const byQuota: Case[] = [
     rule: '2.7',
     title: 'a full node answers with error and close 4100 or HTTP 503',
     needs: needs.fullNode,
+    alone: true,
     async run(site) {
       await site.connect();
       const answer = await site.open(site.path).then(

@@ -4,7 +4,7 @@ import type { Case } from '../case.ts';
 import { dataOf } from '../../support/wire.ts';
 import { holds, same } from '../expect.ts';
 import { APP, needs } from '../settings.ts';
-import { SUCCEEDED } from '../site.ts';
+import { member, SUCCEEDED } from '../site.ts';
 import type { Site } from '../site.ts';
 
 /** The subscription of a name is refused for its form: one frame, and the socket stays. */
@@ -443,31 +443,19 @@ const counts: Case[] = [
         data: JSON.stringify({ subscription_count: value }),
         channel,
       });
+      const succeeded = { event: SUCCEEDED, data: '{}', channel };
       const first = await site.connect();
       site.ask(first, channel);
-      same(
-        await first.settle(),
-        [{ event: SUCCEEDED, data: '{}', channel }, count(1)],
-        'frames of the first',
-      );
+      same([await first.first(), await first.first()], [succeeded, count(1)], 'frames of the first');
       const second = await site.connect();
       site.ask(second, channel);
-      same(
-        await second.settle(),
-        [{ event: SUCCEEDED, data: '{}', channel }, count(2)],
-        'frames of the second',
-      );
-      same(await first.settle(), [count(2)], 'news to the first');
-      site.unsubscribe(second, channel);
-      await site.silent(second);
-      same(await first.settle(), [count(1)], 'news to the first after the second has left');
+      same([await second.first(), await second.first()], [succeeded, count(2)], 'frames of the second');
+      same(await first.first(), count(2), 'news to the first');
       const presence = site.name('presence-a');
-      site.ask(first, presence, { member: { user_id: '1' } });
-      same(
-        (await first.settle()).map(({ event }) => event),
-        [SUCCEEDED],
-        'frames on presence',
-      );
+      await site.subscribe(first, presence, { member: member('1') });
+      site.unsubscribe(second, channel);
+      same(await first.first(), count(1), 'the next news to the first');
+      await site.silent(first, second);
     },
   },
   {

@@ -215,7 +215,7 @@ const userEvents: Case[] = [
         [],
         'listed channels that begin with #',
       );
-      site.whisper(a, userChannel(id), 1);
+      site.whisper(a, userChannel(id), { n: 1 });
       site.error((await a.settle())[0], 4301);
       await site.silent(b);
     },

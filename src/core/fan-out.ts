@@ -59,20 +59,20 @@ export class FanOut {
     const batch = new Batch(channel.pending, channel.sequence);
     channel.pending = [];
     channel.pendingBytes = 0;
-    channel.progress = { batch, next: 0, removals: channel.removals };
+    channel.progress = { batch, next: 0, overtaken: [] };
     this.#advance(channel, channel.progress);
   }
 
   #advance(channel: LocalChannel, progress: Progress): void {
+    const { batch } = progress;
+    const overtaken = progress.overtaken.filter(({ index }) => index !== -1);
+    progress.overtaken = [];
+    this.#write(overtaken, batch, 0, overtaken.length);
     const end = Math.min(progress.next + SLICE_SOCKETS, channel.live.length);
-    this.#write(channel.live, progress.batch, progress.next, end);
+    this.#write(channel.live, batch, progress.next, end);
     progress.next = end;
-    if (end >= channel.live.length && progress.removals === channel.removals) return this.#finish(channel);
-    if (end >= channel.live.length) {
-      progress.next = 0;
-      progress.removals = channel.removals;
-    }
-    setImmediate(() => this.#advance(channel, progress));
+    if (end >= channel.live.length) this.#finish(channel);
+    else setImmediate(() => this.#advance(channel, progress));
   }
 
   #finish(channel: LocalChannel): void {

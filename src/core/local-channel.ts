@@ -8,8 +8,8 @@ import { Serial } from './serial.ts';
 export interface Progress {
   readonly batch: Batch;
   next: number;
-  /** `channel.removals` when the pass began: after a removal somebody may have moved to a place already passed. */
-  removals: number;
+  /** Subscribers who were not reached yet when somebody's leaving moved them to a place already passed. */
+  overtaken: Subscription[];
 }
 
 /** What this node knows of a channel: its own sockets, and the events on their way to them. */
@@ -27,7 +27,6 @@ export class LocalChannel {
   pending: ChannelEvent[] = [];
   pendingBytes = 0;
   progress: Progress | undefined;
-  removals = 0;
   /** Calls that are inside or before the gate; a channel that somebody waits for is kept. */
   visitors = 0;
   /** One channel, one gate: entering and leaving never overlap. */
@@ -58,11 +57,12 @@ export class LocalChannel {
     const { index } = subscription;
     if (index === -1) return;
     subscription.index = -1;
-    this.removals += 1;
     const last = this.live.pop();
     if (last === undefined || last === subscription) return;
     this.live[index] = last;
     last.index = index;
+    const next = this.progress?.next ?? 0;
+    if (index < next && this.live.length >= next) this.progress?.overtaken.push(last);
   }
 
   /** True when this is the first socket of that user here. */

@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import { Batch, type Chunks, JOIN_BYTES } from '../../src/core/batch.ts';
+import type { ChannelEvent } from '../../src/core/ports.ts';
+import { lineWire } from './fakes.ts';
+
+const wire = lineWire();
+const textOf = (chunks: Chunks): string[] => chunks.flatMap((chunk) => wire.payloads(chunk));
+const numbered = (...events: ChannelEvent[]): Batch => new Batch(events, 10 + events.length - 1);
+const event = (payload: string, more: Partial<ChannelEvent> = {}): ChannelEvent => ({ payload, ...more });
+
+describe('what one fan-out gives', () => {
+  test('3.13 numbers its events as the channel counted them', () => {
+    const batch = new Batch([event('a'), event('b'), event('c')], 7);
+    expect([batch.first, batch.last]).toEqual([5, 7]);
+  });
+
+  test('3.13 gives everybody the very same bytes, made once per kind of wire', () => {
+    const [ours, other] = [lineWire(), lineWire('~')];
+    const batch = numbered(event('a'), event('b'));
+    const chunks = batch.forAll(ours);
+    expect(batch.forAll(ours)).toBe(chunks);
+    expect(chunks.map(String)).toEqual(['a\nb\n']);
+    expect(batch.forAll(other).map(String)).toEqual(['~a\n~b\n']);
+    batch.forOne(ours, 'x', 10, false);
+    expect(ours.framed).toEqual(['a', 'b']);
+    expect(other.framed).toEqual(['a', 'b']);
+  });
+
+  test('3.13 leaves an event out for its own publisher only', () => {
+    const batch = numbered(event('a'), event('b', { except: '1.1' }), event('c', { except: '2.2' }));
+    expect(batch.differsFor('1.1', false)).toBe(true);
+    expect(batch.differsFor('3.3', false)).toBe(false);
+    expect(textOf(batch.forOne(wire, '1.1', 0, false))).toEqual(['a', 'c']);
+    expect(textOf(batch.forOne(wire, '2.2', 0, false))).toEqual(['a', 'b']);
+    expect(textOf(batch.forOne(wire, '3.3', 0, false))).toEqual(['a', 'b', 'c']);
+  });
+
+  test('5.3 leaves best effort out for a slow socket, and nothing else', () => {
+    const batch = numbered(event('a'), event('b', { bestEffort: true }), event('c'));
+    expect(batch.differsFor('1.1', true)).toBe(true);
+    expect(batch.differsFor('1.1', false)).toBe(false);
+    expect(numbered(event('a')).differsFor('1.1', true)).toBe(false);
+    expect(textOf(batch.forOne(wire, '1.1', 0, true))).toEqual(['a', 'c']);
+  });
+
+  test('3.4 gives nobody what was published before he was let in', () => {
+    const batch = new Batch([event('a'), event('b'), event('c')], 12);
+    expect(textOf(batch.forOne(wire, '1.1', 9, false))).toEqual(['a', 'b', 'c']);
+    expect(textOf(batch.forOne(wire, '1.1', 10, false))).toEqual(['b', 'c']);
+    expect(textOf(batch.forOne(wire, '1.1', 11, false))).toEqual(['c']);
+    expect(textOf(batch.forOne(wire, '1.1', 12, false))).toEqual([]);
+  });
+
+  test('3.13 joins events up to 64 KiB, and never cuts or loses one', () => {
+    const sizes = [10, JOIN_BYTES - 20, 1, JOIN_BYTES, 3, 3, JOIN_BYTES * 3, 5];
+    const payloads = sizes.map((size, at) => String.fromCharCode(97 + at).repeat(size));
+    const chunks = numbered(...payloads.map((payload) => event(payload))).forAll(wire);
+    expect(textOf(chunks)).toEqual(payloads);
+    for (const chunk of chunks.filter((each) => each.length > JOIN_BYTES))
+      expect(wire.payloads(chunk)).toHaveLength(1);
+    for (const [at, chunk] of chunks.slice(1).entries())
+      expect(chunk.length + (chunks[at]?.length ?? 0)).toBeGreaterThan(JOIN_BYTES);
+  });
+
+  test('3.13 a join of exactly 64 KiB is one chunk, one byte more is two', () => {
+    const halves = (more: number): Batch =>
+      numbered(event('a'.repeat(JOIN_BYTES / 2 - 1)), event('b'.repeat(JOIN_BYTES / 2 - 1 + more)));
+    expect(halves(0).forAll(wire)).toHaveLength(1);
+    expect(halves(1).forAll(wire)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,234 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Connection, Subscription } from '../../src/core/connection.ts';
+import { FanOut, SLICE_SOCKETS } from '../../src/core/fan-out.ts';
+import { LocalChannel } from '../../src/core/local-channel.ts';
+import { FakeJournal, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
+
+const app = testApp();
+const limits = { softBytes: 1000, hardBytes: 10_000 };
+let channel: LocalChannel;
+let journal: FakeJournal;
+let fanOut: FanOut;
+let count = 0;
+
+beforeEach(() => {
+  channel = new LocalChannel({ app: 'app-id', channel: 'orders' });
+  journal = new FakeJournal();
+  fanOut = new FanOut(limits, journal);
+});
+
+interface Subscriber {
+  readonly socket: FakeSocket;
+  readonly subscription: Subscription;
+}
+
+function held(socket = new FakeSocket()): Subscriber {
+  const connection = new Connection(app, `${(count += 1)}.1`, socket, 0);
+  const subscription = new Subscription(connection, channel.ref, undefined);
+  channel.hold(subscription);
+  return { socket, subscription };
+}
+
+function joined(socket = new FakeSocket()): Subscriber {
+  const subscriber = held(socket);
+  fanOut.release(channel, subscriber.subscription);
+  return subscriber;
+}
+
+const crowd = (size: number, socket = new FakeSocket()): Subscriber[] =>
+  Array.from({ length: size }, () => joined(socket));
+
+const push = (payload: string, more: { except?: string; bestEffort?: boolean } = {}): void =>
+  fanOut.push(channel, { payload, ...more });
+
+describe('who gets what', () => {
+  test('3.13 everybody once, in order, and one write for the events of a turn', async () => {
+    const subscribers = [joined(), joined(), joined()];
+    for (const payload of ['a', 'b', 'c']) push(payload);
+    expect(subscribers[0]?.socket.payloads).toEqual([]);
+    await turn();
+    for (const { socket } of subscribers) {
+      expect(socket.payloads).toEqual(['a', 'b', 'c']);
+      expect(socket.writes).toHaveLength(1);
+    }
+    expect(subscribers[0]?.socket.writes[0]).toEqual(subscribers[1]?.socket.writes[0]);
+  });
+
+  test('3.13 not the socket that is excluded', async () => {
+    const [own, other] = [joined(), joined()];
+    push('a', { except: own.subscription.connection.socketId });
+    push('b');
+    await turn();
+    expect(own.socket.payloads).toEqual(['b']);
+    expect(other.socket.payloads).toEqual(['a', 'b']);
+  });
+
+  test('3.13 sockets of different transports get the same events in their own framing', async () => {
+    const [lines, marked] = [lineWire(), lineWire('~')];
+    const subscribers = [lines, marked, lines, marked].map((wire) => joined(new FakeSocket(wire)));
+    push('a');
+    push('b');
+    await turn();
+    for (const { socket } of subscribers) expect(socket.payloads).toEqual(['a', 'b']);
+    expect([lines.framed, marked.framed]).toEqual([
+      ['a', 'b'],
+      ['a', 'b'],
+    ]);
+  });
+
+  test('3.4 a subscriber that is let in while events are pending does not get them', async () => {
+    joined();
+    push('before');
+    const late = joined();
+    push('after');
+    await turn();
+    expect(late.socket.payloads).toEqual(['after']);
+  });
+
+  test('3.4 events for a subscriber that waits are kept, and come before all later ones', async () => {
+    const waiting = held();
+    push('a');
+    push('b', { except: waiting.subscription.connection.socketId });
+    await turn();
+    push('c');
+    expect(waiting.socket.payloads).toEqual([]);
+    fanOut.release(channel, waiting.subscription);
+    push('d');
+    await turn();
+    expect(waiting.socket.payloads).toEqual(['a', 'c', 'd']);
+  });
+
+  test('3.8 a subscriber that left gets nothing any more, also what was pending', async () => {
+    const [gone, waiting, here] = [joined(), held(), joined()];
+    push('a');
+    channel.drop(gone.subscription);
+    channel.drop(waiting.subscription);
+    await turn();
+    expect([gone.socket.payloads, waiting.socket.payloads]).toEqual([[], []]);
+    expect(here.socket.payloads).toEqual(['a']);
+  });
+
+  test('2.13 nothing is written to a connection that is closing', async () => {
+    const { socket, subscription } = joined();
+    subscription.connection.closing = true;
+    push('a');
+    await turn();
+    expect(socket.writes).toEqual([]);
+  });
+});
+
+describe('sockets that read slowly', () => {
+  test('5.3 above the soft limit they get no best effort, at the limit they do', async () => {
+    const [slow, fair] = [joined(), joined()];
+    slow.socket.bufferedBytes = limits.softBytes + 1;
+    fair.socket.bufferedBytes = limits.softBytes;
+    push('a', { bestEffort: true });
+    push('b');
+    await turn();
+    expect(slow.socket.payloads).toEqual(['b']);
+    expect(fair.socket.payloads).toEqual(['a', 'b']);
+  });
+
+  test('5.3 it costs them nothing else: what they are given stays in order', async () => {
+    const { socket } = joined();
+    for (const payload of ['a', 'b', 'c', 'd']) {
+      socket.bufferedBytes = payload === 'b' ? 2000 : 0;
+      push(payload, { bestEffort: true });
+      await turn();
+    }
+    expect(socket.payloads).toEqual(['a', 'c', 'd']);
+  });
+
+  test('3.13 above the hard limit they are ended, with a word to the operator; nobody else notices', async () => {
+    const [stuck, other] = [joined(), joined()];
+    stuck.socket.bufferedBytes = limits.hardBytes + 1;
+    push('a');
+    await turn();
+    expect([stuck.socket.terminated, stuck.socket.writes]).toEqual([true, []]);
+    expect(other.socket.payloads).toEqual(['a']);
+    expect(journal.warnings).toHaveLength(1);
+    push('b');
+    await turn();
+    expect(journal.warnings).toHaveLength(1);
+  });
+
+  test('3.13 at the hard limit they are not', async () => {
+    const { socket } = joined();
+    socket.bufferedBytes = limits.hardBytes;
+    push('a');
+    await turn();
+    expect([socket.terminated, socket.payloads]).toEqual([false, ['a']]);
+  });
+});
+
+describe('large channels', () => {
+  test('3.13 the event loop is free between slices', async () => {
+    const sockets = [0, 1, 2].map(() => new FakeSocket());
+    for (const socket of sockets) crowd(SLICE_SOCKETS, socket);
+    push('a');
+    const progress: number[] = [];
+    for (let at = 0; at < 4; at += 1) {
+      await turn();
+      progress.push(sockets.filter(({ writes }) => writes.length > 0).length);
+    }
+    expect(progress).toEqual([1, 2, 3, 3]);
+    for (const socket of sockets) expect(socket.writes).toHaveLength(SLICE_SOCKETS);
+  });
+
+  test('3.13 an event that comes in the middle waits for the one before it', async () => {
+    const all = crowd(SLICE_SOCKETS * 2 + 1).map(() => joined());
+    push('a');
+    await turn();
+    push('b');
+    await settled(12);
+    expect(new Set(all.map(({ socket }) => socket.payloads.join()))).toEqual(new Set(['a,b']));
+  });
+
+  test('3.13 leaving in the middle moves others about, and nobody loses or doubles the event', async () => {
+    const all = Array.from({ length: SLICE_SOCKETS * 2 + 500 }, () => joined());
+    push('a');
+    await turn();
+    const gone = new Set(all.slice(0, 700));
+    for (const { subscription } of gone) channel.drop(subscription);
+    await settled(12);
+    for (const subscriber of all.filter((each) => !gone.has(each)))
+      expect(subscriber.socket.payloads).toEqual(['a']);
+  });
+
+  test('3.13 the last one gets the event though somebody’s leaving moves it to the front', async () => {
+    const [first] = crowd(SLICE_SOCKETS);
+    const last = joined();
+    push('a');
+    await turn();
+    channel.drop(first!.subscription);
+    await settled();
+    expect(last.socket.payloads).toEqual(['a']);
+  });
+
+  test('3.8 and does not get it when it leaves as well', async () => {
+    const [first] = crowd(SLICE_SOCKETS);
+    const last = joined();
+    push('a');
+    await turn();
+    channel.drop(first!.subscription);
+    channel.drop(last.subscription);
+    await settled();
+    expect(last.socket.payloads).toEqual([]);
+  });
+
+  test('3.13 a coming and going that never ends does not hold up the next event', async () => {
+    const steady = joined();
+    let guests = crowd(SLICE_SOCKETS + 500);
+    for (const payload of ['a', 'b', 'c']) {
+      push(payload);
+      for (let at = 0; at < 10; at += 1) {
+        await turn();
+        const [first, ...others] = guests;
+        if (first !== undefined) channel.drop(first.subscription);
+        guests = [...others, joined()];
+      }
+    }
+    expect(steady.socket.payloads).toEqual(['a', 'b', 'c']);
+  });
+});

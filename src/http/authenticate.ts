@@ -1,7 +1,8 @@
 import { type HttpRefusal, queryValue, parseQuery, verifyRequest, type SignedRequest } from '#protocol';
 import { LRUCache } from 'lru-cache';
 import type { App } from '../core/app.ts';
-import { HttpError } from './errors.ts';
+import { TokenBucket } from '../core/limiters.ts';
+import { httpError, HttpError } from './errors.ts';
 
 /** Signatures that the strict replay protection remembers; the oldest are forgotten first. */
 const REMEMBERED_SIGNATURES = 100_000;
@@ -13,9 +14,10 @@ export interface AuthenticationOptions {
   readonly refuseReplays: boolean;
 }
 
-/** SPEC 8.2: whether a request was signed with one of the app's secrets. */
+/** Who may use the API: the request is signed with one of the app's secrets (SPEC 8.2), and the app may send it (8.3). */
 export class Authentication {
   readonly #options: AuthenticationOptions;
+  readonly #buckets = new Map<string, TokenBucket>();
   readonly #seen = new LRUCache<string, true>({ max: REMEMBERED_SIGNATURES });
 
   constructor(options: AuthenticationOptions) {
@@ -32,6 +34,16 @@ export class Authentication {
     });
     if (refusal !== undefined) throw refused(refusal);
     if (this.#options.refuseReplays) this.#checkReplay(app, request);
+    if (!app.enabled) throw new HttpError(403, 'Application is disabled.');
+    if (!this.#withinRate(app)) throw httpError(429, { 'retry-after': '1' });
+  }
+
+  #withinRate({ id, limits: { requestsPerSecond: rate } }: App): boolean {
+    if (rate === 0) return true;
+    const now = this.#options.clock();
+    const bucket = this.#buckets.get(id) ?? new TokenBucket(rate, rate, now);
+    this.#buckets.set(id, bucket);
+    return bucket.take(now);
   }
 
   #checkReplay(app: App, { rawQuery }: SignedRequest): void {

@@ -1,15 +1,14 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { exceeds, parseQuery } from '#protocol';
-import { TokenBucket } from '../core/limiters.ts';
 import type { App } from '../core/app.ts';
 import type { AppProvider, Clock, Journal } from '../core/ports.ts';
 import type { Api } from './api.ts';
 import { Authentication } from './authenticate.ts';
 import { type Answer, answerTo, DEFECT, httpError, HttpError } from './errors.ts';
 import { type Health, registerHealth } from './health.ts';
-import { type Route, ROUTES } from './routes.ts';
+import { refuseOtherMethods } from './methods.ts';
+import { ROUTES } from './routes.ts';
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const NO_BODY = Buffer.alloc(0);
 
 export interface HttpNeeds {
@@ -31,10 +30,11 @@ export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
     return send(reply, answer ?? DEFECT);
   });
   server.setNotFoundHandler((_, reply) => send(reply, httpError(404).answer));
+  const authentication = new Authentication(needs);
   const register = (scope: FastifyInstance): void => {
     registerHealth(scope, needs.health);
     registerUpgradeHint(scope);
-    registerApi(scope, needs);
+    registerApi(scope, needs, authentication);
   };
   for (const each of prefix === '' ? [''] : ['', `/${prefix}`]) {
     void server.register(
@@ -54,9 +54,7 @@ function registerUpgradeHint(scope: FastifyInstance): void {
 }
 
 /** The only place that registers routes under `/apps`: none can be reached without a valid signature. */
-function registerApi(scope: FastifyInstance, needs: HttpNeeds): void {
-  const authentication = new Authentication(needs);
-  const buckets = new Map<string, TokenBucket>();
+function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: Authentication): void {
   void scope.register((apps, _, done) => {
     takeRawBodies(apps);
     for (const { method, path, handle } of ROUTES) {
@@ -71,7 +69,6 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds): void {
           const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
           if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
           authentication.check(app, { method, path: rawPath, rawQuery, body });
-          admit(app, buckets, needs.clock());
           const answer = await handle(needs.api, { app, params, query: parseQuery(rawQuery), body });
           return reply.type('application/json').send(JSON.stringify(answer));
         },
@@ -96,23 +93,6 @@ async function findApp(apps: AppProvider, id: string): Promise<App> {
   const app = await apps.byId(id);
   if (app === undefined) throw new HttpError(404, `No matching application for ID [${id.slice(0, 256)}].`);
   return app;
-}
-
-/** SPEC 8.3: what an authenticated app may be refused. */
-function admit(app: App, buckets: Map<string, TokenBucket>, nowMs: number): void {
-  if (!app.enabled) throw new HttpError(403, 'Application is disabled.');
-  const { requestsPerSecond } = app.limits;
-  if (requestsPerSecond === 0) return;
-  let bucket = buckets.get(app.id);
-  if (bucket === undefined)
-    buckets.set(app.id, (bucket = new TokenBucket(requestsPerSecond, requestsPerSecond, nowMs)));
-  if (!bucket.take(nowMs)) throw httpError(429, { 'retry-after': '1' });
-}
-
-function refuseOtherMethods(apps: FastifyInstance, url: string, allowed: Route['method']): void {
-  const others = METHODS.filter((method) => method !== allowed);
-  const { answer } = httpError(405, { allow: allowed });
-  apps.route({ method: others, url, handler: (_, reply) => send(reply, answer) });
 }
 
 function send(reply: FastifyReply, { status, body, headers = {} }: Answer): FastifyReply {

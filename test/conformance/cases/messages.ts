@@ -297,4 +297,16 @@ const rates: Case[] = [
   },
 ];
 
-export const messages: Case[] = [...formats, ...sizes, ...rates];
+const afterABurst: Case = {
+  id: 'C64',
+  rule: '2.8',
+  title: 'a ping is answered also after a burst of 400 other messages',
+  async run(site) {
+    const wire = await site.connect();
+    for (let index = 0; index < 400; index += 1) wire.send({ event: 'anything', channel: 'any' });
+    wire.send({ event: 'pusher:ping', data: {} });
+    same((await wire.next('pusher:pong')).event, 'pusher:pong', 'the answer');
+  },
+};
+
+export const messages: Case[] = [...formats, ...sizes, ...rates, afterABurst];

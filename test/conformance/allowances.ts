@@ -1,0 +1,99 @@
+import { dataOf } from '../support/wire.ts';
+import type { Frame } from '../support/wire.ts';
+
+/** A known difference between two servers that random lives look past, each for a reason. */
+export interface Allowance {
+  readonly id: string;
+  readonly why: string;
+  /** The frame as it is compared; undefined when it is not compared at all. */
+  readonly frame?: (frame: Frame) => Frame | undefined;
+  /** The body of an answer as it is compared. */
+  readonly body?: (body: unknown) => unknown;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const sorted = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? [...(value as unknown[])].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+    : value;
+
+const isError = ({ event }: Frame) => event === 'pusher:error';
+
+/** Applies `change` to the value of a member, wherever there is one. */
+const changing = (body: unknown, name: string, change: (value: unknown) => unknown): unknown =>
+  isRecord(body) && name in body ? { ...body, [name]: change(body[name]) } : body;
+
+export const ALLOWANCES: readonly Allowance[] = [
+  {
+    id: 'error-data',
+    why: 'Reverb sends data of pusher:error as a string',
+    frame: (frame) =>
+      isError(frame) && typeof frame.data === 'string' ? { ...frame, data: dataOf(frame) } : frame,
+  },
+  {
+    id: 'error-channel',
+    why: 'Reverb does not name the channel in pusher:error',
+    frame: (frame) => (isError(frame) ? { event: frame.event, data: frame.data } : frame),
+  },
+  {
+    id: 'subscription-error',
+    why: 'Reverb has no pusher:subscription_error',
+    frame: (frame) => (frame.event === 'pusher:subscription_error' ? undefined : frame),
+  },
+  {
+    id: 'missing-data',
+    why: 'Reverb leaves empty data out of its own frames',
+    frame: (frame) =>
+      String(frame.event).startsWith('pusher:') && !('data' in frame) ? { ...frame, data: '{}' } : frame,
+  },
+  {
+    id: 'roster-order',
+    why: 'Reverb moves a user whose first socket has left behind those who joined before its second',
+    frame(frame) {
+      const data = dataOf(frame);
+      if (!isRecord(data) || !isRecord(data.presence)) return frame;
+      return { ...frame, data: JSON.stringify({ presence: changing(data.presence, 'ids', sorted) }) };
+    },
+    body: (body) => changing(body, 'users', sorted),
+  },
+  {
+    id: 'empty-list',
+    why: 'PHP writes an empty map of channels as []',
+    body: (body) =>
+      changing(body, 'channels', (value) => (Array.isArray(value) && value.length === 0 ? {} : value)),
+  },
+  {
+    id: 'unoccupied-counts',
+    why: 'Reverb leaves the counts of unoccupied channels out',
+    body(body) {
+      const without = (value: unknown) =>
+        isRecord(value)
+          ? Object.fromEntries(Object.entries(value).filter(([, count]) => count !== 0))
+          : value;
+      const inside = (value: unknown) =>
+        isRecord(value)
+          ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, without(each)]))
+          : value;
+      const each = (value: unknown) => (Array.isArray(value) ? value.map(without) : value);
+      return without(changing(changing(body, 'channels', inside), 'batch', each));
+    },
+  },
+  {
+    id: 'no-text',
+    why: 'Reverb answers {} where a channel without members is asked for its users',
+    body: (body) => (body === 'The channel must be a presence channel.' ? {} : body),
+  },
+];
+
+/** Not allowances of single frames: what a life must not do, because Reverb is known to fail at it (see reverb-differences.ts). */
+export const AVOIDED = [
+  'members without user_info, with empty user_info or with the id 0 (S15, S50, S52)',
+  'whispers of anything but objects that are not empty (W09 to W13)',
+  'whispers on cache channels, and presence-cache channels, whose cache Reverb fills with other frames (S23, S24)',
+  'greetings of cache channels that were vacated since their last event (S65)',
+  'the same channel twice in one publish, socket_id in a batch, terminating users (H51, H71, U07)',
+  'sockets without any channel when connections are counted (H21): each client holds a channel of its own',
+  'users of channels that nobody is on (H83)',
+] as const;

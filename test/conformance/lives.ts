@@ -1,0 +1,220 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Wire, dataOf, eventually } from '../support/wire.ts';
+import type { Frame } from '../support/wire.ts';
+import { channelAuth, publisher } from '../support/wire-http.ts';
+import type { Answer, Endpoint } from '../support/wire-http.ts';
+import type { Allowance } from './allowances.ts';
+
+/** One thing that happens in a life; clients are numbers, channels are names, so that it can happen on any server. */
+export type Step =
+  | { readonly do: 'connect' | 'drop' | 'close'; readonly client: number }
+  | { readonly do: 'subscribe'; readonly client: number; readonly channel: string; readonly forged: boolean }
+  | {
+      readonly do: 'unsubscribe' | 'whisper';
+      readonly client: number;
+      readonly channel: string;
+      readonly n: number;
+    }
+  | { readonly do: 'send'; readonly client: number; readonly text: string }
+  | {
+      readonly do: 'publish';
+      readonly channels: readonly string[];
+      readonly except: number | undefined;
+      readonly info: string;
+      readonly n: number;
+    }
+  | { readonly do: 'batch'; readonly channels: readonly string[]; readonly info: string; readonly n: number }
+  | { readonly do: 'get'; readonly path: string; readonly query: readonly (readonly [string, string])[] };
+
+/** What became of one step: the answer of the API, if it was asked, and the new frames of each client. */
+export interface Events {
+  readonly answer: { readonly status: number; readonly body: unknown } | undefined;
+  readonly frames: Readonly<Record<number, readonly Frame[]>>;
+}
+
+/** Four people share the clients; each is one user with the same card wherever he shows up. */
+export const userOf = (client: number) => ({
+  user_id: String((client % 4) + 1),
+  user_info: { name: `N${client % 4}` },
+});
+
+/** Every client holds a channel of its own, so that its leaving can be seen from outside. */
+export const ownChannel = (client: number): string => `own-${client}`;
+
+/** One server as a stage for lives. */
+export class World {
+  readonly #app: Endpoint;
+  readonly #api: ReturnType<typeof publisher>;
+  readonly #wires = new Map<number, Wire>();
+
+  constructor(app: Endpoint) {
+    this.#app = app;
+    this.#api = publisher(app);
+  }
+
+  /** Does one step and waits until nothing of it is under way. */
+  async live(step: Step): Promise<Events> {
+    const answer = await this.#do(step);
+    if ('client' in step) await this.#barrier(step.client);
+    const frames: Record<number, Frame[]> = {};
+    for (const [client, wire] of this.#wires) {
+      const got = [...(this.#kept.get(client) ?? []), ...(await wire.settle())];
+      if (got.length > 0) frames[client] = got.map((frame) => withoutIds(frame));
+    }
+    this.#kept.clear();
+    return { answer: answer && { status: answer.status, body: answer.json ?? answer.text }, frames };
+  }
+
+  /** Everybody goes, and the app is empty again. */
+  async end(): Promise<void> {
+    for (const client of [...this.#wires.keys()]) await this.live({ do: 'close', client });
+  }
+
+  readonly #kept = new Map<number, Frame[]>();
+
+  async #barrier(client: number): Promise<void> {
+    const wire = this.#wires.get(client);
+    if (wire) this.#kept.set(client, await wire.settle());
+  }
+
+  #wire(client: number): Wire {
+    const wire = this.#wires.get(client);
+    if (!wire) throw new Error(`client ${client} is not connected`);
+    return wire;
+  }
+
+  #say(client: number, message: unknown): undefined {
+    this.#wire(client).send(message);
+  }
+
+  async #do(step: Step): Promise<Answer | undefined> {
+    switch (step.do) {
+      case 'connect':
+        return this.#connect(step.client);
+      case 'drop':
+      case 'close':
+        return this.#leave(step.client, step.do);
+      case 'subscribe':
+        return this.#subscribe(step.client, step.channel, step.forged);
+      case 'unsubscribe':
+        return this.#say(step.client, {
+          event: 'pusher:unsubscribe',
+          data: { channel: step.channel },
+        });
+      case 'whisper':
+        return this.#say(step.client, {
+          event: 'client-x',
+          channel: step.channel,
+          data: { n: step.n },
+        });
+      case 'send':
+        return this.#say(step.client, step.text);
+      case 'publish':
+        return this.#publish(step);
+      case 'batch':
+        return this.#api.post('/batch_events', { batch: batchOf(step) });
+      case 'get':
+        return this.#api.get(step.path, step.query);
+    }
+  }
+
+  async #connect(client: number): Promise<undefined> {
+    const wire = await Wire.open(this.#app, `${this.#app.prefix}/app/${this.#app.key}?protocol=7`);
+    const frame = await wire.first();
+    wire.socketId = String((dataOf(frame) as { socket_id?: unknown }).socket_id);
+    this.#wires.set(client, wire);
+    wire.send({ event: 'pusher:subscribe', data: { channel: ownChannel(client) } });
+    this.#kept.set(client, [frame]);
+  }
+
+  async #leave(client: number, how: 'drop' | 'close'): Promise<undefined> {
+    const wire = this.#wire(client);
+    this.#wires.delete(client);
+    if (how === 'drop') wire.drop();
+    else await wire.close();
+    const isGone = async () => {
+      const { json } = await this.#api.get(`/channels/${ownChannel(client)}`);
+      return (json as { occupied?: unknown } | undefined)?.occupied === false;
+    };
+    await eventually(isGone, `client ${client} has left`);
+  }
+
+  #subscribe(client: number, channel: string, forged: boolean): undefined {
+    const wire = this.#wire(client);
+    const data = channel.startsWith('presence-') ? JSON.stringify(userOf(client)) : undefined;
+    const socketId = forged ? '1.1' : wire.socketId;
+    const isSigned = /^(private|presence)-/.test(channel);
+    wire.send({
+      event: 'pusher:subscribe',
+      data: {
+        channel,
+        auth: isSigned ? channelAuth(this.#app, socketId, channel, data) : '',
+        ...(data !== undefined && { channel_data: data }),
+      },
+    });
+  }
+
+  #publish({ channels, except, info, n }: Step & { do: 'publish' }): Promise<Answer> {
+    return this.#api.post('/events', {
+      name: 'App\\Events\\E',
+      data: JSON.stringify({ n, text: 'é/"' }),
+      channels,
+      ...(info !== '' && { info }),
+      ...(except !== undefined && { socket_id: this.#wire(except).socketId }),
+    });
+  }
+}
+
+const batchOf = ({ channels, info, n }: Step & { do: 'batch' }) =>
+  channels.map((channel, index) => ({
+    name: `e${index}`,
+    data: JSON.stringify({ n }),
+    channel,
+    ...(info !== '' && { info }),
+  }));
+
+/** A socket id is drawn anew on each server; everything else about the frame is kept. */
+const withoutIds = (frame: Frame): Frame => {
+  if (frame.event !== 'pusher:connection_established') return frame;
+  return { ...frame, data: String(frame.data).replace(/\d+\.\d+/, 'SOCKET') };
+};
+
+/** Text inside data is compared decoded: PHP escapes what JavaScript does not. */
+const decoded = (frame: Frame): unknown => {
+  const data = dataOf(frame);
+  return data === undefined ? frame : { ...frame, data: { json: data } };
+};
+
+const frameBy = (frame: Frame, allowances: readonly Allowance[]): Frame | undefined =>
+  allowances.reduce<Frame | undefined>(
+    (each, { frame: change }) => (each && change ? change(each) : each),
+    frame,
+  );
+
+const bodyBy = (body: unknown, allowances: readonly Allowance[]): unknown =>
+  allowances.reduce((each, { body: change }) => (change ? change(each) : each), body);
+
+const byChannel = (left: Frame, right: Frame) => String(left.channel).localeCompare(String(right.channel));
+
+/** The events of a step as they are compared. A closing socket leaves its channels in any order. */
+const comparable = ({ answer, frames }: Events, step: Step, allowances: readonly Allowance[]): unknown => {
+  const isLeaving = step.do === 'drop' || step.do === 'close';
+  const lists = Object.entries(frames).map(([client, list]) => {
+    const kept = list.map((frame) => frameBy(frame, allowances)).filter((frame) => frame !== undefined);
+    return [client, (isLeaving ? [...kept].sort(byChannel) : kept).map(decoded)] as const;
+  });
+  return {
+    answer: answer && { ...answer, body: bodyBy(answer.body, allowances) },
+    frames: Object.fromEntries(lists.filter(([, list]) => list.length > 0)),
+  };
+};
+
+/** What two servers made of the same step, when that is not the same. */
+export const differenceOf = (
+  step: Step,
+  [left, right]: readonly [Events, Events],
+  allowances: readonly Allowance[],
+): readonly [unknown, unknown] | undefined => {
+  const pair = [comparable(left, step, allowances), comparable(right, step, allowances)] as const;
+  return isDeepStrictEqual(pair[0], pair[1]) ? undefined : pair;
+};

@@ -67,6 +67,13 @@ export interface ChannelEvent {
   readonly except?: string | undefined;
   /** May be left out for a socket that reads too slowly (client events, counts). */
   readonly bestEffort?: boolean;
+  /** The member that came or went, when that is what the event tells: a roster may know it already. */
+  readonly news?: MemberNews | undefined;
+}
+
+export interface MemberNews {
+  readonly id: string;
+  readonly came: boolean;
 }
 
 /** How much of a channel is remembered. A cache channel is `size: 1`. */

@@ -16,7 +16,8 @@ import {
   verifyChannelAuth,
 } from '#protocol';
 import type { Announcer } from '../announcer.ts';
-import type { Connection } from '../connection.ts';
+import type { Connection, Subscription } from '../connection.ts';
+import { untold, waits } from '../greeting.ts';
 import type { Hub } from '../hub.ts';
 import type { ChannelRef, History, Membership } from '../ports.ts';
 
@@ -80,7 +81,7 @@ async function enter(
   if (member !== undefined) await checkRoom(core, from, ref, member);
   const subscription = await core.hub.enter(from, channel, member);
   try {
-    await greet(core, from, kind, channel);
+    await greet(core, from, kind, channel, subscription);
   } catch (error) {
     await core.hub.leave(subscription);
     throw error;
@@ -103,10 +104,18 @@ async function checkRoom(core: Needs, from: Connection, ref: ChannelRef, member:
 }
 
 /** SPEC 3.3, 3.7, 3.10: the success, then what a cache channel remembers. */
-async function greet(core: Needs, from: Connection, kind: ChannelKind, channel: string): Promise<void> {
+async function greet(
+  core: Needs,
+  from: Connection,
+  kind: ChannelKind,
+  channel: string,
+  newcomer?: Subscription,
+): Promise<void> {
   const ref = { app: from.app.id, channel };
   const roster = kind.members ? await core.membership.members(ref) : undefined;
   const cached = kind.cached ? await core.history.last(ref) : undefined;
   from.send(encode.subscriptionSucceeded(channel, roster));
-  if (kind.cached) from.send(cached?.payload ?? encode.cacheMiss(channel));
+  if (newcomer?.held && roster) newcomer.held = untold(newcomer.held, roster);
+  if (kind.cached && !waits(newcomer?.held ?? [], cached, from.socketId))
+    from.send(cached?.payload ?? encode.cacheMiss(channel));
 }

@@ -21,7 +21,8 @@ export class MemoryMembership implements Membership {
     room.subscriptions = subscriptions;
     if (member === undefined || room.members.has(member.id)) return;
     room.members.set(member.id, member);
-    await this.#broker.publish(ref, { payload: encode.memberAdded(ref.channel, member), except: socketId });
+    const payload = encode.memberAdded(ref.channel, member);
+    await this.#broker.publish(ref, { payload, except: socketId, news: { id: member.id, came: true } });
   }
 
   async leave(ref: ChannelRef, { subscriptions, member }: Leaving): Promise<void> {
@@ -31,9 +32,9 @@ export class MemoryMembership implements Membership {
     const known = member && room.members.get(member.id);
     if (known !== undefined) room.members.delete(known.id);
     if (subscriptions === 0) this.#close(ref);
-    if (known !== undefined) {
-      await this.#broker.publish(ref, { payload: encode.memberRemoved(ref.channel, known) });
-    }
+    if (known === undefined) return;
+    const payload = encode.memberRemoved(ref.channel, known);
+    await this.#broker.publish(ref, { payload, news: { id: known.id, came: false } });
   }
 
   count(ref: ChannelRef, subscriptions: number): void {

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { untold, waits } from '../../src/core/greeting.ts';
+import type { ChannelEvent } from '../../src/core/ports.ts';
+
+const news = (sign: '+' | '-', id: string): ChannelEvent => ({
+  payload: `${sign}${id}`,
+  news: { id, came: sign === '+' },
+});
+const events = (text: string): ChannelEvent[] =>
+  text
+    .split(' ')
+    .filter((word) => word !== '')
+    .map((word) => (/^[+-]/.test(word) ? news(word[0] as '+' | '-', word.slice(1)) : { payload: word }));
+const roster = (text: string) => Array.from(text, (id) => ({ id, userId: id, infoJson: undefined }));
+
+describe('what a new subscriber still has to be told', () => {
+  test.each([
+    ['', 'ab', ''],
+    ['x y', 'ab', 'x y'],
+    ['+b', 'ab', ''],
+    ['+b', 'a', '+b'],
+    ['-b', 'a', ''],
+    ['-b', 'ab', '-b'],
+    ['x +b y', 'ab', 'x y'],
+    ['+b -b', 'a', '+b -b'],
+    ['+b -b', 'ab', '-b'],
+    ['-b +b', 'ab', '-b +b'],
+    ['-b +b', 'a', '+b'],
+    ['+b -b +b', 'ab', '-b +b'],
+    ['+b +c -b', 'abc', '-b'],
+    ['+__proto__ +constructor', '', '+__proto__ +constructor'],
+  ])('4.4 of %j with roster %j: %j', (held, present, expected) => {
+    expect(untold(events(held), roster(present)).map(({ payload }) => payload)).toEqual(
+      events(expected).map(({ payload }) => payload),
+    );
+  });
+
+  test('3.10 the remembered event is not sent apart when it waits itself', () => {
+    const held = [{ payload: 'one' }, { payload: 'own', except: '1.1' }];
+    const remembered = (payload: string) => ({ payload, ttlSeconds: 1 });
+    expect(waits(held, remembered('one'), '1.1')).toBe(true);
+    expect(waits(held, remembered('own'), '1.1')).toBe(false);
+    expect(waits(held, remembered('own'), '2.2')).toBe(true);
+    expect(waits(held, remembered('kept'), '1.1')).toBe(false);
+    expect(waits(held, undefined, '1.1')).toBe(false);
+  });
+});

@@ -1,0 +1,207 @@
+import { describe, expect, test } from 'vitest';
+import { publish } from '../../src/core/publish.ts';
+import type { Stores } from '../../src/core/ports.ts';
+import { type Client, dataOf, held, openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
+
+const app = testApp({ subscriptionCounts: true });
+
+/** The roster and the history answer when the test says so; joining waits at a gate of its own. */
+function slowSite() {
+  const gates = { join: held(), members: held(), last: held() };
+  const site = openSite({
+    apps: [app],
+    stores: (memory: Stores): Stores => ({
+      ...memory,
+      membership: withChanges(memory.membership, {
+        join: async (ref, joining) => {
+          await memory.membership.join(ref, joining);
+          await gates.join.promise;
+        },
+        members: async (ref) => {
+          const members = await memory.membership.members(ref);
+          await gates.members.promise;
+          return members;
+        },
+      }),
+      history: {
+        last: async (ref) => {
+          const remembered = await memory.history.last(ref);
+          await gates.last.promise;
+          return remembered;
+        },
+      },
+    }),
+  });
+  return { site, gates };
+}
+
+const say = (site: Site, channel: string, name: string, except?: string): Promise<void> =>
+  publish({ ...site, ...site.stores }, app, { name, dataJson: '"{}"', channels: [channel], except });
+
+const events = (client: Client): string[] =>
+  client.frames.slice(1).map(({ event }) => event.replace(/^pusher(_internal)?:/, ''));
+
+describe('order of frames on a subscription', () => {
+  test.each(['orders', 'presence-room', 'cache-orders', 'presence-cache-room'])(
+    '3.4 %s: events published before, while and after it is greeted come behind the greeting, each once',
+    async (channel) => {
+      const { site, gates } = slowSite();
+      const client = await site.connect();
+      client.subscribe(channel, { user_id: '7' });
+      await settled();
+      await say(site, channel, 'one');
+      gates.join.release();
+      await settled();
+      await say(site, channel, 'two');
+      gates.members.release();
+      await settled();
+      await say(site, channel, 'three');
+      gates.last.release();
+      await settled();
+      await say(site, channel, 'four');
+      await settled();
+      const told = events(client).filter((event) => event !== 'subscription_count');
+      expect(told).toEqual(['subscription_succeeded', 'one', 'two', 'three', 'four']);
+    },
+  );
+
+  test('3.10 the remembered event comes before those that are published after it was looked up', async () => {
+    const { site, gates } = slowSite();
+    await say(site, 'cache-orders', 'kept');
+    const client = await site.connect();
+    client.subscribe('cache-orders');
+    gates.join.release();
+    await settled();
+    await say(site, 'cache-orders', 'one');
+    gates.last.release();
+    await settled();
+    expect(events(client)).toEqual(['subscription_succeeded', 'kept', 'one', 'subscription_count']);
+  });
+
+  test('3.10 the remembered event is sent to its own publisher, who gets no live one', async () => {
+    const { site, gates } = slowSite();
+    const client = await site.connect();
+    client.subscribe('cache-orders');
+    await settled();
+    await say(site, 'cache-orders', 'own', client.socketId);
+    gates.join.release();
+    gates.last.release();
+    await settled();
+    expect(events(client)).toEqual(['subscription_succeeded', 'own', 'subscription_count']);
+  });
+
+  test('3.10 nothing is a miss when nothing was published until it was looked up', async () => {
+    const { site, gates } = slowSite();
+    const client = await site.connect();
+    client.subscribe('cache-orders');
+    gates.join.release();
+    await settled();
+    await say(site, 'cache-orders', 'one');
+    gates.last.release();
+    await settled();
+    expect(events(client)).toEqual(['subscription_succeeded', 'cache_miss', 'one', 'subscription_count']);
+  });
+
+  test('3.4 nothing at all is sent before the roster is there', async () => {
+    const { site, gates } = slowSite();
+    const client = await site.connect();
+    client.subscribe('presence-room', { user_id: '7' });
+    gates.join.release();
+    await settled();
+    for (let at = 0; at < 50; at += 1) await say(site, 'presence-room', `event-${at}`);
+    await settled();
+    expect(events(client)).toEqual([]);
+    gates.members.release();
+    await settled();
+    expect(events(client)).toEqual([
+      'subscription_succeeded',
+      ...Array.from({ length: 50 }, (_, at) => `event-${at}`),
+    ]);
+  });
+
+  test('3.4 what is held for one is not held back from others', async () => {
+    const { site, gates } = slowSite();
+    gates.join.release();
+    const [early, late] = [await site.connect(), await site.connect()];
+    early.subscribe('orders');
+    late.subscribe('presence-room', { user_id: '7' });
+    await settled();
+    await say(site, 'orders', 'one');
+    await settled();
+    expect(events(early)).toContain('one');
+    expect(events(late)).toEqual([]);
+  });
+
+  test('3.13 the excluded socket does not get its own event out of what was held', async () => {
+    const { site, gates } = slowSite();
+    const client = await site.connect();
+    client.subscribe('orders');
+    await settled();
+    await say(site, 'orders', 'own', client.socketId);
+    await say(site, 'orders', 'others');
+    gates.join.release();
+    await settled();
+    expect(events(client)).toEqual(['subscription_succeeded', 'others', 'subscription_count']);
+  });
+
+  test('4.4 the others hear of a member before he himself is greeted, and he never hears of himself', async () => {
+    const { site, gates } = slowSite();
+    gates.join.release();
+    gates.members.release();
+    const watcher = await site.connect();
+    watcher.subscribe('presence-room', { user_id: '1' });
+    await settled();
+    gates.members = held();
+    const client = await site.connect();
+    client.subscribe('presence-room', { user_id: '2', user_info: { name: 'B' } });
+    await settled();
+    expect(events(watcher).at(-1)).toBe('member_added');
+    expect(dataOf(watcher.frames.at(-1))).toEqual({ user_id: '2', user_info: { name: 'B' } });
+    expect(events(client)).toEqual([]);
+    gates.members.release();
+    await settled();
+    expect(events(client)).toEqual(['subscription_succeeded']);
+  });
+
+  test('4.4 who came before the roster was read is in it, and is no news; who comes later is', async () => {
+    const { site, gates } = slowSite();
+    gates.join.release();
+    const [client, early, late] = [await site.connect(), await site.connect(), await site.connect()];
+    client.subscribe('presence-room', { user_id: '1' });
+    early.subscribe('presence-room', { user_id: '2' });
+    await settled();
+    late.subscribe('presence-room', { user_id: '3' });
+    await settled();
+    early.unsubscribe('presence-room');
+    gates.members.release();
+    await settled();
+    const roster = dataOf(client.frames[1]) as { presence: { ids: string[] } };
+    const news = client.frames.slice(2).map((frame) => [frame.event, dataOf(frame)]);
+    expect([roster.presence.ids, news]).toEqual([
+      ['1', '2'],
+      [
+        ['pusher_internal:member_added', { user_id: '3' }],
+        ['pusher_internal:member_removed', { user_id: '2' }],
+      ],
+    ]);
+  });
+
+  test('3.9 the count comes behind the greeting, and to the newest as well', async () => {
+    const { site, gates } = slowSite();
+    gates.join.release();
+    gates.last.release();
+    const [first, second] = [await site.connect(), await site.connect()];
+    first.subscribe('cache-orders');
+    await settled();
+    second.subscribe('cache-orders');
+    await settled();
+    expect(events(first)).toEqual([
+      'subscription_succeeded',
+      'cache_miss',
+      'subscription_count',
+      'subscription_count',
+    ]);
+    expect(events(second)).toEqual(['subscription_succeeded', 'cache_miss', 'subscription_count']);
+    expect(dataOf(second.frames.at(-1))).toEqual({ subscription_count: 2 });
+  });
+});

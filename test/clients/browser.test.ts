@@ -1,0 +1,280 @@
+/** The browser builds of pusher-js and Laravel Echo in Chromium, against the real server process. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { launchChromium, withChromium } from '../support/browser.ts';
+import { startServer } from '../support/server.ts';
+import { userInfo } from './application.ts';
+import { Ear } from './ear.ts';
+import { APP } from './sdk.ts';
+import { authFor, echoOptions, openStage, optionsFor, type Echo, type Pusher, type Stage } from './stock.ts';
+
+const RECONNECT_MS = 40_000;
+
+/** What the page has: both libraries, and a way to tell the test what it heard. */
+interface InPage {
+  Pusher: new (key: string, options: object) => Pusher;
+  Echo: new (options: object) => Echo<'reverb'>;
+  note(event: string, data: unknown): void;
+  pusher: Pusher;
+  echo: Echo<'reverb'>;
+}
+
+/** One browser window, and what its page has heard. */
+class BrowserWindow {
+  readonly page: Page;
+  readonly ear = new Ear({ bind_global: () => undefined });
+  /** Addresses of the WebSockets that the page has opened. */
+  readonly sockets: string[] = [];
+  readonly #stage: Stage;
+  readonly #user: string;
+
+  private constructor(page: Page, stage: Stage, user: string) {
+    this.page = page;
+    this.#stage = stage;
+    this.#user = user;
+  }
+
+  static async open(browser: Browser, stage: Stage, user: string): Promise<BrowserWindow> {
+    const page = await browser.newPage();
+    const window = new BrowserWindow(page, stage, user);
+    page.on('websocket', (socket) => window.sockets.push(socket.url()));
+    await page.exposeFunction('note', (event: string, data: unknown) => window.ear.note(event, data));
+    await page.goto(stage.application.url);
+    await page.waitForFunction(() => 'Pusher' in globalThis && 'Echo' in globalThis);
+    return window;
+  }
+
+  async connect(key = APP.key): Promise<void> {
+    const options = { ...optionsFor(this.#stage.server), ...authFor(this.#stage.application, this.#user) };
+    await this.page.evaluate(
+      ([given, withOptions]) => {
+        const here = globalThis as unknown as InPage;
+        here.pusher = new here.Pusher(given, withOptions);
+        const { connection } = here.pusher;
+        connection.bind('state_change', ({ current }: { current: string }) => here.note(current, {}));
+        connection.bind('error', (error: unknown) => here.note('error', error));
+      },
+      [key, options] as const,
+    );
+  }
+
+  /** Subscribes; the ear hears the channel's events. */
+  async enter(name: string): Promise<void> {
+    await this.page.evaluate((channel) => {
+      const here = globalThis as unknown as InPage;
+      here.pusher.subscribe(channel).bind_global((event: string, data: unknown) => here.note(event, data));
+    }, name);
+    await this.ear.next('pusher:subscription_succeeded');
+  }
+
+  async openEcho(broadcaster: string): Promise<void> {
+    const options = {
+      ...echoOptions(this.#stage.application, this.#user),
+      ...optionsFor(this.#stage.server),
+    };
+    await this.page.evaluate(
+      (given) => {
+        const here = globalThis as unknown as InPage;
+        here.echo = new here.Echo(given);
+      },
+      { broadcaster, ...options },
+    );
+  }
+
+  /** Runs in the page, which has what `InPage` says. */
+  run(script: (name: string) => unknown, name: string): Promise<unknown> {
+    return this.page.evaluate(script, name);
+  }
+}
+
+withChromium('2.3 stock clients in a browser', () => {
+  let browser: Browser;
+  let stage: Stage;
+  const undo: (() => Promise<unknown>)[] = [];
+  const windows: BrowserWindow[] = [];
+  const open = async (user = '1'): Promise<BrowserWindow> => {
+    const window = await BrowserWindow.open(browser, stage, user);
+    windows.push(window);
+    return window;
+  };
+
+  beforeAll(async () => {
+    stage = await openStage({}, { '40': ['41'] });
+    undo.push(() => stage.close());
+    browser = await launchChromium();
+    undo.push(() => browser.close());
+  });
+  afterEach(async () => {
+    for (const { page } of windows.splice(0)) await page.close();
+  });
+  afterAll(async () => {
+    for (const step of undo.toReversed()) await step();
+  });
+
+  describe('pusher-js', () => {
+    test('2.3 connects on the first attempt', async () => {
+      const window = await open();
+      await window.connect();
+      await window.ear.next('connected');
+      expect(window.sockets).toHaveLength(1);
+    });
+
+    test('2.5 an unknown key disconnects for good', async () => {
+      const window = await open();
+      await window.connect('nope');
+      await window.ear.next('disconnected');
+      expect(window.ear.all('error')).toContainEqual(
+        expect.objectContaining({
+          error: expect.objectContaining({ data: expect.objectContaining({ code: 4001 }) }),
+        }),
+      );
+      expect(window.sockets).toHaveLength(1);
+    });
+
+    for (const kind of ['orders', 'private-orders', 'presence-room', 'private-encrypted-orders']) {
+      test(`3.13 hears an event on ${kind} once`, async () => {
+        const name = stage.name(kind);
+        const window = await open();
+        await window.connect();
+        await window.enter(name);
+        await stage.sdk.trigger(name, 'shipped', { id: 1, text: 'ünïcode' });
+        await stage.fence(name, window.ear);
+        expect(window.ear.all('shipped')).toEqual([{ id: 1, text: 'ünïcode' }]);
+      });
+    }
+
+    test('3.10 is given the last event of a cache channel', async () => {
+      const name = stage.name('cache-price');
+      await stage.sdk.trigger(name, 'price', { cents: 2 });
+      const window = await open();
+      await window.connect();
+      await window.enter(name);
+      expect(await window.ear.next('price')).toEqual({ cents: 2 });
+    });
+
+    test('5.3 whispers reach the other window only', async () => {
+      const name = stage.name('private-room');
+      const [sender, listener] = [await open('7'), await open('9')];
+      for (const window of [sender, listener]) {
+        await window.connect();
+        await window.enter(name);
+      }
+      await sender.run((channel) => {
+        (globalThis as unknown as InPage).pusher.channel(channel).trigger('client-typing', { n: 1 });
+      }, name);
+      expect(await listener.ear.next('client-typing')).toEqual({ n: 1 });
+      await stage.fence(name, sender.ear);
+      expect(sender.ear.count('client-typing')).toBe(0);
+    });
+
+    test('6.4 signs in, hears what is sent to its user, and sees a watched one come', async () => {
+      const [watcher, watched] = [await open('40'), await open('41')];
+      for (const window of [watcher, watched]) {
+        await window.connect();
+        await window.page.evaluate(() => {
+          const here = globalThis as unknown as InPage;
+          here.pusher.user.bind_global((event: string, data: unknown) => here.note(event, data));
+          here.pusher.user.watchlist.bind('online', (data: unknown) => here.note('online', data));
+          here.pusher.signin();
+        });
+      }
+      expect(await watcher.ear.next('online')).toEqual({ name: 'online', user_ids: ['41'] });
+      await watcher.page.waitForFunction(() => {
+        const { user } = (globalThis as unknown as InPage).pusher;
+        return user.user_data !== null && user.serverToUserChannel.subscribed;
+      });
+      await stage.sdk.sendToUser('40', 'greeting', { text: 'hello' });
+      expect(await watcher.ear.next('greeting')).toEqual({ text: 'hello' });
+    });
+
+    test('6.7 a terminated user is disconnected for good', async () => {
+      const window = await open('50');
+      await window.connect();
+      await window.enter(stage.name('presence-room'));
+      await stage.sdk.terminateUserConnections('50');
+      await window.ear.next('disconnected');
+      expect(window.sockets).toHaveLength(1);
+    });
+  });
+
+  for (const broadcaster of ['reverb', 'pusher']) {
+    describe(`Echo, broadcaster ${broadcaster}`, () => {
+      test('3.13 channel() and private() hear events', async () => {
+        const name = stage.name('orders');
+        const window = await open();
+        await window.openEcho(broadcaster);
+        await window.run((channel) => {
+          const here = globalThis as unknown as InPage;
+          for (const [kind, room] of [
+            ['public', here.echo.channel(channel)],
+            ['private', here.echo.private(channel)],
+          ] as const) {
+            room.listen('OrderShipped', (data: unknown) => here.note(kind, data));
+            room.subscribed(() => here.note('subscribed', {}));
+          }
+        }, name);
+        await window.ear.next('subscribed');
+        await window.ear.next('subscribed');
+        await stage.sdk.trigger([name, `private-${name}`], 'App\\Events\\OrderShipped', { id: 1 });
+        expect(await window.ear.next('public')).toEqual({ id: 1 });
+        expect(await window.ear.next('private')).toEqual({ id: 1 });
+      });
+
+      test('3.6 error() is called with the status', async () => {
+        const window = await open();
+        await window.openEcho(broadcaster);
+        await window.run((channel) => {
+          const here = globalThis as unknown as InPage;
+          here.echo.private(channel).error((data: unknown) => here.note('refused', data));
+        }, stage.name('missigned'));
+        expect(await window.ear.next('refused')).toMatchObject({ type: 'AuthError', status: 401 });
+      });
+
+      test('4.4 here(), joining() and leaving() tell of a closed window, and whisper() of typing', async () => {
+        const name = stage.name('room');
+        const [first, second] = [await open('7'), await open('9')];
+        for (const window of [first, second]) {
+          await window.openEcho(broadcaster);
+          await window.run((channel) => {
+            const here = globalThis as unknown as InPage;
+            const room = here.echo.join(channel);
+            room.here((data: unknown) => here.note('here', data));
+            room.joining((data: unknown) => here.note('joining', data));
+            room.leaving((data: unknown) => here.note('leaving', data));
+            room.listenForWhisper('typing', (data: unknown) => here.note('typing', data));
+          }, name);
+          await window.ear.next('here');
+        }
+        expect(first.ear.all('here')).toEqual([[userInfo('7')]]);
+        expect(second.ear.all('here')).toEqual([[userInfo('7'), userInfo('9')]]);
+        expect(await first.ear.next('joining')).toEqual(userInfo('9'));
+        await second.run((channel) => {
+          (globalThis as unknown as InPage).echo.join(channel).whisper('typing', { name: 'Grace' });
+        }, name);
+        expect(await first.ear.next('typing')).toEqual({ name: 'Grace' });
+        await second.page.close();
+        expect(await first.ear.next('leaving')).toEqual(userInfo('9'));
+      });
+    });
+  }
+
+  test('2.14 comes back by itself after kill -9 and a start on the same port', async () => {
+    const own = await openStage();
+    const window = await BrowserWindow.open(browser, own, '7');
+    windows.push(window);
+    await window.connect();
+    await window.enter('presence-room');
+    own.server.kill('SIGKILL');
+    await own.server.exited;
+    const again = await startServer({ REVERB_SERVER_PORT: String(own.server.port) });
+    try {
+      await window.ear.until(() => window.ear.count('connected') === 2, 'reconnection', RECONNECT_MS);
+      await window.ear.next('pusher:subscription_succeeded');
+      await own.sdk.trigger('presence-room', 'shipped', { id: 1 });
+      expect(await window.ear.next('shipped')).toEqual({ id: 1 });
+    } finally {
+      await again.close();
+      await own.close();
+    }
+  }, 60_000);
+});

@@ -1,0 +1,65 @@
+const LIMIT_MS = 8_000;
+
+interface Emitter {
+  bind_global(callback: (event: string, data: unknown) => void): unknown;
+}
+
+export interface Heard {
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** Everything that a channel, a user or a connection of pusher-js tells its application, in order. */
+export class Ear {
+  readonly heard: Heard[] = [];
+  readonly #taken = new Set<Heard>();
+  readonly #waiters = new Set<() => void>();
+
+  constructor(emitter: Emitter) {
+    emitter.bind_global((event, data) => this.note(event, data));
+  }
+
+  note(event: string, data: unknown): void {
+    this.heard.push({ event, data });
+    for (const wake of [...this.#waiters]) wake();
+  }
+
+  count(event: string): number {
+    return this.heard.filter((each) => each.event === event).length;
+  }
+
+  /** Data of every such event until now. */
+  all(event: string): unknown[] {
+    return this.heard.filter((each) => each.event === event).map(({ data }) => data);
+  }
+
+  /** The oldest such event that nobody has taken yet, now or when it comes. */
+  async next(event: string, limitMs = LIMIT_MS): Promise<unknown> {
+    const found = () => this.heard.find((each) => each.event === event && !this.#taken.has(each));
+    await this.until(() => found() !== undefined, event, limitMs);
+    const taken = found();
+    if (taken === undefined) throw new Error('unreachable');
+    this.#taken.add(taken);
+    return taken.data;
+  }
+
+  /** Looks at a condition after every event; `what` is for the message when it never holds. */
+  async until(holds: () => boolean, what: string, limitMs = LIMIT_MS): Promise<void> {
+    const deadline = Date.now() + limitMs;
+    while (!holds() && Date.now() < deadline) await this.#event(deadline - Date.now());
+    if (!holds()) throw new Error(`no ${what} within ${limitMs} ms; heard ${JSON.stringify(this.heard)}`);
+  }
+
+  /** Resolves at the next event, or when there is none in time. */
+  #event(limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, limitMs);
+      this.#waiters.add(wake);
+    });
+  }
+}

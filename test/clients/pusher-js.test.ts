@@ -1,0 +1,270 @@
+/** pusher-js as it comes from npm, in Node, against the real server process. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { userInfo } from './application.ts';
+import { Ear } from './ear.ts';
+import { APP, ask } from './sdk.ts';
+import { enter, inState, membersOf, openStage, optionsFor, Pusher, type Stage } from './stock.ts';
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await openStage({}, { '40': ['41'] });
+});
+afterEach(() => stage.clear());
+afterAll(() => stage.close());
+
+describe('connection', () => {
+  test('2.3 connects and takes the socket id and the activity timeout', async () => {
+    const pusher = stage.pusher();
+    expect(await inState(pusher, 'connected')).toMatch(/^\d+\.\d+$/);
+    expect(pusher.connection.activityTimeout).toBe(30_000);
+  });
+
+  test('2.1 connects with the transports that pusher-js takes when it is not told', async () => {
+    const { enabledTransports, ...options } = optionsFor(stage.server);
+    expect(enabledTransports).toBeDefined();
+    const pusher = new Pusher(APP.key, options);
+    try {
+      await inState(pusher, 'connected');
+    } finally {
+      pusher.disconnect();
+    }
+  });
+
+  test('2.1 connects below a path', async () => {
+    const below = await openStage({ REVERB_SERVER_PATH: 'realtime' });
+    try {
+      await inState(below.pusher('1', { wsPath: '/realtime' }), 'connected');
+    } finally {
+      await below.close();
+    }
+  });
+});
+
+describe('channels', () => {
+  test('3.13 hears an event of a public channel once, decoded', async () => {
+    const name = stage.name('orders');
+    const { ear } = await enter(stage.pusher(), name);
+    const data = { id: 7, text: 'ünïcode ✓ \u2028 "quoted"', nested: [{ a: null }] };
+    await stage.sdk.trigger(name, 'App\\Events\\OrderShipped', data);
+    await stage.fence(name, ear);
+    expect(ear.all('App\\Events\\OrderShipped')).toEqual([data]);
+  });
+
+  test('3.8 hears nothing after it has unsubscribed', async () => {
+    const name = stage.name('orders');
+    const { ear: witness } = await enter(stage.pusher(), name);
+    const pusher = stage.pusher();
+    const { ear } = await enter(pusher, name);
+    pusher.unsubscribe(name);
+    await expect
+      .poll(async () => ask(stage.sdk, `/channels/${name}`, { info: 'subscription_count' }))
+      .toEqual({ occupied: true, subscription_count: 1 });
+    await stage.sdk.trigger(name, 'late', {});
+    await stage.fence(name, witness);
+    expect([witness.count('late'), ear.count('late')]).toEqual([1, 0]);
+  });
+
+  test('3.5 enters a private channel that its application has signed', async () => {
+    const name = stage.name('private-orders');
+    const { ear } = await enter(stage.pusher(), name);
+    await stage.sdk.trigger(name, 'shipped', 'a plain string');
+    expect(await ear.next('shipped')).toBe('a plain string');
+  });
+
+  test('3.6 is told which channel the server refused, and stays connected', async () => {
+    const pusher = stage.pusher();
+    const errors = new Ear(pusher.connection);
+    const name = stage.name('private-missigned');
+    const refused = new Ear(pusher.subscribe(name));
+    expect(await refused.next('pusher:subscription_error')).toMatchObject({ type: 'AuthError', status: 401 });
+    expect(await errors.next('error')).toMatchObject({ type: 'PusherError', data: { code: 4009 } });
+    const other = stage.name('orders');
+    const { ear } = await enter(pusher, other);
+    await stage.fence(other, ear);
+    expect(pusher.connection.state).toBe('connected');
+    expect(await ask(stage.sdk, `/channels/${name}`)).toEqual({ occupied: false });
+  });
+
+  test('3.6 is told when its own application refuses', async () => {
+    const refused = new Ear(stage.pusher().subscribe(stage.name('private-forbidden')));
+    expect(await refused.next('pusher:subscription_error')).toMatchObject({ type: 'AuthError', status: 403 });
+  });
+
+  test('7.7 decrypts what the server could not read', async () => {
+    const name = stage.name('private-encrypted-orders');
+    const pusher = stage.pusher();
+    const wire = new Ear(pusher.connection);
+    const { ear } = await enter(pusher, name);
+    await stage.sdk.trigger(name, 'secret', { pin: '1234' });
+    expect(await ear.next('secret')).toEqual({ pin: '1234' });
+    const frames = wire.all('message').filter((frame) => (frame as { event: string }).event === 'secret');
+    expect(frames).toHaveLength(1);
+    expect(Object.keys((frames[0] as { data: object }).data).sort()).toEqual(['ciphertext', 'nonce']);
+  });
+});
+
+describe('cache channels', () => {
+  for (const kind of ['cache', 'private-cache', 'presence-cache', 'private-encrypted-cache']) {
+    test(`3.10 a newcomer to a ${kind} channel is told of a miss, later the last event`, async () => {
+      const name = stage.name(kind);
+      const first = await enter(stage.pusher('1'), name);
+      await first.ear.next('pusher:cache_miss');
+      await stage.sdk.trigger(name, 'price', { cents: 1 });
+      await stage.sdk.trigger(name, 'price', { cents: 2 });
+      const second = await enter(stage.pusher('2'), name);
+      expect(await second.ear.next('price')).toEqual({ cents: 2 });
+      await stage.fence(name, second.ear);
+      expect(second.ear.all('price')).toEqual([{ cents: 2 }]);
+      expect(second.ear.count('pusher:cache_miss')).toBe(0);
+    });
+  }
+});
+
+describe('presence', () => {
+  test('4.3 a newcomer gets the whole roster, itself included', async () => {
+    const name = stage.name('presence-room');
+    await enter(stage.pusher('7'), name);
+    const { channel } = await enter(stage.pusher('9'), name);
+    const members = membersOf(channel);
+    expect(members.count).toBe(2);
+    expect(members.members).toEqual({ '7': userInfo('7'), '9': userInfo('9') });
+    expect(members.me).toEqual({ id: '9', info: userInfo('9') });
+  });
+
+  test('4.4 the others hear of a user once, whatever the number of its sockets', async () => {
+    const name = stage.name('presence-room');
+    const { ear, channel } = await enter(stage.pusher('7'), name);
+    const tabs = [stage.pusher('9'), stage.pusher('9')];
+    for (const tab of tabs) await enter(tab, name);
+    tabs[0]?.disconnect();
+    expect(await ear.next('pusher:member_added')).toEqual({ id: '9', info: userInfo('9') });
+    tabs[1]?.disconnect();
+    expect(await ear.next('pusher:member_removed')).toMatchObject({ id: '9' });
+    await stage.fence(name, ear);
+    expect([ear.count('pusher:member_added'), ear.count('pusher:member_removed')]).toEqual([1, 1]);
+    expect(membersOf(channel).count).toBe(1);
+  });
+});
+
+describe('client events', () => {
+  for (const kind of ['private', 'presence', 'public', 'private-cache']) {
+    test(`5.3 reach the others on a ${kind} channel, never the sender`, async () => {
+      const name = stage.name(kind);
+      const sender = await enter(stage.pusher('7'), name);
+      const listener = await enter(stage.pusher('9'), name);
+      const data = { typing: true, name: 'Ü' };
+      expect(sender.channel.trigger('client-typing', data)).toBe(true);
+      expect(await listener.ear.next('client-typing')).toEqual(data);
+      await stage.fence(name, sender.ear);
+      expect(sender.ear.count('client-typing')).toBe(0);
+      expect(listener.ear.count('client-typing')).toBe(1);
+    });
+  }
+
+  test('5.4 carry the id of the member who sent them', async () => {
+    const name = stage.name('presence-room');
+    const sender = await enter(stage.pusher('7'), name);
+    const listener = await enter(stage.pusher('9'), name);
+    const senders = new Ear({ bind_global: () => undefined });
+    listener.channel.bind('client-typing', (_data: unknown, metadata: unknown) => {
+      senders.note('client-typing', metadata);
+    });
+    sender.channel.trigger('client-typing', {});
+    expect(await senders.next('client-typing')).toEqual({ user_id: '7' });
+  });
+
+  test('5.5 too many at once are dropped with an error, and the socket stays', async () => {
+    const name = stage.name('private-room');
+    const pusher = stage.pusher('7');
+    const errors = new Ear(pusher.connection);
+    const { channel, ear } = await enter(pusher, name);
+    const listener = await enter(stage.pusher('9'), name);
+    for (let count = 0; count < 20; count += 1) channel.trigger('client-flood', {});
+    expect(await errors.next('error')).toMatchObject({ data: { code: 4301 } });
+    await stage.fence(name, ear);
+    await stage.fence(name, listener.ear);
+    expect(listener.ear.count('client-flood')).toBeGreaterThanOrEqual(10);
+    expect(listener.ear.count('client-flood')).toBeLessThan(20);
+    expect(pusher.connection.state).toBe('connected');
+  });
+});
+
+describe('users', () => {
+  test('6.1 signs in with what its application has signed', async () => {
+    const pusher = stage.pusher('30');
+    pusher.signin();
+    await pusher.user.signinDonePromise;
+    expect(pusher.user.user_data).toMatchObject({ id: '30', user_info: userInfo('30') });
+  });
+
+  test('6.4 a user hears what is sent to it alone, in every window', async () => {
+    const windows = ['31', '31', '32'].map((user) => stage.pusher(user));
+    const ears = windows.map((window) => new Ear(window.user));
+    for (const window of windows) {
+      const wire = new Ear(window.connection);
+      window.signin();
+      await wire.until(
+        () =>
+          wire
+            .all('message')
+            .some(
+              (frame) =>
+                (frame as { event: string; channel?: string }).channel?.startsWith('#server-to-user-') ===
+                true,
+            ),
+        'subscription to the channel of the user',
+      );
+    }
+    await stage.sdk.sendToUser('31', 'greeting', { text: 'hello' });
+    await stage.sdk.sendToUser('32', 'greeting', { text: 'bye' });
+    expect(await ears[0]?.next('greeting')).toEqual({ text: 'hello' });
+    expect(await ears[1]?.next('greeting')).toEqual({ text: 'hello' });
+    expect(await ears[2]?.next('greeting')).toEqual({ text: 'bye' });
+    expect(ears.map((ear) => ear.count('greeting'))).toEqual([1, 1, 1]);
+  });
+
+  test('6.5 a watcher hears when a watched user comes and goes', async () => {
+    const watcher = stage.pusher('40');
+    const ear = new Ear(watcher.user.watchlist);
+    watcher.signin();
+    expect(await ear.next('offline')).toEqual({ name: 'offline', user_ids: ['41'] });
+    const watched = stage.pusher('41');
+    watched.signin();
+    expect(await ear.next('online')).toEqual({ name: 'online', user_ids: ['41'] });
+    watched.disconnect();
+    expect(await ear.next('offline')).toEqual({ name: 'offline', user_ids: ['41'] });
+  });
+
+  test('6.3 a sign-in with a wrong signature ends the connection for good', async () => {
+    const pusher = stage.pusher('missigned');
+    const connection = new Ear(pusher.connection);
+    pusher.signin();
+    await connection.next('disconnected');
+    expect(connection.all('error')).toContainEqual(
+      expect.objectContaining({ data: { code: 4009, message: 'Connection not authorized.' } }),
+    );
+    expect(connection.count('connecting_in')).toBe(0);
+  });
+
+  test('6.7 a terminated user is disconnected for good, on every socket', async () => {
+    const name = stage.name('presence-room');
+    const signedIn = stage.pusher('50');
+    signedIn.signin();
+    await inState(signedIn, 'connected');
+    await signedIn.user.signinDonePromise;
+    const member = stage.pusher('50');
+    await enter(member, name);
+    const bystander = await enter(stage.pusher('51'), name);
+    const ears = [signedIn, member].map((pusher) => new Ear(pusher.connection));
+    await stage.sdk.terminateUserConnections('50');
+    for (const ear of ears) {
+      await ear.next('disconnected');
+      expect(ear.all('error')).toContainEqual(
+        expect.objectContaining({ data: { code: 4009, message: 'You got disconnected by the app.' } }),
+      );
+    }
+    expect(await bystander.ear.next('pusher:member_removed')).toMatchObject({ id: '50' });
+    await stage.fence(name, bystander.ear);
+  });
+});

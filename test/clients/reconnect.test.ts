@@ -1,0 +1,174 @@
+/** What a stock pusher-js does when the server refuses, dies or is taken down: decided by the codes it is sent. */
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startServer, type TestServer } from '../support/server.ts';
+import { Ear } from './ear.ts';
+import { APP } from './sdk.ts';
+import { enter, inState, membersOf, openStage, optionsFor, Pusher } from './stock.ts';
+
+/** pusher-js tries after one second and, when that was too early, after fifteen more. */
+const RECONNECT_MS = 40_000;
+
+const undo: (() => unknown)[] = [];
+const later = <T extends { close(): unknown }>(thing: T): T => {
+  undo.push(() => thing.close());
+  return thing;
+};
+
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+/** One address in front of changing servers, as a load balancer has. */
+class Front {
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+  target = 0;
+  /** Connections that clients have made. */
+  accepted = 0;
+
+  constructor() {
+    this.#server = createServer((client) => {
+      this.accepted += 1;
+      const behind = connect(this.target, '127.0.0.1');
+      for (const [from, to] of [
+        [client, behind],
+        [behind, client],
+      ] as const) {
+        this.#open.add(from);
+        from.pipe(to);
+        from.on('error', () => to.destroy());
+        from.on('close', () => this.#open.delete(from));
+      }
+    });
+  }
+
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#open) socket.destroy();
+    await closed;
+  }
+}
+
+const unknownKey = { code: 4001, message: 'Application does not exist' };
+const overQuota = { code: 4004, message: 'Application is over connection quota' };
+
+function client(server: TestServer, key = APP.key) {
+  const pusher = new Pusher(key, optionsFor(server));
+  undo.push(() => pusher.disconnect());
+  return { pusher, ear: new Ear(pusher.connection) };
+}
+
+/** Notes on the ear when almost a second has passed since the connection was told to go. */
+const SECOND = 'almost a second has passed';
+function noteTheSecond(connection: Pusher['connection'], ear: Ear): void {
+  connection.bind('error', () => setTimeout(() => ear.note(SECOND, {}), 900).unref());
+}
+
+const refusals = (server: TestServer, message: string): number => server.output().split(message).length - 1;
+
+describe('refused', () => {
+  test('2.5 an unknown key disconnects for good: no attempt while others make ten', async () => {
+    const server = later(await startServer({ WAVEHALL_MAX_CONNECTIONS: '1' }, ['--debug']));
+    const holder = client(server);
+    await inState(holder.pusher, 'connected');
+
+    const unknown = client(server, 'nope');
+    await unknown.ear.next('disconnected');
+    expect(unknown.ear.all('error')).toContainEqual(
+      expect.objectContaining({ error: expect.objectContaining({ data: unknownKey }) }),
+    );
+
+    // A client that is sent 4100 tries again every second: the clock of this test, and proof that attempts are seen.
+    const patient = client(server);
+    await expect
+      .poll(() => refusals(server, 'Server is over capacity'), { timeout: 30_000, interval: 100 })
+      .toBeGreaterThanOrEqual(10);
+    expect(patient.ear.count('connecting_in')).toBeGreaterThanOrEqual(9);
+    expect(unknown.pusher.connection.state).toBe('disconnected');
+    expect(refusals(server, 'Application does not exist')).toBe(1);
+  }, 60_000);
+
+  test('2.7 a client over the quota of the app stays away', async () => {
+    const server = later(await startServer({ REVERB_APP_MAX_CONNECTIONS: '1' }));
+    const first = client(server);
+    await inState(first.pusher, 'connected');
+    const second = client(server);
+    await second.ear.next('disconnected');
+    expect(second.ear.all('error')).toContainEqual(
+      expect.objectContaining({ error: expect.objectContaining({ data: overQuota }) }),
+    );
+    expect(second.ear.count('connecting_in')).toBe(0);
+  });
+});
+
+describe('lost', () => {
+  test('2.14 comes back by itself after kill -9 and a start on the same port, with all its channels', async () => {
+    const stage = later(await openStage());
+    const { port } = stage.server;
+    const pusher = stage.pusher('7');
+    const connection = new Ear(pusher.connection);
+    const orders = await enter(pusher, 'orders');
+    const mine = await enter(pusher, 'private-orders');
+    const room = await enter(pusher, 'presence-room');
+    pusher.signin();
+    await pusher.user.signinDonePromise;
+    const before = pusher.connection.socket_id;
+
+    stage.server.kill('SIGKILL');
+    expect(await stage.server.exited).toBeNull();
+    later(await startServer({ REVERB_SERVER_PORT: String(port) }));
+
+    await connection.until(() => connection.count('connected') === 2, 'reconnection', RECONNECT_MS);
+    for (const { ear } of [orders, mine, room]) {
+      await ear.until(() => ear.count('pusher:subscription_succeeded') === 2, 'new subscription');
+    }
+    expect(pusher.connection.socket_id).not.toBe(before);
+    expect(membersOf(room.channel).count).toBe(1);
+    await stage.sdk.trigger(['orders', 'private-orders', 'presence-room'], 'shipped', { id: 1 });
+    for (const { ear } of [orders, mine, room]) expect(await ear.next('shipped')).toEqual({ id: 1 });
+    await pusher.user.signinDonePromise;
+    const user = new Ear(pusher.user);
+    await stage.sdk.sendToUser('7', 'greeting', {});
+    await user.next('greeting');
+  }, 90_000);
+
+  test('2.13 goes over to another node at once when its node is taken down', async () => {
+    const front = later(new Front());
+    const port = await front.listen();
+    const stage = later(await openStage());
+    const next = later(await startServer());
+    front.target = stage.server.port;
+    const clients = await Promise.all(
+      ['7', '8', '9'].map(async (user) => {
+        const pusher = stage.pusher(user, { wsPort: port, wssPort: port });
+        const connection = new Ear(pusher.connection);
+        const room = await enter(pusher, 'presence-room');
+        noteTheSecond(pusher.connection, connection);
+        return { connection, room };
+      }),
+    );
+    expect(front.accepted).toBe(3);
+
+    front.target = next.port;
+    stage.server.kill('SIGTERM');
+    for (const { connection, room } of clients) {
+      await connection.until(() => connection.count('connected') === 2, 'connection to the other node');
+      expect(connection.all('error')).toContainEqual(
+        expect.objectContaining({ data: expect.objectContaining({ code: 4200 }) }),
+      );
+      // Lower codes than 4200 would have made it wait for a second.
+      const events = connection.heard.map(({ event }) => event);
+      const waited = events.slice(events.indexOf('error'), events.lastIndexOf('connecting'));
+      expect(waited).not.toContain(SECOND);
+      await room.ear.until(() => membersOf(room.channel).count === 3, 'roster of three on the other node');
+    }
+    expect(await stage.server.exited).toBe(0);
+    expect(front.accepted).toBe(6);
+  }, 40_000);
+});

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+import PusherSdk from 'pusher';
+
+/** The server under test, and the app as the application knows it. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly secret?: string;
+}
+
+export const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
+
+const encryptionMasterKeyBase64 = randomBytes(32).toString('base64');
+
+/** Pusher's Node SDK; all of one run share the key of encrypted channels. */
+export const sdkFor = ({ host, port, secret = APP.secret }: Target, appId = APP.id): PusherSdk =>
+  new PusherSdk({
+    appId,
+    key: APP.key,
+    secret,
+    host,
+    port: String(port),
+    useTLS: false,
+    encryptionMasterKeyBase64,
+  });
+
+/** Asks with a signed GET, and decodes the answer. */
+export const ask = async (
+  sdk: PusherSdk,
+  path: string,
+  params: Record<string, string> = {},
+): Promise<unknown> => (await sdk.get({ path, params })).json();

@@ -1,0 +1,135 @@
+import EchoModule from 'laravel-echo';
+import PusherModule, { type Channel, type Members, type Options } from 'pusher-js';
+import { startServer, type TestServer } from '../support/server.ts';
+import { startApplication, type Application } from './application.ts';
+import { Ear } from './ear.ts';
+import { APP, sdkFor } from './sdk.ts';
+
+/** At run time the CommonJS module is the class itself; its types promise a `default`. */
+export const Pusher = PusherModule as unknown as typeof PusherModule.default;
+export type Pusher = InstanceType<typeof Pusher>;
+export type Echo<T extends 'reverb' | 'pusher'> = EchoModule<T>;
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The server under test, an application with users, and stock clients of both; `close` ends all of it. */
+export interface Stage {
+  readonly server: TestServer;
+  readonly application: Application;
+  readonly sdk: ReturnType<typeof sdkFor>;
+  /** A pusher-js client; with `user`, one whom the application knows. */
+  pusher(user?: string, options?: Partial<Options>, key?: string): Pusher;
+  echo<T extends 'reverb' | 'pusher'>(broadcaster: T, user?: string): Echo<T>;
+  /** A channel name that no other test uses. */
+  name(kind: string): string;
+  /** Publishes on a channel and waits until `ear` hears it: what was sent earlier has arrived by then, or never will. */
+  fence(channel: string, ear: Ear): Promise<void>;
+  /** Disconnects every client. */
+  clear(): void;
+  close(): Promise<void>;
+}
+
+/** Where a browser or Node finds the server; what Laravel's own echo.js says, in the terms of pusher-js. */
+export const optionsFor = ({ host, port }: Address): Options => ({
+  wsHost: host,
+  wsPort: port,
+  wssPort: port,
+  forceTLS: false,
+  enabledTransports: ['ws', 'wss'],
+  cluster: '',
+});
+
+/** Where a client of `user` has its subscriptions and its sign-in signed. */
+export const authFor = (application: Application, user: string) => {
+  const headers = { Authorization: `Bearer ${user}` };
+  return {
+    channelAuthorization: {
+      endpoint: `${application.url}/broadcasting/auth`,
+      transport: 'ajax' as const,
+      headers,
+    },
+    userAuthentication: {
+      endpoint: `${application.url}/broadcasting/user-auth`,
+      transport: 'ajax' as const,
+      headers,
+    },
+  };
+};
+
+export async function openStage(
+  env: Record<string, string> = {},
+  watchlists: Record<string, readonly string[]> = {},
+): Promise<Stage> {
+  const server = await startServer(env);
+  const application = await startApplication(server, watchlists);
+  const sdk = sdkFor(server);
+  const open = new Set<{ disconnect(): void }>();
+  let names = 0;
+  const kept = <T extends { disconnect(): void }>(client: T): T => {
+    open.add(client);
+    return client;
+  };
+  const clear = (): void => {
+    for (const client of open) client.disconnect();
+    open.clear();
+  };
+  return {
+    server,
+    application,
+    sdk,
+    pusher: (user = '1', options = {}, key = APP.key) =>
+      kept(new Pusher(key, { ...optionsFor(server), ...authFor(application, user), ...options })),
+    echo: (broadcaster, user = '1') =>
+      kept(newEcho(broadcaster, { ...echoOptions(application, user), ...optionsFor(server), Pusher })),
+    name: (kind) => `${kind}-${++names}`,
+    fence: async (channel, ear) => {
+      const event = `fence-${++names}`;
+      await sdk.trigger(channel, event, {});
+      await ear.next(event);
+    },
+    clear,
+    close: async () => {
+      clear();
+      await Promise.all([application.close(), server.close()]);
+    },
+  };
+}
+
+/** The same, in the terms of Echo. */
+export const echoOptions = (application: Application, user: string) => ({
+  key: APP.key,
+  authEndpoint: `${application.url}/broadcasting/auth`,
+  // Given here and not as `bearerToken`, which Echo writes into defaults that all its instances share.
+  auth: { headers: { Authorization: `Bearer ${user}` } },
+  userAuthentication: {
+    endpoint: `${application.url}/broadcasting/user-auth`,
+    headers: { Authorization: `Bearer ${user}` },
+  },
+});
+
+function newEcho<T extends 'reverb' | 'pusher'>(broadcaster: T, options: object): Echo<T> {
+  return new EchoModule<T>({ broadcaster, ...options } as unknown as ConstructorParameters<
+    typeof EchoModule<T>
+  >[0]);
+}
+
+/** Resolves in the given state, with the connection's socket id. */
+export async function inState(pusher: Pusher, state: string, limitMs = 8_000): Promise<string> {
+  const { connection } = pusher;
+  if (connection.state !== state) await new Ear(connection).next(state, limitMs);
+  return connection.socket_id;
+}
+
+/** Subscribes and resolves when the server has let it in; the ear has heard everything since. */
+export async function enter(pusher: Pusher, name: string): Promise<{ channel: Channel; ear: Ear }> {
+  const channel = pusher.subscribe(name);
+  const ear = new Ear(channel);
+  await ear.next('pusher:subscription_succeeded');
+  return { channel, ear };
+}
+
+/** Who is on a presence channel, as the client sees it. */
+export const membersOf = (channel: Channel): Members => (channel as unknown as { members: Members }).members;

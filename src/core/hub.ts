@@ -66,10 +66,17 @@ export class Hub {
   /**
    * Lets a connection into a channel. When it resolves, events are being held for it and the cluster knows of it;
    * `release` lets them through. Listen first, join second: nothing can fall between.
+   * `check` may reject: nobody else comes or goes between its look at the channel and the entrance.
    */
-  enter(connection: Connection, name: string, member: Member | undefined): Promise<Subscription> {
+  enter(
+    connection: Connection,
+    name: string,
+    member: Member | undefined,
+    check: () => Promise<void>,
+  ): Promise<Subscription> {
     const channel = this.#channel({ app: connection.app.id, channel: name });
     return this.#inside(channel, async () => {
+      await check();
       if (channel.subscribers === 0) await this.#broker.subscribe(channel.ref);
       const subscription = new Subscription(connection, channel.ref, member);
       connection.subscriptions.push(subscription);

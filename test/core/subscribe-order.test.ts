@@ -7,7 +7,8 @@ const app = testApp({ subscriptionCounts: true });
 
 /** The roster and the history answer when the test says so; joining waits at a gate of its own. */
 function slowSite() {
-  const gates = { join: held(), members: held(), last: held() };
+  const gates = { join: held(), ask: held(), members: held(), last: held() };
+  gates.ask.release();
   const site = openSite({
     apps: [app],
     stores: (memory: Stores): Stores => ({
@@ -18,6 +19,7 @@ function slowSite() {
           await gates.join.promise;
         },
         members: async (ref) => {
+          await gates.ask.promise;
           const members = await memory.membership.members(ref);
           await gates.members.promise;
           return members;
@@ -166,9 +168,12 @@ describe('order of frames on a subscription', () => {
   test('4.4 who came before the roster was read is in it, and is no news; who comes later is', async () => {
     const { site, gates } = slowSite();
     gates.join.release();
+    gates.ask = held();
     const [client, early, late] = [await site.connect(), await site.connect(), await site.connect()];
     client.subscribe('presence-room', { user_id: '1' });
     early.subscribe('presence-room', { user_id: '2' });
+    await settled();
+    gates.ask.release();
     await settled();
     late.subscribe('presence-room', { user_id: '3' });
     await settled();

@@ -78,8 +78,8 @@ async function enter(
   if (exceeds(from.subscriptions.length + 1, from.app.limits.subscriptionsPerSocket)) {
     throw subscriptionLimit(channel, 'The socket has too many subscriptions');
   }
-  if (member !== undefined) await checkRoom(core, from, ref, member);
-  const subscription = await core.hub.enter(from, channel, member);
+  const hasRoom = (): Promise<void> => checkRoom(core, from, ref, member);
+  const subscription = await core.hub.enter(from, channel, member, hasRoom);
   try {
     await greet(core, from, kind, channel, subscription);
   } catch (error) {
@@ -91,9 +91,14 @@ async function enter(
 }
 
 /** SPEC 4.5. */
-async function checkRoom(core: Needs, from: Connection, ref: ChannelRef, member: Member): Promise<void> {
+async function checkRoom(
+  core: Needs,
+  from: Connection,
+  ref: ChannelRef,
+  member: Member | undefined,
+): Promise<void> {
   const { presenceMembers } = from.app.limits;
-  if (presenceMembers === 0) return;
+  if (member === undefined || presenceMembers === 0) return;
   const members = await core.membership.members(ref);
   if (members.length < presenceMembers || members.some(({ id }) => id === member.id)) return;
   throw subscriptionLimit(

@@ -1,0 +1,179 @@
+import { describe, expect, test } from 'vitest';
+import { dataOf, openSite, settled, testApp } from './fakes.ts';
+
+const ping = { event: 'pusher:ping', data: {} };
+const INVALID = { event: 'pusher:error', data: { code: 4200, message: 'Invalid message format' } };
+
+describe('messages', () => {
+  test('2.8 a ping is answered, a pong is not', async () => {
+    const client = await openSite().connect();
+    client.say(ping);
+    client.say({ event: 'pusher:pong', data: {} });
+    await settled();
+    expect(client.socket.payloads.slice(1)).toEqual(['{"event":"pusher:pong","data":"{}"}']);
+  });
+
+  test.each([
+    '',
+    'x',
+    '[]',
+    '{}',
+    '{"event":7}',
+    '{"event":"pusher:nonsense"}',
+    '{"event":"pusher:subscribe"}',
+  ])('1.5 %j is answered with 4200, and the socket stays', async (message) => {
+    const client = await openSite().connect();
+    client.say(message);
+    client.say(ping);
+    await settled();
+    expect(client.frames[1]).toEqual(INVALID);
+    expect(client.story[2]).toBe('pusher:pong');
+    expect(client.socket.closed).toBeUndefined();
+  });
+
+  test.each(['hello', 'pusher_internal:subscription_succeeded', '__proto__', 'clientx'])(
+    '1.6 %j means nothing and has no answer',
+    async (event) => {
+      const client = await openSite().connect();
+      client.say({ event, data: '{}', channel: 'orders' });
+      await settled();
+      expect(client.frames).toHaveLength(1);
+    },
+  );
+
+  test('2.11 a message of the limit is read, one byte more ends the connection with 1009 and no frame', async () => {
+    const app = testApp({ limits: { messageBytes: 100 } });
+    const client = await openSite({ apps: [app] }).connect();
+    const sized = (bytes: number): string => JSON.stringify(ping).padEnd(bytes, ' ');
+    client.say(sized(100));
+    await settled();
+    expect(client.story).toEqual(['pusher:connection_established', 'pusher:pong']);
+    client.say(sized(101));
+    client.say(ping);
+    await settled();
+    expect(client.frames).toHaveLength(2);
+    expect(client.socket.closed).toEqual({ code: 1009, reason: 'Maximum message size exceeded' });
+  });
+
+  test('2.11 bytes count, not characters', async () => {
+    const client = await openSite({ apps: [testApp({ limits: { messageBytes: 40 } })] }).connect();
+    client.say(JSON.stringify({ event: 'x', data: 'ü'.repeat(20) }));
+    await settled();
+    expect(client.socket.closed?.code).toBe(1009);
+  });
+
+  test('2.11 no limit takes everything', async () => {
+    const client = await openSite({ apps: [testApp({ limits: { messageBytes: 0 } })] }).connect();
+    client.say(JSON.stringify(ping).padEnd(1_000_000, ' '));
+    await settled();
+    expect(client.story.at(-1)).toBe('pusher:pong');
+  });
+});
+
+describe("message rate, Reverb's limiter", () => {
+  const limited = (terminate = false) =>
+    openSite({ apps: [testApp({ rateLimiting: { maxAttempts: 3, decaySeconds: 10, terminate } })] });
+  const nothing = { event: 'nothing' };
+  const OVER = { code: 4301, message: 'Rate limit exceeded' };
+
+  test('2.12 n messages are taken, n + 1 is answered with 4301 and has no effect', async () => {
+    const site = limited();
+    const client = await site.connect();
+    for (let at = 0; at < 3; at += 1) client.say(nothing);
+    client.subscribe('orders');
+    await settled();
+    expect(client.frames.slice(1).map(dataOf)).toEqual([OVER]);
+    expect(client.socket.closed).toBeUndefined();
+    expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
+    site.clock.pass(10_000);
+    client.subscribe('orders');
+    await settled();
+    expect(client.story.at(-1)).toBe('pusher_internal:subscription_succeeded orders');
+  });
+
+  test('2.8 pings and pongs neither count nor are refused', async () => {
+    const client = await limited().connect();
+    for (let at = 0; at < 20; at += 1) client.say(ping);
+    for (let at = 0; at < 20; at += 1) client.say({ event: 'pusher:pong', data: {} });
+    for (let at = 0; at < 4; at += 1) client.say(nothing);
+    client.say(ping);
+    await settled();
+    expect(client.story.filter((event) => event === 'pusher:pong')).toHaveLength(21);
+    expect(client.story.filter((event) => event === 'pusher:error')).toHaveLength(1);
+  });
+
+  test('2.12 a setting ends the connection: the frame says 4301, the close says 4100', async () => {
+    const client = await limited(true).connect();
+    for (let at = 0; at < 6; at += 1) client.say(nothing);
+    await settled();
+    expect(client.frames.slice(1).map(dataOf)).toEqual([OVER]);
+    expect(client.socket.closed).toEqual({ code: 4100, reason: 'Rate limit exceeded' });
+  });
+
+  test('2.12 each socket has its own window', async () => {
+    const site = limited();
+    const [first, second] = [await site.connect(), await site.connect()];
+    for (let at = 0; at < 4; at += 1) first.say(nothing);
+    second.say(nothing);
+    await settled();
+    expect([first.frames.length, second.frames.length]).toEqual([2, 1]);
+  });
+});
+
+describe('floods', () => {
+  const guarded = () =>
+    openSite({ apps: [testApp({ limits: { messagesPerSecond: 20, messageBurst: 60 } })] });
+
+  test('2.12 what is over the burst is dropped and told of once a second', async () => {
+    const site = guarded();
+    const client = await site.connect();
+    for (let at = 0; at < 100; at += 1) client.say({ event: 'nothing' });
+    await settled();
+    expect(client.frames.slice(1).map(dataOf)).toEqual([{ code: 4301, message: 'Rate limit exceeded' }]);
+    site.clock.pass(1000);
+    for (let at = 0; at < 21; at += 1) client.say({ event: 'nothing' });
+    await settled();
+    expect(client.frames).toHaveLength(3);
+    expect(client.socket.closed).toBeUndefined();
+  });
+
+  test('2.12 ten times the rate for five seconds ends the socket with 4100', async () => {
+    const site = guarded();
+    const client = await site.connect();
+    for (let second = 0; second < 6; second += 1) {
+      for (let at = 0; at < 300; at += 1) client.say({ event: 'nothing' });
+      await settled();
+      site.clock.pass(1000);
+    }
+    expect(client.socket.closed).toEqual({ code: 4100, reason: 'Rate limit exceeded' });
+  });
+});
+
+describe('journal', () => {
+  test('2.9 titles are Reverb’s, and everything has its socket', async () => {
+    const site = openSite();
+    const client = await site.connect();
+    client.say(ping);
+    await settled();
+    client.session.alive();
+    client.leave(1000);
+    await settled();
+    expect(site.journal.debugs.map(({ title, subject }) => [title, subject === client.socketId])).toEqual([
+      ['Connection Established', true],
+      ['Message Received', true],
+      ['Message Handled', true],
+      ['Control Frame Received', true],
+      ['Connection Closed', true],
+    ]);
+  });
+
+  test('2.9 without debugging no words are made for messages', async () => {
+    const site = openSite();
+    site.journal.debugging = false;
+    const client = await site.connect();
+    client.subscribe('orders');
+    await settled();
+    site.hub.deliver({ app: 'app-id', channel: 'orders' }, { payload: '{}' });
+    expect(site.journal.debugs.map(({ title }) => title)).toEqual(['Connection Established']);
+  });
+});

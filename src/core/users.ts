@@ -29,7 +29,9 @@ export class Users {
     this.#clock = needs.clock;
   }
 
+  /** Also when the socket was signed in as this user before: then the new watchlist counts (SPEC 6.2). */
   signedIn(connection: Connection, user: SignedInUser): void {
+    this.#unwatch(connection);
     connection.user = user;
     const app = connection.app.id;
     const key = keyOf(app, user.id);
@@ -44,8 +46,7 @@ export class Users {
     if (user === undefined) return;
     const app = connection.app.id;
     const key = keyOf(app, user.id);
-    for (const watched of user.watchlist) this.#watchers.delete(keyOf(app, watched), connection);
-    this.#news.delete(connection);
+    this.#unwatch(connection);
     if (!this.#sockets.delete(key, connection)) return;
     this.#leaving.set(key, { app, user: user.id, dueMs: this.#clock() + OFFLINE_AFTER_MS });
   }
@@ -70,6 +71,12 @@ export class Users {
     }
     for (const [connection, news] of this.#news) send(connection, news);
     this.#news.clear();
+  }
+
+  #unwatch(connection: Connection): void {
+    const { app, user } = connection;
+    for (const watched of user?.watchlist ?? []) this.#watchers.delete(keyOf(app.id, watched), connection);
+    this.#news.delete(connection);
   }
 
   #tell(app: string, user: string, presence: Presence): void {

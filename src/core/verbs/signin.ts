@@ -19,7 +19,7 @@ export function signin({ users }: { readonly users: Users }, from: Connection, m
   from.authorized = true;
   from.send(encode.signinSuccess(message.userData));
   if (user.watchlistOverflow) from.refuse(new ProtocolError(errors.watchlistLimit));
-  if (from.user === undefined) users.signedIn(from, user);
+  users.signedIn(from, user);
 }
 
 function verified(from: Connection, { auth, userData }: Signin): SignedInUser {

@@ -1,0 +1,207 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { OFFLINE_AFTER_MS } from '../../src/core/users.ts';
+import { type Client, dataOf, openSite, settled, type Site, testApp } from './fakes.ts';
+
+type News = Record<string, string[]>;
+
+/** The watchlist events that arrived since the last look, each as `{ online: […], offline: […] }`. */
+const news = (client: Client): News[] =>
+  client
+    .take()
+    .filter(({ event }) => event === 'pusher_internal:watchlist_events')
+    .map((frame) => {
+      const { events } = dataOf(frame) as { events: { name: string; user_ids: string[] }[] };
+      return Object.fromEntries(events.map(({ name, user_ids: userIds }) => [name, userIds]));
+    });
+
+async function signedIn(site: Site, id: string, watchlist?: unknown[]): Promise<Client> {
+  const client = await site.connect();
+  client.signin({ id, watchlist });
+  await settled();
+  return client;
+}
+
+async function away(site: Site, client: Client): Promise<void> {
+  client.leave();
+  await settled();
+  site.users.tick();
+}
+
+function pass(site: Site, seconds: number): void {
+  for (let at = 0; at < seconds; at += 1) {
+    site.clock.pass(1000);
+    site.users.tick();
+  }
+}
+
+describe('the present state', () => {
+  test('6.5 is told after the sign-in', async () => {
+    const site = openSite();
+    await signedIn(site, '7');
+    const watcher = await signedIn(site, '1', ['7', 9, '7']);
+    expect(watcher.story.slice(1)).toEqual(['pusher:signin_success', 'pusher_internal:watchlist_events']);
+    expect(news(watcher)).toEqual([{ online: ['7'], offline: ['9'] }]);
+  });
+
+  test.each([[undefined], [[]], ['7'], [{ 7: true }]])(
+    '6.5 a watchlist %j watches nobody',
+    async (watchlist) => {
+      const site = openSite();
+      const watcher = await signedIn(site, '1', watchlist as unknown[]);
+      await signedIn(site, '7');
+      site.users.tick();
+      expect(news(watcher)).toEqual([]);
+    },
+  );
+
+  test('6.5 n ids are watched; of n + 1 the first n, with error 4302 and a sign-in that succeeds', async () => {
+    const site = openSite({ apps: [testApp({ limits: { watchlistIds: 2 } })] });
+    const fair = await signedIn(site, '1', ['a', 'b']);
+    const greedy = await signedIn(site, '2', ['a', 'b', 'c']);
+    expect(fair.story).not.toContain('pusher:error');
+    expect(greedy.story.slice(1)).toEqual([
+      'pusher:signin_success',
+      'pusher:error',
+      'pusher_internal:watchlist_events',
+    ]);
+    expect(greedy.frames[2]?.data).toEqual({ code: 4302, message: 'Watchlist limit exceeded' });
+    expect(news(greedy)).toEqual([{ offline: ['a', 'b'] }]);
+    await signedIn(site, 'c');
+    site.users.tick();
+    expect(news(greedy)).toEqual([]);
+  });
+
+  test('6.2 signing in again, the new watchlist counts and the old one does not', async () => {
+    const site = openSite();
+    const watcher = await signedIn(site, '1', ['a']);
+    news(watcher);
+    watcher.signin({ id: '1', watchlist: ['b'] });
+    await settled();
+    expect(news(watcher)).toEqual([{ offline: ['b'] }]);
+    await signedIn(site, 'a');
+    await signedIn(site, 'b');
+    site.users.tick();
+    expect(news(watcher)).toEqual([{ online: ['b'] }]);
+  });
+});
+
+describe('changes', () => {
+  test('6.5 online with the first socket, offline after the last', async () => {
+    const site = openSite();
+    const watcher = await signedIn(site, '1', ['7']);
+    news(watcher);
+    const first = await signedIn(site, '7');
+    site.users.tick();
+    expect(news(watcher)).toEqual([{ online: ['7'] }]);
+    const second = await signedIn(site, '7');
+    await away(site, first);
+    site.clock.pass(OFFLINE_AFTER_MS);
+    site.users.tick();
+    expect(news(watcher)).toEqual([]);
+    await away(site, second);
+    expect(news(watcher)).toEqual([]);
+    site.clock.pass(OFFLINE_AFTER_MS - 1);
+    site.users.tick();
+    expect(news(watcher)).toEqual([]);
+    site.clock.pass(1);
+    site.users.tick();
+    expect(news(watcher)).toEqual([{ offline: ['7'] }]);
+  });
+
+  test('6.5 a page reload is no news', async () => {
+    const site = openSite();
+    const watcher = await signedIn(site, '1', ['7']);
+    const page = await signedIn(site, '7');
+    site.users.tick();
+    news(watcher);
+    await away(site, page);
+    site.clock.pass(OFFLINE_AFTER_MS - 1);
+    await signedIn(site, '7');
+    pass(site, 5);
+    expect(news(watcher)).toEqual([]);
+  });
+
+  test('6.5 a user who may be back any moment counts as online', async () => {
+    const site = openSite();
+    await away(site, await signedIn(site, '7'));
+    const watcher = await signedIn(site, '1', ['7']);
+    expect(news(watcher)).toEqual([{ online: ['7'] }]);
+    site.clock.pass(OFFLINE_AFTER_MS);
+    site.users.tick();
+    expect(news(watcher)).toEqual([{ offline: ['7'] }]);
+  });
+
+  test('6.5 what happens between two ticks leaves in one frame', async () => {
+    const site = openSite();
+    const leaver = await signedIn(site, 'z');
+    const watcher = await signedIn(site, '1', ['a', 'b', 'z']);
+    news(watcher);
+    leaver.leave();
+    await settled();
+    site.clock.pass(OFFLINE_AFTER_MS);
+    await signedIn(site, 'a');
+    await signedIn(site, 'b');
+    expect(news(watcher)).toEqual([]);
+    site.users.tick();
+    expect(news(watcher)).toEqual([{ online: ['a', 'b'], offline: ['z'] }]);
+    site.users.tick();
+    expect(news(watcher)).toEqual([]);
+  });
+
+  test('6.5 only watchers hear of it, only in their app, and not after they left', async () => {
+    const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 'app-secret' }] });
+    const site = openSite({ apps: [testApp(), other] });
+    const [gone, stranger] = [await signedIn(site, '1', ['7']), await signedIn(site, '2', ['8'])];
+    const elsewhere = await site.connect({ appKey: 'other-key' });
+    elsewhere.signin({ id: '1', watchlist: ['7'] });
+    await settled();
+    for (const client of [gone, stranger, elsewhere]) client.take();
+    await signedIn(site, '7');
+    gone.leave();
+    await settled();
+    site.users.tick();
+    for (const client of [gone, stranger, elsewhere]) expect(news(client)).toEqual([]);
+  });
+
+  test('6.5 hostile ids are ids', async () => {
+    const site = openSite();
+    const watcher = await signedIn(site, 'constructor', ['__proto__', 'toString']);
+    expect(news(watcher)).toEqual([{ offline: ['__proto__', 'toString'] }]);
+    await signedIn(site, '__proto__');
+    site.users.tick();
+    expect(news(watcher)).toEqual([{ online: ['__proto__'] }]);
+  });
+
+  test('6.5 whatever happens, a watcher hears online and offline in turn, and the last word is true', async () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constant('in' as const), user: fc.constantFrom('a', 'b') }),
+      fc.record({ do: fc.constantFrom('out' as const, 'pass' as const), at: fc.nat(20) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const site = openSite();
+        const watcher = await signedIn(site, '1', ['a', 'b']);
+        const sockets: { client: Client; user: string }[] = [];
+        for (const action of steps) {
+          if (action.do === 'in') {
+            sockets.push({ client: await signedIn(site, action.user), user: action.user });
+          } else if (action.do === 'out') {
+            sockets.splice(action.at % Math.max(1, sockets.length), 1)[0]?.client.leave();
+            await settled(2);
+          } else pass(site, action.at % 6);
+        }
+        pass(site, 4);
+        const heard = news(watcher);
+        for (const user of ['a', 'b']) {
+          const words = heard.flatMap((each) =>
+            Object.keys(each).filter((name) => each[name]?.includes(user)),
+          );
+          expect(words.every((word, at) => word === (at % 2 === 0 ? 'offline' : 'online'))).toBe(true);
+          expect(words.at(-1)).toBe(sockets.some((each) => each.user === user) ? 'online' : 'offline');
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -6,17 +6,20 @@ import type { Broker, ChannelRef, Clock, Journal, Membership } from './ports.ts'
 export const EVERY_CHANGE_UP_TO = 100;
 export const PAUSE_MS = 5000;
 
+/** A channel that is not told of every change: its number is being looked up, or it is large. */
+interface Pause {
+  readonly ref: ChannelRef;
+  untilMs: number;
+  changed: boolean;
+}
+
 /** Tells subscribers how many they are, where the app wants it. */
 export class Announcer {
   readonly #membership: Membership;
   readonly #broker: Broker;
   readonly #journal: Journal;
   readonly #clock: Clock;
-  /** Large channels: when they may be told again, and whether there is something to tell. */
-  readonly #pauses = new Map<
-    string,
-    { readonly ref: ChannelRef; readonly untilMs: number; changed: boolean }
-  >();
+  readonly #pauses = new Map<string, Pause>();
 
   constructor(needs: { membership: Membership; broker: Broker; journal: Journal; clock: Clock }) {
     this.#membership = needs.membership;
@@ -36,27 +39,35 @@ export class Announcer {
   /** Called about once a second. */
   tick(): void {
     const now = this.#clock();
-    for (const [key, { ref, untilMs, changed }] of this.#pauses) {
-      if (untilMs > now) continue;
-      this.#pauses.delete(key);
-      if (changed) this.#announce(ref);
-    }
+    for (const pause of this.#pauses.values()) if (pause.untilMs <= now) this.#end(pause);
   }
 
   #announce(ref: ChannelRef): void {
-    this.#publish(ref).catch((error: unknown) =>
-      this.#journal.defect('A subscription count was not told', error),
+    const pause: Pause = { ref, untilMs: Infinity, changed: false };
+    this.#pauses.set(keyOf(ref), pause);
+    this.#publish(ref).then(
+      (subscriptions) => {
+        if (subscriptions > EVERY_CHANGE_UP_TO) pause.untilMs = this.#clock() + PAUSE_MS;
+        else this.#end(pause);
+      },
+      (error: unknown) => {
+        this.#journal.defect('A subscription count was not told', error);
+        this.#pauses.delete(keyOf(ref));
+      },
     );
   }
 
-  async #publish(ref: ChannelRef): Promise<void> {
+  #end({ ref, changed }: Pause): void {
+    this.#pauses.delete(keyOf(ref));
+    if (changed) this.#announce(ref);
+  }
+
+  async #publish(ref: ChannelRef): Promise<number> {
     const { subscriptions } = await this.#membership.occupancy(ref);
-    if (subscriptions === 0) return;
-    if (subscriptions > EVERY_CHANGE_UP_TO) {
-      this.#pauses.set(keyOf(ref), { ref, untilMs: this.#clock() + PAUSE_MS, changed: false });
-    }
+    if (subscriptions === 0) return 0;
     const payload = encode.subscriptionCount(ref.channel, subscriptions);
     await this.#broker.publish(ref, { payload, bestEffort: true });
+    return subscriptions;
   }
 }
 

@@ -1,0 +1,68 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { APP, APP_ENV } from '../conformance/settings.ts';
+import { Site } from '../conformance/site.ts';
+import { startServer } from '../support/server.ts';
+import type { TestServer } from '../support/server.ts';
+import { eventually } from '../support/wire.ts';
+
+export interface Arena {
+  /** A fresh site for each test; its clients are closed afterwards. */
+  readonly site: Site;
+  readonly server: TestServer;
+}
+
+/** The server answers, and no channel and no connection is left of the attack. */
+export const unharmed = async (site: Site, limitMs = 5_000): Promise<void> => {
+  const up = await site.request({ method: 'GET', path: '/up' });
+  expect([up.status, up.text]).toEqual([200, '{"health":"OK"}']);
+  const left = async () => (await site.get('/channels')).text + (await site.get('/connections')).text;
+  let last = '';
+  await eventually(
+    async () => (last = await left()) === '{"channels":{}}{"connections":0}',
+    () => `nothing is left, but ${last}`,
+    limitMs,
+  );
+};
+
+interface ArenaOptions {
+  readonly args?: readonly string[];
+  /** false: the API cannot be asked, because the app refuses everything. */
+  readonly asks?: boolean;
+}
+
+/** A server for all tests of a file or group. After each test it must be unharmed. */
+export const arena = (
+  env: Record<string, string> = {},
+  { args = [], asks = true }: ArenaOptions = {},
+): Arena => {
+  const held: { site?: Site; server?: TestServer; hasEnded?: boolean } = {};
+  beforeAll(async () => {
+    held.server = await startServer({ ...APP_ENV, ...env }, args);
+    void held.server.exited.then(() => (held.hasEnded = true));
+  });
+  beforeEach(() => {
+    const { host, port } = held.server!;
+    held.site = new Site({ ...APP, host, port, prefix: '' });
+  });
+  afterEach(async () => {
+    await held.site!.cleanUp();
+    if (asks) await unharmed(held.site!);
+    expect(held.hasEnded, held.server!.output()).toBeUndefined();
+  });
+  afterAll(() => held.server?.close());
+  return {
+    get site() {
+      return held.site!;
+    },
+    get server() {
+      return held.server!;
+    },
+  };
+};
+
+export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+/** Does something so many times, one after another. */
+export const times = async (count: number, act: (index: number) => unknown): Promise<void> => {
+  for (let index = 0; index < count; index += 1) await act(index);
+};

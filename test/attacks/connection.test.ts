@@ -1,0 +1,287 @@
+import { describe, expect, test } from 'vitest';
+import { member } from '../conformance/site.ts';
+import { OPCODE, Tcp, frameBytes, textFrame, upgradeText } from '../support/wire-tcp.ts';
+import type { Wire } from '../support/wire.ts';
+import { arena, range, times, unharmed } from './arena.ts';
+
+const ORIGINS = 'app.com,*.wild.com,https://exact.com:8443';
+
+describe('an app with default settings', () => {
+  const here = arena();
+
+  test('2.5 A01 an unknown key gets error and close 4001', async () => {
+    const wire = await here.site.open('/app/nope');
+    await here.site.refused(wire, 4001, 'Application does not exist');
+  });
+
+  test('3.5 A05 cookies and tokens of the page give no right to anything', async () => {
+    const headers = { Cookie: 'laravel_session=abc; XSRF-TOKEN=abc', Authorization: 'Bearer abc' };
+    const wire = await here.site.connect('', { headers });
+    here.site.ask(wire, 'private-a', { auth: null });
+    await here.site.unauthorised(wire, 'private-a');
+    here.site.ask(wire, 'presence-a', { auth: '', member: member('1') });
+    await here.site.unauthorised(wire, 'presence-a');
+    here.site.ask(wire, '#server-to-user-1');
+    await here.site.unauthorised(wire, '#server-to-user-1');
+  });
+
+  test('2.3 A06 frames in the same segment as the upgrade are held until connection_established', async () => {
+    const tcp = await Tcp.open(here.site.app);
+    const subscribe = textFrame({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+    tcp.write(Buffer.concat([Buffer.from(upgradeText(here.site.path)), subscribe]));
+    expect(await tcp.head()).toMatch(/^HTTP\/1.1 101 /);
+    const events = [(await tcp.message()).event, (await tcp.message()).event];
+    expect(events).toEqual(['pusher:connection_established', 'pusher_internal:subscription_succeeded']);
+    tcp.destroy();
+  });
+
+  test('2.5 A06 frames in the same segment as a refused upgrade are not looked at', async () => {
+    const tcp = await Tcp.open(here.site.app);
+    const subscribe = textFrame({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+    tcp.write(Buffer.concat([Buffer.from(upgradeText('/app/nope')), subscribe, subscribe]));
+    await tcp.head();
+    expect((await tcp.message()).event).toBe('pusher:error');
+    expect((await tcp.closing()).code).toBe(4001);
+  });
+
+  test('2.4 A51 socket ids are drawn at random and do not repeat', async () => {
+    const parts: number[] = [];
+    for (const round of range(20)) {
+      const wires = await Promise.all(range(50).map(() => here.site.connect(`?round=${round}`)));
+      parts.push(...wires.flatMap(({ socketId }) => socketId.split('.').map(Number)));
+      await here.site.cleanUp();
+    }
+    expect(new Set(parts).size).toBeGreaterThan(parts.length - 5);
+    const mean = parts.reduce((sum, part) => sum + part, 0) / parts.length;
+    expect(mean).toBeGreaterThan(0.45e9);
+    expect(mean).toBeLessThan(0.55e9);
+    const gaps = new Set(parts.slice(1).map((part, index) => part - parts[index]!));
+    expect(gaps.size).toBeGreaterThan(parts.length - 5);
+  });
+
+  test('2.1 A26 resets in the middle of an upgrade do not end the process', async () => {
+    for (const cut of [10, 60, 1_000]) {
+      await times(30, async () => {
+        const tcp = await Tcp.open(here.site.app);
+        tcp.write(upgradeText(here.site.path).slice(0, cut));
+        tcp.reset();
+      });
+    }
+    const established = await Tcp.upgraded(here.site.app, here.site.path);
+    await established.message();
+    established.reset();
+  });
+
+  test('3.11 A26 resets right after a subscribe leave nothing behind', async () => {
+    await times(30, async () => {
+      const tcp = await Tcp.upgraded(here.site.app, here.site.path);
+      tcp.write(textFrame({ event: 'pusher:subscribe', data: { channel: 'orders' } }));
+      tcp.reset();
+    });
+  });
+
+  test('2.12 A25 a flood of control pings that reads nothing ends the connection', async () => {
+    const tcp = await Tcp.upgraded(here.site.app, here.site.path);
+    await tcp.message();
+    const pings = range(20_000).map(() => frameBytes({ opcode: OPCODE.ping, payload: 'x'.repeat(100) }));
+    tcp.socket.pause();
+    tcp.write(Buffer.concat(pings));
+    tcp.socket.resume();
+    await tcp.end(10_000);
+  });
+
+  test.each([
+    ['empty messages', ''],
+    ['messages without meaning', '{"event":"x"}'],
+  ])('2.12 A25 a flood of %s is told once a second, then ends with 4100', async (_what, text) => {
+    const wire = await here.site.connect();
+    await times(5_000, () => wire.send(text));
+    const { frames, closing } = await wire.rest(10_000);
+    expect(closing).toEqual({ code: 4100, reason: 'Rate limit exceeded' });
+    const told = frames.filter(({ data }) => JSON.stringify(data).includes('4301')).length;
+    expect(told).toBeGreaterThan(0);
+    expect(told).toBeLessThan(20);
+  });
+});
+
+describe('two clients', () => {
+  const here = arena();
+
+  test('2.8 A25 while one floods with pings and reads nothing, the other is served', async () => {
+    const tcp = await Tcp.upgraded(here.site.app, here.site.path);
+    tcp.socket.pause();
+    const pings = Buffer.concat(range(50_000).map(() => textFrame({ event: 'pusher:ping' })));
+    const wire = await here.site.connect();
+    tcp.write(pings);
+    await times(20, async () => expect(await wire.settle(1_000)).toEqual([]));
+    tcp.destroy();
+  });
+});
+
+describe('origins', () => {
+  const here = arena({ WAVEHALL_ALLOWED_ORIGINS: ORIGINS });
+
+  test.each([
+    'https://app.com',
+    'http://app.com',
+    'https://app.com:8443',
+    'https://APP.com',
+    'HTTPS://app.COM',
+    'https://a.wild.com',
+    'https://a.b.wild.com:444',
+    'https://A.WILD.COM',
+    'https://exact.com:8443',
+    'https://EXACT.com:8443',
+  ])('2.6 A04 %s is let in', async (origin) => {
+    await here.site.connect('', { origin });
+  });
+
+  test.each([
+    'https://evil-app.com',
+    'https://xapp.com',
+    'https://appxcom',
+    'https://app.com.evil.com',
+    'https://app.community',
+    'https://wild.com',
+    'https://xwild.com',
+    'https://a.wild.com.evil.com',
+    'https://app.com@evil.com',
+    'https://app.com:x@evil.com',
+    'https://evil.com/app.com',
+    'https://evil.com#app.com',
+    'https://evil.com?app.com',
+    'https://evil.com\\.wild.com',
+    'https://app.com.',
+    'https://exact.com',
+    'https://exact.com:443',
+    'http://exact.com:8443',
+    'https://xn--pp-7lc.com',
+    'https://[::1]',
+    'https://127.0.0.1',
+    'app.com',
+    '//app.com',
+    'null',
+    'file://',
+    'data:text/html,app.com',
+    'javascript:app.com',
+    '*',
+    'https://*.wild.com.evil',
+    'https://',
+  ])('2.6 A04 %s gets error and close 4009, and cannot subscribe', async (origin) => {
+    const wire = await here.site.open(here.site.path, { origin });
+    wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+    await here.site.refused(wire, 4009, 'Origin not allowed');
+  });
+
+  test('2.6 A04 no Origin at all gets error and close 4009', async () => {
+    await here.site.refused(await here.site.open(here.site.path), 4009, 'Origin not allowed');
+  });
+});
+
+describe('an app that is switched off', () => {
+  const here = arena({ WAVEHALL_APP_ENABLED: 'false' }, { asks: false });
+
+  test('2.5 A02 a client gets error and close 4003', async () => {
+    await here.site.refused(await here.site.open(here.site.path), 4003);
+  });
+
+  test('8.3 A02 a request gets 403', async () => {
+    expect((await here.site.get('/channels')).status).toBe(403);
+    expect((await here.site.publisher.post('/events', { name: 'e', data: 'd', channel: 'a' })).status).toBe(
+      403,
+    );
+  });
+});
+
+describe('an app that demands TLS', () => {
+  const here = arena({ WAVEHALL_REQUIRE_TLS: 'true' });
+
+  test('2.5 A03 plain ws gets error and close 4000', async () => {
+    await here.site.refused(await here.site.open(here.site.path), 4000);
+  });
+
+  test('2.5 A30 X-Forwarded-Proto of a stranger is not believed', async () => {
+    const headers = { 'X-Forwarded-Proto': 'https', Forwarded: 'proto=https' };
+    await here.site.refused(await here.site.open(here.site.path, { headers }), 4000);
+  });
+});
+
+describe('an app that demands TLS behind a trusted proxy', () => {
+  const here = arena({ WAVEHALL_REQUIRE_TLS: 'true', WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
+
+  test('2.5 A30 X-Forwarded-Proto of the proxy is believed', async () => {
+    await here.site.connect('', { headers: { 'X-Forwarded-Proto': 'https' } });
+    await here.site.refused(await here.site.open(here.site.path), 4000);
+  });
+});
+
+describe('few connections of one address', () => {
+  const here = arena({ WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2' });
+
+  test('2.7 A30 X-Forwarded-For of a stranger does not make another address of him', async () => {
+    const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
+    await here.site.connect('', from('192.0.2.1'));
+    await here.site.connect('', from('192.0.2.2'));
+    await here.site.refused(await here.site.open(here.site.path, from('192.0.2.3')), 4100);
+  });
+});
+
+describe('idle sockets', () => {
+  const here = arena({
+    REVERB_APP_PING_INTERVAL: '1',
+    WAVEHALL_PONG_TIMEOUT: '1',
+    REVERB_APP_MAX_CONNECTIONS: '200',
+  });
+
+  test('2.10 A24 two hundred silent sockets count for the quota, are pinged and closed with 4201', async () => {
+    const connect = () => here.site.connect('', { autoPong: false });
+    const wires: Wire[] = [];
+    await times(4, async () => wires.push(...(await Promise.all(range(50).map(connect)))));
+    await here.site.refused(await here.site.open(here.site.path), 4004);
+    const codes = await Promise.all(wires.map(async (wire) => (await wire.closing(8_000)).code));
+    expect(new Set(codes)).toEqual(new Set([4201]));
+    await unharmed(here.site);
+  });
+});
+
+describe('slow clients', () => {
+  const here = arena();
+
+  test(
+    '8.12 A23 two hundred slow connections are closed within 15 s, others hardly notice',
+    { timeout: 40_000 },
+    async () => {
+      const { app, path } = here.site;
+      const starts = [
+        'GET /up HTTP/1.1\r\nHost: a\r\nX-Slow: ',
+        upgradeText(path).slice(0, -2),
+        `POST /apps/${app.id}/events HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{`,
+        'G',
+      ];
+      const slow = await Promise.all(
+        range(200).map(async (index) => {
+          const tcp = await Tcp.open(app);
+          tcp.write(starts[index % starts.length]!);
+          return tcp;
+        }),
+      );
+      const begin = performance.now();
+      const drip = setInterval(() => slow.forEach((tcp) => tcp.write('a')), 1_000);
+      const wire = await here.site.connect();
+      const delays: number[] = [];
+      try {
+        while (slow.some(({ isEnded }) => !isEnded) && performance.now() - begin < 15_000) {
+          const at = performance.now();
+          await wire.settle();
+          await here.site.get('/channels');
+          delays.push(performance.now() - at);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      } finally {
+        clearInterval(drip);
+      }
+      expect(slow.filter(({ isEnded }) => !isEnded).length).toBe(0);
+      expect(delays.sort((a, b) => a - b)[Math.floor(delays.length * 0.99)]).toBeLessThan(500);
+    },
+  );
+});

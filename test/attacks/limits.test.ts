@@ -1,0 +1,309 @@
+import { describe, expect, test } from 'vitest';
+import { APP } from '../conformance/settings.ts';
+import { SUCCEEDED, member } from '../conformance/site.ts';
+import { OPCODE, Tcp, frameBytes } from '../support/wire-tcp.ts';
+import { dataOf, eventually } from '../support/wire.ts';
+import { arena, range, times } from './arena.ts';
+
+/** Every limit is small, and is tried at n and at n + 1. */
+describe('limits of messages and requests', () => {
+  const here = arena({
+    REVERB_APP_MAX_MESSAGE_SIZE: '300',
+    WAVEHALL_MAX_FRAGMENTS: '4',
+    WAVEHALL_MAX_EVENT_DATA_SIZE: '100',
+    WAVEHALL_MAX_EVENT_NAME_LENGTH: '20',
+    WAVEHALL_MAX_CHANNEL_NAME_LENGTH: '30',
+    WAVEHALL_MAX_CHANNELS_PER_EVENT: '3',
+    WAVEHALL_MAX_BATCH_SIZE: '2',
+    WAVEHALL_AUTH_WINDOW: '30',
+    WAVEHALL_MAX_SOCKET_ID_LENGTH: '24',
+  });
+  const post = (body: object) =>
+    here.site.publisher.post('/events', { name: 'e', data: 'd', channel: 'orders', ...body });
+
+  const pingOf = (bytes: number) => {
+    const empty = JSON.stringify({ event: 'pusher:ping', data: { pad: '' } }).length;
+    return JSON.stringify({ event: 'pusher:ping', data: { pad: 'x'.repeat(bytes - empty) } });
+  };
+
+  test('2.11 REVERB_APP_MAX_MESSAGE_SIZE', async () => {
+    const wire = await here.site.connect('');
+    wire.send(pingOf(300));
+    await wire.next('pusher:pong');
+    wire.send(pingOf(301));
+    expect(await wire.closing()).toEqual({ code: 1009, reason: 'Maximum message size exceeded' });
+  });
+
+  test('2.11 WAVEHALL_MAX_FRAGMENTS', async () => {
+    const text = '{"event":"pusher:ping"}';
+    const inParts = (parts: number) =>
+      range(parts).map((index) => {
+        const isLast = index === parts - 1;
+        const payload = isLast ? text.slice(index) : text[index]!;
+        return frameBytes({ opcode: index === 0 ? OPCODE.text : OPCODE.continuation, fin: isLast, payload });
+      });
+    const tcp = await Tcp.upgraded(here.site.app, here.site.path);
+    await tcp.message();
+    tcp.write(Buffer.concat(inParts(4)));
+    expect((await tcp.message()).event).toBe('pusher:pong');
+    tcp.write(Buffer.concat(inParts(5)));
+    expect((await tcp.closing()).code).toBe(1008);
+    tcp.destroy();
+  });
+
+  test('8.12 WAVEHALL_MAX_EVENT_DATA_SIZE', async () => {
+    expect((await post({ data: 'x'.repeat(100) })).status).toBe(200);
+    expect((await post({ data: 'x'.repeat(101) })).status).toBe(413);
+    expect((await post({ data: 'é'.repeat(51) })).status).toBe(413);
+  });
+
+  test('8.12 WAVEHALL_MAX_EVENT_NAME_LENGTH of published events', async () => {
+    expect((await post({ name: 'x'.repeat(20) })).status).toBe(200);
+    expect((await post({ name: 'x'.repeat(21) })).status).toBe(400);
+  });
+
+  test('5.5 WAVEHALL_MAX_EVENT_NAME_LENGTH of client events', async () => {
+    const [a, b] = [await here.site.subscriber('private-a'), await here.site.subscriber('private-a')];
+    here.site.whisper(a, 'private-a', {}, 'client-'.padEnd(20, 'x'));
+    expect(await a.settle()).toEqual([]);
+    expect((await b.settle()).length).toBe(1);
+    here.site.whisper(a, 'private-a', {}, 'client-'.padEnd(21, 'x'));
+    here.site.error((await a.settle())[0], 4301);
+    expect(await b.settle()).toEqual([]);
+  });
+
+  test('3.2 WAVEHALL_MAX_CHANNEL_NAME_LENGTH', async () => {
+    const wire = await here.site.subscriber('x'.repeat(30));
+    expect((await post({ channel: 'x'.repeat(30) })).status).toBe(200);
+    await wire.next('e');
+    here.site.ask(wire, 'x'.repeat(31));
+    expect(dataOf((await wire.settle())[0]!)).toMatchObject({ type: 'InvalidChannel' });
+    expect((await post({ channel: 'x'.repeat(31) })).status).toBe(400);
+  });
+
+  test('8.12 WAVEHALL_MAX_CHANNELS_PER_EVENT', async () => {
+    expect((await post({ channels: ['a', 'b', 'c'] })).status).toBe(200);
+    expect((await post({ channels: ['a', 'b', 'c', 'd'] })).status).toBe(400);
+  });
+
+  test('8.12 WAVEHALL_MAX_BATCH_SIZE', async () => {
+    const batch = (count: number) =>
+      here.site.publisher.post('/batch_events', {
+        batch: range(count).map(() => ({ name: 'e', data: 'd', channel: 'a' })),
+      });
+    expect((await batch(2)).status).toBe(200);
+    expect((await batch(3)).status).toBe(400);
+  });
+
+  test('2.4 WAVEHALL_MAX_SOCKET_ID_LENGTH', async () => {
+    expect((await post({ socket_id: `${'1'.repeat(22)}.1` })).status).toBe(200);
+    expect((await post({ socket_id: `${'1'.repeat(23)}.1` })).status).toBe(400);
+  });
+
+  test('8.2 WAVEHALL_AUTH_WINDOW', async () => {
+    const at = (offset: number) =>
+      here.site.publisher.get('/channels', [], { timestampS: Math.floor(Date.now() / 1000) + offset });
+    for (const offset of [-28, 28]) expect((await at(offset)).status).toBe(200);
+    for (const offset of [-32, 32]) expect((await at(offset)).status).toBe(401);
+  });
+});
+
+describe('the size of a request', () => {
+  const here = arena({ REVERB_MAX_REQUEST_SIZE: '500' });
+  const body = (bytes: number) =>
+    JSON.stringify({ name: 'e', data: 'd', channel: 'orders' }).padEnd(bytes, ' ');
+
+  test('8.12 REVERB_MAX_REQUEST_SIZE', async () => {
+    expect((await here.site.publisher.post('/events', body(500))).status).toBe(200);
+    const answer = await here.site.publisher.post('/events', body(501));
+    expect([answer.status, answer.text]).toEqual([413, 'Payload too large.']);
+  });
+
+  test('8.12 a chunked body is measured as it comes', async () => {
+    const send = async (bytes: number) => {
+      const tcp = await Tcp.open(here.site.app);
+      const head = `POST /apps/${APP.id}/events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`;
+      tcp.write(`${head}${bytes.toString(16)}\r\n${body(bytes)}\r\n0\r\n\r\n`);
+      const answer = await tcp.head();
+      tcp.destroy();
+      return Number(answer.split(' ')[1]);
+    };
+    expect(await send(500)).toBe(401);
+    expect(await send(501)).toBe(413);
+  });
+
+  test('8.12 a body of a gigabyte that was announced is not waited for', async () => {
+    const tcp = await Tcp.open(here.site.app);
+    tcp.write(`POST /apps/${APP.id}/events HTTP/1.1\r\nHost: a\r\nContent-Length: 1073741824\r\n\r\n{`);
+    expect(await tcp.head()).toMatch(/^HTTP\/1.1 413 /);
+    tcp.destroy();
+  });
+
+  test('8.3 16 kB of headers: 431', async () => {
+    const tcp = await Tcp.open(here.site.app);
+    tcp.write(`GET /up HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(17_000)}\r\n\r\n`);
+    expect(await tcp.head()).toMatch(/^HTTP\/1.1 431 /);
+    tcp.destroy();
+  });
+});
+
+describe('limits of channels and users', () => {
+  const here = arena({
+    WAVEHALL_MAX_SUBSCRIPTIONS: '3',
+    WAVEHALL_MAX_PRESENCE_MEMBERS: '2',
+    WAVEHALL_MAX_USER_ID_LENGTH: '10',
+    WAVEHALL_MAX_USER_INFO_SIZE: '50',
+    WAVEHALL_MAX_WATCHLIST: '2',
+    WAVEHALL_AUTHORIZE_WITHIN: '2',
+  });
+
+  /** The one frame that a subscription brings. */
+  const answerTo = async (user: object) => {
+    const wire = await here.site.connect();
+    here.site.ask(wire, 'presence-a', { member: user });
+    const [frame, ...more] = await wire.settle();
+    expect(more).toEqual([]);
+    return frame!.event === SUCCEEDED ? 'success' : (dataOf(frame!) as { type: string }).type;
+  };
+
+  test('3.12 WAVEHALL_MAX_SUBSCRIPTIONS', async () => {
+    const wire = await here.site.connect();
+    for (const channel of ['a', 'b', 'c']) await here.site.subscribe(wire, channel);
+    here.site.ask(wire, 'd');
+    expect(dataOf((await wire.settle())[0]!)).toMatchObject({ type: 'LimitReached' });
+    await here.site.subscribe(wire, 'a');
+    here.site.unsubscribe(wire, 'a');
+    await here.site.subscribe(wire, 'd');
+  });
+
+  test('4.5 WAVEHALL_MAX_PRESENCE_MEMBERS', async () => {
+    expect(await answerTo(member('1'))).toBe('success');
+    expect(await answerTo(member('2'))).toBe('success');
+    expect(await answerTo(member('3'))).toBe('LimitReached');
+    expect(await answerTo(member('1'))).toBe('success');
+  });
+
+  test('4.5 WAVEHALL_MAX_USER_ID_LENGTH', async () => {
+    expect(await answerTo(member('x'.repeat(10)))).toBe('success');
+    expect(await answerTo(member('x'.repeat(11)))).toBe('LimitReached');
+  });
+
+  test('4.5 WAVEHALL_MAX_USER_INFO_SIZE', async () => {
+    expect(await answerTo({ user_id: '1', user_info: 'x'.repeat(48) })).toBe('success');
+    expect(await answerTo({ user_id: '2', user_info: 'x'.repeat(49) })).toBe('LimitReached');
+  });
+
+  test('6.5 WAVEHALL_MAX_WATCHLIST', async () => {
+    const signIn = async (watchlist: string[]) => {
+      const wire = await here.site.connect();
+      here.site.signIn(wire, { id: 'me', watchlist });
+      await wire.next('pusher_internal:watchlist_events');
+      return (await wire.settle()).filter(({ event }) => event === 'pusher:error').length;
+    };
+    const errors = [await signIn(['a', 'b']), await signIn(['a', 'b', 'c'])];
+    expect(errors).toEqual([0, 1]);
+  });
+
+  test('6.8 WAVEHALL_AUTHORIZE_WITHIN', async () => {
+    const idle = await here.site.subscriber('orders');
+    const signed = await here.site.subscriber('private-a');
+    expect((await idle.closing(6_000)).code).toBe(4009);
+    await here.site.silent(signed);
+  });
+});
+
+describe('limits of rates', () => {
+  const here = arena({
+    WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '4',
+    WAVEHALL_MAX_MESSAGES_PER_SECOND: '5',
+    WAVEHALL_MESSAGE_BURST: '20',
+  });
+
+  test('5.5 WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND, and the rate comes back', async () => {
+    const [a, b] = [await here.site.subscriber('private-a'), await here.site.subscriber('private-a')];
+    for (const n of range(5)) here.site.whisper(a, 'private-a', { n });
+    here.site.error(await a.next('pusher:error'), 4301);
+    await b.until(
+      () => b.pending.length === 4,
+      () => 'four events',
+    );
+    await eventually(async () => {
+      here.site.whisper(a, 'private-a', { again: true });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return b.pending.length > 4;
+    }, 'a later event is relayed');
+  });
+
+  test('2.12 WAVEHALL_MESSAGE_BURST', async () => {
+    const wire = await here.site.connect();
+    for (const index of range(20)) here.site.ask(wire, `c${index}`);
+    await wire.until(
+      () => wire.pending.length === 20,
+      () => 'twenty answers',
+    );
+    expect(wire.pending.every(({ event }) => event === SUCCEEDED)).toBe(true);
+    const other = await here.site.connect();
+    for (const index of range(30)) here.site.ask(other, `c${index}`);
+    here.site.error(await other.next('pusher:error'), 4301, 'Rate limit exceeded');
+    expect(other.pending.length).toBeLessThan(24);
+  });
+});
+
+describe('the rate of requests', () => {
+  const here = arena({ WAVEHALL_MAX_REQUESTS_PER_SECOND: '5' }, { asks: false });
+
+  test('8.3 WAVEHALL_MAX_REQUESTS_PER_SECOND: 429 with Retry-After, only for this app and not for /up', async () => {
+    const answers = await Promise.all(range(12).map(() => here.site.get('/channels')));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(5);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { headers, text } of refused)
+      expect([headers['retry-after'], text]).toEqual(['1', 'Too many requests.']);
+    expect((await here.site.request({ method: 'GET', path: '/up' })).status).toBe(200);
+    const unsigned = await here.site.request({ method: 'GET', path: `/apps/${APP.id}/channels` });
+    expect(unsigned.status).toBe(401);
+  });
+});
+
+describe('limits of connections', () => {
+  describe('of the app', () => {
+    const here = arena({ REVERB_APP_MAX_CONNECTIONS: '2' });
+    test('2.7 REVERB_APP_MAX_CONNECTIONS', async () => {
+      await times(2, () => here.site.connect());
+      await here.site.refused(await here.site.open(here.site.path), 4004);
+    });
+  });
+
+  describe('of the node', () => {
+    const here = arena({ WAVEHALL_MAX_CONNECTIONS: '2' });
+    test('2.7 WAVEHALL_MAX_CONNECTIONS', async () => {
+      await times(2, () => here.site.connect());
+      await here.site.refused(await here.site.open(here.site.path), 4100);
+    });
+  });
+
+  describe('of an address', () => {
+    const here = arena({ WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2', WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
+    test('2.7 WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS, behind a trusted proxy by X-Forwarded-For', async () => {
+      const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
+      await times(2, () => here.site.connect('', from('192.0.2.1')));
+      await here.site.refused(await here.site.open(here.site.path, from('192.0.2.1')), 4100);
+      // What the stranger himself wrote in front of the proxy's word does not count.
+      await here.site.refused(await here.site.open(here.site.path, from('192.0.2.9, 192.0.2.1')), 4100);
+      await here.site.connect('', from('192.0.2.2'));
+    });
+  });
+});
+
+describe('replayed requests', () => {
+  const here = arena({ WAVEHALL_REPLAY_PROTECTION: 'strict' }, { asks: false });
+
+  test('8.2 A11 WAVEHALL_REPLAY_PROTECTION=strict: the second time 401, and delivered once', async () => {
+    const wire = await here.site.subscriber('orders');
+    const signing = { timestampS: Math.floor(Date.now() / 1000) };
+    const send = () =>
+      here.site.publisher.post('/events', { name: 'e', data: 'd', channel: 'orders' }, signing);
+    expect([(await send()).status, (await send()).status]).toEqual([200, 401]);
+    expect((await wire.settle()).length).toBe(1);
+  });
+});

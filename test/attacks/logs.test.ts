@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import { APP } from '../conformance/settings.ts';
+import { member } from '../conformance/site.ts';
+import { channelAuth, signedPath, userAuth } from '../support/wire-http.ts';
+import { arena } from './arena.ts';
+
+const here = arena({ REVERB_APP_MAX_MESSAGE_SIZE: '200000' }, { args: ['--debug'] });
+
+/** The part of a signature that no honest text has. */
+const hexOf = (auth: string): string => auth.slice(auth.indexOf(':') + 1);
+
+describe('with --debug', () => {
+  test('2.12 A35 no secret and no signature is in the output, whatever is sent', async () => {
+    const { site } = here;
+    const seen: string[] = [APP.secret];
+    const wire = await site.connect();
+    const sign = (channel: string, data?: string) => {
+      const auth = channelAuth(APP, wire.socketId, channel, data);
+      seen.push(hexOf(auth));
+      return auth;
+    };
+    const data = JSON.stringify(member('7'));
+    for (const channel of ['private-a', 'private-cache-a', 'private-encrypted-a']) {
+      await site.subscribe(wire, channel, { auth: sign(channel) });
+    }
+    await site.subscribe(wire, 'presence-a', { auth: sign('presence-a', data), member: data });
+    const asText = JSON.stringify({ channel: 'private-b', auth: sign('private-b') });
+    wire.send({ event: 'pusher:subscribe', data: asText });
+    wire.send({ event: 'pusher:subscribe', data: { channel: 'private-c', auth: [sign('private-c')] } });
+    const userData = '{"id":"1"}';
+    const auth = userAuth(APP, wire.socketId, userData);
+    seen.push(hexOf(auth));
+    wire.send({ event: 'pusher:signin', data: { auth, user_data: userData } });
+    await wire.settle();
+
+    const ciphertext = 'Q2lwaGVydGV4dE9mQVNlY3JldA';
+    await site.publish('secret', JSON.stringify({ nonce: 'n', ciphertext }), 'private-encrypted-a');
+    seen.push(ciphertext);
+    const path = signedPath(site.app, 'GET', `/apps/${APP.id}/channels`);
+    seen.push(path.slice(path.indexOf('auth_signature=') + 15));
+    await site.request({ method: 'GET', path });
+    await site.request({ method: 'GET', path: `${path}&x` });
+    await site.request({ method: 'POST', path: path.replace('channels', 'events'), body: '{' });
+    await site.request({ method: 'GET', path: path.replace('channels', 'nothing') });
+
+    const output = here.server.output();
+    expect(output).toContain('private-a');
+    for (const secret of seen) expect(output).not.toContain(secret);
+  });
+
+  test('2.12 A35 nor the signature in a message that is malformed', async () => {
+    const wire = await here.site.connect();
+    const auth = channelAuth(APP, wire.socketId, 'private-a');
+    wire.send(`{"event":"pusher:subscribe","data":{"channel":"private-a","auth":"${auth}"`);
+    wire.send(`["pusher:subscribe","${auth}"]`);
+    await wire.settle();
+    expect(here.server.output()).not.toContain(hexOf(auth));
+  });
+
+  test('2.12 A35 nor that in a message of more than 64 kB', async () => {
+    const wire = await here.site.connect();
+    const auth = channelAuth(APP, wire.socketId, 'private-a');
+    wire.send({ event: 'pusher:subscribe', data: { auth, channel: 'private-a', pad: 'x'.repeat(70_000) } });
+    await wire.settle();
+    expect(here.server.output()).not.toContain(hexOf(auth));
+  });
+
+  test('1.1 A34 control characters, colours and reversed text of others stay harmless', async () => {
+    const { site } = here;
+    const evil = '\r\nFORGED LINE\u001b[31mRED\u202eREVERSED\u0000\u2028SEPARATED\u0085NEL\u009b31mCSI';
+    const headers = { 'User-Agent': 'x\u009b31mCSI' };
+    const wire = await site.connect('', { headers });
+    await site.subscribe(wire, 'private-a');
+    wire.send({ event: evil, channel: evil, data: evil });
+    wire.send({ event: `client-${evil}`, channel: 'private-a', data: evil });
+    site.ask(wire, evil);
+    wire.send(evil);
+    await site.subscribe(wire, 'presence-a', { member: { user_id: evil, user_info: { evil } } });
+    await site.publisher.post('/events', { name: evil, data: evil, channel: evil });
+    await site.request({ method: 'GET', path: `/nothing${encodeURIComponent(evil)}` });
+    await wire.settle();
+
+    const output = here.server.output();
+    expect(output).toContain('FORGED LINE');
+    expect(output.split(/\r?\n/).filter((line) => line.startsWith('FORGED'))).toEqual([]);
+    for (const raw of ['\u001b[31mRED', '\u202e', '\u0000', '\u2028', '\u0085', '\u009b']) {
+      expect(output.includes(raw), JSON.stringify(raw)).toBe(false);
+    }
+    for (const line of output.split('\n')) expect(line.length).toBeLessThan(2_000);
+  });
+});

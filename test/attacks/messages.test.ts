@@ -1,0 +1,301 @@
+import { describe, expect, test } from 'vitest';
+import { SUCCEEDED, member } from '../conformance/site.ts';
+import type { Site } from '../conformance/site.ts';
+import { Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
+import { dataOf } from '../support/wire.ts';
+import { arena, range } from './arena.ts';
+
+const HOSTILE = [
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'hasOwnProperty',
+  'valueOf',
+  '__defineGetter__',
+];
+
+/** Two sockets on one channel. */
+const pair = async (site: Site, channel: string) => ({
+  a: await site.subscriber(channel),
+  b: await site.subscriber(channel),
+});
+
+describe('events that a client must not send', () => {
+  const here = arena({ WAVEHALL_CLIENT_EVENTS_ON_PUBLIC: 'false' });
+
+  test.each([
+    ['pusher_internal:member_added', undefined],
+    [SUCCEEDED, undefined],
+    ['pusher:error', 4200],
+    ['pusher:connection_established', 4200],
+    ['pusher:cache_miss', 4200],
+    ['pusher:signin_success', 4200],
+    ['orders.shipped', undefined],
+    ['CLIENT-x', undefined],
+  ])('1.6 A16 %s reaches nobody', async (event, code) => {
+    const { a, b } = await pair(here.site, 'private-a');
+    a.send({ event, channel: 'private-a', data: { user_id: '1' } });
+    const frames = await a.settle();
+    if (code === undefined) expect(frames).toEqual([]);
+    else here.site.error(frames[0], code);
+    await here.site.silent(b);
+  });
+
+  test.each([
+    ['a public channel', 'orders', 4301],
+    ['an encrypted channel', 'private-encrypted-a', 4301],
+  ])('5.2 A16 a client event on %s gets error 4301 and reaches nobody', async (_what, channel, code) => {
+    const { a, b } = await pair(here.site, channel);
+    here.site.whisper(a, channel, { n: 1 });
+    here.site.error((await a.settle())[0], code);
+    await here.site.silent(b);
+  });
+
+  test('5.1 A16 a client event on a channel that was not joined gets error 4009 and reaches nobody', async () => {
+    const b = await here.site.subscriber('private-a');
+    const a = await here.site.subscriber('private-b');
+    for (const channel of ['private-a', 'private-none']) {
+      here.site.whisper(a, channel, { n: 1 });
+      here.site.error((await a.settle())[0], 4009);
+    }
+    await here.site.silent(b);
+  });
+
+  test('5.3 A16 what is relayed is made anew from known fields', async () => {
+    const { a, b } = await pair(here.site, 'private-a');
+    a.send(
+      '{"channel":"private-a","__proto__":{"x":1},"user_id":"1","socket_id":"1.1","event":"client-x","data":{},"id":7}',
+    );
+    await a.settle();
+    expect((await b.settle()).length).toBe(1);
+    expect(b.texts.at(-2)).toBe('{"event":"client-x","data":{},"channel":"private-a"}');
+  });
+});
+
+describe('names that mean something to JavaScript', () => {
+  const here = arena();
+
+  test.each(HOSTILE)('3.2 A19 %s as a channel', async (channel) => {
+    const wire = await here.site.subscriber(channel);
+    await here.site.publish('e', 'd', channel, { info: 'subscription_count' });
+    expect(await wire.settle()).toEqual([{ event: 'e', data: 'd', channel }]);
+    expect(await here.site.channel(channel)).toEqual({ occupied: true });
+  });
+
+  test.each(HOSTILE)('4.3 A19 %s as a user', async (user) => {
+    const watcher = await here.site.subscriber('presence-a', { member: member('w') });
+    const wire = await here.site.connect();
+    const frame = await here.site.subscribe(wire, 'presence-a', { member: member(user) });
+    const { presence } = dataOf(frame) as { presence: { ids: string[]; hash: object } };
+    expect([presence.ids, Object.keys(presence.hash)]).toEqual([
+      ['w', user],
+      ['w', user],
+    ]);
+    expect((await here.site.get('/channels/presence-a/users')).json).toEqual({
+      users: [{ id: 'w' }, { id: user }],
+    });
+    wire.drop();
+    await watcher.next('pusher_internal:member_removed');
+  });
+
+  test.each(HOSTILE)('6.1 A19 %s as a signed-in user', async (user) => {
+    const wire = await here.site.signedIn({ id: user, watchlist: HOSTILE });
+    await here.site.subscribe(wire, `#server-to-user-${user}`);
+    await wire.next('pusher_internal:watchlist_events');
+  });
+
+  test.each(HOSTILE)('8.2 A19 %s as app, event, key of the body, parameter and header', async (name) => {
+    const { site } = here;
+    expect((await site.publisher.send('GET', `/apps/${name}/channels`, [], undefined)).status).toBe(404);
+    expect(
+      (
+        await site.get('/channels', [
+          [name, '1'],
+          ['info', name],
+        ])
+      ).status,
+    ).toBe(200);
+    const body = `{"name":"${name}","data":"d","channel":"orders","${name}":{"isAdmin":true}}`;
+    expect((await site.publisher.post('/events', body)).status).toBe(200);
+    const tcp = await Tcp.open(site.app);
+    tcp.write(`GET /up HTTP/1.1\r\nHost: a\r\n${name}: x\r\nConnection: close\r\n\r\n`);
+    expect(await tcp.head()).toMatch(/^HTTP\/1.1 200 /);
+    const probe = await site.subscriber('orders');
+    await site.publish('e', 'd', 'orders');
+    await probe.settle();
+    expect(probe.texts.at(-2)).toBe('{"event":"e","data":"d","channel":"orders"}');
+  });
+});
+
+describe('JSON that is meant to hurt', () => {
+  const here = arena();
+
+  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+
+  test.each([100, 1_000, 4_900])('1.5 A20 %i lists in each other', async (depth) => {
+    const { a, b } = await pair(here.site, 'private-a');
+    a.send(`{"event":"client-x","channel":"private-a","data":${nested(depth)}}`);
+    const answers = await a.settle();
+    const relayed = await b.settle();
+    expect(answers.length + relayed.length).toBe(1);
+    if (answers[0]) here.site.error(answers[0], 4200);
+  });
+
+  test.each([
+    ['name', `{"name":${nested(50_000)},"data":"d","channel":"orders"}`],
+    ['channels', `{"name":"e","data":"d","channels":${nested(50_000)}}`],
+    ['the whole body', nested(50_000)],
+  ])('8.3 A20 50 000 lists in each other as %s of a request', async (_what, body) => {
+    const { status } = await here.site.publisher.post('/events', body);
+    expect([400, 422]).toContain(status);
+  });
+
+  test('8.12 A20 a million keys are too large before they are read', async () => {
+    const body = `{${range(1_000_000)
+      .map((index) => `"k${index}":0`)
+      .join()}}`;
+    expect((await here.site.publisher.post('/events', body)).status).toBe(413);
+  });
+
+  test('4.1 A20 a number without end is no user', async () => {
+    const wire = await here.site.connect();
+    for (const number of ['1e999', '-1e999']) {
+      here.site.ask(wire, 'presence-a', { member: `{"user_id":${number}}` });
+      await here.site.unauthorised(wire, 'presence-a');
+    }
+  });
+
+  test('1.5 A20 of a key that is there twice the last one counts', async () => {
+    const wire = await here.site.connect();
+    wire.send('{"event":"pusher:ping","event":"foo","channel":"bar"}');
+    await here.site.silent(wire);
+    wire.send('{"event":"pusher:subscribe","data":{"channel":"a","channel":"b"}}');
+    expect((await wire.first()).channel).toBe('b');
+  });
+
+  test.each([
+    '\u0000',
+    '\ufeff{}',
+    '{"event":"pusher:ping"}\u0000',
+    '\ud800',
+    '"',
+    '{"event":"\ud800"}',
+    'NaN',
+    '-',
+    '1e',
+    ' ',
+  ])('1.5 A20 %j is answered with 4200 or ignored', async (text) => {
+    const wire = await here.site.connect();
+    wire.send(text);
+    const frames = await wire.settle();
+    expect(frames.length).toBeLessThan(2);
+    if (frames[0]) here.site.error(frames[0], 4200);
+  });
+});
+
+describe('too much of something', () => {
+  const here = arena({ WAVEHALL_MAX_PRESENCE_MEMBERS: '2', WAVEHALL_MAX_USER_INFO_SIZE: '1000' });
+
+  test('3.12 A21 the 201st subscription is refused, the others stay', async () => {
+    const wire = await here.site.connect();
+    for (const index of range(201)) here.site.ask(wire, `c${index}`);
+    const frames = await wire.settle(10_000);
+    expect(frames.slice(0, 200).every(({ event }) => event === SUCCEEDED)).toBe(true);
+    expect(frames.slice(200).map(({ event, channel }) => [event, channel])).toEqual([
+      ['pusher:subscription_error', 'c200'],
+    ]);
+    await here.site.publish('e', 'd', ['c0', 'c199', 'c200']);
+    expect((await wire.settle()).map(({ channel }) => channel)).toEqual(['c0', 'c199']);
+  });
+
+  test('2.12 A21 a flood of subscriptions to long names ends the connection, not the server', async () => {
+    const wire = await here.site.connect();
+    const name = 'x'.repeat(190);
+    for (const index of range(5_000)) here.site.ask(wire, `${name}${index}`);
+    expect((await wire.closing(15_000)).code).toBe(4100);
+  });
+
+  test('4.5 A22 the third user of two is refused without a trace', async () => {
+    const first = await here.site.subscriber('presence-a', { member: member('1') });
+    await here.site.subscriber('presence-a', { member: member('2') });
+    await first.settle();
+    const third = await here.site.connect();
+    here.site.ask(third, 'presence-a', { member: member('3') });
+    const frames = await third.settle();
+    expect(frames.map(({ event }) => event)).toEqual(['pusher:subscription_error']);
+    expect(dataOf(frames[0]!)).toMatchObject({ type: 'LimitReached' });
+    await here.site.silent(first);
+    expect((await here.site.get('/channels/presence-a/users')).json).toEqual({
+      users: [{ id: '1' }, { id: '2' }],
+    });
+    // Another socket of somebody who is there is no further member.
+    await here.site.subscriber('presence-a', { member: member('2') });
+  });
+
+  test('4.5 A22 user_info that is too large is refused without a trace', async () => {
+    const wire = await here.site.connect();
+    here.site.ask(wire, 'presence-a', { member: { user_id: '1', user_info: 'x'.repeat(2_000) } });
+    const frames = await wire.settle();
+    expect(dataOf(frames[0]!)).toMatchObject({ type: 'LimitReached' });
+    expect((await here.site.get('/channels')).text).toBe('{"channels":{}}');
+  });
+});
+
+describe('inputs that slow expressions down', () => {
+  const here = arena();
+
+  /** How long the server is busy with what `act` does, in ms. */
+  const busyMs = async (act: () => Promise<unknown>): Promise<number> => {
+    const begin = performance.now();
+    await act();
+    return performance.now() - begin;
+  };
+
+  test.each([
+    ['legal characters and one that is not', `${'a'.repeat(50_000)}!`],
+    ['dashes', '-'.repeat(50_000)],
+    ['prefixes', 'private-encrypted-cache-'.repeat(2_000)],
+    ['digits and dots', '1.'.repeat(25_000)],
+    ['spaces', ' '.repeat(50_000)],
+  ])('3.2 A53 50 kB of %s as channel, event and socket id', async (_what, text) => {
+    const event = { name: 'e', data: 'd', channel: 'orders' };
+    for (const body of [
+      { ...event, channel: text },
+      { ...event, name: text },
+      { ...event, socket_id: text },
+    ]) {
+      const took = await busyMs(() => here.site.publisher.post('/events', body));
+      expect(took).toBeLessThan(250);
+    }
+  });
+
+  test('2.6 A53 8 kB of origin and of path', async () => {
+    const texts = [
+      `https://${'a.'.repeat(4_000)}com`,
+      `https://${'-'.repeat(8_000)}`,
+      'https://'.repeat(1_000),
+    ];
+    for (const origin of texts) {
+      expect(await busyMs(() => here.site.connect('', { origin }))).toBeLessThan(250);
+    }
+    expect(await busyMs(() => here.site.request({ method: 'GET', path: '/app'.repeat(2_000) }))).toBeLessThan(
+      250,
+    );
+    expect(
+      await busyMs(() => here.site.get('/channels', [['info', 'user_count,'.repeat(1_000)]])),
+    ).toBeLessThan(250);
+  });
+});
+
+describe('what comes with the upgrade', () => {
+  const here = arena();
+
+  test('2.12 A06 ten thousand messages in the segment of the upgrade are rate-limited like all others', async () => {
+    const tcp = await Tcp.open(here.site.app);
+    const frame = textFrame({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+    tcp.write(Buffer.concat([Buffer.from(upgradeText(here.site.path)), ...range(10_000).map(() => frame)]));
+    await tcp.head();
+    expect((await tcp.closing(15_000)).code).toBe(4100);
+  });
+});

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { isDeepStrictEqual } from 'node:util';
 import WebSocket from 'ws';
 
 /** One decoded protocol message as it came over the wire; nothing in it is repaired. */
@@ -257,9 +256,6 @@ export const dataOf = (frame: Frame): unknown => {
     return undefined;
   }
 };
-
-/** Whether two decoded values are the same JSON, key order aside. */
-export const sameJson = (left: unknown, right: unknown): boolean => isDeepStrictEqual(left, right);
 
 /** Polls until `holds` answers true; used where the protocol itself sends nothing to wait for. */
 export const eventually = async (

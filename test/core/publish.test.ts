@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { Unavailable } from '../../src/core/ports.ts';
+import { publish } from '../../src/core/publish.ts';
+import { openSite, settled, type Site, testApp } from './fakes.ts';
+
+const app = testApp({ cacheTtlSeconds: 60 });
+const say = (site: Site, channels: string[], dataJson = '"1"', except?: string): Promise<void> =>
+  publish({ ...site, ...site.stores }, app, { name: 'x', dataJson, channels, except });
+
+describe('one event', () => {
+  test('3.13 reaches each subscriber of each channel once, also when a channel is named twice', async () => {
+    const site = openSite({ apps: [app] });
+    const client = await site.connect();
+    for (const channel of ['a', 'b', 'c']) client.subscribe(channel);
+    await settled();
+    client.take();
+    await say(site, ['a', 'b', 'a', 'nobody']);
+    await settled();
+    expect(client.take()).toEqual([
+      { event: 'x', data: '1', channel: 'a' },
+      { event: 'x', data: '1', channel: 'b' },
+    ]);
+  });
+
+  test('3.13 data goes out untouched', async () => {
+    const site = openSite({ apps: [app] });
+    const client = await site.connect();
+    client.subscribe('a');
+    await settled();
+    const data = JSON.stringify('{"a": 1e3, "ü": "\u2028"}');
+    await say(site, ['a'], data);
+    await settled();
+    expect(client.socket.payloads.at(-1)).toBe(`{"event":"x","data":${data},"channel":"a"}`);
+  });
+
+  test('3.13 not the excluded socket; one that nobody has excludes nobody', async () => {
+    const site = openSite({ apps: [app] });
+    const [client, other] = [await site.connect(), await site.connect()];
+    for (const each of [client, other]) each.subscribe('a');
+    await settled();
+    await say(site, ['a'], '"1"', client.socketId);
+    await say(site, ['a'], '"2"', '9.9');
+    await settled();
+    expect(client.frames.slice(2).map(({ data }) => data)).toEqual(['2']);
+    expect(other.frames.slice(2).map(({ data }) => data)).toEqual(['1', '2']);
+  });
+
+  test('3.10 only cached channels remember it, whoever was excluded', async () => {
+    const site = openSite({ apps: [app] });
+    await say(site, ['a', 'cache-a', 'private-cache-a', 'presence-a'], '"1"', '1.1');
+    const last = async (channel: string) =>
+      (await site.stores.history.last({ app: 'app-id', channel }))?.payload;
+    expect(await last('a')).toBeUndefined();
+    expect(await last('presence-a')).toBeUndefined();
+    expect(await last('cache-a')).toBe('{"event":"x","data":"1","channel":"cache-a"}');
+    expect(await last('private-cache-a')).toBe('{"event":"x","data":"1","channel":"private-cache-a"}');
+  });
+
+  test('8.3 goes nowhere when one of its channels is hopelessly behind', async () => {
+    const site = openSite({ apps: [app] });
+    const client = await site.connect();
+    for (const channel of ['a', 'b']) client.subscribe(channel);
+    await settled();
+    client.take();
+    for (let at = 0; at < 1000; at += 1) site.hub.deliver({ app: 'app-id', channel: 'b' }, { payload: '{}' });
+    await expect(say(site, ['a', 'b'])).rejects.toBeInstanceOf(Unavailable);
+    await settled();
+    expect(client.take().filter(({ event }) => event === 'x')).toEqual([]);
+    await say(site, ['a', 'b']);
+    await settled();
+    expect(client.take()).toHaveLength(2);
+  });
+});

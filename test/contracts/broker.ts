@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { ChannelEvent, ChannelRef } from '../../src/core/ports.ts';
+import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
+
+const ORDERS: ChannelRef = { app: 'a', channel: 'orders' };
+
+/** The contract of `Broker`, for every implementation. */
+export function brokerContract(implementation: Implementation): void {
+  describe('broker', () => {
+    let node: Awaited<ReturnType<typeof openStores>>;
+    beforeEach(async () => {
+      node = await openStores(implementation);
+    });
+    afterEach(() => node.close());
+
+    /** What came to a channel, once the mark that is published last has come. */
+    async function heard(ref: ChannelRef): Promise<ChannelEvent[]> {
+      await node.broker.publish(ref, { payload: 'mark' });
+      const events = () => node.deliveries.filter((each) => same(each.ref, ref)).map(({ event }) => event);
+      await vi.waitFor(() => expect(events().at(-1)?.payload).toBe('mark'));
+      return events().slice(0, -1);
+    }
+
+    test('3.13 what is published after subscribing arrives once, in order', async () => {
+      await node.broker.subscribe(ORDERS);
+      const payloads = Array.from({ length: 200 }, (_, at) => `{"n":${at}}`);
+      for (const payload of payloads) await node.broker.publish(ORDERS, { payload });
+      expect((await heard(ORDERS)).map(({ payload }) => payload)).toEqual(payloads);
+    });
+
+    test('3.13 publishes that do not wait for each other keep the order of their calls', async () => {
+      await node.broker.subscribe(ORDERS);
+      const payloads = Array.from({ length: 200 }, (_, at) => String(at));
+      await Promise.all(payloads.map((payload) => node.broker.publish(ORDERS, { payload })));
+      expect((await heard(ORDERS)).map(({ payload }) => payload)).toEqual(payloads);
+    });
+
+    test.each([
+      ['text', { payload: '{"event":"e","data":"\\u0000 \\ud800 \u2028 äöü 𝒳 \\n"}' }],
+      ['nothing', { payload: '' }],
+      ['256 KiB', { payload: 'ü'.repeat(128 * 1024) }],
+      ['the excluded socket', { payload: 'x', except: '1.2' }],
+      ['best effort', { payload: 'x', bestEffort: true }],
+      ['news of a member', { payload: 'x', news: { id: '__proto__', came: false } }],
+    ])('3.13 an event arrives as it was given: %s', async (_what, event) => {
+      await node.broker.subscribe(ORDERS);
+      await node.broker.publish(ORDERS, event);
+      expect(await heard(ORDERS)).toEqual([event]);
+    });
+
+    test('3.13 channels are apart, and so are apps', async () => {
+      const refs = ['a', 'b', '__proto__'].flatMap((app) =>
+        ['orders', 'order', 'orders2', ...HOSTILE_NAMES].map((channel) => ({ app, channel })),
+      );
+      for (const ref of refs) await node.broker.subscribe(ref);
+      for (const ref of refs) await node.broker.publish(ref, { payload: `${ref.app} ${ref.channel}` });
+      for (const ref of refs) {
+        expect(await heard(ref)).toEqual([{ payload: `${ref.app} ${ref.channel}` }]);
+      }
+    });
+
+    test('3.11 unsubscribing and subscribing again, also twice, leaves one delivery of each event', async () => {
+      await node.broker.subscribe(ORDERS);
+      await node.broker.subscribe(ORDERS);
+      await node.broker.unsubscribe(ORDERS);
+      await node.broker.unsubscribe(ORDERS);
+      await node.broker.unsubscribe({ app: 'a', channel: 'never' });
+      await node.broker.subscribe(ORDERS);
+      await node.broker.publish(ORDERS, { payload: 'x' });
+      expect(await heard(ORDERS)).toEqual([{ payload: 'x' }]);
+    });
+
+    test('3.10 what is published with a retention is remembered once the publish resolves, and delivered as well', async () => {
+      await node.broker.subscribe(ORDERS);
+      await node.broker.publish(ORDERS, { payload: 'x', except: '1.2' }, { size: 1, ttlSeconds: 60 });
+      expect((await node.history.last(ORDERS))?.payload).toBe('x');
+      expect(await heard(ORDERS)).toEqual([{ payload: 'x', except: '1.2' }]);
+    });
+
+    test('3.10 publishing to a channel that nobody listens to is no error, and is remembered', async () => {
+      await node.broker.publish(ORDERS, { payload: 'x' }, { size: 1, ttlSeconds: 60 });
+      expect((await node.history.last(ORDERS))?.payload).toBe('x');
+    });
+  });
+}
+
+const same = (a: ChannelRef, b: ChannelRef): boolean => a.app === b.app && a.channel === b.channel;

@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ChannelRef, Retention } from '../../src/core/ports.ts';
+import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
+
+const CACHE: ChannelRef = { app: 'a', channel: 'cache-a' };
+const MINUTE: Retention = { size: 1, ttlSeconds: 60 };
+
+/** The contract of `History`, for every implementation. */
+export function historyContract(implementation: Implementation): void {
+  describe('history', () => {
+    let node: Awaited<ReturnType<typeof openStores>>;
+    beforeEach(async () => {
+      node = await openStores(implementation);
+    });
+    afterEach(() => node.close());
+
+    const publish = (payload: string, keep?: Retention, ref = CACHE) =>
+      node.broker.publish(ref, { payload }, keep);
+    const payloadOf = async (ref: ChannelRef) => (await node.history.last(ref))?.payload;
+
+    test('3.10 nothing is remembered of a channel without events', async () => {
+      expect(await node.history.last(CACHE)).toBeUndefined();
+    });
+
+    test('3.10 only the last event is remembered, byte for byte', async () => {
+      const last = '{"event":"e","data":"\\ud800 \u2028 äöü 𝒳"}';
+      for (const payload of ['1', '2', last]) await publish(payload, MINUTE);
+      expect(await payloadOf(CACHE)).toBe(last);
+      expect(await payloadOf(CACHE)).toBe(last);
+    });
+
+    test('3.10 events without a retention change nothing', async () => {
+      await publish('kept', MINUTE);
+      await publish('client event');
+      expect(await payloadOf(CACHE)).toBe('kept');
+    });
+
+    test('3.10 an event is remembered for its time, not longer', async () => {
+      await publish('x', MINUTE);
+      expect(await node.history.last(CACHE)).toEqual({ payload: 'x', ttlSeconds: 60 });
+      await implementation.pass(59);
+      expect(await node.history.last(CACHE)).toEqual({ payload: 'x', ttlSeconds: 1 });
+      await implementation.pass(2);
+      expect(await node.history.last(CACHE)).toBeUndefined();
+    });
+
+    test('3.10 the time begins again with the next event, and is that of the last one', async () => {
+      await publish('1', MINUTE);
+      await implementation.pass(40);
+      await publish('2', MINUTE);
+      await implementation.pass(40);
+      expect(await node.history.last(CACHE)).toEqual({ payload: '2', ttlSeconds: 20 });
+      await publish('3', { size: 1, ttlSeconds: 5 });
+      await implementation.pass(6);
+      expect(await node.history.last(CACHE)).toBeUndefined();
+    });
+
+    test.each([
+      { size: 0, ttlSeconds: 60 },
+      { size: 1, ttlSeconds: 0 },
+    ])('3.10 a retention of %o remembers nothing', async (keep) => {
+      await publish('x', keep);
+      expect(await node.history.last(CACHE)).toBeUndefined();
+    });
+
+    test('3.10 channels are apart, and so are apps', async () => {
+      const refs = ['a', 'b', '__proto__', '0'].flatMap((app) =>
+        ['cache-a', 'cache-ab', ...HOSTILE_NAMES].map((channel) => ({ app, channel })),
+      );
+      expect(await Promise.all(refs.map(payloadOf))).toEqual(refs.map(() => undefined));
+      for (const ref of refs) await publish(`${ref.app} ${ref.channel}`, MINUTE, ref);
+      expect(await Promise.all(refs.map(payloadOf))).toEqual(
+        refs.map(({ app, channel }) => `${app} ${channel}`),
+      );
+      expect(await node.history.last({ app: 'c', channel: 'cache-a' })).toBeUndefined();
+    });
+
+    test('3.10 memory is bounded: the channels that were silent longest are forgotten first', async () => {
+      const { historyBound } = implementation;
+      const megabyte = 'x'.repeat(1024 * 1024);
+      const channel = (at: number): ChannelRef => ({ app: 'a', channel: `cache-${at}` });
+      const count = Math.ceil((historyBound ?? 0) / megabyte.length) + 2;
+      for (let at = 0; at < count; at += 1) await publish(megabyte, MINUTE, channel(at));
+      expect((await payloadOf(channel(0))) === undefined).toBe(historyBound !== undefined);
+      expect((await payloadOf(channel(count - 1)))?.length).toBe(megabyte.length);
+    });
+  });
+}

@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
+
+/** The contract of `Lease`, for every implementation. */
+export function leaseContract(implementation: Implementation): void {
+  describe('lease', () => {
+    let node: Awaited<ReturnType<typeof openStores>>;
+    beforeEach(async () => {
+      node = await openStores(implementation);
+    });
+    afterEach(() => node.close());
+
+    const admitted = async (app: string, limit: number, times: number) => {
+      const answers: boolean[] = [];
+      for (let at = 0; at < times; at += 1) answers.push(await node.lease.admit(app, limit));
+      return answers;
+    };
+    const count = (app: string, expected: number) =>
+      vi.waitFor(async () => expect(await node.lease.connections(app)).toBe(expected));
+
+    test('2.7 the n-th connection is admitted, the one after it is not', async () => {
+      expect(await admitted('a', 3, 5)).toEqual([true, true, true, false, false]);
+      await count('a', 3);
+    });
+
+    test('2.7 connections that come at once are not more than the limit', async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => node.lease.admit('a', 7)));
+      expect(answers.filter(Boolean)).toHaveLength(7);
+      await count('a', 7);
+    });
+
+    test('2.7 a limit of 0 is none', async () => {
+      expect(await admitted('a', 0, 50)).toEqual(Array.from({ length: 50 }, () => true));
+      await count('a', 50);
+    });
+
+    test('2.7 a place that becomes free can be taken, by one', async () => {
+      await admitted('a', 2, 2);
+      node.lease.dismiss('a');
+      await count('a', 1);
+      expect(await admitted('a', 2, 2)).toEqual([true, false]);
+    });
+
+    test('2.7 a refused connection takes no place', async () => {
+      await admitted('a', 1, 3);
+      node.lease.dismiss('a');
+      await count('a', 0);
+      expect(await admitted('a', 1, 2)).toEqual([true, false]);
+    });
+
+    test('2.7 a limit that was lowered refuses until enough have gone', async () => {
+      await admitted('a', 0, 3);
+      expect(await admitted('a', 2, 1)).toEqual([false]);
+      node.lease.dismiss('a');
+      node.lease.dismiss('a');
+      await count('a', 1);
+      expect(await admitted('a', 2, 2)).toEqual([true, false]);
+    });
+
+    test('2.7 dismissing what was never admitted makes no room', async () => {
+      node.lease.dismiss('a');
+      node.lease.dismiss('a');
+      expect(await admitted('a', 1, 2)).toEqual([true, false]);
+      await count('a', 1);
+    });
+
+    test('8.10 an app without connections has none', async () => {
+      expect(await node.lease.connections('unknown')).toBe(0);
+    });
+
+    test('8.10 apps are apart, whatever they are called', async () => {
+      for (const [at, app] of HOSTILE_NAMES.entries()) {
+        expect(await node.lease.connections(app)).toBe(0);
+        await admitted(app, 1 + at, 2 + at);
+      }
+      for (const [at, app] of HOSTILE_NAMES.entries()) await count(app, 1 + at);
+      node.lease.dismiss('__proto__');
+      await count('__proto__', 0);
+      await count('constructor', 2);
+    });
+  });
+}

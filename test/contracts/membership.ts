@@ -1,0 +1,242 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { encode, type Member } from '#protocol';
+import type { ChannelRef } from '../../src/core/ports.ts';
+import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
+
+const ROOM: ChannelRef = { app: 'a', channel: 'presence-a' };
+const ORDERS: ChannelRef = { app: 'a', channel: 'orders' };
+
+const member = (userId: string | number, infoJson?: string): Member => ({
+  id: String(userId),
+  userId,
+  infoJson,
+});
+
+/** The contract of `Membership`, for every implementation. */
+export function membershipContract(implementation: Implementation): void {
+  describe('membership', () => {
+    let node: Awaited<ReturnType<typeof openStores>>;
+    beforeEach(async () => {
+      node = await openStores(implementation);
+    });
+    afterEach(() => node.close());
+
+    const joins = (subscriptions: number, who?: Member, ref = ROOM, socketId = '1.1') =>
+      node.membership.join(ref, { subscriptions, member: who, socketId });
+    const leaves = (subscriptions: number, who?: Member, ref = ROOM) =>
+      node.membership.leave(ref, { subscriptions, member: who });
+    const ids = async (ref = ROOM) => (await node.membership.members(ref)).map(({ id }) => id);
+    const occupancy = (subscriptions: number, users: number, ref = ROOM) =>
+      vi.waitFor(async () => expect(await node.membership.occupancy(ref)).toEqual({ subscriptions, users }));
+    const channels = async (app: string, prefix: string) => [
+      ...(await node.membership.channels(app, prefix)).keys(),
+    ];
+
+    /** What a channel was told, once the mark that is published last has come. */
+    async function told(ref = ROOM) {
+      await node.broker.publish(ref, { payload: 'mark' });
+      const events = () =>
+        node.deliveries
+          .filter((each) => each.ref.app === ref.app && each.ref.channel === ref.channel)
+          .map(({ event }) => event);
+      await vi.waitFor(() => expect(events().at(-1)?.payload).toBe('mark'));
+      return events().slice(0, -1);
+    }
+
+    describe('edges', () => {
+      test('3.9 the first socket occupies a channel, the last one leaves nothing', async () => {
+        await joins(1, undefined, ORDERS);
+        await occupancy(1, 0, ORDERS);
+        await leaves(0, undefined, ORDERS);
+        await occupancy(0, 0, ORDERS);
+        expect(await channels('a', '')).toEqual([]);
+      });
+
+      test('3.9 the sockets in between are told as a number', async () => {
+        await joins(1, undefined, ORDERS);
+        node.membership.count(ORDERS, 5);
+        await occupancy(5, 0, ORDERS);
+        node.membership.count(ORDERS, 2);
+        await occupancy(2, 0, ORDERS);
+      });
+
+      test('3.9 a number of a channel that is not held changes nothing', async () => {
+        node.membership.count(ORDERS, 5);
+        await joins(1, undefined, { app: 'a', channel: 'later' });
+        await occupancy(0, 0, ORDERS);
+        expect(await channels('a', '')).toEqual(['later']);
+      });
+
+      test('3.11 leaving twice, or what was never entered, is no error', async () => {
+        await leaves(0, member('1'));
+        await joins(1, member('1'));
+        await leaves(0, member('1'));
+        await leaves(0, member('1'));
+        await occupancy(0, 0);
+        expect(await ids()).toEqual([]);
+      });
+
+      test('4.4 a user who leaves while others of the node stay leaves alone', async () => {
+        await joins(1, member('1'));
+        await joins(2, member('2'));
+        await leaves(1, member('1'));
+        await occupancy(1, 1);
+        expect(await ids()).toEqual(['2']);
+      });
+    });
+
+    describe('members', () => {
+      test('4.3 come in the order in which they joined', async () => {
+        const order = ['9', '10', '1', 'b', 'a', '01', '2'];
+        for (const [at, id] of order.entries()) await joins(1 + at, member(id));
+        expect(await ids()).toEqual(order);
+        await leaves(6, member('1'));
+        await joins(7, member('1'));
+        expect(await ids()).toEqual(['9', '10', 'b', 'a', '01', '2', '1']);
+      });
+
+      test('4.2 keep type and info that came with them first', async () => {
+        const first = [
+          member(7, '{"name":"Zoë \\ud83d"}'),
+          member('x', 'null'),
+          member(0),
+          member(1e21, '[]'),
+        ];
+        for (const [at, each] of first.entries()) await joins(1 + at, each);
+        await joins(5, member('7', '{"name":"other"}'));
+        expect(await node.membership.members(ROOM)).toEqual(first);
+      });
+
+      test('4.2 whatever an id looks like, it is a user of its own', async () => {
+        for (const [at, id] of HOSTILE_NAMES.entries()) await joins(1 + at, member(id));
+        expect(await ids()).toEqual(HOSTILE_NAMES);
+        await occupancy(HOSTILE_NAMES.length, HOSTILE_NAMES.length);
+        await leaves(HOSTILE_NAMES.length - 1, member('__proto__'));
+        await leaves(HOSTILE_NAMES.length - 2, member('0'));
+        expect(await ids()).toEqual(HOSTILE_NAMES.filter((id) => id !== '__proto__' && id !== '0'));
+      });
+
+      test('4.3 there are none on a channel that nobody entered, nor in its neighbours', async () => {
+        await joins(1, member('1'));
+        expect(await ids({ app: 'a', channel: 'presence-' })).toEqual([]);
+        expect(await ids({ app: 'a', channel: 'presence-ab' })).toEqual([]);
+        expect(await ids({ app: 'b', channel: 'presence-a' })).toEqual([]);
+        expect(await ids({ app: '__proto__', channel: 'toString' })).toEqual([]);
+      });
+    });
+
+    describe('news', () => {
+      test('4.4 member_added comes once, to everybody but the joiner', async () => {
+        const who = member(7, '{"name":"Zoë"}');
+        await node.broker.subscribe(ROOM);
+        await joins(1, who, ROOM, '3.4');
+        await joins(2, who, ROOM, '5.6');
+        const payload = encode.memberAdded(ROOM.channel, who);
+        expect(await told()).toEqual([{ payload, except: '3.4', news: { id: '7', came: true } }]);
+      });
+
+      test('4.4 member_removed comes once, with the id as it was given first', async () => {
+        await node.broker.subscribe(ROOM);
+        await joins(1, member(7));
+        await leaves(0, member('7'));
+        await leaves(0, member('7'));
+        const payload = encode.memberRemoved(ROOM.channel, { userId: 7 });
+        expect((await told()).slice(1)).toEqual([{ payload, news: { id: '7', came: false } }]);
+      });
+
+      test('4.4 comings and goings are told in their order', async () => {
+        await node.broker.subscribe(ROOM);
+        await joins(1, member('1'));
+        await joins(2, member('2'));
+        await leaves(1, member('1'));
+        await joins(2, member('1'));
+        await leaves(1, member('2'));
+        await leaves(0, member('1'));
+        const news = (await told()).map((event) => `${event.news?.came ? '+' : '-'}${event.news?.id}`);
+        expect(news).toEqual(['+1', '+2', '-1', '+1', '-2', '-1']);
+      });
+
+      test('4.4 a user who was not there is not said to have gone', async () => {
+        await node.broker.subscribe(ROOM);
+        await leaves(0, member('1'));
+        await joins(1, member('1'));
+        await leaves(1, member('2'));
+        expect(await told()).toHaveLength(1);
+        expect(await ids()).toEqual(['1']);
+      });
+
+      test('4.4 is of this channel and app alone', async () => {
+        const others: ChannelRef[] = [
+          { app: 'b', channel: 'presence-a' },
+          { app: 'a', channel: 'presence-b' },
+        ];
+        for (const ref of [ROOM, ...others]) await node.broker.subscribe(ref);
+        await joins(1, member('1'));
+        for (const ref of others) expect(await told(ref)).toEqual([]);
+      });
+
+      test('3.9 channels without members tell nothing', async () => {
+        await node.broker.subscribe(ORDERS);
+        await joins(1, undefined, ORDERS);
+        await leaves(0, undefined, ORDERS);
+        expect(await told(ORDERS)).toEqual([]);
+      });
+    });
+
+    describe('channels', () => {
+      const enter = async (app: string, ...names: string[]) => {
+        for (const channel of names) await joins(1, undefined, { app, channel });
+      };
+
+      test('8.6 all occupied ones, each with its counts', async () => {
+        await enter('a', 'orders');
+        await joins(1, member('1'));
+        await joins(2, member('2'));
+        node.membership.count(ROOM, 3);
+        await occupancy(3, 2);
+        expect(await node.membership.channels('a', '')).toEqual(
+          new Map([
+            ['orders', { subscriptions: 1, users: 0 }],
+            ['presence-a', { subscriptions: 3, users: 2 }],
+          ]),
+        );
+      });
+
+      test.each([
+        ['', ['a', 'ab', 'abc', 'b', 'a*', 'a?', '[a]', 'A', '#a']],
+        ['a', ['a', 'ab', 'abc', 'a*', 'a?']],
+        ['ab', ['ab', 'abc']],
+        ['a*', ['a*']],
+        ['a?', ['a?']],
+        ['[a]', ['[a]']],
+        ['*', []],
+        ['?', []],
+        ['abcd', []],
+        ['\\a', []],
+        ['.', []],
+        ['A', ['A']],
+        ['#', ['#a']],
+      ])('8.6 prefix %j is compared as it is', async (prefix, expected) => {
+        await enter('a', 'a', 'ab', 'abc', 'b', 'a*', 'a?', '[a]', 'A', '#a');
+        expect((await channels('a', prefix)).sort()).toEqual([...expected].sort());
+      });
+
+      test('8.6 apps are apart, whatever apps and channels are called', async () => {
+        for (const name of HOSTILE_NAMES) await enter(name, `of-${name}`, name);
+        for (const name of HOSTILE_NAMES) {
+          expect((await channels(name, '')).sort()).toEqual([name, `of-${name}`].sort());
+        }
+        expect(await channels('a', '')).toEqual([]);
+        expect(await channels('__proto_', '')).toEqual([]);
+      });
+
+      test('8.6 what was left is not listed, what was entered again is', async () => {
+        await enter('a', 'orders', 'news');
+        await leaves(0, undefined, ORDERS);
+        expect(await channels('a', '')).toEqual(['news']);
+        await enter('a', 'orders');
+        expect((await channels('a', '')).sort()).toEqual(['news', 'orders']);
+      });
+    });
+  });
+}

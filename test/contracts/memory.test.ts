@@ -1,0 +1,22 @@
+import { afterAll, beforeAll, vi } from 'vitest';
+import { HISTORY_BYTES } from '../../src/stores/memory/history.ts';
+import { openMemoryStores } from '../../src/stores/memory/index.ts';
+import { brokerContract } from './broker.ts';
+import type { Implementation } from './capabilities.ts';
+import { historyContract } from './history.ts';
+import { leaseContract } from './lease.ts';
+import { membershipContract } from './membership.ts';
+
+const memory: Implementation = {
+  open: openMemoryStores,
+  pass: (seconds) => void vi.advanceTimersByTime(seconds * 1000),
+  historyBound: HISTORY_BYTES,
+};
+
+beforeAll(() => {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  vi.spyOn(performance, 'now').mockImplementation(() => Date.now());
+});
+afterAll(() => void vi.useRealTimers().restoreAllMocks());
+
+for (const contract of [brokerContract, historyContract, membershipContract, leaseContract]) contract(memory);

@@ -1,0 +1,110 @@
+import Fastify, { type HTTPMethods } from 'fastify';
+import { type Credential, signHttp } from '#protocol';
+import { StaticApps } from '../../src/apps/static.ts';
+import type { App } from '../../src/core/app.ts';
+import type { AppProvider } from '../../src/core/ports.ts';
+import { type HttpNeeds, registerHttp } from '../../src/http/plugin.ts';
+import { CREDENTIAL, openSite, type SiteOptions, testApp } from '../core/fakes.ts';
+
+export interface HttpOptions extends SiteOptions, Partial<Pick<HttpNeeds, 'prefix' | 'refuseReplays'>> {
+  readonly app?: App;
+  /** Puts something between the API and the core. */
+  readonly api?: (api: HttpNeeds['api']) => HttpNeeds['api'];
+}
+
+export interface Sent {
+  readonly body?: unknown;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly credential?: Credential;
+  /** How long ago the request was signed. */
+  readonly ageSeconds?: number;
+}
+
+export interface Route {
+  readonly methods: readonly string[];
+  /** Its parameters filled in. */
+  readonly path: string;
+}
+
+export interface Reply {
+  readonly status: number;
+  /** The body: parsed when it is JSON. */
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+export type Http = Awaited<ReturnType<typeof openHttp>>;
+
+/** The HTTP API of one node over memory stores; requests are injected. */
+export async function openHttp(options: HttpOptions = {}) {
+  const apps = options.apps ?? [options.app ?? testApp()];
+  const site = openSite({ ...options, apps });
+  const { hub, users, journal, clock } = site;
+  const provider: AppProvider = options.provider ?? new StaticApps(apps);
+  const condition = { ready: true };
+  const routes: Route[] = [];
+  const server = Fastify({ routerOptions: { maxParamLength: 1024, querystringParser: () => ({}) } });
+  server.addHook('onRoute', ({ method, url }) =>
+    routes.push({ methods: [method].flat(), path: filled(url) }),
+  );
+  const api = { ...site.stores, hub, users };
+  registerHttp(server, {
+    api: options.api?.(api) ?? api,
+    apps: provider,
+    journal,
+    clock: clock.read,
+    health: { isReady: () => condition.ready },
+    prefix: options.prefix ?? '',
+    refuseReplays: options.refuseReplays ?? false,
+  });
+  await server.ready();
+
+  /** As it is, without a signature. */
+  async function send(method: string, url: string, { body, headers }: Sent = {}): Promise<Reply> {
+    const answer = await server.inject({
+      method: method as HTTPMethods,
+      url,
+      ...(body !== undefined && { payload: textOf(body) }),
+      ...(headers && { headers }),
+    });
+    const isJson = String(answer.headers['content-type']).startsWith('application/json');
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      body: isJson && answer.body !== '' ? JSON.parse(answer.body) : answer.body,
+    };
+  }
+  /** The address of a request with its signature. */
+  function signed(method: string, path: string, sent: Sent = {}): string {
+    const { body = '', query, credential = CREDENTIAL, ageSeconds = 0 } = sent;
+    const timestampSeconds = Math.floor(clock.nowMs / 1000) - ageSeconds;
+    return `${path}?${signHttp(credential, { method, path, query, body: textOf(body), timestampSeconds })}`;
+  }
+  const call = (method: string, path: string, sent: Sent = {}) =>
+    send(method, signed(method, path, sent), sent);
+  return {
+    ...site,
+    condition,
+    routes,
+    send,
+    signed,
+    call,
+    /** Below the first app. */
+    get: (path: string, query: Sent['query'] = {}) => call('GET', `/apps/app-id${path}`, { query }),
+    post: (path: string, body?: unknown, sent: Sent = {}) =>
+      call('POST', `/apps/app-id${path}`, { ...sent, body }),
+  };
+}
+
+const textOf = (body: unknown): string | Buffer =>
+  typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+
+const filled = (url: string): string =>
+  url
+    .replace(':appId', 'app-id')
+    .replace(':appKey', 'app-key')
+    .replace(':channel', 'presence-a')
+    .replace(':user', '7');
+
+export const EVENT = { name: 'shipped', data: '{"id":7}', channel: 'orders' };

@@ -1,7 +1,7 @@
 import type { FastifyInstance, HTTPMethods } from 'fastify';
 import { httpError } from './errors.ts';
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const;
 
 /** SPEC 8.3: a known path answers other methods with 405 and the right ones. */
 export function refuseOtherMethods(scope: FastifyInstance, url: string, ...allowed: HTTPMethods[]): void {

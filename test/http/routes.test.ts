@@ -14,7 +14,7 @@ const PATHS: readonly (readonly [path: string, allow: string])[] = [
   ['/live', 'GET, HEAD'],
   ['/ready', 'GET, HEAD'],
 ];
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
 const fullPaths = (prefix: string) => [...new Set(['', prefix && `/${prefix}`])];
 const shown = ({ status, body }: Reply) => [status, body];

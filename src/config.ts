@@ -14,7 +14,9 @@ import {
   readAll,
   type Setting,
   text,
+  textIn,
   type Values,
+  type Variables,
 } from './apps/settings.ts';
 import type { App } from './core/app.ts';
 import type { TlsOptions } from './transports/tls.ts';
@@ -135,8 +137,6 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   readonly tls: TlsOptions;
 }
 
-type Variables = Readonly<Record<string, string | undefined>>;
-
 /** Reads and checks everything once. Throws `ConfigError` with every problem that there is. */
 export function readConfig(variables: Variables): Config {
   const problems: string[] = [];
@@ -162,13 +162,16 @@ interface FoundApps {
 }
 
 function findApps(variables: Variables, problems: string[]): FoundApps {
-  const inline = variables[SERVER_SETTINGS.apps.name];
-  const file = variables[SERVER_SETTINGS.appsFile.name];
+  const inline = textIn(variables, SERVER_SETTINGS.apps.name);
+  const file = textIn(variables, SERVER_SETTINGS.appsFile.name);
   if (inline) return appsIn(inline, SERVER_SETTINGS.apps.name, variables, problems);
   if (file) return appsIn(readText(file, problems), file, variables, problems);
   const app = appFromEnvironment(variables, problems);
   if (app !== undefined)
-    return { apps: [app], from: variables.REVERB_APP_ID ? 'REVERB_APP_*' : 'PUSHER_APP_*' };
+    return {
+      apps: [app],
+      from: textIn(variables, 'REVERB_APP_ID') === undefined ? 'PUSHER_APP_*' : 'REVERB_APP_*',
+    };
   return { apps: [developmentApp(variables, problems)], from: DEVELOPMENT };
 }
 
@@ -211,7 +214,8 @@ function reverbTls(value: unknown): TlsOptions | undefined {
 
 function checkUnique(apps: readonly App[], problems: string[]): void {
   const ids = apps.map(({ id }) => id);
-  const keys = apps.flatMap(({ credentials }) => credentials.map(({ key }) => key));
+  // Within one app a key may have several secrets: the new one and those before it.
+  const keys = apps.flatMap(({ credentials }) => [...new Set(credentials.map(({ key }) => key))]);
   for (const [what, values] of [
     ['app_id', ids],
     ['key', keys],

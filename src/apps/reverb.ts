@@ -2,9 +2,8 @@ import type { Credential } from '#protocol';
 import type { App } from '../core/app.ts';
 import { APP_LIMITS } from './limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from './options.ts';
-import { environment, readAll, type Setting, type Source } from './settings.ts';
+import { environment, readAll, type Setting, type Source, textIn, type Variables } from './settings.ts';
 
-type Variables = Readonly<Record<string, string | undefined>>;
 type Json = Readonly<Record<string, unknown>>;
 
 const isJson = (value: unknown): value is Json =>
@@ -12,15 +11,19 @@ const isJson = (value: unknown): value is Json =>
 
 /** The app that the environment describes: `REVERB_APP_*`, else `PUSHER_APP_*`, else none. */
 export function appFromEnvironment(variables: Variables, problems: string[]): App | undefined {
-  const prefix = ['REVERB_APP_', 'PUSHER_APP_'].find((each) => PARTS.some((part) => variables[each + part]));
+  const prefix = ['REVERB_APP_', 'PUSHER_APP_'].find((each) =>
+    PARTS.some((part) => textIn(variables, each + part)),
+  );
   if (prefix === undefined) return undefined;
   const [id = '', key = '', secret = ''] = PARTS.map((part) => {
-    const value = variables[prefix + part];
-    if (!value)
+    const value = textIn(variables, prefix + part);
+    if (value === undefined)
       problems.push(`${prefix}${part}: expected a value, because another ${prefix}* variable is set`);
     return value;
   });
-  const older = (variables.WAVEHALL_APP_CREDENTIALS ?? '').split(',').filter((pair) => pair !== '');
+  const older = (textIn(variables, 'WAVEHALL_APP_CREDENTIALS') ?? '')
+    .split(',')
+    .filter((pair) => pair.trim() !== '');
   const credentials: [Credential, ...Credential[]] = [
     { key, secret },
     ...older.map((pair) => credential(pair, problems)),
@@ -35,7 +38,8 @@ export const developmentApp = (variables: Variables, problems: string[]): App =>
 const PARTS = ['ID', 'KEY', 'SECRET'] as const;
 
 function credential(pair: string, problems: string[]): Credential {
-  const [key = '', secret = ''] = pair.trim().split(':');
+  const [key = '', ...rest] = pair.trim().split(':');
+  const secret = rest.join(':');
   if (key === '' || secret === '')
     problems.push('WAVEHALL_APP_CREDENTIALS: expected key:secret pairs separated by commas');
   return { key, secret };
@@ -61,16 +65,23 @@ export function appsFromJson(value: unknown, from: string, variables: Variables,
 function appFromJson(app: Json, place: string, variables: Variables, problems: string[]): App {
   const [id, key, secret] = ['app_id', 'key', 'secret'].map((name) => {
     const value = app[name];
-    if (typeof value === 'string' || typeof value === 'number') return String(value);
+    if (isText(value) || typeof value === 'number') return String(value);
     problems.push(`${place}.${name}: expected a text`);
     return '';
   }) as [string, string, string];
-  const older = Array.isArray(app.credentials) ? app.credentials.filter(isCredential) : [];
-  return build(id, [{ key, secret }, ...older], json(app, place, environment(variables)), problems);
+  const older = olderIn(app.credentials ?? []);
+  if (older === undefined) problems.push(`${place}.credentials: expected a list of {"key": …, "secret": …}`);
+  return build(id, [{ key, secret }, ...(older ?? [])], json(app, place, environment(variables)), problems);
 }
 
+const olderIn = (value: unknown): readonly Credential[] | undefined =>
+  Array.isArray(value) && value.every(isCredential) ? value : undefined;
+
 const isCredential = (value: unknown): value is Credential =>
-  isJson(value) && typeof value.key === 'string' && typeof value.secret === 'string';
+  isJson(value) && isText(value.key) && isText(value.secret);
+
+/** With an empty secret anybody could sign. */
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
 /** An app's JSON before the environment. */
 const json = (app: Json, place: string, otherwise: Source): Source => ({

@@ -80,13 +80,18 @@ const shown = ({ name }: Setting<unknown>, text: string): string =>
 /** Laravel's words for nothing: such a variable counts as not set. */
 const NOTHING = new Set(['', 'null', '(null)', 'empty', '(empty)']);
 
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** The text of a variable, unless it says nothing. */
+export function textIn(variables: Variables, name: string): string | undefined {
+  const text = variables[name]?.trim();
+  return text === undefined || NOTHING.has(text.toLowerCase()) ? undefined : text;
+}
+
 /** Settings from environment variables. */
-export const environment = (values: Readonly<Record<string, string | undefined>>): Source => ({
+export const environment = (variables: Variables): Source => ({
   nameOf: ({ name }) => name,
-  textOf({ name }) {
-    const text = values[name]?.trim();
-    return text === undefined || NOTHING.has(text.toLowerCase()) ? undefined : text;
-  },
+  textOf: ({ name }) => textIn(variables, name),
 });
 
 const WORDS: Readonly<Record<string, boolean>> = {

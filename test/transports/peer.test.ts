@@ -1,0 +1,90 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { describe, expect, test } from 'vitest';
+import { PeerReader } from '../../src/transports/peer.ts';
+
+/** What a server is told of a request from this address with these headers. */
+function peer(
+  trusted: readonly string[],
+  from: string,
+  headers: IncomingHttpHeaders = {},
+  encrypted = false,
+) {
+  const request = { socket: { remoteAddress: from, encrypted }, headers } as unknown as IncomingMessage;
+  return new PeerReader(trusted).read(request);
+}
+
+const address = (trusted: readonly string[], from: string, forwarded?: string | string[]): string =>
+  peer(trusted, from, { 'x-forwarded-for': forwarded as string }).remoteAddress;
+
+describe('addresses', () => {
+  test('2.7 without trusted proxies nobody may say who he is', () => {
+    expect(address([], '192.0.2.1', '203.0.113.9')).toBe('192.0.2.1');
+    expect(address([], '127.0.0.1', '203.0.113.9')).toBe('127.0.0.1');
+  });
+
+  test('2.7 who is no trusted proxy may not either', () => {
+    expect(address(['10.0.0.0/8'], '192.0.2.1', '203.0.113.9')).toBe('192.0.2.1');
+  });
+
+  test.each([
+    ['10.0.0.1', '10.0.0.1'],
+    ['10.0.0.0/8', '10.200.0.1'],
+    ['::1', '::1'],
+    ['fd00::/8', 'fd12::7'],
+    ['10.0.0.0/8', '::ffff:10.0.0.1'],
+    ['127.0.0.1', '::ffff:127.0.0.1'],
+  ])('2.7 %s trusts %s', (trusted, from) => {
+    expect(address([trusted], from, '203.0.113.9')).toBe('203.0.113.9');
+  });
+
+  const trusted = ['10.0.0.0/8'];
+
+  test.each([
+    ['203.0.113.9', '203.0.113.9'],
+    ['203.0.113.9, 10.0.0.2', '203.0.113.9'],
+    ['203.0.113.9,10.0.0.3 , 10.0.0.2', '203.0.113.9'],
+    ['1.1.1.1, 203.0.113.9', '203.0.113.9'],
+    ['invented, 203.0.113.9, 10.0.0.2', '203.0.113.9'],
+    ['2001:db8::7', '2001:db8::7'],
+    ['::ffff:203.0.113.9', '203.0.113.9'],
+    ['10.0.0.5', '10.0.0.1'],
+    ['', '10.0.0.1'],
+    ['unknown', '10.0.0.1'],
+    ['<script>', '10.0.0.1'],
+    [undefined, '10.0.0.1'],
+    [['1.1.1.1', '203.0.113.9'], '203.0.113.9'],
+  ])(
+    '2.7 of X-Forwarded-For %j the nearest one that is no proxy of ours counts: %s',
+    (forwarded, expected) => {
+      expect(address(trusted, '10.0.0.1', forwarded)).toBe(expected);
+    },
+  );
+
+  test('2.7 IPv4 addresses look the same whichever socket they came through', () => {
+    expect(address([], '::ffff:192.0.2.1')).toBe('192.0.2.1');
+    expect(address([], '2001:db8::1')).toBe('2001:db8::1');
+  });
+
+  test.each(['nonsense', '10.0.0.0/99', '300.0.0.1', '10.0.0.0/x'])(
+    '2.7 the trusted proxy %j is an error at once',
+    (proxy) => {
+      expect(() => new PeerReader([proxy])).toThrow();
+    },
+  );
+});
+
+describe('TLS', () => {
+  test('2.5 is what the socket has', () => {
+    expect(peer([], '192.0.2.1', {}, true).secure).toBe(true);
+    expect(peer([], '192.0.2.1', {}, false).secure).toBe(false);
+  });
+
+  test('2.5 or what a trusted proxy says it had', () => {
+    const forwarded = { 'x-forwarded-proto': 'https' };
+    expect(peer(['10.0.0.1'], '10.0.0.1', forwarded).secure).toBe(true);
+    expect(peer(['10.0.0.1'], '10.0.0.1', { 'x-forwarded-proto': 'http' }).secure).toBe(false);
+    expect(peer(['10.0.0.1'], '192.0.2.1', forwarded).secure).toBe(false);
+    expect(peer([], '10.0.0.1', forwarded).secure).toBe(false);
+    expect(peer(['10.0.0.1'], '10.0.0.1', {}, true).secure).toBe(true);
+  });
+});

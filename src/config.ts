@@ -19,6 +19,7 @@ import {
   type Variables,
 } from './apps/settings.ts';
 import type { App } from './core/app.ts';
+import { networkIn } from './transports/peer.ts';
 import type { TlsOptions } from './transports/tls.ts';
 
 const setting = <T>(name: string, kind: Kind<T>, fallback: unknown, doc: string): Setting<T> => ({
@@ -27,6 +28,14 @@ const setting = <T>(name: string, kind: Kind<T>, fallback: unknown, doc: string)
   fallback: String(fallback),
   doc,
 });
+
+const proxies: Kind<readonly string[]> = {
+  expected: 'addresses or networks such as 10.0.0.0/8, separated by commas',
+  parse(given) {
+    const all = list.parse(given);
+    return all?.every((each) => networkIn(each) !== undefined) === true ? all : undefined;
+  },
+};
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -88,7 +97,7 @@ export const SERVER_SETTINGS = {
   ),
   trustedProxies: setting(
     'WAVEHALL_TRUSTED_PROXIES',
-    list,
+    proxies,
     '',
     'Addresses or networks whose X-Forwarded-* headers count.',
   ),

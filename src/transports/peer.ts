@@ -7,19 +7,34 @@ export interface Peer {
   readonly secure: boolean;
 }
 
+interface Network {
+  readonly address: string;
+  readonly bits: number;
+  readonly family: 'ipv4' | 'ipv6';
+}
+
+/** An address or a network (`10.0.0.0/8`); `undefined` when it is neither. */
+export function networkIn(text: string): Network | undefined {
+  const [, address = '', given] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  const most = version === 6 ? 128 : 32;
+  const bits = given === undefined ? most : Number(given);
+  if (version === 0 || bits > most) return undefined;
+  return { address, bits, family: version === 6 ? 'ipv6' : 'ipv4' };
+}
+
 /** Tells who is at the other end. Forwarded headers count only when a trusted proxy sent them. */
 export class PeerReader {
   readonly #trusted = new BlockList();
   readonly #trustsSomebody: boolean;
 
-  /** Addresses or networks (`10.0.0.0/8`) of the proxies; a wrong one throws. */
+  /** Addresses or networks of the proxies; what `networkIn` does not know throws. */
   constructor(trustedProxies: readonly string[]) {
     this.#trustsSomebody = trustedProxies.length > 0;
     for (const proxy of trustedProxies) {
-      const [address = '', bits] = proxy.split('/');
-      const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-      if (bits === undefined) this.#trusted.addAddress(address, family);
-      else this.#trusted.addSubnet(address, Number(bits), family);
+      const network = networkIn(proxy);
+      if (network === undefined) throw new Error(`${proxy} is neither an address nor a network`);
+      this.#trusted.addSubnet(network.address, network.bits, network.family);
     }
   }
 
@@ -29,7 +44,7 @@ export class PeerReader {
     if (!this.#trustsSomebody || !this.#trusts(address)) return { remoteAddress: address, secure: encrypted };
     return {
       remoteAddress: this.#nearestUntrusted(request) ?? address,
-      secure: encrypted || request.headers['x-forwarded-proto'] === 'https',
+      secure: encrypted || /^(https|wss)$/i.test(String(request.headers['x-forwarded-proto'])),
     };
   }
 

@@ -1,0 +1,278 @@
+import { describe, expect, test } from 'vitest';
+import { APP_LIMITS } from '../../src/apps/limits.ts';
+import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
+import { ConfigError } from '../../src/apps/settings.ts';
+import { readConfig, SERVER_SETTINGS } from '../../src/config.ts';
+
+type Variables = Record<string, string>;
+
+const ON: Variables = { REVERB_APP_RATE_LIMITING_ENABLED: 'true' };
+
+/** The value that the server works with, by the name of its variable. */
+function valueOf(name: string, variables: Variables): unknown {
+  const config = readConfig({ ...ON, ...variables });
+  const app = config.apps[0]!;
+  const places: readonly (readonly [object, object])[] = [
+    [SERVER_SETTINGS, config],
+    [APP_OPTIONS, app],
+    [APP_LIMITS, app.limits],
+    [RATE_LIMITING, { ...app.rateLimiting, enabled: app.rateLimiting !== undefined }],
+  ];
+  for (const [settings, values] of places) {
+    const field = Object.entries(settings).find(([, setting]) => setting.name === name)?.[0];
+    if (field !== undefined) return (values as Record<string, unknown>)[field];
+  }
+  throw new Error(`No setting is called ${name}`);
+}
+
+function problemsOf(variables: Variables): readonly string[] {
+  try {
+    readConfig(variables);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+interface WholeNumber {
+  readonly rule: string;
+  readonly name: string;
+  readonly usual: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+const UNBOUNDED = 999_999_999_999_999;
+const whole = (rule: string, name: string, usual: number, least = 0, most = UNBOUNDED): WholeNumber => ({
+  rule,
+  name,
+  usual,
+  least,
+  most,
+});
+
+const NUMBERS: readonly WholeNumber[] = [
+  whole('2.1', 'REVERB_SERVER_PORT', 8080, 0, 65_535),
+  whole('2.13', 'WAVEHALL_DRAIN_SECONDS', 8),
+  whole('2.10', 'WAVEHALL_PONG_TIMEOUT', 30, 1),
+  whole('2.7', 'WAVEHALL_MAX_CONNECTIONS', 0),
+  whole('2.7', 'WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS', 0),
+  whole('3.13', 'WAVEHALL_SOFT_BUFFER_SIZE', 262_144),
+  whole('3.13', 'WAVEHALL_MAX_BUFFER_SIZE', 1_048_576, 1),
+  whole('2.10', 'WAVEHALL_STALL_SECONDS', 10, 1),
+  whole('2.10', 'REVERB_APP_PING_INTERVAL', 60, 1, 86_400),
+  whole('2.3', 'REVERB_APP_ACTIVITY_TIMEOUT', 30, 1, 86_400),
+  whole('3.10', 'WAVEHALL_CACHE_TTL', 1800),
+  whole('6.7', 'WAVEHALL_TERMINATE_CLOSE_CODE', 4009, 4000, 4299),
+  whole('6.8', 'WAVEHALL_AUTHORIZE_WITHIN', 0),
+  whole('2.12', 'REVERB_APP_RATE_LIMIT_MAX_ATTEMPTS', 60, 1),
+  whole('2.12', 'REVERB_APP_RATE_LIMIT_DECAY_SECONDS', 60, 1),
+  whole('2.7', 'REVERB_APP_MAX_CONNECTIONS', 0),
+  whole('2.11', 'REVERB_APP_MAX_MESSAGE_SIZE', 10_000),
+  whole('2.11', 'WAVEHALL_MAX_FRAGMENTS', 64, 1, 16_384),
+  whole('2.12', 'WAVEHALL_MAX_MESSAGES_PER_SECOND', 20),
+  whole('2.12', 'WAVEHALL_MESSAGE_BURST', 300, 1),
+  whole('5.5', 'WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND', 10),
+  whole('3.12', 'WAVEHALL_MAX_SUBSCRIPTIONS', 200),
+  whole('3.2', 'WAVEHALL_MAX_CHANNEL_NAME_LENGTH', 200, 1, 1024),
+  whole('5.5', 'WAVEHALL_MAX_EVENT_NAME_LENGTH', 200),
+  whole('8.12', 'WAVEHALL_MAX_EVENT_DATA_SIZE', 10_240),
+  whole('8.12', 'WAVEHALL_MAX_CHANNELS_PER_EVENT', 100),
+  whole('8.12', 'WAVEHALL_MAX_BATCH_SIZE', 10),
+  whole('8.12', 'REVERB_MAX_REQUEST_SIZE', 131_072),
+  whole('4.5', 'WAVEHALL_MAX_PRESENCE_MEMBERS', 0),
+  whole('4.5', 'WAVEHALL_MAX_USER_ID_LENGTH', 128),
+  whole('4.5', 'WAVEHALL_MAX_USER_INFO_SIZE', 0),
+  whole('6.5', 'WAVEHALL_MAX_WATCHLIST', 100),
+  whole('2.4', 'WAVEHALL_MAX_SOCKET_ID_LENGTH', 40, 21, 40),
+  whole('8.2', 'WAVEHALL_AUTH_WINDOW', 600),
+  whole('8.3', 'WAVEHALL_MAX_REQUESTS_PER_SECOND', 0),
+];
+
+/** Its own case below: 0 stands for a share of the memory. */
+const BUFFER_TOTAL = 'WAVEHALL_MAX_BUFFER_TOTAL';
+
+const SWITCHES = [
+  { rule: '1.1', name: 'WAVEHALL_DEBUG', usual: false },
+  { rule: '2.5', name: 'WAVEHALL_APP_ENABLED', usual: true },
+  { rule: '5.2', name: 'WAVEHALL_CLIENT_EVENTS_ON_PUBLIC', usual: true },
+  { rule: '3.9', name: 'WAVEHALL_SUBSCRIPTION_COUNTS', usual: false },
+  { rule: '7.2', name: 'WAVEHALL_STRICT_AUTH_KEY', usual: false },
+  { rule: '8.6', name: 'WAVEHALL_STRICT_INFO', usual: false },
+  { rule: '1.3', name: 'WAVEHALL_ERROR_DATA_AS_STRING', usual: false },
+  { rule: '2.5', name: 'WAVEHALL_REQUIRE_TLS', usual: false },
+  { rule: '8.8', name: 'WAVEHALL_UNOCCUPIED_USERS_404', usual: false },
+  { rule: '2.12', name: 'REVERB_APP_RATE_LIMITING_ENABLED', usual: false },
+  { rule: '2.12', name: 'REVERB_APP_RATE_LIMIT_TERMINATE', usual: false },
+  { rule: '3.13', name: 'REVERB_SCALING_ENABLED', usual: false },
+];
+
+const TEXTS = [
+  { rule: '2.1', name: 'REVERB_SERVER_HOST', usual: '0.0.0.0', given: '::1', value: '::1' },
+  { rule: '2.1', name: 'REVERB_SERVER_PATH', usual: '', given: '/ws/eu/', value: 'ws/eu' },
+  { rule: '2.1', name: 'REVERB_HOST', usual: undefined, given: 'app.test', value: 'app.test' },
+  { rule: '2.1', name: 'WAVEHALL_TLS_CERT', usual: undefined, given: 'a.crt', value: 'a.crt' },
+  { rule: '2.1', name: 'WAVEHALL_TLS_KEY', usual: undefined, given: 'a.key', value: 'a.key' },
+  { rule: '2.1', name: 'WAVEHALL_TLS_PASSPHRASE', usual: undefined, given: 'p w', value: 'p w' },
+  { rule: '3.2', name: 'WAVEHALL_EXTRA_CHANNEL_CHARACTERS', usual: '', given: ':/', value: ':/' },
+  { rule: '8.2', name: 'WAVEHALL_REPLAY_PROTECTION', usual: 'off', given: 'strict', value: 'strict' },
+  { rule: '5.1', name: 'REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM', usual: 'members', given: 'all', value: 'all' },
+  { rule: '2.6', name: 'WAVEHALL_ALLOWED_ORIGINS', usual: ['*'], given: 'a.b, ,c', value: ['a.b', 'c'] },
+  { rule: '2.7', name: 'WAVEHALL_TRUSTED_PROXIES', usual: [], given: '10.0.0.0/8', value: ['10.0.0.0/8'] },
+];
+
+const NOT_HERE = ['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE'];
+
+test('8.12 every setting has a case here', () => {
+  const all = [SERVER_SETTINGS, APP_OPTIONS, APP_LIMITS, RATE_LIMITING].flatMap((group) =>
+    Object.values(group).map(({ name }) => name),
+  );
+  const cases = [...NUMBERS, ...SWITCHES, ...TEXTS].map(({ name }) => name);
+  expect([...cases, BUFFER_TOTAL, ...NOT_HERE].sort()).toEqual([...all].sort());
+});
+
+describe.each(NUMBERS)('$name', ({ rule, name, usual, least, most }) => {
+  const range = most === UNBOUNDED ? `from ${least}` : `from ${least} to ${most}`;
+
+  test(`${rule} ${name} is ${usual} when nobody says otherwise`, () => {
+    expect(valueOf(name, {})).toBe(usual);
+  });
+
+  test(`${rule} ${name} takes ${least} and ${most}`, () => {
+    expect(valueOf(name, { [name]: String(least) })).toBe(least);
+    expect(valueOf(name, { [name]: String(most) })).toBe(most);
+    expect(valueOf(name, { [name]: ` ${least} ` })).toBe(least);
+  });
+
+  test(`${rule} ${name} refuses ${least - 1}, ${most + 1} and what is no whole number`, () => {
+    for (const bad of [String(least - 1), String(most + 1), '1.5', '1e3', '0x10', '1 000', '٣', 'many']) {
+      expect(problemsOf({ [name]: bad })).toEqual([`${name}="${bad}": expected a whole number ${range}`]);
+    }
+  });
+});
+
+test('3.13 WAVEHALL_MAX_BUFFER_TOTAL is a share of the memory unless it is set', () => {
+  expect(readConfig({}).maxBufferTotalBytes).toBeGreaterThan(1024 * 1024);
+  expect(readConfig({ [BUFFER_TOTAL]: '0' })).toEqual(readConfig({}));
+  expect(readConfig({ [BUFFER_TOTAL]: '123' }).maxBufferTotalBytes).toBe(123);
+  expect(problemsOf({ [BUFFER_TOTAL]: '-1' })).toEqual([
+    `${BUFFER_TOTAL}="-1": expected a whole number from 0`,
+  ]);
+});
+
+describe.each(SWITCHES)('$name', ({ rule, name, usual }) => {
+  test(`${rule} ${name} is ${String(usual)} when nobody says otherwise`, () => {
+    expect(valueOf(name, name.endsWith('LIMITING_ENABLED') ? { [name]: '' } : {})).toBe(usual);
+  });
+
+  test(`${rule} ${name} takes Laravel's words and the usual ones, in any case`, () => {
+    for (const word of ['true', '(true)', 'TRUE', '1', 'on', 'yes']) {
+      expect([word, valueOf(name, { [name]: word })]).toEqual([word, true]);
+    }
+    for (const word of ['false', '(false)', 'False', '0', 'off', 'no']) {
+      expect([word, valueOf(name, { [name]: word })]).toEqual([word, false]);
+    }
+  });
+
+  test(`${rule} ${name} refuses other words`, () => {
+    for (const bad of ['2', 'tru', 'enabled', '-1']) {
+      expect(problemsOf({ [name]: bad })).toEqual([`${name}="${bad}": expected true or false`]);
+    }
+  });
+});
+
+test.each(TEXTS)('$rule $name is $usual by default and takes $given', ({ name, usual, given, value }) => {
+  const found = (variables: Variables): unknown => {
+    const { tls } = readConfig(variables);
+    if (name === 'WAVEHALL_TLS_PASSPHRASE') return tls.passphrase;
+    return valueOf(name, variables);
+  };
+  expect(found({})).toEqual(usual);
+  expect(found({ [name]: given })).toEqual(value);
+});
+
+const ALL_NAMES = [...NUMBERS, ...SWITCHES, ...TEXTS].map(({ name }) => name);
+const NOTHING = ['', ' ', 'null', 'NULL', '(null)', 'empty', '(empty)', 'Empty'];
+
+test.each(NOTHING)("8.12 Laravel's %j leaves every default", (word) => {
+  const untouched = readConfig({});
+  for (const name of ALL_NAMES) expect([name, readConfig({ [name]: word })]).toEqual([name, untouched]);
+});
+
+test.each(NOTHING)("7.6 Laravel's %j counts as no app", (word) => {
+  for (const who of ['REVERB', 'PUSHER']) {
+    const app = { [`${who}_APP_ID`]: word, [`${who}_APP_KEY`]: word, [`${who}_APP_SECRET`]: word };
+    expect(readConfig(app)).toEqual(readConfig({}));
+  }
+  expect(readConfig({ WAVEHALL_APPS: word, WAVEHALL_APPS_FILE: word })).toEqual(readConfig({}));
+});
+
+test('5.1 REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: what Reverb does not know lets nobody send', () => {
+  const of = (word: string) =>
+    readConfig({ REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: word }).apps[0]?.clientEvents;
+  expect(['members', 'all', 'none', 'nobody', 'All'].map(of)).toEqual([
+    'members',
+    'all',
+    'none',
+    'none',
+    'none',
+  ]);
+});
+
+test('8.2 WAVEHALL_REPLAY_PROTECTION refuses what is neither off nor strict', () => {
+  expect(problemsOf({ WAVEHALL_REPLAY_PROTECTION: 'on' })).toEqual([
+    'WAVEHALL_REPLAY_PROTECTION="on": expected one of off, strict',
+  ]);
+});
+
+test('2.12 without REVERB_APP_RATE_LIMITING_ENABLED the other three have no effect', () => {
+  const window = {
+    REVERB_APP_RATE_LIMIT_MAX_ATTEMPTS: '5',
+    REVERB_APP_RATE_LIMIT_DECAY_SECONDS: '7',
+    REVERB_APP_RATE_LIMIT_TERMINATE: 'true',
+  };
+  expect(readConfig(window).apps[0]?.rateLimiting).toBeUndefined();
+  expect(readConfig({ ...ON, ...window }).apps[0]?.rateLimiting).toEqual({
+    maxAttempts: 5,
+    decaySeconds: 7,
+    terminate: true,
+  });
+});
+
+test('8.12 REVERB_MAX_REQUEST_SIZE makes room for the data of one event, unless that has its own limit', () => {
+  const dataOf = (variables: Variables) => readConfig(variables).apps[0]?.limits.eventDataBytes;
+  expect(dataOf({ REVERB_MAX_REQUEST_SIZE: '500000' })).toBe(500_000);
+  expect(dataOf({ REVERB_MAX_REQUEST_SIZE: '500000', WAVEHALL_MAX_EVENT_DATA_SIZE: '100' })).toBe(100);
+  expect(dataOf({ REVERB_MAX_REQUEST_SIZE: '5000' })).toBe(10_240);
+});
+
+test('8.12 all problems are said at once, each with variable, value and expectation', () => {
+  const problems = problemsOf({
+    REVERB_SERVER_PORT: '65536',
+    WAVEHALL_DEBUG: 'perhaps',
+    REVERB_APP_PING_INTERVAL: '0',
+    REVERB_APP_ID: 'only-this',
+  });
+  expect([...problems].sort()).toEqual([
+    'REVERB_APP_KEY: expected a value, because another REVERB_APP_* variable is set',
+    'REVERB_APP_PING_INTERVAL="0": expected a whole number from 1 to 86400',
+    'REVERB_APP_SECRET: expected a value, because another REVERB_APP_* variable is set',
+    'REVERB_SERVER_PORT="65536": expected a whole number from 0 to 65535',
+    'WAVEHALL_DEBUG="perhaps": expected true or false',
+  ]);
+});
+
+test('8.12 a long value is cut in its error', () => {
+  const [problem = ''] = problemsOf({ WAVEHALL_DEBUG: 'x'.repeat(5000) });
+  expect(problem).toBe(`WAVEHALL_DEBUG="${'x'.repeat(100)}": expected true or false`);
+});
+
+test.each(['nonsense', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/x', '::1/129', '10.0.0.0/8/8', '1.2.3'])(
+  '2.7 WAVEHALL_TRUSTED_PROXIES=%s is refused, with the reason',
+  (proxy) => {
+    expect(problemsOf({ WAVEHALL_TRUSTED_PROXIES: `127.0.0.1,${proxy}` })).toEqual([
+      `WAVEHALL_TRUSTED_PROXIES="127.0.0.1,${proxy}": expected addresses or networks such as 10.0.0.0/8, separated by commas`,
+    ]);
+  },
+);

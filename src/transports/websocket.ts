@@ -134,10 +134,12 @@ export class WebSocketTransport {
   }
 }
 
+const KEY_PATH = /^\/app\/([^/]+)\/?$/;
+
 /** SPEC 2.1: the key in `{prefix}/app/{key}`, with or without the prefix and a slash at the end. */
 export function appKeyIn(path: string, prefix: string): string | undefined {
   const start = prefix !== '' && path.startsWith(`/${prefix}/`) ? prefix.length + 1 : 0;
-  const key = /^\/app\/([^/]+)\/?$/.exec(path.slice(start))?.[1];
+  const key = (KEY_PATH.exec(path.slice(start)) ?? KEY_PATH.exec(path))?.[1];
   if (key === undefined) return undefined;
   try {
     return decodeURIComponent(key);

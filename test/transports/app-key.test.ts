@@ -1,37 +1,48 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { appKeyIn } from '../../src/transports/websocket.ts';
 
-test.each([
-  ['/app/key', '', 'key'],
-  ['/app/key/', '', 'key'],
-  ['/app/a%2Fb', '', 'a/b'],
-  ['/app/%C3%BC', '', 'ü'],
-  ['/app/__proto__', '', '__proto__'],
-  ['/app/key', 'ws', 'key'],
-  ['/ws/app/key', 'ws', 'key'],
-  ['/ws/app/key/', 'ws', 'key'],
-  ['/a/b/app/key', 'a/b', 'key'],
-  ['/app/app/key', 'app', 'key'],
-  ['/ws/app/key', '', undefined],
-  ['/other/app/key', 'ws', undefined],
-  ['/wsx/app/key', 'ws', undefined],
-  ['/ws/ws/app/key', 'ws', undefined],
-  ['/WS/app/key', 'ws', undefined],
-  ['/App/key', '', undefined],
-  ['/app', '', undefined],
-  ['/app/', '', undefined],
-  ['/app//', '', undefined],
-  ['/app//key', '', undefined],
-  ['//app/key', '', undefined],
-  ['/app/key//', '', undefined],
-  ['/app/key/more', '', undefined],
-  ['/app/%', '', undefined],
-  ['/app/%E0%A4%A', '', undefined],
-  ['/apps/key', '', undefined],
-  ['app/key', '', undefined],
-  ['', '', undefined],
-  ['/', '', undefined],
-  ['*', '', undefined],
-])('2.1 the key in %j behind the prefix %j is %j', (path, prefix, key) => {
-  expect(appKeyIn(path, prefix)).toBe(key);
+describe('the app key in an address', () => {
+  test.each([
+    ['/app/key', '', 'key'],
+    ['/app/key/', '', 'key'],
+    ['/app/key', 'ws', 'key'],
+    ['/app/key/', 'ws', 'key'],
+    ['/ws/app/key', 'ws', 'key'],
+    ['/ws/app/key/', 'ws', 'key'],
+    ['/ws/eu/app/key', 'ws/eu', 'key'],
+    ['/app/app/key', 'app', 'key'],
+    ['/app/key', 'app', 'key'],
+    ['/app/app', 'app', 'app'],
+    ['/app/app', '', 'app'],
+    ['/app/a%20b', '', 'a b'],
+    ['/app/a%2Fb', '', 'a/b'],
+    ['/app/%E2%82%AC', '', '€'],
+    ['/app/key.with-all_of:them', '', 'key.with-all_of:them'],
+  ])('2.1 %s with the prefix %j', (path, prefix, key) => {
+    expect(appKeyIn(path, prefix)).toBe(key);
+  });
+
+  test.each([
+    ['', ''],
+    ['/', ''],
+    ['/app', ''],
+    ['/app/', ''],
+    ['/app//', ''],
+    ['//app/key', ''],
+    ['/app/key//', ''],
+    ['/app/key/more', ''],
+    ['/App/key', ''],
+    ['app/key', ''],
+    ['/apps/key', ''],
+    ['/ws/app/key', ''],
+    ['/ws/app/key', 'eu'],
+    ['/wsapp/key', 'ws'],
+    ['/ws/ws/app/key', 'ws'],
+    ['/ws/eu/app/key', 'ws'],
+    ['/app/%', ''],
+    ['/app/%E2%82', ''],
+    ['http://host/app/key', ''],
+  ])('2.1 no key in %j with the prefix %j', (path, prefix) => {
+    expect(appKeyIn(path, prefix)).toBeUndefined();
+  });
 });

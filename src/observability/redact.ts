@@ -8,12 +8,21 @@ const SECRET_KEYS = new Set([
   'password',
   'passphrase',
 ]);
+/** The same in a text that is no JSON, such as a message that was cut. */
+const SECRET_IN_TEXT = new RegExp(
+  String.raw`((?:${[...SECRET_KEYS].join('|')})\\*["']?\s*[:=]\s*\\*["']?)[^\s"'\\,}&]+`,
+  'gi',
+);
+const ENCRYPTED = 'private-encrypted-';
+/** Larger messages are not looked into, so nothing of them is shown. */
+const LARGEST = 64 * 1024;
 const LONGEST = 200;
 const HIDDEN = '[redacted]';
 
 /** The text of a frame as a log may show it: nested JSON opened, secrets hidden, cut, and no control characters. */
 export function presentable(frame: string): string {
-  const text = frame.length > 64 * 1024 ? frame.slice(0, LONGEST) : JSON.stringify(opened(parsed(frame), 0));
+  if (frame.length > LARGEST) return `(${frame.length} characters)`;
+  const text = JSON.stringify(opened(parsed(frame), 0));
   return plain(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 }
 
@@ -36,13 +45,13 @@ function parsed(text: string): unknown {
 
 function opened(value: unknown, depth: number): unknown {
   if (depth > 5) return '…';
-  if (typeof value === 'string' && /^[[{]/.test(value)) {
-    const inner = parsed(value);
-    return typeof inner === 'string' ? inner : opened(inner, depth + 1);
+  if (typeof value === 'string') {
+    const inner = /^\s*[[{]/.test(value) ? parsed(value) : value;
+    return typeof inner === 'string' ? masked(inner) : opened(inner, depth);
   }
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.slice(0, 50).map((item) => opened(item, depth + 1));
-  const isEncrypted = String((value as { channel?: unknown }).channel).startsWith('private-encrypted-');
+  const isEncrypted = String((value as { channel?: unknown }).channel).startsWith(ENCRYPTED);
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
@@ -50,3 +59,6 @@ function opened(value: unknown, depth: number): unknown {
     ]),
   );
 }
+
+const masked = (text: string): string =>
+  text.includes(ENCRYPTED) && /[{"]/.test(text) ? HIDDEN : text.replace(SECRET_IN_TEXT, `$1${HIDDEN}`);

@@ -44,7 +44,7 @@ export const httpError = (
 export function answerTo(error: unknown): Answer | undefined {
   if (error instanceof HttpError) return error.answer;
   if (error instanceof Unavailable) return httpError(503, { 'retry-after': '1' }).answer;
-  const status = (error as { statusCode?: unknown }).statusCode;
+  const status = (error as { statusCode?: unknown } | null | undefined)?.statusCode;
   return typeof status === 'number' && status >= 400 && status < 500 ? httpError(status).answer : undefined;
 }
 

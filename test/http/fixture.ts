@@ -1,4 +1,4 @@
-import Fastify, { type HTTPMethods } from 'fastify';
+import Fastify from 'fastify';
 import { type Credential, signHttp } from '#protocol';
 import { StaticApps } from '../../src/apps/static.ts';
 import type { App } from '../../src/core/app.ts';
@@ -8,8 +8,6 @@ import { CREDENTIAL, openSite, type SiteOptions, testApp } from '../core/fakes.t
 
 export interface HttpOptions extends SiteOptions, Partial<Pick<HttpNeeds, 'prefix' | 'refuseReplays'>> {
   readonly app?: App;
-  /** Puts something between the API and the core. */
-  readonly api?: (api: HttpNeeds['api']) => HttpNeeds['api'];
 }
 
 export interface Sent {
@@ -45,12 +43,11 @@ export async function openHttp(options: HttpOptions = {}) {
   const condition = { ready: true };
   const routes: Route[] = [];
   const server = Fastify({ routerOptions: { maxParamLength: 1024, querystringParser: () => ({}) } });
-  server.addHook('onRoute', ({ method, url }) =>
-    routes.push({ methods: [method].flat(), path: filled(url) }),
-  );
-  const api = { ...site.stores, hub, users };
+  server.addHook('onRoute', ({ method, url }) => {
+    routes.push({ methods: [method].flat(), path: filled(url) });
+  });
   registerHttp(server, {
-    api: options.api?.(api) ?? api,
+    api: { ...site.stores, hub, users },
     apps: provider,
     journal,
     clock: clock.read,
@@ -63,7 +60,7 @@ export async function openHttp(options: HttpOptions = {}) {
   /** As it is, without a signature. */
   async function send(method: string, url: string, { body, headers }: Sent = {}): Promise<Reply> {
     const answer = await server.inject({
-      method: method as HTTPMethods,
+      method: method as 'GET',
       url,
       ...(body !== undefined && { payload: textOf(body) }),
       ...(headers && { headers }),
@@ -96,6 +93,9 @@ export async function openHttp(options: HttpOptions = {}) {
       call('POST', `/apps/app-id${path}`, { ...sent, body }),
   };
 }
+
+/** An answer in short. */
+export const shown = ({ status, body }: Reply): [number, unknown] => [status, body];
 
 const textOf = (body: unknown): string | Buffer =>
   typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);

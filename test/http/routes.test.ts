@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openHttp, type Http, type Reply } from './fixture.ts';
+import { type Http, openHttp, shown } from './fixture.ts';
 
 const INVALID = 'Authentication signature invalid.';
 const PATHS: readonly (readonly [path: string, allow: string])[] = [
@@ -17,7 +17,6 @@ const PATHS: readonly (readonly [path: string, allow: string])[] = [
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
 const fullPaths = (prefix: string) => [...new Set(['', prefix && `/${prefix}`])];
-const shown = ({ status, body }: Reply) => [status, body];
 
 describe.each(['', 'ws'])('8.1 with the prefix %j', (prefix) => {
   let http: Http;

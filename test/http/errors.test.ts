@@ -1,0 +1,267 @@
+import { describe, expect, test } from 'vitest';
+import { Unavailable, type Stores } from '../../src/core/ports.ts';
+import { testApp, withChanges } from '../core/fakes.ts';
+import { EVENT, type Http, type HttpOptions, openHttp, type Reply, shown } from './fixture.ts';
+
+const isText = ({ headers }: Reply) => headers['content-type'] === 'text/plain; charset=utf-8';
+
+/** Every request there is, signed and well-formed. */
+const requests = (http: Http): readonly Promise<Reply>[] => [
+  http.post('/events', EVENT),
+  http.post('/batch_events', { batch: [EVENT] }),
+  http.get('/channels'),
+  http.get('/channels/orders'),
+  http.get('/channels/presence-a/users'),
+  http.post('/users/7/terminate_connections'),
+  http.get('/connections'),
+];
+
+describe('the application', () => {
+  test.each(['unknown', '__proto__', 'constructor', 'app-key', 'APP-ID', '<b>', '%3Cb%3E', '0'])(
+    '8.3 an app called %s is not known',
+    async (id) => {
+      const http = await openHttp();
+      const answer = await http.call('GET', `/apps/${id}/channels`);
+      expect(shown(answer)).toEqual([404, `No matching application for ID [${decodeURIComponent(id)}].`]);
+      expect(isText(answer)).toBe(true);
+    },
+  );
+
+  test('8.3 an unknown id is repeated up to 256 characters', async () => {
+    const http = await openHttp();
+    const { body } = await http.call('GET', `/apps/${'x'.repeat(900)}/channels`);
+    expect(body).toBe(`No matching application for ID [${'x'.repeat(256)}].`);
+  });
+
+  test('8.2 the credentials of one app open no other', async () => {
+    const other = { ...testApp(), id: 'other', credentials: [{ key: 'k', secret: 's' }] as const };
+    const http = await openHttp({ apps: [testApp(), other] });
+    const credential = { key: 'k', secret: 's' };
+    expect((await http.call('GET', '/apps/other/channels', { credential })).status).toBe(200);
+    expect((await http.call('GET', '/apps/other/channels')).status).toBe(401);
+    expect((await http.call('GET', '/apps/app-id/channels', { credential })).status).toBe(401);
+  });
+
+  test('7.6 every pair of an app signs', async () => {
+    const older = { key: 'old-key', secret: 'old-secret' };
+    const app = testApp({ credentials: [{ key: 'app-key', secret: 'app-secret' }, older] });
+    const http = await openHttp({ app });
+    const path = '/apps/app-id/channels';
+    expect((await http.call('GET', path)).status).toBe(200);
+    expect((await http.call('GET', path, { credential: older })).status).toBe(200);
+    const mixed = { key: 'old-key', secret: 'app-secret' };
+    expect((await http.call('GET', path, { credential: mixed })).status).toBe(401);
+  });
+
+  test('8.3 every request to an app that is switched off is refused with 403', async () => {
+    const http = await openHttp({ app: testApp({ enabled: false }) });
+    for (const answer of await Promise.all(requests(http))) {
+      expect([...shown(answer), isText(answer)]).toEqual([403, 'Application is disabled.', true]);
+    }
+    expect((await http.send('GET', '/apps/app-id/channels')).status).toBe(401);
+    expect((await http.send('GET', '/up')).status).toBe(200);
+  });
+});
+
+describe('authentication', () => {
+  test('8.2 a request out of its time is told both times', async () => {
+    const http = await openHttp();
+    http.clock.nowMs = Date.UTC(2012, 10, 16, 18, 0, 0, 999);
+    const answer = await http.call('GET', '/apps/app-id/channels', { ageSeconds: 621 });
+    expect(shown(answer)).toEqual([
+      401,
+      'Timestamp expired: Given timestamp (2012-11-16T17:49:39Z) not within 600s of server time (2012-11-16T18:00:00Z)',
+    ]);
+    expect(isText(answer)).toBe(true);
+  });
+
+  test('8.2 the window is a setting, and 0 switches the check off', async () => {
+    const statuses = async (authWindowSeconds: number, ages: readonly number[]) => {
+      const http = await openHttp({ app: testApp({ limits: { authWindowSeconds } }) });
+      const answers = ages.map((ageSeconds) => http.call('GET', '/apps/app-id/channels', { ageSeconds }));
+      return (await Promise.all(answers)).map(({ status }) => status);
+    };
+    expect(await statuses(5, [5, -5, 6, -6])).toEqual([200, 200, 401, 401]);
+    expect(await statuses(0, [5, 601, -601, 1_000_000_000])).toEqual([200, 200, 200, 200]);
+  });
+
+  test('8.2 the body is signed: other bytes, more or fewer, are refused', async () => {
+    const http = await openHttp();
+    const text = JSON.stringify(EVENT);
+    const url = http.signed('POST', '/apps/app-id/events', { body: text });
+    for (const body of [`${text} `, text.replace('7', '8'), '', '{}'])
+      expect((await http.send('POST', url, { body })).status).toBe(401);
+    expect((await http.send('POST', url, { body: text })).status).toBe(200);
+  });
+
+  test('8.2 without replay protection the same request may come again', async () => {
+    const http = await openHttp();
+    const url = http.signed('GET', '/apps/app-id/channels');
+    for (const time of [1, 2]) expect([time, (await http.send('GET', url)).status]).toEqual([time, 200]);
+  });
+});
+
+describe('requests per second', () => {
+  const limited = () => openHttp({ app: testApp({ limits: { requestsPerSecond: 3 } }) });
+
+  test('8.3 beyond the limit every request is answered 429 with Retry-After, until time has passed', async () => {
+    const http = await limited();
+    const answers = [];
+    for (let at = 0; at < 4; at += 1) answers.push(await http.get('/channels'));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
+    const last = answers[3]!;
+    expect([last.body, last.headers['retry-after'], isText(last)]).toEqual(['Too many requests.', '1', true]);
+    for (const answer of await Promise.all(requests(http))) expect(answer.status).toBe(429);
+    http.clock.pass(334);
+    expect((await http.get('/channels')).status).toBe(200);
+    expect((await http.get('/channels')).status).toBe(429);
+  });
+
+  test('8.3 what is not signed well does not use up the rate', async () => {
+    const http = await limited();
+    for (let at = 0; at < 9; at += 1) await http.send('GET', '/apps/app-id/channels');
+    expect((await http.get('/channels')).status).toBe(200);
+  });
+
+  test('8.3 is counted once for both prefixes, and for each app apart', async () => {
+    const limits = { requestsPerSecond: 1 };
+    const apps = [testApp({ limits }), { ...testApp({ limits }), id: 'b' }];
+    const http = await openHttp({ apps, prefix: 'ws' });
+    expect((await http.get('/channels')).status).toBe(200);
+    expect((await http.call('GET', '/ws/apps/app-id/channels')).status).toBe(429);
+    expect((await http.call('GET', '/apps/b/channels')).status).toBe(200);
+  });
+
+  test('8.3 is off by default', async () => {
+    const http = await openHttp();
+    const answers = await Promise.all(Array.from({ length: 200 }, () => http.get('/connections')));
+    expect(answers.every(({ status }) => status === 200)).toBe(true);
+  });
+});
+
+describe('a body', () => {
+  test.each([
+    '',
+    ' ',
+    '[]',
+    '"x"',
+    '7',
+    'null',
+    'true',
+    '{',
+    '{"name":',
+    "{'a':1}",
+    '\ufeff{}',
+    'name=e&data=d',
+    '['.repeat(100_000),
+  ])('8.3 that is no JSON object is refused: %.20s', async (body) => {
+    const http = await openHttp();
+    for (const path of ['/events', '/batch_events']) {
+      const answer = await http.post(path, body);
+      expect([...shown(answer), isText(answer)]).toEqual([400, 'Bad request.', true]);
+    }
+  });
+
+  test('8.3 a POST without one is refused where one is needed, and taken where none is', async () => {
+    const http = await openHttp();
+    expect(shown(await http.post('/events'))).toEqual([400, 'Bad request.']);
+    expect(shown(await http.post('/batch_events'))).toEqual([400, 'Bad request.']);
+    expect(shown(await http.post('/users/7/terminate_connections'))).toEqual([200, {}]);
+    expect(shown(await http.post('/users/7/terminate_connections', '{}'))).toEqual([200, {}]);
+  });
+
+  test.each([
+    'application/json',
+    'application/json; charset=utf-7',
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/octet-stream',
+    'nonsense',
+    ';;;',
+    '',
+    ' ',
+    'x'.repeat(2000),
+  ])('8.1 is JSON whatever its Content-Type says: %.20s', async (type) => {
+    const http = await openHttp();
+    const headers = { 'content-type': type };
+    expect(shown(await http.post('/events', EVENT, { headers }))).toEqual([200, {}]);
+    expect((await http.post('/events', { ...EVENT, name: 5 }, { headers })).status).toBe(422);
+    expect(shown(await http.post('/events', 'x', { headers }))).toEqual([400, 'Bad request.']);
+    expect((await http.send('POST', '/apps/app-id/events', { body: '{}', headers })).status).toBe(401);
+    expect((await http.post('/users/7/terminate_connections', undefined, { headers })).status).toBe(200);
+  });
+
+  test('8.3 of a GET is not looked at', async () => {
+    const http = await openHttp();
+    const url = http.signed('GET', '/apps/app-id/channels');
+    const headers = { 'content-type': 'application/json' };
+    expect((await http.send('GET', url, { body: '{', headers })).status).toBe(200);
+  });
+});
+
+/** Memory stores of which one method fails. */
+const failing = (port: Exclude<keyof Stores, 'close'>, method: string, error: unknown): HttpOptions => {
+  const fail = () => Promise.reject(error);
+  return {
+    stores: (memory) => ({ ...memory, [port]: withChanges<object>(memory[port], { [method]: fail }) }),
+  };
+};
+
+const INFO = { info: 'user_count,subscription_count,cache' };
+const STEPS = [
+  ['broker', 'publish', (http: Http) => http.post('/events', EVENT)],
+  ['broker', 'publish', (http: Http) => http.post('/batch_events', { batch: [EVENT] })],
+  ['membership', 'occupancy', (http: Http) => http.post('/events', { ...EVENT, ...INFO })],
+  ['membership', 'occupancy', (http: Http) => http.post('/batch_events', { batch: [{ ...EVENT, ...INFO }] })],
+  ['history', 'last', (http: Http) => http.post('/events', { ...EVENT, channel: 'cache-a', ...INFO })],
+  ['membership', 'channels', (http: Http) => http.get('/channels')],
+  ['membership', 'occupancy', (http: Http) => http.get('/channels/orders')],
+  ['history', 'last', (http: Http) => http.get('/channels/cache-a', INFO)],
+  ['membership', 'members', (http: Http) => http.get('/channels/presence-a/users')],
+  ['lease', 'connections', (http: Http) => http.get('/connections')],
+] as const;
+
+describe('the cluster', () => {
+  test.each(STEPS)('8.3 out of reach at %s.%s: 503 with Retry-After', async (port, method, request) => {
+    const http = await openHttp(failing(port, method, new Unavailable('redis://:secret@10.0.0.1 is away')));
+    const answer = await request(http);
+    expect([...shown(answer), isText(answer)]).toEqual([503, 'Service unavailable.', true]);
+    expect(answer.headers['retry-after']).toBe('1');
+    expect(http.journal.defects).toEqual([]);
+  });
+});
+
+describe('a defect', () => {
+  test.each(STEPS)(
+    '8.3 at %s.%s: 500 without its words, and they are in the journal',
+    async (port, method, request) => {
+      const error = new Error('the secret is app-secret');
+      const http = await openHttp(failing(port, method, error));
+      const answer = await request(http);
+      expect([...shown(answer), isText(answer)]).toEqual([500, 'Internal server error.', true]);
+      expect(JSON.stringify(answer.headers)).not.toContain('secret');
+      expect(http.journal.defects).toEqual([{ what: 'A request could not be handled', error }]);
+    },
+  );
+
+  test.each([
+    ['with a status of the server', Object.assign(new Error('secret'), { statusCode: 502 })],
+    ['with a status that is none', Object.assign(new Error('secret'), { statusCode: 'x' })],
+    ['that is a text', 'secret'],
+    ['that is an object', { code: 7 }],
+    ['that is a number', 7],
+    ['that is nothing', undefined],
+    ['that is null', null],
+  ])('8.3 %s is one as well', async (_what, error) => {
+    const http = await openHttp(failing('lease', 'connections', error));
+    expect(shown(await http.get('/connections'))).toEqual([500, 'Internal server error.']);
+    expect(http.journal.defects).toHaveLength(1);
+  });
+
+  test('8.3 of one request leaves the next ones alone', async () => {
+    const http = await openHttp(failing('lease', 'connections', new Error('x')));
+    await http.get('/connections');
+    expect((await http.get('/channels')).status).toBe(200);
+  });
+});

@@ -1,7 +1,7 @@
 import { encode, kindOf } from '#protocol';
 import type { App } from './app.ts';
 import type { Hub } from './hub.ts';
-import { type Broker, type ChannelRef, Unavailable } from './ports.ts';
+import { type Broker, Unavailable } from './ports.ts';
 
 export interface Publication {
   readonly name: string;
@@ -21,16 +21,30 @@ interface Needs {
  * SPEC 3.13: one event to several channels, each named once. Resolves when the broker has taken it; rejects with
  * `Unavailable`, nothing sent, when the sockets of one of the channels are hopelessly behind.
  */
-export async function publish({ hub, broker }: Needs, app: App, publication: Publication): Promise<void> {
-  const { name, dataJson, except } = publication;
-  const refs = [...new Set(publication.channels)].map((channel): ChannelRef => ({ app: app.id, channel }));
-  if (refs.some((ref) => hub.isBehind(ref)))
+export const publish = (needs: Needs, app: App, publication: Publication): Promise<void> =>
+  publishAll(needs, app, [publication]);
+
+/** SPEC 8.5: several events in their order. A channel that is behind refuses all of them. */
+export async function publishAll(
+  { hub, broker }: Needs,
+  app: App,
+  publications: readonly Publication[],
+): Promise<void> {
+  if (publications.some(({ channels }) => channels.some((channel) => hub.isBehind({ app: app.id, channel }))))
     throw new Unavailable('The channel cannot take more events now.');
+  for (const publication of publications) await send(broker, app, publication);
+}
+
+async function send(
+  broker: Broker,
+  app: App,
+  { name, dataJson, channels, except }: Publication,
+): Promise<void> {
   await Promise.all(
-    refs.map((ref) => {
-      const payload = encode.event(name, dataJson, ref.channel);
-      const keep = kindOf(ref.channel).cached ? { size: 1, ttlSeconds: app.cacheTtlSeconds } : undefined;
-      return broker.publish(ref, { payload, except }, keep);
+    [...new Set(channels)].map((channel) => {
+      const payload = encode.event(name, dataJson, channel);
+      const keep = kindOf(channel).cached ? { size: 1, ttlSeconds: app.cacheTtlSeconds } : undefined;
+      return broker.publish({ app: app.id, channel }, { payload, except }, keep);
     }),
   );
 }

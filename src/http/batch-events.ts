@@ -1,4 +1,4 @@
-import { publish } from '../core/publish.ts';
+import { publishAll } from '../core/publish.ts';
 import type { Api, Call } from './api.ts';
 import { attributes } from './attributes.ts';
 import { batchRequest, parseBody } from './schemas.ts';
@@ -6,7 +6,7 @@ import { batchRequest, parseBody } from './schemas.ts';
 /** SPEC 8.5: in the order of the batch; the answer has a place for each event when one asked for something. */
 export async function batchEvents(api: Api, { app, body }: Call): Promise<object> {
   const batch = batchRequest(app, parseBody(body));
-  for (const event of batch) await publish(api, app, event);
+  await publishAll(api, app, batch);
   if (batch.every(({ info }) => info.size === 0)) return { batch: {} };
   return {
     batch: await Promise.all(

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Unavailable, type Stores } from '../../src/core/ports.ts';
 import { testApp, withChanges } from '../core/fakes.ts';
 import { EVENT, type Http, type HttpOptions, openHttp, type Reply, shown } from './fixture.ts';
@@ -202,7 +202,7 @@ describe('a body', () => {
 
 /** Memory stores of which one method fails. */
 const failing = (port: Exclude<keyof Stores, 'close'>, method: string, error: unknown): HttpOptions => {
-  const fail = () => Promise.reject(error);
+  const fail = vi.fn().mockRejectedValue(error);
   return {
     stores: (memory) => ({ ...memory, [port]: withChanges<object>(memory[port], { [method]: fail }) }),
   };

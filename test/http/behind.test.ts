@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { StaticApps } from '../../src/apps/static.ts';
+import { BACKLOG_EVENTS } from '../../src/core/hub.ts';
+import { settled, testApp } from '../core/fakes.ts';
+import { EVENT, openHttp, shown } from './fixture.ts';
+
+describe('a channel whose sockets are hopelessly behind', () => {
+  const busy = (name: string) => ({ ...EVENT, name, channel: 'busy' });
+
+  /** A subscriber, and a request that finds so many events waiting on the channel `busy`. */
+  async function behind(waiting: number, path: string, body: unknown) {
+    const apps = new StaticApps([testApp()]);
+    const fill = () => {
+      for (let at = 0; at < waiting; at += 1)
+        http.hub.deliver({ app: 'app-id', channel: 'busy' }, { payload: '{"event":"old"}' });
+    };
+    const byId = (id: string) => {
+      fill();
+      return apps.byId(id);
+    };
+    const http = await openHttp({ provider: { byKey: (key) => apps.byKey(key), byId } });
+    const client = await http.connect();
+    for (const channel of ['busy', 'orders']) client.subscribe(channel);
+    await settled();
+    client.take();
+    const answer = await http.post(path, body);
+    await settled();
+    const heard = client
+      .take()
+      .map(({ event }) => event)
+      .filter((event) => event !== 'old');
+    return { answer, heard };
+  }
+
+  test.each<[string, unknown]>([
+    ['/events', busy('a')],
+    ['/events', { ...EVENT, channel: undefined, channels: ['orders', 'busy'] }],
+    ['/batch_events', { batch: [busy('a')] }],
+    ['/batch_events', { batch: [EVENT, busy('a')] }],
+    ['/batch_events', { batch: [busy('a'), EVENT] }],
+  ])('8.3 takes no more by %s: 503 with Retry-After, and nothing is delivered: %j', async (path, body) => {
+    const { answer, heard } = await behind(BACKLOG_EVENTS, path, body);
+    expect([...shown(answer), answer.headers['retry-after']]).toEqual([503, 'Service unavailable.', '1']);
+    expect(heard).toEqual([]);
+  });
+
+  test('8.5 a batch that fills it up is taken as a whole', async () => {
+    const batch = ['a', 'b', 'c'].map(busy);
+    const { answer, heard } = await behind(BACKLOG_EVENTS - 1, '/batch_events', { batch });
+    expect(shown(answer)).toEqual([200, { batch: {} }]);
+    expect(heard).toEqual(['a', 'b', 'c']);
+  });
+
+  test('8.3 other channels are served', async () => {
+    const { answer, heard } = await behind(BACKLOG_EVENTS, '/events', EVENT);
+    expect([answer.status, heard]).toEqual([200, ['shipped']]);
+  });
+});

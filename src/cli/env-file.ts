@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 
-/** Laravel's own `.env`, with its `${NAME}` references filled in from what stands above or in `otherwise`. */
+/** Laravel's own `.env`, with its `${NAME}` references filled in from `otherwise`, then from what stands above. */
 export function readEnvFile(
   file: string,
   otherwise: Readonly<Record<string, string | undefined>>,
@@ -10,7 +10,7 @@ export function readEnvFile(
   for (const [name, text = ''] of Object.entries(parseEnv(readFileSync(file, 'utf8')))) {
     values[name] = text.replace(
       /\$\{(\w+)\}/g,
-      (_, other: string) => values[other] ?? otherwise[other] ?? '',
+      (_, other: string) => otherwise[other] ?? values[other] ?? '',
     );
   }
   return values;

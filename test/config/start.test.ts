@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { run, temporaryFile } from '../cli/command.ts';
+import { startServer } from '../support/server.ts';
+import { dataOf, Wire } from '../support/wire.ts';
+import { publisher } from '../support/wire-http.ts';
+
+describe('the development app', () => {
+  test('7.6 without a configured app clients and publishers use app-id, app-key, app-secret', async () => {
+    const server = await startServer();
+    try {
+      const wire = await Wire.open(server, '/app/app-key?protocol=7');
+      expect(dataOf(await wire.first())).toMatchObject({ activity_timeout: 30 });
+      const app = { ...server, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+      expect((await publisher(app).get('/channels')).status).toBe(200);
+      await wire.close();
+    } finally {
+      await server.close();
+    }
+    expect(server.output()).toContain('development');
+    expect(server.output()).toContain(
+      'id app-id, key app-key, secret app-secret: for development only, because no app is configured',
+    );
+  });
+
+  test('7.6 it is not there beside a configured one, and the start block shows no secret', async () => {
+    const server = await startServer({
+      REVERB_APP_ID: 'a',
+      REVERB_APP_KEY: 'b',
+      REVERB_APP_SECRET: 'hush-hush-hush',
+    });
+    try {
+      const refused = await Wire.open(server, '/app/app-key?protocol=7');
+      expect(await refused.closing()).toEqual({ code: 4001, reason: 'Application does not exist' });
+    } finally {
+      await server.close();
+    }
+    expect(server.output()).toContain('production');
+    expect(server.output()).toMatch(/Apps\s+1 {2}\(from REVERB_APP_\*\)/);
+    expect(server.output()).not.toMatch(/development|hush/);
+  });
+});
+
+describe('a wrong configuration', () => {
+  test.each([
+    { rule: '2.1', name: 'REVERB_SERVER_PORT', bad: '70000', expected: 'a whole number from 0 to 65535' },
+    { rule: '2.10', name: 'REVERB_APP_PING_INTERVAL', bad: '0', expected: 'a whole number from 1 to 86400' },
+    { rule: '1.1', name: 'WAVEHALL_DEBUG', bad: 'maybe', expected: 'true or false' },
+    { rule: '8.2', name: 'WAVEHALL_REPLAY_PROTECTION', bad: 'x', expected: 'one of off, strict' },
+  ])('$rule $name=$bad ends the command with 1 and says so', async ({ name, bad, expected }) => {
+    expect(await run(['start'], { [name]: bad })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `wavehall: ${name}="${bad}": expected ${expected}\n`,
+    });
+  });
+
+  test('2.7 a wrong proxy ends it as well', async () => {
+    const { code, stderr } = await run(['start'], { WAVEHALL_TRUSTED_PROXIES: 'nginx' });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^wavehall: WAVEHALL_TRUSTED_PROXIES="nginx": expected addresses or networks/);
+  });
+
+  test('8.12 every problem has its line', async () => {
+    const { code, stderr } = await run(['start', '--port', 'x'], {
+      WAVEHALL_DEBUG: 'maybe',
+      REVERB_APP_SECRET: 'hush-hush-hush',
+    });
+    expect(code).toBe(1);
+    expect(stderr.trim().split('\n').sort()).toEqual([
+      'wavehall: REVERB_APP_ID: expected a value, because another REVERB_APP_* variable is set',
+      'wavehall: REVERB_APP_KEY: expected a value, because another REVERB_APP_* variable is set',
+      'wavehall: REVERB_SERVER_PORT="x": expected a whole number from 0 to 65535',
+      'wavehall: WAVEHALL_DEBUG="maybe": expected true or false',
+    ]);
+  });
+
+  test('7.1 broken apps end it, and no secret is printed', async () => {
+    const apps = temporaryFile('apps.json', '[{"app_id":"a","key":"b","secret":"hush-hush-hush",}]');
+    const { code, stdout, stderr } = await run(['start'], { WAVEHALL_APPS_FILE: apps });
+    expect([code, stdout, stderr]).toEqual([
+      1,
+      '',
+      `wavehall: ${apps}: expected JSON (it cannot be parsed)\n`,
+    ]);
+  });
+});

@@ -1,8 +1,5 @@
 import { Unavailable } from '../core/ports.ts';
 
-/** Laravel's validator: field → what is wrong with it. */
-export type ErrorBag = Readonly<Record<string, readonly string[]>>;
-
 export interface Answer {
   readonly status: number;
   /** A text, or an object that is sent as JSON. */

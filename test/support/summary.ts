@@ -1,16 +1,19 @@
-import type { Reporter, TestModule } from 'vitest/node';
+import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node';
 
 /** Ends every run with one plain line, `N passed, N failed, N skipped`, counted from what really ran. */
 export default class Summary implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[], reason: TestRunEndReason): void {
     const count = { passed: 0, failed: errors.length, skipped: 0 };
     for (const module of modules) {
-      if (module.state() === 'failed' && module.children.size === 0) count.failed += 1;
+      const suites = [...module.children.allSuites()];
+      // What breaks outside a test, in a file or a hook, fails the run as a test does.
+      count.failed += module.errors().length + suites.flatMap((suite) => suite.errors()).length;
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         if (state !== 'pending') count[state] += 1;
       }
     }
+    if (reason === 'failed' && count.failed === 0) count.failed = 1;
     console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
   }
 }

@@ -115,7 +115,7 @@ export class WebSocketTransport {
     const appKey = appKeyIn(path, this.#needs.prefix);
     if (appKey === undefined) return refuseUpgrade(network, '404 Not Found', 'Not found.');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
-      return refuseUpgrade(network, '400 Bad Request', 'Only websocket can be upgraded to.');
+      return refuseUpgrade(network, '426 Upgrade Required', 'Upgrade required.');
     }
     this.#server.handleUpgrade(request, network, head, (socket) => {
       socket.connect(request.socket, this.#needs.peers.read(request));
@@ -153,9 +153,10 @@ function splitOnce(text: string, mark: string): [string, string] {
   return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
+/** SPEC 2.1: what could be upgraded to is named in every refusal. */
 function refuseUpgrade(network: Duplex, status: string, body: string): void {
   network.end(
     `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
-      `Connection: close\r\n\r\n${body}`,
+      `Upgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n${body}`,
   );
 }

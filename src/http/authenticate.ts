@@ -18,10 +18,11 @@ export interface AuthenticationOptions {
 export class Authentication {
   readonly #options: AuthenticationOptions;
   readonly #buckets = new Map<string, TokenBucket>();
-  readonly #seen = new LRUCache<string, true>({ max: REMEMBERED_SIGNATURES });
+  readonly #seen: LRUCache<string, true>;
 
   constructor(options: AuthenticationOptions) {
     this.#options = options;
+    this.#seen = new LRUCache({ max: REMEMBERED_SIGNATURES, perf: { now: options.clock }, ttlResolution: 0 });
   }
 
   /** Throws the refusal. */
@@ -50,9 +51,11 @@ export class Authentication {
     const signature = queryValue(parseQuery(rawQuery), 'auth_signature') ?? '';
     const key = `${app.id}\n${signature}`;
     if (this.#seen.has(key)) throw new HttpError(401, 'Authentication signature was used before.');
-    // Twice the window: a request from the future stays valid that long.
-    this.#seen.set(key, true, { ttl: Math.max(1, app.limits.authWindowSeconds * 2) * 1000 });
+    this.#seen.set(key, true, { ttl: memoryMs(app.limits.authWindowSeconds) });
   }
 }
+
+/** A request from the future stays valid for twice the window and its last second; without a window, for good (0). */
+const memoryMs = (windowSeconds: number): number => (windowSeconds === 0 ? 0 : windowSeconds * 2 + 1) * 1000;
 
 const refused = ({ status, message }: HttpRefusal): HttpError => new HttpError(status, message);

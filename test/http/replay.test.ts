@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { testApp } from '../core/fakes.ts';
+import { openHttp, shown } from './fixture.ts';
+
+describe('strict replay protection', () => {
+  const USED = [401, 'Authentication signature was used before.'];
+  const path = '/apps/app-id/channels';
+
+  test('8.2 takes a signature once, behind the prefix or without it', async () => {
+    const http = await openHttp({ prefix: 'ws', refuseReplays: true });
+    for (const [first, again] of [
+      ['', ''],
+      ['', '/ws'],
+      ['/ws', ''],
+      ['/ws', '/ws'],
+    ]) {
+      http.clock.pass(1000);
+      const url = http.signed('GET', path);
+      expect((await http.send('GET', `${first}${url}`)).status).toBe(200);
+      expect(shown(await http.send('GET', `${again}${url}`))).toEqual(USED);
+      const reordered = url.replace(/\?(.*)&(auth_signature=.*)$/, '?$2&$1');
+      expect(reordered).not.toBe(url);
+      expect(shown(await http.send('GET', reordered))).toEqual(USED);
+      expect(shown(await http.send('GET', url.replace('auth_signature', 'AUTH_SIGNATURE')))).toEqual(USED);
+    }
+  });
+
+  test('8.2 a refused request uses nothing up', async () => {
+    const http = await openHttp({ refuseReplays: true });
+    const [, query = ''] = http.signed('GET', path).split('?');
+    expect((await http.send('GET', `/apps/app-id/connections?${query}`)).status).toBe(401);
+    expect((await http.send('GET', `${path}?${query}`)).status).toBe(200);
+  });
+
+  test('8.2 apps may share a signature', async () => {
+    const apps = ['app-id', 'b'].map((id) => ({ ...testApp(), id }));
+    const http = await openHttp({ apps, refuseReplays: true });
+    for (const id of ['app-id', 'b'])
+      expect((await http.call('GET', `/apps/${id}/channels`)).status).toBe(200);
+  });
+
+  test('8.2 a request is remembered for as long as its time is good', async () => {
+    const http = await openHttp({ refuseReplays: true });
+    http.clock.nowMs += 1000 - (http.clock.nowMs % 1000);
+    const fromTheFuture = http.signed('GET', path, { ageSeconds: -600 });
+    expect((await http.send('GET', fromTheFuture)).status).toBe(200);
+    http.clock.pass(1_200_999);
+    expect(shown(await http.send('GET', fromTheFuture))).toEqual(USED);
+    http.clock.pass(1);
+    expect(String((await http.send('GET', fromTheFuture)).body)).toMatch(/^Timestamp expired/);
+  });
+
+  test('8.2 a request whose time is not checked is remembered for good', async () => {
+    const http = await openHttp({ app: testApp({ limits: { authWindowSeconds: 0 } }), refuseReplays: true });
+    const url = http.signed('GET', path);
+    expect((await http.send('GET', url)).status).toBe(200);
+    http.clock.pass(100_000_000);
+    expect(shown(await http.send('GET', url))).toEqual(USED);
+  });
+});

@@ -52,7 +52,15 @@ describe('with --debug', () => {
     const wire = await here.site.connect();
     const auth = channelAuth(APP, wire.socketId, 'private-a');
     wire.send(`{"event":"pusher:subscribe","data":{"channel":"private-a","auth":"${auth}"`);
+    await wire.settle();
+    expect(here.server.output()).not.toContain(hexOf(auth));
+  });
+
+  test('2.12 A35 nor one that stands somewhere else than in auth', async () => {
+    const wire = await here.site.connect();
+    const auth = channelAuth(APP, wire.socketId, 'private-a');
     wire.send(`["pusher:subscribe","${auth}"]`);
+    wire.send({ event: 'pusher:subscribe', data: { channel: 'private-a', Auth: auth, authorization: auth } });
     await wire.settle();
     expect(here.server.output()).not.toContain(hexOf(auth));
   });

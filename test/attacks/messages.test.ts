@@ -155,7 +155,12 @@ describe('JSON that is meant to hurt', () => {
     const body = `{${range(1_000_000)
       .map((index) => `"k${index}":0`)
       .join()}}`;
-    expect((await here.site.publisher.post('/events', body)).status).toBe(413);
+    // The server may have hung up before the client had said all and read the answer.
+    const outcome = await here.site.publisher.post('/events', body).then(
+      ({ status }) => status,
+      () => 'ended',
+    );
+    expect([413, 'ended']).toContain(outcome);
   });
 
   test('4.1 A20 a number without end is no user', async () => {

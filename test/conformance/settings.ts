@@ -42,6 +42,10 @@ export const needs = {
   authorizeWithin: { WAVEHALL_AUTHORIZE_WITHIN: '1' },
   noAuthWindow: { WAVEHALL_AUTH_WINDOW: '0' },
   anyBatch: { WAVEHALL_MAX_BATCH_SIZE: '0' },
+  errorAsString: { WAVEHALL_ERROR_DATA_AS_STRING: 'true' },
+  extraCharacters: { WAVEHALL_EXTRA_CHANNEL_CHARACTERS: ': /' },
+  shortCache: { WAVEHALL_CACHE_TTL: '1' },
+  olderKey: { WAVEHALL_APP_CREDENTIALS: 'older-key:older-secret' },
   strictInfo: { WAVEHALL_STRICT_INFO: 'true' },
   usersOfUnoccupied404: { WAVEHALL_UNOCCUPIED_USERS_404: 'true' },
 } as const;

@@ -1,5 +1,7 @@
+import { eventually } from '../../support/wire.ts';
 import type { Case } from '../case.ts';
 import { same } from '../expect.ts';
+import { needs } from '../settings.ts';
 import { member, SUCCEEDED } from '../site.ts';
 import type { Site } from '../site.ts';
 
@@ -190,6 +192,23 @@ export const cache: Case[] = [
           `frames on ${channel}`,
         );
       }
+    },
+  },
+  {
+    id: 'S69',
+    rule: '3.10',
+    title: 'the event of a cache channel is forgotten after the configured time',
+    needs: needs.shortCache,
+    async run(site) {
+      const channel = site.name('cache-x');
+      await site.publish('e', 'd', channel);
+      await greets(site, channel, { event: 'e', data: 'd', channel });
+      const isForgotten = async () => {
+        const { cache: kept } = (await site.channel(channel, 'cache')) as { cache: unknown };
+        return kept === null;
+      };
+      await eventually(isForgotten, 'the event is forgotten', 4_000);
+      await greets(site, channel, missOf(channel));
     },
   },
 ];

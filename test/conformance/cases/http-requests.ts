@@ -399,6 +399,22 @@ const signatures: Case[] = [
       is(await get(site, {}, query), 200);
     },
   },
+  {
+    id: 'H86',
+    rule: '7.6',
+    title: 'an older pair of key and secret still signs requests, subscriptions and opens connections',
+    needs: needs.olderKey,
+    async run(site) {
+      const older = site.as({ key: 'older-key', secret: 'older-secret' });
+      is(await older.get('/channels'), 200);
+      is(await site.get('/channels'), 200);
+      const channel = site.name('private-a');
+      const [first, second] = [await older.subscriber(channel), await site.subscriber(channel)];
+      await older.publish('e', 'd', channel);
+      for (const wire of [first, second]) same((await wire.settle()).length, 1, 'frames');
+      is(await get(site, { key: 'older-key' }), 401, INVALID);
+    },
+  },
 ];
 
 const bodies: Case[] = [

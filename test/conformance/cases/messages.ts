@@ -179,6 +179,19 @@ const formats: Case[] = [
   },
 ];
 
+const asReverb: Case = {
+  id: 'C65',
+  rule: '1.3',
+  title: 'a setting sends data of pusher:error as a string, as Reverb does',
+  needs: needs.errorAsString,
+  async run(site) {
+    const wire = await site.connect();
+    wire.send('hello');
+    const data = JSON.stringify({ code: 4200, message: MALFORMED });
+    same(await wire.first(), { event: 'pusher:error', data }, 'the answer');
+  },
+};
+
 const sizes: Case[] = [
   {
     id: 'C18',
@@ -309,4 +322,4 @@ const afterABurst: Case = {
   },
 };
 
-export const messages: Case[] = [...formats, ...sizes, ...rates, afterABurst];
+export const messages: Case[] = [...formats, ...sizes, ...rates, afterABurst, asReverb];

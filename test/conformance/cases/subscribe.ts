@@ -283,6 +283,19 @@ const names: Case[] = [
       }
     },
   },
+  {
+    id: 'S68',
+    rule: '3.2',
+    title: 'a setting allows more characters in names, but never all',
+    needs: needs.extraCharacters,
+    async run(site) {
+      const channel = site.name('a:b/c d');
+      const wire = await site.subscriber(channel);
+      await site.publish('e', 'd', channel);
+      same(await wire.settle(), [{ event: 'e', data: 'd', channel }], 'frames');
+      for (const bad of ['a{b', 'a"b', 'a\nb', 'a!b']) await badName(site, bad);
+    },
+  },
 ];
 
 const signed: Case[] = [

@@ -209,6 +209,7 @@ describe('quotas', () => {
     const clients = Array.from({ length: 20 }, () => site.open());
     await settled();
     expect(clients.filter(({ socket }) => socket.closed === undefined)).toHaveLength(5);
+    expect(await site.stores.lease.connections('app-id')).toBe(5);
   });
 
   test('2.7 an address takes n connections and refuses n + 1, until one of them has gone', async () => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 
 /** Reverb's `options.tls`, by its own words. */
 export interface TlsOptions {
@@ -25,16 +26,18 @@ const LOCAL_CERTIFICATES = [
   ['.valet', 'Certificates'],
 ];
 
-/** Reads the certificate; `undefined` when plain HTTP is wanted. Throws a sentence that names the missing file. */
+/** Reads the certificate; `undefined` when plain HTTP is wanted. Throws a sentence that names the file that is missing or of no use. */
 export function readKeyPair(options: TlsOptions, home = homedir()): KeyPair | undefined {
   const files = namedFiles(options) ?? localFiles(options.hostname, home);
   if (files === undefined) return undefined;
   const { passphrase } = options;
-  return {
+  const keyPair = {
     cert: read(files.cert),
     key: read(files.key),
     ...(passphrase === undefined ? {} : { passphrase }),
   };
+  tryOut(keyPair, files);
+  return keyPair;
 }
 
 interface Files {
@@ -53,6 +56,17 @@ function localFiles(hostname: string | undefined, home: string): Files | undefin
     cert: join(home, ...folder, `${hostname}.crt`),
     key: join(home, ...folder, `${hostname}.key`),
   })).find(({ cert, key }) => existsSync(cert) && existsSync(key));
+}
+
+function tryOut(keyPair: KeyPair, { cert, key }: Files): void {
+  try {
+    createSecureContext(keyPair);
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new Error(`The TLS certificate ${cert} with the key ${key} cannot be used: ${reason}`, {
+      cause: error,
+    });
+  }
 }
 
 function read(file: string): Buffer {

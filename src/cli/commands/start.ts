@@ -52,8 +52,8 @@ async function start(flags: Flags, version: string): Promise<void> {
   );
   try {
     const server = await startServer(config, journal);
-    process.stdout.write(startBlock(config, server, version, openFiles));
     obeySignals(server);
+    process.stdout.write(startBlock(config, server, version, openFiles));
   } catch (error) {
     fail([(error as Error).message]);
   }

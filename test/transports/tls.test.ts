@@ -1,0 +1,230 @@
+import { once } from 'node:events';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { readKeyPair } from '../../src/transports/tls.ts';
+import { run, temporaryFolder } from '../cli/command.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { eventually, Wire } from '../support/wire.ts';
+import { type CertificateFiles, makeCertificate } from './certificate.ts';
+
+const PASSPHRASE = 'open-sesame';
+
+function certificate(subject: string, passphrase?: string): CertificateFiles {
+  const folder = temporaryFolder();
+  const files = { cert: join(folder, 'a.crt'), key: join(folder, 'a.key') };
+  makeCertificate(files, subject, passphrase);
+  return files;
+}
+
+const variables = ({ cert, key }: CertificateFiles) => ({ WAVEHALL_TLS_CERT: cert, WAVEHALL_TLS_KEY: key });
+
+/** Opens a socket as a client that trusts exactly this certificate. */
+async function openSecure({ port }: TestServer, cert: string): Promise<Wire> {
+  const socket = new WebSocket(`wss://127.0.0.1:${port}/app/app-key?protocol=7`, { ca: readFileSync(cert) });
+  const wire = new Wire(socket);
+  await once(socket, 'open');
+  return wire;
+}
+
+/** The name in the certificate that a new connection is shown. */
+async function subjectShown(server: TestServer): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const { CN } = socket.getPeerCertificate().subject;
+  socket.destroy();
+  return String(CN);
+}
+
+describe('wss', () => {
+  test('2.1 a client that trusts the certificate connects and is answered', async () => {
+    const files = certificate('first');
+    const server = await startServer({ ...variables(files), WAVEHALL_REQUIRE_TLS: 'true' });
+    try {
+      const wire = await openSecure(server, files.cert);
+      expect((await wire.first()).event).toBe('pusher:connection_established');
+      expect(await wire.settle()).toEqual([]);
+      await wire.close();
+      expect(server.output()).toContain(`wss://127.0.0.1:${server.port}/app/{key}`);
+      expect(server.output()).toContain(`https://127.0.0.1:${server.port}/apps/{id}`);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('2.1 SIGHUP serves the new certificate, and open sockets stay', async () => {
+    const files = certificate('first');
+    const server = await startServer(variables(files));
+    try {
+      const wire = await openSecure(server, files.cert);
+      expect(await subjectShown(server)).toBe('first');
+      makeCertificate(files, 'second');
+      expect(await subjectShown(server)).toBe('first');
+      server.kill('SIGHUP');
+      await eventually(async () => (await subjectShown(server)) === 'second', 'the new certificate');
+      expect((await wire.settle())[0]?.event).toBe('pusher:connection_established');
+      const newcomer = await openSecure(server, files.cert);
+      expect((await newcomer.first()).event).toBe('pusher:connection_established');
+      await Promise.all([wire.close(), newcomer.close()]);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test.each([
+    ['is gone', ({ cert }: CertificateFiles) => rmSync(cert)],
+    ['is no certificate', ({ cert }: CertificateFiles) => writeFileSync(cert, 'nonsense')],
+  ])('2.1 SIGHUP when the new certificate %s: a warning, and the old one is served on', async (_, spoil) => {
+    const files = certificate('first');
+    const server = await startServer(variables(files));
+    try {
+      spoil(files);
+      server.kill('SIGHUP');
+      await eventually(() => server.output().includes('The certificate was not read again'), 'the warning');
+      expect(await subjectShown(server)).toBe('first');
+    } finally {
+      await server.close();
+    }
+    expect(await server.exited).toBe(0);
+  });
+
+  test('2.1 SIGHUP without TLS changes nothing', async () => {
+    const server = await startServer();
+    try {
+      server.kill('SIGHUP');
+      const wire = await Wire.open(server, '/app/app-key?protocol=7');
+      expect((await wire.first()).event).toBe('pusher:connection_established');
+      await wire.close();
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('2.1 a key with a passphrase is opened with it', async () => {
+    const files = certificate('locked', PASSPHRASE);
+    const server = await startServer({ ...variables(files), WAVEHALL_TLS_PASSPHRASE: PASSPHRASE });
+    try {
+      expect(await subjectShown(server)).toBe('locked');
+      expect(server.output()).not.toContain(PASSPHRASE);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('2.1 the certificate of config("reverb") is served', async () => {
+    const files = certificate('from-laravel', PASSPHRASE);
+    const tls = { local_cert: files.cert, local_pk: files.key, passphrase: PASSPHRASE };
+    const config = {
+      servers: { reverb: { options: { tls } } },
+      apps: { apps: [{ app_id: 'a', key: 'b', secret: 'c' }] },
+    };
+    const server = await startServer({ WAVEHALL_APPS: JSON.stringify(config) });
+    try {
+      expect(await subjectShown(server)).toBe('from-laravel');
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('2.1 a certificate that Valet made for the host is served', async () => {
+    const home = temporaryFolder();
+    const folder = join(home, '.config', 'valet', 'Certificates');
+    makeCertificate({ cert: join(folder, 'app.test.crt'), key: join(folder, 'app.test.key') }, 'app.test');
+    const server = await startServer({ HOME: home }, ['--hostname', 'app.test']);
+    try {
+      expect(await subjectShown(server)).toBe('app.test');
+    } finally {
+      await server.close();
+    }
+  });
+});
+
+describe('a certificate that cannot be used ends the start', () => {
+  test('2.1 a missing file is named', async () => {
+    const { key } = certificate('first');
+    const missing = join(temporaryFolder(), 'missing.crt');
+    const { code, stdout, stderr } = await run(['start'], variables({ cert: missing, key }));
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^wavehall: The TLS file .+missing\.crt cannot be read: ENOENT/);
+  });
+
+  test('2.1 a missing key is named', async () => {
+    const { cert } = certificate('first');
+    const { code, stderr } = await run(['start'], variables({ cert, key: '/no/such.key' }));
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^wavehall: The TLS file \/no\/such\.key cannot be read/),
+    ]);
+  });
+
+  test.each([
+    ['another passphrase', { WAVEHALL_TLS_PASSPHRASE: 'wrong-words' }],
+    ['no passphrase', {}],
+  ])('2.1 %s: the files are named, the passphrase is not', async (_, passphrase) => {
+    const files = certificate('locked', PASSPHRASE);
+    const { code, stderr } = await run(['start'], { ...variables(files), ...passphrase });
+    expect(code).toBe(1);
+    expect(stderr).toContain(`wavehall: The TLS certificate ${files.cert} with the key ${files.key}`);
+    expect(stderr).not.toMatch(/wrong-words|open-sesame/);
+  });
+
+  test('2.1 the key of another certificate: the files are named', async () => {
+    const [first, second] = [certificate('first'), certificate('second')];
+    const { code, stderr } = await run(['start'], variables({ cert: first.cert, key: second.key }));
+    expect(code).toBe(1);
+    expect(stderr).toContain(`wavehall: The TLS certificate ${first.cert} with the key ${second.key}`);
+  });
+});
+
+describe('where certificates are found', () => {
+  const FOLDERS = [
+    'Library/Application Support/Herd/config/valet/Certificates',
+    '.config/herd/config/valet/Certificates',
+    '.config/valet/Certificates',
+    '.valet/Certificates',
+  ];
+
+  test.each(FOLDERS)('2.1 ~/%s, by the name of the host', (folder) => {
+    const home = temporaryFolder();
+    const files = { cert: join(home, folder, 'app.test.crt'), key: join(home, folder, 'app.test.key') };
+    makeCertificate(files, 'app.test');
+    expect(readKeyPair({ hostname: 'app.test' }, home)).toEqual({
+      cert: readFileSync(files.cert),
+      key: readFileSync(files.key),
+    });
+    expect(readKeyPair({ hostname: 'other.test' }, home)).toBeUndefined();
+    expect(readKeyPair({}, home)).toBeUndefined();
+  });
+
+  test('2.1 a certificate without its key is none', () => {
+    const home = temporaryFolder();
+    const files = { cert: join(home, FOLDERS[3]!, 'app.test.crt'), key: join(home, 'elsewhere.key') };
+    makeCertificate(files, 'app.test');
+    expect(readKeyPair({ hostname: 'app.test' }, home)).toBeUndefined();
+  });
+
+  test('2.1 a name that would lead out of the folder finds nothing', () => {
+    const home = temporaryFolder();
+    const outside = join(home, '.valet', 'app.test');
+    makeCertificate({ cert: `${outside}.crt`, key: `${outside}.key` }, 'app.test');
+    makeCertificate({ cert: join(home, FOLDERS[3]!, 'x.crt'), key: join(home, FOLDERS[3]!, 'x.key') }, 'x');
+    expect(readKeyPair({ hostname: '../app.test' }, home)).toBeUndefined();
+  });
+
+  test('2.1 named files come first, and one file may hold both', () => {
+    const home = temporaryFolder();
+    const folder = join(home, FOLDERS[3]!);
+    makeCertificate({ cert: join(folder, 'app.test.crt'), key: join(folder, 'app.test.key') }, 'app.test');
+    const named = certificate('named', PASSPHRASE);
+    const both = join(home, 'both.pem');
+    writeFileSync(both, readFileSync(named.cert, 'utf8') + readFileSync(named.key, 'utf8'));
+    const bytes = readFileSync(both);
+    expect(readKeyPair({ hostname: 'app.test', localCert: both, passphrase: PASSPHRASE }, home)).toEqual({
+      cert: bytes,
+      key: bytes,
+      passphrase: PASSPHRASE,
+    });
+  });
+});

@@ -121,7 +121,11 @@ function checkLimits(app: App, fields: Fields, named: readonly string[]): EventR
   );
   if (unfit !== undefined)
     throw new HttpError(400, `Invalid channel name: ${JSON.stringify(unfit.slice(0, 256))}`);
-  if (typeof socketId === 'string' && !isSocketId(socketId)) throw new HttpError(400, 'Invalid socket id.');
+  if (
+    typeof socketId === 'string' &&
+    (exceeds(socketId.length, limits.socketIdLength) || !isSocketId(socketId))
+  )
+    throw new HttpError(400, 'Invalid socket id.');
   if (exceeds(Buffer.byteLength(data), limits.eventDataBytes)) {
     throw new HttpError(
       413,

@@ -319,6 +319,8 @@ describe('a backlog', () => {
     expect(site.hub.isBehind(ORDERS)).toBe(false);
     site.hub.deliver(ORDERS, { payload: 'x' });
     expect(site.hub.isBehind(ORDERS)).toBe(true);
+    await settled();
+    expect(site.hub.isBehind(ORDERS)).toBe(false);
   });
 
   test('8.3 a channel without subscribers here is never behind', () => {

@@ -39,6 +39,7 @@ async function start(flags: Flags, version: string): Promise<void> {
     fail(['The inspector is open: whoever reaches it owns the process. Start without --inspect.']);
     process.exit();
   }
+  outliveReaders();
   const journal = openJournal({
     debugging: config.debug,
     forTerminal: process.stdout.isTTY,
@@ -82,6 +83,11 @@ function fromFlags({ host, port, path, hostname, debug }: Flags): Record<string,
   return Object.fromEntries(
     Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
+}
+
+/** Nobody reads the output any more (a closed pipe or terminal): no reason to stop, and no defect to write there. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 }
 
 /** The first signal drains, the second hastens it. */

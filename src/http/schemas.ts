@@ -1,6 +1,7 @@
 import { exceeds, isChannelName, isSocketId } from '#protocol';
 import type { App } from '../core/app.ts';
 import type { Publication } from '../core/publish.ts';
+import { checkInfo } from './attributes.ts';
 import { HttpError } from './errors.ts';
 
 /** One event of a request body, checked. `info` names the attributes that are asked for. */
@@ -92,9 +93,10 @@ function checkChannels({ channels, channel }: Fields, errors: Errors): void {
   }
 }
 
-/** Laravel's sentence, with underscores as spaces. */
+/** Laravel's sentence: underscores are spaces, but not in the name of a part of a list. */
 function add(errors: Errors, field: string, what: string): void {
-  (errors[field] ??= []).push(`The ${field.replaceAll('_', ' ')} field ${what}.`);
+  const shown = field.includes('.') ? field : field.replaceAll('_', ' ');
+  (errors[field] ??= []).push(`The ${shown} field ${what}.`);
 }
 
 function failOn(errors: Errors): void {
@@ -133,6 +135,7 @@ function checkLimits(app: App, fields: Fields, named: readonly string[]): EventR
     );
   }
   const info = infoNames(fields.info as string | null | undefined);
+  for (const channel of channels) checkInfo(app, channel, info);
   return { name, dataJson: JSON.stringify(data), channels, except: socketId ?? undefined, info };
 }
 

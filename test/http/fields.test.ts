@@ -112,7 +112,7 @@ describe('POST /batch_events', () => {
       [event({ channel: undefined, channels: ['orders'] })],
       { 'batch.0.channel': ['The batch.0.channel field is required when channels is not present.'] },
     ],
-    [[event({ socket_id: 7 })], { 'batch.0.socket_id': ['The batch.0.socket id field must be a string.'] }],
+    [[event({ socket_id: 7 })], { 'batch.0.socket_id': ['The batch.0.socket_id field must be a string.'] }],
     [[event({ info: 7 })], { 'batch.0.info': ['The batch.0.info field must be a string.'] }],
     [
       [EVENT, 'x'],

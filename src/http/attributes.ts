@@ -23,7 +23,7 @@ export function counts(app: App, channel: string, info: Info, occupancy: Occupan
   const attributes: Attributes = {};
   if (info.has('user_count') && members) attributes.user_count = occupancy.users;
   if (info.has('subscription_count') && !members) attributes.subscription_count = occupancy.subscriptions;
-  if (app.strictInfo) checkApplicable(channel, info);
+  checkInfo(app, channel, info);
   return attributes;
 }
 
@@ -41,7 +41,9 @@ function cacheOf(remembered: Remembered | undefined): NonNullable<Attributes['ca
   return { data, ttl: remembered.ttlSeconds };
 }
 
-function checkApplicable(channel: string, info: Info): void {
+/** SPEC 8.4: throws for attributes that do not apply, where the app wants to be told. */
+export function checkInfo(app: App, channel: string, info: Info): void {
+  if (!app.strictInfo) return;
   const kind = kindOf(channel);
   const applies: Readonly<Record<string, boolean>> = {
     user_count: kind.members,

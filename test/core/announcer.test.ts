@@ -60,6 +60,15 @@ describe('small channels', () => {
     expect(counts(client)).toEqual([]);
   });
 
+  test('3.9 a socket that reads too slowly goes without', async () => {
+    const site = openSite({ apps: [app] });
+    const client = await subscribed(site, 'orders');
+    counts(client);
+    client.socket.bufferedBytes = 1001;
+    const other = await subscribed(site, 'orders');
+    expect([counts(client), counts(other)]).toEqual([[], [2]]);
+  });
+
   test('3.7 subscribing again is no change', async () => {
     const site = openSite({ apps: [app] });
     const client = await subscribed(site, 'orders');

@@ -84,6 +84,14 @@ describe('relay', () => {
     expect(await site.stores.history.last({ app: 'app-id', channel: 'private-cache-a' })).toBeUndefined();
   });
 
+  test('5.3 a socket that reads too slowly goes without', async () => {
+    const { sender, twin, other } = await room('private-a');
+    twin.socket.bufferedBytes = 1001;
+    sender.whisper('private-a', 'client-x', 1);
+    await settled();
+    expect([twin.take().length, other.take().length]).toEqual([0, 1]);
+  });
+
   test('5.3 a channel that is hopelessly behind takes no more of them', async () => {
     const { site, sender, other } = await room('private-a');
     for (let at = 0; at < 1000; at += 1)

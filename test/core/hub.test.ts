@@ -289,6 +289,23 @@ describe('what is kept', () => {
     expect(isForgotten(site, 'orders')).toBe(true);
   });
 
+  test('3.4 letting a subscriber in twice, or after it has left, changes nothing', async () => {
+    const { site } = openRecorded();
+    const client = await site.connect();
+    client.subscribe('orders');
+    client.subscribe('others');
+    await settled();
+    const connection = site.hub.connection('app-id', client.socketId)!;
+    const [orders, others] = ['orders', 'others'].map((name) => connection.subscription(name)!);
+    await site.hub.leave(others!);
+    for (const subscription of [orders, others]) site.hub.release(subscription!);
+    client.take();
+    for (const channel of ['orders', 'others'])
+      site.hub.deliver({ app: 'app-id', channel }, { payload: eventPayload('x', channel) });
+    await settled();
+    expect(client.take().map(({ channel }) => channel)).toEqual(['orders']);
+  });
+
   test('2.4 a second socket with the same id is not let in', async () => {
     const { site } = openRecorded();
     const client = await site.connect();

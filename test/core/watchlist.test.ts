@@ -84,6 +84,17 @@ describe('the present state', () => {
     site.users.tick();
     expect(news(watcher)).toEqual([{ online: ['b'] }]);
   });
+
+  test('6.2 what the new state tells is not told again as news', async () => {
+    const site = openSite();
+    const watcher = await signedIn(site, '1', ['a']);
+    await signedIn(site, 'a');
+    news(watcher);
+    watcher.signin({ id: '1', watchlist: ['a'] });
+    await settled();
+    site.users.tick();
+    expect(news(watcher)).toEqual([{ online: ['a'] }]);
+  });
 });
 
 describe('changes', () => {

@@ -5,7 +5,9 @@ import { describe, expect, test } from 'vitest';
 import { eventually, Wire } from '../support/wire.ts';
 import { cleanEnvironment, MAIN } from './command.ts';
 
-const HAS_TERMINAL = spawnSync('script', ['-qec', 'true', '/dev/null'], { stdio: 'ignore' }).status === 0;
+/** Of util-linux: runs a command in a terminal of its own. */
+const SCRIPT = '/usr/bin/script';
+const HAS_TERMINAL = spawnSync(SCRIPT, ['-qec', 'true', '/dev/null'], { stdio: 'ignore' }).status === 0;
 
 const start = (command: string, args: readonly string[]) => {
   const child = spawn(command, args, { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
@@ -18,7 +20,7 @@ const start = (command: string, args: readonly string[]) => {
 describe('where the output goes', () => {
   test.runIf(HAS_TERMINAL)('1.1 a terminal gets two columns in place of JSON', async () => {
     const command = `echo pid $$; exec ${process.execPath} ${MAIN} start --debug`;
-    const { child, output, portOf, exited } = start('script', ['-qec', `sh -c '${command}'`, '/dev/null']);
+    const { child, output, portOf, exited } = start(SCRIPT, ['-qec', `sh -c '${command}'`, '/dev/null']);
     await eventually(() => portOf() > 0, 'the start block', 15_000);
     const pid = Number(/pid (\d+)/.exec(output())?.[1]);
     try {

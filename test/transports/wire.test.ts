@@ -1,6 +1,12 @@
-import { Receiver } from 'ws';
+import type { Writable } from 'node:stream';
+import * as library from 'ws';
 import { describe, expect, test } from 'vitest';
 import { webSocketWire } from '../../src/transports/wire.ts';
+
+/** The types of the library leave its parser out. */
+const { Receiver } = library as unknown as {
+  readonly Receiver: new (options: { readonly isServer: boolean }) => Writable;
+};
 
 interface Parsed {
   readonly text: string;
@@ -12,8 +18,8 @@ function parse(bytes: Buffer): Promise<Parsed[]> {
   return new Promise((resolve, reject) => {
     const receiver = new Receiver({ isServer: false });
     const messages: Parsed[] = [];
-    receiver.on('message', (data, isBinary) =>
-      messages.push({ text: (data as Buffer).toString(), isBinary }),
+    receiver.on('message', (data: Buffer, isBinary: boolean) =>
+      messages.push({ text: data.toString(), isBinary }),
     );
     receiver.on('error', reject);
     receiver.end(bytes, () => resolve(messages));

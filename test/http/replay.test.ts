@@ -32,13 +32,6 @@ describe('strict replay protection', () => {
     expect((await http.send('GET', `${path}?${query}`)).status).toBe(200);
   });
 
-  test('8.2 apps may share a signature', async () => {
-    const apps = ['app-id', 'b'].map((id) => ({ ...testApp(), id }));
-    const http = await openHttp({ apps, refuseReplays: true });
-    for (const id of ['app-id', 'b'])
-      expect((await http.call('GET', `/apps/${id}/channels`)).status).toBe(200);
-  });
-
   test('8.2 a request is remembered for as long as its time is good', async () => {
     const http = await openHttp({ refuseReplays: true });
     http.clock.nowMs += 1000 - (http.clock.nowMs % 1000);

@@ -280,14 +280,6 @@ export async function settled(turns = 4): Promise<void> {
   for (let at = 0; at < turns; at += 1) await turn();
 }
 
-/** Turns of the event loop until a condition holds. */
-export async function eventually(holds: () => boolean, what: string, turns = 2000): Promise<void> {
-  for (let at = 0; !holds(); at += 1) {
-    if (at > turns) throw new Error(`never happened: ${what}`);
-    await turn();
-  }
-}
-
 /** The same thing with other methods in some places. */
 export const withChanges = <T extends object>(target: T, changes: Partial<T>): T =>
   new Proxy(target, {
@@ -312,6 +304,6 @@ export function held<T = void>(): {
   return { promise, release, fail };
 }
 
-/** Everything on these channels, as HTTP would publish it. */
+/** An event as HTTP would publish it. */
 export const eventPayload = (event: string, channel: string, data = '{}'): string =>
   JSON.stringify({ event, data, channel });

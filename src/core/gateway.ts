@@ -3,7 +3,7 @@ import { Admission, type AdmissionNeeds } from './admission.ts';
 import type { Announcer } from './announcer.ts';
 import type { Connection } from './connection.ts';
 import type * as ports from './ports.ts';
-import { floods, withinWindow } from './rate.ts';
+import { withinRate } from './rate.ts';
 import { ClientSession } from './session.ts';
 import type { Users } from './users.ts';
 import { clientEvent } from './verbs/client-event.ts';
@@ -57,11 +57,11 @@ export class Gateway implements ports.Gateway {
     try {
       if (exceeds(message.length, from.app.limits.messageBytes))
         throw new ProtocolError(errors.messageTooLarge);
-      if (floods(from, this.#core.clock())) return;
       const text = message.toString();
       if (journal.debugging) journal.debug('Message Received', from.socketId, text);
-      const decoded = decode(text);
-      if (!withinWindow(from, decoded.kind, this.#core.clock())) return;
+      const decoded = decodeOrError(text);
+      if (!withinRate(from, decoded, this.#core.clock())) return;
+      if (decoded instanceof ProtocolError) throw decoded;
       await this.#dispatch(from, decoded);
       if (journal.debugging) journal.debug('Message Handled', from.socketId);
     } catch (error) {
@@ -113,5 +113,15 @@ export class Gateway implements ports.Gateway {
     } else if (error.code === errors.messageTooLarge.code) from.end(error);
     else if (error.closes) from.close(error);
     else from.refuse(error);
+  }
+}
+
+/** What is malformed counts for the rate like everything else, so it is told apart before it is refused. */
+function decodeOrError(text: string): ClientMessage | ProtocolError {
+  try {
+    return decode(text);
+  } catch (error) {
+    if (error instanceof ProtocolError) return error;
+    throw error;
   }
 }

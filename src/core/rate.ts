@@ -2,8 +2,15 @@ import { type ClientMessage, errors, ProtocolError } from '#protocol';
 import type { Connection } from './connection.ts';
 import { FixedWindow, FloodGuard, TokenBucket } from './limiters.ts';
 
-/** SPEC 2.12: every message counts. True: look at this one no further. */
-export function floods(from: Connection, nowMs: number): boolean {
+/** SPEC 2.12. False: look at this message no further. A ping is never the message that trips a limit. */
+export function withinRate(from: Connection, message: ClientMessage | ProtocolError, nowMs: number): boolean {
+  if (message instanceof ProtocolError) return !floods(from, nowMs);
+  if (message.kind === 'ping' || message.kind === 'pong') return true;
+  return !floods(from, nowMs) && withinWindow(from, nowMs);
+}
+
+/** The guard against floods: on by default, far above what clients do. */
+function floods(from: Connection, nowMs: number): boolean {
   const { messagesPerSecond, messageBurst } = from.app.limits;
   if (messagesPerSecond === 0) return false;
   from.limiters ??= {};
@@ -14,10 +21,10 @@ export function floods(from: Connection, nowMs: number): boolean {
   return verdict !== 'take';
 }
 
-/** SPEC 2.12: Reverb's limiter, off unless configured. A ping is never the message that trips it. */
-export function withinWindow(from: Connection, kind: ClientMessage['kind'], nowMs: number): boolean {
+/** Reverb's limiter, off unless configured. */
+function withinWindow(from: Connection, nowMs: number): boolean {
   const { rateLimiting } = from.app;
-  if (rateLimiting === undefined || kind === 'ping' || kind === 'pong') return true;
+  if (rateLimiting === undefined) return true;
   from.limiters ??= {};
   from.limiters.window ??= new FixedWindow(rateLimiting.maxAttempts, rateLimiting.decaySeconds);
   if (from.limiters.window.take(nowMs)) return true;

@@ -13,6 +13,8 @@ const SECRET_IN_TEXT = new RegExp(
   String.raw`((?:${[...SECRET_KEYS].join('|')})\\*["']?\s*[:=]\s*\\*["']?)[^\s"'\\,}&]+`,
   'gi',
 );
+/** Whatever it is called and wherever it stands: an HMAC-SHA256 in hex. */
+const SIGNATURE = /[0-9a-f]{64}/gi;
 const ENCRYPTED = 'private-encrypted-';
 /** Larger messages are not looked into, so nothing of them is shown. */
 const LARGEST = 64 * 1024;
@@ -22,7 +24,7 @@ const HIDDEN = '[redacted]';
 /** The text of a frame as a log may show it: nested JSON opened, secrets hidden, cut, and no control characters. */
 export function presentable(frame: string): string {
   if (frame.length > LARGEST) return `(${frame.length} characters)`;
-  const text = JSON.stringify(opened(parsed(frame), 0));
+  const text = JSON.stringify(opened(parsed(frame), 0)).replace(SIGNATURE, HIDDEN);
   return plain(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 }
 

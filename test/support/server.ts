@@ -25,10 +25,18 @@ const OURS = /^(REVERB|PUSHER|WAVEHALL|REDIS)_/;
  * Starts the real command as a process of its own, on a free port unless `REVERB_SERVER_PORT` says otherwise.
  * Rejects, with what it printed, when it ends instead of listening.
  */
-export async function startServer(env: Record<string, string> = {}, args: readonly string[] = []): Promise<TestServer> {
+export async function startServer(
+  env: Record<string, string> = {},
+  args: readonly string[] = [],
+): Promise<TestServer> {
   const inherited = Object.entries(process.env).filter(([name]) => !OURS.test(name));
   const child = spawn(process.execPath, [MAIN, 'start', ...args], {
-    env: { ...Object.fromEntries(inherited), REVERB_SERVER_HOST: '127.0.0.1', REVERB_SERVER_PORT: '0', ...env },
+    env: {
+      ...Object.fromEntries(inherited),
+      REVERB_SERVER_HOST: '127.0.0.1',
+      REVERB_SERVER_PORT: '0',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

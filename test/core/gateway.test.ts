@@ -137,6 +137,27 @@ describe('floods', () => {
     expect(client.socket.closed).toBeUndefined();
   });
 
+  test('2.8 pings and pongs neither count nor are refused, however many there are', async () => {
+    const client = await guarded().connect();
+    for (let at = 0; at < 500; at += 1) client.say(ping);
+    for (let at = 0; at < 500; at += 1) client.say({ event: 'pusher:pong', data: {} });
+    for (let at = 0; at < 60; at += 1) client.say({ event: 'nothing' });
+    await settled();
+    expect(client.story.filter((event) => event === 'pusher:pong')).toHaveLength(500);
+    expect(client.story).not.toContain('pusher:error');
+  });
+
+  test('2.12 what is malformed counts, and is answered no longer once it is a flood', async () => {
+    const client = await guarded().connect();
+    for (let at = 0; at < 100; at += 1) client.say('x');
+    client.say({ event: 'nothing' });
+    await settled();
+    const messages = client.frames.slice(1).map((frame) => (dataOf(frame) as { message: string }).message);
+    expect(messages.filter((each) => each === 'Invalid message format')).toHaveLength(60);
+    expect(messages.filter((each) => each === 'Rate limit exceeded')).toHaveLength(1);
+    expect(messages).toHaveLength(61);
+  });
+
   test('2.12 ten times the rate for five seconds ends the socket with 4100', async () => {
     const site = guarded();
     const client = await site.connect();

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { StaticApps } from './apps/static.ts';
@@ -166,6 +167,9 @@ function createHttp(config: Config, keyPair: KeyPair | undefined): FastifyInstan
     headersTimeout: HTTP_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
+    // From Node 24.9 on: an offer to speak HTTP/2 (Java's client makes it) is passed over, as RFC 9110 wants.
+    shouldUpgradeCallback: (request: IncomingMessage) =>
+      request.headers.upgrade?.toLowerCase() === 'websocket',
   };
   return Fastify({
     ...options,

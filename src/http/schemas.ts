@@ -104,39 +104,44 @@ function failOn(errors: Errors): void {
 }
 
 function checkLimits(app: App, fields: Fields, named: readonly string[]): EventRequest {
-  const { limits } = app;
   const name = fields.name as string;
   const data = fields.data as string;
-  const socketId = fields.socket_id as string | null | undefined;
+  const except = (fields.socket_id as string | null | undefined) ?? undefined;
   const channels = [...new Set(named)];
-  if (exceeds(name.length, limits.eventNameLength) || /\p{Cc}/u.test(name)) {
-    throw new HttpError(
-      400,
-      `The event name is longer than ${limits.eventNameLength} characters or has control characters.`,
-    );
-  }
-  if (exceeds(channels.length, limits.channelsPerEvent)) {
-    throw new HttpError(400, `An event can be sent to at most ${limits.channelsPerEvent} channels at once.`);
-  }
-  const unfit = channels.find(
-    (each) => !isChannelName(each, limits.channelNameLength, app.extraChannelCharacters),
-  );
-  if (unfit !== undefined)
-    throw new HttpError(400, `Invalid channel name: ${JSON.stringify(unfit.slice(0, 256))}`);
-  if (
-    typeof socketId === 'string' &&
-    (exceeds(socketId.length, limits.socketIdLength) || !isSocketId(socketId))
-  )
-    throw new HttpError(400, 'Invalid socket id.');
-  if (exceeds(Buffer.byteLength(data), limits.eventDataBytes)) {
-    throw new HttpError(
-      413,
-      `The data content of this event exceeds the allowed maximum (${limits.eventDataBytes} bytes).`,
-    );
-  }
   const info = infoNames(fields.info as string | null | undefined);
+  checkName(app, name);
+  checkChannelNames(app, channels);
+  checkSocketId(app, except);
+  checkData(app, data);
   for (const channel of channels) checkInfo(app, channel, info);
-  return { name, dataJson: JSON.stringify(data), channels, except: socketId ?? undefined, info };
+  return { name, dataJson: JSON.stringify(data), channels, except, info };
+}
+
+function checkName({ limits: { eventNameLength: most } }: App, name: string): void {
+  if (!exceeds(name.length, most) && !/\p{Cc}/u.test(name)) return;
+  throw new HttpError(400, `The event name is longer than ${most} characters or has control characters.`);
+}
+
+function checkChannelNames({ limits, extraChannelCharacters }: App, channels: readonly string[]): void {
+  const { channelsPerEvent: most, channelNameLength } = limits;
+  if (exceeds(channels.length, most)) {
+    throw new HttpError(400, `An event can be sent to at most ${most} channels at once.`);
+  }
+  const unfit = channels.find((each) => !isChannelName(each, channelNameLength, extraChannelCharacters));
+  if (unfit === undefined) return;
+  throw new HttpError(400, `Invalid channel name: ${JSON.stringify(unfit.slice(0, 256))}`);
+}
+
+function checkSocketId({ limits }: App, socketId: string | undefined): void {
+  if (socketId === undefined) return;
+  if (exceeds(socketId.length, limits.socketIdLength) || !isSocketId(socketId)) {
+    throw new HttpError(400, 'Invalid socket id.');
+  }
+}
+
+function checkData({ limits: { eventDataBytes: most } }: App, data: string): void {
+  if (!exceeds(Buffer.byteLength(data), most)) return;
+  throw new HttpError(413, `The data content of this event exceeds the allowed maximum (${most} bytes).`);
 }
 
 /** SPEC 8.4: a comma list; names that mean nothing are left aside. */

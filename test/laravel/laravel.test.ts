@@ -7,11 +7,12 @@
 import { rm } from 'node:fs/promises';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launchChromium } from '../support/browser.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { assemble, configure, laravel8, laravelOf, type Connection, type Laravel } from './app-folder.ts';
 import { artisan, sdk, serve, type WebServer } from './php.ts';
 import { whatIsMissing } from './requirements.ts';
-import { launch, Window } from './windows.ts';
+import { Window } from './windows.ts';
 
 const CREDENTIALS = { REVERB_APP_ID: 'app-id', REVERB_APP_KEY: 'app-key', REVERB_APP_SECRET: 'app-secret' };
 const SETUP_MS = 300_000;
@@ -64,7 +65,7 @@ function scenario(laravel: Laravel, connection: Connection): void {
     await artisan(folder, 'migrate', '--seed', '--force');
     web = await serve(folder);
     undo.push(() => web.close());
-    browser = await launch();
+    browser = await launchChromium();
     undo.push(() => browser.close());
   }, SETUP_MS);
 

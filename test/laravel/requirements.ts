@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-
-export const chromiumPath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
+import { CHROMIUM } from '../support/browser.ts';
 
 const EXTENSIONS = ['curl', 'dom', 'mbstring', 'pdo_sqlite', 'xml'];
 const INSTALL = 'apt-get install chromium composer php-cli php-curl php-mbstring php-sqlite3 php-xml';
@@ -19,7 +18,7 @@ export function whatIsMissing(): string | undefined {
   if (spawnSync('composer', ['--version', '--no-interaction'], { env: composerEnv() }).status !== 0) {
     missing.push('composer');
   }
-  if (!existsSync(chromiumPath)) missing.push(chromiumPath);
+  if (!existsSync(CHROMIUM)) missing.push(CHROMIUM);
   if (missing.length === 0) return undefined;
   return `The Laravel tests need ${missing.join(', ')} (Debian: ${INSTALL})`;
 }

@@ -1,16 +1,4 @@
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
-import { chromiumPath } from './requirements.ts';
-
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import type { BrowserContext, Page } from 'playwright-core';
 
 const WAIT_MS = 15_000;
 // pusher-js tries again after one second and, when that was too early, after fifteen more.
@@ -21,11 +9,6 @@ export interface Frame {
   readonly channel?: string;
   readonly data?: unknown;
   readonly user_id?: unknown;
-}
-
-/** Chromium with a fresh profile; each person has a context, which is a session of their own. */
-export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: chromiumPath, args: FLAGS });
 }
 
 /** One window of the example, logged in, and everything that its sockets received. */

@@ -12,22 +12,17 @@ import {
   oneOf,
   optionalText,
   readAll,
-  type Setting,
   text,
   textIn,
   type Values,
   type Variables,
 } from './apps/settings.ts';
+import { REDIS_SETTINGS, redisOptions } from './config/redis.ts';
+import { setting } from './config/setting.ts';
 import type { App } from './core/app.ts';
+import type { RedisOptions } from './stores/redis/options.ts';
 import { networkIn } from './transports/peer.ts';
 import type { TlsOptions } from './transports/tls.ts';
-
-const setting = <T>(name: string, kind: Kind<T>, fallback: unknown, doc: string): Setting<T> => ({
-  name,
-  kind,
-  fallback: String(fallback),
-  doc,
-});
 
 const proxies: Kind<readonly string[]> = {
   expected: 'addresses or networks such as 10.0.0.0/8, separated by commas',
@@ -131,12 +126,7 @@ export const SERVER_SETTINGS = {
     'off',
     'strict: each signature is taken once.',
   ),
-  scaling: setting(
-    'REVERB_SCALING_ENABLED',
-    boolean,
-    false,
-    'Several nodes over Redis; not in this version.',
-  ),
+  ...REDIS_SETTINGS,
 } as const;
 
 export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
@@ -144,6 +134,8 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   /** Where the apps come from, for the start block. */
   readonly appsFrom: string;
   readonly tls: TlsOptions;
+  /** `undefined`: this node is the only one. */
+  readonly redis: RedisOptions | undefined;
 }
 
 /** Reads and checks everything once. Throws `ConfigError` with every problem that there is. */
@@ -152,6 +144,7 @@ export function readConfig(variables: Variables): Config {
   const values = readAll(SERVER_SETTINGS, environment(variables), problems);
   const found = findApps(variables, problems);
   checkUnique(found.apps, problems);
+  const redis = redisOptions(values, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
   return Object.freeze({
@@ -160,6 +153,7 @@ export function readConfig(variables: Variables): Config {
     maxBufferTotalBytes: maxBufferTotalBytes || Math.floor(getHeapStatistics().heap_size_limit / 4),
     apps: found.apps,
     appsFrom: found.from,
+    redis,
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },
   });
 }

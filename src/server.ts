@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { StaticApps } from './apps/static.ts';
 import type { Config } from './config.ts';
+import type { App } from './core/app.ts';
 import { Announcer } from './core/announcer.ts';
 import { Drain } from './core/drain.ts';
 import { FanOut } from './core/fan-out.ts';
@@ -12,7 +13,7 @@ import { Liveness, type LivenessLimits } from './core/liveness.ts';
 import type { Journal, Stores } from './core/ports.ts';
 import { Users } from './core/users.ts';
 import { registerHttp } from './http/plugin.ts';
-import { openMemoryStores } from './stores/memory/index.ts';
+import { openStores } from './stores/index.ts';
 import { PeerReader } from './transports/peer.ts';
 import { type KeyPair, readKeyPair } from './transports/tls.ts';
 import { WebSocketTransport } from './transports/websocket.ts';
@@ -44,7 +45,7 @@ export interface Server {
 /** Puts the house together and opens its door. Rejects when it cannot listen. */
 export async function startServer(config: Config, journal: Journal): Promise<Server> {
   const keyPair = readKeyPair(config.tls);
-  const stores = openMemoryStores();
+  const stores = await openStores(config.redis, journal);
   const core = assemble(config, stores, journal);
   const http = createHttp(config, keyPair);
   const shutdown = new Shutdown(config, core, http, stores);
@@ -53,12 +54,15 @@ export async function startServer(config: Config, journal: Journal): Promise<Ser
     api: { ...stores, ...core },
     journal,
     clock: Date.now,
-    health: { isReady: () => !shutdown.begun },
+    health: { isReady: () => !shutdown.begun && stores.isReady() },
     prefix: config.path,
     refuseReplays: config.replayProtection === 'strict',
   });
   transport(config, core.gateway).attach(http.server);
-  await stores.broker.start((ref, event) => core.hub.deliver(ref, event));
+  stores.control.onTerminate((app, user) => core.users.terminate(app, user));
+  await stores.broker.start((ref, event) => {
+    if (!core.users.heard(ref, event)) core.hub.deliver(ref, event);
+  });
   await http.listen({ host: config.host, port: config.port, backlog: BACKLOG });
   core.start();
   return {
@@ -75,10 +79,10 @@ type Core = ReturnType<typeof assemble>;
 /** The core over its stores, and the one clockwork that moves it. */
 function assemble(config: Config, stores: Stores, journal: Journal) {
   const clock = Date.now;
-  const apps = new StaticApps(config.apps);
+  const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const hub = new Hub({ ...stores, fanOut: new FanOut(buffers, journal), journal });
-  const users = new Users({ hub, clock });
+  const users = new Users({ ...stores, hub, clock });
   const announcer = new Announcer({ ...stores, journal, clock });
   const liveness = new Liveness({ hub, clock, journal, limits: livenessLimits(config) });
   const limits = {
@@ -101,6 +105,9 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     stop: () => clearInterval(ticker),
   };
 }
+
+/** The only node is never behind: it needs to remember nothing but what greets new subscribers. */
+const withoutHistory = (app: App): App => ({ ...app, historySize: 0, historyRules: [] });
 
 const livenessLimits = (config: Config): LivenessLimits => ({
   pongTimeoutMs: config.pongTimeoutSeconds * 1000,

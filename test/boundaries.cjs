@@ -47,7 +47,7 @@ module.exports = {
       name: 'nobody-knows-the-root',
       severity: 'error',
       from: { path: `^src/(core|${ADAPTERS})/` },
-      to: { path: '^src/(server|config|index)\\.ts$|^src/cli/' },
+      to: { path: '^src/(server|config|index)\\.ts$|^src/(cli|config)/' },
     },
     owns('ws', 'transports', 'cutover'),
     owns('@fastify/websocket', 'transports'),

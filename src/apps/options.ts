@@ -1,9 +1,24 @@
+import type { HistoryRule } from '../core/app.ts';
 import { appSetting, boolean, integer, type Kind, limit, list, text } from './settings.ts';
 
 /** Reverb: `members`, `all`, and anything else is nobody. */
 const clientEventModes: Kind<'members' | 'all' | 'none'> = {
   expected: 'members, all or none',
   parse: (given) => (given === 'members' || given === 'all' ? given : 'none'),
+};
+
+/** `private-orders-=200/600,presence-=0/0` */
+const historyRules: Kind<readonly HistoryRule[]> = {
+  expected: 'prefix=size/seconds, separated by commas',
+  parse(given) {
+    const rules = list.parse(given)?.map((rule) => /^([^=]+)=(\d{1,5})\/(\d{1,8})$/.exec(rule));
+    if (rules === undefined || rules.includes(null)) return undefined;
+    return rules.map((rule) => ({
+      prefix: rule?.[1] ?? '',
+      size: Number(rule?.[2]),
+      ttlSeconds: Number(rule?.[3]),
+    }));
+  },
 };
 
 /** Close codes that pusher-js understands: 4000 to 4299 (from 4300 on it would never come back). */
@@ -66,6 +81,27 @@ export const APP_OPTIONS = {
     limit,
     1800,
     'How long a cache channel remembers its event, in seconds.',
+  ),
+  historySize: appSetting(
+    'WAVEHALL_HISTORY_SIZE',
+    'history_size',
+    limit,
+    50,
+    'Events remembered per channel between nodes; 0: none.',
+  ),
+  historyTtlSeconds: appSetting(
+    'WAVEHALL_HISTORY_TTL',
+    'history_ttl',
+    limit,
+    120,
+    'How long they are remembered, in seconds.',
+  ),
+  historyRules: appSetting(
+    'WAVEHALL_HISTORY_RULES',
+    'history_rules',
+    historyRules,
+    '',
+    'Other numbers for channels that begin with a prefix: prefix=size/seconds, separated by commas.',
   ),
   subscriptionCounts: appSetting(
     'WAVEHALL_SUBSCRIPTION_COUNTS',

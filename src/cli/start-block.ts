@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { type Config, DEVELOPMENT } from '../config.ts';
 import type { Server } from '../server.ts';
+import type { RedisOptions } from '../stores/redis/options.ts';
 
 const FEW_OPEN_FILES = 10_000;
 
@@ -23,9 +24,8 @@ export function startBlock(
     row('WebSocket', `ws${secure}://${at}/app/{key}`),
     row('HTTP API', `http${secure}://${at}/apps/{id}`),
     row('Apps', apps(config)),
-    row('Scaling', 'off: one node, no Redis'),
+    row('Scaling', config.redis ? `on: ${redisAt(config.redis)}` : 'off: one node, no Redis'),
     row('Open files', files(openFiles)),
-    ...warnings(config),
     '',
     '',
   ].join('\n');
@@ -43,10 +43,12 @@ function files(limit: number | undefined): string {
   return `${limit.toLocaleString('en-US')}${limit < FEW_OPEN_FILES ? '   few: each socket needs one (ulimit -n)' : ''}`;
 }
 
-function warnings({ scaling }: Config): string[] {
-  if (!scaling) return [];
-  return [
-    '',
-    `  ${styleText('yellow', 'WARN')} REVERB_SCALING_ENABLED=true: this version runs as one node, without Redis.`,
-  ];
+/** Where Redis is, without who we are to it. */
+function redisAt({ host, port, sentinels, cluster }: RedisOptions): string {
+  const at = (all: readonly { host: string; port: number }[]): string =>
+    all.map((each) => `${each.host}:${each.port}`).join(', ');
+  if (cluster !== undefined) return `a Cluster at ${at(cluster)}`;
+  return sentinels === undefined
+    ? `Redis at ${at([{ host, port }])}`
+    : `Redis by Sentinels at ${at(sentinels)}`;
 }

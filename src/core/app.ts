@@ -16,6 +16,16 @@ export interface AppLimits extends Limits {
   readonly requestsPerSecond: number;
 }
 
+/** How much of a channel is remembered. A cache channel is `size: 1`. */
+export interface Retention {
+  readonly size: number;
+  readonly ttlSeconds: number;
+}
+
+export interface HistoryRule extends Retention {
+  readonly prefix: string;
+}
+
 /** An application: plain data, so that any provider can make one. */
 export interface App {
   readonly id: string;
@@ -32,6 +42,11 @@ export interface App {
   /** Characters allowed in channel names beside the official ones. */
   readonly extraChannelCharacters: string;
   readonly cacheTtlSeconds: number;
+  /** How much of a channel is remembered, so that a node that lost its link can fill the hole. */
+  readonly historySize: number;
+  readonly historyTtlSeconds: number;
+  /** For channels whose name begins so; the first that fits counts. */
+  readonly historyRules: readonly HistoryRule[];
   readonly subscriptionCounts: boolean;
   /** The key part of a channel's `auth` must be one of the app's keys. */
   readonly strictAuthKey: boolean;

@@ -79,9 +79,8 @@ export class Gateway implements ports.Gateway {
     const { users, journal } = this.#core;
     connection.closing = true;
     this.#admission.dismiss(connection);
-    users.signedOut(connection);
     journal.debug('Connection Closed', connection.socketId, String(code));
-    await leaveAll(this.#core, connection);
+    await Promise.all([users.signedOut(connection), leaveAll(this.#core, connection)]);
   }
 
   defect(what: string, error: unknown): void {

@@ -1,5 +1,7 @@
 import type { Member } from '#protocol';
-import type { App } from './app.ts';
+import type { App, Retention } from './app.ts';
+
+export type { Retention } from './app.ts';
 
 // --- a client's wire ---------------------------------------------------------------------------
 
@@ -76,12 +78,6 @@ export interface MemberNews {
   readonly came: boolean;
 }
 
-/** How much of a channel is remembered. A cache channel is `size: 1`. */
-export interface Retention {
-  readonly size: number;
-  readonly ttlSeconds: number;
-}
-
 export type Deliver = (ref: ChannelRef, event: ChannelEvent) => void;
 
 /** Carries events between nodes, this one included: an event has one road, and one order per channel. */
@@ -152,9 +148,29 @@ export interface Lease {
   connections(app: string): Promise<number>;
 }
 
+export type Terminate = (app: string, user: string) => void;
+
+/** What is asked of every node, this one included. */
+export interface Control {
+  /** Called once, before any `terminate`. */
+  onTerminate(terminate: Terminate): void;
+  /** Resolves when the order is given. */
+  terminate(app: string, user: string): Promise<void>;
+}
+
 /** Something shared is out of reach for now: publishers are told to come back. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
+}
+
+/** What to go on with when something shared is out of reach; every other failure stays one. */
+export async function whenAway<T, F>(asked: Promise<T>, otherwise: () => F): Promise<T | F> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof Unavailable) return otherwise();
+    throw error;
+  }
 }
 
 /** Everything shared, from one place: memory or Redis. Opened together, closed together. */
@@ -163,6 +179,9 @@ export interface Stores {
   readonly history: History;
   readonly membership: Membership;
   readonly lease: Lease;
+  readonly control: Control;
+  /** False while what is shared is out of reach. */
+  isReady(): boolean;
   close(): Promise<void>;
 }
 
@@ -184,7 +203,9 @@ export type JournalTitle =
   | 'Broadcasting To'
   | 'Connection Pinged'
   | 'Connection Pruned'
-  | 'Connection Closed';
+  | 'Connection Closed'
+  | 'Redis connection established'
+  | 'Disconnected from Redis';
 
 export interface Journal {
   /** False when `debug` would be thrown away: callers skip the work of building its words. */

@@ -1,6 +1,7 @@
-import { encode, kindOf } from '#protocol';
+import { encode } from '#protocol';
 import type { App } from './app.ts';
 import type { Hub } from './hub.ts';
+import { retentionOf } from './retention.ts';
 import { type Broker, Unavailable } from './ports.ts';
 
 export interface Publication {
@@ -43,8 +44,7 @@ async function send(
   await Promise.all(
     [...new Set(channels)].map((channel) => {
       const payload = encode.event(name, dataJson, channel);
-      const keep = kindOf(channel).cached ? { size: 1, ttlSeconds: app.cacheTtlSeconds } : undefined;
-      return broker.publish({ app: app.id, channel }, { payload, except }, keep);
+      return broker.publish({ app: app.id, channel }, { payload, except }, retentionOf(app, channel));
     }),
   );
 }

@@ -1,60 +1,93 @@
-import { encode, errors, type SignedInUser, type WatchlistEvent } from '#protocol';
+import { encode, errors, memberFromUser, type SignedInUser, type WatchlistEvent } from '#protocol';
 import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
 import { MultiMap } from './multi-map.ts';
-import type { Clock } from './ports.ts';
+import {
+  type Broker,
+  type ChannelEvent,
+  type ChannelRef,
+  type Clock,
+  type Membership,
+  whenAway,
+} from './ports.ts';
 
 /** A page reload is not an absence: `offline` waits this long for the user to come back. */
 export const OFFLINE_AFTER_MS = 3000;
 
+/** A signed-in user is a member of a channel that no client can subscribe to; who watches him listens to it. */
+const PREFIX = '#user-';
+
 type Presence = WatchlistEvent['name'];
 
-const keyOf = (app: string, user: string): string => `${app}\n${user}`;
+interface Needs {
+  readonly hub: Hub;
+  readonly membership: Membership;
+  readonly broker: Broker;
+  readonly clock: Clock;
+}
 
 /** Who is signed in, and who wants to know (SPEC 6.5, 6.7). News for one watcher leave together, at a tick. */
 export class Users {
-  readonly #hub: Hub;
-  readonly #clock: Clock;
+  readonly #needs: Needs;
   readonly #sockets = new MultiMap<string, Connection>();
   readonly #watchers = new MultiMap<string, Connection>();
-  /** Users whose last socket left, and when that becomes news. */
+  /** Users whose last socket left: they count as online until it is due; then it is news, if the cluster said so. */
   readonly #leaving = new Map<
     string,
-    { readonly app: string; readonly user: string; readonly dueMs: number }
+    { readonly ref: ChannelRef; readonly dueMs: number; readonly isNews: boolean }
   >();
   readonly #news = new Map<Connection, Map<string, Presence>>();
 
-  constructor(needs: { hub: Hub; clock: Clock }) {
-    this.#hub = needs.hub;
-    this.#clock = needs.clock;
+  constructor(needs: Needs) {
+    this.#needs = needs;
   }
 
   /** Also when the socket was signed in as this user before: then the new watchlist counts (SPEC 6.2). */
-  signedIn(connection: Connection, user: SignedInUser): void {
-    this.#unwatch(connection);
+  async signedIn(connection: Connection, user: SignedInUser): Promise<void> {
+    const { membership } = this.#needs;
+    const isAgain = connection.user !== undefined;
+    const unwatched = this.#unwatch(connection);
     connection.user = user;
-    const app = connection.app.id;
-    const key = keyOf(app, user.id);
-    const cameBack = this.#leaving.delete(key);
-    if (this.#sockets.add(key, connection) && !cameBack) this.#tell(app, user.id, 'online');
-    for (const watched of user.watchlist) this.#watchers.add(keyOf(app, watched), connection);
-    this.#tellCurrentState(connection, user);
+    const ref = refOf(connection.app.id, user.id);
+    const joined =
+      !isAgain && this.#sockets.add(keyOf(ref), connection)
+        ? membership.join(ref, {
+            subscriptions: 1,
+            member: memberFromUser(user),
+            socketId: connection.socketId,
+          })
+        : undefined;
+    await Promise.all([joined, unwatched, this.#watch(connection, user)]);
+    await this.#tellCurrentState(connection, user);
   }
 
-  signedOut(connection: Connection): void {
+  async signedOut(connection: Connection): Promise<void> {
     const { user } = connection;
     if (user === undefined) return;
-    const app = connection.app.id;
-    const key = keyOf(app, user.id);
-    this.#unwatch(connection);
-    if (!this.#sockets.delete(key, connection)) return;
-    this.#leaving.set(key, { app, user: user.id, dueMs: this.#clock() + OFFLINE_AFTER_MS });
+    const ref = refOf(connection.app.id, user.id);
+    const unwatched = this.#unwatch(connection);
+    const isLast = this.#sockets.delete(keyOf(ref), connection);
+    if (isLast) this.#leaves(ref, false);
+    const left = isLast
+      ? this.#needs.membership.leave(ref, { subscriptions: 0, member: memberFromUser(user) })
+      : undefined;
+    await Promise.all([unwatched, left]);
   }
 
-  /** SPEC 6.7: ends every socket that is signed in as the user or is that member of a presence channel. */
+  /** News of a signed-in user, from this node or another. False: the event is no concern of users. */
+  heard(ref: ChannelRef, { news }: ChannelEvent): boolean {
+    if (!ref.channel.startsWith(PREFIX)) return false;
+    const key = keyOf(ref);
+    if (news?.came === true) {
+      if (!this.#leaving.delete(key)) this.#tell(ref, 'online');
+    } else if (news?.came === false && this.#watchers.has(key)) this.#leaves(ref, true);
+    return true;
+  }
+
+  /** SPEC 6.7: ends every socket of this node that is signed in as the user or is that member of a presence channel. */
   terminate(app: string, user: string): void {
-    const sockets = new Set(this.#sockets.get(keyOf(app, user)));
-    for (const connection of this.#hub.connections(app)) {
+    const sockets = new Set(this.#sockets.get(keyOf(refOf(app, user))));
+    for (const connection of this.#needs.hub.connections(app)) {
       if (connection.subscriptions.some(({ member }) => member?.id === user)) sockets.add(connection);
     }
     const { message } = errors.terminatedByApp;
@@ -63,37 +96,63 @@ export class Users {
 
   /** Called about once a second. */
   tick(): void {
-    const now = this.#clock();
-    for (const [key, { app, user, dueMs }] of this.#leaving) {
+    const now = this.#needs.clock();
+    for (const [key, { ref, dueMs, isNews }] of this.#leaving) {
       if (dueMs > now) continue;
       this.#leaving.delete(key);
-      this.#tell(app, user, 'offline');
+      if (isNews) this.#tell(ref, 'offline');
     }
     for (const [connection, news] of this.#news) send(connection, news);
     this.#news.clear();
   }
 
-  #unwatch(connection: Connection): void {
-    const { app, user } = connection;
-    for (const watched of user?.watchlist ?? []) this.#watchers.delete(keyOf(app.id, watched), connection);
-    this.#news.delete(connection);
+  #leaves(ref: ChannelRef, isNews: boolean): void {
+    this.#leaving.set(keyOf(ref), { ref, dueMs: this.#needs.clock() + OFFLINE_AFTER_MS, isNews });
   }
 
-  #tell(app: string, user: string, presence: Presence): void {
-    for (const watcher of this.#watchers.get(keyOf(app, user))) {
+  async #watch(connection: Connection, { watchlist }: SignedInUser): Promise<void> {
+    const refs = watchlist.map((id) => refOf(connection.app.id, id));
+    const fresh = refs.filter((ref) => this.#watchers.add(keyOf(ref), connection));
+    await Promise.all(fresh.map((ref) => this.#needs.broker.subscribe(ref)));
+  }
+
+  async #unwatch(connection: Connection): Promise<void> {
+    const { app, user } = connection;
+    this.#news.delete(connection);
+    const refs = (user?.watchlist ?? []).map((id) => refOf(app.id, id));
+    const alone = refs.filter((ref) => this.#watchers.delete(keyOf(ref), connection));
+    await Promise.all(alone.map((ref) => this.#needs.broker.unsubscribe(ref)));
+  }
+
+  #tell(ref: ChannelRef, presence: Presence): void {
+    for (const watcher of this.#watchers.get(keyOf(ref))) {
       const news = this.#news.get(watcher) ?? new Map<string, Presence>();
-      this.#news.set(watcher, news.set(user, presence));
+      this.#news.set(watcher, news.set(ref.channel.slice(PREFIX.length), presence));
     }
   }
 
-  #tellCurrentState(connection: Connection, { watchlist }: SignedInUser): void {
+  async #tellCurrentState(connection: Connection, { watchlist }: SignedInUser): Promise<void> {
     if (watchlist.length === 0) return;
-    const app = connection.app.id;
-    const isOnline = (user: string): boolean =>
-      this.#sockets.has(keyOf(app, user)) || this.#leaving.has(keyOf(app, user));
-    send(connection, new Map(watchlist.map((user) => [user, isOnline(user) ? 'online' : 'offline'])));
+    const presences = watchlist.map(
+      async (id) => [id, await this.#presenceOf(refOf(connection.app.id, id))] as const,
+    );
+    const state = new Map(await Promise.all(presences));
+    // What was heard meanwhile is older than the answer, or is told by the next tick.
+    send(connection, state);
+  }
+
+  async #presenceOf(ref: ChannelRef): Promise<Presence> {
+    if (this.#sockets.has(keyOf(ref))) return 'online';
+    const members = await whenAway(this.#needs.membership.members(ref), () => []);
+    if (members.length > 0) return 'online';
+    if (!this.#leaving.has(keyOf(ref))) return 'offline';
+    this.#leaves(ref, true);
+    return 'online';
   }
 }
+
+const refOf = (app: string, user: string): ChannelRef => ({ app, channel: PREFIX + user });
+const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;
 
 function send(connection: Connection, news: ReadonlyMap<string, Presence>): void {
   const named = (name: Presence): WatchlistEvent[] => {

@@ -1,17 +1,16 @@
 import type { QueryPairs } from '#protocol';
 import type { App } from '../core/app.ts';
 import type { Hub } from '../core/hub.ts';
-import type { Broker, History, Lease, Membership } from '../core/ports.ts';
-import type { Users } from '../core/users.ts';
+import type { Broker, Control, History, Lease, Membership } from '../core/ports.ts';
 
 /** What the routes of the API work with. */
 export interface Api {
   readonly hub: Hub;
-  readonly users: Users;
   readonly broker: Broker;
   readonly history: History;
   readonly membership: Membership;
   readonly lease: Lease;
+  readonly control: Control;
 }
 
 /** One authenticated request. */

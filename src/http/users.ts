@@ -12,9 +12,9 @@ export async function users({ membership }: Api, { app, params }: Call): Promise
 }
 
 /** SPEC 8.9. */
-export function terminateConnections(api: Api, { app, params }: Call): Promise<object> {
+export async function terminateConnections({ control }: Api, { app, params }: Call): Promise<object> {
   const user = params.user ?? '';
   if (user === '' || /\p{Cc}/u.test(user)) throw new HttpError(400, 'Invalid user id.');
-  api.users.terminate(app.id, user);
-  return Promise.resolve({});
+  await control.terminate(app.id, user);
+  return {};
 }

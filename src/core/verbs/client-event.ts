@@ -10,7 +10,8 @@ import {
 } from '#protocol';
 import type { Connection } from '../connection.ts';
 import type { Hub } from '../hub.ts';
-import type { Broker, Clock } from '../ports.ts';
+import { type Broker, type Clock, whenAway } from '../ports.ts';
+import { retentionOf } from '../retention.ts';
 import { withinClientEventRate } from '../rate.ts';
 
 type ClientEvent = Extract<ClientMessage, { kind: 'client-event' }>;
@@ -29,7 +30,10 @@ export async function clientEvent(core: Needs, from: Connection, message: Client
   if (core.hub.isBehind(ref)) return;
   const userId = from.subscription(channel)?.member?.id;
   const payload = encode.event(name, dataJson, channel, userId);
-  await core.broker.publish(ref, { payload, except: from.socketId, bestEffort: true });
+  const keep = kindOf(channel).cached ? undefined : retentionOf(from.app, channel);
+  const event = { payload, except: from.socketId, bestEffort: true };
+  // No guarantee goes with a client event: while the others cannot be reached, those of this node are.
+  await whenAway(core.broker.publish(ref, event, keep), () => core.hub.deliver(ref, event));
 }
 
 /** Throws the refusal (SPEC 5.1, 5.2, 5.5). */

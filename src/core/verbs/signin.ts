@@ -13,13 +13,17 @@ import type { Users } from '../users.ts';
 type Signin = Extract<ClientMessage, { kind: 'signin' }>;
 
 /** SPEC 6.1 to 6.3: a socket is one user for as long as it lives. */
-export function signin({ users }: { readonly users: Users }, from: Connection, message: Signin): void {
+export async function signin(
+  { users }: { readonly users: Users },
+  from: Connection,
+  message: Signin,
+): Promise<void> {
   const user = verified(from, message);
   if (from.user !== undefined && from.user.id !== user.id) throw new ProtocolError(errors.signinFailed);
   from.authorized = true;
   from.send(encode.signinSuccess(message.userData));
   if (user.watchlistOverflow) from.refuse(new ProtocolError(errors.watchlistLimit));
-  users.signedIn(from, user);
+  await users.signedIn(from, user);
 }
 
 function verified(from: Connection, { auth, userData }: Signin): SignedInUser {

@@ -19,7 +19,7 @@ import type { Announcer } from '../announcer.ts';
 import type { Connection, Subscription } from '../connection.ts';
 import { untold, waits } from '../greeting.ts';
 import type { Hub } from '../hub.ts';
-import type { ChannelRef, History, Membership } from '../ports.ts';
+import { type ChannelRef, type History, type Membership, whenAway } from '../ports.ts';
 
 type Subscribe = Extract<ClientMessage, { kind: 'subscribe' }>;
 
@@ -99,7 +99,7 @@ async function checkRoom(
 ): Promise<void> {
   const { presenceMembers } = from.app.limits;
   if (member === undefined || presenceMembers === 0) return;
-  const members = await core.membership.members(ref);
+  const members = await whenAway(core.membership.members(ref), () => []);
   if (members.length < presenceMembers || members.some(({ id }) => id === member.id)) return;
   throw subscriptionLimit(
     ref.channel,
@@ -118,7 +118,7 @@ async function greet(
 ): Promise<void> {
   const ref = { app: from.app.id, channel };
   const roster = kind.members ? await core.membership.members(ref) : undefined;
-  const cached = kind.cached ? await core.history.last(ref) : undefined;
+  const cached = kind.cached ? await whenAway(core.history.last(ref), () => undefined) : undefined;
   from.send(encode.subscriptionSucceeded(channel, roster));
   if (newcomer?.held && roster) newcomer.held = untold(newcomer.held, roster);
   if (kind.cached && !waits(newcomer?.held ?? [], cached, from.socketId))

@@ -1,5 +1,6 @@
 import type { Stores } from '../../core/ports.ts';
 import { MemoryBroker } from './broker.ts';
+import { MemoryControl } from './control.ts';
 import { MemoryHistory } from './history.ts';
 import { MemoryLease } from './lease.ts';
 import { MemoryMembership } from './membership.ts';
@@ -13,6 +14,8 @@ export function openMemoryStores(): Stores {
     history,
     membership: new MemoryMembership(broker),
     lease: new MemoryLease(),
+    control: new MemoryControl(),
+    isReady: () => true,
     close: () => Promise.resolve(),
   };
 }

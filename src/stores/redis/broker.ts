@@ -1,0 +1,48 @@
+import {
+  type Broker,
+  type ChannelEvent,
+  type ChannelRef,
+  type Deliver,
+  type Retention,
+  Unavailable,
+} from '../../core/ports.ts';
+import type { Listener } from './listener.ts';
+import type { ClusterNode } from './node.ts';
+import type { Publisher } from './publisher.ts';
+
+/** Events between nodes: one road, also for this node's own. */
+export class RedisBroker implements Broker {
+  readonly #listener: Listener;
+  readonly #publisher: Publisher;
+  readonly #node: ClusterNode;
+  readonly #start: (deliver: Deliver) => Promise<void>;
+
+  constructor(needs: {
+    listener: Listener;
+    publisher: Publisher;
+    node: ClusterNode;
+    start: (deliver: Deliver) => Promise<void>;
+  }) {
+    this.#listener = needs.listener;
+    this.#publisher = needs.publisher;
+    this.#node = needs.node;
+    this.#start = needs.start;
+  }
+
+  start(deliver: Deliver): Promise<void> {
+    return this.#start(deliver);
+  }
+
+  subscribe(ref: ChannelRef): Promise<void> {
+    return this.#listener.subscribe(ref);
+  }
+
+  unsubscribe(ref: ChannelRef): Promise<void> {
+    return this.#listener.unsubscribe(ref);
+  }
+
+  publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
+    if (!this.#node.isAttached) return Promise.reject(new Unavailable('Redis is away.'));
+    return this.#publisher.publish(ref, event, keep);
+  }
+}

@@ -1,0 +1,158 @@
+import type { Member } from '#protocol';
+import { type ChannelRef, Unavailable } from '../../core/ports.ts';
+import { encodeMember } from './bus.ts';
+import type { ChannelKeys, Keys } from './keys.ts';
+import type { Links } from './links.ts';
+import type { ClusterNode } from './node.ts';
+import { run } from './scripts.ts';
+
+interface Here {
+  readonly member: Member;
+  /** Socket that must not be told of it. */
+  readonly except: string;
+}
+
+/**
+ * Brings Redis to what this node holds of one channel. Level-triggered: it remembers what is desired and what Redis is
+ * known to have, one script is under way at a time, and after an unknown outcome everything is said again.
+ */
+export class ChannelSync {
+  readonly ref: ChannelRef;
+  readonly keys: ChannelKeys;
+  readonly #links: Links;
+  readonly #names: Keys;
+  readonly #node: ClusterNode;
+  #sockets = 0;
+  readonly #users = new Map<string, Here>();
+  #known = new Set<string>();
+  #isKnown = false;
+  /** How often everything was doubted: an answer to what was asked before a doubt is no knowledge. */
+  #doubts = 0;
+  #dirty = false;
+  /** Users whose coming was this node's doing in the last assertion, and as which version. */
+  #brought: ReadonlyMap<string, number> = new Map();
+  #flight: Promise<void> | undefined;
+
+  constructor(ref: ChannelRef, needs: { links: Links; keys: Keys; node: ClusterNode }) {
+    this.ref = ref;
+    this.keys = needs.keys.channel(ref);
+    this.#links = needs.links;
+    this.#names = needs.keys;
+    this.#node = needs.node;
+  }
+
+  /** Nothing is held and Redis knows it: there is nothing to remember. */
+  get isOver(): boolean {
+    return this.#sockets === 0 && this.#users.size === 0 && !this.#dirty && this.#flight === undefined;
+  }
+
+  /** Redis is behind, and nobody is telling it. */
+  get isBehind(): boolean {
+    return this.#dirty && this.#flight === undefined;
+  }
+
+  has(id: string): boolean {
+    return this.#users.has(id);
+  }
+
+  /** The version of that user's coming, when the last assertion made it. */
+  brought(id: string): number | undefined {
+    return this.#brought.get(id);
+  }
+
+  members(): Iterable<Member> {
+    return [...this.#users.values()].map(({ member }) => member);
+  }
+
+  desire(sockets: number, came?: Here, went?: string): void {
+    this.#sockets = sockets;
+    if (came !== undefined) this.#users.set(came.member.id, came);
+    if (went !== undefined) this.#users.delete(went);
+    this.#dirty = true;
+  }
+
+  /** What Redis has is unknown from now on. */
+  doubt(): void {
+    this.#doubts += 1;
+    this.#isKnown = false;
+    this.#dirty = true;
+  }
+
+  /** Resolves when Redis has what is desired now; rejects with `Unavailable` when that is unknown. */
+  async push(): Promise<void> {
+    while (this.#dirty || this.#flight !== undefined) {
+      this.#flight ??= this.#assert().finally(() => {
+        this.#flight = undefined;
+      });
+      await this.#flight;
+    }
+  }
+
+  async #assert(): Promise<void> {
+    const said = new Map(this.#users);
+    const doubts = this.#doubts;
+    const { token } = this.#node;
+    const args = this.#scriptArguments(said, token);
+    this.#dirty = false;
+    this.#isKnown = false;
+    try {
+      const answer = await run(this.#links.commands, 'assert', this.#scriptKeys(), args);
+      const [status, , brought = []] = answer as [string, unknown?, (readonly string[])?];
+      if (status !== 'OK') {
+        this.#node.refused(status, token);
+        throw new Unavailable(`Redis does not know this node as it is: ${status}`);
+      }
+      this.#brought = versionsOf(brought);
+    } catch (error) {
+      this.#dirty = true;
+      throw error;
+    }
+    if (doubts !== this.#doubts) return;
+    this.#known = new Set(said.keys());
+    this.#isKnown = true;
+  }
+
+  /** After an unknown outcome everything is said; else what has changed. */
+  #scriptArguments(said: ReadonlyMap<string, Here>, token: number): (string | number)[] {
+    const full = !this.#isKnown;
+    const came = [...said.values()].filter(({ member }) => full || !this.#known.has(member.id));
+    const went = full ? [] : [...this.#known].filter((id) => !said.has(id));
+    return [
+      this.#node.generation(this.keys.partition),
+      this.#node.id,
+      token,
+      this.keys.row,
+      this.ref.channel,
+      this.#sockets,
+      this.#links.publishCommand,
+      this.keys.bus,
+      full ? 1 : 0,
+      came.length,
+      ...came.flatMap(({ member, except }) => [member.id, encodeMember(member), except]),
+      went.length,
+      ...went,
+    ];
+  }
+
+  #scriptKeys(): string[] {
+    const { partition, counts, nodesPerUser, members, version } = this.keys;
+    const node = this.#node.id;
+    return [
+      this.#names.generation(partition),
+      this.#names.nodes(partition),
+      this.#names.index(partition, node),
+      counts,
+      this.keys.usersOf(node),
+      nodesPerUser,
+      members,
+      version,
+      this.#names.occupied(partition, this.ref.app),
+    ];
+  }
+}
+
+function versionsOf(pairs: readonly string[]): Map<string, number> {
+  const versions = new Map<string, number>();
+  for (let at = 0; at + 1 < pairs.length; at += 2) versions.set(pairs[at] ?? '', Number(pairs[at + 1]));
+  return versions;
+}

@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { type Control, type Terminate, Unavailable } from '../../core/ports.ts';
+import type { Garbage } from './garbage.ts';
+import type { Keys } from './keys.ts';
+import type { Links } from './links.ts';
+
+const LONGEST_BYTES = 4096;
+
+/** What every node is asked to do, this one included; and what a node calls out to itself, to know that it hears. */
+export class RedisControl implements Control {
+  readonly #links: Links;
+  readonly #control: string;
+  /** Channels of this node alone: one at every place that messages may come from. */
+  readonly #probes: readonly string[];
+  readonly #garbage: Garbage;
+  readonly #silent = new Set<string>();
+  #terminate: Terminate = () => undefined;
+
+  constructor(links: Links, keys: Keys, garbage: Garbage) {
+    this.#links = links;
+    this.#control = keys.control();
+    this.#garbage = garbage;
+    const places = links.publishCommand === 'SPUBLISH' ? keys.partitions : 1;
+    const call = randomUUID();
+    this.#probes = Array.from({ length: places }, (_, partition) => `${keys.bus(partition)}probe:${call}`);
+    links.subscriber.events.on('message', (channel, bytes) => {
+      if (channel === this.#control) this.#hear(bytes);
+      else this.#silent.delete(channel);
+    });
+  }
+
+  onTerminate(terminate: Terminate): void {
+    this.#terminate = terminate;
+  }
+
+  async terminate(app: string, user: string): Promise<void> {
+    try {
+      await this.#links.publish(this.#control, JSON.stringify({ terminate: { app, user } }));
+    } catch (error) {
+      throw new Unavailable('Redis is away.', { cause: error });
+    }
+  }
+
+  /** True when every earlier call has come back. */
+  get hears(): boolean {
+    return this.#silent.size === 0;
+  }
+
+  /** Never rejects. */
+  callOut(): void {
+    for (const probe of this.#probes) {
+      this.#links.publish(probe, '').then(
+        () => undefined,
+        () => this.#silent.delete(probe),
+      );
+      this.#silent.add(probe);
+    }
+  }
+
+  /** The subscriber is up. */
+  async listen(): Promise<void> {
+    this.#silent.clear();
+    await this.#links.subscriber.subscribe([this.#control, ...this.#probes]);
+  }
+
+  #hear(bytes: Buffer): void {
+    const order = bytes.length > LONGEST_BYTES ? undefined : orderIn(bytes.toString());
+    if (order === undefined) this.#garbage.add(this.#control);
+    else this.#terminate(order.app, order.user);
+  }
+}
+
+/** Strict: anything but an order to terminate a user is `undefined`. */
+function orderIn(text: string): { readonly app: string; readonly user: string } | undefined {
+  try {
+    const { terminate, ...others } = JSON.parse(text) as { terminate?: { app?: unknown; user?: unknown } };
+    if (Object.keys(others).length > 0 || Object.keys(terminate ?? {}).length !== 2) return undefined;
+    const { app, user } = terminate ?? {};
+    return typeof app === 'string' && typeof user === 'string' ? { app, user } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,27 @@
+import { type ChannelRef, type History, type Remembered, Unavailable } from '../../core/ports.ts';
+import { decodeEvents } from './bus.ts';
+import type { Keys } from './keys.ts';
+import type { Links } from './links.ts';
+
+/** Reads what publishing left behind. */
+export class RedisHistory implements History {
+  readonly #links: Links;
+  readonly #keys: Keys;
+
+  constructor(links: Links, keys: Keys) {
+    this.#links = links;
+    this.#keys = keys;
+  }
+
+  async last(ref: ChannelRef): Promise<Remembered | undefined> {
+    const { history } = this.#keys.channel(ref);
+    const { commands } = this.#links;
+    try {
+      const [bytes, ttlMs] = await Promise.all([commands.lindexBuffer(history, -1), commands.pttl(history)]);
+      const event = bytes === null ? undefined : decodeEvents(bytes, 1)?.[0];
+      return event && { payload: event.payload, ttlSeconds: Math.max(0, Math.ceil(ttlMs / 1000)) };
+    } catch (error) {
+      throw new Unavailable('Redis is away.', { cause: error });
+    }
+  }
+}

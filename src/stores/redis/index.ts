@@ -1,0 +1,74 @@
+import type { Deliver, Journal, Stores } from '../../core/ports.ts';
+import { RedisBroker } from './broker.ts';
+import { RedisControl } from './control.ts';
+import { Garbage } from './garbage.ts';
+import { RedisHistory } from './history.ts';
+import { Keys } from './keys.ts';
+import { RedisLease } from './lease.ts';
+import { Attendant } from './attendant.ts';
+import { openLinks } from './links.ts';
+import { Listener } from './listener.ts';
+import { RedisMembership } from './membership.ts';
+import { ClusterNode } from './node.ts';
+import type { RedisOptions } from './options.ts';
+import { Publisher } from './publisher.ts';
+
+const QUIET_MS = 5000;
+
+export { type RedisOptions } from './options.ts';
+
+/** What has been counted since the start. */
+export interface RedisCounters {
+  /** Events that were published and could be had nowhere any more. */
+  readonly lostEvents: number;
+  /** Messages on the bus that were none. */
+  readonly garbage: number;
+}
+
+export interface RedisStores extends Stores {
+  counters(): RedisCounters;
+}
+
+/** Several nodes over one Redis. Rejects when Redis cannot be reached or used at the start. */
+export async function openRedisStores(options: RedisOptions, journal: Journal): Promise<RedisStores> {
+  const keys = new Keys(options.keyPrefix, options.partitions);
+  const links = openLinks(options, keys, journal);
+  const garbage = new Garbage(journal);
+  const node = new ClusterNode(links, keys, { leaseMs: options.leaseMs, quietMs: QUIET_MS }, journal);
+  const membership = new RedisMembership({ links, keys, node });
+  const lease = new RedisLease({ links, keys, node });
+  const control = new RedisControl(links, keys, garbage);
+  let deliver: Deliver = () => undefined;
+  const listener = new Listener({
+    links,
+    keys,
+    journal,
+    garbage,
+    ears: {
+      event: (ref, event) => deliver(ref, event),
+      member: (ref, message) => membership.heard(ref, message),
+      returned: () => membership.reread(),
+    },
+  });
+  const start = (to: Deliver): Promise<void> => {
+    deliver = to;
+    membership.start(to);
+    return Promise.resolve();
+  };
+  const attendant = new Attendant({ options, links, node, listener, lease, control, keys, journal });
+  await attendant.start();
+  const beat = setInterval(() => attendant.beat(), options.leaseMs / 4);
+  return {
+    broker: new RedisBroker({ listener, publisher: new Publisher(links, keys), node, start }),
+    history: new RedisHistory(links, keys),
+    membership,
+    lease,
+    control,
+    isReady: () => attendant.isReady,
+    counters: () => ({ lostEvents: listener.lostEvents, garbage: garbage.count }),
+    async close() {
+      clearInterval(beat);
+      await attendant.stop();
+    },
+  };
+}

@@ -1,0 +1,208 @@
+import { kindOf } from '#protocol';
+import type { ChannelEvent, ChannelRef, Journal } from '../../core/ports.ts';
+import { decodeEvents, decodeMessage, type EventsMessage, type MemberMessage } from './bus.ts';
+import type { Garbage } from './garbage.ts';
+import type { ChannelKeys, Keys } from './keys.ts';
+import type { Links } from './links.ts';
+import { run } from './scripts.ts';
+
+/** Messages of one channel that may wait; beyond, history has them. */
+const MOST_WAITING = 10_000;
+
+/** How far this node has delivered a channel. */
+interface Position {
+  epoch: string;
+  generation: string;
+  offset: number;
+}
+
+interface Waiting {
+  readonly message: EventsMessage | MemberMessage;
+  /** History was read after it was heard: what does not follow then never will. */
+  isSettled: boolean;
+}
+
+interface Heard {
+  readonly ref: ChannelRef;
+  readonly keys: ChannelKeys;
+  /** History has been asked: what is in it from then on concerns this node. */
+  hasBegun: boolean;
+  position: Position | undefined;
+  /** Messages that wait while what was missed is read. */
+  waiting: Waiting[] | undefined;
+  reading: Promise<void>;
+}
+
+export interface Ears {
+  /** One event, in its order, exactly once. */
+  event(ref: ChannelRef, event: ChannelEvent): void;
+  member(ref: ChannelRef, message: MemberMessage): void;
+  /** The link was down, and hears again. */
+  returned(): void;
+}
+
+interface Needs {
+  readonly links: Links;
+  readonly keys: Keys;
+  readonly journal: Journal;
+  readonly garbage: Garbage;
+  readonly ears: Ears;
+}
+
+/**
+ * Hears the channels that this node has subscribers on. Events carry their place in the channel: a hole is filled from
+ * history before anything newer is delivered, what came twice is delivered once. What history has lost is counted.
+ */
+export class Listener {
+  readonly #needs: Needs;
+  readonly #channels = new Map<string, Heard>();
+  #lost = 0;
+  #isBehind = false;
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+    needs.links.subscriber.events.on('message', (bus, bytes) => this.#hear(bus, bytes));
+  }
+
+  /** Events that were published and could be had nowhere any more. */
+  get lostEvents(): number {
+    return this.#lost;
+  }
+
+  /** Something could not be listened to or read though the link is up: `resume` is needed. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  /** Resolves once events published from now on will be delivered; when Redis is away, it will listen on return. */
+  async subscribe(ref: ChannelRef): Promise<void> {
+    const keys = this.#needs.keys.channel(ref);
+    const reading = Promise.resolve();
+    const heard: Heard = { ref, keys, hasBegun: false, position: undefined, waiting: [], reading };
+    this.#channels.set(keys.bus, heard);
+    try {
+      await this.#needs.links.subscriber.subscribe([keys.bus]);
+      await this.#catchUp(heard);
+    } catch {
+      this.#isBehind = true;
+    }
+  }
+
+  async unsubscribe(ref: ChannelRef): Promise<void> {
+    const { bus } = this.#needs.keys.channel(ref);
+    this.#channels.delete(bus);
+    await this.#needs.links.subscriber.unsubscribe(bus).catch(() => undefined);
+  }
+
+  /** The link is up again: listens to everything, then reads what was missed. Rejects when it breaks again. */
+  async resume(): Promise<void> {
+    this.#isBehind = false;
+    const all = [...this.#channels.values()];
+    for (const heard of all) heard.waiting ??= [];
+    try {
+      await this.#needs.links.subscriber.subscribe(all.map(({ keys }) => keys.bus));
+      await Promise.all(all.map((heard) => this.#catchUp(heard)));
+    } catch (error) {
+      this.#isBehind = true;
+      throw error;
+    }
+    this.#needs.ears.returned();
+  }
+
+  #hear(bus: string, bytes: Buffer): void {
+    const heard = this.#channels.get(bus);
+    if (heard === undefined) return;
+    const message = decodeMessage(bytes);
+    const isMisplaced = message?.kind === 'member' && !kindOf(heard.ref.channel).members;
+    if (message === undefined || isMisplaced) this.#needs.garbage.add(bus);
+    else if (heard.waiting !== undefined) this.#wait(heard, heard.waiting, { message, isSettled: false });
+    else this.#take(heard, { message, isSettled: false });
+  }
+
+  #wait(heard: Heard, line: Waiting[], waiting: Waiting): void {
+    line.push(waiting);
+    if (line.length <= MOST_WAITING) return;
+    const dropped = line.shift()?.message;
+    if (dropped?.kind === 'events' && dropped.position === undefined)
+      this.#countLost(heard.ref, dropped.events.length);
+  }
+
+  #take(heard: Heard, waiting: Waiting): void {
+    const { message } = waiting;
+    if (message.kind === 'member') return this.#needs.ears.member(heard.ref, message);
+    const { position: at, events } = message;
+    if (at === undefined) return this.#deliver(heard, events);
+    if (!follows(heard.position, at)) return this.#doubt(heard, waiting);
+    const known = heard.position?.offset ?? 0;
+    this.#deliver(heard, events.slice(Math.max(0, known + 1 - at.first)));
+    const offset = Math.max(known, at.first + events.length - 1);
+    heard.position = { epoch: at.epoch, generation: at.generation, offset };
+  }
+
+  /** It is not the next one: something was missed, or it is of data that is no more, or Redis never sent it. */
+  #doubt(heard: Heard, waiting: Waiting): void {
+    if (waiting.isSettled) return this.#needs.garbage.add(heard.keys.bus);
+    heard.waiting = [waiting];
+    this.#catchUp(heard).catch(() => (this.#isBehind = true));
+  }
+
+  /** One after another: what was missed is read, and delivered, once. */
+  #catchUp(heard: Heard): Promise<void> {
+    heard.reading = heard.reading.catch(() => undefined).then(() => this.#read(heard));
+    return heard.reading;
+  }
+
+  /** Delivers what was missed, then what waited meanwhile. A channel that is new here has missed nothing. */
+  async #read(heard: Heard): Promise<void> {
+    for (const each of (heard.waiting ??= [])) each.isSettled = true;
+    const { keys, position } = heard;
+    const answer = (await run(
+      this.#needs.links.commands,
+      'since',
+      [keys.history, keys.position],
+      [position?.epoch ?? '', position?.generation ?? 0, position?.offset ?? 0, heard.hasBegun ? 0 : 1],
+      'bytes',
+    )) as [Buffer, Buffer, number | Buffer, number | Buffer, ...Buffer[]];
+    if (this.#channels.get(keys.bus) !== heard) return;
+    const [epoch, generation, last, missing, ...remembered] = answer;
+    const events = remembered.flatMap((bytes) => decodeEvents(bytes, 1) ?? []);
+    this.#countLost(heard.ref, Number(missing) - events.length);
+    this.#deliver(heard, events);
+    heard.hasBegun = true;
+    if (epoch.length > 0) {
+      heard.position = { epoch: epoch.toString(), generation: generation.toString(), offset: Number(last) };
+    }
+    this.#release(heard);
+  }
+
+  /** What waited is taken in its order; what has to wait again takes those behind it along. */
+  #release(heard: Heard): void {
+    const line = heard.waiting ?? [];
+    heard.waiting = undefined;
+    for (const each of line) {
+      const again = heard.waiting as Waiting[] | undefined;
+      if (again === undefined) this.#take(heard, each);
+      else again.push(each);
+    }
+  }
+
+  #deliver({ ref }: Heard, events: readonly ChannelEvent[]): void {
+    for (const event of events) this.#needs.ears.event(ref, event);
+  }
+
+  #countLost(ref: ChannelRef, lost: number): void {
+    if (lost <= 0) return;
+    this.#lost += lost;
+    this.#needs.journal.warn('Events are lost: they were published while this node could not listen', {
+      app: ref.app,
+      channel: ref.channel,
+      lost,
+    });
+  }
+}
+
+/** `true` also for what is known already, in part or whole. */
+function follows(known: Position | undefined, at: NonNullable<EventsMessage['position']>): boolean {
+  if (known === undefined) return at.first === 1;
+  return known.epoch === at.epoch && known.generation === at.generation && at.first <= known.offset + 1;
+}

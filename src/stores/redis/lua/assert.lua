@@ -1,0 +1,80 @@
+-- A node says what it holds of one channel. Absolute and gated by sets: running it twice changes nothing.
+-- The step that makes a user come or go in the cluster publishes it.
+-- KEYS 1 generation 2 nodes 3 index of the node 4 counts 5 users of the node 6 nodes per user 7 members 8 version 9 occupied
+-- ARGV 1 generation 2 node 3 its token 4 row in the index 5 channel 6 sockets 7 publish command 8 bus channel
+--      9 '1': the users given are all that there are
+--      10 number of users that are here, then for each: id, member, socket not to be told
+--      then number of users that are gone, then their ids
+-- Returns status, a list of the transitions: occupied, vacated, +id, -id; and for each that came, its id and version.
+if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'LOST' } end
+if redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) ~= ARGV[3] then return { 'FENCED' } end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local isQuiet = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0') > now
+local sockets = tonumber(ARGV[6])
+local changes = {}
+local brought = {}
+
+-- Begins at the time, so that a channel that was empty goes on above every version that somebody may remember.
+local function nextVersion()
+  redis.call('SET', KEYS[8], string.format('%.0f', now * 100), 'NX')
+  return string.format('%.0f', redis.call('INCR', KEYS[8]))
+end
+
+local function tell(sign, version, except, body)
+  redis.call(ARGV[7], ARGV[8], 'm ' .. ARGV[1] .. ' ' .. version .. ' ' .. sign .. ' ' .. except .. '\n' .. body)
+end
+
+if sockets > 0 then
+  redis.call('SADD', KEYS[3], ARGV[4])
+  if redis.call('HLEN', KEYS[4]) == 0 then changes[#changes + 1] = 'occupied' end
+  redis.call('HSET', KEYS[4], ARGV[2], ARGV[6])
+  redis.call('SADD', KEYS[9], ARGV[5])
+end
+
+local at = 11
+local here = {}
+for _ = 1, tonumber(ARGV[10]) do
+  local id, member, except = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  at = at + 3
+  here[id] = true
+  if redis.call('SADD', KEYS[5], id) == 1 and redis.call('HINCRBY', KEYS[6], id, 1) == 1 then
+    local version = nextVersion()
+    redis.call('HSET', KEYS[7], id, version .. ' ' .. member)
+    changes[#changes + 1] = '+' .. id
+    brought[#brought + 1] = id
+    brought[#brought + 1] = version
+    tell('+', version, except, member)
+  end
+end
+
+local gone = {}
+for _ = 1, tonumber(ARGV[at]) do
+  at = at + 1
+  gone[#gone + 1] = ARGV[at]
+end
+if ARGV[9] == '1' then
+  for _, id in ipairs(redis.call('SMEMBERS', KEYS[5])) do
+    if not here[id] then gone[#gone + 1] = id end
+  end
+end
+for _, id in ipairs(gone) do
+  if redis.call('SREM', KEYS[5], id) == 1 and redis.call('HINCRBY', KEYS[6], id, -1) <= 0 then
+    redis.call('HDEL', KEYS[6], id)
+    redis.call('HDEL', KEYS[7], id)
+    local version = nextVersion()
+    changes[#changes + 1] = '-' .. id
+    if not isQuiet then tell('-', version, '-', id) end
+  end
+end
+
+-- The caller's zero is not trusted while users of this node are still there.
+if sockets == 0 and redis.call('SCARD', KEYS[5]) == 0 then
+  redis.call('SREM', KEYS[3], ARGV[4])
+  if redis.call('HDEL', KEYS[4], ARGV[2]) == 1 and redis.call('HLEN', KEYS[4]) == 0 then
+    redis.call('DEL', KEYS[6], KEYS[7], KEYS[8])
+    redis.call('SREM', KEYS[9], ARGV[5])
+    changes[#changes + 1] = 'vacated'
+  end
+end
+return { 'OK', changes, brought }

@@ -1,0 +1,34 @@
+-- A node comes (back) to a partition: it learns the generation of the data and gets or renews its lease.
+-- KEYS 1 generation 2 nodes
+-- ARGV 1 run id of the server 2 node 3 lease ms 4 generation that the node knew, '' if none 5 quiet ms 6 its new token
+-- Tokens are numbers that grow. Only scripts with the newest one of the node are obeyed: what an earlier connection
+-- still sends is not.
+-- A node that knew another generation gets nothing but the answer: what is said of it here may be old, so it comes anew.
+-- Returns the generation, milliseconds of quiet that are left.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local run = redis.call('HGET', KEYS[1], 'run')
+local generation = redis.call('HGET', KEYS[1], 'generation')
+local isOther = false
+if not generation then
+  -- Empty: never used, or lost. The time makes it differ from every generation before.
+  generation = tostring(now)
+elseif run ~= ARGV[1] then
+  -- Another server process holds this data now: what it had acknowledged before may be missing.
+  generation = tostring(math.max(now, tonumber(generation) + 1))
+  isOther = true
+end
+redis.call('HSET', KEYS[1], 'run', ARGV[1], 'generation', generation)
+local isKnown = ARGV[4] == '' or ARGV[4] == generation
+local quiet = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0')
+if isOther or not isKnown then
+  -- Others who were here before will tell again what they hold; until then nobody may conclude that a member left.
+  quiet = math.max(quiet, now + tonumber(ARGV[5]))
+  redis.call('HSET', KEYS[1], 'quiet', quiet)
+end
+local newest = tonumber(redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) or '0')
+if isKnown and tonumber(ARGV[6]) >= newest then
+  redis.call('ZADD', KEYS[2], now + tonumber(ARGV[3]), ARGV[2])
+  redis.call('HSET', KEYS[1], 'node:' .. ARGV[2], ARGV[6])
+end
+return { generation, math.max(0, quiet - now) }

@@ -1,0 +1,10 @@
+-- Renews a lease that still stands, and names nodes whose lease has ended.
+-- KEYS 1 generation 2 nodes ; ARGV 1 generation 2 node 3 token 4 lease ms
+-- Returns status, milliseconds of quiet that are left, and the nodes.
+if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'LOST' } end
+if redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) ~= ARGV[3] then return { 'FENCED' } end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[2], now + tonumber(ARGV[4]), ARGV[2])
+local quiet = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0')
+return { 'OK', math.max(0, quiet - now), unpack(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 16)) }

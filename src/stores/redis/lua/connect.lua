@@ -1,0 +1,14 @@
+-- Counts a node's sockets of an app. KEYS 1 nodes 2 connections
+-- ARGV 1 node 2 sockets 3 limit (0: none)
+-- Returns 1 when the app may have them; nothing is written when it may not. Nodes that are dead no longer count.
+local total = tonumber(ARGV[2])
+local all = redis.call('HGETALL', KEYS[2])
+for at = 1, #all, 2 do
+  if all[at] ~= ARGV[1] then
+    if redis.call('ZSCORE', KEYS[1], all[at]) then total = total + tonumber(all[at + 1])
+    else redis.call('HDEL', KEYS[2], all[at]) end
+  end
+end
+if tonumber(ARGV[3]) > 0 and total > tonumber(ARGV[3]) then return { 0, total } end
+if ARGV[2] == '0' then redis.call('HDEL', KEYS[2], ARGV[1]) else redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end
+return { 1, total }

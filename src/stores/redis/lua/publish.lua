@@ -1,0 +1,34 @@
+-- Remembers and publishes the events of several channels of one partition, as one step.
+-- KEYS 1 generation, then for each channel: history, position
+-- ARGV 1 publish command 2 epoch for channels that have none 3 number of channels
+--      then for each: bus channel, events to keep, milliseconds to keep them, number of events, the events
+local generation = redis.call('HGET', KEYS[1], 'generation') or '0'
+local at = 4
+for channel = 1, tonumber(ARGV[3]) do
+  local history, position = KEYS[channel * 2], KEYS[channel * 2 + 1]
+  local bus, keep, ttl, count = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local events = {}
+  for event = 1, count do events[event] = ARGV[at + 3 + event] end
+  at = at + 4 + count
+  local head = '- - 0'
+  if keep > 0 then
+    local epoch = redis.call('HGET', position, 'epoch')
+    if not epoch then
+      epoch = ARGV[2]
+      redis.call('HSET', position, 'epoch', epoch)
+      redis.call('DEL', history)
+    end
+    local last = redis.call('HINCRBY', position, 'offset', count)
+    -- Where each generation of the data began: offsets behind that point may have been given twice.
+    if redis.call('HGET', position, 'generation') ~= generation then
+      redis.call('HSET', position, 'generation', generation, 'base:' .. generation, last - count)
+    end
+    redis.call('RPUSH', history, unpack(events))
+    redis.call('LTRIM', history, -keep, -1)
+    redis.call('PEXPIRE', history, ttl)
+    redis.call('PEXPIRE', position, math.max(ttl * 2, 3600000))
+    head = epoch .. ' ' .. generation .. ' ' .. (last - count + 1)
+  end
+  redis.call(ARGV[1], bus, 'e ' .. head .. ' ' .. count .. '\n' .. table.concat(events))
+end
+return 'OK'

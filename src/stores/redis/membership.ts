@@ -1,0 +1,233 @@
+import { encode, type Member } from '#protocol';
+import type {
+  ChannelEvent,
+  ChannelRef,
+  Deliver,
+  Joining,
+  Leaving,
+  Membership,
+  Occupancy,
+} from '../../core/ports.ts';
+import { Unavailable } from '../../core/ports.ts';
+import type { MemberMessage } from './bus.ts';
+import { ChannelSync } from './channel-sync.ts';
+import type { Keys } from './keys.ts';
+import type { Links } from './links.ts';
+import type { ClusterNode, Returned } from './node.ts';
+import { type Difference, RosterCopy } from './roster.ts';
+import { run } from './scripts.ts';
+import { readRoster, SharedRoster } from './shared-roster.ts';
+
+/** Channels that are told again in one go after an outage, so that Redis and the event loop can breathe. */
+const AT_A_TIME = 200;
+
+interface Held {
+  readonly sync: ChannelSync;
+  /** Presence channels only, and only while there are clients of this node on it. */
+  roster?: SharedRoster | undefined;
+}
+
+interface Needs {
+  readonly links: Links;
+  readonly keys: Keys;
+  readonly node: ClusterNode;
+}
+
+/**
+ * Who is where, in Redis. This node's part of it can be told again at any moment; whatever could not be told or read is
+ * tried again with each beat.
+ */
+export class RedisMembership implements Membership {
+  readonly #needs: Needs;
+  readonly #held = new Map<string, Held>();
+  #deliver: Deliver = () => undefined;
+  #counted = new Set<Held>();
+  #tending: Promise<void> | undefined;
+  #isQuiet = false;
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+    needs.node.onReturn((returned) => this.#returned(returned));
+    needs.node.onBeat((quietMs) => this.#beat(quietMs));
+  }
+
+  /** Where news of members go. */
+  start(deliver: Deliver): void {
+    this.#deliver = deliver;
+  }
+
+  async join(ref: ChannelRef, { subscriptions, member, socketId }: Joining): Promise<void> {
+    const held = this.#hold(ref, member !== undefined);
+    held.sync.desire(subscriptions, member && { member, except: socketId });
+    const isSaid = await this.#say(held);
+    if (member === undefined) return;
+    await held.roster?.entered(member, socketId, isSaid);
+  }
+
+  async leave(ref: ChannelRef, { subscriptions, member }: Leaving): Promise<void> {
+    const held = this.#held.get(keyOf(ref));
+    if (held === undefined) return;
+    held.sync.desire(subscriptions, undefined, member?.id);
+    // Nobody listens here any more; whoever comes next begins with a fresh roster.
+    if (subscriptions === 0) held.roster = undefined;
+    await this.#say(held);
+    this.#forget(held);
+  }
+
+  /** Many changes of one moment are told once. */
+  count(ref: ChannelRef, subscriptions: number): void {
+    const held = this.#held.get(keyOf(ref));
+    if (held === undefined) return;
+    held.sync.desire(subscriptions);
+    this.#counted.add(held);
+    if (this.#counted.size === 1) setImmediate(() => this.#tellCounts());
+  }
+
+  async members(ref: ChannelRef): Promise<readonly Member[]> {
+    const held = this.#held.get(keyOf(ref));
+    const members = held?.roster?.members();
+    if (members !== undefined) return members;
+    if (held !== undefined && !this.#needs.node.isAttached) return [...held.sync.members()];
+    return new RosterCopy(await readRoster(this.#needs, ref)).members();
+  }
+
+  async occupancy(ref: ChannelRef): Promise<Occupancy> {
+    const { counts, members } = this.#needs.keys.channel(ref);
+    const { commands } = this.#needs.links;
+    try {
+      const [sockets, users] = await Promise.all([commands.hvals(counts), commands.hlen(members)]);
+      return { subscriptions: sum(sockets), users };
+    } catch (error) {
+      throw new Unavailable('Redis is away.', { cause: error });
+    }
+  }
+
+  async channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
+    const { keys, links } = this.#needs;
+    const row = `${Buffer.byteLength(app)}:${app}:`;
+    const answers = await Promise.all(
+      Array.from({ length: keys.partitions }, (_, partition) =>
+        run(
+          links.commands,
+          'channels',
+          [keys.occupied(partition, app)],
+          [keys.channels(partition) + row, prefix],
+        ),
+      ),
+    );
+    const found = new Map<string, Occupancy>();
+    for (const answer of answers as (readonly string[])[]) {
+      for (let at = 0; at + 2 < answer.length; at += 3) {
+        const [channel = '', subscriptions, users] = answer.slice(at, at + 3);
+        found.set(channel, { subscriptions: Number(subscriptions), users: Number(users) });
+      }
+    }
+    return found;
+  }
+
+  /** News of a member from the bus: what its clients do not know yet goes to them. */
+  heard(ref: ChannelRef, message: MemberMessage): void {
+    const roster = this.#held.get(keyOf(ref))?.roster;
+    if (roster === undefined) this.#tell(ref, differenceIn(message));
+    else roster.hear(message);
+  }
+
+  /** The listening link was down: news may have been missed. */
+  reread(): void {
+    for (const { roster } of this.#held.values()) roster?.doubt();
+    void this.#tend();
+  }
+
+  // --- within ----------------------------------------------------------------------------------
+
+  #hold(ref: ChannelRef, hasMembers: boolean): Held {
+    let held = this.#held.get(keyOf(ref));
+    if (held === undefined) {
+      held = { sync: new ChannelSync(ref, this.#needs) };
+      this.#held.set(keyOf(ref), held);
+    }
+    if (hasMembers) {
+      held.roster ??= new SharedRoster(this.#needs, held.sync, (difference) => this.#tell(ref, difference));
+    }
+    return held;
+  }
+
+  /** Redis being away is no reason to refuse a client: it is told when Redis is back. False: it does not know yet. */
+  async #say(held: Held): Promise<boolean> {
+    try {
+      if (this.#needs.node.isAttached) {
+        await held.sync.push();
+        return true;
+      }
+    } catch {
+      // The next beat tries again.
+    }
+    held.roster?.doubt();
+    return false;
+  }
+
+  #forget(held: Held): void {
+    const key = keyOf(held.sync.ref);
+    // Somebody who came meanwhile may have begun anew.
+    if (held.sync.isOver && this.#held.get(key) === held) this.#held.delete(key);
+  }
+
+  #tellCounts(): void {
+    const counted = this.#counted;
+    this.#counted = new Set();
+    for (const held of counted) void this.#say(held);
+  }
+
+  #tell(ref: ChannelRef, { member, came, except }: Difference): void {
+    const payload = came
+      ? encode.memberAdded(ref.channel, member)
+      : encode.memberRemoved(ref.channel, member);
+    const event: ChannelEvent = { payload, except, news: { id: member.id, came } };
+    this.#deliver(ref, event);
+  }
+
+  #returned({ quietMs }: Returned): void {
+    this.#isQuiet = quietMs > 0;
+    for (const { sync } of this.#held.values()) sync.doubt();
+    this.reread();
+  }
+
+  /** In a time of quiet leaving is not told: who has left is read when it is over. */
+  #beat(quietMs: number): void {
+    this.#isQuiet = quietMs > 0;
+    if (this.#isQuiet) for (const { roster } of this.#held.values()) roster?.doubt();
+    void this.#tend();
+  }
+
+  /** Tells what Redis does not know, and reads what may have been missed, as far as that is possible now. */
+  #tend(): Promise<void> {
+    this.#tending ??= this.#tendAll().finally(() => {
+      this.#tending = undefined;
+    });
+    return this.#tending;
+  }
+
+  async #tendAll(): Promise<void> {
+    const behind = [...this.#held.values()].filter(({ sync, roster }) => sync.isBehind || roster?.isStale);
+    for (let at = 0; at < behind.length; at += AT_A_TIME) {
+      if (!this.#needs.node.isAttached) return;
+      await Promise.all(behind.slice(at, at + AT_A_TIME).map((held) => this.#tendOne(held)));
+    }
+  }
+
+  async #tendOne(held: Held): Promise<void> {
+    const isSaid = await this.#say(held);
+    if (isSaid && !this.#isQuiet && held.roster?.isStale) await held.roster.read();
+    this.#forget(held);
+  }
+}
+
+const differenceIn = ({ id, member, except }: MemberMessage): Difference => ({
+  member: member ?? { id, userId: id, infoJson: undefined },
+  came: member !== undefined,
+  except,
+});
+
+const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;
+
+const sum = (counts: readonly string[]): number => counts.reduce((total, count) => total + Number(count), 0);

@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto';
+import type { Journal } from '../../core/ports.ts';
+import type { Keys } from './keys.ts';
+import type { Links } from './links.ts';
+import { run } from './scripts.ts';
+
+const ROWS_AT_A_TIME = 100;
+
+export interface NodeOptions {
+  readonly leaseMs: number;
+  /** After a loss of data, how long nobody may conclude that a member left. */
+  readonly quietMs: number;
+}
+
+/** What the rest of the store does when the node has come (back) to Redis. */
+export interface Returned {
+  /** The data is another than before: what others hold has to be told again before it can be read. */
+  readonly lost: boolean;
+  readonly quietMs: number;
+}
+
+/**
+ * This process as the cluster knows it: one incarnation with a lease in every partition. A node that was asleep for too
+ * long finds itself fenced, and comes back as a new incarnation; what the old one held is buried by anybody.
+ */
+export class ClusterNode {
+  #id = newId();
+  readonly #links: Links;
+  readonly #keys: Keys;
+  readonly #options: NodeOptions;
+  readonly #journal: Journal;
+  #generations: string[] = [];
+  #attached = false;
+  #attaching: Promise<void> | undefined;
+  /** Of the newest attachment: Redis obeys no other. */
+  #token = 0;
+  #attachments = 0;
+  #isFenced = false;
+  #hasLeft = false;
+  #onBeat: (quietMs: number) => void = () => undefined;
+  #onReturn: (returned: Returned) => void = () => undefined;
+
+  constructor(links: Links, keys: Keys, options: NodeOptions, journal: Journal) {
+    this.#links = links;
+    this.#keys = keys;
+    this.#options = options;
+    this.#journal = journal;
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  /** True while its leases stand and its scripts are accepted. */
+  get isAttached(): boolean {
+    return this.#attached;
+  }
+
+  get token(): number {
+    return this.#token;
+  }
+
+  generation(partition: number): string {
+    return this.#generations[partition] ?? '';
+  }
+
+  onReturn(listener: (returned: Returned) => void): void {
+    this.#onReturn = listener;
+  }
+
+  /** Told after each beat that went well, with the time for which nobody may conclude that a member left. */
+  onBeat(listener: (quietMs: number) => void): void {
+    this.#onBeat = listener;
+  }
+
+  /** The link is gone, or Redis answered that it does not know this node as it is. */
+  detach(): void {
+    this.#attached = false;
+  }
+
+  /**
+   * `FENCED`: somebody has buried this node; it begins anew. `LOST`: the data is another.
+   * An answer to what was sent with an older token is no news.
+   */
+  refused(status: string, token: number): void {
+    if (token !== this.#token) return;
+    this.detach();
+    if (status === 'FENCED') this.#isFenced = true;
+    this.attach().catch(() => undefined);
+  }
+
+  /** Rejects with `Unavailable`. Several calls at once are one. */
+  attach(): Promise<void> {
+    this.#attaching ??= this.#attach().finally(() => {
+      this.#attaching = undefined;
+    });
+    return this.#attaching;
+  }
+
+  /** Called every few seconds: keeps the leases, buries the dead. Never rejects. */
+  async beat(): Promise<void> {
+    if (!this.#attached) return;
+    const token = this.#token;
+    const answers = await Promise.all(this.#each((partition) => this.#beatOf(partition, token))).catch(
+      () => [],
+    );
+    const statuses = answers.map(({ status }) => status);
+    const refusal = ['FENCED', 'LOST'].find((status) => statuses.includes(status));
+    if (refusal !== undefined) this.refused(refusal, token);
+    else if (this.isAttached) this.#onBeat(Math.max(0, ...answers.map(({ quietMs }) => quietMs)));
+  }
+
+  /** Gives the leases back, so that nobody has to wait for their end. */
+  async leave(): Promise<void> {
+    this.#hasLeft = true;
+    this.detach();
+    await Promise.all(
+      this.#each((partition) => this.#links.commands.zadd(this.#keys.nodes(partition), 0, this.#id)),
+    ).catch(() => undefined);
+    await Promise.all(this.#each((partition) => this.#bury(partition, this.#id, true))).catch(
+      () => undefined,
+    );
+  }
+
+  async #attach(): Promise<void> {
+    if (this.#hasLeft) return;
+    if (this.#isFenced) this.#id = newId();
+    const token = ++this.#attachments;
+    const before = this.#generations;
+    let answers = await this.#attachAll(token);
+    const lost = before.some((generation, partition) => generation !== answers[partition]?.generation);
+    if (lost) {
+      // What is said there of the incarnation that ends may be old; it will be buried as a whole.
+      this.#id = newId();
+      this.#generations = answers.map(({ generation }) => generation);
+      answers = await this.#attachAll(token);
+    }
+    this.#generations = answers.map(({ generation }) => generation);
+    this.#token = token;
+    this.#isFenced = false;
+    this.#attached = true;
+    this.#onReturn({ lost, quietMs: Math.max(...answers.map(({ quietMs }) => quietMs)) });
+  }
+
+  #attachAll(token: number): Promise<{ generation: string; quietMs: number }[]> {
+    const { leaseMs, quietMs } = this.#options;
+    return Promise.all(
+      this.#each(async (partition) => {
+        const keys = [this.#keys.generation(partition), this.#keys.nodes(partition)];
+        const runId = await this.#links.runIdOf(this.#keys.generation(partition));
+        const [generation, left] = (await run(this.#links.commands, 'attach', keys, [
+          runId,
+          this.#id,
+          leaseMs,
+          this.generation(partition),
+          quietMs,
+          token,
+        ])) as [string, number];
+        return { generation, quietMs: left };
+      }),
+    );
+  }
+
+  async #beatOf(partition: number, token: number): Promise<{ status: string; quietMs: number }> {
+    const keys = [this.#keys.generation(partition), this.#keys.nodes(partition)];
+    const args = [this.generation(partition), this.#id, token, this.#options.leaseMs];
+    const [status, quietMs = 0, ...dead] = (await run(this.#links.commands, 'beat', keys, args)) as [
+      string,
+      number?,
+      ...string[],
+    ];
+    await Promise.all(dead.map((node) => this.#bury(partition, node, false)));
+    return { status, quietMs };
+  }
+
+  async #bury(partition: number, dead: string, isLeave: boolean): Promise<void> {
+    const keys = [
+      this.#keys.generation(partition),
+      this.#keys.nodes(partition),
+      this.#keys.index(partition, dead),
+    ];
+    const args = [
+      dead,
+      ROWS_AT_A_TIME,
+      this.#keys.channels(partition),
+      this.#keys.occupiedSets(partition),
+      this.#links.publishCommand,
+      this.#keys.bus(partition),
+      isLeave ? 1 : 0,
+    ];
+    let status = 'OK';
+    for (let left = 1; status === 'OK' && left > 0;) {
+      [status, left] = (await run(this.#links.commands, 'bury', keys, args)) as [string, number];
+    }
+    if (status === 'OK' && !isLeave)
+      this.#journal.warn('A node that ended was buried', { node: dead, partition });
+  }
+
+  #each<T>(task: (partition: number) => Promise<T>): Promise<T>[] {
+    return Array.from({ length: this.#keys.partitions }, (_, partition) => task(partition));
+  }
+}
+
+/** A new one at each start: nothing of an earlier life is mistaken for this one's. */
+const newId = (): string => randomBytes(9).toString('base64url');

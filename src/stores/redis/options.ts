@@ -1,0 +1,28 @@
+/** Where a server listens. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How Redis is reached: as one server, through Sentinels, or as a Cluster. */
+export interface RedisOptions extends Address {
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly database: number;
+  readonly tls: boolean;
+  /** Certificates in PEM that are trusted besides the usual ones. */
+  readonly tlsCa?: string | undefined;
+  /** `false`: whoever answers is trusted. */
+  readonly tlsVerify?: boolean | undefined;
+  /** Given: these know where the server is that is written to. */
+  readonly sentinels?: readonly Address[] | undefined;
+  readonly sentinelName?: string | undefined;
+  readonly sentinelUsername?: string | undefined;
+  readonly sentinelPassword?: string | undefined;
+  /** Given: some servers of a Cluster, which know the others. */
+  readonly cluster?: readonly Address[] | undefined;
+  readonly keyPrefix: string;
+  readonly partitions: number;
+  readonly leaseMs: number;
+  readonly commandTimeoutMs: number;
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import type { Cluster, Redis } from 'ioredis';
+import { Unavailable } from '../../core/ports.ts';
+
+const NAMES = [
+  'attach',
+  'beat',
+  'assert',
+  'bury',
+  'publish',
+  'since',
+  'snapshot',
+  'channels',
+  'connect',
+  'permissions',
+  'server',
+] as const;
+
+export type ScriptName = (typeof NAMES)[number];
+export type Client = Redis | Cluster;
+
+type Command = (this: Client, keys: number, ...rest: (string | number | Buffer)[]) => Promise<unknown>;
+
+/** Event of a client after each script: its name, and what Redis or the link said against it. */
+export const SCRIPT_RAN = 'wavehall:ran';
+
+/** Makes the scripts known to a client: each is sent by its hash, and whole when the server does not know it. */
+export function defineScripts(client: Client): void {
+  for (const name of NAMES) {
+    const lua = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
+    client.defineCommand(commandOf(name), { lua });
+  }
+}
+
+/** Runs one script. Rejects with `Unavailable` whatever went wrong: whether it ran is not known then. */
+export async function run(
+  client: Client,
+  name: ScriptName,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+  reply: 'text' | 'bytes' = 'text',
+): Promise<unknown> {
+  const command = (client as unknown as Record<string, Command>)[
+    commandOf(name) + (reply === 'bytes' ? 'Buffer' : '')
+  ];
+  if (command === undefined) throw new Unavailable(`No script ${name}.`);
+  try {
+    const answer = await command.call(client, keys.length, ...keys, ...args);
+    client.emit(SCRIPT_RAN, name, undefined);
+    return answer;
+  } catch (error) {
+    client.emit(SCRIPT_RAN, name, error);
+    throw new Unavailable(`Redis: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+const commandOf = (name: ScriptName): string => `wavehall_${name}`;

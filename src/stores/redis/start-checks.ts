@@ -1,0 +1,73 @@
+import type { Journal } from '../../core/ports.ts';
+import type { Keys } from './keys.ts';
+import type { Links } from './links.ts';
+import { run } from './scripts.ts';
+
+const OLDEST = [6, 2] as const;
+/** The first that has sharded pub/sub. */
+const OLDEST_CLUSTER = [7, 0] as const;
+const SCRATCH = ['h', 's', 'z', 'l', 'n'];
+
+/**
+ * Redis as it has to be: of an age, of a policy that forgets nothing, open to this user. Rejects with a sentence that
+ * names what is to be changed.
+ *
+ * A user needs no more than this (`wavehall:` is WAVEHALL_REDIS_PREFIX):
+ *
+ *     user wavehall on >secret resetkeys ~wavehall:* resetchannels &wavehall:* -@all
+ *       +info +ping +select +subscribe +unsubscribe +publish +eval +evalsha +time
+ *       +hset +hget +hgetall +hincrby +hlen +hvals +hdel +sadd +scard +smembers +srandmember +srem
+ *       +zadd +zscore +zrangebyscore +zrem +rpush +ltrim +lrange +lindex +pexpire +pttl +set +incr +get +del
+ *
+ * and on a Cluster, in place of subscribe, unsubscribe, publish: +ssubscribe +sunsubscribe +spublish +cluster|slots
+ * +cluster|info +client|setname +readonly +readwrite +asking.
+ */
+export async function checkRedis(links: Links, keys: Keys, journal: Journal): Promise<void> {
+  const oldest = links.publishCommand === 'SPUBLISH' ? OLDEST_CLUSTER : OLDEST;
+  for (const server of links.servers()) {
+    const info = await server.info();
+    const { host, port } = server.options;
+    checkVersion(valueIn(info, 'redis_version'), oldest);
+    checkPolicy(valueIn(info, 'maxmemory_policy'), `${host}:${port}`, journal);
+  }
+  await checkPermissions(links, keys);
+}
+
+function checkVersion(version: string | undefined, [major, minor]: readonly [number, number]): void {
+  const [ours = 0, ourMinor = 0] = (version ?? '').split('.').map(Number);
+  if (ours > major || (ours === major && ourMinor >= minor)) return;
+  throw new Unfit(
+    `Redis ${version ?? 'of an unknown version'} is too old: ${major}.${minor} or newer is needed`,
+  );
+}
+
+/** A Redis that evicts forgets who is where. */
+function checkPolicy(policy: string | undefined, server: string, journal: Journal): void {
+  if (policy === undefined) {
+    journal.warn('Redis does not tell its maxmemory-policy: make sure that it is noeviction', { server });
+  } else if (policy !== 'noeviction') {
+    throw new Unfit(
+      `Redis may forget what it was told: its maxmemory-policy is ${policy}, and has to be noeviction`,
+    );
+  }
+}
+
+async function checkPermissions(links: Links, keys: Keys): Promise<void> {
+  const base = keys.bus(0);
+  const refused = (await run(
+    links.commands,
+    'permissions',
+    SCRATCH.map((kind) => `${base}check:${kind}`),
+    [links.publishCommand, `${base}check`],
+  )) as string[];
+  if (refused.length > 0) throw new Unfit(`the Redis user may not run ${refused.join(', ')}: allow it (ACL)`);
+  await links.subscriber.unsubscribe(`${base}check`);
+}
+
+const valueIn = (info: string, name: string): string | undefined =>
+  new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
+
+/** A sentence for the operator: there is no point in starting. */
+export class Unfit extends Error {
+  override readonly name = 'Unfit';
+}

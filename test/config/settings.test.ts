@@ -64,6 +64,8 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('2.10', 'REVERB_APP_PING_INTERVAL', 60, 1, 86_400),
   whole('2.3', 'REVERB_APP_ACTIVITY_TIMEOUT', 30, 1, 86_400),
   whole('3.10', 'WAVEHALL_CACHE_TTL', 1800),
+  whole('3.13', 'WAVEHALL_HISTORY_SIZE', 50),
+  whole('3.13', 'WAVEHALL_HISTORY_TTL', 120),
   whole('6.7', 'WAVEHALL_TERMINATE_CLOSE_CODE', 4009, 4000, 4299),
   whole('6.8', 'WAVEHALL_AUTHORIZE_WITHIN', 0),
   whole('2.12', 'REVERB_APP_RATE_LIMIT_MAX_ATTEMPTS', 60, 1),
@@ -88,6 +90,11 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('2.4', 'WAVEHALL_MAX_SOCKET_ID_LENGTH', 40, 21, 40),
   whole('8.2', 'WAVEHALL_AUTH_WINDOW', 600),
   whole('8.3', 'WAVEHALL_MAX_REQUESTS_PER_SECOND', 0),
+  whole('3.13', 'REDIS_PORT', 6379, 1, 65_535),
+  whole('3.13', 'REDIS_DB', 0),
+  whole('3.13', 'WAVEHALL_REDIS_PARTITIONS', 16, 1, 1024),
+  whole('8.11', 'WAVEHALL_REDIS_TIMEOUT_MS', 900, 50),
+  whole('4.4', 'WAVEHALL_LEASE_SECONDS', 12, 1),
 ];
 
 /** Its own case below: 0 stands for a share of the memory. */
@@ -106,6 +113,7 @@ const SWITCHES = [
   { rule: '2.12', name: 'REVERB_APP_RATE_LIMITING_ENABLED', usual: false },
   { rule: '2.12', name: 'REVERB_APP_RATE_LIMIT_TERMINATE', usual: false },
   { rule: '3.13', name: 'REVERB_SCALING_ENABLED', usual: false },
+  { rule: '3.13', name: 'WAVEHALL_REDIS_TLS_VERIFY', usual: true },
 ];
 
 const TEXTS = [
@@ -120,6 +128,46 @@ const TEXTS = [
   { rule: '5.1', name: 'REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM', usual: 'members', given: 'all', value: 'all' },
   { rule: '2.6', name: 'WAVEHALL_ALLOWED_ORIGINS', usual: ['*'], given: 'a.b, ,c', value: ['a.b', 'c'] },
   { rule: '2.7', name: 'WAVEHALL_TRUSTED_PROXIES', usual: [], given: '10.0.0.0/8', value: ['10.0.0.0/8'] },
+  {
+    rule: '3.13',
+    name: 'WAVEHALL_HISTORY_RULES',
+    usual: [],
+    given: 'private-orders-=200/600,presence-=0/0',
+    value: [
+      { prefix: 'private-orders-', size: 200, ttlSeconds: 600 },
+      { prefix: 'presence-', size: 0, ttlSeconds: 0 },
+    ],
+  },
+  { rule: '3.13', name: 'REDIS_URL', usual: undefined, given: 'redis://a', value: 'redis://a' },
+  { rule: '3.13', name: 'REDIS_HOST', usual: '127.0.0.1', given: 'redis', value: 'redis' },
+  { rule: '3.13', name: 'REDIS_USERNAME', usual: undefined, given: 'u', value: 'u' },
+  { rule: '3.13', name: 'REDIS_PASSWORD', usual: undefined, given: 'p w', value: 'p w' },
+  { rule: '3.13', name: 'REDIS_SCHEME', usual: 'tcp', given: 'tls', value: 'tls' },
+  { rule: '3.13', name: 'WAVEHALL_REDIS_PREFIX', usual: 'wavehall:', given: 'w:', value: 'w:' },
+  { rule: '3.13', name: 'WAVEHALL_REDIS_TLS_CA', usual: undefined, given: 'ca.crt', value: 'ca.crt' },
+  {
+    rule: '3.13',
+    name: 'WAVEHALL_REDIS_SENTINELS',
+    usual: [],
+    given: 'a, [::1]:7',
+    value: [
+      { host: 'a', port: 26_379 },
+      { host: '::1', port: 7 },
+    ],
+  },
+  { rule: '3.13', name: 'WAVEHALL_REDIS_SENTINEL_NAME', usual: 'mymaster', given: 'm', value: 'm' },
+  { rule: '3.13', name: 'WAVEHALL_REDIS_SENTINEL_USERNAME', usual: undefined, given: 'u', value: 'u' },
+  { rule: '3.13', name: 'WAVEHALL_REDIS_SENTINEL_PASSWORD', usual: undefined, given: 'p', value: 'p' },
+  {
+    rule: '3.13',
+    name: 'WAVEHALL_REDIS_CLUSTER',
+    usual: [],
+    given: 'a,b:7',
+    value: [
+      { host: 'a', port: 6379 },
+      { host: 'b', port: 7 },
+    ],
+  },
 ];
 
 const NOT_HERE = ['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE'];

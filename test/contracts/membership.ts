@@ -77,22 +77,24 @@ export function membershipContract(implementation: Implementation): void {
       });
 
       test('4.4 a user who leaves while others of the node stay leaves alone', async () => {
+        await node.broker.subscribe(ROOM);
         await joins(1, member('1'));
         await joins(2, member('2'));
         await leaves(1, member('1'));
         await occupancy(1, 1);
-        expect(await ids()).toEqual(['2']);
+        await vi.waitFor(async () => expect(await ids()).toEqual(['2']));
       });
     });
 
     describe('members', () => {
       test('4.3 come in the order in which they joined', async () => {
         const order = ['9', '10', '1', 'b', 'a', '01', '2'];
+        await node.broker.subscribe(ROOM);
         for (const [at, id] of order.entries()) await joins(1 + at, member(id));
-        expect(await ids()).toEqual(order);
+        await vi.waitFor(async () => expect(await ids()).toEqual(order));
         await leaves(6, member('1'));
         await joins(7, member('1'));
-        expect(await ids()).toEqual(['9', '10', 'b', 'a', '01', '2', '1']);
+        await vi.waitFor(async () => expect(await ids()).toEqual(['9', '10', 'b', 'a', '01', '2', '1']));
       });
 
       test('4.2 keep type and info that came with them first', async () => {
@@ -108,12 +110,14 @@ export function membershipContract(implementation: Implementation): void {
       });
 
       test('4.2 whatever an id looks like, it is a user of its own', async () => {
+        await node.broker.subscribe(ROOM);
         for (const [at, id] of HOSTILE_NAMES.entries()) await joins(1 + at, member(id));
-        expect(await ids()).toEqual(HOSTILE_NAMES);
+        await vi.waitFor(async () => expect(await ids()).toEqual(HOSTILE_NAMES));
         await occupancy(HOSTILE_NAMES.length, HOSTILE_NAMES.length);
         await leaves(HOSTILE_NAMES.length - 1, member('__proto__'));
         await leaves(HOSTILE_NAMES.length - 2, member('0'));
-        expect(await ids()).toEqual(HOSTILE_NAMES.filter((id) => id !== '__proto__' && id !== '0'));
+        const left = HOSTILE_NAMES.filter((id) => id !== '__proto__' && id !== '0');
+        await vi.waitFor(async () => expect(await ids()).toEqual(left));
       });
 
       test('4.3 there are none on a channel that nobody entered, nor in its neighbours', async () => {
@@ -138,10 +142,11 @@ export function membershipContract(implementation: Implementation): void {
       test('4.4 member_removed comes once, with the id as it was given first', async () => {
         await node.broker.subscribe(ROOM);
         await joins(1, member(7));
-        await leaves(0, member('7'));
-        await leaves(0, member('7'));
+        await joins(2, member('8'));
+        await leaves(1, member('7'));
+        await leaves(1, member('7'));
         const payload = encode.memberRemoved(ROOM.channel, { userId: 7 });
-        expect((await told()).slice(1)).toEqual([{ payload, news: { id: '7', came: false } }]);
+        expect((await told()).slice(2)).toEqual([{ payload, news: { id: '7', came: false } }]);
       });
 
       test('4.4 comings and goings are told in their order', async () => {
@@ -150,10 +155,11 @@ export function membershipContract(implementation: Implementation): void {
         await joins(2, member('2'));
         await leaves(1, member('1'));
         await joins(2, member('1'));
+        await joins(2, member('3'));
         await leaves(1, member('2'));
-        await leaves(0, member('1'));
+        await leaves(1, member('1'));
         const news = (await told()).map((event) => `${event.news?.came ? '+' : '-'}${event.news?.id}`);
-        expect(news).toEqual(['+1', '+2', '-1', '+1', '-2', '-1']);
+        expect(news).toEqual(['+1', '+2', '-1', '+1', '+3', '-2', '-1']);
       });
 
       test('4.4 a user who was not there is not said to have gone', async () => {

@@ -171,7 +171,7 @@ export function openSite(options: SiteOptions = {}) {
   const buffers = { softBytes: 1000, hardBytes: 10_000, ...options.buffers };
   const fanOut = new FanOut(buffers, journal);
   const hub = new Hub({ ...stores, fanOut, journal });
-  const users = new Users({ hub, clock: clock.read });
+  const users = new Users({ ...stores, hub, clock: clock.read });
   const announcer = new Announcer({ ...stores, journal, clock: clock.read });
   const liveness = new Liveness({
     hub,
@@ -189,7 +189,10 @@ export function openSite(options: SiteOptions = {}) {
     clock: clock.read,
     limits: { connections: 0, connectionsPerAddress: 0, ...options.admission },
   });
-  void stores.broker.start((ref, event) => hub.deliver(ref, event));
+  stores.control.onTerminate((app, user) => users.terminate(app, user));
+  void stores.broker.start((ref, event) => {
+    if (!users.heard(ref, event)) hub.deliver(ref, event);
+  });
   /** Without waiting for the admission. */
   const open = ({ socket = new FakeSocket(), ...handshake }: ConnectOptions = {}): Client => {
     const session = gateway.opened(socket, {

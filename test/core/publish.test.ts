@@ -46,8 +46,11 @@ describe('one event', () => {
   });
 
   test('3.10 only cached channels remember it, whoever was excluded', async () => {
-    const site = openSite({ apps: [app] });
-    await say(site, ['a', 'cache-a', 'private-cache-a', 'presence-a'], '"1"', '1.1');
+    const alone = { ...app, historySize: 0 };
+    const site = openSite({ apps: [alone] });
+    const channels = ['a', 'cache-a', 'private-cache-a', 'presence-a'];
+    const event = { name: 'x', dataJson: '"1"', channels, except: '1.1' };
+    await publish({ ...site, ...site.stores }, alone, event);
     const last = async (channel: string) =>
       (await site.stores.history.last({ app: 'app-id', channel }))?.payload;
     expect(await last('a')).toBeUndefined();

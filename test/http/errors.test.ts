@@ -201,7 +201,11 @@ describe('a body', () => {
 });
 
 /** Memory stores of which one method fails. */
-const failing = (port: Exclude<keyof Stores, 'close'>, method: string, error: unknown): HttpOptions => {
+const failing = (
+  port: Exclude<keyof Stores, 'close' | 'isReady'>,
+  method: string,
+  error: unknown,
+): HttpOptions => {
   const fail = vi.fn().mockRejectedValue(error);
   return {
     stores: (memory) => ({ ...memory, [port]: withChanges<object>(memory[port], { [method]: fail }) }),

@@ -38,7 +38,7 @@ export type Http = Awaited<ReturnType<typeof openHttp>>;
 export async function openHttp(options: HttpOptions = {}) {
   const apps = options.apps ?? [options.app ?? testApp()];
   const site = openSite({ ...options, apps });
-  const { hub, users, journal, clock } = site;
+  const { hub, journal, clock } = site;
   const provider: AppProvider = options.provider ?? new StaticApps(apps);
   const condition = { ready: true };
   const routes: Route[] = [];
@@ -47,7 +47,7 @@ export async function openHttp(options: HttpOptions = {}) {
     routes.push({ methods: [method].flat(), path: filled(url) });
   });
   registerHttp(server, {
-    api: { ...site.stores, hub, users },
+    api: { ...site.stores, hub },
     apps: provider,
     journal,
     clock: clock.read,

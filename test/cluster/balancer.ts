@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+/** A TCP load balancer: every connection goes to a node of its own choice. */
+export interface Balancer {
+  readonly port: number;
+  /** How many connections each node got. */
+  readonly counts: readonly number[];
+  close(): Promise<void>;
+}
+
+/** `choose` picks the place of a port in `ports`; without it, chance does. */
+export async function startBalancer(
+  ports: readonly number[],
+  choose: () => number = () => Math.floor(Math.random() * ports.length),
+): Promise<Balancer> {
+  const open = new Set<Socket>();
+  const counts = ports.map(() => 0);
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const at = choose();
+    counts[at] = (counts[at] ?? 0) + 1;
+    const node = connect({ port: ports[at] ?? 0, host: '127.0.0.1', allowHalfOpen: true });
+    client.pipe(node);
+    node.pipe(client);
+    for (const [side, other] of [
+      [client, node],
+      [node, client],
+    ] as const) {
+      side.setNoDelay(true);
+      open.add(side);
+      side.on('error', () => other.resetAndDestroy());
+      side.on('close', () => {
+        open.delete(side);
+        other.end();
+      });
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as { port: number }).port,
+    counts,
+    async close() {
+      server.close();
+      for (const socket of open) socket.destroy();
+      await once(server, 'close');
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { Site } from '../conformance/site.ts';
+import type { Endpoint } from '../support/wire-http.ts';
+import type { Wire, WireOptions } from '../support/wire.ts';
+
+const CHANNEL = 'markers-between-nodes';
+
+/**
+ * Knows when everything that was under way between nodes has arrived: a marker is published through each node, and a
+ * witness on each node has to hear all of them. What a node published before comes before its marker.
+ */
+export class Markers {
+  readonly #sites: readonly Site[];
+  readonly #witnesses: readonly Wire[];
+  #number = 0;
+
+  private constructor(sites: readonly Site[], witnesses: readonly Wire[]) {
+    this.#sites = sites;
+    this.#witnesses = witnesses;
+  }
+
+  static async open(nodes: readonly Endpoint[]): Promise<Markers> {
+    const sites = nodes.map((node) => new Site(node));
+    return new Markers(sites, await Promise.all(sites.map((site) => site.subscriber(CHANNEL))));
+  }
+
+  async pass(): Promise<void> {
+    const names = this.#sites.map(() => `marker-${(this.#number += 1)}`);
+    await Promise.all(this.#sites.map((site, at) => site.publish(names[at]!, '', CHANNEL)));
+    for (const witness of this.#witnesses) for (const name of names) await witness.next(name);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#sites.map((site) => site.cleanUp()));
+  }
+}
+
+/** A site whose clients may be on different nodes: a ping and its pong are no barrier for what comes from other nodes. */
+export class ClusterSite extends Site {
+  readonly #markers: Markers;
+  readonly #opened: Wire[] = [];
+
+  constructor(app: Endpoint, markers: Markers) {
+    super(app);
+    this.#markers = markers;
+  }
+
+  override async open(path: string, options?: WireOptions): Promise<Wire> {
+    const wire = await super.open(path, options);
+    this.#opened.push(wire);
+    const settle = wire.settle.bind(wire);
+    wire.settle = async (limitMs) => {
+      await this.#arrived();
+      return settle(limitMs);
+    };
+    return wire;
+  }
+
+  /** Every node has done what every client asked of it, and everybody has heard of it. */
+  async #arrived(): Promise<void> {
+    await Promise.all(this.#opened.map((wire) => this.#answered(wire)));
+    await this.#markers.pass();
+  }
+
+  async #answered(wire: Wire): Promise<void> {
+    if (wire.ended !== undefined || wire.socketId === '' || wire.socket.readyState !== 1) return;
+    wire.send({ event: 'pusher:ping', data: {} });
+    await wire.next('pusher:pong').catch(() => undefined);
+  }
+}

@@ -1,0 +1,226 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Redis } from 'ioredis';
+import { decodeMessage, encodeEvent } from '../../src/stores/redis/bus.ts';
+import { Keys } from '../../src/stores/redis/keys.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startServer } from '../support/server.ts';
+import { publisher } from '../support/wire-http.ts';
+import { eventually, Wire } from '../support/wire.ts';
+import { channel, member, openNode, usual } from './stores.ts';
+
+const PAYLOADS = 100_000;
+const AT_A_TIME = 1000;
+const SEED = Number(process.env.WAVEHALL_TEST_SEED ?? 20_261_121);
+
+const event = fc.record({
+  payload: fc.string({ unit: 'binary', maxLength: 300 }),
+  except: fc.option(fc.constantFrom('1.2', '123456789.987654321'), { nil: undefined }),
+});
+
+describe('a message of the bus', () => {
+  const heads = fc.constantFrom('- - 0', 'Abc-_9 1700000000000 1', 'e 2 999999999999999');
+
+  test('3.13 whole events are decoded as they were encoded', () => {
+    fc.assert(
+      fc.property(heads, fc.array(event, { minLength: 1, maxLength: 5 }), (head, events) => {
+        const text = `e ${head} ${events.length}\n${events.map(encodeEvent).join('')}`;
+        const message = decodeMessage(Buffer.from(text));
+        const wellFormed = events.map((each) => ({ ...each, payload: Buffer.from(each.payload).toString() }));
+        expect(message).toMatchObject({ kind: 'events', events: wellFormed });
+      }),
+    );
+  });
+
+  test('3.13 what is shorter or longer than it says is none', () => {
+    fc.assert(
+      fc.property(heads, fc.array(event, { minLength: 1, maxLength: 5 }), fc.nat(), (head, events, cut) => {
+        const bytes = Buffer.from(`e ${head} ${events.length}\n${events.map(encodeEvent).join('')}`);
+        expect(decodeMessage(bytes.subarray(0, cut % bytes.length))).toBeUndefined();
+        expect(decodeMessage(Buffer.concat([bytes, bytes.subarray(0, 1 + (cut % 9))]))).toBeUndefined();
+      }),
+    );
+  });
+
+  test('3.13 bytes of any kind are a whole message or none, and never an error', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 400 }),
+        fc.constantFrom('', 'e ', 'm ', 'e - - 0 1\n'),
+        (tail, head) => {
+          const message = decodeMessage(Buffer.concat([Buffer.from(head), tail]));
+          if (message?.kind === 'events') expect(message.events.length).toBeGreaterThan(0);
+        },
+      ),
+      { numRuns: 20_000 },
+    );
+  });
+});
+
+/** Numbers that somebody might make of a number. */
+const NUMBERS = [
+  '0',
+  '-1',
+  '1e9',
+  '00',
+  '٣',
+  '',
+  ' ',
+  'NaN',
+  '99999999999999999999999',
+  '9007199254740993',
+  '0x10',
+];
+
+/** From messages that Redis really sent: bytes of chance, parts, changed fields, two in one, what other channels say. */
+function* garbage(genuine: readonly Buffer[], seed: number): Generator<Buffer> {
+  let state = seed;
+  const below = (limit: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+  const one = <T>(all: readonly T[]): T => all[below(all.length)] as T;
+  const bytes = (length: number): Buffer => Buffer.from(Array.from({ length }, () => below(256)));
+  const kinds: (() => Buffer)[] = [
+    () => bytes(below(200)),
+    () => {
+      const message = one(genuine.filter((each) => each[0] !== 0x6d));
+      return message.subarray(0, below(message.length));
+    },
+    () => Buffer.concat([one(genuine), bytes(1 + below(20))]),
+    () => Buffer.concat([one(genuine), one(genuine)]),
+    () => {
+      const [head = '', ...body] = one(genuine).toString('latin1').split('\n');
+      const fields = head.split(' ');
+      const field = below(fields.length);
+      const changed = one([...NUMBERS, 'e', 'm', 'x'.repeat(300), bytes(3).toString('latin1')]);
+      fields[field] = changed === fields[field] ? 'same' : changed;
+      return Buffer.from([fields.join(' '), ...body].join('\n'), 'latin1');
+    },
+    () =>
+      Buffer.from(JSON.stringify({ terminate: one([null, 1, {}, { app: 1, user: 2 }, { app: 'a' }, []]) })),
+    () => Buffer.from(JSON.stringify({ call: below(10), terminate: { app: 'app-id', user: 'u' } })),
+    () => Buffer.alloc(below(3)),
+    () => Buffer.from(`e ${'9'.repeat(below(40))} ${one(NUMBERS)} ${one(NUMBERS)} ${one(NUMBERS)}\n`),
+  ];
+  for (let at = 0; at < PAYLOADS; at += 1) yield one(kinds)();
+}
+
+/** Publishes all of it; resolves when Redis has sent it on. */
+async function shower(client: Redis, channels: readonly string[], genuine: readonly Buffer[]): Promise<void> {
+  let batch = client.pipeline();
+  let at = 0;
+  for (const payload of garbage(genuine, SEED)) {
+    batch.publish(channels[at % channels.length] ?? '', payload);
+    at += 1;
+    if (batch.length < AT_A_TIME) continue;
+    await batch.exec();
+    batch = client.pipeline();
+  }
+  await batch.exec();
+  expect(at).toBe(PAYLOADS);
+}
+
+/** What Redis sends while `act` is done. */
+async function overheard(
+  redis: TestRedis,
+  channels: readonly string[],
+  act: () => Promise<void>,
+  count: number,
+) {
+  const client = new Redis(redis.port);
+  const heard: Buffer[] = [];
+  client.on('messageBuffer', (_channel: Buffer, bytes: Buffer) => heard.push(bytes));
+  await client.subscribe(...channels);
+  await act();
+  await eventually(() => heard.length >= count, 'the messages are overheard');
+  client.disconnect();
+  return heard.slice(0, count);
+}
+
+describe('100,000 messages of nobody', () => {
+  let redis: TestRedis;
+  let client: Redis;
+  beforeAll(async () => {
+    redis = await startRedis();
+    client = new Redis(redis.port);
+  });
+  afterAll(async () => {
+    client.disconnect();
+    await redis.close();
+  });
+
+  test(`3.13 nothing of it is delivered, it is counted, and told of once (seed ${SEED})`, async () => {
+    const where = usual({ port: redis.port, leaseMs: 12_000 });
+    const keys = new Keys(where.keyPrefix, where.partitions);
+    const node = await openNode(where);
+    const [orders, room, plain] = [channel('orders'), channel('presence-room'), channel('plain')];
+    for (const ref of [orders, room, plain]) await node.broker.subscribe(ref);
+    const buses = [orders, room, plain].map((ref) => keys.channel(ref).bus);
+    const kept = { size: 100, ttlSeconds: 60 };
+    const genuine = await overheard(
+      redis,
+      buses,
+      async () => {
+        for (const payload of ['one', 'two', 'three ü']) await node.broker.publish(orders, { payload }, kept);
+        await node.broker.publish(plain, { payload: 'four', except: '1.2' });
+        await node.membership.join(room, { subscriptions: 1, member: member('1'), socketId: '1.2' });
+      },
+      5,
+    );
+    const terminated: string[] = [];
+    node.control.onTerminate((app, user) => terminated.push(`${app} ${user}`));
+    await eventually(() => node.deliveries.length >= 4, 'the genuine ones are there');
+    const known = new Set([...node.deliveries.map((each) => each.event.payload), 'last']);
+
+    await shower(client, [...buses, keys.control()], genuine);
+    for (const ref of [orders, plain]) await node.broker.publish(ref, { payload: 'last' }, kept);
+    await node.control.terminate('a', 'last');
+    await eventually(() => terminated.includes('a last'), 'an order is still heard', 15_000);
+    for (const name of ['orders', 'plain'])
+      await eventually(() => node.payloads(name).at(-1) === 'last', `${name} still works`, 15_000);
+
+    expect(terminated).toEqual(['a last']);
+    expect(node.deliveries.filter((each) => !known.has(each.event.payload))).toEqual([]);
+    expect(node.payloads('orders')).toEqual(['one', 'two', 'three ü', 'last']);
+    expect(node.counters().garbage).toBeGreaterThan(PAYLOADS * 0.7);
+    expect(node.counters().garbage).toBeLessThanOrEqual(PAYLOADS);
+    expect(node.counters().lostEvents).toBe(0);
+    expect(node.journal.warnings.map(({ what }) => what)).toEqual([
+      'Something on the bus is no message of ours: it and its like are ignored',
+    ]);
+    expect(node.journal.defects).toEqual([]);
+    expect(node.isReady()).toBe(true);
+  }, 120_000);
+
+  test(`3.13 a running server lives on, and its clients hear nothing of it (seed ${SEED})`, async () => {
+    const server = await startServer({ REVERB_SCALING_ENABLED: 'true', REDIS_PORT: `${redis.port}` });
+    try {
+      const wire = await Wire.open(server, '/app/app-key?protocol=7');
+      await wire.first();
+      wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+      await wire.next('pusher_internal:subscription_succeeded');
+      const keys = new Keys('wavehall:', 16);
+      const { bus } = keys.channel({ app: 'app-id', channel: 'orders' });
+      const app = { ...server, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+      const publish = (name: string) =>
+        publisher(app).post('/events', { name, channels: ['orders'], data: '"x"' });
+      const act = async () => expect((await publish('one')).status).toBe(200);
+      const genuine = await overheard(redis, [bus], act, 1);
+      await shower(client, [bus, keys.control()], genuine);
+      expect((await publish('last')).status).toBe(200);
+      await wire.next('last', 15_000);
+      expect(wire.texts.map((text) => (JSON.parse(text) as { event: string }).event)).toEqual([
+        'pusher:connection_established',
+        'pusher_internal:subscription_succeeded',
+        'one',
+        'last',
+      ]);
+      await wire.close();
+      expect(server.output().match(/no message of ours/g)).toHaveLength(1);
+      expect(server.output()).not.toMatch(/should not have/);
+    } finally {
+      await server.close();
+    }
+  }, 120_000);
+});

@@ -1,0 +1,171 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Redis } from 'ioredis';
+import type { RedisOptions } from '../../src/stores/redis/index.ts';
+import { type SelfSigned, selfSigned } from '../support/certificates.ts';
+import { startCluster } from '../support/redis-groups.ts';
+import { freePort, startRedis, type TestRedis } from '../support/redis.ts';
+import { eventually } from '../support/wire.ts';
+import { channel, member, openNode, usual } from './stores.ts';
+
+const SOURCES = new URL('../../src/stores/redis/', import.meta.url);
+const ORDERS = channel('orders');
+const ROOM = channel('presence-room');
+
+/** Everything that two nodes do with each other, once. */
+async function everything(options: RedisOptions): Promise<void> {
+  const [a, b] = [await openNode(options), await openNode(options)];
+  const terminated: string[] = [];
+  b.control.onTerminate((_app, user) => terminated.push(user));
+  for (const node of [a, b]) {
+    await node.broker.subscribe(ORDERS);
+    await node.broker.subscribe(ROOM);
+  }
+  await a.membership.join(ROOM, { subscriptions: 1, member: member('1'), socketId: '1.1' });
+  expect(await b.membership.members(ROOM)).toEqual([member('1')]);
+  expect(await b.membership.occupancy(ROOM)).toEqual({ subscriptions: 1, users: 1 });
+  expect([...(await b.membership.channels('a', 'presence-')).keys()]).toEqual(['presence-room']);
+  expect(await a.lease.admit('a', 10)).toBe(true);
+  expect(await b.lease.connections('a')).toBe(1);
+  a.lease.dismiss('a');
+  await a.broker.publish(ORDERS, { payload: 'kept' }, { size: 1, ttlSeconds: 60 });
+  expect((await b.history.last(ORDERS))?.payload).toBe('kept');
+  await a.control.terminate('a', 'u');
+  await a.membership.leave(ROOM, { subscriptions: 0, member: member('1') });
+  await eventually(() => b.payloads('orders').length > 0 && terminated.length > 0, 'b hears it');
+  await b.broker.unsubscribe(ORDERS);
+  await a.close();
+  await eventually(async () => (await b.membership.channels('a', '')).size === 0, 'nothing is left');
+  const troubles = [a, b].flatMap(({ journal }) => [...journal.warnings, ...journal.defects]);
+  expect(troubles).toEqual([]);
+}
+
+async function ask<T>(
+  redis: TestRedis,
+  question: (client: Redis) => Promise<T>,
+  password?: string,
+): Promise<T> {
+  const client = new Redis({ port: redis.port, ...(password === undefined ? {} : { password }) });
+  try {
+    return await question(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** As the documentation gives it. */
+function aclLine(isCluster: boolean): string[] {
+  const source = readFileSync(new URL('start-checks.ts', SOURCES), 'utf8').replace(/^ \* ?/gm, '');
+  const block = /^ +user wavehall on >secret ((?:.+\n)+)/m.exec(source)?.[1];
+  const more = /in place of subscribe, unsubscribe, publish: ((?:[^.]+\n?)+)\./.exec(source)?.[1];
+  if (block === undefined || more === undefined) throw new Error('The documentation has no ACL line');
+  const words = block.trim().split(/\s+/);
+  if (!isCluster) return words;
+  return [
+    ...words.filter((word) => !/^\+(un)?subscribe$|^\+publish$/.test(word)),
+    ...more.trim().split(/\s+/),
+  ];
+}
+
+describe('who we are', () => {
+  let redis: TestRedis;
+  beforeAll(async () => void (redis = await startRedis(['--requirepass', 'hush'])));
+  afterAll(() => redis.close());
+
+  test('3.13 a password opens Redis', () => everything(usual({ port: redis.port, password: 'hush' })));
+
+  test('3.13 a user who may do no more than the documentation says can do everything', async () => {
+    await ask(
+      redis,
+      (client) => client.call('ACL', 'SETUSER', 'wavehall', 'on', '>secret', ...aclLine(false)),
+      'hush',
+    );
+    await everything(usual({ port: redis.port, username: 'wavehall', password: 'secret' }));
+    const log = await ask(redis, (client) => client.call('ACL', 'LOG'), 'hush');
+    expect(log).toEqual([]);
+  });
+
+  test('3.13 keys and channels stay in their database and begin with the prefix', async () => {
+    const options = usual({ port: redis.port, password: 'hush', database: 3, keyPrefix: 'mine:' });
+    const node = await openNode(options);
+    await node.broker.subscribe(ORDERS);
+    await node.broker.publish(ORDERS, { payload: 'x' }, { size: 1, ttlSeconds: 60 });
+    await node.membership.join(ROOM, { subscriptions: 1, member: member('1'), socketId: '1.1' });
+    const [keys, channels, elsewhere] = await ask(
+      redis,
+      async (client) => {
+        const found = await client.pubsub('CHANNELS');
+        const others = await client.keys('mine:*');
+        await client.select(3);
+        return [await client.keys('*'), found as string[], others] as const;
+      },
+      'hush',
+    );
+    expect(keys.length).toBeGreaterThan(5);
+    expect(channels).not.toEqual([]);
+    expect([...keys, ...channels].filter((name) => !name.startsWith('mine:'))).toEqual([]);
+    expect(elsewhere).toEqual([]);
+  });
+
+  test('3.13 the check of permissions tries every command that a script uses', () => {
+    const folder = new URL('lua/', SOURCES);
+    const commandsIn = (file: string, pattern: RegExp): string[] =>
+      [...readFileSync(new URL(file, folder), 'utf8').matchAll(pattern)].map(([, name = '']) => name);
+    const used = readdirSync(folder)
+      .filter((file) => file !== 'permissions.lua')
+      .flatMap((file) => commandsIn(file, /redis\.p?call\('([A-Z]+)'/g));
+    const tried = new Set(commandsIn('permissions.lua', /^try\('([A-Z]+)'/gm));
+    expect(used.length).toBeGreaterThan(20);
+    expect([...new Set(used)].filter((name) => !tried.has(name))).toEqual([]);
+    const allowed = new Set(aclLine(false).map((word) => word.slice(1).toUpperCase()));
+    expect([...tried].filter((name) => !allowed.has(name))).toEqual([]);
+  });
+});
+
+test('3.13 on a Cluster, a user who may do no more than the documentation says can do everything', async () => {
+  const cluster = await startCluster();
+  try {
+    for (const server of cluster.masters)
+      await ask(server, (client) =>
+        client.call('ACL', 'SETUSER', 'wavehall', 'on', '>secret', ...aclLine(true)),
+      );
+    await everything(usual({ cluster: cluster.addresses, username: 'wavehall', password: 'secret' }));
+    for (const server of cluster.masters)
+      expect(await ask(server, (client) => client.call('ACL', 'LOG'))).toEqual([]);
+  } finally {
+    await cluster.close();
+  }
+});
+
+describe('TLS', () => {
+  let paper: SelfSigned;
+  let redis: TestRedis;
+  let port: number;
+  beforeAll(async () => {
+    paper = selfSigned();
+    port = await freePort();
+    const files = ['--tls-cert-file', paper.certificate, '--tls-key-file', paper.key];
+    redis = await startRedis(['--tls-port', `${port}`, ...files, '--tls-auth-clients', 'no']);
+  });
+  afterAll(async () => {
+    await redis.close();
+    paper.remove();
+  });
+
+  const secure = (options: Partial<RedisOptions> = {}) => usual({ port, tls: true, ...options });
+
+  test('3.13 a certificate that is given is trusted', () =>
+    everything(secure({ tlsCa: readFileSync(paper.certificate, 'utf8') })));
+
+  test('3.13 whoever answers is trusted when that is asked for', () =>
+    everything(secure({ tlsVerify: false })));
+
+  test('3.13 a certificate of nobody is refused, and its setting is named', async () => {
+    await expect(openNode(secure())).rejects.toThrow(/not trusted \(self-signed\).*WAVEHALL_REDIS_TLS_CA/);
+  });
+
+  test('3.13 TLS to a port without, and none to a port with, name REDIS_SCHEME', async () => {
+    await expect(openNode(usual({ port: redis.port, tls: true }))).rejects.toThrow(/REDIS_SCHEME/);
+    await expect(openNode(usual({ port }))).rejects.toThrow(/REDIS_SCHEME/);
+  });
+});

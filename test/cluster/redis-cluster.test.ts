@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Redis } from 'ioredis';
+import type { ChannelRef } from '../../src/core/ports.ts';
+import { Keys } from '../../src/stores/redis/keys.ts';
+import { startCluster, type TestCluster } from '../support/redis-groups.ts';
+import type { TestRedis } from '../support/redis.ts';
+import { eventually } from '../support/wire.ts';
+import { channel, member, openNode, usual } from './stores.ts';
+
+const SLOTS = 16_384;
+/** By then every node has compared. */
+const AFTER_QUIET_MS = 2000;
+const QUIET_LIMIT_MS = 15_000;
+const KEPT = { size: 100, ttlSeconds: 60 };
+
+let cluster: TestCluster;
+beforeAll(async () => void (cluster = await startCluster({ replicas: true })));
+afterAll(() => cluster.close());
+
+const all = (): readonly TestRedis[] => [...cluster.masters, ...cluster.replicas];
+
+async function asked<T>(server: TestRedis, question: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis({ port: server.port, retryStrategy: null });
+  client.on('error', () => undefined);
+  try {
+    return await question(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** The server that a channel's partition lives on now. */
+async function homeOf(ref: ChannelRef, keyPrefix: string): Promise<TestRedis> {
+  const slot = await slotOf(ref, keyPrefix);
+  const answers = await Promise.allSettled(
+    all().map((server) => asked(server, (client) => client.cluster('SLOTS'))),
+  );
+  const slots = answers.find((each) => each.status === 'fulfilled')?.value ?? [];
+  const port = slots.find(([from, to]) => from <= slot && slot <= to)?.[2]?.[1];
+  const home = all().find((each) => each.port === port);
+  if (home === undefined) throw new Error(`No server has slot ${slot}`);
+  return home;
+}
+
+async function slotOf(ref: ChannelRef, keyPrefix: string): Promise<number> {
+  const { bus } = new Keys(keyPrefix, 16).channel(ref);
+  const [any] = cluster.replicas;
+  if (any === undefined) throw new Error('no server');
+  const slot = await asked(any, (client) => client.cluster('KEYSLOT', bus));
+  expect(slot).toBeLessThan(SLOTS);
+  return slot;
+}
+
+const many = (count: number): ChannelRef[] => Array.from({ length: count }, (_, at) => channel(`c${at}`));
+
+describe('two nodes over a Cluster', () => {
+  test('3.13 events of channels everywhere reach both nodes, once and in order', async () => {
+    const where = usual({ cluster: cluster.addresses });
+    const [a, b] = [await openNode(where), await openNode(where)];
+    const refs = many(50);
+    for (const ref of refs) for (const node of [a, b]) await node.broker.subscribe(ref);
+    for (const n of ['1', '2', '3'])
+      await Promise.all(refs.map((ref) => a.broker.publish(ref, { payload: n }, KEPT)));
+    for (const ref of refs) {
+      for (const node of [a, b]) {
+        await eventually(() => node.payloads(ref.channel).length >= 3, 'all has come');
+        expect(node.payloads(ref.channel)).toEqual(['1', '2', '3']);
+      }
+    }
+    expect(new Set(await Promise.all(refs.map((ref) => homeOf(ref, where.keyPrefix)))).size).toBe(3);
+  });
+
+  test('6.7 an order to terminate reaches both nodes', async () => {
+    const where = usual({ cluster: cluster.addresses });
+    const [a, b] = [await openNode(where), await openNode(where)];
+    const heard: string[] = [];
+    a.control.onTerminate((app, user) => heard.push(`a ${app} ${user}`));
+    b.control.onTerminate((app, user) => heard.push(`b ${app} ${user}`));
+    await a.control.terminate('app', 'u');
+    await eventually(() => heard.length === 2, 'both have heard');
+    expect(heard.sort()).toEqual(['a app u', 'b app u']);
+  });
+
+  test('3.13 listening links that break are opened again, and nothing is missed or comes twice', async () => {
+    const where = usual({ cluster: cluster.addresses });
+    const [a, b] = [await openNode(where), await openNode(where)];
+    const refs = many(1500);
+    await Promise.all(refs.map((ref) => b.broker.subscribe(ref)));
+    const publish = (payload: string) =>
+      Promise.all(refs.map((ref) => a.broker.publish(ref, { payload }, KEPT)));
+    await publish('1');
+    for (const server of cluster.masters)
+      await asked(server, (client) => client.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
+    await publish('2');
+    await eventually(() => !b.isReady(), 'the node notices');
+    await b.ready();
+    await publish('3');
+    const last = (): number => b.deliveries.filter(({ event }) => event.payload === '3').length;
+    await eventually(() => last() === refs.length, 'the last has come');
+    for (const { channel: name } of refs) expect([name, b.payloads(name)]).toEqual([name, ['1', '2', '3']]);
+    expect(b.counters()).toEqual({ lostEvents: 0, garbage: 0 });
+  });
+});
+
+test('3.13 a slot that moves takes its listeners along', async () => {
+  const where = usual({ cluster: cluster.addresses });
+  const [a, b] = [await openNode(where), await openNode(where)];
+  const ref = channel('moving');
+  await b.broker.subscribe(ref);
+  await a.broker.publish(ref, { payload: '1' }, KEPT);
+  const from = await homeOf(ref, where.keyPrefix);
+  const to = cluster.masters.find((each) => each !== from);
+  if (to === undefined) throw new Error('no other server');
+  await moveSlot(await slotOf(ref, where.keyPrefix), from, to);
+  await a.insist(ref, '2');
+  await b.ready();
+  await a.insist(ref, '3');
+  await eventually(() => b.payloads('moving').includes('3'), 'the last has come');
+  expect(b.payloads('moving')).toEqual(['1', '2', '3']);
+  expect(await homeOf(ref, where.keyPrefix)).toBe(to);
+});
+
+async function moveSlot(slot: number, from: TestRedis, to: TestRedis): Promise<void> {
+  const [fromId, toId] = await Promise.all(
+    [from, to].map((server) => asked(server, (client) => client.call('CLUSTER', 'MYID'))),
+  );
+  await asked(to, (client) => client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', String(fromId)));
+  await asked(from, async (client) => {
+    await client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', String(toId));
+    for (;;) {
+      const keys = (await client.call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
+      if (keys.length === 0) break;
+      await client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys);
+    }
+  });
+  for (const server of [to, from])
+    await asked(server, (client) => client.call('CLUSTER', 'SETSLOT', slot, 'NODE', String(toId)));
+}
+
+test('4.4 a server that dies: its replica takes over, the others never stop, members stay', async () => {
+  const where = usual({ cluster: cluster.addresses });
+  const [a, b] = [await openNode(where), await openNode(where)];
+  const room = channel('presence-room');
+  for (const [node, id] of [
+    [a, '1'],
+    [b, '2'],
+  ] as const) {
+    await node.broker.subscribe(room);
+    await node.membership.join(room, { subscriptions: 1, member: member(id), socketId: '1.1' });
+  }
+  await a.insist(room, 'before');
+  for (const node of [a, b])
+    await eventually(() => node.payloads('presence-room').includes('before'), 'both hear it');
+  const home = await homeOf(room, where.keyPrefix);
+  const elsewhere = many(50);
+  const homes = await Promise.all(elsewhere.map((ref) => homeOf(ref, where.keyPrefix)));
+  const other = elsewhere[homes.findIndex((each) => each !== home)] ?? room;
+  const keys = new Keys(where.keyPrefix, 16);
+  const stateKey = keys.generation(keys.channel(room).partition);
+  const generationAt = (server: TestRedis) =>
+    asked(server, async (client) => Number(await client.hget(stateKey, 'generation')));
+  const sinceQuietMs = (server: TestRedis) =>
+    asked(server, async (client) => {
+      const [now] = await client.time();
+      return Number(now) * 1000 - Number(await client.hget(stateKey, 'quiet'));
+    });
+  const generation = await generationAt(home);
+  const news = [a, b].map((node) => node.payloads('presence-room'));
+
+  await home.kill();
+  const killedAt = Date.now();
+  await a.broker.publish(other, { payload: 'meanwhile' }, KEPT);
+  expect(await a.insist(room, 'after')).toBeGreaterThan(0);
+  expect(Date.now() - killedAt).toBeLessThan(12_000);
+  await Promise.all([a.ready(), b.ready()]);
+  await a.insist(room, 'last');
+  for (const node of [a, b])
+    await eventually(() => node.payloads('presence-room').includes('last'), 'both hear it');
+  const heir = await homeOf(room, where.keyPrefix);
+  expect(heir).not.toBe(home);
+  await eventually(async () => (await generationAt(heir)) > generation, 'the generation is another');
+  await eventually(async () => (await sinceQuietMs(heir)) > AFTER_QUIET_MS, 'quiet is over', QUIET_LIMIT_MS);
+  for (const node of [a, b])
+    expect((await node.membership.members(room)).map(({ id }) => id).sort()).toEqual(['1', '2']);
+  expect([a, b].map((node) => node.payloads('presence-room'))).toEqual(
+    news.map((before) => [...before, 'after', 'last']),
+  );
+}, 60_000);

@@ -1,0 +1,203 @@
+import { createServer, type Server } from 'node:net';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Redis } from 'ioredis';
+import { run } from '../cli/command.ts';
+import { freePort, startRedis, type TestRedis } from '../support/redis.ts';
+import { eventually } from '../support/wire.ts';
+import { channel, openNode, usual } from './stores.ts';
+
+const ORDERS = channel('orders');
+const PREFIX = 'wavehall:';
+
+/** How the command ends when Redis is not as it should be: at once, with one sentence, without a secret. */
+async function refusal(env: Record<string, string>): Promise<string> {
+  const { code, stdout, stderr } = await run(['start'], { REVERB_SCALING_ENABLED: 'true', ...env });
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).not.toMatch(/hush/);
+  const sentences = [...stderr.matchAll(/^wavehall: (.+)$/gm)].map(([, sentence]) => sentence);
+  expect(sentences).toHaveLength(1);
+  return sentences[0] ?? '';
+}
+
+async function tell(redis: TestRedis, ...commands: readonly (readonly string[])[]): Promise<void> {
+  const client = new Redis({ port: redis.port, password: 'hush-hush' });
+  for (const [name = '', ...rest] of commands) await client.call(name, ...rest);
+  client.disconnect();
+}
+
+const setUser = (...rules: string[]): string[] => ['ACL', 'SETUSER', 'u', 'reset', 'on', '>hush', ...rules];
+const EVERYTHING = [`~${PREFIX}*`, `&${PREFIX}*`, '+@all'];
+
+let redis: TestRedis;
+beforeAll(async () => void (redis = await startRedis(['--requirepass', 'hush-hush'])));
+afterAll(() => redis.close());
+
+describe('the start is refused', () => {
+  const at = (rest: Record<string, string> = {}): Record<string, string> => ({
+    REDIS_PORT: `${redis.port}`,
+    REDIS_PASSWORD: 'hush-hush',
+    ...rest,
+  });
+
+  test('8.11 when nobody answers', async () => {
+    const port = await freePort();
+    expect(await refusal({ REDIS_PORT: `${port}` })).toBe(
+      `Redis cannot be reached at 127.0.0.1:${port} (ECONNREFUSED): check REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_SCHEME`,
+    );
+    expect(await refusal({ WAVEHALL_REDIS_CLUSTER: `127.0.0.1:${port}` })).toMatch(
+      /check WAVEHALL_REDIS_CLUSTER$/,
+    );
+  });
+
+  test('8.11 when somebody answers nothing', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    expect(await refusal({ REDIS_PORT: String(portOf(silent)) })).toMatch(/^Redis cannot be reached/);
+    silent.close();
+  });
+
+  test('8.11 by a wrong password, a missing one, and one in a URL that is wrong', async () => {
+    const wrong = 'Redis refuses the login: check REDIS_PASSWORD, and REDIS_USERNAME if there is one';
+    expect(await refusal(at({ REDIS_PASSWORD: 'hush' }))).toBe(wrong);
+    expect(await refusal({ REDIS_URL: `redis://:hush@127.0.0.1:${redis.port}` })).toBe(wrong);
+    expect(await refusal(at({ REDIS_PASSWORD: '' }))).toBe('Redis asks for a password: set REDIS_PASSWORD');
+  });
+
+  test.each([
+    { rules: [...EVERYTHING, '-hincrby'], expected: /may not run HINCRBY: allow it/ },
+    { rules: [...EVERYTHING, '-zadd', '-del'], expected: /may not run ZADD, DEL: allow it/ },
+    { rules: [...EVERYTHING, '-eval'], expected: /may not run EVAL: allow it/ },
+    { rules: [...EVERYTHING, '-info'], expected: /may not run INFO: allow it/ },
+    { rules: [...EVERYTHING, '-subscribe'], expected: /may not run SUBSCRIBE: allow it/ },
+    { rules: [...EVERYTHING, '-unsubscribe'], expected: /may not run UNSUBSCRIBE: allow it/ },
+    { rules: [...EVERYTHING, '-publish'], expected: /may not run PUBLISH: allow it/ },
+    { rules: ['~other:*', `&${PREFIX}*`, '+@all'], expected: /keys that begin with WAVEHALL_REDIS_PREFIX/ },
+    {
+      rules: [`~${PREFIX}*`, 'resetchannels', '+@all'],
+      expected: /channels that begin with WAVEHALL_REDIS_PREFIX/,
+    },
+  ])('8.11 to a user with $rules', async ({ rules, expected }) => {
+    await tell(redis, setUser(...rules));
+    expect(await refusal(at({ REDIS_USERNAME: 'u', REDIS_PASSWORD: 'hush' }))).toMatch(expected);
+  });
+
+  test.each(['allkeys-lru', 'volatile-ttl'])('8.11 when Redis may forget by %s', async (policy) => {
+    await tell(redis, ['CONFIG', 'SET', 'maxmemory-policy', policy]);
+    expect(await refusal(at())).toBe(
+      `Redis may forget what it was told: its maxmemory-policy is ${policy}, and has to be noeviction`,
+    );
+    await tell(redis, ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction']);
+  });
+
+  test('8.11 when Redis is too old', async () => {
+    const old = await oldRedis('5.0.14');
+    expect(await refusal({ REDIS_PORT: String(portOf(old)) })).toBe(
+      'Redis 5.0.14 is too old: 6.2 or newer is needed',
+    );
+    old.close();
+  });
+
+  test('8.11 by a database that there is not, and by a server that is no Cluster', async () => {
+    expect(await refusal(at({ REDIS_DB: '99' }))).toMatch(/check REDIS_DB$/);
+    expect(await refusal(at({ WAVEHALL_REDIS_CLUSTER: `127.0.0.1:${redis.port}` }))).toMatch(
+      /in place of WAVEHALL_REDIS_CLUSTER$/,
+    );
+  });
+
+  test('8.11 when Redis has no room for another connection', async () => {
+    await tell(redis, ['CONFIG', 'SET', 'maxclients', '1']);
+    const first = new Redis({ port: redis.port, password: 'hush-hush' });
+    await first.ping();
+    expect(await refusal(at())).toMatch(/raise maxclients in Redis$/);
+    await first.config('SET', 'maxclients', '1000');
+    first.disconnect();
+  });
+});
+
+const portOf = (server: Server): number => (server.address() as { port: number }).port;
+
+/** Enough of a Redis of before RESP3 to be asked how old it is. */
+async function oldRedis(version: string): Promise<Server> {
+  const info = `redis_version:${version}\r\nmaxmemory_policy:noeviction\r\nloading:0\r\n`;
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => {
+      for (const [, name] of data.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)/g)) {
+        const lower = name?.toLowerCase();
+        if (lower === 'hello') socket.write("-ERR unknown command 'HELLO'\r\n");
+        else if (lower === 'info') socket.write(`$${info.length}\r\n${info}\r\n`);
+        else socket.write('+OK\r\n');
+      }
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+describe('while it runs', () => {
+  const words = (node: Awaited<ReturnType<typeof openNode>>): string[] =>
+    node.journal.warnings.map(({ what }) => what);
+
+  /** Breaks something, publishes until it is refused, mends it, publishes until it is taken: two lines in the log. */
+  async function suffers(user: object, broken: string[][], mended: string[][], told = 1): Promise<string[]> {
+    const node = await openNode(usual({ port: redis.port, keyPrefix: PREFIX, ...user }));
+    const publish = () => node.broker.publish(ORDERS, { payload: 'x' }, { size: 10, ttlSeconds: 60 });
+    await publish();
+    await tell(redis, ...broken);
+    await eventually(
+      () =>
+        publish().then(
+          () => false,
+          () => true,
+        ),
+      'Redis refuses',
+    );
+    for (let again = 0; again < 20; again += 1)
+      await expect(publish()).rejects.toMatchObject({ name: 'Unavailable' });
+    expect(node.isReady()).toBe(false);
+    await eventually(() => words(node).length === told, 'it is told of');
+    await tell(redis, ...mended);
+    await eventually(
+      () =>
+        publish().then(
+          () => true,
+          () => false,
+        ),
+      'Redis takes it again',
+      15_000,
+    );
+    await node.ready();
+    return words(node);
+  }
+
+  test('8.11 a full Redis is told of once, and once that it is over', async () => {
+    const policy = ['CONFIG', 'SET', 'maxmemory', '1'];
+    expect(await suffers({ password: 'hush-hush' }, [policy], [['CONFIG', 'SET', 'maxmemory', '0']])).toEqual(
+      ['Publishing may answer 503: Redis is full: raise maxmemory in Redis', 'Redis takes everything again'],
+    );
+  });
+
+  test('8.11 a command that is no longer allowed is told of once, and once that it is over', async () => {
+    await tell(redis, setUser(...EVERYTHING));
+    const user = { username: 'u', password: 'hush' };
+    expect(await suffers(user, [setUser(...EVERYTHING, '-evalsha')], [setUser(...EVERYTHING)])).toEqual([
+      'Publishing may answer 503: the Redis user may not run EVALSHA: allow it (ACL)',
+      'Redis takes everything again',
+    ]);
+  });
+
+  test('8.11 a password that was changed is told of once, and once that it is over', async () => {
+    await tell(redis, setUser(...EVERYTHING));
+    const change = [
+      ['ACL', 'SETUSER', 'u', 'resetpass', '>other'],
+      ['CLIENT', 'KILL', 'USER', 'u'],
+    ];
+    const back = [['ACL', 'SETUSER', 'u', '>hush']];
+    expect(await suffers({ username: 'u', password: 'hush' }, change, back, 2)).toEqual([
+      'Redis is away: publishing answers 503 until it is back',
+      'Redis stays away: Redis refuses the login: check REDIS_PASSWORD, and REDIS_USERNAME if there is one',
+      'Redis is back',
+    ]);
+  });
+});

@@ -1,0 +1,347 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import type { ChannelRef } from '../../src/core/ports.ts';
+import { Keys } from '../../src/stores/redis/keys.ts';
+import { defineScripts } from '../../src/stores/redis/scripts.ts';
+import type { TestRedis } from '../support/redis.ts';
+import { Chance } from './chance.ts';
+import { Ledger } from './ledger.ts';
+import { LEASE_MS, ModelNode, SCRIPTS } from './model-node.ts';
+import { NO_FAULTS, type WireFaults } from './wire.ts';
+
+const APP = 'a:b';
+const CHANNELS = ['presence-a', 'presence-b:1', 'presence-c'];
+const USERS = ['1', '0', '__proto__', 'zoë'];
+const PARTITIONS = 2;
+const NODES = 3;
+/** After the last fault, everything has to be right within this time. */
+const SETTLE_MS = 15_000;
+
+const FAULTS: WireFaults = { twice: 0.12, lostReply: 0.04, lostCommand: 0.03, longestDelayMs: 8 };
+
+const STEPS = {
+  enter: 45,
+  leave: 38,
+  crash: 1.2,
+  sleep: 2,
+  cutCommands: 2.5,
+  cutSubscriber: 2,
+  save: 1,
+  wipe: 0.5,
+  restart: 0.5,
+};
+
+export type Without = readonly (keyof typeof STEPS)[];
+
+/** A few nodes on one Redis, that live through what a seed says; at the end all of them must agree. */
+export class World {
+  readonly #redis: TestRedis;
+  readonly #chance: Chance;
+  readonly #prefix: string;
+  readonly #keys: Keys;
+  readonly #ledger = new Ledger();
+  readonly #violations: string[] = [];
+  readonly #log: string[] = [];
+  readonly #executor: Redis;
+  #nodes: ModelNode[] = [];
+  #started = 0;
+  #faults: WireFaults = FAULTS;
+  #isDown = false;
+  readonly #pending = new Set<Promise<unknown>>();
+
+  constructor(redis: TestRedis, seed: number) {
+    this.#redis = redis;
+    this.#chance = new Chance(seed);
+    this.#prefix = `s${seed}:`;
+    this.#keys = new Keys(this.#prefix, PARTITIONS);
+    this.#executor = new Redis(redis.port, '127.0.0.1', {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => 10,
+    });
+    this.#executor.on('error', () => undefined);
+    defineScripts(this.#executor);
+  }
+
+  /** What was wrong, nothing if nothing was. */
+  async live(steps: number, without: Without = []): Promise<string[]> {
+    const weights = { ...STEPS };
+    for (const step of without) weights[step] = 0;
+    try {
+      await this.#executor.connect();
+      await this.#executor.flushall();
+      await this.#loadScripts();
+      for (let at = 0; at < NODES; at += 1) await this.#start();
+      for (let at = 0; at < steps; at += 1) await this.#step(this.#chance.weighed(weights));
+      this.#faults = NO_FAULTS;
+      await Promise.all(this.#pending);
+      await this.#settle('at the end', () => this.#wrong());
+      await Promise.all(this.#nodes.map((node) => node.leaveAll()));
+      await this.#settle('after everybody left', () => this.#wrong());
+      await Promise.all(this.#nodes.map((node) => node.stop()));
+      await this.#settle('after all nodes stopped', () => this.#leftOver());
+    } finally {
+      for (const node of this.#nodes) if (!node.isGone) node.crash();
+      this.#executor.disconnect();
+    }
+    const found = [...this.#ledger.violations, ...this.#violations];
+    return found.length === 0 ? [] : [...found, `steps: ${this.#log.join(', ')}`];
+  }
+
+  get transitions(): number {
+    return this.#ledger.transitions;
+  }
+
+  // --- what happens ----------------------------------------------------------------------------
+
+  async #step(step: keyof typeof STEPS): Promise<void> {
+    const chance = this.#chance;
+    const node = chance.pick(this.#nodes)!;
+    const ref = { app: APP, channel: chance.pick(CHANNELS)! };
+    const id = chance.pick(USERS)!;
+    const name = node.needs.name;
+    this.#log.push(
+      step === 'enter' || step === 'leave' ? `${name} ${step} ${ref.channel} ${id}` : `${name} ${step}`,
+    );
+    switch (step) {
+      case 'enter':
+        this.#later(node.enter(ref, { id, userId: id, infoJson: undefined }));
+        break;
+      case 'leave':
+        this.#later(node.leave(ref, chance));
+        break;
+      case 'crash':
+        node.crash();
+        this.#nodes = this.#nodes.filter((other) => other !== node);
+        if (chance.is(0.7)) await this.#expire(node.node.id);
+        await this.#start();
+        break;
+      case 'sleep':
+        this.#later(node.sleep(20 + chance.below(150)));
+        if (chance.is(0.7)) await this.#expire(node.node.id);
+        break;
+      case 'cutCommands':
+        node.cutCommands();
+        break;
+      case 'cutSubscriber':
+        node.cutSubscriber();
+        break;
+      case 'save':
+        await this.#executor.save().catch(() => undefined);
+        break;
+      case 'wipe':
+        await this.#executor.flushall();
+        // Answers of before are entered first; what comes after needs a node that has attached anew.
+        await turn();
+        this.#ledger.reset(new Map());
+        break;
+      case 'restart':
+        await this.#restart();
+        break;
+    }
+    if (chance.is(0.6)) await sleep(chance.below(8));
+  }
+
+  #later(task: Promise<unknown>): void {
+    const pending = task.finally(() => this.#pending.delete(pending));
+    this.#pending.add(pending);
+  }
+
+  async #start(): Promise<void> {
+    const node = new ModelNode({
+      name: `n${++this.#started}`,
+      port: this.#redis.port,
+      prefix: this.#prefix,
+      partitions: PARTITIONS,
+      chance: this.#chance,
+      faults: () => this.#faults,
+      execute: (script, args, by) => this.#execute(script, args, by),
+      violated: (what) => this.#violations.push(what),
+    });
+    await node.start();
+    this.#nodes.push(node);
+  }
+
+  /** The lease of a node ends now, as if it had been silent for long. */
+  async #expire(id: string): Promise<void> {
+    for (let partition = 0; partition < PARTITIONS; partition += 1)
+      await this.#executor.zadd(this.#keys.nodes(partition), 'XX', '1', id);
+  }
+
+  /** With what it has now, with what it had when it was saved last, or with nothing. */
+  async #restart(): Promise<void> {
+    const kind = this.#chance.pick(['kept', 'old', 'nothing'] as const)!;
+    this.#log.push(kind);
+    if (kind === 'kept') await this.#executor.save();
+    if (kind === 'nothing') await this.#forgetSaved();
+    this.#isDown = true;
+    await this.#redis.kill();
+    await sleep(this.#chance.below(LEASE_MS));
+    await this.#redis.restart();
+    while (this.#executor.status !== 'ready') await sleep(2);
+    await this.#loadScripts();
+    const found = new Map<string, string[]>();
+    for (const channel of CHANNELS) {
+      const { counts, members } = this.#keys.channel({ app: APP, channel });
+      if ((await this.#executor.hlen(counts)) > 0) found.set(channel, await this.#executor.hkeys(members));
+    }
+    this.#ledger.reset(found);
+    this.#isDown = false;
+  }
+
+  /** An answer that comes by way of loading the script would be entered late. */
+  async #loadScripts(): Promise<void> {
+    for (const name of SCRIPTS) {
+      const file = new URL(`../../src/stores/redis/lua/${name}.lua`, import.meta.url);
+      await this.#executor.script('LOAD', readFileSync(file, 'utf8'));
+    }
+  }
+
+  async #forgetSaved(): Promise<void> {
+    const [, folder = ''] = await this.#executor.config('GET', 'dir');
+    rmSync(join(folder, 'dump.rdb'), { force: true });
+  }
+
+  async #execute(script: string, args: readonly unknown[], by: string): Promise<unknown> {
+    if (this.#isDown) throw new Error('Connection is closed.');
+    const command = (this.#executor as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>)[
+      `wavehall_${script}`
+    ]!;
+    const answer = await command.apply(this.#executor, [...args]);
+    if (script === 'assert') this.#enter(answer as [string], args, by);
+    if (script === 'bury') this.#enterBurial(answer as [string, number], by);
+    return answer;
+  }
+
+  #enter([, changes = []]: readonly [string, string[]?], args: readonly unknown[], by: string): void {
+    const channel = args[Number(args[0]) + 5] as string;
+    for (const change of changes) this.#ledger.enter(channel, change, by);
+  }
+
+  #enterBurial([, , changes = []]: readonly [string, number, string[]?], by: string): void {
+    for (const each of changes) {
+      const [row = '', change = ''] = each.split('\n');
+      this.#ledger.enter(row.slice(`${APP.length}:${APP}:`.length), change, `${by}, who buries`);
+    }
+  }
+
+  // --- what must be ----------------------------------------------------------------------------
+
+  /** Waits until nothing is wrong; what stays wrong is a violation. */
+  async #settle(when: string, wrong: () => Promise<string[]>): Promise<void> {
+    const until = Date.now() + SETTLE_MS;
+    let found = await wrong();
+    while (found.length > 0 && Date.now() < until) {
+      await sleep(20);
+      found = await wrong();
+    }
+    this.#violations.push(...found.map((what) => `${when}: ${what}`));
+  }
+
+  async #wrong(): Promise<string[]> {
+    return [...(await this.#wrongRows()), ...(await this.#wrongRosters())];
+  }
+
+  async #wrongRosters(): Promise<string[]> {
+    const wrong: string[] = [];
+    for (const channel of CHANNELS) {
+      const ref: ChannelRef = { app: APP, channel };
+      const truth = this.#usersOf(channel);
+      for (const node of this.#nodes) {
+        wrong.push(...node.wrongViews(channel, truth));
+        const roster = await node.membership.members(ref).catch(() => []);
+        const ids = roster.map(({ id }) => id).sort();
+        if (ids.join() !== truth.join())
+          wrong.push(`${node.needs.name} has [${ids.join()}] on ${channel}, not [${truth.join()}]`);
+      }
+    }
+    return wrong;
+  }
+
+  #usersOf(channel: string): string[] {
+    return [...new Set(this.#nodes.flatMap((node) => node.truth(channel).users))].sort();
+  }
+
+  async #wrongRows(): Promise<string[]> {
+    const expected = this.#expectedRows();
+    const found = await this.#rows();
+    const names = [...new Set([...expected.keys(), ...found.keys()])];
+    return names
+      .filter((name) => expected.get(name) !== found.get(name))
+      .map((name) => `${name} is ${found.get(name) ?? 'not there'}, not ${expected.get(name) ?? 'there'}`);
+  }
+
+  /** All rows as the truth of the living nodes makes them; versions are left out. */
+  #expectedRows(): Map<string, string> {
+    const rows = new Map<string, string[]>();
+    const add = (key: string, value: string): void => void rows.set(key, [...(rows.get(key) ?? []), value]);
+    for (let partition = 0; partition < PARTITIONS; partition += 1)
+      for (const { node } of this.#nodes) add(this.#keys.nodes(partition), node.id);
+    for (const channel of CHANNELS) {
+      const keys = this.#keys.channel({ app: APP, channel });
+      for (const node of this.#nodes) {
+        const { sockets, users } = node.truth(channel);
+        if (sockets === 0) continue;
+        add(keys.counts, `${node.node.id}=${sockets}`);
+        add(this.#keys.index(keys.partition, node.node.id), keys.row);
+        for (const user of users) add(keys.usersOf(node.node.id), user);
+      }
+      for (const user of this.#usersOf(channel)) {
+        add(keys.members, user);
+        add(
+          keys.nodesPerUser,
+          `${user}=${this.#nodes.filter((node) => node.truth(channel).users.includes(user)).length}`,
+        );
+      }
+      if (rows.has(keys.counts))
+        rows.set(this.#keys.occupied(keys.partition, APP), [
+          ...(rows.get(this.#keys.occupied(keys.partition, APP)) ?? []),
+          channel,
+        ]);
+    }
+    return new Map([...rows].map(([key, values]) => [key, values.sort().join()]));
+  }
+
+  async #rows(): Promise<Map<string, string>> {
+    const rows = new Map<string, string>();
+    for (const key of await this.#executor.keys(`${this.#prefix}*`)) {
+      const value = await this.#row(key);
+      if (value !== undefined) rows.set(key, value);
+    }
+    return rows;
+  }
+
+  async #row(key: string): Promise<string | undefined> {
+    const type = await this.#executor.type(key);
+    if (type === 'string' || key.endsWith(':g')) return undefined;
+    if (type === 'zset') return (await this.#executor.zrange(key, '0', '-1')).sort().join();
+    if (type === 'set') return (await this.#executor.smembers(key)).sort().join();
+    const hash = Object.entries(await this.#executor.hgetall(key));
+    const isMembers = CHANNELS.some((channel) => this.#keys.channel({ app: APP, channel }).members === key);
+    return hash
+      .map(([field, value]) => (isMembers ? field : `${field}=${value}`))
+      .sort()
+      .join();
+  }
+
+  /** Only the generation may stay. */
+  async #leftOver(): Promise<string[]> {
+    const wrong: string[] = [];
+    for (const key of await this.#executor.keys(`${this.#prefix}*`)) {
+      if (!key.endsWith(':g')) wrong.push(`${key} is left`);
+      else {
+        const fields = await this.#executor.hkeys(key);
+        wrong.push(
+          ...fields
+            .filter((field) => !['run', 'generation', 'quiet'].includes(field))
+            .map((field) => `${key} ${field} is left`),
+        );
+      }
+    }
+    return wrong;
+  }
+}

@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { openRedisStores, type RedisOptions } from '../../src/stores/redis/index.ts';
+import { usual } from '../cluster/stores.ts';
+import { FakeJournal } from '../core/fakes.ts';
+import {
+  MASTER_NAME,
+  startCluster,
+  startSentinels,
+  type TestCluster,
+  type TestSentinels,
+} from '../support/redis-groups.ts';
+import { brokerContract } from './broker.ts';
+import type { Implementation } from './capabilities.ts';
+import { historyContract } from './history.ts';
+import { leaseContract } from './lease.ts';
+import { membershipContract } from './membership.ts';
+
+function contracts(where: () => Partial<RedisOptions>, pass: Implementation['pass']): void {
+  const open = () => openRedisStores(usual({ leaseMs: 12_000, ...where() }), new FakeJournal());
+  for (const contract of [brokerContract, historyContract, membershipContract, leaseContract])
+    contract({ open, pass });
+}
+
+describe('over Sentinel', () => {
+  let sentinels: TestSentinels;
+  beforeAll(async () => void (sentinels = await startSentinels()));
+  afterAll(() => sentinels.close());
+  contracts(
+    () => ({ sentinels: sentinels.addresses, sentinelName: MASTER_NAME }),
+    async (seconds) => (await sentinels.master()).pass(seconds),
+  );
+});
+
+describe('over a Cluster', () => {
+  let cluster: TestCluster;
+  beforeAll(async () => void (cluster = await startCluster()));
+  afterAll(() => cluster.close());
+  contracts(
+    () => ({ cluster: cluster.addresses }),
+    (seconds) => cluster.pass(seconds),
+  );
+});

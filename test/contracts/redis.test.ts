@@ -1,0 +1,32 @@
+import { afterAll, beforeAll } from 'vitest';
+import { openRedisStores } from '../../src/stores/redis/index.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { FakeJournal } from '../core/fakes.ts';
+import { brokerContract } from './broker.ts';
+import type { Implementation } from './capabilities.ts';
+import { historyContract } from './history.ts';
+import { leaseContract } from './lease.ts';
+import { membershipContract } from './membership.ts';
+
+let redis: TestRedis;
+let opened = 0;
+const implementation: Implementation = {
+  open: () => openRedisStores({ ...redisOptions(redis.port), keyPrefix: `t${opened++}:` }, new FakeJournal()),
+  pass: (seconds) => redis.pass(seconds),
+};
+
+beforeAll(async () => void (redis = await startRedis()));
+afterAll(() => redis.close());
+
+for (const contract of [brokerContract, historyContract, membershipContract, leaseContract])
+  contract(implementation);
+
+export const redisOptions = (port: number) => ({
+  host: '127.0.0.1',
+  port,
+  database: 0,
+  tls: false,
+  partitions: 16,
+  leaseMs: 12_000,
+  commandTimeoutMs: 1000,
+});

@@ -1,0 +1,315 @@
+import { Redis } from 'ioredis';
+import { Keys } from '../../src/stores/redis/keys.ts';
+import { circleIn, repeatedIn } from './checker-order.ts';
+import { APP, type Cluster, type TestNode } from './cluster.ts';
+import type { Stay, Visitor, Watcher } from './cluster-visitor.ts';
+import { eventually } from './wire.ts';
+
+/** One request that published one event. */
+export interface Publish {
+  readonly channel: string;
+  readonly number: number;
+  readonly node: TestNode;
+  readonly beganMs: number;
+  endedMs: number;
+  /** 0: no answer at all. */
+  status: number;
+}
+
+/** What the API may take at most, Redis there or not. */
+const LONGEST_ANSWER_MS = 1200;
+const PARTITIONS = 16;
+
+export interface Expectations {
+  /** How often a user may seem to have come or gone beyond what he did: his node was taken for dead. */
+  readonly flaps?: (user: string) => number;
+  /** How long presence may take to agree. */
+  readonly withinMs?: number;
+  /** Events that a fault may lose by what is documented: their numbers. */
+  readonly mayBeLost?: (publish: Publish) => boolean;
+}
+
+/**
+ * The invariants that hold whatever happens (I1 to I9), checked the same way after every fault. It knows what was
+ * published and answered, every socket of every visitor, and asks Redis, every node and every client for their view.
+ */
+export class Checker implements Watcher {
+  readonly #cluster: Cluster;
+  readonly #keys = new Keys('wavehall:', PARTITIONS);
+  readonly #publishes: Publish[] = [];
+  readonly #stays: Stay[] = [];
+  readonly #complaints: string[] = [];
+  /** Sockets per channel and user, and how often a user came or went. */
+  readonly #sockets = new Map<string, Map<string, number>>();
+  readonly #edges = new Map<string, number>();
+  #asked = { longestMs: 0, answers: 0, refusals: 0 };
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  // --- what happened ---------------------------------------------------------------------------
+
+  opened(stay: Stay): void {
+    this.#stays.push(stay);
+    this.#count(stay, 1);
+  }
+
+  closed(stay: Stay): void {
+    this.#count(stay, -1);
+  }
+
+  complain(what: string): void {
+    if (this.#complaints.length < 50) this.#complaints.push(what);
+  }
+
+  published(publish: Publish): void {
+    this.#publishes.push(publish);
+  }
+
+  /** I9: any answer of the API. */
+  answered(node: TestNode, what: string, status: number, tookMs: number): void {
+    this.#asked.longestMs = Math.max(this.#asked.longestMs, tookMs);
+    if (status === 200) this.#asked.answers += 1;
+    else if (status === 503) this.#asked.refusals += 1;
+    else this.complain(`I9 ${what} on node ${node.index} was answered with ${status || 'nothing'}`);
+    if (tookMs > LONGEST_ANSWER_MS)
+      this.complain(`I9 ${what} on node ${node.index} took ${Math.round(tookMs)} ms`);
+  }
+
+  /** Answers with 200 and 503, and the longest time that one took. */
+  get figures(): Readonly<{ longestMs: number; answers: number; refusals: number }> {
+    return this.#asked;
+  }
+
+  accepted(channel?: string): Publish[] {
+    return this.#publishes.filter(
+      (each) => each.status === 200 && (channel === undefined || each.channel === channel),
+    );
+  }
+
+  /** What reached the clients of one node. */
+  seenOn(node: TestNode, channel: string): number[] {
+    return this.#stays
+      .filter((stay) => stay.node === node && stay.channel === channel)
+      .flatMap(({ seen }) => seen);
+  }
+
+  // --- what must be ----------------------------------------------------------------------------
+
+  /** Waits until everything has arrived and everybody agrees, then checks all that may never be otherwise. */
+  async settled(expected: Expectations = {}): Promise<void> {
+    const { withinMs = 10_000 } = expected;
+    let problems: string[] = ['nothing was looked at'];
+    await eventually(
+      async () => {
+        problems = [...this.#lost(expected), ...(await this.#disagreements())];
+        return problems.length === 0;
+      },
+      () => problems.slice(0, 12).join('\n'),
+      withinMs,
+    );
+    const wrong = [
+      ...this.#complaints,
+      ...this.#disorder(),
+      ...this.#invented(),
+      ...this.#flaps(expected),
+      ...this.#deaths(),
+    ];
+    if (wrong.length > 0) throw new Error(wrong.slice(0, 20).join('\n'));
+  }
+
+  /** I7: nobody is there any more, and Redis holds nothing that has no end. */
+  async nothingLeft(withinMs = 10_000): Promise<void> {
+    let left: string[] = [];
+    // Whoever asks for connections is not told those of dead nodes, and strikes them off.
+    await this.#cluster.up[0]?.get('/connections');
+    await this.#withRedis((redis) =>
+      eventually(
+        async () => {
+          left = [];
+          for (const key of await redis.keys('*')) {
+            const isOfTheHouse = /^wavehall:\{p\d+\}:(g|nodes)$/.test(key);
+            const isHistory = /^wavehall:\{p\d+\}:[hp]:/.test(key) && (await redis.ttl(key)) > 0;
+            if (!isOfTheHouse && !isHistory) left.push(key);
+          }
+          return left.length === 0;
+        },
+        () => `I7 Redis keeps ${left.join(', ')}`,
+        withinMs,
+      ),
+    );
+  }
+
+  /** Who is on a channel by the sockets of all visitors. */
+  truth(channel: string): string[] {
+    return [...(this.#sockets.get(channel)?.keys() ?? [])].sort();
+  }
+
+  // --- within ----------------------------------------------------------------------------------
+
+  #count({ channel, visitor: { user } }: Stay, change: 1 | -1): void {
+    const users = this.#sockets.get(channel) ?? new Map<string, number>();
+    this.#sockets.set(channel, users);
+    const sockets = (users.get(user) ?? 0) + change;
+    if (sockets > 0) users.set(user, sockets);
+    else users.delete(user);
+    const isEdge = change === 1 ? sockets === 1 : sockets === 0;
+    const key = `${channel} ${user}`;
+    if (isEdge) this.#edges.set(key, (this.#edges.get(key) ?? 0) + 1);
+  }
+
+  get #open(): Stay[] {
+    return this.#stays.filter(({ isOver, sinceMs }) => !isOver && sinceMs !== undefined);
+  }
+
+  /** I1: who was on the channel before an accepted event was sent, and still is, has it. */
+  #lost({ mayBeLost = () => false }: Expectations): string[] {
+    const lost: string[] = [];
+    for (const stay of this.#open) {
+      const seen = new Set(stay.seen);
+      const missing = this.accepted(stay.channel).filter(
+        (each) => each.beganMs > (stay.sinceMs ?? Infinity) && !seen.has(each.number) && !mayBeLost(each),
+      );
+      if (missing.length > 0) {
+        const numbers = missing.map(({ number }) => number);
+        const who = `${stay.visitor.user} on node ${stay.node.index}`;
+        lost.push(`I1 ${who} misses ${numbers.length} of ${stay.channel}: ${numbers.slice(0, 8).join()}`);
+      }
+    }
+    return lost;
+  }
+
+  /** I2, I3. Whoever publishes one after another has an order as well. */
+  #disorder(): string[] {
+    const wrong: string[] = [];
+    const channels = new Set(this.#stays.map(({ channel }) => channel));
+    for (const channel of channels) {
+      const stays = this.#stays.filter((stay) => stay.channel === channel);
+      for (const { seen, visitor } of stays) {
+        const twice = repeatedIn(seen);
+        if (twice.length > 0) wrong.push(`I3 ${visitor.user} got twice on ${channel}: ${twice.join()}`);
+      }
+      const circle = circleIn([...lanesOf(this.accepted(channel)), ...stays.map(({ seen }) => seen)]);
+      if (circle.length > 0)
+        wrong.push(`I2 no order fits what was seen on ${channel}: ${circle.slice(0, 12).join()}`);
+    }
+    return wrong;
+  }
+
+  /** I4: an event belongs to its channel, and somebody published it. */
+  #invented(): string[] {
+    const channelOf = new Map(this.#publishes.map(({ number, channel }) => [number, channel]));
+    return this.#stays.flatMap(({ seen, channel, visitor }) =>
+      seen
+        .filter((number) => channelOf.get(number) !== channel)
+        .map((number) => `I4 ${visitor.user} got ${number} on ${channel}, where nobody published it`),
+    );
+  }
+
+  /** I6: nobody is said to have come or gone more often than he did. */
+  #flaps({ flaps = () => 0 }: Expectations): string[] {
+    return this.#stays.flatMap(({ news, channel, visitor }) =>
+      [...news].flatMap(([user, told]) => {
+        const real = this.#edges.get(`${channel} ${user}`) ?? 0;
+        if (told <= real + flaps(user)) return [];
+        return [`I6 ${visitor.user} was told ${told} times that ${user} came or went: it was ${real} times`];
+      }),
+    );
+  }
+
+  /** I8. */
+  #deaths(): string[] {
+    return this.#cluster.up.flatMap(({ index, server }) =>
+      /"level":50|"level":60|uncaught|unhandled/i.test(server.output())
+        ? [`I8 node ${index} met a defect:\n${server.output().slice(-1500)}`]
+        : [],
+    );
+  }
+
+  /** I5: the sockets that are open, Redis, every node and every client say the same. */
+  async #disagreements(): Promise<string[]> {
+    const channels = [...this.#sockets.keys()];
+    return this.#withRedis(async (redis) => {
+      const wrong = await this.#connections();
+      for (const channel of channels) {
+        const sockets = this.#open.filter((stay) => stay.channel === channel);
+        wrong.push(...(await this.#channelIn(redis, channel, sockets.length)));
+        for (const node of this.#cluster.up)
+          wrong.push(...(await this.#channelOn(node, channel, sockets.length)));
+        wrong.push(...sockets.flatMap((stay) => this.#channelOf(stay)));
+      }
+      return wrong;
+    });
+  }
+
+  async #connections(): Promise<string[]> {
+    const visitors = new Set<Visitor>(this.#stays.map(({ visitor }) => visitor));
+    const open = [...visitors].filter(({ isConnected }) => isConnected).length;
+    const told = await Promise.all(
+      this.#cluster.up.map(async (node) => {
+        const answer = await node.get('/connections').catch(() => undefined);
+        const connections = (answer?.json as { connections?: number } | undefined)?.connections;
+        return differ(`connections on node ${node.index}`, connections, open);
+      }),
+    );
+    return told.flat();
+  }
+
+  async #channelIn(redis: Redis, channel: string, sockets: number): Promise<string[]> {
+    const { counts, members } = this.#keys.channel({ app: APP.id, channel });
+    const [subscriptions, users] = await Promise.all([redis.hvals(counts), redis.hkeys(members)]);
+    return [
+      ...differ(`subscriptions of ${channel} in Redis`, sum(subscriptions), sockets),
+      ...(isPresence(channel)
+        ? differ(`users of ${channel} in Redis`, users.sort().join(), this.truth(channel).join())
+        : []),
+    ];
+  }
+
+  async #channelOn(node: TestNode, channel: string, sockets: number): Promise<string[]> {
+    const presence = isPresence(channel);
+    const info = presence ? 'user_count' : 'subscription_count';
+    const answer = await node.get(`/channels/${channel}`).catch(() => undefined);
+    const isOccupied = (answer?.json as { occupied?: boolean } | undefined)?.occupied;
+    const wrong = differ(`${channel} is occupied, says node ${node.index}`, isOccupied, sockets > 0);
+    if (!presence) return wrong;
+    const listed = await node.get(`/channels/${channel}/users`).catch(() => undefined);
+    const users = (listed?.json as { users?: { id: string }[] } | undefined)?.users?.map(({ id }) => id);
+    const truth = this.truth(channel).join();
+    return [...wrong, ...differ(`${info} of ${channel} on node ${node.index}`, users?.sort().join(), truth)];
+  }
+
+  #channelOf({ members, channel, visitor, node }: Stay): string[] {
+    if (members === undefined) return [];
+    const who = `users of ${channel} for ${visitor.user} on node ${node.index}`;
+    return differ(who, [...members].sort().join(), this.truth(channel).join());
+  }
+
+  async #withRedis<T>(task: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis(this.#cluster.redis.port, '127.0.0.1', { maxRetriesPerRequest: 3 });
+    redis.on('error', () => undefined);
+    try {
+      return await task(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+}
+
+/** Events one of which was answered before the next was sent: that much of an order there is between requests. */
+function lanesOf(publishes: readonly Publish[]): number[][] {
+  const lanes: { numbers: number[]; endedMs: number }[] = [];
+  for (const { number, beganMs, endedMs } of publishes) {
+    let lane = lanes.find((each) => each.endedMs <= beganMs);
+    if (lane === undefined) lanes.push((lane = { numbers: [], endedMs }));
+    lane.numbers.push(number);
+    lane.endedMs = endedMs;
+  }
+  return lanes.map(({ numbers }) => numbers);
+}
+
+const isPresence = (channel: string): boolean => channel.startsWith('presence-');
+const sum = (counts: readonly string[]): number => counts.reduce((total, count) => total + Number(count), 0);
+const differ = (what: string, is: unknown, truth: unknown): string[] =>
+  is === truth ? [] : [`I5 ${what}: ${String(is)}, but it is ${String(truth)}`];

@@ -1,0 +1,84 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { eventually } from './wire.ts';
+
+const CACHE = new URL('../../node_modules/.cache/wavehall-nginx/', import.meta.url).pathname;
+const CONFIGURATION = new URL('../../examples/three-nodes/nginx.conf', import.meta.url);
+
+/** On the path, else unpacked from Debian's package without root; else one sentence that says what to do. */
+export function findNginx(): string {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', join(CACHE, 'usr/sbin')];
+  const find = (): string | undefined =>
+    folders.map((folder) => join(folder, 'nginx')).find((file) => existsSync(file));
+  if (find() === undefined) unpack();
+  const found = find();
+  if (found === undefined)
+    throw new Error('These tests need nginx: `brew install nginx` or `apt-get install nginx`.');
+  return found;
+}
+
+function unpack(): void {
+  mkdirSync(CACHE, { recursive: true });
+  const script = 'apt-get download nginx && dpkg-deb -x nginx_*.deb .';
+  try {
+    execFileSync('sh', ['-c', script], { cwd: CACHE, stdio: 'ignore', timeout: 60_000 });
+  } catch {
+    // The sentence of `findNginx` says it.
+  }
+}
+
+/** The path under which a process that we start finds nginx. */
+export const pathWithNginx = (): string => `${process.env.PATH ?? ''}${delimiter}${dirname(findNginx())}`;
+
+export interface Nginx {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** The nginx of examples/three-nodes, in front of these ports. */
+export async function startNginx(ports: readonly number[]): Promise<Nginx> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'wavehall-nginx-'));
+  const file = join(folder, 'nginx.conf');
+  const text = readFileSync(CONFIGURATION, 'utf8').replace(':8080;', `:${port};`);
+  const configured = ports.reduce((all, each, at) => all.replace(`:808${at + 1} `, `:${each} `), text);
+  writeFileSync(file, configured);
+  const child = spawn(findNginx(), ['-p', folder, '-c', file, '-g', 'daemon off;'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const exited = once(child, 'exit');
+  await eventually(
+    () => isListening(port),
+    () => `nginx listens:\n${output}`,
+  );
+  return {
+    port,
+    async close() {
+      child.kill('SIGTERM');
+      await exited;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const isListening = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.end());
+    socket.on('error', () => resolve(false));
+    socket.on('close', (hadError) => resolve(!hadError));
+  });
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}

@@ -1,0 +1,181 @@
+import { FaultProxy } from './fault-proxy.ts';
+import { type TestRedis, startRedis } from './redis.ts';
+import { type TestServer, startServer } from './server.ts';
+import { type Answer, type Endpoint, http, publisher } from './wire-http.ts';
+import { eventually } from './wire.ts';
+
+export const APP = { id: 'app', key: 'app-key', secret: 'app-secret' } as const;
+
+/** Short enough for a test, long enough for a machine with other things to do. */
+export const LEASE_MS = 2000;
+export const REDIS_TIMEOUT_MS = 600;
+
+export interface ClusterOptions {
+  readonly nodes?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly redisArgs?: readonly string[];
+}
+
+/** One real server process, which reaches Redis through a proxy of its own. */
+export class TestNode {
+  readonly index: number;
+  readonly proxy: FaultProxy;
+  readonly #env: Record<string, string>;
+  #server: TestServer | undefined;
+  #isStopped = false;
+  #mayFail = false;
+  /** How often it was ended or frozen. */
+  troubles = 0;
+
+  constructor(index: number, proxy: FaultProxy, env: Record<string, string>) {
+    this.index = index;
+    this.proxy = proxy;
+    this.#env = env;
+  }
+
+  /** Also again, on the port that it had. */
+  async start(): Promise<void> {
+    const port = this.#server === undefined ? '0' : `${this.#server.port}`;
+    this.#server = await startServer({
+      ...this.#env,
+      REDIS_PORT: `${this.proxy.port}`,
+      REVERB_SERVER_PORT: port,
+    });
+    this.mayFail = false;
+  }
+
+  get server(): TestServer {
+    if (this.#server === undefined) throw new Error(`node ${this.index} was never started`);
+    return this.#server;
+  }
+
+  get endpoint(): Endpoint {
+    return { ...APP, host: '127.0.0.1', port: this.server.port, prefix: '' };
+  }
+
+  /** Set by whoever ends or freezes it: that its requests fail meanwhile is no dishonesty. */
+  get mayFail(): boolean {
+    return this.#mayFail;
+  }
+
+  set mayFail(mayFail: boolean) {
+    if (mayFail) this.troubles += 1;
+    this.#mayFail = mayFail;
+  }
+
+  get isUp(): boolean {
+    return !this.mayFail;
+  }
+
+  /** Without a word, as when the machine is gone. */
+  async kill(): Promise<void> {
+    this.mayFail = true;
+    this.server.kill('SIGKILL');
+    await this.server.exited;
+  }
+
+  /** Its clock goes on, it does not. */
+  freeze(): void {
+    this.mayFail = true;
+    this.#isStopped = true;
+    this.server.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.server.kill('SIGCONT');
+    this.#isStopped = false;
+    this.mayFail = false;
+  }
+
+  get(path: string): Promise<Answer> {
+    return publisher(this.endpoint).get(path);
+  }
+
+  post(path: string, body: unknown): Promise<Answer> {
+    return publisher(this.endpoint).post(path, body);
+  }
+
+  /** The status of /ready. */
+  async readiness(): Promise<number> {
+    return (await http(this.endpoint, { method: 'GET', path: '/ready' })).status;
+  }
+
+  async ready(limitMs = 10_000): Promise<void> {
+    await eventually(
+      async () => (await this.readiness()) === 200,
+      () => `node ${this.index} is ready:\n${this.server.output().slice(-2000)}`,
+      limitMs,
+    );
+  }
+
+  async unready(limitMs = 10_000): Promise<void> {
+    await eventually(
+      async () => (await this.readiness()) === 503,
+      `node ${this.index} says that it is not ready`,
+      limitMs,
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#isStopped) this.server.kill('SIGCONT');
+    this.#server?.kill('SIGKILL');
+    await this.#server?.exited;
+    await this.proxy.close();
+  }
+}
+
+/** A Redis and several real nodes over it. */
+export class Cluster {
+  readonly redis: TestRedis;
+  readonly nodes: readonly TestNode[];
+
+  private constructor(redis: TestRedis, nodes: readonly TestNode[]) {
+    this.redis = redis;
+    this.nodes = nodes;
+  }
+
+  static async start({ nodes = 3, env = {}, redisArgs = [] }: ClusterOptions = {}): Promise<Cluster> {
+    const redis = await startRedis(redisArgs);
+    const settings = {
+      REVERB_APP_ID: APP.id,
+      REVERB_APP_KEY: APP.key,
+      REVERB_APP_SECRET: APP.secret,
+      REVERB_SCALING_ENABLED: 'true',
+      REDIS_HOST: '127.0.0.1',
+      WAVEHALL_LEASE_SECONDS: `${LEASE_MS / 1000}`,
+      WAVEHALL_REDIS_TIMEOUT_MS: `${REDIS_TIMEOUT_MS}`,
+      WAVEHALL_HISTORY_SIZE: '1000',
+      WAVEHALL_DRAIN_SECONDS: '1',
+      ...env,
+    };
+    const all: TestNode[] = [];
+    for (let index = 0; index < nodes; index += 1)
+      all.push(new TestNode(index, await FaultProxy.open(redis.port), settings));
+    await Promise.all(all.map((node) => node.start()));
+    return new Cluster(redis, all);
+  }
+
+  node(index: number): TestNode {
+    const node = this.nodes[index];
+    if (node === undefined) throw new Error(`no node ${index}`);
+    return node;
+  }
+
+  get up(): readonly TestNode[] {
+    return this.nodes.filter((node) => node.isUp);
+  }
+
+  async ready(limitMs?: number): Promise<void> {
+    await Promise.all(this.up.map((node) => node.ready(limitMs)));
+  }
+
+  /** Brings back what a test that failed may have left broken. */
+  heal(): void {
+    for (const { proxy } of this.nodes) proxy.heal();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.close()));
+    await this.redis.close();
+  }
+}

@@ -1,0 +1,159 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { freePort, startRedis, type TestRedis } from './redis.ts';
+import { eventually } from './wire.ts';
+
+const SLOTS = 16_384;
+const READY_MS = 20_000;
+
+/** A master with replicas, and Sentinels that watch over it. */
+export interface TestSentinels {
+  readonly servers: readonly TestRedis[];
+  /** For `WAVEHALL_REDIS_SENTINELS`. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** The one that is written to, as the Sentinels see it. */
+  master(): Promise<TestRedis>;
+  close(): Promise<void>;
+}
+
+export const MASTER_NAME = 'main';
+
+export async function startSentinels(options: { password?: string } = {}): Promise<TestSentinels> {
+  const first = await startRedis();
+  const replica = await startRedis(['--replicaof', '127.0.0.1', `${first.port}`]);
+  const servers = [first, replica];
+  const sentinels = await Promise.all(Array.from({ length: 3 }, () => startSentinel(first.port, options)));
+  const auth = options.password === undefined ? {} : { password: options.password };
+  const ask = async <T>(question: (sentinel: Redis) => Promise<T>): Promise<T> => {
+    const client = new Redis({ port: sentinels[0]?.port ?? 0, host: '127.0.0.1', ...auth });
+    try {
+      return await question(client);
+    } finally {
+      client.disconnect();
+    }
+  };
+  await eventually(
+    () => ask(async (client) => knowsAll(await client.call('SENTINEL', 'MASTER', MASTER_NAME))),
+    'the Sentinels know each other and the replica',
+    READY_MS,
+  );
+  return {
+    servers,
+    addresses: sentinels.map(({ port }) => ({ host: '127.0.0.1', port })),
+    async master() {
+      const found = await ask((client) => client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME));
+      const port = Number((found as string[])[1]);
+      const server = servers.find((each) => each.port === port);
+      if (server === undefined) throw new Error(`No server has port ${port}`);
+      return server;
+    },
+    async close() {
+      await Promise.all([...servers, ...sentinels].map((each) => each.close()));
+    },
+  };
+}
+
+function knowsAll(answer: unknown): boolean {
+  const fields = answer as string[];
+  const valueOf = (name: string): number => Number(fields[fields.indexOf(name) + 1]);
+  return valueOf('num-slaves') === 1 && valueOf('num-other-sentinels') === 2;
+}
+
+function startSentinel(master: number, { password }: { password?: string }): Promise<TestRedis> {
+  return startRedis([], (folder, port) => {
+    const file = join(folder, 'sentinel.conf');
+    const lines = [
+      `port ${port}`,
+      'bind 127.0.0.1',
+      `dir ${folder}`,
+      `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${master} 2`,
+      `sentinel down-after-milliseconds ${MASTER_NAME} 1000`,
+      `sentinel failover-timeout ${MASTER_NAME} 5000`,
+      ...(password === undefined ? [] : [`requirepass ${password}`, `sentinel sentinel-pass ${password}`]),
+    ];
+    writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
+    return [file, '--sentinel'];
+  });
+}
+
+/** Servers that share the slots; `replicas`: as many servers again that stand ready. */
+export interface TestCluster {
+  readonly masters: readonly TestRedis[];
+  readonly replicas: readonly TestRedis[];
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  pass(seconds: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const CLUSTER = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1500'];
+
+export async function startCluster(options: { replicas?: boolean } = {}): Promise<TestCluster> {
+  const start = async () => startRedis([...CLUSTER, '--cluster-port', `${await freePort()}`]);
+  const masters = await Promise.all(Array.from({ length: 3 }, start));
+  const replicas = options.replicas === true ? await Promise.all(Array.from({ length: 3 }, start)) : [];
+  const all = [...masters, ...replicas];
+  const clients = all.map(({ port }) => new Redis(port, '127.0.0.1'));
+  try {
+    await join3(masters, clients);
+    await follow(clients.slice(0, 3), clients.slice(3));
+  } finally {
+    for (const client of clients) client.disconnect();
+  }
+  const addresses = masters.map(({ port }) => ({ host: '127.0.0.1', port }));
+  return {
+    masters,
+    replicas,
+    addresses,
+    async pass(seconds) {
+      await Promise.all(masters.map((each) => each.pass(seconds)));
+    },
+    async close() {
+      await Promise.all(all.map((each) => each.close()));
+    },
+  };
+}
+
+/** Introduces all to the first, and gives each master its share of the slots. */
+async function join3(masters: readonly TestRedis[], clients: readonly Redis[]): Promise<void> {
+  const [first] = clients;
+  const port = masters[0]?.port ?? 0;
+  const busPort = Number(((await first?.config('GET', 'cluster-port')) as string[])[1]);
+  for (const client of clients.slice(1)) await client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort);
+  const share = Math.ceil(SLOTS / masters.length);
+  for (const [at, client] of clients.slice(0, masters.length).entries()) {
+    const end = Math.min(SLOTS, (at + 1) * share) - 1;
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', at * share, end);
+    await client.call('CLUSTER', 'SET-CONFIG-EPOCH', at + 1).catch(() => undefined);
+  }
+  for (const client of clients) {
+    await eventually(
+      async () => {
+        const info = await client.cluster('INFO');
+        return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${clients.length}`);
+      },
+      'the cluster is whole',
+      READY_MS,
+    );
+  }
+}
+
+async function follow(masters: readonly Redis[], replicas: readonly Redis[]): Promise<void> {
+  for (const [at, replica] of replicas.entries()) {
+    const id = String(await masters[at]?.call('CLUSTER', 'MYID'));
+    await eventually(
+      () =>
+        replica.call('CLUSTER', 'REPLICATE', id).then(
+          () => true,
+          () => false,
+        ),
+      'the replica knows its master',
+      READY_MS,
+    );
+    await eventually(
+      async () => (await replica.info('replication')).includes('master_link_status:up'),
+      'the replica has followed',
+      READY_MS,
+    );
+  }
+}

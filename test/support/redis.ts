@@ -1,0 +1,157 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+
+const CACHE = new URL('../../node_modules/.cache/wavehall-redis/', import.meta.url).pathname;
+const START_TIMEOUT_MS = 10_000;
+
+/** A Redis of our own, that a test may kill, stop and restart. */
+export interface TestRedis {
+  readonly port: number;
+  readonly url: string;
+  readonly folder: string;
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  pause(): void;
+  resume(): void;
+  /** Everything that expires does so this much sooner. */
+  pass(seconds: number): Promise<void>;
+  /** Starts it again on the same port, with what it had written to its folder. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a redis-server on a free port, with nothing kept on disk unless `args` ask for it.
+ * `whole`: all arguments, for what is no ordinary server.
+ */
+export async function startRedis(
+  args: readonly string[] = [],
+  whole?: (folder: string, port: number) => readonly string[],
+): Promise<TestRedis> {
+  const binary = findServer();
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'wavehall-redis-'));
+  const options = whole?.(folder, port) ?? [
+    '--port',
+    `${port}`,
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    folder,
+  ];
+  const start = async (): Promise<ChildProcess> => {
+    const child = spawn(binary.file, [...options, ...args], { stdio: 'ignore', env: binary.env });
+    await answering(port, child);
+    return child;
+  };
+  let child = await start();
+  const kill = async (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  };
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    folder,
+    kill,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    pass: (seconds) => passTime(port, seconds),
+    restart: async () => {
+      await kill();
+      child = await start();
+    },
+    close: async () => {
+      child.kill('SIGCONT');
+      await kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Binary {
+  readonly file: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** On the path, else unpacked from Debian's packages without root; else one sentence that says what to do. */
+function findServer(): Binary {
+  const names = ['redis-server', 'valkey-server'];
+  const folders = (process.env.PATH ?? '').split(':');
+  const onPath = folders
+    .flatMap((folder) => names.map((name) => join(folder, name)))
+    .find((file) => existsSync(file));
+  if (onPath !== undefined) return { file: onPath, env: process.env };
+  const unpacked = join(CACHE, 'usr/bin/redis-server');
+  if (!existsSync(unpacked)) unpack();
+  if (existsSync(unpacked)) {
+    const libraries = readdirSync(join(CACHE, 'usr/lib')).map((name) => join(CACHE, 'usr/lib', name));
+    return { file: unpacked, env: { ...process.env, LD_LIBRARY_PATH: libraries.join(':') } };
+  }
+  throw new Error(
+    'These tests need a Redis server: `brew install redis` or `apt-get install redis-server`. `npm run test:unit` needs none.',
+  );
+}
+
+function unpack(): void {
+  mkdirSync(CACHE, { recursive: true });
+  const script =
+    'apt-get download redis-server redis-tools liblzf1 libjemalloc2 liblua5.1-0 lua-cjson lua-bitop libatomic1 ' +
+    '&& for each in *.deb; do dpkg-deb -x "$each" .; done';
+  try {
+    execFileSync('sh', ['-c', script], { cwd: CACHE, stdio: 'ignore', timeout: 60_000 });
+  } catch {
+    // The sentence of `findServer` says it.
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Waits until it answers PING. */
+async function answering(port: number, child: ChildProcess): Promise<void> {
+  const until = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < until && child.exitCode === null) {
+    if (await ping(port)) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`redis-server did not start on port ${port}`);
+}
+
+async function passTime(port: number, seconds: number): Promise<void> {
+  const client = new Redis(port, '127.0.0.1');
+  for (const key of await client.keys('*')) {
+    const left = await client.pttl(key);
+    if (left > 0) await client.pexpire(key, Math.max(0, left - seconds * 1000));
+  }
+  client.disconnect();
+}
+
+function ping(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    socket.setTimeout(500, () => socket.destroy());
+    socket.on('data', (data) => {
+      resolve(/^(\+PONG|-NOAUTH)/.test(data.toString()));
+      socket.destroy();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(false));
+  });
+}

@@ -1,0 +1,255 @@
+/** Faults of the connections between a node and Redis. The nodes and Redis themselves are well. */
+import { afterAll, describe, expect } from 'vitest';
+import { Redis } from 'ioredis';
+import { LEASE_MS } from '../support/cluster.ts';
+import type { Visitor } from '../support/cluster-visitor.ts';
+import { eventually } from '../support/wire.ts';
+import { fault, pause, report, SharedCluster, type Stage } from './stage.ts';
+
+const shared = new SharedCluster();
+afterAll(() => shared.close());
+
+/** Members on every node, and events on their way all the time. */
+async function busy(stage: Stage, perNode = 2) {
+  const [room, news] = [stage.name('presence-room'), stage.name('news')];
+  const crowd = await stage.crowd(perNode, [room, news]);
+  return { room, news, crowd, stop: stage.load([room, news]) };
+}
+
+/** So many more events are accepted. */
+async function told(stage: Stage, channel: string, count: number): Promise<void> {
+  const begin = stage.checker.accepted(channel).length;
+  await eventually(
+    () => stage.checker.accepted(channel).length >= begin + count,
+    `${count} more events are accepted on ${channel}`,
+    20_000,
+  );
+}
+
+/** Somebody leaves and enters again, over and over. */
+const churn = (stage: Stage, crowd: readonly Visitor[], channel: string): (() => Promise<void>) =>
+  stage.background(async () => {
+    const visitor = stage.pick(crowd);
+    await visitor.leave(channel);
+    await visitor.enter(channel);
+  });
+
+async function admin<T>({ cluster }: Stage, task: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(cluster.redis.port, '127.0.0.1');
+  try {
+    return await task(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+describe('the subscriber link', () => {
+  fault('3.13 F20 a cut subscriber link loses nothing', shared, async (stage) => {
+    const { room, news, stop } = await busy(stage);
+    for (let round = 0; round < 3; round += 1) {
+      await told(stage, news, 10);
+      stage.pick(stage.cluster.nodes).proxy.cut('subscriber');
+      await told(stage, room, 10);
+      await admin(stage, (redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
+    }
+    await told(stage, news, 10);
+    await stop();
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault('4.4 F20 who comes and goes while a subscriber link is cut is told once', shared, async (stage) => {
+    const { room, crowd, stop } = await busy(stage, 3);
+    const stopChurn = churn(stage, crowd, room);
+    for (let round = 0; round < 4; round += 1) {
+      await told(stage, room, 10);
+      stage.pick(stage.cluster.nodes).proxy.cut('subscriber');
+    }
+    await stopChurn();
+    await stop();
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault('3.13 F19 a deaf subscriber link is found, and nothing is lost', shared, async (stage) => {
+    const { news, stop } = await busy(stage);
+    const begin = performance.now();
+    stage.node(0).proxy.suffer('swallowed', 'subscriber');
+    await pause(LEASE_MS / 2);
+    stage.node(0).proxy.heal();
+    await told(stage, news, 20);
+    await stop();
+    await stage.settled();
+    report('F19', { 'deaf link replaced and caught up after ms': Math.round(performance.now() - begin) });
+    await stage.emptied();
+  });
+
+  fault('3.13 F19 a subscriber link that dies while it is opened is opened again', shared, async (stage) => {
+    const { news, stop } = await busy(stage);
+    const { proxy } = stage.node(0);
+    // Both, so that also the first answer of the new link is lost.
+    proxy.suffer('swallowed');
+    proxy.cut('subscriber');
+    await stage.node(0).unready();
+    await pause(LEASE_MS / 2);
+    proxy.heal();
+    await told(stage, news, 10);
+    await stage.node(0).ready(15_000);
+    await stop();
+    await stage.settled({ flaps: (user) => (user.startsWith('u0') ? 2 : 0) });
+    await stage.emptied();
+  });
+
+  fault('3.13 F24 a subscriber that Redis cut off for being slow catches up', shared, async (stage) => {
+    const { news, stop } = await busy(stage);
+    const filler = stage.name('filler');
+    await stage.visitor('reader', 1, [filler]);
+    const limit = (value: string) =>
+      admin(stage, (redis) => redis.config('SET', 'client-output-buffer-limit', `pubsub ${value}`));
+    await limit('64kb 64kb 1');
+    stage.node(1).proxy.suffer('held', 'subscriber');
+    const subscribers = async (): Promise<number> => {
+      const list = await admin(stage, (redis) => redis.client('LIST', 'TYPE', 'PUBSUB'));
+      return String(list).trim().split('\n').length;
+    };
+    const event = { name: 'padding', channel: filler, data: 'x'.repeat(9_000) };
+    const body = { batch: Array.from({ length: 10 }, () => event) };
+    await eventually(
+      async () => {
+        await Promise.all(Array.from({ length: 40 }, () => stage.node(0).post('/batch_events', body)));
+        return (await subscribers()) < stage.cluster.nodes.length;
+      },
+      'Redis has had enough of a subscriber',
+      15_000,
+    );
+    stage.node(1).proxy.heal();
+    await limit('32mb 8mb 60');
+    await told(stage, news, 10);
+    await stop();
+    await stage.settled();
+    await stage.emptied();
+  });
+});
+
+describe('the command link', () => {
+  fault('8.3 F21 a cut command link: 503 on that node, events still arrive', shared, async (stage) => {
+    const { room, news, stop } = await busy(stage);
+    const node = stage.node(2);
+    node.proxy.suffer('swallowed', 'commands');
+    node.proxy.cut('commands');
+    await eventually(
+      async () => (await stage.publish(room, node)).status === 503,
+      'the node refuses to publish',
+    );
+    await node.unready();
+    await told(stage, news, 30);
+    const watcher = stage.checker.accepted(news).at(-5)!;
+    await eventually(
+      () => stage.checker.seenOn(node, news).includes(watcher.number),
+      'what others publish arrives on the node that cannot',
+    );
+    node.proxy.heal();
+    node.proxy.cut('commands');
+    await node.ready();
+    expect((await stage.publish(room, node)).status).toBe(200);
+    await stop();
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault('8.4 F15 a slow Redis makes answers slower, and nothing else', shared, async (stage) => {
+    for (const { proxy } of stage.cluster.nodes) proxy.delayMs = 100;
+    const { room, news, crowd, stop } = await busy(stage);
+    const stopChurn = churn(stage, crowd, room);
+    await told(stage, news, 10);
+    await stopChurn();
+    await stop();
+    const { refusals, longestMs } = stage.checker.figures;
+    report('F15', { 'longest answer ms at 200 ms per command': Math.round(longestMs) });
+    expect(refusals).toBe(0);
+    stage.cluster.heal();
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault('4.4 F16 what was done though its answer was lost is not done twice', shared, async (stage) => {
+    const { room, news, crowd, stop } = await busy(stage, 3);
+    const stopChurn = churn(stage, crowd, room);
+    for (let round = 0; round < 4; round += 1) {
+      const { proxy } = stage.pick(stage.cluster.nodes);
+      proxy.suffer('mute', 'commands');
+      await pause(100 + stage.random() * 200);
+      proxy.heal();
+      await told(stage, news, 5);
+    }
+    await stopChurn();
+    await stop();
+    await stage.cluster.ready();
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault('3.13 F26 SCRIPT FLUSH is not noticed by anybody', shared, async (stage) => {
+    const { room, news, crowd, stop } = await busy(stage);
+    const stopChurn = churn(stage, crowd, room);
+    for (let round = 0; round < 5; round += 1) {
+      await told(stage, news, 5);
+      await admin(stage, (redis) => redis.script('FLUSH'));
+    }
+    await stopChurn();
+    await stop();
+    expect(stage.checker.figures.refusals).toBe(0);
+    await stage.settled();
+    await stage.emptied();
+  });
+});
+
+describe('both links', () => {
+  // With a lease that outlasts the flapping: nobody has a reason to bury the node.
+  const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
+  fault('3.13 F23 a flapping link: nothing is lost, nobody seems to go', patient, async (stage) => {
+    const { room, news, stop } = await busy(stage);
+    const { proxy } = stage.node(1);
+    for (let round = 0; round < 6; round += 1) {
+      await told(stage, news, 3);
+      proxy.isRefusing = true;
+      proxy.cut();
+      await pause(stage.random() * 300);
+      proxy.heal();
+      await pause(stage.random() * 300);
+    }
+    await stage.node(1).ready();
+    await told(stage, room, 5);
+    await stop();
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault(
+    '4.4 F22 a node behind a partition is buried, and comes back when it heals',
+    shared,
+    async (stage) => {
+      const { room, news, stop } = await busy(stage);
+      const node = stage.node(0);
+      const begin = performance.now();
+      node.proxy.suffer('held');
+      await eventually(
+        async () => {
+          const { json } = await stage.node(1).get(`/channels/${room}/users`);
+          return !JSON.stringify(json).includes('u0x');
+        },
+        'the others see that its members have gone',
+        15_000,
+      );
+      report('F22', { 'members behind the partition gone after ms': Math.round(performance.now() - begin) });
+      await node.unready();
+      await told(stage, news, 10);
+      node.proxy.heal();
+      await node.ready();
+      await told(stage, room, 10);
+      await stop();
+      await stage.settled({ flaps: (user) => (user.startsWith('u0') ? 2 : 0) });
+      await stage.emptied();
+    },
+  );
+});

@@ -1,0 +1,83 @@
+/** Many at once: comers and goers, users with sockets everywhere, a wave of returning clients. */
+import { afterAll, describe, expect } from 'vitest';
+import type { Visitor } from '../support/cluster-visitor.ts';
+import { eventually } from '../support/wire.ts';
+import { fault, pause, report, SharedCluster } from './stage.ts';
+
+const shared = new SharedCluster();
+afterAll(() => shared.close());
+
+describe('presence', () => {
+  fault('4.4 F36 churn: who comes and goes quickly is told right', shared, async (stage) => {
+    const room = stage.name('presence-room');
+    const crowd = await stage.crowd(8, [room]);
+    const begin = performance.now();
+    let steps = 0;
+    const lanes = Array.from({ length: 12 }, (_, at) =>
+      stage.background(async () => {
+        const visitor = crowd[at * 2]!;
+        await visitor.leave(room);
+        if (stage.random() < 0.3) await pause(stage.random() * 30);
+        await visitor.enter(room);
+        steps += 2;
+      }),
+    );
+    const stop = stage.load([room]);
+    await eventually(() => steps >= 1500, 'there was enough coming and going', 20_000);
+    await Promise.all([...lanes.map((end) => end()), stop()]);
+    report('F36', {
+      'joins and leaves per second': Math.round((steps * 1000) / (performance.now() - begin)),
+    });
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault('4.4 F37 one user, many sockets on three nodes: comes once, goes once', shared, async (stage) => {
+    const room = stage.name('presence-room');
+    const watcher = await stage.visitor('watcher', 0, [room]);
+    for (let round = 1; round <= 3; round += 1) {
+      const tabs: Visitor[] = await Promise.all(
+        Array.from({ length: 24 }, (_, at) => stage.visitor('tabs', at % 3, [room])),
+      );
+      await stage.settled();
+      while (tabs.length > 0) {
+        const at = Math.floor(stage.random() * tabs.length);
+        const [tab] = tabs.splice(at, 1);
+        if (stage.random() < 0.5) await tab!.quit(stage.random() < 0.5);
+        else void tab!.quit();
+      }
+      await eventually(() => stage.checker.truth(room).join() === 'watcher', 'all tabs are closed');
+      await stage.settled();
+      expect(watcher.stays[0]!.news.get('tabs')).toBe(round * 2);
+    }
+    await stage.emptied();
+  });
+});
+
+describe('returning clients', () => {
+  fault('3.11 F34 500 clients of a killed node are back, and hear everything', shared, async (stage) => {
+    const [room, news] = [stage.name('presence-room'), stage.name('news')];
+    const rooms = [room, news];
+    const crowd: Visitor[] = [];
+    for (let wave = 0; wave < 10; wave += 1) {
+      const users = Array.from({ length: 50 }, (_, at) => `w${wave}x${at}`);
+      crowd.push(...(await Promise.all(users.map((user) => stage.visitor(user, 0, [news])))));
+    }
+    await Promise.all([1, 2].map((at) => stage.visitor(`watcher${at}`, at, rooms)));
+    const stop = stage.load([news]);
+    await pause(200);
+    const begin = performance.now();
+    await stage.node(0).kill();
+    await eventually(
+      () => crowd.every(({ standing }) => standing.length === 1 && standing[0]!.node.index !== 0),
+      'all are back',
+      20_000,
+    );
+    report('F34', { '500 clients back after ms': Math.round(performance.now() - begin) });
+    await pause(300);
+    await stop();
+    await stage.node(0).start();
+    await stage.settled();
+    await stage.emptied();
+  });
+});

@@ -1,0 +1,198 @@
+/** Faults of whole nodes: killed, frozen, stopped, started. Redis and the network are well. */
+import { afterAll, describe, expect } from 'vitest';
+import { LEASE_MS, type TestNode } from '../support/cluster.ts';
+import type { Visitor } from '../support/cluster-visitor.ts';
+import { eventually } from '../support/wire.ts';
+import { fault, pause, report, SharedCluster, type Stage } from './stage.ts';
+
+const shared = new SharedCluster();
+afterAll(() => shared.close());
+
+/** What one node says of who is on a channel. */
+async function usersOn(node: TestNode, channel: string): Promise<string> {
+  const { json } = await node.get(`/channels/${channel}/users`);
+  return ((json as { users?: { id: string }[] } | undefined)?.users ?? [])
+    .map(({ id }) => id)
+    .sort()
+    .join();
+}
+
+/** Milliseconds until a node no longer names somebody. */
+async function goneAfter(node: TestNode, channel: string, user: string): Promise<number> {
+  const begin = performance.now();
+  await eventually(
+    async () => !(await usersOn(node, channel)).includes(user),
+    `${user} is gone from ${channel}`,
+    20_000,
+  );
+  return Math.round(performance.now() - begin);
+}
+
+/** Ends a node and everybody on it for good. */
+async function killWithAll(node: TestNode, crowd: readonly Visitor[]): Promise<void> {
+  const there = crowd.filter((visitor) => visitor.node === node);
+  await Promise.all([...there.map((visitor) => visitor.quit(true)), node.kill()]);
+}
+
+async function busy(stage: Stage, perNode = 2) {
+  const [room, news] = [stage.name('presence-room'), stage.name('news')];
+  const crowd = await stage.crowd(perNode, [room, news]);
+  return { room, news, crowd, stop: stage.load([room, news]) };
+}
+
+describe('a node is killed', () => {
+  fault('3.11 F01 its clients are back on other nodes, nobody stays behind', shared, async (stage) => {
+    const { room, crowd, stop } = await busy(stage, 10);
+    // With a second socket elsewhere: he never goes.
+    await stage.visitor('u0x0', 1, [room]);
+    await pause(100);
+    const begin = performance.now();
+    await stage.node(0).kill();
+    await eventually(
+      () => crowd.every(({ standing, node }) => standing.length === 2 && node.index !== 0),
+      'everybody is back',
+      10_000,
+    );
+    report('F01', { 'clients back after ms': Math.round(performance.now() - begin) });
+    await stop();
+    await stage.node(0).start();
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault('4.4 F01 the members that died with it are told to have gone, once', shared, async (stage) => {
+    const { room, crowd, stop } = await busy(stage, 5);
+    await killWithAll(stage.node(2), crowd);
+    const ms = await goneAfter(stage.node(0), room, 'u2x');
+    report('F01', { 'ghosts gone after ms': ms, 'lease ms': LEASE_MS });
+    expect(ms).toBeLessThan(LEASE_MS * 2);
+    await stop();
+    await stage.settled();
+    const watcher = crowd[0]!.stays.find(({ channel }) => channel === room)!;
+    for (const at of [0, 1, 2, 3, 4]) expect(watcher.news.get(`u2x${at}`)).toBeLessThanOrEqual(2);
+    expect([...watcher.members!].sort().join()).toBe(await usersOn(stage.node(1), room));
+    await stage.node(2).start();
+    await stage.emptied();
+  });
+
+  fault('4.4 F02 in the middle of a join: no member without a socket', shared, async (stage) => {
+    const { room, crowd } = await busy(stage, 1);
+    const node = stage.node(1);
+    for (let round = 0; round < 3; round += 1) {
+      node.proxy.suffer('mute', 'commands');
+      const joining = stage.visitor(`late${round}`, 1, [room]).catch(() => undefined);
+      await pause(20 + stage.random() * 200);
+      await node.kill();
+      node.proxy.heal();
+      await joining;
+      await node.start();
+    }
+    expect(crowd).toHaveLength(3);
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault('4.4 F03 F04 two others bury it at once, one of them is killed too', shared, async (stage) => {
+    const rooms = Array.from({ length: 60 }, (_, at) => stage.name(`presence-room${at}`));
+    const watcher = await stage.visitor('watcher', 2, rooms);
+    const doomed = await Promise.all([0, 1].map((at) => stage.visitor(`doomed${at}`, at, rooms)));
+    await killWithAll(stage.node(0), doomed);
+    await eventually(
+      () => watcher.stays.some(({ members }) => !members!.has('doomed0')),
+      'the burial has begun',
+      20_000,
+    );
+    await killWithAll(stage.node(1), doomed);
+    await stage.settled({ withinMs: 15_000 });
+    for (const { news, members, channel } of watcher.stays) {
+      expect([channel, news.get('doomed0') ?? 0, [...members!]]).toEqual([channel, 2, ['watcher']]);
+      expect(news.get('doomed1')).toBe(2);
+    }
+    await Promise.all([stage.node(0).start(), stage.node(1).start()]);
+    await stage.emptied();
+  });
+
+  fault('4.4 F08 all are killed, one is started: it buries all of them', shared, async (stage) => {
+    const { room, news, crowd, stop } = await busy(stage, 2);
+    await stop();
+    await Promise.all(stage.cluster.nodes.map((node) => killWithAll(node, crowd)));
+    await stage.node(0).start();
+    const ms = await goneAfter(stage.node(0), room, 'u');
+    report('F08', { 'ghosts of all nodes gone after ms': ms });
+    await stage.settled();
+    await stage.checker.nothingLeft();
+    await Promise.all([stage.node(1).start(), stage.node(2).start()]);
+    expect((await stage.publish(news, stage.node(2))).status).toBe(200);
+    await stage.emptied();
+  });
+
+  fault('4.4 F52 it is started again before its lease ends: two lives, not one', shared, async (stage) => {
+    const { room, stop } = await busy(stage, 2);
+    await stage.node(0).kill();
+    await stage.node(0).start();
+    await stage.visitor('newcomer', 0, [room]);
+    await pause(LEASE_MS * 1.5);
+    await stop();
+    await stage.settled();
+    await stage.emptied();
+  });
+});
+
+describe('a node is asleep', () => {
+  fault('4.4 F09 for less than its lease: nobody notices', shared, async (stage) => {
+    const { news, stop } = await busy(stage);
+    stage.node(0).freeze();
+    await pause(LEASE_MS / 3);
+    stage.node(0).thaw();
+    await eventually(
+      async () => (await stage.publish(news, stage.node(0))).status === 200,
+      'it publishes again',
+    );
+    await stop();
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault('4.4 F10 for longer than its lease: fenced, it comes back as another', shared, async (stage) => {
+    const { room, stop } = await busy(stage);
+    const node = stage.node(0);
+    node.freeze();
+    await goneAfter(stage.node(1), room, 'u0x');
+    const begin = performance.now();
+    node.thaw();
+    await eventually(
+      async () => (await usersOn(stage.node(1), room)).includes('u0x0,u0x1'),
+      'its members are back',
+      10_000,
+    );
+    report('F10', { 'back after waking ms': Math.round(performance.now() - begin) });
+    await stop();
+    await stage.settled({ flaps: (user) => (user.startsWith('u0') ? 2 : 0) });
+    await stage.emptied();
+  });
+});
+
+describe('a node is asked to end', () => {
+  fault('2.13 F05 F06 under load: every accepted event arrives, exit 0', shared, async (stage) => {
+    const { room, crowd, stop } = await busy(stage, 10);
+    const node = stage.node(1);
+    await pause(100);
+    node.mayFail = true;
+    node.server.kill('SIGTERM');
+    await pause(stage.random() * 200);
+    node.server.kill('SIGINT');
+    expect(await node.server.exited).toBe(0);
+    const codes = crowd.filter(({ closings }) => closings.length > 0).flatMap(({ closings }) => closings);
+    expect(codes).toEqual(Array.from({ length: 10 }, () => 4200));
+    // It has given its lease back: nobody waits for its end.
+    await eventually(
+      async () => (await usersOn(stage.node(0), room)) === stage.checker.truth(room).join(),
+      'members agree at once',
+      LEASE_MS / 2,
+    );
+    await stop();
+    await node.start();
+    await stage.settled();
+    await stage.emptied();
+  });
+});

@@ -1,0 +1,147 @@
+/** Faults of Redis itself. */
+import { describe, expect } from 'vitest';
+import { Redis } from 'ioredis';
+import { REDIS_TIMEOUT_MS } from '../support/cluster.ts';
+import type { Visitor } from '../support/cluster-visitor.ts';
+import { eventually } from '../support/wire.ts';
+import { fault, pause, report, type Stage } from './stage.ts';
+
+async function busy(stage: Stage, perNode = 2) {
+  const [room, news] = [stage.name('presence-room'), stage.name('news')];
+  const crowd = await stage.crowd(perNode, [room, news]);
+  const stop = stage.load([room, news], 20);
+  await eventually(() => stage.checker.accepted(news).length >= 5, 'events are accepted');
+  return { room, news, crowd, stop };
+}
+
+/** Milliseconds until every node accepts events again. */
+async function backAfter(stage: Stage, channel: string): Promise<number> {
+  const begin = performance.now();
+  for (const node of stage.cluster.up) {
+    await eventually(
+      async () => (await stage.publish(channel, node)).status === 200,
+      () => `node ${node.index} accepts events again`,
+      15_000,
+    );
+  }
+  return Math.round(performance.now() - begin);
+}
+
+/** Everybody was there before and after: nobody may be told that somebody came or went. */
+function quiet(room: string, crowd: readonly Visitor[]): void {
+  const stays = crowd.flatMap((visitor) => visitor.stays.filter(({ channel }) => channel === room));
+  expect(stays).toHaveLength(crowd.length);
+  for (const { news } of stays) for (const [user, told] of news) expect([user, told]).toEqual([user, 1]);
+  expect(crowd.flatMap(({ closings }) => closings)).toEqual([]);
+}
+
+describe('Redis is killed and started again', () => {
+  const variants = [
+    { kept: 'with its data', redisArgs: ['--appendonly', 'yes'] },
+    { kept: 'with nothing', redisArgs: [] },
+  ];
+  for (const { kept, redisArgs } of variants) {
+    fault(`4.4 F12 ${kept}: nothing accepted is lost, nobody seems to go`, { redisArgs }, async (stage) => {
+      const { room, news, crowd, stop } = await busy(stage, 3);
+      await stage.cluster.redis.kill();
+      await Promise.all(stage.cluster.nodes.map((node) => node.unready()));
+      await pause(500);
+      await stage.cluster.redis.restart();
+      const ms = await backAfter(stage, news);
+      await pause(500);
+      await stop();
+      const { refusals, longestMs } = stage.checker.figures;
+      report(`F12 ${kept}`, {
+        'back after ms': ms,
+        'longest answer ms': Math.round(longestMs),
+        'answers with 503': refusals,
+      });
+      expect(refusals).toBeGreaterThan(0);
+      await stage.settled();
+      // A loss of data is followed by a quiet time, in which nobody may be said to have gone.
+      await pause(6_000);
+      await stage.settled();
+      quiet(room, crowd);
+      await stage.emptied();
+    });
+  }
+});
+
+describe('Redis is away', () => {
+  fault('8.3 F13 who comes and goes meanwhile is where he is when it returns', {}, async (stage) => {
+    const { room, news, crowd, stop } = await busy(stage, 3);
+    await stage.cluster.redis.kill();
+    const [goes, moves] = [crowd[0]!, crowd[4]!];
+    await goes.leave(room);
+    await moves.leave(room);
+    await moves.enter(room);
+    const comes = await stage.visitor('comes', 1, [room, news]);
+    await stage.visitor('passes', 2, [room]).then((visitor) => visitor.quit());
+    expect(comes.standing).toHaveLength(2);
+    for (const node of stage.cluster.nodes) {
+      await stage.ask(node, 'GET /channels', () => node.get('/channels'));
+      await stage.ask(node, 'GET users', () => node.get(`/channels/${room}/users`));
+      const { status } = await stage.publish(news, node);
+      expect([node.index, status]).toEqual([node.index, 503]);
+    }
+    await pause(1500);
+    await stage.cluster.redis.restart();
+    report('F13', {
+      'back after ms': await backAfter(stage, news),
+      'longest answer ms': Math.round(stage.checker.figures.longestMs),
+    });
+    await stop();
+    await stage.settled({ withinMs: 15_000 });
+    await stage.emptied();
+  });
+
+  fault('8.3 F14 frozen: every request is answered in time, then all goes on', {}, async (stage) => {
+    const { room, news, crowd, stop } = await busy(stage, 2);
+    stage.cluster.redis.pause();
+    const begin = performance.now();
+    const stopReads = stage.background(async () => {
+      const node = stage.pick(stage.cluster.nodes);
+      await Promise.all([
+        stage.ask(node, 'GET /channels', () => node.get('/channels')),
+        stage.ask(node, 'GET channel', () => node.get(`/channels/${room}`)),
+        stage.ask(node, 'GET users', () => node.get(`/channels/${room}/users`)),
+        stage.ask(node, 'GET /connections', () => node.get('/connections')),
+      ]);
+      await pause(100);
+    });
+    await crowd[0]!.leave(room);
+    const comes = await stage.visitor('comes', 1, [room, news]);
+    report('F14', { 'a client got in during the freeze after ms': Math.round(performance.now() - begin) });
+    expect(comes.standing).toHaveLength(2);
+    await pause(Math.max(0, 5_000 - (performance.now() - begin)));
+    stage.cluster.redis.resume();
+    const ms = await backAfter(stage, news);
+    await stopReads();
+    await stop();
+    const { longestMs, refusals } = stage.checker.figures;
+    report('F14', {
+      'back after ms': ms,
+      'longest answer ms': Math.round(longestMs),
+      'timeout ms': REDIS_TIMEOUT_MS,
+      'answers with 503': refusals,
+    });
+    await stage.settled({ flaps: () => 2, withinMs: 15_000 });
+    await stage.emptied();
+  });
+
+  fault('4.4 F26 FLUSHALL: told again by everybody, nobody seems to go', {}, async (stage) => {
+    const { room, news, crowd, stop } = await busy(stage, 3);
+    const redis = new Redis(stage.cluster.redis.port, '127.0.0.1');
+    await redis.flushall();
+    redis.disconnect();
+    const ms = await backAfter(stage, news);
+    report('F26', { 'back after ms': ms });
+    await pause(1000);
+    await stop();
+    await stage.settled();
+    await pause(6_000);
+    await stage.settled();
+    quiet(room, crowd);
+    await stage.emptied();
+  });
+});

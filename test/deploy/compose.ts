@@ -23,14 +23,16 @@ function below(path: readonly string[]): { inline: string; lines: string[] } {
 }
 
 /** A scalar, without quotes. */
-export const scalar = (...path: string[]): string => below(path).inline.replace(/^'(.*)'$/, '$1');
+export const scalar = (...path: string[]): string => unquoted(below(path).inline);
+
+const unquoted = (text: string): string => text.replace(/^'(.*)'$/, '$1');
 
 /** The entries of a map of scalars. */
 export const entries = (...path: string[]): Record<string, string> =>
   Object.fromEntries(
     below(path).lines.map((line) => {
       const at = line.indexOf(':');
-      return [line.slice(0, at), line.slice(at + 1).trim()];
+      return [line.slice(0, at), unquoted(line.slice(at + 1).trim())];
     }),
   );
 
@@ -41,7 +43,7 @@ export function items(...path: string[]): string[] {
     if (line.startsWith('- ')) list.push(line.slice(2).trim());
     else list.push(`${list.pop() ?? ''} ${line.trim()}`);
   }
-  return list.map((item) => item.replace(/^>- /, '').replace(/^'(.*)'$/, '$1'));
+  return list.map((item) => unquoted(item.replace(/^>- /, '')));
 }
 
 /** What `${NAME:-default}` comes to where nothing is set. */

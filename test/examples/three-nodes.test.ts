@@ -1,0 +1,86 @@
+/** examples/three-nodes: the command of its README, asked over nginx, while one of its nodes is killed. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Site, member } from '../conformance/site.ts';
+import { pathWithNginx } from '../support/cluster-nginx.ts';
+import { dataOf, eventually } from '../support/wire.ts';
+
+const START_MS = 20_000;
+
+let example: ChildProcess;
+let output = '';
+let site: Site;
+let pids: number[];
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+beforeAll(async () => {
+  example = spawn(process.execPath, ['start.js'], {
+    cwd: 'examples/three-nodes',
+    env: { PATH: pathWithNginx(), PORT: '0' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [example.stdout, example.stderr])
+    stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  await eventually(
+    () => output.includes('Ctrl-C') || example.exitCode !== null,
+    () => `it says where to connect:\n${output}`,
+    START_MS,
+  );
+  const port = Number(/Connect to\s+127\.0\.0\.1:(\d+)/.exec(output)?.[1]);
+  site = new Site({
+    host: '127.0.0.1',
+    port,
+    id: 'app-id',
+    key: 'app-key',
+    secret: 'app-secret',
+    prefix: '',
+  });
+  pids = [...output.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
+});
+afterAll(() => {
+  if (example.exitCode === null) example.kill('SIGTERM');
+});
+
+describe('three nodes behind nginx', () => {
+  test('4.3 clients on any node are on one member list and hear everything', async () => {
+    const [room, news] = [site.name('presence-room'), site.name('news')];
+    const ids = Array.from({ length: 9 }, (_, at) => String(at));
+    const wires = await Promise.all(ids.map((id) => site.subscriber(room, { member: member(id) })));
+    for (const wire of wires) await site.subscribe(wire, news);
+    await site.publish('hello', '"all"', news);
+    for (const wire of wires) expect(dataOf(await wire.next('hello'))).toBe('all');
+    const { json } = await site.get(`/channels/${room}/users`);
+    const listed = (json as { users: { id: string }[] }).users.map(({ id }) => id).sort();
+    expect(listed).toEqual(ids);
+  });
+
+  test('8.3 while a node is killed, requests over nginx are answered, and clients of others stay', async () => {
+    expect(pids).toHaveLength(3);
+    const wires = await Promise.all(Array.from({ length: 9 }, () => site.subscriber(site.name('news'))));
+    process.kill(pids[0]!, 'SIGKILL');
+    await eventually(() => wires.some(({ ended }) => ended !== undefined), 'its clients are cut off');
+    for (let round = 0; round < 12; round += 1) await site.publish('after', String(round), site.name('news'));
+    const others = wires.filter(({ ended }) => ended === undefined);
+    expect(others.length).toBeGreaterThanOrEqual(5);
+    for (const wire of others) expect(dataOf(await wire.next('after'))).toBe(0);
+    const late = await site.subscriber(site.name('news'));
+    expect(late.socketId).not.toBe('');
+  });
+
+  test('2.13 one signal ends all of it, and nothing is left running', async () => {
+    await site.cleanUp();
+    const exited = once(example, 'exit');
+    example.kill('SIGINT');
+    expect(await exited).toEqual([0, null]);
+    expect(pids.filter(isAlive)).toEqual([]);
+    await expect(site.get('/channels')).rejects.toThrow();
+  });
+});

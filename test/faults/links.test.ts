@@ -8,6 +8,8 @@ import { fault, pause, report, SharedCluster, type Stage } from './stage.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
+/** Where nobody may be buried, or taken for deaf, while the fault is on. */
+const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
 
 /** Members on every node, and events on their way all the time. */
 async function busy(stage: Stage, perNode = 2) {
@@ -100,7 +102,7 @@ describe('the subscriber link', () => {
     await stage.emptied();
   });
 
-  fault('3.13 F24 a subscriber that Redis cut off for being slow catches up', shared, async (stage) => {
+  fault('3.13 F24 a subscriber that Redis cut off for being slow catches up', patient, async (stage) => {
     const { news, stop } = await busy(stage);
     const filler = stage.name('filler');
     await stage.visitor('reader', 1, [filler]);
@@ -205,8 +207,6 @@ describe('the command link', () => {
 });
 
 describe('both links', () => {
-  // With a lease that outlasts the flapping: nobody has a reason to bury the node.
-  const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
   fault('3.13 F23 a flapping link: nothing is lost, nobody seems to go', patient, async (stage) => {
     const { room, news, stop } = await busy(stage);
     const { proxy } = stage.node(1);

@@ -15,7 +15,7 @@ export type Fault = 'none' | 'held' | 'swallowed' | 'mute';
 /** Bytes of one direction on their way, in their order, each not before its time. */
 class Direction {
   readonly #to: Socket;
-  #queue: { bytes: Buffer; dueMs: number }[] = [];
+  #queue: { bytes: Buffer | undefined; dueMs: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
   isHeld = false;
 
@@ -26,6 +26,12 @@ class Direction {
   push(bytes: Buffer, delayMs: number): void {
     if (delayMs === 0 && this.#queue.length === 0 && !this.isHeld) this.#to.write(bytes);
     else this.#queue.push({ bytes, dueMs: performance.now() + delayMs });
+    this.#arm();
+  }
+
+  /** What was sent before arrives, then the connection ends. */
+  end(delayMs: number): void {
+    this.#queue.push({ bytes: undefined, dueMs: performance.now() + delayMs });
     this.#arm();
   }
 
@@ -46,7 +52,9 @@ class Direction {
       () => {
         this.#timer = undefined;
         while (!this.isHeld && (this.#queue[0]?.dueMs ?? Infinity) <= performance.now()) {
-          this.#to.write(this.#queue.shift()!.bytes);
+          const { bytes } = this.#queue.shift()!;
+          if (bytes === undefined) this.#to.destroySoon();
+          else this.#to.write(bytes);
         }
         this.#arm();
       },
@@ -77,11 +85,12 @@ class Pair {
     node.on('data', (bytes: Buffer) => this.#fromNode(bytes));
     this.#redis.on('data', (bytes: Buffer) => this.#fromRedis(bytes));
     for (const [side, other] of [
-      [node, this.#redis],
-      [this.#redis, node],
+      [node, this.#toRedis],
+      [this.#redis, this.#toNode],
     ] as const) {
       side.on('error', () => undefined);
-      side.on('close', () => (this.#isSilent ? undefined : other.destroy()));
+      // Of a connection that is lost for good, neither end hears what becomes of the other.
+      side.on('close', () => (this.#fault === 'swallowed' ? undefined : other.end(proxy.delayMs)));
     }
   }
 
@@ -106,11 +115,6 @@ class Pair {
     this.#toRedis.stop();
     this.#node.destroy();
     this.#redis.destroy();
-  }
-
-  /** A broken wire does not tell one end that the other has gone. */
-  get #isSilent(): boolean {
-    return this.#fault === 'held' || this.#fault === 'swallowed';
   }
 
   #fromNode(bytes: Buffer): void {

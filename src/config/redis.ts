@@ -112,35 +112,19 @@ export const REDIS_SETTINGS = {
   ),
 } as const;
 
+type RedisValues = Values<typeof REDIS_SETTINGS>;
+
 /** How the stores are to reach Redis; `undefined` when this node is the only one. What is wrong is added to `problems`. */
-export function redisOptions(
-  values: Values<typeof REDIS_SETTINGS>,
-  problems: string[],
-): RedisOptions | undefined {
+export function redisOptions(values: RedisValues, problems: string[]): RedisOptions | undefined {
   if (!values.scaling) return undefined;
-  const { redisSentinels, redisCluster, redisDatabase, redisUrl } = values;
-  const url = redisUrl === undefined ? {} : partsOf(redisUrl);
-  // Whatever stands in the URL may be a password.
-  if (url === undefined) problems.push('REDIS_URL=(not shown): expected redis://user:password@host:port/0');
-  const isCluster = redisCluster.length > 0;
-  if (isCluster && redisSentinels.length > 0)
-    problems.push('WAVEHALL_REDIS_CLUSTER: expected not to be set together with WAVEHALL_REDIS_SENTINELS');
-  if (isCluster && (url?.database ?? redisDatabase) !== 0)
-    problems.push('REDIS_DB: expected 0, because a Redis Cluster has only that database');
-  if (/[{}]/.test(values.redisPrefix))
-    problems.push(
-      'WAVEHALL_REDIS_PREFIX: expected a text without { and }, which mean something to a Cluster',
-    );
+  const url = values.redisUrl === undefined ? {} : partsOf(values.redisUrl);
+  problems.push(...contradictions(values, url));
   return {
     ...single(values),
     ...url,
+    ...servers(values),
     tlsCa: values.redisTlsCa === undefined ? undefined : readCertificates(values.redisTlsCa, problems),
     tlsVerify: values.redisTlsVerify,
-    sentinels: redisSentinels.length > 0 ? redisSentinels : undefined,
-    sentinelName: values.redisSentinelName,
-    sentinelUsername: values.redisSentinelUsername,
-    sentinelPassword: values.redisSentinelPassword,
-    cluster: isCluster ? redisCluster : undefined,
     keyPrefix: values.redisPrefix,
     partitions: values.redisPartitions,
     leaseMs: values.leaseSeconds * 1000,
@@ -148,7 +132,32 @@ export function redisOptions(
   };
 }
 
-function single(values: Values<typeof REDIS_SETTINGS>) {
+/** What cannot be meant. Whatever stands in a URL may be a password: it is not shown. */
+function* contradictions(values: RedisValues, url: Parts | undefined): Generator<string> {
+  const { redisSentinels, redisCluster, redisDatabase, redisPrefix } = values;
+  const isCluster = redisCluster.length > 0;
+  if (url === undefined) yield 'REDIS_URL=(not shown): expected redis://user:password@host:port/0';
+  if (isCluster && redisSentinels.length > 0)
+    yield 'WAVEHALL_REDIS_CLUSTER: expected not to be set together with WAVEHALL_REDIS_SENTINELS';
+  if (isCluster && (url?.database ?? redisDatabase) !== 0)
+    yield 'REDIS_DB: expected 0, because a Redis Cluster has only that database';
+  if (/[{}]/.test(redisPrefix))
+    yield 'WAVEHALL_REDIS_PREFIX: expected a text without { and }, which mean something to a Cluster';
+}
+
+/** Those who know where Redis is, when it is not one server. */
+function servers(values: RedisValues) {
+  const { redisSentinels, redisCluster } = values;
+  return {
+    sentinels: redisSentinels.length > 0 ? redisSentinels : undefined,
+    sentinelName: values.redisSentinelName,
+    sentinelUsername: values.redisSentinelUsername,
+    sentinelPassword: values.redisSentinelPassword,
+    cluster: redisCluster.length > 0 ? redisCluster : undefined,
+  };
+}
+
+function single(values: RedisValues) {
   const { redisHost, redisPort, redisUsername, redisPassword, redisDatabase, redisScheme } = values;
   return {
     host: redisHost.replace(/^(tls|tcp):\/\//, ''),

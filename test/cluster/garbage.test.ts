@@ -84,7 +84,7 @@ function* garbage(genuine: readonly Buffer[], seed: number): Generator<Buffer> {
   const kinds: (() => Buffer)[] = [
     () => bytes(below(200)),
     () => {
-      const message = one(genuine.filter((each) => each[0] !== 0x6d));
+      const message = one(genuine);
       return message.subarray(0, below(message.length));
     },
     () => Buffer.concat([one(genuine), bytes(1 + below(20))]),

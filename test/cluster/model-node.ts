@@ -96,11 +96,7 @@ export class ModelNode {
     this.#listener = new Listener({
       ...shared,
       garbage,
-      ears: {
-        event: () => undefined,
-        member: (ref, message) => this.membership.heard(ref, message),
-        returned: () => this.membership.reread(),
-      },
+      members: this.membership,
     });
     this.membership.start((ref, event) => this.#deliver(ref, event));
     this.#attendant = new Attendant({

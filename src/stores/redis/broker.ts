@@ -7,6 +7,7 @@ import {
   Unavailable,
 } from '../../core/ports.ts';
 import type { Listener } from './listener.ts';
+import type { RedisMembership } from './membership.ts';
 import type { ClusterNode } from './node.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -15,22 +16,24 @@ export class RedisBroker implements Broker {
   readonly #listener: Listener;
   readonly #publisher: Publisher;
   readonly #node: ClusterNode;
-  readonly #start: (deliver: Deliver) => Promise<void>;
+  readonly #membership: RedisMembership;
 
   constructor(needs: {
     listener: Listener;
     publisher: Publisher;
     node: ClusterNode;
-    start: (deliver: Deliver) => Promise<void>;
+    membership: RedisMembership;
   }) {
     this.#listener = needs.listener;
     this.#publisher = needs.publisher;
     this.#node = needs.node;
-    this.#start = needs.start;
+    this.#membership = needs.membership;
   }
 
   start(deliver: Deliver): Promise<void> {
-    return this.#start(deliver);
+    this.#listener.start(deliver);
+    this.#membership.start(deliver);
+    return Promise.resolve();
   }
 
   subscribe(ref: ChannelRef): Promise<void> {

@@ -70,7 +70,7 @@ function parse(text: string): unknown {
 }
 
 const EVENTS = /^e (?:(-) - 0|([\w-]{1,64}) (\d{1,16}) (\d{1,15})) (\d{1,6})$/;
-const MEMBER = /^m (\d{1,16}) (\d{1,15}) ([+-]) (-|[\d.]{1,40})$/;
+const MEMBER = /^m (\d{1,16}) (\d{1,15}) ([+-]) (-|[\d.]{1,40}) (\d{1,9})$/;
 
 /** What came from the bus. Nothing there is trusted: what is not exactly a message is `undefined`. */
 export function decodeMessage(bytes: Buffer): BusMessage | undefined {
@@ -93,7 +93,8 @@ function decodeEventsMessage(head: string, body: Buffer): EventsMessage | undefi
 function decodeMemberMessage(head: string, body: Buffer): MemberMessage | undefined {
   const match = MEMBER.exec(head);
   if (match === null) return undefined;
-  const [, generation = '', version, sign, socket] = match;
+  const [, generation = '', version, sign, socket, length] = match;
+  if (body.length !== Number(length)) return undefined;
   const text = body.toString();
   const member = sign === '+' ? decodeMember(text) : undefined;
   if (sign === '+' && member === undefined) return undefined;

@@ -29,8 +29,8 @@ export class ChannelSync {
   /** How often everything was doubted: an answer to what was asked before a doubt is no knowledge. */
   #doubts = 0;
   #dirty = false;
-  /** Users whose coming was this node's doing in the last assertion, and as which version. */
-  #brought: ReadonlyMap<string, number> = new Map();
+  /** Users whose coming to the cluster was this node's doing, until that was taken note of. */
+  readonly #brought = new Set<string>();
   #flight: Promise<void> | undefined;
 
   constructor(ref: ChannelRef, needs: { links: Links; keys: Keys; node: ClusterNode }) {
@@ -55,9 +55,9 @@ export class ChannelSync {
     return this.#users.has(id);
   }
 
-  /** The version of that user's coming, when the last assertion made it. */
-  brought(id: string): number | undefined {
-    return this.#brought.get(id);
+  /** True once for each time that this node brought the user to the cluster. */
+  tookBringing(id: string): boolean {
+    return this.#brought.delete(id);
   }
 
   members(): Iterable<Member> {
@@ -67,7 +67,10 @@ export class ChannelSync {
   desire(sockets: number, came?: Here, went?: string): void {
     this.#sockets = sockets;
     if (came !== undefined) this.#users.set(came.member.id, came);
-    if (went !== undefined) this.#users.delete(went);
+    if (went !== undefined) {
+      this.#users.delete(went);
+      this.#brought.delete(went);
+    }
     this.#dirty = true;
   }
 
@@ -102,7 +105,7 @@ export class ChannelSync {
         this.#node.refused(status, token);
         throw new Unavailable(`Redis does not know this node as it is: ${status}`);
       }
-      this.#brought = versionsOf(brought);
+      for (const id of brought) if (this.#users.has(id)) this.#brought.add(id);
     } catch (error) {
       this.#dirty = true;
       throw error;
@@ -149,10 +152,4 @@ export class ChannelSync {
       this.#names.occupied(partition, this.ref.app),
     ];
   }
-}
-
-function versionsOf(pairs: readonly string[]): Map<string, number> {
-  const versions = new Map<string, number>();
-  for (let at = 0; at + 1 < pairs.length; at += 2) versions.set(pairs[at] ?? '', Number(pairs[at + 1]));
-  return versions;
 }

@@ -1,4 +1,4 @@
-import type { Deliver, Journal, Stores } from '../../core/ports.ts';
+import type { Journal, Stores } from '../../core/ports.ts';
 import { RedisBroker } from './broker.ts';
 import { RedisControl } from './control.ts';
 import { Garbage } from './garbage.ts';
@@ -31,6 +31,22 @@ export interface RedisStores extends Stores {
 
 /** Several nodes over one Redis. Rejects when Redis cannot be reached or used at the start. */
 export async function openRedisStores(options: RedisOptions, journal: Journal): Promise<RedisStores> {
+  const { attendant, listener, garbage, ...ports } = assemble(options, journal);
+  await attendant.start();
+  const beat = setInterval(() => attendant.beat(), options.leaseMs / 4);
+  return {
+    ...ports,
+    isReady: () => attendant.isReady,
+    counters: () => ({ lostEvents: listener.lostEvents, garbage: garbage.count }),
+    async close() {
+      clearInterval(beat);
+      await attendant.stop();
+    },
+  };
+}
+
+/** Everything that one node needs, connected to nothing yet. */
+function assemble(options: RedisOptions, journal: Journal) {
   const keys = new Keys(options.keyPrefix, options.partitions);
   const links = openLinks(options, keys, journal);
   const garbage = new Garbage(journal);
@@ -38,37 +54,18 @@ export async function openRedisStores(options: RedisOptions, journal: Journal): 
   const membership = new RedisMembership({ links, keys, node });
   const lease = new RedisLease({ links, keys, node });
   const control = new RedisControl(links, keys, garbage);
-  let deliver: Deliver = () => undefined;
-  const listener = new Listener({
-    links,
-    keys,
-    journal,
-    garbage,
-    ears: {
-      event: (ref, event) => deliver(ref, event),
-      member: (ref, message) => membership.heard(ref, message),
-      returned: () => membership.reread(),
-    },
-  });
-  const start = (to: Deliver): Promise<void> => {
-    deliver = to;
-    membership.start(to);
-    return Promise.resolve();
-  };
+  const listener = new Listener({ links, keys, journal, garbage, members: membership });
+  const publisher = new Publisher(links, keys);
+  const broker = new RedisBroker({ listener, publisher, node, membership });
   const attendant = new Attendant({ options, links, node, listener, lease, control, keys, journal });
-  await attendant.start();
-  const beat = setInterval(() => attendant.beat(), options.leaseMs / 4);
   return {
-    broker: new RedisBroker({ listener, publisher: new Publisher(links, keys), node, start }),
+    broker,
     history: new RedisHistory(links, keys),
     membership,
     lease,
     control,
-    isReady: () => attendant.isReady,
-    counters: () => ({ lostEvents: listener.lostEvents, garbage: garbage.count }),
-    async close() {
-      clearInterval(beat);
-      await attendant.stop();
-    },
+    attendant,
+    listener,
+    garbage,
   };
 }

@@ -1,20 +1,14 @@
 import { kindOf } from '#protocol';
-import type { ChannelEvent, ChannelRef, Journal } from '../../core/ports.ts';
+import type { ChannelEvent, ChannelRef, Deliver, Journal } from '../../core/ports.ts';
 import { decodeEvents, decodeMessage, type EventsMessage, type MemberMessage } from './bus.ts';
 import type { Garbage } from './garbage.ts';
 import type { ChannelKeys, Keys } from './keys.ts';
 import type { Links } from './links.ts';
+import { follows, type Position } from './position.ts';
 import { run } from './scripts.ts';
 
 /** Messages of one channel that may wait; beyond, history has them. */
 const MOST_WAITING = 10_000;
-
-/** How far this node has delivered a channel. */
-interface Position {
-  epoch: string;
-  generation: string;
-  offset: number;
-}
 
 interface Waiting {
   readonly message: EventsMessage | MemberMessage;
@@ -33,12 +27,11 @@ interface Heard {
   reading: Promise<void>;
 }
 
-export interface Ears {
-  /** One event, in its order, exactly once. */
-  event(ref: ChannelRef, event: ChannelEvent): void;
-  member(ref: ChannelRef, message: MemberMessage): void;
-  /** The link was down, and hears again. */
-  returned(): void;
+/** Where news of members go. */
+export interface MemberEars {
+  heard(ref: ChannelRef, message: MemberMessage): void;
+  /** The link was down, and hears again: news may have been missed. */
+  reread(): void;
 }
 
 interface Needs {
@@ -46,7 +39,7 @@ interface Needs {
   readonly keys: Keys;
   readonly journal: Journal;
   readonly garbage: Garbage;
-  readonly ears: Ears;
+  readonly members: MemberEars;
 }
 
 /**
@@ -56,12 +49,18 @@ interface Needs {
 export class Listener {
   readonly #needs: Needs;
   readonly #channels = new Map<string, Heard>();
+  #tell: Deliver = () => undefined;
   #lost = 0;
   #isBehind = false;
 
   constructor(needs: Needs) {
     this.#needs = needs;
     needs.links.subscriber.events.on('message', (bus, bytes) => this.#hear(bus, bytes));
+  }
+
+  /** Where events go: one after another, in their order, each exactly once. */
+  start(deliver: Deliver): void {
+    this.#tell = deliver;
   }
 
   /** Events that were published and could be had nowhere any more. */
@@ -106,7 +105,7 @@ export class Listener {
       this.#isBehind = true;
       throw error;
     }
-    this.#needs.ears.returned();
+    this.#needs.members.reread();
   }
 
   #hear(bus: string, bytes: Buffer): void {
@@ -129,7 +128,7 @@ export class Listener {
 
   #take(heard: Heard, waiting: Waiting): void {
     const { message } = waiting;
-    if (message.kind === 'member') return this.#needs.ears.member(heard.ref, message);
+    if (message.kind === 'member') return this.#needs.members.heard(heard.ref, message);
     const { position: at, events } = message;
     if (at === undefined) return this.#deliver(heard, events);
     if (!follows(heard.position, at)) return this.#doubt(heard, waiting);
@@ -187,7 +186,7 @@ export class Listener {
   }
 
   #deliver({ ref }: Heard, events: readonly ChannelEvent[]): void {
-    for (const event of events) this.#needs.ears.event(ref, event);
+    for (const event of events) this.#tell(ref, event);
   }
 
   #countLost(ref: ChannelRef, lost: number): void {
@@ -199,10 +198,4 @@ export class Listener {
       lost,
     });
   }
-}
-
-/** `true` also for what is known already, in part or whole. */
-function follows(known: Position | undefined, at: NonNullable<EventsMessage['position']>): boolean {
-  if (known === undefined) return at.first === 1;
-  return known.epoch === at.epoch && known.generation === at.generation && at.first <= known.offset + 1;
 }

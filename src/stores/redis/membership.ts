@@ -8,14 +8,13 @@ import type {
   Membership,
   Occupancy,
 } from '../../core/ports.ts';
-import { Unavailable } from '../../core/ports.ts';
 import type { MemberMessage } from './bus.ts';
 import { ChannelSync } from './channel-sync.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import type { ClusterNode, Returned } from './node.ts';
+import { occupancyOf, occupiedChannels } from './occupancy.ts';
 import { type Difference, RosterCopy } from './roster.ts';
-import { run } from './scripts.ts';
 import { readRoster, SharedRoster } from './shared-roster.ts';
 
 /** Channels that are told again in one go after an outage, so that Redis and the event loop can breathe. */
@@ -91,38 +90,12 @@ export class RedisMembership implements Membership {
     return new RosterCopy(await readRoster(this.#needs, ref)).members();
   }
 
-  async occupancy(ref: ChannelRef): Promise<Occupancy> {
-    const { counts, members } = this.#needs.keys.channel(ref);
-    const { commands } = this.#needs.links;
-    try {
-      const [sockets, users] = await Promise.all([commands.hvals(counts), commands.hlen(members)]);
-      return { subscriptions: sum(sockets), users };
-    } catch (error) {
-      throw new Unavailable('Redis is away.', { cause: error });
-    }
+  occupancy(ref: ChannelRef): Promise<Occupancy> {
+    return occupancyOf(this.#needs, ref);
   }
 
-  async channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
-    const { keys, links } = this.#needs;
-    const row = `${Buffer.byteLength(app)}:${app}:`;
-    const answers = await Promise.all(
-      Array.from({ length: keys.partitions }, (_, partition) =>
-        run(
-          links.commands,
-          'channels',
-          [keys.occupied(partition, app)],
-          [keys.channels(partition) + row, prefix],
-        ),
-      ),
-    );
-    const found = new Map<string, Occupancy>();
-    for (const answer of answers as (readonly string[])[]) {
-      for (let at = 0; at + 2 < answer.length; at += 3) {
-        const [channel = '', subscriptions, users] = answer.slice(at, at + 3);
-        found.set(channel, { subscriptions: Number(subscriptions), users: Number(users) });
-      }
-    }
-    return found;
+  channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
+    return occupiedChannels(this.#needs, app, prefix);
   }
 
   /** News of a member from the bus: what its clients do not know yet goes to them. */
@@ -229,5 +202,3 @@ const differenceIn = ({ id, member, except }: MemberMessage): Difference => ({
 });
 
 const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;
-
-const sum = (counts: readonly string[]): number => counts.reduce((total, count) => total + Number(count), 0);

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Journal } from '../../core/ports.ts';
 import type { Keys } from './keys.ts';
+import { bury } from './burial.ts';
 import type { Links } from './links.ts';
 import { run } from './scripts.ts';
-
-const ROWS_AT_A_TIME = 100;
 
 export interface NodeOptions {
   readonly leaseMs: number;
@@ -117,7 +116,8 @@ export class ClusterNode {
     await Promise.all(
       this.#each((partition) => this.#links.commands.zadd(this.#keys.nodes(partition), 0, this.#id)),
     ).catch(() => undefined);
-    await Promise.all(this.#each((partition) => this.#bury(partition, this.#id, true))).catch(
+    const needs = { links: this.#links, keys: this.#keys };
+    await Promise.all(this.#each((partition) => bury(needs, partition, this.#id, 'leave'))).catch(
       () => undefined,
     );
   }
@@ -169,31 +169,13 @@ export class ClusterNode {
       number?,
       ...string[],
     ];
-    await Promise.all(dead.map((node) => this.#bury(partition, node, false)));
+    await Promise.all(dead.map((node) => this.#bury(partition, node)));
     return { status, quietMs };
   }
 
-  async #bury(partition: number, dead: string, isLeave: boolean): Promise<void> {
-    const keys = [
-      this.#keys.generation(partition),
-      this.#keys.nodes(partition),
-      this.#keys.index(partition, dead),
-    ];
-    const args = [
-      dead,
-      ROWS_AT_A_TIME,
-      this.#keys.channels(partition),
-      this.#keys.occupiedSets(partition),
-      this.#links.publishCommand,
-      this.#keys.bus(partition),
-      isLeave ? 1 : 0,
-    ];
-    let status = 'OK';
-    for (let left = 1; status === 'OK' && left > 0;) {
-      [status, left] = (await run(this.#links.commands, 'bury', keys, args)) as [string, number];
-    }
-    if (status === 'OK' && !isLeave)
-      this.#journal.warn('A node that ended was buried', { node: dead, partition });
+  async #bury(partition: number, node: string): Promise<void> {
+    const isDone = await bury({ links: this.#links, keys: this.#keys }, partition, node, 'death');
+    if (isDone) this.#journal.warn('A node that ended was buried', { node, partition });
   }
 
   #each<T>(task: (partition: number) => Promise<T>): Promise<T>[] {

@@ -36,8 +36,8 @@ const NOTHING: Heard = { difference: undefined, isGap: false };
 
 /**
  * A node's copy of who is on a presence channel: what its clients were told. News are applied in the order of their
- * versions; what the copy knows already is no news, whoever says it again. Users of this node are on it whatever others
- * say: `isHere` tells who they are.
+ * versions; what the copy knows already is no news, whoever says it again. A reading may be older than the coming of a
+ * user of this node: `isHere` tells who is.
  */
 export class RosterCopy {
   #generation: number;
@@ -57,16 +57,11 @@ export class RosterCopy {
     return [...this.#entries.values()].sort((a, b) => a.version - b.version).map(({ member }) => member);
   }
 
-  /**
-   * A user of this node came, whether or not anybody else knows. `version`: the user had left and came anew by it, and
-   * the news of leaving may be on its way.
-   */
-  add(member: Member, except: string, version?: number): Difference[] {
-    const known = this.#entries.get(member.id);
-    if (known !== undefined && known.version >= (version ?? 0)) return [];
-    this.#entries.set(member.id, { member, version: version ?? this.#version });
-    const came = { member, came: true, except };
-    return known === undefined ? [came] : [{ member: known.member, came: false, except }, came];
+  /** A user of this node came, whether or not anybody else knows. `undefined`: clients know. */
+  add(member: Member, except: string): Difference | undefined {
+    if (this.#entries.has(member.id)) return undefined;
+    this.#entries.set(member.id, { member, version: this.#version });
+    return { member, came: true, except };
   }
 
   hear({ generation, version, id, member, except }: MemberMessage): Heard {
@@ -75,10 +70,13 @@ export class RosterCopy {
     const isGap = !isSame || version > this.#version + 1;
     this.#generation = Number(generation);
     this.#version = version;
-    if (member === undefined) return this.#went(id, isGap);
-    const isKnown = this.#entries.has(id);
+    const known = this.#entries.get(id)?.member;
+    if (member === undefined) {
+      this.#entries.delete(id);
+      return { difference: known && { member: known, came: false }, isGap };
+    }
     this.#entries.set(id, { member, version });
-    return { difference: isKnown ? undefined : { member, came: true, except }, isGap };
+    return { difference: known === undefined ? { member, came: true, except } : undefined, isGap };
   }
 
   /** Becomes the snapshot; the differences are what clients have to be told. `undefined`: the copy is newer. */
@@ -99,15 +97,6 @@ export class RosterCopy {
 
   #isBehind(generation: number, version: number, by: number): boolean {
     return generation === this.#generation ? version >= this.#version + by : generation > this.#generation;
-  }
-
-  /** One of our own users is told again by us if need be; whether that will be is for a reading to find out. */
-  #went(id: string, isGap: boolean): Heard {
-    const known = this.#entries.get(id);
-    if (known === undefined) return { difference: undefined, isGap };
-    if (this.#isHere(id)) return { difference: undefined, isGap: true };
-    this.#entries.delete(id);
-    return { difference: { member: known.member, came: false }, isGap };
   }
 }
 

@@ -53,18 +53,13 @@ export class SharedRoster {
    * `isSaid`: Redis knows; else it may be news to others or not.
    */
   async entered(member: Member, except: string, isSaid: boolean): Promise<void> {
-    const version = this.#sync.brought(member.id);
+    const isNews = this.#sync.tookBringing(member.id) || !isSaid;
     const isFirst = this.#copy === undefined;
     if (isFirst && this.#needs.node.isAttached) await this.read();
     const copy = this.#copy ?? this.#begin(EMPTY);
     if (!this.#sync.has(member.id)) return;
-    const isNews = !isSaid || version !== undefined;
-    if (isFirst && isNews) this.#tell({ member, came: true, except });
-    else {
-      // What is stale may have the user from before a loss of data: then it never left.
-      const differences = copy.add(member, except, this.#isStale ? undefined : version);
-      for (const difference of differences) this.#tell(difference);
-    }
+    const difference = isFirst && isNews ? { member, came: true, except } : copy.add(member, except);
+    if (difference !== undefined) this.#tell(difference);
   }
 
   hear(message: MemberMessage): void {

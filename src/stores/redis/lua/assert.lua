@@ -5,7 +5,7 @@
 --      9 '1': the users given are all that there are
 --      10 number of users that are here, then for each: id, member, socket not to be told
 --      then number of users that are gone, then their ids
--- Returns status, a list of the transitions: occupied, vacated, +id, -id; and for each that came, its id and version.
+-- Returns status, a list of the transitions: occupied, vacated, +id, -id; and the ids of those that came.
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'LOST' } end
 if redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) ~= ARGV[3] then return { 'FENCED' } end
 local time = redis.call('TIME')
@@ -22,7 +22,7 @@ local function nextVersion()
 end
 
 local function tell(sign, version, except, body)
-  redis.call(ARGV[7], ARGV[8], 'm ' .. ARGV[1] .. ' ' .. version .. ' ' .. sign .. ' ' .. except .. '\n' .. body)
+  redis.call(ARGV[7], ARGV[8], 'm ' .. ARGV[1] .. ' ' .. version .. ' ' .. sign .. ' ' .. except .. ' ' .. #body .. '\n' .. body)
 end
 
 if sockets > 0 then
@@ -43,7 +43,6 @@ for _ = 1, tonumber(ARGV[10]) do
     redis.call('HSET', KEYS[7], id, version .. ' ' .. member)
     changes[#changes + 1] = '+' .. id
     brought[#brought + 1] = id
-    brought[#brought + 1] = version
     tell('+', version, except, member)
   end
 end

@@ -1,6 +1,6 @@
 -- Removes what a node with an expired lease held, a part of it at a time. Any number of nodes may run it at once.
 -- KEYS 1 generation 2 nodes 3 index of the dead node
--- ARGV 1 dead node 2 rows at a time 3 start of the channels' keys 4 start of the occupied sets 5 publish command 6 start of the bus channels
+-- ARGV 1 dead node 2 how much at a time, rows and their users 3 start of the channels' keys 4 start of the occupied sets 5 publish command 6 start of the bus channels
 --      7 '1': the node itself takes its leave
 -- Returns status, rows left, and a list of the transitions as `row change`.
 local time = redis.call('TIME')
@@ -13,21 +13,26 @@ if isQuiet and ARGV[7] ~= '1' then return { 'QUIET', 0 } end
 redis.call('HDEL', KEYS[1], 'node:' .. ARGV[1]) -- From here on the node is fenced.
 local generation = redis.call('HGET', KEYS[1], 'generation') or '0'
 local changes = {}
+local budget = tonumber(ARGV[2])
 for _, row in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
+  if budget <= 0 then break end
   local base = ARGV[3] .. row
   local own = base .. ':m:' .. ARGV[1]
-  for _, id in ipairs(redis.call('SMEMBERS', own)) do
+  for _, id in ipairs(redis.call('SRANDMEMBER', own, budget)) do
+    budget = budget - 1
+    redis.call('SREM', own, id)
     if redis.call('HINCRBY', base .. ':r', id, -1) <= 0 then
       redis.call('HDEL', base .. ':r', id)
       redis.call('HDEL', base .. ':u', id)
       local version = string.format('%.0f', redis.call('INCR', base .. ':v'))
       changes[#changes + 1] = row .. '\n-' .. id
       if not isQuiet then
-        redis.call(ARGV[5], ARGV[6] .. row, 'm ' .. generation .. ' ' .. version .. ' - -\n' .. id)
+        redis.call(ARGV[5], ARGV[6] .. row, 'm ' .. generation .. ' ' .. version .. ' - - ' .. #id .. '\n' .. id)
       end
     end
   end
-  redis.call('DEL', own)
+  if redis.call('SCARD', own) > 0 then break end
+  budget = budget - 1
   if redis.call('HDEL', base .. ':o', ARGV[1]) == 1 and redis.call('HLEN', base .. ':o') == 0 then
     redis.call('DEL', base .. ':r', base .. ':u', base .. ':v')
     local colon = string.find(row, ':', 1, true)

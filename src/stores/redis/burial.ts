@@ -1,0 +1,33 @@
+import type { Keys } from './keys.ts';
+import type { Links } from './links.ts';
+import { run } from './scripts.ts';
+
+/** Rows and users that one call of the script may bury, so that it never holds Redis for long. */
+const BURIED_AT_A_TIME = 200;
+
+/**
+ * Removes what a node held in a partition, with the news of it; several may do it at once. `leave`: the node itself does.
+ * False when the node lives, or when nobody may conclude yet that it does not.
+ */
+export async function bury(
+  { links, keys }: { readonly links: Links; readonly keys: Keys },
+  partition: number,
+  node: string,
+  reason: 'death' | 'leave',
+): Promise<boolean> {
+  const named = [keys.generation(partition), keys.nodes(partition), keys.index(partition, node)];
+  const args = [
+    node,
+    BURIED_AT_A_TIME,
+    keys.channels(partition),
+    keys.occupiedSets(partition),
+    links.publishCommand,
+    keys.bus(partition),
+    reason === 'leave' ? 1 : 0,
+  ];
+  let status = 'OK';
+  for (let left = 1; status === 'OK' && left > 0;) {
+    [status, left] = (await run(links.commands, 'bury', named, args)) as [string, number];
+  }
+  return status === 'OK';
+}

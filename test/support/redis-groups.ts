@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { FaultProxy } from './fault-proxy.ts';
 import { freePort, startRedis, type TestRedis } from './redis.ts';
 import { eventually } from './wire.ts';
 
@@ -14,16 +15,32 @@ export interface TestSentinels {
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
   /** The one that is written to, as the Sentinels see it. */
   master(): Promise<TestRedis>;
+  /** Where that is asked for: what replica and Sentinels reach the first server over, and are told as its address. */
+  readonly link: FaultProxy | undefined;
+  /** A Sentinel makes the replica the master, though nothing is wrong. */
+  failOver(): Promise<void>;
   close(): Promise<void>;
 }
 
 export const MASTER_NAME = 'main';
 
-export async function startSentinels(options: { password?: string } = {}): Promise<TestSentinels> {
-  const first = await startRedis();
-  const replica = await startRedis(['--replicaof', '127.0.0.1', `${first.port}`]);
+export interface SentinelOptions {
+  readonly password?: string;
+  readonly isLinked?: boolean;
+  /** Arguments for the two servers. */
+  readonly args?: readonly string[];
+}
+
+export async function startSentinels(options: SentinelOptions = {}): Promise<TestSentinels> {
+  const { args = [] } = options;
+  const first = await startRedis(args);
+  const link = options.isLinked === true ? await FaultProxy.open(first.port) : undefined;
+  const firstPort = link?.port ?? first.port;
+  if (link !== undefined) await announce(first, link.port);
+  const replica = await startRedis(['--replicaof', '127.0.0.1', `${firstPort}`, ...args]);
+  await followed(first);
   const servers = [first, replica];
-  const sentinels = await Promise.all(Array.from({ length: 3 }, () => startSentinel(first.port, options)));
+  const sentinels = await Promise.all(Array.from({ length: 3 }, () => startSentinel(firstPort, options)));
   const auth = options.password === undefined ? {} : { password: options.password };
   const ask = async <T>(question: (sentinel: Redis) => Promise<T>): Promise<T> => {
     const client = new Redis({ port: sentinels[0]?.port ?? 0, host: '127.0.0.1', ...auth });
@@ -44,14 +61,38 @@ export async function startSentinels(options: { password?: string } = {}): Promi
     async master() {
       const found = await ask((client) => client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME));
       const port = Number((found as string[])[1]);
-      const server = servers.find((each) => each.port === port);
+      const server = port === firstPort ? first : servers.find((each) => each.port === port);
       if (server === undefined) throw new Error(`No server has port ${port}`);
       return server;
     },
+    link,
+    failOver: () => ask(async (client) => void (await client.call('SENTINEL', 'FAILOVER', MASTER_NAME))),
     async close() {
       await Promise.all([...servers, ...sentinels].map((each) => each.close()));
+      await link?.close();
     },
   };
+}
+
+/** The replica has told its master, not long ago, how far it has come. */
+async function followed(master: TestRedis): Promise<void> {
+  const client = new Redis(master.port, '127.0.0.1');
+  try {
+    await eventually(
+      async () => /^slave0:.*state=online.*lag=[01]\b/m.test(await client.info('replication')),
+      'the replica follows',
+      READY_MS,
+    );
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** As a replica it is to be known by this port. */
+async function announce(server: TestRedis, port: number): Promise<void> {
+  const client = new Redis(server.port, '127.0.0.1');
+  await client.config('SET', 'replica-announce-port', port);
+  client.disconnect();
 }
 
 function knowsAll(answer: unknown): boolean {
@@ -60,7 +101,7 @@ function knowsAll(answer: unknown): boolean {
   return valueOf('num-slaves') === 1 && valueOf('num-other-sentinels') === 2;
 }
 
-function startSentinel(master: number, { password }: { password?: string }): Promise<TestRedis> {
+function startSentinel(master: number, { password }: SentinelOptions): Promise<TestRedis> {
   return startRedis([], (folder, port) => {
     const file = join(folder, 'sentinel.conf');
     const lines = [

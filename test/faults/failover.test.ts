@@ -127,7 +127,7 @@ describe('a split brain: the old master is reached by one node only', () => {
   });
 
   fault(
-    '3.13 F18 with min-replicas-to-write 1 the old side refuses, and nothing is lost',
+    '3.13 F18 with min-replicas-to-write 1 the old side soon refuses',
     options(['--min-replicas-to-write', '1', '--min-replicas-max-lag', '1']),
     async (stage) => {
       // On that side too, somebody has to follow before it may be written to.

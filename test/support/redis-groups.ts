@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -32,7 +33,7 @@ export interface SentinelOptions {
 }
 
 export async function startSentinels(options: SentinelOptions = {}): Promise<TestSentinels> {
-  const { args = [] } = options;
+  const args = ['--repl-diskless-sync-delay', '0', ...(options.args ?? [])];
   const first = await startRedis(args);
   const link = options.isLinked === true ? await FaultProxy.open(first.port) : undefined;
   const firstPort = link?.port ?? first.port;
@@ -40,8 +41,12 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Tes
   const replica = await startRedis(['--replicaof', '127.0.0.1', `${firstPort}`, ...args]);
   await followed(first);
   const servers = [first, replica];
-  const sentinels = await Promise.all(Array.from({ length: 3 }, () => startSentinel(firstPort, options)));
+  const acquainted = await acquaintances();
+  const sentinels = await Promise.all(
+    acquainted.map((self) => startSentinel({ self, acquainted, firstPort, replicaPort: replica.port, ...options })),
+  );
   const auth = options.password === undefined ? {} : { password: options.password };
+  await Promise.all(sentinels.map(({ port }) => hurry({ port, ...auth })));
   const ask = async <T>(question: (sentinel: Redis) => Promise<T>): Promise<T> => {
     const client = new Redis({ port: sentinels[0]?.port ?? 0, host: '127.0.0.1', ...auth });
     try {
@@ -74,6 +79,14 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Tes
   };
 }
 
+/** A Sentinel asks every ten seconds, and acts after several of its turns; from Redis 7 on it can be told to hurry. */
+async function hurry(sentinel: { readonly port: number; readonly password?: string }): Promise<void> {
+  const client = new Redis({ host: '127.0.0.1', ...sentinel });
+  const periods = Object.entries({ 'info-period': 500, 'publish-period': 500, 'ping-period': 300 });
+  await client.call('SENTINEL', 'DEBUG', ...periods.flat()).catch(() => undefined);
+  client.disconnect();
+}
+
 /** The replica has told its master, not long ago, how far it has come. */
 async function followed(master: TestRedis): Promise<void> {
   const client = new Redis(master.port, '127.0.0.1');
@@ -101,21 +114,47 @@ function knowsAll(answer: unknown): boolean {
   return valueOf('num-slaves') === 1 && valueOf('num-other-sentinels') === 2;
 }
 
-function startSentinel(master: number, { password }: SentinelOptions): Promise<TestRedis> {
-  return startRedis([], (folder, port) => {
-    const file = join(folder, 'sentinel.conf');
-    const lines = [
-      `port ${port}`,
-      'bind 127.0.0.1',
-      `dir ${folder}`,
-      `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${master} 2`,
-      `sentinel down-after-milliseconds ${MASTER_NAME} 1000`,
-      `sentinel failover-timeout ${MASTER_NAME} 5000`,
-      ...(password === undefined ? [] : [`requirepass ${password}`, `sentinel sentinel-pass ${password}`]),
-    ];
-    writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
-    return [file, '--sentinel'];
-  });
+interface Acquaintance {
+  readonly id: string;
+  readonly port: number;
+}
+
+/** By themselves they would take ten seconds to find each other. */
+const acquaintances = (): Promise<Acquaintance[]> =>
+  Promise.all(
+    Array.from({ length: 3 }, async () => ({ id: randomBytes(20).toString('hex'), port: await freePort() })),
+  );
+
+interface SentinelStart extends SentinelOptions {
+  readonly self: Acquaintance;
+  readonly acquainted: readonly Acquaintance[];
+  readonly firstPort: number;
+  readonly replicaPort: number;
+}
+
+function startSentinel({ self, acquainted, firstPort, replicaPort, password }: SentinelStart): Promise<TestRedis> {
+  const others = acquainted.filter((each) => each !== self);
+  return startRedis(
+    [],
+    (folder) => {
+      const file = join(folder, 'sentinel.conf');
+      const lines = [
+        `port ${self.port}`,
+        'bind 127.0.0.1',
+        `dir ${folder}`,
+        `sentinel myid ${self.id}`,
+        `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${firstPort} 2`,
+        `sentinel down-after-milliseconds ${MASTER_NAME} 1000`,
+        `sentinel failover-timeout ${MASTER_NAME} 5000`,
+        `sentinel known-replica ${MASTER_NAME} 127.0.0.1 ${replicaPort}`,
+        ...others.map(({ id, port }) => `sentinel known-sentinel ${MASTER_NAME} 127.0.0.1 ${port} ${id}`),
+        ...(password === undefined ? [] : [`requirepass ${password}`, `sentinel sentinel-pass ${password}`]),
+      ];
+      writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
+      return [file, '--sentinel'];
+    },
+    self.port,
+  );
 }
 
 /** Servers that share the slots; `replicas`: as many servers again that stand ready. */

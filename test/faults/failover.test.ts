@@ -85,46 +85,50 @@ async function split(stage: Stage): Promise<void> {
 }
 
 describe('a split brain: the old master is reached by one node only', () => {
-  fault('3.13 F18 what the others hear is complete, and the one comes back to it', options(), async (stage) => {
-    const { room, news, stop } = await busy(stage, 2, 20);
-    const old = await group.group.master();
-    const splitMs = performance.now();
-    await split(stage);
-    await anotherMaster(old.port);
-    // Both sides publish, and believe it.
-    for (const node of stage.cluster.nodes) {
-      await eventually(
-        async () => (await stage.publish(news, node)).status === 200,
-        `node ${node.index} publishes on its side`,
-        20_000,
-      );
-    }
-    const comes = await stage.visitor('comes', 0, [room, news]);
-    await told(stage, news, 20);
-    const healedMs = performance.now();
-    stage.cluster.heal();
-    const healed = healedAt(stage, old.port);
-    await healed;
-    const backMs = performance.now();
-    await told(stage, room, 10);
-    await stop();
-    const isOfOldSide = ({ node, beganMs, endedMs }: Publish): boolean =>
-      node.index === 0 && endedMs >= splitMs - LAG_MS && beganMs <= backMs;
-    const mayBeLost = (publish: Publish): boolean =>
-      isOfOldSide(publish) || around(splitMs, LAG_MS, 200)(publish);
-    expect(comes.standing).toHaveLength(2);
-    // Each side had buried the other.
-    const expected = { mayBeLost, flaps: () => 4, withinMs: 20_000 };
-    await stage.settled(expected);
-    const lost = stage.checker.missed();
-    report('F18', {
-      'the one back after ms': Math.round(backMs - healedMs),
-      'published on the old side and lost': lost.length,
-    });
-    // Else there were not two sides.
-    expect(lost.length).toBeGreaterThan(0);
-    await stage.emptied();
-  });
+  fault(
+    '3.13 F18 what the others hear is complete, and the one comes back to it',
+    options(),
+    async (stage) => {
+      const { room, news, stop } = await busy(stage, 2, 20);
+      const old = await group.group.master();
+      const splitMs = performance.now();
+      await split(stage);
+      await anotherMaster(old.port);
+      // Both sides publish, and believe it.
+      for (const node of stage.cluster.nodes) {
+        await eventually(
+          async () => (await stage.publish(news, node)).status === 200,
+          `node ${node.index} publishes on its side`,
+          20_000,
+        );
+      }
+      const comes = await stage.visitor('comes', 0, [room, news]);
+      await told(stage, news, 20);
+      const healedMs = performance.now();
+      stage.cluster.heal();
+      const healed = healedAt(stage, old.port);
+      await healed;
+      const backMs = performance.now();
+      await told(stage, room, 10);
+      await stop();
+      const isOfOldSide = ({ node, beganMs, endedMs }: Publish): boolean =>
+        node.index === 0 && endedMs >= splitMs - LAG_MS && beganMs <= backMs;
+      const mayBeLost = (publish: Publish): boolean =>
+        isOfOldSide(publish) || around(splitMs, LAG_MS, 200)(publish);
+      expect(comes.standing).toHaveLength(2);
+      // Each side had buried the other.
+      const expected = { mayBeLost, flaps: () => 4, withinMs: 20_000 };
+      await stage.settled(expected);
+      const lost = stage.checker.missed();
+      report('F18', {
+        'the one back after ms': Math.round(backMs - healedMs),
+        'published on the old side and lost': lost.length,
+      });
+      // Else there were not two sides.
+      expect(lost.length).toBeGreaterThan(0);
+      await stage.emptied();
+    },
+  );
 
   fault(
     '3.13 F18 with min-replicas-to-write 1 the old side soon refuses',

@@ -43,7 +43,9 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Tes
   const servers = [first, replica];
   const acquainted = await acquaintances();
   const sentinels = await Promise.all(
-    acquainted.map((self) => startSentinel({ self, acquainted, firstPort, replicaPort: replica.port, ...options })),
+    acquainted.map((self) =>
+      startSentinel({ self, acquainted, firstPort, replicaPort: replica.port, ...options }),
+    ),
   );
   const auth = options.password === undefined ? {} : { password: options.password };
   await Promise.all(sentinels.map(({ port }) => hurry({ port, ...auth })));
@@ -132,7 +134,13 @@ interface SentinelStart extends SentinelOptions {
   readonly replicaPort: number;
 }
 
-function startSentinel({ self, acquainted, firstPort, replicaPort, password }: SentinelStart): Promise<TestRedis> {
+function startSentinel({
+  self,
+  acquainted,
+  firstPort,
+  replicaPort,
+  password,
+}: SentinelStart): Promise<TestRedis> {
   const others = acquainted.filter((each) => each !== self);
   return startRedis(
     [],

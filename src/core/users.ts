@@ -42,7 +42,10 @@ export class Users {
     this.#needs = needs;
   }
 
-  /** Also when the socket was signed in as this user before: then the new watchlist counts (SPEC 6.2). */
+  /**
+   * Resolves when the cluster knows. Also when the socket was signed in as this user before: then the new watchlist
+   * counts (SPEC 6.2).
+   */
   async signedIn(connection: Connection, user: SignedInUser): Promise<void> {
     const { membership } = this.#needs;
     const isAgain = connection.user !== undefined;
@@ -58,7 +61,17 @@ export class Users {
           })
         : undefined;
     await Promise.all([joined, unwatched, this.#watch(connection, user)]);
-    await this.#tellCurrentState(connection, user);
+  }
+
+  /** SPEC 6.5: whom of his watchlist the user finds online. */
+  async tellWhoIsOnline(connection: Connection, { watchlist }: SignedInUser): Promise<void> {
+    if (watchlist.length === 0) return;
+    const presences = watchlist.map(
+      async (id) => [id, await this.#presenceOf(refOf(connection.app.id, id))] as const,
+    );
+    const state = new Map(await Promise.all(presences));
+    // What was heard meanwhile is older than the answer, or is told by the next tick.
+    send(connection, state);
   }
 
   async signedOut(connection: Connection): Promise<void> {
@@ -129,16 +142,6 @@ export class Users {
       const news = this.#news.get(watcher) ?? new Map<string, Presence>();
       this.#news.set(watcher, news.set(ref.channel.slice(PREFIX.length), presence));
     }
-  }
-
-  async #tellCurrentState(connection: Connection, { watchlist }: SignedInUser): Promise<void> {
-    if (watchlist.length === 0) return;
-    const presences = watchlist.map(
-      async (id) => [id, await this.#presenceOf(refOf(connection.app.id, id))] as const,
-    );
-    const state = new Map(await Promise.all(presences));
-    // What was heard meanwhile is older than the answer, or is told by the next tick.
-    send(connection, state);
   }
 
   async #presenceOf(ref: ChannelRef): Promise<Presence> {

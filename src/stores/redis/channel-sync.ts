@@ -51,8 +51,9 @@ export class ChannelSync {
     return this.#dirty && this.#flight === undefined;
   }
 
-  has(id: string): boolean {
-    return this.#users.has(id);
+  /** The socket by which a user of this node came. `undefined`: the user is not here. */
+  socketOf(id: string): string | undefined {
+    return this.#users.get(id)?.except;
   }
 
   /** True once for each time that this node brought the user to the cluster. */

@@ -1,4 +1,4 @@
-import { kindOf } from '#protocol';
+import { isReservedChannel, kindOf } from '#protocol';
 import type { ChannelEvent, ChannelRef, Deliver, Journal } from '../../core/ports.ts';
 import { decodeEvents, decodeMessage, type EventsMessage, type MemberMessage } from './bus.ts';
 import type { Garbage } from './garbage.ts';
@@ -112,7 +112,7 @@ export class Listener {
     const heard = this.#channels.get(bus);
     if (heard === undefined) return;
     const message = decodeMessage(bytes);
-    const isMisplaced = message?.kind === 'member' && !kindOf(heard.ref.channel).members;
+    const isMisplaced = message?.kind === 'member' && !hasMembers(heard.ref.channel);
     if (message === undefined || isMisplaced) this.#needs.garbage.add(bus);
     else if (heard.waiting !== undefined) this.#wait(heard, heard.waiting, { message, isSettled: false });
     else this.#take(heard, { message, isSettled: false });
@@ -199,3 +199,6 @@ export class Listener {
     });
   }
 }
+
+/** Presence channels, and the core's own channels of signed-in users. */
+const hasMembers = (channel: string): boolean => kindOf(channel).members || isReservedChannel(channel);

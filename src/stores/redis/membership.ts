@@ -67,6 +67,7 @@ export class RedisMembership implements Membership {
     const held = this.#held.get(keyOf(ref));
     if (held === undefined) return;
     held.sync.desire(subscriptions, undefined, member?.id);
+    if (member !== undefined) held.roster?.left(member.id);
     // Nobody listens here any more; whoever comes next begins with a fresh roster.
     if (subscriptions === 0) held.roster = undefined;
     await this.#say(held);

@@ -70,7 +70,7 @@ const RULES: readonly Rule[] = [
 
 /** What a failure means for an operator. */
 export function explain(error: unknown, options: RedisOptions): Problem {
-  const words = error instanceof Error ? error.message : String(error);
+  const words = wordsOf(error);
   if (options.sentinels !== undefined && /sentinel/i.test(words) && /WRONGPASS|NOAUTH/.test(words)) {
     return {
       kind: 'login',
@@ -82,6 +82,12 @@ export function explain(error: unknown, options: RedisOptions): Problem {
     if (found !== null) return { kind, sentence: sentence(found) };
   }
   return { kind: 'away', sentence: unreachable(words, options) };
+}
+
+/** What Redis or the link said: whoever passed it on may have put words of his own around it. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : wordsOf(error.cause);
 }
 
 function unreachable(words: string, { sentinels, cluster, host, port }: RedisOptions): string {

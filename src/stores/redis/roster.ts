@@ -12,6 +12,8 @@ interface Entry {
   readonly member: Member;
   /** Place in the order of joining. */
   readonly version: number;
+  /** The cluster said that he left, but he is here: this node's word on it is on its way. */
+  readonly isGone?: boolean;
 }
 
 export interface Snapshot {
@@ -26,30 +28,33 @@ export interface Snapshot {
 export const EMPTY: Snapshot = { generation: 0, version: 0, entries: new Map(), quietMs: 0 };
 
 export interface Heard {
-  /** What clients have to be told, if anything. */
-  readonly difference: Difference | undefined;
+  /** What clients have to be told. */
+  readonly differences: readonly Difference[];
   /** Something before it was not heard: the roster has to be read. */
   readonly isGap: boolean;
 }
 
-const NOTHING: Heard = { difference: undefined, isGap: false };
+const NOTHING: Heard = { differences: [], isGap: false };
 
 /**
  * A node's copy of who is on a presence channel: what its clients were told. News are applied in the order of their
- * versions; what the copy knows already is no news, whoever says it again. A reading may be older than the coming of a
- * user of this node: `isHere` tells who is.
+ * versions; what the copy knows already is no news, whoever says it again. `own` names the socket by which a user of
+ * this node came: it is told nothing of him, and a reading that does not have him is too old.
  */
 export class RosterCopy {
   #generation: number;
   #version: number;
   readonly #entries: Map<string, Entry>;
-  readonly #isHere: (id: string) => boolean;
+  readonly #own: (id: string) => string | undefined;
 
-  constructor({ generation, version, entries }: Snapshot, isHere: (id: string) => boolean = () => false) {
+  constructor(
+    { generation, version, entries }: Snapshot,
+    own: (id: string) => string | undefined = () => undefined,
+  ) {
     this.#generation = generation;
     this.#version = version;
     this.#entries = new Map(entries);
-    this.#isHere = isHere;
+    this.#own = own;
   }
 
   /** In the order in which they joined. */
@@ -64,26 +69,31 @@ export class RosterCopy {
     return { member, came: true, except };
   }
 
+  /** A user of this node left. His going is told when the cluster says so, which it may have done already. */
+  leave(id: string): Difference | undefined {
+    const known = this.#entries.get(id);
+    if (known?.isGone !== true) return undefined;
+    this.#entries.delete(id);
+    return { member: known.member, came: false };
+  }
+
   hear({ generation, version, id, member, except }: MemberMessage): Heard {
     const isSame = Number(generation) === this.#generation;
     if (!this.#isBehind(Number(generation), version, 1)) return NOTHING;
     const isGap = !isSame || version > this.#version + 1;
     this.#generation = Number(generation);
     this.#version = version;
-    const known = this.#entries.get(id)?.member;
-    if (member === undefined) {
-      this.#entries.delete(id);
-      return { difference: known && { member: known, came: false }, isGap };
-    }
-    this.#entries.set(id, { member, version });
-    return { difference: known === undefined ? { member, came: true, except } : undefined, isGap };
+    return {
+      differences: member === undefined ? this.#went(id) : this.#came({ member, version }, except),
+      isGap,
+    };
   }
 
   /** Becomes the snapshot; the differences are what clients have to be told. `undefined`: the copy is newer. */
   replace({ generation, version, entries }: Snapshot): Difference[] | undefined {
     if (!this.#isBehind(generation, version, 0)) return undefined;
     const before = [...this.#entries.values()];
-    const went = before.filter(({ member: { id } }) => !entries.has(id) && !this.#isHere(id));
+    const went = before.filter(({ member: { id } }) => !entries.has(id) && this.#own(id) === undefined);
     const came = [...entries.values()].filter(({ member }) => !this.#entries.has(member.id));
     this.#generation = generation;
     this.#version = version;
@@ -93,6 +103,25 @@ export class RosterCopy {
       ...went.map(({ member }) => ({ member, came: false })),
       ...came.sort((a, b) => a.version - b.version).map(({ member }) => ({ member, came: true })),
     ];
+  }
+
+  #came(entry: Entry, except: string | undefined): Difference[] {
+    const { id } = entry.member;
+    const known = this.#entries.get(id);
+    this.#entries.set(id, entry);
+    const isReturn = known?.isGone === true;
+    const came = { member: entry.member, came: true, except: this.#own(id) ?? except };
+    if (isReturn) return [{ ...came, member: known.member, came: false }, came];
+    return known === undefined ? [came] : [];
+  }
+
+  #went(id: string): Difference[] {
+    const known = this.#entries.get(id);
+    if (known === undefined) return [];
+    const isHere = this.#own(id) !== undefined;
+    if (isHere) this.#entries.set(id, { ...known, isGone: true });
+    else this.#entries.delete(id);
+    return isHere ? [] : [{ member: known.member, came: false }];
   }
 
   #isBehind(generation: number, version: number, by: number): boolean {

@@ -57,8 +57,14 @@ export class SharedRoster {
     const isFirst = this.#copy === undefined;
     if (isFirst && this.#needs.node.isAttached) await this.read();
     const copy = this.#copy ?? this.#begin(EMPTY);
-    if (!this.#sync.has(member.id)) return;
+    if (this.#sync.socketOf(member.id) === undefined) return;
     const difference = isFirst && isNews ? { member, came: true, except } : copy.add(member, except);
+    if (difference !== undefined) this.#tell(difference);
+  }
+
+  /** A user of this node left. */
+  left(id: string): void {
+    const difference = this.#copy?.leave(id);
     if (difference !== undefined) this.#tell(difference);
   }
 
@@ -67,8 +73,8 @@ export class SharedRoster {
       this.#early.push(message);
       return;
     }
-    const { difference, isGap } = this.#copy.hear(message);
-    if (difference !== undefined) this.#tell(difference);
+    const { differences, isGap } = this.#copy.hear(message);
+    for (const difference of differences) this.#tell(difference);
     if (!isGap) return;
     this.doubt();
     const again = (): void => void this.read();
@@ -108,7 +114,7 @@ export class SharedRoster {
   }
 
   #begin(snapshot: Snapshot): RosterCopy {
-    const copy = new RosterCopy(snapshot, (id) => this.#sync.has(id));
+    const copy = new RosterCopy(snapshot, (id) => this.#sync.socketOf(id));
     for (const member of this.#sync.members()) copy.add(member, '');
     this.#copy = copy;
     for (const message of this.#early.splice(0)) this.hear(message);

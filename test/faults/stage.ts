@@ -182,7 +182,7 @@ async function once(
     isFine = true;
   } catch (error) {
     const outputs = cluster.nodes.map(
-      ({ index, server }) => `node ${index}: …${server.output().slice(-4000)}`,
+      ({ index, server }) => `node ${index}: …${server.output().slice(-400)}`,
     );
     const message = `${(error as Error).message}\nFAULT_SEED=${seed} plays it again.\n${outputs.join('\n')}`;
     // The stack says where the fault was being played.

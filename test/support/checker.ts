@@ -18,7 +18,6 @@ export interface Publish {
 
 /** What the API may take at most, Redis there or not. */
 const LONGEST_ANSWER_MS = 1200;
-const PARTITIONS = 16;
 
 export interface Expectations {
   /** How often a user may seem to have come or gone beyond what he did: his node was taken for dead. */
@@ -35,7 +34,7 @@ export interface Expectations {
  */
 export class Checker implements Watcher {
   readonly #cluster: Cluster;
-  readonly #keys = new Keys('wavehall:', PARTITIONS);
+  readonly #keys: Keys;
   readonly #publishes: Publish[] = [];
   readonly #stays: Stay[] = [];
   readonly #complaints: string[] = [];
@@ -46,6 +45,7 @@ export class Checker implements Watcher {
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
+    this.#keys = new Keys('wavehall:', cluster.partitions);
   }
 
   // --- what happened ---------------------------------------------------------------------------

@@ -127,15 +127,25 @@ export class TestNode {
   }
 }
 
+interface Below {
+  readonly ground: Ground;
+  readonly redis: TestRedis | undefined;
+}
+
 /** A Redis and several real nodes over it. */
 export class Cluster {
   readonly ground: Ground;
   readonly nodes: readonly TestNode[];
   readonly #redis: TestRedis | undefined;
 
-  private constructor(ground: Ground, nodes: readonly TestNode[], redis: TestRedis | undefined) {
+  /** Parts that the data is cut into. */
+  readonly partitions: number;
+
+  private constructor(below: Below, nodes: readonly TestNode[], partitions: number) {
+    const { ground, redis } = below;
     this.ground = ground;
     this.nodes = nodes;
+    this.partitions = partitions;
     this.#redis = redis;
   }
 
@@ -160,7 +170,7 @@ export class Cluster {
         new TestNode(index, await FaultProxy.open(redis?.port ?? 1), { ...settings, ...(await below.env()) }),
       );
     await Promise.all(all.map((node) => node.start()));
-    return new Cluster(below, all, redis);
+    return new Cluster({ ground: below, redis }, all, Number(env.WAVEHALL_REDIS_PARTITIONS ?? 16));
   }
 
   /** Where there is but one server. */

@@ -90,7 +90,7 @@ describe('a node is killed', () => {
   // One partition, so that the burial takes several steps, and answers that take a while, so that it is met in the middle.
   const slowBurial = { env: { WAVEHALL_REDIS_PARTITIONS: '1' } };
   fault('4.4 F03 F04 two others bury it at once, one of them is killed too', slowBurial, async (stage) => {
-    const rooms = Array.from({ length: 120 }, (_, at) => stage.name(`presence-room${at}`));
+    const rooms = Array.from({ length: 80 }, (_, at) => stage.name(`presence-room${at}`));
     const watcher = await stage.visitor('watcher', 2, rooms);
     const users = ['doomed0', 'doomed1', 'doomed2', 'doomed3'];
     const doomed = await Promise.all(users.map((user, at) => stage.visitor(user, at < 3 ? 0 : 1, rooms)));

@@ -42,7 +42,7 @@ const secure = ({ certificate, key }: SelfSigned, port: number): string[] => [
 ];
 
 export async function startSentinels(options: SentinelOptions = {}): Promise<TestSentinels> {
-  const args = ['--repl-diskless-sync-delay', '0', ...(options.args ?? [])];
+  const args = [...HASTY, ...(options.args ?? [])];
   const { paper } = options;
   const secured = async (): Promise<{ port: number | undefined; args: string[] }> => {
     if (paper === undefined) return { port: undefined, args };
@@ -199,7 +199,8 @@ export interface TestCluster {
   close(): Promise<void>;
 }
 
-const CLUSTER = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1500'];
+const HASTY = ['--repl-diskless-sync-delay', '0'];
+const CLUSTER = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1500', ...HASTY];
 
 /** `paper`: its servers speak TLS with each other, and `addresses` expect it. */
 export async function startCluster(

@@ -75,9 +75,10 @@ export class Site {
       redis,
       all.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])),
     );
-    if (site.nodes.length === nodes) return site;
+    const failed = all.find((each) => each.status === 'rejected');
+    if (failed === undefined) return site;
     await site.close();
-    throw new Error('A node did not start.');
+    throw failed.reason;
   }
 
   endpoint(index: number): Endpoint {

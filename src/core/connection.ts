@@ -27,6 +27,8 @@ export interface Limiters {
   flood?: FloodGuard;
   window?: FixedWindow;
   clientEvents?: TokenBucket;
+  /** Client events of his that the broker has not taken yet. */
+  underway?: number;
 }
 
 interface Reason {

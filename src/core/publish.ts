@@ -33,7 +33,20 @@ export async function publishAll(
 ): Promise<void> {
   if (publications.some(({ channels }) => channels.some((channel) => hub.isBehind({ app: app.id, channel }))))
     throw new Unavailable('The channel cannot take more events now.');
-  for (const publication of publications) await send(broker, app, publication);
+  for (const run of runs(publications)) {
+    await Promise.all(run.map((publication) => send(broker, app, publication)));
+  }
+}
+
+/** What goes to the same channels one after another goes together: the broker keeps the order of a channel. */
+function runs(publications: readonly Publication[]): Publication[][] {
+  const found: Publication[][] = [];
+  for (const publication of publications) {
+    const run = found.at(-1);
+    if (run?.[0]?.channels.join() === publication.channels.join()) run.push(publication);
+    else found.push([publication]);
+  }
+  return found;
 }
 
 async function send(

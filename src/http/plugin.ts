@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import { finished } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { exceeds, parseQuery } from '#protocol';
 import type { App } from '../core/app.ts';
@@ -9,6 +11,8 @@ import { type Health, registerHealth } from './health.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { ROUTES } from './routes.ts';
 
+/** How long what is too large may go on arriving before it is answered. */
+const LINGER_MS = 1000;
 const NO_BODY = Buffer.alloc(0);
 
 export interface HttpNeeds {
@@ -24,9 +28,10 @@ export interface HttpNeeds {
 /** Everything that is served over plain HTTP, with and without the path prefix (SPEC 2.1, 8.1). */
 export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
   const { journal, prefix } = needs;
-  server.setErrorHandler((error, _, reply) => {
+  server.setErrorHandler(async (error, request, reply) => {
     const answer = answerTo(error);
     if (answer === undefined) journal.defect('A request could not be handled', error);
+    if (answer?.status === 413) await toEnd(request.raw);
     return send(reply, answer ?? DEFECT);
   });
   server.setNotFoundHandler((_, reply) => send(reply, httpError(404).answer));
@@ -45,6 +50,11 @@ export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
       { prefix: each },
     );
   }
+}
+
+/** SPEC 8.12: who is still sending when the connection closes may never see the answer: it waits a moment for the end. */
+function toEnd(request: IncomingMessage): Promise<void> {
+  return finished(request.resume(), { signal: AbortSignal.timeout(LINGER_MS) }).catch(() => undefined);
 }
 
 /** Somebody who opens the socket's address in a browser is told what it is for. */

@@ -10,15 +10,27 @@ import {
 } from '#protocol';
 import type { Connection } from '../connection.ts';
 import type { Hub } from '../hub.ts';
-import { type Broker, type Clock, whenAway } from '../ports.ts';
+import {
+  type Broker,
+  type ChannelEvent,
+  type ChannelRef,
+  type Clock,
+  type Journal,
+  type Retention,
+  whenAway,
+} from '../ports.ts';
 import { retentionOf } from '../retention.ts';
 import { withinClientEventRate } from '../rate.ts';
 
 type ClientEvent = Extract<ClientMessage, { kind: 'client-event' }>;
 
+/** Client events of one socket that may be on their way to the others before the next one waits. */
+const MOST_UNDERWAY = 64;
+
 interface Needs {
   readonly hub: Hub;
   readonly broker: Broker;
+  readonly journal: Journal;
   readonly clock: Clock;
 }
 
@@ -32,8 +44,21 @@ export async function clientEvent(core: Needs, from: Connection, message: Client
   const payload = encode.event(name, dataJson, channel, userId);
   const keep = kindOf(channel).cached ? undefined : retentionOf(from.app, channel);
   const event = { payload, except: from.socketId, bestEffort: true };
-  // No guarantee goes with a client event: while the others cannot be reached, those of this node are.
-  await whenAway(core.broker.publish(ref, event, keep), () => core.hub.deliver(ref, event));
+  const limiters = (from.limiters ??= {});
+  limiters.underway = (limiters.underway ?? 0) + 1;
+  const relayed = relay(core, ref, event, keep).finally(() => {
+    limiters.underway = (limiters.underway ?? 0) - 1;
+  });
+  if (limiters.underway >= MOST_UNDERWAY) await relayed;
+}
+
+/** No guarantee goes with a client event: while the others cannot be reached, those of this node are. Never rejects. */
+async function relay(core: Needs, ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
+  try {
+    await whenAway(core.broker.publish(ref, event, keep), () => core.hub.deliver(ref, event));
+  } catch (error) {
+    core.journal.defect('A client event could not be relayed', error);
+  }
 }
 
 /** Throws the refusal (SPEC 5.1, 5.2, 5.5). */

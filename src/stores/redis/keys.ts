@@ -1,5 +1,8 @@
-import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { ChannelRef } from '../../core/ports.ts';
+
+/** Channels whose names are kept ready: publishing asks for them with each event. */
+const MOST_KEPT = 10_000;
 
 /** All keys of one channel. They share a hash tag with their partition, so that one script may touch them. */
 export interface ChannelKeys {
@@ -20,6 +23,7 @@ export interface ChannelKeys {
 export class Keys {
   readonly #prefix: string;
   readonly partitions: number;
+  readonly #kept = new LRUCache<string, ChannelKeys>({ max: MOST_KEPT });
 
   constructor(prefix: string, partitions: number) {
     this.#prefix = prefix;
@@ -28,7 +32,13 @@ export class Keys {
 
   channel({ app, channel }: ChannelRef): ChannelKeys {
     const row = `${Buffer.byteLength(app)}:${app}:${channel}`;
-    const partition = createHash('sha1').update(row).digest().readUInt32BE(0) % this.partitions;
+    let keys = this.#kept.get(row);
+    if (keys === undefined) this.#kept.set(row, (keys = this.#named(row)));
+    return keys;
+  }
+
+  #named(row: string): ChannelKeys {
+    const partition = hash(row) % this.partitions;
     const base = `${this.channels(partition)}${row}`;
     return {
       partition,
@@ -59,4 +69,11 @@ export class Keys {
   #tag(partition: number): string {
     return `${this.#prefix}{p${partition}}`;
   }
+}
+
+/** FNV-1a, 32 bits: which partition a channel is in, on every node alike. */
+function hash(text: string): number {
+  let sum = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193);
+  return sum >>> 0;
 }

@@ -7,6 +7,9 @@ import type { Links } from './links.ts';
 import { follows, type Position } from './position.ts';
 import { run } from './scripts.ts';
 
+/** Channels whose history is read in one go after an outage, so that Redis and the event loop can breathe. */
+const AT_A_TIME = 200;
+
 /** Messages of one channel that may wait; beyond, history has them. */
 const MOST_WAITING = 10_000;
 
@@ -100,7 +103,9 @@ export class Listener {
     for (const heard of all) heard.waiting ??= [];
     try {
       await this.#needs.links.subscriber.subscribe(all.map(({ keys }) => keys.bus));
-      await Promise.all(all.map((heard) => this.#catchUp(heard)));
+      for (let at = 0; at < all.length; at += AT_A_TIME) {
+        await Promise.all(all.slice(at, at + AT_A_TIME).map((heard) => this.#catchUp(heard)));
+      }
     } catch (error) {
       this.#isBehind = true;
       throw error;

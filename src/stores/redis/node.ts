@@ -112,6 +112,8 @@ export class ClusterNode {
   /** Gives the leases back, so that nobody has to wait for their end. */
   async leave(): Promise<void> {
     this.#hasLeft = true;
+    // One that is under way would come back after the leave.
+    await this.#attaching?.catch(() => undefined);
     this.detach();
     await Promise.all(
       this.#each((partition) => this.#links.commands.zadd(this.#keys.nodes(partition), 0, this.#id)),

@@ -1,0 +1,192 @@
+/** What a message that crosses from one node to another costs on both, as a share of what two bare ioredis clients pay. */
+import { clientEventRoad, httpRoad, relayRoad, type Road } from './roads.ts';
+import { cpuUs, type Figure, quantile, Site, startLonelyNode } from './site.ts';
+
+export interface Sizes {
+  /** Every road is driven so often, in turn with the others. */
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+const BURST = 32;
+const MANY_BURSTS = 8;
+const GOAL_US = 8;
+const PATIENCE_MS = 10_000;
+
+/** What one round of one road came to, per message. */
+interface Round {
+  readonly publisherUs: number;
+  readonly subscriberUs: number;
+  readonly redisUs: number;
+  readonly perSecond: number;
+  readonly latenciesMs: readonly number[];
+}
+
+interface Mode {
+  readonly name: string;
+  readonly burst: number;
+  /** Bursts that are on their way together. */
+  readonly together: number;
+}
+
+const MODES: readonly Mode[] = [
+  { name: 'single', burst: 1, together: 1 },
+  { name: `bursts of ${BURST}`, burst: BURST, together: 1 },
+  { name: `${MANY_BURSTS} bursts of ${BURST} at a time`, burst: BURST, together: MANY_BURSTS },
+];
+
+const ENV = {
+  REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: 'all',
+  WAVEHALL_HISTORY_RULES: 'private-plain=0/0',
+  WAVEHALL_MAX_BATCH_SIZE: `${BURST}`,
+};
+
+export async function crossing(sizes: Sizes): Promise<Figure[]> {
+  const site = await Site.open(2, ENV);
+  const lonely = await startLonelyNode(ENV);
+  const roads: Road[] = [];
+  try {
+    const redisPid = await site.redisPid();
+    for (const opening of openings(site, lonely)) roads.push(await opening());
+    const found: Figure[] = [];
+    for (const mode of MODES) found.push(...(await measure(roads, mode, redisPid, sizes)));
+    return found;
+  } finally {
+    await Promise.all(roads.map((road) => road.close()));
+    await Promise.all([lonely.close(), site.close()]);
+  }
+}
+
+/** The first one is the floor. */
+function openings(site: Site, lonely: Site['nodes'][number]): (() => Promise<Road>)[] {
+  const [from = lonely, to = lonely] = site.nodes;
+  const { port } = site.redis;
+  const [plain, kept] = ['private-plain', 'private-kept'].map((channel) => ({ from, to, channel }));
+  if (plain === undefined || kept === undefined) return [];
+  return [
+    () => relayRoad('each', 'floor: ioredis, PUBLISH each', port),
+    () => relayRoad('joined', 'floor: ioredis, PUBLISH per read', port),
+    () => relayRoad('stores', 'stores alone, no history', port),
+    () => relayRoad('stores-kept', 'stores alone, history 50', port),
+    () => clientEventRoad({ ...plain, from: lonely, to: lonely }, 'client events, one node, no Redis'),
+    () => clientEventRoad(plain, 'client events, no history'),
+    () => clientEventRoad(kept, 'client events, history 50'),
+    () => clientEventRoad(kept, 'client events of 32 clients, history 50', BURST),
+    () => httpRoad(kept, 'POST events, history 50', 'each'),
+    () => httpRoad(kept, 'POST batch_events, history 50', 'batch'),
+  ];
+}
+
+async function measure(
+  roads: readonly Road[],
+  mode: Mode,
+  redisPid: number,
+  sizes: Sizes,
+): Promise<Figure[]> {
+  const rounds = new Map<Road, Round[]>(roads.map((road) => [road, []]));
+  for (let turn = 0; turn < sizes.rounds; turn += 1) {
+    for (const [road, results] of rounds) {
+      if (turn === 0) await new Drive(road, mode).run(sizes.seconds * 500);
+      results.push(await round(road, mode, redisPid, sizes.seconds * 1000));
+    }
+  }
+  const floors = (rounds.get(roads[0] as Road) ?? []).map(bothUs);
+  return roads.flatMap((road) => figures(road, mode, rounds.get(road) ?? [], floors));
+}
+
+const bothUs = ({ publisherUs, subscriberUs }: Round): number => publisherUs + subscriberUs;
+
+async function round(road: Road, mode: Mode, redisPid: number, ms: number): Promise<Round> {
+  const pids = [road.publisher, road.subscriber, redisPid] as const;
+  const before = pids.map(cpuUs);
+  const drive = new Drive(road, mode);
+  const tookMs = await drive.run(ms);
+  const count = drive.latenciesMs.length;
+  const [publisherUs = 0, subscriberUs = 0, redisUs = 0] = pids.map(
+    (pid, at) => (cpuUs(pid) - (before[at] ?? 0)) / count,
+  );
+  const isAlone = road.publisher === road.subscriber;
+  return {
+    publisherUs,
+    subscriberUs: isAlone ? 0 : subscriberUs,
+    redisUs,
+    perSecond: (count * 1000) / tookMs,
+    latenciesMs: drive.latenciesMs,
+  };
+}
+
+let numbers = 0;
+
+/** A closed loop: the next burst leaves when one has arrived whole. */
+class Drive {
+  readonly latenciesMs: number[] = [];
+  readonly #road: Road;
+  readonly #mode: Mode;
+  readonly #sentMs = new Map<number, number>();
+  #isOver = false;
+
+  constructor(road: Road, mode: Mode) {
+    this.#road = road;
+    this.#mode = mode;
+  }
+
+  /** Resolves with the milliseconds that it took, when the last message has arrived; rejects when one never does. */
+  run(ms: number): Promise<number> {
+    const beganMs = performance.now();
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(
+        () => reject(new Error(`${this.#road.name}: ${this.#sentMs.size} did not arrive`)),
+        ms + PATIENCE_MS,
+      );
+      setTimeout(() => (this.#isOver = true), ms);
+      this.#road.arrived = (number) => {
+        this.#arrive(number);
+        if (!this.#isOver || this.#sentMs.size > 0) return;
+        clearTimeout(late);
+        resolve(performance.now() - beganMs);
+      };
+      for (let burst = 0; burst < this.#mode.together; burst += 1) this.#send();
+    });
+  }
+
+  #arrive(number: number): void {
+    const sentMs = this.#sentMs.get(number);
+    if (sentMs === undefined) return;
+    this.#sentMs.delete(number);
+    this.latenciesMs.push(performance.now() - sentMs);
+    const { burst, together } = this.#mode;
+    if (!this.#isOver && this.#sentMs.size === (together - 1) * burst) this.#send();
+  }
+
+  #send(): void {
+    const own = Array.from({ length: this.#mode.burst }, () => (numbers += 1));
+    const now = performance.now();
+    for (const number of own) this.#sentMs.set(number, now);
+    this.#road.send(own);
+  }
+}
+
+function figures(road: Road, mode: Mode, rounds: readonly Round[], floors: readonly number[]): Figure[] {
+  const name = `crossing, ${mode.name}, ${road.name}`;
+  const median = (of: (round: Round, at: number) => number): number | undefined =>
+    quantile(rounds.map(of), 0.5);
+  const latencies = rounds.flatMap(({ latenciesMs }) => latenciesMs);
+  const isBurst = mode.burst > 1 && road.publisher !== road.subscriber;
+  return [
+    {
+      name,
+      value: median(bothUs),
+      unit: 'us/message',
+      ...(isBurst && { goal: `<= ${GOAL_US}` }),
+      more: {
+        publisher: median(({ publisherUs }) => publisherUs),
+        subscriber: median(({ subscriberUs }) => subscriberUs),
+        Redis: median(({ redisUs }) => redisUs),
+        'x floor': median((each, at) => bothUs(each) / (floors[at] ?? NaN)),
+        'messages/s': median(({ perSecond }) => perSecond),
+        'p50 ms': quantile(latencies, 0.5),
+        'p99 ms': quantile(latencies, 0.99),
+      },
+    },
+  ];
+}

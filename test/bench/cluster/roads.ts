@@ -1,0 +1,124 @@
+/** The ways by which a message can cross from one process to another over Redis. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent } from 'node:http';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { TestServer } from '../../support/server.ts';
+import { type Endpoint, http, signedPath } from '../../support/wire-http.ts';
+import { arriveAll, endpointOf, Guest } from './site.ts';
+
+/** Bytes of an event's data, as in the prototypes that the goal was taken from. */
+const DATA_BYTES = 256;
+const RELAY = new URL('./relay.ts', import.meta.url).pathname;
+
+export interface Road {
+  readonly name: string;
+  /** Processes at its two ends; the same where there is one. */
+  readonly publisher: number;
+  readonly subscriber: number;
+  send(numbers: readonly number[]): void;
+  /** Set by who drives. */
+  arrived: (number: number) => void;
+  close(): Promise<unknown>;
+}
+
+const dataOf = (number: number): string => `{"n":${number},"pad":"`.padEnd(DATA_BYTES - 2, 'x') + '"}';
+const NUMBER = /"n\\*":(\d+)/;
+const ignore = (): void => undefined;
+
+/** A road of two bare processes. */
+export async function relayRoad(kind: string, name: string, redisPort: number): Promise<Road> {
+  const [speaker, hearer] = await Promise.all([
+    relay(kind, redisPort, 'speak'),
+    relay(kind, redisPort, 'hear'),
+  ]);
+  const road: Road = {
+    name,
+    publisher: speaker.pid,
+    subscriber: hearer.pid,
+    send: (numbers) => void speaker.socket.write(numbers.map((number) => `${dataOf(number)}\n`).join('')),
+    arrived: ignore,
+    close: () => Promise.all([speaker.close(), hearer.close()]),
+  };
+  createInterface(hearer.socket).on('line', (line) => road.arrived(Number(NUMBER.exec(line)?.[1])));
+  return road;
+}
+
+async function relay(kind: string, redisPort: number, role: 'speak' | 'hear') {
+  const args = ['--import', 'tsx', '--conditions=source', RELAY, kind, `${redisPort}`, role];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  const socket = connect(Number(line), '127.0.0.1').setNoDelay(true);
+  // It greets once it has taken the connection.
+  await once(socket, 'data');
+  const close = async (): Promise<void> => {
+    socket.destroy();
+    child.kill();
+    await exited;
+  };
+  return { pid: child.pid ?? 0, socket, close };
+}
+
+interface Ends {
+  readonly from: TestServer;
+  readonly to: TestServer;
+  readonly channel: string;
+}
+
+async function ears({ from, to, channel }: Ends, name: string): Promise<[Road, Guest]> {
+  const guest = new Guest('hearer', endpointOf(to), [channel]);
+  const road: Road = {
+    name,
+    publisher: from.pid,
+    subscriber: to.pid,
+    send: ignore,
+    arrived: ignore,
+    close: () => Promise.resolve(guest.quit()),
+  };
+  guest.hear = ({ channel: on }, text) => on === channel && road.arrived(Number(NUMBER.exec(text)?.[1]));
+  await guest.arrive();
+  return [road, guest];
+}
+
+/** Clients of one node send client events, one client of another hears them. */
+export async function clientEventRoad(ends: Ends, name: string, senders = 1): Promise<Road> {
+  const [road, guest] = await ears(ends, name);
+  // Not on the channel itself: that node only sends.
+  const crowd = Array.from(
+    { length: senders },
+    (_, at) => new Guest(`u${at}`, endpointOf(ends.from), ['lobby']),
+  );
+  await arriveAll(crowd);
+  const head = `{"event":"client-counted","channel":"${ends.channel}","data":`;
+  const send = (numbers: readonly number[]): void =>
+    crowd.forEach((sender, at) =>
+      sender.sendTogether(
+        numbers.filter((_, place) => place % senders === at).map((number) => `${head}${dataOf(number)}}`),
+      ),
+    );
+  const close = () => Promise.resolve([guest, ...crowd].forEach((each) => each.quit()));
+  return Object.assign(road, { send, close });
+}
+
+/** Signed requests over connections that stay open. `batch`: all that are sent at once are one request. */
+export async function httpRoad(ends: Ends, name: string, how: 'each' | 'batch'): Promise<Road> {
+  const [road, guest] = await ears(ends, name);
+  const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
+  const endpoint = endpointOf(ends.from);
+  const event = (number: number) => ({ name: 'counted', channel: ends.channel, data: dataOf(number) });
+  const send = (numbers: readonly number[]): void => {
+    if (how === 'batch') request(endpoint, agent, 'batch_events', { batch: numbers.map(event) });
+    else for (const number of numbers) request(endpoint, agent, 'events', event(number));
+  };
+  return Object.assign(road, { send, close: () => Promise.resolve([guest.quit(), agent.destroy()]) });
+}
+
+function request(endpoint: Endpoint, agent: Agent, route: string, value: unknown): void {
+  const body = JSON.stringify(value);
+  const path = signedPath(endpoint, 'POST', `/apps/${endpoint.id}/${route}`, [], body);
+  const headers = { 'Content-Type': 'application/json' };
+  // What was not taken does not arrive, and is missed there.
+  http(endpoint, { method: 'POST', path, body, headers, agent }).catch(ignore);
+}

@@ -1,0 +1,204 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { Redis } from 'ioredis';
+import WebSocket from 'ws';
+import { APP } from '../../support/cluster.ts';
+import { type TestRedis, startRedis } from '../../support/redis.ts';
+import { type TestServer, startServer } from '../../support/server.ts';
+import { channelAuth, type Endpoint } from '../../support/wire-http.ts';
+import { type Frame, dataOf } from '../../support/wire.ts';
+
+/** One line of the table. `goal`: what it has to be, where there is one. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number | undefined;
+  readonly unit: string;
+  readonly goal?: string;
+  /** What else was measured with it. */
+  readonly more?: Readonly<Record<string, number | undefined>>;
+}
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The value below which a share of all lies; `undefined` of nothing. */
+export function quantile(values: readonly number[], share: number): number | undefined {
+  const sorted = [...values].sort((left, right) => left - right);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+}
+
+/** Microseconds that all threads of a process have been on a CPU. */
+export function cpuUs(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const ns = threads.map((id) =>
+    Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return ns.reduce((total, each) => total + each, 0) / 1000;
+}
+
+const SETTINGS = {
+  REVERB_APP_ID: APP.id,
+  REVERB_APP_KEY: APP.key,
+  REVERB_APP_SECRET: APP.secret,
+  REDIS_HOST: '127.0.0.1',
+  WAVEHALL_MAX_SUBSCRIPTIONS: '0',
+  WAVEHALL_MAX_MESSAGES_PER_SECOND: '0',
+  WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0',
+};
+
+export const endpointOf = ({ port }: { readonly port: number }): Endpoint => ({
+  ...APP,
+  host: '127.0.0.1',
+  port,
+  prefix: '',
+});
+
+/** A Redis and real nodes, each as it is started in production: built, and with no proxy between. */
+export class Site {
+  readonly redis: TestRedis;
+  readonly nodes: readonly TestServer[];
+
+  private constructor(redis: TestRedis, nodes: readonly TestServer[]) {
+    this.redis = redis;
+    this.nodes = nodes;
+  }
+
+  static async open(
+    nodes: number,
+    env: Readonly<Record<string, string>> = {},
+    redisArgs: readonly string[] = [],
+  ): Promise<Site> {
+    const redis = await startRedis(redisArgs);
+    const settings = { ...SETTINGS, REVERB_SCALING_ENABLED: 'true', REDIS_PORT: `${redis.port}`, ...env };
+    const started = Array.from({ length: nodes }, () => startServer(settings));
+    const all = await Promise.allSettled(started);
+    const site = new Site(
+      redis,
+      all.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])),
+    );
+    const failed = all.find((each) => each.status === 'rejected');
+    if (failed === undefined) return site;
+    await site.close();
+    throw failed.reason;
+  }
+
+  endpoint(index: number): Endpoint {
+    return endpointOf(this.nodes[index] ?? { port: 0 });
+  }
+
+  async ask<T>(task: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis(this.redis.port, '127.0.0.1');
+    try {
+      return await task(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  async redisPid(): Promise<number> {
+    return Number(/process_id:(\d+)/.exec(await this.ask((redis) => redis.info('server')))?.[1]);
+  }
+
+  async close(): Promise<void> {
+    for (const node of this.nodes) node.kill('SIGKILL');
+    await Promise.all(this.nodes.map((node) => node.exited));
+    await this.redis.close();
+  }
+}
+
+/** A node that shares nothing with anybody. */
+export const startLonelyNode = (env: Readonly<Record<string, string>> = {}): Promise<TestServer> =>
+  startServer({ ...SETTINGS, ...env });
+
+/** What pusher-js waits after a close without a word, and after an upgrade that failed. */
+const BACK_AFTER_MS = 1000;
+const AGAIN_AFTER_MS = 15_000;
+
+/** A client as pusher-js is one, as light as can be: it comes back, to the same address, and enters its channels. */
+export class Guest {
+  readonly user: string;
+  readonly channels: readonly string[];
+  /** Every frame but answers to its own subscriptions. */
+  hear: (frame: Frame, text: string) => void = () => undefined;
+  /** Since when it has been on all its channels; `undefined` while it is not. */
+  sinceMs: number | undefined;
+  comesBack = true;
+  readonly #address: Endpoint;
+  readonly #entered = new Set<string>();
+  #socket: WebSocket | undefined;
+  #waiting: (() => void)[] = [];
+
+  constructor(user: string, address: Endpoint, channels: readonly string[]) {
+    this.user = user;
+    this.#address = address;
+    this.channels = channels;
+  }
+
+  /** Resolves when it is on all its channels. */
+  arrive(): Promise<void> {
+    this.#connect();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  send(text: string): void {
+    this.#socket?.send(text);
+  }
+
+  /** In one write, so that they may be read as one. */
+  sendTogether(texts: readonly string[]): void {
+    const stream = (this.#socket as unknown as { readonly _socket?: Socket } | undefined)?._socket;
+    stream?.cork();
+    for (const text of texts) this.send(text);
+    stream?.uncork();
+  }
+
+  quit(): void {
+    this.comesBack = false;
+    this.#socket?.terminate();
+  }
+
+  #connect(): void {
+    const { host, port, key } = this.#address;
+    const path = `/app/${key}?protocol=7&client=js&version=8.6.0&flash=false`;
+    const socket = new WebSocket(`ws://${host}:${port}${path}`, { perMessageDeflate: false });
+    let isOpen = false;
+    this.#socket = socket;
+    socket.on('open', () => (isOpen = true));
+    socket.on('error', () => undefined);
+    socket.on('message', (bytes: Buffer) => this.#hear(bytes.toString()));
+    socket.on('close', () => {
+      this.sinceMs = undefined;
+      this.#entered.clear();
+      if (this.comesBack)
+        setTimeout(() => this.comesBack && this.#connect(), isOpen ? BACK_AFTER_MS : AGAIN_AFTER_MS);
+    });
+  }
+
+  #hear(text: string): void {
+    const frame = JSON.parse(text) as Frame;
+    if (frame.event === 'pusher:connection_established')
+      this.#subscribe((dataOf(frame) as { socket_id: string }).socket_id);
+    else this.hear(frame, text);
+    if (frame.event !== 'pusher_internal:subscription_succeeded') return;
+    this.#entered.add(frame.channel as string);
+    if (this.#entered.size < this.channels.length) return;
+    this.sinceMs = performance.now();
+    for (const arrived of this.#waiting.splice(0)) arrived();
+  }
+
+  #subscribe(socketId: string): void {
+    const channelData = JSON.stringify({ user_id: this.user, user_info: { name: this.user } });
+    for (const channel of this.channels) {
+      const isPresence = channel.startsWith('presence-');
+      const signed = isPresence ? channelData : undefined;
+      const auth = /^(private|presence)-/.test(channel) && channelAuth(APP, socketId, channel, signed);
+      const data = { channel, ...(auth && { auth }), ...(isPresence && { channel_data: channelData }) };
+      this.send(JSON.stringify({ event: 'pusher:subscribe', data }));
+    }
+  }
+}
+
+/** Everybody arrives, some at a time. */
+export async function arriveAll(guests: readonly Guest[], atATime = 100): Promise<void> {
+  for (let at = 0; at < guests.length; at += atATime)
+    await Promise.all(guests.slice(at, at + atATime).map((guest) => guest.arrive()));
+}

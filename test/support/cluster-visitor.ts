@@ -46,6 +46,8 @@ export class Visitor {
   #read = 0;
   #pongs: (() => void)[] = [];
   #isQuitting = false;
+  /** What the server refused or said, last. */
+  #refusal = 'nothing was refused';
   #returning: Promise<void> | undefined;
 
   constructor(user: string, home: TestNode, pick: () => TestNode, watcher: Watcher) {
@@ -111,7 +113,11 @@ export class Visitor {
 
   #settled(holds: () => boolean): Promise<void> {
     const waits = (): string => [...this.#wanted].filter((channel) => !this.#isOn(channel)).join();
-    return eventually(holds, () => `${this.user} on node ${this.node.index} is on ${waits()}`, 15_000);
+    return eventually(
+      holds,
+      () => `${this.user} on node ${this.node.index} is on ${waits()}: ${this.#refusal}`,
+      15_000,
+    );
   }
 
   async #connect(): Promise<void> {
@@ -200,6 +206,7 @@ export class Visitor {
 
   #erred(frame: Frame): void {
     const { code } = (typeof frame.data === 'string' ? dataOf(frame) : frame.data) as { code?: number };
+    this.#refusal = JSON.stringify(frame);
     // Being asked to come again is how nodes end.
     if (code !== 4200) this.#watcher.complain(`${this.user} got ${JSON.stringify(frame)}`);
   }
@@ -210,6 +217,7 @@ export class Visitor {
       this.#watcher.complain(`I4 ${this.user} is not on ${channel} and got ${String(frame.event)}`);
       return;
     }
+    if (frame.event === 'pusher:subscription_error') this.#refusal = JSON.stringify(frame);
     const data = dataOf(frame) as Record<string, unknown>;
     if (frame.event === 'pusher_internal:subscription_succeeded') this.#succeeded(stay, data);
     else if (frame.event === 'pusher_internal:member_added') this.#news(stay, String(data.user_id), true);

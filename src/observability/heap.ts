@@ -1,0 +1,48 @@
+import { getHeapStatistics } from 'node:v8';
+import type { Journal } from '../core/ports.ts';
+
+/** How far below the limit the heap has to fall before newcomers are let in again. */
+const RELIEF_SHARE = 10 / 90;
+
+/** Bytes used, of those that there may be at most. */
+type Measure = () => { readonly usedBytes: number; readonly limitBytes: number };
+
+const measureHeap: Measure = () => {
+  const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = getHeapStatistics();
+  return { usedBytes, limitBytes };
+};
+
+/** Turns newcomers away while memory is short, so that those who are here need not go (SPEC 8.11). */
+export class HeapGuard {
+  readonly #mostShare: number;
+  readonly #journal: Journal;
+  readonly #measure: Measure;
+  #isFull = false;
+
+  /** `mostPercent` of the heap that there may be; 0: no guard. */
+  constructor(mostPercent: number, journal: Journal, measure: Measure = measureHeap) {
+    this.#mostShare = mostPercent / 100;
+    this.#journal = journal;
+    this.#measure = measure;
+  }
+
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Called about once a second. */
+  tick(): void {
+    if (this.#mostShare === 0) return;
+    const { usedBytes, limitBytes } = this.#measure();
+    const limit = limitBytes * this.#mostShare;
+    const isFull = usedBytes > (this.#isFull ? limit * (1 - RELIEF_SHARE) : limit);
+    if (isFull === this.#isFull) return;
+    this.#isFull = isFull;
+    const megabytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);
+    const details = { usedMb: megabytes(usedBytes), limitMb: megabytes(limitBytes) };
+    this.#journal.warn(
+      isFull ? 'Memory is short: nobody new is let in' : 'Memory is there again: everybody is let in',
+      details,
+    );
+  }
+}

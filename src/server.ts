@@ -45,7 +45,7 @@ export interface Server {
 /** Puts the house together and opens its door. Rejects when it cannot listen. */
 export async function startServer(config: Config, journal: Journal): Promise<Server> {
   const keyPair = readKeyPair(config.tls);
-  const stores = await openStores(config.redis, journal);
+  const stores = await openStores(config.redis, config.cutoverStateFile, journal);
   const core = assemble(config, stores, journal);
   const http = createHttp(config, keyPair);
   const shutdown = new Shutdown(config, core, http, stores);

@@ -158,6 +158,14 @@ export interface Control {
   terminate(app: string, user: string): Promise<void>;
 }
 
+/** A few small things that all nodes share and that outlive them, as JSON values. */
+export interface SharedState {
+  /** `undefined`: it was never written, or cannot be understood. Rejects with `Unavailable`. */
+  read(name: string): Promise<unknown>;
+  /** Resolves when the next start will find it. Rejects with `Unavailable`. */
+  write(name: string, value: object): Promise<void>;
+}
+
 /** Something shared is out of reach for now: publishers are told to come back. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
@@ -180,6 +188,7 @@ export interface Stores {
   readonly membership: Membership;
   readonly lease: Lease;
   readonly control: Control;
+  readonly state: SharedState;
   /** False while what is shared is out of reach. */
   isReady(): boolean;
   close(): Promise<void>;

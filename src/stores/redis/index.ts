@@ -12,6 +12,7 @@ import { RedisMembership } from './membership.ts';
 import { ClusterNode } from './node.ts';
 import type { RedisOptions } from './options.ts';
 import { Publisher } from './publisher.ts';
+import { RedisState } from './state.ts';
 
 const QUIET_MS = 5000;
 
@@ -64,6 +65,7 @@ export async function openRedisStores(options: RedisOptions, journal: Journal): 
     membership,
     lease,
     control,
+    state: new RedisState(links, keys),
     isReady: () => attendant.isReady,
     counters: () => ({ lostEvents: listener.lostEvents, garbage: garbage.count }),
     async close() {

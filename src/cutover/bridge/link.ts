@@ -1,16 +1,16 @@
 import { WebSocket } from 'ws';
 import { objectIn, readFrame, type RemoteFrame } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
+import { trust } from './trust.ts';
+import type { Upstream } from '../ports.ts';
 
 /** No frame of any server is larger. */
 const CEILING_BYTES = 16 * 1024 * 1024;
 const CLIENT = 'protocol=7&client=wavehall-bridge&version=1';
 
 export interface LinkNeeds {
-  /** http(s)://host:port[/path] */
-  readonly upstream: URL;
+  readonly upstream: Upstream;
   readonly key: string;
-  readonly origin: string | undefined;
   readonly limits: BridgeLimits;
   /** Resolves when it is this connection's turn to connect. */
   readonly turn?: (() => Promise<() => void>) | undefined;
@@ -103,15 +103,16 @@ export class Link {
 
   #connect(done: () => void): void {
     if (this.#isClosed || this.#socket !== undefined) return done();
-    const { upstream, key, origin, limits } = this.#needs;
-    const scheme = upstream.protocol === 'https:' ? 'wss' : 'ws';
-    const path = upstream.pathname.replace(/\/+$/, '');
-    const url = `${scheme}://${upstream.host}${path}/app/${encodeURIComponent(key)}?${CLIENT}`;
+    const { upstream, key, limits } = this.#needs;
+    const scheme = upstream.url.protocol === 'https:' ? 'wss' : 'ws';
+    const path = upstream.url.pathname.replace(/\/+$/, '');
+    const url = `${scheme}://${upstream.url.host}${path}/app/${encodeURIComponent(key)}?${CLIENT}`;
     const socket = new WebSocket(url, {
       handshakeTimeout: limits.handshakeMs,
       maxPayload: CEILING_BYTES,
       perMessageDeflate: false,
-      ...(origin !== undefined && { origin }),
+      ...(upstream.origin !== undefined && { origin: upstream.origin }),
+      ...trust(upstream),
     });
     this.#socket = socket;
     this.#refusal = undefined;
@@ -188,8 +189,8 @@ export class Link {
     const asked = [...(this.#asked ?? []), ...this.#asking];
     this.#asked = undefined;
     this.#asking = [];
-    if (wasOpen) this.#ears.lost();
     for (const pong of asked) pong(false);
+    if (wasOpen) this.#ears.lost();
     if (this.#isClosed) return;
     this.#ears.failed(this.#refusal ?? reason);
     this.#retry = setTimeout(() => this.open(), this.#pauseMs(wasOpen));

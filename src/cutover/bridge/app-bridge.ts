@@ -1,0 +1,299 @@
+import { encode, kindOf, type Member } from '#protocol';
+import type { App } from '../../core/app.ts';
+import type { Broker, ChannelEvent, ChannelRef, Deliver, Journal } from '../../core/ports.ts';
+import type { BridgeState, HealthSink, Upstream } from '../ports.ts';
+import { Complaints } from './complaints.ts';
+import { Echoes, type Hearing } from './echoes.ts';
+import { Forwarder } from './forwarder.ts';
+import { isInternal, isWhisper, keyOf, objectIn, type RemoteFrame, textOf } from './frame.ts';
+import type { BridgeLimits } from './limits.ts';
+import { Link } from './link.ts';
+import { Listening } from './listening.ts';
+import { type Copy, Notes } from './notes.ts';
+import { type Outcome, Post } from './post.ts';
+import { Presence } from './presence.ts';
+import { isForwarded, type Published, readPublished } from './published.ts';
+import { Figures, stateOf } from './state.ts';
+import { within } from './subscription.ts';
+import { Whispers } from './whispers.ts';
+
+export interface AppBridgeNeeds {
+  readonly app: App;
+  readonly upstream: Upstream;
+  readonly limits: BridgeLimits;
+  readonly journal: Journal;
+  readonly health: HealthSink | undefined;
+  /** The cluster's own broker, for notes. */
+  readonly broker: Broker;
+  /** To this node's own sockets. */
+  readonly deliver: Deliver;
+  readonly members: MemberEars;
+  /** The last event of a cache channel, as the other side tells it. */
+  remember(ref: ChannelRef, payload: string): void;
+}
+
+/** Who hears of the other side's members. */
+export interface MemberEars {
+  others(ref: ChannelRef, members: readonly Member[]): void;
+  otherCame(ref: ChannelRef, member: Member): void;
+  otherWent(ref: ChannelRef, id: string): void;
+}
+
+/** SPEC 11.6 to 11.13: one app's bridge on this node. */
+export class AppBridge {
+  readonly #needs: AppBridgeNeeds;
+  readonly #figures = new Figures();
+  readonly #complaints: Complaints;
+  readonly #link: Link;
+  readonly #listening: Listening;
+  readonly #presence: Presence;
+  readonly #echoes: Echoes;
+  readonly #forwarder: Forwarder;
+  readonly #whispers: Whispers;
+  readonly #post: Post;
+  #awaySinceMs: number | undefined = Date.now();
+  #isStarted = false;
+
+  constructor(needs: AppBridgeNeeds) {
+    this.#needs = needs;
+    const { app, upstream, limits, journal } = needs;
+    const [credential] = app.credentials;
+    const figures = this.#figures;
+    this.#complaints = new Complaints(app.id, upstream, journal);
+    const link = { upstream, key: credential.key, limits };
+    this.#link = new Link(link, {
+      opened: () => this.#opened(),
+      frame: (frame) => this.#heard(frame),
+      lost: () => this.#lost(),
+      failed: (reason) => this.#failed(reason),
+    });
+    this.#echoes = new Echoes({
+      limits,
+      figures,
+      notes: (ears) => new Notes({ app: app.id, broker: needs.broker, limits, ears }),
+      hearing: (channel) => this.#hearing(channel),
+      barrier: (channel) => this.#barrier(channel),
+    });
+    this.#listening = new Listening({
+      link: this.#link,
+      credential,
+      limits,
+      isCached: (channel) => kindOf(channel).cached,
+      ears: {
+        event: (channel, frame) => this.#event(channel, frame),
+        cached: (channel, frame, isFirst) => this.#cached(channel, frame, isFirst),
+        subscribed: (isOk) => needs.health?.subscribe('upstream', isOk),
+      },
+    });
+    this.#presence = new Presence({
+      link,
+      credential,
+      limits,
+      figures,
+      isAway: () => !this.#link.isOpen,
+      failed: (reason) => figures.error(reason),
+      ears: {
+        roster: (channel, members) => needs.members.others(this.#ref(channel), this.#most(members)),
+        came: (channel, member) => needs.members.otherCame(this.#ref(channel), member),
+        went: (channel, id) => needs.members.otherWent(this.#ref(channel), id),
+        event: (channel, frame) => this.#event(channel, frame),
+        cached: (channel, frame) => this.#cached(channel, frame, true),
+        deaf: (channel) => this.#echoes.lost(channel),
+        subscribed: (isOk) => needs.health?.subscribe('upstream', isOk),
+        refused: (frame) => this.#complaints.refusedSubscription(textOf(frame.data) ?? ''),
+      },
+    });
+    this.#whispers = new Whispers({
+      limits,
+      figures,
+      link: this.#link,
+      listening: this.#listening,
+      presence: this.#presence,
+      echoes: this.#echoes,
+    });
+    const { requestTimeoutMs: timeoutMs, lanes: sockets } = limits;
+    this.#post = new Post({ upstream, credential, timeoutMs, sockets });
+    this.#forwarder = new Forwarder({
+      limits,
+      figures,
+      send: (path, body) => this.#send(path, body),
+      announce: (batch, earlier) => this.#echoes.announce(batch.map(copyOf), earlier),
+      isHeard: (ticket, at) => this.#echoes.isHeard(ticket, at),
+      answered: (ticket) => this.#echoes.answered(ticket),
+      refused: ({ status, text }) => this.#complaints.refusedEvent(status, text),
+    });
+  }
+
+  get isConnected(): boolean {
+    return this.#link.isOpen;
+  }
+
+  get presence(): Presence {
+    return this.#presence;
+  }
+
+  get state(): BridgeState {
+    const presence = this.#presence;
+    return stateOf(this.#figures, {
+      app: this.#needs.app.id,
+      connected: this.#link.isOpen,
+      channels: this.#listening.size + presence.channels,
+      members: presence.members,
+      connections: presence.connections + (this.#link.isOpen ? 1 : 0),
+      queue: this.#forwarder.queue,
+      lagMs: this.#link.isOpen ? this.#link.lagMs : undefined,
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#isStarted = true;
+    this.#link.open();
+    await this.#echoes.notes.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStarted = false;
+    this.#link.close();
+    this.#presence.stop();
+    this.#forwarder.stop();
+    this.#post.stop();
+    this.#echoes.stop();
+    await this.#echoes.notes.stop();
+  }
+
+  tick(): void {
+    this.#echoes.tick();
+  }
+
+  // --- this side -------------------------------------------------------------------------------
+
+  listen(channel: string): Promise<void> {
+    return this.#listening.listen(channel);
+  }
+
+  unlisten(channel: string): void {
+    this.#listening.unlisten(channel);
+    this.#echoes.lost(channel);
+  }
+
+  /** False: the event is no note of another node. */
+  heardNote(ref: ChannelRef, payload: string): boolean {
+    return this.#echoes.notes.heard(ref, payload);
+  }
+
+  /** Resolves when the other side has it, or soon. Never rejects. */
+  async published(ref: ChannelRef, event: ChannelEvent): Promise<void> {
+    if (!this.#isStarted || !isForwarded(ref, event)) return;
+    const published = readPublished(event);
+    if (published === undefined || isInternal(published.name)) return;
+    if (event.bestEffort === true && isWhisper(published.name))
+      return void this.#whispers.send(ref.channel, published);
+    const data = typeof published.data === 'string' ? published.data : (textOf(published.data) ?? '');
+    const { channel } = ref;
+    const forwarded = this.#forwarder.forward({ channel, name: published.name, data, except: event.except });
+    if (this.#link.isOpen && !this.#forwarder.isAway)
+      await within(forwarded, this.#needs.limits.publishWaitMs);
+  }
+
+  /** SPEC 11.12. */
+  async terminate(user: string): Promise<void> {
+    if (!this.#isStarted) return;
+    const outcome = await this.#post.send(
+      `/apps/${encodeURIComponent(this.#needs.app.id)}/users/${encodeURIComponent(user)}/terminate_connections`,
+      '{}',
+    );
+    if (outcome.kind === 'taken') return;
+    this.#figures.error(`terminate: ${outcome.text}`);
+    this.#complaints.say('The other side did not terminate a user', { answer: outcome.text });
+  }
+
+  // --- the other side --------------------------------------------------------------------------
+
+  #opened(): void {
+    const awayMs = Date.now() - (this.#awaySinceMs ?? Date.now());
+    this.#complaints.back(awayMs);
+    if (this.#listening.size > 0) this.#figures.gap(awayMs);
+    this.#awaySinceMs = undefined;
+    this.#listening.opened();
+    this.#forwarder.hasten();
+  }
+
+  #lost(): void {
+    this.#awaySinceMs = Date.now();
+    for (const channel of this.#listening.channels) this.#echoes.lost(channel);
+    this.#listening.lost();
+  }
+
+  #failed(reason: string): void {
+    this.#figures.error(reason);
+    this.#complaints.away(reason);
+  }
+
+  #heard(frame: RemoteFrame): void {
+    if (frame.event !== 'pusher:error') return this.#listening.heard(frame);
+    const { code, message } = objectIn(frame.data);
+    const text = `${textOf(code) ?? ''} ${textOf(message) ?? ''}`;
+    this.#figures.error(text);
+    this.#complaints.refusedSubscription(text);
+  }
+
+  #event(channel: string, frame: RemoteFrame): void {
+    this.#echoes.hear(channel, frame, () => this.#pass(channel, frame));
+  }
+
+  #pass(channel: string, frame: RemoteFrame): void {
+    const payload = this.#payloadOf(channel, frame);
+    if (payload === undefined) return;
+    const isClients = isWhisper(frame.event);
+    if (isClients) this.#figures.whispersReceived += 1;
+    else this.#figures.received += 1;
+    if (!isClients) this.#needs.remember(this.#ref(channel), payload);
+    this.#needs.deliver(this.#ref(channel), isClients ? { payload, bestEffort: true } : { payload });
+  }
+
+  #payloadOf(channel: string, { event, data, userId }: RemoteFrame): string | undefined {
+    const dataJson = textOf(data);
+    const user = isWhisper(event) && kindOf(channel).members ? userId : undefined;
+    return dataJson === undefined ? undefined : encode.event(event, dataJson, channel, user);
+  }
+
+  /** SPEC 11.11. What the channel remembered while the bridge was away is no news: others may have been told since. */
+  #cached(channel: string, frame: RemoteFrame | undefined, isFirst: boolean): void {
+    if (!isFirst || frame === undefined || isInternal(frame.event) || isWhisper(frame.event)) return;
+    const payload = this.#payloadOf(channel, frame);
+    if (payload !== undefined) this.#needs.remember(this.#ref(channel), payload);
+  }
+
+  #most(members: readonly Member[]): readonly Member[] {
+    const { members: most } = this.#needs.limits;
+    if (members.length > most) this.#figures.drop('too-many-members', members.length - most);
+    return members.slice(0, most);
+  }
+
+  // --- within ----------------------------------------------------------------------------------
+
+  async #send(path: string, body: string): Promise<Outcome> {
+    const outcome = await this.#post.send(`/apps/${encodeURIComponent(this.#needs.app.id)}${path}`, body);
+    this.#needs.health?.api('upstream', outcome.kind === 'taken' || outcome.kind === 'refused');
+    return outcome;
+  }
+
+  #hearing(channel: string): Hearing {
+    return kindOf(channel).members ? this.#presence.hearing(channel) : this.#listening.hearing(channel);
+  }
+
+  async #barrier(channel: string): Promise<void> {
+    if (kindOf(channel).members) await this.#presence.room(channel)?.barrier();
+    else await this.#link.barrier();
+  }
+
+  #ref(channel: string): ChannelRef {
+    return { app: this.#needs.app.id, channel };
+  }
+}
+
+const copyOf = ({ channel, name, data }: Pick<Published, 'name' | 'data'> & { channel: string }): Copy => ({
+  channel,
+  key: keyOf(name, data),
+  user: undefined,
+});

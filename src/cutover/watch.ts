@@ -54,7 +54,7 @@ export function openWatch({ limits, percentage, journal, clock, sites, notify }:
     notify: (note) => notifier?.send(note),
   });
   const tick = (): void => {
-    health.loop(loop.takeMs());
+    health.loop(loop.takeMs(TICK_MS));
     void wayBack.tick();
   };
   return {

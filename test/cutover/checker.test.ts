@@ -17,7 +17,15 @@ const heard = (number: number, more: Partial<Heard> = {}): Heard => ({
 });
 
 const stay = (client: string, numbers: readonly number[], more: Partial<Stay> = {}): Stay => ({
-  ...{ client, user: client, socket: `${client}.1`, channel: CHANNEL, sinceMs: 0, untilMs: Infinity },
+  ...{
+    client,
+    user: client,
+    socket: `${client}.1`,
+    side: 'wavehall',
+    channel: CHANNEL,
+    sinceMs: 0,
+    untilMs: Infinity,
+  },
   ...{ roster: ['ada', 'grace'], news: [], heard: numbers.map((number) => heard(number)) },
   ...more,
 });

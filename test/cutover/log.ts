@@ -39,6 +39,7 @@ export interface Stay {
   /** The member that it is, on presence channels. */
   readonly user?: string | undefined;
   readonly socket: string;
+  readonly side: Side;
   readonly channel: string;
   readonly sinceMs: number;
   /** `Infinity` while it lasts. */

@@ -62,7 +62,9 @@ export class SharedPercentage implements Percentage {
 
   set(percent: number, by: string, move = false): Promise<void> {
     if (!isPercentage(percent))
-      throw new RangeError(`percent ${percent}: expected a number from 0 to 100 with at most two decimals`);
+      throw new RangeError(
+        `percent ${String(percent)}: expected a number from 0 to 100 with at most two decimals`,
+      );
     this.#adopt({
       percent,
       move,

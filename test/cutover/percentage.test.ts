@@ -56,7 +56,7 @@ describe('one node', () => {
     ]);
   });
 
-  test.each([-1, 100.01, 101, 1.234, Number.NaN, Infinity])('11.17 %d is no percentage', async (bad) => {
+  test.each([-1, 100.01, 101, 1.234, Number.NaN, Infinity])('11.17 %d is no percentage', (bad) => {
     const { percentage, heard } = node(new FakeShared());
     expect(() => percentage.set(bad, 'a')).toThrow(`percent ${bad}: expected a number from 0 to 100`);
     expect([percentage.percent, heard]).toEqual([0, []]);

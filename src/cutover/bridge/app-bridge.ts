@@ -1,4 +1,4 @@
-import { encode, kindOf, type Member } from '#protocol';
+import { kindOf } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Broker, ChannelEvent, ChannelRef, Deliver, Journal } from '../../core/ports.ts';
 import type { BridgeState, HealthSink, Upstream } from '../ports.ts';
@@ -11,6 +11,7 @@ import { Link } from './link.ts';
 import { Listening } from './listening.ts';
 import { type Copy, Notes } from './notes.ts';
 import { type Outcome, Post } from './post.ts';
+import { type MemberEars, Reception } from './reception.ts';
 import { Presence } from './presence.ts';
 import { isForwarded, type Published, readPublished } from './published.ts';
 import { Figures, stateOf } from './state.ts';
@@ -29,14 +30,7 @@ export interface AppBridgeNeeds {
   readonly deliver: Deliver;
   readonly members: MemberEars;
   /** The last event of a cache channel, as the other side tells it. */
-  remember(ref: ChannelRef, payload: string): void;
-}
-
-/** Who hears of the other side's members. */
-export interface MemberEars {
-  others(ref: ChannelRef, members: readonly Member[]): void;
-  otherCame(ref: ChannelRef, member: Member): void;
-  otherWent(ref: ChannelRef, id: string): void;
+  readonly remember: (ref: ChannelRef, payload: string) => void;
 }
 
 /** SPEC 11.6 to 11.13: one app's bridge on this node. */
@@ -47,6 +41,7 @@ export class AppBridge {
   readonly #link: Link;
   readonly #listening: Listening;
   readonly #presence: Presence;
+  readonly #reception: Reception;
   readonly #echoes: Echoes;
   readonly #forwarder: Forwarder;
   readonly #whispers: Whispers;
@@ -74,17 +69,13 @@ export class AppBridge {
       hearing: (channel) => this.#hearing(channel),
       barrier: (channel) => this.#barrier(channel),
     });
-    this.#listening = new Listening({
-      link: this.#link,
-      credential,
-      limits,
-      isCached: (channel) => kindOf(channel).cached,
-      ears: {
-        event: (channel, frame) => this.#event(channel, frame),
-        cached: (channel, frame, isFirst) => this.#cached(channel, frame, isFirst),
-        subscribed: (isOk) => needs.health?.subscribe('upstream', isOk),
-      },
-    });
+    this.#reception = new Reception({ ...needs, figures, echoes: this.#echoes });
+    const reception = this.#reception;
+    const subscribed = (isOk: boolean): void => needs.health?.subscribe('upstream', isOk);
+    const isCached = (channel: string): boolean => kindOf(channel).cached;
+    const { event, cached } = reception;
+    const ears = { event, cached, subscribed };
+    this.#listening = new Listening({ link: this.#link, credential, limits, isCached, ears });
     this.#presence = new Presence({
       link,
       credential,
@@ -93,14 +84,12 @@ export class AppBridge {
       isAway: () => !this.#link.isOpen,
       failed: (reason) => figures.error(reason),
       ears: {
-        roster: (channel, members) => needs.members.others(this.#ref(channel), this.#most(members)),
-        came: (channel, member) => needs.members.otherCame(this.#ref(channel), member),
-        went: (channel, id) => needs.members.otherWent(this.#ref(channel), id),
-        event: (channel, frame) => this.#event(channel, frame),
-        cached: (channel, frame) => this.#cached(channel, frame, true),
+        ...ears,
+        roster: reception.roster,
+        came: reception.came,
+        went: reception.went,
         deaf: (channel) => this.#echoes.lost(channel),
-        subscribed: (isOk) => needs.health?.subscribe('upstream', isOk),
-        refused: (frame) => this.#complaints.refusedSubscription(textOf(frame.data) ?? ''),
+        refused: (frame) => this.#refused(frame),
       },
     });
     this.#whispers = new Whispers({
@@ -111,17 +100,13 @@ export class AppBridge {
       presence: this.#presence,
       echoes: this.#echoes,
     });
-    const { requestTimeoutMs: timeoutMs, lanes: sockets } = limits;
-    this.#post = new Post({ upstream, credential, timeoutMs, sockets });
-    this.#forwarder = new Forwarder({
-      limits,
-      figures,
-      send: (path, body) => this.#send(path, body),
-      announce: (batch, earlier) => this.#echoes.announce(batch.map(copyOf), earlier),
-      isHeard: (ticket, at) => this.#echoes.isHeard(ticket, at),
-      answered: (ticket) => this.#echoes.answered(ticket),
-      refused: ({ status, text }) => this.#complaints.refusedEvent(status, text),
+    this.#post = new Post({
+      upstream,
+      credential,
+      timeoutMs: limits.requestTimeoutMs,
+      sockets: limits.lanes + 1,
     });
+    this.#forwarder = this.#openForwarder();
   }
 
   get isConnected(): boolean {
@@ -230,44 +215,15 @@ export class AppBridge {
   }
 
   #heard(frame: RemoteFrame): void {
-    if (frame.event !== 'pusher:error') return this.#listening.heard(frame);
+    if (frame.event === 'pusher:error') this.#refused(frame);
+    else this.#listening.heard(frame);
+  }
+
+  #refused(frame: RemoteFrame): void {
     const { code, message } = objectIn(frame.data);
     const text = `${textOf(code) ?? ''} ${textOf(message) ?? ''}`;
     this.#figures.error(text);
     this.#complaints.refusedSubscription(text);
-  }
-
-  #event(channel: string, frame: RemoteFrame): void {
-    this.#echoes.hear(channel, frame, () => this.#pass(channel, frame));
-  }
-
-  #pass(channel: string, frame: RemoteFrame): void {
-    const payload = this.#payloadOf(channel, frame);
-    if (payload === undefined) return;
-    const isClients = isWhisper(frame.event);
-    if (isClients) this.#figures.whispersReceived += 1;
-    else this.#figures.received += 1;
-    if (!isClients) this.#needs.remember(this.#ref(channel), payload);
-    this.#needs.deliver(this.#ref(channel), isClients ? { payload, bestEffort: true } : { payload });
-  }
-
-  #payloadOf(channel: string, { event, data, userId }: RemoteFrame): string | undefined {
-    const dataJson = textOf(data);
-    const user = isWhisper(event) && kindOf(channel).members ? userId : undefined;
-    return dataJson === undefined ? undefined : encode.event(event, dataJson, channel, user);
-  }
-
-  /** SPEC 11.11. What the channel remembered while the bridge was away is no news: others may have been told since. */
-  #cached(channel: string, frame: RemoteFrame | undefined, isFirst: boolean): void {
-    if (!isFirst || frame === undefined || isInternal(frame.event) || isWhisper(frame.event)) return;
-    const payload = this.#payloadOf(channel, frame);
-    if (payload !== undefined) this.#needs.remember(this.#ref(channel), payload);
-  }
-
-  #most(members: readonly Member[]): readonly Member[] {
-    const { members: most } = this.#needs.limits;
-    if (members.length > most) this.#figures.drop('too-many-members', members.length - most);
-    return members.slice(0, most);
   }
 
   // --- within ----------------------------------------------------------------------------------
@@ -278,6 +234,18 @@ export class AppBridge {
     return outcome;
   }
 
+  #openForwarder(): Forwarder {
+    return new Forwarder({
+      limits: this.#needs.limits,
+      figures: this.#figures,
+      send: (path, body) => this.#send(path, body),
+      announce: (batch, earlier) => this.#echoes.announce(batch.map(copyOf), earlier),
+      isHeard: (ticket, at) => this.#echoes.isHeard(ticket, at),
+      answered: (ticket) => this.#echoes.answered(ticket),
+      refused: ({ status, text }) => this.#complaints.refusedEvent(status, text),
+    });
+  }
+
   #hearing(channel: string): Hearing {
     return kindOf(channel).members ? this.#presence.hearing(channel) : this.#listening.hearing(channel);
   }
@@ -285,10 +253,6 @@ export class AppBridge {
   async #barrier(channel: string): Promise<void> {
     if (kindOf(channel).members) await this.#presence.room(channel)?.barrier();
     else await this.#link.barrier();
-  }
-
-  #ref(channel: string): ChannelRef {
-    return { app: this.#needs.app.id, channel };
   }
 }
 

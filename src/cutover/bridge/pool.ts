@@ -2,13 +2,20 @@ import type { Member } from '#protocol';
 import type { RemoteFrame } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
 import { Link, type LinkEars, type LinkNeeds } from './link.ts';
-import type { Room } from './room.ts';
 import type { Figures } from './state.ts';
 import { Turnstile } from './turnstile.ts';
 
+/** Who takes seats: a channel, which hears what happens to each of them. */
+export interface Sitter {
+  readonly channel: string;
+  opened(seat: Seat): void;
+  lost(seat: Seat): void;
+  heard(seat: Seat, frame: RemoteFrame): void;
+}
+
 /** One member of one channel on one connection. */
 export class Seat {
-  readonly room: Room;
+  readonly room: Sitter;
   readonly member: Member;
   readonly berth: Berth;
   /** The other side has said that this connection is on the channel. */
@@ -16,7 +23,7 @@ export class Seat {
   /** The next frame is what a cache channel remembers. */
   awaitsCached = false;
 
-  constructor(room: Room, member: Member, berth: Berth) {
+  constructor(room: Sitter, member: Member, berth: Berth) {
     this.room = room;
     this.member = member;
     this.berth = berth;
@@ -91,7 +98,7 @@ export class Pool {
   }
 
   /** `undefined` when there are too many connections already; that is counted. */
-  take(room: Room, member: Member): Seat | undefined {
+  take(room: Sitter, member: Member): Seat | undefined {
     const berth = this.#berths.find(({ seats }) => !seats.has(room.channel)) ?? this.#another();
     if (berth === undefined) {
       this.#needs.figures.drop('too-many-connections');

@@ -4,7 +4,7 @@ import type { Hearing } from './echoes.ts';
 import { memberIn, objectIn, type RemoteFrame, rosterIn } from './frame.ts';
 import { HandOver } from './hand-over.ts';
 import type { BridgeLimits } from './limits.ts';
-import type { Pool, Seat } from './pool.ts';
+import type { Pool, Seat, Sitter } from './pool.ts';
 import type { Figures } from './state.ts';
 import {
   MEMBER_ADDED,
@@ -44,7 +44,7 @@ export interface RoomNeeds {
  * SPEC 11.10: one presence channel as this node is in it at the other side: a connection for each of its members, of
  * which one, the listener, is heard. Coming, going, whispers and hand-overs happen one after the other.
  */
-export class Room {
+export class Room implements Sitter {
   readonly channel: string;
   readonly #needs: RoomNeeds;
   readonly #seats = new Map<string, Seat>();

@@ -10,7 +10,8 @@ import type {
   Stores,
   Terminate,
 } from '../../core/ports.ts';
-import type { AppBridge, MemberEars } from './app-bridge.ts';
+import type { AppBridge } from './app-bridge.ts';
+import type { MemberEars } from './reception.ts';
 import { Attendance } from './attendance.ts';
 import { isForwarded } from './published.ts';
 import { LastEvents } from './last-events.ts';
@@ -20,7 +21,7 @@ export interface Inside {
   readonly broker: Broker;
   readonly deliver: Deliver;
   readonly members: MemberEars;
-  remember(ref: ChannelRef, payload: string): void;
+  readonly remember: (ref: ChannelRef, payload: string) => void;
 }
 
 export interface BridgedNeeds {

@@ -45,10 +45,10 @@ const UNCLEAR: Outcomes = { wavehall: 'unclear', upstream: 'unclear' };
 export class Canary {
   readonly #needs: CanaryNeeds;
   readonly #perches: Readonly<Record<Side, Perch>>;
-  readonly #stopping = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #notAllowed: Record<Side, string | null> = { wavehall: null, upstream: null };
   #rounds = 0;
+  #isStopped = false;
   #ticker: NodeJS.Timeout | undefined;
 
   constructor(needs: CanaryNeeds) {
@@ -68,7 +68,7 @@ export class Canary {
   /** Resolves when nothing of it is left: no connection, no timer. */
   async stop(): Promise<void> {
     clearInterval(this.#ticker);
-    this.#stopping.abort();
+    this.#isStopped = true;
     await Promise.all(SIDES.map((side) => this.#perches[side].stop()));
     await Promise.all(this.#underWay);
   }
@@ -98,7 +98,7 @@ export class Canary {
       this.#publish('wavehall', number),
       this.#publish('upstream', number),
     ]);
-    if (this.#stopping.signal.aborted) return { wavehall: UNCLEAR, upstream: UNCLEAR };
+    if (this.#isStopped) return { wavehall: UNCLEAR, upstream: UNCLEAR };
     const round = this.#judged({ wavehall, upstream });
     for (const from of SIDES)
       for (const to of SIDES) {
@@ -115,12 +115,11 @@ export class Canary {
     if (settled === 'failed') return { ...UNCLEAR, [from]: 'lost' };
     if (settled === 'not-allowed') return UNCLEAR;
     const song = `${number}:${from}`;
-    const giveUp = new AbortController();
     const beganMs = performance.now();
-    const here = this.#perches[from].hear(song, giveUp.signal);
-    const there = this.#perches[to].isOpen ? this.#perches[to].hear(song, giveUp.signal) : undefined;
+    const here = this.#perches[from].hear(song);
+    const there = this.#perches[to].isOpen ? this.#perches[to].hear(song) : undefined;
     const sung = await this.#perches[from].sing(song);
-    if (sung !== 'ok') giveUp.abort();
+    if (sung !== 'ok') for (const side of SIDES) this.#perches[side].forget(song);
     const outcome = (atMs: number | undefined): Outcome => (atMs === undefined ? 'lost' : atMs - beganMs);
     const outcomes = {
       [from]: outcome(await here),

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { type Arrival, Probe, ProbeRefused } from './probe.ts';
 import { type ProbeSite, publish } from './probe-site.ts';
@@ -24,7 +25,7 @@ export interface PerchNeeds {
 export class Perch {
   readonly #needs: PerchNeeds;
   readonly #stopping = new AbortController();
-  readonly #expected = new Map<string, (atMs: number) => void>();
+  readonly #expected = new Map<string, (atMs?: number) => void>();
   readonly #heard = new Set<string>();
   #probe: Probe | undefined;
   #opening: Promise<Step> | undefined;
@@ -35,6 +36,7 @@ export class Perch {
 
   constructor(needs: PerchNeeds) {
     this.#needs = needs;
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   get isOpen(): boolean {
@@ -61,21 +63,23 @@ export class Perch {
     }
   }
 
-  /** When the song is heard here, in the time of `performance.now`; `undefined`: not in time, or not awaited any more. */
-  hear(song: string, giveUp: AbortSignal): Promise<number | undefined> {
+  /** When the song is heard here, in the time of `performance.now`; `undefined`: not in time, or it was forgotten. */
+  hear(song: string): Promise<number | undefined> {
     return new Promise((resolve) => {
       const settle = (atMs?: number): void => {
         clearTimeout(timer);
-        giveUp.removeEventListener('abort', onAbort);
         this.#expected.delete(song);
         resolve(atMs);
       };
-      const onAbort = (): void => settle();
-      const timer = setTimeout(settle, this.#needs.timeoutMs);
-      giveUp.addEventListener('abort', onAbort);
+      const timer = setTimeout(() => settle(), this.#needs.timeoutMs);
       this.#expected.set(song, settle);
-      if (giveUp.aborted) settle();
+      if (this.#stopping.signal.aborted) settle();
     });
+  }
+
+  /** It is not awaited any more. */
+  forget(song: string): void {
+    this.#expected.get(song)?.();
   }
 
   /** Whether this server brought us an event that it took. After some that it did not, a new connection is tried. */
@@ -88,6 +92,7 @@ export class Perch {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#forgetAll();
     await this.#opening;
     await this.#probe?.close();
   }
@@ -103,6 +108,8 @@ export class Perch {
       await probe.subscribe(channel);
       subscribed(true);
       this.#probe = probe;
+      // What was on its way to a connection that ended does not come any more.
+      void probe.closed.then(() => this.#forgetAll());
       this.openedAtMs = performance.now();
       return 'ok';
     } catch (error) {
@@ -112,6 +119,10 @@ export class Perch {
       if (step === 'failed' && probe !== undefined) subscribed(false);
       return this.#fail(step, (error as Error).message);
     }
+  }
+
+  #forgetAll(): void {
+    for (const settle of [...this.#expected.values()]) settle();
   }
 
   #fail(step: Step, reason: string): Step {

@@ -102,13 +102,17 @@ async function listen(
   problems: string[],
 ): Promise<JudgedTime> {
   const { listenMs, settleMs = SETTLE_MS, wait = pauseFor } = needs;
+  // What was sent before the end of a phase belongs to it.
+  const settled = (): Promise<PromiseSettledResult<void>[]> =>
+    Promise.allSettled(probes.map((probe) => probe.settle()));
   await wait('lead', settleMs);
+  await settled();
   const fromMs = performance.now();
   await wait('listen', listenMs);
+  await settled();
   const untilMs = performance.now();
   await wait('settle', settleMs);
-  const ends = await Promise.allSettled(probes.map((probe) => probe.settle()));
-  ends.forEach((end, at) => {
+  (await settled()).forEach((end, at) => {
     if (end.status === 'rejected') problems.push(cannot(at, 'be heard to the end', end.reason as Error));
   });
   return { fromMs, untilMs, settleMs };

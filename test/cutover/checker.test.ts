@@ -122,6 +122,19 @@ describe('11.18 the checker', () => {
     expect(found(refused)).toEqual({});
   });
 
+  test('11.18 does not miss a whisper whose socket ended while it was on its way', () => {
+    const whisper = sent(2, { kind: 'whisper', user: 'ada', except: 'ada.1' });
+    const [first, , third] = [sent(1), 0, sent(3)];
+    const by = stay('ada', [1], { untilMs: 250 });
+    const lost = { ...good(), claims: [], sent: [first, whisper, third] };
+    const log = (end: number): Log => ({
+      ...lost,
+      stays: [{ ...by, untilMs: end }, stay('grace', [1, 3], { roster: ['grace'] })],
+    });
+    expect(found(log(250), { settleMs: 50 })).toEqual({});
+    expect(found(log(290), { settleMs: 50 })).toEqual({ lost: 1 });
+  });
+
   test('11.18 does not take two publishers for one', () => {
     const log = withSent(sent(2, { lane: 'another' }));
     expect(found(withStay(stay('grace', [2, 1, 3]), log))).toEqual({});

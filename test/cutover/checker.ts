@@ -61,6 +61,8 @@ class Checker {
   readonly #options: CheckOptions;
   readonly #findings = new Findings();
   readonly #byNumber: ReadonlyMap<number, Sent>;
+  /** When sockets ended. */
+  readonly #ends: ReadonlyMap<string, number>;
   #lostInFaults = 0;
   #expected = 0;
 
@@ -68,6 +70,7 @@ class Checker {
     this.#log = log;
     this.#options = options;
     this.#byNumber = new Map(log.sent.map((sent) => [sent.number, sent]));
+    this.#ends = new Map(log.stays.map(({ socket, untilMs }) => [socket, untilMs]));
   }
 
   verdict(): Verdict {
@@ -144,12 +147,26 @@ class Checker {
     const heard = new Set(stay.heard.map(({ number }) => number));
     for (const sent of sentThere) {
       const wasThere = sent.beganMs >= stay.sinceMs && sent.endedMs <= stay.untilMs - settleMs;
-      if (!sent.isTaken || sent.except === stay.socket || !wasThere) continue;
+      if (!sent.isTaken || sent.except === stay.socket || !wasThere || this.#diedOnItsWay(sent, settleMs))
+        continue;
       this.#expected += 1;
       if (heard.has(sent.number) || mayBeLost(sent, stay)) continue;
       if (this.#isInFault(sent) || (isWhisperLossFine && sent.kind === 'whisper')) this.#lostInFaults += 1;
-      else this.#findings.add('lost', `${who(stay)} never heard ${named(sent)}`);
+      else this.#findings.add('lost', `${who(stay)} never heard ${named(sent)}${this.#senderOf(sent)}`);
     }
+  }
+
+  #senderOf({ kind, except, channel }: Sent): string {
+    if (kind === 'event') return '';
+    const stay = this.#log.stays.find((each) => each.socket === except && each.channel === channel);
+    return `, whose sender was there since ${stay?.sinceMs.toFixed(0) ?? 'never'}`;
+  }
+
+  /** A whisper may still be on its way to the server when the whisperer's socket ends. */
+  #diedOnItsWay({ kind, except, endedMs }: Sent, settleMs: number): boolean {
+    if (kind === 'event') return false;
+    const end = this.#ends.get(except ?? '') ?? Infinity;
+    return endedMs > end - settleMs;
   }
 
   #isInFault({ beganMs, endedMs }: Sent): boolean {

@@ -7,7 +7,7 @@ import { check, type CheckOptions, type Verdict } from './checker.ts';
 import { contentOf, emptyLog, type Log, type Sent } from './log.ts';
 import { APP, type OtherSide, type OtherSideKind } from './other-side.ts';
 
-const TOKEN = 'a token of the walk';
+const TOKEN = 'token-of-the-walk';
 
 export interface StageOptions {
   readonly browsers: number;

@@ -225,5 +225,15 @@ export interface Journal {
   defect(what: string, error: unknown): void;
 }
 
+/** One figure for machines that watch: Prometheus' words, and its values when somebody asks. */
+export interface Figure {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'gauge' | 'counter';
+  readonly labels: readonly string[];
+  /** The values of the labels, in their order, and the figure. */
+  values(): Iterable<readonly [labels: readonly string[], value: number]>;
+}
+
 /** Milliseconds; a port so that tests can let time pass. */
 export type Clock = () => number;

@@ -3,9 +3,9 @@ import { Drain, type Leaver } from '../core/drain.ts';
 import type { Broker, Clock, Journal, Socket, Stores } from '../core/ports.ts';
 import { openBridge } from './bridge/index.ts';
 import { Door, type House } from './door.ts';
+import type { Status } from './figures.ts';
 import { SharedPercentage } from './percentage.ts';
 import type { Bridge, CutoverOptions, HealthSink } from './ports.ts';
-import type { CutoverStatus } from './report.ts';
 import { ownSite, upstreamSite } from './sites.ts';
 import { sideOf } from './split.ts';
 import { openWatch, type Watch } from './watch.ts';
@@ -111,7 +111,7 @@ export class Cutover {
     await this.#bridge.stop();
   }
 
-  status(): CutoverStatus & { readonly split: { readonly fellBack: Readonly<Record<string, number>> } } {
+  status(): Status {
     const { percentage } = this;
     const { sockets, opened, fellBack } = this.#door?.counts() ?? NOBODY;
     return {

@@ -67,10 +67,7 @@ export function textOf(value: unknown): string | undefined {
  */
 function canonical(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value);
-  return entries.length === 0
-    ? 0
-    : Object.fromEntries(entries.map(([name, each]) => [`_${name}`, canonical(each)]));
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [`_${name}`, canonical(each)]));
 }
 
 /** A whisper's data may come back decoded; that of every other event is the same string on both sides. */

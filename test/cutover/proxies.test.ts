@@ -28,9 +28,11 @@ const freePort = async (): Promise<number> => {
 
 const isListening = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.end());
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
     socket.on('error', () => resolve(false));
-    socket.on('close', (hadError) => resolve(!hadError));
   });
 
 /** A proxy of the examples, in a folder of its own. */

@@ -240,7 +240,8 @@ export class AppBridge {
       figures: this.#figures,
       send: (path, body) => this.#send(path, body),
       announce: (batch, earlier) => this.#echoes.announce(batch.map(copyOf), earlier),
-      isHeard: (ticket, at) => this.#echoes.isHeard(ticket, at),
+      heardOut: (ticket) => this.#echoes.heardOut(ticket),
+      fate: (ticket, at) => this.#echoes.fate(ticket, at),
       answered: (ticket) => this.#echoes.answered(ticket),
       refused: ({ status, text }) => this.#complaints.refusedEvent(status, text),
     });

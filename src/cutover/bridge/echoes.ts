@@ -3,9 +3,12 @@ import { isInternal, keyOf, type RemoteFrame } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { Copy, NoteEars, Notes } from './notes.ts';
 import type { Figures } from './state.ts';
+import { within } from './subscription.ts';
 
 /** Whether this node hears a channel at the other side: `soon` when it may, `yes` when it certainly does. */
 export type Hearing = 'no' | 'soon' | 'yes';
+
+export type Fate = 'carried out' | 'not carried out' | 'unknown';
 
 /** What is awaited of one request or whisper. */
 export interface Ticket {
@@ -73,8 +76,19 @@ export class Echoes {
     return this.#book.size;
   }
 
-  isHeard(ticket: Ticket, at: number): boolean {
-    return ticket.echoes[at]?.isHeard === true;
+  /** Resolves when what was carried out has been heard, as far as this node hears it. */
+  async heardOut({ echoes }: Ticket): Promise<void> {
+    const open = echoes.filter((echo) => echo?.isClosed === false);
+    const channels = new Set(open.map((echo) => echo?.channel ?? ''));
+    const barriers = Promise.all([...channels].map((channel) => this.#needs.barrier(channel)));
+    await within(barriers, this.#needs.limits.requestTimeoutMs);
+  }
+
+  /** What is known of one event of a request that was not answered. */
+  fate({ echoes, isCertain }: Ticket, at: number): Fate {
+    const echo = echoes[at];
+    if (echo?.isHeard === true) return 'carried out';
+    return isCertain && echo?.isClosed === false ? 'not carried out' : 'unknown';
   }
 
   /** The request was answered or given up: what does not come back now never will. */

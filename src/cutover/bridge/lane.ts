@@ -2,7 +2,7 @@ import { batchSize, type Forward, requestOf } from './batch.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { Outcome } from './post.ts';
 import type { DropReason, Figures } from './state.ts';
-import type { Ticket } from './echoes.ts';
+import type { Fate, Ticket } from './echoes.ts';
 
 export interface LaneNeeds {
   readonly limits: BridgeLimits;
@@ -10,8 +10,10 @@ export interface LaneNeeds {
   send(path: string, body: string): Promise<Outcome>;
   /** What is about to be sent will come back. */
   announce(batch: readonly Forward[], earlier: Ticket | undefined): Promise<Ticket>;
-  /** Whether this event of the ticket came back already. */
-  isHeard(ticket: Ticket, at: number): boolean;
+  /** Resolves when all that this node could hear of the ticket has been heard. */
+  heardOut(ticket: Ticket): Promise<void>;
+  /** What is known of one event of the ticket. */
+  fate(ticket: Ticket, at: number): Fate;
   answered(ticket: Ticket): void;
   refused(outcome: Extract<Outcome, { kind: 'refused' }>): void;
   /** The event is forwarded, or given up. */
@@ -68,8 +70,8 @@ export class Lane {
       ticket = await this.#needs.announce(batch, ticket);
       const { path, body } = requestOf(batch);
       const outcome = await this.#needs.send(path, body);
-      const left = this.#judge(batch, ticket, outcome);
-      if (left.length < batch.length || outcome.kind === 'unknown') {
+      const left = await this.#judge(batch, ticket, outcome);
+      if (left.length < batch.length || outcome.kind !== 'failed') {
         this.#needs.answered(ticket);
         ticket = undefined;
       }
@@ -87,7 +89,7 @@ export class Lane {
   }
 
   /** What has to be sent again. */
-  #judge(batch: Forward[], ticket: Ticket, outcome: Outcome): Forward[] {
+  async #judge(batch: Forward[], ticket: Ticket, outcome: Outcome): Promise<Forward[]> {
     const { figures } = this.#needs;
     if (outcome.kind === 'taken') return this.#done(batch);
     figures.error(`${outcome.kind}: ${outcome.text}`);
@@ -96,12 +98,23 @@ export class Lane {
     this.#failures += 1;
     this.#needs.away(outcome.text);
     figures.retries += 1;
-    // Each event of a batch is carried out after those before it.
-    let heard = batch.length;
-    while (heard > 0 && !this.#needs.isHeard(ticket, heard - 1)) heard -= 1;
-    figures.forwarded += heard;
+    if (outcome.kind !== 'failed') await this.#needs.heardOut(ticket);
+    return this.#carriedOut(batch, ticket, outcome.kind === 'late');
+  }
+
+  /** What came back was carried out, and so was what is before it in the batch. */
+  #carriedOut(batch: Forward[], ticket: Ticket, isLate: boolean): Forward[] {
+    const fates = batch.map((_, at) => this.#needs.fate(ticket, at));
+    const heard = fates.lastIndexOf('carried out') + 1;
+    this.#needs.figures.forwarded += heard;
     this.#leave(batch.slice(0, heard));
-    return batch.slice(heard);
+    // What the other side may still carry out is not sent again.
+    const isLost = (at: number): boolean => isLate && fates[at] === 'unknown';
+    this.#leave(
+      batch.filter((_, at) => at >= heard && isLost(at)),
+      'unanswered',
+    );
+    return batch.filter((_, at) => at >= heard && !isLost(at));
   }
 
   #done(batch: Forward[]): Forward[] {

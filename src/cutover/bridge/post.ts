@@ -4,12 +4,12 @@ import { type Credential, signHttp } from '#protocol';
 import type { Upstream } from '../ports.ts';
 import { trust } from './trust.ts';
 
-/** What became of a request: `failed` was certainly not carried out, `unknown` may have been. */
+/** What became of a request: `failed` was not carried out, `broken` may have been, `late` may still be. */
 export type Outcome =
   | { readonly kind: 'taken' }
   | { readonly kind: 'refused'; readonly status: number; readonly text: string }
   | { readonly kind: 'failed'; readonly text: string }
-  | { readonly kind: 'unknown'; readonly text: string };
+  | { readonly kind: 'broken' | 'late'; readonly text: string };
 
 const MOST_ANSWER_CHARS = 300;
 
@@ -74,19 +74,19 @@ export class Post {
       done(outcome);
     };
     const timer = setTimeout(() => {
-      settle({ kind: 'unknown', text: 'no answer in time' });
+      settle({ kind: 'late', text: 'no answer in time' });
       request.destroy();
     }, this.#timeoutMs);
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (request.reusedSocket && error.code === 'ECONNRESET') return settle('again');
-      const kind = wasNeverSent(error) ? 'failed' : 'unknown';
+      const kind = wasNeverSent(error) ? 'failed' : 'broken';
       settle({ kind, text: error.code ?? error.message });
     });
     request.on('response', (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text = (text + chunk).slice(0, MOST_ANSWER_CHARS)));
-      response.on('error', () => settle({ kind: 'unknown', text: 'the answer broke off' }));
+      response.on('error', () => settle({ kind: 'broken', text: 'the answer broke off' }));
       response.on('close', () => settle(outcomeOf(response.statusCode ?? 0, text)));
     });
   }

@@ -5,6 +5,8 @@ export type DropReason =
   | 'queue-full'
   | 'too-old'
   | 'refused'
+  /** No answer in time, and no echo that would tell: to say it again could double it. */
+  | 'unanswered'
   | 'not-bridged'
   | 'too-large'
   | 'too-many-connections'

@@ -10,6 +10,8 @@ import type { Figures } from './window.ts';
 export interface SplitCounts {
   readonly open: Readonly<Record<Side, number>>;
   readonly total: Readonly<Record<Side, number>>;
+  /** Of those, the ones that came because the other side could not take them. */
+  readonly fellBack: Readonly<Record<Side, number>>;
 }
 
 /** What `GET /admin/cutover` answers and `wavehall cutover` prints (SPEC 11.5). */
@@ -29,6 +31,7 @@ export function statusTable(status: CutoverStatus, options: ReportOptions): stri
     ['', 'Wavehall', 'other server'],
     ['clients now', String(status.split.open.wavehall), String(status.split.open.upstream)],
     ['clients in all', String(status.split.total.wavehall), String(status.split.total.upstream)],
+    ['taken over', String(status.split.fellBack.wavehall), String(status.split.fellBack.upstream)],
     row('connects', wavehall.connects, upstream.connects),
     row('subscriptions', wavehall.subscribes, upstream.subscribes),
     row('API requests', wavehall.api, upstream.api),

@@ -46,7 +46,11 @@ const HEALTHY: CutoverStatus = {
     move: false,
     isShared: true,
   },
-  split: { open: { wavehall: 250, upstream: 750 }, total: { wavehall: 900, upstream: 2711 } },
+  split: {
+    open: { wavehall: 250, upstream: 750 },
+    total: { wavehall: 900, upstream: 2711 },
+    fellBack: { wavehall: 7, upstream: 0 },
+  },
   watch: {
     health: {
       wavehall: {
@@ -89,6 +93,7 @@ describe('the table of both servers', () => {
         '                Wavehall                          other server',
         'clients now     250                               750',
         'clients in all  900                               2711',
+        'taken over      7                                 0',
         'connects        120 ok, 3/9 ms                    –',
         'subscriptions   –                                 –',
         'API requests    –                                 –',
@@ -105,7 +110,7 @@ describe('the table of both servers', () => {
   });
 
   test('11.5 columns stand under each other whatever is in them', () => {
-    const lines = statusTable(HEALTHY, PLAIN).split('\n').slice(3, 13);
+    const lines = statusTable(HEALTHY, PLAIN).split('\n').slice(3, 14);
     const column = lines[0]?.indexOf('other server') ?? -1;
     for (const line of lines) expect(line.slice(column - 2, column)).toBe('  ');
     for (const line of lines) expect(line[column]).toMatch(/\S/);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DEFAULT_LIMITS, type WatchLimits } from '../../src/cutover/limits.ts';
 import type { Percentage, PercentageState } from '../../src/cutover/ports.ts';
 import type { ProbeSite } from '../../src/cutover/probe-site.ts';
@@ -22,7 +22,8 @@ const QUICK: Partial<WatchLimits> = {
   breachMs: 1000,
   goodMs: 1000,
 };
-const LONG_MS = 15_000;
+const LONG_MS = 40_000;
+vi.setConfig({ testTimeout: 60_000 });
 
 let server: Server;
 let faulty: Faulty;

@@ -140,10 +140,16 @@ describe('11.18 the checker', () => {
     expect(found(withStay(stay('grace', [2, 1, 3]), log))).toEqual({});
   });
 
-  test('11.18 counts apart what was lost while something was broken', () => {
-    const log = { ...withStay(stay('grace', [1, 3])), faults: [{ what: 'cut', beganMs: 190, endedMs: 220 }] };
-    expect(found(log)).toEqual({});
-    expect(check(log).lostInFaults).toBe(1);
+  test('11.18 counts apart what was lost by what was broken, and only that', () => {
+    const broken = (mayLose: boolean): Log => ({
+      ...withStay(stay('grace', [1, 3])),
+      faults: [{ what: 'cut', beganMs: 190, endedMs: 220, mayLose: () => mayLose }],
+    });
+    expect(found(broken(true))).toEqual({});
+    expect(check(broken(true)).lostInFaults).toBe(1);
+    expect(found(broken(false))).toEqual({ lost: 1 });
+    const later = { ...broken(true), faults: [{ ...broken(true).faults[0]!, beganMs: 215, endedMs: 299 }] };
+    expect(found(later)).toEqual({ lost: 1 });
   });
 
   test('11.18 takes what PHP makes of an empty object inside a whisper for the same', () => {

@@ -151,7 +151,8 @@ class Checker {
         continue;
       this.#expected += 1;
       if (heard.has(sent.number) || mayBeLost(sent, stay)) continue;
-      if (this.#isInFault(sent) || (isWhisperLossFine && sent.kind === 'whisper')) this.#lostInFaults += 1;
+      if (this.#isByFault(sent, stay) || (isWhisperLossFine && sent.kind === 'whisper'))
+        this.#lostInFaults += 1;
       else this.#findings.add('lost', `${who(stay)} never heard ${named(sent)}${this.#senderOf(sent)}`);
     }
   }
@@ -169,10 +170,11 @@ class Checker {
     return endedMs > end - settleMs;
   }
 
-  #isInFault({ beganMs, endedMs }: Sent): boolean {
+  #isByFault(sent: Sent, stay: Stay): boolean {
     const { faultMs = 0 } = this.#options;
     return this.#log.faults.some(
-      (fault) => endedMs >= fault.beganMs - faultMs && beganMs <= fault.endedMs + faultMs,
+      ({ beganMs, endedMs, mayLose }) =>
+        sent.endedMs >= beganMs - faultMs && sent.beganMs <= endedMs + faultMs && mayLose(sent, stay),
     );
   }
 

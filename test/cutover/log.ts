@@ -57,9 +57,10 @@ export interface Claim {
   readonly users: readonly string[];
 }
 
-/** A time in which something was broken on purpose. */
+/** A time in which something was broken on purpose, and what it may cost by what is documented. */
 export interface Fault {
   readonly what: string;
+  readonly mayLose: (sent: Sent, stay: Stay) => boolean;
   readonly beganMs: number;
   readonly endedMs: number;
 }

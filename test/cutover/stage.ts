@@ -4,7 +4,7 @@ import { http, publisher, type Answer, type Endpoint } from '../support/wire-htt
 import { eventually, type Address } from '../support/wire.ts';
 import { Browser, EVENT, WAVEHALL_ACTIVITY_TIMEOUT_S } from './browser.ts';
 import { check, type CheckOptions, type Verdict } from './checker.ts';
-import { contentOf, emptyLog, type Log, type Sent } from './log.ts';
+import { contentOf, emptyLog, type Fault, type Log, type Sent } from './log.ts';
 import { APP, type OtherSide, type OtherSideKind } from './other-side.ts';
 
 const TOKEN = 'token-of-the-walk';
@@ -139,10 +139,10 @@ export class Stage {
   }
 
   /** Remembers the time in which something was broken on purpose. */
-  async during(what: string, task: () => Promise<unknown>): Promise<void> {
+  async during(what: string, mayLose: Fault['mayLose'], task: () => Promise<unknown>): Promise<void> {
     const beganMs = this.nowMs();
     await task();
-    this.log.faults.push({ what, beganMs, endedMs: this.nowMs() });
+    this.log.faults.push({ what, mayLose, beganMs, endedMs: this.nowMs() });
   }
 
   async restartWavehall(): Promise<void> {

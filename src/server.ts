@@ -64,7 +64,7 @@ export async function startServer(config: Config, journal: Journal): Promise<Ser
   await http.listen({ host: config.host, port: config.port, backlog: BACKLOG });
   core.start();
   const { port } = http.server.address() as AddressInfo;
-  cutover?.start(ownUrl(config, port, keyPair !== undefined));
+  await cutover?.start(ownUrl(config, port, keyPair !== undefined));
   return {
     port,
     secure: keyPair !== undefined,

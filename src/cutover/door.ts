@@ -79,6 +79,7 @@ export class Door {
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer): void {
     const { house, clock, options, percentage } = this.#needs;
     network.on('error', ignored);
+    if (isOurOwn(request, this.route)) return refuse(network, '508 Loop Detected');
     const credentials = house.credentialsFor(request);
     const visitor = house.visitor(request);
     const asked = credentials && sideAsked(credentials, request.headers[SIDE_HEADER]);
@@ -132,7 +133,7 @@ export class Door {
     if (answer instanceof Error) {
       if (choice !== undefined) this.#probation.failed('upstream', sinceMs);
       this.#warn(answer);
-      if (!mayFallBack) return badGateway(network);
+      if (!mayFallBack) return refuse(network, '502 Bad Gateway');
       return this.#serve(arrival, !isFallback);
     }
     if (choice !== undefined) this.#count('upstream', isFallback);
@@ -142,7 +143,6 @@ export class Door {
   /** 5xx is as good as no answer: the browser has not heard it yet. */
   async #ask({ request, visitor }: Arrival): Promise<UpgradeAnswer | Error> {
     const { route } = this;
-    if (isOurOwn(request, route)) return new Error('it is this server itself');
     const path = forwardedPath(request.url ?? '/', route);
     try {
       const answer = await askUpgrade(
@@ -191,8 +191,8 @@ export class Door {
   }
 }
 
-function badGateway(network: Duplex): void {
-  network.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+function refuse(network: Duplex, status: string): void {
+  network.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 function ignored(): void {

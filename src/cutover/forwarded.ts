@@ -4,6 +4,7 @@ import type { Visitor } from './split.ts';
 
 /** Says through which front doors a request came: one that finds itself in it is its own other side. */
 export const DOOR_HEADER = 'x-wavehall-door';
+export const LOOP_STATUS = 508;
 
 const REWRITTEN = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', DOOR_HEADER]);
 

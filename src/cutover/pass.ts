@@ -2,15 +2,17 @@ import {
   type ClientRequest,
   type IncomingMessage,
   request as requestPlain,
+  type RequestOptions,
   type ServerResponse,
 } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { trust } from './bridge/trust.ts';
-import { forwardedHeaders, forwardedPath, isOurOwn, type Route } from './forwarded.ts';
+import { DOOR_HEADER, forwardedHeaders, forwardedPath, LOOP_STATUS, type Route } from './forwarded.ts';
 import type { Visitor } from './split.ts';
 
 /** Silence of the other side after which a request is given up. */
 const TIMEOUT_MS = 30_000;
+const ASK_TIMEOUT_MS = 2000;
 /** About one connection, not about the request (RFC 9110, 7.6.1). */
 const OF_THE_CONNECTION = new Set(['connection', 'keep-alive', 'proxy-connection']);
 
@@ -21,8 +23,6 @@ export function passRequest(
   visitor: Visitor,
   route: Route,
 ): void {
-  if (isOurOwn(request, route))
-    return refuse(response, 508, 'WAVEHALL_CUTOVER_UPSTREAM is this server itself.');
   const outgoing = open(request, visitor, route);
   outgoing.on('response', (answer) => giveBack(answer, response));
   outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
@@ -39,19 +39,42 @@ export function passRequest(
   request.pipe(outgoing);
 }
 
+/** True when the other side is this server: what went there would come back, for ever (SPEC 11.17). */
+export function leadsHere(route: Route): Promise<boolean> {
+  return new Promise((resolve) => {
+    const headers = { [DOOR_HEADER]: route.door };
+    const options = { method: 'GET', path: forwardedPath('/live', route), headers, timeout: ASK_TIMEOUT_MS };
+    const outgoing = ask(route, options);
+    outgoing.on('response', (answer) => {
+      answer.resume();
+      resolve(answer.statusCode === LOOP_STATUS);
+    });
+    outgoing.on('timeout', () => outgoing.destroy());
+    outgoing.on('error', () => resolve(false));
+    outgoing.on('close', () => resolve(false));
+    outgoing.end();
+  });
+}
+
 function open(request: IncomingMessage, visitor: Visitor, route: Route): ClientRequest {
-  const { url } = route.upstream;
-  const ask = url.protocol === 'https:' ? requestTls : requestPlain;
-  return ask({
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port,
-    ...trust(route.upstream),
+  return ask(route, {
     method: request.method,
     path: forwardedPath(request.url ?? '/', route),
     headers: forwardedHeaders(request, visitor, route, OF_THE_CONNECTION),
+    timeout: TIMEOUT_MS,
+  });
+}
+
+function ask({ upstream }: Route, options: RequestOptions): ClientRequest {
+  const { url } = upstream;
+  const request = url.protocol === 'https:' ? requestTls : requestPlain;
+  return request({
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port,
+    ...trust(upstream),
     // Reverb answers one request per connection.
     agent: false,
-    timeout: TIMEOUT_MS,
+    ...options,
   });
 }
 

@@ -4,6 +4,7 @@ import type { Broker, Clock, Journal, Socket, Stores } from '../core/ports.ts';
 import { openBridge } from './bridge/index.ts';
 import { Door, type House } from './door.ts';
 import type { Status } from './figures.ts';
+import { leadsHere } from './pass.ts';
 import { SharedPercentage } from './percentage.ts';
 import type { Bridge, CutoverOptions, HealthSink } from './ports.ts';
 import { ownSite, upstreamSite } from './sites.ts';
@@ -83,15 +84,23 @@ export class Cutover {
     return (this.#door = door);
   }
 
-  /** `ownUrl`: where this server listens. */
-  start(ownUrl: URL): void {
+  /** `ownUrl`: where this server listens. A bridge to itself would never come to an end. */
+  async start(ownUrl: URL): Promise<void> {
     this.#ownUrl = ownUrl;
-    this.#bridge.start();
-    this.#watch.start();
     this.#ticker = setInterval(() => {
       this.#door?.tick();
       void this.percentage.tick();
     }, TICK_MS);
+    if (this.#door !== undefined && (await leadsHere(this.#door.route))) {
+      const { href } = this.#needs.options.upstream.url;
+      this.#needs.journal.warn(
+        'WAVEHALL_CUTOVER_UPSTREAM: expected the address of the other server, not of this one',
+        { upstream: href },
+      );
+      return;
+    }
+    this.#bridge.start();
+    this.#watch.start();
   }
 
   /** Sockets that end with this process without being its own. */

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { Hub } from '../core/hub.ts';
 import type { Gateway, Journal, Stores } from '../core/ports.ts';
 import type { Door } from '../cutover/door.ts';
+import { isOurOwn, LOOP_STATUS } from '../cutover/forwarded.ts';
 import { passRequest } from '../cutover/pass.ts';
 import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
@@ -54,8 +55,17 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
     () => hub.connections(),
   );
   http.server.on('upgrade', (request, network, head) => door.upgrade(request, network, head));
+  refuseLoops(http, door);
   watchApi(http, cutover);
   if (config.cutover?.pass === true) passOthers(http, door, visitor);
+}
+
+/** What came through this door and comes again has found no other side. */
+function refuseLoops(http: FastifyInstance, { route }: Door): void {
+  http.addHook('onRequest', (request, reply, done) => {
+    if (!isOurOwn(request.raw, route)) return done();
+    void reply.code(LOOP_STATUS).send('WAVEHALL_CUTOVER_UPSTREAM is this server itself.');
+  });
 }
 
 function watchApi(http: FastifyInstance, { health }: Cutover): void {

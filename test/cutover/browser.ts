@@ -22,6 +22,8 @@ Pusher.Runtime.createWebSocket = (url) => browsers.get(new URL(url).hostname)?.o
 
 export const EVENT = 'App\\Events\\Walked';
 export const WHISPER = 'client-walked';
+/** All of these are the same to the last byte. */
+export const TWIN = 'App\\Events\\Twin';
 
 interface RawFrame {
   readonly event: string;
@@ -46,6 +48,8 @@ export class Browser {
   readonly endings: number[] = [];
   cookie: string | undefined;
   side: Side | undefined;
+  /** Twins heard, per channel. */
+  readonly twins = new Map<string, number>();
   readonly #needs: BrowserNeeds;
   readonly #pusher: Pusher;
   readonly #stays = new Map<string, Stay>();
@@ -158,6 +162,7 @@ export class Browser {
 
   #listen(channel: Channel, name: string): void {
     channel.bind('pusher:subscription_succeeded', () => this.#begin(name));
+    channel.bind(TWIN, () => this.twins.set(name, (this.twins.get(name) ?? 0) + 1));
     for (const event of [EVENT, WHISPER])
       channel.bind(event, (data: { number?: unknown }, about?: { user_id?: string }) => {
         const user = about?.user_id;

@@ -2,7 +2,7 @@ import type { Side } from '../../src/cutover/ports.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { http, publisher, type Answer, type Endpoint } from '../support/wire-http.ts';
 import { eventually, type Address } from '../support/wire.ts';
-import { Browser, EVENT, WAVEHALL_ACTIVITY_TIMEOUT_S } from './browser.ts';
+import { Browser, EVENT, TWIN, WAVEHALL_ACTIVITY_TIMEOUT_S } from './browser.ts';
 import { check, type CheckOptions, type Verdict } from './checker.ts';
 import { contentOf, emptyLog, type Fault, type Log, type Sent } from './log.ts';
 import { APP, type OtherSide, type OtherSideKind } from './other-side.ts';
@@ -131,6 +131,29 @@ export class Stage {
     for (const at of ['wavehall', 'upstream'] as const)
       for (let lane = 0; lane < lanes; lane += 1) this.#loops.push(this.#publishing(at, everyMs));
     this.#loops.push(this.#whispering(whisperEveryMs));
+  }
+
+  /**
+   * Publishes so many events at each side at the same time, none of which differs from any other. Resolves with how many of
+   * them the browsers on the channel have heard: with one number, when all have heard the same.
+   */
+  async twins(channel: string, count: number): Promise<number[]> {
+    const there = this.browsers.filter((each) => each.isOn(channel));
+    for (const { twins } of there) twins.delete(channel);
+    const heard = (): number[] => [...new Set(there.map(({ twins }) => twins.get(channel) ?? 0))];
+    const publishing = (['wavehall', 'upstream'] as const).map(async (side) => {
+      for (let sent = 0; sent < count; sent += 1)
+        await publisher(this.app(side)).post('/events', { name: TWIN, data: '{"twin":true}', channel });
+    });
+    await Promise.all(publishing);
+    await eventually(
+      () => Math.min(...heard()) >= 2 * count,
+      () => `all twins are heard on ${channel}: ${heard().join()}`,
+      10_000,
+    );
+    // Whatever comes too often comes now.
+    await pause(500);
+    return heard();
   }
 
   async silence(): Promise<void> {

@@ -10,6 +10,8 @@ import { Stage, latencies, pause } from './stage.ts';
 const BROWSERS = Number(process.env.WALK_BROWSERS ?? 200);
 /** How long the load goes on at each step, after everybody has arrived where he belongs. */
 const STEP_MS = Number(process.env.WALK_STEP_MS ?? 1500);
+/** Equal events that are published at each side at the same time. */
+const TWINS = 15;
 const STEPS = [5, 25, 50, 100, 0];
 const WALK_MS = 120_000;
 
@@ -32,6 +34,9 @@ describe.each(otherSides())('11.18 the walk beside $name', (kind) => {
       await stage.set(percent);
       await stage.everybodyIsPlaced(percent);
       await pause(STEP_MS);
+      if (percent === 50)
+        for (const channel of ['walk-0', 'presence-walk-1'])
+          expect(await stage.twins(channel, TWINS), `equal events on ${channel}`).toEqual([2 * TWINS]);
       for (const [at, { side, connects }] of stage.browsers.entries()) {
         const moved = side === before[at]?.side ? 0 : 1;
         expect(connects, `connects of browser ${at} at ${percent} %`).toBe(

@@ -87,10 +87,10 @@ function takeJson(scope: FastifyInstance): void {
 const by = ({ ip }: FastifyRequest): string => `the admin API (${ip})`;
 
 function answerError(error: unknown, reply: FastifyReply): FastifyReply {
-  if (error instanceof Mistake || error instanceof RangeError) return refuse(reply, 400, error.message);
   const status = (error as { statusCode?: unknown }).statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500)
     return refuse(reply, status, 'Bad request.');
+  if (error instanceof Mistake || error instanceof RangeError) return refuse(reply, 400, error.message);
   throw error;
 }
 

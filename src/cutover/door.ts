@@ -114,11 +114,13 @@ export class Door {
   }
 
   #serve({ request, network, head, sinceMs, choice }: Arrival, isFallback: boolean): void {
-    if (choice !== undefined) this.#count('wavehall', isFallback);
+    const { house } = this.#needs;
+    if (choice === undefined) return house.upgrade(request, network, head, house.gateway);
+    this.#count('wavehall', isFallback);
     const gateway: Gateway = {
-      opened: (socket, handshake) => this.own.opened(socket, handshake, choice?.bucket, sinceMs),
+      opened: (socket, handshake) => this.own.opened(socket, handshake, choice.bucket, sinceMs),
     };
-    this.#needs.house.upgrade(request, network, head, gateway, choice?.cookieLine);
+    house.upgrade(request, network, head, gateway, choice.cookieLine);
   }
 
   /** To the other side although it is not its turn; to this one after all when that cannot be reached either. */

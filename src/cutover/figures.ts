@@ -1,33 +1,29 @@
 import type { Figure } from '../core/ports.ts';
 import type { BridgeState, Side } from './ports.ts';
-import type { CutoverStatus, SplitCounts } from './report.ts';
+import type { CutoverStatus } from './report.ts';
 import type { Figures } from './window.ts';
 
 const SIDES = ['wavehall', 'upstream'] as const;
 const MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals'] as const;
 
-export type Status = CutoverStatus & {
-  readonly split: SplitCounts & { readonly fellBack: Readonly<Record<Side, number>> };
-};
-
 type Values = [labels: readonly string[], value: number][];
 
 /** Everything about the cutover that machines may watch (SPEC 11.5). `read` is asked each time. */
-export function cutoverFigures(ask: () => Status): Figure[] {
+export function cutoverFigures(ask: () => CutoverStatus): Figure[] {
   const read = onceAtATime(ask);
   return [...splitFigures(read), ...bridgeFigures(read), ...healthFigures(read), ...wayBackFigures(read)];
 }
 
 /** One answer is good for all figures of one look. */
-function onceAtATime(ask: () => Status): () => Status {
-  let status: Status | undefined;
+function onceAtATime(ask: () => CutoverStatus): () => CutoverStatus {
+  let status: CutoverStatus | undefined;
   return () => {
     if (status === undefined) setImmediate(() => (status = undefined));
     return (status ??= ask());
   };
 }
 
-function splitFigures(read: () => Status): Figure[] {
+function splitFigures(read: () => CutoverStatus): Figure[] {
   const one = (value: number): Values => [[[], value]];
   const sides = (counts: Readonly<Record<Side, number>>): Values =>
     SIDES.map((side) => [[side], counts[side]]);
@@ -80,7 +76,7 @@ const SINCE_THE_START: readonly Row[] = [
 const seconds = (ms: number | null | undefined): number | undefined =>
   ms === null || ms === undefined ? undefined : ms / 1000;
 
-function bridgeFigures(read: () => Status): Figure[] {
+function bridgeFigures(read: () => CutoverStatus): Figure[] {
   const perApp = (value: Row[3]): Values =>
     read().bridge.flatMap((state) => {
       const found = value(state);
@@ -98,7 +94,7 @@ function bridgeFigures(read: () => Status): Figure[] {
   ];
 }
 
-function healthFigures(read: () => Status): Figure[] {
+function healthFigures(read: () => CutoverStatus): Figure[] {
   const measured = (value: (figures: Figures) => number | undefined) => (): Values =>
     SIDES.flatMap((side) =>
       MEASURES.flatMap((measure): Values => {
@@ -138,8 +134,8 @@ function healthFigures(read: () => Status): Figure[] {
   ];
 }
 
-function wayBackFigures(read: () => Status): Figure[] {
-  const watch = (): Status['watch'] => read().watch;
+function wayBackFigures(read: () => CutoverStatus): Figure[] {
+  const watch = (): CutoverStatus['watch'] => read().watch;
   const all = (counts: object | null): Values =>
     Object.entries(counts ?? {}).map(([name, count]) => [[name], Number(count)]);
   return [

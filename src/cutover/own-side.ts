@@ -1,16 +1,16 @@
 import type { Gateway, Handshake, Session, Socket } from '../core/ports.ts';
-import type { Newcomer, Probation } from './probation.ts';
+import type { Probation } from './probation.ts';
 
 const FIRST_OF_OURS = 4000;
 /** 4200 to 4299: come again at once. Nobody was refused. */
 const isRefusal = (code: number): boolean =>
   code >= FIRST_OF_OURS && code < 5000 && Math.floor(code / 100) !== 42;
 
-/** The sockets of this side that came through the door. */
+/** The sockets of this side that are a part of the split. */
 export class OwnSide {
   readonly #gateway: Gateway;
   readonly #probation: Probation;
-  readonly #buckets = new Map<Socket, number | undefined>();
+  readonly #buckets = new Map<Socket, number>();
 
   constructor(gateway: Gateway, probation: Probation) {
     this.#gateway = gateway;
@@ -25,19 +25,14 @@ export class OwnSide {
     return this.#buckets.get(socket);
   }
 
-  /** Without a bucket the socket is no part of the split, and health does not hear of it. */
-  opened(socket: Socket, handshake: Handshake, bucket: number | undefined, sinceMs: number): Session {
-    const newcomer = bucket === undefined ? undefined : this.#probation.opened('wavehall', sinceMs);
+  opened(socket: Socket, handshake: Handshake, bucket: number, sinceMs: number): Session {
+    const newcomer = this.#probation.opened('wavehall', sinceMs);
     this.#buckets.set(socket, bucket);
     return new WatchedSession(this.#gateway.opened(socket, handshake), (code) => {
       this.#buckets.delete(socket);
-      this.#judge(newcomer, code);
+      // A browser that just goes away (1001, 1006) says nothing about this side.
+      if (isRefusal(code)) this.#probation.ended(newcomer);
     });
-  }
-
-  /** A browser that just goes away (1001, 1006) says nothing about this side. */
-  #judge(newcomer: Newcomer | undefined, code: number): void {
-    if (newcomer !== undefined && isRefusal(code)) this.#probation.ended(newcomer);
   }
 }
 

@@ -28,8 +28,11 @@ export class Pair {
 export class Pairs {
   readonly #all = new Set<Pair>();
 
+  /** Those that are a part of the split. */
   get size(): number {
-    return this.#all.size;
+    let size = 0;
+    for (const { bucket } of this.#all) if (bucket !== undefined) size += 1;
+    return size;
   }
 
   add(browser: Duplex, server: Duplex, bucket: number | undefined): void {

@@ -3,10 +3,10 @@ import { Drain, type Leaver } from '../core/drain.ts';
 import type { Broker, Clock, Journal, Socket, Stores } from '../core/ports.ts';
 import { openBridge } from './bridge/index.ts';
 import { Door, type House } from './door.ts';
-import type { Status } from './figures.ts';
 import { leadsHere } from './pass.ts';
 import { SharedPercentage } from './percentage.ts';
 import type { Bridge, CutoverOptions, HealthSink } from './ports.ts';
+import type { CutoverStatus } from './report.ts';
 import { ownSite, upstreamSite } from './sites.ts';
 import { sideOf } from './split.ts';
 import { openWatch, type Watch } from './watch.ts';
@@ -120,7 +120,7 @@ export class Cutover {
     await this.#bridge.stop();
   }
 
-  status(): Status {
+  status(): CutoverStatus {
     const { percentage } = this;
     const { sockets, opened, fellBack } = this.#door?.counts() ?? NOBODY;
     return {

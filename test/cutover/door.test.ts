@@ -130,8 +130,9 @@ describe('the split', () => {
       return answer.headers['set-cookie'] === undefined;
     };
     expect(await openAs(signedSide(APP, 'wavehall'))).toBe(true);
-    await vi.waitFor(async () => expect((await door.status()).split.open.wavehall).toBe(1));
-    expect((await door.status()).split.total).toEqual({ wavehall: 0, upstream: 0 });
+    expect(door.server.connections()).toBe(1);
+    const nobody = { wavehall: 0, upstream: 0 };
+    expect((await door.status()).split).toMatchObject({ open: nobody, total: nobody });
     expect(await openAs(`wavehall:${'0'.repeat(64)}`)).toBe(false);
     expect((await door.status()).split.total).toEqual({ wavehall: 0, upstream: 1 });
   });
@@ -336,7 +337,9 @@ async function startSite() {
     server.close();
     server.closeAllConnections();
   });
-  const notOurs = () => asked.filter(({ url }) => !url.startsWith('/app'));
+  /** Without what the bridge asks, and the door when it looks whether it stands before itself. */
+  const notOurs = () =>
+    asked.filter(({ url, headers }) => !url.startsWith('/app') && headers['x-forwarded-for'] !== undefined);
   return { port: (server.address() as AddressInfo).port, asked: notOurs };
 }
 

@@ -14,7 +14,7 @@ export const TOKEN = 'a-token-for-tests';
 export async function startHouse(env: Record<string, string> = {}) {
   const journal = new FakeJournal();
   journal.debugging = false;
-  const config = readConfig({
+  const variables: Record<string, string> = {
     REVERB_SERVER_HOST: '127.0.0.1',
     REVERB_SERVER_PORT: '0',
     REVERB_APP_ID: APP.id,
@@ -26,7 +26,8 @@ export async function startHouse(env: Record<string, string> = {}) {
     WAVEHALL_CUTOVER_CANARY_SECONDS: '0',
     WAVEHALL_CUTOVER_BREACH_SECONDS: '0',
     ...env,
-  });
+  };
+  const config = readConfig(variables);
   const server = await startServer(config, journal);
   onTestFinished(() => server.stop());
   const origin = `http://127.0.0.1:${server.port}`;
@@ -38,6 +39,7 @@ export async function startHouse(env: Record<string, string> = {}) {
     origin,
     journal,
     server,
+    env: variables,
     admin: (path: string, init: { method?: string; body?: string; headers?: Record<string, string> } = {}) =>
       fetch(`${origin}/admin${path}`, {
         ...init,

@@ -7,18 +7,17 @@ import { contentOf, type Log, type Stay } from './log.ts';
 import { APP } from './other-side.ts';
 
 type Pusher = InstanceType<typeof PusherModule.default>;
-interface Runtime {
-  createWebSocket(url: string): unknown;
-}
 /** At run time the CommonJS module is the class itself; its types promise a `default`. */
-const Pusher = PusherModule as unknown as typeof PusherModule.default & { readonly Runtime: Runtime };
+const Pusher = PusherModule as unknown as typeof PusherModule.default;
+/** What pusher-js opens its sockets with, in Node as in browsers. */
+const runtime = Pusher.Runtime as unknown as { createWebSocket(url: string): unknown };
 
 /** By this the two sides tell which of them a socket is on: Wavehall is started with it, the other side is not. */
 export const WAVEHALL_ACTIVITY_TIMEOUT_S = 31;
 
 const browsers = new Map<string, Browser>();
-const otherwise = Pusher.Runtime.createWebSocket.bind(Pusher.Runtime);
-Pusher.Runtime.createWebSocket = (url) => browsers.get(new URL(url).hostname)?.open(url) ?? otherwise(url);
+const otherwise = runtime.createWebSocket.bind(runtime);
+runtime.createWebSocket = (url) => browsers.get(new URL(url).hostname)?.open(url) ?? otherwise(url);
 
 export const EVENT = 'App\\Events\\Walked';
 export const WHISPER = 'client-walked';

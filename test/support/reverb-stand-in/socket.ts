@@ -30,7 +30,10 @@ const decode = (text: string): Message => {
   const message: unknown = JSON.parse(text);
   if (!isArray(message)) throw new TypeError('no object');
   const data = message.data;
-  const decoded = { ...message, ...(isJson(data) && { data: JSON.parse(data) as unknown }) };
+  const decoded: Record<string, unknown> = {
+    ...message,
+    ...(isJson(data) && { data: JSON.parse(data) as unknown }),
+  };
   if (!isFilledText(decoded.event)) throw new Error('The event field is required.');
   return decoded as Message;
 };

@@ -1,4 +1,5 @@
 import type { Side } from '../../src/cutover/ports.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { http, publisher, type Answer, type Endpoint } from '../support/wire-http.ts';
 import { eventually, type Address } from '../support/wire.ts';
@@ -14,10 +15,13 @@ export interface StageOptions {
   /** Public, private and presence channels, of each so many. */
   readonly channels?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Several nodes of Wavehall share a Redis; browsers and publishers are spread over them. */
+  readonly nodes?: number;
 }
 
 interface Lane {
   readonly name: string;
+  readonly node: number;
   readonly at: Side;
   places: number;
 }
@@ -39,15 +43,22 @@ export class Stage {
   readonly #channels: readonly string[];
   readonly #random = dice(7);
   readonly #begin = performance.now();
-  #server: TestServer;
+  readonly #servers: TestServer[];
+  readonly #redis: TestRedis | undefined;
   #numbers = 0;
   #isLoud = false;
   #loops: Promise<void>[] = [];
   #lanes = 0;
 
-  private constructor(other: OtherSide, server: TestServer, { channels = 4, env = {} }: StageOptions) {
+  private constructor(
+    other: OtherSide,
+    servers: TestServer[],
+    redis: TestRedis | undefined,
+    { channels = 4, env = {} }: StageOptions,
+  ) {
     this.other = other;
-    this.#server = server;
+    this.#servers = servers;
+    this.#redis = redis;
     this.#env = env;
     this.#channels = ['', 'private-', 'presence-'].flatMap((kind) =>
       Array.from({ length: channels }, (_, at) => `${kind}walk-${at}`),
@@ -56,31 +67,40 @@ export class Stage {
 
   static async open(kind: OtherSideKind, options: StageOptions): Promise<Stage> {
     const other = await kind.start();
-    const server = await startWavehall(other, options.env ?? {});
-    const stage = new Stage(other, server, options);
+    const { nodes = 1, env = {} } = options;
+    const redis = nodes > 1 ? await startRedis() : undefined;
+    const shared = redis && {
+      REVERB_SCALING_ENABLED: 'true',
+      REDIS_HOST: '127.0.0.1',
+      REDIS_PORT: String(redis.port),
+    };
+    const starting = Array.from({ length: nodes }, () => startWavehall(other, { ...shared, ...env }));
+    const stage = new Stage(other, await Promise.all(starting), redis, options);
     await stage.#arrive(options.browsers);
     return stage;
   }
 
   nowMs = (): number => performance.now() - this.#begin;
 
+  /** The first node. */
   get server(): TestServer {
-    return this.#server;
+    return this.#node(0);
   }
 
-  get door(): Address {
-    return { host: '127.0.0.1', port: this.#server.port };
+  /** A node's front door. */
+  door(node = 0): Address {
+    return { host: '127.0.0.1', port: this.#node(node).port };
   }
 
   /** One side as its publishers see it. */
-  app(side: Side): Endpoint {
-    return side === 'upstream' ? this.other.app : { ...APP, ...this.door, prefix: '' };
+  app(side: Side, node = 0): Endpoint {
+    return side === 'upstream' ? this.other.app : { ...APP, ...this.door(node), prefix: '' };
   }
 
   // --- the way of the operator -----------------------------------------------------------------
 
   admin(method: string, path: string, body?: unknown): Promise<Answer> {
-    return http(this.door, {
+    return http(this.door(), {
       method,
       path: `/admin${path}`,
       headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
@@ -169,9 +189,9 @@ export class Stage {
   }
 
   async restartWavehall(): Promise<void> {
-    this.#server = await startWavehall(this.other, {
+    this.#servers[0] = await startWavehall(this.other, {
       ...this.#env,
-      REVERB_SERVER_PORT: String(this.#server.port),
+      REVERB_SERVER_PORT: String(this.server.port),
     });
   }
 
@@ -193,11 +213,18 @@ export class Stage {
   async close(): Promise<void> {
     await this.silence();
     for (const browser of this.browsers) browser.leave();
-    this.#server.kill('SIGKILL');
-    await Promise.all([this.#server.exited, this.other.stop()]);
+    for (const server of this.#servers) server.kill('SIGKILL');
+    await Promise.all([...this.#servers.map(({ exited }) => exited), this.other.stop()]);
+    await this.#redis?.close();
   }
 
   // --- within ----------------------------------------------------------------------------------
+
+  #node(at: number): TestServer {
+    const server = this.#servers[at % this.#servers.length];
+    if (server === undefined) throw new Error('no node');
+    return server;
+  }
 
   async #arrive(count: number): Promise<void> {
     for (let at = 0; at < count; at += 1) {
@@ -206,7 +233,7 @@ export class Stage {
       const browser = new Browser({
         name: `b${at}`,
         user,
-        door: () => this.door,
+        door: () => this.door(at),
         log: this.log,
         nowMs: this.nowMs,
       });
@@ -242,7 +269,7 @@ export class Stage {
   }
 
   async #publishing(at: Side, everyMs: number): Promise<void> {
-    const lane: Lane = { name: `publisher ${(this.#lanes += 1)}`, at, places: 0 };
+    const lane: Lane = { name: `publisher ${(this.#lanes += 1)}`, node: this.#lanes, at, places: 0 };
     while (this.#isLoud) {
       const channel = this.#pick(this.#channels) ?? '';
       // Who publishes at the other side knows the sockets of the other side only.
@@ -263,7 +290,7 @@ export class Stage {
       channel,
       ...(except !== undefined && { socket_id: except }),
     };
-    const answer = await publisher(this.app(lane.at))
+    const answer = await publisher(this.app(lane.at, lane.node))
       .post('/events', body)
       .catch(() => undefined);
     sent.endedMs = this.nowMs();
@@ -280,6 +307,7 @@ export class Stage {
       if (browser?.side !== undefined && channel !== undefined) {
         const lane = lanes.get(browser) ?? {
           name: `whispers of ${browser.name}`,
+          node: 0,
           at: browser.side,
           places: 0,
         };

@@ -2,6 +2,7 @@ import { kindOf } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Broker, ChannelEvent, ChannelRef, Deliver, Journal } from '../../core/ports.ts';
 import type { BridgeState, HealthSink, Upstream } from '../ports.ts';
+import { RemoteCensus } from './census.ts';
 import { Complaints } from './complaints.ts';
 import { Echoes, type Hearing } from './echoes.ts';
 import { Forwarder } from './forwarder.ts';
@@ -46,7 +47,8 @@ export class AppBridge {
   readonly #forwarder: Forwarder;
   readonly #whispers: Whispers;
   readonly #post: Post;
-  #awaySinceMs: number | undefined = Date.now();
+  readonly census: RemoteCensus;
+  #awaySinceMs: number | undefined;
   #isStarted = false;
 
   constructor(needs: AppBridgeNeeds) {
@@ -107,6 +109,7 @@ export class AppBridge {
       sockets: limits.lanes + 1,
     });
     this.#forwarder = this.#openForwarder();
+    this.census = this.#openCensus();
   }
 
   get isConnected(): boolean {
@@ -197,7 +200,7 @@ export class AppBridge {
   #opened(): void {
     const awayMs = Date.now() - (this.#awaySinceMs ?? Date.now());
     this.#complaints.back(awayMs);
-    if (this.#listening.size > 0) this.#figures.gap(awayMs);
+    if (this.#awaySinceMs !== undefined && this.#listening.size > 0) this.#figures.gap(awayMs);
     this.#awaySinceMs = undefined;
     this.#listening.opened();
     this.#forwarder.hasten();
@@ -210,6 +213,7 @@ export class AppBridge {
   }
 
   #failed(reason: string): void {
+    this.#awaySinceMs ??= Date.now();
     this.#figures.error(reason);
     this.#complaints.away(reason);
   }
@@ -244,6 +248,17 @@ export class AppBridge {
       fate: (ticket, at) => this.#echoes.fate(ticket, at),
       answered: (ticket) => this.#echoes.answered(ticket),
       refused: ({ status, text }) => this.#complaints.refusedEvent(status, text),
+    });
+  }
+
+  #openCensus(): RemoteCensus {
+    return new RemoteCensus({
+      appId: this.#needs.app.id,
+      post: this.#post,
+      waitMs: this.#needs.limits.subscribeWaitMs,
+      isConnected: () => this.#link.isOpen,
+      ownOn: (channel) => this.#presence.room(channel)?.members ?? (this.#hearing(channel) === 'no' ? 0 : 1),
+      own: () => this.state.connections,
     });
   }
 

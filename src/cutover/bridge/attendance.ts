@@ -10,6 +10,20 @@ export interface OtherSide {
   isHeard(ref: ChannelRef): boolean;
 }
 
+/** Who is where at the other side, the bridge's own sockets left out. Never rejects, and answers soon. */
+export interface Census {
+  members(ref: ChannelRef): Promise<readonly Member[]>;
+  occupancy(ref: ChannelRef): Promise<Occupancy | undefined>;
+  channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>>;
+}
+
+export interface AttendanceNeeds {
+  readonly inner: Membership;
+  readonly otherSide: OtherSide;
+  readonly census: Census;
+  failed(error: unknown): void;
+}
+
 interface Attended {
   readonly ref: ChannelRef;
   subscriptions: number;
@@ -27,13 +41,15 @@ const NOBODY = '0.0';
 export class Attendance implements Membership {
   readonly #inner: Membership;
   readonly #otherSide: OtherSide;
+  readonly #census: Census;
   readonly #attended = new Map<string, Attended>();
   readonly #failed: (error: unknown) => void;
 
-  constructor(inner: Membership, otherSide: OtherSide, failed: (error: unknown) => void) {
-    this.#inner = inner;
-    this.#otherSide = otherSide;
-    this.#failed = failed;
+  constructor(needs: AttendanceNeeds) {
+    this.#inner = needs.inner;
+    this.#otherSide = needs.otherSide;
+    this.#census = needs.census;
+    this.#failed = (error) => needs.failed(error);
   }
 
   async join(ref: ChannelRef, joining: Joining): Promise<void> {
@@ -68,16 +84,27 @@ export class Attendance implements Membership {
     this.#inner.count(ref, subscriptions);
   }
 
-  members(ref: ChannelRef): Promise<readonly Member[]> {
-    return this.#inner.members(ref);
+  /** Of a channel that this node is on, it knows both sides; of others, it asks. */
+  async members(ref: ChannelRef): Promise<readonly Member[]> {
+    if (!isAttended(ref) || this.#attended.has(keyOf(ref))) return this.#inner.members(ref);
+    const [ours, theirs] = await Promise.all([this.#inner.members(ref), this.#census.members(ref)]);
+    return [...new Map([...theirs, ...ours].map((member) => [member.id, member])).values()];
   }
 
-  occupancy(ref: ChannelRef): Promise<Occupancy> {
-    return this.#inner.occupancy(ref);
+  async occupancy(ref: ChannelRef): Promise<Occupancy> {
+    if (isReservedChannel(ref.channel) || this.#attended.has(keyOf(ref))) return this.#inner.occupancy(ref);
+    const [ours, theirs] = await Promise.all([this.#inner.occupancy(ref), this.#census.occupancy(ref)]);
+    return together(ours, theirs);
   }
 
-  channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
-    return this.#inner.channels(app, prefix);
+  async channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
+    const [ours, theirs] = await Promise.all([
+      this.#inner.channels(app, prefix),
+      this.#census.channels(app, prefix),
+    ]);
+    const names = new Set([...ours.keys(), ...theirs.keys()]);
+    const all = [...names].map((name) => [name, together(ours.get(name), theirs.get(name))] as const);
+    return new Map(all.filter(([name, { subscriptions }]) => subscriptions > 0 && !isCanary(name)));
   }
 
   // --- the other side --------------------------------------------------------------------------
@@ -138,6 +165,17 @@ export class Attendance implements Membership {
     return attended;
   }
 }
+
+const NOBODY_THERE: Occupancy = { subscriptions: 0, users: 0 };
+
+/** Users of both sides are members of both: the longer list is the whole one. */
+const together = (ours = NOBODY_THERE, theirs = NOBODY_THERE): Occupancy => ({
+  subscriptions: ours.subscriptions + theirs.subscriptions,
+  users: Math.max(ours.users, theirs.users),
+});
+
+/** Channels of probes, which are nobody's. */
+const isCanary = (channel: string): boolean => channel.startsWith('wavehall-canary-');
 
 const isAttended = ({ channel }: ChannelRef): boolean =>
   kindOf(channel).members && !isReservedChannel(channel);

@@ -67,6 +67,14 @@ export class Listening {
     if (!isInTime && this.#wanted.get(channel) === wanted && link.isOpen) ears.subscribed(false);
   }
 
+  /** Resolves with whether the channel is heard; what is asked for already is waited for, a moment. */
+  async isHeard(channel: string): Promise<boolean> {
+    const wanted = this.#wanted.get(channel);
+    if (wanted !== undefined && !wanted.isConfirmed && this.#needs.link.isOpen)
+      await within(wanted.confirmed, this.#needs.limits.subscribeWaitMs);
+    return this.hearing(channel) === 'yes';
+  }
+
   unlisten(channel: string): void {
     const wanted = this.#wanted.get(channel);
     if (wanted === undefined) return;

@@ -20,6 +20,7 @@ export class Seat {
   readonly berth: Berth;
   /** The other side has said that this connection is on the channel. */
   isConfirmed = false;
+  #confirmations: (() => void)[] = [];
   /** The next frame is what a cache channel remembers. */
   awaitsCached = false;
 
@@ -31,6 +32,18 @@ export class Seat {
 
   get link(): Link {
     return this.berth.link;
+  }
+
+  confirm(): void {
+    this.isConfirmed = true;
+    const waiting = this.#confirmations;
+    this.#confirmations = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  untilConfirmed(): Promise<void> {
+    if (this.isConfirmed) return Promise.resolve();
+    return new Promise((resolve) => this.#confirmations.push(resolve));
   }
 }
 

@@ -1,35 +1,14 @@
 import { type Credential, kindOf, type Member } from '#protocol';
 import { Serial } from '../../core/serial.ts';
 import type { Hearing } from './echoes.ts';
-import { memberIn, objectIn, type RemoteFrame, rosterIn } from './frame.ts';
+import { type RemoteFrame, rosterIn } from './frame.ts';
 import { HandOver } from './hand-over.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { Pool, Seat, Sitter } from './pool.ts';
+import { type RoomEars, tell } from './room-ears.ts';
 import type { Figures } from './state.ts';
-import {
-  MEMBER_ADDED,
-  MEMBER_REMOVED,
-  subscribeAs,
-  SUBSCRIPTION_ERROR,
-  SUCCEEDED,
-  unsubscribe,
-  within,
-} from './subscription.ts';
-
-export interface RoomEars {
-  /** The members of the other side are these, from now on. */
-  roster(channel: string, members: readonly Member[]): void;
-  came(channel: string, member: Member): void;
-  went(channel: string, id: string): void;
-  event(channel: string, frame: RemoteFrame): void;
-  /** What a cache channel remembered when this node came to it. */
-  cached(channel: string, frame: RemoteFrame): void;
-  /** Nobody hears the channel any more: what is awaited of it does not come. */
-  deaf(channel: string): void;
-  subscribed(isOk: boolean): void;
-  /** An error that is not about a channel, as Reverb tells of a refused subscription. */
-  refused(frame: RemoteFrame): void;
-}
+import { successor } from './successor.ts';
+import { subscribeAs, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe, within } from './subscription.ts';
 
 export interface RoomNeeds {
   readonly pool: Pool;
@@ -118,9 +97,12 @@ export class Room implements Sitter {
   ): Promise<boolean> {
     if (this.#whispers >= this.#needs.limits.waitingWhispers) return false;
     this.#whispers += 1;
+    const seat = this.#seats.get(user ?? '');
+    // Who has just come may say something before the other side knows him.
+    if (seat?.isConfirmed === false && !this.#needs.isAway())
+      await within(seat.untilConfirmed(), this.#needs.limits.subscribeWaitMs);
     const isSent = await this.#gate.run(async () => {
-      const seat = this.#seats.get(user ?? '');
-      if (!seat?.isConfirmed) return false;
+      if (seat?.isConfirmed !== true) return false;
       await announce(this.#listener !== undefined && this.#listener !== seat);
       return seat.link.write(text);
     });
@@ -165,6 +147,7 @@ export class Room implements Sitter {
     seat.awaitsCached = false;
     if (seat === this.#listener && !this.#isGreeted) this.#needs.ears.cached(this.channel, frame);
     this.#isGreeted = true;
+    this.#resolveHeard();
   }
 
   // --- within ----------------------------------------------------------------------------------
@@ -175,15 +158,18 @@ export class Room implements Sitter {
 
   #confirmed(seat: Seat, { data }: RemoteFrame): void {
     if (!seat.isConfirmed) this.#needs.ears.subscribed(true);
-    seat.isConfirmed = true;
+    seat.confirm();
     if (kindOf(this.channel).cached) {
       seat.awaitsCached = true;
-      seat.link.ping(() => (seat.awaitsCached = false));
+      seat.link.ping(() => {
+        seat.awaitsCached = false;
+        this.#resolveHeard();
+      });
     }
     if (this.#isOver || this.#listener !== undefined || this.#seats.get(seat.member.id) !== seat) return;
     this.#listenTo(seat);
     this.#needs.ears.roster(this.channel, rosterIn(data));
-    this.#resolveHeard();
+    if (!seat.awaitsCached) this.#resolveHeard();
   }
 
   #listenTo(seat: Seat): void {
@@ -194,15 +180,7 @@ export class Room implements Sitter {
   }
 
   #pass(frame: RemoteFrame): void {
-    const { ears } = this.#needs;
-    if (frame.event === MEMBER_ADDED) {
-      const { user_id: userId, user_info: info } = objectIn(frame.data);
-      const member = memberIn(userId, info);
-      if (member !== undefined) ears.came(this.channel, member);
-    } else if (frame.event === MEMBER_REMOVED) {
-      const member = memberIn(objectIn(frame.data).user_id, undefined);
-      if (member !== undefined) ears.went(this.channel, member.id);
-    } else ears.event(this.channel, frame);
+    tell(this.#needs.ears, this.channel, frame);
   }
 
   /** Another connection that is there goes on; else the first that comes back. */
@@ -242,7 +220,7 @@ export class Room implements Sitter {
   async #handOverFrom(seat: Seat): Promise<void> {
     const tried = new Set<Seat>();
     for (;;) {
-      const to = await this.#successor(seat, tried);
+      const to = await successor(seat, this.#seats, tried, this.#needs.limits.subscribeWaitMs);
       if (to === undefined || this.#listener !== seat) return;
       tried.add(to);
       const process = new HandOver({ from: seat.link, to: to.link, pass: (frame) => this.#pass(frame) });
@@ -257,15 +235,6 @@ export class Room implements Sitter {
   #handedOver(to: Seat): void {
     this.#listener = to;
     if (!to.isConfirmed) this.lost(to);
-  }
-
-  async #successor(from: Seat, tried: ReadonlySet<Seat>): Promise<Seat | undefined> {
-    const find = (): Seat | undefined =>
-      [...this.#seats.values()].find((seat) => seat !== from && seat.isConfirmed && !tried.has(seat));
-    const deadline = Date.now() + this.#needs.limits.subscribeWaitMs;
-    while (find() === undefined && this.#seats.size > tried.size && Date.now() < deadline)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    return find();
   }
 
   #untilHeard(): Promise<void> {

@@ -13,6 +13,7 @@ import type {
 import type { AppBridge } from './app-bridge.ts';
 import type { MemberEars } from './reception.ts';
 import { Attendance } from './attendance.ts';
+import { BridgedLease } from './census.ts';
 import { isForwarded } from './published.ts';
 import { LastEvents } from './last-events.ts';
 
@@ -34,14 +35,23 @@ export interface BridgedNeeds {
 export function bridgedStores(inner: Stores, needs: BridgedNeeds): { stores: Stores; inside: Inside } {
   const bridgeOf = ({ app }: ChannelRef): AppBridge | undefined => needs.bridges.get(app);
   const history = new LastEvents(inner.history);
-  const membership = new Attendance(
-    inner.membership,
-    {
+  const membership = new Attendance({
+    inner: inner.membership,
+    otherSide: {
       join: async (ref, member) => bridgeOf(ref)?.presence.join(ref, member),
       leave: (ref, id) => bridgeOf(ref)?.presence.leave(ref, id),
       isHeard: (ref) => bridgeOf(ref)?.presence.hearing(ref.channel) === 'yes',
     },
-    (error) => needs.failed(error),
+    census: {
+      members: async (ref) => (await bridgeOf(ref)?.census.members(ref.channel)) ?? [],
+      occupancy: async (ref) => bridgeOf(ref)?.census.occupancy(ref.channel),
+      channels: async (app, prefix) => (await needs.bridges.get(app)?.census.channels(prefix)) ?? new Map(),
+    },
+    failed: (error) => needs.failed(error),
+  });
+  const lease = new BridgedLease(
+    inner.lease,
+    async (app) => (await needs.bridges.get(app)?.census.connections()) ?? 0,
   );
   const broker = new BridgedBroker(inner.broker, history, needs);
   const control = new BridgedControl(inner.control, (app, user) => needs.bridges.get(app)?.terminate(user));
@@ -51,7 +61,7 @@ export function bridgedStores(inner: Stores, needs: BridgedNeeds): { stores: Sto
     members: membership,
     remember: (ref, payload) => broker.remember(ref, payload),
   };
-  return { stores: { ...inner, broker, history, membership, control }, inside };
+  return { stores: { ...inner, broker, history, membership, lease, control }, inside };
 }
 
 class BridgedBroker implements Broker {

@@ -50,7 +50,7 @@ export class Whispers {
   /** The connection that speaks does not hear itself: only other nodes do. */
   async #aside(copy: Copy, text: string): Promise<boolean> {
     const { listening, link, echoes } = this.#needs;
-    if (listening.hearing(copy.channel) !== 'yes') return false;
+    if (!(await listening.isHeard(copy.channel))) return false;
     echoes.answered(await echoes.announce([copy], undefined, false));
     return link.write(text);
   }

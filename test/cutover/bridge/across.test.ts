@@ -231,6 +231,75 @@ describe.each(otherSides())('beside $name', (kind) => {
     },
   );
 
+  test('11.10 the API here tells of both sides, also of channels where nobody is here', async () => {
+    stage = await Stage.open(kind);
+    const [a, b, c] = [await stage.here(), await stage.there(), await stage.there()];
+    for (const person of [a, b]) await person.join('orders');
+    await b.join('private-there');
+    await b.join('presence-there', { user_id: 'b', user_info: {} });
+    await c.join('presence-both', { user_id: 'c', user_info: {} });
+    await c.join('wavehall-canary-x');
+    await a.join('presence-both', { user_id: 'a', user_info: {} });
+    const api = publisher(stage.node.app);
+    const get = async (path: string, info?: string) =>
+      (await api.get(path, info === undefined ? [] : [['info', info]])).json;
+    await eventually(() => c.roster('presence-both').length === 2, 'a is there');
+    expect(await get('/channels/presence-there/users')).toEqual({ users: [{ id: 'b' }] });
+    expect(await get('/channels/presence-both/users')).toEqual({
+      users: expect.arrayContaining([{ id: 'a' }, { id: 'c' }]) as unknown,
+    });
+    expect(await get('/channels/presence-nobody/users')).toEqual({ users: [] });
+    expect(await get('/channels/presence-there', 'user_count')).toEqual({ occupied: true, user_count: 1 });
+    expect(await get('/channels/presence-both', 'user_count')).toEqual({ occupied: true, user_count: 2 });
+    expect(await get('/channels/orders', 'subscription_count')).toEqual({
+      occupied: true,
+      subscription_count: 2,
+    });
+    expect(await get('/channels/private-there', 'subscription_count')).toEqual({
+      occupied: true,
+      subscription_count: 1,
+    });
+    expect(await get('/channels/nobody')).toEqual({ occupied: false });
+    const { channels } = (await get('/channels', 'user_count,subscription_count')) as { channels: object };
+    expect(channels).toEqual({
+      orders: { subscription_count: 2 },
+      'private-there': { subscription_count: 1 },
+      'presence-there': { user_count: 1 },
+      'presence-both': { user_count: 2 },
+    });
+    expect(await get('/connections')).toEqual({ connections: 3 });
+    stage.other.front.cut();
+    await stage.other.front.refuse();
+    await eventually(() => !stage.node.bridge.isConnected('app-id'), 'alone');
+    expect(await get('/channels/orders', 'subscription_count')).toEqual({
+      occupied: true,
+      subscription_count: 1,
+    });
+    expect(await get('/connections')).toEqual({ connections: 1 });
+  });
+
+  test('11.9 what somebody says at the moment he comes is heard there too', async () => {
+    stage = await Stage.open(kind);
+    const b = await stage.there();
+    await b.join('private-chat');
+    await b.join('presence-chat', { user_id: 'b', user_info: {} });
+    await (await stage.here()).join('presence-chat', { user_id: 'a0', user_info: {} });
+    const people = await Promise.all(numbers(5).map(() => stage.here()));
+    await Promise.all(
+      people.map(async (person, at) => {
+        await person.join('presence-chat', { user_id: `a${at + 1}`, user_info: {} });
+        for (const n of [1, 2]) person.whisper('presence-chat', 'client-hello', { n });
+        await person.join('private-chat');
+        person.whisper('private-chat', 'client-hello', {});
+      }),
+    );
+    await eventually(
+      () => b.heard('client-hello').length === 15,
+      () => JSON.stringify(stage.node.state),
+    );
+    expect(stage.node.state).toMatchObject({ dropped: {}, gaps: 0 });
+  });
+
   test('11.12 a user who is terminated here is terminated there', async () => {
     stage = await Stage.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];

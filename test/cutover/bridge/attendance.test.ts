@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Member } from '#protocol';
+import type { Occupancy } from '../../../src/core/ports.ts';
 import { Attendance } from '../../../src/cutover/bridge/attendance.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';
 
@@ -23,11 +24,16 @@ function openAttendance(isHeard: boolean) {
     if (event.news !== undefined) news.push(`${event.news.came ? '+' : '-'}${event.news.id}`);
   });
   const failures: unknown[] = [];
-  const attendance = new Attendance(
-    stores.membership,
-    { join: () => Promise.resolve(), leave: () => undefined, isHeard: () => isHeard },
-    (error) => failures.push(error),
-  );
+  const attendance = new Attendance({
+    inner: stores.membership,
+    otherSide: { join: () => Promise.resolve(), leave: () => undefined, isHeard: () => isHeard },
+    census: {
+      members: () => Promise.resolve([]),
+      occupancy: () => Promise.resolve(undefined),
+      channels: () => Promise.resolve(new Map<string, Occupancy>()),
+    },
+    failed: (error) => failures.push(error),
+  });
   return { attendance, news, failures };
 }
 

@@ -17,19 +17,6 @@ export interface Upstream {
   readonly tlsVerify: boolean;
 }
 
-/** An app as both servers know it. */
-export interface UpstreamApp {
-  readonly id: string;
-  readonly key: string;
-  readonly secret: string;
-}
-
-export const upstreamApp = ({ id, credentials: [{ key, secret }] }: App): UpstreamApp => ({
-  id,
-  key,
-  secret,
-});
-
 /** How much may wait to be forwarded, per app; what is more or older is dropped and counted (SPEC 11.7). */
 export interface QueueLimits {
   readonly events: number;

@@ -4,7 +4,8 @@ import type { Hearing } from './echoes.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { LinkNeeds } from './link.ts';
 import { Pool } from './pool.ts';
-import { Room, type RoomEars } from './room.ts';
+import type { RoomEars } from './room-ears.ts';
+import { Room } from './room.ts';
 import type { Figures } from './state.ts';
 
 interface Needs {

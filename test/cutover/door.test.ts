@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import WebSocket from 'ws';
+import { startRedis } from '../support/redis.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { Wire } from '../support/wire.ts';
 import { publisher } from '../support/wire-http.ts';
@@ -440,6 +441,20 @@ describe('the side that works', () => {
     await expect(Wire.open(door, PATH, AT(1))).rejects.toThrow('HTTP 403: no!');
   });
 
+  test('11.3 while this side is not ready its browsers are led to the other one', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.close());
+    const door = await startDoor(await startHouse(), 100, {
+      REVERB_SCALING_ENABLED: 'true',
+      REDIS_PORT: String(redis.port),
+    });
+    expect(await sideOf(door, AT(1))).toBe('wavehall');
+    await redis.kill('SIGKILL');
+    await vi.waitFor(async () => expect((await fetch(`${door.origin}/ready`)).status).toBe(503), 10_000);
+    expect(await sideOf(door, AT(1))).toBe('upstream');
+    expect((await door.status()).split.fellBack).toEqual({ wavehall: 0, upstream: 1 });
+  });
+
   test('11.17 a door whose other side is itself serves by itself and says so', async () => {
     const port = await closedPort();
     const door = await startDoor({ port }, 0, { REVERB_SERVER_PORT: String(port) });
@@ -457,6 +472,17 @@ describe('the side that works', () => {
     expect(wire.texts.filter((text) => text.includes('"e"'))).toHaveLength(1);
     await wire.close();
   });
+});
+
+test('2.13 a shutdown ends what passes through as well', async () => {
+  const other = await startHouse();
+  const door = await startDoor(other, 50);
+  const [ours, theirs] = [await Wire.open(door, PATH, AT(1)), await Wire.open(door, PATH, AT(9999))];
+  await Promise.all([ours.first(), theirs.first()]);
+  await door.server.stop();
+  expect((await ours.closing()).code).toBe(4200);
+  expect((await theirs.closing()).code).toBe(1006);
+  await vi.waitFor(() => expect(other.server.connections()).toBe(0));
 });
 
 describe('moving', () => {

@@ -115,6 +115,7 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
     await pause(5000);
     await on.other.front.heal();
     await ends(on, { settleMs: 5000 });
+    expect(await bridgeOf(on)).toMatchObject({ dropped: {}, gaps: 0 });
   });
 
   test(
@@ -126,6 +127,7 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
       await pause(3000);
       on.other.front.failRequests(undefined);
       await ends(on, { settleMs: 5000 });
+      expect(await bridgeOf(on)).toMatchObject({ dropped: {}, gaps: 0 });
     },
   );
 

@@ -55,16 +55,18 @@ function addedHeaders({ headers, socket }: IncomingMessage, visitor: Visitor, do
 const listed = (items: readonly (string | string[] | undefined)[]): string =>
   items.filter((each) => each !== undefined).join(', ');
 
-/** SPEC 11.2: the same path, below the other side's prefix instead of ours. */
-export function forwardedPath(url: string, { upstream, prefix }: Route): string {
+/** The path without the prefix that is ours alone. */
+export function ownPath(url: string, prefix: string): string {
   const own = `/${prefix}`;
-  const path =
-    prefix !== '' && (url === own || /^[/?]/.test(url.slice(own.length))) && url.startsWith(own)
-      ? url.slice(own.length)
-      : url;
-  const theirs = upstream.url.pathname.replace(/\/+$/, '');
-  return `${theirs}${path.startsWith('/') ? '' : '/'}${path}`;
+  if (prefix === '' || !url.startsWith(own)) return url;
+  const rest = url.slice(own.length);
+  if (!/^([/?]|$)/.test(rest)) return url;
+  return rest.startsWith('/') ? rest : `/${rest}`;
 }
+
+/** SPEC 11.2: the same path, below the other side's prefix instead of ours. */
+export const forwardedPath = (url: string, { upstream, prefix }: Route): string =>
+  upstream.url.pathname.replace(/\/+$/, '') + ownPath(url, prefix);
 
 /** True when the request has passed this door before: the other side is ourselves. */
 export const isOurOwn = ({ headers }: IncomingMessage, { door }: Route): boolean =>

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import type { Hub } from '../core/hub.ts';
 import type { Gateway, Journal, Stores } from '../core/ports.ts';
 import type { Door } from '../cutover/door.ts';
-import { isOurOwn, LOOP_STATUS } from '../cutover/forwarded.ts';
+import { isOurOwn, LOOP_STATUS, ownPath } from '../cutover/forwarded.ts';
 import { passRequest } from '../cutover/pass.ts';
 import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
@@ -75,6 +75,8 @@ function watchApi(http: FastifyInstance, { health }: Cutover): void {
   });
 }
 
+const OURS = /^\/(admin|apps?)(\/|\?|$)/;
+
 /** What nobody here answers is the other side's; the admin API is nobody else's even when it is off. */
 function passOthers(
   http: FastifyInstance,
@@ -83,7 +85,7 @@ function passOthers(
 ): void {
   http.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    if (!request.is404 || /^\/(admin|apps?)(\/|\?|$)/.test(raw.url ?? '')) return done();
+    if (!request.is404 || OURS.test(ownPath(raw.url ?? '/', route.prefix))) return done();
     reply.hijack();
     passRequest(raw, reply.raw, visitor(raw), route);
   });

@@ -22,7 +22,7 @@ const citedIn = (texts: readonly string[], pattern: RegExp): Set<string> =>
   new Set(texts.flatMap((text) => [...text.matchAll(pattern)].map((match) => match[1] ?? '')));
 
 /** A text in brackets that begins with a number and a word: the title of a test. */
-const TITLE = /\(\s*['"`](\d{1,2}\.\d{1,2}) [^\d\s]/g;
+const TITLE = /\(\s*['"`](\d{1,2}\.\d{1,2}) [^\d\s%]/g;
 /** The field that titles such as `$rule $title` are made from. */
 const RULE_FIELD = /\brule:\s*['"`](\d{1,2}\.\d{1,2})\b/g;
 const VECTOR_RULE = /"rule": "(\d{1,2}\.\d{1,2})"/g;

@@ -12,6 +12,7 @@ import { RedisMembership } from './membership.ts';
 import { ClusterNode } from './node.ts';
 import type { RedisOptions } from './options.ts';
 import { Publisher } from './publisher.ts';
+import { RedisState } from './state.ts';
 
 const QUIET_MS = 5000;
 
@@ -57,6 +58,7 @@ function assemble(options: RedisOptions, journal: Journal) {
   const listener = new Listener({ links, keys, journal, garbage, members: membership });
   const publisher = new Publisher(links, keys);
   const broker = new RedisBroker({ listener, publisher, node, membership });
+  const state = new RedisState(links, keys);
   const attendant = new Attendant({ options, links, node, listener, lease, control, keys, journal });
   return {
     broker,
@@ -64,6 +66,7 @@ function assemble(options: RedisOptions, journal: Journal) {
     membership,
     lease,
     control,
+    state,
     attendant,
     listener,
     garbage,

@@ -10,9 +10,11 @@ import { Liveness, type LivenessLimits } from './core/liveness.ts';
 import type { Journal, Stores } from './core/ports.ts';
 import { Users } from './core/users.ts';
 import { registerHttp } from './http/plugin.ts';
+import { HeapGuard } from './observability/heap.ts';
 import { openAdmin } from './server/admin.ts';
 import { openCutover, openDoor } from './server/cutover.ts';
 import { createHttp, largest, reloadTls } from './server/http.ts';
+import { serverFigures } from './server/figures.ts';
 import { Shutdown } from './server/shutdown.ts';
 import { openStores } from './stores/index.ts';
 import { PeerReader } from './transports/peer.ts';
@@ -43,11 +45,12 @@ export async function startServer(config: Config, journal: Journal): Promise<Ser
   const core = assemble(config, stores, journal);
   const http = createHttp(config, keyPair);
   const shutdown = new Shutdown({ drainMs: config.drainSeconds * 1000, core, http, stores: shared, cutover });
-  const isReady = (): boolean => !shutdown.begun && stores.isReady();
-  const sockets = transport(config, core.gateway);
+  const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
+  const sockets = transport(config, core);
   if (cutover === undefined) sockets.attach(http.server);
   else openDoor(cutover, config, { ...core, http, transport: sockets, isReady });
-  await openAdmin(http, config.adminToken, cutover);
+  const figures = [...serverFigures(core.hub, isReady), ...stores.figures];
+  await openAdmin(http, config.adminToken, cutover, figures);
   registerHttp(http, {
     ...core,
     api: { ...stores, ...core },
@@ -95,8 +98,10 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     connectionsPerAddress: config.maxConnectionsPerAddress,
   };
   const gateway = new Gateway({ ...stores, apps, hub, users, announcer, journal, clock, limits });
+  const heap = new HeapGuard(config.maxHeapPercent, journal);
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
+    heap.tick();
     liveness.sweep();
     users.tick();
     announcer.tick();
@@ -106,6 +111,7 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     hub,
     users,
     gateway,
+    heap,
     start: () => void (ticker = setInterval(tick, TICK_MS)),
     stop: () => clearInterval(ticker),
   };
@@ -120,9 +126,10 @@ const livenessLimits = (config: Config): LivenessLimits => ({
   bufferedTotalBytes: config.maxBufferTotalBytes,
 });
 
-function transport(config: Config, gateway: Gateway): WebSocketTransport {
+function transport(config: Config, { gateway, heap }: ReturnType<typeof assemble>): WebSocketTransport {
   return new WebSocketTransport({
     gateway,
+    hasRoom: () => !heap.isFull,
     peers: new PeerReader(config.trustedProxies),
     prefix: config.path,
     messageBytes: largest(config, 'messageBytes'),

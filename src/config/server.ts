@@ -70,6 +70,12 @@ export const SERVER_SETTINGS = {
     0,
     'Sockets of one address; 0: no limit.',
   ),
+  maxHeapPercent: setting(
+    'WAVEHALL_MAX_HEAP_PERCENT',
+    integer(0, 100),
+    90,
+    "Share of Node's heap above which nobody new is let in; 0: no limit.",
+  ),
   trustedProxies: setting(
     'WAVEHALL_TRUSTED_PROXIES',
     proxies,

@@ -189,6 +189,8 @@ export interface Stores {
   readonly lease: Lease;
   readonly control: Control;
   readonly state: SharedState;
+  /** What of it may be watched. */
+  readonly figures: readonly Figure[];
   /** False while what is shared is out of reach. */
   isReady(): boolean;
   close(): Promise<void>;

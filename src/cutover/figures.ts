@@ -1,3 +1,4 @@
+import { counter, gauge, one } from '../core/figure.ts';
 import type { Figure } from '../core/ports.ts';
 import type { BridgeState, Side } from './ports.ts';
 import type { CutoverStatus } from './report.ts';
@@ -24,7 +25,6 @@ function onceAtATime(ask: () => CutoverStatus): () => CutoverStatus {
 }
 
 function splitFigures(read: () => CutoverStatus): Figure[] {
-  const one = (value: number): Values => [[[], value]];
   const sides = (counts: Readonly<Record<Side, number>>): Values =>
     SIDES.map((side) => [[side], counts[side]]);
   return [
@@ -153,21 +153,3 @@ function wayBackFigures(read: () => CutoverStatus): Figure[] {
     ),
   ];
 }
-
-const gauge = (name: string, help: string, labels: readonly string[], values: Figure['values']): Figure => ({
-  name: `wavehall_${name}`,
-  help,
-  kind: 'gauge',
-  labels,
-  values,
-});
-
-const counter = (
-  name: string,
-  help: string,
-  labels: readonly string[],
-  values: Figure['values'],
-): Figure => ({
-  ...gauge(name, help, labels, values),
-  kind: 'counter',
-});

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { CutoverControl } from '../admin/plugin.ts';
+import type { Figure } from '../core/ports.ts';
 import { cutoverFigures } from '../cutover/figures.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 
@@ -8,13 +9,17 @@ export async function openAdmin(
   http: FastifyInstance,
   token: string | undefined,
   cutover: Cutover | undefined,
+  figures: readonly Figure[],
 ): Promise<void> {
   if (token === undefined) return;
   const [{ registerAdmin }, { openMetrics }] = await Promise.all([
     import('../admin/plugin.ts'),
     import('../observability/metrics.ts'),
   ]);
-  const metrics = openMetrics(cutover === undefined ? [] : cutoverFigures(() => cutover.status()));
+  const metrics = openMetrics([
+    ...figures,
+    ...(cutover === undefined ? [] : cutoverFigures(() => cutover.status())),
+  ]);
   await registerAdmin(http, { token, metrics, cutover: cutover && controlOf(cutover) });
 }
 

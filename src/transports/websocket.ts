@@ -75,6 +75,8 @@ function ignored(): void {
 
 export interface WebSocketNeeds {
   readonly gateway: Gateway;
+  /** False: nobody new is let in (SPEC 8.11). */
+  readonly hasRoom: () => boolean;
   readonly peers: PeerReader;
   /** Reverb's REVERB_SERVER_PATH without slashes at its ends; clients may use it or not (SPEC 2.1). */
   readonly prefix: string;
@@ -124,6 +126,7 @@ export class WebSocketTransport {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
       return refuseUpgrade(network, '426 Upgrade Required', 'Upgrade required.');
     }
+    if (!this.#needs.hasRoom()) return refuseUpgrade(network, '503 Service Unavailable', 'Memory is short.');
     const addLine = (lines: string[]): void => void lines.push(line ?? '');
     if (line !== undefined) this.#server.once('headers', addLine);
     this.#server.handleUpgrade(request, network, head, (socket) => {

@@ -17,6 +17,7 @@ export function openMemoryStores(stateFile?: string): Stores {
     lease: new MemoryLease(),
     control: new MemoryControl(),
     state: new FileState(stateFile),
+    figures: [],
     isReady: () => true,
     close: () => Promise.resolve(),
   };

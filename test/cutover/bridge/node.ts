@@ -66,6 +66,7 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
     refuseReplays: false,
   });
   new WebSocketTransport({
+    hasRoom: () => true,
     gateway: core.gateway,
     peers: new PeerReader([]),
     prefix: '',

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Side } from '../../src/cutover/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -43,6 +46,7 @@ export class Stage {
   readonly #channels: readonly string[];
   readonly #random = dice(7);
   readonly #begin = performance.now();
+  #folder = '';
   readonly #servers: TestServer[];
   readonly #redis: TestRedis | undefined;
   #numbers = 0;
@@ -74,8 +78,11 @@ export class Stage {
       REDIS_HOST: '127.0.0.1',
       REDIS_PORT: String(redis.port),
     };
-    const starting = Array.from({ length: nodes }, () => startWavehall(other, { ...shared, ...env }));
-    const stage = new Stage(other, await Promise.all(starting), redis, options);
+    const folder = mkdtempSync(join(tmpdir(), 'wavehall-walk-'));
+    const settings = { WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'), ...shared, ...env };
+    const starting = Array.from({ length: nodes }, () => startWavehall(other, settings));
+    const stage = new Stage(other, await Promise.all(starting), redis, { ...options, env: settings });
+    stage.#folder = folder;
     await stage.#arrive(options.browsers);
     return stage;
   }
@@ -216,6 +223,7 @@ export class Stage {
     for (const server of this.#servers) server.kill('SIGKILL');
     await Promise.all([...this.#servers.map(({ exited }) => exited), this.other.stop()]);
     await this.#redis?.close();
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   // --- within ----------------------------------------------------------------------------------
@@ -347,7 +355,6 @@ const startWavehall = (other: OtherSide, env: Readonly<Record<string, string>>):
     REVERB_APP_ACTIVITY_TIMEOUT: String(WAVEHALL_ACTIVITY_TIMEOUT_S),
     WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0',
     WAVEHALL_CUTOVER_UPSTREAM: other.url,
-    WAVEHALL_CUTOVER_STATE_FILE: `/tmp/wavehall-walk-${process.pid}-${Date.now()}.json`,
     WAVEHALL_ADMIN_TOKEN: TOKEN,
     ...env,
   });

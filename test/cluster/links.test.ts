@@ -5,40 +5,11 @@ import type { RedisOptions } from '../../src/stores/redis/index.ts';
 import { type SelfSigned, selfSigned } from '../support/certificates.ts';
 import { startCluster } from '../support/redis-groups.ts';
 import { freePort, startRedis, type TestRedis } from '../support/redis.ts';
-import { eventually } from '../support/wire.ts';
-import { channel, member, openNode, usual } from './stores.ts';
+import { channel, everything, member, openNode, usual } from './stores.ts';
 
 const SOURCES = new URL('../../src/stores/redis/', import.meta.url);
 const ORDERS = channel('orders');
 const ROOM = channel('presence-room');
-
-/** Everything that two nodes do with each other, once. */
-async function everything(options: RedisOptions): Promise<void> {
-  const [a, b] = [await openNode(options), await openNode(options)];
-  const terminated: string[] = [];
-  b.control.onTerminate((_app, user) => terminated.push(user));
-  for (const node of [a, b]) {
-    await node.broker.subscribe(ORDERS);
-    await node.broker.subscribe(ROOM);
-  }
-  await a.membership.join(ROOM, { subscriptions: 1, member: member('1'), socketId: '1.1' });
-  expect(await b.membership.members(ROOM)).toEqual([member('1')]);
-  expect(await b.membership.occupancy(ROOM)).toEqual({ subscriptions: 1, users: 1 });
-  expect([...(await b.membership.channels('a', 'presence-')).keys()]).toEqual(['presence-room']);
-  expect(await a.lease.admit('a', 10)).toBe(true);
-  expect(await b.lease.connections('a')).toBe(1);
-  a.lease.dismiss('a');
-  await a.broker.publish(ORDERS, { payload: 'kept' }, { size: 1, ttlSeconds: 60 });
-  expect((await b.history.last(ORDERS))?.payload).toBe('kept');
-  await a.control.terminate('a', 'u');
-  await a.membership.leave(ROOM, { subscriptions: 0, member: member('1') });
-  await eventually(() => b.payloads('orders').length > 0 && terminated.length > 0, 'b hears it');
-  await b.broker.unsubscribe(ORDERS);
-  await a.close();
-  await eventually(async () => (await b.membership.channels('a', '')).size === 0, 'nothing is left');
-  const troubles = [a, b].flatMap(({ journal }) => [...journal.warnings, ...journal.defects]);
-  expect(troubles).toEqual([]);
-}
 
 async function ask<T>(
   redis: TestRedis,

@@ -1,4 +1,4 @@
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { ChannelRef } from '../../src/core/ports.ts';
 import { openRedisStores, type RedisOptions } from '../../src/stores/redis/index.ts';
 import { FakeJournal } from '../core/fakes.ts';
@@ -57,3 +57,32 @@ export async function openNode(options: RedisOptions) {
 export const channel = (name: string): ChannelRef => ({ app: 'a', channel: name });
 
 export const member = (id: string) => ({ id, userId: id, infoJson: undefined });
+
+/** Everything that two nodes do with each other, once. */
+export async function everything(options: RedisOptions): Promise<void> {
+  const [a, b] = [await openNode(options), await openNode(options)];
+  const [orders, room] = [channel('orders'), channel('presence-room')];
+  const terminated: string[] = [];
+  b.control.onTerminate((_app, user) => terminated.push(user));
+  for (const node of [a, b]) {
+    await node.broker.subscribe(orders);
+    await node.broker.subscribe(room);
+  }
+  await a.membership.join(room, { subscriptions: 1, member: member('1'), socketId: '1.1' });
+  expect(await b.membership.members(room)).toEqual([member('1')]);
+  expect(await b.membership.occupancy(room)).toEqual({ subscriptions: 1, users: 1 });
+  expect([...(await b.membership.channels('a', 'presence-')).keys()]).toEqual(['presence-room']);
+  expect(await a.lease.admit('a', 10)).toBe(true);
+  expect(await b.lease.connections('a')).toBe(1);
+  a.lease.dismiss('a');
+  await a.broker.publish(orders, { payload: 'kept' }, { size: 1, ttlSeconds: 60 });
+  expect((await b.history.last(orders))?.payload).toBe('kept');
+  await a.control.terminate('a', 'u');
+  await a.membership.leave(room, { subscriptions: 0, member: member('1') });
+  await eventually(() => b.payloads('orders').length > 0 && terminated.length > 0, 'b hears it');
+  await b.broker.unsubscribe(orders);
+  await a.close();
+  await eventually(async () => (await b.membership.channels('a', '')).size === 0, 'nothing is left');
+  const troubles = [a, b].flatMap(({ journal }) => [...journal.warnings, ...journal.defects]);
+  expect(troubles).toEqual([]);
+}

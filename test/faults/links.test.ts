@@ -1,49 +1,14 @@
 /** Faults of the connections between a node and Redis. The nodes and Redis themselves are well. */
 import { afterAll, describe, expect } from 'vitest';
-import { Redis } from 'ioredis';
 import { LEASE_MS } from '../support/cluster.ts';
-import type { Visitor } from '../support/cluster-visitor.ts';
 import { eventually } from '../support/wire.ts';
-import { fault, pause, report, SharedCluster, type Stage } from './stage.ts';
+import { admin, busy, churn, told } from './scenes.ts';
+import { fault, pause, report, SharedCluster } from './stage.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
 /** Where nobody may be buried, or taken for deaf, while the fault is on. */
 const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
-
-/** Members on every node, and events on their way all the time. */
-async function busy(stage: Stage, perNode = 2) {
-  const [room, news] = [stage.name('presence-room'), stage.name('news')];
-  const crowd = await stage.crowd(perNode, [room, news]);
-  return { room, news, crowd, stop: stage.load([room, news]) };
-}
-
-/** So many more events are accepted. */
-async function told(stage: Stage, channel: string, count: number): Promise<void> {
-  const begin = stage.checker.accepted(channel).length;
-  await eventually(
-    () => stage.checker.accepted(channel).length >= begin + count,
-    `${count} more events are accepted on ${channel}`,
-    20_000,
-  );
-}
-
-/** Somebody leaves and enters again, over and over. */
-const churn = (stage: Stage, crowd: readonly Visitor[], channel: string): (() => Promise<void>) =>
-  stage.background(async () => {
-    const visitor = stage.pick(crowd);
-    await visitor.leave(channel);
-    await visitor.enter(channel);
-  });
-
-async function admin<T>({ cluster }: Stage, task: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(cluster.redis.port, '127.0.0.1');
-  try {
-    return await task(redis);
-  } finally {
-    redis.disconnect();
-  }
-}
 
 describe('the subscriber link', () => {
   fault('3.13 F20 a cut subscriber link loses nothing', shared, async (stage) => {
@@ -107,11 +72,11 @@ describe('the subscriber link', () => {
     const filler = stage.name('filler');
     await stage.visitor('reader', 1, [filler]);
     const limit = (value: string) =>
-      admin(stage, (redis) => redis.config('SET', 'client-output-buffer-limit', `pubsub ${value}`));
+      admin(stage, (redis) => redis.call('CONFIG', 'SET', 'client-output-buffer-limit', `pubsub ${value}`));
     await limit('64kb 64kb 1');
     stage.node(1).proxy.suffer('held', 'subscriber');
     const subscribers = async (): Promise<number> => {
-      const list = await admin(stage, (redis) => redis.client('LIST', 'TYPE', 'PUBSUB'));
+      const list = await admin(stage, (redis) => redis.call('CLIENT', 'LIST', 'TYPE', 'PUBSUB'));
       return String(list).trim().split('\n').length;
     };
     const event = { name: 'padding', channel: filler, data: 'x'.repeat(9_000) };
@@ -196,7 +161,7 @@ describe('the command link', () => {
     const stopChurn = churn(stage, crowd, room);
     for (let round = 0; round < 5; round += 1) {
       await told(stage, news, 5);
-      await admin(stage, (redis) => redis.script('FLUSH'));
+      await admin(stage, (redis) => redis.call('SCRIPT', 'FLUSH'));
     }
     await stopChurn();
     await stop();

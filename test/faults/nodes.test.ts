@@ -3,7 +3,8 @@ import { afterAll, describe, expect } from 'vitest';
 import { LEASE_MS, type TestNode } from '../support/cluster.ts';
 import type { Visitor } from '../support/cluster-visitor.ts';
 import { eventually } from '../support/wire.ts';
-import { fault, pause, report, SharedCluster, type Stage } from './stage.ts';
+import { busy, told } from './scenes.ts';
+import { fault, pause, report, SharedCluster } from './stage.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
@@ -32,12 +33,6 @@ async function goneAfter(node: TestNode, channel: string, user: string): Promise
 async function killWithAll(node: TestNode, crowd: readonly Visitor[]): Promise<void> {
   const there = crowd.filter((visitor) => visitor.node === node);
   await Promise.all([...there.map((visitor) => visitor.quit(true)), node.kill()]);
-}
-
-async function busy(stage: Stage, perNode = 2) {
-  const [room, news] = [stage.name('presence-room'), stage.name('news')];
-  const crowd = await stage.crowd(perNode, [room, news]);
-  return { room, news, crowd, stop: stage.load([room, news]) };
 }
 
 describe('a node is killed', () => {
@@ -92,21 +87,26 @@ describe('a node is killed', () => {
     await stage.emptied();
   });
 
-  fault('4.4 F03 F04 two others bury it at once, one of them is killed too', shared, async (stage) => {
-    const rooms = Array.from({ length: 60 }, (_, at) => stage.name(`presence-room${at}`));
+  // One partition, so that the burial takes several steps, and answers that take a while, so that it is met in the middle.
+  const slowBurial = { env: { WAVEHALL_REDIS_PARTITIONS: '1' } };
+  fault('4.4 F03 F04 two others bury it at once, one of them is killed too', slowBurial, async (stage) => {
+    const rooms = Array.from({ length: 80 }, (_, at) => stage.name(`presence-room${at}`));
     const watcher = await stage.visitor('watcher', 2, rooms);
-    const doomed = await Promise.all([0, 1].map((at) => stage.visitor(`doomed${at}`, at, rooms)));
+    const users = ['doomed0', 'doomed1', 'doomed2', 'doomed3'];
+    const doomed = await Promise.all(users.map((user, at) => stage.visitor(user, at < 3 ? 0 : 1, rooms)));
+    for (const at of [1, 2]) stage.node(at).proxy.delayMs = 30;
     await killWithAll(stage.node(0), doomed);
-    await eventually(
-      () => watcher.stays.some(({ members }) => !members!.has('doomed0')),
-      'the burial has begun',
-      20_000,
-    );
+    const buried = (): number =>
+      watcher.stays.filter(({ members }) => !users.slice(0, 3).some((user) => members!.has(user))).length;
+    await eventually(() => buried() > 0, 'the burial has begun', 20_000);
+    const atKill = buried();
     await killWithAll(stage.node(1), doomed);
+    stage.node(2).proxy.delayMs = 0;
+    report('F03', { 'rooms buried when one of two buriers was killed': atKill, of: rooms.length });
     await stage.settled({ withinMs: 15_000 });
     for (const { news, members, channel } of watcher.stays) {
-      expect([channel, news.get('doomed0') ?? 0, [...members!]]).toEqual([channel, 2, ['watcher']]);
-      expect(news.get('doomed1')).toBe(2);
+      const told = users.map((user) => news.get(user) ?? 0);
+      expect([channel, told, [...members!]]).toEqual([channel, [2, 2, 2, 2], ['watcher']]);
     }
     await Promise.all([stage.node(0).start(), stage.node(1).start()]);
     await stage.emptied();
@@ -195,4 +195,27 @@ describe('a node is asked to end', () => {
     await stage.settled();
     await stage.emptied();
   });
+
+  fault(
+    '2.13 F07 all are replaced one after another: every accepted event arrives',
+    shared,
+    async (stage) => {
+      const { news, crowd, stop } = await busy(stage, 5);
+      for (const node of stage.cluster.nodes) {
+        node.mayFail = true;
+        node.server.kill('SIGTERM');
+        expect(await node.server.exited).toBe(0);
+        await node.start();
+        await node.ready();
+        await told(stage, news, 10);
+      }
+      await stop();
+      await stage.settled();
+      const moves = crowd.map(({ closings }) => closings.length);
+      report('F07', { 'moves of one client at most': Math.max(...moves) });
+      expect(Math.max(...moves)).toBeLessThanOrEqual(stage.cluster.nodes.length);
+      expect(crowd.flatMap(({ closings }) => closings).filter((code) => code !== 4200)).toEqual([]);
+      await stage.emptied();
+    },
+  );
 });

@@ -1,39 +1,8 @@
 /** Faults of Redis itself. */
 import { describe, expect } from 'vitest';
-import { Redis } from 'ioredis';
 import { REDIS_TIMEOUT_MS } from '../support/cluster.ts';
-import type { Visitor } from '../support/cluster-visitor.ts';
-import { eventually } from '../support/wire.ts';
-import { fault, pause, report, type Stage } from './stage.ts';
-
-async function busy(stage: Stage, perNode = 2) {
-  const [room, news] = [stage.name('presence-room'), stage.name('news')];
-  const crowd = await stage.crowd(perNode, [room, news]);
-  const stop = stage.load([room, news], 20);
-  await eventually(() => stage.checker.accepted(news).length >= 5, 'events are accepted');
-  return { room, news, crowd, stop };
-}
-
-/** Milliseconds until every node accepts events again. */
-async function backAfter(stage: Stage, channel: string): Promise<number> {
-  const begin = performance.now();
-  for (const node of stage.cluster.up) {
-    await eventually(
-      async () => (await stage.publish(channel, node)).status === 200,
-      () => `node ${node.index} accepts events again`,
-      15_000,
-    );
-  }
-  return Math.round(performance.now() - begin);
-}
-
-/** Everybody was there before and after: nobody may be told that somebody came or went. */
-function quiet(room: string, crowd: readonly Visitor[]): void {
-  const stays = crowd.flatMap((visitor) => visitor.stays.filter(({ channel }) => channel === room));
-  expect(stays).toHaveLength(crowd.length);
-  for (const { news } of stays) for (const [user, told] of news) expect([user, told]).toEqual([user, 1]);
-  expect(crowd.flatMap(({ closings }) => closings)).toEqual([]);
-}
+import { admin, backAfter, busy, quiet } from './scenes.ts';
+import { fault, pause, report } from './stage.ts';
 
 describe('Redis is killed and started again', () => {
   const variants = [
@@ -42,7 +11,7 @@ describe('Redis is killed and started again', () => {
   ];
   for (const { kept, redisArgs } of variants) {
     fault(`4.4 F12 ${kept}: nothing accepted is lost, nobody seems to go`, { redisArgs }, async (stage) => {
-      const { room, news, crowd, stop } = await busy(stage, 3);
+      const { room, news, crowd, stop } = await busy(stage, 3, 20);
       await stage.cluster.redis.kill();
       await Promise.all(stage.cluster.nodes.map((node) => node.unready()));
       await pause(500);
@@ -69,7 +38,7 @@ describe('Redis is killed and started again', () => {
 
 describe('Redis is away', () => {
   fault('8.3 F13 who comes and goes meanwhile is where he is when it returns', {}, async (stage) => {
-    const { room, news, crowd, stop } = await busy(stage, 3);
+    const { room, news, crowd, stop } = await busy(stage, 3, 20);
     await stage.cluster.redis.kill();
     const [goes, moves] = [crowd[0]!, crowd[4]!];
     await goes.leave(room);
@@ -96,7 +65,7 @@ describe('Redis is away', () => {
   });
 
   fault('8.3 F14 frozen: every request is answered in time, then all goes on', {}, async (stage) => {
-    const { room, news, crowd, stop } = await busy(stage, 2);
+    const { room, news, crowd, stop } = await busy(stage, 2, 20);
     stage.cluster.redis.pause();
     const begin = performance.now();
     const stopReads = stage.background(async () => {
@@ -130,10 +99,8 @@ describe('Redis is away', () => {
   });
 
   fault('4.4 F26 FLUSHALL: told again by everybody, nobody seems to go', {}, async (stage) => {
-    const { room, news, crowd, stop } = await busy(stage, 3);
-    const redis = new Redis(stage.cluster.redis.port, '127.0.0.1');
-    await redis.flushall();
-    redis.disconnect();
+    const { room, news, crowd, stop } = await busy(stage, 3, 20);
+    await admin(stage, (redis) => redis.call('FLUSHALL'));
     const ms = await backAfter(stage, news);
     report('F26', { 'back after ms': ms });
     await pause(1000);

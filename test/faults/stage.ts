@@ -1,4 +1,4 @@
-import { test } from 'vitest';
+import { describe, test } from 'vitest';
 import { Checker, type Expectations, type Publish } from '../support/checker.ts';
 import { Cluster, type ClusterOptions, type TestNode } from '../support/cluster.ts';
 import { Visitor } from '../support/cluster-visitor.ts';
@@ -8,6 +8,9 @@ import type { Answer } from '../support/wire-http.ts';
 const SEEDS = Number(process.env.FAULT_SEEDS ?? 1);
 const FIRST_SEED = Number(process.env.FAULT_SEED ?? 1);
 const LIMIT_MS = 60_000;
+
+/** For faults in which most is waiting; with many seeds there would be too many at once. */
+export const sideBySide = SEEDS === 1 ? describe.concurrent : describe;
 
 let names = 0;
 let numbers = 0;

@@ -1,4 +1,5 @@
 import { FaultProxy } from './fault-proxy.ts';
+import { type Ground, SingleGround } from './ground.ts';
 import { type TestRedis, startRedis } from './redis.ts';
 import { type TestServer, startServer } from './server.ts';
 import { type Answer, type Endpoint, http, publisher } from './wire-http.ts';
@@ -14,6 +15,8 @@ export interface ClusterOptions {
   readonly nodes?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly redisArgs?: readonly string[];
+  /** In place of one server. */
+  readonly ground?: () => Promise<Ground>;
 }
 
 /** One real server process, which reaches Redis through a proxy of its own. */
@@ -124,18 +127,31 @@ export class TestNode {
   }
 }
 
+interface Below {
+  readonly ground: Ground;
+  readonly redis: TestRedis | undefined;
+}
+
 /** A Redis and several real nodes over it. */
 export class Cluster {
-  readonly redis: TestRedis;
+  readonly ground: Ground;
   readonly nodes: readonly TestNode[];
+  readonly #redis: TestRedis | undefined;
 
-  private constructor(redis: TestRedis, nodes: readonly TestNode[]) {
-    this.redis = redis;
+  /** Parts that the data is cut into. */
+  readonly partitions: number;
+
+  private constructor(below: Below, nodes: readonly TestNode[], partitions: number) {
+    const { ground, redis } = below;
+    this.ground = ground;
     this.nodes = nodes;
+    this.partitions = partitions;
+    this.#redis = redis;
   }
 
-  static async start({ nodes = 3, env = {}, redisArgs = [] }: ClusterOptions = {}): Promise<Cluster> {
-    const redis = await startRedis(redisArgs);
+  static async start({ nodes = 3, env = {}, redisArgs = [], ground }: ClusterOptions = {}): Promise<Cluster> {
+    const redis = ground === undefined ? await startRedis(redisArgs) : undefined;
+    const below = redis === undefined ? await ground!() : new SingleGround(redis);
     const settings = {
       REVERB_APP_ID: APP.id,
       REVERB_APP_KEY: APP.key,
@@ -150,9 +166,17 @@ export class Cluster {
     };
     const all: TestNode[] = [];
     for (let index = 0; index < nodes; index += 1)
-      all.push(new TestNode(index, await FaultProxy.open(redis.port), settings));
+      all.push(
+        new TestNode(index, await FaultProxy.open(redis?.port ?? 1), { ...settings, ...(await below.env()) }),
+      );
     await Promise.all(all.map((node) => node.start()));
-    return new Cluster(redis, all);
+    return new Cluster({ ground: below, redis }, all, Number(env.WAVEHALL_REDIS_PARTITIONS ?? 16));
+  }
+
+  /** Where there is but one server. */
+  get redis(): TestRedis {
+    if (this.#redis === undefined) throw new Error('There is more than one server');
+    return this.#redis;
   }
 
   node(index: number): TestNode {
@@ -172,10 +196,11 @@ export class Cluster {
   /** Brings back what a test that failed may have left broken. */
   heal(): void {
     for (const { proxy } of this.nodes) proxy.heal();
+    this.ground.heal();
   }
 
   async close(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.close()));
-    await this.redis.close();
+    await this.ground.close();
   }
 }

@@ -31,9 +31,10 @@ export interface TestRedis {
 export async function startRedis(
   args: readonly string[] = [],
   whole?: (folder: string, port: number) => readonly string[],
+  givenPort?: number,
 ): Promise<TestRedis> {
   const binary = findServer();
-  const port = await freePort();
+  const port = givenPort ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), 'wavehall-redis-'));
   const options = whole?.(folder, port) ?? [
     '--port',
@@ -77,6 +78,19 @@ export async function startRedis(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Runs the program that comes with the server; rejects with what it said when it fails. */
+export async function redisCli(args: readonly string[]): Promise<string> {
+  const { file, env } = findServer();
+  const cli = file.replace(/server$/, 'cli');
+  const child = spawn(cli, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`redis-cli ended with ${code}: ${output.slice(-1000)}`);
+  return output;
 }
 
 interface Binary {

@@ -1,0 +1,206 @@
+/** Faults of a Redis that Sentinels watch over: another server takes the place of the one that was written to. */
+import { describe, expect } from 'vitest';
+import { Redis } from 'ioredis';
+import type { Visitor } from '../support/cluster-visitor.ts';
+import type { Publish } from '../support/checker.ts';
+import { SentinelGround } from '../support/ground.ts';
+import { eventually } from '../support/wire.ts';
+import { around, backAfter, busy, quiet, told } from './scenes.ts';
+import { fault, pause, report, sideBySide, type Stage } from './stage.ts';
+
+/** After a change of the master, nobody may be said to have gone for so long. */
+const QUIET_MS = 6000;
+/** How old what a replica lacks may be. */
+const LAG_MS = 300;
+
+const options = (args: readonly string[] = []) => ({
+  env: { WAVEHALL_LEASE_SECONDS: '4' },
+  ground: () => SentinelGround.start({ args }),
+});
+
+function groundOf({ cluster }: Stage): SentinelGround {
+  if (cluster.ground instanceof SentinelGround) return cluster.ground;
+  throw new Error('There are no Sentinels');
+}
+
+async function anotherMaster({ group }: SentinelGround, before: number): Promise<void> {
+  await eventually(
+    async () => (await group.master()).port !== before,
+    'another server is the master',
+    20_000,
+  );
+}
+
+// Two at a time: most of it is waiting for Sentinels.
+describe('the master changes', () => {
+  sideBySide('under load', () => {
+    fault(
+      '3.13 F17 it is killed: who stays hears everything, nobody seems to go',
+      options(),
+      async (stage) => {
+        const { room, news, crowd, stop } = await busy(stage, 3, 20);
+        const ground = groundOf(stage);
+        const master = await ground.group.master();
+        await master.kill();
+        const killedMs = performance.now();
+        await anotherMaster(ground, master.port);
+        const ms = await backAfter(stage, news);
+        await told(stage, room, 10);
+        await stop();
+        await ended(stage, { room, crowd, mayBeLost: around(killedMs, LAG_MS, 100), ms });
+      },
+    );
+
+    fault('3.13 F17 on demand: who stays hears everything, nobody seems to go', options(), async (stage) => {
+      const { room, news, crowd, stop } = await busy(stage, 3, 20);
+      const ground = groundOf(stage);
+      const master = await ground.group.master();
+      await ground.group.failOver();
+      await anotherMaster(ground, master.port);
+      const changedMs = performance.now();
+      const ms = await backAfter(stage, news);
+      await told(stage, room, 10);
+      await stop();
+      // Until the old master is told, it acknowledges what nobody will know.
+      await ended(stage, { room, crowd, mayBeLost: around(changedMs, 2000, ms + 500), ms });
+    });
+  });
+});
+
+interface Ended {
+  readonly room: string;
+  readonly crowd: readonly Visitor[];
+  readonly mayBeLost: (publish: Publish) => boolean;
+  readonly ms: number;
+}
+
+async function ended(stage: Stage, { room, crowd, mayBeLost, ms }: Ended): Promise<void> {
+  const expected = { mayBeLost, withinMs: 15_000 };
+  await stage.settled(expected);
+  await pause(QUIET_MS);
+  await stage.settled(expected);
+  report('F17', {
+    'back after ms': ms,
+    'longest answer ms': Math.round(stage.checker.figures.longestMs),
+    'acknowledged and lost with the old master': stage.checker.missed().length,
+  });
+  quiet(room, crowd);
+  await stage.emptied();
+}
+
+/** The old master and one node on this side, all others on that side. */
+async function split(stage: Stage): Promise<void> {
+  const { group, paths } = groundOf(stage);
+  group.link.suffer('held');
+  paths[0]!.view.cut();
+  paths[0]!.second.suffer('held');
+  for (const { first } of paths.slice(1)) first.suffer('held');
+  await stage.node(1).unready();
+}
+
+describe('a split brain: the old master is reached by one node only', () => {
+  sideBySide('under load', () => {
+    fault(
+      '3.13 F18 what the others hear is complete, and the one comes back to it',
+      options(),
+      async (stage) => {
+        const { room, news, stop } = await busy(stage, 2, 20);
+        const ground = groundOf(stage);
+        const old = await ground.group.master();
+        const splitMs = performance.now();
+        await split(stage);
+        await anotherMaster(ground, old.port);
+        // Both sides publish, and believe it.
+        for (const node of stage.cluster.nodes) {
+          await eventually(
+            async () => (await stage.publish(news, node)).status === 200,
+            `node ${node.index} publishes on its side`,
+            20_000,
+          );
+        }
+        const comes = await stage.visitor('comes', 0, [room, news]);
+        await told(stage, news, 20);
+        const healedMs = performance.now();
+        stage.cluster.heal();
+        await healedAt(stage, old.port);
+        const backMs = performance.now();
+        await told(stage, room, 10);
+        await stop();
+        const isOfOldSide = ({ node, beganMs, endedMs }: Publish): boolean =>
+          node.index === 0 && endedMs >= splitMs - LAG_MS && beganMs <= backMs;
+        const mayBeLost = (publish: Publish): boolean =>
+          isOfOldSide(publish) || around(splitMs, LAG_MS, 200)(publish);
+        expect(comes.standing).toHaveLength(2);
+        // Each side had buried the other.
+        const expected = { mayBeLost, flaps: () => 4, withinMs: 20_000 };
+        await stage.settled(expected);
+        const lost = stage.checker.missed();
+        report('F18', {
+          'the one back after ms': Math.round(backMs - healedMs),
+          'published on the old side and lost': lost.length,
+        });
+        // Else there were not two sides.
+        expect(lost.length).toBeGreaterThan(0);
+        await stage.emptied();
+      },
+    );
+
+    fault(
+      '3.13 F18 with min-replicas-to-write 1 the old side soon refuses',
+      options(['--min-replicas-to-write', '1', '--min-replicas-max-lag', '1']),
+      async (stage) => {
+        // On that side too, somebody has to follow before it may be written to.
+        const { room, news, stop } = await busy(stage, 2, 20);
+        const ground = groundOf(stage);
+        const old = await ground.group.master();
+        const splitMs = performance.now();
+        await split(stage);
+        await eventually(
+          async () => (await stage.publish(news, stage.node(0))).status === 503,
+          'the old side takes nothing any more',
+          10_000,
+        );
+        const refusedMs = performance.now();
+        await anotherMaster(ground, old.port);
+        for (let times = 0; times < 10; times += 1)
+          expect((await stage.publish(news, stage.node(0))).status).toBe(503);
+        stage.cluster.heal();
+        await healedAt(stage, old.port);
+        await backAfter(stage, news);
+        await told(stage, room, 10);
+        await stop();
+        const mayBeLost = (publish: Publish): boolean =>
+          around(splitMs, LAG_MS, 200)(publish) ||
+          (publish.node.index === 0 && publish.beganMs >= splitMs && publish.beganMs <= refusedMs);
+        await stage.settled({ mayBeLost, flaps: () => 4, withinMs: 20_000 });
+        report('F18 with min-replicas-to-write', {
+          'refused after ms': Math.round(refusedMs - splitMs),
+          'published on the old side and lost': stage.checker.missed().length,
+        });
+        await stage.emptied();
+      },
+    );
+  });
+});
+
+/** The old master follows the new one, and every node has come to the new one. */
+async function healedAt(stage: Stage, oldPort: number): Promise<void> {
+  const old = groundOf(stage).group.servers.find(({ port }) => port === oldPort)!;
+  await eventually(
+    async () => (await replication(old.port)).includes('role:slave'),
+    'the old master follows the new one',
+    30_000,
+  );
+  await stage.cluster.ready(20_000);
+}
+
+async function replication(port: number): Promise<string> {
+  const client = new Redis(port, '127.0.0.1');
+  // Whoever is made a replica is cut off from everybody.
+  client.on('error', () => undefined);
+  try {
+    return await client.info('replication');
+  } finally {
+    client.disconnect();
+  }
+}

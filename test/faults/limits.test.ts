@@ -1,0 +1,104 @@
+/** Redis runs, and refuses: it is full, it forgets, it takes no more connections. */
+import { describe, expect } from 'vitest';
+import { eventually } from '../support/wire.ts';
+import { admin, backAfter, busy, churn, told } from './scenes.ts';
+import { fault, pause, report, type Stage } from './stage.ts';
+
+const setting = (stage: Stage, name: string, value: string | number): Promise<unknown> =>
+  admin(stage, (redis) => redis.call('CONFIG', 'SET', name, value));
+
+const linesOf = (stage: Stage, text: string): number[] =>
+  stage.cluster.nodes.map(({ server }) => server.output().split(text).length - 1);
+
+const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
+
+describe('Redis is full', () => {
+  fault('8.3 F25 publishing answers 503, clients come and go, then all goes on', patient, async (stage) => {
+    const { room, news, crowd, stop } = await busy(stage, 3);
+    await setting(stage, 'maxmemory', 1);
+    for (const node of stage.cluster.nodes) {
+      await eventually(
+        async () => (await stage.publish(news, node)).status === 503,
+        () => `node ${node.index} refuses`,
+      );
+      await node.unready();
+    }
+    const accepted = stage.checker.accepted().length;
+    const [goes, moves] = [crowd[0]!, crowd[4]!];
+    await goes.leave(room);
+    await moves.leave(room);
+    await moves.enter(room);
+    const comes = await stage.visitor('comes', 1, [room, news]);
+    await stage.visitor('passes', 2, [room]).then((visitor) => visitor.quit());
+    expect(comes.standing).toHaveLength(2);
+    await pause(1500);
+    expect(stage.checker.accepted()).toHaveLength(accepted);
+    await setting(stage, 'maxmemory', 0);
+    const ms = await backAfter(stage, news);
+    await stage.cluster.ready();
+    await told(stage, room, 10);
+    await stop();
+    report('F25', {
+      'back after ms': ms,
+      'longest answer ms': Math.round(stage.checker.figures.longestMs),
+    });
+    await stage.settled({ withinMs: 15_000 });
+    expect(linesOf(stage, 'Redis is full')).toEqual([1, 1, 1]);
+    expect(linesOf(stage, 'Redis takes everything again')).toEqual([1, 1, 1]);
+    await stage.emptied();
+  });
+
+  fault('8.3 F25 for longer than a lease: all are where they were, for everybody', {}, async (stage) => {
+    const { room, news, stop } = await busy(stage, 3);
+    await setting(stage, 'maxmemory', 1);
+    await pause(5_000);
+    await setting(stage, 'maxmemory', 0);
+    const ms = await backAfter(stage, news);
+    await stage.cluster.ready();
+    await told(stage, room, 10);
+    await stop();
+    report('F25 longer than a lease', { 'back after ms': ms });
+    // All leases have ended: whoever is first may bury the others, who come back at once.
+    await stage.settled({ flaps: () => 2, withinMs: 15_000 });
+    await stage.emptied();
+  });
+
+  fault('8.3 F25 in the middle of everything, again and again', patient, async (stage) => {
+    const { room, news, crowd, stop } = await busy(stage, 3);
+    const stopChurn = churn(stage, crowd, room);
+    for (let round = 0; round < 5; round += 1) {
+      await setting(stage, 'maxmemory', 1);
+      await pause(stage.random() * 300);
+      await setting(stage, 'maxmemory', 0);
+      await told(stage, news, 3);
+    }
+    await stopChurn();
+    await stop();
+    await stage.cluster.ready();
+    await stage.settled({ withinMs: 15_000 });
+    await stage.emptied();
+  });
+});
+
+describe('Redis takes no more connections', () => {
+  fault('8.3 F27 links that were lost come back when it does again', patient, async (stage) => {
+    const { room, news, stop } = await busy(stage);
+    await admin(stage, async (redis) => {
+      await redis.call('CONFIG', 'SET', 'maxclients', 1);
+      for (const { proxy } of stage.cluster.nodes) proxy.cut();
+      await Promise.all(stage.cluster.nodes.map((node) => node.unready()));
+      for (const node of stage.cluster.nodes) expect((await stage.publish(news, node)).status).toBe(503);
+      await pause(1000);
+      await redis.call('CONFIG', 'SET', 'maxclients', 1000);
+    });
+    const ms = await backAfter(stage, news);
+    await stage.cluster.ready();
+    await told(stage, room, 10);
+    await stop();
+    report('F27', { 'back after ms': ms });
+    await stage.settled();
+    expect(linesOf(stage, 'Redis is away')).toEqual([1, 1, 1]);
+    expect(linesOf(stage, 'Redis is back')).toEqual([1, 1, 1]);
+    await stage.emptied();
+  });
+});

@@ -1,0 +1,158 @@
+import { Cluster as RedisCluster, Redis } from 'ioredis';
+import { FaultProxy } from './fault-proxy.ts';
+import {
+  MASTER_NAME,
+  startCluster,
+  startSentinels,
+  type SentinelOptions,
+  type TestCluster,
+  type TestSentinels,
+} from './redis-groups.ts';
+import type { TestRedis } from './redis.ts';
+import { SentinelView } from './sentinel-view.ts';
+
+export type RedisClient = Redis | RedisCluster;
+
+/** What several nodes stand on: some form of Redis, and each node's own way to it. */
+export interface Ground {
+  /** Settings for a node that is new. */
+  env(): Promise<Record<string, string>>;
+  /** Asks whoever is written to now. */
+  ask<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T>;
+  heal(): void;
+  close(): Promise<void>;
+}
+
+async function asking<T, C extends RedisClient>(client: C, task: (client: C) => Promise<T>): Promise<T> {
+  client.on('error', () => undefined);
+  try {
+    return await task(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+const clientOf = ({ port }: { readonly port: number }): Redis =>
+  new Redis(port, '127.0.0.1', { maxRetriesPerRequest: 3 });
+
+/** One server; nodes reach it by `REDIS_PORT`, which is their proxy's. */
+export class SingleGround implements Ground {
+  readonly #redis: TestRedis;
+
+  constructor(redis: TestRedis) {
+    this.#redis = redis;
+  }
+
+  env(): Promise<Record<string, string>> {
+    return Promise.resolve({});
+  }
+
+  ask<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T> {
+    return asking(clientOf(this.#redis), (client) => task(client, [client]));
+  }
+
+  heal(): void {
+    // Proxies of nodes are healed by those who own them.
+  }
+
+  close(): Promise<void> {
+    return this.#redis.close();
+  }
+}
+
+/** The ways that one node has: to the two servers and to the Sentinels. */
+export interface Paths {
+  readonly first: FaultProxy;
+  readonly second: FaultProxy;
+  readonly view: SentinelView;
+}
+
+/** A master, a replica and Sentinels. The replica and the Sentinels reach the first server over `group.link`. */
+export class SentinelGround implements Ground {
+  readonly group: TestSentinels & { readonly link: FaultProxy };
+  /** In the order in which nodes were started. */
+  readonly paths: Paths[] = [];
+
+  private constructor(group: TestSentinels & { readonly link: FaultProxy }) {
+    this.group = group;
+  }
+
+  static async start(options: SentinelOptions = {}): Promise<SentinelGround> {
+    const group = await startSentinels({ ...options, isLinked: true });
+    if (group.link === undefined) throw new Error('no link');
+    return new SentinelGround({ ...group, link: group.link });
+  }
+
+  async env(): Promise<Record<string, string>> {
+    const { servers, link, addresses } = this.group;
+    const [first, second] = await Promise.all(servers.map(({ port }) => FaultProxy.open(port)));
+    const sentinel = addresses[0];
+    if (first === undefined || second === undefined || sentinel === undefined) throw new Error('no servers');
+    const ways = new Map([
+      [servers[0]!.port, first.port],
+      [link.port, first.port],
+      [servers[1]!.port, second.port],
+    ]);
+    const view = await SentinelView.open(sentinel.port, ways);
+    this.paths.push({ first, second, view });
+    return {
+      WAVEHALL_REDIS_SENTINELS: `127.0.0.1:${view.port}`,
+      WAVEHALL_REDIS_SENTINEL_NAME: MASTER_NAME,
+    };
+  }
+
+  async ask<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T> {
+    return asking(clientOf(await this.group.master()), (client) => task(client, [client]));
+  }
+
+  heal(): void {
+    this.group.link.heal();
+    for (const { first, second, view } of this.paths) {
+      first.heal();
+      second.heal();
+      view.heal();
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      this.paths.flatMap(({ first, second, view }) => [first.close(), second.close(), view.close()]),
+    );
+    await this.group.close();
+  }
+}
+
+/** A Redis Cluster, which nodes reach without anything in between. */
+export class ClusterGround implements Ground {
+  readonly group: TestCluster;
+
+  private constructor(group: TestCluster) {
+    this.group = group;
+  }
+
+  static async start(options: { replicas?: boolean } = {}): Promise<ClusterGround> {
+    return new ClusterGround(await startCluster(options));
+  }
+
+  env(): Promise<Record<string, string>> {
+    const addresses = this.group.addresses.map(({ host, port }) => `${host}:${port}`);
+    return Promise.resolve({ WAVEHALL_REDIS_CLUSTER: addresses.join() });
+  }
+
+  ask<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T> {
+    const all = [...this.group.masters, ...this.group.replicas];
+    const startup = all.map(({ port }) => ({ host: '127.0.0.1', port }));
+    return asking(new RedisCluster(startup, { redisOptions: { connectTimeout: 500 } }), async (client) => {
+      await client.ping();
+      return task(client, client.nodes('master'));
+    });
+  }
+
+  heal(): void {
+    // Nothing is in between.
+  }
+
+  close(): Promise<void> {
+    return this.group.close();
+  }
+}

@@ -6,13 +6,15 @@ import { FakeJournal } from '../core/fakes.ts';
 function heap(mostPercent: number) {
   const journal = new FakeJournal();
   let usedBytes = 0;
-  const guard = new HeapGuard(mostPercent, journal, () => ({ usedBytes, limitBytes: 1000 }));
+  let collections = 0;
+  const measure = () => ({ usedBytes, limitBytes: 1000 });
+  const guard = new HeapGuard(mostPercent, journal, measure, () => (collections += 1));
   const isFullAt = (bytes: number): boolean => {
     usedBytes = bytes;
     guard.tick();
     return guard.isFull;
   };
-  return { isFullAt, journal };
+  return { isFullAt, journal, collections: () => collections };
 }
 
 describe('memory that is short', () => {
@@ -33,6 +35,14 @@ describe('memory that is short', () => {
       'Memory is short: nobody new is let in',
       'Memory is there again: everybody is let in',
     ]);
+  });
+
+  test('8.11 while it is short, what is no longer needed is looked for every ten seconds', () => {
+    const { isFullAt, collections } = heap(90);
+    isFullAt(100);
+    expect(collections()).toBe(0);
+    for (let second = 0; second < 21; second += 1) isFullAt(950);
+    expect(collections()).toBe(3);
   });
 
   test('8.11 a share of 0 is no limit', () => {

@@ -1,133 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 import { appFromEnvironment, appsFromJson, developmentApp } from './apps/reverb.ts';
-import {
-  boolean,
-  ConfigError,
-  environment,
-  integer,
-  type Kind,
-  limit,
-  list,
-  oneOf,
-  optionalText,
-  readAll,
-  text,
-  textIn,
-  type Values,
-  type Variables,
-} from './apps/settings.ts';
-import { REDIS_SETTINGS, redisOptions } from './config/redis.ts';
-import { setting } from './config/setting.ts';
+import { ConfigError, environment, readAll, textIn, type Values, type Variables } from './apps/settings.ts';
+import { cutoverOptions } from './config/cutover.ts';
+import { redisOptions } from './config/redis.ts';
+import { SERVER_SETTINGS } from './config/server.ts';
 import type { App } from './core/app.ts';
+import type { CutoverOptions } from './cutover/ports.ts';
 import type { RedisOptions } from './stores/redis/options.ts';
-import { networkIn } from './transports/peer.ts';
 import type { TlsOptions } from './transports/tls.ts';
 
-const proxies: Kind<readonly string[]> = {
-  expected: 'addresses or networks such as 10.0.0.0/8, separated by commas',
-  parse(given) {
-    const all = list.parse(given);
-    return all?.every((each) => networkIn(each) !== undefined) === true ? all : undefined;
-  },
-};
-
-const MEBIBYTE = 1024 * 1024;
-
-/** What concerns the server and not an app. */
-export const SERVER_SETTINGS = {
-  host: setting('REVERB_SERVER_HOST', text, '0.0.0.0', 'Address to listen on.'),
-  port: setting('REVERB_SERVER_PORT', integer(0, 65_535), 8080, 'Port to listen on.'),
-  path: setting('REVERB_SERVER_PATH', text, '', 'Path before /app and /apps; both work with and without it.'),
-  hostname: setting(
-    'REVERB_HOST',
-    optionalText,
-    '',
-    'Name whose Herd or Valet certificate is used, if there is one.',
-  ),
-  tlsCert: setting(
-    'WAVEHALL_TLS_CERT',
-    optionalText,
-    '',
-    "Certificate file (Reverb's options.tls.local_cert).",
-  ),
-  tlsKey: setting('WAVEHALL_TLS_KEY', optionalText, '', "Key file (Reverb's options.tls.local_pk)."),
-  tlsPassphrase: setting('WAVEHALL_TLS_PASSPHRASE', optionalText, '', 'Passphrase of the key.'),
-  apps: setting(
-    'WAVEHALL_APPS',
-    optionalText,
-    '',
-    'Apps as JSON, in the shape of config("reverb.apps.apps").',
-  ),
-  appsFile: setting(
-    'WAVEHALL_APPS_FILE',
-    optionalText,
-    '',
-    'File with such JSON, or with all of config("reverb").',
-  ),
-  debug: setting('WAVEHALL_DEBUG', boolean, false, 'Show every message.'),
-  drainSeconds: setting(
-    'WAVEHALL_DRAIN_SECONDS',
-    limit,
-    8,
-    'Time over which sockets are asked to reconnect at shutdown.',
-  ),
-  pongTimeoutSeconds: setting(
-    'WAVEHALL_PONG_TIMEOUT',
-    integer(1),
-    30,
-    'Seconds that a pinged socket has for its answer.',
-  ),
-  maxConnections: setting(
-    'WAVEHALL_MAX_CONNECTIONS',
-    limit,
-    0,
-    'Sockets of this node; 0: 95 % of the open files.',
-  ),
-  maxConnectionsPerAddress: setting(
-    'WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS',
-    limit,
-    0,
-    'Sockets of one address; 0: no limit.',
-  ),
-  trustedProxies: setting(
-    'WAVEHALL_TRUSTED_PROXIES',
-    proxies,
-    '',
-    'Addresses or networks whose X-Forwarded-* headers count.',
-  ),
-  softBufferBytes: setting(
-    'WAVEHALL_SOFT_BUFFER_SIZE',
-    limit,
-    256 * 1024,
-    'Unsent bytes above which a socket gets no client events.',
-  ),
-  maxBufferBytes: setting(
-    'WAVEHALL_MAX_BUFFER_SIZE',
-    integer(1),
-    MEBIBYTE,
-    'Unsent bytes above which a socket is ended.',
-  ),
-  maxBufferTotalBytes: setting(
-    'WAVEHALL_MAX_BUFFER_TOTAL',
-    limit,
-    0,
-    'Unsent bytes of all sockets; 0: a quarter of the heap.',
-  ),
-  stallSeconds: setting(
-    'WAVEHALL_STALL_SECONDS',
-    integer(1),
-    10,
-    'Time without progress after which a reader is ended.',
-  ),
-  replayProtection: setting(
-    'WAVEHALL_REPLAY_PROTECTION',
-    oneOf('off', 'strict'),
-    'off',
-    'strict: each signature is taken once.',
-  ),
-  ...REDIS_SETTINGS,
-} as const;
+export { SERVER_SETTINGS } from './config/server.ts';
 
 export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   readonly apps: readonly App[];
@@ -136,6 +19,8 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   readonly tls: TlsOptions;
   /** `undefined`: this node is the only one. */
   readonly redis: RedisOptions | undefined;
+  /** `undefined`: there is no other server. */
+  readonly cutover: CutoverOptions | undefined;
 }
 
 /** Reads and checks everything once. Throws `ConfigError` with every problem that there is. */
@@ -143,8 +28,9 @@ export function readConfig(variables: Variables): Config {
   const problems: string[] = [];
   const values = readAll(SERVER_SETTINGS, environment(variables), problems);
   const found = findApps(variables, problems);
-  checkUnique(found.apps, problems);
+  checkUnique(found, problems);
   const redis = redisOptions(values, problems);
+  const cutover = cutoverOptions(values, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
   return Object.freeze({
@@ -154,6 +40,7 @@ export function readConfig(variables: Variables): Config {
     apps: found.apps,
     appsFrom: found.from,
     redis,
+    cutover,
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },
   });
 }
@@ -215,7 +102,7 @@ function reverbTls(value: unknown): TlsOptions | undefined {
   return { localCert: tls.local_cert, localPk: textOf('local_pk'), passphrase: textOf('passphrase') };
 }
 
-function checkUnique(apps: readonly App[], problems: string[]): void {
+function checkUnique({ apps, from }: FoundApps, problems: string[]): void {
   const ids = apps.map(({ id }) => id);
   // Within one app a key may have several secrets: the new one and those before it.
   const keys = apps.flatMap(({ credentials }) => [...new Set(credentials.map(({ key }) => key))]);
@@ -225,6 +112,6 @@ function checkUnique(apps: readonly App[], problems: string[]): void {
   ] as const) {
     const double = values.find((value, at) => values.indexOf(value) !== at);
     if (double !== undefined)
-      problems.push(`${what} ${JSON.stringify(double)}: expected to be used by one app only`);
+      problems.push(`${from}: ${what} ${JSON.stringify(double)}: expected to be used by one app only`);
   }
 }

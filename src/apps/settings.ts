@@ -75,7 +75,7 @@ function readOne(setting: Setting<unknown>, source: Source, problems: string[]):
 const shown = ({ name }: Setting<unknown>, text: string): string =>
   /SECRET|TOKEN|PASSWORD|PASSPHRASE|APPS$|CREDENTIALS/.test(name)
     ? '(not shown)'
-    : JSON.stringify(text.slice(0, 100));
+    : JSON.stringify(text.replace(/\/\/[^/?#]*@/, '//(not shown)@').slice(0, 100));
 
 /** Laravel's words for nothing: such a variable counts as not set. */
 const NOTHING = new Set(['', 'null', '(null)', 'empty', '(empty)']);

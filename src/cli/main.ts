@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addCutover } from './commands/cutover.ts';
 import { addStart } from './commands/start.ts';
 
 /** The package's own version, from source (`src/cli`) and as built (`dist/src/cli`). */
@@ -20,4 +21,5 @@ const program = new Command('wavehall')
   .description("A Pusher-protocol server that takes Laravel Reverb's place")
   .version(version);
 addStart(program, version);
+addCutover(program, version);
 await program.parseAsync();

@@ -25,11 +25,19 @@ export function startBlock(
     row('HTTP API', `http${secure}://${at}/apps/{id}`),
     row('Apps', apps(config)),
     row('Scaling', config.redis ? `on: ${redisAt(config.redis)}` : 'off: one node, no Redis'),
+    ...cutover(config).map((value) => row('Cutover', value)),
     row('Open files', files(openFiles)),
     '',
     '',
   ].join('\n');
 }
+
+const cutover = ({ cutover: options, adminToken }: Config): string[] =>
+  options === undefined
+    ? []
+    : [
+        `front door before ${options.upstream.url.href}${adminToken === undefined ? '   no admin API: set WAVEHALL_ADMIN_TOKEN' : ''}`,
+      ];
 
 const mode = ({ appsFrom }: Config): string => (appsFrom === DEVELOPMENT ? 'development' : 'production');
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   boolean,
   integer,
@@ -11,6 +10,7 @@ import {
   type Values,
 } from '../apps/settings.ts';
 import type { Address, RedisOptions } from '../stores/redis/options.ts';
+import { readCertificates } from './certificates.ts';
 import { setting } from './setting.ts';
 
 const DEFAULT_PORT = 6379;
@@ -123,7 +123,10 @@ export function redisOptions(values: RedisValues, problems: string[]): RedisOpti
     ...single(values),
     ...url,
     ...servers(values),
-    tlsCa: values.redisTlsCa === undefined ? undefined : readCertificates(values.redisTlsCa, problems),
+    tlsCa:
+      values.redisTlsCa === undefined
+        ? undefined
+        : readCertificates(REDIS_SETTINGS.redisTlsCa.name, values.redisTlsCa, problems),
     tlsVerify: values.redisTlsVerify,
     keyPrefix: values.redisPrefix,
     partitions: values.redisPartitions,
@@ -197,13 +200,4 @@ function addressIn(given: string, usualPort: number): Address | undefined {
   const port = Number(found?.[2] ?? usualPort);
   if (found?.[1] === undefined || port < 1 || port > 65_535) return undefined;
   return { host: found[1].replace(/^\[|\]$/g, ''), port };
-}
-
-function readCertificates(file: string, problems: string[]): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    problems.push(`${REDIS_SETTINGS.redisTlsCa.name}=${JSON.stringify(file)}: ${(error as Error).message}`);
-    return undefined;
-  }
 }

@@ -1,22 +1,28 @@
 import { errors } from '#protocol';
-import type { Connection } from './connection.ts';
 
 /** Time between two groups of goodbyes. */
 const STEP_MS = 100;
 /** Never fewer at once than this: a small server is empty in a moment. */
 const LEAST_PER_STEP = 50;
 
+type Reason = typeof errors.closing;
+
+/** Whatever can be asked to come again: a connection, or what stands for one. */
+export interface Leaver {
+  close(reason: Reason): void;
+}
+
 /**
  * SPEC 2.13. Says goodbye to every connection, spread evenly over a time because clients come back at once.
  * `hasten` lets all that are left go now.
  */
 export class Drain {
-  readonly #left: Connection[];
+  readonly #left: Leaver[];
   readonly #perStep: number;
   #hastened = false;
   #wake: (() => void) | undefined;
 
-  constructor(connections: Iterable<Connection>, windowMs: number) {
+  constructor(connections: Iterable<Leaver>, windowMs: number) {
     this.#left = shuffled([...connections]);
     this.#perStep = Math.max(
       LEAST_PER_STEP,

@@ -158,6 +158,14 @@ export interface Control {
   terminate(app: string, user: string): Promise<void>;
 }
 
+/** A few small things that all nodes share and that outlive them, as JSON values. */
+export interface SharedState {
+  /** `undefined`: it was never written, or cannot be understood. Rejects with `Unavailable`. */
+  read(name: string): Promise<unknown>;
+  /** Resolves when the next start will find it. Rejects with `Unavailable`. */
+  write(name: string, value: object): Promise<void>;
+}
+
 /** Something shared is out of reach for now: publishers are told to come back. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
@@ -180,6 +188,9 @@ export interface Stores {
   readonly membership: Membership;
   readonly lease: Lease;
   readonly control: Control;
+  readonly state: SharedState;
+  /** What of it may be watched. */
+  readonly figures: readonly Figure[];
   /** False while what is shared is out of reach. */
   isReady(): boolean;
   close(): Promise<void>;
@@ -214,6 +225,16 @@ export interface Journal {
   warn(what: string, details?: Readonly<Record<string, string | number>>): void;
   /** A defect: something that should not have been possible. */
   defect(what: string, error: unknown): void;
+}
+
+/** One figure for machines that watch: Prometheus' words, and its values when somebody asks. */
+export interface Figure {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'gauge' | 'counter';
+  readonly labels: readonly string[];
+  /** The values of the labels, in their order, and the figure. */
+  values(): Iterable<readonly [labels: readonly string[], value: number]>;
 }
 
 /** Milliseconds; a port so that tests can let time pass. */

@@ -48,6 +48,11 @@ export class PeerReader {
     };
   }
 
+  /** Whether the other end of the socket is a proxy that is trusted. */
+  isProxy(request: IncomingMessage): boolean {
+    return this.#trustsSomebody && this.#trusts(plain(request.socket.remoteAddress ?? ''));
+  }
+
   /** From the right: each proxy appends the address that it saw, what stands before may be invented. */
   #nearestUntrusted(request: IncomingMessage): string | undefined {
     const header = request.headers['x-forwarded-for'];

@@ -4,7 +4,7 @@ import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
-import type { Gateway, Session, Socket } from '../core/ports.ts';
+import type { Gateway, Handshake, Session, Socket } from '../core/ports.ts';
 import type { Peer, PeerReader } from './peer.ts';
 import { webSocketWire } from './wire.ts';
 
@@ -75,6 +75,8 @@ function ignored(): void {
 
 export interface WebSocketNeeds {
   readonly gateway: Gateway;
+  /** False: nobody new is let in (SPEC 8.11). */
+  readonly hasRoom: () => boolean;
   readonly peers: PeerReader;
   /** Reverb's REVERB_SERVER_PATH without slashes at its ends; clients may use it or not (SPEC 2.1). */
   readonly prefix: string;
@@ -106,10 +108,17 @@ export class WebSocketTransport {
   }
 
   attach(http: HttpServer): void {
-    http.on('upgrade', (request, network, head) => this.#upgrade(request, network, head));
+    http.on('upgrade', (request, network, head) => this.upgrade(request, network, head));
   }
 
-  #upgrade(request: IncomingMessage, network: Duplex, head: Buffer): void {
+  /** One upgrade. `line` is a header line of the answer; another gateway may stand before the usual one. */
+  upgrade(
+    request: IncomingMessage,
+    network: Duplex,
+    head: Buffer,
+    gateway: Gateway = this.#needs.gateway,
+    line?: string,
+  ): void {
     network.on('error', ignored);
     const [path, query] = splitOnce(request.url ?? '', '?');
     const appKey = appKeyIn(path, this.#needs.prefix);
@@ -117,16 +126,21 @@ export class WebSocketTransport {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
       return refuseUpgrade(network, '426 Upgrade Required', 'Upgrade required.');
     }
+    if (!this.#needs.hasRoom()) return refuseUpgrade(network, '503 Service Unavailable', 'Memory is short.');
+    const addLine = (lines: string[]): void => void lines.push(line ?? '');
+    if (line !== undefined) this.#server.once('headers', addLine);
     this.#server.handleUpgrade(request, network, head, (socket) => {
       socket.connect(request.socket, this.#needs.peers.read(request));
       const protocol = new URLSearchParams(query).get('protocol') ?? undefined;
-      this.#open(socket, { appKey, protocol, origin: request.headers.origin });
+      this.#open(socket, gateway, { appKey, protocol, origin: request.headers.origin });
     });
+    // The answer was written, or refused without these lines, before `handleUpgrade` returned.
+    if (line !== undefined) this.#server.off('headers', addLine);
   }
 
-  #open(socket: WiredSocket, handshake: Parameters<Gateway['opened']>[1]): void {
+  #open(socket: WiredSocket, gateway: Gateway, handshake: Handshake): void {
     socket.on('error', ignored);
-    socket.session = this.#needs.gateway.opened(socket, handshake);
+    socket.session = gateway.opened(socket, handshake);
     socket.on('message', received);
     socket.on('ping', alive);
     socket.on('pong', alive);

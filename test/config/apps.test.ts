@@ -273,14 +273,14 @@ describe('what is wrong with apps', () => {
   test('7.6 one id and one key belong to one app', () => {
     const other = { ...LARAVEL_APP, key: 'k2' };
     expect(problemsOf(withApps([LARAVEL_APP, other]))).toEqual([
-      'app_id "100001": expected to be used by one app only',
+      'WAVEHALL_APPS: app_id "100001": expected to be used by one app only',
     ]);
     expect(problemsOf(withApps([LARAVEL_APP, { ...LARAVEL_APP, app_id: '2' }]))).toEqual([
-      'key "k1": expected to be used by one app only',
+      'WAVEHALL_APPS: key "k1": expected to be used by one app only',
     ]);
     const rotated = { ...LARAVEL_APP, app_id: '2', key: 'k2', credentials: [{ key: 'k1', secret: 'x' }] };
     expect(problemsOf(withApps([LARAVEL_APP, rotated]))).toEqual([
-      'key "k1": expected to be used by one app only',
+      'WAVEHALL_APPS: key "k1": expected to be used by one app only',
     ]);
   });
 

@@ -61,6 +61,7 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('3.13', 'WAVEHALL_SOFT_BUFFER_SIZE', 262_144),
   whole('3.13', 'WAVEHALL_MAX_BUFFER_SIZE', 1_048_576, 1),
   whole('2.10', 'WAVEHALL_STALL_SECONDS', 10, 1),
+  whole('8.11', 'WAVEHALL_MAX_HEAP_PERCENT', 90, 0, 100),
   whole('2.10', 'REVERB_APP_PING_INTERVAL', 60, 1, 86_400),
   whole('2.3', 'REVERB_APP_ACTIVITY_TIMEOUT', 30, 1, 86_400),
   whole('3.10', 'WAVEHALL_CACHE_TTL', 1800),
@@ -95,6 +96,17 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('3.13', 'WAVEHALL_REDIS_PARTITIONS', 16, 1, 1024),
   whole('8.11', 'WAVEHALL_REDIS_TIMEOUT_MS', 900, 50),
   whole('4.4', 'WAVEHALL_LEASE_SECONDS', 12, 1),
+  whole('11.7', 'WAVEHALL_CUTOVER_QUEUE_EVENTS', 10_000, 1),
+  whole('11.7', 'WAVEHALL_CUTOVER_QUEUE_BYTES', 16_777_216, 1),
+  whole('11.7', 'WAVEHALL_CUTOVER_QUEUE_SECONDS', 30, 1, 3600),
+  whole('11.14', 'WAVEHALL_CUTOVER_WINDOW_SECONDS', 20, 5, 600),
+  whole('11.14', 'WAVEHALL_CUTOVER_BREACH_SAMPLES', 5, 1),
+  whole('11.14', 'WAVEHALL_CUTOVER_BREACH_LATENCY_MS', 1000),
+  whole('11.14', 'WAVEHALL_CUTOVER_BREACH_LOOP_MS', 500),
+  whole('11.14', 'WAVEHALL_CUTOVER_CANARY_SECONDS', 1),
+  whole('11.14', 'WAVEHALL_CUTOVER_CANARY_TIMEOUT_MS', 3000, 100),
+  whole('11.15', 'WAVEHALL_CUTOVER_BREACH_SECONDS', 10),
+  whole('11.15', 'WAVEHALL_CUTOVER_GOOD_SECONDS', 60, 1),
 ];
 
 /** Its own case below: 0 stands for a share of the memory. */
@@ -114,6 +126,8 @@ const SWITCHES = [
   { rule: '2.12', name: 'REVERB_APP_RATE_LIMIT_TERMINATE', usual: false },
   { rule: '3.13', name: 'REVERB_SCALING_ENABLED', usual: false },
   { rule: '3.13', name: 'WAVEHALL_REDIS_TLS_VERIFY', usual: true },
+  { rule: '11.2', name: 'WAVEHALL_CUTOVER_PASS', usual: true },
+  { rule: '11.17', name: 'WAVEHALL_CUTOVER_TLS_VERIFY', usual: true },
 ];
 
 const TEXTS = [
@@ -168,6 +182,42 @@ const TEXTS = [
       { host: 'b', port: 7 },
     ],
   },
+  { rule: '11.5', name: 'WAVEHALL_ADMIN_TOKEN', usual: undefined, given: 't', value: 't' },
+  {
+    rule: '11.2',
+    name: 'WAVEHALL_CUTOVER_UPSTREAM',
+    usual: undefined,
+    given: 'http://reverb:8081/ws',
+    value: new URL('http://reverb:8081/ws'),
+  },
+  { rule: '11.4', name: 'WAVEHALL_CUTOVER_PERCENT', usual: 0, given: '12.25', value: 12.25 },
+  { rule: '11.1', name: 'WAVEHALL_CUTOVER_STICKY', usual: 'cookie', given: 'address', value: 'address' },
+  {
+    rule: '11.17',
+    name: 'WAVEHALL_CUTOVER_ORIGIN',
+    usual: undefined,
+    given: 'https://a.b',
+    value: 'https://a.b',
+  },
+  {
+    rule: '11.4',
+    name: 'WAVEHALL_CUTOVER_STATE_FILE',
+    usual: '.wavehall-cutover.json',
+    given: '/a/b.json',
+    value: '/a/b.json',
+  },
+  { rule: '11.2', name: 'WAVEHALL_CUTOVER_TLS_CA', usual: undefined, given: 'ca.crt', value: 'ca.crt' },
+  {
+    rule: '11.15',
+    name: 'WAVEHALL_CUTOVER_NOTIFY_URL',
+    usual: undefined,
+    given: 'https://a.b/c?d=e',
+    value: new URL('https://a.b/c?d=e'),
+  },
+  { rule: '11.14', name: 'WAVEHALL_CUTOVER_BREACH_CONNECT_PERCENT', usual: 0.1, given: '2.5', value: 0.025 },
+  { rule: '11.14', name: 'WAVEHALL_CUTOVER_BREACH_SUBSCRIBE_PERCENT', usual: 0.2, given: '0', value: 0 },
+  { rule: '11.14', name: 'WAVEHALL_CUTOVER_BREACH_API_PERCENT', usual: 0.05, given: '100', value: 1 },
+  { rule: '11.14', name: 'WAVEHALL_CUTOVER_BREACH_LOST_PERCENT', usual: 0.1, given: '50', value: 0.5 },
 ];
 
 const NOT_HERE = ['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE'];

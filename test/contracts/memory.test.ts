@@ -6,9 +6,10 @@ import type { Implementation } from './capabilities.ts';
 import { historyContract } from './history.ts';
 import { leaseContract } from './lease.ts';
 import { membershipContract } from './membership.ts';
+import { stateContract } from './state.ts';
 
 const memory: Implementation = {
-  open: openMemoryStores,
+  open: () => openMemoryStores(),
   pass: (seconds) => void vi.advanceTimersByTime(seconds * 1000),
   historyBound: HISTORY_BYTES,
 };
@@ -19,4 +20,5 @@ beforeAll(() => {
 });
 afterAll(() => void vi.useRealTimers().restoreAllMocks());
 
-for (const contract of [brokerContract, historyContract, membershipContract, leaseContract]) contract(memory);
+for (const contract of [brokerContract, historyContract, membershipContract, leaseContract, stateContract])
+  contract(memory);

@@ -7,6 +7,7 @@ import type { Implementation } from './capabilities.ts';
 import { historyContract } from './history.ts';
 import { leaseContract } from './lease.ts';
 import { membershipContract } from './membership.ts';
+import { stateContract } from './state.ts';
 
 let redis: TestRedis;
 let opened = 0;
@@ -18,7 +19,7 @@ const implementation: Implementation = {
 beforeAll(async () => void (redis = await startRedis()));
 afterAll(() => redis.close());
 
-for (const contract of [brokerContract, historyContract, membershipContract, leaseContract])
+for (const contract of [brokerContract, historyContract, membershipContract, leaseContract, stateContract])
   contract(implementation);
 
 export const redisOptions = (port: number) => ({

@@ -28,9 +28,10 @@ const OURS = /^(REVERB|PUSHER|WAVEHALL|REDIS)_/;
 export async function startServer(
   env: Record<string, string> = {},
   args: readonly string[] = [],
+  command: readonly string[] = ['start'],
 ): Promise<TestServer> {
   const inherited = Object.entries(process.env).filter(([name]) => !OURS.test(name));
-  const child = spawn(process.execPath, [MAIN, 'start', ...args], {
+  const child = spawn(process.execPath, [MAIN, ...command, ...args], {
     env: {
       ...Object.fromEntries(inherited),
       REVERB_SERVER_HOST: '127.0.0.1',

@@ -1,14 +1,15 @@
 import { url as inspectorUrl } from 'node:inspector';
 import type { Command } from 'commander';
-import { ConfigError } from '../../apps/settings.ts';
+import { ConfigError, textIn } from '../../apps/settings.ts';
 import { type Config, DEVELOPMENT, readConfig } from '../../config.ts';
 import { openJournal } from '../../observability/journal.ts';
 import { type Server, startServer } from '../../server.ts';
 import { readEnvFile } from '../env-file.ts';
+import { fail } from '../fail.ts';
 import { openFilesLimit } from '../open-files.ts';
 import { startBlock } from '../start-block.ts';
 
-interface Flags {
+export interface StartFlags {
   readonly host?: string;
   readonly port?: string;
   readonly path?: string;
@@ -17,23 +18,34 @@ interface Flags {
   readonly envFile?: string;
 }
 
+/** What another command adds to the environment, and what it cannot do without. */
+export interface Wish {
+  readonly given: Readonly<Record<string, string | undefined>>;
+  readonly required: readonly string[];
+}
+
 /** The flags of `php artisan reverb:start`, and `--env-file`. */
 export function addStart(program: Command, version: string): void {
-  program
-    .command('start')
+  addStartFlags(program.command('start'))
     .description('Start the server')
+    .action((flags: StartFlags) => start(flags, version));
+}
+
+export const addStartFlags = (command: Command): Command =>
+  command
     .option('--host <address>', 'address to listen on (REVERB_SERVER_HOST)')
     .option('--port <port>', 'port to listen on (REVERB_SERVER_PORT)')
     .option('--path <path>', 'path prefix (REVERB_SERVER_PATH)')
     .option('--hostname <name>', 'name whose Herd or Valet certificate is used (REVERB_HOST)')
     .option('--debug', 'show every message')
-    .option('--env-file <file>', "read variables from Laravel's .env; what is set already wins")
-    .action((flags: Flags) => start(flags, version));
-}
+    .option('--env-file <file>', "read variables from Laravel's .env; what is set already wins");
 
-async function start(flags: Flags, version: string): Promise<void> {
+const NO_WISH: Wish = { given: {}, required: [] };
+
+/** Runs the server until a signal ends it. */
+export async function start(flags: StartFlags, version: string, wish = NO_WISH): Promise<void> {
   const openFiles = openFilesLimit();
-  const config = configure(flags, openFiles);
+  const config = configure(flags, wish, openFiles);
   if (config === undefined) return;
   if (config.appsFrom !== DEVELOPMENT && inspectorUrl() !== undefined) {
     fail(['The inspector is open: whoever reaches it owns the process. Start without --inspect.']);
@@ -60,10 +72,13 @@ async function start(flags: Flags, version: string): Promise<void> {
   }
 }
 
-function configure(flags: Flags, openFiles: number | undefined): Config | undefined {
+function configure(flags: StartFlags, wish: Wish, openFiles: number | undefined): Config | undefined {
   try {
     const file = flags.envFile === undefined ? {} : readEnvFile(flags.envFile, process.env);
-    const config = readConfig({ ...file, ...process.env, ...fromFlags(flags) });
+    const variables = { ...file, ...process.env, ...fromFlags(flags, wish.given) };
+    const missing = wish.required.filter((name) => textIn(variables, name) === undefined);
+    if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name}: expected a value`));
+    const config = readConfig(variables);
     const room = openFiles === undefined ? 0 : Math.floor(openFiles * 0.95);
     return config.maxConnections > 0 ? config : { ...config, maxConnections: room };
   } catch (error) {
@@ -72,13 +87,17 @@ function configure(flags: Flags, openFiles: number | undefined): Config | undefi
   }
 }
 
-function fromFlags({ host, port, path, hostname, debug }: Flags): Record<string, string> {
+function fromFlags(
+  { host, port, path, hostname, debug }: StartFlags,
+  others: Wish['given'],
+): Record<string, string> {
   const given = {
     REVERB_SERVER_HOST: host,
     REVERB_SERVER_PORT: port,
     REVERB_SERVER_PATH: path,
     REVERB_HOST: hostname,
     WAVEHALL_DEBUG: debug === true ? 'true' : undefined,
+    ...others,
   };
   return Object.fromEntries(
     Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined),
@@ -98,9 +117,4 @@ function obeySignals(server: Server): void {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   process.on('SIGHUP', () => server.reloadTls());
-}
-
-function fail(problems: readonly string[]): void {
-  process.stderr.write(problems.map((problem) => `wavehall: ${problem}\n`).join(''));
-  process.exitCode = 1;
 }

@@ -4,9 +4,10 @@ import { MemoryControl } from './control.ts';
 import { MemoryHistory } from './history.ts';
 import { MemoryLease } from './lease.ts';
 import { MemoryMembership } from './membership.ts';
+import { FileState } from './state.ts';
 
-/** One node, nothing outside the process. */
-export function openMemoryStores(): Stores {
+/** One node, nothing outside the process but the file of what is to outlive it; without a file, nothing outlives it. */
+export function openMemoryStores(stateFile?: string): Stores {
   const history = new MemoryHistory();
   const broker = new MemoryBroker(history);
   return {
@@ -15,6 +16,8 @@ export function openMemoryStores(): Stores {
     membership: new MemoryMembership(broker),
     lease: new MemoryLease(),
     control: new MemoryControl(),
+    state: new FileState(stateFile),
+    figures: [],
     isReady: () => true,
     close: () => Promise.resolve(),
   };

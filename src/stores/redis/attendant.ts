@@ -45,11 +45,12 @@ export class Attendant {
 
   constructor(needs: Needs) {
     this.#needs = needs;
-    this.#pulse = new Pulse(needs.journal);
+    this.#pulse = new Pulse(needs.journal, () => void this.#attach());
   }
 
   get isReady(): boolean {
-    return this.#needs.node.isAttached && this.#isListening && this.#refusals?.areThere !== true;
+    const hasTrouble = this.#refusals?.areThere === true || !this.#pulse.isSound;
+    return this.#needs.node.isAttached && this.#isListening && !hasTrouble;
   }
 
   /** Rejects, with a sentence for the operator, when Redis cannot be reached or used: then there is no point in starting. */

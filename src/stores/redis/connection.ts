@@ -57,7 +57,27 @@ export function openServer(options: RedisOptions): Redis {
     sentinelRetryStrategy: pauseMs,
     sentinelReconnectStrategy: pauseMs,
   });
-  return guarded(client);
+  return revived(guarded(client));
+}
+
+/**
+ * In ioredis, a failover that is told of while a connection is still asking the Sentinels ends that connection for good.
+ * Here only whoever disconnects it does.
+ */
+function revived(client: Redis): Redis {
+  const disconnect = client.disconnect.bind(client);
+  let isOver = false;
+  client.disconnect = (reconnect = false) => {
+    if (!reconnect) isOver = true;
+    disconnect(reconnect);
+  };
+  client.on('end', () => {
+    const again = setTimeout(() => {
+      if (!isOver && client.status === 'end') client.connect().catch(() => undefined);
+    }, pauseMs(1));
+    again.unref();
+  });
+  return client;
 }
 
 /** Connections to all servers of a Cluster, for commands: each goes to the server of its keys. */
@@ -92,7 +112,19 @@ function guarded(client: Redis): Redis {
     stream?.on('error', () => undefined);
   };
   client.on('connecting', () => setImmediate(guard));
+  client.on('connect', () => setImmediate(() => guardSentinels(client)));
   return client.on('error', guard);
+}
+
+/** Connections that wait for the news of a failover: nobody else listens to their errors, and ioredis would print them. */
+function guardSentinels(client: Redis): void {
+  const { connector } = client as unknown as { readonly connector?: Connector };
+  for (const sentinel of connector?.failoverDetector?.sentinels ?? [])
+    sentinel.client.on('error', () => undefined);
+}
+
+interface Connector {
+  readonly failoverDetector?: { readonly sentinels: readonly { readonly client: Redis }[] } | null;
 }
 
 /** Resolves when the connection may be used; rejects with what was wrong first, which is what an operator can mend. */

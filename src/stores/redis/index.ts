@@ -1,6 +1,7 @@
 import type { Journal, Stores } from '../../core/ports.ts';
 import { RedisBroker } from './broker.ts';
 import { RedisControl } from './control.ts';
+import { type RedisCounters, redisFigures } from './figures.ts';
 import { Garbage } from './garbage.ts';
 import { RedisHistory } from './history.ts';
 import { Keys } from './keys.ts';
@@ -12,18 +13,11 @@ import { RedisMembership } from './membership.ts';
 import { ClusterNode } from './node.ts';
 import type { RedisOptions } from './options.ts';
 import { Publisher } from './publisher.ts';
+import { RedisState } from './state.ts';
 
 const QUIET_MS = 5000;
 
 export { type RedisOptions } from './options.ts';
-
-/** What has been counted since the start. */
-export interface RedisCounters {
-  /** Events that were published and could be had nowhere any more. */
-  readonly lostEvents: number;
-  /** Messages on the bus that were none. */
-  readonly garbage: number;
-}
 
 export interface RedisStores extends Stores {
   counters(): RedisCounters;
@@ -33,11 +27,14 @@ export interface RedisStores extends Stores {
 export async function openRedisStores(options: RedisOptions, journal: Journal): Promise<RedisStores> {
   const { attendant, listener, garbage, ...ports } = assemble(options, journal);
   await attendant.start();
+  const isReady = (): boolean => attendant.isReady;
+  const counters = (): RedisCounters => ({ lostEvents: listener.lostEvents, garbage: garbage.count });
   const beat = setInterval(() => attendant.beat(), options.leaseMs / 4);
   return {
     ...ports,
-    isReady: () => attendant.isReady,
-    counters: () => ({ lostEvents: listener.lostEvents, garbage: garbage.count }),
+    figures: redisFigures(isReady, counters),
+    isReady,
+    counters,
     async close() {
       clearInterval(beat);
       await attendant.stop();
@@ -57,6 +54,7 @@ function assemble(options: RedisOptions, journal: Journal) {
   const listener = new Listener({ links, keys, journal, garbage, members: membership });
   const publisher = new Publisher(links, keys);
   const broker = new RedisBroker({ listener, publisher, node, membership });
+  const state = new RedisState(links, keys);
   const attendant = new Attendant({ options, links, node, listener, lease, control, keys, journal });
   return {
     broker,
@@ -64,6 +62,7 @@ function assemble(options: RedisOptions, journal: Journal) {
     membership,
     lease,
     control,
+    state,
     attendant,
     listener,
     garbage,

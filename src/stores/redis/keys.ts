@@ -65,6 +65,8 @@ export class Keys {
   connections = (app: string): string => `${this.#tag(0)}:conn:${app}`;
   /** Between nodes, about nodes: no channel of an app can have this name. */
   control = (): string => `${this.#tag(0)}:control`;
+  /** What outlives the nodes. */
+  state = (name: string): string => `${this.#tag(0)}:s:${name}`;
 
   #tag(partition: number): string {
     return `${this.#prefix}{p${partition}}`;

@@ -165,7 +165,8 @@ export class ClusterNode {
 
   async #beatOf(partition: number, token: number): Promise<{ status: string; quietMs: number }> {
     const keys = [this.#keys.generation(partition), this.#keys.nodes(partition)];
-    const args = [this.generation(partition), this.#id, token, this.#options.leaseMs];
+    const { leaseMs, quietMs: mostQuietMs } = this.#options;
+    const args = [this.generation(partition), this.#id, token, leaseMs, mostQuietMs];
     const [status, quietMs = 0, ...dead] = (await run(this.#links.commands, 'beat', keys, args)) as [
       string,
       number?,

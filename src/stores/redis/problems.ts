@@ -90,7 +90,7 @@ function wordsOf(error: unknown): string {
   return error.cause === undefined ? error.message : wordsOf(error.cause);
 }
 
-function unreachable(words: string, { sentinels, cluster, host, port }: RedisOptions): string {
+function unreachable(words: string, { sentinels, cluster, host, port, tls }: RedisOptions): string {
   const several = cluster ?? sentinels;
   const at = (several ?? [{ host, port }]).map((each) => `${each.host}:${each.port}`).join(', ');
   const setting =
@@ -100,5 +100,7 @@ function unreachable(words: string, { sentinels, cluster, host, port }: RedisOpt
         ? 'WAVEHALL_REDIS_SENTINELS'
         : 'REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_SCHEME';
   const code = /\bE[A-Z]{4,}\b/.exec(words)?.[0];
-  return `Redis cannot be reached at ${at}${code === undefined ? '' : ` (${code})`}: check ${setting}`;
+  // The library keeps to itself what several servers said of a certificate.
+  const trust = tls && several !== undefined ? ', and WAVEHALL_REDIS_TLS_CA' : '';
+  return `Redis cannot be reached at ${at}${code === undefined ? '' : ` (${code})`}: check ${setting}${trust}`;
 }

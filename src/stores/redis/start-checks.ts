@@ -28,7 +28,7 @@ export async function checkRedis(links: Links, keys: Keys, journal: Journal): Pr
     const info = await server.info();
     const { host, port } = server.options;
     checkVersion(valueIn(info, 'redis_version'), oldest);
-    checkPolicy(valueIn(info, 'maxmemory_policy'), `${host}:${port}`, journal);
+    checkPolicy(policyIn(info), `${host}:${port}`, journal);
   }
   await checkPermissions(links, keys);
 }
@@ -66,6 +66,9 @@ async function checkPermissions(links: Links, keys: Keys): Promise<void> {
 
 const valueIn = (info: string, name: string): string | undefined =>
   new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
+
+/** `undefined`: it does not tell. */
+export const policyIn = (info: string): string | undefined => valueIn(info, 'maxmemory_policy');
 
 /** A sentence for the operator: there is no point in starting. */
 export class Unfit extends Error {

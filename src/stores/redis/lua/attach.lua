@@ -21,12 +21,14 @@ end
 redis.call('HSET', KEYS[1], 'run', ARGV[1], 'generation', generation)
 local isKnown = ARGV[4] == '' or ARGV[4] == generation
 local quiet = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0')
-if isOther or not isKnown then
+local newest = tonumber(redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) or '0')
+-- Its lease has ended and nobody buried it: nobody could, and the leases of the others say nothing either.
+local isOverdue = newest > 0 and tonumber(redis.call('ZSCORE', KEYS[2], ARGV[2]) or '0') <= now
+if isOther or isOverdue or not isKnown then
   -- Others who were here before will tell again what they hold; until then nobody may conclude that a member left.
   quiet = math.max(quiet, now + tonumber(ARGV[5]))
   redis.call('HSET', KEYS[1], 'quiet', quiet)
 end
-local newest = tonumber(redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) or '0')
 if isKnown and tonumber(ARGV[6]) >= newest then
   redis.call('ZADD', KEYS[2], now + tonumber(ARGV[3]), ARGV[2])
   redis.call('HSET', KEYS[1], 'node:' .. ARGV[2], ARGV[6])

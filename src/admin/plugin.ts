@@ -1,0 +1,98 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isBearer } from './bearer.ts';
+import { type Back, Mistake, readBack, readChange } from './requests.ts';
+
+/** What of the cutover an operator may see and change. */
+export interface CutoverControl {
+  status(): object;
+  set(percent: number, by: string, move: boolean): Promise<void>;
+  back(to: Back, by: string, move: boolean): Promise<void>;
+}
+
+export interface AdminNeeds {
+  readonly token: string;
+  /** `undefined`: there is no other server. */
+  readonly cutover: CutoverControl | undefined;
+  /** Prometheus text. */
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+}
+
+const MAX_BODY_BYTES = 4096;
+const NO_CUTOVER = 'There is no cutover: WAVEHALL_CUTOVER_UPSTREAM is not set.';
+
+/** Everything below `/admin`, for whoever has the token (SPEC 11.5). */
+export async function registerAdmin(server: FastifyInstance, needs: AdminNeeds): Promise<void> {
+  await server.register(
+    (scope, _, done) => {
+      scope.addHook('onRequest', (request, reply, next) => {
+        if (isBearer(request.headers.authorization, needs.token)) return next();
+        reply.header('www-authenticate', 'Bearer');
+        refuse(reply, 401, 'Expected "Authorization: Bearer" and the token of WAVEHALL_ADMIN_TOKEN.');
+      });
+      scope.setNotFoundHandler((_request, reply) => refuse(reply, 404, 'Not found.'));
+      scope.setErrorHandler((error, _request, reply) => answerError(error, reply));
+      takeJson(scope);
+      addMetrics(scope, needs);
+      addCutover(scope, needs.cutover);
+      done();
+    },
+    { prefix: '/admin' },
+  );
+}
+
+function addMetrics(scope: FastifyInstance, { metrics }: AdminNeeds): void {
+  scope.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+}
+
+function addCutover(scope: FastifyInstance, cutover: CutoverControl | undefined): void {
+  const route = (
+    method: 'GET' | 'PUT' | 'POST',
+    url: string,
+    act: (cutover: CutoverControl, request: FastifyRequest) => Promise<void> | void,
+  ): void => {
+    scope.route({
+      method,
+      url,
+      bodyLimit: MAX_BODY_BYTES,
+      handler: async (request, reply) => {
+        if (cutover === undefined) return refuse(reply, 404, NO_CUTOVER);
+        await act(cutover, request);
+        return reply.send(cutover.status());
+      },
+    });
+  };
+  route('GET', '/cutover', () => undefined);
+  route('PUT', '/cutover', (control, request) => {
+    const { percent, move } = readChange(request.body);
+    return control.set(percent, by(request), move);
+  });
+  route('POST', '/cutover/back', (control, request) => {
+    const { to, move } = readBack(request.body);
+    return control.back(to, by(request), move);
+  });
+}
+
+/** Whatever the content type claims: `curl -d` claims that it is a form. */
+function takeJson(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', { parseAs: 'string' }, (_, body, done) => {
+    try {
+      done(null, body === '' ? undefined : JSON.parse(String(body)));
+    } catch {
+      done(new Mistake('The body is not JSON.'));
+    }
+  });
+}
+
+const by = ({ ip }: FastifyRequest): string => `the admin API (${ip})`;
+
+function answerError(error: unknown, reply: FastifyReply): FastifyReply {
+  const status = (error as { statusCode?: unknown }).statusCode;
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return refuse(reply, status, 'Bad request.');
+  if (error instanceof Mistake || error instanceof RangeError) return refuse(reply, 400, error.message);
+  throw error;
+}
+
+const refuse = (reply: FastifyReply, status: number, error: string): FastifyReply =>
+  reply.code(status).send({ error });

@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import { ConfigError } from '../../apps/settings.ts';
+import { type Config, readConfig } from '../../config.ts';
+import { compare } from '../../cutover/compare.ts';
+import { comparisonTable } from '../../cutover/comparison-report.ts';
+import { ownSite, upstreamSite } from '../../cutover/sites.ts';
+import { readEnvFile } from '../env-file.ts';
+import { fail } from '../fail.ts';
+
+const NO_GO = 2;
+
+interface Flags {
+  readonly channels: string;
+  readonly seconds: string;
+  readonly app?: string;
+  readonly upstream?: string;
+}
+
+interface Common {
+  readonly url: string;
+  readonly envFile?: string;
+  readonly json?: boolean;
+}
+
+/** `wavehall cutover compare`: both servers on given channels; ends with 0 for go, 2 for no go (SPEC 11.16). */
+export function addCompare(cutover: Command): void {
+  cutover
+    .command('compare')
+    .description('Listen to channels on both servers and compare; ends with 0 (go) or 2 (no go)')
+    .requiredOption('--channels <names>', 'channels, separated by commas')
+    .option('--seconds <seconds>', 'how long', '60')
+    .option('--app <id>', 'the app, when there are several')
+    .option('--upstream <url>', 'address of the other server (WAVEHALL_CUTOVER_UPSTREAM)')
+    .action((flags: Flags) => run(flags, cutover.opts()));
+}
+
+async function run(flags: Flags, common: Common): Promise<void> {
+  try {
+    const channels = flags.channels.split(',').filter((name) => name.trim() !== '');
+    if (channels.length === 0) throw new Error('--channels: expected names separated by commas');
+    const listenMs = Number(flags.seconds) * 1000;
+    if (!(listenMs > 0)) throw new Error(`--seconds ${flags.seconds}: expected a number above 0`);
+    const comparison = await compare({ sites: sitesFor(flags, common), channels, listenMs });
+    process.stdout.write(
+      common.json === true
+        ? `${JSON.stringify(comparison, undefined, 2)}\n`
+        : comparisonTable(comparison, { colour: process.stdout.isTTY }),
+    );
+    if (!comparison.isGo) process.exitCode = NO_GO;
+  } catch (error) {
+    fail(error instanceof ConfigError ? error.problems : [(error as Error).message]);
+  }
+}
+
+/** The apps, their secrets and the other server are read as `wavehall start` reads them. */
+function sitesFor(flags: Flags, { url, envFile }: Common) {
+  const file = envFile === undefined ? {} : readEnvFile(envFile, process.env);
+  const given = flags.upstream === undefined ? {} : { WAVEHALL_CUTOVER_UPSTREAM: flags.upstream };
+  const config = readConfig({ ...file, ...process.env, ...given });
+  if (config.cutover === undefined)
+    throw new Error('--upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the other server');
+  if (!URL.canParse(url)) throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port`);
+  const app = appIn(config, flags.app);
+  const { upstream } = config.cutover;
+  return {
+    wavehall: ownSite(app, new URL(`/${config.path}`, url), upstream.origin, true),
+    upstream: upstreamSite(app, upstream),
+  };
+}
+
+function appIn({ apps }: Config, id: string | undefined) {
+  const app = id === undefined ? apps[0] : apps.find((each) => each.id === id);
+  if (app === undefined)
+    throw new Error(`--app ${id ?? ''}: expected one of ${apps.map((each) => each.id).join(', ')}`);
+  return app;
+}

@@ -1,0 +1,89 @@
+import type { Command } from 'commander';
+import { percentage } from '../../config/cutover.ts';
+import { type CutoverStatus, statusTable } from '../../cutover/report.ts';
+import { type AdminAddress, askAdmin } from '../admin-client.ts';
+import { readEnvFile } from '../env-file.ts';
+import { fail } from '../fail.ts';
+import { addCompare } from './compare.ts';
+import { addStartFlags, start, type StartFlags } from './start.ts';
+
+const DEFAULT_URL = 'http://127.0.0.1:8080';
+
+interface Flags {
+  readonly url: string;
+  readonly token?: string;
+  readonly envFile?: string;
+  readonly json?: boolean;
+}
+
+/** `wavehall cutover`: what is the state, `set`, `back`, `serve`, `compare` (SPEC 11.5, 11.16). */
+export function addCutover(program: Command, version: string): void {
+  const cutover = program
+    .command('cutover')
+    .description('Move browsers from another server to this one, and back')
+    .option('--url <url>', 'address of a running wavehall', DEFAULT_URL)
+    .option('--token <token>', 'token of its admin API (WAVEHALL_ADMIN_TOKEN)')
+    .option('--env-file <file>', "read variables from Laravel's .env; what is set already wins")
+    .option('--json', 'print JSON')
+    .action((flags: Flags) => tell(flags, (admin) => askAdmin(admin, 'GET', '/cutover')));
+  cutover
+    .command('set <percent>')
+    .description('Set the share of the browsers for Wavehall')
+    .option('--move', 'ask sockets that are on the other side of the new share to come again')
+    .action((given: string, { move = false }: { move?: boolean }) => set(cutover.opts(), given, move));
+  cutover
+    .command('back')
+    .description('Bring every browser back to the other server')
+    .option('--last-good', 'only down to the latest share that held without a breach')
+    .option('--stay', 'leave the sockets that are open where they are')
+    .action(({ lastGood = false, stay = false }: { lastGood?: boolean; stay?: boolean }) =>
+      tell(cutover.opts(), (admin) =>
+        askAdmin(admin, 'POST', '/cutover/back', { to: lastGood ? 'last-good' : 'zero', move: !stay }),
+      ),
+    );
+  addServe(cutover, version);
+  addCompare(cutover);
+}
+
+function addServe(cutover: Command, version: string): void {
+  addStartFlags(cutover.command('serve'))
+    .description('Start the server with the front door on')
+    .option('--upstream <url>', 'address of the other server (WAVEHALL_CUTOVER_UPSTREAM)')
+    .option('--percent <percent>', 'first share for Wavehall (WAVEHALL_CUTOVER_PERCENT)')
+    .action((own: StartFlags & { upstream?: string; percent?: string }) => {
+      const envFile = own.envFile ?? cutover.opts<Flags>().envFile;
+      const { upstream, percent, ...flags } = own;
+      return start({ ...flags, ...(envFile !== undefined && { envFile }) }, version, {
+        required: ['WAVEHALL_CUTOVER_UPSTREAM'],
+        given: { WAVEHALL_CUTOVER_UPSTREAM: upstream, WAVEHALL_CUTOVER_PERCENT: percent },
+      });
+    });
+}
+
+function set(flags: Flags, given: string, move: boolean): Promise<void> {
+  return tell(flags, (admin) => {
+    const percent = percentage.parse(given);
+    if (percent === undefined)
+      throw new Error(`set ${JSON.stringify(given)}: expected ${percentage.expected}`);
+    return askAdmin(admin, 'PUT', '/cutover', { percent, move });
+  });
+}
+
+/** Prints the state that an answer of the admin API tells of. */
+async function tell(flags: Flags, ask: (admin: AdminAddress) => Promise<CutoverStatus>): Promise<void> {
+  try {
+    const status = await ask({ url: flags.url, token: tokenOf(flags) });
+    process.stdout.write(
+      flags.json === true
+        ? `${JSON.stringify(status, undefined, 2)}\n`
+        : statusTable(status, { colour: process.stdout.isTTY }),
+    );
+  } catch (error) {
+    fail([(error as Error).message]);
+  }
+}
+
+function tokenOf({ token, envFile }: Flags): string | undefined {
+  const file = envFile === undefined ? {} : readEnvFile(envFile, process.env);
+  return token ?? process.env.WAVEHALL_ADMIN_TOKEN ?? file.WAVEHALL_ADMIN_TOKEN;
+}

@@ -1,0 +1,145 @@
+import { boolean, integer, type Kind, oneOf, optionalText, text, type Values } from '../apps/settings.ts';
+import type { CutoverOptions } from '../cutover/ports.ts';
+import { readCertificates } from './certificates.ts';
+import { setting } from './setting.ts';
+import { WATCH_SETTINGS, watchLimits } from './watch.ts';
+
+/** A share of the browsers: two decimals are as fine as the split is (SPEC 11.4). */
+export const percentage: Kind<number> = {
+  expected: 'a number from 0 to 100 with at most two decimals',
+  parse(given) {
+    const value = /^\d{1,3}(\.\d{1,2})?$/.test(given) ? Number(given) : undefined;
+    return value !== undefined && value <= 100 ? value : undefined;
+  },
+};
+
+const HTTP = /^https?:$/;
+
+/** An address over HTTP without anything that would be left out in silence. */
+const address: Kind<URL | undefined> = {
+  expected: 'http://host:port or https://host:port, and no name, password, ? or # in it',
+  parse(given) {
+    const url = URL.canParse(given) ? new URL(given) : undefined;
+    if (url === undefined || !HTTP.test(url.protocol) || url.username !== '' || url.password !== '')
+      return undefined;
+    return url.search === '' && url.hash === '' ? url : undefined;
+  },
+};
+
+const notifyAddress: Kind<URL | undefined> = {
+  expected: 'an http:// or https:// address',
+  parse(given) {
+    const url = URL.canParse(given) ? new URL(given) : undefined;
+    return url !== undefined && HTTP.test(url.protocol) ? url : undefined;
+  },
+};
+
+const origin: Kind<string | undefined> = {
+  expected: 'an origin such as https://example.com',
+  parse: (given) => (URL.canParse(given) && new URL(given).origin === given ? given : undefined),
+};
+
+/** Two servers side by side: where the other one is, who goes where, and what waits for it. */
+export const CUTOVER_SETTINGS = {
+  cutoverUpstream: setting(
+    'WAVEHALL_CUTOVER_UPSTREAM',
+    address,
+    '',
+    'URL of the other server, e.g. http://127.0.0.1:8081; set means that the front door is on.',
+  ),
+  cutoverPercent: setting(
+    'WAVEHALL_CUTOVER_PERCENT',
+    percentage,
+    0,
+    'First share of the browsers for Wavehall, in percent; later it is set by wavehall cutover set.',
+  ),
+  cutoverSticky: setting(
+    'WAVEHALL_CUTOVER_STICKY',
+    oneOf('cookie', 'address'),
+    'cookie',
+    'How a browser keeps its side: by a cookie, or by its address and user agent.',
+  ),
+  cutoverOrigin: setting(
+    'WAVEHALL_CUTOVER_ORIGIN',
+    origin,
+    '',
+    'Origin that the bridge sends, where the other server asks for one.',
+  ),
+  cutoverPass: setting(
+    'WAVEHALL_CUTOVER_PASS',
+    boolean,
+    true,
+    'Pass other HTTP requests to the other server; false: answer them with 404.',
+  ),
+  cutoverStateFile: setting(
+    'WAVEHALL_CUTOVER_STATE_FILE',
+    text,
+    '.wavehall-cutover.json',
+    'File that keeps the percentage over a restart, where there is no Redis.',
+  ),
+  cutoverTlsCa: setting(
+    'WAVEHALL_CUTOVER_TLS_CA',
+    optionalText,
+    '',
+    'File with certificates that are trusted for the other server besides the usual ones.',
+  ),
+  cutoverTlsVerify: setting(
+    'WAVEHALL_CUTOVER_TLS_VERIFY',
+    boolean,
+    true,
+    'false: trust whoever answers in the place of the other server.',
+  ),
+  cutoverQueueEvents: setting(
+    'WAVEHALL_CUTOVER_QUEUE_EVENTS',
+    integer(1),
+    10_000,
+    'Events of one app that may wait for the other server.',
+  ),
+  cutoverQueueBytes: setting(
+    'WAVEHALL_CUTOVER_QUEUE_BYTES',
+    integer(1),
+    16 * 1024 * 1024,
+    'Bytes of one app that may wait for the other server.',
+  ),
+  cutoverQueueSeconds: setting(
+    'WAVEHALL_CUTOVER_QUEUE_SECONDS',
+    integer(1, 3600),
+    30,
+    'Time after which an event for the other server is given up.',
+  ),
+  cutoverNotifyUrl: setting(
+    'WAVEHALL_CUTOVER_NOTIFY_URL',
+    notifyAddress,
+    '',
+    'URL that is told of a way back, by a signed POST.',
+  ),
+  ...WATCH_SETTINGS,
+} as const;
+
+/** How to move house; `undefined` when there is no other server. What is wrong is added to `problems`. */
+export function cutoverOptions(
+  values: Values<typeof CUTOVER_SETTINGS>,
+  problems: string[],
+): CutoverOptions | undefined {
+  const { cutoverUpstream: url, cutoverTlsCa: ca } = values;
+  if (url === undefined) return undefined;
+  return {
+    upstream: {
+      url,
+      origin: values.cutoverOrigin,
+      tlsCa:
+        ca === undefined ? undefined : readCertificates(CUTOVER_SETTINGS.cutoverTlsCa.name, ca, problems),
+      tlsVerify: values.cutoverTlsVerify,
+    },
+    percent: values.cutoverPercent,
+    sticky: values.cutoverSticky,
+    pass: values.cutoverPass,
+    queue: {
+      events: values.cutoverQueueEvents,
+      bytes: values.cutoverQueueBytes,
+      ageMs: values.cutoverQueueSeconds * 1000,
+    },
+    watch: watchLimits(values),
+    notifyUrl: values.cutoverNotifyUrl,
+  };
+}

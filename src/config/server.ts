@@ -1,0 +1,123 @@
+import { boolean, integer, type Kind, limit, list, oneOf, optionalText, text } from '../apps/settings.ts';
+import { networkIn } from '../transports/peer.ts';
+import { CUTOVER_SETTINGS } from './cutover.ts';
+import { REDIS_SETTINGS } from './redis.ts';
+import { setting } from './setting.ts';
+
+const proxies: Kind<readonly string[]> = {
+  expected: 'addresses or networks such as 10.0.0.0/8, separated by commas',
+  parse(given) {
+    const all = list.parse(given);
+    return all?.every((each) => networkIn(each) !== undefined) === true ? all : undefined;
+  },
+};
+
+const MEBIBYTE = 1024 * 1024;
+
+/** What concerns the server and not an app. */
+export const SERVER_SETTINGS = {
+  host: setting('REVERB_SERVER_HOST', text, '0.0.0.0', 'Address to listen on.'),
+  port: setting('REVERB_SERVER_PORT', integer(0, 65_535), 8080, 'Port to listen on.'),
+  path: setting('REVERB_SERVER_PATH', text, '', 'Path before /app and /apps; both work with and without it.'),
+  hostname: setting(
+    'REVERB_HOST',
+    optionalText,
+    '',
+    'Name whose Herd or Valet certificate is used, if there is one.',
+  ),
+  tlsCert: setting(
+    'WAVEHALL_TLS_CERT',
+    optionalText,
+    '',
+    "Certificate file (Reverb's options.tls.local_cert).",
+  ),
+  tlsKey: setting('WAVEHALL_TLS_KEY', optionalText, '', "Key file (Reverb's options.tls.local_pk)."),
+  tlsPassphrase: setting('WAVEHALL_TLS_PASSPHRASE', optionalText, '', 'Passphrase of the key.'),
+  apps: setting(
+    'WAVEHALL_APPS',
+    optionalText,
+    '',
+    'Apps as JSON, in the shape of config("reverb.apps.apps").',
+  ),
+  appsFile: setting(
+    'WAVEHALL_APPS_FILE',
+    optionalText,
+    '',
+    'File with such JSON, or with all of config("reverb").',
+  ),
+  debug: setting('WAVEHALL_DEBUG', boolean, false, 'Show every message.'),
+  drainSeconds: setting(
+    'WAVEHALL_DRAIN_SECONDS',
+    limit,
+    8,
+    'Time over which sockets are asked to reconnect at shutdown.',
+  ),
+  pongTimeoutSeconds: setting(
+    'WAVEHALL_PONG_TIMEOUT',
+    integer(1),
+    30,
+    'Seconds that a pinged socket has for its answer.',
+  ),
+  maxConnections: setting(
+    'WAVEHALL_MAX_CONNECTIONS',
+    limit,
+    0,
+    'Sockets of this node; 0: 95 % of the open files.',
+  ),
+  maxConnectionsPerAddress: setting(
+    'WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS',
+    limit,
+    0,
+    'Sockets of one address; 0: no limit.',
+  ),
+  maxHeapPercent: setting(
+    'WAVEHALL_MAX_HEAP_PERCENT',
+    integer(0, 100),
+    90,
+    "Share of Node's heap above which nobody new is let in; 0: no limit.",
+  ),
+  trustedProxies: setting(
+    'WAVEHALL_TRUSTED_PROXIES',
+    proxies,
+    '',
+    'Addresses or networks whose X-Forwarded-* headers count.',
+  ),
+  softBufferBytes: setting(
+    'WAVEHALL_SOFT_BUFFER_SIZE',
+    limit,
+    256 * 1024,
+    'Unsent bytes above which a socket gets no client events.',
+  ),
+  maxBufferBytes: setting(
+    'WAVEHALL_MAX_BUFFER_SIZE',
+    integer(1),
+    MEBIBYTE,
+    'Unsent bytes above which a socket is ended.',
+  ),
+  maxBufferTotalBytes: setting(
+    'WAVEHALL_MAX_BUFFER_TOTAL',
+    limit,
+    0,
+    'Unsent bytes of all sockets; 0: a quarter of the heap.',
+  ),
+  stallSeconds: setting(
+    'WAVEHALL_STALL_SECONDS',
+    integer(1),
+    10,
+    'Time without progress after which a reader is ended.',
+  ),
+  replayProtection: setting(
+    'WAVEHALL_REPLAY_PROTECTION',
+    oneOf('off', 'strict'),
+    'off',
+    'strict: each signature is taken once.',
+  ),
+  adminToken: setting(
+    'WAVEHALL_ADMIN_TOKEN',
+    optionalText,
+    '',
+    'Bearer token of the admin API; without one it is off.',
+  ),
+  ...REDIS_SETTINGS,
+  ...CUTOVER_SETTINGS,
+} as const;

@@ -1,0 +1,102 @@
+import { kindOf, type Member } from '#protocol';
+import type { Lease, Occupancy } from '../../core/ports.ts';
+import { isJson, memberIn } from './frame.ts';
+import type { Post } from './post.ts';
+import { within } from './subscription.ts';
+
+interface Needs {
+  readonly appId: string;
+  readonly post: Post;
+  readonly waitMs: number;
+  isConnected(): boolean;
+  /** Sockets of this node's bridge on a channel there, and in all. */
+  ownOn(channel: string): number;
+  own(): number;
+}
+
+const count = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+
+/**
+ * SPEC 11.10: what the other side says of who is where, without this node's bridge. Nobody waits long for it, and who
+ * cannot be asked knows nobody. Bridges of other nodes are counted as the clients that they are there.
+ */
+export class RemoteCensus {
+  readonly #needs: Needs;
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+  }
+
+  async members(channel: string): Promise<readonly Member[]> {
+    const answer = await this.#ask(`/channels/${encodeURIComponent(channel)}/users`);
+    const users = isJson(answer) && Array.isArray(answer.users) ? (answer.users as unknown[]) : [];
+    return users.flatMap((user) => (isJson(user) ? (memberIn(user.id, undefined) ?? []) : []));
+  }
+
+  async occupancy(channel: string): Promise<Occupancy | undefined> {
+    const info = kindOf(channel).members ? 'user_count' : 'subscription_count';
+    const answer = await this.#ask(`/channels/${encodeURIComponent(channel)}`, { info });
+    return isJson(answer) && answer.occupied === true ? this.#occupancyIn(channel, answer) : undefined;
+  }
+
+  async channels(prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
+    const filter = prefix === '' ? undefined : { filter_by_prefix: prefix };
+    const all = await this.#ask('/channels', { ...filter, info: 'user_count,subscription_count' });
+    // Pusher itself refuses to count what does not apply to all of them.
+    const answer = all ?? (await this.#ask('/channels', filter));
+    const named = isJson(answer) && isJson(answer.channels) ? Object.entries(answer.channels) : [];
+    return new Map(named.map(([name, each]) => [name, this.#occupancyIn(name, isJson(each) ? each : {})]));
+  }
+
+  async connections(): Promise<number> {
+    const answer = await this.#ask('/connections');
+    const connections = isJson(answer) ? (count(answer.connections) ?? 0) : 0;
+    return Math.max(0, connections - this.#needs.own());
+  }
+
+  /** Our members are members there: nobody is left out of their number of users. */
+  #occupancyIn(channel: string, said: Readonly<Record<string, unknown>>): Occupancy {
+    const users = count(said.user_count) ?? 0;
+    const own = this.#needs.ownOn(channel);
+    const subscriptions = count(said.subscription_count);
+    if (subscriptions !== undefined) return { users, subscriptions: Math.max(0, subscriptions - own) };
+    // Occupied, and by how many is not said: when the bridge is there, it may be by nobody else.
+    return { users, subscriptions: own > 0 ? 0 : Math.max(1, users) };
+  }
+
+  async #ask(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
+    const { post, appId, waitMs } = this.#needs;
+    if (!this.#needs.isConnected()) return undefined;
+    let answer: unknown;
+    const asked = post
+      .read(`/apps/${encodeURIComponent(appId)}${path}`, query)
+      .then((each) => (answer = each));
+    await within(asked, waitMs);
+    return answer;
+  }
+}
+
+/** The quota is this side's own; the number of connections is that of both. */
+export class BridgedLease implements Lease {
+  readonly #inner: Lease;
+  readonly #elsewhere: (app: string) => Promise<number>;
+
+  constructor(inner: Lease, elsewhere: (app: string) => Promise<number>) {
+    this.#inner = inner;
+    this.#elsewhere = elsewhere;
+  }
+
+  admit(app: string, limit: number): Promise<boolean> {
+    return this.#inner.admit(app, limit);
+  }
+
+  dismiss(app: string): void {
+    this.#inner.dismiss(app);
+  }
+
+  async connections(app: string): Promise<number> {
+    const [ours, theirs] = await Promise.all([this.#inner.connections(app), this.#elsewhere(app)]);
+    return ours + theirs;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Journal } from '../../core/ports.ts';
+import type { Upstream } from '../ports.ts';
+
+/** The same complaint is not made more often. */
+const PAUSE_MS = 60_000;
+
+/** SPEC 11.13, 11.17: says what is wrong with the other side, once, in a sentence that names the setting. */
+export class Complaints {
+  readonly #app: string;
+  readonly #url: string;
+  readonly #journal: Journal;
+  readonly #said = new Map<string, number>();
+  #isAway = false;
+
+  constructor(app: string, { url }: Upstream, journal: Journal) {
+    this.#app = app;
+    this.#url = `${url.protocol}//${url.host}${url.pathname}`.replace(/\/$/, '');
+    this.#journal = journal;
+  }
+
+  away(reason: string): void {
+    if (this.#isAway) return;
+    this.#isAway = true;
+    this.#journal.warn(sentence(reason), { app: this.#app, upstream: this.#url, reason });
+  }
+
+  back(awayMs: number): void {
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    this.#journal.warn('The other side of the cutover is back', {
+      app: this.#app,
+      upstream: this.#url,
+      awaySeconds: Math.round(awayMs / 1000),
+    });
+  }
+
+  /** No more than once a minute. */
+  say(what: string, details: Readonly<Record<string, string | number>> = {}): void {
+    const now = Date.now();
+    if (now - (this.#said.get(what) ?? -Infinity) < PAUSE_MS) return;
+    this.#said.set(what, now);
+    this.#journal.warn(what, { app: this.#app, upstream: this.#url, ...details });
+  }
+
+  refusedEvent(status: number, text: string): void {
+    if (status === 401 || status === 403)
+      this.say(
+        'WAVEHALL_CUTOVER_UPSTREAM: the other side refuses our signature; are the app’s secret and id the same there?',
+        { status, answer: text },
+      );
+    else if (status === 404)
+      this.say('WAVEHALL_CUTOVER_UPSTREAM: the other side has no app with this id', { status, answer: text });
+    else if (status === 413)
+      this.say('An event is larger than the other side takes; REVERB_MAX_REQUEST_SIZE there', { status });
+    else this.say('The other side refuses an event', { status, answer: text });
+  }
+
+  refusedSubscription(text: string): void {
+    const isSignature = /unauthori[sz]ed|signature|auth/i.test(text);
+    this.say(
+      isSignature
+        ? 'WAVEHALL_CUTOVER_UPSTREAM: the other side refuses our subscription; is the app’s secret the same there?'
+        : 'The other side answers the bridge with an error',
+      { answer: text },
+    );
+  }
+}
+
+function sentence(reason: string): string {
+  if (/^4001\b/.test(reason) || /does not exist/i.test(reason))
+    return 'WAVEHALL_CUTOVER_UPSTREAM: the other side does not know the app key';
+  if (/^4003\b/.test(reason)) return 'WAVEHALL_CUTOVER_UPSTREAM: the app is disabled at the other side';
+  if (/^4004\b/.test(reason)) return 'WAVEHALL_CUTOVER_UPSTREAM: the app is over its quota at the other side';
+  if (/origin/i.test(reason))
+    return 'WAVEHALL_CUTOVER_ORIGIN: the other side does not allow the origin that the bridge sends';
+  return 'WAVEHALL_CUTOVER_UPSTREAM: the other side of the cutover is away';
+}

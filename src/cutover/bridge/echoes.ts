@@ -1,0 +1,200 @@
+import { EchoBook, type Echo } from './echo-book.ts';
+import { isInternal, keyOf, type RemoteFrame } from './frame.ts';
+import type { BridgeLimits } from './limits.ts';
+import type { Copy, NoteEars, Notes } from './notes.ts';
+import type { Figures } from './state.ts';
+import { within } from './subscription.ts';
+
+/** Whether this node hears a channel at the other side: `soon` when it may, `yes` when it certainly does. */
+export type Hearing = 'no' | 'soon' | 'yes';
+
+export type Fate = 'carried out' | 'not carried out' | 'unknown';
+
+/** What is awaited of one request or whisper. */
+export interface Ticket {
+  readonly id: string;
+  readonly copies: readonly Copy[];
+  readonly echoes: (Echo | undefined)[];
+  isCertain: boolean;
+  readonly atMs: number;
+}
+
+interface Held {
+  readonly channel: string;
+  readonly key: string;
+  readonly user: string | undefined;
+  readonly pass: () => void;
+}
+
+interface Needs {
+  readonly limits: BridgeLimits;
+  readonly figures: Figures;
+  readonly notes: (ears: NoteEars) => Notes;
+  hearing(channel: string): Hearing;
+  /** Resolves when everything of the channel that was on its way has been heard. */
+  barrier(channel: string): Promise<void>;
+}
+
+/** Tickets of other nodes that are remembered, and how long: a node that ended cannot say that it was answered. */
+const MOST_FOREIGN = 10_000;
+const FOREIGN_MS = 60_000;
+
+/** SPEC 11.8: tells the echoes of what this and other nodes forwarded from what was published at the other side. */
+export class Echoes {
+  readonly notes: Notes;
+  readonly #needs: Needs;
+  readonly #book: EchoBook;
+  readonly #foreign = new Map<string, Ticket>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #held: Held[] = [];
+  #isMarking = false;
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+    this.#book = new EchoBook(needs.limits.echoes);
+    this.notes = needs.notes({
+      expect: (id, copies) => this.#othersExpect(id, copies),
+      answered: (id) => this.#othersAnswered(id),
+    });
+  }
+
+  /** Resolves when every node knows what will come back. `isOwn`: it comes back to this node too. */
+  async announce(copies: readonly Copy[], earlier?: Ticket, isOwn = true): Promise<Ticket> {
+    const ticket = earlier ?? {
+      id: this.notes.nextId(),
+      copies,
+      echoes: [],
+      isCertain: true,
+      atMs: Date.now(),
+    };
+    if (isOwn) this.#expect(ticket);
+    await this.notes.expect(ticket.id, copies);
+    return ticket;
+  }
+
+  get expected(): number {
+    return this.#book.size;
+  }
+
+  /** Resolves when what was carried out has been heard, as far as this node hears it. */
+  async heardOut({ echoes }: Ticket): Promise<void> {
+    const open = echoes.filter((echo) => echo?.isClosed === false);
+    const channels = new Set(open.map((echo) => echo?.channel ?? ''));
+    const barriers = Promise.all([...channels].map((channel) => this.#needs.barrier(channel)));
+    await within(barriers, this.#needs.limits.requestTimeoutMs);
+  }
+
+  /** What is known of one event of a request that was not answered. */
+  fate({ echoes, isCertain }: Ticket, at: number): Fate {
+    const echo = echoes[at];
+    if (echo?.isHeard === true) return 'carried out';
+    return isCertain && echo?.isClosed === false ? 'not carried out' : 'unknown';
+  }
+
+  /** The request was answered or given up: what does not come back now never will. */
+  answered(ticket: Ticket): void {
+    void this.notes.answered(ticket.id);
+    this.#settle(ticket);
+  }
+
+  /** An event of the other side: `pass` is called unless it is an echo. The order of what is passed is kept. */
+  hear(channel: string, { event, data, userId }: RemoteFrame, pass: () => void): void {
+    if (isInternal(event)) return;
+    const key = keyOf(event, data);
+    if (this.#book.heard(channel, key, userId)) {
+      this.#needs.figures.echoesDropped += 1;
+      return;
+    }
+    this.#held.push({ channel, key, user: userId, pass });
+    if (this.#held.length > this.#needs.limits.heldFrames) this.#release(this.#held.length);
+    else if (!this.#isMarking) void this.#mark();
+  }
+
+  /** The connection that heard the channel is lost. */
+  lost(channel: string): void {
+    this.#book.clear(channel);
+  }
+
+  /** Called now and then. */
+  tick(): void {
+    for (const [id, { atMs }] of this.#foreign) {
+      if (Date.now() - atMs < FOREIGN_MS) return;
+      this.#othersAnswered(id);
+    }
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#foreign.clear();
+  }
+
+  // --- within ----------------------------------------------------------------------------------
+
+  /** Nothing is passed before it is certain that no other node's note about it is on its way. */
+  async #mark(): Promise<void> {
+    this.#isMarking = true;
+    while (this.#held.length > 0) {
+      const count = this.#held.length;
+      await this.notes.mark();
+      this.#release(count);
+    }
+    this.#isMarking = false;
+  }
+
+  #release(count: number): void {
+    for (const { channel, key, user, pass } of this.#held.splice(0, count)) {
+      if (this.#book.heard(channel, key, user)) this.#needs.figures.echoesDropped += 1;
+      else pass();
+    }
+  }
+
+  #expect(ticket: Ticket): void {
+    for (const [at, { channel, key, user }] of ticket.copies.entries()) {
+      const known = ticket.echoes[at];
+      if (known !== undefined && (known.isHeard || !known.isClosed)) continue;
+      const hearing = this.#needs.hearing(channel);
+      if (hearing === 'soon') ticket.isCertain = false;
+      if (hearing === 'no') continue;
+      ticket.echoes[at] = this.#book.expect(channel, key, user);
+      if (ticket.echoes[at] === undefined) this.#needs.figures.drop('too-many-echoes');
+    }
+  }
+
+  #othersExpect(id: string, copies: readonly Copy[]): void {
+    const ticket = this.#foreign.get(id) ?? { id, copies, echoes: [], isCertain: true, atMs: Date.now() };
+    this.#foreign.set(id, ticket);
+    this.#expect(ticket);
+    const [oldest] = this.#foreign.keys();
+    if (this.#foreign.size > MOST_FOREIGN && oldest !== undefined) this.#othersAnswered(oldest);
+  }
+
+  #othersAnswered(id: string): void {
+    const ticket = this.#foreign.get(id);
+    this.#foreign.delete(id);
+    if (ticket !== undefined) this.#settle(ticket);
+  }
+
+  #settle({ echoes, isCertain }: Ticket): void {
+    const open = echoes.filter((echo) => echo !== undefined && !echo.isClosed) as Echo[];
+    if (open.length === 0) return;
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        void this.#forget(open);
+      },
+      isCertain ? this.#needs.limits.settleMs : 0,
+    );
+    timer.unref();
+    this.#timers.add(timer);
+  }
+
+  async #forget(echoes: readonly Echo[]): Promise<void> {
+    const open = echoes.filter(({ isClosed }) => !isClosed);
+    await Promise.all(
+      [...new Set(open.map(({ channel }) => channel))].map((each) => this.#needs.barrier(each)),
+    );
+    if (this.#held.length > 0) await this.notes.mark();
+    for (const echo of open) this.#book.forget(echo);
+  }
+}

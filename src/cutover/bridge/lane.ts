@@ -1,0 +1,182 @@
+import { batchSize, type Forward, requestOf } from './batch.ts';
+import type { BridgeLimits } from './limits.ts';
+import type { Outcome } from './post.ts';
+import type { DropReason, Figures } from './state.ts';
+import type { Fate, Ticket } from './echoes.ts';
+
+export interface LaneNeeds {
+  readonly limits: BridgeLimits;
+  readonly figures: Figures;
+  send(path: string, body: string): Promise<Outcome>;
+  /** What is about to be sent will come back. */
+  announce(batch: readonly Forward[], earlier: Ticket | undefined): Promise<Ticket>;
+  /** Resolves when all that this node could hear of the ticket has been heard. */
+  heardOut(ticket: Ticket): Promise<void>;
+  /** What is known of one event of the ticket. */
+  fate(ticket: Ticket, at: number): Fate;
+  answered(ticket: Ticket): void;
+  refused(outcome: Extract<Outcome, { kind: 'refused' }>): void;
+  /** The event is forwarded, or given up. */
+  left(forward: Forward): void;
+  away(text: string | undefined): void;
+}
+
+/** SPEC 11.7: forwards events one request after the other, so that their order is kept. */
+export class Lane {
+  readonly #needs: LaneNeeds;
+  readonly #queue: Forward[] = [];
+  #isRunning = false;
+  #isStopped = false;
+  #failures = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(needs: LaneNeeds) {
+    this.#needs = needs;
+  }
+
+  get queue(): readonly Forward[] {
+    return this.#queue;
+  }
+
+  push(forward: Forward): void {
+    this.#queue.push(forward);
+    if (!this.#isRunning) void this.#run();
+  }
+
+  /** The other side is back: no need to wait longer. */
+  hasten(): void {
+    this.#wake?.();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#wake?.();
+    this.#leave(this.#queue.splice(0), 'stopped');
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    // Events of one tick travel together.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.#queue.length > 0 && !this.#isStopped) await this.#step();
+    this.#isRunning = false;
+  }
+
+  async #step(): Promise<void> {
+    this.#dropOld();
+    let batch = this.#queue.splice(0, batchSize(this.#queue, this.#needs.limits));
+    let ticket: Ticket | undefined;
+    while (batch.length > 0) {
+      ticket = await this.#needs.announce(batch, ticket);
+      const { path, body } = requestOf(batch);
+      const outcome = await this.#needs.send(path, body);
+      const left = await this.#judge(batch, ticket, outcome);
+      if (left.length < batch.length || outcome.kind !== 'failed') {
+        this.#needs.answered(ticket);
+        ticket = undefined;
+      }
+      batch = left;
+      if (batch.length > 0) await this.#pause();
+      if (this.#isStopped) this.#leave(batch.splice(0), 'stopped');
+      const young = this.#young(batch);
+      if (young.length < batch.length && ticket !== undefined) {
+        this.#needs.answered(ticket);
+        ticket = undefined;
+      }
+      batch = young;
+    }
+    if (ticket !== undefined) this.#needs.answered(ticket);
+  }
+
+  /** What has to be sent again. */
+  async #judge(batch: Forward[], ticket: Ticket, outcome: Outcome): Promise<Forward[]> {
+    const { figures } = this.#needs;
+    if (outcome.kind === 'taken') return this.#done(batch);
+    figures.error(`${outcome.kind}: ${outcome.text}`);
+    if (outcome.kind === 'refused') return this.#refused(batch, outcome);
+    if (this.#isTooLarge(batch, outcome)) return this.#lose(batch, 'too-large');
+    this.#failures += 1;
+    this.#needs.away(outcome.text);
+    figures.retries += 1;
+    if (outcome.kind !== 'failed') await this.#needs.heardOut(ticket);
+    return this.#carriedOut(batch, ticket, outcome.kind === 'late');
+  }
+
+  /** What came back was carried out, and so was what is before it in the batch. */
+  #carriedOut(batch: Forward[], ticket: Ticket, isLate: boolean): Forward[] {
+    const fates = batch.map((_, at) => this.#needs.fate(ticket, at));
+    const heard = fates.lastIndexOf('carried out') + 1;
+    this.#needs.figures.forwarded += heard;
+    this.#leave(batch.slice(0, heard));
+    // What the other side may still carry out is not sent again.
+    const isLost = (at: number): boolean => isLate && fates[at] === 'unknown';
+    this.#leave(
+      batch.filter((_, at) => at >= heard && isLost(at)),
+      'unanswered',
+    );
+    return batch.filter((_, at) => at >= heard && !isLost(at));
+  }
+
+  #done(batch: Forward[]): Forward[] {
+    this.#failures = 0;
+    this.#needs.away(undefined);
+    this.#needs.figures.forwarded += batch.length;
+    this.#leave(batch);
+    return [];
+  }
+
+  #refused(batch: Forward[], outcome: Extract<Outcome, { kind: 'refused' }>): Forward[] {
+    const isOneBad = batch.length > 1 && [400, 413, 422].includes(outcome.status);
+    if (isOneBad) {
+      for (const forward of batch) forward.alone = true;
+      this.#queue.unshift(...batch);
+      return [];
+    }
+    this.#needs.refused(outcome);
+    return this.#lose(batch, 'refused');
+  }
+
+  /** Reverb ends the connection instead of reading a request that is too large for it. */
+  #isTooLarge([first]: readonly Forward[], { text }: { readonly text: string }): boolean {
+    if (first === undefined || first.bytes <= this.#needs.limits.batchBytes) return false;
+    if (!['ECONNRESET', 'EPIPE'].includes(text)) return false;
+    first.cut += 1;
+    return first.cut > 1;
+  }
+
+  #lose(batch: readonly Forward[], reason: DropReason): Forward[] {
+    this.#leave(batch, reason);
+    return [];
+  }
+
+  #dropOld(): void {
+    const young = this.#young(this.#queue);
+    if (young.length < this.#queue.length) this.#queue.splice(0, this.#queue.length, ...young);
+  }
+
+  #young(forwards: readonly Forward[]): Forward[] {
+    const since = Date.now() - this.#needs.limits.queueAgeMs;
+    const old = forwards.filter(({ atMs }) => atMs < since);
+    this.#leave(old, 'too-old');
+    return old.length === 0 ? [...forwards] : forwards.filter(({ atMs }) => atMs >= since);
+  }
+
+  #leave(forwards: readonly Forward[], reason?: DropReason): void {
+    if (reason !== undefined && forwards.length > 0) this.#needs.figures.drop(reason, forwards.length);
+    for (const forward of forwards) this.#needs.left(forward);
+  }
+
+  #pause(): Promise<void> {
+    const { retryFirstMs, retryMostMs } = this.#needs.limits;
+    const ms = Math.min(retryMostMs, retryFirstMs * 2 ** Math.min(this.#failures - 1, 10));
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      this.#wake = wake;
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import type { ChannelRef, History, Remembered } from '../../core/ports.ts';
+
+interface Last {
+  payload: string | undefined;
+  untilMs: number;
+}
+
+/**
+ * SPEC 11.11: the last event of each cache channel that this node holds, from whichever side it came. A channel that is
+ * not held is answered by what the cluster remembers.
+ */
+export class LastEvents implements History {
+  readonly #inner: History;
+  readonly #held = new Map<string, Last>();
+
+  constructor(inner: History) {
+    this.#inner = inner;
+  }
+
+  hold(ref: ChannelRef): void {
+    if (!this.#held.has(keyOf(ref))) this.#held.set(keyOf(ref), { payload: undefined, untilMs: 0 });
+  }
+
+  drop(ref: ChannelRef): void {
+    this.#held.delete(keyOf(ref));
+  }
+
+  remember(ref: ChannelRef, payload: string, ttlSeconds: number): void {
+    const last = this.#held.get(keyOf(ref));
+    if (last === undefined) return;
+    last.payload = payload;
+    last.untilMs = Date.now() + ttlSeconds * 1000;
+  }
+
+  last(ref: ChannelRef): Promise<Remembered | undefined> {
+    const last = this.#held.get(keyOf(ref));
+    const leftMs = (last?.untilMs ?? 0) - Date.now();
+    if (last?.payload === undefined || leftMs <= 0) return this.#inner.last(ref);
+    return Promise.resolve({ payload: last.payload, ttlSeconds: Math.ceil(leftMs / 1000) });
+  }
+}
+
+const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;

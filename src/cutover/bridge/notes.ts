@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto';
+import type { Broker, ChannelRef } from '../../core/ports.ts';
+import { isJson, parse } from './frame.ts';
+import type { BridgeLimits } from './limits.ts';
+
+/** One copy of an event that is about to be forwarded. */
+export interface Copy {
+  readonly channel: string;
+  readonly key: string;
+  readonly user: string | undefined;
+}
+
+/** What other nodes tell. No member may throw. */
+export interface NoteEars {
+  expect(id: string, copies: readonly Copy[]): void;
+  answered(id: string): void;
+}
+
+export const NOTES_CHANNEL = '#bridge';
+/** No event looks like this: their payloads are objects. */
+const MARK = 'wavehall-bridge ';
+/** A node whose link was away for a moment reads what it missed. */
+const KEEP = { size: 1000, ttlSeconds: 60 };
+
+/**
+ * SPEC 11.8: what the bridges of all nodes tell each other, over a channel of the cluster that no client can enter.
+ * A mark comes back behind every note that was published before it.
+ */
+export class Notes {
+  readonly #ref: ChannelRef;
+  readonly #broker: Broker;
+  readonly #limits: BridgeLimits;
+  readonly #ears: NoteEars;
+  readonly #node = randomBytes(9).toString('base64url');
+  readonly #marks = new Map<string, () => void>();
+  #number = 0;
+
+  constructor(needs: { app: string; broker: Broker; limits: BridgeLimits; ears: NoteEars }) {
+    this.#ref = { app: needs.app, channel: NOTES_CHANNEL };
+    this.#broker = needs.broker;
+    this.#limits = needs.limits;
+    this.#ears = needs.ears;
+  }
+
+  nextId(): string {
+    this.#number += 1;
+    return `${this.#node}.${this.#number}`;
+  }
+
+  async start(): Promise<void> {
+    await this.#broker.subscribe(this.#ref);
+  }
+
+  async stop(): Promise<void> {
+    await this.#broker.unsubscribe(this.#ref).catch(() => undefined);
+  }
+
+  /** Resolves when the broker has taken it, or cannot: then nobody else hears of the event from it either. */
+  expect(id: string, copies: readonly Copy[]): Promise<void> {
+    const list = copies.map(({ channel, key, user }) => [channel, key, user ?? null]);
+    return this.#tell({ kind: 'expect', id, copies: list });
+  }
+
+  answered(id: string): Promise<void> {
+    return this.#tell({ kind: 'answered', id });
+  }
+
+  /** Resolves when every note that was published before has been heard, as far as that is possible. */
+  async mark(): Promise<void> {
+    const id = this.nextId();
+    const timer = setTimeout(() => this.#marked(id), this.#limits.noteWaitMs);
+    const back = new Promise<void>((resolve) => this.#marks.set(id, resolve));
+    this.#broker.publish(this.#ref, this.#event({ kind: 'mark', id }), KEEP).catch(() => this.#marked(id));
+    await back;
+    clearTimeout(timer);
+  }
+
+  /** False: the event is no note. */
+  heard(ref: ChannelRef, payload: string): boolean {
+    if (ref.channel !== NOTES_CHANNEL) return false;
+    if (payload.startsWith(MARK)) this.#read(parse(payload.slice(MARK.length)));
+    return true;
+  }
+
+  #read(note: unknown): void {
+    if (!isJson(note) || typeof note.id !== 'string') return;
+    const isOwn = note.id.startsWith(`${this.#node}.`);
+    if (note.kind === 'mark' && isOwn) this.#marked(note.id);
+    else if (note.kind === 'expect' && !isOwn) this.#ears.expect(note.id, copiesIn(note.copies));
+    else if (note.kind === 'answered' && !isOwn) this.#ears.answered(note.id);
+  }
+
+  #marked(id: string): void {
+    this.#marks.get(id)?.();
+    this.#marks.delete(id);
+  }
+
+  async #tell(note: object): Promise<void> {
+    await this.#broker.publish(this.#ref, this.#event(note), KEEP).catch(() => undefined);
+  }
+
+  #event(note: object): { payload: string } {
+    return { payload: MARK + JSON.stringify(note) };
+  }
+}
+
+function copiesIn(value: unknown): Copy[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((copy: unknown) => {
+    const [channel, key, user] = Array.isArray(copy) ? (copy as unknown[]) : [];
+    if (typeof channel !== 'string' || typeof key !== 'string') return [];
+    return { channel, key, user: typeof user === 'string' ? user : undefined };
+  });
+}

@@ -1,0 +1,74 @@
+import type { Credential, Member } from '#protocol';
+import type { ChannelRef } from '../../core/ports.ts';
+import type { Hearing } from './echoes.ts';
+import type { BridgeLimits } from './limits.ts';
+import type { LinkNeeds } from './link.ts';
+import { Pool } from './pool.ts';
+import type { RoomEars } from './room-ears.ts';
+import { Room } from './room.ts';
+import type { Figures } from './state.ts';
+
+interface Needs {
+  readonly link: Omit<LinkNeeds, 'turn'>;
+  readonly credential: Credential;
+  readonly limits: BridgeLimits;
+  readonly figures: Figures;
+  readonly ears: RoomEars;
+  isAway(): boolean;
+  failed(reason: string): void;
+}
+
+/** SPEC 11.10: the presence channels of one app on which this node has members. */
+export class Presence {
+  readonly #needs: Needs;
+  readonly #pool: Pool;
+  readonly #rooms = new Map<string, Room>();
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+    this.#pool = new Pool({ ...needs, refused: (frame) => needs.ears.refused(frame) });
+  }
+
+  get connections(): number {
+    return this.#pool.open;
+  }
+
+  get channels(): number {
+    return this.#rooms.size;
+  }
+
+  get members(): number {
+    let members = 0;
+    for (const room of this.#rooms.values()) members += room.members;
+    return members;
+  }
+
+  room(channel: string): Room | undefined {
+    return this.#rooms.get(channel);
+  }
+
+  hearing(channel: string): Hearing {
+    return this.#rooms.get(channel)?.hearing ?? 'no';
+  }
+
+  async join({ channel }: ChannelRef, member: Member): Promise<void> {
+    const room = this.#rooms.get(channel) ?? new Room(channel, { ...this.#needs, pool: this.#pool });
+    this.#rooms.set(channel, room);
+    await room.join(member);
+  }
+
+  leave({ channel }: ChannelRef, id: string): void {
+    const room = this.#rooms.get(channel);
+    if (room === undefined) return;
+    if (room.isAlone(id)) {
+      this.#rooms.delete(channel);
+      room.close();
+    } else room.leave(id);
+  }
+
+  stop(): void {
+    for (const room of this.#rooms.values()) room.close();
+    this.#rooms.clear();
+    this.#pool.stop();
+  }
+}

@@ -1,0 +1,89 @@
+import { encode, kindOf, type Member } from '#protocol';
+import type { App } from '../../core/app.ts';
+import type { ChannelRef, Deliver } from '../../core/ports.ts';
+import type { Echoes } from './echoes.ts';
+import { isInternal, isWhisper, type RemoteFrame, textOf } from './frame.ts';
+import type { BridgeLimits } from './limits.ts';
+import type { Figures } from './state.ts';
+
+/** Who hears of the other side's members. */
+export interface MemberEars {
+  others(ref: ChannelRef, members: readonly Member[]): void;
+  otherCame(ref: ChannelRef, member: Member): void;
+  otherWent(ref: ChannelRef, id: string): void;
+  /** How many of them there are. */
+  othersOn(ref: ChannelRef): number;
+}
+
+export interface ReceptionNeeds {
+  readonly app: App;
+  readonly limits: BridgeLimits;
+  readonly figures: Figures;
+  readonly echoes: Echoes;
+  /** To this node's own sockets. */
+  readonly deliver: Deliver;
+  readonly members: MemberEars;
+  /** The last event of a cache channel. */
+  readonly remember: (ref: ChannelRef, payload: string) => void;
+}
+
+/** What comes from the other side, brought to this node's own clients (SPEC 11.6, 11.9 to 11.11). */
+export class Reception {
+  readonly #needs: ReceptionNeeds;
+
+  constructor(needs: ReceptionNeeds) {
+    this.#needs = needs;
+  }
+
+  readonly event = (channel: string, frame: RemoteFrame): void => {
+    this.#needs.echoes.hear(channel, frame, () => this.#pass(channel, frame));
+  };
+
+  /** SPEC 11.11. What was remembered while the bridge was away is no news: others may have been told since. */
+  readonly cached = (channel: string, frame: RemoteFrame | undefined, isFirst = true): void => {
+    if (!isFirst || frame === undefined || isInternal(frame.event) || isWhisper(frame.event)) return;
+    const payload = payloadOf(channel, frame);
+    if (payload !== undefined) this.#needs.remember(this.#ref(channel), payload);
+  };
+
+  readonly roster = (channel: string, members: readonly Member[]): void => {
+    const { limits, figures } = this.#needs;
+    if (members.length > limits.members) figures.drop('too-many-members', members.length - limits.members);
+    this.#needs.members.others(this.#ref(channel), members.slice(0, limits.members));
+  };
+
+  readonly came = (channel: string, member: Member): void => {
+    const { limits, figures, members } = this.#needs;
+    const ref = this.#ref(channel);
+    if (members.othersOn(ref) < limits.members) members.otherCame(ref, member);
+    else figures.drop('too-many-members');
+  };
+
+  readonly went = (channel: string, id: string): void =>
+    this.#needs.members.otherWent(this.#ref(channel), id);
+
+  #pass(channel: string, frame: RemoteFrame): void {
+    const { figures, remember, deliver } = this.#needs;
+    const payload = payloadOf(channel, frame);
+    if (payload === undefined) return;
+    const ref = this.#ref(channel);
+    if (isWhisper(frame.event)) {
+      figures.whispersReceived += 1;
+      deliver(ref, { payload, bestEffort: true });
+    } else {
+      figures.received += 1;
+      remember(ref, payload);
+      deliver(ref, { payload });
+    }
+  }
+
+  #ref(channel: string): ChannelRef {
+    return { app: this.#needs.app.id, channel };
+  }
+}
+
+function payloadOf(channel: string, { event, data, userId }: RemoteFrame): string | undefined {
+  const dataJson = textOf(data);
+  const user = isWhisper(event) && kindOf(channel).members ? userId : undefined;
+  return dataJson === undefined ? undefined : encode.event(event, dataJson, channel, user);
+}

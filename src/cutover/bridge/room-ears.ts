@@ -1,0 +1,30 @@
+import type { Member } from '#protocol';
+import { memberIn, objectIn, type RemoteFrame } from './frame.ts';
+import { MEMBER_ADDED, MEMBER_REMOVED } from './subscription.ts';
+
+export interface RoomEars {
+  /** The members of the other side are these, from now on. */
+  roster(channel: string, members: readonly Member[]): void;
+  came(channel: string, member: Member): void;
+  went(channel: string, id: string): void;
+  event(channel: string, frame: RemoteFrame): void;
+  /** What a cache channel remembered when this node came to it. */
+  cached(channel: string, frame: RemoteFrame): void;
+  /** Nobody hears the channel any more: what is awaited of it does not come. */
+  deaf(channel: string): void;
+  subscribed(isOk: boolean): void;
+  /** An error that is not about a channel, as Reverb tells of a refused subscription. */
+  refused(frame: RemoteFrame): void;
+}
+
+/** SPEC 11.10: news of members and events, to those whom they concern. */
+export function tell(ears: RoomEars, channel: string, frame: RemoteFrame): void {
+  if (frame.event === MEMBER_ADDED) {
+    const { user_id: userId, user_info: info } = objectIn(frame.data);
+    const member = memberIn(userId, info);
+    if (member !== undefined) ears.came(channel, member);
+  } else if (frame.event === MEMBER_REMOVED) {
+    const member = memberIn(objectIn(frame.data).user_id, undefined);
+    if (member !== undefined) ears.went(channel, member.id);
+  } else ears.event(channel, frame);
+}

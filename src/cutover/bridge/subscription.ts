@@ -1,0 +1,37 @@
+import { type Credential, type Member, signChannel } from '#protocol';
+import type { Link } from './link.ts';
+
+/** The names of the frames that a bridge connection exchanges with the other side. */
+export const SUCCEEDED = 'pusher_internal:subscription_succeeded';
+export const MEMBER_ADDED = 'pusher_internal:member_added';
+export const MEMBER_REMOVED = 'pusher_internal:member_removed';
+export const SUBSCRIPTION_ERROR = 'pusher:subscription_error';
+export const CACHE_MISS = 'pusher:cache_miss';
+
+/** SPEC 11.6: always signed; who does not need the signature leaves it aside. */
+export function subscribe(link: Link, credential: Credential, channel: string): boolean {
+  if (!link.isOpen) return false;
+  return link.say('pusher:subscribe', { channel, auth: signChannel(credential, link.socketId, channel) });
+}
+
+/** SPEC 11.10: Reverb takes no member without `user_info`. */
+export function subscribeAs(link: Link, credential: Credential, channel: string, member: Member): boolean {
+  if (!link.isOpen) return false;
+  const data = `{"user_id":${JSON.stringify(member.userId)},"user_info":${member.infoJson ?? '{}'}}`;
+  const auth = signChannel(credential, link.socketId, channel, data);
+  return link.say('pusher:subscribe', { channel, auth, channel_data: data });
+}
+
+export const unsubscribe = (link: Link, channel: string): boolean =>
+  link.say('pusher:unsubscribe', { channel });
+
+/** Resolves with false when it takes too long. */
+export async function within(done: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const isDone = await Promise.race([done.then(() => true), late]);
+  clearTimeout(timer);
+  return isDone;
+}

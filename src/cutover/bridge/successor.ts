@@ -1,0 +1,18 @@
+import type { Seat } from './pool.ts';
+
+const LOOK_MS = 20;
+
+/** SPEC 11.10: who is to be heard when `from` leaves; somebody who is about to be confirmed is waited for. */
+export async function successor(
+  from: Seat,
+  seats: ReadonlyMap<string, Seat>,
+  tried: ReadonlySet<Seat>,
+  waitMs: number,
+): Promise<Seat | undefined> {
+  const find = (): Seat | undefined =>
+    [...seats.values()].find((seat) => seat !== from && seat.isConfirmed && !tried.has(seat));
+  const deadline = Date.now() + waitMs;
+  while (find() === undefined && seats.size > tried.size && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  return find();
+}

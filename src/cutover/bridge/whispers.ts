@@ -1,0 +1,57 @@
+import { kindOf } from '#protocol';
+import type { Echoes } from './echoes.ts';
+import { keyOf, textOf } from './frame.ts';
+import type { BridgeLimits } from './limits.ts';
+import type { Link } from './link.ts';
+import type { Listening } from './listening.ts';
+import type { Copy } from './notes.ts';
+import type { Presence } from './presence.ts';
+import type { Published } from './published.ts';
+import type { Figures } from './state.ts';
+
+interface Needs {
+  readonly limits: BridgeLimits;
+  readonly figures: Figures;
+  readonly link: Link;
+  readonly listening: Listening;
+  readonly presence: Presence;
+  readonly echoes: Echoes;
+}
+
+/** SPEC 11.9: client events of this side, said at the other side over a connection that is on the channel there. */
+export class Whispers {
+  readonly #needs: Needs;
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+  }
+
+  /** Never rejects. What cannot be said at the moment is counted. */
+  async send(channel: string, { name, data, userId }: Published): Promise<void> {
+    const { figures, limits } = this.#needs;
+    // Where clients may write to any channel, Reverb passes the frame on as it is, with the user that it names.
+    const text = textOf({ event: name, channel, data, user_id: userId });
+    if (text === undefined || Buffer.byteLength(text) > limits.messageBytes) return figures.drop('too-large');
+    const copy: Copy = { channel, key: keyOf(name, data), user: userId };
+    const isSent = await (kindOf(channel).members ? this.#asMember(copy, text) : this.#aside(copy, text));
+    if (isSent) figures.whispersSent += 1;
+    else figures.drop('not-bridged');
+  }
+
+  async #asMember(copy: Copy, text: string): Promise<boolean> {
+    const { presence, echoes } = this.#needs;
+    const room = presence.room(copy.channel);
+    if (room === undefined) return false;
+    return room.whisper(copy.user, text, async (isHeardHere) => {
+      echoes.answered(await echoes.announce([copy], undefined, isHeardHere));
+    });
+  }
+
+  /** The connection that speaks does not hear itself: only other nodes do. */
+  async #aside(copy: Copy, text: string): Promise<boolean> {
+    const { listening, link, echoes } = this.#needs;
+    if (!(await listening.isHeard(copy.channel))) return false;
+    echoes.answered(await echoes.announce([copy], undefined, false));
+    return link.write(text);
+  }
+}

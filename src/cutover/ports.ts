@@ -1,0 +1,132 @@
+import type { App } from '../core/app.ts';
+import type { Clock, Deliver, Journal, Stores } from '../core/ports.ts';
+import type { WatchLimits } from './limits.ts';
+
+/** This server, and the other one that clients and publishers are being moved away from. */
+export type Side = 'wavehall' | 'upstream';
+
+/** The other server: where it is and how it is reached. Its `/app` and `/apps` are below the path of the URL. */
+export interface Upstream {
+  /** `http:` or `https:`. */
+  readonly url: URL;
+  /** `Origin` that the bridge's own sockets send; none when it is not set. */
+  readonly origin?: string | undefined;
+  /** Certificates (PEM) that are trusted besides the usual ones. */
+  readonly tlsCa?: string | undefined;
+  /** False: whoever answers at the address is trusted. */
+  readonly tlsVerify: boolean;
+}
+
+/** How much may wait to be forwarded, per app; what is more or older is dropped and counted (SPEC 11.7). */
+export interface QueueLimits {
+  readonly events: number;
+  readonly bytes: number;
+  readonly ageMs: number;
+}
+
+export type Sticky = 'cookie' | 'address';
+
+/** Everything about the cutover that an operator may set. */
+export interface CutoverOptions {
+  readonly upstream: Upstream;
+  /** Share for Wavehall before anybody has set one. */
+  readonly percent: number;
+  readonly sticky: Sticky;
+  /** Whether other HTTP requests are passed to the other server. */
+  readonly pass: boolean;
+  readonly queue: QueueLimits;
+  readonly watch: WatchLimits;
+  readonly notifyUrl: URL | undefined;
+}
+
+// --- the bridge --------------------------------------------------------------------------------
+
+/** Why something did not cross the bridge, e.g. `queue-full`, `too-old`, `refused`, `unreachable`, `not-bridged`. */
+export type DropReason = string;
+
+/** What the bridge tells of itself, per app. */
+export interface BridgeState {
+  readonly app: string;
+  readonly connected: boolean;
+  /** Channels that are listened to at the other side. */
+  readonly channels: number;
+  /** Members of this node that are members there. */
+  readonly members: number;
+  /** Sockets that the bridge has there. */
+  readonly connections: number;
+  readonly queue: { readonly events: number; readonly bytes: number; readonly oldestMs: number };
+  /** Events published here that the other side has taken, and published there that were delivered here. */
+  readonly forwarded: number;
+  readonly received: number;
+  readonly whispersSent: number;
+  readonly whispersReceived: number;
+  readonly echoesDropped: number;
+  readonly dropped: Readonly<Record<DropReason, number>>;
+  /** Times that nobody listened there though somebody should have, and for how long in all. */
+  readonly gaps: number;
+  readonly gapMs: number;
+  /** Time that the other side took to answer the last ping; `undefined` before the first. */
+  readonly lagMs: number | undefined;
+  readonly lastError: string | undefined;
+}
+
+export interface Bridge {
+  start(): void;
+  stop(): Promise<void>;
+  state(): readonly BridgeState[];
+  isConnected(app: string): boolean;
+  /** The same stores; what goes through them reaches the other side as well. */
+  bridged(stores: Stores): Stores;
+}
+
+export interface BridgeNeeds {
+  readonly upstream: Upstream;
+  readonly apps: readonly App[];
+  /** To this node's own sockets only. */
+  readonly deliver: Deliver;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly limits: QueueLimits;
+  readonly health: HealthSink;
+}
+
+// --- health ------------------------------------------------------------------------------------
+
+/** What the door, the bridge and the API report. No member may throw. */
+export interface HealthSink {
+  connect(side: Side, ok: boolean, ms: number): void;
+  subscribe(side: Side, ok: boolean): void;
+  api(side: Side, ok: boolean): void;
+  canary(from: Side, to: Side, ok: boolean, ms: number): void;
+}
+
+// --- the percentage ----------------------------------------------------------------------------
+
+/** What all nodes share about the split (SPEC 11.4). */
+export interface PercentageState {
+  /** Share for Wavehall, 0 to 100, at most two decimals. */
+  readonly percent: number;
+  /** The latest percentage that held without a breach. */
+  readonly lastGood: number;
+  readonly changedAtMs: number;
+  readonly changedBy: string;
+  /** Whether sockets that were on the wrong side after the change were asked to come again. */
+  readonly move: boolean;
+}
+
+export interface Percentage {
+  readonly percent: number;
+  readonly lastGood: number;
+  readonly state: PercentageState;
+  /** False while other nodes or the next start may not know of the last change. */
+  readonly isShared: boolean;
+  /**
+   * Counts on this node at once and on the others within about a second; resolves when it is shared or could not be.
+   * With `move`, sockets whose side changes are asked to come again. Throws a `RangeError` for what is no percentage.
+   */
+  set(percent: number, by: string, move?: boolean): Promise<void>;
+  /** Writes `lastGood`; what `set` leaves alone. */
+  markGood(percent: number): Promise<void>;
+  /** Called after every change, made here or elsewhere. */
+  onChange(listener: (percent: number, move: boolean) => void): void;
+}

@@ -1,0 +1,58 @@
+import { rootCertificates } from 'node:tls';
+import { type Credential, signHttp } from '#protocol';
+import { post, type Posted } from './post.ts';
+
+/** One server as a probe sees it. */
+export interface ProbeSite {
+  /** http(s)://host:port, with the path prefix if there is one. */
+  readonly url: URL;
+  readonly appId: string;
+  readonly credential: Credential;
+  /** Origin header of the connection: servers that know their origins refuse those without. */
+  readonly origin?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Certificates (PEM) that are trusted besides the usual ones. */
+  readonly tlsCa?: string | undefined;
+  /** False: whoever answers is trusted, as at our own address, whose certificate is made out to another name. */
+  readonly tlsVerify?: boolean | undefined;
+}
+
+export interface TlsTrust {
+  readonly ca?: readonly string[];
+  readonly rejectUnauthorized: boolean;
+}
+
+export const trustOf = ({ tlsCa, tlsVerify = true }: ProbeSite): TlsTrust => ({
+  ...(tlsCa !== undefined && { ca: [...rootCertificates, tlsCa] }),
+  rejectUnauthorized: tlsVerify,
+});
+
+const prefixOf = ({ url }: ProbeSite): string => url.pathname.replace(/\/+$/, '');
+
+/** Where a client connects (SPEC 2.1). */
+export function socketUrl(site: ProbeSite): URL {
+  const query = 'protocol=7&client=wavehall-probe&version=1.0';
+  const url = new URL(`${prefixOf(site)}/app/${encodeURIComponent(site.credential.key)}?${query}`, site.url);
+  url.protocol = site.url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url;
+}
+
+export interface ProbeEvent {
+  readonly name: string;
+  readonly channel: string;
+  readonly data: string;
+}
+
+/** Publishes through the site's HTTP API; the signature is over the path without the prefix (SPEC 7.4). */
+export function publish(
+  site: ProbeSite,
+  event: ProbeEvent,
+  timing: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+): Promise<Posted> {
+  const path = `/apps/${encodeURIComponent(site.appId)}/events`;
+  const body = JSON.stringify({ name: event.name, channel: event.channel, data: event.data });
+  const timestampSeconds = Math.floor(Date.now() / 1000);
+  const query = signHttp(site.credential, { method: 'POST', path, body, timestampSeconds });
+  const url = new URL(`${prefixOf(site)}${path}?${query}`, site.url);
+  return post(url, { body, ...timing, tls: trustOf(site) });
+}

@@ -1,0 +1,35 @@
+/** How something is printed. */
+export interface ReportOptions {
+  /** False where nobody sees colours: no terminal, or NO_COLOR. */
+  readonly colour: boolean;
+}
+
+export type Paint = (style: keyof typeof CODES, text: string) => string;
+
+const CODES = { red: [31, 39], green: [32, 39], bold: [1, 22] } as const;
+const GAP = '  ';
+
+/** In place of a figure that there is not. */
+export const NONE = '–';
+
+export const painter =
+  ({ colour }: ReportOptions): Paint =>
+  (style, text) =>
+    colour ? `\u001B[${CODES[style][0]}m${text}\u001B[${CODES[style][1]}m` : text;
+
+/** Each column as wide as its widest cell; nothing at the ends of lines. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((cells) => (cells[at] ?? '').length)));
+  return rows.map((cells) =>
+    cells
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join(GAP)
+      .trimEnd(),
+  );
+}
+
+export const inMs = (ms: number | null): string => (ms === null ? NONE : `${Math.round(ms)} ms`);
+export const timeOf = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+/** What others wrote must not write over the terminal. */
+export const plain = (text: string): string => text.replace(/\p{Cc}/gu, ' ');

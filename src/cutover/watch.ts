@@ -1,0 +1,81 @@
+import type { Credential } from '#protocol';
+import type { Clock, Journal } from '../core/ports.ts';
+import { Canary, type CanaryStatus } from './canary.ts';
+import { Health, type SideReport } from './health.ts';
+import type { WatchLimits } from './limits.ts';
+import { LoopDelay } from './loop-delay.ts';
+import { Notifier, type NotifierCounts } from './notify.ts';
+import type { HealthSink, Percentage, Side } from './ports.ts';
+import type { ProbeSite } from './probe-site.ts';
+import { WayBack, type WayBackStatus } from './rollback.ts';
+
+const TICK_MS = 1000;
+
+export interface WatchNeeds {
+  readonly limits: WatchLimits;
+  readonly percentage: Percentage;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  /** Asked when it starts, because our own port is known only then. */
+  readonly sites: () => Readonly<Record<Side, ProbeSite>>;
+  readonly notify: { readonly url: URL; readonly credential: Credential } | undefined;
+}
+
+/** What `wavehall cutover` and the metrics tell of health (SPEC 11.14, 11.15). */
+export interface WatchStatus {
+  readonly health: Readonly<Record<Side, SideReport>>;
+  readonly wayBack: WayBackStatus;
+  readonly canary: CanaryStatus | null;
+  readonly notifications: NotifierCounts | null;
+}
+
+export interface Watch {
+  /** Where the door, the bridge and the API report. */
+  readonly health: HealthSink;
+  start(): void;
+  /** Resolves when nothing of it is left. */
+  stop(): Promise<void>;
+  status(): WatchStatus;
+}
+
+/** Watches over both sides, and takes people back when that must be (SPEC 11.14, 11.15). */
+export function openWatch({ limits, percentage, journal, clock, sites, notify }: WatchNeeds): Watch {
+  const health = new Health(limits, clock);
+  const notifier = notify && new Notifier({ ...notify, journal });
+  const loop = new LoopDelay();
+  let canary: Canary | undefined;
+  let ticker: NodeJS.Timeout | undefined;
+  const wayBack = new WayBack({
+    health,
+    percentage,
+    journal,
+    clock,
+    limits,
+    notify: (note) => notifier?.send(note),
+  });
+  const tick = (): void => {
+    health.loop(loop.takeMs(TICK_MS));
+    void wayBack.tick();
+  };
+  return {
+    health,
+    start() {
+      loop.start();
+      ticker = setInterval(tick, TICK_MS);
+      if (limits.canaryEveryMs === 0) return;
+      canary = new Canary({ sites: sites(), sink: health, journal, limits });
+      canary.start();
+    },
+    async stop() {
+      clearInterval(ticker);
+      loop.stop();
+      await Promise.all([canary?.stop(), notifier?.stop()]);
+    },
+    status: () => ({
+      health: health.report(),
+      wayBack: wayBack.status(),
+      canary: canary?.status() ?? null,
+      notifications: notifier?.counts() ?? null,
+    }),
+  };
+}

@@ -1,0 +1,69 @@
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Journal } from '../core/ports.ts';
+
+/** How far below the limit the heap has to fall before newcomers are let in again. */
+const RELIEF_SHARE = 10 / 90;
+
+/** Bytes used, of those that there may be at most. */
+type Measure = () => { readonly usedBytes: number; readonly limitBytes: number };
+
+const measureHeap: Measure = () => {
+  const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = getHeapStatistics();
+  return { usedBytes, limitBytes };
+};
+
+/** While it is full, seconds between two collections that are asked for: without newcomers there may be no other reason. */
+const COLLECT_EVERY_TICKS = 10;
+
+/** Turns newcomers away while memory is short, so that those who are here need not go (SPEC 8.11). */
+export class HeapGuard {
+  readonly #mostShare: number;
+  readonly #journal: Journal;
+  readonly #measure: Measure;
+  readonly #collect: () => void;
+  #isFull = false;
+  #fullTicks = 0;
+
+  /** `mostPercent` of the heap that there may be; 0: no guard. */
+  constructor(
+    mostPercent: number,
+    journal: Journal,
+    measure: Measure = measureHeap,
+    collect = collectGarbage,
+  ) {
+    this.#collect = collect;
+    this.#mostShare = mostPercent / 100;
+    this.#journal = journal;
+    this.#measure = measure;
+  }
+
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Called about once a second. */
+  tick(): void {
+    if (this.#mostShare === 0) return;
+    const { usedBytes, limitBytes } = this.#measure();
+    const limit = limitBytes * this.#mostShare;
+    const isFull = usedBytes > (this.#isFull ? limit * (1 - RELIEF_SHARE) : limit);
+    this.#fullTicks = isFull ? this.#fullTicks + 1 : 0;
+    if (this.#fullTicks % COLLECT_EVERY_TICKS === 1) this.#collect();
+    if (isFull === this.#isFull) return;
+    this.#isFull = isFull;
+    const megabytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);
+    const details = { usedMb: megabytes(usedBytes), limitMb: megabytes(limitBytes) };
+    this.#journal.warn(
+      isFull ? 'Memory is short: nobody new is let in' : 'Memory is there again: everybody is let in',
+      details,
+    );
+  }
+}
+
+/** What is no longer needed is known only after this. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (() => void) | undefined;
+  collect?.();
+}

@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Config } from '../config.ts';
+import type { Journal } from '../core/ports.ts';
+import { type KeyPair, readKeyPair } from '../transports/tls.ts';
+
+/** Slow clients of the HTTP API are cut off: headers, body, idle connections. */
+const HTTP_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 72_000;
+const CHECK_CONNECTIONS_MS = 2_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+/** No message and no request body is larger, whatever an operator allows. */
+const CEILING_BYTES = 16 * 1024 * 1024;
+
+/** The server that everything comes in by. */
+export function createHttp(config: Config, keyPair: KeyPair | undefined): FastifyInstance {
+  const options = {
+    logger: false,
+    bodyLimit: largest(config, 'requestBytes'),
+    requestTimeout: HTTP_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle' as const,
+    routerOptions: { maxParamLength: 1024, querystringParser: () => ({}) },
+    frameworkErrors: (
+      _error: unknown,
+      _request: unknown,
+      reply: { code(status: number): { send(body: string): void } },
+    ) => reply.code(400).send('Bad request.'),
+  };
+  const tuning = {
+    headersTimeout: HTTP_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // From Node 24.9 on: an offer to speak HTTP/2 (Java's client makes it) is passed over, as RFC 9110 wants.
+    shouldUpgradeCallback: (request: IncomingMessage) =>
+      request.headers.upgrade?.toLowerCase() === 'websocket',
+  };
+  return Fastify({
+    ...options,
+    ...(keyPair === undefined ? { http: tuning } : { https: { ...tuning, ...keyPair } }),
+  } as object);
+}
+
+/** The largest of all apps; each app's own limit is checked once the app is known. */
+export function largest(
+  config: Config,
+  name: 'requestBytes' | 'messageBytes' | 'fragmentsPerMessage',
+): number {
+  return Math.max(...config.apps.map(({ limits }) => Math.min(limits[name] || CEILING_BYTES, CEILING_BYTES)));
+}
+
+/** Reads the certificate again; what is of no use leaves the old one in place. */
+export function reloadTls(config: Config, http: FastifyInstance, journal: Journal): void {
+  const server = http.server as unknown as { setSecureContext?: (keyPair: KeyPair) => void };
+  try {
+    const keyPair = readKeyPair(config.tls);
+    if (keyPair !== undefined) server.setSecureContext?.(keyPair);
+  } catch (error) {
+    journal.warn('The certificate was not read again', { reason: (error as Error).message });
+  }
+}

@@ -1,0 +1,55 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { type SharedState, Unavailable } from '../../core/ports.ts';
+import { Serial } from '../../core/serial.ts';
+
+/** What outlives the only node: one JSON file, always whole. It is not touched before somebody asks. */
+export class FileState implements SharedState {
+  readonly #file: string | undefined;
+  readonly #gate = new Serial();
+  /** In place of the file where there is none. */
+  #inMemory: Record<string, unknown> = {};
+
+  constructor(file: string | undefined) {
+    this.#file = file;
+  }
+
+  async read(name: string): Promise<unknown> {
+    const all = await this.#all();
+    return Object.hasOwn(all, name) ? all[name] : undefined;
+  }
+
+  write(name: string, value: object): Promise<void> {
+    return this.#gate.run(async () => this.#keep({ ...(await this.#all()), [name]: value }));
+  }
+
+  async #all(): Promise<Record<string, unknown>> {
+    if (this.#file === undefined) return this.#inMemory;
+    try {
+      return objectIn(await readFile(this.#file, 'utf8'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+      throw new Unavailable((error as Error).message, { cause: error });
+    }
+  }
+
+  async #keep(all: Record<string, unknown>): Promise<void> {
+    this.#inMemory = all;
+    if (this.#file === undefined) return;
+    const draft = `${this.#file}.${process.pid}.tmp`;
+    try {
+      await writeFile(draft, `${JSON.stringify(all, undefined, 2)}\n`);
+      await rename(draft, this.#file);
+    } catch (error) {
+      throw new Unavailable((error as Error).message, { cause: error });
+    }
+  }
+}
+
+function objectIn(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

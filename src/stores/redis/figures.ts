@@ -1,0 +1,21 @@
+import { counter, gauge, one } from '../../core/figure.ts';
+import type { Figure } from '../../core/ports.ts';
+
+/** What has been counted since the start. */
+export interface RedisCounters {
+  /** Events that were published and could be had nowhere any more. */
+  readonly lostEvents: number;
+  /** Messages on the bus that were none. */
+  readonly garbage: number;
+}
+
+/** What of Redis may be watched; each is asked when somebody looks. */
+export function redisFigures(isReady: () => boolean, counters: () => RedisCounters): Figure[] {
+  return [
+    gauge('redis_ready', '1 while Redis is there and takes everything.', [], () => one(Number(isReady()))),
+    counter('redis_lost_events_total', 'Events that could be had nowhere any more.', [], () =>
+      one(counters().lostEvents),
+    ),
+    counter('redis_garbage_total', 'Messages on the bus that were none.', [], () => one(counters().garbage)),
+  ];
+}

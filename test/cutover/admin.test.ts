@@ -1,0 +1,157 @@
+import { describe, expect, test, vi } from 'vitest';
+import { closedPort, startDoor, startHouse, type Status, TOKEN } from './houses.ts';
+
+const PUT = (body: unknown) => ({
+  method: 'PUT',
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+});
+const errorOf = async (answer: Response) => [
+  answer.status,
+  ((await answer.json()) as { error: string }).error,
+];
+
+describe('the token', () => {
+  test('11.5 without one configured, nothing below /admin is there', async () => {
+    const house = await startHouse({ WAVEHALL_ADMIN_TOKEN: '' });
+    for (const path of ['/admin', '/admin/cutover', '/admin/metrics']) {
+      const answer = await fetch(`${house.origin}${path}`, { headers: { authorization: 'Bearer ' } });
+      expect([path, answer.status]).toEqual([path, 404]);
+    }
+  });
+
+  test.each([
+    undefined,
+    '',
+    'Bearer',
+    'Bearer ',
+    'Bearer wrong',
+    `Basic ${TOKEN}`,
+    TOKEN,
+    `Bearer ${TOKEN}x`,
+    `Bearer x ${TOKEN}`,
+  ])('11.5 authorization %j is refused, and every path alike', async (authorization) => {
+    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+    for (const [path, method] of [
+      ['/cutover', 'GET'],
+      ['/cutover', 'PUT'],
+      ['/cutover/back', 'POST'],
+      ['/metrics', 'GET'],
+      ['/nothing', 'GET'],
+    ] as const) {
+      const answer = await fetch(`${door.origin}/admin${path}`, { method, headers });
+      expect([path, answer.status, answer.headers.get('www-authenticate')]).toEqual([path, 401, 'Bearer']);
+    }
+    expect((await door.status()).percentage.percent).toBe(7);
+  });
+
+  test('11.5 without another server there is no cutover, which is said', async () => {
+    const house = await startHouse();
+    expect(await errorOf(await house.admin('/cutover'))).toEqual([
+      404,
+      'There is no cutover: WAVEHALL_CUTOVER_UPSTREAM is not set.',
+    ]);
+    expect((await house.admin('/metrics')).status).toBe(200);
+    expect((await house.admin('/nothing')).status).toBe(404);
+  });
+});
+
+describe('the percentage', () => {
+  test('11.5 is told, set and brought back', async () => {
+    const door = await startDoor(await startHouse(), 5);
+    expect((await door.status()).percentage).toMatchObject({ percent: 5, isShared: true });
+    const set = await door.admin('/cutover', PUT({ percent: 12.5 }));
+    expect(set.status).toBe(200);
+    expect(((await set.json()) as Status).percentage).toMatchObject({
+      percent: 12.5,
+      changedBy: 'the admin API (127.0.0.1)',
+    });
+    const back = await door.admin('/cutover/back', { method: 'POST' });
+    expect(((await back.json()) as Status).percentage.percent).toBe(0);
+  });
+
+  test('11.5 the way back to the last good one never leads up', async () => {
+    const door = await startDoor(await startHouse(), 0);
+    const back = async () => {
+      const answer = await door.admin('/cutover/back', { method: 'POST', body: '{"to":"last-good"}' });
+      return ((await answer.json()) as Status).percentage.percent;
+    };
+    await door.admin('/cutover', PUT({ percent: 50 }));
+    expect(await back()).toBe(0);
+  });
+
+  test('11.4 is there again after a restart, whatever the first share is', async () => {
+    const other = await startHouse();
+    const door = await startDoor(other, 5);
+    await door.admin('/cutover', PUT({ percent: 33 }));
+    await door.server.stop();
+    const { WAVEHALL_CUTOVER_STATE_FILE = '' } = door.env;
+    const next = await startDoor(other, 5, { WAVEHALL_CUTOVER_STATE_FILE });
+    expect((await next.status()).percentage.percent).toBe(33);
+  });
+
+  test.each([
+    {
+      body: { percent: 101 },
+      error: 'percent 101: expected a number from 0 to 100 with at most two decimals',
+    },
+    { body: { percent: -1 }, error: 'percent -1: expected a number from 0 to 100 with at most two decimals' },
+    {
+      body: { percent: 1.234 },
+      error: 'percent 1.234: expected a number from 0 to 100 with at most two decimals',
+    },
+    { body: { percent: '25' }, error: 'percent "25": expected a number from 0 to 100' },
+    { body: {}, error: 'percent (missing): expected a number from 0 to 100' },
+    { body: { percent: 1, mvoe: true }, error: '"mvoe": expected percent or move' },
+    { body: { percent: 1, move: 1 }, error: 'move 1: expected true or false' },
+    { body: [1], error: 'The body is no JSON object.' },
+    { body: 'null', error: 'The body is no JSON object.' },
+    { body: '', error: 'The body is no JSON object.' },
+    { body: '{percent:1}', error: 'The body is not JSON.' },
+  ])('11.17 $body is refused with its reason', async ({ body, error }) => {
+    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    expect(await errorOf(await door.admin('/cutover', PUT(body)))).toEqual([400, error]);
+    expect((await door.status()).percentage.percent).toBe(7);
+  });
+
+  test('11.17 a way back to nowhere is refused', async () => {
+    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    const answer = await door.admin('/cutover/back', { method: 'POST', body: '{"to":"yesterday"}' });
+    expect(await errorOf(answer)).toEqual([400, 'to "yesterday": expected "zero" or "last-good"']);
+    const large = await door.admin('/cutover', PUT(`{"percent":1${' '.repeat(5000)}}`));
+    expect(large.status).toBe(413);
+  });
+});
+
+test('11.5 the state tells of the split, the bridge and both sides', async () => {
+  const door = await startDoor(await startHouse(), 25);
+  await vi.waitFor(async () => expect((await door.status()).bridge[0]?.connected).toBe(true));
+  expect(await door.status()).toMatchObject({
+    upstream: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/),
+    percentage: { percent: 25, lastGood: 0, isShared: true },
+    split: { open: { wavehall: 0, upstream: 0 } },
+    watch: { health: { wavehall: { breaches: [] }, upstream: { breaches: [] } } },
+    bridge: [{ app: 'app-id', connected: true, queue: { events: 0 } }],
+  });
+});
+
+test('11.5 the figures are Prometheus text', async () => {
+  const door = await startDoor(await startHouse(), 12.5);
+  await vi.waitFor(async () => expect((await door.status()).bridge[0]?.connected).toBe(true));
+  const answer = await door.admin('/metrics');
+  expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+  const lines = (await answer.text()).split('\n');
+  for (const line of [
+    'wavehall_cutover_percent 12.5',
+    'wavehall_cutover_sockets{side="wavehall"} 0',
+    'wavehall_cutover_upgrades_total{side="upstream"} 0',
+    'wavehall_bridge_connected{app="app-id"} 1',
+    'wavehall_bridge_queue_events{app="app-id"} 0',
+    'wavehall_cutover_breaches{side="wavehall"} 0',
+    'wavehall_cutover_ways_back_total{outcome="toZero"} 0',
+  ]) {
+    expect(lines).toContain(line);
+  }
+  expect(lines.some((line) => line.startsWith('nodejs_active_handles_total'))).toBe(false);
+  expect(lines.filter((line) => line.startsWith('# TYPE wavehall_')).length).toBeGreaterThan(20);
+});

@@ -1,0 +1,311 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { publisher } from '../../support/wire-http.ts';
+import { dataOf, eventually } from '../../support/wire.ts';
+import { otherSides } from '../other-side.ts';
+import { Stage } from './stage.ts';
+
+let stage: Stage;
+afterEach(() => stage.close());
+
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => JSON.stringify({ at }));
+
+describe.each(otherSides())('beside $name', (kind) => {
+  test.each(['orders', 'private-orders', 'private-encrypted-orders', 'presence-orders'])(
+    '11.8 an event on %s is heard once on each side, in its order, whichever side it was published on',
+    async (channel) => {
+      stage = await Stage.open(kind);
+      const [a, b] = [await stage.here(), await stage.there()];
+      const isPresence = channel.startsWith('presence');
+      await b.join(channel, isPresence ? { user_id: 'b', user_info: {} } : undefined);
+      await a.join(channel, isPresence ? { user_id: 'a', user_info: {} } : undefined);
+      for (const data of numbers(20)) {
+        await stage.publishHere(channel, 'from-here', data);
+        await stage.publishThere(channel, 'from-there', data);
+      }
+      await stage.fence(channel, a, b);
+      for (const person of [a, b]) {
+        expect(person.heard('from-here')).toEqual(numbers(20));
+        expect(person.heard('from-there')).toEqual(numbers(20));
+      }
+      expect(stage.node.state).toMatchObject({ forwarded: 21, received: 21, dropped: {} });
+    },
+  );
+
+  test('11.8 equal events of both publishers in the same second are all heard', async () => {
+    stage = await Stage.open(kind);
+    const [a, b] = [await stage.here(), await stage.there()];
+    await Promise.all([a.join('orders'), b.join('orders')]);
+    const data = numbers(50).map((_, at) => (at % 2 === 0 ? 'same' : {}));
+    await Promise.all([
+      ...data.map((each) => stage.publishHere('orders', 'tick', each)),
+      ...data.map((each) => stage.publishThere('orders', 'tick', each)),
+    ]);
+    await stage.fence('orders', a, b);
+    for (const person of [a, b]) {
+      expect(person.heard('tick').filter((data) => data === 'same')).toHaveLength(50);
+      expect(person.heard('tick')).toHaveLength(100);
+    }
+  });
+
+  test('11.7 the socket of an event is left out on whichever side it is', async () => {
+    stage = await Stage.open(kind);
+    const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
+    for (const person of [a, b, c]) await person.join('private-orders');
+    await stage.publishHere('private-orders', 'without-a', 1, a.socketId);
+    await stage.publishHere('private-orders', 'without-b', 1, b.socketId);
+    await stage.publishThere('private-orders', 'not-b', 1, b.socketId);
+    await stage.fence('private-orders', a, b, c);
+    const heard = (name: string) => [a, b, c].map((person) => person.heard(name).length);
+    expect(heard('without-a')).toEqual([0, 1, 1]);
+    expect(heard('without-b')).toEqual([1, 0, 1]);
+    expect(heard('not-b')).toEqual([1, 0, 1]);
+  });
+
+  test('11.7 a batch of the other side’s own publishers and of ours keeps its order', async () => {
+    stage = await Stage.open(kind);
+    const [a, b] = [await stage.here(), await stage.there()];
+    for (const person of [a, b]) await person.join('orders');
+    const batch = (name: string) => ({
+      batch: numbers(10).map((data) => ({ name, channel: 'orders', data, socket_id: '1.1' })),
+    });
+    await Promise.all([
+      publisher(stage.node.app).post('/batch_events', batch('here')),
+      publisher(stage.other.app).post('/batch_events', batch('there')),
+    ]);
+    await stage.fence('orders', a, b);
+    for (const person of [a, b])
+      for (const name of ['here', 'there']) expect(person.heard(name)).toEqual(numbers(10));
+  });
+
+  test('11.9 whispers cross in both directions, once', async () => {
+    stage = await Stage.open(kind);
+    const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
+    for (const person of [a, b, c]) await person.join('private-chat');
+    const said = [{ typing: true, text: 'é / ü', list: [1, { a: {} }] }, {}, { 0: 'x', 1: 'y' }];
+    for (const data of said) {
+      a.whisper('private-chat', 'client-a', data);
+      b.whisper('private-chat', 'client-b', data);
+    }
+    await eventually(() => b.heard('client-a').length === 3 && a.heard('client-b').length === 3, 'whispers');
+    await stage.fence('private-chat', a, b, c);
+    expect([a, b, c].map((person) => person.heard('client-a').length)).toEqual([0, 3, 3]);
+    expect([a, b, c].map((person) => person.heard('client-b').length)).toEqual([3, 0, 3]);
+    // PHP makes a list of an empty object.
+    const carried = { ...said[0], list: [1, { a: expect.toBeOneOf([{}, []]) as unknown }] };
+    expect(b.heard('client-a')[0]).toEqual(carried);
+    expect(a.heard('client-b')[0]).toEqual(carried);
+    expect(stage.node.state).toMatchObject({ whispersSent: 3, whispersReceived: 3, dropped: {} });
+  });
+
+  test('11.9 a whisper on a presence channel carries its user across, whoever of us hears the channel', async () => {
+    stage = await Stage.open(kind);
+    const channel = 'presence-chat';
+    const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
+    await b.join(channel, { user_id: 'b', user_info: {} });
+    await a.join(channel, { user_id: 'a', user_info: {} });
+    await c.join(channel, { user_id: 'c', user_info: {} });
+    await eventually(() => b.roster(channel).length === 3, 'everybody is there');
+    for (const [at, data] of [{ n: 1 }, {}, { n: 1 }].entries()) {
+      a.whisper(channel, 'client-x', data);
+      c.whisper(channel, 'client-x', data);
+      b.whisper(channel, 'client-x', data);
+      await eventually(
+        () => [a, b, c].every((person) => person.heard('client-x').length >= 2 * (at + 1)),
+        'whispers',
+      );
+    }
+    await stage.fence(channel, a, b, c);
+    const from = (person: typeof a): unknown[] =>
+      person.frames.filter(({ event }) => event === 'client-x').map(({ user_id: id }) => id);
+    expect(from(a).sort()).toEqual(['b', 'b', 'b', 'c', 'c', 'c']);
+    expect(from(b).sort()).toEqual(['a', 'a', 'a', 'c', 'c', 'c']);
+    expect(from(c).sort()).toEqual(['a', 'a', 'a', 'b', 'b', 'b']);
+  });
+
+  test('11.10 members of both sides see each other, and a user on both sides is one member', async () => {
+    stage = await Stage.open(kind);
+    const channel = 'presence-room';
+    const [a, b, c, twin] = [
+      await stage.here(),
+      await stage.there(),
+      await stage.here(),
+      await stage.there(),
+    ];
+    await b.join(channel, { user_id: 'b', user_info: { name: 'B' } });
+    const first = await a.join(channel, { user_id: 'a', user_info: { name: 'A' } });
+    expect(dataOf(first)).toEqual({
+      presence: {
+        count: 2,
+        ids: expect.arrayContaining(['a', 'b']) as string[],
+        hash: { a: { name: 'A' }, b: { name: 'B' } },
+      },
+    });
+    await eventually(() => b.roster(channel).join() === 'a,b', 'b sees a');
+    await c.join(channel, { user_id: 'c' });
+    await eventually(() => [a, b].every((person) => person.roster(channel).join() === 'a,b,c'), 'c is seen');
+    await twin.join(channel, { user_id: 'c', user_info: {} });
+    // The first of us, who is the one that is heard, leaves: nobody notices anything else.
+    a.leave(channel);
+    await eventually(() => [b, c].every((person) => person.roster(channel).join() === 'b,c'), 'a left');
+    await stage.fence(channel, b, c, twin);
+    c.leave(channel);
+    const d = await stage.here();
+    await d.join(channel, { user_id: 'd', user_info: {} });
+    await eventually(() => [b, d].every((person) => person.roster(channel).join() === 'b,c,d'), 'd is seen');
+    twin.leave(channel);
+    await eventually(() => [b, d].every((person) => person.roster(channel).join() === 'b,d'), 'c left');
+    await stage.fence(channel, b, d);
+    expect(b.comings(channel)).toEqual(['+a', '+c', '-a', '+d', '-c']);
+    expect(c.comings(channel)).toEqual(['-a']);
+    expect(d.comings(channel)).toEqual(['-c']);
+  });
+
+  test('11.10 the connection that is heard changes under load, and nothing is lost or told twice', async () => {
+    stage = await Stage.open(kind);
+    const channel = 'presence-load';
+    const watcher = await stage.here();
+    const b = await stage.there();
+    await b.join(channel, { user_id: 'b', user_info: {} });
+    const leavers = await Promise.all(numbers(6).map(() => stage.here()));
+    for (const [at, person] of leavers.entries()) await person.join(channel, { user_id: `l${at}` });
+    await watcher.join(channel, { user_id: 'watcher' });
+    await eventually(() => b.roster(channel).length === 8, 'all are there');
+    const published: string[] = [];
+    let isOver = false;
+    const load = async (): Promise<void> => {
+      for (let at = 0; !isOver; at += 1) {
+        published.push(JSON.stringify({ at: Math.floor(at / 3) }));
+        await stage.publishThere(channel, 'load', published.at(-1));
+      }
+    };
+    const loading = load();
+    for (const person of leavers) {
+      person.leave(channel);
+      await eventually(
+        () => b.roster(channel).length === 8 - leavers.indexOf(person) - 1,
+        () => `he leaves: ${b.roster(channel).join()}`,
+      );
+    }
+    isOver = true;
+    await loading;
+    await stage.fence(channel, watcher, b);
+    expect(watcher.heard('load')).toEqual(published);
+    expect(watcher.roster(channel)).toEqual(['b', 'watcher']);
+  });
+
+  test('11.10 there are as many connections as the fullest channel has members', async () => {
+    stage = await Stage.open(kind, { limits: { idleMs: 50 } });
+    const people = await Promise.all(numbers(5).map(() => stage.here()));
+    for (const [at, person] of people.entries())
+      for (const channel of ['presence-1', 'presence-2', 'presence-3'])
+        await person.join(channel, { user_id: `u${at}` });
+    await eventually(() => stage.node.state.connections === 6, 'five and the one that listens');
+    expect(stage.node.state).toMatchObject({ members: 15, channels: 3 });
+    for (const person of people) person.wire.drop();
+    await eventually(() => stage.node.state.connections === 1, 'unused ones are closed');
+    expect(stage.node.state).toMatchObject({ members: 0, channels: 0 });
+  });
+
+  test.each(['cache-price', 'private-cache-price', 'presence-cache-price'])(
+    '11.11 whoever comes to %s is greeted with the newest event of either side',
+    async (channel) => {
+      stage = await Stage.open(kind);
+      const member = (id: string) =>
+        channel.startsWith('presence') ? { user_id: id, user_info: {} } : undefined;
+      const b = await stage.there();
+      await b.join(channel, member('b'));
+      await stage.publishThere(channel, 'price', 1);
+      await eventually(() => b.heard('price').length === 1, 'it is published');
+      const a = await stage.here();
+      await a.join(channel, member('a'));
+      await eventually(() => a.heard('price').length > 0, 'what the other side remembers');
+      await stage.publishThere(channel, 'price', 2);
+      await eventually(() => a.heard('price').length === 2, 'live');
+      const c = await stage.here();
+      await c.join(channel, member('c'));
+      await eventually(() => c.heard('price').length > 0, 'newest');
+      await stage.publishHere(channel, 'price', 3);
+      await stage.fence(channel, a, b, c);
+      expect(a.heard('price')).toEqual(['1', '2', '3']);
+      expect(c.heard('price')).toEqual(['2', '3']);
+    },
+  );
+
+  test('11.10 the API here tells of both sides, also of channels where nobody is here', async () => {
+    stage = await Stage.open(kind);
+    const [a, b, c] = [await stage.here(), await stage.there(), await stage.there()];
+    for (const person of [a, b]) await person.join('orders');
+    await b.join('private-there');
+    await b.join('presence-there', { user_id: 'b', user_info: {} });
+    await c.join('presence-both', { user_id: 'c', user_info: {} });
+    await c.join('wavehall-canary-x');
+    await a.join('presence-both', { user_id: 'a', user_info: {} });
+    const api = publisher(stage.node.app);
+    const get = async (path: string, info?: string) =>
+      (await api.get(path, info === undefined ? [] : [['info', info]])).json;
+    await eventually(() => c.roster('presence-both').length === 2, 'a is there');
+    expect(await get('/channels/presence-there/users')).toEqual({ users: [{ id: 'b' }] });
+    expect(await get('/channels/presence-both/users')).toEqual({
+      users: expect.arrayContaining([{ id: 'a' }, { id: 'c' }]) as unknown,
+    });
+    expect(await get('/channels/presence-nobody/users')).toEqual({ users: [] });
+    expect(await get('/channels/presence-there', 'user_count')).toEqual({ occupied: true, user_count: 1 });
+    expect(await get('/channels/presence-both', 'user_count')).toEqual({ occupied: true, user_count: 2 });
+    expect(await get('/channels/orders', 'subscription_count')).toEqual({
+      occupied: true,
+      subscription_count: 2,
+    });
+    expect(await get('/channels/private-there', 'subscription_count')).toEqual({
+      occupied: true,
+      subscription_count: 1,
+    });
+    expect(await get('/channels/nobody')).toEqual({ occupied: false });
+    const { channels } = (await get('/channels', 'user_count,subscription_count')) as { channels: object };
+    expect(channels).toEqual({
+      orders: { subscription_count: 2 },
+      'private-there': { subscription_count: 1 },
+      'presence-there': { user_count: 1 },
+      'presence-both': { user_count: 2 },
+    });
+    expect(await get('/connections')).toEqual({ connections: 3 });
+    stage.other.front.cut();
+    await stage.other.front.refuse();
+    await eventually(() => !stage.node.bridge.isConnected('app-id'), 'alone');
+    expect(await get('/channels/orders', 'subscription_count')).toEqual({
+      occupied: true,
+      subscription_count: 1,
+    });
+    expect(await get('/connections')).toEqual({ connections: 1 });
+  });
+
+  test('11.9 what somebody says at the moment he comes is heard there too', async () => {
+    stage = await Stage.open(kind);
+    const b = await stage.there();
+    await b.join('private-chat');
+    await b.join('presence-chat', { user_id: 'b', user_info: {} });
+    await (await stage.here()).join('presence-chat', { user_id: 'a0', user_info: {} });
+    const people = await Promise.all(numbers(5).map(() => stage.here()));
+    await Promise.all(
+      people.map(async (person, at) => {
+        await person.join('presence-chat', { user_id: `a${at + 1}`, user_info: {} });
+        for (const n of [1, 2]) person.whisper('presence-chat', 'client-hello', { n });
+        await person.join('private-chat');
+        person.whisper('private-chat', 'client-hello', {});
+      }),
+    );
+    await eventually(
+      () => b.heard('client-hello').length === 15,
+      () => JSON.stringify(stage.node.state),
+    );
+    expect(stage.node.state).toMatchObject({ dropped: {}, gaps: 0 });
+  });
+
+  test('11.12 a user who is terminated here is terminated there', async () => {
+    stage = await Stage.open(kind);
+    const [a, b] = [await stage.here(), await stage.there()];
+    await a.join('presence-x', { user_id: '7', user_info: {} });
+    await b.join('presence-x', { user_id: '7', user_info: {} });
+    await publisher(stage.node.app).post('/users/7/terminate_connections', {});
+    await Promise.all([a.wire.closing(), b.wire.closing()]);
+  });
+});

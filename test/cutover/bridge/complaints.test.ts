@@ -1,0 +1,96 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startStandIn } from '../../support/reverb-stand-in.ts';
+import type { TestServer } from '../../support/server.ts';
+import { eventually } from '../../support/wire.ts';
+import { openNode, type BridgedNode, type NodeOptions } from './node.ts';
+import { Person } from './person.ts';
+import { publish } from './stage.ts';
+
+const QUICK = { reconnectFirstMs: 50, reconnectMostMs: 100, subscribeWaitMs: 300 };
+const APP = { REVERB_APP_ID: 'app-id', REVERB_APP_KEY: 'app-key', REVERB_APP_SECRET: 'app-secret' };
+
+let node: BridgedNode;
+let server: TestServer | undefined;
+afterEach(async () => {
+  await node.stop();
+  await server?.close();
+  server = undefined;
+});
+
+const warned = (text: string): Promise<void> =>
+  eventually(
+    () => node.journal.warnings.some(({ what }) => what.includes(text)),
+    () => `a warning with ${text}: ${JSON.stringify(node.journal.warnings)}`,
+  );
+
+async function open(env: Record<string, string>, options: Partial<NodeOptions> = {}): Promise<void> {
+  server = await startStandIn({ ...APP, ...env });
+  node = await openNode({ upstream: `http://127.0.0.1:${server.port}`, limits: QUICK, ...options });
+}
+
+/** This side works as if there were no other. */
+async function works(): Promise<void> {
+  const person = await Person.connect(node.app);
+  await person.join('private-orders');
+  await publish(node.app, 'private-orders', 'still', 1);
+  await eventually(() => person.heard('still').length === 1, 'this side works');
+  person.wire.drop();
+}
+
+describe('what is wrong with the other side is said once, by the name of its setting', () => {
+  test('11.17 it does not know the key', async () => {
+    await open({ REVERB_APP_KEY: 'another' });
+    await warned('WAVEHALL_CUTOVER_UPSTREAM: the other side does not know the app key');
+    await works();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(node.journal.warnings.filter(({ what }) => what.includes('app key'))).toHaveLength(1);
+  });
+
+  test('11.17 it has another secret', async () => {
+    await open({ REVERB_APP_SECRET: 'another' });
+    await eventually(() => node.bridge.isConnected('app-id'), 'connected all the same');
+    await works();
+    await warned('the app’s secret the same there');
+    await warned('refuses our signature');
+    expect(node.state.dropped).toEqual({ refused: 1 });
+  });
+
+  test('11.17 it has another id', async () => {
+    await open({ REVERB_APP_ID: 'another' });
+    await eventually(() => node.bridge.isConnected('app-id'), 'connected all the same');
+    await works();
+    await warned('has no app with this id');
+  });
+
+  test('11.17 it refuses the origin, without closing; and takes the one that is set', async () => {
+    await open({ STAND_IN_ALLOWED_ORIGINS: 'shop.test' });
+    await warned('WAVEHALL_CUTOVER_ORIGIN: the other side does not allow the origin');
+    await works();
+    await node.stop();
+    const upstream = `http://127.0.0.1:${server?.port ?? 0}`;
+    node = await openNode({ upstream, limits: QUICK, origin: 'https://shop.test' });
+    await eventually(() => node.bridge.isConnected('app-id'), 'it is let in');
+  });
+
+  test.each(['nobody listens', 'nobody answers', 'somebody else answers'])(
+    '11.13 %s at the start',
+    async (who) => {
+      const strange = createServer((socket) => {
+        socket.on('error', () => undefined);
+        if (who === 'somebody else answers') socket.end('220 smtp.test ESMTP\r\n');
+      }).listen(0, '127.0.0.1');
+      await once(strange, 'listening');
+      const { port } = strange.address() as { port: number };
+      if (who === 'nobody listens') await new Promise((resolve) => strange.close(resolve));
+      node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, handshakeMs: 200 } });
+      await warned('WAVEHALL_CUTOVER_UPSTREAM: the other side of the cutover is away');
+      const begunMs = performance.now();
+      await works();
+      expect(performance.now() - begunMs).toBeLessThan(200);
+      expect(node.state).toMatchObject({ connected: false, queue: { events: 1 } });
+      strange.close();
+    },
+  );
+});

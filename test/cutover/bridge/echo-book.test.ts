@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { EchoBook } from '../../../src/cutover/bridge/echo-book.ts';
+
+const KEYS = ['x', 'y'] as const;
+
+interface Step {
+  readonly side: 'here' | 'there' | 'arrival';
+  readonly key: (typeof KEYS)[number];
+  /** Which of those that are on their way arrives next: another side may be scaled. */
+  readonly pick: number;
+}
+
+const step = fc.record({
+  side: fc.constantFrom('here', 'here', 'there', 'arrival', 'arrival', 'arrival'),
+  key: fc.constantFrom(...KEYS),
+  pick: fc.nat(20),
+}) as fc.Arbitrary<Step>;
+
+describe('what comes back', () => {
+  test('11.8 of equal events of both sides, in any interleaving, each is delivered exactly once', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const book = new EchoBook(1000);
+        const onTheirWay: string[] = [];
+        const published = { x: 0, y: 0 };
+        const delivered = { x: 0, y: 0 };
+        const arrive = (at: number): void => {
+          const [key] = onTheirWay.splice(at, 1) as [Step['key']];
+          if (!book.heard('c', key)) delivered[key] += 1;
+        };
+        for (const { side, key, pick } of steps) {
+          if (side === 'here') {
+            delivered[key] += 1;
+            book.expect('c', key);
+          }
+          if (side === 'arrival' && onTheirWay.length > 0) arrive(pick % onTheirWay.length);
+          if (side === 'arrival') continue;
+          published[key] += 1;
+          onTheirWay.push(key);
+        }
+        while (onTheirWay.length > 0) arrive(0);
+        expect(delivered).toEqual(published);
+        expect(book.size).toBe(0);
+      }),
+    );
+  });
+
+  test('11.8 what is given up or cleared is awaited no longer, and told so', () => {
+    const book = new EchoBook(10);
+    const [a, b, other] = [book.expect('c', 'x'), book.expect('c', 'x'), book.expect('d', 'x')];
+    book.forget(a!);
+    book.forget(a!);
+    expect(book.size).toBe(2);
+    book.clear('c');
+    expect([a, b, other].map((echo) => echo?.isClosed)).toEqual([true, true, false]);
+    expect(book.heard('c', 'x')).toBe(false);
+    expect(book.heard('d', 'x')).toBe(true);
+    expect(other).toMatchObject({ isHeard: true, isClosed: true });
+    expect(book.size).toBe(0);
+  });
+
+  test('11.9 an equal whisper of another user is no echo', () => {
+    const book = new EchoBook(10);
+    book.expect('c', 'x', '7');
+    expect(book.heard('c', 'x', '9')).toBe(false);
+    expect(book.heard('c', 'x', '7')).toBe(true);
+    book.expect('c', 'x', '7');
+    expect(book.heard('c', 'x')).toBe(true);
+  });
+
+  test('11.8 it has room for so many and no more', () => {
+    const book = new EchoBook(3);
+    const echoes = ['x', 'x', 'y', 'y'].map((key) => book.expect('c', key));
+    expect(echoes.map((echo) => echo !== undefined)).toEqual([true, true, true, false]);
+    book.heard('c', 'x');
+    expect(book.expect('c', 'y')).toBeDefined();
+  });
+});

@@ -1,0 +1,185 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { eventually } from '../../support/wire.ts';
+import { otherSides } from '../other-side.ts';
+import type { Person } from './person.ts';
+import { Stage } from './stage.ts';
+
+let stage: Stage;
+afterEach(() => stage.close());
+
+const QUICK = { reconnectFirstMs: 100, reconnectMostMs: 400, graceMs: 600, retryMostMs: 200 };
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => JSON.stringify({ at }));
+
+const isConnected = (): Promise<void> =>
+  eventually(() => stage.node.bridge.isConnected('app-id'), 'the bridge is connected', 10_000);
+const isAway = (): Promise<void> =>
+  eventually(() => !stage.node.bridge.isConnected('app-id'), 'the bridge knows that it is alone', 10_000);
+const isQueueEmpty = (): Promise<void> =>
+  eventually(
+    () => stage.node.state.queue.events === 0,
+    () => JSON.stringify(stage.node.state),
+    15_000,
+  );
+
+/** What is published here while the bridge is hurt arrives here at once. */
+async function publishAll(name: string, data: readonly string[], channel = 'orders'): Promise<void> {
+  for (const each of data) await stage.publishHere(channel, name, each);
+}
+
+describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $name', (kind) => {
+  test('11.13 the other side is killed and comes back: this side goes on, what waited is told, rosters heal', async () => {
+    stage = await Stage.open(kind, { limits: QUICK });
+    const room = 'presence-room';
+    const [a, b] = [await stage.here(), await stage.there()];
+    await b.join(room, { user_id: 'b', user_info: {} });
+    for (const channel of ['orders', 'cache-orders']) await a.join(channel);
+    await a.join(room, { user_id: 'a', user_info: {} });
+    await eventually(() => a.roster(room).join() === 'a,b', 'everybody');
+    await stage.other.kill9();
+    await isAway();
+    await publishAll('meanwhile', numbers(30));
+    await eventually(() => a.heard('meanwhile').length === 30, 'this side goes on');
+    const late = await stage.here();
+    await late.join('orders');
+    await eventually(() => a.roster(room).join() === 'a', 'those of the other side have gone, after a while');
+    await stage.other.restart();
+    await isConnected();
+    const back = await stage.there();
+    await back.join(room, { user_id: 'b', user_info: {} });
+    await back.join('orders');
+    await eventually(
+      () => a.roster(room).join() === 'a,b' && back.roster(room).join() === 'a,b',
+      'rosters heal',
+    );
+    await isQueueEmpty();
+    await stage.fence('orders', a, late, back);
+    await stage.fence(room, a, back);
+    expect(a.heard('meanwhile')).toEqual(numbers(30));
+    expect(stage.node.state).toMatchObject({ dropped: {}, gaps: expect.any(Number) as number });
+    expect(stage.node.state.gaps).toBeGreaterThan(0);
+    const lines = stage.node.journal.warnings
+      .map(({ what }) => what)
+      .filter((what) => /other side/.test(what));
+    expect(lines).toEqual([
+      'WAVEHALL_CUTOVER_UPSTREAM: the other side of the cutover is away',
+      'The other side of the cutover is back',
+    ]);
+  });
+
+  test('11.13 the bridge’s connections are cut under load: nothing published here is lost or doubled', async () => {
+    stage = await Stage.open(kind, { limits: QUICK });
+    const room = 'presence-room';
+    const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
+    for (const [at, person] of [a, b, c].entries()) {
+      await person.join('orders');
+      await person.join(room, { user_id: `u${at}`, user_info: {} });
+    }
+    for (let round = 0; round < 3; round += 1) {
+      const publishing = Promise.all([
+        publishAll(`round-${round}`, numbers(30)),
+        publishAll(`round-${round}`, numbers(30), room),
+      ]);
+      stage.other.front.cut('bridge');
+      await publishing;
+      await isConnected();
+    }
+    await isQueueEmpty();
+    const isWhole = (person: Person): boolean => person.roster(room).join() === 'u0,u1,u2';
+    await eventually(() => [a, b, c].every(isWhole), 'rosters heal');
+    await stage.fence('orders', a, b, c);
+    await stage.fence(room, a, b, c);
+    for (const person of [a, b, c])
+      for (const channel of ['orders', room])
+        for (let round = 0; round < 3; round += 1)
+          expect(person.heard(`round-${round}`, channel)).toEqual(numbers(30));
+    expect(a.comings(room)).not.toContain('-u1');
+  });
+
+  test('11.7 answering 500: what waits is told when it works again, in its order, once', async () => {
+    stage = await Stage.open(kind, { limits: QUICK });
+    const [a, b] = [await stage.here(), await stage.there()];
+    for (const person of [a, b]) await person.join('orders');
+    stage.other.front.failRequests(500);
+    await publishAll('hurt', numbers(25));
+    await eventually(() => a.heard('hurt').length === 25, 'this side goes on');
+    expect(stage.node.state.queue.events).toBe(25);
+    expect(stage.node.state.lastError).toContain('500');
+    stage.other.front.failRequests(undefined);
+    await isQueueEmpty();
+    await stage.fence('orders', a, b);
+    for (const person of [a, b]) expect(person.heard('hurt')).toEqual(numbers(25));
+    expect(stage.node.state).toMatchObject({ forwarded: 26, dropped: {} });
+  });
+
+  test('11.7 slow by two seconds: publishers here hardly wait, and nothing is lost or doubled', async () => {
+    stage = await Stage.open(kind);
+    const [a, b] = [await stage.here(), await stage.there()];
+    for (const person of [a, b]) await person.join('orders');
+    stage.other.front.delayMs = 2000;
+    const begunMs = performance.now();
+    await publishAll('slow', numbers(8));
+    expect((performance.now() - begunMs) / 8).toBeLessThan(600);
+    await stage.publishThere('orders', 'slow-there', 1);
+    await isQueueEmpty();
+    await eventually(() => a.heard('slow-there').length === 1, 'late, but here');
+    stage.other.front.delayMs = 0;
+    await stage.fence('orders', a, b);
+    for (const person of [a, b]) {
+      expect(person.heard('slow')).toEqual(numbers(8));
+      expect(person.heard('slow-there')).toEqual(['1']);
+    }
+    expect(stage.node.state.lagMs).toBeDefined();
+  });
+
+  test('11.7 an answer that is late: what came back meanwhile is not sent again', async () => {
+    stage = await Stage.open(kind, { limits: { ...QUICK, requestTimeoutMs: 300 } });
+    const [a, b] = [await stage.here(), await stage.there()];
+    for (const person of [a, b]) await person.join('orders');
+    stage.other.front.delayMs = 500;
+    await publishAll('unanswered', numbers(3));
+    await isQueueEmpty();
+    stage.other.front.delayMs = 0;
+    await stage.fence('orders', a, b);
+    expect(a.heard('unanswered')).toEqual(numbers(3));
+    expect(b.heard('unanswered')).toEqual(numbers(3));
+    expect(stage.node.state.dropped).toEqual({});
+  });
+
+  test('11.7 an answer that is late, and nobody here who would hear: it is counted, and not said twice', async () => {
+    stage = await Stage.open(kind, { limits: { ...QUICK, requestTimeoutMs: 300 } });
+    const b = await stage.there();
+    await b.join('orders');
+    stage.other.front.delayMs = 500;
+    await publishAll('unanswered', numbers(3));
+    await isQueueEmpty();
+    stage.other.front.delayMs = 0;
+    await eventually(() => b.heard('unanswered').length === 3, 'they were taken all the same');
+    expect(stage.node.state.dropped).toEqual({ unanswered: 3 });
+    await stage.publishHere('orders', 'last', 1);
+    await eventually(() => b.heard('last').length === 1, 'the last');
+    expect(b.heard('unanswered')).toEqual(numbers(3));
+  });
+
+  test('11.7 what waits is limited in number, bytes and age; what is given up is counted', async () => {
+    stage = await Stage.open(kind, {
+      limits: { ...QUICK, queueEvents: 10, queueBytes: 4000, queueAgeMs: 1500, lanes: 1 },
+    });
+    const b = await stage.there();
+    await b.join('orders');
+    stage.other.front.failRequests(503);
+    await publishAll('number', numbers(10));
+    expect(stage.node.state).toMatchObject({ queue: { events: 10 }, dropped: {} });
+    await publishAll('number', ['one too many']);
+    expect(stage.node.state).toMatchObject({ queue: { events: 10 }, dropped: { 'queue-full': 1 } });
+    await isQueueEmpty();
+    expect(stage.node.state.dropped).toEqual({ 'queue-full': 1, 'too-old': 10 });
+    const large = 'x'.repeat(1900);
+    await publishAll('bytes', [large, large, large]);
+    expect(stage.node.state.queue).toMatchObject({ events: 2 });
+    expect(stage.node.state.dropped).toEqual({ 'queue-full': 2, 'too-old': 10 });
+    stage.other.front.failRequests(undefined);
+    await isQueueEmpty();
+    await eventually(() => b.heard('bytes').length === 2, 'what was young enough');
+    expect(b.heard('number')).toEqual([]);
+  });
+});

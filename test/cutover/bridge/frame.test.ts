@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { keyOf, readFrame, rosterIn, textOf } from '../../../src/cutover/bridge/frame.ts';
+
+const jsonObject = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }));
+
+/** What PHP makes of a decoded value: an empty object and one that counts from 0 become lists. */
+function asPhp(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([name, each]) => [name, asPhp(each)] as const);
+  const isList = entries.every(([name], at) => name === String(at));
+  return isList ? entries.map(([, each]) => each) : Object.fromEntries(entries);
+}
+
+describe('frames of the other side', () => {
+  test('11.8 a whisper that PHP has decoded and written again has the same key', () => {
+    fc.assert(
+      fc.property(jsonObject, (data) => {
+        expect(keyOf('client-x', asPhp(data))).toBe(keyOf('client-x', data));
+        expect(keyOf('client-x', asPhp(data))).toBe(keyOf('client-x', JSON.stringify(data)));
+      }),
+    );
+  });
+
+  test('11.8 different names or data have different keys; data of events is compared as it is', () => {
+    const keys = [
+      keyOf('a', 'x'),
+      keyOf('a', 'y'),
+      keyOf('b', 'x'),
+      keyOf('ax', ''),
+      keyOf('a', '{}'),
+      keyOf('a', '[]'),
+      keyOf('client-a', { a: 1 }),
+      keyOf('client-a', { a: '1' }),
+      keyOf('client-a', [[]]),
+      keyOf('client-a', []),
+      keyOf('client-a', null),
+      keyOf('client-a', 0),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(keyOf('client-a', {})).toBe(keyOf('client-a', []));
+  });
+
+  test('11.6 nothing that is sent can make reading it throw', () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    for (const text of [
+      '',
+      'x',
+      '[]',
+      'null',
+      '{"event":1}',
+      '{"__proto__":{"event":"x"}}',
+      `{"event":${deep}}`,
+    ])
+      expect(readFrame(text)).toBeUndefined();
+    const frame = readFrame(`{"event":"e","data":${deep},"channel":7,"user_id":{}}`);
+    expect(frame).toMatchObject({ channel: undefined, userId: undefined });
+    expect(textOf(frame?.data)).toBeUndefined();
+    expect(typeof keyOf('client-e', frame?.data)).toBe('string');
+    fc.assert(
+      fc.property(fc.json(), fc.jsonValue(), (text, data) => {
+        readFrame(text);
+        rosterIn(data);
+        rosterIn({ presence: data });
+        rosterIn({ presence: { ids: data, hash: data } });
+      }),
+    );
+  });
+
+  test('11.10 a roster is read as every server writes it', () => {
+    const members = (presence: unknown) =>
+      rosterIn(JSON.stringify({ presence })).map(({ id, infoJson }) => [id, infoJson]);
+    expect(members({ count: 2, ids: ['0', 1], hash: [{ n: 'zero' }, { n: 'one' }] })).toEqual([
+      ['0', '{"n":"zero"}'],
+      ['1', '{"n":"one"}'],
+    ]);
+    expect(members({ count: 1, ids: ['7'], hash: { 7: null } })).toEqual([['7', undefined]]);
+    expect(members({ count: 0, ids: [], hash: [] })).toEqual([]);
+    expect(members({ ids: ['__proto__', {}, null, ''], hash: {} })).toEqual([['__proto__', undefined]]);
+  });
+});

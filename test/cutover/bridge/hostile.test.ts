@@ -1,0 +1,167 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { eventually } from '../../support/wire.ts';
+import { openNode, type BridgedNode } from './node.ts';
+import { Person } from './person.ts';
+import { publish } from './stage.ts';
+
+const QUICK = { reconnectFirstMs: 50, reconnectMostMs: 100, subscribeWaitMs: 200, pingMs: 50, pongMs: 200 };
+const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+
+let http: Server;
+let node: BridgedNode;
+const sockets: WebSocket[] = [];
+
+/** Another side that greets, and then says what the test says. */
+async function open(
+  answer: (socket: WebSocket, text: string) => void,
+  status = 200,
+  body = '{}',
+): Promise<void> {
+  http = createServer((request, response) => {
+    request.resume();
+    response.writeHead(status).end(body);
+  });
+  new WebSocketServer({ server: http }).on('connection', (socket) => {
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    socket.on('message', (message: Buffer) => answer(socket, message.toString()));
+    socket.send(
+      '{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"1.1\\",\\"activity_timeout\\":30}"}',
+    );
+  });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const { port } = http.address() as { port: number };
+  node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: QUICK });
+  await eventually(() => node.bridge.isConnected('app-id'), 'connected');
+}
+
+const polite = (socket: WebSocket, text: string): boolean => {
+  if (!text.includes('pusher:ping')) return false;
+  socket.send('{"event":"pusher:pong"}');
+  return true;
+};
+
+afterEach(async () => {
+  await node.stop();
+  for (const socket of sockets.splice(0)) socket.terminate();
+  http.closeAllConnections();
+  http.close();
+});
+
+const garbage = [
+  '',
+  'x',
+  '[]',
+  '{"event":7}',
+  '{"event":"pusher:error"}',
+  '{"event":"pusher:error","data":{"code":null,"message":{}}}',
+  '{"event":"pusher:pong"}',
+  '{"event":"pusher:connection_established","data":"{}"}',
+  `{"event":"deep","channel":"orders","data":${deep}}`,
+  `{"event":"client-deep","channel":"presence-room","data":${deep},"user_id":{}}`,
+  '{"event":"pusher_internal:subscription_succeeded","channel":"presence-room","data":"[1,2"}',
+  '{"event":"pusher_internal:subscription_succeeded","channel":"presence-room","data":{"presence":{"ids":[null,[],{}],"hash":7}}}',
+  '{"event":"pusher_internal:member_added","channel":"presence-room","data":"{\\"user_id\\":null}"}',
+  '{"event":"pusher_internal:member_added","channel":"presence-room"}',
+  `{"event":"pusher_internal:member_added","channel":"presence-room","data":{"user_id":"z","user_info":${deep}}}`,
+  '{"event":"pusher_internal:member_removed","channel":"presence-room","data":"{\\"user_id\\":\\"nobody\\"}"}',
+  '{"event":"pusher_internal:what","channel":"orders","data":"{}"}',
+  '{"event":"e","channel":"not-asked-for","data":"{}"}',
+  '{"event":"pusher:subscription_error","channel":"orders","data":{}}',
+  '{"event":"pusher:cache_miss","channel":"orders"}',
+];
+
+describe('an other side that does what it should not', () => {
+  test('11.6 nothing that it says disturbs this side', async () => {
+    await open((socket, text) => {
+      if (!polite(socket, text)) for (const each of garbage) socket.send(each);
+      socket.send(Buffer.from([0xff, 0xfe, 0x00]));
+    });
+    const [a, b] = [await Person.connect(node.app), await Person.connect(node.app)];
+    for (const person of [a, b]) {
+      await person.join('orders');
+      await person.join('presence-room', { user_id: person === a ? 'a' : 'b' });
+    }
+    await publish(node.app, 'orders', 'fine', 1);
+    a.whisper('presence-room', 'client-x', {});
+    await eventually(
+      () => a.heard('fine').length === 1 && b.heard('client-x').length === 1,
+      'this side works',
+    );
+    a.leave('presence-room');
+    await eventually(() => b.comings('presence-room').includes('-a'), 'he leaves');
+    expect(a.heard('pusher_internal:what')).toEqual([]);
+    expect(node.journal.defects).toEqual([]);
+    for (const person of [a, b]) person.wire.drop();
+  });
+
+  test('11.13 it does not answer pings: the connection is ended, and made again', async () => {
+    await open(() => undefined);
+    await eventually(() => sockets.length > 1, 'another connection');
+    expect(node.state.lastError).toBe('no pong in time');
+  });
+
+  test('11.6 it confirms nothing: clients wait a moment, and no longer', async () => {
+    await open((socket, text) => void polite(socket, text));
+    const person = await Person.connect(node.app);
+    const begunMs = performance.now();
+    await person.join('orders');
+    await person.join('presence-room', { user_id: 'a' });
+    const tookMs = performance.now() - begunMs;
+    expect(tookMs).toBeGreaterThan(350);
+    expect(tookMs).toBeLessThan(2000);
+    person.wire.drop();
+  });
+
+  test('11.7 one event of a batch is refused: the others are sent without it', async () => {
+    const bodies: string[] = [];
+    await open((socket, text) => void polite(socket, text));
+    http.removeAllListeners('request');
+    http.on('request', (request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => {
+        const isBad = body.includes('bad');
+        if (!isBad) bodies.push(body);
+        response.writeHead(isBad ? 422 : 200).end('{}');
+      });
+    });
+    await Promise.all(['1', 'bad', '3', '4'].map((data) => publish(node.app, 'orders', 'e', data)));
+    await eventually(() => node.state.queue.events === 0, 'all is sent');
+    expect(bodies.map((body) => (JSON.parse(body) as { data: string }).data)).toEqual(['1', '3', '4']);
+    expect(node.state).toMatchObject({ forwarded: 3, dropped: { refused: 1 } });
+  });
+
+  test('11.7 it cuts a request off that is too large for it: that is counted, and others go on', async () => {
+    await open((socket, text) => void polite(socket, text));
+    http.removeAllListeners('request');
+    http.on('request', (request, response) => {
+      const isTooLarge = Number(request.headers['content-length']) > 10_000;
+      if (isTooLarge) request.socket.resetAndDestroy();
+      else response.writeHead(200).end('{}');
+    });
+    await publish(node.app, 'orders', 'large', 'x'.repeat(10_000));
+    await publish(node.app, 'orders', 'small', 'x');
+    await eventually(() => node.state.queue.events === 0, 'all is settled');
+    expect(node.state).toMatchObject({ forwarded: 1, dropped: { 'too-large': 1 } });
+  });
+
+  test('11.10 as many connections as are allowed, and no more', async () => {
+    await open((socket, text) => void polite(socket, text));
+    await node.stop();
+    const { port } = http.address() as { port: number };
+    node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, connections: 2 } });
+    await eventually(() => node.bridge.isConnected('app-id'), 'connected');
+    const people = await Promise.all(['a', 'b', 'c'].map(() => Person.connect(node.app)));
+    for (const [at, person] of people.entries()) await person.join('presence-room', { user_id: `u${at}` });
+    expect(node.state).toMatchObject({ members: 2, dropped: { 'too-many-connections': 1 } });
+    expect(people[2]?.roster('presence-room')).toEqual(['u0', 'u1', 'u2']);
+    for (const person of people) person.leave('presence-room');
+    await eventually(() => node.state.members === 0, 'nobody is left');
+    for (const person of people) person.wire.drop();
+  });
+});

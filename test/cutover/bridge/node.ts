@@ -1,0 +1,112 @@
+import type { AddressInfo } from 'node:net';
+import Fastify from 'fastify';
+import { readConfig } from '../../../src/config.ts';
+import { StaticApps } from '../../../src/apps/static.ts';
+import { Announcer } from '../../../src/core/announcer.ts';
+import type { App } from '../../../src/core/app.ts';
+import { FanOut } from '../../../src/core/fan-out.ts';
+import { Gateway } from '../../../src/core/gateway.ts';
+import { Hub } from '../../../src/core/hub.ts';
+import type { Stores } from '../../../src/core/ports.ts';
+import { Users } from '../../../src/core/users.ts';
+import { openBridge } from '../../../src/cutover/bridge/index.ts';
+import type { BridgeLimits } from '../../../src/cutover/bridge/limits.ts';
+import type { Bridge, BridgeState } from '../../../src/cutover/ports.ts';
+import { registerHttp } from '../../../src/http/plugin.ts';
+import { openStores } from '../../../src/stores/index.ts';
+import { PeerReader } from '../../../src/transports/peer.ts';
+import { WebSocketTransport } from '../../../src/transports/websocket.ts';
+import { FakeJournal } from '../../core/fakes.ts';
+import type { Endpoint } from '../../support/wire-http.ts';
+
+const MESSAGE_BYTES = 1024 * 1024;
+
+export interface NodeOptions {
+  /** Where the other side is. */
+  readonly upstream: string;
+  readonly origin?: string;
+  readonly limits?: Partial<BridgeLimits>;
+  /** As the command reads it: apps, Redis. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** One node of this side in this process, its stores bridged; there is no front door. */
+export interface BridgedNode {
+  readonly app: Endpoint;
+  readonly bridge: Bridge;
+  readonly stores: Stores;
+  readonly journal: FakeJournal;
+  readonly state: BridgeState;
+  stop(): Promise<void>;
+}
+
+export async function openNode(options: NodeOptions): Promise<BridgedNode> {
+  const config = readConfig({ WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0', ...options.variables });
+  const journal = new FakeJournal();
+  journal.debugging = false;
+  const bridge = openBridge(
+    {
+      upstream: { url: new URL(options.upstream), origin: options.origin, tlsVerify: true },
+      apps: config.apps,
+      journal,
+    },
+    options.limits,
+  );
+  const inner = await openStores(config.redis, undefined, journal);
+  const stores = bridge.bridged(inner);
+  const core = assemble(config.apps, stores, journal);
+  const http = Fastify({ logger: false, forceCloseConnections: true });
+  registerHttp(http, {
+    ...core,
+    api: { ...stores, ...core },
+    journal,
+    clock: Date.now,
+    health: { isReady: () => true },
+    prefix: '',
+    refuseReplays: false,
+  });
+  new WebSocketTransport({
+    hasRoom: () => true,
+    gateway: core.gateway,
+    peers: new PeerReader([]),
+    prefix: '',
+    messageBytes: MESSAGE_BYTES,
+    fragmentsPerMessage: 100,
+  }).attach(http.server);
+  stores.control.onTerminate((app, user) => core.users.terminate(app, user));
+  await stores.broker.start((ref, event) => {
+    if (!core.users.heard(ref, event)) core.hub.deliver(ref, event);
+  });
+  await http.listen({ host: '127.0.0.1', port: 0 });
+  bridge.start();
+  const [app] = config.apps as [App];
+  const [{ key, secret }] = app.credentials;
+  const { port } = http.server.address() as AddressInfo;
+  return {
+    app: { host: '127.0.0.1', port, id: app.id, key, secret, prefix: '' },
+    bridge,
+    stores,
+    journal,
+    get state() {
+      return bridge.state()[0] as BridgeState;
+    },
+    async stop() {
+      await bridge.stop();
+      for (const connection of core.hub.connections()) connection.terminate();
+      await http.close();
+      await inner.close();
+    },
+  };
+}
+
+function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
+  const clock = Date.now;
+  const fanOut = new FanOut({ softBytes: MESSAGE_BYTES, hardBytes: 64 * MESSAGE_BYTES }, journal);
+  const hub = new Hub({ ...stores, fanOut, journal });
+  const users = new Users({ ...stores, hub, clock });
+  const announcer = new Announcer({ ...stores, journal, clock });
+  const provider = new StaticApps(apps);
+  const limits = { connections: 0, connectionsPerAddress: 0 };
+  const gateway = new Gateway({ ...stores, apps: provider, hub, users, announcer, journal, clock, limits });
+  return { apps: provider, hub, users, gateway };
+}

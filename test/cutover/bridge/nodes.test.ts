@@ -1,0 +1,162 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startRedis, type TestRedis } from '../../support/redis.ts';
+import { eventually } from '../../support/wire.ts';
+import { otherSides, type OtherSide } from '../other-side.ts';
+import { openNode, type BridgedNode } from './node.ts';
+import { Person } from './person.ts';
+import { publish } from './stage.ts';
+
+const QUICK = { reconnectFirstMs: 100, reconnectMostMs: 400, graceMs: 600, retryMostMs: 200 };
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => JSON.stringify({ at }));
+
+let redis: TestRedis;
+let other: OtherSide;
+let nodes: BridgedNode[];
+let people: Person[];
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.close());
+
+const open = (): Promise<BridgedNode> =>
+  openNode({
+    upstream: other.url,
+    limits: QUICK,
+    variables: { REVERB_SCALING_ENABLED: 'true', REDIS_URL: redis.url },
+  });
+
+const connect = async (app: BridgedNode['app']): Promise<Person> => {
+  const person = await Person.connect(app);
+  people.push(person);
+  return person;
+};
+
+const isConnected = (node: BridgedNode): Promise<void> =>
+  eventually(() => node.bridge.isConnected('app-id'), 'the bridge is connected', 10_000);
+
+/** Everything that was published on the channel before has arrived with everybody. */
+async function fence(channel: string, number: number): Promise<void> {
+  const apps = [other.app, ...nodes.map(({ app }) => app)];
+  for (const [at, app] of apps.entries()) await publish(app, channel, `fence-${number}-${at}`, {});
+  for (const at of apps.keys())
+    await eventually(
+      () => people.every((person) => person.heard(`fence-${number}-${at}`, channel).length > 0),
+      `everybody hears fence ${at}`,
+    );
+}
+
+describe.each(otherSides())('three nodes beside $name', (kind) => {
+  beforeEach(async () => {
+    people = [];
+    other = await kind.start();
+    nodes = await Promise.all([open(), open(), open()]);
+    await Promise.all(nodes.map(isConnected));
+  });
+  afterEach(async () => {
+    for (const person of people) person.wire.drop();
+    await Promise.all(nodes.map((node) => node.stop()));
+    await other.stop();
+    expect(nodes.flatMap(({ journal }) => journal.defects)).toEqual([]);
+  });
+
+  test('11.8 an event of any node, or of the other side, is heard once everywhere, equal ones too', async () => {
+    for (const app of [other.app, ...nodes.map((node) => node.app)])
+      for (const channel of ['orders', 'private-orders']) await (await connect(app)).join(channel);
+    const half = people.length / 2;
+    const [inOrders, inPrivate] = [0, 1].map((rest) => people.filter((_, at) => at % 2 === rest)) as [
+      Person[],
+      Person[],
+    ];
+    expect([inOrders.length, inPrivate.length]).toEqual([half, half]);
+    const apps = [other.app, ...nodes.map((node) => node.app)];
+    for (const [index, channel] of ['orders', 'private-orders'].entries()) {
+      people = [inOrders, inPrivate][index] as Person[];
+      await Promise.all(
+        apps.map(async (app, at) => {
+          for (const data of numbers(15)) {
+            await publish(app, channel, `from-${at}`, data);
+            await publish(app, channel, 'equal', 'the same');
+          }
+        }),
+      );
+      await fence(channel, index);
+      for (const person of people) {
+        for (const at of apps.keys()) expect(person.heard(`from-${at}`)).toEqual(numbers(15));
+        expect(person.heard('equal')).toHaveLength(15 * apps.length);
+      }
+    }
+    people = [...inOrders, ...inPrivate];
+  });
+
+  test('11.9, 11.10 presence and whispers over all of them; a user on two nodes and the other side is one', async () => {
+    const room = 'presence-room';
+    const apps = [other.app, ...nodes.map((node) => node.app)];
+    for (const [at, app] of apps.entries())
+      await (await connect(app)).join(room, { user_id: `u${at}`, user_info: { at } });
+    for (const app of apps.slice(0, 3))
+      await (await connect(app)).join(room, { user_id: 'twin', user_info: {} });
+    const [b, a, c, d] = people as [Person, Person, Person, Person];
+    const twins = people.slice(4);
+    const all = 'twin,u0,u1,u2,u3';
+    await eventually(
+      () => people.every((person) => person.roster(room).join() === all),
+      () => people.map((person) => person.roster(room).join()).join(' | '),
+    );
+    a.whisper(room, 'client-x', { from: 'a' });
+    b.whisper(room, 'client-x', { from: 'b' });
+    d.whisper(room, 'client-x', {});
+    await eventually(() => [b, a, c, d].every((person) => person.heard('client-x').length >= 2), 'whispers');
+    await fence(room, 1);
+    const users = (person: Person): unknown[] =>
+      person.frames.filter(({ event }) => event === 'client-x').map(({ user_id: id }) => id);
+    expect(users(b).sort()).toEqual(['u1', 'u3']);
+    expect(users(a).sort()).toEqual(['u0', 'u3']);
+    expect(users(c).sort()).toEqual(['u0', 'u1', 'u3']);
+    expect(users(d).sort()).toEqual(['u0', 'u1']);
+    for (const twin of twins) twin.leave(room);
+    a.leave(room);
+    const left = [b, c, d];
+    await eventually(
+      () => left.every((person) => person.roster(room).join() === 'u0,u2,u3'),
+      () => left.map((person) => person.roster(room).join()).join(' | '),
+    );
+    expect(
+      left.map((person) =>
+        person
+          .comings(room)
+          .filter((each) => each.startsWith('-'))
+          .sort(),
+      ),
+    ).toEqual(left.map(() => ['-twin', '-u1']));
+  });
+
+  test('11.8, 11.13 Redis is killed and comes back: afterwards everything is heard once again', async () => {
+    const apps = [other.app, ...nodes.map((node) => node.app)];
+    for (const [at, app] of apps.entries()) {
+      const person = await connect(app);
+      await person.join('orders');
+      await person.join('presence-room', { user_id: `u${at}`, user_info: {} });
+    }
+    await redis.kill();
+    await eventually(() => nodes.every(({ stores }) => !stores.isReady()), 'they know');
+    await publish(other.app, 'orders', 'meanwhile', 1);
+    await eventually(
+      () => people.every((person) => person.heard('meanwhile').length === 1),
+      'each node hears the other side by itself',
+    );
+    await redis.restart();
+    await eventually(() => nodes.every(({ stores }) => stores.isReady()), 'Redis is back', 20_000);
+    await Promise.all(
+      apps.map(async (app, at) => {
+        for (const data of numbers(10)) await publish(app, 'orders', `after-${at}`, data);
+      }),
+    );
+    await fence('orders', 1);
+    for (const person of people) {
+      for (const at of apps.keys()) expect(person.heard(`after-${at}`)).toEqual(numbers(10));
+      expect(person.heard('meanwhile')).toHaveLength(1);
+      expect(person.roster('presence-room')).toEqual(['u0', 'u1', 'u2', 'u3']);
+    }
+  });
+});

@@ -1,0 +1,115 @@
+import PusherModule from 'pusher-js';
+import { afterEach, describe, expect, test } from 'vitest';
+import { sdkFor } from '../../clients/sdk.ts';
+import { channelAuth, userAuth, type Endpoint } from '../../support/wire-http.ts';
+import { eventually } from '../../support/wire.ts';
+import { otherSides } from '../other-side.ts';
+import { Stage } from './stage.ts';
+
+const Pusher = PusherModule as unknown as typeof PusherModule.default;
+type Pusher = InstanceType<typeof Pusher>;
+
+let stage: Stage;
+const open: Pusher[] = [];
+afterEach(async () => {
+  for (const pusher of open.splice(0)) pusher.disconnect();
+  await stage.close();
+});
+
+/** pusher-js as a page has it, its subscriptions signed as the application would for this user. */
+function connect(app: Endpoint, user: string): Pusher {
+  const pusher = new Pusher(app.key, {
+    wsHost: app.host,
+    wsPort: app.port,
+    forceTLS: false,
+    enabledTransports: ['ws'],
+    cluster: '',
+    channelAuthorization: {
+      transport: 'ajax',
+      endpoint: '',
+      customHandler: ({ socketId, channelName }, done) => {
+        const isPresence = channelName.startsWith('presence-');
+        const data = JSON.stringify({ user_id: user, user_info: { name: `name of ${user}` } });
+        const auth = channelAuth(app, socketId, channelName, isPresence ? data : undefined);
+        done(null, isPresence ? { auth, channel_data: data } : { auth });
+      },
+    },
+    userAuthentication: {
+      transport: 'ajax',
+      endpoint: '',
+      customHandler: ({ socketId }, done) => {
+        const data = JSON.stringify({ id: user });
+        done(null, { auth: userAuth(app, socketId, data), user_data: data });
+      },
+    },
+  });
+  open.push(pusher);
+  return pusher;
+}
+
+describe.each(otherSides())('stock clients beside $name', (kind) => {
+  test('11.8, 11.9, 11.10 pusher-js and the Node SDK on both sides notice nothing', async () => {
+    stage = await Stage.open(kind);
+    const sides = [stage.node.app, stage.other.app];
+    const heard: string[][] = [[], []];
+    const rooms = sides.map((app, at) => {
+      const pusher = connect(app, `u${at}`);
+      const room = pusher.subscribe('presence-room');
+      pusher.subscribe('private-orders').bind('order', (data: { from: number; at: number }) => {
+        heard[at]?.push(`${data.from}:${data.at}`);
+      });
+      room.bind('client-hello', (data: { n: number }, { user_id: id }: { user_id: string }) => {
+        heard[at]?.push(`${id} says ${data.n}`);
+      });
+      return room as typeof room & { members: { count: number; get(id: string): unknown } };
+    });
+    await eventually(() => rooms.every(({ members }) => members.count === 2), 'both see both');
+    for (const [at, room] of rooms.entries())
+      expect(room.members.get(`u${1 - at}`)).toEqual({
+        id: `u${1 - at}`,
+        info: { name: `name of u${1 - at}` },
+      });
+    await eventually(() => open.every((pusher) => pusher.channel('private-orders').subscribed), 'subscribed');
+    const sdks = sides.map((app) => sdkFor(app, app.id));
+    for (let at = 0; at < 10; at += 1)
+      await Promise.all(sdks.map((sdk, from) => sdk.trigger('private-orders', 'order', { from, at })));
+    await sdks[0]?.trigger(
+      'private-orders',
+      'order',
+      { from: 9, at: 9 },
+      { socket_id: open[1]?.connection.socket_id ?? '' },
+    );
+    for (const [n, room] of rooms.entries()) room.trigger('client-hello', { n });
+    await eventually(() => heard.every((each) => each.some((word) => word.includes('says'))), 'whispers');
+    await eventually(
+      () => heard[0]?.length === 22 && heard[1]?.length === 21,
+      () => JSON.stringify(heard),
+    );
+    for (const [side, words] of heard.entries()) {
+      for (const from of [0, 1])
+        expect(words.filter((word) => word.startsWith(`${from}:`))).toEqual(
+          Array.from({ length: 10 }, (_, at) => `${from}:${at}`),
+        );
+      expect(words.filter((word) => word.includes('says'))).toEqual([`u${1 - side} says ${1 - side}`]);
+    }
+    open[0]?.disconnect();
+    await eventually(() => rooms[1]?.members.count === 1, 'he has left there too');
+  });
+});
+
+describe.each(otherSides().filter(({ name }) => name === 'a second Wavehall'))('beside $name', (kind) => {
+  test('11.12 an event to a user reaches him where he is, if that side knows users', async () => {
+    stage = await Stage.open(kind);
+    const pusher = connect(stage.other.app, '42');
+    const heard: unknown[] = [];
+    pusher.user.bind('greeting', (data: unknown) => heard.push(data));
+    pusher.signin();
+    await eventually(() => pusher.user.user_data !== null, 'signed in');
+    const sdk = sdkFor(stage.node.app, stage.node.app.id);
+    await eventually(async () => {
+      await sdk.sendToUser('42', 'greeting', { hello: true });
+      return heard.length > 0;
+    }, 'greeted');
+    expect(heard[0]).toEqual({ hello: true });
+  });
+});

@@ -1,0 +1,198 @@
+import PusherModule, { type Channel } from 'pusher-js';
+import WebSocket from 'ws';
+import type { Side } from '../../src/cutover/ports.ts';
+import { channelAuth } from '../support/wire-http.ts';
+import type { Address } from '../support/wire.ts';
+import { contentOf, type Log, type Stay } from './log.ts';
+import { APP } from './other-side.ts';
+
+type Pusher = InstanceType<typeof PusherModule.default>;
+/** At run time the CommonJS module is the class itself; its types promise a `default`. */
+const Pusher = PusherModule as unknown as typeof PusherModule.default;
+/** What pusher-js opens its sockets with, in Node as in browsers. */
+const runtime = Pusher.Runtime as unknown as { createWebSocket(url: string): unknown };
+
+/** By this the two sides tell which of them a socket is on: Wavehall is started with it, the other side is not. */
+export const WAVEHALL_ACTIVITY_TIMEOUT_S = 31;
+
+const browsers = new Map<string, Browser>();
+const otherwise = runtime.createWebSocket.bind(runtime);
+runtime.createWebSocket = (url) => browsers.get(new URL(url).hostname)?.open(url) ?? otherwise(url);
+
+export const EVENT = 'App\\Events\\Walked';
+export const WHISPER = 'client-walked';
+/** All of these are the same to the last byte. */
+export const TWIN = 'App\\Events\\Twin';
+
+interface RawFrame {
+  readonly event: string;
+  readonly channel?: string;
+  readonly data?: unknown;
+}
+
+export interface BrowserNeeds {
+  readonly name: string;
+  readonly user: string;
+  readonly door: () => Address;
+  readonly log: Log;
+  readonly nowMs: () => number;
+}
+
+/** A stock pusher-js client that keeps cookies as a browser does, and writes down all that it hears. */
+export class Browser {
+  readonly name: string;
+  readonly user: string;
+  /** How often it was connected, and with what each connection ended. */
+  connects = 0;
+  readonly endings: number[] = [];
+  cookie: string | undefined;
+  side: Side | undefined;
+  /** Twins heard, per channel. */
+  readonly twins = new Map<string, number>();
+  readonly #needs: BrowserNeeds;
+  readonly #pusher: Pusher;
+  readonly #stays = new Map<string, Stay>();
+  #roster = new Map<string, readonly string[]>();
+  #channels: string[] = [];
+
+  constructor(needs: BrowserNeeds) {
+    this.#needs = needs;
+    this.name = needs.name;
+    this.user = needs.user;
+    const host = `${needs.name}.test`;
+    browsers.set(host, this);
+    this.#pusher = new Pusher(APP.key, {
+      wsHost: host,
+      wsPort: 80,
+      forceTLS: false,
+      enabledTransports: ['ws'],
+      cluster: '',
+      channelAuthorization: {
+        customHandler: (asked, answer) => answer(null, this.#sign(asked)),
+        endpoint: '',
+        transport: 'ajax',
+      },
+    });
+    this.#pusher.connection.bind('state_change', ({ current }: { current: string }) => {
+      if (current === 'connected') this.connects += 1;
+      else this.#end();
+    });
+  }
+
+  enter(channels: readonly string[]): void {
+    for (const name of channels) {
+      this.#channels.push(name);
+      this.#listen(this.#pusher.subscribe(name), name);
+    }
+  }
+
+  /** Connected, and confirmed on every channel. */
+  get isSettled(): boolean {
+    return this.#pusher.connection.state === 'connected' && this.#stays.size === this.#channels.length;
+  }
+
+  get socketId(): string | undefined {
+    return this.#pusher.connection.state === 'connected' ? this.#pusher.connection.socket_id : undefined;
+  }
+
+  /** From 0 to 9999; `undefined` before the first answer. */
+  get bucket(): number | undefined {
+    const text = /wavehall_bucket=(\d+)/.exec(this.cookie ?? '')?.[1];
+    return text === undefined ? undefined : Number(text);
+  }
+
+  isOn(channel: string): boolean {
+    return this.#stays.has(channel);
+  }
+
+  /** Says it at best effort: false when it could not even be sent. */
+  whisper(channel: string, number: number): boolean {
+    return this.isOn(channel) && this.#pusher.channel(channel).trigger(WHISPER, contentOf(number, channel));
+  }
+
+  leave(): void {
+    this.#pusher.disconnect();
+    browsers.delete(`${this.name}.test`);
+  }
+
+  /** What pusher-js calls for every connection. */
+  open(url: string): WebSocket {
+    const { pathname, search } = new URL(url);
+    const { host, port } = this.#needs.door();
+    const socket = new WebSocket(`ws://${host}:${port}${pathname}${search}`, {
+      perMessageDeflate: false,
+      origin: 'http://app.test',
+      headers: { 'User-Agent': 'a browser', ...(this.cookie !== undefined && { Cookie: this.cookie }) },
+    });
+    socket.on('upgrade', ({ headers }) => {
+      const set = headers['set-cookie']?.[0]?.split(';', 1)[0];
+      if (set !== undefined) this.cookie = set;
+    });
+    socket.addEventListener('message', ({ data }) => this.#raw(data as string));
+    socket.on('close', (code) => this.endings.push(code));
+    return socket;
+  }
+
+  #sign({ socketId, channelName }: { socketId: string; channelName: string }) {
+    const isMember = channelName.startsWith('presence-');
+    const data = JSON.stringify({ user_id: this.user, user_info: { name: this.user } });
+    if (!isMember) return { auth: channelAuth(APP, socketId, channelName) };
+    return { auth: channelAuth(APP, socketId, channelName, data), channel_data: data };
+  }
+
+  /** What pusher-js keeps to itself: where it is, the roster as it came, and news that it finds pointless. */
+  #raw(text: string): void {
+    if (!text.includes('"pusher')) return;
+    const { event, channel, data } = JSON.parse(text) as RawFrame;
+    const inside = (): Record<string, unknown> => JSON.parse(String(data)) as Record<string, unknown>;
+    if (event === 'pusher:connection_established')
+      this.side = inside().activity_timeout === WAVEHALL_ACTIVITY_TIMEOUT_S ? 'wavehall' : 'upstream';
+    if (channel === undefined) return;
+    if (event === 'pusher_internal:subscription_succeeded') {
+      const { presence } = inside() as { presence?: { ids: unknown[] } };
+      if (presence !== undefined) this.#roster.set(channel, presence.ids.map(String));
+    }
+    const kind = /^pusher_internal:member_(added|removed)$/.exec(event)?.[1] as
+      'added' | 'removed' | undefined;
+    if (kind === undefined) return;
+    const news = { user: String(inside().user_id), kind, atMs: this.#needs.nowMs() };
+    this.#stays.get(channel)?.news.push(news);
+  }
+
+  #listen(channel: Channel, name: string): void {
+    channel.bind('pusher:subscription_succeeded', () => this.#begin(name));
+    channel.bind(TWIN, () => this.twins.set(name, (this.twins.get(name) ?? 0) + 1));
+    for (const event of [EVENT, WHISPER])
+      channel.bind(event, (data: { number?: unknown }, about?: { user_id?: string }) => {
+        const user = about?.user_id;
+        this.#stays.get(name)?.heard.push({
+          number: Number(data.number),
+          atMs: this.#needs.nowMs(),
+          data,
+          ...(user !== undefined && { user }),
+        });
+      });
+  }
+
+  #begin(channel: string): void {
+    const isMember = channel.startsWith('presence-');
+    const stay: Stay = {
+      client: this.name,
+      ...(isMember && { user: this.user, roster: this.#roster.get(channel) ?? [] }),
+      socket: this.#pusher.connection.socket_id,
+      side: this.side ?? 'upstream',
+      channel,
+      sinceMs: this.#needs.nowMs(),
+      untilMs: Infinity,
+      heard: [],
+      news: [],
+    };
+    this.#stays.set(channel, stay);
+    this.#needs.log.stays.push(stay);
+  }
+
+  #end(): void {
+    for (const stay of this.#stays.values()) stay.untilMs = this.#needs.nowMs();
+    this.#stays.clear();
+  }
+}

@@ -1,0 +1,98 @@
+/** Stock clients and the stock SDK at the front door: they change sides and notice nothing but a reconnect. */
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { startApplication } from '../clients/application.ts';
+import { Ear } from '../clients/ear.ts';
+import { ask, sdkFor } from '../clients/sdk.ts';
+import { authFor, enter, inState, membersOf, optionsFor, Pusher } from '../clients/stock.ts';
+import { startRedis } from '../support/redis.ts';
+import { APP, closedPort, startDoor, startHouse } from './houses.ts';
+
+type House = Awaited<ReturnType<typeof startHouse>>;
+
+async function client(house: House, user: string) {
+  const application = await startApplication(house, {});
+  const pusher = new Pusher(APP.key, { ...optionsFor(house), ...authFor(application, user) });
+  onTestFinished(async () => {
+    pusher.disconnect();
+    await application.close();
+  });
+  await inState(pusher, 'connected');
+  return pusher;
+}
+
+const set = (door: House, percent: number, move = true) =>
+  door.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent, move }) });
+
+const bridged = (door: House) =>
+  vi.waitFor(async () => expect((await door.status()).bridge[0]?.connected).toBe(true));
+
+describe('pusher-js', () => {
+  test('11.18 one client at each server hears each event once, whoever publishes', async () => {
+    const other = await startHouse();
+    const door = await startDoor(other, 100);
+    await bridged(door);
+    const [here, there] = await Promise.all([client(door, '1'), client(other, '2')]);
+    const ears = [await enter(here, 'private-orders'), await enter(there, 'private-orders')];
+    for (const [at, house] of [door, other, door, other].entries()) {
+      await sdkFor(house).trigger('private-orders', 'placed', { at });
+      for (const { ear } of ears) await ear.next('placed');
+    }
+    await sdkFor(door).trigger('private-orders', 'last', {});
+    for (const { ear } of ears) {
+      await ear.next('last');
+      expect(ear.all('placed')).toEqual([{ at: 0 }, { at: 1 }, { at: 2 }, { at: 3 }]);
+    }
+  });
+
+  test('11.4 is moved over and back with one reconnect each, and is heard and hears again', async () => {
+    const door = await startDoor(await startHouse(), 0);
+    await bridged(door);
+    const pusher = await client(door, '1');
+    const { ear } = await enter(pusher, 'presence-room');
+    const states = new Ear(pusher.connection);
+    for (const [percent, side] of [
+      [100, 'wavehall'],
+      [0, 'upstream'],
+    ] as const) {
+      const before = pusher.connection.socket_id;
+      await set(door, percent);
+      await states.next('connected');
+      await ear.next('pusher:subscription_succeeded');
+      expect(pusher.connection.socket_id).not.toBe(before);
+      expect((await door.status()).split.open[side]).toBe(1);
+      await sdkFor(door).trigger('presence-room', `at-${side}`, {});
+      await ear.next(`at-${side}`);
+      expect(ear.count(`at-${side}`)).toBe(1);
+    }
+    expect(states.count('connected')).toBe(2);
+    expect(membersOf(pusher.channel('presence-room') as never).count).toBe(1);
+  });
+
+  test('11.3 connects through the door while the other server is not there', async () => {
+    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 0);
+    const { ear } = await enter(await client(door, '1'), 'orders');
+    await sdkFor(door).trigger('orders', 'placed', { id: 1 });
+    expect(await ear.next('placed')).toEqual({ id: 1 });
+    expect(await ask(sdkFor(door), '/channels')).toEqual({ channels: { orders: {} } });
+  });
+});
+
+describe('several nodes', () => {
+  test('11.4 share the percentage over Redis, also with a node that starts later', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.close());
+    const other = await startHouse();
+    const shared = { REVERB_SCALING_ENABLED: 'true', REDIS_PORT: String(redis.port) };
+    const [one, two] = [await startDoor(other, 0, shared), await startDoor(other, 0, shared)];
+    await set(one, 33.3, false);
+    const percentOf = async (door: House) => (await door.status()).percentage.percent;
+    await vi.waitFor(async () => expect(await percentOf(two)).toBe(33.3), { timeout: 5000 });
+    const three = await startDoor(other, 0, shared);
+    expect(await percentOf(three)).toBe(33.3);
+    await two.admin('/cutover/back', { method: 'POST' });
+    await vi.waitFor(
+      async () => expect(await Promise.all([one, two, three].map(percentOf))).toEqual([0, 0, 0]),
+      { timeout: 5000 },
+    );
+  });
+});

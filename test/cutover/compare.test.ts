@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { compare, type CompareNeeds, type Phase } from '../../src/cutover/compare.ts';
+import type { Side } from '../../src/cutover/ports.ts';
+import { type ProbeSite, publish } from '../../src/cutover/probe-site.ts';
+import type { Server } from '../../src/server.ts';
+import { eventually } from '../support/wire.ts';
+import { APP, freePort, siteAt, startFaulty, startWavehall } from './two-servers.ts';
+
+let wavehall: Server;
+let upstream: Server;
+let sites: Record<Side, ProbeSite>;
+
+beforeAll(async () => {
+  [wavehall, upstream] = await Promise.all([startWavehall(), startWavehall()]);
+  sites = { wavehall: siteAt(wavehall.port), upstream: siteAt(upstream.port) };
+});
+afterAll(async () => {
+  const gone = () => Promise.resolve(wavehall.connections() + upstream.connections() === 0);
+  await eventually(gone, () => 'no probe is left');
+  await Promise.all([wavehall.stop(), upstream.stop()]);
+});
+
+async function say(side: Side, name: string, data: unknown, channel = 'orders'): Promise<void> {
+  const event = { name, channel, data: JSON.stringify(data) };
+  expect((await publish(sites[side], event, { timeoutMs: 10_000 })).status).toBe(200);
+}
+const both = (name: string, data: unknown, channel?: string) =>
+  Promise.all([say('wavehall', name, data, channel), say('upstream', name, data, channel)]);
+
+/** While it listens, what the test says happens; nothing waits for a time. */
+const during = (listen: () => unknown, changes: Partial<CompareNeeds> = {}) =>
+  compare({
+    sites,
+    channels: ['orders'],
+    listenMs: 60_000,
+    wait: async (phase: Phase) => {
+      if (phase === 'listen') await listen();
+    },
+    ...changes,
+  });
+
+const NOTHING = { wavehall: 0, upstream: 0 };
+
+describe('go', () => {
+  test('11.16 when both sides brought the same on every kind of channel', async () => {
+    const channels = [
+      'orders',
+      'private-orders',
+      'presence-orders',
+      'cache-orders',
+      'private-encrypted-orders',
+    ];
+    const comparison = await during(
+      async () => {
+        for (let at = 0; at < 5; at += 1)
+          for (const channel of channels) await both('changed', { at }, channel);
+      },
+      { channels },
+    );
+    expect(comparison).toMatchObject({ isGo: true, reasons: [] });
+    expect(Object.keys(comparison.channels)).toEqual(channels);
+    for (const found of Object.values(comparison.channels))
+      expect(found).toMatchObject({
+        same: 5,
+        missing: NOTHING,
+        doubled: NOTHING,
+        different: 0,
+        reordered: 0,
+      });
+  });
+
+  test('11.16 data is the same when a browser sees the same', async () => {
+    const comparison = await during(async () => {
+      await say('wavehall', 'changed', { list: {}, text: 'é' });
+      const raw = { name: 'changed', channel: 'orders', data: '{"list": [], "text":"\\u00e9"}' };
+      expect((await publish(sites.upstream, raw, { timeoutMs: 10_000 })).status).toBe(200);
+    });
+    expect(comparison).toMatchObject({ isGo: true, channels: { orders: { same: 1 } } });
+  });
+});
+
+describe('no go', () => {
+  test('11.16 when something is missing, doubled or different, each told by side', async () => {
+    const comparison = await during(async () => {
+      await both('a', 1);
+      await say('wavehall', 'only-here', 2);
+      await both('b', 3);
+      await say('upstream', 'b', 3);
+      await Promise.all([say('wavehall', 'c', 'x'), say('upstream', 'c', 'y')]);
+    });
+    expect(comparison.isGo).toBe(false);
+    expect(comparison.channels.orders).toMatchObject({
+      same: 2,
+      missing: { wavehall: 0, upstream: 1 },
+      doubled: { wavehall: 0, upstream: 1 },
+      different: 1,
+    });
+    expect(comparison.reasons).toEqual([
+      'orders: 1 missing at the other server.',
+      'orders: 1 doubled at the other server.',
+      'orders: 1 different.',
+    ]);
+  });
+
+  test('11.16 when a side is too far behind', async () => {
+    const comparison = await during(
+      async () => {
+        await say('wavehall', 'a', 1);
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        await say('upstream', 'a', 1);
+      },
+      { maxBehindMs: 5 },
+    );
+    expect(comparison.reasons).toEqual([
+      expect.stringMatching(/^orders: The other server is \d+ ms behind \(p99; limit 5 ms\)\.$/),
+    ]);
+  });
+
+  test('11.16 when nothing was published: that proves nothing', async () => {
+    const comparison = await during(() => undefined);
+    expect(comparison.reasons).toEqual([
+      'Nothing was published on these channels meanwhile, so nothing could be compared.',
+    ]);
+  });
+
+  test('11.16 when a side cannot be reached', async () => {
+    const comparison = await during(() => undefined, {
+      sites: { ...sites, upstream: siteAt(await freePort()) },
+    });
+    expect(comparison).toMatchObject({ isGo: false, channels: {} });
+    expect(comparison.reasons).toEqual([
+      expect.stringMatching(/^The other server cannot be connected: .*ECONNREFUSED/),
+    ]);
+  });
+
+  test('11.16 when a side refuses a channel, whose name is told; the others are compared', async () => {
+    const credential = { ...APP, secret: 'another' };
+    const comparison = await during(() => both('a', 1, 'orders'), {
+      sites: { ...sites, upstream: siteAt(upstream.port, { credential }) },
+      channels: ['private-a', 'presence-b', 'orders'],
+    });
+    expect(comparison.reasons).toEqual([
+      'The other server cannot be listened to on private-a: Connection is unauthorized (401).',
+      'The other server cannot be listened to on presence-b: Connection is unauthorized (401).',
+    ]);
+    expect(comparison.channels.orders).toMatchObject({ same: 1 });
+  });
+
+  test('11.16 when a connection ends before the end', async () => {
+    const faulty = await startFaulty(upstream.port);
+    const comparison = await during(
+      async () => {
+        await both('a', 1);
+        faulty.drop();
+      },
+      { sites: { ...sites, upstream: siteAt(faulty.port) } },
+    );
+    await faulty.close();
+    expect(comparison.reasons.join('\n')).toMatch(/The other server cannot be heard to the end/);
+    expect(comparison.isGo).toBe(false);
+  });
+});

@@ -1,0 +1,519 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import WebSocket from 'ws';
+import { startRedis } from '../support/redis.ts';
+import { selfSigned } from '../support/certificates.ts';
+import { Wire } from '../support/wire.ts';
+import { publisher } from '../support/wire-http.ts';
+import { signedSide } from '../../src/cutover/side-header.ts';
+import { APP, closedPort, startDoor, startHouse, startTcp } from './houses.ts';
+
+const PATH = `/app/${APP.key}?protocol=7&client=js&version=8.4.0`;
+const ORIGIN = 'https://example.com';
+const AT = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` }, origin: ORIGIN });
+
+type House = Awaited<ReturnType<typeof startHouse>>;
+
+/** How many sockets the other side has that are no probe's and no bridge's. */
+const sideOf = async (door: House, options: object): Promise<string> => {
+  const before = (await door.status()).split.total;
+  const wire = await Wire.open(door, PATH, options);
+  await wire.first();
+  const after = (await door.status()).split.total;
+  await wire.close();
+  return after.wavehall > before.wavehall
+    ? 'wavehall'
+    : after.upstream > before.upstream
+      ? 'upstream'
+      : 'none';
+};
+
+describe('the split', () => {
+  test('11.1 goes by the bucket in the cookie', async () => {
+    const door = await startDoor(await startHouse(), 25);
+    expect(await sideOf(door, AT(2499))).toBe('wavehall');
+    expect(await sideOf(door, AT(2500))).toBe('upstream');
+  });
+
+  test.each([
+    { percent: 0, side: 'upstream' },
+    { percent: 100, side: 'wavehall' },
+  ])('11.1 at $percent % a browser gets its cookie with the 101 of $side', async ({ percent, side }) => {
+    const door = await startDoor(await startHouse(), percent);
+    const cookies: (string[] | undefined)[] = [];
+    const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, { origin: ORIGIN });
+    socket.on('upgrade', (answer) => cookies.push(answer.headers['set-cookie']));
+    await once(socket, 'message');
+    socket.close();
+    await once(socket, 'close');
+    expect(cookies).toEqual([
+      [expect.stringMatching(/^wavehall_bucket=\d{1,4}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Lax$/)],
+    ]);
+    expect((await door.status()).split.total).toMatchObject({ [side]: 1 });
+  });
+
+  test('11.1 over TLS, as a trusted proxy says, the cookie is for pages of other sites too', async () => {
+    const door = await startDoor(await startHouse(), 0, { WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
+    const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, {
+      origin: ORIGIN,
+      headers: { 'x-forwarded-proto': 'https' },
+    });
+    const [answer] = (await once(socket, 'upgrade')) as [{ headers: Record<string, string[]> }];
+    socket.close();
+    expect(answer.headers['set-cookie']?.[0]).toContain('; SameSite=None; Secure');
+  });
+
+  test('11.1 a browser that has a cookie gets no other', async () => {
+    const door = await startDoor(await startHouse(), 50);
+    for (const bucket of [1, 9999]) {
+      const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, AT(bucket));
+      const [answer] = (await once(socket, 'upgrade')) as [{ headers: Record<string, string[]> }];
+      socket.close();
+      expect(answer.headers['set-cookie']).toBeUndefined();
+    }
+  });
+
+  test('11.1 by address a proxy tells browsers apart', async () => {
+    const door = await startDoor(await startHouse(), 50, {
+      WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
+      WAVEHALL_CUTOVER_STICKY: 'address',
+    });
+    const sides = () =>
+      Promise.all(
+        Array.from({ length: 20 }, async (_, number) => {
+          const wire = await Wire.open(door, PATH, {
+            origin: ORIGIN,
+            headers: { 'x-forwarded-for': `192.0.2.${number}` },
+          });
+          onTestFinished(() => wire.close().then(() => undefined));
+          await wire.first();
+        }),
+      );
+    await sides();
+    const { open } = (await door.status()).split;
+    expect(open.wavehall).toBeGreaterThan(0);
+    expect(open.upstream).toBeGreaterThan(0);
+    await sides();
+    expect((await door.status()).split.open).toEqual({
+      wavehall: 2 * open.wavehall,
+      upstream: 2 * open.upstream,
+    });
+  });
+
+  test('11.1 an app that only the other side knows stays there', async () => {
+    const other = await startHouse({
+      REVERB_APP_ID: 'b',
+      REVERB_APP_KEY: 'their-key',
+      REVERB_APP_SECRET: 's',
+    });
+    const door = await startDoor(other, 100);
+    const wire = await Wire.open(door, '/app/their-key?protocol=7', { origin: ORIGIN });
+    expect((await wire.first()).event).toBe('pusher:connection_established');
+    await wire.close();
+    expect((await door.status()).split.total).toEqual({ wavehall: 0, upstream: 0 });
+  });
+
+  test('11.1 a probe that knows the secret chooses its side, without a cookie, and is not counted', async () => {
+    const door = await startDoor(await startHouse(), 0);
+    const openAs = async (value: string) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, {
+        origin: ORIGIN,
+        headers: { 'x-wavehall-side': value },
+      });
+      const [answer] = (await once(socket, 'upgrade')) as [{ headers: Record<string, string[]> }];
+      onTestFinished(() => socket.terminate());
+      return answer.headers['set-cookie'] === undefined;
+    };
+    expect(await openAs(signedSide(APP, 'wavehall'))).toBe(true);
+    expect(door.server.connections()).toBe(1);
+    const nobody = { wavehall: 0, upstream: 0 };
+    expect((await door.status()).split).toMatchObject({ open: nobody, total: nobody });
+    expect(await openAs(`wavehall:${'0'.repeat(64)}`)).toBe(false);
+    expect((await door.status()).split.total).toEqual({ wavehall: 0, upstream: 1 });
+  });
+});
+
+/** What an upgrade through the door looks like at the other side, and whatever is sent afterwards. */
+async function recorded(answer: string, env: Record<string, string> = {}) {
+  const heard: Buffer[] = [];
+  const sockets: Socket[] = [];
+  const upstream = await startTcp((socket) => {
+    let isFirst = true;
+    socket.on('data', (chunk: Buffer) => {
+      if (isFirst && !chunk.toString().includes('probe-me')) return void socket.destroy();
+      if (isFirst) {
+        sockets.push(socket);
+        socket.write(answer);
+      }
+      isFirst = false;
+      heard.push(chunk);
+    });
+  });
+  const door = await startDoor(upstream, 0, env);
+  const browser = connect(door.port, '127.0.0.1');
+  onTestFinished(() => void browser.destroy());
+  return { door, browser, sockets, heard: () => Buffer.concat(heard).toString('latin1') };
+}
+
+const HEAD = [
+  `GET ${PATH}&probe-me=%C3%BC HTTP/1.1`,
+  'host: Chat.Example.com:8080',
+  'X-oDd-CaSe:  two  spaces',
+  'Connection: keep-alive, Upgrade',
+  'Upgrade: WebSocket',
+  'Cookie: wavehall_bucket=77; s=1',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits',
+];
+const ANSWER =
+  'HTTP/1.1 101 Switching  Protocols\r\nuPgRaDe: websocket\r\nX-Powered-By: Laravel Reverb\r\n\r\n';
+
+describe('passing through', () => {
+  test('11.2 the head passes but for the lines that tell where it came from', async () => {
+    const { browser, heard } = await recorded(ANSWER);
+    browser.write(
+      `${[...HEAD, 'X-Forwarded-For: 6.6.6.6', 'X-Forwarded-Proto: https'].join('\r\n')}\r\n\r\n`,
+    );
+    await once(browser, 'data');
+    const lines = heard().split('\r\n');
+    expect(lines.slice(0, -6).map((line) => line.replace(':  two', ': two'))).toEqual(
+      HEAD.map((line) => line.replace(':  two', ': two')),
+    );
+    expect(lines.slice(-6)).toEqual([
+      'X-Forwarded-For: 127.0.0.1',
+      'X-Forwarded-Proto: http',
+      'X-Forwarded-Host: Chat.Example.com:8080',
+      expect.stringMatching(/^X-Wavehall-Door: [-\da-f]{36}$/),
+      '',
+      '',
+    ]);
+  });
+
+  test('11.2 what a trusted proxy said is kept and continued', async () => {
+    const { browser, heard } = await recorded(ANSWER, { WAVEHALL_TRUSTED_PROXIES: '127.0.0.0/8' });
+    const said = ['X-Forwarded-For: 192.0.2.7', 'X-Forwarded-Proto: https', 'X-Forwarded-Host: example.com'];
+    browser.write(`${[...HEAD, ...said].join('\r\n')}\r\n\r\n`);
+    await once(browser, 'data');
+    expect(heard()).toContain('X-Forwarded-For: 192.0.2.7, 127.0.0.1\r\n');
+    expect(heard()).toContain('X-Forwarded-Proto: https\r\n');
+    expect(heard()).toContain('X-Forwarded-Host: example.com\r\n');
+  });
+
+  test('11.2 the answer and every byte after it pass as they are, both ways, also right behind the heads', async () => {
+    const { browser, sockets, heard } = await recorded(`${ANSWER}\u0081\u0002hi`);
+    const answers: Buffer[] = [];
+    browser.on('data', (chunk: Buffer) => answers.push(chunk));
+    browser.write(`${HEAD.join('\r\n')}\r\n\r\nEARLY`);
+    await vi.waitFor(() => expect(heard()).toContain('\r\n\r\nEARLY'));
+    const [up, down] = [randomBytes(3_000_000), randomBytes(3_000_000)];
+    browser.write(up);
+    sockets[0]?.write(down);
+    const given = () => Buffer.concat(answers);
+    await vi.waitFor(
+      () => {
+        expect(heard().length).toBeGreaterThan(up.length);
+        expect(given().length).toBeGreaterThan(down.length);
+      },
+      { timeout: 10_000 },
+    );
+    const start = Buffer.from(`${ANSWER}\u0081\u0002hi`);
+    await vi.waitFor(() => expect(given().length).toBe(start.length + down.length));
+    expect(given().subarray(0, start.length)).toEqual(start);
+    expect(given().subarray(start.length).equals(down)).toBe(true);
+    expect(Buffer.from(heard(), 'latin1').subarray(-up.length).equals(up)).toBe(true);
+  });
+
+  test('11.2 a slow browser holds the other side back, not the memory of the door', async () => {
+    const { browser, sockets } = await recorded(ANSWER);
+    browser.write(`${HEAD.join('\r\n')}\r\n\r\n`);
+    await once(browser, 'data');
+    browser.pause();
+    const chunk = Buffer.alloc(1024 * 1024);
+    let isTaken = true;
+    for (let sent = 0; sent < 64 && isTaken; sent += 1) {
+      isTaken = sockets[0]!.write(chunk) || (await drained(sockets[0]!));
+    }
+    expect(isTaken).toBe(false);
+  });
+
+  test('11.2 an end passes, whoever makes it', async () => {
+    const one = await recorded(ANSWER);
+    one.browser.write(`${HEAD.join('\r\n')}\r\n\r\n`);
+    await once(one.browser, 'data');
+    one.sockets[0]?.end('bye');
+    const [last] = (await once(one.browser, 'data')) as [Buffer];
+    expect(last.toString()).toBe('bye');
+    await once(one.browser, 'end');
+
+    const other = await recorded(ANSWER);
+    other.browser.write(`${HEAD.join('\r\n')}\r\n\r\n`);
+    await once(other.browser, 'data');
+    const gone = once(other.sockets[0]!, 'close');
+    other.browser.destroy();
+    await gone;
+    await vi.waitFor(async () => expect((await other.door.status()).split.open.upstream).toBe(0));
+  });
+
+  test('11.2 below another path the other side gets its own', async () => {
+    const other = await startHouse({ REVERB_SERVER_PATH: 'theirs' });
+    const door = await startDoor(`http://127.0.0.1:${other.port}/theirs/`, 0, { REVERB_SERVER_PATH: 'ours' });
+    for (const path of [PATH, `/ours${PATH}`]) {
+      const wire = await Wire.open(door, path, AT(1));
+      expect((await wire.first()).event).toBe('pusher:connection_established');
+      await wire.close();
+    }
+    expect((await door.status()).split.total).toEqual({ wavehall: 0, upstream: 2 });
+  });
+
+  test('11.2 over TLS with a certificate that is trusted; without, this side serves and says why', async () => {
+    const tls = selfSigned();
+    onTestFinished(() => tls.remove());
+    const other = await startHouse({
+      WAVEHALL_TLS_CERT: tls.certificate,
+      WAVEHALL_TLS_KEY: tls.key,
+    });
+    const url = `https://localhost:${other.port}`;
+    const trusting = await startDoor(url, 0, { WAVEHALL_CUTOVER_TLS_CA: tls.certificate });
+    expect(await sideOf(trusting, AT(1))).toBe('upstream');
+    const careless = await startDoor(url, 0, { WAVEHALL_CUTOVER_TLS_VERIFY: 'false' });
+    expect(await sideOf(careless, AT(1))).toBe('upstream');
+    const careful = await startDoor(url, 0);
+    expect(await sideOf(careful, AT(1))).toBe('wavehall');
+    expect(warningsOf(careful)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM.*SELF_SIGNED/);
+  });
+
+  test('11.2 the name of a host over TLS is its own', async () => {
+    const tls = selfSigned();
+    onTestFinished(() => tls.remove());
+    const heard: string[] = [];
+    const server = createTlsServer(
+      { cert: readFileSync(tls.certificate), key: readFileSync(tls.key) },
+      (socket) => {
+        socket.on('error', () => undefined);
+        socket.on('data', (chunk: Buffer) => {
+          heard.push(chunk.toString());
+          socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+        });
+      },
+    );
+    const { port } = await startTcp(() => undefined, server);
+    const door = await startDoor(`https://localhost:${port}`, 0, { WAVEHALL_CUTOVER_TLS_VERIFY: 'false' });
+    await expect(Wire.open(door, `${PATH}&mine=1`, AT(1))).rejects.toThrow('403');
+    const mine = heard.find((text) => text.includes('mine=1'));
+    expect(mine).toContain(`Host: localhost:${port}\r\n`);
+    expect(mine).toContain(`X-Forwarded-Host: 127.0.0.1:${door.port}\r\n`);
+  });
+});
+
+const warningsOf = ({ journal }: House): string => JSON.stringify(journal.warnings);
+
+const drained = (socket: Socket): Promise<boolean> =>
+  Promise.race([
+    once(socket, 'drain').then(() => true),
+    new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 500)),
+  ]);
+
+/** A web server that tells what it was asked. */
+async function startSite() {
+  const asked: { method: string; url: string; headers: Record<string, unknown>; body: string }[] = [];
+  const server = createHttpServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request;
+      asked.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
+      response.writeHead(418, 'Teapot', { 'X-Kept': ['a', 'b'], 'Content-Type': 'text/x' });
+      response.end(`pong ${url}`);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  /** Without what the bridge asks, and the door when it looks whether it stands before itself. */
+  const notOurs = () =>
+    asked.filter(({ url, headers }) => !url.startsWith('/app') && headers['x-forwarded-for'] !== undefined);
+  return { port: (server.address() as AddressInfo).port, asked: notOurs };
+}
+
+describe('other requests', () => {
+  test('11.2 pass with their body, and the answer comes back', async () => {
+    const site = await startSite();
+    const door = await startDoor(site, 100);
+    const answer = await fetch(`${door.origin}/pulse/x?y=%20z`, {
+      method: 'POST',
+      body: 'ünïcode',
+      headers: { 'content-type': 'text/plain', 'x-mine': '1' },
+    });
+    expect([answer.status, answer.statusText, await answer.text()]).toEqual([
+      418,
+      'Teapot',
+      'pong /pulse/x?y=%20z',
+    ]);
+    expect(answer.headers.get('x-kept')).toBe('a, b');
+    expect(site.asked()).toEqual([
+      {
+        method: 'POST',
+        url: '/pulse/x?y=%20z',
+        body: 'ünïcode',
+        headers: expect.objectContaining({
+          host: `127.0.0.1:${door.port}`,
+          'x-mine': '1',
+          'x-forwarded-for': '127.0.0.1',
+          'x-forwarded-proto': 'http',
+        }),
+      },
+    ]);
+  });
+
+  test('11.2 /up, /ready, /live, /apps and /admin are ours', async () => {
+    const site = await startSite();
+    const door = await startDoor(site, 0, { WAVEHALL_ADMIN_TOKEN: '' });
+    const statusOf = async (path: string) => (await fetch(`${door.origin}${path}`)).status;
+    expect(
+      await Promise.all(
+        ['/up', '/ready', '/live', '/apps/x/events', '/apps/y', '/admin/cutover'].map(statusOf),
+      ),
+    ).toEqual([200, 200, 200, 405, 404, 404]);
+    expect(site.asked()).toEqual([]);
+  });
+
+  test('11.2 an other side that is away is answered for with 502 and the name of the setting', async () => {
+    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 100);
+    const answer = await fetch(`${door.origin}/pulse`);
+    expect(answer.status).toBe(502);
+    expect(await answer.text()).toBe(
+      'The other server (WAVEHALL_CUTOVER_UPSTREAM) cannot be reached: ECONNREFUSED.',
+    );
+  });
+
+  test('11.2 WAVEHALL_CUTOVER_PASS=off keeps them here', async () => {
+    const site = await startSite();
+    const door = await startDoor(site, 0, { WAVEHALL_CUTOVER_PASS: 'off' });
+    expect((await fetch(`${door.origin}/pulse`)).status).toBe(404);
+    expect(site.asked()).toEqual([]);
+  });
+});
+
+describe('the side that works', () => {
+  test('11.3 an unreachable other side at the start: this one serves everybody, and the setting is named', async () => {
+    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 0);
+    expect(await sideOf(door, AT(1))).toBe('wavehall');
+    const { split } = await door.status();
+    expect([split.total, split.fellBack]).toEqual([
+      { wavehall: 1, upstream: 0 },
+      { wavehall: 1, upstream: 0 },
+    ]);
+    expect(warningsOf(door)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM.*ECONNREFUSED/);
+    expect((await publisher(door).get('/channels')).status).toBe(200);
+  });
+
+  test.each([
+    { what: '5xx', answer: 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n' },
+    { what: 'no HTTP', answer: 'x'.repeat(20_000) },
+    { what: 'nothing', answer: '' },
+  ])('11.3 an other side that answers with $what', async ({ answer }) => {
+    const upstream = await startTcp((socket) => socket.once('data', () => socket.end(answer)));
+    const door = await startDoor(upstream, 0);
+    expect(await sideOf(door, AT(1))).toBe('wavehall');
+  });
+
+  test('11.3 an other side that takes connections and says nothing', async () => {
+    const door = await startDoor(await startTcp(() => undefined), 0);
+    const wire = await Wire.open(door, PATH, AT(1));
+    expect((await wire.first()).event).toBe('pusher:connection_established');
+    await wire.close();
+  });
+
+  test('11.3 the other side’s own refusal is passed on', async () => {
+    const upstream = await startTcp((socket) =>
+      socket.once('data', () => socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nno!\n')),
+    );
+    const door = await startDoor(upstream, 0);
+    await expect(Wire.open(door, PATH, AT(1))).rejects.toThrow('HTTP 403: no!');
+  });
+
+  test('11.3 while this side is not ready its browsers are led to the other one', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.close());
+    const door = await startDoor(await startHouse(), 100, {
+      REVERB_SCALING_ENABLED: 'true',
+      REDIS_PORT: String(redis.port),
+    });
+    expect(await sideOf(door, AT(1))).toBe('wavehall');
+    await redis.kill('SIGKILL');
+    await vi.waitFor(async () => expect((await fetch(`${door.origin}/ready`)).status).toBe(503), 10_000);
+    expect(await sideOf(door, AT(1))).toBe('upstream');
+    expect((await door.status()).split.fellBack).toEqual({ wavehall: 0, upstream: 1 });
+  });
+
+  test('11.17 a door whose other side is itself serves by itself and says so', async () => {
+    const port = await closedPort();
+    const door = await startDoor({ port }, 0, { REVERB_SERVER_PORT: String(port) });
+    expect(await sideOf(door, AT(1))).toBe('wavehall');
+    expect((await fetch(`${door.origin}/pulse`)).status).toBe(508);
+    expect(warningsOf(door)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM: expected the address of the other server/);
+    const wire = await Wire.open(door, PATH, AT(1));
+    await wire.first();
+    wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+    await wire.next('pusher_internal:subscription_succeeded');
+    const event = { name: 'e', channel: 'orders', data: '1' };
+    expect((await publisher(door).post('/events', event)).status).toBe(200);
+    await wire.next('e');
+    await wire.settle();
+    expect(wire.texts.filter((text) => text.includes('"e"'))).toHaveLength(1);
+    await wire.close();
+  });
+});
+
+test('2.13 a shutdown ends what passes through as well', async () => {
+  const other = await startHouse();
+  const door = await startDoor(other, 50);
+  const [ours, theirs] = [await Wire.open(door, PATH, AT(1)), await Wire.open(door, PATH, AT(9999))];
+  await Promise.all([ours.first(), theirs.first()]);
+  await door.server.stop();
+  expect((await ours.closing()).code).toBe(4200);
+  expect((await theirs.closing()).code).toBe(1006);
+  await vi.waitFor(() => expect(other.server.connections()).toBe(0));
+});
+
+describe('moving', () => {
+  test('11.4 with move, sockets come again on the other side: 4200 from here, an end from there', async () => {
+    const door = await startDoor(await startHouse(), 50);
+    const ours = await Wire.open(door, PATH, AT(1));
+    const theirs = await Wire.open(door, PATH, AT(9999));
+    const steady = await Wire.open(door, PATH, AT(0));
+    await Promise.all([ours.first(), theirs.first(), steady.first()]);
+    const set = (percent: number, move?: boolean) =>
+      door.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent, move }) });
+
+    await set(100);
+    await ours.settle();
+    expect([theirs.ended, ours.ended]).toEqual([undefined, undefined]);
+    await set(100, true);
+    expect((await theirs.closing()).code).toBe(1006);
+    await set(0.02, true);
+    await steady.settle();
+    expect(ours.ended).toBeUndefined();
+    await set(0.01, true);
+    expect((await ours.closing()).code).toBe(4200);
+    await steady.close();
+  });
+
+  test('11.4 the way back moves those who are on this side, once', async () => {
+    const door = await startDoor(await startHouse(), 100);
+    const wire = await Wire.open(door, PATH, AT(1));
+    await wire.first();
+    await door.admin('/cutover/back', { method: 'POST' });
+    expect((await wire.closing()).code).toBe(4200);
+    expect(await sideOf(door, AT(1))).toBe('upstream');
+  });
+});

@@ -1,0 +1,188 @@
+/** What is broken during the cutover, and what is lost by it: nothing, or what is counted and told. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { eventually } from '../support/wire.ts';
+import type { CheckOptions, Verdict } from './checker.ts';
+import type { Sent, Stay } from './log.ts';
+import { otherSides } from './other-side.ts';
+import { Stage, pause } from './stage.ts';
+
+const BROWSERS = 40;
+const TEST_MS = 60_000;
+/** Load before and after what is broken. */
+const AROUND_MS = 1000;
+
+/** These may never happen, whatever is broken. */
+const neverIn = ({ counts }: Verdict) => {
+  const { lost, doubled, reordered, excluded, invented, altered, misattributed, rosters } = counts;
+  return { lost, doubled, reordered, excluded, invented, altered, misattributed, rosters };
+};
+const NOTHING = neverIn({
+  counts: Object.fromEntries(
+    [
+      'lost',
+      'doubled',
+      'reordered',
+      'excluded',
+      'invented',
+      'altered',
+      'misattributed',
+      'flickered',
+      'rosters',
+    ].map((kind) => [kind, 0]),
+  ) as Verdict['counts'],
+  examples: [],
+  lostInFaults: 0,
+  deliveries: 0,
+  expected: 0,
+});
+
+/** What may be lost: that which was under way from one side to the other. */
+const crossing = (sent: Sent, stay: Stay): boolean => sent.at !== stay.side;
+/** Events of this side go over the other side's HTTP API: without the bridge's sockets, too. */
+const heardFromThere = (sent: Sent, stay: Stay): boolean =>
+  crossing(sent, stay) && (sent.kind === 'whisper' || sent.at === 'upstream');
+
+let stage: Stage | undefined;
+afterEach(async () => {
+  await stage?.close();
+  stage = undefined;
+});
+
+interface BridgeCounts {
+  readonly dropped: Record<string, number>;
+  readonly gaps: number;
+  readonly connected: boolean;
+}
+
+const bridgeOf = async (on: Stage): Promise<BridgeCounts> =>
+  ((await on.status()).bridge as BridgeCounts[])[0] ?? { dropped: {}, gaps: 0, connected: false };
+
+const halfway = async (kind: (typeof kinds)[number], env: Record<string, string> = {}): Promise<Stage> => {
+  stage = await Stage.open(kind, { browsers: BROWSERS, env: { WAVEHALL_CUTOVER_PERCENT: '50', ...env } });
+  stage.makeNoise();
+  await pause(AROUND_MS);
+  return stage;
+};
+
+const ends = async (on: Stage, options: CheckOptions): Promise<Verdict> => {
+  await on.everybodyIsSettled();
+  await pause(AROUND_MS);
+  await on.silence();
+  const verdict = await on.verdict({ faultMs: 500, ...options });
+  console.log(expect.getState().currentTestName, verdict, await bridgeOf(on));
+  expect(neverIn(verdict), verdict.examples.join('\n')).toEqual(NOTHING);
+  return verdict;
+};
+
+const kinds = otherSides();
+
+describe.each(kinds)('11.13 faults beside $name', (kind) => {
+  test.runIf(kind.canBeKilled)(
+    '11.13 kill -9 of the other side: its browsers come to us, and all heals',
+    { timeout: TEST_MS },
+    async () => {
+      const on = await halfway(kind);
+      await on.during('the other side is dead', crossing, async () => {
+        await on.other.kill9();
+        await eventually(() => on.count('upstream') === 0, 'everybody is on Wavehall', 20_000);
+        await on.everybodyIsSettled();
+        await on.other.restart();
+        await eventually(async () => (await bridgeOf(on)).connected, 'the bridge is back', 20_000);
+      });
+      await ends(on, { faultMs: 1500 });
+      expect((await bridgeOf(on)).gaps).toBeGreaterThan(0);
+    },
+  );
+
+  test(
+    '11.13 the connections of the bridge are cut: rosters stay, nobody is told of anybody',
+    { timeout: TEST_MS },
+    async () => {
+      const on = await halfway(kind);
+      await on.during('the bridge is cut', heardFromThere, async () => {
+        on.other.front.cut('bridge');
+        await eventually(async () => (await bridgeOf(on)).connected, 'the bridge is back', 20_000);
+      });
+      const verdict = await ends(on, { faultMs: 1500 });
+      expect(verdict.counts.flickered).toBe(0);
+      expect((await bridgeOf(on)).gaps).toBeGreaterThan(0);
+    },
+  );
+
+  test('11.7 the other side is slow by 2 s: late, in order, once', { timeout: TEST_MS }, async () => {
+    const on = await halfway(kind);
+    on.other.front.delayMs = 2000;
+    await pause(5000);
+    await on.other.front.heal();
+    await ends(on, { settleMs: 5000 });
+    expect(await bridgeOf(on)).toMatchObject({ dropped: {}, gaps: 0 });
+  });
+
+  test(
+    '11.7 the other side answers 500: everything gets there when it is well again',
+    { timeout: TEST_MS },
+    async () => {
+      const on = await halfway(kind);
+      on.other.front.failRequests(500);
+      await pause(3000);
+      on.other.front.failRequests(undefined);
+      await ends(on, { settleMs: 5000 });
+      expect(await bridgeOf(on)).toMatchObject({ dropped: {}, gaps: 0 });
+    },
+  );
+
+  test(
+    '11.13 kill -9 of Wavehall: everybody comes back, and nobody is left on a list',
+    { timeout: TEST_MS },
+    async () => {
+      const on = await halfway(kind);
+      await on.during('Wavehall is dead', crossing, async () => {
+        on.server.kill('SIGKILL');
+        await on.server.exited;
+        await on.restartWavehall();
+        await on.everybodyIsSettled(30_000);
+      });
+      await ends(on, { faultMs: 1500 });
+    },
+  );
+
+  test(
+    '11.15 Wavehall hangs: the way back fires by itself, and is one reconnect',
+    { timeout: TEST_MS },
+    async () => {
+      const on = await halfway(kind, {
+        WAVEHALL_CUTOVER_WINDOW_SECONDS: '5',
+        WAVEHALL_CUTOVER_BREACH_SECONDS: '1',
+        WAVEHALL_CUTOVER_BREACH_LOOP_MS: '150',
+      });
+      expect(on.count('wavehall')).toBeGreaterThan(0);
+      const before = on.browsers.map(({ side, connects }) => ({ side, connects }));
+      const beganMs = on.nowMs();
+      let percent: unknown;
+      await on.during(
+        'Wavehall hangs',
+        () => false,
+        async () => {
+          while (percent !== 0 && on.nowMs() - beganMs < 20_000) {
+            on.server.kill('SIGSTOP');
+            await pause(300);
+            on.server.kill('SIGCONT');
+            await pause(50);
+            percent = ((await on.status()).percentage as { percent: number }).percent;
+          }
+          console.log(
+            `${kind.name}: from the first hang to the way back ${(on.nowMs() - beganMs).toFixed(0)} ms`,
+          );
+          expect(percent).toBe(0);
+          await on.everybodyIsPlaced(0);
+        },
+      );
+      for (const [at, { side, connects }] of before.entries())
+        expect(on.browsers[at]?.connects, `browser ${at}, before on ${side ?? 'nothing'}`).toBe(
+          connects + (side === 'wavehall' ? 1 : 0),
+        );
+      expect(on.server.output()).toMatch(/way back/i);
+      await ends(on, { faultMs: 1500 });
+    },
+  );
+});

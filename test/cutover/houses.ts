@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { createServer, type Server as TcpServer, type AddressInfo, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { join } from 'node:path';
+import { readConfig } from '../../src/config.ts';
+import { startServer } from '../../src/server.ts';
+import { temporaryFolder } from '../cli/command.ts';
+import { FakeJournal } from '../core/fakes.ts';
+
+export const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
+export const TOKEN = 'a-token-for-tests';
+
+/** A Wavehall in this process, which ends with the test. */
+export async function startHouse(env: Record<string, string> = {}) {
+  const journal = new FakeJournal();
+  journal.debugging = false;
+  const variables: Record<string, string> = {
+    REVERB_SERVER_HOST: '127.0.0.1',
+    REVERB_SERVER_PORT: '0',
+    REVERB_APP_ID: APP.id,
+    REVERB_APP_KEY: APP.key,
+    REVERB_APP_SECRET: APP.secret,
+    WAVEHALL_DRAIN_SECONDS: '0',
+    WAVEHALL_ADMIN_TOKEN: TOKEN,
+    WAVEHALL_CUTOVER_STATE_FILE: join(temporaryFolder(), 'state.json'),
+    WAVEHALL_CUTOVER_CANARY_SECONDS: '0',
+    WAVEHALL_CUTOVER_BREACH_SECONDS: '0',
+    ...env,
+  };
+  const config = readConfig(variables);
+  const server = await startServer(config, journal);
+  onTestFinished(() => server.stop());
+  const origin = `http://127.0.0.1:${server.port}`;
+  return {
+    ...APP,
+    host: '127.0.0.1',
+    port: server.port,
+    prefix: '',
+    origin,
+    journal,
+    server,
+    env: variables,
+    admin: (path: string, init: { method?: string; body?: string; headers?: Record<string, string> } = {}) =>
+      fetch(`${origin}/admin${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${TOKEN}`, ...init.headers },
+      }),
+    status: async () =>
+      (await (
+        await fetch(`${origin}/admin/cutover`, { headers: { authorization: `Bearer ${TOKEN}` } })
+      ).json()) as Status,
+  };
+}
+
+export interface Status {
+  readonly upstream: string;
+  readonly percentage: { readonly percent: number; readonly lastGood: number; readonly changedBy: string };
+  readonly split: Record<
+    'open' | 'total' | 'fellBack',
+    { readonly wavehall: number; readonly upstream: number }
+  >;
+  readonly bridge: readonly { readonly connected: boolean; readonly lastError?: string }[];
+}
+
+/** A front door before `upstream`, with the given share. */
+export const startDoor = (
+  upstream: { port: number } | string,
+  percent: number,
+  env: Record<string, string> = {},
+) =>
+  startHouse({
+    WAVEHALL_CUTOVER_UPSTREAM: typeof upstream === 'string' ? upstream : `http://127.0.0.1:${upstream.port}`,
+    WAVEHALL_CUTOVER_PERCENT: String(percent),
+    ...env,
+  });
+
+/** Something that listens and does with each socket what a test wants. */
+export async function startTcp(serve: (socket: Socket) => void, server: TcpServer = createServer()) {
+  const open = new Set<Socket>();
+  server.on(server.listenerCount('secureConnection') > 0 ? 'none' : 'connection', (socket: Socket) => {
+    open.add(socket);
+    socket.on('error', () => undefined);
+    serve(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    for (const socket of open) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, open };
+}
+
+/** A port on which nobody listens. */
+export async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

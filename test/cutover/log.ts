@@ -1,0 +1,96 @@
+import type { Side } from '../../src/cutover/ports.ts';
+
+/** One event or whisper that somebody sent. */
+export interface Sent {
+  readonly number: number;
+  /** Who sends one after another has an order; `place` counts within it. */
+  readonly lane: string;
+  readonly place: number;
+  readonly channel: string;
+  readonly kind: 'event' | 'whisper';
+  readonly at: Side;
+  readonly beganMs: number;
+  endedMs: number;
+  /** The server has said yes. A whisper is never answered: it counts as taken. */
+  isTaken: boolean;
+  /** The socket that must not get it: the one that was named, or the whisperer's own. */
+  readonly except?: string | undefined;
+  /** The user that a whisper on a presence channel comes from. */
+  readonly user?: string | undefined;
+}
+
+export interface Heard {
+  readonly number: number;
+  readonly atMs: number;
+  readonly data: unknown;
+  readonly user?: string | undefined;
+}
+
+/** What a presence channel told after the roster. */
+export interface News {
+  readonly user: string;
+  readonly kind: 'added' | 'removed';
+  readonly atMs: number;
+}
+
+/** One subscription of one socket, from its confirmation to its end. */
+export interface Stay {
+  readonly client: string;
+  /** The member that it is, on presence channels. */
+  readonly user?: string | undefined;
+  readonly socket: string;
+  readonly side: Side;
+  readonly channel: string;
+  readonly sinceMs: number;
+  /** `Infinity` while it lasts. */
+  untilMs: number;
+  readonly heard: Heard[];
+  /** The roster that came with the confirmation; presence channels only. */
+  readonly roster?: readonly string[] | undefined;
+  readonly news: News[];
+}
+
+/** What a server tells of a presence channel, or whatever else claims to know. */
+export interface Claim {
+  readonly by: string;
+  readonly channel: string;
+  readonly users: readonly string[];
+}
+
+/** A time in which something was broken on purpose, and what it may cost by what is documented. */
+export interface Fault {
+  readonly what: string;
+  readonly mayLose: (sent: Sent, stay: Stay) => boolean;
+  readonly beganMs: number;
+  readonly endedMs: number;
+}
+
+/** Everything that was sent, heard and told. */
+export interface Log {
+  readonly sent: Sent[];
+  readonly stays: Stay[];
+  readonly claims: Claim[];
+  readonly faults: Fault[];
+}
+
+export const emptyLog = (): Log => ({ sent: [], stays: [], claims: [], faults: [] });
+
+/** What every event and whisper carries. */
+export const contentOf = (number: number, channel: string) => ({
+  number,
+  channel,
+  text: 'é / "quoted" <b> \u2028 🙂',
+  nested: { list: [1, 'two', null], empty: {} },
+});
+
+/** In order of the first of each group. */
+export const groupBy = <T>(all: readonly T[], keyOf: (each: T) => string): Map<string, T[]> => {
+  const groups = new Map<string, T[]>();
+  for (const each of all) {
+    const key = keyOf(each);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [each]);
+    else group.push(each);
+  }
+  return groups;
+};

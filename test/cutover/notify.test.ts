@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Pusher from 'pusher';
+import { afterEach, describe, expect, test } from 'vitest';
+import { encodeNote, Notifier, type NotifierNeeds } from '../../src/cutover/notify.ts';
+import type { WayBackNote } from '../../src/cutover/rollback.ts';
+import { FakeJournal } from '../core/fakes.ts';
+import { eventually } from '../support/wire.ts';
+import { APP, freePort } from './two-servers.ts';
+
+const NOTE: WayBackNote = {
+  atMs: 1_800_000_000_000,
+  fromPercent: 50,
+  toPercent: 25,
+  breachMs: 10_000,
+  reasons: [{ of: 'delivery', text: '42 % of the canary events were lost (limit 10 %)' }],
+};
+
+interface Taken {
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+/** A URL that answers as the test says. */
+async function startReceiver(answer: (response: ServerResponse, count: number) => void) {
+  const taken: Taken[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8');
+    request.on('data', (chunk: string) => (body += chunk));
+    request.on('end', () => answer(response, taken.push({ headers: request.headers, body })));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ends.push(() => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    return closed;
+  });
+  return { taken, url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?team=1`) };
+}
+
+function open(url: URL, changes: Partial<NotifierNeeds> = {}) {
+  const journal = new FakeJournal();
+  const pauses: number[] = [];
+  const pause = (ms: number) => Promise.resolve(void pauses.push(ms));
+  const notifier = new Notifier({ url, credential: APP, journal, pause, ...changes });
+  ends.push(() => notifier.stop());
+  return { notifier, journal, pauses };
+}
+
+describe('a notification', () => {
+  test('11.15 is signed as a webhook is, and the official library takes it', async () => {
+    const { url, taken } = await startReceiver((response) => response.end());
+    const { notifier } = open(url);
+    notifier.send(NOTE);
+    await notifier.idle();
+    expect(taken).toHaveLength(1);
+    const [{ headers, body }] = taken as [Taken];
+    expect(headers['content-type']).toBe('application/json');
+    expect(headers['x-pusher-key']).toBe(APP.key);
+    const pusher = new Pusher({ appId: APP.id, key: APP.key, secret: APP.secret, host: 'localhost' });
+    const webhook = pusher.webhook({ headers: headers, rawBody: body });
+    expect(webhook.isValid()).toBe(true);
+    expect(webhook.getEvents()).toEqual([
+      {
+        name: 'cutover_back',
+        from_percent: 50,
+        to_percent: 25,
+        breach_ms: 10_000,
+        reasons: NOTE.reasons,
+      },
+    ]);
+    expect(webhook.getTime()).toEqual(new Date(NOTE.atMs));
+    expect(notifier.counts()).toEqual({ sent: 1, failed: 0, dropped: 0 });
+  });
+
+  test('11.15 is tried again, with longer pauses, until it is taken', async () => {
+    const { url, taken } = await startReceiver((response, count) =>
+      response.writeHead([503, 429, 408][count - 1] ?? 204).end(),
+    );
+    const { notifier, pauses, journal } = open(url);
+    notifier.send(NOTE);
+    await notifier.idle();
+    expect(taken.map(({ body }) => body)).toEqual(Array.from({ length: 4 }, () => encodeNote(NOTE)));
+    expect(pauses).toEqual([1000, 2000, 4000]);
+    expect(notifier.counts()).toEqual({ sent: 1, failed: 0, dropped: 0 });
+    expect(journal.warnings).toEqual([]);
+  });
+
+  test('11.15 is given up after five attempts, with one warning that names the setting', async () => {
+    const { url, taken } = await startReceiver((response) => response.writeHead(500).end());
+    const { notifier, journal } = open(url);
+    notifier.send(NOTE);
+    await notifier.idle();
+    expect(taken).toHaveLength(5);
+    expect(notifier.counts()).toEqual({ sent: 0, failed: 1, dropped: 0 });
+    expect(journal.warnings).toEqual([
+      {
+        what: 'WAVEHALL_CUTOVER_NOTIFY_URL: nobody could be told of the way back',
+        details: { reason: 'HTTP 500' },
+      },
+    ]);
+  });
+
+  test.each([301, 400, 404])(
+    '11.15 is not tried again when the receiver does not want it: %i',
+    async (status) => {
+      const { url, taken } = await startReceiver((response) =>
+        response.writeHead(status, { location: '/elsewhere' }).end(),
+      );
+      const { notifier } = open(url);
+      notifier.send(NOTE);
+      await notifier.idle();
+      expect(taken).toHaveLength(1);
+      expect(notifier.counts().failed).toBe(1);
+    },
+  );
+
+  test('11.15 that is not answered in time, or at an address where nobody is, is given up in the end', async () => {
+    const { url } = await startReceiver(() => undefined);
+    const silent = open(url, { timeoutMs: 50 });
+    silent.notifier.send(NOTE);
+    await silent.notifier.idle();
+    expect(silent.journal.warnings[0]?.details).toEqual({ reason: 'no answer in 50 ms' });
+
+    const nobody = open(new URL(`http://127.0.0.1:${await freePort()}/`));
+    nobody.notifier.send(NOTE);
+    await nobody.notifier.idle();
+    expect(nobody.journal.warnings[0]?.details).toEqual({ reason: expect.stringContaining('ECONNREFUSED') });
+  });
+});
+
+test('11.15 notifications wait for each other, in order, and only so many do', async () => {
+  const answers: ServerResponse[] = [];
+  const { url, taken } = await startReceiver((response) => void answers.push(response));
+  const { notifier } = open(url);
+  for (let at = 0; at < 20; at += 1) notifier.send({ ...NOTE, atMs: at });
+  const timeOf = ({ body }: Taken) => (JSON.parse(body) as { time_ms: number }).time_ms;
+  for (let expected = 1; expected <= 17; expected += 1) {
+    await eventually(
+      () => Promise.resolve(taken.length === expected),
+      () => `request ${expected}`,
+    );
+    answers.at(-1)?.end();
+  }
+  await notifier.idle();
+  expect(taken.map(timeOf)).toEqual([0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+  expect(notifier.counts()).toEqual({ sent: 17, failed: 0, dropped: 3 });
+});
+
+test('11.15 when the server stops, what is under way is given up at once, in an attempt and in a pause', async () => {
+  const { url, taken } = await startReceiver(() => undefined);
+  const trying = open(url, { timeoutMs: 3_600_000 });
+  trying.notifier.send(NOTE);
+  await eventually(
+    () => Promise.resolve(taken.length === 1),
+    () => 'the request',
+  );
+  await trying.notifier.stop();
+
+  const busy = await startReceiver((response) => response.writeHead(500).end());
+  const notifier = new Notifier({ url: busy.url, credential: APP, journal: new FakeJournal() });
+  notifier.send(NOTE);
+  await eventually(
+    () => Promise.resolve(busy.taken.length === 1),
+    () => 'the first attempt',
+  );
+  await notifier.stop();
+  notifier.send(NOTE);
+  await notifier.idle();
+  expect(busy.taken).toHaveLength(1);
+});

@@ -1,0 +1,127 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { frameIn } from '../../src/cutover/probe-frame.ts';
+import { type Arrival, Probe, ProbeRefused } from '../../src/cutover/probe.ts';
+import { type ProbeSite, publish, socketUrl } from '../../src/cutover/probe-site.ts';
+import { startStandIn } from '../support/reverb-stand-in.ts';
+import type { TestServer } from '../support/server.ts';
+import { APP, siteAt } from './two-servers.ts';
+
+const TIMEOUT_MS = 10_000;
+const ENV = { REVERB_APP_ID: APP.id, REVERB_APP_KEY: APP.key, REVERB_APP_SECRET: APP.secret };
+
+let standIn: TestServer;
+const ends: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  standIn = await startStandIn(ENV);
+});
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+afterAll(() => standIn.close());
+
+async function open(changes: Partial<ProbeSite> = {}) {
+  const arrivals: Arrival[] = [];
+  const site = siteAt(standIn.port, changes);
+  const probe = await Probe.open(site, { timeoutMs: TIMEOUT_MS, heard: (each) => arrivals.push(each) });
+  ends.push(() => probe.close());
+  return { probe, arrivals, site };
+}
+
+describe('at a server that answers as Reverb does', () => {
+  test('11.16 a probe listens to channels of each kind, and hears what is published', async () => {
+    const { probe, arrivals, site } = await open();
+    const channels = ['orders', 'private-orders', 'presence-orders', 'cache-orders'];
+    for (const channel of channels)
+      await probe.subscribe(
+        channel,
+        channel.startsWith('presence-') ? { userId: 'probe', info: {} } : undefined,
+      );
+    for (const channel of channels) {
+      const event = { name: 'changed', channel, data: '{"a":1}' };
+      expect((await publish(site, event, { timeoutMs: TIMEOUT_MS })).status).toBe(200);
+    }
+    await probe.settle();
+    expect(arrivals.map(({ name, channel, data }) => [name, channel, data])).toEqual(
+      channels.map((channel) => ['changed', channel, '{"a":1}']),
+    );
+  });
+
+  test('11.16 a refusal that does not name its channel is that of the channel which was asked for', async () => {
+    const { probe } = await open({ credential: { ...APP, secret: 'another' } });
+    const refusal = (await probe.subscribe('private-a').catch((error: unknown) => error)) as ProbeRefused;
+    expect(refusal).toBeInstanceOf(ProbeRefused);
+    expect(refusal.message).toMatch(/\(4009\)$/);
+    await probe.subscribe('orders');
+    expect(probe.isOpen).toBe(true);
+  });
+
+  test('11.17 an unknown key is refused for good', async () => {
+    const refusal = (await open({ credential: { ...APP, key: 'nobody' } }).catch(
+      (error: unknown) => error,
+    )) as ProbeRefused;
+    expect([refusal.message, refusal.isPermanent]).toEqual(['Application does not exist (4001)', true]);
+  });
+
+  test('11.14 a wrong secret is refused by the API', async () => {
+    const site = siteAt(standIn.port, { credential: { ...APP, secret: 'another' } });
+    const event = { name: 'a', channel: 'orders', data: '1' };
+    expect((await publish(site, event, { timeoutMs: TIMEOUT_MS })).status).toBe(401);
+  });
+
+  test('11.14 a connection that the server ends is known to have ended, and so is what it was asked', async () => {
+    const own = await startStandIn(ENV);
+    ends.push(() => own.close());
+    const { probe } = await open({ url: new URL(`http://127.0.0.1:${own.port}`) });
+    const asked = probe.settle();
+    own.kill('SIGKILL');
+    await asked.catch(() => undefined);
+    await probe.closed;
+    expect(probe.isOpen).toBe(false);
+    await expect(probe.subscribe('orders')).rejects.toThrow();
+  });
+});
+
+describe('frames', () => {
+  test('11.14 are read as client libraries read them', () => {
+    expect(frameIn('{"event":"pusher:connection_established","data":{"socket_id":"1.2"}}')?.socketId).toBe(
+      '1.2',
+    );
+    expect(frameIn('{"event":"pusher:error","data":{"code":null,"message":"no"}}')?.error).toEqual({
+      code: undefined,
+      message: 'no',
+    });
+    expect(
+      frameIn('{"event":"pusher:error","data":"{\\"code\\":4009,\\"message\\":\\"no\\"}"}')?.error,
+    ).toEqual({
+      code: 4009,
+      message: 'no',
+    });
+    expect(
+      frameIn('{"event":"pusher:subscription_error","channel":"a","data":{"type":"AuthError","status":401}}'),
+    ).toMatchObject({ channel: 'a', error: { code: 401, message: 'AuthError' } });
+    expect(frameIn('{"event":"pusher:error"}')?.error).toEqual({ code: undefined, message: 'refused' });
+    expect(frameIn('{"event":"a","channel":"c","data":[1],"user_id":"7"}')).toMatchObject({
+      data: [1],
+      userId: '7',
+      error: undefined,
+    });
+  });
+
+  test.each(['', 'null', '[]', '7', '{}', '{"event":7}', 'no JSON'])(
+    '11.14 what is none is passed over: %s',
+    (text) => {
+      expect(frameIn(text)).toBeUndefined();
+    },
+  );
+});
+
+test('11.14 addresses keep the path of the other server', () => {
+  const site = siteAt(1, { url: new URL('https://rt.test:8443/reverb/') });
+  expect(socketUrl(site).href).toBe(
+    'wss://rt.test:8443/reverb/app/app-key?protocol=7&client=wavehall-probe&version=1.0',
+  );
+  expect(socketUrl(siteAt(80)).href).toBe(
+    'ws://127.0.0.1/app/app-key?protocol=7&client=wavehall-probe&version=1.0',
+  );
+});

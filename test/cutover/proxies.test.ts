@@ -1,0 +1,241 @@
+/** The split made by nginx or HAProxy, with the configurations of examples/cutover-from-reverb as they are but for the ports. */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Site } from '../conformance/site.ts';
+import { findNginx } from '../support/cluster-nginx.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { dataOf, eventually, type Wire } from '../support/wire.ts';
+import { APP, otherSides, type OtherSide } from './other-side.ts';
+
+const EXAMPLE = new URL('../../examples/cutover-from-reverb/', import.meta.url);
+const BROWSERS = 120;
+/** By this the two servers are told apart. */
+const OURS_S = 31;
+
+const freePort = async (): Promise<number> => {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  await once(probe, 'close');
+  return port;
+};
+
+const isListening = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+
+/** A proxy of the examples, in a folder of its own. */
+interface Proxy {
+  readonly port: number;
+  share(percent: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Both sides, the proxy between them, and whoever connects to it. */
+let other: OtherSide;
+let wavehall: TestServer;
+const folder = mkdtempSync(join(tmpdir(), 'wavehall-split-'));
+
+beforeAll(async () => {
+  const kind = otherSides().at(-1);
+  if (kind === undefined) throw new Error('no other side');
+  other = await kind.start();
+  wavehall = await startServer({
+    REVERB_APP_ID: APP.id,
+    REVERB_APP_KEY: APP.key,
+    REVERB_APP_SECRET: APP.secret,
+    REVERB_APP_ACTIVITY_TIMEOUT: String(OURS_S),
+    WAVEHALL_CUTOVER_UPSTREAM: other.url,
+    WAVEHALL_CUTOVER_PERCENT: '100',
+    WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'),
+    WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
+  });
+});
+afterAll(async () => {
+  await Promise.all([wavehall.close(), other.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const configured = (name: string, port: number): string =>
+  readFileSync(new URL(name, EXAMPLE), 'utf8')
+    .replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`)
+    .replaceAll('127.0.0.1:8081', `127.0.0.1:${wavehall.port}`)
+    .replaceAll('127.0.0.1:8082', `127.0.0.1:${other.app.port}`)
+    .replaceAll('/run/haproxy/admin.sock', join(folder, 'haproxy.sock'));
+
+const run = async (command: string, args: readonly string[], port: number) => {
+  const child: ChildProcess = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const exited = once(child, 'exit');
+  await eventually(
+    () => isListening(port),
+    () => `${command} listens: ${said}`,
+  );
+  return {
+    child,
+    async close() {
+      child.kill('SIGTERM');
+      const hard = setTimeout(() => child.kill('SIGKILL'), 3000);
+      await exited;
+      clearTimeout(hard);
+    },
+  };
+};
+
+const startNginx = async (): Promise<Proxy> => {
+  const [port, file] = [await freePort(), join(folder, 'nginx.conf')];
+  const write = (percent: number): void => {
+    const text = configured('nginx.conf', port).replace(
+      '5% wavehall;',
+      percent ? `${percent}% wavehall;` : '',
+    );
+    writeFileSync(file, text);
+    execFileSync(findNginx(), ['-t', '-p', folder, '-c', file], { stdio: 'pipe' });
+  };
+  write(0);
+  const nginx = await run(findNginx(), ['-p', folder, '-c', file, '-g', 'daemon off;'], port);
+  const workers = (): string =>
+    execFileSync('ps', ['--ppid', String(nginx.child.pid), '-o', 'pid=,args='], { encoding: 'utf8' });
+  return {
+    port,
+    async share(percent) {
+      const old = workers();
+      write(percent);
+      nginx.child.kill('SIGHUP');
+      const isNew = () =>
+        workers()
+          .split('\n')
+          .some(
+            (line) =>
+              line.includes('worker process') && !line.includes('shutting down') && !old.includes(line),
+          );
+      await eventually(isNew, 'nginx has new workers');
+      await eventually(
+        () => old.split('\n').every((line) => line === '' || !workers().includes(line)),
+        'the old workers take nobody',
+      );
+    },
+    close: () => nginx.close(),
+  };
+};
+
+const findHaproxy = (): string => {
+  const found = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/opt/homebrew/bin']
+    .map((each) => join(each, 'haproxy'))
+    .find((each) => existsSync(each));
+  if (found === undefined) throw new Error('These tests need HAProxy: `apt-get install haproxy`.');
+  return found;
+};
+
+/** What `socat` does in the comment of the configuration. */
+const command = (text: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(join(folder, 'haproxy.sock'));
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.on('error', reject);
+    socket.on('close', () => resolve(answer.trim()));
+    socket.end(`${text}\n`);
+  });
+
+const startHaproxy = async (): Promise<Proxy> => {
+  const [port, file] = [await freePort(), join(folder, 'haproxy.cfg')];
+  writeFileSync(file, configured('haproxy.cfg', port));
+  execFileSync(findHaproxy(), ['-c', '-f', file], { stdio: 'pipe' });
+  const haproxy = await run(findHaproxy(), ['-f', file], port);
+  return {
+    port,
+    async share(percent) {
+      const answer = await command(
+        `set weight sockets/wavehall ${percent}; set weight sockets/reverb ${100 - percent}`,
+      );
+      expect(answer).toBe('');
+    },
+    close: () => haproxy.close(),
+  };
+};
+
+interface Placed {
+  readonly wire: Wire;
+  readonly isOurs: boolean;
+}
+
+describe.each([
+  ['nginx', startNginx],
+  ['HAProxy', startHaproxy],
+] as const)('11.1 the split at %s', (_name, start) => {
+  let proxy: Proxy;
+  let site: Site;
+  beforeAll(async () => {
+    proxy = await start();
+    site = new Site({ ...APP, host: '127.0.0.1', port: proxy.port, prefix: '' });
+  });
+  afterAll(async () => {
+    await site.cleanUp();
+    await proxy.close();
+  });
+
+  const arrive = async (count: number): Promise<Placed[]> =>
+    Promise.all(
+      Array.from({ length: count }, async (_, at) => {
+        const wire = await site.open(`${site.path}?protocol=7`, {
+          headers: { 'User-Agent': `browser ${at}` },
+        });
+        const isOurs = site.established(wire, await wire.first()) === OURS_S;
+        return { wire, isOurs };
+      }),
+    );
+  const sidesOf = async (): Promise<boolean[]> => {
+    const placed = await arrive(BROWSERS);
+    await site.cleanUp();
+    return placed.map(({ isOurs }) => isOurs);
+  };
+  const shareOf = (sides: readonly boolean[]): number => (sides.filter(Boolean).length * 100) / sides.length;
+
+  test('11.1 the share is the one that was set, and raising it moves nobody back', async () => {
+    await proxy.share(0);
+    expect(shareOf(await sidesOf())).toBe(0);
+    await proxy.share(25);
+    const quarter = await sidesOf();
+    expect(shareOf(quarter)).toBeGreaterThan(8);
+    expect(shareOf(quarter)).toBeLessThan(45);
+    expect(await sidesOf()).toEqual(quarter);
+    await proxy.share(60);
+    const more = await sidesOf();
+    expect(shareOf(more)).toBeGreaterThan(40);
+    expect(shareOf(more)).toBeLessThan(80);
+    expect(quarter.filter((isOurs, at) => isOurs && !more[at])).toEqual([]);
+    await proxy.share(100);
+    expect(shareOf(await sidesOf())).toBe(100);
+  });
+
+  test('11.6 11.7 what is published through the proxy, or at the other server, reaches everybody once', async () => {
+    await proxy.share(50);
+    const channel = site.name('orders');
+    const placed = await arrive(16);
+    expect(new Set(placed.map(({ isOurs }) => isOurs)).size).toBe(2);
+    for (const { wire } of placed) await site.subscribe(wire, channel);
+    await site.publish('through', '"the proxy"', channel);
+    await new Site(other.app).publish('directly', '"at the other"', channel);
+    for (const { wire } of placed) {
+      expect(dataOf(await wire.next('through'))).toBe('the proxy');
+      expect(dataOf(await wire.next('directly'))).toBe('at the other');
+    }
+    await site.publish('fence', '1', channel);
+    for (const { wire } of placed) await wire.next('fence');
+    await site.silent(...placed.map(({ wire }) => wire));
+  });
+});

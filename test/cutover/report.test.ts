@@ -1,0 +1,279 @@
+import { stripVTControlCharacters } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import type { ChannelFindings } from '../../src/cutover/compare-channel.ts';
+import type { Comparison } from '../../src/cutover/compare.ts';
+import { comparisonTable } from '../../src/cutover/comparison-report.ts';
+import type { SideReport } from '../../src/cutover/health.ts';
+import type { BridgeState } from '../../src/cutover/ports.ts';
+import { type CutoverStatus, statusTable } from '../../src/cutover/report.ts';
+
+const PLAIN = { colour: false };
+const NOTHING = { good: 0, bad: 0, p50Ms: null, p99Ms: null };
+const QUIET: SideReport = {
+  connects: NOTHING,
+  subscribes: NOTHING,
+  api: NOTHING,
+  delivery: NOTHING,
+  arrivals: NOTHING,
+  loopMs: null,
+  breaches: [],
+};
+const BRIDGE: BridgeState = {
+  app: 'shop',
+  connected: true,
+  channels: 12,
+  members: 40,
+  connections: 6,
+  queue: { events: 3, bytes: 900, oldestMs: 20 },
+  forwarded: 1204,
+  received: 88,
+  whispersSent: 4,
+  whispersReceived: 5,
+  echoesDropped: 1204,
+  dropped: {},
+  gaps: 0,
+  gapMs: 0,
+  lagMs: 2.4,
+  lastError: undefined,
+};
+const HEALTHY: CutoverStatus = {
+  upstream: 'http://127.0.0.1:8081',
+  percentage: {
+    percent: 25,
+    lastGood: 5,
+    changedAtMs: 1_800_000_000_000,
+    changedBy: 'ada',
+    move: false,
+    isShared: true,
+  },
+  split: {
+    open: { wavehall: 250, upstream: 750 },
+    total: { wavehall: 900, upstream: 2711 },
+    fellBack: { wavehall: 7, upstream: 0 },
+  },
+  watch: {
+    health: {
+      wavehall: {
+        ...QUIET,
+        connects: { good: 120, bad: 0, p50Ms: 3, p99Ms: 9 },
+        delivery: { good: 20, bad: 0, p50Ms: 4.4, p99Ms: 11 },
+        arrivals: { good: 19, bad: 1, p50Ms: 7, p99Ms: 30 },
+        loopMs: 12.2,
+      },
+      upstream: { ...QUIET, delivery: { good: 20, bad: 0, p50Ms: 5, p99Ms: 14 } },
+    },
+    wayBack: {
+      breachSinceMs: null,
+      isHeld: false,
+      last: null,
+      counts: { toLastGood: 0, toZero: 0, held: 0, failed: 0 },
+    },
+    canary: {
+      rounds: 99,
+      doubled: { wavehall: 0, upstream: 0 },
+      notAllowed: { wavehall: null, upstream: null },
+    },
+    notifications: null,
+  },
+  bridge: [BRIDGE],
+};
+
+const withWatch = (changes: Partial<CutoverStatus['watch']>): CutoverStatus => ({
+  ...HEALTHY,
+  watch: { ...HEALTHY.watch, ...changes },
+});
+
+describe('the table of both servers', () => {
+  test('11.5 shows side by side what a person needs at a glance', () => {
+    expect(statusTable(HEALTHY, PLAIN)).toBe(
+      [
+        'Wavehall has 25 % of the browsers, set 2027-01-15T08:00:00Z by ada',
+        'Last good: 5 %. Other server: http://127.0.0.1:8081',
+        '',
+        '                Wavehall                          other server',
+        'clients now     250                               750',
+        'clients in all  900                               2711',
+        'taken over      7                                 0',
+        'connects        120 ok, 3/9 ms                    –',
+        'subscriptions   –                                 –',
+        'API requests    –                                 –',
+        'canary, own     20 ok, 4/11 ms                    20 ok, 5/14 ms',
+        'canary, across  19 ok, 1 failed (5.0 %), 7/30 ms  –',
+        'event loop p99  12 ms                             –',
+        'health          good                              good',
+        '',
+        'bridge  state      channels  members  sockets  to other  to us  whispers  waiting  lag   dropped  gaps',
+        'shop    connected  12        40       6        1204      88     4/5       3        2 ms  0        0',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('11.5 columns stand under each other whatever is in them', () => {
+    const lines = statusTable(HEALTHY, PLAIN).split('\n').slice(3, 14);
+    const column = lines[0]?.indexOf('other server') ?? -1;
+    for (const line of lines) expect(line.slice(column - 2, column)).toBe('  ');
+    for (const line of lines) expect(line[column]).toMatch(/\S/);
+  });
+
+  test('11.14 a breach stands out, with its figure and its limit', () => {
+    const breaches = [
+      {
+        of: 'delivery',
+        value: 0.4,
+        limit: 0.1,
+        text: '40 % of the canary events were lost (limit 10 %)',
+        movesPeople: true,
+      },
+    ] as const;
+    const { health } = HEALTHY.watch;
+    const text = statusTable(
+      withWatch({
+        health: { ...health, wavehall: { ...health.wavehall, breaches } },
+        wayBack: { ...HEALTHY.watch.wayBack, breachSinceMs: 1_800_000_000_000 },
+      }),
+      PLAIN,
+    );
+    expect(text).toMatch(/^health +BREACH: delivery +good$/m);
+    expect(text).toContain('! Wavehall: 40 % of the canary events were lost (limit 10 %)');
+    expect(text).toContain('Wavehall is in breach since 2027-01-15T08:00:00Z.');
+  });
+
+  test('11.15 the last way back is told, and why nobody was moved', () => {
+    const last = {
+      atMs: 1_800_000_000_000,
+      fromPercent: 50,
+      toPercent: 0,
+      breachMs: 10_000,
+      reasons: [{ of: 'api', text: '9 % of the API requests failed (limit 5 %)' }] as const,
+    };
+    const { counts } = HEALTHY.watch.wayBack;
+    const text = statusTable(withWatch({ wayBack: { breachSinceMs: 1, isHeld: true, last, counts } }), PLAIN);
+    expect(text).toContain(
+      'Last way back: 2027-01-15T08:00:00Z, from 50 % to 0 %: 9 % of the API requests failed (limit 5 %)',
+    );
+    expect(text).toContain('its share stays, because the other server cannot be connected');
+  });
+
+  test('11.5 what is away, was lost or is not shared is said in words', () => {
+    const text = statusTable(
+      {
+        ...HEALTHY,
+        percentage: { ...HEALTHY.percentage, isShared: false },
+        bridge: [
+          {
+            ...BRIDGE,
+            connected: false,
+            lagMs: undefined,
+            lastError: 'connect ECONNREFUSED',
+            gaps: 2,
+            gapMs: 1500,
+            dropped: { 'queue-full': 3, 'too-old': 0, refused: 4 },
+          },
+        ],
+        watch: {
+          ...HEALTHY.watch,
+          canary: {
+            rounds: 9,
+            doubled: { wavehall: 2, upstream: 0 },
+            notAllowed: { wavehall: null, upstream: 'HTTP 401' },
+          },
+          notifications: { sent: 1, failed: 1, dropped: 1 },
+        },
+      },
+      PLAIN,
+    );
+    expect(text).toMatch(/^shop +AWAY .* – +7 +2 \(1500 ms\)$/m);
+    for (const sentence of [
+      'Other nodes, or the next start, may not know of the last change.',
+      '! shop dropped: 3 queue-full, 4 refused',
+      '! shop: connect ECONNREFUSED',
+      'The canary cannot measure the other server: HTTP 401',
+      '2 canary events came twice to Wavehall.',
+      '2 notifications could not be delivered.',
+    ])
+      expect(text).toContain(sentence);
+    expect(statusTable(withWatch({ canary: null }), PLAIN)).toContain('WAVEHALL_CUTOVER_CANARY_SECONDS=0');
+  });
+
+  test('11.5 a server of which nothing is known is not called good', () => {
+    const { health } = HEALTHY.watch;
+    const text = statusTable(withWatch({ health: { ...health, upstream: QUIET } }), PLAIN);
+    expect(text).toMatch(/^health +good +not known yet$/m);
+  });
+
+  test('11.5 colours are added to the same text, and only where they are wanted', () => {
+    const plain = statusTable(HEALTHY, PLAIN);
+    const coloured = statusTable(HEALTHY, { colour: true });
+    expect(coloured).not.toBe(plain);
+    expect(stripVTControlCharacters(coloured)).toBe(plain);
+    expect(plain).not.toContain('\u001B');
+  });
+
+  test('11.5 nothing that others wrote controls the terminal', () => {
+    const evil = '\u001B[2Jx\r\n';
+    const text = statusTable(
+      {
+        ...HEALTHY,
+        upstream: evil,
+        percentage: { ...HEALTHY.percentage, changedBy: evil },
+        bridge: [{ ...BRIDGE, app: evil, connected: false, lastError: evil, dropped: { [evil]: 1 } }],
+      },
+      PLAIN,
+    );
+    expect(text).not.toMatch(/[\u001B\r]/);
+  });
+});
+
+describe('the table of a comparison', () => {
+  const found: ChannelFindings = {
+    heard: { wavehall: 100, upstream: 99 },
+    same: 98,
+    missing: { wavehall: 0, upstream: 1 },
+    doubled: { wavehall: 1, upstream: 0 },
+    different: 0,
+    reordered: 0,
+    crossed: 4,
+    behind: {
+      wavehall: { count: 50, p50Ms: 3.2, p99Ms: 20 },
+      upstream: { count: 0, p50Ms: null, p99Ms: null },
+    },
+    examples: ['missing at the other server: a {"x":\u001B1}'],
+  };
+  const comparison: Comparison = {
+    isGo: false,
+    reasons: ['orders: 1 missing at the other server.'],
+    judgedMs: 60_000,
+    channels: { orders: found, 'private-long-name': { ...found, examples: [] } },
+  };
+
+  test('11.16 has a line for each channel, the first faults and the verdict', () => {
+    expect(comparisonTable(comparison, PLAIN).split('\n')).toEqual([
+      'Compared for 1 min; missing and doubled: Wavehall/other; behind: p50/p99',
+      '',
+      'channel            Wavehall  other  same  missing  doubled  different  reordered  crossed  Wavehall behind  other behind',
+      'orders             100       99     98    0/1      1/0      0          0          4        3/20 ms          –',
+      'private-long-name  100       99     98    0/1      1/0      0          0          4        3/20 ms          –',
+      '',
+      'First faults:',
+      '  orders: missing at the other server: a {"x": 1}',
+      '',
+      'NO GO:',
+      '  orders: 1 missing at the other server.',
+      '',
+    ]);
+  });
+
+  test('11.16 says GO when nothing is wrong, and why not when nobody could be asked', () => {
+    expect(comparisonTable({ ...comparison, isGo: true, reasons: [] }, PLAIN)).toContain(
+      'GO: both servers brought the same.',
+    );
+    const reasons = ['The other server cannot be connected: no.'];
+    expect(comparisonTable({ isGo: false, reasons, judgedMs: 0, channels: {} }, PLAIN)).toBe(
+      'NO GO:\n  The other server cannot be connected: no.\n',
+    );
+    expect(stripVTControlCharacters(comparisonTable(comparison, { colour: true }))).toBe(
+      comparisonTable(comparison, PLAIN),
+    );
+  });
+});

@@ -1,0 +1,274 @@
+import { describe, expect, test } from 'vitest';
+import { Health } from '../../src/cutover/health.ts';
+import { DEFAULT_LIMITS } from '../../src/cutover/limits.ts';
+import { WayBack, type WayBackNote } from '../../src/cutover/rollback.ts';
+import { FakeClock, FakeJournal, held } from '../core/fakes.ts';
+
+class FakePercentage {
+  percent: number;
+  lastGood: number;
+  readonly sets: { readonly percent: number; readonly by: string; readonly move: boolean | undefined }[] = [];
+  /** What stands in the way of writing. */
+  blocked: Promise<void> = Promise.resolve();
+
+  constructor(percent: number, lastGood: number) {
+    this.percent = percent;
+    this.lastGood = lastGood;
+  }
+
+  async set(percent: number, by: string, move?: boolean): Promise<void> {
+    this.sets.push({ percent, by, move });
+    await this.blocked;
+    this.percent = percent;
+  }
+
+  markGood(percent: number): Promise<void> {
+    this.lastGood = percent;
+    return Promise.resolve();
+  }
+}
+
+interface Start {
+  readonly percent?: number;
+  readonly lastGood?: number;
+  readonly limits?: Partial<typeof DEFAULT_LIMITS>;
+}
+
+/** Seconds that pass when a test says so; in each of them, what `each` does happens. */
+function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) {
+  const limits = { ...DEFAULT_LIMITS, ...changes };
+  const clock = new FakeClock();
+  const journal = new FakeJournal();
+  const health = new Health(limits, clock.read);
+  const percentage = new FakePercentage(percent, lastGood);
+  const notes: WayBackNote[] = [];
+  const notify = (note: WayBackNote) => void notes.push(note);
+  const wayBack = new WayBack({ health, percentage, journal, notify, clock: clock.read, limits });
+  const seconds = async (count: number, each: () => void = () => undefined) => {
+    for (let at = 0; at < count; at += 1) {
+      each();
+      clock.pass(1000);
+      await wayBack.tick();
+    }
+  };
+  const bad = () => {
+    for (let at = 0; at < 10; at += 1) health.canary('wavehall', 'wavehall', false, 0);
+  };
+  const good = () => {
+    for (let at = 0; at < 10; at += 1) health.canary('wavehall', 'wavehall', true, 5);
+  };
+  return { clock, journal, health, percentage, notes, wayBack, seconds, bad, good };
+}
+
+describe('the way back', () => {
+  test('11.15 a breach that lasts sets the percentage to 0 when none was good, and moves the sockets', async () => {
+    const { percentage, seconds, bad } = open({ percent: 25 });
+    await seconds(10, bad);
+    expect(percentage.sets).toEqual([]);
+    await seconds(1, bad);
+    expect(percentage.sets).toEqual([
+      {
+        percent: 0,
+        by: 'the way back: 100 % of the canary events were lost (limit 10 %)',
+        move: true,
+      },
+    ]);
+  });
+
+  test('11.15 it goes to the last good percentage when that is lower', async () => {
+    const { percentage, seconds, bad } = open({ percent: 50, lastGood: 25 });
+    await seconds(11, bad);
+    expect(percentage.percent).toBe(25);
+    expect(percentage.lastGood).toBe(25);
+  });
+
+  test('11.15 it goes to 0 when the good percentage itself is in breach or was a higher one', async () => {
+    for (const lastGood of [50, 80]) {
+      const { percentage, seconds, bad } = open({ percent: 50, lastGood });
+      await seconds(11, bad);
+      expect([percentage.percent, percentage.lastGood]).toEqual([0, 0]);
+    }
+  });
+
+  test('11.15 a breach shorter than the set time changes nothing', async () => {
+    const { percentage, seconds, bad, good, wayBack } = open();
+    for (let time = 0; time < 5; time += 1) {
+      await seconds(4, bad);
+      expect(wayBack.status().breachSinceMs).not.toBeNull();
+      await seconds(30, good);
+      expect(wayBack.status().breachSinceMs).toBeNull();
+    }
+    expect(percentage.sets).toEqual([]);
+  });
+
+  test('11.15 one breach goes back once: what brought it down does not count at the lower percentage', async () => {
+    const { percentage, seconds, bad, good, notes } = open({ percent: 50, lastGood: 25 });
+    await seconds(11, bad);
+    await seconds(120, good);
+    expect(percentage.sets).toHaveLength(1);
+    expect(percentage.percent).toBe(25);
+    expect(notes).toHaveLength(1);
+  });
+
+  test('11.15 a breach that goes on at the last good percentage goes on to 0, and there it ends', async () => {
+    const { percentage, seconds, bad, wayBack } = open({ percent: 50, lastGood: 25 });
+    await seconds(300, bad);
+    expect(percentage.sets.map(({ percent }) => percent)).toEqual([25, 0]);
+    expect(wayBack.status().counts).toEqual({ toLastGood: 1, toZero: 1, held: 0, failed: 0 });
+    expect(percentage.lastGood).toBe(0);
+  });
+
+  test('11.15 at 0 percent nothing is done, and a rise is judged by what happens after it', async () => {
+    const { percentage, seconds, bad, good } = open({ percent: 0 });
+    await seconds(60, bad);
+    expect(percentage.sets).toEqual([]);
+    percentage.percent = 5;
+    await seconds(61, good);
+    expect(percentage.sets).toEqual([]);
+    percentage.percent = 10;
+    await seconds(10, bad);
+    expect(percentage.sets).toEqual([]);
+    await seconds(2, bad);
+    expect(percentage.sets.map(({ percent }) => percent)).toEqual([5]);
+  });
+
+  test('11.15 the other side’s faults are not ours', async () => {
+    const { percentage, seconds, good, health } = open();
+    await seconds(60, () => {
+      good();
+      health.connect('upstream', false, 1);
+      health.canary('upstream', 'upstream', false, 0);
+      health.api('upstream', false);
+    });
+    expect(percentage.sets).toEqual([]);
+  });
+
+  test('11.15 nobody is sent to a server that cannot be connected; when it can be, they are', async () => {
+    const { percentage, seconds, bad, health, journal, wayBack } = open();
+    await seconds(30, () => {
+      bad();
+      health.connect('upstream', false, 1);
+    });
+    expect(percentage.sets).toEqual([]);
+    expect(wayBack.status()).toMatchObject({ isHeld: true, counts: { held: 1 } });
+    expect(journal.warnings.map(({ what }) => what)).toEqual([
+      expect.stringMatching(
+        /^Cutover: Wavehall is in breach \(.*\), but its share stays at 50 %: the other server is no better/,
+      ),
+    ]);
+    await seconds(10, bad);
+    expect(percentage.sets).toHaveLength(1);
+    expect(wayBack.status().isHeld).toBe(false);
+  });
+
+  test('11.15 events that do not cross to the other server are told, and move nobody', async () => {
+    const { percentage, seconds, health, journal } = open();
+    const lost = () => {
+      for (let at = 0; at < 5; at += 1) health.canary('wavehall', 'upstream', false, 0);
+    };
+    await seconds(60, lost);
+    expect(percentage.sets).toEqual([]);
+    const sentence =
+      'Cutover: 100 % of the canary events from here did not arrive at the other server (limit 10 %); a lower share would not help';
+    expect(journal.warnings.map(({ what }) => what)).toEqual([sentence]);
+    await seconds(60);
+    await seconds(60, lost);
+    expect(journal.warnings.map(({ what }) => what)).toEqual([sentence, sentence]);
+  });
+
+  test('11.15 it is switched off with a time of 0', async () => {
+    const { percentage, seconds, bad } = open({ limits: { breachMs: 0 } });
+    await seconds(60, bad);
+    expect(percentage.sets).toEqual([]);
+  });
+
+  test('11.15 it is told in one clear line, to whoever is notified, and in the counts', async () => {
+    const { seconds, bad, journal, notes, wayBack, clock } = open({ percent: 50, lastGood: 25 });
+    await seconds(11, bad);
+    expect(journal.warnings).toEqual([
+      {
+        what: 'Cutover: Wavehall’s share went back from 50 % to 25 %: 100 % of the canary events were lost (limit 10 %)',
+        details: { from: 50, to: 25, breachSeconds: 10, reasons: 'delivery' },
+      },
+    ]);
+    const note = {
+      atMs: clock.nowMs,
+      fromPercent: 50,
+      toPercent: 25,
+      breachMs: 10_000,
+      reasons: [{ of: 'delivery', text: '100 % of the canary events were lost (limit 10 %)' }],
+    };
+    expect(notes).toEqual([note]);
+    expect(wayBack.status()).toMatchObject({ last: note, counts: { toLastGood: 1, toZero: 0 } });
+  });
+
+  test('11.15 while one way back is being written, another is not begun', async () => {
+    const { percentage, seconds, bad, wayBack, clock } = open();
+    const writing = held();
+    percentage.blocked = writing.promise;
+    await seconds(10, bad);
+    clock.pass(1000);
+    bad();
+    const first = wayBack.tick();
+    for (let at = 0; at < 20; at += 1) {
+      bad();
+      clock.pass(1000);
+      await wayBack.tick();
+    }
+    writing.release();
+    await first;
+    expect(percentage.sets).toHaveLength(1);
+  });
+
+  test('11.15 what cannot be written is said and tried again', async () => {
+    const { percentage, seconds, bad, journal, wayBack } = open();
+    percentage.blocked = Promise.reject(new Error('the disk is full'));
+    await seconds(12, bad);
+    expect(journal.warnings.map(({ what }) => what)).toEqual([
+      'Cutover: the share of Wavehall could not be written: the disk is full',
+    ]);
+    percentage.blocked = Promise.resolve();
+    await seconds(5, bad);
+    expect(percentage.sets).toHaveLength(2);
+    expect(percentage.percent).toBe(0);
+    expect(wayBack.status().counts).toMatchObject({ failed: 1, toZero: 1 });
+  });
+});
+
+describe('the last good percentage', () => {
+  test('11.15 is the present one when it has held for the set time', async () => {
+    const { percentage, seconds, good } = open({ percent: 25, lastGood: 5 });
+    await seconds(59, good);
+    expect(percentage.lastGood).toBe(5);
+    await seconds(1, good);
+    expect(percentage.lastGood).toBe(25);
+  });
+
+  test('11.15 any breach begins the time again, also one that moves nobody', async () => {
+    const { percentage, seconds, good, health } = open({ percent: 25 });
+    await seconds(50, good);
+    await seconds(1, () => {
+      for (let at = 0; at < 5; at += 1) health.canary('wavehall', 'upstream', false, 0);
+    });
+    await seconds(50, good);
+    expect(percentage.lastGood).toBe(0);
+    await seconds(15, good);
+    expect(percentage.lastGood).toBe(25);
+  });
+
+  test('11.15 a change of the percentage begins the time again', async () => {
+    const { percentage, seconds, good } = open({ percent: 25 });
+    await seconds(50, good);
+    percentage.percent = 50;
+    await seconds(50, good);
+    expect(percentage.lastGood).toBe(0);
+    await seconds(11, good);
+    expect(percentage.lastGood).toBe(50);
+  });
+
+  test('11.15 0 percent proves nothing', async () => {
+    const { percentage, seconds, good } = open({ percent: 0, lastGood: 25 });
+    await seconds(120, good);
+    expect(percentage.lastGood).toBe(25);
+  });
+});

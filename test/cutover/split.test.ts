@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest';
+import { type Clues, chooseBucket, sideOf } from '../../src/cutover/split.ts';
+
+const BROWSERS = 10_000;
+const STEPS = [0, 0.5, 1, 5, 25, 50, 75, 99.5, 100];
+/** Five standard deviations: a fair split is outside once in two million times. */
+const tolerance = (percent: number): number =>
+  5 * Math.sqrt(BROWSERS * (percent / 100) * (1 - percent / 100)) + 1e-9;
+
+const cluesOf = (changes: Partial<Clues> = {}): Clues => ({
+  visitor: { address: '192.0.2.1', secure: false, viaProxy: false },
+  cookie: undefined,
+  origin: 'https://example.com',
+  userAgent: 'Mozilla/5.0',
+  ...changes,
+});
+
+/** A browser that keeps the cookie that it is given. */
+class CookieBrowser {
+  cookie: string | undefined;
+
+  side(percent: number): string {
+    const { bucket, cookieLine } = chooseBucket('cookie', cluesOf({ cookie: this.cookie }));
+    if (cookieLine !== undefined)
+      this.cookie = `a=b; ${/wavehall_bucket=\d+/.exec(cookieLine)?.[0] ?? ''}; c=d`;
+    return sideOf(bucket, percent);
+  }
+}
+
+/** One that is known by its address. */
+class AddressBrowser {
+  readonly #address: string;
+  constructor(number: number) {
+    this.#address = `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`;
+  }
+
+  side(percent: number): string {
+    const visitor = { address: this.#address, secure: false, viaProxy: true };
+    return sideOf(chooseBucket('address', cluesOf({ visitor })).bucket, percent);
+  }
+}
+
+describe.each([
+  { sticky: 'cookie', browser: () => new CookieBrowser() },
+  { sticky: 'address', browser: (number: number) => new AddressBrowser(number) },
+])('10,000 browsers, sticky by $sticky', ({ browser }) => {
+  test('11.1 each step has its share, and nobody goes back while the percentage rises', () => {
+    const browsers = Array.from({ length: BROWSERS }, (_, number) => browser(number));
+    let before = browsers.map(() => 'upstream');
+    for (const percent of STEPS) {
+      const now = browsers.map((each) => each.side(percent));
+      const share = now.filter((side) => side === 'wavehall').length;
+      expect(Math.abs(share - (BROWSERS * percent) / 100)).toBeLessThanOrEqual(tolerance(percent));
+      expect(before.filter((side, at) => side === 'wavehall' && now[at] === 'upstream')).toEqual([]);
+      expect(browsers.map((each) => each.side(percent))).toEqual(now);
+      before = now;
+    }
+  });
+
+  test('11.1 on the way down nobody goes over to this side', () => {
+    const browsers = Array.from({ length: BROWSERS }, (_, number) => browser(number));
+    let before = browsers.map((each) => each.side(100));
+    for (const percent of [...STEPS].reverse()) {
+      const now = browsers.map((each) => each.side(percent));
+      expect(before.filter((side, at) => side === 'upstream' && now[at] === 'wavehall')).toEqual([]);
+      before = now;
+    }
+  });
+});
+
+describe('the bucket', () => {
+  test('11.1 the edges of a share', () => {
+    expect(sideOf(0, 0)).toBe('upstream');
+    expect(sideOf(9999, 100)).toBe('wavehall');
+    expect([sideOf(0, 0.01), sideOf(1, 0.01)]).toEqual(['wavehall', 'upstream']);
+    expect([sideOf(2499, 25), sideOf(2500, 25)]).toEqual(['wavehall', 'upstream']);
+    // 0.29 × 100 is a little less than 29.
+    expect([sideOf(28, 0.29), sideOf(29, 0.29)]).toEqual(['wavehall', 'upstream']);
+  });
+
+  test.each([
+    ['wavehall_bucket=7', 7],
+    ['wavehall_bucket=0', 0],
+    ['a=1;wavehall_bucket=9999', 9999],
+    ['a=1; wavehall_bucket=42 ; b=2', 42],
+  ])('11.1 is kept in the cookie: %s', (cookie, bucket) => {
+    expect(chooseBucket('cookie', cluesOf({ cookie }))).toEqual({ bucket, cookieLine: undefined });
+  });
+
+  test.each([
+    'wavehall_bucket=',
+    'wavehall_bucket=-1',
+    'wavehall_bucket=10000',
+    'xwavehall_bucket=7',
+    'wavehall_bucket=7x',
+  ])('11.1 a cookie that is none of ours is replaced: %s', (cookie) => {
+    const { bucket, cookieLine } = chooseBucket('cookie', cluesOf({ cookie }));
+    expect(cookieLine).toContain(`wavehall_bucket=${bucket};`);
+  });
+
+  test('11.1 the cookie fits the scheme that the browser uses', () => {
+    const lineOf = (secure: boolean) =>
+      chooseBucket('cookie', cluesOf({ visitor: { address: 'a', secure, viaProxy: true } })).cookieLine;
+    expect(lineOf(true)).toMatch(
+      /^Set-Cookie: wavehall_bucket=\d+; Path=\/; Max-Age=2592000; HttpOnly; SameSite=None; Secure$/,
+    );
+    expect(lineOf(false)).toMatch(
+      /^Set-Cookie: wavehall_bucket=\d+; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Lax$/,
+    );
+  });
+
+  test('11.1 whoever is no browser is known by address and user agent, and gets no cookie', () => {
+    const app = cluesOf({ origin: undefined, userAgent: 'okhttp/4' });
+    const choice = chooseBucket('cookie', app);
+    expect(choice.cookieLine).toBeUndefined();
+    expect(chooseBucket('cookie', app)).toEqual(choice);
+    const buckets = Array.from(
+      { length: 100 },
+      (_, number) => chooseBucket('cookie', cluesOf({ origin: undefined, userAgent: `${number}` })).bucket,
+    );
+    expect(new Set(buckets).size).toBeGreaterThan(90);
+  });
+
+  test('11.1 by address nobody gets a cookie, nor is one believed', () => {
+    const [one, other] = [cluesOf(), cluesOf({ cookie: 'wavehall_bucket=7' })].map((clues) =>
+      chooseBucket('address', clues),
+    );
+    expect(one).toEqual(other);
+    expect(one?.cookieLine).toBeUndefined();
+  });
+});

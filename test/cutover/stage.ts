@@ -1,0 +1,395 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Side } from '../../src/cutover/ports.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { http, publisher, type Answer, type Endpoint } from '../support/wire-http.ts';
+import { eventually, type Address } from '../support/wire.ts';
+import { Browser, EVENT, TWIN, WAVEHALL_ACTIVITY_TIMEOUT_S } from './browser.ts';
+import { check, type CheckOptions, type Verdict } from './checker.ts';
+import { contentOf, emptyLog, type Fault, type Log, type Sent } from './log.ts';
+import { APP, type OtherSide, type OtherSideKind } from './other-side.ts';
+
+const TOKEN = 'token-of-the-walk';
+
+export interface StageOptions {
+  readonly browsers: number;
+  /** Public, private and presence channels, of each so many. */
+  readonly channels?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Several nodes of Wavehall share a Redis; browsers and publishers are spread over them. */
+  readonly nodes?: number;
+}
+
+interface Lane {
+  readonly name: string;
+  readonly node: number;
+  readonly at: Side;
+  places: number;
+}
+
+/** Pseudo-random and the same in every run: 32 bits, mulberry. */
+const dice = (seed: number) => () => {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+};
+
+/** Both sides, the front door, browsers in front of it, and whoever publishes and whispers all the time. */
+export class Stage {
+  readonly other: OtherSide;
+  readonly log: Log = emptyLog();
+  readonly browsers: Browser[] = [];
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #channels: readonly string[];
+  readonly #random = dice(7);
+  readonly #begin = performance.now();
+  #folder = '';
+  readonly #servers: TestServer[];
+  readonly #redis: TestRedis | undefined;
+  #numbers = 0;
+  #isLoud = false;
+  #loops: Promise<void>[] = [];
+  #lanes = 0;
+
+  private constructor(
+    other: OtherSide,
+    servers: TestServer[],
+    redis: TestRedis | undefined,
+    { channels = 4, env = {} }: StageOptions,
+  ) {
+    this.other = other;
+    this.#servers = servers;
+    this.#redis = redis;
+    this.#env = env;
+    this.#channels = ['', 'private-', 'presence-'].flatMap((kind) =>
+      Array.from({ length: channels }, (_, at) => `${kind}walk-${at}`),
+    );
+  }
+
+  static async open(kind: OtherSideKind, options: StageOptions): Promise<Stage> {
+    const other = await kind.start();
+    const { nodes = 1, env = {} } = options;
+    const redis = nodes > 1 ? await startRedis() : undefined;
+    const shared = redis && {
+      REVERB_SCALING_ENABLED: 'true',
+      REDIS_HOST: '127.0.0.1',
+      REDIS_PORT: String(redis.port),
+    };
+    const folder = mkdtempSync(join(tmpdir(), 'wavehall-walk-'));
+    const settings = { WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'), ...shared, ...env };
+    const starting = Array.from({ length: nodes }, () => startWavehall(other, settings));
+    const stage = new Stage(other, await Promise.all(starting), redis, { ...options, env: settings });
+    stage.#folder = folder;
+    await stage.#arrive(options.browsers);
+    return stage;
+  }
+
+  nowMs = (): number => performance.now() - this.#begin;
+
+  /** The first node. */
+  get server(): TestServer {
+    return this.#node(0);
+  }
+
+  /** A node's front door. */
+  door(node = 0): Address {
+    return { host: '127.0.0.1', port: this.#node(node).port };
+  }
+
+  /** One side as its publishers see it. */
+  app(side: Side, node = 0): Endpoint {
+    return side === 'upstream' ? this.other.app : { ...APP, ...this.door(node), prefix: '' };
+  }
+
+  // --- the way of the operator -----------------------------------------------------------------
+
+  admin(method: string, path: string, body?: unknown): Promise<Answer> {
+    return http(this.door(), {
+      method,
+      path: `/admin${path}`,
+      headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  }
+
+  async set(percent: number, move = true): Promise<void> {
+    const answer = await this.admin('PUT', '/cutover', { percent, move });
+    if (answer.status !== 200) throw new Error(`set ${percent}: ${answer.status} ${answer.text}`);
+  }
+
+  async status(): Promise<Record<string, unknown>> {
+    return (await this.admin('GET', '/cutover')).json as Record<string, unknown>;
+  }
+
+  /** Every browser is where its bucket belongs, and on all its channels. */
+  async everybodyIsPlaced(percent: number, limitMs = 20_000): Promise<void> {
+    const misplaced = (): Browser[] =>
+      this.browsers.filter(
+        (each) => !each.isSettled || each.side !== (isOurs(each, percent) ? 'wavehall' : 'upstream'),
+      );
+    await eventually(
+      () => misplaced().length === 0,
+      () => `at ${percent} %: ${describe(misplaced())}`,
+      limitMs,
+    );
+  }
+
+  async everybodyIsSettled(limitMs = 20_000): Promise<void> {
+    const away = (): Browser[] => this.browsers.filter(({ isSettled }) => !isSettled);
+    await eventually(
+      () => away().length === 0,
+      () => `everybody is connected: ${describe(away())}`,
+      limitMs,
+    );
+  }
+
+  count(side: Side): number {
+    return this.browsers.filter((each) => each.side === side).length;
+  }
+
+  // --- what goes on all the time ---------------------------------------------------------------
+
+  /** Publishers at both sides, each one request after another, and whispering browsers. */
+  makeNoise({ lanes = 2, everyMs = 60, whisperEveryMs = 50 } = {}): void {
+    this.#isLoud = true;
+    for (const at of ['wavehall', 'upstream'] as const)
+      for (let lane = 0; lane < lanes; lane += 1) this.#loops.push(this.#publishing(at, everyMs));
+    this.#loops.push(this.#whispering(whisperEveryMs));
+  }
+
+  /**
+   * Publishes so many events at each side at the same time, none of which differs from any other. Resolves with how many of
+   * them the browsers on the channel have heard: with one number, when all have heard the same.
+   */
+  async twins(channel: string, count: number): Promise<number[]> {
+    const there = this.browsers.filter((each) => each.isOn(channel));
+    for (const { twins } of there) twins.delete(channel);
+    const heard = (): number[] => [...new Set(there.map(({ twins }) => twins.get(channel) ?? 0))];
+    const publishing = (['wavehall', 'upstream'] as const).map(async (side) => {
+      for (let sent = 0; sent < count; sent += 1)
+        await publisher(this.app(side)).post('/events', { name: TWIN, data: '{"twin":true}', channel });
+    });
+    await Promise.all(publishing);
+    await eventually(
+      () => Math.min(...heard()) >= 2 * count,
+      () => `all twins are heard on ${channel}: ${heard().join()}`,
+      10_000,
+    );
+    // Whatever comes too often comes now.
+    await pause(500);
+    return heard();
+  }
+
+  async silence(): Promise<void> {
+    this.#isLoud = false;
+    await Promise.all(this.#loops.splice(0));
+  }
+
+  /** Remembers the time in which something was broken on purpose. */
+  async during(what: string, mayLose: Fault['mayLose'], task: () => Promise<unknown>): Promise<void> {
+    const beganMs = this.nowMs();
+    await task();
+    this.log.faults.push({ what, mayLose, beganMs, endedMs: this.nowMs() });
+  }
+
+  async restartWavehall(): Promise<void> {
+    this.#servers[0] = await startWavehall(this.other, {
+      ...this.#env,
+      REVERB_SERVER_PORT: String(this.server.port),
+    });
+  }
+
+  // --- the end ---------------------------------------------------------------------------------
+
+  /** Waits until all that was sent has arrived and all rosters agree, or it is too late; then reads the log. */
+  async verdict(options: CheckOptions = {}, limitMs = 10_000): Promise<Verdict> {
+    let verdict: Verdict | undefined;
+    const isGood = async (): Promise<boolean> => {
+      await this.#askBothSides();
+      verdict = check(this.log, options);
+      return verdict.counts.lost + verdict.counts.rosters === 0;
+    };
+    await eventually(isGood, 'everything has arrived', limitMs).catch(() => undefined);
+    if (verdict === undefined) throw new Error('nothing was looked at');
+    return verdict;
+  }
+
+  async close(): Promise<void> {
+    await this.silence();
+    for (const browser of this.browsers) browser.leave();
+    for (const server of this.#servers) server.kill('SIGKILL');
+    await Promise.all([...this.#servers.map(({ exited }) => exited), this.other.stop()]);
+    await this.#redis?.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  // --- within ----------------------------------------------------------------------------------
+
+  #node(at: number): TestServer {
+    const server = this.#servers[at % this.#servers.length];
+    if (server === undefined) throw new Error('no node');
+    return server;
+  }
+
+  async #arrive(count: number): Promise<void> {
+    for (let at = 0; at < count; at += 1) {
+      // Every fourth user has two windows.
+      const user = `u${at % Math.max(1, Math.ceil(count * 0.8))}`;
+      const browser = new Browser({
+        name: `b${at}`,
+        user,
+        door: () => this.door(at),
+        log: this.log,
+        nowMs: this.nowMs,
+      });
+      this.browsers.push(browser);
+      browser.enter(this.#channelsOf(user, at));
+      if (at % 20 === 19)
+        await eventually(() => this.browsers.every(({ isSettled }) => isSettled), 'twenty more', 15_000);
+    }
+    await this.everybodyIsSettled();
+  }
+
+  /** One of each kind; the room is that of the user, so that his windows meet. */
+  #channelsOf(user: string, at: number): string[] {
+    const each = this.#channels.length / 3;
+    const room = Number(user.slice(1)) % each;
+    return [at % each, each + ((at + 1) % each), 2 * each + room].map((index) => this.#channels[index] ?? '');
+  }
+
+  #pick<T>(all: readonly T[]): T | undefined {
+    return all[Math.floor(this.#random() * all.length)];
+  }
+
+  #next(lane: Lane, channel: string, more: Partial<Sent> = {}): Sent {
+    this.#numbers += 1;
+    lane.places += 1;
+    const sent: Sent = {
+      ...{ number: this.#numbers, lane: lane.name, place: lane.places, channel, kind: 'event', at: lane.at },
+      ...{ beganMs: this.nowMs(), endedMs: Infinity, isTaken: false },
+      ...more,
+    };
+    this.log.sent.push(sent);
+    return sent;
+  }
+
+  async #publishing(at: Side, everyMs: number): Promise<void> {
+    const lane: Lane = { name: `publisher ${(this.#lanes += 1)}`, node: this.#lanes, at, places: 0 };
+    while (this.#isLoud) {
+      const channel = this.#pick(this.#channels) ?? '';
+      // Who publishes at the other side knows the sockets of the other side only.
+      const there = this.browsers.filter(
+        (each) => each.isOn(channel) && (at === 'wavehall' || each.side === at),
+      );
+      const except = this.#random() < 0.3 ? this.#pick(there)?.socketId : undefined;
+      await this.#publish(lane, channel, except);
+      await pause(everyMs);
+    }
+  }
+
+  async #publish(lane: Lane, channel: string, except: string | undefined): Promise<void> {
+    const sent = this.#next(lane, channel, { except });
+    const body = {
+      name: EVENT,
+      data: JSON.stringify(contentOf(sent.number, channel)),
+      channel,
+      ...(except !== undefined && { socket_id: except }),
+    };
+    const answer = await publisher(this.app(lane.at, lane.node))
+      .post('/events', body)
+      .catch(() => undefined);
+    sent.endedMs = this.nowMs();
+    sent.isTaken = answer?.status === 200;
+  }
+
+  async #whispering(everyMs: number): Promise<void> {
+    const lanes = new Map<Browser, Lane>();
+    while (this.#isLoud) {
+      const browser = this.#pick(this.browsers);
+      const channel = this.#pick(
+        this.#channels.filter((each) => each.includes('-walk') && browser?.isOn(each)),
+      );
+      if (browser?.side !== undefined && channel !== undefined) {
+        const lane = lanes.get(browser) ?? {
+          name: `whispers of ${browser.name}`,
+          node: 0,
+          at: browser.side,
+          places: 0,
+        };
+        lanes.set(browser, lane);
+        const isRoom = channel.startsWith('presence-');
+        const sent = this.#next({ ...lane, at: browser.side }, channel, {
+          kind: 'whisper',
+          place: this.#numbers + 1,
+          except: browser.socketId,
+          ...(isRoom && { user: browser.user }),
+        });
+        sent.isTaken = browser.whisper(channel, sent.number);
+        sent.endedMs = this.nowMs();
+      }
+      await pause(everyMs);
+    }
+  }
+
+  async #askBothSides(): Promise<void> {
+    this.log.claims.length = 0;
+    for (const side of ['wavehall', 'upstream'] as const)
+      for (const channel of this.#channels.filter((each) => each.startsWith('presence-'))) {
+        const answer = await publisher(this.app(side))
+          .get(`/channels/${channel}/users`)
+          .catch(() => undefined);
+        const { users = [] } = (answer?.json ?? {}) as { users?: { id: unknown }[] };
+        this.log.claims.push({ by: side, channel, users: users.map(({ id }) => String(id)) });
+      }
+  }
+}
+
+const startWavehall = (other: OtherSide, env: Readonly<Record<string, string>>): Promise<TestServer> =>
+  startServer({
+    REVERB_APP_ID: APP.id,
+    REVERB_APP_KEY: APP.key,
+    REVERB_APP_SECRET: APP.secret,
+    REVERB_APP_ACTIVITY_TIMEOUT: String(WAVEHALL_ACTIVITY_TIMEOUT_S),
+    WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0',
+    WAVEHALL_CUTOVER_UPSTREAM: other.url,
+    WAVEHALL_ADMIN_TOKEN: TOKEN,
+    ...env,
+  });
+
+const isOurs = ({ bucket = -1 }: Browser, percent: number): boolean => bucket >= 0 && bucket < percent * 100;
+
+const describe = (browsers: readonly Browser[]): string =>
+  `${browsers.length} are not, e.g. ${browsers
+    .slice(0, 5)
+    .map(
+      ({ name, side, bucket, isSettled, endings }) =>
+        `${name} ${side ?? 'nowhere'} ${bucket ?? 'none'} ${isSettled} ${endings.join()}`,
+    )
+    .join('; ')}`;
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** p50 and p99 of the time from sending to hearing, by where it was sent and where it was heard. */
+export const latencies = ({ sent, stays }: Log): Record<string, string> => {
+  const began = new Map(sent.map((each) => [each.number, each]));
+  const times = new Map<string, number[]>();
+  for (const { side, heard } of stays)
+    for (const { number, atMs } of heard) {
+      const from = began.get(number);
+      if (from === undefined) continue;
+      const key = `${from.kind} ${from.at} → ${side}`;
+      const list = times.get(key) ?? [];
+      times.set(key, list);
+      list.push(atMs - from.beganMs);
+    }
+  return Object.fromEntries(
+    [...times].sort().map(([key, list]) => {
+      list.sort((a, b) => a - b);
+      const at = (share: number): string => (list[Math.floor((list.length - 1) * share)] ?? 0).toFixed(1);
+      return [key, `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (${list.length})`];
+    }),
+  );
+};

@@ -1,0 +1,125 @@
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { readConfig } from '../../src/config.ts';
+import type { ProbeSite } from '../../src/cutover/probe-site.ts';
+import { startServer } from '../../src/server.ts';
+import { FakeJournal } from '../core/fakes.ts';
+
+export const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
+
+export const siteAt = (port: number, changes: Partial<ProbeSite> = {}): ProbeSite => ({
+  url: new URL(`http://127.0.0.1:${port}`),
+  appId: APP.id,
+  credential: APP,
+  ...changes,
+});
+
+/** A whole Wavehall in this process, on a free port. */
+export async function startWavehall(env: Record<string, string> = {}) {
+  const config = readConfig({
+    REVERB_SERVER_HOST: '127.0.0.1',
+    REVERB_SERVER_PORT: '0',
+    REVERB_APP_ID: APP.id,
+    REVERB_APP_KEY: APP.key,
+    REVERB_APP_SECRET: APP.secret,
+    WAVEHALL_DRAIN_SECONDS: '0',
+    ...env,
+  });
+  return startServer(config, new FakeJournal());
+}
+
+/** What goes wrong between a client and its server. */
+export type Fault = 'none' | 'http-500' | 'http-silent' | 'deaf' | 'no-upgrade';
+
+export interface Faulty {
+  readonly port: number;
+  fault: Fault;
+  /** WebSockets that are open through it. */
+  sockets(): number;
+  /** Ends all of them. */
+  drop(): void;
+  close(): Promise<void>;
+}
+
+/** Stands before a server and lets go wrong what a test says. `deaf`: nothing that the server sends comes through. */
+export async function startFaulty(target: number): Promise<Faulty> {
+  const open = new Set<Duplex>();
+  const server = createServer((incoming, response) => {
+    if (faulty.fault === 'http-500') return void response.writeHead(500).end('{}');
+    if (faulty.fault !== 'http-silent') passRequest(target, incoming, response);
+  });
+  server.on('upgrade', (incoming: IncomingMessage, client: Socket, head: Buffer) => {
+    if (faulty.fault === 'no-upgrade') return void client.end('HTTP/1.1 503 Service Unavailable\r\n\r\n');
+    const behind = connect(target, '127.0.0.1');
+    const lines = incoming.rawHeaders.reduce(
+      (text, each, at) => text + each + (at % 2 === 0 ? ': ' : '\r\n'),
+      '',
+    );
+    behind.write(`GET ${incoming.url ?? ''} HTTP/1.1\r\n${lines}\r\n`);
+    behind.write(head);
+    client.pipe(behind);
+    behind.on('data', (chunk) => faulty.fault === 'deaf' || client.write(chunk));
+    behind.on('end', () => client.end());
+    for (const socket of [client, behind]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        open.delete(client);
+        client.destroy();
+        behind.destroy();
+      });
+    }
+    open.add(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const faulty: Faulty = {
+    port: (server.address() as AddressInfo).port,
+    fault: 'none',
+    sockets: () => open.size,
+    drop: () => open.forEach((each) => each.destroy()),
+    async close() {
+      faulty.drop();
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+  return faulty;
+}
+
+function passRequest(target: number, incoming: IncomingMessage, response: ServerResponse): void {
+  const { method, url, headers } = incoming;
+  const behind = request({ port: target, host: '127.0.0.1', method, path: url, headers, agent: false });
+  behind.on('response', (answer) => {
+    response.writeHead(answer.statusCode ?? 0, answer.headers);
+    answer.pipe(response);
+  });
+  behind.on('error', () => response.destroy());
+  incoming.pipe(behind);
+}
+
+/** A port at which nobody listens. */
+export async function freePort(): Promise<number> {
+  const server = createTcpServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Takes connections and says nothing, as a frozen process does. */
+export async function startFrozen() {
+  const open = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    open.add(socket);
+    socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

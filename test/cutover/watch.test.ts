@@ -1,0 +1,210 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { DEFAULT_LIMITS, type WatchLimits } from '../../src/cutover/limits.ts';
+import type { Percentage, PercentageState } from '../../src/cutover/ports.ts';
+import type { ProbeSite } from '../../src/cutover/probe-site.ts';
+import { sideAsked, signedSide } from '../../src/cutover/side-header.ts';
+import { openWatch, type Watch } from '../../src/cutover/watch.ts';
+import type { Server } from '../../src/server.ts';
+import { FakeJournal } from '../core/fakes.ts';
+import { eventually } from '../support/wire.ts';
+import { APP, type Faulty, siteAt, startFaulty, startWavehall } from './two-servers.ts';
+
+/** Short, but what a loaded machine may do to times is not judged: only the order of things is. */
+const QUICK: Partial<WatchLimits> = {
+  canaryEveryMs: 50,
+  canaryTimeoutMs: 3000,
+  latencyMs: 0,
+  loopMs: 0,
+  samples: 3,
+  breachMs: 1000,
+  goodMs: 1000,
+};
+const LONG_MS = 40_000;
+vi.setConfig({ testTimeout: 60_000 });
+
+let server: Server;
+let faulty: Faulty;
+const ends: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  server = await startWavehall();
+});
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+afterAll(() => server.stop());
+
+/** Only on this node. */
+function ownPercentage(percent: number, lastGood: number): Percentage & { readonly sets: readonly number[] } {
+  let state: PercentageState = { percent, lastGood, changedAtMs: 0, changedBy: 'the test', move: false };
+  const sets: number[] = [];
+  return {
+    get percent() {
+      return state.percent;
+    },
+    get lastGood() {
+      return state.lastGood;
+    },
+    get state() {
+      return state;
+    },
+    isShared: true,
+    sets,
+    set(to, changedBy, move = false) {
+      sets.push(to);
+      state = { ...state, percent: to, changedBy, move };
+      return Promise.resolve();
+    },
+    markGood(good) {
+      state = { ...state, lastGood: good };
+      return Promise.resolve();
+    },
+    onChange: () => undefined,
+  };
+}
+
+interface Start {
+  readonly limits?: Partial<WatchLimits>;
+  readonly percent?: number;
+  readonly lastGood?: number;
+  readonly notify?: URL;
+  readonly sites?: { readonly wavehall?: ProbeSite; readonly upstream?: ProbeSite };
+}
+
+function open({ limits, percent = 50, lastGood = 25, notify, sites }: Start = {}) {
+  const journal = new FakeJournal();
+  const percentage = ownPercentage(percent, lastGood);
+  const watch: Watch = openWatch({
+    limits: { ...DEFAULT_LIMITS, ...QUICK, ...limits },
+    percentage,
+    journal,
+    clock: Date.now,
+    sites: () => ({ wavehall: siteAt(server.port), upstream: siteAt(server.port), ...sites }),
+    notify: notify && { url: notify, credential: APP },
+  });
+  watch.start();
+  ends.push(() => watch.stop());
+  return { watch, journal, percentage };
+}
+
+const standBefore = async (): Promise<ProbeSite> => {
+  faulty = await startFaulty(server.port);
+  ends.push(() => faulty.close());
+  return siteAt(faulty.port);
+};
+
+async function startReceiver() {
+  const bodies: string[] = [];
+  const receiver = createServer((request, response) => {
+    request.setEncoding('utf8').on('data', (chunk: string) => bodies.push(chunk));
+    request.on('end', () => response.end());
+  });
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  ends.push(() => new Promise((resolve) => receiver.close(resolve)));
+  return { bodies, url: new URL(`http://127.0.0.1:${(receiver.address() as AddressInfo).port}`) };
+}
+
+const happens = (holds: () => boolean, what: string) =>
+  eventually(
+    () => Promise.resolve(holds()),
+    () => what,
+    LONG_MS,
+  );
+
+describe('all of it together', () => {
+  test('11.15 our own delivery breaks: back to the last good percentage, then to 0, each told once', async () => {
+    const receiver = await startReceiver();
+    const { watch, journal, percentage } = open({
+      sites: { wavehall: await standBefore() },
+      notify: receiver.url,
+    });
+    await happens(() => watch.status().health.wavehall.delivery.good > 5, 'a good start');
+    expect(percentage.sets).toEqual([]);
+    faulty.fault = 'http-500';
+    await happens(() => percentage.percent === 0, 'the way back');
+    await happens(() => watch.status().notifications?.sent === 2, 'two notifications');
+    expect(percentage.sets).toEqual([25, 0]);
+    expect(journal.warnings.map(({ what }) => what)).toEqual([
+      expect.stringMatching(
+        /^Cutover: Wavehall’s share went back from 50 % to 25 %: .*canary events were lost/,
+      ),
+      expect.stringMatching(/^Cutover: Wavehall’s share went back from 25 % to 0 %/),
+    ]);
+    expect(receiver.bodies.map((body) => (JSON.parse(body) as { events: object[] }).events[0])).toEqual([
+      expect.objectContaining({ name: 'cutover_back', from_percent: 50, to_percent: 25 }),
+      expect.objectContaining({ name: 'cutover_back', from_percent: 25, to_percent: 0 }),
+    ]);
+    expect(percentage.state).toMatchObject({ move: true, lastGood: 0 });
+  });
+
+  test.each(['http-500', 'deaf', 'no-upgrade'] as const)(
+    '11.15 the other side breaks (%s): it is told, and nobody is moved',
+    async (fault) => {
+      const { watch, percentage } = open({ sites: { upstream: await standBefore() }, lastGood: 50 });
+      await happens(() => watch.status().health.upstream.delivery.good > 5, 'a good start');
+      faulty.fault = fault;
+      if (fault === 'no-upgrade') faulty.drop();
+      const broken = () => watch.status().health.upstream.breaches.length > 0;
+      await happens(broken, 'a breach of the other side');
+      const { rounds } = watch.status().canary ?? { rounds: 0 };
+      await happens(() => (watch.status().canary?.rounds ?? 0) > rounds + 50, 'fifty rounds more');
+      expect(watch.status().health.wavehall.breaches).toEqual([]);
+      expect(watch.status().wayBack.breachSinceMs).toBeNull();
+      expect(percentage.sets).toEqual([]);
+    },
+  );
+
+  test('11.15 a percentage that holds becomes the good one', async () => {
+    const { percentage } = open({ percent: 75 });
+    await happens(() => percentage.lastGood === 75, 'the mark');
+    expect(percentage.sets).toEqual([]);
+  });
+
+  test('11.14 without a canary there is no probe, and what others report is judged all the same', async () => {
+    const { watch, percentage } = open({ limits: { canaryEveryMs: 0 } });
+    const beat = setInterval(() => watch.health.connect('wavehall', false, 1), 20);
+    ends.push(() => Promise.resolve(clearInterval(beat)));
+    await happens(() => percentage.percent === 0, 'the way back');
+    expect(watch.status()).toMatchObject({ canary: null, notifications: null });
+    expect(server.connections()).toBe(0);
+  });
+
+  test('11.14 nothing is left of it when it has stopped', async () => {
+    const { watch } = open();
+    await happens(() => watch.status().health.wavehall.delivery.good > 0, 'a first event');
+    await watch.stop();
+    await happens(() => server.connections() === 0, 'no probe is left');
+  });
+});
+
+describe('a probe asks the front door for a side', () => {
+  const old = { key: 'app-key', secret: 'before' };
+
+  test('11.1 with a header that only the app’s secret makes', () => {
+    for (const side of ['wavehall', 'upstream'] as const) {
+      expect(sideAsked([APP], signedSide(APP, side))).toBe(side);
+      expect(sideAsked([APP, old], signedSide(old, side))).toBe(side);
+      expect(sideAsked([APP], signedSide(old, side))).toBeUndefined();
+    }
+  });
+
+  test('11.1 anything else is split as every other connection', () => {
+    const signature = signedSide(APP, 'wavehall').split(':')[1] ?? '';
+    for (const header of [
+      undefined,
+      '',
+      'wavehall',
+      'wavehall:',
+      `upstream:${signature}`,
+      `reverb:${signature}`,
+      `wavehall:${signature.toUpperCase()}`,
+      `wavehall:${signature}0`,
+      [signedSide(APP, 'wavehall')],
+    ])
+      expect(sideAsked([APP], header)).toBeUndefined();
+  });
+});

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { HeapGuard } from '../../src/observability/heap.ts';
+import { FakeJournal } from '../core/fakes.ts';
+
+/** A heap of 1,000 bytes, full as the test says. */
+function heap(mostPercent: number) {
+  const journal = new FakeJournal();
+  let usedBytes = 0;
+  let collections = 0;
+  const measure = () => ({ usedBytes, limitBytes: 1000 });
+  const guard = new HeapGuard(mostPercent, journal, measure, () => (collections += 1));
+  const isFullAt = (bytes: number): boolean => {
+    usedBytes = bytes;
+    guard.tick();
+    return guard.isFull;
+  };
+  return { isFullAt, journal, collections: () => collections };
+}
+
+describe('memory that is short', () => {
+  test('8.11 it is short above its share, and not at it', () => {
+    const { isFullAt } = heap(90);
+    expect([isFullAt(900), isFullAt(901)]).toEqual([false, true]);
+  });
+
+  test('8.11 it stays short until a ninth of that share is free again', () => {
+    const { isFullAt } = heap(90);
+    expect([isFullAt(950), isFullAt(801), isFullAt(800), isFullAt(899)]).toEqual([true, true, false, false]);
+  });
+
+  test('8.11 it is said once that it is short, and once that it is over', () => {
+    const { isFullAt, journal } = heap(90);
+    for (const bytes of [950, 960, 940, 100, 200]) isFullAt(bytes);
+    expect(journal.warnings.map(({ what }) => what)).toEqual([
+      'Memory is short: nobody new is let in',
+      'Memory is there again: everybody is let in',
+    ]);
+  });
+
+  test('8.11 while it is short, what is no longer needed is looked for every ten seconds', () => {
+    const { isFullAt, collections } = heap(90);
+    isFullAt(100);
+    expect(collections()).toBe(0);
+    for (let second = 0; second < 21; second += 1) isFullAt(950);
+    expect(collections()).toBe(3);
+  });
+
+  test('8.11 a share of 0 is no limit', () => {
+    expect(heap(0).isFullAt(1000)).toBe(false);
+  });
+});

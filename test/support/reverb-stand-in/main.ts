@@ -1,0 +1,8 @@
+// The stand-in for Laravel Reverb as a process of its own, so that it can be killed. It takes Reverb's environment variables.
+import { ReverbStandIn } from './server.ts';
+import { settingsFrom } from './settings.ts';
+
+const standIn = new ReverbStandIn(settingsFrom(process.env));
+console.log(`listening on port ${await standIn.listen()}`);
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.once(signal, () => void standIn.close().then(() => process.exit(0)));

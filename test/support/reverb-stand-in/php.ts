@@ -1,0 +1,66 @@
+/** An object whose members come in this order, as arrays of PHP keep it. */
+export type Ordered = ReadonlyMap<string, unknown>;
+
+const isSequence = (keys: readonly string[]): boolean => keys.every((key, at) => key === String(at));
+
+/** PHP does not tell objects from lists: empty ones, and those whose keys are 0, 1, 2 …, become lists. */
+export const listified = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(listified);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries: (readonly [string, unknown])[] =
+    value instanceof Map ? [...(value as Ordered)] : Object.entries(value);
+  const inside = entries.map(([key, each]) => [key, listified(each)] as const);
+  return isSequence(inside.map(([key]) => key)) ? inside.map(([, each]) => each) : Object.fromEntries(inside);
+};
+
+const escaped = (json: string): string =>
+  json
+    .replaceAll('/', '\\/')
+    .replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** JSON as PHP writes it, also of what it has read before. */
+export const phpJson = (value: unknown): string => escaped(JSON.stringify(listified(value)));
+
+/** The same for what PHP was told to keep as an object; that goes for the outermost level only. */
+export const phpObject = (value: object): string =>
+  escaped(
+    JSON.stringify(Object.fromEntries(Object.entries(value).map(([key, each]) => [key, listified(each)]))),
+  );
+
+/** What PHP calls empty. */
+export const isEmpty = (value: unknown): boolean => {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return (
+    value === undefined || value === null || value === '' || value === '0' || value === 0 || value === false
+  );
+};
+
+/** A parameter of type `?string` takes scalars as well. Anything else is an error. */
+export const asText = (value: unknown): string | undefined => {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'boolean') return value ? '1' : '';
+  throw new TypeError('not a string');
+};
+
+/** A list or an object: both are arrays to PHP. */
+export const isArray = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+
+/** Reads a query string as PHP's parse_str: `a[]=1` is a list, dots and spaces in names become underscores. */
+export const parseQuery = (query: string): Map<string, string | string[]> => {
+  const all = new Map<string, string | string[]>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    const isList = name.includes('[');
+    const key = (isList ? name.slice(0, name.indexOf('[')) : name).replace(/[. ]/g, '_');
+    const known = all.get(key);
+    if (isList) all.set(key, [...(Array.isArray(known) ? known : []), value]);
+    else all.set(key, value);
+  }
+  return all;
+};
+
+/** `*` stands for anything, the rest for itself. */
+export const isLike = (pattern: string, text: string): boolean =>
+  new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`, 's').test(text);

@@ -169,7 +169,8 @@ export class Cluster {
       all.push(
         new TestNode(index, await FaultProxy.open(redis?.port ?? 1), { ...settings, ...(await below.env()) }),
       );
-    await Promise.all(all.map((node) => node.start()));
+    // A node that has no time for itself while it starts may find that Redis does not answer, and end. One after another.
+    for (const node of all) await node.start();
     return new Cluster({ ground: below, redis }, all, Number(env.WAVEHALL_REDIS_PARTITIONS ?? 16));
   }
 

@@ -170,8 +170,14 @@ export class Cluster {
         new TestNode(index, await FaultProxy.open(redis?.port ?? 1), { ...settings, ...(await below.env()) }),
       );
     // A node that has no time for itself while it starts may find that Redis does not answer, and end. One after another.
-    for (const node of all) await node.start();
-    return new Cluster({ ground: below, redis }, all, Number(env.WAVEHALL_REDIS_PARTITIONS ?? 16));
+    const cluster = new Cluster({ ground: below, redis }, all, Number(env.WAVEHALL_REDIS_PARTITIONS ?? 16));
+    try {
+      for (const node of all) await node.start();
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+    return cluster;
   }
 
   /** Where there is but one server. */

@@ -9,7 +9,7 @@ import type { RedisOptions } from './options.ts';
 import { explain } from './problems.ts';
 import { Pulse } from './pulse.ts';
 import { Refusals } from './refusals.ts';
-import { checkRedis, Unfit } from './start-checks.ts';
+import { checkPermissions, checkRedis, Unfit } from './start-checks.ts';
 
 /** Beats with a call of our own unheard after which the listening link is taken for deaf. */
 const DEAF_AFTER_BEATS = 3;
@@ -83,9 +83,15 @@ export class Attendant {
     this.#pulse.feel(links.servers());
     if (links.isUp && !node.isAttached) void this.#attach();
     if (links.subscriber.isUp && (!this.#isListening || listener.isBehind)) void this.#resume();
-    if (node.isAttached) void node.beat();
+    if (node.isAttached) void this.#beat();
     if (links.isUp) void this.#checkServers();
     if (node.isAttached && this.#isListening) this.#checkHearing();
+  }
+
+  /** What Redis refused may be over without anybody trying it again: nobody is sent to a node that is not ready. */
+  async #beat(): Promise<void> {
+    const { node, links, keys } = this.#needs;
+    if (await node.beat()) await this.#refusals?.review(() => checkPermissions(links, keys));
   }
 
   #watch(): void {

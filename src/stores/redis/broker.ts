@@ -1,3 +1,4 @@
+import { isReservedChannel } from '#protocol';
 import {
   type Broker,
   type ChannelEvent,
@@ -37,10 +38,12 @@ export class RedisBroker implements Broker {
   }
 
   subscribe(ref: ChannelRef): Promise<void> {
+    if (isReservedChannel(ref.channel)) this.#membership.watch(ref);
     return this.#listener.subscribe(ref);
   }
 
   unsubscribe(ref: ChannelRef): Promise<void> {
+    this.#membership.unwatch(ref);
     return this.#listener.unsubscribe(ref);
   }
 

@@ -16,6 +16,7 @@ import type { ClusterNode, Returned } from './node.ts';
 import { occupancyOf, occupiedChannels } from './occupancy.ts';
 import { type Difference, RosterCopy } from './roster.ts';
 import { readRoster, SharedRoster } from './shared-roster.ts';
+import { WatchedChannels } from './watched.ts';
 
 /** Channels that are told again in one go after an outage, so that Redis and the event loop can breathe. */
 const AT_A_TIME = 200;
@@ -39,6 +40,7 @@ interface Needs {
 export class RedisMembership implements Membership {
   readonly #needs: Needs;
   readonly #held = new Map<string, Held>();
+  readonly #watched: WatchedChannels;
   #deliver: Deliver = () => undefined;
   #counted = new Set<Held>();
   #tending: Promise<void> | undefined;
@@ -46,6 +48,11 @@ export class RedisMembership implements Membership {
 
   constructor(needs: Needs) {
     this.#needs = needs;
+    this.#watched = new WatchedChannels({
+      known: (ref) => this.#held.get(keyOf(ref))?.roster?.members(),
+      read: (ref) => readRoster(needs, ref),
+      tell: (ref, difference) => this.#tell(ref, difference),
+    });
     needs.node.onReturn((returned) => this.#returned(returned));
     needs.node.onBeat((quietMs) => this.#beat(quietMs));
   }
@@ -88,7 +95,18 @@ export class RedisMembership implements Membership {
     const members = held?.roster?.members();
     if (members !== undefined) return members;
     if (held !== undefined && !this.#needs.node.isAttached) return [...held.sync.members()];
-    return new RosterCopy(await readRoster(this.#needs, ref)).members();
+    const read = new RosterCopy(await readRoster(this.#needs, ref)).members();
+    this.#watched.answered(ref, read);
+    return read;
+  }
+
+  /** Comings and goings on the channel are listened to here, whoever of this node is on it. */
+  watch(ref: ChannelRef): void {
+    this.#watched.watch(ref);
+  }
+
+  unwatch(ref: ChannelRef): void {
+    this.#watched.unwatch(ref);
   }
 
   occupancy(ref: ChannelRef): Promise<Occupancy> {
@@ -109,6 +127,7 @@ export class RedisMembership implements Membership {
   /** The listening link was down: news may have been missed. */
   reread(): void {
     for (const { roster } of this.#held.values()) roster?.doubt();
+    this.#watched.doubt();
     void this.#tend();
   }
 
@@ -152,7 +171,9 @@ export class RedisMembership implements Membership {
     for (const held of counted) void this.#say(held);
   }
 
-  #tell(ref: ChannelRef, { member, came, except }: Difference): void {
+  #tell(ref: ChannelRef, difference: Difference): void {
+    const { member, came, except } = difference;
+    this.#watched.told(ref, difference);
     const payload = came
       ? encode.memberAdded(ref.channel, member)
       : encode.memberRemoved(ref.channel, member);
@@ -169,7 +190,10 @@ export class RedisMembership implements Membership {
   /** In a time of quiet leaving is not told: who has left is read when it is over. */
   #beat(quietMs: number): void {
     this.#isQuiet = quietMs > 0;
-    if (this.#isQuiet) for (const { roster } of this.#held.values()) roster?.doubt();
+    if (this.#isQuiet) {
+      for (const { roster } of this.#held.values()) roster?.doubt();
+      this.#watched.doubt();
+    }
     void this.#tend();
   }
 
@@ -187,6 +211,7 @@ export class RedisMembership implements Membership {
       if (!this.#needs.node.isAttached) return;
       await Promise.all(behind.slice(at, at + AT_A_TIME).map((held) => this.#tendOne(held)));
     }
+    if (this.#needs.node.isAttached && !this.#isQuiet) await this.#watched.read();
   }
 
   async #tendOne(held: Held): Promise<void> {

@@ -96,17 +96,17 @@ export class ClusterNode {
     return this.#attaching;
   }
 
-  /** Called every few seconds: keeps the leases, buries the dead. Never rejects. */
-  async beat(): Promise<void> {
-    if (!this.#attached) return;
+  /** Called every few seconds: keeps the leases, buries the dead. True when it went well everywhere. Never rejects. */
+  async beat(): Promise<boolean> {
+    if (!this.#attached) return false;
     const token = this.#token;
-    const answers = await Promise.all(this.#each((partition) => this.#beatOf(partition, token))).catch(
-      () => [],
-    );
+    const beats = await Promise.allSettled(this.#each((partition) => this.#beatOf(partition, token)));
+    const answers = beats.flatMap((beat) => (beat.status === 'fulfilled' ? [beat.value] : []));
     const statuses = answers.map(({ status }) => status);
     const refusal = ['FENCED', 'LOST'].find((status) => statuses.includes(status));
     if (refusal !== undefined) this.refused(refusal, token);
     else if (this.isAttached) this.#onBeat(Math.max(0, ...answers.map(({ quietMs }) => quietMs)));
+    return refusal === undefined && answers.length === beats.length;
   }
 
   /** Gives the leases back, so that nobody has to wait for their end. */

@@ -1,36 +1,40 @@
 import type { Journal } from '../../core/ports.ts';
-import { explain } from './problems.ts';
+import { explain, type Problem } from './problems.ts';
 import type { RedisOptions } from './options.ts';
-import { type Client, SCRIPT_RAN, type ScriptName } from './scripts.ts';
+import { type Client, SCRIPT_FAILED } from './scripts.ts';
 
 /** Redis answers, but refuses what it is asked to do: full, a replica, not allowed. Said once, and once when it is over. */
 export class Refusals {
   readonly #options: RedisOptions;
   readonly #journal: Journal;
-  /** The script that was refused last: when it runs again, the trouble is over. */
-  #refused: ScriptName | undefined;
+  #reason: Problem['kind'] | undefined;
 
   constructor(client: Client, options: RedisOptions, journal: Journal) {
     this.#options = options;
     this.#journal = journal;
-    client.on(SCRIPT_RAN, (name: ScriptName, error: Error | undefined) => this.#ran(name, error));
+    client.on(SCRIPT_FAILED, (error: Error) => this.#failed(error));
   }
 
   get areThere(): boolean {
-    return this.#refused !== undefined;
+    return this.#reason !== undefined;
   }
 
-  #ran(name: ScriptName, error: Error | undefined): void {
-    if (error === undefined) {
-      if (name !== this.#refused) return;
-      this.#refused = undefined;
+  /** Redis takes changes. Where it was a permission that was missing, `check` rejects as long as one is. Never rejects. */
+  async review(check: () => Promise<void>): Promise<void> {
+    if (this.#reason === undefined) return;
+    try {
+      if (this.#reason !== 'state') await check();
+      this.#reason = undefined;
       this.#journal.warn('Redis takes everything again');
-      return;
+    } catch {
+      // The next beat looks again.
     }
+  }
+
+  #failed(error: Error): void {
     const { kind, sentence } = explain(error, this.#options);
     if (kind === 'away') return;
-    const isNew = this.#refused === undefined;
-    this.#refused = name;
-    if (isNew) this.#journal.warn(`Publishing may answer 503: ${sentence}`);
+    if (this.#reason === undefined) this.#journal.warn(`Publishing may answer 503: ${sentence}`);
+    this.#reason = kind;
   }
 }

@@ -21,8 +21,8 @@ export type Client = Redis | Cluster;
 
 type Command = (this: Client, keys: number, ...rest: (string | number | Buffer)[]) => Promise<unknown>;
 
-/** Event of a client after each script: its name, and what Redis or the link said against it. */
-export const SCRIPT_RAN = 'wavehall:ran';
+/** Event of a client: what Redis or the link said against a script. */
+export const SCRIPT_FAILED = 'wavehall:failed';
 
 /** Makes the scripts known to a client: each is sent by its hash, and whole when the server does not know it. */
 export function defineScripts(client: Client): void {
@@ -45,11 +45,9 @@ export async function run(
   ];
   if (command === undefined) throw new Unavailable(`No script ${name}.`);
   try {
-    const answer = await command.call(client, keys.length, ...keys, ...args);
-    client.emit(SCRIPT_RAN, name, undefined);
-    return answer;
+    return await command.call(client, keys.length, ...keys, ...args);
   } catch (error) {
-    client.emit(SCRIPT_RAN, name, error);
+    client.emit(SCRIPT_FAILED, error);
     throw new Unavailable(`Redis: ${(error as Error).message}`, { cause: error });
   }
 }

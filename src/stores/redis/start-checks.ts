@@ -52,7 +52,8 @@ function checkPolicy(policy: string | undefined, server: string, journal: Journa
   }
 }
 
-async function checkPermissions(links: Links, keys: Keys): Promise<void> {
+/** Rejects with `Unfit`, naming the commands that this user may not run. */
+export async function checkPermissions(links: Links, keys: Keys): Promise<void> {
   const base = keys.bus(0);
   const refused = (await run(
     links.commands,

@@ -1,0 +1,31 @@
+import { afterAll, expect } from 'vitest';
+import { Site } from '../conformance/site.ts';
+import { dataOf } from '../support/wire.ts';
+import { fault, pause, SharedCluster } from './stage.ts';
+
+const shared = new SharedCluster();
+afterAll(() => shared.close());
+for (const kind of ['swallow', 'cut'] as const)
+  fault(`6.5 F20 who watches is told when the link is back (${kind})`, shared, async (stage) => {
+    const [here, there] = [0, 1].map((at) => new Site(stage.node(at).endpoint)) as [Site, Site];
+    const watched = stage.name('watched');
+    const wire = await here.signedIn({ id: stage.name('watcher'), watchlist: [watched] });
+    const next = async () =>
+      (dataOf(await wire.next('pusher_internal:watchlist_events', 15_000)) as { events: unknown[] }).events;
+    expect(await next()).toEqual([{ name: 'offline', user_ids: [watched] }]);
+    const { proxy } = stage.node(0);
+    if (kind === 'swallow') proxy.suffer('swallowed', 'subscriber');
+    else {
+      proxy.isRefusing = true;
+      proxy.cut('subscriber');
+    }
+    await there.signedIn({ id: watched });
+    await pause(500);
+    proxy.heal();
+    try {
+      expect(await next()).toEqual([{ name: 'online', user_ids: [watched] }]);
+    } finally {
+      await here.cleanUp();
+      await there.cleanUp();
+    }
+  });

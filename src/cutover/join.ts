@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { trust } from './bridge/trust.ts';
+import { hostOf } from './address.ts';
 import type { Upstream } from './ports.ts';
+import { trust } from './trust.ts';
 
 /** The other side has so long to be reached and to answer an upgrade (SPEC 11.3). */
 const ANSWER_TIMEOUT_MS = 5000;
@@ -23,8 +24,8 @@ export interface UpgradeAnswer {
 
 /** Opens a socket to the other side; errors are the caller's affair. */
 export function connectUpstream(upstream: Upstream): Socket {
-  const { protocol, hostname, port } = upstream.url;
-  const host = hostname.replace(/^\[|\]$/g, '');
+  const { protocol, port } = upstream.url;
+  const host = hostOf(upstream.url);
   const at = { host, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
   if (protocol === 'http:') return connectPlain({ ...at, port: Number(port || 80) });
   return connectTls({

@@ -1,3 +1,4 @@
+import { backoffMs } from './backoff.ts';
 import { batchSize, type Forward, requestOf } from './batch.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { Outcome } from './post.ts';
@@ -168,7 +169,7 @@ export class Lane {
 
   #pause(): Promise<void> {
     const { retryFirstMs, retryMostMs } = this.#needs.limits;
-    const ms = Math.min(retryMostMs, retryFirstMs * 2 ** Math.min(this.#failures - 1, 10));
+    const ms = backoffMs(retryFirstMs, retryMostMs, this.#failures - 1);
     return new Promise((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);

@@ -1,9 +1,10 @@
 import { Agent as HttpAgent, type ClientRequest, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { type Credential, signHttp } from '#protocol';
+import { hostOf, prefixOf } from '../address.ts';
 import type { Upstream } from '../ports.ts';
+import { trust } from '../trust.ts';
 import { parse } from './frame.ts';
-import { trust } from './trust.ts';
 
 /** What became of a request: `failed` was not carried out, `broken` may have been, `late` may still be. */
 export type Outcome =
@@ -68,14 +69,13 @@ export class Post {
     const { method, path, body } = asked;
     const timestampSeconds = Math.floor(Date.now() / 1000);
     const query = signHttp(this.#credential, { ...asked, timestampSeconds });
-    const prefix = this.#upstream.pathname.replace(/\/+$/, '');
     return new Promise((resolve) => {
       const request = this.#request({
         agent: this.#agent,
-        hostname: this.#upstream.hostname.replace(/^\[|\]$/g, ''),
+        hostname: hostOf(this.#upstream),
         port: this.#upstream.port,
         method,
-        path: `${prefix}${path}?${query}`,
+        path: `${prefixOf(this.#upstream)}${path}?${query}`,
         ...(body !== '' && {
           headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
         }),

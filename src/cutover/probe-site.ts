@@ -31,7 +31,10 @@ export const trustOf = ({ tlsCa, tlsVerify = true }: ProbeSite): TlsTrust => ({
 /** Where a client connects (SPEC 2.1). */
 export function socketUrl(site: ProbeSite): URL {
   const query = 'protocol=7&client=wavehall-probe&version=1.0';
-  const url = new URL(`${prefixOf(site.url)}/app/${encodeURIComponent(site.credential.key)}?${query}`, site.url);
+  const url = new URL(
+    `${prefixOf(site.url)}/app/${encodeURIComponent(site.credential.key)}?${query}`,
+    site.url,
+  );
   url.protocol = site.url.protocol === 'https:' ? 'wss:' : 'ws:';
   return url;
 }

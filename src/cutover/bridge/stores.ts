@@ -38,8 +38,8 @@ export function bridgedStores(inner: Stores, needs: BridgedNeeds): { stores: Sto
   const membership = new Attendance({
     inner: inner.membership,
     otherSide: {
-      join: async (ref, member) => bridgeOf(ref)?.presence.join(ref, member),
-      leave: (ref, id) => bridgeOf(ref)?.presence.leave(ref, id),
+      join: async (ref, member) => bridgeOf(ref)?.presence.join(ref.channel, member),
+      leave: (ref, id) => bridgeOf(ref)?.presence.leave(ref.channel, id),
       isHeard: (ref) => bridgeOf(ref)?.presence.hearing(ref.channel) === 'yes',
     },
     census: {
@@ -54,7 +54,9 @@ export function bridgedStores(inner: Stores, needs: BridgedNeeds): { stores: Sto
     async (app) => (await needs.bridges.get(app)?.census.connections()) ?? 0,
   );
   const broker = new BridgedBroker(inner.broker, history, needs);
-  const control = new BridgedControl(inner.control, (app, user) => needs.bridges.get(app)?.terminate(user));
+  const control = new BridgedControl(inner.control, (app, user) =>
+    needs.bridges.get(app)?.dispatch.terminate(user),
+  );
   const inside: Inside = {
     broker: inner.broker,
     deliver: (ref, event) => broker.deliver(ref, event),
@@ -100,7 +102,7 @@ class BridgedBroker implements Broker {
 
   async publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
     await this.#inner.publish(ref, event, keep);
-    await this.#bridge(ref)?.published(ref, event);
+    await this.#bridge(ref)?.dispatch.published(ref, event);
   }
 
   /** What came from the other side. */

@@ -1,8 +1,8 @@
+import type { Seat } from './berth.ts';
 import { type RoomEars, tell } from './ears.ts';
 import type { RemoteFrame } from './frame.ts';
 import { HandOver } from './hand-over.ts';
 import type { BridgeLimits } from './limits.ts';
-import type { Seat } from './berth.ts';
 import type { Figures } from './state.ts';
 import { successor } from './successor.ts';
 

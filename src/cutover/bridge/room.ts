@@ -1,13 +1,13 @@
 import { type Credential, kindOf, type Member } from '#protocol';
 import { Serial } from '../../core/serial.ts';
 import { Bell } from './bell.ts';
+import type { Seat, Sitter } from './berth.ts';
 import type { RoomEars } from './ears.ts';
 import type { Hearing } from './echoes.ts';
 import { type RemoteFrame, rosterIn } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
 import { Listener } from './listener.ts';
 import type { Pool } from './pool.ts';
-import type { Seat, Sitter } from './berth.ts';
 import type { Figures } from './state.ts';
 import { subscribeAs, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe, within } from './subscription.ts';
 import { Voices } from './voices.ts';

@@ -1,7 +1,7 @@
 import type { Serial } from '../../core/serial.ts';
+import type { Seat } from './berth.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { Listener } from './listener.ts';
-import type { Seat } from './berth.ts';
 import { within } from './subscription.ts';
 
 interface Needs {

@@ -61,19 +61,12 @@ function readAnswer(socket: Socket): Promise<UpgradeAnswer> {
     const closed = (): void => fail(new Error('it closed the connection without an answer'));
     const heard = (chunk: Buffer): void => {
       bytes = Buffer.concat([bytes, chunk]);
-      const end = bytes.indexOf(END_OF_HEAD);
-      if (end === -1 && bytes.length > MAX_HEAD_BYTES) return fail(new Error('its answer is not HTTP'));
-      if (end === -1) return;
-      const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(bytes.toString('latin1', 0, 16))?.[1]);
-      if (Number.isNaN(status)) return fail(new Error('its answer is not HTTP'));
+      const answer = answerIn(bytes);
+      if (answer === undefined) return;
+      if (answer === 'not HTTP') return fail(new Error('its answer is not HTTP'));
       settle();
       socket.pause();
-      resolve({
-        socket,
-        status,
-        head: bytes.subarray(0, end),
-        rest: bytes.subarray(end + END_OF_HEAD.length),
-      });
+      resolve({ socket, ...answer });
     };
     const timeout = setTimeout(
       () => fail(new Error(`no answer in ${ANSWER_TIMEOUT_MS / 1000} s`)),
@@ -86,6 +79,15 @@ function readAnswer(socket: Socket): Promise<UpgradeAnswer> {
     };
     socket.on('data', heard).on('close', closed).on('error', fail);
   });
+}
+
+/** `undefined`: there is more to come. */
+function answerIn(bytes: Buffer): Omit<UpgradeAnswer, 'socket'> | 'not HTTP' | undefined {
+  const end = bytes.indexOf(END_OF_HEAD);
+  if (end === -1) return bytes.length > MAX_HEAD_BYTES ? 'not HTTP' : undefined;
+  const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(bytes.toString('latin1', 0, 16))?.[1]);
+  if (Number.isNaN(status)) return 'not HTTP';
+  return { status, head: bytes.subarray(0, end), rest: bytes.subarray(end + END_OF_HEAD.length) };
 }
 
 /** Gives the answer to the browser, with one line more when there is one. */

@@ -3,18 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Credential } from '#protocol';
 import type { Clock, Gateway, Journal } from '../core/ports.ts';
-import { forwardedHeaders, forwardedPath, isOurOwn, type Route } from './forwarded.ts';
-import { askUpgrade, giveAnswer, join, type UpgradeAnswer } from './join.ts';
+import type { Arrival } from './arrival.ts';
+import { isOurOwn, type Route } from './forwarded.ts';
 import { OwnSide } from './own-side.ts';
-import { Pairs } from './pairs.ts';
-import { reasonOf } from './pass.ts';
 import type { CutoverOptions, HealthSink, Percentage, Side } from './ports.ts';
 import { Probation } from './probation.ts';
 import { sideAsked, SIDE_HEADER } from './side-header.ts';
-import { type Choice, chooseBucket, sideOf, type Visitor } from './split.ts';
-
-/** One warning in this time about an other side that cannot be reached. */
-const QUIET_MS = 60_000;
+import { chooseBucket, sideOf, type Visitor } from './split.ts';
+import { UpstreamSide } from './upstream-side.ts';
 
 /** What the door knows of the house behind it. */
 export interface House {
@@ -46,58 +42,35 @@ export interface DoorCounts {
   readonly fellBack: Readonly<Record<Side, number>>;
 }
 
-/** One upgrade, and what was decided about it. */
-interface Arrival {
-  readonly request: IncomingMessage;
-  readonly network: Duplex;
-  readonly head: Buffer;
-  readonly visitor: Visitor;
-  readonly sinceMs: number;
-  /** `undefined`: no part of the split (an unknown key, or a probe that chose its side). */
-  readonly choice: Choice | undefined;
-}
-
 /** Takes every upgrade and leads it to its side, or to the side that works (SPEC 11.1 to 11.3). */
 export class Door {
-  readonly #needs: DoorNeeds;
   readonly route: Route;
-  readonly #probation: Probation;
   readonly own: OwnSide;
-  readonly pairs = new Pairs();
+  readonly upstream: UpstreamSide;
+  readonly #needs: DoorNeeds;
+  readonly #probation: Probation;
   readonly #opened = { wavehall: 0, upstream: 0 };
   readonly #fellBack = { wavehall: 0, upstream: 0 };
-  #warnedAtMs = -QUIET_MS;
 
   constructor(needs: DoorNeeds) {
+    const { options, prefix, health, journal, clock, house } = needs;
     this.#needs = needs;
-    this.route = { upstream: needs.options.upstream, prefix: needs.prefix, door: randomUUID() };
-    this.#probation = new Probation(needs.health, needs.clock);
-    this.own = new OwnSide(needs.house.gateway, this.#probation);
+    this.route = { upstream: options.upstream, prefix, door: randomUUID() };
+    this.#probation = new Probation(health, clock);
+    this.own = new OwnSide(house.gateway, this.#probation);
+    this.upstream = new UpstreamSide({ route: this.route, probation: this.#probation, journal, clock });
   }
 
   /** Never throws. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer): void {
-    const { house, clock, options, percentage } = this.#needs;
+    const { house, clock } = this.#needs;
     network.on('error', ignored);
     if (isOurOwn(request, this.route)) return refuse(network, '508 Loop Detected');
-    const credentials = house.credentialsFor(request);
     const visitor = house.visitor(request);
-    const asked = credentials && sideAsked(credentials, request.headers[SIDE_HEADER]);
-    const choice =
-      credentials === undefined || asked !== undefined
-        ? undefined
-        : chooseBucket(options.sticky, {
-            visitor,
-            cookie: request.headers.cookie,
-            origin: request.headers.origin,
-            userAgent: request.headers['user-agent'],
-          });
-    const arrival = { request, network, head, visitor, sinceMs: clock(), choice };
-    if (asked === 'wavehall') this.#serve(arrival, false);
-    else if (asked === 'upstream') void this.#lead(arrival, false);
-    else if (choice === undefined) void this.#lead(arrival, true);
-    else if (sideOf(choice.bucket, percentage.percent) === 'upstream') void this.#lead(arrival, true);
-    else if (house.isReady()) this.#serve(arrival, false);
+    const decided = this.#decide(request, visitor);
+    const arrival = { request, network, head, visitor, sinceMs: clock(), ...decided };
+    if (this.#sideOf(arrival) === 'upstream') void this.#lead(arrival, false);
+    else if (arrival.asked !== undefined || house.isReady()) this.#serve(arrival, false);
     else this.#leadInstead(arrival);
   }
 
@@ -107,10 +80,27 @@ export class Door {
 
   counts(): DoorCounts {
     return {
-      sockets: { wavehall: this.own.size, upstream: this.pairs.size },
+      sockets: { wavehall: this.own.size, upstream: this.upstream.pairs.size },
       opened: { ...this.#opened },
       fellBack: { ...this.#fellBack },
     };
+  }
+
+  #decide(request: IncomingMessage, visitor: Visitor): Pick<Arrival, 'asked' | 'choice'> {
+    const { house, options } = this.#needs;
+    const { headers } = request;
+    const credentials = house.credentialsFor(request);
+    if (credentials === undefined) return { asked: undefined, choice: undefined };
+    const asked = sideAsked(credentials, headers[SIDE_HEADER]);
+    if (asked !== undefined) return { asked, choice: undefined };
+    const { cookie, origin, 'user-agent': userAgent } = headers;
+    return { asked, choice: chooseBucket(options.sticky, { visitor, cookie, origin, userAgent }) };
+  }
+
+  /** A key that is not ours may be the other side's. */
+  #sideOf({ asked, choice }: Arrival): Side {
+    if (choice === undefined) return asked ?? 'upstream';
+    return sideOf(choice.bucket, this.#needs.percentage.percent);
   }
 
   #serve({ request, network, head, sinceMs, choice }: Arrival, isFallback: boolean): void {
@@ -126,70 +116,19 @@ export class Door {
   /** To the other side although it is not its turn; to this one after all when that cannot be reached either. */
   #leadInstead(arrival: Arrival): void {
     this.#probation.failed('wavehall', arrival.sinceMs);
-    void this.#lead(arrival, true, true);
+    void this.#lead(arrival, true);
   }
 
-  async #lead(arrival: Arrival, mayFallBack: boolean, isFallback = false): Promise<void> {
-    const { network, choice, sinceMs } = arrival;
-    const answer = await this.#ask(arrival);
-    if (answer instanceof Error) {
-      if (choice !== undefined) this.#probation.failed('upstream', sinceMs);
-      this.#warn(answer);
-      if (!mayFallBack) return refuse(network, '502 Bad Gateway');
-      return this.#serve(arrival, !isFallback);
-    }
-    if (choice !== undefined) this.#count('upstream', isFallback);
-    this.#join(arrival, answer);
-  }
-
-  /** 5xx is as good as no answer: the browser has not heard it yet. */
-  async #ask({ request, visitor }: Arrival): Promise<UpgradeAnswer | Error> {
-    const { route } = this;
-    const path = forwardedPath(request.url ?? '/', route);
-    try {
-      const answer = await askUpgrade(
-        route.upstream,
-        request,
-        path,
-        forwardedHeaders(request, visitor, route),
-      );
-      if (answer.status < 500) return answer;
-      answer.socket.destroy();
-      return new Error(`it answered with ${answer.status}`);
-    } catch (error) {
-      return error as Error;
-    }
-  }
-
-  #join({ network, head, choice, sinceMs }: Arrival, answer: UpgradeAnswer): void {
-    const { socket, status } = answer;
-    if (network.destroyed) return void socket.destroy();
-    const newcomer = choice && this.#probation.opened('upstream', sinceMs);
-    giveAnswer(network, answer, status === 101 ? choice?.cookieLine : undefined);
-    if (newcomer !== undefined) {
-      if (status !== 101) newcomer.failed = true;
-      else
-        socket.once('end', () => {
-          if (!network.readableEnded) this.#probation.ended(newcomer);
-        });
-    }
-    this.pairs.add(network, socket, choice?.bucket);
-    join(network, socket, head);
+  async #lead(arrival: Arrival, isFallback: boolean): Promise<void> {
+    if (await this.upstream.lead(arrival)) {
+      if (arrival.choice !== undefined) this.#count('upstream', isFallback);
+    } else if (arrival.asked === undefined) this.#serve(arrival, !isFallback);
+    else refuse(arrival.network, '502 Bad Gateway');
   }
 
   #count(side: Side, isFallback: boolean): void {
     this.#opened[side] += 1;
     if (isFallback) this.#fellBack[side] += 1;
-  }
-
-  #warn(reason: Error): void {
-    const { clock, journal, options } = this.#needs;
-    if (clock() - this.#warnedAtMs < QUIET_MS) return;
-    this.#warnedAtMs = clock();
-    journal.warn(
-      'WAVEHALL_CUTOVER_UPSTREAM: the other server does not take sockets; this one serves them meanwhile',
-      { upstream: options.upstream.url.href, reason: reasonOf(reason) },
-    );
   }
 }
 

@@ -94,40 +94,27 @@ function bridgeFigures(read: () => CutoverStatus): Figure[] {
   ];
 }
 
+const MEASURED: readonly (readonly [
+  name: string,
+  help: string,
+  value: (figures: Figures) => number | undefined,
+])[] = [
+  ['cutover_health_good', 'Good events in the window.', (f) => f.good],
+  ['cutover_health_bad', 'Bad events in the window.', (f) => f.bad],
+  ['cutover_health_p50_seconds', 'Half were faster.', (f) => seconds(f.p50Ms)],
+  ['cutover_health_p99_seconds', 'Ninety-nine in a hundred were faster.', (f) => seconds(f.p99Ms)],
+];
+
 function healthFigures(read: () => CutoverStatus): Figure[] {
-  const measured = (value: (figures: Figures) => number | undefined) => (): Values =>
+  const perMeasure = (value: (figures: Figures) => number | undefined): Values =>
     SIDES.flatMap((side) =>
       MEASURES.flatMap((measure): Values => {
         const found = value(read().watch.health[side][measure]);
         return found === undefined ? [] : [[[side, measure], found]];
       }),
     );
-  const labels = ['side', 'measure'];
   return [
-    gauge(
-      'cutover_health_good',
-      'Good events in the window.',
-      labels,
-      measured((f) => f.good),
-    ),
-    gauge(
-      'cutover_health_bad',
-      'Bad events in the window.',
-      labels,
-      measured((f) => f.bad),
-    ),
-    gauge(
-      'cutover_health_p50_seconds',
-      'Half were faster.',
-      labels,
-      measured((f) => seconds(f.p50Ms)),
-    ),
-    gauge(
-      'cutover_health_p99_seconds',
-      'Ninety-nine in a hundred were faster.',
-      labels,
-      measured((f) => seconds(f.p99Ms)),
-    ),
+    ...MEASURED.map(([name, help, value]) => gauge(name, help, ['side', 'measure'], () => perMeasure(value))),
     gauge('cutover_breaches', 'Limits that a side exceeds now.', ['side'], () =>
       SIDES.map((side) => [[side], read().watch.health[side].breaches.length]),
     ),

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { prefixOf } from './address.ts';
 import type { Upstream } from './ports.ts';
 import type { Visitor } from './split.ts';
 
@@ -66,7 +67,7 @@ export function ownPath(url: string, prefix: string): string {
 
 /** SPEC 11.2: the same path, below the other side's prefix instead of ours. */
 export const forwardedPath = (url: string, { upstream, prefix }: Route): string =>
-  upstream.url.pathname.replace(/\/+$/, '') + ownPath(url, prefix);
+  prefixOf(upstream.url) + ownPath(url, prefix);
 
 /** True when the request has passed this door before: the other side is ourselves. */
 export const isOurOwn = ({ headers }: IncomingMessage, { door }: Route): boolean =>

@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { trust } from './bridge/trust.ts';
+import { hostOf } from './address.ts';
 import type { Upstream } from './ports.ts';
+import { trust } from './trust.ts';
 
 /** The other side has so long to be reached and to answer an upgrade (SPEC 11.3). */
 const ANSWER_TIMEOUT_MS = 5000;
@@ -23,8 +24,8 @@ export interface UpgradeAnswer {
 
 /** Opens a socket to the other side; errors are the caller's affair. */
 export function connectUpstream(upstream: Upstream): Socket {
-  const { protocol, hostname, port } = upstream.url;
-  const host = hostname.replace(/^\[|\]$/g, '');
+  const { protocol, port } = upstream.url;
+  const host = hostOf(upstream.url);
   const at = { host, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
   if (protocol === 'http:') return connectPlain({ ...at, port: Number(port || 80) });
   return connectTls({
@@ -60,19 +61,12 @@ function readAnswer(socket: Socket): Promise<UpgradeAnswer> {
     const closed = (): void => fail(new Error('it closed the connection without an answer'));
     const heard = (chunk: Buffer): void => {
       bytes = Buffer.concat([bytes, chunk]);
-      const end = bytes.indexOf(END_OF_HEAD);
-      if (end === -1 && bytes.length > MAX_HEAD_BYTES) return fail(new Error('its answer is not HTTP'));
-      if (end === -1) return;
-      const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(bytes.toString('latin1', 0, 16))?.[1]);
-      if (Number.isNaN(status)) return fail(new Error('its answer is not HTTP'));
+      const answer = answerIn(bytes);
+      if (answer === undefined) return;
+      if (answer === 'not HTTP') return fail(new Error('its answer is not HTTP'));
       settle();
       socket.pause();
-      resolve({
-        socket,
-        status,
-        head: bytes.subarray(0, end),
-        rest: bytes.subarray(end + END_OF_HEAD.length),
-      });
+      resolve({ socket, ...answer });
     };
     const timeout = setTimeout(
       () => fail(new Error(`no answer in ${ANSWER_TIMEOUT_MS / 1000} s`)),
@@ -85,6 +79,15 @@ function readAnswer(socket: Socket): Promise<UpgradeAnswer> {
     };
     socket.on('data', heard).on('close', closed).on('error', fail);
   });
+}
+
+/** `undefined`: there is more to come. */
+function answerIn(bytes: Buffer): Omit<UpgradeAnswer, 'socket'> | 'not HTTP' | undefined {
+  const end = bytes.indexOf(END_OF_HEAD);
+  if (end === -1) return bytes.length > MAX_HEAD_BYTES ? 'not HTTP' : undefined;
+  const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(bytes.toString('latin1', 0, 16))?.[1]);
+  if (Number.isNaN(status)) return 'not HTTP';
+  return { status, head: bytes.subarray(0, end), rest: bytes.subarray(end + END_OF_HEAD.length) };
 }
 
 /** Gives the answer to the browser, with one line more when there is one. */

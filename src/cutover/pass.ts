@@ -6,9 +6,10 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { request as requestTls } from 'node:https';
-import { trust } from './bridge/trust.ts';
+import { hostOf } from './address.ts';
 import { DOOR_HEADER, forwardedHeaders, forwardedPath, LOOP_STATUS, type Route } from './forwarded.ts';
 import type { Visitor } from './split.ts';
+import { trust } from './trust.ts';
 
 /** Silence of the other side after which a request is given up. */
 const TIMEOUT_MS = 30_000;
@@ -69,7 +70,7 @@ function ask({ upstream }: Route, options: RequestOptions): ClientRequest {
   const { url } = upstream;
   const request = url.protocol === 'https:' ? requestTls : requestPlain;
   return request({
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host: hostOf(url),
     port: url.port,
     ...trust(upstream),
     // Reverb answers one request per connection.

@@ -105,7 +105,7 @@ export class Cutover {
 
   /** Sockets that end with this process without being its own. */
   passing(): Iterable<Leaver & { terminate(): void }> {
-    return this.#door?.pairs ?? [];
+    return this.#door?.upstream.pairs ?? [];
   }
 
   /** Before the shutdown looks like a breach. */
@@ -116,7 +116,7 @@ export class Cutover {
 
   /** When nobody is connected any more. */
   async stop(): Promise<void> {
-    for (const pair of this.#door?.pairs ?? []) pair.terminate();
+    for (const pair of this.#door?.upstream.pairs ?? []) pair.terminate();
     await this.#bridge.stop();
   }
 
@@ -141,7 +141,7 @@ export class Cutover {
       if (!isMisplaced(bucket, 'wavehall')) continue;
       yield { close: (reason) => isMisplaced(bucket, 'wavehall') && resident.close(reason) };
     }
-    for (const pair of door.pairs) {
+    for (const pair of door.upstream.pairs) {
       if (!isMisplaced(pair.bucket, 'upstream')) continue;
       yield { close: () => isMisplaced(pair.bucket, 'upstream') && pair.close() };
     }

@@ -1,5 +1,4 @@
-import type { App } from '../core/app.ts';
-import type { Clock, Deliver, Journal, Stores } from '../core/ports.ts';
+import type { Stores } from '../core/ports.ts';
 import type { WatchLimits } from './limits.ts';
 
 /** This server, and the other one that clients and publishers are being moved away from. */
@@ -41,9 +40,6 @@ export interface CutoverOptions {
 
 // --- the bridge --------------------------------------------------------------------------------
 
-/** Why something did not cross the bridge, e.g. `queue-full`, `too-old`, `refused`, `unreachable`, `not-bridged`. */
-export type DropReason = string;
-
 /** What the bridge tells of itself, per app. */
 export interface BridgeState {
   readonly app: string;
@@ -61,7 +57,8 @@ export interface BridgeState {
   readonly whispersSent: number;
   readonly whispersReceived: number;
   readonly echoesDropped: number;
-  readonly dropped: Readonly<Record<DropReason, number>>;
+  /** What did not cross, by reason: `queue-full`, `too-old`, `refused`, `not-bridged` and others. */
+  readonly dropped: Readonly<Record<string, number>>;
   /** Times that nobody listened there though somebody should have, and for how long in all. */
   readonly gaps: number;
   readonly gapMs: number;
@@ -77,17 +74,6 @@ export interface Bridge {
   isConnected(app: string): boolean;
   /** The same stores; what goes through them reaches the other side as well. */
   bridged(stores: Stores): Stores;
-}
-
-export interface BridgeNeeds {
-  readonly upstream: Upstream;
-  readonly apps: readonly App[];
-  /** To this node's own sockets only. */
-  readonly deliver: Deliver;
-  readonly journal: Journal;
-  readonly clock: Clock;
-  readonly limits: QueueLimits;
-  readonly health: HealthSink;
 }
 
 // --- health ------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 import { rootCertificates } from 'node:tls';
 import { type Credential, signHttp } from '#protocol';
+import { prefixOf } from './address.ts';
 import { post, type Posted } from './post.ts';
 
 /** One server as a probe sees it. */
@@ -27,12 +28,13 @@ export const trustOf = ({ tlsCa, tlsVerify = true }: ProbeSite): TlsTrust => ({
   rejectUnauthorized: tlsVerify,
 });
 
-const prefixOf = ({ url }: ProbeSite): string => url.pathname.replace(/\/+$/, '');
-
 /** Where a client connects (SPEC 2.1). */
 export function socketUrl(site: ProbeSite): URL {
   const query = 'protocol=7&client=wavehall-probe&version=1.0';
-  const url = new URL(`${prefixOf(site)}/app/${encodeURIComponent(site.credential.key)}?${query}`, site.url);
+  const url = new URL(
+    `${prefixOf(site.url)}/app/${encodeURIComponent(site.credential.key)}?${query}`,
+    site.url,
+  );
   url.protocol = site.url.protocol === 'https:' ? 'wss:' : 'ws:';
   return url;
 }
@@ -53,6 +55,6 @@ export function publish(
   const body = JSON.stringify({ name: event.name, channel: event.channel, data: event.data });
   const timestampSeconds = Math.floor(Date.now() / 1000);
   const query = signHttp(site.credential, { method: 'POST', path, body, timestampSeconds });
-  const url = new URL(`${prefixOf(site)}${path}?${query}`, site.url);
+  const url = new URL(`${prefixOf(site.url)}${path}?${query}`, site.url);
   return post(url, { body, ...timing, tls: trustOf(site) });
 }

@@ -93,36 +93,25 @@ const colourHealth = (line: string, paint: Paint): string =>
 const breachLines = (side: Side, { breaches }: SideReport, paint: Paint): string[] =>
   breaches.map(({ text }) => paint('red', `! ${side === 'wavehall' ? 'Wavehall' : 'Other server'}: ${text}`));
 
+const BRIDGE_COLUMNS: readonly (readonly [head: string, cell: (bridge: BridgeState) => string])[] = [
+  ['bridge', ({ app }) => plain(app)],
+  ['state', ({ connected }) => (connected ? 'connected' : 'AWAY')],
+  ['channels', ({ channels }) => String(channels)],
+  ['members', ({ members }) => String(members)],
+  ['sockets', ({ connections }) => String(connections)],
+  ['to other', ({ forwarded }) => String(forwarded)],
+  ['to us', ({ received }) => String(received)],
+  ['whispers', ({ whispersSent, whispersReceived }) => `${whispersSent}/${whispersReceived}`],
+  ['waiting', ({ queue }) => String(queue.events)],
+  ['lag', ({ lagMs }) => inMs(lagMs ?? null)],
+  ['dropped', ({ dropped }) => String(Object.values(dropped).reduce((sum, count) => sum + count, 0))],
+  ['gaps', ({ gaps, gapMs }) => (gaps === 0 ? '0' : `${gaps} (${inMs(gapMs)})`)],
+];
+
 function bridgeLines(bridge: readonly BridgeState[], paint: Paint): string[] {
   if (bridge.length === 0) return [];
-  const head = [
-    'bridge',
-    'state',
-    'channels',
-    'members',
-    'sockets',
-    'to other',
-    'to us',
-    'whispers',
-    'waiting',
-    'lag',
-    'dropped',
-    'gaps',
-  ];
-  const rows = bridge.map((each) => [
-    plain(each.app),
-    each.connected ? 'connected' : 'AWAY',
-    String(each.channels),
-    String(each.members),
-    String(each.connections),
-    String(each.forwarded),
-    String(each.received),
-    `${each.whispersSent}/${each.whispersReceived}`,
-    String(each.queue.events),
-    inMs(each.lagMs ?? null),
-    String(Object.values(each.dropped).reduce((sum, count) => sum + count, 0)),
-    each.gaps === 0 ? '0' : `${each.gaps} (${inMs(each.gapMs)})`,
-  ]);
+  const head = BRIDGE_COLUMNS.map(([name]) => name);
+  const rows = bridge.map((each) => BRIDGE_COLUMNS.map(([, cell]) => cell(each)));
   const [first = '', ...lines] = columns([head, ...rows]);
   return [
     '',

@@ -5,7 +5,6 @@ import type { Post } from './post.ts';
 import { within } from './subscription.ts';
 
 interface Needs {
-  readonly appId: string;
   readonly post: Post;
   readonly waitMs: number;
   isConnected(): boolean;
@@ -66,12 +65,10 @@ export class RemoteCensus {
   }
 
   async #ask(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
-    const { post, appId, waitMs } = this.#needs;
+    const { post, waitMs } = this.#needs;
     if (!this.#needs.isConnected()) return undefined;
     let answer: unknown;
-    const asked = post
-      .read(`/apps/${encodeURIComponent(appId)}${path}`, query)
-      .then((each) => (answer = each));
+    const asked = post.read(path, query).then((each) => (answer = each));
     await within(asked, waitMs);
     return answer;
   }

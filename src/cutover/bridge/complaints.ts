@@ -1,24 +1,40 @@
 import type { Journal } from '../../core/ports.ts';
 import type { Upstream } from '../ports.ts';
+import { objectIn, type RemoteFrame, textOf } from './frame.ts';
+import type { Outcome } from './post.ts';
+import type { Figures } from './state.ts';
 
 /** The same complaint is not made more often. */
 const PAUSE_MS = 60_000;
 
-/** SPEC 11.13, 11.17: says what is wrong with the other side, once, in a sentence that names the setting. */
+interface Needs {
+  readonly appId: string;
+  readonly upstream: Upstream;
+  readonly journal: Journal;
+  readonly figures: Figures;
+}
+
+/**
+ * SPEC 11.13, 11.17: says what is wrong with the other side, once, in a sentence that names the setting; the figures
+ * keep the last of it.
+ */
 export class Complaints {
   readonly #app: string;
   readonly #url: string;
   readonly #journal: Journal;
+  readonly #figures: Figures;
   readonly #said = new Map<string, number>();
   #isAway = false;
 
-  constructor(app: string, { url }: Upstream, journal: Journal) {
-    this.#app = app;
+  constructor({ appId, upstream: { url }, journal, figures }: Needs) {
+    this.#app = appId;
     this.#url = `${url.protocol}//${url.host}${url.pathname}`.replace(/\/$/, '');
     this.#journal = journal;
+    this.#figures = figures;
   }
 
   away(reason: string): void {
+    this.#figures.error(reason);
     if (this.#isAway) return;
     this.#isAway = true;
     this.#journal.warn(sentence(reason), { app: this.#app, upstream: this.#url, reason });
@@ -34,35 +50,51 @@ export class Complaints {
     });
   }
 
-  /** No more than once a minute. */
-  say(what: string, details: Readonly<Record<string, string | number>> = {}): void {
-    const now = Date.now();
-    if (now - (this.#said.get(what) ?? -Infinity) < PAUSE_MS) return;
-    this.#said.set(what, now);
-    this.#journal.warn(what, { app: this.#app, upstream: this.#url, ...details });
+  notTerminated({ text }: Outcome): void {
+    this.#figures.error(`terminate: ${text}`);
+    this.#say('The other side did not terminate a user', { answer: text });
   }
 
-  refusedEvent(status: number, text: string): void {
+  notForwarded({ kind, text }: Outcome): void {
+    this.#figures.error(`${kind}: ${text}`);
+  }
+
+  refusedEvent({ status, text }: Extract<Outcome, { kind: 'refused' }>): void {
     if (status === 401 || status === 403)
-      this.say(
+      this.#say(
         'WAVEHALL_CUTOVER_UPSTREAM: the other side refuses our signature; are the app’s secret and id the same there?',
         { status, answer: text },
       );
     else if (status === 404)
-      this.say('WAVEHALL_CUTOVER_UPSTREAM: the other side has no app with this id', { status, answer: text });
+      this.#say('WAVEHALL_CUTOVER_UPSTREAM: the other side has no app with this id', {
+        status,
+        answer: text,
+      });
     else if (status === 413)
-      this.say('An event is larger than the other side takes; REVERB_MAX_REQUEST_SIZE there', { status });
-    else this.say('The other side refuses an event', { status, answer: text });
+      this.#say('An event is larger than the other side takes; REVERB_MAX_REQUEST_SIZE there', { status });
+    else this.#say('The other side refuses an event', { status, answer: text });
   }
 
-  refusedSubscription(text: string): void {
+  /** An error that is not about a channel, as Reverb tells of a refused subscription. */
+  refused(frame: RemoteFrame): void {
+    const { code, message } = objectIn(frame.data);
+    const text = `${textOf(code) ?? ''} ${textOf(message) ?? ''}`;
+    this.#figures.error(text);
     const isSignature = /unauthori[sz]ed|signature|auth/i.test(text);
-    this.say(
+    this.#say(
       isSignature
         ? 'WAVEHALL_CUTOVER_UPSTREAM: the other side refuses our subscription; is the app’s secret the same there?'
         : 'The other side answers the bridge with an error',
       { answer: text },
     );
+  }
+
+  /** No more than once a minute. */
+  #say(what: string, details: Readonly<Record<string, string | number>>): void {
+    const now = Date.now();
+    if (now - (this.#said.get(what) ?? -Infinity) < PAUSE_MS) return;
+    this.#said.set(what, now);
+    this.#journal.warn(what, { app: this.#app, upstream: this.#url, ...details });
   }
 }
 

@@ -1,5 +1,6 @@
 import { EchoBook, type Echo } from './echo-book.ts';
 import { isInternal, keyOf, type RemoteFrame } from './frame.ts';
+import { type HeldFrame, HeldFrames } from './held-frames.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { Copy, NoteEars, Notes } from './notes.ts';
 import type { Figures } from './state.ts';
@@ -17,13 +18,6 @@ export interface Ticket {
   readonly echoes: (Echo | undefined)[];
   isCertain: boolean;
   readonly atMs: number;
-}
-
-interface Held {
-  readonly channel: string;
-  readonly key: string;
-  readonly user: string | undefined;
-  readonly pass: () => void;
 }
 
 interface Needs {
@@ -46,8 +40,7 @@ export class Echoes {
   readonly #book: EchoBook;
   readonly #foreign = new Map<string, Ticket>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  #held: Held[] = [];
-  #isMarking = false;
+  readonly #held: HeldFrames;
 
   constructor(needs: Needs) {
     this.#needs = needs;
@@ -55,6 +48,13 @@ export class Echoes {
     this.notes = needs.notes({
       expect: (id, copies) => this.#othersExpect(id, copies),
       answered: (id) => this.#othersAnswered(id),
+    });
+    this.#held = new HeldFrames({
+      most: needs.limits.heldFrames,
+      mark: () => this.notes.mark(),
+      release: (frame) => {
+        if (!this.#isEcho(frame)) frame.pass();
+      },
     });
   }
 
@@ -100,14 +100,8 @@ export class Echoes {
   /** An event of the other side: `pass` is called unless it is an echo. The order of what is passed is kept. */
   hear(channel: string, { event, data, userId }: RemoteFrame, pass: () => void): void {
     if (isInternal(event)) return;
-    const key = keyOf(event, data);
-    if (this.#book.heard(channel, key, userId)) {
-      this.#needs.figures.echoesDropped += 1;
-      return;
-    }
-    this.#held.push({ channel, key, user: userId, pass });
-    if (this.#held.length > this.#needs.limits.heldFrames) this.#release(this.#held.length);
-    else if (!this.#isMarking) void this.#mark();
+    const frame: HeldFrame = { channel, key: keyOf(event, data), user: userId, pass };
+    if (!this.#isEcho(frame)) this.#held.hold(frame);
   }
 
   /** The connection that heard the channel is lost. */
@@ -131,22 +125,10 @@ export class Echoes {
 
   // --- within ----------------------------------------------------------------------------------
 
-  /** Nothing is passed before it is certain that no other node's note about it is on its way. */
-  async #mark(): Promise<void> {
-    this.#isMarking = true;
-    while (this.#held.length > 0) {
-      const count = this.#held.length;
-      await this.notes.mark();
-      this.#release(count);
-    }
-    this.#isMarking = false;
-  }
-
-  #release(count: number): void {
-    for (const { channel, key, user, pass } of this.#held.splice(0, count)) {
-      if (this.#book.heard(channel, key, user)) this.#needs.figures.echoesDropped += 1;
-      else pass();
-    }
+  #isEcho({ channel, key, user }: HeldFrame): boolean {
+    const isEcho = this.#book.heard(channel, key, user);
+    if (isEcho) this.#needs.figures.echoesDropped += 1;
+    return isEcho;
   }
 
   #expect(ticket: Ticket): void {
@@ -194,7 +176,7 @@ export class Echoes {
     await Promise.all(
       [...new Set(open.map(({ channel }) => channel))].map((each) => this.#needs.barrier(each)),
     );
-    if (this.#held.length > 0) await this.notes.mark();
+    if (!this.#held.isEmpty) await this.notes.mark();
     for (const echo of open) this.#book.forget(echo);
   }
 }

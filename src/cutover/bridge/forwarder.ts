@@ -1,23 +1,18 @@
 import { hash } from 'node:crypto';
 import { bytesOf, type Forward } from './batch.ts';
-import type { BridgeLimits } from './limits.ts';
 import { Lane, type LaneNeeds } from './lane.ts';
-import type { Figures } from './state.ts';
 
-interface Needs extends Omit<LaneNeeds, 'left' | 'away'> {
-  readonly limits: BridgeLimits;
-  readonly figures: Figures;
-}
+export type ForwarderNeeds = Omit<LaneNeeds, 'left' | 'away'>;
 
 /** SPEC 11.7: the bounded queue of events that are on their way to the other side's HTTP API. */
 export class Forwarder {
-  readonly #needs: Needs;
+  readonly #needs: ForwarderNeeds;
   readonly #lanes: Lane[];
   readonly #leaving = new Map<Forward, () => void>();
   #bytes = 0;
   #isAway = false;
 
-  constructor(needs: Needs) {
+  constructor(needs: ForwarderNeeds) {
     this.#needs = needs;
     const lane = { ...needs, left: this.#left.bind(this), away: this.#away.bind(this) };
     this.#lanes = Array.from({ length: needs.limits.lanes }, () => new Lane(lane));
@@ -68,7 +63,7 @@ export class Forwarder {
     this.#leaving.delete(forward);
   }
 
-  #away(text: string | undefined): void {
-    this.#isAway = text !== undefined;
+  #away(isAway: boolean): void {
+    this.#isAway = isAway;
   }
 }

@@ -1,41 +1,39 @@
-import type { Stores } from '../../core/ports.ts';
-import type { Bridge, BridgeNeeds, BridgeState } from '../ports.ts';
+import type { App } from '../../core/app.ts';
+import type { Journal } from '../../core/ports.ts';
+import type { Bridge, BridgeState, HealthSink, QueueLimits, Upstream } from '../ports.ts';
 import { AppBridge } from './app-bridge.ts';
 import { type BridgeLimits, LIMITS } from './limits.ts';
 import { bridgedStores } from './stores.ts';
 
 const TICK_MS = 10_000;
 
-/** What `openBridge` needs; events of the other side go where those of the stores' broker go. */
-export type OpenBridgeNeeds = Pick<BridgeNeeds, 'upstream' | 'apps' | 'journal'> &
-  Partial<Pick<BridgeNeeds, 'limits' | 'health'>>;
+/** Events of the other side go where those of the stores' broker go. */
+export interface BridgeNeeds {
+  readonly upstream: Upstream;
+  readonly apps: readonly App[];
+  readonly journal: Journal;
+  readonly limits?: QueueLimits;
+  readonly health?: HealthSink;
+}
 
 /**
  * SPEC 11.6 to 11.13. Every node bridges its own clients and its own API requests, so each bridged thing has exactly one
  * owner. Nothing that the other side does makes a member of this throw or wait longer than its limits say.
  */
-export function openBridge(needs: OpenBridgeNeeds, changed: Partial<BridgeLimits> = {}): Bridge {
-  const { limits: queue } = needs;
-  const limits: BridgeLimits = {
-    ...LIMITS,
-    ...(queue && { queueEvents: queue.events, queueBytes: queue.bytes, queueAgeMs: queue.ageMs }),
-    ...changed,
-  };
+export function openBridge(needs: BridgeNeeds, changed: Partial<BridgeLimits> = {}): Bridge {
   const bridges = new Map<string, AppBridge>();
   let ticker: NodeJS.Timeout | undefined;
   const failed = (error: unknown): void =>
     needs.journal.warn('A member of the other side could not be told', { reason: String(error) });
-  const bridged = (inner: Stores): Stores => {
-    const apps = new Map(needs.apps.map((app) => [app.id, app]));
-    const { stores, inside } = bridgedStores(inner, { apps, bridges, failed });
-    for (const app of needs.apps) {
-      const { upstream, journal, health } = needs;
-      bridges.set(app.id, new AppBridge({ app, upstream, journal, health, limits, ...inside }));
-    }
-    return stores;
-  };
   return {
-    bridged,
+    bridged: (inner) => {
+      const apps = new Map(needs.apps.map((app) => [app.id, app]));
+      const { stores, inside } = bridgedStores(inner, { apps, bridges, failed });
+      const { upstream, journal, health } = needs;
+      const each = { upstream, journal, health, limits: limitsOf(needs.limits, changed), ...inside };
+      for (const app of needs.apps) bridges.set(app.id, new AppBridge({ ...each, app }));
+      return stores;
+    },
     start: () => {
       for (const bridge of bridges.values()) bridge.start().catch(failed);
       ticker = setInterval(() => bridges.forEach((bridge) => bridge.tick()), TICK_MS);
@@ -49,3 +47,9 @@ export function openBridge(needs: OpenBridgeNeeds, changed: Partial<BridgeLimits
     isConnected: (app) => bridges.get(app)?.isConnected ?? false,
   };
 }
+
+const limitsOf = (queue: QueueLimits | undefined, changed: Partial<BridgeLimits>): BridgeLimits => ({
+  ...LIMITS,
+  ...(queue && { queueEvents: queue.events, queueBytes: queue.bytes, queueAgeMs: queue.ageMs }),
+  ...changed,
+});

@@ -1,24 +1,23 @@
+import { backoffMs } from './backoff.ts';
 import { batchSize, type Forward, requestOf } from './batch.ts';
+import type { Complaints } from './complaints.ts';
+import type { Echoes, Ticket } from './echoes.ts';
+import { keyOf } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
+import type { Copy } from './notes.ts';
 import type { Outcome } from './post.ts';
 import type { DropReason, Figures } from './state.ts';
-import type { Fate, Ticket } from './echoes.ts';
 
 export interface LaneNeeds {
   readonly limits: BridgeLimits;
   readonly figures: Figures;
+  readonly echoes: Echoes;
+  readonly complaints: Complaints;
   send(path: string, body: string): Promise<Outcome>;
-  /** What is about to be sent will come back. */
-  announce(batch: readonly Forward[], earlier: Ticket | undefined): Promise<Ticket>;
-  /** Resolves when all that this node could hear of the ticket has been heard. */
-  heardOut(ticket: Ticket): Promise<void>;
-  /** What is known of one event of the ticket. */
-  fate(ticket: Ticket, at: number): Fate;
-  answered(ticket: Ticket): void;
-  refused(outcome: Extract<Outcome, { kind: 'refused' }>): void;
   /** The event is forwarded, or given up. */
   left(forward: Forward): void;
-  away(text: string | undefined): void;
+  /** Whether the last request failed. */
+  away(isAway: boolean): void;
 }
 
 /** SPEC 11.7: forwards events one request after the other, so that their order is kept. */
@@ -32,10 +31,6 @@ export class Lane {
 
   constructor(needs: LaneNeeds) {
     this.#needs = needs;
-  }
-
-  get queue(): readonly Forward[] {
-    return this.#queue;
   }
 
   push(forward: Forward): void {
@@ -67,12 +62,12 @@ export class Lane {
     let batch = this.#queue.splice(0, batchSize(this.#queue, this.#needs.limits));
     let ticket: Ticket | undefined;
     while (batch.length > 0) {
-      ticket = await this.#needs.announce(batch, ticket);
+      ticket = await this.#needs.echoes.announce(batch.map(copyOf), ticket);
       const { path, body } = requestOf(batch);
       const outcome = await this.#needs.send(path, body);
       const left = await this.#judge(batch, ticket, outcome);
       if (left.length < batch.length || outcome.kind !== 'failed') {
-        this.#needs.answered(ticket);
+        this.#needs.echoes.answered(ticket);
         ticket = undefined;
       }
       batch = left;
@@ -80,31 +75,29 @@ export class Lane {
       if (this.#isStopped) this.#leave(batch.splice(0), 'stopped');
       const young = this.#young(batch);
       if (young.length < batch.length && ticket !== undefined) {
-        this.#needs.answered(ticket);
+        this.#needs.echoes.answered(ticket);
         ticket = undefined;
       }
       batch = young;
     }
-    if (ticket !== undefined) this.#needs.answered(ticket);
+    if (ticket !== undefined) this.#needs.echoes.answered(ticket);
   }
 
   /** What has to be sent again. */
   async #judge(batch: Forward[], ticket: Ticket, outcome: Outcome): Promise<Forward[]> {
-    const { figures } = this.#needs;
     if (outcome.kind === 'taken') return this.#done(batch);
-    figures.error(`${outcome.kind}: ${outcome.text}`);
+    this.#needs.complaints.notForwarded(outcome);
     if (outcome.kind === 'refused') return this.#refused(batch, outcome);
     if (this.#isTooLarge(batch, outcome)) return this.#lose(batch, 'too-large');
     this.#failures += 1;
-    this.#needs.away(outcome.text);
-    figures.retries += 1;
-    if (outcome.kind !== 'failed') await this.#needs.heardOut(ticket);
+    this.#needs.away(true);
+    if (outcome.kind !== 'failed') await this.#needs.echoes.heardOut(ticket);
     return this.#carriedOut(batch, ticket, outcome.kind === 'late');
   }
 
   /** What came back was carried out, and so was what is before it in the batch. */
   #carriedOut(batch: Forward[], ticket: Ticket, isLate: boolean): Forward[] {
-    const fates = batch.map((_, at) => this.#needs.fate(ticket, at));
+    const fates = batch.map((_, at) => this.#needs.echoes.fate(ticket, at));
     const heard = fates.lastIndexOf('carried out') + 1;
     this.#needs.figures.forwarded += heard;
     this.#leave(batch.slice(0, heard));
@@ -119,7 +112,7 @@ export class Lane {
 
   #done(batch: Forward[]): Forward[] {
     this.#failures = 0;
-    this.#needs.away(undefined);
+    this.#needs.away(false);
     this.#needs.figures.forwarded += batch.length;
     this.#leave(batch);
     return [];
@@ -132,7 +125,7 @@ export class Lane {
       this.#queue.unshift(...batch);
       return [];
     }
-    this.#needs.refused(outcome);
+    this.#needs.complaints.refusedEvent(outcome);
     return this.#lose(batch, 'refused');
   }
 
@@ -168,7 +161,7 @@ export class Lane {
 
   #pause(): Promise<void> {
     const { retryFirstMs, retryMostMs } = this.#needs.limits;
-    const ms = Math.min(retryMostMs, retryFirstMs * 2 ** Math.min(this.#failures - 1, 10));
+    const ms = backoffMs(retryFirstMs, retryMostMs, this.#failures - 1);
     return new Promise((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
@@ -180,3 +173,9 @@ export class Lane {
     });
   }
 }
+
+const copyOf = ({ channel, name, data }: Forward): Copy => ({
+  channel,
+  key: keyOf(name, data),
+  user: undefined,
+});

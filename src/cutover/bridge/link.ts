@@ -1,12 +1,10 @@
 import { WebSocket } from 'ws';
+import type { Upstream } from '../ports.ts';
+import { backoffMs } from './backoff.ts';
+import { dial } from './dial.ts';
 import { objectIn, readFrame, type RemoteFrame } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
-import { trust } from './trust.ts';
-import type { Upstream } from '../ports.ts';
-
-/** No frame of any server is larger. */
-const CEILING_BYTES = 16 * 1024 * 1024;
-const CLIENT = 'protocol=7&client=wavehall-bridge&version=1';
+import { Pings, type Pong } from './pings.ts';
 
 export interface LinkNeeds {
   readonly upstream: Upstream;
@@ -26,17 +24,12 @@ export interface LinkEars {
   failed(reason: string): void;
 }
 
-type Pong = (isAlive: boolean) => void;
-
-/**
- * SPEC 11.6, 11.13: one connection to the other side. It comes back by itself until it is closed. At most one ping is
- * under way: who asks meanwhile shares the next one, which is sent after they asked.
- */
+/** SPEC 11.6, 11.13: one connection to the other side. It comes back by itself until it is closed. */
 export class Link {
   socketId = '';
-  lagMs = 0;
   readonly #needs: LinkNeeds;
   readonly #ears: LinkEars;
+  readonly #pings = new Pings(() => void this.write('{"event":"pusher:ping","data":{}}'));
   #socket: WebSocket | undefined;
   #isOpen = false;
   #isClosed = false;
@@ -45,9 +38,6 @@ export class Link {
   #patience: NodeJS.Timeout | undefined;
   #pulse: NodeJS.Timeout | undefined;
   #heardAtMs = 0;
-  #pingedAtMs = 0;
-  #asked: Pong[] | undefined;
-  #asking: Pong[] = [];
   #refusal: string | undefined;
 
   constructor(needs: LinkNeeds, ears: LinkEars) {
@@ -57,6 +47,11 @@ export class Link {
 
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** Time that the other side took to answer the last ping. */
+  get lagMs(): number {
+    return this.#pings.lagMs;
   }
 
   open(): void {
@@ -91,9 +86,8 @@ export class Link {
 
   /** Calls back with the pong, before any later frame is heard; with false when the connection is lost. */
   ping(pong: Pong): void {
-    if (!this.#isOpen) return pong(false);
-    this.#asking.push(pong);
-    if (this.#asked === undefined) this.#ping();
+    if (this.#isOpen) this.#pings.ask(pong);
+    else pong(false);
   }
 
   /** Resolves when everything that the other side had sent before it answered has been heard. */
@@ -104,16 +98,7 @@ export class Link {
   #connect(done: () => void): void {
     if (this.#isClosed || this.#socket !== undefined) return done();
     const { upstream, key, limits } = this.#needs;
-    const scheme = upstream.url.protocol === 'https:' ? 'wss' : 'ws';
-    const path = upstream.url.pathname.replace(/\/+$/, '');
-    const url = `${scheme}://${upstream.url.host}${path}/app/${encodeURIComponent(key)}?${CLIENT}`;
-    const socket = new WebSocket(url, {
-      handshakeTimeout: limits.handshakeMs,
-      maxPayload: CEILING_BYTES,
-      perMessageDeflate: false,
-      ...(upstream.origin !== undefined && { origin: upstream.origin }),
-      ...trust(upstream),
-    });
+    const socket = dial(upstream, key, limits.handshakeMs);
     this.#socket = socket;
     this.#refusal = undefined;
     this.#patience = setTimeout(() => this.#ended(socket, 'no greeting in time'), limits.handshakeMs);
@@ -132,7 +117,7 @@ export class Link {
     const frame = readFrame(text);
     if (frame === undefined) return;
     if (frame.event === 'pusher:ping') this.write('{"event":"pusher:pong","data":{}}');
-    else if (frame.event === 'pusher:pong') this.#ponged();
+    else if (frame.event === 'pusher:pong') this.#pings.answered();
     else if (!this.#isOpen) this.#greeted(frame, socket);
     else this.#ears.frame(frame);
   }
@@ -154,27 +139,11 @@ export class Link {
   }
 
   #beat(socket: WebSocket): void {
-    const now = Date.now();
-    if (this.#asked !== undefined && now - this.#pingedAtMs > this.#needs.limits.pongMs)
-      return this.#ended(socket, 'no pong in time');
-    if (this.#asked === undefined && now - this.#heardAtMs >= this.#needs.limits.pingMs / 2)
-      this.ping(() => undefined);
-  }
-
-  #ping(): void {
-    this.#asked = this.#asking;
-    this.#asking = [];
-    this.#pingedAtMs = Date.now();
-    this.write('{"event":"pusher:ping","data":{}}');
-  }
-
-  #ponged(): void {
-    const asked = this.#asked;
-    if (asked === undefined) return;
-    this.#asked = undefined;
-    this.lagMs = Date.now() - this.#pingedAtMs;
-    if (this.#asking.length > 0) this.#ping();
-    for (const pong of asked) pong(true);
+    const { pingMs, pongMs } = this.#needs.limits;
+    const { waitedMs } = this.#pings;
+    if (waitedMs !== undefined) {
+      if (waitedMs > pongMs) this.#ended(socket, 'no pong in time');
+    } else if (Date.now() - this.#heardAtMs >= pingMs / 2) this.ping(() => undefined);
   }
 
   #ended(socket: WebSocket, reason: string): void {
@@ -186,10 +155,7 @@ export class Link {
     clearTimeout(this.#patience);
     clearInterval(this.#pulse);
     if (socket.readyState !== WebSocket.CLOSED && !this.#isClosed) socket.terminate();
-    const asked = [...(this.#asked ?? []), ...this.#asking];
-    this.#asked = undefined;
-    this.#asking = [];
-    for (const pong of asked) pong(false);
+    this.#pings.lost();
     if (wasOpen) this.#ears.lost();
     if (this.#isClosed) return;
     this.#ears.failed(this.#refusal ?? reason);
@@ -203,7 +169,7 @@ export class Link {
     if (!wasOpen) this.#failures += 1;
     const most =
       this.#refusal === undefined
-        ? Math.min(reconnectMostMs, reconnectFirstMs * 2 ** Math.min(this.#failures, 10))
+        ? backoffMs(reconnectFirstMs, reconnectMostMs, this.#failures)
         : reconnectMostMs;
     return most / 2 + (Math.random() * most) / 2;
   }

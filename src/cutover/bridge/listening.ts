@@ -1,9 +1,10 @@
-import type { Credential } from '#protocol';
+import { type Credential, kindOf } from '#protocol';
+import type { ChannelEars } from './ears.ts';
 import type { Hearing } from './echoes.ts';
 import type { RemoteFrame } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { Link } from './link.ts';
-import { CACHE_MISS, subscribe, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe, within } from './subscription.ts';
+import { subscribe, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe, within } from './subscription.ts';
 
 /** Subscriptions that are sent at once after a reconnect, so that others are served in between. */
 const AT_A_TIME = 200;
@@ -12,25 +13,17 @@ interface Wanted {
   readonly confirmed: Promise<void>;
   confirm: () => void;
   isConfirmed: boolean;
-  /** Confirmed once: what comes first after a later confirmation is no news. */
+  /** Confirmed once, and greeted. */
   wasConfirmed: boolean;
   /** The next frame of a cache channel is what it remembers. */
   awaitsCached: boolean;
-}
-
-export interface ListeningEars {
-  event(channel: string, frame: RemoteFrame): void;
-  /** What a cache channel of the other side remembered when the node began to listen; `isFirst`: it has not before. */
-  cached(channel: string, frame: RemoteFrame | undefined, isFirst: boolean): void;
-  subscribed(isOk: boolean): void;
 }
 
 interface Needs {
   readonly link: Link;
   readonly credential: Credential;
   readonly limits: BridgeLimits;
-  readonly ears: ListeningEars;
-  isCached(channel: string): boolean;
+  readonly ears: ChannelEars;
 }
 
 /** SPEC 11.6: the channels without members that this node hears at the other side, all over one connection. */
@@ -107,8 +100,8 @@ export class Listening {
     if (frame.event === SUCCEEDED) return this.#confirmed(channel, wanted);
     if (frame.event === SUBSCRIPTION_ERROR) return ears.subscribed(false);
     if (wanted.awaitsCached) {
-      const isFirst = !wanted.wasConfirmed;
-      ears.cached(channel, frame.event === CACHE_MISS ? undefined : frame, isFirst);
+      // What was remembered while the bridge was away is no news: others may have been told since.
+      if (!wanted.wasConfirmed) ears.cached(channel, frame);
       return this.#settled(wanted);
     }
     ears.event(channel, frame);
@@ -117,7 +110,7 @@ export class Listening {
   #confirmed(channel: string, wanted: Wanted): void {
     if (wanted.isConfirmed) return;
     wanted.isConfirmed = true;
-    wanted.awaitsCached = this.#needs.isCached(channel);
+    wanted.awaitsCached = kindOf(channel).cached;
     this.#needs.ears.subscribed(true);
     if (!wanted.awaitsCached) return this.#settled(wanted);
     // Reverb remembers nothing of encrypted channels, and says nothing then.

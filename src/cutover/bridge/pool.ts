@@ -1,86 +1,9 @@
 import type { Member } from '#protocol';
-import type { RemoteFrame } from './frame.ts';
+import { Berth, type Complaining, Seat, type Sitter } from './berth.ts';
 import type { BridgeLimits } from './limits.ts';
-import { Link, type LinkEars, type LinkNeeds } from './link.ts';
+import type { LinkNeeds } from './link.ts';
 import type { Figures } from './state.ts';
 import { Turnstile } from './turnstile.ts';
-
-/** Who takes seats: a channel, which hears what happens to each of them. */
-export interface Sitter {
-  readonly channel: string;
-  opened(seat: Seat): void;
-  lost(seat: Seat): void;
-  heard(seat: Seat, frame: RemoteFrame): void;
-}
-
-/** One member of one channel on one connection. */
-export class Seat {
-  readonly room: Sitter;
-  readonly member: Member;
-  readonly berth: Berth;
-  /** The other side has said that this connection is on the channel. */
-  isConfirmed = false;
-  #confirmations: (() => void)[] = [];
-  /** The next frame is what a cache channel remembers. */
-  awaitsCached = false;
-
-  constructor(room: Sitter, member: Member, berth: Berth) {
-    this.room = room;
-    this.member = member;
-    this.berth = berth;
-  }
-
-  get link(): Link {
-    return this.berth.link;
-  }
-
-  confirm(): void {
-    this.isConfirmed = true;
-    const waiting = this.#confirmations;
-    this.#confirmations = [];
-    for (const resolve of waiting) resolve();
-  }
-
-  untilConfirmed(): Promise<void> {
-    if (this.isConfirmed) return Promise.resolve();
-    return new Promise((resolve) => this.#confirmations.push(resolve));
-  }
-}
-
-/** A connection and the members on it: at most one of each channel. */
-export class Berth {
-  readonly seats = new Map<string, Seat>();
-  readonly link: Link;
-  idle: NodeJS.Timeout | undefined;
-
-  readonly #refused: (frame: RemoteFrame) => void;
-
-  constructor(needs: LinkNeeds, complaining: Complaining) {
-    this.#refused = (frame) => complaining.refused(frame);
-    const ears: LinkEars = {
-      opened: () => this.#each((seat) => seat.room.opened(seat)),
-      lost: () => this.#each((seat) => seat.room.lost(seat)),
-      frame: (frame) => this.#heard(frame),
-      failed: (reason) => complaining.failed(reason),
-    };
-    this.link = new Link(needs, ears);
-  }
-
-  #each(step: (seat: Seat) => void): void {
-    for (const seat of [...this.seats.values()]) step(seat);
-  }
-
-  #heard(frame: RemoteFrame): void {
-    if (frame.event === 'pusher:error') return this.#refused(frame);
-    const seat = this.seats.get(frame.channel ?? '');
-    seat?.room.heard(seat, frame);
-  }
-}
-
-interface Complaining {
-  failed(reason: string): void;
-  refused(frame: RemoteFrame): void;
-}
 
 interface Needs extends Complaining {
   readonly link: Omit<LinkNeeds, 'turn'>;

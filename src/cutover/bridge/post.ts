@@ -1,9 +1,11 @@
 import { Agent as HttpAgent, type ClientRequest, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { type Credential, signHttp } from '#protocol';
+import { hostOf, prefixOf } from '../address.ts';
 import type { Upstream } from '../ports.ts';
+import { trust } from '../trust.ts';
 import { parse } from './frame.ts';
-import { trust } from './trust.ts';
+import type { BridgeLimits } from './limits.ts';
 
 /** What became of a request: `failed` was not carried out, `broken` may have been, `late` may still be. */
 export type Outcome =
@@ -15,6 +17,13 @@ export type Outcome =
 const MOST_REASON_CHARS = 300;
 const MOST_ANSWER_CHARS = 16 * 1024 * 1024;
 
+interface Needs {
+  readonly appId: string;
+  readonly upstream: Upstream;
+  readonly credential: Credential;
+  readonly limits: BridgeLimits;
+}
+
 interface Asked {
   readonly method: string;
   readonly path: string;
@@ -22,30 +31,35 @@ interface Asked {
   readonly body: string;
 }
 
-/** SPEC 11.7: signed requests to the other side's HTTP API. Never rejects. */
+/**
+ * SPEC 11.7: signed requests to the other side's HTTP API about one app, `path` being what follows `/apps/{id}`. They are
+ * signed without the prefix of the other side's address, as the PHP library does. Never rejects.
+ */
 export class Post {
   readonly #upstream: URL;
+  readonly #root: string;
   readonly #credential: Credential;
   readonly #timeoutMs: number;
   readonly #agent: HttpAgent;
   readonly #request: typeof httpRequest;
   readonly #underWay = new Set<ClientRequest>();
 
-  constructor(needs: { upstream: Upstream; credential: Credential; timeoutMs: number; sockets: number }) {
+  constructor(needs: Needs) {
     const isSecure = needs.upstream.url.protocol === 'https:';
     this.#upstream = needs.upstream.url;
+    this.#root = `/apps/${encodeURIComponent(needs.appId)}`;
     this.#credential = needs.credential;
-    this.#timeoutMs = needs.timeoutMs;
-    const options = { keepAlive: true, maxSockets: needs.sockets };
+    this.#timeoutMs = needs.limits.requestTimeoutMs;
+    // A request of each lane, and one more that is none of theirs.
+    const options = { keepAlive: true, maxSockets: needs.limits.lanes + 1 };
     this.#agent = isSecure
       ? new HttpsAgent({ ...options, ...trust(needs.upstream) })
       : new HttpAgent(options);
     this.#request = isSecure ? httpsRequest : httpRequest;
   }
 
-  /** `path` begins with `/apps/`; it is signed without the prefix of the other side's address, as the PHP library does. */
   async send(path: string, body: string): Promise<Outcome> {
-    const asked = { method: 'POST', path, query: {}, body };
+    const asked = { method: 'POST', path: this.#root + path, query: {}, body };
     const outcome = await this.#once(asked);
     // A connection that was kept open too long says nothing of the request.
     return outcome === 'again' ? ((await this.#once(asked)) as Outcome) : outcome;
@@ -53,7 +67,7 @@ export class Post {
 
   /** The JSON that a signed GET is answered with; `undefined` when there is no such answer. */
   async read(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
-    const asked = { method: 'GET', path, query, body: '' };
+    const asked = { method: 'GET', path: this.#root + path, query, body: '' };
     let outcome = await this.#once(asked);
     if (outcome === 'again') outcome = await this.#once(asked);
     return outcome !== 'again' && outcome.kind === 'taken' ? parse(outcome.text) : undefined;
@@ -68,14 +82,13 @@ export class Post {
     const { method, path, body } = asked;
     const timestampSeconds = Math.floor(Date.now() / 1000);
     const query = signHttp(this.#credential, { ...asked, timestampSeconds });
-    const prefix = this.#upstream.pathname.replace(/\/+$/, '');
     return new Promise((resolve) => {
       const request = this.#request({
         agent: this.#agent,
-        hostname: this.#upstream.hostname.replace(/^\[|\]$/g, ''),
+        hostname: hostOf(this.#upstream),
         port: this.#upstream.port,
         method,
-        path: `${prefix}${path}?${query}`,
+        path: `${prefixOf(this.#upstream)}${path}?${query}`,
         ...(body !== '' && {
           headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
         }),

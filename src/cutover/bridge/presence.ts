@@ -1,21 +1,20 @@
 import type { Credential, Member } from '#protocol';
-import type { ChannelRef } from '../../core/ports.ts';
+import type { Complaining } from './berth.ts';
+import type { RoomEars } from './ears.ts';
 import type { Hearing } from './echoes.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { LinkNeeds } from './link.ts';
 import { Pool } from './pool.ts';
-import type { RoomEars } from './room-ears.ts';
 import { Room } from './room.ts';
 import type { Figures } from './state.ts';
 
-interface Needs {
+interface Needs extends Complaining {
   readonly link: Omit<LinkNeeds, 'turn'>;
   readonly credential: Credential;
   readonly limits: BridgeLimits;
   readonly figures: Figures;
   readonly ears: RoomEars;
   isAway(): boolean;
-  failed(reason: string): void;
 }
 
 /** SPEC 11.10: the presence channels of one app on which this node has members. */
@@ -26,7 +25,7 @@ export class Presence {
 
   constructor(needs: Needs) {
     this.#needs = needs;
-    this.#pool = new Pool({ ...needs, refused: (frame) => needs.ears.refused(frame) });
+    this.#pool = new Pool(needs);
   }
 
   get connections(): number {
@@ -51,13 +50,13 @@ export class Presence {
     return this.#rooms.get(channel)?.hearing ?? 'no';
   }
 
-  async join({ channel }: ChannelRef, member: Member): Promise<void> {
+  async join(channel: string, member: Member): Promise<void> {
     const room = this.#rooms.get(channel) ?? new Room(channel, { ...this.#needs, pool: this.#pool });
     this.#rooms.set(channel, room);
     await room.join(member);
   }
 
-  leave({ channel }: ChannelRef, id: string): void {
+  leave(channel: string, id: string): void {
     const room = this.#rooms.get(channel);
     if (room === undefined) return;
     if (room.isAlone(id)) {

@@ -1,6 +1,8 @@
 import { encode, kindOf, type Member } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { ChannelRef, Deliver } from '../../core/ports.ts';
+import type { HealthSink } from '../ports.ts';
+import type { RoomEars } from './ears.ts';
 import type { Echoes } from './echoes.ts';
 import { isInternal, isWhisper, type RemoteFrame, textOf } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
@@ -20,6 +22,7 @@ export interface ReceptionNeeds {
   readonly limits: BridgeLimits;
   readonly figures: Figures;
   readonly echoes: Echoes;
+  readonly health: HealthSink | undefined;
   /** To this node's own sockets. */
   readonly deliver: Deliver;
   readonly members: MemberEars;
@@ -28,39 +31,48 @@ export interface ReceptionNeeds {
 }
 
 /** What comes from the other side, brought to this node's own clients (SPEC 11.6, 11.9 to 11.11). */
-export class Reception {
+export class Reception implements RoomEars {
   readonly #needs: ReceptionNeeds;
 
   constructor(needs: ReceptionNeeds) {
     this.#needs = needs;
   }
 
-  readonly event = (channel: string, frame: RemoteFrame): void => {
+  event(channel: string, frame: RemoteFrame): void {
     this.#needs.echoes.hear(channel, frame, () => this.#pass(channel, frame));
-  };
+  }
 
-  /** SPEC 11.11. What was remembered while the bridge was away is no news: others may have been told since. */
-  readonly cached = (channel: string, frame: RemoteFrame | undefined, isFirst = true): void => {
-    if (!isFirst || frame === undefined || isInternal(frame.event) || isWhisper(frame.event)) return;
+  /** SPEC 11.11. A cache miss is internal, too. */
+  cached(channel: string, frame: RemoteFrame): void {
+    if (isInternal(frame.event) || isWhisper(frame.event)) return;
     const payload = payloadOf(channel, frame);
     if (payload !== undefined) this.#needs.remember(this.#ref(channel), payload);
-  };
+  }
 
-  readonly roster = (channel: string, members: readonly Member[]): void => {
+  deaf(channel: string): void {
+    this.#needs.echoes.lost(channel);
+  }
+
+  subscribed(isOk: boolean): void {
+    this.#needs.health?.subscribe('upstream', isOk);
+  }
+
+  roster(channel: string, members: readonly Member[]): void {
     const { limits, figures } = this.#needs;
     if (members.length > limits.members) figures.drop('too-many-members', members.length - limits.members);
     this.#needs.members.others(this.#ref(channel), members.slice(0, limits.members));
-  };
+  }
 
-  readonly came = (channel: string, member: Member): void => {
+  came(channel: string, member: Member): void {
     const { limits, figures, members } = this.#needs;
     const ref = this.#ref(channel);
     if (members.othersOn(ref) < limits.members) members.otherCame(ref, member);
     else figures.drop('too-many-members');
-  };
+  }
 
-  readonly went = (channel: string, id: string): void =>
+  went(channel: string, id: string): void {
     this.#needs.members.otherWent(this.#ref(channel), id);
+  }
 
   #pass(channel: string, frame: RemoteFrame): void {
     const { figures, remember, deliver } = this.#needs;

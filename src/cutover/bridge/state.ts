@@ -14,6 +14,11 @@ export type DropReason =
   | 'too-many-echoes'
   | 'stopped';
 
+type Present = Pick<
+  BridgeState,
+  'app' | 'connected' | 'channels' | 'members' | 'connections' | 'queue' | 'lagMs'
+>;
+
 /** The figures of one app, as they are counted (SPEC 11.13). */
 export class Figures {
   forwarded = 0;
@@ -21,10 +26,6 @@ export class Figures {
   whispersSent = 0;
   whispersReceived = 0;
   echoesDropped = 0;
-  /** Requests that had to be made again. */
-  retries = 0;
-  /** Hand-overs that had to guess. */
-  unsureHandOvers = 0;
   gaps = 0;
   gapMs = 0;
   lastError: string | undefined;
@@ -42,26 +43,20 @@ export class Figures {
   error(text: string): void {
     this.lastError = text.slice(0, 200);
   }
-}
 
-/** What the bridge of one app is doing at the moment. */
-export type Present = Pick<
-  BridgeState,
-  'app' | 'connected' | 'channels' | 'members' | 'connections' | 'queue' | 'lagMs'
->;
-
-export function stateOf(figures: Figures, present: Present): BridgeState {
-  const { forwarded, received, whispersSent, whispersReceived, echoesDropped, gaps, gapMs, lastError } =
-    figures;
-  const counted = {
-    forwarded,
-    received,
-    whispersSent,
-    whispersReceived,
-    echoesDropped,
-    gaps,
-    gapMs,
-    lastError,
-  };
-  return { ...present, ...counted, dropped: { ...figures.dropped } };
+  /** Together with what the bridge is doing at the moment. */
+  with(present: Present): BridgeState {
+    return {
+      ...present,
+      forwarded: this.forwarded,
+      received: this.received,
+      whispersSent: this.whispersSent,
+      whispersReceived: this.whispersReceived,
+      echoesDropped: this.echoesDropped,
+      dropped: { ...this.dropped },
+      gaps: this.gaps,
+      gapMs: this.gapMs,
+      lastError: this.lastError,
+    };
+  }
 }

@@ -6,6 +6,7 @@ import type {
   ChannelRef,
   Control,
   Deliver,
+  Membership,
   Retention,
   Stores,
   Terminate,
@@ -28,33 +29,21 @@ export interface Inside {
 export interface BridgedNeeds {
   readonly apps: ReadonlyMap<string, App>;
   readonly bridges: ReadonlyMap<string, AppBridge>;
-  failed(error: unknown): void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** SPEC 11.6 to 11.12: the same stores; what goes through them reaches the other side as well. */
 export function bridgedStores(inner: Stores, needs: BridgedNeeds): { stores: Stores; inside: Inside } {
-  const bridgeOf = ({ app }: ChannelRef): AppBridge | undefined => needs.bridges.get(app);
   const history = new LastEvents(inner.history);
-  const membership = new Attendance({
-    inner: inner.membership,
-    otherSide: {
-      join: async (ref, member) => bridgeOf(ref)?.presence.join(ref, member),
-      leave: (ref, id) => bridgeOf(ref)?.presence.leave(ref, id),
-      isHeard: (ref) => bridgeOf(ref)?.presence.hearing(ref.channel) === 'yes',
-    },
-    census: {
-      members: async (ref) => (await bridgeOf(ref)?.census.members(ref.channel)) ?? [],
-      occupancy: async (ref) => bridgeOf(ref)?.census.occupancy(ref.channel),
-      channels: async (app, prefix) => (await needs.bridges.get(app)?.census.channels(prefix)) ?? new Map(),
-    },
-    failed: (error) => needs.failed(error),
-  });
+  const membership = bridgedMembership(inner.membership, needs);
   const lease = new BridgedLease(
     inner.lease,
     async (app) => (await needs.bridges.get(app)?.census.connections()) ?? 0,
   );
   const broker = new BridgedBroker(inner.broker, history, needs);
-  const control = new BridgedControl(inner.control, (app, user) => needs.bridges.get(app)?.terminate(user));
+  const control = new BridgedControl(inner.control, (app, user) =>
+    needs.bridges.get(app)?.dispatch.terminate(user),
+  );
   const inside: Inside = {
     broker: inner.broker,
     deliver: (ref, event) => broker.deliver(ref, event),
@@ -62,6 +51,24 @@ export function bridgedStores(inner: Stores, needs: BridgedNeeds): { stores: Sto
     remember: (ref, payload) => broker.remember(ref, payload),
   };
   return { stores: { ...inner, broker, history, membership, lease, control }, inside };
+}
+
+function bridgedMembership(inner: Membership, { bridges, failed }: BridgedNeeds): Attendance {
+  const bridgeOf = ({ app }: ChannelRef): AppBridge | undefined => bridges.get(app);
+  return new Attendance({
+    inner,
+    otherSide: {
+      join: async (ref, member) => bridgeOf(ref)?.presence.join(ref.channel, member),
+      leave: (ref, id) => bridgeOf(ref)?.presence.leave(ref.channel, id),
+      isHeard: (ref) => bridgeOf(ref)?.presence.hearing(ref.channel) === 'yes',
+    },
+    census: {
+      members: async (ref) => (await bridgeOf(ref)?.census.members(ref.channel)) ?? [],
+      occupancy: async (ref) => bridgeOf(ref)?.census.occupancy(ref.channel),
+      channels: async (app, prefix) => (await bridges.get(app)?.census.channels(prefix)) ?? new Map(),
+    },
+    failed,
+  });
 }
 
 class BridgedBroker implements Broker {
@@ -100,7 +107,7 @@ class BridgedBroker implements Broker {
 
   async publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
     await this.#inner.publish(ref, event, keep);
-    await this.#bridge(ref)?.published(ref, event);
+    await this.#bridge(ref)?.dispatch.published(ref, event);
   }
 
   /** What came from the other side. */

@@ -6,7 +6,6 @@ export const SUCCEEDED = 'pusher_internal:subscription_succeeded';
 export const MEMBER_ADDED = 'pusher_internal:member_added';
 export const MEMBER_REMOVED = 'pusher_internal:member_removed';
 export const SUBSCRIPTION_ERROR = 'pusher:subscription_error';
-export const CACHE_MISS = 'pusher:cache_miss';
 
 /** SPEC 11.6: always signed; who does not need the signature leaves it aside. */
 export function subscribe(link: Link, credential: Credential, channel: string): boolean {

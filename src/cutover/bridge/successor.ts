@@ -1,4 +1,4 @@
-import type { Seat } from './pool.ts';
+import type { Seat } from './berth.ts';
 
 const LOOK_MS = 20;
 

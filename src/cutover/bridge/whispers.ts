@@ -2,8 +2,7 @@ import { kindOf } from '#protocol';
 import type { Echoes } from './echoes.ts';
 import { keyOf, textOf } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
-import type { Link } from './link.ts';
-import type { Listening } from './listening.ts';
+import type { MainLine } from './main-line.ts';
 import type { Copy } from './notes.ts';
 import type { Presence } from './presence.ts';
 import type { Published } from './published.ts';
@@ -12,8 +11,7 @@ import type { Figures } from './state.ts';
 interface Needs {
   readonly limits: BridgeLimits;
   readonly figures: Figures;
-  readonly link: Link;
-  readonly listening: Listening;
+  readonly mainLine: MainLine;
   readonly presence: Presence;
   readonly echoes: Echoes;
 }
@@ -42,16 +40,16 @@ export class Whispers {
     const { presence, echoes } = this.#needs;
     const room = presence.room(copy.channel);
     if (room === undefined) return false;
-    return room.whisper(copy.user, text, async (isHeardHere) => {
+    return room.voices.say(copy.user, text, async (isHeardHere) => {
       echoes.answered(await echoes.announce([copy], undefined, isHeardHere));
     });
   }
 
   /** The connection that speaks does not hear itself: only other nodes do. */
   async #aside(copy: Copy, text: string): Promise<boolean> {
-    const { listening, link, echoes } = this.#needs;
-    if (!(await listening.isHeard(copy.channel))) return false;
+    const { mainLine, echoes } = this.#needs;
+    if (!(await mainLine.listening.isHeard(copy.channel))) return false;
     echoes.answered(await echoes.announce([copy], undefined, false));
-    return link.write(text);
+    return mainLine.link.write(text);
   }
 }

@@ -1,10 +1,10 @@
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import type { Upstream } from '../ports.ts';
+import type { Upstream } from './ports.ts';
 
 /** Made once: reading the usual certificates takes longer than a handshake. */
 const contexts = new WeakMap<Upstream, SecureContext>();
 
-/** SPEC 11.6: whom a connection to the other side trusts. */
+/** SPEC 11.6: whom every connection to the other side trusts. */
 export const trust = (upstream: Upstream): object =>
   upstream.url.protocol === 'https:'
     ? {

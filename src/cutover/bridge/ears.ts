@@ -2,19 +2,21 @@ import type { Member } from '#protocol';
 import { memberIn, objectIn, type RemoteFrame } from './frame.ts';
 import { MEMBER_ADDED, MEMBER_REMOVED } from './subscription.ts';
 
-export interface RoomEars {
-  /** The members of the other side are these, from now on. */
-  roster(channel: string, members: readonly Member[]): void;
-  came(channel: string, member: Member): void;
-  went(channel: string, id: string): void;
+/** Who hears what comes from the other side. No member may throw. */
+export interface ChannelEars {
   event(channel: string, frame: RemoteFrame): void;
   /** What a cache channel remembered when this node came to it. */
   cached(channel: string, frame: RemoteFrame): void;
   /** Nobody hears the channel any more: what is awaited of it does not come. */
   deaf(channel: string): void;
   subscribed(isOk: boolean): void;
-  /** An error that is not about a channel, as Reverb tells of a refused subscription. */
-  refused(frame: RemoteFrame): void;
+}
+
+export interface RoomEars extends ChannelEars {
+  /** The members of the other side are these, from now on. */
+  roster(channel: string, members: readonly Member[]): void;
+  came(channel: string, member: Member): void;
+  went(channel: string, id: string): void;
 }
 
 /** SPEC 11.10: news of members and events, to those whom they concern. */

@@ -1,0 +1,17 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Side } from './ports.ts';
+import type { Choice, Visitor } from './split.ts';
+
+/** One upgrade at the front door, and what is known of it there. */
+export interface Arrival {
+  readonly request: IncomingMessage;
+  readonly network: Duplex;
+  readonly head: Buffer;
+  readonly visitor: Visitor;
+  readonly sinceMs: number;
+  /** The side that a probe has asked for. */
+  readonly asked: Side | undefined;
+  /** `undefined`: no part of the split (an unknown key, or a probe that chose its side). */
+  readonly choice: Choice | undefined;
+}

@@ -16,6 +16,9 @@ const TWINS = 15;
 const STEPS = [5, 25, 50, 100, 0];
 const WALK_MS = 120_000;
 
+/** Client events are sent at best effort: of all that is heard, a share that may be missing when the machine is busy. */
+const WHISPERS_LOST = 0.002;
+
 const nothingWrong = Object.fromEntries(KINDS.map((kind) => [kind, 0]));
 
 let stage: Stage | undefined;
@@ -45,10 +48,17 @@ const walk = async (on: Stage): Promise<void> => {
 };
 
 const nobodyNoticed = async (on: Stage, browsers: number): Promise<void> => {
-  const verdict = await on.verdict();
-  console.log(on.other.name, verdict.counts, `${verdict.deliveries} deliveries`, latencies(on.log));
+  const verdict = await on.verdict({ isWhisperLossFine: true });
+  console.log(
+    on.other.name,
+    verdict.counts,
+    `${verdict.deliveries} deliveries`,
+    `${verdict.lostInFaults} whispers lost`,
+    latencies(on.log),
+  );
   expect(verdict.examples).toEqual([]);
   expect(verdict.counts).toEqual(nothingWrong);
+  expect(verdict.lostInFaults / verdict.expected).toBeLessThan(WHISPERS_LOST);
   expect(verdict.expected).toBeGreaterThan(browsers * 50);
 };
 

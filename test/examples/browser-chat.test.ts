@@ -56,7 +56,8 @@ withChromium('5.3 the browser chat', () => {
   };
   const sees = (page: Page, text: string, mine = false) =>
     page.waitForSelector(`.message${mine ? '.mine' : ':not(.mine)'} .bubble:text-is("${text}")`);
-  const people = (page: Page) => expect.poll(() => page.locator('[data-person] .name').allTextContents());
+  const people = (page: Page) =>
+    expect.poll(() => page.locator('[data-person] .name').allTextContents(), { timeout: 10_000 });
 
   /** From now on the page keeps every state that it has shown, and whether one could write. */
   const watchState = (page: Page) =>

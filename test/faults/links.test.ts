@@ -87,7 +87,7 @@ describe('the subscriber link', () => {
         return (await subscribers()) < stage.cluster.nodes.length;
       },
       'Redis has had enough of a subscriber',
-      15_000,
+      30_000,
     );
     stage.node(1).proxy.heal();
     await limit('32mb 8mb 60');

@@ -217,7 +217,11 @@ function scenario(laravel: Laravel, connection: Connection): void {
     await Promise.all(windows.map((window) => window.peopleAre('Ada', 'Grace')));
     for (const [index, window] of windows.entries()) {
       expect(await window.socketId()).not.toBe(before[index]);
-      expect(window.count('pusher_internal:subscription_succeeded', received[index])).toBe(3);
+      await expect
+        .poll(() => window.count('pusher_internal:subscription_succeeded', received[index]), {
+          timeout: 10_000,
+        })
+        .toBe(3);
     }
   });
 

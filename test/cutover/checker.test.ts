@@ -106,12 +106,22 @@ describe('11.18 the checker', () => {
     expect(check(log).examples.length).toBeGreaterThan(0);
   });
 
-  test('11.18 finds an event that was heard on the old socket and again on the new one', () => {
+  /** Grace hears 2 on her first socket, and again on the next. */
+  const heardTwice = (sinceMs: number) => {
     const log = good();
     const [first, second] = log.stays as [Stay, Stay];
-    const moved = stay('grace', [2, 3], { socket: 'grace.2', sinceMs: 250 });
-    log.stays.splice(0, 2, first, { ...second, heard: [heard(1), heard(2)], untilMs: 240 }, moved);
-    expect(found(log, { settleMs: 0 })).toEqual({ doubled: 1 });
+    const moved = stay('grace', [2, 3], { socket: 'grace.2', sinceMs });
+    log.stays.splice(0, 2, first, { ...second, heard: [heard(1), heard(2)], untilMs: sinceMs - 10 }, moved);
+    return log;
+  };
+
+  test('11.18 finds an event that was heard on the old socket and again on the new one', () => {
+    expect(found(heardTwice(190), { settleMs: 0 })).toEqual({ doubled: 1 });
+  });
+
+  test('11.18 counts an event apart that was sent before the new socket came', () => {
+    expect(found(heardTwice(250), { settleMs: 0 })).toEqual({});
+    expect(check(heardTwice(250), { settleMs: 0 }).overtaken).toBe(1);
   });
 
   test('11.18 does not miss what was sent before a stay, at its end, or without a yes', () => {

@@ -20,6 +20,8 @@ export interface Verdict {
   readonly examples: readonly string[];
   /** Lost while something was broken on purpose: told, not counted as lost. */
   readonly lostInFaults: number;
+  /** Heard on both sides by a browser that changed them faster than the event. */
+  readonly overtaken: number;
   readonly deliveries: number;
   readonly expected: number;
 }
@@ -64,6 +66,7 @@ class Checker {
   /** When sockets ended. */
   readonly #ends: ReadonlyMap<string, number>;
   #lostInFaults = 0;
+  #overtaken = 0;
   #expected = 0;
 
   constructor(log: Log, options: CheckOptions) {
@@ -89,6 +92,7 @@ class Checker {
       counts: this.#findings.counts,
       examples: this.#findings.examples,
       lostInFaults: this.#lostInFaults,
+      overtaken: this.#overtaken,
       deliveries: stays.reduce((sum, { heard }) => sum + heard.length, 0),
       expected: this.#expected,
     };
@@ -126,14 +130,19 @@ class Checker {
     }
   }
 
-  /** Also over a change of sides: what was heard on the old socket must not come again on the new one. */
+  /**
+   * Also over a change of sides: what was heard on the old socket must not come again on the new one, unless it was sent
+   * before the new one came and crossed more slowly than the browser.
+   */
   #doubles(stays: readonly Stay[]): void {
     const known = new Map<number, Stay>();
     for (const stay of stays)
       for (const { number, atMs } of stay.heard) {
         const before = known.get(number);
         const sent = this.#byNumber.get(number);
-        if (before !== undefined)
+        const isOvertaken = before !== stay && sent !== undefined && sent.endedMs < stay.sinceMs;
+        if (before !== undefined && isOvertaken) this.#overtaken += 1;
+        else if (before !== undefined)
           this.#findings.add(
             'doubled',
             `${who(stay)} heard ${sent ? named(sent) : number} again at ${atMs.toFixed(0)} ms${before === stay ? '' : `, first on ${before.socket}`}`,

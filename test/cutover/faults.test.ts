@@ -32,6 +32,7 @@ const NOTHING = neverIn({
   ) as Verdict['counts'],
   examples: [],
   lostInFaults: 0,
+  overtaken: 0,
   deliveries: 0,
   expected: 0,
 });

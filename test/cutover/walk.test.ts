@@ -16,8 +16,11 @@ const TWINS = 15;
 const STEPS = [5, 25, 50, 100, 0];
 const WALK_MS = 120_000;
 
-/** Client events are sent at best effort: of all that is heard, a share that may be missing when the machine is busy. */
-const WHISPERS_LOST = 0.002;
+/**
+ * On a machine that is busy with other things: client events, which are sent at best effort, that may be missing, and
+ * events that a browser may hear on both sides because it changed them faster than the event.
+ */
+const BUSY_SHARE = 0.002;
 
 const nothingWrong = Object.fromEntries(KINDS.map((kind) => [kind, 0]));
 
@@ -53,12 +56,13 @@ const nobodyNoticed = async (on: Stage, browsers: number): Promise<void> => {
     on.other.name,
     verdict.counts,
     `${verdict.deliveries} deliveries`,
-    `${verdict.lostInFaults} whispers lost`,
+    `${verdict.lostInFaults} whispers lost, ${verdict.overtaken} events overtaken by a browser`,
     latencies(on.log),
   );
   expect(verdict.examples).toEqual([]);
   expect(verdict.counts).toEqual(nothingWrong);
-  expect(verdict.lostInFaults / verdict.expected).toBeLessThan(WHISPERS_LOST);
+  expect(verdict.lostInFaults / verdict.expected).toBeLessThan(BUSY_SHARE);
+  expect(verdict.overtaken / verdict.expected).toBeLessThan(BUSY_SHARE);
   expect(verdict.expected).toBeGreaterThan(browsers * 50);
 };
 

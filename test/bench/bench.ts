@@ -37,6 +37,7 @@ export class Bench {
   readonly sizes: Sizes;
   readonly setting: Setting;
   readonly leftOut: LeftOut[] = [];
+  #scenario = '';
 
   constructor(setting: Setting) {
     this.setting = setting;
@@ -52,7 +53,9 @@ export class Bench {
     });
   }
 
-  leaveOut(what: string, why: string): void {
+  /** Said at once, and again under the table. */
+  leaveOut(subject: string, why: string): void {
+    const what = this.#scenario === '' ? subject : `${this.#scenario}: ${subject}`;
     if (this.leftOut.some((each) => each.what === what && each.why === why)) return;
     this.leftOut.push({ what, why });
     console.error(`left out: ${what}: ${why}`);
@@ -78,6 +81,7 @@ export class Bench {
   }
 
   announce({ name }: Scenario): void {
+    this.#scenario = name;
     console.error(`${name} (load average ${(loadavg()[0] ?? 0).toFixed(1)}) ...`);
   }
 }

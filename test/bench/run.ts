@@ -1,8 +1,8 @@
 /** One whole run: finds out what the machine allows, starts everybody, and lets the scenarios do their rounds. */
-import { Bench, FULL, QUICK, type Scenario } from './bench.ts';
+import { Bench, FULL, QUICK, type Scenario, type Sizes } from './bench.ts';
 import { type Contestant, join, socketsFor, startFloor, startNaive, startWavehall } from './contestants.ts';
 import { writeDocs } from './docs.ts';
-import type { LeftOut, Row } from './figures.ts';
+import type { Row } from './figures.ts';
 import type { GeneratorKind } from './load.ts';
 import { type Pinning, planPinning, readMachine } from './machine.ts';
 import { compileNative, type Native } from './native.ts';
@@ -21,29 +21,46 @@ export interface Wishes {
 
 export async function run(wishes: Wishes): Promise<void> {
   const chosen = choose(wishes.only);
-  const machine = readMachine();
-  const pinning = planPinning();
-  const native = wishes.workers ? 'the worker threads were asked for' : compileNative();
-  const kind = kindOf(native, pinning);
-  const found: LeftOut[] = [];
-  if (typeof native === 'string') found.push({ what: 'the C generator and the floor', why: native });
-  const contestants = await startAll(wishes, pinning, typeof native === 'string' ? undefined : native);
+  const course = await prepare({ ...wishes, sizes: wishes.quick ? QUICK : FULL });
   try {
-    const bench = new Bench({
-      sizes: wishes.quick ? QUICK : FULL,
-      contestants,
-      generator: kind,
-      native: typeof native === 'string' ? undefined : native,
-      maxSockets: socketsFor(machine.openFiles),
-      core: pinning.server,
-    });
-    for (const { what, why } of found) bench.leaveOut(what, why);
-    await warmUp(bench);
-    const reports = await runAll(bench, chosen, { pinning, kind });
-    print(wishes, reports);
+    await warmUp(course.bench);
+    print(wishes, await runAll(course, chosen));
   } finally {
-    await Promise.all(contestants.map((each) => each.close()));
+    await course.close();
   }
+}
+
+export interface Course {
+  readonly bench: Bench;
+  readonly pinning: Pinning;
+  readonly close: () => Promise<void>;
+}
+
+export interface Terms {
+  readonly against: readonly string[];
+  readonly workers: boolean;
+  readonly sizes: Sizes;
+}
+
+/** Finds out what can be used, and starts everybody. */
+export async function prepare({ against, workers, sizes }: Terms): Promise<Course> {
+  const pinning = planPinning();
+  const compiled = workers ? 'the worker threads were asked for' : compileNative();
+  const native = typeof compiled === 'string' ? undefined : compiled;
+  const contestants = await startAll(against, pinning, native);
+  const bench = new Bench({
+    sizes,
+    contestants,
+    generator: kindOf(native, pinning),
+    native,
+    maxSockets: socketsFor(readMachine().openFiles),
+    core: pinning.server,
+  });
+  if (typeof compiled === 'string') bench.leaveOut('the C generator and the floor', compiled);
+  const close = async (): Promise<void> => {
+    await Promise.all(contestants.map((each) => each.close()));
+  };
+  return { bench, pinning, close };
 }
 
 function choose(only: string | undefined): readonly Scenario[] {
@@ -54,13 +71,13 @@ function choose(only: string | undefined): readonly Scenario[] {
   return SCENARIOS.filter(({ name }) => names.includes(name));
 }
 
-const kindOf = (native: Native | string, { generator }: Pinning): GeneratorKind =>
-  typeof native === 'string'
+const kindOf = (native: Native | undefined, { generator }: Pinning): GeneratorKind =>
+  native === undefined
     ? workersKind(generator)
     : { name: 'generator: compiled C', command: [native.generator], core: generator };
 
 async function startAll(
-  { against }: Wishes,
+  against: readonly string[],
   { server: core }: Pinning,
   native: Native | undefined,
 ): Promise<Contestant[]> {
@@ -86,13 +103,8 @@ async function warmUp(bench: Bench): Promise<void> {
   }
 }
 
-interface Circumstances {
-  readonly pinning: Pinning;
-  readonly kind: GeneratorKind;
-}
-
 /** A report for each scenario; what goes wrong in one does not end the others. */
-async function runAll(bench: Bench, chosen: readonly Scenario[], with_: Circumstances): Promise<Report[]> {
+async function runAll({ bench, pinning }: Course, chosen: readonly Scenario[]): Promise<Report[]> {
   const reports: Report[] = [];
   const { rounds, seconds, scale } = bench.sizes;
   const sizes = `${rounds} rounds of ${seconds} s${scale === 1 ? '' : `, ${scale} of the sockets`}`;
@@ -106,8 +118,8 @@ async function runAll(bench: Bench, chosen: readonly Scenario[], with_: Circumst
       scenario: scenario.name,
       title: scenario.title,
       machine,
-      generator: with_.kind.name,
-      pinning: with_.pinning.text,
+      generator: bench.setting.generator.name,
+      pinning: pinning.text,
       sizes,
       rows,
       leftOut,

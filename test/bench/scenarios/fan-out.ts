@@ -93,7 +93,9 @@ export async function measureFanOut(
 
 async function turn(bench: Bench, seat: Seat, { parameters }: Manner): Promise<Found | undefined> {
   const { pid } = seat.contestant;
-  const found = await seat.load.ask('fanout', { ...parameters, seconds: bench.sizes.seconds, pids: pid });
+  const { seconds } = bench.sizes;
+  const warmup = Math.min(0.2, seconds / 2);
+  const found = await seat.load.ask('fanout', { ...parameters, seconds, warmup, pids: pid });
   if (!found.whole) return refuse(bench, seat, `${found.missing} deliveries did not arrive`, found);
   if (found.refused > 0) return refuse(bench, seat, `${found.refused} requests were refused`, found);
   return {

@@ -8,8 +8,8 @@ const SOCKETS = 10_000;
 const GOAL_PERCENT = 0.5;
 /** pusher-js, left alone, pings so often when the server asks for signs of life every 30 s, as Wavehall and Reverb do. */
 const PING_SECONDS = 30;
-/** What opening them has left to do. */
-const SETTLE_MS = 2000;
+/** What opening them has left to do takes as long as two measurements of other scenarios, and a bit. */
+const SETTLE_MEASUREMENTS = 2.5;
 
 export const idle: Scenario = {
   name: 'idle',
@@ -30,7 +30,7 @@ export const idle: Scenario = {
 };
 
 async function measure(bench: Bench, { contestant, load, sockets }: Seat): Promise<Row[]> {
-  await pause(SETTLE_MS);
+  await pause(bench.sizes.seconds * SETTLE_MEASUREMENTS * 1000);
   const seconds = bench.sizes.seconds * 10;
   const rows: Row[] = [];
   for (const ping of [0, PING_SECONDS]) {

@@ -61,7 +61,8 @@ interface Kind {
 async function post(bench: Bench, seat: Seat, kind: Kind): Promise<Found | undefined> {
   const parameters = { seconds: bench.sizes.seconds, pids: seat.contestant.pid, inflight: 16 };
   const found = await seat.load.ask('post', { ...parameters, ...kind });
-  if (found.rounds === 0 || found.bad > 0) return refuse(bench, seat, `${found.bad} requests failed`, found);
+  if (found.rounds === 0) return refuse(bench, seat, 'no request was answered', found);
+  if (found.bad > 0) return refuse(bench, seat, `${found.bad} requests failed`, found);
   const events = found.rounds * (kind.batch ?? 1);
   return {
     value: perUnit(seat, found, events),

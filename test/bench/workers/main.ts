@@ -10,7 +10,7 @@ const [host = '', port = '', id = '', key = '', secret = ''] = process.argv.slic
 const endpoint: Endpoint = { host, port: Number(port), id, key, secret, prefix: '' };
 const delivered = new Int32Array(new SharedArrayBuffer(4));
 const from = new BigInt64Array(new SharedArrayBuffer(8));
-const PROGRAM = new URL('./worker.ts', import.meta.url);
+const PROGRAM = new URL('./start.mjs', import.meta.url);
 
 interface Found {
   readonly latenciesMs: readonly number[];
@@ -24,11 +24,7 @@ interface Found {
 /** As many as there are cores for it, the main thread's is theirs too. */
 const threads = Array.from(
   { length: availableParallelism() },
-  () =>
-    new Worker(PROGRAM, {
-      workerData: { endpoint, delivered, from },
-      execArgv: ['--import', 'tsx', '--conditions=source'],
-    }),
+  () => new Worker(PROGRAM, { workerData: { endpoint, delivered, from } }),
 );
 
 function tell(thread: Worker, name: string, share?: object): Promise<unknown> {

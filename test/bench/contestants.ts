@@ -31,7 +31,19 @@ const localhost = (port: number): Endpoint => ({ ...APP, host: '127.0.0.1', port
 
 export const socketsFor = (openFiles: number): number => Math.floor(openFiles * 0.9) - OWN_FILES;
 
-const isRunning = (pid: number): boolean => existsSync(`/proc/${pid}`);
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // It is somebody else's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Only Linux tells of others how long they have run. */
+export const MEASURES_CPU = existsSync('/proc/self/schedstat');
+
+const measurable = (pid: number): number => (MEASURES_CPU ? pid : 0);
 
 const COLLECTOR = new URL('./servers/collect-on-signal.mjs', import.meta.url).href;
 const NAIVE = new URL('./servers/naive.ts', import.meta.url).pathname;
@@ -57,7 +69,7 @@ export async function startWavehall({ core, env = {} }: Start): Promise<Contesta
     name: 'Wavehall',
     role: 'wavehall',
     endpoint: localhost(server.port),
-    pid: server.pid,
+    pid: measurable(server.pid),
     maxSockets: socketsFor(openFilesOf(server.pid, true)),
     collects: true,
     isAlive: () => isRunning(server.pid),
@@ -93,7 +105,7 @@ async function startProgram(
     name,
     role,
     endpoint: localhost(Number(line)),
-    pid,
+    pid: measurable(pid),
     maxSockets: socketsFor(openFilesOf(pid, role !== 'floor')),
     collects: role === 'naive',
     isAlive: () => isRunning(pid),
@@ -122,7 +134,7 @@ export function parseAgainst(text: string): Omit<Contestant, 'isAlive' | 'close'
       secret,
       prefix: '',
     },
-    pid: Number(pid),
+    pid: measurable(Number(pid)),
     maxSockets: Math.min(
       Number(most ?? Infinity),
       selects(Number(pid)) ? SELECT_SOCKETS : Infinity,

@@ -1,13 +1,15 @@
 /** The figures of a run in docs/performance.md: each scenario between its own marks, the rest of the text untouched. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { format, resolveConfig } from 'prettier';
 import { markdown, type Report } from './report.ts';
 
 export const DOCUMENT = new URL('../../docs/performance.md', import.meta.url).pathname;
 
-export function writeDocs(reports: readonly Report[]): void {
+export async function writeDocs(reports: readonly Report[]): Promise<void> {
   let document = readFileSync(DOCUMENT, 'utf8');
   for (const report of reports) document = filled(document, report.scenario, markdown(report));
-  writeFileSync(DOCUMENT, document);
+  const style = await resolveConfig(DOCUMENT);
+  writeFileSync(DOCUMENT, await format(document, { ...style, parser: 'markdown' }));
 }
 
 /** Throws when the document has no place for it: figures are not lost silently. */

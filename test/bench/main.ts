@@ -8,6 +8,7 @@ const USAGE = `npm run bench -- [options]
                  a server that runs already; with its PID there are CPU and memory of it. More than once is fine
   --only NAMES   ${SCENARIOS.map(({ name }) => name).join(', ')}
   --quick        few short rounds with a fifth of the sockets
+  --rounds N     how often each server has its turn (6); more is steadier
   --json         everything as JSON
   --write-docs   puts the figures into docs/performance.md, each scenario in its place
   --workers      the load is made by worker threads of Node, even where there is a compiler`;
@@ -16,6 +17,7 @@ const options = {
   against: { type: 'string', multiple: true },
   only: { type: 'string' },
   quick: { type: 'boolean', default: false },
+  rounds: { type: 'string' },
   json: { type: 'boolean', default: false },
   'write-docs': { type: 'boolean', default: false },
   workers: { type: 'boolean', default: false },

@@ -1,6 +1,14 @@
 /** One whole run: finds out what the machine allows, starts everybody, and lets the scenarios do their rounds. */
 import { Bench, FULL, QUICK, type Scenario, type Sizes } from './bench.ts';
-import { type Contestant, join, socketsFor, startFloor, startNaive, startWavehall } from './contestants.ts';
+import {
+  type Contestant,
+  join,
+  MEASURES_CPU,
+  socketsFor,
+  startFloor,
+  startNaive,
+  startWavehall,
+} from './contestants.ts';
 import { writeDocs } from './docs.ts';
 import type { Row } from './figures.ts';
 import type { GeneratorKind } from './load.ts';
@@ -14,6 +22,7 @@ export interface Wishes {
   readonly against: readonly string[];
   readonly only?: string | undefined;
   readonly quick: boolean;
+  readonly rounds?: string | undefined;
   readonly json: boolean;
   readonly 'write-docs': boolean;
   readonly workers: boolean;
@@ -21,13 +30,20 @@ export interface Wishes {
 
 export async function run(wishes: Wishes): Promise<void> {
   const chosen = choose(wishes.only);
-  const course = await prepare({ ...wishes, sizes: wishes.quick ? QUICK : FULL });
+  const course = await prepare({ ...wishes, sizes: sizesFor(wishes) });
   try {
     await warmUp(course.bench);
-    print(wishes, await runAll(course, chosen));
+    await print(wishes, await runAll(course, chosen));
   } finally {
     await course.close();
   }
+}
+
+function sizesFor({ quick, rounds }: Wishes): Sizes {
+  const sizes = quick ? QUICK : FULL;
+  if (rounds === undefined) return sizes;
+  if (!/^[1-9]\d*$/.test(rounds)) throw new Error(`--rounds ${rounds} is no number of rounds`);
+  return { ...sizes, rounds: Number(rounds) };
 }
 
 export interface Course {
@@ -57,6 +73,7 @@ export async function prepare({ against, workers, sizes }: Terms): Promise<Cours
     core: pinning.server,
   });
   if (typeof compiled === 'string') bench.leaveOut('the C generator and the floor', compiled);
+  if (!MEASURES_CPU) bench.leaveOut('CPU time and memory', 'there is no /proc/self/schedstat');
   const close = async (): Promise<void> => {
     await Promise.all(contestants.map((each) => each.close()));
   };
@@ -137,8 +154,8 @@ async function attempt(bench: Bench, scenario: Scenario): Promise<Row[]> {
   }
 }
 
-function print(wishes: Wishes, reports: readonly Report[]): void {
+async function print(wishes: Wishes, reports: readonly Report[]): Promise<void> {
   if (wishes.json) console.log(JSON.stringify(reports, null, 2));
   else console.log(table(reports));
-  if (wishes['write-docs']) writeDocs(reports);
+  if (wishes['write-docs']) await writeDocs(reports);
 }

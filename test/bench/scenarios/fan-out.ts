@@ -63,7 +63,7 @@ export const fanOut: Scenario = {
 function ableTo(bench: Bench, wanted: number): Contestant[] {
   return bench.contestants.filter(({ name, maxSockets }) => {
     if (maxSockets >= wanted) return true;
-    bench.leaveOut(`fan-out to ${wanted} sockets on ${name}`, `it takes ${maxSockets} at most`);
+    bench.leaveOut(`${wanted} sockets on ${name}`, `it takes ${maxSockets} at most`);
     return false;
   });
 }

@@ -13,6 +13,8 @@ import { batch, trigger } from './trigger.ts';
 
 /** In the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
+  // First: a server that runs already has not yet freed anything that it could take again.
+  memory,
   fanOut,
   openLoop,
   quiet,
@@ -21,7 +23,6 @@ export const SCENARIOS: readonly Scenario[] = [
   trigger,
   batch,
   presence,
-  memory,
   idle,
   crossNode,
   cost,

@@ -1,0 +1,87 @@
+/** What every scenario is given: who takes part, how much is asked of them, and where to say what was left out. */
+import { loadavg } from 'node:os';
+import type { Contestant } from './contestants.ts';
+import type { LeftOut, Row } from './figures.ts';
+import { type GeneratorKind, Load } from './load.ts';
+import type { Native } from './native.ts';
+
+export interface Sizes {
+  readonly rounds: number;
+  /** Of one measurement. */
+  readonly seconds: number;
+  /** What numbers of sockets and of channels are multiplied with. */
+  readonly scale: number;
+}
+
+export const FULL: Sizes = { rounds: 6, seconds: 0.8, scale: 1 };
+export const QUICK: Sizes = { rounds: 2, seconds: 0.2, scale: 0.2 };
+
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  /** Who can take part; the others are not mentioned. */
+  run(bench: Bench): Promise<Row[]>;
+}
+
+interface Setting {
+  readonly sizes: Sizes;
+  readonly contestants: readonly Contestant[];
+  readonly generator: GeneratorKind;
+  readonly native: Native | undefined;
+  /** Sockets that the generator can have. */
+  readonly maxSockets: number;
+  readonly core: number | undefined;
+}
+
+export class Bench {
+  readonly sizes: Sizes;
+  readonly setting: Setting;
+  readonly leftOut: LeftOut[] = [];
+  #scenario = '';
+
+  constructor(setting: Setting) {
+    this.setting = setting;
+    this.sizes = setting.sizes;
+  }
+
+  /** Those that are still there. */
+  get contestants(): Contestant[] {
+    return this.setting.contestants.filter((each) => {
+      if (each.isAlive()) return true;
+      this.leaveOut(each.name, 'its process has ended');
+      return false;
+    });
+  }
+
+  /** Said at once, and again under the table. */
+  leaveOut(subject: string, why: string): void {
+    const what = this.#scenario === '' ? subject : `${this.#scenario}: ${subject}`;
+    if (this.leftOut.some((each) => each.what === what && each.why === why)) return;
+    this.leftOut.push({ what, why });
+    console.error(`left out: ${what}: ${why}`);
+  }
+
+  scaled(count: number): number {
+    return Math.max(1, Math.round(count * this.sizes.scale));
+  }
+
+  /** As many sockets as wanted, or as many as server and generator can have. */
+  socketsOn(contestant: Contestant, wanted: number): number {
+    const possible = Math.min(wanted, contestant.maxSockets, this.setting.maxSockets);
+    if (possible < wanted)
+      this.leaveOut(
+        `${wanted} sockets on ${contestant.name}`,
+        `${possible} are possible with the open files`,
+      );
+    return possible;
+  }
+
+  load(contestant: Contestant): Load {
+    return Load.start(contestant.endpoint, this.setting.generator);
+  }
+
+  announce({ name }: Scenario): void {
+    this.#scenario = name;
+    console.error(`${name} (load average ${(loadavg()[0] ?? 0).toFixed(1)}) ...`);
+  }
+}

@@ -1,0 +1,65 @@
+/** What a benchmark finds: one figure of one server, and how it stands to the same figure of others in the same rounds. */
+import { quantile } from './cluster/site.ts';
+
+export interface Comparison {
+  readonly to: string;
+  readonly ratio: number;
+  /** The ratio has to be no more than that. */
+  readonly atMost?: number | undefined;
+}
+
+export interface Row {
+  readonly scenario: string;
+  readonly figure: string;
+  readonly server: string;
+  /** `undefined`: it could not be measured; `note` says why. */
+  readonly value: number | undefined;
+  readonly unit: string;
+  /** The value has to be no more than that. */
+  readonly atMost?: number | undefined;
+  readonly against?: readonly Comparison[];
+  readonly more?: Readonly<Record<string, number | undefined>>;
+  readonly note?: string | undefined;
+}
+
+/** Something that was not measured, and why. */
+export interface LeftOut {
+  readonly what: string;
+  readonly why: string;
+}
+
+export const median = (values: readonly (number | undefined)[]): number | undefined =>
+  quantile(values.filter((value) => value !== undefined && Number.isFinite(value)) as number[], 0.5);
+
+/** What one server came to in each round; `undefined` where a round failed. */
+export type Rounds = readonly (number | undefined)[];
+
+/** The median of the ratios of each round: what slows a whole round slows both. */
+export function ratioOf(own: Rounds, other: Rounds): number | undefined {
+  return median(own.map((value, at) => (value === undefined ? undefined : value / (other[at] ?? NaN))));
+}
+
+export interface Base {
+  readonly to: string;
+  readonly rounds: Rounds;
+  readonly atMost?: number | undefined;
+}
+
+export function compare(own: Rounds, bases: readonly Base[]): Comparison[] {
+  return bases.flatMap(({ to, rounds, atMost }) => {
+    const ratio = ratioOf(own, rounds);
+    return ratio === undefined ? [] : [{ to, ratio, atMost }];
+  });
+}
+
+/** Everything with a goal in this row, and whether it is met. */
+export function goalsOf(row: Row): { readonly text: string; readonly isMet: boolean }[] {
+  const own =
+    row.atMost === undefined || row.value === undefined
+      ? []
+      : [{ text: `<= ${row.atMost} ${row.unit}`, isMet: row.value <= row.atMost }];
+  const others = (row.against ?? []).flatMap(({ to, ratio, atMost }) =>
+    atMost === undefined ? [] : [{ text: `<= ${atMost} x ${to}`, isMet: ratio <= atMost }],
+  );
+  return [...own, ...others];
+}

@@ -1,0 +1,103 @@
+/** The machine that the figures are of, what it allows, and which core is whose. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem } from 'node:os';
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+  readonly node: string;
+  readonly date: string;
+  /** Load average of the last minute, before anything was started. */
+  readonly load: number;
+  /** Files that one process may have open. */
+  readonly openFiles: number;
+}
+
+export function readMachine(): Machine {
+  const [first] = cpus();
+  return {
+    cpu: first?.model.trim() ?? 'unknown',
+    cores: allowedCores().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: `${process.platform} ${release()}`,
+    node: process.version,
+    date: new Date().toISOString().slice(0, 16).replace('T', ' '),
+    load: loadavg()[0] ?? 0,
+    openFiles: openFilesOf('self'),
+  };
+}
+
+/** What a process may raise itself to; `running`: what it has now. */
+export function openFilesOf(pid: number | 'self', running = false): number {
+  if (!existsSync(`/proc/${pid}/limits`)) return 256;
+  const text = readFileSync(`/proc/${pid}/limits`, 'utf8');
+  const [, soft = '', hard = ''] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(text) ?? [];
+  const limit = running ? soft : hard;
+  return limit === 'unlimited' ? 1_000_000 : Number(limit);
+}
+
+/** Which core serves and which one makes the load; a reason where nothing can be pinned. */
+export interface Pinning {
+  readonly server: number | undefined;
+  readonly generator: number | undefined;
+  readonly text: string;
+}
+
+export function planPinning(): Pinning {
+  const none = (text: string): Pinning => ({ server: undefined, generator: undefined, text });
+  if (!runs('taskset', ['-V'])) return none('nothing is pinned: there is no taskset');
+  const [server, ...others] = allowedCores();
+  if (server === undefined || others.length === 0)
+    return none('nothing is pinned: there is one core, and server and generator share it');
+  const siblings = siblingsOf(server);
+  const generator = others.find((core) => !siblings.includes(core)) ?? others[0];
+  return { server, generator, text: `servers on core ${server}, generator on core ${generator}` };
+}
+
+/** All threads of it; false when that is not allowed. */
+export function pin(pid: number, core: number | undefined): boolean {
+  return core === undefined || runs('taskset', ['-a', '-cp', `${core}`, `${pid}`]);
+}
+
+/** The cores on which a process may run now, as taskset takes them. */
+export const affinityOf = (pid: number): string => coresOf(pid) || '0';
+
+export function unpin(pid: number, cores: string): void {
+  runs('taskset', ['-a', '-cp', cores, `${pid}`]);
+}
+
+function runs(command: string, args: readonly string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function coresOf(pid: number | 'self'): string {
+  if (!existsSync(`/proc/${pid}/status`)) return '';
+  return /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
+}
+
+function allowedCores(): number[] {
+  const list = coresOf('self');
+  return list === '' ? cpus().map((_, at) => at) : numbersIn(list);
+}
+
+/** `0-2,5` */
+function numbersIn(list: string): number[] {
+  return list.split(',').flatMap((part) => {
+    const [from = 0, to = from] = part.split('-').map(Number);
+    return Array.from({ length: to - from + 1 }, (_, at) => from + at);
+  });
+}
+
+/** Threads of the same core: they would take its time. */
+function siblingsOf(core: number): number[] {
+  const file = `/sys/devices/system/cpu/cpu${core}/topology/thread_siblings_list`;
+  return existsSync(file) ? numbersIn(readFileSync(file, 'utf8').trim()) : [core];
+}

@@ -1,0 +1,93 @@
+#define _GNU_SOURCE
+#include "measure.h"
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+uint64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+struct pids read_pids(const char *text)
+{
+    struct pids pids = {0};
+    while (text && *text && pids.count < MAX_PIDS) {
+        char *end;
+        int id = (int)strtol(text, &end, 10);
+        if (id > 0)
+            pids.ids[pids.count++] = id;
+        text = *end == ',' ? end + 1 : "";
+    }
+    return pids;
+}
+
+/* The first number of a thread's schedstat is the nanoseconds that it has run. */
+static double thread_us(int pid, const char *thread)
+{
+    char path[320];
+    snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", pid, thread);
+    FILE *file = fopen(path, "r");
+    unsigned long long ns = 0;
+    if (!file)
+        return 0;
+    if (fscanf(file, "%llu", &ns) != 1)
+        ns = 0;
+    fclose(file);
+    return (double)ns / 1e3;
+}
+
+double cpu_us(const struct pids *pids)
+{
+    double total = 0;
+    for (int i = 0; i < pids->count; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/task", pids->ids[i]);
+        DIR *threads = opendir(path);
+        if (!threads)
+            continue;
+        for (struct dirent *entry; (entry = readdir(threads));)
+            if (entry->d_name[0] != '.')
+                total += thread_us(pids->ids[i], entry->d_name);
+        closedir(threads);
+    }
+    return total;
+}
+
+double own_cpu_us(void)
+{
+    struct rusage use;
+    getrusage(RUSAGE_SELF, &use);
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 + (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+}
+
+void spread_clear(struct spread *spread)
+{
+    memset(spread, 0, sizeof *spread);
+}
+
+void spread_add(struct spread *spread, uint64_t ns)
+{
+    int power = ns < 64 ? 0 : 58 - __builtin_clzll(ns);
+    uint64_t step = power ? ns >> power & 63 : ns;
+    spread->steps[power * 64 + (int)step]++;
+    spread->count++;
+    if (ns > spread->largest)
+        spread->largest = ns;
+}
+
+double spread_ms(const struct spread *spread, double share)
+{
+    uint64_t wanted = (uint64_t)(share * (double)spread->count), seen = 0;
+    for (int i = 0; i < 60 * 64; i++) {
+        seen += spread->steps[i];
+        if (spread->steps[i] && seen > wanted)
+            return (double)((uint64_t)(i % 64) << i / 64) / 1e6;
+    }
+    return 0;
+}

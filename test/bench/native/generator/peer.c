@@ -1,0 +1,222 @@
+#define _GNU_SOURCE
+#include "peer.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define ROOM (1 << 20)
+#define EVENTS 1024
+
+struct target target;
+uint64_t now;
+char complaint[200];
+
+static int loop_fd, timer_fd;
+static uint8_t room[ROOM];
+/* What an event without a peer stands for. */
+static char timer_mark, stdin_mark;
+
+void complain(const char *what, const void *text, size_t length)
+{
+    if (*complaint)
+        return;
+    snprintf(complaint, sizeof complaint, "%s%.*s", what, (int)(length > 120 ? 120 : length), (const char *)text);
+    for (char *at = complaint; *at; at++)
+        if (*at == '"' || *at == '\\')
+            *at = '\'';
+        else if (*at < ' ')
+            *at = ' ';
+}
+
+struct peer *peer_new(int index)
+{
+    struct peer *peer = calloc(1, sizeof *peer);
+    peer->fd = -1;
+    peer->index = index;
+    peer->depth = TO_CHANNELS;
+    return peer;
+}
+
+static void watch(struct peer *peer, int operation, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = peer};
+    epoll_ctl(loop_fd, operation, peer->fd, &event);
+}
+
+void peer_open(struct peer *peer)
+{
+    static const struct linger reset = {1, 0}; /* nothing of it stays in the kernel */
+    int one = 1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)target.port)};
+    inet_pton(AF_INET, target.host, &address.sin_addr);
+    peer->since = clock_ns();
+    peer->stage = CONNECTING;
+    peer->opening++;
+    peer->entered = 0;
+    peer->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (peer->fd >= 0) {
+        setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        setsockopt(peer->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (!connect(peer->fd, (struct sockaddr *)&address, sizeof address) || errno == EINPROGRESS) {
+            watch(peer, EPOLL_CTL_ADD, EPOLLOUT);
+            return;
+        }
+    }
+    complain("cannot connect: ", strerror(errno), strlen(strerror(errno)));
+    peer_lost(peer);
+}
+
+void peer_close(struct peer *peer)
+{
+    if (peer->fd >= 0)
+        close(peer->fd);
+    free(peer->rest);
+    free(peer->unsent);
+    peer->rest = NULL;
+    peer->unsent = NULL;
+    peer->rest_length = 0;
+    peer->fd = -1;
+    peer->stage = GONE;
+    peer->is_busy = false;
+}
+
+void peer_lost(struct peer *peer)
+{
+    void (*ended)(struct peer *) = peer->ended;
+    if (ended)
+        ended(peer);
+    else
+        peer_close(peer);
+}
+
+/* What is sent is small: a full buffer is waited for, a second at most. */
+void peer_send(struct peer *peer, const void *bytes, size_t length)
+{
+    const char *at = bytes;
+    while (length && peer->fd >= 0) {
+        ssize_t sent = send(peer->fd, at, length, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EAGAIN) {
+            struct pollfd writable = {.fd = peer->fd, .events = POLLOUT};
+            if (poll(&writable, 1, 1000) == 1)
+                continue;
+        }
+        if (sent < 0) {
+            peer_lost(peer);
+            return;
+        }
+        at += sent;
+        length -= (size_t)sent;
+    }
+}
+
+static void connected(struct peer *peer)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(peer->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error) {
+        complain("cannot connect: ", strerror(error), strlen(strerror(error)));
+        peer_lost(peer);
+        return;
+    }
+    watch(peer, EPOLL_CTL_MOD, EPOLLIN);
+    if (!peer->speaks_http) {
+        peer->stage = UPGRADING;
+        websocket_upgrade(peer);
+        return;
+    }
+    peer->stage = SETTLED;
+    char *unsent = peer->unsent;
+    peer->unsent = NULL;
+    if (unsent)
+        peer_send(peer, unsent, strlen(unsent));
+    free(unsent);
+    if (peer->settled)
+        peer->settled(peer);
+}
+
+static void keep_rest(struct peer *peer, const uint8_t *bytes, size_t length)
+{
+    uint8_t *kept = NULL;
+    if (length) {
+        kept = malloc(length);
+        memcpy(kept, bytes, length);
+    }
+    free(peer->rest);
+    peer->rest = kept;
+    peer->rest_length = (uint32_t)length;
+}
+
+static void readable(struct peer *peer)
+{
+    size_t have = peer->rest_length, at = 0;
+    if (have)
+        memcpy(room, peer->rest, have);
+    ssize_t got = recv(peer->fd, room + have, ROOM - have, 0);
+    if (got < 0 && errno == EAGAIN)
+        return;
+    if (got <= 0) {
+        if (peer->speaks_http)
+            http_closed(peer, room, have);
+        else
+            peer_lost(peer);
+        return;
+    }
+    now = clock_ns();
+    have += (size_t)got;
+    uint32_t opening = peer->opening;
+    while (at < have && peer->fd >= 0 && peer->opening == opening) {
+        size_t taken = peer->speaks_http ? http_read(peer, room + at, have - at) : websocket_read(peer, room + at, have - at);
+        if (!taken)
+            break;
+        at += taken;
+    }
+    if (peer->fd >= 0 && peer->opening == opening)
+        keep_rest(peer, room + at, have - at);
+}
+
+void loop_start(void)
+{
+    loop_fd = epoll_create1(EPOLL_CLOEXEC);
+    timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    struct epoll_event timer = {.events = EPOLLIN, .data.ptr = &timer_mark}, commands = {.events = EPOLLIN, .data.ptr = &stdin_mark};
+    epoll_ctl(loop_fd, EPOLL_CTL_ADD, timer_fd, &timer);
+    epoll_ctl(loop_fd, EPOLL_CTL_ADD, 0, &commands);
+}
+
+void loop_wake_at(uint64_t ns)
+{
+    struct itimerspec when = {.it_value = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)}};
+    timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+bool loop_turn(int wait_ms)
+{
+    static struct epoll_event events[EVENTS];
+    bool is_asked = false;
+    int count = epoll_wait(loop_fd, events, EVENTS, wait_ms);
+    for (int i = 0; i < count; i++) {
+        void *what = events[i].data.ptr;
+        uint64_t expirations;
+        if (what == &stdin_mark)
+            is_asked = true;
+        else if (what == &timer_mark)
+            (void)!read(timer_fd, &expirations, sizeof expirations);
+        else if (((struct peer *)what)->fd < 0)
+            continue; /* closed by what came before it in this turn */
+        else if (((struct peer *)what)->stage == CONNECTING)
+            connected(what);
+        else
+            readable(what);
+    }
+    return is_asked;
+}

@@ -1,0 +1,71 @@
+/** Rows of the table from what each server came to in each round. */
+import type { Contestant } from './contestants.ts';
+import { type Base, compare, median, type Row, type Rounds } from './figures.ts';
+import type { Seat } from './rounds.ts';
+
+/** What one turn came to; `value` is undefined where it needs a process that is not known. */
+export interface Found {
+  readonly value: number | undefined;
+  readonly more?: Readonly<Record<string, number | undefined>>;
+}
+
+export type Results = ReadonlyMap<Seat, readonly (Found | undefined)[]>;
+
+export interface Label {
+  readonly scenario: string;
+  readonly figure: string;
+  readonly unit: string;
+  readonly atMost?: (own: Contestant) => number | undefined;
+  /** The ratio that ours may be of the other. */
+  readonly goal?: (other: Contestant) => number | undefined;
+  /** Sockets that were wanted: who had fewer says so. */
+  readonly sockets?: number;
+}
+
+export function rowsOf(label: Label, results: Results): Row[] {
+  return [...results].map(([seat, rounds]): Row => {
+    const { contestant, sockets } = seat;
+    const own = valuesOf(rounds);
+    return {
+      scenario: label.scenario,
+      figure: label.figure,
+      server: contestant.name,
+      value: median(own),
+      unit: label.unit,
+      atMost: label.atMost?.(contestant),
+      against: compare(own, bases(label, seat, results)),
+      more: mediansOf(rounds),
+      note: label.sockets !== undefined && sockets < label.sockets ? `${sockets} sockets` : undefined,
+    };
+  });
+}
+
+const valuesOf = (rounds: readonly (Found | undefined)[]): Rounds => rounds.map((found) => found?.value);
+
+function mediansOf(rounds: readonly (Found | undefined)[]): Record<string, number | undefined> {
+  const names = new Set(rounds.flatMap((found) => Object.keys(found?.more ?? {})));
+  return Object.fromEntries(
+    [...names].map((name) => [name, median(rounds.map((found) => found?.more?.[name]))]),
+  );
+}
+
+/** Everybody is compared with floors, Wavehall with all others too. */
+function bases(label: Label, { contestant }: Seat, results: Results): Base[] {
+  const isOurs = contestant.role === 'wavehall';
+  return [...results]
+    .filter(([{ contestant: other }]) => other !== contestant && (other.role === 'floor' || isOurs))
+    .map(([{ contestant: other }, rounds]) => ({
+      to: other.name,
+      rounds: valuesOf(rounds),
+      atMost: isOurs ? label.goal?.(other) : undefined,
+    }));
+}
+
+export const isReverb = ({ name, role }: Contestant): boolean => role === 'other' && /reverb/i.test(name);
+
+/** CPU time of the server, where its process is known. */
+export const perUnit = (
+  { contestant }: Seat,
+  { serverUs }: { readonly serverUs: number },
+  units: number,
+): number | undefined => (contestant.pid === 0 || units === 0 ? undefined : serverUs / units);

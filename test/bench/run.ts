@@ -1,0 +1,161 @@
+/** One whole run: finds out what the machine allows, starts everybody, and lets the scenarios do their rounds. */
+import { Bench, FULL, QUICK, type Scenario, type Sizes } from './bench.ts';
+import {
+  type Contestant,
+  join,
+  MEASURES_CPU,
+  socketsFor,
+  startFloor,
+  startNaive,
+  startWavehall,
+} from './contestants.ts';
+import { writeDocs } from './docs.ts';
+import type { Row } from './figures.ts';
+import type { GeneratorKind } from './load.ts';
+import { type Pinning, planPinning, readMachine } from './machine.ts';
+import { compileNative, type Native } from './native.ts';
+import { type Report, table } from './report.ts';
+import { SCENARIOS } from './scenarios/index.ts';
+import { workersKind } from './workers.ts';
+
+export interface Wishes {
+  readonly against: readonly string[];
+  readonly only?: string | undefined;
+  readonly quick: boolean;
+  readonly rounds?: string | undefined;
+  readonly json: boolean;
+  readonly 'write-docs': boolean;
+  readonly workers: boolean;
+}
+
+export async function run(wishes: Wishes): Promise<void> {
+  const chosen = choose(wishes.only);
+  const course = await prepare({ ...wishes, sizes: sizesFor(wishes) });
+  try {
+    await warmUp(course.bench);
+    await print(wishes, await runAll(course, chosen));
+  } finally {
+    await course.close();
+  }
+}
+
+function sizesFor({ quick, rounds }: Wishes): Sizes {
+  const sizes = quick ? QUICK : FULL;
+  if (rounds === undefined) return sizes;
+  if (!/^[1-9]\d*$/.test(rounds)) throw new Error(`--rounds ${rounds} is no number of rounds`);
+  return { ...sizes, rounds: Number(rounds) };
+}
+
+export interface Course {
+  readonly bench: Bench;
+  readonly pinning: Pinning;
+  readonly close: () => Promise<void>;
+}
+
+export interface Terms {
+  readonly against: readonly string[];
+  readonly workers: boolean;
+  readonly sizes: Sizes;
+}
+
+/** Finds out what can be used, and starts everybody. */
+export async function prepare({ against, workers, sizes }: Terms): Promise<Course> {
+  const pinning = planPinning();
+  const compiled = workers ? 'the worker threads were asked for' : compileNative();
+  const native = typeof compiled === 'string' ? undefined : compiled;
+  const contestants = await startAll(against, pinning, native);
+  const bench = new Bench({
+    sizes,
+    contestants,
+    generator: kindOf(native, pinning),
+    native,
+    maxSockets: socketsFor(readMachine().openFiles),
+    core: pinning.server,
+  });
+  if (typeof compiled === 'string') bench.leaveOut('the C generator and the floor', compiled);
+  if (!MEASURES_CPU) bench.leaveOut('CPU time and memory', 'there is no /proc/self/schedstat');
+  const close = async (): Promise<void> => {
+    await Promise.all(contestants.map((each) => each.close()));
+  };
+  return { bench, pinning, close };
+}
+
+function choose(only: string | undefined): readonly Scenario[] {
+  if (only === undefined) return SCENARIOS.filter(({ name }) => name !== 'cost');
+  const names = only.split(',');
+  const unknown = names.filter((name) => !SCENARIOS.some((each) => each.name === name));
+  if (unknown.length > 0) throw new Error(`There is no scenario "${unknown.join('", "')}"`);
+  return SCENARIOS.filter(({ name }) => names.includes(name));
+}
+
+const kindOf = (native: Native | undefined, { generator }: Pinning): GeneratorKind =>
+  native === undefined
+    ? workersKind(generator)
+    : { name: 'generator: compiled C', command: [native.generator], core: generator };
+
+async function startAll(
+  against: readonly string[],
+  { server: core }: Pinning,
+  native: Native | undefined,
+): Promise<Contestant[]> {
+  // Those that are there already first: what is wrong with them is said before anything is started.
+  const others = against.map((text) => join(text, core));
+  const floors =
+    native === undefined
+      ? []
+      : [startFloor(native.floor, 'send', { core }), startFloor(native.floor, 'join', { core })];
+  const own = await Promise.all([...floors, startNaive({ core }), startWavehall({ core })]);
+  return [...own, ...others];
+}
+
+const WARM_SECONDS = 1;
+
+/** Servers with a compiler of their own are measured compiled. */
+async function warmUp(bench: Bench): Promise<void> {
+  for (const contestant of bench.contestants.filter(({ role }) => role !== 'floor')) {
+    const load = bench.load(contestant);
+    for (const command of ['post', 'visit', 'churn'] as const)
+      await load.ask(command, { seconds: WARM_SECONDS * bench.sizes.scale, inflight: 8 });
+    await load.close();
+  }
+}
+
+/** A report for each scenario; what goes wrong in one does not end the others. */
+async function runAll({ bench, pinning }: Course, chosen: readonly Scenario[]): Promise<Report[]> {
+  const reports: Report[] = [];
+  const { rounds, seconds, scale } = bench.sizes;
+  const sizes = `${rounds} rounds of ${seconds} s${scale === 1 ? '' : `, ${scale} of the sockets`}`;
+  for (const scenario of chosen) {
+    bench.announce(scenario);
+    const before = bench.leftOut.length;
+    const machine = readMachine();
+    const rows = await attempt(bench, scenario);
+    const leftOut = bench.leftOut.slice(reports.length === 0 ? 0 : before);
+    reports.push({
+      scenario: scenario.name,
+      title: scenario.title,
+      machine,
+      generator: bench.setting.generator.name,
+      pinning: pinning.text,
+      sizes,
+      rows,
+      leftOut,
+    });
+  }
+  return reports;
+}
+
+async function attempt(bench: Bench, scenario: Scenario): Promise<Row[]> {
+  try {
+    return await scenario.run(bench);
+  } catch (error) {
+    bench.leaveOut(scenario.name, (error as Error).message);
+    return [];
+  }
+}
+
+async function print(wishes: Wishes, reports: readonly Report[]): Promise<void> {
+  if (wishes.json) console.log(JSON.stringify(reports, null, 2));
+  else console.log(table(reports));
+  if (wishes['write-docs']) await writeDocs(reports);
+}

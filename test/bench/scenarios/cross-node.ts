@@ -1,0 +1,41 @@
+/** What a message costs both nodes that crosses Redis: figures of test/bench/cluster, which starts its own servers. */
+import type { Scenario } from '../bench.ts';
+import { crossing } from '../cluster/crossing.ts';
+import type { Figure } from '../cluster/site.ts';
+import type { Row } from '../figures.ts';
+
+const ROUNDS = 5;
+
+export const crossNode: Scenario = {
+  name: 'cross-node',
+  title: 'CPU of both nodes for one message that crosses Redis',
+  async run(bench) {
+    const { rounds, seconds } = bench.sizes;
+    try {
+      const figures = await crossing({ rounds: Math.min(rounds, ROUNDS), seconds });
+      return figures.filter(({ name }) => isShown(name)).map(row);
+    } catch (error) {
+      bench.leaveOut('messages over Redis', (error as Error).message.split('\n')[0] ?? '');
+      return [];
+    }
+  },
+};
+
+/** What the parts of the store cost on their own is for `npm run bench:cluster`. */
+const isShown = (name: string): boolean =>
+  /floor|one node|history 50$/.test(name) && !/stores alone|32 clients|^crossing, bursts/.test(name);
+
+function row({ name, value, unit, goal, more = {} }: Figure): Row {
+  const { 'x floor': floors, ...rest } = more;
+  const isFloor = floors === undefined || name.includes('floor: ioredis, PUBLISH each');
+  return {
+    scenario: crossNode.name,
+    figure: name.replace(/^crossing, /, ''),
+    server: name.includes('floor') ? 'ioredis' : 'Wavehall',
+    value,
+    unit,
+    ...(goal !== undefined && !name.includes('floor') && { atMost: Number(goal.replace('<= ', '')) }),
+    ...(!isFloor && { against: [{ to: 'ioredis, PUBLISH each', ratio: floors }] }),
+    more: rest,
+  };
+}

@@ -1,0 +1,117 @@
+/** What one delivery costs the server: events to everybody on one channel, the next ones when the last have arrived. */
+import type { Bench, Scenario } from '../bench.ts';
+import type { Contestant } from '../contestants.ts';
+import type { Row } from '../figures.ts';
+import type { Parameters } from '../load.ts';
+import { interleave, refuse, type Seat, seatAll, unseatAll } from '../rounds.ts';
+import { type Found, isReverb, perUnit, rowsOf } from '../rows.ts';
+
+interface Manner {
+  readonly name: string;
+  readonly parameters: Parameters;
+  /** The floor that it is held against. */
+  readonly floor: 'send' | 'join' | undefined;
+  readonly ofFloor?: number;
+  readonly ofReverb?: number;
+}
+
+export const ONE: Manner = {
+  name: '1 event a tick',
+  parameters: { burst: 1 },
+  floor: 'send',
+  ofFloor: 1.45,
+  ofReverb: 0.7,
+};
+
+export const EIGHT: Manner = {
+  name: '8 events a tick (one batch)',
+  parameters: { burst: 1, batch: 8 },
+  floor: 'join',
+  ofFloor: 1.8,
+};
+
+/** As they come they may be of one tick or of two. */
+const EIGHT_REQUESTS: Manner = {
+  name: '8 events in 8 requests at once',
+  parameters: { burst: 8 },
+  floor: 'join',
+  ofReverb: 0.3,
+};
+
+const SIZES = [1000, 5000];
+
+export const fanOut: Scenario = {
+  name: 'fan-out',
+  title: 'CPU of the server for one delivery',
+  async run(bench) {
+    const rows: Row[] = [];
+    for (const [at, wanted] of sizesOf(bench).entries()) {
+      const seats = await seatAll(bench, at === 0 ? bench.contestants : ableTo(bench, wanted), wanted);
+      try {
+        for (const manner of [ONE, EIGHT, EIGHT_REQUESTS])
+          rows.push(...(await measureFanOut(bench, seats, manner, wanted)));
+      } finally {
+        await unseatAll(seats);
+      }
+    }
+    return rows;
+  },
+};
+
+/** Each size once, lowered to what the generator can have. */
+function sizesOf(bench: Bench): number[] {
+  const { maxSockets } = bench.setting;
+  const sizes = SIZES.map((size) => bench.scaled(size));
+  for (const size of sizes.filter((each) => each > maxSockets))
+    bench.leaveOut(`${size} sockets`, `${maxSockets} are possible with the open files`);
+  return [...new Set(sizes.map((size) => Math.min(size, maxSockets)))];
+}
+
+/** A figure for many sockets is none with a few. */
+function ableTo(bench: Bench, wanted: number): Contestant[] {
+  return bench.contestants.filter(({ name, maxSockets }) => {
+    if (maxSockets >= wanted) return true;
+    bench.leaveOut(`${wanted} sockets on ${name}`, `it takes ${maxSockets} at most`);
+    return false;
+  });
+}
+
+export async function measureFanOut(
+  bench: Bench,
+  seats: readonly Seat[],
+  manner: Manner,
+  sockets: number,
+): Promise<Row[]> {
+  const taking = seats.filter(
+    ({ contestant }) => manner.floor === 'join' || contestant.name !== 'floor join',
+  );
+  const results = await interleave(bench, taking, (seat) => turn(bench, seat, manner));
+  const label = {
+    scenario: fanOut.name,
+    figure: `${sockets} sockets, ${manner.name}`,
+    unit: 'us/delivery',
+    sockets,
+    goal: (other: Contestant): number | undefined => {
+      if (other.name === `floor ${manner.floor ?? ''}`) return manner.ofFloor;
+      return isReverb(other) ? manner.ofReverb : undefined;
+    },
+  };
+  return rowsOf(label, results);
+}
+
+async function turn(bench: Bench, seat: Seat, { parameters }: Manner): Promise<Found | undefined> {
+  const { pid } = seat.contestant;
+  const { seconds } = bench.sizes;
+  const warmup = Math.min(0.2, seconds / 2);
+  const found = await seat.load.ask('fanout', { ...parameters, seconds, warmup, pids: pid });
+  if (!found.whole) return refuse(bench, seat, `${found.missing} deliveries did not arrive`, found);
+  if (found.refused > 0) return refuse(bench, seat, `${found.refused} requests were refused`, found);
+  return {
+    value: perUnit(seat, found, found.deliveries),
+    more: {
+      'deliveries/s': found.deliveries / found.seconds,
+      'p99 ms': found.p99Ms,
+      'generator %': found.ownUs / found.seconds / 1e4,
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import type { Scenario } from '../bench.ts';
+import { cost } from './cost.ts';
+import { crossNode } from './cross-node.ts';
+import { fanOut } from './fan-out.ts';
+import { handshake } from './handshake.ts';
+import { httpLatency } from './http-latency.ts';
+import { idle } from './idle.ts';
+import { memory } from './memory.ts';
+import { openLoop } from './open-loop.ts';
+import { presence } from './presence.ts';
+import { quiet } from './quiet.ts';
+import { batch, trigger } from './trigger.ts';
+
+/** In the order in which they run. */
+export const SCENARIOS: readonly Scenario[] = [
+  // First: a server that runs already has not yet freed anything that it could take again.
+  memory,
+  fanOut,
+  openLoop,
+  quiet,
+  httpLatency,
+  handshake,
+  trigger,
+  batch,
+  presence,
+  idle,
+  crossNode,
+  cost,
+];

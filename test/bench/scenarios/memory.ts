@@ -1,0 +1,100 @@
+/** What one more idle subscriber takes: the slope of RSS between two crowds, so that what a process takes anyway is not in it. */
+import { readFileSync } from 'node:fs';
+import type { Bench, Scenario } from '../bench.ts';
+import { type Contestant, startNaive, startWavehall } from '../contestants.ts';
+import { compare, type Row } from '../figures.ts';
+import { pause } from '../cluster/site.ts';
+import { isReverb } from '../rows.ts';
+
+const FEW = 3000;
+const MANY = 9500;
+const GOAL_KIB = 7;
+const GOAL_OF_REVERB = 0.35;
+
+interface Slope {
+  readonly contestant: Contestant;
+  readonly kib: number;
+  readonly few: number;
+  readonly many: number;
+  readonly rssKib: number;
+}
+
+export const memory: Scenario = {
+  name: 'memory',
+  title: 'Memory of one more idle subscriber',
+  async run(bench) {
+    const { core } = bench.setting;
+    const slopes: Slope[] = [];
+    // Fresh ones: what a process has freed it takes again without growing.
+    for (const start of [startNaive, startWavehall]) {
+      const contestant = await start({ core });
+      try {
+        slopes.push(...(await slopeOf(bench, contestant)));
+      } finally {
+        await contestant.close();
+      }
+    }
+    for (const contestant of bench.contestants.filter(({ role }) => role === 'other'))
+      slopes.push(...(await slopeOf(bench, contestant)));
+    return slopes.map((slope) => row(slope, slopes));
+  },
+};
+
+async function slopeOf(bench: Bench, contestant: Contestant): Promise<Slope[]> {
+  if (contestant.pid === 0) {
+    bench.leaveOut(`memory of ${contestant.name}`, 'its process is not known');
+    return [];
+  }
+  const many = bench.socketsOn(contestant, bench.scaled(MANY));
+  const few = Math.round((many * FEW) / MANY);
+  const load = bench.load(contestant);
+  try {
+    const first = await load.ask('open', { n: few });
+    const low = await settledRss(contestant);
+    const { open, complaint } = await load.ask('open', { n: many - few });
+    const high = await settledRss(contestant);
+    if (first.open === few && open === many)
+      return [{ contestant, kib: (high - low) / (many - few), few, many, rssKib: high }];
+    bench.leaveOut(`memory of ${contestant.name}`, `${open} of ${many} sockets came up; ${complaint}`);
+    return [];
+  } finally {
+    await load.close();
+  }
+}
+
+/** Two readings that are alike, after the garbage is gone where that can be asked for. */
+async function settledRss({ pid, collects }: Contestant): Promise<number> {
+  let [before, now] = [0, rssKib(pid)];
+  for (let tries = 0; tries < 10 && Math.abs(now - before) > now / 500; tries += 1) {
+    if (collects) process.kill(pid, 'SIGUSR2');
+    await pause(300);
+    [before, now] = [now, rssKib(pid)];
+  }
+  return now;
+}
+
+const rssKib = (pid: number): number =>
+  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN);
+
+function row({ contestant, kib, few, many, rssKib: rss }: Slope, all: readonly Slope[]): Row {
+  const isOurs = contestant.role === 'wavehall';
+  const others = isOurs ? all.filter((each) => each.contestant !== contestant) : [];
+  return {
+    scenario: memory.name,
+    figure: 'RSS of one more subscriber',
+    server: contestant.name,
+    value: kib,
+    unit: 'KiB',
+    ...(isOurs && { atMost: GOAL_KIB }),
+    against: compare(
+      [kib],
+      others.map((each) => ({
+        to: each.contestant.name,
+        rounds: [each.kib],
+        atMost: isReverb(each.contestant) ? GOAL_OF_REVERB : undefined,
+      })),
+    ),
+    more: { 'all MiB': rss / 1024 },
+    note: `between ${few} and ${many} sockets${contestant.collects ? ', garbage collected' : ''}`,
+  };
+}

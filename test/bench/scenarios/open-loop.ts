@@ -1,0 +1,77 @@
+/** Events that leave when they are due, at rising rates, until a server cannot keep up; then it is not asked for more. */
+import type { Bench, Scenario } from '../bench.ts';
+import { median, type Row } from '../figures.ts';
+import type { FannedOut } from '../load.ts';
+import { type Seat, seatAll, unseatAll } from '../rounds.ts';
+
+const SOCKETS = 1000;
+const RATES = [20, 40, 80, 160, 320, 640, 1280];
+const GOAL_RATE = 320;
+const GOAL_P99_MS = 50;
+/** Behind: less than that was delivered by the end, or the last one in a hundred waited longer. */
+const KEPT_UP = 0.95;
+const HOPELESS_MS = 1000;
+
+export const openLoop: Scenario = {
+  name: 'open-loop',
+  title: 'Latency of deliveries at rising rates',
+  async run(bench) {
+    const able = bench.contestants.filter(({ role }) => role !== 'floor');
+    const seats = await seatAll(bench, able, bench.scaled(SOCKETS));
+    let running = seats;
+    const rows: Row[] = [];
+    try {
+      for (const rate of RATES) {
+        if (running.length === 0) break;
+        const results = await atRate(bench, running, rate);
+        rows.push(...[...results].map(([seat, rounds]) => row(seat, rate, rounds)));
+        running = running.filter((seat) => keepsUp(results.get(seat) ?? []));
+      }
+    } finally {
+      await unseatAll(seats);
+    }
+    return rows;
+  },
+};
+
+/** Few but long turns: latency grows for as long as a server is behind. */
+async function atRate(bench: Bench, seats: readonly Seat[], rate: number): Promise<Map<Seat, FannedOut[]>> {
+  const results = new Map<Seat, FannedOut[]>(seats.map((seat) => [seat, []]));
+  const seconds = bench.sizes.seconds * 2.5;
+  for (let round = 0; round < Math.ceil(bench.sizes.rounds / 2); round += 1) {
+    for (const { contestant, load } of seats) {
+      const found = await load.ask('fanout', { rate, seconds, warmup: seconds / 8, pids: contestant.pid });
+      results.get(seats.find((seat) => seat.load === load) as Seat)?.push(found);
+    }
+  }
+  return results;
+}
+
+const shareOf = ({ inTime, deliveries, missing }: FannedOut): number =>
+  inTime / (deliveries + Math.max(0, missing));
+
+const keepsUp = (rounds: readonly FannedOut[]): boolean =>
+  (median(rounds.map(shareOf)) ?? 0) >= KEPT_UP &&
+  (median(rounds.map(({ p99Ms }) => p99Ms)) ?? Infinity) < HOPELESS_MS;
+
+function row({ contestant, sockets }: Seat, rate: number, rounds: readonly FannedOut[]): Row {
+  const middle = (of: (found: FannedOut) => number): number | undefined => median(rounds.map(of));
+  const isGoal = contestant.role === 'wavehall' && rate === GOAL_RATE;
+  return {
+    scenario: openLoop.name,
+    figure: `${rate} events/s to ${sockets} sockets`,
+    server: contestant.name,
+    value: middle(({ p99Ms }) => p99Ms),
+    unit: 'ms, p99',
+    ...(isGoal && { atMost: GOAL_P99_MS }),
+    more: {
+      'p50 ms': middle(({ p50Ms }) => p50Ms),
+      'deliveries/s': middle(({ inTime, seconds }) => inTime / seconds),
+      'in time %': middle((found) => shareOf(found) * 100),
+      'server CPU %':
+        contestant.pid === 0 ? undefined : middle(({ serverUs, seconds }) => serverUs / seconds / 1e4),
+      'generator %': middle(({ ownUs, seconds }) => ownUs / seconds / 1e4),
+    },
+    note: keepsUp(rounds) ? undefined : 'behind: asked for no more',
+  };
+}

@@ -1,0 +1,31 @@
+/** From a request to the one subscriber's socket while nothing else happens. */
+import type { Scenario } from '../bench.ts';
+import { interleave, refuse, seatAll, unseatAll } from '../rounds.ts';
+import { rowsOf } from '../rows.ts';
+
+const RATE = 200;
+const GOAL_MS = 1;
+
+export const quiet: Scenario = {
+  name: 'quiet',
+  title: 'Latency of one delivery on an idle server',
+  async run(bench) {
+    const able = bench.contestants.filter(({ name }) => name !== 'floor join');
+    const seats = await seatAll(bench, able, 1);
+    try {
+      const results = await interleave(bench, seats, async (seat) => {
+        const found = await seat.load.ask('fanout', { rate: RATE, seconds: bench.sizes.seconds });
+        if (!found.whole || found.deliveries === 0)
+          return refuse(bench, seat, 'not everything arrived', found);
+        return { value: found.p99Ms, more: { 'p50 ms': found.p50Ms } };
+      });
+      const atMost = ({ role }: { readonly role: string }) => (role === 'wavehall' ? GOAL_MS : undefined);
+      return rowsOf(
+        { scenario: 'quiet', figure: `${RATE} events/s to 1 socket`, unit: 'ms, p99', atMost },
+        results,
+      );
+    } finally {
+      await unseatAll(seats);
+    }
+  },
+};

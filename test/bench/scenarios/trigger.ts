@@ -1,0 +1,75 @@
+/** Signed requests to publish on a channel where nobody is: one event each, beside a bare node:http; and ten in one. */
+import type { Bench, Scenario } from '../bench.ts';
+import type { Row } from '../figures.ts';
+import { interleave, refuse, type Seat, unseatAll } from '../rounds.ts';
+import { type Found, isReverb, perUnit, rowsOf } from '../rows.ts';
+import { bareSeat, seatsWithoutCrowd } from './seats.ts';
+
+const BATCH = 10;
+
+export const trigger: Scenario = {
+  name: 'trigger',
+  title: 'CPU of the server for one signed request of one event',
+  async run(bench) {
+    const bare = bareSeat(bench, 'bare http');
+    const turn = (seat: Seat) => post(bench, seat, bare.includes(seat) ? { plain: 1 } : {});
+    return withSeats(bench, bare, async (seats) =>
+      rowsOf(
+        {
+          scenario: 'trigger',
+          figure: 'POST events, signed',
+          unit: 'us/event',
+          goal: (other) => (other.name === 'bare http' ? 2 : isReverb(other) ? 0.1 : undefined),
+        },
+        await interleave(bench, seats, turn),
+      ),
+    );
+  },
+};
+
+export const batch: Scenario = {
+  name: 'batch',
+  title: 'CPU of the server for one event of a batch',
+  run: (bench) =>
+    withSeats(bench, [], async (seats) => {
+      const results = await interleave(bench, seats, (seat) => post(bench, seat, { batch: BATCH }));
+      return rowsOf(
+        { scenario: 'batch', figure: `POST batch_events, ${BATCH} events`, unit: 'us/event' },
+        results,
+      );
+    }),
+};
+
+async function withSeats(
+  bench: Bench,
+  bare: readonly Seat[],
+  task: (seats: readonly Seat[]) => Promise<Row[]>,
+): Promise<Row[]> {
+  const seats = [...bare, ...seatsWithoutCrowd(bench)];
+  try {
+    return await task(seats);
+  } finally {
+    await unseatAll(seats);
+  }
+}
+
+interface Kind {
+  readonly plain?: number;
+  readonly batch?: number;
+}
+
+async function post(bench: Bench, seat: Seat, kind: Kind): Promise<Found | undefined> {
+  const parameters = { seconds: bench.sizes.seconds, pids: seat.contestant.pid, inflight: 16 };
+  const found = await seat.load.ask('post', { ...parameters, ...kind });
+  if (found.rounds === 0) return refuse(bench, seat, 'no request was answered', found);
+  if (found.bad > 0) return refuse(bench, seat, `${found.bad} requests failed`, found);
+  const events = found.rounds * (kind.batch ?? 1);
+  return {
+    value: perUnit(seat, found, events),
+    more: {
+      'events/s': events / found.seconds,
+      'p99 ms': found.p99Ms,
+      'generator %': found.ownUs / found.seconds / 1e4,
+    },
+  };
+}

@@ -1,0 +1,10 @@
+/** The load made by worker threads of Node, for machines without a compiler. */
+import type { GeneratorKind } from './load.ts';
+
+const PROGRAM = new URL('./workers/main.ts', import.meta.url).pathname;
+
+export const workersKind = (core: number | undefined): GeneratorKind => ({
+  name: 'generator: worker threads of Node',
+  command: [process.execPath, '--import', 'tsx', '--conditions=source', PROGRAM],
+  core,
+});

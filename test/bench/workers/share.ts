@@ -1,0 +1,36 @@
+/** What one thread is told to do. */
+export interface Share {
+  readonly open: {
+    readonly indices: readonly number[];
+    readonly channelsOf: readonly (readonly string[])[];
+    readonly together: number;
+  };
+  readonly publish: {
+    readonly burst: number;
+    readonly batch: number;
+    readonly size: number;
+    readonly rate: number;
+    readonly probe: number;
+    readonly seconds: number;
+    /** Subscribers of each channel. */
+    readonly on: readonly number[];
+    readonly prefix: string;
+  };
+  readonly begin: {
+    readonly what: 'post' | 'visit' | 'churn';
+    readonly inflight: number;
+    readonly bare: boolean;
+    readonly batch: number;
+    readonly plain: boolean;
+  };
+  readonly ping: { readonly count: number };
+}
+
+/** What driving events came to. */
+export interface Driven {
+  readonly events: number;
+  readonly expected: number;
+  readonly refused: number;
+  readonly lost: number;
+  readonly probesMs: readonly number[];
+}

@@ -8,6 +8,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    // Many tests are of real processes that share a machine with others; a second try is named at the end of the run.
+    retry: process.env.CI === undefined ? 0 : 1,
     reporters: ['default', './test/support/summary.ts'],
     coverage: { include: ['protocol/**/*.ts', 'src/**/*.ts'] },
   },

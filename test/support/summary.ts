@@ -1,6 +1,9 @@
 import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node';
 
-/** Ends every run with one plain line, `N passed, N failed, N skipped`, counted from what really ran. */
+/**
+ * Ends every run with one plain line, `N passed, N failed, N skipped`, counted from what really ran. What needed a second
+ * try stands before it, by name.
+ */
 export default class Summary implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[], reason: TestRunEndReason): void {
     const count = { passed: 0, failed: errors.length, skipped: 0 };
@@ -11,6 +14,7 @@ export default class Summary implements Reporter {
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         if (state !== 'pending') count[state] += 1;
+        if (test.diagnostic()?.flaky === true) console.log(`needed a second try: ${test.fullName}`);
       }
     }
     if (reason === 'failed' && count.failed === 0) count.failed = 1;

@@ -13,7 +13,7 @@ const measureHeap: Measure = () => {
   return { usedBytes, limitBytes };
 };
 
-/** While it is full, seconds between two collections that are asked for: without newcomers there may be no other reason. */
+/** Seconds between two collections that are asked for: without newcomers there may be no other reason for one. */
 const COLLECT_EVERY_TICKS = 10;
 
 /** Turns newcomers away while memory is short, so that those who are here need not go (SPEC 8.11). */
@@ -23,7 +23,7 @@ export class HeapGuard {
   readonly #measure: Measure;
   readonly #collect: () => void;
   #isFull = false;
-  #fullTicks = 0;
+  #ticksSinceCollection = COLLECT_EVERY_TICKS;
 
   /** `mostPercent` of the heap that there may be; 0: no guard. */
   constructor(
@@ -32,26 +32,37 @@ export class HeapGuard {
     measure: Measure = measureHeap,
     collect = collectGarbage,
   ) {
-    this.#collect = collect;
     this.#mostShare = mostPercent / 100;
     this.#journal = journal;
     this.#measure = measure;
+    this.#collect = collect;
   }
 
   get isFull(): boolean {
     return this.#isFull;
   }
 
-  /** Called about once a second. */
+  /** Called about once a second. What may be forgotten does not count. */
   tick(): void {
     if (this.#mostShare === 0) return;
+    this.#ticksSinceCollection += 1;
+    if (this.#isOver() && this.#ticksSinceCollection >= COLLECT_EVERY_TICKS) {
+      this.#ticksSinceCollection = 0;
+      this.#collect();
+    }
+    const isFull = this.#isOver();
+    if (isFull !== this.#isFull) this.#turn(isFull);
+  }
+
+  #isOver(): boolean {
     const { usedBytes, limitBytes } = this.#measure();
     const limit = limitBytes * this.#mostShare;
-    const isFull = usedBytes > (this.#isFull ? limit * (1 - RELIEF_SHARE) : limit);
-    this.#fullTicks = isFull ? this.#fullTicks + 1 : 0;
-    if (this.#fullTicks % COLLECT_EVERY_TICKS === 1) this.#collect();
-    if (isFull === this.#isFull) return;
+    return usedBytes > (this.#isFull ? limit * (1 - RELIEF_SHARE) : limit);
+  }
+
+  #turn(isFull: boolean): void {
     this.#isFull = isFull;
+    const { usedBytes, limitBytes } = this.#measure();
     const megabytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);
     const details = { usedMb: megabytes(usedBytes), limitMb: megabytes(limitBytes) };
     this.#journal.warn(

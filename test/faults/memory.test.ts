@@ -36,14 +36,14 @@ test(
   async () => {
     const wires: Wire[] = [];
     for (let socket = 0; socket < MOST_SOCKETS; socket += 1) {
-      const wire = await enter();
+      const wire = await enter().catch(() => undefined);
+      if (wire === undefined) break;
       wires.push(wire);
       for (let at = 0; at < CHANNELS; at += 1) {
         const channel = `${socket}-${at}-`.padEnd(NAME_CHARACTERS, 'x');
         wire.send({ event: 'pusher:subscribe', data: { channel } });
       }
       await wire.settle();
-      if ((await statusOf('/ready')) === 503) break;
     }
     await eventually(async () => (await statusOf('/ready')) === 503, 'memory is short');
     expect([await isLetIn(), await statusOf('/up'), await statusOf('/live')]).toEqual([false, 503, 200]);

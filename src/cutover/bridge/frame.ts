@@ -100,6 +100,7 @@ export function rosterIn(data: unknown): Member[] {
   const [ids, infos] = [own(presence, 'ids'), own(presence, 'hash')];
   if (!Array.isArray(ids)) return [];
   return ids.flatMap((id: unknown) => {
+    if (!isUserId(id)) return [];
     const info = typeof infos === 'object' && infos !== null ? own(infos, String(id)) : undefined;
     return memberIn(id, info) ?? [];
   });

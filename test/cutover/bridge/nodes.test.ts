@@ -102,6 +102,7 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
     await eventually(
       () => people.every((person) => person.roster(room).join() === all),
       () => people.map((person) => person.roster(room).join()).join(' | '),
+      15_000,
     );
     a.whisper(room, 'client-x', { from: 'a' });
     b.whisper(room, 'client-x', { from: 'b' });
@@ -120,6 +121,7 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
     await eventually(
       () => left.every((person) => person.roster(room).join() === 'u0,u2,u3'),
       () => left.map((person) => person.roster(room).join()).join(' | '),
+      15_000,
     );
     expect(
       left.map((person) =>

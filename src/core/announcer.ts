@@ -1,4 +1,5 @@
 import { encode, isReservedChannel, kindOf } from '#protocol';
+import { keyOf } from './key-of.ts';
 import type { App } from './app.ts';
 import type { Broker, ChannelRef, Clock, Journal, Membership } from './ports.ts';
 
@@ -70,5 +71,3 @@ export class Announcer {
     return subscriptions;
   }
 }
-
-const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;

@@ -1,4 +1,5 @@
 import { encode, errors, memberFromUser, type SignedInUser, type WatchlistEvent } from '#protocol';
+import { keyOf } from './key-of.ts';
 import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
 import { MultiMap } from './multi-map.ts';
@@ -155,7 +156,6 @@ export class Users {
 }
 
 const refOf = (app: string, user: string): ChannelRef => ({ app, channel: PREFIX + user });
-const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;
 
 function send(connection: Connection, news: ReadonlyMap<string, Presence>): void {
   const named = (name: Presence): WatchlistEvent[] => {

@@ -25,19 +25,3 @@ export interface WatchLimits extends BreachLimits {
   readonly canaryEveryMs: number;
   readonly canaryTimeoutMs: number;
 }
-
-/** What the settings have as their defaults. */
-export const DEFAULT_LIMITS: WatchLimits = {
-  windowMs: 20_000,
-  samples: 5,
-  connectShare: 0.1,
-  subscribeShare: 0.2,
-  apiShare: 0.05,
-  lostShare: 0.1,
-  latencyMs: 1000,
-  loopMs: 500,
-  breachMs: 10_000,
-  goodMs: 60_000,
-  canaryEveryMs: 1000,
-  canaryTimeoutMs: 3000,
-};

@@ -1,7 +1,7 @@
 /** What is broken during the cutover, and what is lost by it: nothing, or what is counted and told. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/wire.ts';
-import type { CheckOptions, Verdict } from './checker.ts';
+import { KINDS, type CheckOptions, type Verdict } from './checker.ts';
 import type { Sent, Stay } from './log.ts';
 import { otherSides } from './other-side.ts';
 import { Stage, pause } from './stage.ts';
@@ -17,19 +17,7 @@ const neverIn = ({ counts }: Verdict) => {
   return { lost, doubled, reordered, excluded, invented, altered, misattributed, rosters };
 };
 const NOTHING = neverIn({
-  counts: Object.fromEntries(
-    [
-      'lost',
-      'doubled',
-      'reordered',
-      'excluded',
-      'invented',
-      'altered',
-      'misattributed',
-      'flickered',
-      'rosters',
-    ].map((kind) => [kind, 0]),
-  ) as Verdict['counts'],
+  counts: Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Verdict['counts'],
   examples: [],
   lostInFaults: 0,
   overtaken: 0,

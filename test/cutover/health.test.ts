@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Health } from '../../src/cutover/health.ts';
-import { DEFAULT_LIMITS } from '../../src/cutover/limits.ts';
+import { DEFAULT_LIMITS } from './default-limits.ts';
 import { LoopDelay } from '../../src/cutover/loop-delay.ts';
 import { percentile, SlidingWindow } from '../../src/cutover/window.ts';
 import { FakeClock } from '../core/fakes.ts';

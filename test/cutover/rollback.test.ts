@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Health } from '../../src/cutover/health.ts';
-import { DEFAULT_LIMITS } from '../../src/cutover/limits.ts';
+import { DEFAULT_LIMITS } from './default-limits.ts';
 import { WayBack, type WayBackNote } from '../../src/cutover/rollback.ts';
 import { FakeClock, FakeJournal, held } from '../core/fakes.ts';
 

@@ -1,4 +1,5 @@
 import { isReservedChannel, kindOf, type Member } from '#protocol';
+import { keyOf } from '../../core/key-of.ts';
 import type { ChannelRef, Joining, Leaving, Membership, Occupancy } from '../../core/ports.ts';
 
 /** The other side's part in presence. */
@@ -179,5 +180,3 @@ const isCanary = (channel: string): boolean => channel.startsWith('wavehall-cana
 
 const isAttended = ({ channel }: ChannelRef): boolean =>
   kindOf(channel).members && !isReservedChannel(channel);
-
-const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;

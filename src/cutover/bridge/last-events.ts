@@ -1,4 +1,5 @@
 import type { ChannelRef, History, Remembered } from '../../core/ports.ts';
+import { keyOf } from '../../core/key-of.ts';
 
 interface Last {
   payload: string | undefined;
@@ -39,5 +40,3 @@ export class LastEvents implements History {
     return Promise.resolve({ payload: last.payload, ttlSeconds: Math.ceil(leftMs / 1000) });
   }
 }
-
-const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;

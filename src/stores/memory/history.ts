@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { keyOf } from '../../core/key-of.ts';
 import type { ChannelRef, History, Remembered, Retention } from '../../core/ports.ts';
 
 /** Above it the channels that were silent longest are forgotten first. */
@@ -22,5 +23,3 @@ export class MemoryHistory implements History {
     return Promise.resolve({ payload, ttlSeconds: Math.ceil(this.#last.getRemainingTTL(key) / 1000) });
   }
 }
-
-const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;

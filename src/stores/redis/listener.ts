@@ -4,11 +4,9 @@ import { decodeEvents, decodeMessage, type EventsMessage, type MemberMessage } f
 import type { Garbage } from './garbage.ts';
 import type { ChannelKeys, Keys } from './keys.ts';
 import type { Links } from './links.ts';
+import { inPortions } from './portions.ts';
 import { follows, type Position } from './position.ts';
 import { run } from './scripts.ts';
-
-/** Channels whose history is read in one go after an outage, so that Redis and the event loop can breathe. */
-const AT_A_TIME = 200;
 
 /** Messages of one channel that may wait; beyond, history has them. */
 const MOST_WAITING = 10_000;
@@ -103,9 +101,7 @@ export class Listener {
     for (const heard of all) heard.waiting ??= [];
     try {
       await this.#needs.links.subscriber.subscribe(all.map(({ keys }) => keys.bus));
-      for (let at = 0; at < all.length; at += AT_A_TIME) {
-        await Promise.all(all.slice(at, at + AT_A_TIME).map((heard) => this.#catchUp(heard)));
-      }
+      await inPortions(all, (heard) => this.#catchUp(heard));
     } catch (error) {
       this.#isBehind = true;
       throw error;

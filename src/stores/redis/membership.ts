@@ -1,4 +1,5 @@
 import { encode, type Member } from '#protocol';
+import { keyOf } from '../../core/key-of.ts';
 import type {
   ChannelEvent,
   ChannelRef,
@@ -14,12 +15,10 @@ import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import type { ClusterNode, Returned } from './node.ts';
 import { occupancyOf, occupiedChannels } from './occupancy.ts';
+import { inPortions } from './portions.ts';
 import { type Difference, RosterCopy } from './roster.ts';
 import { readRoster, SharedRoster } from './shared-roster.ts';
 import { WatchedChannels } from './watched.ts';
-
-/** Channels that are told again in one go after an outage, so that Redis and the event loop can breathe. */
-const AT_A_TIME = 200;
 
 interface Held {
   readonly sync: ChannelSync;
@@ -207,11 +206,9 @@ export class RedisMembership implements Membership {
 
   async #tendAll(): Promise<void> {
     const behind = [...this.#held.values()].filter(({ sync, roster }) => sync.isBehind || roster?.isStale);
-    for (let at = 0; at < behind.length; at += AT_A_TIME) {
-      if (!this.#needs.node.isAttached) return;
-      await Promise.all(behind.slice(at, at + AT_A_TIME).map((held) => this.#tendOne(held)));
-    }
-    if (this.#needs.node.isAttached && !this.#isQuiet) await this.#watched.read();
+    const isAttached = (): boolean => this.#needs.node.isAttached;
+    await inPortions(behind, (held) => this.#tendOne(held), isAttached);
+    if (isAttached() && !this.#isQuiet) await this.#watched.read();
   }
 
   async #tendOne(held: Held): Promise<void> {
@@ -226,5 +223,3 @@ const differenceIn = ({ id, member, except }: MemberMessage): Difference => ({
   came: member !== undefined,
   except,
 });
-
-const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;

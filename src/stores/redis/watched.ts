@@ -1,9 +1,8 @@
 import type { Member } from '#protocol';
+import { keyOf } from '../../core/key-of.ts';
 import type { ChannelRef } from '../../core/ports.ts';
+import { inPortions } from './portions.ts';
 import type { Difference, Snapshot } from './roster.ts';
-
-/** Rosters that are read in one go after an outage, so that Redis and the event loop can breathe. */
-const AT_A_TIME = 200;
 
 interface Watched {
   readonly ref: ChannelRef;
@@ -60,9 +59,7 @@ export class WatchedChannels {
   /** Tells how what was missed differs from what was told. What cannot be read now stays stale. */
   async read(): Promise<void> {
     const stale = [...this.#watched.values()].filter(({ isStale }) => isStale);
-    for (let at = 0; at < stale.length; at += AT_A_TIME) {
-      await Promise.all(stale.slice(at, at + AT_A_TIME).map((watched) => this.#readOne(watched)));
-    }
+    await inPortions(stale, (watched) => this.#readOne(watched));
   }
 
   async #readOne(watched: Watched): Promise<void> {
@@ -83,5 +80,3 @@ export class WatchedChannels {
     for (const { member } of came) this.#needs.tell(ref, { member, came: true });
   }
 }
-
-const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;

@@ -1,0 +1,6 @@
+import { readConfig } from '../../src/config.ts';
+import type { WatchLimits } from '../../src/cutover/limits.ts';
+
+/** What an operator has who sets nothing. */
+export const DEFAULT_LIMITS = readConfig({ WAVEHALL_CUTOVER_UPSTREAM: 'http://127.0.0.1:8081' }).cutover
+  ?.watch as WatchLimits;

@@ -1,5 +1,5 @@
+import { Alignment } from './alignment.ts';
 import type { RemoteFrame } from './frame.ts';
-import { longestOverlap, overlap } from './overlap.ts';
 
 /** What a hand-over needs of a connection. The pong is told before any later frame is heard. */
 export interface Line {
@@ -13,108 +13,95 @@ interface Needs {
   pass(frame: RemoteFrame): void;
 }
 
-/** `unsure`: equal frames left several answers open; `lost`: a connection ended, and `from` is still the one that counts. */
+/** `unsure`: after all rounds several places were left; `lost`: a connection ended, and `from` is still the one that counts. */
 export type HandOverResult = 'done' | 'unsure' | 'lost';
 
 /**
- * SPEC 11.10: the ping sandwich. `to` goes on hearing a channel where `from` ends; nothing is lost and nothing is told
- * twice. The other side answers to, from, to, from, to, from, in this order; so what `to` heard between its second and
- * third answer begins within what `from` heard between its first two, and ends before the last. Time that it takes is
- * bounded by the connections' own patience with pongs.
+ * SPEC 11.10: `to` goes on hearing a channel where `from` ends; nothing is lost and nothing is told twice. Until it is
+ * known where `to` stands, `from` is heard as ever, so nothing waits. The time that it takes is bounded by the rounds and by
+ * the connections' own patience with pongs.
  */
 export class HandOver {
   readonly #needs: Needs;
-  #from: 'passes' | 'passes and keeps' | 'keeps' | 'is over' = 'passes';
-  #to: 'is not heard' | 'keeps' | 'keeps what is new' | 'passes' = 'is not heard';
-  #before: RemoteFrame[] = [];
-  #after: RemoteFrame[] = [];
-  #other: RemoteFrame[] = [];
-  #new: RemoteFrame[] = [];
+  #alignment = new Alignment();
+  #isFromCompared = false;
+  #isToCompared = false;
+  #isOver = false;
+  /** What `to` heard while it was compared. */
+  #kept: RemoteFrame[] = [];
+  /** Frames that `to` is still to hear and that were told already. */
+  #told = 0;
 
   constructor(needs: Needs) {
     this.#needs = needs;
   }
 
-  /** Tries again while equal frames leave open where to go on; the last attempt takes the likeliest place. */
-  async run(attempts: number): Promise<HandOverResult> {
-    for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      const result = await this.#attempt(attempt === attempts);
-      if (result !== 'again') return result;
+  async run(rounds: number): Promise<HandOverResult> {
+    const { from, to } = this.#needs;
+    // What `to` itself has said is heard by `from` alone: it must be through.
+    if (!(await answered(to, () => undefined))) return 'lost';
+    if (!(await answered(from, () => this.#begin()))) return 'lost';
+    for (let round = 1; !this.#isOver; round += 1) {
+      if (!(await answered(to, () => this.#toAnswered()))) return 'lost';
+      if (!(await answered(from, () => this.#fromAnswered(round >= rounds)))) return 'lost';
     }
-    return 'lost';
+    // With this answer it has heard all that was told; lost or not, it is the one that counts.
+    await answered(to, () => undefined);
+    return this.#alignment.isSure ? 'done' : 'unsure';
   }
 
   heardFrom(frame: RemoteFrame): void {
-    if (this.#from === 'is over') return;
-    if (this.#from === 'passes and keeps') this.#before.push(frame);
-    if (this.#from === 'keeps') this.#after.push(frame);
-    else this.#needs.pass(frame);
+    if (this.#isOver) return;
+    if (this.#isFromCompared) this.#alignment.firstHeard(frame.text);
+    this.#needs.pass(frame);
   }
 
   heardTo(frame: RemoteFrame): void {
-    if (this.#to === 'passes') this.#needs.pass(frame);
-    else if (this.#to === 'keeps') this.#other.push(frame);
-    else if (this.#to === 'keeps what is new') this.#new.push(frame);
-  }
-
-  async #attempt(isLast: boolean): Promise<HandOverResult | 'again'> {
-    const { from, to } = this.#needs;
-    let result: HandOverResult | 'again' = 'lost';
-    const steps: readonly (readonly [Line, () => void])[] = [
-      [to, (): void => undefined],
-      [from, (): void => void (this.#from = 'passes and keeps')],
-      [to, (): void => void (this.#to = 'keeps')],
-      [from, (): void => void (this.#from = 'keeps')],
-      [to, (): void => void (this.#to = 'keeps what is new')],
-      [from, (): void => void (result = this.#decide(isLast))],
-    ];
-    for (const [line, then] of steps) {
-      if (!(await this.#answered(line, then))) return 'lost';
+    if (this.#isOver) this.#goOn(frame);
+    else if (this.#isToCompared) {
+      this.#alignment.secondHeard(frame.text);
+      this.#kept.push(frame);
     }
-    return result;
   }
 
-  /** What follows happens in the moment of the answer, before anything else is heard. */
-  #answered(line: Line, then: () => void): Promise<boolean> {
-    return new Promise((resolve) =>
-      line.ping((isAlive) => {
-        if (isAlive) then();
-        else this.#stay();
-        resolve(isAlive);
-      }),
-    );
+  #begin(): void {
+    this.#alignment = new Alignment();
+    this.#isFromCompared = true;
+    this.#isToCompared = false;
+    this.#kept = [];
   }
 
-  /** In the moment of the last answer: either all of what is kept goes out and `to` takes over, or nothing has changed. */
-  #decide(isLast: boolean): HandOverResult | 'again' {
-    const [before, other, after] = [this.#before, this.#other, this.#after].map((frames) =>
-      frames.map(({ text }) => text),
-    ) as [string[], string[], string[]];
-    const exact = overlap(before, other, after);
-    const isSure = exact !== undefined && exact >= 0;
-    if (!isSure && !isLast) {
-      this.#stay();
-      return 'again';
-    }
-    const known = isSure ? exact : longestOverlap(before, other, after);
-    this.#from = 'is over';
-    this.#to = 'passes';
-    for (const frame of [...this.#other.slice(known), ...this.#new]) this.#needs.pass(frame);
-    this.#forget();
-    return isSure ? 'done' : 'unsure';
+  #toAnswered(): void {
+    this.#isToCompared = true;
+    this.#alignment.secondAnswered();
   }
 
-  #stay(): void {
-    this.#from = 'passes';
-    this.#to = 'is not heard';
-    for (const frame of this.#after) this.#needs.pass(frame);
-    this.#forget();
+  #fromAnswered(isLast: boolean): void {
+    this.#alignment.firstAnswered();
+    if (this.#alignment.isSure || isLast) this.#takeOver(this.#alignment.lag);
+    else if (this.#alignment.isBroken) this.#begin();
   }
 
-  #forget(): void {
-    this.#before = [];
-    this.#after = [];
-    this.#other = [];
-    this.#new = [];
+  /** In the moment of an answer, before anything else is heard. */
+  #takeOver(lag: number): void {
+    this.#isOver = true;
+    this.#told = Math.max(0, lag);
+    const news = lag < 0 ? this.#kept.slice(lag) : [];
+    this.#kept = [];
+    for (const frame of news) this.#needs.pass(frame);
+  }
+
+  #goOn(frame: RemoteFrame): void {
+    if (this.#told > 0) this.#told -= 1;
+    else this.#needs.pass(frame);
   }
 }
+
+/** `then` is called in the moment of the answer. False: the connection is lost. */
+const answered = (line: Line, then: () => void): Promise<boolean> =>
+  new Promise((resolve) =>
+    line.ping((isAlive) => {
+      if (isAlive) then();
+      resolve(isAlive);
+    }),
+  );

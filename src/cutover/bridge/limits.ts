@@ -37,8 +37,8 @@ export interface BridgeLimits {
   readonly idleMs: number;
   /** Members of one channel of the other side that are shown. */
   readonly members: number;
-  /** Attempts of a hand-over to find where one connection goes on for another. */
-  readonly handOvers: number;
+  /** Rounds of answers in which a hand-over looks for the place where one connection goes on for another. */
+  readonly handOverRounds: number;
   /** Frames that wait for what other nodes may have noted, and how long. */
   readonly heldFrames: number;
   readonly noteWaitMs: number;
@@ -71,7 +71,7 @@ export const LIMITS: BridgeLimits = {
   connecting: 50,
   idleMs: 10_000,
   members: 10_000,
-  handOvers: 10,
+  handOverRounds: 50,
   heldFrames: 10_000,
   noteWaitMs: 1000,
   waitingWhispers: 100,

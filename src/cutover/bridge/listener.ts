@@ -71,7 +71,8 @@ export class Listener {
       tried.add(to);
       const process = new HandOver({ from: from.link, to: to.link, pass: (frame) => this.#tell(frame) });
       this.#handOver = { to, process };
-      const result = await process.run(limits.handOvers);
+      const result = await process.run(limits.handOverRounds);
+      if (this.#seat !== from) return;
       this.#handOver = undefined;
       if (result !== 'lost') return void (this.#seat = to);
     }
@@ -81,6 +82,7 @@ export class Listener {
   close(): void {
     clearTimeout(this.#grace);
     this.#seat = undefined;
+    this.#handOver = undefined;
     this.#needs.ears.deaf(this.#needs.channel);
   }
 

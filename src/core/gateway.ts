@@ -98,7 +98,7 @@ export class Gateway implements ports.Gateway {
       case 'signin':
         return signin(this.#core, from, message);
       case 'ping':
-        return ping(from);
+        return ping(this.#core, from);
       case 'pong':
       case 'ignored':
         return undefined;

@@ -121,6 +121,12 @@ export class Hub {
     );
   }
 
+  /** What this client's channels have for it leaves before anything else that is sent to it (SPEC 2.8). */
+  catchUp({ subscriptions }: Connection): void {
+    for (const subscription of subscriptions)
+      this.#fanOut.catchUp(this.#channel(subscription.ref), subscription);
+  }
+
   // --- within ----------------------------------------------------------------------------------
 
   async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {

@@ -13,6 +13,20 @@ describe('messages', () => {
     expect(client.socket.payloads.slice(1)).toEqual(['{"event":"pusher:pong","data":"{}"}']);
   });
 
+  test('2.8 a pong comes behind every event that the client is still to get', async () => {
+    const site = openSite();
+    const [client, other] = [await site.connect(), await site.connect()];
+    for (const each of [client, other]) each.subscribe('orders');
+    await settled();
+    for (const each of [client, other]) each.take();
+    const payload = '{"event":"news","channel":"orders","data":"{}"}';
+    site.hub.deliver({ app: 'app-id', channel: 'orders' }, { payload });
+    client.say(ping);
+    await settled();
+    expect(client.take().map(({ event }) => event)).toEqual(['news', 'pusher:pong']);
+    expect(other.take().map(({ event }) => event)).toEqual(['news']);
+  });
+
   test.each([
     '',
     'x',

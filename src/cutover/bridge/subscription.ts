@@ -24,6 +24,13 @@ export function subscribeAs(link: Link, credential: Credential, channel: string,
 export const unsubscribe = (link: Link, channel: string): boolean =>
   link.say('pusher:unsubscribe', { channel });
 
+/** False: not sent. `done` is called when the other side has dealt with it, or never will. */
+export function say(link: Link, text: string, done: () => void): boolean {
+  const isSent = link.write(text);
+  void link.barrier().then(done);
+  return isSent;
+}
+
 /** Resolves with false when it takes too long. */
 export async function within(done: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;

@@ -2,7 +2,7 @@ import type { Serial } from '../../core/serial.ts';
 import type { Seat } from './berth.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { Listener } from './listener.ts';
-import { within } from './subscription.ts';
+import { say, within } from './subscription.ts';
 
 interface Needs {
   readonly seats: ReadonlyMap<string, Seat>;
@@ -22,11 +22,14 @@ export class Voices {
     this.#needs = needs;
   }
 
-  /** `announce` is given whether the whisper comes back to this node. False: it could not be sent. */
+  /**
+   * `announce` is given whether the whisper comes back to this node, and resolves with what is called when the other side
+   * has dealt with it. False: it could not be sent.
+   */
   async say(
     user: string | undefined,
     text: string,
-    announce: (isHeardHere: boolean) => Promise<void>,
+    announce: (isHeardHere: boolean) => Promise<() => void>,
   ): Promise<boolean> {
     const { seats, listener, gate, limits, isAway } = this.#needs;
     if (this.#waiting >= limits.waitingWhispers) return false;
@@ -36,8 +39,8 @@ export class Voices {
     if (seat?.isConfirmed === false && !isAway()) await within(seat.untilConfirmed(), limits.subscribeWaitMs);
     const isSent = await gate.run(async () => {
       if (seat?.isConfirmed !== true) return false;
-      await announce(listener.seat !== undefined && listener.seat !== seat);
-      return seat.link.write(text);
+      const done = await announce(listener.seat !== undefined && listener.seat !== seat);
+      return say(seat.link, text, done);
     });
     this.#waiting -= 1;
     return isSent;

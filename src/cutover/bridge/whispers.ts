@@ -7,6 +7,7 @@ import type { Copy } from './notes.ts';
 import type { Presence } from './presence.ts';
 import type { Published } from './published.ts';
 import type { Figures } from './state.ts';
+import { say } from './subscription.ts';
 
 interface Needs {
   readonly limits: BridgeLimits;
@@ -37,19 +38,23 @@ export class Whispers {
   }
 
   async #asMember(copy: Copy, text: string): Promise<boolean> {
-    const { presence, echoes } = this.#needs;
+    const { presence } = this.#needs;
     const room = presence.room(copy.channel);
     if (room === undefined) return false;
-    return room.voices.say(copy.user, text, async (isHeardHere) => {
-      echoes.answered(await echoes.announce([copy], undefined, isHeardHere));
-    });
+    return room.voices.say(copy.user, text, (isHeardHere) => this.#announce(copy, isHeardHere));
   }
 
   /** The connection that speaks does not hear itself: only other nodes do. */
   async #aside(copy: Copy, text: string): Promise<boolean> {
-    const { mainLine, echoes } = this.#needs;
+    const { mainLine } = this.#needs;
     if (!(await mainLine.listening.isHeard(copy.channel))) return false;
-    echoes.answered(await echoes.announce([copy], undefined, false));
-    return mainLine.link.write(text);
+    return say(mainLine.link, text, await this.#announce(copy, false));
+  }
+
+  /** SPEC 11.8: resolves with what is to be called when the other side has dealt with it. */
+  async #announce(copy: Copy, isHeardHere: boolean): Promise<() => void> {
+    const { echoes } = this.#needs;
+    const ticket = await echoes.announce([copy], undefined, isHeardHere);
+    return () => echoes.answered(ticket);
   }
 }

@@ -37,6 +37,8 @@ export interface BridgeLimits {
   readonly idleMs: number;
   /** Members of one channel of the other side that are shown. */
   readonly members: number;
+  /** Who is heard on a presence channel and leaves stays there this long for somebody who could be heard instead. */
+  readonly heirWaitMs: number;
   /** Rounds of answers in which a hand-over looks for the place where one connection goes on for another. */
   readonly handOverRounds: number;
   /** Frames that wait for what other nodes may have noted, and how long. */
@@ -71,6 +73,7 @@ export const LIMITS: BridgeLimits = {
   connecting: 50,
   idleMs: 10_000,
   members: 10_000,
+  heirWaitMs: 10_000,
   handOverRounds: 50,
   heldFrames: 10_000,
   noteWaitMs: 1000,

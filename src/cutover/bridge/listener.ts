@@ -2,9 +2,9 @@ import type { Seat } from './berth.ts';
 import { type RoomEars, tell } from './ears.ts';
 import type { RemoteFrame } from './frame.ts';
 import { HandOver } from './hand-over.ts';
+import { heir } from './heir.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { Figures } from './state.ts';
-import { successor } from './successor.ts';
 
 export interface ListenerNeeds {
   readonly channel: string;
@@ -66,7 +66,7 @@ export class Listener {
     const { limits } = this.#needs;
     const tried = new Set<Seat>();
     while (from !== undefined) {
-      const to = await successor(from, seats, tried, limits.subscribeWaitMs);
+      const to = await heir(from, seats, limits.subscribeWaitMs, tried);
       if (to === undefined || this.#seat !== from) return;
       tried.add(to);
       const process = new HandOver({ from: from.link, to: to.link, pass: (frame) => this.#tell(frame) });

@@ -7,6 +7,7 @@ import type { Hearing } from './echoes.ts';
 import { type RemoteFrame, rosterIn } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
 import { Listener } from './listener.ts';
+import { heir } from './heir.ts';
 import type { Pool } from './pool.ts';
 import type { Figures } from './state.ts';
 import { subscribeAs, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe, within } from './subscription.ts';
@@ -79,7 +80,7 @@ export class Room implements Sitter {
     const seat = this.#seats.get(id);
     if (seat === undefined) return;
     this.#seats.delete(id);
-    void this.#gate.run(() => this.#vacate(seat));
+    void this.#depart(seat);
   }
 
   /** The last member of this node has gone. */
@@ -165,6 +166,12 @@ export class Room implements Sitter {
     this.#ask(seat);
     await within(this.#rosterKnown.next(), this.#needs.limits.subscribeWaitMs);
     if (this.#isWanted(seat) && seat.isConfirmed) this.#listener.become(seat);
+  }
+
+  /** Who is heard stays until there is an heir; whispers do not wait for that. */
+  async #depart(seat: Seat): Promise<void> {
+    if (seat === this.#listener.seat) await heir(seat, this.#seats, this.#needs.limits.heirWaitMs);
+    await this.#gate.run(() => this.#vacate(seat));
   }
 
   async #vacate(seat: Seat): Promise<void> {

@@ -5,7 +5,7 @@ import type { Garbage } from './garbage.ts';
 import type { ChannelKeys, Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import { inPortions } from './portions.ts';
-import { follows, type Position } from './position.ts';
+import { beginning, follows, type Place, type Position } from './position.ts';
 import { run } from './scripts.ts';
 
 /** Messages of one channel that may wait; beyond, history has them. */
@@ -152,7 +152,7 @@ export class Listener {
     return heard.reading;
   }
 
-  /** Delivers what was missed, then what waited meanwhile. A channel that is new here has missed nothing. */
+  /** Delivers what was missed, then what waited meanwhile. A channel that is new here has missed nothing before that. */
   async #read(heard: Heard): Promise<void> {
     for (const each of (heard.waiting ??= [])) each.isSettled = true;
     const { keys, position } = heard;
@@ -168,10 +168,11 @@ export class Listener {
     const events = remembered.flatMap((bytes) => decodeEvents(bytes, 1) ?? []);
     this.#countLost(heard.ref, Number(missing) - events.length);
     this.#deliver(heard, events);
-    heard.hasBegun = true;
     if (epoch.length > 0) {
-      heard.position = { epoch: epoch.toString(), generation: generation.toString(), offset: Number(last) };
+      const said = { epoch: epoch.toString(), generation: generation.toString(), offset: Number(last) };
+      heard.position = heard.hasBegun ? said : beginning(said, placesIn(heard.waiting));
     }
+    heard.hasBegun = true;
     this.#release(heard);
   }
 
@@ -200,6 +201,11 @@ export class Listener {
     });
   }
 }
+
+const placesIn = (waiting: readonly Waiting[]): Place[] =>
+  waiting.flatMap(({ message }) =>
+    message.kind === 'events' && message.position !== undefined ? [message.position] : [],
+  );
 
 /** Presence channels, and the core's own channels of signed-in users. */
 const hasMembers = (channel: string): boolean => kindOf(channel).members || isReservedChannel(channel);

@@ -124,6 +124,23 @@ describe('11.18 the checker', () => {
     expect(check(heardTwice(250), { settleMs: 0 }).overtaken).toBe(1);
   });
 
+  test('11.18 counts an event apart that had come to nobody of a side when its listener left', () => {
+    const leftAt = (untilMs: number, other: Stay): Log => ({
+      ...good(),
+      claims: [],
+      stays: [stay('grace', [1], { untilMs, user: undefined }), other],
+    });
+    const late = stay('ada', [1, 3], {
+      heard: [heard(1), ...[2, 3].map((each) => heard(each, { atMs: 700 + each }))],
+      user: undefined,
+    });
+    const soon = stay('ada', [1, 2, 3], { user: undefined });
+    const options = { settleMs: 50 };
+    expect(check(leftAt(400, late), options)).toMatchObject({ outrun: 2, counts: { lost: 0 } });
+    expect(check(leftAt(400, soon), options)).toMatchObject({ outrun: 0, counts: { lost: 2 } });
+    expect(check(leftAt(6000, late), options)).toMatchObject({ outrun: 0, counts: { lost: 2 } });
+  });
+
   test('11.18 does not miss what was sent before a stay, at its end, or without a yes', () => {
     expect(found(withStay(stay('grace', [2, 3], { sinceMs: 150 })))).toEqual({});
     const ended = withStay(stay('grace', [1, 2], { untilMs: 311 }), good());
@@ -134,15 +151,17 @@ describe('11.18 the checker', () => {
 
   test('11.18 does not miss a whisper whose socket ended while it was on its way', () => {
     const whisper = sent(2, { kind: 'whisper', user: 'ada', except: 'ada.1' });
-    const [first, , third] = [sent(1), 0, sent(3)];
     const by = stay('ada', [1], { untilMs: 250 });
-    const lost = { ...good(), claims: [], sent: [first, whisper, third] };
-    const log = (end: number): Log => ({
+    const lost = { ...good(), claims: [], sent: [sent(1), whisper, sent(3)] };
+    const log = (end: number, ...others: Stay[]): Log => ({
       ...lost,
-      stays: [{ ...by, untilMs: end }, stay('grace', [1, 3], { roster: ['grace'] })],
+      stays: [{ ...by, untilMs: end }, stay('grace', [1, 3], { roster: ['grace'] }), ...others],
     });
-    expect(found(log(250), { settleMs: 50 })).toEqual({});
-    expect(found(log(290), { settleMs: 50 })).toEqual({ lost: 1 });
+    const another = stay('joan', [1, 2, 3], { user: undefined, roster: undefined });
+    const third = { ...another, heard: [heard(1), heard(2, { user: 'ada' }), heard(3)] };
+    expect(check(log(250), { settleMs: 50 })).toMatchObject({ outrun: 0, examples: [] });
+    expect(check(log(290), { settleMs: 50 })).toMatchObject({ outrun: 1, examples: [] });
+    expect(check(log(290, third), { settleMs: 50 })).toMatchObject({ outrun: 0, counts: { lost: 1 } });
   });
 
   test('11.18 does not take two publishers for one', () => {

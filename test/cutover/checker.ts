@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { contentOf, groupBy, type Log, type Sent, type Stay } from './log.ts';
+import type { Side } from '../../src/cutover/ports.ts';
+import { contentOf, groupBy, type Heard, type Log, type Sent, type Stay } from './log.ts';
 
 export const KINDS = [
   'lost',
@@ -22,6 +23,8 @@ export interface Verdict {
   readonly lostInFaults: number;
   /** Heard on both sides by a browser that changed them faster than the event. */
   readonly overtaken: number;
+  /** Heard on neither: it had not come to the side that the browser left, or not to the server when the whisperer left. */
+  readonly outrun: number;
   readonly deliveries: number;
   readonly expected: number;
 }
@@ -31,13 +34,14 @@ export interface CheckOptions {
   readonly settleMs?: number;
   /** What was sent so long before or after a fault counts as sent in it. */
   readonly faultMs?: number;
-  /** Whether whispers that are lost count; they are sent at best effort. */
-  readonly isWhisperLossFine?: boolean;
   /** Whether what was sent to this stay may be lost by what is documented. */
   readonly mayBeLost?: (sent: Sent, stay: Stay) => boolean;
 }
 
+const SIDES: readonly Side[] = ['upstream', 'wavehall'];
 const EXAMPLES_PER_KIND = 5;
+/** What takes longer to cross is lost, whoever leaves. */
+const LONGEST_CROSSING_MS = 5000;
 
 class Findings {
   readonly counts = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<Kind, number>;
@@ -65,8 +69,11 @@ class Checker {
   readonly #byNumber: ReadonlyMap<number, Sent>;
   /** When sockets ended. */
   readonly #ends: ReadonlyMap<string, number>;
+  /** When an event first came to a side. */
+  readonly #arrivals = new Map<string, number>();
   #lostInFaults = 0;
   #overtaken = 0;
+  #outrun = 0;
   #expected = 0;
 
   constructor(log: Log, options: CheckOptions) {
@@ -74,6 +81,7 @@ class Checker {
     this.#options = options;
     this.#byNumber = new Map(log.sent.map((sent) => [sent.number, sent]));
     this.#ends = new Map(log.stays.map(({ socket, untilMs }) => [socket, untilMs]));
+    for (const { side, heard } of log.stays) for (const each of heard) this.#arrived(side, each);
   }
 
   verdict(): Verdict {
@@ -93,6 +101,7 @@ class Checker {
       examples: this.#findings.examples,
       lostInFaults: this.#lostInFaults,
       overtaken: this.#overtaken,
+      outrun: this.#outrun,
       deliveries: stays.reduce((sum, { heard }) => sum + heard.length, 0),
       expected: this.#expected,
     };
@@ -152,7 +161,7 @@ class Checker {
   }
 
   #losses(stay: Stay, sentThere: readonly Sent[]): void {
-    const { settleMs = 1500, mayBeLost = () => false, isWhisperLossFine = false } = this.#options;
+    const { settleMs = 1500, mayBeLost = () => false } = this.#options;
     const heard = new Set(stay.heard.map(({ number }) => number));
     for (const sent of sentThere) {
       const wasThere = sent.beganMs >= stay.sinceMs && sent.endedMs <= stay.untilMs - settleMs;
@@ -160,8 +169,8 @@ class Checker {
         continue;
       this.#expected += 1;
       if (heard.has(sent.number) || mayBeLost(sent, stay)) continue;
-      if (this.#isByFault(sent, stay) || (isWhisperLossFine && sent.kind === 'whisper'))
-        this.#lostInFaults += 1;
+      if (this.#isByFault(sent, stay)) this.#lostInFaults += 1;
+      else if (this.#isOutrun(sent, stay)) this.#outrun += 1;
       else this.#findings.add('lost', `${who(stay)} never heard ${named(sent)}${this.#senderOf(sent)}`);
     }
   }
@@ -177,6 +186,20 @@ class Checker {
     if (kind === 'event') return false;
     const end = this.#ends.get(except ?? '') ?? Infinity;
     return endedMs > end - settleMs;
+  }
+
+  #arrived(side: Side, { number, atMs }: Heard): void {
+    const key = `${number} ${side}`;
+    this.#arrivals.set(key, Math.min(atMs, this.#arrivals.get(key) ?? Infinity));
+  }
+
+  /** It had come to nobody of this side when the listener left it, or to nobody at all when the whisperer left. */
+  #isOutrun({ number, kind, except, endedMs }: Sent, { side, untilMs }: Stay): boolean {
+    const arrivedMs = this.#arrivals.get(`${number} ${side}`) ?? Infinity;
+    if (arrivedMs >= untilMs && untilMs - endedMs < LONGEST_CROSSING_MS) return true;
+    const isHeard = SIDES.some((each) => this.#arrivals.has(`${number} ${each}`));
+    const whispererLeftMs = (kind === 'whisper' ? this.#ends.get(except ?? '') : undefined) ?? Infinity;
+    return !isHeard && whispererLeftMs - endedMs < LONGEST_CROSSING_MS;
   }
 
   #isByFault(sent: Sent, stay: Stay): boolean {

@@ -21,6 +21,7 @@ const NOTHING = neverIn({
   examples: [],
   lostInFaults: 0,
   overtaken: 0,
+  outrun: 0,
   deliveries: 0,
   expected: 0,
 });

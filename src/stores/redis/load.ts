@@ -54,11 +54,11 @@ export class Load {
     return this.#groups.flatMap(({ keys: { history, position } }) => [history, position]);
   }
 
-  /** As `publish.lua` takes them. Events as bytes: the client would make text of all arguments, and bytes of that. */
-  args(): (string | number | Buffer)[] {
+  /** As `publish.lua` takes them. Events as text: buffers of this size make the garbage collector look at everything. */
+  args(): (string | number)[] {
     return this.#groups.flatMap(({ keys, keep, count, text }) => {
       const { size = 0, ttlSeconds = 0 } = keep ?? {};
-      return [keys.bus, ttlSeconds > 0 ? size : 0, ttlSeconds * 1000, count, Buffer.from(text)];
+      return [keys.bus, ttlSeconds > 0 ? size : 0, ttlSeconds * 1000, count, text];
     });
   }
 

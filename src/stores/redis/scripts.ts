@@ -37,7 +37,7 @@ export async function run(
   client: Client,
   name: ScriptName,
   keys: readonly string[],
-  args: readonly (string | number | Buffer)[],
+  args: readonly (string | number)[],
   reply: 'text' | 'bytes' = 'text',
 ): Promise<unknown> {
   const command = (client as unknown as Record<string, Command>)[

@@ -38,7 +38,8 @@ const KINDS: readonly (readonly [prefix: string, kind: ChannelKind])[] = [
 
 /** 3.1 — the longest matching prefix decides, dash included; everything else is public. */
 export function kindOf(name: string): ChannelKind {
-  return KINDS.find(([prefix]) => name.startsWith(prefix))?.[1] ?? PUBLIC;
+  for (const [prefix, kind] of KINDS) if (name.startsWith(prefix)) return kind;
+  return PUBLIC;
 }
 
 /** Never part of a name, whatever the operator allows: they would make signed strings ambiguous (7.2). */

@@ -1,4 +1,4 @@
-import { isClientEvent } from './client-event.ts';
+import { isClientEvent, plainClientEvent } from './client-event.ts';
 import { errors, ProtocolError, type SubscriptionFailure } from './errors.ts';
 import { field, isObject, type JsonObject, jsonText, parseObject } from './json.ts';
 import { type ClientMessage, PUSHER_PREFIX, type ServerEvent, serverEvents } from './messages.ts';
@@ -66,7 +66,9 @@ function clientEvent(name: string, message: JsonObject): ClientMessage {
 }
 
 /** 1.5, 1.6 — throws `ProtocolError` (4200, nothing closes) for what is malformed, and nothing else. */
-export function decode(frame: string): ClientMessage {
+export const decode = (frame: string): ClientMessage => plainClientEvent(frame) ?? decodeAny(frame);
+
+function decodeAny(frame: string): ClientMessage {
   const message = required(parseObject(frame));
   const event = required(text(field(message, 'event')));
   const verb = VERBS.get(event);

@@ -4,6 +4,7 @@ import type { Announcer } from './announcer.ts';
 import type { Connection } from './connection.ts';
 import type * as ports from './ports.ts';
 import { withinRate } from './rate.ts';
+import { Relay } from './relay.ts';
 import { ClientSession } from './session.ts';
 import type { Users } from './users.ts';
 import { clientEvent } from './verbs/client-event.ts';
@@ -22,11 +23,11 @@ interface Needs extends AdmissionNeeds {
 
 /** The one door into the core: admits clients, and hands what they say to the verbs. */
 export class Gateway implements ports.Gateway {
-  readonly #core: Needs;
+  readonly #core: Needs & { readonly relay: Relay };
   readonly #admission: Admission;
 
   constructor(core: Needs) {
-    this.#core = core;
+    this.#core = { ...core, relay: new Relay(core) };
     this.#admission = new Admission(core);
   }
 
@@ -50,23 +51,19 @@ export class Gateway implements ports.Gateway {
     from.pingedAtMs = 0;
   }
 
-  /** One message of an admitted client. Whatever it says, the connection and the process survive it. */
-  async receive(from: Connection, message: Buffer): Promise<void> {
-    const { journal } = this.#core;
-    if (from.closing) return;
+  /**
+   * One message of an admitted client. Whatever it says, the connection and the process survive it. A promise: the
+   * next message has to wait for it; it does not reject.
+   */
+  receive(from: Connection, message: Buffer): Promise<void> | undefined {
+    if (from.closing) return undefined;
     try {
-      if (exceeds(message.length, from.app.limits.messageBytes))
-        throw new ProtocolError(errors.messageTooLarge);
-      const text = message.toString();
-      if (journal.debugging) journal.debug('Message Received', from.socketId, text);
-      const decoded = decodeOrError(text);
-      if (!withinRate(from, decoded, this.#core.clock())) return;
-      if (decoded instanceof ProtocolError) throw decoded;
-      await this.#dispatch(from, decoded);
-      if (journal.debugging) journal.debug('Message Handled', from.socketId);
+      const task = this.#handle(from, message);
+      if (task !== undefined) return this.#finish(from, task);
     } catch (error) {
       this.#answer(from, error);
     }
+    return undefined;
   }
 
   alive(from: Connection): void {
@@ -87,7 +84,35 @@ export class Gateway implements ports.Gateway {
     this.#core.journal.defect(what, error);
   }
 
-  #dispatch(from: Connection, message: ClientMessage): Promise<void> | void {
+  #handle(from: Connection, message: Buffer): Promise<void> | undefined {
+    const { journal } = this.#core;
+    if (exceeds(message.length, from.app.limits.messageBytes))
+      throw new ProtocolError(errors.messageTooLarge);
+    const text = message.toString();
+    if (journal.debugging) journal.debug('Message Received', from.socketId, text);
+    const decoded = decodeOrError(text);
+    if (!withinRate(from, decoded, this.#core.clock())) return undefined;
+    if (decoded instanceof ProtocolError) throw decoded;
+    const task = this.#dispatch(from, decoded);
+    if (task === undefined) this.#handled(from);
+    return task;
+  }
+
+  async #finish(from: Connection, task: Promise<void>): Promise<void> {
+    try {
+      await task;
+      this.#handled(from);
+    } catch (error) {
+      this.#answer(from, error);
+    }
+  }
+
+  #handled(from: Connection): void {
+    const { journal } = this.#core;
+    if (journal.debugging) journal.debug('Message Handled', from.socketId);
+  }
+
+  #dispatch(from: Connection, message: ClientMessage): Promise<void> | undefined {
     switch (message.kind) {
       case 'subscribe':
         return subscribe(this.#core, from, message);
@@ -98,7 +123,8 @@ export class Gateway implements ports.Gateway {
       case 'signin':
         return signin(this.#core, from, message);
       case 'ping':
-        return ping(this.#core, from);
+        ping(this.#core, from);
+        return undefined;
       case 'pong':
       case 'ignored':
         return undefined;

@@ -13,12 +13,14 @@ function frame(payload: string): Buffer {
   if (header === 2) bytes[1] = length;
   else if (header === 4) {
     bytes[1] = LENGTH_16;
-    bytes.writeUInt16BE(length, 2);
+    bytes[2] = length >> 8;
+    bytes[3] = length & 0xff;
   } else {
     bytes[1] = LENGTH_64;
     bytes.writeBigUInt64BE(BigInt(length), 2);
   }
-  bytes.write(payload, header);
+  // As many bytes as characters: it is ASCII, which is copied and not looked at again.
+  bytes.write(payload, header, length === payload.length ? 'latin1' : 'utf8');
   return bytes;
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decode, encode, ProtocolError } from '#protocol';
+import { decode, encode, plainClientEvent, ProtocolError } from '#protocol';
 
 const anyText = fc.string({ unit: 'binary' });
 const hostile = fc.constantFrom(
@@ -138,4 +138,47 @@ test('1.2 the server’s own data survives both encodings', () => {
       expect(JSON.parse(data)).toEqual({ user_data: userData });
     }),
   );
+});
+
+const whisperName = fc.oneof(
+  fc.constantFrom('client-', 'client-x', 'pusher:x'),
+  anyText.map((text) => `client-${text}`),
+);
+const keyed = (name: string, value: fc.Arbitrary<unknown>) =>
+  value.map((each) => `"${name}":${textOf(each)}`);
+const whisperKeys = fc.tuple(
+  keyed('event', whisperName),
+  keyed('data', fc.oneof(anyValue, fc.constant(',"channel":"private-a"}'))),
+  keyed('channel', fc.oneof(fc.constant('private-a'), anyText)),
+);
+const more = fc.oneof(keyed('event', whisperName), keyed('data', anyValue), keyed('user_id', anyText));
+/** In either order, or in none, and now and then with a key too many. */
+const whisper = fc.oneof(
+  whisperKeys.map((keys) => `{${keys.join(',')}}`),
+  whisperKeys.map(([event, data, channel]) => `{${[event, channel, data].join(',')}}`),
+  fc
+    .tuple(whisperKeys, more, fc.nat(3))
+    .map(([keys, key, at]) => `{${keys.toSpliced(at, 0, key).join(',')}}`),
+  frame,
+);
+
+test('5.3 a client event that is written plainly is what it is when it is read with care', () => {
+  let plain = 0;
+  fc.assert(
+    fc.property(whisper, (text) => {
+      const found = plainClientEvent(text);
+      if (found?.kind !== 'client-event') return;
+      plain += 1;
+      const { name, channel, dataJson } = found;
+      const [event, on] = [JSON.stringify(name), JSON.stringify(channel)];
+      expect([
+        `{"event":${event},"data":${dataJson},"channel":${on}}`,
+        `{"event":${event},"channel":${on},"data":${dataJson}}`,
+      ]).toContain(text);
+      const { data } = JSON.parse(text) as { data: unknown };
+      expect(JSON.parse(dataJson)).toEqual(data);
+    }),
+    { numRuns: 2000 },
+  );
+  expect(plain).toBeGreaterThan(200);
 });

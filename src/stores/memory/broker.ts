@@ -1,6 +1,9 @@
 import type { Broker, ChannelEvent, ChannelRef, Deliver, Retention } from '../../core/ports.ts';
 import type { MemoryHistory } from './history.ts';
 
+/** One for all: who watches it watches once. */
+const TAKEN = Promise.resolve();
+
 /** One node: what is published has arrived. */
 export class MemoryBroker implements Broker {
   readonly #history: MemoryHistory;
@@ -27,6 +30,6 @@ export class MemoryBroker implements Broker {
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
     if (keep !== undefined) this.#history.remember(ref, event.payload, keep);
     this.#deliver(ref, event);
-    return Promise.resolve();
+    return TAKEN;
   }
 }

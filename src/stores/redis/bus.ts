@@ -1,5 +1,6 @@
 import type { ChannelEvent } from '../../core/ports.ts';
 import type { Member } from '#protocol';
+import { EventReader } from './event-reader.ts';
 
 /** Events of one channel as they travel together. */
 export interface EventsMessage {
@@ -29,22 +30,13 @@ export function encodeEvent({ payload, except, bestEffort }: ChannelEvent): stri
   return `${Buffer.byteLength(payload)} ${bestEffort ? 1 : 0} ${except ?? '-'}\n${payload}`;
 }
 
-const HEAD = /^(\d{1,9}) ([01]) (-|[\d.]{1,40})$/;
-
 /** Strict: anything but whole events is `undefined`. */
 export function decodeEvents(bytes: Buffer, count: number): ChannelEvent[] | undefined {
   const events: ChannelEvent[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const line = bytes.indexOf(10, at);
-    const head = line === -1 || line - at > 64 ? null : HEAD.exec(bytes.toString('latin1', at, line));
-    if (head === null) return undefined;
-    const end = line + 1 + Number(head[1]);
-    if (end > bytes.length) return undefined;
-    const except = head[3] === '-' ? undefined : head[3];
-    const payload = bytes.toString('utf8', line + 1, end);
-    events.push(head[2] === '1' ? { payload, except, bestEffort: true } : { payload, except });
-    at = end;
+  for (const reader = new EventReader(bytes); !reader.isOver;) {
+    const event = reader.next();
+    if (event === undefined) return undefined;
+    events.push(event);
   }
   return events.length === count ? events : undefined;
 }

@@ -24,6 +24,8 @@ export class Keys {
   readonly #prefix: string;
   readonly partitions: number;
   readonly #kept = new LRUCache<string, ChannelKeys>({ max: MOST_KEPT });
+  /** Events of one channel come in runs. */
+  #latest: (ChannelRef & { readonly keys: ChannelKeys }) | undefined;
 
   constructor(prefix: string, partitions: number) {
     this.#prefix = prefix;
@@ -31,6 +33,14 @@ export class Keys {
   }
 
   channel({ app, channel }: ChannelRef): ChannelKeys {
+    const latest = this.#latest;
+    if (latest?.app === app && latest.channel === channel) return latest.keys;
+    const keys = this.#found(app, channel);
+    this.#latest = { app, channel, keys };
+    return keys;
+  }
+
+  #found(app: string, channel: string): ChannelKeys {
     const row = `${Buffer.byteLength(app)}:${app}:${channel}`;
     let keys = this.#kept.get(row);
     if (keys === undefined) this.#kept.set(row, (keys = this.#named(row)));

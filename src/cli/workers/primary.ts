@@ -89,9 +89,12 @@ export class Primary {
     }
   }
 
-  /** At the start nobody opens before all can: no client meets a part of them. */
+  /**
+   * At the start nobody opens before all can: no client meets a part of them.
+   * What a process is told before it listens to its channel is lost, so that an order to stop is said again here.
+   */
   #isPrepared(seat: Seat): void {
-    if (this.#phase !== 'starting') return seat.tell({ order: 'open' });
+    if (this.#phase !== 'starting') return seat.tell({ order: this.#phase === 'serving' ? 'open' : 'stop' });
     this.#prepared.add(seat);
     if (this.#prepared.size === this.#seats.length) this.#tellAll({ order: 'open' });
   }

@@ -3,8 +3,10 @@ import type { CutoverControl } from '../admin/plugin.ts';
 import type { Figure } from '../core/ports.ts';
 import { cutoverFigures } from '../cutover/figures.ts';
 import type { Cutover } from '../cutover/plugin.ts';
+import type { CutoverStatus } from '../cutover/report.ts';
 import type { Everybody } from '../observability/metrics.ts';
 import { workerFigures } from './figures.ts';
+import { joinedStatus } from './joined-status.ts';
 import { JOINED } from './joined.ts';
 import type { Siblings } from './siblings.ts';
 
@@ -32,7 +34,7 @@ export async function openAdmin(
     ...(siblings === undefined ? [] : workerFigures(siblings)),
   ];
   const metrics = openMetrics(all, siblings && everybody(siblings));
-  await registerAdmin(http, { token, metrics, cutover: cutover && controlOf(cutover) });
+  await registerAdmin(http, { token, metrics, cutover: cutover && controlOf(cutover, siblings) });
 }
 
 const everybody = (siblings: Siblings): Everybody => ({
@@ -41,8 +43,14 @@ const everybody = (siblings: Siblings): Everybody => ({
   askAll: () => siblings.askAll('figures'),
 });
 
-const controlOf = (cutover: Cutover): CutoverControl => ({
-  status: () => cutover.status(),
+function statusOf(cutover: Cutover, siblings: Siblings | undefined): CutoverControl['status'] {
+  if (siblings === undefined) return () => cutover.status();
+  siblings.answer('cutover', () => cutover.status());
+  return async () => joinedStatus(cutover.status(), (await siblings.askAll('cutover')) as CutoverStatus[]);
+}
+
+const controlOf = (cutover: Cutover, siblings: Siblings | undefined): CutoverControl => ({
+  status: statusOf(cutover, siblings),
   set: (percent, by, move) => cutover.percentage.set(percent, by, move),
   back: (to, by, move) => {
     const percent =

@@ -4,7 +4,9 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readConfig, SERVER_SETTINGS } from '../../src/config.ts';
 import { MOST_WORKERS } from '../../src/config/server.ts';
+import type { CutoverStatus } from '../../src/cutover/report.ts';
 import { APP } from '../support/cluster.ts';
+import { startStandIn } from '../support/reverb-stand-in.ts';
 import { childrenOf, isRunning } from '../support/processes.ts';
 import { freePort, startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -226,6 +228,51 @@ describe('clients on different workers', () => {
       'all are gone',
       PATIENCE_MS,
     );
+  });
+});
+
+describe('the front door', () => {
+  test('11.4 the percentage is that of all workers, and so is what the admin API tells of them', async () => {
+    const other = await startStandIn({
+      REVERB_APP_ID: APP.id,
+      REVERB_APP_KEY: APP.key,
+      REVERB_APP_SECRET: APP.secret,
+    });
+    onTestFinished(() => other.close());
+    const server = await startWorkers({
+      WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${other.port}`,
+      WAVEHALL_CUTOVER_PERCENT: '100',
+      WAVEHALL_CUTOVER_BREACH_SECONDS: '0',
+      WAVEHALL_CUTOVER_CANARY_SECONDS: '0',
+    });
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const status = async () =>
+      (await http(endpoint(server), { method: 'GET', path: '/admin/cutover', headers }))
+        .json as CutoverStatus;
+    await openMany(server, 7);
+    for (let each = 0; each < WORKERS; each += 1) {
+      const { split, percentage, bridge } = await status();
+      expect([percentage.percent, split.open]).toEqual([100, { wavehall: 7, upstream: 0 }]);
+      expect(bridge).toHaveLength(1);
+    }
+    const put = { method: 'PUT', path: '/admin/cutover', headers, body: '{"percent":0}' };
+    expect((await http(endpoint(server), put)).status).toBe(200);
+    // In turn: so many answers in a row are of all workers.
+    const percents = () => Promise.all(Array.from({ length: WORKERS }, status));
+    await eventually(
+      async () => (await percents()).every(({ percentage }) => percentage.percent === 0),
+      'all workers know of the change',
+      PATIENCE_MS,
+    );
+    await openMany(server, WORKERS);
+    const { split } = await status();
+    expect(split.open).toEqual({ wavehall: 7, upstream: WORKERS });
+    const text = await metricsOf(server);
+    expect([figure(text, 'wavehall_cutover_percent'), figure(text, 'wavehall_workers')]).toEqual([
+      0,
+      WORKERS,
+    ]);
+    expect(figure(text, 'wavehall_cutover_sockets\\{side="upstream"\\}')).toBe(WORKERS);
   });
 });
 

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readConfig, SERVER_SETTINGS } from '../../src/config.ts';
@@ -12,7 +14,8 @@ import { freePort, startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { channelAuth, type Endpoint, http, publisher } from '../support/wire-http.ts';
 import { dataOf, eventually, Wire } from '../support/wire.ts';
-import { run } from './command.ts';
+import { makeCertificate } from '../transports/certificate.ts';
+import { run, temporaryFolder } from './command.ts';
 
 const PATH = `/app/${APP.key}?protocol=7`;
 const TOKEN = 'a-token-for-tests';
@@ -88,6 +91,15 @@ const metricsOf = async (server: TestServer): Promise<string> => {
 
 const figure = (text: string, name: string): number =>
   Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
+
+/** The name in the certificate that a new connection is shown. */
+async function subjectShown(server: TestServer): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const { CN } = socket.getPeerCertificate().subject;
+  socket.destroy();
+  return String(CN);
+}
 
 describe('the number of workers', () => {
   const { name } = SERVER_SETTINGS.workers;
@@ -167,6 +179,36 @@ describe('the start', () => {
       1,
       expect.stringMatching(/^wavehall: .*nowhere\.crt.*\n$/),
     ]);
+  });
+
+  test('2.1 inside a cluster of somebody else it is refused, with the setting', async () => {
+    const script =
+      'const cluster = require("node:cluster"); const [exec, ...args] = process.argv.slice(1);' +
+      'cluster.setupPrimary({ exec, args, execArgv: [] }); cluster.fork().on("exit", (code) => process.exit(code));';
+    const { code, stderr } = await run(['start', '--workers', '2'], settings(), ['-e', script]);
+    expect([code, stderr]).toEqual([
+      1,
+      'wavehall: WAVEHALL_WORKERS: expected 1, because whoever started this process starts several already\n',
+    ]);
+  });
+});
+
+describe('SIGHUP', () => {
+  test('2.1 every worker serves the new certificate', async () => {
+    const folder = temporaryFolder();
+    const files = { cert: join(folder, 'a.crt'), key: join(folder, 'a.key') };
+    makeCertificate(files, 'first');
+    const server = await startWorkers({ WAVEHALL_TLS_CERT: files.cert, WAVEHALL_TLS_KEY: files.key });
+    // In turn: so many in a row are of all workers.
+    const shown = () => Promise.all(Array.from({ length: WORKERS }, () => subjectShown(server)));
+    expect(await shown()).toEqual(Array.from({ length: WORKERS }, () => 'first'));
+    makeCertificate(files, 'second');
+    server.kill('SIGHUP');
+    await eventually(
+      async () => (await shown()).every((name) => name === 'second'),
+      'all have the new one',
+      PATIENCE_MS,
+    );
   });
 });
 
@@ -308,6 +350,29 @@ describe('a worker that dies', () => {
       PATIENCE_MS,
     );
   });
+
+  test('8.11 is started again until it can: while Redis is away the others stay, and it is said why', async () => {
+    const own = await startRedis();
+    onTestFinished(() => own.close());
+    const server = await startWorkers({ REDIS_PORT: `${own.port}` });
+    const wires = await openMany(server);
+    await own.kill();
+    process.kill(childrenOf(server.pid)[0] ?? 0, 'SIGKILL');
+    await eventually(
+      () => (server.output().match(/"how":"Redis cannot be reached/g) ?? []).length >= 2,
+      () => `two attempts: ${server.output()}`,
+      2 * PATIENCE_MS,
+    );
+    expect(wires.filter(({ ended }) => ended === undefined)).toHaveLength(
+      wires.length - wires.length / WORKERS,
+    );
+    await own.restart();
+    await eventually(
+      () => server.output().includes('A worker serves in its place'),
+      'another one',
+      2 * PATIENCE_MS,
+    );
+  }, 60_000);
 
   test('2.13 SIGTERM to one worker sends its sockets away, and another takes its place', async () => {
     const server = await startWorkers();

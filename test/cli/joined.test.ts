@@ -93,7 +93,7 @@ test('11.5 figures of several processes: sums, the least and the most, and no gu
     });
   };
   const [first] = [process(1), process(2), process(4)];
-  const text = await first!.text();
+  const text = await first.text();
   for (const line of ['wavehall_sum_total 7', 'wavehall_least{app="a"} 1', 'wavehall_most 4'])
     expect(text.split('\n')).toContain(line);
   expect(text).not.toMatch(/^wavehall_unknown|NaN/m);
@@ -101,7 +101,7 @@ test('11.5 figures of several processes: sums, the least and the most, and no gu
 
 test('11.5 every figure that is no sum is one that there is', () => {
   const names = [
-    ...serverFigures({ size: 0 } as Hub, () => true),
+    ...serverFigures({ size: 0 } as unknown as Hub, () => true),
     ...workerFigures({ count: 1 } as Parameters<typeof workerFigures>[0]),
     ...redisFigures(
       () => true,

@@ -5,10 +5,11 @@ import { childrenOf } from '../../support/processes.ts';
 import { freePort, startRedis, type TestRedis } from '../../support/redis.ts';
 import { startServer } from '../../support/server.ts';
 import type { Bench, Scenario } from '../bench.ts';
+import { cpuUs } from '../cluster/site.ts';
 import { isRunning, MEASURES_CPU } from '../contestants.ts';
 import type { Row } from '../figures.ts';
 import { interleave, refuse, type Seat, unseatAll } from '../rounds.ts';
-import { perUnit, type Found, type Results, rowsOf } from '../rows.ts';
+import { type Found, perUnit, rowsOf } from '../rows.ts';
 
 const WORKERS = 4;
 const CROWD = 400;
@@ -92,20 +93,28 @@ async function seat(bench: Bench, { name, role, workers: count, env = {} }: Way,
   return { contestant, load: bench.load(contestant), sockets: 0, workers: own };
 }
 
-const pidsOf = ({ contestant, workers: own }: Staffed): string =>
-  [...new Set([contestant.pid, ...own])].join();
+/** The first one is the primary. */
+const pidsOf = ({ contestant, workers: own }: Staffed): number[] => [...new Set([contestant.pid, ...own])];
 
 /** The primary's part is in it: it is what dealing out costs. */
 async function handshakes(bench: Bench, seats: readonly Staffed[]): Promise<Row[]> {
   const staffed = new Map<Seat, Staffed>(seats.map((each) => [each, each]));
   const results = await interleave(bench, seats, async (each) => {
     const pids = pidsOf(staffed.get(each) as Staffed);
-    const found = await each.load.ask('visit', { seconds: bench.sizes.seconds, inflight: 32, pids });
+    const before = pids.map(cpuUs);
+    const parameters = { seconds: bench.sizes.seconds, inflight: 32, pids: pids.join() };
+    const found = await each.load.ask('visit', parameters);
+    const [primaryUs = 0, ...workersUs] = pids.map((pid, at) => cpuUs(pid) - (before[at] ?? 0));
+    const allUs = workersUs.reduce((sum, each) => sum + each, primaryUs);
     if (found.rounds === 0 || found.bad > 0)
       return refuse(bench, each, `${found.bad} handshakes failed`, found);
     return {
       value: perUnit(each, found, found.rounds),
-      more: { 'handshakes/s': found.rounds / found.seconds, 'p99 ms': found.p99Ms },
+      more: {
+        'primary %': workersUs.length === 0 ? undefined : (100 * primaryUs) / allUs,
+        'handshakes/s': found.rounds / found.seconds,
+        'p99 ms': found.p99Ms,
+      },
     };
   });
   return rowsOf({ scenario: 'workers', figure: 'connect, subscribe, vanish', unit: 'us' }, results);
@@ -125,7 +134,7 @@ async function balances(bench: Bench, seats: readonly Staffed[]): Promise<Row[]>
     for (let round = 0; round < bench.sizes.rounds; round += 1)
       for (const each of staffed) results.get(each)?.push(await balance(bench, each, together));
     const figure = `fullest worker, of sockets ${name}`;
-    rows.push(...rowsOf({ scenario: 'workers', figure, unit: 'x fair share' }, results as Results));
+    rows.push(...rowsOf({ scenario: 'workers', figure, unit: 'x fair share' }, results));
   }
   return rows;
 }

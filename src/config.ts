@@ -30,6 +30,7 @@ export function readConfig(variables: Variables): Config {
   const found = findApps(variables, problems);
   checkUnique(found, problems);
   const redis = redisOptions(values, problems);
+  problems.push(...lonelyWorkers(values));
   const cutover = cutoverOptions(values, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
@@ -43,6 +44,15 @@ export function readConfig(variables: Variables): Config {
     cutover,
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },
   });
+}
+
+/** Workers are nodes: without Redis none would know of the clients of the others. */
+function lonelyWorkers({ workers, scaling }: Values<typeof SERVER_SETTINGS>): string[] {
+  if (workers === 1 || scaling) return [];
+  const { workers: setting, scaling: redis } = SERVER_SETTINGS;
+  return [
+    `${setting.name}="${workers}": expected ${redis.name}=true and Redis (REDIS_URL, or REDIS_HOST and REDIS_PORT), because workers share what they know over Redis`,
+  ];
 }
 
 interface FoundApps {

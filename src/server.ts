@@ -15,6 +15,7 @@ import { openAdmin } from './server/admin.ts';
 import { openCutover, openDoor } from './server/cutover.ts';
 import { createHttp, largest, reloadTls } from './server/http.ts';
 import { serverFigures } from './server/figures.ts';
+import type { Siblings } from './server/siblings.ts';
 import { Shutdown } from './server/shutdown.ts';
 import { openStores } from './stores/index.ts';
 import { PeerReader } from './transports/peer.ts';
@@ -36,8 +37,8 @@ export interface Server {
   reloadTls(): void;
 }
 
-/** Puts the house together and opens its door. Rejects when it cannot listen. */
-export async function startServer(config: Config, journal: Journal): Promise<Server> {
+/** Puts the house together and opens its door. Rejects when it cannot listen. `siblings`: others serve the same port. */
+export async function startServer(config: Config, journal: Journal, siblings?: Siblings): Promise<Server> {
   const keyPair = readKeyPair(config.tls);
   const shared = await openStores(config.redis, config.cutoverStateFile, journal);
   const cutover = await openCutover(config, shared, journal);
@@ -50,7 +51,7 @@ export async function startServer(config: Config, journal: Journal): Promise<Ser
   if (cutover === undefined) sockets.attach(http.server);
   else openDoor(cutover, config, { ...core, http, transport: sockets, isReady });
   const figures = [...serverFigures(core.hub, isReady), ...stores.figures];
-  await openAdmin(http, config.adminToken, cutover, figures);
+  await openAdmin(http, config.adminToken, { cutover, figures, siblings });
   registerHttp(http, {
     ...core,
     api: { ...stores, ...core },
@@ -64,6 +65,7 @@ export async function startServer(config: Config, journal: Journal): Promise<Ser
   await stores.broker.start((ref, event) => {
     if (!core.users.heard(ref, event)) core.hub.deliver(ref, event);
   });
+  await siblings?.mayOpen();
   await http.listen({ host: config.host, port: config.port, backlog: BACKLOG });
   core.start();
   const { port } = http.server.address() as AddressInfo;

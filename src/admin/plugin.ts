@@ -4,7 +4,7 @@ import { type Back, Mistake, readBack, readChange } from './requests.ts';
 
 /** What of the cutover an operator may see and change. */
 export interface CutoverControl {
-  status(): object;
+  status(): object | Promise<object>;
   set(percent: number, by: string, move: boolean): Promise<void>;
   back(to: Back, by: string, move: boolean): Promise<void>;
 }
@@ -57,7 +57,7 @@ function addCutover(scope: FastifyInstance, cutover: CutoverControl | undefined)
       handler: async (request, reply) => {
         if (cutover === undefined) return refuse(reply, 404, NO_CUTOVER);
         await act(cutover, request);
-        return reply.send(cutover.status());
+        return reply.send(await cutover.status());
       },
     });
   };

@@ -1,14 +1,19 @@
 import { styleText } from 'node:util';
 import { type Config, DEVELOPMENT } from '../config.ts';
-import type { Server } from '../server.ts';
 import type { RedisOptions } from '../stores/redis/options.ts';
 
 const FEW_OPEN_FILES = 10_000;
 
+/** Where clients find the server. */
+interface Place {
+  readonly port: number;
+  readonly secure: boolean;
+}
+
 /** What `wavehall start` says when it is ready: where to connect, with which app, and what to mind. */
 export function startBlock(
   config: Config,
-  server: Server,
+  server: Place,
   version: string,
   openFiles: number | undefined,
 ): string {
@@ -25,8 +30,9 @@ export function startBlock(
     row('HTTP API', `http${secure}://${at}/apps/{id}`),
     row('Apps', apps(config)),
     row('Scaling', config.redis ? `on: ${redisAt(config.redis)}` : 'off: one node, no Redis'),
+    ...(config.workers > 1 ? [row('Workers', `${config.workers}, each a node of its own`)] : []),
     ...cutover(config).map((value) => row('Cutover', value)),
-    row('Open files', files(openFiles)),
+    row('Open files', files(openFiles, config.workers)),
     '',
     '',
   ].join('\n');
@@ -46,9 +52,10 @@ function apps({ apps: all, appsFrom }: Config): string {
   return 'id app-id, key app-key, secret app-secret: for development only, because no app is configured';
 }
 
-function files(limit: number | undefined): string {
+function files(limit: number | undefined, workers: number): string {
   if (limit === undefined) return 'unknown';
-  return `${limit.toLocaleString('en-US')}${limit < FEW_OPEN_FILES ? '   few: each socket needs one (ulimit -n)' : ''}`;
+  const each = workers > 1 ? ' for each worker' : '';
+  return `${limit.toLocaleString('en-US')}${each}${limit < FEW_OPEN_FILES ? '   few: each socket needs one (ulimit -n)' : ''}`;
 }
 
 /** Where Redis is, without who we are to it. */

@@ -12,6 +12,9 @@ const proxies: Kind<readonly string[]> = {
   },
 };
 
+/** More than any machine has cores to spare, and few enough for the connections of one Redis. */
+export const MOST_WORKERS = 128;
+
 const MEBIBYTE = 1024 * 1024;
 
 /** What concerns the server and not an app. */
@@ -44,6 +47,12 @@ export const SERVER_SETTINGS = {
     optionalText,
     '',
     'File with such JSON, or with all of config("reverb").',
+  ),
+  workers: setting(
+    'WAVEHALL_WORKERS',
+    integer(1, MOST_WORKERS),
+    1,
+    'Processes that serve the port together; more than one need Redis.',
   ),
   debug: setting('WAVEHALL_DEBUG', boolean, false, 'Show every message.'),
   drainSeconds: setting(

@@ -9,6 +9,8 @@ export interface JournalOptions {
   readonly debugging: boolean;
   /** A person reads it: Reverb's two columns in place of JSON lines. */
   readonly forTerminal: boolean;
+  /** Which of several processes says it. */
+  readonly worker?: number | undefined;
   readonly write: (text: string) => void;
 }
 
@@ -17,8 +19,11 @@ export function openJournal(options: JournalOptions): Journal {
   return options.forTerminal ? terminalJournal(options) : jsonJournal(options);
 }
 
-function jsonJournal({ debugging, write }: JournalOptions): Journal {
-  const log = pino({ level: debugging ? 'debug' : 'info', base: null }, { write });
+function jsonJournal({ debugging, worker, write }: JournalOptions): Journal {
+  const log = pino(
+    { level: debugging ? 'debug' : 'info', base: worker === undefined ? null : { worker } },
+    { write },
+  );
   return {
     debugging,
     debug: (title, subject, message) => {
@@ -29,19 +34,20 @@ function jsonJournal({ debugging, write }: JournalOptions): Journal {
   };
 }
 
-function terminalJournal({ debugging, write }: JournalOptions): Journal {
+function terminalJournal({ debugging, worker, write }: JournalOptions): Journal {
+  const who = worker === undefined ? '' : `[${worker}] `;
   return {
     debugging,
     debug: (title, subject, message) => {
       if (!debugging) return;
       const name = plain(subject);
       const dots = '.'.repeat(Math.max(2, COLUMN - title.length - name.length));
-      write(`  ${title} ${styleText('gray', dots)} ${name}\n`);
+      write(`  ${who}${title} ${styleText('gray', dots)} ${name}\n`);
       if (message !== undefined) write(`    ${styleText('gray', presentable(message))}\n`);
     },
     warn: (what, details) =>
-      write(`  ${styleText('yellow', 'WARN')} ${what} ${JSON.stringify(details ?? {})}\n`),
-    defect: (what, error) => write(`  ${styleText('red', 'ERROR')} ${what}\n    ${stackOf(error)}\n`),
+      write(`  ${styleText('yellow', 'WARN')} ${who}${what} ${JSON.stringify(details ?? {})}\n`),
+    defect: (what, error) => write(`  ${styleText('red', 'ERROR')} ${who}${what}\n    ${stackOf(error)}\n`),
   };
 }
 

@@ -3,28 +3,54 @@ import type { CutoverControl } from '../admin/plugin.ts';
 import type { Figure } from '../core/ports.ts';
 import { cutoverFigures } from '../cutover/figures.ts';
 import type { Cutover } from '../cutover/plugin.ts';
+import type { CutoverStatus } from '../cutover/report.ts';
+import type { Everybody } from '../observability/metrics.ts';
+import { workerFigures } from './figures.ts';
+import { joinedStatus } from './joined-status.ts';
+import { JOINED } from './joined.ts';
+import type { Siblings } from './siblings.ts';
+
+export interface Administered {
+  readonly cutover: Cutover | undefined;
+  readonly figures: readonly Figure[];
+  /** `undefined`: this process is the whole. */
+  readonly siblings: Siblings | undefined;
+}
 
 /** The admin API, when it has a token (SPEC 11.5); nothing of it is loaded otherwise. */
 export async function openAdmin(
   http: FastifyInstance,
   token: string | undefined,
-  cutover: Cutover | undefined,
-  figures: readonly Figure[],
+  { cutover, figures, siblings }: Administered,
 ): Promise<void> {
   if (token === undefined) return;
   const [{ registerAdmin }, { openMetrics }] = await Promise.all([
     import('../admin/plugin.ts'),
     import('../observability/metrics.ts'),
   ]);
-  const metrics = openMetrics([
+  const all = [
     ...figures,
     ...(cutover === undefined ? [] : cutoverFigures(() => cutover.status())),
-  ]);
-  await registerAdmin(http, { token, metrics, cutover: cutover && controlOf(cutover) });
+    ...(siblings === undefined ? [] : workerFigures(siblings)),
+  ];
+  const metrics = openMetrics(all, siblings && everybody(siblings));
+  await registerAdmin(http, { token, metrics, cutover: cutover && controlOf(cutover, siblings) });
 }
 
-const controlOf = (cutover: Cutover): CutoverControl => ({
-  status: () => cutover.status(),
+const everybody = (siblings: Siblings): Everybody => ({
+  joined: JOINED,
+  answer: (how) => siblings.answer('figures', how),
+  askAll: () => siblings.askAll('figures'),
+});
+
+function statusOf(cutover: Cutover, siblings: Siblings | undefined): CutoverControl['status'] {
+  if (siblings === undefined) return () => cutover.status();
+  siblings.answer('cutover', () => cutover.status());
+  return async () => joinedStatus(cutover.status(), (await siblings.askAll('cutover')) as CutoverStatus[]);
+}
+
+const controlOf = (cutover: Cutover, siblings: Siblings | undefined): CutoverControl => ({
+  status: statusOf(cutover, siblings),
   set: (percent, by, move) => cutover.percentage.set(percent, by, move),
   back: (to, by, move) => {
     const percent =

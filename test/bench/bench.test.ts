@@ -64,6 +64,14 @@ test.each(RULES)(
   60_000,
 );
 
+test('3.13 the benchmark has figures of each way to deal out connections to workers', async () => {
+  const { bench } = course;
+  const rows = await named('workers').run(bench);
+  const servers = new Set(rows.map(({ server }) => server));
+  for (const server of ['one process', 'Wavehall', 'SCHED_NONE']) expect(servers).toContain(server);
+  expect(rows.filter(({ value = NaN }) => !(value > 0 && Number.isFinite(value)))).toEqual([]);
+}, 60_000);
+
 test('3.13 worker threads make the same load where there is no compiler', async () => {
   const alone = await prepare({ against: [], workers: true, sizes: { ...TINY, seconds: 0.4 } });
   try {
@@ -87,7 +95,7 @@ test('3.13 every scenario has a place in the documentation, and a test', async (
   const document = await readFile('docs/performance.md', 'utf8');
   for (const { name } of SCENARIOS) expect(() => filled(document, name, '')).not.toThrow();
   // Several nodes have tests of their own, beside their figures.
-  const tested = [...RULES.map(([, name]) => name), 'cross-node'];
+  const tested = [...RULES.map(([, name]) => name), 'workers', 'cross-node'];
   expect(SCENARIOS.map(({ name }) => name).sort()).toEqual(tested.sort());
 });
 

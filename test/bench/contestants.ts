@@ -31,7 +31,7 @@ const localhost = (port: number): Endpoint => ({ ...APP, host: '127.0.0.1', port
 
 export const socketsFor = (openFiles: number): number => Math.floor(openFiles * 0.9) - OWN_FILES;
 
-function isRunning(pid: number): boolean {
+export function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

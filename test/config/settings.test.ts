@@ -112,6 +112,9 @@ const NUMBERS: readonly WholeNumber[] = [
 /** Its own case below: 0 stands for a share of the memory. */
 const BUFFER_TOTAL = 'WAVEHALL_MAX_BUFFER_TOTAL';
 
+/** More than one need Redis: test/cli/workers.test.ts. */
+const WORKERS = 'WAVEHALL_WORKERS';
+
 const SWITCHES = [
   { rule: '1.1', name: 'WAVEHALL_DEBUG', usual: false },
   { rule: '2.5', name: 'WAVEHALL_APP_ENABLED', usual: true },
@@ -227,7 +230,7 @@ test('8.12 every setting has a case here', () => {
     Object.values(group).map(({ name }) => name),
   );
   const cases = [...NUMBERS, ...SWITCHES, ...TEXTS].map(({ name }) => name);
-  expect([...cases, BUFFER_TOTAL, ...NOT_HERE].sort()).toEqual([...all].sort());
+  expect([...cases, BUFFER_TOTAL, WORKERS, ...NOT_HERE].sort()).toEqual([...all].sort());
 });
 
 describe.each(NUMBERS)('$name', ({ rule, name, usual, least, most }) => {

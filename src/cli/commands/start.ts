@@ -2,18 +2,21 @@ import { url as inspectorUrl } from 'node:inspector';
 import type { Command } from 'commander';
 import { ConfigError, textIn } from '../../apps/settings.ts';
 import { type Config, DEVELOPMENT, readConfig } from '../../config.ts';
+import type { Journal } from '../../core/ports.ts';
 import { openJournal } from '../../observability/journal.ts';
-import { type Server, startServer } from '../../server.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 import { openFilesLimit } from '../open-files.ts';
+import { serveAlone } from '../serve.ts';
 import { startBlock } from '../start-block.ts';
+import { failAsWorker, ownNumber, serveAsWorker } from '../workers/worker.ts';
 
 export interface StartFlags {
   readonly host?: string;
   readonly port?: string;
   readonly path?: string;
   readonly hostname?: string;
+  readonly workers?: string;
   readonly debug?: boolean;
   readonly envFile?: string;
 }
@@ -24,7 +27,7 @@ export interface Wish {
   readonly required: readonly string[];
 }
 
-/** The flags of `php artisan reverb:start`, and `--env-file`. */
+/** The flags of `php artisan reverb:start`, and ours. */
 export function addStart(program: Command, version: string): void {
   addStartFlags(program.command('start'))
     .description('Start the server')
@@ -37,58 +40,71 @@ export const addStartFlags = (command: Command): Command =>
     .option('--port <port>', 'port to listen on (REVERB_SERVER_PORT)')
     .option('--path <path>', 'path prefix (REVERB_SERVER_PATH)')
     .option('--hostname <name>', 'name whose Herd or Valet certificate is used (REVERB_HOST)')
+    .option('--workers <count>', 'processes that serve the port together, with Redis (WAVEHALL_WORKERS)')
     .option('--debug', 'show every message')
     .option('--env-file <file>', "read variables from Laravel's .env; what is set already wins");
 
 const NO_WISH: Wish = { given: {}, required: [] };
 
-/** Runs the server until a signal ends it. */
+/** Runs the server until a signal ends it, as one process or as the primary or a worker of several. */
 export async function start(flags: StartFlags, version: string, wish = NO_WISH): Promise<void> {
+  const worker = ownNumber();
   const openFiles = openFilesLimit();
-  const config = configure(flags, wish, openFiles);
-  if (config === undefined) return;
-  if (config.appsFrom !== DEVELOPMENT && inspectorUrl() !== undefined) {
-    fail(['The inspector is open: whoever reaches it owns the process. Start without --inspect.']);
+  try {
+    const config = configure(flags, wish, openFiles);
+    if (config.appsFrom !== DEVELOPMENT && inspectorUrl() !== undefined) refuseInspector();
+    const journal = openOwnJournal(config, worker);
+    if (worker !== undefined) return await serveAsWorker(config, journal);
+    const place = await (config.workers > 1 ? serveByWorkers(config, journal) : serveAlone(config, journal));
+    process.stdout.write(startBlock(config, place, version, openFiles));
+  } catch (error) {
+    const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
+    if (worker !== undefined) return failAsWorker(problems);
+    fail(problems);
+    // A connection to Redis may be open, and would keep the process.
     process.exit();
   }
+}
+
+function refuseInspector(): void {
+  fail(['The inspector is open: whoever reaches it owns the process. Start without --inspect.']);
+  process.exit();
+}
+
+/** Whoever serves alone needs no cluster. */
+async function serveByWorkers(config: Config, journal: Journal) {
+  const { serveWithWorkers } = await import('../workers/index.ts');
+  return serveWithWorkers(config, journal);
+}
+
+/** What goes wrong from now on is told there, and ends nothing. */
+function openOwnJournal({ debug: debugging }: Config, worker: number | undefined): Journal {
   outliveReaders();
   const journal = openJournal({
-    debugging: config.debug,
+    debugging,
+    worker,
     forTerminal: process.stdout.isTTY,
     write: (line) => process.stdout.write(line),
   });
-  process.on('uncaughtException', (error) =>
-    journal.defect('Something went wrong that should not have', error),
-  );
-  process.on('unhandledRejection', (error) =>
-    journal.defect('Something went wrong that should not have', error),
-  );
-  try {
-    const server = await startServer(config, journal);
-    obeySignals(server);
-    process.stdout.write(startBlock(config, server, version, openFiles));
-  } catch (error) {
-    fail([(error as Error).message]);
-  }
+  const tell = (error: unknown): void => journal.defect('Something went wrong that should not have', error);
+  process.on('uncaughtException', tell);
+  process.on('unhandledRejection', tell);
+  return journal;
 }
 
-function configure(flags: StartFlags, wish: Wish, openFiles: number | undefined): Config | undefined {
-  try {
-    const file = flags.envFile === undefined ? {} : readEnvFile(flags.envFile, process.env);
-    const variables = { ...file, ...process.env, ...fromFlags(flags, wish.given) };
-    const missing = wish.required.filter((name) => textIn(variables, name) === undefined);
-    if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name}: expected a value`));
-    const config = readConfig(variables);
-    const room = openFiles === undefined ? 0 : Math.floor(openFiles * 0.95);
-    return config.maxConnections > 0 ? config : { ...config, maxConnections: room };
-  } catch (error) {
-    fail(error instanceof ConfigError ? error.problems : [(error as Error).message]);
-    return undefined;
-  }
+/** Throws what is wrong with it. */
+function configure(flags: StartFlags, wish: Wish, openFiles: number | undefined): Config {
+  const file = flags.envFile === undefined ? {} : readEnvFile(flags.envFile, process.env);
+  const variables = { ...file, ...process.env, ...fromFlags(flags, wish.given) };
+  const missing = wish.required.filter((name) => textIn(variables, name) === undefined);
+  if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name}: expected a value`));
+  const config = readConfig(variables);
+  const room = openFiles === undefined ? 0 : Math.floor(openFiles * 0.95);
+  return config.maxConnections > 0 ? config : { ...config, maxConnections: room };
 }
 
 function fromFlags(
-  { host, port, path, hostname, debug }: StartFlags,
+  { host, port, path, hostname, workers, debug }: StartFlags,
   others: Wish['given'],
 ): Record<string, string> {
   const given = {
@@ -96,6 +112,7 @@ function fromFlags(
     REVERB_SERVER_PORT: port,
     REVERB_SERVER_PATH: path,
     REVERB_HOST: hostname,
+    WAVEHALL_WORKERS: workers,
     WAVEHALL_DEBUG: debug === true ? 'true' : undefined,
     ...others,
   };
@@ -107,14 +124,4 @@ function fromFlags(
 /** Nobody reads the output any more (a closed pipe or terminal): no reason to stop, and no defect to write there. */
 function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-}
-
-/** The first signal drains, the second hastens it. */
-function obeySignals(server: Server): void {
-  const stop = (): void => {
-    void server.stop().then(() => process.exit(0));
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  process.on('SIGHUP', () => server.reloadTls());
 }

@@ -10,6 +10,7 @@ import { openLoop } from './open-loop.ts';
 import { presence } from './presence.ts';
 import { quiet } from './quiet.ts';
 import { batch, trigger } from './trigger.ts';
+import { workers } from './workers.ts';
 
 /** In the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -25,5 +26,6 @@ export const SCENARIOS: readonly Scenario[] = [
   presence,
   idle,
   crossNode,
+  workers,
   cost,
 ];

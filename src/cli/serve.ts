@@ -1,0 +1,24 @@
+import type { Config } from '../config.ts';
+import type { Journal } from '../core/ports.ts';
+import { type Server, startServer } from '../server.ts';
+
+/** Serves in this process, until a signal ends it. Rejects when it cannot. */
+export async function serveAlone(config: Config, journal: Journal): Promise<Server> {
+  const server = await startServer(config, journal);
+  obeySignals({ stop: () => server.stop().then(() => 0), reload: () => server.reloadTls() });
+  return server;
+}
+
+export interface Obedient {
+  /** Resolves with the exit code; called again, it hastens. */
+  stop(): Promise<number>;
+  reload(): void;
+}
+
+/** The first signal drains, the second hastens it. */
+export function obeySignals(one: Obedient): void {
+  const stop = (): void => void one.stop().then((exitCode) => process.exit(exitCode));
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('SIGHUP', () => one.reload());
+}

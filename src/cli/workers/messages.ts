@@ -1,0 +1,19 @@
+/** What the primary tells a worker. */
+export type Order =
+  | { readonly order: 'open' | 'stop' | 'hasten' | 'reload' }
+  | { readonly order: 'answer'; readonly question: string; readonly id: number }
+  | { readonly order: 'answers'; readonly id: number; readonly answers: readonly unknown[] };
+
+/** Where a worker can be reached. */
+export interface Opened {
+  readonly port: number;
+  readonly secure: boolean;
+}
+
+/** What a worker tells the primary. */
+export type Report =
+  | { readonly report: 'prepared' }
+  | { readonly report: 'opened'; readonly at: Opened }
+  | { readonly report: 'failed'; readonly problems: readonly string[] }
+  | { readonly report: 'ask'; readonly question: string; readonly id: number }
+  | { readonly report: 'answer'; readonly id: number; readonly answer: unknown };

@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest';
+import { JOINED } from '../../src/server/joined.ts';
+import { joinedStatus } from '../../src/server/joined-status.ts';
+import type { CutoverStatus } from '../../src/cutover/report.ts';
+import { openMetrics } from '../../src/observability/metrics.ts';
+import { counter, gauge, one } from '../../src/core/figure.ts';
+import { cutoverFigures } from '../../src/cutover/figures.ts';
+import { workerFigures, serverFigures } from '../../src/server/figures.ts';
+import type { Hub } from '../../src/core/hub.ts';
+import { redisFigures } from '../../src/stores/redis/figures.ts';
+
+const figures = (good: number, p99Ms: number | null) => ({ good, bad: 1, p50Ms: p99Ms, p99Ms });
+const side = (good: number, p99Ms: number | null, breaches: readonly string[]) => ({
+  connects: figures(good, p99Ms),
+  subscribes: figures(good, null),
+  api: figures(good, null),
+  delivery: figures(good, null),
+  arrivals: figures(good, null),
+  loopMs: p99Ms,
+  breaches: breaches.map((of) => ({ of, text: of })),
+});
+
+/** As one worker tells it; only what differs between workers is told. */
+const status = (count: number, more: { isShared?: boolean; connected?: boolean; breaches?: string[] } = {}) =>
+  ({
+    upstream: 'http://other',
+    percentage: { percent: 25, isShared: more.isShared ?? true },
+    split: {
+      open: { wavehall: count, upstream: 1 },
+      total: { wavehall: count, upstream: 2 },
+      fellBack: { wavehall: 0, upstream: count },
+    },
+    watch: {
+      health: { wavehall: side(count, count, more.breaches ?? []), upstream: side(0, null, []) },
+      wayBack: { counts: {} },
+    },
+    bridge: [
+      {
+        app: 'a',
+        connected: more.connected ?? true,
+        channels: count,
+        queue: { events: count, bytes: 10 * count, oldestMs: count },
+        dropped: { refused: count, [`only-${count}`]: 1 },
+        gapMs: count,
+        lagMs: count === 1 ? undefined : count,
+      },
+    ],
+  }) as unknown as CutoverStatus;
+
+test('11.5 the cutover of all workers: counts are added up, of times the worst is told', () => {
+  const own = status(1);
+  const joined = joinedStatus(own, [own, status(2), status(3, { breaches: ['loop'] })]);
+  expect(joined.split).toEqual({
+    open: { wavehall: 6, upstream: 3 },
+    total: { wavehall: 6, upstream: 6 },
+    fellBack: { wavehall: 0, upstream: 6 },
+  });
+  const { wavehall, upstream } = joined.watch.health;
+  expect(wavehall.connects).toEqual({ good: 6, bad: 3, p50Ms: 3, p99Ms: 3 });
+  expect([wavehall.loopMs, wavehall.breaches]).toEqual([3, [{ of: 'loop', text: 'loop' }]]);
+  expect([upstream.connects.p99Ms, upstream.loopMs]).toEqual([null, null]);
+  expect(joined.bridge).toMatchObject([
+    {
+      connected: true,
+      channels: 6,
+      queue: { events: 6, bytes: 60, oldestMs: 3 },
+      dropped: { refused: 6, 'only-1': 1, 'only-2': 1, 'only-3': 1 },
+      gapMs: 6,
+      lagMs: 3,
+    },
+  ]);
+  expect(joined.percentage).toMatchObject({ percent: 25, isShared: true });
+});
+
+test('11.5 what is not true of one worker is not true of all', () => {
+  const joined = joinedStatus(status(1), [status(1), status(2, { isShared: false, connected: false })]);
+  expect([joined.percentage.isShared, joined.bridge[0]?.connected]).toEqual([false, false]);
+});
+
+test('11.5 figures of several processes: sums, the least and the most, and no guess of what nobody measured', async () => {
+  const answers: unknown[] = [];
+  const process = (value: number) => {
+    const all = [
+      counter('sum_total', 'h', [], () => one(value)),
+      gauge('least', 'h', ['app'], () => [[['a'], value]]),
+      gauge('most', 'h', [], () => one(value)),
+      gauge('unknown', 'h', [], () => one(NaN)),
+    ];
+    return openMetrics(all, {
+      joined: { wavehall_least: 'min', wavehall_most: 'max' },
+      answer: (how) => void answers.push(how()),
+      askAll: () => Promise.all(answers),
+    });
+  };
+  const [first] = [process(1), process(2), process(4)];
+  const text = await first.text();
+  for (const line of ['wavehall_sum_total 7', 'wavehall_least{app="a"} 1', 'wavehall_most 4'])
+    expect(text.split('\n')).toContain(line);
+  expect(text).not.toMatch(/^wavehall_unknown|NaN/m);
+});
+
+test('11.5 every figure that is no sum is one that there is', () => {
+  const names = [
+    ...serverFigures({ size: 0 } as unknown as Hub, () => true),
+    ...workerFigures({ count: 1 } as Parameters<typeof workerFigures>[0]),
+    ...redisFigures(
+      () => true,
+      () => ({ lostEvents: 0, garbage: 0 }),
+    ),
+    ...cutoverFigures(() => status(1)),
+  ].map(({ name }) => name);
+  expect(Object.keys(JOINED).filter((name) => !names.includes(name))).toEqual([]);
+});

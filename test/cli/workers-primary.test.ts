@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Backoff, FIRST_WAIT_MS, LONGEST_WAIT_MS, SETTLED_MS } from '../../src/cli/workers/backoff.ts';
+import { ANSWER_MS, Inquiry } from '../../src/cli/workers/inquiry.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test('2.1 a worker that does not last is started again later each time, and never later than the limit', () => {
+  const backoff = new Backoff();
+  const waits = Array.from({ length: 12 }, () => backoff.next(0));
+  expect(waits.slice(0, 3)).toEqual([FIRST_WAIT_MS, 2 * FIRST_WAIT_MS, 4 * FIRST_WAIT_MS]);
+  expect(waits.slice(-3)).toEqual([LONGEST_WAIT_MS, LONGEST_WAIT_MS, LONGEST_WAIT_MS]);
+});
+
+test('2.1 one that served for long is started again at once', () => {
+  const backoff = new Backoff();
+  for (let each = 0; each < 12; each += 1) backoff.next(SETTLED_MS - 1);
+  expect(backoff.next(SETTLED_MS - 1)).toBe(LONGEST_WAIT_MS);
+  expect(backoff.next(SETTLED_MS)).toBe(FIRST_WAIT_MS);
+  expect(backoff.next(0)).toBe(2 * FIRST_WAIT_MS);
+});
+
+function question(workers: readonly number[]) {
+  const inquiry = new Inquiry();
+  const asked: [worker: number, id: number][] = [];
+  const answers = inquiry.ask(workers, (...each) => void asked.push(each));
+  return { inquiry, asked, answers, id: asked[0]?.[1] ?? 0 };
+}
+
+test('11.5 all workers are asked, and each answer counts once', async () => {
+  const { inquiry, asked, answers, id } = question([1, 2, 3]);
+  expect(asked.map(([worker]) => worker)).toEqual([1, 2, 3]);
+  for (const worker of [2, 2, 3, 4, 1]) inquiry.answered(worker, id, `of ${worker}`);
+  expect(await answers).toEqual(['of 2', 'of 3', 'of 1']);
+  inquiry.answered(1, id, 'late');
+  inquiry.answered(1, id + 1, 'to nothing');
+});
+
+test('11.5 nobody waits for a worker that ended, nor for long for one that hangs', async () => {
+  const ended = question([1, 2]);
+  ended.inquiry.answered(1, ended.id, 'of 1');
+  ended.inquiry.left(2);
+  expect(await ended.answers).toEqual(['of 1']);
+
+  const hanging = question([1, 2]);
+  hanging.inquiry.answered(2, hanging.id, 'of 2');
+  await vi.advanceTimersByTimeAsync(ANSWER_MS);
+  expect(await hanging.answers).toEqual(['of 2']);
+});
+
+test('11.5 without anybody to ask there is no answer', async () => {
+  const { answers } = question([]);
+  await vi.advanceTimersByTimeAsync(ANSWER_MS);
+  expect(await answers).toEqual([]);
+});

@@ -1,0 +1,450 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { readConfig, SERVER_SETTINGS } from '../../src/config.ts';
+import { MOST_WORKERS } from '../../src/config/server.ts';
+import type { CutoverStatus } from '../../src/cutover/report.ts';
+import { APP } from '../support/cluster.ts';
+import { startStandIn } from '../support/reverb-stand-in.ts';
+import { childrenOf, isRunning } from '../support/processes.ts';
+import { freePort, startRedis, type TestRedis } from '../support/redis.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { channelAuth, type Endpoint, http, publisher } from '../support/wire-http.ts';
+import { dataOf, eventually, Wire } from '../support/wire.ts';
+import { makeCertificate } from '../transports/certificate.ts';
+import { run, temporaryFolder } from './command.ts';
+
+const PATH = `/app/${APP.key}?protocol=7`;
+const TOKEN = 'a-token-for-tests';
+const CLOSING = { event: 'pusher:error', data: { code: 4200, message: expect.any(String) as string } };
+const WORKERS = 3;
+const PATIENCE_MS = 15_000;
+
+let redis: TestRedis;
+let prefixes = 0;
+beforeAll(async () => void (redis = await startRedis()));
+afterAll(() => redis.close());
+
+/** Nobody else's data: each test begins with an empty Redis of its own. */
+const settings = (env: Record<string, string> = {}): Record<string, string> => ({
+  REVERB_APP_ID: APP.id,
+  REVERB_APP_KEY: APP.key,
+  REVERB_APP_SECRET: APP.secret,
+  REVERB_SCALING_ENABLED: 'true',
+  REDIS_HOST: '127.0.0.1',
+  REDIS_PORT: `${redis.port}`,
+  WAVEHALL_REDIS_PREFIX: `workers-${process.pid}-${(prefixes += 1)}:`,
+  WAVEHALL_LEASE_SECONDS: '2',
+  WAVEHALL_DRAIN_SECONDS: '0',
+  WAVEHALL_ADMIN_TOKEN: TOKEN,
+  ...env,
+});
+
+async function startWorkers(
+  env: Record<string, string> = {},
+  args: readonly string[] = ['--workers', `${WORKERS}`],
+): Promise<TestServer> {
+  const server = await startServer(settings(env), args);
+  const workers = childrenOf(server.pid);
+  onTestFinished(async () => {
+    await server.close();
+    await eventually(() => !workers.some(isRunning), 'no worker is left', PATIENCE_MS);
+  });
+  return server;
+}
+
+const endpoint = ({ port }: TestServer): Endpoint => ({ ...APP, host: '127.0.0.1', port, prefix: '' });
+
+async function open(server: TestServer): Promise<Wire> {
+  const wire = await Wire.open(server, PATH);
+  wire.socketId = (
+    dataOf(await wire.next('pusher:connection_established', PATIENCE_MS)) as { socket_id: string }
+  ).socket_id;
+  return wire;
+}
+
+/** More than there are workers, one after another: dealt out in turn, they are on all of them. */
+async function openMany(server: TestServer, count = 2 * WORKERS): Promise<Wire[]> {
+  const wires: Wire[] = [];
+  for (let each = 0; each < count; each += 1) wires.push(await open(server));
+  onTestFinished(() => wires.forEach((wire) => wire.drop()));
+  return wires;
+}
+
+async function subscribe(wire: Wire, channel: string, user?: string) {
+  const channelData = user === undefined ? undefined : JSON.stringify({ user_id: user });
+  const auth = /^(private|presence)-/.test(channel) && channelAuth(APP, wire.socketId, channel, channelData);
+  wire.send({
+    event: 'pusher:subscribe',
+    data: { channel, ...(auth && { auth }), ...(channelData && { channel_data: channelData }) },
+  });
+  return dataOf(await wire.next('pusher_internal:subscription_succeeded', PATIENCE_MS));
+}
+
+const metricsOf = async (server: TestServer): Promise<string> => {
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  return (await http(endpoint(server), { method: 'GET', path: '/admin/metrics', headers })).text;
+};
+
+const figure = (text: string, name: string): number =>
+  Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
+
+/** The name in the certificate that a new connection is shown. */
+async function subjectShown(server: TestServer): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const { CN } = socket.getPeerCertificate().subject;
+  socket.destroy();
+  return String(CN);
+}
+
+describe('the number of workers', () => {
+  const { name } = SERVER_SETTINGS.workers;
+  const read = (variables: Record<string, string>) =>
+    readConfig({ REVERB_SCALING_ENABLED: 'true', ...variables }).workers;
+
+  test('2.1 is 1 when nobody says otherwise, and has a limit', () => {
+    expect(readConfig({}).workers).toBe(1);
+    expect([read({ [name]: '1' }), read({ [name]: `${MOST_WORKERS}` })]).toEqual([1, MOST_WORKERS]);
+    expect(readConfig({ [name]: '1' }).workers).toBe(1);
+  });
+
+  test.each(['0', `${MOST_WORKERS + 1}`, '-1', '1.5', 'many', 'auto'])(
+    '2.1 %j is refused by name',
+    async (bad) => {
+      expect(await run(['start', `--workers=${bad}`], settings())).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `wavehall: ${name}="${bad}": expected a whole number from 1 to ${MOST_WORKERS}\n`,
+      });
+    },
+  );
+
+  test('3.13 more than one without Redis is refused, with the settings that are missing and why', async () => {
+    const refusal = {
+      code: 1,
+      stdout: '',
+      stderr:
+        'wavehall: WAVEHALL_WORKERS="2": expected REVERB_SCALING_ENABLED=true and Redis (REDIS_URL, or REDIS_HOST and ' +
+        'REDIS_PORT), because workers share what they know over Redis\n',
+    };
+    expect(await run(['start', '--workers', '2'])).toEqual(refusal);
+    expect(await run(['start'], { [name]: '2' })).toEqual(refusal);
+  });
+
+  test('2.1 one is one process, and no cluster', async () => {
+    const server = await startServer({}, ['--workers', '1']);
+    onTestFinished(() => server.close());
+    expect(childrenOf(server.pid)).toEqual([]);
+    expect(server.output()).not.toContain('Workers');
+  });
+});
+
+describe('the start', () => {
+  test('2.1 is told once, with one port for all, by flag or by variable', async () => {
+    const server = await startWorkers({ WAVEHALL_WORKERS: `${WORKERS}` }, []);
+    expect(childrenOf(server.pid)).toHaveLength(WORKERS);
+    const lines = stripVTControlCharacters(server.output());
+    expect(lines.match(/➜ {2}WebSocket/g)).toHaveLength(1);
+    expect(lines).toContain(`  ➜  Workers     ${WORKERS}, each a node of its own`);
+    expect(lines).toMatch(/Open files {2}(unknown|[\d,]+ for each worker)/);
+  });
+
+  test('2.1 a port that is in use ends it with 1 and the sentence of a single process, once', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    const env = settings({ REVERB_SERVER_PORT: `${(other.address() as AddressInfo).port}` });
+    const [several, single] = [await run(['start', '--workers', '3'], env), await run(['start'], env)];
+    expect(several).toEqual(single);
+    expect(single).toMatchObject({ code: 1, stdout: '' });
+    expect(single.stderr).toMatch(/^wavehall: listen EADDRINUSE: address already in use 127\.0\.0\.1:\d+\n$/);
+  });
+
+  test('8.11 a Redis that cannot be reached, or refuses, ends it with 1 and one sentence', async () => {
+    const env = settings({ REDIS_PORT: `${await freePort()}` });
+    const several = await run(['start', '--workers', '3'], env);
+    expect(several).toEqual(await run(['start'], env));
+    expect(several.stderr).toMatch(/^wavehall: Redis cannot be reached at .*\n$/);
+  });
+
+  test('2.1 a certificate that cannot be read ends it with 1 and one sentence', async () => {
+    const env = settings({ WAVEHALL_TLS_CERT: '/nowhere.crt' });
+    const several = await run(['start', '--workers', '2'], env);
+    expect(several).toEqual(await run(['start'], env));
+    expect([several.code, several.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^wavehall: .*nowhere\.crt.*\n$/),
+    ]);
+  });
+
+  test('2.1 inside a cluster of somebody else it is refused, with the setting', async () => {
+    const script =
+      'const cluster = require("node:cluster"); const [exec, ...args] = process.argv.slice(1);' +
+      'cluster.setupPrimary({ exec, args, execArgv: [] }); cluster.fork().on("exit", (code) => process.exit(code));';
+    const { code, stderr } = await run(['start', '--workers', '2'], settings(), ['-e', script]);
+    expect([code, stderr]).toEqual([
+      1,
+      'wavehall: WAVEHALL_WORKERS: expected 1, because whoever started this process starts several already\n',
+    ]);
+  });
+});
+
+describe('SIGHUP', () => {
+  test('2.1 every worker serves the new certificate', async () => {
+    const folder = temporaryFolder();
+    const files = { cert: join(folder, 'a.crt'), key: join(folder, 'a.key') };
+    makeCertificate(files, 'first');
+    const server = await startWorkers({ WAVEHALL_TLS_CERT: files.cert, WAVEHALL_TLS_KEY: files.key });
+    // In turn: so many in a row are of all workers.
+    const shown = () => Promise.all(Array.from({ length: WORKERS }, () => subjectShown(server)));
+    expect(await shown()).toEqual(Array.from({ length: WORKERS }, () => 'first'));
+    makeCertificate(files, 'second');
+    server.kill('SIGHUP');
+    await eventually(
+      async () => (await shown()).every((name) => name === 'second'),
+      'all have the new one',
+      PATIENCE_MS,
+    );
+  });
+});
+
+describe('clients on different workers', () => {
+  test('3.13 each hears what is published, and what the others say', async () => {
+    const server = await startWorkers();
+    const wires = await openMany(server);
+    for (const wire of wires) await subscribe(wire, 'private-room');
+    const [first] = wires as [Wire];
+    first.send({ event: 'client-hello', channel: 'private-room', data: { from: 'first' } });
+    for (const wire of wires.slice(1)) await wire.next('client-hello', PATIENCE_MS);
+    const app = publisher(endpoint(server));
+    const answer = await app.post('/events', { name: 'news', channel: 'private-room', data: '{}' });
+    expect(answer.status).toBe(200);
+    for (const wire of wires) await wire.next('news', PATIENCE_MS);
+    for (const wire of wires)
+      expect((await wire.settle()).filter(({ event }) => event === 'news')).toEqual([]);
+  });
+
+  test('4.3 see one roster, and who comes and goes; the API tells of all of them, whichever worker answers', async () => {
+    const server = await startWorkers();
+    const wires = await openMany(server);
+    for (const [at, wire] of wires.entries()) {
+      const { presence } = (await subscribe(wire, 'presence-room', `user-${at}`)) as {
+        presence: { count: number };
+      };
+      expect(presence.count).toBe(at + 1);
+    }
+    const app = publisher(endpoint(server));
+    for (let each = 0; each < 2 * WORKERS; each += 1) {
+      const users = await app.get('/channels/presence-room/users');
+      expect((users.json as { users: unknown[] }).users).toHaveLength(wires.length);
+      expect((await app.get('/connections')).json).toEqual({ connections: wires.length });
+      for (const path of ['/up', '/ready', '/live'])
+        expect((await http(endpoint(server), { method: 'GET', path })).status).toBe(200);
+    }
+    const [leaver, ...staying] = wires as [Wire, ...Wire[]];
+    await leaver.close();
+    for (const wire of staying) {
+      const removed = await wire.next('pusher_internal:member_removed', PATIENCE_MS);
+      expect(dataOf(removed)).toMatchObject({ user_id: 'user-0' });
+    }
+  });
+
+  test('11.5 the figures are those of all workers, whichever is asked', async () => {
+    const server = await startWorkers();
+    const wires = await openMany(server, 7);
+    for (let each = 0; each < WORKERS; each += 1) {
+      const text = await metricsOf(server);
+      expect([figure(text, 'wavehall_connections'), figure(text, 'wavehall_workers')]).toEqual([7, WORKERS]);
+      expect(figure(text, 'wavehall_workers_wanted')).toBe(WORKERS);
+      // Of what is true or not there is no sum.
+      expect([figure(text, 'wavehall_ready'), figure(text, 'wavehall_redis_ready')]).toEqual([1, 1]);
+      expect(figure(text, 'process_max_fds') % WORKERS).toBe(0);
+    }
+    for (const wire of wires) await wire.close();
+    await eventually(
+      async () => figure(await metricsOf(server), 'wavehall_connections') === 0,
+      'all are gone',
+      PATIENCE_MS,
+    );
+  });
+});
+
+describe('the front door', () => {
+  test('11.4 the percentage is that of all workers, and so is what the admin API tells of them', async () => {
+    const other = await startStandIn({
+      REVERB_APP_ID: APP.id,
+      REVERB_APP_KEY: APP.key,
+      REVERB_APP_SECRET: APP.secret,
+    });
+    onTestFinished(() => other.close());
+    const server = await startWorkers({
+      WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${other.port}`,
+      WAVEHALL_CUTOVER_PERCENT: '100',
+      WAVEHALL_CUTOVER_BREACH_SECONDS: '0',
+      WAVEHALL_CUTOVER_CANARY_SECONDS: '0',
+    });
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const status = async () =>
+      (await http(endpoint(server), { method: 'GET', path: '/admin/cutover', headers }))
+        .json as CutoverStatus;
+    await openMany(server, 7);
+    for (let each = 0; each < WORKERS; each += 1) {
+      const { split, percentage, bridge } = await status();
+      expect([percentage.percent, split.open]).toEqual([100, { wavehall: 7, upstream: 0 }]);
+      expect(bridge).toHaveLength(1);
+    }
+    const put = { method: 'PUT', path: '/admin/cutover', headers, body: '{"percent":0}' };
+    expect((await http(endpoint(server), put)).status).toBe(200);
+    // In turn: so many answers in a row are of all workers.
+    const percents = () => Promise.all(Array.from({ length: WORKERS }, status));
+    await eventually(
+      async () => (await percents()).every(({ percentage }) => percentage.percent === 0),
+      'all workers know of the change',
+      PATIENCE_MS,
+    );
+    await openMany(server, WORKERS);
+    const { split } = await status();
+    expect(split.open).toEqual({ wavehall: 7, upstream: WORKERS });
+    const text = await metricsOf(server);
+    expect([figure(text, 'wavehall_cutover_percent'), figure(text, 'wavehall_workers')]).toEqual([
+      0,
+      WORKERS,
+    ]);
+    expect(figure(text, 'wavehall_cutover_sockets\\{side="upstream"\\}')).toBe(WORKERS);
+  });
+});
+
+describe('a worker that dies', () => {
+  test('2.9 takes its own sockets with it and is replaced; the others and their clients notice nothing', async () => {
+    const server = await startWorkers();
+    const wires = await openMany(server);
+    for (const wire of wires) await subscribe(wire, 'room');
+    const [victim = 0, ...others] = childrenOf(server.pid);
+    process.kill(victim, 'SIGKILL');
+    await eventually(
+      () => wires.filter(({ ended }) => ended !== undefined).length === wires.length / WORKERS,
+      'its clients are cut off',
+      PATIENCE_MS,
+    );
+    await eventually(() => childrenOf(server.pid).length === WORKERS, 'another one', PATIENCE_MS);
+    await eventually(
+      () => /A worker has ended.*[^]*A worker serves in its place/.test(server.output()),
+      () => `it is told of: ${server.output()}`,
+      PATIENCE_MS,
+    );
+    expect(childrenOf(server.pid)).toEqual(expect.arrayContaining(others));
+    expect(server.output()).toMatch(/"how":"SIGKILL"/);
+    const back = await openMany(server);
+    for (const wire of back) await subscribe(wire, 'room');
+    await publisher(endpoint(server)).post('/events', { name: 'news', channel: 'room', data: '{}' });
+    const here = [...wires.filter(({ ended }) => ended === undefined), ...back];
+    expect(here).toHaveLength(wires.length - wires.length / WORKERS + back.length);
+    for (const wire of here) await wire.next('news', PATIENCE_MS);
+    await eventually(
+      async () => figure(await metricsOf(server), 'wavehall_connections') === here.length,
+      'the figures are whole again',
+      PATIENCE_MS,
+    );
+  });
+
+  test('8.11 is started again until it can: while Redis is away the others stay, and it is said why', async () => {
+    const own = await startRedis();
+    onTestFinished(() => own.close());
+    const server = await startWorkers({ REDIS_PORT: `${own.port}` });
+    const wires = await openMany(server);
+    await own.kill();
+    process.kill(childrenOf(server.pid)[0] ?? 0, 'SIGKILL');
+    await eventually(
+      () => (server.output().match(/"how":"Redis cannot be reached/g) ?? []).length >= 2,
+      () => `two attempts: ${server.output()}`,
+      2 * PATIENCE_MS,
+    );
+    expect(wires.filter(({ ended }) => ended === undefined)).toHaveLength(
+      wires.length - wires.length / WORKERS,
+    );
+    await own.restart();
+    await eventually(
+      () => server.output().includes('A worker serves in its place'),
+      'another one',
+      2 * PATIENCE_MS,
+    );
+  }, 60_000);
+
+  test('2.13 SIGTERM to one worker sends its sockets away, and another takes its place', async () => {
+    const server = await startWorkers();
+    const wires = await openMany(server);
+    const [leaver = 0, ...others] = childrenOf(server.pid);
+    process.kill(leaver, 'SIGTERM');
+    await eventually(
+      () => wires.filter(({ ended }) => ended?.code === 4200).length === wires.length / WORKERS,
+      'its clients are asked to come again',
+      PATIENCE_MS,
+    );
+    await eventually(
+      () => {
+        const now = childrenOf(server.pid);
+        return now.length === WORKERS && !now.includes(leaver);
+      },
+      'another one',
+      PATIENCE_MS,
+    );
+    expect(childrenOf(server.pid)).toEqual(expect.arrayContaining(others));
+  });
+});
+
+describe('the end', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '2.13 %s: each socket of each worker gets error 4200 and close 4200, and the exit code is 0',
+    async (signal) => {
+      const server = await startWorkers({ WAVEHALL_DRAIN_SECONDS: '1' });
+      const workers = childrenOf(server.pid);
+      const wires = await openMany(server);
+      server.kill(signal);
+      for (const wire of wires) {
+        const { frames, closing } = await wire.rest(PATIENCE_MS);
+        expect([frames, closing.code]).toEqual([[CLOSING], 4200]);
+      }
+      expect(await server.exited).toBe(0);
+      expect(workers.filter(isRunning)).toEqual([]);
+    },
+  );
+
+  test('2.13 a signal to the whole group is one signal, and a second one hastens', async () => {
+    const server = await startWorkers({ WAVEHALL_DRAIN_SECONDS: '600' });
+    const all = [server.pid, ...childrenOf(server.pid)];
+    const wires = await openMany(server, 300);
+    const left = () => wires.filter(({ ended }) => ended === undefined).length;
+    for (const pid of all) process.kill(pid, 'SIGINT');
+    await eventually(() => left() < wires.length, 'the first goodbyes', PATIENCE_MS);
+    expect(left()).toBeGreaterThan(0);
+    for (const pid of all) process.kill(pid, 'SIGINT');
+    await eventually(() => left() === 0, 'the other goodbyes', PATIENCE_MS);
+    expect(new Set(wires.map(({ ended }) => ended?.code))).toEqual(new Set([4200]));
+    expect(await server.exited).toBe(0);
+  });
+
+  test('2.13 a worker that is killed while it drains makes the exit code 1', async () => {
+    const server = await startWorkers({ WAVEHALL_DRAIN_SECONDS: '600' });
+    const workers = childrenOf(server.pid);
+    const wires = await openMany(server, 300);
+    server.kill();
+    await eventually(() => wires.some(({ ended }) => ended !== undefined), 'the first goodbyes', PATIENCE_MS);
+    for (const pid of workers.slice(1)) process.kill(pid, 'SIGKILL');
+    server.kill();
+    expect(await server.exited).toBe(1);
+    expect(workers.filter(isRunning)).toEqual([]);
+  });
+
+  test('2.13 a primary that is killed leaves no worker', async () => {
+    const server = await startWorkers();
+    const workers = childrenOf(server.pid);
+    const [wire] = (await openMany(server, 1)) as [Wire];
+    server.kill('SIGKILL');
+    await eventually(() => !workers.some(isRunning), 'no worker is left', PATIENCE_MS);
+    await wire.closing();
+  });
+});

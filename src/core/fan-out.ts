@@ -80,32 +80,36 @@ export class FanOut {
     if (channel.pending.length > 0) this.#mark(channel);
   }
 
+  /** What is touched for each socket has to be fetched for each socket: next to the write, that is what it costs. */
   #write(targets: readonly Subscription[], batch: Batch, from: number, to: number): void {
     const { first, last } = batch;
+    const { softBytes, hardBytes } = this.#limits;
     let wire: Wire | undefined;
     let chunks: readonly Buffer[] = [];
     for (let at = from; at < to; at += 1) {
       const subscription = targets[at] as Subscription;
-      const { connection, upTo } = subscription;
+      const { socket, upTo } = subscription;
       if (upTo >= last) continue;
       subscription.upTo = last;
-      const { socket } = connection;
       if (socket.wire !== wire) {
         wire = socket.wire;
         chunks = batch.forAll(wire);
       }
       const { bufferedBytes } = socket;
-      if (bufferedBytes > this.#limits.hardBytes) {
-        cutSlowReader(connection, this.#journal);
-        continue;
-      }
-      if (connection.closing) continue;
-      const slow = bufferedBytes > this.#limits.softBytes;
-      const own =
-        upTo >= first || batch.differsFor(connection.socketId, slow)
-          ? batch.forOne(wire, connection.socketId, upTo, slow)
-          : chunks;
-      for (const chunk of own) socket.write(chunk);
+      if (bufferedBytes > hardBytes) cutSlowReader(subscription.connection, this.#journal);
+      else if (upTo >= first || bufferedBytes > softBytes || batch.leavesOut)
+        writeOwn(subscription, batch, upTo, bufferedBytes > softBytes);
+      else for (const chunk of chunks) socket.write(chunk);
     }
   }
+}
+
+/** To one who may not get what everybody gets. */
+function writeOwn({ connection, socket }: Subscription, batch: Batch, upTo: number, slow: boolean): void {
+  if (connection.closing) return;
+  const isOne = upTo >= batch.first || batch.differsFor(connection.socketId, slow);
+  const chunks = isOne
+    ? batch.forOne(socket.wire, connection.socketId, upTo, slow)
+    : batch.forAll(socket.wire);
+  for (const chunk of chunks) socket.write(chunk);
 }

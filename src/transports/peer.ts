@@ -40,7 +40,9 @@ export class PeerReader {
 
   read(request: IncomingMessage): Peer {
     const { socket } = request;
-    return this.told(request) ?? { remoteAddress: plainAddress(socket.remoteAddress), secure: isSecure(socket) };
+    return (
+      this.told(request) ?? { remoteAddress: plainAddress(socket.remoteAddress), secure: isSecure(socket) }
+    );
   }
 
   /** What a trusted proxy says; `undefined` when there is none before us, and the socket itself is the peer. */

@@ -4,7 +4,7 @@ import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
-import type { Gateway, Session, Socket } from '../core/ports.ts';
+import type { Gateway, Session, Socket, Wire } from '../core/ports.ts';
 import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
 import { webSocketWire } from './wire.ts';
 
@@ -20,7 +20,6 @@ const NOTHING = Buffer.alloc(0);
  * is all that ten thousand idle sockets should cost: no closure, no listener and no request is kept for any of them.
  */
 class WiredSocket extends WebSocket implements Socket {
-  readonly wire = webSocketWire;
   secure = false;
   session!: Session;
   #remoteAddress: string | undefined;
@@ -36,6 +35,10 @@ class WiredSocket extends WebSocket implements Socket {
   /** The kernel is asked when somebody wants it; once known, it stays. */
   get remoteAddress(): string {
     return (this.#remoteAddress ??= plainAddress(this.#network.remoteAddress));
+  }
+
+  get wire(): Wire {
+    return webSocketWire;
   }
 
   get bufferedBytes(): number {

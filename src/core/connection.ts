@@ -6,8 +6,6 @@ import type { ChannelEvent, ChannelRef, Socket } from './ports.ts';
 /** One connection on one channel. */
 export class Subscription {
   readonly connection: Connection;
-  /** The connection's own, for fan-outs, which have no other business with the connection. */
-  readonly socket: Socket;
   readonly ref: ChannelRef;
   readonly member: Member | undefined;
   /** Place among the channel's live subscribers, -1 while it is not one. */
@@ -19,7 +17,6 @@ export class Subscription {
 
   constructor(connection: Connection, ref: ChannelRef, member: Member | undefined) {
     this.connection = connection;
-    this.socket = connection.socket;
     this.ref = ref;
     this.member = member;
   }

@@ -100,6 +100,11 @@ function error(code: number, message: string, asString = false, channel?: string
   return frame(serverEvents.error, asString ? quote(data) : data, channel);
 }
 
+/** 2.4 — nothing in an id or a number needs escaping, and every client is greeted, so nothing but concatenation. */
+const connectionEstablished = (socketId: string, activityTimeoutSeconds: number): string =>
+  `{"event":"${serverEvents.connectionEstablished}","data":"{\\"socket_id\\":\\"${socketId}\\",` +
+  `\\"activity_timeout\\":${activityTimeoutSeconds}}"}`;
+
 const subscriptionError = (channel: string, { type, error, status }: SubscriptionFailure): string =>
   wrapped(serverEvents.subscriptionError, { type, error, status }, channel);
 
@@ -140,11 +145,7 @@ function event(name: string, dataJson: string, channel: string, userId?: string)
 
 /** 1 — the text of every frame that the server sends. */
 export const encode = {
-  connectionEstablished: (socketId: string, activityTimeoutSeconds: number): string =>
-    wrapped(serverEvents.connectionEstablished, {
-      socket_id: socketId,
-      activity_timeout: activityTimeoutSeconds,
-    }),
+  connectionEstablished,
   error,
   failure,
   ping: (): string => frame(serverEvents.ping, EMPTY),

@@ -52,7 +52,7 @@ export class Admission {
   }
 
   dismiss(connection: Connection): void {
-    this.#countAddress(connection.socket.remoteAddress, -1);
+    this.#countAddress(connection.socket, -1);
     this.#needs.hub.remove(connection);
     this.#needs.lease.dismiss(connection.app.id);
   }
@@ -65,13 +65,14 @@ export class Admission {
     if (version !== undefined) return version;
     if (app.requireTls && !socket.secure) return errors.tlsRequired;
     if (!originAllowed(app.allowedOrigins, handshake.origin)) return errors.originNotAllowed;
-    return this.#isFull(socket.remoteAddress) ? errors.overCapacity : undefined;
+    return this.#isFull(socket) ? errors.overCapacity : undefined;
   }
 
-  #isFull(address: string): boolean {
+  #isFull(socket: Socket): boolean {
     const { connections, connectionsPerAddress } = this.#needs.limits;
     if (connections > 0 && this.#needs.hub.size >= connections) return true;
-    return connectionsPerAddress > 0 && (this.#perAddress.get(address) ?? 0) >= connectionsPerAddress;
+    if (connectionsPerAddress === 0) return false;
+    return (this.#perAddress.get(socket.remoteAddress) ?? 0) >= connectionsPerAddress;
   }
 
   #refuse(socket: Socket, { code, message }: ErrorEntry, app: App | undefined): undefined {
@@ -86,14 +87,15 @@ export class Admission {
     let connection: Connection;
     do connection = new Connection(app, newSocketId(), socket, clock());
     while (!hub.add(connection));
-    this.#countAddress(socket.remoteAddress, 1);
+    this.#countAddress(socket, 1);
     journal.debug('Connection Established', connection.socketId);
     connection.send(encode.connectionEstablished(connection.socketId, app.activityTimeoutSeconds));
     return connection;
   }
 
-  #countAddress(address: string, change: 1 | -1): void {
+  #countAddress(socket: Socket, change: 1 | -1): void {
     if (this.#needs.limits.connectionsPerAddress === 0) return;
+    const address = socket.remoteAddress;
     const count = (this.#perAddress.get(address) ?? 0) + change;
     if (count > 0) this.#perAddress.set(address, count);
     else this.#perAddress.delete(address);

@@ -29,6 +29,11 @@ export class Batch {
     this.#someBestEffort = events.some((event) => event.bestEffort);
   }
 
+  /** True when an event leaves somebody out. */
+  get leavesOut(): boolean {
+    return this.#excluded !== undefined;
+  }
+
   /** For everybody whom no event leaves out: the same chunks for each socket of that wire. */
   forAll(wire: Wire): Chunks {
     let chunks = this.#joined.get(wire);

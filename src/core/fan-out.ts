@@ -1,11 +1,14 @@
 import { Batch } from './batch.ts';
-import type { Subscription } from './connection.ts';
+import type { Connection, Subscription } from './connection.ts';
 import type { LocalChannel, Progress } from './local-channel.ts';
-import type { ChannelEvent, Journal, Wire } from './ports.ts';
+import type { ChannelEvent, Journal, Socket, Wire } from './ports.ts';
 import { cutSlowReader } from './slow-reader.ts';
 
 /** Sockets written to before the event loop may serve others: about 6 ms of work. */
 export const SLICE_SOCKETS = 1000;
+
+/** Sockets that are looked at before the first of them is written to. */
+const AHEAD = 16;
 
 export interface BufferLimits {
   /** Above it a socket gets no best-effort events. */
@@ -88,32 +91,55 @@ export class FanOut {
     if (channel.pending.length > 0) this.#mark(channel);
   }
 
+  /** Looks at some sockets before it writes to the first of them, so that their memory is fetched side by side. */
   #write(targets: readonly Subscription[], batch: Batch, from: number, to: number): void {
-    const { first, last } = batch;
-    let wire: Wire | undefined;
-    let chunks: readonly Buffer[] = [];
-    for (let at = from; at < to; at += 1) {
-      const subscription = targets[at] as Subscription;
-      const { connection, upTo } = subscription;
-      if (upTo >= last) continue;
-      subscription.upTo = last;
-      const { socket } = connection;
-      if (socket.wire !== wire) {
-        wire = socket.wire;
-        chunks = batch.forAll(wire);
+    const ready: Socket[] = [];
+    for (let start = from; start < to; start += AHEAD) {
+      const end = Math.min(start + AHEAD, to);
+      let count = 0;
+      for (let at = start; at < end; at += 1) {
+        const subscription = targets[at] as Subscription;
+        if (this.#getsAll(subscription, batch)) ready[count++] = subscription.connection.socket;
       }
-      const { bufferedBytes } = socket;
-      if (bufferedBytes > this.#limits.hardBytes) {
-        cutSlowReader(connection, this.#journal);
-        continue;
-      }
-      if (connection.closing) continue;
-      const slow = bufferedBytes > this.#limits.softBytes;
-      const own =
-        upTo >= first || batch.differsFor(connection.socketId, slow)
-          ? batch.forOne(wire, connection.socketId, upTo, slow)
-          : chunks;
-      for (const chunk of own) socket.write(chunk);
+      writeAll(ready, count, batch);
     }
   }
+
+  /** False: there is nothing more to do for this one. */
+  #getsAll(subscription: Subscription, batch: Batch): boolean {
+    const { connection, upTo } = subscription;
+    if (upTo >= batch.last) return false;
+    subscription.upTo = batch.last;
+    if (connection.closing) return false;
+    const { bufferedBytes } = connection.socket;
+    if (bufferedBytes > this.#limits.hardBytes) {
+      cutSlowReader(connection, this.#journal);
+      return false;
+    }
+    const slow = bufferedBytes > this.#limits.softBytes;
+    if (upTo < batch.first && !slow && !batch.leavesOut) return true;
+    writeOwn(connection, batch, upTo, slow);
+    return false;
+  }
+}
+
+function writeAll(sockets: readonly Socket[], count: number, batch: Batch): void {
+  let wire: Wire | undefined;
+  let chunks: readonly Buffer[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const socket = sockets[at] as Socket;
+    if (socket.wire !== wire) {
+      wire = socket.wire;
+      chunks = batch.forAll(wire);
+    }
+    for (const chunk of chunks) socket.write(chunk);
+  }
+}
+
+/** To one who may not get what everybody gets. */
+function writeOwn(connection: Connection, batch: Batch, upTo: number, slow: boolean): void {
+  const { socket, socketId } = connection;
+  const isOne = upTo >= batch.first || batch.differsFor(socketId, slow);
+  const chunks = isOne ? batch.forOne(socket.wire, socketId, upTo, slow) : batch.forAll(socket.wire);
+  for (const chunk of chunks) socket.write(chunk);
 }

@@ -66,24 +66,26 @@ export class Hub {
   /**
    * Lets a connection into a channel. When it resolves, events are being held for it and the cluster knows of it;
    * `release` lets them through. Listen first, join second: nothing can fall between.
-   * `check` may reject: nobody else comes or goes between its look at the channel and the entrance.
+   * `check`, where there is something to check, may reject: nobody else comes or goes between its look at the channel
+   * and the entrance.
    */
   enter(
     connection: Connection,
     name: string,
     member: Member | undefined,
-    check: () => Promise<void>,
+    check?: () => Promise<void>,
   ): Promise<Subscription> {
     const channel = this.#channel({ app: connection.app.id, channel: name });
     return this.#inside(channel, async () => {
-      await check();
+      if (check !== undefined) await check();
       if (channel.subscribers === 0) await this.#broker.subscribe(channel.ref);
       const subscription = new Subscription(connection, channel.ref, member);
       connection.subscriptions.push(subscription);
       channel.hold(subscription);
       const userCame = member !== undefined && channel.userCame(member);
       try {
-        await this.#joined(channel, userCame ? member : undefined, connection.socketId);
+        const joined = this.#joined(channel, userCame ? member : undefined, connection.socketId);
+        if (joined !== undefined) await joined;
       } catch (error) {
         await this.#exit(channel, subscription);
         throw error;
@@ -137,24 +139,26 @@ export class Hub {
     channel.drop(subscription);
     const userWent = member !== undefined && channel.userWent(member);
     if (channel.subscribers === 0) await this.#broker.unsubscribe(channel.ref);
-    await this.#left(channel, userWent ? member : undefined);
+    const left = this.#left(channel, userWent ? member : undefined);
+    if (left !== undefined) await left;
   }
 
-  #joined(channel: LocalChannel, member: Member | undefined, socketId: string): Promise<void> {
+  /** `undefined`: the cluster knows already, there is nothing to wait for. */
+  #joined(channel: LocalChannel, member: Member | undefined, socketId: string): Promise<void> | undefined {
     const { ref, subscribers: subscriptions } = channel;
     if (subscriptions === 1 || member !== undefined) {
       return this.#membership.join(ref, { subscriptions, member, socketId });
     }
     this.#membership.count(ref, subscriptions);
-    return Promise.resolve();
+    return undefined;
   }
 
-  #left(channel: LocalChannel, member: Member | undefined): Promise<void> {
+  #left(channel: LocalChannel, member: Member | undefined): Promise<void> | undefined {
     const { ref, subscribers: subscriptions } = channel;
     if (subscriptions === 0 || member !== undefined)
       return this.#membership.leave(ref, { subscriptions, member });
     this.#membership.count(ref, subscriptions);
-    return Promise.resolve();
+    return undefined;
   }
 
   async #inside<T>(channel: LocalChannel, task: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, type Socket as NetSocket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
 export interface Peer {
@@ -39,18 +39,24 @@ export class PeerReader {
   }
 
   read(request: IncomingMessage): Peer {
-    const address = plain(request.socket.remoteAddress ?? '');
-    const encrypted = (request.socket as Partial<TLSSocket>).encrypted === true;
-    if (!this.#trustsSomebody || !this.#trusts(address)) return { remoteAddress: address, secure: encrypted };
+    const { socket } = request;
+    return (
+      this.told(request) ?? { remoteAddress: plainAddress(socket.remoteAddress), secure: isSecure(socket) }
+    );
+  }
+
+  /** What a trusted proxy says; `undefined` when there is none before us, and the socket itself is the peer. */
+  told(request: IncomingMessage): Peer | undefined {
+    if (!this.isProxy(request)) return undefined;
     return {
-      remoteAddress: this.#nearestUntrusted(request) ?? address,
-      secure: encrypted || /^(https|wss)$/i.test(String(request.headers['x-forwarded-proto'])),
+      remoteAddress: this.#nearestUntrusted(request) ?? plainAddress(request.socket.remoteAddress),
+      secure: isSecure(request.socket) || /^(https|wss)$/i.test(String(request.headers['x-forwarded-proto'])),
     };
   }
 
   /** Whether the other end of the socket is a proxy that is trusted. */
   isProxy(request: IncomingMessage): boolean {
-    return this.#trustsSomebody && this.#trusts(plain(request.socket.remoteAddress ?? ''));
+    return this.#trustsSomebody && this.#trusts(plainAddress(request.socket.remoteAddress));
   }
 
   /** From the right: each proxy appends the address that it saw, what stands before may be invented. */
@@ -58,7 +64,7 @@ export class PeerReader {
     const header = request.headers['x-forwarded-for'];
     const hops = (Array.isArray(header) ? header.join(',') : (header ?? ''))
       .split(',')
-      .map((hop) => plain(hop.trim()));
+      .map((hop) => plainAddress(hop.trim()));
     return hops.reverse().find((hop) => isIP(hop) > 0 && !this.#trusts(hop));
   }
 
@@ -67,5 +73,8 @@ export class PeerReader {
   }
 }
 
-/** IPv4 addresses look the same whichever kind of socket they came through. */
-const plain = (address: string): string => (address.startsWith('::ffff:') ? address.slice(7) : address);
+/** IPv4 addresses look the same whichever kind of socket they came through; a socket that is gone has none. */
+export const plainAddress = (address = ''): string =>
+  address.startsWith('::ffff:') ? address.slice(7) : address;
+
+export const isSecure = (socket: NetSocket): boolean => (socket as Partial<TLSSocket>).encrypted === true;

@@ -4,8 +4,8 @@ import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
-import type { Gateway, Handshake, Session, Socket } from '../core/ports.ts';
-import type { Peer, PeerReader } from './peer.ts';
+import type { Gateway, Session, Socket, Wire } from '../core/ports.ts';
+import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
 import { webSocketWire } from './wire.ts';
 
 /** A peer that does not answer a close is ended after this. */
@@ -20,16 +20,25 @@ const NOTHING = Buffer.alloc(0);
  * is all that ten thousand idle sockets should cost: no closure, no listener and no request is kept for any of them.
  */
 class WiredSocket extends WebSocket implements Socket {
-  readonly wire = webSocketWire;
-  remoteAddress = '';
   secure = false;
   session!: Session;
+  #remoteAddress: string | undefined;
   #network!: NetSocket;
 
-  connect(network: NetSocket, peer: Peer): void {
+  /** `peer`: what a proxy told. */
+  connect(network: NetSocket, peer: Peer | undefined): void {
     this.#network = network;
-    this.remoteAddress = peer.remoteAddress;
-    this.secure = peer.secure;
+    this.#remoteAddress = peer?.remoteAddress;
+    this.secure = peer?.secure ?? isSecure(network);
+  }
+
+  /** The kernel is asked when somebody wants it; once known, it stays. */
+  get remoteAddress(): string {
+    return (this.#remoteAddress ??= plainAddress(this.#network.remoteAddress));
+  }
+
+  get wire(): Wire {
+    return webSocketWire;
   }
 
   get bufferedBytes(): number {
@@ -45,6 +54,24 @@ class WiredSocket extends WebSocket implements Socket {
     if (this.readyState === WebSocket.OPEN) this.#network.write(bytes);
   }
 
+  /** In place of listeners, which each socket would keep a list of: what happens to it goes to its session. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    switch (event) {
+      case 'message':
+        this.session.received(args[1] === true && !isUtf8(args[0] as Buffer) ? NOTHING : (args[0] as Buffer));
+        break;
+      case 'ping':
+      case 'pong':
+        this.session.alive();
+        break;
+      case 'close':
+        this.session.closed(args[0] as number);
+        break;
+      // 'error', a broken frame or a lost connection: 'close' follows by itself. Nobody waits for the others.
+    }
+    return true;
+  }
+
   /** The library gives no reason when it closes for the size of a message (SPEC 2.11). */
   override close(code?: number, reason?: string): void {
     super.close(
@@ -54,21 +81,7 @@ class WiredSocket extends WebSocket implements Socket {
   }
 }
 
-// Listeners are shared by all sockets: `this` is the socket that the event is about.
-
-function received(this: WebSocket, data: Buffer, isBinary: boolean): void {
-  (this as unknown as WiredSocket).session.received(isBinary && !isUtf8(data) ? NOTHING : data);
-}
-
-function alive(this: WebSocket): void {
-  (this as unknown as WiredSocket).session.alive();
-}
-
-function closed(this: WebSocket, code: number): void {
-  (this as unknown as WiredSocket).session.closed(code);
-}
-
-/** A broken frame or a lost connection: `close` follows by itself. */
+/** A connection that is lost while it is refused: there is nobody to tell. */
 function ignored(): void {
   return undefined;
 }
@@ -89,6 +102,7 @@ export interface WebSocketNeeds {
 export class WebSocketTransport {
   readonly #needs: WebSocketNeeds;
   readonly #server: Server<typeof WiredSocket>;
+  #held: Duplex[] = [];
 
   constructor(needs: WebSocketNeeds) {
     this.#needs = needs;
@@ -119,7 +133,6 @@ export class WebSocketTransport {
     gateway: Gateway = this.#needs.gateway,
     line?: string,
   ): void {
-    network.on('error', ignored);
     const [path, query] = splitOnce(request.url ?? '', '?');
     const appKey = appKeyIn(path, this.#needs.prefix);
     if (appKey === undefined) return refuseUpgrade(network, '404 Not Found', 'Not found.');
@@ -129,22 +142,25 @@ export class WebSocketTransport {
     if (!this.#needs.hasRoom()) return refuseUpgrade(network, '503 Service Unavailable', 'Memory is short.');
     const addLine = (lines: string[]): void => void lines.push(line ?? '');
     if (line !== undefined) this.#server.once('headers', addLine);
+    this.#holdWrites(network);
     this.#server.handleUpgrade(request, network, head, (socket) => {
-      socket.connect(request.socket, this.#needs.peers.read(request));
-      const protocol = new URLSearchParams(query).get('protocol') ?? undefined;
-      this.#open(socket, gateway, { appKey, protocol, origin: request.headers.origin });
+      socket.connect(request.socket, this.#needs.peers.told(request));
+      const handshake = { appKey, protocol: protocolIn(query), origin: request.headers.origin };
+      socket.session = gateway.opened(socket, handshake);
     });
     // The answer was written, or refused without these lines, before `handleUpgrade` returned.
     if (line !== undefined) this.#server.off('headers', addLine);
   }
 
-  #open(socket: WiredSocket, gateway: Gateway, handshake: Handshake): void {
-    socket.on('error', ignored);
-    socket.session = gateway.opened(socket, handshake);
-    socket.on('message', received);
-    socket.on('ping', alive);
-    socket.on('pong', alive);
-    socket.on('close', closed);
+  /** The answer and the greeting leave in one packet; who is not greeted in this turn of the loop has the answer alone. */
+  #holdWrites(network: Duplex): void {
+    network.cork();
+    if (this.#held.push(network) > 1) return;
+    setImmediate(() => {
+      const held = this.#held;
+      this.#held = [];
+      for (const each of held) each.uncork();
+    });
   }
 }
 
@@ -162,6 +178,13 @@ export function appKeyIn(path: string, prefix: string): string | undefined {
   }
 }
 
+/** Most clients say it first; the first one counts. */
+const FIRST_PROTOCOL = /^protocol=(\w+)(?:&|$)/;
+
+function protocolIn(query: string): string | undefined {
+  return FIRST_PROTOCOL.exec(query)?.[1] ?? new URLSearchParams(query).get('protocol') ?? undefined;
+}
+
 function splitOnce(text: string, mark: string): [string, string] {
   const at = text.indexOf(mark);
   return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
@@ -169,6 +192,7 @@ function splitOnce(text: string, mark: string): [string, string] {
 
 /** SPEC 2.1: what could be upgraded to is named in every refusal. */
 function refuseUpgrade(network: Duplex, status: string, body: string): void {
+  network.on('error', ignored);
   network.end(
     `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
       `Upgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n${body}`,

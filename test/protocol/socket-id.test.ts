@@ -4,12 +4,14 @@ import vectors from '../../protocol/vectors/channels.json' with { type: 'json' }
 
 afterEach(() => void vi.restoreAllMocks());
 
-/** Lets the random source answer these numbers, one after another. */
-function draws(...values: number[]): void {
+/** Ids from a random source that answers these numbers, one after another; none that were drawn before are left. */
+async function idsFrom(...values: number[]): Promise<() => string> {
   vi.spyOn(crypto, 'getRandomValues').mockImplementation((array) => {
-    (array as Uint32Array)[0] = values.shift() ?? 0;
+    (array as Uint32Array).set(values);
     return array;
   });
+  vi.resetModules();
+  return (await import('#protocol')).newSocketId;
 }
 
 test.each(vectors.socketIds)('$rule "$text" is a socket id: $valid', ({ text, valid }) => {
@@ -28,14 +30,23 @@ test('2.4 new ids are socket ids, both parts from 1 to 10^9, all different', () 
   }
 });
 
-test('2.4 the smallest and the largest number can be drawn', () => {
-  draws(0, 999_999_999);
-  expect(newSocketId()).toBe('1.1000000000');
+test('2.4 the smallest and the largest number can be drawn', async () => {
+  const newId = await idsFrom(0, 999_999_999);
+  expect(newId()).toBe('1.1000000000');
 });
 
-test('2.4 draws that would favour small numbers are made again', () => {
-  draws(4_294_967_295, 4_000_000_000, 3_999_999_999, 1_000_000_000);
-  expect(newSocketId()).toBe('1000000000.1');
+test('2.4 draws that would favour small numbers are made again', async () => {
+  const newId = await idsFrom(4_294_967_295, 4_000_000_000, 3_999_999_999, 1_000_000_000);
+  expect(newId()).toBe('1000000000.1');
+});
+
+test('2.4 what is drawn at once is used up before it is drawn anew', async () => {
+  const source = vi.spyOn(crypto, 'getRandomValues');
+  const newId = await idsFrom();
+  for (let at = 0; at < 1000; at += 1) newId();
+  const calls = source.mock.calls.length;
+  expect(calls).toBeGreaterThan(1);
+  expect(calls).toBeLessThan(20);
 });
 
 test('2.4 a text that is too long is refused before any expression looks at it', () => {

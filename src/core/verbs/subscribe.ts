@@ -78,7 +78,7 @@ async function enter(
   if (exceeds(from.subscriptions.length + 1, from.app.limits.subscriptionsPerSocket)) {
     throw subscriptionLimit(channel, 'The socket has too many subscriptions');
   }
-  const hasRoom = (): Promise<void> => checkRoom(core, from, ref, member);
+  const hasRoom = member && (() => checkRoom(core, from, ref, member));
   const subscription = await core.hub.enter(from, channel, member, hasRoom);
   try {
     await greet(core, from, kind, channel, subscription);
@@ -91,14 +91,9 @@ async function enter(
 }
 
 /** SPEC 4.5. */
-async function checkRoom(
-  core: Needs,
-  from: Connection,
-  ref: ChannelRef,
-  member: Member | undefined,
-): Promise<void> {
+async function checkRoom(core: Needs, from: Connection, ref: ChannelRef, member: Member): Promise<void> {
   const { presenceMembers } = from.app.limits;
-  if (member === undefined || presenceMembers === 0) return;
+  if (presenceMembers === 0) return;
   const members = await whenAway(core.membership.members(ref), () => []);
   if (members.length < presenceMembers || members.some(({ id }) => id === member.id)) return;
   throw subscriptionLimit(

@@ -24,7 +24,8 @@ function decodedRun(escapes: string): string {
 export const percentDecoded = (text: string): string =>
   text.includes('%') ? text.replace(/(?:%[0-9a-f]{2})+/gi, decodedRun) : text;
 
-const formDecoded = (text: string): string => percentDecoded(text.replaceAll('+', ' '));
+const formDecoded = (text: string): string =>
+  percentDecoded(text.includes('+') ? text.replaceAll('+', ' ') : text);
 
 function parsePair(pair: string): QueryPair {
   const equals = pair.indexOf('=');
@@ -38,10 +39,9 @@ function parsePair(pair: string): QueryPair {
 
 /** 8.2 — every pair in its order, `rawQuery` without the leading `?`. */
 export function parseQuery(rawQuery: string): QueryPairs {
-  return rawQuery
-    .split('&')
-    .filter((pair) => pair !== '')
-    .map(parsePair);
+  const pairs: QueryPair[] = [];
+  for (const pair of rawQuery.split('&')) if (pair !== '') pairs.push(parsePair(pair));
+  return pairs;
 }
 
 /** How the value of a pair is understood. */
@@ -50,13 +50,13 @@ export type Reading = (pair: QueryPair) => string;
 /** 8.2 — lists are joined; otherwise the last one of a name counts. */
 export function valuesOf(pairs: QueryPairs, reading: Reading): Map<string, string> {
   const values = new Map<string, string>();
-  const lists = new Set<string>();
+  let lists: Set<string> | undefined;
   for (const pair of pairs) {
     const { name, list } = pair;
-    const before = list && lists.has(name) ? values.get(name) : undefined;
+    const before = list && lists?.has(name) === true ? values.get(name) : undefined;
     values.set(name, before === undefined ? reading(pair) : `${before},${reading(pair)}`);
-    if (list) lists.add(name);
-    else lists.delete(name);
+    if (list) (lists ??= new Set()).add(name);
+    else lists?.delete(name);
   }
   return values;
 }

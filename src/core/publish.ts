@@ -25,7 +25,10 @@ interface Needs {
 export const publish = (needs: Needs, app: App, publication: Publication): Promise<void> =>
   publishAll(needs, app, [publication]);
 
-/** SPEC 8.5: several events in their order. A channel that is behind refuses all of them. */
+/**
+ * SPEC 8.5: several events in their order. A channel that is behind refuses all of them.
+ * What goes to the same channels one after another goes together: the broker keeps the order of a channel.
+ */
 export async function publishAll(
   { hub, broker }: Needs,
   app: App,
@@ -33,31 +36,28 @@ export async function publishAll(
 ): Promise<void> {
   if (publications.some(({ channels }) => channels.some((channel) => hub.isBehind({ app: app.id, channel }))))
     throw new Unavailable('The channel cannot take more events now.');
-  for (const run of runs(publications)) {
-    await Promise.all(run.map((publication) => send(broker, app, publication)));
-  }
-}
-
-/** What goes to the same channels one after another goes together: the broker keeps the order of a channel. */
-function runs(publications: readonly Publication[]): Publication[][] {
-  const found: Publication[][] = [];
+  let sent: Promise<void>[] = [];
+  let before: readonly string[] = [];
   for (const publication of publications) {
-    const run = found.at(-1);
-    if (run?.[0]?.channels.join() === publication.channels.join()) run.push(publication);
-    else found.push([publication]);
+    if (sent.length > 0 && !isSame(before, publication.channels)) {
+      await Promise.all(sent);
+      sent = [];
+    }
+    before = publication.channels;
+    for (const channel of new Set(before)) sent.push(send(broker, app, publication, channel));
   }
-  return found;
+  await (sent.length === 1 ? sent[0] : Promise.all(sent));
 }
 
-async function send(
+const isSame = (some: readonly string[], others: readonly string[]): boolean =>
+  some.length === others.length && some.every((channel, at) => channel === others[at]);
+
+function send(
   broker: Broker,
   app: App,
-  { name, dataJson, channels, except }: Publication,
+  { name, dataJson, except }: Publication,
+  channel: string,
 ): Promise<void> {
-  await Promise.all(
-    [...new Set(channels)].map((channel) => {
-      const payload = encode.event(name, dataJson, channel);
-      return broker.publish({ app: app.id, channel }, { payload, except }, retentionOf(app, channel));
-    }),
-  );
+  const payload = encode.event(name, dataJson, channel);
+  return broker.publish({ app: app.id, channel }, { payload, except }, retentionOf(app, channel));
 }

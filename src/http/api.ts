@@ -1,4 +1,3 @@
-import type { QueryPairs } from '#protocol';
 import type { App } from '../core/app.ts';
 import type { Hub } from '../core/hub.ts';
 import type { Broker, Control, History, Lease, Membership } from '../core/ports.ts';
@@ -17,7 +16,7 @@ export interface Api {
 export interface Call {
   readonly app: App;
   readonly params: Readonly<Record<string, string>>;
-  readonly query: QueryPairs;
+  readonly rawQuery: string;
   readonly body: Buffer;
 }
 

@@ -1,11 +1,12 @@
-import { isReservedChannel, queryValue } from '#protocol';
+import { isReservedChannel, parseQuery, queryValue } from '#protocol';
 import type { Api, Call } from './api.ts';
 import { attributes, counts } from './attributes.ts';
 import { httpError } from './errors.ts';
 import { infoNames } from './schemas.ts';
 
 /** SPEC 8.6: the occupied channels, the server's own ones left out. */
-export async function channels({ membership }: Api, { app, query }: Call): Promise<object> {
+export async function channels({ membership }: Api, { app, rawQuery }: Call): Promise<object> {
+  const query = parseQuery(rawQuery);
   const info = infoNames(queryValue(query, 'info'));
   const occupied = await membership.channels(app.id, queryValue(query, 'filter_by_prefix') ?? '');
   const entries = [...occupied]
@@ -15,10 +16,10 @@ export async function channels({ membership }: Api, { app, query }: Call): Promi
 }
 
 /** SPEC 8.7: an unoccupied channel is an answer too. */
-export async function channel(api: Api, { app, params, query }: Call): Promise<object> {
+export async function channel(api: Api, { app, params, rawQuery }: Call): Promise<object> {
   const name = params.channel ?? '';
   if (name === '') throw httpError(404);
   const { subscriptions } = await api.membership.occupancy({ app: app.id, channel: name });
-  const found = await attributes(api, app, name, infoNames(queryValue(query, 'info')));
+  const found = await attributes(api, app, name, infoNames(queryValue(parseQuery(rawQuery), 'info')));
   return { occupied: subscriptions > 0, ...found };
 }

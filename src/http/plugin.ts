@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { exceeds, parseQuery } from '#protocol';
-import type { App } from '../core/app.ts';
+import { exceeds } from '#protocol';
 import type { AppProvider, Clock, Journal } from '../core/ports.ts';
 import type { Api } from './api.ts';
 import { Authentication } from './authenticate.ts';
@@ -14,6 +13,9 @@ import { ROUTES } from './routes.ts';
 /** How long what is too large may go on arriving before it is answered. */
 const LINGER_MS = 1000;
 const NO_BODY = Buffer.alloc(0);
+
+/** What every route of the API has in its path, beside names of its own. */
+type Params = Readonly<Record<string, string>> & { readonly appId: string };
 
 export interface HttpNeeds {
   readonly api: Api;
@@ -73,13 +75,14 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
         url: `/apps/:appId${path}`,
         exposeHeadRoute: false,
         handler: async (request, reply) => {
-          const { appId = '', ...params } = request.params as Record<string, string>;
-          const app = await findApp(needs.apps, appId);
+          const params = request.params as Params;
+          const app = await needs.apps.byId(params.appId);
+          if (app === undefined) throw noSuchApp(params.appId);
           const [rawPath, rawQuery] = split(request.raw.url ?? '');
           const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
           if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
           authentication.check(app, { method, path: rawPath, rawQuery, body });
-          const answer = await handle(needs.api, { app, params, query: parseQuery(rawQuery), body });
+          const answer = await handle(needs.api, { app, params, rawQuery, body });
           return reply.type('application/json').send(JSON.stringify(answer));
         },
       });
@@ -89,21 +92,21 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
   });
 }
 
+/** A parser by this name is found at once; Fastify looks for the one for all types anew with each request. */
+const BYTES = 'application/octet-stream';
+
 /** The signature covers the bytes, so the bytes are what handlers get, whatever the content type claims. */
 function takeRawBodies(apps: FastifyInstance): void {
   apps.removeAllContentTypeParsers();
-  apps.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
-  apps.addHook('onRequest', (request, _, done) => {
-    request.headers['content-type'] = 'application/octet-stream';
+  apps.addContentTypeParser(BYTES, { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+  apps.addHook('onRequest', ({ raw }, _, done) => {
+    raw.headers['content-type'] = BYTES;
     done();
   });
 }
 
-async function findApp(apps: AppProvider, id: string): Promise<App> {
-  const app = await apps.byId(id);
-  if (app === undefined) throw new HttpError(404, `No matching application for ID [${id.slice(0, 256)}].`);
-  return app;
-}
+const noSuchApp = (id: string): HttpError =>
+  new HttpError(404, `No matching application for ID [${id.slice(0, 256)}].`);
 
 function send(reply: FastifyReply, { status, body, headers = {} }: Answer): FastifyReply {
   const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';

@@ -107,7 +107,7 @@ function checkLimits(app: App, fields: Fields, named: readonly string[]): EventR
   const name = fields.name as string;
   const data = fields.data as string;
   const except = (fields.socket_id as string | null | undefined) ?? undefined;
-  const channels = [...new Set(named)];
+  const channels = named.length === 1 ? named : [...new Set(named)];
   const info = infoNames(fields.info as string | null | undefined);
   checkName(app, name);
   checkChannelNames(app, channels);
@@ -144,11 +144,11 @@ function checkData({ limits: { eventDataBytes: most } }: App, data: string): voi
   throw new HttpError(413, `The data content of this event exceeds the allowed maximum (${most} bytes).`);
 }
 
+const NO_INFO: ReadonlySet<string> = new Set();
+
 /** SPEC 8.4: a comma list; names that mean nothing are left aside. */
-export const infoNames = (info: string | null | undefined): ReadonlySet<string> =>
-  new Set(
-    (info ?? '')
-      .split(',')
-      .map((name) => name.trim())
-      .filter((name) => name !== ''),
-  );
+export function infoNames(info: string | null | undefined): ReadonlySet<string> {
+  if (info === undefined || info === null) return NO_INFO;
+  const names = info.split(',').map((name) => name.trim());
+  return new Set(names.filter((name) => name !== ''));
+}

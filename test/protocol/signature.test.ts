@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import Pusher from 'pusher';
 import { expect, test } from 'vitest';
@@ -25,6 +25,14 @@ test.each(vectors.channels)('$rule $title', ({ channel, channelData, text, signa
   expect(hmacHex(credential.secret, text)).toBe(signature);
   expect(signChannel(credential, socketId, channel, channelData)).toBe(auth);
   expect(verifyChannelAuth([credential], { socketId, channel, auth, channelData }, true)).toBe(true);
+});
+
+test('7.1 is the HMAC of any library, whatever the secret and its length', () => {
+  const secrets = ['', 'a', 'x'.repeat(64), 'x'.repeat(65), 'é'.repeat(40), 'y'.repeat(500)];
+  const texts = ['', 'a', 'é€😀', '\ud800', 'z'.repeat(9000), Buffer.from([0, 255, 1])];
+  for (const secret of [...secrets, ...secrets])
+    for (const text of texts)
+      expect(hmacHex(secret, text)).toBe(createHmac('sha256', secret).update(text).digest('hex'));
 });
 
 test.each(vectors.refusedChannels)('$rule refused: $title', ({ channel, channelData, auth }) => {

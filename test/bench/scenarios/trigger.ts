@@ -1,18 +1,22 @@
 /** Signed requests to publish on a channel where nobody is: one event each, beside a bare node:http; and ten in one. */
 import type { Bench, Scenario } from '../bench.ts';
 import type { Row } from '../figures.ts';
+import type { Repeated } from '../load.ts';
 import { interleave, refuse, type Seat, unseatAll } from '../rounds.ts';
-import { type Found, isReverb, perUnit, rowsOf } from '../rows.ts';
+import { type Found, isReverb, perUnit, type Results, rowsOf } from '../rows.ts';
 import { bareSeat, seatsWithoutCrowd } from './seats.ts';
 
 const BATCH = 10;
+/** Before so many a server runs code that is not compiled yet; on a busy machine a short round has a few hundred. */
+const WARM_REQUESTS = 50_000;
+const WARM_MS = 10_000;
 
 export const trigger: Scenario = {
   name: 'trigger',
   title: 'CPU of the server for one signed request of one event',
   async run(bench) {
     const bare = bareSeat(bench, 'bare http');
-    const turn = (seat: Seat) => post(bench, seat, bare.includes(seat) ? { plain: 1 } : {});
+    const kindOf = (seat: Seat): Kind => (bare.includes(seat) ? { plain: 1 } : {});
     return withSeats(bench, bare, async (seats) =>
       rowsOf(
         {
@@ -21,7 +25,7 @@ export const trigger: Scenario = {
           unit: 'us/event',
           goal: (other) => (other.name === 'bare http' ? 2 : isReverb(other) ? 0.1 : undefined),
         },
-        await interleave(bench, seats, turn),
+        await measure(bench, seats, kindOf),
       ),
     );
   },
@@ -32,7 +36,7 @@ export const batch: Scenario = {
   title: 'CPU of the server for one event of a batch',
   run: (bench) =>
     withSeats(bench, [], async (seats) => {
-      const results = await interleave(bench, seats, (seat) => post(bench, seat, { batch: BATCH }));
+      const results = await measure(bench, seats, () => ({ batch: BATCH }));
       return rowsOf(
         { scenario: 'batch', figure: `POST batch_events, ${BATCH} events`, unit: 'us/event' },
         results,
@@ -58,9 +62,25 @@ interface Kind {
   readonly batch?: number;
 }
 
+/** Each in its turn, after everybody is warm. */
+async function measure(bench: Bench, seats: readonly Seat[], kindOf: (seat: Seat) => Kind): Promise<Results> {
+  for (const seat of seats) await warmUp(bench, seat, kindOf(seat));
+  return interleave(bench, seats, (seat) => post(bench, seat, kindOf(seat)));
+}
+
+async function warmUp(bench: Bench, seat: Seat, kind: Kind): Promise<void> {
+  const wanted = WARM_REQUESTS * bench.sizes.scale;
+  const until = Date.now() + WARM_MS;
+  let taken = 0;
+  while (taken < wanted && Date.now() < until) taken += (await ask(bench, seat, kind)).rounds;
+}
+
+function ask({ sizes }: Bench, { load, contestant }: Seat, kind: Kind): Promise<Repeated> {
+  return load.ask('post', { seconds: sizes.seconds, pids: contestant.pid, inflight: 16, ...kind });
+}
+
 async function post(bench: Bench, seat: Seat, kind: Kind): Promise<Found | undefined> {
-  const parameters = { seconds: bench.sizes.seconds, pids: seat.contestant.pid, inflight: 16 };
-  const found = await seat.load.ask('post', { ...parameters, ...kind });
+  const found = await ask(bench, seat, kind);
   if (found.rounds === 0) return refuse(bench, seat, 'no request was answered', found);
   if (found.bad > 0) return refuse(bench, seat, `${found.bad} requests failed`, found);
   const events = found.rounds * (kind.batch ?? 1);

@@ -82,7 +82,8 @@ export class Load {
   static start({ host, port, id, key, secret }: Endpoint, { command, core }: GeneratorKind): Load {
     const pinned = core === undefined ? [] : ['taskset', '-c', `${core}`];
     const [program, ...args] = [...pinned, ...command, host, `${port}`, id, key, secret];
-    return new Load(spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] }));
+    const env = core === undefined ? process.env : { ...process.env, GENERATOR_AWAKE: '1' };
+    return new Load(spawn(program, args, { env, stdio: ['pipe', 'pipe', 'inherit'] }));
   }
 
   /** One command at a time. Rejects when the generator ends, or says nothing for long. */

@@ -9,6 +9,7 @@ import { type Answer, answerTo, DEFECT, httpError, HttpError } from './errors.ts
 import { type Health, registerHealth } from './health.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { ROUTES } from './routes.ts';
+import { endOfTurn } from './turn.ts';
 
 /** How long what is too large may go on arriving before it is answered. */
 const LINGER_MS = 1000;
@@ -75,6 +76,7 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
         url: `/apps/:appId${path}`,
         exposeHeadRoute: false,
         handler: async (request, reply) => {
+          await endOfTurn();
           const params = request.params as Params;
           const app = await needs.apps.byId(params.appId);
           if (app === undefined) throw noSuchApp(params.appId);

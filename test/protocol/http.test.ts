@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import Pusher from 'pusher';
 import { expect, test } from 'vitest';
@@ -164,6 +165,35 @@ test('7.4 what was changed after the official library signed it is refused', () 
     }),
     { numRuns: 200 },
   );
+});
+
+test('8.2 the answer does not depend on whether a query is written in the usual order', () => {
+  const usual = fc.record({
+    method: fc.constantFrom('POST', 'post', 'GET'),
+    path: fc.constantFrom('/apps/3/events', '/rt/apps/3/events', '/apps/3/a%2Fb', '/apps/3/a\tb'),
+    secret: fc.constantFrom(...both.map((each) => each.secret), 'another'),
+    key: fc.constantFrom(...both.map((each) => each.key), 'another', 'a%62', ''),
+    at: fc.integer({ min: timestampSeconds - 602, max: timestampSeconds + 602 }),
+    version: fc.constantFrom('1.0', '1.0', '1.1'),
+    body: fc.constantFrom('{}', 'x', ''),
+    md5Of: fc.constantFrom('{}', 'x'),
+    more: fc.constantFrom('', '', '&info=a', '&auth_key=b'),
+  });
+  const outcomes = new Set<string | undefined>();
+  fc.assert(
+    fc.property(usual, ({ method, path, secret, key, at, version, body, md5Of, more }) => {
+      const md5 = createHash('md5').update(md5Of).digest('hex');
+      const query = `auth_key=${key}&auth_timestamp=${at}&auth_version=${version}&body_md5=${md5}${more}`;
+      const signature = hmacHex(secret, `${method.toUpperCase()}\n${path}\n${query}`);
+      const verdict = (rawQuery: string) =>
+        verifyRequest(both, { method, path, rawQuery, body: Buffer.from(body) }, options);
+      const answer = verdict(`${query}&auth_signature=${signature}`);
+      expect(answer).toEqual(verdict(`auth_signature=${signature}&${query}`));
+      outcomes.add(answer?.message.slice(0, 9));
+    }),
+    { numRuns: 2000 },
+  );
+  expect([...outcomes].sort()).toEqual(['Authentic', 'Timestamp', undefined]);
 });
 
 test('7.4 what is signed here is accepted, encoded as it may be', () => {

@@ -59,13 +59,13 @@ double cpu_us(const struct pids *pids)
     return total;
 }
 
-uint64_t idle_ns;
+double idle_us;
 
 double own_cpu_us(void)
 {
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 + (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) - (double)idle_ns / 1e3;
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 + (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) - idle_us;
 }
 
 void spread_clear(struct spread *spread)

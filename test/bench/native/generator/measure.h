@@ -14,7 +14,7 @@ uint64_t clock_ns(void);
 /* "12,34": what is no number is no process. */
 struct pids read_pids(const char *text);
 /* What the generator spent on staying awake: no work. */
-extern uint64_t idle_ns;
+extern double idle_us;
 /* Time on a CPU of all threads of all of them. */
 double cpu_us(const struct pids *pids);
 double own_cpu_us(void);

@@ -48,14 +48,6 @@ export class FanOut {
     channel.release(subscription);
   }
 
-  /** All that is on its way to one subscriber leaves now; the fan-outs under way pass it over. */
-  catchUp(channel: LocalChannel, subscription: Subscription): void {
-    const { progress, pending } = channel;
-    if (subscription.index === -1 || subscription.upTo >= channel.sequence) return;
-    if (progress !== undefined) this.#write([subscription], progress.batch, 0, 1);
-    if (pending.length > 0) this.#write([subscription], new Batch(pending, channel.sequence), 0, 1);
-  }
-
   #mark(channel: LocalChannel): void {
     if (this.#dirty.push(channel) === 1) setImmediate(() => this.#flushDirty());
   }

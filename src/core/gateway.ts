@@ -123,8 +123,7 @@ export class Gateway implements ports.Gateway {
       case 'signin':
         return signin(this.#core, from, message);
       case 'ping':
-        ping(this.#core, from);
-        return undefined;
+        return ping(this.#core, from);
       case 'pong':
       case 'ignored':
         return undefined;

@@ -14,6 +14,16 @@ interface Scope {
   readonly channels: Map<string, LocalChannel>;
 }
 
+/** Events up to this number are on their way to a subscriber. */
+export interface Owed {
+  readonly subscription: Subscription;
+  readonly upTo: number;
+}
+
+/** False as soon as they have left, or there is nobody to get them. */
+export const isOwed = ({ subscription, upTo }: Owed): boolean =>
+  subscription.index !== -1 && subscription.upTo < upTo;
+
 /** This node's truth about its own sockets: who is connected, who is on which channel, what is on its way to them. */
 export class Hub {
   readonly #scopes = new Map<string, Scope>();
@@ -123,10 +133,11 @@ export class Hub {
     );
   }
 
-  /** What this client's channels have for it leaves before anything else that is sent to it (SPEC 2.8). */
-  catchUp({ subscriptions }: Connection): void {
-    for (const subscription of subscriptions)
-      this.#fanOut.catchUp(this.#channel(subscription.ref), subscription);
+  /** What this client's channels have for it and has not left yet. */
+  owed({ subscriptions }: Connection): readonly Owed[] {
+    return subscriptions
+      .map((subscription) => ({ subscription, upTo: this.#channel(subscription.ref).sequence }))
+      .filter(isOwed);
   }
 
   // --- within ----------------------------------------------------------------------------------

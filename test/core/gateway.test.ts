@@ -27,6 +27,28 @@ describe('messages', () => {
     expect(other.take().map(({ event }) => event)).toEqual(['news']);
   });
 
+  test('2.8 a pong waits for what was there when the ping was read, however much comes after', async () => {
+    const site = openSite();
+    const client = await site.connect();
+    client.subscribe('orders');
+    await settled();
+    client.take();
+    let count = 0;
+    const publish = (): void => {
+      count += 1;
+      site.hub.deliver({ app: 'app-id', channel: 'orders' }, { payload: `{"event":"e${count}"}` });
+    };
+    publish();
+    client.say(ping);
+    for (let at = 0; at < 5; at += 1) {
+      await settled(1);
+      publish();
+    }
+    const heard = client.take().map(({ event }) => event);
+    expect(heard.indexOf('pusher:pong')).toBeGreaterThan(heard.indexOf('e1'));
+    expect(heard.indexOf('pusher:pong')).toBeLessThan(heard.length - 1);
+  });
+
   test.each([
     '',
     'x',

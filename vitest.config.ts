@@ -1,16 +1,46 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
-export default defineConfig({
+/** What is measured against a ratio: nothing else may run beside it. */
+const MEASURING = 'test/bench/*.test.ts';
+
+const sources = {
   ssr: { resolve: { conditions: ['source'] } },
   resolve: { conditions: ['source'] },
+};
+
+const limits = {
+  testTimeout: 20_000,
+  hookTimeout: 60_000,
+  // Many tests are of real processes that share a machine with others; a second try is named at the end of the run.
+  retry: process.env.CI === undefined ? 0 : 1,
+};
+
+export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
-    // Many tests are of real processes that share a machine with others; a second try is named at the end of the run.
-    retry: process.env.CI === undefined ? 0 : 1,
     reporters: ['default', './test/support/summary.ts'],
     coverage: { include: ['protocol/**/*.ts', 'src/**/*.ts'] },
+    projects: [
+      {
+        ...sources,
+        test: {
+          ...limits,
+          name: 'server',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, MEASURING],
+        },
+      },
+      {
+        ...sources,
+        // After all others, one file at a time.
+        test: {
+          ...limits,
+          name: 'bench',
+          include: [MEASURING],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

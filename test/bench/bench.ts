@@ -76,8 +76,10 @@ export class Bench {
     return possible;
   }
 
-  load(contestant: Contestant): Load {
-    return Load.start(contestant.endpoint, this.setting.generator);
+  /** `beside`: the server may run on every core, the generator's too. */
+  load(contestant: Contestant, beside = false): Load {
+    const { generator } = this.setting;
+    return Load.start(contestant.endpoint, beside ? { ...generator, isAwake: false } : generator);
   }
 
   announce({ name }: Scenario): void {

@@ -8,7 +8,7 @@ import { startServer } from '../support/server.ts';
 import type { Endpoint } from '../support/wire-http.ts';
 import { affinityOf, openFilesOf, pin, unpin } from './machine.ts';
 
-/** `floor` serves fan-outs only; `naive` has `/bare` and `/echo` beside the protocol. */
+/** `floor` serves fan-outs only; `naive` has `/bare`, `/echo` and an application `bare` beside the protocol. */
 export type Role = 'wavehall' | 'floor' | 'naive' | 'other';
 
 export interface Contestant {
@@ -78,6 +78,12 @@ export async function startWavehall({ core, env = {} }: Start): Promise<Contesta
       await server.exited;
     },
   };
+}
+
+/** The naive server's application of `socket.write` and nothing else, for fan-outs only: a process of its own. */
+export async function startBareWrite(start: Start): Promise<Contestant> {
+  const naive = await startNaive(start);
+  return { ...naive, name: 'bare write', endpoint: { ...naive.endpoint, id: 'bare', key: 'bare' } };
 }
 
 export const startNaive = ({ core }: Start): Promise<Contestant> =>

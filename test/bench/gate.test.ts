@@ -9,7 +9,11 @@ import { EIGHT, measureFanOut, ONE } from './scenarios/fan-out.ts';
 
 const SIZES: Sizes = { rounds: 20, seconds: 0.06, scale: 1 };
 const SOCKETS = 1000;
-/** For machines with other work on them. A server that frames for each socket is at 2 and more, one that does not batch at 7. */
+/**
+ * On the goals, which are for quiet machines: those of CI have other work, which weighs on both, but not quite the same.
+ * It shuts out a server that makes text for each socket, at about 2 of `floor send`, by little, and one that does not batch,
+ * at about 7 of `floor join`, by far.
+ */
 const SLACK = 1.35;
 /** What disturbs one run does not disturb each of them; what has become slower is slower in all. */
 const TRIES = 3;
@@ -43,13 +47,13 @@ const areGood = ({ one, eight }: Ratios): boolean =>
   one <= (ONE.ofFloor ?? 0) * SLACK && eight <= (EIGHT.ofFloor ?? 0) * SLACK;
 
 async function ratiosToFloor(floor: string, generator: string): Promise<Ratios> {
-  const { server: core, generator: other } = planPinning();
+  const { server: core, generator: other, isApart: isAwake } = planPinning();
   const contestants = await Promise.all([
     startFloor(floor, 'send', { core }),
     startFloor(floor, 'join', { core }),
     startWavehall({ core }),
   ]);
-  const kind = { name: 'C', command: [generator], core: other };
+  const kind = { name: 'C', command: [generator], core: other, isAwake };
   const bench = new Bench({
     sizes: SIZES,
     contestants,
@@ -64,7 +68,10 @@ async function ratiosToFloor(floor: string, generator: string): Promise<Ratios> 
     const ratio = async (manner: typeof ONE): Promise<number> => {
       const floorName = `floor ${manner.floor ?? ''}`;
       const taking = seats.filter(({ contestant: { name } }) => ['Wavehall', floorName].includes(name));
+      const before = bench.leftOut.length;
       const rows = await measureFanOut(bench, taking, manner, SOCKETS);
+      // The median is one of all rounds: where one could not be measured this is no try.
+      if (bench.leftOut.length > before) return NaN;
       const ours = rows.find(({ server }) => server === 'Wavehall');
       return ours?.against?.find(({ to }) => to === floorName)?.ratio ?? NaN;
     };

@@ -10,6 +10,8 @@ export interface GeneratorKind {
   readonly name: string;
   readonly command: readonly string[];
   readonly core: number | undefined;
+  /** Nobody else needs its core: it does not sleep while it measures, so that no server pays for waking it up. */
+  readonly isAwake?: boolean;
 }
 
 /** Every answer has what it measured of time; `complaint`: the first thing that went wrong. */
@@ -79,11 +81,16 @@ export class Load {
     this.#lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   }
 
-  static start({ host, port, id, key, secret }: Endpoint, { command, core }: GeneratorKind): Load {
+  static start({ host, port, id, key, secret }: Endpoint, kind: GeneratorKind): Load {
+    const { command, core, isAwake = false } = kind;
     const pinned = core === undefined ? [] : ['taskset', '-c', `${core}`];
     const [program, ...args] = [...pinned, ...command, host, `${port}`, id, key, secret];
-    const env = core === undefined ? process.env : { ...process.env, GENERATOR_AWAKE: '1' };
+    const env = { ...process.env, GENERATOR_AWAKE: isAwake ? '1' : undefined };
     return new Load(spawn(program, args, { env, stdio: ['pipe', 'pipe', 'inherit'] }));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /** One command at a time. Rejects when the generator ends, or says nothing for long. */

@@ -43,18 +43,22 @@ export function openFilesOf(pid: number | 'self', running = false): number {
 export interface Pinning {
   readonly server: number | undefined;
   readonly generator: number | undefined;
+  /** What the generator does takes nothing from the servers: their cores have nothing in common. */
+  readonly isApart: boolean;
   readonly text: string;
 }
 
-export function planPinning(): Pinning {
-  const none = (text: string): Pinning => ({ server: undefined, generator: undefined, text });
-  if (!runs('taskset', ['-V'])) return none('nothing is pinned: there is no taskset');
-  const [server, ...others] = allowedCores();
+export function planPinning(cores: readonly number[] = allowedCores(), tool = 'taskset'): Pinning {
+  const none = (text: string): Pinning => ({ server: undefined, generator: undefined, isApart: false, text });
+  if (!runs(tool, ['-V'])) return none('nothing is pinned: there is no taskset');
+  const [server, ...others] = cores;
   if (server === undefined || others.length === 0)
     return none('nothing is pinned: there is one core, and server and generator share it');
   const siblings = siblingsOf(server);
-  const generator = others.find((core) => !siblings.includes(core)) ?? others[0];
-  return { server, generator, text: `servers on core ${server}, generator on core ${generator}` };
+  const apart = others.find((core) => !siblings.includes(core));
+  const generator = apart ?? others[0];
+  const text = `servers on core ${server}, generator on core ${generator}`;
+  return { server, generator, isApart: apart !== undefined, text };
 }
 
 /** All threads of it; false when that is not allowed. */

@@ -88,10 +88,10 @@ function choose(only: string | undefined): readonly Scenario[] {
   return SCENARIOS.filter(({ name }) => names.includes(name));
 }
 
-const kindOf = (native: Native | undefined, { generator }: Pinning): GeneratorKind =>
+const kindOf = (native: Native | undefined, { generator, isApart }: Pinning): GeneratorKind =>
   native === undefined
     ? workersKind(generator)
-    : { name: 'generator: compiled C', command: [native.generator], core: generator };
+    : { name: 'generator: compiled C', command: [native.generator], core: generator, isAwake: isApart };
 
 async function startAll(
   against: readonly string[],

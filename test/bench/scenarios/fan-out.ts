@@ -1,6 +1,6 @@
 /** What one delivery costs the server: events to everybody on one channel, the next ones when the last have arrived. */
 import type { Bench, Scenario } from '../bench.ts';
-import type { Contestant } from '../contestants.ts';
+import { type Contestant, startBareWrite } from '../contestants.ts';
 import type { Row } from '../figures.ts';
 import type { Parameters } from '../load.ts';
 import { interleave, refuse, type Seat, seatAll, unseatAll } from '../rounds.ts';
@@ -45,18 +45,30 @@ export const fanOut: Scenario = {
   title: 'CPU of the server for one delivery',
   async run(bench) {
     const rows: Row[] = [];
-    for (const [at, wanted] of sizesOf(bench).entries()) {
-      const seats = await seatAll(bench, at === 0 ? bench.contestants : ableTo(bench, wanted), wanted);
-      try {
-        for (const manner of [ONE, EIGHT, EIGHT_REQUESTS])
-          rows.push(...(await measureFanOut(bench, seats, manner, wanted)));
-      } finally {
-        await unseatAll(seats);
+    const bare = await startBareWrite({ core: bench.setting.core });
+    try {
+      for (const [at, wanted] of sizesOf(bench).entries()) {
+        const all = [...bench.contestants, bare];
+        rows.push(...(await measureAll(bench, at === 0 ? all : ableTo(bench, all, wanted), wanted)));
       }
+    } finally {
+      await bare.close();
     }
     return rows;
   },
 };
+
+async function measureAll(bench: Bench, contestants: readonly Contestant[], wanted: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  const seats = await seatAll(bench, contestants, wanted);
+  try {
+    for (const manner of [ONE, EIGHT, EIGHT_REQUESTS])
+      rows.push(...(await measureFanOut(bench, seats, manner, wanted)));
+  } finally {
+    await unseatAll(seats);
+  }
+  return rows;
+}
 
 /** Each size once, lowered to what the generator can have. */
 function sizesOf(bench: Bench): number[] {
@@ -68,8 +80,8 @@ function sizesOf(bench: Bench): number[] {
 }
 
 /** A figure for many sockets is none with a few. */
-function ableTo(bench: Bench, wanted: number): Contestant[] {
-  return bench.contestants.filter(({ name, maxSockets }) => {
+function ableTo(bench: Bench, contestants: readonly Contestant[], wanted: number): Contestant[] {
+  return contestants.filter(({ name, maxSockets }) => {
     if (maxSockets >= wanted) return true;
     bench.leaveOut(`${wanted} sockets on ${name}`, `it takes ${maxSockets} at most`);
     return false;

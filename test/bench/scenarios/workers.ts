@@ -90,7 +90,7 @@ async function seat(bench: Bench, { name, role, workers: count, env = {} }: Way,
     close: () => server.close(),
   };
   const own = count === 1 ? [server.pid] : childrenOf(server.pid);
-  return { contestant, load: bench.load(contestant), sockets: 0, workers: own };
+  return { contestant, load: bench.load(contestant, true), sockets: 0, workers: own };
 }
 
 /** The first one is the primary. */

@@ -1,9 +1,11 @@
 /**
  * What one writes in an afternoon on top of `ws`: every event is turned into text again for every socket.
- * Beside it, on `/bare` and `/echo`, what `ws` and node:http cost with nothing on top.
+ * Beside it, on `/bare` and `/echo`, what `ws` and node:http cost with nothing on top, and for the application `bare`
+ * what `socket.write` costs.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 interface Message {
@@ -79,6 +81,28 @@ function publish({ name, channel, channels: names = [channel ?? ''], data }: Eve
   }
 }
 
+/** Of the application `bare`: everybody hears everything. */
+const crowd: Duplex[] = [];
+
+function join(socket: WebSocket, tcp: Duplex): void {
+  crowd.push(tcp);
+  socket.on('close', () => crowd.splice(crowd.indexOf(tcp), 1));
+  greet(socket);
+}
+
+function write({ name, channel, channels: names = [channel ?? ''], data }: Event): void {
+  for (const each of names) {
+    const frame = frameOf(JSON.stringify({ event: name, channel: each, data }));
+    for (const tcp of crowd) tcp.write(frame);
+  }
+}
+
+function frameOf(text: string): Buffer {
+  const { length } = Buffer.from(text);
+  const head = length < 126 ? [0x81, length] : [0x81, 126, length >> 8, length & 255];
+  return Buffer.concat([Buffer.from(head), Buffer.from(text)]);
+}
+
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -87,7 +111,8 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
       const body = JSON.parse(Buffer.concat(chunks).toString()) as Event & {
         readonly batch?: readonly Event[];
       };
-      for (const event of body.batch ?? [body]) publish(event);
+      const send = request.url.startsWith('/apps/bare/') ? write : publish;
+      for (const event of body.batch ?? [body]) send(event);
     }
     response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': '2' }).end('{}');
   });
@@ -98,6 +123,7 @@ const upgrades = new WebSocketServer({ noServer: true, clientTracking: false, pe
 server.on('upgrade', (request, socket, head) =>
   upgrades.handleUpgrade(request, socket, head, (client) => {
     if (request.url === '/bare') client.on('error', () => undefined);
+    else if (request.url?.startsWith('/app/bare?') === true) join(client, socket);
     else greet(client);
   }),
 );

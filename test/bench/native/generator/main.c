@@ -38,7 +38,7 @@ void interval_begin(struct interval *interval)
 {
     interval->pids = read_pids(word("pids", ""));
     interval->server_us = cpu_us(&interval->pids);
-    interval->own_us = own_cpu_us();
+    interval->own_us = own_work_us();
     interval->from_ns = clock_ns();
 }
 
@@ -46,7 +46,7 @@ void interval_end(struct interval *interval)
 {
     interval->to_ns = clock_ns();
     interval->server_us = cpu_us(&interval->pids) - interval->server_us;
-    interval->own_us = own_cpu_us() - interval->own_us;
+    interval->own_us = own_work_us() - interval->own_us;
 }
 
 void interval_print(const struct interval *interval)

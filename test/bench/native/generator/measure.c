@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 uint64_t clock_ns(void)
@@ -59,13 +58,18 @@ double cpu_us(const struct pids *pids)
     return total;
 }
 
-double idle_us;
+uint64_t idle_ns;
 
-double own_cpu_us(void)
+uint64_t own_cpu_ns(void)
 {
-    struct rusage use;
-    getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 + (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) - idle_us;
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
+double own_work_us(void)
+{
+    return (double)(own_cpu_ns() - idle_ns) / 1e3;
 }
 
 void spread_clear(struct spread *spread)

@@ -13,11 +13,13 @@ struct pids {
 uint64_t clock_ns(void);
 /* "12,34": what is no number is no process. */
 struct pids read_pids(const char *text);
-/* What the generator spent on staying awake: no work. */
-extern double idle_us;
+/* CPU time that the generator spent on staying awake: no work. */
+extern uint64_t idle_ns;
 /* Time on a CPU of all threads of all of them. */
 double cpu_us(const struct pids *pids);
-double own_cpu_us(void);
+/* Time on a CPU of the generator itself, and how much of it was work. */
+uint64_t own_cpu_ns(void);
+double own_work_us(void);
 
 /* A value is kept with its six highest bits: to within 3 %. */
 struct spread {

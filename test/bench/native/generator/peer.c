@@ -207,12 +207,13 @@ static int wait_for(struct epoll_event *events, int wait_ms)
         is_awake = getenv("GENERATOR_AWAKE") != NULL;
     if (!is_awake || wait_ms < 0)
         return epoll_wait(loop_fd, events, EVENTS, wait_ms);
-    double from_us = own_cpu_us();
-    uint64_t until = clock_ns() + (uint64_t)wait_ms * 1000000;
-    int count;
+    int count = epoll_wait(loop_fd, events, EVENTS, 0);
+    if (count)
+        return count;
+    uint64_t until = clock_ns() + (uint64_t)wait_ms * 1000000, used_ns = own_cpu_ns();
     while ((count = epoll_wait(loop_fd, events, EVENTS, 0)) == 0 && clock_ns() < until)
-        continue;
-    idle_us += own_cpu_us() - from_us;
+        ;
+    idle_ns += own_cpu_ns() - used_ns;
     return count;
 }
 

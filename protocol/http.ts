@@ -2,7 +2,6 @@ import {
   decodedValue,
   parseQuery,
   percentDecoded,
-  type QueryPair,
   type QueryPairs,
   type Reading,
   valuesOf,
@@ -40,22 +39,17 @@ const UNCLEAR_PATH = /\p{Cc}/u;
 const UNCLEAR_NAME = /[&=\p{Cc}]/u;
 const UNCLEAR_VALUE = /[&\p{Cc}]/u;
 
-/** Without these a query has one reading, and its parts are clear. */
-const ESCAPED_OR_ODD = /[^!-~]|[%+]/;
-
 /** A parameter of the signature itself is written once, and not as a list. */
-const isRepeated = (pairs: QueryPairs): boolean =>
-  pairs.some(
-    ({ name, list }, at) =>
-      ONCE.has(name) && (list || pairs.findIndex((other) => other.name === name) !== at),
-  );
-
-const isUnclear = ({ name, value }: QueryPair): boolean =>
-  UNCLEAR_NAME.test(name) || UNCLEAR_VALUE.test(value);
+function isRepeated(pairs: QueryPairs): boolean {
+  const seen = new Set<string>();
+  return pairs.some(({ name, list }) => ONCE.has(name) && (list || seen.size === seen.add(name).size));
+}
 
 /** 8.2 — another request could have the same canonical text. */
-const isAmbiguous = (path: string, pairs: QueryPairs, isPlain: boolean): boolean =>
-  UNCLEAR_PATH.test(percentDecoded(path)) || (!isPlain && pairs.some(isUnclear)) || isRepeated(pairs);
+const isAmbiguous = (path: string, pairs: QueryPairs): boolean =>
+  UNCLEAR_PATH.test(percentDecoded(path)) ||
+  pairs.some(({ name, value }) => UNCLEAR_NAME.test(name) || UNCLEAR_VALUE.test(value)) ||
+  isRepeated(pairs);
 
 const iso = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
 
@@ -73,34 +67,28 @@ function checkTime(given: string | undefined, options: VerifyOptions): HttpRefus
 }
 
 /** 7.4 — first without the prefix, as the PHP library signs, then as received; raw, then decoded. */
-function pathsToTry(path: string, prefix: string): readonly string[] {
+function pathsToTry(path: string, prefix: string): Iterable<string> {
   const base = `/${prefix.replace(/^\/+|\/+$/g, '')}`;
   const inside = base !== '/' && path.startsWith(`${base}/`) ? path.slice(base.length) : path;
-  if (inside === path && !path.includes('%')) return [path];
-  return [...new Set([inside, path, percentDecoded(inside), percentDecoded(path)])];
+  return new Set([inside, path, percentDecoded(inside), percentDecoded(path)]);
 }
 
 /** 7.4 — libraries differ in what they sign: the text before encoding, or what they wrote into the URL. */
 const READINGS: readonly Reading[] = [decodedValue, (pair) => percentDecoded(pair.raw), (pair) => pair.raw];
-const USUAL: readonly Reading[] = [decodedValue];
 
-/** 7.4 — `isSigned` is asked for the most usual text first; the others are made only when it was not that one. */
-function someText(
-  { method, path, body }: SignedRequest,
-  pairs: QueryPairs,
-  readings: readonly Reading[],
-  prefix: string,
-  isSigned: (text: string) => boolean,
-): boolean {
+const readingsToTry = (rawQuery: string): readonly Reading[] =>
+  /[%+]/.test(rawQuery) ? READINGS : [decodedValue];
+
+/** 7.4 — the most usual text comes first, the others are made only when it did not fit. */
+function* canonicalTexts(request: SignedRequest, pairs: QueryPairs, prefix: string): Generator<string> {
   const signed = pairs.filter(({ name }) => !UNSIGNED.has(name));
-  const bodyMd5 = body.length > 0 ? md5Hex(body) : undefined;
-  return pathsToTry(path, prefix).some((each) =>
-    readings.some((reading) => {
+  const bodyMd5 = request.body.length > 0 ? md5Hex(request.body) : undefined;
+  for (const path of pathsToTry(request.path, prefix))
+    for (const reading of readingsToTry(request.rawQuery)) {
       const values = valuesOf(signed, reading);
       if (bodyMd5 !== undefined) values.set('body_md5', bodyMd5);
-      return isSigned(canonicalText(method, each, values));
-    }),
-  );
+      yield canonicalText(request.method, path, values);
+    }
 }
 
 /** 7.4 — what the usual libraries write: nothing to decode, each parameter once, in the order in which they are signed. */
@@ -138,8 +126,7 @@ function verifyAny(
   options: VerifyOptions,
 ): HttpRefusal | undefined {
   const pairs = parseQuery(request.rawQuery);
-  const isPlain = !ESCAPED_OR_ODD.test(request.rawQuery);
-  if (isAmbiguous(request.path, pairs, isPlain)) return INVALID;
+  if (isAmbiguous(request.path, pairs)) return INVALID;
   const given = valuesOf(pairs, decodedValue);
   if ((given.get('auth_version') ?? '1.0') !== '1.0') return INVALID;
   const late = checkTime(given.get('auth_timestamp'), options);
@@ -148,8 +135,7 @@ function verifyAny(
   const signature = given.get('auth_signature');
   const candidates = credentials.filter((credential) => credential.key === key);
   if (candidates.length === 0) return INVALID;
-  const isSigned = (text: string): boolean =>
-    candidates.some(({ secret }) => equalHex(hmacHex(secret, text), signature));
-  const isFound = someText(request, pairs, isPlain ? USUAL : READINGS, options.prefix, isSigned);
-  return isFound ? undefined : INVALID;
+  for (const text of canonicalTexts(request, pairs, options.prefix))
+    if (candidates.some(({ secret }) => equalHex(hmacHex(secret, text), signature))) return undefined;
+  return INVALID;
 }

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readConfig, SERVER_SETTINGS } from '../../src/config.ts';
@@ -10,11 +9,12 @@ import type { CutoverStatus } from '../../src/cutover/report.ts';
 import { APP } from '../support/cluster.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import { childrenOf, isRunning } from '../support/processes.ts';
-import { freePort, startRedis, type TestRedis } from '../support/redis.ts';
+import { freePort } from '../support/free-port.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { channelAuth, type Endpoint, http, publisher } from '../support/wire-http.ts';
 import { dataOf, eventually, Wire } from '../support/wire.ts';
-import { makeCertificate } from '../transports/certificate.ts';
+import { makeCertificate, subjectShown } from '../transports/certificate.ts';
 import { run, temporaryFolder } from './command.ts';
 
 const PATH = `/app/${APP.key}?protocol=7`;
@@ -91,15 +91,6 @@ const metricsOf = async (server: TestServer): Promise<string> => {
 
 const figure = (text: string, name: string): number =>
   Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
-
-/** The name in the certificate that a new connection is shown. */
-async function subjectShown(server: TestServer): Promise<string> {
-  const socket = connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false });
-  await once(socket, 'secureConnect');
-  const { CN } = socket.getPeerCertificate().subject;
-  socket.destroy();
-  return String(CN);
-}
 
 describe('the number of workers', () => {
   const { name } = SERVER_SETTINGS.workers;
@@ -200,7 +191,7 @@ describe('SIGHUP', () => {
     makeCertificate(files, 'first');
     const server = await startWorkers({ WAVEHALL_TLS_CERT: files.cert, WAVEHALL_TLS_KEY: files.key });
     // In turn: so many in a row are of all workers.
-    const shown = () => Promise.all(Array.from({ length: WORKERS }, () => subjectShown(server)));
+    const shown = () => Promise.all(Array.from({ length: WORKERS }, () => subjectShown(server.port)));
     expect(await shown()).toEqual(Array.from({ length: WORKERS }, () => 'first'));
     makeCertificate(files, 'second');
     server.kill('SIGHUP');

@@ -4,7 +4,8 @@ import { Redis } from 'ioredis';
 import type { RedisOptions } from '../../src/stores/redis/index.ts';
 import { type SelfSigned, selfSigned } from '../support/certificates.ts';
 import { startCluster } from '../support/redis-groups.ts';
-import { freePort, startRedis, type TestRedis } from '../support/redis.ts';
+import { freePort } from '../support/free-port.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
 import { channel, everything, member, openNode, usual } from './stores.ts';
 
 const SOURCES = new URL('../../src/stores/redis/', import.meta.url);

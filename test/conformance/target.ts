@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { freePort } from '../support/free-port.ts';
 import type { Endpoint } from '../support/wire-http.ts';
 import { startServer } from '../support/server.ts';
 import { http } from '../support/wire-http.ts';
@@ -41,14 +40,6 @@ export const wavehall = (): Target => {
   };
   return { name: 'Wavehall', shared: () => start({}), start };
 };
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 
 /** Starts `command` with PORT, APP_ID, APP_KEY, APP_SECRET and NEEDS (`NAME=value …`) and waits for its /up. */
 const startCommand = async (command: string, needs: Needs): Promise<Running> => {

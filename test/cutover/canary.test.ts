@@ -6,7 +6,8 @@ import { publish } from '../../src/cutover/probe-site.ts';
 import type { Server } from '../../src/server.ts';
 import { FakeJournal } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
-import { type Faulty, freePort, siteAt, startFaulty, startFrozen, startWavehall } from './two-servers.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Faulty, siteAt, startFaulty, startFrozen, startWavehall } from './two-servers.ts';
 
 const WELL = { wavehall: expect.any(Number) as number, upstream: expect.any(Number) as number };
 /** Long enough for a loaded machine where events must come, short where they must not. */

@@ -4,7 +4,8 @@ import type { Side } from '../../src/cutover/ports.ts';
 import { type ProbeSite, publish } from '../../src/cutover/probe-site.ts';
 import type { Server } from '../../src/server.ts';
 import { eventually } from '../support/wire.ts';
-import { APP, freePort, siteAt, startFaulty, startWavehall } from './two-servers.ts';
+import { freePort } from '../support/free-port.ts';
+import { APP, siteAt, startFaulty, startWavehall } from './two-servers.ts';
 
 let wavehall: Server;
 let upstream: Server;

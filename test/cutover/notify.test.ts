@@ -7,7 +7,8 @@ import { encodeNote, Notifier, type NotifierNeeds } from '../../src/cutover/noti
 import type { WayBackNote } from '../../src/cutover/rollback.ts';
 import { FakeJournal } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
-import { APP, freePort } from './two-servers.ts';
+import { freePort } from '../support/free-port.ts';
+import { APP } from './two-servers.ts';
 
 const NOTE: WayBackNote = {
   atMs: 1_800_000_000_000,

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { parseEndpoint } from '../conformance/target.ts';
+import { freePort } from '../support/free-port.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { http, type Endpoint } from '../support/wire-http.ts';
@@ -78,15 +78,6 @@ const wavehall = byProcess('a second Wavehall', (port) =>
 );
 
 const standIn = byProcess('the stand-in for Reverb', (port) => startStandIn(appEnv(port)));
-
-const freePort = async (): Promise<number> => {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
-};
 
 /** A server that a command starts: it is given PORT, APP_ID, APP_KEY and APP_SECRET. */
 const startCommand = async (command: string, wantedPort: number): Promise<TestServer> => {

@@ -2,12 +2,13 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Site } from '../conformance/site.ts';
 import { findNginx } from '../support/cluster-nginx.ts';
+import { freePort } from '../support/free-port.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { dataOf, eventually, type Wire } from '../support/wire.ts';
 import { APP, otherSides, type OtherSide } from './other-side.ts';
@@ -16,15 +17,6 @@ const EXAMPLE = new URL('../../examples/cutover-from-reverb/', import.meta.url);
 const BROWSERS = 120;
 /** By this the two servers are told apart. */
 const OURS_S = 31;
-
-const freePort = async (): Promise<number> => {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
-};
 
 const isListening = (port: number): Promise<boolean> =>
   new Promise((resolve) => {

@@ -98,15 +98,6 @@ function passRequest(target: number, incoming: IncomingMessage, response: Server
   incoming.pipe(behind);
 }
 
-/** A port at which nobody listens. */
-export async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** Takes connections and says nothing, as a frozen process does. */
 export async function startFrozen() {
   const open = new Set<Socket>();

@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { freePort } from './free-port.ts';
 import { eventually } from './wire.ts';
 
 const CACHE = new URL('../../node_modules/.cache/wavehall-nginx/', import.meta.url).pathname;
@@ -73,12 +74,3 @@ const isListening = (port: number): Promise<boolean> =>
     socket.on('error', () => resolve(false));
     socket.on('close', (hadError) => resolve(!hadError));
   });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { SelfSigned } from './certificates.ts';
 import { FaultProxy } from './fault-proxy.ts';
-import { freePort, startRedis, type TestRedis } from './redis.ts';
+import { freePort } from './free-port.ts';
+import { startRedis, type TestRedis } from './redis.ts';
 import { eventually } from './wire.ts';
 
 const SLOTS = 16_384;

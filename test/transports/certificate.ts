@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { connect } from 'node:tls';
 
 export interface CertificateFiles {
   readonly cert: string;
@@ -21,4 +23,13 @@ export function makeCertificate(files: CertificateFiles, subject: string, passph
     ],
     { stdio: 'pipe' },
   );
+}
+
+/** The name in the certificate that a new connection is shown. */
+export async function subjectShown(port: number): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const { CN } = socket.getPeerCertificate().subject;
+  socket.destroy();
+  return String(CN);
 }

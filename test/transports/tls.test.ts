@@ -1,14 +1,13 @@
 import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { readKeyPair } from '../../src/transports/tls.ts';
 import { run, temporaryFolder } from '../cli/command.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { eventually, Wire } from '../support/wire.ts';
-import { type CertificateFiles, makeCertificate } from './certificate.ts';
+import { type CertificateFiles, makeCertificate, subjectShown } from './certificate.ts';
 
 const PASSPHRASE = 'open-sesame';
 
@@ -27,15 +26,6 @@ async function openSecure({ port }: TestServer, cert: string): Promise<Wire> {
   const wire = new Wire(socket);
   await once(socket, 'open');
   return wire;
-}
-
-/** The name in the certificate that a new connection is shown. */
-async function subjectShown(server: TestServer): Promise<string> {
-  const socket = connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false });
-  await once(socket, 'secureConnect');
-  const { CN } = socket.getPeerCertificate().subject;
-  socket.destroy();
-  return String(CN);
 }
 
 describe('wss', () => {
@@ -59,11 +49,11 @@ describe('wss', () => {
     const server = await startServer(variables(files));
     try {
       const wire = await openSecure(server, files.cert);
-      expect(await subjectShown(server)).toBe('first');
+      expect(await subjectShown(server.port)).toBe('first');
       makeCertificate(files, 'second');
-      expect(await subjectShown(server)).toBe('first');
+      expect(await subjectShown(server.port)).toBe('first');
       server.kill('SIGHUP');
-      await eventually(async () => (await subjectShown(server)) === 'second', 'the new certificate');
+      await eventually(async () => (await subjectShown(server.port)) === 'second', 'the new certificate');
       expect((await wire.settle())[0]?.event).toBe('pusher:connection_established');
       const newcomer = await openSecure(server, files.cert);
       expect((await newcomer.first()).event).toBe('pusher:connection_established');
@@ -83,7 +73,7 @@ describe('wss', () => {
       spoil(files);
       server.kill('SIGHUP');
       await eventually(() => server.output().includes('The certificate was not read again'), 'the warning');
-      expect(await subjectShown(server)).toBe('first');
+      expect(await subjectShown(server.port)).toBe('first');
     } finally {
       await server.close();
     }
@@ -106,7 +96,7 @@ describe('wss', () => {
     const files = certificate('locked', PASSPHRASE);
     const server = await startServer({ ...variables(files), WAVEHALL_TLS_PASSPHRASE: PASSPHRASE });
     try {
-      expect(await subjectShown(server)).toBe('locked');
+      expect(await subjectShown(server.port)).toBe('locked');
       expect(server.output()).not.toContain(PASSPHRASE);
     } finally {
       await server.close();
@@ -122,7 +112,7 @@ describe('wss', () => {
     };
     const server = await startServer({ WAVEHALL_APPS: JSON.stringify(config) });
     try {
-      expect(await subjectShown(server)).toBe('from-laravel');
+      expect(await subjectShown(server.port)).toBe('from-laravel');
     } finally {
       await server.close();
     }
@@ -134,7 +124,7 @@ describe('wss', () => {
     makeCertificate({ cert: join(folder, 'app.test.crt'), key: join(folder, 'app.test.key') }, 'app.test');
     const server = await startServer({ HOME: home }, ['--hostname', 'app.test']);
     try {
-      expect(await subjectShown(server)).toBe('app.test');
+      expect(await subjectShown(server.port)).toBe('app.test');
     } finally {
       await server.close();
     }

@@ -2,7 +2,8 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { APP } from '../../support/cluster.ts';
 import { childrenOf } from '../../support/processes.ts';
-import { freePort, startRedis, type TestRedis } from '../../support/redis.ts';
+import { freePort } from '../../support/free-port.ts';
+import { startRedis, type TestRedis } from '../../support/redis.ts';
 import { startServer } from '../../support/server.ts';
 import type { Bench, Scenario } from '../bench.ts';
 import { cpuUs } from '../cluster/site.ts';

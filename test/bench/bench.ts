@@ -3,6 +3,7 @@ import { loadavg } from 'node:os';
 import type { Contestant } from './contestants.ts';
 import type { LeftOut, Row } from './figures.ts';
 import { type GeneratorKind, Load } from './load.ts';
+import type { Pinning } from './machine.ts';
 import type { Native } from './native.ts';
 
 export interface Sizes {
@@ -30,7 +31,7 @@ interface Setting {
   readonly native: Native | undefined;
   /** Sockets that the generator can have. */
   readonly maxSockets: number;
-  readonly core: number | undefined;
+  readonly pinning: Pinning;
 }
 
 export class Bench {

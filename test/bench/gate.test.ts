@@ -47,19 +47,20 @@ const areGood = ({ one, eight }: Ratios): boolean =>
   one <= (ONE.ofFloor ?? 0) * SLACK && eight <= (EIGHT.ofFloor ?? 0) * SLACK;
 
 async function ratiosToFloor(floor: string, generator: string): Promise<Ratios> {
-  const { server: core, generator: other, isApart: isAwake } = planPinning();
+  const pinning = planPinning();
+  const core = pinning.server;
   const contestants = await Promise.all([
     startFloor(floor, 'send', { core }),
     startFloor(floor, 'join', { core }),
     startWavehall({ core }),
   ]);
-  const kind = { name: 'C', command: [generator], core: other, isAwake };
+  const kind = { name: 'C', command: [generator], core: pinning.generator, isAwake: pinning.isApart };
   const bench = new Bench({
     sizes: SIZES,
     contestants,
     generator: kind,
     maxSockets: SOCKETS,
-    core,
+    pinning,
     native: undefined,
   });
   const seats = await seatAll(bench, contestants, SOCKETS);

@@ -48,7 +48,6 @@ function sizesFor({ quick, rounds }: Wishes): Sizes {
 
 export interface Course {
   readonly bench: Bench;
-  readonly pinning: Pinning;
   readonly close: () => Promise<void>;
 }
 
@@ -70,14 +69,14 @@ export async function prepare({ against, workers, sizes }: Terms): Promise<Cours
     generator: kindOf(native, pinning),
     native,
     maxSockets: socketsFor(readMachine().openFiles),
-    core: pinning.server,
+    pinning,
   });
   if (typeof compiled === 'string') bench.leaveOut('the C generator and the floor', compiled);
   if (!MEASURES_CPU) bench.leaveOut('CPU time and memory', 'there is no /proc/self/schedstat');
   const close = async (): Promise<void> => {
     await Promise.all(contestants.map((each) => each.close()));
   };
-  return { bench, pinning, close };
+  return { bench, close };
 }
 
 function choose(only: string | undefined): readonly Scenario[] {
@@ -121,7 +120,7 @@ async function warmUp(bench: Bench): Promise<void> {
 }
 
 /** A report for each scenario; what goes wrong in one does not end the others. */
-async function runAll({ bench, pinning }: Course, chosen: readonly Scenario[]): Promise<Report[]> {
+async function runAll({ bench }: Course, chosen: readonly Scenario[]): Promise<Report[]> {
   const reports: Report[] = [];
   const { rounds, seconds, scale } = bench.sizes;
   const sizes = `${rounds} rounds of ${seconds} s${scale === 1 ? '' : `, ${scale} of the sockets`}`;
@@ -136,7 +135,7 @@ async function runAll({ bench, pinning }: Course, chosen: readonly Scenario[]): 
       title: scenario.title,
       machine,
       generator: bench.setting.generator.name,
-      pinning: pinning.text,
+      pinning: bench.setting.pinning.text,
       sizes,
       rows,
       leftOut,

@@ -1,4 +1,6 @@
 /** What a message that crosses from one node to another costs on both, as a share of what two bare ioredis clients pay. */
+import { affinityOf, pin, type Pinning, unpin } from '../machine.ts';
+import { Drive, type Mode, stayAwake } from './drive.ts';
 import { clientEventRoad, httpRoad, relayRoad, type Road } from './roads.ts';
 import { cpuUs, type Figure, quantile, Site, startLonelyNode } from './site.ts';
 
@@ -8,10 +10,17 @@ export interface Sizes {
   readonly seconds: number;
 }
 
+/** `pinning`: nodes and Redis share one core, this process has another. `isWanted`: which figures, by their names. */
+interface Terms {
+  readonly pinning?: Pinning;
+  readonly isWanted?: (name: string) => boolean;
+}
+
 const BURST = 32;
 const MANY_BURSTS = 8;
 const GOAL_US = 8;
-const PATIENCE_MS = 10_000;
+/** Each road is driven for so many rounds before it is measured: by then its code is compiled. */
+const WARM_ROUNDS = 3;
 
 /** What one round of one road came to, per message. */
 interface Round {
@@ -20,13 +29,6 @@ interface Round {
   readonly redisUs: number;
   readonly perSecond: number;
   readonly latenciesMs: readonly number[];
-}
-
-interface Mode {
-  readonly name: string;
-  readonly burst: number;
-  /** Bursts that are on their way together. */
-  readonly together: number;
 }
 
 const MODES: readonly Mode[] = [
@@ -41,21 +43,43 @@ const ENV = {
   WAVEHALL_MAX_BATCH_SIZE: `${BURST}`,
 };
 
-export async function crossing(sizes: Sizes): Promise<Figure[]> {
+/** Rejects when a node, Redis or a road cannot be started, or a message does not arrive. */
+export async function crossing(
+  sizes: Sizes,
+  { pinning, isWanted = () => true }: Terms = {},
+): Promise<Figure[]> {
   const site = await Site.open(2, ENV);
   const lonely = await startLonelyNode(ENV);
   const roads: Road[] = [];
+  const cores = affinityOf(process.pid);
+  const rest = pinning?.isApart === true ? stayAwake() : ignore;
   try {
     const redisPid = await site.redisPid();
     for (const opening of openings(site, lonely)) roads.push(await opening());
+    if (pinning !== undefined) pinAll(pinning, [redisPid, ...roads.flatMap(endsOf)]);
     const found: Figure[] = [];
-    for (const mode of MODES) found.push(...(await measure(roads, mode, redisPid, sizes)));
+    for (const mode of MODES) {
+      const wanted = roads.filter((road) => isWanted(nameOf(mode, road)));
+      found.push(...(await measure(wanted, mode, redisPid, sizes)));
+    }
     return found;
   } finally {
+    rest();
+    unpin(process.pid, cores);
     await Promise.all(roads.map((road) => road.close()));
     await Promise.all([lonely.close(), site.close()]);
   }
 }
+
+const endsOf = ({ publisher, subscriber }: Road): number[] => [publisher, subscriber];
+const nameOf = (mode: Mode, road: Road): string => `crossing, ${mode.name}, ${road.name}`;
+
+function pinAll({ server, generator }: Pinning, pids: readonly number[]): void {
+  for (const pid of new Set(pids)) pin(pid, server);
+  pin(process.pid, generator);
+}
+
+const ignore = (): void => undefined;
 
 /** The first one is the floor. */
 function openings(site: Site, lonely: Site['nodes'][number]): (() => Promise<Road>)[] {
@@ -86,7 +110,7 @@ async function measure(
   const rounds = new Map<Road, Round[]>(roads.map((road) => [road, []]));
   for (let turn = 0; turn < sizes.rounds; turn += 1) {
     for (const [road, results] of rounds) {
-      if (turn === 0) await new Drive(road, mode).run(sizes.seconds * 500);
+      if (turn === 0) await new Drive(road, mode).run(sizes.seconds * WARM_ROUNDS * 1000);
       results.push(await round(road, mode, redisPid, sizes.seconds * 1000));
     }
   }
@@ -115,59 +139,7 @@ async function round(road: Road, mode: Mode, redisPid: number, ms: number): Prom
   };
 }
 
-let numbers = 0;
-
-/** A closed loop: the next burst leaves when one has arrived whole. */
-class Drive {
-  readonly latenciesMs: number[] = [];
-  readonly #road: Road;
-  readonly #mode: Mode;
-  readonly #sentMs = new Map<number, number>();
-  #isOver = false;
-
-  constructor(road: Road, mode: Mode) {
-    this.#road = road;
-    this.#mode = mode;
-  }
-
-  /** Resolves with the milliseconds that it took, when the last message has arrived; rejects when one never does. */
-  run(ms: number): Promise<number> {
-    const beganMs = performance.now();
-    return new Promise((resolve, reject) => {
-      const late = setTimeout(
-        () => reject(new Error(`${this.#road.name}: ${this.#sentMs.size} did not arrive`)),
-        ms + PATIENCE_MS,
-      );
-      setTimeout(() => (this.#isOver = true), ms);
-      this.#road.arrived = (number) => {
-        this.#arrive(number);
-        if (!this.#isOver || this.#sentMs.size > 0) return;
-        clearTimeout(late);
-        resolve(performance.now() - beganMs);
-      };
-      for (let burst = 0; burst < this.#mode.together; burst += 1) this.#send();
-    });
-  }
-
-  #arrive(number: number): void {
-    const sentMs = this.#sentMs.get(number);
-    if (sentMs === undefined) return;
-    this.#sentMs.delete(number);
-    this.latenciesMs.push(performance.now() - sentMs);
-    const { burst, together } = this.#mode;
-    if (!this.#isOver && this.#sentMs.size === (together - 1) * burst) this.#send();
-  }
-
-  #send(): void {
-    const own = Array.from({ length: this.#mode.burst }, () => (numbers += 1));
-    const now = performance.now();
-    for (const number of own) this.#sentMs.set(number, now);
-    this.#road.send(own);
-  }
-}
-
 function figures(road: Road, mode: Mode, rounds: readonly Round[], floors: readonly number[]): Figure[] {
-  const name = `crossing, ${mode.name}, ${road.name}`;
   const median = (of: (round: Round, at: number) => number): number | undefined =>
     quantile(rounds.map(of), 0.5);
   const latencies = rounds.flatMap(({ latenciesMs }) => latenciesMs);
@@ -176,7 +148,7 @@ function figures(road: Road, mode: Mode, rounds: readonly Round[], floors: reado
     mode.burst > 1 && road.publisher !== road.subscriber && !road.name.startsWith('POST events');
   return [
     {
-      name,
+      name: nameOf(mode, road),
       value: median(bothUs),
       unit: 'us/message',
       ...(isJudged && { goal: `<= ${GOAL_US}` }),

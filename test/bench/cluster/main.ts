@@ -1,6 +1,7 @@
 /** `npm run bench:cluster`: the figures of several nodes over one Redis, in one table. */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { planPinning } from '../machine.ts';
 import { crossing } from './crossing.ts';
 import { memory } from './memory.ts';
 import { nodeKilled } from './node-killed.ts';
@@ -28,7 +29,10 @@ const SCENARIOS: readonly (readonly [name: string, run: () => Promise<Figure[]>]
   ['node', () => nodeKilled({ sockets: sized(2000, 40), leaseSeconds: 2 })],
   ['redis', () => redisKilled({ ...outage(), keepsData: true })],
   ['redis', () => redisKilled({ ...outage(), keepsData: false })],
-  ['crossing', () => crossing(sized({ rounds: 5, seconds: 1 }, { rounds: 1, seconds: 0.1 }))],
+  [
+    'crossing',
+    () => crossing(sized({ rounds: 5, seconds: 1 }, { rounds: 1, seconds: 0.1 }), { pinning: planPinning() }),
+  ],
   ['memory', () => memory({ channels: sized(10_000, 200) })],
 ];
 

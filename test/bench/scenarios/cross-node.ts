@@ -11,9 +11,10 @@ export const crossNode: Scenario = {
   title: 'CPU of both nodes for one message that crosses Redis',
   async run(bench) {
     const { rounds, seconds } = bench.sizes;
+    const { pinning } = bench.setting;
     try {
-      const figures = await crossing({ rounds: Math.min(rounds, ROUNDS), seconds });
-      return figures.filter(({ name }) => isShown(name)).map(row);
+      const sizes = { rounds: Math.min(rounds, ROUNDS), seconds };
+      return (await crossing(sizes, { pinning, isWanted })).map(row);
     } catch (error) {
       bench.leaveOut('messages over Redis', (error as Error).message.split('\n')[0] ?? '');
       return [];
@@ -22,7 +23,7 @@ export const crossNode: Scenario = {
 };
 
 /** What the parts of the store cost on their own is for `npm run bench:cluster`. */
-const isShown = (name: string): boolean =>
+const isWanted = (name: string): boolean =>
   /floor|one node|history 50$/.test(name) && !/stores alone|32 clients|^crossing, bursts/.test(name);
 
 function row({ name, value, unit, goal, more = {} }: Figure): Row {

@@ -45,7 +45,7 @@ export const fanOut: Scenario = {
   title: 'CPU of the server for one delivery',
   async run(bench) {
     const rows: Row[] = [];
-    const bare = await startBareWrite({ core: bench.setting.core });
+    const bare = await startBareWrite({ core: bench.setting.pinning.server });
     try {
       for (const [at, wanted] of sizesOf(bench).entries()) {
         const all = [...bench.contestants, bare];

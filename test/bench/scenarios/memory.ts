@@ -23,7 +23,7 @@ export const memory: Scenario = {
   name: 'memory',
   title: 'Memory of one more idle subscriber',
   async run(bench) {
-    const { core } = bench.setting;
+    const { server: core } = bench.setting.pinning;
     const slopes: Slope[] = [];
     // Fresh ones: what a process has freed it takes again without growing.
     for (const start of [startNaive, startWavehall]) {

@@ -50,19 +50,19 @@ const NAIVE = new URL('./servers/naive.ts', import.meta.url).pathname;
 
 export interface Start {
   readonly core?: number | undefined;
-  readonly env?: Readonly<Record<string, string>>;
+  /** For the Node that it runs on. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** As it is started in production, but for the limits of what one client may ask. */
-export async function startWavehall({ core, env = {} }: Start): Promise<Contestant> {
+export async function startWavehall({ core, nodeOptions = [] }: Start): Promise<Contestant> {
   const server = await startServer({
     REVERB_APP_ID: APP.id,
     REVERB_APP_KEY: APP.key,
     REVERB_APP_SECRET: APP.secret,
     WAVEHALL_MAX_SUBSCRIPTIONS: '0',
     WAVEHALL_MAX_MESSAGES_PER_SECOND: '0',
-    NODE_OPTIONS: `--import=${COLLECTOR}`,
-    ...env,
+    NODE_OPTIONS: [`--import=${COLLECTOR}`, ...nodeOptions].join(' '),
   });
   pin(server.pid, core);
   return {
@@ -86,9 +86,10 @@ export async function startBareWrite(start: Start): Promise<Contestant> {
   return { ...naive, name: 'bare write', endpoint: { ...naive.endpoint, id: 'bare', key: 'bare' } };
 }
 
-export const startNaive = ({ core }: Start): Promise<Contestant> =>
+export const startNaive = ({ core, nodeOptions = [] }: Start): Promise<Contestant> =>
   startProgram('naive ws', 'naive', core, [
     process.execPath,
+    ...nodeOptions,
     ...['--import', COLLECTOR, '--import', 'tsx', '--conditions=source', NAIVE],
   ]);
 

@@ -1,20 +1,34 @@
-/** The gate: what a delivery costs, held against the kernel's floor of the same rounds. No time has to be met. */
+/** The gate: what a delivery costs, held against the kernel's floor and a bare write of the same rounds. No time has to be met. */
 import { expect, test } from 'vitest';
 import { Bench, type Sizes } from './bench.ts';
-import { startFloor, startWavehall } from './contestants.ts';
+import { startBareWrite, startFloor, startWavehall } from './contestants.ts';
 import { planPinning } from './machine.ts';
 import { compileNative } from './native.ts';
-import { seatAll, unseatAll } from './rounds.ts';
+import { type Seat, seatAll, unseatAll } from './rounds.ts';
 import { EIGHT, measureFanOut, ONE } from './scenarios/fan-out.ts';
 
 const SIZES: Sizes = { rounds: 20, seconds: 0.06, scale: 1 };
 const SOCKETS = 1000;
-/**
- * On the goals, which are for quiet machines: those of CI have other work, which weighs on both, but not quite the same.
- * It shuts out a server that makes text for each socket, at about 2 of `floor send`, by little, and one that does not batch,
- * at about 7 of `floor join`, by far.
- */
+/** On the goals, which are for quiet machines: those of CI have other work, which weighs on both, but not quite the same. */
 const SLACK = 1.35;
+
+interface Limit {
+  readonly manner: typeof ONE;
+  readonly other: string;
+  readonly most: number;
+}
+
+/**
+ * `floor join` shuts out by far a server that does not batch, which is at about 7 of it; `bare write` one that makes text
+ * for each socket, at 1.3 to 1.5 of it, where Wavehall is at 0.96 to 1.1 however busy the machine is. Node's own part in `floor send` is so large that it
+ * shuts out the latter, at about 2, by little.
+ */
+const LIMITS: readonly Limit[] = [
+  { manner: ONE, other: 'floor send', most: (ONE.ofFloor ?? 0) * SLACK },
+  { manner: ONE, other: 'bare write', most: 1.2 },
+  { manner: EIGHT, other: 'floor join', most: (EIGHT.ofFloor ?? 0) * SLACK },
+];
+
 /** What disturbs one run does not disturb each of them; what has become slower is slower in all. */
 const TRIES = 3;
 
@@ -27,31 +41,29 @@ test('3.13 the gate of fan-outs has a compiler in CI', ({ skip }) => {
   expect(reason).toBe('');
 });
 
-test('3.13 a delivery costs little more than the kernel takes for it', async ({ skip }) => {
+test('3.13 a delivery costs little more than the kernel and a bare write take for it', async ({ skip }) => {
   if (typeof native === 'string') return skip(`the gate is left out: ${native}`);
-  let ratios = await ratiosToFloor(native.floor, native.generator);
+  let ratios = await measure(native.floor, native.generator);
   for (let tries = 1; tries < TRIES && !areGood(ratios); tries += 1) {
-    console.log(`tried again: ${JSON.stringify(ratios)}`);
-    ratios = await ratiosToFloor(native.floor, native.generator);
+    console.log(`tried again: ${ratios.join(', ')}`);
+    ratios = await measure(native.floor, native.generator);
   }
-  expect(ratios.one).toBeLessThanOrEqual((ONE.ofFloor ?? 0) * SLACK);
-  expect(ratios.eight).toBeLessThanOrEqual((EIGHT.ofFloor ?? 0) * SLACK);
+  LIMITS.forEach(({ manner, other, most }, at) =>
+    expect(ratios[at], `${manner.name} / ${other}`).toBeLessThanOrEqual(most),
+  );
 }, 120_000);
 
-interface Ratios {
-  readonly one: number;
-  readonly eight: number;
-}
+const areGood = (ratios: readonly number[]): boolean =>
+  LIMITS.every(({ most }, at) => (ratios[at] ?? NaN) <= most);
 
-const areGood = ({ one, eight }: Ratios): boolean =>
-  one <= (ONE.ofFloor ?? 0) * SLACK && eight <= (EIGHT.ofFloor ?? 0) * SLACK;
-
-async function ratiosToFloor(floor: string, generator: string): Promise<Ratios> {
+/** What each limit is of. */
+async function measure(floor: string, generator: string): Promise<number[]> {
   const pinning = planPinning();
   const core = pinning.server;
   const contestants = await Promise.all([
     startFloor(floor, 'send', { core }),
     startFloor(floor, 'join', { core }),
+    startBareWrite({ core }),
     startWavehall({ core }),
   ]);
   const kind = { name: 'C', command: [generator], core: pinning.generator, isAwake: pinning.isApart };
@@ -66,19 +78,21 @@ async function ratiosToFloor(floor: string, generator: string): Promise<Ratios> 
   const seats = await seatAll(bench, contestants, SOCKETS);
   try {
     expect(seats).toHaveLength(contestants.length);
-    const ratio = async (manner: typeof ONE): Promise<number> => {
-      const floorName = `floor ${manner.floor ?? ''}`;
-      const taking = seats.filter(({ contestant: { name } }) => ['Wavehall', floorName].includes(name));
-      const before = bench.leftOut.length;
-      const rows = await measureFanOut(bench, taking, manner, SOCKETS);
-      // The median is one of all rounds: where one could not be measured this is no try.
-      if (bench.leftOut.length > before) return NaN;
-      const ours = rows.find(({ server }) => server === 'Wavehall');
-      return ours?.against?.find(({ to }) => to === floorName)?.ratio ?? NaN;
-    };
-    return { one: await ratio(ONE), eight: await ratio(EIGHT) };
+    const ratios: number[] = [];
+    for (const limit of LIMITS) ratios.push(await ratioOf(bench, seats, limit));
+    return ratios;
   } finally {
     await unseatAll(seats);
     await Promise.all(contestants.map((each) => each.close()));
   }
+}
+
+async function ratioOf(bench: Bench, seats: readonly Seat[], { manner, other }: Limit): Promise<number> {
+  const taking = seats.filter(({ contestant: { name } }) => ['Wavehall', other].includes(name));
+  const before = bench.leftOut.length;
+  const rows = await measureFanOut(bench, taking, manner, SOCKETS);
+  // The median is one of all rounds: where one could not be measured this is no try.
+  if (bench.leftOut.length > before) return NaN;
+  const ours = rows.find(({ server }) => server === 'Wavehall');
+  return ours?.against?.find(({ to }) => to === other)?.ratio ?? NaN;
 }

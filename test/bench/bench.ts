@@ -20,6 +20,8 @@ export const QUICK: Sizes = { rounds: 2, seconds: 0.2, scale: 0.2 };
 export interface Scenario {
   readonly name: string;
   readonly title: string;
+  /** Who runs where, when it is not as everywhere else. */
+  readonly pinning?: string;
   /** Who can take part; the others are not mentioned. */
   run(bench: Bench): Promise<Row[]>;
 }

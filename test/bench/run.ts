@@ -135,7 +135,7 @@ async function runAll({ bench }: Course, chosen: readonly Scenario[]): Promise<R
       title: scenario.title,
       machine,
       generator: bench.setting.generator.name,
-      pinning: bench.setting.pinning.text,
+      pinning: scenario.pinning ?? bench.setting.pinning.text,
       sizes,
       rows,
       leftOut,

@@ -39,6 +39,7 @@ const WAYS: readonly Way[] = [
 export const workers: Scenario = {
   name: 'workers',
   title: `Connections dealt out to ${WORKERS} workers`,
+  pinning: 'servers on every core, generator on one of them',
   async run(bench) {
     if (!MEASURES_CPU) {
       bench.leaveOut('workers', 'there is no /proc that tells of their sockets');

@@ -51,12 +51,11 @@ export async function crossing(
   const site = await Site.open(2, ENV);
   const lonely = await startLonelyNode(ENV);
   const roads: Road[] = [];
-  const cores = affinityOf(process.pid);
-  const rest = pinning?.isApart === true ? stayAwake() : ignore;
+  let leavePlaces = ignore;
   try {
     const redisPid = await site.redisPid();
     for (const opening of openings(site, lonely)) roads.push(await opening());
-    if (pinning !== undefined) pinAll(pinning, [redisPid, ...roads.flatMap(endsOf)]);
+    if (pinning !== undefined) leavePlaces = takePlaces(pinning, [redisPid, ...roads.flatMap(endsOf)]);
     const found: Figure[] = [];
     for (const mode of MODES) {
       const wanted = roads.filter((road) => isWanted(nameOf(mode, road)));
@@ -64,8 +63,7 @@ export async function crossing(
     }
     return found;
   } finally {
-    rest();
-    unpin(process.pid, cores);
+    leavePlaces();
     await Promise.all(roads.map((road) => road.close()));
     await Promise.all([lonely.close(), site.close()]);
   }
@@ -74,9 +72,16 @@ export async function crossing(
 const endsOf = ({ publisher, subscriber }: Road): number[] => [publisher, subscriber];
 const nameOf = (mode: Mode, road: Road): string => `crossing, ${mode.name}, ${road.name}`;
 
-function pinAll({ server, generator }: Pinning, pids: readonly number[]): void {
+/** These on the servers' core, this process on its own, and awake where nobody else needs that. Undone by a call of what is returned. */
+function takePlaces({ server, generator, isApart }: Pinning, pids: readonly number[]): () => void {
+  const cores = affinityOf(process.pid);
   for (const pid of new Set(pids)) pin(pid, server);
   pin(process.pid, generator);
+  const rest = isApart ? stayAwake() : ignore;
+  return () => {
+    rest();
+    unpin(process.pid, cores);
+  };
 }
 
 const ignore = (): void => undefined;

@@ -58,6 +58,7 @@ interface Details {
 /** A rule of the specification was broken; the only exception that rules throw. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
+  readonly entry: ErrorEntry;
   readonly code: number;
   /** The connection ends; otherwise the client is only told. */
   readonly closes: boolean;
@@ -66,6 +67,7 @@ export class ProtocolError extends Error {
 
   constructor(entry: ErrorEntry, details: Details = {}) {
     super(entry.message);
+    this.entry = entry;
     this.code = entry.code;
     this.closes = entry.comesBack !== 'stays';
     this.channel = details.channel;

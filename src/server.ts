@@ -8,6 +8,7 @@ import { Gateway } from './core/gateway.ts';
 import { Hub } from './core/hub.ts';
 import { Liveness, type LivenessLimits } from './core/liveness.ts';
 import type { Journal, Stores } from './core/ports.ts';
+import { Refusals } from './core/refusals.ts';
 import { Users } from './core/users.ts';
 import { registerHttp } from './http/plugin.ts';
 import { HeapGuard } from './observability/heap.ts';
@@ -50,7 +51,7 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
   const sockets = transport(config, core);
   if (cutover === undefined) sockets.attach(http.server);
   else openDoor(cutover, config, { ...core, http, transport: sockets, isReady });
-  const figures = [...serverFigures(core.hub, isReady), ...stores.figures];
+  const figures = [...serverFigures(core.hub, isReady), ...core.refusals.figures, ...stores.figures];
   await openAdmin(http, config.adminToken, { cutover, figures, siblings });
   registerHttp(http, {
     ...core,
@@ -89,6 +90,7 @@ function ownUrl({ host, path }: Config, port: number, secure: boolean): URL {
 /** The core over its stores, and the one clockwork that moves it. */
 function assemble(config: Config, stores: Stores, journal: Journal) {
   const clock = Date.now;
+  const refusals = new Refusals(journal, clock);
   const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const hub = new Hub({ ...stores, fanOut: new FanOut(buffers, journal), journal });
@@ -99,7 +101,7 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     connections: config.maxConnections,
     connectionsPerAddress: config.maxConnectionsPerAddress,
   };
-  const gateway = new Gateway({ ...stores, apps, hub, users, announcer, journal, clock, limits });
+  const gateway = new Gateway({ ...stores, apps, hub, users, announcer, journal, clock, limits, refusals });
   const heap = new HeapGuard(config.maxHeapPercent, journal);
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
@@ -107,6 +109,7 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     liveness.sweep();
     users.tick();
     announcer.tick();
+    refusals.tick();
   };
   return {
     apps,
@@ -114,6 +117,7 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     users,
     gateway,
     heap,
+    refusals,
     start: () => void (ticker = setInterval(tick, TICK_MS)),
     stop: () => clearInterval(ticker),
   };

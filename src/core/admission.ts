@@ -4,6 +4,7 @@ import { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
 import { originAllowed } from './origin.ts';
 import type { AppProvider, Clock, Handshake, Journal, Lease, Socket } from './ports.ts';
+import type { RefusalReason, Refusals } from './refusals.ts';
 
 export interface AdmissionLimits {
   /** Sockets of this node, and of one address on this node; 0: no limit. */
@@ -18,7 +19,14 @@ export interface AdmissionNeeds {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly limits: AdmissionLimits;
+  readonly refusals: Refusals;
 }
+
+/** What the client is told, and what the operator reads. */
+type Refusal = readonly [told: ErrorEntry, reason: RefusalReason];
+
+const CLOSING: Refusal = [errors.closing, 'server_closing'];
+const UNKNOWN_APP: Refusal = [errors.unknownApp, 'unknown_app'];
 
 /** Who may connect (SPEC 2.2 to 2.7). What `admit` counted, `dismiss` takes back. */
 export class Admission {
@@ -37,18 +45,17 @@ export class Admission {
 
   async admit(socket: Socket, handshake: Handshake): Promise<Connection | undefined> {
     const app = this.#stopped ? undefined : await this.#needs.apps.byKey(handshake.appKey);
-    if (app === undefined)
-      return this.#refuse(socket, this.#stopped ? errors.closing : errors.unknownApp, app);
+    if (app === undefined) return this.#refuse(socket, handshake, this.#stopped ? CLOSING : UNKNOWN_APP, app);
     const refusal = this.#reasonAgainst(app, socket, handshake);
-    if (refusal !== undefined) return this.#refuse(socket, refusal, app);
+    if (refusal !== undefined) return this.#refuse(socket, handshake, refusal, app);
     if (!(await this.#needs.lease.admit(app.id, app.limits.connections))) {
-      return this.#refuse(socket, errors.overQuota, app);
+      return this.#refuse(socket, handshake, [errors.overQuota, 'app_quota'], app);
     }
     // Others came, or the server stopped, while the lease was asked.
     const late = this.#reasonAgainst(app, socket, handshake);
     if (late === undefined) return this.#connect(app, socket);
     this.#needs.lease.dismiss(app.id);
-    return this.#refuse(socket, late, app);
+    return this.#refuse(socket, handshake, late, app);
   }
 
   dismiss(connection: Connection): void {
@@ -58,25 +65,33 @@ export class Admission {
   }
 
   /** SPEC 2.5: the first reason in the order of the rule. */
-  #reasonAgainst(app: App, socket: Socket, handshake: Handshake): ErrorEntry | undefined {
-    if (this.#stopped) return errors.closing;
-    if (!app.enabled) return errors.appDisabled;
+  #reasonAgainst(app: App, socket: Socket, handshake: Handshake): Refusal | undefined {
+    if (this.#stopped) return CLOSING;
+    if (!app.enabled) return [errors.appDisabled, 'app_disabled'];
     const version = refusedVersion(handshake.protocol);
-    if (version !== undefined) return version;
-    if (app.requireTls && !socket.secure) return errors.tlsRequired;
-    if (!originAllowed(app.allowedOrigins, handshake.origin)) return errors.originNotAllowed;
-    return this.#isFull(socket) ? errors.overCapacity : undefined;
+    if (version !== undefined) return [version, 'protocol_version'];
+    if (app.requireTls && !socket.secure) return [errors.tlsRequired, 'tls_required'];
+    if (!originAllowed(app.allowedOrigins, handshake.origin)) return [errors.originNotAllowed, 'origin'];
+    const full = this.#fullness(socket);
+    return full && [errors.overCapacity, full];
   }
 
-  #isFull(socket: Socket): boolean {
+  #fullness(socket: Socket): 'server_full' | 'address_full' | undefined {
     const { connections, connectionsPerAddress } = this.#needs.limits;
-    if (connections > 0 && this.#needs.hub.size >= connections) return true;
-    if (connectionsPerAddress === 0) return false;
-    return (this.#perAddress.get(socket.remoteAddress) ?? 0) >= connectionsPerAddress;
+    if (connections > 0 && this.#needs.hub.size >= connections) return 'server_full';
+    if (connectionsPerAddress === 0) return undefined;
+    const count = this.#perAddress.get(socket.remoteAddress) ?? 0;
+    return count >= connectionsPerAddress ? 'address_full' : undefined;
   }
 
-  #refuse(socket: Socket, { code, message }: ErrorEntry, app: App | undefined): undefined {
+  #refuse(
+    socket: Socket,
+    handshake: Handshake,
+    [{ code, message }, reason]: Refusal,
+    app: App | undefined,
+  ): undefined {
     this.#needs.journal.debug('Connection Refused', socket.remoteAddress, message);
+    this.#needs.refusals.count(reason, exampleOf(socket, handshake, app));
     socket.write(socket.wire.frame(encode.error(code, message, app?.errorDataAsString ?? false)));
     socket.close(code, message);
   }
@@ -101,6 +116,15 @@ export class Admission {
     else this.#perAddress.delete(address);
   }
 }
+
+/** A key that is not ours is a word of the client's: cut, for the log. */
+const exampleOf = (socket: Socket, { appKey, origin }: Handshake, app: App | undefined) => ({
+  ...(app === undefined ? { key: plainWord(appKey) } : { app: app.id }),
+  address: socket.remoteAddress,
+  ...(origin === undefined ? {} : { origin: plainWord(origin) }),
+});
+
+const plainWord = (word: string): string => word.slice(0, 64);
 
 /** SPEC 2.2: nothing and 4 or more are welcome. */
 function refusedVersion(protocol: string | undefined): ErrorEntry | undefined {

@@ -4,6 +4,7 @@ import type { Announcer } from './announcer.ts';
 import type { Connection } from './connection.ts';
 import type * as ports from './ports.ts';
 import { withinRate } from './rate.ts';
+import { reasonOf } from './refusal-reason.ts';
 import { Relay } from './relay.ts';
 import { ClientSession } from './session.ts';
 import type { Users } from './users.ts';
@@ -134,7 +135,15 @@ export class Gateway implements ports.Gateway {
     if (!(error instanceof ProtocolError)) {
       this.#core.journal.defect('A message could not be handled', error);
       from.close(errors.internal);
-    } else if (error.code === errors.messageTooLarge.code) from.end(error);
+      return;
+    }
+    this.#core.refusals.count(reasonOf(error), {
+      app: from.app.id,
+      address: from.socket.remoteAddress,
+      socket: from.socketId,
+      ...(error.channel === undefined ? {} : { channel: error.channel.slice(0, 200) }),
+    });
+    if (error.code === errors.messageTooLarge.code) from.end(error);
     else if (error.closes) from.close(error);
     else from.refuse(error);
   }

@@ -3,12 +3,14 @@ import { finished } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { exceeds } from '#protocol';
 import type { AppProvider, Clock, Journal } from '../core/ports.ts';
+import type { Refusals } from '../core/refusals.ts';
 import type { Api } from './api.ts';
 import { Authentication } from './authenticate.ts';
 import { type Answer, answerTo, DEFECT, httpError, HttpError } from './errors.ts';
 import { type Health, registerHealth } from './health.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { ROUTES } from './routes.ts';
+import { countRefusal } from './refused.ts';
 import { endOfTurn } from './turn.ts';
 
 /** How long what is too large may go on arriving before it is answered. */
@@ -26,6 +28,7 @@ export interface HttpNeeds {
   readonly health: Health;
   readonly prefix: string;
   readonly refuseReplays: boolean;
+  readonly refusals: Refusals;
 }
 
 /** Everything that is served over plain HTTP, with and without the path prefix (SPEC 2.1, 8.1). */
@@ -34,6 +37,7 @@ export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
   server.setErrorHandler(async (error, request, reply) => {
     const answer = answerTo(error);
     if (answer === undefined) journal.defect('A request could not be handled', error);
+    else countRefusal(needs.refusals, request, answer);
     if (answer?.status === 413) await toEnd(request.raw);
     return send(reply, answer ?? DEFECT);
   });

@@ -21,6 +21,7 @@ import type {
 } from '../../src/core/ports.ts';
 import { Users } from '../../src/core/users.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
+import { Refusals } from '../../src/core/refusals.ts';
 
 /** A frame as a client reads it. */
 export interface Frame {
@@ -179,8 +180,10 @@ export function openSite(options: SiteOptions = {}) {
     journal,
     limits: { pongTimeoutMs: 30_000, stallMs: 10_000, bufferedTotalBytes: 0, ...options.liveness },
   });
+  const refusals = new Refusals({ warn: () => undefined }, clock.read);
   const gateway = new Gateway({
     ...stores,
+    refusals,
     apps: options.provider ?? new StaticApps(options.apps ?? [testApp()]),
     hub,
     users,

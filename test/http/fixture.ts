@@ -5,6 +5,7 @@ import type { App } from '../../src/core/app.ts';
 import type { AppProvider } from '../../src/core/ports.ts';
 import { type HttpNeeds, registerHttp } from '../../src/http/plugin.ts';
 import { CREDENTIAL, openSite, type SiteOptions, testApp } from '../core/fakes.ts';
+import { Refusals } from '../../src/core/refusals.ts';
 
 export interface HttpOptions extends SiteOptions, Partial<Pick<HttpNeeds, 'prefix' | 'refuseReplays'>> {
   readonly app?: App;
@@ -54,6 +55,7 @@ export async function openHttp(options: HttpOptions = {}) {
     health: { isReady: () => condition.ready },
     prefix: options.prefix ?? '',
     refuseReplays: options.refuseReplays ?? false,
+    refusals: new Refusals({ warn: () => undefined }, clock.read),
   });
   await server.ready();
 

@@ -18,6 +18,7 @@ import { PeerReader } from '../../../src/transports/peer.ts';
 import { WebSocketTransport } from '../../../src/transports/websocket.ts';
 import { FakeJournal } from '../../core/fakes.ts';
 import type { Endpoint } from '../../support/wire-http.ts';
+import { Refusals } from '../../../src/core/refusals.ts';
 
 const MESSAGE_BYTES = 1024 * 1024;
 
@@ -106,7 +107,18 @@ function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
   const users = new Users({ ...stores, hub, clock });
   const announcer = new Announcer({ ...stores, journal, clock });
   const provider = new StaticApps(apps);
+  const refusals = new Refusals(journal, clock);
   const limits = { connections: 0, connectionsPerAddress: 0 };
-  const gateway = new Gateway({ ...stores, apps: provider, hub, users, announcer, journal, clock, limits });
-  return { apps: provider, hub, users, gateway };
+  const gateway = new Gateway({
+    ...stores,
+    apps: provider,
+    hub,
+    users,
+    announcer,
+    journal,
+    clock,
+    limits,
+    refusals,
+  });
+  return { apps: provider, hub, users, gateway, refusals };
 }

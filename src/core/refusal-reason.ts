@@ -1,0 +1,27 @@
+import { type ErrorEntry, errors, type ProtocolError, type SubscriptionFailure } from '#protocol';
+import type { RefusalReason } from './refusals.ts';
+
+const BY_SUBSCRIPTION: Readonly<Record<SubscriptionFailure['type'], RefusalReason>> = {
+  AuthError: 'channel_signature',
+  InvalidChannel: 'channel_name',
+  LimitReached: 'channel_limit',
+};
+
+const BY_ENTRY = new Map<ErrorEntry, RefusalReason>([
+  [errors.signinFailed, 'signin'],
+  [errors.watchlistLimit, 'signin'],
+  [errors.messageTooLarge, 'message_size'],
+  [errors.unauthorized, 'channel_signature'],
+  [errors.notAMember, 'client_event'],
+  [errors.clientEventsDisabled, 'client_event'],
+  [errors.clientEventNotAllowed, 'client_event'],
+  [errors.clientEventName, 'client_event'],
+  [errors.clientEventRate, 'client_event_rate'],
+  [errors.rateLimit, 'rate_limit'],
+]);
+
+/** Under which reason a broken rule is counted; what is not listed was malformed. */
+export const reasonOf = ({ entry, subscription }: ProtocolError): RefusalReason =>
+  subscription === undefined
+    ? (BY_ENTRY.get(entry) ?? 'malformed_message')
+    : BY_SUBSCRIPTION[subscription.type];

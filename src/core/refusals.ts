@@ -1,0 +1,107 @@
+import { counter } from './figure.ts';
+import type { Figure, Journal } from './ports.ts';
+
+/** Every reason for which a client or publisher is refused, slowed down or cut, and how the log says it. */
+const REASONS = {
+  unknown_app: 'Clients asked for an app key that is not configured',
+  app_disabled: 'Clients or requests of a disabled app were refused',
+  app_quota: 'Clients were refused: the app has REVERB_APP_MAX_CONNECTIONS connections',
+  protocol_version: 'Clients were refused: they speak no Pusher protocol that is supported',
+  tls_required: 'Clients were refused: they connect without TLS (WAVEHALL_REQUIRE_TLS)',
+  origin: 'Clients were refused: their page is on an origin that is not allowed',
+  server_full: 'Clients were refused: the server has as many connections as it may',
+  address_full: 'Clients were refused: their address has WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS connections',
+  memory_short: 'Clients were refused: memory is short (WAVEHALL_MAX_HEAP_PERCENT)',
+  server_closing: 'Clients were refused: the server is stopping',
+  upgrade: 'Upgrade requests were refused: not a WebSocket at /app/{key}',
+  channel_name: 'Subscriptions were refused: the channel name is not allowed',
+  channel_signature:
+    'Subscriptions were refused: the signature is wrong; is the app secret the same in Laravel?',
+  channel_limit: 'Subscriptions were refused: a limit is reached',
+  signin: 'Sign-ins were refused: the signature or the user is not valid',
+  unauthorized: 'Clients were closed: they neither signed in nor entered a signed channel in time',
+  malformed_message: 'Messages were refused: they are not valid',
+  message_size: 'Clients were closed: a message is larger than REVERB_APP_MAX_MESSAGE_SIZE',
+  message_rate: 'Clients were slowed down: more messages than WAVEHALL_MAX_MESSAGES_PER_SECOND',
+  rate_limit: "Messages were refused by Reverb's limiter (REVERB_APP_RATE_LIMITING_ENABLED)",
+  client_event: 'Client events were refused: the client may not send them there',
+  client_event_rate: 'Client events were refused: more than WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND',
+  websocket_frame: 'Clients were closed: their WebSocket frames break the protocol or a limit',
+  slow_reader: 'Clients were cut: they do not read what they are sent',
+  pong_timeout: 'Clients were closed: they did not answer a ping',
+  http_signature:
+    'Requests were refused with 401: the signature is wrong or too old; are secret and clock right?',
+  http_unknown_app: 'Requests were refused with 404: no app has this id',
+  http_request: 'Requests were refused: they are not valid',
+  http_size: 'Requests were refused with 413: larger than a limit',
+  http_rate: 'Requests were refused with 429: more than WAVEHALL_MAX_REQUESTS_PER_SECOND',
+  http_unavailable:
+    'Requests were answered 503: what the nodes share is out of reach, or subscribers are behind',
+} as const;
+
+export type RefusalReason = keyof typeof REASONS;
+
+/** What the log shows of one of them: app, address, what was expected. Never a secret. */
+export type RefusalExample = Readonly<Record<string, string | number>>;
+
+const LINE_EVERY_MS = 60_000;
+
+interface Counted {
+  total: number;
+  /** Since the last line. */
+  unlogged: number;
+  loggedAtMs: number;
+  example: RefusalExample;
+}
+
+/**
+ * Counts refusals by reason. The first of a reason is logged at once; more within a minute are logged together, with
+ * their number and the newest example. Bounded by the list of reasons, whatever clients send.
+ */
+export class Refusals {
+  readonly #journal: Pick<Journal, 'warn'>;
+  readonly #clock: () => number;
+  readonly #counted = new Map<RefusalReason, Counted>();
+
+  constructor(journal: Pick<Journal, 'warn'>, clock: () => number) {
+    this.#journal = journal;
+    this.#clock = clock;
+  }
+
+  /** Never throws. */
+  count(reason: RefusalReason, example: RefusalExample = {}): void {
+    const counted = this.#of(reason);
+    counted.total += 1;
+    counted.unlogged += 1;
+    counted.example = example;
+    this.#logIfDue(reason, counted);
+  }
+
+  /** Called about once a second. */
+  tick(): void {
+    for (const [reason, counted] of this.#counted) this.#logIfDue(reason, counted);
+  }
+
+  get figures(): readonly Figure[] {
+    const values = () => [...this.#counted].map(([reason, { total }]) => [[reason], total] as const);
+    return [
+      counter('refusals_total', 'What was refused, slowed down or cut, by reason.', ['reason'], values),
+    ];
+  }
+
+  #of(reason: RefusalReason): Counted {
+    const known = this.#counted.get(reason);
+    if (known !== undefined) return known;
+    const counted = { total: 0, unlogged: 0, loggedAtMs: -Infinity, example: {} };
+    this.#counted.set(reason, counted);
+    return counted;
+  }
+
+  #logIfDue(reason: RefusalReason, counted: Counted): void {
+    const now = this.#clock();
+    if (counted.unlogged === 0 || now - counted.loggedAtMs < LINE_EVERY_MS) return;
+    this.#journal.warn(REASONS[reason], { reason, count: counted.unlogged, ...counted.example });
+    counted.unlogged = 0;
+    counted.loggedAtMs = now;
+  }
+}

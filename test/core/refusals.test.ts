@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { Refusals } from '../../src/core/refusals.ts';
+
+function refusals() {
+  const lines: [string, object | undefined][] = [];
+  const clock = { now: 1_000_000 };
+  const journal = { warn: (what: string, details?: object) => void lines.push([what, details]) };
+  return { lines, clock, refusals: new Refusals(journal, () => clock.now) };
+}
+
+test('the first refusal of a reason is logged at once, with an example', () => {
+  const { lines, refusals: counted } = refusals();
+  counted.count('unknown_app', { key: 'nobody', address: '10.0.0.1' });
+  expect(lines).toEqual([
+    [
+      'Clients asked for an app key that is not configured',
+      { reason: 'unknown_app', count: 1, key: 'nobody', address: '10.0.0.1' },
+    ],
+  ]);
+});
+
+test('more of the same reason are one line a minute, with their number and the newest example', () => {
+  const { lines, clock, refusals: counted } = refusals();
+  for (let index = 0; index < 100; index += 1) counted.count('origin', { origin: `https://${index}.test` });
+  clock.now += 59_999;
+  counted.tick();
+  expect(lines).toHaveLength(1);
+  clock.now += 1;
+  counted.tick();
+  expect(lines.slice(1).map(([, details]) => details)).toEqual([
+    { reason: 'origin', count: 99, origin: 'https://99.test' },
+  ]);
+  clock.now += 600_000;
+  counted.tick();
+  expect(lines).toHaveLength(2);
+});
+
+test('each reason has a line and a number of its own', () => {
+  const { lines, refusals: counted } = refusals();
+  counted.count('http_size');
+  counted.count('http_rate');
+  counted.count('http_rate');
+  expect(lines).toHaveLength(2);
+  expect([...(counted.figures[0]?.values() ?? [])]).toEqual([
+    [['http_size'], 1],
+    [['http_rate'], 2],
+  ]);
+});

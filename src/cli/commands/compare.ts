@@ -4,6 +4,7 @@ import { type Config, readConfig } from '../../config.ts';
 import { compare } from '../../cutover/compare.ts';
 import { comparisonTable } from '../../cutover/comparison-report.ts';
 import { ownSite, upstreamSite } from '../../cutover/sites.ts';
+import { ownUrl } from '../admin-client.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 
@@ -17,7 +18,7 @@ interface Flags {
 }
 
 interface Common {
-  readonly url: string;
+  readonly url?: string;
   readonly envFile?: string;
   readonly json?: boolean;
 }
@@ -53,10 +54,12 @@ async function run(flags: Flags, common: Common): Promise<void> {
 }
 
 /** The apps, their secrets and the other server are read as `wavehall start` reads them. */
-function sitesFor(flags: Flags, { url, envFile }: Common) {
-  const file = envFile === undefined ? {} : readEnvFile(envFile, process.env);
+function sitesFor(flags: Flags, common: Common) {
+  const file = common.envFile === undefined ? {} : readEnvFile(common.envFile, process.env);
   const given = flags.upstream === undefined ? {} : { WAVEHALL_CUTOVER_UPSTREAM: flags.upstream };
-  const config = readConfig({ ...file, ...process.env, ...given });
+  const variables = { ...file, ...process.env, ...given };
+  const config = readConfig(variables);
+  const url = common.url ?? ownUrl(variables);
   if (config.cutover === undefined)
     throw new Error('--upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the other server');
   if (!URL.canParse(url)) throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port`);

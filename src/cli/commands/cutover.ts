@@ -1,16 +1,14 @@
 import type { Command } from 'commander';
 import { percentage } from '../../config/cutover.ts';
 import { type CutoverStatus, statusTable } from '../../cutover/report.ts';
-import { type AdminAddress, askAdmin } from '../admin-client.ts';
+import { type AdminAddress, askAdmin, ownUrl } from '../admin-client.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 import { addCompare } from './compare.ts';
 import { addStartFlags, start, type StartFlags } from './start.ts';
 
-const DEFAULT_URL = 'http://127.0.0.1:8080';
-
 interface Flags {
-  readonly url: string;
+  readonly url?: string;
   readonly token?: string;
   readonly envFile?: string;
   readonly json?: boolean;
@@ -21,7 +19,7 @@ export function addCutover(program: Command, version: string): void {
   const cutover = program
     .command('cutover')
     .description('Move browsers from another server to this one, and back')
-    .option('--url <url>', 'address of a running wavehall', DEFAULT_URL)
+    .option('--url <url>', 'address of a running wavehall (http://127.0.0.1 and REVERB_SERVER_PORT)')
     .option('--token <token>', 'token of its admin API (WAVEHALL_ADMIN_TOKEN)')
     .option('--env-file <file>', "read variables from Laravel's .env; what is set already wins")
     .option('--json', 'print JSON')
@@ -72,7 +70,7 @@ function set(flags: Flags, given: string, move: boolean): Promise<void> {
 /** Prints the state that an answer of the admin API tells of. */
 async function tell(flags: Flags, ask: (admin: AdminAddress) => Promise<CutoverStatus>): Promise<void> {
   try {
-    const status = await ask({ url: flags.url, token: tokenOf(flags) });
+    const status = await ask(adminAddress(flags));
     process.stdout.write(
       flags.json === true
         ? `${JSON.stringify(status, undefined, 2)}\n`
@@ -83,7 +81,9 @@ async function tell(flags: Flags, ask: (admin: AdminAddress) => Promise<CutoverS
   }
 }
 
-function tokenOf({ token, envFile }: Flags): string | undefined {
+/** The server that these variables configure, unless a flag names another. */
+function adminAddress({ url, token, envFile }: Flags): AdminAddress {
   const file = envFile === undefined ? {} : readEnvFile(envFile, process.env);
-  return token ?? process.env.WAVEHALL_ADMIN_TOKEN ?? file.WAVEHALL_ADMIN_TOKEN;
+  const variables = { ...file, ...process.env };
+  return { url: url ?? ownUrl(variables), token: token ?? variables.WAVEHALL_ADMIN_TOKEN };
 }

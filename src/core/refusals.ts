@@ -2,7 +2,7 @@ import { counter } from './figure.ts';
 import type { Figure, Journal } from './ports.ts';
 
 /** Every reason for which a client or publisher is refused, slowed down or cut, and how the log says it. */
-const REASONS = {
+export const REASONS = {
   unknown_app: 'Clients asked for an app key that is not configured',
   app_disabled: 'Clients or requests of a disabled app were refused',
   app_quota: 'Clients were refused: the app has REVERB_APP_MAX_CONNECTIONS connections',

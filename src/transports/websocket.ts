@@ -5,12 +5,13 @@ import type { Duplex } from 'node:stream';
 import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
 import type { Gateway, Session, Socket, Wire } from '../core/ports.ts';
+import type { RefusalReason, Refusals } from '../core/refusals.ts';
 import type { StopReason } from '../core/reading.ts';
 import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
+import { Lingering, LINGER_MS } from './lingering.ts';
+import { refuseUpgrade } from './refuse-upgrade.ts';
 import { webSocketWire } from './wire.ts';
 
-/** A peer that does not answer a close is ended after this. */
-const CLOSE_TIMEOUT_MS = 5000;
 /** A message is copied together from at most so many chunks of the network (CVE-2026-48779). */
 const MAX_BUFFERED_CHUNKS = 1024;
 const MAX_PENDING_PONGS = 16;
@@ -25,12 +26,14 @@ class WiredSocket extends WebSocket implements Socket {
   session!: Session;
   #remoteAddress: string | undefined;
   #network!: NetSocket;
+  #lingering!: Lingering;
   /** The reasons not to read, as bits. */
   #stopped = 0;
 
   /** `peer`: what a proxy told. */
-  connect(network: NetSocket, peer: Peer | undefined): void {
+  connect(network: NetSocket, peer: Peer | undefined, lingering: Lingering): void {
     this.#network = network;
+    this.#lingering = lingering;
     this.#remoteAddress = peer?.remoteAddress;
     this.secure = peer?.secure ?? isSecure(network);
   }
@@ -101,16 +104,12 @@ class WiredSocket extends WebSocket implements Socket {
   /** The library gives no reason when it closes for the size of a message (SPEC 2.11). */
   override close(code?: number, reason?: string): void {
     this.#readOn();
+    this.#lingering.add(this.#network);
     super.close(
       code,
       reason ?? (code === errors.messageTooLarge.code ? errors.messageTooLarge.message : undefined),
     );
   }
-}
-
-/** A connection that is lost while it is refused: there is nobody to tell. */
-function ignored(): void {
-  return undefined;
 }
 
 export interface WebSocketNeeds {
@@ -123,16 +122,23 @@ export interface WebSocketNeeds {
   /** Largest message of any app; each app's own limit is the gateway's. */
   readonly messageBytes: number;
   readonly fragmentsPerMessage: number;
+  /** Sockets that may be open for their last bytes alone, after a refusal or a close frame. */
+  readonly lingering?: number;
+  readonly refusals?: Pick<Refusals, 'count'>;
 }
+
+const DEFAULT_LINGERING = 1000;
 
 /** Takes WebSocket upgrades of `/app/{key}` from an HTTP server and brings them to the gateway. */
 export class WebSocketTransport {
   readonly #needs: WebSocketNeeds;
   readonly #server: Server<typeof WiredSocket>;
+  readonly #lingering: Lingering;
   #held: Duplex[] = [];
 
   constructor(needs: WebSocketNeeds) {
     this.#needs = needs;
+    this.#lingering = new Lingering(needs.lingering ?? DEFAULT_LINGERING);
     const options = {
       noServer: true,
       clientTracking: false,
@@ -143,7 +149,7 @@ export class WebSocketTransport {
       maxFragments: needs.fragmentsPerMessage,
       maxBufferedChunks: MAX_BUFFERED_CHUNKS,
       maxPendingAutoPongs: MAX_PENDING_PONGS,
-      closeTimeout: CLOSE_TIMEOUT_MS,
+      closeTimeout: LINGER_MS,
     };
     this.#server = new WebSocketServer(options);
   }
@@ -162,21 +168,40 @@ export class WebSocketTransport {
   ): void {
     const [path, query] = splitOnce(request.url ?? '', '?');
     const appKey = appKeyIn(path, this.#needs.prefix);
-    if (appKey === undefined) return refuseUpgrade(network, '404 Not Found', 'Not found.');
+    if (appKey === undefined) return this.#refuse(network, request, '404 Not Found', 'Not found.');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
-      return refuseUpgrade(network, '426 Upgrade Required', 'Upgrade required.');
+      return this.#refuse(network, request, '426 Upgrade Required', 'Upgrade required.');
     }
-    if (!this.#needs.hasRoom()) return refuseUpgrade(network, '503 Service Unavailable', 'Memory is short.');
+    if (!this.#needs.hasRoom()) {
+      return this.#refuse(network, request, '503 Service Unavailable', 'Memory is short.', 'memory_short');
+    }
     const addLine = (lines: string[]): void => void lines.push(line ?? '');
     if (line !== undefined) this.#server.once('headers', addLine);
     this.#holdWrites(network);
     this.#server.handleUpgrade(request, network, head, (socket) => {
-      socket.connect(request.socket, this.#needs.peers.told(request));
+      socket.connect(request.socket, this.#needs.peers.told(request), this.#lingering);
       const handshake = { appKey, protocol: protocolIn(query), origin: request.headers.origin };
       socket.session = gateway.opened(socket, handshake);
     });
     // The answer was written, or refused without these lines, before `handleUpgrade` returned.
     if (line !== undefined) this.#server.off('headers', addLine);
+  }
+
+  #refuse(
+    network: Duplex,
+    request: IncomingMessage,
+    status: string,
+    body: string,
+    reason: RefusalReason = 'upgrade',
+  ): void {
+    const { remoteAddress: address } = this.#needs.peers.read(request);
+    this.#needs.refusals?.count(reason, {
+      address,
+      status,
+      url: (request.url ?? '').split('?', 1)[0]?.slice(0, 200) ?? '',
+    });
+    this.#lingering.add(network);
+    refuseUpgrade(network, status, body);
   }
 
   /** The answer and the greeting leave in one packet; who is not greeted in this turn of the loop has the answer alone. */
@@ -215,13 +240,4 @@ function protocolIn(query: string): string | undefined {
 function splitOnce(text: string, mark: string): [string, string] {
   const at = text.indexOf(mark);
   return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-/** SPEC 2.1: what could be upgraded to is named in every refusal. */
-function refuseUpgrade(network: Duplex, status: string, body: string): void {
-  network.on('error', ignored);
-  network.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
-      `Upgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n${body}`,
-  );
 }

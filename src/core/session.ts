@@ -39,6 +39,7 @@ export class ClientSession implements Session {
   }
 
   received(message: Buffer): void {
+    if (this.#connection?.closing === true) return;
     if (this.#connection !== undefined) this.#core.seen(this.#connection);
     if (this.#line === undefined) return this.#serve(message);
     if (this.#line.push(message) >= MAX_WAITING) this.#pause();

@@ -15,6 +15,8 @@ import { webSocketWire } from './wire.ts';
 /** A message is copied together from at most so many chunks of the network (CVE-2026-48779). */
 const MAX_BUFFERED_CHUNKS = 1024;
 const MAX_PENDING_PONGS = 16;
+/** What the core is told of a close frame that names no code (RFC 6455 7.1.5). */
+const NO_CODE = 1005;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -23,12 +25,14 @@ const NOTHING = Buffer.alloc(0);
  */
 class WiredSocket extends WebSocket implements Socket {
   secure = false;
-  session!: Session;
+  #session: Session | undefined;
   #remoteAddress: string | undefined;
   #network!: NetSocket;
   #lingering!: Lingering;
   /** The reasons not to read, as bits. */
   #stopped = 0;
+  #left = false;
+  #closeCode = NO_CODE;
 
   /** `peer`: what a proxy told. */
   connect(network: NetSocket, peer: Peer | undefined, lingering: Lingering): void {
@@ -36,6 +40,11 @@ class WiredSocket extends WebSocket implements Socket {
     this.#lingering = lingering;
     this.#remoteAddress = peer?.remoteAddress;
     this.secure = peer?.secure ?? isSecure(network);
+  }
+
+  begin(session: Session): void {
+    this.#session = session;
+    if (this.#left) session.closed(this.#closeCode);
   }
 
   /** The kernel is asked when somebody wants it; once known, it stays. */
@@ -87,14 +96,16 @@ class WiredSocket extends WebSocket implements Socket {
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     switch (event) {
       case 'message':
-        this.session.received(args[1] === true && !isUtf8(args[0] as Buffer) ? NOTHING : (args[0] as Buffer));
+        this.#session?.received(
+          args[1] === true && !isUtf8(args[0] as Buffer) ? NOTHING : (args[0] as Buffer),
+        );
         break;
       case 'ping':
       case 'pong':
-        this.session.alive();
+        this.#session?.alive();
         break;
       case 'close':
-        this.session.closed(args[0] as number);
+        this.#leave(args[0] as number);
         break;
       // 'error', a broken frame or a lost connection: 'close' follows by itself. Nobody waits for the others.
     }
@@ -109,6 +120,16 @@ class WiredSocket extends WebSocket implements Socket {
       code,
       reason ?? (code === errors.messageTooLarge.code ? errors.messageTooLarge.message : undefined),
     );
+    this.#leave(code ?? NO_CODE);
+  }
+
+  /** SPEC 2.15: a client has left with its close frame, sent or received; when TCP ends is the socket's matter alone. */
+  #leave(code: number): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#closeCode = code;
+    // Without a session it is refused before `opened` returned: `begin` reports it.
+    this.#session?.closed(code);
   }
 }
 
@@ -181,7 +202,7 @@ export class WebSocketTransport {
     this.#server.handleUpgrade(request, network, head, (socket) => {
       socket.connect(request.socket, this.#needs.peers.told(request), this.#lingering);
       const handshake = { appKey, protocol: protocolIn(query), origin: request.headers.origin };
-      socket.session = gateway.opened(socket, handshake);
+      socket.begin(gateway.opened(socket, handshake));
     });
     // The answer was written, or refused without these lines, before `handleUpgrade` returned.
     if (line !== undefined) this.#server.off('headers', addLine);

@@ -104,7 +104,10 @@ export class FanOut {
     subscription.upTo = batch.last;
     if (connection.closing) return false;
     const { bufferedBytes } = connection.socket;
-    if (bufferedBytes > this.#limits.hardBytes) {
+    if (
+      bufferedBytes > this.#limits.hardBytes &&
+      bufferedBytes - connection.socket.frameUnderWayBytes > this.#limits.hardBytes
+    ) {
       cutSlowReader(connection, this.#journal);
       return false;
     }

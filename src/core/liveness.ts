@@ -42,6 +42,8 @@ export class Liveness {
 
   #checkLife(connection: Connection, now: number): void {
     const { pingedAtMs, seenAtMs, app, socketId } = connection;
+    // What it says is not read: its silence is ours. A stall is measured by what it takes.
+    if (connection.socket.readingStopped) return void (connection.pingedAtMs = 0);
     if (pingedAtMs > 0) {
       if (now - pingedAtMs < this.#limits.pongTimeoutMs) return;
       this.#journal.debug('Connection Pruned', socketId);

@@ -19,6 +19,8 @@ export interface Socket {
   readonly secure: boolean;
   /** Bytes accepted by `write` that the network has not taken yet. */
   readonly bufferedBytes: number;
+  /** Size of the last large frame while the network has not taken all of it, else 0. */
+  readonly frameUnderWayBytes: number;
   /** Bytes that the network has taken since the socket opened. */
   readonly takenBytes: number;
   /** Writes bytes made by this socket's `wire`, in order; a socket that is closing drops them. */

@@ -17,7 +17,16 @@ const MAX_BUFFERED_CHUNKS = 1024;
 const MAX_PENDING_PONGS = 16;
 /** What the core is told of a close frame that names no code (RFC 6455 7.1.5). */
 const NO_CODE = 1005;
+/** Frames above it are looked at by themselves by the hard limit. */
+const LARGE_BYTES = 64 * 1024;
+const CUT = new Error('The socket was cut');
 const NOTHING = Buffer.alloc(0);
+
+/** The part of a socket's handle that says what the network has taken. */
+interface WriteHandle {
+  readonly bytesWritten: number;
+  readonly writeQueueSize?: number;
+}
 
 /**
  * A WebSocket as the core sees it. It extends the library's class, as the library offers, because one object per socket
@@ -32,6 +41,8 @@ class WiredSocket extends WebSocket implements Socket {
   /** The reasons not to read, as bits. */
   #stopped = 0;
   #left = false;
+  #largeBytes = 0;
+  #largeEnd = 0;
   #closeCode = NO_CODE;
 
   /** `peer`: what a proxy told. */
@@ -61,7 +72,14 @@ class WiredSocket extends WebSocket implements Socket {
   }
 
   get takenBytes(): number {
+    const handle = (this.#network as { _handle?: WriteHandle | null })._handle;
+    // Within a large write the stream knows of no progress; the handle does.
+    if (handle?.writeQueueSize !== undefined) return handle.bytesWritten - handle.writeQueueSize;
     return this.#network.bytesWritten - this.#network.writableLength;
+  }
+
+  get frameUnderWayBytes(): number {
+    return this.takenBytes < this.#largeEnd ? this.#largeBytes : 0;
   }
 
   get readingStopped(): boolean {
@@ -82,7 +100,18 @@ class WiredSocket extends WebSocket implements Socket {
 
   /** Past the library's `send`, which would frame the same bytes again for each socket. */
   write(bytes: Buffer): void {
-    if (this.readyState === WebSocket.OPEN) this.#network.write(bytes);
+    if (this.readyState !== WebSocket.OPEN) return;
+    this.#network.write(bytes);
+    if (bytes.length > LARGE_BYTES) {
+      this.#largeBytes = bytes.length;
+      this.#largeEnd = this.#network.bytesWritten;
+    }
+  }
+
+  /** With an error of its own: a stream that is destroyed without one makes an error for each chunk that waits. */
+  override terminate(): void {
+    if (this.readyState === WebSocket.OPEN) this.#network.destroy(CUT);
+    else super.terminate();
   }
 
   /** The answer to a close frame can only come while the socket is read. */

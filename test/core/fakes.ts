@@ -65,6 +65,7 @@ export class FakeSocket implements Socket {
   secure = false;
   bufferedBytes = 0;
   takenBytes = 0;
+  frameUnderWayBytes = 0;
   readonly writes: Buffer[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
   terminated = false;

@@ -12,8 +12,10 @@ import { Lingering, LINGER_MS } from './lingering.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { webSocketWire } from './wire.ts';
 
-/** A message is copied together from at most so many chunks of the network (CVE-2026-48779). */
-const MAX_BUFFERED_CHUNKS = 1024;
+/** A message is copied together from at most so many chunks of the network, however large it may be (CVE-2026-48779). */
+const MOST_BUFFERED_CHUNKS = 64 * 1024;
+/** Bytes of the largest frame header of a client. */
+const HEADER_BYTES = 14;
 const MAX_PENDING_PONGS = 16;
 /** What the core is told of a close frame that names no code (RFC 6455 7.1.5). */
 const NO_CODE = 1005;
@@ -197,7 +199,8 @@ export class WebSocketTransport {
       handleProtocols: (): false => false,
       maxPayload: needs.messageBytes,
       maxFragments: needs.fragmentsPerMessage,
-      maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+      // As many as there can be of the largest message, a byte in each.
+      maxBufferedChunks: Math.min(needs.messageBytes + HEADER_BYTES, MOST_BUFFERED_CHUNKS),
       maxPendingAutoPongs: MAX_PENDING_PONGS,
       closeTimeout: LINGER_MS,
     };

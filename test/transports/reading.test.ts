@@ -81,3 +81,12 @@ test('2.12 a socket that was not read is read for the answer to its close frame'
   expect(socket.readingStopped).toBe(false);
   expect(await tcp.closing()).toEqual({ code: 4200, reason: 'again' });
 });
+
+test('2.11 a message of an allowed size is taken however the network cuts it', async () => {
+  const text = 'm'.repeat(3000);
+  for (const byte of textFrame(text)) {
+    tcp.write(Buffer.from([byte]));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await vi.waitFor(() => expect(received).toEqual([text]), 10_000);
+});

@@ -17,6 +17,7 @@ import { openCutover, openDoor } from './server/cutover.ts';
 import { createHttp, largest, reloadTls } from './server/http.ts';
 import { serverFigures } from './server/figures.ts';
 import type { Siblings } from './server/siblings.ts';
+import { OpenSockets } from './server/open-sockets.ts';
 import { Shutdown } from './server/shutdown.ts';
 import { openStores } from './stores/index.ts';
 import { PeerReader } from './transports/peer.ts';
@@ -46,7 +47,9 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
   const stores = cutover?.stores ?? shared;
   const core = assemble(config, stores, journal);
   const http = createHttp(config, keyPair);
-  const shutdown = new Shutdown({ drainMs: config.drainSeconds * 1000, core, http, stores: shared, cutover });
+  const openSockets = new OpenSockets(http.server);
+  const drainMs = config.drainSeconds * 1000;
+  const shutdown = new Shutdown({ drainMs, core, http, openSockets, stores: shared, cutover });
   const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
   const sockets = transport(config, core);
   if (cutover === undefined) sockets.attach(http.server);
@@ -93,15 +96,26 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
   const refusals = new Refusals(journal, clock);
   const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
-  const hub = new Hub({ ...stores, fanOut: new FanOut(buffers, journal), journal });
+  const hub = new Hub({ ...stores, fanOut: new FanOut(buffers, journal, refusals), journal });
   const users = new Users({ ...stores, hub, clock });
   const announcer = new Announcer({ ...stores, journal, clock });
-  const liveness = new Liveness({ hub, clock, journal, limits: livenessLimits(config) });
+  const liveness = new Liveness({ hub, clock, journal, limits: livenessLimits(config), refusals });
   const limits = {
     connections: config.maxConnections,
     connectionsPerAddress: config.maxConnectionsPerAddress,
   };
-  const gateway = new Gateway({ ...stores, apps, hub, users, announcer, journal, clock, limits, refusals });
+  const gateway = new Gateway({
+    ...stores,
+    apps,
+    hub,
+    users,
+    announcer,
+    journal,
+    clock,
+    limits,
+    refusals,
+    softBytes: config.softBufferBytes,
+  });
   const heap = new HeapGuard(config.maxHeapPercent, journal);
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
@@ -132,7 +146,10 @@ const livenessLimits = (config: Config): LivenessLimits => ({
   bufferedTotalBytes: config.maxBufferTotalBytes,
 });
 
-function transport(config: Config, { gateway, heap }: ReturnType<typeof assemble>): WebSocketTransport {
+function transport(
+  config: Config,
+  { gateway, heap, refusals }: ReturnType<typeof assemble>,
+): WebSocketTransport {
   return new WebSocketTransport({
     gateway,
     hasRoom: () => !heap.isFull,
@@ -140,5 +157,7 @@ function transport(config: Config, { gateway, heap }: ReturnType<typeof assemble
     prefix: config.path,
     messageBytes: largest(config, 'messageBytes'),
     fragmentsPerMessage: largest(config, 'fragmentsPerMessage'),
+    refusals,
+    ...(config.maxConnections > 0 && { lingering: Math.max(8, Math.floor(config.maxConnections / 20)) }),
   });
 }

@@ -1,5 +1,6 @@
 import type { Member } from '#protocol';
 import type { App, Retention } from './app.ts';
+import type { StopReason } from './reading.ts';
 
 export type { Retention } from './app.ts';
 
@@ -18,6 +19,8 @@ export interface Socket {
   readonly secure: boolean;
   /** Bytes accepted by `write` that the network has not taken yet. */
   readonly bufferedBytes: number;
+  /** Size of the last large frame while the network has not taken all of it, else 0. */
+  readonly frameUnderWayBytes: number;
   /** Bytes that the network has taken since the socket opened. */
   readonly takenBytes: number;
   /** Writes bytes made by this socket's `wire`, in order; a socket that is closing drops them. */
@@ -28,9 +31,12 @@ export interface Socket {
   terminate(): void;
   /** Asks for a sign of life by a control frame or heartbeat. */
   ping(): void;
-  /** Stops and restarts reading from the client. */
-  pause(): void;
-  resume(): void;
+  /** Whether reading is stopped, for any reason. */
+  readonly readingStopped: boolean;
+  /** Stops reading from the client until the same reason is taken back. A socket that is closing reads on, and drops. */
+  stopReading(reason: StopReason): void;
+  /** Takes one reason back; reading goes on when no other is left. */
+  resumeReading(reason: StopReason): void;
 }
 
 export interface Handshake {

@@ -101,7 +101,11 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     connections: config.maxConnections,
     connectionsPerAddress: config.maxConnectionsPerAddress,
   };
-  const gateway = new Gateway({ ...stores, apps, hub, users, announcer, journal, clock, limits, refusals });
+  const { errorDataAsString } = config;
+  const gateway = new Gateway({
+    ...{ ...stores, apps, hub, users, announcer, journal, clock, limits, refusals },
+    errorDataAsString,
+  });
   const heap = new HeapGuard(config.maxHeapPercent, journal);
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {

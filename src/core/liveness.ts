@@ -41,6 +41,12 @@ export class Liveness {
   }
 
   #checkLife(connection: Connection, now: number): void {
+    // What a client that is slowed down says meanwhile is not read (SPEC 2.12): its silence is the server's own.
+    if (connection.hurry !== undefined) {
+      connection.seenAtMs = now;
+      connection.pingedAtMs = 0;
+      return;
+    }
     const { pingedAtMs, seenAtMs, app, socketId } = connection;
     if (pingedAtMs > 0) {
       if (now - pingedAtMs < this.#limits.pongTimeoutMs) return;

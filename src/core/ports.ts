@@ -1,5 +1,6 @@
 import type { Member } from '#protocol';
 import type { App, Retention } from './app.ts';
+import type { StopReason } from './reading.ts';
 
 export type { Retention } from './app.ts';
 
@@ -28,9 +29,12 @@ export interface Socket {
   terminate(): void;
   /** Asks for a sign of life by a control frame or heartbeat. */
   ping(): void;
-  /** Stops and restarts reading from the client. */
-  pause(): void;
-  resume(): void;
+  /** Whether reading is stopped, for any reason. */
+  readonly readingStopped: boolean;
+  /** Stops reading from the client until the same reason is taken back. A socket that is closing reads on, and drops. */
+  stopReading(reason: StopReason): void;
+  /** Takes one reason back; reading goes on when no other is left. */
+  resumeReading(reason: StopReason): void;
 }
 
 export interface Handshake {

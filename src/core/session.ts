@@ -1,6 +1,7 @@
 import { errors } from '#protocol';
 import type { Connection } from './connection.ts';
 import type { Handshake, Session, Socket } from './ports.ts';
+import { STOP_READING } from './reading.ts';
 
 /** Messages of one client that may wait for earlier ones; more are left in the network. */
 const MAX_WAITING = 64;
@@ -104,11 +105,11 @@ export class ClientSession implements Session {
   #pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#socket.pause();
+    this.#socket.stopReading(STOP_READING.queueFull);
   }
 
   #resume(): void {
     this.#paused = false;
-    this.#socket.resume();
+    this.#socket.resumeReading(STOP_READING.queueFull);
   }
 }

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
 import type { Gateway, Session, Socket, Wire } from '../core/ports.ts';
+import type { StopReason } from '../core/reading.ts';
 import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
 import { webSocketWire } from './wire.ts';
 
@@ -24,6 +25,8 @@ class WiredSocket extends WebSocket implements Socket {
   session!: Session;
   #remoteAddress: string | undefined;
   #network!: NetSocket;
+  /** The reasons not to read, as bits. */
+  #stopped = 0;
 
   /** `peer`: what a proxy told. */
   connect(network: NetSocket, peer: Peer | undefined): void {
@@ -49,9 +52,32 @@ class WiredSocket extends WebSocket implements Socket {
     return this.#network.bytesWritten - this.#network.writableLength;
   }
 
+  get readingStopped(): boolean {
+    return this.#stopped !== 0;
+  }
+
+  stopReading(reason: StopReason): void {
+    if (this.readyState !== WebSocket.OPEN) return;
+    if (this.#stopped === 0) this.pause();
+    this.#stopped |= reason;
+  }
+
+  resumeReading(reason: StopReason): void {
+    const before = this.#stopped;
+    this.#stopped &= ~reason;
+    if (before !== 0 && this.#stopped === 0) this.resume();
+  }
+
   /** Past the library's `send`, which would frame the same bytes again for each socket. */
   write(bytes: Buffer): void {
     if (this.readyState === WebSocket.OPEN) this.#network.write(bytes);
+  }
+
+  /** The answer to a close frame can only come while the socket is read. */
+  #readOn(): void {
+    if (this.#stopped === 0) return;
+    this.#stopped = 0;
+    this.resume();
   }
 
   /** In place of listeners, which each socket would keep a list of: what happens to it goes to its session. */
@@ -74,6 +100,7 @@ class WiredSocket extends WebSocket implements Socket {
 
   /** The library gives no reason when it closes for the size of a message (SPEC 2.11). */
   override close(code?: number, reason?: string): void {
+    this.#readOn();
     super.close(
       code,
       reason ?? (code === errors.messageTooLarge.code ? errors.messageTooLarge.message : undefined),

@@ -21,6 +21,7 @@ import type {
 } from '../../src/core/ports.ts';
 import { Users } from '../../src/core/users.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
+import type { StopReason } from '../../src/core/reading.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 
 /** A frame as a client reads it. */
@@ -68,7 +69,8 @@ export class FakeSocket implements Socket {
   closed: { readonly code: number; readonly reason: string } | undefined;
   terminated = false;
   pings = 0;
-  paused = false;
+  /** The reasons not to read, as bits. */
+  stopped = 0;
 
   constructor(wire: LineWire = lineWire()) {
     this.wire = wire;
@@ -98,12 +100,16 @@ export class FakeSocket implements Socket {
     this.pings += 1;
   }
 
-  pause(): void {
-    this.paused = true;
+  get readingStopped(): boolean {
+    return this.stopped !== 0;
   }
 
-  resume(): void {
-    this.paused = false;
+  stopReading(reason: StopReason): void {
+    this.stopped |= reason;
+  }
+
+  resumeReading(reason: StopReason): void {
+    this.stopped &= ~reason;
   }
 }
 

@@ -41,12 +41,7 @@ export class Liveness {
   }
 
   #checkLife(connection: Connection, now: number): void {
-    // What a client that is slowed down says meanwhile is not read (SPEC 2.12): its silence is the server's own.
-    if (connection.hurry !== undefined) {
-      connection.seenAtMs = now;
-      connection.pingedAtMs = 0;
-      return;
-    }
+    if (connection.hurry !== undefined) return this.#checkSlowed(connection, now);
     const { pingedAtMs, seenAtMs, app, socketId } = connection;
     if (pingedAtMs > 0) {
       if (now - pingedAtMs < this.#limits.pongTimeoutMs) return;
@@ -57,6 +52,17 @@ export class Liveness {
       connection.pingedAtMs = now;
       connection.socket.ping();
     }
+  }
+
+  /**
+   * SPEC 2.10, 2.12: what a client that is slowed down says is not read, so its silence is the server's own. It is pinged all the same: what is
+   * written to a peer that is gone fails.
+   */
+  #checkSlowed(connection: Connection, now: number): void {
+    connection.pingedAtMs = 0;
+    if (now - connection.seenAtMs < connection.app.pingIntervalSeconds * 1000) return;
+    connection.seenAtMs = now;
+    connection.socket.ping();
   }
 
   /** SPEC 6.8. */

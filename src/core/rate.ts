@@ -1,6 +1,7 @@
 import { type ClientMessage, errors, ProtocolError, subscriptionRateLimit } from '#protocol';
 import type { Connection } from './connection.ts';
 import { FixedWindow, TokenBucket } from './limiters.ts';
+import { STOP_READING } from './reading.ts';
 
 /** A client that is too fast is served in portions, not message by message: a timer for each would cost more than it. */
 const LEAST_WAIT_MS = 20;
@@ -28,11 +29,13 @@ function hold(from: Connection, waitMs: number): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer);
+      from.socket.resumeReading(STOP_READING.tooManyMessages);
       from.hurry = undefined;
       resolve();
     };
     const timer = setTimeout(end, waitMs);
     from.hurry = end;
+    from.socket.stopReading(STOP_READING.tooManyMessages);
   });
 }
 

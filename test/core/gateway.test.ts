@@ -201,7 +201,7 @@ describe('floods', () => {
     client.subscribe('presence-a', { user_id: '1' });
     for (let at = 0; at < 200; at += 1) client.subscribe(`c${at}`);
     await settled();
-    expect(client.socket.paused).toBe(true);
+    expect(client.socket.readingStopped).toBe(true);
     client.leave();
     await settled();
     expect(site.hub.size).toBe(0);
@@ -218,7 +218,8 @@ describe('floods', () => {
       site.liveness.sweep();
     }
     expect(client.socket.closed).toBeUndefined();
-    expect(client.socket.pings).toBe(0);
+    // What is written to a peer that is gone fails.
+    expect(client.socket.pings).toBeGreaterThan(1);
     client.leave();
     await settled();
   });

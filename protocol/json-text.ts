@@ -4,13 +4,6 @@ export const MOST_LEVELS = 512;
 const [QUOTE, BACKSLASH, COMMA, COLON] = [34, 92, 44, 58];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125];
 
-/** One part of an object or a list, as it was written. */
-export interface JsonPart {
-  /** `undefined` in a list. */
-  readonly name: string | undefined;
-  readonly text: string;
-}
-
 /** Place behind the string that begins at `start`. A quote behind an odd number of backslashes belongs to the string. */
 function endOfString(json: string, start: number): number {
   for (let at = json.indexOf('"', start + 1); at !== -1; at = json.indexOf('"', at + 1)) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 import { appFromEnvironment, appsFromJson, developmentApp } from './apps/reverb.ts';
+import { APP_OPTIONS } from './apps/options.ts';
 import { ConfigError, environment, readAll, textIn, type Values, type Variables } from './apps/settings.ts';
 import { cutoverOptions } from './config/cutover.ts';
 import { redisOptions } from './config/redis.ts';
@@ -17,6 +18,8 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   /** Where the apps come from, for the start block. */
   readonly appsFrom: string;
   readonly tls: TlsOptions;
+  /** The form of errors for clients of no app. */
+  readonly errorDataAsString: boolean;
   /** `undefined`: this node is the only one. */
   readonly redis: RedisOptions | undefined;
   /** `undefined`: there is no other server. */
@@ -40,6 +43,8 @@ export function readConfig(variables: Variables): Config {
     maxBufferTotalBytes: maxBufferTotalBytes || Math.floor(getHeapStatistics().heap_size_limit / 4),
     apps: found.apps,
     appsFrom: found.from,
+    // What is wrong with it, each app has reported.
+    ...readAll({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environment(variables), []),
     redis,
     cutover,
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },

@@ -115,6 +115,7 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     limits,
     refusals,
     softBytes: config.softBufferBytes,
+    errorDataAsString: config.errorDataAsString,
   });
   const heap = new HeapGuard(config.maxHeapPercent, journal);
   let ticker: NodeJS.Timeout | undefined;

@@ -20,6 +20,8 @@ export interface AdmissionNeeds {
   readonly clock: Clock;
   readonly limits: AdmissionLimits;
   readonly refusals: Refusals;
+  /** SPEC 1.3: the form of errors where there is no app to say it. */
+  readonly errorDataAsString: boolean;
 }
 
 /** What the client is told, and what the operator reads. */
@@ -92,7 +94,7 @@ export class Admission {
   ): undefined {
     this.#needs.journal.debug('Connection Refused', socket.remoteAddress, message);
     this.#needs.refusals.count(reason, exampleOf(socket, handshake, app));
-    socket.write(socket.wire.frame(encode.error(code, message, app?.errorDataAsString ?? false)));
+    socket.write(socket.wire.frame(encode.error(code, message, (app ?? this.#needs).errorDataAsString)));
     socket.close(code, message);
   }
 

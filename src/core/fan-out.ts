@@ -38,7 +38,7 @@ export class FanOut {
   push(channel: LocalChannel, event: ChannelEvent): void {
     channel.sequence += 1;
     for (const subscription of channel.waiting) subscription.held?.push(event);
-    channel.pendingBytes += event.payload.length;
+    channel.pendingBytes += Buffer.byteLength(event.payload);
     if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#mark(channel);
   }
 

@@ -50,6 +50,7 @@ export class Liveness {
   }
 
   #checkLife(connection: Connection, now: number): void {
+    if (connection.hurry !== undefined) return this.#checkSlowed(connection, now);
     const { pingedAtMs, seenAtMs, app, socketId } = connection;
     // What it says is not read: its silence is ours. A stall is measured by what it takes.
     if (connection.socket.readingStopped) return void (connection.pingedAtMs = 0);
@@ -63,6 +64,17 @@ export class Liveness {
       connection.pingedAtMs = now;
       connection.socket.ping();
     }
+  }
+
+  /**
+   * SPEC 2.10, 2.12: what a client that is slowed down says is not read, so its silence is the server's own. It is pinged all the same: what is
+   * written to a peer that is gone fails.
+   */
+  #checkSlowed(connection: Connection, now: number): void {
+    connection.pingedAtMs = 0;
+    if (now - connection.seenAtMs < connection.app.pingIntervalSeconds * 1000) return;
+    connection.seenAtMs = now;
+    connection.socket.ping();
   }
 
   /** SPEC 6.8. */

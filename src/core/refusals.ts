@@ -17,7 +17,11 @@ export const REASONS = {
   channel_name: 'Subscriptions were refused: the channel name is not allowed',
   channel_signature:
     'Subscriptions were refused: the signature is wrong; is the app secret the same in Laravel?',
-  channel_limit: 'Subscriptions were refused: a limit is reached',
+  channel_limit:
+    'Subscriptions were refused: a limit is reached (WAVEHALL_MAX_SUBSCRIPTIONS, WAVEHALL_MAX_SUBSCRIPTION_BYTES, WAVEHALL_MAX_PRESENCE_MEMBERS, WAVEHALL_MAX_USER_*)',
+  channel_failed:
+    'Subscriptions were refused: what the nodes share is out of reach, or a defect (see the log)',
+  channel_behind: 'Clients were slowed down: the subscribers of the channel that they send to are behind',
   signin: 'Sign-ins were refused: the signature or the user is not valid',
   unauthorized: 'Clients were closed: they neither signed in nor entered a signed channel in time',
   malformed_message: 'Messages were refused: they are not valid',

@@ -55,6 +55,7 @@ export class ClientSession implements Session {
 
   closed(code: number): void {
     if (this.#connection !== undefined) this.#connection.closing = true;
+    this.#connection?.hurry?.();
     if (this.#line === undefined) this.#serve(code);
     else this.#line.push(code);
   }

@@ -163,6 +163,7 @@ export interface SiteOptions {
   readonly buffers?: Partial<BufferLimits>;
   readonly liveness?: Partial<LivenessLimits>;
   readonly admission?: Partial<AdmissionLimits>;
+  readonly errorDataAsString?: boolean;
 }
 
 export interface ConnectOptions extends Partial<Handshake> {
@@ -188,6 +189,10 @@ export function openSite(options: SiteOptions = {}) {
     limits: { pongTimeoutMs: 30_000, stallMs: 10_000, bufferedTotalBytes: 0, ...options.liveness },
   });
   const refusals = new Refusals({ warn: () => undefined }, clock.read);
+  const refused = (): Readonly<Record<string, number>> =>
+    Object.fromEntries(
+      [...(refusals.figures[0]?.values() ?? [])].map(([[reason = ''], total]) => [reason, total]),
+    );
   const gateway = new Gateway({
     ...stores,
     refusals,
@@ -198,6 +203,7 @@ export function openSite(options: SiteOptions = {}) {
     journal,
     clock: clock.read,
     limits: { connections: 0, connectionsPerAddress: 0, ...options.admission },
+    errorDataAsString: options.errorDataAsString ?? false,
   });
   stores.control.onTerminate((app, user) => users.terminate(app, user));
   void stores.broker.start((ref, event) => {
@@ -218,7 +224,7 @@ export function openSite(options: SiteOptions = {}) {
     await settled();
     return client;
   };
-  return { clock, journal, stores, fanOut, hub, users, announcer, liveness, gateway, open, connect };
+  return { clock, journal, stores, fanOut, hub, users, announcer, liveness, gateway, refused, open, connect };
 }
 
 /** The client's end of a fake socket. */

@@ -119,6 +119,7 @@ function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
     clock,
     limits,
     refusals,
+    errorDataAsString: false,
   });
   return { apps: provider, hub, users, gateway, refusals };
 }

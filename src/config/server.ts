@@ -1,4 +1,14 @@
-import { boolean, integer, type Kind, limit, list, oneOf, optionalText, text } from '../apps/settings.ts';
+import {
+  boolean,
+  integer,
+  type Kind,
+  limit,
+  list,
+  oneOf,
+  optionalText,
+  secret,
+  text,
+} from '../apps/settings.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { REDIS_SETTINGS } from './redis.ts';
@@ -35,7 +45,7 @@ export const SERVER_SETTINGS = {
     "Certificate file (Reverb's options.tls.local_cert).",
   ),
   tlsKey: setting('WAVEHALL_TLS_KEY', optionalText, '', "Key file (Reverb's options.tls.local_pk)."),
-  tlsPassphrase: setting('WAVEHALL_TLS_PASSPHRASE', optionalText, '', 'Passphrase of the key.'),
+  tlsPassphrase: setting('WAVEHALL_TLS_PASSPHRASE', secret, '', 'Passphrase of the key.'),
   apps: setting(
     'WAVEHALL_APPS',
     optionalText,

@@ -1,14 +1,5 @@
-import {
-  boolean,
-  integer,
-  type Kind,
-  limit,
-  list,
-  oneOf,
-  optionalText,
-  secret,
-  text,
-} from '../apps/settings.ts';
+import { isIPv6 } from 'node:net';
+import { boolean, integer, type Kind, limit, list, oneOf, optionalText, secret } from '../apps/settings.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { REDIS_SETTINGS } from './redis.ts';
@@ -22,6 +13,26 @@ const proxies: Kind<readonly string[]> = {
   },
 };
 
+/** A path that means itself to the router: no wildcards, parameters or escapes. */
+const path: Kind<string> = {
+  expected: "a path such as ws or ws/eu, of letters, digits and -._~!$&'+,;=@",
+  parse(given) {
+    const segments = given.replace(/^\/+|\/+$/g, '').split('/');
+    const isPlain = segments.every((each) => /^[\w.~!$&'+,;=@-]+$/.test(each) && !/^\.\.?$/.test(each));
+    return isPlain || segments.join('') === '' ? given : undefined;
+  },
+};
+
+/** An IPv6 address stands alone, or in brackets as PHP writes it. */
+const host: Kind<string> = {
+  expected: 'an address or a host name, such as 0.0.0.0, :: or [::]',
+  parse(given) {
+    const inBrackets = /^\[(.*)\]$/.exec(given)?.[1];
+    if (inBrackets !== undefined) return isIPv6(inBrackets) ? inBrackets : undefined;
+    return isIPv6(given) || /^[^\s:/?#[\]@]+$/.test(given) ? given : undefined;
+  },
+};
+
 /** More than any machine has cores to spare, and few enough for the connections of one Redis. */
 export const MOST_WORKERS = 128;
 
@@ -29,9 +40,14 @@ const MEBIBYTE = 1024 * 1024;
 
 /** What concerns the server and not an app. */
 export const SERVER_SETTINGS = {
-  host: setting('REVERB_SERVER_HOST', text, '0.0.0.0', 'Address to listen on.'),
+  host: setting(
+    'REVERB_SERVER_HOST',
+    host,
+    '0.0.0.0',
+    'Address to listen on; 127.0.0.1 while no app is configured.',
+  ),
   port: setting('REVERB_SERVER_PORT', integer(0, 65_535), 8080, 'Port to listen on.'),
-  path: setting('REVERB_SERVER_PATH', text, '', 'Path before /app and /apps; both work with and without it.'),
+  path: setting('REVERB_SERVER_PATH', path, '', 'Path before /app and /apps; both work with and without it.'),
   hostname: setting(
     'REVERB_HOST',
     optionalText,

@@ -40,6 +40,30 @@ describe('the development app', () => {
   });
 });
 
+describe('without an app', () => {
+  test.each([
+    ['NODE_ENV', { NODE_ENV: 'production' }, ''],
+    ['APP_ENV', {}, 'APP_ENV=production\n'],
+  ])('7.6 where %s says production the start ends with 1 and a sentence', async (name, env, file) => {
+    const args = file === '' ? [] : ['--env-file', temporaryFile('.env', file)];
+    const { code, stdout, stderr } = await run(['start', ...args], env as Record<string, string>);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(new RegExp(`^wavehall: No app is configured, and ${name} says production: set `));
+  });
+
+  test('7.6 an empty name in the environment above a filled one in the file is an error, as it is empty in Laravel', async () => {
+    const file = temporaryFile(
+      '.env',
+      'REVERB_APP_ID=a\nREVERB_APP_KEY="${SHARED}"\nREVERB_APP_SECRET=hush\nSHARED=k\n',
+    );
+    const { code, stderr } = await run(['start', '--env-file', file], { REVERB_APP_SECRET: '' });
+    expect([code, stderr]).toEqual([
+      1,
+      'wavehall: REVERB_APP_SECRET: expected a value, but it is set and empty\n',
+    ]);
+  });
+});
+
 describe('a wrong configuration', () => {
   test.each([
     { rule: '2.1', name: 'REVERB_SERVER_PORT', bad: '70000', expected: 'a whole number from 0 to 65535' },

@@ -4,6 +4,8 @@ export interface Kind<T> {
   /** White space at the ends belongs to the value, as in a password. */
   readonly exact?: boolean;
   parse(text: string): T | undefined;
+  /** The part of a list that is not what is expected, to name it alone. */
+  wrongPart?(text: string): string | undefined;
 }
 
 /** One thing that an operator may set, wherever it is written. */
@@ -69,7 +71,9 @@ function readOne(setting: Setting<unknown>, source: Source, problems: string[]):
   const text = source.textOf(setting);
   const given = text === undefined ? undefined : setting.kind.parse(setting.kind.exact ? text : text.trim());
   if (text !== undefined && given === undefined) {
-    problems.push(`${source.nameOf(setting)}=${shown(setting, text)}: expected ${setting.kind.expected}`);
+    problems.push(
+      `${source.nameOf(setting)}=${shown(setting, setting.kind.wrongPart?.(text) ?? text)}: expected ${setting.kind.expected}`,
+    );
   }
   return given ?? setting.kind.parse(setting.fallback);
 }
@@ -77,7 +81,7 @@ function readOne(setting: Setting<unknown>, source: Source, problems: string[]):
 const shown = ({ name }: Setting<unknown>, text: string): string =>
   /SECRET|TOKEN|PASSWORD|PASSPHRASE|APPS$|CREDENTIALS/.test(name)
     ? '(not shown)'
-    : JSON.stringify(text.replace(/\/\/[^/?#]*@/, '//(not shown)@').slice(0, 100));
+    : JSON.stringify(text.replace(/^([a-z][\w+.-]*:\/\/)?[^]*@/i, '$1(not shown)@').slice(0, 100));
 
 /** Laravel's words for nothing: such a variable counts as not set. */
 const NOTHING = new Set(['', 'null', '(null)', 'empty', '(empty)']);

@@ -418,3 +418,51 @@ test.each(['nonsense', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/x', '::1/129', '10.
     ]);
   },
 );
+
+const ORIGINS: readonly (readonly [entry: string, normal: string])[] = [
+  ['https://app.test/', 'https://app.test'],
+  ['HTTPS://App.Test', 'https://app.test'],
+  ['https://app.test:443', 'https://app.test'],
+  ['http://app.test:80/', 'http://app.test'],
+  ['https://app.test:8443/', 'https://app.test:8443'],
+  ['https://bücher.test', 'https://xn--bcher-kva.test'],
+  ['bücher.test', 'xn--bcher-kva.test'],
+  ['*.bücher.test', '*.xn--bcher-kva.test'],
+  ['app.test/', 'app.test'],
+  ['app.test:8443', '*://app.test:8443'],
+  ['app.test:443', 'https://app.test'],
+  ['app.test:80', 'http://app.test'],
+  ['https://*.app.test:443', 'https://*.app.test'],
+  ['https://app.test:*', 'https://app.test:*'],
+  ['::1', '[::1]'],
+  ['http://[0:0::1]:5173', 'http://[::1]:5173'],
+  ['capacitor://localhost', 'capacitor://localhost'],
+  ['*', '*'],
+];
+
+test.each(ORIGINS)('2.6 the allowed origin %s is compared as %s', (entry, normal) => {
+  const [app] = readConfig({ ...APP, WAVEHALL_ALLOWED_ORIGINS: entry }).apps;
+  expect(app?.allowedOrigins).toEqual([normal]);
+});
+
+test.each([
+  'https://app.test/path',
+  'app.test/path',
+  'https://user@app.test',
+  'https://app.test?a=b',
+  'https://app.test#a',
+  'https://',
+  '//app.test',
+  'wss://app.test',
+  'https://app.test:99999',
+  'https://app.test:x',
+  '.app.test',
+  'a..b',
+  'a b.test',
+  'bü*.test',
+  'file:///a',
+])('2.6 the allowed origin %s, which no page can have, is refused by its name', (entry) => {
+  expect(problemsOf({ ...APP, WAVEHALL_ALLOWED_ORIGINS: `ok.test,${entry}` })).toEqual([
+    expect.stringMatching(/^WAVEHALL_ALLOWED_ORIGINS="(?!ok\.test).*": expected a host such as app\.test/),
+  ]);
+});

@@ -100,7 +100,11 @@ describe('what ends the start', () => {
     try {
       const { code, stdout, stderr } = await run(['start'], { REVERB_SERVER_PORT: String(port) });
       expect([code, stdout]).toEqual([1, '']);
-      expect(stderr).toMatch(new RegExp(`^wavehall: .*address already in use 127\\.0\\.0\\.1:${port}\n$`));
+      expect(stderr).toMatch(
+        new RegExp(
+          `^wavehall: .*address already in use 127\\.0\\.0\\.1:${port}\\. Is it Laravel Reverb .*--port.*\n$`,
+        ),
+      );
     } finally {
       other.close();
     }
@@ -121,6 +125,17 @@ describe('what ends the start', () => {
   test('7.1 an open inspector, opened by NODE_OPTIONS', async () => {
     const { code, stderr } = await run(['start'], { ...APP, NODE_OPTIONS: '--inspect=127.0.0.1:0' });
     expect([code, stderr]).toEqual([1, expect.stringContaining('The inspector is open')]);
+  });
+
+  test('7.1 SIGUSR1 opens no inspector', async () => {
+    const server = await startServer(APP);
+    server.kill('SIGUSR1');
+    const wire = await Wire.open(server, '/app/k?protocol=7');
+    await wire.settle();
+    await wire.close();
+    await server.close();
+    expect(await server.exited).toBe(0);
+    expect(server.output()).not.toContain('Debugger');
   });
 
   test('7.1 not an open inspector during development', async () => {

@@ -48,6 +48,7 @@ const NO_WISH: Wish = { given: {}, required: [] };
 
 /** Runs the server until a signal ends it, as one process or as the primary or a worker of several. */
 export async function start(flags: StartFlags, version: string, wish = NO_WISH): Promise<void> {
+  keepInspectorClosed();
   const worker = ownNumber();
   const openFiles = openFilesLimit();
   try {
@@ -60,11 +61,21 @@ export async function start(flags: StartFlags, version: string, wish = NO_WISH):
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
     if (worker !== undefined) return failAsWorker(problems);
-    fail(problems);
+    fail(problems.map(withHint));
     // A connection to Redis may be open, and would keep the process.
     process.exit();
   }
 }
+
+/** Node opens the inspector, to anybody on this machine, on SIGUSR1, unless somebody listens to that signal. */
+function keepInspectorClosed(): void {
+  process.on('SIGUSR1', () => undefined);
+}
+
+const withHint = (problem: string): string =>
+  problem.includes('EADDRINUSE')
+    ? `${problem}. Is it Laravel Reverb (php artisan reverb:start), or another Wavehall? Stop it, or take another port (--port, REVERB_SERVER_PORT)`
+    : problem;
 
 function refuseInspector(): void {
   fail(['The inspector is open: whoever reaches it owns the process. Start without --inspect.']);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
+import { ignoredIn, requestSizeIn } from './apps/ignored.ts';
 import {
   appFromEnvironment,
   appsFromJson,
@@ -33,6 +34,8 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   readonly appsFrom: string;
   /** Apps that the environment names and that are not served, because other names won. */
   readonly unusedApps: readonly UnusedApp[];
+  /** What was given and has no effect. */
+  readonly warnings: readonly string[];
   readonly tls: TlsOptions;
   /** `undefined`: this node is the only one. */
   readonly redis: RedisOptions | undefined;
@@ -59,6 +62,7 @@ export function readConfig(variables: Variables): Config {
     maxBufferTotalBytes: maxBufferTotalBytes || Math.floor(getHeapStatistics().heap_size_limit / 4),
     apps: found.apps,
     appsFrom: found.from,
+    warnings: found.warnings ?? [],
     unusedApps: unusedApps(variables, found.from),
     redis,
     cutover,
@@ -96,6 +100,7 @@ interface FoundApps {
   readonly apps: readonly App[];
   readonly from: string;
   readonly tls?: TlsOptions | undefined;
+  readonly warnings?: readonly string[];
 }
 
 function findApps(variables: Variables, problems: string[]): FoundApps {
@@ -137,7 +142,13 @@ function appsIn(json: string | undefined, from: string, variables: Variables, pr
   if (json === undefined) return { apps: [], from };
   try {
     const value: unknown = JSON.parse(json);
-    return { apps: appsFromJson(value, from, variables, problems), from, tls: reverbTls(value) };
+    const values = { ...variables, ...requestSizeIn(value) };
+    return {
+      apps: appsFromJson(value, from, values, problems),
+      from,
+      tls: reverbTls(value),
+      warnings: ignoredIn(value, from),
+    };
   } catch (error) {
     problems.push(
       `${from}: expected JSON (${error instanceof SyntaxError ? 'it cannot be parsed' : String(error)})`,

@@ -100,6 +100,8 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
   const limits = {
     connections: config.maxConnections,
     connectionsPerAddress: config.maxConnectionsPerAddress,
+    delayedRefusals: config.maxDelayedRefusals,
+    refusalDelayMs: config.refusalDelayMs,
   };
   const gateway = new Gateway({ ...stores, apps, hub, users, announcer, journal, clock, limits, refusals });
   const heap = new HeapGuard(config.maxHeapPercent, journal);

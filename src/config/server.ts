@@ -105,6 +105,18 @@ export const SERVER_SETTINGS = {
     0,
     'Sockets of one address; 0: no limit.',
   ),
+  refusalDelayMs: setting(
+    'WAVEHALL_REFUSAL_DELAY_MS',
+    integer(0, 10_000),
+    1000,
+    'Milliseconds before a client is told that TLS is required: it connects again at once; 0: none.',
+  ),
+  maxDelayedRefusals: setting(
+    'WAVEHALL_MAX_DELAYED_REFUSALS',
+    limit,
+    1000,
+    'Such clients that wait at once; others are told at once.',
+  ),
   maxHeapPercent: setting(
     'WAVEHALL_MAX_HEAP_PERCENT',
     integer(0, 100),

@@ -10,6 +10,9 @@ export interface AdmissionLimits {
   /** Sockets of this node, and of one address on this node; 0: no limit. */
   readonly connections: number;
   readonly connectionsPerAddress: number;
+  /** Refusals that wait at once (SPEC 2.5); one more is told at once. */
+  readonly delayedRefusals: number;
+  readonly refusalDelayMs: number;
 }
 
 export interface AdmissionNeeds {
@@ -32,6 +35,7 @@ const UNKNOWN_APP: Refusal = [errors.unknownApp, 'unknown_app'];
 export class Admission {
   readonly #needs: AdmissionNeeds;
   readonly #perAddress = new Map<string, number>();
+  readonly #delayed = new Set<NodeJS.Timeout>();
   #stopped = false;
 
   constructor(needs: AdmissionNeeds) {
@@ -92,8 +96,20 @@ export class Admission {
   ): undefined {
     this.#needs.journal.debug('Connection Refused', socket.remoteAddress, message);
     this.#needs.refusals.count(reason, exampleOf(socket, handshake, app));
-    socket.write(socket.wire.frame(encode.error(code, message, app?.errorDataAsString ?? false)));
-    socket.close(code, message);
+    const tell = (): void => tellRefusal(socket, code, message, app);
+    if (code === errors.tlsRequired.code) this.#later(tell);
+    else tell();
+  }
+
+  /** SPEC 2.5: clients answer this refusal by connecting again at once, so that it sets the pace of their circle. */
+  #later(tell: () => void): void {
+    const { delayedRefusals, refusalDelayMs } = this.#needs.limits;
+    if (refusalDelayMs === 0 || this.#stopped || this.#delayed.size >= delayedRefusals) return tell();
+    const timer = setTimeout(() => {
+      this.#delayed.delete(timer);
+      tell();
+    }, refusalDelayMs);
+    this.#delayed.add(timer);
   }
 
   /** SPEC 2.3, 2.4: an id that is taken is drawn again. */
@@ -115,6 +131,11 @@ export class Admission {
     if (count > 0) this.#perAddress.set(address, count);
     else this.#perAddress.delete(address);
   }
+}
+
+function tellRefusal(socket: Socket, code: number, message: string, app: App | undefined): void {
+  socket.write(socket.wire.frame(encode.error(code, message, app?.errorDataAsString ?? false)));
+  socket.close(code, message);
 }
 
 /** A key that is not ours is a word of the client's: cut, for the log. */

@@ -69,7 +69,7 @@ describe('the app of the environment', () => {
     expect(problemsOf({ ...who, [missing]: '' })).toEqual([
       `${missing}: expected a value, but it is set and empty`,
     ]);
-    const { [missing]: _left, ...others } = who as Variables;
+    const others = Object.fromEntries(Object.entries(who).filter(([name]) => name !== missing));
     expect(problemsOf(others)).toEqual([
       `${missing}: expected a value, because another ${missing.slice(0, 11)}* variable is set`,
     ]);
@@ -286,6 +286,36 @@ describe('apps as JSON', () => {
       localCert: '/b.crt',
       passphrase: 'other',
     });
+  });
+});
+
+describe('what has no effect', () => {
+  const config = (server: object) =>
+    readConfig(withApps({ servers: { reverb: server }, apps: { apps: [LARAVEL_APP] } }));
+
+  test('8.12 max_request_size of the whole of config("reverb") is read', () => {
+    expect(config({ max_request_size: 500_000 }).apps[0]?.limits.requestBytes).toBe(500_000);
+    expect(config({ max_request_size: 10_000 }).apps[0]?.limits.requestBytes).toBe(131_072);
+  });
+
+  test('7.6 what is not read of it is named', () => {
+    expect(config({ port: 9000, hostname: null, path: '', scaling: { enabled: true } }).warnings).toEqual([
+      'WAVEHALL_APPS: servers.reverb.port is not read; REVERB_SERVER_PORT is',
+      'WAVEHALL_APPS: servers.reverb.scaling is not read; REVERB_SCALING_ENABLED and REDIS_* are',
+    ]);
+    expect(config({ scaling: { enabled: false } }).warnings).toEqual([]);
+  });
+
+  test('7.6 a key of an app that is not known is named once', () => {
+    const apps = [
+      { ...LARAVEL_APP, cache_tll: 1 },
+      { ...LARAVEL_APP, app_id: '2', key: 'k2', cache_tll: 1, rate_limiting: { decay: 1 } },
+    ];
+    expect(readConfig(withApps(apps)).warnings).toEqual([
+      'WAVEHALL_APPS: the key "cache_tll" of an app is not known',
+      'WAVEHALL_APPS: the key "rate_limiting.decay" of an app is not known',
+    ]);
+    expect(readConfig(withApps([LARAVEL_APP])).warnings).toEqual([]);
   });
 });
 

@@ -114,7 +114,7 @@ describe('--env-file', () => {
     const server = await startServer({}, ['--env-file', file]);
     await server.close();
     expect(server.output()).toContain(`ws://127.0.0.1:${server.port}/from-file/app/{key}`);
-    expect(server.output()).toMatch(/Apps\s+1 {2}\(from REVERB_APP_\*\)/);
+    expect(server.output()).toMatch(/"apps":"1 {2}\(from REVERB_APP_\*\)"/);
   });
 
   test('2.1 a flag wins over both', async () => {

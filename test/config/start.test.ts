@@ -35,7 +35,7 @@ describe('the development app', () => {
       await server.close();
     }
     expect(server.output()).toContain('production');
-    expect(server.output()).toMatch(/Apps\s+1 {2}\(from REVERB_APP_\*\)/);
+    expect(server.output()).toMatch(/"apps":"1 {2}\(from REVERB_APP_\*\)"/);
     expect(server.output()).not.toMatch(/development|hush/);
   });
 });
@@ -46,7 +46,7 @@ describe('without an app', () => {
     ['APP_ENV', {}, 'APP_ENV=production\n'],
   ])('7.6 where %s says production the start ends with 1 and a sentence', async (name, env, file) => {
     const args = file === '' ? [] : ['--env-file', temporaryFile('.env', file)];
-    const { code, stdout, stderr } = await run(['start', ...args], env as Record<string, string>);
+    const { code, stdout, stderr } = await run(['start', ...args], env);
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(new RegExp(`^wavehall: No app is configured, and ${name} says production: set `));
   });

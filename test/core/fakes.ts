@@ -190,7 +190,13 @@ export function openSite(options: SiteOptions = {}) {
     announcer,
     journal,
     clock: clock.read,
-    limits: { connections: 0, connectionsPerAddress: 0, ...options.admission },
+    limits: {
+      connections: 0,
+      connectionsPerAddress: 0,
+      delayedRefusals: 0,
+      refusalDelayMs: 0,
+      ...options.admission,
+    },
   });
   stores.control.onTerminate((app, user) => users.terminate(app, user));
   void stores.broker.start((ref, event) => {

@@ -16,7 +16,7 @@ const PASSED_ON = ['REVERB_APP_ID', 'REVERB_APP_KEY', 'REVERB_APP_SECRET'];
 const APP = { REVERB_APP_ID: 'a', REVERB_APP_KEY: 'b', REVERB_APP_SECRET: 'c' };
 const environment = Object.fromEntries(
   Object.entries(entries(...SERVICE, 'environment'))
-    .filter(([name]) => !PASSED_ON.includes(name))
+    .filter(([name]) => !PASSED_ON.some((each) => each === name))
     .map(([name, value]) => [name, withDefaults(value)]),
 );
 

@@ -120,7 +120,7 @@ describe('what it does', () => {
       const late = setTimeout(() => reject(new Error(`it did not start: ${output}`)), START_MS);
       const read = (chunk: Buffer) => {
         output += chunk.toString();
-        const found = /WebSocket\s+wss?:\/\/\S+?:(\d+)\//.exec(output)?.[1];
+        const found = /"webSocket":"wss?:\/\/[^"]+?:(\d+)\//.exec(output)?.[1];
         if (found === undefined) return;
         clearTimeout(late);
         resolve(Number(found));

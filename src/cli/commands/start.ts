@@ -8,7 +8,7 @@ import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 import { openFilesLimit } from '../open-files.ts';
 import { serveAlone } from '../serve.ts';
-import { startBlock } from '../start-block.ts';
+import { startBlock, startLine, stopLine } from '../start-block.ts';
 import { failAsWorker, ownNumber, serveAsWorker } from '../workers/worker.ts';
 
 export interface StartFlags {
@@ -56,8 +56,11 @@ export async function start(flags: StartFlags, version: string, wish = NO_WISH):
     if (config.appsFrom !== DEVELOPMENT && inspectorUrl() !== undefined) refuseInspector();
     const journal = openOwnJournal(config, worker);
     if (worker !== undefined) return await serveAsWorker(config, journal);
+    for (const warning of config.warnings) journal.warn(warning);
     const place = await (config.workers > 1 ? serveByWorkers(config, journal) : serveAlone(config, journal));
-    process.stdout.write(startBlock(config, place, version, openFiles));
+    const print = process.stdout.isTTY ? startBlock : startLine;
+    process.stdout.write(print(config, place, version, openFiles));
+    sayWhenStopping();
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
     if (worker !== undefined) return failAsWorker(problems);
@@ -76,6 +79,13 @@ const withHint = (problem: string): string =>
   problem.includes('EADDRINUSE')
     ? `${problem}. Is it Laravel Reverb (php artisan reverb:start), or another Wavehall? Stop it, or take another port (--port, REVERB_SERVER_PORT)`
     : problem;
+
+/** A terminal sees it by itself. */
+function sayWhenStopping(): void {
+  if (process.stdout.isTTY) return;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => process.stdout.write(stopLine(signal)));
+}
 
 function refuseInspector(): void {
   fail(['The inspector is open: whoever reaches it owns the process. Start without --inspect.']);

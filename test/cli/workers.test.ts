@@ -152,7 +152,9 @@ describe('the start', () => {
     const [several, single] = [await run(['start', '--workers', '3'], env), await run(['start'], env)];
     expect(several).toEqual(single);
     expect(single).toMatchObject({ code: 1, stdout: '' });
-    expect(single.stderr).toMatch(/^wavehall: listen EADDRINUSE: address already in use 127\.0\.0\.1:\d+\n$/);
+    expect(single.stderr).toMatch(
+      /^wavehall: listen EADDRINUSE: address already in use 127\.0\.0\.1:\d+\. Is it Laravel Reverb .*\n$/,
+    );
   });
 
   test('8.11 a Redis that cannot be reached, or refuses, ends it with 1 and one sentence', async () => {

@@ -30,7 +30,8 @@ describe('docker-compose.yml', () => {
 
   test('2.5 every name of .env reaches the server, but for where the containers find each other', () => {
     expect(items(...SERVICE, 'env_file')).toEqual(['path: .env required: false']);
-    const example = readFileSync(`${root}.env.example`, 'utf8').match(/(?<=^#)[A-Z_0-9]+(?==)/gm) ?? [];
+    const example: readonly string[] =
+      readFileSync(`${root}.env.example`, 'utf8').match(/(?<=^#)[A-Z_0-9]+(?==)/gm) ?? [];
     expect(example.length).toBeGreaterThan(100);
     const decided = Object.keys(environment).filter((name) => example.includes(name));
     const inside =

@@ -103,6 +103,8 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
   const limits = {
     connections: config.maxConnections,
     connectionsPerAddress: config.maxConnectionsPerAddress,
+    delayedRefusals: config.maxDelayedRefusals,
+    refusalDelayMs: config.refusalDelayMs,
   };
   const gateway = new Gateway({
     ...stores,

@@ -10,6 +10,9 @@ export interface AdmissionLimits {
   /** Sockets of this node, and of one address on this node; 0: no limit. */
   readonly connections: number;
   readonly connectionsPerAddress: number;
+  /** Refusals that wait at once (SPEC 2.5); one more is told at once. */
+  readonly delayedRefusals: number;
+  readonly refusalDelayMs: number;
 }
 
 export interface AdmissionNeeds {
@@ -34,6 +37,7 @@ const UNKNOWN_APP: Refusal = [errors.unknownApp, 'unknown_app'];
 export class Admission {
   readonly #needs: AdmissionNeeds;
   readonly #perAddress = new Map<string, number>();
+  readonly #delayed = new Set<NodeJS.Timeout>();
   #stopped = false;
 
   constructor(needs: AdmissionNeeds) {
@@ -89,13 +93,26 @@ export class Admission {
   #refuse(
     socket: Socket,
     handshake: Handshake,
-    [{ code, message }, reason]: Refusal,
+    [told, reason]: Refusal,
     app: App | undefined,
   ): undefined {
-    this.#needs.journal.debug('Connection Refused', socket.remoteAddress, message);
+    this.#needs.journal.debug('Connection Refused', socket.remoteAddress, told.message);
     this.#needs.refusals.count(reason, exampleOf(socket, handshake, app));
-    socket.write(socket.wire.frame(encode.error(code, message, (app ?? this.#needs).errorDataAsString)));
-    socket.close(code, message);
+    const { errorDataAsString } = app ?? this.#needs;
+    const tell = (): void => tellRefusal(socket, told, errorDataAsString);
+    if (told === errors.tlsRequired) this.#later(tell);
+    else tell();
+  }
+
+  /** SPEC 2.5: clients answer this refusal by connecting again at once, so that it sets the pace of their circle. */
+  #later(tell: () => void): void {
+    const { delayedRefusals, refusalDelayMs } = this.#needs.limits;
+    if (refusalDelayMs === 0 || this.#stopped || this.#delayed.size >= delayedRefusals) return tell();
+    const timer = setTimeout(() => {
+      this.#delayed.delete(timer);
+      tell();
+    }, refusalDelayMs);
+    this.#delayed.add(timer);
   }
 
   /** SPEC 2.3, 2.4: an id that is taken is drawn again. */
@@ -117,6 +134,11 @@ export class Admission {
     if (count > 0) this.#perAddress.set(address, count);
     else this.#perAddress.delete(address);
   }
+}
+
+function tellRefusal(socket: Socket, { code, message }: ErrorEntry, asString: boolean): void {
+  socket.write(socket.wire.frame(encode.error(code, message, asString)));
+  socket.close(code, message);
 }
 
 /** A key that is not ours is a word of the client's: cut, for the log. */

@@ -202,7 +202,13 @@ export function openSite(options: SiteOptions = {}) {
     announcer,
     journal,
     clock: clock.read,
-    limits: { connections: 0, connectionsPerAddress: 0, ...options.admission },
+    limits: {
+      connections: 0,
+      connectionsPerAddress: 0,
+      delayedRefusals: 0,
+      refusalDelayMs: 0,
+      ...options.admission,
+    },
     errorDataAsString: options.errorDataAsString ?? false,
   });
   stores.control.onTerminate((app, user) => users.terminate(app, user));

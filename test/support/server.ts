@@ -51,7 +51,7 @@ export async function startServer(
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const listening = new Promise<number>((resolve) => {
     child.stdout.on('data', () => {
-      const port = /WebSocket\s+wss?:\/\/\S+?:(\d+)\//.exec(output)?.[1];
+      const port = /"webSocket":"wss?:\/\/[^"]+?:(\d+)\//.exec(output)?.[1];
       if (port !== undefined) resolve(Number(port));
     });
   });

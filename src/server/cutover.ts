@@ -4,8 +4,8 @@ import type { Config } from '../config.ts';
 import type { Hub } from '../core/hub.ts';
 import type { Gateway, Journal, Stores } from '../core/ports.ts';
 import type { Door } from '../cutover/door.ts';
-import { isOurOwn, LOOP_STATUS, ownPath } from '../cutover/forwarded.ts';
-import { passRequest } from '../cutover/pass.ts';
+import { isOurOwn, LOOP_STATUS } from '../cutover/forwarded.ts';
+import { mayPass, passRequest } from '../cutover/pass.ts';
 import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { appKeyIn, type WebSocketTransport } from '../transports/websocket.ts';
@@ -16,10 +16,19 @@ export async function openCutover(
   stores: Stores,
   journal: Journal,
 ): Promise<Cutover | undefined> {
-  const { cutover: options, apps, path: prefix, drainSeconds } = config;
+  const { cutover: options, apps, path: prefix, drainSeconds, adminToken } = config;
   if (options === undefined) return undefined;
   const moveMs = drainSeconds * 1000;
-  const cutover = new Cutover({ options, apps, prefix, stores, journal, clock: Date.now, moveMs });
+  const cutover = new Cutover({
+    options,
+    apps,
+    prefix,
+    stores,
+    journal,
+    clock: Date.now,
+    moveMs,
+    adminToken,
+  });
   await cutover.load();
   return cutover;
 }
@@ -48,13 +57,16 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
       isReady,
       gateway,
       visitor,
-      credentialsFor: ({ url = '' }) =>
-        credentials.get(appKeyIn(url.split('?', 1)[0] ?? '', config.path) ?? ''),
+      appKey: ({ url = '' }) => appKeyIn(url.split('?', 1)[0] ?? '', config.path),
+      credentials: (appKey) => credentials.get(appKey),
       upgrade: (...upgrade) => transport.upgrade(...upgrade),
     },
     () => hub.connections(),
   );
+  // All header lines that there are, whose size is limited: with those of the body's framing among them.
+  http.server.maxHeadersCount = 0;
   http.server.on('upgrade', (request, network, head) => door.upgrade(request, network, head));
+  http.server.on('connect', (_, network) => door.connect(network));
   refuseLoops(http, door);
   watchApi(http, cutover);
   if (config.cutover?.pass === true) passOthers(http, door, visitor);
@@ -75,9 +87,7 @@ function watchApi(http: FastifyInstance, { health }: Cutover): void {
   });
 }
 
-const OURS = /^\/(admin|apps?)(\/|\?|$)/;
-
-/** What nobody here answers is the other side's; the admin API is nobody else's even when it is off. */
+/** What nobody here answers is the other side's, unless it is for the operator (SPEC 11.2). */
 function passOthers(
   http: FastifyInstance,
   { route }: Door,
@@ -85,7 +95,7 @@ function passOthers(
 ): void {
   http.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    if (!request.is404 || OURS.test(ownPath(raw.url ?? '/', route.prefix))) return done();
+    if (!request.is404 || !mayPass(raw, route)) return done();
     reply.hijack();
     passRequest(raw, reply.raw, visitor(raw), route);
   });

@@ -192,7 +192,9 @@ function splitOnce(text: string, mark: string): [string, string] {
 
 /** SPEC 2.1: what could be upgraded to is named in every refusal. */
 function refuseUpgrade(network: Duplex, status: string, body: string): void {
-  network.on('error', ignored);
+  const timer = setTimeout(() => network.destroy(), CLOSE_TIMEOUT_MS);
+  network.once('close', () => clearTimeout(timer));
+  network.on('error', ignored).resume();
   network.end(
     `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
       `Upgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n${body}`,

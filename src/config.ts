@@ -31,7 +31,7 @@ export function readConfig(variables: Variables): Config {
   checkUnique(found, problems);
   const redis = redisOptions(values, problems);
   problems.push(...lonelyWorkers(values));
-  const cutover = cutoverOptions(values, problems);
+  const cutover = cutoverOptions({ ...values, ...reverbsRequestSize(variables) }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
   return Object.freeze({
@@ -44,6 +44,13 @@ export function readConfig(variables: Variables): Config {
     cutover,
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },
   });
+}
+
+/** The two servers read one `.env`: what Reverb was told counts for it, unless its own setting says otherwise. */
+function reverbsRequestSize(variables: Variables): { readonly cutoverRequestBytes?: number } {
+  const told = Number(textIn(variables, 'REVERB_MAX_REQUEST_SIZE') ?? 0);
+  const isSet = textIn(variables, SERVER_SETTINGS.cutoverRequestBytes.name) !== undefined;
+  return isSet || !(told > 0) ? {} : { cutoverRequestBytes: told };
 }
 
 /** Workers are nodes: without Redis none would know of the clients of the others. */

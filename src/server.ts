@@ -9,6 +9,7 @@ import { Hub } from './core/hub.ts';
 import { Liveness, type LivenessLimits } from './core/liveness.ts';
 import type { Journal, Stores } from './core/ports.ts';
 import { Refusals } from './core/refusals.ts';
+import { SocketLimits } from './core/socket-limits.ts';
 import { Users } from './core/users.ts';
 import { registerHttp } from './http/plugin.ts';
 import { HeapGuard } from './observability/heap.ts';
@@ -101,7 +102,9 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     connections: config.maxConnections,
     connectionsPerAddress: config.maxConnectionsPerAddress,
   };
-  const gateway = new Gateway({ ...stores, apps, hub, users, announcer, journal, clock, limits, refusals });
+  const sockets = new SocketLimits(limits, hub);
+  const needs = { apps, hub, users, announcer, journal, clock, limits, refusals, sockets };
+  const gateway = new Gateway({ ...stores, ...needs });
   const heap = new HeapGuard(config.maxHeapPercent, journal);
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
@@ -118,6 +121,7 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     gateway,
     heap,
     refusals,
+    sockets,
     start: () => void (ticker = setInterval(tick, TICK_MS)),
     stop: () => clearInterval(ticker),
   };

@@ -5,12 +5,9 @@ import type { Hub } from './hub.ts';
 import { originAllowed } from './origin.ts';
 import type { AppProvider, Clock, Handshake, Journal, Lease, Socket } from './ports.ts';
 import type { RefusalReason, Refusals } from './refusals.ts';
+import { type AdmissionLimits, SocketLimits } from './socket-limits.ts';
 
-export interface AdmissionLimits {
-  /** Sockets of this node, and of one address on this node; 0: no limit. */
-  readonly connections: number;
-  readonly connectionsPerAddress: number;
-}
+export type { AdmissionLimits } from './socket-limits.ts';
 
 export interface AdmissionNeeds {
   readonly apps: AppProvider;
@@ -20,6 +17,8 @@ export interface AdmissionNeeds {
   readonly clock: Clock;
   readonly limits: AdmissionLimits;
   readonly refusals: Refusals;
+  /** Given when sockets are held beside the connections. */
+  readonly sockets?: SocketLimits;
 }
 
 /** What the client is told, and what the operator reads. */
@@ -31,11 +30,12 @@ const UNKNOWN_APP: Refusal = [errors.unknownApp, 'unknown_app'];
 /** Who may connect (SPEC 2.2 to 2.7). What `admit` counted, `dismiss` takes back. */
 export class Admission {
   readonly #needs: AdmissionNeeds;
-  readonly #perAddress = new Map<string, number>();
+  readonly #sockets: SocketLimits;
   #stopped = false;
 
   constructor(needs: AdmissionNeeds) {
     this.#needs = needs;
+    this.#sockets = needs.sockets ?? new SocketLimits(needs.limits, needs.hub);
   }
 
   /** Everybody is refused from now on (SPEC 2.13). */
@@ -72,16 +72,8 @@ export class Admission {
     if (version !== undefined) return [version, 'protocol_version'];
     if (app.requireTls && !socket.secure) return [errors.tlsRequired, 'tls_required'];
     if (!originAllowed(app.allowedOrigins, handshake.origin)) return [errors.originNotAllowed, 'origin'];
-    const full = this.#fullness(socket);
+    const full = this.#sockets.fullness(() => socket.remoteAddress);
     return full && [errors.overCapacity, full];
-  }
-
-  #fullness(socket: Socket): 'server_full' | 'address_full' | undefined {
-    const { connections, connectionsPerAddress } = this.#needs.limits;
-    if (connections > 0 && this.#needs.hub.size >= connections) return 'server_full';
-    if (connectionsPerAddress === 0) return undefined;
-    const count = this.#perAddress.get(socket.remoteAddress) ?? 0;
-    return count >= connectionsPerAddress ? 'address_full' : undefined;
   }
 
   #refuse(
@@ -109,11 +101,7 @@ export class Admission {
   }
 
   #countAddress(socket: Socket, change: 1 | -1): void {
-    if (this.#needs.limits.connectionsPerAddress === 0) return;
-    const address = socket.remoteAddress;
-    const count = (this.#perAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#perAddress.set(address, count);
-    else this.#perAddress.delete(address);
+    if (this.#sockets.countsAddresses) this.#sockets.countAddress(socket.remoteAddress, change);
   }
 }
 

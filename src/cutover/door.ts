@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Credential } from '#protocol';
-import type { Clock, Gateway, Journal } from '../core/ports.ts';
+import { type Credential, encode, errors } from '#protocol';
+import type { Clock, Gateway, Journal, Session } from '../core/ports.ts';
+import type { Refusals } from '../core/refusals.ts';
+import type { Fullness, SocketLimits } from '../core/socket-limits.ts';
 import type { Arrival } from './arrival.ts';
 import { isOurOwn, type Route } from './forwarded.ts';
 import { hasBody, isHandshake } from './handshake.ts';
@@ -27,6 +29,11 @@ export interface House {
   credentials(appKey: string): readonly Credential[] | undefined;
   visitor(request: IncomingMessage): Visitor;
   readonly gateway: Gateway;
+  /** Counts the sockets that pass through as well. */
+  readonly sockets: SocketLimits;
+  readonly refusals: Pick<Refusals, 'count'>;
+  /** Time without progress after which a reader is ended. */
+  readonly stallMs: number;
   /** Serves the socket itself; `line` goes with the answer. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer, gateway: Gateway, line?: string): void;
 }
@@ -59,7 +66,7 @@ export class Door {
   readonly upstream: UpstreamSide;
   readonly #needs: DoorNeeds;
   readonly #probation: Probation;
-  readonly #refused = new RefusedUpgrades();
+  readonly #refused: RefusedUpgrades;
   readonly #opened = { wavehall: 0, upstream: 0 };
   readonly #fellBack = { wavehall: 0, upstream: 0 };
 
@@ -69,23 +76,27 @@ export class Door {
     this.route = { upstream: options.upstream, prefix, door: randomUUID(), adminToken };
     this.#probation = new Probation(health, clock);
     this.own = new OwnSide(house.gateway, this.#probation);
+    const { sockets, refusals, stallMs } = house;
+    this.#refused = new RefusedUpgrades(sockets);
     const [probation, refused] = [this.#probation, this.#refused];
-    this.upstream = new UpstreamSide({ route: this.route, probation, journal, clock, refused });
+    const limits = { idleMs: options.idleMs, stallMs };
+    const shared = { route: this.route, probation, journal, clock };
+    this.upstream = new UpstreamSide({ ...shared, refused, sockets, limits, refusals });
   }
 
   /** Never throws. Nothing but a handshake for an app may leave for the other side; the house answers the rest. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer): void {
     const { house, clock } = this.#needs;
     network.on('error', ignored);
-    if (isOurOwn(request, this.route)) return this.#refuse(network, '508 Loop Detected');
+    const visitor = house.visitor(request);
+    if (isOurOwn(request, this.route)) return this.#refuse(network, visitor, '508 Loop Detected');
     const appKey = house.appKey(request);
     if (appKey === undefined || !isHandshake(request))
       return house.upgrade(request, network, head, house.gateway);
-    if (hasBody(request) || !hasOneHost(request)) return this.#refuse(network, '400 Bad Request');
+    if (hasBody(request) || !hasOneHost(request)) return this.#refuse(network, visitor, '400 Bad Request');
     const credentials = house.credentials(appKey);
     if (credentials === undefined && !this.#mayBeTheirs(appKey))
       return house.upgrade(request, network, head, house.gateway);
-    const visitor = house.visitor(request);
     const decided = this.#decide(request, visitor, credentials);
     const arrival = { request, network, head, visitor, sinceMs: clock(), ...decided };
     if (this.#sideOf(arrival) === 'upstream') void this.#lead(arrival, false);
@@ -94,12 +105,14 @@ export class Door {
   }
 
   /** CONNECT asks for a tunnel; there is none. */
-  connect(network: Duplex): void {
-    this.#refuse(network, '405 Method Not Allowed');
+  connect(request: IncomingMessage, network: Duplex): void {
+    network.on('error', ignored);
+    this.#refuse(network, this.#needs.house.visitor(request), '405 Method Not Allowed');
   }
 
   tick(): void {
     this.#probation.tick();
+    this.upstream.tick();
   }
 
   /** Ends every socket that is no client of this side. */
@@ -157,14 +170,24 @@ export class Door {
   }
 
   async #lead(arrival: Arrival, isFallback: boolean): Promise<void> {
+    const full = this.upstream.fullness(arrival.visitor);
+    if (full !== undefined) return this.#refuseFull(arrival, full);
     if (await this.upstream.lead(arrival)) {
       if (arrival.choice !== undefined) this.#count('upstream', isFallback);
     } else if (arrival.asked === undefined) this.#serve(arrival, !isFallback);
-    else this.#refuse(arrival.network, '502 Bad Gateway');
+    else this.#refuse(arrival.network, arrival.visitor, '502 Bad Gateway');
   }
 
-  #refuse(network: Duplex, status: string): void {
-    this.#refused.refuse(network, answerOf(status));
+  /** As a client of this side is refused (SPEC 2.7). */
+  #refuseFull({ request, network, head, visitor: { address } }: Arrival, full: Fullness): void {
+    const { house } = this.#needs;
+    house.refusals.count(full, { address });
+    house.upgrade(request, network, head, FULL);
+  }
+
+  #refuse(network: Duplex, { address }: Visitor, status: string): void {
+    this.#needs.house.refusals.count('cutover_upgrade', { address, status });
+    this.#refused.refuse(network, address, answerOf(status));
   }
 
   #count(side: Side, isFallback: boolean): void {
@@ -172,6 +195,17 @@ export class Door {
     if (isFallback) this.#fellBack[side] += 1;
   }
 }
+
+const DEAF: Session = { received: ignored, alive: ignored, closed: ignored };
+
+const FULL: Gateway = {
+  opened(socket) {
+    const { code, message } = errors.overCapacity;
+    socket.write(socket.wire.frame(encode.error(code, message, false)));
+    socket.close(code, message);
+    return DEAF;
+  },
+};
 
 function ignored(): void {
   return undefined;

@@ -45,9 +45,12 @@ export function passRequest(
 
 /** Every way in which a request ends: with an answer, with 502, or, when the answer has begun, with a cut. */
 function follow(outgoing: ClientRequest, request: IncomingMessage, response: ServerResponse): void {
+  let taken: IncomingMessage | undefined;
   const fail = (reason: string): void => {
     clearTimeout(deadline);
     outgoing.destroy();
+    // Bytes behind a whole answer are nobody's.
+    if (taken?.complete === true) return;
     if (!response.headersSent)
       refuse(request, response, 502, `The other server (WAVEHALL_CUTOVER_UPSTREAM) ${reason}.`);
     else if (!response.writableEnded) response.destroy();
@@ -60,7 +63,7 @@ function follow(outgoing: ClientRequest, request: IncomingMessage, response: Ser
     if (reason !== undefined) return fail(reason);
     // It may have decided without the rest of the body, and closes; what it said still counts.
     if ((answer.statusCode ?? 0) >= 400) dropBody(request, outgoing);
-    giveBack(answer, response, fail);
+    if (giveBack(answer, response, fail)) taken = answer;
   });
   outgoing.on('upgrade', (_, socket) => {
     socket.destroy();
@@ -124,18 +127,25 @@ function reasonAgainst({ statusCode = 0, headers }: IncomingMessage): string | u
     : 'answered in a transfer coding that is not known';
 }
 
-function giveBack(answer: IncomingMessage, response: ServerResponse, fail: (reason: string) => void): void {
+/** False: its head cannot be written. */
+function giveBack(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  fail: (reason: string) => void,
+): boolean {
   const { statusCode = 0, statusMessage, rawHeaders } = answer;
   const hasNoLength = statusCode === 204 || answer.headers['transfer-encoding'] !== undefined;
   const lines = endToEnd(rawHeaders).filter(([name]) => !hasNoLength || headerKey(name) !== 'content-length');
   try {
     response.writeHead(statusCode, statusMessage, lines.flat());
   } catch {
-    return fail('answered with a head that is no HTTP');
+    fail('answered with a head that is no HTTP');
+    return false;
   }
   response.setTimeout(TIMEOUT_MS, () => response.destroy());
   answer.on('error', () => fail('broke off its answer'));
   answer.pipe(response);
+  return true;
 }
 
 function dropBody(request: IncomingMessage, outgoing: ClientRequest): void {

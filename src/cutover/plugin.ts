@@ -116,6 +116,11 @@ export class Cutover {
     await this.#watch.stop();
   }
 
+  /** True while browsers are, or may come to be, on the other side. */
+  get hasBrowsersElsewhere(): boolean {
+    return this.percentage.percent < 100 || (this.#door?.upstream.pairs.size ?? 0) > 0;
+  }
+
   /** When nobody is connected any more. */
   async stop(): Promise<void> {
     this.#door?.terminate();

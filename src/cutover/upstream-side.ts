@@ -1,12 +1,17 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock, Journal } from '../core/ports.ts';
+import type { Refusals } from '../core/refusals.ts';
+import type { Fullness, SocketLimits } from '../core/socket-limits.ts';
 import type { Arrival } from './arrival.ts';
 import { reasonOf } from './ask.ts';
 import { type Accepted, askUpgrade, type Refused, type UpgradeAnswer } from './ask-upgrade.ts';
 import type { Route } from './forwarded.ts';
 import { join } from './join.ts';
-import { Pairs } from './pairs.ts';
+import { type CountedSocket, Pair, type PairLimits, Pairs } from './pairs.ts';
 import type { Probation } from './probation.ts';
 import type { RefusedUpgrades } from './refused-upgrades.ts';
+import type { Visitor } from './split.ts';
 
 /** One warning in this time about an other side that cannot be reached. */
 const QUIET_MS = 60_000;
@@ -17,6 +22,9 @@ interface Needs {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly refused: RefusedUpgrades;
+  readonly sockets: SocketLimits;
+  readonly limits: PairLimits;
+  readonly refusals: Pick<Refusals, 'count'>;
 }
 
 /** Leads sockets through to the other side (SPEC 11.2, 11.3). */
@@ -32,7 +40,11 @@ export class UpstreamSide {
 
   /** Never rejects. False: the other side does not take it, and the browser has not heard anything yet. */
   async lead(arrival: Arrival): Promise<boolean> {
+    const { sockets } = this.#needs;
+    const release = [sockets.hold(arrival.visitor.address), sockets.hold()] as const;
     const answer = await this.#ask(arrival);
+    if (answer instanceof Error || answer.socket === undefined) for (const each of release) each();
+    else holdUntilClosed(arrival.network, answer.socket, release);
     if (answer instanceof Error) {
       if (arrival.choice !== undefined) this.#needs.probation.failed('upstream', arrival.sinceMs);
       this.#warn(answer);
@@ -42,6 +54,23 @@ export class UpstreamSide {
     if (answer.socket === undefined) this.#passRefusal(arrival, answer);
     else this.#join(arrival, answer);
     return true;
+  }
+
+  /** The limit that stands against one more: its two ends are two sockets of this node. */
+  fullness({ address }: Visitor): Fullness | undefined {
+    return this.#needs.sockets.fullness(() => address, 2);
+  }
+
+  /** Ends pairs that nothing passes through, and those whose reader has stopped. Called about once a second. */
+  tick(): void {
+    const { clock, limits, refusals } = this.#needs;
+    const nowMs = clock();
+    for (const pair of this.pairs) {
+      const reason = pair.judge(nowMs, limits);
+      if (reason === undefined) continue;
+      refusals.count(reason === 'idle' ? 'cutover_idle' : 'slow_reader', { side: 'the other server' });
+      pair.terminate();
+    }
   }
 
   /** Ends what passes through, and what waits for an answer. */
@@ -66,10 +95,11 @@ export class UpstreamSide {
     }
   }
 
-  #passRefusal({ network }: Arrival, { head, body }: Refused): void {
+  #passRefusal({ network, visitor }: Arrival, { head, body }: Refused): void {
     const framing = `Connection: close\r\nContent-Length: ${body.length}`;
     this.#needs.refused.refuse(
       network,
+      visitor.address,
       Buffer.concat([Buffer.from(`${head}\r\n${framing}\r\n\r\n`, 'latin1'), body]),
     );
   }
@@ -80,7 +110,10 @@ export class UpstreamSide {
     const cookie = choice?.cookieLine === undefined ? '' : `\r\n${choice.cookieLine}`;
     network.write(`${answer.head}\r\nUpgrade: websocket\r\nConnection: Upgrade${cookie}\r\n\r\n`, 'latin1');
     if (rest.length > 0) network.write(rest);
-    this.pairs.add(network, socket, choice?.bucket);
+    this.pairs.add(
+      new Pair(network as CountedSocket, socket, choice?.bucket, this.#needs.clock()),
+      network as CountedSocket,
+    );
     join(network, socket, head);
   }
 
@@ -101,4 +134,15 @@ export class UpstreamSide {
       { upstream: route.upstream.url.href, reason: reasonOf(reason) },
     );
   }
+}
+
+/** Each end counts until it is closed. */
+function holdUntilClosed(
+  network: Duplex,
+  socket: Socket,
+  [browser, server]: readonly [() => void, () => void],
+): void {
+  if (network.destroyed) browser();
+  else network.once('close', browser);
+  socket.once('close', server);
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished, vi } from 'vitest';
 import { acceptFor, startTcp } from './houses.ts';
@@ -54,8 +53,10 @@ export function send(port: number, ...parts: readonly (string | Buffer)[]) {
   socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
   for (const part of parts) socket.write(part, 'latin1');
   onTestFinished(() => void socket.destroy());
-  const closed = once(socket, 'close').catch(() => undefined);
-  const ended = Promise.race([once(socket, 'end'), closed]);
+  const ended = new Promise<void>((resolve) => {
+    socket.once('end', resolve);
+    socket.once('close', () => resolve());
+  });
   return {
     socket,
     text: () => text,

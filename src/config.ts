@@ -55,7 +55,7 @@ export function readConfig(variables: Variables): Config {
   const redis = redisOptions(values, problems);
   if (redis?.host.includes('@') === true) problems.push(CREDENTIALS_IN_HOST);
   problems.push(...lonelyWorkers(values));
-  const cutover = cutoverOptions(values, problems);
+  const cutover = cutoverOptions({ ...values, ...reverbsRequestSize(variables) }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
   return Object.freeze({
@@ -91,6 +91,13 @@ function serverSource(variables: Variables): Source {
 /** The development app has credentials that everybody knows: it is for this machine, unless a host is asked for. */
 const hostOf = (host: string, { from }: FoundApps, variables: Variables): string =>
   from === DEVELOPMENT && textIn(variables, SERVER_SETTINGS.host.name) === undefined ? '127.0.0.1' : host;
+
+/** The two servers read one `.env`: what Reverb was told counts for it, unless its own setting says otherwise. */
+function reverbsRequestSize(variables: Variables): { readonly cutoverRequestBytes?: number } {
+  const told = Number(textIn(variables, 'REVERB_MAX_REQUEST_SIZE') ?? 0);
+  const isSet = textIn(variables, SERVER_SETTINGS.cutoverRequestBytes.name) !== undefined;
+  return isSet || !(told > 0) ? {} : { cutoverRequestBytes: told };
+}
 
 /** Workers are nodes: without Redis none would know of the clients of the others. */
 function lonelyWorkers({ workers, scaling }: Values<typeof SERVER_SETTINGS>): string[] {

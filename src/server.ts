@@ -9,6 +9,7 @@ import { Hub } from './core/hub.ts';
 import { Liveness, type LivenessLimits } from './core/liveness.ts';
 import type { Journal, Stores } from './core/ports.ts';
 import { Refusals } from './core/refusals.ts';
+import { SocketLimits } from './core/socket-limits.ts';
 import { Users } from './core/users.ts';
 import { registerHttp } from './http/plugin.ts';
 import { HeapGuard } from './observability/heap.ts';
@@ -106,19 +107,10 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     delayedRefusals: config.maxDelayedRefusals,
     refusalDelayMs: config.refusalDelayMs,
   };
-  const gateway = new Gateway({
-    ...stores,
-    apps,
-    hub,
-    users,
-    announcer,
-    journal,
-    clock,
-    limits,
-    refusals,
-    softBytes: config.softBufferBytes,
-    errorDataAsString: config.errorDataAsString,
-  });
+  const sockets = new SocketLimits(limits, hub);
+  const { softBufferBytes: softBytes, errorDataAsString } = config;
+  const needs = { apps, hub, users, announcer, journal, clock, limits, refusals, sockets };
+  const gateway = new Gateway({ ...stores, ...needs, softBytes, errorDataAsString });
   const heap = new HeapGuard(config.maxHeapPercent, journal);
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
@@ -135,6 +127,7 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     gateway,
     heap,
     refusals,
+    sockets,
     start: () => void (ticker = setInterval(tick, TICK_MS)),
     stop: () => clearInterval(ticker),
   };

@@ -5,11 +5,9 @@ import type { Hub } from './hub.ts';
 import { originAllowed } from './origin.ts';
 import type { AppProvider, Clock, Handshake, Journal, Lease, Socket } from './ports.ts';
 import type { RefusalReason, Refusals } from './refusals.ts';
+import { type ConnectionLimits, SocketLimits } from './socket-limits.ts';
 
-export interface AdmissionLimits {
-  /** Sockets of this node, and of one address on this node; 0: no limit. */
-  readonly connections: number;
-  readonly connectionsPerAddress: number;
+export interface AdmissionLimits extends ConnectionLimits {
   /** Refusals that wait at once (SPEC 2.5); one more is told at once. */
   readonly delayedRefusals: number;
   readonly refusalDelayMs: number;
@@ -25,6 +23,8 @@ export interface AdmissionNeeds {
   readonly refusals: Refusals;
   /** SPEC 1.3: the form of errors where there is no app to say it. */
   readonly errorDataAsString: boolean;
+  /** Given when sockets are held beside the connections. */
+  readonly sockets?: SocketLimits;
 }
 
 /** What the client is told, and what the operator reads. */
@@ -36,12 +36,13 @@ const UNKNOWN_APP: Refusal = [errors.unknownApp, 'unknown_app'];
 /** Who may connect (SPEC 2.2 to 2.7). What `admit` counted, `dismiss` takes back. */
 export class Admission {
   readonly #needs: AdmissionNeeds;
-  readonly #perAddress = new Map<string, number>();
+  readonly #sockets: SocketLimits;
   readonly #delayed = new Set<NodeJS.Timeout>();
   #stopped = false;
 
   constructor(needs: AdmissionNeeds) {
     this.#needs = needs;
+    this.#sockets = needs.sockets ?? new SocketLimits(needs.limits, needs.hub);
   }
 
   /** Everybody is refused from now on (SPEC 2.13). */
@@ -78,24 +79,11 @@ export class Admission {
     if (version !== undefined) return [version, 'protocol_version'];
     if (app.requireTls && !socket.secure) return [errors.tlsRequired, 'tls_required'];
     if (!originAllowed(app.allowedOrigins, handshake.origin)) return [errors.originNotAllowed, 'origin'];
-    const full = this.#fullness(socket);
+    const full = this.#sockets.fullness(() => socket.remoteAddress);
     return full && [errors.overCapacity, full];
   }
 
-  #fullness(socket: Socket): 'server_full' | 'address_full' | undefined {
-    const { connections, connectionsPerAddress } = this.#needs.limits;
-    if (connections > 0 && this.#needs.hub.size >= connections) return 'server_full';
-    if (connectionsPerAddress === 0) return undefined;
-    const count = this.#perAddress.get(socket.remoteAddress) ?? 0;
-    return count >= connectionsPerAddress ? 'address_full' : undefined;
-  }
-
-  #refuse(
-    socket: Socket,
-    handshake: Handshake,
-    [told, reason]: Refusal,
-    app: App | undefined,
-  ): undefined {
+  #refuse(socket: Socket, handshake: Handshake, [told, reason]: Refusal, app: App | undefined): undefined {
     this.#needs.journal.debug('Connection Refused', socket.remoteAddress, told.message);
     this.#needs.refusals.count(reason, exampleOf(socket, handshake, app));
     const { errorDataAsString } = app ?? this.#needs;
@@ -128,11 +116,7 @@ export class Admission {
   }
 
   #countAddress(socket: Socket, change: 1 | -1): void {
-    if (this.#needs.limits.connectionsPerAddress === 0) return;
-    const address = socket.remoteAddress;
-    const count = (this.#perAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#perAddress.set(address, count);
-    else this.#perAddress.delete(address);
+    if (this.#sockets.countsAddresses) this.#sockets.countAddress(socket.remoteAddress, change);
   }
 }
 

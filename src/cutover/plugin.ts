@@ -22,6 +22,8 @@ export interface CutoverNeeds {
   readonly clock: Clock;
   /** Time over which sockets are asked to come again. */
   readonly moveMs: number;
+  /** Never leaves this server. */
+  readonly adminToken: string | undefined;
 }
 
 /** A socket of this side that can be asked to come again. */
@@ -73,9 +75,9 @@ export class Cutover {
 
   /** The door before the house; it moves the house's residents when that is wanted (SPEC 11.4). */
   openDoor(house: House, residents: () => Iterable<Resident>): Door {
-    const { options, prefix, journal, clock } = this.#needs;
+    const { options, prefix, journal, clock, adminToken } = this.#needs;
     const { percentage, health } = this;
-    const door = new Door({ options, prefix, percentage, health, journal, clock, house });
+    const door = new Door({ options, prefix, percentage, health, journal, clock, house, adminToken });
     percentage.onChange((percent, move) => {
       const { changedBy } = percentage.state;
       journal.warn('The share of the browsers for Wavehall has changed', { percent, by: changedBy });
@@ -114,9 +116,14 @@ export class Cutover {
     await this.#watch.stop();
   }
 
+  /** True while browsers are, or may come to be, on the other side. */
+  get hasBrowsersElsewhere(): boolean {
+    return this.percentage.percent < 100 || (this.#door?.upstream.pairs.size ?? 0) > 0;
+  }
+
   /** When nobody is connected any more. */
   async stop(): Promise<void> {
-    for (const pair of this.#door?.upstream.pairs ?? []) pair.terminate();
+    this.#door?.terminate();
     await this.#bridge.stop();
   }
 

@@ -33,6 +33,10 @@ export interface CutoverOptions {
   readonly sticky: Sticky;
   /** Whether other HTTP requests are passed to the other server. */
   readonly pass: boolean;
+  /** Time after which a socket through which no byte passes is ended; 0: never. */
+  readonly idleMs: number;
+  /** The largest request that the other server takes; 0: not looked at. */
+  readonly requestBytes: number;
   readonly queue: QueueLimits;
   readonly watch: WatchLimits;
   readonly notifyUrl: URL | undefined;

@@ -17,12 +17,16 @@ interface Row {
   readonly counted: string;
 }
 
-const SETTINGS: readonly Setting<unknown>[] = [APP_LIMITS, APP_OPTIONS, RATE_LIMITING, SERVER_SETTINGS].flatMap(
-  (table): Setting<unknown>[] => Object.values(table),
-);
+const SETTINGS: readonly Setting<unknown>[] = [
+  APP_LIMITS,
+  APP_OPTIONS,
+  RATE_LIMITING,
+  SERVER_SETTINGS,
+].flatMap((table): Setting<unknown>[] => Object.values(table));
 
 /** Numbers that limit nothing that a client or publisher does. */
-const NO_LIMIT = /_PORT$|^REDIS_DB$|^WAVEHALL_(WORKERS|TERMINATE_CLOSE_CODE|REDIS_PARTITIONS|CUTOVER_(?!QUEUE|UPSTREAM_MAX).*)$/;
+const NO_LIMIT =
+  /_PORT$|^REDIS_DB$|^WAVEHALL_(WORKERS|TERMINATE_CLOSE_CODE|REDIS_PARTITIONS|CUTOVER_(?!QUEUE|UPSTREAM_MAX).*)$/;
 
 const rows = readFileSync(`${ROOT}docs/limits.md`, 'utf8')
   .split('\n')
@@ -31,7 +35,14 @@ const rows = readFileSync(`${ROOT}docs/limits.md`, 'utf8')
     const [, limit = '', variable = '', fallback = '', reverb = '', beyond = '', counted = ''] = line
       .split('|')
       .map((cell) => cell.trim());
-    return { limit, variable: variable.replaceAll('`', ''), fallback: fallback.replace(/[,`]/g, ''), reverb, beyond, counted };
+    return {
+      limit,
+      variable: variable.replaceAll('`', ''),
+      fallback: fallback.replace(/[,`]/g, ''),
+      reverb,
+      beyond,
+      counted,
+    };
   });
 
 const isNumber = ({ fallback }: Setting<unknown>): boolean => /^\d+$/.test(fallback);
@@ -55,7 +66,9 @@ test.each(rows.map((row) => [row.variable, row] as const))(
 
 test('what counts a limit is a reason of wavehall_refusals_total or a metric', () => {
   const reasons = new Set(Object.keys(REASONS));
-  const named = rows.flatMap(({ counted }) => [...counted.matchAll(/`([a-z_]+)`/g)].map(([, name = '']) => name));
+  const named = rows.flatMap(({ counted }) =>
+    [...counted.matchAll(/`([a-z_]+)`/g)].map(([, name = '']) => name),
+  );
   expect(named.filter((name) => !reasons.has(name) && !name.startsWith('wavehall_'))).toEqual([]);
   expect(named.length).toBeGreaterThan(20);
 });

@@ -13,6 +13,7 @@ const NO_GO = 2;
 interface Flags {
   readonly channels: string;
   readonly seconds: string;
+  readonly member?: string;
   readonly app?: string;
   readonly upstream?: string;
 }
@@ -30,6 +31,10 @@ export function addCompare(cutover: Command): void {
     .description('Listen to channels on both servers and compare; ends with 0 (go) or 2 (no go)')
     .requiredOption('--channels <names>', 'channels, separated by commas')
     .option('--seconds <seconds>', 'how long', '60')
+    .option(
+      '--member <user>',
+      'id of a user who is on the presence channels; without one they are not compared',
+    )
     .option('--app <id>', 'the app, when there are several')
     .option('--upstream <url>', 'address of the other server (WAVEHALL_CUTOVER_UPSTREAM)')
     .action((flags: Flags) => run(flags, cutover.opts()));
@@ -41,7 +46,12 @@ async function run(flags: Flags, common: Common): Promise<void> {
     if (channels.length === 0) throw new Error('--channels: expected names separated by commas');
     const listenMs = Number(flags.seconds) * 1000;
     if (!(listenMs > 0)) throw new Error(`--seconds ${flags.seconds}: expected a number above 0`);
-    const comparison = await compare({ sites: sitesFor(flags, common), channels, listenMs });
+    const comparison = await compare({
+      sites: sitesFor(flags, common),
+      channels,
+      listenMs,
+      member: flags.member,
+    });
     process.stdout.write(
       common.json === true
         ? `${JSON.stringify(comparison, undefined, 2)}\n`

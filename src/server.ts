@@ -17,6 +17,7 @@ import { openCutover, openDoor } from './server/cutover.ts';
 import { createHttp, largest, reloadTls } from './server/http.ts';
 import { serverFigures } from './server/figures.ts';
 import type { Siblings } from './server/siblings.ts';
+import { onWebSocketUpgrade } from './server/upgrades.ts';
 import { Shutdown } from './server/shutdown.ts';
 import { openStores } from './stores/index.ts';
 import { PeerReader } from './transports/peer.ts';
@@ -49,7 +50,8 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
   const shutdown = new Shutdown({ drainMs: config.drainSeconds * 1000, core, http, stores: shared, cutover });
   const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
   const sockets = transport(config, core);
-  if (cutover === undefined) sockets.attach(http.server);
+  if (cutover === undefined)
+    onWebSocketUpgrade(http.server, (request, network, head) => sockets.upgrade(request, network, head));
   else openDoor(cutover, config, { ...core, http, transport: sockets, isReady });
   const figures = [...serverFigures(core.hub, isReady), ...core.refusals.figures, ...stores.figures];
   await openAdmin(http, config.adminToken, { cutover, figures, siblings });

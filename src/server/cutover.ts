@@ -9,6 +9,7 @@ import { passRequest } from '../cutover/pass.ts';
 import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { appKeyIn, type WebSocketTransport } from '../transports/websocket.ts';
+import { onWebSocketUpgrade } from './upgrades.ts';
 
 /** Reads what was set before; `undefined` where there is no other server. */
 export async function openCutover(
@@ -54,7 +55,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
     },
     () => hub.connections(),
   );
-  http.server.on('upgrade', (request, network, head) => door.upgrade(request, network, head));
+  onWebSocketUpgrade(http.server, (request, network, head) => door.upgrade(request, network, head));
   refuseLoops(http, door);
   watchApi(http, cutover);
   if (config.cutover?.pass === true) passOthers(http, door, visitor);

@@ -27,15 +27,36 @@ export interface VerifyOptions {
 export interface HttpRefusal {
   readonly status: 401;
   readonly message: string;
+  /** True when only the time is wrong. */
+  readonly late: boolean;
+  /** For the log of the operator: what a request must have. Nothing of the query but its time, and no secret. */
+  readonly expected: string;
 }
 
-const INVALID: HttpRefusal = { status: 401, message: 'Authentication signature invalid.' };
+const invalid = (expected: string): HttpRefusal => ({
+  status: 401,
+  message: 'Authentication signature invalid.',
+  late: false,
+  expected,
+});
+const AMBIGUOUS = invalid('a path and query that can be read in one way only, with each auth parameter once');
+const NO_VERSION = invalid('auth_version 1.0');
+const NO_TIME = invalid('auth_timestamp: Unix time in seconds');
+const NO_KEY = invalid('auth_key: a key of this app');
+const NO_SIGNATURE = invalid('auth_signature: 64 hexadecimal digits');
+const OTHER_BODY = invalid('body_md5 of the body that arrived; does a proxy change bodies?');
+const otherSignature = (method: string, path: string): HttpRefusal =>
+  invalid(
+    `a signature with the secret of this app over ${method.toUpperCase()} ${path.slice(0, 200)} and the query`,
+  );
 
 const ONCE = new Set(['auth_key', 'auth_timestamp', 'auth_version', 'auth_signature', 'body_md5']);
 const UNSIGNED = new Set(['auth_signature', 'body_md5', 'appid', 'appkey', 'channelname']);
 
 /** These would move the borders between the parts of the canonical text. */
 const UNCLEAR_PATH = /\p{Cc}/u;
+/** A router ends the path here, a signature does not. */
+const FRAGMENT = '#';
 const UNCLEAR_NAME = /[&=\p{Cc}]/u;
 const UNCLEAR_VALUE = /[&\p{Cc}]/u;
 
@@ -47,22 +68,27 @@ function isRepeated(pairs: QueryPairs): boolean {
 
 /** 8.2 — another request could have the same canonical text. */
 const isAmbiguous = (path: string, pairs: QueryPairs): boolean =>
+  path.includes(FRAGMENT) ||
   UNCLEAR_PATH.test(percentDecoded(path)) ||
   pairs.some(({ name, value }) => UNCLEAR_NAME.test(name) || UNCLEAR_VALUE.test(value)) ||
   isRepeated(pairs);
 
 const iso = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
 
+const apart = (seconds: number): string => `${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead'}`;
+
 /** 8.2 — nothing is wrong with a time inside the window, both ends included. */
 function checkTime(given: string | undefined, options: VerifyOptions): HttpRefusal | undefined {
   const { nowSeconds, windowSeconds } = options;
   if (windowSeconds <= 0) return undefined;
-  if (given === undefined || !/^\d{1,12}$/.test(given)) return INVALID;
+  if (given === undefined || !/^\d{1,12}$/.test(given)) return NO_TIME;
   const seconds = Number(given);
   if (Math.abs(nowSeconds - seconds) <= windowSeconds) return undefined;
   return {
     status: 401,
     message: `Timestamp expired: Given timestamp (${iso(seconds)}) not within ${windowSeconds}s of server time (${iso(nowSeconds)})`,
+    late: true,
+    expected: `a time at most ${windowSeconds} s away; the request's is ${apart(seconds - nowSeconds)}`,
   };
 }
 
@@ -70,7 +96,16 @@ function checkTime(given: string | undefined, options: VerifyOptions): HttpRefus
 function pathsToTry(path: string, prefix: string): Iterable<string> {
   const base = `/${prefix.replace(/^\/+|\/+$/g, '')}`;
   const inside = base !== '/' && path.startsWith(`${base}/`) ? path.slice(base.length) : path;
-  return new Set([inside, path, percentDecoded(inside), percentDecoded(path)]);
+  return new Set([inside, path, ...decodedPath(inside), ...decodedPath(path)]);
+}
+
+/**
+ * 7.4 — the decoded form of a path that is no other path's: one in which no escape stands for `/` or `%`. Otherwise a
+ * signature over `/channels/a/users` would also be one for the channel `a/users`.
+ */
+function decodedPath(path: string): readonly string[] {
+  const decoded = percentDecoded(path);
+  return /%2f/i.test(path) || decoded.includes('%') ? [] : [decoded];
 }
 
 /** 7.4 — libraries differ in what they sign: the text before encoding, or what they wrote into the URL. */
@@ -126,16 +161,23 @@ function verifyAny(
   options: VerifyOptions,
 ): HttpRefusal | undefined {
   const pairs = parseQuery(request.rawQuery);
-  if (isAmbiguous(request.path, pairs)) return INVALID;
+  if (isAmbiguous(request.path, pairs)) return AMBIGUOUS;
   const given = valuesOf(pairs, decodedValue);
-  if ((given.get('auth_version') ?? '1.0') !== '1.0') return INVALID;
+  if ((given.get('auth_version') ?? '1.0') !== '1.0') return NO_VERSION;
   const late = checkTime(given.get('auth_timestamp'), options);
   if (late) return late;
   const key = given.get('auth_key');
   const signature = given.get('auth_signature');
   const candidates = credentials.filter((credential) => credential.key === key);
-  if (candidates.length === 0) return INVALID;
+  if (candidates.length === 0) return NO_KEY;
   for (const text of canonicalTexts(request, pairs, options.prefix))
     if (candidates.some(({ secret }) => equalHex(hmacHex(secret, text), signature))) return undefined;
-  return INVALID;
+  return whyNot(request, given);
+}
+
+/** 8.2 — the likeliest reason for which no text fitted. */
+function whyNot({ method, path, body }: SignedRequest, given: ReadonlyMap<string, string>): HttpRefusal {
+  if (!/^[0-9a-f]{64}$/.test(given.get('auth_signature') ?? '')) return NO_SIGNATURE;
+  if (body.length > 0 && given.get('body_md5') !== md5Hex(body)) return OTHER_BODY;
+  return otherSignature(method, path);
 }

@@ -19,6 +19,7 @@ import { createHttp, largest, reloadTls } from './server/http.ts';
 import { serverFigures } from './server/figures.ts';
 import type { Siblings } from './server/siblings.ts';
 import { OpenSockets } from './server/open-sockets.ts';
+import { onWebSocketUpgrade } from './server/upgrades.ts';
 import { Shutdown } from './server/shutdown.ts';
 import { openStores } from './stores/index.ts';
 import { PeerReader } from './transports/peer.ts';
@@ -53,7 +54,8 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
   const shutdown = new Shutdown({ drainMs, core, http, openSockets, stores: shared, cutover });
   const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
   const sockets = transport(config, core);
-  if (cutover === undefined) sockets.attach(http.server);
+  if (cutover === undefined)
+    onWebSocketUpgrade(http.server, (request, network, head) => sockets.upgrade(request, network, head));
   else openDoor(cutover, config, { ...core, http, transport: sockets, isReady });
   const figures = [...serverFigures(core.hub, isReady), ...core.refusals.figures, ...stores.figures];
   await openAdmin(http, config.adminToken, { cutover, figures, siblings });

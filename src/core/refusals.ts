@@ -39,8 +39,14 @@ export const REASONS = {
   slow_reader: 'Clients were cut: they do not read what they are sent',
   pong_timeout: 'Clients were closed: they did not answer a ping',
   http_signature:
-    'Requests were refused with 401: the signature is wrong or too old; are secret and clock right?',
+    'Requests were refused with 401: the signature is wrong; is the app secret the same in Laravel?',
+  http_timestamp:
+    'Requests were refused with 401: they are older or newer than WAVEHALL_AUTH_WINDOW; are both clocks right?',
   http_unknown_app: 'Requests were refused with 404: no app has this id',
+  http_not_found:
+    'Requests were answered 404: nothing has this path; is REVERB_SERVER_PATH the same as the path in Laravel?',
+  http_malformed:
+    'Requests were refused before they were read: they are not valid HTTP/1.1, too slow or too large',
   http_request: 'Requests were refused: they are not valid',
   http_size: 'Requests were refused with 413: larger than a limit',
   http_rate: 'Requests were refused with 429: more than WAVEHALL_MAX_REQUESTS_PER_SECOND',

@@ -18,27 +18,37 @@ interface Needs {
 type Info = ReadonlySet<string>;
 
 /** The counts among the attributes that were asked for and apply to this kind of channel (SPEC 8.4, 8.6, 8.7). */
-export function counts(app: App, channel: string, info: Info, occupancy: Occupancy): Attributes {
+export function counts(channel: string, info: Info, occupancy: Occupancy): Attributes {
   const { members } = kindOf(channel);
   const attributes: Attributes = {};
   if (info.has('user_count') && members) attributes.user_count = occupancy.users;
   if (info.has('subscription_count') && !members) attributes.subscription_count = occupancy.subscriptions;
-  checkInfo(app, channel, info);
   return attributes;
 }
 
 /** The counts, and the remembered event of a cache channel. */
 export async function attributes(needs: Needs, app: App, channel: string, info: Info): Promise<Attributes> {
   const ref = { app: app.id, channel };
-  const found = counts(app, channel, info, await needs.membership.occupancy(ref));
+  checkInfo(app, channel, info);
+  const found = counts(channel, info, await needs.membership.occupancy(ref));
   if (info.has('cache') && kindOf(channel).cached) found.cache = cacheOf(await needs.history.last(ref));
   return found;
 }
 
 function cacheOf(remembered: Remembered | undefined): NonNullable<Attributes['cache']> | null {
   if (remembered === undefined) return null;
-  const { data } = JSON.parse(remembered.payload) as { data: string };
-  return { data, ttl: remembered.ttlSeconds };
+  const data = dataIn(remembered.payload);
+  return data === undefined ? null : { data, ttl: remembered.ttlSeconds };
+}
+
+/** A shared store may hold what others wrote: what is no event has no data. */
+function dataIn(payload: string): string | undefined {
+  try {
+    const { data } = JSON.parse(payload) as { data?: unknown };
+    return typeof data === 'string' ? data : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** SPEC 8.4: throws for attributes that do not apply, where the app wants to be told. */
@@ -52,4 +62,18 @@ export function checkInfo(app: App, channel: string, info: Info): void {
   };
   const unfit = [...info].find((name) => applies[name] === false);
   if (unfit !== undefined) throw new HttpError(400, `${unfit} does not apply to this channel.`);
+}
+
+/** SPEC 8.6: the same for a list, decided as Pusher does: by the prefix that was asked for, whoever is there. */
+export function checkListInfo(app: App, prefix: string, info: Info): void {
+  if (!app.strictInfo) return;
+  const { members } = kindOf(prefix);
+  if (info.has('user_count') && !members)
+    throw new HttpError(
+      400,
+      'user_count applies to presence channels: filter_by_prefix must begin with presence-.',
+    );
+  if (info.has('subscription_count') && members)
+    throw new HttpError(400, 'subscription_count does not apply to presence channels.');
+  if (info.has('cache')) throw new HttpError(400, 'cache does not apply to a list of channels.');
 }

@@ -36,7 +36,7 @@ export class Authentication {
     if (refusal !== undefined) throw refused(refusal);
     if (this.#options.refuseReplays) this.#checkReplay(app, request);
     if (!app.enabled) throw new HttpError(403, 'Application is disabled.');
-    if (!this.#withinRate(app)) throw httpError(429, { 'retry-after': '1' });
+    if (!this.#withinRate(app)) throw overRate(app);
   }
 
   #withinRate({ id, limits: { requestsPerSecond: rate } }: App): boolean {
@@ -55,7 +55,11 @@ export class Authentication {
   }
 }
 
+const overRate = ({ limits }: App): HttpError =>
+  httpError(429, { 'retry-after': '1' }, { expected: `${limits.requestsPerSecond} requests a second` });
+
 /** A request from the future stays valid for twice the window and its last second; without a window, for good (0). */
 const memoryMs = (windowSeconds: number): number => (windowSeconds === 0 ? 0 : windowSeconds * 2 + 1) * 1000;
 
-const refused = ({ status, message }: HttpRefusal): HttpError => new HttpError(status, message);
+const refused = ({ status, message, late, expected }: HttpRefusal): HttpError =>
+  new HttpError(status, message, {}, { reason: late ? 'http_timestamp' : 'http_signature', expected });

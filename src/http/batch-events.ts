@@ -3,11 +3,11 @@ import type { Api, Call } from './api.ts';
 import { attributes } from './attributes.ts';
 import { batchRequest, parseBody } from './schemas.ts';
 
-/** SPEC 8.5: in the order of the batch; the answer has a place for each event when one asked for something. */
+/** SPEC 8.5: in the order of the batch; the answer has a place for each event when one asked for something, else it is `{}`. */
 export async function batchEvents(api: Api, { app, body }: Call): Promise<object> {
   const batch = batchRequest(app, parseBody(body));
   await publishAll(api, app, batch);
-  if (batch.every(({ info }) => info.size === 0)) return { batch: {} };
+  if (batch.every(({ info }) => info.size === 0)) return {};
   return {
     batch: await Promise.all(
       batch.map(({ channels: [channel = ''], info }) => attributes(api, app, channel, info)),

@@ -1,6 +1,6 @@
 import { isReservedChannel, parseQuery, queryValue } from '#protocol';
 import type { Api, Call } from './api.ts';
-import { attributes, counts } from './attributes.ts';
+import { attributes, checkListInfo, counts } from './attributes.ts';
 import { httpError } from './errors.ts';
 import { infoNames } from './schemas.ts';
 
@@ -8,10 +8,12 @@ import { infoNames } from './schemas.ts';
 export async function channels({ membership }: Api, { app, rawQuery }: Call): Promise<object> {
   const query = parseQuery(rawQuery);
   const info = infoNames(queryValue(query, 'info'));
-  const occupied = await membership.channels(app.id, queryValue(query, 'filter_by_prefix') ?? '');
+  const prefix = queryValue(query, 'filter_by_prefix') ?? '';
+  checkListInfo(app, prefix, info);
+  const occupied = await membership.channels(app.id, prefix);
   const entries = [...occupied]
     .filter(([name]) => !isReservedChannel(name))
-    .map(([name, occupancy]) => [name, counts(app, name, info, occupancy)] as const);
+    .map(([name, occupancy]) => [name, counts(name, info, occupancy)] as const);
   return { channels: Object.fromEntries(entries) };
 }
 

@@ -1,10 +1,19 @@
 import { Unavailable } from '../core/ports.ts';
+import type { RefusalReason } from '../core/refusals.ts';
 
 export interface Answer {
   readonly status: number;
   /** A text, or an object that is sent as JSON. */
   readonly body: string | object;
   readonly headers?: Readonly<Record<string, string>>;
+  /** For the log of the operator, not for the client. */
+  readonly cause?: Cause | undefined;
+}
+
+/** Why a request was refused, where its status does not say it. Never a secret, nothing of the query. */
+export interface Cause {
+  readonly reason?: RefusalReason;
+  readonly expected?: string;
 }
 
 /** A request that is answered with something else than success (SPEC 8.3). */
@@ -12,9 +21,14 @@ export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly answer: Answer;
 
-  constructor(status: number, body: string | object, headers: Readonly<Record<string, string>> = {}) {
+  constructor(
+    status: number,
+    body: string | object,
+    headers: Readonly<Record<string, string>> = {},
+    cause?: Cause,
+  ) {
     super(typeof body === 'string' ? body : JSON.stringify(body));
-    this.answer = { status, body, headers };
+    this.answer = { status, body, headers, cause };
   }
 }
 
@@ -35,7 +49,8 @@ const TEXTS: Readonly<Record<number, string>> = {
 export const httpError = (
   status: keyof typeof TEXTS,
   headers?: Readonly<Record<string, string>>,
-): HttpError => new HttpError(status, TEXTS[status] ?? 'Bad request.', headers);
+  cause?: Cause,
+): HttpError => new HttpError(status, TEXTS[status] ?? 'Bad request.', headers, cause);
 
 /** What to answer when handling a request ended with this; `undefined` for a defect, which is not the client's affair. */
 export function answerTo(error: unknown): Answer | undefined {

@@ -7,11 +7,9 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TR
 export function refuseOtherMethods(scope: FastifyInstance, url: string, ...allowed: HTTPMethods[]): void {
   const others = METHODS.filter((method) => !allowed.includes(method));
   const error = httpError(405, { allow: allowed.join(', ') });
-  scope.route({
-    method: others,
-    url,
-    handler: () => {
-      throw error;
-    },
-  });
+  const refuse = (): never => {
+    throw error;
+  };
+  // Before a body is read: what a body is called, or how large it is, makes no other answer.
+  scope.route({ method: others, url, onRequest: refuse, handler: refuse });
 }

@@ -7,6 +7,7 @@ import type { Refusals } from '../core/refusals.ts';
 import type { Api } from './api.ts';
 import { Authentication } from './authenticate.ts';
 import { type Answer, answerTo, DEFECT, httpError, HttpError } from './errors.ts';
+import { registerUpgradeHint } from './upgrade-hint.ts';
 import { type Health, registerHealth } from './health.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { ROUTES } from './routes.ts';
@@ -41,7 +42,14 @@ export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
     if (answer?.status === 413) await toEnd(request.raw);
     return send(reply, answer ?? DEFECT);
   });
-  server.setNotFoundHandler((_, reply) => send(reply, httpError(404).answer));
+  const notFound = (): never => {
+    throw httpError(404);
+  };
+  server.setNotFoundHandler(notFound);
+  // Before a body is read, whatever it is called and however large it is.
+  server.addHook('onRequest', (request, _, done) => {
+    done(request.is404 ? httpError(404) : undefined);
+  });
   const authentication = new Authentication(needs);
   const register = (scope: FastifyInstance): void => {
     registerHealth(scope, needs.health);
@@ -64,12 +72,6 @@ function toEnd(request: IncomingMessage): Promise<void> {
   return finished(request.resume(), { signal: AbortSignal.timeout(LINGER_MS) }).catch(() => undefined);
 }
 
-/** Somebody who opens the socket's address in a browser is told what it is for. */
-function registerUpgradeHint(scope: FastifyInstance): void {
-  const answer = httpError(426, { upgrade: 'websocket', connection: 'Upgrade' }).answer;
-  for (const url of ['/app/:appKey', '/app/:appKey/']) scope.get(url, (_, reply) => send(reply, answer));
-}
-
 /** The only place that registers routes under `/apps`: none can be reached without a valid signature. */
 function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: Authentication): void {
   void scope.register((apps, _, done) => {
@@ -88,6 +90,7 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
           const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
           if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
           authentication.check(app, { method, path: rawPath, rawQuery, body });
+          checkEncoding(request.raw);
           const answer = await handle(needs.api, { app, params, rawQuery, body });
           return reply.type('application/json').send(JSON.stringify(answer));
         },
@@ -111,8 +114,22 @@ function takeRawBodies(apps: FastifyInstance): void {
   });
 }
 
+/** SPEC 8.3: the bytes that are signed are the bytes that are read; nothing is unpacked. */
+function checkEncoding({ headers }: IncomingMessage): void {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding === '' || encoding.toLowerCase() === 'identity') return;
+  throw new HttpError(415, 'Content-Encoding is not supported: send the body as it is.', {
+    'accept-encoding': 'identity',
+  });
+}
+
 const noSuchApp = (id: string): HttpError =>
-  new HttpError(404, `No matching application for ID [${id.slice(0, 256)}].`);
+  new HttpError(
+    404,
+    `No matching application for ID [${id.slice(0, 256)}].`,
+    {},
+    { reason: 'http_unknown_app', expected: 'REVERB_APP_ID or PUSHER_APP_ID of this server in Laravel' },
+  );
 
 function send(reply: FastifyReply, { status, body, headers = {} }: Answer): FastifyReply {
   const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
@@ -123,7 +140,12 @@ function send(reply: FastifyReply, { status, body, headers = {} }: Answer): Fast
     .send(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
-function split(url: string): [string, string] {
+/** An absolute address counts by its path (RFC 9112, 3.2.2), read as the router reads it. */
+const ORIGIN = /^https?:\/\/.*?\//;
+
+/** Path and query as they came. */
+function split(target: string): [string, string] {
+  const url = target.startsWith('/') ? target : target.replace(ORIGIN, '/');
   const at = url.indexOf('?');
   return at === -1 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
 }

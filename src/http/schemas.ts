@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { exceeds, isChannelName, isSocketId } from '#protocol';
 import type { App } from '../core/app.ts';
 import type { Publication } from '../core/publish.ts';
@@ -10,13 +11,18 @@ export interface EventRequest extends Publication {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-type Errors = Record<string, string[]>;
+type Errors = Map<string, string[]>;
 
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** An answer names so many fields that are wrong. */
+const NAMED_FIELDS = 100;
+
 /** The JSON object of a body; anything else is a 400. */
 export function parseBody(body: Buffer): Fields {
+  // Otherwise subscribers would get U+FFFD in the place of what was sent.
+  if (!isUtf8(body)) throw new HttpError(400, 'The body is not UTF-8.');
   let value: unknown;
   try {
     value = JSON.parse(body.toString());
@@ -29,7 +35,8 @@ export function parseBody(body: Buffer): Fields {
 
 /** SPEC 8.4. Throws 422 with Laravel's words for a wrong shape, then 400 or 413 for a broken limit. */
 export function eventRequest(app: App, body: Fields): EventRequest {
-  const errors = checkFields(body, '');
+  const errors: Errors = new Map();
+  checkFields(body, '', errors);
   checkChannels(body, errors);
   failOn(errors);
   const channels = isGiven(body.channels) ? (body.channels as string[]) : [body.channel as string];
@@ -40,11 +47,14 @@ export function eventRequest(app: App, body: Fields): EventRequest {
 export function batchRequest(app: App, { batch }: Fields): readonly EventRequest[] {
   const items = batchItems(batch);
   if (exceeds(items.length, app.limits.eventsPerBatch)) {
-    throw new HttpError(400, `Cannot send more than ${app.limits.eventsPerBatch} events in one batch.`);
+    throw new HttpError(
+      400,
+      `Batch too large: at most ${app.limits.eventsPerBatch} events can be sent at once.`,
+    );
   }
-  const errors: Errors = {};
+  const errors: Errors = new Map();
   items.forEach((item, at) => {
-    Object.assign(errors, checkFields(item, `batch.${at}.`));
+    checkFields(item, `batch.${at}.`, errors);
     checkText(item, 'channel', `batch.${at}.`, errors, ' when channels is not present');
   });
   failOn(errors);
@@ -61,8 +71,7 @@ function batchItems(batch: unknown): readonly Fields[] {
 const isGiven = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 
-function checkFields(fields: Fields, prefix: string): Errors {
-  const errors: Errors = {};
+function checkFields(fields: Fields, prefix: string, errors: Errors): void {
   checkText(fields, 'name', prefix, errors);
   if (fields.data !== '') checkText(fields, 'data', prefix, errors);
   for (const name of ['socket_id', 'info']) {
@@ -70,7 +79,6 @@ function checkFields(fields: Fields, prefix: string): Errors {
     if (value !== undefined && value !== null && typeof value !== 'string')
       add(errors, prefix + name, 'must be a string');
   }
-  return errors;
 }
 
 function checkText(fields: Fields, name: string, prefix: string, errors: Errors, when = ''): void {
@@ -95,12 +103,15 @@ function checkChannels({ channels, channel }: Fields, errors: Errors): void {
 
 /** Laravel's sentence: underscores are spaces, but not in the name of a part of a list. */
 function add(errors: Errors, field: string, what: string): void {
+  const messages = errors.get(field) ?? [];
+  if (messages.length === 0 && errors.size >= NAMED_FIELDS) return;
   const shown = field.includes('.') ? field : field.replaceAll('_', ' ');
-  (errors[field] ??= []).push(`The ${shown} field ${what}.`);
+  messages.push(`The ${shown} field ${what}.`);
+  errors.set(field, messages);
 }
 
 function failOn(errors: Errors): void {
-  if (Object.keys(errors).length > 0) throw new HttpError(422, errors);
+  if (errors.size > 0) throw new HttpError(422, Object.fromEntries(errors));
 }
 
 function checkLimits(app: App, fields: Fields, named: readonly string[]): EventRequest {

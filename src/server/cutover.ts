@@ -11,6 +11,7 @@ import { mayPass, passRequest } from '../cutover/pass.ts';
 import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { appKeyIn, type WebSocketTransport } from '../transports/websocket.ts';
+import { onWebSocketUpgrade } from './upgrades.ts';
 
 /** Reads what was set before; `undefined` where there is no other server. */
 export async function openCutover(
@@ -72,7 +73,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
   );
   // All header lines that there are, whose size is limited: with those of the body's framing among them.
   http.server.maxHeadersCount = 0;
-  http.server.on('upgrade', (request, network, head) => door.upgrade(request, network, head));
+  onWebSocketUpgrade(http.server, (request, network, head) => door.upgrade(request, network, head));
   http.server.on('connect', (request, network) => door.connect(request, network));
   refuseLoops(http, door);
   watchApi(http, cutover);

@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Journal } from '../core/ports.ts';
 import { type KeyPair, readKeyPair } from '../transports/tls.ts';
+import { asksForWebSocket } from './upgrades.ts';
 
 /** Slow clients are cut off: TLS handshakes, headers, body, idle connections. */
 const HTTP_TIMEOUT_MS = 10_000;
@@ -31,9 +31,8 @@ export function createHttp(config: Config, keyPair: KeyPair | undefined): Fastif
     headersTimeout: HTTP_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // From Node 24.9 on: an offer to speak HTTP/2 (Java's client makes it) is passed over, as RFC 9110 wants.
-    shouldUpgradeCallback: (request: IncomingMessage) =>
-      request.headers.upgrade?.toLowerCase() === 'websocket',
+    // Known from Node 24.9 on; before, `onWebSocketUpgrade` does the same.
+    shouldUpgradeCallback: asksForWebSocket,
   };
   return Fastify({
     ...options,

@@ -70,7 +70,7 @@ describe('trigger', () => {
       data: { id },
     }));
     const response = await sdk.triggerBatch(batch);
-    expect(await response.json()).toEqual({ batch: {} });
+    expect(await response.json()).toEqual({});
     await stage.fence(one, ear);
     expect(ear.all('shipped')).toEqual([{ id: 1 }, { id: 3 }, { id: 4 }]);
     expect(second.all('shipped')).toEqual([{ id: 2 }]);

@@ -104,6 +104,7 @@ const differences: Differences = {
   H03: 'does not look at the timestamp: a signed request can be repeated for ever',
   H07: 'answers 500 to a body that is no JSON',
   H11: NO_LIMITS,
+  H14: 'answers {"batch":{}}',
   H15: 'answers {"channels":[]}, on which the PHP library throws',
   H18: CACHE,
   H21: 'counts only sockets that are on a channel',

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { type AppChanges, dataOf, settled, testApp } from '../core/fakes.ts';
+import { type AppChanges, dataOf, settled, testApp, withChanges } from '../core/fakes.ts';
 import { EVENT, type Http, openHttp, shown } from './fixture.ts';
 
 const ALL = 'user_count,subscription_count,cache';
@@ -71,7 +71,7 @@ describe('attributes', () => {
     ];
     const answer = await site.post('/batch_events', { batch });
     expect(shown(answer)).toEqual([200, { batch: [{}, { subscription_count: 3 }, {}, { user_count: 2 }] }]);
-    expect(shown(await site.post('/batch_events', { batch: [EVENT, EVENT] }))).toEqual([200, { batch: {} }]);
+    expect(shown(await site.post('/batch_events', { batch: [EVENT, EVENT] }))).toEqual([200, {}]);
   });
 
   test('8.6 of each occupied channel', async () => {
@@ -115,6 +115,18 @@ describe('attributes', () => {
   });
 });
 
+test.each(['', 'x', '{}', 'null', '[]', '{"data":7}', '{"event":"e","channel":"cache-a"}'])(
+  '8.7 what another wrote into the shared store is no cached event: %j',
+  async (payload) => {
+    const last = () => Promise.resolve({ payload, ttlSeconds: 5 });
+    const site = await openHttp({
+      stores: (memory) => ({ ...memory, history: withChanges<object>(memory.history, { last }) as never }),
+    });
+    const answer = await site.get('/channels/cache-a', { info: 'cache' });
+    expect(shown(answer)).toEqual([200, { occupied: false, cache: null }]);
+  },
+);
+
 describe('attributes that do not apply, when the app wants to be told', () => {
   test.each([
     ['user_count', 'orders'],
@@ -146,11 +158,26 @@ describe('attributes that do not apply, when the app wants to be told', () => {
     expect((await site.post('/events', { ...EVENT, info: 'subscription_count' })).status).toBe(200);
   });
 
-  test('8.6 a list of channels is refused when they do not apply to one of it', async () => {
-    const site = await populate({ strictInfo: true });
-    const list = async (query: Record<string, string>) => (await site.get('/channels', query)).status;
-    expect(await list({ info: 'user_count' })).toBe(400);
-    expect(await list({ info: 'user_count', filter_by_prefix: 'presence-' })).toBe(200);
+  test.each([
+    [{ info: 'user_count' }, 400],
+    [{ info: 'user_count', filter_by_prefix: '' }, 400],
+    [{ info: 'user_count', filter_by_prefix: 'presence' }, 400],
+    [{ info: 'user_count', filter_by_prefix: 'orders' }, 400],
+    [{ info: 'user_count,subscription_count', filter_by_prefix: 'presence-' }, 400],
+    [{ info: 'user_count', filter_by_prefix: 'presence-' }, 200],
+    [{ info: 'user_count', filter_by_prefix: 'presence-cache-' }, 200],
+    [{ info: 'user_count', filter_by_prefix: 'presence-nobody-is-there' }, 200],
+    [{ info: 'subscription_count' }, 200],
+    [{ info: 'subscription_count', filter_by_prefix: 'private-' }, 200],
+    [{ info: 'cache', filter_by_prefix: 'cache-' }, 400],
+    [{ info: 'nonsense' }, 200],
+    [{}, 200],
+  ])('8.6 of a list the prefix decides, whoever is there: %j is %i', async (query, status) => {
+    for (const site of [
+      await populate({ strictInfo: true }),
+      await openHttp({ app: testApp({ strictInfo: true }) }),
+    ])
+      expect((await site.get('/channels', query as Record<string, string>)).status).toBe(status);
   });
 });
 

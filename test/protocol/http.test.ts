@@ -38,7 +38,7 @@ test.each(vectors.readings)('$rule accepted: $title', (vector) => {
 });
 
 test.each(vectors.refused)('$rule refused: $title', ({ message, ...vector }) => {
-  expect(verifyRequest([credential], received(vector), options)).toEqual({ status: 401, message });
+  expect(verifyRequest([credential], received(vector), options)).toMatchObject({ status: 401, message });
 });
 
 test.each(vectors.times.cases)(
@@ -47,7 +47,8 @@ test.each(vectors.times.cases)(
     const vector = vectors.requests.find(({ title }) => title === vectors.times.request);
     if (!vector) throw new Error('no such request');
     const refusal = verifyRequest([credential], received(vector), { prefix, nowSeconds, windowSeconds });
-    expect(refusal).toEqual(message && { status: 401, message });
+    if (message) expect(refusal).toMatchObject({ status: 401, message });
+    else expect(refusal).toBeUndefined();
   },
 );
 
@@ -158,7 +159,7 @@ test('7.4 what was changed after the official library signed it is refused', () 
         { ...good, rawQuery: `${query}auth_signature=${flipped(signature, at)}` },
       ];
       for (const request of changed)
-        expect(verifyRequest([credential], request, { ...now(), windowSeconds: 0 })).toEqual({
+        expect(verifyRequest([credential], request, { ...now(), windowSeconds: 0 })).toMatchObject({
           status: 401,
           message: 'Authentication signature invalid.',
         });

@@ -54,6 +54,8 @@ export class Connection {
   stalledAtMs = 0;
   /** Signed in, or once let into a signed channel (SPEC 6.8). */
   authorized = false;
+  /** Counted nowhere as a person (SPEC 11.1). */
+  isProbe = false;
   /** Nothing more is sent once it is true. */
   closing = false;
 

@@ -7,7 +7,6 @@ import type { Arrival } from './arrival.ts';
 import { isOurOwn, type Route } from './forwarded.ts';
 import { OwnSide } from './own-side.ts';
 import type { CutoverOptions, HealthSink, Percentage, Side } from './ports.ts';
-import { Probation } from './probation.ts';
 import { sideAsked, SIDE_HEADER } from './side-header.ts';
 import { chooseBucket, sideOf, type Visitor } from './split.ts';
 import { UpstreamSide } from './upstream-side.ts';
@@ -15,6 +14,8 @@ import { UpstreamSide } from './upstream-side.ts';
 /** What the door knows of the house behind it. */
 export interface House {
   isReady(): boolean;
+  /** False while nobody is let in because memory is short. */
+  hasRoom(): boolean;
   /** The app's credentials when the request is an upgrade of `/app/{key}` with a key that is ours. */
   credentialsFor(request: IncomingMessage): readonly Credential[] | undefined;
   visitor(request: IncomingMessage): Visitor;
@@ -48,7 +49,6 @@ export class Door {
   readonly own: OwnSide;
   readonly upstream: UpstreamSide;
   readonly #needs: DoorNeeds;
-  readonly #probation: Probation;
   readonly #opened = { wavehall: 0, upstream: 0 };
   readonly #fellBack = { wavehall: 0, upstream: 0 };
 
@@ -56,9 +56,8 @@ export class Door {
     const { options, prefix, health, journal, clock, house } = needs;
     this.#needs = needs;
     this.route = { upstream: options.upstream, prefix, door: randomUUID() };
-    this.#probation = new Probation(health, clock);
-    this.own = new OwnSide(house.gateway, this.#probation);
-    this.upstream = new UpstreamSide({ route: this.route, probation: this.#probation, journal, clock });
+    this.own = new OwnSide(house.gateway, health);
+    this.upstream = new UpstreamSide({ route: this.route, health, journal, clock });
   }
 
   /** Never throws. */
@@ -72,10 +71,6 @@ export class Door {
     if (this.#sideOf(arrival) === 'upstream') void this.#lead(arrival, false);
     else if (arrival.asked !== undefined || house.isReady()) this.#serve(arrival, false);
     else this.#leadInstead(arrival);
-  }
-
-  tick(): void {
-    this.#probation.tick();
   }
 
   counts(): DoorCounts {
@@ -103,19 +98,22 @@ export class Door {
     return sideOf(choice.bucket, this.#needs.percentage.percent);
   }
 
-  #serve({ request, network, head, sinceMs, choice }: Arrival, isFallback: boolean): void {
-    const { house } = this.#needs;
-    if (choice === undefined) return house.upgrade(request, network, head, house.gateway);
+  #serve({ request, network, head, sinceMs, asked, choice }: Arrival, isFallback: boolean): void {
+    const { house, clock } = this.#needs;
+    const tookMs = (): number => clock() - sinceMs;
+    if (choice === undefined) {
+      const forProbes: Gateway = { opened: (...opening) => this.own.openedProbe(...opening) };
+      return house.upgrade(request, network, head, asked === undefined ? house.gateway : forProbes);
+    }
     this.#count('wavehall', isFallback);
     const gateway: Gateway = {
-      opened: (socket, handshake) => this.own.opened(socket, handshake, choice.bucket, sinceMs),
+      opened: (socket, handshake) => this.own.opened(socket, handshake, choice.bucket, tookMs),
     };
     house.upgrade(request, network, head, gateway, choice.cookieLine);
   }
 
   /** To the other side although it is not its turn; to this one after all when that cannot be reached either. */
   #leadInstead(arrival: Arrival): void {
-    this.#probation.failed('wavehall', arrival.sinceMs);
     void this.#lead(arrival, true);
   }
 

@@ -39,6 +39,7 @@ export class Cutover {
   readonly #bridge: Bridge;
   readonly #watch: Watch;
   #door: Door | undefined;
+  #house: House | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ownUrl = new URL('http://127.0.0.1');
 
@@ -57,6 +58,7 @@ export class Cutover {
         wavehall: ownSite(app, this.#ownUrl, options.upstream.origin),
         upstream: upstreamSite(app, options.upstream),
       }),
+      isFull: () => this.#house?.hasRoom() === false,
       notify: options.notifyUrl && { url: options.notifyUrl, credential: app.credentials[0] },
     });
     this.health = this.#watch.health;
@@ -75,6 +77,7 @@ export class Cutover {
   openDoor(house: House, residents: () => Iterable<Resident>): Door {
     const { options, prefix, journal, clock } = this.#needs;
     const { percentage, health } = this;
+    this.#house = house;
     const door = new Door({ options, prefix, percentage, health, journal, clock, house });
     percentage.onChange((percent, move) => {
       const { changedBy } = percentage.state;
@@ -88,7 +91,6 @@ export class Cutover {
   async start(ownUrl: URL): Promise<void> {
     this.#ownUrl = ownUrl;
     this.#ticker = setInterval(() => {
-      this.#door?.tick();
       void this.percentage.tick();
     }, TICK_MS);
     if (this.#door !== undefined && (await leadsHere(this.#door.route))) {
@@ -158,9 +160,8 @@ function watchedBroker(broker: Broker, health: HealthSink): Broker {
     async subscribe(ref) {
       try {
         await broker.subscribe(ref);
-        health.subscribe('wavehall', true);
       } catch (error) {
-        health.subscribe('wavehall', false);
+        health.fault('subscribes');
         throw error;
       }
     },

@@ -176,12 +176,12 @@ export class WayBack {
   #tellStuck(breaches: readonly Breach[], nowMs: number): void {
     const stuck = breaches.filter(({ movesPeople }) => !movesPeople);
     for (const of of [...this.#told.keys()]) if (!stuck.some((each) => each.of === of)) this.#told.delete(of);
-    for (const { of, text } of stuck) {
+    for (const { of, text, stays = '' } of stuck) {
       const sinceMs = this.#told.get(of) ?? nowMs;
       if (sinceMs !== TOLD) this.#told.set(of, sinceMs);
       if (sinceMs === TOLD || nowMs - sinceMs < this.#needs.limits.breachMs) continue;
       this.#told.set(of, TOLD);
-      this.#needs.journal.warn(`Cutover: ${text}; a lower share would not help`);
+      this.#needs.journal.warn(`Cutover: ${text}; ${stays}`);
     }
   }
 

@@ -4,14 +4,14 @@ import { forwardedHeaders, forwardedPath, type Route } from './forwarded.ts';
 import { askUpgrade, giveAnswer, join, type UpgradeAnswer } from './join.ts';
 import { Pairs } from './pairs.ts';
 import { reasonOf } from './pass.ts';
-import type { Probation } from './probation.ts';
+import type { HealthSink } from './ports.ts';
 
 /** One warning in this time about an other side that cannot be reached. */
 const QUIET_MS = 60_000;
 
 interface Needs {
   readonly route: Route;
-  readonly probation: Probation;
+  readonly health: HealthSink;
   readonly journal: Journal;
   readonly clock: Clock;
 }
@@ -30,7 +30,7 @@ export class UpstreamSide {
   async lead(arrival: Arrival): Promise<boolean> {
     const answer = await this.#ask(arrival);
     if (answer instanceof Error) {
-      if (arrival.choice !== undefined) this.#needs.probation.failed('upstream', arrival.sinceMs);
+      if (arrival.choice !== undefined && isAway(answer)) this.#report(arrival, false);
       this.#warn(answer);
       return false;
     }
@@ -57,18 +57,16 @@ export class UpstreamSide {
     const { network, head, choice } = arrival;
     const { socket, status } = answer;
     if (network.destroyed) return void socket.destroy();
-    if (choice !== undefined) this.#watch(arrival, answer);
+    // How the socket ends, and when, says nothing: the browser may be the one that ends it.
+    if (choice !== undefined && status === 101) this.#report(arrival, true);
     giveAnswer(network, answer, status === 101 ? choice?.cookieLine : undefined);
     this.pairs.add(network, socket, choice?.bucket);
     join(network, socket, head);
   }
 
-  #watch({ network, sinceMs }: Arrival, { socket, status }: UpgradeAnswer): void {
-    const { probation } = this.#needs;
-    const newcomer = probation.opened('upstream', sinceMs);
-    if (status !== 101) newcomer.failed = true;
-    // A browser that ends its socket itself says nothing about the other side.
-    else socket.once('end', () => !network.readableEnded && probation.ended(newcomer));
+  #report({ sinceMs }: Arrival, isAnswered: boolean): void {
+    const { health, clock } = this.#needs;
+    health.client('upstream', isAnswered, clock() - sinceMs);
   }
 
   #warn(reason: Error): void {
@@ -81,3 +79,7 @@ export class UpstreamSide {
     );
   }
 }
+
+/** What a request of an odd browser may bring about (an answer with 5xx, a closed connection) is not among them. */
+const AWAY = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
+const isAway = (error: NodeJS.ErrnoException): boolean => AWAY.has(error.code ?? '');

@@ -19,6 +19,8 @@ export interface WatchNeeds {
   /** Asked when it starts, because our own port is known only then. */
   readonly sites: () => Readonly<Record<Side, ProbeSite>>;
   readonly notify: { readonly url: URL; readonly credential: Credential } | undefined;
+  /** True while this server lets nobody in because its memory is short. */
+  readonly isFull?: () => boolean;
 }
 
 /** What `wavehall cutover` and the metrics tell of health (SPEC 11.14, 11.15). */
@@ -39,7 +41,8 @@ export interface Watch {
 }
 
 /** Watches over both sides, and takes people back when that must be (SPEC 11.14, 11.15). */
-export function openWatch({ limits, percentage, journal, clock, sites, notify }: WatchNeeds): Watch {
+export function openWatch(needs: WatchNeeds): Watch {
+  const { limits, percentage, journal, clock, sites, notify, isFull } = needs;
   const health = new Health(limits, clock);
   const notifier = notify && new Notifier({ ...notify, journal });
   const loop = new LoopDelay();
@@ -63,7 +66,7 @@ export function openWatch({ limits, percentage, journal, clock, sites, notify }:
       loop.start();
       ticker = setInterval(tick, TICK_MS);
       if (limits.canaryEveryMs === 0) return;
-      canary = new Canary({ sites: sites(), sink: health, journal, limits });
+      canary = new Canary({ sites: sites(), sink: health, journal, limits, ...(isFull && { isFull }) });
       canary.start();
     },
     async stop() {

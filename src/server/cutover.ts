@@ -30,11 +30,12 @@ export interface Behind {
   readonly gateway: Gateway;
   readonly hub: Hub;
   readonly isReady: () => boolean;
+  readonly heap: { readonly isFull: boolean };
 }
 
 /** Puts the front door before everything that comes in (SPEC 11.1, 11.2). Before routes are registered. */
 export function openDoor(cutover: Cutover, config: Config, behind: Behind): void {
-  const { http, transport, gateway, hub, isReady } = behind;
+  const { http, transport, gateway, hub, heap, isReady } = behind;
   const peers = new PeerReader(config.trustedProxies);
   const credentials = new Map(
     config.apps.flatMap((app) => app.credentials.map(({ key }) => [key, app.credentials] as const)),
@@ -46,6 +47,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
   const door = cutover.openDoor(
     {
       isReady,
+      hasRoom: () => !heap.isFull,
       gateway,
       visitor,
       credentialsFor: ({ url = '' }) =>
@@ -56,7 +58,6 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
   );
   http.server.on('upgrade', (request, network, head) => door.upgrade(request, network, head));
   refuseLoops(http, door);
-  watchApi(http, cutover);
   if (config.cutover?.pass === true) passOthers(http, door, visitor);
 }
 
@@ -65,13 +66,6 @@ function refuseLoops(http: FastifyInstance, { route }: Door): void {
   http.addHook('onRequest', (request, reply, done) => {
     if (!isOurOwn(request.raw, route)) return done();
     void reply.code(LOOP_STATUS).send('WAVEHALL_CUTOVER_UPSTREAM is this server itself.');
-  });
-}
-
-function watchApi(http: FastifyInstance, { health }: Cutover): void {
-  http.addHook('onResponse', (request, reply, done) => {
-    if (request.routeOptions.url?.includes('/apps/') === true) health.api('wavehall', reply.statusCode < 500);
-    done();
   });
 }
 

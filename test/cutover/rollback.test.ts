@@ -161,6 +161,19 @@ describe('the way back', () => {
     expect(wayBack.status().isHeld).toBe(false);
   });
 
+  test('11.15 slow canary events and a late event loop, which anybody can cause, are told and move nobody', async () => {
+    const { percentage, seconds, health, journal } = open();
+    await seconds(60, () => {
+      health.canary('wavehall', 'wavehall', true, 2000);
+      health.loop(2000);
+    });
+    expect(percentage.sets).toEqual([]);
+    expect(journal.warnings.map(({ what }) => what)).toEqual([
+      'Cutover: 2000 ms was the p99 of the canary events (limit 1000 ms); whoever sends enough can cause this, so the share stays: see what the load is',
+      'Cutover: 2000 ms was the p99 of the event loop’s delay (limit 500 ms); whoever sends enough can cause this, so the share stays: see what the load is',
+    ]);
+  });
+
   test('11.15 events that do not cross to the other server are told, and move nobody', async () => {
     const { percentage, seconds, health, journal } = open();
     const lost = () => {

@@ -7,6 +7,7 @@ import { LoopDelay } from './loop-delay.ts';
 import { Notifier, type NotifierCounts } from './notify.ts';
 import type { HealthSink, Percentage, Side } from './ports.ts';
 import type { ProbeSite } from './probe-site.ts';
+import { whyAway } from './reach.ts';
 import { WayBack, type WayBackStatus } from './rollback.ts';
 
 const TICK_MS = 1000;
@@ -38,6 +39,8 @@ export interface Watch {
   /** Resolves when nothing of it is left. */
   stop(): Promise<void>;
   status(): WatchStatus;
+  /** Why nobody can connect to the other server at this moment; `undefined`: it answers. */
+  whyOtherIsAway(): Promise<string | undefined>;
 }
 
 /** Watches over both sides, and takes people back when that must be (SPEC 11.14, 11.15). */
@@ -48,8 +51,10 @@ export function openWatch(needs: WatchNeeds): Watch {
   const loop = new LoopDelay();
   let canary: Canary | undefined;
   let ticker: NodeJS.Timeout | undefined;
+  const whyOtherIsAway = (): Promise<string | undefined> => whyAway(sites().upstream);
   const wayBack = new WayBack({
     health,
+    whyOtherIsAway,
     percentage,
     journal,
     clock,
@@ -62,6 +67,7 @@ export function openWatch(needs: WatchNeeds): Watch {
   };
   return {
     health,
+    whyOtherIsAway,
     start() {
       loop.start();
       ticker = setInterval(tick, TICK_MS);

@@ -108,8 +108,8 @@ test(
   },
 );
 
-/** How long the way back takes from the moment in which our own side is broken. */
-async function wayBackAfterMs(quickClosers: number): Promise<number> {
+/** Two servers, and a Redis whose end is a fault of our own side. */
+async function openBreakable() {
   const redis = await startRedis();
   onTestFinished(() => redis.close());
   const on = await openStage(50, {
@@ -117,6 +117,12 @@ async function wayBackAfterMs(quickClosers: number): Promise<number> {
     REDIS_HOST: '127.0.0.1',
     REDIS_PORT: String(redis.port),
   });
+  return { on, redis };
+}
+
+/** How long the way back takes from the moment in which our own side is broken. */
+async function wayBackAfterMs(quickClosers: number): Promise<number> {
+  const { on, redis } = await openBreakable();
   const hostility = beHostile(on.door(), quickClosers, QUICK_CLOSERS);
   await sleep(2000);
   const brokenAtMs = Date.now();
@@ -141,6 +147,21 @@ test(
     const alone = await wayBackAfterMs(0);
     const beside = await wayBackAfterMs(4);
     expect(beside).toBeLessThan(alone + 10_000);
+  },
+);
+
+test(
+  '11.15 nobody is thrown at a server that is dead, whatever is wrong with this one; they go when it is back',
+  { timeout: LONG_MS },
+  async () => {
+    const { on, redis } = await openBreakable();
+    await on.other.kill9();
+    await redis.kill();
+    const held = await until(on, ({ watch: { wayBack } }) => wayBack.isHeld);
+    expect(held.percentage.percent).toBe(50);
+    await on.other.restart();
+    const now = await until(on, ({ watch: { wayBack } }) => wayBack.last !== null);
+    expect([now.percentage.percent, now.watch.wayBack.counts.held]).toEqual([0, 1]);
   },
 );
 

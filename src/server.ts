@@ -67,6 +67,7 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
     health: { isReady },
     prefix: config.path,
     refuseReplays: config.replayProtection === 'strict',
+    answered: cutover && ((isOk) => cutover.health.api('wavehall', isOk)),
   });
   stores.control.onTerminate((app, user) => core.users.terminate(app, user));
   await stores.broker.start((ref, event) => {

@@ -55,19 +55,21 @@ export class Admission {
     if (app === undefined) return this.#refuse(socket, handshake, this.#stopped ? CLOSING : UNKNOWN_APP, app);
     const refusal = this.#reasonAgainst(app, socket, handshake);
     if (refusal !== undefined) return this.#refuse(socket, handshake, refusal, app);
+    if (handshake.isProbe === true) return this.#connect(app, socket, handshake);
     if (!(await this.#needs.lease.admit(app.id, app.limits.connections))) {
       return this.#refuse(socket, handshake, [errors.overQuota, 'app_quota'], app);
     }
     // Others came, or the server stopped, while the lease was asked.
     const late = this.#reasonAgainst(app, socket, handshake);
-    if (late === undefined) return this.#connect(app, socket);
+    if (late === undefined) return this.#connect(app, socket, handshake);
     this.#needs.lease.dismiss(app.id);
     return this.#refuse(socket, handshake, late, app);
   }
 
   dismiss(connection: Connection): void {
-    this.#countAddress(connection.socket, -1);
     this.#needs.hub.remove(connection);
+    if (connection.isProbe) return;
+    this.#countAddress(connection.socket, -1);
     this.#needs.lease.dismiss(connection.app.id);
   }
 
@@ -77,6 +79,7 @@ export class Admission {
     if (!app.enabled) return [errors.appDisabled, 'app_disabled'];
     const version = refusedVersion(handshake.protocol);
     if (version !== undefined) return [version, 'protocol_version'];
+    if (handshake.isProbe === true) return undefined;
     if (app.requireTls && !socket.secure) return [errors.tlsRequired, 'tls_required'];
     if (!originAllowed(app.allowedOrigins, handshake.origin)) return [errors.originNotAllowed, 'origin'];
     const full = this.#sockets.fullness(() => socket.remoteAddress);
@@ -104,14 +107,17 @@ export class Admission {
   }
 
   /** SPEC 2.3, 2.4: an id that is taken is drawn again. */
-  #connect(app: App, socket: Socket): Connection {
+  #connect(app: App, socket: Socket, { isProbe = false, decided }: Handshake): Connection {
     const { hub, clock, journal } = this.#needs;
     let connection: Connection;
     do connection = new Connection(app, newSocketId(), socket, clock());
     while (!hub.add(connection));
-    this.#countAddress(socket, 1);
+    connection.isProbe = isProbe;
+    connection.authorized = isProbe;
+    if (!isProbe) this.#countAddress(socket, 1);
     journal.debug('Connection Established', connection.socketId);
     connection.send(encode.connectionEstablished(connection.socketId, app.activityTimeoutSeconds));
+    decided?.(true);
     return connection;
   }
 

@@ -59,6 +59,8 @@ export class Connection {
   hurry: (() => void) | undefined;
   /** Signed in, or once let into a signed channel (SPEC 6.8). */
   authorized = false;
+  /** Counted nowhere as a person (SPEC 11.1). */
+  isProbe = false;
   /** Nothing more is sent once it is true. */
   closing = false;
 

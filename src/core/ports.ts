@@ -43,6 +43,10 @@ export interface Handshake {
   readonly appKey: string;
   readonly protocol: string | undefined;
   readonly origin: string | undefined;
+  /** A probe that proved the app's secret: measures the server, is in no limit and in no count of people. */
+  readonly isProbe?: boolean;
+  /** Called with true when the client is greeted, with false when a fault of this server prevents it; not when it is refused. */
+  readonly decided?: (isGreeted: boolean) => void;
 }
 
 /** What the transport gets back: the three things that it must report. No member throws. */
@@ -176,6 +180,9 @@ export interface SharedState {
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
 }
+
+/** The sockets of a channel do not read as fast as is published: nothing that this server could do better. */
+export class Behind extends Unavailable {}
 
 /** What to go on with when something shared is out of reach; every other failure stays one. */
 export async function whenAway<T, F>(asked: Promise<T>, otherwise: () => F): Promise<T | F> {

@@ -61,7 +61,12 @@ export class ClientSession implements Session {
   }
 
   async #admitted(handshake: Handshake): Promise<void> {
-    this.#connection = await this.#core.admit(this.#socket, handshake);
+    try {
+      this.#connection = await this.#core.admit(this.#socket, handshake);
+    } catch (error) {
+      handshake.decided?.(false);
+      throw error;
+    }
   }
 
   #serve(item: Item): void {

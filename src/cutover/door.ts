@@ -10,7 +10,6 @@ import { isOurOwn, type Route } from './forwarded.ts';
 import { hasBody, isHandshake } from './handshake.ts';
 import { OwnSide } from './own-side.ts';
 import type { CutoverOptions, HealthSink, Percentage, Side } from './ports.ts';
-import { Probation } from './probation.ts';
 import { answerOf, RefusedUpgrades } from './refused-upgrades.ts';
 import { sideAsked, SIDE_HEADER } from './side-header.ts';
 import { chooseBucket, sideOf, type Visitor } from './split.ts';
@@ -23,6 +22,8 @@ const DOTS = /^\.+$/;
 /** What the door knows of the house behind it. */
 export interface House {
   isReady(): boolean;
+  /** False while nobody is let in because memory is short. */
+  hasRoom(): boolean;
   /** The app key when the request is for `{prefix}/app/{key}`. */
   appKey(request: IncomingMessage): string | undefined;
   /** The credentials of an app that is configured here. */
@@ -65,7 +66,6 @@ export class Door {
   readonly own: OwnSide;
   readonly upstream: UpstreamSide;
   readonly #needs: DoorNeeds;
-  readonly #probation: Probation;
   readonly #refused: RefusedUpgrades;
   readonly #opened = { wavehall: 0, upstream: 0 };
   readonly #fellBack = { wavehall: 0, upstream: 0 };
@@ -74,13 +74,11 @@ export class Door {
     const { options, prefix, health, journal, clock, house, adminToken } = needs;
     this.#needs = needs;
     this.route = { upstream: options.upstream, prefix, door: randomUUID(), adminToken };
-    this.#probation = new Probation(health, clock);
-    this.own = new OwnSide(house.gateway, this.#probation);
+    this.own = new OwnSide(house.gateway, health);
     const { sockets, refusals, stallMs } = house;
-    this.#refused = new RefusedUpgrades(sockets);
-    const [probation, refused] = [this.#probation, this.#refused];
+    const refused = (this.#refused = new RefusedUpgrades(sockets));
     const limits = { idleMs: options.idleMs, stallMs };
-    const shared = { route: this.route, probation, journal, clock };
+    const shared = { route: this.route, health, journal, clock };
     this.upstream = new UpstreamSide({ ...shared, refused, sockets, limits, refusals });
   }
 
@@ -111,7 +109,6 @@ export class Door {
   }
 
   tick(): void {
-    this.#probation.tick();
     this.upstream.tick();
   }
 
@@ -153,19 +150,22 @@ export class Door {
     return sideOf(choice.bucket, this.#needs.percentage.percent);
   }
 
-  #serve({ request, network, head, sinceMs, choice }: Arrival, isFallback: boolean): void {
-    const { house } = this.#needs;
-    if (choice === undefined) return house.upgrade(request, network, head, house.gateway);
+  #serve({ request, network, head, sinceMs, asked, choice }: Arrival, isFallback: boolean): void {
+    const { house, clock } = this.#needs;
+    const tookMs = (): number => clock() - sinceMs;
+    if (choice === undefined) {
+      const forProbes: Gateway = { opened: (...opening) => this.own.openedProbe(...opening) };
+      return house.upgrade(request, network, head, asked === undefined ? house.gateway : forProbes);
+    }
     this.#count('wavehall', isFallback);
     const gateway: Gateway = {
-      opened: (socket, handshake) => this.own.opened(socket, handshake, choice.bucket, sinceMs),
+      opened: (socket, handshake) => this.own.opened(socket, handshake, choice.bucket, tookMs),
     };
     house.upgrade(request, network, head, gateway, choice.cookieLine);
   }
 
   /** To the other side although it is not its turn; to this one after all when that cannot be reached either. */
   #leadInstead(arrival: Arrival): void {
-    this.#probation.failed('wavehall', arrival.sinceMs);
     void this.#lead(arrival, true);
   }
 

@@ -41,6 +41,7 @@ export class Cutover {
   readonly #bridge: Bridge;
   readonly #watch: Watch;
   #door: Door | undefined;
+  #house: House | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ownUrl = new URL('http://127.0.0.1');
 
@@ -59,6 +60,7 @@ export class Cutover {
         wavehall: ownSite(app, this.#ownUrl, options.upstream.origin),
         upstream: upstreamSite(app, options.upstream),
       }),
+      isFull: () => this.#house?.hasRoom() === false,
       notify: options.notifyUrl && { url: options.notifyUrl, credential: app.credentials[0] },
     });
     this.health = this.#watch.health;
@@ -77,6 +79,7 @@ export class Cutover {
   openDoor(house: House, residents: () => Iterable<Resident>): Door {
     const { options, prefix, journal, clock, adminToken } = this.#needs;
     const { percentage, health } = this;
+    this.#house = house;
     const door = new Door({ options, prefix, percentage, health, journal, clock, house, adminToken });
     percentage.onChange((percent, move) => {
       const { changedBy } = percentage.state;
@@ -90,7 +93,6 @@ export class Cutover {
   async start(ownUrl: URL): Promise<void> {
     this.#ownUrl = ownUrl;
     this.#ticker = setInterval(() => {
-      this.#door?.tick();
       void this.percentage.tick();
     }, TICK_MS);
     if (this.#door !== undefined && (await leadsHere(this.#door.route))) {
@@ -165,9 +167,8 @@ function watchedBroker(broker: Broker, health: HealthSink): Broker {
     async subscribe(ref) {
       try {
         await broker.subscribe(ref);
-        health.subscribe('wavehall', true);
       } catch (error) {
-        health.subscribe('wavehall', false);
+        health.fault('subscribes');
         throw error;
       }
     },

@@ -9,7 +9,7 @@ import { type Accepted, askUpgrade, type Refused, type UpgradeAnswer } from './a
 import type { Route } from './forwarded.ts';
 import { join } from './join.ts';
 import { type CountedSocket, Pair, type PairLimits, Pairs } from './pairs.ts';
-import type { Probation } from './probation.ts';
+import type { HealthSink } from './ports.ts';
 import type { RefusedUpgrades } from './refused-upgrades.ts';
 import type { Visitor } from './split.ts';
 
@@ -18,7 +18,7 @@ const QUIET_MS = 60_000;
 
 interface Needs {
   readonly route: Route;
-  readonly probation: Probation;
+  readonly health: HealthSink;
   readonly journal: Journal;
   readonly clock: Clock;
   readonly refused: RefusedUpgrades;
@@ -46,11 +46,10 @@ export class UpstreamSide {
     if (answer instanceof Error || answer.socket === undefined) for (const each of release) each();
     else holdUntilClosed(arrival.network, answer.socket, release);
     if (answer instanceof Error) {
-      if (arrival.choice !== undefined) this.#needs.probation.failed('upstream', arrival.sinceMs);
+      if (arrival.choice !== undefined && isAway(answer)) this.#report(arrival.sinceMs, false);
       this.#warn(answer);
       return false;
     }
-    if (arrival.choice !== undefined && !arrival.network.destroyed) this.#watch(arrival, answer);
     if (answer.socket === undefined) this.#passRefusal(arrival, answer);
     else this.#join(arrival, answer);
     return true;
@@ -104,9 +103,11 @@ export class UpstreamSide {
     );
   }
 
-  #join({ network, head, choice }: Arrival, answer: Accepted): void {
+  #join({ network, head, choice, sinceMs }: Arrival, answer: Accepted): void {
     const { socket, rest } = answer;
     if (network.destroyed) return void socket.destroy();
+    // How the socket ends, and when, says nothing: the browser may be the one that ends it.
+    if (choice !== undefined) this.#report(sinceMs, true);
     const cookie = choice?.cookieLine === undefined ? '' : `\r\n${choice.cookieLine}`;
     network.write(`${answer.head}\r\nUpgrade: websocket\r\nConnection: Upgrade${cookie}\r\n\r\n`, 'latin1');
     if (rest.length > 0) network.write(rest);
@@ -117,12 +118,9 @@ export class UpstreamSide {
     join(network, socket, head);
   }
 
-  #watch({ network, sinceMs }: Arrival, { socket }: UpgradeAnswer): void {
-    const { probation } = this.#needs;
-    const newcomer = probation.opened('upstream', sinceMs);
-    if (socket === undefined) newcomer.failed = true;
-    // A browser that ends its socket itself says nothing about the other side.
-    else socket.once('end', () => !network.readableEnded && probation.ended(newcomer));
+  #report(sinceMs: number, isAnswered: boolean): void {
+    const { health, clock } = this.#needs;
+    health.client('upstream', isAnswered, clock() - sinceMs);
   }
 
   #warn(reason: Error): void {
@@ -146,3 +144,7 @@ function holdUntilClosed(
   else network.once('close', browser);
   socket.once('close', server);
 }
+
+/** What a request of an odd browser may bring about (an answer with 5xx, a closed connection) is not among them. */
+const AWAY = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
+const isAway = (error: NodeJS.ErrnoException): boolean => AWAY.has(error.code ?? '');

@@ -44,11 +44,12 @@ export interface Behind {
   readonly isReady: () => boolean;
   readonly sockets: SocketLimits;
   readonly refusals: Refusals;
+  readonly heap: { readonly isFull: boolean };
 }
 
 /** Puts the front door before everything that comes in (SPEC 11.1, 11.2). Before routes are registered. */
 export function openDoor(cutover: Cutover, config: Config, behind: Behind): void {
-  const { http, transport, gateway, hub, isReady, sockets, refusals } = behind;
+  const { http, transport, gateway, hub, heap, isReady, sockets, refusals } = behind;
   const peers = new PeerReader(config.trustedProxies);
   const credentials = new Map(
     config.apps.flatMap((app) => app.credentials.map(({ key }) => [key, app.credentials] as const)),
@@ -60,6 +61,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
   const door = cutover.openDoor(
     {
       isReady,
+      hasRoom: () => !heap.isFull,
       gateway,
       visitor,
       appKey: ({ url = '' }) => appKeyIn(url.split('?', 1)[0] ?? '', config.path),
@@ -76,7 +78,6 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
   onWebSocketUpgrade(http.server, (request, network, head) => door.upgrade(request, network, head));
   http.server.on('connect', (request, network) => door.connect(request, network));
   refuseLoops(http, door);
-  watchApi(http, cutover);
   refuseTooLarge(http, cutover, config.cutover?.requestBytes ?? 0, refusals);
   if (config.cutover?.pass === true) passOthers(http, door, visitor, refusals);
 }
@@ -86,13 +87,6 @@ function refuseLoops(http: FastifyInstance, { route }: Door): void {
   http.addHook('onRequest', (request, reply, done) => {
     if (!isOurOwn(request.raw, route)) return done();
     void reply.code(LOOP_STATUS).send('WAVEHALL_CUTOVER_UPSTREAM is this server itself.');
-  });
-}
-
-function watchApi(http: FastifyInstance, { health }: Cutover): void {
-  http.addHook('onResponse', (request, reply, done) => {
-    if (request.routeOptions.url?.includes('/apps/') === true) health.api('wavehall', reply.statusCode < 500);
-    done();
   });
 }
 

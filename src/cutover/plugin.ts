@@ -112,6 +112,9 @@ export class Cutover {
     return this.#door?.upstream.pairs ?? [];
   }
 
+  /** Why nobody can connect to the other server at this moment; `undefined`: it answers. */
+  readonly whyOtherIsAway = (): Promise<string | undefined> => this.#watch.whyOtherIsAway();
+
   /** Before the shutdown looks like a breach. */
   async stopWatching(): Promise<void> {
     clearInterval(this.#ticker);

@@ -14,6 +14,19 @@ interface Flags {
   readonly json?: boolean;
 }
 
+interface Moving {
+  readonly move?: boolean;
+  readonly force?: boolean;
+}
+
+interface Returning {
+  readonly lastGood?: boolean;
+  readonly stay?: boolean;
+  readonly force?: boolean;
+}
+
+const FORCE = 'also when the other server cannot be connected';
+
 /** `wavehall cutover`: what is the state, `set`, `back`, `serve`, `compare` (SPEC 11.5, 11.16). */
 export function addCutover(program: Command, version: string): void {
   const cutover = program
@@ -28,17 +41,15 @@ export function addCutover(program: Command, version: string): void {
     .command('set <percent>')
     .description('Set the share of the browsers for Wavehall')
     .option('--move', 'ask sockets that are on the other side of the new share to come again')
-    .action((given: string, { move = false }: { move?: boolean }) => set(cutover.opts(), given, move));
+    .option('--force', FORCE)
+    .action((given: string, how: Moving) => set(cutover.opts(), given, how));
   cutover
     .command('back')
     .description('Bring every browser back to the other server')
     .option('--last-good', 'only down to the latest share that held without a breach')
     .option('--stay', 'leave the sockets that are open where they are')
-    .action(({ lastGood = false, stay = false }: { lastGood?: boolean; stay?: boolean }) =>
-      tell(cutover.opts(), (admin) =>
-        askAdmin(admin, 'POST', '/cutover/back', { to: lastGood ? 'last-good' : 'zero', move: !stay }),
-      ),
-    );
+    .option('--force', FORCE)
+    .action((how: Returning) => back(cutover.opts(), how));
   addServe(cutover, version);
   addCompare(cutover);
 }
@@ -58,12 +69,17 @@ function addServe(cutover: Command, version: string): void {
     });
 }
 
-function set(flags: Flags, given: string, move: boolean): Promise<void> {
+function back(flags: Flags, { lastGood = false, stay = false, force = false }: Returning): Promise<void> {
+  const to = lastGood ? 'last-good' : 'zero';
+  return tell(flags, (admin) => askAdmin(admin, 'POST', '/cutover/back', { to, move: !stay, force }));
+}
+
+function set(flags: Flags, given: string, { move = false, force = false }: Moving): Promise<void> {
   return tell(flags, (admin) => {
     const percent = percentage.parse(given);
     if (percent === undefined)
       throw new Error(`set ${JSON.stringify(given)}: expected ${percentage.expected}`);
-    return askAdmin(admin, 'PUT', '/cutover', { percent, move });
+    return askAdmin(admin, 'PUT', '/cutover', { percent, move, force });
   });
 }
 

@@ -14,7 +14,6 @@ import type { Hub } from '../hub.ts';
 import type { Clock } from '../ports.ts';
 import { withinClientEventRate } from '../rate.ts';
 import type { Relay } from '../relay.ts';
-import { historyOf } from '../retention.ts';
 
 type ClientEvent = Extract<ClientMessage, { kind: 'client-event' }>;
 
@@ -33,8 +32,7 @@ export function clientEvent(core: Needs, from: Connection, message: ClientEvent)
   if (core.hub.isBehind(ref)) return undefined;
   const userId = kind.members ? from.subscription(channel)?.member?.id : undefined;
   const payload = encode.event(name, dataJson, channel, userId);
-  const keep = kind.cached ? undefined : historyOf(from.app, channel);
-  return core.relay.send(from, ref, { payload, except: from.socketId, bestEffort: true }, keep);
+  return core.relay.send(from, ref, { payload, except: from.socketId, bestEffort: true });
 }
 
 /** Throws the refusal (SPEC 5.1, 5.2, 5.5). */

@@ -398,7 +398,7 @@ describe('again and away', () => {
 describe('cache channels', () => {
   const ref = { app: 'app-id', channel: 'cache-a' };
   const publish = (site: ReturnType<typeof openSite>, payload: string, ttlSeconds = 10) =>
-    site.stores.broker.publish(ref, { payload }, { size: 1, ttlSeconds });
+    site.stores.broker.publish(ref, { payload }, { size: 0, ttlSeconds: 0, lastSeconds: ttlSeconds });
 
   test('3.10 a newcomer gets the very frame that was published last, or a miss', async () => {
     const site = openSite();

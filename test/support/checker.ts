@@ -141,7 +141,7 @@ export class Checker implements Watcher {
           const keys = await Promise.all(servers.map((server) => server.keys('*')));
           for (const key of keys.flat()) {
             const isOfTheHouse = /^wavehall:\{p\d+\}:(g|nodes)$/.test(key);
-            const isHistory = /^wavehall:\{p\d+\}:[hp]:/.test(key) && (await redis.ttl(key)) > 0;
+            const isHistory = /^wavehall:\{p\d+\}:[hpl]:/.test(key) && (await redis.ttl(key)) > 0;
             if (!isOfTheHouse && !isHistory) left.push(key);
           }
           return left.length === 0;

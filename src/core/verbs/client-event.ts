@@ -15,7 +15,6 @@ import type { Clock } from '../ports.ts';
 import type { Refusals } from '../refusals.ts';
 import { withinClientEventRate } from '../rate.ts';
 import type { Relay } from '../relay.ts';
-import { historyOf } from '../retention.ts';
 
 type ClientEvent = Extract<ClientMessage, { kind: 'client-event' }>;
 
@@ -41,8 +40,7 @@ function relay(core: Needs, from: Connection, message: ClientEvent): Promise<voi
   const kind = kindOf(channel);
   const userId = kind.members ? from.subscription(channel)?.member?.id : undefined;
   const payload = encode.event(name, dataJson, channel, userId);
-  const keep = kind.cached ? undefined : historyOf(from.app, channel);
-  return core.relay.send(from, ref, { payload, except: from.socketId, bestEffort: true }, keep);
+  return core.relay.send(from, ref, { payload, except: from.socketId, bestEffort: true });
 }
 
 /** Throws the refusal (SPEC 5.1, 5.2, 5.5). */

@@ -15,6 +15,7 @@ export interface ChannelKeys {
   readonly version: string;
   readonly history: string;
   readonly position: string;
+  readonly last: string;
   readonly bus: string;
   usersOf(node: string): string;
 }
@@ -59,6 +60,7 @@ export class Keys {
       version: `${base}:v`,
       history: `${this.#tag(partition)}:h:${row}`,
       position: `${this.#tag(partition)}:p:${row}`,
+      last: `${this.#tag(partition)}:l:${row}`,
       bus: `${this.bus(partition)}${row}`,
       usersOf: (node) => `${base}:m:${node}`,
     };

@@ -44,7 +44,8 @@ export interface Server {
 /** Puts the house together and opens its door. Rejects when it cannot listen. `siblings`: others serve the same port. */
 export async function startServer(config: Config, journal: Journal, siblings?: Siblings): Promise<Server> {
   const keyPair = readKeyPair(config.tls);
-  const shared = await openStores(config.redis, config.cutoverStateFile, journal);
+  const redis = config.redis && { ...config.redis, apps: config.apps };
+  const shared = await openStores(redis, config.cutoverStateFile, journal);
   const cutover = await openCutover(config, shared, journal);
   const stores = cutover?.stores ?? shared;
   const core = assemble(config, stores, journal);

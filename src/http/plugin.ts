@@ -48,9 +48,9 @@ export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
     throw httpError(404);
   };
   server.setNotFoundHandler(notFound);
-  // Before a body is read, whatever it is called and however large it is.
+  // Before a body is read, whatever it is called and however large it is. The admin API answers for its own paths.
   server.addHook('onRequest', (request, _, done) => {
-    done(request.is404 ? httpError(404) : undefined);
+    done(request.is404 && request.server === server ? httpError(404) : undefined);
   });
   const authentication = new Authentication(needs);
   const register = (scope: FastifyInstance): void => {

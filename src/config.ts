@@ -38,6 +38,8 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   /** What was given and has no effect. */
   readonly warnings: readonly string[];
   readonly tls: TlsOptions;
+  /** Network sockets of any kind, requests included, so that files are left for the server itself; 0: no limit. */
+  readonly maxSockets: number;
   /** The form of errors for clients of no app. */
   readonly errorDataAsString: boolean;
   /** `undefined`: this node is the only one. */
@@ -67,6 +69,7 @@ export function readConfig(variables: Variables): Config {
     appsFrom: found.from,
     // What is wrong with it, each app has reported.
     ...readAll({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environment(variables), []),
+    maxSockets: 0,
     warnings: found.warnings ?? [],
     unusedApps: unusedApps(variables, found.from),
     redis,

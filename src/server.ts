@@ -50,7 +50,7 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
   const stores = cutover?.stores ?? shared;
   const core = assemble(config, stores, journal);
   const http = createHttp(config, keyPair);
-  const openSockets = new OpenSockets(http.server);
+  const openSockets = new OpenSockets(http.server, config.maxSockets, core.refusals);
   const drainMs = config.drainSeconds * 1000;
   const shutdown = new Shutdown({ drainMs, core, http, openSockets, stores: shared, cutover });
   const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();

@@ -97,7 +97,7 @@ export const SERVER_SETTINGS = {
     'WAVEHALL_MAX_CONNECTIONS',
     limit,
     0,
-    'Sockets of this node; 0: 95 % of the open files.',
+    'Sockets of this node; 0: 95 % of the open files, and at least 64 fewer than these.',
   ),
   maxConnectionsPerAddress: setting(
     'WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS',

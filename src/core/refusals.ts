@@ -11,6 +11,10 @@ export const REASONS = {
   origin: 'Clients were refused: their page is on an origin that is not allowed',
   server_full: 'Clients were refused: the server has as many connections as it may',
   address_full: 'Clients were refused: their address has WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS connections',
+  sockets_full:
+    'Connections were closed at once: the process has as many as its open files allow (ulimit -n)',
+  tls_on_plain_port:
+    'Clients speak TLS to this plain port: set VITE_REVERB_SCHEME=http (VITE_PUSHER_SCHEME, forceTLS) or end TLS before it',
   memory_short: 'Clients were refused: memory is short (WAVEHALL_MAX_HEAP_PERCENT)',
   server_closing: 'Clients were refused: the server is stopping',
   upgrade: 'Upgrade requests were refused: not a WebSocket at /app/{key}',

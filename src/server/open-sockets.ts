@@ -1,13 +1,25 @@
 import type { Server, Socket } from 'node:net';
+import type { Refusals } from '../core/refusals.ts';
 
 const OWNER = Symbol('open sockets');
+/** First byte of a TLS record that opens a connection. */
+const TLS_HANDSHAKE = 0x16;
+type ClientError = Error & { readonly rawPacket?: Buffer };
+
 type Owned = Socket & { [OWNER]?: Set<Socket> };
 
 /** Every network socket of a server while it lives: requests, upgraded, refused and handed over ones, unfinished handshakes. */
 export class OpenSockets {
   readonly #all = new Set<Socket>();
 
-  constructor(server: Server) {
+  /** `most`: further ones are closed at once, and counted; 0: no limit. */
+  constructor(server: Server, most: number, refusals: Refusals) {
+    if (most > 0) server.maxConnections = most;
+    server.on('drop', (peer) => refusals.count('sockets_full', { address: peer?.remoteAddress ?? '', most }));
+    server.on('clientError', (error: ClientError, { remoteAddress }: Socket) => {
+      if (error.rawPacket?.[0] === TLS_HANDSHAKE)
+        refusals.count('tls_on_plain_port', { address: remoteAddress ?? '' });
+    });
     server.on('connection', (socket: Owned) => {
       this.#all.add(socket);
       socket[OWNER] = this.#all;

@@ -87,6 +87,9 @@ function sayWhenStopping(): void {
     process.once(signal, () => process.stdout.write(stopLine(signal)));
 }
 
+/** What the process needs beside its clients: libraries, logs, Redis, the other server of a cutover. */
+const OWN_FILES = 64;
+
 function refuseInspector(): void {
   fail(['The inspector is open: whoever reaches it owns the process. Start without --inspect.']);
   process.exit();
@@ -120,8 +123,10 @@ function configure(flags: StartFlags, wish: Wish, openFiles: number | undefined)
   const missing = wish.required.filter((name) => textIn(variables, name) === undefined);
   if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name}: expected a value`));
   const config = readConfig(variables);
-  const room = openFiles === undefined ? 0 : Math.floor(openFiles * 0.95);
-  return config.maxConnections > 0 ? config : { ...config, maxConnections: room };
+  if (openFiles === undefined) return config;
+  const maxSockets = Math.max(openFiles - OWN_FILES, Math.floor(openFiles / 2));
+  const room = Math.min(Math.floor(openFiles * 0.95), maxSockets);
+  return { ...config, maxSockets, maxConnections: config.maxConnections || room };
 }
 
 function fromFlags(

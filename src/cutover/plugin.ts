@@ -93,6 +93,7 @@ export class Cutover {
   async start(ownUrl: URL): Promise<void> {
     this.#ownUrl = ownUrl;
     this.#ticker = setInterval(() => {
+      this.#door?.tick();
       void this.percentage.tick();
     }, TICK_MS);
     if (this.#door !== undefined && (await leadsHere(this.#door.route))) {

@@ -137,7 +137,7 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
   );
 
   test(
-    '11.15 Wavehall hangs: the way back fires by itself, and is one reconnect',
+    '11.14 Wavehall hangs for moments, as under a load that anybody can make: it is told, and nobody is moved',
     { timeout: TEST_MS },
     async () => {
       const on = await halfway(kind, {
@@ -146,32 +146,24 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
         WAVEHALL_CUTOVER_BREACH_LOOP_MS: '150',
       });
       expect(on.count('wavehall')).toBeGreaterThan(0);
-      const before = on.browsers.map(({ side, connects }) => ({ side, connects }));
+      const before = on.browsers.map(({ connects }) => connects);
+      const isTold = (): boolean => /event loop.*the share stays/i.test(on.server.output());
       const beganMs = on.nowMs();
-      let percent: unknown;
       await on.during(
         'Wavehall hangs',
         () => false,
         async () => {
-          while (percent !== 0 && on.nowMs() - beganMs < 20_000) {
+          while (!isTold() && on.nowMs() - beganMs < 20_000) {
             on.server.kill('SIGSTOP');
             await pause(300);
             on.server.kill('SIGCONT');
             await pause(50);
-            percent = ((await on.status()).percentage as { percent: number }).percent;
           }
-          console.log(
-            `${kind.name}: from the first hang to the way back ${(on.nowMs() - beganMs).toFixed(0)} ms`,
-          );
-          expect(percent).toBe(0);
-          await on.everybodyIsPlaced(0);
+          expect(isTold(), on.server.output().slice(-2000)).toBe(true);
         },
       );
-      for (const [at, { side, connects }] of before.entries())
-        expect(on.browsers[at]?.connects, `browser ${at}, before on ${side ?? 'nothing'}`).toBe(
-          connects + (side === 'wavehall' ? 1 : 0),
-        );
-      expect(on.server.output()).toMatch(/way back/i);
+      expect(((await on.status()).percentage as { percent: number }).percent).toBe(50);
+      expect(on.browsers.map(({ connects }) => connects)).toEqual(before);
       await ends(on, { faultMs: 1500 });
     },
   );

@@ -26,7 +26,7 @@ const SETTINGS: readonly Setting<unknown>[] = [
 
 /** Numbers that limit nothing that a client or publisher does. */
 const NO_LIMIT =
-  /_PORT$|^REDIS_DB$|^WAVEHALL_(WORKERS|TERMINATE_CLOSE_CODE|REDIS_PARTITIONS|CUTOVER_(?!QUEUE|UPSTREAM_MAX).*)$/;
+  /_PORT$|^REDIS_DB$|^WAVEHALL_(WORKERS|TERMINATE_CLOSE_CODE|REDIS_PARTITIONS|CUTOVER_(?!QUEUE|MAX|IDLE).*)$/;
 
 const rows = readFileSync(`${ROOT}docs/limits.md`, 'utf8')
   .split('\n')

@@ -14,6 +14,8 @@ RUN npm prune --omit=dev
 FROM node:24-bookworm-slim
 WORKDIR /app
 ENV NODE_ENV=production
+# Of the container: what reaches it from outside is decided by the ports that are published.
+ENV REVERB_SERVER_HOST=0.0.0.0
 
 COPY LICENSE ./
 COPY --from=build /app/package.json ./

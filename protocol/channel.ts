@@ -1,4 +1,4 @@
-import { exceeds } from './limits.ts';
+import { bytesOf, exceeds } from './limits.ts';
 
 /** 3.1 — what a channel can do; its name alone decides. */
 export interface ChannelKind {
@@ -55,9 +55,10 @@ function patternWith(extraCharacters: string): RegExp {
   return pattern;
 }
 
-/** 3.2 — the length is looked at first, then one linear expression. */
-export function isChannelName(name: string, maxLength: number, extraCharacters = ''): boolean {
-  return !exceeds(name.length, maxLength) && patternWith(extraCharacters).test(name);
+/** 3.2 — the length is looked at first, then one linear expression. Without extra characters each character is one byte. */
+export function isChannelName(name: string, maxBytes: number, extraCharacters = ''): boolean {
+  if (exceeds(name.length, maxBytes) || !patternWith(extraCharacters).test(name)) return false;
+  return extraCharacters === '' || !exceeds(bytesOf(name), maxBytes);
 }
 
 /** 1.8 — the server's own channels. */

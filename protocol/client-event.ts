@@ -1,6 +1,7 @@
 import { type ChannelKind, isReservedChannel } from './channel.ts';
 import { type ErrorEntry, errors, ProtocolError } from './errors.ts';
 import { parseJson } from './json.ts';
+import { isTooDeep } from './json-text.ts';
 import { exceeds } from './limits.ts';
 import type { ClientMessage } from './messages.ts';
 
@@ -26,22 +27,20 @@ export function clientEventRefusal(
   return allowed ? undefined : errors.clientEventNotAllowed;
 }
 
-/** What is longer might be nested too deeply to be written again (1.5). */
-const PLAIN_LENGTH = 4096;
 const HEAD = /^\{"event":"(client-[^"\\\p{Cc}]*)","(?:channel":"([^"\\\p{Cc}]*)","data|data)":/u;
 const TAIL = /^,"channel":"([^"\\\p{Cc}]*)"\}$/u;
 
 /**
- * 5.3 — a client event that is written as clients write it: the three keys in one of the two usual orders, nothing else.
- * `data` is one JSON text on its own, so it is relayed as it stands. `undefined`: anything else, malformed or not.
+ * 5.3 — a client event that is written as clients write it: the three keys in one of the two usual orders, nothing else. It is read
+ * faster, and with the same result, as any other spelling is. `undefined`: anything else, malformed or not.
  */
 export function plainClientEvent(frame: string): ClientMessage | undefined {
-  if (frame.length > PLAIN_LENGTH || !frame.endsWith('}')) return undefined;
+  if (!frame.endsWith('}')) return undefined;
   const [head, name, before] = HEAD.exec(frame) ?? [];
   if (head === undefined || name === undefined) return undefined;
   const end = before === undefined ? frame.lastIndexOf(',"channel":"') : frame.length - 1;
   const channel = before ?? TAIL.exec(frame.slice(end))?.[1];
-  const dataJson = frame.slice(head.length, end);
-  if (channel === undefined || parseJson(dataJson) === undefined) return undefined;
+  const dataJson = frame.slice(head.length, end).trim();
+  if (channel === undefined || parseJson(dataJson) === undefined || isTooDeep(frame)) return undefined;
   return { kind: 'client-event', name, channel, dataJson };
 }

@@ -1,6 +1,7 @@
 import { isClientEvent, plainClientEvent } from './client-event.ts';
-import { errors, ProtocolError, type SubscriptionFailure } from './errors.ts';
-import { field, isObject, type JsonObject, jsonText, parseObject } from './json.ts';
+import { errors, hasErrorFrame, ProtocolError, type SubscriptionFailure } from './errors.ts';
+import { field, isObject, type JsonObject, parseObject } from './json.ts';
+import { isTooDeep, textOfField } from './json-text.ts';
 import { type ClientMessage, PUSHER_PREFIX, type ServerEvent, serverEvents } from './messages.ts';
 import { type Member, rosterJson } from './presence.ts';
 
@@ -55,14 +56,11 @@ const VERBS: ReadonlyMap<string, (message: JsonObject) => ClientMessage> = new M
   ['pusher:pong', (): ClientMessage => ({ kind: 'pong' })],
 ]);
 
-/** 5.3 — the value is relayed, `null` when there is none; too deep to be written again is malformed. */
-function clientEvent(name: string, message: JsonObject): ClientMessage {
-  return {
-    kind: 'client-event',
-    name,
-    channel: required(text(field(message, 'channel'))),
-    dataJson: required(jsonText(field(message, 'data') ?? null)),
-  };
+/** 5.3 — `data` is relayed as it was written, `null` when there is none; nested too deeply it is malformed. */
+function clientEvent(name: string, message: JsonObject, frame: string): ClientMessage {
+  const channel = required(text(field(message, 'channel')));
+  if (isTooDeep(frame)) throw invalid();
+  return { kind: 'client-event', name, channel, dataJson: textOfField(frame, 'data') ?? 'null' };
 }
 
 /** 1.5, 1.6 — throws `ProtocolError` (4200, nothing closes) for what is malformed, and nothing else. */
@@ -73,7 +71,7 @@ function decodeAny(frame: string): ClientMessage {
   const event = required(text(field(message, 'event')));
   const verb = VERBS.get(event);
   if (verb) return verb(message);
-  if (isClientEvent(event)) return clientEvent(event, message);
+  if (isClientEvent(event)) return clientEvent(event, message, frame);
   if (event.startsWith(PUSHER_PREFIX)) throw invalid();
   return { kind: 'ignored' };
 }
@@ -113,7 +111,7 @@ function failure(reason: ProtocolError, asString = false): readonly string[] {
   const { code, message, channel, subscription } = reason;
   if (!subscription) return [error(code, message, asString, channel)];
   const first = subscriptionError(channel ?? '', subscription);
-  return subscription.type === 'AuthError' ? [first, error(code, message, asString)] : [first];
+  return hasErrorFrame(reason) ? [first, error(code, message, asString)] : [first];
 }
 
 /** 4.4 — `user_info` only when there is one. */

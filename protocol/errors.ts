@@ -45,7 +45,7 @@ export const errors = {
 
 /** 3.6 — what `pusher:subscription_error` says. */
 export interface SubscriptionFailure {
-  readonly type: 'AuthError' | 'InvalidChannel' | 'LimitReached';
+  readonly type: 'AuthError' | 'InvalidChannel' | 'LimitReached' | 'ServerError';
   readonly status: number;
   readonly error: string;
 }
@@ -78,9 +78,14 @@ export class ProtocolError extends Error {
 const failedSubscription = (entry: ErrorEntry, channel: string, subscription: SubscriptionFailure) =>
   new ProtocolError(entry, { channel, subscription });
 
-/** Their code is never sent: only the frame of 3.6 is. */
+/** What only the frame of 3.6 tells: their code is never sent. */
 const invalidName = entry(4009, 'Invalid channel name', 'stays');
 const limitReached = entry(4301, 'Subscription limit reached', 'stays');
+const unavailable = entry(4100, 'The subscription failed, try again later', 'stays');
+const WITHOUT_ERROR_FRAME: readonly ErrorEntry[] = [invalidName, limitReached, unavailable];
+
+/** 3.6 — true when an error frame follows the frame that tells of the subscription. */
+export const hasErrorFrame = ({ entry }: ProtocolError): boolean => !WITHOUT_ERROR_FRAME.includes(entry);
 
 /** 3.2, 3.6 */
 export const invalidChannel = (channel: string): ProtocolError =>
@@ -101,3 +106,27 @@ export const subscriptionUnauthorized = (channel: string): ProtocolError =>
 /** 3.6, 3.12, 4.5 */
 export const subscriptionLimit = (channel: string, error: string, status = 400): ProtocolError =>
   failedSubscription(limitReached, channel, { type: 'LimitReached', status, error });
+
+/** 2.12, 3.6 — a subscription over Reverb's limit is answered as every message over it, and for its channel. */
+export const subscriptionRateLimit = (channel: string): ProtocolError =>
+  failedSubscription(errors.rateLimit, channel, {
+    type: 'LimitReached',
+    status: 429,
+    error: errors.rateLimit.message,
+  });
+
+/** 3.6 — what the nodes share is out of reach. */
+export const subscriptionUnavailable = (channel: string): ProtocolError =>
+  failedSubscription(unavailable, channel, {
+    type: 'ServerError',
+    status: 503,
+    error: unavailable.message,
+  });
+
+/** 3.6, 2.14 — a defect: the channel is told, then the connection ends, so that the client begins anew. */
+export const subscriptionFailed = (channel: string): ProtocolError =>
+  failedSubscription(errors.internal, channel, {
+    type: 'ServerError',
+    status: 500,
+    error: errors.internal.message,
+  });

@@ -8,7 +8,7 @@ export const isObject = (value: unknown): value is JsonObject =>
 export const field = (object: JsonObject, name: string): unknown =>
   Object.hasOwn(object, name) ? object[name] : undefined;
 
-/** The value of a JSON text; `undefined` when it is not JSON. */
+/** The value of a JSON text; `undefined` when it is not JSON. Its numbers are rounded: what is passed on is its text (`json-text.ts`). */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -21,13 +21,4 @@ export function parseJson(text: string): unknown {
 export function parseObject(text: string | undefined): JsonObject | undefined {
   const value = text === undefined ? undefined : parseJson(text);
   return isObject(value) ? value : undefined;
-}
-
-/** JSON text of a parsed value; `undefined` when it is absent or too deep to be written. */
-export function jsonText(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
-  }
 }

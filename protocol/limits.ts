@@ -1,5 +1,5 @@
 const defaults = {
-  /** 3.2 — characters in a channel name. */
+  /** 3.2 — bytes of a channel name. */
   channelNameLength: 200,
   /** 5.5, 8.4 — characters in an event name. */
   eventNameLength: 200,
@@ -22,11 +22,13 @@ const defaults = {
   /** 4.5 — distinct users on one presence channel. */
   presenceMembers: 0,
   /** 3.12 — channels that one socket may be subscribed to. */
-  subscriptionsPerSocket: 200,
+  subscriptionsPerSocket: 2000,
+  /** 3.12 — bytes of the names of all these channels together. */
+  subscriptionBytesPerSocket: 200_000,
   /** 6.5 — users that one sign-in may watch. */
   watchlistIds: 100,
-  /** 5.5 — client events that one socket may send in a second. */
-  clientEventsPerSecond: 10,
+  /** 5.5 — client events that one socket may send in a second, beside the rate of all its messages (2.12). */
+  clientEventsPerSecond: 0,
   /** 2.4 — characters in a socket id. */
   socketIdLength: 40,
   /** 8.2 — seconds by which the clock of a signed request may differ, in either direction. */
@@ -37,6 +39,9 @@ const defaults = {
 export type Limits = { readonly [Name in keyof typeof defaults]: number };
 
 export const DEFAULT_LIMITS: Limits = defaults;
+
+/** Bytes of a text in UTF-8. */
+export const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
 
 /** True when there is a limit (it is not 0) and `size` is over it. */
 export const exceeds = (size: number, limit: number): boolean => limit > 0 && size > limit;

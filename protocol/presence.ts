@@ -1,12 +1,13 @@
 import { type ProtocolError, subscriptionLimit, subscriptionUnauthorized } from './errors.ts';
-import { field, jsonText, parseObject } from './json.ts';
-import { exceeds } from './limits.ts';
+import { field, parseObject } from './json.ts';
+import { isTooDeep, textOfField } from './json-text.ts';
+import { bytesOf, exceeds } from './limits.ts';
 
 /** 4.1 — one user on a presence channel. */
 export interface Member {
-  /** 4.2 — the identity: `String(userId)`. */
+  /** 4.2 — the identity: the string, or the digits of the number as they were signed. */
   readonly id: string;
-  /** As the first socket of the user gave it; frames keep its type. */
+  /** As the first socket of the user gave it; frames keep its type. `String(userId)` is the identity. */
   readonly userId: string | number;
   /** JSON text of `user_info`, `undefined` when there was none. */
   readonly infoJson: string | undefined;
@@ -21,7 +22,16 @@ export interface MemberLimits {
 export const isUserId = (value: unknown): value is string | number =>
   typeof value === 'string' ? value !== '' : Number.isFinite(value);
 
-const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
+/**
+ * 4.2 — the identity of a user whose id was written as `text` and read as `value`. A number is identified by its digits: beyond 2^53
+ * its value would be that of its neighbours too.
+ */
+export const userIdOf = (value: unknown, text: string | undefined): string | undefined =>
+  !isUserId(value) ? undefined : typeof value === 'string' ? value : text;
+
+/** 4.2 — a number where everybody who reads it finds the same digits, else a string. */
+const framedId = (value: unknown, id: string): string | number =>
+  typeof value === 'number' && String(value) === id ? value : id;
 
 function limitBroken(member: Member, limits: MemberLimits, channel: string): ProtocolError | undefined {
   if (exceeds(member.id.length, limits.userIdLength))
@@ -34,12 +44,10 @@ function limitBroken(member: Member, limits: MemberLimits, channel: string): Pro
 /** 4.1, 4.5 — throws the refusal of the subscription when there is no usable member in `channelData`. */
 export function parseMember(channelData: string | undefined, limits: MemberLimits, channel: string): Member {
   const data = parseObject(channelData);
-  const userId = data && field(data, 'user_id');
-  if (!data || !isUserId(userId)) throw subscriptionUnauthorized(channel);
-  const info = field(data, 'user_info');
-  const infoJson = jsonText(info);
-  if (info !== undefined && infoJson === undefined) throw subscriptionUnauthorized(channel);
-  const member = { id: String(userId), userId, infoJson };
+  const value = data && field(data, 'user_id');
+  const id = channelData && userIdOf(value, textOfField(channelData, 'user_id'));
+  if (!id || isTooDeep(channelData)) throw subscriptionUnauthorized(channel);
+  const member = { id, userId: framedId(value, id), infoJson: textOfField(channelData, 'user_info') };
   const broken = limitBroken(member, limits, channel);
   if (broken) throw broken;
   return member;

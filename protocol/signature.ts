@@ -1,4 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
+import { isChannelName } from './channel.ts';
 
 /** 7.6 — an app has one or several; the first one signs, every one verifies. */
 export interface Credential {
@@ -63,6 +64,9 @@ export const channelText = (socketId: string, channel: string, channelData = '')
 /** 7.3 */
 export const userText = (socketId: string, userData: string): string => `${socketId}::user::${userData}`;
 
+/** Half a character has the bytes of U+FFFD, so a signature over one text would fit many. */
+const HALF_CHARACTER = /\p{Surrogate}/u;
+
 /** 7.2, 7.6 — everything behind the first colon is the signature; only `strictKey` looks at what is before. */
 function verifyAuth(
   credentials: readonly Credential[],
@@ -71,7 +75,7 @@ function verifyAuth(
   strictKey: boolean,
 ): boolean {
   const colon = auth?.indexOf(':') ?? -1;
-  if (auth === undefined || colon < 0) return false;
+  if (auth === undefined || colon < 0 || HALF_CHARACTER.test(text)) return false;
   const key = auth.slice(0, colon);
   const signature = auth.slice(colon + 1);
   return credentials
@@ -84,18 +88,20 @@ export interface ChannelAuth {
   readonly channel: string;
   readonly auth: string | undefined;
   readonly channelData?: string | undefined;
+  /** 3.2 — as for channel names; not said: names may have any, colons too. */
+  readonly extraCharacters?: string | undefined;
 }
 
 /**
- * 3.5, 7.2 — `channelData` must look like a JSON object: otherwise a signature for `private-a:b`
- * would also be one for `private-a` with the data `b`.
+ * 3.5, 7.2 — `channelData` is any text on channels without members. Where names may have colons, a signature for `private-a:b` would also be one
+ * for `private-a` with the data `b`: what is a name together with its channel is not taken as data.
  */
 export function verifyChannelAuth(
   credentials: readonly Credential[],
-  { socketId, channel, auth, channelData = '' }: ChannelAuth,
+  { socketId, channel, auth, channelData = '', extraCharacters = ':' }: ChannelAuth,
   strictKey: boolean,
 ): boolean {
-  if (channelData !== '' && !/^\s*\{/.test(channelData)) return false;
+  if (channelData !== '' && isChannelName(`${channel}:${channelData}`, 0, extraCharacters)) return false;
   return verifyAuth(credentials, auth, channelText(socketId, channel, channelData), strictKey);
 }
 

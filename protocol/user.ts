@@ -1,7 +1,8 @@
 import { isChannelName, SERVER_TO_USER_PREFIX } from './channel.ts';
-import { field, jsonText, parseObject } from './json.ts';
+import { field, parseJson, parseObject } from './json.ts';
+import { isTooDeep, textOfField, textsOfItems } from './json-text.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import { isUserId } from './presence.ts';
+import { userIdOf } from './presence.ts';
 
 /** 6.1 — who signed in. */
 export interface SignedInUser {
@@ -21,8 +22,12 @@ export interface UserLimits {
   readonly extraCharacters?: string | undefined;
 }
 
-const watchedIds = (watchlist: unknown): readonly string[] =>
-  Array.isArray(watchlist) ? [...new Set(watchlist.filter(isUserId).map(String))] : [];
+/** 6.5 — each once, by the text that was signed (4.2). */
+function watchedIds(watchlist: string | undefined): readonly string[] {
+  if (watchlist?.startsWith('[') !== true) return [];
+  const ids = textsOfItems(watchlist).map((text) => userIdOf(parseJson(text), text));
+  return [...new Set(ids.filter((id) => id !== undefined))];
+}
 
 /** 6.1 — `undefined` when nobody can be signed in with this text. */
 export function parseUserData(
@@ -30,16 +35,15 @@ export function parseUserData(
   limits: UserLimits = DEFAULT_LIMITS,
 ): SignedInUser | undefined {
   const data = parseObject(userData);
-  const given = data && field(data, 'id');
-  if (!data || !isUserId(given)) return undefined;
-  const id = String(given);
+  const id = data && userIdOf(field(data, 'id'), textOfField(userData, 'id'));
+  if (id === undefined) return undefined;
   if (!isChannelName(SERVER_TO_USER_PREFIX + id, limits.channelNameLength, limits.extraCharacters))
     return undefined;
-  const watched = watchedIds(field(data, 'watchlist'));
+  const watched = watchedIds(textOfField(userData, 'watchlist'));
   const most = limits.watchlistIds || watched.length;
   return {
     id,
-    userInfoJson: jsonText(field(data, 'user_info')),
+    userInfoJson: isTooDeep(userData) ? undefined : textOfField(userData, 'user_info'),
     watchlist: watched.slice(0, most),
     watchlistOverflow: watched.length > most,
   };

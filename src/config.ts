@@ -1,7 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
-import { appFromEnvironment, appsFromJson, developmentApp } from './apps/reverb.ts';
-import { ConfigError, environment, readAll, textIn, type Values, type Variables } from './apps/settings.ts';
+import { ignoredIn, requestSizeIn } from './apps/ignored.ts';
+import { APP_OPTIONS } from './apps/options.ts';
+import {
+  appFromEnvironment,
+  appsFromJson,
+  developmentApp,
+  type UnusedApp,
+  unusedApps,
+} from './apps/reverb.ts';
+import {
+  boolean,
+  ConfigError,
+  environment,
+  readAll,
+  type Source,
+  textIn,
+  type Values,
+  type Variables,
+} from './apps/settings.ts';
 import { cutoverOptions } from './config/cutover.ts';
 import { redisOptions } from './config/redis.ts';
 import { SERVER_SETTINGS } from './config/server.ts';
@@ -16,7 +33,13 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   readonly apps: readonly App[];
   /** Where the apps come from, for the start block. */
   readonly appsFrom: string;
+  /** Apps that the environment names and that are not served, because other names won. */
+  readonly unusedApps: readonly UnusedApp[];
+  /** What was given and has no effect. */
+  readonly warnings: readonly string[];
   readonly tls: TlsOptions;
+  /** The form of errors for clients of no app. */
+  readonly errorDataAsString: boolean;
   /** `undefined`: this node is the only one. */
   readonly redis: RedisOptions | undefined;
   /** `undefined`: there is no other server. */
@@ -26,24 +49,54 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
 /** Reads and checks everything once. Throws `ConfigError` with every problem that there is. */
 export function readConfig(variables: Variables): Config {
   const problems: string[] = [];
-  const values = readAll(SERVER_SETTINGS, environment(variables), problems);
+  const values = readAll(SERVER_SETTINGS, serverSource(variables), problems);
   const found = findApps(variables, problems);
   checkUnique(found, problems);
   const redis = redisOptions(values, problems);
+  if (redis?.host.includes('@') === true) problems.push(CREDENTIALS_IN_HOST);
   problems.push(...lonelyWorkers(values));
-  const cutover = cutoverOptions(values, problems);
+  const cutover = cutoverOptions({ ...values, ...reverbsRequestSize(variables) }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
   return Object.freeze({
     ...values,
+    host: hostOf(values.host, found, variables),
     path: values.path.replace(/^\/+|\/+$/g, ''),
     maxBufferTotalBytes: maxBufferTotalBytes || Math.floor(getHeapStatistics().heap_size_limit / 4),
     apps: found.apps,
     appsFrom: found.from,
+    // What is wrong with it, each app has reported.
+    ...readAll({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environment(variables), []),
+    warnings: found.warnings ?? [],
+    unusedApps: unusedApps(variables, found.from),
     redis,
     cutover,
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },
   });
+}
+
+const CREDENTIALS_IN_HOST =
+  'REDIS_HOST=(not shown): expected a host alone; user and password go to REDIS_USERNAME and REDIS_PASSWORD';
+
+/** Without scaling nobody asks Redis: what other programs call REDIS_* is not looked at. */
+function serverSource(variables: Variables): Source {
+  const source = environment(variables);
+  if (boolean.parse(textIn(variables, SERVER_SETTINGS.scaling.name)?.trim() ?? '') === true) return source;
+  return {
+    ...source,
+    textOf: (setting) => (setting.name.startsWith('REDIS_') ? undefined : source.textOf(setting)),
+  };
+}
+
+/** The development app has credentials that everybody knows: it is for this machine, unless a host is asked for. */
+const hostOf = (host: string, { from }: FoundApps, variables: Variables): string =>
+  from === DEVELOPMENT && textIn(variables, SERVER_SETTINGS.host.name) === undefined ? '127.0.0.1' : host;
+
+/** The two servers read one `.env`: what Reverb was told counts for it, unless its own setting says otherwise. */
+function reverbsRequestSize(variables: Variables): { readonly cutoverRequestBytes?: number } {
+  const told = Number(textIn(variables, 'REVERB_MAX_REQUEST_SIZE') ?? 0);
+  const isSet = textIn(variables, SERVER_SETTINGS.cutoverRequestBytes.name) !== undefined;
+  return isSet || !(told > 0) ? {} : { cutoverRequestBytes: told };
 }
 
 /** Workers are nodes: without Redis none would know of the clients of the others. */
@@ -59,6 +112,7 @@ interface FoundApps {
   readonly apps: readonly App[];
   readonly from: string;
   readonly tls?: TlsOptions | undefined;
+  readonly warnings?: readonly string[];
 }
 
 function findApps(variables: Variables, problems: string[]): FoundApps {
@@ -72,7 +126,25 @@ function findApps(variables: Variables, problems: string[]): FoundApps {
       apps: [app],
       from: textIn(variables, 'REVERB_APP_ID') === undefined ? 'PUSHER_APP_*' : 'REVERB_APP_*',
     };
+  const problem = againstDevelopment(variables);
+  if (problem !== undefined) problems.push(problem);
   return { apps: [developmentApp(variables, problems)], from: DEVELOPMENT };
+}
+
+const HOW_TO_NAME_ONE =
+  "set REVERB_APP_ID, REVERB_APP_KEY and REVERB_APP_SECRET, or read Laravel's .env with --env-file, or set WAVEHALL_APPS or WAVEHALL_APPS_FILE";
+
+/** The app for development exists only where nothing names an app, and nothing says production. */
+function againstDevelopment(variables: Variables): string | undefined {
+  const { apps, appsFile } = SERVER_SETTINGS;
+  const empty = [apps.name, appsFile.name, 'WAVEHALL_APP_CREDENTIALS'].find(
+    (name) => variables[name] !== undefined,
+  );
+  if (empty !== undefined) return `No app is configured, although ${empty} is set: ${HOW_TO_NAME_ONE}`;
+  const word = ['NODE_ENV', 'APP_ENV'].find((name) =>
+    /^prod(uction)?$/i.test(textIn(variables, name)?.trim() ?? ''),
+  );
+  return word && `No app is configured, and ${word} says production: ${HOW_TO_NAME_ONE}`;
 }
 
 /** What the start block says where no app was configured. */
@@ -82,7 +154,13 @@ function appsIn(json: string | undefined, from: string, variables: Variables, pr
   if (json === undefined) return { apps: [], from };
   try {
     const value: unknown = JSON.parse(json);
-    return { apps: appsFromJson(value, from, variables, problems), from, tls: reverbTls(value) };
+    const values = { ...variables, ...requestSizeIn(value) };
+    return {
+      apps: appsFromJson(value, from, values, problems),
+      from,
+      tls: reverbTls(value),
+      warnings: ignoredIn(value, from),
+    };
   } catch (error) {
     problems.push(
       `${from}: expected JSON (${error instanceof SyntaxError ? 'it cannot be parsed' : String(error)})`,

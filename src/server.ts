@@ -9,6 +9,7 @@ import { Hub } from './core/hub.ts';
 import { Liveness, type LivenessLimits } from './core/liveness.ts';
 import type { Journal, Stores } from './core/ports.ts';
 import { Refusals } from './core/refusals.ts';
+import { SocketLimits } from './core/socket-limits.ts';
 import { Users } from './core/users.ts';
 import { registerHttp } from './http/plugin.ts';
 import { HeapGuard } from './observability/heap.ts';
@@ -17,6 +18,7 @@ import { openCutover, openDoor } from './server/cutover.ts';
 import { createHttp, largest, reloadTls } from './server/http.ts';
 import { serverFigures } from './server/figures.ts';
 import type { Siblings } from './server/siblings.ts';
+import { OpenSockets } from './server/open-sockets.ts';
 import { onWebSocketUpgrade } from './server/upgrades.ts';
 import { Shutdown } from './server/shutdown.ts';
 import { openStores } from './stores/index.ts';
@@ -42,12 +44,15 @@ export interface Server {
 /** Puts the house together and opens its door. Rejects when it cannot listen. `siblings`: others serve the same port. */
 export async function startServer(config: Config, journal: Journal, siblings?: Siblings): Promise<Server> {
   const keyPair = readKeyPair(config.tls);
-  const shared = await openStores(config.redis, config.cutoverStateFile, journal);
+  const redis = config.redis && { ...config.redis, apps: config.apps };
+  const shared = await openStores(redis, config.cutoverStateFile, journal);
   const cutover = await openCutover(config, shared, journal);
   const stores = cutover?.stores ?? shared;
   const core = assemble(config, stores, journal);
   const http = createHttp(config, keyPair);
-  const shutdown = new Shutdown({ drainMs: config.drainSeconds * 1000, core, http, stores: shared, cutover });
+  const openSockets = new OpenSockets(http.server);
+  const drainMs = config.drainSeconds * 1000;
+  const shutdown = new Shutdown({ drainMs, core, http, openSockets, stores: shared, cutover });
   const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
   const sockets = transport(config, core);
   if (cutover === undefined)
@@ -63,6 +68,7 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
     health: { isReady },
     prefix: config.path,
     refuseReplays: config.replayProtection === 'strict',
+    answered: cutover && ((isOk) => cutover.health.api('wavehall', isOk)),
   });
   stores.control.onTerminate((app, user) => core.users.terminate(app, user));
   await stores.broker.start((ref, event) => {
@@ -95,15 +101,20 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
   const refusals = new Refusals(journal, clock);
   const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
-  const hub = new Hub({ ...stores, fanOut: new FanOut(buffers, journal), journal });
+  const hub = new Hub({ ...stores, fanOut: new FanOut(buffers, journal, refusals), journal });
   const users = new Users({ ...stores, hub, clock });
   const announcer = new Announcer({ ...stores, journal, clock });
-  const liveness = new Liveness({ hub, clock, journal, limits: livenessLimits(config) });
+  const liveness = new Liveness({ hub, clock, journal, limits: livenessLimits(config), refusals });
   const limits = {
     connections: config.maxConnections,
     connectionsPerAddress: config.maxConnectionsPerAddress,
+    delayedRefusals: config.maxDelayedRefusals,
+    refusalDelayMs: config.refusalDelayMs,
   };
-  const gateway = new Gateway({ ...stores, apps, hub, users, announcer, journal, clock, limits, refusals });
+  const sockets = new SocketLimits(limits, hub);
+  const { softBufferBytes: softBytes, errorDataAsString } = config;
+  const needs = { apps, hub, users, announcer, journal, clock, limits, refusals, sockets };
+  const gateway = new Gateway({ ...stores, ...needs, softBytes, errorDataAsString });
   const heap = new HeapGuard(config.maxHeapPercent, journal);
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
@@ -120,6 +131,7 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     gateway,
     heap,
     refusals,
+    sockets,
     start: () => void (ticker = setInterval(tick, TICK_MS)),
     stop: () => clearInterval(ticker),
   };
@@ -134,7 +146,10 @@ const livenessLimits = (config: Config): LivenessLimits => ({
   bufferedTotalBytes: config.maxBufferTotalBytes,
 });
 
-function transport(config: Config, { gateway, heap }: ReturnType<typeof assemble>): WebSocketTransport {
+function transport(
+  config: Config,
+  { gateway, heap, refusals }: ReturnType<typeof assemble>,
+): WebSocketTransport {
   return new WebSocketTransport({
     gateway,
     hasRoom: () => !heap.isFull,
@@ -142,5 +157,7 @@ function transport(config: Config, { gateway, heap }: ReturnType<typeof assemble
     prefix: config.path,
     messageBytes: largest(config, 'messageBytes'),
     fragmentsPerMessage: largest(config, 'fragmentsPerMessage'),
+    refusals,
+    ...(config.maxConnections > 0 && { lingering: Math.max(8, Math.floor(config.maxConnections / 20)) }),
   });
 }

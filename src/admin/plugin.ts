@@ -1,12 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isBearer } from './bearer.ts';
-import { type Back, Mistake, readBack, readChange } from './requests.ts';
+import { type Back, Conflict, Mistake, readBack, readChange } from './requests.ts';
 
-/** What of the cutover an operator may see and change. */
+export interface Moving {
+  readonly move: boolean;
+  /** Also to a server that cannot be connected. */
+  readonly force: boolean;
+}
+
+/** What of the cutover an operator may see and change. `set` and `back` reject with `Conflict` when they would move sockets to a dead server. */
 export interface CutoverControl {
   status(): object | Promise<object>;
-  set(percent: number, by: string, move: boolean): Promise<void>;
-  back(to: Back, by: string, move: boolean): Promise<void>;
+  set(percent: number, by: string, how: Moving): Promise<void>;
+  back(to: Back, by: string, how: Moving): Promise<void>;
 }
 
 export interface AdminNeeds {
@@ -63,12 +69,12 @@ function addCutover(scope: FastifyInstance, cutover: CutoverControl | undefined)
   };
   route('GET', '/cutover', () => undefined);
   route('PUT', '/cutover', (control, request) => {
-    const { percent, move } = readChange(request.body);
-    return control.set(percent, by(request), move);
+    const { percent, ...how } = readChange(request.body);
+    return control.set(percent, by(request), how);
   });
   route('POST', '/cutover/back', (control, request) => {
-    const { to, move } = readBack(request.body);
-    return control.back(to, by(request), move);
+    const { to, ...how } = readBack(request.body);
+    return control.back(to, by(request), how);
   });
 }
 
@@ -90,6 +96,7 @@ function answerError(error: unknown, reply: FastifyReply): FastifyReply {
   const status = (error as { statusCode?: unknown }).statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500)
     return refuse(reply, status, 'Bad request.');
+  if (error instanceof Conflict) return refuse(reply, 409, error.message);
   if (error instanceof Mistake || error instanceof RangeError) return refuse(reply, 400, error.message);
   throw error;
 }

@@ -3,9 +3,16 @@ export class Mistake extends Error {
   override readonly name = 'Mistake';
 }
 
+/** A request that is right, and that the state of things forbids; the message says why and what to do. */
+export class Conflict extends Error {
+  override readonly name = 'Conflict';
+}
+
 export interface Change {
   readonly percent: number;
   readonly move: boolean;
+  /** Sockets may be moved to a server that cannot be connected. */
+  readonly force: boolean;
 }
 
 export type Back = 'zero' | 'last-good';
@@ -13,22 +20,23 @@ export type Back = 'zero' | 'last-good';
 export interface WayBack {
   readonly to: Back;
   readonly move: boolean;
+  readonly force: boolean;
 }
 
 /** SPEC 11.5: `{"percent":25,"move":false}`; the range is checked by whoever keeps the percentage. */
 export function readChange(body: unknown): Change {
-  const { percent, move = false } = objectIn(body, ['percent', 'move']);
+  const { percent, move = false, force = false } = objectIn(body, ['percent', 'move', 'force']);
   if (typeof percent !== 'number')
     throw new Mistake(`percent ${shown(percent)}: expected a number from 0 to 100`);
-  return { percent, move: booleanIn(move) };
+  return { percent, move: booleanIn('move', move), force: booleanIn('force', force) };
 }
 
-/** SPEC 11.5: nothing, `{"to":"last-good"}`, `{"move":false}`. */
+/** SPEC 11.5: nothing, `{"to":"last-good"}`, `{"move":false}`, `{"force":true}`. */
 export function readBack(body: unknown): WayBack {
-  const { to = 'zero', move = true } = objectIn(body ?? {}, ['to', 'move']);
+  const { to = 'zero', move = true, force = false } = objectIn(body ?? {}, ['to', 'move', 'force']);
   if (to !== 'zero' && to !== 'last-good')
     throw new Mistake(`to ${shown(to)}: expected "zero" or "last-good"`);
-  return { to, move: booleanIn(move) };
+  return { to, move: booleanIn('move', move), force: booleanIn('force', force) };
 }
 
 function objectIn(body: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
@@ -39,9 +47,9 @@ function objectIn(body: unknown, names: readonly string[]): Readonly<Record<stri
   return body as Readonly<Record<string, unknown>>;
 }
 
-function booleanIn(move: unknown): boolean {
-  if (typeof move !== 'boolean') throw new Mistake(`move ${shown(move)}: expected true or false`);
-  return move;
+function booleanIn(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new Mistake(`${name} ${shown(value)}: expected true or false`);
+  return value;
 }
 
 const shown = (value: unknown): string =>

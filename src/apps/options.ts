@@ -1,4 +1,5 @@
 import type { HistoryRule } from '../core/app.ts';
+import { origins } from './origins.ts';
 import { appSetting, boolean, integer, type Kind, limit, list, text } from './settings.ts';
 
 /** Reverb: `members`, `all`, and anything else is nobody. */
@@ -36,7 +37,7 @@ export const APP_OPTIONS = {
   allowedOrigins: appSetting(
     'WAVEHALL_ALLOWED_ORIGINS',
     'allowed_origins',
-    list,
+    origins,
     '*',
     'Hosts (globs) or origins whose pages may connect.',
   ),

@@ -9,16 +9,16 @@ type Json = Readonly<Record<string, unknown>>;
 const isJson = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The app that the environment describes: `REVERB_APP_*`, else `PUSHER_APP_*`, else none. */
+/**
+ * The app that the environment describes: `REVERB_APP_*`, else `PUSHER_APP_*`, else none. A name that is there decides,
+ * with or without a value: what is empty is a problem, never a reason to look elsewhere.
+ */
 export function appFromEnvironment(variables: Variables, problems: string[]): App | undefined {
-  const prefix = ['REVERB_APP_', 'PUSHER_APP_'].find((each) =>
-    PARTS.some((part) => textIn(variables, each + part)),
-  );
+  const prefix = PREFIXES.find((each) => PARTS.some((part) => variables[each + part] !== undefined));
   if (prefix === undefined) return undefined;
   const [id = '', key = '', secret = ''] = PARTS.map((part) => {
     const value = textIn(variables, prefix + part);
-    if (value === undefined)
-      problems.push(`${prefix}${part}: expected a value, because another ${prefix}* variable is set`);
+    if (value === undefined) problems.push(withoutValue(prefix, part, variables));
     return value;
   });
   const older = (textIn(variables, 'WAVEHALL_APP_CREDENTIALS') ?? '')
@@ -35,7 +35,25 @@ export function appFromEnvironment(variables: Variables, problems: string[]): Ap
 export const developmentApp = (variables: Variables, problems: string[]): App =>
   build('app-id', [{ key: 'app-key', secret: 'app-secret' }], environment(variables), problems);
 
+const PREFIXES = ['REVERB_APP_', 'PUSHER_APP_'] as const;
 const PARTS = ['ID', 'KEY', 'SECRET'] as const;
+
+const withoutValue = (prefix: string, part: string, variables: Variables): string =>
+  variables[prefix + part] === undefined
+    ? `${prefix}${part}: expected a value, because another ${prefix}* variable is set`
+    : `${prefix}${part}: expected a value, but it is set and empty`;
+
+/** Names that are filled and not looked at, because other names gave the apps; with the id of their app. */
+export function unusedApps(variables: Variables, usedNames: string): readonly UnusedApp[] {
+  return PREFIXES.map((prefix) => ({ names: `${prefix}*`, id: textIn(variables, `${prefix}ID`) })).filter(
+    (each): each is UnusedApp => each.names !== usedNames && each.id !== undefined,
+  );
+}
+
+export interface UnusedApp {
+  readonly names: string;
+  readonly id: string;
+}
 
 function credential(pair: string, problems: string[]): Credential {
   const [key = '', ...rest] = pair.trim().split(':');

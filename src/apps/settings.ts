@@ -1,7 +1,11 @@
 /** Turns the text of a setting into its value; `undefined` when the text is not what is expected. */
 export interface Kind<T> {
   readonly expected: string;
+  /** White space at the ends belongs to the value, as in a password. */
+  readonly exact?: boolean;
   parse(text: string): T | undefined;
+  /** The part of a list that is not what is expected, to name it alone. */
+  wrongPart?(text: string): string | undefined;
 }
 
 /** One thing that an operator may set, wherever it is written. */
@@ -65,9 +69,11 @@ export function readAll<S extends Settings>(settings: S, source: Source, problem
 
 function readOne(setting: Setting<unknown>, source: Source, problems: string[]): unknown {
   const text = source.textOf(setting);
-  const given = text === undefined ? undefined : setting.kind.parse(text);
+  const given = text === undefined ? undefined : setting.kind.parse(setting.kind.exact ? text : text.trim());
   if (text !== undefined && given === undefined) {
-    problems.push(`${source.nameOf(setting)}=${shown(setting, text)}: expected ${setting.kind.expected}`);
+    problems.push(
+      `${source.nameOf(setting)}=${shown(setting, setting.kind.wrongPart?.(text) ?? text)}: expected ${setting.kind.expected}`,
+    );
   }
   return given ?? setting.kind.parse(setting.fallback);
 }
@@ -75,17 +81,23 @@ function readOne(setting: Setting<unknown>, source: Source, problems: string[]):
 const shown = ({ name }: Setting<unknown>, text: string): string =>
   /SECRET|TOKEN|PASSWORD|PASSPHRASE|APPS$|CREDENTIALS/.test(name)
     ? '(not shown)'
-    : JSON.stringify(text.replace(/\/\/[^/?#]*@/, '//(not shown)@').slice(0, 100));
+    : JSON.stringify(text.replace(/^([a-z][\w+.-]*:\/\/)?[^]*@/i, '$1(not shown)@').slice(0, 100));
 
 /** Laravel's words for nothing: such a variable counts as not set. */
 const NOTHING = new Set(['', 'null', '(null)', 'empty', '(empty)']);
 
+/** What Laravel's `env()` makes of a text: `undefined` for its words for nothing, else the text without quotes around all of it. */
+export function laravelText(text: string): string | undefined {
+  if (NOTHING.has(text.toLowerCase())) return undefined;
+  return /^(['"])([^\n]*)\1$/.exec(text)?.[2] ?? text;
+}
+
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The text of a variable, unless it says nothing. */
+/** The text of a variable as `env()` gives it to Laravel, white space included, unless it says nothing. */
 export function textIn(variables: Variables, name: string): string | undefined {
-  const text = variables[name]?.trim();
-  return text === undefined || NOTHING.has(text.toLowerCase()) ? undefined : text;
+  const text = laravelText(variables[name] ?? '');
+  return text === undefined || text.trim() === '' ? undefined : text;
 }
 
 /** Settings from environment variables. */
@@ -113,6 +125,13 @@ export const boolean: Kind<boolean> = {
 };
 
 export const text: Kind<string> = { expected: 'a text', parse: (given) => given };
+
+/** A text of which every character counts. */
+export const secret: Kind<string | undefined> = {
+  expected: 'a text',
+  exact: true,
+  parse: (given) => given || undefined,
+};
 
 /** A text that need not be there. */
 export const optionalText: Kind<string | undefined> = {

@@ -8,6 +8,10 @@ export interface AdminAddress {
   readonly token: string | undefined;
 }
 
+/** Where a server with these variables is found on this machine. */
+export const ownUrl = ({ REVERB_SERVER_PORT: port }: Readonly<Record<string, string | undefined>>): string =>
+  `http://127.0.0.1:${port ?? '8080'}`;
+
 /** Asks the admin API of a running server; rejects with a sentence that says what to do (SPEC 11.5). */
 export async function askAdmin<T>(
   { url, token }: AdminAddress,

@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
+import { ConfigError, type Variables } from '../apps/settings.ts';
+import { DotenvError, loadDotenv } from '../config/dotenv/load.ts';
 
-/** Laravel's own `.env`, with its `${NAME}` references filled in from `otherwise`, then from what stands above. */
-export function readEnvFile(
-  file: string,
-  otherwise: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  const values: Record<string, string> = {};
-  for (const [name, text = ''] of Object.entries(parseEnv(readFileSync(file, 'utf8')))) {
-    values[name] = text.replace(
-      /\$\{(\w+)\}/g,
-      (_, other: string) => otherwise[other] ?? values[other] ?? '',
-    );
+/**
+ * The values that Laravel reads from a `.env` beside `outer`, which wins. A name that stands alone has an empty text.
+ * Throws what is wrong with it, line by line.
+ */
+export function readEnvFile(file: string, outer: Variables): Record<string, string> {
+  try {
+    const values = loadDotenv(readFileSync(file), outer);
+    return Object.fromEntries([...values].map(([name, value]) => [name, value ?? '']));
+  } catch (error) {
+    if (!(error instanceof DotenvError)) throw error;
+    throw new ConfigError(error.problems.map((problem) => `${file}: ${problem}`));
   }
-  return values;
 }

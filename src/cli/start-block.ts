@@ -10,6 +10,46 @@ interface Place {
   readonly secure: boolean;
 }
 
+/** The start block as one JSON line, for logs: the same facts, by name. */
+export function startLine(
+  config: Config,
+  server: Place,
+  version: string,
+  openFiles: number | undefined,
+): string {
+  const { webSocket, httpApi } = addresses(config, server);
+  return `${JSON.stringify({
+    level: 30,
+    time: Date.now(),
+    msg: 'Wavehall has started',
+    version,
+    node: process.versions.node,
+    mode: mode(config),
+    webSocket,
+    httpApi,
+    host: config.host,
+    port: server.port,
+    apps: apps(config),
+    scaling: scaling(config),
+    workers: config.workers,
+    ...(config.cutover === undefined ? {} : { cutover: cutover(config).join() }),
+    openFiles: openFiles ?? null,
+  })}\n`;
+}
+
+/** The last line of a log. */
+export const stopLine = (signal: string): string =>
+  `${JSON.stringify({ level: 30, time: Date.now(), msg: 'Wavehall is stopping: connections are asked to connect again elsewhere', signal })}\n`;
+
+function addresses(config: Config, { port, secure }: Place) {
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const at = `${host}:${port}${config.path === '' ? '' : `/${config.path}`}`;
+  const s = secure ? 's' : '';
+  return { webSocket: `ws${s}://${at}/app/{key}`, httpApi: `http${s}://${at}/apps/{id}` };
+}
+
+const scaling = ({ redis }: Config): string => (redis ? `on: ${redisAt(redis)}` : 'off: one node, no Redis');
+
 /** What `wavehall start` says when it is ready: where to connect, with which app, and what to mind. */
 export function startBlock(
   config: Config,
@@ -17,19 +57,17 @@ export function startBlock(
   version: string,
   openFiles: number | undefined,
 ): string {
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  const at = `${host}:${server.port}${config.path === '' ? '' : `/${config.path}`}`;
-  const secure = server.secure ? 's' : '';
+  const { webSocket, httpApi } = addresses(config, server);
   const row = (name: string, value: string): string =>
     `  ${styleText('green', '➜')}  ${name.padEnd(12)}${value}`;
   return [
     '',
     `  ${styleText('bold', `wavehall ${version}`)}   node ${process.versions.node}   ${mode(config)}`,
     '',
-    row('WebSocket', `ws${secure}://${at}/app/{key}`),
-    row('HTTP API', `http${secure}://${at}/apps/{id}`),
+    row('WebSocket', webSocket),
+    row('HTTP API', httpApi),
     row('Apps', apps(config)),
-    row('Scaling', config.redis ? `on: ${redisAt(config.redis)}` : 'off: one node, no Redis'),
+    row('Scaling', scaling(config)),
     ...(config.workers > 1 ? [row('Workers', `${config.workers}, each a node of its own`)] : []),
     ...cutover(config).map((value) => row('Cutover', value)),
     row('Open files', files(openFiles, config.workers)),
@@ -47,8 +85,9 @@ const cutover = ({ cutover: options, adminToken }: Config): string[] =>
 
 const mode = ({ appsFrom }: Config): string => (appsFrom === DEVELOPMENT ? 'development' : 'production');
 
-function apps({ apps: all, appsFrom }: Config): string {
-  if (appsFrom !== DEVELOPMENT) return `${all.length}  (from ${appsFrom})`;
+function apps({ apps: all, appsFrom, unusedApps }: Config): string {
+  const left = unusedApps.map(({ names, id }) => `${names} (id ${id}) are set too, and not used`);
+  if (appsFrom !== DEVELOPMENT) return [`${all.length}  (from ${appsFrom})`, ...left].join('; ');
   return 'id app-id, key app-key, secret app-secret: for development only, because no app is configured';
 }
 

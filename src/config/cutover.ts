@@ -1,4 +1,13 @@
-import { boolean, integer, type Kind, oneOf, optionalText, text, type Values } from '../apps/settings.ts';
+import {
+  boolean,
+  integer,
+  type Kind,
+  limit,
+  oneOf,
+  optionalText,
+  text,
+  type Values,
+} from '../apps/settings.ts';
 import type { CutoverOptions } from '../cutover/ports.ts';
 import { readCertificates } from './certificates.ts';
 import { setting } from './setting.ts';
@@ -71,6 +80,18 @@ export const CUTOVER_SETTINGS = {
     true,
     'Pass other HTTP requests to the other server; false: answer them with 404.',
   ),
+  cutoverIdleSeconds: setting(
+    'WAVEHALL_CUTOVER_IDLE_SECONDS',
+    limit,
+    300,
+    'Time without a byte after which a socket that is led to the other server is ended; 0: never.',
+  ),
+  cutoverRequestBytes: setting(
+    'WAVEHALL_CUTOVER_MAX_REQUEST_SIZE',
+    limit,
+    10_000,
+    'Largest publish that the other server takes (its REVERB_MAX_REQUEST_SIZE); refused while browsers are there; 0: off.',
+  ),
   cutoverStateFile: setting(
     'WAVEHALL_CUTOVER_STATE_FILE',
     text,
@@ -134,6 +155,8 @@ export function cutoverOptions(
     percent: values.cutoverPercent,
     sticky: values.cutoverSticky,
     pass: values.cutoverPass,
+    idleMs: values.cutoverIdleSeconds * 1000,
+    requestBytes: values.cutoverRequestBytes,
     queue: {
       events: values.cutoverQueueEvents,
       bytes: values.cutoverQueueBytes,

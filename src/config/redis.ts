@@ -6,6 +6,7 @@ import {
   list,
   oneOf,
   optionalText,
+  secret,
   text,
   type Values,
 } from '../apps/settings.ts';
@@ -41,7 +42,7 @@ export const REDIS_SETTINGS = {
   redisHost: setting('REDIS_HOST', text, '127.0.0.1', 'Host of Redis; tls:// before it is REDIS_SCHEME=tls.'),
   redisPort: setting('REDIS_PORT', integer(1, 65_535), DEFAULT_PORT, 'Port of Redis.'),
   redisUsername: setting('REDIS_USERNAME', optionalText, '', 'ACL user of Redis.'),
-  redisPassword: setting('REDIS_PASSWORD', optionalText, '', 'Password of Redis.'),
+  redisPassword: setting('REDIS_PASSWORD', secret, '', 'Password of Redis.'),
   redisDatabase: setting('REDIS_DB', limit, 0, 'Number of the Redis database.'),
   redisScheme: setting('REDIS_SCHEME', oneOf('tcp', 'tls'), 'tcp', 'tls: speak TLS to Redis.'),
   redisTlsCa: setting(
@@ -76,7 +77,7 @@ export const REDIS_SETTINGS = {
   ),
   redisSentinelPassword: setting(
     'WAVEHALL_REDIS_SENTINEL_PASSWORD',
-    optionalText,
+    secret,
     '',
     'Password of the Sentinels.',
   ),

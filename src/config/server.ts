@@ -1,4 +1,5 @@
-import { boolean, integer, type Kind, limit, list, oneOf, optionalText, text } from '../apps/settings.ts';
+import { isIPv6 } from 'node:net';
+import { boolean, integer, type Kind, limit, list, oneOf, optionalText, secret } from '../apps/settings.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { REDIS_SETTINGS } from './redis.ts';
@@ -12,6 +13,26 @@ const proxies: Kind<readonly string[]> = {
   },
 };
 
+/** A path that means itself to the router: no wildcards, parameters or escapes. */
+const path: Kind<string> = {
+  expected: "a path such as ws or ws/eu, of letters, digits and -._~!$&'+,;=@",
+  parse(given) {
+    const segments = given.replace(/^\/+|\/+$/g, '').split('/');
+    const isPlain = segments.every((each) => /^[\w.~!$&'+,;=@-]+$/.test(each) && !/^\.\.?$/.test(each));
+    return isPlain || segments.join('') === '' ? given : undefined;
+  },
+};
+
+/** An IPv6 address stands alone, or in brackets as PHP writes it. */
+const host: Kind<string> = {
+  expected: 'an address or a host name, such as 0.0.0.0, :: or [::]',
+  parse(given) {
+    const inBrackets = /^\[(.*)\]$/.exec(given)?.[1];
+    if (inBrackets !== undefined) return isIPv6(inBrackets) ? inBrackets : undefined;
+    return isIPv6(given) || /^[^\s:/?#[\]@]+$/.test(given) ? given : undefined;
+  },
+};
+
 /** More than any machine has cores to spare, and few enough for the connections of one Redis. */
 export const MOST_WORKERS = 128;
 
@@ -19,9 +40,14 @@ const MEBIBYTE = 1024 * 1024;
 
 /** What concerns the server and not an app. */
 export const SERVER_SETTINGS = {
-  host: setting('REVERB_SERVER_HOST', text, '0.0.0.0', 'Address to listen on.'),
+  host: setting(
+    'REVERB_SERVER_HOST',
+    host,
+    '0.0.0.0',
+    'Address to listen on; 127.0.0.1 while no app is configured.',
+  ),
   port: setting('REVERB_SERVER_PORT', integer(0, 65_535), 8080, 'Port to listen on.'),
-  path: setting('REVERB_SERVER_PATH', text, '', 'Path before /app and /apps; both work with and without it.'),
+  path: setting('REVERB_SERVER_PATH', path, '', 'Path before /app and /apps; both work with and without it.'),
   hostname: setting(
     'REVERB_HOST',
     optionalText,
@@ -35,7 +61,7 @@ export const SERVER_SETTINGS = {
     "Certificate file (Reverb's options.tls.local_cert).",
   ),
   tlsKey: setting('WAVEHALL_TLS_KEY', optionalText, '', "Key file (Reverb's options.tls.local_pk)."),
-  tlsPassphrase: setting('WAVEHALL_TLS_PASSPHRASE', optionalText, '', 'Passphrase of the key.'),
+  tlsPassphrase: setting('WAVEHALL_TLS_PASSPHRASE', secret, '', 'Passphrase of the key.'),
   apps: setting(
     'WAVEHALL_APPS',
     optionalText,
@@ -78,6 +104,18 @@ export const SERVER_SETTINGS = {
     limit,
     0,
     'Sockets of one address; 0: no limit.',
+  ),
+  refusalDelayMs: setting(
+    'WAVEHALL_REFUSAL_DELAY_MS',
+    integer(0, 10_000),
+    1000,
+    'Milliseconds before a client is told that TLS is required: it connects again at once; 0: none.',
+  ),
+  maxDelayedRefusals: setting(
+    'WAVEHALL_MAX_DELAYED_REFUSALS',
+    limit,
+    1000,
+    'Such clients that wait at once; others are told at once.',
   ),
   maxHeapPercent: setting(
     'WAVEHALL_MAX_HEAP_PERCENT',

@@ -41,19 +41,19 @@ export const WATCH_SETTINGS = {
     'WAVEHALL_CUTOVER_BREACH_CONNECT_PERCENT',
     share,
     10,
-    'Share of failed connects that is a breach; 0: not judged.',
+    'Share of failed test connects that is a breach; 0: not judged.',
   ),
   breachSubscribeShare: setting(
     'WAVEHALL_CUTOVER_BREACH_SUBSCRIBE_PERCENT',
     share,
     20,
-    'Share of failed subscriptions that is a breach; 0: not judged.',
+    'Share of failed test subscriptions that is a breach; 0: not judged.',
   ),
   breachApiShare: setting(
     'WAVEHALL_CUTOVER_BREACH_API_PERCENT',
     share,
     5,
-    'Share of HTTP API requests answered with 5xx that is a breach; 0: not judged.',
+    'Share of signed HTTP API requests answered with 5xx that is a breach; 0: not judged.',
   ),
   breachLostShare: setting(
     'WAVEHALL_CUTOVER_BREACH_LOST_PERCENT',
@@ -65,13 +65,13 @@ export const WATCH_SETTINGS = {
     'WAVEHALL_CUTOVER_BREACH_LATENCY_MS',
     limit,
     1000,
-    'Slowest hundredth of the canary events, in milliseconds, that is a breach; 0: not judged.',
+    'Slowest hundredth of the canary events, in milliseconds, that is told as a breach; it moves nobody. 0: not judged.',
   ),
   breachLoopMs: setting(
     'WAVEHALL_CUTOVER_BREACH_LOOP_MS',
     limit,
     500,
-    'Slowest hundredth of the turns of the event loop, in milliseconds, that is a breach; 0: not judged.',
+    'Slowest hundredth of the turns of the event loop, in milliseconds, that is told as a breach; it moves nobody. 0: not judged.',
   ),
   canarySeconds: setting(
     'WAVEHALL_CUTOVER_CANARY_SECONDS',

@@ -5,11 +5,12 @@ import type { Hub } from './hub.ts';
 import { originAllowed } from './origin.ts';
 import type { AppProvider, Clock, Handshake, Journal, Lease, Socket } from './ports.ts';
 import type { RefusalReason, Refusals } from './refusals.ts';
+import { type ConnectionLimits, SocketLimits } from './socket-limits.ts';
 
-export interface AdmissionLimits {
-  /** Sockets of this node, and of one address on this node; 0: no limit. */
-  readonly connections: number;
-  readonly connectionsPerAddress: number;
+export interface AdmissionLimits extends ConnectionLimits {
+  /** Refusals that wait at once (SPEC 2.5); one more is told at once. */
+  readonly delayedRefusals: number;
+  readonly refusalDelayMs: number;
 }
 
 export interface AdmissionNeeds {
@@ -20,6 +21,10 @@ export interface AdmissionNeeds {
   readonly clock: Clock;
   readonly limits: AdmissionLimits;
   readonly refusals: Refusals;
+  /** SPEC 1.3: the form of errors where there is no app to say it. */
+  readonly errorDataAsString: boolean;
+  /** Given when sockets are held beside the connections. */
+  readonly sockets?: SocketLimits;
 }
 
 /** What the client is told, and what the operator reads. */
@@ -31,11 +36,13 @@ const UNKNOWN_APP: Refusal = [errors.unknownApp, 'unknown_app'];
 /** Who may connect (SPEC 2.2 to 2.7). What `admit` counted, `dismiss` takes back. */
 export class Admission {
   readonly #needs: AdmissionNeeds;
-  readonly #perAddress = new Map<string, number>();
+  readonly #sockets: SocketLimits;
+  readonly #delayed = new Set<NodeJS.Timeout>();
   #stopped = false;
 
   constructor(needs: AdmissionNeeds) {
     this.#needs = needs;
+    this.#sockets = needs.sockets ?? new SocketLimits(needs.limits, needs.hub);
   }
 
   /** Everybody is refused from now on (SPEC 2.13). */
@@ -48,19 +55,21 @@ export class Admission {
     if (app === undefined) return this.#refuse(socket, handshake, this.#stopped ? CLOSING : UNKNOWN_APP, app);
     const refusal = this.#reasonAgainst(app, socket, handshake);
     if (refusal !== undefined) return this.#refuse(socket, handshake, refusal, app);
+    if (handshake.isProbe === true) return this.#connect(app, socket, handshake);
     if (!(await this.#needs.lease.admit(app.id, app.limits.connections))) {
       return this.#refuse(socket, handshake, [errors.overQuota, 'app_quota'], app);
     }
     // Others came, or the server stopped, while the lease was asked.
     const late = this.#reasonAgainst(app, socket, handshake);
-    if (late === undefined) return this.#connect(app, socket);
+    if (late === undefined) return this.#connect(app, socket, handshake);
     this.#needs.lease.dismiss(app.id);
     return this.#refuse(socket, handshake, late, app);
   }
 
   dismiss(connection: Connection): void {
-    this.#countAddress(connection.socket, -1);
     this.#needs.hub.remove(connection);
+    if (connection.isProbe) return;
+    this.#countAddress(connection.socket, -1);
     this.#needs.lease.dismiss(connection.app.id);
   }
 
@@ -70,51 +79,56 @@ export class Admission {
     if (!app.enabled) return [errors.appDisabled, 'app_disabled'];
     const version = refusedVersion(handshake.protocol);
     if (version !== undefined) return [version, 'protocol_version'];
+    if (handshake.isProbe === true) return undefined;
     if (app.requireTls && !socket.secure) return [errors.tlsRequired, 'tls_required'];
     if (!originAllowed(app.allowedOrigins, handshake.origin)) return [errors.originNotAllowed, 'origin'];
-    const full = this.#fullness(socket);
+    const full = this.#sockets.fullness(() => socket.remoteAddress);
     return full && [errors.overCapacity, full];
   }
 
-  #fullness(socket: Socket): 'server_full' | 'address_full' | undefined {
-    const { connections, connectionsPerAddress } = this.#needs.limits;
-    if (connections > 0 && this.#needs.hub.size >= connections) return 'server_full';
-    if (connectionsPerAddress === 0) return undefined;
-    const count = this.#perAddress.get(socket.remoteAddress) ?? 0;
-    return count >= connectionsPerAddress ? 'address_full' : undefined;
+  #refuse(socket: Socket, handshake: Handshake, [told, reason]: Refusal, app: App | undefined): undefined {
+    this.#needs.journal.debug('Connection Refused', socket.remoteAddress, told.message);
+    this.#needs.refusals.count(reason, exampleOf(socket, handshake, app));
+    const { errorDataAsString } = app ?? this.#needs;
+    const tell = (): void => tellRefusal(socket, told, errorDataAsString);
+    if (told === errors.tlsRequired) this.#later(tell);
+    else tell();
   }
 
-  #refuse(
-    socket: Socket,
-    handshake: Handshake,
-    [{ code, message }, reason]: Refusal,
-    app: App | undefined,
-  ): undefined {
-    this.#needs.journal.debug('Connection Refused', socket.remoteAddress, message);
-    this.#needs.refusals.count(reason, exampleOf(socket, handshake, app));
-    socket.write(socket.wire.frame(encode.error(code, message, app?.errorDataAsString ?? false)));
-    socket.close(code, message);
+  /** SPEC 2.5: clients answer this refusal by connecting again at once, so that it sets the pace of their circle. */
+  #later(tell: () => void): void {
+    const { delayedRefusals, refusalDelayMs } = this.#needs.limits;
+    if (refusalDelayMs === 0 || this.#stopped || this.#delayed.size >= delayedRefusals) return tell();
+    const timer = setTimeout(() => {
+      this.#delayed.delete(timer);
+      tell();
+    }, refusalDelayMs);
+    this.#delayed.add(timer);
   }
 
   /** SPEC 2.3, 2.4: an id that is taken is drawn again. */
-  #connect(app: App, socket: Socket): Connection {
+  #connect(app: App, socket: Socket, { isProbe = false, decided }: Handshake): Connection {
     const { hub, clock, journal } = this.#needs;
     let connection: Connection;
     do connection = new Connection(app, newSocketId(), socket, clock());
     while (!hub.add(connection));
-    this.#countAddress(socket, 1);
+    connection.isProbe = isProbe;
+    connection.authorized = isProbe;
+    if (!isProbe) this.#countAddress(socket, 1);
     journal.debug('Connection Established', connection.socketId);
     connection.send(encode.connectionEstablished(connection.socketId, app.activityTimeoutSeconds));
+    decided?.(true);
     return connection;
   }
 
   #countAddress(socket: Socket, change: 1 | -1): void {
-    if (this.#needs.limits.connectionsPerAddress === 0) return;
-    const address = socket.remoteAddress;
-    const count = (this.#perAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#perAddress.set(address, count);
-    else this.#perAddress.delete(address);
+    if (this.#sockets.countsAddresses) this.#sockets.countAddress(socket.remoteAddress, change);
   }
+}
+
+function tellRefusal(socket: Socket, { code, message }: ErrorEntry, asString: boolean): void {
+  socket.write(socket.wire.frame(encode.error(code, message, asString)));
+  socket.close(code, message);
 }
 
 /** A key that is not ours is a word of the client's: cut, for the log. */

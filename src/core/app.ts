@@ -16,13 +16,19 @@ export interface AppLimits extends Limits {
   readonly requestsPerSecond: number;
 }
 
-/** How much of a channel is remembered. A cache channel is `size: 1`. */
-export interface Retention {
+/** How much of a channel is remembered, so that a node that lost its link can fill the hole. */
+export interface HistoryBounds {
   readonly size: number;
   readonly ttlSeconds: number;
 }
 
-export interface HistoryRule extends Retention {
+/** What is remembered of an event that is published. */
+export interface Retention extends HistoryBounds {
+  /** Cache channels: how long it is the last event, which new subscribers are given (SPEC 3.10). 0 or none: it is not. */
+  readonly lastSeconds?: number;
+}
+
+export interface HistoryRule extends HistoryBounds {
   readonly prefix: string;
 }
 

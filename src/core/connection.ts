@@ -1,13 +1,14 @@
 import { encode, type Member, type ProtocolError, type SignedInUser } from '#protocol';
 import type { App } from './app.ts';
-import type { FixedWindow, FloodGuard, TokenBucket } from './limiters.ts';
+import type { FixedWindow, TokenBucket } from './limiters.ts';
 import type { ChannelEvent, ChannelRef, Socket } from './ports.ts';
 
 /** One connection on one channel. */
 export class Subscription {
   readonly connection: Connection;
   readonly ref: ChannelRef;
-  readonly member: Member | undefined;
+  /** On presence channels: who the client last proved to be. */
+  member: Member | undefined;
   /** Place among the channel's live subscribers, -1 while it is not one. */
   index = -1;
   /** Number of the last event of the channel that is settled for this subscriber: sent, or before its time. */
@@ -24,7 +25,7 @@ export class Subscription {
 
 /** Made only when a client does what they limit. */
 export interface Limiters {
-  flood?: FloodGuard;
+  messages?: TokenBucket;
   window?: FixedWindow;
   clientEvents?: TokenBucket;
   /** Client events of his that the broker has not taken yet. */
@@ -44,6 +45,8 @@ export class Connection {
   readonly openedAtMs: number;
   /** A socket seldom has more than a handful: a list is smaller than a map and as fast. */
   readonly subscriptions: Subscription[] = [];
+  /** Bytes of their names. */
+  subscriptionBytes = 0;
   user: SignedInUser | undefined;
   limiters: Limiters | undefined;
   /** Last sign of life, and when it was asked for one (0: not asked). */
@@ -52,8 +55,12 @@ export class Connection {
   /** What the network had taken, and since when it took nothing more (0: it is not stalled). */
   takenBytes = 0;
   stalledAtMs = 0;
+  /** Set while a message waits because the client is too fast (SPEC 2.12): ends the wait. */
+  hurry: (() => void) | undefined;
   /** Signed in, or once let into a signed channel (SPEC 6.8). */
   authorized = false;
+  /** Counted nowhere as a person (SPEC 11.1). */
+  isProbe = false;
   /** Nothing more is sent once it is true. */
   closing = false;
 

@@ -2,6 +2,7 @@ import { Batch } from './batch.ts';
 import type { Connection, Subscription } from './connection.ts';
 import type { LocalChannel, Progress } from './local-channel.ts';
 import type { ChannelEvent, Journal, Socket, Wire } from './ports.ts';
+import type { Refusals } from './refusals.ts';
 import { cutSlowReader } from './slow-reader.ts';
 
 /** Sockets written to before the event loop may serve others: about 6 ms of work. */
@@ -25,9 +26,11 @@ export interface BufferLimits {
 export class FanOut {
   readonly #limits: BufferLimits;
   readonly #journal: Journal;
+  readonly #refusals: Pick<Refusals, 'count'> | undefined;
   #dirty: LocalChannel[] = [];
 
-  constructor(limits: BufferLimits, journal: Journal) {
+  constructor(limits: BufferLimits, journal: Journal, refusals?: Pick<Refusals, 'count'>) {
+    this.#refusals = refusals;
     this.#limits = limits;
     this.#journal = journal;
   }
@@ -35,7 +38,7 @@ export class FanOut {
   push(channel: LocalChannel, event: ChannelEvent): void {
     channel.sequence += 1;
     for (const subscription of channel.waiting) subscription.held?.push(event);
-    channel.pendingBytes += event.payload.length;
+    channel.pendingBytes += Buffer.byteLength(event.payload);
     if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#mark(channel);
   }
 
@@ -104,8 +107,11 @@ export class FanOut {
     subscription.upTo = batch.last;
     if (connection.closing) return false;
     const { bufferedBytes } = connection.socket;
-    if (bufferedBytes > this.#limits.hardBytes) {
-      cutSlowReader(connection, this.#journal);
+    if (
+      bufferedBytes > this.#limits.hardBytes &&
+      bufferedBytes - connection.socket.frameUnderWayBytes > this.#limits.hardBytes
+    ) {
+      cutSlowReader(connection, this.#journal, this.#refusals);
       return false;
     }
     const slow = bufferedBytes > this.#limits.softBytes;

@@ -3,7 +3,7 @@ import { Admission, type AdmissionNeeds } from './admission.ts';
 import type { Announcer } from './announcer.ts';
 import type { Connection } from './connection.ts';
 import type * as ports from './ports.ts';
-import { withinRate } from './rate.ts';
+import { checkRateLimit, waitForTurn } from './rate.ts';
 import { reasonOf } from './refusal-reason.ts';
 import { Relay } from './relay.ts';
 import { ClientSession } from './session.ts';
@@ -20,16 +20,20 @@ interface Needs extends AdmissionNeeds {
   readonly broker: ports.Broker;
   readonly history: ports.History;
   readonly membership: ports.Membership;
+  /** Unsent bytes above which nothing more is read from a client; without it, there is no limit. */
+  readonly softBytes?: number;
 }
 
 /** The one door into the core: admits clients, and hands what they say to the verbs. */
 export class Gateway implements ports.Gateway {
   readonly #core: Needs & { readonly relay: Relay };
   readonly #admission: Admission;
+  readonly softBytes: number;
 
   constructor(core: Needs) {
     this.#core = { ...core, relay: new Relay(core) };
     this.#admission = new Admission(core);
+    this.softBytes = core.softBytes ?? Infinity;
   }
 
   opened(socket: ports.Socket, handshake: ports.Handshake): ports.Session {
@@ -92,11 +96,31 @@ export class Gateway implements ports.Gateway {
     const text = message.toString();
     if (journal.debugging) journal.debug('Message Received', from.socketId, text);
     const decoded = decodeOrError(text);
-    if (!withinRate(from, decoded, this.#core.clock())) return undefined;
-    if (decoded instanceof ProtocolError) throw decoded;
-    const task = this.#dispatch(from, decoded);
+    const turn = waitForTurn(from, decoded, this.#core.clock);
+    return turn === undefined ? this.#serve(from, decoded) : this.#serveLater(from, decoded, turn);
+  }
+
+  #serve(from: Connection, message: ClientMessage | ProtocolError): Promise<void> | undefined {
+    checkRateLimit(from, message, this.#core.clock());
+    if (message instanceof ProtocolError) throw message;
+    const task = this.#dispatch(from, message);
     if (task === undefined) this.#handled(from);
     return task;
+  }
+
+  async #serveLater(
+    from: Connection,
+    message: ClientMessage | ProtocolError,
+    turn: Promise<void>,
+  ): Promise<void> {
+    this.#core.refusals.count('message_rate', {
+      app: from.app.id,
+      address: from.socket.remoteAddress,
+      socket: from.socketId,
+      perSecond: from.app.limits.messagesPerSecond,
+    });
+    await turn;
+    if (!from.closing) await this.#serve(from, message);
   }
 
   async #finish(from: Connection, task: Promise<void>): Promise<void> {
@@ -143,9 +167,10 @@ export class Gateway implements ports.Gateway {
       socket: from.socketId,
       ...(error.channel === undefined ? {} : { channel: error.channel.slice(0, 200) }),
     });
-    if (error.code === errors.messageTooLarge.code) from.end(error);
-    else if (error.closes) from.close(error);
-    else from.refuse(error);
+    if (error.code !== errors.messageTooLarge.code) from.refuse(error);
+    if (error.closes) from.end(error);
+    const terminates = error.entry === errors.rateLimit && from.app.rateLimiting?.terminate === true;
+    if (terminates) from.end(errors.rateLimitTerminated);
   }
 }
 

@@ -91,6 +91,7 @@ export class Hub {
       if (channel.subscribers === 0) await this.#broker.subscribe(channel.ref);
       const subscription = new Subscription(connection, channel.ref, member);
       connection.subscriptions.push(subscription);
+      connection.subscriptionBytes += Buffer.byteLength(name);
       channel.hold(subscription);
       const userCame = member !== undefined && channel.userCame(member);
       try {
@@ -101,6 +102,30 @@ export class Hub {
         throw error;
       }
       return subscription;
+    });
+  }
+
+  /**
+   * SPEC 3.7: the subscriber goes on as another member; the others hear of both, it misses no event. When `check` or the cluster says
+   * no, it stays who it was.
+   */
+  becomes(subscription: Subscription, member: Member, check: () => Promise<void>): Promise<void> {
+    const channel = this.#channel(subscription.ref);
+    return this.#inside(channel, async () => {
+      await check();
+      const { member: before, connection, ref } = subscription;
+      const { subscribers: subscriptions } = channel;
+      if (channel.userCame(member)) {
+        try {
+          await this.#membership.join(ref, { subscriptions, member, socketId: connection.socketId });
+        } catch (error) {
+          channel.userWent(member);
+          throw error;
+        }
+      }
+      subscription.member = member;
+      if (before !== undefined && channel.userWent(before))
+        await this.#membership.leave(ref, { subscriptions, member: before });
     });
   }
 
@@ -127,10 +152,14 @@ export class Hub {
   /** True when the channel's sockets here are so far behind that more would only wait in memory. */
   isBehind(ref: ChannelRef): boolean {
     const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
-    return (
-      channel !== undefined &&
-      (channel.pending.length >= BACKLOG_EVENTS || channel.pendingBytes >= BACKLOG_BYTES)
-    );
+    return channel !== undefined && isBehind(channel);
+  }
+
+  /** Resolves when they are not that far behind any more; one promise for everybody who waits. `undefined`: they are not. */
+  caughtUp(ref: ChannelRef): Promise<void> | undefined {
+    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    if (channel === undefined || !isBehind(channel)) return undefined;
+    return (channel.caughtUp ??= catchUp(channel));
   }
 
   /** What this client's channels have for it and has not left yet. */
@@ -147,6 +176,7 @@ export class Hub {
     const at = connection.subscriptions.indexOf(subscription);
     if (at === -1) return;
     connection.subscriptions.splice(at, 1);
+    connection.subscriptionBytes -= Buffer.byteLength(subscription.ref.channel);
     channel.drop(subscription);
     const userWent = member !== undefined && channel.userWent(member);
     if (channel.subscribers === 0) await this.#broker.unsubscribe(channel.ref);
@@ -211,4 +241,13 @@ export class Hub {
     const scope = this.#scopes.get(app);
     if (scope?.connections.size === 0 && scope.channels.size === 0) this.#scopes.delete(app);
   }
+}
+
+const isBehind = ({ pending, pendingBytes }: LocalChannel): boolean =>
+  pending.length >= BACKLOG_EVENTS || pendingBytes >= BACKLOG_BYTES;
+
+/** Fan-outs advance with each turn of the event loop. */
+async function catchUp(channel: LocalChannel): Promise<void> {
+  while (isBehind(channel)) await new Promise((resolve) => setImmediate(resolve));
+  channel.caughtUp = undefined;
 }

@@ -13,11 +13,27 @@ export class TokenBucket {
   }
 
   take(nowMs: number): boolean {
-    this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#filledAtMs) * this.#perMs);
-    this.#filledAtMs = nowMs;
+    this.#fill(nowMs);
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /** Milliseconds until `take` will let one through. */
+  msUntilNext(nowMs: number): number {
+    this.#fill(nowMs);
+    return Math.max(0, (1 - this.#tokens) / this.#perMs);
+  }
+
+  /** Lets one through that has waited for its time, whatever the clock says of it: a timer may be early by a millisecond. */
+  takeAnyway(nowMs: number): void {
+    this.#fill(nowMs);
+    this.#tokens = Math.max(0, this.#tokens - 1);
+  }
+
+  #fill(nowMs: number): void {
+    this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#filledAtMs) * this.#perMs);
+    this.#filledAtMs = nowMs;
   }
 }
 
@@ -41,41 +57,5 @@ export class FixedWindow {
     if (this.#attempts >= this.#maxAttempts) return false;
     this.#attempts += 1;
     return true;
-  }
-}
-
-/** A flood is told of once in this time, not once per message. */
-const COMPLAINT_PAUSE_MS = 1000;
-/** A flood of so many times the rate, for so long, has no claim to the socket. */
-const PATIENCE_FACTOR = 10;
-const PATIENCE_MS = 5000;
-
-/** What to do with a message: take it, drop it, drop it and say so, or end the socket. */
-export type Verdict = 'take' | 'drop' | 'tell' | 'end';
-
-/** Guards against floods of anything (SPEC 2.12). */
-export class FloodGuard {
-  readonly #bucket: TokenBucket;
-  readonly #patience: number;
-  #excess = 0;
-  #sinceMs = 0;
-  #toldAtMs = 0;
-
-  constructor(perSecond: number, burst: number, nowMs: number) {
-    this.#bucket = new TokenBucket(perSecond, burst, nowMs);
-    this.#patience = (perSecond * PATIENCE_FACTOR * PATIENCE_MS) / 1000;
-  }
-
-  judge(nowMs: number): Verdict {
-    if (this.#bucket.take(nowMs)) return 'take';
-    if (nowMs - this.#sinceMs > PATIENCE_MS) {
-      this.#excess = 0;
-      this.#sinceMs = nowMs;
-    }
-    this.#excess += 1;
-    if (this.#excess > this.#patience) return 'end';
-    if (nowMs - this.#toldAtMs < COMPLAINT_PAUSE_MS) return 'drop';
-    this.#toldAtMs = nowMs;
-    return 'tell';
   }
 }

@@ -2,6 +2,7 @@ import { errors } from '#protocol';
 import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
 import type { Clock, Journal } from './ports.ts';
+import type { RefusalReason, Refusals } from './refusals.ts';
 import { cutSlowReader } from './slow-reader.ts';
 
 export interface LivenessLimits {
@@ -19,12 +20,20 @@ export class Liveness {
   readonly #clock: Clock;
   readonly #journal: Journal;
   readonly #limits: LivenessLimits;
+  readonly #refusals: Pick<Refusals, 'count'> | undefined;
 
-  constructor(needs: { hub: Hub; clock: Clock; journal: Journal; limits: LivenessLimits }) {
+  constructor(needs: {
+    hub: Hub;
+    clock: Clock;
+    journal: Journal;
+    limits: LivenessLimits;
+    refusals?: Pick<Refusals, 'count'>;
+  }) {
     this.#hub = needs.hub;
     this.#clock = needs.clock;
     this.#journal = needs.journal;
     this.#limits = needs.limits;
+    this.#refusals = needs.refusals;
   }
 
   sweep(): void {
@@ -41,10 +50,14 @@ export class Liveness {
   }
 
   #checkLife(connection: Connection, now: number): void {
+    if (connection.hurry !== undefined) return this.#checkSlowed(connection, now);
     const { pingedAtMs, seenAtMs, app, socketId } = connection;
+    // What it says is not read: its silence is ours. A stall is measured by what it takes.
+    if (connection.socket.readingStopped) return void (connection.pingedAtMs = 0);
     if (pingedAtMs > 0) {
       if (now - pingedAtMs < this.#limits.pongTimeoutMs) return;
       this.#journal.debug('Connection Pruned', socketId);
+      this.#count('pong_timeout', connection);
       connection.close(errors.pongTimeout);
     } else if (now - seenAtMs >= app.pingIntervalSeconds * 1000) {
       this.#journal.debug('Connection Pinged', socketId);
@@ -53,11 +66,27 @@ export class Liveness {
     }
   }
 
+  /**
+   * SPEC 2.10, 2.12: what a client that is slowed down says is not read, so its silence is the server's own. It is pinged all the same: what is
+   * written to a peer that is gone fails.
+   */
+  #checkSlowed(connection: Connection, now: number): void {
+    connection.pingedAtMs = 0;
+    if (now - connection.seenAtMs < connection.app.pingIntervalSeconds * 1000) return;
+    connection.seenAtMs = now;
+    connection.socket.ping();
+  }
+
   /** SPEC 6.8. */
   #checkAuthorisation(connection: Connection, now: number): void {
     const limitMs = connection.app.authorizeWithinSeconds * 1000;
     if (limitMs === 0 || connection.authorized || now - connection.openedAtMs < limitMs) return;
+    this.#count('unauthorized', connection);
     connection.close(errors.notAuthorizedInTime);
+  }
+
+  #count(reason: RefusalReason, { app, socket, socketId }: Connection): void {
+    this.#refusals?.count(reason, { app: app.id, address: socket.remoteAddress, socket: socketId });
   }
 
   #checkStall(connection: Connection, now: number): number {
@@ -71,7 +100,7 @@ export class Liveness {
       connection.takenBytes = takenBytes;
       connection.stalledAtMs = now;
     } else if (now - connection.stalledAtMs >= this.#limits.stallMs) {
-      cutSlowReader(connection, this.#journal);
+      cutSlowReader(connection, this.#journal, this.#refusals);
     }
     return bufferedBytes;
   }
@@ -84,7 +113,7 @@ export class Liveness {
     for (const connection of largestFirst) {
       if (excess <= 0) return;
       excess -= connection.socket.bufferedBytes;
-      cutSlowReader(connection, this.#journal);
+      cutSlowReader(connection, this.#journal, this.#refusals);
     }
   }
 }

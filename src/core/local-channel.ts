@@ -26,6 +26,8 @@ export class LocalChannel {
   /** Events that no fan-out has taken yet: the last `pending.length` numbers. */
   pending: ChannelEvent[] = [];
   pendingBytes = 0;
+  /** Given to those who wait for a backlog to end. */
+  caughtUp: Promise<void> | undefined;
   progress: Progress | undefined;
   /** Calls that are inside or before the gate; a channel that somebody waits for is kept. */
   visitors = 0;

@@ -1,5 +1,6 @@
 import type { Member } from '#protocol';
 import type { App, Retention } from './app.ts';
+import type { StopReason } from './reading.ts';
 
 export type { Retention } from './app.ts';
 
@@ -18,6 +19,8 @@ export interface Socket {
   readonly secure: boolean;
   /** Bytes accepted by `write` that the network has not taken yet. */
   readonly bufferedBytes: number;
+  /** Size of the last large frame while the network has not taken all of it, else 0. */
+  readonly frameUnderWayBytes: number;
   /** Bytes that the network has taken since the socket opened. */
   readonly takenBytes: number;
   /** Writes bytes made by this socket's `wire`, in order; a socket that is closing drops them. */
@@ -28,15 +31,22 @@ export interface Socket {
   terminate(): void;
   /** Asks for a sign of life by a control frame or heartbeat. */
   ping(): void;
-  /** Stops and restarts reading from the client. */
-  pause(): void;
-  resume(): void;
+  /** Whether reading is stopped, for any reason. */
+  readonly readingStopped: boolean;
+  /** Stops reading from the client until the same reason is taken back. A socket that is closing reads on, and drops. */
+  stopReading(reason: StopReason): void;
+  /** Takes one reason back; reading goes on when no other is left. */
+  resumeReading(reason: StopReason): void;
 }
 
 export interface Handshake {
   readonly appKey: string;
   readonly protocol: string | undefined;
   readonly origin: string | undefined;
+  /** A probe that proved the app's secret: measures the server, is in no limit and in no count of people. */
+  readonly isProbe?: boolean;
+  /** Called with true when the client is greeted, with false when a fault of this server prevents it; not when it is refused. */
+  readonly decided?: (isGreeted: boolean) => void;
 }
 
 /** What the transport gets back: the three things that it must report. No member throws. */
@@ -170,6 +180,9 @@ export interface SharedState {
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
 }
+
+/** The sockets of a channel do not read as fast as is published: nothing that this server could do better. */
+export class Behind extends Unavailable {}
 
 /** What to go on with when something shared is out of reach; every other failure stays one. */
 export async function whenAway<T, F>(asked: Promise<T>, otherwise: () => F): Promise<T | F> {

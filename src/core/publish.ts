@@ -2,7 +2,7 @@ import { encode } from '#protocol';
 import type { App } from './app.ts';
 import type { Hub } from './hub.ts';
 import { retentionOf } from './retention.ts';
-import { type Broker, Unavailable } from './ports.ts';
+import { Behind, type Broker } from './ports.ts';
 
 export interface Publication {
   readonly name: string;
@@ -35,7 +35,7 @@ export async function publishAll(
   publications: readonly Publication[],
 ): Promise<void> {
   if (publications.some(({ channels }) => channels.some((channel) => hub.isBehind({ app: app.id, channel }))))
-    throw new Unavailable('The channel cannot take more events now.');
+    throw new Behind('The channel cannot take more events now.');
   let sent: Promise<void>[] = [];
   let before: readonly string[] = [];
   for (const publication of publications) {

@@ -1,37 +1,62 @@
-import { type ClientMessage, errors, ProtocolError } from '#protocol';
+import { type ClientMessage, errors, ProtocolError, subscriptionRateLimit } from '#protocol';
 import type { Connection } from './connection.ts';
-import { FixedWindow, FloodGuard, TokenBucket } from './limiters.ts';
+import { FixedWindow, TokenBucket } from './limiters.ts';
+import { STOP_READING } from './reading.ts';
 
-/** SPEC 2.12. False: look at this message no further. A ping is never the message that trips a limit. */
-export function withinRate(from: Connection, message: ClientMessage | ProtocolError, nowMs: number): boolean {
-  if (message instanceof ProtocolError) return !floods(from, nowMs);
-  if (message.kind === 'ping' || message.kind === 'pong') return true;
-  return !floods(from, nowMs) && withinWindow(from, nowMs);
-}
+/** A client that is too fast is served in portions, not message by message: a timer for each would cost more than it. */
+const LEAST_WAIT_MS = 20;
 
-/** The guard against floods: on by default, far above what clients do. */
-function floods(from: Connection, nowMs: number): boolean {
+/**
+ * SPEC 2.12: the wait of a message whose client is too fast; its later ones wait behind it, unread. Nothing is lost. `undefined`: the
+ * message need not wait; pings and pongs never do.
+ */
+export function waitForTurn(
+  from: Connection,
+  message: ClientMessage | ProtocolError,
+  clock: () => number,
+): Promise<void> | undefined {
   const { messagesPerSecond, messageBurst } = from.app.limits;
-  if (messagesPerSecond === 0) return false;
-  from.limiters ??= {};
-  from.limiters.flood ??= new FloodGuard(messagesPerSecond, messageBurst, nowMs);
-  const verdict = from.limiters.flood.judge(nowMs);
-  if (verdict === 'tell') from.refuse(new ProtocolError(errors.rateLimit));
-  if (verdict === 'end') from.end(errors.rateLimitTerminated);
-  return verdict !== 'take';
+  if (messagesPerSecond === 0 || isSignOfLife(message)) return undefined;
+  const limiters = (from.limiters ??= {});
+  const bucket = (limiters.messages ??= new TokenBucket(messagesPerSecond, messageBurst, clock()));
+  if (bucket.take(clock())) return undefined;
+  const waitMs = Math.max(LEAST_WAIT_MS, Math.ceil(bucket.msUntilNext(clock())));
+  return hold(from, waitMs).then(() => bucket.takeAnyway(clock()));
 }
 
-/** Reverb's limiter, off unless configured. */
-function withinWindow(from: Connection, nowMs: number): boolean {
-  const { rateLimiting } = from.app;
-  if (rateLimiting === undefined) return true;
-  from.limiters ??= {};
-  from.limiters.window ??= new FixedWindow(rateLimiting.maxAttempts, rateLimiting.decaySeconds);
-  if (from.limiters.window.take(nowMs)) return true;
-  from.refuse(new ProtocolError(errors.rateLimit));
-  if (rateLimiting.terminate) from.end(errors.rateLimitTerminated);
-  return false;
+/** Resolves after the time, or at once when the connection ends meanwhile: it leaves in the moment in which it closes. */
+function hold(from: Connection, waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      from.socket.resumeReading(STOP_READING.tooManyMessages);
+      from.hurry = undefined;
+      resolve();
+    };
+    const timer = setTimeout(end, waitMs);
+    from.hurry = end;
+    from.socket.stopReading(STOP_READING.tooManyMessages);
+  });
 }
+
+/** Reverb's limiter, off unless configured. Throws the refusal (SPEC 2.12). */
+export function checkRateLimit(
+  from: Connection,
+  message: ClientMessage | ProtocolError,
+  nowMs: number,
+): void {
+  const { rateLimiting } = from.app;
+  if (rateLimiting === undefined || message instanceof ProtocolError || isSignOfLife(message)) return;
+  const limiters = (from.limiters ??= {});
+  limiters.window ??= new FixedWindow(rateLimiting.maxAttempts, rateLimiting.decaySeconds);
+  if (limiters.window.take(nowMs)) return;
+  throw message.kind === 'subscribe'
+    ? subscriptionRateLimit(message.channel)
+    : new ProtocolError(errors.rateLimit);
+}
+
+const isSignOfLife = (message: ClientMessage | ProtocolError): boolean =>
+  !(message instanceof ProtocolError) && (message.kind === 'ping' || message.kind === 'pong');
 
 /** SPEC 5.5. */
 export function withinClientEventRate(from: Connection, nowMs: number): boolean {

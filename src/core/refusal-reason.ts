@@ -5,6 +5,7 @@ const BY_SUBSCRIPTION: Readonly<Record<SubscriptionFailure['type'], RefusalReaso
   AuthError: 'channel_signature',
   InvalidChannel: 'channel_name',
   LimitReached: 'channel_limit',
+  ServerError: 'channel_failed',
 };
 
 const BY_ENTRY = new Map<ErrorEntry, RefusalReason>([
@@ -22,6 +23,5 @@ const BY_ENTRY = new Map<ErrorEntry, RefusalReason>([
 
 /** Under which reason a broken rule is counted; what is not listed was malformed. */
 export const reasonOf = ({ entry, subscription }: ProtocolError): RefusalReason =>
-  subscription === undefined
-    ? (BY_ENTRY.get(entry) ?? 'malformed_message')
-    : BY_SUBSCRIPTION[subscription.type];
+  BY_ENTRY.get(entry) ??
+  (subscription === undefined ? 'malformed_message' : BY_SUBSCRIPTION[subscription.type]);

@@ -2,7 +2,7 @@ import { counter } from './figure.ts';
 import type { Figure, Journal } from './ports.ts';
 
 /** Every reason for which a client or publisher is refused, slowed down or cut, and how the log says it. */
-const REASONS = {
+export const REASONS = {
   unknown_app: 'Clients asked for an app key that is not configured',
   app_disabled: 'Clients or requests of a disabled app were refused',
   app_quota: 'Clients were refused: the app has REVERB_APP_MAX_CONNECTIONS connections',
@@ -17,7 +17,11 @@ const REASONS = {
   channel_name: 'Subscriptions were refused: the channel name is not allowed',
   channel_signature:
     'Subscriptions were refused: the signature is wrong; is the app secret the same in Laravel?',
-  channel_limit: 'Subscriptions were refused: a limit is reached',
+  channel_limit:
+    'Subscriptions were refused: a limit is reached (WAVEHALL_MAX_SUBSCRIPTIONS, WAVEHALL_MAX_SUBSCRIPTION_BYTES, WAVEHALL_MAX_PRESENCE_MEMBERS, WAVEHALL_MAX_USER_*)',
+  channel_failed:
+    'Subscriptions were refused: what the nodes share is out of reach, or a defect (see the log)',
+  channel_behind: 'Clients were slowed down: the subscribers of the channel that they send to are behind',
   signin: 'Sign-ins were refused: the signature or the user is not valid',
   unauthorized: 'Clients were closed: they neither signed in nor entered a signed channel in time',
   malformed_message: 'Messages were refused: they are not valid',
@@ -27,6 +31,11 @@ const REASONS = {
   client_event: 'Client events were refused: the client may not send them there',
   client_event_rate: 'Client events were refused: more than WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND',
   websocket_frame: 'Clients were closed: their WebSocket frames break the protocol or a limit',
+  cutover_idle: 'Clients of the other server were cut: no byte passed for WAVEHALL_CUTOVER_IDLE_SECONDS',
+  cutover_upgrade: 'Upgrade requests were refused at the front door: not a WebSocket handshake of an app',
+  cutover_request: 'Requests were not passed to the other server: what they ask for never leaves this one',
+  cutover_size:
+    'Events were refused with 413: the other server takes WAVEHALL_CUTOVER_MAX_REQUEST_SIZE bytes, and browsers are there',
   slow_reader: 'Clients were cut: they do not read what they are sent',
   pong_timeout: 'Clients were closed: they did not answer a ping',
   http_signature:

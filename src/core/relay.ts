@@ -1,13 +1,6 @@
 import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
-import {
-  type Broker,
-  type ChannelEvent,
-  type ChannelRef,
-  type Journal,
-  type Retention,
-  Unavailable,
-} from './ports.ts';
+import { type Broker, type ChannelEvent, type ChannelRef, type Journal, Unavailable } from './ports.ts';
 
 /** Client events of one socket that may be on their way to the others before the next one waits. */
 const MOST_UNDERWAY = 64;
@@ -43,8 +36,8 @@ export class Relay {
   }
 
   /** A promise, which never rejects, when the socket's next message has to wait. */
-  send(from: Connection, ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> | undefined {
-    const taken = this.#needs.broker.publish(ref, event, keep);
+  send(from: Connection, ref: ChannelRef, event: ChannelEvent): Promise<void> | undefined {
+    const taken = this.#needs.broker.publish(ref, event);
     const flight = this.#flights.get(taken) ?? this.#depart(taken);
     flight.passengers.push({ from, ref, event });
     const limiters = (from.limiters ??= {});

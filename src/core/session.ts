@@ -1,15 +1,20 @@
 import { errors } from '#protocol';
 import type { Connection } from './connection.ts';
 import type { Handshake, Session, Socket } from './ports.ts';
+import { STOP_READING } from './reading.ts';
 
 /** Messages of one client that may wait for earlier ones; more are left in the network. */
 const MAX_WAITING = 64;
+/** A client that is not read because of what waits for it is looked at so often. */
+const DRAIN_CHECK_MS = 20;
 
 /** What a session asks of the core. What a promise is given back for, the client's next message waits for. */
 interface Core {
   admit(socket: Socket, handshake: Handshake): Promise<Connection | undefined>;
   seen(from: Connection): void;
   receive(from: Connection, message: Buffer): Promise<void> | undefined;
+  /** Unsent bytes above which nothing more is read from a client. */
+  readonly softBytes: number;
   alive(from: Connection): void;
   dismiss(connection: Connection, code: number): Promise<void>;
   defect(what: string, error: unknown): void;
@@ -38,6 +43,7 @@ export class ClientSession implements Session {
   }
 
   received(message: Buffer): void {
+    if (this.#connection?.closing === true) return;
     if (this.#connection !== undefined) this.#core.seen(this.#connection);
     if (this.#line === undefined) return this.#serve(message);
     if (this.#line.push(message) >= MAX_WAITING) this.#pause();
@@ -49,12 +55,18 @@ export class ClientSession implements Session {
 
   closed(code: number): void {
     if (this.#connection !== undefined) this.#connection.closing = true;
+    this.#connection?.hurry?.();
     if (this.#line === undefined) this.#serve(code);
     else this.#line.push(code);
   }
 
   async #admitted(handshake: Handshake): Promise<void> {
-    this.#connection = await this.#core.admit(this.#socket, handshake);
+    try {
+      this.#connection = await this.#core.admit(this.#socket, handshake);
+    } catch (error) {
+      handshake.decided?.(false);
+      throw error;
+    }
   }
 
   #serve(item: Item): void {
@@ -68,6 +80,7 @@ export class ClientSession implements Session {
     if (connection === undefined) return undefined;
     try {
       if (typeof item === 'number') return this.#core.dismiss(connection, item);
+      if (this.#socket.bufferedBytes > this.#core.softBytes) return this.#afterDrain(connection, item);
       return this.#core.receive(connection, item);
     } catch (error) {
       this.#failed(error);
@@ -95,6 +108,16 @@ export class ClientSession implements Session {
     if (this.#paused) this.#resume();
   }
 
+  /** SPEC 2.12: whoever does not take its answers is not read, so no answer adds to what waits. */
+  async #afterDrain(connection: Connection, item: Buffer): Promise<void> {
+    this.#socket.stopReading(STOP_READING.outboundFull);
+    while (!connection.closing && this.#socket.bufferedBytes > this.#core.softBytes) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
+    }
+    this.#socket.resumeReading(STOP_READING.outboundFull);
+    await this.#core.receive(connection, item);
+  }
+
   #failed(error: unknown): void {
     this.#core.defect('A client could not be served', error);
     this.#socket.close(errors.internal.code, errors.internal.message);
@@ -103,11 +126,11 @@ export class ClientSession implements Session {
   #pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#socket.pause();
+    this.#socket.stopReading(STOP_READING.queueFull);
   }
 
   #resume(): void {
     this.#paused = false;
-    this.#socket.resume();
+    this.#socket.resumeReading(STOP_READING.queueFull);
   }
 }

@@ -44,30 +44,23 @@ export class Users {
   }
 
   /**
-   * Resolves when the cluster knows. Also when the socket was signed in as this user before: then the new watchlist
-   * counts (SPEC 6.2).
+   * Resolves when the cluster knows, with those of the watchlist that were not watched before. The same user again changes
+   * nothing but the watchlist, by its difference (SPEC 6.2).
    */
-  async signedIn(connection: Connection, user: SignedInUser): Promise<void> {
-    const { membership } = this.#needs;
-    const isAgain = connection.user !== undefined;
-    const unwatched = this.#unwatch(connection);
-    connection.user = user;
-    const ref = refOf(connection.app.id, user.id);
-    const joined =
-      !isAgain && this.#sockets.add(keyOf(ref), connection)
-        ? membership.join(ref, {
-            subscriptions: 1,
-            member: memberFromUser(user),
-            socketId: connection.socketId,
-          })
-        : undefined;
-    await Promise.all([joined, unwatched, this.#watch(connection, user)]);
+  async signedIn(connection: Connection, user: SignedInUser): Promise<readonly string[]> {
+    const before = connection.user;
+    connection.user = before === undefined ? user : { ...before, watchlist: user.watchlist };
+    const watched = new Set(before?.watchlist);
+    const added = user.watchlist.filter((id) => !watched.delete(id));
+    const joined = before === undefined ? this.#join(connection, user) : undefined;
+    await Promise.all([joined, this.#unwatch(connection, [...watched]), this.#watch(connection, added)]);
+    return added;
   }
 
-  /** SPEC 6.5: whom of his watchlist the user finds online. */
-  async tellWhoIsOnline(connection: Connection, { watchlist }: SignedInUser): Promise<void> {
-    if (watchlist.length === 0) return;
-    const presences = watchlist.map(
+  /** SPEC 6.5: whom of these the user finds online. */
+  async tellWhoIsOnline(connection: Connection, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    const presences = ids.map(
       async (id) => [id, await this.#presenceOf(refOf(connection.app.id, id))] as const,
     );
     const state = new Map(await Promise.all(presences));
@@ -79,7 +72,8 @@ export class Users {
     const { user } = connection;
     if (user === undefined) return;
     const ref = refOf(connection.app.id, user.id);
-    const unwatched = this.#unwatch(connection);
+    this.#news.delete(connection);
+    const unwatched = this.#unwatch(connection, user.watchlist);
     const isLast = this.#sockets.delete(keyOf(ref), connection);
     if (isLast) this.#leaves(ref, false);
     const left = isLast
@@ -116,7 +110,7 @@ export class Users {
       this.#leaving.delete(key);
       if (isNews) this.#tell(ref, 'offline');
     }
-    for (const [connection, news] of this.#news) send(connection, news);
+    for (const [connection, news] of this.#news) if (news.size > 0) send(connection, news);
     this.#news.clear();
   }
 
@@ -124,16 +118,23 @@ export class Users {
     this.#leaving.set(keyOf(ref), { ref, dueMs: this.#needs.clock() + OFFLINE_AFTER_MS, isNews });
   }
 
-  async #watch(connection: Connection, { watchlist }: SignedInUser): Promise<void> {
-    const refs = watchlist.map((id) => refOf(connection.app.id, id));
+  /** `undefined`: another socket of this node is signed in as the user. */
+  #join(connection: Connection, user: SignedInUser): Promise<void> | undefined {
+    const ref = refOf(connection.app.id, user.id);
+    if (!this.#sockets.add(keyOf(ref), connection)) return undefined;
+    const { socketId } = connection;
+    return this.#needs.membership.join(ref, { subscriptions: 1, member: memberFromUser(user), socketId });
+  }
+
+  async #watch(connection: Connection, ids: readonly string[]): Promise<void> {
+    const refs = ids.map((id) => refOf(connection.app.id, id));
     const fresh = refs.filter((ref) => this.#watchers.add(keyOf(ref), connection));
     await Promise.all(fresh.map((ref) => this.#needs.broker.subscribe(ref)));
   }
 
-  async #unwatch(connection: Connection): Promise<void> {
-    const { app, user } = connection;
-    this.#news.delete(connection);
-    const refs = (user?.watchlist ?? []).map((id) => refOf(app.id, id));
+  async #unwatch(connection: Connection, ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#news.get(connection)?.delete(id);
+    const refs = ids.map((id) => refOf(connection.app.id, id));
     const alone = refs.filter((ref) => this.#watchers.delete(keyOf(ref), connection));
     await Promise.all(alone.map((ref) => this.#needs.broker.unsubscribe(ref)));
   }

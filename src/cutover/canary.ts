@@ -15,6 +15,8 @@ export interface CanaryNeeds {
   readonly journal: Journal;
   readonly limits: Pick<WatchLimits, 'canaryEveryMs' | 'canaryTimeoutMs'>;
   readonly bridgeGraceMs?: number;
+  /** True while this server lets nobody in because its memory is short. */
+  readonly isFull?: () => boolean;
 }
 
 /** How many milliseconds an event took; `lost`: it did not come; `unclear`: nobody can say whose fault it is. */
@@ -50,6 +52,7 @@ export class Canary {
   #rounds = 0;
   #isStopped = false;
   #ticker: NodeJS.Timeout | undefined;
+  #isKnocking = false;
 
   constructor(needs: CanaryNeeds) {
     this.#needs = needs;
@@ -62,7 +65,22 @@ export class Canary {
 
   start(): void {
     const { canaryEveryMs } = this.#needs.limits;
-    if (canaryEveryMs > 0) this.#ticker = setInterval(() => void this.round(), canaryEveryMs);
+    if (canaryEveryMs === 0) return;
+    this.#ticker = setInterval(() => {
+      void this.round();
+      void this.knock();
+    }, canaryEveryMs);
+  }
+
+  /** Whether this server lets newcomers in is tried with one of our own: what clients meet is theirs to decide. Never rejects. */
+  async knock(): Promise<void> {
+    if (this.#isKnocking || this.#isStopped) return;
+    this.#isKnocking = true;
+    const knocking = this.#perches.wavehall.knock();
+    this.#underWay.add(knocking);
+    await knocking;
+    this.#underWay.delete(knocking);
+    this.#isKnocking = false;
   }
 
   /** Resolves when nothing of it is left: no connection, no timer. */
@@ -113,7 +131,7 @@ export class Canary {
     const to = other(from);
     const settled = await this.#perches[from].settle();
     if (settled === 'failed') return { ...UNCLEAR, [from]: 'lost' };
-    if (settled === 'not-allowed') return UNCLEAR;
+    if (settled !== 'ok') return UNCLEAR;
     const song = `${number}:${from}`;
     const beganMs = performance.now();
     const here = this.#perches[from].hear(song);
@@ -125,7 +143,7 @@ export class Canary {
       [from]: outcome(await here),
       [to]: there ? outcome(await there) : 'unclear',
     } as Outcomes;
-    if (sung === 'not-allowed') return UNCLEAR;
+    if (sung === 'not-allowed' || sung === 'unclear') return UNCLEAR;
     if (sung === 'ok') this.#delivered(from, outcomes[from]);
     return outcomes;
   }
@@ -150,18 +168,14 @@ export class Canary {
   }
 
   #perchNeeds(side: Side, channel: string): PerchNeeds {
-    const { sites, sink, limits } = this.#needs;
+    const { sites, sink, limits, isFull } = this.#needs;
     return {
       site: sites[side],
       channel,
       timeoutMs: limits.canaryTimeoutMs,
-      // What connects to us is counted by whoever lets it in.
-      connected: (ok, ms) => {
-        if (side === 'upstream') sink.connect(side, ok, ms);
-      },
-      subscribed: (ok) => {
-        if (side === 'upstream') sink.subscribe(side, ok);
-      },
+      connected: (ok, ms) => sink.connect(side, ok, ms),
+      subscribed: (ok) => sink.subscribe(side, ok),
+      ...(side === 'wavehall' && { isFull }),
       failed: (step, reason) => {
         if (step === 'not-allowed') this.#noteNotAllowed(side, reason);
       },

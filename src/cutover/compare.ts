@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kindOf } from '#protocol';
@@ -28,6 +27,8 @@ export interface CompareNeeds {
   readonly timeoutMs?: number;
   /** p99 of what a side is behind the other, above which it is no go. */
   readonly maxBehindMs?: number;
+  /** Somebody who is on the presence channels: the probes listen there as connections of that user, which nobody sees. */
+  readonly member?: string | undefined;
   /** Resolves when the phase is over. */
   readonly wait?: (phase: Phase, ms: number) => Promise<void>;
 }
@@ -55,7 +56,7 @@ export async function compare(needs: CompareNeeds): Promise<Comparison> {
       if (each.status === 'rejected') problems.push(cannot(at, 'be connected', each.reason as Error));
     });
     if (problems.length > 0) return nothing(problems);
-    const member = { userId: `wavehall-compare-${randomBytes(4).toString('hex')}`, info: {} };
+    const member = needs.member === undefined ? undefined : { userId: needs.member, info: {} };
     await Promise.all(probes.map((probe, at) => subscribeAll(probe, at, { channels, member, problems })));
     const time = await listen(probes, needs, problems);
     return verdict(lists, time, needs.maxBehindMs ?? MAX_BEHIND_MS, problems);
@@ -75,8 +76,8 @@ function openProbe(side: Side, needs: CompareNeeds, lists: ReadonlyMap<string, L
 
 interface Subscribing {
   readonly channels: readonly string[];
-  /** The same at both sides: the members see one. */
-  readonly member: ProbeMember;
+  /** Without one, presence channels are not listened to: their members would see a stranger. */
+  readonly member: ProbeMember | undefined;
   readonly problems: string[];
 }
 
@@ -87,13 +88,27 @@ async function subscribeAll(
 ): Promise<void> {
   for (const channel of channels) {
     try {
-      await probe.subscribe(channel, kindOf(channel).members ? member : undefined);
+      const isPresence = kindOf(channel).members;
+      if (isPresence) await mustBeUnnoticed(probe, channel, member);
+      await probe.subscribe(channel, isPresence ? member : undefined);
     } catch (error) {
       problems.push(cannot(at, `be listened to on ${channel}`, error as Error));
       // A refusal may come in two frames; the second must not be taken for the next channel's.
       await probe.settle().catch(() => undefined);
     }
   }
+}
+
+/** Throws when subscribing would show the members of a presence channel somebody new. */
+async function mustBeUnnoticed(
+  probe: Probe,
+  channel: string,
+  member: ProbeMember | undefined,
+): Promise<void> {
+  if (member === undefined)
+    throw new Error('its members would see a stranger; name one of them with --member');
+  if (!(await probe.hasMember(channel, member.userId)))
+    throw new Error(`${member.userId} is not on it now, so its members would see somebody come`);
 }
 
 async function listen(

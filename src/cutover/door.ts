@@ -1,24 +1,40 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Credential } from '#protocol';
-import type { Clock, Gateway, Journal } from '../core/ports.ts';
+import { type Credential, encode, errors } from '#protocol';
+import type { Clock, Gateway, Journal, Session } from '../core/ports.ts';
+import type { Refusals } from '../core/refusals.ts';
+import type { Fullness, SocketLimits } from '../core/socket-limits.ts';
 import type { Arrival } from './arrival.ts';
 import { isOurOwn, type Route } from './forwarded.ts';
+import { hasBody, isHandshake } from './handshake.ts';
 import { OwnSide } from './own-side.ts';
 import type { CutoverOptions, HealthSink, Percentage, Side } from './ports.ts';
-import { Probation } from './probation.ts';
+import { answerOf, RefusedUpgrades } from './refused-upgrades.ts';
 import { sideAsked, SIDE_HEADER } from './side-header.ts';
 import { chooseBucket, sideOf, type Visitor } from './split.ts';
+import { hasOneHost } from './target.ts';
 import { UpstreamSide } from './upstream-side.ts';
+
+const PLAIN_KEY = /^[\w.~!$&'()*+,=:@-]{1,256}$/;
+const DOTS = /^\.+$/;
 
 /** What the door knows of the house behind it. */
 export interface House {
   isReady(): boolean;
-  /** The app's credentials when the request is an upgrade of `/app/{key}` with a key that is ours. */
-  credentialsFor(request: IncomingMessage): readonly Credential[] | undefined;
+  /** False while nobody is let in because memory is short. */
+  hasRoom(): boolean;
+  /** The app key when the request is for `{prefix}/app/{key}`. */
+  appKey(request: IncomingMessage): string | undefined;
+  /** The credentials of an app that is configured here. */
+  credentials(appKey: string): readonly Credential[] | undefined;
   visitor(request: IncomingMessage): Visitor;
   readonly gateway: Gateway;
+  /** Counts the sockets that pass through as well. */
+  readonly sockets: SocketLimits;
+  readonly refusals: Pick<Refusals, 'count'>;
+  /** Time without progress after which a reader is ended. */
+  readonly stallMs: number;
   /** Serves the socket itself; `line` goes with the answer. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer, gateway: Gateway, line?: string): void;
 }
@@ -31,6 +47,8 @@ export interface DoorNeeds {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly house: House;
+  /** Never leaves this server. */
+  readonly adminToken: string | undefined;
 }
 
 export interface DoorCounts {
@@ -48,34 +66,56 @@ export class Door {
   readonly own: OwnSide;
   readonly upstream: UpstreamSide;
   readonly #needs: DoorNeeds;
-  readonly #probation: Probation;
+  readonly #refused: RefusedUpgrades;
   readonly #opened = { wavehall: 0, upstream: 0 };
   readonly #fellBack = { wavehall: 0, upstream: 0 };
 
   constructor(needs: DoorNeeds) {
-    const { options, prefix, health, journal, clock, house } = needs;
+    const { options, prefix, health, journal, clock, house, adminToken } = needs;
     this.#needs = needs;
-    this.route = { upstream: options.upstream, prefix, door: randomUUID() };
-    this.#probation = new Probation(health, clock);
-    this.own = new OwnSide(house.gateway, this.#probation);
-    this.upstream = new UpstreamSide({ route: this.route, probation: this.#probation, journal, clock });
+    this.route = { upstream: options.upstream, prefix, door: randomUUID(), adminToken };
+    this.own = new OwnSide(house.gateway, health);
+    const { sockets, refusals, stallMs } = house;
+    const refused = (this.#refused = new RefusedUpgrades(sockets));
+    const limits = { idleMs: options.idleMs, stallMs };
+    const shared = { route: this.route, health, journal, clock };
+    this.upstream = new UpstreamSide({ ...shared, refused, sockets, limits, refusals });
   }
 
-  /** Never throws. */
+  /** Never throws. Nothing but a handshake for an app may leave for the other side; the house answers the rest. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer): void {
     const { house, clock } = this.#needs;
     network.on('error', ignored);
-    if (isOurOwn(request, this.route)) return refuse(network, '508 Loop Detected');
     const visitor = house.visitor(request);
-    const decided = this.#decide(request, visitor);
+    if (isOurOwn(request, this.route)) return this.#refuse(network, visitor, '508 Loop Detected');
+    const appKey = house.appKey(request);
+    if (appKey === undefined || !isHandshake(request))
+      return house.upgrade(request, network, head, house.gateway);
+    if (hasBody(request) || !hasOneHost(request)) return this.#refuse(network, visitor, '400 Bad Request');
+    const credentials = house.credentials(appKey);
+    if (credentials === undefined && !this.#mayBeTheirs(appKey))
+      return house.upgrade(request, network, head, house.gateway);
+    const decided = this.#decide(request, visitor, credentials);
     const arrival = { request, network, head, visitor, sinceMs: clock(), ...decided };
     if (this.#sideOf(arrival) === 'upstream') void this.#lead(arrival, false);
     else if (arrival.asked !== undefined || house.isReady()) this.#serve(arrival, false);
     else this.#leadInstead(arrival);
   }
 
+  /** CONNECT asks for a tunnel; there is none. */
+  connect(request: IncomingMessage, network: Duplex): void {
+    network.on('error', ignored);
+    this.#refuse(network, this.#needs.house.visitor(request), '405 Method Not Allowed');
+  }
+
   tick(): void {
-    this.#probation.tick();
+    this.upstream.tick();
+  }
+
+  /** Ends every socket that is no client of this side. */
+  terminate(): void {
+    this.upstream.terminate();
+    this.#refused.terminate();
   }
 
   counts(): DoorCounts {
@@ -86,10 +126,17 @@ export class Door {
     };
   }
 
-  #decide(request: IncomingMessage, visitor: Visitor): Pick<Arrival, 'asked' | 'choice'> {
-    const { house, options } = this.#needs;
-    const { headers } = request;
-    const credentials = house.credentialsFor(request);
+  /** A key that is not ours may be the other side's; one that is a path to some servers is nobody's. */
+  #mayBeTheirs(appKey: string): boolean {
+    return this.#needs.options.pass && PLAIN_KEY.test(appKey) && !DOTS.test(appKey);
+  }
+
+  #decide(
+    { headers }: IncomingMessage,
+    visitor: Visitor,
+    credentials: readonly Credential[] | undefined,
+  ): Pick<Arrival, 'asked' | 'choice'> {
+    const { options } = this.#needs;
     if (credentials === undefined) return { asked: undefined, choice: undefined };
     const asked = sideAsked(credentials, headers[SIDE_HEADER]);
     if (asked !== undefined) return { asked, choice: undefined };
@@ -97,33 +144,50 @@ export class Door {
     return { asked, choice: chooseBucket(options.sticky, { visitor, cookie, origin, userAgent }) };
   }
 
-  /** A key that is not ours may be the other side's. */
+  /** A key that is not ours is the other side's. */
   #sideOf({ asked, choice }: Arrival): Side {
     if (choice === undefined) return asked ?? 'upstream';
     return sideOf(choice.bucket, this.#needs.percentage.percent);
   }
 
-  #serve({ request, network, head, sinceMs, choice }: Arrival, isFallback: boolean): void {
-    const { house } = this.#needs;
-    if (choice === undefined) return house.upgrade(request, network, head, house.gateway);
+  #serve({ request, network, head, sinceMs, asked, choice }: Arrival, isFallback: boolean): void {
+    const { house, clock } = this.#needs;
+    const tookMs = (): number => clock() - sinceMs;
+    if (choice === undefined) {
+      const forProbes: Gateway = { opened: (...opening) => this.own.openedProbe(...opening) };
+      return house.upgrade(request, network, head, asked === undefined ? house.gateway : forProbes);
+    }
     this.#count('wavehall', isFallback);
     const gateway: Gateway = {
-      opened: (socket, handshake) => this.own.opened(socket, handshake, choice.bucket, sinceMs),
+      opened: (socket, handshake) => this.own.opened(socket, handshake, choice.bucket, tookMs),
     };
     house.upgrade(request, network, head, gateway, choice.cookieLine);
   }
 
   /** To the other side although it is not its turn; to this one after all when that cannot be reached either. */
   #leadInstead(arrival: Arrival): void {
-    this.#probation.failed('wavehall', arrival.sinceMs);
     void this.#lead(arrival, true);
   }
 
   async #lead(arrival: Arrival, isFallback: boolean): Promise<void> {
+    const full = this.upstream.fullness(arrival.visitor);
+    if (full !== undefined) return this.#refuseFull(arrival, full);
     if (await this.upstream.lead(arrival)) {
       if (arrival.choice !== undefined) this.#count('upstream', isFallback);
     } else if (arrival.asked === undefined) this.#serve(arrival, !isFallback);
-    else refuse(arrival.network, '502 Bad Gateway');
+    else this.#refuse(arrival.network, arrival.visitor, '502 Bad Gateway');
+  }
+
+  /** As a client of this side is refused (SPEC 2.7). */
+  #refuseFull({ request, network, head, visitor: { address } }: Arrival, full: Fullness): void {
+    const { house } = this.#needs;
+    house.refusals.count(full, { address });
+    house.upgrade(request, network, head, FULL);
+  }
+
+  #refuse(network: Duplex, { address }: Visitor, status: string): void {
+    this.#needs.house.refusals.count('cutover_upgrade', { address, status });
+    this.#refused.refuse(network, address, answerOf(status));
   }
 
   #count(side: Side, isFallback: boolean): void {
@@ -132,9 +196,16 @@ export class Door {
   }
 }
 
-function refuse(network: Duplex, status: string): void {
-  network.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}
+const DEAF: Session = { received: ignored, alive: ignored, closed: ignored };
+
+const FULL: Gateway = {
+  opened(socket) {
+    const { code, message } = errors.overCapacity;
+    socket.write(socket.wire.frame(encode.error(code, message, false)));
+    socket.close(code, message);
+    return DEAF;
+  },
+};
 
 function ignored(): void {
   return undefined;

@@ -5,7 +5,7 @@ import type { CutoverStatus } from './report.ts';
 import type { Figures } from './window.ts';
 
 const SIDES = ['wavehall', 'upstream'] as const;
-const MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals'] as const;
+const MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals', 'clients'] as const;
 
 type Values = [labels: readonly string[], value: number][];
 

@@ -1,13 +1,28 @@
 import type { IncomingMessage } from 'node:http';
+import { isIPv6 } from 'node:net';
 import { prefixOf } from './address.ts';
+import { endToEnd, headerKey, type HeaderLine, isOfProxies } from './headers.ts';
 import type { Upstream } from './ports.ts';
+import { SIDE_HEADER } from './side-header.ts';
 import type { Visitor } from './split.ts';
 
 /** Says through which front doors a request came: one that finds itself in it is its own other side. */
 export const DOOR_HEADER = 'x-wavehall-door';
 export const LOOP_STATUS = 508;
 
-const REWRITTEN = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', DOOR_HEADER]);
+/** Written anew, or answered by this server. */
+const REWRITTEN = new Set([
+  'host',
+  'content-length',
+  'expect',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'forwarded',
+  DOOR_HEADER,
+  SIDE_HEADER,
+]);
+const DOOR_IDS = /^[-\da-f]{36}(?:, [-\da-f]{36}){0,9}$/;
 
 export interface Route {
   readonly upstream: Upstream;
@@ -15,46 +30,68 @@ export interface Route {
   readonly prefix: string;
   /** Names this process. */
   readonly door: string;
+  /** Never leaves this server. */
+  readonly adminToken: string | undefined;
 }
 
-/** The request's header lines as the other side gets them: names, values, names, values (SPEC 11.2). */
-export function forwardedHeaders(
-  request: IncomingMessage,
-  visitor: Visitor,
-  route: Route,
-  leftOut: ReadonlySet<string> = new Set(),
-): string[] {
-  const { rawHeaders } = request;
-  const { url } = route.upstream;
-  const lines: string[] = [];
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
-    const key = name.toLowerCase();
-    if (REWRITTEN.has(key) || leftOut.has(key)) continue;
-    // Over TLS the name is what certificates and virtual hosts go by.
-    lines.push(name, key === 'host' && url.protocol === 'https:' ? url.host : value);
-  }
-  return [...lines, ...addedHeaders(request, visitor, route.door)];
+/**
+ * The request's header lines as the other side gets them: names, values, names, values (SPEC 11.2). What is about the
+ * connection or the body's framing is left to the caller, who makes both anew.
+ */
+export function forwardedHeaders(request: IncomingMessage, visitor: Visitor, route: Route): string[] {
+  const kept = endToEnd(request.rawHeaders).filter(
+    ([name, value]) =>
+      !REWRITTEN.has(headerKey(name)) &&
+      (visitor.viaProxy || !isOfProxies(name)) &&
+      !holdsToken(value, route),
+  );
+  return [hostLine(request, route), ...kept, ...addedHeaders(request, visitor, route)].flat();
 }
+
+/** True when a text holds the operator's token, or a basic authorization that holds it. */
+export function holdsToken(text: string, { adminToken }: Route): boolean {
+  if (adminToken === undefined) return false;
+  const basic = /^basic +(\S+)/i.exec(text)?.[1] ?? '';
+  return text.includes(adminToken) || Buffer.from(basic, 'base64').toString('utf8').includes(adminToken);
+}
+
+/** Over TLS the name is what certificates and virtual hosts go by. */
+const hostLine = ({ headers }: IncomingMessage, { upstream: { url } }: Route): HeaderLine => [
+  'Host',
+  url.protocol === 'https:' ? url.host : headers.host || url.host,
+];
 
 /** What a proxy said before counts only when it is one that is trusted. */
-function addedHeaders({ headers, socket }: IncomingMessage, visitor: Visitor, door: string): string[] {
+function addedHeaders({ headers, socket }: IncomingMessage, visitor: Visitor, route: Route): HeaderLine[] {
   const said = (name: string): string | undefined => {
     const value = visitor.viaProxy ? headers[name] : undefined;
-    return value === undefined ? undefined : String(value);
+    return value === undefined || holdsToken(String(value), route) ? undefined : String(value);
   };
-  const hops = [said('x-forwarded-for'), plainAddress(socket.remoteAddress ?? '')];
-  const doors = [headers[DOOR_HEADER], door];
+  const peer = plainAddress(socket.remoteAddress ?? '');
+  const proto = said('x-forwarded-proto') ?? (visitor.secure ? 'https' : 'http');
+  const forwarded = said('forwarded');
   return [
-    ...['X-Forwarded-For', listed(hops)],
-    ...['X-Forwarded-Proto', said('x-forwarded-proto') ?? (visitor.secure ? 'https' : 'http')],
-    ...['X-Forwarded-Host', said('x-forwarded-host') ?? headers.host ?? ''],
-    ...['X-Wavehall-Door', listed(doors)],
+    ['X-Forwarded-For', listed([said('x-forwarded-for'), peer])],
+    ['X-Forwarded-Proto', proto],
+    ['X-Forwarded-Host', said('x-forwarded-host') ?? headers.host ?? ''],
+    ...(forwarded === undefined
+      ? []
+      : [['Forwarded', listed([forwarded, `for=${forwardedNode(peer)}`])] as const]),
+    ['X-Wavehall-Door', listed([doorsIn(headers), route.door])],
   ];
 }
 
-const listed = (items: readonly (string | string[] | undefined)[]): string =>
+const listed = (items: readonly (string | undefined)[]): string =>
   items.filter((each) => each !== undefined).join(', ');
+
+/** RFC 7239, 6: an IPv6 address in brackets and quotes. */
+const forwardedNode = (address: string): string => (isIPv6(address) ? `"[${address}]"` : address);
+
+/** The front doors that a request has passed; what is no list of them was made up. */
+function doorsIn(headers: IncomingMessage['headers']): string | undefined {
+  const doors = String(headers[DOOR_HEADER] ?? '');
+  return DOOR_IDS.test(doors) ? doors : undefined;
+}
 
 /** The path without the prefix that is ours alone. */
 export function ownPath(url: string, prefix: string): string {

@@ -1,13 +1,19 @@
 import type { Clock } from '../core/ports.ts';
 import type { BreachLimits } from './limits.ts';
-import type { HealthSink, Side } from './ports.ts';
+import type { Fault, HealthSink, Side } from './ports.ts';
 import { type Figures, SlidingWindow } from './window.ts';
 
 /** A breach is over when nothing bad was added for so long, although the window still remembers it. */
 const FRESH_MS = 5000;
 
-/** What is measured of each side. `arrivals`: canary events that were published at the other one. */
-const MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals', 'loop'] as const;
+/** Faults of this many milliseconds are judged as one: how often a fault is met is for clients to decide. */
+const FAULT_MS = 1000;
+
+/**
+ * What is measured of each side. `arrivals`: canary events that were published at the other one. `clients`: what became
+ * of clients' connects, which is shown only.
+ */
+const MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals', 'loop', 'clients'] as const;
 type Measure = (typeof MEASURES)[number];
 
 export type BreachOf =
@@ -21,19 +27,25 @@ export interface Breach {
   readonly limit: number;
   /** The same for a person. */
   readonly text: string;
-  /** False: it is told, but fewer people on Wavehall would not make it better. */
+  /** False: it is told, and the share stays. */
   readonly movesPeople: boolean;
+  /** Why the share stays, when it does. */
+  readonly stays?: string;
 }
 
 /** One side in the window. */
 export interface SideReport {
+  /** Connects and subscriptions of the canary, and this server's own faults at clients. */
   readonly connects: Figures;
   readonly subscribes: Figures;
+  /** Requests with a valid signature. */
   readonly api: Figures;
   /** Canary events published here and seen here. */
   readonly delivery: Figures;
   /** Canary events published at the other side and seen here. */
   readonly arrivals: Figures;
+  /** Connects of clients that were answered, and those that were not for no fault of theirs. Never judged. */
+  readonly clients: Figures;
   /** Slowest hundredth of the turns of the event loop; `null` for the other server. */
   readonly loopMs: number | null;
   readonly breaches: readonly Breach[];
@@ -46,21 +58,38 @@ interface Check {
   readonly at?: Side;
   readonly limit: 'connectShare' | 'subscribeShare' | 'apiShare' | 'lostShare' | 'latencyMs' | 'loopMs';
   readonly says: string;
-  readonly movesPeople?: false;
+  /** Why a breach of it moves nobody. */
+  readonly stays?: string;
 }
+
+const NO_HELP = 'a lower share would not help';
+/** Delay is a symptom that anybody can cause who sends enough; what is delayed beyond the canary's patience is lost. */
+const ANYBODY_CAN = 'whoever sends enough can cause this, so the share stays: see what the load is';
 
 const OF_BOTH: readonly Check[] = [
   { of: 'connects', measure: 'connects', limit: 'connectShare', says: 'of the connects failed' },
   { of: 'subscribes', measure: 'subscribes', limit: 'subscribeShare', says: 'of the subscriptions failed' },
   { of: 'api', measure: 'api', limit: 'apiShare', says: 'of the API requests failed' },
   { of: 'delivery', measure: 'delivery', limit: 'lostShare', says: 'of the canary events were lost' },
-  { of: 'latency', measure: 'delivery', limit: 'latencyMs', says: 'was the p99 of the canary events' },
+  {
+    of: 'latency',
+    measure: 'delivery',
+    limit: 'latencyMs',
+    says: 'was the p99 of the canary events',
+    stays: ANYBODY_CAN,
+  },
 ];
 
 /** The bridge is ours. An event that cannot cross to the other server is not saved by moving people there. */
 const OF_WAVEHALL: readonly Check[] = [
   ...OF_BOTH,
-  { of: 'event-loop', measure: 'loop', limit: 'loopMs', says: 'was the p99 of the event loop’s delay' },
+  {
+    of: 'event-loop',
+    measure: 'loop',
+    limit: 'loopMs',
+    says: 'was the p99 of the event loop’s delay',
+    stays: ANYBODY_CAN,
+  },
   {
     of: 'from-upstream',
     measure: 'arrivals',
@@ -73,7 +102,7 @@ const OF_WAVEHALL: readonly Check[] = [
     at: 'upstream',
     limit: 'lostShare',
     says: 'of the canary events from here did not arrive at the other server',
-    movesPeople: false,
+    stays: NO_HELP,
   },
 ];
 
@@ -82,6 +111,7 @@ export class Health implements HealthSink {
   readonly #limits: BreachLimits;
   readonly #clock: Clock;
   readonly #windows: Readonly<Record<Side, Readonly<Record<Measure, SlidingWindow>>>>;
+  readonly #faultAtMs: Record<Fault, number> = { connects: -Infinity, subscribes: -Infinity };
 
   constructor(limits: BreachLimits, clock: Clock) {
     this.#limits = limits;
@@ -110,6 +140,18 @@ export class Health implements HealthSink {
     this.#windows[to][from === to ? 'delivery' : 'arrivals'].note(ok, ok ? ms : undefined);
   }
 
+  /** The second that the fault is in is bad: one more of it, or a thousand more, change nothing. */
+  fault(of: Fault): void {
+    const nowMs = this.#clock();
+    if (Math.abs(nowMs - this.#faultAtMs[of]) < FAULT_MS) return;
+    this.#faultAtMs[of] = nowMs;
+    this.#windows.wavehall[of].note(false);
+  }
+
+  client(side: Side, ok: boolean, ms: number): void {
+    this.#windows[side].clients.note(ok, ok ? ms : undefined);
+  }
+
   /** How late this process' event loop was in the last second or so. */
   loop(delayMs: number): void {
     this.#windows.wavehall.loop.note(true, delayMs);
@@ -123,13 +165,14 @@ export class Health implements HealthSink {
 
   report(): Record<Side, SideReport> {
     const of = (side: Side): SideReport => {
-      const { connects, subscribes, api, delivery, arrivals, loop } = this.#windows[side];
+      const { connects, subscribes, api, delivery, arrivals, clients, loop } = this.#windows[side];
       return {
         connects: connects.figures(),
         subscribes: subscribes.figures(),
         api: api.figures(),
         delivery: delivery.figures(),
         arrivals: arrivals.figures(),
+        clients: clients.figures(),
         loopMs: loop.figures().p99Ms,
         breaches: this.judge(side),
       };
@@ -152,7 +195,15 @@ export class Health implements HealthSink {
     if (value <= limit || lastMs === undefined || this.#clock() - lastMs > FRESH_MS) return undefined;
     const show = isShare ? inPercent : inMs;
     const text = `${show(value)} ${check.says} (limit ${show(limit)})`;
-    return { of: check.of, value, limit, text, movesPeople: check.movesPeople ?? true };
+    const { of, stays } = check;
+    return {
+      of,
+      value,
+      limit,
+      text,
+      movesPeople: stays === undefined,
+      ...(stays !== undefined && { stays }),
+    };
   }
 }
 

@@ -1,20 +1,15 @@
 import type { Gateway, Handshake, Session, Socket } from '../core/ports.ts';
-import type { Probation } from './probation.ts';
-
-const FIRST_OF_OURS = 4000;
-/** 4200 to 4299: come again at once. Nobody was refused. */
-const isRefusal = (code: number): boolean =>
-  code >= FIRST_OF_OURS && code < 5000 && Math.floor(code / 100) !== 42;
+import type { HealthSink } from './ports.ts';
 
 /** The sockets of this side that are a part of the split. */
 export class OwnSide {
   readonly #gateway: Gateway;
-  readonly #probation: Probation;
+  readonly #health: HealthSink;
   readonly #buckets = new Map<Socket, number>();
 
-  constructor(gateway: Gateway, probation: Probation) {
+  constructor(gateway: Gateway, health: HealthSink) {
     this.#gateway = gateway;
-    this.#probation = probation;
+    this.#health = health;
   }
 
   get size(): number {
@@ -25,22 +20,29 @@ export class OwnSide {
     return this.#buckets.get(socket);
   }
 
-  opened(socket: Socket, handshake: Handshake, bucket: number, sinceMs: number): Session {
-    const newcomer = this.#probation.opened('wavehall', sinceMs);
+  /** Only what this server decides is reported: that it greeted the client, or could not. How the socket ends is not. */
+  opened(socket: Socket, handshake: Handshake, bucket: number, tookMs: () => number): Session {
     this.#buckets.set(socket, bucket);
-    return new WatchedSession(this.#gateway.opened(socket, handshake), (code) => {
-      this.#buckets.delete(socket);
-      // A browser that just goes away (1001, 1006) says nothing about this side.
-      if (isRefusal(code)) this.#probation.ended(newcomer);
-    });
+    const decided = (isGreeted: boolean): void => {
+      this.#health.client('wavehall', isGreeted, tookMs());
+      if (!isGreeted) this.#health.fault('connects');
+    };
+    return new CountedSession(this.#gateway.opened(socket, { ...handshake, decided }), () =>
+      this.#buckets.delete(socket),
+    );
+  }
+
+  /** The socket of a probe is in no count. */
+  openedProbe(socket: Socket, handshake: Handshake): Session {
+    return this.#gateway.opened(socket, { ...handshake, isProbe: true });
   }
 }
 
-class WatchedSession implements Session {
+class CountedSession implements Session {
   readonly #session: Session;
-  readonly #closed: (code: number) => void;
+  readonly #closed: () => void;
 
-  constructor(session: Session, closed: (code: number) => void) {
+  constructor(session: Session, closed: () => void) {
     this.#session = session;
     this.#closed = closed;
   }
@@ -54,7 +56,7 @@ class WatchedSession implements Session {
   }
 
   closed(code: number): void {
-    this.#closed(code);
+    this.#closed();
     this.#session.closed(code);
   }
 }

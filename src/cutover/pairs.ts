@@ -1,26 +1,69 @@
 import type { Duplex } from 'node:stream';
 
+/** A socket, plain or over TLS, and how many bytes went through it. */
+export type CountedSocket = Duplex & { readonly bytesRead: number; readonly bytesWritten: number };
+
+/** Milliseconds; 0: no limit. */
+export interface PairLimits {
+  /** No byte in either direction. */
+  readonly idleMs: number;
+  /** Bytes wait for an end that takes none. */
+  readonly stallMs: number;
+}
+
+/** One end, as it looked when something last moved. */
+class End {
+  readonly socket: CountedSocket;
+  #read = 0;
+  #taken = 0;
+  #movedAtMs: number;
+
+  constructor(socket: CountedSocket, nowMs: number) {
+    this.socket = socket;
+    this.#movedAtMs = nowMs;
+  }
+
+  /** When it last sent or took a byte. */
+  movedAtMs(nowMs: number): number {
+    const { bytesRead, bytesWritten, writableLength } = this.socket;
+    const taken = bytesWritten - writableLength;
+    if (bytesRead !== this.#read || taken !== this.#taken) this.#movedAtMs = nowMs;
+    [this.#read, this.#taken] = [bytesRead, taken];
+    return this.#movedAtMs;
+  }
+}
+
 /** A browser's socket and the one at the other side that it is joined to. */
 export class Pair {
   readonly bucket: number | undefined;
-  readonly #browser: Duplex;
-  readonly #server: Duplex;
+  readonly #browser: End;
+  readonly #server: End;
 
-  constructor(browser: Duplex, server: Duplex, bucket: number | undefined) {
-    this.#browser = browser;
-    this.#server = server;
+  constructor(browser: CountedSocket, server: CountedSocket, bucket: number | undefined, nowMs: number) {
+    this.#browser = new End(browser, nowMs);
+    this.#server = new End(server, nowMs);
     this.bucket = bucket;
   }
 
   /** Without a word: only a frame's end would be a place for one, and frames are not looked at. */
   close(): void {
-    this.#browser.end();
-    this.#server.end();
+    this.#browser.socket.end();
+    this.#server.socket.end();
   }
 
   terminate(): void {
-    this.#browser.destroy();
-    this.#server.destroy();
+    this.#browser.socket.destroy();
+    this.#server.socket.destroy();
+  }
+
+  /** Why it is to be ended; `undefined` while it may stay. */
+  judge(nowMs: number, { idleMs, stallMs }: PairLimits): 'idle' | 'stalled' | undefined {
+    const ends = [this.#browser, this.#server];
+    const moved = ends.map((end) => end.movedAtMs(nowMs));
+    const isStalled = (end: End, at: number): boolean =>
+      end.socket.writableLength > 0 && nowMs - (moved[at] ?? nowMs) > stallMs;
+    if (stallMs > 0 && ends.some(isStalled)) return 'stalled';
+    return idleMs > 0 && nowMs - Math.max(...moved) > idleMs ? 'idle' : undefined;
   }
 }
 
@@ -35,8 +78,7 @@ export class Pairs {
     return size;
   }
 
-  add(browser: Duplex, server: Duplex, bucket: number | undefined): void {
-    const pair = new Pair(browser, server, bucket);
+  add(pair: Pair, browser: CountedSocket): void {
     this.#all.add(pair);
     browser.once('close', () => this.#all.delete(pair));
   }

@@ -1,21 +1,30 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { ask, reasonOf } from './ask.ts';
 import {
-  type ClientRequest,
-  type IncomingMessage,
-  request as requestPlain,
-  type RequestOptions,
-  type ServerResponse,
-} from 'node:http';
-import { request as requestTls } from 'node:https';
-import { hostOf } from './address.ts';
-import { DOOR_HEADER, forwardedHeaders, forwardedPath, LOOP_STATUS, type Route } from './forwarded.ts';
+  DOOR_HEADER,
+  forwardedHeaders,
+  forwardedPath,
+  holdsToken,
+  LOOP_STATUS,
+  type Route,
+} from './forwarded.ts';
+import { endToEnd, headerKey } from './headers.ts';
 import type { Visitor } from './split.ts';
-import { trust } from './trust.ts';
+import { hasOneHost, isPassable } from './target.ts';
 
-/** Silence of the other side after which a request is given up. */
+/** The other side has so long for the head of its answer, and for each pause in it; a client for each pause in taking it. */
 const TIMEOUT_MS = 30_000;
 const ASK_TIMEOUT_MS = 2000;
-/** About one connection, not about the request (RFC 9110, 7.6.1). */
-const OF_THE_CONNECTION = new Set(['connection', 'keep-alive', 'proxy-connection']);
+/** TRACE would show a client what a proxy adds; CONNECT has no place here. */
+const NEVER_PASSED: readonly unknown[] = ['TRACE', 'CONNECT'];
+const USUALLY_WITH_BODY: readonly string[] = ['POST', 'PUT', 'PATCH'];
+
+/** SPEC 11.2: whether a request that nobody here answers may go to the other side. */
+export function mayPass(request: IncomingMessage, route: Route): boolean {
+  const { method, url = '', rawHeaders } = request;
+  if (NEVER_PASSED.includes(method) || !isPassable(url, route.prefix) || !hasOneHost(request)) return false;
+  return ![url, ...rawHeaders].some((text) => holdsToken(text, route));
+}
 
 /** Hands a whole request to the other side, and its answer back, as they come (SPEC 11.2). */
 export function passRequest(
@@ -24,35 +33,67 @@ export function passRequest(
   visitor: Visitor,
   route: Route,
 ): void {
-  const outgoing = open(request, visitor, route);
-  outgoing.on('response', (answer) => giveBack(answer, response));
-  outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
-  outgoing.on('error', (error) => {
-    if (response.headersSent) response.destroy();
-    else
-      refuse(
-        response,
-        502,
-        `The other server (WAVEHALL_CUTOVER_UPSTREAM) cannot be reached: ${reasonOf(error)}.`,
-      );
-  });
-  response.on('close', () => outgoing.destroy());
+  let outgoing: ClientRequest;
+  try {
+    outgoing = open(request, visitor, route);
+  } catch {
+    return refuse(request, response, 400, 'Bad request.');
+  }
+  follow(outgoing, request, response);
   request.pipe(outgoing);
+}
+
+/** Every way in which a request ends: with an answer, with 502, or, when the answer has begun, with a cut. */
+function follow(outgoing: ClientRequest, request: IncomingMessage, response: ServerResponse): void {
+  let taken: IncomingMessage | undefined;
+  const fail = (reason: string): void => {
+    clearTimeout(deadline);
+    outgoing.destroy();
+    // Bytes behind a whole answer are nobody's.
+    if (taken?.complete === true) return;
+    if (!response.headersSent)
+      refuse(request, response, 502, `The other server (WAVEHALL_CUTOVER_UPSTREAM) ${reason}.`);
+    else if (!response.writableEnded) response.destroy();
+  };
+  const late = (): void => fail(`did not answer in ${TIMEOUT_MS / 1000} s`);
+  const deadline = setTimeout(late, TIMEOUT_MS);
+  outgoing.on('response', (answer) => {
+    clearTimeout(deadline);
+    const reason = reasonAgainst(answer);
+    if (reason !== undefined) return fail(reason);
+    // It may have decided without the rest of the body, and closes; what it said still counts.
+    if ((answer.statusCode ?? 0) >= 400) dropBody(request, outgoing);
+    if (giveBack(answer, response, fail)) taken = answer;
+  });
+  outgoing.on('upgrade', (_, socket) => {
+    socket.destroy();
+    fail('switched protocols unasked');
+  });
+  outgoing.on('timeout', late);
+  outgoing.on('error', (error) => fail(`cannot be reached: ${reasonOf(error)}`));
+  outgoing.on('close', () => response.headersSent || fail('closed the connection without an answer'));
+  response.on('close', () => {
+    clearTimeout(deadline);
+    outgoing.destroy();
+  });
 }
 
 /** True when the other side is this server: what went there would come back, for ever (SPEC 11.17). */
 export function leadsHere(route: Route): Promise<boolean> {
   return new Promise((resolve) => {
     const headers = { [DOOR_HEADER]: route.door };
-    const options = { method: 'GET', path: forwardedPath('/live', route), headers, timeout: ASK_TIMEOUT_MS };
+    const options = { method: 'GET', path: forwardedPath('/live', route), headers };
     const outgoing = ask(route, options);
+    const timer = setTimeout(() => outgoing.destroy(), ASK_TIMEOUT_MS);
     outgoing.on('response', (answer) => {
-      answer.resume();
       resolve(answer.statusCode === LOOP_STATUS);
+      outgoing.destroy();
     });
-    outgoing.on('timeout', () => outgoing.destroy());
     outgoing.on('error', () => resolve(false));
-    outgoing.on('close', () => resolve(false));
+    outgoing.on('close', () => {
+      clearTimeout(timer);
+      resolve(false);
+    });
     outgoing.end();
   });
 }
@@ -61,39 +102,61 @@ function open(request: IncomingMessage, visitor: Visitor, route: Route): ClientR
   return ask(route, {
     method: request.method,
     path: forwardedPath(request.url ?? '/', route),
-    headers: forwardedHeaders(request, visitor, route, OF_THE_CONNECTION),
+    headers: [
+      ...forwardedHeaders(request, visitor, route),
+      ...framingOf(request),
+      ...['Connection', 'close'],
+    ],
     timeout: TIMEOUT_MS,
   });
 }
 
-function ask({ upstream }: Route, options: RequestOptions): ClientRequest {
-  const { url } = upstream;
-  const request = url.protocol === 'https:' ? requestTls : requestPlain;
-  return request({
-    host: hostOf(url),
-    port: url.port,
-    ...trust(upstream),
-    // Reverb answers one request per connection.
-    agent: false,
-    ...options,
-  });
+/** The body's framing, made anew: as long as it was said to be, in chunks, or none at all. */
+function framingOf({ method = '', headers }: IncomingMessage): string[] {
+  if (headers['transfer-encoding'] !== undefined) return ['Transfer-Encoding', 'chunked'];
+  const length = headers['content-length'] ?? (USUALLY_WITH_BODY.includes(method) ? '0' : undefined);
+  return length === undefined ? [] : ['Content-Length', length];
 }
 
-function giveBack(answer: IncomingMessage, response: ServerResponse): void {
-  const lines: string[] = [];
-  for (let at = 0; at < answer.rawHeaders.length; at += 2) {
-    const [name = '', value = ''] = answer.rawHeaders.slice(at, at + 2);
-    if (!OF_THE_CONNECTION.has(name.toLowerCase())) lines.push(name, value);
+/** Why an answer cannot be passed on; `undefined` when it can. */
+function reasonAgainst({ statusCode = 0, headers }: IncomingMessage): string | undefined {
+  if (statusCode < 200 || statusCode > 599) return `answered with status ${statusCode}`;
+  const coding = headers['transfer-encoding'];
+  return coding === undefined || coding.toLowerCase() === 'chunked'
+    ? undefined
+    : 'answered in a transfer coding that is not known';
+}
+
+/** False: its head cannot be written. */
+function giveBack(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  fail: (reason: string) => void,
+): boolean {
+  const { statusCode = 0, statusMessage, rawHeaders } = answer;
+  const hasNoLength = statusCode === 204 || answer.headers['transfer-encoding'] !== undefined;
+  const lines = endToEnd(rawHeaders).filter(([name]) => !hasNoLength || headerKey(name) !== 'content-length');
+  try {
+    response.writeHead(statusCode, statusMessage, lines.flat());
+  } catch {
+    fail('answered with a head that is no HTTP');
+    return false;
   }
-  response.writeHead(answer.statusCode ?? 502, answer.statusMessage, lines);
-  answer.on('error', () => response.destroy());
+  response.setTimeout(TIMEOUT_MS, () => response.destroy());
+  answer.on('error', () => fail('broke off its answer'));
   answer.pipe(response);
+  return true;
 }
 
-/** A code such as ECONNREFUSED says more than the address that is known anyway. */
-export const reasonOf = (error: Error): string => (error as NodeJS.ErrnoException).code ?? error.message;
+function dropBody(request: IncomingMessage, outgoing: ClientRequest): void {
+  request.unpipe(outgoing);
+  request.resume();
+}
 
-function refuse(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+/** What of the request is still on its way is read and dropped: its time is limited by the server. */
+function refuse(request: IncomingMessage, response: ServerResponse, status: number, body: string): void {
+  request.unpipe();
+  request.resume();
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
   response.end(body);
 }

@@ -8,8 +8,11 @@ const LOST_IN_A_ROW = 3;
 /** An event that comes twice comes twice within so many. */
 const REMEMBERED = 100;
 
-/** What a step of the canary came to: it worked, the server failed, or our own settings stand in the way. */
-export type Step = 'ok' | 'failed' | 'not-allowed';
+/**
+ * What a step of the canary came to: it worked, the server failed, our own settings stand in the way, or nobody can say:
+ * the server is full or busy, which clients can bring about, or this process cannot open a socket.
+ */
+export type Step = 'ok' | 'failed' | 'not-allowed' | 'unclear';
 
 export interface PerchNeeds {
   readonly site: ProbeSite;
@@ -17,6 +20,8 @@ export interface PerchNeeds {
   readonly timeoutMs: number;
   readonly connected: (ok: boolean, ms: number) => void;
   readonly subscribed: (ok: boolean) => void;
+  /** True while the server lets nobody in because its memory is short. */
+  readonly isFull?: (() => boolean) | undefined;
   /** Why the last step did not work; called only when it did not. */
   readonly failed: (step: Step, reason: string) => void;
 }
@@ -57,9 +62,9 @@ export class Perch {
       const { signal } = this.#stopping;
       const { status } = await publish(site, { name: 'canary', channel, data }, { timeoutMs, signal });
       if (status >= 200 && status < 300) return 'ok';
-      return this.#fail(isOurFault(status) ? 'not-allowed' : 'failed', `HTTP ${status}`);
+      return this.#fail(stepOf(status), `HTTP ${status}`);
     } catch (error) {
-      return this.#fail('failed', (error as Error).message);
+      return this.#fail(isLocal(error) ? 'unclear' : 'failed', (error as Error).message);
     }
   }
 
@@ -97,24 +102,40 @@ export class Perch {
     await this.#probe?.close();
   }
 
+  /** Connects as a newcomer would, subscribes and leaves. */
+  async knock(): Promise<Step> {
+    const opened = await this.#connect(() => undefined);
+    if (!(opened instanceof Probe)) return opened;
+    await opened.close();
+    return 'ok';
+  }
+
   async #open(): Promise<Step> {
-    const { site, channel, timeoutMs, connected, subscribed } = this.#needs;
+    const opened = await this.#connect((arrival) => this.#arrived(arrival));
+    if (!(opened instanceof Probe)) return opened;
+    this.#probe = opened;
+    // What was on its way to a connection that ended does not come any more.
+    void opened.closed.then(() => this.#forgetAll());
+    this.openedAtMs = performance.now();
+    return 'ok';
+  }
+
+  /** A new connection on the channel; each step of it is told. */
+  async #connect(heard: (arrival: Arrival) => void): Promise<Probe | Step> {
+    const { site, channel, timeoutMs, connected, subscribed, isFull } = this.#needs;
     const beganMs = performance.now();
     let probe: Probe | undefined;
     try {
       const { signal } = this.#stopping;
-      probe = await Probe.open(site, { timeoutMs, signal, heard: (arrival) => this.#arrived(arrival) });
+      probe = await Probe.open(site, { timeoutMs, signal, heard });
       connected(true, performance.now() - beganMs);
       await probe.subscribe(channel);
       subscribed(true);
-      this.#probe = probe;
-      // What was on its way to a connection that ended does not come any more.
-      void probe.closed.then(() => this.#forgetAll());
-      this.openedAtMs = performance.now();
-      return 'ok';
+      return probe;
     } catch (error) {
       await probe?.close();
-      const step = error instanceof ProbeRefused && error.isPermanent ? 'not-allowed' : 'failed';
+      if (this.#stopping.signal.aborted) return 'unclear';
+      const step = isFull?.() === true ? 'unclear' : stepAfter(error);
       if (step === 'failed' && probe === undefined) connected(false, performance.now() - beganMs);
       if (step === 'failed' && probe !== undefined) subscribed(false);
       return this.#fail(step, (error as Error).message);
@@ -141,6 +162,21 @@ export class Perch {
   }
 }
 
-/** Our request is wrong and stays wrong: key, secret, app id, event. */
-const isOurFault = (status: number): boolean =>
-  status >= 400 && status < 500 && status !== 408 && status !== 429;
+/** Our request is wrong and stays wrong (key, secret, app id, event), or there were too many. */
+function stepOf(status: number): Step {
+  if (status === 429) return 'unclear';
+  return status >= 400 && status < 500 && status !== 408 ? 'not-allowed' : 'failed';
+}
+
+/** The server has as many connections as it may (SPEC 2.14): clients decide how many there are. */
+const FULL: readonly unknown[] = [4004, 4100];
+/** This process has no file, port or memory left for a socket of its own. */
+const LOCAL: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
+const isLocal = (error: unknown): boolean => LOCAL.includes((error as { code?: unknown }).code);
+
+function stepAfter(error: unknown): Step {
+  if (isLocal(error)) return 'unclear';
+  if (!(error instanceof ProbeRefused)) return 'failed';
+  if (FULL.includes(error.code)) return 'unclear';
+  return error.isPermanent ? 'not-allowed' : 'failed';
+}

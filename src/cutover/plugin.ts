@@ -22,6 +22,8 @@ export interface CutoverNeeds {
   readonly clock: Clock;
   /** Time over which sockets are asked to come again. */
   readonly moveMs: number;
+  /** Never leaves this server. */
+  readonly adminToken: string | undefined;
 }
 
 /** A socket of this side that can be asked to come again. */
@@ -39,6 +41,7 @@ export class Cutover {
   readonly #bridge: Bridge;
   readonly #watch: Watch;
   #door: Door | undefined;
+  #house: House | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ownUrl = new URL('http://127.0.0.1');
 
@@ -57,6 +60,7 @@ export class Cutover {
         wavehall: ownSite(app, this.#ownUrl, options.upstream.origin),
         upstream: upstreamSite(app, options.upstream),
       }),
+      isFull: () => this.#house?.hasRoom() === false,
       notify: options.notifyUrl && { url: options.notifyUrl, credential: app.credentials[0] },
     });
     this.health = this.#watch.health;
@@ -73,9 +77,10 @@ export class Cutover {
 
   /** The door before the house; it moves the house's residents when that is wanted (SPEC 11.4). */
   openDoor(house: House, residents: () => Iterable<Resident>): Door {
-    const { options, prefix, journal, clock } = this.#needs;
+    const { options, prefix, journal, clock, adminToken } = this.#needs;
     const { percentage, health } = this;
-    const door = new Door({ options, prefix, percentage, health, journal, clock, house });
+    this.#house = house;
+    const door = new Door({ options, prefix, percentage, health, journal, clock, house, adminToken });
     percentage.onChange((percent, move) => {
       const { changedBy } = percentage.state;
       journal.warn('The share of the browsers for Wavehall has changed', { percent, by: changedBy });
@@ -88,7 +93,6 @@ export class Cutover {
   async start(ownUrl: URL): Promise<void> {
     this.#ownUrl = ownUrl;
     this.#ticker = setInterval(() => {
-      this.#door?.tick();
       void this.percentage.tick();
     }, TICK_MS);
     if (this.#door !== undefined && (await leadsHere(this.#door.route))) {
@@ -108,15 +112,23 @@ export class Cutover {
     return this.#door?.upstream.pairs ?? [];
   }
 
+  /** Why nobody can connect to the other server at this moment; `undefined`: it answers. */
+  readonly whyOtherIsAway = (): Promise<string | undefined> => this.#watch.whyOtherIsAway();
+
   /** Before the shutdown looks like a breach. */
   async stopWatching(): Promise<void> {
     clearInterval(this.#ticker);
     await this.#watch.stop();
   }
 
+  /** True while browsers are, or may come to be, on the other side. */
+  get hasBrowsersElsewhere(): boolean {
+    return this.percentage.percent < 100 || (this.#door?.upstream.pairs.size ?? 0) > 0;
+  }
+
   /** When nobody is connected any more. */
   async stop(): Promise<void> {
-    for (const pair of this.#door?.upstream.pairs ?? []) pair.terminate();
+    this.#door?.terminate();
     await this.#bridge.stop();
   }
 
@@ -158,9 +170,8 @@ function watchedBroker(broker: Broker, health: HealthSink): Broker {
     async subscribe(ref) {
       try {
         await broker.subscribe(ref);
-        health.subscribe('wavehall', true);
       } catch (error) {
-        health.subscribe('wavehall', false);
+        health.fault('subscribes');
         throw error;
       }
     },

@@ -33,6 +33,10 @@ export interface CutoverOptions {
   readonly sticky: Sticky;
   /** Whether other HTTP requests are passed to the other server. */
   readonly pass: boolean;
+  /** Time after which a socket through which no byte passes is ended; 0: never. */
+  readonly idleMs: number;
+  /** The largest request that the other server takes; 0: not looked at. */
+  readonly requestBytes: number;
   readonly queue: QueueLimits;
   readonly watch: WatchLimits;
   readonly notifyUrl: URL | undefined;
@@ -78,12 +82,25 @@ export interface Bridge {
 
 // --- health ------------------------------------------------------------------------------------
 
-/** What the door, the bridge and the API report. No member may throw. */
+/** What this server itself failed in while it served a client. */
+export type Fault = 'connects' | 'subscribes';
+
+/**
+ * What the door, the bridge, the API and the canary report. No member may throw. Nothing that a client decides may be
+ * judged: neither how often it comes, nor what it sends, nor how it goes (SPEC 11.14).
+ */
 export interface HealthSink {
+  /** A connect of our own canary. */
   connect(side: Side, ok: boolean, ms: number): void;
+  /** A subscription of our own canary. */
   subscribe(side: Side, ok: boolean): void;
+  /** A request to the HTTP API with a valid signature. */
   api(side: Side, ok: boolean): void;
   canary(from: Side, to: Side, ok: boolean, ms: number): void;
+  /** A fault of this server's own at a client, judged at most once a second however many clients meet it. */
+  fault(of: Fault): void;
+  /** A client's connect: shown, never judged. True: it was answered, however soon and however it ended. */
+  client(side: Side, ok: boolean, ms: number): void;
 }
 
 // --- the percentage ----------------------------------------------------------------------------

@@ -5,7 +5,9 @@ import { request as httpsRequest } from 'node:https';
 const MAX_ANSWER_BYTES = 4096;
 
 export interface Posting {
+  readonly method?: 'POST' | 'GET';
   readonly body: string;
+  readonly maxAnswerBytes?: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** From the first byte to the last one. */
   readonly timeoutMs: number;
@@ -22,11 +24,15 @@ export interface Posted {
  * One POST over a connection of its own (Reverb ends each after one answer without saying so).
  * Rejects when there is no whole answer in time; redirects are answers as any other.
  */
-export function post(url: URL, { body, headers, timeoutMs, signal, tls }: Posting): Promise<Posted> {
+export function post(
+  url: URL,
+  { method = 'POST', body, headers, timeoutMs, signal, tls, ...posting }: Posting,
+): Promise<Posted> {
   return new Promise((resolve, reject) => {
+    const { maxAnswerBytes = MAX_ANSWER_BYTES } = posting;
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const sent = send(url, {
-      method: 'POST',
+      method,
       agent: false,
       headers: { 'content-type': 'application/json', ...headers, 'content-length': Buffer.byteLength(body) },
       ...(signal && { signal }),
@@ -42,14 +48,17 @@ export function post(url: URL, { body, headers, timeoutMs, signal, tls }: Postin
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
-        if (bytes < MAX_ANSWER_BYTES) chunks.push(chunk);
+        chunks.push(chunk);
         bytes += chunk.length;
+        if (bytes >= maxAnswerBytes) answered();
       });
       response.on('error', (error) => settle(() => reject(error)));
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8').slice(0, MAX_ANSWER_BYTES);
+      const answered = (): void => {
+        const text = Buffer.concat(chunks).toString('utf8').slice(0, maxAnswerBytes);
         settle(() => resolve({ status: response.statusCode ?? 0, body: text }));
-      });
+        sent.destroy();
+      };
+      response.on('end', answered);
     });
     sent.end(body);
   });

@@ -3,6 +3,8 @@ import { type Credential, signHttp } from '#protocol';
 import { prefixOf } from './address.ts';
 import { post, type Posted } from './post.ts';
 
+const MAX_ROSTER_BYTES = 16 * 1024 * 1024;
+
 /** One server as a probe sees it. */
 export interface ProbeSite {
   /** http(s)://host:port, with the path prefix if there is one. */
@@ -37,6 +39,24 @@ export function socketUrl(site: ProbeSite): URL {
   );
   url.protocol = site.url.protocol === 'https:' ? 'wss:' : 'ws:';
   return url;
+}
+
+/** Asks for the users of a presence channel (SPEC 8.7). */
+export async function hasMember(
+  site: ProbeSite,
+  channel: string,
+  userId: string,
+  timeoutMs: number,
+): Promise<boolean> {
+  const path = `/apps/${encodeURIComponent(site.appId)}/channels/${encodeURIComponent(channel)}/users`;
+  const timestampSeconds = Math.floor(Date.now() / 1000);
+  const query = signHttp(site.credential, { method: 'GET', path, body: '', timestampSeconds });
+  const url = new URL(`${prefixOf(site.url)}${path}?${query}`, site.url);
+  const asked = { method: 'GET', maxAnswerBytes: MAX_ROSTER_BYTES, timeoutMs, tls: trustOf(site) } as const;
+  const { status, body } = await post(url, { body: '', ...asked });
+  if (status !== 200) return false;
+  const { users } = JSON.parse(body) as { users: readonly { readonly id: unknown }[] };
+  return users.some(({ id }) => String(id) === userId);
 }
 
 export interface ProbeEvent {

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import WebSocket from 'ws';
 import { signChannel } from '#protocol';
 import { frameIn, type ProbeFrame } from './probe-frame.ts';
-import { type ProbeSite, socketUrl, trustOf } from './probe-site.ts';
+import { hasMember, type ProbeSite, socketUrl, trustOf } from './probe-site.ts';
 
 /** No message that a server of this protocol sends is larger. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -129,6 +129,11 @@ export class Probe {
     });
     this.#say('pusher:subscribe', { channel, auth, ...(channelData && { channel_data: channelData }) });
     await answer;
+  }
+
+  /** Whether a user is on a presence channel now, as the server's HTTP API tells. */
+  hasMember(channel: string, userId: string): Promise<boolean> {
+    return hasMember(this.#site, channel, userId, this.#options.timeoutMs);
   }
 
   /** Resolves when everything that the server sent before its answer has been heard. */

@@ -32,6 +32,7 @@ export function statusTable(status: CutoverStatus, options: ReportOptions): stri
     ['clients now', String(status.split.open.wavehall), String(status.split.open.upstream)],
     ['clients in all', String(status.split.total.wavehall), String(status.split.total.upstream)],
     ['taken over', String(status.split.fellBack.wavehall), String(status.split.fellBack.upstream)],
+    row('clients answered', wavehall.clients, upstream.clients),
     row('connects', wavehall.connects, upstream.connects),
     row('subscriptions', wavehall.subscribes, upstream.subscribes),
     row('API requests', wavehall.api, upstream.api),

@@ -35,6 +35,8 @@ export interface WayBackStatus {
 
 export interface WayBackNeeds {
   readonly health: Pick<Health, 'judge'>;
+  /** Connects to the other server: why that fails, or `undefined`. No client has a say in it. */
+  readonly whyOtherIsAway: () => Promise<string | undefined>;
   readonly percentage: Pick<Percentage, 'percent' | 'lastGood' | 'set' | 'markGood'>;
   readonly journal: Pick<Journal, 'warn'>;
   readonly notify: (note: WayBackNote) => void;
@@ -106,7 +108,9 @@ export class WayBack {
     this.#breachSinceMs ??= nowMs;
     const breachMs = nowMs - this.#breachSinceMs;
     if (this.#percent === 0 || limits.breachMs === 0 || breachMs < limits.breachMs) return;
-    if (nowMs >= this.#retryAtMs && !this.#mustHold(reasons)) await this.#goBack(reasons, nowMs, breachMs);
+    if (nowMs < this.#retryAtMs || (await this.#mustHold(reasons))) return;
+    // An operator may have set another share while the other server was asked.
+    if (percentage.percent === this.#percent) await this.#goBack(reasons, clock(), breachMs);
   }
 
   /** What was measured at another percentage is no evidence for or against this one. */
@@ -154,9 +158,9 @@ export class WayBack {
   }
 
   /** Nobody is sent to a server that cannot be connected, whatever is wrong with this one. */
-  #mustHold(reasons: readonly Breach[]): boolean {
-    const { health, journal } = this.#needs;
-    const away = health.judge('upstream').find(({ of }) => of === 'connects');
+  async #mustHold(reasons: readonly Breach[]): Promise<boolean> {
+    const { whyOtherIsAway, journal } = this.#needs;
+    const away = await whyOtherIsAway();
     if (away === undefined) {
       this.#isHeld = false;
       return false;
@@ -166,7 +170,7 @@ export class WayBack {
       this.#counts.held += 1;
       const why = reasons.map(({ text }) => text).join('; ');
       journal.warn(
-        `Cutover: Wavehall is in breach (${why}), but its share stays at ${this.#percent} %: the other server is no better (${away.text})`,
+        `Cutover: Wavehall is in breach (${why}), but its share stays at ${this.#percent} %: the other server cannot be connected (${away})`,
       );
     }
     return true;
@@ -176,12 +180,12 @@ export class WayBack {
   #tellStuck(breaches: readonly Breach[], nowMs: number): void {
     const stuck = breaches.filter(({ movesPeople }) => !movesPeople);
     for (const of of [...this.#told.keys()]) if (!stuck.some((each) => each.of === of)) this.#told.delete(of);
-    for (const { of, text } of stuck) {
+    for (const { of, text, stays = '' } of stuck) {
       const sinceMs = this.#told.get(of) ?? nowMs;
       if (sinceMs !== TOLD) this.#told.set(of, sinceMs);
       if (sinceMs === TOLD || nowMs - sinceMs < this.#needs.limits.breachMs) continue;
       this.#told.set(of, TOLD);
-      this.#needs.journal.warn(`Cutover: ${text}; a lower share would not help`);
+      this.#needs.journal.warn(`Cutover: ${text}; ${stays}`);
     }
   }
 

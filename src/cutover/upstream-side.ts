@@ -1,25 +1,37 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock, Journal } from '../core/ports.ts';
+import type { Refusals } from '../core/refusals.ts';
+import type { Fullness, SocketLimits } from '../core/socket-limits.ts';
 import type { Arrival } from './arrival.ts';
-import { forwardedHeaders, forwardedPath, type Route } from './forwarded.ts';
-import { askUpgrade, giveAnswer, join, type UpgradeAnswer } from './join.ts';
-import { Pairs } from './pairs.ts';
-import { reasonOf } from './pass.ts';
-import type { Probation } from './probation.ts';
+import { reasonOf } from './ask.ts';
+import { type Accepted, askUpgrade, type Refused, type UpgradeAnswer } from './ask-upgrade.ts';
+import type { Route } from './forwarded.ts';
+import { join } from './join.ts';
+import { type CountedSocket, Pair, type PairLimits, Pairs } from './pairs.ts';
+import type { HealthSink } from './ports.ts';
+import type { RefusedUpgrades } from './refused-upgrades.ts';
+import type { Visitor } from './split.ts';
 
 /** One warning in this time about an other side that cannot be reached. */
 const QUIET_MS = 60_000;
 
 interface Needs {
   readonly route: Route;
-  readonly probation: Probation;
+  readonly health: HealthSink;
   readonly journal: Journal;
   readonly clock: Clock;
+  readonly refused: RefusedUpgrades;
+  readonly sockets: SocketLimits;
+  readonly limits: PairLimits;
+  readonly refusals: Pick<Refusals, 'count'>;
 }
 
 /** Leads sockets through to the other side (SPEC 11.2, 11.3). */
 export class UpstreamSide {
   readonly pairs = new Pairs();
   readonly #needs: Needs;
+  readonly #asking = new Set<AbortController>();
   #warnedAtMs = -QUIET_MS;
 
   constructor(needs: Needs) {
@@ -28,47 +40,87 @@ export class UpstreamSide {
 
   /** Never rejects. False: the other side does not take it, and the browser has not heard anything yet. */
   async lead(arrival: Arrival): Promise<boolean> {
+    const { sockets } = this.#needs;
+    const release = [sockets.hold(arrival.visitor.address), sockets.hold()] as const;
     const answer = await this.#ask(arrival);
+    if (answer instanceof Error || answer.socket === undefined) for (const each of release) each();
+    else holdUntilClosed(arrival.network, answer.socket, release);
     if (answer instanceof Error) {
-      if (arrival.choice !== undefined) this.#needs.probation.failed('upstream', arrival.sinceMs);
+      if (arrival.choice !== undefined && isAway(answer)) this.#report(arrival.sinceMs, false);
       this.#warn(answer);
       return false;
     }
-    this.#join(arrival, answer);
+    if (answer.socket === undefined) this.#passRefusal(arrival, answer);
+    else this.#join(arrival, answer);
     return true;
   }
 
-  /** 5xx is as good as no answer. */
-  async #ask({ request, visitor }: Arrival): Promise<UpgradeAnswer | Error> {
-    const { route } = this.#needs;
-    try {
-      const path = forwardedPath(request.url ?? '/', route);
-      const headers = forwardedHeaders(request, visitor, route);
-      const answer = await askUpgrade(route.upstream, request, path, headers);
-      if (answer.status < 500) return answer;
-      answer.socket.destroy();
-      return new Error(`it answered with ${answer.status}`);
-    } catch (error) {
-      return error as Error;
+  /** The limit that stands against one more: its two ends are two sockets of this node. */
+  fullness({ address }: Visitor): Fullness | undefined {
+    return this.#needs.sockets.fullness(() => address, 2);
+  }
+
+  /** Ends pairs that nothing passes through, and those whose reader has stopped. Called about once a second. */
+  tick(): void {
+    const { clock, limits, refusals } = this.#needs;
+    const nowMs = clock();
+    for (const pair of this.pairs) {
+      const reason = pair.judge(nowMs, limits);
+      if (reason === undefined) continue;
+      refusals.count(reason === 'idle' ? 'cutover_idle' : 'slow_reader', { side: 'the other server' });
+      pair.terminate();
     }
   }
 
-  #join(arrival: Arrival, answer: UpgradeAnswer): void {
-    const { network, head, choice } = arrival;
-    const { socket, status } = answer;
+  /** Ends what passes through, and what waits for an answer. */
+  terminate(): void {
+    for (const asking of this.#asking) asking.abort();
+    for (const pair of this.pairs) pair.terminate();
+  }
+
+  /** 5xx is as good as no answer. */
+  async #ask({ request, network, visitor }: Arrival): Promise<UpgradeAnswer | Error> {
+    const asking = new AbortController();
+    const gone = (): void => asking.abort();
+    this.#asking.add(asking);
+    network.once('close', gone);
+    try {
+      return await askUpgrade(this.#needs.route, request, visitor, asking.signal);
+    } catch (error) {
+      return error as Error;
+    } finally {
+      this.#asking.delete(asking);
+      network.off('close', gone);
+    }
+  }
+
+  #passRefusal({ network, visitor }: Arrival, { head, body }: Refused): void {
+    const framing = `Connection: close\r\nContent-Length: ${body.length}`;
+    this.#needs.refused.refuse(
+      network,
+      visitor.address,
+      Buffer.concat([Buffer.from(`${head}\r\n${framing}\r\n\r\n`, 'latin1'), body]),
+    );
+  }
+
+  #join({ network, head, choice, sinceMs }: Arrival, answer: Accepted): void {
+    const { socket, rest } = answer;
     if (network.destroyed) return void socket.destroy();
-    if (choice !== undefined) this.#watch(arrival, answer);
-    giveAnswer(network, answer, status === 101 ? choice?.cookieLine : undefined);
-    this.pairs.add(network, socket, choice?.bucket);
+    // How the socket ends, and when, says nothing: the browser may be the one that ends it.
+    if (choice !== undefined) this.#report(sinceMs, true);
+    const cookie = choice?.cookieLine === undefined ? '' : `\r\n${choice.cookieLine}`;
+    network.write(`${answer.head}\r\nUpgrade: websocket\r\nConnection: Upgrade${cookie}\r\n\r\n`, 'latin1');
+    if (rest.length > 0) network.write(rest);
+    this.pairs.add(
+      new Pair(network as CountedSocket, socket, choice?.bucket, this.#needs.clock()),
+      network as CountedSocket,
+    );
     join(network, socket, head);
   }
 
-  #watch({ network, sinceMs }: Arrival, { socket, status }: UpgradeAnswer): void {
-    const { probation } = this.#needs;
-    const newcomer = probation.opened('upstream', sinceMs);
-    if (status !== 101) newcomer.failed = true;
-    // A browser that ends its socket itself says nothing about the other side.
-    else socket.once('end', () => !network.readableEnded && probation.ended(newcomer));
+  #report(sinceMs: number, isAnswered: boolean): void {
+    const { health, clock } = this.#needs;
+    health.client('upstream', isAnswered, clock() - sinceMs);
   }
 
   #warn(reason: Error): void {
@@ -81,3 +133,18 @@ export class UpstreamSide {
     );
   }
 }
+
+/** Each end counts until it is closed. */
+function holdUntilClosed(
+  network: Duplex,
+  socket: Socket,
+  [browser, server]: readonly [() => void, () => void],
+): void {
+  if (network.destroyed) browser();
+  else network.once('close', browser);
+  socket.once('close', server);
+}
+
+/** What a request of an odd browser may bring about (an answer with 5xx, a closed connection) is not among them. */
+const AWAY = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
+const isAway = (error: NodeJS.ErrnoException): boolean => AWAY.has(error.code ?? '');

@@ -7,6 +7,7 @@ import { LoopDelay } from './loop-delay.ts';
 import { Notifier, type NotifierCounts } from './notify.ts';
 import type { HealthSink, Percentage, Side } from './ports.ts';
 import type { ProbeSite } from './probe-site.ts';
+import { whyAway } from './reach.ts';
 import { WayBack, type WayBackStatus } from './rollback.ts';
 
 const TICK_MS = 1000;
@@ -19,6 +20,8 @@ export interface WatchNeeds {
   /** Asked when it starts, because our own port is known only then. */
   readonly sites: () => Readonly<Record<Side, ProbeSite>>;
   readonly notify: { readonly url: URL; readonly credential: Credential } | undefined;
+  /** True while this server lets nobody in because its memory is short. */
+  readonly isFull?: () => boolean;
 }
 
 /** What `wavehall cutover` and the metrics tell of health (SPEC 11.14, 11.15). */
@@ -36,17 +39,22 @@ export interface Watch {
   /** Resolves when nothing of it is left. */
   stop(): Promise<void>;
   status(): WatchStatus;
+  /** Why nobody can connect to the other server at this moment; `undefined`: it answers. */
+  whyOtherIsAway(): Promise<string | undefined>;
 }
 
 /** Watches over both sides, and takes people back when that must be (SPEC 11.14, 11.15). */
-export function openWatch({ limits, percentage, journal, clock, sites, notify }: WatchNeeds): Watch {
+export function openWatch(needs: WatchNeeds): Watch {
+  const { limits, percentage, journal, clock, sites, notify, isFull } = needs;
   const health = new Health(limits, clock);
   const notifier = notify && new Notifier({ ...notify, journal });
   const loop = new LoopDelay();
   let canary: Canary | undefined;
   let ticker: NodeJS.Timeout | undefined;
+  const whyOtherIsAway = (): Promise<string | undefined> => whyAway(sites().upstream);
   const wayBack = new WayBack({
     health,
+    whyOtherIsAway,
     percentage,
     journal,
     clock,
@@ -59,11 +67,12 @@ export function openWatch({ limits, percentage, journal, clock, sites, notify }:
   };
   return {
     health,
+    whyOtherIsAway,
     start() {
       loop.start();
       ticker = setInterval(tick, TICK_MS);
       if (limits.canaryEveryMs === 0) return;
-      canary = new Canary({ sites: sites(), sink: health, journal, limits });
+      canary = new Canary({ sites: sites(), sink: health, journal, limits, ...(isFull && { isFull }) });
       canary.start();
     },
     async stop() {

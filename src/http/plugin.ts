@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { exceeds } from '#protocol';
-import type { AppProvider, Clock, Journal } from '../core/ports.ts';
+import { type AppProvider, Behind, type Clock, type Journal } from '../core/ports.ts';
 import type { Refusals } from '../core/refusals.ts';
 import type { Api } from './api.ts';
 import { Authentication } from './authenticate.ts';
@@ -30,6 +30,8 @@ export interface HttpNeeds {
   readonly prefix: string;
   readonly refuseReplays: boolean;
   readonly refusals: Refusals;
+  /** Told of each request with a valid signature: whether this server answered it, or failed by a fault of its own. */
+  readonly answered?: ((isOk: boolean) => void) | undefined;
 }
 
 /** Everything that is served over plain HTTP, with and without the path prefix (SPEC 2.1, 8.1). */
@@ -46,9 +48,9 @@ export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
     throw httpError(404);
   };
   server.setNotFoundHandler(notFound);
-  // Before a body is read, whatever it is called and however large it is.
+  // Before a body is read, whatever it is called and however large it is. The admin API answers for its own paths.
   server.addHook('onRequest', (request, _, done) => {
-    done(request.is404 ? httpError(404) : undefined);
+    done(request.is404 && request.server === server ? httpError(404) : undefined);
   });
   const authentication = new Authentication(needs);
   const register = (scope: FastifyInstance): void => {
@@ -91,7 +93,7 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
           if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
           authentication.check(app, { method, path: rawPath, rawQuery, body });
           checkEncoding(request.raw);
-          const answer = await handle(needs.api, { app, params, rawQuery, body });
+          const answer = await told(needs, handle(needs.api, { app, params, rawQuery, body }));
           return reply.type('application/json').send(JSON.stringify(answer));
         },
       });
@@ -99,6 +101,19 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
     }
     done();
   });
+}
+
+/** Subscribers that are behind are no fault of this server, and they may be anybody. */
+async function told({ answered }: HttpNeeds, answering: Promise<object>): Promise<object> {
+  if (answered === undefined) return answering;
+  try {
+    const answer = await answering;
+    answered(true);
+    return answer;
+  } catch (error) {
+    if (!(error instanceof Behind)) answered((answerTo(error) ?? DEFECT).status < 500);
+    throw error;
+  }
 }
 
 /** A parser by this name is found at once; Fastify looks for the one for all types anew with each request. */

@@ -29,7 +29,7 @@ function jsonJournal({ debugging, worker, write }: JournalOptions): Journal {
     debug: (title, subject, message) => {
       if (debugging) log.debug({ subject: plain(subject), message: message && presentable(message) }, title);
     },
-    warn: (what, details) => log.warn(details, what),
+    warn: (what, details) => log.warn(details && plainly(details), what),
     defect: (what, error) => log.error({ error: stackOf(error) }, what),
   };
 }
@@ -46,10 +46,16 @@ function terminalJournal({ debugging, worker, write }: JournalOptions): Journal 
       if (message !== undefined) write(`    ${styleText('gray', presentable(message))}\n`);
     },
     warn: (what, details) =>
-      write(`  ${styleText('yellow', 'WARN')} ${who}${what} ${JSON.stringify(details ?? {})}\n`),
+      write(`  ${styleText('yellow', 'WARN')} ${who}${what} ${JSON.stringify(plainly(details ?? {}))}\n`),
     defect: (what, error) => write(`  ${styleText('red', 'ERROR')} ${who}${what}\n    ${stackOf(error)}\n`),
   };
 }
+
+/** Details may hold words of a client's. */
+const plainly = (details: object): object =>
+  Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [name, typeof value === 'string' ? plain(value) : value]),
+  );
 
 const stackOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);

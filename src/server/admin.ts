@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { CutoverControl } from '../admin/plugin.ts';
+import type { CutoverControl, Moving } from '../admin/plugin.ts';
+import { Conflict } from '../admin/requests.ts';
 import type { Figure } from '../core/ports.ts';
 import { cutoverFigures } from '../cutover/figures.ts';
 import type { Cutover } from '../cutover/plugin.ts';
@@ -51,10 +52,28 @@ function statusOf(cutover: Cutover, siblings: Siblings | undefined): CutoverCont
 
 const controlOf = (cutover: Cutover, siblings: Siblings | undefined): CutoverControl => ({
   status: statusOf(cutover, siblings),
-  set: (percent, by, move) => cutover.percentage.set(percent, by, move),
-  back: (to, by, move) => {
-    const percent =
-      to === 'last-good' ? Math.min(cutover.percentage.lastGood, cutover.percentage.percent) : 0;
-    return cutover.percentage.set(percent, by, move);
+  set: async (percent, by, how) => {
+    if (how.move) await refuseDead(cutover, percent, how);
+    await cutover.percentage.set(percent, by, how.move);
+  },
+  back: async (to, by, how) => {
+    const { lastGood, percent: present } = cutover.percentage;
+    const percent = to === 'last-good' ? Math.min(lastGood, present) : 0;
+    await refuseDead(cutover, percent, how);
+    await cutover.percentage.set(percent, by, how.move);
   },
 });
+
+/** SPEC 11.5: a lower share moves people to the other server, which must be there. */
+async function refuseDead(
+  { percentage, whyOtherIsAway }: Cutover,
+  percent: number,
+  { force }: Moving,
+): Promise<void> {
+  if (force || !(percent < percentage.percent)) return;
+  const reason = await whyOtherIsAway();
+  if (reason === undefined) return;
+  throw new Conflict(
+    `The other server cannot be connected (${reason}): nobody is moved there, and the share stays at ${percentage.percent} %. Add --force (admin API: "force":true) to lower it all the same.`,
+  );
+}

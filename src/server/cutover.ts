@@ -3,9 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Hub } from '../core/hub.ts';
 import type { Gateway, Journal, Stores } from '../core/ports.ts';
+import type { Refusals } from '../core/refusals.ts';
+import type { SocketLimits } from '../core/socket-limits.ts';
 import type { Door } from '../cutover/door.ts';
-import { isOurOwn, LOOP_STATUS, ownPath } from '../cutover/forwarded.ts';
-import { passRequest } from '../cutover/pass.ts';
+import { isOurOwn, LOOP_STATUS } from '../cutover/forwarded.ts';
+import { mayPass, passRequest } from '../cutover/pass.ts';
 import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { appKeyIn, type WebSocketTransport } from '../transports/websocket.ts';
@@ -17,10 +19,19 @@ export async function openCutover(
   stores: Stores,
   journal: Journal,
 ): Promise<Cutover | undefined> {
-  const { cutover: options, apps, path: prefix, drainSeconds } = config;
+  const { cutover: options, apps, path: prefix, drainSeconds, adminToken } = config;
   if (options === undefined) return undefined;
   const moveMs = drainSeconds * 1000;
-  const cutover = new Cutover({ options, apps, prefix, stores, journal, clock: Date.now, moveMs });
+  const cutover = new Cutover({
+    options,
+    apps,
+    prefix,
+    stores,
+    journal,
+    clock: Date.now,
+    moveMs,
+    adminToken,
+  });
   await cutover.load();
   return cutover;
 }
@@ -31,11 +42,14 @@ export interface Behind {
   readonly gateway: Gateway;
   readonly hub: Hub;
   readonly isReady: () => boolean;
+  readonly sockets: SocketLimits;
+  readonly refusals: Refusals;
+  readonly heap: { readonly isFull: boolean };
 }
 
 /** Puts the front door before everything that comes in (SPEC 11.1, 11.2). Before routes are registered. */
 export function openDoor(cutover: Cutover, config: Config, behind: Behind): void {
-  const { http, transport, gateway, hub, isReady } = behind;
+  const { http, transport, gateway, hub, heap, isReady, sockets, refusals } = behind;
   const peers = new PeerReader(config.trustedProxies);
   const credentials = new Map(
     config.apps.flatMap((app) => app.credentials.map(({ key }) => [key, app.credentials] as const)),
@@ -47,18 +61,25 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
   const door = cutover.openDoor(
     {
       isReady,
+      hasRoom: () => !heap.isFull,
       gateway,
       visitor,
-      credentialsFor: ({ url = '' }) =>
-        credentials.get(appKeyIn(url.split('?', 1)[0] ?? '', config.path) ?? ''),
+      appKey: ({ url = '' }) => appKeyIn(url.split('?', 1)[0] ?? '', config.path),
+      credentials: (appKey) => credentials.get(appKey),
       upgrade: (...upgrade) => transport.upgrade(...upgrade),
+      sockets,
+      refusals,
+      stallMs: config.stallSeconds * 1000,
     },
     () => hub.connections(),
   );
+  // All header lines that there are, whose size is limited: with those of the body's framing among them.
+  http.server.maxHeadersCount = 0;
   onWebSocketUpgrade(http.server, (request, network, head) => door.upgrade(request, network, head));
+  http.server.on('connect', (request, network) => door.connect(request, network));
   refuseLoops(http, door);
-  watchApi(http, cutover);
-  if (config.cutover?.pass === true) passOthers(http, door, visitor);
+  refuseTooLarge(http, cutover, config.cutover?.requestBytes ?? 0, refusals);
+  if (config.cutover?.pass === true) passOthers(http, door, visitor, refusals);
 }
 
 /** What came through this door and comes again has found no other side. */
@@ -69,24 +90,50 @@ function refuseLoops(http: FastifyInstance, { route }: Door): void {
   });
 }
 
-function watchApi(http: FastifyInstance, { health }: Cutover): void {
-  http.addHook('onResponse', (request, reply, done) => {
-    if (request.routeOptions.url?.includes('/apps/') === true) health.api('wavehall', reply.statusCode < 500);
-    done();
+const PUBLISHES = /\/apps\/:appId\/(batch_)?events$/;
+/** What the bridge's own request costs beside its body. */
+const BRIDGE_HEAD_BYTES = 400;
+
+/**
+ * While browsers are on the other side, what it would refuse for its size is refused as it would be (SPEC 11.7): Reverb
+ * looks at head and body together, before it looks at anything else.
+ */
+function refuseTooLarge(http: FastifyInstance, cutover: Cutover, most: number, refusals: Refusals): void {
+  if (most === 0) return;
+  http.addHook('preHandler', (request, reply, done) => {
+    if (!PUBLISHES.test(request.routeOptions.url ?? '') || !cutover.hasBrowsersElsewhere) return done();
+    const body = Buffer.isBuffer(request.body) ? request.body.length : 0;
+    const bytes = Math.max(headBytes(request.raw), BRIDGE_HEAD_BYTES) + body;
+    if (bytes <= most) return done();
+    refusals.count('cutover_size', {
+      bytes,
+      expected: most,
+      path: (request.raw.url ?? '').split('?', 1)[0] ?? '',
+    });
+    void reply.code(413).type('text/plain; charset=utf-8').send('Payload too large.');
   });
 }
 
-const OURS = /^\/(admin|apps?)(\/|\?|$)/;
+/** Bytes of a request's head as it came. */
+function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage): number {
+  const lines = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0);
+  return `${method} ${url} HTTP/1.1\r\n`.length + lines + 2;
+}
 
-/** What nobody here answers is the other side's; the admin API is nobody else's even when it is off. */
+/** What nobody here answers is the other side's, unless it is for the operator (SPEC 11.2). */
 function passOthers(
   http: FastifyInstance,
   { route }: Door,
   visitor: (request: IncomingMessage) => Parameters<typeof passRequest>[2],
+  refusals: Refusals,
 ): void {
   http.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    if (!request.is404 || OURS.test(ownPath(raw.url ?? '/', route.prefix))) return done();
+    if (!request.is404) return done();
+    if (!mayPass(raw, route)) {
+      refusals.count('cutover_request', { address: visitor(raw).address, method: raw.method ?? '' });
+      return done();
+    }
     reply.hijack();
     passRequest(raw, reply.raw, visitor(raw), route);
   });

@@ -4,7 +4,7 @@ import type { Journal } from '../core/ports.ts';
 import { type KeyPair, readKeyPair } from '../transports/tls.ts';
 import { asksForWebSocket } from './upgrades.ts';
 
-/** Slow clients of the HTTP API are cut off: headers, body, idle connections. */
+/** Slow clients are cut off: TLS handshakes, headers, body, idle connections. */
 const HTTP_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 72_000;
 const CHECK_CONNECTIONS_MS = 2_000;
@@ -36,7 +36,9 @@ export function createHttp(config: Config, keyPair: KeyPair | undefined): Fastif
   };
   return Fastify({
     ...options,
-    ...(keyPair === undefined ? { http: tuning } : { https: { ...tuning, ...keyPair } }),
+    ...(keyPair === undefined
+      ? { http: tuning }
+      : { https: { ...tuning, ...keyPair, handshakeTimeout: HTTP_TIMEOUT_MS } }),
   } as object);
 }
 

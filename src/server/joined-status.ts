@@ -61,6 +61,7 @@ function joinedSide(own: SideReport, all: readonly SideReport[]): SideReport {
     api: joinedFigures(all.map(({ api }) => api)),
     delivery: joinedFigures(all.map(({ delivery }) => delivery)),
     arrivals: joinedFigures(all.map(({ arrivals }) => arrivals)),
+    clients: joinedFigures(all.map(({ clients }) => clients)),
     loopMs: worst(all.map(({ loopMs }) => loopMs)),
     breaches: [...breaches.values()],
   };

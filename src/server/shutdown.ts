@@ -3,6 +3,7 @@ import { Drain } from '../core/drain.ts';
 import type { Gateway } from '../core/gateway.ts';
 import type { Hub } from '../core/hub.ts';
 import type { Stores } from '../core/ports.ts';
+import type { OpenSockets } from './open-sockets.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 
 /** After the goodbyes, time for answers and close frames to arrive. */
@@ -12,6 +13,7 @@ export interface ShutdownNeeds {
   readonly drainMs: number;
   readonly core: { readonly hub: Hub; readonly gateway: Gateway; stop(): void };
   readonly http: FastifyInstance;
+  readonly openSockets: Pick<OpenSockets, 'destroyAll'>;
   readonly stores: Stores;
   readonly cutover: Cutover | undefined;
 }
@@ -37,14 +39,15 @@ export class Shutdown {
   }
 
   async #run(): Promise<void> {
-    const { core, http, stores, cutover, drainMs } = this.#needs;
+    const { core, http, openSockets, stores, cutover, drainMs } = this.#needs;
     core.gateway.stopAdmitting();
     const closed = http.close();
     this.#drain = new Drain([...core.hub.connections(), ...(cutover?.passing() ?? [])], drainMs);
     await Promise.all([this.#drain.run(), cutover?.stopWatching()]);
     await farewell(core.hub);
     await cutover?.stop();
-    const patience = setTimeout(() => http.server.closeAllConnections(), FAREWELL_MS);
+    // Whatever is left: requests, sockets that were refused or never answered, those of the other side.
+    const patience = setTimeout(() => openSockets.destroyAll(), FAREWELL_MS);
     await closed;
     clearTimeout(patience);
     core.stop();

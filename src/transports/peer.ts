@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP, type Socket as NetSocket } from 'node:net';
+import { BlockList, isIP, isIPv4, isIPv6, SocketAddress, type Socket as NetSocket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
 export interface Peer {
@@ -20,7 +20,10 @@ export function networkIn(text: string): Network | undefined {
   const most = version === 6 ? 128 : 32;
   const bits = given === undefined ? most : Number(given);
   if (version === 0 || bits > most) return undefined;
-  return { address, bits, family: version === 6 ? 'ipv6' : 'ipv4' };
+  const plain = canonical(address) ?? address;
+  // A network of IPv4 addresses that is written as IPv6.
+  if (version === 6 && isIPv4(plain)) return { address: plain, bits: Math.max(0, bits - 96), family: 'ipv4' };
+  return { address: plain, bits, family: version === 6 ? 'ipv6' : 'ipv4' };
 }
 
 /** Tells who is at the other end. Forwarded headers count only when a trusted proxy sent them. */
@@ -49,8 +52,9 @@ export class PeerReader {
   told(request: IncomingMessage): Peer | undefined {
     if (!this.isProxy(request)) return undefined;
     return {
-      remoteAddress: this.#nearestUntrusted(request) ?? plainAddress(request.socket.remoteAddress),
-      secure: isSecure(request.socket) || /^(https|wss)$/i.test(String(request.headers['x-forwarded-proto'])),
+      remoteAddress: this.#nearestUntrusted(request),
+      secure:
+        isSecure(request.socket) || /^(https|wss)$/i.test(firstOf(request.headers['x-forwarded-proto'])),
     };
   }
 
@@ -59,19 +63,47 @@ export class PeerReader {
     return this.#trustsSomebody && this.#trusts(plainAddress(request.socket.remoteAddress));
   }
 
-  /** From the right: each proxy appends the address that it saw, what stands before may be invented. */
-  #nearestUntrusted(request: IncomingMessage): string | undefined {
-    const header = request.headers['x-forwarded-for'];
-    const hops = (Array.isArray(header) ? header.join(',') : (header ?? ''))
-      .split(',')
-      .map((hop) => plainAddress(hop.trim()));
-    return hops.reverse().find((hop) => isIP(hop) > 0 && !this.#trusts(hop));
+  /**
+   * SPEC 2.7: from the right, because each proxy appends the address that it saw and what stands before may be invented.
+   * What cannot be read ends the search at the proxy that wrote it: nothing further left counts.
+   */
+  #nearestUntrusted({ headers, socket }: IncomingMessage): string {
+    let nearest = plainAddress(socket.remoteAddress);
+    const given = headers['x-forwarded-for'] ?? '';
+    for (const hop of String(given).split(',').reverse()) {
+      const address = addressIn(hop);
+      if (address === undefined) return nearest;
+      nearest = address;
+      if (!this.#trusts(address)) return nearest;
+    }
+    return nearest;
   }
 
   #trusts(address: string): boolean {
     return this.#trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
   }
 }
+
+/** `203.0.113.1`, `203.0.113.1:5001`, `2001:db8::1`, `[2001:db8::1]:443`, quoted or not; `undefined`: not an address. */
+function addressIn(hop: string): string | undefined {
+  const text = hop.trim().replace(/^"(.*)"$/, '$1');
+  const [, inBrackets, withPort] = /^(?:\[([^\]]*)\](?::\d{1,5})?|([\d.]+):\d{1,5})$/.exec(text) ?? [];
+  return canonical(inBrackets ?? withPort ?? text, inBrackets !== undefined);
+}
+
+/** One spelling for one address: short, in lower case, without a zone, and IPv4 as such. */
+function canonical(text: string, mustBeIPv6 = false): string | undefined {
+  if (isIPv4(text)) return mustBeIPv6 ? undefined : text;
+  if (!isIPv6(text)) return undefined;
+  const [address = ''] = text.split('%');
+  return plainAddress(new SocketAddress({ address, family: 'ipv6' }).address);
+}
+
+/** Of a list that several proxies wrote: what the first of them saw of the client. */
+const firstOf = (header: string | string[] | undefined): string =>
+  String(header ?? '')
+    .split(',', 1)[0]
+    ?.trim() ?? '';
 
 /** IPv4 addresses look the same whichever kind of socket they came through; a socket that is gone has none. */
 export const plainAddress = (address = ''): string =>

@@ -5,15 +5,30 @@ import type { Duplex } from 'node:stream';
 import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
 import type { Gateway, Session, Socket, Wire } from '../core/ports.ts';
+import type { RefusalReason, Refusals } from '../core/refusals.ts';
+import type { StopReason } from '../core/reading.ts';
 import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
+import { Lingering, LINGER_MS } from './lingering.ts';
+import { refuseUpgrade } from './refuse-upgrade.ts';
 import { webSocketWire } from './wire.ts';
 
-/** A peer that does not answer a close is ended after this. */
-const CLOSE_TIMEOUT_MS = 5000;
-/** A message is copied together from at most so many chunks of the network (CVE-2026-48779). */
-const MAX_BUFFERED_CHUNKS = 1024;
+/** A message is copied together from at most so many chunks of the network, however large it may be (CVE-2026-48779). */
+const MOST_BUFFERED_CHUNKS = 64 * 1024;
+/** Bytes of the largest frame header of a client. */
+const HEADER_BYTES = 14;
 const MAX_PENDING_PONGS = 16;
+/** What the core is told of a close frame that names no code (RFC 6455 7.1.5). */
+const NO_CODE = 1005;
+/** Frames above it are looked at by themselves by the hard limit. */
+const LARGE_BYTES = 64 * 1024;
+const CUT = new Error('The socket was cut');
 const NOTHING = Buffer.alloc(0);
+
+/** The part of a socket's handle that says what the network has taken. */
+interface WriteHandle {
+  readonly bytesWritten: number;
+  readonly writeQueueSize?: number;
+}
 
 /**
  * A WebSocket as the core sees it. It extends the library's class, as the library offers, because one object per socket
@@ -21,15 +36,28 @@ const NOTHING = Buffer.alloc(0);
  */
 class WiredSocket extends WebSocket implements Socket {
   secure = false;
-  session!: Session;
+  #session: Session | undefined;
   #remoteAddress: string | undefined;
   #network!: NetSocket;
+  #lingering!: Lingering;
+  /** The reasons not to read, as bits. */
+  #stopped = 0;
+  #left = false;
+  #largeBytes = 0;
+  #largeEnd = 0;
+  #closeCode = NO_CODE;
 
   /** `peer`: what a proxy told. */
-  connect(network: NetSocket, peer: Peer | undefined): void {
+  connect(network: NetSocket, peer: Peer | undefined, lingering: Lingering): void {
     this.#network = network;
+    this.#lingering = lingering;
     this.#remoteAddress = peer?.remoteAddress;
     this.secure = peer?.secure ?? isSecure(network);
+  }
+
+  begin(session: Session): void {
+    this.#session = session;
+    if (this.#left) session.closed(this.#closeCode);
   }
 
   /** The kernel is asked when somebody wants it; once known, it stays. */
@@ -46,26 +74,69 @@ class WiredSocket extends WebSocket implements Socket {
   }
 
   get takenBytes(): number {
+    const handle = (this.#network as { _handle?: WriteHandle | null })._handle;
+    // Within a large write the stream knows of no progress; the handle does.
+    if (handle?.writeQueueSize !== undefined) return handle.bytesWritten - handle.writeQueueSize;
     return this.#network.bytesWritten - this.#network.writableLength;
+  }
+
+  get frameUnderWayBytes(): number {
+    return this.takenBytes < this.#largeEnd ? this.#largeBytes : 0;
+  }
+
+  get readingStopped(): boolean {
+    return this.#stopped !== 0;
+  }
+
+  stopReading(reason: StopReason): void {
+    if (this.readyState !== WebSocket.OPEN) return;
+    if (this.#stopped === 0) this.pause();
+    this.#stopped |= reason;
+  }
+
+  resumeReading(reason: StopReason): void {
+    const before = this.#stopped;
+    this.#stopped &= ~reason;
+    if (before !== 0 && this.#stopped === 0) this.resume();
   }
 
   /** Past the library's `send`, which would frame the same bytes again for each socket. */
   write(bytes: Buffer): void {
-    if (this.readyState === WebSocket.OPEN) this.#network.write(bytes);
+    if (this.readyState !== WebSocket.OPEN) return;
+    this.#network.write(bytes);
+    if (bytes.length > LARGE_BYTES) {
+      this.#largeBytes = bytes.length;
+      this.#largeEnd = this.#network.bytesWritten;
+    }
+  }
+
+  /** With an error of its own: a stream that is destroyed without one makes an error for each chunk that waits. */
+  override terminate(): void {
+    if (this.readyState === WebSocket.OPEN) this.#network.destroy(CUT);
+    else super.terminate();
+  }
+
+  /** The answer to a close frame can only come while the socket is read. */
+  #readOn(): void {
+    if (this.#stopped === 0) return;
+    this.#stopped = 0;
+    this.resume();
   }
 
   /** In place of listeners, which each socket would keep a list of: what happens to it goes to its session. */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     switch (event) {
       case 'message':
-        this.session.received(args[1] === true && !isUtf8(args[0] as Buffer) ? NOTHING : (args[0] as Buffer));
+        this.#session?.received(
+          args[1] === true && !isUtf8(args[0] as Buffer) ? NOTHING : (args[0] as Buffer),
+        );
         break;
       case 'ping':
       case 'pong':
-        this.session.alive();
+        this.#session?.alive();
         break;
       case 'close':
-        this.session.closed(args[0] as number);
+        this.#leave(args[0] as number);
         break;
       // 'error', a broken frame or a lost connection: 'close' follows by itself. Nobody waits for the others.
     }
@@ -74,16 +145,23 @@ class WiredSocket extends WebSocket implements Socket {
 
   /** The library gives no reason when it closes for the size of a message (SPEC 2.11). */
   override close(code?: number, reason?: string): void {
+    this.#readOn();
+    this.#lingering.add(this.#network);
     super.close(
       code,
       reason ?? (code === errors.messageTooLarge.code ? errors.messageTooLarge.message : undefined),
     );
+    this.#leave(code ?? NO_CODE);
   }
-}
 
-/** A connection that is lost while it is refused: there is nobody to tell. */
-function ignored(): void {
-  return undefined;
+  /** SPEC 2.15: a client has left with its close frame, sent or received; when TCP ends is the socket's matter alone. */
+  #leave(code: number): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#closeCode = code;
+    // Without a session it is refused before `opened` returned: `begin` reports it.
+    this.#session?.closed(code);
+  }
 }
 
 export interface WebSocketNeeds {
@@ -96,16 +174,23 @@ export interface WebSocketNeeds {
   /** Largest message of any app; each app's own limit is the gateway's. */
   readonly messageBytes: number;
   readonly fragmentsPerMessage: number;
+  /** Sockets that may be open for their last bytes alone, after a refusal or a close frame. */
+  readonly lingering?: number;
+  readonly refusals?: Pick<Refusals, 'count'>;
 }
+
+const DEFAULT_LINGERING = 1000;
 
 /** Takes WebSocket upgrades of `/app/{key}` from an HTTP server and brings them to the gateway. */
 export class WebSocketTransport {
   readonly #needs: WebSocketNeeds;
   readonly #server: Server<typeof WiredSocket>;
+  readonly #lingering: Lingering;
   #held: Duplex[] = [];
 
   constructor(needs: WebSocketNeeds) {
     this.#needs = needs;
+    this.#lingering = new Lingering(needs.lingering ?? DEFAULT_LINGERING);
     const options = {
       noServer: true,
       clientTracking: false,
@@ -114,9 +199,10 @@ export class WebSocketTransport {
       handleProtocols: (): false => false,
       maxPayload: needs.messageBytes,
       maxFragments: needs.fragmentsPerMessage,
-      maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+      // As many as there can be of the largest message, a byte in each.
+      maxBufferedChunks: Math.min(needs.messageBytes + HEADER_BYTES, MOST_BUFFERED_CHUNKS),
       maxPendingAutoPongs: MAX_PENDING_PONGS,
-      closeTimeout: CLOSE_TIMEOUT_MS,
+      closeTimeout: LINGER_MS,
     };
     this.#server = new WebSocketServer(options);
   }
@@ -135,21 +221,40 @@ export class WebSocketTransport {
   ): void {
     const [path, query] = splitOnce(request.url ?? '', '?');
     const appKey = appKeyIn(path, this.#needs.prefix);
-    if (appKey === undefined) return refuseUpgrade(network, '404 Not Found', 'Not found.');
+    if (appKey === undefined) return this.#refuse(network, request, '404 Not Found', 'Not found.');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
-      return refuseUpgrade(network, '426 Upgrade Required', 'Upgrade required.');
+      return this.#refuse(network, request, '426 Upgrade Required', 'Upgrade required.');
     }
-    if (!this.#needs.hasRoom()) return refuseUpgrade(network, '503 Service Unavailable', 'Memory is short.');
+    if (!this.#needs.hasRoom()) {
+      return this.#refuse(network, request, '503 Service Unavailable', 'Memory is short.', 'memory_short');
+    }
     const addLine = (lines: string[]): void => void lines.push(line ?? '');
     if (line !== undefined) this.#server.once('headers', addLine);
     this.#holdWrites(network);
     this.#server.handleUpgrade(request, network, head, (socket) => {
-      socket.connect(request.socket, this.#needs.peers.told(request));
+      socket.connect(request.socket, this.#needs.peers.told(request), this.#lingering);
       const handshake = { appKey, protocol: protocolIn(query), origin: request.headers.origin };
-      socket.session = gateway.opened(socket, handshake);
+      socket.begin(gateway.opened(socket, handshake));
     });
     // The answer was written, or refused without these lines, before `handleUpgrade` returned.
     if (line !== undefined) this.#server.off('headers', addLine);
+  }
+
+  #refuse(
+    network: Duplex,
+    request: IncomingMessage,
+    status: string,
+    body: string,
+    reason: RefusalReason = 'upgrade',
+  ): void {
+    const { remoteAddress: address } = this.#needs.peers.read(request);
+    this.#needs.refusals?.count(reason, {
+      address,
+      status,
+      url: (request.url ?? '').split('?', 1)[0]?.slice(0, 200) ?? '',
+    });
+    this.#lingering.add(network);
+    refuseUpgrade(network, status, body);
   }
 
   /** The answer and the greeting leave in one packet; who is not greeted in this turn of the loop has the answer alone. */
@@ -188,13 +293,4 @@ function protocolIn(query: string): string | undefined {
 function splitOnce(text: string, mark: string): [string, string] {
   const at = text.indexOf(mark);
   return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-/** SPEC 2.1: what could be upgraded to is named in every refusal. */
-function refuseUpgrade(network: Duplex, status: string, body: string): void {
-  network.on('error', ignored);
-  network.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
-      `Upgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n${body}`,
-  );
 }

@@ -112,12 +112,13 @@ describe('what one secret signs cannot be used for something else', () => {
 
   test('7.2 A14 a signature over socket, channel and text is not one over socket and channel', async () => {
     const wire = await here.site.connect();
-    // Signed for channel `private-a` with channel_data `b`; used for a channel whose name would be both.
+    // Signed for channel `private-a` with channel_data `b`, as no name may have a colon here.
     const hex = hmacHex(APP.secret, `${wire.socketId}:private-a:b`);
     here.site.ask(wire, 'private-a', { auth: `${APP.key}:${hex}` });
     await here.site.unauthorised(wire, 'private-a');
-    here.site.ask(wire, 'private-a', { auth: `${APP.key}:${hex}`, member: 'b' });
+    here.site.ask(wire, 'private-a', { auth: `${APP.key}:${hex}`, member: 'c' });
     await here.site.unauthorised(wire, 'private-a');
+    await here.site.subscribe(wire, 'private-a', { auth: `${APP.key}:${hex}`, member: 'b' });
   });
 });
 

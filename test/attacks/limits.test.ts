@@ -150,6 +150,7 @@ describe('the size of a request', () => {
 describe('limits of channels and users', () => {
   const here = arena({
     WAVEHALL_MAX_SUBSCRIPTIONS: '3',
+    WAVEHALL_MAX_SUBSCRIPTION_BYTES: '100',
     WAVEHALL_MAX_PRESENCE_MEMBERS: '2',
     WAVEHALL_MAX_USER_ID_LENGTH: '10',
     WAVEHALL_MAX_USER_INFO_SIZE: '50',
@@ -174,6 +175,21 @@ describe('limits of channels and users', () => {
     await here.site.subscribe(wire, 'a');
     here.site.unsubscribe(wire, 'a');
     await here.site.subscribe(wire, 'd');
+  });
+
+  test('3.12 WAVEHALL_MAX_SUBSCRIPTION_BYTES', async () => {
+    const wire = await here.site.connect();
+    await here.site.subscribe(wire, 'x'.repeat(60));
+    await here.site.subscribe(wire, 'y'.repeat(40));
+    here.site.ask(wire, 'z');
+    expect(dataOf((await wire.settle())[0]!)).toMatchObject({
+      type: 'LimitReached',
+      error: expect.stringContaining('100 bytes') as string,
+    });
+    here.site.unsubscribe(wire, 'y'.repeat(40));
+    here.site.ask(wire, 'y'.repeat(41));
+    expect(dataOf((await wire.settle())[0]!)).toMatchObject({ type: 'LimitReached' });
+    await here.site.subscribe(wire, 'y'.repeat(40));
   });
 
   test('4.5 WAVEHALL_MAX_PRESENCE_MEMBERS', async () => {
@@ -243,9 +259,16 @@ describe('limits of rates', () => {
     );
     expect(wire.pending.every(({ event }) => event === SUCCEEDED)).toBe(true);
     const other = await here.site.connect();
+    const startMs = performance.now();
     for (const index of range(30)) here.site.ask(other, `c${index}`);
-    here.site.error(await other.next('pusher:error'), 4301, 'Rate limit exceeded');
-    expect(other.pending.length).toBeLessThan(24);
+    await other.until(
+      () => other.pending.length === 30,
+      () => `thirty answers, not ${other.pending.length}`,
+    );
+    expect(other.pending.every(({ event }) => event === SUCCEEDED)).toBe(true);
+    // Ten of them had to wait for their turn, five a second.
+    expect(performance.now() - startMs).toBeGreaterThan(1500);
+    expect(here.server.output()).toContain('WAVEHALL_MAX_MESSAGES_PER_SECOND');
   });
 });
 

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { startRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
@@ -19,23 +18,28 @@ const HAS_IPV6 = Object.values(networkInterfaces()).some((each) =>
 );
 
 describe('the start block', () => {
-  test('2.1 says where to connect, with which app, and what to mind', async () => {
+  test('2.1 says where to connect, with which app, and what to mind; where no terminal reads it, each line is JSON', async () => {
     const server = await startServer({ REVERB_SERVER_PATH: '/ws/' });
     await server.close();
-    const lines = stripVTControlCharacters(server.output()).split('\n');
-    expect(lines).toEqual([
-      '',
-      `  wavehall ${version}   node ${process.versions.node}   development`,
-      '',
-      `  ➜  WebSocket   ws://127.0.0.1:${server.port}/ws/app/{key}`,
-      `  ➜  HTTP API    http://127.0.0.1:${server.port}/ws/apps/{id}`,
-      '  ➜  Apps        id app-id, key app-key, secret app-secret: for development only, because no app is configured',
-      '  ➜  Scaling     off: one node, no Redis',
-      expect.stringMatching(
-        /^ {2}➜ {2}Open files {2}(unknown|[\d,]+( {3}few: each socket needs one \(ulimit -n\))?)$/,
-      ),
-      '',
-      '',
+    const lines = server.output().trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      {
+        level: 30,
+        time: expect.any(Number),
+        msg: 'Wavehall has started',
+        version,
+        node: process.versions.node,
+        mode: 'development',
+        webSocket: `ws://127.0.0.1:${server.port}/ws/app/{key}`,
+        httpApi: `http://127.0.0.1:${server.port}/ws/apps/{id}`,
+        host: '127.0.0.1',
+        port: server.port,
+        apps: 'id app-id, key app-key, secret app-secret: for development only, because no app is configured',
+        scaling: 'off: one node, no Redis',
+        workers: 1,
+        openFiles: expect.anything(),
+      },
+      expect.objectContaining({ msg: expect.stringMatching(/^Wavehall is stopping/), signal: 'SIGTERM' }),
     ]);
     expect(await server.exited).toBe(0);
   });
@@ -100,7 +104,11 @@ describe('what ends the start', () => {
     try {
       const { code, stdout, stderr } = await run(['start'], { REVERB_SERVER_PORT: String(port) });
       expect([code, stdout]).toEqual([1, '']);
-      expect(stderr).toMatch(new RegExp(`^wavehall: .*address already in use 127\\.0\\.0\\.1:${port}\n$`));
+      expect(stderr).toMatch(
+        new RegExp(
+          `^wavehall: .*address already in use 127\\.0\\.0\\.1:${port}\\. Is it Laravel Reverb .*--port.*\n$`,
+        ),
+      );
     } finally {
       other.close();
     }
@@ -121,6 +129,17 @@ describe('what ends the start', () => {
   test('7.1 an open inspector, opened by NODE_OPTIONS', async () => {
     const { code, stderr } = await run(['start'], { ...APP, NODE_OPTIONS: '--inspect=127.0.0.1:0' });
     expect([code, stderr]).toEqual([1, expect.stringContaining('The inspector is open')]);
+  });
+
+  test('7.1 SIGUSR1 opens no inspector', async () => {
+    const server = await startServer(APP);
+    server.kill('SIGUSR1');
+    const wire = await Wire.open(server, '/app/k?protocol=7');
+    await wire.settle();
+    await wire.close();
+    await server.close();
+    expect(await server.exited).toBe(0);
+    expect(server.output()).not.toContain('Debugger');
   });
 
   test('7.1 not an open inspector during development', async () => {

@@ -13,7 +13,8 @@ const start = (command: string, args: readonly string[]) => {
   const child = spawn(command, args, { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const portOf = (): number => Number(/WebSocket\s+ws:\/\/\S+?:(\d+)\//.exec(output)?.[1] ?? 0);
+  const portOf = (): number =>
+    Number(/(?:WebSocket\s+|"webSocket":")ws:\/\/\S+?:(\d+)\//.exec(output)?.[1] ?? 0);
   return { child, output: () => output, portOf, exited: once(child, 'exit') };
 };
 

@@ -1,6 +1,10 @@
 /** What a stock pusher-js does when the server refuses, dies or is taken down: decided by the codes it is sent. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
+import { selfSigned } from '../support/certificates.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { Ear } from './ear.ts';
 import { APP } from './sdk.ts';
@@ -171,4 +175,44 @@ describe('lost', () => {
     expect(await stage.server.exited).toBe(0);
     expect(front.accepted).toBe(6);
   }, 40_000);
+});
+
+describe('a server that requires TLS behind a proxy that does not say https', () => {
+  test('2.5 pusher-js, which comes back at once, is slowed down: a few connections in two seconds', async () => {
+    const server = later(
+      await startServer({
+        WAVEHALL_REQUIRE_TLS: 'true',
+        REVERB_APP_ID: APP.id,
+        REVERB_APP_KEY: APP.key,
+        REVERB_APP_SECRET: APP.secret,
+      }),
+    );
+    let accepted = 0;
+    const made = selfSigned();
+    undo.push(() => made.remove());
+    const front = createTlsServer(
+      { cert: readFileSync(made.certificate), key: readFileSync(made.key) },
+      (client) => {
+        accepted += 1;
+        const behind = connect(server.port, '127.0.0.1');
+        for (const [from, to] of [
+          [client, behind],
+          [behind, client],
+        ] as const) {
+          from.pipe(to);
+          from.on('error', () => to.destroy());
+        }
+      },
+    ).listen(0, '127.0.0.1');
+    await once(front, 'listening');
+    undo.push(() => front.close());
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+    undo.push(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
+    const { port } = front.address() as AddressInfo;
+    const pusher = new Pusher(APP.key, { ...optionsFor({ host: '127.0.0.1', port }), forceTLS: true });
+    undo.push(() => pusher.disconnect());
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect(accepted).toBeGreaterThan(0);
+    expect(accepted).toBeLessThan(6);
+  });
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Redis } from 'ioredis';
 import { decodeMessage, encodeEvent } from '../../src/stores/redis/bus.ts';
+import { firstScopes } from '../../src/stores/redis/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
@@ -200,7 +201,8 @@ describe('100,000 messages of nobody', () => {
       await wire.first();
       wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
       await wire.next('pusher_internal:subscription_succeeded');
-      const keys = new Keys('wavehall:', 16);
+      const credentials = [{ key: 'app-key', secret: 'app-secret' }] as const;
+      const keys = new Keys('wavehall:', 16, 0, firstScopes([{ id: 'app-id', credentials }]));
       const { bus } = keys.channel({ app: 'app-id', channel: 'orders' });
       const app = { ...server, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
       const publish = (name: string) =>

@@ -6,6 +6,7 @@ import { Serial } from '../../src/core/serial.ts';
 import { Attendant } from '../../src/stores/redis/attendant.ts';
 import { RedisControl } from '../../src/stores/redis/control.ts';
 import { Garbage } from '../../src/stores/redis/garbage.ts';
+import { Installation } from '../../src/stores/redis/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { RedisLease } from '../../src/stores/redis/lease.ts';
 import { type Links, openLinks } from '../../src/stores/redis/links.ts';
@@ -91,7 +92,11 @@ export class ModelNode {
     this.#spoilBus();
     const garbage = new Garbage(journal);
     const shared = { links: this.#links, keys: this.keys, journal };
-    this.node = new ClusterNode(this.#links, this.keys, { leaseMs: LEASE_MS, quietMs: QUIET_MS }, journal);
+    this.node = new ClusterNode({
+      ...shared,
+      options: { leaseMs: LEASE_MS, quietMs: QUIET_MS },
+      installation: new Installation({ ...shared, apps: [] }),
+    });
     this.membership = new RedisMembership({ ...shared, node: this.node });
     this.#listener = new Listener({
       ...shared,

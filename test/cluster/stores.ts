@@ -40,7 +40,7 @@ export async function openNode(options: RedisOptions) {
       await eventually(
         () => {
           refusals += 1;
-          return stores.broker.publish(ref, { payload }, { size: 100, ttlSeconds: 60 }).then(
+          return stores.broker.publish(ref, { payload }, { size: 100, ttlSeconds: 60, lastSeconds: 0 }).then(
             () => true,
             () => false,
           );
@@ -75,7 +75,7 @@ export async function everything(options: RedisOptions): Promise<void> {
   expect(await a.lease.admit('a', 10)).toBe(true);
   expect(await b.lease.connections('a')).toBe(1);
   a.lease.dismiss('a');
-  await a.broker.publish(orders, { payload: 'kept' }, { size: 1, ttlSeconds: 60 });
+  await a.broker.publish(orders, { payload: 'kept' }, { size: 50, ttlSeconds: 60, lastSeconds: 60 });
   expect((await b.history.last(orders))?.payload).toBe('kept');
   await a.control.terminate('a', 'u');
   await a.membership.leave(room, { subscriptions: 0, member: member('1') });

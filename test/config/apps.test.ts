@@ -67,6 +67,10 @@ describe('the app of the environment', () => {
   test.each(Object.keys({ ...REVERB, ...PUSHER }))('7.6 a missing %s is named', (missing) => {
     const who = missing.startsWith('REVERB') ? REVERB : PUSHER;
     expect(problemsOf({ ...who, [missing]: '' })).toEqual([
+      `${missing}: expected a value, but it is set and empty`,
+    ]);
+    const others = Object.fromEntries(Object.entries(who).filter(([name]) => name !== missing));
+    expect(problemsOf(others)).toEqual([
       `${missing}: expected a value, because another ${missing.slice(0, 11)}* variable is set`,
     ]);
   });
@@ -79,6 +83,70 @@ describe('the app of the environment', () => {
     const config = readConfig({});
     expect(credentialsOf(config)).toEqual([['app-id', { key: 'app-key', secret: 'app-secret' }]]);
     expect(config.appsFrom).toBe('development');
+  });
+
+  test.each(Object.keys({ ...REVERB, ...PUSHER }))(
+    '7.6 %s that is set and empty never starts the app for development',
+    (name) => {
+      for (const nothing of ['', ' ', 'null', '(empty)', '""']) {
+        expect(problemsOf({ [name]: nothing })).toContain(
+          `${name}: expected a value, but it is set and empty`,
+        );
+      }
+    },
+  );
+
+  test('7.6 empty REVERB_APP_* are an error beside filled PUSHER_APP_*, empty PUSHER_APP_* beside filled REVERB_APP_* are not', () => {
+    const emptied = (names: object): Variables =>
+      Object.fromEntries(Object.keys(names).map((name) => [name, '']));
+    expect(problemsOf({ ...PUSHER, ...emptied(REVERB) })).toHaveLength(3);
+    expect(readConfig({ ...REVERB, ...emptied(PUSHER) }).appsFrom).toBe('REVERB_APP_*');
+  });
+
+  test.each(['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE', 'WAVEHALL_APP_CREDENTIALS'])(
+    '7.6 %s that is set and empty is no reason for the app for development either',
+    (name) => {
+      expect(problemsOf({ [name]: '' })).toEqual([
+        expect.stringContaining(`No app is configured, although ${name}`),
+      ]);
+      expect(readConfig({ ...REVERB, [name]: '' }).appsFrom).toBe('REVERB_APP_*');
+    },
+  );
+
+  test.each([
+    ['NODE_ENV', 'production'],
+    ['APP_ENV', 'production'],
+    ['APP_ENV', '"Production"'],
+    ['NODE_ENV', 'prod'],
+  ])('7.6 with %s=%s there is no app for development', (name, word) => {
+    expect(problemsOf({ [name]: word })).toEqual([
+      expect.stringMatching(
+        new RegExp(`^No app is configured, and ${name} says production: set REVERB_APP_ID`),
+      ),
+    ]);
+    expect(problemsOf({ ...REVERB, [name]: word })).toEqual([]);
+    expect(problemsOf({ [name]: 'local' })).toEqual([]);
+  });
+
+  test('2.1 the app for development is served on the loopback, unless a host is asked for', () => {
+    expect(readConfig({}).host).toBe('127.0.0.1');
+    expect(readConfig({ REVERB_SERVER_HOST: '' }).host).toBe('127.0.0.1');
+    expect(readConfig({ REVERB_SERVER_HOST: '0.0.0.0' }).host).toBe('0.0.0.0');
+    expect(readConfig(REVERB).host).toBe('0.0.0.0');
+  });
+
+  test('7.1 white space in a secret is part of it, quotes around all of it are not', () => {
+    const secretOf = (text: string) =>
+      readConfig({ ...REVERB, REVERB_APP_SECRET: text }).apps[0]?.credentials[0].secret;
+    expect([' a b ', '"c"', "'d'", '"e'].map(secretOf)).toEqual([' a b ', 'c', 'd', '"e']);
+  });
+
+  test('7.6 the names that were left are known beside those that won', () => {
+    expect(readConfig({ ...REVERB, ...PUSHER }).unusedApps).toEqual([{ names: 'PUSHER_APP_*', id: 'p-id' }]);
+    expect(readConfig(REVERB).unusedApps).toEqual([]);
+    expect(readConfig(withApps([LARAVEL_APP], REVERB)).unusedApps).toEqual([
+      { names: 'REVERB_APP_*', id: 'r-id' },
+    ]);
   });
 
   test('7.6 WAVEHALL_APP_CREDENTIALS adds pairs behind the current one', () => {
@@ -218,6 +286,36 @@ describe('apps as JSON', () => {
       localCert: '/b.crt',
       passphrase: 'other',
     });
+  });
+});
+
+describe('what has no effect', () => {
+  const config = (server: object) =>
+    readConfig(withApps({ servers: { reverb: server }, apps: { apps: [LARAVEL_APP] } }));
+
+  test('8.12 max_request_size of the whole of config("reverb") is read', () => {
+    expect(config({ max_request_size: 500_000 }).apps[0]?.limits.requestBytes).toBe(500_000);
+    expect(config({ max_request_size: 10_000 }).apps[0]?.limits.requestBytes).toBe(131_072);
+  });
+
+  test('7.6 what is not read of it is named', () => {
+    expect(config({ port: 9000, hostname: null, path: '', scaling: { enabled: true } }).warnings).toEqual([
+      'WAVEHALL_APPS: servers.reverb.port is not read; REVERB_SERVER_PORT is',
+      'WAVEHALL_APPS: servers.reverb.scaling is not read; REVERB_SCALING_ENABLED and REDIS_* are',
+    ]);
+    expect(config({ scaling: { enabled: false } }).warnings).toEqual([]);
+  });
+
+  test('7.6 a key of an app that is not known is named once', () => {
+    const apps = [
+      { ...LARAVEL_APP, cache_tll: 1 },
+      { ...LARAVEL_APP, app_id: '2', key: 'k2', cache_tll: 1, rate_limiting: { decay: 1 } },
+    ];
+    expect(readConfig(withApps(apps)).warnings).toEqual([
+      'WAVEHALL_APPS: the key "cache_tll" of an app is not known',
+      'WAVEHALL_APPS: the key "rate_limiting.decay" of an app is not known',
+    ]);
+    expect(readConfig(withApps([LARAVEL_APP])).warnings).toEqual([]);
   });
 });
 

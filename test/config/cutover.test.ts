@@ -27,6 +27,8 @@ describe('the other server', () => {
       percent: 0,
       sticky: 'cookie',
       pass: true,
+      idleMs: 300_000,
+      requestBytes: 10_000,
       queue: { events: 10_000, bytes: 16_777_216, ageMs: 30_000 },
       watch: {
         windowMs: 20_000,
@@ -44,6 +46,13 @@ describe('the other server', () => {
       },
       notifyUrl: undefined,
     });
+  });
+
+  test('11.7 the other server takes what REVERB_MAX_REQUEST_SIZE says, unless its own setting says otherwise', () => {
+    const sizeWith = (env: Record<string, string>) =>
+      readConfig({ WAVEHALL_CUTOVER_UPSTREAM: UPSTREAM, ...env }).cutover?.requestBytes;
+    expect(sizeWith({ REVERB_MAX_REQUEST_SIZE: '50000' })).toBe(50_000);
+    expect(sizeWith({ REVERB_MAX_REQUEST_SIZE: '50000', WAVEHALL_CUTOVER_MAX_REQUEST_SIZE: '0' })).toBe(0);
   });
 
   test.each(['reverb:8081', 'ws://127.0.0.1:8081', 'http://', '127.0.0.1:8081', 'http://a:70000'])(
@@ -109,7 +118,7 @@ test.each(['-1', '101', 'half'])('11.17 a threshold of %s percent is none', (bad
 
 test('11.17 WAVEHALL_CUTOVER_NOTIFY_URL wants an address over HTTP', () => {
   expect(problemsOf({ WAVEHALL_CUTOVER_NOTIFY_URL: 'mailto:a@b.c' })).toEqual([
-    'WAVEHALL_CUTOVER_NOTIFY_URL="mailto:a@b.c": expected an http:// or https:// address',
+    'WAVEHALL_CUTOVER_NOTIFY_URL="(not shown)@b.c": expected an http:// or https:// address',
   ]);
 });
 

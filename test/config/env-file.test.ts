@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readEnvFile } from '../../src/cli/env-file.ts';
+import { ConfigError } from '../../src/apps/settings.ts';
 import { readConfig } from '../../src/config.ts';
 import { run, temporaryFile } from '../cli/command.ts';
 import { startServer } from '../support/server.ts';
@@ -35,6 +36,12 @@ describe("Laravel's .env", () => {
   test.each([
     ['plain', 'A=b', 'b'],
     ['spaces around', '  A = b  ', 'b'],
+    ['a byte order mark before', '\ufeffA=b', 'b'],
+    ['escapes in double quotes', 'A="b\\tc\\$\\"\\\\"', 'b\tc$"\\'],
+    ['escapes in single quotes, which are none', "A='b\\tc'", 'b\\tc'],
+    ['backticks', 'A=`b`', '`b`'],
+    ['a # right behind', 'A=b#c', 'b'],
+    ['several lines', 'A="b\nc"', 'b\nc'],
     ['double quotes', 'A="b c"', 'b c'],
     ['single quotes', "A='b c'", 'b c'],
     ['a comment behind', 'A=b # c', 'b'],
@@ -53,8 +60,44 @@ describe("Laravel's .env", () => {
     expect(read('# A=b\n#A=c\n')).toEqual({});
   });
 
-  test('2.1 ${NAME} is what stands above, else what the environment has, else nothing', () => {
-    expect(read('A=b\nC="${A}-${B}-${NO}"\nD=${C}', { B: 'e' })).toMatchObject({ C: 'b-e-', D: 'b-e-' });
+  test('2.1 ${NAME} is what the environment has, else what stands above, else it stays as it is', () => {
+    expect(read('A=b\nC="${A}-${B}-${NO}"\nD=${C}', { B: 'e' })).toMatchObject({
+      C: 'b-e-${NO}',
+      D: 'b-e-${NO}',
+    });
+  });
+
+  test('2.1 ${NAME} is filled in whatever the alphabet says', () => {
+    expect(read('Z_SHARED=k\nA_KEY="${Z_SHARED}"').A_KEY).toBe('k');
+    expect(read('A_KEY="${Z_SHARED}"\nZ_SHARED=k').A_KEY).toBe('${Z_SHARED}');
+  });
+
+  test('2.1 what the environment has wins, an empty text too, as in Laravel', () => {
+    expect(read('A=file\nB=file', { A: '', B: 'outer' })).toEqual({});
+  });
+
+  test('2.1 a name alone is there, with an empty text', () => {
+    expect(read('A\nexport B')).toEqual({ A: '', B: '' });
+  });
+
+  test('8.12 what phpdotenv refuses is refused, each line with its number and reason, and no value is shown', () => {
+    const wrong = ['A=b', 'B=hush c', '=hush', 'C-D=hush', '', 'E="hush\\x"', "F='hush"].join('\n');
+    expect(() => read(wrong)).toThrow(ConfigError);
+    const [told] = [wrong].map((text) => {
+      try {
+        return read(text);
+      } catch (error) {
+        return (error as ConfigError).problems;
+      }
+    }) as [readonly string[]];
+    expect(told.map((problem) => problem.replace(/^.*\.env: /, ''))).toEqual([
+      'line 2: B: expected quotes around a value with white space, and nothing behind them',
+      'line 3: expected a name before the equals sign',
+      'line 4: expected a name of letters, digits, _ and . alone (a comment begins with #)',
+      'line 6: E: expected one of " \\ $ f n r t v behind a backslash',
+      'line 7: F: expected a closing quote',
+    ]);
+    expect(told.join()).not.toContain('hush');
   });
 
   test('2.1 ${NAME} is what the environment has where both have it, as for Laravel', () => {
@@ -71,7 +114,7 @@ describe('--env-file', () => {
     const server = await startServer({}, ['--env-file', file]);
     await server.close();
     expect(server.output()).toContain(`ws://127.0.0.1:${server.port}/from-file/app/{key}`);
-    expect(server.output()).toMatch(/Apps\s+1 {2}\(from REVERB_APP_\*\)/);
+    expect(server.output()).toMatch(/"apps":"1 {2}\(from REVERB_APP_\*\)"/);
   });
 
   test('2.1 a flag wins over both', async () => {

@@ -6,11 +6,17 @@ import { readConfig, SERVER_SETTINGS } from '../../src/config.ts';
 
 type Variables = Record<string, string>;
 
+const APP: Variables = { REVERB_APP_ID: 'a', REVERB_APP_KEY: 'b', REVERB_APP_SECRET: 'c' };
+
+/** REDIS_* are looked at with scaling only. */
+const scalingFor = (names: readonly string[]): Variables =>
+  names.some((name) => name.startsWith('REDIS_')) ? { REVERB_SCALING_ENABLED: 'true' } : {};
+
 const ON: Variables = { REVERB_APP_RATE_LIMITING_ENABLED: 'true' };
 
 /** The value that the server works with, by the name of its variable. */
 function valueOf(name: string, variables: Variables): unknown {
-  const config = readConfig({ ...ON, ...variables });
+  const config = readConfig({ ...APP, ...ON, ...scalingFor(Object.keys(variables)), ...variables });
   const app = config.apps[0]!;
   const places: readonly (readonly [object, object])[] = [
     [SERVER_SETTINGS, config],
@@ -27,7 +33,7 @@ function valueOf(name: string, variables: Variables): unknown {
 
 function problemsOf(variables: Variables): readonly string[] {
   try {
-    readConfig(variables);
+    readConfig({ ...scalingFor(Object.keys(variables)), ...variables });
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
     throw error;
@@ -58,6 +64,8 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('2.10', 'WAVEHALL_PONG_TIMEOUT', 30, 1),
   whole('2.7', 'WAVEHALL_MAX_CONNECTIONS', 0),
   whole('2.7', 'WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS', 0),
+  whole('2.5', 'WAVEHALL_REFUSAL_DELAY_MS', 1000, 0, 10_000),
+  whole('2.5', 'WAVEHALL_MAX_DELAYED_REFUSALS', 1000),
   whole('3.13', 'WAVEHALL_SOFT_BUFFER_SIZE', 262_144),
   whole('3.13', 'WAVEHALL_MAX_BUFFER_SIZE', 1_048_576, 1),
   whole('2.10', 'WAVEHALL_STALL_SECONDS', 10, 1),
@@ -74,10 +82,11 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('2.7', 'REVERB_APP_MAX_CONNECTIONS', 0),
   whole('2.11', 'REVERB_APP_MAX_MESSAGE_SIZE', 10_000),
   whole('2.11', 'WAVEHALL_MAX_FRAGMENTS', 64, 1, 16_384),
-  whole('2.12', 'WAVEHALL_MAX_MESSAGES_PER_SECOND', 20),
-  whole('2.12', 'WAVEHALL_MESSAGE_BURST', 300, 1),
-  whole('5.5', 'WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND', 10),
-  whole('3.12', 'WAVEHALL_MAX_SUBSCRIPTIONS', 200),
+  whole('2.12', 'WAVEHALL_MAX_MESSAGES_PER_SECOND', 200),
+  whole('2.12', 'WAVEHALL_MESSAGE_BURST', 3000, 1),
+  whole('5.5', 'WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND', 0),
+  whole('3.12', 'WAVEHALL_MAX_SUBSCRIPTIONS', 2000),
+  whole('3.12', 'WAVEHALL_MAX_SUBSCRIPTION_BYTES', 200_000),
   whole('3.2', 'WAVEHALL_MAX_CHANNEL_NAME_LENGTH', 200, 1, 1024),
   whole('5.5', 'WAVEHALL_MAX_EVENT_NAME_LENGTH', 200),
   whole('8.12', 'WAVEHALL_MAX_EVENT_DATA_SIZE', 10_240),
@@ -96,6 +105,8 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('3.13', 'WAVEHALL_REDIS_PARTITIONS', 16, 1, 1024),
   whole('8.11', 'WAVEHALL_REDIS_TIMEOUT_MS', 900, 50),
   whole('4.4', 'WAVEHALL_LEASE_SECONDS', 12, 1),
+  whole('11.2', 'WAVEHALL_CUTOVER_IDLE_SECONDS', 300),
+  whole('11.7', 'WAVEHALL_CUTOVER_MAX_REQUEST_SIZE', 10_000),
   whole('11.7', 'WAVEHALL_CUTOVER_QUEUE_EVENTS', 10_000, 1),
   whole('11.7', 'WAVEHALL_CUTOVER_QUEUE_BYTES', 16_777_216, 1),
   whole('11.7', 'WAVEHALL_CUTOVER_QUEUE_SECONDS', 30, 1, 3600),
@@ -285,7 +296,7 @@ describe.each(SWITCHES)('$name', ({ rule, name, usual }) => {
 
 test.each(TEXTS)('$rule $name is $usual by default and takes $given', ({ name, usual, given, value }) => {
   const found = (variables: Variables): unknown => {
-    const { tls } = readConfig(variables);
+    const { tls } = readConfig({ ...scalingFor(Object.keys(variables)), ...variables });
     if (name === 'WAVEHALL_TLS_PASSPHRASE') return tls.passphrase;
     return valueOf(name, variables);
   };
@@ -301,12 +312,47 @@ test.each(NOTHING)("8.12 Laravel's %j leaves every default", (word) => {
   for (const name of ALL_NAMES) expect([name, readConfig({ [name]: word })]).toEqual([name, untouched]);
 });
 
-test.each(NOTHING)("7.6 Laravel's %j counts as no app", (word) => {
+test.each(NOTHING)("7.6 Laravel's %j is no app, and no reason for the one for development", (word) => {
   for (const who of ['REVERB', 'PUSHER']) {
     const app = { [`${who}_APP_ID`]: word, [`${who}_APP_KEY`]: word, [`${who}_APP_SECRET`]: word };
-    expect(readConfig(app)).toEqual(readConfig({}));
+    expect(problemsOf(app)).toHaveLength(3);
   }
-  expect(readConfig({ WAVEHALL_APPS: word, WAVEHALL_APPS_FILE: word })).toEqual(readConfig({}));
+  expect(problemsOf({ WAVEHALL_APPS: word, WAVEHALL_APPS_FILE: word })).toHaveLength(1);
+});
+
+test('3.13 without scaling the REDIS_* of other programs are not looked at', () => {
+  const foreign = {
+    REDIS_PORT: 'tcp://10.0.0.2:6379',
+    REDIS_HOST: '/run/redis.sock',
+    REDIS_SCHEME: 'unix',
+    REDIS_DB: 'x',
+  };
+  expect(readConfig(foreign)).toEqual(readConfig({}));
+  expect(() => readConfig({ ...foreign, REVERB_SCALING_ENABLED: 'true' })).toThrow('REDIS_PORT');
+});
+
+test('7.1 a user and a password in REDIS_HOST are refused, and not shown', () => {
+  const problems = problemsOf({ REDIS_HOST: 'tls://me:hush@redis' });
+  expect(problems).toEqual([expect.stringMatching(/^REDIS_HOST=\(not shown\): expected a host alone/)]);
+});
+
+test.each(['*', '/ws/*', ':key', 'a b', 'a//b', '../a', '%2e', '(a)', 'a?b', 'a#b'])(
+  '2.1 REVERB_SERVER_PATH=%s, which is no plain path, is refused',
+  (bad) => {
+    expect(problemsOf({ REVERB_SERVER_PATH: bad })).toEqual([
+      expect.stringContaining(`REVERB_SERVER_PATH="${bad}": expected a path such as ws`),
+    ]);
+  },
+);
+
+test('2.1 REVERB_SERVER_HOST takes an IPv6 address with and without brackets', () => {
+  expect(
+    ['::', '[::]', '[::1]', 'fe80::1%eth0', 'localhost'].map(
+      (host) => readConfig({ REVERB_SERVER_HOST: host }).host,
+    ),
+  ).toEqual(['::', '::', '::1', 'fe80::1%eth0', 'localhost']);
+  for (const bad of ['[::', '::]', '[a]', '[]', '0.0.0.0:8080', 'http://a', '[::]:80'])
+    expect(problemsOf({ REVERB_SERVER_HOST: bad })).toEqual([expect.stringContaining('REVERB_SERVER_HOST=')]);
 });
 
 test('5.1 REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: what Reverb does not know lets nobody send', () => {
@@ -377,3 +423,51 @@ test.each(['nonsense', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/x', '::1/129', '10.
     ]);
   },
 );
+
+const ORIGINS: readonly (readonly [entry: string, normal: string])[] = [
+  ['https://app.test/', 'https://app.test'],
+  ['HTTPS://App.Test', 'https://app.test'],
+  ['https://app.test:443', 'https://app.test'],
+  ['http://app.test:80/', 'http://app.test'],
+  ['https://app.test:8443/', 'https://app.test:8443'],
+  ['https://bücher.test', 'https://xn--bcher-kva.test'],
+  ['bücher.test', 'xn--bcher-kva.test'],
+  ['*.bücher.test', '*.xn--bcher-kva.test'],
+  ['app.test/', 'app.test'],
+  ['app.test:8443', '*://app.test:8443'],
+  ['app.test:443', 'https://app.test'],
+  ['app.test:80', 'http://app.test'],
+  ['https://*.app.test:443', 'https://*.app.test'],
+  ['https://app.test:*', 'https://app.test:*'],
+  ['::1', '[::1]'],
+  ['http://[0:0::1]:5173', 'http://[::1]:5173'],
+  ['capacitor://localhost', 'capacitor://localhost'],
+  ['*', '*'],
+];
+
+test.each(ORIGINS)('2.6 the allowed origin %s is compared as %s', (entry, normal) => {
+  const [app] = readConfig({ ...APP, WAVEHALL_ALLOWED_ORIGINS: entry }).apps;
+  expect(app?.allowedOrigins).toEqual([normal]);
+});
+
+test.each([
+  'https://app.test/path',
+  'app.test/path',
+  'https://user@app.test',
+  'https://app.test?a=b',
+  'https://app.test#a',
+  'https://',
+  '//app.test',
+  'wss://app.test',
+  'https://app.test:99999',
+  'https://app.test:x',
+  '.app.test',
+  'a..b',
+  'a b.test',
+  'bü*.test',
+  'file:///a',
+])('2.6 the allowed origin %s, which no page can have, is refused by its name', (entry) => {
+  expect(problemsOf({ ...APP, WAVEHALL_ALLOWED_ORIGINS: `ok.test,${entry}` })).toEqual([
+    expect.stringMatching(/^WAVEHALL_ALLOWED_ORIGINS="(?!ok\.test).*": expected a host such as app\.test/),
+  ]);
+});

@@ -35,8 +35,32 @@ describe('the development app', () => {
       await server.close();
     }
     expect(server.output()).toContain('production');
-    expect(server.output()).toMatch(/Apps\s+1 {2}\(from REVERB_APP_\*\)/);
+    expect(server.output()).toMatch(/"apps":"1 {2}\(from REVERB_APP_\*\)"/);
     expect(server.output()).not.toMatch(/development|hush/);
+  });
+});
+
+describe('without an app', () => {
+  test.each([
+    ['NODE_ENV', { NODE_ENV: 'production' }, ''],
+    ['APP_ENV', {}, 'APP_ENV=production\n'],
+  ])('7.6 where %s says production the start ends with 1 and a sentence', async (name, env, file) => {
+    const args = file === '' ? [] : ['--env-file', temporaryFile('.env', file)];
+    const { code, stdout, stderr } = await run(['start', ...args], env);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(new RegExp(`^wavehall: No app is configured, and ${name} says production: set `));
+  });
+
+  test('7.6 an empty name in the environment above a filled one in the file is an error, as it is empty in Laravel', async () => {
+    const file = temporaryFile(
+      '.env',
+      'REVERB_APP_ID=a\nREVERB_APP_KEY="${SHARED}"\nREVERB_APP_SECRET=hush\nSHARED=k\n',
+    );
+    const { code, stderr } = await run(['start', '--env-file', file], { REVERB_APP_SECRET: '' });
+    expect([code, stderr]).toEqual([
+      1,
+      'wavehall: REVERB_APP_SECRET: expected a value, but it is set and empty\n',
+    ]);
   });
 });
 

@@ -69,7 +69,6 @@ const differences: Differences = {
   S67: 'looks at prefixes without the dash: cache.x is a cache channel',
 
   W05: 'in mode all passes on a user_id that the sender made up',
-  W06: 'has no rate limit for client events',
   W09: 'answers 4200 to a client event whose data is a plain string',
   W10: EMPTY,
   W11: 'decodes data that is a string holding JSON',

@@ -71,13 +71,13 @@ export function brokerContract(implementation: Implementation): void {
 
     test('3.10 what is published with a retention is remembered once the publish resolves, and delivered as well', async () => {
       await node.broker.subscribe(ORDERS);
-      await node.broker.publish(ORDERS, { payload: 'x', except: '1.2' }, { size: 1, ttlSeconds: 60 });
+      await node.broker.publish(ORDERS, { payload: 'x', except: '1.2' }, { size: 50, ttlSeconds: 60, lastSeconds: 60 });
       expect((await node.history.last(ORDERS))?.payload).toBe('x');
       expect(await heard(ORDERS)).toEqual([{ payload: 'x', except: '1.2' }]);
     });
 
     test('3.10 publishing to a channel that nobody listens to is no error, and is remembered', async () => {
-      await node.broker.publish(ORDERS, { payload: 'x' }, { size: 1, ttlSeconds: 60 });
+      await node.broker.publish(ORDERS, { payload: 'x' }, { size: 50, ttlSeconds: 60, lastSeconds: 60 });
       expect((await node.history.last(ORDERS))?.payload).toBe('x');
     });
   });

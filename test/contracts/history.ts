@@ -3,7 +3,7 @@ import type { ChannelRef, Retention } from '../../src/core/ports.ts';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
 
 const CACHE: ChannelRef = { app: 'a', channel: 'cache-a' };
-const MINUTE: Retention = { size: 1, ttlSeconds: 60 };
+const MINUTE: Retention = { size: 0, ttlSeconds: 0, lastSeconds: 60 };
 
 /** The contract of `History`, for every implementation. */
 export function historyContract(implementation: Implementation): void {
@@ -50,15 +50,15 @@ export function historyContract(implementation: Implementation): void {
       await publish('2', MINUTE);
       await implementation.pass(40);
       expect(await node.history.last(CACHE)).toEqual({ payload: '2', ttlSeconds: 20 });
-      await publish('3', { size: 1, ttlSeconds: 5 });
+      await publish('3', { ...MINUTE, lastSeconds: 5 });
       await implementation.pass(6);
       expect(await node.history.last(CACHE)).toBeUndefined();
     });
 
     test.each([
-      { size: 0, ttlSeconds: 60 },
-      { size: 1, ttlSeconds: 0 },
-    ])('3.10 a retention of %o remembers nothing', async (keep) => {
+      { size: 0, ttlSeconds: 60, lastSeconds: 0 },
+      { size: 50, ttlSeconds: 60, lastSeconds: 0 },
+    ])('3.10 a retention of %o remembers no last event', async (keep) => {
       await publish('x', keep);
       expect(await node.history.last(CACHE)).toBeUndefined();
     });

@@ -87,6 +87,24 @@ export function membershipContract(implementation: Implementation): void {
     });
 
     describe('members', () => {
+      test('4.2 ids beyond 2^53 are the ids that they are, and user_info is the text that came in', async () => {
+        const info = '{"b":1.0,"a":1e400,"n":12345678901234567890,"a":"\\u00e9\\/","__proto__":[ ]}';
+        const [one, two] = ['7212345678901234567', '7212345678901234568'].map((id) => member(id, info));
+        await node.broker.subscribe(ROOM);
+        await joins(1, one);
+        await joins(2, two, ROOM, '2.2');
+        await vi.waitFor(async () => expect(await node.membership.members(ROOM)).toEqual([one, two]));
+        await occupancy(2, 2);
+        await leaves(1, one);
+        await vi.waitFor(async () => expect(await node.membership.members(ROOM)).toEqual([two]));
+        const added = (who: Member | undefined) => encode.memberAdded(ROOM.channel, who as Member);
+        expect((await told()).map(({ payload }) => payload)).toEqual([
+          added(one),
+          added(two),
+          encode.memberRemoved(ROOM.channel, one as Member),
+        ]);
+      });
+
       test('4.3 come in the order in which they joined', async () => {
         const order = ['9', '10', '1', 'b', 'a', '01', '2'];
         await node.broker.subscribe(ROOM);

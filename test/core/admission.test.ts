@@ -118,6 +118,15 @@ describe('refusals', () => {
     expect(unknown.frames[0]?.data).toEqual({ code: 4001, message: 'Application does not exist' });
   });
 
+  test("1.3 where there is no app, the error has the server's form, also while it stops", async () => {
+    const site = openSite({ errorDataAsString: true });
+    const unknown = await site.connect({ appKey: 'nobody' });
+    expect(unknown.frames[0]?.data).toBe('{"code":4001,"message":"Application does not exist"}');
+    site.gateway.stopAdmitting();
+    const late = await site.connect();
+    expect(typeof late.frames[0]?.data).toBe('string');
+  });
+
   test('2.5 a refused client does not count, and its going takes nothing away', async () => {
     const site = openSite({ apps: [testApp({ limits: { connections: 1 } })] });
     const first = await site.connect();

@@ -92,13 +92,17 @@ describe('relay', () => {
     expect([twin.take().length, other.take().length]).toEqual([0, 1]);
   });
 
-  test('5.3 a channel that is hopelessly behind takes no more of them', async () => {
-    const { site, sender, other } = await room('private-a');
+  test('5.3 a channel that is hopelessly behind makes senders wait, and loses none of what they send', async () => {
+    const { site, sender, twin, other } = await room('private-a');
     for (let at = 0; at < 1000; at += 1)
-      site.hub.deliver({ app: 'app-id', channel: 'private-a' }, { payload: '{}' });
-    sender.whisper('private-a', 'client-x', 1);
-    await settled();
-    expect(other.take().filter(({ event }) => event === 'client-x')).toEqual([]);
+      site.hub.deliver({ app: 'app-id', channel: 'private-a' }, { payload: '{"event":"e"}' });
+    for (let at = 0; at < 5; at += 1) sender.whisper('private-a', 'client-x', at);
+    twin.whisper('private-a', 'client-y', 0);
+    await settled(8);
+    const heard = other.take().filter(({ event }) => event.startsWith('client-'));
+    expect(heard.filter(({ event }) => event === 'client-x').map(dataOf)).toEqual([0, 1, 2, 3, 4]);
+    expect(heard).toHaveLength(6);
+    expect(site.refused()).toEqual({ channel_behind: 2 });
     expect(sender.socket.closed).toBeUndefined();
   });
 });

@@ -21,6 +21,7 @@ import type {
 } from '../../src/core/ports.ts';
 import { Users } from '../../src/core/users.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
+import type { StopReason } from '../../src/core/reading.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 
 /** A frame as a client reads it. */
@@ -64,11 +65,13 @@ export class FakeSocket implements Socket {
   secure = false;
   bufferedBytes = 0;
   takenBytes = 0;
+  frameUnderWayBytes = 0;
   readonly writes: Buffer[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
   terminated = false;
   pings = 0;
-  paused = false;
+  /** The reasons not to read, as bits. */
+  stopped = 0;
 
   constructor(wire: LineWire = lineWire()) {
     this.wire = wire;
@@ -98,12 +101,16 @@ export class FakeSocket implements Socket {
     this.pings += 1;
   }
 
-  pause(): void {
-    this.paused = true;
+  get readingStopped(): boolean {
+    return this.stopped !== 0;
   }
 
-  resume(): void {
-    this.paused = false;
+  stopReading(reason: StopReason): void {
+    this.stopped |= reason;
+  }
+
+  resumeReading(reason: StopReason): void {
+    this.stopped &= ~reason;
   }
 }
 
@@ -156,6 +163,7 @@ export interface SiteOptions {
   readonly buffers?: Partial<BufferLimits>;
   readonly liveness?: Partial<LivenessLimits>;
   readonly admission?: Partial<AdmissionLimits>;
+  readonly errorDataAsString?: boolean;
 }
 
 export interface ConnectOptions extends Partial<Handshake> {
@@ -181,6 +189,10 @@ export function openSite(options: SiteOptions = {}) {
     limits: { pongTimeoutMs: 30_000, stallMs: 10_000, bufferedTotalBytes: 0, ...options.liveness },
   });
   const refusals = new Refusals({ warn: () => undefined }, clock.read);
+  const refused = (): Readonly<Record<string, number>> =>
+    Object.fromEntries(
+      [...(refusals.figures[0]?.values() ?? [])].map(([[reason = ''], total]) => [reason, total]),
+    );
   const gateway = new Gateway({
     ...stores,
     refusals,
@@ -190,7 +202,14 @@ export function openSite(options: SiteOptions = {}) {
     announcer,
     journal,
     clock: clock.read,
-    limits: { connections: 0, connectionsPerAddress: 0, ...options.admission },
+    limits: {
+      connections: 0,
+      connectionsPerAddress: 0,
+      delayedRefusals: 0,
+      refusalDelayMs: 0,
+      ...options.admission,
+    },
+    errorDataAsString: options.errorDataAsString ?? false,
   });
   stores.control.onTerminate((app, user) => users.terminate(app, user));
   void stores.broker.start((ref, event) => {
@@ -211,7 +230,7 @@ export function openSite(options: SiteOptions = {}) {
     await settled();
     return client;
   };
-  return { clock, journal, stores, fanOut, hub, users, announcer, liveness, gateway, open, connect };
+  return { clock, journal, stores, fanOut, hub, users, announcer, liveness, gateway, refused, open, connect };
 }
 
 /** The client's end of a fake socket. */

@@ -340,6 +340,17 @@ describe('a backlog', () => {
     expect(site.hub.isBehind(ORDERS)).toBe(false);
   });
 
+  test('8.3 what waits is counted in bytes, not in characters', async () => {
+    const { site } = openRecorded();
+    (await site.connect()).subscribe('orders');
+    await settled();
+    site.hub.deliver(ORDERS, { payload: '€'.repeat(Math.floor((4 * 1024 * 1024) / 3)) });
+    expect(site.hub.isBehind(ORDERS)).toBe(false);
+    site.hub.deliver(ORDERS, { payload: '€' });
+    expect(site.hub.isBehind(ORDERS)).toBe(true);
+    await settled();
+  });
+
   test('8.3 a channel without subscribers here is never behind', () => {
     const { site } = openRecorded();
     for (let at = 0; at < 2000; at += 1) site.hub.deliver(ORDERS, { payload: '{}' });

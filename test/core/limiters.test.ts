@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FixedWindow, FloodGuard, TokenBucket, type Verdict } from '../../src/core/limiters.ts';
+import { FixedWindow, TokenBucket } from '../../src/core/limiters.ts';
 
 const NOW = 1_800_000_000_000;
 
@@ -21,6 +21,19 @@ describe('token bucket', () => {
     expect(bucket.take(NOW + 100)).toBe(true);
     expect(bucket.take(NOW + 100)).toBe(false);
     expect(times(11, () => bucket.take(NOW + 3_600_000)).filter(Boolean)).toHaveLength(10);
+  });
+
+  test('2.12 says how long the next one has to wait, and counts what waited', () => {
+    const bucket = new TokenBucket(10, 2, NOW);
+    expect(bucket.msUntilNext(NOW)).toBe(0);
+    times(2, () => bucket.take(NOW));
+    expect(bucket.msUntilNext(NOW)).toBeCloseTo(100);
+    expect(bucket.msUntilNext(NOW + 40)).toBeCloseTo(60);
+    // A timer that was early by a millisecond.
+    bucket.takeAnyway(NOW + 99);
+    expect(bucket.msUntilNext(NOW + 99)).toBeCloseTo(100);
+    expect(bucket.take(NOW + 198)).toBe(false);
+    expect(bucket.take(NOW + 200)).toBe(true);
   });
 
   test('5.5 never lets more through than burst + rate × time, whenever it is asked', () => {
@@ -66,40 +79,5 @@ describe("fixed window, Laravel's RateLimiter", () => {
     window.take(NOW);
     times(900, (at) => window.take(NOW + at));
     expect(window.take(NOW + 1000)).toBe(true);
-  });
-});
-
-describe('flood guard', () => {
-  const judged = (guard: FloodGuard, count: number, nowMs: number): Record<Verdict, number> => {
-    const verdicts: Record<Verdict, number> = { take: 0, drop: 0, tell: 0, end: 0 };
-    for (let at = 0; at < count; at += 1) verdicts[guard.judge(nowMs)] += 1;
-    return verdicts;
-  };
-
-  test('2.12 takes the burst, then tells of the flood once a second', () => {
-    const guard = new FloodGuard(20, 60, NOW);
-    expect(judged(guard, 60, NOW)).toEqual({ take: 60, drop: 0, tell: 0, end: 0 });
-    expect(judged(guard, 100, NOW)).toEqual({ take: 0, drop: 99, tell: 1, end: 0 });
-    expect(judged(guard, 100, NOW + 999)).toEqual({ take: 19, drop: 81, tell: 0, end: 0 });
-    expect(judged(guard, 100, NOW + 1000)).toEqual({ take: 1, drop: 98, tell: 1, end: 0 });
-  });
-
-  test('2.12 ends a socket that is ten times over its rate for five seconds', () => {
-    const guard = new FloodGuard(20, 60, NOW);
-    let ended = 0;
-    for (let at = 0; at < 5000; at += 1) if (guard.judge(NOW + at) === 'end') ended += 1;
-    expect(ended).toBeGreaterThan(0);
-  });
-
-  test('2.12 is patient for ever with a socket that is only twice over its rate', () => {
-    const guard = new FloodGuard(20, 60, NOW);
-    for (let at = 0; at < 40 * 60; at += 1) expect(guard.judge(NOW + at * 25)).not.toBe('end');
-  });
-
-  test('2.12 forgives: excess of long ago does not count', () => {
-    const guard = new FloodGuard(20, 20, NOW);
-    judged(guard, 20 + 1000, NOW);
-    expect(guard.judge(NOW)).toBe('end');
-    expect(judged(guard, 20 + 900, NOW + 6000).end).toBe(0);
   });
 });

@@ -117,14 +117,14 @@ describe('one client, one queue', () => {
     const client = await site.connect();
     client.subscribe('orders');
     for (let waiting = 1; waiting < 64; waiting += 1) client.say(ping);
-    expect(client.socket.paused).toBe(false);
+    expect(client.socket.readingStopped).toBe(false);
     client.say(ping);
-    expect(client.socket.paused).toBe(true);
+    expect(client.socket.readingStopped).toBe(true);
     await settled();
-    expect(client.socket.paused).toBe(true);
+    expect(client.socket.readingStopped).toBe(true);
     gate.release();
     await settled();
-    expect(client.socket.paused).toBe(false);
+    expect(client.socket.readingStopped).toBe(false);
     expect(client.story.filter((event) => event === 'pusher:pong')).toHaveLength(64);
   });
 
@@ -133,10 +133,10 @@ describe('one client, one queue', () => {
     const site = openSite({ provider });
     const client = site.open();
     for (let waiting = 0; waiting < 65; waiting += 1) client.say(ping);
-    expect(client.socket.paused).toBe(true);
+    expect(client.socket.readingStopped).toBe(true);
     lookup.release(testApp());
     await settled();
-    expect(client.socket.paused).toBe(false);
+    expect(client.socket.readingStopped).toBe(false);
     expect(client.story.filter((event) => event === 'pusher:pong')).toHaveLength(65);
   });
 });

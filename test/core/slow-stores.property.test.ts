@@ -94,7 +94,7 @@ const publish = (site: Site, at: string, number: number): Promise<void> =>
   site.stores.broker.publish(
     ref(at),
     { payload: JSON.stringify({ event: 'numbered', data: String(number), channel: at }) },
-    at.includes('cache-') ? { size: 1, ttlSeconds: 60 } : undefined,
+    at.includes('cache-') ? { size: 0, ttlSeconds: 0, lastSeconds: 60 } : undefined,
   );
 
 /**

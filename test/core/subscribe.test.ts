@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { signChannel } from '#protocol';
-import { type Client, CREDENTIAL, dataOf, openSite, settled, testApp } from './fakes.ts';
+import { Unavailable } from '../../src/core/ports.ts';
+import { type Client, CREDENTIAL, dataOf, openSite, settled, testApp, withChanges } from './fakes.ts';
 
 const UNAUTHORIZED = { type: 'AuthError', error: 'Connection is unauthorized', status: 401 };
 
@@ -258,6 +259,39 @@ describe('limits', () => {
   });
 });
 
+describe('channel_data on a private channel', () => {
+  const enterWith = async (channelData: string, extraChannelCharacters = '') => {
+    const client = await openSite({ apps: [testApp({ extraChannelCharacters })] }).connect();
+    const auth = signChannel(CREDENTIAL, client.socketId, 'private-a', channelData);
+    attempt(client, { channel: 'private-a', auth, channel_data: channelData });
+    await settled();
+    return client.story[1];
+  };
+
+  test.each(['my-custom-data', '7', 'a:b', '"text"', '[1]', '{"x":1}', ' {', 'é'])(
+    '7.2 %s is taken when it was signed',
+    async (data) => {
+      expect(await enterWith(data)).toBe('pusher_internal:subscription_succeeded private-a');
+    },
+  );
+
+  test('7.2 where names may have colons, what would be a name together with the channel is refused', async () => {
+    for (const data of ['b', 'my-custom-data', 'a:b'])
+      expect(await enterWith(data, ':')).toBe('pusher:subscription_error private-a');
+    for (const data of ['{"x":1}', 'two words', '{'])
+      expect(await enterWith(data, ':')).toBe('pusher_internal:subscription_succeeded private-a');
+  });
+
+  test('7.2 it has to be the text that was signed', async () => {
+    const client = await openSite().connect();
+    const auth = signChannel(CREDENTIAL, client.socketId, 'private-a', 'one');
+    attempt(client, { channel: 'private-a', auth, channel_data: 'two' });
+    attempt(client, { channel: 'private-a', auth });
+    await settled();
+    expect(client.story.filter((event) => event.endsWith('succeeded private-a'))).toEqual([]);
+  });
+});
+
 describe('again and away', () => {
   test('3.7 subscribing again answers again, and changes nothing for anybody', async () => {
     const site = openSite({ apps: [testApp({ subscriptionCounts: true })] });
@@ -278,6 +312,50 @@ describe('again and away', () => {
     site.hub.deliver(ref, { payload: JSON.stringify({ event: 'x', data: '', channel: 'presence-a' }) });
     await settled();
     expect(client.take()).toHaveLength(1);
+  });
+
+  test('3.7 as another member, the new one takes the place of the old one for everybody', async () => {
+    const site = openSite();
+    const [client, other] = [await site.connect(), await site.connect()];
+    other.subscribe('presence-a', { user_id: '1' });
+    client.subscribe('presence-a', { user_id: '2' });
+    await settled();
+    other.take();
+    client.take();
+    client.subscribe('presence-a', { user_id: '3', user_info: { name: 'C' } });
+    await settled();
+    const [again] = client.take().filter(({ event }) => event.endsWith('subscription_succeeded'));
+    expect((dataOf(again) as { presence: object }).presence).toMatchObject({ count: 2, ids: ['1', '3'] });
+    const heard = other.take().map((frame) => [frame.event.split(':')[1], dataOf(frame)]);
+    expect(heard).toEqual([
+      ['member_added', { user_id: '3', user_info: { name: 'C' } }],
+      ['member_removed', { user_id: '2' }],
+    ]);
+    client.whisper('presence-a', 'client-x', 1);
+    await settled();
+    expect(other.take()).toMatchObject([{ event: 'client-x', user_id: '3' }]);
+    const ref = { app: 'app-id', channel: 'presence-a' };
+    site.hub.deliver(ref, { payload: JSON.stringify({ event: 'x', data: '', channel: 'presence-a' }) });
+    await settled();
+    expect(client.take()).toHaveLength(1);
+    client.leave();
+    await settled();
+    expect((await site.stores.membership.members(ref)).map(({ id }) => id)).toEqual(['1']);
+  });
+
+  test('3.7 as another member for whom there is no room, it stays who it was', async () => {
+    const site = openSite({ apps: [testApp({ limits: { presenceMembers: 2 } })] });
+    const [client, other] = [await site.connect(), await site.connect()];
+    other.subscribe('presence-a', { user_id: '1' });
+    client.subscribe('presence-a', { user_id: '2' });
+    client.subscribe('presence-a', { user_id: '3' });
+    await settled();
+    expect(client.frames.at(-1)?.event).toBe('pusher:subscription_error');
+    client.subscribe('presence-a', { user_id: '1' });
+    await settled();
+    const ref = { app: 'app-id', channel: 'presence-a' };
+    expect((await site.stores.membership.members(ref)).map(({ id }) => id)).toEqual(['1']);
+    expect(await site.stores.membership.occupancy(ref)).toEqual({ subscriptions: 2, users: 1 });
   });
 
   test('3.7 a failed attempt leaves the old subscription alone', async () => {
@@ -320,7 +398,7 @@ describe('again and away', () => {
 describe('cache channels', () => {
   const ref = { app: 'app-id', channel: 'cache-a' };
   const publish = (site: ReturnType<typeof openSite>, payload: string, ttlSeconds = 10) =>
-    site.stores.broker.publish(ref, { payload }, { size: 1, ttlSeconds });
+    site.stores.broker.publish(ref, { payload }, { size: 0, ttlSeconds: 0, lastSeconds: ttlSeconds });
 
   test('3.10 a newcomer gets the very frame that was published last, or a miss', async () => {
     const site = openSite();
@@ -368,6 +446,88 @@ describe('cache channels', () => {
       'x cache-a',
       'pusher_internal:subscription_succeeded cache-a',
       'x cache-a',
+    ]);
+  });
+});
+
+describe('every subscription ends in an answer for its channel', () => {
+  const errorsOf = (client: Client) =>
+    client.frames
+      .filter(({ event }) => event !== 'pusher:connection_established')
+      .map((frame) => [frame.event, frame.channel, dataOf(frame)]);
+
+  test.each([
+    ['a defect: and the client begins anew', new Error('broken'), 500, 'Internal server error', 1011],
+    [
+      'what the nodes share is away: and the socket stays',
+      new Unavailable('away'),
+      503,
+      'The subscription failed, try again later',
+      undefined,
+    ],
+  ])('3.6 subscription_error for %s', async (_, failure, status, error, code) => {
+    const site = openSite({
+      stores: (memory) => ({
+        ...memory,
+        broker: withChanges(memory.broker, { subscribe: () => Promise.reject(failure) }),
+      }),
+    });
+    const client = await site.connect();
+    client.subscribe('orders');
+    await settled();
+    const told = ['pusher:subscription_error', 'orders', { type: 'ServerError', error, status }];
+    const closed = ['pusher:error', undefined, { code: 1011, message: error }];
+    expect(errorsOf(client)).toEqual(code === undefined ? [told] : [told, closed]);
+    expect(client.socket.closed?.code).toBe(code);
+    expect(site.journal.defects).toHaveLength(code === undefined ? 0 : 1);
+    expect(site.refused()).toEqual({ channel_failed: 1 });
+    expect(await site.stores.membership.occupancy({ app: 'app-id', channel: 'orders' })).toMatchObject({
+      subscriptions: 0,
+    });
+  });
+
+  test("2.12 over Reverb's limit: subscription_error for the channel, then Reverb's error", async () => {
+    const rateLimiting = { maxAttempts: 1, decaySeconds: 60, terminate: false };
+    const site = openSite({ apps: [testApp({ rateLimiting })] });
+    const client = await site.connect();
+    client.subscribe('a');
+    client.subscribe('b');
+    client.unsubscribe('a');
+    await settled();
+    const error = { code: 4301, message: 'Rate limit exceeded' };
+    expect(errorsOf(client).slice(1)).toEqual([
+      ['pusher:subscription_error', 'b', { type: 'LimitReached', error: error.message, status: 429 }],
+      ['pusher:error', undefined, error],
+      ['pusher:error', undefined, error],
+    ]);
+    expect(site.refused()).toEqual({ rate_limit: 2 });
+  });
+
+  test('3.12 the names of the channels are counted in bytes, n are taken and n + 1 are not', async () => {
+    const limits = { subscriptionBytesPerSocket: 6 };
+    const site = openSite({ apps: [testApp({ limits, extraChannelCharacters: 'é' })] });
+    const client = await site.connect();
+    client.subscribe('éé');
+    client.subscribe('ab');
+    client.subscribe('c');
+    await settled();
+    expect(errorsOf(client).map(([event]) => event)).toEqual([
+      'pusher_internal:subscription_succeeded',
+      'pusher_internal:subscription_succeeded',
+      'pusher:subscription_error',
+    ]);
+    expect(site.refused()).toEqual({ channel_limit: 1 });
+  });
+
+  test('3.2 the length of a name is one of bytes', async () => {
+    const limits = { channelNameLength: 4 };
+    const client = await openSite({ apps: [testApp({ limits, extraChannelCharacters: 'é' })] }).connect();
+    client.subscribe('éé');
+    client.subscribe('ééa');
+    await settled();
+    expect(errorsOf(client).map(([event]) => event)).toEqual([
+      'pusher_internal:subscription_succeeded',
+      'pusher:subscription_error',
     ]);
   });
 });

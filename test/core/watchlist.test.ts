@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OFFLINE_AFTER_MS } from '../../src/core/users.ts';
-import { type Client, dataOf, openSite, settled, type Site, testApp } from './fakes.ts';
+import type { ChannelRef } from '../../src/core/ports.ts';
+import { type Client, dataOf, openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
 
 type News = Record<string, string[]>;
 
@@ -85,15 +86,60 @@ describe('the present state', () => {
     expect(news(watcher)).toEqual([{ online: ['b'] }]);
   });
 
-  test('6.2 what the new state tells is not told again as news', async () => {
+  test('6.2 signing in again with the same watchlist is answered, and nothing is told twice', async () => {
     const site = openSite();
     const watcher = await signedIn(site, '1', ['a']);
     await signedIn(site, 'a');
     news(watcher);
     watcher.signin({ id: '1', watchlist: ['a'] });
     await settled();
+    expect(watcher.story.at(-1)).toBe('pusher:signin_success');
     site.users.tick();
     expect(news(watcher)).toEqual([{ online: ['a'] }]);
+    site.users.tick();
+    expect(news(watcher)).toEqual([]);
+  });
+
+  test('6.2 signing in again asks the cluster for nothing, a changed watchlist for its difference', async () => {
+    const asked: string[] = [];
+    const note = (what: string, { channel }: ChannelRef) => {
+      asked.push(`${what} ${channel}`);
+      return Promise.resolve();
+    };
+    const site = openSite({
+      stores: (memory) => ({
+        ...memory,
+        broker: withChanges(memory.broker, {
+          subscribe: (ref) => note('watch', ref),
+          unsubscribe: (ref) => note('unwatch', ref),
+        }),
+        membership: withChanges(memory.membership, {
+          join: (ref) => note('join', ref),
+          members: (ref) => note('read', ref).then(() => []),
+        }),
+      }),
+    });
+    const watcher = await signedIn(site, '1', ['a', 'b', 'c']);
+    expect(asked).toHaveLength(7);
+    asked.length = 0;
+    for (let times = 0; times < 20; times += 1) watcher.signin({ id: 1, watchlist: ['c', 'b', 'a', 'a'] });
+    await settled();
+    expect(asked).toEqual([]);
+    watcher.signin({ id: '1', watchlist: ['b', 'c', 'd'] });
+    await settled();
+    expect(asked.sort()).toEqual(['read #user-d', 'unwatch #user-a', 'watch #user-d']);
+    asked.length = 0;
+    watcher.leave();
+    await settled();
+    expect(asked.sort()).toEqual(['unwatch #user-b', 'unwatch #user-c', 'unwatch #user-d']);
+  });
+
+  test('6.2 signing in again keeps the user_info of the first time, whom a presence channel knows already', async () => {
+    const site = openSite();
+    const watcher = await signedIn(site, '1');
+    watcher.signin({ id: '1', user_info: { name: 'new' } });
+    await settled();
+    expect(site.hub.connection('app-id', watcher.socketId)?.user?.userInfoJson).toBeUndefined();
   });
 });
 

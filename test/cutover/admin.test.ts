@@ -102,8 +102,9 @@ describe('the percentage', () => {
     },
     { body: { percent: '25' }, error: 'percent "25": expected a number from 0 to 100' },
     { body: {}, error: 'percent (missing): expected a number from 0 to 100' },
-    { body: { percent: 1, mvoe: true }, error: '"mvoe": expected percent or move' },
+    { body: { percent: 1, mvoe: true }, error: '"mvoe": expected percent or move or force' },
     { body: { percent: 1, move: 1 }, error: 'move 1: expected true or false' },
+    { body: { percent: 1, force: 'yes' }, error: 'force "yes": expected true or false' },
     { body: [1], error: 'The body is no JSON object.' },
     { body: 'null', error: 'The body is no JSON object.' },
     { body: '', error: 'The body is no JSON object.' },
@@ -112,6 +113,29 @@ describe('the percentage', () => {
     const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 7);
     expect(await errorOf(await door.admin('/cutover', PUT(body)))).toEqual([400, error]);
     expect((await door.status()).percentage.percent).toBe(7);
+  });
+
+  test('11.5 back, and a lower share with a move, are refused while the other server is dead, unless forced', async () => {
+    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 50);
+    const refusal =
+      'The other server cannot be connected (ECONNREFUSED): nobody is moved there, and the share stays at 50 %. Add --force (admin API: "force":true) to lower it all the same.';
+    const post = (body?: object) =>
+      door.admin('/cutover/back', { method: 'POST', ...(body && { body: JSON.stringify(body) }) });
+    for (const body of [undefined, { to: 'last-good' }, { move: false }, { force: false }])
+      expect(await errorOf(await post(body))).toEqual([409, refusal]);
+    expect(await errorOf(await door.admin('/cutover', PUT({ percent: 5, move: true })))).toEqual([
+      409,
+      refusal,
+    ]);
+    expect((await door.status()).percentage.percent).toBe(50);
+    // Who is moved here, or nobody at all, needs no other server.
+    for (const change of [{ percent: 60, move: true }, { percent: 50 }])
+      expect((await door.admin('/cutover', PUT(change))).status).toBe(200);
+    const forced = await door.admin('/cutover', PUT({ percent: 25, move: true, force: true }));
+    expect([forced.status, (await door.status()).percentage.percent]).toEqual([200, 25]);
+    expect((await post({ force: true })).status).toBe(200);
+    expect((await door.status()).percentage.percent).toBe(0);
+    expect((await post()).status).toBe(200);
   });
 
   test('11.17 a way back to nowhere is refused', async () => {

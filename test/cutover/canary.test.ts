@@ -5,7 +5,7 @@ import type { ProbeSite } from '../../src/cutover/probe-site.ts';
 import { publish } from '../../src/cutover/probe-site.ts';
 import type { Server } from '../../src/server.ts';
 import { FakeJournal } from '../core/fakes.ts';
-import { eventually } from '../support/wire.ts';
+import { eventually, Wire } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Faulty, siteAt, startFaulty, startFrozen, startWavehall } from './two-servers.ts';
 
@@ -31,9 +31,10 @@ interface Opening {
   readonly sites?: Partial<Record<Side, ProbeSite>>;
   readonly timeoutMs?: number;
   readonly graceMs?: number;
+  readonly isFull?: () => boolean;
 }
 
-function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0 }: Opening = {}) {
+function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0, isFull }: Opening = {}) {
   const told: string[] = [];
   const note = (what: string, ok: boolean) => void told.push(`${what} ${ok ? 'ok' : 'failed'}`);
   const journal = new FakeJournal();
@@ -50,6 +51,7 @@ function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0 }: Opening = {}) {
     journal,
     limits: { canaryEveryMs: 1000, canaryTimeoutMs: timeoutMs },
     bridgeGraceMs: graceMs,
+    ...(isFull && { isFull }),
   });
   ends.push(() => canary.stop());
   return { canary, told, journal };
@@ -72,7 +74,12 @@ describe('events that travel the whole road', () => {
       upstream: { wavehall: expect.anything(), upstream: expect.any(Number) },
     });
     expect(await canary.round()).toEqual({ wavehall: WELL, upstream: WELL });
-    expect(told.slice(0, 2)).toEqual(['connect upstream ok', 'subscribe upstream ok']);
+    expect(told.slice(0, 4).sort()).toEqual([
+      'connect upstream ok',
+      'connect wavehall ok',
+      'subscribe upstream ok',
+      'subscribe wavehall ok',
+    ]);
     expect(told.slice(-4)).toEqual([
       'wavehall→wavehall ok',
       'wavehall→upstream ok',
@@ -146,7 +153,8 @@ describe('whose fault it is', () => {
       wavehall: { wavehall: expect.any(Number), upstream: 'unclear' },
       upstream: { wavehall: 'unclear', upstream: 'lost' },
     });
-    expect(told).toEqual(['connect upstream failed', 'wavehall→wavehall ok', 'upstream→upstream failed']);
+    expect(told.filter((each) => each.startsWith('connect upstream'))).toEqual(['connect upstream failed']);
+    expect(told.slice(-2)).toEqual(['wavehall→wavehall ok', 'upstream→upstream failed']);
   });
 
   test('11.14 the same holds when it is this one', async () => {
@@ -155,7 +163,46 @@ describe('whose fault it is', () => {
       wavehall: { wavehall: 'lost', upstream: 'unclear' },
       upstream: { wavehall: 'unclear', upstream: expect.any(Number) },
     });
-    expect(told).not.toContain('connect wavehall failed');
+    expect(told).toContain('connect wavehall failed');
+    expect(told).not.toContain('connect upstream failed');
+  });
+
+  test('11.14 a server that lets no newcomer in is found by a new connect, although the old one goes on', async () => {
+    const { canary, told } = open({
+      sites: { wavehall: await faultyAt(wavehall), upstream: siteAt(wavehall.port) },
+    });
+    await canary.round();
+    await canary.knock();
+    expect(told.filter((each) => each === 'connect wavehall ok')).toHaveLength(2);
+    faulty.fault = 'no-upgrade';
+    await canary.knock();
+    expect(told.at(-1)).toBe('connect wavehall failed');
+    expect((await canary.round()).wavehall.wavehall).toEqual(expect.any(Number));
+  });
+
+  test('11.14 one that is full answers for nothing: how many come is for clients to decide', async () => {
+    const full = await startWavehall({ REVERB_APP_MAX_CONNECTIONS: '1' });
+    ends.push(() => full.stop());
+    const probe = await Wire.open({ host: '127.0.0.1', port: full.port }, '/app/app-key?protocol=7');
+    await probe.next('pusher:connection_established');
+    const { canary, told } = open({ sites: { upstream: siteAt(full.port), wavehall: siteAt(full.port) } });
+    await canary.knock();
+    expect(await canary.round()).toEqual({
+      wavehall: { wavehall: 'unclear', upstream: 'unclear' },
+      upstream: { wavehall: 'unclear', upstream: 'unclear' },
+    });
+    expect(told).toEqual([]);
+    await probe.close();
+  });
+
+  test('11.14 while memory is short, a newcomer that is not let in says nothing', async () => {
+    const { canary, told } = open({
+      sites: { wavehall: await faultyAt(wavehall) },
+      isFull: () => faulty.fault === 'no-upgrade',
+    });
+    faulty.fault = 'no-upgrade';
+    await canary.knock();
+    expect(told).toEqual([]);
   });
 
   test('11.14 a server that takes connections and says nothing is away', async () => {

@@ -3,7 +3,8 @@ import { compare, type CompareNeeds, type Phase } from '../../src/cutover/compar
 import type { Side } from '../../src/cutover/ports.ts';
 import { type ProbeSite, publish } from '../../src/cutover/probe-site.ts';
 import type { Server } from '../../src/server.ts';
-import { eventually } from '../support/wire.ts';
+import { channelAuth } from '../support/wire-http.ts';
+import { dataOf, eventually, Wire } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
 import { APP, siteAt, startFaulty, startWavehall } from './two-servers.ts';
 
@@ -44,13 +45,7 @@ const NOTHING = { wavehall: 0, upstream: 0 };
 
 describe('go', () => {
   test('11.16 when both sides brought the same on every kind of channel', async () => {
-    const channels = [
-      'orders',
-      'private-orders',
-      'presence-orders',
-      'cache-orders',
-      'private-encrypted-orders',
-    ];
+    const channels = ['orders', 'private-orders', 'cache-orders', 'private-encrypted-orders'];
     const comparison = await during(
       async () => {
         for (let at = 0; at < 5; at += 1)
@@ -77,6 +72,56 @@ describe('go', () => {
       expect((await publish(sites.upstream, raw, { timeoutMs: 10_000 })).status).toBe(200);
     });
     expect(comparison).toMatchObject({ isGo: true, channels: { orders: { same: 1 } } });
+  });
+});
+
+describe('presence channels', () => {
+  const listener = async (port: number, userId: string) => {
+    const wire = await Wire.open({ ...APP, host: '127.0.0.1', port }, `/app/${APP.key}?protocol=7`);
+    const { socket_id: socketId } = dataOf(await wire.first()) as { socket_id: string };
+    const channelData = JSON.stringify({ user_id: userId, user_info: {} });
+    const auth = channelAuth({ ...APP }, socketId, 'presence-orders', channelData);
+    wire.send({
+      event: 'pusher:subscribe',
+      data: { channel: 'presence-orders', auth, channel_data: channelData },
+    });
+    await wire.next('pusher_internal:subscription_succeeded');
+    return wire;
+  };
+
+  test.each([
+    { member: undefined, reason: 'name one of them with --member' },
+    { member: 'nobody', reason: 'nobody is not on it now' },
+  ])(
+    '11.16 without somebody who is there ($member) they are not listened to, and it says so',
+    async ({ member, reason }) => {
+      const wires = [await listener(wavehall.port, 'ada'), await listener(upstream.port, 'ada')];
+      const comparison = await during(() => both('changed', 1, 'presence-orders'), {
+        channels: ['presence-orders'],
+        member,
+      });
+      expect(comparison.isGo).toBe(false);
+      expect(comparison.reasons.join(' ')).toContain(reason);
+      for (const wire of wires) {
+        await wire.settle();
+        expect(wire.texts.join(' ')).not.toContain('member_added');
+        await wire.close();
+      }
+    },
+  );
+
+  test('11.16 as a further connection of somebody who is there they are compared, and nobody notices', async () => {
+    const wires = [await listener(wavehall.port, 'ada'), await listener(upstream.port, 'ada')];
+    const comparison = await during(() => both('changed', 1, 'presence-orders'), {
+      channels: ['presence-orders'],
+      member: 'ada',
+    });
+    expect(comparison).toMatchObject({ isGo: true, channels: { 'presence-orders': { same: 1 } } });
+    for (const wire of wires) {
+      await wire.settle();
+      expect(wire.texts.join(' ')).not.toMatch(/member_(added|removed)/);
+      await wire.close();
+    }
   });
 });
 
@@ -138,11 +183,11 @@ describe('no go', () => {
     const credential = { ...APP, secret: 'another' };
     const comparison = await during(() => both('a', 1, 'orders'), {
       sites: { ...sites, upstream: siteAt(upstream.port, { credential }) },
-      channels: ['private-a', 'presence-b', 'orders'],
+      channels: ['private-a', 'private-b', 'orders'],
     });
     expect(comparison.reasons).toEqual([
       'The other server cannot be listened to on private-a: Connection is unauthorized (401).',
-      'The other server cannot be listened to on presence-b: Connection is unauthorized (401).',
+      'The other server cannot be listened to on private-b: Connection is unauthorized (401).',
     ]);
     expect(comparison.channels.orders).toMatchObject({ same: 1 });
   });

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { forwardedPath } from '../../src/cutover/forwarded.ts';
 
 const at = (url: string, prefix: string, path: string): string =>
-  forwardedPath(path, { upstream: { url: new URL(url), tlsVerify: true }, prefix, door: 'd' });
+  forwardedPath(path, {
+    upstream: { url: new URL(url), tlsVerify: true },
+    prefix,
+    door: 'd',
+    adminToken: undefined,
+  });
 
 test.each([
   { url: 'http://a', prefix: '', path: '/app/k?b=c', expected: '/app/k?b=c' },

@@ -126,6 +126,35 @@ describe('a breach', () => {
     expect(health.report().wavehall.loopMs).toBe(800);
   });
 
+  test('11.14 what becomes of clients’ connects is shown and never judged, on either side', () => {
+    const { health, names } = open();
+    for (let at = 0; at < 100; at += 1)
+      for (const side of ['wavehall', 'upstream'] as const) health.client(side, false, 1);
+    expect([...names(), ...names('upstream')]).toEqual([]);
+    expect(health.report().wavehall.clients).toMatchObject({ good: 0, bad: 100 });
+    expect(health.report().wavehall.connects).toMatchObject({ good: 0, bad: 0 });
+  });
+
+  test('11.14 clients cannot outweigh what the canary finds: a thousand that are answered change no share', () => {
+    const { health, names } = open();
+    for (let at = 0; at < 5; at += 1) health.connect('wavehall', false, 1);
+    for (let at = 0; at < 1000; at += 1) health.client('wavehall', true, 1);
+    expect(names()).toEqual(['connects']);
+  });
+
+  test('11.14 a fault of our own counts once a second, however many clients meet it', () => {
+    const { health, names, seconds } = open();
+    for (let at = 0; at < 1000; at += 1) health.fault('connects');
+    expect(names()).toEqual([]);
+    expect(health.report().wavehall.connects.bad).toBe(1);
+    seconds(6, () => {
+      health.connect('wavehall', true, 3);
+      for (let at = 0; at < 10; at += 1) health.fault('connects');
+      health.fault('subscribes');
+    });
+    expect(names()).toEqual(['connects', 'subscribes']);
+  });
+
   test('11.14 of a limit of 0 there is none', () => {
     const { health, names, seconds } = open({ connectShare: 0, latencyMs: 0, loopMs: 0, lostShare: 0 });
     seconds(10, () => {

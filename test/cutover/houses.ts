@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server as TcpServer, type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
@@ -90,6 +91,10 @@ export async function startTcp(serve: (socket: Socket) => void, server: TcpServe
   });
   return { port: (server.address() as AddressInfo).port, open };
 }
+
+/** The server's half of a WebSocket handshake (RFC 6455, 4.2.2). */
+export const acceptFor = (key: string): string =>
+  createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 
 /** A port on which nobody listens. */
 export async function closedPort(): Promise<number> {

@@ -15,6 +15,7 @@ const QUIET: SideReport = {
   api: NOTHING,
   delivery: NOTHING,
   arrivals: NOTHING,
+  clients: NOTHING,
   loopMs: null,
   breaches: [],
 };
@@ -55,7 +56,8 @@ const HEALTHY: CutoverStatus = {
     health: {
       wavehall: {
         ...QUIET,
-        connects: { good: 120, bad: 0, p50Ms: 3, p99Ms: 9 },
+        connects: { good: 20, bad: 0, p50Ms: 3, p99Ms: 9 },
+        clients: { good: 120, bad: 0, p50Ms: 3, p99Ms: 9 },
         delivery: { good: 20, bad: 0, p50Ms: 4.4, p99Ms: 11 },
         arrivals: { good: 19, bad: 1, p50Ms: 7, p99Ms: 30 },
         loopMs: 12.2,
@@ -90,17 +92,18 @@ describe('the table of both servers', () => {
         'Wavehall has 25 % of the browsers, set 2027-01-15T08:00:00Z by ada',
         'Last good: 5 %. Other server: http://127.0.0.1:8081',
         '',
-        '                Wavehall                          other server',
-        'clients now     250                               750',
-        'clients in all  900                               2711',
-        'taken over      7                                 0',
-        'connects        120 ok, 3/9 ms                    –',
-        'subscriptions   –                                 –',
-        'API requests    –                                 –',
-        'canary, own     20 ok, 4/11 ms                    20 ok, 5/14 ms',
-        'canary, across  19 ok, 1 failed (5.0 %), 7/30 ms  –',
-        'event loop p99  12 ms                             –',
-        'health          good                              good',
+        '                  Wavehall                          other server',
+        'clients now       250                               750',
+        'clients in all    900                               2711',
+        'taken over        7                                 0',
+        'clients answered  120 ok, 3/9 ms                    –',
+        'connects          20 ok, 3/9 ms                     –',
+        'subscriptions     –                                 –',
+        'API requests      –                                 –',
+        'canary, own       20 ok, 4/11 ms                    20 ok, 5/14 ms',
+        'canary, across    19 ok, 1 failed (5.0 %), 7/30 ms  –',
+        'event loop p99    12 ms                             –',
+        'health            good                              good',
         '',
         'bridge  state      channels  members  sockets  to other  to us  whispers  waiting  lag   dropped  gaps',
         'shop    connected  12        40       6        1204      88     4/5       3        2 ms  0        0',
@@ -110,7 +113,7 @@ describe('the table of both servers', () => {
   });
 
   test('11.5 columns stand under each other whatever is in them', () => {
-    const lines = statusTable(HEALTHY, PLAIN).split('\n').slice(3, 14);
+    const lines = statusTable(HEALTHY, PLAIN).split('\n').slice(3, 15);
     const column = lines[0]?.indexOf('other server') ?? -1;
     for (const line of lines) expect(line.slice(column - 2, column)).toBe('  ');
     for (const line of lines) expect(line[column]).toMatch(/\S/);

@@ -43,7 +43,12 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const percentage = new FakePercentage(percent, lastGood);
   const notes: WayBackNote[] = [];
   const notify = (note: WayBackNote) => void notes.push(note);
-  const wayBack = new WayBack({ health, percentage, journal, notify, clock: clock.read, limits });
+  /** Why the other server cannot be connected. */
+  const other: { away: string | undefined } = { away: undefined };
+  const whyOtherIsAway = () => Promise.resolve(other.away);
+  const wayBack = new WayBack({
+    ...{ health, percentage, journal, notify, whyOtherIsAway, clock: clock.read, limits },
+  });
   const seconds = async (count: number, each: () => void = () => undefined) => {
     for (let at = 0; at < count; at += 1) {
       each();
@@ -57,7 +62,7 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const good = () => {
     for (let at = 0; at < 10; at += 1) health.canary('wavehall', 'wavehall', true, 5);
   };
-  return { clock, journal, health, percentage, notes, wayBack, seconds, bad, good };
+  return { clock, journal, health, percentage, notes, wayBack, seconds, bad, good, other };
 }
 
 describe('the way back', () => {
@@ -144,21 +149,61 @@ describe('the way back', () => {
   });
 
   test('11.15 nobody is sent to a server that cannot be connected; when it can be, they are', async () => {
-    const { percentage, seconds, bad, health, journal, wayBack } = open();
-    await seconds(30, () => {
-      bad();
-      health.connect('upstream', false, 1);
-    });
+    const { percentage, seconds, bad, other, journal, wayBack } = open();
+    other.away = 'ECONNREFUSED';
+    await seconds(30, bad);
     expect(percentage.sets).toEqual([]);
     expect(wayBack.status()).toMatchObject({ isHeld: true, counts: { held: 1 } });
     expect(journal.warnings.map(({ what }) => what)).toEqual([
       expect.stringMatching(
-        /^Cutover: Wavehall is in breach \(.*\), but its share stays at 50 %: the other server is no better/,
+        /^Cutover: Wavehall is in breach \(.*\), but its share stays at 50 %: the other server cannot be connected \(ECONNREFUSED\)/,
       ),
     ]);
-    await seconds(10, bad);
+    other.away = undefined;
+    await seconds(1, bad);
     expect(percentage.sets).toHaveLength(1);
     expect(wayBack.status().isHeld).toBe(false);
+  });
+
+  test('11.15 only a connect of its own tells whether the other server can be connected', async () => {
+    const { percentage, seconds, bad, health } = open();
+    await seconds(11, () => {
+      bad();
+      for (let at = 0; at < 100; at += 1) {
+        health.client('upstream', false, 1);
+        health.connect('upstream', false, 1);
+        health.subscribe('upstream', false);
+        health.api('upstream', false);
+      }
+    });
+    expect(percentage.percent).toBe(0);
+  });
+
+  test('11.15 slow canary events and a late event loop, which anybody can cause, are told and move nobody', async () => {
+    const { percentage, seconds, health, journal } = open();
+    await seconds(60, () => {
+      health.canary('wavehall', 'wavehall', true, 2000);
+      health.loop(2000);
+    });
+    expect(percentage.sets).toEqual([]);
+    expect(journal.warnings.map(({ what }) => what)).toEqual([
+      'Cutover: 2000 ms was the p99 of the canary events (limit 1000 ms); whoever sends enough can cause this, so the share stays: see what the load is',
+      'Cutover: 2000 ms was the p99 of the event loop’s delay (limit 500 ms); whoever sends enough can cause this, so the share stays: see what the load is',
+    ]);
+  });
+
+  test('11.15 another share that is set while the other server is asked stays', async () => {
+    const { percentage, seconds, bad, wayBack, clock, other } = open();
+    await seconds(10, bad);
+    const asked = held();
+    Object.defineProperty(other, 'away', { get: () => asked.promise });
+    bad();
+    clock.pass(1000);
+    const ticking = wayBack.tick();
+    percentage.percent = 75;
+    asked.release();
+    await ticking;
+    expect(percentage.sets).toEqual([]);
   });
 
   test('11.15 events that do not cross to the other server are told, and move nobody', async () => {

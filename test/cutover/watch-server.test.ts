@@ -9,7 +9,7 @@ import { type ProbeSite, publish } from '../../src/cutover/probe-site.ts';
 import { type CutoverStatus, statusTable } from '../../src/cutover/report.ts';
 import { signedSide, SIDE_HEADER } from '../../src/cutover/side-header.ts';
 import type { Server } from '../../src/server.ts';
-import { eventually, Wire } from '../support/wire.ts';
+import { eventually } from '../support/wire.ts';
 import { APP, siteAt, startWavehall } from './two-servers.ts';
 
 const TOKEN = 'open-sesame';
@@ -90,38 +90,21 @@ describe('the canary of a server with another one', () => {
   });
 });
 
-test('11.15 browsers that Wavehall refuses bring the percentage back to 0', async () => {
-  const strict = JSON.stringify([
-    { app_id: APP.id, key: APP.key, secret: APP.secret, allowed_origins: ['shop.test'] },
-  ]);
+test('11.14 a canary of our own is in no limit, asks for no origin and needs no TLS', async () => {
   await start({
-    WAVEHALL_APPS: strict,
+    WAVEHALL_ALLOWED_ORIGINS: 'shop.test',
+    WAVEHALL_REQUIRE_TLS: 'true',
+    WAVEHALL_MAX_CONNECTIONS: '1',
+    WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '1',
+    REVERB_APP_MAX_CONNECTIONS: '1',
     WAVEHALL_CUTOVER_PERCENT: '100',
-    WAVEHALL_CUTOVER_BREACH_SECONDS: '2',
-    WAVEHALL_CUTOVER_ORIGIN: 'https://shop.test',
   });
-  await statusWhen(({ watch: { health } }) => health.wavehall.delivery.good >= 3, 'a good start');
-  const refused = async () => {
-    const wire = await Wire.open({ host: '127.0.0.1', port: wavehall.port }, `/app/${APP.key}?protocol=7`, {
-      origin: 'https://other.test',
-    });
-    await wire.closing().catch(() => undefined);
-    await wire.close();
-  };
-  const stopping = new AbortController();
-  const browsers = (async () => {
-    while (!stopping.signal.aborted) await refused();
-  })();
-  const isBack = ({ watch: { wayBack } }: CutoverStatus) => wayBack.last !== null;
-  const now = await statusWhen(isBack, 'the way back').finally(() => stopping.abort());
-  await browsers;
-  expect(now.percentage.percent).toBe(0);
-  expect(now.watch.wayBack).toMatchObject({
-    last: { fromPercent: 100, toPercent: 0 },
-    counts: { toZero: 1, toLastGood: 0 },
-  });
-  expect(now.watch.wayBack.last?.reasons.map(({ of }) => of)).toEqual(['connects']);
-  expect(now.percentage.changedBy).toMatch(/^the way back: .* of the connects failed/);
+  const now = await statusWhen(
+    ({ watch: { health } }) => health.wavehall.delivery.good >= 3 && health.wavehall.connects.good >= 3,
+    'the canary measures',
+  );
+  expect(now.watch.canary?.notAllowed.wavehall).toBeNull();
+  expect(now.watch.health.wavehall).toMatchObject({ connects: { bad: 0 }, delivery: { bad: 0 } });
 });
 
 test('11.16 through the front door, at 0 percent, both sides bring the same', async () => {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { entries, items, scalar, withDefaults } from './compose.ts';
-import { execForm, readStages, root, theOnly, type Stage } from './dockerfile.ts';
+import { argsOf, execForm, readStages, root, theOnly, type Stage } from './dockerfile.ts';
 
 const SERVICE = ['services', 'wavehall'];
 /** After the last goodbye the server waits this long for answers. */
@@ -12,27 +12,44 @@ const FAREWELL_SECONDS = 1;
 
 const nginxConfiguration = readFileSync(`${root}examples/deploy/nginx/compose.conf`, 'utf8');
 const image = readStages().at(-1) as Stage;
+const PASSED_ON = ['REVERB_APP_ID', 'REVERB_APP_KEY', 'REVERB_APP_SECRET'];
+const APP = { REVERB_APP_ID: 'a', REVERB_APP_KEY: 'b', REVERB_APP_SECRET: 'c' };
 const environment = Object.fromEntries(
-  Object.entries(entries(...SERVICE, 'environment')).map(([name, value]) => [name, withDefaults(value)]),
+  Object.entries(entries(...SERVICE, 'environment'))
+    .filter(([name]) => !PASSED_ON.some((each) => each === name))
+    .map(([name, value]) => [name, withDefaults(value)]),
 );
 
 describe('docker-compose.yml', () => {
   test('2.13 it waits longer than the server drains', () => {
     const patience = Number(/^(\d+)s$/.exec(scalar(...SERVICE, 'stop_grace_period'))?.[1]);
-    const drain = readConfig(environment).drainSeconds;
+    const drain = readConfig({ ...APP, ...environment }).drainSeconds;
     expect(drain).toBeGreaterThan(0);
     expect(patience).toBeGreaterThan(drain + FAREWELL_SECONDS);
   });
 
-  test('2.5 without any configuration the server takes what it hands over, and means its app for development', () => {
-    expect(Object.keys(environment)).toEqual(
-      expect.arrayContaining(['REVERB_APP_ID', 'REVERB_APP_KEY', 'REVERB_APP_SECRET']),
-    );
-    const config = readConfig(environment);
-    const together = ['REVERB_SCALING_ENABLED', 'REDIS_HOST', 'WAVEHALL_TRUSTED_PROXIES'];
-    const given = together.map((name) => [name, environment[name]]);
-    expect(config).toEqual(readConfig(Object.fromEntries(given)));
-    expect(config.apps).toHaveLength(1);
+  test('2.5 every name of .env reaches the server, but for where the containers find each other', () => {
+    expect(items(...SERVICE, 'env_file')).toEqual(['path: .env required: false']);
+    const example: readonly string[] =
+      readFileSync(`${root}.env.example`, 'utf8').match(/(?<=^#)[A-Z_0-9]+(?==)/gm) ?? [];
+    expect(example.length).toBeGreaterThan(100);
+    const decided = Object.keys(environment).filter((name) => example.includes(name));
+    const inside =
+      /^(REVERB_SERVER_(HOST|PORT)|REVERB_SCALING_ENABLED|REDIS_(URL|HOST|PORT|USERNAME|PASSWORD|SCHEME)|WAVEHALL_TRUSTED_PROXIES)$/;
+    expect(decided.filter((name) => !inside.test(name))).toEqual([]);
+    const given = { ...APP, WAVEHALL_ALLOWED_ORIGINS: 'a.test', WAVEHALL_DRAIN_SECONDS: '3' };
+    const config = readConfig({ ...given, ...environment });
+    expect([config.apps[0]?.id, config.apps[0]?.allowedOrigins, config.drainSeconds]).toEqual([
+      'a',
+      ['a.test'],
+      3,
+    ]);
+    for (const name of PASSED_ON) expect(scalar(...SERVICE, 'environment', name)).toBe('');
+  });
+
+  test('2.5 without an app the image does not start: there is none for development in it', () => {
+    expect(() => readConfig({ ...environment, NODE_ENV: 'production' })).toThrow('No app is configured');
+    expect(argsOf(image, 'ENV')).toEqual(['NODE_ENV=production', 'REVERB_SERVER_HOST=0.0.0.0']);
   });
 
   test('2.1 nginx alone is published, on the port of the server, and passes on to where the server listens', () => {
@@ -40,12 +57,12 @@ describe('docker-compose.yml', () => {
     const [port = '', ...more] = items('services', 'nginx', 'ports');
     expect(more).toEqual([]);
     const listens = /listen (\d+);/.exec(nginxConfiguration)?.[1];
-    expect(withDefaults(port)).toBe(`${readConfig({}).port}:${listens}`);
+    expect(withDefaults(port)).toBe(`${readConfig(APP).port}:${listens}`);
     expect(nginxConfiguration).toContain(`set $nodes wavehall:${theOnly(image, 'EXPOSE')};`);
   });
 
   test('2.1 several nodes share one Redis, which is a service of its own', () => {
-    const { scaling, redisHost, redisPort } = readConfig(environment);
+    const { scaling, redisHost, redisPort } = readConfig({ ...APP, ...environment });
     expect([scaling, redisHost, redisPort]).toEqual([true, 'redis', 6379]);
     expect(scalar('services', redisHost, 'image')).toMatch(/^redis:/);
     expect(Number(withDefaults(scalar(...SERVICE, 'deploy', 'replicas')))).toBeGreaterThan(1);
@@ -53,14 +70,17 @@ describe('docker-compose.yml', () => {
 
   test('2.10 nginx is more patient than the server', () => {
     const patience = Number(/proxy_read_timeout (\d+)s;/.exec(nginxConfiguration)?.[1]);
-    for (const { activityTimeoutSeconds, pingIntervalSeconds } of readConfig({}).apps)
+    for (const { activityTimeoutSeconds, pingIntervalSeconds } of readConfig(APP).apps)
       expect(patience).toBeGreaterThan(Math.max(activityTimeoutSeconds, pingIntervalSeconds));
   });
 
   test('2.6 what nginx says of a client counts, and nobody else on the way is trusted', () => {
     expect(nginxConfiguration).toContain('proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;');
     expect(nginxConfiguration).toContain('proxy_set_header X-Forwarded-Proto $scheme;');
-    expect(readConfig(environment).trustedProxies).toEqual(['172.16.0.0/12', '192.168.0.0/16']);
+    expect(readConfig({ ...APP, ...environment }).trustedProxies).toEqual([
+      '172.16.0.0/12',
+      '192.168.0.0/16',
+    ]);
   });
 
   test('8.11 it asks for health with the very command of the Dockerfile', () => {

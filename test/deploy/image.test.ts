@@ -106,7 +106,9 @@ describe('what it does', () => {
   async function start(more: Record<string, string> = {}): Promise<{ child: ChildProcess; port: number }> {
     const [command = '', ...args] = entryPoint;
     const path = process.env['PATH'];
-    const env = { PATH: path, REVERB_SERVER_HOST: '127.0.0.1', REVERB_SERVER_PORT: '0', ...more };
+    const app = { REVERB_APP_ID: 'a', REVERB_APP_KEY: 'b', REVERB_APP_SECRET: 'c' };
+    const production = { NODE_ENV: 'production', REVERB_SERVER_HOST: '127.0.0.1', REVERB_SERVER_PORT: '0' };
+    const env = { PATH: path, ...app, ...production, ...more };
     const child = spawn(command, args, {
       cwd: join(folder, 'image'),
       env,
@@ -118,7 +120,7 @@ describe('what it does', () => {
       const late = setTimeout(() => reject(new Error(`it did not start: ${output}`)), START_MS);
       const read = (chunk: Buffer) => {
         output += chunk.toString();
-        const found = /WebSocket\s+wss?:\/\/\S+?:(\d+)\//.exec(output)?.[1];
+        const found = /"webSocket":"wss?:\/\/[^"]+?:(\d+)\//.exec(output)?.[1];
         if (found === undefined) return;
         clearTimeout(late);
         resolve(Number(found));

@@ -164,10 +164,11 @@ export function fault(
   title: string,
   options: ClusterOptions | SharedCluster,
   play: (stage: Stage) => Promise<void>,
+  limitMs = LIMIT_MS,
 ): void {
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) {
     const name = SEEDS === 1 ? title : `${title} (seed ${seed})`;
-    test(name, { timeout: LIMIT_MS }, () => once(options, seed, play));
+    test(name, { timeout: limitMs }, () => once(options, seed, play));
   }
 }
 

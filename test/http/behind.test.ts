@@ -18,7 +18,11 @@ describe('a channel whose sockets are hopelessly behind', () => {
       fill();
       return apps.byId(id);
     };
-    const http = await openHttp({ provider: { byKey: (key) => apps.byKey(key), byId } });
+    const told: boolean[] = [];
+    const http = await openHttp({
+      provider: { byKey: (key) => apps.byKey(key), byId },
+      answered: (isOk) => void told.push(isOk),
+    });
     const client = await http.connect();
     for (const channel of ['busy', 'orders']) client.subscribe(channel);
     await settled();
@@ -29,7 +33,7 @@ describe('a channel whose sockets are hopelessly behind', () => {
       .take()
       .map(({ event }) => event)
       .filter((event) => event !== 'old');
-    return { answer, heard };
+    return { answer, heard, told };
   }
 
   test.each<[string, unknown]>([
@@ -49,6 +53,11 @@ describe('a channel whose sockets are hopelessly behind', () => {
     const { answer, heard } = await behind(BACKLOG_EVENTS - 1, '/batch_events', { batch });
     expect(shown(answer)).toEqual([200, {}]);
     expect(heard).toEqual(['a', 'b', 'c']);
+  });
+
+  test('11.14 says nothing about this server’s health: its readers may be anybody', async () => {
+    expect((await behind(BACKLOG_EVENTS, '/events', busy('a'))).told).toEqual([]);
+    expect((await behind(0, '/events', busy('a'))).told).toEqual([true]);
   });
 
   test('8.3 other channels are served', async () => {

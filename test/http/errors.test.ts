@@ -249,6 +249,19 @@ describe('a defect', () => {
     },
   );
 
+  test('11.14 tells health of it, and of nothing that came without a valid signature', async () => {
+    const told: boolean[] = [];
+    const options = failing('lease', 'connections', new Error('a defect'));
+    const http = await openHttp({ ...options, answered: (isOk) => void told.push(isOk) });
+    const wrong = { key: 'app-key', secret: 'wrong' };
+    await http.call('GET', '/apps/app-id/connections', { credential: wrong });
+    expect(told).toEqual([]);
+    await http.get('/connections');
+    await http.get('/channels');
+    await http.post('/events', '{');
+    expect(told).toEqual([false, true, true]);
+  });
+
   test.each([
     ['with a status of the server', Object.assign(new Error('secret'), { statusCode: 502 })],
     ['with a status that is none', Object.assign(new Error('secret'), { statusCode: 'x' })],

@@ -7,7 +7,8 @@ import { type HttpNeeds, registerHttp } from '../../src/http/plugin.ts';
 import { CREDENTIAL, openSite, type SiteOptions, testApp } from '../core/fakes.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 
-export interface HttpOptions extends SiteOptions, Partial<Pick<HttpNeeds, 'prefix' | 'refuseReplays'>> {
+export interface HttpOptions
+  extends SiteOptions, Partial<Pick<HttpNeeds, 'prefix' | 'refuseReplays' | 'answered'>> {
   readonly app?: App;
 }
 
@@ -56,6 +57,7 @@ export async function openHttp(options: HttpOptions = {}) {
     prefix: options.prefix ?? '',
     refuseReplays: options.refuseReplays ?? false,
     refusals: new Refusals({ warn: () => undefined }, clock.read),
+    answered: options.answered,
   });
   await server.ready();
 

@@ -36,6 +36,70 @@ describe('what a log shows of a message', () => {
     },
   );
 
+  test.each([
+    'Authorization',
+    'authorization',
+    'Proxy-Authorization',
+    'Cookie',
+    'cookies',
+    'Set-Cookie',
+    'set_cookie',
+    'X-Api-Key',
+    'apiKey',
+    'API_KEY',
+    'access_token',
+    'accessToken',
+    'refresh_token',
+    'X-CSRF-TOKEN',
+    'client_secret',
+    'clientSecret',
+    'password_confirmation',
+    'currentPassword',
+    'PASSWD',
+    'pwd',
+    'private_key',
+    'AWS_SECRET_ACCESS_KEY',
+    'credentials',
+    'sessionId',
+    'jwt',
+    'X-XSRF-TOKEN',
+    'Bearer',
+  ])('7.1 %s is hidden in an object, in nested JSON, in lists of headers and in text', (name) => {
+    for (const place of [
+      { headers: { [name]: SECRET } },
+      { data: json({ headers: json({ [name]: SECRET }) }) },
+      { headers: [[name, SECRET]] },
+      { rawHeaders: ['Host', 'a', name, SECRET] },
+      { headers: [{ name, value: SECRET }] },
+      { data: `${name}: ${SECRET}` },
+      { data: `a=b&${name}=${SECRET}&c=d` },
+      { data: `{"${name}": "${SECRET}` },
+    ])
+      expect(presentable(json(place))).not.toContain(SECRET);
+  });
+
+  test('7.1 values that give themselves away are hidden under any name', () => {
+    const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc_DEF-123';
+    for (const text of [
+      `Bearer ${SECRET}`,
+      `bearer ${SECRET}`,
+      `Basic ${SECRET}`,
+      `redis://me:${SECRET}@host`,
+      `x ${jwt} y`,
+    ]) {
+      const shown = presentable(json({ event: 'e', data: { note: text } }));
+      expect(shown).not.toContain(SECRET);
+      expect(shown).not.toContain(jwt);
+    }
+    const cookies = presentable(json({ data: `Cookie: a=${SECRET}; b=${SECRET}` }));
+    expect(cookies).not.toContain(SECRET);
+  });
+
+  test('7.1 names that only look like it are shown', () => {
+    const message = json({ data: { author: 'Ada', passenger: 'Bo', compass: 'N', key: 'k', id: 7 } });
+    expect(presentable(message)).toBe(message);
+  });
+
   test('7.2 the signature of a subscription is hidden, its channel is not', () => {
     const data = { channel: 'private-a', auth: `key:${SECRET}`, channel_data: json({ user_id: 'u1' }) };
     expect(presentable(json({ event: 'pusher:subscribe', data }))).toBe(

@@ -1,3 +1,4 @@
+import { firstScopes } from '../../src/stores/redis/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { circleIn, repeatedIn } from './checker-order.ts';
 import { APP, type Cluster, type TestNode } from './cluster.ts';
@@ -45,7 +46,8 @@ export class Checker implements Watcher {
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
-    this.#keys = new Keys('wavehall:', cluster.partitions);
+    const app = { id: APP.id, credentials: [APP] } as const;
+    this.#keys = new Keys('wavehall:', cluster.partitions, 0, firstScopes([app]));
   }
 
   // --- what happened ---------------------------------------------------------------------------
@@ -141,7 +143,7 @@ export class Checker implements Watcher {
           const keys = await Promise.all(servers.map((server) => server.keys('*')));
           for (const key of keys.flat()) {
             const isOfTheHouse = /^wavehall:\{p\d+\}:(g|nodes)$/.test(key);
-            const isHistory = /^wavehall:\{p\d+\}:[hp]:/.test(key) && (await redis.ttl(key)) > 0;
+            const isHistory = /^wavehall:\{p\d+\}:[hpl]:/.test(key) && (await redis.ttl(key)) > 0;
             if (!isOfTheHouse && !isHistory) left.push(key);
           }
           return left.length === 0;

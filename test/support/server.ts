@@ -29,9 +29,14 @@ export async function startServer(
   env: Record<string, string> = {},
   args: readonly string[] = [],
   command: readonly string[] = ['start'],
+  /** A shell's `ulimit -n`, and flags of Node. */
+  { openFiles, node = [] }: { readonly openFiles?: number; readonly node?: readonly string[] } = {},
 ): Promise<TestServer> {
   const inherited = Object.entries(process.env).filter(([name]) => !OURS.test(name));
-  const child = spawn(process.execPath, [MAIN, ...command, ...args], {
+  const words = [process.execPath, ...node, MAIN, ...command, ...args];
+  const limited =
+    openFiles === undefined ? words : ['sh', '-c', `ulimit -n ${openFiles}; exec "$@"`, 'sh', ...words];
+  const child = spawn(limited[0] ?? '', limited.slice(1), {
     env: {
       ...Object.fromEntries(inherited),
       REVERB_SERVER_HOST: '127.0.0.1',
@@ -46,7 +51,7 @@ export async function startServer(
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const listening = new Promise<number>((resolve) => {
     child.stdout.on('data', () => {
-      const port = /WebSocket\s+wss?:\/\/\S+?:(\d+)\//.exec(output)?.[1];
+      const port = /"webSocket":"wss?:\/\/[^"]+?:(\d+)\//.exec(output)?.[1];
       if (port !== undefined) resolve(Number(port));
     });
   });

@@ -4,6 +4,7 @@ import { type Config, readConfig } from '../../config.ts';
 import { compare } from '../../cutover/compare.ts';
 import { comparisonTable } from '../../cutover/comparison-report.ts';
 import { ownSite, upstreamSite } from '../../cutover/sites.ts';
+import { ownUrl } from '../admin-client.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 
@@ -12,12 +13,13 @@ const NO_GO = 2;
 interface Flags {
   readonly channels: string;
   readonly seconds: string;
+  readonly member?: string;
   readonly app?: string;
   readonly upstream?: string;
 }
 
 interface Common {
-  readonly url: string;
+  readonly url?: string;
   readonly envFile?: string;
   readonly json?: boolean;
 }
@@ -29,6 +31,10 @@ export function addCompare(cutover: Command): void {
     .description('Listen to channels on both servers and compare; ends with 0 (go) or 2 (no go)')
     .requiredOption('--channels <names>', 'channels, separated by commas')
     .option('--seconds <seconds>', 'how long', '60')
+    .option(
+      '--member <user>',
+      'id of a user who is on the presence channels; without one they are not compared',
+    )
     .option('--app <id>', 'the app, when there are several')
     .option('--upstream <url>', 'address of the other server (WAVEHALL_CUTOVER_UPSTREAM)')
     .action((flags: Flags) => run(flags, cutover.opts()));
@@ -40,7 +46,12 @@ async function run(flags: Flags, common: Common): Promise<void> {
     if (channels.length === 0) throw new Error('--channels: expected names separated by commas');
     const listenMs = Number(flags.seconds) * 1000;
     if (!(listenMs > 0)) throw new Error(`--seconds ${flags.seconds}: expected a number above 0`);
-    const comparison = await compare({ sites: sitesFor(flags, common), channels, listenMs });
+    const comparison = await compare({
+      sites: sitesFor(flags, common),
+      channels,
+      listenMs,
+      member: flags.member,
+    });
     process.stdout.write(
       common.json === true
         ? `${JSON.stringify(comparison, undefined, 2)}\n`
@@ -53,10 +64,12 @@ async function run(flags: Flags, common: Common): Promise<void> {
 }
 
 /** The apps, their secrets and the other server are read as `wavehall start` reads them. */
-function sitesFor(flags: Flags, { url, envFile }: Common) {
-  const file = envFile === undefined ? {} : readEnvFile(envFile, process.env);
+function sitesFor(flags: Flags, common: Common) {
+  const file = common.envFile === undefined ? {} : readEnvFile(common.envFile, process.env);
   const given = flags.upstream === undefined ? {} : { WAVEHALL_CUTOVER_UPSTREAM: flags.upstream };
-  const config = readConfig({ ...file, ...process.env, ...given });
+  const variables = { ...file, ...process.env, ...given };
+  const config = readConfig(variables);
+  const url = common.url ?? ownUrl(variables);
   if (config.cutover === undefined)
     throw new Error('--upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the other server');
   if (!URL.canParse(url)) throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port`);

@@ -1,27 +1,38 @@
 import type { Command } from 'commander';
 import { percentage } from '../../config/cutover.ts';
 import { type CutoverStatus, statusTable } from '../../cutover/report.ts';
-import { type AdminAddress, askAdmin } from '../admin-client.ts';
+import { type AdminAddress, askAdmin, ownUrl } from '../admin-client.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 import { addCompare } from './compare.ts';
 import { addStartFlags, start, type StartFlags } from './start.ts';
 
-const DEFAULT_URL = 'http://127.0.0.1:8080';
-
 interface Flags {
-  readonly url: string;
+  readonly url?: string;
   readonly token?: string;
   readonly envFile?: string;
   readonly json?: boolean;
 }
+
+interface Moving {
+  readonly move?: boolean;
+  readonly force?: boolean;
+}
+
+interface Returning {
+  readonly lastGood?: boolean;
+  readonly stay?: boolean;
+  readonly force?: boolean;
+}
+
+const FORCE = 'also when the other server cannot be connected';
 
 /** `wavehall cutover`: what is the state, `set`, `back`, `serve`, `compare` (SPEC 11.5, 11.16). */
 export function addCutover(program: Command, version: string): void {
   const cutover = program
     .command('cutover')
     .description('Move browsers from another server to this one, and back')
-    .option('--url <url>', 'address of a running wavehall', DEFAULT_URL)
+    .option('--url <url>', 'address of a running wavehall (http://127.0.0.1 and REVERB_SERVER_PORT)')
     .option('--token <token>', 'token of its admin API (WAVEHALL_ADMIN_TOKEN)')
     .option('--env-file <file>', "read variables from Laravel's .env; what is set already wins")
     .option('--json', 'print JSON')
@@ -30,17 +41,15 @@ export function addCutover(program: Command, version: string): void {
     .command('set <percent>')
     .description('Set the share of the browsers for Wavehall')
     .option('--move', 'ask sockets that are on the other side of the new share to come again')
-    .action((given: string, { move = false }: { move?: boolean }) => set(cutover.opts(), given, move));
+    .option('--force', FORCE)
+    .action((given: string, how: Moving) => set(cutover.opts(), given, how));
   cutover
     .command('back')
     .description('Bring every browser back to the other server')
     .option('--last-good', 'only down to the latest share that held without a breach')
     .option('--stay', 'leave the sockets that are open where they are')
-    .action(({ lastGood = false, stay = false }: { lastGood?: boolean; stay?: boolean }) =>
-      tell(cutover.opts(), (admin) =>
-        askAdmin(admin, 'POST', '/cutover/back', { to: lastGood ? 'last-good' : 'zero', move: !stay }),
-      ),
-    );
+    .option('--force', FORCE)
+    .action((how: Returning) => back(cutover.opts(), how));
   addServe(cutover, version);
   addCompare(cutover);
 }
@@ -60,19 +69,24 @@ function addServe(cutover: Command, version: string): void {
     });
 }
 
-function set(flags: Flags, given: string, move: boolean): Promise<void> {
+function back(flags: Flags, { lastGood = false, stay = false, force = false }: Returning): Promise<void> {
+  const to = lastGood ? 'last-good' : 'zero';
+  return tell(flags, (admin) => askAdmin(admin, 'POST', '/cutover/back', { to, move: !stay, force }));
+}
+
+function set(flags: Flags, given: string, { move = false, force = false }: Moving): Promise<void> {
   return tell(flags, (admin) => {
     const percent = percentage.parse(given);
     if (percent === undefined)
       throw new Error(`set ${JSON.stringify(given)}: expected ${percentage.expected}`);
-    return askAdmin(admin, 'PUT', '/cutover', { percent, move });
+    return askAdmin(admin, 'PUT', '/cutover', { percent, move, force });
   });
 }
 
 /** Prints the state that an answer of the admin API tells of. */
 async function tell(flags: Flags, ask: (admin: AdminAddress) => Promise<CutoverStatus>): Promise<void> {
   try {
-    const status = await ask({ url: flags.url, token: tokenOf(flags) });
+    const status = await ask(adminAddress(flags));
     process.stdout.write(
       flags.json === true
         ? `${JSON.stringify(status, undefined, 2)}\n`
@@ -83,7 +97,9 @@ async function tell(flags: Flags, ask: (admin: AdminAddress) => Promise<CutoverS
   }
 }
 
-function tokenOf({ token, envFile }: Flags): string | undefined {
+/** The server that these variables configure, unless a flag names another. */
+function adminAddress({ url, token, envFile }: Flags): AdminAddress {
   const file = envFile === undefined ? {} : readEnvFile(envFile, process.env);
-  return token ?? process.env.WAVEHALL_ADMIN_TOKEN ?? file.WAVEHALL_ADMIN_TOKEN;
+  const variables = { ...file, ...process.env };
+  return { url: url ?? ownUrl(variables), token: token ?? variables.WAVEHALL_ADMIN_TOKEN };
 }

@@ -8,7 +8,7 @@ import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 import { openFilesLimit } from '../open-files.ts';
 import { serveAlone } from '../serve.ts';
-import { startBlock } from '../start-block.ts';
+import { startBlock, startLine, stopLine } from '../start-block.ts';
 import { failAsWorker, ownNumber, serveAsWorker } from '../workers/worker.ts';
 
 export interface StartFlags {
@@ -48,6 +48,7 @@ const NO_WISH: Wish = { given: {}, required: [] };
 
 /** Runs the server until a signal ends it, as one process or as the primary or a worker of several. */
 export async function start(flags: StartFlags, version: string, wish = NO_WISH): Promise<void> {
+  keepInspectorClosed();
   const worker = ownNumber();
   const openFiles = openFilesLimit();
   try {
@@ -55,15 +56,35 @@ export async function start(flags: StartFlags, version: string, wish = NO_WISH):
     if (config.appsFrom !== DEVELOPMENT && inspectorUrl() !== undefined) refuseInspector();
     const journal = openOwnJournal(config, worker);
     if (worker !== undefined) return await serveAsWorker(config, journal);
+    for (const warning of config.warnings) journal.warn(warning);
     const place = await (config.workers > 1 ? serveByWorkers(config, journal) : serveAlone(config, journal));
-    process.stdout.write(startBlock(config, place, version, openFiles));
+    const print = process.stdout.isTTY ? startBlock : startLine;
+    process.stdout.write(print(config, place, version, openFiles));
+    sayWhenStopping();
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
     if (worker !== undefined) return failAsWorker(problems);
-    fail(problems);
+    fail(problems.map(withHint));
     // A connection to Redis may be open, and would keep the process.
     process.exit();
   }
+}
+
+/** Node opens the inspector, to anybody on this machine, on SIGUSR1, unless somebody listens to that signal. */
+function keepInspectorClosed(): void {
+  process.on('SIGUSR1', () => undefined);
+}
+
+const withHint = (problem: string): string =>
+  problem.includes('EADDRINUSE')
+    ? `${problem}. Is it Laravel Reverb (php artisan reverb:start), or another Wavehall? Stop it, or take another port (--port, REVERB_SERVER_PORT)`
+    : problem;
+
+/** A terminal sees it by itself. */
+function sayWhenStopping(): void {
+  if (process.stdout.isTTY) return;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => process.stdout.write(stopLine(signal)));
 }
 
 function refuseInspector(): void {

@@ -12,9 +12,9 @@ import {
 import type { Connection } from '../connection.ts';
 import type { Hub } from '../hub.ts';
 import type { Clock } from '../ports.ts';
+import type { Refusals } from '../refusals.ts';
 import { withinClientEventRate } from '../rate.ts';
 import type { Relay } from '../relay.ts';
-import { historyOf } from '../retention.ts';
 
 type ClientEvent = Extract<ClientMessage, { kind: 'client-event' }>;
 
@@ -22,19 +22,25 @@ interface Needs {
   readonly hub: Hub;
   readonly relay: Relay;
   readonly clock: Clock;
+  readonly refusals: Refusals;
 }
 
 /** SPEC 5: relays to the others on the channel, rebuilt from the fields that are known. A promise: the next has to wait. */
 export function clientEvent(core: Needs, from: Connection, message: ClientEvent): Promise<void> | undefined {
+  check(core, from, message, kindOf(message.channel));
+  const behind = core.hub.caughtUp({ app: from.app.id, channel: message.channel });
+  if (behind === undefined) return relay(core, from, message);
+  core.refusals.count('channel_behind', { app: from.app.id, channel: message.channel.slice(0, 200) });
+  return behind.then(() => relay(core, from, message));
+}
+
+function relay(core: Needs, from: Connection, message: ClientEvent): Promise<void> | undefined {
   const { name, channel, dataJson } = message;
   const ref = { app: from.app.id, channel };
   const kind = kindOf(channel);
-  check(core, from, message, kind);
-  if (core.hub.isBehind(ref)) return undefined;
   const userId = kind.members ? from.subscription(channel)?.member?.id : undefined;
   const payload = encode.event(name, dataJson, channel, userId);
-  const keep = kind.cached ? undefined : historyOf(from.app, channel);
-  return core.relay.send(from, ref, { payload, except: from.socketId, bestEffort: true }, keep);
+  return core.relay.send(from, ref, { payload, except: from.socketId, bestEffort: true });
 }
 
 /** Throws the refusal (SPEC 5.1, 5.2, 5.5). */

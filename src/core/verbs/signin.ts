@@ -21,10 +21,10 @@ export async function signin(
   const user = verified(from, message);
   if (from.user !== undefined && from.user.id !== user.id) throw new ProtocolError(errors.signinFailed);
   from.authorized = true;
-  await users.signedIn(from, user);
+  const added = await users.signedIn(from, user);
   from.send(encode.signinSuccess(message.userData));
   if (user.watchlistOverflow) from.refuse(new ProtocolError(errors.watchlistLimit));
-  await users.tellWhoIsOnline(from, user);
+  await users.tellWhoIsOnline(from, added);
 }
 
 function verified(from: Connection, { auth, userData }: Signin): SignedInUser {

@@ -10,8 +10,11 @@ import {
   type Member,
   memberFromUser,
   parseMember,
+  ProtocolError,
+  subscriptionFailed,
   subscriptionLimit,
   subscriptionUnauthorized,
+  subscriptionUnavailable,
   userOfChannel,
   verifyChannelAuth,
 } from '#protocol';
@@ -19,7 +22,14 @@ import type { Announcer } from '../announcer.ts';
 import type { Connection, Subscription } from '../connection.ts';
 import { untold, waits } from '../greeting.ts';
 import type { Hub } from '../hub.ts';
-import { type ChannelRef, type History, type Membership, whenAway } from '../ports.ts';
+import {
+  type ChannelRef,
+  type History,
+  type Journal,
+  type Membership,
+  Unavailable,
+  whenAway,
+} from '../ports.ts';
 
 type Subscribe = Extract<ClientMessage, { kind: 'subscribe' }>;
 
@@ -28,15 +38,30 @@ interface Needs {
   readonly membership: Membership;
   readonly history: History;
   readonly announcer: Announcer;
+  readonly journal: Journal;
+}
+
+/** SPEC 3.6: ends in success or in a refusal for this channel, whatever fails. */
+export async function subscribe(core: Needs, from: Connection, message: Subscribe): Promise<void> {
+  try {
+    await enterOrGreet(core, from, message);
+  } catch (error) {
+    if (error instanceof ProtocolError) throw error;
+    if (error instanceof Unavailable) throw subscriptionUnavailable(message.channel);
+    core.journal.defect('A subscription failed', error);
+    throw subscriptionFailed(message.channel);
+  }
 }
 
 /** SPEC 3. Nothing is touched before every rule has said yes; then the frames go out in the order of 3.4. */
-export async function subscribe(core: Needs, from: Connection, message: Subscribe): Promise<void> {
+async function enterOrGreet(core: Needs, from: Connection, message: Subscribe): Promise<void> {
   const kind = kindOf(message.channel);
   const member = admit(from, kind, message);
-  if (from.subscription(message.channel) === undefined)
-    await enter(core, from, kind, message.channel, member);
-  else await greet(core, from, kind, message.channel);
+  const subscription = from.subscription(message.channel);
+  if (subscription === undefined) return enter(core, from, kind, message.channel, member);
+  if (member !== undefined && member.id !== subscription.member?.id)
+    await core.hub.becomes(subscription, member, () => checkRoom(core, from, subscription.ref, member));
+  await greet(core, from, kind, message.channel);
 }
 
 /** The right to be on the channel, and as whom. Throws the refusal (SPEC 3.2, 3.5, 4.1, 6.4). */
@@ -47,7 +72,13 @@ function admit(from: Connection, kind: ChannelKind, message: Subscribe): Member 
     throw invalidChannel(channel);
   if (isReservedChannel(channel)) return admitToReserved(from, channel);
   if (!kind.signed) return undefined;
-  const request = { socketId: from.socketId, channel, auth: message.auth, channelData: message.channelData };
+  const request = {
+    socketId: from.socketId,
+    channel,
+    auth: message.auth,
+    channelData: message.channelData,
+    extraCharacters: extraChannelCharacters,
+  };
   if (!verifyChannelAuth(from.app.credentials, request, from.app.strictAuthKey)) {
     throw subscriptionUnauthorized(channel);
   }
@@ -75,9 +106,7 @@ async function enter(
   member: Member | undefined,
 ): Promise<void> {
   const ref = { app: from.app.id, channel };
-  if (exceeds(from.subscriptions.length + 1, from.app.limits.subscriptionsPerSocket)) {
-    throw subscriptionLimit(channel, 'The socket has too many subscriptions');
-  }
+  checkSubscriptions(from, channel);
   const hasRoom = member && (() => checkRoom(core, from, ref, member));
   const subscription = await core.hub.enter(from, channel, member, hasRoom);
   try {
@@ -88,6 +117,15 @@ async function enter(
   }
   core.hub.release(subscription);
   core.announcer.changed(from.app, ref);
+}
+
+/** SPEC 3.12. */
+function checkSubscriptions(from: Connection, channel: string): void {
+  const { subscriptionsPerSocket, subscriptionBytesPerSocket: mostBytes } = from.app.limits;
+  if (exceeds(from.subscriptions.length + 1, subscriptionsPerSocket))
+    throw subscriptionLimit(channel, 'The socket has too many subscriptions');
+  if (exceeds(from.subscriptionBytes + Buffer.byteLength(channel), mostBytes))
+    throw subscriptionLimit(channel, `The names of the socket's channels have more than ${mostBytes} bytes`);
 }
 
 /** SPEC 4.5. */

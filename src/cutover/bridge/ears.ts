@@ -9,7 +9,6 @@ export interface ChannelEars {
   cached(channel: string, frame: RemoteFrame): void;
   /** Nobody hears the channel any more: what is awaited of it does not come. */
   deaf(channel: string): void;
-  subscribed(isOk: boolean): void;
 }
 
 export interface RoomEars extends ChannelEars {

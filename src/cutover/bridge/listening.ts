@@ -52,12 +52,11 @@ export class Listening {
 
   /** Resolves when the other side has confirmed; soon, whatever it does. */
   async listen(channel: string): Promise<void> {
-    const { link, credential, limits, ears } = this.#needs;
+    const { link, credential, limits } = this.#needs;
     const wanted = this.#wanted.get(channel) ?? newlyWanted();
     this.#wanted.set(channel, wanted);
     if (wanted.isConfirmed || !subscribe(link, credential, channel)) return;
-    const isInTime = await within(wanted.confirmed, limits.subscribeWaitMs);
-    if (!isInTime && this.#wanted.get(channel) === wanted && link.isOpen) ears.subscribed(false);
+    await within(wanted.confirmed, limits.subscribeWaitMs);
   }
 
   /** Resolves with whether the channel is heard; what is asked for already is waited for, a moment. */
@@ -98,7 +97,7 @@ export class Listening {
     if (wanted === undefined) return;
     const { ears } = this.#needs;
     if (frame.event === SUCCEEDED) return this.#confirmed(channel, wanted);
-    if (frame.event === SUBSCRIPTION_ERROR) return ears.subscribed(false);
+    if (frame.event === SUBSCRIPTION_ERROR) return;
     if (wanted.awaitsCached) {
       // What was remembered while the bridge was away is no news: others may have been told since.
       if (!wanted.wasConfirmed) ears.cached(channel, frame);
@@ -111,7 +110,6 @@ export class Listening {
     if (wanted.isConfirmed) return;
     wanted.isConfirmed = true;
     wanted.awaitsCached = kindOf(channel).cached;
-    this.#needs.ears.subscribed(true);
     if (!wanted.awaitsCached) return this.#settled(wanted);
     // Reverb remembers nothing of encrypted channels, and says nothing then.
     this.#needs.link.ping((isAlive) => {

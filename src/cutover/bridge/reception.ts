@@ -1,7 +1,6 @@
 import { encode, kindOf, type Member } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { ChannelRef, Deliver } from '../../core/ports.ts';
-import type { HealthSink } from '../ports.ts';
 import type { RoomEars } from './ears.ts';
 import type { Echoes } from './echoes.ts';
 import { isInternal, isWhisper, type RemoteFrame, textOf } from './frame.ts';
@@ -22,7 +21,6 @@ export interface ReceptionNeeds {
   readonly limits: BridgeLimits;
   readonly figures: Figures;
   readonly echoes: Echoes;
-  readonly health: HealthSink | undefined;
   /** To this node's own sockets. */
   readonly deliver: Deliver;
   readonly members: MemberEars;
@@ -51,10 +49,6 @@ export class Reception implements RoomEars {
 
   deaf(channel: string): void {
     this.#needs.echoes.lost(channel);
-  }
-
-  subscribed(isOk: boolean): void {
-    this.#needs.health?.subscribe('upstream', isOk);
   }
 
   roster(channel: string, members: readonly Member[]): void {

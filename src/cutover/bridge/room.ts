@@ -72,8 +72,7 @@ export class Room implements Sitter {
     this.#seats.set(member.id, seat);
     this.#ask(seat);
     if (this.#listener.seat !== undefined || this.#needs.isAway()) return;
-    const isInTime = await within(this.#rosterKnown.next(), this.#needs.limits.subscribeWaitMs);
-    if (!isInTime && seat.link.isOpen && !this.#isOver) this.#needs.ears.subscribed(false);
+    await within(this.#rosterKnown.next(), this.#needs.limits.subscribeWaitMs);
   }
 
   leave(id: string): void {
@@ -120,7 +119,7 @@ export class Room implements Sitter {
 
   heard(seat: Seat, frame: RemoteFrame): void {
     if (frame.event === SUCCEEDED) return this.#confirmed(seat, frame);
-    if (frame.event === SUBSCRIPTION_ERROR) return this.#needs.ears.subscribed(false);
+    if (frame.event === SUBSCRIPTION_ERROR) return;
     if (seat.awaitsCached) return this.#greeted(seat, frame);
     this.#listener.heard(seat, frame);
   }
@@ -132,7 +131,6 @@ export class Room implements Sitter {
   }
 
   #confirmed(seat: Seat, { data }: RemoteFrame): void {
-    if (!seat.isConfirmed) this.#needs.ears.subscribed(true);
     seat.confirm();
     if (kindOf(this.channel).cached) {
       seat.awaitsCached = true;

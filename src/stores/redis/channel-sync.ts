@@ -18,7 +18,6 @@ interface Here {
  */
 export class ChannelSync {
   readonly ref: ChannelRef;
-  readonly keys: ChannelKeys;
   readonly #links: Links;
   readonly #names: Keys;
   readonly #node: ClusterNode;
@@ -35,10 +34,13 @@ export class ChannelSync {
 
   constructor(ref: ChannelRef, needs: { links: Links; keys: Keys; node: ClusterNode }) {
     this.ref = ref;
-    this.keys = needs.keys.channel(ref);
     this.#links = needs.links;
     this.#names = needs.keys;
     this.#node = needs.node;
+  }
+
+  get keys(): ChannelKeys {
+    return this.#names.channel(this.ref);
   }
 
   /** Nothing is held and Redis knows it: there is nothing to remember. */

@@ -9,15 +9,25 @@ const LONGEST_BYTES = 4096;
 /** What every node is asked to do, this one included; and what a node calls out to itself, to know that it hears. */
 export class RedisControl implements Control {
   readonly #links: Links;
+  readonly #keys: Keys;
   readonly #control: string;
   /** Channels of this node alone: one at every place that messages may come from. */
   readonly #probes: readonly string[];
   readonly #garbage: Garbage;
+  readonly #onForeign: (app: string) => void;
   readonly #silent = new Set<string>();
   #terminate: Terminate = () => undefined;
 
-  constructor(links: Links, keys: Keys, garbage: Garbage) {
+  /** `onForeign`: an order for an app of another installation came by, and was refused. */
+  constructor(
+    links: Links,
+    keys: Keys,
+    garbage: Garbage,
+    onForeign: (app: string) => void = () => undefined,
+  ) {
     this.#links = links;
+    this.#keys = keys;
+    this.#onForeign = onForeign;
     this.#control = keys.control();
     this.#garbage = garbage;
     const places = links.publishCommand === 'SPUBLISH' ? keys.partitions : 1;
@@ -35,7 +45,8 @@ export class RedisControl implements Control {
 
   async terminate(app: string, user: string): Promise<void> {
     try {
-      await this.#links.publish(this.#control, JSON.stringify({ terminate: { app, user } }));
+      const order = { app, scope: this.#keys.scopeOf(app), user };
+      await this.#links.publish(this.#control, JSON.stringify({ terminate: order }));
     } catch (error) {
       throw new Unavailable('Redis is away.', { cause: error });
     }
@@ -66,17 +77,26 @@ export class RedisControl implements Control {
   #hear(bytes: Buffer): void {
     const order = bytes.length > LONGEST_BYTES ? undefined : orderIn(bytes.toString());
     if (order === undefined) this.#garbage.add(this.#control);
+    else if (order.scope !== this.#keys.scopeOf(order.app)) this.#onForeign(order.app);
     else this.#terminate(order.app, order.user);
   }
 }
 
+interface TerminateOrder {
+  readonly app: string;
+  /** Names the installation that the app belongs to. */
+  readonly scope: string;
+  readonly user: string;
+}
+
 /** Strict: anything but an order to terminate a user is `undefined`. */
-function orderIn(text: string): { readonly app: string; readonly user: string } | undefined {
+function orderIn(text: string): TerminateOrder | undefined {
   try {
-    const { terminate, ...others } = JSON.parse(text) as { terminate?: { app?: unknown; user?: unknown } };
-    if (Object.keys(others).length > 0 || Object.keys(terminate ?? {}).length !== 2) return undefined;
-    const { app, user } = terminate ?? {};
-    return typeof app === 'string' && typeof user === 'string' ? { app, user } : undefined;
+    const { terminate, ...others } = JSON.parse(text) as { terminate?: Record<string, unknown> };
+    if (Object.keys(others).length > 0 || Object.keys(terminate ?? {}).length !== 3) return undefined;
+    const { app, scope, user } = terminate ?? {};
+    const isOrder = typeof app === 'string' && typeof scope === 'string' && typeof user === 'string';
+    return isOrder ? { app, scope, user } : undefined;
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import { decodeEvents } from './bus.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
 
-/** Reads what publishing left behind. */
+/** Reads the last event of a cache channel. */
 export class RedisHistory implements History {
   readonly #links: Links;
   readonly #keys: Keys;
@@ -14,10 +14,10 @@ export class RedisHistory implements History {
   }
 
   async last(ref: ChannelRef): Promise<Remembered | undefined> {
-    const { history } = this.#keys.channel(ref);
+    const { last } = this.#keys.channel(ref);
     const { commands } = this.#links;
     try {
-      const [bytes, ttlMs] = await Promise.all([commands.lindexBuffer(history, -1), commands.pttl(history)]);
+      const [bytes, ttlMs] = await Promise.all([commands.getBuffer(last), commands.pttl(last)]);
       const event = bytes === null ? undefined : decodeEvents(bytes, 1)?.[0];
       return event && { payload: event.payload, ttlSeconds: Math.max(0, Math.ceil(ttlMs / 1000)) };
     } catch (error) {

@@ -7,6 +7,7 @@ import { RedisHistory } from './history.ts';
 import { Keys } from './keys.ts';
 import { RedisLease } from './lease.ts';
 import { Attendant } from './attendant.ts';
+import { firstScopes, Installation } from './installation.ts';
 import { openLinks } from './links.ts';
 import { Listener } from './listener.ts';
 import { RedisMembership } from './membership.ts';
@@ -44,14 +45,23 @@ export async function openRedisStores(options: RedisOptions, journal: Journal): 
 
 /** Everything that one node needs, connected to nothing yet. */
 function assemble(options: RedisOptions, journal: Journal) {
-  const keys = new Keys(options.keyPrefix, options.partitions);
+  const { keyPrefix, partitions, database, apps = [], leaseMs } = options;
+  const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps));
   const links = openLinks(options, keys, journal);
   const garbage = new Garbage(journal);
-  const node = new ClusterNode(links, keys, { leaseMs: options.leaseMs, quietMs: QUIET_MS }, journal);
+  const installation = new Installation({ links, keys, journal, apps });
+  const node = new ClusterNode({
+    links,
+    keys,
+    options: { leaseMs, quietMs: QUIET_MS },
+    journal,
+    installation,
+  });
   const membership = new RedisMembership({ links, keys, node });
   const lease = new RedisLease({ links, keys, node });
-  const control = new RedisControl(links, keys, garbage);
+  const control = new RedisControl(links, keys, garbage, (app) => installation.mentionOther(app));
   const listener = new Listener({ links, keys, journal, garbage, members: membership });
+  node.onRename(() => listener.rename());
   const publisher = new Publisher(links, keys);
   const broker = new RedisBroker({ listener, publisher, node, membership });
   const state = new RedisState(links, keys);

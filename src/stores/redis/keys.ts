@@ -15,21 +15,46 @@ export interface ChannelKeys {
   readonly version: string;
   readonly history: string;
   readonly position: string;
+  readonly last: string;
   readonly bus: string;
   usersOf(node: string): string;
 }
 
-/** Names of everything in Redis. Nothing that a client says can make one that belongs to something else. */
+/**
+ * Names of everything in Redis. Nothing that a client says can make one that belongs to something else. All carry the
+ * number of the database, which channels of the bus do not have by themselves; those of an app carry its scope.
+ */
 export class Keys {
   readonly #prefix: string;
   readonly partitions: number;
+  /** By app id; the empty id is the installation as a whole. */
+  #scopes: ReadonlyMap<string, string>;
   readonly #kept = new LRUCache<string, ChannelKeys>({ max: MOST_KEPT });
   /** Events of one channel come in runs. */
   #latest: (ChannelRef & { readonly keys: ChannelKeys }) | undefined;
 
-  constructor(prefix: string, partitions: number) {
-    this.#prefix = prefix;
+  constructor(
+    prefix: string,
+    partitions: number,
+    database = 0,
+    scopes: ReadonlyMap<string, string> = new Map(),
+  ) {
+    this.#prefix = `${prefix}${database}:`;
     this.partitions = partitions;
+    this.#scopes = scopes;
+  }
+
+  /** Which installation's app of this id is meant; '' for an app that is not known here. */
+  scopeOf = (app: string): string => this.#scopes.get(app) ?? '';
+
+  /** True when a name has changed by it. */
+  rename(scopes: ReadonlyMap<string, string>): boolean {
+    const isSame = [...scopes].every(([app, scope]) => this.scopeOf(app) === scope);
+    if (isSame) return false;
+    this.#scopes = scopes;
+    this.#latest = undefined;
+    this.#kept.clear();
+    return true;
   }
 
   channel({ app, channel }: ChannelRef): ChannelKeys {
@@ -41,7 +66,7 @@ export class Keys {
   }
 
   #found(app: string, channel: string): ChannelKeys {
-    const row = `${Buffer.byteLength(app)}:${app}:${channel}`;
+    const row = this.startOfRows(app) + channel;
     let keys = this.#kept.get(row);
     if (keys === undefined) this.#kept.set(row, (keys = this.#named(row)));
     return keys;
@@ -59,24 +84,39 @@ export class Keys {
       version: `${base}:v`,
       history: `${this.#tag(partition)}:h:${row}`,
       position: `${this.#tag(partition)}:p:${row}`,
+      last: `${this.#tag(partition)}:l:${row}`,
       bus: `${this.bus(partition)}${row}`,
       usersOf: (node) => `${base}:m:${node}`,
     };
   }
 
+  /** What the rows of an app's channels begin with: unambiguous whatever characters ids have. */
+  startOfRows(app: string): string {
+    const scoped = this.#scoped(app);
+    return `${Buffer.byteLength(scoped)}:${scoped}:`;
+  }
+
   generation = (partition: number): string => `${this.#tag(partition)}:g`;
   nodes = (partition: number): string => `${this.#tag(partition)}:nodes`;
   index = (partition: number, node: string): string => `${this.#tag(partition)}:n:${node}`;
-  occupied = (partition: number, app: string): string => `${this.occupiedSets(partition)}${app}`;
+  occupied = (partition: number, app: string): string =>
+    `${this.occupiedSets(partition)}${this.#scoped(app)}`;
   /** What the keys of a partition's channels, occupied sets and bus channels begin with. */
   channels = (partition: number): string => `${this.#tag(partition)}:c:`;
   occupiedSets = (partition: number): string => `${this.#tag(partition)}:occ:`;
   bus = (partition: number): string => `${this.#tag(partition)}:b:`;
-  connections = (app: string): string => `${this.#tag(0)}:conn:${app}`;
+  connections = (app: string): string => `${this.#tag(0)}:conn:${this.#scoped(app)}`;
   /** Between nodes, about nodes: no channel of an app can have this name. */
   control = (): string => `${this.#tag(0)}:control`;
   /** What outlives the nodes. */
-  state = (name: string): string => `${this.#tag(0)}:s:${name}`;
+  state = (name: string): string => `${this.#tag(0)}:s:${this.scopeOf('')}:${name}`;
+  /** Which scope the credentials of each app stand for. */
+  scopes = (): string => `${this.#tag(0)}:scopes`;
+
+  #scoped(app: string): string {
+    const scope = this.scopeOf(app);
+    return scope === '' ? app : `${scope}:${app}`;
+  }
 
   #tag(partition: number): string {
     return `${this.#prefix}{p${partition}}`;

@@ -76,12 +76,9 @@ export class Listener {
 
   /** Resolves once events published from now on will be delivered; when Redis is away, it will listen on return. */
   async subscribe(ref: ChannelRef): Promise<void> {
-    const keys = this.#needs.keys.channel(ref);
-    const reading = Promise.resolve();
-    const heard: Heard = { ref, keys, hasBegun: false, position: undefined, waiting: [], reading };
-    this.#channels.set(keys.bus, heard);
+    const heard = this.#begin(ref);
     try {
-      await this.#needs.links.subscriber.subscribe([keys.bus]);
+      await this.#needs.links.subscriber.subscribe([heard.keys.bus]);
       await this.#catchUp(heard);
     } catch {
       this.#isBehind = true;
@@ -107,6 +104,25 @@ export class Listener {
       throw error;
     }
     this.#needs.members.reread();
+  }
+
+  /** The names in Redis have changed: what is heard by an old one is heard by its new one from the next `resume` on. */
+  rename(): void {
+    for (const [bus, { ref }] of [...this.#channels]) {
+      if (this.#needs.keys.channel(ref).bus === bus) continue;
+      this.#channels.delete(bus);
+      void this.#needs.links.subscriber.unsubscribe(bus).catch(() => undefined);
+      this.#begin(ref);
+      this.#isBehind = true;
+    }
+  }
+
+  #begin(ref: ChannelRef): Heard {
+    const keys = this.#needs.keys.channel(ref);
+    const reading = Promise.resolve();
+    const heard: Heard = { ref, keys, hasBegun: false, position: undefined, waiting: [], reading };
+    this.#channels.set(keys.bus, heard);
+    return heard;
   }
 
   #hear(bus: string, bytes: Buffer): void {

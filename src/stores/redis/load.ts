@@ -51,14 +51,14 @@ export class Load {
   }
 
   keys(): string[] {
-    return this.#groups.flatMap(({ keys: { history, position } }) => [history, position]);
+    return this.#groups.flatMap(({ keys: { history, position, last } }) => [history, position, last]);
   }
 
   /** As `publish.lua` takes them. Events as text: buffers of this size make the garbage collector look at everything. */
   args(): (string | number)[] {
     return this.#groups.flatMap(({ keys, keep, count, text }) => {
-      const { size = 0, ttlSeconds = 0 } = keep ?? {};
-      return [keys.bus, ttlSeconds > 0 ? size : 0, ttlSeconds * 1000, count, text];
+      const { size, ttlSeconds, lastSeconds = 0 } = keep ?? NOTHING;
+      return [keys.bus, ttlSeconds > 0 ? size : 0, ttlSeconds * 1000, lastSeconds * 1000, count, text];
     });
   }
 
@@ -72,5 +72,7 @@ export class Load {
   }
 }
 
-const isSame = (one: Retention | undefined, other: Retention | undefined): boolean =>
-  one?.size === other?.size && one?.ttlSeconds === other?.ttlSeconds;
+const NOTHING: Retention = { size: 0, ttlSeconds: 0 };
+
+const isSame = (one: Retention = NOTHING, other: Retention = NOTHING): boolean =>
+  one.size === other.size && one.ttlSeconds === other.ttlSeconds && one.lastSeconds === other.lastSeconds;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Journal } from '../../core/ports.ts';
 import type { Keys } from './keys.ts';
 import { bury } from './burial.ts';
+import type { Installation } from './installation.ts';
 import type { Links } from './links.ts';
 import { run } from './scripts.ts';
 
@@ -28,6 +29,7 @@ export class ClusterNode {
   readonly #keys: Keys;
   readonly #options: NodeOptions;
   readonly #journal: Journal;
+  readonly #installation: Installation;
   #generations: string[] = [];
   #attached = false;
   #attaching: Promise<void> | undefined;
@@ -38,12 +40,20 @@ export class ClusterNode {
   #hasLeft = false;
   #onBeat: (quietMs: number) => void = () => undefined;
   #onReturn: (returned: Returned) => void = () => undefined;
+  #onRename: () => void = () => undefined;
 
-  constructor(links: Links, keys: Keys, options: NodeOptions, journal: Journal) {
-    this.#links = links;
-    this.#keys = keys;
-    this.#options = options;
-    this.#journal = journal;
+  constructor(needs: {
+    links: Links;
+    keys: Keys;
+    options: NodeOptions;
+    journal: Journal;
+    installation: Installation;
+  }) {
+    this.#links = needs.links;
+    this.#keys = needs.keys;
+    this.#options = needs.options;
+    this.#journal = needs.journal;
+    this.#installation = needs.installation;
   }
 
   get id(): string {
@@ -65,6 +75,11 @@ export class ClusterNode {
 
   onReturn(listener: (returned: Returned) => void): void {
     this.#onReturn = listener;
+  }
+
+  /** Told when names that were in use have changed, before anything is said under the new ones. */
+  onRename(listener: () => void): void {
+    this.#onRename = listener;
   }
 
   /** Told after each beat that went well, with the time for which nobody may conclude that a member left. */
@@ -100,6 +115,8 @@ export class ClusterNode {
   async beat(): Promise<boolean> {
     if (!this.#attached) return false;
     const token = this.#token;
+    if (await this.#hasNewNames()) this.refused('FENCED', token);
+    if (!this.#attached) return false;
     const beats = await Promise.allSettled(this.#each((partition) => this.#beatOf(partition, token)));
     const answers = beats.flatMap((beat) => (beat.status === 'fulfilled' ? [beat.value] : []));
     const statuses = answers.map(({ status }) => status);
@@ -124,8 +141,22 @@ export class ClusterNode {
     );
   }
 
+  /** Also says again which credentials this node has, should Redis have lost it. */
+  async #hasNewNames(): Promise<boolean> {
+    const isRenamed = await this.#installation.settle().catch(() => false);
+    if (isRenamed) this.#renamed();
+    return isRenamed;
+  }
+
+  /** What stands under the old names is left to be cleaned up as that of a node that ended. */
+  #renamed(): void {
+    this.#isFenced = true;
+    this.#onRename();
+  }
+
   async #attach(): Promise<void> {
     if (this.#hasLeft) return;
+    if (await this.#installation.settle()) this.#renamed();
     if (this.#isFenced) this.#id = newId();
     const token = ++this.#attachments;
     const before = this.#generations;

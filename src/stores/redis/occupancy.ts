@@ -25,7 +25,7 @@ export async function occupiedChannels(
   app: string,
   prefix: string,
 ): Promise<ReadonlyMap<string, Occupancy>> {
-  const row = `${Buffer.byteLength(app)}:${app}:`;
+  const row = keys.startOfRows(app);
   const ask = (partition: number): Promise<unknown> =>
     run(
       links.commands,

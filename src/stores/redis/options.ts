@@ -1,3 +1,5 @@
+import type { AppIdentity } from './installation.ts';
+
 /** Where a server listens. */
 export interface Address {
   readonly host: string;
@@ -22,6 +24,8 @@ export interface RedisOptions extends Address {
   /** Given: some servers of a Cluster, which know the others. */
   readonly cluster?: readonly Address[] | undefined;
   readonly keyPrefix: string;
+  /** Whose names carry a digest, so that installations that share a Redis never hear each other. */
+  readonly apps?: readonly AppIdentity[] | undefined;
   readonly partitions: number;
   readonly leaseMs: number;
   readonly commandTimeoutMs: number;

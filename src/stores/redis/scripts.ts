@@ -14,6 +14,7 @@ const NAMES = [
   'connect',
   'permissions',
   'server',
+  'identify',
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];

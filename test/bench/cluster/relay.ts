@@ -81,7 +81,7 @@ async function stores(): Promise<{ publish: Publish; hear: Hear }> {
     journal,
   );
   const ref = { app: 'app', channel: BUS };
-  const keep = kind === 'stores-kept' ? { size: 50, ttlSeconds: 120 } : undefined;
+  const keep = kind === 'stores-kept' ? { size: 50, ttlSeconds: 120, lastSeconds: 0 } : undefined;
   return {
     publish: byLine((payload) => void broker.publish(ref, { payload }, keep)),
     hear: async (say) => {

@@ -108,7 +108,7 @@ function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
   const announcer = new Announcer({ ...stores, journal, clock });
   const provider = new StaticApps(apps);
   const refusals = new Refusals(journal, clock);
-  const limits = { connections: 0, connectionsPerAddress: 0 };
+  const limits = { connections: 0, connectionsPerAddress: 0, delayedRefusals: 0, refusalDelayMs: 0 };
   const gateway = new Gateway({
     ...stores,
     apps: provider,
@@ -119,6 +119,7 @@ function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
     clock,
     limits,
     refusals,
+    errorDataAsString: false,
   });
   return { apps: provider, hub, users, gateway, refusals };
 }

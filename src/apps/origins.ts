@@ -1,0 +1,61 @@
+import { isIPv6 } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { type Kind, list } from './settings.ts';
+
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
+/** No page has them as its origin's scheme. */
+const NO_PAGE = new Set(['ws', 'wss', 'file', 'data', 'blob', 'javascript', 'about']);
+
+/**
+ * SPEC 2.6: allowed origins in the form that browsers send: lower case, punycode, no default port, no slash at the end.
+ * An entry that could never match any page is refused by name.
+ */
+export const origins: Kind<readonly string[]> = {
+  expected:
+    'a host such as app.test or *.app.test, or an origin such as https://app.test:8443, without path, user or query',
+  parse(given) {
+    const entries = list.parse(given)?.map(normalOrigin);
+    return entries?.every((entry) => entry !== undefined) === true ? entries : undefined;
+  },
+  wrongPart: (given) => list.parse(given)?.find((entry) => normalOrigin(entry) === undefined),
+};
+
+const ENTRY = /^(?:([a-z*][a-z\d+.*-]*):\/\/)?(\[[^\]]*\]|[^:/?#@\s[\]]+)(?::(\d{1,5}|\*))?\/*$/i;
+
+function normalOrigin(entry: string): string | undefined {
+  if (entry === '*') return entry;
+  if (isIPv6(entry)) return normalHost(`[${entry}]`);
+  const [, scheme, givenHost = '', port] = ENTRY.exec(entry) ?? [];
+  const host = normalHost(givenHost);
+  if (host === undefined || host === 'null' || Number(port) > 65_535) return undefined;
+  return scheme === undefined ? ofHost(host, port) : ofScheme(scheme.toLowerCase(), host, port);
+}
+
+/** A host with a port means a page there by any scheme; a default port has one scheme only. */
+function ofHost(host: string, port: string | undefined): string {
+  if (port === undefined || port === '*') return host;
+  const scheme = Object.keys(DEFAULT_PORTS).find((each) => DEFAULT_PORTS[each] === port);
+  return scheme === undefined ? `*://${host}:${Number(port)}` : `${scheme}://${host}`;
+}
+
+function ofScheme(scheme: string, host: string, port: string | undefined): string | undefined {
+  if (NO_PAGE.has(scheme)) return undefined;
+  const isUsual = port === undefined || port === DEFAULT_PORTS[scheme];
+  return `${scheme}://${host}${isUsual ? '' : `:${port === '*' ? port : Number(port)}`}`;
+}
+
+function normalHost(host: string): string | undefined {
+  if (!host.includes('*'))
+    return URL.canParse(`http://${host}`) ? plainHost(new URL(`http://${host}`)) : undefined;
+  const labels = host.toLowerCase().split('.').map(normalLabel);
+  return labels.every((label) => label !== undefined) ? labels.join('.') : undefined;
+}
+
+const plainHost = ({ hostname }: URL): string | undefined =>
+  hostname === '' || /^\.|\.\./.test(hostname) ? undefined : hostname;
+
+/** A label with a `*` in it is a pattern of ASCII; any other is a name. */
+function normalLabel(label: string): string | undefined {
+  if (label.includes('*')) return /^[a-z\d_*-]+$/.test(label) ? label : undefined;
+  return domainToASCII(label) || undefined;
+}

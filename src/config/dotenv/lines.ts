@@ -1,0 +1,42 @@
+/** One entry of a file as it is written: a line, or several where a quoted value spans them. */
+export interface RawEntry {
+  /** Counted from 1: where the entry begins. */
+  readonly line: number;
+  readonly text: string;
+}
+
+/** The entries of a `.env`, without comments and empty lines, cut as `vlucas/phpdotenv` 5 cuts them. */
+export function entriesIn(content: string): RawEntry[] {
+  const entries: RawEntry[] = [];
+  let open: { line: number; texts: string[] } | undefined;
+  const add = (line: number, text: string): void => {
+    if (!isCommentOrNothing(text)) entries.push({ line, text });
+  };
+  for (const [at, text] of content.split(/\r\n|\n|\r/).entries()) {
+    if (open !== undefined) open.texts.push(text);
+    else if (opensQuote(text)) open = { line: at + 1, texts: [text] };
+    else add(at + 1, text);
+    if (open === undefined || open.texts.length === 1 || quotesIn(text) === 0) continue;
+    add(open.line, open.texts.join('\n'));
+    open = undefined;
+  }
+  // A quote that is never closed: kept as an entry, so that it is refused.
+  if (open !== undefined) entries.push({ line: open.line, text: open.texts.join('\n') });
+  return entries;
+}
+
+/** A double quote right behind the equals sign, and no other in the line. */
+function opensQuote(text: string): boolean {
+  const at = text.indexOf('="');
+  if (at === -1) return false;
+  const hash = text.indexOf('#');
+  return (hash === -1 || hash > at) && quotesIn(text) <= 1;
+}
+
+/** Double quotes that no backslash stands before. */
+const quotesIn = (text: string): number => text.replaceAll('\\\\', '').match(/(?<!\\)"/g)?.length ?? 0;
+
+/** What PHP's `trim` takes away: a form feed is not among it. */
+export const trimmed = (text: string): string => text.replace(/^[ \n\r\t\0\v]+|[ \n\r\t\0\v]+$/g, '');
+
+const isCommentOrNothing = (text: string): boolean => /^(#|$)/.test(trimmed(text));

@@ -1,0 +1,80 @@
+import { EntryError, parseEntry, type Part } from './entry.ts';
+import { entriesIn } from './lines.ts';
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** What is wrong with a file: a line for each entry that is refused. */
+export class DotenvError extends Error {
+  override readonly name = 'DotenvError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/**
+ * What a `.env` adds to an environment: the values that Laravel's `env()` finds beside `outer`, which wins, also where it
+ * has an empty text. A name that stands alone in the file and has no value is `undefined`.
+ */
+export function loadDotenv(content: Buffer, outer: Variables): Map<string, string | undefined> {
+  const found = new Map<string, string | undefined>();
+  const settled = new Set<string>();
+  for (const { name, value } of parse(decoded(content))) {
+    if (outer[name] !== undefined || settled.has(name)) continue;
+    const text = value && resolved(value, (other) => outer[other] ?? found.get(other));
+    found.set(name, text);
+    // PHP's putenv takes no NUL: such a value stays, whatever follows.
+    if (text?.includes('\0') === true) settled.add(name);
+  }
+  return found;
+}
+
+function parse(content: string) {
+  const problems: string[] = [];
+  const entries = entriesIn(content).flatMap(({ line, text }) => {
+    try {
+      return [parseEntry(text)];
+    } catch (error) {
+      if (!(error instanceof EntryError)) throw error;
+      problems.push(`line ${line}: ${error.message}`);
+      return [];
+    }
+  });
+  if (problems.length > 0) throw new DotenvError(problems);
+  return entries;
+}
+
+/** From the right: what a reference comes to may complete one before it. What has no value stays as it is written. */
+function resolved(parts: readonly Part[], valueOf: (name: string) => string | undefined): string {
+  return parts.reduceRight((tail, { text, open }) => {
+    const all = text + tail;
+    return open
+      ? all.replace(/^\$\{([a-zA-Z0-9_.]+)\}/, (whole, name: string) => valueOf(name) ?? whole)
+      : all;
+  }, '');
+}
+
+const BYTE_ORDER_MARK = /^\ufeff/;
+const REPLACEMENT = '\ufffd';
+
+/** As PHP's mb_convert_encoding: what is no UTF-8 becomes a question mark. A byte order mark is left out. */
+function decoded(content: Buffer): string {
+  const text = content.toString('utf8');
+  const read = text.includes(REPLACEMENT) ? questioned(content) : text;
+  return read.replace(BYTE_ORDER_MARK, '');
+}
+
+/** A replacement character that the file itself has stays one: it is kept apart under a lone surrogate, which UTF-8 cannot hold. */
+function questioned(content: Buffer): string {
+  const pieces: string[] = [];
+  const own = Buffer.from(REPLACEMENT);
+  let from = 0;
+  for (let at = content.indexOf(own); at !== -1; at = content.indexOf(own, from)) {
+    pieces.push(content.toString('utf8', from, at));
+    from = at + own.length;
+  }
+  pieces.push(content.toString('utf8', from));
+  return pieces.map((piece) => piece.replaceAll(REPLACEMENT, '?')).join(REPLACEMENT);
+}

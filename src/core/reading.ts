@@ -1,0 +1,11 @@
+/** Independent reasons not to read from a socket, as bits: reading goes on when none is left. */
+export const STOP_READING = {
+  /** Messages of the client wait for an earlier one. */
+  queueFull: 1,
+  /** The client does not take what it is sent. */
+  outboundFull: 2,
+  /** The client sends more messages than it may. */
+  tooManyMessages: 4,
+} as const;
+
+export type StopReason = (typeof STOP_READING)[keyof typeof STOP_READING];

@@ -1,0 +1,59 @@
+import type { IncomingMessage } from 'node:http';
+
+/** First segments that are this server's alone, with everything below them. */
+const OURS_WITH_ALL_BELOW: readonly (string | undefined)[] = ['admin', 'app', 'apps'];
+/** Paths that are this server's alone. */
+const OURS: readonly (string | undefined)[] = ['up', 'ready', 'live'];
+const MOST_DECODINGS = 4;
+/** In origin form, and what all servers read alike. */
+const PLAIN = /^\/(?!\/)[^\s\\#]*$/;
+const ODD_WHEN_DECODED = /[\\?#%\p{Cc}]|\/\/|(^|\/)\.{1,2}($|[/;])/u;
+const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
+
+/**
+ * SPEC 11.2: whether a request for this target may go to the other server. What is ours stays however it is spelled, and
+ * what some servers read as another path goes nowhere.
+ */
+export function isPassable(target: string, prefix: string): boolean {
+  const path = PLAIN.test(target) ? decoded(target.split('?', 1)[0] ?? '') : undefined;
+  if (path === undefined || ODD_WHEN_DECODED.test(path)) return false;
+  const [first, ...rest] = segmentsOf(path, prefix);
+  if (OURS_WITH_ALL_BELOW.includes(first)) return false;
+  return !(OURS.includes(first) && rest.length === 0);
+}
+
+/** RFC 9112, 3.2: a request names one host, or is of HTTP/1.0. */
+export function hasOneHost({ rawHeaders, headers }: IncomingMessage): boolean {
+  const lines = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host');
+  return lines.length <= 1 && HOST.test(headers.host ?? '');
+}
+
+/** Decoded as often as it can be: the next server may decode again. */
+function decoded(path: string): string | undefined {
+  let before = path;
+  try {
+    for (let round = 0; round < MOST_DECODINGS; round += 1) {
+      const after = decodeURIComponent(before);
+      if (after === before) return after;
+      before = after;
+    }
+  } catch {
+    // A broken sequence: servers differ in what they make of it.
+  }
+  return undefined;
+}
+
+/** In lower case, without parameters (`;a=b`), behind our prefix. */
+function segmentsOf(path: string, prefix: string): string[] {
+  const parse = (text: string): string[] =>
+    text
+      .normalize('NFKC')
+      .toLowerCase()
+      .split('/')
+      .map((segment) => segment.split(';', 1)[0]?.trim() ?? '')
+      .filter((segment) => segment !== '');
+  const [segments, own] = [parse(path), parse(prefix)];
+  while (own.length > 0 && own.every((segment, at) => segments[at] === segment))
+    segments.splice(0, own.length);
+  return segments;
+}

@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest';
+import { APP } from '../conformance/settings.ts';
+import { dataOf, type Wire } from '../support/wire.ts';
+import { signChannel, signUser } from '#protocol';
+import { arena } from './arena.ts';
+
+const [ONE, TWO] = ['7212345678901234567', '7212345678901234568'] as const;
+/** Numbers that no double holds, a key twice, escapes, spaces, and a name that every object inherits. */
+const ODD =
+  '{"b":1.0,"a":1e400,"big":12345678901234567890,"a":"\\u00e9\\/" , "__proto__":{"x":[ 1,2]},"z":-0}';
+
+const here = arena();
+
+/** The text behind `"data":` in a frame that the server made around it. */
+const relayed = (wire: Wire, event: string): string[] =>
+  wire.texts
+    .filter((text) => text.startsWith(`{"event":"${event}","data":`))
+    .map((text) => text.slice(`{"event":"${event}","data":`.length, text.lastIndexOf(',"channel":')));
+
+describe('a user whose id is beyond 2^53', () => {
+  const channel = 'presence-exact';
+  const enter = (id: string, info = ODD) =>
+    here.site.subscriber(channel, { member: `{"user_id":${id},"user_info":${info}}` });
+
+  test('4.2 is nobody else: two neighbours are two members, each with the user_info that was signed', async () => {
+    const first = await enter(ONE);
+    const second = await here.site.connect();
+    const answer = await here.site.subscribe(second, channel, { member: `{"user_id":${TWO}}` });
+    const roster = `{"presence":{"count":2,"ids":["${ONE}","${TWO}"],"hash":{"${ONE}":${ODD},"${TWO}":null}}}`;
+    expect(answer.data).toBe(roster);
+    expect((await first.next('pusher_internal:member_added')).data).toBe(`{"user_id":"${TWO}"}`);
+    const users = await here.site.get(`/channels/${channel}/users`);
+    expect(users.json).toEqual({ users: [{ id: ONE }, { id: TWO }] });
+    await second.close();
+    expect((await first.next('pusher_internal:member_removed')).data).toBe(`{"user_id":"${TWO}"}`);
+  });
+
+  test('6.7 is terminated by exactly this id, and the neighbour stays', async () => {
+    const [first, second] = [await enter(ONE), await enter(TWO)];
+    const answer = await here.site.publisher.post(`/users/${ONE}/terminate_connections`, {});
+    expect(answer.status).toBe(200);
+    expect((await first.closing()).code).toBe(4009);
+    await second.next('pusher_internal:member_removed');
+    await here.site.silent(second);
+  });
+
+  const signIn = async (userData: string): Promise<Wire> => {
+    const wire = await here.site.connect();
+    const auth = signUser({ key: APP.key, secret: APP.secret }, wire.socketId, userData);
+    wire.send({ event: 'pusher:signin', data: { auth, user_data: userData } });
+    await wire.next('pusher:signin_success');
+    return wire;
+  };
+
+  test('6.4 has a channel that is closed to the neighbour and to what both are rounded to', async () => {
+    const first = await signIn(`{"id":${ONE}}`);
+    for (const other of [TWO, '7212345678901235000', '7212345678901234600']) {
+      here.site.ask(first, `#server-to-user-${other}`);
+      expect(dataOf(await first.next('pusher:subscription_error'))).toMatchObject({ type: 'AuthError' });
+    }
+    await here.site.subscribe(first, `#server-to-user-${ONE}`);
+    const second = await signIn(`{"id":${TWO}}`);
+    await here.site.subscribe(second, `#server-to-user-${TWO}`);
+    await here.site.publish('to-one', '{}', `#server-to-user-${ONE}`);
+    await first.next('to-one');
+    expect((await second.settle()).filter(({ event }) => event === 'to-one')).toEqual([]);
+  });
+
+  test('6.5 is watched as exactly this user', async () => {
+    const [other, watched] = ['8212345678901234567', '8212345678901234568'];
+    const watcher = await signIn(`{"id":"w","watchlist":[${other},${watched}]}`);
+    const state = dataOf(await watcher.next('pusher_internal:watchlist_events'));
+    expect(state).toEqual({ events: [{ name: 'offline', user_ids: [other, watched] }] });
+    await signIn(`{"id":${watched}}`);
+    const change = dataOf(await watcher.next('pusher_internal:watchlist_events'));
+    expect(change).toEqual({ events: [{ name: 'online', user_ids: [watched] }] });
+  });
+});
+
+test('5.3 data of a client event arrives as the text that was sent, in every spelling of the frame', async () => {
+  const [a, b] = [await here.site.subscriber('private-exact'), await here.site.subscriber('private-exact')];
+  const long = `"${'x'.repeat(6000)}"`;
+  const spellings = [
+    `{"event":"client-x","data":${ODD},"channel":"private-exact"}`,
+    `{"event":"client-x","channel":"private-exact","data":${ODD}}`,
+    `{"channel":"private-exact","event":"client-x","data":${ODD}}`,
+    `{"data" : ${ODD} ,\n"event" : "client-x" , "channel" : "private-exact"}`,
+    `{"event":"client-x","data": ${ODD} ,"channel":"private-exact"}`,
+    `{"event":"client-x","data":${ODD},"channel":"private-exact","user_id":"9"}`,
+    `{"event":"client-x","long":${long},"data":${ODD},"channel":"private-exact"}`,
+    `{"event":"client-\\u0078","data":0,"d\\u0061ta":${ODD},"channel":"private-exact"}`,
+  ];
+  for (const spelling of spellings) a.send(spelling);
+  await b.until(
+    () => relayed(b, 'client-x').length === spellings.length,
+    () => `${relayed(b, 'client-x').length} of ${spellings.length}`,
+  );
+  expect(relayed(b, 'client-x')).toEqual(spellings.map(() => ODD));
+});
+
+test('3.13 data that is published arrives as the very string, also as what a cache channel keeps', async () => {
+  const wire = await here.site.subscriber('cache-exact');
+  await wire.next('pusher:cache_miss');
+  await here.site.publish('e', ODD, 'cache-exact');
+  expect((await wire.next('e')).data).toBe(ODD);
+  const late = await here.site.subscriber('cache-exact');
+  expect((await late.next('e')).data).toBe(ODD);
+  const info = await here.site.get('/channels/cache-exact', [['info', 'cache']]);
+  expect(info.json).toMatchObject({ cache: { data: ODD } });
+});
+
+test('7.1 a signature over a text does not fit another one with half a character in its place', async () => {
+  const wire = await here.site.connect();
+  const signed = '{"user_id":"\ufffd"}';
+  const userAuth = signUser({ key: APP.key, secret: APP.secret }, wire.socketId, '{"id":"\ufffd"}');
+  here.site.ask(wire, 'presence-exact', { member: signed });
+  expect((await wire.first()).event).toBe('pusher_internal:subscription_succeeded');
+  here.site.unsubscribe(wire, 'presence-exact');
+  const auth = signChannel({ key: APP.key, secret: APP.secret }, wire.socketId, 'presence-exact', signed);
+  here.site.ask(wire, 'presence-exact', { member: '{"user_id":"\ud800"}', auth });
+  expect(dataOf(await wire.next('pusher:subscription_error'))).toMatchObject({ type: 'AuthError' });
+  wire.send({ event: 'pusher:signin', data: { auth: userAuth, user_data: '{"id":"\ud800"}' } });
+  expect((await wire.closing()).code).toBe(4009);
+});

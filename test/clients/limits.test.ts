@@ -1,0 +1,61 @@
+/** What apps that ran on Reverb do: many channels at a reconnect, a shared cursor, a burst of whispers; with the default limits. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from './sdk.ts';
+import { enter, inState, openStage, type Stage } from './stock.ts';
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterEach(() => stage.clear());
+afterAll(() => stage.close());
+
+describe('many channels', () => {
+  test.each([350, 1000])(
+    '3.12 %i of them are all answered with success, at the first connection and after it is lost',
+    async (count) => {
+      const pusher = stage.pusher();
+      const answers = new Map<string, number>();
+      for (let at = 0; at < count; at += 1) {
+        const name = `many-${count}-${at}`;
+        const channel = pusher.subscribe(name);
+        channel.bind('pusher:subscription_succeeded', () => answers.set(name, (answers.get(name) ?? 0) + 1));
+        channel.bind('pusher:subscription_error', () => answers.set(name, -1));
+      }
+      const answered = (times: number) => [...answers.values()].filter((each) => each === times).length;
+      await expect.poll(() => answered(1), { timeout: 30_000 }).toBe(count);
+      pusher.disconnect();
+      await inState(pusher, 'disconnected');
+      pusher.connect();
+      await expect.poll(() => answered(2), { timeout: 30_000 }).toBe(count);
+      await expect.poll(() => ask(stage.sdk, '/connections', {})).toEqual({ connections: 1 });
+    },
+    90_000,
+  );
+});
+
+describe('whispers', () => {
+  const pair = async () => {
+    const name = stage.name('private-cursor');
+    const [from, to] = [await enter(stage.pusher('1'), name), await enter(stage.pusher('2'), name)];
+    return { from: from.channel, ear: to.ear };
+  };
+
+  test('5.5 a shared cursor at 60 a second arrives whole: 246 of 246', async () => {
+    const { from, ear } = await pair();
+    for (let at = 0; at < 246; at += 1) {
+      from.trigger('client-cursor', { at });
+      await new Promise((resolve) => setTimeout(resolve, 1000 / 60));
+    }
+    await ear.until(() => ear.count('client-cursor') === 246, 'every whisper', 10_000);
+    expect(ear.all('client-cursor')).toEqual(Array.from({ length: 246 }, (_, at) => ({ at })));
+  });
+
+  test('2.12 a burst above every rate arrives whole and in its order: 3,500 of 3,500', async () => {
+    const { from, ear } = await pair();
+    for (let at = 0; at < 3500; at += 1) from.trigger('client-burst', { at });
+    await ear.until(() => ear.count('client-burst') === 3500, 'every whisper', 30_000);
+    expect(ear.all('client-burst')).toEqual(Array.from({ length: 3500 }, (_, at) => ({ at })));
+  }, 60_000);
+});

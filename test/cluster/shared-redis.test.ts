@@ -1,0 +1,230 @@
+/** Installations that share one redis-server. */
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { Redis } from 'ioredis';
+import type { AppIdentity } from '../../src/stores/redis/installation.ts';
+import type { RedisOptions } from '../../src/stores/redis/index.ts';
+import { member, Site } from '../conformance/site.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startServer } from '../support/server.ts';
+import { dataOf, eventually, type Wire } from '../support/wire.ts';
+import { channel, member as memberOf, openNode, usual } from './stores.ts';
+
+let redis: TestRedis;
+beforeAll(async () => void (redis = await startRedis()));
+afterAll(() => redis.close());
+
+const OLD = { key: 'old-key', secret: 'old-secret' };
+const NEW = { key: 'new-key', secret: 'new-secret' };
+const appWith = (...credentials: [typeof OLD, ...(typeof OLD)[]]): AppIdentity => ({ id: 'a', credentials });
+
+type Difference = Pick<RedisOptions, 'apps'> & { database?: number };
+
+/** Two nodes that differ in nothing else. */
+async function two(one: Difference, other: Difference) {
+  const where = usual({ port: redis.port });
+  return [await openNode({ ...where, ...one }), await openNode({ ...where, ...other })] as const;
+}
+
+type Node = Awaited<ReturnType<typeof openNode>>;
+
+const [orders, room, user] = [channel('orders'), channel('presence-room'), channel('#user-7')];
+
+/** Everything that goes over Redis, from one node; then what of it the other has heard or can read. */
+async function crossing(from: Node, to: Node) {
+  const terminated: string[] = [];
+  for (const node of [from, to]) for (const ref of [orders, room, user]) await node.broker.subscribe(ref);
+  to.control.onTerminate((_app, id) => terminated.push(id));
+  const own: string[] = [];
+  from.control.onTerminate((_app, id) => own.push(id));
+  await from.membership.join(room, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
+  await from.membership.join(user, { subscriptions: 1, member: memberOf('7'), socketId: '1.1' });
+  await from.lease.admit('a', 10);
+  await from.state.write('cutover', { percent: 50 });
+  await from.broker.publish(orders, { payload: 'x' }, { size: 10, ttlSeconds: 60 });
+  await from.control.terminate('a', '7');
+  await eventually(() => from.payloads('orders').length > 0 && own.length > 0, 'the sender hears itself');
+  // What goes the same road later has passed what went before.
+  await to.broker.publish(orders, { payload: 'y' }, { size: 10, ttlSeconds: 60 });
+  await eventually(() => to.payloads('orders').includes('y'), 'the other hears itself');
+  return {
+    events: to.payloads('orders').filter((payload) => payload === 'x').length,
+    news: to.payloads('presence-room').length + to.payloads('#user-7').length,
+    terminated: terminated.length,
+    members: (await to.membership.members(room)).length,
+    watched: (await to.membership.members(user)).length,
+    occupied: (await to.membership.channels('a', '')).size,
+    subscriptions: (await to.membership.occupancy(room)).subscriptions,
+    connections: await to.lease.connections('a'),
+    state: await to.state.read('cutover'),
+    last: (await to.history.last(orders))?.payload,
+  };
+}
+
+const NOTHING = {
+  ...{ events: 0, news: 0, terminated: 0, members: 0, watched: 0, occupied: 0, subscriptions: 0 },
+  ...{ connections: 0, state: undefined, last: 'y' },
+};
+
+const OTHER_SECRET = { key: OLD.key, secret: 'another' };
+const OTHER_KEY = { key: 'another', secret: OLD.secret };
+
+describe('two installations over one Redis hear nothing of each other', () => {
+  const apps = [appWith(OLD)];
+  test.each([
+    ['the number of the database', { apps, database: 0 }, { apps, database: 1 }],
+    ['key and secret', { apps }, { apps: [appWith(NEW)] }],
+    ['the secret alone', { apps }, { apps: [appWith(OTHER_SECRET)] }],
+    ['the key alone', { apps }, { apps: [appWith(OTHER_KEY)] }],
+  ])('3.13 when they differ in %s', async (_what, one, other) => {
+    const [a, b] = await two(one, other);
+    expect(await crossing(a, b)).toEqual(NOTHING);
+  });
+
+  test('3.13 an order of the other is refused, and each says once that the other is there', async () => {
+    const [a, b] = await two({ apps: [appWith(OLD)] }, { apps: [appWith(NEW)] });
+    for (let times = 0; times < 3; times += 1) await crossing(a, b);
+    const said = (node: Node) => node.journal.warnings.filter(({ what }) => what.startsWith('Another inst'));
+    await eventually(() => said(a).length === 1 && said(b).length === 1, 'both say it');
+    expect(said(b)).toMatchObject([{ details: { app: 'a' } }]);
+    expect(JSON.stringify([a.journal.warnings, b.journal.warnings])).not.toMatch(/secret":|-secret/);
+  });
+
+  test('3.13 with the same database, key and secret they are one', async () => {
+    const [a, b] = await two({ apps }, { apps });
+    const joined = { events: 1, terminated: 1, members: 1, watched: 1, subscriptions: 1, connections: 1 };
+    expect(await crossing(a, b)).toMatchObject({ ...joined, state: { percent: 50 } });
+    expect([...a.journal.warnings, ...b.journal.warnings]).toEqual([]);
+  });
+
+  test('3.13 no secret stands in Redis', async () => {
+    await two({ apps }, { apps: [appWith(NEW, OLD)] });
+    const client = new Redis(redis.port);
+    const names = await client.keys('*');
+    const values = await Promise.all(
+      names.filter((name) => name.endsWith('scopes')).map((name) => client.hgetall(name)),
+    );
+    client.disconnect();
+    expect(JSON.stringify([names, values])).not.toMatch(/(old|new)-(secret|key)/);
+  });
+});
+
+describe('while credentials change one after another', () => {
+  const steps = [[appWith(OLD)], [appWith(NEW, OLD)], [appWith(NEW)]];
+  /** Each hears what the other publishes, and both read the same roster. */
+  async function hearEachOther(...nodes: Node[]): Promise<void> {
+    for (const node of nodes) await node.broker.subscribe(orders);
+    for (const [at, node] of nodes.entries()) {
+      const payload = `from ${at}`;
+      await eventually(async () => {
+        // While a node takes over another name, it publishes nothing for a moment.
+        await node.broker.publish(orders, { payload }, { size: 10, ttlSeconds: 60 }).catch(() => undefined);
+        return nodes.every((each) => each.payloads('orders').includes(payload));
+      }, `all hear node ${at}`);
+    }
+  }
+
+  async function nodesOf(where: RedisOptions, order: readonly number[]): Promise<Node[]> {
+    const nodes: Node[] = [];
+    for (const step of order) nodes.push(await openNode({ ...where, apps: steps[step] }));
+    return nodes;
+  }
+
+  test.each([[[0, 1, 2]], [[1, 0, 2]], [[1, 2, 0]]])(
+    '7.6 nodes with the old, both and the new credentials hear each other, started in the order %j',
+    async (order) => {
+      const nodes = await nodesOf(usual({ port: redis.port, leaseMs: 1000 }), order);
+      await hearEachOther(...nodes);
+      await nodes[0]!.membership.join(room, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
+      for (const node of nodes) expect(await node.membership.members(room)).toHaveLength(1);
+    },
+  );
+
+  test('7.6 two that began apart become one when a node comes that holds the credentials of both', async () => {
+    const where = usual({ port: redis.port, leaseMs: 1000 });
+    const [last, first] = await nodesOf(where, [2, 0]);
+    await last!.broker.subscribe(orders);
+    await last!.broker.subscribe(room);
+    await last!.membership.join(room, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
+    expect(await first!.membership.members(room)).toEqual([]);
+    const both = await openNode({ ...where, apps: steps[1] });
+    await hearEachOther(last!, first!, both);
+    for (const node of [last!, first!, both])
+      await eventually(
+        async () => (await node.membership.members(room)).length === 1,
+        'the roster is the same everywhere',
+      );
+    await eventually(
+      async () => (await both.membership.occupancy(room)).subscriptions === 1,
+      'and the count',
+    );
+  });
+
+  test('7.6 a Redis that lost everything changes nothing of it', async () => {
+    const own = await startRedis();
+    onTestFinished(() => own.close());
+    const where = usual({ port: own.port, leaseMs: 1000 });
+    const [, both, last] = await nodesOf(where, [0, 1, 2]);
+    const client = new Redis(own.port);
+    await client.flushall();
+    client.disconnect();
+    const fresh = await openNode({ ...where, apps: steps[2] });
+    for (const node of [both!, last!]) await node.ready();
+    await hearEachOther(both!, last!, fresh);
+  });
+});
+
+describe('production and staging on one Redis', () => {
+  const PRODUCTION = { id: 'shop', key: 'production-key', secret: 'production-secret' };
+  const STAGING = { id: 'shop', key: 'staging-key', secret: 'staging-secret' };
+
+  async function siteOf(app: typeof PRODUCTION, env: Record<string, string> = {}): Promise<Site> {
+    const server = await startServer({
+      REVERB_APP_ID: app.id,
+      REVERB_APP_KEY: app.key,
+      REVERB_APP_SECRET: app.secret,
+      REVERB_SCALING_ENABLED: 'true',
+      WAVEHALL_APP_SUBSCRIPTION_COUNTS: 'true',
+      REDIS_PORT: `${redis.port}`,
+      ...env,
+    });
+    onTestFinished(() => server.close());
+    return new Site({ ...app, host: server.host, port: server.port, prefix: '' });
+  }
+
+  test.each([
+    ['their databases', PRODUCTION, { REDIS_DB: '3' }],
+    ['their keys and secrets', STAGING, {}],
+    ['their secrets', { ...PRODUCTION, secret: 'staging-secret' }, {}],
+  ])('3.13 with the same app id, apart by %s: nothing crosses', async (_what, app, env) => {
+    const [production, staging] = [await siteOf(PRODUCTION), await siteOf(app, env)];
+    onTestFinished(async () => void (await Promise.all([production.cleanUp(), staging.cleanUp()])));
+    const watching = async (site: Site): Promise<Wire> => {
+      const wire = await site.signedIn({ id: '7', watchlist: ['8'] });
+      for (const [name, how] of [['orders'], ['presence-room', { member: member('7') }]] as const)
+        await site.subscribe(wire, name, how);
+      return wire;
+    };
+    const wire = await watching(production);
+    await staging.signedIn({ id: '8' });
+    const visitor = await staging.subscriber('presence-room', { member: member('9') });
+    await staging.subscribe(visitor, 'orders');
+    await staging.publish('from-staging', 'x', ['orders']);
+    await staging.publish('to-user', 'x', ['#server-to-user-7']);
+    expect((await staging.publisher.post('/users/7/terminate_connections', {})).status).toBe(200);
+    await visitor.next('from-staging');
+
+    expect(await production.channel('presence-room', 'user_count')).toMatchObject({ user_count: 1 });
+    expect((await production.get('/connections')).json).toMatchObject({ connections: 1 });
+    expect((await staging.get('/connections')).json).toMatchObject({ connections: 2 });
+    await production.publish('own', 'x', ['orders']);
+    await wire.next('own');
+    const heard = wire.texts.map((text) => (JSON.parse(text) as { event: string }).event);
+    expect(heard.filter((event) => /staging|to-user|member_|watchlist/.test(event))).toEqual([
+      'pusher_internal:watchlist_events',
+    ]);
+    const [state] = wire.texts.filter((text) => text.includes('watchlist_events'));
+    expect(dataOf(JSON.parse(state ?? '{}') as never)).toMatchObject({
+      events: [{ name: 'offline', user_ids: ['8'] }],
+    });
+  });
+});

@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { http } from '../support/wire-http.ts';
+import { frameBytes, OPCODE, Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
+import { type Address, Wire } from '../support/wire.ts';
+import { APP } from './other-side.ts';
+
+const GOOD = `/app/${APP.key}?protocol=7&client=hostile&version=1`;
+/** Of a page that may connect. */
+const ORIGIN = 'http://app.test';
+/** No act waits longer than this for a server that makes it wait. */
+const PATIENCE_MS = 2000;
+
+type Act = (door: Address) => Promise<unknown>;
+
+const greeted = async (door: Address): Promise<Wire> => {
+  const wire = await Wire.open(door, GOOD, { origin: ORIGIN });
+  await wire.next('pusher:connection_established', PATIENCE_MS);
+  return wire;
+};
+
+/** Says something on a good connection, waits for the answer to a ping, and goes. */
+const saying =
+  (...messages: unknown[]): Act =>
+  async (door) => {
+    const wire = await greeted(door);
+    for (const message of messages) wire.send(message);
+    await wire.settle(PATIENCE_MS).catch(() => undefined);
+    wire.drop();
+  };
+
+const closingWith =
+  (code: number): Act =>
+  async (door) => {
+    const wire = await greeted(door);
+    await wire.close(code);
+  };
+
+const refused =
+  (path: string, origin = ORIGIN): Act =>
+  async (door) => {
+    const wire = await Wire.open(door, path, { origin });
+    await wire.closing(PATIENCE_MS).catch(() => undefined);
+    wire.drop();
+  };
+
+/** Bytes that no client library sends. */
+const raw =
+  (bytes: string | Buffer, ...more: readonly Buffer[]): Act =>
+  async (door) => {
+    const tcp = await Tcp.open(door);
+    tcp.socket.write(bytes);
+    for (const each of more) {
+      await sleep(10);
+      tcp.socket.write(each);
+    }
+    await Promise.race([tcp.ended, sleep(50)]);
+    tcp.socket.destroy();
+  };
+
+const reset: Act = async (door) => {
+  const wire = await greeted(door);
+  (wire.socket as unknown as { _socket: { resetAndDestroy(): void } })._socket.resetAndDestroy();
+};
+
+const request = (method: string, path: string, body = ''): Act => {
+  const headers = { 'Content-Type': 'application/json' };
+  return (door) => http(door, { method, path, headers, ...(body !== '' && { body }) });
+};
+
+const SUBSCRIBE = (channel: string, auth?: string) => ({
+  event: 'pusher:subscribe',
+  data: { channel, auth },
+});
+const many = <T>(count: number, make: (at: number) => T): T[] =>
+  Array.from({ length: count }, (_, at) => make(at));
+
+/** Closes at once, in every way there is. */
+export const QUICK_CLOSERS: readonly Act[] = [
+  ...[1000, 1001, 3000, 4000, 4004, 4009, 4100, 4201, 4301, 4999].map(closingWith),
+  async (door) => (await greeted(door)).drop(),
+  async (door) => (await Wire.open(door, GOOD, { origin: ORIGIN })).drop(),
+  raw(upgradeText(GOOD, { Origin: ORIGIN }), frameBytes({ opcode: OPCODE.close })),
+  reset,
+];
+
+/** What anybody may do who has the key of a page: mistakes, rudeness, and everything that a limit or a rule refuses. */
+export const ACTS: readonly Act[] = [
+  ...QUICK_CLOSERS,
+  refused(`/app/${APP.key}?protocol=1`),
+  refused(`/app/${APP.key}?protocol=x`),
+  refused('/app/nobody?protocol=7'),
+  refused(GOOD, 'https://evil.test'),
+  saying({ event: 'pusher:signin', data: { auth: 'app-key:00', user_data: '{"id":"1"}' } }),
+  saying(SUBSCRIBE('private-a', 'app-key:00'), SUBSCRIBE('presence-a', 'x'), SUBSCRIBE('no spaces')),
+  saying(
+    ...many(300, (at) => SUBSCRIBE(`c-${at}`)),
+    ...many(50, (at) => ({ event: 'client-x', channel: `c-${at}`, data: {} })),
+  ),
+  saying(...many(2000, () => ({ event: 'pusher:ping', data: {} }))),
+  saying('{', 'null', '[]', { event: 7 }, { event: 'pusher:subscribe', data: 'x' }),
+  saying({ event: 'x', data: 'y'.repeat(300_000) }),
+  raw(
+    upgradeText(GOOD, { Origin: ORIGIN }),
+    frameBytes({ opcode: OPCODE.text, payload: Buffer.from([0xff, 0xfe]) }),
+  ),
+  raw(
+    upgradeText(GOOD, { Origin: ORIGIN }),
+    frameBytes({ opcode: 3 }),
+    frameBytes({ opcode: OPCODE.text, masked: false }),
+  ),
+  raw(upgradeText(GOOD, { Origin: ORIGIN }), frameBytes({ opcode: OPCODE.text, claimedLength: 1n << 40n })),
+  raw(upgradeText(GOOD, { Origin: ORIGIN }).slice(0, 60)),
+  raw(upgradeText(GOOD, { Origin: ORIGIN, 'Sec-WebSocket-Key': 'short' })),
+  raw(upgradeText(GOOD, { Origin: ORIGIN, 'Sec-WebSocket-Version': '1', 'Content-Length': '9' })),
+  raw(upgradeText(GOOD, { Origin: ORIGIN, Cookie: `wavehall_bucket=${'9'.repeat(4000)}` })),
+  raw(upgradeText(GOOD, { Upgrade: 'foo' })),
+  raw('GET /app/%ZZ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'),
+  raw('\u0000\u0001 HTTP/9.9\r\n\r\n'),
+  raw(
+    upgradeText(GOOD, { Origin: ORIGIN }),
+    ...many(20, () => textFrame({ event: 'pusher:ping', data: {} })),
+  ),
+  request('POST', `/apps/${APP.id}/events`, '{"name":"x","channel":"y","data":"z"}'),
+  request('POST', `/apps/${APP.id}/events?auth_key=app-key&auth_signature=00`, '{'),
+  request('POST', `/apps/${APP.id}/batch_events`, '[]'.repeat(100_000)),
+  request('GET', '/apps/%00/channels'),
+  request('DELETE', `/apps/${APP.id}/channels`),
+  request('GET', '/apps/nobody/channels'),
+];
+
+export interface Hostility {
+  /** Acts that were carried out so far. */
+  readonly acts: () => number;
+  stop(): Promise<void>;
+}
+
+/** So many clients that do one thing after another, each beginning somewhere else. */
+export function beHostile(door: Address, clients: number, acts: readonly Act[] = ACTS): Hostility {
+  let done = 0;
+  let isOver = false;
+  const loop = async (from: number): Promise<void> => {
+    for (let at = from; !isOver; at += 1) {
+      await acts[at % acts.length]?.(door).catch(() => undefined);
+      done += 1;
+      await sleep(1);
+    }
+  };
+  const loops = many(clients, (at) => loop(Math.floor((at * acts.length) / clients)));
+  return {
+    acts: () => done,
+    async stop() {
+      isOver = true;
+      await Promise.all(loops);
+    },
+  };
+}

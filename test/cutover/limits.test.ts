@@ -1,0 +1,156 @@
+/** What clients whose sockets are led to the other server may hold of this one. */
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { startStandIn } from '../support/reverb-stand-in.ts';
+import { publisher } from '../support/wire-http.ts';
+import { textFrame, upgradeText } from '../support/wire-tcp.ts';
+import { Wire } from '../support/wire.ts';
+import { APP, startDoor, startHouse } from './houses.ts';
+import { accepted, send, startRecorder } from './recorder.ts';
+
+const PATH = `/app/${APP.key}?protocol=7`;
+const BUCKET = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` } });
+
+describe('sockets that are led to the other side count', () => {
+  test('2.7 both ends in WAVEHALL_MAX_CONNECTIONS: 2 of 5 places each, the next is refused with 4100', async () => {
+    const door = await startDoor(await startRecorder(), 0, { WAVEHALL_MAX_CONNECTIONS: '5' });
+    const led = [send(door.port, upgradeText(PATH)), send(door.port, upgradeText(PATH))];
+    for (const client of led) expect(await client.answered()).toBe(101);
+    const third = send(door.port, upgradeText(PATH));
+    await vi.waitFor(() => expect(third.text()).toContain('4100'));
+    expect((await door.status()).split.open.upstream).toBe(2);
+    const metrics = await (await door.admin('/metrics')).text();
+    expect(metrics).toMatch(/wavehall_refusals_total\{[^}]*reason="server_full"[^}]*\} 1/);
+    led[0]?.socket.destroy();
+    await vi.waitFor(async () => expect((await door.status()).split.open.upstream).toBe(1));
+    await vi.waitFor(async () => {
+      const again = send(door.port, upgradeText(PATH));
+      await again.answered();
+      await vi.waitFor(() => expect(again.text()).toContain('Accept'));
+      expect(again.text()).not.toContain('4100');
+    });
+  });
+
+  test('2.7 with those of this side, by address', async () => {
+    const door = await startDoor(await startRecorder(), 50, { WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2' });
+    const ours = await Wire.open(door, PATH, BUCKET(1));
+    expect((await ours.first()).event).toBe('pusher:connection_established');
+    const led = send(door.port, upgradeText(PATH, { Cookie: 'wavehall_bucket=9999' }));
+    expect(await led.answered()).toBe(101);
+    for (const bucket of [1, 9999]) {
+      const next = send(door.port, upgradeText(PATH, { Cookie: `wavehall_bucket=${bucket}` }));
+      await vi.waitFor(() => expect(next.text()).toContain('4100'));
+    }
+    await ours.close();
+  });
+});
+
+describe('sockets that are led to the other side end', () => {
+  test('11.2 when no byte passes for WAVEHALL_CUTOVER_IDLE_SECONDS', async () => {
+    const other = await startRecorder();
+    const door = await startDoor(other, 0, { WAVEHALL_CUTOVER_IDLE_SECONDS: '2' });
+    const silent = send(door.port, upgradeText(PATH));
+    const busy = send(door.port, upgradeText(PATH));
+    await Promise.all([silent.answered(), busy.answered()]);
+    const talk = setInterval(() => busy.socket.write('x'), 200);
+    onTestFinished(() => clearInterval(talk));
+    await silent.ended;
+    expect(busy.socket.readableEnded).toBe(false);
+    expect((await door.status()).split.open.upstream).toBe(1);
+    expect(await (await door.admin('/metrics')).text()).toMatch(/reason="cutover_idle"[^}]*\} 1/);
+  });
+
+  test.each(['browser', 'server'] as const)(
+    '11.2 when the %s takes no byte for WAVEHALL_STALL_SECONDS while bytes wait for it',
+    async (end) => {
+      const other = await startRecorder();
+      const door = await startDoor(other, 0, { WAVEHALL_STALL_SECONDS: '1' });
+      const client = send(door.port, upgradeText(PATH));
+      expect(await client.answered()).toBe(101);
+      const upstream = other.sockets[0]!;
+      const [reader, writer] = end === 'browser' ? [client.socket, upstream] : [upstream, client.socket];
+      reader.pause();
+      writer.on('error', () => undefined);
+      const gone = new Promise((resolve) => writer.once('close', resolve));
+      const chunk = Buffer.alloc(256 * 1024);
+      const push = setInterval(() => writer.writableLength < 1_000_000 && writer.write(chunk), 5);
+      onTestFinished(() => clearInterval(push));
+      await gone;
+      await vi.waitFor(async () => expect((await door.status()).split.open.upstream).toBe(0));
+      expect(await (await door.admin('/metrics')).text()).toMatch(/reason="slow_reader"[^}]*\} 1/);
+    },
+  );
+});
+
+/** A publish whose request is `bytes` long, head and body together, as PHP's client would send it. */
+const publish = (house: Parameters<typeof publisher>[0], bytes: number) =>
+  publisher(house).post('/events', { name: 'e', channel: 'orders', data: 'x'.repeat(bytes) });
+
+describe('what the other side takes', () => {
+  const reverb = async () => {
+    const other = await startStandIn({
+      REVERB_APP_ID: APP.id,
+      REVERB_APP_KEY: APP.key,
+      REVERB_APP_SECRET: APP.secret,
+    });
+    onTestFinished(() => other.close());
+    return other;
+  };
+
+  test('11.7 an event that Reverb refuses for its size is refused as Reverb refuses it, while browsers are there', async () => {
+    const other = await reverb();
+    const door = await startDoor(other, 50);
+    const theirs = await publish({ ...APP, host: '127.0.0.1', port: other.port, prefix: '' }, 10_100);
+    const ours = await publish(door, 10_100);
+    expect(theirs.status).toBe(413);
+    expect([ours.status, ours.text]).toEqual([theirs.status, theirs.text]);
+    expect((await publish(door, 9000)).status).toBe(200);
+    expect(await (await door.admin('/metrics')).text()).toMatch(/reason="cutover_size"[^}]*\} 1/);
+  });
+
+  test('11.7 nothing is refused once every browser is here, nor when the setting is 0', async () => {
+    const other = await reverb();
+    const door = await startDoor(other, 50);
+    await door.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent: 100 }) });
+    expect((await publish(door, 10_100)).status).toBe(200);
+    const led = await startDoor(other, 50, { WAVEHALL_CUTOVER_MAX_REQUEST_SIZE: '0' });
+    expect((await publish(led, 10_100)).status).toBe(200);
+  });
+
+  test('11.7 at 100 % a browser that is still there counts', async () => {
+    const door = await startDoor(await reverb(), 0);
+    const client = send(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
+    await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
+    await door.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent: 100 }) });
+    expect((await publish(door, 10_100)).status).toBe(413);
+    client.socket.destroy();
+    await vi.waitFor(async () => expect((await publish(door, 10_100)).status).toBe(200));
+  });
+
+  test('11.7 the size is the setting’s, head and body together, to the byte', async () => {
+    const door = await startDoor(await startHouse(), 50, { WAVEHALL_CUTOVER_MAX_REQUEST_SIZE: '2000' });
+    const { port } = door;
+    const ask = async (bytes: number) => {
+      const head = (length: number) =>
+        `POST /apps/${APP.id}/events HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'x'.repeat(400)}\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`;
+      const body = 'x'.repeat(bytes - head(1000).length);
+      const client = send(port, head(body.length) + body);
+      await client.ended;
+      return client.status();
+    };
+    expect(await ask(2001)).toBe(413);
+    expect(await ask(2000)).toBe(401);
+  });
+});
+
+test('11.2 a browser that leaves while the other side has not answered leaves nothing behind', async () => {
+  const other = await startRecorder(() => undefined);
+  const door = await startDoor(other, 0, { WAVEHALL_MAX_CONNECTIONS: '2' });
+  const client = send(door.port, upgradeText(PATH));
+  await vi.waitFor(() => expect(other.sockets).toHaveLength(1));
+  client.socket.resetAndDestroy();
+  await new Promise((resolve) => other.sockets[0]!.once('close', resolve));
+  const next = send(door.port, upgradeText(PATH));
+  await vi.waitFor(() => expect(other.sockets).toHaveLength(2));
+  other.sockets[1]!.write(accepted(other.texts[1]!));
+  expect(await next.answered()).toBe(101);
+});

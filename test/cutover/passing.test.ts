@@ -1,0 +1,233 @@
+/** Requests that are passed to the other server, and answers that are no good: nothing hangs, and no header is passed that is not meant to be. */
+import { describe, expect, test } from 'vitest';
+import { upgradeText } from '../support/wire-tcp.ts';
+import { APP, startDoor } from './houses.ts';
+import { accepted, OK, request, send, startRecorder } from './recorder.ts';
+
+const GET = request('GET /pulse', 'Host: localhost', 'Connection: close');
+const answerTo = async (answer: string | ((head: string) => string), text = GET) => {
+  const other = await startRecorder(
+    typeof answer === 'string'
+      ? (_, socket) => {
+          socket.end(answer, 'latin1');
+          return undefined;
+        }
+      : answer,
+  );
+  const door = await startDoor(other, 50);
+  const client = send(door.port, text);
+  await client.ended;
+  return { client, other, door };
+};
+
+const BAD: readonly (readonly [what: string, answer: string])[] = [
+  ['an unasked 101', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo\r\nConnection: Upgrade\r\n\r\nraw'],
+  ['a 101 without Upgrade', 'HTTP/1.1 101 Switching Protocols\r\n\r\nraw'],
+  ['status 000', 'HTTP/1.1 000 Zero\r\nContent-Length: 0\r\n\r\n'],
+  ['status 099', 'HTTP/1.1 099 Low\r\nContent-Length: 0\r\n\r\n'],
+  ['status 600', 'HTTP/1.1 600 High\r\nContent-Length: 0\r\n\r\n'],
+  ['status 999', 'HTTP/1.1 999 High\r\nContent-Length: 0\r\n\r\n'],
+  ['garbage', 'x'.repeat(5000)],
+  ['nothing', ''],
+  ['half a head', 'HTTP/1.1 200 OK\r\nContent-'],
+  [
+    'both framings',
+    'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+  ],
+  ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd'],
+  ['an unknown coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc'],
+  ['a head without an end', `HTTP/1.1 200 OK\r\n${'X-A: b\r\n'.repeat(5000)}`],
+];
+
+describe('an answer that is none', () => {
+  test.each(BAD)('11.2 %s is answered with 502, and the connection ends', async (_, answer) => {
+    const { client } = await answerTo(answer);
+    expect(client.status()).toBe(502);
+    expect(client.text()).toContain('The other server (WAVEHALL_CUTOVER_UPSTREAM)');
+  });
+
+  test.each([
+    ['with a length', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc'],
+    ['in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab'],
+    ['in chunks that are none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n'],
+  ])('11.2 an answer %s that breaks off is cut, not completed', async (_, answer) => {
+    const { client } = await answerTo(answer);
+    expect(client.text()).not.toMatch(/\r\n0\r\n\r\n$/);
+    expect(client.text()).not.toContain('a'.repeat(100));
+  });
+
+  test('11.2 an endless answer ends with the client', async () => {
+    let isOpen = true;
+    const other = await startRecorder((_, socket) => {
+      const more = setInterval(
+        () => socket.writableLength < 1_000_000 && socket.write('x'.repeat(65_536)),
+        5,
+      );
+      socket.on('close', () => {
+        clearInterval(more);
+        isOpen = false;
+      });
+      return 'HTTP/1.1 200 OK\r\n\r\n';
+    });
+    const door = await startDoor(other, 50);
+    const client = send(door.port, GET);
+    await client.answered();
+    expect(isOpen).toBe(true);
+    client.socket.destroy();
+    await expect.poll(() => isOpen, { timeout: 10_000 }).toBe(false);
+  });
+});
+
+describe('an answer is framed', () => {
+  test.each([
+    [
+      'HEAD /pulse',
+      'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc',
+      /\r\nContent-Length: 3\r\n[^]*\r\n\r\n$/,
+    ],
+    ['GET /pulse', 'HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nabc', /^HTTP\/1\.1 204[^]*\r\n\r\n$/],
+    [
+      'GET /pulse',
+      'HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\nabc',
+      /^HTTP\/1\.1 304[^]*\r\n\r\n$/,
+    ],
+    [
+      'GET /pulse',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n' + OK,
+      /^HTTP\/1\.1 200[^]*secret!$/,
+    ],
+    [
+      'GET /pulse',
+      'HTTP/1.0 200 OK\r\n\r\nuntil the end',
+      /^HTTP\/1\.1 200[^]*\r\n\r\nd\r\nuntil the end\r\n0\r\n\r\n$/,
+    ],
+  ])('11.2 %s answered with %j', async (line, answer, expected) => {
+    const { client } = await answerTo(answer, request(line, 'Host: localhost', 'Connection: close'));
+    expect(client.text()).toMatch(expected);
+  });
+});
+
+describe('a request is framed', () => {
+  test.each([
+    [
+      'Trailer without chunks',
+      `${request('POST /pulse', 'Host: a', 'Connection: close', 'Trailer: X-A', 'Content-Length: 3')}abc`,
+      200,
+    ],
+    ['TE', request('GET /pulse', 'Host: a', 'Connection: close, TE', 'TE: trailers'), 200],
+    [
+      'Expect',
+      `${request('POST /pulse', 'Host: a', 'Connection: close', 'Expect: 100-continue', 'Content-Length: 3')}abc`,
+      200,
+    ],
+    ['no host', 'GET /pulse HTTP/1.0\r\n\r\n', 200],
+    ['two hosts', request('GET /pulse', 'Host: a', 'Host: b', 'Connection: close'), 404],
+    ['a host that is none', request('GET /pulse', 'Host: a/b@c', 'Connection: close'), 404],
+    [
+      'two framings',
+      `${request('POST /pulse', 'Host: a', 'Content-Length: 3', 'Transfer-Encoding: chunked')}abc`,
+      400,
+    ],
+  ])('11.2 %s is answered at once', async (_, text, status) => {
+    const { client, other } = await answerTo(() => OK, text);
+    expect(client.text().replace('HTTP/1.1 100 Continue\r\n\r\n', '')).toMatch(
+      new RegExp(`^HTTP/1\\.1 ${status}`),
+    );
+    expect(other.heard()).not.toMatch(/trailer|^te:|expect/im);
+  });
+
+  test('11.2 a body behind 2,001 header lines, and one of GET in chunks, arrive as bodies and not as requests', async () => {
+    const many = Array.from({ length: 2001 }, () => 'a:');
+    const inner = request('GET /inner', 'Host: a');
+    const first = await answerTo(
+      () => OK,
+      `${request('POST /pulse', 'Host: a', 'Connection: close', ...many, `Content-Length: ${inner.length}`)}${inner}`,
+    );
+    expect(first.client.status()).toBe(200);
+    expect(first.other.heard()).toMatch(new RegExp(`\\r\\nContent-Length: ${inner.length}\\r\\n`));
+    const second = await answerTo(
+      () => OK,
+      `${request('GET /pulse', 'Host: a', 'Connection: close', 'Transfer-Encoding: chunked')}${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`,
+    );
+    expect(second.client.status()).toBe(200);
+    expect(second.other.heard()).toContain('\r\nTransfer-Encoding: chunked\r\n');
+  });
+});
+
+const OF_THE_CONNECTION = [
+  'Connection: close, X-Named, Upgrade',
+  'Keep-Alive: timeout=9',
+  'Proxy-Connection: keep-alive',
+  'Proxy-Authorization: Basic secret',
+  'Proxy-Authenticate: Basic',
+  'TE: gzip',
+  'X-Named: secret',
+];
+const OF_PROXIES = [
+  'Forwarded: for=6.6.6.6',
+  'X-Forwarded-For: 6.6.6.6',
+  'X-Forwarded-Proto: https',
+  'X-Forwarded-Host: evil',
+  'X-Forwarded-Port: 666',
+  'X-Forwarded-Prefix: /evil',
+  'X-Forwarded-Server: evil',
+  'X-Forwarded-Anything: evil',
+  'X_Forwarded_For: 6.6.6.6',
+  'X-Real-IP: 6.6.6.6',
+  'X-Client-IP: 6.6.6.6',
+  'True-Client-IP: 6.6.6.6',
+  'CF-Connecting-IP: 6.6.6.6',
+  'X-Original-URL: /evil',
+  'X-Rewrite-URL: /evil',
+];
+const asRequest = (...lines: string[]) => request('GET /pulse', 'Host: a', ...lines);
+const asUpgrade = (...lines: string[]) =>
+  upgradeText(`/app/${APP.key}?protocol=7`, { Cookie: 'wavehall_bucket=9999' }).replace(
+    /Connection: Upgrade\r\n/,
+    `${lines.join('\r\n')}\r\n`,
+  );
+const obliging = (head: string): string => (head.startsWith('GET /app') ? accepted(head) : OK);
+
+describe.each([
+  ['a request', asRequest],
+  ['an upgrade', asUpgrade],
+] as const)('the headers of %s', (_, build) => {
+  const headFor = async (lines: readonly string[], env: Record<string, string> = {}): Promise<string> => {
+    const other = await startRecorder(obliging);
+    const door = await startDoor(other, 50, env);
+    await send(door.port, build(...lines)).answered();
+    return other.heard();
+  };
+
+  test('11.2 without those of the connection, and those that Connection names', async () => {
+    const head = await headFor([...OF_THE_CONNECTION, 'X-Kept: 1']);
+    expect(head).toContain('X-Kept: 1\r\n');
+    expect(head).not.toMatch(/keep-alive|proxy-|^te:|x-named|secret/im);
+  });
+
+  test('11.2 without what a stranger says in place of a proxy', async () => {
+    const head = await headFor(['Connection: close, Upgrade', ...OF_PROXIES]);
+    expect(head).not.toMatch(/6\.6\.6\.6|evil|666|https/);
+    expect(head).toContain('X-Forwarded-For: 127.0.0.1\r\n');
+    expect(head).toContain('X-Forwarded-Proto: http\r\n');
+  });
+
+  test('11.2 with what a trusted proxy says, continued', async () => {
+    const head = await headFor(['Connection: close, Upgrade', ...OF_PROXIES], {
+      WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
+    });
+    expect(head).toContain('X-Forwarded-For: 6.6.6.6, 127.0.0.1\r\n');
+    expect(head).toContain('Forwarded: for=6.6.6.6, for=127.0.0.1\r\n');
+    for (const line of ['X-Forwarded-Proto: https', 'X-Forwarded-Port: 666', 'X-Real-IP: 6.6.6.6'])
+      expect(head).toContain(`${line}\r\n`);
+    expect(head.match(/^host:/gim)).toHaveLength(1);
+  });
+});
+
+test('11.2 an answer passes without the headers of its connection', async () => {
+  const { client } = await answerTo(
+    'HTTP/1.1 200 OK\r\nConnection: X-Named\r\nX-Named: secret\r\nKeep-Alive: timeout=1\r\nProxy-Authenticate: Basic\r\nTrailer: X-A\r\nUpgrade: h2c\r\nX-Kept: 1\r\nContent-Length: 2\r\n\r\nok',
+  );
+  expect(client.text()).toContain('X-Kept: 1\r\n');
+  expect(client.text()).not.toMatch(/x-named|secret|keep-alive|proxy-|trailer|upgrade/i);
+});

@@ -1,0 +1,47 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { whyAway } from '../../src/cutover/reach.ts';
+import { freePort } from '../support/free-port.ts';
+import { eventually, Wire } from '../support/wire.ts';
+import { siteAt, startFaulty, startFrozen, startWavehall } from './two-servers.ts';
+
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+const start = async (env: Record<string, string> = {}) => {
+  const server = await startWavehall(env);
+  ends.push(() => server.stop());
+  return server;
+};
+
+describe('whether the other server can be connected', () => {
+  test('11.15 it can when it greets a probe, and nothing of the probe is left', async () => {
+    const server = await start();
+    expect(await whyAway(siteAt(server.port))).toBeUndefined();
+    await eventually(() => server.connections() === 0, 'the probe has gone');
+  });
+
+  test('11.15 it can when it says no to the probe: clients may have used up its quota, or the probe’s origin is a stranger', async () => {
+    const full = await start({ REVERB_APP_MAX_CONNECTIONS: '1' });
+    const client = await Wire.open({ host: '127.0.0.1', port: full.port }, '/app/app-key?protocol=7');
+    await client.next('pusher:connection_established');
+    expect(await whyAway(siteAt(full.port))).toBeUndefined();
+    await client.close();
+    const strict = await start({ WAVEHALL_ALLOWED_ORIGINS: 'shop.test' });
+    expect(await whyAway(siteAt(strict.port, { origin: 'https://other.test' }))).toBeUndefined();
+  });
+
+  test('11.15 it cannot when nobody listens, nobody answers, or it has no WebSockets to give', async () => {
+    expect(await whyAway(siteAt(await freePort()))).toBe('ECONNREFUSED');
+    const frozen = await startFrozen();
+    ends.push(() => frozen.close());
+    expect(await whyAway(siteAt(frozen.port), 300)).toMatch(/timed out|no a greeting|no greeting/);
+    const faulty = await startFaulty((await start()).port);
+    ends.push(() => faulty.close());
+    faulty.fault = 'no-upgrade';
+    expect(await whyAway(siteAt(faulty.port))).toContain('503');
+    faulty.fault = 'deaf';
+    expect(await whyAway(siteAt(faulty.port), 300)).toBeDefined();
+  });
+});

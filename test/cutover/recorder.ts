@@ -1,0 +1,76 @@
+import { connect, type Socket } from 'node:net';
+import { onTestFinished, vi } from 'vitest';
+import { acceptFor, startTcp } from './houses.ts';
+
+/** Of the other side's own visitors: the bridge, and the door that looks whether it stands before itself. */
+const NOT_THROUGH_THE_DOOR = /client=wavehall-bridge|^GET \/\S*live /;
+
+export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsecret!';
+
+const keyIn = (head: string): string => /^sec-websocket-key: *(\S+)/im.exec(head)?.[1] ?? '';
+
+/** A right answer to a WebSocket handshake. */
+export const accepted = (head: string): string =>
+  [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${acceptFor(keyIn(head))}`,
+    '',
+    '',
+  ].join('\r\n');
+
+/** The most obliging other side: it takes every upgrade and answers everything else with a secret. */
+const obliging = (head: string): string => (/^upgrade:/im.test(head) ? accepted(head) : OK);
+
+/** Another server that writes down every byte that comes to it through the door, and answers each head. */
+export async function startRecorder(answer: (head: string, socket: Socket) => string | undefined = obliging) {
+  const texts: string[] = [];
+  const sockets: Socket[] = [];
+  const { port } = await startTcp((socket) => {
+    let [text, at] = ['', -1];
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      if (at === -1 && !text.includes('\r\n\r\n')) return;
+      if (at === -1) {
+        if (NOT_THROUGH_THE_DOOR.test(text)) return void socket.destroy();
+        at = texts.push(text) - 1;
+        sockets.push(socket);
+        const given = answer(text, socket);
+        if (given !== undefined) socket.write(given, 'latin1');
+      }
+      texts[at] = text;
+    });
+  });
+  return { port, texts, sockets, heard: () => texts.join('\n---\n') };
+}
+
+/** A client that sends what it likes. */
+export function send(port: number, ...parts: readonly (string | Buffer)[]) {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  let text = '';
+  socket.on('error', () => undefined);
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+  for (const part of parts) socket.write(part, 'latin1');
+  onTestFinished(() => void socket.destroy());
+  const ended = new Promise<void>((resolve) => {
+    socket.once('end', resolve);
+    socket.once('close', () => resolve());
+  });
+  return {
+    socket,
+    text: () => text,
+    /** Resolves when the server has ended its half. */
+    ended,
+    status: () => Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0),
+    async answered(): Promise<number> {
+      await vi.waitFor(() => {
+        if (!text.includes('\r\n\r\n')) throw new Error(`no answer yet: ${text}`);
+      }, 15_000);
+      return this.status();
+    },
+  };
+}
+
+export const request = (line: string, ...lines: readonly string[]): string =>
+  [`${line} HTTP/1.1`, ...lines, '', ''].join('\r\n');

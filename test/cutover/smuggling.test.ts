@@ -1,0 +1,352 @@
+/** What a stranger sends to the front door to get something else than a WebSocket of an app from the server behind it. */
+import { existsSync, readdirSync } from 'node:fs';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { startStandIn } from '../support/reverb-stand-in.ts';
+import { startServer } from '../support/server.ts';
+import { frameBytes, OPCODE, textFrame, upgradeText } from '../support/wire-tcp.ts';
+import { APP, startDoor, TOKEN } from './houses.ts';
+import { accepted, OK, request, send, startRecorder } from './recorder.ts';
+
+const PATH = `/app/${APP.key}?protocol=7`;
+const HANDSHAKE = [
+  'Host: localhost',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+];
+const upgradeOf = (protocol: string): string[] => [
+  'Host: localhost',
+  'Connection: Upgrade',
+  `Upgrade: ${protocol}`,
+];
+const without = (name: string): string[] => HANDSHAKE.filter((line) => !line.startsWith(name));
+
+const NOT_LED: readonly (readonly [what: string, text: string])[] = [
+  ['another path with another protocol', request('GET /secret', ...upgradeOf('foo'))],
+  ['another path', request('GET /secret', ...HANDSHAKE)],
+  ['the root', request('GET /', ...HANDSHAKE)],
+  ['the HTTP API', request(`GET /apps/${APP.id}/channels`, ...HANDSHAKE)],
+  ['the admin API', request('GET /admin/cutover', ...HANDSHAKE, `Authorization: Bearer ${TOKEN}`)],
+  ['a path below the key', request(`GET /app/${APP.key}/../../secret`, ...HANDSHAKE)],
+  ['a double slash', request(`GET //app/${APP.key}`, ...HANDSHAKE)],
+  ['an absolute target', request(`GET http://localhost${PATH}`, ...HANDSHAKE)],
+  ['another protocol', request(`GET ${PATH}`, ...upgradeOf('h2c'))],
+  ['two protocols', request(`GET ${PATH}`, ...HANDSHAKE, 'Upgrade: foo')],
+  ['a list of protocols', request(`GET ${PATH}`, ...without('Upgrade'), 'Upgrade: websocket, foo')],
+  ['POST', request(`POST ${PATH}`, ...HANDSHAKE)],
+  ['HEAD', request(`HEAD ${PATH}`, ...HANDSHAKE)],
+  ['no key of the handshake', request(`GET ${PATH}`, ...without('Sec-WebSocket-Key'))],
+  [
+    'a short key of the handshake',
+    request(`GET ${PATH}`, ...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: x'),
+  ],
+  ['two keys of the handshake', request(`GET ${PATH}`, ...HANDSHAKE, HANDSHAKE[4]!)],
+  [
+    'an unknown version',
+    request(`GET ${PATH}`, ...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 7'),
+  ],
+  ['no version', request(`GET ${PATH}`, ...without('Sec-WebSocket-Version'))],
+  ['a body', `${request(`GET ${PATH}`, ...HANDSHAKE, 'Content-Length: 5')}hello`],
+  ['a body in chunks', `${request(`GET ${PATH}`, ...HANDSHAKE, 'Transfer-Encoding: chunked')}0\r\n\r\n`],
+  [
+    'a request in its body',
+    `${request(`GET ${PATH}`, ...HANDSHAKE, 'Content-Length: 60')}${request('GET /secret', 'Host: localhost')}`,
+  ],
+  ['two hosts', request(`GET ${PATH}`, ...HANDSHAKE, 'Host: other')],
+  ['a host that is none', request(`GET ${PATH}`, ...without('Host'), 'Host: a/b')],
+  [
+    'a body behind 2,001 lines',
+    `${request(`GET ${PATH}`, ...HANDSHAKE, ...Array.from({ length: 2001 }, () => 'a:'), 'Content-Length: 5')}hello`,
+  ],
+];
+
+describe.each(['true', 'false'])('with WAVEHALL_CUTOVER_PASS=%s', (pass) => {
+  test.each(NOT_LED)(
+    '11.2 an upgrade with %s is answered here and never becomes a tunnel',
+    async (_, text) => {
+      const other = await startRecorder();
+      const door = await startDoor(other, 0, { WAVEHALL_CUTOVER_PASS: pass });
+      const client = send(door.port, text);
+      expect(await client.answered()).not.toBe(101);
+      client.socket.write(
+        request('GET /secret', 'Host: localhost', 'X-Forwarded-For: 6.6.6.6', 'Connection: close'),
+      );
+      client.socket.end();
+      await client.ended;
+      expect(other.heard()).not.toMatch(/upgrade|6\.6\.6\.6|hello|token/i);
+      if (/upgrade: websocket/i.test(text)) expect(client.status()).toBeGreaterThanOrEqual(400);
+    },
+  );
+});
+
+describe('only sockets are joined', () => {
+  const ANSWERS: readonly (readonly [what: string, (head: string) => string])[] = [
+    ['200', () => OK],
+    ['101 to another protocol', (head) => accepted(head).replace('Upgrade: websocket', 'Upgrade: foo')],
+    ['101 without a protocol', (head) => accepted(head).replace('Upgrade: websocket\r\n', '')],
+    ['101 without Connection', (head) => accepted(head).replace('Connection: Upgrade\r\n', '')],
+    ['101 without an accept', (head) => accepted(head).replace(/Sec-WebSocket-Accept.*\r\n/, '')],
+    ['101 with the accept of another key', (head) => accepted(head).replace(/Accept: .{5}/, 'Accept: xxxxx')],
+    ['an endless list of hints', () => 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(50)],
+    ['a status that is none', () => 'HTTP/1.1 000 ?\r\n\r\n'],
+    ['an endless head', () => `HTTP/1.1 200 OK\r\n${'X-A: b\r\n'.repeat(9000)}`],
+    [
+      'two framings',
+      () => 'HTTP/1.1 403 No\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+  ];
+
+  test.each(ANSWERS)(
+    '11.2 an other side that answers a handshake with %s gets no byte more',
+    async (_, answer) => {
+      const other = await startRecorder(answer);
+      const door = await startDoor(other, 0);
+      const client = send(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
+      await client.answered();
+      if (client.status() === 101) {
+        await vi.waitFor(() => expect(client.text()).toContain('connection_established'));
+        await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
+      } else await client.ended;
+      for (const text of other.texts) expect(text.slice(text.indexOf('\r\n\r\n'))).toBe('\r\n\r\n');
+      expect(client.text()).not.toContain('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsecret!GET');
+    },
+  );
+
+  test('11.2 hints before the 101 are passed over', async () => {
+    const other = await startRecorder(
+      (head) => `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${accepted(head)}`,
+    );
+    const door = await startDoor(other, 0);
+    const client = send(door.port, upgradeText(PATH), 'EARLY');
+    expect(await client.answered()).toBe(101);
+    await vi.waitFor(() => expect(other.heard()).toMatch(/\r\n\r\nEARLY$/));
+  });
+
+  test('11.2 the other side’s refusal ends the connection, whatever the client sends behind it', async () => {
+    const other = await startRecorder(
+      () => 'HTTP/1.1 403 Forbidden\r\nX-Why: a\r\nContent-Length: 3\r\n\r\nno!',
+    );
+    const door = await startDoor(other, 0);
+    const client = send(door.port, upgradeText(PATH), request('GET /secret', 'Host: localhost'));
+    expect(await client.answered()).toBe(403);
+    await client.ended;
+    expect(client.text()).toMatch(
+      /^HTTP\/1\.1 403 Forbidden\r\nX-Why: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nno!$/,
+    );
+    expect(other.heard()).not.toContain('secret');
+  });
+
+  test('11.2 with WAVEHALL_CUTOVER_PASS=false a key that is not ours is refused here', async () => {
+    const other = await startRecorder();
+    const door = await startDoor(other, 0, { WAVEHALL_CUTOVER_PASS: 'false' });
+    const client = send(door.port, upgradeText('/app/their-key?protocol=7'));
+    await vi.waitFor(() => expect(client.text()).toContain('4001'));
+    expect(other.heard()).toBe('');
+  });
+
+  test.each(['..%2f..%2fsecret', '%2e%2e', 'a%5cb', 'a%00'])(
+    '11.2 the key %s, which is a path to some servers, is refused here',
+    async (key) => {
+      const other = await startRecorder();
+      const door = await startDoor(other, 0);
+      const client = send(door.port, upgradeText(`/app/${key}`));
+      await vi.waitFor(() => expect(client.text()).toContain('4001'));
+      expect(other.heard()).toBe('');
+    },
+  );
+
+  test('11.2 a browser reaches a real other side as before', async () => {
+    const other = await startStandIn({
+      REVERB_APP_KEY: APP.key,
+      REVERB_APP_ID: APP.id,
+      REVERB_APP_SECRET: APP.secret,
+    });
+    onTestFinished(() => other.close());
+    const door = await startDoor(other, 0);
+    const client = send(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
+    await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
+    expect(client.text()).toContain('X-Powered-By: Laravel Reverb');
+    client.socket.write(frameBytes({ opcode: OPCODE.close, payload: Buffer.from([3, 232]) }));
+    await client.ended;
+  });
+
+  test.each(['GET /secret', 'GET /admin/metrics', 'POST /apps/app-id/events', `POST ${PATH}`])(
+    '11.2 %s with an upgrade does not reach a real other side',
+    async (line) => {
+      const other = await startStandIn({ REVERB_APP_KEY: APP.key });
+      onTestFinished(() => other.close());
+      const door = await startDoor(other, 0);
+      const client = send(door.port, request(line, ...HANDSHAKE));
+      expect(await client.answered()).toBeGreaterThanOrEqual(400);
+      await client.ended;
+      expect(client.text()).not.toContain('Reverb');
+    },
+  );
+});
+
+const ADMIN: readonly string[] = [
+  '/admin/cutover',
+  '/admin',
+  '/admin?a=b',
+  '//admin/cutover',
+  '///admin',
+  '/%61dmin/cutover',
+  '/%2561dmin/cutover',
+  '/%2fadmin',
+  '/ADMIN/cutover',
+  '/Admin',
+  '/admin;x=y/cutover',
+  '/;/admin',
+  '/./admin/cutover',
+  '/x/../admin/cutover',
+  '/x/%2e%2e/admin',
+  '/x/..;/admin',
+  '/x%2f..%2fadmin',
+  '/\\admin',
+  '/x\\..\\admin',
+  '/%5cadmin',
+  '/%5c..%5cadmin',
+  '/%c0%aeadmin',
+  '/admin%00',
+  '/admin%20/cutover',
+  '/%EF%BD%81dmin',
+  '/admin/',
+  'http://localhost/admin/cutover',
+  'HTTP://localhost/%61dmin/cutover',
+  'http://localhost//admin',
+  'http://localhost',
+  '*',
+  'localhost:80',
+  '/apps/x/events',
+  '/APPS/x/events',
+  '/%61pps/x',
+  '/UP',
+  '/%75p',
+  '/Live/',
+];
+
+describe('what is the operator’s stays here', () => {
+  test.each(['', 'ws'])(
+    '11.2 with the path prefix "%s" no spelling of the admin API or the HTTP API is passed',
+    async (prefix) => {
+      const other = await startRecorder();
+      const door = await startDoor(other, 50, { REVERB_SERVER_PATH: prefix, WAVEHALL_ADMIN_TOKEN: '' });
+      const targets =
+        prefix === ''
+          ? ADMIN
+          : [
+              ...ADMIN,
+              ...ADMIN.filter((each) => each.startsWith('/')).map((each) => `/${prefix}${each}`),
+              `/${prefix}/${prefix}/admin`,
+            ];
+      for (const target of targets) {
+        const client = send(
+          door.port,
+          request(`GET ${target}`, 'Host: localhost', 'Authorization: Bearer their-own', 'Connection: close'),
+        );
+        await client.ended;
+        expect(client.text(), target).not.toContain('secret!');
+      }
+      expect(other.heard()).toBe('');
+    },
+  );
+
+  test('11.2 a request that carries the operator’s token goes nowhere, wherever it stands', async () => {
+    const other = await startRecorder();
+    const door = await startDoor(other, 50);
+    const ways: readonly string[] = [
+      request('GET /pulse', 'Host: localhost', `Authorization: Bearer ${TOKEN}`, 'Connection: close'),
+      request(
+        'GET /pulse',
+        'Host: localhost',
+        'Authorization: Bearer x',
+        `authorization: bearer ${TOKEN}`,
+        'Connection: close',
+      ),
+      request('GET /pulse', 'Host: localhost', `X-Token: ${TOKEN}`, 'Connection: close'),
+      request(`GET /pulse?token=${TOKEN}`, 'Host: localhost', 'Connection: close'),
+      request(
+        'GET /pulse',
+        'Host: localhost',
+        `Authorization: Basic ${Buffer.from(`admin:${TOKEN}`).toString('base64')}`,
+        'Connection: close',
+      ),
+    ];
+    for (const way of ways) {
+      const client = send(door.port, way);
+      await client.ended;
+      expect(client.status(), way).toBe(404);
+    }
+    expect(other.heard()).toBe('');
+    const client = send(
+      door.port,
+      request('GET /pulse', 'Host: localhost', 'Authorization: Bearer x', 'Connection: close'),
+    );
+    await client.ended;
+    expect(client.text()).toContain('secret!');
+    expect(other.heard()).toContain('Authorization: Bearer x');
+  });
+
+  test('11.2 a socket that carries the operator’s token is led over without it', async () => {
+    const other = await startRecorder();
+    const door = await startDoor(other, 0);
+    const client = send(door.port, upgradeText(PATH, { Authorization: `Bearer ${TOKEN}`, 'X-Mine': '1' }));
+    expect(await client.answered()).toBe(101);
+    expect(other.heard()).toContain('X-Mine: 1');
+    expect(other.heard()).not.toContain(TOKEN);
+  });
+
+  test('11.2 CONNECT and TRACE are answered here', async () => {
+    const other = await startRecorder();
+    const door = await startDoor(other, 0);
+    for (const line of ['CONNECT localhost:80', 'CONNECT /secret', 'TRACE /secret']) {
+      const client = send(door.port, request(line, 'Host: localhost'), 'GET /secret HTTP/1.1\r\n\r\n');
+      expect(await client.answered()).toBeGreaterThanOrEqual(400);
+      client.socket.end();
+      await client.ended;
+    }
+    expect(other.heard()).toBe('');
+  });
+});
+
+const filesOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+describe.runIf(existsSync('/proc/self/fd'))('what was refused is let go', () => {
+  test('2.1 a client that is refused at the door and stays is ended within 5 s, and SIGTERM ends the server before that', async () => {
+    const other = await startRecorder(() => 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
+    const start = () =>
+      startServer({
+        REVERB_APP_ID: APP.id,
+        REVERB_APP_KEY: APP.key,
+        REVERB_APP_SECRET: APP.secret,
+        WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${other.port}`,
+        WAVEHALL_CUTOVER_STATE_FILE: `/tmp/wavehall-${process.pid}-${Math.random()}.json`,
+        WAVEHALL_DRAIN_SECONDS: '0',
+      });
+    const server = await start();
+    onTestFinished(() => server.close());
+    const before = filesOf(server.pid);
+    const refuse = async () => {
+      const clients = Array.from({ length: 40 }, (_, at) =>
+        send(
+          server.port,
+          at % 2 === 0 ? upgradeText(PATH) : request(`GET ${PATH}`, ...HANDSHAKE, 'Content-Length: 5'),
+        ),
+      );
+      for (const client of clients)
+        expect(await client.answered()).toBe(clients.indexOf(client) % 2 === 0 ? 403 : 400);
+      for (const client of clients) client.socket.write('more');
+    };
+    await refuse();
+    await vi.waitFor(() => expect(filesOf(server.pid)).toBeLessThan(before + 5), 12_000);
+    await refuse();
+    server.kill('SIGTERM');
+    expect(
+      await Promise.race([
+        server.exited,
+        new Promise((resolve) => setTimeout(() => resolve('still there'), 4500)),
+      ]),
+    ).toBe(0);
+  });
+});

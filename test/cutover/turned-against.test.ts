@@ -1,0 +1,183 @@
+/**
+ * The rollback is nobody else's to trigger or to prevent. By hand, for a minute: HOSTILE_MS=60000. Real processes; the
+ * other server is the stand-in for Reverb.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import type { CutoverStatus } from '../../src/cutover/report.ts';
+import { statusTable } from '../../src/cutover/report.ts';
+import { startRedis } from '../support/redis.ts';
+import { publisher } from '../support/wire-http.ts';
+import { eventually } from '../support/wire.ts';
+import { beHostile, QUICK_CLOSERS } from './hostile.ts';
+import { otherSides } from './other-side.ts';
+import { Stage } from './stage.ts';
+
+const HOSTILE_MS = Number(process.env.HOSTILE_MS ?? 10_000);
+const BREACH_SECONDS = Number(process.env.HOSTILE_BREACH_SECONDS ?? 3);
+const LONG_MS = 120_000 + 2 * HOSTILE_MS;
+
+let stage: Stage | undefined;
+afterEach(async () => {
+  await stage?.close();
+  stage = undefined;
+});
+
+const statusOf = (on: Stage) => on.status() as unknown as Promise<CutoverStatus>;
+const shown = (status: CutoverStatus): string => statusTable(status, { colour: false });
+
+async function openStage(percent: number, env: Record<string, string> = {}): Promise<Stage> {
+  const kind = otherSides().at(-1);
+  if (kind === undefined) throw new Error('no other side');
+  const open = await Stage.open(kind, {
+    browsers: 6,
+    env: {
+      WAVEHALL_CUTOVER_PERCENT: String(percent),
+      WAVEHALL_CUTOVER_BREACH_SECONDS: String(BREACH_SECONDS),
+      // What a loaded machine may do to times is not judged here.
+      WAVEHALL_CUTOVER_CANARY_TIMEOUT_MS: '10000',
+      ...env,
+    },
+  });
+  stage = open;
+  await until(
+    open,
+    ({ watch: { health } }) => health.wavehall.delivery.good >= 3 && health.upstream.delivery.good >= 3,
+  );
+  return open;
+}
+
+async function until(on: Stage, holds: (status: CutoverStatus) => boolean, limitMs = 40_000) {
+  let last = await statusOf(on);
+  await eventually(
+    async () => holds((last = await statusOf(on))),
+    () => shown(last),
+    limitMs,
+  );
+  return last;
+}
+
+describe.each([100, 50])('hostile clients at %d percent', (percent) => {
+  test(
+    '11.15 nothing that four of them do brings the share back, or counts as a failure of either server',
+    { timeout: LONG_MS },
+    async () => {
+      const on = await openStage(percent, { WAVEHALL_ALLOWED_ORIGINS: 'app.test' });
+      const hostility = beHostile(on.door(), 4);
+      const endMs = Date.now() + HOSTILE_MS;
+      let last = await statusOf(on);
+      while (Date.now() < endMs) {
+        await sleep(500);
+        last = await statusOf(on);
+        expect(last.watch.wayBack, shown(last)).toMatchObject({ breachSinceMs: null, last: null });
+        for (const side of ['wavehall', 'upstream'] as const) {
+          const { connects, subscribes, api, delivery } = last.watch.health[side];
+          expect([connects.bad, subscribes.bad, api.bad, delivery.bad], shown(last)).toEqual([0, 0, 0, 0]);
+        }
+      }
+      await hostility.stop();
+      console.log(`${hostility.acts()} hostile acts at ${percent} % in ${HOSTILE_MS} ms\n${shown(last)}`);
+      expect(hostility.acts()).toBeGreaterThan(50);
+      expect(last.percentage.percent).toBe(percent);
+      expect(last.watch.health.wavehall.clients.bad + last.watch.health.upstream.clients.bad).toBe(0);
+    },
+  );
+});
+
+test(
+  '11.14 whoever closes right after the greeting, in whatever way, was connected: on both sides',
+  { timeout: LONG_MS },
+  async () => {
+    const on = await openStage(0);
+    const before = (await statusOf(on)).split.total;
+    for (const percent of [0, 100]) {
+      await on.set(percent, false);
+      for (const act of QUICK_CLOSERS) await act(on.door()).catch(() => undefined);
+    }
+    const now = await until(
+      on,
+      ({ split: { total } }) =>
+        total.wavehall - before.wavehall >= QUICK_CLOSERS.length &&
+        total.upstream - before.upstream >= QUICK_CLOSERS.length,
+    );
+    for (const side of ['wavehall', 'upstream'] as const) {
+      expect(now.watch.health[side].clients.bad, side).toBe(0);
+      expect(now.watch.health[side].connects.bad, side).toBe(0);
+      expect(now.watch.health[side].breaches, side).toEqual([]);
+    }
+  },
+);
+
+/** Two servers, and a Redis whose end is a fault of our own side. */
+async function openBreakable() {
+  const redis = await startRedis();
+  onTestFinished(() => redis.close());
+  const on = await openStage(50, {
+    REVERB_SCALING_ENABLED: 'true',
+    REDIS_HOST: '127.0.0.1',
+    REDIS_PORT: String(redis.port),
+  });
+  return { on, redis };
+}
+
+/** How long the way back takes from the moment in which our own side is broken. */
+async function wayBackAfterMs(quickClosers: number): Promise<number> {
+  const { on, redis } = await openBreakable();
+  const hostility = beHostile(on.door(), quickClosers, QUICK_CLOSERS);
+  await sleep(2000);
+  const brokenAtMs = Date.now();
+  await redis.kill();
+  const now = await until(on, ({ watch: { wayBack } }) => wayBack.last !== null).finally(() =>
+    hostility.stop(),
+  );
+  console.log(
+    `way back after ${Date.now() - brokenAtMs} ms beside ${hostility.acts()} quick closers: ${now.percentage.changedBy}`,
+  );
+  expect(now.percentage.percent).toBe(0);
+  expect(now.watch.wayBack.counts).toMatchObject({ held: 0, toZero: 1 });
+  await stage?.close();
+  stage = undefined;
+  return Date.now() - brokenAtMs;
+}
+
+test(
+  '11.15 a real fault of our own brings the share back in the same time, whether clients close quickly or not',
+  { timeout: LONG_MS },
+  async () => {
+    const alone = await wayBackAfterMs(0);
+    const beside = await wayBackAfterMs(4);
+    expect(beside).toBeLessThan(alone + 10_000);
+  },
+);
+
+test(
+  '11.15 nobody is thrown at a server that is dead, whatever is wrong with this one; they go when it is back',
+  { timeout: LONG_MS },
+  async () => {
+    const { on, redis } = await openBreakable();
+    await on.other.kill9();
+    await redis.kill();
+    const held = await until(on, ({ watch: { wayBack } }) => wayBack.isHeld);
+    expect(held.percentage.percent).toBe(50);
+    await on.other.restart();
+    const now = await until(on, ({ watch: { wayBack } }) => wayBack.last !== null);
+    expect([now.percentage.percent, now.watch.wayBack.counts.held]).toEqual([0, 1]);
+  },
+);
+
+test(
+  '11.14 requests without a valid signature count neither as good nor as bad',
+  { timeout: LONG_MS },
+  async () => {
+    const on = await openStage(100);
+    const before = (await statusOf(on)).watch.health.wavehall.api;
+    const wrong = publisher({ ...on.app('wavehall'), secret: 'wrong' });
+    for (let at = 0; at < 200; at += 1)
+      expect((await wrong.post('/events', { name: 'x', channel: 'y', data: 'z' })).status).toBe(401);
+    const { api, delivery } = (await statusOf(on)).watch.health.wavehall;
+    expect(api.bad).toBe(0);
+    // The canary signs; nobody else did.
+    expect(api.good - before.good).toBeLessThanOrEqual(delivery.good + 2);
+    expect(api.good - before.good).toBeLessThan(100);
+  },
+);

@@ -1,0 +1,117 @@
+import { Chance } from '../cluster/chance.ts';
+import { Bystander } from './bystander.ts';
+import { filesOf, heldBy, rssMbOf, type Target } from './target.ts';
+
+/** Something that a hostile client does. It ends by itself; what it leaves open, `release` closes. */
+export interface Attack {
+  readonly name: string;
+  /** Draws come from `chance` alone, so that a seed replays it. Adds what went wrong to `faults`. */
+  run(target: Target, chance: Chance, faults: string[]): Promise<Release | undefined>;
+}
+
+/** Lets go of what an attack still holds at its own end. */
+export type Release = () => void;
+
+export interface Outcome {
+  readonly name: string;
+  readonly seconds: number;
+  readonly longestPingMs: number;
+  readonly files: Course;
+  readonly rssMb: Course;
+  readonly faults: readonly string[];
+}
+
+interface Course {
+  readonly before: number | undefined;
+  readonly most: number | undefined;
+  readonly after: number | undefined;
+}
+
+export interface AttackOptions {
+  readonly seed: number;
+  /** How long the server may take to let go of everything while the attacker keeps its ends open. */
+  readonly recoveryMs?: number;
+}
+
+const SAMPLE_EVERY_MS = 50;
+const RECOVERY_MS = 30_000;
+/** Files that come and go by themselves: the log, a connection of the checks. */
+const FILES_SLACK = 8;
+
+/** Runs one attack beside an honest client, and looks at what is left of it before the attacker lets go. */
+export async function attack(
+  target: Target,
+  { name, ...act }: Attack,
+  { seed, recoveryMs = RECOVERY_MS }: AttackOptions,
+): Promise<Outcome> {
+  const faults: string[] = [];
+  const bystander = await Bystander.open(target);
+  const files = new Samples(() => filesOf(target));
+  const memory = new Samples(() => rssMbOf(target));
+  const startedAtMs = Date.now();
+  const release = await act.run(target, new Chance(seed), faults);
+  const seconds = (Date.now() - startedAtMs) / 1000;
+  await bystander.close(10_000);
+  if (bystander.wasClosed) faults.push('the honest client was closed');
+  await recovered(target, files.before, recoveryMs, faults);
+  release?.();
+  return {
+    name,
+    seconds: Math.round(seconds * 10) / 10,
+    longestPingMs: Math.round(bystander.longestPingMs),
+    files: files.end(),
+    rssMb: memory.end(),
+    faults: faults.slice(0, 20),
+  };
+}
+
+/** Nothing is left: no connection, no channel, no file. */
+async function recovered(
+  target: Target,
+  filesBefore: number | undefined,
+  limitMs: number,
+  faults: string[],
+): Promise<void> {
+  const until = Date.now() + limitMs;
+  let left = '';
+  do {
+    left = await whatIsLeft(target, filesBefore).catch((error: unknown) => String(error));
+    if (left === '') return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  } while (Date.now() < until);
+  faults.push(`left after ${limitMs / 1000} s: ${left}`);
+}
+
+async function whatIsLeft(target: Target, filesBefore: number | undefined): Promise<string> {
+  const { connections, channels } = await heldBy(target);
+  const files = filesOf(target);
+  const kept = files !== undefined && filesBefore !== undefined && files > filesBefore + FILES_SLACK;
+  return [
+    ...(connections === 0 ? [] : [`${connections} connections`]),
+    ...(channels.length === 0 ? [] : [`${channels.length} channels (${channels[0]})`]),
+    ...(kept ? [`${files} files (${filesBefore} before)`] : []),
+  ].join(', ');
+}
+
+class Samples {
+  readonly before: number | undefined;
+  #most: number | undefined;
+  readonly #read: () => number | undefined;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(read: () => number | undefined) {
+    this.#read = read;
+    this.before = this.#most = read();
+    this.#timer = setInterval(() => this.#take(), SAMPLE_EVERY_MS);
+  }
+
+  end(): Course {
+    clearInterval(this.#timer);
+    return { before: this.before, most: this.#most, after: this.#read() };
+  }
+
+  #take(): void {
+    const now = this.#read();
+    if (now !== undefined && now > (this.#most ?? 0)) this.#most = now;
+  }
+}

@@ -1,0 +1,86 @@
+import { channelAuth } from '../../support/wire-http.ts';
+import { frameBytes, OPCODE, Tcp, textFrame } from '../../support/wire-tcp.ts';
+import type { Attack } from '../attack.ts';
+import type { Target } from '../target.ts';
+
+const PINGS_PER_WRITE = 500;
+const MEMBER_INFO_BYTES = 1_500;
+
+/** `sockets` clients ask for answers as fast as they can for `seconds`, and read none of them. */
+export const unreadPongs = (sockets: number, seconds: number): Attack => ({
+  name: `${sockets} clients that ping and do not read`,
+  async run(target) {
+    const pings = Buffer.concat(
+      Array.from({ length: PINGS_PER_WRITE }, (_, index) =>
+        index % 5 === 0 ? frameBytes({ opcode: OPCODE.ping, payload: 'x'.repeat(100) }) : textFrame(PING),
+      ),
+    );
+    return flood(await Promise.all(range(sockets).map(() => deaf(target))), seconds, () => pings);
+  },
+});
+
+/** A presence channel with large members; `sockets` more enter it again and again and do not read its roster. */
+export const unreadRosters = (members: number, sockets: number, seconds: number): Attack => ({
+  name: `${sockets} clients that ask for a roster of ${members} and do not read`,
+  async run(target) {
+    const present = await Promise.all(range(members).map((index) => member(target, `member-${index}`)));
+    const deafOnes = await Promise.all(range(sockets).map(() => deaf(target)));
+    const asks = deafOnes.map(({ socketId }, index) => subscribe(target, socketId, `deaf-${index}`));
+    const release = await flood(deafOnes, seconds, (index) => asks[index] as Buffer);
+    for (const { tcp } of present) tcp.destroy();
+    return release;
+  },
+});
+
+const PING = '{"event":"pusher:ping","data":{}}';
+
+interface Deaf {
+  readonly tcp: Tcp;
+  readonly socketId: string;
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+async function deaf(target: Target): Promise<Deaf> {
+  const client = await established(target);
+  client.tcp.socket.pause();
+  return client;
+}
+
+async function established(target: Target): Promise<Deaf> {
+  const tcp = await Tcp.upgraded(target, `${target.prefix}/app/${target.key}?protocol=7`);
+  const { data } = await tcp.message();
+  return { tcp, socketId: (JSON.parse(String(data)) as { socket_id: string }).socket_id };
+}
+
+async function member(target: Target, id: string): Promise<Deaf> {
+  const client = await established(target);
+  client.tcp.write(subscribe(target, client.socketId, id));
+  client.tcp.socket.removeAllListeners('data').resume();
+  return client;
+}
+
+function subscribe(target: Target, socketId: string, id: string): Buffer {
+  const channel = 'presence-crowd';
+  const channelData = JSON.stringify({ user_id: id, user_info: { pad: 'x'.repeat(MEMBER_INFO_BYTES) } });
+  const auth = channelAuth(target, socketId, channel, channelData);
+  return textFrame({ event: 'pusher:subscribe', data: { channel, auth, channel_data: channelData } });
+}
+
+/** Writes as fast as the server takes it; what it does not take is not kept here either. */
+async function flood(
+  clients: readonly Deaf[],
+  seconds: number,
+  bytesFor: (index: number) => Buffer,
+): Promise<() => void> {
+  const until = Date.now() + seconds * 1000;
+  while (Date.now() < until) {
+    clients.forEach(({ tcp }, index) => {
+      if (tcp.socket.writableLength < 100_000) tcp.write(bytesFor(index));
+    });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  // The clients go; a reader that never reads would be cut by the server as well, but not at once.
+  for (const { tcp } of clients) tcp.destroy();
+  return () => undefined;
+}

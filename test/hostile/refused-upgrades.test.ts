@@ -1,0 +1,88 @@
+import { readdirSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startServer, type TestServer } from '../support/server.ts';
+import { eventually } from '../support/wire.ts';
+import { Tcp, upgradeText } from '../support/wire-tcp.ts';
+
+const OPEN_FILES = 512;
+const ATTACKS = 600;
+const TOGETHER = 60;
+
+/** What a client may do with the answer to a refused upgrade. */
+const ENDINGS: Record<string, (tcp: Tcp) => void> = {
+  'sends more and closes': (tcp) => {
+    tcp.write('x');
+    tcp.socket.end();
+  },
+  'sends more and stays': (tcp) => tcp.write('x'.repeat(1000)),
+  'closes its side': (tcp) => tcp.socket.end(),
+  resets: (tcp) => tcp.reset(),
+  stays: () => undefined,
+};
+
+let server: TestServer;
+let files: number;
+const tcps: Tcp[] = [];
+
+const filesOf = ({ pid }: TestServer): number => readdirSync(`/proc/${pid}/fd`).length;
+const health = async (): Promise<number> =>
+  (await fetch(`http://127.0.0.1:${server.port}/up`, { headers: { connection: 'close' } })).status;
+
+beforeEach(async () => {
+  server = await startServer({}, [], ['start'], { openFiles: OPEN_FILES });
+  files = filesOf(server);
+});
+
+afterEach(async () => {
+  for (const tcp of tcps.splice(0)) tcp.destroy();
+  await server.close();
+});
+
+async function attack(path: string, headers: Record<string, string>, act: (tcp: Tcp) => void): Promise<void> {
+  const tcp = await Tcp.open(server);
+  tcps.push(tcp);
+  tcp.write(upgradeText(path, headers));
+  await tcp.head();
+  act(tcp);
+}
+
+async function attackOften(act: (tcp: Tcp) => void, path = '/x', headers = {}): Promise<void> {
+  for (let sent = 0; sent < ATTACKS; sent += TOGETHER) {
+    await Promise.all(Array.from({ length: TOGETHER }, () => attack(path, headers, act)));
+  }
+}
+
+describe.each(Object.entries(ENDINGS))('a client that %s after its upgrade was refused', (_what, act) => {
+  test(`2.1 gives its file back: ${ATTACKS} of them do no harm to a server of ${OPEN_FILES} files`, async () => {
+    await attackOften(act);
+    expect(await health()).toBe(200);
+    const one = await Tcp.upgraded(server, '/app/app-key');
+    expect(await one.message()).toMatchObject({ event: 'pusher:connection_established' });
+    one.destroy();
+    await eventually(() => filesOf(server) <= files + 2, 'the files are back', 10_000);
+    server.kill();
+    expect(await server.exited).toBe(0);
+  }, 60_000);
+});
+
+test.each([
+  ['of an app that is unknown, and the close frame is not answered', '/app/nobody', {}],
+  ['that the library refuses', '/app/app-key', { 'Sec-WebSocket-Version': '1' }],
+])(
+  '2.1 upgrades %s give their files back',
+  async (_what, path, headers) => {
+    await attackOften((tcp) => tcp.write('\x81\x80'), path, headers);
+    expect(await health()).toBe(200);
+    await eventually(() => filesOf(server) <= files + 2, 'the files are back', 10_000);
+  },
+  60_000,
+);
+
+test('2.13 SIGTERM ends the process in bounded time while refused and silent sockets are open', async () => {
+  for (const act of Object.values(ENDINGS)) await attack('/x', {}, act);
+  tcps.push(await Tcp.open(server), await Tcp.upgraded(server, '/app/app-key'));
+  const since = Date.now();
+  server.kill();
+  expect(await server.exited).toBe(0);
+  expect(Date.now() - since).toBeLessThan(6000);
+}, 30_000);

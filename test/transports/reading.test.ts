@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Socket } from '../../src/core/ports.ts';
+import { STOP_READING } from '../../src/core/reading.ts';
+import { PeerReader } from '../../src/transports/peer.ts';
+import { WebSocketTransport } from '../../src/transports/websocket.ts';
+import { Tcp, textFrame } from '../support/wire-tcp.ts';
+
+const { queueFull, outboundFull, tooManyMessages } = STOP_READING;
+let http: Server;
+let socket: Socket;
+let tcp: Tcp;
+const received: string[] = [];
+const closed: number[] = [];
+
+beforeEach(async () => {
+  received.length = 0;
+  closed.length = 0;
+  http = createServer();
+  const gateway = {
+    opened(opened: Socket) {
+      socket = opened;
+      return {
+        received: (message: Buffer) => void received.push(message.toString()),
+        alive: () => undefined,
+        closed: (code: number) => void closed.push(code),
+      };
+    },
+  };
+  const peers = new PeerReader([]);
+  const limits = { messageBytes: 10_000, fragmentsPerMessage: 8 };
+  new WebSocketTransport({ gateway, hasRoom: () => true, peers, prefix: '', ...limits }).attach(http);
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  tcp = await Tcp.upgraded({ host: '127.0.0.1', port: (http.address() as AddressInfo).port }, '/app/key');
+});
+
+afterEach(async () => {
+  tcp.destroy();
+  await vi.waitFor(() => expect(closed).toHaveLength(1));
+  http.close();
+});
+
+/** A whole round of the network, both ways, so that what could have been read was read. */
+async function roundTrip(): Promise<void> {
+  socket.write(socket.wire.frame('{}'));
+  await tcp.message();
+}
+
+test('2.12 a socket is read again when the last of several reasons not to read it is gone', async () => {
+  for (const reason of [queueFull, outboundFull, tooManyMessages, queueFull]) socket.stopReading(reason);
+  tcp.write(textFrame('waits'));
+  for (const reason of [outboundFull, queueFull]) {
+    socket.resumeReading(reason);
+    await roundTrip();
+    expect(socket.readingStopped).toBe(true);
+    expect(received).toEqual([]);
+  }
+  socket.resumeReading(tooManyMessages);
+  expect(socket.readingStopped).toBe(false);
+  await vi.waitFor(() => expect(received).toEqual(['waits']));
+});
+
+test('2.12 taking back a reason that was never given changes nothing', async () => {
+  socket.resumeReading(outboundFull);
+  socket.stopReading(queueFull);
+  socket.resumeReading(outboundFull);
+  tcp.write(textFrame('waits'));
+  await roundTrip();
+  expect(received).toEqual([]);
+  socket.resumeReading(queueFull);
+  await vi.waitFor(() => expect(received).toEqual(['waits']));
+});
+
+test('2.12 a socket that was not read is read for the answer to its close frame', async () => {
+  socket.stopReading(tooManyMessages);
+  socket.close(4200, 'again');
+  socket.stopReading(queueFull);
+  expect(socket.readingStopped).toBe(false);
+  expect(await tcp.closing()).toEqual({ code: 4200, reason: 'again' });
+});
+
+test('2.11 a message of an allowed size is taken however the network cuts it', async () => {
+  const text = 'm'.repeat(3000);
+  for (const byte of textFrame(text)) {
+    tcp.write(Buffer.from([byte]));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await vi.waitFor(() => expect(received).toEqual([text]), 10_000);
+});

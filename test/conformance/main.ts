@@ -8,13 +8,13 @@ import { formLine, judge, line, markdown, totals } from './report.ts';
 import type { Differences, Report } from './report.ts';
 import { runAll } from './runner.ts';
 import { FORMS } from './site.ts';
-import { parseEndpoint, running, wavehall } from './target.ts';
+import { parseEndpoint, running, started, wavehall } from './target.ts';
 
 const USAGE = `npm run conformance -- [options]
   --against HOST:PORT,ID,KEY,SECRET  a running server; without it Wavehall is built and started
   --path /PREFIX                     the prefix in front of /app and /apps of that server
   --name TEXT                        what to call it
-  --start COMMAND                    starts that server with other settings: gets PORT, APP_ID, APP_KEY, APP_SECRET, NEEDS
+  --start COMMAND                    starts that server, with other settings too: gets PORT, APP_ID, APP_KEY, APP_SECRET, NEEDS
   --only C05,H                       only these cases, or groups by their letter
   --expect-differences FILE          a module whose default export names the differences: {id: reason}
   --json FILE                        writes the outcomes
@@ -42,8 +42,11 @@ const readDifferences = async (file: string | undefined): Promise<Differences> =
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
 
-const targetOf = ({ against, name, path, start }: Values) =>
-  against === undefined ? wavehall() : running(name ?? against, parseEndpoint(against, path), start);
+const targetOf = ({ against, name, path, start }: Values) => {
+  const app = against === undefined ? undefined : parseEndpoint(against, path);
+  if (start !== undefined) return started(name ?? against ?? start, start, app);
+  return app === undefined ? wavehall() : running(name ?? against ?? '', app);
+};
 
 /** Ids are names of cases or the letter of a group. */
 const chosenBy = (only: string | undefined) => {
@@ -79,7 +82,7 @@ const main = async (): Promise<number> => {
     console.log(USAGE);
     return 0;
   }
-  if (values.against === undefined) build();
+  if (values.against === undefined && values.start === undefined) build();
   const named = await readDifferences(values['expect-differences']);
   const target = targetOf(values);
   const forms = formsIn(named);
@@ -93,4 +96,8 @@ const main = async (): Promise<number> => {
   return verdict(report, named, values['expect-differences'] !== undefined && values.only === undefined);
 };
 
-process.exitCode = await main();
+/** A server that cannot be started ends the run: its words are the report. */
+process.exitCode = await main().catch((error: unknown) => {
+  console.error((error as Error).message);
+  return 1;
+});

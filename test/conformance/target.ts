@@ -41,8 +41,13 @@ export const wavehall = (): Target => {
   return { name: 'Wavehall', shared: () => start({}), start };
 };
 
-/** Starts `command` with PORT, APP_ID, APP_KEY, APP_SECRET and NEEDS (`NAME=value …`) and waits for its /up. */
-const startCommand = async (command: string, needs: Needs): Promise<Running> => {
+const START_LIMIT_MS = 20_000;
+
+/**
+ * Starts `command` with PORT, APP_ID, APP_KEY, APP_SECRET and NEEDS (`NAME=value …`) and waits for its /up. Rejects with
+ * the end of what it printed, and leaves nothing running, when it ends or never answers.
+ */
+const startCommand = async (command: string, needs: Needs, limitMs: number): Promise<Running> => {
   const port = await freePort();
   const settings = Object.entries(needs).map(([name, value]) => `${name}=${value}`);
   const child = spawn('sh', ['-c', `exec ${command}`], {
@@ -55,29 +60,46 @@ const startCommand = async (command: string, needs: Needs): Promise<Running> => 
       NEEDS: settings.join(' '),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const life = { hasEnded: false };
+  const exited = new Promise<void>((resolve) =>
+    child.once('exit', () => {
+      life.hasEnded = true;
+      resolve();
+    }),
+  );
+  /** The command may be a script that starts others: all of them. */
+  const kill = (signal: NodeJS.Signals): void => {
+    try {
+      process.kill(-(child.pid ?? 0), signal);
+    } catch {
+      // There is none of them any more.
+    }
+  };
+  const close = async (): Promise<void> => {
+    kill('SIGTERM');
+    const hard = setTimeout(() => kill('SIGKILL'), 5_000);
+    await exited;
+    clearTimeout(hard);
+  };
   const endpoint: Endpoint = { ...APP, host: '127.0.0.1', port, prefix: prefixOf(needs) };
   const isUp = () =>
-    http(endpoint, { method: 'GET', path: `${endpoint.prefix}/up` }).then(
+    http(endpoint, { method: 'GET', path: `${endpoint.prefix}/up`, limitMs: 1_000 }).then(
       ({ status }) => status === 200,
       () => false,
     );
-  await eventually(isUp, () => `the server is up: ${output.slice(-500)}`, 20_000);
-  return {
-    endpoint,
-    output: () => output,
-    kill: (signal) => child.kill(signal),
-    async close() {
-      child.kill('SIGTERM');
-      const hard = setTimeout(() => child.kill('SIGKILL'), 5_000);
-      await exited;
-      clearTimeout(hard);
-    },
-  };
+  const isDecided = async (): Promise<boolean> => life.hasEnded || (await isUp());
+  await eventually(isDecided, 'the server is up', limitMs).catch(() => undefined);
+  if (life.hasEnded || !(await isUp())) {
+    const how = life.hasEnded ? 'ended' : `did not answer GET /up within ${limitMs / 1000} s`;
+    await close();
+    throw new Error(`"${command}" ${how}. The end of its log:\n${output.slice(-2_000)}`);
+  }
+  return { endpoint, output: () => output, kill, close };
 };
 
 /** Settings that only make a case quick: a server that does not know them is tried all the same. */
@@ -85,8 +107,8 @@ const FOR_SPEED = new Set(['WAVEHALL_PONG_TIMEOUT', 'WAVEHALL_DRAIN_SECONDS']);
 
 const isOnlyOurs = (setting: string) => setting.startsWith('WAVEHALL_') && !FOR_SPEED.has(setting);
 
-/** Any server that is running already; with a start command also servers with other settings. */
-export const running = (name: string, app: Endpoint, command?: string): Target => ({
+/** A server that is running already. Without a command for others it cannot be tried with other settings. */
+export const running = (name: string, app: Endpoint): Target => ({
   name,
   shared: () =>
     Promise.resolve({
@@ -95,8 +117,12 @@ export const running = (name: string, app: Endpoint, command?: string): Target =
       kill: () => undefined,
       close: () => Promise.resolve(),
     }),
-  start: (needs) => {
-    if (command === undefined || Object.keys(needs).some(isOnlyOurs)) return undefined;
-    return startCommand(command, needs);
-  },
+  start: () => undefined,
+});
+
+/** Any server that a command starts; `app`: one that is running already serves the cases that need no settings. */
+export const started = (name: string, command: string, app?: Endpoint, limitMs = START_LIMIT_MS): Target => ({
+  name,
+  shared: () => (app === undefined ? startCommand(command, {}, limitMs) : running(name, app).shared()),
+  start: (needs) => (Object.keys(needs).some(isOnlyOurs) ? undefined : startCommand(command, needs, limitMs)),
 });

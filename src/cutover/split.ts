@@ -32,14 +32,17 @@ export interface Choice {
 export const sideOf = (bucket: number, percent: number): Side =>
   bucket < Math.round((percent * BUCKETS) / 100) ? 'wavehall' : 'upstream';
 
-/** SPEC 11.1: the bucket that a browser has already, or is given now. */
+/**
+ * SPEC 11.1: the bucket that a browser has already, or is given now. A client without a page keeps no cookie, and its
+ * address is that of everybody behind one carrier: each of its connections is given a bucket, so that their share is one.
+ */
 export function chooseBucket(sticky: Sticky, { visitor, cookie, origin, userAgent }: Clues): Choice {
   const kept = sticky === 'cookie' ? IN_COOKIES.exec(cookie ?? '')?.[1] : undefined;
   if (kept !== undefined) return { bucket: Number(kept), cookieLine: undefined };
-  if (sticky === 'address' || origin === undefined)
+  if (sticky === 'address')
     return { bucket: hashed(`${visitor.address} ${userAgent ?? ''}`), cookieLine: undefined };
   const bucket = randomInt(BUCKETS);
-  return { bucket, cookieLine: cookieLine(bucket, visitor.secure) };
+  return { bucket, cookieLine: origin === undefined ? undefined : cookieLine(bucket, visitor.secure) };
 }
 
 const hashed = (text: string): number =>

@@ -106,6 +106,27 @@ describe('the split', () => {
     });
   });
 
+  test('11.1 phones of one model behind one address are split by the share, and all of them at 0 and 100', async () => {
+    const PHONES = 200;
+    const door = await startDoor(await startHouse(), 0);
+    const headers = { 'user-agent': 'okhttp/4' };
+    for (const percent of [0, 50, 100]) {
+      await door.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent }) });
+      const before = (await door.status()).split.total;
+      for (let at = 0; at < PHONES; at += 1) {
+        const wire = await Wire.open(door, PATH, { headers });
+        await wire.next('pusher:connection_established');
+        wire.drop();
+      }
+      const { wavehall, upstream } = (await door.status()).split.total;
+      const [ours, theirs] = [wavehall - before.wavehall, upstream - before.upstream];
+      // Five standard deviations.
+      const tolerance = 5 * Math.sqrt(PHONES * (percent / 100) * (1 - percent / 100));
+      expect(ours + theirs).toBe(PHONES);
+      expect(Math.abs(ours - (PHONES * percent) / 100), `${percent} %`).toBeLessThanOrEqual(tolerance);
+    }
+  });
+
   test('11.1 an app that only the other side knows stays there', async () => {
     const other = await startHouse({
       REVERB_APP_ID: 'b',

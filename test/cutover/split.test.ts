@@ -109,16 +109,31 @@ describe('the bucket', () => {
     );
   });
 
-  test('11.1 whoever is no browser is known by address and user agent, and gets no cookie', () => {
+  test('11.1 whoever is no browser gets no cookie; one that it brings counts', () => {
     const app = cluesOf({ origin: undefined, userAgent: 'okhttp/4' });
-    const choice = chooseBucket('cookie', app);
-    expect(choice.cookieLine).toBeUndefined();
-    expect(chooseBucket('cookie', app)).toEqual(choice);
-    const buckets = Array.from(
-      { length: 100 },
-      (_, number) => chooseBucket('cookie', cluesOf({ origin: undefined, userAgent: `${number}` })).bucket,
-    );
-    expect(new Set(buckets).size).toBeGreaterThan(90);
+    expect(chooseBucket('cookie', app).cookieLine).toBeUndefined();
+    const keeping = { ...app, cookie: 'wavehall_bucket=42' };
+    expect(chooseBucket('cookie', keeping)).toEqual({ bucket: 42, cookieLine: undefined });
+  });
+
+  test('11.1 ten thousand phones of one model behind one address have their share at each step', () => {
+    const phone = cluesOf({ origin: undefined, userAgent: 'okhttp/4' });
+    for (const percent of STEPS) {
+      const sides = Array.from({ length: BROWSERS }, () =>
+        sideOf(chooseBucket('cookie', phone).bucket, percent),
+      );
+      const share = sides.filter((side) => side === 'wavehall').length;
+      expect(Math.abs(share - (BROWSERS * percent) / 100), `${percent} %`).toBeLessThanOrEqual(
+        tolerance(percent),
+      );
+    }
+  });
+
+  test('11.1 a page without a cookie keeps the bucket that it is given, whatever the phones beside it do', () => {
+    const browsers = Array.from({ length: 1000 }, () => new CookieBrowser());
+    const before = browsers.map((each) => each.side(50));
+    for (let at = 0; at < 1000; at += 1) chooseBucket('cookie', cluesOf({ origin: undefined }));
+    expect(browsers.map((each) => each.side(50))).toEqual(before);
   });
 
   test('11.1 by address nobody gets a cookie, nor is one believed', () => {

@@ -1,8 +1,10 @@
 import type { Member } from '#protocol';
 import type { App, Retention } from './app.ts';
 import type { StopReason } from './reading.ts';
+import type { Replays } from './replays.ts';
 
 export type { Retention } from './app.ts';
+export type { Replays } from './replays.ts';
 
 // --- a client's wire ---------------------------------------------------------------------------
 
@@ -202,10 +204,13 @@ export interface Stores {
   readonly lease: Lease;
   readonly control: Control;
   readonly state: SharedState;
+  readonly replays: Replays;
   /** What of it may be watched. */
   readonly figures: readonly Figure[];
   /** False while what is shared is out of reach. */
   isReady(): boolean;
+  /** What an operator should know though it serves; short sentences, of no app. */
+  warnings(): readonly string[];
   close(): Promise<void>;
 }
 

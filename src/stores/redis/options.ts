@@ -27,6 +27,8 @@ export interface RedisOptions extends Address {
   /** Whose names carry a digest, so that installations that share a Redis never hear each other. */
   readonly apps?: readonly AppIdentity[] | undefined;
   readonly partitions: number;
+  /** Signatures of an app that strict replay protection remembers. */
+  readonly replaySignatures?: number | undefined;
   readonly leaseMs: number;
   readonly commandTimeoutMs: number;
 }

@@ -288,9 +288,9 @@ describe('after Redis has evicted keys, the nodes say again what they hold', () 
         expect(node.counters().evictedKeys).toBeGreaterThan(0);
         expect(node.isReady()).toBe(true);
         expect(node.warnings()).toEqual(['Redis evicts keys: it needs more memory']);
-        expect(words(node).filter((what) => what.startsWith('Redis is full and has evicted'))).toHaveLength(
-          1,
-        );
+        const said = () => words(node).filter((what) => what.startsWith('Redis is full and has evicted'));
+        await eventually(() => said().length > 0, 'it is said', PATIENCE_MS);
+        expect(said()).toHaveLength(1);
       }
     },
     90_000,

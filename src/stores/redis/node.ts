@@ -120,8 +120,10 @@ export class ClusterNode {
   async beat(): Promise<boolean> {
     if (!this.#attached) return false;
     const token = this.#token;
-    if (await this.#hasNewNames()) this.refused('FENCED', token);
-    if (!this.#attached) return false;
+    if (await this.#hasNewNames()) {
+      this.refused('FENCED', token);
+      return false;
+    }
     const beats = await Promise.allSettled(this.#each((partition) => this.#beatOf(partition, token)));
     const answers = beats.flatMap((beat) => (beat.status === 'fulfilled' ? [beat.value] : []));
     const statuses = answers.map(({ status }) => status);

@@ -1,10 +1,8 @@
 import type { Member } from '#protocol';
 import type { App, Retention } from './app.ts';
 import type { StopReason } from './reading.ts';
-import type { Replays } from './replays.ts';
 
 export type { Retention } from './app.ts';
-export type { Replays } from './replays.ts';
 
 // --- a client's wire ---------------------------------------------------------------------------
 
@@ -176,6 +174,17 @@ export interface SharedState {
   read(name: string): Promise<unknown>;
   /** Resolves when the next start will find it. Rejects with `Unavailable`. */
   write(name: string, value: object): Promise<void>;
+}
+
+/** Signatures of requests that were taken, on all nodes: each is taken once. */
+export interface Replays {
+  /** Signatures that had to be forgotten before their time. */
+  readonly forgotten: number;
+  /**
+   * True once for each signature of an app, whichever node asks, until it expires; 0: it never does. Rejects with
+   * `Unavailable` when it cannot be known.
+   */
+  take(app: string, signature: string, ttlMs: number): Promise<boolean>;
 }
 
 /** Something shared is out of reach for now: publishers are told to come back. */

@@ -1,3 +1,6 @@
+import { counter, one } from './figure.ts';
+import type { Figure, Replays } from './ports.ts';
+
 /** Signatures of an app that are remembered where nobody says otherwise. */
 export const DEFAULT_SIGNATURES = 100_000;
 
@@ -7,13 +10,11 @@ export interface ReplayOptions {
   readonly clock?: () => number;
 }
 
-/** Signatures of requests that were taken, on all nodes: each is taken once. */
-export interface Replays {
-  /** Signatures that had to be forgotten before their time. */
-  readonly forgotten: number;
-  /**
-   * True once for each signature of an app, whichever node asks, until it expires; 0: it never does. Rejects with
-   * `Unavailable` when it cannot be known.
-   */
-  take(app: string, signature: string, ttlMs: number): Promise<boolean>;
-}
+export const replayFigures = (replays: Replays): Figure[] => [
+  counter(
+    'replay_signatures_forgotten_total',
+    'Signatures forgotten before their time, because there were more than WAVEHALL_REPLAY_SIGNATURES.',
+    [],
+    () => one(replays.forgotten),
+  ),
+];

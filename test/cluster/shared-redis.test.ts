@@ -1,7 +1,7 @@
 /** Installations that share one redis-server. */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Redis } from 'ioredis';
-import type { AppIdentity } from '../../src/stores/redis/installation.ts';
+import type { AppIdentity } from '../../src/stores/redis/options.ts';
 import type { RedisOptions } from '../../src/stores/redis/index.ts';
 import { member, Site } from '../conformance/site.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';

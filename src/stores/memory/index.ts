@@ -1,5 +1,5 @@
 import type { Stores } from '../../core/ports.ts';
-import { replayFigures } from '../replay-figures.ts';
+import { replayFigures } from '../../core/replays.ts';
 import { MemoryBroker } from './broker.ts';
 import { MemoryControl } from './control.ts';
 import { MemoryHistory } from './history.ts';

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { DEFAULT_SIGNATURES, type Replays, type ReplayOptions } from '../../core/replays.ts';
+import type { Replays } from '../../core/ports.ts';
+import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replays.ts';
 
 /** Signatures that the only node has taken. */
 export class MemoryReplays implements Replays {

@@ -1,5 +1,5 @@
 import type { Journal, Stores } from '../../core/ports.ts';
-import { replayFigures } from '../replay-figures.ts';
+import { replayFigures } from '../../core/replays.ts';
 import { RedisBroker } from './broker.ts';
 import { RedisControl } from './control.ts';
 import { type RedisCounters, redisFigures } from './figures.ts';

@@ -1,4 +1,7 @@
-import type { AppIdentity } from './installation.ts';
+import type { App } from '../../core/app.ts';
+
+/** What tells the app of one installation from one with the same id in another. */
+export type AppIdentity = Pick<App, 'id' | 'credentials'>;
 
 /** Where a server listens. */
 export interface Address {

@@ -1,4 +1,5 @@
-import { DEFAULT_SIGNATURES, type Replays } from '../../core/replays.ts';
+import type { Replays } from '../../core/ports.ts';
+import { DEFAULT_SIGNATURES } from '../../core/replays.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import { run } from './scripts.ts';

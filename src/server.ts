@@ -17,6 +17,7 @@ import { openAdmin } from './server/admin.ts';
 import { openCutover, openDoor } from './server/cutover.ts';
 import { createHttp, largest, reloadTls } from './server/http.ts';
 import { serverFigures } from './server/figures.ts';
+import { readinessOf } from './server/readiness.ts';
 import type { Siblings } from './server/siblings.ts';
 import { OpenSockets } from './server/open-sockets.ts';
 import { onWebSocketUpgrade } from './server/upgrades.ts';
@@ -44,8 +45,7 @@ export interface Server {
 /** Puts the house together and opens its door. Rejects when it cannot listen. `siblings`: others serve the same port. */
 export async function startServer(config: Config, journal: Journal, siblings?: Siblings): Promise<Server> {
   const keyPair = readKeyPair(config.tls);
-  const redis = config.redis && { ...config.redis, apps: config.apps };
-  const shared = await openStores(redis, config.cutoverStateFile, journal);
+  const shared = await openStores(config, journal);
   const cutover = await openCutover(config, shared, journal);
   const stores = cutover?.stores ?? shared;
   const core = assemble(config, stores, journal);
@@ -65,9 +65,9 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
     api: { ...stores, ...core },
     journal,
     clock: Date.now,
-    health: { isReady },
+    health: { isReady: readinessOf(isReady, siblings), warnings: () => stores.warnings() },
     prefix: config.path,
-    refuseReplays: config.replayProtection === 'strict',
+    replays: config.replayProtection === 'strict' ? stores.replays : undefined,
     answered: cutover && ((isOk) => cutover.health.api('wavehall', isOk)),
   });
   stores.control.onTerminate((app, user) => core.users.terminate(app, user));

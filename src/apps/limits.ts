@@ -149,6 +149,6 @@ export const APP_LIMITS = {
     'max_requests_per_second',
     limit,
     0,
-    'HTTP requests of the app; 0: no limit.',
+    'HTTP requests of the app in a second, on each node and worker by itself; 0: no limit.',
   ),
 } as const satisfies Record<keyof AppLimits, Setting<number>>;

@@ -32,6 +32,7 @@ export function startLine(
     apps: apps(config),
     scaling: scaling(config),
     workers: config.workers,
+    ...(apiLimit(config) === undefined ? {} : { apiLimit: apiLimit(config) }),
     ...(config.cutover === undefined ? {} : { cutover: cutover(config).join() }),
     openFiles: openFiles ?? null,
   })}\n`;
@@ -69,6 +70,7 @@ export function startBlock(
     row('Apps', apps(config)),
     row('Scaling', scaling(config)),
     ...(config.workers > 1 ? [row('Workers', `${config.workers}, each a node of its own`)] : []),
+    ...[apiLimit(config) ?? []].flat().map((value) => row('API limit', value)),
     ...cutover(config).map((value) => row('Cutover', value)),
     row('Open files', files(openFiles, config.workers)),
     '',
@@ -96,6 +98,12 @@ function files(limit: number | undefined, workers: number): string {
   const each = workers > 1 ? ' for each worker' : '';
   return `${limit.toLocaleString('en-US')}${each}${limit < FEW_OPEN_FILES ? '   few: each socket needs one (ulimit -n)' : ''}`;
 }
+
+/** `undefined`: there is none, or one process holds it alone. */
+const apiLimit = ({ apps: all, redis }: Config): string | undefined =>
+  redis !== undefined && all.some(({ limits }) => limits.requestsPerSecond > 0)
+    ? 'WAVEHALL_MAX_REQUESTS_PER_SECOND holds for each node and worker by itself'
+    : undefined;
 
 /** Where Redis is, without who we are to it. */
 function redisAt({ host, port, sentinels, cluster }: RedisOptions): string {

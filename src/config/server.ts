@@ -159,6 +159,12 @@ export const SERVER_SETTINGS = {
     'off',
     'strict: each signature is taken once.',
   ),
+  replaySignatures: setting(
+    'WAVEHALL_REPLAY_SIGNATURES',
+    integer(1),
+    100_000,
+    'Signatures of an app that strict remembers, on all nodes together; beyond, the oldest are forgotten.',
+  ),
   adminToken: setting(
     'WAVEHALL_ADMIN_TOKEN',
     optionalText,

@@ -176,6 +176,17 @@ export interface SharedState {
   write(name: string, value: object): Promise<void>;
 }
 
+/** Signatures of requests that were taken, on all nodes: each is taken once. */
+export interface Replays {
+  /** Signatures that had to be forgotten before their time. */
+  readonly forgotten: number;
+  /**
+   * True once for each signature of an app, whichever node asks, until it expires; 0: it never does. Rejects with
+   * `Unavailable` when it cannot be known.
+   */
+  take(app: string, signature: string, ttlMs: number): Promise<boolean>;
+}
+
 /** Something shared is out of reach for now: publishers are told to come back. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
@@ -202,10 +213,13 @@ export interface Stores {
   readonly lease: Lease;
   readonly control: Control;
   readonly state: SharedState;
+  readonly replays: Replays;
   /** What of it may be watched. */
   readonly figures: readonly Figure[];
   /** False while what is shared is out of reach. */
   isReady(): boolean;
+  /** What an operator should know though it serves; short sentences, of no app. */
+  warnings(): readonly string[];
   close(): Promise<void>;
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { exceeds } from '#protocol';
-import { type AppProvider, Behind, type Clock, type Journal } from '../core/ports.ts';
+import { type AppProvider, Behind, type Clock, type Journal, type Replays } from '../core/ports.ts';
 import type { Refusals } from '../core/refusals.ts';
 import type { Api } from './api.ts';
 import { Authentication } from './authenticate.ts';
@@ -28,7 +28,8 @@ export interface HttpNeeds {
   readonly clock: Clock;
   readonly health: Health;
   readonly prefix: string;
-  readonly refuseReplays: boolean;
+  /** `undefined`: a signature may come again. */
+  readonly replays: Replays | undefined;
   readonly refusals: Refusals;
   /** Told of each request with a valid signature: whether this server answered it, or failed by a fault of its own. */
   readonly answered?: ((isOk: boolean) => void) | undefined;
@@ -91,9 +92,13 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
           const [rawPath, rawQuery] = split(request.raw.url ?? '');
           const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
           if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
-          authentication.check(app, { method, path: rawPath, rawQuery, body });
+          const signed = { method, path: rawPath, rawQuery, body };
+          authentication.check(app, signed);
           checkEncoding(request.raw);
-          const answer = await told(needs, handle(needs.api, { app, params, rawQuery, body }));
+          const answer = await told(needs, async () => {
+            if (needs.replays !== undefined) await authentication.takeOnce(needs.replays, app, signed);
+            return handle(needs.api, { app, params, rawQuery, body });
+          });
           return reply.type('application/json').send(JSON.stringify(answer));
         },
       });
@@ -103,15 +108,16 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
   });
 }
 
-/** Subscribers that are behind are no fault of this server, and they may be anybody. */
-async function told({ answered }: HttpNeeds, answering: Promise<object>): Promise<object> {
-  if (answered === undefined) return answering;
+/** Subscribers that are behind and signatures that come again are no word on this server: they may be anybody's. */
+async function told({ answered }: HttpNeeds, answer: () => Promise<object>): Promise<object> {
+  if (answered === undefined) return answer();
   try {
-    const answer = await answering;
+    const body = await answer();
     answered(true);
-    return answer;
+    return body;
   } catch (error) {
-    if (!(error instanceof Behind)) answered((answerTo(error) ?? DEFECT).status < 500);
+    const { status } = answerTo(error) ?? DEFECT;
+    if (status !== 401 && !(error instanceof Behind)) answered(status < 500);
     throw error;
   }
 }

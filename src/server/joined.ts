@@ -8,6 +8,8 @@ export const JOINED: Readonly<Record<string, Joined>> = {
   wavehall_redis_ready: 'min',
   wavehall_cutover_shared: 'min',
   wavehall_bridge_connected: 'min',
+  // Each of them sees the same.
+  wavehall_redis_evicted_keys_total: 'max',
   // The same everywhere, but for a moment after a change.
   wavehall_cutover_percent: 'max',
   wavehall_cutover_last_good_percent: 'max',

@@ -1,12 +1,21 @@
+import type { App } from '../core/app.ts';
 import type { Journal, Stores } from '../core/ports.ts';
 import { openMemoryStores } from './memory/index.ts';
 import { openRedisStores, type RedisOptions } from './redis/index.ts';
 
-/** Memory for one node, Redis for many. `stateFile` keeps what is to outlive the only node. */
-export function openStores(
-  redis: RedisOptions | undefined,
-  stateFile: string | undefined,
-  journal: Journal,
-): Promise<Stores> {
-  return redis === undefined ? Promise.resolve(openMemoryStores(stateFile)) : openRedisStores(redis, journal);
+export interface StoresOptions {
+  /** `undefined`: this node is the only one. */
+  readonly redis: RedisOptions | undefined;
+  /** Keeps what is to outlive the only node. */
+  readonly cutoverStateFile: string | undefined;
+  readonly apps: readonly App[];
+  readonly replaySignatures: number;
+}
+
+/** Memory for one node, Redis for many. */
+export function openStores(options: StoresOptions, journal: Journal): Promise<Stores> {
+  const { redis, cutoverStateFile, apps, replaySignatures } = options;
+  return redis === undefined
+    ? Promise.resolve(openMemoryStores(cutoverStateFile, replaySignatures))
+    : openRedisStores({ ...redis, apps, replaySignatures }, journal);
 }

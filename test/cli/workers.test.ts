@@ -11,7 +11,7 @@ import { childrenOf, isRunning } from '../support/processes.ts';
 import { freePort } from '../support/free-port.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { channelAuth, type Endpoint, http, publisher } from '../support/wire-http.ts';
+import { channelAuth, type Endpoint, http, publisher, signedPath } from '../support/wire-http.ts';
 import { dataOf, eventually, Wire } from '../support/wire.ts';
 import { makeCertificate, subjectShown } from '../transports/certificate.ts';
 import { run, temporaryFolder } from './command.ts';
@@ -243,6 +243,48 @@ describe('clients on different workers', () => {
       expect(dataOf(removed)).toMatchObject({ user_id: 'user-0' });
     }
   });
+
+  test('8.2 strict replay protection takes a signature once, whichever worker is asked', async () => {
+    const server = await startWorkers({ WAVEHALL_REPLAY_PROTECTION: 'strict' });
+    const path = signedPath(endpoint(server), 'GET', `/apps/${APP.id}/channels`);
+    const statuses: number[] = [];
+    for (let each = 0; each < 2 * WORKERS; each += 1)
+      statuses.push((await http(server, { method: 'GET', path })).status);
+    expect(statuses).toEqual([200, ...Array.from({ length: 2 * WORKERS - 1 }, () => 401)]);
+  });
+
+  test('8.11 /up and /ready say 503 while one of them hangs, whichever answers', async () => {
+    const server = await startWorkers();
+    // The hanging worker is dealt connections too, and answers nothing.
+    const ask = (path: string): Promise<number | undefined> =>
+      http(server, { method: 'GET', path, limitMs: 2000 }).then(
+        ({ status }) => status,
+        () => undefined,
+      );
+    const statuses = (): Promise<(number | undefined)[]> =>
+      Promise.all(['/up', '/ready', '/up', '/ready', '/up', '/ready'].map(ask));
+    expect(await statuses()).toEqual(Array.from({ length: 6 }, () => 200));
+    const [hanging = 0] = childrenOf(server.pid);
+    process.kill(hanging, 'SIGSTOP');
+    onTestFinished(() => {
+      if (isRunning(hanging)) process.kill(hanging, 'SIGCONT');
+    });
+    await eventually(
+      async () => {
+        const answered = (await statuses()).filter((status) => status !== undefined);
+        return answered.length > 0 && answered.every((status) => status === 503);
+      },
+      'all that answer say 503',
+      PATIENCE_MS,
+    );
+    expect(await ask('/live')).not.toBe(503);
+    process.kill(hanging, 'SIGCONT');
+    await eventually(
+      async () => (await statuses()).every((status) => status === 200),
+      'all are ready',
+      PATIENCE_MS,
+    );
+  }, 60_000);
 
   test('11.5 the figures are those of all workers, whichever is asked', async () => {
     const server = await startWorkers();

@@ -5,6 +5,7 @@ import type { ChannelEvent, ChannelRef } from '../../src/core/ports.ts';
 import { Serial } from '../../src/core/serial.ts';
 import { Attendant } from '../../src/stores/redis/attendant.ts';
 import { RedisControl } from '../../src/stores/redis/control.ts';
+import { EvictionRepair } from '../../src/stores/redis/eviction-repair.ts';
 import { Garbage } from '../../src/stores/redis/garbage.ts';
 import { Installation } from '../../src/stores/redis/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
@@ -104,12 +105,23 @@ export class ModelNode {
       members: this.membership,
     });
     this.membership.start((ref, event) => this.#deliver(ref, event));
+    const lease = new RedisLease({ ...shared, node: this.node });
+    const { node, membership } = this;
     this.#attendant = new Attendant({
       ...shared,
       options,
-      node: this.node,
+      node,
       listener: this.#listener,
-      lease: new RedisLease({ ...shared, node: this.node }),
+      lease,
+      repair: new EvictionRepair({
+        ...shared,
+        node,
+        membership,
+        lease,
+        apps: [],
+        pauseMs: LEASE_MS,
+        settleMs: 4 * LEASE_MS,
+      }),
       control: new RedisControl(this.#links, this.keys, garbage),
     });
   }

@@ -1,7 +1,7 @@
 /** Installations that share one redis-server. */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Redis } from 'ioredis';
-import type { AppIdentity } from '../../src/stores/redis/installation.ts';
+import type { AppIdentity } from '../../src/stores/redis/options.ts';
 import type { RedisOptions } from '../../src/stores/redis/index.ts';
 import { member, Site } from '../conformance/site.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -197,7 +197,9 @@ describe('production and staging on one Redis', () => {
     ['their secrets', { ...PRODUCTION, secret: 'staging-secret' }, {}],
   ])('3.13 with the same app id, apart by %s: nothing crosses', async (_what, app, env) => {
     const [production, staging] = [await siteOf(PRODUCTION), await siteOf(app, env)];
-    onTestFinished(async () => void (await Promise.all([production.cleanUp(), staging.cleanUp()])));
+    onTestFinished(async () => {
+      await Promise.all([production.cleanUp(), staging.cleanUp()]);
+    });
     const watching = async (site: Site): Promise<Wire> => {
       const wire = await site.signedIn({ id: '7', watchlist: ['8'] });
       for (const [name, how] of [['orders'], ['presence-room', { member: member('7') }]] as const)

@@ -83,14 +83,6 @@ describe('the start is refused', () => {
     expect(await refusal(at({ REDIS_USERNAME: 'u', REDIS_PASSWORD: 'hush' }))).toMatch(expected);
   });
 
-  test.each(['allkeys-lru', 'volatile-ttl'])('8.11 when Redis may forget by %s', async (policy) => {
-    await tell(redis, ['CONFIG', 'SET', 'maxmemory-policy', policy]);
-    expect(await refusal(at())).toBe(
-      `Redis may forget what it was told: its maxmemory-policy is ${policy}, and has to be noeviction`,
-    );
-    await tell(redis, ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction']);
-  });
-
   test('8.11 when Redis is too old', async () => {
     const old = await oldRedis('5.0.14');
     expect(await refusal({ REDIS_PORT: String(portOf(old)) })).toBe(
@@ -137,12 +129,15 @@ async function oldRedis(version: string): Promise<Server> {
 }
 
 describe('while it runs', () => {
+  let installations = 0;
   const words = (node: Awaited<ReturnType<typeof openNode>>): string[] =>
     node.journal.warnings.map(({ what }) => what);
 
   /** Breaks something, publishes until it is refused, mends it, publishes until it is taken: two lines in the log. */
   async function suffers(user: object, broken: string[][], mended: string[][], told = 1): Promise<string[]> {
-    const node = await openNode(usual({ port: redis.port, keyPrefix: PREFIX, ...user }));
+    const node = await openNode(
+      usual({ port: redis.port, keyPrefix: `${PREFIX}${(installations += 1)}:`, ...user }),
+    );
     const publish = () => node.broker.publish(ORDERS, { payload: 'x' }, { size: 10, ttlSeconds: 60 });
     await publish();
     await tell(redis, ...broken);

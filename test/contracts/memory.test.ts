@@ -6,10 +6,11 @@ import type { Implementation } from './capabilities.ts';
 import { historyContract } from './history.ts';
 import { leaseContract } from './lease.ts';
 import { membershipContract } from './membership.ts';
+import { replaysContract } from './replays.ts';
 import { stateContract } from './state.ts';
 
 const memory: Implementation = {
-  open: () => openMemoryStores(),
+  open: () => openMemoryStores(undefined, 5),
   pass: (seconds) => void vi.advanceTimersByTime(seconds * 1000),
   historyBound: HISTORY_BYTES,
 };
@@ -20,5 +21,12 @@ beforeAll(() => {
 });
 afterAll(() => void vi.useRealTimers().restoreAllMocks());
 
-for (const contract of [brokerContract, historyContract, membershipContract, leaseContract, stateContract])
+for (const contract of [
+  brokerContract,
+  historyContract,
+  membershipContract,
+  leaseContract,
+  replaysContract,
+  stateContract,
+])
   contract(memory);

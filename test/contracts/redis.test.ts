@@ -7,6 +7,7 @@ import type { Implementation } from './capabilities.ts';
 import { historyContract } from './history.ts';
 import { leaseContract } from './lease.ts';
 import { membershipContract } from './membership.ts';
+import { replaysContract } from './replays.ts';
 import { stateContract } from './state.ts';
 
 let redis: TestRedis;
@@ -19,7 +20,14 @@ const implementation: Implementation = {
 beforeAll(async () => void (redis = await startRedis()));
 afterAll(() => redis.close());
 
-for (const contract of [brokerContract, historyContract, membershipContract, leaseContract, stateContract])
+for (const contract of [
+  brokerContract,
+  historyContract,
+  membershipContract,
+  leaseContract,
+  replaysContract,
+  stateContract,
+])
   contract(implementation);
 
 export const redisOptions = (port: number) => ({
@@ -28,6 +36,7 @@ export const redisOptions = (port: number) => ({
   database: 0,
   tls: false,
   partitions: 16,
+  replaySignatures: 5,
   leaseMs: 12_000,
   commandTimeoutMs: 1000,
 });

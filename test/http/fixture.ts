@@ -1,3 +1,4 @@
+import { MemoryReplays } from '../../src/stores/memory/replays.ts';
 import Fastify from 'fastify';
 import { type Credential, signHttp } from '#protocol';
 import { StaticApps } from '../../src/apps/static.ts';
@@ -7,8 +8,8 @@ import { type HttpNeeds, registerHttp } from '../../src/http/plugin.ts';
 import { CREDENTIAL, openSite, type SiteOptions, testApp } from '../core/fakes.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 
-export interface HttpOptions
-  extends SiteOptions, Partial<Pick<HttpNeeds, 'prefix' | 'refuseReplays' | 'answered'>> {
+export interface HttpOptions extends SiteOptions, Partial<Pick<HttpNeeds, 'prefix' | 'answered'>> {
+  readonly refuseReplays?: boolean;
   readonly app?: App;
 }
 
@@ -55,7 +56,7 @@ export async function openHttp(options: HttpOptions = {}) {
     clock: clock.read,
     health: { isReady: () => condition.ready },
     prefix: options.prefix ?? '',
-    refuseReplays: options.refuseReplays ?? false,
+    replays: options.refuseReplays === true ? new MemoryReplays({ clock: clock.read }) : undefined,
     refusals: new Refusals({ warn: () => undefined }, clock.read),
     answered: options.answered,
   });

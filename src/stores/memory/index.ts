@@ -1,13 +1,16 @@
 import type { Stores } from '../../core/ports.ts';
+import { replayFigures } from '../../core/replays.ts';
 import { MemoryBroker } from './broker.ts';
 import { MemoryControl } from './control.ts';
 import { MemoryHistory } from './history.ts';
 import { MemoryLease } from './lease.ts';
 import { MemoryMembership } from './membership.ts';
+import { MemoryReplays } from './replays.ts';
 import { FileState } from './state.ts';
 
 /** One node, nothing outside the process but the file of what is to outlive it; without a file, nothing outlives it. */
-export function openMemoryStores(stateFile?: string): Stores {
+export function openMemoryStores(stateFile?: string, signatures?: number): Stores {
+  const replays = new MemoryReplays({ signatures });
   const history = new MemoryHistory();
   const broker = new MemoryBroker(history);
   return {
@@ -17,8 +20,10 @@ export function openMemoryStores(stateFile?: string): Stores {
     lease: new MemoryLease(),
     control: new MemoryControl(),
     state: new FileState(stateFile),
-    figures: [],
+    replays,
+    figures: replayFigures(replays),
     isReady: () => true,
+    warnings: () => [],
     close: () => Promise.resolve(),
   };
 }

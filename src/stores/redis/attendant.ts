@@ -1,5 +1,6 @@
 import { type Journal, Unavailable } from '../../core/ports.ts';
 import type { RedisControl } from './control.ts';
+import type { EvictionRepair } from './eviction-repair.ts';
 import type { Keys } from './keys.ts';
 import type { RedisLease } from './lease.ts';
 import { type Links, runIdIn } from './links.ts';
@@ -23,6 +24,7 @@ interface Needs {
   readonly control: RedisControl;
   readonly keys: Keys;
   readonly journal: Journal;
+  readonly repair: EvictionRepair;
 }
 
 /**
@@ -45,12 +47,12 @@ export class Attendant {
 
   constructor(needs: Needs) {
     this.#needs = needs;
-    this.#pulse = new Pulse(needs.journal, () => void this.#attach());
+    const { journal, repair } = needs;
+    this.#pulse = new Pulse({ journal, onEvicted: (keys) => repair.evicted(keys) });
   }
 
   get isReady(): boolean {
-    const hasTrouble = this.#refusals?.areThere === true || !this.#pulse.isSound;
-    return this.#needs.node.isAttached && this.#isListening && !hasTrouble;
+    return this.#needs.node.isAttached && this.#isListening && this.#refusals?.areThere !== true;
   }
 
   /** Rejects, with a sentence for the operator, when Redis cannot be reached or used: then there is no point in starting. */
@@ -61,6 +63,7 @@ export class Attendant {
       await checkRedis(links, keys, journal);
       await Promise.all([node.attach(), control.listen()]);
       this.#servers = await this.#runIds();
+      await this.#pulse.begin(links.servers());
     } catch (error) {
       links.close();
       if (error instanceof Unfit) throw error;
@@ -90,8 +93,10 @@ export class Attendant {
 
   /** What Redis refused may be over without anybody trying it again: nobody is sent to a node that is not ready. */
   async #beat(): Promise<void> {
-    const { node, links, keys } = this.#needs;
-    if (await node.beat()) await this.#refusals?.review(() => checkPermissions(links, keys));
+    const { node, links, keys, repair } = this.#needs;
+    const isWell = await node.beat();
+    void repair.beat();
+    if (isWell) await this.#refusals?.review(() => checkPermissions(links, keys));
   }
 
   #watch(): void {

@@ -28,6 +28,8 @@ export class ChannelSync {
   /** How often everything was doubted: an answer to what was asked before a doubt is no knowledge. */
   #doubts = 0;
   #dirty = false;
+  /** Redis has lost a part of it: users are counted anew with the next assertion. */
+  #isDamaged = false;
   /** Users whose coming to the cluster was this node's doing, until that was taken note of. */
   readonly #brought = new Set<string>();
   #flight: Promise<void> | undefined;
@@ -84,6 +86,28 @@ export class ChannelSync {
     this.#dirty = true;
   }
 
+  /** Redis has lost a part of what it was told. */
+  damaged(): void {
+    this.#isDamaged = true;
+    this.doubt();
+  }
+
+  /** False when Redis has lost a part of what it acknowledged. What is being told anyway counts as whole. */
+  async verify(): Promise<boolean> {
+    if (!this.#isKnown || this.#sockets === 0) return true;
+    const known = this.#known;
+    const { counts, nodesPerUser, members, version, partition } = this.keys;
+    const { id } = this.#node;
+    const names = [this.#names.index(partition, id), counts, this.keys.usersOf(id), nodesPerUser, members];
+    const answer = await run(
+      this.#links.commands,
+      'verify',
+      [...names, version, this.#names.occupied(partition, this.ref.app)],
+      [id, this.keys.row, this.ref.channel, known.size, ...known],
+    );
+    return answer === 1 || !this.#isKnown || this.#known !== known;
+  }
+
   /** Resolves when Redis has what is desired now; rejects with `Unavailable` when that is unknown. */
   async push(): Promise<void> {
     while (this.#dirty || this.#flight !== undefined) {
@@ -99,6 +123,7 @@ export class ChannelSync {
     const doubts = this.#doubts;
     const { token } = this.#node;
     const args = this.#scriptArguments(said, token);
+    const wasDamaged = this.#isDamaged;
     this.#dirty = false;
     this.#isKnown = false;
     try {
@@ -114,6 +139,7 @@ export class ChannelSync {
       throw error;
     }
     if (doubts !== this.#doubts) return;
+    if (wasDamaged) this.#isDamaged = false;
     this.#known = new Set(said.keys());
     this.#isKnown = true;
   }
@@ -132,7 +158,7 @@ export class ChannelSync {
       this.#sockets,
       this.#links.publishCommand,
       this.keys.bus,
-      full ? 1 : 0,
+      this.#isDamaged ? 2 : full ? 1 : 0,
       came.length,
       ...came.flatMap(({ member, except }) => [member.id, encodeMember(member), except]),
       went.length,

@@ -7,6 +7,10 @@ export interface RedisCounters {
   readonly lostEvents: number;
   /** Messages on the bus that were none. */
   readonly garbage: number;
+  /** Keys that Redis has evicted to make room, of whomever they were. */
+  readonly evictedKeys: number;
+  /** Channels of which a part was gone from Redis, and was said again. */
+  readonly repairedChannels: number;
 }
 
 /** What of Redis may be watched; each is asked when somebody looks. */
@@ -17,5 +21,14 @@ export function redisFigures(isReady: () => boolean, counters: () => RedisCounte
       one(counters().lostEvents),
     ),
     counter('redis_garbage_total', 'Messages on the bus that were none.', [], () => one(counters().garbage)),
+    counter('redis_evicted_keys_total', 'Keys that Redis has evicted to make room, of whomever.', [], () =>
+      one(counters().evictedKeys),
+    ),
+    counter(
+      'redis_repaired_channels_total',
+      'Channels of which Redis had evicted a part, which was said again.',
+      [],
+      () => one(counters().repairedChannels),
+    ),
   ];
 }

@@ -1,7 +1,9 @@
 import type { Journal, Stores } from '../../core/ports.ts';
+import { replayFigures } from '../../core/replays.ts';
 import { RedisBroker } from './broker.ts';
 import { RedisControl } from './control.ts';
 import { type RedisCounters, redisFigures } from './figures.ts';
+import { EvictionRepair } from './eviction-repair.ts';
 import { Garbage } from './garbage.ts';
 import { RedisHistory } from './history.ts';
 import { Keys } from './keys.ts';
@@ -14,6 +16,7 @@ import { RedisMembership } from './membership.ts';
 import { ClusterNode } from './node.ts';
 import type { RedisOptions } from './options.ts';
 import { Publisher } from './publisher.ts';
+import { RedisReplays } from './replays.ts';
 import { RedisState } from './state.ts';
 
 const QUIET_MS = 5000;
@@ -26,15 +29,21 @@ export interface RedisStores extends Stores {
 
 /** Several nodes over one Redis. Rejects when Redis cannot be reached or used at the start. */
 export async function openRedisStores(options: RedisOptions, journal: Journal): Promise<RedisStores> {
-  const { attendant, listener, garbage, ...ports } = assemble(options, journal);
+  const { attendant, listener, garbage, repair, ...ports } = assemble(options, journal);
   await attendant.start();
   const isReady = (): boolean => attendant.isReady;
-  const counters = (): RedisCounters => ({ lostEvents: listener.lostEvents, garbage: garbage.count });
+  const counters = (): RedisCounters => ({
+    lostEvents: listener.lostEvents,
+    garbage: garbage.count,
+    evictedKeys: repair.evictedKeys,
+    repairedChannels: repair.repairedChannels,
+  });
   const beat = setInterval(() => attendant.beat(), options.leaseMs / 4);
   return {
     ...ports,
-    figures: redisFigures(isReady, counters),
+    figures: [...redisFigures(isReady, counters), ...replayFigures(ports.replays)],
     isReady,
+    warnings: () => (repair.isEvicting ? ['Redis evicts keys: it needs more memory'] : []),
     counters,
     async close() {
       clearInterval(beat);
@@ -65,7 +74,14 @@ function assemble(options: RedisOptions, journal: Journal) {
   const publisher = new Publisher(links, keys);
   const broker = new RedisBroker({ listener, publisher, node, membership });
   const state = new RedisState(links, keys);
-  const attendant = new Attendant({ options, links, node, listener, lease, control, keys, journal });
+  const replays = new RedisReplays(links, keys, options.replaySignatures);
+  const repair = new EvictionRepair({
+    ...{ links, keys, node, membership, lease, journal },
+    apps: apps.map(({ id }) => id),
+    pauseMs: leaseMs,
+    settleMs: 2 * QUIET_MS + 4 * leaseMs,
+  });
+  const attendant = new Attendant({ options, links, node, listener, lease, control, keys, journal, repair });
   return {
     broker,
     history: new RedisHistory(links, keys),
@@ -73,8 +89,10 @@ function assemble(options: RedisOptions, journal: Journal) {
     lease,
     control,
     state,
+    replays,
     attendant,
     listener,
     garbage,
+    repair,
   };
 }

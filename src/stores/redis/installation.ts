@@ -1,12 +1,9 @@
 import { createHmac } from 'node:crypto';
-import type { App } from '../../core/app.ts';
 import type { Journal } from '../../core/ports.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
+import type { AppIdentity } from './options.ts';
 import { run } from './scripts.ts';
-
-/** What tells the app of one installation from one with the same id in another. */
-export type AppIdentity = Pick<App, 'id' | 'credentials'>;
 
 /** The installation as a whole, for what belongs to no app; no app has an empty id. */
 const WHOLE = '';

@@ -106,6 +106,8 @@ export class Keys {
   occupiedSets = (partition: number): string => `${this.#tag(partition)}:occ:`;
   bus = (partition: number): string => `${this.#tag(partition)}:b:`;
   connections = (app: string): string => `${this.#tag(0)}:conn:${this.#scoped(app)}`;
+  /** One key for each app, so that their number is bounded exactly. */
+  signatures = (app: string): string => `${this.#tag(hash(app) % this.partitions)}:sig:${this.#scoped(app)}`;
   /** Between nodes, about nodes: no channel of an app can have this name. */
   control = (): string => `${this.#tag(0)}:control`;
   /** What outlives the nodes. */

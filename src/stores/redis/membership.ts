@@ -123,6 +123,24 @@ export class RedisMembership implements Membership {
     else roster.hear(message);
   }
 
+  /**
+   * Looks whether Redis still has what this node said, and says again what it has not. Resolves with the number of
+   * channels that were damaged; rejects with `Unavailable` when that cannot be known.
+   */
+  async repair(): Promise<number> {
+    const damaged: Held[] = [];
+    await inPortions([...this.#held.values()], async (held) => {
+      if (!(await held.sync.verify())) damaged.push(held);
+    });
+    await this.#needs.node.quieten(new Set(damaged.map(({ sync }) => sync.keys.partition)));
+    for (const { sync, roster } of damaged) {
+      sync.damaged();
+      roster?.doubt();
+    }
+    void this.#tend();
+    return damaged.length;
+  }
+
   /** The listening link was down: news may have been missed. */
   reread(): void {
     for (const { roster } of this.#held.values()) roster?.doubt();

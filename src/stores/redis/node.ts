@@ -6,6 +6,9 @@ import type { Installation } from './installation.ts';
 import type { Links } from './links.ts';
 import { run } from './scripts.ts';
 
+/** Nodes of which it is remembered that their end was said. */
+const MOST_ENDED = 1000;
+
 export interface NodeOptions {
   readonly leaseMs: number;
   /** After a loss of data, how long nobody may conclude that a member left. */
@@ -30,6 +33,8 @@ export class ClusterNode {
   readonly #options: NodeOptions;
   readonly #journal: Journal;
   readonly #installation: Installation;
+  /** Those whose end was said. */
+  readonly #ended = new Set<string>();
   #generations: string[] = [];
   #attached = false;
   #attaching: Promise<void> | undefined;
@@ -115,8 +120,10 @@ export class ClusterNode {
   async beat(): Promise<boolean> {
     if (!this.#attached) return false;
     const token = this.#token;
-    if (await this.#hasNewNames()) this.refused('FENCED', token);
-    if (!this.#attached) return false;
+    if (await this.#hasNewNames()) {
+      this.refused('FENCED', token);
+      return false;
+    }
     const beats = await Promise.allSettled(this.#each((partition) => this.#beatOf(partition, token)));
     const answers = beats.flatMap((beat) => (beat.status === 'fulfilled' ? [beat.value] : []));
     const statuses = answers.map(({ status }) => status);
@@ -124,6 +131,21 @@ export class ClusterNode {
     if (refusal !== undefined) this.refused(refusal, token);
     else if (this.isAttached) this.#onBeat(Math.max(0, ...answers.map(({ quietMs }) => quietMs)));
     return refusal === undefined && answers.length === beats.length;
+  }
+
+  /** For a time nobody may conclude that a member left: longer than it takes every node to notice. Never rejects. */
+  async quieten(partitions: ReadonlySet<number>): Promise<void> {
+    const ms = Math.max(this.#options.quietMs, this.#options.leaseMs / 2);
+    await Promise.allSettled(
+      [...partitions].map((partition) =>
+        run(
+          this.#links.commands,
+          'quieten',
+          [this.#keys.generation(partition)],
+          [this.generation(partition), ms],
+        ),
+      ),
+    );
   }
 
   /** Gives the leases back, so that nobody has to wait for their end. */
@@ -209,7 +231,15 @@ export class ClusterNode {
 
   async #bury(partition: number, node: string): Promise<void> {
     const isDone = await bury({ links: this.#links, keys: this.#keys }, partition, node, 'death');
-    if (isDone) this.#journal.warn('A node that ended was buried', { node, partition });
+    if (isDone) this.#sayEnd(node);
+  }
+
+  /** Its partitions are cleaned up one by one, some later than others; it ended once. */
+  #sayEnd(node: string): void {
+    if (this.#ended.has(node)) return;
+    this.#ended.add(node);
+    if (this.#ended.size > MOST_ENDED) this.#ended.delete([...this.#ended][0] ?? '');
+    this.#journal.warn('A node that ended was cleaned up: its clients are no longer counted', { node });
   }
 
   #each<T>(task: (partition: number) => Promise<T>): Promise<T>[] {

@@ -1,4 +1,7 @@
-import type { AppIdentity } from './installation.ts';
+import type { App } from '../../core/app.ts';
+
+/** What tells the app of one installation from one with the same id in another. */
+export type AppIdentity = Pick<App, 'id' | 'credentials'>;
 
 /** Where a server listens. */
 export interface Address {
@@ -27,6 +30,8 @@ export interface RedisOptions extends Address {
   /** Whose names carry a digest, so that installations that share a Redis never hear each other. */
   readonly apps?: readonly AppIdentity[] | undefined;
   readonly partitions: number;
+  /** Signatures of an app that strict replay protection remembers. */
+  readonly replaySignatures?: number | undefined;
   readonly leaseMs: number;
   readonly commandTimeoutMs: number;
 }

@@ -15,6 +15,10 @@ const NAMES = [
   'permissions',
   'server',
   'identify',
+  'verify',
+  'quieten',
+  'orphans',
+  'replay',
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];

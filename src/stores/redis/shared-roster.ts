@@ -125,8 +125,8 @@ export class SharedRoster {
 /** Rejects with `Unavailable`. */
 export async function readRoster({ links, keys, node }: Needs, ref: ChannelRef): Promise<Snapshot> {
   if (!node.isAttached) throw new Unavailable('Redis is away.');
-  const { partition, version, members } = keys.channel(ref);
-  return snapshotOf(
-    await run(links.commands, 'snapshot', [keys.generation(partition), version, members], []),
-  );
+  const channel = keys.channel(ref);
+  const { partition, version, members, nodesPerUser, counts } = channel;
+  const names = [keys.generation(partition), version, members, nodesPerUser, counts];
+  return snapshotOf(await run(links.commands, 'snapshot', names, [channel.usersOf('')]));
 }

@@ -1,4 +1,5 @@
 import type { Journal } from '../../core/ports.ts';
+import { nameOf, policyIn, sayPolicy, valueIn } from './eviction-policy.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import { run } from './scripts.ts';
@@ -9,15 +10,15 @@ const OLDEST_CLUSTER = [7, 0] as const;
 const SCRATCH = ['h', 's', 'z', 'l', 'n'];
 
 /**
- * Redis as it has to be: of an age, of a policy that forgets nothing, open to this user. Rejects with a sentence that
- * names what is to be changed.
+ * Redis as it has to be: of an age, open to this user; and a word where it may forget what it is told. Rejects with a
+ * sentence that names what is to be changed.
  *
  * A user needs no more than this (`wavehall:` is WAVEHALL_REDIS_PREFIX):
  *
  *     user wavehall on >secret resetkeys ~wavehall:* resetchannels &wavehall:* -@all
  *       +info +ping +select +subscribe +unsubscribe +publish +eval +evalsha +time
- *       +hset +hget +hgetall +hincrby +hlen +hvals +hdel +sadd +scard +smembers +srandmember +srem
- *       +zadd +zscore +zrangebyscore +zrem +rpush +ltrim +lrange +lindex +pexpire +pttl +set +incr +get +del
+ *       +hset +hget +hgetall +hexists +hkeys +hincrby +hlen +hvals +hdel +sadd +scard +sismember +smembers
+ *       +srandmember +srem +zadd +zcard +zpopmin +zscore +zrangebyscore +zremrangebyscore +zrem +rpush +ltrim +lrange +lindex +pexpire +pttl +set +incr +get +del +exists
  *
  * and on a Cluster, in place of subscribe, unsubscribe, publish: +ssubscribe +sunsubscribe +spublish +cluster|slots
  * +cluster|info +client|setname +readonly +readwrite +asking.
@@ -26,9 +27,8 @@ export async function checkRedis(links: Links, keys: Keys, journal: Journal): Pr
   const oldest = links.publishCommand === 'SPUBLISH' ? OLDEST_CLUSTER : OLDEST;
   for (const server of links.servers()) {
     const info = await server.info();
-    const { host, port } = server.options;
     checkVersion(valueIn(info, 'redis_version'), oldest);
-    checkPolicy(policyIn(info), `${host}:${port}`, journal);
+    sayPolicy(policyIn(info), nameOf(server), journal);
   }
   await checkPermissions(links, keys);
 }
@@ -39,17 +39,6 @@ function checkVersion(version: string | undefined, [major, minor]: readonly [num
   throw new Unfit(
     `Redis ${version ?? 'of an unknown version'} is too old: ${major}.${minor} or newer is needed`,
   );
-}
-
-/** A Redis that evicts forgets who is where. */
-function checkPolicy(policy: string | undefined, server: string, journal: Journal): void {
-  if (policy === undefined) {
-    journal.warn('Redis does not tell its maxmemory-policy: make sure that it is noeviction', { server });
-  } else if (policy !== 'noeviction') {
-    throw new Unfit(
-      `Redis may forget what it was told: its maxmemory-policy is ${policy}, and has to be noeviction`,
-    );
-  }
 }
 
 /** Rejects with `Unfit`, naming the commands that this user may not run. */
@@ -64,12 +53,6 @@ export async function checkPermissions(links: Links, keys: Keys): Promise<void> 
   if (refused.length > 0) throw new Unfit(`the Redis user may not run ${refused.join(', ')}: allow it (ACL)`);
   await links.subscriber.unsubscribe(`${base}check`);
 }
-
-const valueIn = (info: string, name: string): string | undefined =>
-  new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
-
-/** `undefined`: it does not tell. */
-export const policyIn = (info: string): string | undefined => valueIn(info, 'maxmemory_policy');
 
 /** A sentence for the operator: there is no point in starting. */
 export class Unfit extends Error {

@@ -53,7 +53,7 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
     },
     options.limits,
   );
-  const inner = await openStores(config.redis, undefined, journal);
+  const inner = await openStores({ ...config, cutoverStateFile: undefined }, journal);
   const stores = bridge.bridged(inner);
   const core = assemble(config.apps, stores, journal);
   const http = Fastify({ logger: false, forceCloseConnections: true });
@@ -64,7 +64,7 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
     clock: Date.now,
     health: { isReady: () => true },
     prefix: '',
-    refuseReplays: false,
+    replays: undefined,
   });
   new WebSocketTransport({
     hasRoom: () => true,

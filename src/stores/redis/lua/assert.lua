@@ -2,7 +2,7 @@
 -- The step that makes a user come or go in the cluster publishes it.
 -- KEYS 1 generation 2 nodes 3 index of the node 4 counts 5 users of the node 6 nodes per user 7 members 8 version 9 occupied
 -- ARGV 1 generation 2 node 3 its token 4 row in the index 5 channel 6 sockets 7 publish command 8 bus channel
---      9 '1': the users given are all that there are
+--      9 '1': the users given are all that there are; '2': and a part of what stood here is lost, so that it is counted anew
 --      10 number of users that are here, then for each: id, member, socket not to be told
 --      then number of users that are gone, then their ids
 -- Returns status, a list of the transitions: occupied, vacated, +id, -id; and the ids of those that came.
@@ -32,18 +32,45 @@ if sockets > 0 then
   redis.call('SADD', KEYS[9], ARGV[5])
 end
 
+-- What the other nodes hold is counted from their own sets, as far as those are left; each node comes here with its part.
+local isDamaged = ARGV[9] == '2'
+if isDamaged then
+  redis.call('DEL', KEYS[5], KEYS[6])
+  local usersOf = string.sub(KEYS[5], 1, -#ARGV[2] - 1)
+  for _, node in ipairs(redis.call('HKEYS', KEYS[4])) do
+    for _, id in ipairs(redis.call('SMEMBERS', usersOf .. node)) do redis.call('HINCRBY', KEYS[6], id, 1) end
+  end
+  nextVersion()
+end
+
 local at = 11
 local here = {}
 for _ = 1, tonumber(ARGV[10]) do
   local id, member, except = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   at = at + 3
   here[id] = true
-  if redis.call('SADD', KEYS[5], id) == 1 and redis.call('HINCRBY', KEYS[6], id, 1) == 1 then
+  local isNew = redis.call('SADD', KEYS[5], id) == 1 and redis.call('HINCRBY', KEYS[6], id, 1) == 1
+  if isDamaged then isNew = redis.call('HEXISTS', KEYS[7], id) == 0 end
+  if isNew then
     local version = nextVersion()
     redis.call('HSET', KEYS[7], id, version .. ' ' .. member)
     changes[#changes + 1] = '+' .. id
     brought[#brought + 1] = id
     tell('+', version, except, member)
+  end
+end
+
+local function removed(id)
+  redis.call('HDEL', KEYS[7], id)
+  local version = nextVersion()
+  changes[#changes + 1] = '-' .. id
+  -- What is counted anew may lack what others have yet to say again: they read the roster when the quiet is over.
+  if not isQuiet and not isDamaged then tell('-', version, '-', id) end
+end
+
+if isDamaged then
+  for _, id in ipairs(redis.call('HKEYS', KEYS[7])) do
+    if redis.call('HEXISTS', KEYS[6], id) == 0 then removed(id) end
   end
 end
 
@@ -60,10 +87,7 @@ end
 for _, id in ipairs(gone) do
   if redis.call('SREM', KEYS[5], id) == 1 and redis.call('HINCRBY', KEYS[6], id, -1) <= 0 then
     redis.call('HDEL', KEYS[6], id)
-    redis.call('HDEL', KEYS[7], id)
-    local version = nextVersion()
-    changes[#changes + 1] = '-' .. id
-    if not isQuiet then tell('-', version, '-', id) end
+    removed(id)
   end
 end
 

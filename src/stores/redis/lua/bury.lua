@@ -21,7 +21,15 @@ for _, row in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
   for _, id in ipairs(redis.call('SRANDMEMBER', own, budget)) do
     budget = budget - 1
     redis.call('SREM', own, id)
-    if redis.call('HINCRBY', base .. ':r', id, -1) <= 0 then
+    local left = redis.call('HINCRBY', base .. ':r', id, -1)
+    -- Redis may have evicted a part of the count: whom another node holds has not left.
+    if left <= 0 then
+      for _, node in ipairs(redis.call('HKEYS', base .. ':o')) do
+        if redis.call('SISMEMBER', base .. ':m:' .. node, id) == 1 then left = 1 end
+      end
+      if left == 1 then redis.call('HSET', base .. ':r', id, 1) end
+    end
+    if left <= 0 then
       redis.call('HDEL', base .. ':r', id)
       redis.call('HDEL', base .. ':u', id)
       local version = string.format('%.0f', redis.call('INCR', base .. ':v'))

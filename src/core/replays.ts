@@ -1,0 +1,20 @@
+import { counter, one } from './figure.ts';
+import type { Figure, Replays } from './ports.ts';
+
+/** Signatures of an app that are remembered where nobody says otherwise. */
+export const DEFAULT_SIGNATURES = 100_000;
+
+export interface ReplayOptions {
+  /** Signatures of an app that are remembered; beyond, those that expire first are forgotten. */
+  readonly signatures?: number | undefined;
+  readonly clock?: () => number;
+}
+
+export const replayFigures = (replays: Replays): Figure[] => [
+  counter(
+    'replay_signatures_forgotten_total',
+    'Signatures forgotten before their time, because there were more than WAVEHALL_REPLAY_SIGNATURES.',
+    [],
+    () => one(replays.forgotten),
+  ),
+];

@@ -1,0 +1,42 @@
+import { LRUCache } from 'lru-cache';
+import type { Replays } from '../../core/ports.ts';
+import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replays.ts';
+
+/** Signatures that the only node has taken. */
+export class MemoryReplays implements Replays {
+  readonly #clock: () => number;
+  readonly #signatures: number;
+  readonly #apps = new Map<string, LRUCache<string, true>>();
+  #forgotten = 0;
+
+  constructor({ signatures = DEFAULT_SIGNATURES, clock = Date.now }: ReplayOptions = {}) {
+    this.#signatures = signatures;
+    this.#clock = clock;
+  }
+
+  get forgotten(): number {
+    return this.#forgotten;
+  }
+
+  take(app: string, signature: string, ttlMs: number): Promise<boolean> {
+    const taken = this.#of(app);
+    if (taken.has(signature)) return Promise.resolve(false);
+    taken.set(signature, true, { ttl: ttlMs });
+    return Promise.resolve(true);
+  }
+
+  #of(app: string): LRUCache<string, true> {
+    const known = this.#apps.get(app);
+    if (known !== undefined) return known;
+    const taken = new LRUCache<string, true>({
+      max: this.#signatures,
+      perf: { now: this.#clock },
+      ttlResolution: 0,
+      dispose: (_value, _key, reason) => {
+        if (reason === 'evict') this.#forgotten += 1;
+      },
+    });
+    this.#apps.set(app, taken);
+    return taken;
+  }
+}

@@ -1,0 +1,23 @@
+-- Rows of nodes that have no lease and that nobody would clean up: Redis may have evicted what names them.
+-- KEYS 1 occupied 2 nodes
+-- ARGV 1 start of the channels' keys with the app 2 start of the rows with the app 3 start of the indexes
+--      4 number of suspects, then each as `node channel`
+-- A living node may be without a lease until its next beat. So a row is suspect when it is first seen; when it is seen
+-- again, its node is named as one that ended, and is cleaned up like any other. Returns the new suspects.
+local isSuspect, suspects, ended = {}, {}, {}
+for at = 5, 4 + tonumber(ARGV[4]) do isSuspect[ARGV[at]] = true end
+for _, channel in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  for _, node in ipairs(redis.call('HKEYS', ARGV[1] .. channel .. ':o')) do
+    if not redis.call('ZSCORE', KEYS[2], node) then
+      local suspect = node .. ' ' .. channel
+      if isSuspect[suspect] then
+        redis.call('SADD', ARGV[3] .. node, ARGV[2] .. channel)
+        ended[node] = true
+      else
+        suspects[#suspects + 1] = suspect
+      end
+    end
+  end
+end
+for node in pairs(ended) do redis.call('ZADD', KEYS[2], 0, node) end
+return suspects

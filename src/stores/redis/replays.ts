@@ -1,0 +1,34 @@
+import type { Replays } from '../../core/ports.ts';
+import { DEFAULT_SIGNATURES } from '../../core/replays.ts';
+import type { Keys } from './keys.ts';
+import type { Links } from './links.ts';
+import { run } from './scripts.ts';
+
+/** Signatures that any node has taken: on the clock of Redis, and bounded by their number. */
+export class RedisReplays implements Replays {
+  readonly #links: Links;
+  readonly #keys: Keys;
+  readonly #signatures: number;
+  #forgotten = 0;
+
+  constructor(links: Links, keys: Keys, signatures = DEFAULT_SIGNATURES) {
+    this.#links = links;
+    this.#keys = keys;
+    this.#signatures = signatures;
+  }
+
+  get forgotten(): number {
+    return this.#forgotten;
+  }
+
+  async take(app: string, signature: string, ttlMs: number): Promise<boolean> {
+    const [isTaken, forgotten] = (await run(
+      this.#links.commands,
+      'replay',
+      [this.#keys.signatures(app)],
+      [signature, ttlMs, this.#signatures],
+    )) as [number, number];
+    this.#forgotten += forgotten;
+    return isTaken === 1;
+  }
+}

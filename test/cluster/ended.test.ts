@@ -1,0 +1,34 @@
+/** A node that ended, cleaned up by another. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Redis } from 'ioredis';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { eventually } from '../support/wire.ts';
+import { openNode, usual } from './stores.ts';
+
+let redis: TestRedis;
+let client: Redis;
+beforeAll(async () => {
+  redis = await startRedis();
+  client = new Redis(redis.port);
+});
+afterAll(async () => {
+  client.disconnect();
+  await redis.close();
+});
+
+test('4.4 is told of once, though each of its partitions is cleaned up for itself', async () => {
+  const node = await openNode(usual({ port: redis.port, leaseMs: 1000 }));
+  const leases = (await client.keys('*')).filter((key) => key.endsWith(':nodes'));
+  expect(leases).toHaveLength(16);
+  for (const key of leases) await client.zadd(key, 1, 'ended-node');
+  const isCleanedUp = async (key: string): Promise<boolean> =>
+    (await client.zscore(key, 'ended-node')) === null;
+  await eventually(async () => (await Promise.all(leases.map(isCleanedUp))).every(Boolean), 'it is gone');
+  await eventually(() => node.journal.warnings.length > 0, 'it is told of');
+  expect(node.journal.warnings).toEqual([
+    {
+      what: 'A node that ended was cleaned up: its clients are no longer counted',
+      details: { node: 'ended-node' },
+    },
+  ]);
+});

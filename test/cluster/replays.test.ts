@@ -1,0 +1,36 @@
+/** Strict replay protection between nodes. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { openNode, usual } from './stores.ts';
+
+const MINUTE_MS = 60_000;
+
+let redis: TestRedis;
+beforeAll(async () => void (redis = await startRedis()));
+afterAll(() => redis.close());
+
+describe('a signature', () => {
+  test('8.2 is taken once by all nodes together, also when all of them get it at once', async () => {
+    const options = usual({ port: redis.port });
+    const nodes = [await openNode(options), await openNode(options), await openNode(options)];
+    const [first, second] = nodes;
+    expect(await first!.replays.take('a', 'one', MINUTE_MS)).toBe(true);
+    expect(await second!.replays.take('a', 'one', MINUTE_MS)).toBe(false);
+    expect(await second!.replays.take('b', 'one', MINUTE_MS)).toBe(true);
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, at) => nodes[at % nodes.length]!.replays.take('a', 'two', MINUTE_MS)),
+    );
+    expect(answers.filter(Boolean)).toHaveLength(1);
+  });
+
+  test('8.2 is not taken where Redis cannot be asked', async () => {
+    const own = await startRedis();
+    try {
+      const node = await openNode(usual({ port: own.port }));
+      await own.kill();
+      await expect(node.replays.take('a', 'one', MINUTE_MS)).rejects.toMatchObject({ name: 'Unavailable' });
+    } finally {
+      await own.close();
+    }
+  });
+});

@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
+
+/** The contract of `Replays`, for every implementation; it remembers 5 signatures of an app. */
+export function replaysContract(implementation: Implementation): void {
+  describe('replays', () => {
+    let node: Awaited<ReturnType<typeof openStores>>;
+    beforeEach(async () => {
+      node = await openStores(implementation);
+    });
+    afterEach(() => node.close());
+
+    const take = (signature: string, app = 'a', ttlMs = 60_000) => node.replays.take(app, signature, ttlMs);
+
+    test('8.2 a signature is taken once, also when it comes many times at once', async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => take('one')));
+      expect(answers.filter(Boolean)).toHaveLength(1);
+      expect(await take('one')).toBe(false);
+      expect(await take('two')).toBe(true);
+    });
+
+    test('8.2 apps are apart, whatever they and the signatures are called', async () => {
+      for (const name of HOSTILE_NAMES) {
+        expect(await take('same', name)).toBe(true);
+        expect(await take('same', name)).toBe(false);
+        expect(await take(name, 'hostile-signatures')).toBe(true);
+      }
+    });
+
+    test('8.2 it may come again when it has expired; without an expiry never', async () => {
+      await take('short', 'a', 10_000);
+      await take('forever', 'a', 0);
+      await implementation.pass(9);
+      expect(await take('short', 'a', 10_000)).toBe(false);
+      await implementation.pass(2);
+      expect(await take('short', 'a', 10_000)).toBe(true);
+      await implementation.pass(100_000);
+      expect(await take('forever', 'a', 0)).toBe(false);
+    });
+
+    test('8.2 of more than there is room for, the oldest are forgotten, and counted', async () => {
+      for (const signature of ['1', '2', '3', '4', '5']) expect(await take(signature)).toBe(true);
+      expect(await take('1')).toBe(false);
+      expect(node.replays.forgotten).toBe(0);
+      await implementation.pass(1);
+      expect(await take('6')).toBe(true);
+      expect(node.replays.forgotten).toBe(1);
+      for (const signature of ['3', '4', '5', '6']) expect(await take(signature)).toBe(false);
+    });
+  });
+}

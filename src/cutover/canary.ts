@@ -91,6 +91,11 @@ export class Canary {
     await Promise.all(this.#underWay);
   }
 
+  /** Connections that it has at a side at this moment. */
+  socketsAt(side: Side): number {
+    return this.#perches[side].sockets;
+  }
+
   status(): CanaryStatus {
     const { wavehall, upstream } = this.#perches;
     return {

@@ -36,6 +36,8 @@ export class Perch {
   #opening: Promise<Step> | undefined;
   #lostInARow = 0;
   doubled = 0;
+  /** Connections that it has at this moment. */
+  sockets = 0;
   /** When the present connection began to listen, in the time of `performance.now`. */
   openedAtMs = 0;
 
@@ -128,6 +130,8 @@ export class Perch {
     try {
       const { signal } = this.#stopping;
       probe = await Probe.open(site, { timeoutMs, signal, heard });
+      this.sockets += 1;
+      void probe.closed.then(() => (this.sockets -= 1));
       connected(true, performance.now() - beganMs);
       await probe.subscribe(channel);
       subscribed(true);

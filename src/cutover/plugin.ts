@@ -65,7 +65,8 @@ export class Cutover {
     });
     this.health = this.#watch.health;
     const { upstream, queue: limits } = options;
-    this.#bridge = openBridge({ upstream, apps, journal, limits, health: this.health });
+    const probesThere = (id: string): number => (id === app.id ? this.#watch.probesThere() : 0);
+    this.#bridge = openBridge({ upstream, apps, journal, limits, health: this.health, probesThere });
     const bridged = this.#bridge.bridged(stores);
     this.stores = { ...bridged, broker: watchedBroker(bridged.broker, this.health) };
   }

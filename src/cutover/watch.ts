@@ -39,6 +39,8 @@ export interface Watch {
   /** Resolves when nothing of it is left. */
   stop(): Promise<void>;
   status(): WatchStatus;
+  /** Connections that the canary has at the other server. */
+  probesThere(): number;
   /** Why nobody can connect to the other server at this moment; `undefined`: it answers. */
   whyOtherIsAway(): Promise<string | undefined>;
 }
@@ -80,6 +82,7 @@ export function openWatch(needs: WatchNeeds): Watch {
       loop.stop();
       await Promise.all([canary?.stop(), notifier?.stop()]);
     },
+    probesThere: () => canary?.socketsAt('upstream') ?? 0,
     status: () => ({
       health: health.report(),
       wayBack: wayBack.status(),

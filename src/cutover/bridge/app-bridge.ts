@@ -21,6 +21,8 @@ export interface AppBridgeNeeds {
   readonly limits: BridgeLimits;
   readonly journal: Journal;
   readonly health: HealthSink | undefined;
+  /** Sockets of an app at the other side that are this node's, beside those of the bridge. */
+  readonly probesThere: (app: string) => number;
   /** The cluster's own broker, for notes. */
   readonly broker: Broker;
   /** To this node's own sockets. */
@@ -40,12 +42,14 @@ export class AppBridge {
   readonly #echoes: Echoes;
   readonly #mainLine: MainLine;
   readonly #post: Post;
+  readonly #probesThere: () => number;
 
   constructor(needs: AppBridgeNeeds) {
     const { app, upstream, limits } = needs;
     const [credential] = app.credentials;
     const figures = this.#figures;
     this.#appId = app.id;
+    this.#probesThere = () => needs.probesThere(app.id);
     this.#echoes = this.#openEchoes(needs);
     const tools = { ...needs, appId: app.id, credential, figures, echoes: this.#echoes };
     const link = { upstream, key: credential.key, limits };
@@ -103,6 +107,11 @@ export class AppBridge {
     this.#echoes.tick();
   }
 
+  /** The other nodes leave this node's sockets out of the people that they count there. */
+  tellSockets(): void {
+    this.#echoes.notes.sockets(this.#ownSockets);
+  }
+
   listen(channel: string): Promise<void> {
     return this.#mainLine.listening.listen(channel);
   }
@@ -135,8 +144,12 @@ export class AppBridge {
       waitMs: subscribeWaitMs,
       isConnected: () => this.isConnected,
       ownOn: (channel) => this.presence.room(channel)?.members ?? (this.#hearing(channel) === 'no' ? 0 : 1),
-      own: () => this.state.connections,
+      own: () => this.#ownSockets + this.#echoes.notes.socketsOfOthers,
     });
+  }
+
+  get #ownSockets(): number {
+    return this.presence.connections + (this.isConnected ? 1 : 0) + this.#probesThere();
   }
 
   #hearing(channel: string): Hearing {

@@ -8,7 +8,7 @@ interface Needs {
   readonly post: Post;
   readonly waitMs: number;
   isConnected(): boolean;
-  /** Sockets of this node's bridge on a channel there, and in all. */
+  /** Sockets of this node's bridge on a channel there; sockets of bridges and canaries of all nodes there. */
   ownOn(channel: string): number;
   own(): number;
 }
@@ -17,8 +17,8 @@ const count = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 
 /**
- * SPEC 11.10: what the other side says of who is where, without this node's bridge. Nobody waits long for it, and who
- * cannot be asked knows nobody. Bridges of other nodes are counted as the clients that they are there.
+ * SPEC 11.10: what the other side says of who is where, without the bridge. Nobody waits long for it, and who cannot be
+ * asked knows nobody. Of a single channel, the bridges of other nodes are counted as the clients that they are there.
  */
 export class RemoteCensus {
   readonly #needs: Needs;

@@ -6,6 +6,8 @@ import { type BridgeLimits, LIMITS } from './limits.ts';
 import { bridgedStores } from './stores.ts';
 
 const TICK_MS = 10_000;
+/** How soon the other nodes know of a change in the number of own sockets at the other side. */
+const TELL_MS = 1000;
 
 /** Events of the other side go where those of the stores' broker go. */
 export interface BridgeNeeds {
@@ -14,6 +16,8 @@ export interface BridgeNeeds {
   readonly journal: Journal;
   readonly limits?: QueueLimits;
   readonly health?: HealthSink;
+  /** Sockets of an app at the other side that are this node's, beside those of the bridge. */
+  readonly probesThere?: (app: string) => number;
 }
 
 /**
@@ -23,14 +27,22 @@ export interface BridgeNeeds {
 export function openBridge(needs: BridgeNeeds, changed: Partial<BridgeLimits> = {}): Bridge {
   const bridges = new Map<string, AppBridge>();
   let ticker: NodeJS.Timeout | undefined;
+  let teller: NodeJS.Timeout | undefined;
   const failed = (error: unknown): void =>
     needs.journal.warn('A member of the other side could not be told', { reason: String(error) });
   return {
     bridged: (inner) => {
       const apps = new Map(needs.apps.map((app) => [app.id, app]));
       const { stores, inside } = bridgedStores(inner, { apps, bridges, failed });
-      const { upstream, journal, health } = needs;
-      const each = { upstream, journal, health, limits: limitsOf(needs.limits, changed), ...inside };
+      const { upstream, journal, health, probesThere = () => 0 } = needs;
+      const each = {
+        upstream,
+        journal,
+        health,
+        probesThere,
+        limits: limitsOf(needs.limits, changed),
+        ...inside,
+      };
       for (const app of needs.apps) bridges.set(app.id, new AppBridge({ ...each, app }));
       return stores;
     },
@@ -38,9 +50,12 @@ export function openBridge(needs: BridgeNeeds, changed: Partial<BridgeLimits> = 
       for (const bridge of bridges.values()) bridge.start().catch(failed);
       ticker = setInterval(() => bridges.forEach((bridge) => bridge.tick()), TICK_MS);
       ticker.unref();
+      teller = setInterval(() => bridges.forEach((bridge) => bridge.tellSockets()), TELL_MS);
+      teller.unref();
     },
     stop: async () => {
       clearInterval(ticker);
+      clearInterval(teller);
       await Promise.all([...bridges.values()].map((bridge) => bridge.stop()));
     },
     state: (): BridgeState[] => [...bridges.values()].map(({ state }) => state),

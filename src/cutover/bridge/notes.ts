@@ -16,6 +16,12 @@ export interface NoteEars {
   answered(id: string): void;
 }
 
+/** A node that ended says nothing more: what it said counts for so long. It is said again in less than half of it. */
+const SOCKETS_KNOWN_MS = 30_000;
+const SOCKETS_AGAIN_MS = 10_000;
+/** More nodes than there are. */
+const MOST_NODES = 1000;
+
 export const NOTES_CHANNEL = '#bridge';
 /** No event looks like this: their payloads are objects. */
 const MARK = 'wavehall-bridge ';
@@ -33,6 +39,8 @@ export class Notes {
   readonly #ears: NoteEars;
   readonly #node = randomBytes(9).toString('base64url');
   readonly #marks = new Map<string, () => void>();
+  readonly #sockets = new Map<string, { readonly count: number; readonly atMs: number }>();
+  #told = { count: 0, atMs: -Infinity };
   #number = 0;
 
   constructor(needs: { app: string; broker: Broker; limits: BridgeLimits; ears: NoteEars }) {
@@ -52,6 +60,7 @@ export class Notes {
   }
 
   async stop(): Promise<void> {
+    if (this.#told.count > 0) await this.#tell({ kind: 'sockets', id: this.nextId(), count: 0 });
     await this.#broker.unsubscribe(this.#ref).catch(() => undefined);
   }
 
@@ -63,6 +72,21 @@ export class Notes {
 
   answered(id: string): Promise<void> {
     return this.#tell({ kind: 'answered', id });
+  }
+
+  /** How many sockets this node has at the other side: said when it changes, and now and then. */
+  sockets(count: number): void {
+    const nowMs = Date.now();
+    if (count === this.#told.count && (count === 0 || nowMs - this.#told.atMs < SOCKETS_AGAIN_MS)) return;
+    this.#told = { count, atMs: nowMs };
+    void this.#tell({ kind: 'sockets', id: this.nextId(), count });
+  }
+
+  /** Sockets that the other nodes have at the other side. */
+  get socketsOfOthers(): number {
+    const sinceMs = Date.now() - SOCKETS_KNOWN_MS;
+    for (const [node, { atMs }] of this.#sockets) if (atMs < sinceMs) this.#sockets.delete(node);
+    return [...this.#sockets.values()].reduce((sum, { count }) => sum + count, 0);
   }
 
   /** Resolves when every note that was published before has been heard, as far as that is possible. */
@@ -88,6 +112,13 @@ export class Notes {
     if (note.kind === 'mark' && isOwn) this.#marked(note.id);
     else if (note.kind === 'expect' && !isOwn) this.#ears.expect(note.id, copiesIn(note.copies));
     else if (note.kind === 'answered' && !isOwn) this.#ears.answered(note.id);
+    else if (note.kind === 'sockets' && !isOwn) this.#heardSockets(note.id.split('.')[0] ?? '', note.count);
+  }
+
+  #heardSockets(node: string, count: unknown): void {
+    if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0) return;
+    this.#sockets.delete(node);
+    if (count > 0 && this.#sockets.size < MOST_NODES) this.#sockets.set(node, { count, atMs: Date.now() });
   }
 
   #marked(id: string): void {

@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { CutoverStatus } from '../../src/cutover/report.ts';
+import type { Server } from '../../src/server.ts';
+import { startRedis } from '../support/redis.ts';
+import { http, publisher } from '../support/wire-http.ts';
+import { eventually, Wire } from '../support/wire.ts';
+import { APP, startWavehall } from './two-servers.ts';
+
+const TOKEN = 'open-sesame';
+vi.setConfig({ testTimeout: 90_000 });
+
+const ends: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+const at = (server: Server) => ({ ...APP, host: '127.0.0.1', port: server.port, prefix: '' });
+const ask = async (server: Server, path: string) => (await publisher(at(server)).get(path)).json;
+
+async function statusOf(server: Server): Promise<CutoverStatus> {
+  const headers = { Authorization: `Bearer ${TOKEN}` };
+  return (await http(at(server), { method: 'GET', path: '/admin/cutover', headers })).json as CutoverStatus;
+}
+
+/** An other server, and so many nodes with a front door, whose canaries and bridges are at work. */
+async function open(count: number): Promise<{ other: Server; nodes: Server[] }> {
+  const folder = await mkdtemp(join(tmpdir(), 'wavehall-people-'));
+  ends.push(() => rm(folder, { recursive: true }));
+  const redis = count > 1 ? await startRedis() : undefined;
+  ends.push(() => redis?.close() ?? Promise.resolve());
+  const other = await startWavehall();
+  ends.push(() => other.stop());
+  const starting = Array.from({ length: count }, () =>
+    startWavehall({
+      WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${other.port}`,
+      WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'),
+      WAVEHALL_CUTOVER_BREACH_SECONDS: '0',
+      WAVEHALL_ADMIN_TOKEN: TOKEN,
+      ...(redis && { REVERB_SCALING_ENABLED: 'true', REDIS_HOST: '127.0.0.1', REDIS_PORT: `${redis.port}` }),
+    }),
+  );
+  const nodes = await Promise.all(starting);
+  for (const node of nodes) ends.push(() => node.stop());
+  for (const node of nodes)
+    await eventually(
+      async () => {
+        const { bridge, watch } = await statusOf(node);
+        const { wavehall, upstream } = watch.health;
+        return bridge[0]?.connected === true && wavehall.connects.good >= 2 && upstream.delivery.good >= 2;
+      },
+      'canary and bridge are at work',
+      30_000,
+    );
+  return { other, nodes };
+}
+
+const connect = async (server: Server, bucket: number): Promise<Wire> => {
+  const wire = await Wire.open(at(server), `/app/${APP.key}?protocol=7`, {
+    origin: 'http://app.test',
+    headers: { cookie: `wavehall_bucket=${bucket}` },
+  });
+  ends.push(() => wire.close());
+  await wire.next('pusher:connection_established');
+  return wire;
+};
+
+describe.each([1, 2])('what Pulse shows through the front door of %d nodes', (count) => {
+  test('11.10 is people: canary, bridge and their channels are in no count', async () => {
+    const { other, nodes } = await open(count);
+    // The canaries and the bridges are at the other server all the same.
+    expect(other.connections()).toBeGreaterThanOrEqual(2 * count);
+    for (const node of nodes) {
+      await eventually(
+        async () => ((await ask(node, '/connections')) as { connections: number }).connections === 0,
+        'nobody is there',
+      );
+      // Newcomers of the canary come and go: they are never seen.
+      for (let again = 0; again < 30; again += 1) {
+        expect(await ask(node, '/connections')).toEqual({ connections: 0 });
+        expect(await ask(node, '/channels')).toEqual({ channels: {} });
+      }
+    }
+    const [node = nodes[0] as Server] = nodes;
+    await http(at(node), {
+      method: 'PUT',
+      path: '/admin/cutover',
+      headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
+      body: '{"percent":50}',
+    });
+    for (const bucket of [1, 2, 9999]) await connect(node, bucket);
+    for (const each of nodes)
+      await eventually(
+        async () => ((await ask(each, '/connections')) as { connections: number }).connections === 3,
+        'three people, on both sides',
+      );
+  });
+});

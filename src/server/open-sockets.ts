@@ -9,6 +9,8 @@ export class OpenSockets {
 
   constructor(server: Server) {
     server.on('connection', (socket: Owned) => {
+      // A connection whose request offered another protocol is handed to the server again (`upgrades.ts`).
+      if (this.#all.has(socket)) return;
       this.#all.add(socket);
       socket[OWNER] = this.#all;
       socket.once('close', forget);

@@ -73,8 +73,6 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
     },
     () => hub.connections(),
   );
-  // All header lines that there are, whose size is limited: with those of the body's framing among them.
-  http.server.maxHeadersCount = 0;
   onWebSocketUpgrade(http.server, (request, network, head) => door.upgrade(request, network, head));
   http.server.on('connect', (request, network) => door.connect(request, network));
   refuseLoops(http, door);

@@ -2,7 +2,6 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Journal } from '../core/ports.ts';
 import { type KeyPair, readKeyPair } from '../transports/tls.ts';
-import { asksForWebSocket } from './upgrades.ts';
 
 /** Slow clients are cut off: TLS handshakes, headers, body, idle connections. */
 const HTTP_TIMEOUT_MS = 10_000;
@@ -31,15 +30,16 @@ export function createHttp(config: Config, keyPair: KeyPair | undefined): Fastif
     headersTimeout: HTTP_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // Known from Node 24.9 on; before, `onWebSocketUpgrade` does the same.
-    shouldUpgradeCallback: asksForWebSocket,
   };
-  return Fastify({
+  const http = Fastify({
     ...options,
     ...(keyPair === undefined
       ? { http: tuning }
       : { https: { ...tuning, ...keyPair, handshakeTimeout: HTTP_TIMEOUT_MS } }),
-  } as object);
+  } as object) as FastifyInstance;
+  // All header lines that there are, whose bytes are limited: with those of the body's framing among them.
+  http.server.maxHeadersCount = 0;
+  return http;
 }
 
 /** The largest of all apps; each app's own limit is checked once the app is known. */

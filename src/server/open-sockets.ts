@@ -21,8 +21,8 @@ export class OpenSockets {
         refusals.count('tls_on_plain_port', { address: remoteAddress ?? '' });
     });
     server.on('connection', (socket: Owned) => {
-      // A connection that is served again as a new one (an offer to upgrade that is passed over) is here already.
-      if (socket[OWNER] === this.#all) return;
+      // A connection whose request offered another protocol is handed to the server again (`upgrades.ts`).
+      if (this.#all.has(socket)) return;
       this.#all.add(socket);
       socket[OWNER] = this.#all;
       socket.once('close', forget);

@@ -5,12 +5,13 @@ import { TLSSocket } from 'node:tls';
 type OnUpgrade = (request: IncomingMessage, network: Duplex, head: Buffer) => void;
 
 /** The only protocol that is upgraded to (SPEC 2.1). Any other offer is passed over (RFC 9110, 7.8). */
-export const asksForWebSocket = ({ headers }: IncomingMessage): boolean =>
+const asksForWebSocket = ({ headers }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === 'websocket';
 
 /**
  * Hands WebSocket upgrades to `handle`, and serves a request that offers something else (Java's HttpClient offers `h2c`
- * with each of its requests) as if it had offered nothing. From Node 24.9 on `shouldUpgradeCallback` does that in the parser.
+ * with each of its requests) as if it had offered nothing. The `shouldUpgradeCallback` of newer Nodes is not used: the
+ * requests that come in one piece behind a declined offer are lost with it.
  */
 export function onWebSocketUpgrade(http: HttpServer, handle: OnUpgrade): void {
   http.on('upgrade', (request, network, head) => {

@@ -25,7 +25,8 @@ export class OpenSockets {
       if (this.#all.has(socket)) return;
       this.#all.add(socket);
       socket[OWNER] = this.#all;
-      socket.once('close', forget);
+      // `once` would keep a closure of its own for each socket.
+      socket.on('close', forget);
     });
   }
 

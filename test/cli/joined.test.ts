@@ -16,6 +16,7 @@ const side = (good: number, p99Ms: number | null, breaches: readonly string[]) =
   api: figures(good, null),
   delivery: figures(good, null),
   arrivals: figures(good, null),
+  clients: figures(good, null),
   loopMs: p99Ms,
   breaches: breaches.map((of) => ({ of, text: of })),
 });

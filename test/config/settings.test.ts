@@ -70,6 +70,7 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('3.13', 'WAVEHALL_MAX_BUFFER_SIZE', 1_048_576, 1),
   whole('2.10', 'WAVEHALL_STALL_SECONDS', 10, 1),
   whole('8.11', 'WAVEHALL_MAX_HEAP_PERCENT', 90, 0, 100),
+  whole('8.2', 'WAVEHALL_REPLAY_SIGNATURES', 100_000, 1),
   whole('2.10', 'REVERB_APP_PING_INTERVAL', 60, 1, 86_400),
   whole('2.3', 'REVERB_APP_ACTIVITY_TIMEOUT', 30, 1, 86_400),
   whole('3.10', 'WAVEHALL_CACHE_TTL', 1800),

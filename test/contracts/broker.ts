@@ -71,7 +71,11 @@ export function brokerContract(implementation: Implementation): void {
 
     test('3.10 what is published with a retention is remembered once the publish resolves, and delivered as well', async () => {
       await node.broker.subscribe(ORDERS);
-      await node.broker.publish(ORDERS, { payload: 'x', except: '1.2' }, { size: 50, ttlSeconds: 60, lastSeconds: 60 });
+      await node.broker.publish(
+        ORDERS,
+        { payload: 'x', except: '1.2' },
+        { size: 50, ttlSeconds: 60, lastSeconds: 60 },
+      );
       expect((await node.history.last(ORDERS))?.payload).toBe('x');
       expect(await heard(ORDERS)).toEqual([{ payload: 'x', except: '1.2' }]);
     });

@@ -18,7 +18,10 @@ const SIZES = { requests: 50_000, frames: 200_000, seconds: 4 };
 /** A second life of the same attack may not need much more than the first: what it took was given back. */
 const PLATEAU_MB = 60;
 
-describe.each([
+/** Takes minutes and a machine of its own: asked for by name. */
+const isWanted = process.env.WAVEHALL_HOSTILE !== undefined;
+
+describe.runIf(isWanted).each([
   ['a heap of 256 MB', () => Promise.resolve({ env: SMALL_HEAP, redis: undefined, all: attacks(SIZES) })],
   [
     'a heap of 256 MB, over Redis',

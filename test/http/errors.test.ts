@@ -202,7 +202,7 @@ describe('a body', () => {
 
 /** Memory stores of which one method fails. */
 const failing = (
-  port: Exclude<keyof Stores, 'close' | 'isReady'>,
+  port: Exclude<keyof Stores, 'close' | 'isReady' | 'warnings'>,
   method: string,
   error: unknown,
 ): HttpOptions => {

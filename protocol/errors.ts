@@ -78,7 +78,7 @@ export class ProtocolError extends Error {
 const failedSubscription = (entry: ErrorEntry, channel: string, subscription: SubscriptionFailure) =>
   new ProtocolError(entry, { channel, subscription });
 
-/** What only the frame of 3.6 tells: their code is never sent. */
+/** Reasons that only the frame of 3.6 carries: their code is never sent. */
 const invalidName = entry(4009, 'Invalid channel name', 'stays');
 const limitReached = entry(4301, 'Subscription limit reached', 'stays');
 const unavailable = entry(4100, 'The subscription failed, try again later', 'stays');

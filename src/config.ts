@@ -35,7 +35,7 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   readonly appsFrom: string;
   /** Apps that the environment names and that are not served, because other names won. */
   readonly unusedApps: readonly UnusedApp[];
-  /** What was given and has no effect. */
+  /** Sentences about settings that were given and have no effect. */
   readonly warnings: readonly string[];
   readonly tls: TlsOptions;
   /** Network sockets of any kind, requests included, so that files are left for the server itself; 0: no limit. */

@@ -8,7 +8,7 @@ export interface Moving {
   readonly force: boolean;
 }
 
-/** What of the cutover an operator may see and change. `set` and `back` reject with `Conflict` when they would move sockets to a dead server. */
+/** The part of the cutover that an operator may see and change. `set` and `back` reject with `Conflict` when they would move sockets to a dead server. */
 export interface CutoverControl {
   status(): object | Promise<object>;
   set(percent: number, by: string, how: Moving): Promise<void>;

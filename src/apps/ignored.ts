@@ -25,7 +25,7 @@ const SERVER_KEYS: Readonly<Record<string, string>> = {
   hostname: 'REVERB_HOST',
 };
 
-/** What apps in JSON, or a whole `config("reverb")`, say that has no effect: a sentence for each. */
+/** Names the keys of apps in JSON, or of a whole `config("reverb")`, that have no effect: a sentence for each. */
 export function ignoredIn(value: unknown, from: string): string[] {
   const whole = isJson(value) ? value : undefined;
   const apps = isJson(whole?.apps) ? whole.apps.apps : value;

@@ -86,7 +86,7 @@ const shown = ({ name }: Setting<unknown>, text: string): string =>
 /** Laravel's words for nothing: such a variable counts as not set. */
 const NOTHING = new Set(['', 'null', '(null)', 'empty', '(empty)']);
 
-/** What Laravel's `env()` makes of a text: `undefined` for its words for nothing, else the text without quotes around all of it. */
+/** Reads a text as Laravel's `env()` does: `undefined` for its words for nothing, else the text without quotes around all of it. */
 export function laravelText(text: string): string | undefined {
   if (NOTHING.has(text.toLowerCase())) return undefined;
   return /^(['"])([^\n]*)\1$/.exec(text)?.[2] ?? text;

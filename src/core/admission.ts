@@ -27,7 +27,7 @@ export interface AdmissionNeeds {
   readonly sockets?: SocketLimits;
 }
 
-/** What the client is told, and what the operator reads. */
+/** A refusal: the error for the client, and the reason for the operator. */
 type Refusal = readonly [told: ErrorEntry, reason: RefusalReason];
 
 const CLOSING: Refusal = [errors.closing, 'server_closing'];

@@ -22,7 +22,7 @@ export interface HistoryBounds {
   readonly ttlSeconds: number;
 }
 
-/** What is remembered of an event that is published. */
+/** How much of a published event is remembered, and for how long. */
 export interface Retention extends HistoryBounds {
   /** Cache channels: how long it is the last event, which new subscribers are given (SPEC 3.10). 0 or none: it is not. */
   readonly lastSeconds?: number;

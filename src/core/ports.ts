@@ -31,7 +31,7 @@ export interface Socket {
   terminate(): void;
   /** Asks for a sign of life by a control frame or heartbeat. */
   ping(): void;
-  /** Whether reading is stopped, for any reason. */
+  /** True while reading is stopped, for any reason. */
   readonly readingStopped: boolean;
   /** Stops reading from the client until the same reason is taken back. A socket that is closing reads on, and drops. */
   stopReading(reason: StopReason): void;

@@ -87,7 +87,7 @@ function sayWhenStopping(): void {
     process.once(signal, () => process.stdout.write(stopLine(signal)));
 }
 
-/** What the process needs beside its clients: libraries, logs, Redis, the other server of a cutover. */
+/** Files kept for the process itself: libraries, logs, Redis, the other server of a cutover. */
 const OWN_FILES = 64;
 
 function refuseInspector(): void {

@@ -62,7 +62,7 @@ type Step = readonly [next: State, chunk: string, open: boolean];
 
 const OPENING: Readonly<Record<string, State>> = { "'": 'single', '"': 'double', '#': 'comment' };
 
-/** What a token does in each state: the next state, what the value gains, and whether that may begin a reference. */
+/** Transitions: for each state and token the next state, the text added to the value, and whether it may begin a reference. */
 const STEPS: Readonly<Record<State, (token: string, name: string) => Step>> = {
   start: (token) => {
     const opened = OPENING[token];

@@ -36,7 +36,7 @@ function opensQuote(text: string): boolean {
 /** Double quotes that no backslash stands before. */
 const quotesIn = (text: string): number => text.replaceAll('\\\\', '').match(/(?<!\\)"/g)?.length ?? 0;
 
-/** What PHP's `trim` takes away: a form feed is not among it. */
+/** The white space that PHP's `trim` removes: a form feed is not among it. */
 export const trimmed = (text: string): string => text.replace(/^[ \n\r\t\0\v]+|[ \n\r\t\0\v]+$/g, '');
 
 const isCommentOrNothing = (text: string): boolean => /^(#|$)/.test(trimmed(text));

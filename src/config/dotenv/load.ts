@@ -3,7 +3,7 @@ import { entriesIn } from './lines.ts';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** What is wrong with a file: a line for each entry that is refused. */
+/** Refusal of a `.env` file: a line for each entry that cannot be read. */
 export class DotenvError extends Error {
   override readonly name = 'DotenvError';
   readonly problems: readonly string[];

@@ -1,7 +1,7 @@
 import { kindOf } from '#protocol';
 import type { App, Retention } from './app.ts';
 
-/** What is remembered of an event that is published to a channel (SPEC 3.10, 3.13). */
+/** The retention of an event that is published to a channel (SPEC 3.10, 3.13). */
 export function retentionOf(app: App, channel: string): Retention {
   const { size, ttlSeconds } = app.historyRules.find(({ prefix }) => channel.startsWith(prefix)) ?? {
     size: app.historySize,

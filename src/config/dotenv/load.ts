@@ -15,7 +15,7 @@ export class DotenvError extends Error {
 }
 
 /**
- * What a `.env` adds to an environment: the values that Laravel's `env()` finds beside `outer`, which wins, also where it
+ * Reads what a `.env` adds to an environment: the values that Laravel's `env()` finds beside `outer`, which wins, also where it
  * has an empty text. A name that stands alone in the file and has no value is `undefined`.
  */
 export function loadDotenv(content: Buffer, outer: Variables): Map<string, string | undefined> {

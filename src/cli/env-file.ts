@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, type Variables } from '../apps/settings.ts';
-import { DotenvError, loadDotenv } from '../config/dotenv/load.ts';
+import { loadDotenv } from '../config/dotenv/load.ts';
 
 /**
  * The values that Laravel reads from a `.env` beside `outer`, which wins. A name that stands alone has an empty text.
@@ -11,7 +11,7 @@ export function readEnvFile(file: string, outer: Variables): Record<string, stri
     const values = loadDotenv(readFileSync(file), outer);
     return Object.fromEntries([...values].map(([name, value]) => [name, value ?? '']));
   } catch (error) {
-    if (!(error instanceof DotenvError)) throw error;
+    if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(error.problems.map((problem) => `${file}: ${problem}`));
   }
 }

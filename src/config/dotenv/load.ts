@@ -1,18 +1,6 @@
+import { ConfigError, type Variables } from '../../apps/settings.ts';
 import { EntryError, parseEntry, type Part } from './entry.ts';
 import { entriesIn } from './lines.ts';
-
-export type Variables = Readonly<Record<string, string | undefined>>;
-
-/** Refusal of a `.env` file: a line for each entry that cannot be read. */
-export class DotenvError extends Error {
-  override readonly name = 'DotenvError';
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(problems.join('\n'));
-    this.problems = problems;
-  }
-}
 
 /**
  * Reads what a `.env` adds to an environment: the values that Laravel's `env()` finds beside `outer`, which wins, also where it
@@ -42,7 +30,7 @@ function parse(content: string) {
       return [];
     }
   });
-  if (problems.length > 0) throw new DotenvError(problems);
+  if (problems.length > 0) throw new ConfigError(problems);
   return entries;
 }
 

@@ -7,7 +7,8 @@ import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { laravelText } from '../../../src/apps/settings.ts';
-import { DotenvError, loadDotenv } from '../../../src/config/dotenv/load.ts';
+import { ConfigError } from '../../../src/apps/settings.ts';
+import { loadDotenv } from '../../../src/config/dotenv/load.ts';
 import { laravel8 } from '../../laravel/app-folder.ts';
 import { whatIsMissing } from '../../laravel/requirements.ts';
 import { type Case, cases, names } from './generate.ts';
@@ -77,7 +78,7 @@ function ours({ file, outer }: Case): Outcome {
       }),
     );
   } catch (error) {
-    if (error instanceof DotenvError) return reasonOf(error.problems[0] ?? '');
+    if (error instanceof ConfigError) return reasonOf(error.problems[0] ?? '');
     throw error;
   }
 }

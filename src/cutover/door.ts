@@ -10,7 +10,7 @@ import { isOurOwn, type Route } from './forwarded.ts';
 import { hasBody, isHandshake } from './handshake.ts';
 import { OwnSide } from './own-side.ts';
 import type { CutoverOptions, HealthSink, Percentage, Side } from './ports.ts';
-import { answerOf, RefusedUpgrades } from './refused-upgrades.ts';
+import { answerOf, type LetGo, RefusedUpgrades } from './refused-upgrades.ts';
 import { sideAsked, SIDE_HEADER } from './side-header.ts';
 import { chooseBucket, sideOf, type Visitor } from './split.ts';
 import { hasOneHost } from './target.ts';
@@ -35,6 +35,7 @@ export interface House {
   readonly refusals: Pick<Refusals, 'count'>;
   /** Time without progress after which a reader is ended. */
   readonly stallMs: number;
+  readonly letGo: LetGo;
   /** Serves the socket itself; `line` goes with the answer. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer, gateway: Gateway, line?: string): void;
 }
@@ -75,8 +76,8 @@ export class Door {
     this.#needs = needs;
     this.route = { upstream: options.upstream, prefix, door: randomUUID(), adminToken };
     this.own = new OwnSide(house.gateway, health);
-    const { sockets, refusals, stallMs } = house;
-    const refused = (this.#refused = new RefusedUpgrades(sockets));
+    const { sockets, refusals, stallMs, letGo } = house;
+    const refused = (this.#refused = new RefusedUpgrades(sockets, letGo));
     const limits = { idleMs: options.idleMs, stallMs };
     const shared = { route: this.route, health, journal, clock };
     this.upstream = new UpstreamSide({ ...shared, refused, sockets, limits, refusals });
@@ -112,10 +113,9 @@ export class Door {
     this.upstream.tick();
   }
 
-  /** Ends every socket that is no client of this side. */
+  /** Ends every socket that is led to the other side. */
   terminate(): void {
     this.upstream.terminate();
-    this.#refused.terminate();
   }
 
   counts(): DoorCounts {

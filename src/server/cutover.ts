@@ -70,6 +70,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
       sockets,
       refusals,
       stallMs: config.stallSeconds * 1000,
+      letGo: (network, lastBytes) => transport.letGo(network, lastBytes),
     },
     () => hub.connections(),
   );

@@ -1,21 +1,16 @@
 import type { Duplex } from 'node:stream';
 import { LINGER_MS } from './lingering.ts';
 
-/**
- * Answers an upgrade request and lets its socket go: what the client still sends is read and dropped, and the socket is
- * destroyed when both sides have ended, or after `LINGER_MS` whatever the client does.
- */
-export function refuseUpgrade(network: Duplex, status: string, body: string): void {
-  letGo(
-    network,
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
-      // SPEC 2.1: every refusal names what could be upgraded to.
-      `Upgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n${body}`,
-  );
-}
+/** The answer to an upgrade request that is refused. SPEC 2.1: it names what could be upgraded to. */
+export const refusalOf = (status: string, body: string): string =>
+  `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+  `Upgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n${body}`;
 
-/** Writes the last bytes of a socket that nobody else looks after, and ends it in bounded time. */
-export function letGo(network: Duplex, lastBytes: string): void {
+/**
+ * Writes the last bytes of a socket that nobody else looks after. What its client still sends is read and dropped; the
+ * socket is destroyed when both sides have ended, or after `LINGER_MS` whatever the client does.
+ */
+export function letGo(network: Duplex, lastBytes: string | Buffer): void {
   network.on('error', ignored);
   network.end(lastBytes);
   network.resume();

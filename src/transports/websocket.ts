@@ -9,7 +9,7 @@ import type { RefusalReason, Refusals } from '../core/refusals.ts';
 import type { StopReason } from '../core/reading.ts';
 import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
 import { Lingering, LINGER_MS } from './lingering.ts';
-import { refuseUpgrade } from './refuse-upgrade.ts';
+import { letGo, refusalOf } from './refuse-upgrade.ts';
 import { webSocketWire } from './wire.ts';
 
 /** A message is copied together from at most so many chunks of the network, however large it may be (CVE-2026-48779). */
@@ -253,8 +253,13 @@ export class WebSocketTransport {
       status,
       url: (request.url ?? '').split('?', 1)[0]?.slice(0, 200) ?? '',
     });
+    this.letGo(network, refusalOf(status, body));
+  }
+
+  /** Writes the last bytes of a socket, and ends it in bounded time; beyond a number of such sockets the oldest ends at once. */
+  letGo(network: Duplex, lastBytes: string | Buffer): void {
     this.#lingering.add(network);
-    refuseUpgrade(network, status, body);
+    letGo(network, lastBytes);
   }
 
   /** The answer and the greeting leave in one packet; who is not greeted in this turn of the loop has the answer alone. */

@@ -32,8 +32,8 @@ export function startLine(
     apps: apps(config),
     scaling: scaling(config),
     workers: config.workers,
-    ...(apiLimit(config) === undefined ? {} : { apiLimit: apiLimit(config) }),
-    ...(config.cutover === undefined ? {} : { cutover: cutover(config).join() }),
+    apiLimit: apiLimit(config),
+    cutover: cutover(config),
     openFiles: openFiles ?? null,
   })}\n`;
 }
@@ -61,6 +61,8 @@ export function startBlock(
   const { webSocket, httpApi } = addresses(config, server);
   const row = (name: string, value: string): string =>
     `  ${styleText('green', '➜')}  ${name.padEnd(12)}${value}`;
+  const optionalRow = (name: string, value: string | undefined): string[] =>
+    value === undefined ? [] : [row(name, value)];
   return [
     '',
     `  ${styleText('bold', `wavehall ${version}`)}   node ${process.versions.node}   ${mode(config)}`,
@@ -70,20 +72,17 @@ export function startBlock(
     row('Apps', apps(config)),
     row('Scaling', scaling(config)),
     ...(config.workers > 1 ? [row('Workers', `${config.workers}, each a node of its own`)] : []),
-    ...[apiLimit(config) ?? []].flat().map((value) => row('API limit', value)),
-    ...cutover(config).map((value) => row('Cutover', value)),
+    ...optionalRow('API limit', apiLimit(config)),
+    ...optionalRow('Cutover', cutover(config)),
     row('Open files', files(openFiles, config.workers)),
     '',
     '',
   ].join('\n');
 }
 
-const cutover = ({ cutover: options, adminToken }: Config): string[] =>
-  options === undefined
-    ? []
-    : [
-        `front door before ${options.upstream.url.href}${adminToken === undefined ? '   no admin API: set WAVEHALL_ADMIN_TOKEN' : ''}`,
-      ];
+const cutover = ({ cutover: options, adminToken }: Config): string | undefined =>
+  options &&
+  `front door before ${options.upstream.url.href}${adminToken === undefined ? '   no admin API: set WAVEHALL_ADMIN_TOKEN' : ''}`;
 
 const mode = ({ appsFrom }: Config): string => (appsFrom === DEVELOPMENT ? 'development' : 'production');
 

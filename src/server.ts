@@ -101,7 +101,7 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
   const refusals = new Refusals(journal, clock);
   const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
-  const hub = new Hub({ ...stores, fanOut: new FanOut(buffers, journal, refusals), journal });
+  const hub = new Hub({ ...stores, fanOut: new FanOut(buffers, refusals), journal });
   const users = new Users({ ...stores, hub, clock });
   const announcer = new Announcer({ ...stores, journal, clock });
   const liveness = new Liveness({ hub, clock, journal, limits: livenessLimits(config), refusals });

@@ -1,7 +1,7 @@
 import { Batch } from './batch.ts';
 import type { Connection, Subscription } from './connection.ts';
 import type { LocalChannel, Progress } from './local-channel.ts';
-import type { ChannelEvent, Journal, Socket, Wire } from './ports.ts';
+import type { ChannelEvent, Socket, Wire } from './ports.ts';
 import type { Refusals } from './refusals.ts';
 import { cutSlowReader } from './slow-reader.ts';
 
@@ -25,14 +25,12 @@ export interface BufferLimits {
  */
 export class FanOut {
   readonly #limits: BufferLimits;
-  readonly #journal: Journal;
-  readonly #refusals: Pick<Refusals, 'count'> | undefined;
+  readonly #refusals: Pick<Refusals, 'count'>;
   #dirty: LocalChannel[] = [];
 
-  constructor(limits: BufferLimits, journal: Journal, refusals?: Pick<Refusals, 'count'>) {
-    this.#refusals = refusals;
+  constructor(limits: BufferLimits, refusals: Pick<Refusals, 'count'>) {
     this.#limits = limits;
-    this.#journal = journal;
+    this.#refusals = refusals;
   }
 
   push(channel: LocalChannel, event: ChannelEvent): void {
@@ -111,7 +109,7 @@ export class FanOut {
       bufferedBytes > this.#limits.hardBytes &&
       bufferedBytes - connection.socket.frameUnderWayBytes > this.#limits.hardBytes
     ) {
-      cutSlowReader(connection, this.#journal, this.#refusals);
+      cutSlowReader(connection, this.#refusals);
       return false;
     }
     const slow = bufferedBytes > this.#limits.softBytes;

@@ -20,14 +20,14 @@ export class Liveness {
   readonly #clock: Clock;
   readonly #journal: Journal;
   readonly #limits: LivenessLimits;
-  readonly #refusals: Pick<Refusals, 'count'> | undefined;
+  readonly #refusals: Pick<Refusals, 'count'>;
 
   constructor(needs: {
     hub: Hub;
     clock: Clock;
     journal: Journal;
     limits: LivenessLimits;
-    refusals?: Pick<Refusals, 'count'>;
+    refusals: Pick<Refusals, 'count'>;
   }) {
     this.#hub = needs.hub;
     this.#clock = needs.clock;
@@ -86,7 +86,7 @@ export class Liveness {
   }
 
   #count(reason: RefusalReason, { app, socket, socketId }: Connection): void {
-    this.#refusals?.count(reason, { app: app.id, address: socket.remoteAddress, socket: socketId });
+    this.#refusals.count(reason, { app: app.id, address: socket.remoteAddress, socket: socketId });
   }
 
   #checkStall(connection: Connection, now: number): number {
@@ -100,7 +100,7 @@ export class Liveness {
       connection.takenBytes = takenBytes;
       connection.stalledAtMs = now;
     } else if (now - connection.stalledAtMs >= this.#limits.stallMs) {
-      cutSlowReader(connection, this.#journal, this.#refusals);
+      cutSlowReader(connection, this.#refusals);
     }
     return bufferedBytes;
   }
@@ -113,7 +113,7 @@ export class Liveness {
     for (const connection of largestFirst) {
       if (excess <= 0) return;
       excess -= connection.socket.bufferedBytes;
-      cutSlowReader(connection, this.#journal, this.#refusals);
+      cutSlowReader(connection, this.#refusals);
     }
   }
 }

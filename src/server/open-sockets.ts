@@ -4,7 +4,10 @@ import type { Refusals } from '../core/refusals.ts';
 const OWNER = Symbol('open sockets');
 /** First byte of a TLS record that opens a connection. */
 const TLS_HANDSHAKE = 0x16;
-type ClientError = Error & { readonly rawPacket?: Buffer };
+type ClientError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
+
+/** True for requests that the HTTP parser refuses or that take too long; a connection that is lost is neither. */
+const isOfClient = (code: string): boolean => /^(HPE_|ERR_HTTP_REQUEST_TIMEOUT$)/.test(code);
 
 type Owned = Socket & { [OWNER]?: Set<Socket> };
 
@@ -17,8 +20,13 @@ export class OpenSockets {
     if (most > 0) server.maxConnections = most;
     server.on('drop', (peer) => refusals.count('sockets_full', { address: peer?.remoteAddress ?? '', most }));
     server.on('clientError', (error: ClientError, { remoteAddress }: Socket) => {
-      if (error.rawPacket?.[0] === TLS_HANDSHAKE)
-        refusals.count('tls_on_plain_port', { address: remoteAddress ?? '' });
+      const isTls = error.rawPacket?.[0] === TLS_HANDSHAKE;
+      const { code = '' } = error;
+      if (isTls || isOfClient(code))
+        refusals.count(isTls ? 'tls_on_plain_port' : 'http_malformed', {
+          address: remoteAddress ?? '',
+          code,
+        });
     });
     server.on('connection', (socket: Owned) => {
       // A connection whose request offered another protocol is handed to the server again (`upgrades.ts`).

@@ -24,6 +24,12 @@ const LARGE_BYTES = 64 * 1024;
 const CUT = new Error('The socket was cut');
 const NOTHING = Buffer.alloc(0);
 
+/** The part of the transport that a socket needs when it ends. */
+interface Ending {
+  readonly lingering: Lingering;
+  failed(error: NodeJS.ErrnoException, socket: Socket): void;
+}
+
 /** The part of a socket's handle that says what the network has taken. */
 interface WriteHandle {
   readonly bytesWritten: number;
@@ -39,7 +45,7 @@ class WiredSocket extends WebSocket implements Socket {
   #session: Session | undefined;
   #remoteAddress: string | undefined;
   #network!: NetSocket;
-  #lingering!: Lingering;
+  #transport!: Ending;
   /** The reasons not to read, as bits. */
   #stopped = 0;
   #left = false;
@@ -48,9 +54,9 @@ class WiredSocket extends WebSocket implements Socket {
   #closeCode = NO_CODE;
 
   /** `peer`: what a proxy told. */
-  connect(network: NetSocket, peer: Peer | undefined, lingering: Lingering): void {
+  connect(network: NetSocket, peer: Peer | undefined, transport: Ending): void {
     this.#network = network;
-    this.#lingering = lingering;
+    this.#transport = transport;
     this.#remoteAddress = peer?.remoteAddress;
     this.secure = peer?.secure ?? isSecure(network);
   }
@@ -138,7 +144,11 @@ class WiredSocket extends WebSocket implements Socket {
       case 'close':
         this.#leave(args[0] as number);
         break;
-      // 'error', a broken frame or a lost connection: 'close' follows by itself. Nobody waits for the others.
+      // A broken frame or a lost connection: 'close' follows by itself.
+      case 'error':
+        this.#transport.failed(args[0] as NodeJS.ErrnoException, this);
+        break;
+      // Nobody waits for the others.
     }
     return true;
   }
@@ -146,7 +156,7 @@ class WiredSocket extends WebSocket implements Socket {
   /** The library gives no reason when it closes for the size of a message (SPEC 2.11). */
   override close(code?: number, reason?: string): void {
     this.#readOn();
-    this.#lingering.add(this.#network);
+    this.#transport.lingering.add(this.#network);
     super.close(
       code,
       reason ?? (code === errors.messageTooLarge.code ? errors.messageTooLarge.message : undefined),
@@ -176,7 +186,7 @@ export interface WebSocketNeeds {
   readonly fragmentsPerMessage: number;
   /** Sockets that may be open for their last bytes alone, after a refusal or a close frame. */
   readonly lingering?: number;
-  readonly refusals?: Pick<Refusals, 'count'>;
+  readonly refusals: Pick<Refusals, 'count'>;
 }
 
 const DEFAULT_LINGERING = 1000;
@@ -185,12 +195,13 @@ const DEFAULT_LINGERING = 1000;
 export class WebSocketTransport {
   readonly #needs: WebSocketNeeds;
   readonly #server: Server<typeof WiredSocket>;
-  readonly #lingering: Lingering;
+  readonly #ending: Ending;
   #held: Duplex[] = [];
 
   constructor(needs: WebSocketNeeds) {
     this.#needs = needs;
-    this.#lingering = new Lingering(needs.lingering ?? DEFAULT_LINGERING);
+    const lingering = new Lingering(needs.lingering ?? DEFAULT_LINGERING);
+    this.#ending = { lingering, failed: (error, { remoteAddress }) => this.#failed(error, remoteAddress) };
     const options = {
       noServer: true,
       clientTracking: false,
@@ -232,7 +243,7 @@ export class WebSocketTransport {
     if (line !== undefined) this.#server.once('headers', addLine);
     this.#holdWrites(network);
     this.#server.handleUpgrade(request, network, head, (socket) => {
-      socket.connect(request.socket, this.#needs.peers.told(request), this.#lingering);
+      socket.connect(request.socket, this.#needs.peers.told(request), this.#ending);
       const handshake = { appKey, protocol: protocolIn(query), origin: request.headers.origin };
       socket.begin(gateway.opened(socket, handshake));
     });
@@ -248,7 +259,7 @@ export class WebSocketTransport {
     reason: RefusalReason = 'upgrade',
   ): void {
     const { remoteAddress: address } = this.#needs.peers.read(request);
-    this.#needs.refusals?.count(reason, {
+    this.#needs.refusals.count(reason, {
       address,
       status,
       url: (request.url ?? '').split('?', 1)[0]?.slice(0, 200) ?? '',
@@ -258,8 +269,13 @@ export class WebSocketTransport {
 
   /** Writes the last bytes of a socket, and ends it in bounded time; beyond a number of such sockets the oldest ends at once. */
   letGo(network: Duplex, lastBytes: string | Buffer): void {
-    this.#lingering.add(network);
+    this.#ending.lingering.add(network);
     letGo(network, lastBytes);
+  }
+
+  /** Counts clients that break RFC 6455 or a limit of frames; a connection that is lost is neither. */
+  #failed({ code = '' }: NodeJS.ErrnoException, address: string): void {
+    if (code.startsWith('WS_ERR_')) this.#needs.refusals.count('websocket_frame', { address, code });
   }
 
   /** The answer and the greeting leave in one packet; who is not greeted in this turn of the loop has the answer alone. */

@@ -178,7 +178,9 @@ export function openSite(options: SiteOptions = {}) {
   const journal = new FakeJournal();
   const stores = (options.stores ?? ((memory: Stores) => memory))(openMemoryStores());
   const buffers = { softBytes: 1000, hardBytes: 10_000, ...options.buffers };
-  const fanOut = new FanOut(buffers, journal);
+  const refusalLog = new FakeJournal();
+  const refusals = new Refusals(refusalLog, clock.read);
+  const fanOut = new FanOut(buffers, refusals);
   const hub = new Hub({ ...stores, fanOut, journal });
   const users = new Users({ ...stores, hub, clock: clock.read });
   const announcer = new Announcer({ ...stores, journal, clock: clock.read });
@@ -186,9 +188,9 @@ export function openSite(options: SiteOptions = {}) {
     hub,
     clock: clock.read,
     journal,
+    refusals,
     limits: { pongTimeoutMs: 30_000, stallMs: 10_000, bufferedTotalBytes: 0, ...options.liveness },
   });
-  const refusals = new Refusals({ warn: () => undefined }, clock.read);
   const refused = (): Readonly<Record<string, number>> =>
     Object.fromEntries(
       [...(refusals.figures[0]?.values() ?? [])].map(([[reason = ''], total]) => [reason, total]),
@@ -230,7 +232,21 @@ export function openSite(options: SiteOptions = {}) {
     await settled();
     return client;
   };
-  return { clock, journal, stores, fanOut, hub, users, announcer, liveness, gateway, refused, open, connect };
+  return {
+    clock,
+    journal,
+    stores,
+    fanOut,
+    hub,
+    users,
+    announcer,
+    liveness,
+    gateway,
+    refused,
+    refusalLog,
+    open,
+    connect,
+  };
 }
 
 /** The client's end of a fake socket. */

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Connection, Subscription } from '../../src/core/connection.ts';
 import { FanOut } from '../../src/core/fan-out.ts';
+import { Refusals } from '../../src/core/refusals.ts';
 import { LocalChannel } from '../../src/core/local-channel.ts';
 import { FakeJournal, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
 
@@ -56,7 +57,10 @@ function payloadsOf({ socket }: Expected): string[] {
 
 class Model {
   readonly channel = new LocalChannel({ app: 'app-id', channel: 'orders' });
-  readonly fanOut = new FanOut({ softBytes: 100, hardBytes: 1000 }, new FakeJournal());
+  readonly fanOut = new FanOut(
+    { softBytes: 100, hardBytes: 1000 },
+    new Refusals(new FakeJournal(), Date.now),
+  );
   readonly here: Expected[] = [];
   readonly waiting: Expected[] = [];
   readonly gone: Expected[] = [];

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Connection, Subscription } from '../../src/core/connection.ts';
 import { FanOut, SLICE_SOCKETS } from '../../src/core/fan-out.ts';
 import { LocalChannel } from '../../src/core/local-channel.ts';
+import { Refusals } from '../../src/core/refusals.ts';
 import { FakeJournal, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
 
 const app = testApp();
@@ -15,7 +16,7 @@ let count = 0;
 beforeEach(() => {
   channel = new LocalChannel({ app: 'app-id', channel: 'orders' });
   journal = new FakeJournal();
-  fanOut = new FanOut(limits, journal);
+  fanOut = new FanOut(limits, new Refusals(journal, Date.now));
 });
 
 interface Subscriber {

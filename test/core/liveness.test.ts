@@ -131,10 +131,17 @@ describe('readers that stall', () => {
     expect(client.socket.terminated).toBe(false);
     pass(1);
     expect([client.socket.terminated, client.socket.closed]).toEqual([true, undefined]);
-    expect(site.journal.warnings).toEqual([
+    expect(site.refusalLog.warnings).toEqual([
       {
-        what: 'A socket that does not read was ended',
-        details: { socket: client.socketId, remoteAddress: '192.0.2.1', bufferedBytes: 500 },
+        what: 'Clients were cut: they do not read what they are sent',
+        details: {
+          reason: 'slow_reader',
+          count: 1,
+          app: 'app-id',
+          address: '192.0.2.1',
+          socket: client.socketId,
+          bufferedBytes: 500,
+        },
       },
     ]);
   });
@@ -193,6 +200,6 @@ describe('the memory of the node', () => {
     site.liveness.sweep();
     site.liveness.sweep();
     expect([large.socket.terminated, small.socket.terminated]).toEqual([true, false]);
-    expect(site.journal.warnings).toHaveLength(1);
+    expect(site.refusalLog.warnings).toHaveLength(1);
   });
 });

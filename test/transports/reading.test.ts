@@ -31,7 +31,10 @@ beforeEach(async () => {
   };
   const peers = new PeerReader([]);
   const limits = { messageBytes: 10_000, fragmentsPerMessage: 8 };
-  new WebSocketTransport({ gateway, hasRoom: () => true, peers, prefix: '', ...limits }).attach(http);
+  const refusals = { count: () => undefined };
+  new WebSocketTransport({ gateway, hasRoom: () => true, peers, prefix: '', refusals, ...limits }).attach(
+    http,
+  );
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   tcp = await Tcp.upgraded({ host: '127.0.0.1', port: (http.address() as AddressInfo).port }, '/app/key');

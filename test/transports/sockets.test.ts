@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { APP, APP_ENV } from '../conformance/settings.ts';
 import { Site } from '../conformance/site.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { frameBytes, OPCODE, Tcp } from '../support/wire-tcp.ts';
 import { eventually } from '../support/wire.ts';
 
 const undo: (() => unknown)[] = [];
@@ -52,4 +53,22 @@ test('a TLS hello on a plain port is logged once with its likely cause', async (
   );
   expect(server.output().match(/tls_on_plain_port/g)).toHaveLength(1);
   expect(server.output()).toContain('VITE_REVERB_SCHEME=http');
+});
+
+test('frames that break the protocol, and requests that are none, are counted and logged once', async () => {
+  const server = await serverWith();
+  const address = { host: server.host, port: server.port };
+  for (let index = 0; index < 3; index += 1) {
+    const tcp = await Tcp.upgraded(address, `/app/${APP.key}`);
+    await tcp.message();
+    tcp.write(frameBytes({ opcode: OPCODE.text, rsv: 7, payload: 'x' }));
+    expect((await tcp.closing()).code).toBe(1002);
+    tcp.destroy();
+    const odd = await Tcp.open(address);
+    odd.write('NONSENSE\r\n\r\n');
+    expect(await odd.head()).toContain('400');
+    odd.destroy();
+  }
+  for (const reason of ['websocket_frame', 'http_malformed'])
+    expect(server.output().match(new RegExp(`"reason":"${reason}"`, 'g')), reason).toHaveLength(1);
 });

@@ -69,6 +69,7 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
   new WebSocketTransport({
     hasRoom: () => true,
     gateway: core.gateway,
+    refusals: core.refusals,
     peers: new PeerReader([]),
     prefix: '',
     messageBytes: MESSAGE_BYTES,
@@ -102,12 +103,12 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
 
 function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
   const clock = Date.now;
-  const fanOut = new FanOut({ softBytes: MESSAGE_BYTES, hardBytes: 64 * MESSAGE_BYTES }, journal);
+  const refusals = new Refusals(journal, clock);
+  const fanOut = new FanOut({ softBytes: MESSAGE_BYTES, hardBytes: 64 * MESSAGE_BYTES }, refusals);
   const hub = new Hub({ ...stores, fanOut, journal });
   const users = new Users({ ...stores, hub, clock });
   const announcer = new Announcer({ ...stores, journal, clock });
   const provider = new StaticApps(apps);
-  const refusals = new Refusals(journal, clock);
   const limits = { connections: 0, connectionsPerAddress: 0, delayedRefusals: 0, refusalDelayMs: 0 };
   const gateway = new Gateway({
     ...stores,

@@ -40,11 +40,11 @@ async function crossing(from: Node, to: Node) {
   await from.membership.join(user, { subscriptions: 1, member: memberOf('7'), socketId: '1.1' });
   await from.lease.admit('a', 10);
   await from.state.write('cutover', { percent: 50 });
-  await from.broker.publish(orders, { payload: 'x' }, { size: 10, ttlSeconds: 60 });
+  await from.broker.publish(orders, { payload: 'x' }, { size: 10, ttlSeconds: 60, lastSeconds: 60 });
   await from.control.terminate('a', '7');
   await eventually(() => from.payloads('orders').length > 0 && own.length > 0, 'the sender hears itself');
   // What goes the same road later has passed what went before.
-  await to.broker.publish(orders, { payload: 'y' }, { size: 10, ttlSeconds: 60 });
+  await to.broker.publish(orders, { payload: 'y' }, { size: 10, ttlSeconds: 60, lastSeconds: 60 });
   await eventually(() => to.payloads('orders').includes('y'), 'the other hears itself');
   return {
     events: to.payloads('orders').filter((payload) => payload === 'x').length,
@@ -117,7 +117,7 @@ describe('while credentials change one after another', () => {
       const payload = `from ${at}`;
       await eventually(async () => {
         // While a node takes over another name, it publishes nothing for a moment.
-        await node.broker.publish(orders, { payload }, { size: 10, ttlSeconds: 60 }).catch(() => undefined);
+        await node.broker.publish(orders, { payload }, { size: 10, ttlSeconds: 60, lastSeconds: 60 }).catch(() => undefined);
         return nodes.every((each) => each.payloads('orders').includes(payload));
       }, `all hear node ${at}`);
     }

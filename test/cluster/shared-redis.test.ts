@@ -117,7 +117,9 @@ describe('while credentials change one after another', () => {
       const payload = `from ${at}`;
       await eventually(async () => {
         // While a node takes over another name, it publishes nothing for a moment.
-        await node.broker.publish(orders, { payload }, { size: 10, ttlSeconds: 60, lastSeconds: 60 }).catch(() => undefined);
+        await node.broker
+          .publish(orders, { payload }, { size: 10, ttlSeconds: 60, lastSeconds: 60 })
+          .catch(() => undefined);
         return nodes.every((each) => each.payloads('orders').includes(payload));
       }, `all hear node ${at}`);
     }

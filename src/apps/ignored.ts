@@ -1,10 +1,6 @@
+import { isJson, type Json } from './json.ts';
 import { APP_LIMITS } from './limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from './options.ts';
-
-type Json = Readonly<Record<string, unknown>>;
-
-const isJson = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Keys of an app that are no settings: its names, and what Reverb's config keeps for Laravel's own client. */
 const OTHER_KEYS = ['app_id', 'key', 'secret', 'credentials', 'options', 'name'];

@@ -46,7 +46,7 @@ export class EvictionRepair {
     this.#needs = needs;
   }
 
-  /** Keys that Redis has evicted, of whomever they were. */
+  /** Keys that Redis has evicted, whoever wrote them. */
   get evictedKeys(): number {
     return this.#evictedKeys;
   }
@@ -120,7 +120,7 @@ export class EvictionRepair {
     const now = performance.now();
     if (this.#unloggedKeys === 0 || now - this.#loggedAtMs < MINUTE_MS) return;
     this.#needs.journal.warn(
-      'Redis is full and has evicted keys: what this node holds is said again where it is missing. Give Redis more memory, or Wavehall a Redis of its own with maxmemory-policy noeviction',
+      'Redis is full and has evicted keys: this node writes again what is missing of its own. Give Redis more memory, or Wavehall a Redis of its own with maxmemory-policy noeviction',
       { evictedKeys: this.#unloggedKeys, repairedChannels: this.#unloggedChannels },
     );
     this.#unloggedKeys = this.#unloggedChannels = 0;

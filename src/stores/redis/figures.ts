@@ -7,9 +7,9 @@ export interface RedisCounters {
   readonly lostEvents: number;
   /** Messages on the bus that were none. */
   readonly garbage: number;
-  /** Keys that Redis has evicted to make room, of whomever they were. */
+  /** Keys that Redis has evicted to make room, whoever wrote them. */
   readonly evictedKeys: number;
-  /** Channels of which a part was gone from Redis, and was said again. */
+  /** Channels of which a part was gone from Redis and was written again. */
   readonly repairedChannels: number;
 }
 
@@ -21,12 +21,15 @@ export function redisFigures(isReady: () => boolean, counters: () => RedisCounte
       one(counters().lostEvents),
     ),
     counter('redis_garbage_total', 'Messages on the bus that were none.', [], () => one(counters().garbage)),
-    counter('redis_evicted_keys_total', 'Keys that Redis has evicted to make room, of whomever.', [], () =>
-      one(counters().evictedKeys),
+    counter(
+      'redis_evicted_keys_total',
+      'Keys that Redis has evicted to make room, whoever wrote them.',
+      [],
+      () => one(counters().evictedKeys),
     ),
     counter(
       'redis_repaired_channels_total',
-      'Channels of which Redis had evicted a part, which was said again.',
+      'Channels of which Redis had evicted a part that was written again.',
       [],
       () => one(counters().repairedChannels),
     ),

@@ -142,8 +142,9 @@ export class Checker implements Watcher {
           left = [];
           const keys = await Promise.all(servers.map((server) => server.keys('*')));
           for (const key of keys.flat()) {
-            const isOfTheHouse = /^wavehall:\{p\d+\}:(g|nodes)$/.test(key);
-            const isHistory = /^wavehall:\{p\d+\}:[hpl]:/.test(key) && (await redis.ttl(key)) > 0;
+            // One row for each credential of an app, forgotten when no node has named it for long.
+            const isOfTheHouse = /^wavehall:0:\{p\d+\}:(g|nodes|scopes)$/.test(key);
+            const isHistory = /^wavehall:0:\{p\d+\}:[hpl]:/.test(key) && (await redis.ttl(key)) > 0;
             if (!isOfTheHouse && !isHistory) left.push(key);
           }
           return left.length === 0;

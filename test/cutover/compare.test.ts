@@ -3,10 +3,9 @@ import { compare, type CompareNeeds, type Phase } from '../../src/cutover/compar
 import type { Side } from '../../src/cutover/ports.ts';
 import { type ProbeSite, publish } from '../../src/cutover/probe-site.ts';
 import type { Server } from '../../src/server.ts';
-import { channelAuth } from '../support/wire-http.ts';
-import { dataOf, eventually, Wire } from '../support/wire.ts';
+import { eventually } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
-import { APP, siteAt, startFaulty, startWavehall } from './two-servers.ts';
+import { APP, memberOn, siteAt, startFaulty, startWavehall } from './two-servers.ts';
 
 let wavehall: Server;
 let upstream: Server;
@@ -76,26 +75,16 @@ describe('go', () => {
 });
 
 describe('presence channels', () => {
-  const listener = async (port: number, userId: string) => {
-    const wire = await Wire.open({ ...APP, host: '127.0.0.1', port }, `/app/${APP.key}?protocol=7`);
-    const { socket_id: socketId } = dataOf(await wire.first()) as { socket_id: string };
-    const channelData = JSON.stringify({ user_id: userId, user_info: {} });
-    const auth = channelAuth({ ...APP }, socketId, 'presence-orders', channelData);
-    wire.send({
-      event: 'pusher:subscribe',
-      data: { channel: 'presence-orders', auth, channel_data: channelData },
-    });
-    await wire.next('pusher_internal:subscription_succeeded');
-    return wire;
-  };
-
   test.each([
     { member: undefined, reason: 'name one of them with --member' },
     { member: 'nobody', reason: 'nobody is not on it now' },
   ])(
     '11.16 without somebody who is there ($member) they are not listened to, and it says so',
     async ({ member, reason }) => {
-      const wires = [await listener(wavehall.port, 'ada'), await listener(upstream.port, 'ada')];
+      const wires = [
+        await memberOn(wavehall.port, 'presence-orders', 'ada'),
+        await memberOn(upstream.port, 'presence-orders', 'ada'),
+      ];
       const comparison = await during(() => both('changed', 1, 'presence-orders'), {
         channels: ['presence-orders'],
         member,
@@ -111,7 +100,10 @@ describe('presence channels', () => {
   );
 
   test('11.16 as a further connection of somebody who is there they are compared, and nobody notices', async () => {
-    const wires = [await listener(wavehall.port, 'ada'), await listener(upstream.port, 'ada')];
+    const wires = [
+      await memberOn(wavehall.port, 'presence-orders', 'ada'),
+      await memberOn(upstream.port, 'presence-orders', 'ada'),
+    ];
     const comparison = await during(() => both('changed', 1, 'presence-orders'), {
       channels: ['presence-orders'],
       member: 'ada',

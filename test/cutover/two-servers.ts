@@ -5,6 +5,8 @@ import { readConfig } from '../../src/config.ts';
 import type { ProbeSite } from '../../src/cutover/probe-site.ts';
 import { startServer } from '../../src/server.ts';
 import { FakeJournal } from '../core/fakes.ts';
+import { channelAuth } from '../support/wire-http.ts';
+import { dataOf, Wire } from '../support/wire.ts';
 
 export const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
 
@@ -27,6 +29,22 @@ export async function startWavehall(env: Record<string, string> = {}) {
     ...env,
   });
   return startServer(config, new FakeJournal());
+}
+
+/** Enters a presence channel of one server as a user. `headers`: such as ask a front door for a side. */
+export async function memberOn(
+  port: number,
+  channel: string,
+  userId: string,
+  headers: Record<string, string> = {},
+): Promise<Wire> {
+  const wire = await Wire.open({ host: '127.0.0.1', port }, `/app/${APP.key}?protocol=7`, { headers });
+  const { socket_id: socketId } = dataOf(await wire.first()) as { socket_id: string };
+  const channelData = JSON.stringify({ user_id: userId, user_info: {} });
+  const auth = channelAuth(APP, socketId, channel, channelData);
+  wire.send({ event: 'pusher:subscribe', data: { channel, auth, channel_data: channelData } });
+  await wire.next('pusher_internal:subscription_succeeded');
+  return wire;
 }
 
 /** What goes wrong between a client and its server. */

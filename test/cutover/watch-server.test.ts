@@ -10,7 +10,7 @@ import { type CutoverStatus, statusTable } from '../../src/cutover/report.ts';
 import { signedSide, SIDE_HEADER } from '../../src/cutover/side-header.ts';
 import type { Server } from '../../src/server.ts';
 import { eventually } from '../support/wire.ts';
-import { APP, siteAt, startWavehall } from './two-servers.ts';
+import { APP, memberOn, siteAt, startWavehall } from './two-servers.ts';
 
 const TOKEN = 'open-sesame';
 const LONG_MS = 40_000;
@@ -109,15 +109,21 @@ test('11.14 a canary of our own is in no limit, asks for no origin and needs no 
 
 test('11.16 through the front door, at 0 percent, both sides bring the same', async () => {
   await start({ WAVEHALL_CUTOVER_PERCENT: '0' });
+  const headers = { [SIDE_HEADER]: signedSide(APP, 'wavehall') };
   const sites: Record<Side, ProbeSite> = {
-    wavehall: siteAt(wavehall.port, { headers: { [SIDE_HEADER]: signedSide(APP, 'wavehall') } }),
+    wavehall: siteAt(wavehall.port, { headers }),
     upstream: siteAt(upstream.port),
   };
   const channels = ['orders', 'private-orders', 'presence-orders'];
   await statusWhen(({ watch: { health } }) => health.wavehall.arrivals.good >= 1, 'the bridge is there');
+  const members = [
+    await memberOn(wavehall.port, 'presence-orders', 'ada', headers),
+    await memberOn(upstream.port, 'presence-orders', 'ada'),
+  ];
   const comparison = await compare({
     sites,
     channels,
+    member: 'ada',
     listenMs: 60_000,
     maxBehindMs: 10_000,
     wait: async (phase: Phase) => {
@@ -136,6 +142,7 @@ test('11.16 through the front door, at 0 percent, both sides bring the same', as
     reasons: [],
   });
   for (const found of Object.values(comparison.channels)) expect(found.same).toBeGreaterThanOrEqual(38);
+  for (const wire of members) await wire.close();
 });
 
 /** What is on its way across has arrived when the bridge has nothing left to do. */

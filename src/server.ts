@@ -7,6 +7,7 @@ import { FanOut } from './core/fan-out.ts';
 import { Gateway } from './core/gateway.ts';
 import { Hub } from './core/hub.ts';
 import { Liveness, type LivenessLimits } from './core/liveness.ts';
+import { Outbound } from './core/outbound.ts';
 import type { Journal, Stores } from './core/ports.ts';
 import { Refusals } from './core/refusals.ts';
 import { SocketLimits } from './core/socket-limits.ts';
@@ -101,10 +102,11 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
   const refusals = new Refusals(journal, clock);
   const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
-  const hub = new Hub({ ...stores, fanOut: new FanOut(buffers, refusals), journal });
+  const outbound = new Outbound(buffers, refusals);
+  const hub = new Hub({ ...stores, fanOut: new FanOut(outbound), journal });
   const users = new Users({ ...stores, hub, clock });
   const announcer = new Announcer({ ...stores, journal, clock });
-  const liveness = new Liveness({ hub, clock, journal, limits: livenessLimits(config), refusals });
+  const liveness = new Liveness({ hub, clock, journal, limits: livenessLimits(config), outbound, refusals });
   const limits = {
     connections: config.maxConnections,
     connectionsPerAddress: config.maxConnectionsPerAddress,
@@ -112,9 +114,9 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     refusalDelayMs: config.refusalDelayMs,
   };
   const sockets = new SocketLimits(limits, hub);
-  const { softBufferBytes: softBytes, errorDataAsString } = config;
-  const needs = { apps, hub, users, announcer, journal, clock, limits, refusals, sockets };
-  const gateway = new Gateway({ ...stores, ...needs, softBytes, errorDataAsString });
+  const { errorDataAsString } = config;
+  const needs = { apps, hub, users, announcer, journal, clock, limits, outbound, refusals, sockets };
+  const gateway = new Gateway({ ...stores, ...needs, errorDataAsString });
   const heap = new HeapGuard(config.maxHeapPercent, journal);
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {

@@ -3,6 +3,7 @@ import type { App } from './app.ts';
 import { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
 import { originAllowed } from './origin.ts';
+import type { Outbound } from './outbound.ts';
 import type { AppProvider, Clock, Handshake, Journal, Lease, Socket } from './ports.ts';
 import type { RefusalReason, Refusals } from './refusals.ts';
 import { type ConnectionLimits, SocketLimits } from './socket-limits.ts';
@@ -20,6 +21,7 @@ export interface AdmissionNeeds {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly limits: AdmissionLimits;
+  readonly outbound: Outbound;
   readonly refusals: Refusals;
   /** SPEC 1.3: the form of errors where there is no app to say it. */
   readonly errorDataAsString: boolean;
@@ -108,9 +110,9 @@ export class Admission {
 
   /** SPEC 2.3, 2.4: an id that is taken is drawn again. */
   #connect(app: App, socket: Socket, { isProbe = false, decided }: Handshake): Connection {
-    const { hub, clock, journal } = this.#needs;
+    const { hub, clock, journal, outbound } = this.#needs;
     let connection: Connection;
-    do connection = new Connection(app, newSocketId(), socket, clock());
+    do connection = new Connection(app, newSocketId(), socket, clock(), outbound);
     while (!hub.add(connection));
     connection.isProbe = isProbe;
     connection.authorized = isProbe;

@@ -1,6 +1,7 @@
 import { encode, type Member, type ProtocolError, type SignedInUser } from '#protocol';
 import type { App } from './app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
+import type { Outbound } from './outbound.ts';
 import type { ChannelEvent, ChannelRef, Socket } from './ports.ts';
 
 /** One connection on one channel. */
@@ -57,19 +58,25 @@ export class Connection {
   stalledAtMs = 0;
   /** Set while a message waits because the client is too fast (SPEC 2.12): ends the wait. */
   hurry: (() => void) | undefined;
+  /** More waits to be sent than the soft limit: nothing it says is looked at (SPEC 2.16). */
+  isBehind = false;
+  /** Set while a message waits because of that: ends the wait. */
+  caughtUp: (() => void) | undefined;
   /** Signed in, or once let into a signed channel (SPEC 6.8). */
   authorized = false;
   /** Counted nowhere as a person (SPEC 11.1). */
   isProbe = false;
   /** Nothing more is sent once it is true. */
   closing = false;
+  readonly #outbound: Outbound;
 
-  constructor(app: App, socketId: string, socket: Socket, nowMs: number) {
+  constructor(app: App, socketId: string, socket: Socket, nowMs: number, outbound: Outbound) {
     this.app = app;
     this.socketId = socketId;
     this.socket = socket;
     this.openedAtMs = nowMs;
     this.seenAtMs = nowMs;
+    this.#outbound = outbound;
   }
 
   subscription(channel: string): Subscription | undefined {
@@ -78,7 +85,14 @@ export class Connection {
 
   /** To this client alone, after everything that was sent to it before. */
   send(payload: string): void {
-    if (!this.closing) this.socket.write(this.socket.wire.frame(payload));
+    if (!this.closing) this.write(this.socket.wire.frame(payload));
+  }
+
+  /** Writes bytes of this socket's wire: the one way out to an admitted client, whatever they are. */
+  write(bytes: Buffer): void {
+    if (this.closing) return;
+    this.socket.write(bytes);
+    if (this.socket.bufferedBytes > this.#outbound.leastBytes) this.#outbound.check(this);
   }
 
   /** SPEC 1.3, 3.6: the frames that tell what was refused; nothing is closed. */

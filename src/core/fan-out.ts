@@ -1,9 +1,8 @@
 import { Batch } from './batch.ts';
 import type { Connection, Subscription } from './connection.ts';
 import type { LocalChannel, Progress } from './local-channel.ts';
-import type { ChannelEvent, Socket, Wire } from './ports.ts';
-import type { Refusals } from './refusals.ts';
-import { cutSlowReader } from './slow-reader.ts';
+import type { Outbound } from './outbound.ts';
+import type { ChannelEvent, Wire } from './ports.ts';
 
 /** Sockets written to before the event loop may serve others: about 6 ms of work. */
 export const SLICE_SOCKETS = 1000;
@@ -11,26 +10,17 @@ export const SLICE_SOCKETS = 1000;
 /** Sockets that are looked at before the first of them is written to. */
 const AHEAD = 16;
 
-export interface BufferLimits {
-  /** Above it a socket gets no best-effort events. */
-  readonly softBytes: number;
-  /** Above it a socket is ended: it does not read. */
-  readonly hardBytes: number;
-}
-
 /**
  * Brings events from channels to sockets. The events of one tick leave together; a fan-out to many sockets yields to
  * the event loop in slices, and the channel's next one waits for it, so that every socket sees one order.
  * The cost of an event depends on this channel's local subscribers alone.
  */
 export class FanOut {
-  readonly #limits: BufferLimits;
-  readonly #refusals: Pick<Refusals, 'count'>;
+  readonly #softBytes: number;
   #dirty: LocalChannel[] = [];
 
-  constructor(limits: BufferLimits, refusals: Pick<Refusals, 'count'>) {
-    this.#limits = limits;
-    this.#refusals = refusals;
+  constructor({ softBytes }: Pick<Outbound, 'softBytes'>) {
+    this.#softBytes = softBytes;
   }
 
   push(channel: LocalChannel, event: ChannelEvent): void {
@@ -86,13 +76,13 @@ export class FanOut {
 
   /** Looks at some sockets before it writes to the first of them, so that their memory is fetched side by side. */
   #write(targets: readonly Subscription[], batch: Batch, from: number, to: number): void {
-    const ready: Socket[] = [];
+    const ready: Connection[] = [];
     for (let start = from; start < to; start += AHEAD) {
       const end = Math.min(start + AHEAD, to);
       let count = 0;
       for (let at = start; at < end; at += 1) {
         const subscription = targets[at] as Subscription;
-        if (this.#getsAll(subscription, batch)) ready[count++] = subscription.connection.socket;
+        if (this.#getsAll(subscription, batch)) ready[count++] = subscription.connection;
       }
       writeAll(ready, count, batch);
     }
@@ -104,31 +94,23 @@ export class FanOut {
     if (upTo >= batch.last) return false;
     subscription.upTo = batch.last;
     if (connection.closing) return false;
-    const { bufferedBytes } = connection.socket;
-    if (
-      bufferedBytes > this.#limits.hardBytes &&
-      bufferedBytes - connection.socket.frameUnderWayBytes > this.#limits.hardBytes
-    ) {
-      cutSlowReader(connection, this.#refusals);
-      return false;
-    }
-    const slow = bufferedBytes > this.#limits.softBytes;
+    const slow = connection.socket.bufferedBytes > this.#softBytes;
     if (upTo < batch.first && !slow && !batch.leavesOut) return true;
     writeOwn(connection, batch, upTo, slow);
     return false;
   }
 }
 
-function writeAll(sockets: readonly Socket[], count: number, batch: Batch): void {
+function writeAll(connections: readonly Connection[], count: number, batch: Batch): void {
   let wire: Wire | undefined;
   let chunks: readonly Buffer[] = [];
   for (let at = 0; at < count; at += 1) {
-    const socket = sockets[at] as Socket;
-    if (socket.wire !== wire) {
-      wire = socket.wire;
+    const connection = connections[at] as Connection;
+    if (connection.socket.wire !== wire) {
+      wire = connection.socket.wire;
       chunks = batch.forAll(wire);
     }
-    for (const chunk of chunks) socket.write(chunk);
+    for (const chunk of chunks) connection.write(chunk);
   }
 }
 
@@ -137,5 +119,5 @@ function writeOwn(connection: Connection, batch: Batch, upTo: number, slow: bool
   const { socket, socketId } = connection;
   const isOne = upTo >= batch.first || batch.differsFor(socketId, slow);
   const chunks = isOne ? batch.forOne(socket.wire, socketId, upTo, slow) : batch.forAll(socket.wire);
-  for (const chunk of chunks) socket.write(chunk);
+  for (const chunk of chunks) connection.write(chunk);
 }

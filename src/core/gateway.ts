@@ -20,20 +20,16 @@ interface Needs extends AdmissionNeeds {
   readonly broker: ports.Broker;
   readonly history: ports.History;
   readonly membership: ports.Membership;
-  /** Unsent bytes above which nothing more is read from a client; without it, there is no limit. */
-  readonly softBytes?: number;
 }
 
 /** The one door into the core: admits clients, and hands what they say to the verbs. */
 export class Gateway implements ports.Gateway {
   readonly #core: Needs & { readonly relay: Relay };
   readonly #admission: Admission;
-  readonly softBytes: number;
 
   constructor(core: Needs) {
     this.#core = { ...core, relay: new Relay(core) };
     this.#admission = new Admission(core);
-    this.softBytes = core.softBytes ?? Infinity;
   }
 
   opened(socket: ports.Socket, handshake: ports.Handshake): ports.Session {

@@ -1,9 +1,9 @@
 import { errors } from '#protocol';
 import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
+import type { Outbound } from './outbound.ts';
 import type { Clock, Journal } from './ports.ts';
 import type { RefusalReason, Refusals } from './refusals.ts';
-import { cutSlowReader } from './slow-reader.ts';
 
 export interface LivenessLimits {
   /** How long an asked peer may stay silent (SPEC 2.10). */
@@ -20,6 +20,7 @@ export class Liveness {
   readonly #clock: Clock;
   readonly #journal: Journal;
   readonly #limits: LivenessLimits;
+  readonly #outbound: Outbound;
   readonly #refusals: Pick<Refusals, 'count'>;
 
   constructor(needs: {
@@ -27,12 +28,14 @@ export class Liveness {
     clock: Clock;
     journal: Journal;
     limits: LivenessLimits;
+    outbound: Outbound;
     refusals: Pick<Refusals, 'count'>;
   }) {
     this.#hub = needs.hub;
     this.#clock = needs.clock;
     this.#journal = needs.journal;
     this.#limits = needs.limits;
+    this.#outbound = needs.outbound;
     this.#refusals = needs.refusals;
   }
 
@@ -100,7 +103,7 @@ export class Liveness {
       connection.takenBytes = takenBytes;
       connection.stalledAtMs = now;
     } else if (now - connection.stalledAtMs >= this.#limits.stallMs) {
-      cutSlowReader(connection, this.#refusals);
+      this.#outbound.cut(connection);
     }
     return bufferedBytes;
   }
@@ -113,7 +116,7 @@ export class Liveness {
     for (const connection of largestFirst) {
       if (excess <= 0) return;
       excess -= connection.socket.bufferedBytes;
-      cutSlowReader(connection, this.#refusals);
+      this.#outbound.cut(connection);
     }
   }
 }

@@ -17,14 +17,16 @@ export interface Socket {
   readonly wire: Wire;
   readonly remoteAddress: string;
   readonly secure: boolean;
-  /** Bytes accepted by `write` that the network has not taken yet. */
+  /** Bytes accepted by `write` that the network has not taken yet; a write that is under way may count as a whole. */
   readonly bufferedBytes: number;
-  /** Size of the last large frame while the network has not taken all of it, else 0. */
-  readonly frameUnderWayBytes: number;
+  /** Exactly those, without what is left of the largest frame among them. */
+  readonly bytesBeyondLargestFrame: number;
   /** Bytes that the network has taken since the socket opened. */
   readonly takenBytes: number;
   /** Writes bytes made by this socket's `wire`, in order; a socket that is closing drops them. */
   write(bytes: Buffer): void;
+  /** Calls back once, when the network has taken everything that was written before, or the socket is gone. */
+  whenTaken(done: () => void): void;
   /** Says goodbye with a close code after what was written before. */
   close(code: number, reason: string): void;
   /** Ends the socket at once, without a word: for peers that do not read. */

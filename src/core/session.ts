@@ -5,16 +5,12 @@ import { STOP_READING } from './reading.ts';
 
 /** Messages of one client that may wait for earlier ones; more are left in the network. */
 const MAX_WAITING = 64;
-/** A client that is not read because of what waits for it is looked at so often. */
-const DRAIN_CHECK_MS = 20;
 
 /** What a session asks of the core. What a promise is given back for, the client's next message waits for. */
 interface Core {
   admit(socket: Socket, handshake: Handshake): Promise<Connection | undefined>;
   seen(from: Connection): void;
   receive(from: Connection, message: Buffer): Promise<void> | undefined;
-  /** Unsent bytes above which nothing more is read from a client. */
-  readonly softBytes: number;
   alive(from: Connection): void;
   dismiss(connection: Connection, code: number): Promise<void>;
   defect(what: string, error: unknown): void;
@@ -56,6 +52,7 @@ export class ClientSession implements Session {
   closed(code: number): void {
     if (this.#connection !== undefined) this.#connection.closing = true;
     this.#connection?.hurry?.();
+    this.#connection?.caughtUp?.();
     if (this.#line === undefined) this.#serve(code);
     else this.#line.push(code);
   }
@@ -80,7 +77,7 @@ export class ClientSession implements Session {
     if (connection === undefined) return undefined;
     try {
       if (typeof item === 'number') return this.#core.dismiss(connection, item);
-      if (this.#socket.bufferedBytes > this.#core.softBytes) return this.#afterDrain(connection, item);
+      if (connection.isBehind) return this.#onceCaughtUp(connection, item);
       return this.#core.receive(connection, item);
     } catch (error) {
       this.#failed(error);
@@ -108,13 +105,10 @@ export class ClientSession implements Session {
     if (this.#paused) this.#resume();
   }
 
-  /** SPEC 2.12: whoever does not take its answers is not read, so no answer adds to what waits. */
-  async #afterDrain(connection: Connection, item: Buffer): Promise<void> {
-    this.#socket.stopReading(STOP_READING.outboundFull);
-    while (!connection.closing && this.#socket.bufferedBytes > this.#core.softBytes) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
-    }
-    this.#socket.resumeReading(STOP_READING.outboundFull);
+  /** SPEC 2.16: a client that does not take its answers gets no more of them, so that no answer adds to what waits. */
+  async #onceCaughtUp(connection: Connection, item: Buffer): Promise<void> {
+    await new Promise<void>((resolve) => (connection.caughtUp = resolve));
+    connection.caughtUp = undefined;
     await this.#core.receive(connection, item);
   }
 

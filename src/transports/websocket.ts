@@ -8,6 +8,7 @@ import type { Gateway, Session, Socket, Wire } from '../core/ports.ts';
 import type { RefusalReason, Refusals } from '../core/refusals.ts';
 import type { StopReason } from '../core/reading.ts';
 import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
+import { LargestFrame } from './largest-frame.ts';
 import { Lingering, LINGER_MS } from './lingering.ts';
 import { letGo, refusalOf } from './refuse-upgrade.ts';
 import { webSocketWire } from './wire.ts';
@@ -19,8 +20,8 @@ const HEADER_BYTES = 14;
 const MAX_PENDING_PONGS = 16;
 /** What the core is told of a close frame that names no code (RFC 6455 7.1.5). */
 const NO_CODE = 1005;
-/** Frames above it are looked at by themselves by the hard limit. */
-const LARGE_BYTES = 64 * 1024;
+/** Smaller frames are not looked at one by one: beside a limit of unsent bytes they are nothing. */
+const LARGE_BYTES = 4 * 1024;
 const CUT = new Error('The socket was cut');
 const NOTHING = Buffer.alloc(0);
 
@@ -49,8 +50,7 @@ class WiredSocket extends WebSocket implements Socket {
   /** The reasons not to read, as bits. */
   #stopped = 0;
   #left = false;
-  #largeBytes = 0;
-  #largeEnd = 0;
+  #largest: LargestFrame | undefined;
   #closeCode = NO_CODE;
 
   /** `peer`: what a proxy told. */
@@ -86,8 +86,9 @@ class WiredSocket extends WebSocket implements Socket {
     return this.#network.bytesWritten - this.#network.writableLength;
   }
 
-  get frameUnderWayBytes(): number {
-    return this.takenBytes < this.#largeEnd ? this.#largeBytes : 0;
+  get bytesBeyondLargestFrame(): number {
+    const taken = this.takenBytes;
+    return this.#network.bytesWritten - taken - (this.#largest?.unsentBytes(taken) ?? 0);
   }
 
   get readingStopped(): boolean {
@@ -110,10 +111,13 @@ class WiredSocket extends WebSocket implements Socket {
   write(bytes: Buffer): void {
     if (this.readyState !== WebSocket.OPEN) return;
     this.#network.write(bytes);
-    if (bytes.length > LARGE_BYTES) {
-      this.#largeBytes = bytes.length;
-      this.#largeEnd = this.#network.bytesWritten;
-    }
+    if (bytes.length > LARGE_BYTES && this.#network.writableLength > 0)
+      (this.#largest ??= new LargestFrame()).add(bytes.length, this.#network.bytesWritten);
+  }
+
+  /** By a write of nothing, whose turn comes when all that stands before it is taken. */
+  whenTaken(done: () => void): void {
+    this.#network.write(NOTHING, done);
   }
 
   /** With an error of its own: a stream that is destroyed without one makes an error for each chunk that waits. */

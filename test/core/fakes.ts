@@ -5,10 +5,11 @@ import { StaticApps } from '../../src/apps/static.ts';
 import type { AdmissionLimits } from '../../src/core/admission.ts';
 import { Announcer } from '../../src/core/announcer.ts';
 import type { App, AppLimits } from '../../src/core/app.ts';
-import { type BufferLimits, FanOut } from '../../src/core/fan-out.ts';
+import { FanOut } from '../../src/core/fan-out.ts';
 import { Gateway } from '../../src/core/gateway.ts';
 import { Hub } from '../../src/core/hub.ts';
 import { Liveness, type LivenessLimits } from '../../src/core/liveness.ts';
+import { Outbound, type OutboundLimits } from '../../src/core/outbound.ts';
 import type {
   AppProvider,
   Handshake,
@@ -65,7 +66,9 @@ export class FakeSocket implements Socket {
   secure = false;
   bufferedBytes = 0;
   takenBytes = 0;
-  frameUnderWayBytes = 0;
+  /** Part of `bufferedBytes`. */
+  largestFrameBytes = 0;
+  #waiting: (() => void)[] = [];
   readonly writes: Buffer[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
   terminated = false;
@@ -87,6 +90,21 @@ export class FakeSocket implements Socket {
 
   write(bytes: Buffer): void {
     if (!this.ended) this.writes.push(bytes);
+  }
+
+  get bytesBeyondLargestFrame(): number {
+    return this.bufferedBytes - this.largestFrameBytes;
+  }
+
+  whenTaken(done: () => void): void {
+    this.#waiting.push(done);
+  }
+
+  /** The network takes something: so many bytes are left. */
+  take(bufferedBytes: number): void {
+    this.takenBytes += this.bufferedBytes - bufferedBytes;
+    this.bufferedBytes = bufferedBytes;
+    for (const done of this.#waiting.splice(0)) done();
   }
 
   close(code: number, reason: string): void {
@@ -137,6 +155,12 @@ export class FakeJournal implements Journal {
 
 export const CREDENTIAL: Credential = { key: 'app-key', secret: 'app-secret' };
 
+/** For connections whose unsent bytes do not matter. */
+export const unlimited = new Outbound(
+  { softBytes: Infinity, hardBytes: Infinity },
+  { count: () => undefined },
+);
+
 /** Time that passes when a test says so. */
 export class FakeClock {
   nowMs = 1_800_000_000_000;
@@ -160,7 +184,7 @@ export interface SiteOptions {
   readonly provider?: AppProvider;
   /** Puts something between the core and the memory stores. */
   readonly stores?: (memory: Stores) => Stores;
-  readonly buffers?: Partial<BufferLimits>;
+  readonly buffers?: Partial<OutboundLimits>;
   readonly liveness?: Partial<LivenessLimits>;
   readonly admission?: Partial<AdmissionLimits>;
   readonly errorDataAsString?: boolean;
@@ -180,7 +204,8 @@ export function openSite(options: SiteOptions = {}) {
   const buffers = { softBytes: 1000, hardBytes: 10_000, ...options.buffers };
   const refusalLog = new FakeJournal();
   const refusals = new Refusals(refusalLog, clock.read);
-  const fanOut = new FanOut(buffers, refusals);
+  const outbound = new Outbound(buffers, refusals);
+  const fanOut = new FanOut(outbound);
   const hub = new Hub({ ...stores, fanOut, journal });
   const users = new Users({ ...stores, hub, clock: clock.read });
   const announcer = new Announcer({ ...stores, journal, clock: clock.read });
@@ -188,6 +213,7 @@ export function openSite(options: SiteOptions = {}) {
     hub,
     clock: clock.read,
     journal,
+    outbound,
     refusals,
     limits: { pongTimeoutMs: 30_000, stallMs: 10_000, bufferedTotalBytes: 0, ...options.liveness },
   });
@@ -197,6 +223,7 @@ export function openSite(options: SiteOptions = {}) {
     );
   const gateway = new Gateway({
     ...stores,
+    outbound,
     refusals,
     apps: options.provider ?? new StaticApps(options.apps ?? [testApp()]),
     hub,

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Connection, Subscription } from '../../src/core/connection.ts';
 import { FanOut } from '../../src/core/fan-out.ts';
+import { Outbound } from '../../src/core/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 import { LocalChannel } from '../../src/core/local-channel.ts';
 import { FakeJournal, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
@@ -57,10 +58,11 @@ function payloadsOf({ socket }: Expected): string[] {
 
 class Model {
   readonly channel = new LocalChannel({ app: 'app-id', channel: 'orders' });
-  readonly fanOut = new FanOut(
+  readonly #outbound = new Outbound(
     { softBytes: 100, hardBytes: 1000 },
     new Refusals(new FakeJournal(), Date.now),
   );
+  readonly fanOut = new FanOut(this.#outbound);
   readonly here: Expected[] = [];
   readonly waiting: Expected[] = [];
   readonly gone: Expected[] = [];
@@ -75,7 +77,7 @@ class Model {
     const id = (this.#ids += 1);
     const socket = new FakeSocket(wires[id % 2]);
     if (slow) socket.bufferedBytes = 500;
-    const connection = new Connection(app, `${id}.1`, socket, 0);
+    const connection = new Connection(app, `${id}.1`, socket, 0, this.#outbound);
     const subscription = new Subscription(connection, this.channel.ref, undefined);
     this.channel.hold(subscription);
     const expected = { socket, subscription, slow, events: [] };

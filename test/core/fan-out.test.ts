@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Connection, Subscription } from '../../src/core/connection.ts';
 import { FanOut, SLICE_SOCKETS } from '../../src/core/fan-out.ts';
 import { LocalChannel } from '../../src/core/local-channel.ts';
+import { Outbound } from '../../src/core/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 import { FakeJournal, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
 
@@ -10,13 +11,15 @@ const app = testApp();
 const limits = { softBytes: 1000, hardBytes: 10_000 };
 let channel: LocalChannel;
 let journal: FakeJournal;
+let outbound: Outbound;
 let fanOut: FanOut;
 let count = 0;
 
 beforeEach(() => {
   channel = new LocalChannel({ app: 'app-id', channel: 'orders' });
   journal = new FakeJournal();
-  fanOut = new FanOut(limits, new Refusals(journal, Date.now));
+  outbound = new Outbound(limits, new Refusals(journal, Date.now));
+  fanOut = new FanOut(outbound);
 });
 
 interface Subscriber {
@@ -25,7 +28,7 @@ interface Subscriber {
 }
 
 function held(socket = new FakeSocket()): Subscriber {
-  const connection = new Connection(app, `${(count += 1)}.1`, socket, 0);
+  const connection = new Connection(app, `${(count += 1)}.1`, socket, 0, outbound);
   const subscription = new Subscription(connection, channel.ref, undefined);
   channel.hold(subscription);
   return { socket, subscription };
@@ -146,11 +149,12 @@ describe('sockets that read slowly', () => {
     stuck.socket.bufferedBytes = limits.hardBytes + 1;
     push('a');
     await turn();
-    expect([stuck.socket.terminated, stuck.socket.writes]).toEqual([true, []]);
+    expect([stuck.socket.terminated, stuck.socket.payloads]).toEqual([true, ['a']]);
     expect(other.socket.payloads).toEqual(['a']);
     expect(journal.warnings).toHaveLength(1);
     push('b');
     await turn();
+    expect(stuck.socket.payloads).toEqual(['a']);
     expect(journal.warnings).toHaveLength(1);
   });
 

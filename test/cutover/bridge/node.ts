@@ -7,6 +7,7 @@ import type { App } from '../../../src/core/app.ts';
 import { FanOut } from '../../../src/core/fan-out.ts';
 import { Gateway } from '../../../src/core/gateway.ts';
 import { Hub } from '../../../src/core/hub.ts';
+import { Outbound } from '../../../src/core/outbound.ts';
 import type { Stores } from '../../../src/core/ports.ts';
 import { Users } from '../../../src/core/users.ts';
 import { openBridge } from '../../../src/cutover/bridge/index.ts';
@@ -104,7 +105,8 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
 function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
   const clock = Date.now;
   const refusals = new Refusals(journal, clock);
-  const fanOut = new FanOut({ softBytes: MESSAGE_BYTES, hardBytes: 64 * MESSAGE_BYTES }, refusals);
+  const outbound = new Outbound({ softBytes: MESSAGE_BYTES, hardBytes: 64 * MESSAGE_BYTES }, refusals);
+  const fanOut = new FanOut(outbound);
   const hub = new Hub({ ...stores, fanOut, journal });
   const users = new Users({ ...stores, hub, clock });
   const announcer = new Announcer({ ...stores, journal, clock });
@@ -119,6 +121,7 @@ function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
     journal,
     clock,
     limits,
+    outbound,
     refusals,
     errorDataAsString: false,
   });

@@ -1,0 +1,122 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Connection } from '../../src/core/connection.ts';
+import { Outbound } from '../../src/core/outbound.ts';
+import { Refusals } from '../../src/core/refusals.ts';
+import { FakeJournal, FakeSocket, openSite, settled, testApp } from './fakes.ts';
+
+const limits = { softBytes: 1000, hardBytes: 10_000 };
+let journal: FakeJournal;
+let socket: FakeSocket;
+let connection: Connection;
+
+beforeEach(() => {
+  journal = new FakeJournal();
+  socket = new FakeSocket();
+  connection = new Connection(
+    testApp(),
+    '1.1',
+    socket,
+    0,
+    new Outbound(limits, new Refusals(journal, Date.now)),
+  );
+});
+
+describe('what waits for one client', () => {
+  test('2.16 at the soft limit it is read, above it it is not', () => {
+    socket.bufferedBytes = limits.softBytes;
+    connection.send('{}');
+    expect([connection.isBehind, socket.readingStopped]).toEqual([false, false]);
+    socket.bufferedBytes = limits.softBytes + 1;
+    connection.send('{}');
+    expect([connection.isBehind, socket.readingStopped, socket.ended]).toEqual([true, true, false]);
+  });
+
+  test('2.16 it is read again as soon as no more than the soft limit is left', () => {
+    socket.bufferedBytes = 5 * limits.softBytes;
+    connection.send('{}');
+    socket.take(limits.softBytes + 1);
+    expect([connection.isBehind, socket.readingStopped]).toEqual([true, true]);
+    socket.take(limits.softBytes);
+    expect([connection.isBehind, socket.readingStopped]).toEqual([false, false]);
+  });
+
+  test('2.16 at the hard limit it stays, above it it is ended, and counted once', () => {
+    socket.bufferedBytes = limits.hardBytes;
+    connection.send('{}');
+    expect(socket.ended).toBe(false);
+    socket.bufferedBytes = limits.hardBytes + 1;
+    for (let at = 0; at < 3; at += 1) connection.send('{}');
+    expect([socket.terminated, socket.payloads]).toEqual([true, ['{}', '{}']]);
+    expect(journal.warnings).toHaveLength(1);
+    expect(journal.warnings[0]?.details).toMatchObject({ reason: 'slow_reader', bufferedBytes: 10_001 });
+  });
+
+  test('2.16 the largest frame among what waits is beyond the hard limit', () => {
+    socket.largestFrameBytes = 5_000_000;
+    socket.bufferedBytes = 5_000_000 + limits.hardBytes;
+    connection.send('{}');
+    expect(socket.ended).toBe(false);
+    socket.bufferedBytes += 1;
+    connection.send('{}');
+    expect(socket.terminated).toBe(true);
+  });
+
+  test('2.16 a hard limit below the soft one counts as well', () => {
+    const small = new Outbound({ softBytes: 1000, hardBytes: 10 }, new Refusals(journal, Date.now));
+    connection = new Connection(testApp(), '1.2', socket, 0, small);
+    socket.bufferedBytes = 10;
+    connection.send('{}');
+    expect(socket.ended).toBe(false);
+    socket.bufferedBytes = 11;
+    connection.send('{}');
+    expect(socket.terminated).toBe(true);
+  });
+});
+
+describe('a client that does not take its answers', () => {
+  test('2.16 is answered when it has taken enough, in the order in which it asked', async () => {
+    const { connect } = openSite();
+    const client = await connect();
+    client.take();
+    client.socket.bufferedBytes = limits.softBytes + 1;
+    client.say({ event: 'pusher:ping', data: {} });
+    for (const channel of ['a', 'b']) client.subscribe(channel);
+    await settled();
+    expect(client.take().map(({ event }) => event)).toEqual(['pusher:pong']);
+    client.socket.take(0);
+    await settled();
+    expect(client.story.slice(2)).toEqual([
+      'pusher_internal:subscription_succeeded a',
+      'pusher_internal:subscription_succeeded b',
+    ]);
+    expect(client.socket.readingStopped).toBe(false);
+  });
+
+  test('2.15 leaves in the moment in which it closes, whatever waits', async () => {
+    const { connect, hub } = openSite();
+    const client = await connect();
+    client.socket.bufferedBytes = limits.softBytes + 1;
+    client.say({ event: 'pusher:ping', data: {} });
+    client.subscribe('a');
+    client.leave();
+    await settled();
+    expect(hub.size).toBe(0);
+    expect(client.story.slice(2)).toEqual([]);
+  });
+
+  test('2.16 is ended by whatever makes a frame for it: the news of those whom it watches', async () => {
+    const { connect, users, clock, refused } = openSite();
+    const watcher = await connect();
+    watcher.signin({ id: 'watcher', watchlist: ['friend'] });
+    await settled();
+    watcher.socket.bufferedBytes = limits.hardBytes + 1;
+    const friend = await connect();
+    friend.signin({ id: 'friend' });
+    await settled();
+    clock.pass(10_000);
+    users.tick();
+    await settled();
+    expect(watcher.socket.terminated).toBe(true);
+    expect(refused()).toEqual({ slow_reader: 1 });
+  });
+});

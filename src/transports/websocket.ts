@@ -1,22 +1,19 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
 import type { Gateway, Session, Socket, Wire } from '../core/ports.ts';
 import type { RefusalReason, Refusals } from '../core/refusals.ts';
 import type { StopReason } from '../core/reading.ts';
 import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
+import { gatherSmallChunks } from './gathering.ts';
 import { LargestFrame } from './largest-frame.ts';
 import { Lingering, LINGER_MS } from './lingering.ts';
 import { letGo, refusalOf } from './refuse-upgrade.ts';
 import { webSocketWire } from './wire.ts';
 
-/** A message is copied together from at most so many chunks of the network, however large it may be (CVE-2026-48779). */
-const MOST_BUFFERED_CHUNKS = 64 * 1024;
-/** Bytes of the largest frame header of a client. */
-const HEADER_BYTES = 14;
 const MAX_PENDING_PONGS = 16;
 /** What the core is told of a close frame that names no code (RFC 6455 7.1.5). */
 const NO_CODE = 1005;
@@ -59,6 +56,7 @@ class WiredSocket extends WebSocket implements Socket {
     this.#transport = transport;
     this.#remoteAddress = peer?.remoteAddress;
     this.secure = peer?.secure ?? isSecure(network);
+    gatherSmallChunks((this as unknown as { readonly _receiver: Writable })._receiver);
   }
 
   begin(session: Session): void {
@@ -214,8 +212,8 @@ export class WebSocketTransport {
       handleProtocols: (): false => false,
       maxPayload: needs.messageBytes,
       maxFragments: needs.fragmentsPerMessage,
-      // As many as there can be of the largest message, a byte in each.
-      maxBufferedChunks: Math.min(needs.messageBytes + HEADER_BYTES, MOST_BUFFERED_CHUNKS),
+      // They are gathered: how the network cuts a message ends no client (CVE-2026-48779).
+      maxBufferedChunks: 0,
       maxPendingAutoPongs: MAX_PENDING_PONGS,
       closeTimeout: LINGER_MS,
     };

@@ -6,9 +6,11 @@ import type { Socket } from '../../src/core/ports.ts';
 import { STOP_READING } from '../../src/core/reading.ts';
 import { PeerReader } from '../../src/transports/peer.ts';
 import { WebSocketTransport } from '../../src/transports/websocket.ts';
-import { Tcp, textFrame } from '../support/wire-tcp.ts';
+import { frameBytes, OPCODE, Tcp, textFrame } from '../support/wire-tcp.ts';
 
 const { queueFull, outboundFull, tooManyMessages } = STOP_READING;
+const MESSAGE_BYTES = 70_000;
+const FRAGMENTS = 8;
 let http: Server;
 let socket: Socket;
 let tcp: Tcp;
@@ -30,7 +32,7 @@ beforeEach(async () => {
     },
   };
   const peers = new PeerReader([]);
-  const limits = { messageBytes: 10_000, fragmentsPerMessage: 8 };
+  const limits = { messageBytes: MESSAGE_BYTES, fragmentsPerMessage: FRAGMENTS };
   const refusals = { count: () => undefined };
   new WebSocketTransport({ gateway, hasRoom: () => true, peers, prefix: '', refusals, ...limits }).attach(
     http,
@@ -85,11 +87,35 @@ test('2.12 a socket that was not read is read for the answer to its close frame'
   expect(await tcp.closing()).toEqual({ code: 4200, reason: 'again' });
 });
 
-test('2.11 a message of an allowed size is taken however the network cuts it', async () => {
-  const text = 'm'.repeat(3000);
+test('2.11 a message of an allowed size is taken in more than 65,536 parts of the network', async () => {
+  const text = 'm'.repeat(MESSAGE_BYTES);
   for (const byte of textFrame(text)) {
     tcp.write(Buffer.from([byte]));
     await new Promise((resolve) => setImmediate(resolve));
   }
-  await vi.waitFor(() => expect(received).toEqual([text]), 10_000);
+  await vi.waitFor(() => expect(received).toEqual([text]), 30_000);
+}, 120_000);
+
+test('2.11 a message of n bytes is taken, of n + 1 it is closed with 1009', async () => {
+  tcp.write(textFrame('m'.repeat(MESSAGE_BYTES)));
+  await vi.waitFor(() => expect(received).toHaveLength(1), 10_000);
+  tcp.write(textFrame('m'.repeat(MESSAGE_BYTES + 1)));
+  expect(await tcp.closing()).toEqual({ code: 1009, reason: 'Maximum message size exceeded' });
+});
+
+test('2.11 a message of n frames is taken, of n + 1 it is closed with 1008', async () => {
+  const inFrames = (count: number): Buffer =>
+    Buffer.concat(
+      Array.from({ length: count }, (_, at) =>
+        frameBytes({
+          opcode: at === 0 ? OPCODE.text : OPCODE.continuation,
+          payload: 'm',
+          fin: at === count - 1,
+        }),
+      ),
+    );
+  tcp.write(inFrames(FRAGMENTS));
+  await vi.waitFor(() => expect(received).toEqual(['m'.repeat(FRAGMENTS)]), 10_000);
+  tcp.write(inFrames(FRAGMENTS + 1));
+  expect((await tcp.closing()).code).toBe(1008);
 });

@@ -148,6 +148,10 @@ const livenessLimits = (config: Config): LivenessLimits => ({
   bufferedTotalBytes: config.maxBufferTotalBytes,
 });
 
+/** A twentieth of the connections that there may be; 0: their number is not known. */
+const lingeringFor = (connections: number): number =>
+  connections === 0 ? 1000 : Math.max(8, Math.floor(connections / 20));
+
 function transport(
   config: Config,
   { gateway, heap, refusals }: ReturnType<typeof assemble>,
@@ -160,6 +164,7 @@ function transport(
     messageBytes: largest(config, 'messageBytes'),
     fragmentsPerMessage: largest(config, 'fragmentsPerMessage'),
     refusals,
-    ...(config.maxConnections > 0 && { lingering: Math.max(8, Math.floor(config.maxConnections / 20)) }),
+    lingering: config.maxLingering || lingeringFor(config.maxConnections),
+    lingerMs: config.lingerSeconds * 1000,
   });
 }

@@ -97,7 +97,13 @@ export const SERVER_SETTINGS = {
     'WAVEHALL_MAX_CONNECTIONS',
     limit,
     0,
-    'Sockets of this node; 0: 95 % of the open files, and at least 64 fewer than these.',
+    'Sockets of this node; 0: 95 % of the open files, and at least WAVEHALL_RESERVED_FILES fewer than these.',
+  ),
+  reservedFiles: setting(
+    'WAVEHALL_RESERVED_FILES',
+    limit,
+    64,
+    'Open files kept for the server itself: logs, Redis, the other server of a cutover; half of all at most.',
   ),
   maxConnectionsPerAddress: setting(
     'WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS',
@@ -117,6 +123,24 @@ export const SERVER_SETTINGS = {
     1000,
     'Such clients that wait at once; others are told at once.',
   ),
+  lingerSeconds: setting(
+    'WAVEHALL_LINGER_SECONDS',
+    integer(1, 3600),
+    5,
+    'Seconds that a client has to take a refusal or a close frame, and to end its side.',
+  ),
+  maxLingering: setting(
+    'WAVEHALL_MAX_LINGERING',
+    limit,
+    0,
+    'Such clients at once; 0: a twentieth of WAVEHALL_MAX_CONNECTIONS, at least 8.',
+  ),
+  requestTimeoutSeconds: setting(
+    'WAVEHALL_REQUEST_TIMEOUT',
+    integer(1, 3600),
+    10,
+    'Seconds for a TLS handshake, and for the head and the body of a request to arrive.',
+  ),
   maxHeapPercent: setting(
     'WAVEHALL_MAX_HEAP_PERCENT',
     integer(0, 100),
@@ -133,13 +157,13 @@ export const SERVER_SETTINGS = {
     'WAVEHALL_SOFT_BUFFER_SIZE',
     limit,
     256 * 1024,
-    'Unsent bytes above which a socket gets no client events.',
+    'Unsent bytes above which a socket is not read, and gets no client events.',
   ),
   maxBufferBytes: setting(
     'WAVEHALL_MAX_BUFFER_SIZE',
     integer(1),
     MEBIBYTE,
-    'Unsent bytes above which a socket is ended.',
+    'Unsent bytes above which a socket is ended; the largest frame among them is not counted.',
   ),
   maxBufferTotalBytes: setting(
     'WAVEHALL_MAX_BUFFER_TOTAL',
@@ -151,7 +175,7 @@ export const SERVER_SETTINGS = {
     'WAVEHALL_STALL_SECONDS',
     integer(1),
     10,
-    'Time without progress after which a reader is ended.',
+    'Seconds without a byte taken after which a reader is ended.',
   ),
   replayProtection: setting(
     'WAVEHALL_REPLAY_PROTECTION',

@@ -10,7 +10,8 @@ import { isOurOwn, LOOP_STATUS } from '../cutover/forwarded.ts';
 import { mayPass, passRequest } from '../cutover/pass.ts';
 import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
-import { appKeyIn, type WebSocketTransport } from '../transports/websocket.ts';
+import { appKeyIn } from '../transports/app-key.ts';
+import type { WebSocketTransport } from '../transports/websocket.ts';
 import { onWebSocketUpgrade } from './upgrades.ts';
 
 /** Reads what was set before; `undefined` where there is no other server. */

@@ -3,8 +3,6 @@ import type { Config } from '../config.ts';
 import type { Journal } from '../core/ports.ts';
 import { type KeyPair, readKeyPair } from '../transports/tls.ts';
 
-/** Slow clients are cut off: TLS handshakes, headers, body, idle connections. */
-const HTTP_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 72_000;
 const CHECK_CONNECTIONS_MS = 2_000;
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -13,10 +11,11 @@ const CEILING_BYTES = 16 * 1024 * 1024;
 
 /** The server that everything comes in by. */
 export function createHttp(config: Config, keyPair: KeyPair | undefined): FastifyInstance {
+  const timeoutMs = config.requestTimeoutSeconds * 1000;
   const options = {
     logger: false,
     bodyLimit: largest(config, 'requestBytes'),
-    requestTimeout: HTTP_TIMEOUT_MS,
+    requestTimeout: timeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle' as const,
     routerOptions: { maxParamLength: 1024, querystringParser: () => ({}) },
@@ -27,7 +26,7 @@ export function createHttp(config: Config, keyPair: KeyPair | undefined): Fastif
     ) => reply.code(400).send('Bad request.'),
   };
   const tuning = {
-    headersTimeout: HTTP_TIMEOUT_MS,
+    headersTimeout: timeoutMs,
     connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
   };
@@ -35,7 +34,7 @@ export function createHttp(config: Config, keyPair: KeyPair | undefined): Fastif
     ...options,
     ...(keyPair === undefined
       ? { http: tuning }
-      : { https: { ...tuning, ...keyPair, handshakeTimeout: HTTP_TIMEOUT_MS } }),
+      : { https: { ...tuning, ...keyPair, handshakeTimeout: timeoutMs } }),
   } as object) as FastifyInstance;
   // All header lines that there are, whose bytes are limited: with those of the body's framing among them.
   http.server.maxHeadersCount = 0;

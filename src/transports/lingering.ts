@@ -1,8 +1,5 @@
 import type { Duplex } from 'node:stream';
 
-/** An answer or a close frame has so long to be taken, and the peer to end its side. */
-export const LINGER_MS = 5000;
-
 const OWNER = Symbol('lingering');
 type Owned = Duplex & { [OWNER]?: Set<Duplex> };
 

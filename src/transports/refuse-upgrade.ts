@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { LINGER_MS } from './lingering.ts';
 
 /** The answer to an upgrade request that is refused. SPEC 2.1: it names what could be upgraded to. */
 export const refusalOf = (status: string, body: string): string =>
@@ -8,13 +7,13 @@ export const refusalOf = (status: string, body: string): string =>
 
 /**
  * Writes the last bytes of a socket that nobody else looks after. What its client still sends is read and dropped; the
- * socket is destroyed when both sides have ended, or after `LINGER_MS` whatever the client does.
+ * socket is destroyed when both sides have ended, or after `lingerMs` whatever the client does.
  */
-export function letGo(network: Duplex, lastBytes: string | Buffer): void {
+export function letGo(network: Duplex, lastBytes: string | Buffer, lingerMs: number): void {
   network.on('error', ignored);
   network.end(lastBytes);
   network.resume();
-  const timer = setTimeout(() => network.destroy(), LINGER_MS);
+  const timer = setTimeout(() => network.destroy(), lingerMs);
   // A stream that has ended on both sides destroys itself.
   network.once('close', () => clearTimeout(timer));
 }

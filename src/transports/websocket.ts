@@ -7,14 +7,14 @@ import { errors } from '#protocol';
 import type { Gateway, Session, Socket, Wire } from '../core/ports.ts';
 import type { RefusalReason, Refusals } from '../core/refusals.ts';
 import type { StopReason } from '../core/reading.ts';
+import { appKeyIn, protocolIn, splitOnce } from './app-key.ts';
 import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
 import { gatherSmallChunks } from './gathering.ts';
 import { LargestFrame } from './largest-frame.ts';
-import { Lingering, LINGER_MS } from './lingering.ts';
+import { Lingering } from './lingering.ts';
 import { letGo, refusalOf } from './refuse-upgrade.ts';
 import { webSocketWire } from './wire.ts';
 
-const MAX_PENDING_PONGS = 16;
 /** What the core is told of a close frame that names no code (RFC 6455 7.1.5). */
 const NO_CODE = 1005;
 /** Smaller frames are not looked at one by one: beside a limit of unsent bytes they are nothing. */
@@ -32,6 +32,8 @@ interface Ending {
 interface WriteHandle {
   readonly bytesWritten: number;
   readonly writeQueueSize?: number;
+  /** Under TLS: the handle of TCP. That of TLS knows of no progress within a write. */
+  readonly _parent?: { readonly writeQueueSize?: number };
 }
 
 /**
@@ -49,6 +51,8 @@ class WiredSocket extends WebSocket implements Socket {
   #left = false;
   #largest: LargestFrame | undefined;
   #closeCode = NO_CODE;
+  /** Payload of the newest ping that could not be answered at once. */
+  #unanswered: Buffer | undefined;
 
   /** `peer`: what a proxy told. */
   connect(network: NetSocket, peer: Peer | undefined, transport: Ending): void {
@@ -80,7 +84,8 @@ class WiredSocket extends WebSocket implements Socket {
   get takenBytes(): number {
     const handle = (this.#network as { _handle?: WriteHandle | null })._handle;
     // Within a large write the stream knows of no progress; the handle does.
-    if (handle?.writeQueueSize !== undefined) return handle.bytesWritten - handle.writeQueueSize;
+    const queued = handle?._parent?.writeQueueSize ?? handle?.writeQueueSize;
+    if (handle && queued !== undefined) return handle.bytesWritten - queued;
     return this.#network.bytesWritten - this.#network.writableLength;
   }
 
@@ -140,6 +145,9 @@ class WiredSocket extends WebSocket implements Socket {
         );
         break;
       case 'ping':
+        this.#answerPing(args[0] as Buffer);
+        this.#session?.alive();
+        break;
       case 'pong':
         this.#session?.alive();
         break;
@@ -153,6 +161,19 @@ class WiredSocket extends WebSocket implements Socket {
       // Nobody waits for the others.
     }
     return true;
+  }
+
+  /** SPEC 2.9: at once, or the newest alone when everything before it is taken: pongs do not pile up. */
+  #answerPing(payload: Buffer): void {
+    if (this.#network.writableLength === 0) return this.pong(payload);
+    if (this.#unanswered === undefined)
+      this.whenTaken(() => {
+        const newest = this.#unanswered;
+        this.#unanswered = undefined;
+        if (this.readyState === WebSocket.OPEN) this.pong(newest);
+      });
+    // A copy: the payload is a part of everything that was read with it.
+    this.#unanswered = Buffer.from(payload);
   }
 
   /** The library gives no reason when it closes for the size of a message (SPEC 2.11). */
@@ -186,12 +207,11 @@ export interface WebSocketNeeds {
   /** Largest message of any app; each app's own limit is the gateway's. */
   readonly messageBytes: number;
   readonly fragmentsPerMessage: number;
-  /** Sockets that may be open for their last bytes alone, after a refusal or a close frame. */
-  readonly lingering?: number;
+  /** Sockets that may be open for their last bytes alone, after a refusal or a close frame, and how long each may be. */
+  readonly lingering: number;
+  readonly lingerMs: number;
   readonly refusals: Pick<Refusals, 'count'>;
 }
-
-const DEFAULT_LINGERING = 1000;
 
 /** Takes WebSocket upgrades of `/app/{key}` from an HTTP server and brings them to the gateway. */
 export class WebSocketTransport {
@@ -202,7 +222,8 @@ export class WebSocketTransport {
 
   constructor(needs: WebSocketNeeds) {
     this.#needs = needs;
-    const lingering = new Lingering(needs.lingering ?? DEFAULT_LINGERING);
+    const { lingerMs } = needs;
+    const lingering = new Lingering(needs.lingering);
     this.#ending = { lingering, failed: (error, { remoteAddress }) => this.#failed(error, remoteAddress) };
     const options = {
       noServer: true,
@@ -214,8 +235,8 @@ export class WebSocketTransport {
       maxFragments: needs.fragmentsPerMessage,
       // They are gathered: how the network cuts a message ends no client (CVE-2026-48779).
       maxBufferedChunks: 0,
-      maxPendingAutoPongs: MAX_PENDING_PONGS,
-      closeTimeout: LINGER_MS,
+      autoPong: false,
+      closeTimeout: lingerMs,
     };
     this.#server = new WebSocketServer(options);
   }
@@ -272,7 +293,7 @@ export class WebSocketTransport {
   /** Writes the last bytes of a socket, and ends it in bounded time; beyond a number of such sockets the oldest ends at once. */
   letGo(network: Duplex, lastBytes: string | Buffer): void {
     this.#ending.lingering.add(network);
-    letGo(network, lastBytes);
+    letGo(network, lastBytes, this.#needs.lingerMs);
   }
 
   /** Counts clients that break RFC 6455 or a limit of frames; a connection that is lost is neither. */
@@ -290,30 +311,4 @@ export class WebSocketTransport {
       for (const each of held) each.uncork();
     });
   }
-}
-
-const KEY_PATH = /^\/app\/([^/]+)\/?$/;
-
-/** SPEC 2.1: the key in `{prefix}/app/{key}`, with or without the prefix and a slash at the end. */
-export function appKeyIn(path: string, prefix: string): string | undefined {
-  const start = prefix !== '' && path.startsWith(`/${prefix}/`) ? prefix.length + 1 : 0;
-  const key = (KEY_PATH.exec(path.slice(start)) ?? KEY_PATH.exec(path))?.[1];
-  if (key === undefined) return undefined;
-  try {
-    return decodeURIComponent(key);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Most clients say it first; the first one counts. */
-const FIRST_PROTOCOL = /^protocol=(\w+)(?:&|$)/;
-
-function protocolIn(query: string): string | undefined {
-  return FIRST_PROTOCOL.exec(query)?.[1] ?? new URLSearchParams(query).get('protocol') ?? undefined;
-}
-
-function splitOnce(text: string, mark: string): [string, string] {
-  const at = text.indexOf(mark);
-  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }

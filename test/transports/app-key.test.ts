@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { appKeyIn } from '../../src/transports/websocket.ts';
+import { appKeyIn } from '../../src/transports/app-key.ts';
 
 describe('the app key in an address', () => {
   test.each([

@@ -34,9 +34,16 @@ beforeEach(async () => {
   const peers = new PeerReader([]);
   const limits = { messageBytes: MESSAGE_BYTES, fragmentsPerMessage: FRAGMENTS };
   const refusals = { count: () => undefined };
-  new WebSocketTransport({ gateway, hasRoom: () => true, peers, prefix: '', refusals, ...limits }).attach(
-    http,
-  );
+  const leaving = { lingering: 10, lingerMs: 5000 };
+  new WebSocketTransport({
+    gateway,
+    hasRoom: () => true,
+    peers,
+    prefix: '',
+    refusals,
+    ...limits,
+    ...leaving,
+  }).attach(http);
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   tcp = await Tcp.upgraded({ host: '127.0.0.1', port: (http.address() as AddressInfo).port }, '/app/key');

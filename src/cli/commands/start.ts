@@ -87,9 +87,6 @@ function sayWhenStopping(): void {
     process.once(signal, () => process.stdout.write(stopLine(signal)));
 }
 
-/** Files kept for the process itself: libraries, logs, Redis, the other server of a cutover. */
-const OWN_FILES = 64;
-
 function refuseInspector(): void {
   fail(['The inspector is open: whoever reaches it owns the process. Start without --inspect.']);
   process.exit();
@@ -124,7 +121,7 @@ function configure(flags: StartFlags, wish: Wish, openFiles: number | undefined)
   if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name}: expected a value`));
   const config = readConfig(variables);
   if (openFiles === undefined) return config;
-  const maxSockets = Math.max(openFiles - OWN_FILES, Math.floor(openFiles / 2));
+  const maxSockets = Math.max(openFiles - config.reservedFiles, Math.floor(openFiles / 2));
   const room = Math.min(Math.floor(openFiles * 0.95), maxSockets);
   return { ...config, maxSockets, maxConnections: config.maxConnections || room };
 }

@@ -68,6 +68,8 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
     replays: undefined,
   });
   new WebSocketTransport({
+    lingering: 10,
+    lingerMs: 5000,
     hasRoom: () => true,
     gateway: core.gateway,
     refusals: core.refusals,

@@ -1,6 +1,11 @@
 import { afterEach, expect, test } from 'vitest';
+import { membersElsewhere } from '../support/members-elsewhere.ts';
+import { startRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { channelAuth } from '../support/wire-http.ts';
 import { Tcp, textFrame } from '../support/wire-tcp.ts';
+import { Bystander } from './bystander.ts';
+import { rssMbOf } from './target.ts';
 
 let server: TestServer | undefined;
 const tcps: Tcp[] = [];
@@ -30,3 +35,68 @@ test('2.12 ten sockets that ping and never read do no harm to a server of 256 MB
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }, 60_000);
+
+const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+const ROOM = 'presence-crowd';
+
+/** Enters and leaves the room again and again, and reads nothing of it. */
+async function restless(count: number): Promise<void> {
+  const tcp = await Tcp.upgraded(server!, '/app/app-key?protocol=7');
+  tcps.push(tcp);
+  const { data } = await tcp.message();
+  const { socket_id: socketId } = JSON.parse(String(data)) as { socket_id: string };
+  tcp.socket.pause();
+  const channelData = JSON.stringify({ user_id: `restless-${tcps.length}` });
+  const auth = channelAuth(APP, socketId, ROOM, channelData);
+  const enter = textFrame({
+    event: 'pusher:subscribe',
+    data: { channel: ROOM, auth, channel_data: channelData },
+  });
+  const leave = textFrame({ event: 'pusher:unsubscribe', data: { channel: ROOM } });
+  tcp.write(Buffer.concat(Array.from({ length: count }, () => [enter, leave]).flat()));
+}
+
+test('2.16 members of a channel of 500 x 2 kB who enter and leave without reading take bounded memory, and nobody waits', async () => {
+  const redis = await startRedis();
+  const env = {
+    REVERB_APP_ID: APP.id,
+    REVERB_APP_KEY: APP.key,
+    REVERB_APP_SECRET: APP.secret,
+    REVERB_SCALING_ENABLED: 'true',
+    REDIS_PORT: `${redis.port}`,
+    // Redis is no part of what is tested.
+    WAVEHALL_REDIS_TIMEOUT_MS: '8000',
+  };
+  server = await startServer({ ...env, WAVEHALL_STALL_SECONDS: '60' });
+  const goneHome = await membersElsewhere(
+    env,
+    { app: APP.id, channel: ROOM },
+    { count: 500, infoBytes: 2_000 },
+  );
+  try {
+    const target = { ...APP, host: server.host, port: server.port, pid: server.pid };
+    // What one roster costs a server that has not made one yet is no leak.
+    await restless(1);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const before = rssMbOf(target) ?? 0;
+    const bystander = await Bystander.open(target);
+    for (let count = 0; count < 5; count += 1) await restless(300);
+    let most = 0;
+    for (const until = Date.now() + 8_000; Date.now() < until;) {
+      most = Math.max(most, rssMbOf(target) ?? 0);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await bystander.close(5_000);
+    expect(bystander.wasClosed).toBe(false);
+    expect(bystander.longestPingMs).toBeLessThan(1_000);
+    expect(most - before, `${before} MiB before, ${most} MiB at most`).toBeLessThan(200);
+    console.log(
+      `rosters: ${before} MiB before, ${most} MiB at most, longest ping ${bystander.longestPingMs} ms`,
+    );
+  } finally {
+    await goneHome();
+    for (const tcp of tcps.splice(0)) tcp.destroy();
+    await server.close();
+    await redis.close();
+  }
+}, 90_000);

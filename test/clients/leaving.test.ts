@@ -1,0 +1,44 @@
+/** A stock client that disconnects has left: at once, for every count and list. */
+import { afterEach, expect, test } from 'vitest';
+import { ask } from './sdk.ts';
+import { enter, inState, openStage, type Stage } from './stock.ts';
+
+let stage: Stage | undefined;
+afterEach(() => stage?.close());
+
+test('2.15 pusher-js disconnects and connects again at once where one connection is allowed: let in 20 times of 20', async () => {
+  stage = await openStage({ REVERB_APP_MAX_CONNECTIONS: '1' });
+  const pusher = stage.pusher();
+  const failures: unknown[] = [];
+  pusher.connection.bind('error', (error: unknown) => failures.push(error));
+  await inState(pusher, 'connected');
+  for (let round = 1; round <= 20; round += 1) {
+    const before = pusher.connection.socket_id;
+    pusher.disconnect();
+    pusher.connect();
+    await expect
+      .poll(() => pusher.connection.state === 'connected' && pusher.connection.socket_id !== before, {
+        timeout: 5_000,
+        interval: 10,
+      })
+      .toBe(true);
+  }
+  expect(failures).toEqual([]);
+}, 60_000);
+
+test('4.3 right after disconnect() the member is in no list, 50 times of 50', async () => {
+  stage = await openStage();
+  const pusher = stage.pusher('7');
+  const name = stage.name('presence-room');
+  const users = () => ask(stage!.sdk, `/channels/${name}/users`, {});
+  await inState(pusher, 'connected');
+  await enter(pusher, name);
+  for (let round = 1; round <= 50; round += 1) {
+    await expect.poll(users, { interval: 5 }).toEqual({ users: [{ id: '7' }] });
+    pusher.disconnect();
+    expect(await users()).toEqual({ users: [] });
+    pusher.connect();
+    await inState(pusher, 'connected');
+  }
+  expect(await ask(stage.sdk, '/connections', {})).toEqual({ connections: 1 });
+}, 90_000);

@@ -1,0 +1,65 @@
+/** A stock client on a link that is too slow for what it asked: it is late, and nothing else. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { membersElsewhere } from '../support/members-elsewhere.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startThrottle, type Throttle } from '../support/throttle.ts';
+import { Ear } from './ear.ts';
+import { APP } from './sdk.ts';
+import { inState, membersOf, openStage, type Stage } from './stock.ts';
+
+const CHANNEL = 'presence-stadium';
+const MEMBERS = 650;
+const INFO_BYTES = 9_000;
+const BYTES_PER_SECOND = 500_000;
+const WATCHED_MS = 20_000;
+
+let redis: TestRedis;
+let stage: Stage;
+let link: Throttle;
+let leave: () => Promise<void>;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  const env = {
+    REVERB_APP_ID: APP.id,
+    REVERB_APP_KEY: APP.key,
+    REVERB_APP_SECRET: APP.secret,
+    REVERB_SCALING_ENABLED: 'true',
+    REDIS_PORT: `${redis.port}`,
+    // Redis is no part of what is tested.
+    WAVEHALL_REDIS_TIMEOUT_MS: '8000',
+  };
+  stage = await openStage(env);
+  link = await startThrottle(stage.server, BYTES_PER_SECOND);
+  const ref = { app: APP.id, channel: CHANNEL };
+  leave = await membersElsewhere(env, ref, { count: MEMBERS, infoBytes: INFO_BYTES });
+}, 60_000);
+afterAll(async () => {
+  await stage.close();
+  link.close();
+  await leave();
+  await redis.close();
+});
+
+test('2.16 on a link of 500 kB/s a roster of 5.9 MB arrives, with two events a second beside it, and nobody is cut', async () => {
+  const pusher = stage.pusher('1', { wsHost: link.host, wsPort: link.port });
+  const states: string[] = [];
+  pusher.connection.bind('state_change', ({ current }: { current: string }) => states.push(current));
+  await inState(pusher, 'connected');
+  const channel = pusher.subscribe(CHANNEL);
+  const ear = new Ear(channel);
+  const startedAtMs = Date.now();
+  let published = 0;
+  while (Date.now() - startedAtMs < WATCHED_MS) {
+    await stage.sdk.trigger(CHANNEL, 'goal', { number: (published += 1) });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  await ear.next('pusher:subscription_succeeded', 20_000);
+  expect(membersOf(channel).count).toBe(MEMBERS + 1);
+  expect(states.filter((state) => state !== 'connecting')).toEqual(['connected']);
+  await stage.fence(CHANNEL, ear);
+  const numbers = (ear.all('goal') as { number: number }[]).map(({ number }) => number);
+  const first = numbers[0] ?? 0;
+  expect(first).toBeLessThanOrEqual(3);
+  expect(numbers).toEqual(Array.from({ length: published - first + 1 }, (_, at) => first + at));
+}, 90_000);

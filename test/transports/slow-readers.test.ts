@@ -1,0 +1,190 @@
+/** Real sockets that read slowly, or not at all, against the real command, with and without TLS. */
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { afterEach, describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../cli/command.ts';
+import { Bystander } from '../hostile/bystander.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { eventually } from '../support/wire.ts';
+import { signedPath } from '../support/wire-http.ts';
+import { Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
+import { type CertificateFiles, makeCertificate } from './certificate.ts';
+
+const MEGABYTE = 1_000_000;
+/** More than the kernel takes at once on both sides of a loopback. */
+const EVENT_BYTES = 9 * MEGABYTE;
+const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+
+const servers: TestServer[] = [];
+const sockets: Socket[] = [];
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+async function start(env: Record<string, string>): Promise<TestServer> {
+  const server = await startServer({ WAVEHALL_ADMIN_TOKEN: 'token', ...env });
+  servers.push(server);
+  return server;
+}
+
+function certificate(): CertificateFiles {
+  const folder = temporaryFolder();
+  const files = { cert: join(folder, 'a.crt'), key: join(folder, 'a.key') };
+  makeCertificate(files, 'slow');
+  return files;
+}
+
+/** A client that is subscribed to `news`, and reads only when it is told to. */
+async function subscriber({ port }: TestServer, tls: CertificateFiles | undefined): Promise<Socket> {
+  const socket = open(port, tls);
+  sockets.push(socket);
+  socket.on('error', () => undefined);
+  socket.write(upgradeText('/app/app-key?protocol=7'));
+  socket.write(textFrame({ event: 'pusher:subscribe', data: { channel: 'news' } }));
+  let heard = '';
+  while (!heard.includes('subscription_succeeded')) heard += String(await portion(socket, 1));
+  return socket;
+}
+
+/** Resolves when there is something to read, or the end. */
+const change = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      for (const event of ['readable', 'end', 'close']) socket.off(event, done);
+      resolve();
+    };
+    for (const event of ['readable', 'end', 'close']) socket.on(event, done);
+  });
+
+/** Takes at least so many bytes, or all that there are until the connection ends. */
+async function portion(socket: Socket, bytes: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (let taken = 0; taken < bytes && !socket.destroyed && !socket.readableEnded;) {
+    const part = socket.read() as Buffer | null;
+    if (part === null) await change(socket);
+    else taken += parts.push(part) && part.length;
+  }
+  return Buffer.concat(parts);
+}
+
+async function publish(server: TestServer, tls: CertificateFiles | undefined, data: string): Promise<void> {
+  const body = JSON.stringify({ name: 'event', channel: 'news', data });
+  const path = signedPath({ ...APP, ...server }, 'POST', '/apps/app-id/events', [], body);
+  await ask(server, tls, `POST ${path} HTTP/1.1\r\nContent-Type: application/json`, body);
+}
+
+/** Slow readers that were cut. */
+async function refused(server: TestServer, tls?: CertificateFiles): Promise<number> {
+  const metrics = await ask(server, tls, 'GET /admin/metrics HTTP/1.1\r\nAuthorization: Bearer token');
+  return Number(/refusals_total\{reason="slow_reader"\} (\d+)/.exec(metrics)?.[1] ?? 0);
+}
+
+/** One request, and its whole answer. */
+async function ask(
+  { port }: TestServer,
+  tls: CertificateFiles | undefined,
+  head: string,
+  body = '',
+): Promise<string> {
+  const socket = open(port, tls);
+  const framing = `Host: localhost\r\nConnection: close\r\nContent-Length: ${body.length}`;
+  socket.write(`${head}\r\n${framing}\r\n\r\n${body}`);
+  const answer = String(await portion(socket, Infinity));
+  socket.destroy();
+  expect(answer).toMatch(/^HTTP\/1\.1 200/);
+  return answer;
+}
+
+const open = (port: number, tls: CertificateFiles | undefined): Socket =>
+  tls === undefined
+    ? connect(port, '127.0.0.1')
+    : connectTls({ port, host: '127.0.0.1', ca: readFileSync(tls.cert) });
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const LARGE = { REVERB_MAX_REQUEST_SIZE: `${EVENT_BYTES + 1000}`, WAVEHALL_STALL_SECONDS: '3' };
+
+describe.each([
+  ['without TLS', () => undefined],
+  ['over TLS', certificate],
+])('%s', (_name, files) => {
+  test('2.16 a reader that takes 1 MB every second of one large frame stays, beside other events, longer than the stall time', async () => {
+    const tls = files();
+    const server = await start({
+      ...LARGE,
+      ...(tls && { WAVEHALL_TLS_CERT: tls.cert, WAVEHALL_TLS_KEY: tls.key }),
+    });
+    const socket = await subscriber(server, tls);
+    await publish(server, tls, 'x'.repeat(EVENT_BYTES));
+    const startedAtMs = Date.now();
+    let taken = 0;
+    let end = '';
+    for (let small = 1; taken < EVENT_BYTES && !socket.destroyed; small += 1) {
+      await publish(server, tls, `small-${small};`);
+      const part = await portion(socket, MEGABYTE);
+      taken += part.length;
+      end = part.toString('latin1');
+      await pause(1000);
+    }
+    expect(taken).toBeGreaterThanOrEqual(EVENT_BYTES);
+    expect(Date.now() - startedAtMs).toBeGreaterThan(6_000);
+    await publish(server, tls, 'the-last');
+    while (!end.includes('the-last') && !socket.destroyed)
+      end += (await portion(socket, 1)).toString('latin1');
+    const smalls = Array.from({ length: 5 }, (_, at) => `small-${at + 1};`);
+    expect(end.match(/small-\d;/g)?.slice(0, 5)).toEqual(smalls);
+    expect(await refused(server, tls)).toBe(0);
+  }, 120_000);
+
+  test('2.16 a reader that takes none of it is ended when the stall time is over, and not before', async () => {
+    const tls = files();
+    const server = await start({
+      ...LARGE,
+      ...(tls && { WAVEHALL_TLS_CERT: tls.cert, WAVEHALL_TLS_KEY: tls.key }),
+    });
+    const socket = await subscriber(server, tls);
+    await publish(server, tls, 'x'.repeat(EVENT_BYTES));
+    const startedAtMs = Date.now();
+    await eventually(() => server.output().includes('slow_reader'), 'the end', 15_000);
+    expect(Date.now() - startedAtMs).toBeGreaterThan(2_900);
+    await portion(socket, Infinity);
+    expect(socket.destroyed || socket.readableEnded).toBe(true);
+  }, 60_000);
+});
+
+test('2.16 ten sockets with tens of thousands of frames each are cut, and a bystander waits less than a second', async () => {
+  const server = await start({
+    WAVEHALL_MAX_MESSAGES_PER_SECOND: '0',
+    WAVEHALL_SOFT_BUFFER_SIZE: `${2 * MEGABYTE}`,
+    WAVEHALL_MAX_BUFFER_SIZE: `${100 * MEGABYTE}`,
+    WAVEHALL_MAX_BUFFER_TOTAL: `${1000 * MEGABYTE}`,
+    WAVEHALL_STALL_SECONDS: '8',
+  });
+  const channel = '#'.repeat(190);
+  const refusedNames = Buffer.concat(
+    Array.from({ length: 1000 }, () => textFrame({ event: 'pusher:subscribe', data: { channel } })),
+  );
+  const first = await Tcp.upgraded(server, '/app/app-key?protocol=7');
+  sockets.push(first.socket);
+  await first.message();
+  const clients: Tcp[] = [];
+  for (let count = 0; count < 10; count += 1)
+    clients.push(await Tcp.upgraded(server, '/app/app-key?protocol=7'));
+  for (const tcp of clients) {
+    sockets.push(tcp.socket);
+    tcp.socket.pause();
+    for (let sent = 0; sent < 12; sent += 1) tcp.write(refusedNames);
+  }
+  // Its answer comes when those that were sent before have been worked off.
+  first.write(textFrame({ event: 'pusher:ping', data: {} }));
+  await first.message(60_000);
+  expect(await refused(server)).toBe(0);
+  const bystander = await Bystander.open({ ...APP, ...server });
+  await eventually(async () => (await refused(server)) === 10, 'ten cuts', 60_000);
+  await pause(500);
+  await bystander.close(5_000);
+  expect(bystander.wasClosed).toBe(false);
+  expect(bystander.longestPingMs).toBeLessThan(1_000);
+}, 180_000);

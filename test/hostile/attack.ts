@@ -39,7 +39,7 @@ const SAMPLE_EVERY_MS = 50;
 const RECOVERY_MS = 30_000;
 /** Files that come and go by themselves: the log, a connection of the checks. */
 const FILES_SLACK = 8;
-/** Compiled code, and what is remembered on purpose: events of the history, signatures, the log's examples. */
+/** Compiled code, and what is remembered on purpose: events of the history, the names in Redis of 10,000 channels. */
 const RETAINED_SLACK_MB = 12;
 
 /** Runs one attack beside an honest client, and looks at what is left of it before the attacker lets go. */

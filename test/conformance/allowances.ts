@@ -65,6 +65,14 @@ export const ALLOWANCES: readonly Allowance[] = [
       changing(body, 'channels', (value) => (Array.isArray(value) && value.length === 0 ? {} : value)),
   },
   {
+    id: 'empty-batch',
+    why: 'Reverb answers {"batch":{}} to a batch that asks for no info (H14)',
+    body(body) {
+      if (!isRecord(body) || !isRecord(body.batch) || Object.keys(body.batch).length > 0) return body;
+      return Object.fromEntries(Object.entries(body).filter(([name]) => name !== 'batch'));
+    },
+  },
+  {
     id: 'unoccupied-counts',
     why: 'Reverb leaves the counts of unoccupied channels out',
     body(body) {

@@ -60,11 +60,11 @@ const formsIn = (named: Differences) => ({
   met: new Set<string>(),
 });
 
-const writeFiles = async (report: Report, named: Differences, { json, markdown: table, beside }: Values) => {
+const writeFiles = async (report: Report, { json, markdown: table, beside }: Values) => {
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 1)}\n`);
   if (table === undefined) return;
   const other = beside === undefined ? [] : [JSON.parse(await readFile(beside, 'utf8')) as Report];
-  await writeFile(table, markdown([...other, report], named));
+  await writeFile(table, markdown([...other, report]));
 };
 
 /** Exit code of the run: nothing may differ but what is named, and what is named must differ. */
@@ -89,10 +89,10 @@ const main = async (): Promise<number> => {
   const outcomes = await runAll(chosenBy(values.only), target, forms, (outcome) =>
     console.log(line(outcome, named)),
   );
-  const report: Report = { target: target.name, outcomes, forms: [...forms.met].sort() };
+  const report: Report = { target: target.name, outcomes, forms: [...forms.met].sort(), named };
   for (const form of report.forms) console.log(formLine(form, named));
   console.log(`\n${target.name}: ${totals(outcomes)}`);
-  await writeFiles(report, named, values);
+  await writeFiles(report, values);
   return verdict(report, named, values['expect-differences'] !== undefined && values.only === undefined);
 };
 

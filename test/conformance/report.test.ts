@@ -60,9 +60,10 @@ test('1.1 lines, totals and the table say what was found', () => {
     'differs',
     'n/a',
   ]);
-  const table = markdown([report], { C02: 'it | differs', F1: 'a form' });
+  const table = markdown([{ ...report, named: { C02: 'it | differs', F1: 'a form' } }]);
   expect(table).toContain('| Connection | 1 of 2 |');
   expect(table).toContain('| Subscribe | 0 of 0 (1 not applicable) |');
   expect(table).toContain('| C02 | C02 | it \\| differs |');
+  expect(table).toContain('| a form |');
   for (const group of Object.values(GROUPS)) expect(table).toContain(`| ${group} |`);
 });

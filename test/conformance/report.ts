@@ -9,6 +9,8 @@ export interface Report {
   readonly outcomes: readonly Outcome[];
   /** Forms that were tolerated and met, by id. */
   readonly forms: readonly string[];
+  /** What this run expected to differ, and why. */
+  readonly named?: Differences;
 }
 
 /** Id of a case or form, and why it differs. */
@@ -61,7 +63,7 @@ const groupRow = (name: string, reports: readonly Report[]): string => {
 };
 
 /** The table for the README: groups of cases, what passes where, and each difference with its reason. */
-export const markdown = (reports: readonly Report[], named: Differences): string => {
+export const markdown = (reports: readonly Report[]): string => {
   const names = reports.map(({ target }) => target);
   const lines = [
     `| Cases | ${names.join(' | ')} |`,
@@ -69,7 +71,7 @@ export const markdown = (reports: readonly Report[], named: Differences): string
     ...Object.values(GROUPS).map((name) => groupRow(name, reports)),
     '',
   ];
-  for (const { target, outcomes, forms } of reports) {
+  for (const { target, outcomes, forms, named = {} } of reports) {
     const failed = outcomes.filter(({ result }) => result === 'failed');
     if (failed.length + forms.length === 0) continue;
     lines.push(

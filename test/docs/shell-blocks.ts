@@ -4,18 +4,22 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A fenced shell block of a page, as it is printed. */
+/** A fenced shell block of a page, as it is printed, with the marks above it (README.md beside this file). */
 export interface ShellBlock {
   readonly page: string;
   /** Line of the page on which the block begins. */
   readonly line: number;
   readonly text: string;
-  /** Why the test leaves it out: the comment `<!-- not run: … -->` above it. */
+  /** Why the test leaves it out: `<!-- not run: … -->`. */
   readonly notRun: string | undefined;
+  /** The command of a server that the page takes for granted: `<!-- beside: … -->`. */
+  readonly beside: string | undefined;
+  /** Channels on which the reader's app publishes meanwhile: `<!-- the app publishes on: … -->`. */
+  readonly publishing: readonly string[];
 }
 
 const SHELL = /^(?:```|~~~)(?:sh|bash|shell|console|zsh)\b/;
-const NOT_RUN = /^<!-- not run: (.+) -->$/;
+const MARK = /^<!-- (not run|beside|the app publishes on): (.+) -->$/;
 
 /** Every page that a reader meets: those that git knows, without what other projects wrote. */
 export const pages = (): string[] =>
@@ -33,13 +37,32 @@ export function shellBlocksOf(page: string): ShellBlock[] {
   lines.forEach((line, at) => {
     if (!SHELL.test(line)) return;
     const end = lines.indexOf(line.slice(0, 3), at + 1);
-    const above = lines.slice(0, at).findLast((each) => each.trim() !== '') ?? '';
+    const marks = marksAbove(lines.slice(0, at));
     blocks.push({
       page,
       line: at + 1,
       text: lines.slice(at + 1, end).join('\n'),
-      notRun: NOT_RUN.exec(above)?.[1],
+      notRun: marks['not run'],
+      beside: marks.beside,
+      publishing: marks['the app publishes on']?.split(', ') ?? [],
     });
   });
   return blocks;
 }
+
+function marksAbove(lines: readonly string[]): Readonly<Record<string, string | undefined>> {
+  const written = lines.filter((line) => line.trim() !== '').toReversed();
+  const others = written.findIndex((line) => !MARK.test(line));
+  const marks = written.slice(0, others === -1 ? undefined : others).map((line) => MARK.exec(line) ?? []);
+  return Object.fromEntries(marks.map(([, name = '', text]) => [name, text]));
+}
+
+/** The first line of a block, by which the list of those that are not run names it. */
+export const firstLine = ({ text }: ShellBlock): string => text.split('\n')[0] ?? '';
+
+/** A block without the comments at the ends of its lines. */
+export const commandsOf = (text: string): string =>
+  text
+    .replaceAll(/(?:^|[ \t]+)#.*$/gm, '')
+    .replaceAll(/\n{2,}/g, '\n')
+    .trim();

@@ -5,8 +5,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 export interface Ran {
   readonly code: number | null;
   readonly output: string;
-  /** The folder in which the block left the terminal. */
-  readonly folder: string;
 }
 
 /** Marks, at the end of a block's output, the folder that it ended in. */
@@ -15,43 +13,55 @@ const STOP_TIMEOUT_MS = 20_000;
 
 /**
  * A reader's terminal: pasted blocks run in a real shell, one after another, in the folder where the last one ended.
- * What keeps running (a server) keeps running until `close`, as in a second terminal.
+ * What keeps running (a server) keeps running until `close` or until something else is started on its port.
  */
 export class Terminal {
   #folder: string;
   readonly #env: NodeJS.ProcessEnv;
-  readonly #running: ChildProcess[] = [];
+  readonly #limitMs: number;
+  readonly #servers = new Map<number, ChildProcess>();
 
-  constructor(folder: string, env: NodeJS.ProcessEnv) {
+  constructor(folder: string, env: NodeJS.ProcessEnv, limitMs: number) {
     this.#folder = folder;
     this.#env = env;
+    this.#limitMs = limitMs;
   }
 
-  /** Runs a block to its end. */
+  goTo(folder: string): void {
+    this.#folder = folder;
+  }
+
+  /** Runs a block to its end; one that does not end in time is stopped, and has no code. */
   async run(text: string): Promise<Ran> {
     const child = this.#spawn(`${text}\nprintf '${FOLDER}%s' "$PWD"`);
     const output = collect(child);
+    const late = setTimeout(() => void stop(child), this.#limitMs);
     const [code] = (await once(child, 'close')) as [number | null];
+    clearTimeout(late);
     const [printed = '', folder = this.#folder] = output().split(FOLDER);
     if (code === 0) this.#folder = folder;
-    return { code, output: printed, folder: this.#folder };
+    return { code, output: printed };
   }
 
-  /** Starts a block that does not end by itself; resolves when `isUp` says so. */
-  async start(text: string, isUp: () => Promise<boolean>): Promise<void> {
+  /** Starts a block that does not end by itself, in place of what runs on `port`; resolves when `isUp` says so. */
+  async start(text: string, port: number, isUp: () => Promise<boolean>): Promise<void> {
+    const former = this.#servers.get(port);
+    if (former !== undefined) await stop(former);
     const child = this.#spawn(text);
-    this.#running.push(child);
+    this.#servers.set(port, child);
     const output = collect(child);
+    const until = Date.now() + this.#limitMs;
     while (!(await isUp())) {
       if (child.exitCode !== null || child.signalCode !== null)
         throw new Error(`ended with ${child.exitCode ?? child.signalCode}:\n${output()}`);
-      await pause(100);
+      if (Date.now() > until) throw new Error(`does not answer on port ${port}:\n${output()}`);
+      await pause(50);
     }
   }
 
   /** Ends what still runs, with its children. */
   async close(): Promise<void> {
-    await Promise.all(this.#running.map(stop));
+    await Promise.all([...this.#servers.values()].map(stop));
   }
 
   #spawn(script: string): ChildProcess {

@@ -18,6 +18,8 @@ export interface Outcome {
   readonly longestPingMs: number;
   readonly files: Course;
   readonly rssMb: Course;
+  /** What a full collection leaves, before and after. */
+  readonly retainedMb: Pick<Course, 'before' | 'after'>;
   readonly faults: readonly string[];
 }
 
@@ -37,6 +39,8 @@ const SAMPLE_EVERY_MS = 50;
 const RECOVERY_MS = 30_000;
 /** Files that come and go by themselves: the log, a connection of the checks. */
 const FILES_SLACK = 8;
+/** Compiled code, and what is remembered on purpose: events of the history, the names in Redis of 10,000 channels. */
+const RETAINED_SLACK_MB = 12;
 
 /** Runs one attack beside an honest client, and looks at what is left of it before the attacker lets go. */
 export async function attack(
@@ -45,6 +49,7 @@ export async function attack(
   { seed, recoveryMs = RECOVERY_MS }: AttackOptions,
 ): Promise<Outcome> {
   const faults: string[] = [];
+  const retainedBefore = await target.retainedMb?.();
   const bystander = await Bystander.open(target);
   const files = new Samples(() => filesOf(target));
   const memory = new Samples(() => rssMbOf(target));
@@ -53,7 +58,9 @@ export async function attack(
   const seconds = (Date.now() - startedAtMs) / 1000;
   await bystander.close(10_000);
   if (bystander.wasClosed) faults.push('the honest client was closed');
-  await recovered(target, files.before, recoveryMs, faults);
+  const wanted = { files: files.before, retainedMb: retainedBefore };
+  await recovered(target, wanted, recoveryMs, faults);
+  const retainedAfter = await target.retainedMb?.();
   release?.();
   return {
     name,
@@ -61,37 +68,45 @@ export async function attack(
     longestPingMs: Math.round(bystander.longestPingMs),
     files: files.end(),
     rssMb: memory.end(),
+    retainedMb: { before: retainedBefore, after: retainedAfter },
     faults: faults.slice(0, 20),
   };
 }
 
-/** Nothing is left: no connection, no channel, no file. */
-async function recovered(
-  target: Target,
-  filesBefore: number | undefined,
-  limitMs: number,
-  faults: string[],
-): Promise<void> {
+/** What the server had before the attack; undefined where it cannot be seen. */
+interface Before {
+  readonly files: number | undefined;
+  readonly retainedMb: number | undefined;
+}
+
+/** Nothing is left: no connection, no channel, no file, no memory. */
+async function recovered(target: Target, before: Before, limitMs: number, faults: string[]): Promise<void> {
   const until = Date.now() + limitMs;
   let left = '';
   do {
-    left = await whatIsLeft(target, filesBefore).catch((error: unknown) => String(error));
+    left = await whatIsLeft(target, before).catch((error: unknown) => String(error));
     if (left === '') return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   } while (Date.now() < until);
   faults.push(`left after ${limitMs / 1000} s: ${left}`);
 }
 
-async function whatIsLeft(target: Target, filesBefore: number | undefined): Promise<string> {
+async function whatIsLeft(target: Target, before: Before): Promise<string> {
   const { connections, channels } = await heldBy(target);
   const files = filesOf(target);
-  const kept = files !== undefined && filesBefore !== undefined && files > filesBefore + FILES_SLACK;
+  const retainedMb = await target.retainedMb?.();
   return [
     ...(connections === 0 ? [] : [`${connections} connections`]),
     ...(channels.length === 0 ? [] : [`${channels.length} channels (${channels[0]})`]),
-    ...(kept ? [`${files} files (${filesBefore} before)`] : []),
+    ...(isAbove(files, before.files, FILES_SLACK) ? [`${files} files (${before.files} before)`] : []),
+    ...(isAbove(retainedMb, before.retainedMb, RETAINED_SLACK_MB)
+      ? [`${retainedMb} MiB (${before.retainedMb} before)`]
+      : []),
   ].join(', ');
 }
+
+const isAbove = (now: number | undefined, before: number | undefined, slack: number): boolean =>
+  now !== undefined && before !== undefined && now > before + slack;
 
 class Samples {
   readonly before: number | undefined;

@@ -1,4 +1,4 @@
-import type { Chance } from '../../cluster/chance.ts';
+import { Chance } from '../../cluster/chance.ts';
 import { channelAuth, userAuth } from '../../support/wire-http.ts';
 import { frameBytes, OPCODE, Tcp } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
@@ -15,12 +15,14 @@ export const mutatedFrames = (count: number): Attack => ({
   name: `${count.toLocaleString('en-US')} mutated frames`,
   async run(target, chance, faults) {
     let left = count;
+    const seed = chance.below(2 ** 31);
     const lane = async (): Promise<void> => {
       while (left > 0) {
         const size = Math.min(FRAMES_PER_SOCKET, left);
         const first = count - left;
         left -= size;
-        const fault = await oneSocket(target, chance, size);
+        // Draws of its own: in which order the lanes get there does not matter.
+        const fault = await oneSocket(target, new Chance(seed + first), size);
         if (fault !== undefined) faults.push(`frames ${first} to ${first + size}: ${fault}`);
       }
     };

@@ -99,7 +99,10 @@ export interface Broker {
   /** Resolves once events published from now on will arrive. */
   subscribe(ref: ChannelRef): Promise<void>;
   unsubscribe(ref: ChannelRef): Promise<void>;
-  /** Remembers (when `keep` is given) and publishes as one atomic step. */
+  /**
+   * Remembers (when `keep` is given) and publishes as one atomic step. Rejects with `Unavailable` when it was not and
+   * never will be published, with `OutcomeUnknown` when that is not known.
+   */
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void>;
 }
 
@@ -166,7 +169,7 @@ export type Terminate = (app: string, user: string) => void;
 export interface Control {
   /** Called once, before any `terminate`. */
   onTerminate(terminate: Terminate): void;
-  /** Resolves when the order is given. */
+  /** Resolves when the order is given; rejects as `publish` does. */
   terminate(app: string, user: string): Promise<void>;
 }
 
@@ -196,6 +199,11 @@ export class Unavailable extends Error {
 
 /** The sockets of a channel do not read as fast as is published: nothing that this server could do better. */
 export class Behind extends Unavailable {}
+
+/** It cannot be known whether something was done: it may have been, wholly or in part. Nothing does it later. */
+export class OutcomeUnknown extends Error {
+  override readonly name = 'OutcomeUnknown';
+}
 
 /** What to go on with when something shared is out of reach; every other failure stays one. */
 export async function whenAway<T, F>(asked: Promise<T>, otherwise: () => F): Promise<T | F> {

@@ -2,7 +2,7 @@ import { encode } from '#protocol';
 import type { App } from './app.ts';
 import type { Hub } from './hub.ts';
 import { retentionOf } from './retention.ts';
-import { Behind, type Broker } from './ports.ts';
+import { Behind, type Broker, OutcomeUnknown, Unavailable } from './ports.ts';
 
 export interface Publication {
   readonly name: string;
@@ -27,6 +27,7 @@ export const publish = (needs: Needs, app: App, publication: Publication): Promi
 
 /**
  * SPEC 8.5: several events in their order. A channel that is behind refuses all of them.
+ * Rejects with `Unavailable` when nothing was taken, with `OutcomeUnknown` when a part was or may have been.
  * What goes to the same channels one after another goes together: the broker keeps the order of a channel.
  */
 export async function publishAll(
@@ -38,15 +39,33 @@ export async function publishAll(
     throw new Behind('The channel cannot take more events now.');
   let sent: Promise<void>[] = [];
   let before: readonly string[] = [];
+  let isFirst = true;
   for (const publication of publications) {
     if (sent.length > 0 && !isSame(before, publication.channels)) {
-      await Promise.all(sent);
+      await allTaken(sent, isFirst);
+      isFirst = false;
       sent = [];
     }
     before = publication.channels;
     for (const channel of new Set(before)) sent.push(send(broker, app, publication, channel));
   }
-  await (sent.length === 1 ? sent[0] : Promise.all(sent));
+  await (sent.length === 1 && isFirst ? sent[0] : allTaken(sent, isFirst));
+}
+
+/** `isFirst`: nothing else of the same request was taken before. */
+async function allTaken(sent: readonly Promise<void>[], isFirst: boolean): Promise<void> {
+  const outcomes = await Promise.allSettled(sent);
+  const reasons = outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [outcome.reason as Error] : [],
+  );
+  if (reasons.length === 0) return;
+  const isKnown = (reason: Error): boolean =>
+    reason instanceof Unavailable || reason instanceof OutcomeUnknown;
+  const defect = reasons.find((reason) => !isKnown(reason));
+  if (defect !== undefined) throw defect;
+  const isNothing = isFirst && reasons.length === sent.length;
+  if (isNothing && reasons.every((reason) => reason instanceof Unavailable)) throw reasons[0] as Error;
+  throw new OutcomeUnknown('A part of it was taken.', { cause: reasons[0] });
 }
 
 const isSame = (some: readonly string[], others: readonly string[]): boolean =>

@@ -56,6 +56,8 @@ export const REASONS = {
   http_rate: 'Requests were refused with 429: more than WAVEHALL_MAX_REQUESTS_PER_SECOND',
   http_unavailable:
     'Requests were answered 503: what the nodes share is out of reach, or subscribers are behind',
+  http_unknown_outcome:
+    'Requests were answered 504: the link to Redis broke before it said whether it had taken them',
 } as const;
 
 export type RefusalReason = keyof typeof REASONS;

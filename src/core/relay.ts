@@ -1,6 +1,13 @@
 import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
-import { type Broker, type ChannelEvent, type ChannelRef, type Journal, Unavailable } from './ports.ts';
+import {
+  type Broker,
+  type ChannelEvent,
+  type ChannelRef,
+  type Journal,
+  OutcomeUnknown,
+  Unavailable,
+} from './ports.ts';
 
 /** Client events of one socket that may be on their way to the others before the next one waits. */
 const MOST_UNDERWAY = 64;
@@ -69,7 +76,8 @@ export class Relay {
 
   #failed({ ref, event }: Passenger, error: unknown): void {
     const { hub, journal } = this.#needs;
+    // What the others may have got comes back to this node from them, if it was published.
     if (error instanceof Unavailable) hub.deliver(ref, event);
-    else journal.defect('A client event could not be relayed', error);
+    else if (!(error instanceof OutcomeUnknown)) journal.defect('A client event could not be relayed', error);
   }
 }

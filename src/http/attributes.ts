@@ -1,6 +1,6 @@
 import { kindOf } from '#protocol';
 import type { App } from '../core/app.ts';
-import type { History, Membership, Occupancy, Remembered } from '../core/ports.ts';
+import { type History, type Membership, type Occupancy, type Remembered, whenAway } from '../core/ports.ts';
 import { HttpError } from './errors.ts';
 
 export interface Attributes {
@@ -26,14 +26,17 @@ export function counts(channel: string, info: Info, occupancy: Occupancy): Attri
   return attributes;
 }
 
-/** The counts, and the remembered event of a cache channel. */
+/** The counts, and the remembered event of a cache channel. Rejects with `Unavailable`. */
 export async function attributes(needs: Needs, app: App, channel: string, info: Info): Promise<Attributes> {
   const ref = { app: app.id, channel };
-  checkInfo(app, channel, info);
   const found = counts(channel, info, await needs.membership.occupancy(ref));
   if (info.has('cache') && kindOf(channel).cached) found.cache = cacheOf(await needs.history.last(ref));
   return found;
 }
+
+/** After an event was published: what cannot be known now is left out, because the event is delivered (SPEC 8.4). */
+export const attributesIfKnown = (needs: Needs, app: App, channel: string, info: Info): Promise<Attributes> =>
+  whenAway<Attributes, Attributes>(attributes(needs, app, channel, info), () => ({}));
 
 function cacheOf(remembered: Remembered | undefined): NonNullable<Attributes['cache']> | null {
   if (remembered === undefined) return null;

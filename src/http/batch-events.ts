@@ -1,16 +1,17 @@
 import { publishAll } from '../core/publish.ts';
 import type { Api, Call } from './api.ts';
-import { attributes } from './attributes.ts';
+import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { batchRequest, parseBody } from './schemas.ts';
 
 /** SPEC 8.5: in the order of the batch; the answer has a place for each event when one asked for something, else it is `{}`. */
 export async function batchEvents(api: Api, { app, body }: Call): Promise<object> {
   const batch = batchRequest(app, parseBody(body));
+  for (const { channels, info } of batch) for (const channel of channels) checkInfo(app, channel, info);
   await publishAll(api, app, batch);
   if (batch.every(({ info }) => info.size === 0)) return {};
   return {
     batch: await Promise.all(
-      batch.map(({ channels: [channel = ''], info }) => attributes(api, app, channel, info)),
+      batch.map(({ channels: [channel = ''], info }) => attributesIfKnown(api, app, channel, info)),
     ),
   };
 }

@@ -1,6 +1,6 @@
 import { isReservedChannel, parseQuery, queryValue } from '#protocol';
 import type { Api, Call } from './api.ts';
-import { attributes, checkListInfo, counts } from './attributes.ts';
+import { attributes, checkInfo, checkListInfo, counts } from './attributes.ts';
 import { httpError } from './errors.ts';
 import { infoNames } from './schemas.ts';
 
@@ -21,7 +21,9 @@ export async function channels({ membership }: Api, { app, rawQuery }: Call): Pr
 export async function channel(api: Api, { app, params, rawQuery }: Call): Promise<object> {
   const name = params.channel ?? '';
   if (name === '') throw httpError(404);
+  const info = infoNames(queryValue(parseQuery(rawQuery), 'info'));
+  checkInfo(app, name, info);
   const { subscriptions } = await api.membership.occupancy({ app: app.id, channel: name });
-  const found = await attributes(api, app, name, infoNames(queryValue(parseQuery(rawQuery), 'info')));
+  const found = await attributes(api, app, name, info);
   return { occupied: subscriptions > 0, ...found };
 }

@@ -1,4 +1,4 @@
-import { Unavailable } from '../core/ports.ts';
+import { OutcomeUnknown, Unavailable } from '../core/ports.ts';
 import type { RefusalReason } from '../core/refusals.ts';
 
 export interface Answer {
@@ -44,6 +44,7 @@ const TEXTS: Readonly<Record<number, string>> = {
   429: 'Too many requests.',
   500: 'Internal server error.',
   503: 'Service unavailable.',
+  504: 'Outcome unknown: it may have been delivered.',
 };
 
 export const httpError = (
@@ -56,6 +57,7 @@ export const httpError = (
 export function answerTo(error: unknown): Answer | undefined {
   if (error instanceof HttpError) return error.answer;
   if (error instanceof Unavailable) return httpError(503, { 'retry-after': '1' }).answer;
+  if (error instanceof OutcomeUnknown) return httpError(504).answer;
   const status = (error as { statusCode?: unknown } | null | undefined)?.statusCode;
   return typeof status === 'number' && status >= 400 && status < 500 ? httpError(status).answer : undefined;
 }

@@ -1,15 +1,16 @@
 import { publish } from '../core/publish.ts';
 import type { Api, Call } from './api.ts';
-import { attributes } from './attributes.ts';
+import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { eventRequest, parseBody } from './schemas.ts';
 
 /** SPEC 8.4. */
 export async function events(api: Api, { app, body }: Call): Promise<object> {
   const event = eventRequest(app, parseBody(body));
+  for (const channel of event.channels) checkInfo(app, channel, event.info);
   await publish(api, app, event);
   if (event.info.size === 0) return {};
   const found = event.channels.map(
-    async (channel) => [channel, await attributes(api, app, channel, event.info)] as const,
+    async (channel) => [channel, await attributesIfKnown(api, app, channel, event.info)] as const,
   );
   return { channels: Object.fromEntries(await Promise.all(found)) };
 }

@@ -9,6 +9,7 @@ const BY_STATUS: Readonly<Record<number, RefusalReason>> = {
   413: 'http_size',
   429: 'http_rate',
   503: 'http_unavailable',
+  504: 'http_unknown_outcome',
 };
 /** Of anything that a client wrote, the log shows so many characters. */
 const SHOWN = 200;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Unavailable } from '../../src/core/ports.ts';
-import { publish } from '../../src/core/publish.ts';
-import { openSite, settled, type Site, testApp } from './fakes.ts';
+import { type ChannelRef, OutcomeUnknown, type Stores, Unavailable } from '../../src/core/ports.ts';
+import { publish, publishAll } from '../../src/core/publish.ts';
+import { openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
 
 const app = testApp({ cacheTtlSeconds: 60 });
 const say = (site: Site, channels: string[], dataJson = '"1"', except?: string): Promise<void> =>
@@ -72,5 +72,44 @@ describe('one event', () => {
     await say(site, ['a', 'b']);
     await settled();
     expect(client.take()).toHaveLength(2);
+  });
+});
+
+const away = new Unavailable('away');
+const lost = new OutcomeUnknown('lost');
+const defect = new Error('broken');
+
+/** A site whose broker takes what is published on a channel, or fails as it is told to. */
+const openFailing = (failures: Readonly<Record<string, Error>>): Site => {
+  const publish = ({ channel }: ChannelRef): Promise<void> => {
+    const failure = failures[channel];
+    return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+  };
+  const stores = (memory: Stores): Stores => ({ ...memory, broker: withChanges(memory.broker, { publish }) });
+  return openSite({ apps: [app], stores });
+};
+
+describe('one request of several channels', () => {
+  test.each([
+    ['none is taken: it is refused, and may be sent again', { a: away, b: away }, Unavailable],
+    ['one is taken, one is not: what became of it is not known', { b: away }, OutcomeUnknown],
+    ['one is not taken, one is: what became of it is not known', { a: away }, OutcomeUnknown],
+    ['of one it is not known', { b: lost }, OutcomeUnknown],
+    ['one is not taken, of one it is not known', { a: away, b: lost }, OutcomeUnknown],
+  ])('8.3 %s', async (_, failures, kind) => {
+    await expect(say(openFailing(failures), ['a', 'b'])).rejects.toBeInstanceOf(kind);
+  });
+
+  test('8.3 a defect stays one, whatever became of the others', async () => {
+    await expect(say(openFailing({ a: away, b: defect }), ['a', 'b', 'c'])).rejects.toBe(defect);
+  });
+
+  test.each([
+    [['a', 'b'], OutcomeUnknown],
+    [['b', 'a'], Unavailable],
+  ])('8.5 a batch to %j, where b is not taken, goes on no further', async (channels, kind) => {
+    const site = openFailing({ b: away });
+    const batch = channels.map((channel) => ({ name: 'x', dataJson: '"1"', channels: [channel] }));
+    await expect(publishAll({ ...site, ...site.stores }, app, batch)).rejects.toBeInstanceOf(kind);
   });
 });

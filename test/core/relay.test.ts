@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Stores, Unavailable } from '../../src/core/ports.ts';
+import { OutcomeUnknown, type Stores, Unavailable } from '../../src/core/ports.ts';
 import { held, openSite, settled, testApp, withChanges } from './fakes.ts';
 
 /** A broker that answers for everything with one promise, as for one script, and three clients on a channel. */
@@ -49,6 +49,15 @@ describe('client events that the broker takes together', () => {
     expect(numbers(third)).toEqual([1, 2, 3]);
     expect(numbers(sender)).toEqual([2]);
     expect(numbers(other)).toEqual([1, 3]);
+    expect(site.journal.defects).toEqual([]);
+  });
+
+  test('5.3 what the others may have got is not delivered here on top of it', async () => {
+    const { site, answer, sender, third } = await room();
+    sender.whisper('private-a', 'client-x', 1);
+    answer.fail(new OutcomeUnknown('lost'));
+    await settled();
+    expect(third.take()).toEqual([]);
     expect(site.journal.defects).toEqual([]);
   });
 

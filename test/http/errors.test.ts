@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { Unavailable, type Stores } from '../../src/core/ports.ts';
+import { OutcomeUnknown, type Stores, Unavailable } from '../../src/core/ports.ts';
 import { testApp, withChanges } from '../core/fakes.ts';
 import { EVENT, type Http, type HttpOptions, openHttp, type Reply, shown } from './fixture.ts';
 
@@ -216,14 +216,18 @@ const INFO = { info: 'user_count,subscription_count,cache' };
 const STEPS = [
   ['broker', 'publish', (http: Http) => http.post('/events', EVENT)],
   ['broker', 'publish', (http: Http) => http.post('/batch_events', { batch: [EVENT] })],
-  ['membership', 'occupancy', (http: Http) => http.post('/events', { ...EVENT, ...INFO })],
-  ['membership', 'occupancy', (http: Http) => http.post('/batch_events', { batch: [{ ...EVENT, ...INFO }] })],
-  ['history', 'last', (http: Http) => http.post('/events', { ...EVENT, channel: 'cache-a', ...INFO })],
   ['membership', 'channels', (http: Http) => http.get('/channels')],
   ['membership', 'occupancy', (http: Http) => http.get('/channels/orders')],
   ['history', 'last', (http: Http) => http.get('/channels/cache-a', INFO)],
   ['membership', 'members', (http: Http) => http.get('/channels/presence-a/users')],
   ['lease', 'connections', (http: Http) => http.get('/connections')],
+] as const;
+
+/** Asked after the event was published. */
+const AFTERWARDS = [
+  ['membership', 'occupancy', (http: Http) => http.post('/events', { ...EVENT, ...INFO })],
+  ['membership', 'occupancy', (http: Http) => http.post('/batch_events', { batch: [{ ...EVENT, ...INFO }] })],
+  ['history', 'last', (http: Http) => http.post('/events', { ...EVENT, channel: 'cache-a', ...INFO })],
 ] as const;
 
 describe('the cluster', () => {
@@ -236,8 +240,47 @@ describe('the cluster', () => {
   });
 });
 
+describe('a publish that the cluster may have taken', () => {
+  test.each([
+    ['/events', EVENT],
+    ['/batch_events', { batch: [EVENT] }],
+  ])('8.3 is answered with 504 and counted, at %s', async (path, body) => {
+    const http = await openHttp(failing('broker', 'publish', new OutcomeUnknown('lost')));
+    const answer = await http.post(path, body);
+    expect([...shown(answer), isText(answer)]).toEqual([
+      504,
+      'Outcome unknown: it may have been delivered.',
+      true,
+    ]);
+    expect(http.journal.defects).toEqual([]);
+  });
+
+  test.each(AFTERWARDS)(
+    '8.4 taken for sure it is answered 200, also when %s.%s is out of reach after it',
+    async (port, method, request) => {
+      const http = await openHttp(failing(port, method, new Unavailable('away')));
+      const answer = await request(http);
+      expect(answer.status).toBe(200);
+      expect(http.journal.defects).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['/events', { ...EVENT, info: 'user_count' }],
+    ['/batch_events', { batch: [EVENT, { ...EVENT, info: 'user_count' }] }],
+  ])('8.4 refused for its attributes with 400 it is not published at all, at %s', async (path, body) => {
+    const publish = vi.fn().mockResolvedValue(undefined);
+    const http = await openHttp({
+      app: testApp({ strictInfo: true }),
+      stores: (memory) => ({ ...memory, broker: withChanges<object>(memory.broker, { publish }) }) as Stores,
+    });
+    expect((await http.post(path, body)).status).toBe(400);
+    expect(publish).not.toHaveBeenCalled();
+  });
+});
+
 describe('a defect', () => {
-  test.each(STEPS)(
+  test.each([...STEPS, ...AFTERWARDS])(
     '8.3 at %s.%s: 500 without its words, and they are in the journal',
     async (port, method, request) => {
       const error = new Error('the secret is app-secret');

@@ -11,6 +11,8 @@ export const APP = { id: 'app', key: 'app-key', secret: 'app-secret' } as const;
 export const LEASE_MS = Number(process.env.FAULT_LEASE_MS ?? 2000);
 export const REDIS_TIMEOUT_MS = Number(process.env.FAULT_REDIS_TIMEOUT_MS ?? 600);
 
+const ADMIN_TOKEN = 'the-token-of-the-tests-long-enough';
+
 export interface ClusterOptions {
   readonly nodes?: number;
   readonly env?: Readonly<Record<string, string>>;
@@ -98,6 +100,17 @@ export class TestNode {
     return publisher(this.endpoint).post(path, body);
   }
 
+  /** The status of /up. */
+  async health(): Promise<number> {
+    return (await http(this.endpoint, { method: 'GET', path: '/up' })).status;
+  }
+
+  /** All metrics, as Prometheus reads them. */
+  async metrics(): Promise<string> {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    return (await http(this.endpoint, { method: 'GET', path: '/admin/metrics', headers })).text;
+  }
+
   /** The status of /ready. */
   async readiness(): Promise<number> {
     return (await http(this.endpoint, { method: 'GET', path: '/ready' })).status;
@@ -140,23 +153,27 @@ export class Cluster {
 
   /** Parts that the data is cut into. */
   readonly partitions: number;
+  /** Time for Redis' answers. */
+  readonly redisTimeoutMs: number;
 
-  private constructor(below: Below, nodes: readonly TestNode[], partitions: number) {
+  private constructor(below: Below, nodes: readonly TestNode[], env: Readonly<Record<string, string>>) {
     const { ground, redis } = below;
     this.ground = ground;
     this.nodes = nodes;
-    this.partitions = partitions;
+    this.partitions = Number(env.WAVEHALL_REDIS_PARTITIONS ?? 16);
+    this.redisTimeoutMs = Number(env.WAVEHALL_REDIS_TIMEOUT_MS);
     this.#redis = redis;
   }
 
   static async start({ nodes = 3, env = {}, redisArgs = [], ground }: ClusterOptions = {}): Promise<Cluster> {
     const redis = ground === undefined ? await startRedis(redisArgs) : undefined;
     const below = redis === undefined ? await ground!() : new SingleGround(redis);
-    const settings = {
+    const settings: Readonly<Record<string, string>> = {
       REVERB_APP_ID: APP.id,
       REVERB_APP_KEY: APP.key,
       REVERB_APP_SECRET: APP.secret,
       REVERB_SCALING_ENABLED: 'true',
+      WAVEHALL_ADMIN_TOKEN: ADMIN_TOKEN,
       REDIS_HOST: '127.0.0.1',
       WAVEHALL_LEASE_SECONDS: `${LEASE_MS / 1000}`,
       WAVEHALL_REDIS_TIMEOUT_MS: `${REDIS_TIMEOUT_MS}`,
@@ -170,7 +187,7 @@ export class Cluster {
         new TestNode(index, await FaultProxy.open(redis?.port ?? 1), { ...settings, ...(await below.env()) }),
       );
     // A node that has no time for itself while it starts may find that Redis does not answer, and end. One after another.
-    const cluster = new Cluster({ ground: below, redis }, all, Number(env.WAVEHALL_REDIS_PARTITIONS ?? 16));
+    const cluster = new Cluster({ ground: below, redis }, all, settings);
     try {
       for (const node of all) await node.start();
     } catch (error) {

@@ -1,15 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { type Control, type Terminate, Unavailable } from '../../core/ports.ts';
+import type { Dispatch } from './dispatch.ts';
 import type { Garbage } from './garbage.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
+import type { ClusterNode } from './node.ts';
 
 const LONGEST_BYTES = 4096;
+
+interface Needs {
+  readonly links: Links;
+  readonly keys: Keys;
+  readonly node: ClusterNode;
+  readonly dispatch: Dispatch;
+  readonly garbage: Garbage;
+  /** An order for an app of another installation came by, and was refused. */
+  readonly onForeign?: (app: string) => void;
+}
 
 /** What every node is asked to do, this one included; and what a node calls out to itself, to know that it hears. */
 export class RedisControl implements Control {
   readonly #links: Links;
   readonly #keys: Keys;
+  readonly #dispatch: Dispatch;
+  readonly #node: ClusterNode;
   readonly #control: string;
   /** Channels of this node alone: one at every place that messages may come from. */
   readonly #probes: readonly string[];
@@ -18,15 +32,12 @@ export class RedisControl implements Control {
   readonly #silent = new Set<string>();
   #terminate: Terminate = () => undefined;
 
-  /** `onForeign`: an order for an app of another installation came by, and was refused. */
-  constructor(
-    links: Links,
-    keys: Keys,
-    garbage: Garbage,
-    onForeign: (app: string) => void = () => undefined,
-  ) {
+  constructor(needs: Needs) {
+    const { links, keys, garbage, onForeign = () => undefined } = needs;
     this.#links = links;
     this.#keys = keys;
+    this.#node = needs.node;
+    this.#dispatch = needs.dispatch;
     this.#onForeign = onForeign;
     this.#control = keys.control();
     this.#garbage = garbage;
@@ -44,12 +55,9 @@ export class RedisControl implements Control {
   }
 
   async terminate(app: string, user: string): Promise<void> {
-    try {
-      const order = { app, scope: this.#keys.scopeOf(app), user };
-      await this.#links.publish(this.#control, JSON.stringify({ terminate: order }));
-    } catch (error) {
-      throw new Unavailable('Redis is away.', { cause: error });
-    }
+    if (!this.#node.isAttached) throw new Unavailable('Redis is away.');
+    const order = JSON.stringify({ terminate: { app, scope: this.#keys.scopeOf(app), user } });
+    await this.#dispatch.send(0, 'order', [], [this.#links.publishCommand, this.#control, order]);
   }
 
   /** True when every earlier call has come back. */

@@ -11,6 +11,8 @@ export interface RedisCounters {
   readonly evictedKeys: number;
   /** Channels of which a part was gone from Redis and was written again. */
   readonly repairedChannels: number;
+  /** Publishes of which it could not be found out whether Redis took them. */
+  readonly unknownOutcomes: number;
 }
 
 /** What of Redis may be watched; each is asked when somebody looks. */
@@ -19,6 +21,12 @@ export function redisFigures(isReady: () => boolean, counters: () => RedisCounte
     gauge('redis_ready', '1 while Redis is there and takes everything.', [], () => one(Number(isReady()))),
     counter('redis_lost_events_total', 'Events that could be had nowhere any more.', [], () =>
       one(counters().lostEvents),
+    ),
+    counter(
+      'redis_unknown_outcomes_total',
+      'Publishes and orders of which it could not be found out whether Redis took them.',
+      [],
+      () => one(counters().unknownOutcomes),
     ),
     counter('redis_garbage_total', 'Messages on the bus that were none.', [], () => one(counters().garbage)),
     counter(

@@ -1,7 +1,9 @@
 import type { Journal, Stores } from '../../core/ports.ts';
 import { replayFigures } from '../../core/replays.ts';
 import { RedisBroker } from './broker.ts';
+import { Answering } from './answering.ts';
 import { RedisControl } from './control.ts';
+import { Dispatch } from './dispatch.ts';
 import { type RedisCounters, redisFigures } from './figures.ts';
 import { EvictionRepair } from './eviction-repair.ts';
 import { Garbage } from './garbage.ts';
@@ -29,14 +31,16 @@ export interface RedisStores extends Stores {
 
 /** Several nodes over one Redis. Rejects when Redis cannot be reached or used at the start. */
 export async function openRedisStores(options: RedisOptions, journal: Journal): Promise<RedisStores> {
-  const { attendant, listener, garbage, repair, ...ports } = assemble(options, journal);
+  const { attendant, answering, dispatch, listener, garbage, repair, ...ports } = assemble(options, journal);
   await attendant.start();
-  const isReady = (): boolean => attendant.isReady;
+  answering.start();
+  const isReady = (): boolean => attendant.isReady && answering.isAnswering;
   const counters = (): RedisCounters => ({
     lostEvents: listener.lostEvents,
     garbage: garbage.count,
     evictedKeys: repair.evictedKeys,
     repairedChannels: repair.repairedChannels,
+    unknownOutcomes: dispatch.unknownOutcomes,
   });
   const beat = setInterval(() => attendant.beat(), options.leaseMs / 4);
   return {
@@ -47,6 +51,7 @@ export async function openRedisStores(options: RedisOptions, journal: Journal): 
     counters,
     async close() {
       clearInterval(beat);
+      answering.stop();
       await attendant.stop();
     },
   };
@@ -68,10 +73,14 @@ function assemble(options: RedisOptions, journal: Journal) {
   });
   const membership = new RedisMembership({ links, keys, node });
   const lease = new RedisLease({ links, keys, node });
-  const control = new RedisControl(links, keys, garbage, (app) => installation.mentionOther(app));
+  const dispatch = new Dispatch({ links, keys, node, timeoutMs: options.commandTimeoutMs });
+  const control = new RedisControl({
+    ...{ links, keys, node, dispatch, garbage },
+    onForeign: (app) => installation.mentionOther(app),
+  });
   const listener = new Listener({ links, keys, journal, garbage, members: membership });
   node.onRename(() => listener.rename());
-  const publisher = new Publisher(links, keys);
+  const publisher = new Publisher(dispatch, links.publishCommand, keys);
   const broker = new RedisBroker({ listener, publisher, node, membership });
   const state = new RedisState(links, keys);
   const replays = new RedisReplays(links, keys, options.replaySignatures);
@@ -91,6 +100,8 @@ function assemble(options: RedisOptions, journal: Journal) {
     state,
     replays,
     attendant,
+    answering: new Answering(links, journal),
+    dispatch,
     listener,
     garbage,
     repair,

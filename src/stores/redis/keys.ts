@@ -108,6 +108,9 @@ export class Keys {
   connections = (app: string): string => `${this.#tag(0)}:conn:${this.#scoped(app)}`;
   /** One key for each app, so that their number is bounded exactly. */
   signatures = (app: string): string => `${this.#tag(hash(app) % this.partitions)}:sig:${this.#scoped(app)}`;
+  /** By it a node finds out whether a script whose answer it lost was carried out. */
+  marker = (partition: number, node: string, slot: number): string =>
+    `${this.#tag(partition)}:x:${node}:${slot}`;
   /** Between nodes, about nodes: no channel of an app can have this name. */
   control = (): string => `${this.#tag(0)}:control`;
   /** What outlives the nodes. */

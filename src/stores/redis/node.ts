@@ -36,6 +36,8 @@ export class ClusterNode {
   /** Those whose end was said. */
   readonly #ended = new Set<string>();
   #generations: string[] = [];
+  /** Per partition: the server process that this node is attached to. */
+  #runIds: string[] = [];
   #attached = false;
   #attaching: Promise<void> | undefined;
   /** Of the newest attachment: Redis obeys no other. */
@@ -76,6 +78,11 @@ export class ClusterNode {
 
   generation(partition: number): string {
     return this.#generations[partition] ?? '';
+  }
+
+  /** Names the server process that this node is attached to, `''` before the first time. */
+  runId(partition: number): string {
+    return this.#runIds[partition] ?? '';
   }
 
   onReturn(listener: (returned: Returned) => void): void {
@@ -191,13 +198,14 @@ export class ClusterNode {
       answers = await this.#attachAll(token);
     }
     this.#generations = answers.map(({ generation }) => generation);
+    this.#runIds = answers.map(({ runId }) => runId);
     this.#token = token;
     this.#isFenced = false;
     this.#attached = true;
     this.#onReturn({ lost, quietMs: Math.max(...answers.map(({ quietMs }) => quietMs)) });
   }
 
-  #attachAll(token: number): Promise<{ generation: string; quietMs: number }[]> {
+  #attachAll(token: number): Promise<{ generation: string; runId: string; quietMs: number }[]> {
     const { leaseMs, quietMs } = this.#options;
     return Promise.all(
       this.#each(async (partition) => {
@@ -211,7 +219,7 @@ export class ClusterNode {
           quietMs,
           token,
         ])) as [string, number];
-        return { generation, quietMs: left };
+        return { generation, runId, quietMs: left };
       }),
     );
   }

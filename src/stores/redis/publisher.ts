@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { ChannelEvent, ChannelRef, Retention } from '../../core/ports.ts';
 import { encodeEvent } from './bus.ts';
 import type { Keys } from './keys.ts';
-import type { Links } from './links.ts';
+import type { Dispatch } from './dispatch.ts';
 import { Load } from './load.ts';
-import { run } from './scripts.ts';
 
 /** Publishes events: those of one moment and one partition in one script, each channel's in their order. */
 export class Publisher {
-  readonly #links: Links;
+  readonly #dispatch: Dispatch;
+  readonly #publishCommand: string;
   readonly #keys: Keys;
   /** What leaves next, in its order, and to which of it each partition's events may still be added. */
   #loads: Load[] = [];
@@ -16,14 +16,15 @@ export class Publisher {
   readonly #epochs = randomBytes(9).toString('base64url');
   #epoch = 0;
 
-  constructor(links: Links, keys: Keys) {
-    this.#links = links;
+  constructor(dispatch: Dispatch, publishCommand: string, keys: Keys) {
+    this.#dispatch = dispatch;
+    this.#publishCommand = publishCommand;
     this.#keys = keys;
   }
 
   /**
-   * Resolves when Redis has taken it; rejects with `Unavailable` when that is not known. What goes in one script has
-   * one promise.
+   * Resolves when Redis has taken it; rejects with `Unavailable` when it never will, with `OutcomeUnknown` when that is
+   * not known. What goes in one script has one promise.
    */
   publish(ref: ChannelRef, event: ChannelEvent, keep: Retention | undefined): Promise<void> {
     const keys = this.#keys.channel(ref);
@@ -49,11 +50,10 @@ export class Publisher {
   }
 
   async #send(load: Load): Promise<void> {
-    const { commands, publishCommand } = this.#links;
     const keys = [this.#keys.generation(load.partition), ...load.keys()];
-    const args = [publishCommand, this.#newEpoch(), load.channels, ...load.args()];
+    const args = [this.#publishCommand, this.#newEpoch(), load.channels, ...load.args()];
     try {
-      await run(commands, 'publish', keys, args);
+      await this.#dispatch.send(load.partition, 'publish', keys, args);
       load.done();
     } catch (error) {
       load.failed(error);

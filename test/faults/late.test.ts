@@ -1,0 +1,194 @@
+/** Redis comes to something late, or its answer is lost: what was answered must be what happened. */
+import { afterAll, describe, expect } from 'vitest';
+import type { Publish } from '../support/checker.ts';
+import { eventually } from '../support/wire.ts';
+import { backAfter, busy, told } from './scenes.ts';
+import { fault, pause, report, SharedCluster, type Stage } from './stage.ts';
+
+const shared = new SharedCluster({ env: { WAVEHALL_LEASE_SECONDS: '12' } });
+afterAll(() => shared.close());
+
+/** Where there is time to ask. */
+const slow = { env: { WAVEHALL_REDIS_TIMEOUT_MS: '4000' } };
+
+/** Publishes whose outcome stayed unknown, by the metrics of all nodes. */
+async function unknownOutcomes({ cluster }: Stage): Promise<number> {
+  const texts = await Promise.all(cluster.up.map((node) => node.metrics()));
+  const counts = texts.map((text) => /^wavehall_redis_unknown_outcomes_total (\d+)/m.exec(text)?.[1]);
+  return counts.reduce((sum, count) => sum + Number(count), 0);
+}
+
+describe('Redis is frozen', () => {
+  fault(
+    '8.3 F14 what is sent meanwhile is answered 503 and delivered to nobody later',
+    shared,
+    async (stage) => {
+      const news = stage.name('news');
+      await stage.crowd(2, [news]);
+      expect((await stage.publish(news, stage.node(0))).status).toBe(200);
+      stage.cluster.redis.pause();
+      await pause(50);
+      const sent: Promise<{ readonly status: number }>[] = [];
+      for (let number = 0; number < 50; number += 1) {
+        sent.push(stage.publish(news, stage.pick(stage.cluster.nodes)));
+        await pause(50);
+      }
+      const statuses = (await Promise.all(sent)).map(({ status }) => status);
+      expect(statuses).toEqual(Array(50).fill(503));
+      stage.cluster.redis.resume();
+      await backAfter(stage, news);
+      await stage.settled();
+      await stage.emptied();
+    },
+  );
+
+  fault('8.11 /up answers 503 within 2 s, and 200 again when Redis answers', shared, async (stage) => {
+    const news = stage.name('news');
+    await stage.crowd(1, [news]);
+    const ups = async (): Promise<number[]> => Promise.all(stage.cluster.nodes.map((node) => node.health()));
+    stage.cluster.redis.pause();
+    const frozenMs = performance.now();
+    await eventually(async () => (await ups()).every((status) => status === 503), '/up answers 503');
+    const afterMs = performance.now() - frozenMs;
+    stage.cluster.redis.resume();
+    await eventually(async () => (await ups()).every((status) => status === 200), '/up answers 200 again');
+    report('/up', { 'answers 503 after ms': Math.round(afterMs) });
+    expect(afterMs).toBeLessThan(2000);
+    await backAfter(stage, news);
+    await stage.emptied();
+  });
+
+  fault('8.3 F14 again and again, under load: 503 is nowhere, 200 is everywhere', shared, async (stage) => {
+    const before = await unknownOutcomes(stage);
+    const { news, stop } = await busy(stage, 2, 2);
+    for (let round = 0; round < 12; round += 1) {
+      stage.cluster.redis.pause();
+      await pause(50 + stage.random() * 1200);
+      stage.cluster.redis.resume();
+      await pause(stage.random() * 300);
+    }
+    await backAfter(stage, news);
+    await stop();
+    const { answers, refusals, unknown, longestMs } = stage.checker.figures;
+    report('F14 frozen 12 times', {
+      ...{ 'answers with 200': answers, 'with 503': refusals, 'with 504': unknown },
+      'longest answer ms': Math.round(longestMs),
+    });
+    expect(refusals).toBeGreaterThan(0);
+    expect((await unknownOutcomes(stage)) > before).toBe(unknown > 0);
+    await stage.settled({ withinMs: 15_000 });
+    await stage.emptied();
+  });
+});
+
+interface Unheard {
+  /** What has reached node 1 and is not answered yet. */
+  readonly taken: readonly Publish[];
+  /** Settles when all that was sent is answered. */
+  readonly answered: Promise<unknown>;
+}
+
+/**
+ * Publishes through node 0 without a pause until its link to Redis brings no answers any more, and again from the start
+ * where Redis had just answered everything.
+ */
+async function unheard(stage: Stage, channel: string): Promise<Unheard> {
+  const node = stage.node(0);
+  const taken = (): Publish[] => {
+    const seen = stage.checker.seenOn(stage.node(1), channel);
+    return stage.checker.underway(channel).filter(({ number }) => seen.includes(number));
+  };
+  for (;;) {
+    const isMute = (): boolean => node.proxy.faultOf('commands') === 'mute';
+    let wasMuted = false;
+    const lane = async (): Promise<void> => {
+      let status: number;
+      do ({ status } = await stage.publish(channel, node));
+      while (!wasMuted || (status === 200 && isMute()));
+    };
+    const answered = Promise.all(Array.from({ length: 4 }, lane));
+    await told(stage, channel, 20);
+    wasMuted = true;
+    node.proxy.suffer('mute', 'commands');
+    const isTaken = eventually(() => taken().length > 0, 'node 1 has an event that is not answered', 500);
+    const isThere = await isTaken.then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return { taken: taken(), answered };
+    node.proxy.heal();
+    await answered;
+    await node.ready();
+  }
+}
+
+describe('the answer of Redis is lost', () => {
+  fault('8.3 what it had taken is answered 200 when it can be asked in time', slow, async (stage) => {
+    const news = stage.name('news');
+    await stage.crowd(1, [news]);
+    const isAnsweredWell = async (): Promise<boolean> => {
+      const { taken, answered } = await unheard(stage, news);
+      // The link breaks, and the next one is well.
+      stage.node(0).proxy.heal();
+      await answered;
+      await stage.node(0).ready();
+      return taken.some(({ status }) => status === 200);
+    };
+    await eventually(isAnsweredWell, 'what was taken is answered 200', 20_000);
+    await backAfter(stage, news);
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault('8.3 what it took is answered 504 and counted when it cannot be asked', shared, async (stage) => {
+    const news = stage.name('news');
+    await stage.crowd(1, [news]);
+    const before = await unknownOutcomes(stage);
+    const { taken, answered } = await unheard(stage, news);
+    await answered;
+    expect(taken.length).toBeGreaterThan(0);
+    for (const { status } of taken) expect(status).toBe(504);
+    expect((await stage.publish(news, stage.node(0))).status).toBe(503);
+    expect(await unknownOutcomes(stage)).toBeGreaterThan(before);
+    stage.node(0).proxy.heal();
+    await backAfter(stage, news);
+    await stage.settled();
+    await stage.emptied();
+  });
+
+  fault(
+    '8.3 a Redis that another process replaced is not believed about what it lacks',
+    {},
+    async (stage) => {
+      const news = stage.name('news');
+      await stage.crowd(1, [news]);
+      const { taken, answered } = await unheard(stage, news);
+      // It begins with nothing: also without a sign of what the one before had done.
+      await stage.cluster.redis.kill();
+      await stage.cluster.redis.restart();
+      stage.node(0).proxy.heal();
+      await answered;
+      expect(taken.length).toBeGreaterThan(0);
+      for (const { status } of taken) expect(status).toBe(504);
+      await backAfter(stage, news);
+      await stage.settled({ withinMs: 15_000 });
+      await stage.emptied();
+    },
+  );
+});
+
+describe('an order to end the connections of a user', () => {
+  fault('8.9 of a frozen Redis is refused, and carried out for nobody later', shared, async (stage) => {
+    const news = stage.name('news');
+    const [visitor] = await stage.crowd(1, [news]);
+    stage.cluster.redis.pause();
+    await pause(50);
+    const answer = await stage.node(0).post(`/users/${visitor!.user}/terminate_connections`, {});
+    stage.cluster.redis.resume();
+    expect(answer.status).toBe(503);
+    await backAfter(stage, news);
+    expect(visitor!.closings).toEqual([]);
+    await stage.settled();
+    await stage.emptied();
+  });
+});

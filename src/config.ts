@@ -9,18 +9,9 @@ import {
   type UnusedApp,
   unusedApps,
 } from './apps/reverb.ts';
-import {
-  boolean,
-  ConfigError,
-  environment,
-  readAll,
-  type Source,
-  textIn,
-  type Values,
-  type Variables,
-} from './apps/settings.ts';
+import { ConfigError, environment, readAll, textIn, type Values, type Variables } from './apps/settings.ts';
 import { cutoverOptions } from './config/cutover.ts';
-import { redisOptions } from './config/redis.ts';
+import { redisOptions, redisSource, redisWarnings } from './config/redis.ts';
 import { SERVER_SETTINGS } from './config/server.ts';
 import type { App } from './core/app.ts';
 import type { CutoverOptions } from './cutover/ports.ts';
@@ -51,11 +42,11 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
 /** Reads and checks everything once. Throws `ConfigError` with every problem that there is. */
 export function readConfig(variables: Variables): Config {
   const problems: string[] = [];
-  const values = readAll(SERVER_SETTINGS, serverSource(variables), problems);
+  const values = readAll(SERVER_SETTINGS, redisSource(environment(variables), variables), problems);
   const found = findApps(variables, problems);
   checkUnique(found, problems);
   const redis = redisOptions(values, problems);
-  if (redis?.host.includes('@') === true) problems.push(CREDENTIALS_IN_HOST);
+  if (redis?.path === undefined && redis?.host.includes('@') === true) problems.push(CREDENTIALS_IN_HOST);
   problems.push(...lonelyWorkers(values));
   const cutover = cutoverOptions({ ...values, ...reverbsRequestSize(variables) }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -70,7 +61,7 @@ export function readConfig(variables: Variables): Config {
     // What is wrong with it, each app has reported.
     ...readAll({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environment(variables), []),
     maxSockets: 0,
-    warnings: found.warnings ?? [],
+    warnings: [...(found.warnings ?? []), ...redisWarnings(values, redis)],
     unusedApps: unusedApps(variables, found.from),
     redis,
     cutover,
@@ -80,16 +71,6 @@ export function readConfig(variables: Variables): Config {
 
 const CREDENTIALS_IN_HOST =
   'REDIS_HOST=(not shown): expected a host alone; user and password go to REDIS_USERNAME and REDIS_PASSWORD';
-
-/** Without scaling nobody asks Redis: what other programs call REDIS_* is not looked at. */
-function serverSource(variables: Variables): Source {
-  const source = environment(variables);
-  if (boolean.parse(textIn(variables, SERVER_SETTINGS.scaling.name)?.trim() ?? '') === true) return source;
-  return {
-    ...source,
-    textOf: (setting) => (setting.name.startsWith('REDIS_') ? undefined : source.textOf(setting)),
-  };
-}
 
 /** The development app has credentials that everybody knows: it is for this machine, unless a host is asked for. */
 const hostOf = (host: string, { from }: FoundApps, variables: Variables): string =>

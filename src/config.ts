@@ -8,6 +8,7 @@ import {
   developmentApp,
   type UnusedApp,
   unusedApps,
+  unusedAppsHint,
 } from './apps/reverb.ts';
 import { ConfigError, environment, readAll, textIn, type Values, type Variables } from './apps/settings.ts';
 import { cutoverOptions } from './config/cutover.ts';
@@ -26,6 +27,8 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   readonly appsFrom: string;
   /** Apps that the environment names and that are not served, because other names won. */
   readonly unusedApps: readonly UnusedApp[];
+  /** The same in a sentence, for whoever asks for an app that is not served. */
+  readonly unusedAppsHint: string | undefined;
   /** Sentences about settings that were given and have no effect. */
   readonly warnings: readonly string[];
   readonly tls: TlsOptions;
@@ -50,6 +53,7 @@ export function readConfig(variables: Variables): Config {
   problems.push(...lonelyWorkers(values));
   const cutover = cutoverOptions({ ...values, ...reverbsRequestSize(variables) }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
+  const unused = unusedApps(variables, found.from);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
   return Object.freeze({
     ...values,
@@ -62,7 +66,8 @@ export function readConfig(variables: Variables): Config {
     ...readAll({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environment(variables), []),
     maxSockets: 0,
     warnings: [...(found.warnings ?? []), ...redisWarnings(values, redis)],
-    unusedApps: unusedApps(variables, found.from),
+    unusedApps: unused,
+    unusedAppsHint: unusedAppsHint(unused, found.from),
     redis,
     cutover,
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },

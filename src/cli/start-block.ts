@@ -86,9 +86,9 @@ const cutover = ({ cutover: options, adminToken }: Config): string | undefined =
 
 const mode = ({ appsFrom }: Config): string => (appsFrom === DEVELOPMENT ? 'development' : 'production');
 
-function apps({ apps: all, appsFrom, unusedApps }: Config): string {
-  const left = unusedApps.map(({ names, id }) => `${names} (id ${id}) are set too, and not used`);
-  if (appsFrom !== DEVELOPMENT) return [`${all.length}  (from ${appsFrom})`, ...left].join('; ');
+function apps({ apps: all, appsFrom, unusedAppsHint: left }: Config): string {
+  if (appsFrom !== DEVELOPMENT)
+    return [`${all.length}  (from ${appsFrom})`, ...(left === undefined ? [] : [left])].join('; ');
   return 'id app-id, key app-key, secret app-secret: for development only, because no app is configured';
 }
 

@@ -61,6 +61,7 @@ export class Cutover {
         upstream: upstreamSite(app, options.upstream),
       }),
       isFull: () => this.#house?.hasRoom() === false,
+      bridgedForMs: (channel) => this.#bridge.heardForMs(app.id, channel),
       notify: options.notifyUrl && { url: options.notifyUrl, credential: app.credentials[0] },
     });
     this.health = this.#watch.health;

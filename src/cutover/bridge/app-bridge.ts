@@ -121,6 +121,11 @@ export class AppBridge {
     this.#echoes.lost(channel);
   }
 
+  /** How long a channel without members has been heard at the other side without a break; 0: it is not heard. */
+  heardForMs(channel: string): number {
+    return this.#mainLine.listening.heardForMs(channel);
+  }
+
   /** False: the event is no note of another node. */
   heardNote(ref: ChannelRef, payload: string): boolean {
     return this.#echoes.notes.heard(ref, payload);

@@ -60,6 +60,7 @@ export function openBridge(needs: BridgeNeeds, changed: Partial<BridgeLimits> = 
     },
     state: (): BridgeState[] => [...bridges.values()].map(({ state }) => state),
     isConnected: (app) => bridges.get(app)?.isConnected ?? false,
+    heardForMs: (app, channel) => bridges.get(app)?.heardForMs(channel) ?? 0,
   };
 }
 

@@ -51,7 +51,10 @@ export function readConfig(variables: Variables): Config {
   const redis = redisOptions(values, problems);
   if (redis?.path === undefined && redis?.host.includes('@') === true) problems.push(CREDENTIALS_IN_HOST);
   problems.push(...lonelyWorkers(values));
-  const cutover = cutoverOptions({ ...values, ...reverbsRequestSize(variables) }, problems);
+  const cutover = cutoverOptions(
+    { ...values, ...reverbsRequestSize({ ...variables, ...found.told }) },
+    problems,
+  );
   if (problems.length > 0) throw new ConfigError(problems);
   const unused = unusedApps(variables, found.from);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
@@ -102,6 +105,8 @@ interface FoundApps {
   readonly from: string;
   readonly tls?: TlsOptions | undefined;
   readonly warnings?: readonly string[];
+  /** What a whole `config("reverb")` says in the place of variables. */
+  readonly told?: Variables;
 }
 
 function findApps(variables: Variables, problems: string[]): FoundApps {
@@ -143,12 +148,13 @@ function appsIn(json: string | undefined, from: string, variables: Variables, pr
   if (json === undefined) return { apps: [], from };
   try {
     const value: unknown = JSON.parse(json);
-    const values = { ...variables, ...requestSizeIn(value) };
+    const told = requestSizeIn(value);
     return {
-      apps: appsFromJson(value, from, values, problems),
+      apps: appsFromJson(value, from, { ...variables, ...told }, problems),
       from,
       tls: reverbTls(value),
       warnings: ignoredIn(value, from),
+      told,
     };
   } catch (error) {
     problems.push(

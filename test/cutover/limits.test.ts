@@ -63,7 +63,7 @@ describe('sockets that are led to the other side are connections of the app', ()
   const connections = async (door: Parameters<typeof publisher>[0]) =>
     (await publisher(door).get('/connections')).json;
 
-  test('2.6 both sides share REVERB_APP_MAX_CONNECTIONS: the one above it is refused with 4004 on either side', async () => {
+  test('2.7 both sides share REVERB_APP_MAX_CONNECTIONS: the one above it is refused with 4004 on either side', async () => {
     const door = await startDoor(await reverb(), 50, { REVERB_APP_MAX_CONNECTIONS: '3' });
     const [ours, led] = [await greeted(door, 1), await greeted(door, 9999)];
     await greeted(door, 9998);
@@ -82,7 +82,7 @@ describe('sockets that are led to the other side are connections of the app', ()
     expect(await (await connect(door, 9999)).first()).toMatchObject({ event: 'pusher:error' });
   });
 
-  test('2.6 the place of a client that leaves and comes again at once is free for it', async () => {
+  test('2.7 the place of a client that leaves and comes again at once is free for it', async () => {
     const door = await startDoor(await reverb(), 0, { REVERB_APP_MAX_CONNECTIONS: '1' });
     for (let again = 0; again < 20; again += 1) {
       const wire = await greeted(door, 9999);
@@ -91,7 +91,7 @@ describe('sockets that are led to the other side are connections of the app', ()
     await vi.waitFor(async () => expect(await connections(door)).toEqual({ connections: 0 }));
   });
 
-  test('2.6 what the other side refuses, or does not answer, takes no place', async () => {
+  test('2.7 what the other side refuses, or does not answer, takes no place', async () => {
     const other = await startRecorder((head, socket) => {
       if (head.includes('refuse')) return 'HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n';
       socket.destroy();
@@ -105,7 +105,7 @@ describe('sockets that are led to the other side are connections of the app', ()
     expect(await connections(door)).toEqual({ connections: 1 });
   });
 
-  test('2.6 all nodes share it, and count each led socket once', async () => {
+  test('2.7 all nodes share it, and count each led socket once', async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.close());
     const env = {

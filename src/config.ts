@@ -8,19 +8,11 @@ import {
   developmentApp,
   type UnusedApp,
   unusedApps,
+  unusedAppsHint,
 } from './apps/reverb.ts';
-import {
-  boolean,
-  ConfigError,
-  environment,
-  readAll,
-  type Source,
-  textIn,
-  type Values,
-  type Variables,
-} from './apps/settings.ts';
+import { ConfigError, environment, readAll, textIn, type Values, type Variables } from './apps/settings.ts';
 import { cutoverOptions } from './config/cutover.ts';
-import { redisOptions } from './config/redis.ts';
+import { redisOptions, redisSource, redisWarnings } from './config/redis.ts';
 import { SERVER_SETTINGS } from './config/server.ts';
 import type { App } from './core/app.ts';
 import type { CutoverOptions } from './cutover/ports.ts';
@@ -35,6 +27,8 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   readonly appsFrom: string;
   /** Apps that the environment names and that are not served, because other names won. */
   readonly unusedApps: readonly UnusedApp[];
+  /** The same in a sentence, for whoever asks for an app that is not served. */
+  readonly unusedAppsHint: string | undefined;
   /** Sentences about settings that were given and have no effect. */
   readonly warnings: readonly string[];
   readonly tls: TlsOptions;
@@ -51,14 +45,18 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
 /** Reads and checks everything once. Throws `ConfigError` with every problem that there is. */
 export function readConfig(variables: Variables): Config {
   const problems: string[] = [];
-  const values = readAll(SERVER_SETTINGS, serverSource(variables), problems);
+  const values = readAll(SERVER_SETTINGS, redisSource(environment(variables), variables), problems);
   const found = findApps(variables, problems);
   checkUnique(found, problems);
   const redis = redisOptions(values, problems);
-  if (redis?.host.includes('@') === true) problems.push(CREDENTIALS_IN_HOST);
+  if (redis?.path === undefined && redis?.host.includes('@') === true) problems.push(CREDENTIALS_IN_HOST);
   problems.push(...lonelyWorkers(values));
-  const cutover = cutoverOptions({ ...values, ...reverbsRequestSize(variables) }, problems);
+  const cutover = cutoverOptions(
+    { ...values, ...reverbsRequestSize({ ...variables, ...found.told }) },
+    problems,
+  );
   if (problems.length > 0) throw new ConfigError(problems);
+  const unused = unusedApps(variables, found.from);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
   return Object.freeze({
     ...values,
@@ -70,8 +68,9 @@ export function readConfig(variables: Variables): Config {
     // What is wrong with it, each app has reported.
     ...readAll({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environment(variables), []),
     maxSockets: 0,
-    warnings: found.warnings ?? [],
-    unusedApps: unusedApps(variables, found.from),
+    warnings: [...(found.warnings ?? []), ...redisWarnings(values, redis)],
+    unusedApps: unused,
+    unusedAppsHint: unusedAppsHint(unused, found.from),
     redis,
     cutover,
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },
@@ -80,16 +79,6 @@ export function readConfig(variables: Variables): Config {
 
 const CREDENTIALS_IN_HOST =
   'REDIS_HOST=(not shown): expected a host alone; user and password go to REDIS_USERNAME and REDIS_PASSWORD';
-
-/** Without scaling nobody asks Redis: what other programs call REDIS_* is not looked at. */
-function serverSource(variables: Variables): Source {
-  const source = environment(variables);
-  if (boolean.parse(textIn(variables, SERVER_SETTINGS.scaling.name)?.trim() ?? '') === true) return source;
-  return {
-    ...source,
-    textOf: (setting) => (setting.name.startsWith('REDIS_') ? undefined : source.textOf(setting)),
-  };
-}
 
 /** The development app has credentials that everybody knows: it is for this machine, unless a host is asked for. */
 const hostOf = (host: string, { from }: FoundApps, variables: Variables): string =>
@@ -116,6 +105,8 @@ interface FoundApps {
   readonly from: string;
   readonly tls?: TlsOptions | undefined;
   readonly warnings?: readonly string[];
+  /** What a whole `config("reverb")` says in the place of variables. */
+  readonly told?: Variables;
 }
 
 function findApps(variables: Variables, problems: string[]): FoundApps {
@@ -157,12 +148,13 @@ function appsIn(json: string | undefined, from: string, variables: Variables, pr
   if (json === undefined) return { apps: [], from };
   try {
     const value: unknown = JSON.parse(json);
-    const values = { ...variables, ...requestSizeIn(value) };
+    const told = requestSizeIn(value);
     return {
-      apps: appsFromJson(value, from, values, problems),
+      apps: appsFromJson(value, from, { ...variables, ...told }, problems),
       from,
       tls: reverbTls(value),
       warnings: ignoredIn(value, from),
+      told,
     };
   } catch (error) {
     problems.push(

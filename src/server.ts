@@ -69,6 +69,7 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
     health: { isReady: readinessOf(isReady, siblings), warnings: () => stores.warnings() },
     prefix: config.path,
     replays: config.replayProtection === 'strict' ? stores.replays : undefined,
+    unusedAppsHint: config.unusedAppsHint,
     answered: cutover && ((isOk) => cutover.health.api('wavehall', isOk)),
   });
   stores.control.onTerminate((app, user) => core.users.terminate(app, user));
@@ -114,9 +115,9 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
     refusalDelayMs: config.refusalDelayMs,
   };
   const sockets = new SocketLimits(limits, hub);
-  const { errorDataAsString } = config;
+  const { errorDataAsString, unusedAppsHint } = config;
   const needs = { apps, hub, users, announcer, journal, clock, limits, outbound, refusals, sockets };
-  const gateway = new Gateway({ ...stores, ...needs, errorDataAsString });
+  const gateway = new Gateway({ ...stores, ...needs, errorDataAsString, unusedAppsHint });
   const heap = new HeapGuard(config.maxHeapPercent, journal);
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {

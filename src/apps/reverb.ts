@@ -46,6 +46,13 @@ export function unusedApps(variables: Variables, usedNames: string): readonly Un
   );
 }
 
+/** Names the apps that are not served although the environment has them, and why; `undefined`: there are none. */
+export function unusedAppsHint(apps: readonly UnusedApp[], usedNames: string): string | undefined {
+  if (apps.length === 0) return undefined;
+  const each = apps.map(({ names, id }) => `${names} (id ${id})`).join(' and ');
+  return `${each} are set too, and not used, because ${usedNames} wins`;
+}
+
 export interface UnusedApp {
   readonly names: string;
   readonly id: string;

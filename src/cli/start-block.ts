@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { type Config, DEVELOPMENT } from '../config.ts';
-import type { RedisOptions } from '../stores/redis/options.ts';
+import { addressOf, type RedisOptions } from '../stores/redis/options.ts';
 
 const FEW_OPEN_FILES = 10_000;
 
@@ -86,9 +86,9 @@ const cutover = ({ cutover: options, adminToken }: Config): string | undefined =
 
 const mode = ({ appsFrom }: Config): string => (appsFrom === DEVELOPMENT ? 'development' : 'production');
 
-function apps({ apps: all, appsFrom, unusedApps }: Config): string {
-  const left = unusedApps.map(({ names, id }) => `${names} (id ${id}) are set too, and not used`);
-  if (appsFrom !== DEVELOPMENT) return [`${all.length}  (from ${appsFrom})`, ...left].join('; ');
+function apps({ apps: all, appsFrom, unusedAppsHint: left }: Config): string {
+  if (appsFrom !== DEVELOPMENT)
+    return [`${all.length}  (from ${appsFrom})`, ...(left === undefined ? [] : [left])].join('; ');
   return 'id app-id, key app-key, secret app-secret: for development only, because no app is configured';
 }
 
@@ -105,11 +105,9 @@ const apiLimit = ({ apps: all, redis }: Config): string | undefined =>
     : undefined;
 
 /** Where Redis is, without who we are to it. */
-function redisAt({ host, port, sentinels, cluster }: RedisOptions): string {
-  const at = (all: readonly { host: string; port: number }[]): string =>
-    all.map((each) => `${each.host}:${each.port}`).join(', ');
+function redisAt(options: RedisOptions): string {
+  const { sentinels, cluster } = options;
+  const at = (all: readonly Parameters<typeof addressOf>[0][]): string => all.map(addressOf).join(', ');
   if (cluster !== undefined) return `a Cluster at ${at(cluster)}`;
-  return sentinels === undefined
-    ? `Redis at ${at([{ host, port }])}`
-    : `Redis by Sentinels at ${at(sentinels)}`;
+  return sentinels === undefined ? `Redis at ${at([options])}` : `Redis by Sentinels at ${at(sentinels)}`;
 }

@@ -4,14 +4,17 @@ import {
   type Kind,
   limit,
   list,
-  oneOf,
   optionalText,
   secret,
+  type Source,
   text,
+  textIn,
   type Values,
+  type Variables,
 } from '../apps/settings.ts';
 import type { Address, RedisOptions } from '../stores/redis/options.ts';
 import { readCertificates } from './certificates.ts';
+import { addressIn, type RedisUrl, redisUrlIn, socketPathIn } from './redis-address.ts';
 import { setting } from './setting.ts';
 
 const DEFAULT_PORT = 6379;
@@ -25,6 +28,26 @@ const addresses = (usualPort: number): Kind<readonly Address[]> => ({
   },
 });
 
+/** The schemes of both Redis clients that Laravel has. */
+const SCHEMES: Readonly<Record<string, 'tcp' | 'tls' | 'unix'>> = {
+  tcp: 'tcp',
+  redis: 'tcp',
+  tls: 'tls',
+  rediss: 'tls',
+  unix: 'unix',
+};
+
+const scheme: Kind<'tcp' | 'tls' | 'unix'> = {
+  expected: `one of ${Object.keys(SCHEMES).join(', ')}`,
+  parse: (given) => (Object.hasOwn(SCHEMES, given) ? SCHEMES[given] : undefined),
+};
+
+/** Kubernetes and Docker set this name to a URL where a service is called redis. */
+const port: Kind<number> = {
+  expected: `a whole number from 1 to 65535; Kubernetes sets this name for a service called redis (enableServiceLinks: false ends that), and a port in REDIS_URL wins over it`,
+  parse: (given) => integer(1, 65_535).parse(given),
+};
+
 /** Where Redis is and how it is used: Laravel's own names where it has one. */
 export const REDIS_SETTINGS = {
   scaling: setting(
@@ -37,14 +60,31 @@ export const REDIS_SETTINGS = {
     'REDIS_URL',
     optionalText,
     '',
-    'Redis as one URL (redis:// or rediss://), before the parts below.',
+    'Redis as one URL (redis://, rediss:// or unix:///path), before the parts below.',
   ),
-  redisHost: setting('REDIS_HOST', text, '127.0.0.1', 'Host of Redis; tls:// before it is REDIS_SCHEME=tls.'),
-  redisPort: setting('REDIS_PORT', integer(1, 65_535), DEFAULT_PORT, 'Port of Redis.'),
+  redisHost: setting(
+    'REDIS_HOST',
+    text,
+    '127.0.0.1',
+    'Host of Redis, or the path of its unix socket; tls:// before it is REDIS_SCHEME=tls.',
+  ),
+  redisPort: setting('REDIS_PORT', port, DEFAULT_PORT, 'Port of Redis; a unix socket has none.'),
   redisUsername: setting('REDIS_USERNAME', optionalText, '', 'ACL user of Redis.'),
   redisPassword: setting('REDIS_PASSWORD', secret, '', 'Password of Redis.'),
   redisDatabase: setting('REDIS_DB', limit, 0, 'Number of the Redis database.'),
-  redisScheme: setting('REDIS_SCHEME', oneOf('tcp', 'tls'), 'tcp', 'tls: speak TLS to Redis.'),
+  redisScheme: setting(
+    'REDIS_SCHEME',
+    scheme,
+    'tcp',
+    'tls: speak TLS to Redis; unix: the socket at REDIS_PATH or REDIS_HOST.',
+  ),
+  redisPath: setting(
+    'REDIS_PATH',
+    optionalText,
+    '',
+    'Path of the unix socket of Redis, with REDIS_SCHEME=unix.',
+  ),
+  redisTls: setting('REDIS_TLS', boolean, false, 'true: the same as REDIS_SCHEME=tls.'),
   redisTlsCa: setting(
     'WAVEHALL_REDIS_TLS_CA',
     optionalText,
@@ -115,10 +155,36 @@ export const REDIS_SETTINGS = {
 
 type RedisValues = Values<typeof REDIS_SETTINGS>;
 
+/** Leaves out the names that say nothing here: other programs and other connections have theirs among `REDIS_*`. */
+export function redisSource(source: Source, variables: Variables): Source {
+  const textOf = ({ name }: { readonly name: string }): string | undefined => textIn(variables, name)?.trim();
+  if (boolean.parse(textOf(REDIS_SETTINGS.scaling) ?? '') !== true)
+    return without(source, (name) => name.startsWith('REDIS_'));
+  const unused = new Set(unusedNames(textOf));
+  return without(source, (name) => unused.has(name));
+}
+
+const without = (source: Source, isUnused: (name: string) => boolean): Source => ({
+  ...source,
+  textOf: (setting) => (isUnused(setting.name) ? undefined : source.textOf(setting)),
+});
+
+function* unusedNames(textOf: (setting: { readonly name: string }) => string | undefined): Generator<string> {
+  const { redisHost, redisPort, redisUrl, redisScheme, redisSentinels, redisCluster } = REDIS_SETTINGS;
+  const url = redisUrlIn(textOf(redisUrl) ?? '');
+  const isElsewhere = [redisSentinels, redisCluster].some((each) => textOf(each) !== undefined);
+  if (isElsewhere || url !== undefined) yield redisHost.name;
+  const isSocket =
+    url === undefined
+      ? textOf(redisScheme) === 'unix' || socketPathIn(textOf(redisHost) ?? '') !== undefined
+      : url.path !== undefined;
+  if (isElsewhere || isSocket || url?.port !== undefined) yield redisPort.name;
+}
+
 /** How the stores are to reach Redis; `undefined` when this node is the only one. What is wrong is added to `problems`. */
 export function redisOptions(values: RedisValues, problems: string[]): RedisOptions | undefined {
   if (!values.scaling) return undefined;
-  const url = values.redisUrl === undefined ? {} : partsOf(values.redisUrl);
+  const url = values.redisUrl === undefined ? {} : redisUrlIn(values.redisUrl);
   problems.push(...contradictions(values, url));
   return {
     ...single(values),
@@ -136,17 +202,39 @@ export function redisOptions(values: RedisValues, problems: string[]): RedisOpti
   };
 }
 
+/** Says where TLS was asked for and the URL, which wins as in Laravel, asks for none. */
+export function redisWarnings(
+  { redisTls, redisScheme }: RedisValues,
+  redis: RedisOptions | undefined,
+): string[] {
+  if (redis === undefined || redis.tls) return [];
+  const name = redisTls ? 'REDIS_TLS=true' : redisScheme === 'tls' ? 'REDIS_SCHEME=tls' : undefined;
+  return name === undefined
+    ? []
+    : [`${name} has no effect, because REDIS_URL decides: TLS to Redis is a URL that begins with rediss://`];
+}
+
 /** What cannot be meant. Whatever stands in a URL may be a password: it is not shown. */
-function* contradictions(values: RedisValues, url: Parts | undefined): Generator<string> {
+function* contradictions(values: RedisValues, url: RedisUrl | undefined): Generator<string> {
   const { redisSentinels, redisCluster, redisDatabase, redisPrefix } = values;
   const isCluster = redisCluster.length > 0;
-  if (url === undefined) yield 'REDIS_URL=(not shown): expected redis://user:password@host:port/0';
+  if (url === undefined)
+    yield 'REDIS_URL=(not shown): expected redis://user:password@host:port/0 or unix:///path?db=0';
   if (isCluster && redisSentinels.length > 0)
     yield 'WAVEHALL_REDIS_CLUSTER: expected not to be set together with WAVEHALL_REDIS_SENTINELS';
+  if (!isCluster && redisSentinels.length === 0 && values.redisUrl === undefined) yield* wrongSocket(values);
   if (isCluster && (url?.database ?? redisDatabase) !== 0)
     yield 'REDIS_DB: expected 0, because a Redis Cluster has only that database';
   if (/[{}]/.test(redisPrefix))
     yield 'WAVEHALL_REDIS_PREFIX: expected a text without { and }, which mean something to a Cluster';
+}
+
+function* wrongSocket(values: RedisValues): Generator<string> {
+  const { path, tls } = single(values);
+  if (path === undefined && (values.redisScheme === 'unix' || /^unix:/i.test(values.redisHost)))
+    yield 'REDIS_PATH, REDIS_HOST: expected the whole path of a unix socket, such as /run/redis/redis.sock';
+  if (path !== undefined && tls)
+    yield 'REDIS_TLS, REDIS_SCHEME: expected no TLS, because Redis is at a unix socket';
 }
 
 /** Those who know where Redis is, when it is not one server. */
@@ -162,43 +250,15 @@ function servers(values: RedisValues) {
 }
 
 function single(values: RedisValues) {
-  const { redisHost, redisPort, redisUsername, redisPassword, redisDatabase, redisScheme } = values;
+  const { redisHost, redisPort, redisUsername, redisPassword, redisDatabase, redisScheme, redisTls } = values;
+  const path = redisScheme === 'unix' ? socketPathIn(values.redisPath ?? redisHost) : socketPathIn(redisHost);
   return {
     host: redisHost.replace(/^(tls|tcp):\/\//, ''),
     port: redisPort,
+    path,
     username: redisUsername,
     password: redisPassword,
     database: redisDatabase,
-    tls: redisScheme === 'tls' || redisHost.startsWith('tls://'),
+    tls: redisScheme === 'tls' || redisTls || redisHost.startsWith('tls://'),
   };
-}
-
-type Parts = Partial<ReturnType<typeof single>>;
-
-/** What a URL says; as in Laravel, the rest is taken from the variables. */
-function partsOf(given: string): Parts | undefined {
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined || !/^(rediss?|tls|tcp):$/.test(url.protocol) || url.hostname === '')
-    return undefined;
-  const database = url.pathname.replace(/^\//, '');
-  if (!/^\d{0,5}$/.test(database)) return undefined;
-  try {
-    return {
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      tls: /^(rediss|tls):$/.test(url.protocol),
-      ...(url.port === '' ? {} : { port: Number(url.port) }),
-      ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
-      ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
-      ...(database === '' ? {} : { database: Number(database) }),
-    };
-  } catch {
-    return undefined;
-  }
-}
-
-function addressIn(given: string, usualPort: number): Address | undefined {
-  const found = /^(\[[\da-f:]+\]|[^:[\]/@\s]+)(?::(\d{1,5}))?$/i.exec(given);
-  const port = Number(found?.[2] ?? usualPort);
-  if (found?.[1] === undefined || port < 1 || port > 65_535) return undefined;
-  return { host: found[1].replace(/^\[|\]$/g, ''), port };
 }

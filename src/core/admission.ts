@@ -25,6 +25,8 @@ export interface AdmissionNeeds {
   readonly refusals: Refusals;
   /** SPEC 1.3: the form of errors where there is no app to say it. */
   readonly errorDataAsString: boolean;
+  /** Which apps the environment has besides those that are served, for the log. */
+  readonly unusedAppsHint?: string | undefined;
   /** Given when sockets are held beside the connections. */
   readonly sockets?: SocketLimits;
 }
@@ -90,7 +92,7 @@ export class Admission {
 
   #refuse(socket: Socket, handshake: Handshake, [told, reason]: Refusal, app: App | undefined): undefined {
     this.#needs.journal.debug('Connection Refused', socket.remoteAddress, told.message);
-    this.#needs.refusals.count(reason, exampleOf(socket, handshake, app));
+    this.#needs.refusals.count(reason, exampleOf(socket, handshake, app ?? this.#needs.unusedAppsHint));
     const { errorDataAsString } = app ?? this.#needs;
     const tell = (): void => tellRefusal(socket, told, errorDataAsString);
     if (told === errors.tlsRequired) this.#later(tell);
@@ -134,8 +136,9 @@ function tellRefusal(socket: Socket, { code, message }: ErrorEntry, asString: bo
 }
 
 /** A key that is not ours is a word of the client's: cut, for the log. */
-const exampleOf = (socket: Socket, { appKey, origin }: Handshake, app: App | undefined) => ({
-  ...(app === undefined ? { key: plainWord(appKey) } : { app: app.id }),
+const exampleOf = (socket: Socket, { appKey, origin }: Handshake, app: App | string | undefined) => ({
+  ...(typeof app === 'object' ? { app: app.id } : { key: plainWord(appKey) }),
+  ...(typeof app === 'string' ? { expected: app } : {}),
   address: socket.remoteAddress,
   ...(origin === undefined ? {} : { origin: plainWord(origin) }),
 });

@@ -119,6 +119,8 @@ export interface History {
 export interface Occupancy {
   readonly subscriptions: number;
   readonly users: number;
+  /** Nodes that have these subscriptions, where there may be several. */
+  readonly nodes?: number;
 }
 
 export interface Joining {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { App } from '../core/app.ts';
 import type { Side } from './ports.ts';
 import type { Choice, Visitor } from './split.ts';
 
@@ -9,6 +10,8 @@ export interface Arrival {
   readonly network: Duplex;
   readonly head: Buffer;
   readonly visitor: Visitor;
+  /** `undefined`: an app that is not configured here. */
+  readonly app: App | undefined;
   readonly sinceMs: number;
   /** The side that a probe has asked for. */
   readonly asked: Side | undefined;

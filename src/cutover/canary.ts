@@ -16,7 +16,9 @@ export interface CanaryNeeds {
   readonly limits: Pick<WatchLimits, 'canaryEveryMs' | 'canaryTimeoutMs'>;
   readonly bridgeGraceMs?: number;
   /** True while this server lets nobody in because its memory is short. */
-  readonly isFull?: () => boolean;
+  readonly isFull?: (() => boolean) | undefined;
+  /** How long the bridge has heard a channel of the other server without a break; not given: for ever. */
+  readonly bridgedForMs?: ((channel: string) => number) | undefined;
 }
 
 /** How many milliseconds an event took; `lost`: it did not come; `unclear`: nobody can say whose fault it is. */
@@ -42,10 +44,12 @@ const UNCLEAR: Outcomes = { wavehall: 'unclear', upstream: 'unclear' };
 
 /**
  * Publishes at each side and listens at both (SPEC 11.14). A side answers for its own delivery; the bridge answers for
- * an event that did not cross only when both sides delivered their own, and in good time, in the same round.
+ * an event that did not cross only when both sides delivered their own, and in good time, in the same round, and when it
+ * heard the other server all the time: clients may fill that server while the bridge is to come back.
  */
 export class Canary {
   readonly #needs: CanaryNeeds;
+  readonly #channel = `wavehall-canary-${randomBytes(8).toString('hex')}`;
   readonly #perches: Readonly<Record<Side, Perch>>;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #notAllowed: Record<Side, string | null> = { wavehall: null, upstream: null };
@@ -56,10 +60,9 @@ export class Canary {
 
   constructor(needs: CanaryNeeds) {
     this.#needs = needs;
-    const channel = `wavehall-canary-${randomBytes(8).toString('hex')}`;
     this.#perches = {
-      wavehall: new Perch(this.#perchNeeds('wavehall', channel)),
-      upstream: new Perch(this.#perchNeeds('upstream', channel)),
+      wavehall: new Perch(this.#perchNeeds('wavehall', this.#channel)),
+      upstream: new Perch(this.#perchNeeds('upstream', this.#channel)),
     };
   }
 
@@ -117,12 +120,13 @@ export class Canary {
   }
 
   async #run(number: number): Promise<Round> {
+    const beganMs = performance.now();
     const [wavehall, upstream] = await Promise.all([
       this.#publish('wavehall', number),
       this.#publish('upstream', number),
     ]);
     if (this.#isStopped) return { wavehall: UNCLEAR, upstream: UNCLEAR };
-    const round = this.#judged({ wavehall, upstream });
+    const round = this.#judged({ wavehall, upstream }, beganMs);
     for (const from of SIDES)
       for (const to of SIDES) {
         const outcome = round[from][to];
@@ -159,14 +163,14 @@ export class Canary {
   }
 
   /** What did not cross is unclear unless both sides delivered their own in good time, and long enough. */
-  #judged(found: Round): Round {
-    const { limits, bridgeGraceMs = BRIDGE_GRACE_MS } = this.#needs;
-    const bridgeMustWork = SIDES.every((side) => {
+  #judged(found: Round, beganMs: number): Round {
+    const { limits, bridgeGraceMs = BRIDGE_GRACE_MS, bridgedForMs = () => Infinity } = this.#needs;
+    const areWell = SIDES.every((side) => {
       const own = found[side][side];
       const openMs = performance.now() - this.#perches[side].openedAtMs;
       return typeof own === 'number' && own <= limits.canaryTimeoutMs / 2 && openMs >= bridgeGraceMs;
     });
-    if (bridgeMustWork) return found;
+    if (areWell && bridgedForMs(this.#channel) >= performance.now() - beganMs) return found;
     const judged = (from: Side): Outcomes =>
       found[from][other(from)] === 'lost' ? { ...found[from], [other(from)]: 'unclear' } : found[from];
     return { wavehall: judged('wavehall'), upstream: judged('upstream') };

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Credential, encode, errors } from '#protocol';
-import type { Clock, Gateway, Journal, Session } from '../core/ports.ts';
+import { type Credential, encode, type ErrorEntry, errors } from '#protocol';
+import type { App } from '../core/app.ts';
+import type { Clock, Gateway, Journal, Lease, Session } from '../core/ports.ts';
 import type { Refusals } from '../core/refusals.ts';
-import type { Fullness, SocketLimits } from '../core/socket-limits.ts';
+import type { SocketLimits } from '../core/socket-limits.ts';
 import type { Arrival } from './arrival.ts';
 import { isOurOwn, type Route } from './forwarded.ts';
 import { hasBody, isHandshake } from './handshake.ts';
@@ -14,7 +15,7 @@ import { answerOf, type LetGo, RefusedUpgrades } from './refused-upgrades.ts';
 import { sideAsked, SIDE_HEADER } from './side-header.ts';
 import { chooseBucket, sideOf, type Visitor } from './split.ts';
 import { hasOneHost } from './target.ts';
-import { UpstreamSide } from './upstream-side.ts';
+import { type LedFullness, UpstreamSide } from './upstream-side.ts';
 
 const PLAIN_KEY = /^[\w.~!$&'()*+,=:@-]{1,256}$/;
 const DOTS = /^\.+$/;
@@ -26,12 +27,13 @@ export interface House {
   hasRoom(): boolean;
   /** The app key when the request is for `{prefix}/app/{key}`. */
   appKey(request: IncomingMessage): string | undefined;
-  /** The credentials of an app that is configured here. */
-  credentials(appKey: string): readonly Credential[] | undefined;
+  /** An app that is configured here. */
+  app(appKey: string): App | undefined;
   visitor(request: IncomingMessage): Visitor;
   readonly gateway: Gateway;
-  /** Counts the sockets that pass through as well. */
+  /** Count the sockets that pass through as well. */
   readonly sockets: SocketLimits;
+  readonly lease: Pick<Lease, 'admit' | 'dismiss'>;
   readonly refusals: Pick<Refusals, 'count'>;
   /** Time without progress after which a reader is ended. */
   readonly stallMs: number;
@@ -76,10 +78,10 @@ export class Door {
     this.#needs = needs;
     this.route = { upstream: options.upstream, prefix, door: randomUUID(), adminToken };
     this.own = new OwnSide(house.gateway, health);
-    const { sockets, refusals, stallMs, letGo } = house;
+    const { sockets, lease, refusals, stallMs, letGo } = house;
     const refused = (this.#refused = new RefusedUpgrades(sockets, letGo));
     const limits = { idleMs: options.idleMs, stallMs };
-    const shared = { route: this.route, health, journal, clock };
+    const shared = { route: this.route, health, journal, clock, lease };
     this.upstream = new UpstreamSide({ ...shared, refused, sockets, limits, refusals });
   }
 
@@ -93,11 +95,11 @@ export class Door {
     if (appKey === undefined || !isHandshake(request))
       return house.upgrade(request, network, head, house.gateway);
     if (hasBody(request) || !hasOneHost(request)) return this.#refuse(network, visitor, '400 Bad Request');
-    const credentials = house.credentials(appKey);
-    if (credentials === undefined && !this.#mayBeTheirs(appKey))
+    const app = house.app(appKey);
+    if (app === undefined && !this.#mayBeTheirs(appKey))
       return house.upgrade(request, network, head, house.gateway);
-    const decided = this.#decide(request, visitor, credentials);
-    const arrival = { request, network, head, visitor, sinceMs: clock(), ...decided };
+    const decided = this.#decide(request, visitor, app?.credentials);
+    const arrival = { request, network, head, visitor, app, sinceMs: clock(), ...decided };
     if (this.#sideOf(arrival) === 'upstream') void this.#lead(arrival, false);
     else if (arrival.asked !== undefined || house.isReady()) this.#serve(arrival, false);
     else this.#leadInstead(arrival);
@@ -170,19 +172,19 @@ export class Door {
   }
 
   async #lead(arrival: Arrival, isFallback: boolean): Promise<void> {
-    const full = this.upstream.fullness(arrival.visitor);
-    if (full !== undefined) return this.#refuseFull(arrival, full);
-    if (await this.upstream.lead(arrival)) {
+    const led = await this.upstream.lead(arrival);
+    if (typeof led === 'string') this.#refuseFull(arrival, led);
+    else if (led) {
       if (arrival.choice !== undefined) this.#count('upstream', isFallback);
     } else if (arrival.asked === undefined) this.#serve(arrival, !isFallback);
     else this.#refuse(arrival.network, arrival.visitor, '502 Bad Gateway');
   }
 
   /** As a client of this side is refused (SPEC 2.7). */
-  #refuseFull({ request, network, head, visitor: { address } }: Arrival, full: Fullness): void {
+  #refuseFull({ request, network, head, visitor: { address }, app }: Arrival, full: LedFullness): void {
     const { house } = this.#needs;
-    house.refusals.count(full, { address });
-    house.upgrade(request, network, head, FULL);
+    house.refusals.count(full, { address, ...(app && { app: app.id }) });
+    house.upgrade(request, network, head, full === 'app_quota' ? OVER_QUOTA : OVER_CAPACITY);
   }
 
   #refuse(network: Duplex, { address }: Visitor, status: string): void {
@@ -198,14 +200,15 @@ export class Door {
 
 const DEAF: Session = { received: ignored, alive: ignored, closed: ignored };
 
-const FULL: Gateway = {
+const refusing = ({ code, message }: ErrorEntry): Gateway => ({
   opened(socket) {
-    const { code, message } = errors.overCapacity;
     socket.write(socket.wire.frame(encode.error(code, message, false)));
     socket.close(code, message);
     return DEAF;
   },
-};
+});
+const OVER_CAPACITY = refusing(errors.overCapacity);
+const OVER_QUOTA = refusing(errors.overQuota);
 
 function ignored(): void {
   return undefined;

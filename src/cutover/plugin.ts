@@ -61,12 +61,22 @@ export class Cutover {
         upstream: upstreamSite(app, options.upstream),
       }),
       isFull: () => this.#house?.hasRoom() === false,
+      bridgedForMs: (channel) => this.#bridge.heardForMs(app.id, channel),
       notify: options.notifyUrl && { url: options.notifyUrl, credential: app.credentials[0] },
     });
     this.health = this.#watch.health;
     const { upstream, queue: limits } = options;
     const probesThere = (id: string): number => (id === app.id ? this.#watch.probesThere() : 0);
-    this.#bridge = openBridge({ upstream, apps, journal, limits, health: this.health, probesThere });
+    const ledThere = (id: string): number => this.#door?.upstream.ledOf(id) ?? 0;
+    this.#bridge = openBridge({
+      upstream,
+      apps,
+      journal,
+      limits,
+      health: this.health,
+      probesThere,
+      ledThere,
+    });
     const bridged = this.#bridge.bridged(stores);
     this.stores = { ...bridged, broker: watchedBroker(bridged.broker, this.health) };
   }
@@ -125,7 +135,9 @@ export class Cutover {
 
   /** True while browsers are, or may come to be, on the other side. */
   get hasBrowsersElsewhere(): boolean {
-    return this.percentage.percent < 100 || (this.#door?.upstream.pairs.size ?? 0) > 0;
+    return (
+      this.percentage.percent < 100 || (this.#door?.upstream.pairs.size ?? 0) > 0 || this.#bridge.othersLead()
+    );
   }
 
   /** When nobody is connected any more. */

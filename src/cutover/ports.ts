@@ -76,6 +76,10 @@ export interface Bridge {
   stop(): Promise<void>;
   state(): readonly BridgeState[];
   isConnected(app: string): boolean;
+  /** Other nodes lead browsers to the other side. */
+  othersLead(): boolean;
+  /** How long a channel has been heard at the other side without a break; 0: it is not heard at this moment. */
+  heardForMs(app: string, channel: string): number;
   /** The same stores; what goes through them reaches the other side as well. */
   bridged(stores: Stores): Stores;
 }

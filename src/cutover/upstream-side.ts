@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock, Journal } from '../core/ports.ts';
+import type { Clock, Journal, Lease } from '../core/ports.ts';
 import type { Refusals } from '../core/refusals.ts';
 import type { Fullness, SocketLimits } from '../core/socket-limits.ts';
 import type { Arrival } from './arrival.ts';
@@ -16,6 +16,18 @@ import type { Visitor } from './split.ts';
 /** One warning in this time about an other side that cannot be reached. */
 const QUIET_MS = 60_000;
 
+/** The limit that stands against one more socket that is led. */
+export type LedFullness = Fullness | 'app_quota';
+
+/**
+ * A client that leaves and comes again at once may find its own place still taken: until the other server has closed, its
+ * socket counts. It is asked for again, so often and after such a pause.
+ */
+const QUOTA_TRIES = 5;
+const QUOTA_PAUSE_MS = 50;
+/** More newcomers than these do not wait for a place at once. */
+const MOST_WAITING = 100;
+
 interface Needs {
   readonly route: Route;
   readonly health: HealthSink;
@@ -23,6 +35,7 @@ interface Needs {
   readonly clock: Clock;
   readonly refused: RefusedUpgrades;
   readonly sockets: SocketLimits;
+  readonly lease: Pick<Lease, 'admit' | 'dismiss'>;
   readonly limits: PairLimits;
   readonly refusals: Pick<Refusals, 'count'>;
 }
@@ -32,16 +45,40 @@ export class UpstreamSide {
   readonly pairs = new Pairs();
   readonly #needs: Needs;
   readonly #asking = new Set<AbortController>();
+  readonly #led = new Map<string, number>();
+  #waiting = 0;
   #warnedAtMs = -QUIET_MS;
 
   constructor(needs: Needs) {
     this.#needs = needs;
   }
 
-  /** Never rejects. False: the other side does not take it, and the browser has not heard anything yet. */
-  async lead(arrival: Arrival): Promise<boolean> {
+  /**
+   * Never rejects. False: the other side does not take it; a limit: it has no place. In both cases the browser has not
+   * heard anything yet.
+   */
+  async lead(arrival: Arrival): Promise<boolean | LedFullness> {
+    const dismiss = await this.#admit(arrival);
+    if (dismiss === undefined) return 'app_quota';
+    const full = this.#fullness(arrival.visitor);
+    if (full === undefined) return this.#lead(arrival, dismiss);
+    dismiss();
+    return full;
+  }
+
+  /** Sockets of the app that are led, probes left out. */
+  ledOf(app: string): number {
+    return this.#led.get(app) ?? 0;
+  }
+
+  async #lead(arrival: Arrival, dismiss: () => void): Promise<boolean> {
     const { sockets } = this.#needs;
-    const release = [sockets.hold(arrival.visitor.address), sockets.hold()] as const;
+    const held = sockets.hold(arrival.visitor.address);
+    const browser = (): void => {
+      held();
+      dismiss();
+    };
+    const release = [browser, sockets.hold()] as const;
     const answer = await this.#ask(arrival);
     if (answer instanceof Error || answer.socket === undefined) for (const each of release) each();
     else holdUntilClosed(arrival.network, answer.socket, release);
@@ -55,8 +92,8 @@ export class UpstreamSide {
     return true;
   }
 
-  /** The limit that stands against one more: its two ends are two sockets of this node. */
-  fullness({ address }: Visitor): Fullness | undefined {
+  /** Its two ends are two sockets of this node. */
+  #fullness({ address }: Visitor): Fullness | undefined {
     return this.#needs.sockets.fullness(() => address, 2);
   }
 
@@ -76,6 +113,31 @@ export class UpstreamSide {
   terminate(): void {
     for (const asking of this.#asking) asking.abort();
     for (const pair of this.pairs) pair.terminate();
+  }
+
+  /** SPEC 2.7: a client of the other side is one of the app's connections. What is returned gives the place back; `undefined`: there is none. */
+  async #admit({ app, choice, network }: Arrival): Promise<(() => void) | undefined> {
+    if (app === undefined || choice === undefined) return () => undefined;
+    const { lease } = this.#needs;
+    const admit = () => lease.admit(app.id, app.limits.connections);
+    let isAdmitted = await admit();
+    const mayWait = this.#waiting < MOST_WAITING;
+    this.#waiting += 1;
+    for (let tries = 1; mayWait && tries < QUOTA_TRIES && !isAdmitted && !network.destroyed; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, QUOTA_PAUSE_MS));
+      isAdmitted = await admit();
+    }
+    this.#waiting -= 1;
+    if (!isAdmitted) return undefined;
+    this.#countLed(app.id, 1);
+    return () => {
+      this.#countLed(app.id, -1);
+      lease.dismiss(app.id);
+    };
+  }
+
+  #countLed(app: string, change: 1 | -1): void {
+    this.#led.set(app, this.ledOf(app) + change);
   }
 
   /** 5xx is as good as no answer. */

@@ -22,6 +22,8 @@ export interface WatchNeeds {
   readonly notify: { readonly url: URL; readonly credential: Credential } | undefined;
   /** True while this server lets nobody in because its memory is short. */
   readonly isFull?: () => boolean;
+  /** How long the bridge has heard a channel of the other server without a break. */
+  readonly bridgedForMs?: (channel: string) => number;
 }
 
 /** What `wavehall cutover` and the metrics tell of health (SPEC 11.14, 11.15). */
@@ -47,7 +49,7 @@ export interface Watch {
 
 /** Watches over both sides, and takes people back when that must be (SPEC 11.14, 11.15). */
 export function openWatch(needs: WatchNeeds): Watch {
-  const { limits, percentage, journal, clock, sites, notify, isFull } = needs;
+  const { limits, percentage, journal, clock, sites, notify, isFull, bridgedForMs } = needs;
   const health = new Health(limits, clock);
   const notifier = notify && new Notifier({ ...notify, journal });
   const loop = new LoopDelay();
@@ -74,7 +76,7 @@ export function openWatch(needs: WatchNeeds): Watch {
       loop.start();
       ticker = setInterval(tick, TICK_MS);
       if (limits.canaryEveryMs === 0) return;
-      canary = new Canary({ sites: sites(), sink: health, journal, limits, ...(isFull && { isFull }) });
+      canary = new Canary({ sites: sites(), sink: health, journal, limits, isFull, bridgedForMs });
       canary.start();
     },
     async stop() {

@@ -31,6 +31,8 @@ export interface HttpNeeds {
   /** `undefined`: a signature may come again. */
   readonly replays: Replays | undefined;
   readonly refusals: Refusals;
+  /** Which apps the environment has besides those that are served, for the log. */
+  readonly unusedAppsHint?: string | undefined;
   /** Told of each request with a valid signature: whether this server answered it, or failed by a fault of its own. */
   readonly answered?: ((isOk: boolean) => void) | undefined;
 }
@@ -41,7 +43,7 @@ export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
   server.setErrorHandler(async (error, request, reply) => {
     const answer = answerTo(error);
     if (answer === undefined) journal.defect('A request could not be handled', error);
-    else countRefusal(needs.refusals, request, answer);
+    else countRefusal(needs, request, answer);
     if (answer?.status === 413) await toEnd(request.raw);
     return send(reply, answer ?? DEFECT);
   });

@@ -11,6 +11,14 @@ const BY_STATUS: Readonly<Record<number, RefusalReason>> = {
   503: 'http_unavailable',
   504: 'http_unknown_outcome',
 };
+/** Who is refused so may be of an app that the environment has and that is not served. */
+const OF_ANOTHER_APP: readonly RefusalReason[] = ['http_unknown_app', 'http_signature'];
+
+interface Needs {
+  readonly refusals: Refusals;
+  readonly unusedAppsHint?: string | undefined;
+}
+
 /** Of anything that a client wrote, the log shows so many characters. */
 const SHOWN = 200;
 
@@ -18,16 +26,24 @@ const SHOWN = 200;
  * Counts a request that is answered with an error: which app and path, what was answered and what was expected. The
  * query is left out: it is signed.
  */
-export function countRefusal(refusals: Refusals, request: FastifyRequest, answer: Answer): void {
+export function countRefusal(
+  { refusals, unusedAppsHint }: Needs,
+  request: FastifyRequest,
+  answer: Answer,
+): void {
   const { status, body, cause } = answer;
+  const reason = cause?.reason ?? BY_STATUS[status] ?? 'http_request';
+  const expected = [cause?.expected, OF_ANOTHER_APP.includes(reason) ? unusedAppsHint : undefined].filter(
+    Boolean,
+  );
   const { appId } = (request.params ?? {}) as { appId?: string };
-  refusals.count(cause?.reason ?? BY_STATUS[status] ?? 'http_request', {
+  refusals.count(reason, {
     status,
     ...(appId !== undefined && { app: appId.slice(0, SHOWN) }),
     method: request.method,
     path: (request.raw.url ?? '').split('?', 1)[0]?.slice(0, SHOWN) ?? '',
     address: request.ip,
     answer: (typeof body === 'string' ? body : JSON.stringify(body)).slice(0, SHOWN),
-    ...(cause?.expected !== undefined && { expected: cause.expected }),
+    ...(expected.length > 0 && { expected: expected.join('; ') }),
   });
 }

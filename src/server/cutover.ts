@@ -52,9 +52,7 @@ export interface Behind {
 export function openDoor(cutover: Cutover, config: Config, behind: Behind): void {
   const { http, transport, gateway, hub, heap, isReady, sockets, refusals } = behind;
   const peers = new PeerReader(config.trustedProxies);
-  const credentials = new Map(
-    config.apps.flatMap((app) => app.credentials.map(({ key }) => [key, app.credentials] as const)),
-  );
+  const apps = new Map(config.apps.flatMap((app) => app.credentials.map(({ key }) => [key, app] as const)));
   const visitor = (request: IncomingMessage) => {
     const { remoteAddress: address, secure } = peers.read(request);
     return { address, secure, viaProxy: peers.isProxy(request) };
@@ -66,9 +64,10 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
       gateway,
       visitor,
       appKey: ({ url = '' }) => appKeyIn(url.split('?', 1)[0] ?? '', config.path),
-      credentials: (appKey) => credentials.get(appKey),
+      app: (appKey) => apps.get(appKey),
       upgrade: (...upgrade) => transport.upgrade(...upgrade),
       sockets,
+      lease: cutover.stores.lease,
       refusals,
       stallMs: config.stallSeconds * 1000,
       letGo: (network, lastBytes) => transport.letGo(network, lastBytes),

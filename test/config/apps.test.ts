@@ -142,7 +142,12 @@ describe('the app of the environment', () => {
   });
 
   test('7.6 the names that were left are known beside those that won', () => {
-    expect(readConfig({ ...REVERB, ...PUSHER }).unusedApps).toEqual([{ names: 'PUSHER_APP_*', id: 'p-id' }]);
+    const { unusedApps, unusedAppsHint } = readConfig({ ...REVERB, ...PUSHER });
+    expect(unusedApps).toEqual([{ names: 'PUSHER_APP_*', id: 'p-id' }]);
+    expect(unusedAppsHint).toBe(
+      'PUSHER_APP_* (id p-id) are set too, and not used, because REVERB_APP_* wins',
+    );
+    expect(readConfig(REVERB).unusedAppsHint).toBeUndefined();
     expect(readConfig(REVERB).unusedApps).toEqual([]);
     expect(readConfig(withApps([LARAVEL_APP], REVERB)).unusedApps).toEqual([
       { names: 'REVERB_APP_*', id: 'r-id' },

@@ -17,7 +17,14 @@ function problems(variables: Record<string, string>): readonly string[] {
 }
 
 test('3.13 without scaling nothing of Redis is looked at', () => {
-  expect(readConfig({ REDIS_URL: 'nonsense', WAVEHALL_REDIS_TLS_CA: '/none' }).redis).toBeUndefined();
+  const foreign = { REDIS_PORT: 'tcp://10.0.0.2:6379', REDIS_SCHEME: 'http', REDIS_TLS: '?', REDIS_DB: '-' };
+  const nonsense = {
+    REDIS_URL: 'nonsense',
+    REDIS_HOST: 'unix:x',
+    WAVEHALL_REDIS_TLS_CA: '/none',
+    ...foreign,
+  };
+  expect(readConfig(nonsense).redis).toBeUndefined();
 });
 
 describe('where Redis is', () => {
@@ -26,6 +33,9 @@ describe('where Redis is', () => {
     ['nothing', {}, usual],
     ['the host', { REDIS_HOST: 'r', REDIS_PORT: '7' }, { ...usual, host: 'r', port: 7 }],
     ['the scheme', { REDIS_SCHEME: 'tls' }, { ...usual, tls: true }],
+    ["Predis' rediss", { REDIS_SCHEME: 'rediss' }, { ...usual, tls: true }],
+    ['REDIS_TLS', { REDIS_TLS: 'true' }, { ...usual, tls: true }],
+    ['REDIS_SCHEME=tls, whatever REDIS_TLS says', { REDIS_SCHEME: 'tls', REDIS_TLS: 'false' }, { tls: true }],
     ["Laravel's tls:// before the host", { REDIS_HOST: 'tls://r' }, { ...usual, host: 'r', tls: true }],
     ['a URL', { REDIS_URL: 'redis://r:7/3' }, { ...usual, host: 'r', port: 7, database: 3 }],
     ['a URL with IPv6', { REDIS_URL: 'redis://[::1]:7' }, { ...usual, host: '::1', port: 7 }],
@@ -49,6 +59,66 @@ describe('where Redis is', () => {
   });
 
   test.each([
+    ['a path', { REDIS_HOST: '/run/r.sock' }],
+    ['a path and a port that says nothing', { REDIS_HOST: '/run/r.sock', REDIS_PORT: '0' }],
+    ['a path that the scheme names', { REDIS_HOST: 'unix:/run/r.sock' }],
+    ['a path after unix://', { REDIS_HOST: 'unix:///run/r.sock', REDIS_PORT: 'tcp://1.2.3.4:5' }],
+    ['REDIS_SCHEME and REDIS_PATH', { REDIS_SCHEME: 'unix', REDIS_PATH: '/run/r.sock', REDIS_HOST: 'x' }],
+    ['REDIS_SCHEME and REDIS_HOST', { REDIS_SCHEME: 'unix', REDIS_HOST: '/run/r.sock' }],
+    ['a URL', { REDIS_URL: 'unix:///run/r.sock', REDIS_HOST: 'x', REDIS_PORT: 'y' }],
+    ['a short URL', { REDIS_URL: 'unix:/run/r.sock' }],
+    ['a URL with localhost', { REDIS_URL: 'unix://localhost/run/r.sock' }],
+  ])('3.13 is a unix socket by %s', (_what, variables) => {
+    expect(redis(variables as unknown as Record<string, string>)).toMatchObject({
+      path: '/run/r.sock',
+      tls: false,
+      database: 0,
+    });
+  });
+
+  test('3.13 a URL of a unix socket says the database and who we are, before or behind the path', () => {
+    const expected = { path: '/run/my redis.sock', username: 'u@', password: 'p/#', database: 3 };
+    const behind = '?username=u%40&password=p%2F%23&database=3';
+    for (const url of [
+      `unix:///run/my%20redis.sock${behind}`,
+      'unix://u%40:p%2F%23@/run/my%20redis.sock?db=3',
+    ])
+      expect(redis({ REDIS_URL: url, REDIS_PASSWORD: 'x', REDIS_DB: '9' })).toMatchObject(expected);
+  });
+
+  test.each([
+    [{ REDIS_SCHEME: 'unix' }],
+    [{ REDIS_SCHEME: 'unix', REDIS_PATH: 'run/r.sock' }],
+    [{ REDIS_HOST: 'unix:run/r.sock' }],
+    [{ REDIS_HOST: 'unix://' }],
+  ])('3.13 is no unix socket without a whole path: %j', (variables) => {
+    expect(problems(variables as unknown as Record<string, string>)).toEqual([
+      'REDIS_PATH, REDIS_HOST: expected the whole path of a unix socket, such as /run/redis/redis.sock',
+    ]);
+  });
+
+  test('3.13 is no unix socket with TLS', () => {
+    for (const tls of [{ REDIS_TLS: 'true' }, { REDIS_SCHEME: 'tls' }] as Record<string, string>[])
+      expect(problems({ REDIS_HOST: '/run/r.sock', ...tls })).toEqual([
+        'REDIS_TLS, REDIS_SCHEME: expected no TLS, because Redis is at a unix socket',
+      ]);
+  });
+
+  test('3.13 REDIS_PORT is not looked at where something else says where Redis is', () => {
+    const foreign = { REDIS_PORT: 'tcp://10.0.0.2:6379' };
+    expect(redis({ ...foreign, REDIS_URL: 'redis://r:7' })).toMatchObject({ host: 'r', port: 7 });
+    for (const name of ['WAVEHALL_REDIS_SENTINELS', 'WAVEHALL_REDIS_CLUSTER'])
+      expect(problems({ ...foreign, [name]: 'a' })).toEqual([]);
+    for (const more of [{}, { REDIS_HOST: 'r' }, { REDIS_URL: 'redis://r' }])
+      expect(problems({ ...foreign, ...more })).toHaveLength(1);
+  });
+
+  test.each([
+    'unix:run/r.sock',
+    'unix://host/run/r.sock',
+    'unix:///run/r.sock?db=x',
+    'unix:///',
+    'redis:///run/r.sock',
     'redis',
     'http://r',
     'redis://',
@@ -57,7 +127,7 @@ describe('where Redis is', () => {
     'redis://:%ZZhush@r',
   ])('3.13 is not taken from %s, and the URL is not shown', (url) => {
     expect(problems({ REDIS_URL: url })).toEqual([
-      'REDIS_URL=(not shown): expected redis://user:password@host:port/0',
+      'REDIS_URL=(not shown): expected redis://user:password@host:port/0 or unix:///path?db=0',
     ]);
   });
 

@@ -40,6 +40,48 @@ describe('the development app', () => {
   });
 });
 
+test('7.6 whoever asks for the app that the environment has and that is not served is told of in the log, by its names', async () => {
+  const server = await startServer({
+    REVERB_APP_ID: '9',
+    REVERB_APP_KEY: 'b',
+    REVERB_APP_SECRET: 'hush-hush-hush',
+    PUSHER_APP_ID: '1',
+    PUSHER_APP_KEY: 'p',
+    PUSHER_APP_SECRET: 'whisper-whisper',
+  });
+  try {
+    const asThePusherDriver = { ...server, id: '1', key: 'p', secret: 'whisper-whisper', prefix: '' };
+    const event = { name: 'x', channel: 'y', data: 'z' };
+    const unknown = await publisher(asThePusherDriver).post('/events', event);
+    expect([unknown.status, unknown.text]).toEqual([404, 'No matching application for ID [1].']);
+    const mixed = await publisher({ ...asThePusherDriver, id: '9' }).post('/events', event);
+    expect(mixed.status).toBe(401);
+    const wire = await Wire.open(server, '/app/p?protocol=7');
+    expect(await wire.closing()).toEqual({ code: 4001, reason: 'Application does not exist' });
+  } finally {
+    await server.close();
+  }
+  const hint = 'PUSHER_APP_* (id 1) are set too, and not used, because REVERB_APP_* wins';
+  const lines = server.output().split('\n').filter(Boolean);
+  const byReason = (reason: string): string[] =>
+    lines.filter((line) => (JSON.parse(line) as { reason?: string }).reason === reason);
+  for (const reason of ['http_unknown_app', 'http_signature', 'unknown_app'])
+    expect([reason, byReason(reason)]).toEqual([reason, [expect.stringContaining(hint)]]);
+  expect(server.output()).not.toMatch(/hush|whisper/);
+});
+
+test('7.6 an unknown app gets no hint where no other one is configured', async () => {
+  const server = await startServer({ REVERB_APP_ID: '9', REVERB_APP_KEY: 'b', REVERB_APP_SECRET: 'hush' });
+  try {
+    const other = { ...server, id: '1', key: 'p', secret: 'whisper', prefix: '' };
+    expect((await publisher(other).get('/channels')).status).toBe(404);
+  } finally {
+    await server.close();
+  }
+  expect(server.output()).toContain('http_unknown_app');
+  expect(server.output()).not.toContain('not used');
+});
+
 describe('without an app', () => {
   test.each([
     ['NODE_ENV', { NODE_ENV: 'production' }, ''],

@@ -122,6 +122,11 @@ export class Front {
     return [...this.#pairs].filter((pair) => pair.origin === origin).length;
   }
 
+  /** Breaks the oldest connection of a kind. */
+  cutOldest(origin: Origin): void {
+    [...this.#pairs].find((pair) => pair.origin === origin)?.cut();
+  }
+
   /** Every request is answered with this status, without the other side; `undefined`: no longer. */
   failRequests(status: number | undefined): void {
     this.#status = status;

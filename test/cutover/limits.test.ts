@@ -1,5 +1,7 @@
 /** What clients whose sockets are led to the other server may hold of this one. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { temporaryFile } from '../cli/command.ts';
+import { startRedis } from '../support/redis.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import { publisher } from '../support/wire-http.ts';
 import { textFrame, upgradeText } from '../support/wire-tcp.ts';
@@ -43,6 +45,95 @@ describe('sockets that are led to the other side count', () => {
     await ours.close();
   });
 });
+
+describe('sockets that are led to the other side are connections of the app', () => {
+  const reverb = async () => {
+    const app = { REVERB_APP_ID: APP.id, REVERB_APP_KEY: APP.key, REVERB_APP_SECRET: APP.secret };
+    const other = await startStandIn(app);
+    onTestFinished(() => other.close());
+    return other;
+  };
+  const connect = (door: { host: string; port: number }, bucket: number) =>
+    Wire.open(door, PATH, BUCKET(bucket));
+  const greeted = async (door: { host: string; port: number }, bucket: number) => {
+    const wire = await connect(door, bucket);
+    expect((await wire.first()).event).toBe('pusher:connection_established');
+    return wire;
+  };
+  const connections = async (door: Parameters<typeof publisher>[0]) =>
+    (await publisher(door).get('/connections')).json;
+
+  test('2.7 both sides share REVERB_APP_MAX_CONNECTIONS: the one above it is refused with 4004 on either side', async () => {
+    const door = await startDoor(await reverb(), 50, { REVERB_APP_MAX_CONNECTIONS: '3' });
+    const [ours, led] = [await greeted(door, 1), await greeted(door, 9999)];
+    await greeted(door, 9998);
+    expect(await connections(door)).toEqual({ connections: 3 });
+    for (const bucket of [1, 9999]) {
+      const refused = await connect(door, bucket);
+      expect(await refused.first()).toMatchObject({ event: 'pusher:error', data: { code: 4004 } });
+      expect(await refused.closing()).toMatchObject({ code: 4004 });
+    }
+    const metrics = await (await door.admin('/metrics')).text();
+    expect(metrics).toMatch(/wavehall_refusals_total\{[^}]*reason="app_quota"[^}]*\} 2/);
+    await led.close();
+    await greeted(door, 1);
+    await ours.close();
+    await greeted(door, 9999);
+    expect(await (await connect(door, 9999)).first()).toMatchObject({ event: 'pusher:error' });
+  });
+
+  test('2.7 the place of a client that leaves and comes again at once is free for it', async () => {
+    const door = await startDoor(await reverb(), 0, { REVERB_APP_MAX_CONNECTIONS: '1' });
+    for (let again = 0; again < 20; again += 1) {
+      const wire = await greeted(door, 9999);
+      void wire.close();
+    }
+    await vi.waitFor(async () => expect(await connections(door)).toEqual({ connections: 0 }));
+  });
+
+  test('2.7 what the other side refuses, or does not answer, takes no place', async () => {
+    const other = await startRecorder((head, socket) => {
+      if (head.includes('refuse')) return 'HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n';
+      socket.destroy();
+      return undefined;
+    });
+    const door = await startDoor(other, 0, { REVERB_APP_MAX_CONNECTIONS: '1' });
+    for (let again = 0; again < 3; again += 1)
+      expect(await send(door.port, upgradeText(`${PATH}&refuse`)).answered()).toBe(403);
+    // Served here after all, and counted once.
+    await greeted(door, 9999);
+    expect(await connections(door)).toEqual({ connections: 1 });
+  });
+
+  test('2.7 all nodes share it, and count each led socket once', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.close());
+    const env = {
+      REVERB_APP_MAX_CONNECTIONS: '3',
+      REVERB_SCALING_ENABLED: 'true',
+      REDIS_HOST: '127.0.0.1',
+      REDIS_PORT: `${redis.port}`,
+    };
+    const other = await reverb();
+    const [one, two] = [await startDoor(other, 50, env), await startDoor(other, 50, env)];
+    for (const [door, bucket] of [
+      [one, 9999],
+      [two, 9999],
+      [two, 1],
+    ] as const)
+      await subscribed(await greeted(door, bucket));
+    for (const door of [one, two]) {
+      expect(await (await connect(door, 9999)).closing()).toMatchObject({ code: 4004 });
+      await vi.waitFor(async () => expect(await connections(door)).toEqual({ connections: 3 }), 5000);
+    }
+  });
+});
+
+async function subscribed(wire: Wire): Promise<Wire> {
+  wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+  await wire.next('pusher_internal:subscription_succeeded');
+  return wire;
+}
 
 describe('sockets that are led to the other side end', () => {
   test('11.2 when no byte passes for WAVEHALL_CUTOVER_IDLE_SECONDS', async () => {
@@ -124,6 +215,37 @@ describe('what the other side takes', () => {
     expect((await publish(door, 10_100)).status).toBe(413);
     client.socket.destroy();
     await vi.waitFor(async () => expect((await publish(door, 10_100)).status).toBe(200));
+  });
+
+  test('11.7 at 100 % a browser that another node still leads there counts on every node', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.close());
+    const shared = {
+      REVERB_SCALING_ENABLED: 'true',
+      REDIS_HOST: '127.0.0.1',
+      REDIS_PORT: `${redis.port}`,
+    };
+    const other = await reverb();
+    const [one, two] = [await startDoor(other, 0, shared), await startDoor(other, 0, shared)];
+    const client = send(one.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
+    await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
+    await two.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent: 100, move: false }) });
+    await vi.waitFor(async () => expect((await one.status()).percentage.percent).toBe(100), 5000);
+    for (const node of [one, two])
+      await vi.waitFor(async () => expect((await publish(node, 10_100)).status).toBe(413), 5000);
+    expect((await two.status()).split.open.upstream).toBe(0);
+    client.socket.destroy();
+    for (const node of [one, two])
+      await vi.waitFor(async () => expect((await publish(node, 10_100)).status).toBe(200), 5000);
+  });
+
+  test('11.7 max_request_size of a whole config("reverb") is what the other side takes', async () => {
+    const app = { app_id: APP.id, key: APP.key, secret: APP.secret };
+    const config = { servers: { reverb: { max_request_size: 20_000 } }, apps: { apps: [app] } };
+    const file = temporaryFile('reverb.json', JSON.stringify(config));
+    const door = await startDoor(await reverb(), 50, { WAVEHALL_APPS_FILE: file });
+    expect((await publish(door, 18_000)).status).toBe(200);
+    expect((await publish(door, 20_100)).status).toBe(413);
   });
 
   test('11.7 the size is the setting’s, head and body together, to the byte', async () => {

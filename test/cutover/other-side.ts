@@ -77,6 +77,10 @@ const wavehall = byProcess('a second Wavehall', (port) =>
   startServer({ ...appEnv(port), WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0' }),
 );
 
+/** A stand-in for Reverb with settings of its own. */
+export const standInWith = (env: Readonly<Record<string, string>>): OtherSideKind =>
+  byProcess('the stand-in for Reverb', (port) => startStandIn({ ...appEnv(port), ...env }));
+
 const standIn = byProcess('the stand-in for Reverb', (port) => startStandIn(appEnv(port)));
 
 /** A server that a command starts: it is given PORT, APP_ID, APP_KEY and APP_SECRET. */

@@ -8,9 +8,9 @@ import type { CutoverStatus } from '../../src/cutover/report.ts';
 import { statusTable } from '../../src/cutover/report.ts';
 import { startRedis } from '../support/redis.ts';
 import { publisher } from '../support/wire-http.ts';
-import { eventually } from '../support/wire.ts';
+import { eventually, Wire } from '../support/wire.ts';
 import { beHostile, QUICK_CLOSERS } from './hostile.ts';
-import { otherSides } from './other-side.ts';
+import { APP, otherSides, standInWith } from './other-side.ts';
 import { Stage } from './stage.ts';
 
 const HOSTILE_MS = Number(process.env.HOSTILE_MS ?? 10_000);
@@ -26,11 +26,15 @@ afterEach(async () => {
 const statusOf = (on: Stage) => on.status() as unknown as Promise<CutoverStatus>;
 const shown = (status: CutoverStatus): string => statusTable(status, { colour: false });
 
-async function openStage(percent: number, env: Record<string, string> = {}): Promise<Stage> {
-  const kind = otherSides().at(-1);
+async function openStage(
+  percent: number,
+  env: Record<string, string> = {},
+  kind = otherSides().at(-1),
+  browsers = 6,
+): Promise<Stage> {
   if (kind === undefined) throw new Error('no other side');
   const open = await Stage.open(kind, {
-    browsers: 6,
+    browsers,
     env: {
       WAVEHALL_CUTOVER_PERCENT: String(percent),
       WAVEHALL_CUTOVER_BREACH_SECONDS: String(BREACH_SECONDS),
@@ -162,6 +166,62 @@ test(
     await on.other.restart();
     const now = await until(on, ({ watch: { wayBack } }) => wayBack.last !== null);
     expect([now.percentage.percent, now.watch.wayBack.counts.held]).toEqual([0, 1]);
+  },
+);
+
+/** Takes every place that is free at the other server, as a client that subscribes; what is refused tries again. */
+function fill(on: Stage, places: number) {
+  const wires: Wire[] = [];
+  let isOver = false;
+  const take = async (): Promise<void> => {
+    while (!isOver) {
+      const wire = await Wire.open(on.other.app, `/app/${APP.key}?protocol=7`);
+      wires.push(wire);
+      wire.send({ event: 'pusher:subscribe', data: { channel: 'hostile' } });
+      const first = await wire.first();
+      if (first.event === 'pusher:connection_established') await wire.closing(LONG_MS).catch(() => undefined);
+      else wire.drop();
+      await sleep(20);
+    }
+  };
+  const taking = Array.from({ length: places }, () => take().catch(() => undefined));
+  return async () => {
+    isOver = true;
+    for (const wire of wires) wire.drop();
+    await Promise.all(taking);
+  };
+}
+
+test(
+  '11.14 clients that fill the other server while the bridge is to come back to it bring nobody back',
+  { timeout: LONG_MS },
+  async () => {
+    const places = 6;
+    const kind = standInWith({ REVERB_APP_MAX_CONNECTIONS: String(places) });
+    const on = await openStage(100, { WAVEHALL_CUTOVER_CANARY_TIMEOUT_MS: '2000' }, kind, 0);
+    // A lost event is the bridge's own fault only from 15 s on.
+    await until(on, ({ watch: { health } }) => health.wavehall.arrivals.good >= 17);
+    const giveBack = fill(on, places);
+    await sleep(500);
+    on.other.front.cutOldest('bridge');
+    const isShutOut = ({ bridge }: CutoverStatus): boolean =>
+      bridge[0]?.connected === false && bridge[0].lastError?.startsWith('4004') === true;
+    await until(on, isShutOut);
+    const rounds = ({ watch: { canary } }: CutoverStatus): number => canary?.rounds ?? 0;
+    const sinceRound = rounds(await statusOf(on));
+    const now = await until(on, (each) => rounds(each) >= sinceRound + 14);
+    expect(isShutOut(now), shown(now)).toBe(true);
+    // The canary goes on at both servers, and nothing is held against anybody.
+    const { wavehall, upstream } = now.watch.health;
+    expect([wavehall.delivery.bad, upstream.delivery.bad, wavehall.arrivals.bad], shown(now)).toEqual([
+      0, 0, 0,
+    ]);
+    expect(now.watch.wayBack, shown(now)).toMatchObject({ breachSinceMs: null, last: null });
+    expect(now.percentage.percent).toBe(100);
+    await giveBack();
+    await until(on, ({ bridge }) => bridge[0]?.connected === true);
+    const backRound = rounds(await statusOf(on));
+    await until(on, (each) => rounds(each) >= backRound + 5 && each.watch.health.wavehall.arrivals.good > 0);
   },
 );
 

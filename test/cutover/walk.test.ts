@@ -4,6 +4,7 @@
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import { KINDS } from './checker.ts';
+import { beHostile } from './hostile.ts';
 import { otherSides } from './other-side.ts';
 import { Stage, latencies, pause } from './stage.ts';
 
@@ -11,6 +12,8 @@ const BROWSERS = Number(process.env.WALK_BROWSERS ?? 200);
 const FEW_BROWSERS = Math.ceil(BROWSERS / 3);
 /** How long the load goes on at each step, after everybody has arrived where he belongs. */
 const STEP_MS = Number(process.env.WALK_STEP_MS ?? 1500);
+/** Hostile clients that do what anybody may, all the time; by hand. */
+const HOSTILE = Number(process.env.WALK_HOSTILE ?? 0);
 /** Equal events that are published at each side at the same time. */
 const TWINS = 15;
 const STEPS = [5, 25, 50, 100, 0];
@@ -29,6 +32,7 @@ afterEach(async () => {
 
 /** Up and down again; everybody who changes the side does so with one reconnect. */
 const walk = async (on: Stage): Promise<void> => {
+  const hostility = beHostile(on.door(), HOSTILE);
   on.makeNoise();
   await pause(STEP_MS);
   for (const percent of STEPS) {
@@ -45,6 +49,8 @@ const walk = async (on: Stage): Promise<void> => {
     }
   }
   await on.silence();
+  await hostility.stop();
+  if (HOSTILE > 0) console.log(`${hostility.acts()} hostile acts`, JSON.stringify(await on.status()));
 };
 
 const nobodyNoticed = async (on: Stage, browsers: number): Promise<void> => {

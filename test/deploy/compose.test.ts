@@ -35,7 +35,7 @@ describe('docker-compose.yml', () => {
     expect(example.length).toBeGreaterThan(100);
     const decided = Object.keys(environment).filter((name) => example.includes(name));
     const inside =
-      /^(REVERB_SERVER_(HOST|PORT)|REVERB_SCALING_ENABLED|REDIS_(URL|HOST|PORT|USERNAME|PASSWORD|SCHEME)|WAVEHALL_TRUSTED_PROXIES)$/;
+      /^(REVERB_SERVER_(HOST|PORT)|REVERB_SCALING_ENABLED|REDIS_(URL|HOST|PORT|USERNAME|PASSWORD|SCHEME|TLS)|WAVEHALL_TRUSTED_PROXIES)$/;
     expect(decided.filter((name) => !inside.test(name))).toEqual([]);
     const given = { ...APP, WAVEHALL_ALLOWED_ORIGINS: 'a.test', WAVEHALL_DRAIN_SECONDS: '3' };
     const config = readConfig({ ...given, ...environment });

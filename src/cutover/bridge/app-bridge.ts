@@ -23,6 +23,8 @@ export interface AppBridgeNeeds {
   readonly health: HealthSink | undefined;
   /** Sockets of an app at the other side that are this node's, beside those of the bridge. */
   readonly probesThere: (app: string) => number;
+  /** Sockets of browsers of an app that this node leads to the other side. */
+  readonly ledThere: (app: string) => number;
   /** The cluster's own broker, for notes. */
   readonly broker: Broker;
   /** To this node's own sockets. */
@@ -43,6 +45,7 @@ export class AppBridge {
   readonly #mainLine: MainLine;
   readonly #post: Post;
   readonly #probesThere: () => number;
+  readonly #ledThere: () => number;
 
   constructor(needs: AppBridgeNeeds) {
     const { app, upstream, limits } = needs;
@@ -50,6 +53,7 @@ export class AppBridge {
     const figures = this.#figures;
     this.#appId = app.id;
     this.#probesThere = () => needs.probesThere(app.id);
+    this.#ledThere = () => needs.ledThere(app.id);
     this.#echoes = this.#openEchoes(needs);
     const tools = { ...needs, appId: app.id, credential, figures, echoes: this.#echoes };
     const link = { upstream, key: credential.key, limits };
@@ -109,7 +113,13 @@ export class AppBridge {
 
   /** The other nodes leave this node's sockets out of the people that they count there. */
   tellSockets(): void {
-    this.#echoes.notes.sockets(this.#ownSockets);
+    const { isConnected: isBridged } = this;
+    this.#echoes.notes.sockets({ count: this.#ownSockets, led: this.#ledThere(), isBridged });
+  }
+
+  /** Whether other nodes lead browsers to the other side. */
+  get othersLead(): boolean {
+    return this.#echoes.notes.others.led > 0;
   }
 
   listen(channel: string): Promise<void> {
@@ -119,6 +129,11 @@ export class AppBridge {
   unlisten(channel: string): void {
     this.#mainLine.listening.unlisten(channel);
     this.#echoes.lost(channel);
+  }
+
+  /** How long a channel without members has been heard at the other side without a break; 0: it is not heard. */
+  heardForMs(channel: string): number {
+    return this.#mainLine.listening.heardForMs(channel);
   }
 
   /** False: the event is no note of another node. */
@@ -144,7 +159,11 @@ export class AppBridge {
       waitMs: subscribeWaitMs,
       isConnected: () => this.isConnected,
       ownOn: (channel) => this.presence.room(channel)?.members ?? (this.#hearing(channel) === 'no' ? 0 : 1),
-      own: () => this.#ownSockets + this.#echoes.notes.socketsOfOthers,
+      otherBridges: () => this.#echoes.notes.others.bridges,
+      own: () => {
+        const { count, led } = this.#echoes.notes.others;
+        return this.#ownSockets + this.#ledThere() + count + led;
+      },
     });
   }
 

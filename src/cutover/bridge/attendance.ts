@@ -11,10 +11,12 @@ export interface OtherSide {
   isHeard(ref: ChannelRef): boolean;
 }
 
-/** Who is where at the other side, the bridge's own sockets left out. Never rejects, and answers soon. */
+/** Who is where at the other side, the sockets of this node's bridge left out. Never rejects, and answers soon. */
 export interface Census {
   members(ref: ChannelRef): Promise<readonly Member[]>;
   occupancy(ref: ChannelRef): Promise<Occupancy | undefined>;
+  /** How many of the nodes that have clients on a channel are on it there too, by bridges of theirs. */
+  otherBridgesOn(ref: ChannelRef, nodes: number): number;
   channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>>;
 }
 
@@ -95,7 +97,7 @@ export class Attendance implements Membership {
   async occupancy(ref: ChannelRef): Promise<Occupancy> {
     if (isReservedChannel(ref.channel) || this.#attended.has(keyOf(ref))) return this.#inner.occupancy(ref);
     const [ours, theirs] = await Promise.all([this.#inner.occupancy(ref), this.#census.occupancy(ref)]);
-    return together(ours, theirs);
+    return this.#together(ref, ours, theirs);
   }
 
   async channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
@@ -104,7 +106,9 @@ export class Attendance implements Membership {
       this.#census.channels(app, prefix),
     ]);
     const names = new Set([...ours.keys(), ...theirs.keys()]);
-    const all = [...names].map((name) => [name, together(ours.get(name), theirs.get(name))] as const);
+    const all = [...names].map(
+      (name) => [name, this.#together({ app, channel: name }, ours.get(name), theirs.get(name))] as const,
+    );
     return new Map(all.filter(([name, { subscriptions }]) => subscriptions > 0 && !isCanary(name)));
   }
 
@@ -144,6 +148,15 @@ export class Attendance implements Membership {
 
   // --- within ----------------------------------------------------------------------------------
 
+  /** Users of both sides are members of both: the longer list is the whole one. */
+  #together(ref: ChannelRef, ours = NOBODY_THERE, theirs = NOBODY_THERE): Occupancy {
+    const bridges = this.#census.otherBridgesOn(ref, ours.nodes ?? 0);
+    return {
+      subscriptions: ours.subscriptions + Math.max(0, theirs.subscriptions - bridges),
+      users: Math.max(ours.users, theirs.users),
+    };
+  }
+
   /** Nobody of this node is left: what the other side says of the channel is of no concern here any more. */
   async #close({ ref, other }: Attended, leaving: Leaving): Promise<void> {
     this.#attended.delete(keyOf(ref));
@@ -168,12 +181,6 @@ export class Attendance implements Membership {
 }
 
 const NOBODY_THERE: Occupancy = { subscriptions: 0, users: 0 };
-
-/** Users of both sides are members of both: the longer list is the whole one. */
-const together = (ours = NOBODY_THERE, theirs = NOBODY_THERE): Occupancy => ({
-  subscriptions: ours.subscriptions + theirs.subscriptions,
-  users: Math.max(ours.users, theirs.users),
-});
 
 /** Channels of probes, which are nobody's. */
 const isCanary = (channel: string): boolean => channel.startsWith('wavehall-canary-');

@@ -8,8 +8,11 @@ interface Needs {
   readonly post: Post;
   readonly waitMs: number;
   isConnected(): boolean;
-  /** Sockets of this node's bridge on a channel there; sockets of bridges and canaries of all nodes there. */
+  /** Sockets of this node's bridge on a channel there. */
   ownOn(channel: string): number;
+  /** Other nodes whose bridges are connected there. */
+  otherBridges(): number;
+  /** Sockets there that this side counts itself, or that are nobody's: led ones, bridges and canaries of all nodes. */
   own(): number;
 }
 
@@ -18,7 +21,7 @@ const count = (value: unknown): number | undefined =>
 
 /**
  * SPEC 11.10: what the other side says of who is where, without the bridge. Nobody waits long for it, and who cannot be
- * asked knows nobody. Of a single channel, the bridges of other nodes are counted as the clients that they are there.
+ * asked knows nobody.
  */
 export class RemoteCensus {
   readonly #needs: Needs;
@@ -37,6 +40,12 @@ export class RemoteCensus {
     const info = kindOf(channel).members ? 'user_count' : 'subscription_count';
     const answer = await this.#ask(`/channels/${encodeURIComponent(channel)}`, { info });
     return isJson(answer) && answer.occupied === true ? this.#occupancyIn(channel, answer) : undefined;
+  }
+
+  /** Of `nodes` that have clients on a channel, how many other than this one are on it there by their bridges. */
+  otherBridgesOn(channel: string, nodes: number): number {
+    if (kindOf(channel).members) return 0;
+    return Math.min(Math.max(0, nodes - this.#needs.ownOn(channel)), this.#needs.otherBridges());
   }
 
   async channels(prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
@@ -74,7 +83,7 @@ export class RemoteCensus {
   }
 }
 
-/** The quota is this side's own; the number of connections is that of both. */
+/** The quota is that of this side and of what it leads to the other one; the number of connections is that of both. */
 export class BridgedLease implements Lease {
   readonly #inner: Lease;
   readonly #elsewhere: (app: string) => Promise<number>;

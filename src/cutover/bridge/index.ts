@@ -18,6 +18,8 @@ export interface BridgeNeeds {
   readonly health?: HealthSink;
   /** Sockets of an app at the other side that are this node's, beside those of the bridge. */
   readonly probesThere?: (app: string) => number;
+  /** Sockets of browsers of an app that this node leads to the other side. */
+  readonly ledThere?: (app: string) => number;
 }
 
 /**
@@ -34,12 +36,13 @@ export function openBridge(needs: BridgeNeeds, changed: Partial<BridgeLimits> = 
     bridged: (inner) => {
       const apps = new Map(needs.apps.map((app) => [app.id, app]));
       const { stores, inside } = bridgedStores(inner, { apps, bridges, failed });
-      const { upstream, journal, health, probesThere = () => 0 } = needs;
+      const { upstream, journal, health, probesThere = () => 0, ledThere = () => 0 } = needs;
       const each = {
         upstream,
         journal,
         health,
         probesThere,
+        ledThere,
         limits: limitsOf(needs.limits, changed),
         ...inside,
       };
@@ -59,7 +62,9 @@ export function openBridge(needs: BridgeNeeds, changed: Partial<BridgeLimits> = 
       await Promise.all([...bridges.values()].map((bridge) => bridge.stop()));
     },
     state: (): BridgeState[] => [...bridges.values()].map(({ state }) => state),
+    othersLead: () => [...bridges.values()].some(({ othersLead }) => othersLead),
     isConnected: (app) => bridges.get(app)?.isConnected ?? false,
+    heardForMs: (app, channel) => bridges.get(app)?.heardForMs(channel) ?? 0,
   };
 }
 

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { type Credential, kindOf } from '#protocol';
 import type { ChannelEars } from './ears.ts';
 import type { Hearing } from './echoes.ts';
@@ -13,6 +14,8 @@ interface Wanted {
   readonly confirmed: Promise<void>;
   confirm: () => void;
   isConfirmed: boolean;
+  /** In the time of `performance.now`. */
+  confirmedAtMs: number;
   /** Confirmed once, and greeted. */
   wasConfirmed: boolean;
   /** The next frame of a cache channel is what it remembers. */
@@ -48,6 +51,12 @@ export class Listening {
     const wanted = this.#wanted.get(channel);
     if (wanted === undefined || !this.#needs.link.isOpen) return wanted === undefined ? 'no' : 'soon';
     return wanted.isConfirmed ? 'yes' : 'soon';
+  }
+
+  /** How long the channel has been heard without a break; 0: it is not heard. */
+  heardForMs(channel: string): number {
+    if (this.hearing(channel) !== 'yes') return 0;
+    return performance.now() - (this.#wanted.get(channel)?.confirmedAtMs ?? Infinity);
   }
 
   /** Resolves when the other side has confirmed; soon, whatever it does. */
@@ -109,6 +118,7 @@ export class Listening {
   #confirmed(channel: string, wanted: Wanted): void {
     if (wanted.isConfirmed) return;
     wanted.isConfirmed = true;
+    wanted.confirmedAtMs = performance.now();
     wanted.awaitsCached = kindOf(channel).cached;
     if (!wanted.awaitsCached) return this.#settled(wanted);
     // Reverb remembers nothing of encrypted channels, and says nothing then.
@@ -137,5 +147,12 @@ export class Listening {
 function newlyWanted(): Wanted {
   let confirm = (): void => undefined;
   const confirmed = new Promise<void>((resolve) => (confirm = resolve));
-  return { confirmed, confirm, isConfirmed: false, wasConfirmed: false, awaitsCached: false };
+  return {
+    confirmed,
+    confirm,
+    isConfirmed: false,
+    confirmedAtMs: Infinity,
+    wasConfirmed: false,
+    awaitsCached: false,
+  };
 }

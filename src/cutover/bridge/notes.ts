@@ -16,6 +16,18 @@ export interface NoteEars {
   answered(id: string): void;
 }
 
+/** What a node has at the other side. */
+export interface There {
+  /** Sockets of its bridge and its canary. */
+  readonly count: number;
+  /** Sockets of browsers that it leads there. */
+  readonly led: number;
+  /** Its bridge is connected, and subscribed to the channels of this node's clients. */
+  readonly isBridged: boolean;
+}
+
+const NOTHING_THERE: There = { count: 0, led: 0, isBridged: false };
+
 /** A node that ended says nothing more: what it said counts for so long. It is said again in less than half of it. */
 const SOCKETS_KNOWN_MS = 30_000;
 const SOCKETS_AGAIN_MS = 10_000;
@@ -39,8 +51,8 @@ export class Notes {
   readonly #ears: NoteEars;
   readonly #node = randomBytes(9).toString('base64url');
   readonly #marks = new Map<string, () => void>();
-  readonly #sockets = new Map<string, { readonly count: number; readonly atMs: number }>();
-  #told = { count: 0, atMs: -Infinity };
+  readonly #sockets = new Map<string, There & { readonly atMs: number }>();
+  #told: There & { readonly atMs: number } = { ...NOTHING_THERE, atMs: -Infinity };
   #number = 0;
 
   constructor(needs: { app: string; broker: Broker; limits: BridgeLimits; ears: NoteEars }) {
@@ -60,7 +72,7 @@ export class Notes {
   }
 
   async stop(): Promise<void> {
-    if (this.#told.count > 0) await this.#tell({ kind: 'sockets', id: this.nextId(), count: 0 });
+    if (!isNothing(this.#told)) await this.#tell({ kind: 'sockets', id: this.nextId(), ...NOTHING_THERE });
     await this.#broker.unsubscribe(this.#ref).catch(() => undefined);
   }
 
@@ -74,19 +86,28 @@ export class Notes {
     return this.#tell({ kind: 'answered', id });
   }
 
-  /** How many sockets this node has at the other side: said when it changes, and now and then. */
-  sockets(count: number): void {
+  /** What this node has at the other side: said when it changes, and now and then. */
+  sockets(there: There): void {
     const nowMs = Date.now();
-    if (count === this.#told.count && (count === 0 || nowMs - this.#told.atMs < SOCKETS_AGAIN_MS)) return;
-    this.#told = { count, atMs: nowMs };
-    void this.#tell({ kind: 'sockets', id: this.nextId(), count });
+    const isKnown = isNothing(there) || nowMs - this.#told.atMs < SOCKETS_AGAIN_MS;
+    if (isKnown && isSame(there, this.#told)) return;
+    this.#told = { ...there, atMs: nowMs };
+    void this.#tell({ kind: 'sockets', id: this.nextId(), ...there });
   }
 
-  /** Sockets that the other nodes have at the other side. */
-  get socketsOfOthers(): number {
+  /** What the other nodes have at the other side, and how many of them have a bridge there. */
+  get others(): { readonly count: number; readonly led: number; readonly bridges: number } {
     const sinceMs = Date.now() - SOCKETS_KNOWN_MS;
-    for (const [node, { atMs }] of this.#sockets) if (atMs < sinceMs) this.#sockets.delete(node);
-    return [...this.#sockets.values()].reduce((sum, { count }) => sum + count, 0);
+    const sum = { count: 0, led: 0, bridges: 0 };
+    for (const [node, { count, led, isBridged, atMs }] of this.#sockets) {
+      if (atMs < sinceMs) this.#sockets.delete(node);
+      else {
+        sum.count += count;
+        sum.led += led;
+        sum.bridges += isBridged ? 1 : 0;
+      }
+    }
+    return sum;
   }
 
   /** Resolves when every note that was published before has been heard, as far as that is possible. */
@@ -112,13 +133,16 @@ export class Notes {
     if (note.kind === 'mark' && isOwn) this.#marked(note.id);
     else if (note.kind === 'expect' && !isOwn) this.#ears.expect(note.id, copiesIn(note.copies));
     else if (note.kind === 'answered' && !isOwn) this.#ears.answered(note.id);
-    else if (note.kind === 'sockets' && !isOwn) this.#heardSockets(note.id.split('.')[0] ?? '', note.count);
+    else if (note.kind === 'sockets' && !isOwn) this.#heardSockets(note.id.split('.')[0] ?? '', note);
   }
 
-  #heardSockets(node: string, count: unknown): void {
-    if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0) return;
+  #heardSockets(node: string, note: Readonly<Record<string, unknown>>): void {
+    const [count, led] = [countIn(note.count), countIn(note.led ?? 0)];
+    if (count === undefined || led === undefined) return;
+    const there = { count, led, isBridged: note.isBridged === true };
     this.#sockets.delete(node);
-    if (count > 0 && this.#sockets.size < MOST_NODES) this.#sockets.set(node, { count, atMs: Date.now() });
+    if (isNothing(there) || this.#sockets.size >= MOST_NODES) return;
+    this.#sockets.set(node, { ...there, atMs: Date.now() });
   }
 
   #marked(id: string): void {
@@ -134,6 +158,14 @@ export class Notes {
     return { payload: MARK + JSON.stringify(note) };
   }
 }
+
+const isNothing = ({ count, led, isBridged }: There): boolean => count === 0 && led === 0 && !isBridged;
+
+const isSame = (one: There, other: There): boolean =>
+  one.count === other.count && one.led === other.led && one.isBridged === other.isBridged;
+
+const countIn = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 
 function copiesIn(value: unknown): Copy[] {
   if (!Array.isArray(value)) return [];

@@ -65,6 +65,7 @@ function bridgedMembership(inner: Membership, { bridges, failed }: BridgedNeeds)
     census: {
       members: async (ref) => (await bridgeOf(ref)?.census.members(ref.channel)) ?? [],
       occupancy: async (ref) => bridgeOf(ref)?.census.occupancy(ref.channel),
+      otherBridgesOn: (ref, nodes) => bridgeOf(ref)?.census.otherBridgesOn(ref.channel, nodes) ?? 0,
       channels: async (app, prefix) => (await bridges.get(app)?.census.channels(prefix)) ?? new Map(),
     },
     failed,

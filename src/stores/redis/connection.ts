@@ -39,8 +39,9 @@ function shared(options: RedisOptions) {
 
 /** One connection to the server that is written to, wherever Sentinel says that it is. */
 export function openServer(options: RedisOptions): Redis {
-  const { host, port, database, sentinels } = options;
-  if (sentinels === undefined) return guarded(new Redis({ ...shared(options), host, port, db: database }));
+  const { database, sentinels } = options;
+  if (sentinels === undefined)
+    return guarded(new Redis({ ...shared(options), ...placeOf(options), db: database }));
   const { sentinelName = 'mymaster', sentinelUsername, sentinelPassword } = options;
   const { tls, ...rest } = shared(options);
   const client = new Redis({
@@ -59,6 +60,8 @@ export function openServer(options: RedisOptions): Redis {
   });
   return revived(guarded(client));
 }
+
+const placeOf = ({ host, port, path }: RedisOptions) => (path === undefined ? { host, port } : { path });
 
 /**
  * In ioredis, a failover that is told of while a connection is still asking the Sentinels ends that connection for good.

@@ -13,7 +13,7 @@ export async function occupancyOf({ links, keys }: Needs, ref: ChannelRef): Prom
   const { counts, members } = keys.channel(ref);
   try {
     const [sockets, users] = await Promise.all([links.commands.hvals(counts), links.commands.hlen(members)]);
-    return { subscriptions: sum(sockets), users };
+    return { subscriptions: sum(sockets), users, nodes: sockets.length };
   } catch (error) {
     throw new Unavailable('Redis is away.', { cause: error });
   }
@@ -38,9 +38,10 @@ export async function occupiedChannels(
   );
   const found = new Map<string, Occupancy>();
   for (const answer of answers as (readonly string[])[]) {
-    for (let at = 0; at + 2 < answer.length; at += 3) {
-      const [channel = '', subscriptions, users] = answer.slice(at, at + 3);
-      found.set(channel, { subscriptions: Number(subscriptions), users: Number(users) });
+    for (let at = 0; at + 3 < answer.length; at += 4) {
+      const [channel = '', ...counts] = answer.slice(at, at + 4);
+      const [subscriptions = 0, users = 0, nodes = 0] = counts.map(Number);
+      found.set(channel, { subscriptions, users, nodes });
     }
   }
   return found;

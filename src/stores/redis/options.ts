@@ -11,6 +11,8 @@ export interface Address {
 
 /** How Redis is reached: as one server, through Sentinels, or as a Cluster. */
 export interface RedisOptions extends Address {
+  /** Of a unix socket, in the place of host and port. */
+  readonly path?: string | undefined;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   readonly database: number;
@@ -35,3 +37,7 @@ export interface RedisOptions extends Address {
   readonly leaseMs: number;
   readonly commandTimeoutMs: number;
 }
+
+/** Names the one server that there is, for people. */
+export const addressOf = ({ host, port, path }: Pick<RedisOptions, 'host' | 'port' | 'path'>): string =>
+  path ?? `${host}:${port}`;

@@ -1,4 +1,4 @@
-import type { RedisOptions } from './options.ts';
+import { addressOf, type RedisOptions } from './options.ts';
 
 export interface Problem {
   /** `away`: nobody answered. Everything else is for an operator to mend. */
@@ -90,15 +90,18 @@ function wordsOf(error: unknown): string {
   return error.cause === undefined ? error.message : wordsOf(error.cause);
 }
 
-function unreachable(words: string, { sentinels, cluster, host, port, tls }: RedisOptions): string {
+function unreachable(words: string, options: RedisOptions): string {
+  const { sentinels, cluster, host, port, path, tls } = options;
   const several = cluster ?? sentinels;
-  const at = (several ?? [{ host, port }]).map((each) => `${each.host}:${each.port}`).join(', ');
+  const at = (several ?? [{ host, port, path }]).map(addressOf).join(', ');
   const setting =
     cluster !== undefined
       ? 'WAVEHALL_REDIS_CLUSTER'
       : sentinels !== undefined
         ? 'WAVEHALL_REDIS_SENTINELS'
-        : 'REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_SCHEME';
+        : path === undefined
+          ? 'REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_SCHEME'
+          : 'REDIS_URL, REDIS_HOST or REDIS_PATH, and whether this user may open that socket';
   const code = /\bE[A-Z]{4,}\b/.exec(words)?.[0];
   // The library keeps to itself what several servers said of a certificate.
   const trust = tls && several !== undefined ? ', and WAVEHALL_REDIS_TLS_CA' : '';

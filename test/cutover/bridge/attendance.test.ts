@@ -30,6 +30,7 @@ function openAttendance(isHeard: boolean) {
     census: {
       members: () => Promise.resolve([]),
       occupancy: () => Promise.resolve(undefined),
+      otherBridgesOn: () => 0,
       channels: () => Promise.resolve(new Map<string, Occupancy>()),
     },
     failed: (error) => failures.push(error),

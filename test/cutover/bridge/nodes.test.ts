@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { startRedis, type TestRedis } from '../../support/redis.ts';
 import { eventually } from '../../support/wire.ts';
 import { otherSides, type OtherSide } from '../other-side.ts';
+import { publisher } from '../../support/wire-http.ts';
 import { openNode, type BridgedNode } from './node.ts';
 import { Person } from './person.ts';
 import { publish } from './stage.ts';
@@ -131,6 +132,39 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
           .sort(),
       ),
     ).toEqual(left.map(() => ['-twin', '-u1']));
+  });
+
+  test('11.10 the number of subscriptions is that of people: no node’s bridge counts, on any node', async () => {
+    const count = async (app: BridgedNode['app']): Promise<unknown[]> => {
+      const { get } = publisher(app);
+      const one = (await get('/channels/orders', [['info', 'subscription_count']])).json;
+      const all = (await get('/channels', [['info', 'subscription_count']])).json as { channels: object };
+      return [one, all.channels];
+    };
+    const all = async (expected: number, on: readonly BridgedNode[] = nodes): Promise<void> => {
+      const is = JSON.stringify([
+        { occupied: true, subscription_count: expected },
+        { orders: { subscription_count: expected } },
+      ]);
+      const said = new Map<BridgedNode, string>();
+      await eventually(
+        async () => {
+          for (const node of on) said.set(node, JSON.stringify(await count(node.app)));
+          return [...said.values()].every((each) => each === is);
+        },
+        () => `${expected} on each node: ${[...said.values()].join(' | ')}`,
+      );
+    };
+    await (await connect(other.app)).join('orders');
+    await all(1);
+    for (const [at, node] of nodes.entries()) {
+      await (await connect(node.app)).join('orders');
+      await all(at + 2);
+    }
+    for (const [at, person] of people.slice(1).entries()) {
+      person.leave('orders');
+      await all(3 - at);
+    }
   });
 
   test('11.8, 11.13 Redis is killed and comes back: afterwards everything is heard once again', async () => {

@@ -4,10 +4,12 @@ local found = {}
 for _, channel in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   if string.sub(channel, 1, #ARGV[2]) == ARGV[2] then
     local sockets = 0
-    for _, count in ipairs(redis.call('HVALS', ARGV[1] .. channel .. ':o')) do sockets = sockets + tonumber(count) end
+    local nodes = redis.call('HVALS', ARGV[1] .. channel .. ':o')
+    for _, count in ipairs(nodes) do sockets = sockets + tonumber(count) end
     found[#found + 1] = channel
     found[#found + 1] = tostring(sockets)
     found[#found + 1] = tostring(redis.call('HLEN', ARGV[1] .. channel .. ':u'))
+    found[#found + 1] = tostring(#nodes)
   end
 end
 return found

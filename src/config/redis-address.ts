@@ -1,0 +1,72 @@
+import type { Address } from '../stores/redis/options.ts';
+
+/** What a URL says of the one Redis server. */
+export interface RedisUrl {
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string | undefined;
+  readonly tls?: boolean;
+  readonly username?: string;
+  readonly password?: string;
+  readonly database?: number;
+}
+
+/** The path of a unix socket as phpredis and Predis take it: alone, or after unix: or unix://. */
+export const socketPathIn = (given: string): string | undefined =>
+  /^(?:unix:(?:\/\/)?)?(\/(?!\/)[^\0]*[^\0/])$/i.exec(given)?.[1];
+
+/** `undefined`: it is no URL of Redis. */
+export function redisUrlIn(given: string): RedisUrl | undefined {
+  try {
+    const socket = SOCKET_URL.exec(given)?.groups;
+    return socket === undefined ? serverUrl(given) : socketUrl(socket);
+  } catch {
+    return undefined;
+  }
+}
+
+function serverUrl(given: string): RedisUrl | undefined {
+  const url = new URL(given);
+  const database = databaseIn(url.pathname.slice(1));
+  if (!/^(rediss?|tls|tcp):$/.test(url.protocol) || url.hostname === '' || database === undefined)
+    return undefined;
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    path: undefined,
+    tls: /^(rediss|tls):$/.test(url.protocol),
+    ...(url.port === '' ? {} : { port: Number(url.port) }),
+    ...who(decodeURIComponent(url.username), decodeURIComponent(url.password)),
+    ...database,
+  };
+}
+
+/** A user without a host is none to `URL`. */
+const SOCKET_URL =
+  /^unix:(?:\/\/(?:(?<username>[^/?#@:]*)(?::(?<password>[^/?#@]*))?@)?(?:localhost)?)?(?<path>\/(?!\/)[^?#]*)(?:\?(?<query>[^#]*))?$/i;
+
+/** `unix://user:password@/path?db=0`, or all of it in the query, as Predis and others write it. */
+function socketUrl({ username = '', password = '', path = '', query }: Record<string, string>) {
+  const asked = new URLSearchParams(query);
+  const from = (...names: string[]): string => names.map((name) => asked.get(name)).find(Boolean) ?? '';
+  const database = databaseIn(from('db', 'database'));
+  const decoded = socketPathIn(decodeURIComponent(path));
+  if (decoded === undefined || database === undefined) return undefined;
+  const user = decodeURIComponent(username) || from('username');
+  const word = decodeURIComponent(password) || from('password');
+  return { path: decoded, tls: false, ...who(user, word), ...database };
+}
+
+const who = (username: string, password: string): RedisUrl => ({
+  ...(username === '' ? {} : { username }),
+  ...(password === '' ? {} : { password }),
+});
+
+const databaseIn = (given: string): RedisUrl | undefined =>
+  !/^\d{0,5}$/.test(given) ? undefined : given === '' ? {} : { database: Number(given) };
+
+export function addressIn(given: string, usualPort: number): Address | undefined {
+  const found = /^(\[[\da-f:]+\]|[^:[\]/@\s]+)(?::(\d{1,5}))?$/i.exec(given);
+  const port = Number(found?.[2] ?? usualPort);
+  if (found?.[1] === undefined || port < 1 || port > 65_535) return undefined;
+  return { host: found[1].replace(/^\[|\]$/g, ''), port };
+}

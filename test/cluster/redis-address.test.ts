@@ -1,0 +1,148 @@
+/** Where Redis is, as Laravel's `.env` and other programs write it: two real servers find each other there. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { run } from '../cli/command.ts';
+import { type SelfSigned, selfSigned } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { eventually, Wire } from '../support/wire.ts';
+import { publisher } from '../support/wire-http.ts';
+
+const APP = { id: 'a', key: 'k', secret: 'hush-hush-hush' };
+/** What Kubernetes and Docker give every container beside a service that is called redis. */
+const FOREIGN = { REDIS_PORT: 'tcp://10.0.0.2:6379', REDIS_PORT_6379_TCP: 'tcp://10.0.0.2:6379' };
+
+async function startNode(env: Record<string, string>): Promise<TestServer> {
+  const server = await startServer({
+    REVERB_APP_ID: APP.id,
+    REVERB_APP_KEY: APP.key,
+    REVERB_APP_SECRET: APP.secret,
+    WAVEHALL_DRAIN_SECONDS: '0',
+    ...env,
+  });
+  onTestFinished(() => server.close());
+  return server;
+}
+
+/** What is published at one node arrives at a client of the other. */
+async function twoNodesTalk(env: Record<string, string>): Promise<TestServer> {
+  const scaled = { REVERB_SCALING_ENABLED: 'true', WAVEHALL_LEASE_SECONDS: '2', ...env };
+  const [one, other] = [await startNode(scaled), await startNode(scaled)];
+  const wire = await Wire.open(other, `/app/${APP.key}?protocol=7`);
+  onTestFinished(() => wire.drop());
+  wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+  await wire.next('pusher_internal:subscription_succeeded');
+  const event = { name: 'shipped', channel: 'orders', data: '{"no":1}' };
+  expect((await publisher({ ...APP, ...one, prefix: '' }).post('/events', event)).status).toBe(200);
+  expect(await wire.next('shipped')).toMatchObject({ channel: 'orders', data: '{"no":1}' });
+  return one;
+}
+
+/** How the start ends that is refused: one sentence, without a secret. */
+async function refusal(env: Record<string, string>): Promise<string> {
+  const { code, stdout, stderr } = await run(['start'], { REVERB_SCALING_ENABLED: 'true', ...env });
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).not.toMatch(/hush/);
+  return stderr.trim();
+}
+
+describe('a unix socket', () => {
+  let redis: TestRedis;
+  let path: string;
+  beforeAll(async () => {
+    redis = await startRedis(['--unixsocket', 'redis.sock', '--requirepass', 'hush-hush']);
+    path = join(redis.folder, 'redis.sock');
+  });
+  afterAll(() => redis.close());
+
+  test.each<readonly [string, (path: string) => Record<string, string>]>([
+    ['REDIS_HOST as a path, with the REDIS_PORT=0 of Laravel', (at) => ({ REDIS_HOST: at, REDIS_PORT: '0' })],
+    ['REDIS_HOST after unix://', (at) => ({ REDIS_HOST: `unix://${at}`, ...FOREIGN })],
+    ['REDIS_SCHEME=unix and REDIS_PATH', (at) => ({ REDIS_SCHEME: 'unix', REDIS_PATH: at, ...FOREIGN })],
+    ['REDIS_SCHEME=unix and REDIS_HOST', (at) => ({ REDIS_SCHEME: 'unix', REDIS_HOST: at })],
+    ['REDIS_URL', (at) => ({ REDIS_URL: `unix://:hush-hush@${at}?db=2`, REDIS_PASSWORD: 'x', ...FOREIGN })],
+  ])('3.13 is found by %s: two nodes talk over it, and the start line names it', async (_, names) => {
+    const server = await twoNodesTalk({ REDIS_PASSWORD: 'hush-hush', ...names(path) });
+    expect(server.output()).toContain(`"scaling":"on: Redis at ${path}"`);
+    expect(server.output()).not.toContain('hush');
+  });
+
+  test('3.13 nodes that lost it find it again', { timeout: 30_000 }, async () => {
+    const server = await startNode({
+      REVERB_SCALING_ENABLED: 'true',
+      REDIS_HOST: path,
+      REDIS_PASSWORD: 'hush-hush',
+    });
+    const { get } = publisher({ ...APP, ...server, prefix: '' });
+    await redis.kill();
+    await eventually(async () => (await get('/channels')).status === 503, 'Redis is away', 10_000);
+    await redis.restart();
+    await eventually(async () => (await get('/channels')).status === 200, 'Redis is back', 15_000);
+  });
+
+  test('3.13 that is not there ends the start with its path and the settings to check', async () => {
+    expect(await refusal({ REDIS_HOST: `${path}.none` })).toBe(
+      `wavehall: Redis cannot be reached at ${path}.none (ENOENT): check REDIS_URL, REDIS_HOST or REDIS_PATH, and whether this user may open that socket`,
+    );
+  });
+});
+
+describe('names that are not ours', () => {
+  test('3.13 are not looked at without scaling', async () => {
+    const server = await startNode({
+      ...FOREIGN,
+      REDIS_HOST: 'unix:relative',
+      REDIS_DB: 'main',
+      REDIS_TLS: 'tcp://10.0.0.3:1',
+      REDIS_SCHEME: 'http',
+    });
+    expect(server.output()).toContain('"scaling":"off: one node, no Redis"');
+  });
+
+  test('3.13 end the start with scaling, and the sentence says whose they may be and what to do', async () => {
+    expect(await refusal({ ...FOREIGN })).toMatch(
+      /^wavehall: REDIS_PORT="tcp:\/\/10\.0\.0\.2:6379": expected a whole number .*Kubernetes.*REDIS_URL/,
+    );
+  });
+
+  test('3.13 do no harm beside a REDIS_URL that says host and port', async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.close());
+    await twoNodesTalk({ ...FOREIGN, REDIS_HOST: 'user:hush@elsewhere', REDIS_URL: redis.url });
+  });
+});
+
+describe('TLS', () => {
+  let paper: SelfSigned;
+  let redis: TestRedis;
+  let port: number;
+  beforeAll(async () => {
+    paper = selfSigned();
+    port = await freePort();
+    const files = ['--tls-cert-file', paper.certificate, '--tls-key-file', paper.key];
+    redis = await startRedis(['--tls-port', `${port}`, ...files, '--tls-auth-clients', 'no']);
+  });
+  afterAll(async () => {
+    await redis.close();
+    paper.remove();
+  });
+
+  const trusted = (): Record<string, string> => ({ WAVEHALL_REDIS_TLS_CA: paper.certificate });
+
+  test('3.13 REDIS_TLS=true speaks it, as REDIS_SCHEME=tls does', async () => {
+    await twoNodesTalk({ ...trusted(), REDIS_PORT: `${port}`, REDIS_TLS: 'true' });
+    // The certificate is looked at: it is no plain connection.
+    expect(await refusal({ REDIS_PORT: `${port}`, REDIS_TLS: 'true' })).toMatch(/not trusted/);
+    expect(await refusal({ REDIS_PORT: `${port}`, REDIS_TLS: 'false' })).toMatch(/REDIS_SCHEME/);
+  });
+
+  test('3.13 a REDIS_URL that asks for none wins, as in Laravel, and the log says so', async () => {
+    const server = await startNode({
+      REVERB_SCALING_ENABLED: 'true',
+      REDIS_TLS: 'true',
+      REDIS_URL: redis.url,
+    });
+    expect(server.output()).toMatch(/REDIS_TLS=true has no effect, because REDIS_URL decides.*rediss:/);
+  });
+});

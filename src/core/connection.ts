@@ -1,7 +1,6 @@
 import { encode, type Member, type ProtocolError, type SignedInUser } from '#protocol';
 import type { App } from './app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
-import type { Outbound } from './outbound.ts';
 import type { ChannelEvent, ChannelRef, Socket } from './ports.ts';
 
 /** One connection on one channel. */
@@ -31,6 +30,12 @@ export interface Limiters {
   clientEvents?: TokenBucket;
   /** Client events of his that the broker has not taken yet. */
   underway?: number;
+}
+
+/** What decides about a client for which more than `leastBytes` wait (SPEC 2.16). */
+interface OutboundRule {
+  readonly leastBytes: number;
+  check(connection: Connection): void;
 }
 
 interface Reason {
@@ -68,9 +73,9 @@ export class Connection {
   isProbe = false;
   /** Nothing more is sent once it is true. */
   closing = false;
-  readonly #outbound: Outbound;
+  readonly #outbound: OutboundRule;
 
-  constructor(app: App, socketId: string, socket: Socket, nowMs: number, outbound: Outbound) {
+  constructor(app: App, socketId: string, socket: Socket, nowMs: number, outbound: OutboundRule) {
     this.app = app;
     this.socketId = socketId;
     this.socket = socket;

@@ -78,6 +78,15 @@ export function textOfField(json: string, field: string): string | undefined {
   return found;
 }
 
+/** The texts of all fields of the object `json`, by name; of a name that is there twice, the last one counts. */
+export function textsOfFields(json: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  eachPart(json, (name, text) => {
+    if (name !== undefined) fields.set(name, text);
+  });
+  return fields;
+}
+
 /** The texts of the items of the list `json`. */
 export function textsOfItems(json: string): readonly string[] {
   const items: string[] = [];

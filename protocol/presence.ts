@@ -33,6 +33,16 @@ export const userIdOf = (value: unknown, text: string | undefined): string | und
 const framedId = (value: unknown, id: string): string | number =>
   typeof value === 'number' && String(value) === id ? value : id;
 
+/** 4.2 — a member whose id was written as `text` and read as `value`; `undefined` when that is no id. */
+export function memberOf(
+  value: unknown,
+  text: string | undefined,
+  infoJson: string | undefined,
+): Member | undefined {
+  const id = userIdOf(value, text);
+  return id === undefined ? undefined : { id, userId: framedId(value, id), infoJson };
+}
+
 function limitBroken(member: Member, limits: MemberLimits, channel: string): ProtocolError | undefined {
   if (exceeds(member.id.length, limits.userIdLength))
     return subscriptionLimit(channel, `The user_id is longer than ${limits.userIdLength} characters.`);
@@ -44,10 +54,11 @@ function limitBroken(member: Member, limits: MemberLimits, channel: string): Pro
 /** 4.1, 4.5 — throws the refusal of the subscription when there is no usable member in `channelData`. */
 export function parseMember(channelData: string | undefined, limits: MemberLimits, channel: string): Member {
   const data = parseObject(channelData);
-  const value = data && field(data, 'user_id');
-  const id = channelData && userIdOf(value, textOfField(channelData, 'user_id'));
-  if (!id || isTooDeep(channelData)) throw subscriptionUnauthorized(channel);
-  const member = { id, userId: framedId(value, id), infoJson: textOfField(channelData, 'user_info') };
+  if (data === undefined || channelData === undefined || isTooDeep(channelData))
+    throw subscriptionUnauthorized(channel);
+  const [id, info] = ['user_id', 'user_info'].map((name) => textOfField(channelData, name));
+  const member = memberOf(field(data, 'user_id'), id, info);
+  if (member === undefined) throw subscriptionUnauthorized(channel);
   const broken = limitBroken(member, limits, channel);
   if (broken) throw broken;
   return member;

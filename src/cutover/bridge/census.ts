@@ -1,6 +1,6 @@
-import { kindOf, type Member } from '#protocol';
+import { kindOf, type Member, textOfField, textsOfItems } from '#protocol';
 import type { Lease, Occupancy } from '../../core/ports.ts';
-import { isJson, memberIn } from './frame.ts';
+import { isJson, memberIn, parse } from './frame.ts';
 import type { Post } from './post.ts';
 import { within } from './subscription.ts';
 
@@ -31,9 +31,10 @@ export class RemoteCensus {
   }
 
   async members(channel: string): Promise<readonly Member[]> {
-    const answer = await this.#ask(`/channels/${encodeURIComponent(channel)}/users`);
-    const users = isJson(answer) && Array.isArray(answer.users) ? (answer.users as unknown[]) : [];
-    return users.flatMap((user) => (isJson(user) ? (memberIn(user.id, undefined) ?? []) : []));
+    const text = await this.#askText(`/channels/${encodeURIComponent(channel)}/users`);
+    const answer = parse(text);
+    if (!isJson(answer) || !Array.isArray(answer.users)) return [];
+    return textsOfItems(textOfField(text, 'users') ?? '').flatMap((user) => memberIn(user, 'id') ?? []);
   }
 
   async occupancy(channel: string): Promise<Occupancy | undefined> {
@@ -74,10 +75,15 @@ export class RemoteCensus {
   }
 
   async #ask(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
+    return parse(await this.#askText(path, query));
+  }
+
+  /** '' when there is no answer. */
+  async #askText(path: string, query: Readonly<Record<string, string>> = {}): Promise<string> {
     const { post, waitMs } = this.#needs;
-    if (!this.#needs.isConnected()) return undefined;
-    let answer: unknown;
-    const asked = post.read(path, query).then((each) => (answer = each));
+    if (!this.#needs.isConnected()) return '';
+    let answer = '';
+    const asked = post.read(path, query).then((each = '') => (answer = each));
     await within(asked, waitMs);
     return answer;
   }

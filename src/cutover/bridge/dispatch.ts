@@ -1,7 +1,7 @@
 import type { ChannelEvent, ChannelRef } from '../../core/ports.ts';
 import type { BridgeState, HealthSink } from '../ports.ts';
 import { Forwarder, type ForwarderNeeds } from './forwarder.ts';
-import { isInternal, isWhisper, textOf } from './frame.ts';
+import { isInternal, isWhisper } from './frame.ts';
 import type { Outcome, Post } from './post.ts';
 import { isForwarded, readPublished } from './published.ts';
 import { within } from './subscription.ts';
@@ -50,9 +50,9 @@ export class Dispatch {
     const published = readPublished(event);
     if (published === undefined || isInternal(published.name)) return;
     const { whispers, limits, isAway } = this.#needs;
-    const { name, data } = published;
+    const { name, data, dataJson } = published;
     if (event.bestEffort === true && isWhisper(name)) return void whispers.send(ref.channel, published);
-    const text = typeof data === 'string' ? data : (textOf(data) ?? '');
+    const text = typeof data === 'string' ? data : dataJson;
     const forward = { channel: ref.channel, name, data: text, except: event.except };
     const forwarded = this.#forwarder.forward(forward);
     if (!isAway() && !this.#forwarder.isAway) await within(forwarded, limits.publishWaitMs);

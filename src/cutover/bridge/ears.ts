@@ -1,5 +1,5 @@
 import type { Member } from '#protocol';
-import { memberIn, objectIn, type RemoteFrame } from './frame.ts';
+import { memberIn, objectTextIn, type RemoteFrame } from './frame.ts';
 import { MEMBER_ADDED, MEMBER_REMOVED } from './subscription.ts';
 
 /** Who hears what comes from the other side. No member may throw. */
@@ -21,11 +21,10 @@ export interface RoomEars extends ChannelEars {
 /** SPEC 11.10: news of members and events, to those whom they concern. */
 export function tell(ears: RoomEars, channel: string, frame: RemoteFrame): void {
   if (frame.event === MEMBER_ADDED) {
-    const { user_id: userId, user_info: info } = objectIn(frame.data);
-    const member = memberIn(userId, info);
+    const member = memberIn(objectTextIn(frame) ?? '{}');
     if (member !== undefined) ears.came(channel, member);
   } else if (frame.event === MEMBER_REMOVED) {
-    const member = memberIn(objectIn(frame.data).user_id, undefined);
+    const member = memberIn(objectTextIn(frame) ?? '{}');
     if (member !== undefined) ears.went(channel, member.id);
   } else ears.event(channel, frame);
 }

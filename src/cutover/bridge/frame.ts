@@ -1,12 +1,15 @@
 import { hash } from 'node:crypto';
-import { isUserId, type Member } from '#protocol';
+import { isTooDeep, type Member, memberOf, textOfField, textsOfFields, textsOfItems, userIdOf } from '#protocol';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** One frame from the other side. Nothing in it is trusted. */
 export interface RemoteFrame {
   readonly event: string;
+  /** Its numbers are rounded: what is passed on is `dataJson`. */
   readonly data: unknown;
+  /** `data` as it was written; `undefined` when it is too deep for anybody to read. */
+  readonly dataJson: string | undefined;
   readonly channel: string | undefined;
   readonly userId: string | undefined;
   readonly text: string;
@@ -32,11 +35,13 @@ export function readFrame(text: string): RemoteFrame | undefined {
   if (!isJson(value)) return undefined;
   const [event, channel, userId] = [own(value, 'event'), own(value, 'channel'), own(value, 'user_id')];
   if (typeof event !== 'string') return undefined;
+  const texts = textsOfFields(text);
   return {
     event,
     data: own(value, 'data'),
+    dataJson: isTooDeep(text) ? undefined : (texts.get('data') ?? 'null'),
     channel: typeof channel === 'string' ? channel : undefined,
-    userId: isUserId(userId) ? String(userId) : undefined,
+    userId: userIdOf(userId, texts.get('user_id')),
     text,
   };
 }
@@ -45,6 +50,12 @@ export function readFrame(text: string): RemoteFrame | undefined {
 export function objectIn(data: unknown): Json {
   const value = typeof data === 'string' ? parse(data) : data;
   return isJson(value) ? value : {};
+}
+
+/** The text of that object; `undefined` when there is none, or when it is too deep. */
+export function objectTextIn({ data, dataJson }: Pick<RemoteFrame, 'data' | 'dataJson'>): string | undefined {
+  const text = typeof data === 'string' ? data : dataJson;
+  return text !== undefined && isJson(parse(text)) && !isTooDeep(text) ? text : undefined;
 }
 
 export const isInternal = (event: string): boolean =>
@@ -86,22 +97,35 @@ function dataKey(name: string, data: unknown): string {
 export const keyOf = (name: string, data: unknown): string =>
   hash('sha256', `${name.length}:${name}${dataKey(name, data)}`, 'base64').slice(0, 24);
 
-/** A member of the other side; `undefined` when there is no usable one. */
-export function memberIn(userId: unknown, info: unknown): Member | undefined {
-  if (!isUserId(userId)) return undefined;
-  const infoJson = info === undefined || info === null ? undefined : textOf(info);
-  return { id: String(userId), userId, infoJson };
+/** A member of the other side, of whom this object tells; `undefined` when there is no usable one. */
+export function memberIn(json: string, idField = 'user_id'): Member | undefined {
+  const texts = textsOfFields(json);
+  return memberOf(own(objectIn(json), idField), texts.get(idField), infoIn(texts.get('user_info')));
 }
 
+/** PHP says `null` where there is none. */
+const infoIn = (text: string | undefined): string | undefined => (text === 'null' ? undefined : text);
+
 /** SPEC 11.10: the roster in `subscription_succeeded`. PHP writes `hash` as a list when the ids count from 0. */
-export function rosterIn(data: unknown): Member[] {
-  const presence = own(objectIn(data), 'presence');
+export function rosterIn(json = ''): Member[] {
+  const presence = own(objectIn(json), 'presence');
   if (!isJson(presence)) return [];
-  const [ids, infos] = [own(presence, 'ids'), own(presence, 'hash')];
-  if (!Array.isArray(ids)) return [];
-  return ids.flatMap((id: unknown) => {
-    if (!isUserId(id)) return [];
-    const info = typeof infos === 'object' && infos !== null ? own(infos, String(id)) : undefined;
-    return memberIn(id, info) ?? [];
+  const texts = textsOfFields(textOfField(json, 'presence') ?? '');
+  const [ids, idsJson] = [own(presence, 'ids'), texts.get('ids')];
+  if (!Array.isArray(ids) || idsJson === undefined) return [];
+  const idTexts = textsOfItems(idsJson);
+  const infos = infosIn(own(presence, 'hash'), texts.get('hash'));
+  return ids.flatMap((value: unknown, at) => {
+    const id = userIdOf(value, idTexts[at]);
+    return id === undefined ? [] : (memberOf(value, idTexts[at], infoIn(infos(id))) ?? []);
   });
+}
+
+function infosIn(hash: unknown, json = ''): (id: string) => string | undefined {
+  if (Array.isArray(hash)) {
+    const items = textsOfItems(json);
+    return (id) => (/^\d+$/.test(id) ? items[Number(id)] : undefined);
+  }
+  const fields = isJson(hash) ? textsOfFields(json) : new Map<string, string>();
+  return (id) => fields.get(id);
 }

@@ -4,7 +4,6 @@ import { type Credential, signHttp } from '#protocol';
 import { hostOf, prefixOf } from '../address.ts';
 import type { Upstream } from '../ports.ts';
 import { trust } from '../trust.ts';
-import { parse } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
 
 /** What became of a request: `failed` was not carried out, `broken` may have been, `late` may still be. */
@@ -65,12 +64,12 @@ export class Post {
     return outcome === 'again' ? ((await this.#once(asked)) as Outcome) : outcome;
   }
 
-  /** The JSON that a signed GET is answered with; `undefined` when there is no such answer. */
-  async read(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
+  /** The text that a signed GET is answered with; `undefined` when it is not answered well. */
+  async read(path: string, query: Readonly<Record<string, string>> = {}): Promise<string | undefined> {
     const asked = { method: 'GET', path: this.#root + path, query, body: '' };
     let outcome = await this.#once(asked);
     if (outcome === 'again') outcome = await this.#once(asked);
-    return outcome !== 'again' && outcome.kind === 'taken' ? parse(outcome.text) : undefined;
+    return outcome !== 'again' && outcome.kind === 'taken' ? outcome.text : undefined;
   }
 
   stop(): void {

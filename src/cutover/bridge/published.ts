@@ -6,6 +6,8 @@ import { readFrame } from './frame.ts';
 export interface Published {
   readonly name: string;
   readonly data: unknown;
+  /** `data` as it was written. */
+  readonly dataJson: string;
   readonly userId: string | undefined;
 }
 
@@ -15,5 +17,7 @@ export const isForwarded = ({ channel }: ChannelRef, { news }: ChannelEvent): bo
 
 export function readPublished({ payload }: ChannelEvent): Published | undefined {
   const frame = readFrame(payload);
-  return frame && { name: frame.event, data: frame.data ?? null, userId: frame.userId };
+  if (frame?.dataJson === undefined) return undefined;
+  const { event: name, data = null, dataJson, userId } = frame;
+  return { name, data, dataJson, userId };
 }

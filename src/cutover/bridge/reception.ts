@@ -3,7 +3,7 @@ import type { App } from '../../core/app.ts';
 import type { ChannelRef, Deliver } from '../../core/ports.ts';
 import type { RoomEars } from './ears.ts';
 import type { Echoes } from './echoes.ts';
-import { isInternal, isWhisper, type RemoteFrame, textOf } from './frame.ts';
+import { isInternal, isWhisper, type RemoteFrame } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { Figures } from './state.ts';
 
@@ -88,8 +88,8 @@ export class Reception implements RoomEars {
   }
 }
 
-function payloadOf(channel: string, { event, data, userId }: RemoteFrame): string | undefined {
-  const dataJson = textOf(data);
+/** Data is the text that came: what rounds it would change it. */
+function payloadOf(channel: string, { event, dataJson, userId }: RemoteFrame): string | undefined {
   const user = isWhisper(event) && kindOf(channel).members ? userId : undefined;
   return dataJson === undefined ? undefined : encode.event(event, dataJson, channel, user);
 }

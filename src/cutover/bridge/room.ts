@@ -4,7 +4,7 @@ import { Bell } from './bell.ts';
 import type { Seat, Sitter } from './berth.ts';
 import type { RoomEars } from './ears.ts';
 import type { Hearing } from './echoes.ts';
-import { type RemoteFrame, rosterIn } from './frame.ts';
+import { objectTextIn, type RemoteFrame, rosterIn } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
 import { Listener } from './listener.ts';
 import { heir } from './heir.ts';
@@ -130,7 +130,7 @@ export class Room implements Sitter {
     subscribeAs(seat.link, this.#needs.credential, this.channel, seat.member);
   }
 
-  #confirmed(seat: Seat, { data }: RemoteFrame): void {
+  #confirmed(seat: Seat, frame: RemoteFrame): void {
     seat.confirm();
     if (kindOf(this.channel).cached) {
       seat.awaitsCached = true;
@@ -141,7 +141,7 @@ export class Room implements Sitter {
     }
     if (!this.#isWanted(seat)) return;
     this.#listener.become(seat);
-    this.#needs.ears.roster(this.channel, rosterIn(data));
+    this.#needs.ears.roster(this.channel, rosterIn(objectTextIn(frame)));
     if (!seat.awaitsCached) this.#rosterKnown.ring();
   }
 

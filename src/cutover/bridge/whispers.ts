@@ -1,6 +1,6 @@
 import { kindOf } from '#protocol';
 import type { Echoes } from './echoes.ts';
-import { keyOf, textOf } from './frame.ts';
+import { keyOf } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
 import type { MainLine } from './main-line.ts';
 import type { Copy } from './notes.ts';
@@ -26,11 +26,13 @@ export class Whispers {
   }
 
   /** Never rejects. What cannot be said at the moment is counted. */
-  async send(channel: string, { name, data, userId }: Published): Promise<void> {
+  async send(channel: string, { name, data, dataJson, userId }: Published): Promise<void> {
     const { figures, limits } = this.#needs;
     // Where clients may write to any channel, Reverb passes the frame on as it is, with the user that it names.
-    const text = textOf({ event: name, channel, data, user_id: userId });
-    if (text === undefined || Buffer.byteLength(text) > limits.messageBytes) return figures.drop('too-large');
+    const [event, on, user] = [name, channel, userId].map((each) => JSON.stringify(each));
+    const by = user === undefined ? '' : `,"user_id":${user}`;
+    const text = `{"event":${event},"channel":${on},"data":${dataJson}${by}}`;
+    if (Buffer.byteLength(text) > limits.messageBytes) return figures.drop('too-large');
     const copy: Copy = { channel, key: keyOf(name, data), user: userId };
     const isSent = await (kindOf(channel).members ? this.#asMember(copy, text) : this.#aside(copy, text));
     if (isSent) figures.whispersSent += 1;

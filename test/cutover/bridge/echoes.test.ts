@@ -13,6 +13,7 @@ const copy = (data: string, channel = 'c'): Copy => ({ channel, key: keyOf('e', 
 const frame = (data: string): RemoteFrame => ({
   event: 'e',
   data,
+  dataJson: JSON.stringify(data),
   channel: 'c',
   userId: undefined,
   text: data,

@@ -60,11 +60,22 @@ describe('frames of the other side', () => {
     fc.assert(
       fc.property(fc.json(), fc.jsonValue(), (text, data) => {
         readFrame(text);
-        rosterIn(data);
-        rosterIn({ presence: data });
-        rosterIn({ presence: { ids: data, hash: data } });
+        rosterIn(text);
+        for (const each of [data, { presence: data }, { presence: { ids: data, hash: data } }])
+          rosterIn(JSON.stringify(each));
       }),
     );
+  });
+
+  test('11.10 numbers beyond 2^53 stay what they are: in ids, user_info and data', () => {
+    const [one, two] = ['7212345678901234567', '7212345678901234568'];
+    const json = `{"presence":{"ids":[${one},${two}],"hash":{"${one}":{"n":${two}},"${two}":{}}}}`;
+    expect(rosterIn(json).map(({ id, infoJson }) => [id, infoJson])).toEqual([
+      [one, `{"n":${two}}`],
+      [two, '{}'],
+    ]);
+    const frame = readFrame(`{"event":"client-x","data":{"n":${one}},"user_id":${two}}`);
+    expect(frame).toMatchObject({ dataJson: `{"n":${one}}`, userId: two });
   });
 
   test('11.10 a roster is read as every server writes it', () => {

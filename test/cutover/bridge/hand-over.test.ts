@@ -8,6 +8,7 @@ import { settled } from '../../core/fakes.ts';
 const frameOf = (text: string): RemoteFrame => ({
   event: text,
   data: undefined,
+  dataJson: 'null',
   channel: 'c',
   userId: undefined,
   text,

@@ -99,7 +99,7 @@ describe('the subscriber link', () => {
 });
 
 describe('the command link', () => {
-  fault('8.3 F21 a cut command link: 503 on that node, events still arrive', shared, async (stage) => {
+  fault('8.3 F21 a cut command link: 503 on that node, events still arrive', patient, async (stage) => {
     const { room, news, stop } = await busy(stage);
     const node = stage.node(2);
     node.proxy.suffer('swallowed', 'commands');

@@ -5,6 +5,8 @@ import type { Figure } from '../../core/ports.ts';
 export interface RedisCounters {
   /** Events that were published and could be had nowhere any more. */
   readonly lostEvents: number;
+  /** Times that a history could not be read, and its channel went on with the newest event. */
+  readonly unreadHistories: number;
   /** Messages on the bus that were none. */
   readonly garbage: number;
   /** Keys that Redis has evicted to make room, whoever wrote them. */
@@ -19,6 +21,12 @@ export function redisFigures(isReady: () => boolean, counters: () => RedisCounte
     gauge('redis_ready', '1 while Redis is there and takes everything.', [], () => one(Number(isReady()))),
     counter('redis_lost_events_total', 'Events that could be had nowhere any more.', [], () =>
       one(counters().lostEvents),
+    ),
+    counter(
+      'redis_unread_histories_total',
+      'Times that a history could not be read, and its channel went on with the newest event.',
+      [],
+      () => one(counters().unreadHistories),
     ),
     counter('redis_garbage_total', 'Messages on the bus that were none.', [], () => one(counters().garbage)),
     counter(

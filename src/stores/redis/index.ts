@@ -34,6 +34,7 @@ export async function openRedisStores(options: RedisOptions, journal: Journal): 
   const isReady = (): boolean => attendant.isReady;
   const counters = (): RedisCounters => ({
     lostEvents: listener.lostEvents,
+    unreadHistories: listener.unreadHistories,
     garbage: garbage.count,
     evictedKeys: repair.evictedKeys,
     repairedChannels: repair.repairedChannels,

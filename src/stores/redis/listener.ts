@@ -1,15 +1,18 @@
 import { isReservedChannel, kindOf } from '#protocol';
 import type { ChannelEvent, ChannelRef, Deliver, Journal } from '../../core/ports.ts';
-import { decodeEvents, decodeMessage, type EventsMessage, type MemberMessage } from './bus.ts';
+import { decodeMessage, type EventsMessage, type MemberMessage } from './bus.ts';
 import type { Garbage } from './garbage.ts';
 import type { ChannelKeys, Keys } from './keys.ts';
 import type { Links } from './links.ts';
+import { readMissed, readNewest } from './missed.ts';
 import { inPortions } from './portions.ts';
-import { beginning, follows, type Place, type Position } from './position.ts';
-import { run } from './scripts.ts';
+import { afterGap, beginning, follows, type Place, type Position } from './position.ts';
+import { isLasting } from './problems.ts';
 
 /** Messages of one channel that may wait; beyond, history has them. */
 const MOST_WAITING = 10_000;
+/** It is said once in so long that a history cannot be read, however many they are. */
+const UNREAD_EVERY_MS = 60_000;
 
 interface Waiting {
   readonly message: EventsMessage | MemberMessage;
@@ -52,6 +55,9 @@ export class Listener {
   readonly #channels = new Map<string, Heard>();
   #tell: Deliver = () => undefined;
   #lost = 0;
+  #unread = 0;
+  /** When it may be said again that a history cannot be read. */
+  #sayUnreadMs = 0;
   #isBehind = false;
 
   constructor(needs: Needs) {
@@ -67,6 +73,11 @@ export class Listener {
   /** Events that were published and could be had nowhere any more. */
   get lostEvents(): number {
     return this.#lost;
+  }
+
+  /** Times that a history could not be read, and the channel went on with the newest event. */
+  get unreadHistories(): number {
+    return this.#unread;
   }
 
   /** Something could not be listened to or read though the link is up: `resume` is needed. */
@@ -164,32 +175,63 @@ export class Listener {
 
   /** One after another: what was missed is read, and delivered, once. */
   #catchUp(heard: Heard): Promise<void> {
-    heard.reading = heard.reading.catch(() => undefined).then(() => this.#read(heard));
+    heard.reading = heard.reading
+      .catch(() => undefined)
+      .then(() => this.#read(heard).catch((error: unknown) => this.#skip(heard, error)));
     return heard.reading;
   }
 
-  /** Delivers what was missed, then what waited meanwhile. A channel that is new here has missed nothing before that. */
   async #read(heard: Heard): Promise<void> {
     for (const each of (heard.waiting ??= [])) each.isSettled = true;
-    const { keys, position } = heard;
-    const answer = (await run(
-      this.#needs.links.commands,
-      'since',
-      [keys.history, keys.position],
-      [position?.epoch ?? '', position?.generation ?? 0, position?.offset ?? 0, heard.hasBegun ? 0 : 1],
-      'bytes',
-    )) as [Buffer, Buffer, number | Buffer, number | Buffer, ...Buffer[]];
-    if (this.#channels.get(keys.bus) !== heard) return;
-    const [epoch, generation, last, missing, ...remembered] = answer;
-    const events = remembered.flatMap((bytes) => decodeEvents(bytes, 1) ?? []);
-    this.#countLost(heard.ref, Number(missing) - events.length);
-    this.#deliver(heard, events);
-    if (epoch.length > 0) {
-      const said = { epoch: epoch.toString(), generation: generation.toString(), offset: Number(last) };
-      heard.position = heard.hasBegun ? said : beginning(said, placesIn(heard.waiting));
-    }
+    await (heard.hasBegun ? this.#readMissed(heard) : this.#enter(heard));
+  }
+
+  /** A channel that is new here has missed nothing before what was heard of it. */
+  async #enter(heard: Heard): Promise<void> {
+    const said = await readNewest(this.#needs.links.commands, heard.keys);
+    if (!this.#isHeard(heard)) return;
+    if (said !== undefined) heard.position = beginning(said, placesIn(heard.waiting ?? []));
     heard.hasBegun = true;
     this.#release(heard);
+  }
+
+  /** Delivers what was missed up to now, a portion after the other, then what waited meanwhile. */
+  async #readMissed(heard: Heard): Promise<void> {
+    for (let target: number | undefined; ;) {
+      const { newest, until, events, lost } = await readMissed(
+        this.#needs.links.commands,
+        heard.keys,
+        heard.position,
+      );
+      if (!this.#isHeard(heard)) return;
+      this.#countLost(heard.ref, lost);
+      this.#deliver(heard, events);
+      if (newest === undefined) break;
+      heard.position = { ...newest, offset: until };
+      target ??= newest.offset;
+      if (until >= Math.min(target, newest.offset)) break;
+    }
+    this.#release(heard);
+  }
+
+  /** What cannot be read now cannot be read later: the channel goes on with what is newest. Rejects with any other failure. */
+  async #skip(heard: Heard, error: unknown): Promise<void> {
+    if (!isLasting(error)) throw error;
+    const said = await readNewest(this.#needs.links.commands, heard.keys).catch((again: unknown) => {
+      if (!isLasting(again)) throw again;
+      return undefined;
+    });
+    if (!this.#isHeard(heard)) return;
+    const { position, skipped } = afterGap(heard.position, said, placesIn(heard.waiting ?? []));
+    this.#countUnread(heard.ref, error);
+    this.#countLost(heard.ref, skipped);
+    heard.position = position;
+    heard.hasBegun = true;
+    this.#release(heard);
+  }
+
+  #isHeard(heard: Heard): boolean {
+    return this.#channels.get(heard.keys.bus) === heard;
   }
 
   /** What waited is taken in its order; what has to wait again takes those behind it along. */
@@ -205,6 +247,17 @@ export class Listener {
 
   #deliver({ ref }: Heard, events: readonly ChannelEvent[]): void {
     for (const event of events) this.#tell(ref, event);
+  }
+
+  #countUnread({ app, channel }: ChannelRef, error: unknown): void {
+    this.#unread += 1;
+    const nowMs = performance.now();
+    if (nowMs < this.#sayUnreadMs) return;
+    this.#sayUnreadMs = nowMs + UNREAD_EVERY_MS;
+    this.#needs.journal.warn(
+      'The history of a channel cannot be read: it goes on with the newest event. Look at its keys in Redis',
+      { app, channel, reason: (error as Error).message },
+    );
   }
 
   #countLost(ref: ChannelRef, lost: number): void {

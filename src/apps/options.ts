@@ -10,6 +10,7 @@ const clientEventModes: Kind<'members' | 'all' | 'none'> = {
 
 /** Events of a channel; a node that missed all of them reads and delivers them in one go. */
 const MOST_REMEMBERED = 100_000;
+const LONGEST_TTL_SECONDS = 99_999_999;
 
 /** `private-orders-=200/600,presence-=0/0` */
 const historyRules: Kind<readonly HistoryRule[]> = {
@@ -97,9 +98,16 @@ export const APP_OPTIONS = {
   historyTtlSeconds: appSetting(
     'WAVEHALL_HISTORY_TTL',
     'history_ttl',
-    limit,
+    integer(0, LONGEST_TTL_SECONDS),
     120,
     'How long they are remembered, in seconds.',
+  ),
+  historyMaxBytes: appSetting(
+    'WAVEHALL_HISTORY_MAX_BYTES',
+    'history_max_bytes',
+    limit,
+    33_554_432,
+    'Bytes in Redis of all that is remembered of the app, half of them for last events of cache channels; 0: no limit.',
   ),
   historyRules: appSetting(
     'WAVEHALL_HISTORY_RULES',

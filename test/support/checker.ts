@@ -144,7 +144,8 @@ export class Checker implements Watcher {
           for (const key of keys.flat()) {
             // One row for each credential of an app, forgotten when no node has named it for long.
             const isOfTheHouse = /^wavehall:0:\{p\d+\}:(g|nodes|scopes)$/.test(key);
-            const isHistory = /^wavehall:0:\{p\d+\}:[hpl]:/.test(key) && (await redis.ttl(key)) > 0;
+            const isHistory =
+              /^wavehall:0:\{p\d+\}:([hpl]|[hl][xb]):/.test(key) && (await redis.ttl(key)) > 0;
             if (!isOfTheHouse && !isHistory) left.push(key);
           }
           return left.length === 0;

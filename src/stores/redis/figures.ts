@@ -7,6 +7,8 @@ export interface RedisCounters {
   readonly lostEvents: number;
   /** Times that a history could not be read, and its channel went on with the newest event. */
   readonly unreadHistories: number;
+  /** Histories and last events that were dropped or shortened because an app had too many bytes. */
+  readonly droppedHistories: number;
   /** Messages on the bus that were none. */
   readonly garbage: number;
   /** Keys that Redis has evicted to make room, whoever wrote them. */
@@ -27,6 +29,12 @@ export function redisFigures(isReady: () => boolean, counters: () => RedisCounte
       'Times that a history could not be read, and its channel went on with the newest event.',
       [],
       () => one(counters().unreadHistories),
+    ),
+    counter(
+      'redis_dropped_histories_total',
+      'Histories and last events that were dropped or shortened because an app had too many bytes.',
+      [],
+      () => one(counters().droppedHistories),
     ),
     counter('redis_garbage_total', 'Messages on the bus that were none.', [], () => one(counters().garbage)),
     counter(

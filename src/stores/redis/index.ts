@@ -11,6 +11,7 @@ import { RedisLease } from './lease.ts';
 import { Attendant } from './attendant.ts';
 import { firstScopes, Installation } from './installation.ts';
 import { openLinks } from './links.ts';
+import { MinuteLog } from './minute-log.ts';
 import { Listener } from './listener.ts';
 import { RedisMembership } from './membership.ts';
 import { ClusterNode } from './node.ts';
@@ -29,12 +30,13 @@ export interface RedisStores extends Stores {
 
 /** Several nodes over one Redis. Rejects when Redis cannot be reached or used at the start. */
 export async function openRedisStores(options: RedisOptions, journal: Journal): Promise<RedisStores> {
-  const { attendant, listener, garbage, repair, ...ports } = assemble(options, journal);
+  const { attendant, listener, dropped, garbage, repair, ...ports } = assemble(options, journal);
   await attendant.start();
   const isReady = (): boolean => attendant.isReady;
   const counters = (): RedisCounters => ({
     lostEvents: listener.lostEvents,
     unreadHistories: listener.unreadHistories,
+    droppedHistories: dropped.total,
     garbage: garbage.count,
     evictedKeys: repair.evictedKeys,
     repairedChannels: repair.repairedChannels,
@@ -59,6 +61,10 @@ function assemble(options: RedisOptions, journal: Journal) {
   const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps));
   const links = openLinks(options, keys, journal);
   const garbage = new Garbage(journal);
+  const dropped = new MinuteLog(
+    journal,
+    'Histories were dropped before their time: an app has more than WAVEHALL_HISTORY_MAX_BYTES',
+  );
   const installation = new Installation({ links, keys, journal, apps });
   const node = new ClusterNode({
     links,
@@ -70,9 +76,12 @@ function assemble(options: RedisOptions, journal: Journal) {
   const membership = new RedisMembership({ links, keys, node });
   const lease = new RedisLease({ links, keys, node });
   const control = new RedisControl(links, keys, garbage, (app) => installation.mentionOther(app));
-  const listener = new Listener({ links, keys, journal, garbage, members: membership });
+  const listener = new Listener({
+    ...{ links, keys, journal, garbage, members: membership },
+    historyTtlMs: options.historyTtlMs,
+  });
   node.onRename(() => listener.rename());
-  const publisher = new Publisher(links, keys);
+  const publisher = new Publisher(links, keys, dropped);
   const broker = new RedisBroker({ listener, publisher, node, membership });
   const state = new RedisState(links, keys);
   const replays = new RedisReplays(links, keys, options.replaySignatures);
@@ -93,6 +102,7 @@ function assemble(options: RedisOptions, journal: Journal) {
     replays,
     attendant,
     listener,
+    dropped,
     garbage,
     repair,
   };

@@ -4,15 +4,16 @@ import { decodeMessage, type EventsMessage, type MemberMessage } from './bus.ts'
 import type { Garbage } from './garbage.ts';
 import type { ChannelKeys, Keys } from './keys.ts';
 import type { Links } from './links.ts';
-import { readMissed, readNewest } from './missed.ts';
+import { MinuteLog } from './minute-log.ts';
+import { gapIn, readMissed, readNewest } from './missed.ts';
 import { inPortions } from './portions.ts';
 import { afterGap, beginning, follows, type Place, type Position } from './position.ts';
 import { isLasting } from './problems.ts';
 
 /** Messages of one channel that may wait; beyond, history has them. */
 const MOST_WAITING = 10_000;
-/** It is said once in so long that a history cannot be read, however many they are. */
-const UNREAD_EVERY_MS = 60_000;
+/** A link that is known to be down may have been deaf for so long before. */
+const DEAF_MS = 30_000;
 
 interface Waiting {
   readonly message: EventsMessage | MemberMessage;
@@ -29,6 +30,8 @@ interface Heard {
   /** Messages that wait while what was missed is read. */
   waiting: Waiting[] | undefined;
   reading: Promise<void>;
+  /** From when on events may be missing; `undefined`: none is. */
+  missingSinceMs: number | undefined;
 }
 
 /** Where news of members go. */
@@ -44,6 +47,8 @@ interface Needs {
   readonly journal: Journal;
   readonly garbage: Garbage;
   readonly members: MemberEars;
+  /** How long events of a channel are kept. */
+  readonly historyTtlMs?: ((ref: ChannelRef) => number) | undefined;
 }
 
 /**
@@ -55,14 +60,17 @@ export class Listener {
   readonly #channels = new Map<string, Heard>();
   #tell: Deliver = () => undefined;
   #lost = 0;
-  #unread = 0;
-  /** When it may be said again that a history cannot be read. */
-  #sayUnreadMs = 0;
+  readonly #unread: MinuteLog;
   #isBehind = false;
 
   constructor(needs: Needs) {
     this.#needs = needs;
+    this.#unread = new MinuteLog(
+      needs.journal,
+      'What a channel missed cannot be read: it goes on with the newest event. See the reason, and the keys of the channel in Redis',
+    );
     needs.links.subscriber.events.on('message', (bus, bytes) => this.#hear(bus, bytes));
+    needs.links.subscriber.events.on('down', () => this.#deaf());
   }
 
   /** Where events go: one after another, in their order, each exactly once. */
@@ -77,7 +85,7 @@ export class Listener {
 
   /** Times that a history could not be read, and the channel went on with the newest event. */
   get unreadHistories(): number {
-    return this.#unread;
+    return this.#unread.total;
   }
 
   /** Something could not be listened to or read though the link is up: `resume` is needed. */
@@ -131,9 +139,22 @@ export class Listener {
   #begin(ref: ChannelRef): Heard {
     const keys = this.#needs.keys.channel(ref);
     const reading = Promise.resolve();
-    const heard: Heard = { ref, keys, hasBegun: false, position: undefined, waiting: [], reading };
+    const heard: Heard = {
+      ref,
+      keys,
+      hasBegun: false,
+      position: undefined,
+      waiting: [],
+      reading,
+      missingSinceMs: undefined,
+    };
     this.#channels.set(keys.bus, heard);
     return heard;
+  }
+
+  #deaf(): void {
+    const sinceMs = performance.now() - DEAF_MS;
+    for (const heard of this.#channels.values()) heard.missingSinceMs ??= sinceMs;
   }
 
   #hear(bus: string, bytes: Buffer): void {
@@ -170,7 +191,11 @@ export class Listener {
   #doubt(heard: Heard, waiting: Waiting): void {
     if (waiting.isSettled) return this.#needs.garbage.add(heard.keys.bus);
     heard.waiting = [waiting];
-    this.#catchUp(heard).catch(() => (this.#isBehind = true));
+    const sinceMs = performance.now();
+    this.#catchUp(heard).catch(() => {
+      heard.missingSinceMs ??= sinceMs;
+      this.#isBehind = true;
+    });
   }
 
   /** One after another: what was missed is read, and delivered, once. */
@@ -197,19 +222,28 @@ export class Listener {
 
   /** Delivers what was missed up to now, a portion after the other, then what waited meanwhile. */
   async #readMissed(heard: Heard): Promise<void> {
-    for (let target: number | undefined; ;) {
-      const { newest, until, events, lost } = await readMissed(
-        this.#needs.links.commands,
-        heard.keys,
-        heard.position,
-      );
-      if (!this.#isHeard(heard)) return;
-      this.#countLost(heard.ref, lost);
-      this.#deliver(heard, events);
-      if (newest === undefined) break;
-      heard.position = { ...newest, offset: until };
-      target ??= newest.offset;
-      if (until >= Math.min(target, newest.offset)) break;
+    const { position: before, missingSinceMs } = heard;
+    heard.missingSinceMs = undefined;
+    try {
+      for (let target: number | undefined; ;) {
+        const missed = await readMissed(this.#needs.links.commands, heard.keys, heard.position);
+        if (!this.#isHeard(heard)) return;
+        const isFirst = target === undefined && before !== undefined && missingSinceMs !== undefined;
+        const gap = isFirst
+          ? gapIn(before, missed, performance.now() - missingSinceMs, this.#ttlOf(heard))
+          : undefined;
+        if (gap !== undefined) this.#countUnread(heard.ref, gap);
+        this.#countLost(heard.ref, missed.lost);
+        this.#deliver(heard, missed.events);
+        const { newest, until } = missed;
+        if (newest === undefined) break;
+        heard.position = { ...newest, offset: until };
+        target ??= newest.offset;
+        if (until >= Math.min(target, newest.offset)) break;
+      }
+    } catch (error) {
+      heard.missingSinceMs = missingSinceMs;
+      throw error;
     }
     this.#release(heard);
   }
@@ -223,11 +257,15 @@ export class Listener {
     });
     if (!this.#isHeard(heard)) return;
     const { position, skipped } = afterGap(heard.position, said, placesIn(heard.waiting ?? []));
-    this.#countUnread(heard.ref, error);
+    this.#countUnread(heard.ref, (error as Error).message);
     this.#countLost(heard.ref, skipped);
     heard.position = position;
     heard.hasBegun = true;
     this.#release(heard);
+  }
+
+  #ttlOf({ ref }: Heard): number {
+    return this.#needs.historyTtlMs?.(ref) ?? 0;
   }
 
   #isHeard(heard: Heard): boolean {
@@ -249,15 +287,8 @@ export class Listener {
     for (const event of events) this.#tell(ref, event);
   }
 
-  #countUnread({ app, channel }: ChannelRef, error: unknown): void {
-    this.#unread += 1;
-    const nowMs = performance.now();
-    if (nowMs < this.#sayUnreadMs) return;
-    this.#sayUnreadMs = nowMs + UNREAD_EVERY_MS;
-    this.#needs.journal.warn(
-      'The history of a channel cannot be read: it goes on with the newest event. Look at its keys in Redis',
-      { app, channel, reason: (error as Error).message },
-    );
+  #countUnread({ app, channel }: ChannelRef, reason: string): void {
+    this.#unread.add({ app, channel, reason });
   }
 
   #countLost(ref: ChannelRef, lost: number): void {

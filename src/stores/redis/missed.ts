@@ -8,6 +8,9 @@ import { type Client, run } from './scripts.ts';
 const EVENTS_PER_PORTION = 500;
 const BYTES_PER_PORTION = 1024 * 1024;
 
+/** A position outlives its history by so much (`publish.lua`). */
+const POSITION_MS = 60_000;
+
 /** A part of what was missed on a channel. */
 export interface Missed {
   /** Where the channel stands; `undefined` when nothing of it is remembered. */
@@ -17,6 +20,8 @@ export interface Missed {
   readonly events: readonly ChannelEvent[];
   /** Events of this part that can be had no more. */
   readonly lost: number;
+  /** Milliseconds since a position of the app was last dropped before its time; -1: none was. */
+  readonly droppedAgoMs: number;
 }
 
 /** The oldest part of what came after a position. Rejects with `Unavailable`. */
@@ -41,14 +46,15 @@ type Answer = readonly [
   lost: number,
   until: number,
   events: readonly Buffer[],
+  droppedAgoMs: number,
 ];
 
 async function ask(client: Client, keys: ChannelKeys, after: Position | undefined, most: number) {
   const { epoch: from = '', generation: seen = 0, offset = 0 } = after ?? {};
-  const [epoch, generation, last, lost, until, found] = (await run(
+  const [epoch, generation, last, lost, until, found, droppedAgoMs] = (await run(
     client,
     'since',
-    [keys.history, keys.position],
+    [keys.history, keys.position, keys.accounts.keys[1]],
     [from, seen, offset, most, BYTES_PER_PORTION],
     'bytes',
   )) as Answer;
@@ -57,5 +63,22 @@ async function ask(client: Client, keys: ChannelKeys, after: Position | undefine
     epoch.length === 0
       ? undefined
       : { epoch: epoch.toString(), generation: generation.toString(), offset: last };
-  return { newest, until, events, lost: lost + found.length - events.length };
+  return { newest, until, events, lost: lost + found.length - events.length, droppedAgoMs };
+}
+
+/**
+ * The reason for which events may have been missed of which nothing is left, not even their number: where the channel
+ * stood is known no more.
+ */
+export function gapIn(
+  before: Position,
+  { newest, droppedAgoMs }: Missed,
+  missingMs: number,
+  ttlMs: number,
+): string | undefined {
+  if (newest?.epoch === before.epoch) return undefined;
+  if (droppedAgoMs >= 0 && droppedAgoMs <= missingMs)
+    return 'the app has more than WAVEHALL_HISTORY_MAX_BYTES';
+  if (missingMs > ttlMs + POSITION_MS) return 'this node was away for longer than WAVEHALL_HISTORY_TTL';
+  return undefined;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ChannelEvent, ChannelRef, Retention } from '../../core/ports.ts';
 import { encodeEvent } from './bus.ts';
+import type { MinuteLog } from './minute-log.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import { Load } from './load.ts';
@@ -15,10 +16,12 @@ export class Publisher {
   #open = new Map<number, Load>();
   readonly #epochs = randomBytes(9).toString('base64url');
   #epoch = 0;
+  readonly #dropped: MinuteLog;
 
-  constructor(links: Links, keys: Keys) {
+  constructor(links: Links, keys: Keys, dropped: MinuteLog) {
     this.#links = links;
     this.#keys = keys;
+    this.#dropped = dropped;
   }
 
   /**
@@ -27,15 +30,15 @@ export class Publisher {
    */
   publish(ref: ChannelRef, event: ChannelEvent, keep: Retention | undefined): Promise<void> {
     const keys = this.#keys.channel(ref);
-    const text = encodeEvent(event);
+    const { text, bytes } = encodeEvent(event);
     let load = this.#open.get(keys.partition);
-    if (load?.hasRoom(text) !== true) load = this.#begin(keys.partition);
-    load.add(keys, text, keep);
+    if (load?.hasRoom(bytes) !== true) load = this.#begin(keys.partition);
+    load.add(ref.app, keys, text, bytes, keep);
     return load.taken;
   }
 
   #begin(partition: number): Load {
-    const load = new Load(partition);
+    const load = new Load(partition, this.#keys.partitions);
     this.#open.set(partition, load);
     if (this.#loads.push(load) === 1) setImmediate(() => this.#flush());
     return load;
@@ -53,11 +56,17 @@ export class Publisher {
     const keys = [this.#keys.generation(load.partition), ...load.keys()];
     const args = [publishCommand, this.#newEpoch(), load.channels, ...load.args()];
     try {
-      await run(commands, 'publish', keys, args);
+      this.#countDropped(load, await run(commands, 'publish', keys, args));
       load.done();
     } catch (error) {
       load.failed(error);
     }
+  }
+
+  /** Of each app, in the order of the load: how much of what is remembered had to go. */
+  #countDropped(load: Load, answer: unknown): void {
+    for (const [at, dropped] of (answer as readonly number[]).entries())
+      if (dropped > 0) this.#dropped.add({ app: load.apps[at] ?? '' }, dropped);
   }
 
   /** For channels that have none: never given twice, by no node. */

@@ -8,17 +8,22 @@ const clientEventModes: Kind<'members' | 'all' | 'none'> = {
   parse: (given) => (given === 'members' || given === 'all' ? given : 'none'),
 };
 
+/** Events of a channel; a node that missed all of them reads and delivers them in one go. */
+const MOST_REMEMBERED = 100_000;
+const LONGEST_TTL_SECONDS = 99_999_999;
+
 /** `private-orders-=200/600,presence-=0/0` */
 const historyRules: Kind<readonly HistoryRule[]> = {
-  expected: 'prefix=size/seconds, separated by commas',
+  expected: `prefix=size/seconds, separated by commas, with a size of at most ${MOST_REMEMBERED}`,
   parse(given) {
-    const rules = list.parse(given)?.map((rule) => /^([^=]+)=(\d{1,5})\/(\d{1,8})$/.exec(rule));
-    if (rules === undefined || rules.includes(null)) return undefined;
-    return rules.map((rule) => ({
+    const found = list.parse(given)?.map((rule) => /^([^=]+)=(\d{1,6})\/(\d{1,8})$/.exec(rule));
+    if (found === undefined || found.includes(null)) return undefined;
+    const rules = found.map((rule) => ({
       prefix: rule?.[1] ?? '',
       size: Number(rule?.[2]),
       ttlSeconds: Number(rule?.[3]),
     }));
+    return rules.some(({ size }) => size > MOST_REMEMBERED) ? undefined : rules;
   },
 };
 
@@ -86,16 +91,23 @@ export const APP_OPTIONS = {
   historySize: appSetting(
     'WAVEHALL_HISTORY_SIZE',
     'history_size',
-    limit,
+    integer(0, MOST_REMEMBERED),
     50,
-    'Events remembered per channel between nodes; 0: none.',
+    `Events remembered per channel between nodes, at most ${MOST_REMEMBERED}; 0: none.`,
   ),
   historyTtlSeconds: appSetting(
     'WAVEHALL_HISTORY_TTL',
     'history_ttl',
-    limit,
+    integer(0, LONGEST_TTL_SECONDS),
     120,
     'How long they are remembered, in seconds.',
+  ),
+  historyMaxBytes: appSetting(
+    'WAVEHALL_HISTORY_MAX_BYTES',
+    'history_max_bytes',
+    limit,
+    33_554_432,
+    'Bytes in Redis of all that is remembered of the app, half of them for last events of cache channels; 0: no limit.',
   ),
   historyRules: appSetting(
     'WAVEHALL_HISTORY_RULES',

@@ -26,6 +26,8 @@ export interface HistoryBounds {
 export interface Retention extends HistoryBounds {
   /** Cache channels: how long it is the last event, which new subscribers are given (SPEC 3.10). 0 or none: it is not. */
   readonly lastSeconds?: number;
+  /** Bytes of all that is remembered of the app, one half for histories, one for last events. 0 or none: no limit. */
+  readonly appBytes?: number;
 }
 
 export interface HistoryRule extends HistoryBounds {
@@ -51,6 +53,8 @@ export interface App {
   /** How much of a channel is remembered, so that a node that lost its link can fill the hole. */
   readonly historySize: number;
   readonly historyTtlSeconds: number;
+  /** Bytes of all that is remembered of the app, one half for histories, one for last events; 0: no limit. */
+  readonly historyMaxBytes: number;
   /** For channels whose name begins so; the first that fits counts. */
   readonly historyRules: readonly HistoryRule[];
   readonly subscriptionCounts: boolean;

@@ -7,5 +7,6 @@ export function retentionOf(app: App, channel: string): Retention {
     size: app.historySize,
     ttlSeconds: app.historyTtlSeconds,
   };
-  return { size, ttlSeconds, lastSeconds: kindOf(channel).cached ? app.cacheTtlSeconds : 0 };
+  const lastSeconds = kindOf(channel).cached ? app.cacheTtlSeconds : 0;
+  return { size, ttlSeconds, lastSeconds, appBytes: app.historyMaxBytes };
 }

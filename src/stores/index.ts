@@ -1,5 +1,6 @@
 import type { App } from '../core/app.ts';
-import type { Journal, Stores } from '../core/ports.ts';
+import { retentionOf } from '../core/retention.ts';
+import type { ChannelRef, Journal, Stores } from '../core/ports.ts';
 import { openMemoryStores } from './memory/index.ts';
 import { openRedisStores, type RedisOptions } from './redis/index.ts';
 
@@ -17,5 +18,13 @@ export function openStores(options: StoresOptions, journal: Journal): Promise<St
   const { redis, cutoverStateFile, apps, replaySignatures } = options;
   return redis === undefined
     ? Promise.resolve(openMemoryStores(cutoverStateFile, replaySignatures))
-    : openRedisStores({ ...redis, apps, replaySignatures }, journal);
+    : openRedisStores({ ...redis, apps, replaySignatures, historyTtlMs: ttlsOf(apps) }, journal);
+}
+
+function ttlsOf(apps: readonly App[]): (ref: ChannelRef) => number {
+  const byId = new Map(apps.map((app) => [app.id, app]));
+  return ({ app: id, channel }) => {
+    const app = byId.get(id);
+    return app === undefined ? 0 : retentionOf(app, channel).ttlSeconds * 1000;
+  };
 }

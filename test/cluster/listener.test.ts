@@ -1,8 +1,15 @@
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { ChannelRef, Retention } from '../../src/core/ports.ts';
+import { Keys } from '../../src/stores/redis/keys.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { eventually } from '../support/wire.ts';
+import { startServer } from '../support/server.ts';
+import { publisher } from '../support/wire-http.ts';
+import { eventually, Wire } from '../support/wire.ts';
 import { channel, openNode, usual } from './stores.ts';
+
+type Node = Awaited<ReturnType<typeof openNode>>;
 
 let redis: TestRedis;
 let admin: Redis;
@@ -32,3 +39,165 @@ test('3.13 what is published while Redis does not say where a new channel stands
   await eventually(() => slow.payloads('orders').length >= 2, 'both are delivered');
   expect(slow.payloads('orders')).toEqual(['first', 'second']);
 });
+
+const NINE_THOUSAND = Array.from({ length: 9000 }, (_, at) => `event ${at}`);
+
+interface Circumstances {
+  readonly port?: number;
+  readonly before?: (node: Node, other: Node) => Promise<unknown>;
+  readonly onReturn?: (proxy: FaultProxy) => void;
+}
+
+/** A node that hears nothing of `ref` while `missed` is done, then everything again. */
+async function awayDuring(
+  ref: ChannelRef,
+  keep: Retention,
+  missed: (other: Node) => Promise<void>,
+  { port = redis.port, before, onReturn }: Circumstances = {},
+) {
+  const proxy = await FaultProxy.open(port);
+  onTestFinished(() => proxy.close());
+  const options = usual({ port });
+  const [node, other] = [await openNode({ ...options, port: proxy.port }), await openNode(options)];
+  await node.broker.subscribe(ref);
+  await before?.(node, other);
+  await other.broker.publish(ref, { payload: 'before' }, keep);
+  await eventually(() => node.payloads(ref.channel).length === 1, 'the node hears the channel');
+  proxy.isRefusing = true;
+  proxy.cut();
+  await eventually(() => !node.isReady(), 'the node is away');
+  await missed(other);
+  proxy.heal();
+  onReturn?.(proxy);
+  const keys = new Keys(options.keyPrefix, options.partitions).channel(ref);
+  return { node, other, keys, proxy };
+}
+
+test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node that missed 9,000 events delivers all of them, in their order', async () => {
+  const proxy = await FaultProxy.open(redis.port);
+  onTestFinished(() => proxy.close());
+  const env = {
+    REVERB_SCALING_ENABLED: 'true',
+    WAVEHALL_HISTORY_SIZE: '9000',
+    WAVEHALL_MAX_BATCH_SIZE: '500',
+    WAVEHALL_REDIS_PREFIX: 'long:',
+  };
+  const away = await startServer({ ...env, REDIS_PORT: `${proxy.port}` });
+  onTestFinished(() => away.close());
+  const other = await startServer({ ...env, REDIS_PORT: `${redis.port}` });
+  onTestFinished(() => other.close());
+  const wire = await Wire.open(away, '/app/app-key?protocol=7');
+  onTestFinished(async () => void (await wire.close()));
+  wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+  await wire.next('pusher_internal:subscription_succeeded');
+  const app = { ...other, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+  const publish = async (names: readonly string[]) => {
+    const batch = names.map((name) => ({ name, channel: 'orders', data: '"x"' }));
+    expect((await publisher(app).post('/batch_events', { batch })).status).toBe(200);
+  };
+  proxy.isRefusing = true;
+  proxy.cut();
+  await eventually(() => away.output().includes('Redis is away'), 'the node is away');
+  for (let at = 0; at < 9000; at += 500) await publish(NINE_THOUSAND.slice(at, at + 500));
+  proxy.heal();
+  await wire.next(NINE_THOUSAND.at(-1) ?? '', 30_000);
+  await publish(['after']);
+  await wire.next('after', 15_000);
+  const names = wire.texts.map((text) => (JSON.parse(text) as { event: string }).event);
+  expect(names.filter((name) => !name.startsWith('pusher'))).toEqual([...NINE_THOUSAND, 'after']);
+  expect(away.output()).not.toMatch(/are lost|cannot be read/);
+}, 120_000);
+
+test('3.13 of more missed events than a history keeps the newest are delivered, the others counted', async () => {
+  const keep = { size: 1200, ttlSeconds: 60 };
+  const all = Array.from({ length: 3000 }, (_, at) => `event ${at}`);
+  const { node } = await awayDuring(channel('many'), keep, async ({ broker }) => {
+    await Promise.all(all.map((payload) => broker.publish(channel('many'), { payload }, keep)));
+  });
+  await eventually(() => node.payloads('many').at(-1) === all.at(-1), 'the newest is delivered');
+  expect(node.payloads('many')).toEqual(['before', ...all.slice(-1200)]);
+  expect(node.counters()).toMatchObject({ lostEvents: 1800, unreadHistories: 0 });
+}, 60_000);
+
+test('3.13 large missed events are delivered whole, in their order', async () => {
+  const keep = { size: 50, ttlSeconds: 60 };
+  const all = Array.from({ length: 12 }, (_, at) => `${at} ${'ü'.repeat(200_000)}`);
+  const { node } = await awayDuring(channel('large'), keep, async ({ broker }) => {
+    for (const payload of all) await broker.publish(channel('large'), { payload }, keep);
+  });
+  await eventually(() => node.payloads('large').length > all.length, 'all are delivered');
+  expect(node.payloads('large')).toEqual(['before', ...all]);
+}, 60_000);
+
+/** A node that has read some of the 9,000 events that it missed, over a link that is slow. */
+async function inTheMiddle(name: string) {
+  const ref = channel(name);
+  const keep = { size: 9000, ttlSeconds: 60 };
+  const away = await awayDuring(
+    ref,
+    keep,
+    async ({ broker }) => {
+      await Promise.all(NINE_THOUSAND.map((payload) => broker.publish(ref, { payload }, keep)));
+    },
+    { onReturn: (proxy) => (proxy.delayMs = 50) },
+  );
+  await eventually(() => away.node.payloads(name).length > 500, 'some are delivered');
+  expect(away.node.payloads(name).length).toBeLessThan(9000);
+  return { ...away, ref, publish: (payload: string) => away.other.broker.publish(ref, { payload }, keep) };
+}
+
+test('3.13 links that break in the middle of 9,000 missed events cost none, and none comes twice', async () => {
+  const { node, proxy, publish } = await inTheMiddle('cut');
+  proxy.cut();
+  proxy.heal();
+  await publish('after');
+  await eventually(() => node.payloads('cut').at(-1) === 'after', 'the newest is delivered', 20_000);
+  expect(node.payloads('cut')).toEqual(['before', ...NINE_THOUSAND, 'after']);
+  expect(node.counters()).toMatchObject({ lostEvents: 0, unreadHistories: 0 });
+}, 60_000);
+
+test('3.13 a history that fails in the middle of 9,000 missed events goes on with the newest event', async () => {
+  const { node, proxy, keys, publish } = await inTheMiddle('spoilt');
+  await admin.hset(keys.position, 'base:x', 'no number');
+  proxy.heal();
+  await eventually(() => node.counters().unreadHistories > 0, 'it is counted', 20_000);
+  const delivered = node.payloads('spoilt');
+  expect(delivered).toEqual(['before', ...NINE_THOUSAND.slice(0, delivered.length - 1)]);
+  await publish('after');
+  await eventually(() => node.payloads('spoilt').at(-1) === 'after', 'the channel goes on', 20_000);
+  expect(node.payloads('spoilt')).toEqual([...delivered, 'after']);
+}, 60_000);
+
+test('3.13 a channel whose history cannot be read goes on with the newest event, which is logged and counted', async () => {
+  const withoutRanges = await startRedis(['--rename-command', 'LRANGE', '']);
+  onTestFinished(() => withoutRanges.close());
+  const keep = { size: 50, ttlSeconds: 60 };
+  const refs = [channel('broken'), channel('broken too')];
+  const say = async ({ broker }: Node, payload: string) =>
+    Promise.all(refs.map((ref) => broker.publish(ref, { payload }, keep)));
+  const { node, other } = await awayDuring(
+    channel('sound'),
+    keep,
+    async (away) => {
+      for (const payload of ['missed 1', 'missed 2']) await say(away, payload);
+    },
+    {
+      port: withoutRanges.port,
+      before: async (away, sender) => {
+        for (const ref of refs) await away.broker.subscribe(ref);
+        await say(sender, 'before');
+      },
+    },
+  );
+  await eventually(() => node.counters().unreadHistories === 2, 'both are counted');
+  await say(other, 'after');
+  for (const { channel: name } of refs) {
+    await eventually(() => node.payloads(name).at(-1) === 'after', 'the channel goes on');
+    expect(node.payloads(name)).toEqual(['before', 'after']);
+  }
+  expect(node.counters()).toMatchObject({ lostEvents: 4, unreadHistories: 2 });
+  const said = node.journal.warnings.filter(({ what }) => what.includes('cannot be read'));
+  expect(said).toMatchObject([
+    { details: { app: 'a', reason: expect.stringContaining('Unknown') as string } },
+  ]);
+}, 60_000);

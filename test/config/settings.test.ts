@@ -78,8 +78,9 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('2.10', 'REVERB_APP_PING_INTERVAL', 60, 1, 86_400),
   whole('2.3', 'REVERB_APP_ACTIVITY_TIMEOUT', 30, 1, 86_400),
   whole('3.10', 'WAVEHALL_CACHE_TTL', 1800),
-  whole('3.13', 'WAVEHALL_HISTORY_SIZE', 50),
-  whole('3.13', 'WAVEHALL_HISTORY_TTL', 120),
+  whole('3.13', 'WAVEHALL_HISTORY_SIZE', 50, 0, 100_000),
+  whole('3.13', 'WAVEHALL_HISTORY_TTL', 120, 0, 99_999_999),
+  whole('3.13', 'WAVEHALL_HISTORY_MAX_BYTES', 33_554_432),
   whole('6.7', 'WAVEHALL_TERMINATE_CLOSE_CODE', 4009, 4000, 4299),
   whole('6.8', 'WAVEHALL_AUTHORIZE_WITHIN', 0),
   whole('2.12', 'REVERB_APP_RATE_LIMIT_MAX_ATTEMPTS', 60, 1),
@@ -475,4 +476,10 @@ test.each([
   expect(problemsOf({ ...APP, WAVEHALL_ALLOWED_ORIGINS: `ok.test,${entry}` })).toEqual([
     expect.stringMatching(/^WAVEHALL_ALLOWED_ORIGINS="(?!ok\.test).*": expected a host such as app\.test/),
   ]);
+});
+
+test('3.13 a history rule keeps at most 100,000 events of a channel', () => {
+  const rules = (size: number): Variables => ({ ...APP, WAVEHALL_HISTORY_RULES: `orders-=${size}/60` });
+  expect(problemsOf(rules(100_000))).toEqual([]);
+  expect(problemsOf(rules(100_001))).toMatchObject([expect.stringMatching(/WAVEHALL_HISTORY_RULES.*100000/)]);
 });

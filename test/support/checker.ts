@@ -152,7 +152,8 @@ export class Checker implements Watcher {
           for (const key of keys.flat()) {
             // One row for each credential of an app, forgotten when no node has named it for long.
             const isOfTheHouse = /^wavehall:0:\{p\d+\}:(g|nodes|scopes)$/.test(key);
-            const mayExpire = /^wavehall:0:\{p\d+\}:[hplx]:/.test(key) && (await redis.ttl(key)) > 0;
+            const mayExpire =
+              /^wavehall:0:\{p\d+\}:([hplx]|[hl][xb]):/.test(key) && (await redis.ttl(key)) > 0;
             if (!isOfTheHouse && !mayExpire) left.push(key);
           }
           return left.length === 0;

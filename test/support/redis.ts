@@ -145,9 +145,9 @@ async function passTime(port: number, seconds: number): Promise<void> {
   for (const key of await client.keys('*')) {
     const left = await client.pttl(key);
     if (left > 0) await client.pexpire(key, Math.max(0, left - seconds * 1000));
-    if (!/:sig:/.test(key)) continue;
-    for (const signature of await client.zrange(key, '0', '-1'))
-      await client.zincrby(key, -seconds * 1000, signature);
+    if (!/:(sig|hx|lx):/.test(key)) continue;
+    for (const entry of await client.zrange(key, '0', '-1'))
+      await client.zincrby(key, -seconds * 1000, entry);
   }
   client.disconnect();
 }

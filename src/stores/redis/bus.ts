@@ -25,9 +25,17 @@ export type BusMessage = EventsMessage | MemberMessage;
 
 const LONGEST_BYTES = 64 * 1024 * 1024;
 
+export interface Encoded {
+  readonly text: string;
+  /** Of the text in UTF-8. */
+  readonly bytes: number;
+}
+
 /** One event as it is remembered and sent: its length, what may be done with it, and its payload untouched. */
-export function encodeEvent({ payload, except, bestEffort }: ChannelEvent): string {
-  return `${Buffer.byteLength(payload)} ${bestEffort ? 1 : 0} ${except ?? '-'}\n${payload}`;
+export function encodeEvent({ payload, except, bestEffort }: ChannelEvent): Encoded {
+  const payloadBytes = Buffer.byteLength(payload);
+  const head = `${payloadBytes} ${bestEffort ? 1 : 0} ${except ?? '-'}\n`;
+  return { text: head + payload, bytes: head.length + payloadBytes };
 }
 
 /** Strict: anything but whole events is `undefined`. */

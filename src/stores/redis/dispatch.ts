@@ -67,7 +67,8 @@ export class Dispatch {
   }
 
   /**
-   * Resolves when the script was carried out. Rejects with `Unavailable` when it was not and never will be, with
+   * Resolves when the script was carried out, with what it answers after OK and the time: nothing, when that answer was
+   * lost. Rejects with `Unavailable` when it was not and never will be, with
    * `OutcomeUnknown` when that cannot be found out. `keys` and `args` follow those that each such script begins with:
    * the marker; the earliest and the latest time, the id, and how long the marker is kept in ms.
    */
@@ -76,7 +77,7 @@ export class Dispatch {
     script: ScriptName,
     keys: readonly string[],
     args: readonly (string | number)[],
-  ): Promise<void> {
+  ): Promise<readonly number[]> {
     const { links, node, timeoutMs } = this.#needs;
     const bornMs = performance.now();
     const clock = this.#clockOf(partition);
@@ -102,23 +103,25 @@ export class Dispatch {
       const said = run(links.commands, script, [marker, ...keys], [...head, ...args]);
       const leftMs = bornMs + timeoutMs - sentMs;
       // The client has a clock of its own for each command, which starts when it is sent.
-      await this.#answered(leftMs > timeoutMs - 1 ? said : within(said, leftMs), sent, clock);
+      return await this.#answered(leftMs > timeoutMs - 1 ? said : within(said, leftMs), sent, clock);
     } finally {
       this.#markers.giveBack(partition, marker);
     }
   }
 
-  async #answered(said: Promise<unknown>, sent: Sent, clock: ServerClock): Promise<void> {
-    let answer: readonly [status: string, shownMs: number];
+  async #answered(said: Promise<unknown>, sent: Sent, clock: ServerClock): Promise<readonly number[]> {
+    let answer: readonly [status: string, shownMs: number, ...rest: number[]];
     try {
       answer = (await said) as typeof answer;
     } catch (error) {
       if (REFUSED.test(causeOf(error))) throw error;
-      return this.#findOut(sent, error);
+      await this.#findOut(sent, error);
+      return [];
     }
-    const [status, shownMs] = answer;
+    const [status, shownMs, ...rest] = answer;
     clock.answered(shownMs, sent.sentMs, performance.now());
     if (status !== 'OK') throw new Unavailable('Redis came to it too late, and did nothing.');
+    return rest;
   }
 
   /** Resolves when it is known that the script was carried out. */

@@ -5,6 +5,10 @@ import type { Figure } from '../../core/ports.ts';
 export interface RedisCounters {
   /** Events that were published and could be had nowhere any more. */
   readonly lostEvents: number;
+  /** Times that a history could not be read, and its channel went on with the newest event. */
+  readonly unreadHistories: number;
+  /** Histories and last events that were dropped or shortened because an app had too many bytes. */
+  readonly droppedHistories: number;
   /** Messages on the bus that were none. */
   readonly garbage: number;
   /** Keys that Redis has evicted to make room, whoever wrote them. */
@@ -27,6 +31,18 @@ export function redisFigures(isReady: () => boolean, counters: () => RedisCounte
       'Publishes and orders of which it could not be found out whether Redis took them.',
       [],
       () => one(counters().unknownOutcomes),
+    ),
+    counter(
+      'redis_unread_histories_total',
+      'Times that a history could not be read, and its channel went on with the newest event.',
+      [],
+      () => one(counters().unreadHistories),
+    ),
+    counter(
+      'redis_dropped_histories_total',
+      'Histories and last events that were dropped or shortened because an app had too many bytes.',
+      [],
+      () => one(counters().droppedHistories),
     ),
     counter('redis_garbage_total', 'Messages on the bus that were none.', [], () => one(counters().garbage)),
     counter(

@@ -13,6 +13,7 @@ import { RedisLease } from './lease.ts';
 import { Attendant } from './attendant.ts';
 import { firstScopes, Installation } from './installation.ts';
 import { openLinks } from './links.ts';
+import { MinuteLog } from './minute-log.ts';
 import { Listener } from './listener.ts';
 import { RedisMembership } from './membership.ts';
 import { ClusterNode } from './node.ts';
@@ -31,12 +32,17 @@ export interface RedisStores extends Stores {
 
 /** Several nodes over one Redis. Rejects when Redis cannot be reached or used at the start. */
 export async function openRedisStores(options: RedisOptions, journal: Journal): Promise<RedisStores> {
-  const { attendant, answering, dispatch, listener, garbage, repair, ...ports } = assemble(options, journal);
+  const { attendant, answering, dispatch, listener, dropped, garbage, repair, ...ports } = assemble(
+    options,
+    journal,
+  );
   await attendant.start();
   answering.start();
   const isReady = (): boolean => attendant.isReady && answering.isAnswering;
   const counters = (): RedisCounters => ({
     lostEvents: listener.lostEvents,
+    unreadHistories: listener.unreadHistories,
+    droppedHistories: dropped.total,
     garbage: garbage.count,
     evictedKeys: repair.evictedKeys,
     repairedChannels: repair.repairedChannels,
@@ -63,6 +69,10 @@ function assemble(options: RedisOptions, journal: Journal) {
   const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps));
   const links = openLinks(options, keys, journal);
   const garbage = new Garbage(journal);
+  const dropped = new MinuteLog(
+    journal,
+    'Histories were dropped before their time: an app has more than WAVEHALL_HISTORY_MAX_BYTES',
+  );
   const installation = new Installation({ links, keys, journal, apps });
   const node = new ClusterNode({
     links,
@@ -78,9 +88,12 @@ function assemble(options: RedisOptions, journal: Journal) {
     ...{ links, keys, node, dispatch, garbage },
     onForeign: (app) => installation.mentionOther(app),
   });
-  const listener = new Listener({ links, keys, journal, garbage, members: membership });
+  const listener = new Listener({
+    ...{ links, keys, journal, garbage, members: membership },
+    historyTtlMs: options.historyTtlMs,
+  });
   node.onRename(() => listener.rename());
-  const publisher = new Publisher(dispatch, links.publishCommand, keys);
+  const publisher = new Publisher({ dispatch, publishCommand: links.publishCommand, keys, dropped });
   const broker = new RedisBroker({ listener, publisher, node, membership });
   const state = new RedisState(links, keys);
   const replays = new RedisReplays(links, keys, options.replaySignatures);
@@ -103,6 +116,7 @@ function assemble(options: RedisOptions, journal: Journal) {
     answering: new Answering(links, journal),
     dispatch,
     listener,
+    dropped,
     garbage,
     repair,
   };

@@ -4,6 +4,14 @@ import type { ChannelRef } from '../../core/ports.ts';
 /** Channels whose names are kept ready: publishing asks for them with each event. */
 const MOST_KEPT = 10_000;
 
+/**
+ * What an app keeps in one partition: its histories by the time at which they expire, and their bytes; its last events
+ * likewise. One object for each app and partition.
+ */
+export interface Accounts {
+  readonly keys: readonly [histories: string, historyBytes: string, lasts: string, lastBytes: string];
+}
+
 /** All keys of one channel. They share a hash tag with their partition, so that one script may touch them. */
 export interface ChannelKeys {
   readonly partition: number;
@@ -16,6 +24,7 @@ export interface ChannelKeys {
   readonly history: string;
   readonly position: string;
   readonly last: string;
+  readonly accounts: Accounts;
   readonly bus: string;
   usersOf(node: string): string;
 }
@@ -30,6 +39,7 @@ export class Keys {
   /** By app id; the empty id is the installation as a whole. */
   #scopes: ReadonlyMap<string, string>;
   readonly #kept = new LRUCache<string, ChannelKeys>({ max: MOST_KEPT });
+  readonly #accounts = new Map<string, Accounts>();
   /** Events of one channel come in runs. */
   #latest: (ChannelRef & { readonly keys: ChannelKeys }) | undefined;
 
@@ -54,6 +64,7 @@ export class Keys {
     this.#scopes = scopes;
     this.#latest = undefined;
     this.#kept.clear();
+    this.#accounts.clear();
     return true;
   }
 
@@ -68,11 +79,11 @@ export class Keys {
   #found(app: string, channel: string): ChannelKeys {
     const row = this.startOfRows(app) + channel;
     let keys = this.#kept.get(row);
-    if (keys === undefined) this.#kept.set(row, (keys = this.#named(row)));
+    if (keys === undefined) this.#kept.set(row, (keys = this.#named(app, row)));
     return keys;
   }
 
-  #named(row: string): ChannelKeys {
+  #named(app: string, row: string): ChannelKeys {
     const partition = hash(row) % this.partitions;
     const base = `${this.channels(partition)}${row}`;
     return {
@@ -85,6 +96,7 @@ export class Keys {
       history: `${this.#tag(partition)}:h:${row}`,
       position: `${this.#tag(partition)}:p:${row}`,
       last: `${this.#tag(partition)}:l:${row}`,
+      accounts: this.#accountsOf(partition, app),
       bus: `${this.bus(partition)}${row}`,
       usersOf: (node) => `${base}:m:${node}`,
     };
@@ -117,6 +129,16 @@ export class Keys {
   state = (name: string): string => `${this.#tag(0)}:s:${this.scopeOf('')}:${name}`;
   /** Which scope the credentials of each app stand for. */
   scopes = (): string => `${this.#tag(0)}:scopes`;
+
+  #accountsOf(partition: number, app: string): Accounts {
+    const place = `${partition} ${app}`;
+    const known = this.#accounts.get(place);
+    if (known !== undefined) return known;
+    const key = (kind: string): string => `${this.#tag(partition)}:${kind}:${this.#scoped(app)}`;
+    const accounts: Accounts = { keys: [key('hx'), key('hb'), key('lx'), key('lb')] };
+    this.#accounts.set(place, accounts);
+    return accounts;
+  }
 
   #scoped(app: string): string {
     const scope = this.scopeOf(app);

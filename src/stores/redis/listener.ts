@@ -1,15 +1,19 @@
 import { isReservedChannel, kindOf } from '#protocol';
 import type { ChannelEvent, ChannelRef, Deliver, Journal } from '../../core/ports.ts';
-import { decodeEvents, decodeMessage, type EventsMessage, type MemberMessage } from './bus.ts';
+import { decodeMessage, type EventsMessage, type MemberMessage } from './bus.ts';
 import type { Garbage } from './garbage.ts';
 import type { ChannelKeys, Keys } from './keys.ts';
 import type { Links } from './links.ts';
+import { MinuteLog } from './minute-log.ts';
+import { gapIn, readMissed, readNewest } from './missed.ts';
 import { inPortions } from './portions.ts';
-import { beginning, follows, type Place, type Position } from './position.ts';
-import { run } from './scripts.ts';
+import { afterGap, beginning, follows, type Place, type Position } from './position.ts';
+import { isLasting } from './problems.ts';
 
 /** Messages of one channel that may wait; beyond, history has them. */
 const MOST_WAITING = 10_000;
+/** A link that is known to be down may have been deaf for so long before. */
+const DEAF_MS = 30_000;
 
 interface Waiting {
   readonly message: EventsMessage | MemberMessage;
@@ -26,6 +30,8 @@ interface Heard {
   /** Messages that wait while what was missed is read. */
   waiting: Waiting[] | undefined;
   reading: Promise<void>;
+  /** From when on events may be missing; `undefined`: none is. */
+  missingSinceMs: number | undefined;
 }
 
 /** Where news of members go. */
@@ -41,6 +47,8 @@ interface Needs {
   readonly journal: Journal;
   readonly garbage: Garbage;
   readonly members: MemberEars;
+  /** How long events of a channel are kept. */
+  readonly historyTtlMs?: ((ref: ChannelRef) => number) | undefined;
 }
 
 /**
@@ -52,11 +60,17 @@ export class Listener {
   readonly #channels = new Map<string, Heard>();
   #tell: Deliver = () => undefined;
   #lost = 0;
+  readonly #unread: MinuteLog;
   #isBehind = false;
 
   constructor(needs: Needs) {
     this.#needs = needs;
+    this.#unread = new MinuteLog(
+      needs.journal,
+      'What a channel missed cannot be read: it goes on with the newest event. See the reason, and the keys of the channel in Redis',
+    );
     needs.links.subscriber.events.on('message', (bus, bytes) => this.#hear(bus, bytes));
+    needs.links.subscriber.events.on('down', () => this.#deaf());
   }
 
   /** Where events go: one after another, in their order, each exactly once. */
@@ -67,6 +81,11 @@ export class Listener {
   /** Events that were published and could be had nowhere any more. */
   get lostEvents(): number {
     return this.#lost;
+  }
+
+  /** Times that a history could not be read, and the channel went on with the newest event. */
+  get unreadHistories(): number {
+    return this.#unread.total;
   }
 
   /** Something could not be listened to or read though the link is up: `resume` is needed. */
@@ -120,9 +139,22 @@ export class Listener {
   #begin(ref: ChannelRef): Heard {
     const keys = this.#needs.keys.channel(ref);
     const reading = Promise.resolve();
-    const heard: Heard = { ref, keys, hasBegun: false, position: undefined, waiting: [], reading };
+    const heard: Heard = {
+      ref,
+      keys,
+      hasBegun: false,
+      position: undefined,
+      waiting: [],
+      reading,
+      missingSinceMs: undefined,
+    };
     this.#channels.set(keys.bus, heard);
     return heard;
+  }
+
+  #deaf(): void {
+    const sinceMs = performance.now() - DEAF_MS;
+    for (const heard of this.#channels.values()) heard.missingSinceMs ??= sinceMs;
   }
 
   #hear(bus: string, bytes: Buffer): void {
@@ -159,37 +191,85 @@ export class Listener {
   #doubt(heard: Heard, waiting: Waiting): void {
     if (waiting.isSettled) return this.#needs.garbage.add(heard.keys.bus);
     heard.waiting = [waiting];
-    this.#catchUp(heard).catch(() => (this.#isBehind = true));
+    const sinceMs = performance.now();
+    this.#catchUp(heard).catch(() => {
+      heard.missingSinceMs ??= sinceMs;
+      this.#isBehind = true;
+    });
   }
 
   /** One after another: what was missed is read, and delivered, once. */
   #catchUp(heard: Heard): Promise<void> {
-    heard.reading = heard.reading.catch(() => undefined).then(() => this.#read(heard));
+    heard.reading = heard.reading
+      .catch(() => undefined)
+      .then(() => this.#read(heard).catch((error: unknown) => this.#skip(heard, error)));
     return heard.reading;
   }
 
-  /** Delivers what was missed, then what waited meanwhile. A channel that is new here has missed nothing before that. */
   async #read(heard: Heard): Promise<void> {
     for (const each of (heard.waiting ??= [])) each.isSettled = true;
-    const { keys, position } = heard;
-    const answer = (await run(
-      this.#needs.links.commands,
-      'since',
-      [keys.history, keys.position],
-      [position?.epoch ?? '', position?.generation ?? 0, position?.offset ?? 0, heard.hasBegun ? 0 : 1],
-      'bytes',
-    )) as [Buffer, Buffer, number | Buffer, number | Buffer, ...Buffer[]];
-    if (this.#channels.get(keys.bus) !== heard) return;
-    const [epoch, generation, last, missing, ...remembered] = answer;
-    const events = remembered.flatMap((bytes) => decodeEvents(bytes, 1) ?? []);
-    this.#countLost(heard.ref, Number(missing) - events.length);
-    this.#deliver(heard, events);
-    if (epoch.length > 0) {
-      const said = { epoch: epoch.toString(), generation: generation.toString(), offset: Number(last) };
-      heard.position = heard.hasBegun ? said : beginning(said, placesIn(heard.waiting));
-    }
+    await (heard.hasBegun ? this.#readMissed(heard) : this.#enter(heard));
+  }
+
+  /** A channel that is new here has missed nothing before what was heard of it. */
+  async #enter(heard: Heard): Promise<void> {
+    const said = await readNewest(this.#needs.links.commands, heard.keys);
+    if (!this.#isHeard(heard)) return;
+    if (said !== undefined) heard.position = beginning(said, placesIn(heard.waiting ?? []));
     heard.hasBegun = true;
     this.#release(heard);
+  }
+
+  /** Delivers what was missed up to now, a portion after the other, then what waited meanwhile. */
+  async #readMissed(heard: Heard): Promise<void> {
+    const { position: before, missingSinceMs } = heard;
+    heard.missingSinceMs = undefined;
+    try {
+      for (let target: number | undefined; ;) {
+        const missed = await readMissed(this.#needs.links.commands, heard.keys, heard.position);
+        if (!this.#isHeard(heard)) return;
+        const isFirst = target === undefined && before !== undefined && missingSinceMs !== undefined;
+        const gap = isFirst
+          ? gapIn(before, missed, performance.now() - missingSinceMs, this.#ttlOf(heard))
+          : undefined;
+        if (gap !== undefined) this.#countUnread(heard.ref, gap);
+        this.#countLost(heard.ref, missed.lost);
+        this.#deliver(heard, missed.events);
+        const { newest, until } = missed;
+        if (newest === undefined) break;
+        heard.position = { ...newest, offset: until };
+        target ??= newest.offset;
+        if (until >= Math.min(target, newest.offset)) break;
+      }
+    } catch (error) {
+      heard.missingSinceMs = missingSinceMs;
+      throw error;
+    }
+    this.#release(heard);
+  }
+
+  /** What cannot be read now cannot be read later: the channel goes on with what is newest. Rejects with any other failure. */
+  async #skip(heard: Heard, error: unknown): Promise<void> {
+    if (!isLasting(error)) throw error;
+    const said = await readNewest(this.#needs.links.commands, heard.keys).catch((again: unknown) => {
+      if (!isLasting(again)) throw again;
+      return undefined;
+    });
+    if (!this.#isHeard(heard)) return;
+    const { position, skipped } = afterGap(heard.position, said, placesIn(heard.waiting ?? []));
+    this.#countUnread(heard.ref, (error as Error).message);
+    this.#countLost(heard.ref, skipped);
+    heard.position = position;
+    heard.hasBegun = true;
+    this.#release(heard);
+  }
+
+  #ttlOf({ ref }: Heard): number {
+    return this.#needs.historyTtlMs?.(ref) ?? 0;
+  }
+
+  #isHeard(heard: Heard): boolean {
+    return this.#channels.get(heard.keys.bus) === heard;
   }
 
   /** What waited is taken in its order; what has to wait again takes those behind it along. */
@@ -205,6 +285,10 @@ export class Listener {
 
   #deliver({ ref }: Heard, events: readonly ChannelEvent[]): void {
     for (const event of events) this.#tell(ref, event);
+  }
+
+  #countUnread({ app, channel }: ChannelRef, reason: string): void {
+    this.#unread.add({ app, channel, reason });
   }
 
   #countLost(ref: ChannelRef, lost: number): void {

@@ -1,9 +1,9 @@
 import type { Retention } from '../../core/ports.ts';
-import type { ChannelKeys } from './keys.ts';
+import type { Accounts, ChannelKeys } from './keys.ts';
 
 /** One script takes at most this much, so that Redis is never held for long. */
 const EVENTS_PER_SCRIPT = 500;
-const BYTES_PER_SCRIPT = 1024 * 1024;
+export const BYTES_PER_SCRIPT = 1024 * 1024;
 
 /** Events that follow one another on one channel and are kept alike. */
 interface Group {
@@ -18,15 +18,21 @@ export class Load {
   readonly partition: number;
   /** Settles with the script. */
   readonly taken: Promise<void>;
+  /** Whose events these are. */
+  readonly apps: string[] = [];
   done!: () => void;
   failed!: (error: unknown) => void;
   readonly #groups: Group[] = [];
   readonly #latest = new Map<string, Group>();
+  /** Of the apps whose events these are, each with its number. */
+  readonly #accounts = new Map<Accounts, number>();
+  readonly #partitions: number;
   #events = 0;
-  #length = 0;
+  #bytes = 0;
 
-  constructor(partition: number) {
+  constructor(partition: number, partitions: number) {
     this.partition = partition;
+    this.#partitions = partitions;
     this.taken = new Promise((done, failed) => {
       this.done = done;
       this.failed = failed;
@@ -38,36 +44,49 @@ export class Load {
     return this.#groups.length;
   }
 
-  hasRoom(text: string): boolean {
-    return this.#events < EVENTS_PER_SCRIPT && this.#length + text.length <= BYTES_PER_SCRIPT;
+  hasRoom(bytes: number): boolean {
+    return this.#events < EVENTS_PER_SCRIPT && this.#bytes + bytes <= BYTES_PER_SCRIPT;
   }
 
-  add(keys: ChannelKeys, text: string, keep: Retention | undefined): void {
-    const group = this.#group(keys, keep);
+  add(app: string, keys: ChannelKeys, text: string, bytes: number, keep: Retention | undefined): void {
+    const group = this.#group(app, keys, keep);
     group.text += text;
     group.count += 1;
     this.#events += 1;
-    this.#length += text.length;
+    this.#bytes += bytes;
   }
 
   keys(): string[] {
-    return this.#groups.flatMap(({ keys: { history, position, last } }) => [history, position, last]);
+    const channels = this.#groups.flatMap(({ keys: { history, position, last } }) => [
+      history,
+      position,
+      last,
+    ]);
+    for (const { keys } of this.#accounts.keys()) channels.push(...keys);
+    return channels;
   }
 
   /** As `publish.lua` takes them. Events as text: buffers of this size make the garbage collector look at everything. */
   args(): (string | number)[] {
     return this.#groups.flatMap(({ keys, keep, count, text }) => {
-      const { size, ttlSeconds, lastSeconds = 0 } = keep ?? NOTHING;
-      return [keys.bus, ttlSeconds > 0 ? size : 0, ttlSeconds * 1000, lastSeconds * 1000, count, text];
+      const { size, ttlSeconds, lastSeconds = 0, appBytes = 0 } = keep ?? NOTHING;
+      const kept = [ttlSeconds > 0 ? size : 0, ttlSeconds * 1000, lastSeconds * 1000];
+      // Each partition has its share, for on a Cluster none knows of another: half for histories, half for last events.
+      const share = Math.ceil(appBytes / this.#partitions / 2);
+      return [keys.bus, ...kept, count, text, this.#accounts.get(keys.accounts) ?? 0, share];
     });
   }
 
-  #group(keys: ChannelKeys, keep: Retention | undefined): Group {
+  #group(app: string, keys: ChannelKeys, keep: Retention | undefined): Group {
     const known = this.#latest.get(keys.bus);
     if (known !== undefined && isSame(known.keep, keep)) return known;
     const group: Group = { keys, keep, text: '', count: 0 };
     this.#latest.set(keys.bus, group);
     this.#groups.push(group);
+    if (!this.#accounts.has(keys.accounts)) {
+      this.#accounts.set(keys.accounts, this.#accounts.size);
+      this.apps.push(app);
+    }
     return group;
   }
 }

@@ -1,4 +1,5 @@
 import type { App } from '../../core/app.ts';
+import type { ChannelRef } from '../../core/ports.ts';
 
 /** What tells the app of one installation from one with the same id in another. */
 export type AppIdentity = Pick<App, 'id' | 'credentials'>;
@@ -32,6 +33,8 @@ export interface RedisOptions extends Address {
   /** Whose names carry a digest, so that installations that share a Redis never hear each other. */
   readonly apps?: readonly AppIdentity[] | undefined;
   readonly partitions: number;
+  /** How long events of a channel are kept. */
+  readonly historyTtlMs?: ((ref: ChannelRef) => number) | undefined;
   /** Signatures of an app that strict replay protection remembers. */
   readonly replaySignatures?: number | undefined;
   readonly leaseMs: number;

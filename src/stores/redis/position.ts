@@ -25,5 +25,24 @@ export function beginning(said: Position, heard: readonly Place[]): Position {
   return { ...said, offset: Math.min(said.offset, ...firsts) };
 }
 
-const isOfSameData = (known: Position, at: Place): boolean =>
+/**
+ * Where a channel goes on that was at `known` and of which nothing can be read: as where it begins, but behind what was
+ * delivered; before the first event that was heard where Redis does not even say where it stands.
+ */
+export function afterGap(
+  known: Position | undefined,
+  said: Position | undefined,
+  heard: readonly Place[],
+): { readonly position: Position | undefined; readonly skipped: number } {
+  const [first] = heard;
+  const newest = said === undefined ? first && { ...first, offset: first.first - 1 } : beginning(said, heard);
+  if (known === undefined || newest === undefined || !isOfSameData(known, newest))
+    return { position: newest, skipped: 0 };
+  const skipped = Math.max(0, newest.offset - known.offset);
+  return { position: { ...newest, offset: known.offset + skipped }, skipped };
+}
+
+type Data = Pick<Position, 'epoch' | 'generation'>;
+
+const isOfSameData = (known: Data, at: Data): boolean =>
   known.epoch === at.epoch && known.generation === at.generation;

@@ -1,3 +1,4 @@
+import { Unavailable } from '../../core/ports.ts';
 import { addressOf, type RedisOptions } from './options.ts';
 
 export interface Problem {
@@ -82,6 +83,16 @@ export function explain(error: unknown, options: RedisOptions): Problem {
     if (found !== null) return { kind, sentence: sentence(found) };
   }
   return { kind: 'away', sentence: unreachable(words, options) };
+}
+
+/**
+ * True when trying again fails again: a script met something that it cannot work with, or its answer is none. Links,
+ * permissions and a full Redis are mended by time or an operator.
+ */
+export function isLasting(error: unknown): boolean {
+  if (!(error instanceof Unavailable)) return true;
+  const words = wordsOf(error);
+  return words.includes('user_script') && !RULES.some(([pattern]) => pattern.test(words));
 }
 
 /** What Redis or the link said: whoever passed it on may have put words of his own around it. */

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { ChannelEvent, ChannelRef, Retention } from '../../core/ports.ts';
 import { encodeEvent } from './bus.ts';
-import type { Keys } from './keys.ts';
 import type { Dispatch } from './dispatch.ts';
+import type { Keys } from './keys.ts';
 import { Load } from './load.ts';
+import type { MinuteLog } from './minute-log.ts';
 
 /** Publishes events: those of one moment and one partition in one script, each channel's in their order. */
 export class Publisher {
@@ -15,11 +16,13 @@ export class Publisher {
   #open = new Map<number, Load>();
   readonly #epochs = randomBytes(9).toString('base64url');
   #epoch = 0;
+  readonly #dropped: MinuteLog;
 
-  constructor(dispatch: Dispatch, publishCommand: string, keys: Keys) {
-    this.#dispatch = dispatch;
-    this.#publishCommand = publishCommand;
-    this.#keys = keys;
+  constructor(needs: { dispatch: Dispatch; publishCommand: string; keys: Keys; dropped: MinuteLog }) {
+    this.#dispatch = needs.dispatch;
+    this.#publishCommand = needs.publishCommand;
+    this.#keys = needs.keys;
+    this.#dropped = needs.dropped;
   }
 
   /**
@@ -28,15 +31,15 @@ export class Publisher {
    */
   publish(ref: ChannelRef, event: ChannelEvent, keep: Retention | undefined): Promise<void> {
     const keys = this.#keys.channel(ref);
-    const text = encodeEvent(event);
+    const { text, bytes } = encodeEvent(event);
     let load = this.#open.get(keys.partition);
-    if (load?.hasRoom(text) !== true) load = this.#begin(keys.partition);
-    load.add(keys, text, keep);
+    if (load?.hasRoom(bytes) !== true) load = this.#begin(keys.partition);
+    load.add(ref.app, keys, text, bytes, keep);
     return load.taken;
   }
 
   #begin(partition: number): Load {
-    const load = new Load(partition);
+    const load = new Load(partition, this.#keys.partitions);
     this.#open.set(partition, load);
     if (this.#loads.push(load) === 1) setImmediate(() => this.#flush());
     return load;
@@ -53,11 +56,17 @@ export class Publisher {
     const keys = [this.#keys.generation(load.partition), ...load.keys()];
     const args = [this.#publishCommand, this.#newEpoch(), load.channels, ...load.args()];
     try {
-      await this.#dispatch.send(load.partition, 'publish', keys, args);
+      this.#countDropped(load, await this.#dispatch.send(load.partition, 'publish', keys, args));
       load.done();
     } catch (error) {
       load.failed(error);
     }
+  }
+
+  /** Of each app, in the order of the load: how much of what is remembered had to go. */
+  #countDropped(load: Load, counts: readonly number[]): void {
+    for (const [at, dropped] of counts.entries())
+      if (dropped > 0) this.#dropped.add({ app: load.apps[at] ?? '' }, dropped);
   }
 
   /** For channels that have none: never given twice, by no node. */

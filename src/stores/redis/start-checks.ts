@@ -17,8 +17,8 @@ const SCRATCH = ['h', 's', 'z', 'l', 'n'];
  *
  *     user wavehall on >secret resetkeys ~wavehall:* resetchannels &wavehall:* -@all
  *       +info +ping +select +subscribe +unsubscribe +publish +eval +evalsha +time
- *       +hset +hget +hgetall +hexists +hkeys +hincrby +hlen +hvals +hdel +sadd +scard +sismember +smembers
- *       +srandmember +srem +zadd +zcard +zpopmin +zscore +zrangebyscore +zremrangebyscore +zrem +rpush +ltrim +lrange +lindex +pexpire +pttl +set +incr +get +del +exists
+ *       +hset +hget +hgetall +hexists +hkeys +hincrby +hlen +hmget +hvals +hdel +sadd +scard +sismember +smembers
+ *       +srandmember +srem +zadd +zcard +zpopmin +zscore +zrangebyscore +zremrangebyscore +zrem +rpush +lpop +lrange +lindex +llen +pexpire +pttl +set +incr +get +del +exists
  *
  * and on a Cluster, in place of subscribe, unsubscribe, publish: +ssubscribe +sunsubscribe +spublish +cluster|slots
  * +cluster|info +client|setname +readonly +readwrite +asking.

@@ -1,10 +1,12 @@
--- What was published on a channel after a position.
--- KEYS 1 history 2 position ; ARGV 1 epoch, '' for none 2 generation 3 offset 4 '1': the position alone is asked
--- Returns the epoch ('' when nothing is remembered), the generation, the last offset, how many events came after the
--- position, and those of them that are still remembered.
+-- A part of what was published on a channel after a position: the oldest events of it.
+-- KEYS 1 history 2 position 3 bytes of the app's histories ; ARGV 1 epoch, '' for none 2 generation 3 offset
+--      4 events at most; 0: only where the channel stands is asked 5 bytes after which the part ends, with the event that reaches them
+-- Returns the epoch ('' when nothing is remembered), the generation, the last offset, how many events after the position
+-- are remembered no more, the offset of the last event of this part, the events, and how many milliseconds ago the app's newest
+-- position was dropped before its time (-1: none was).
 local known = redis.call('HGETALL', KEYS[2])
 local epoch, generation, last = '', '0', 0
-local from = tonumber(ARGV[3])
+local from, most, most_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 for at = 1, #known, 2 do
   local name, value = known[at], known[at + 1]
   if name == 'epoch' then epoch = value
@@ -13,8 +15,23 @@ for at = 1, #known, 2 do
   -- A generation that the asker has not seen: from its begin on, all is new to him.
   elseif tonumber(string.sub(name, 6)) > tonumber(ARGV[2]) then from = math.min(from, tonumber(value)) end
 end
-if ARGV[4] == '1' then return { epoch, generation, last, 0 } end
+local dropped, dropped_ago = tonumber(redis.call('HGET', KEYS[3], 'forgotten')), -1
+if dropped then
+  local time = redis.call('TIME')
+  dropped_ago = math.max(0, time[1] * 1000 + math.floor(time[2] / 1000) - dropped)
+end
 if epoch ~= ARGV[1] then from = 0 end
-local missing = math.max(0, last - from)
-if missing == 0 then return { epoch, generation, last, 0 } end
-return { epoch, generation, last, missing, unpack(redis.call('LRANGE', KEYS[1], -missing, -1)) }
+if most == 0 or from >= last then return { epoch, generation, last, 0, last, {}, dropped_ago } end
+
+local first = math.max(from, last - redis.call('LLEN', KEYS[1])) + 1
+local events, bytes = {}, 0
+-- A few at a time, so that what one call of Redis copies is bounded too. Counted from the end: -1 is the event at `last`.
+for begin = first - last - 1, -1, 20 do
+  if #events >= most or bytes >= most_bytes then break end
+  for _, event in ipairs(redis.call('LRANGE', KEYS[1], begin, math.min(begin + 19, -1))) do
+    if #events >= most or bytes >= most_bytes then break end
+    events[#events + 1] = event
+    bytes = bytes + #event
+  end
+end
+return { epoch, generation, last, first - 1 - from, first - 1 + #events, events, dropped_ago }

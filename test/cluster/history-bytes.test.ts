@@ -1,0 +1,292 @@
+/** The bytes that an app may keep in Redis for its histories and last events. */
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { Retention } from '../../src/core/ports.ts';
+import { Keys } from '../../src/stores/redis/keys.ts';
+import type { RedisOptions } from '../../src/stores/redis/options.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
+import { startCluster } from '../support/redis-groups.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startServer } from '../support/server.ts';
+import { publisher } from '../support/wire-http.ts';
+import { eventually, Wire } from '../support/wire.ts';
+import { channel, openNode, usual } from './stores.ts';
+
+let redis: TestRedis;
+let admin: Redis;
+beforeAll(async () => {
+  redis = await startRedis();
+  admin = new Redis(redis.port);
+});
+afterAll(async () => {
+  admin.disconnect();
+  await redis.close();
+});
+
+const where = (options: Partial<RedisOptions> = {}): RedisOptions =>
+  usual({ port: redis.port, partitions: 1, ...options });
+const KEEP: Retention = { size: 50, ttlSeconds: 60 };
+const LAST: Retention = { size: 0, ttlSeconds: 0, lastSeconds: 60 };
+const REFS = Array.from({ length: 10 }, (_, at) => channel(`cache-${at}`));
+
+/** What is accounted for of app `a`: histories, and last events. */
+async function accounted({ keyPrefix, partitions }: RedisOptions): Promise<[number, number]> {
+  const [, histories, , lasts] = new Keys(keyPrefix, partitions).channel(channel('any')).accounts.keys;
+  return [Number(await admin.hget(histories, 'all')), Number(await admin.hget(lasts, 'all'))];
+}
+
+/** Publishes one event on each of the channels; which of them is kept still. */
+async function keptOf(options: RedisOptions, keep: Retention, payload = 'x') {
+  const node = await openNode(options);
+  for (const ref of REFS) await node.broker.publish(ref, { payload }, keep);
+  const keys = new Keys(options.keyPrefix, options.partitions);
+  const named = REFS.map((ref) => keys.channel(ref)[keep.size > 0 ? 'history' : 'last']);
+  const isKept = await Promise.all(named.map((key) => admin.exists(key)));
+  return { node, kept: isKept.map((exists) => exists === 1) };
+}
+
+test.each([
+  ['histories', KEEP, 0],
+  ['last events', LAST, 1],
+] as const)(
+  '3.13 the %s of an app are kept up to its bytes, and above them the oldest goes',
+  async (_what, keep, at) => {
+    const unbounded = where();
+    await keptOf(unbounded, keep);
+    const bytes = (await accounted(unbounded))[at];
+    expect(bytes).toBeGreaterThan(0);
+
+    const whole = await keptOf(where(), { ...keep, appBytes: 2 * bytes });
+    expect(whole.kept).toEqual(REFS.map(() => true));
+    expect(whole.node.counters().droppedHistories).toBe(0);
+
+    const tight = await keptOf(where(), { ...keep, appBytes: 2 * bytes - 2 });
+    expect(tight.kept).toEqual(REFS.map((_ref, index) => index > 0));
+    expect(tight.node.counters().droppedHistories).toBe(1);
+    expect(tight.node.journal.warnings).toMatchObject([
+      {
+        what: expect.stringContaining('WAVEHALL_HISTORY_MAX_BYTES') as string,
+        details: { app: 'a', count: 1 },
+      },
+    ]);
+  },
+);
+
+test('3.13 bytes are bytes of UTF-8, and what Redis needs besides is counted', async () => {
+  const [ascii, umlauts] = [where(), where()];
+  await keptOf(ascii, KEEP, 'u'.repeat(1000));
+  await keptOf(umlauts, KEEP, 'ü'.repeat(1000));
+  const [[one], [two]] = [await accounted(ascii), await accounted(umlauts)];
+  // The length of each payload is one of its digits longer neither way: 1000 and 2000.
+  expect(two - one).toBe(10 * 1000);
+});
+
+test('3.13 the bytes are those of each app by itself', async () => {
+  const options = where();
+  const node = await openNode(options);
+  const keys = new Keys(options.keyPrefix, 1);
+  const appBytes = 6000;
+  await node.broker.publish({ app: 'b', channel: 'quiet' }, { payload: 'x' }, { ...KEEP, appBytes });
+  for (let at = 0; at < 50; at += 1)
+    await node.broker.publish(channel(`loud-${at}`), { payload: 'x' }, { ...KEEP, appBytes });
+  expect(await admin.exists(keys.channel({ app: 'b', channel: 'quiet' }).history)).toBe(1);
+  expect((await accounted(options))[0]).toBeLessThanOrEqual(appBytes / 2);
+});
+
+test('3.13 an event that alone is larger than the limit is delivered and not kept', async () => {
+  const options = where();
+  const node = await openNode(options);
+  const ref = channel('cache-large');
+  await node.broker.subscribe(ref);
+  const keep = { ...KEEP, lastSeconds: 60, appBytes: 10_000 };
+  await node.broker.publish(ref, { payload: 'small' }, keep);
+  expect((await node.history.last(ref))?.payload).toBe('small');
+  await node.broker.publish(ref, { payload: 'x'.repeat(5000) }, keep);
+  await eventually(() => node.payloads(ref.channel).length === 2, 'both are delivered');
+  const { history } = new Keys(options.keyPrefix, 1).channel(ref);
+  expect(await admin.exists(history)).toBe(0);
+  expect(await node.history.last(ref)).toBeUndefined();
+  for (const bytes of await accounted(options)) expect(bytes).toBeLessThanOrEqual(5000);
+});
+
+test('3.13 a history that alone has all the bytes loses its oldest events', async () => {
+  const options = where();
+  const node = await openNode(options);
+  const ref = channel('long');
+  for (let at = 0; at < 100; at += 1)
+    await node.broker.publish(ref, { payload: `${at}` }, { ...KEEP, size: 1000, appBytes: 4000 });
+  const { history } = new Keys(options.keyPrefix, 1).channel(ref);
+  const events = await admin.lrange(history, 0, -1);
+  expect(events.length).toBeGreaterThan(20);
+  expect(events.length).toBeLessThan(100);
+  expect(events.at(-1)).toMatch(/99$/);
+  expect((await accounted(options))[0]).toBeLessThanOrEqual(2000);
+});
+
+test('3.13 what has expired is accounted for no more', async () => {
+  const options = where();
+  const { node } = await keptOf(options, { ...KEEP, lastSeconds: 60 });
+  const ref = channel('cache-x');
+  await redis.pass(61);
+  await redis.pass(61);
+  await node.broker.publish(ref, { payload: 'x' }, { ...KEEP, lastSeconds: 60 });
+  expect(await accounted(options)).toEqual(await fresh(options));
+  await redis.pass(300);
+  expect(await admin.keys(`${options.keyPrefix}*:[hl][xb]:*`)).toEqual([]);
+  expect(await accounted(options)).toEqual([0, 0]);
+});
+
+/** What one event on `cache-x` is accounted for with, where there is nothing else. */
+async function fresh(like: RedisOptions): Promise<[number, number]> {
+  const options = where();
+  const node = await openNode(options);
+  await node.broker.publish(channel('cache-x'), { payload: 'x' }, { ...KEEP, lastSeconds: 60 });
+  expect(options.keyPrefix.length).toBe(like.keyPrefix.length);
+  return accounted(options);
+}
+
+/** A node that was away while something was published on a channel and much on others. */
+async function awayWhile(appBytes: number, others: number) {
+  const proxy = await FaultProxy.open(redis.port);
+  onTestFinished(() => proxy.close());
+  const options = where();
+  const [node, other] = [await openNode({ ...options, port: proxy.port }), await openNode(options)];
+  const ref = channel('orders');
+  const keep = { ...KEEP, appBytes };
+  await node.broker.subscribe(ref);
+  await other.broker.publish(ref, { payload: 'before' }, keep);
+  await eventually(() => node.payloads('orders').length === 1, 'the node hears the channel');
+  proxy.isRefusing = true;
+  proxy.cut();
+  await eventually(() => !node.isReady(), 'the node is away');
+  for (const payload of ['1', '2', '3']) await other.broker.publish(ref, { payload }, keep);
+  for (let at = 0; at < others; at += 1)
+    await other.broker.publish(channel(`other-${at}`), { payload: 'x'.repeat(100) }, keep);
+  proxy.heal();
+  await node.ready();
+  await other.broker.publish(ref, { payload: 'after' }, keep);
+  await eventually(() => node.payloads('orders').at(-1) === 'after', 'the channel goes on');
+  return { node, other };
+}
+
+test('3.13 events whose history had to go are lost, which is counted and logged; the channel goes on', async () => {
+  const { node, other } = await awayWhile(20_000, 10);
+  expect(node.payloads('orders')).toEqual(['before', 'after']);
+  expect(node.counters()).toMatchObject({ lostEvents: 3, unreadHistories: 0 });
+  expect(other.counters().droppedHistories).toBeGreaterThan(0);
+});
+
+test('3.13 when even the place of a channel had to go, it is logged and counted that something may be lost', async () => {
+  const { node } = await awayWhile(24_000, 200);
+  expect(node.payloads('orders')).toEqual(['before', 'after']);
+  expect(node.counters()).toMatchObject({ unreadHistories: 1 });
+  expect(node.journal.warnings).toContainEqual({
+    what: expect.stringContaining('cannot be read') as string,
+    details: expect.objectContaining({
+      reason: 'the app has more than WAVEHALL_HISTORY_MAX_BYTES',
+    }) as object,
+  });
+});
+
+test('3.13 a node that was away for longer than anything is kept says that something may be lost', async () => {
+  const proxy = await FaultProxy.open(redis.port);
+  onTestFinished(() => proxy.close());
+  // A minute and more is over at once for this node: what is kept is kept for less than no time.
+  const options = where({ historyTtlMs: () => -120_000 });
+  const [node, other] = [await openNode({ ...options, port: proxy.port }), await openNode(options)];
+  const ref = channel('orders');
+  await node.broker.subscribe(ref);
+  await other.broker.publish(ref, { payload: 'before' }, KEEP);
+  await eventually(() => node.payloads('orders').length === 1, 'the node hears the channel');
+  proxy.isRefusing = true;
+  proxy.cut();
+  await eventually(() => !node.isReady(), 'the node is away');
+  await other.broker.publish(ref, { payload: 'missed' }, KEEP);
+  await redis.pass(121);
+  proxy.heal();
+  await node.ready();
+  expect(node.counters()).toMatchObject({ unreadHistories: 1 });
+  await other.broker.publish(ref, { payload: 'after' }, KEEP);
+  await eventually(() => node.payloads('orders').at(-1) === 'after', 'the channel goes on');
+});
+
+test('3.13 the place of a channel lives a minute longer than its history', async () => {
+  const options = where();
+  const node = await openNode(options);
+  await node.broker.publish(channel('orders'), { payload: 'x' }, KEEP);
+  const { history, position } = new Keys(options.keyPrefix, 1).channel(channel('orders'));
+  const [one, other] = [await admin.pttl(history), await admin.pttl(position)];
+  expect(one).toBeGreaterThan(50_000);
+  expect(one).toBeLessThanOrEqual(60_000);
+  expect(other).toBeGreaterThan(110_000);
+  expect(other).toBeLessThanOrEqual(120_000);
+});
+
+test('3.13 on a Cluster each partition keeps its share, wherever it lives', async () => {
+  const cluster = await startCluster({ replicas: false });
+  onTestFinished(() => cluster.close());
+  const node = await openNode(usual({ cluster: cluster.addresses }));
+  const keep = { ...KEEP, lastSeconds: 60, appBytes: 16 * 8000 };
+  for (let round = 0; round < 4; round += 1)
+    await Promise.all(
+      Array.from({ length: 200 }, (_, at) =>
+        node.broker.publish(channel(`cache-${at}`), { payload: 'x'.repeat(200) }, keep),
+      ),
+    );
+  expect(node.counters().droppedHistories).toBeGreaterThan(0);
+  for (const server of cluster.masters) {
+    const client = new Redis(server.port);
+    for (const key of await client.keys('*:[hl]b:a'))
+      expect(Number(await client.hget(key, 'all'))).toBeLessThanOrEqual(4000);
+    client.disconnect();
+  }
+}, 60_000);
+
+test('3.13 publishers of any number of channels, and 60 sockets, leave room in a Redis of 40 MB', async () => {
+  const full = await startRedis(['--maxmemory', '40mb', '--maxmemory-policy', 'noeviction']);
+  onTestFinished(() => full.close());
+  const proxy = await FaultProxy.open(full.port);
+  onTestFinished(() => proxy.close());
+  const env = { REVERB_SCALING_ENABLED: 'true', REVERB_MAX_REQUEST_SIZE: '2000000' };
+  const [server, away] = [
+    await startServer({ ...env, REDIS_PORT: `${full.port}` }),
+    await startServer({ ...env, REDIS_PORT: `${proxy.port}` }),
+  ];
+  onTestFinished(() => server.close());
+  onTestFinished(() => away.close());
+  const wires = await Promise.all(
+    Array.from({ length: 60 }, () => Wire.open(server, '/app/app-key?protocol=7')),
+  );
+  const watcher = await Wire.open(away, '/app/app-key?protocol=7');
+  onTestFinished(async () => {
+    await Promise.all([watcher, ...wires].map((wire) => wire.close()));
+  });
+  watcher.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+  await watcher.next('pusher_internal:subscription_succeeded');
+
+  const app = { ...server, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+  const publish = async (name: string, channels: readonly string[], data: string): Promise<number> =>
+    (await publisher(app).post('/events', { name, channels, data })).status;
+  const statuses = new Map<number, number>();
+  for (let round = 0; round < 80; round += 1) {
+    const kind = round % 2 === 0 ? 'cache-' : '';
+    const channels = Array.from({ length: 100 }, (_, at) => `${kind}many-${round}-${at}`);
+    // Half of them large, half small: either way more than 40 MB in the end, keys included.
+    const status = await publish('x', channels, `"${'x'.repeat(round % 4 < 2 ? 10_000 : 100)}"`);
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    for (const [at, wire] of wires.entries())
+      wire.send({ event: 'pusher:subscribe', data: { channel: `made-up-${round}-${at}` } });
+    for (const [at, wire] of wires.entries())
+      wire.send({ event: 'client-x', channel: `made-up-${round}-${at}`, data: 'x'.repeat(1000) });
+  }
+  expect([...statuses]).toEqual([[200, 80]]);
+
+  proxy.isRefusing = true;
+  proxy.cut();
+  await eventually(() => away.output().includes('Redis is away'), 'the node is away');
+  expect(await publish('missed', ['orders'], '"x"')).toBe(200);
+  proxy.heal();
+  await watcher.next('missed', 20_000);
+  expect(await publish('after', ['orders'], '"x"')).toBe(200);
+  await watcher.next('after', 10_000);
+}, 180_000);

@@ -160,7 +160,7 @@ test('2.16 ten sockets with tens of thousands of frames each are cut, and a byst
     WAVEHALL_SOFT_BUFFER_SIZE: `${2 * MEGABYTE}`,
     WAVEHALL_MAX_BUFFER_SIZE: `${100 * MEGABYTE}`,
     WAVEHALL_MAX_BUFFER_TOTAL: `${1000 * MEGABYTE}`,
-    WAVEHALL_STALL_SECONDS: '8',
+    WAVEHALL_STALL_SECONDS: '25',
   });
   const channel = '#'.repeat(190);
   const refusedNames = Buffer.concat(

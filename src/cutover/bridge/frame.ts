@@ -1,5 +1,13 @@
 import { hash } from 'node:crypto';
-import { isTooDeep, type Member, memberOf, textOfField, textsOfFields, textsOfItems, userIdOf } from '#protocol';
+import {
+  isTooDeep,
+  type Member,
+  memberOf,
+  textOfField,
+  textsOfFields,
+  textsOfItems,
+  userIdOf,
+} from '#protocol';
 
 type Json = Readonly<Record<string, unknown>>;
 

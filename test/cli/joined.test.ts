@@ -106,7 +106,14 @@ test('11.5 every figure that is no sum is one that there is', () => {
     ...workerFigures({ count: 1 } as Parameters<typeof workerFigures>[0]),
     ...redisFigures(
       () => true,
-      () => ({ lostEvents: 0, unreadHistories: 0, droppedHistories: 0, garbage: 0, evictedKeys: 0, repairedChannels: 0 }),
+      () => ({
+        lostEvents: 0,
+        unreadHistories: 0,
+        droppedHistories: 0,
+        garbage: 0,
+        evictedKeys: 0,
+        repairedChannels: 0,
+      }),
     ),
     ...cutoverFigures(() => status(1)),
   ].map(({ name }) => name);

@@ -18,6 +18,7 @@ import { ClusterNode } from './node.ts';
 import type { RedisOptions } from './options.ts';
 import { Publisher } from './publisher.ts';
 import { RedisReplays } from './replays.ts';
+import { KEY_MENDED } from './scripts.ts';
 import { RedisState } from './state.ts';
 
 const QUIET_MS = 5000;
@@ -90,6 +91,10 @@ function assemble(options: RedisOptions, journal: Journal) {
     apps: apps.map(({ id }) => id),
     pauseMs: leaseMs,
     settleMs: 2 * QUIET_MS + 4 * leaseMs,
+  });
+  links.commands.on(KEY_MENDED, (key: string) => {
+    garbage.addKey(key);
+    repair.want();
   });
   const attendant = new Attendant({ options, links, node, listener, lease, control, keys, journal, repair });
   return {

@@ -5,7 +5,7 @@ import type { MinuteLog } from './minute-log.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import { Load } from './load.ts';
-import { run } from './scripts.ts';
+import { KEY_MENDED, run } from './scripts.ts';
 
 /** Publishes events: those of one moment and one partition in one script, each channel's in their order. */
 export class Publisher {
@@ -56,17 +56,19 @@ export class Publisher {
     const keys = [this.#keys.generation(load.partition), ...load.keys()];
     const args = [publishCommand, this.#newEpoch(), load.channels, ...load.args()];
     try {
-      this.#countDropped(load, await run(commands, 'publish', keys, args));
+      this.#count(load, await run(commands, 'publish', keys, args));
       load.done();
     } catch (error) {
       load.failed(error);
     }
   }
 
-  /** Of each app, in the order of the load: how much of what is remembered had to go. */
-  #countDropped(load: Load, answer: unknown): void {
-    for (const [at, dropped] of (answer as readonly number[]).entries())
-      if (dropped > 0) this.#dropped.add({ app: load.apps[at] ?? '' }, dropped);
+  /** Of each app, in the order of the load, how much of what is remembered had to go; then keys that were mended. */
+  #count(load: Load, answer: unknown): void {
+    for (const [at, each] of (answer as readonly (number | string)[]).entries()) {
+      if (typeof each === 'string') this.#links.commands.emit(KEY_MENDED, each);
+      else if (each > 0) this.#dropped.add({ app: load.apps[at] ?? '' }, each);
+    }
   }
 
   /** For channels that have none: never given twice, by no node. */

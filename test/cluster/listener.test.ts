@@ -87,7 +87,9 @@ test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node that missed 9,000 events deliv
   const other = await startServer({ ...env, REDIS_PORT: `${redis.port}` });
   onTestFinished(() => other.close());
   const wire = await Wire.open(away, '/app/app-key?protocol=7');
-  onTestFinished(async () => void (await wire.close()));
+  onTestFinished(async () => {
+    await wire.close();
+  });
   wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
   await wire.next('pusher_internal:subscription_succeeded');
   const app = { ...other, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };

@@ -77,7 +77,7 @@ export class Dispatch {
     script: ScriptName,
     keys: readonly string[],
     args: readonly (string | number)[],
-  ): Promise<readonly number[]> {
+  ): Promise<readonly (number | string)[]> {
     const { links, node, timeoutMs } = this.#needs;
     const bornMs = performance.now();
     const clock = this.#clockOf(partition);
@@ -109,8 +109,12 @@ export class Dispatch {
     }
   }
 
-  async #answered(said: Promise<unknown>, sent: Sent, clock: ServerClock): Promise<readonly number[]> {
-    let answer: readonly [status: string, shownMs: number, ...rest: number[]];
+  async #answered(
+    said: Promise<unknown>,
+    sent: Sent,
+    clock: ServerClock,
+  ): Promise<readonly (number | string)[]> {
+    let answer: readonly [status: string, shownMs: number, ...rest: (number | string)[]];
     try {
       answer = (await said) as typeof answer;
     } catch (error) {

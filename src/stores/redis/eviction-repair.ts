@@ -66,6 +66,12 @@ export class EvictionRepair {
     this.#evictedAtMs = performance.now();
   }
 
+  /** A key is gone for another reason: the next beat looks. */
+  want(): void {
+    this.#isUnsettled = true;
+    this.#lookedAtMs = -Infinity;
+  }
+
   /** Called with each beat. Never rejects. */
   async beat(): Promise<void> {
     if (!this.#isDue || this.#isLooking || !this.#needs.node.isAttached) return;

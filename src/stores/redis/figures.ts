@@ -9,7 +9,7 @@ export interface RedisCounters {
   readonly unreadHistories: number;
   /** Histories and last events that were dropped or shortened because an app had too many bytes. */
   readonly droppedHistories: number;
-  /** Messages on the bus that were none. */
+  /** Messages on the bus, and contents of keys, that no node wrote. */
   readonly garbage: number;
   /** Keys that Redis has evicted to make room, whoever wrote them. */
   readonly evictedKeys: number;
@@ -44,7 +44,9 @@ export function redisFigures(isReady: () => boolean, counters: () => RedisCounte
       [],
       () => one(counters().droppedHistories),
     ),
-    counter('redis_garbage_total', 'Messages on the bus that were none.', [], () => one(counters().garbage)),
+    counter('redis_garbage_total', 'Messages on the bus, and contents of keys, that no node wrote.', [], () =>
+      one(counters().garbage),
+    ),
     counter(
       'redis_evicted_keys_total',
       'Keys that Redis has evicted to make room, whoever wrote them.',

@@ -1,23 +1,34 @@
 import type { Journal } from '../../core/ports.ts';
+import { MinuteLog } from './minute-log.ts';
 
-/** Messages on the bus that are none of ours. They are counted, and told of once. */
+/** Messages on the bus, and what keys hold, that are none of ours: counted, and logged. */
 export class Garbage {
   readonly #journal: Journal;
-  #count = 0;
+  readonly #keys: MinuteLog;
+  #messages = 0;
 
   constructor(journal: Journal) {
     this.#journal = journal;
+    this.#keys = new MinuteLog(
+      journal,
+      'A key in Redis holds what no node wrote: it was removed, and is written anew. Does another program use WAVEHALL_REDIS_PREFIX?',
+    );
   }
 
   get count(): number {
-    return this.#count;
+    return this.#messages + this.#keys.total;
   }
 
+  /** A message of a bus channel. */
   add(bus: string): void {
-    this.#count += 1;
-    if (this.#count > 1) return;
+    this.#messages += 1;
+    if (this.#messages > 1) return;
     this.#journal.warn('Something on the bus is no message of ours: it and its like are ignored', {
       bus: bus.slice(0, 256),
     });
+  }
+
+  addKey(key: string): void {
+    this.#keys.add({ key: key.slice(0, 256) });
   }
 }

@@ -2,6 +2,7 @@ import { type ChannelRef, type History, type Remembered, Unavailable } from '../
 import { decodeEvents } from './bus.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
+import { KEY_MENDED, mending } from './scripts.ts';
 
 /** Reads the last event of a cache channel. */
 export class RedisHistory implements History {
@@ -17,8 +18,11 @@ export class RedisHistory implements History {
     const { last } = this.#keys.channel(ref);
     const { commands } = this.#links;
     try {
-      const [bytes, ttlMs] = await Promise.all([commands.getBuffer(last), commands.pttl(last)]);
+      const [bytes, ttlMs] = await mending(commands, [last], ['string'], () =>
+        Promise.all([commands.getBuffer(last), commands.pttl(last)]),
+      );
       const event = bytes === null ? undefined : decodeEvents(bytes, 1)?.[0];
+      if (bytes !== null && event === undefined) commands.emit(KEY_MENDED, last);
       return event && { payload: event.payload, ttlSeconds: Math.max(0, Math.ceil(ttlMs / 1000)) };
     } catch (error) {
       throw new Unavailable('Redis is away.', { cause: error });

@@ -20,6 +20,7 @@ import { ClusterNode } from './node.ts';
 import type { RedisOptions } from './options.ts';
 import { Publisher } from './publisher.ts';
 import { RedisReplays } from './replays.ts';
+import { KEY_MENDED } from './scripts.ts';
 import { RedisState } from './state.ts';
 
 const QUIET_MS = 5000;
@@ -93,7 +94,7 @@ function assemble(options: RedisOptions, journal: Journal) {
     historyTtlMs: options.historyTtlMs,
   });
   node.onRename(() => listener.rename());
-  const publisher = new Publisher({ dispatch, publishCommand: links.publishCommand, keys, dropped });
+  const publisher = new Publisher({ dispatch, links, keys, dropped });
   const broker = new RedisBroker({ listener, publisher, node, membership });
   const state = new RedisState(links, keys);
   const replays = new RedisReplays(links, keys, options.replaySignatures);
@@ -102,6 +103,10 @@ function assemble(options: RedisOptions, journal: Journal) {
     apps: apps.map(({ id }) => id),
     pauseMs: leaseMs,
     settleMs: 2 * QUIET_MS + 4 * leaseMs,
+  });
+  links.commands.on(KEY_MENDED, (key: string) => {
+    garbage.addKey(key);
+    repair.want();
   });
   const attendant = new Attendant({ options, links, node, listener, lease, control, keys, journal, repair });
   return {

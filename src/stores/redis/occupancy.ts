@@ -1,7 +1,7 @@
 import { type ChannelRef, type Occupancy, Unavailable } from '../../core/ports.ts';
-import type { Keys } from './keys.ts';
+import type { ChannelKeys, Keys } from './keys.ts';
 import type { Links } from './links.ts';
-import { run } from './scripts.ts';
+import { mend, mending, run } from './scripts.ts';
 
 interface Needs {
   readonly links: Links;
@@ -12,8 +12,11 @@ interface Needs {
 export async function occupancyOf({ links, keys }: Needs, ref: ChannelRef): Promise<Occupancy> {
   const { counts, members } = keys.channel(ref);
   try {
-    const [sockets, users] = await Promise.all([links.commands.hvals(counts), links.commands.hlen(members)]);
-    return { subscriptions: sum(sockets), users, nodes: sockets.length };
+    const ask = () => Promise.all([links.commands.hvals(counts), links.commands.hlen(members)]);
+    const [sockets, users] = await mending(links.commands, [counts, members], ['numbers', 'hash'], ask);
+    const sound = sockets.filter((count) => Number.isFinite(Number(count)));
+    if (sound.length < sockets.length) void mendCounts(links, keys.channel(ref));
+    return { subscriptions: sum(sound), users, nodes: sockets.length };
   } catch (error) {
     throw new Unavailable('Redis is away.', { cause: error });
   }
@@ -38,13 +41,21 @@ export async function occupiedChannels(
   );
   const found = new Map<string, Occupancy>();
   for (const answer of answers as (readonly string[])[]) {
-    for (let at = 0; at + 3 < answer.length; at += 4) {
-      const [channel = '', ...counts] = answer.slice(at, at + 4);
-      const [subscriptions = 0, users = 0, nodes = 0] = counts.map(Number);
-      found.set(channel, { subscriptions, users, nodes });
+    for (let at = 0; at + 4 < answer.length; at += 5) {
+      const [channel = '', subscriptions, users, nodes, isSound] = answer.slice(at, at + 5);
+      if (isSound === '0') void mendCounts(links, keys.channel({ app, channel }));
+      found.set(channel, {
+        subscriptions: Number(subscriptions),
+        users: Number(users),
+        nodes: Number(nodes),
+      });
     }
   }
   return found;
 }
+
+/** Never rejects: who asks next tries again. */
+const mendCounts = ({ commands }: Links, { counts, members }: ChannelKeys): Promise<unknown> =>
+  mend(commands, [counts, members], ['numbers', 'hash']).catch(() => undefined);
 
 const sum = (counts: readonly string[]): number => counts.reduce((total, count) => total + Number(count), 0);

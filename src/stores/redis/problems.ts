@@ -91,8 +91,13 @@ export function explain(error: unknown, options: RedisOptions): Problem {
  */
 export function isLasting(error: unknown): boolean {
   if (!(error instanceof Unavailable)) return true;
+  return isScriptFault(error);
+}
+
+/** True when what keys hold, or the script itself, is at fault. */
+export function isScriptFault(error: unknown): boolean {
   const words = wordsOf(error);
-  return words.includes('user_script') && !RULES.some(([pattern]) => pattern.test(words));
+  return /user_script|WRONGTYPE/.test(words) && !RULES.some(([pattern]) => pattern.test(words));
 }
 
 /** What Redis or the link said: whoever passed it on may have put words of his own around it. */

@@ -3,13 +3,15 @@ import type { ChannelEvent, ChannelRef, Retention } from '../../core/ports.ts';
 import { encodeEvent } from './bus.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Keys } from './keys.ts';
+import type { Links } from './links.ts';
 import { Load } from './load.ts';
 import type { MinuteLog } from './minute-log.ts';
+import { KEY_MENDED } from './scripts.ts';
 
 /** Publishes events: those of one moment and one partition in one script, each channel's in their order. */
 export class Publisher {
   readonly #dispatch: Dispatch;
-  readonly #publishCommand: string;
+  readonly #links: Links;
   readonly #keys: Keys;
   /** What leaves next, in its order, and to which of it each partition's events may still be added. */
   #loads: Load[] = [];
@@ -18,9 +20,9 @@ export class Publisher {
   #epoch = 0;
   readonly #dropped: MinuteLog;
 
-  constructor(needs: { dispatch: Dispatch; publishCommand: string; keys: Keys; dropped: MinuteLog }) {
+  constructor(needs: { dispatch: Dispatch; links: Links; keys: Keys; dropped: MinuteLog }) {
     this.#dispatch = needs.dispatch;
-    this.#publishCommand = needs.publishCommand;
+    this.#links = needs.links;
     this.#keys = needs.keys;
     this.#dropped = needs.dropped;
   }
@@ -54,19 +56,21 @@ export class Publisher {
 
   async #send(load: Load): Promise<void> {
     const keys = [this.#keys.generation(load.partition), ...load.keys()];
-    const args = [this.#publishCommand, this.#newEpoch(), load.channels, ...load.args()];
+    const args = [this.#links.publishCommand, this.#newEpoch(), load.channels, ...load.args()];
     try {
-      this.#countDropped(load, await this.#dispatch.send(load.partition, 'publish', keys, args));
+      this.#count(load, await this.#dispatch.send(load.partition, 'publish', keys, args));
       load.done();
     } catch (error) {
       load.failed(error);
     }
   }
 
-  /** Of each app, in the order of the load: how much of what is remembered had to go. */
-  #countDropped(load: Load, counts: readonly number[]): void {
-    for (const [at, dropped] of counts.entries())
-      if (dropped > 0) this.#dropped.add({ app: load.apps[at] ?? '' }, dropped);
+  /** Of each app, in the order of the load, how much of what is remembered had to go; then keys that were mended. */
+  #count(load: Load, answer: readonly (number | string)[]): void {
+    for (const [at, each] of answer.entries()) {
+      if (typeof each === 'string') this.#links.commands.emit(KEY_MENDED, each);
+      else if (each > 0) this.#dropped.add({ app: load.apps[at] ?? '' }, each);
+    }
   }
 
   /** For channels that have none: never given twice, by no node. */

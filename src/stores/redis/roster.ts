@@ -22,6 +22,8 @@ export interface Snapshot {
   readonly entries: ReadonlyMap<string, Entry>;
   /** For so long some may be missing: others have yet to tell again what they hold. */
   readonly quietMs: number;
+  /** Ids whose members cannot be read. */
+  readonly unreadable?: readonly string[];
 }
 
 /** What a node knows that has heard of nobody. */
@@ -133,11 +135,15 @@ export class RosterCopy {
 export function snapshotOf(answer: unknown): Snapshot {
   const [generation, version, pairs, quietMs] = answer as [string, string, readonly string[], number];
   const entries = new Map<string, Entry>();
+  const unreadable: string[] = [];
   for (let at = 0; at + 1 < pairs.length; at += 2) {
     const text = pairs[at + 1] ?? '';
     const space = text.indexOf(' ');
     const member = decodeMember(text.slice(space + 1));
-    if (member !== undefined) entries.set(member.id, { member, version: Number(text.slice(0, space)) });
+    const place = Number(text.slice(0, space));
+    if (member === undefined || member.id !== pairs[at] || !Number.isFinite(place))
+      unreadable.push(pairs[at] ?? '');
+    else entries.set(member.id, { member, version: place });
   }
-  return { generation: Number(generation), version: Number(version), entries, quietMs };
+  return { generation: Number(generation), version: Number(version), entries, quietMs, unreadable };
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Cluster, Redis } from 'ioredis';
 import { Unavailable } from '../../core/ports.ts';
+import { type KeyKind, kindsOf } from './mending.ts';
+import { isScriptFault } from './problems.ts';
 
 const NAMES = [
   'attach',
@@ -22,6 +24,7 @@ const NAMES = [
   'quieten',
   'orphans',
   'replay',
+  'mend',
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];
@@ -32,6 +35,9 @@ type Command = (this: Client, keys: number, ...rest: (string | number | Buffer)[
 /** Event of a client: what Redis or the link said against a script. */
 export const SCRIPT_FAILED = 'wavehall:failed';
 
+/** Event of a client: a key held what nobody of ours wrote, and is rid of it. */
+export const KEY_MENDED = 'wavehall:mended';
+
 /** Makes the scripts known to a client: each is sent by its hash, and whole when the server does not know it. */
 export function defineScripts(client: Client): void {
   for (const name of NAMES) {
@@ -40,7 +46,10 @@ export function defineScripts(client: Client): void {
   }
 }
 
-/** Runs one script. Rejects with `Unavailable` whatever went wrong: whether it ran is not known then. */
+/**
+ * Runs one script. What breaks it in its keys is removed, once. Rejects with `Unavailable` whatever went wrong: whether it
+ * ran is not known then.
+ */
 export async function run(
   client: Client,
   name: ScriptName,
@@ -52,8 +61,9 @@ export async function run(
     commandOf(name) + (reply === 'bytes' ? 'Buffer' : '')
   ];
   if (command === undefined) throw new Unavailable(`No script ${name}.`);
+  const call = (): Promise<unknown> => command.call(client, keys.length, ...keys, ...args);
   try {
-    return await command.call(client, keys.length, ...keys, ...args);
+    return await mending(client, keys, kindsOf(name), call);
   } catch (error) {
     client.emit(SCRIPT_FAILED, error);
     throw new Unavailable(`Redis: ${(error as Error).message}`, { cause: error });
@@ -61,3 +71,31 @@ export async function run(
 }
 
 const commandOf = (name: ScriptName): string => `wavehall_${name}`;
+
+/** Does something with keys of one partition; where what they hold breaks it, they are mended and it is done once more. */
+export async function mending<T>(
+  client: Client,
+  keys: readonly string[],
+  kinds: readonly KeyKind[],
+  task: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (kinds.length === 0 || !isScriptFault(error)) throw error;
+    if (!(await mend(client, keys, kinds))) throw error;
+    return task();
+  }
+}
+
+/** True when something was removed. Rejects as the client does. */
+export async function mend(
+  client: Client,
+  keys: readonly string[],
+  kinds: readonly KeyKind[],
+): Promise<boolean> {
+  const command = (client as unknown as Record<string, Command>)[commandOf('mend')];
+  const mended = (await command?.call(client, keys.length, ...keys, ...kinds)) as readonly string[];
+  for (const key of mended) client.emit(KEY_MENDED, key);
+  return mended.length > 0;
+}

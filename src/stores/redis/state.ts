@@ -1,6 +1,7 @@
 import { type SharedState, Unavailable } from '../../core/ports.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
+import { mending } from './scripts.ts';
 
 /** What all nodes share and what outlives them: one key for each name. */
 export class RedisState implements SharedState {
@@ -13,7 +14,11 @@ export class RedisState implements SharedState {
   }
 
   async read(name: string): Promise<unknown> {
-    const text = await reached(this.#links.commands.get(this.#keys.state(name)));
+    const text = await reached(
+      mending(this.#links.commands, [this.#keys.state(name)], ['string'], () =>
+        this.#links.commands.get(this.#keys.state(name)),
+      ),
+    );
     try {
       return text === null ? undefined : (JSON.parse(text) as unknown);
     } catch {

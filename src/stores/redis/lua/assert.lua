@@ -38,7 +38,7 @@ if isDamaged then
   redis.call('DEL', KEYS[5], KEYS[6])
   local usersOf = string.sub(KEYS[5], 1, -#ARGV[2] - 1)
   for _, node in ipairs(redis.call('HKEYS', KEYS[4])) do
-    for _, id in ipairs(redis.call('SMEMBERS', usersOf .. node)) do redis.call('HINCRBY', KEYS[6], id, 1) end
+    for _, id in ipairs(redis.pcall('SMEMBERS', usersOf .. node)) do redis.call('HINCRBY', KEYS[6], id, 1) end
   end
   nextVersion()
 end

@@ -10,7 +10,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local run = redis.call('HGET', KEYS[1], 'run')
 local generation = redis.call('HGET', KEYS[1], 'generation')
 local isOther = false
-if not generation then
+if not tonumber(generation or '') then
   -- Empty: never used, or lost. The time makes it differ from every generation before.
   generation = tostring(now)
 elseif run ~= ARGV[1] then

@@ -18,7 +18,10 @@ for _, row in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
   if budget <= 0 then break end
   local base = ARGV[3] .. row
   local own = base .. ':m:' .. ARGV[1]
-  for _, id in ipairs(redis.call('SRANDMEMBER', own, budget)) do
+  -- What another program wrote there is nobody's.
+  local held = redis.pcall('SRANDMEMBER', own, budget)
+  if held.err then redis.call('DEL', own) end
+  for _, id in ipairs(held) do
     budget = budget - 1
     redis.call('SREM', own, id)
     local left = redis.call('HINCRBY', base .. ':r', id, -1)

@@ -1,15 +1,20 @@
--- The occupied channels of an app in this partition, with their counts.
+-- The occupied channels of an app in this partition, with their counts, and '0' where these are none.
 -- KEYS 1 occupied ; ARGV 1 start of the channels' keys with the app 2 prefix
 local found = {}
 for _, channel in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   if string.sub(channel, 1, #ARGV[2]) == ARGV[2] then
-    local sockets = 0
-    local nodes = redis.call('HVALS', ARGV[1] .. channel .. ':o')
-    for _, count in ipairs(nodes) do sockets = sockets + tonumber(count) end
+    local counts = redis.pcall('HVALS', ARGV[1] .. channel .. ':o')
+    local users = redis.pcall('HLEN', ARGV[1] .. channel .. ':u')
+    local sockets, is_sound = 0, not counts.err and type(users) == 'number'
+    for _, count in ipairs(counts) do
+      is_sound = is_sound and tonumber(count)
+      sockets = sockets + (tonumber(count) or 0)
+    end
     found[#found + 1] = channel
     found[#found + 1] = tostring(sockets)
-    found[#found + 1] = tostring(redis.call('HLEN', ARGV[1] .. channel .. ':u'))
-    found[#found + 1] = tostring(#nodes)
+    found[#found + 1] = tostring(type(users) == 'number' and users or 0)
+    found[#found + 1] = tostring(#counts)
+    found[#found + 1] = is_sound and '1' or '0'
   end
 end
 return found

@@ -6,7 +6,7 @@
 --      then for each: bus channel, events to keep, milliseconds to keep them, milliseconds to keep the last event as such, number of events, the events as one text,
 --      number of its app, bytes that its app may keep of histories, and of last events, in this partition (0: no limit)
 -- Returns OK, or LATE when nothing was done; the time in milliseconds; and for each app how many histories and last events
--- had to be dropped before their time.
+-- had to be dropped before their time, then the keys that held what no node wrote.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -33,6 +33,19 @@ local EVENT_BYTES, ENTRY_BYTES, POSITION_MS = 16, 400, 60000
 local names = string.sub(KEYS[2], 1, -2)
 local accounts = {}
 
+-- Runs a command on a key. What another program wrote there is removed first, for a script that failed here would have
+-- published a part.
+local mended = {}
+local function on(key, name, ...)
+  local answer = redis.pcall(name, key, ...)
+  if type(answer) ~= 'table' or not answer.err then return answer end
+  if string.find(answer.err, 'WRONGTYPE', 1, true) or string.find(answer.err, 'not an integer', 1, true) then
+    redis.call('DEL', key)
+    mended[#mended + 1] = key
+  end
+  return redis.call(name, key, ...)
+end
+
 local function account(at)
   local known = accounts[at]
   if known then return known end
@@ -42,14 +55,14 @@ local function account(at)
 end
 
 local function set(of, entry, bytes, expiry)
-  redis.call('HSET', of.sizes, entry, bytes)
-  redis.call('ZADD', of.order, expiry, entry)
+  on(of.sizes, 'HSET', entry, bytes)
+  on(of.order, 'ZADD', expiry, entry)
   of.change = of.change + bytes
 end
 
 -- The entry itself is in `order` no more.
 local function clear(of, entry)
-  local bytes = tonumber(redis.call('HGET', of.sizes, entry))
+  local bytes = tonumber(on(of.sizes, 'HGET', entry) or '')
   if not bytes then return false end
   of.change = of.change - bytes
   redis.call('HDEL', of.sizes, entry)
@@ -64,7 +77,7 @@ local function drop(of, entry, expiry)
   if is_early then redis.call('DEL', names .. entry) end
   if is_early and kind ~= 'p' then of.dropped = of.dropped + 1 end
   -- Of whom asks later it is unknown what he missed.
-  if is_early and kind == 'p' then redis.call('HSET', of.sizes, 'forgotten', now) end
+  if is_early and kind == 'p' then on(of.sizes, 'HSET', 'forgotten', now) end
   if kind ~= 'h' then return end
   local last = is_early and now + POSITION_MS or expiry + POSITION_MS
   if is_early then redis.call('PEXPIRE', names .. 'p' .. row, POSITION_MS) end
@@ -73,7 +86,7 @@ end
 
 -- Leaves no more than the app may keep, and forgets what has expired: the first to expire goes first.
 local function settle(of)
-  local all = of.change == 0 and 0 or redis.call('HINCRBY', of.sizes, 'all', of.change)
+  local all = of.change == 0 and 0 or on(of.sizes, 'HINCRBY', 'all', of.change)
   local life = of.ttl + POSITION_MS
   if (all == of.change and all ~= 0) or redis.call('PTTL', of.order) < life then
     redis.call('PEXPIRE', of.order, life * 2)
@@ -82,7 +95,7 @@ local function settle(of)
   of.change = 0
   for _ = 1, 5000 do
     if of.most == 0 or all <= of.most then break end
-    local first = redis.call('ZPOPMIN', of.order)
+    local first = on(of.order, 'ZPOPMIN')
     if #first == 0 then
       -- Redis has evicted the one without the other.
       redis.call('DEL', of.sizes)
@@ -90,17 +103,17 @@ local function settle(of)
     end
     drop(of, first[1], tonumber(first[2]))
     all = all + of.change
-    if of.change ~= 0 then redis.call('HINCRBY', of.sizes, 'all', of.change) end
+    if of.change ~= 0 then on(of.sizes, 'HINCRBY', 'all', of.change) end
     of.change = 0
   end
   -- Now and then is often enough.
   if not of.is_new and now % 16 ~= 0 then return end
-  local expired = redis.call('ZRANGEBYSCORE', of.order, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)
+  local expired = on(of.order, 'ZRANGEBYSCORE', '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)
   for at = 1, #expired, 2 do
-    redis.call('ZREM', of.order, expired[at])
+    on(of.order, 'ZREM', expired[at])
     drop(of, expired[at], tonumber(expired[at + 1]))
   end
-  if of.change ~= 0 then redis.call('HINCRBY', of.sizes, 'all', of.change) end
+  if of.change ~= 0 then on(of.sizes, 'HINCRBY', 'all', of.change) end
 end
 
 local function weigh(events)
@@ -113,7 +126,7 @@ end
 local function remember(of, history, events, keep, ttl)
   local entry = string.sub(history, #names + 1)
   local fixed = 2 * ENTRY_BYTES + 5 * #entry
-  local length = redis.call('RPUSH', history, unpack(events))
+  local length = on(history, 'RPUSH', unpack(events))
   local is_new = length == #events
   local change = weigh(events)
   if length > keep then
@@ -125,22 +138,22 @@ local function remember(of, history, events, keep, ttl)
     of.is_new = true
     clear(of, entry)
     local position = 'p' .. string.sub(entry, 2)
-    if redis.call('ZREM', of.order, position) == 1 then clear(of, position) end
+    if on(of.order, 'ZREM', position) == 1 then clear(of, position) end
     bytes = fixed + change
-    redis.call('HSET', of.sizes, entry, bytes)
+    on(of.sizes, 'HSET', entry, bytes)
     change = bytes
   elseif change ~= 0 then
-    bytes = redis.call('HINCRBY', of.sizes, entry, change)
+    bytes = on(of.sizes, 'HINCRBY', entry, change)
     if bytes < fixed then
       -- Nobody has counted what was there before.
       local whole = fixed + weigh(redis.call('LRANGE', history, 0, -1))
-      redis.call('HSET', of.sizes, entry, whole)
+      on(of.sizes, 'HSET', entry, whole)
       change = change + whole - bytes
       bytes = whole
     end
   end
   of.change = of.change + change
-  redis.call('ZADD', of.order, now + ttl, entry)
+  on(of.order, 'ZADD', now + ttl, entry)
   while of.most > 0 and bytes > of.most and length > 0 do
     -- A part at a time: a long history is not looked at event by event.
     local part = math.ceil(length / 16)
@@ -148,7 +161,7 @@ local function remember(of, history, events, keep, ttl)
     length = length - part
     bytes = bytes - less
     of.change = of.change - less
-    redis.call('HINCRBY', of.sizes, entry, -less)
+    on(of.sizes, 'HINCRBY', entry, -less)
     of.dropped = of.dropped + 1
   end
   redis.call('PEXPIRE', history, ttl)
@@ -161,7 +174,7 @@ local function remember_last(of, key, event, ttl)
   if not clear(of, entry) then of.is_new = true end
   if of.most > 0 and bytes > of.most then
     redis.call('DEL', key)
-    redis.call('ZREM', of.order, entry)
+    on(of.order, 'ZREM', entry)
     of.dropped = of.dropped + 1
     return
   end
@@ -171,9 +184,10 @@ end
 
 -- Gives events their place in the channel. Returns the first as it is told on the bus.
 local function place(position, history, generation, count, ttl)
-  local known = redis.call('HMGET', position, 'epoch', 'generation', 'offset')
-  local epoch, last = known[1], (tonumber(known[3]) or 0) + count
-  if not epoch or not tonumber(known[3]) then
+  local known = on(position, 'HMGET', 'epoch', 'generation', 'offset')
+  local epoch, last = known[1], (tonumber(known[3] or '') or 0) + count
+  if epoch and not tonumber(known[3] or '') then mended[#mended + 1] = position end
+  if not epoch or not tonumber(known[3] or '') then
     epoch = ARGV[6]
     redis.call('DEL', history, position)
     redis.call('HSET', position, 'epoch', epoch, 'offset', count, 'generation', generation, 'base:' .. generation, 0)
@@ -186,7 +200,8 @@ local function place(position, history, generation, count, ttl)
   return epoch .. ' ' .. generation .. ' ' .. string.format('%.0f', last - count + 1)
 end
 
-local generation = redis.call('HGET', KEYS[2], 'generation') or '0'
+local generation = on(KEYS[2], 'HGET', 'generation')
+if not tonumber(generation or '') then generation = '0' end
 local channels = tonumber(ARGV[7])
 local first_account = channels * 3 + 3
 local at = 8
@@ -217,4 +232,5 @@ for at, of in pairs(accounts) do
   local app = 3 + math.floor((at - first_account) / 4)
   answer[app] = answer[app] + of.dropped
 end
+for _, key in ipairs(mended) do answer[#answer + 1] = key end
 return answer

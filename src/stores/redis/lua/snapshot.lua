@@ -5,7 +5,10 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local quiet = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0')
 local held, counted = 0, 0
-for _, node in ipairs(redis.call('HKEYS', KEYS[5])) do held = held + redis.call('SCARD', ARGV[1] .. node) end
+for _, node in ipairs(redis.call('HKEYS', KEYS[5])) do
+  local users = redis.pcall('SCARD', ARGV[1] .. node)
+  held = held + (tonumber(users) or 0)
+end
 for _, count in ipairs(redis.call('HVALS', KEYS[4])) do counted = counted + tonumber(count) end
 local isWhole = held == counted and redis.call('HLEN', KEYS[3]) == redis.call('HLEN', KEYS[4])
 return {

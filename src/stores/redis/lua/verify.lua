@@ -13,7 +13,10 @@ for at = 5, 4 + tonumber(ARGV[4]) do
 end
 local usersOf = string.sub(KEYS[3], 1, -#ARGV[1] - 1)
 local held, counted = 0, 0
-for _, node in ipairs(redis.call('HKEYS', KEYS[2])) do held = held + redis.call('SCARD', usersOf .. node) end
+for _, node in ipairs(redis.call('HKEYS', KEYS[2])) do
+  local users = redis.pcall('SCARD', usersOf .. node)
+  held = held + (tonumber(users) or 0)
+end
 for _, count in ipairs(redis.call('HVALS', KEYS[4])) do counted = counted + tonumber(count) end
 -- A user of another node whose member is missing is for that node to say again.
 if held ~= counted or redis.call('HLEN', KEYS[4]) < redis.call('HLEN', KEYS[5]) then return 0 end

@@ -1,0 +1,188 @@
+/** Keys of ours in which another program has written. */
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { firstScopes } from '../../src/stores/redis/installation.ts';
+import { Keys } from '../../src/stores/redis/keys.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { channelAuth, publisher } from '../support/wire-http.ts';
+import { eventually, Wire } from '../support/wire.ts';
+
+const ROOM = 'presence-cache-room';
+const credentials = [{ key: 'app-key', secret: 'app-secret' }] as const;
+const keys = new Keys('wavehall:', 1, 0, firstScopes([{ id: 'app-id', credentials }]));
+const room = keys.channel({ app: 'app-id', channel: ROOM });
+const [histories, historyBytes, lasts, lastBytes] = room.accounts.keys;
+
+let redis: TestRedis;
+let admin: Redis;
+let server: TestServer;
+let wire: Wire;
+beforeAll(async () => {
+  redis = await startRedis();
+  admin = new Redis(redis.port);
+});
+afterAll(async () => {
+  admin.disconnect();
+  await redis.close();
+});
+beforeEach(async () => {
+  await admin.flushall();
+  server = await startServer({
+    REVERB_SCALING_ENABLED: 'true',
+    REDIS_PORT: `${redis.port}`,
+    WAVEHALL_REDIS_PARTITIONS: '1',
+    WAVEHALL_LEASE_SECONDS: '2',
+  });
+  onTestFinished(() => server.close());
+  wire = await Wire.open(server, '/app/app-key?protocol=7');
+  onTestFinished(async () => {
+    await wire.close();
+  });
+  await greeted(wire);
+  await enter(wire, '1');
+});
+
+const app = () => ({ ...server, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' });
+
+async function greeted(to: Wire): Promise<void> {
+  const { data } = await to.first();
+  to.socketId = (JSON.parse(String(data)) as { socket_id: string }).socket_id;
+}
+
+async function enter(to: Wire, id: string): Promise<void> {
+  const data = JSON.stringify({ user_id: id });
+  const auth = channelAuth(app(), to.socketId, ROOM, data);
+  to.send({ event: 'pusher:subscribe', data: { channel: ROOM, auth, channel_data: data } });
+  await to.next('pusher_internal:subscription_succeeded');
+}
+
+const publish = async (name: string, channels: readonly string[]): Promise<number> =>
+  (
+    await publisher(app()).post('/events', {
+      name,
+      channels,
+      data: '"x"',
+      info: 'subscription_count,user_count',
+    })
+  ).status;
+
+type Spoil = () => Promise<unknown>;
+const replace =
+  (key: string): Spoil =>
+  async () => {
+    const was = await admin.type(key);
+    await admin.del(key);
+    await (was === 'string' ? admin.lpush(key, 'garbage') : admin.set(key, 'garbage'));
+  };
+const spoilFields =
+  (key: string, ...fields: readonly string[]): Spoil =>
+  async () => {
+    const all = fields.length > 0 ? fields : await admin.hkeys(key);
+    for (const field of all) await admin.hset(key, field, 'garbage');
+  };
+
+const CASES: readonly (readonly [string, Spoil])[] = [
+  ...(
+    [
+      ['history', room.history],
+      ['position', room.position],
+      ['last event', room.last],
+      ['expiry of histories', histories],
+      ['bytes of histories', historyBytes],
+      ['expiry of last events', lasts],
+      ['bytes of last events', lastBytes],
+      ['counts', room.counts],
+      ['nodes per user', room.nodesPerUser],
+      ['roster', room.members],
+      ['version', room.version],
+      ['occupied channels', keys.occupied(0, 'app-id')],
+      ['connections', keys.connections('app-id')],
+      ['nodes', keys.nodes(0)],
+      ['generation', keys.generation(0)],
+    ] as const
+  ).map(([what, key]) => [`another type: ${what}`, replace(key)] as const),
+  ['no number: offset', spoilFields(room.position, 'offset')],
+  ['no number: base of a generation', spoilFields(room.position, 'base:x')],
+  ['no number: counts', spoilFields(room.counts)],
+  ['no number: nodes per user', spoilFields(room.nodesPerUser)],
+  ['no number: connections', spoilFields(keys.connections('app-id'), 'somebody')],
+  ['no number: own connections', spoilFields(keys.connections('app-id'))],
+  ['no number: version', () => admin.set(room.version, 'garbage')],
+  ['no number: bytes of histories', spoilFields(historyBytes)],
+  ['no number: generation', spoilFields(keys.generation(0), 'generation')],
+  ['no number: quiet', spoilFields(keys.generation(0), 'quiet')],
+  ['no JSON: member', spoilFields(room.members)],
+  ['no JSON: a member of nobody', spoilFields(room.members, 'nobody')],
+  ['no event: last event', () => admin.set(room.last, 'garbage', 'EX', 60)],
+  ['no event: history', () => admin.rpush(room.history, 'garbage')],
+];
+
+test.each(CASES)(
+  '3.13 the server serves every channel on with garbage in a key: %s',
+  async (_what, spoil) => {
+    expect(await publish('before', [ROOM, 'other'])).toBe(200);
+    await wire.next('before');
+    await spoil();
+    const statuses: number[] = [];
+    const look = async (): Promise<void> => {
+      for (const path of [
+        '/channels',
+        `/channels/${ROOM}`,
+        `/channels/${ROOM}/users`,
+        '/channels/other',
+        '/connections',
+      ])
+        statuses.push(
+          (
+            await publisher(app()).get(path, [
+              ['info', path === '/channels' ? 'subscription_count' : 'subscription_count,cache'],
+            ])
+          ).status,
+        );
+      statuses.push(await publish('meanwhile', ['other']));
+    };
+    await look();
+    const second = await Wire.open(server, '/app/app-key?protocol=7');
+    onTestFinished(async () => {
+      await second.close();
+    });
+    await greeted(second);
+    await enter(second, '2');
+    await eventually(
+      async () => (await publish('after', [ROOM, 'other'])) === 200,
+      'it publishes again',
+      15_000,
+    );
+    await wire.next('after', 15_000);
+    await second.next('after', 15_000);
+    await eventually(
+      async () => {
+        await look();
+        const { json } = await publisher(app()).get(`/channels/${ROOM}/users`);
+        const users = (json as { users?: { id: string }[] }).users ?? [];
+        return (
+          users
+            .map(({ id }) => id)
+            .sort()
+            .join() === '1,2'
+        );
+      },
+      'both users are there',
+      20_000,
+    );
+    expect(statuses.filter((status) => status === 500)).toEqual([]);
+    expect(server.output()).not.toMatch(/should not have/);
+  },
+  60_000,
+);
+
+test('3.13 garbage in a key is logged with its name, and counted', async () => {
+  await publish('before', [ROOM]);
+  await replace(room.history)();
+  await replace(room.position)();
+  expect(await publish('after', [ROOM])).toBe(200);
+  await eventually(() => server.output().includes('A key in Redis holds what no node wrote'), 'it is logged');
+  expect(server.output().match(/A key in Redis holds/g)).toHaveLength(1);
+  expect(server.output()).toContain(room.position);
+});

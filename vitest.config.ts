@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** What is measured against a ratio: nothing else may run beside it. */
@@ -19,6 +20,8 @@ export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/summary.ts'],
+    // Most tests wait for processes of their own: also two cores are not busy with one file at a time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     coverage: { include: ['protocol/**/*.ts', 'src/**/*.ts'] },
     projects: [
       {

@@ -4,7 +4,8 @@ import type { Keys } from './keys.ts';
 import { type Links, runIdIn } from './links.ts';
 import { Markers } from './markers.ts';
 import type { ClusterNode } from './node.ts';
-import { run, type ScriptName } from './scripts.ts';
+import type { ScriptName } from './script-names.ts';
+import { run } from './scripts.ts';
 import { ServerClock } from './server-clock.ts';
 
 /** A server's clock may be slowed down or hurried a little to agree with others. */

@@ -74,14 +74,9 @@ function assemble(options: RedisOptions, journal: Journal) {
     journal,
     'Histories were dropped before their time: an app has more than WAVEHALL_HISTORY_MAX_BYTES',
   );
-  const installation = new Installation({ links, keys, journal, apps });
-  const node = new ClusterNode({
-    links,
-    keys,
-    options: { leaseMs, quietMs: QUIET_MS },
-    journal,
-    installation,
-  });
+  const shared = { links, keys, journal };
+  const installation = new Installation({ ...shared, apps });
+  const node = new ClusterNode({ ...shared, options: { leaseMs, quietMs: QUIET_MS }, installation });
   const membership = new RedisMembership({ links, keys, node });
   const lease = new RedisLease({ links, keys, node });
   const dispatch = new Dispatch({ links, keys, node, timeoutMs: options.commandTimeoutMs });
@@ -90,7 +85,7 @@ function assemble(options: RedisOptions, journal: Journal) {
     onForeign: (app) => installation.mentionOther(app),
   });
   const listener = new Listener({
-    ...{ links, keys, journal, garbage, members: membership },
+    ...{ ...shared, garbage, members: membership },
     historyTtlMs: options.historyTtlMs,
   });
   node.onRename(() => listener.rename());
@@ -99,7 +94,7 @@ function assemble(options: RedisOptions, journal: Journal) {
   const state = new RedisState(links, keys);
   const replays = new RedisReplays(links, keys, options.replaySignatures);
   const repair = new EvictionRepair({
-    ...{ links, keys, node, membership, lease, journal },
+    ...{ ...shared, node, membership, lease },
     apps: apps.map(({ id }) => id),
     pauseMs: leaseMs,
     settleMs: 2 * QUIET_MS + 4 * leaseMs,
@@ -108,7 +103,7 @@ function assemble(options: RedisOptions, journal: Journal) {
     garbage.addKey(key);
     repair.want();
   });
-  const attendant = new Attendant({ options, links, node, listener, lease, control, keys, journal, repair });
+  const attendant = new Attendant({ ...shared, options, node, listener, lease, control, repair });
   return {
     broker,
     history: new RedisHistory(links, keys),

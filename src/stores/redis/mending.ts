@@ -1,4 +1,4 @@
-import type { ScriptName } from './scripts.ts';
+import type { ScriptName } from './script-names.ts';
 
 /** What `mend.lua` takes a key for. */
 export type KeyKind =

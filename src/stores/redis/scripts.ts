@@ -3,31 +3,8 @@ import type { Cluster, Redis } from 'ioredis';
 import { Unavailable } from '../../core/ports.ts';
 import { type KeyKind, kindsOf } from './mending.ts';
 import { isScriptFault } from './problems.ts';
+import { SCRIPTS, type ScriptName } from './script-names.ts';
 
-const NAMES = [
-  'attach',
-  'beat',
-  'assert',
-  'bury',
-  'publish',
-  'order',
-  'clock',
-  'ran',
-  'since',
-  'snapshot',
-  'channels',
-  'connect',
-  'permissions',
-  'server',
-  'identify',
-  'verify',
-  'quieten',
-  'orphans',
-  'replay',
-  'mend',
-] as const;
-
-export type ScriptName = (typeof NAMES)[number];
 export type Client = Redis | Cluster;
 
 type Command = (this: Client, keys: number, ...rest: (string | number | Buffer)[]) => Promise<unknown>;
@@ -40,7 +17,7 @@ export const KEY_MENDED = 'wavehall:mended';
 
 /** Makes the scripts known to a client: each is sent by its hash, and whole when the server does not know it. */
 export function defineScripts(client: Client): void {
-  for (const name of NAMES) {
+  for (const name of SCRIPTS) {
     const lua = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
     client.defineCommand(commandOf(name), { lua });
   }

@@ -1,7 +1,6 @@
 /** The split made by nginx or HAProxy, with the configurations of examples/cutover-from-reverb as they are but for the ports. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Site } from '../conformance/site.ts';
 import { findNginx } from '../support/cluster-nginx.ts';
 import { freePort } from '../support/free-port.ts';
+import { findHaproxy, runProxy } from '../support/proxies.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { dataOf, eventually, type Wire } from '../support/wire.ts';
 import { APP, otherSides, type OtherSide } from './other-side.ts';
@@ -17,15 +17,6 @@ const EXAMPLE = new URL('../../examples/cutover-from-reverb/', import.meta.url);
 const BROWSERS = 120;
 /** By this the two servers are told apart. */
 const OURS_S = 31;
-
-const isListening = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
 
 /** A proxy of the examples, in a folder of its own. */
 interface Proxy {
@@ -66,27 +57,6 @@ const configured = (name: string, port: number): string =>
     .replaceAll('127.0.0.1:8082', `127.0.0.1:${other.app.port}`)
     .replaceAll('/run/haproxy/admin.sock', join(folder, 'haproxy.sock'));
 
-const run = async (command: string, args: readonly string[], port: number) => {
-  const child: ChildProcess = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const exited = once(child, 'exit');
-  await eventually(
-    () => isListening(port),
-    () => `${command} listens: ${said}`,
-  );
-  return {
-    child,
-    async close() {
-      child.kill('SIGTERM');
-      const hard = setTimeout(() => child.kill('SIGKILL'), 3000);
-      await exited;
-      clearTimeout(hard);
-    },
-  };
-};
-
 const startNginx = async (): Promise<Proxy> => {
   const [port, file] = [await freePort(), join(folder, 'nginx.conf')];
   const write = (percent: number): void => {
@@ -98,7 +68,7 @@ const startNginx = async (): Promise<Proxy> => {
     execFileSync(findNginx(), ['-t', '-p', folder, '-c', file], { stdio: 'pipe' });
   };
   write(0);
-  const nginx = await run(findNginx(), ['-p', folder, '-c', file, '-g', 'daemon off;'], port);
+  const nginx = await runProxy(folder, findNginx(), ['-p', folder, '-c', file, '-g', 'daemon off;'], port);
   const workers = (): string =>
     execFileSync('ps', ['--ppid', String(nginx.child.pid), '-o', 'pid=,args='], { encoding: 'utf8' });
   return {
@@ -124,14 +94,6 @@ const startNginx = async (): Promise<Proxy> => {
   };
 };
 
-const findHaproxy = (): string => {
-  const found = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/opt/homebrew/bin']
-    .map((each) => join(each, 'haproxy'))
-    .find((each) => existsSync(each));
-  if (found === undefined) throw new Error('These tests need HAProxy: `apt-get install haproxy`.');
-  return found;
-};
-
 /** What `socat` does in the comment of the configuration. */
 const command = (text: string): Promise<string> =>
   new Promise((resolve, reject) => {
@@ -147,7 +109,7 @@ const startHaproxy = async (): Promise<Proxy> => {
   const [port, file] = [await freePort(), join(folder, 'haproxy.cfg')];
   writeFileSync(file, configured('haproxy.cfg', port));
   execFileSync(findHaproxy(), ['-c', '-f', file], { stdio: 'pipe' });
-  const haproxy = await run(findHaproxy(), ['-f', file], port);
+  const haproxy = await runProxy(folder, findHaproxy(), ['-f', file], port);
   return {
     port,
     async share(percent) {

@@ -210,7 +210,10 @@ for channel = 1, channels do
   if keep > 0 then
     local of = account(app)
     of.most, of.ttl = most, math.max(of.ttl, ttl)
+    local before = #mended
     head = place(position, history, generation, count, ttl)
+    -- Who missed something cannot learn from the new position how much it was.
+    if #mended > before then on(of.sizes, 'HSET', 'forgotten', now) end
     remember(of, history, latest(text, count, keep), keep, ttl)
   end
   if last_ttl > 0 then

@@ -5,7 +5,7 @@ import type { Garbage } from './garbage.ts';
 import type { ChannelKeys, Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import { MinuteLog } from './minute-log.ts';
-import { gapIn, readMissed, readNewest } from './missed.ts';
+import { breakIn, gapIn, readMissed, readNewest } from './missed.ts';
 import { inPortions } from './portions.ts';
 import { afterGap, beginning, follows, type Place, type Position } from './position.ts';
 import { isLasting } from './problems.ts';
@@ -228,10 +228,10 @@ export class Listener {
       for (let target: number | undefined; ;) {
         const missed = await readMissed(this.#needs.links.commands, heard.keys, heard.position);
         if (!this.#isHeard(heard)) return;
-        const isFirst = target === undefined && before !== undefined && missingSinceMs !== undefined;
-        const gap = isFirst
-          ? gapIn(before, missed, performance.now() - missingSinceMs, this.#ttlOf(heard))
-          : undefined;
+        const missingMs = missingSinceMs && performance.now() - missingSinceMs;
+        const isFirst = target === undefined;
+        const ttlMs = this.#needs.historyTtlMs?.(heard.ref) ?? 0;
+        const gap = isFirst ? gapIn(before, missed, missingMs, ttlMs) : breakIn(heard.position, missed);
         if (gap !== undefined) this.#countUnread(heard.ref, gap);
         this.#countLost(heard.ref, missed.lost);
         this.#deliver(heard, missed.events);
@@ -262,10 +262,6 @@ export class Listener {
     heard.position = position;
     heard.hasBegun = true;
     this.#release(heard);
-  }
-
-  #ttlOf({ ref }: Heard): number {
-    return this.#needs.historyTtlMs?.(ref) ?? 0;
   }
 
   #isHeard(heard: Heard): boolean {

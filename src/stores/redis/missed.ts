@@ -11,6 +11,10 @@ const BYTES_PER_PORTION = 1024 * 1024;
 /** A position outlives its history by so much (`publish.lua`). */
 const POSITION_MS = 60_000;
 
+/** The reason where a position was removed before its time. */
+const POSITION_GONE =
+  'where the channel stood was removed: the app has more than WAVEHALL_HISTORY_MAX_BYTES, or another program wrote in its keys';
+
 /** A part of what was missed on a channel. */
 export interface Missed {
   /** Where the channel stands; `undefined` when nothing of it is remembered. */
@@ -71,14 +75,17 @@ async function ask(client: Client, keys: ChannelKeys, after: Position | undefine
  * stood is known no more.
  */
 export function gapIn(
-  before: Position,
+  before: Position | undefined,
   { newest, droppedAgoMs }: Missed,
-  missingMs: number,
+  missingMs: number | undefined,
   ttlMs: number,
 ): string | undefined {
-  if (newest?.epoch === before.epoch) return undefined;
-  if (droppedAgoMs >= 0 && droppedAgoMs <= missingMs)
-    return 'the app has more than WAVEHALL_HISTORY_MAX_BYTES';
+  if (before === undefined || missingMs === undefined || newest?.epoch === before.epoch) return undefined;
+  if (droppedAgoMs >= 0 && droppedAgoMs <= missingMs) return POSITION_GONE;
   if (missingMs > ttlMs + POSITION_MS) return 'this node was away for longer than WAVEHALL_HISTORY_TTL';
   return undefined;
 }
+
+/** The reason for which a part does not go on where the one before it ended. */
+export const breakIn = (before: Position | undefined, { newest }: Missed): string | undefined =>
+  newest?.epoch === before?.epoch ? undefined : POSITION_GONE;

@@ -3,6 +3,7 @@
 -- Returns the keys of which something was removed.
 local LOOK = { set = 'SCARD', zset = 'ZCARD', list = 'LLEN', string = 'GET', number = 'GET' }
 local mended = {}
+local is_position_gone = false
 
 local function is_sound(kind, field, value)
   if kind == 'numbers' then return tonumber(value) end
@@ -20,7 +21,10 @@ local function has_unsound_fields(kind, key)
     end
   end
   -- One part of a position says nothing without the others.
-  if found and kind == 'position' then redis.call('DEL', key) end
+  if found and kind == 'position' then
+    redis.call('DEL', key)
+    is_position_gone = true
+  end
   return found
 end
 
@@ -31,6 +35,14 @@ for at, key in ipairs(KEYS) do
     or kind == 'number' and type(answer) == 'string' and not tonumber(answer) then
     redis.call('DEL', key)
     mended[#mended + 1] = key
+    is_position_gone = is_position_gone or kind == 'position'
   elseif not LOOK[kind] and has_unsound_fields(kind, key) then mended[#mended + 1] = key end
+end
+-- As `publish.lua` notes it where a position is dropped: who missed something cannot learn any more how much it was.
+if is_position_gone then
+  local time = redis.call('TIME')
+  for at, kind in ipairs(ARGV) do
+    if kind == 'numbers' then redis.call('HSET', KEYS[at], 'forgotten', time[1] * 1000 + math.floor(time[2] / 1000)) end
+  end
 end
 return mended

@@ -212,11 +212,15 @@ for channel = 1, channels do
   local app, most = first_account + 4 * tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7])
   at = at + 8
   local head = '- - 0'
+  local before = #mended
   if keep > 0 then head = place(position, history, generation, count, ttl) end
+  local is_displaced = #mended > before
   redis.call(ARGV[5], bus, 'e ' .. head .. ' ' .. count .. '\n' .. text)
   if keep > 0 then
     local of = account(app)
     of.most, of.ttl = most, math.max(of.ttl, ttl)
+    -- Who missed something cannot learn from the new position how much it was.
+    if is_displaced then on(of.sizes, 'HSET', 'forgotten', now) end
     remember(of, history, latest(text, count, keep), keep, ttl)
   end
   if last_ttl > 0 then

@@ -12,8 +12,8 @@ const sources = {
 const limits = {
   testTimeout: 20_000,
   hookTimeout: 60_000,
-  // Many tests are of real processes that share a machine with others; a second try is named at the end of the run.
-  retry: process.env.CI === undefined ? 0 : 1,
+  // Many tests are of real processes that share a machine with others; a further try is named at the end of the run.
+  retry: process.env.CI === undefined ? 0 : 2,
 };
 
 export default defineConfig({

@@ -20,8 +20,8 @@ export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/summary.ts'],
-    // Most tests wait for processes of their own: also two cores are not busy with one file at a time.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Most tests wait for processes of their own: two cores are not busy with two files at a time.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     coverage: { include: ['protocol/**/*.ts', 'src/**/*.ts'] },
     projects: [
       {

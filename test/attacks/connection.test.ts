@@ -217,6 +217,28 @@ describe('an app that demands TLS', () => {
   });
 });
 
+describe('refusals that wait, of which there may be two', () => {
+  const here = arena({
+    WAVEHALL_REQUIRE_TLS: 'true',
+    WAVEHALL_REFUSAL_DELAY_MS: '1500',
+    WAVEHALL_MAX_DELAYED_REFUSALS: '2',
+  });
+
+  test('2.5 two clients wait for their refusal, the third is told at once, and then there is room again', async () => {
+    const order: number[] = [];
+    const arrive = async (number: number): Promise<Wire> => {
+      const wire = await here.site.open(here.site.path);
+      void wire.closed.then(() => order.push(number));
+      return wire;
+    };
+    for (const first of [1, 4]) {
+      const wires = [await arrive(first), await arrive(first + 1), await arrive(first + 2)];
+      await Promise.all(wires.map((wire) => here.site.refused(wire, 4000)));
+    }
+    expect(order).toEqual([3, 1, 2, 6, 4, 5]);
+  });
+});
+
 describe('an app that demands TLS behind a trusted proxy', () => {
   const here = arena({ WAVEHALL_REQUIRE_TLS: 'true', WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
 

@@ -153,7 +153,7 @@ async function seenBy(node: Node): Promise<unknown> {
 const WHOLE = {
   rosters: ['both,own-0,own-1'],
   listed: ROOMS.length + PLAIN.length,
-  counts: ['{"subscriptions":4,"users":0}', '{"subscriptions":4,"users":3}'],
+  counts: ['{"subscriptions":4,"users":0,"nodes":2}', '{"subscriptions":4,"users":3,"nodes":2}'],
   connections: 6,
 };
 

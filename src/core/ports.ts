@@ -202,7 +202,7 @@ export class Unavailable extends Error {
 /** The sockets of a channel do not read as fast as is published: nothing that this server could do better. */
 export class Behind extends Unavailable {}
 
-/** It cannot be known whether something was done: it may have been, wholly or in part. Nothing does it later. */
+/** Something may have been done, wholly or in part; that cannot be known. Nothing does it later. */
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown';
 }

@@ -1,4 +1,5 @@
 import { counter } from './figure.ts';
+import { type LogExample, MinuteLog } from './minute-log.ts';
 import type { Figure, Journal } from './ports.ts';
 
 /** Every reason for which a client or publisher is refused, slowed down or cut, and how the log says it. */
@@ -62,27 +63,14 @@ export const REASONS = {
 
 export type RefusalReason = keyof typeof REASONS;
 
-/** What the log shows of one of them: app, address, what was expected. Never a secret. */
-export type RefusalExample = Readonly<Record<string, string | number>>;
-
-const LINE_EVERY_MS = 60_000;
-
-interface Counted {
-  total: number;
-  /** Since the last line. */
-  unlogged: number;
-  loggedAtMs: number;
-  example: RefusalExample;
-}
-
 /**
- * Counts refusals by reason. The first of a reason is logged at once; more within a minute are logged together, with
- * their number and the newest example. Bounded by the list of reasons, whatever clients send.
+ * Counts refusals by reason, and logs each reason at most once a minute. Bounded by the list of reasons, whatever clients
+ * send.
  */
 export class Refusals {
   readonly #journal: Pick<Journal, 'warn'>;
   readonly #clock: () => number;
-  readonly #counted = new Map<RefusalReason, Counted>();
+  readonly #counted = new Map<RefusalReason, MinuteLog>();
 
   constructor(journal: Pick<Journal, 'warn'>, clock: () => number) {
     this.#journal = journal;
@@ -90,17 +78,13 @@ export class Refusals {
   }
 
   /** Never throws. */
-  count(reason: RefusalReason, example: RefusalExample = {}): void {
-    const counted = this.#of(reason);
-    counted.total += 1;
-    counted.unlogged += 1;
-    counted.example = example;
-    this.#logIfDue(reason, counted);
+  count(reason: RefusalReason, example: LogExample = {}): void {
+    this.#of(reason).add(example);
   }
 
   /** Called about once a second. */
   tick(): void {
-    for (const [reason, counted] of this.#counted) this.#logIfDue(reason, counted);
+    for (const counted of this.#counted.values()) counted.tick();
   }
 
   get figures(): readonly Figure[] {
@@ -110,19 +94,16 @@ export class Refusals {
     ];
   }
 
-  #of(reason: RefusalReason): Counted {
+  #of(reason: RefusalReason): MinuteLog {
     const known = this.#counted.get(reason);
     if (known !== undefined) return known;
-    const counted = { total: 0, unlogged: 0, loggedAtMs: -Infinity, example: {} };
+    const counted = new MinuteLog({
+      journal: this.#journal,
+      clock: this.#clock,
+      what: REASONS[reason],
+      details: { reason },
+    });
     this.#counted.set(reason, counted);
     return counted;
-  }
-
-  #logIfDue(reason: RefusalReason, counted: Counted): void {
-    const now = this.#clock();
-    if (counted.unlogged === 0 || now - counted.loggedAtMs < LINE_EVERY_MS) return;
-    this.#journal.warn(REASONS[reason], { reason, count: counted.unlogged, ...counted.example });
-    counted.unlogged = 0;
-    counted.loggedAtMs = now;
   }
 }

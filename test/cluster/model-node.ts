@@ -4,7 +4,7 @@ import { untold } from '../../src/core/greeting.ts';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports.ts';
 import { Serial } from '../../src/core/serial.ts';
 import { Attendant } from '../../src/stores/redis/attendant.ts';
-import { Dispatch } from '../../src/stores/redis/dispatch.ts';
+import { DeadlineScripts } from '../../src/stores/redis/deadline-scripts.ts';
 import { RedisControl } from '../../src/stores/redis/control.ts';
 import { EvictionRepair } from '../../src/stores/redis/eviction-repair.ts';
 import { Garbage } from '../../src/stores/redis/garbage.ts';
@@ -108,7 +108,11 @@ export class ModelNode {
     this.membership.start((ref, event) => this.#deliver(ref, event));
     const lease = new RedisLease({ ...shared, node: this.node });
     const { node, membership } = this;
-    const dispatch = new Dispatch({ ...shared, node: this.node, timeoutMs: options.commandTimeoutMs });
+    const deadlines = new DeadlineScripts({
+      ...shared,
+      node: this.node,
+      timeoutMs: options.commandTimeoutMs,
+    });
     this.#attendant = new Attendant({
       ...shared,
       options,
@@ -124,7 +128,7 @@ export class ModelNode {
         pauseMs: LEASE_MS,
         settleMs: 4 * LEASE_MS,
       }),
-      control: new RedisControl({ ...shared, node, dispatch, garbage }),
+      control: new RedisControl({ ...shared, deadlines, garbage }),
     });
   }
 

@@ -13,7 +13,7 @@ test.each([
   const { text, bytes } = encodeEvent({ payload: letter.repeat(1000), except: '1.2' });
   expect(bytes).toBe(Buffer.byteLength(text));
   const load = new Load(0, 1);
-  load.add('a', KEYS, text, bytes, undefined);
+  load.add(KEYS, text, bytes, undefined);
   expect(load.hasRoom(BYTES_PER_SCRIPT - bytes)).toBe(true);
   expect(load.hasRoom(BYTES_PER_SCRIPT - bytes + 1)).toBe(false);
 });

@@ -1,33 +1,18 @@
 import { isReservedChannel } from '#protocol';
-import {
-  type Broker,
-  type ChannelEvent,
-  type ChannelRef,
-  type Deliver,
-  type Retention,
-  Unavailable,
-} from '../../core/ports.ts';
+import type { Broker, ChannelEvent, ChannelRef, Deliver, Retention } from '../../core/ports.ts';
 import type { Listener } from './listener.ts';
 import type { RedisMembership } from './membership.ts';
-import type { ClusterNode } from './node.ts';
 import type { Publisher } from './publisher.ts';
 
 /** Events between nodes: one road, also for this node's own. */
 export class RedisBroker implements Broker {
   readonly #listener: Listener;
   readonly #publisher: Publisher;
-  readonly #node: ClusterNode;
   readonly #membership: RedisMembership;
 
-  constructor(needs: {
-    listener: Listener;
-    publisher: Publisher;
-    node: ClusterNode;
-    membership: RedisMembership;
-  }) {
+  constructor(needs: { listener: Listener; publisher: Publisher; membership: RedisMembership }) {
     this.#listener = needs.listener;
     this.#publisher = needs.publisher;
-    this.#node = needs.node;
     this.#membership = needs.membership;
   }
 
@@ -48,7 +33,6 @@ export class RedisBroker implements Broker {
   }
 
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
-    if (!this.#node.isAttached) return Promise.reject(new Unavailable('Redis is away.'));
     return this.#publisher.publish(ref, event, keep);
   }
 }

@@ -1,18 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { type Control, type Terminate, Unavailable } from '../../core/ports.ts';
-import type { Dispatch } from './dispatch.ts';
+import type { Control, Terminate } from '../../core/ports.ts';
+import type { DeadlineScripts } from './deadline-scripts.ts';
 import type { Garbage } from './garbage.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
-import type { ClusterNode } from './node.ts';
 
 const LONGEST_BYTES = 4096;
 
 interface Needs {
   readonly links: Links;
   readonly keys: Keys;
-  readonly node: ClusterNode;
-  readonly dispatch: Dispatch;
+  readonly deadlines: DeadlineScripts;
   readonly garbage: Garbage;
   /** An order for an app of another installation came by, and was refused. */
   readonly onForeign?: (app: string) => void;
@@ -22,8 +20,7 @@ interface Needs {
 export class RedisControl implements Control {
   readonly #links: Links;
   readonly #keys: Keys;
-  readonly #dispatch: Dispatch;
-  readonly #node: ClusterNode;
+  readonly #deadlines: DeadlineScripts;
   readonly #control: string;
   /** Channels of this node alone: one at every place that messages may come from. */
   readonly #probes: readonly string[];
@@ -36,8 +33,7 @@ export class RedisControl implements Control {
     const { links, keys, garbage, onForeign = () => undefined } = needs;
     this.#links = links;
     this.#keys = keys;
-    this.#node = needs.node;
-    this.#dispatch = needs.dispatch;
+    this.#deadlines = needs.deadlines;
     this.#onForeign = onForeign;
     this.#control = keys.control();
     this.#garbage = garbage;
@@ -55,9 +51,8 @@ export class RedisControl implements Control {
   }
 
   async terminate(app: string, user: string): Promise<void> {
-    if (!this.#node.isAttached) throw new Unavailable('Redis is away.');
     const order = JSON.stringify({ terminate: { app, scope: this.#keys.scopeOf(app), user } });
-    await this.#dispatch.send(0, 'order', [], [this.#links.publishCommand, this.#control, order]);
+    await this.#deadlines.send(0, 'order', [], [this.#links.publishCommand, this.#control, order]);
   }
 
   /** True when every earlier call has come back. */

@@ -1,5 +1,5 @@
+import { MinuteLog } from '../../core/minute-log.ts';
 import type { Journal } from '../../core/ports.ts';
-import { MinuteLog } from './minute-log.ts';
 
 /** Messages on the bus, and what keys hold, that are none of ours: counted, and logged. */
 export class Garbage {
@@ -9,10 +9,10 @@ export class Garbage {
 
   constructor(journal: Journal) {
     this.#journal = journal;
-    this.#keys = new MinuteLog(
+    this.#keys = new MinuteLog({
       journal,
-      'A key in Redis holds what no node wrote: it was removed, and is written anew. Does another program use WAVEHALL_REDIS_PREFIX?',
-    );
+      what: 'A key in Redis holds what no node wrote: it was removed, and is written anew. Does another program use WAVEHALL_REDIS_PREFIX?',
+    });
   }
 
   get count(): number {

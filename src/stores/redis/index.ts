@@ -1,9 +1,10 @@
+import { MinuteLog } from '../../core/minute-log.ts';
 import type { Journal, Stores } from '../../core/ports.ts';
 import { replayFigures } from '../../core/replays.ts';
 import { RedisBroker } from './broker.ts';
 import { Answering } from './answering.ts';
 import { RedisControl } from './control.ts';
-import { Dispatch } from './dispatch.ts';
+import { DeadlineScripts } from './deadline-scripts.ts';
 import { type RedisCounters, redisFigures } from './figures.ts';
 import { EvictionRepair } from './eviction-repair.ts';
 import { Garbage } from './garbage.ts';
@@ -13,7 +14,6 @@ import { RedisLease } from './lease.ts';
 import { Attendant } from './attendant.ts';
 import { firstScopes, Installation } from './installation.ts';
 import { openLinks } from './links.ts';
-import { MinuteLog } from './minute-log.ts';
 import { Listener } from './listener.ts';
 import { RedisMembership } from './membership.ts';
 import { ClusterNode } from './node.ts';
@@ -33,7 +33,7 @@ export interface RedisStores extends Stores {
 
 /** Several nodes over one Redis. Rejects when Redis cannot be reached or used at the start. */
 export async function openRedisStores(options: RedisOptions, journal: Journal): Promise<RedisStores> {
-  const { attendant, answering, dispatch, listener, dropped, garbage, repair, ...ports } = assemble(
+  const { attendant, answering, deadlines, listener, dropped, garbage, repair, ...ports } = assemble(
     options,
     journal,
   );
@@ -47,7 +47,7 @@ export async function openRedisStores(options: RedisOptions, journal: Journal): 
     garbage: garbage.count,
     evictedKeys: repair.evictedKeys,
     repairedChannels: repair.repairedChannels,
-    unknownOutcomes: dispatch.unknownOutcomes,
+    unknownOutcomes: deadlines.unknownOutcomes,
   });
   const beat = setInterval(() => attendant.beat(), options.leaseMs / 4);
   return {
@@ -70,18 +70,18 @@ function assemble(options: RedisOptions, journal: Journal) {
   const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps));
   const links = openLinks(options, keys, journal);
   const garbage = new Garbage(journal);
-  const dropped = new MinuteLog(
+  const dropped = new MinuteLog({
     journal,
-    'Histories were dropped before their time: an app has more than WAVEHALL_HISTORY_MAX_BYTES',
-  );
+    what: 'Histories were dropped before their time: an app has more than WAVEHALL_HISTORY_MAX_BYTES',
+  });
   const shared = { links, keys, journal };
   const installation = new Installation({ ...shared, apps });
   const node = new ClusterNode({ ...shared, options: { leaseMs, quietMs: QUIET_MS }, installation });
   const membership = new RedisMembership({ links, keys, node });
   const lease = new RedisLease({ links, keys, node });
-  const dispatch = new Dispatch({ links, keys, node, timeoutMs: options.commandTimeoutMs });
+  const deadlines = new DeadlineScripts({ links, keys, node, timeoutMs: options.commandTimeoutMs });
   const control = new RedisControl({
-    ...{ links, keys, node, dispatch, garbage },
+    ...{ links, keys, deadlines, garbage },
     onForeign: (app) => installation.mentionOther(app),
   });
   const listener = new Listener({
@@ -89,8 +89,8 @@ function assemble(options: RedisOptions, journal: Journal) {
     historyTtlMs: options.historyTtlMs,
   });
   node.onRename(() => listener.rename());
-  const publisher = new Publisher({ dispatch, links, keys, dropped });
-  const broker = new RedisBroker({ listener, publisher, node, membership });
+  const publisher = new Publisher({ deadlines, links, keys, dropped });
+  const broker = new RedisBroker({ listener, publisher, membership });
   const state = new RedisState(links, keys);
   const replays = new RedisReplays(links, keys, options.replaySignatures);
   const repair = new EvictionRepair({
@@ -114,7 +114,7 @@ function assemble(options: RedisOptions, journal: Journal) {
     replays,
     attendant,
     answering: new Answering(links, journal),
-    dispatch,
+    deadlines,
     listener,
     dropped,
     garbage,

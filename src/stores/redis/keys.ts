@@ -9,6 +9,7 @@ const MOST_KEPT = 10_000;
  * likewise. One object for each app and partition.
  */
 export interface Accounts {
+  readonly app: string;
   readonly keys: readonly [histories: string, historyBytes: string, lasts: string, lastBytes: string];
 }
 
@@ -135,7 +136,7 @@ export class Keys {
     const known = this.#accounts.get(place);
     if (known !== undefined) return known;
     const key = (kind: string): string => `${this.#tag(partition)}:${kind}:${this.#scoped(app)}`;
-    const accounts: Accounts = { keys: [key('hx'), key('hb'), key('lx'), key('lb')] };
+    const accounts: Accounts = { app, keys: [key('hx'), key('hb'), key('lx'), key('lb')] };
     this.#accounts.set(place, accounts);
     return accounts;
   }

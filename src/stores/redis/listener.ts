@@ -1,10 +1,10 @@
 import { isReservedChannel, kindOf } from '#protocol';
+import { MinuteLog } from '../../core/minute-log.ts';
 import type { ChannelEvent, ChannelRef, Deliver, Journal } from '../../core/ports.ts';
 import { decodeMessage, type EventsMessage, type MemberMessage } from './bus.ts';
 import type { Garbage } from './garbage.ts';
 import type { ChannelKeys, Keys } from './keys.ts';
 import type { Links } from './links.ts';
-import { MinuteLog } from './minute-log.ts';
 import { breakIn, gapIn, readMissed, readNewest } from './missed.ts';
 import { inPortions } from './portions.ts';
 import { afterGap, beginning, follows, type Place, type Position } from './position.ts';
@@ -65,10 +65,10 @@ export class Listener {
 
   constructor(needs: Needs) {
     this.#needs = needs;
-    this.#unread = new MinuteLog(
-      needs.journal,
-      'What a channel missed cannot be read: it goes on with the newest event. See the reason, and the keys of the channel in Redis',
-    );
+    this.#unread = new MinuteLog({
+      journal: needs.journal,
+      what: 'What a channel missed cannot be read: it goes on with the newest event. See the reason, and the keys of the channel in Redis',
+    });
     needs.links.subscriber.events.on('message', (bus, bytes) => this.#hear(bus, bytes));
     needs.links.subscriber.events.on('down', () => this.#deaf());
   }
@@ -248,7 +248,7 @@ export class Listener {
     this.#release(heard);
   }
 
-  /** What cannot be read now cannot be read later: the channel goes on with what is newest. Rejects with any other failure. */
+  /** Goes on with the newest event where what was missed cannot be read, now or later. Rejects with any other failure. */
   async #skip(heard: Heard, error: unknown): Promise<void> {
     if (!isLasting(error)) throw error;
     const said = await readNewest(this.#needs.links.commands, heard.keys).catch((again: unknown) => {

@@ -18,8 +18,6 @@ export class Load {
   readonly partition: number;
   /** Settles with the script. */
   readonly taken: Promise<void>;
-  /** Whose events these are. */
-  readonly apps: string[] = [];
   done!: () => void;
   failed!: (error: unknown) => void;
   readonly #groups: Group[] = [];
@@ -44,12 +42,17 @@ export class Load {
     return this.#groups.length;
   }
 
+  /** Whose events these are, in the order of the accounts among the keys. */
+  get apps(): string[] {
+    return [...this.#accounts.keys()].map(({ app }) => app);
+  }
+
   hasRoom(bytes: number): boolean {
     return this.#events < EVENTS_PER_SCRIPT && this.#bytes + bytes <= BYTES_PER_SCRIPT;
   }
 
-  add(app: string, keys: ChannelKeys, text: string, bytes: number, keep: Retention | undefined): void {
-    const group = this.#group(app, keys, keep);
+  add(keys: ChannelKeys, text: string, bytes: number, keep: Retention | undefined): void {
+    const group = this.#group(keys, keep);
     group.text += text;
     group.count += 1;
     this.#events += 1;
@@ -77,16 +80,13 @@ export class Load {
     });
   }
 
-  #group(app: string, keys: ChannelKeys, keep: Retention | undefined): Group {
+  #group(keys: ChannelKeys, keep: Retention | undefined): Group {
     const known = this.#latest.get(keys.bus);
     if (known !== undefined && isSame(known.keep, keep)) return known;
     const group: Group = { keys, keep, text: '', count: 0 };
     this.#latest.set(keys.bus, group);
     this.#groups.push(group);
-    if (!this.#accounts.has(keys.accounts)) {
-      this.#accounts.set(keys.accounts, this.#accounts.size);
-      this.apps.push(app);
-    }
+    if (!this.#accounts.has(keys.accounts)) this.#accounts.set(keys.accounts, this.#accounts.size);
     return group;
   }
 }

@@ -1,6 +1,6 @@
 import type { ScriptName } from './script-names.ts';
 
-/** What `mend.lua` takes a key for. */
+/** The kinds of keys that `mend.lua` knows. */
 export type KeyKind =
   'hash' | 'set' | 'zset' | 'list' | 'string' | 'number' | 'numbers' | 'position' | 'generation';
 

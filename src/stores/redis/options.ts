@@ -41,6 +41,6 @@ export interface RedisOptions extends Address {
   readonly commandTimeoutMs: number;
 }
 
-/** Names the one server that there is, for people. */
-export const addressOf = ({ host, port, path }: Pick<RedisOptions, 'host' | 'port' | 'path'>): string =>
+/** Names one server, for people. */
+export const addressOf = ({ host, port, path }: Address & Pick<RedisOptions, 'path'>): string =>
   path ?? `${host}:${port}`;

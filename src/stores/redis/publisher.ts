@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import type { MinuteLog } from '../../core/minute-log.ts';
 import type { ChannelEvent, ChannelRef, Retention } from '../../core/ports.ts';
 import { encodeEvent } from './bus.ts';
-import type { Dispatch } from './dispatch.ts';
+import type { DeadlineScripts } from './deadline-scripts.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import { Load } from './load.ts';
-import type { MinuteLog } from './minute-log.ts';
 import { KEY_MENDED } from './scripts.ts';
 
 /** Publishes events: those of one moment and one partition in one script, each channel's in their order. */
 export class Publisher {
-  readonly #dispatch: Dispatch;
+  readonly #deadlines: DeadlineScripts;
   readonly #links: Links;
   readonly #keys: Keys;
   /** What leaves next, in its order, and to which of it each partition's events may still be added. */
@@ -20,8 +20,8 @@ export class Publisher {
   #epoch = 0;
   readonly #dropped: MinuteLog;
 
-  constructor(needs: { dispatch: Dispatch; links: Links; keys: Keys; dropped: MinuteLog }) {
-    this.#dispatch = needs.dispatch;
+  constructor(needs: { deadlines: DeadlineScripts; links: Links; keys: Keys; dropped: MinuteLog }) {
+    this.#deadlines = needs.deadlines;
     this.#links = needs.links;
     this.#keys = needs.keys;
     this.#dropped = needs.dropped;
@@ -36,7 +36,7 @@ export class Publisher {
     const { text, bytes } = encodeEvent(event);
     let load = this.#open.get(keys.partition);
     if (load?.hasRoom(bytes) !== true) load = this.#begin(keys.partition);
-    load.add(ref.app, keys, text, bytes, keep);
+    load.add(keys, text, bytes, keep);
     return load.taken;
   }
 
@@ -58,7 +58,7 @@ export class Publisher {
     const keys = [this.#keys.generation(load.partition), ...load.keys()];
     const args = [this.#links.publishCommand, this.#newEpoch(), load.channels, ...load.args()];
     try {
-      this.#count(load, await this.#dispatch.send(load.partition, 'publish', keys, args));
+      this.#count(load, await this.#deadlines.send(load.partition, 'publish', keys, args));
       load.done();
     } catch (error) {
       load.failed(error);

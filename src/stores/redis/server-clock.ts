@@ -28,7 +28,7 @@ export class ServerClock {
     this.#heardMs = -Infinity;
   }
 
-  /** It answered so lately that it may be expected to answer again. */
+  /** True when the server answered so lately that it may be expected to answer again. */
   isSure(nowMs: number): boolean {
     const sureMs = Math.min(this.#mostSureMs, Math.max(SURE_FOR_MS, 3 * this.#roundTripMs));
     return nowMs - this.#heardMs <= sureMs;

@@ -43,7 +43,7 @@ interface Needs {
  * the moment at which this node gives up, and does nothing after it. After a silence Redis is asked for its time first:
  * whoever waits for that has sent nothing. When an answer is lost, Redis is asked whether the script was carried out.
  */
-export class Dispatch {
+export class DeadlineScripts {
   readonly #needs: Needs;
   readonly #markers: Markers;
   /** One for each server that may answer. */
@@ -69,9 +69,9 @@ export class Dispatch {
 
   /**
    * Resolves when the script was carried out, with what it answers after OK and the time: nothing, when that answer was
-   * lost. Rejects with `Unavailable` when it was not and never will be, with
-   * `OutcomeUnknown` when that cannot be found out. `keys` and `args` follow those that each such script begins with:
-   * the marker; the earliest and the latest time, the id, and how long the marker is kept in ms.
+   * lost. Rejects with `Unavailable` when it was not and never will be, with `OutcomeUnknown` when that cannot be found
+   * out. `keys` and `args` follow those that each such script begins with: the marker; the earliest and the latest time,
+   * the id, and how long the marker is kept in ms.
    */
   async send(
     partition: number,
@@ -80,6 +80,7 @@ export class Dispatch {
     args: readonly (string | number)[],
   ): Promise<readonly (number | string)[]> {
     const { links, node, timeoutMs } = this.#needs;
+    if (!node.isAttached) throw new Unavailable('Redis is away.');
     const bornMs = performance.now();
     const clock = this.#clockOf(partition);
     // Whoever comes while others wait waits as well: what is sent keeps its order.

@@ -105,7 +105,7 @@ interface FoundApps {
   readonly from: string;
   readonly tls?: TlsOptions | undefined;
   readonly warnings?: readonly string[];
-  /** What a whole `config("reverb")` says in the place of variables. */
+  /** Values of a whole `config("reverb")`, in the place of variables. */
   readonly told?: Variables;
 }
 

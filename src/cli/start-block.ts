@@ -107,7 +107,7 @@ const apiLimit = ({ apps: all, redis }: Config): string | undefined =>
 /** Where Redis is, without who we are to it. */
 function redisAt(options: RedisOptions): string {
   const { sentinels, cluster } = options;
-  const at = (all: readonly Parameters<typeof addressOf>[0][]): string => all.map(addressOf).join(', ');
-  if (cluster !== undefined) return `a Cluster at ${at(cluster)}`;
-  return sentinels === undefined ? `Redis at ${at([options])}` : `Redis by Sentinels at ${at(sentinels)}`;
+  if (cluster !== undefined) return `a Cluster at ${cluster.map(addressOf).join(', ')}`;
+  if (sentinels !== undefined) return `Redis by Sentinels at ${sentinels.map(addressOf).join(', ')}`;
+  return `Redis at ${addressOf(options)}`;
 }

@@ -1,6 +1,6 @@
 import type { Address } from '../stores/redis/options.ts';
 
-/** What a URL says of the one Redis server. */
+/** The parts of a URL of the one Redis server. */
 export interface RedisUrl {
   readonly host?: string;
   readonly port?: number;

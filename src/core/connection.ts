@@ -32,7 +32,7 @@ export interface Limiters {
   underway?: number;
 }
 
-/** What decides about a client for which more than `leastBytes` wait (SPEC 2.16). */
+/** Decides about a client for which more than `leastBytes` wait (SPEC 2.16). */
 interface OutboundRule {
   readonly leastBytes: number;
   check(connection: Connection): void;

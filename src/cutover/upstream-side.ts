@@ -115,7 +115,7 @@ export class UpstreamSide {
     for (const pair of this.pairs) pair.terminate();
   }
 
-  /** SPEC 2.7: a client of the other side is one of the app's connections. What is returned gives the place back; `undefined`: there is none. */
+  /** SPEC 2.7: takes one of the app's connections for a client of the other side. Resolves with its release; `undefined`: none is left. */
   async #admit({ app, choice, network }: Arrival): Promise<(() => void) | undefined> {
     if (app === undefined || choice === undefined) return () => undefined;
     const { lease } = this.#needs;

@@ -1,6 +1,13 @@
 import { kindOf } from '#protocol';
 import type { App } from '../core/app.ts';
-import { type History, type Membership, type Occupancy, type Remembered, whenAway } from '../core/ports.ts';
+import {
+  type ChannelRef,
+  type History,
+  type Membership,
+  type Occupancy,
+  type Remembered,
+  whenAway,
+} from '../core/ports.ts';
 import { HttpError } from './errors.ts';
 
 export interface Attributes {
@@ -27,16 +34,23 @@ export function counts(channel: string, info: Info, occupancy: Occupancy): Attri
 }
 
 /** The counts, and the remembered event of a cache channel. Rejects with `Unavailable`. */
-export async function attributes(needs: Needs, app: App, channel: string, info: Info): Promise<Attributes> {
-  const ref = { app: app.id, channel };
-  const found = counts(channel, info, await needs.membership.occupancy(ref));
-  if (info.has('cache') && kindOf(channel).cached) found.cache = cacheOf(await needs.history.last(ref));
+export async function attributes(
+  { history }: Pick<Needs, 'history'>,
+  ref: ChannelRef,
+  info: Info,
+  occupancy: Occupancy,
+): Promise<Attributes> {
+  const found = counts(ref.channel, info, occupancy);
+  if (info.has('cache') && kindOf(ref.channel).cached) found.cache = cacheOf(await history.last(ref));
   return found;
 }
 
 /** After an event was published: what cannot be known now is left out, because the event is delivered (SPEC 8.4). */
-export const attributesIfKnown = (needs: Needs, app: App, channel: string, info: Info): Promise<Attributes> =>
-  whenAway<Attributes, Attributes>(attributes(needs, app, channel, info), () => ({}));
+export function attributesIfKnown(needs: Needs, app: App, channel: string, info: Info): Promise<Attributes> {
+  const ref = { app: app.id, channel };
+  const asked = needs.membership.occupancy(ref).then((occupancy) => attributes(needs, ref, info, occupancy));
+  return whenAway<Attributes, Attributes>(asked, () => ({}));
+}
 
 function cacheOf(remembered: Remembered | undefined): NonNullable<Attributes['cache']> | null {
   if (remembered === undefined) return null;

@@ -23,7 +23,8 @@ export async function channel(api: Api, { app, params, rawQuery }: Call): Promis
   if (name === '') throw httpError(404);
   const info = infoNames(queryValue(parseQuery(rawQuery), 'info'));
   checkInfo(app, name, info);
-  const { subscriptions } = await api.membership.occupancy({ app: app.id, channel: name });
-  const found = await attributes(api, app, name, info);
-  return { occupied: subscriptions > 0, ...found };
+  const ref = { app: app.id, channel: name };
+  const occupancy = await api.membership.occupancy(ref);
+  const found = await attributes(api, ref, info, occupancy);
+  return { occupied: occupancy.subscriptions > 0, ...found };
 }

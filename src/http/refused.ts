@@ -11,7 +11,7 @@ const BY_STATUS: Readonly<Record<number, RefusalReason>> = {
   503: 'http_unavailable',
   504: 'http_unknown_outcome',
 };
-/** Who is refused so may be of an app that the environment has and that is not served. */
+/** Reasons that a request has too when it is for an app that the environment names and that is not served. */
 const OF_ANOTHER_APP: readonly RefusalReason[] = ['http_unknown_app', 'http_signature'];
 
 interface Needs {

@@ -117,7 +117,7 @@ export class AppBridge {
     this.#echoes.notes.sockets({ count: this.#ownSockets, led: this.#ledThere(), isBridged });
   }
 
-  /** Whether other nodes lead browsers to the other side. */
+  /** True while other nodes lead browsers to the other side. */
   get othersLead(): boolean {
     return this.#echoes.notes.others.led > 0;
   }

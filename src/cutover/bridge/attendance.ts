@@ -11,7 +11,7 @@ export interface OtherSide {
   isHeard(ref: ChannelRef): boolean;
 }
 
-/** Who is where at the other side, the sockets of this node's bridge left out. Never rejects, and answers soon. */
+/** Members and counts of channels at the other side, without the sockets of this node's bridge. Never rejects, and answers soon. */
 export interface Census {
   members(ref: ChannelRef): Promise<readonly Member[]>;
   occupancy(ref: ChannelRef): Promise<Occupancy | undefined>;

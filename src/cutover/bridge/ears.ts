@@ -20,11 +20,9 @@ export interface RoomEars extends ChannelEars {
 
 /** SPEC 11.10: news of members and events, to those whom they concern. */
 export function tell(ears: RoomEars, channel: string, frame: RemoteFrame): void {
-  if (frame.event === MEMBER_ADDED) {
-    const member = memberIn(objectTextIn(frame) ?? '{}');
-    if (member !== undefined) ears.came(channel, member);
-  } else if (frame.event === MEMBER_REMOVED) {
-    const member = memberIn(objectTextIn(frame) ?? '{}');
-    if (member !== undefined) ears.went(channel, member.id);
-  } else ears.event(channel, frame);
+  if (frame.event !== MEMBER_ADDED && frame.event !== MEMBER_REMOVED) return ears.event(channel, frame);
+  const member = memberIn(objectTextIn(frame) ?? '{}');
+  if (member === undefined) return;
+  if (frame.event === MEMBER_ADDED) ears.came(channel, member);
+  else ears.went(channel, member.id);
 }

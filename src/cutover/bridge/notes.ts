@@ -16,7 +16,7 @@ export interface NoteEars {
   answered(id: string): void;
 }
 
-/** What a node has at the other side. */
+/** Sockets of a node at the other side. */
 export interface There {
   /** Sockets of its bridge and its canary. */
   readonly count: number;
@@ -86,7 +86,7 @@ export class Notes {
     return this.#tell({ kind: 'answered', id });
   }
 
-  /** What this node has at the other side: said when it changes, and now and then. */
+  /** Tells the other nodes of the sockets that this node has at the other side: when they change, and now and then. */
   sockets(there: There): void {
     const nowMs = Date.now();
     const isKnown = isNothing(there) || nowMs - this.#told.atMs < SOCKETS_AGAIN_MS;
@@ -95,7 +95,7 @@ export class Notes {
     void this.#tell({ kind: 'sockets', id: this.nextId(), ...there });
   }
 
-  /** What the other nodes have at the other side, and how many of them have a bridge there. */
+  /** Sockets of the other nodes at the other side, and the number of their bridges there. */
   get others(): { readonly count: number; readonly led: number; readonly bridges: number } {
     const sinceMs = Date.now() - SOCKETS_KNOWN_MS;
     const sum = { count: 0, led: 0, bridges: 0 };

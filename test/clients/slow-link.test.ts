@@ -1,6 +1,6 @@
 /** A stock client on a link that is too slow for what it asked: it is late, and nothing else. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { membersElsewhere } from '../support/members-elsewhere.ts';
+import { membersElsewhere, overRedis } from '../support/members-elsewhere.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startThrottle, type Throttle } from '../support/throttle.ts';
 import { Ear } from './ear.ts';
@@ -20,15 +20,7 @@ let leave: () => Promise<void>;
 
 beforeAll(async () => {
   redis = await startRedis();
-  const env = {
-    REVERB_APP_ID: APP.id,
-    REVERB_APP_KEY: APP.key,
-    REVERB_APP_SECRET: APP.secret,
-    REVERB_SCALING_ENABLED: 'true',
-    REDIS_PORT: `${redis.port}`,
-    // Redis is no part of what is tested.
-    WAVEHALL_REDIS_TIMEOUT_MS: '8000',
-  };
+  const env = overRedis(APP, redis);
   stage = await openStage(env);
   link = await startThrottle(stage.server, BYTES_PER_SECOND);
   const ref = { app: APP.id, channel: CHANNEL };

@@ -145,20 +145,25 @@ async function fresh(like: RedisOptions): Promise<[number, number]> {
   return accounted(options);
 }
 
-/** A node that was away while something was published on a channel and much on others. */
-async function awayWhile(appBytes: number, others: number) {
+/** A node that heard `before` on a channel and is away now, until the proxy heals, and another that is not. */
+async function away(options: RedisOptions, keep = KEEP) {
   const proxy = await FaultProxy.open(redis.port);
   onTestFinished(() => proxy.close());
-  const options = where();
   const [node, other] = [await openNode({ ...options, port: proxy.port }), await openNode(options)];
   const ref = channel('orders');
-  const keep = { ...KEEP, appBytes };
   await node.broker.subscribe(ref);
   await other.broker.publish(ref, { payload: 'before' }, keep);
   await eventually(() => node.payloads('orders').length === 1, 'the node hears the channel');
   proxy.isRefusing = true;
   proxy.cut();
   await eventually(() => !node.isReady(), 'the node is away');
+  return { node, other, ref, proxy };
+}
+
+/** A node that was away while something was published on a channel and much on others. */
+async function awayWhile(appBytes: number, others: number) {
+  const keep = { ...KEEP, appBytes };
+  const { node, other, ref, proxy } = await away(where(), keep);
   for (const payload of ['1', '2', '3']) await other.broker.publish(ref, { payload }, keep);
   for (let at = 0; at < others; at += 1)
     await other.broker.publish(channel(`other-${at}`), { payload: 'x'.repeat(100) }, keep);
@@ -189,18 +194,8 @@ test('3.13 when even the place of a channel had to go, it is logged and counted 
 });
 
 test('3.13 a node that was away for longer than anything is kept says that something may be lost', async () => {
-  const proxy = await FaultProxy.open(redis.port);
-  onTestFinished(() => proxy.close());
   // A minute and more is over at once for this node: what is kept is kept for less than no time.
-  const options = where({ historyTtlMs: () => -120_000 });
-  const [node, other] = [await openNode({ ...options, port: proxy.port }), await openNode(options)];
-  const ref = channel('orders');
-  await node.broker.subscribe(ref);
-  await other.broker.publish(ref, { payload: 'before' }, KEEP);
-  await eventually(() => node.payloads('orders').length === 1, 'the node hears the channel');
-  proxy.isRefusing = true;
-  proxy.cut();
-  await eventually(() => !node.isReady(), 'the node is away');
+  const { node, other, ref, proxy } = await away(where({ historyTtlMs: () => -120_000 }));
   await other.broker.publish(ref, { payload: 'missed' }, KEEP);
   await redis.pass(121);
   proxy.heal();
@@ -297,17 +292,8 @@ test.each([
 ])(
   '3.13 a position that another program spoilt while a node was away is no silent loss: %s',
   async (_what, spoil) => {
-    const proxy = await FaultProxy.open(redis.port);
-    onTestFinished(() => proxy.close());
     const options = where();
-    const [node, other] = [await openNode({ ...options, port: proxy.port }), await openNode(options)];
-    const ref = channel('orders');
-    await node.broker.subscribe(ref);
-    await other.broker.publish(ref, { payload: 'before' }, KEEP);
-    await eventually(() => node.payloads('orders').length === 1, 'the node hears the channel');
-    proxy.isRefusing = true;
-    proxy.cut();
-    await eventually(() => !node.isReady(), 'the node is away');
+    const { node, other, ref, proxy } = await away(options);
     await other.broker.publish(ref, { payload: 'missed' }, KEEP);
     await spoil(new Keys(options.keyPrefix, 1).channel(ref).position);
     await other.broker.publish(ref, { payload: 'newer' }, KEEP);

@@ -2,10 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Redis } from 'ioredis';
 import type { RedisOptions } from '../../src/stores/redis/index.ts';
-import { type SelfSigned, selfSigned } from '../support/certificates.ts';
 import { startCluster } from '../support/redis-groups.ts';
-import { freePort } from '../support/free-port.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startTlsRedis, type TlsRedis } from '../support/redis-tls.ts';
 import { channel, everything, member, openNode, usual } from './stores.ts';
 
 const SOURCES = new URL('../../src/stores/redis/', import.meta.url);
@@ -110,24 +109,17 @@ test('3.13 on a Cluster, a user who may do no more than the documentation says c
 });
 
 describe('TLS', () => {
-  let paper: SelfSigned;
-  let redis: TestRedis;
-  let port: number;
+  let secured: TlsRedis;
   beforeAll(async () => {
-    paper = selfSigned();
-    port = await freePort();
-    const files = ['--tls-cert-file', paper.certificate, '--tls-key-file', paper.key];
-    redis = await startRedis(['--tls-port', `${port}`, ...files, '--tls-auth-clients', 'no']);
+    secured = await startTlsRedis();
   });
-  afterAll(async () => {
-    await redis.close();
-    paper.remove();
-  });
+  afterAll(() => secured.close());
 
-  const secure = (options: Partial<RedisOptions> = {}) => usual({ port, tls: true, ...options });
+  const secure = (options: Partial<RedisOptions> = {}) =>
+    usual({ port: secured.tlsPort, tls: true, ...options });
 
   test('3.13 a certificate that is given is trusted', () =>
-    everything(secure({ tlsCa: readFileSync(paper.certificate, 'utf8') })));
+    everything(secure({ tlsCa: readFileSync(secured.certificate, 'utf8') })));
 
   test('3.13 whoever answers is trusted when that is asked for', () =>
     everything(secure({ tlsVerify: false })));
@@ -137,7 +129,7 @@ describe('TLS', () => {
   });
 
   test('3.13 TLS to a port without, and none to a port with, name REDIS_SCHEME', async () => {
-    await expect(openNode(usual({ port: redis.port, tls: true }))).rejects.toThrow(/REDIS_SCHEME/);
-    await expect(openNode(usual({ port }))).rejects.toThrow(/REDIS_SCHEME/);
+    await expect(openNode(usual({ port: secured.redis.port, tls: true }))).rejects.toThrow(/REDIS_SCHEME/);
+    await expect(openNode(usual({ port: secured.tlsPort }))).rejects.toThrow(/REDIS_SCHEME/);
   });
 });

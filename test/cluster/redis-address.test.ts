@@ -2,9 +2,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../cli/command.ts';
-import { type SelfSigned, selfSigned } from '../support/certificates.ts';
-import { freePort } from '../support/free-port.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startTlsRedis, type TlsRedis } from '../support/redis-tls.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { publisher } from '../support/wire-http.ts';
@@ -114,34 +113,26 @@ describe('names that are not ours', () => {
 });
 
 describe('TLS', () => {
-  let paper: SelfSigned;
-  let redis: TestRedis;
-  let port: number;
+  let secured: TlsRedis;
   beforeAll(async () => {
-    paper = selfSigned();
-    port = await freePort();
-    const files = ['--tls-cert-file', paper.certificate, '--tls-key-file', paper.key];
-    redis = await startRedis(['--tls-port', `${port}`, ...files, '--tls-auth-clients', 'no']);
+    secured = await startTlsRedis();
   });
-  afterAll(async () => {
-    await redis.close();
-    paper.remove();
-  });
+  afterAll(() => secured.close());
 
-  const trusted = (): Record<string, string> => ({ WAVEHALL_REDIS_TLS_CA: paper.certificate });
+  const trusted = (): Record<string, string> => ({ WAVEHALL_REDIS_TLS_CA: secured.certificate });
 
   test('3.13 REDIS_TLS=true speaks it, as REDIS_SCHEME=tls does', async () => {
-    await twoNodesTalk({ ...trusted(), REDIS_PORT: `${port}`, REDIS_TLS: 'true' });
+    await twoNodesTalk({ ...trusted(), REDIS_PORT: `${secured.tlsPort}`, REDIS_TLS: 'true' });
     // The certificate is looked at: it is no plain connection.
-    expect(await refusal({ REDIS_PORT: `${port}`, REDIS_TLS: 'true' })).toMatch(/not trusted/);
-    expect(await refusal({ REDIS_PORT: `${port}`, REDIS_TLS: 'false' })).toMatch(/REDIS_SCHEME/);
+    expect(await refusal({ REDIS_PORT: `${secured.tlsPort}`, REDIS_TLS: 'true' })).toMatch(/not trusted/);
+    expect(await refusal({ REDIS_PORT: `${secured.tlsPort}`, REDIS_TLS: 'false' })).toMatch(/REDIS_SCHEME/);
   });
 
   test('3.13 a REDIS_URL that asks for none wins, as in Laravel, and the log says so', async () => {
     const server = await startNode({
       REVERB_SCALING_ENABLED: 'true',
       REDIS_TLS: 'true',
-      REDIS_URL: redis.url,
+      REDIS_URL: secured.redis.url,
     });
     expect(server.output()).toMatch(/REDIS_TLS=true has no effect, because REDIS_URL decides.*rediss:/);
   });

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { membersElsewhere } from '../support/members-elsewhere.ts';
+import { membersElsewhere, overRedis } from '../support/members-elsewhere.ts';
 import { startRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { channelAuth } from '../support/wire-http.ts';
@@ -58,15 +58,7 @@ async function restless(count: number): Promise<void> {
 
 test('2.16 members of a channel of 500 x 2 kB who enter and leave without reading take bounded memory, and nobody waits', async () => {
   const redis = await startRedis();
-  const env = {
-    REVERB_APP_ID: APP.id,
-    REVERB_APP_KEY: APP.key,
-    REVERB_APP_SECRET: APP.secret,
-    REVERB_SCALING_ENABLED: 'true',
-    REDIS_PORT: `${redis.port}`,
-    // Redis is no part of what is tested.
-    WAVEHALL_REDIS_TIMEOUT_MS: '8000',
-  };
+  const env = overRedis(APP, redis);
   server = await startServer({ ...env, WAVEHALL_STALL_SECONDS: '60' });
   const goneHome = await membersElsewhere(
     env,

@@ -1,11 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { freePort } from './free-port.ts';
-import { eventually } from './wire.ts';
+import { runProxy } from './proxies.ts';
 
 const CACHE = new URL('../../node_modules/.cache/wavehall-nginx/', import.meta.url).pathname;
 const CONFIGURATION = new URL('../../examples/three-nodes/nginx.conf', import.meta.url);
@@ -48,29 +46,12 @@ export async function startNginx(ports: readonly number[]): Promise<Nginx> {
   const text = readFileSync(CONFIGURATION, 'utf8').replace(':8080;', `:${port};`);
   const configured = ports.reduce((all, each, at) => all.replace(`:808${at + 1} `, `:${each} `), text);
   writeFileSync(file, configured);
-  const child = spawn(findNginx(), ['-p', folder, '-c', file, '-g', 'daemon off;'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const exited = once(child, 'exit');
-  await eventually(
-    () => isListening(port),
-    () => `nginx listens:\n${output}`,
-  );
+  const nginx = await runProxy(folder, findNginx(), ['-p', folder, '-c', file, '-g', 'daemon off;'], port);
   return {
     port,
     async close() {
-      child.kill('SIGTERM');
-      await exited;
+      await nginx.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
-
-const isListening = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.end());
-    socket.on('error', () => resolve(false));
-    socket.on('close', (hadError) => resolve(!hadError));
-  });

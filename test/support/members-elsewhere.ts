@@ -2,6 +2,23 @@ import { readConfig } from '../../src/config.ts';
 import type { ChannelRef } from '../../src/core/ports.ts';
 import { openStores } from '../../src/stores/index.ts';
 import { FakeJournal } from '../core/fakes.ts';
+import type { TestRedis } from './redis.ts';
+
+interface Credentials {
+  readonly id: string;
+  readonly key: string;
+  readonly secret: string;
+}
+
+/** Settings of a server with one app over Redis, where Redis is no part of what is tested. */
+export const overRedis = (app: Credentials, redis: TestRedis): Record<string, string> => ({
+  REVERB_APP_ID: app.id,
+  REVERB_APP_KEY: app.key,
+  REVERB_APP_SECRET: app.secret,
+  REVERB_SCALING_ENABLED: 'true',
+  REDIS_PORT: `${redis.port}`,
+  WAVEHALL_REDIS_TIMEOUT_MS: '8000',
+});
 
 /**
  * Members of a presence channel whose sockets are on another node: the roster is as large as with them here, and

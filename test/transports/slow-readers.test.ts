@@ -104,7 +104,12 @@ const open = (port: number, tls: CertificateFiles | undefined): Socket =>
     : connectTls({ port, host: '127.0.0.1', ca: readFileSync(tls.cert) });
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const LARGE = { REVERB_MAX_REQUEST_SIZE: `${EVENT_BYTES + 1000}`, WAVEHALL_STALL_SECONDS: '3' };
+const startForLarge = (tls: CertificateFiles | undefined): Promise<TestServer> =>
+  start({
+    REVERB_MAX_REQUEST_SIZE: `${EVENT_BYTES + 1000}`,
+    WAVEHALL_STALL_SECONDS: '3',
+    ...(tls && { WAVEHALL_TLS_CERT: tls.cert, WAVEHALL_TLS_KEY: tls.key }),
+  });
 
 describe.each([
   ['without TLS', () => undefined],
@@ -112,10 +117,7 @@ describe.each([
 ])('%s', (_name, files) => {
   test('2.16 a reader that takes 1 MB every second of one large frame stays, beside other events, longer than the stall time', async () => {
     const tls = files();
-    const server = await start({
-      ...LARGE,
-      ...(tls && { WAVEHALL_TLS_CERT: tls.cert, WAVEHALL_TLS_KEY: tls.key }),
-    });
+    const server = await startForLarge(tls);
     const socket = await subscriber(server, tls);
     await publish(server, tls, 'x'.repeat(EVENT_BYTES));
     const startedAtMs = Date.now();
@@ -140,10 +142,7 @@ describe.each([
 
   test('2.16 a reader that takes none of it is ended when the stall time is over, and not before', async () => {
     const tls = files();
-    const server = await start({
-      ...LARGE,
-      ...(tls && { WAVEHALL_TLS_CERT: tls.cert, WAVEHALL_TLS_KEY: tls.key }),
-    });
+    const server = await startForLarge(tls);
     const socket = await subscriber(server, tls);
     await publish(server, tls, 'x'.repeat(EVENT_BYTES));
     const startedAtMs = Date.now();

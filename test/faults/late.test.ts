@@ -1,4 +1,5 @@
 /** Redis comes to something late, or its answer is lost: what was answered must be what happened. */
+import { Redis } from 'ioredis';
 import { afterAll, describe, expect } from 'vitest';
 import type { Publish } from '../support/checker.ts';
 import { eventually } from '../support/wire.ts';
@@ -166,6 +167,37 @@ describe('the answer of Redis is lost', () => {
       // It begins with nothing: also without a sign of what the one before had done.
       await stage.cluster.redis.kill();
       await stage.cluster.redis.restart();
+      stage.node(0).proxy.heal();
+      await answered;
+      expect(taken.length).toBeGreaterThan(0);
+      for (const { status } of taken) expect(status).toBe(504);
+      await backAfter(stage, news);
+      await stage.settled({ withinMs: 15_000 });
+      await stage.emptied();
+    },
+  );
+});
+
+/** Redis throws away whatever it may throw away. */
+async function evict(port: number): Promise<void> {
+  const admin = new Redis(port);
+  await admin.config('SET', 'maxmemory-policy', 'volatile-ttl');
+  await admin.config('SET', 'maxmemory', '1');
+  await admin.set('wanted', 'memory').catch(() => undefined);
+  await admin.config('SET', 'maxmemory', '0');
+  expect(await admin.info('stats')).not.toContain('evicted_keys:0');
+  admin.disconnect();
+}
+
+describe('the answer of Redis is lost, and so is what would tell', () => {
+  fault(
+    '8.3 a Redis that evicts keys is not believed about what it lacks: never 503 for what was delivered',
+    { ...slow },
+    async (stage) => {
+      const news = stage.name('news');
+      await stage.crowd(1, [news]);
+      const { taken, answered } = await unheard(stage, news);
+      await evict(stage.cluster.redis.port);
       stage.node(0).proxy.heal();
       await answered;
       expect(taken.length).toBeGreaterThan(0);

@@ -52,7 +52,7 @@ export class RedisControl implements Control {
 
   async terminate(app: string, user: string): Promise<void> {
     const order = JSON.stringify({ terminate: { app, scope: this.#keys.scopeOf(app), user } });
-    await this.#deadlines.send(0, 'order', [], [this.#links.publishCommand, this.#control, order]);
+    await this.#deadlines.send(0, 'tell', [], [this.#links.publishCommand, this.#control, order]);
   }
 
   /** True when every earlier call has come back. */

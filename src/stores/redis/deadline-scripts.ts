@@ -141,6 +141,7 @@ export class DeadlineScripts {
         if (answer?.[0] === 'RAN') return;
         // Another server may lack what the one before it had done.
         if (answer !== undefined && runIdIn(answer[1]) !== sent.runId) break;
+        if (answer?.[0] === 'UNKNOWN') break;
         if (answer?.[0] === 'NEVER') throw new Unavailable('Redis did not get to it.', { cause });
       }
       await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));

@@ -226,7 +226,9 @@ export class Listener {
     heard.missingSinceMs = undefined;
     try {
       for (let target: number | undefined; ;) {
-        const missed = await readMissed(this.#needs.links.commands, heard.keys, heard.position);
+        const missed = await readMissed(this.#needs.links.commands, heard.keys, heard.position, () =>
+          eventsIn(heard.waiting ?? []),
+        );
         if (!this.#isHeard(heard)) return;
         const missingMs = missingSinceMs && performance.now() - missingSinceMs;
         const isFirst = target === undefined;
@@ -298,10 +300,11 @@ export class Listener {
   }
 }
 
+const eventsIn = (waiting: readonly Waiting[]): EventsMessage[] =>
+  waiting.flatMap(({ message }) => (message.kind === 'events' ? [message] : []));
+
 const placesIn = (waiting: readonly Waiting[]): Place[] =>
-  waiting.flatMap(({ message }) =>
-    message.kind === 'events' && message.position !== undefined ? [message.position] : [],
-  );
+  eventsIn(waiting).flatMap(({ position }) => position ?? []);
 
 /** Presence channels, and the core's own channels of signed-in users. */
 const hasMembers = (channel: string): boolean => kindOf(channel).members || isReservedChannel(channel);

@@ -69,6 +69,16 @@ export class Load {
     return channels;
   }
 
+  /** Whether any of it is remembered. */
+  get isRemembered(): boolean {
+    return this.#groups.some(({ keep }) => isRemembering(keep));
+  }
+
+  /** As `tell.lua` takes what is not remembered. */
+  messages(): string[] {
+    return this.#groups.flatMap(({ keys, count, text }) => [keys.bus, `e - - 0 ${count}\n${text}`]);
+  }
+
   /** As `publish.lua` takes them. Events as text: buffers of this size make the garbage collector look at everything. */
   args(): (string | number)[] {
     return this.#groups.flatMap(({ keys, keep, count, text }) => {
@@ -92,6 +102,9 @@ export class Load {
 }
 
 const NOTHING: Retention = { size: 0, ttlSeconds: 0 };
+
+const isRemembering = ({ size, ttlSeconds, lastSeconds = 0 }: Retention = NOTHING): boolean =>
+  (size > 0 && ttlSeconds > 0) || lastSeconds > 0;
 
 const isSame = (one: Retention = NOTHING, other: Retention = NOTHING): boolean =>
   one.size === other.size && one.ttlSeconds === other.ttlSeconds && one.lastSeconds === other.lastSeconds;

@@ -1,7 +1,7 @@
 import type { ChannelEvent } from '../../core/ports.ts';
-import { decodeEvents } from './bus.ts';
+import { decodeEvents, type EventsMessage } from './bus.ts';
 import type { ChannelKeys } from './keys.ts';
-import type { Position } from './position.ts';
+import { isOfSameData, type Position } from './position.ts';
 import { type Client, run } from './scripts.ts';
 
 /** One script reads at most this much, so that neither Redis nor this node is held for long. */
@@ -28,13 +28,39 @@ export interface Missed {
   readonly droppedAgoMs: number;
 }
 
-/** The oldest part of what came after a position. Rejects with `Unavailable`. */
+/**
+ * The oldest part of what came after a position. What history has no more is taken from `heard`: messages that came over
+ * the bus meanwhile. Rejects with `Unavailable`.
+ */
 export async function readMissed(
   client: Client,
   keys: ChannelKeys,
   after: Position | undefined,
+  heard: () => readonly EventsMessage[],
 ): Promise<Missed> {
-  return ask(client, keys, after, EVENTS_PER_PORTION);
+  const part = await ask(client, keys, after, EVENTS_PER_PORTION);
+  const { newest, until, lost, found, droppedAgoMs } = part;
+  const events = found.filter((event) => event !== undefined);
+  const missing = lost + found.length - events.length;
+  if (missing === 0 || newest === undefined) return { newest, until, events, lost: missing, droppedAgoMs };
+  const all = inPlaces(heard(), newest, until - found.length - lost, until);
+  for (const [at, event] of found.entries())
+    if (event !== undefined) all.set(until - found.length + at + 1, event);
+  const inOrder = [...all].sort(([one], [other]) => one - other).map(([, event]) => event);
+  return { newest, until, events: inOrder, lost: lost + found.length - all.size, droppedAgoMs };
+}
+
+/** Events of messages by their places, of those after one place up to another. */
+function inPlaces(messages: readonly EventsMessage[], data: Position, after: number, upTo: number) {
+  const events = new Map<number, ChannelEvent>();
+  for (const { position, events: some } of messages) {
+    if (position === undefined || !isOfSameData(data, position)) continue;
+    for (const [at, event] of some.entries()) {
+      const place = position.first + at;
+      if (place > after && place <= upTo) events.set(place, event);
+    }
+  }
+  return events;
 }
 
 /** Where the channel stands, without the events. Rejects with `Unavailable`. */
@@ -62,12 +88,11 @@ async function ask(client: Client, keys: ChannelKeys, after: Position | undefine
     [from, seen, offset, most, BYTES_PER_PORTION],
     'bytes',
   )) as Answer;
-  const events = found.flatMap((bytes) => decodeEvents(bytes, 1) ?? []);
   const newest =
     epoch.length === 0
       ? undefined
       : { epoch: epoch.toString(), generation: generation.toString(), offset: last };
-  return { newest, until, events, lost: lost + found.length - events.length, droppedAgoMs };
+  return { newest, until, lost, found: found.map((bytes) => decodeEvents(bytes, 1)?.[0]), droppedAgoMs };
 }
 
 /**

@@ -44,5 +44,5 @@ export function afterGap(
 
 type Data = Pick<Position, 'epoch' | 'generation'>;
 
-const isOfSameData = (known: Data, at: Data): boolean =>
+export const isOfSameData = (known: Data, at: Data): boolean =>
   known.epoch === at.epoch && known.generation === at.generation;

@@ -55,14 +55,22 @@ export class Publisher {
   }
 
   async #send(load: Load): Promise<void> {
-    const keys = [this.#keys.generation(load.partition), ...load.keys()];
-    const args = [this.#links.publishCommand, this.#newEpoch(), load.channels, ...load.args()];
     try {
-      this.#count(load, await this.#deadlines.send(load.partition, 'publish', keys, args));
+      await (load.isRemembered ? this.#remember(load) : this.#tell(load));
       load.done();
     } catch (error) {
       load.failed(error);
     }
+  }
+
+  async #tell(load: Load): Promise<void> {
+    await this.#deadlines.send(load.partition, 'tell', [], [this.#links.publishCommand, ...load.messages()]);
+  }
+
+  async #remember(load: Load): Promise<void> {
+    const keys = [this.#keys.generation(load.partition), ...load.keys()];
+    const args = [this.#links.publishCommand, this.#newEpoch(), load.channels, ...load.args()];
+    this.#count(load, await this.#deadlines.send(load.partition, 'publish', keys, args));
   }
 
   /** Of each app, in the order of the load, how much of what is remembered had to go; then keys that were mended. */

@@ -5,7 +5,7 @@ export const SCRIPTS = [
   'assert',
   'bury',
   'publish',
-  'order',
+  'tell',
   'clock',
   'ran',
   'since',

@@ -15,8 +15,43 @@ if now < tonumber(ARGV[1]) or now > tonumber(ARGV[2]) then return { 'LATE', now 
 -- First: whoever lost the answer finds by it that this was carried out, and when Redis takes no writes, nothing is.
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 
+-- What is remembered is accounted for by entries: the key without what all keys of the partition begin with. Bytes are
+-- those of the events and, by measurement, those that Redis needs besides: for each event, key and entry.
+-- Each function costs time in every run: those that are seldom needed are made where they are.
+local EVENT_BYTES, ENTRY_BYTES, POSITION_MS = 16, 400, 60000
+local names = string.sub(KEYS[2], 1, -2)
+local mended = {}
+
+-- Runs a command on a key. What another program wrote there is removed first, for a script that failed here would have
+-- published a part.
+local function on(key, name, ...)
+  local answer = redis.pcall(name, key, ...)
+  if type(answer) ~= 'table' or not answer.err then return answer end
+  if string.find(answer.err, 'WRONGTYPE', 1, true) then
+    redis.call('DEL', key)
+    mended[#mended + 1] = key
+  end
+  return redis.call(name, key, ...)
+end
+
+-- The whole number that a text is. The key that holds another text is removed.
+local function whole(text, key)
+  local number = tonumber(text or '')
+  if number and number % 1 == 0 and math.abs(number) < 9007199254740992 then return number end
+  if not text or not key then return end
+  redis.call('DEL', key)
+  mended[#mended + 1] = key
+end
+
+local function weigh(events)
+  local bytes = 0
+  for at = 1, #events do bytes = bytes + #events[at] + EVENT_BYTES end
+  return bytes
+end
+
 -- The last events of a text, at most so many. Each begins with the length of what follows its first line.
 local function latest(text, count, most)
+  if count == 1 then return { text } end
   local events, from = {}, 1
   for event = 1, count do
     local length, body = string.match(text, '^(%d+)[^\n]*\n()', from)
@@ -27,183 +62,154 @@ local function latest(text, count, most)
   return events
 end
 
--- What is remembered is accounted for by entries: the key without what all keys of the partition begin with. Bytes are
--- those of the events and, by measurement, those that Redis needs besides: for each event, key and entry.
-local EVENT_BYTES, ENTRY_BYTES, POSITION_MS = 16, 400, 60000
-local names = string.sub(KEYS[2], 1, -2)
-local accounts = {}
-
--- Runs a command on a key. What another program wrote there is removed first, for a script that failed here would have
--- published a part.
-local mended = {}
-local function on(key, name, ...)
-  local answer = redis.pcall(name, key, ...)
-  if type(answer) ~= 'table' or not answer.err then return answer end
-  if string.find(answer.err, 'WRONGTYPE', 1, true) or string.find(answer.err, 'not an integer', 1, true) then
-    redis.call('DEL', key)
-    mended[#mended + 1] = key
+-- Leaves no more than an app may keep, and forgets what has expired: the first to expire goes first. Returns the bytes of
+-- what is left.
+local function shrink(of, all)
+  -- The entry itself is in `order` no more. A history goes before its position does, so that who missed it learns how much it was.
+  local function drop(entry, expiry)
+    local kind, row = string.sub(entry, 1, 1), string.sub(entry, 2)
+    all = all - (whole(on(of.sizes, 'HGET', entry), of.sizes) or 0)
+    redis.call('HDEL', of.sizes, entry)
+    if kind == 'p' then
+      -- Of whom asks later it is unknown what he missed.
+      if redis.call('DEL', names .. entry) == 1 then on(of.sizes, 'HSET', 'forgotten', now) end
+      return
+    end
+    local is_early = expiry > now
+    if is_early then
+      redis.call('DEL', names .. entry)
+      of.dropped = of.dropped + 1
+    end
+    if kind ~= 'h' then return end
+    -- What an app forgets early, it forgets as if the position were a new history.
+    local last = is_early and now + of.ttl or expiry + POSITION_MS
+    if last <= now then return end
+    local bytes = ENTRY_BYTES + 3 * #entry
+    on(of.sizes, 'HSET', 'p' .. row, bytes)
+    on(of.order, 'ZADD', last, 'p' .. row)
+    all = all + bytes
+    of.life = math.max(of.life, last - now)
   end
-  return redis.call(name, key, ...)
-end
-
-local function account(at)
-  local known = accounts[at]
-  if known then return known end
-  known = { order = KEYS[at], sizes = KEYS[at + 1], change = 0, most = 0, ttl = 0, dropped = 0 }
-  accounts[at] = known
-  return known
-end
-
-local function set(of, entry, bytes, expiry)
-  on(of.sizes, 'HSET', entry, bytes)
-  on(of.order, 'ZADD', expiry, entry)
-  of.change = of.change + bytes
-end
-
--- The entry itself is in `order` no more.
-local function clear(of, entry)
-  local bytes = tonumber(on(of.sizes, 'HGET', entry) or '')
-  if not bytes then return false end
-  of.change = of.change - bytes
-  redis.call('HDEL', of.sizes, entry)
-  return true
-end
-
--- A history goes before its position does, so that who missed it learns how much it was.
-local function drop(of, entry, expiry)
-  clear(of, entry)
-  local kind, row = string.sub(entry, 1, 1), string.sub(entry, 2)
-  local is_early = expiry > now
-  if is_early then redis.call('DEL', names .. entry) end
-  if is_early and kind ~= 'p' then of.dropped = of.dropped + 1 end
-  -- Of whom asks later it is unknown what he missed.
-  if is_early and kind == 'p' then on(of.sizes, 'HSET', 'forgotten', now) end
-  if kind ~= 'h' then return end
-  local last = is_early and now + POSITION_MS or expiry + POSITION_MS
-  if is_early then redis.call('PEXPIRE', names .. 'p' .. row, POSITION_MS) end
-  if last > now then set(of, 'p' .. row, ENTRY_BYTES + 3 * #entry, last) end
-end
-
--- Leaves no more than the app may keep, and forgets what has expired: the first to expire goes first.
-local function settle(of)
-  local all = of.change == 0 and 0 or on(of.sizes, 'HINCRBY', 'all', of.change)
-  local life = of.ttl + POSITION_MS
-  if (all == of.change and all ~= 0) or redis.call('PTTL', of.order) < life then
-    redis.call('PEXPIRE', of.order, life * 2)
-    redis.call('PEXPIRE', of.sizes, life * 2)
+  local expired = on(of.order, 'ZRANGEBYSCORE', '-inf', now, 'WITHSCORES', 'LIMIT', 0, 32)
+  for at = 1, #expired, 2 do
+    on(of.order, 'ZREM', expired[at])
+    drop(expired[at], tonumber(expired[at + 1]))
   end
-  of.change = 0
   for _ = 1, 5000 do
     if of.most == 0 or all <= of.most then break end
     local first = on(of.order, 'ZPOPMIN')
     if #first == 0 then
       -- Redis has evicted the one without the other.
       redis.call('DEL', of.sizes)
-      break
+      of.life = math.max(of.life, 1)
+      return 0
     end
-    drop(of, first[1], tonumber(first[2]))
-    all = all + of.change
-    if of.change ~= 0 then on(of.sizes, 'HINCRBY', 'all', of.change) end
-    of.change = 0
+    drop(first[1], tonumber(first[2]))
   end
-  -- Now and then is often enough.
-  if not of.is_new and now % 16 ~= 0 then return end
-  local expired = on(of.order, 'ZRANGEBYSCORE', '-inf', now, 'WITHSCORES', 'LIMIT', 0, 16)
-  for at = 1, #expired, 2 do
-    on(of.order, 'ZREM', expired[at])
-    drop(of, expired[at], tonumber(expired[at + 1]))
-  end
-  if of.change ~= 0 then on(of.sizes, 'HINCRBY', 'all', of.change) end
+  return all
 end
 
-local function weigh(events)
-  local bytes = 0
-  for at = 1, #events do bytes = bytes + #events[at] + EVENT_BYTES end
-  return bytes
+-- Ends what was begun for an app: adds up what has changed.
+local function settle(of)
+  local all
+  -- Now and then is often enough to look for what has expired.
+  local is_due = now % 8 == 0
+  if of.change ~= 0 or is_due then
+    local before = whole(on(of.sizes, 'HGET', 'all'), of.sizes)
+    all = (before or 0) + of.change
+    if is_due or of.most > 0 and all > of.most then all = shrink(of, all) end
+    if all ~= before then on(of.sizes, 'HSET', 'all', all) end
+    if not before then of.life = math.max(of.life, 1) of.is_new = true end
+  end
+  local life = of.life + POSITION_MS
+  if of.life > 0 and (of.is_new or redis.call('PTTL', of.order) < life) then
+    redis.call('PEXPIRE', of.order, life * 2)
+    redis.call('PEXPIRE', of.sizes, life * 2)
+  end
+end
+
+-- Gives events their place in the channel. Returns the first as it is told on the bus, and for how long the channel is
+-- remembered: an eighth longer than asked for, so that not each event has to prolong it.
+local function place(position, history, generation, count, ttl)
+  local known = on(position, 'HMGET', 'epoch', 'generation', 'offset', 'until')
+  local epoch, offset, life = known[1], whole(known[3]), (whole(known[4]) or 0) - now
+  local is_prolonged = life < ttl or life > ttl * 9 / 8
+  if is_prolonged then life = math.floor(ttl * 9 / 8) end
+  if not (epoch and offset) then
+    if epoch or known[3] then mended[#mended + 1] = position end
+    epoch, offset = ARGV[6], 0
+    redis.call('DEL', history, position)
+    redis.call('HSET', position, 'epoch', epoch, 'offset', count, 'generation', generation, 'base:' .. generation, 0, 'until', now + life)
+  elseif is_prolonged or known[2] ~= generation then
+    -- Where each generation of the data began: offsets behind that point may have been given twice.
+    if known[2] ~= generation then redis.call('HSET', position, 'generation', generation, 'base:' .. generation, offset) end
+    redis.call('HSET', position, 'offset', offset + count, 'until', now + life)
+  else redis.call('HSET', position, 'offset', offset + count) end
+  return epoch .. ' ' .. generation .. ' ' .. string.format('%.0f', offset + 1), life, is_prolonged
 end
 
 -- Adds events to a history. Those that are too many, or too large for the app, go from its begin.
-local function remember(of, history, events, keep, ttl)
+local function remember(of, history, position, events, keep, life, is_prolonged)
   local entry = string.sub(history, #names + 1)
-  local fixed = 2 * ENTRY_BYTES + 5 * #entry
-  local length = on(history, 'RPUSH', unpack(events))
+  of.ttl = math.max(of.ttl, life)
+  local length, change = on(history, 'RPUSH', unpack(events)), weigh(events)
   local is_new = length == #events
-  local change = weigh(events)
   if length > keep then
     change = change - weigh(redis.call('LPOP', history, length - keep))
     length = keep
   end
-  local bytes = 0
-  if is_new then
-    of.is_new = true
-    clear(of, entry)
-    local position = 'p' .. string.sub(entry, 2)
-    if on(of.order, 'ZREM', position) == 1 then clear(of, position) end
-    bytes = fixed + change
-    on(of.sizes, 'HSET', entry, bytes)
-    change = bytes
-  elseif change ~= 0 then
-    bytes = on(of.sizes, 'HINCRBY', entry, change)
-    if bytes < fixed then
-      -- Nobody has counted what was there before.
-      local whole = fixed + weigh(redis.call('LRANGE', history, 0, -1))
-      on(of.sizes, 'HSET', entry, whole)
-      change = change + whole - bytes
-      bytes = whole
-    end
+  if is_new or is_prolonged then
+    redis.call('PEXPIRE', history, life)
+    redis.call('PEXPIRE', position, life + POSITION_MS)
+    on(of.order, 'ZADD', now + life, entry)
+    of.life = math.max(of.life, life)
   end
-  of.change = of.change + change
-  on(of.order, 'ZADD', now + ttl, entry)
+  if not is_new and change == 0 then return end
+  local before, fixed = whole(on(of.sizes, 'HGET', entry), of.sizes), 2 * ENTRY_BYTES + 5 * #entry
+  local bytes = before and before + change
+  if is_new then bytes = fixed + change
+  -- Nobody has counted what was there before.
+  elseif not before then bytes = fixed + weigh(redis.call('LRANGE', history, 0, -1)) end
   while of.most > 0 and bytes > of.most and length > 0 do
     -- A part at a time: a long history is not looked at event by event.
     local part = math.ceil(length / 16)
-    local less = weigh(redis.call('LPOP', history, part))
+    bytes = bytes - weigh(redis.call('LPOP', history, part))
     length = length - part
-    bytes = bytes - less
-    of.change = of.change - less
-    on(of.sizes, 'HINCRBY', entry, -less)
     of.dropped = of.dropped + 1
   end
-  redis.call('PEXPIRE', history, ttl)
+  on(of.sizes, 'HSET', entry, bytes)
+  of.change = of.change + bytes - (before or 0)
+  if not is_new then return end
+  local old = 'p' .. string.sub(entry, 2)
+  if on(of.order, 'ZREM', old) == 0 then return end
+  of.change = of.change - (whole(on(of.sizes, 'HGET', old), of.sizes) or 0)
+  redis.call('HDEL', of.sizes, old)
 end
 
 -- The last event of a cache channel. One that is larger than all that the app may keep leaves none.
 local function remember_last(of, key, event, ttl)
   local entry = string.sub(key, #names + 1)
-  local bytes = ENTRY_BYTES + 4 * #entry + #event
-  if not clear(of, entry) then of.is_new = true end
+  local before, bytes = whole(on(of.sizes, 'HGET', entry), of.sizes) or 0, ENTRY_BYTES + 4 * #entry + #event
   if of.most > 0 and bytes > of.most then
     redis.call('DEL', key)
     on(of.order, 'ZREM', entry)
+    redis.call('HDEL', of.sizes, entry)
+    of.change = of.change - before
     of.dropped = of.dropped + 1
     return
   end
   redis.call('SET', key, event, 'PX', ttl)
-  set(of, entry, bytes, now + ttl)
-end
-
--- Gives events their place in the channel. Returns the first as it is told on the bus.
-local function place(position, history, generation, count, ttl)
-  local known = on(position, 'HMGET', 'epoch', 'generation', 'offset')
-  local epoch, last = known[1], (tonumber(known[3] or '') or 0) + count
-  if epoch and not tonumber(known[3] or '') then mended[#mended + 1] = position end
-  if not epoch or not tonumber(known[3] or '') then
-    epoch = ARGV[6]
-    redis.call('DEL', history, position)
-    redis.call('HSET', position, 'epoch', epoch, 'offset', count, 'generation', generation, 'base:' .. generation, 0)
-    last = count
-  elseif known[2] ~= generation then
-    -- Where each generation of the data began: offsets behind that point may have been given twice.
-    redis.call('HSET', position, 'offset', last, 'generation', generation, 'base:' .. generation, last - count)
-  else redis.call('HSET', position, 'offset', last) end
-  redis.call('PEXPIRE', position, ttl + POSITION_MS)
-  return epoch .. ' ' .. generation .. ' ' .. string.format('%.0f', last - count + 1)
+  on(of.order, 'ZADD', now + ttl, entry)
+  of.life = math.max(of.life, ttl)
+  if bytes ~= before then on(of.sizes, 'HSET', entry, bytes) end
+  of.change = of.change + bytes - before
 end
 
 local generation = on(KEYS[2], 'HGET', 'generation')
-if not tonumber(generation or '') then generation = '0' end
+if not whole(generation) then generation = '0' end
 local channels = tonumber(ARGV[7])
 local first_account = channels * 3 + 3
+local accounts = {}
 local at = 8
 for channel = 1, channels do
   local history, position, last_event = KEYS[channel * 3], KEYS[channel * 3 + 1], KEYS[channel * 3 + 2]
@@ -211,23 +217,19 @@ for channel = 1, channels do
   local count, text = tonumber(ARGV[at + 4]), ARGV[at + 5]
   local app, most = first_account + 4 * tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7])
   at = at + 8
-  local head = '- - 0'
+  local head, life, is_prolonged = '- - 0', 0, false
   local before = #mended
-  if keep > 0 then head = place(position, history, generation, count, ttl) end
+  if keep > 0 then head, life, is_prolonged = place(position, history, generation, count, ttl) end
   local is_displaced = #mended > before
   redis.call(ARGV[5], bus, 'e ' .. head .. ' ' .. count .. '\n' .. text)
-  if keep > 0 then
-    local of = account(app)
-    of.most, of.ttl = most, math.max(of.ttl, ttl)
-    -- Who missed something cannot learn from the new position how much it was.
-    if is_displaced then on(of.sizes, 'HSET', 'forgotten', now) end
-    remember(of, history, latest(text, count, keep), keep, ttl)
+  for part = keep > 0 and 0 or 2, last_ttl > 0 and 2 or 0, 2 do
+    accounts[app + part] = accounts[app + part]
+      or { order = KEYS[app + part], sizes = KEYS[app + part + 1], change = 0, most = most, ttl = 0, life = 0, dropped = 0 }
   end
-  if last_ttl > 0 then
-    local of = account(app + 2)
-    of.most, of.ttl = most, math.max(of.ttl, last_ttl)
-    remember_last(of, last_event, latest(text, count, 1)[1], last_ttl)
-  end
+  -- Who missed something cannot learn from the new position how much it was.
+  if is_displaced then on(accounts[app].sizes, 'HSET', 'forgotten', now) end
+  if keep > 0 then remember(accounts[app], history, position, latest(text, count, keep), keep, life, is_prolonged) end
+  if last_ttl > 0 then remember_last(accounts[app + 2], last_event, latest(text, count, 1)[1], last_ttl) end
 end
 local answer = { 'OK', now }
 for _ = first_account, #KEYS, 4 do answer[#answer + 1] = 0 end

@@ -1,8 +1,11 @@
 -- Whether a script with a deadline was carried out, asked after its answer was lost.
 -- KEYS 1 generation 2 marker ; ARGV 1 id of the script 2 its deadline
--- Returns RAN, NEVER (it was not, and will not be) or EARLY (it was not yet), and what INFO says of this server.
+-- Returns RAN, NEVER (it was not, and will not be), EARLY (it was not yet) or UNKNOWN (this server evicts keys, and the
+-- marker may be one of them); and what INFO says of this server.
 local server = redis.call('INFO', 'server')
 if redis.call('GET', KEYS[2]) == ARGV[1] then return { 'RAN', server } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-return { now > tonumber(ARGV[2]) and 'NEVER' or 'EARLY', server }
+if now <= tonumber(ARGV[2]) then return { 'EARLY', server } end
+local evicts = not string.find(redis.call('INFO', 'stats'), 'evicted_keys:0', 1, true)
+return { evicts and 'UNKNOWN' or 'NEVER', server }

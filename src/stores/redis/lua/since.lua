@@ -13,7 +13,7 @@ for at = 1, #known, 2 do
   elseif name == 'generation' then generation = value
   elseif name == 'offset' then last = tonumber(value)
   -- A generation that the asker has not seen: from its begin on, all is new to him.
-  elseif tonumber(string.sub(name, 6)) > tonumber(ARGV[2]) then from = math.min(from, tonumber(value)) end
+  elseif string.sub(name, 1, 5) == 'base:' and tonumber(string.sub(name, 6)) > tonumber(ARGV[2]) then from = math.min(from, tonumber(value)) end
 end
 local dropped, dropped_ago = tonumber(redis.call('HGET', KEYS[3], 'forgotten')), -1
 if dropped then

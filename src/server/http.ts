@@ -3,9 +3,7 @@ import type { Config } from '../config.ts';
 import type { Journal } from '../core/ports.ts';
 import { type KeyPair, readKeyPair } from '../transports/tls.ts';
 
-const KEEP_ALIVE_MS = 72_000;
 const CHECK_CONNECTIONS_MS = 2_000;
-const MAX_HEADER_BYTES = 16 * 1024;
 /** No message and no request body is larger, whatever an operator allows. */
 const CEILING_BYTES = 16 * 1024 * 1024;
 
@@ -16,7 +14,7 @@ export function createHttp(config: Config, keyPair: KeyPair | undefined): Fastif
     logger: false,
     bodyLimit: largest(config, 'requestBytes'),
     requestTimeout: timeoutMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: config.keepAliveSeconds * 1000,
     forceCloseConnections: 'idle' as const,
     routerOptions: { maxParamLength: 1024, querystringParser: () => ({}) },
     frameworkErrors: (
@@ -26,9 +24,12 @@ export function createHttp(config: Config, keyPair: KeyPair | undefined): Fastif
     ) => reply.code(400).send('Bad request.'),
   };
   const tuning = {
+    // Said here too: Node checks the one against the other before Fastify says its own.
+    requestTimeout: timeoutMs,
     headersTimeout: timeoutMs,
     connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
+    // Node refuses from this number on.
+    maxHeaderSize: config.maxHeaderBytes + 1,
   };
   const http = Fastify({
     ...options,

@@ -150,6 +150,24 @@ describe('sockets that are led to the other side end', () => {
     expect(await (await door.admin('/metrics')).text()).toMatch(/reason="cutover_idle"[^}]*\} 1/);
   });
 
+  test('11.2 when WAVEHALL_LINGER_SECONDS are over since the other end has left, and not before', async () => {
+    const other = await startRecorder();
+    const door = await startDoor(other, 0, { WAVEHALL_LINGER_SECONDS: '1' });
+    // It keeps its side open, and goes on writing.
+    const client = send(door.port, upgradeText(PATH));
+    expect(await client.answered()).toBe(101);
+    const gone = new Promise((resolve) => client.socket.once('close', resolve));
+    const sinceMs = performance.now();
+    other.sockets[0]!.end('last words');
+    const talk = setInterval(() => client.socket.write('x'), 50);
+    onTestFinished(() => clearInterval(talk));
+    await gone;
+    expect(client.text()).toContain('last words');
+    expect(performance.now() - sinceMs).toBeGreaterThan(900);
+    expect(performance.now() - sinceMs).toBeLessThan(4500);
+    await vi.waitFor(async () => expect((await door.status()).split.open.upstream).toBe(0));
+  });
+
   test.each(['browser', 'server'] as const)(
     '11.2 when the %s takes no byte for WAVEHALL_STALL_SECONDS while bytes wait for it',
     async (end) => {

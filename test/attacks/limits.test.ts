@@ -148,6 +148,30 @@ describe('the size of a request', () => {
   });
 });
 
+describe('where nothing limits a message and a request', () => {
+  const here = arena({
+    REVERB_APP_MAX_MESSAGE_SIZE: '0',
+    REVERB_MAX_REQUEST_SIZE: '0',
+    WAVEHALL_MAX_EVENT_DATA_SIZE: '0',
+  });
+  const MOST = 16 * 1024 * 1024;
+
+  test('2.11 a message has 16 MiB at most', async () => {
+    const wire = await here.site.connect('');
+    wire.send('{"event":"pusher:ping"}'.padEnd(MOST, ' '));
+    await wire.next('pusher:pong', 15_000);
+    wire.send('{"event":"pusher:ping"}'.padEnd(MOST + 1, ' '));
+    expect(await wire.closing(15_000)).toEqual({ code: 1009, reason: 'Maximum message size exceeded' });
+  }, 30_000);
+
+  test('8.12 a request body has 16 MiB at most', async () => {
+    const body = JSON.stringify({ name: 'e', data: 'd', channel: 'orders' });
+    expect((await here.site.publisher.post('/events', body.padEnd(MOST, ' '))).status).toBe(200);
+    const answer = await here.site.publisher.post('/events', body.padEnd(MOST + 1, ' '));
+    expect([answer.status, answer.text]).toEqual([413, 'Payload too large.']);
+  }, 30_000);
+});
+
 describe('limits of channels and users', () => {
   const here = arena({
     WAVEHALL_MAX_SUBSCRIPTIONS: '3',

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { temporaryFolder } from '../cli/command.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { eventually } from '../support/wire.ts';
-import { Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
+import { frameBytes, OPCODE, Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { makeCertificate } from './certificate.ts';
 
 const TOKEN = 'a-token-for-tests';
@@ -268,6 +268,43 @@ test('8.1 a part of a path with 1,024 characters is read, with one more it is an
   expect(await get(`/apps/${'x'.repeat(1024)}/channels`)).toContain('404');
   for (const target of [`/apps/app-id/channels/${'x'.repeat(1025)}`, `/apps/${'x'.repeat(1025)}/channels`])
     expect(await get(target)).toContain('400');
+  expect(await counted(server, 'http_request')).toBe(2);
+});
+
+test('8.12 a body that is too large may go on arriving for a second, then it is answered 413 and ended', async () => {
+  const server = await start({ REVERB_MAX_REQUEST_SIZE: '1000' });
+  const post = 'POST /apps/app-id/events HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n';
+  const [sends, stays] = [await open(server), await open(server)];
+  for (const tcp of [sends, stays]) tcp.write(post + 'x'.repeat(1500));
+  const since = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  // Nobody is answered while it may still come to its end.
+  expect([sends.received.length, stays.received.length]).toEqual([0, 0]);
+  sends.write('x'.repeat(500));
+  expect(await sends.head()).toContain('413');
+  expect(await stays.head()).toContain('413');
+  expect(performance.now() - since).toBeGreaterThan(950);
+  await stays.end();
+  expect(await counted(server, 'http_size')).toBe(2);
+});
+
+test('2.13 a client that does not answer the last close frame is ended after a second', async () => {
+  const server = await start({ WAVEHALL_DRAIN_SECONDS: '0' });
+  const [answers, stays] = [await Tcp.upgraded(server, PATH), await Tcp.upgraded(server, PATH)];
+  tcps.push(answers, stays);
+  for (const tcp of tcps)
+    expect(await tcp.message()).toMatchObject({ event: 'pusher:connection_established' });
+  server.kill();
+  for (const tcp of tcps) expect((await tcp.closing()).code).toBe(4200);
+  const since = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect([answers.isEnded, stays.isEnded]).toEqual([false, false]);
+  answers.write(frameBytes({ opcode: OPCODE.close, payload: Buffer.from([0x10, 0x68]) }));
+  await answers.end();
+  await stays.end();
+  expect(await server.exited).toBe(0);
+  expect(performance.now() - since).toBeGreaterThan(900);
+  expect(performance.now() - since).toBeLessThan(6000);
 });
 
 test('11.5 an order to the admin API has 4,096 bytes at most', async () => {

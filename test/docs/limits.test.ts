@@ -30,7 +30,7 @@ const NO_LIMIT =
 
 const rows = readFileSync(`${ROOT}docs/limits.md`, 'utf8')
   .split('\n')
-  .filter((line) => /^\| .*`(REVERB|WAVEHALL)_/.test(line))
+  .filter((line) => /^\|[^|]*\| *`(REVERB|WAVEHALL)_/.test(line))
   .map((line): Row => {
     const [, limit = '', variable = '', fallback = '', reverb = '', beyond = '', counted = ''] = line
       .split('|')

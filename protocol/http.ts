@@ -1,9 +1,9 @@
 import {
-  decodedValue,
   parseQuery,
   percentDecoded,
   type QueryPairs,
-  type Reading,
+  type QueryValues,
+  readingsOf,
   valuesOf,
 } from './query.ts';
 import { canonicalText, type Credential, equalHex, hmacHex, md5Hex } from './signature.ts';
@@ -108,22 +108,11 @@ function decodedPath(path: string): readonly string[] {
   return /%2f/i.test(path) || decoded.includes('%') ? [] : [decoded];
 }
 
-/** 7.4 — libraries differ in what they sign: the text before encoding, or what they wrote into the URL. */
-const READINGS: readonly Reading[] = [decodedValue, (pair) => percentDecoded(pair.raw), (pair) => pair.raw];
-
-const readingsToTry = (rawQuery: string): readonly Reading[] =>
-  /[%+]/.test(rawQuery) ? READINGS : [decodedValue];
-
 /** 7.4 — the most usual text comes first, the others are made only when it did not fit. */
-function* canonicalTexts(request: SignedRequest, pairs: QueryPairs, prefix: string): Generator<string> {
-  const signed = pairs.filter(({ name }) => !UNSIGNED.has(name));
-  const bodyMd5 = request.body.length > 0 ? md5Hex(request.body) : undefined;
-  for (const path of pathsToTry(request.path, prefix))
-    for (const reading of readingsToTry(request.rawQuery)) {
-      const values = valuesOf(signed, reading);
-      if (bodyMd5 !== undefined) values.set('body_md5', bodyMd5);
-      yield canonicalText(request.method, path, values);
-    }
+function* canonicalTexts(request: SignedRequest, values: QueryValues, prefix: string): Generator<string> {
+  const signed = new Map([...values].filter(([name]) => !UNSIGNED.has(name)));
+  if (request.body.length > 0) signed.set('body_md5', md5Hex(request.body));
+  for (const path of pathsToTry(request.path, prefix)) yield canonicalText(request.method, path, signed);
 }
 
 /** 7.4 — what the usual libraries write: nothing to decode, each parameter once, in the order in which they are signed. */
@@ -131,53 +120,79 @@ const USUAL_QUERY =
   /^(auth_key=([\w.-]+)&auth_timestamp=(\d{1,12})&auth_version=1\.0&body_md5=([0-9a-f]{32}))&auth_signature=([0-9a-f]{64})$/;
 const USUAL_PATH = /^[\w/.-]+$/;
 
-/** 8.2 — the short way to a yes. False says nothing. */
-function isUsual(
+/** 8.2 — the short way to a yes; `undefined` says nothing. */
+function usualValues(
   credentials: readonly Credential[],
   { method, path, rawQuery, body }: SignedRequest,
   options: VerifyOptions,
-): boolean {
+): QueryValues | undefined {
   const found = USUAL_QUERY.exec(rawQuery);
-  if (found === null || body.length === 0 || !USUAL_PATH.test(path)) return false;
-  const [, signed, key, timestamp, bodyMd5, signature] = found;
-  if (bodyMd5 !== md5Hex(body) || checkTime(timestamp, options) !== undefined) return false;
+  if (found === null || body.length === 0 || !USUAL_PATH.test(path)) return undefined;
+  const [, signed, key, timestamp, bodyMd5, signature = ''] = found;
+  if (bodyMd5 !== md5Hex(body) || checkTime(timestamp, options) !== undefined) return undefined;
   const text = `${method.toUpperCase()}\n${path}\n${signed}`;
-  return credentials.some((each) => each.key === key && equalHex(hmacHex(each.secret, text), signature));
+  const fits = credentials.some(
+    (each) => each.key === key && equalHex(hmacHex(each.secret, text), signature),
+  );
+  return fits ? new Map([['auth_signature', signature]]) : undefined;
 }
 
-/** 8.2 — `undefined` when one of the app's credentials signed exactly this request. */
+/** The values that were signed and are acted upon, or why the request is refused. */
+export type Verdict =
+  { readonly values: QueryValues; readonly refusal?: undefined } | { readonly refusal: HttpRefusal };
+
+/**
+ * 7.4, 8.2 — whether one of the app's credentials signed exactly this request. The values are those of the text that was
+ * signed, so that a signature has one meaning however the query is written.
+ */
 export function verifyRequest(
   credentials: readonly Credential[],
   request: SignedRequest,
   options: VerifyOptions,
-): HttpRefusal | undefined {
-  return isUsual(credentials, request, options) ? undefined : verifyAny(credentials, request, options);
+): Verdict {
+  const values = usualValues(credentials, request, options);
+  return values === undefined ? verifyAny(credentials, request, options) : { values };
 }
 
-/** However it is written. */
+/** However it is written. What is told is what stands against the usual reading, the first. */
 function verifyAny(
   credentials: readonly Credential[],
   request: SignedRequest,
   options: VerifyOptions,
-): HttpRefusal | undefined {
+): Verdict {
   const pairs = parseQuery(request.rawQuery);
-  if (isAmbiguous(request.path, pairs)) return AMBIGUOUS;
-  const given = valuesOf(pairs, decodedValue);
-  if ((given.get('auth_version') ?? '1.0') !== '1.0') return NO_VERSION;
-  const late = checkTime(given.get('auth_timestamp'), options);
+  if (isAmbiguous(request.path, pairs)) return { refusal: AMBIGUOUS };
+  let first: HttpRefusal | undefined;
+  for (const reading of readingsOf(request.rawQuery)) {
+    const values = valuesOf(pairs, reading);
+    const refusal = refusalOf(credentials, request, values, options);
+    if (refusal === undefined) return { values };
+    first ??= refusal;
+  }
+  return { refusal: first ?? AMBIGUOUS };
+}
+
+/** `undefined` when these values were signed. */
+function refusalOf(
+  credentials: readonly Credential[],
+  request: SignedRequest,
+  values: QueryValues,
+  options: VerifyOptions,
+): HttpRefusal | undefined {
+  if ((values.get('auth_version') ?? '1.0') !== '1.0') return NO_VERSION;
+  const late = checkTime(values.get('auth_timestamp'), options);
   if (late) return late;
-  const key = given.get('auth_key');
-  const signature = given.get('auth_signature');
-  const candidates = credentials.filter((credential) => credential.key === key);
+  const candidates = credentials.filter(({ key }) => key === values.get('auth_key'));
   if (candidates.length === 0) return NO_KEY;
-  for (const text of canonicalTexts(request, pairs, options.prefix))
+  const signature = values.get('auth_signature');
+  for (const text of canonicalTexts(request, values, options.prefix))
     if (candidates.some(({ secret }) => equalHex(hmacHex(secret, text), signature))) return undefined;
-  return whyNot(request, given);
+  return whyNot(request, values);
 }
 
 /** 8.2 — the likeliest reason for which no text fitted. */
-function whyNot({ method, path, body }: SignedRequest, given: ReadonlyMap<string, string>): HttpRefusal {
-  if (!/^[0-9a-f]{64}$/.test(given.get('auth_signature') ?? '')) return NO_SIGNATURE;
-  if (body.length > 0 && given.get('body_md5') !== md5Hex(body)) return OTHER_BODY;
+function whyNot({ method, path, body }: SignedRequest, values: QueryValues): HttpRefusal {
+  if (!/^[0-9a-f]{64}$/.test(values.get('auth_signature') ?? '')) return NO_SIGNATURE;
+  if (body.length > 0 && values.get('body_md5') !== md5Hex(body)) return OTHER_BODY;
   return otherSignature(method, path);
 }

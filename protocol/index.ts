@@ -8,7 +8,14 @@ export { isTooDeep, textOfField, textsOfFields, textsOfItems } from './json-text
 export * from './limits.ts';
 export * from './messages.ts';
 export * from './presence.ts';
-export { parseQuery, type QueryPair, type QueryPairs, queryValue } from './query.ts';
+export {
+  parseQuery,
+  type QueryPair,
+  type QueryPairs,
+  type QueryValues,
+  readingsOf,
+  valuesOf,
+} from './query.ts';
 export * from './signature.ts';
 export * from './socket-id.ts';
 export * from './user.ts';

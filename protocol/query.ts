@@ -47,8 +47,11 @@ export function parseQuery(rawQuery: string): QueryPairs {
 /** How the value of a pair is understood. */
 export type Reading = (pair: QueryPair) => string;
 
+/** By name, in lower case. */
+export type QueryValues = ReadonlyMap<string, string>;
+
 /** 8.2 — lists are joined; otherwise the last one of a name counts. */
-export function valuesOf(pairs: QueryPairs, reading: Reading): Map<string, string> {
+export function valuesOf(pairs: QueryPairs, reading: Reading): QueryValues {
   const values = new Map<string, string>();
   let lists: Set<string> | undefined;
   for (const pair of pairs) {
@@ -61,11 +64,13 @@ export function valuesOf(pairs: QueryPairs, reading: Reading): Map<string, strin
   return values;
 }
 
-export const decodedValue: Reading = (pair) => pair.value;
+const formDecodedValue: Reading = (pair) => pair.value;
+const percentDecodedValue: Reading = (pair) => percentDecoded(pair.raw);
+const asReceived: Reading = (pair) => pair.raw;
 
-/** 8.2 — the value that was signed and is acted upon; `name` in lower case. */
-export const queryValue = (pairs: QueryPairs, name: string): string | undefined =>
-  valuesOf(
-    pairs.filter((pair) => pair.name === name),
-    decodedValue,
-  ).get(name);
+/** 7.4 — libraries sign the text before they encode it, or what they write into the URL. The usual reading is the first, no two are the same. */
+export function readingsOf(rawQuery: string): readonly Reading[] {
+  const plus = rawQuery.includes('+') ? [percentDecodedValue] : [];
+  const percent = rawQuery.includes('%') ? [asReceived] : [];
+  return [formDecodedValue, ...plus, ...percent];
+}

@@ -50,7 +50,7 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
   const cutover = await openCutover(config, shared, journal);
   const stores = cutover?.stores ?? shared;
   const core = assemble(config, stores, journal);
-  const http = createHttp(config, keyPair);
+  const http = createHttp(config, keyPair, core.refusals);
   const openSockets = new OpenSockets(http.server, config.maxSockets, core.refusals);
   const drainMs = config.drainSeconds * 1000;
   const shutdown = new Shutdown({ drainMs, core, http, openSockets, stores: shared, cutover });

@@ -141,6 +141,18 @@ export const SERVER_SETTINGS = {
     10,
     'Seconds for a TLS handshake, and for the head and the body of a request to arrive.',
   ),
+  keepAliveSeconds: setting(
+    'WAVEHALL_KEEP_ALIVE_SECONDS',
+    integer(1, 3600),
+    72,
+    'Seconds without a request after which an HTTP connection is ended; more than those of the proxy before it.',
+  ),
+  maxHeaderBytes: setting(
+    'WAVEHALL_MAX_HEADER_SIZE',
+    integer(4096, MEBIBYTE),
+    16 * 1024,
+    'Bytes of the path, the query and all header lines of a request or a handshake, cookies among them.',
+  ),
   maxHeapPercent: setting(
     'WAVEHALL_MAX_HEAP_PERCENT',
     integer(0, 100),

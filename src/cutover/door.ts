@@ -37,6 +37,8 @@ export interface House {
   readonly refusals: Pick<Refusals, 'count'>;
   /** Time without progress after which a reader is ended. */
   readonly stallMs: number;
+  /** Time that a socket has for its last bytes. */
+  readonly lingerMs: number;
   readonly letGo: LetGo;
   /** Serves the socket itself; `line` goes with the answer. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer, gateway: Gateway, line?: string): void;
@@ -78,11 +80,11 @@ export class Door {
     this.#needs = needs;
     this.route = { upstream: options.upstream, prefix, door: randomUUID(), adminToken };
     this.own = new OwnSide(house.gateway, health);
-    const { sockets, lease, refusals, stallMs, letGo } = house;
+    const { sockets, lease, refusals, stallMs, lingerMs, letGo } = house;
     const refused = (this.#refused = new RefusedUpgrades(sockets, letGo));
     const limits = { idleMs: options.idleMs, stallMs };
     const shared = { route: this.route, health, journal, clock, lease };
-    this.upstream = new UpstreamSide({ ...shared, refused, sockets, limits, refusals });
+    this.upstream = new UpstreamSide({ ...shared, refused, sockets, limits, lingerMs, refusals });
   }
 
   /** Never throws. Nothing but a handshake for an app may leave for the other side; the house answers the rest. */

@@ -37,6 +37,8 @@ interface Needs {
   readonly sockets: SocketLimits;
   readonly lease: Pick<Lease, 'admit' | 'dismiss'>;
   readonly limits: PairLimits;
+  /** Time for what is on its way to one end of a pair when the other is gone. */
+  readonly lingerMs: number;
   readonly refusals: Pick<Refusals, 'count'>;
 }
 
@@ -177,7 +179,7 @@ export class UpstreamSide {
       new Pair(network as CountedSocket, socket, choice?.bucket, this.#needs.clock()),
       network as CountedSocket,
     );
-    join(network, socket, head);
+    join(network, socket, head, this.#needs.lingerMs);
   }
 
   #report(sinceMs: number, isAnswered: boolean): void {

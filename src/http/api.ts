@@ -1,3 +1,4 @@
+import type { QueryValues } from '#protocol';
 import type { App } from '../core/app.ts';
 import type { Hub } from '../core/hub.ts';
 import type { Broker, Control, History, Lease, Membership } from '../core/ports.ts';
@@ -16,7 +17,8 @@ export interface Api {
 export interface Call {
   readonly app: App;
   readonly params: Readonly<Record<string, string>>;
-  readonly rawQuery: string;
+  /** As it was signed (SPEC 7.4). */
+  readonly query: QueryValues;
   readonly body: Buffer;
 }
 

@@ -1,4 +1,4 @@
-import { type HttpRefusal, queryValue, parseQuery, verifyRequest, type SignedRequest } from '#protocol';
+import { type HttpRefusal, type QueryValues, verifyRequest, type SignedRequest } from '#protocol';
 import type { App } from '../core/app.ts';
 import { TokenBucket } from '../core/limiters.ts';
 import type { Replays } from '../core/ports.ts';
@@ -18,25 +18,26 @@ export class Authentication {
     this.#options = options;
   }
 
-  /** Throws the refusal. */
-  check(app: App, request: SignedRequest): void {
+  /** Returns the values of the query that were signed; throws the refusal. */
+  check(app: App, request: SignedRequest): QueryValues {
     const { prefix, clock } = this.#options;
-    const refusal = verifyRequest(app.credentials, request, {
+    const verdict = verifyRequest(app.credentials, request, {
       prefix,
       nowSeconds: Math.floor(clock() / 1000),
       windowSeconds: app.limits.authWindowSeconds,
     });
-    if (refusal !== undefined) throw refused(refusal);
+    if (verdict.refusal !== undefined) throw refused(verdict.refusal);
     if (!app.enabled) throw new HttpError(403, 'Application is disabled.');
     if (!this.#withinRate(app)) throw overRate(app);
+    return verdict.values;
   }
 
   /**
    * Rejects when a request with this signature was taken before, by whichever node. Two equal publishes within one
    * second share theirs. Rejects with `Unavailable` when that cannot be known.
    */
-  async takeOnce(replays: Replays, app: App, { rawQuery }: SignedRequest): Promise<void> {
-    const signature = queryValue(parseQuery(rawQuery), 'auth_signature') ?? '';
+  async takeOnce(replays: Replays, app: App, query: QueryValues): Promise<void> {
+    const signature = query.get('auth_signature') ?? '';
     if (!(await replays.take(app.id, signature, memoryMs(app.limits.authWindowSeconds))))
       throw new HttpError(401, 'Authentication signature was used before.');
   }

@@ -1,14 +1,13 @@
-import { isReservedChannel, parseQuery, queryValue } from '#protocol';
+import { isReservedChannel } from '#protocol';
 import type { Api, Call } from './api.ts';
 import { attributes, checkInfo, checkListInfo, counts } from './attributes.ts';
 import { httpError } from './errors.ts';
 import { infoNames } from './schemas.ts';
 
 /** SPEC 8.6: the occupied channels, the server's own ones left out. */
-export async function channels({ membership }: Api, { app, rawQuery }: Call): Promise<object> {
-  const query = parseQuery(rawQuery);
-  const info = infoNames(queryValue(query, 'info'));
-  const prefix = queryValue(query, 'filter_by_prefix') ?? '';
+export async function channels({ membership }: Api, { app, query }: Call): Promise<object> {
+  const info = infoNames(query.get('info'));
+  const prefix = query.get('filter_by_prefix') ?? '';
   checkListInfo(app, prefix, info);
   const occupied = await membership.channels(app.id, prefix);
   const entries = [...occupied]
@@ -18,10 +17,10 @@ export async function channels({ membership }: Api, { app, rawQuery }: Call): Pr
 }
 
 /** SPEC 8.7: an unoccupied channel is an answer too. */
-export async function channel(api: Api, { app, params, rawQuery }: Call): Promise<object> {
+export async function channel(api: Api, { app, params, query }: Call): Promise<object> {
   const name = params.channel ?? '';
   if (name === '') throw httpError(404);
-  const info = infoNames(queryValue(parseQuery(rawQuery), 'info'));
+  const info = infoNames(query.get('info'));
   checkInfo(app, name, info);
   const ref = { app: app.id, channel: name };
   const occupancy = await api.membership.occupancy(ref);

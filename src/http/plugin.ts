@@ -94,12 +94,11 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
           const [rawPath, rawQuery] = split(request.raw.url ?? '');
           const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
           if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
-          const signed = { method, path: rawPath, rawQuery, body };
-          authentication.check(app, signed);
+          const query = authentication.check(app, { method, path: rawPath, rawQuery, body });
           checkEncoding(request.raw);
           const answer = await told(needs, async () => {
-            if (needs.replays !== undefined) await authentication.takeOnce(needs.replays, app, signed);
-            return handle(needs.api, { app, params, rawQuery, body });
+            if (needs.replays !== undefined) await authentication.takeOnce(needs.replays, app, query);
+            return handle(needs.api, { app, params, query, body });
           });
           return reply.type('application/json').send(JSON.stringify(answer));
         },

@@ -70,6 +70,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
       lease: cutover.stores.lease,
       refusals,
       stallMs: config.stallSeconds * 1000,
+      lingerMs: config.lingerSeconds * 1000,
       letGo: (network, lastBytes) => transport.letGo(network, lastBytes),
     },
     () => hub.connections(),

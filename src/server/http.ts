@@ -1,34 +1,45 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Journal } from '../core/ports.ts';
+import type { Refusals } from '../core/refusals.ts';
+import { countRefusal } from '../http/refused.ts';
 import { type KeyPair, readKeyPair } from '../transports/tls.ts';
 
-const KEEP_ALIVE_MS = 72_000;
 const CHECK_CONNECTIONS_MS = 2_000;
-const MAX_HEADER_BYTES = 16 * 1024;
 /** No message and no request body is larger, whatever an operator allows. */
 const CEILING_BYTES = 16 * 1024 * 1024;
 
+const BAD_PATH = 'Bad request.';
+/** Characters of one part of a path: an id or a channel name, as it is written there. */
+const MAX_PART_CHARACTERS = 1024;
+
 /** The server that everything comes in by. */
-export function createHttp(config: Config, keyPair: KeyPair | undefined): FastifyInstance {
+export function createHttp(
+  config: Config,
+  keyPair: KeyPair | undefined,
+  refusals: Refusals,
+): FastifyInstance {
   const timeoutMs = config.requestTimeoutSeconds * 1000;
   const options = {
     logger: false,
     bodyLimit: largest(config, 'requestBytes'),
     requestTimeout: timeoutMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: config.keepAliveSeconds * 1000,
     forceCloseConnections: 'idle' as const,
-    routerOptions: { maxParamLength: 1024, querystringParser: () => ({}) },
-    frameworkErrors: (
-      _error: unknown,
-      _request: unknown,
-      reply: { code(status: number): { send(body: string): void } },
-    ) => reply.code(400).send('Bad request.'),
+    routerOptions: { maxParamLength: MAX_PART_CHARACTERS, querystringParser: () => ({}) },
+    // A path that no router can read.
+    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      countRefusal({ refusals }, request, { status: 400, body: BAD_PATH });
+      return reply.code(400).send(BAD_PATH);
+    },
   };
   const tuning = {
+    // Said here too: Node checks the one against the other before Fastify says its own.
+    requestTimeout: timeoutMs,
     headersTimeout: timeoutMs,
     connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
+    // Node refuses from this number on.
+    maxHeaderSize: config.maxHeaderBytes + 1,
   };
   const http = Fastify({
     ...options,

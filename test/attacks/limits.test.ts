@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { APP } from '../conformance/settings.ts';
 import { SUCCEEDED, member } from '../conformance/site.ts';
+import { signedPath } from '../support/wire-http.ts';
 import { OPCODE, Tcp, frameBytes } from '../support/wire-tcp.ts';
 import { dataOf, eventually } from '../support/wire.ts';
 import { arena, range, times } from './arena.ts';
@@ -145,6 +146,30 @@ describe('the size of a request', () => {
     expect(await tcp.head()).toMatch(/^HTTP\/1.1 431 /);
     tcp.destroy();
   });
+});
+
+describe('where nothing limits a message and a request', () => {
+  const here = arena({
+    REVERB_APP_MAX_MESSAGE_SIZE: '0',
+    REVERB_MAX_REQUEST_SIZE: '0',
+    WAVEHALL_MAX_EVENT_DATA_SIZE: '0',
+  });
+  const MOST = 16 * 1024 * 1024;
+
+  test('2.11 a message has 16 MiB at most', async () => {
+    const wire = await here.site.connect('');
+    wire.send('{"event":"pusher:ping"}'.padEnd(MOST, ' '));
+    await wire.next('pusher:pong', 15_000);
+    wire.send('{"event":"pusher:ping"}'.padEnd(MOST + 1, ' '));
+    expect(await wire.closing(15_000)).toEqual({ code: 1009, reason: 'Maximum message size exceeded' });
+  }, 30_000);
+
+  test('8.12 a request body has 16 MiB at most', async () => {
+    const body = JSON.stringify({ name: 'e', data: 'd', channel: 'orders' });
+    expect((await here.site.publisher.post('/events', body.padEnd(MOST, ' '))).status).toBe(200);
+    const answer = await here.site.publisher.post('/events', body.padEnd(MOST + 1, ' '));
+    expect([answer.status, answer.text]).toEqual([413, 'Payload too large.']);
+  }, 30_000);
 });
 
 describe('limits of channels and users', () => {
@@ -315,6 +340,57 @@ describe('limits of connections', () => {
       await here.site.refused(await here.site.open(here.site.path, from('192.0.2.9, 192.0.2.1')), 4100);
       await here.site.connect('', from('192.0.2.2'));
     });
+  });
+});
+
+describe("Reverb's limiter", () => {
+  const here = arena({
+    REVERB_APP_RATE_LIMITING_ENABLED: 'true',
+    REVERB_APP_RATE_LIMIT_MAX_ATTEMPTS: '3',
+    REVERB_APP_RATE_LIMIT_DECAY_SECONDS: '2',
+  });
+
+  test('2.12 REVERB_APP_RATE_LIMIT_MAX_ATTEMPTS messages in REVERB_APP_RATE_LIMIT_DECAY_SECONDS, then the next window begins', async () => {
+    const wire = await here.site.connect();
+    const isTaken = async (channel: string): Promise<boolean> => {
+      here.site.ask(wire, channel);
+      const frames = await wire.settle();
+      return frames.some(({ event }) => event === SUCCEEDED);
+    };
+    const startMs = performance.now();
+    for (const channel of ['a', 'b', 'c']) expect(await isTaken(channel)).toBe(true);
+    expect(await isTaken('d')).toBe(false);
+    await eventually(() => isTaken('d'), 'the next window');
+    expect(performance.now() - startMs).toBeGreaterThan(1900);
+    for (const channel of ['e', 'f']) expect(await isTaken(channel)).toBe(true);
+    expect(await isTaken('g')).toBe(false);
+  });
+});
+
+describe('remembered signatures', () => {
+  const TOKEN = 'a-token-for-tests';
+  const env = {
+    WAVEHALL_REPLAY_PROTECTION: 'strict',
+    WAVEHALL_REPLAY_SIGNATURES: '3',
+    WAVEHALL_ADMIN_TOKEN: TOKEN,
+  };
+  const here = arena(env, { asks: false });
+
+  test('8.2 WAVEHALL_REPLAY_SIGNATURES: with n the first is known, with n + 1 it is forgotten, which is counted', async () => {
+    const paths = range(4).map((at) => signedPath(here.site.app, 'GET', `/apps/${APP.id}/channels/c${at}`));
+    const get = async (at: number) => (await here.site.request({ method: 'GET', path: paths[at]! })).status;
+    const forgotten = async () => {
+      const headers = { authorization: `Bearer ${TOKEN}` };
+      const { text } = await here.site.request({ method: 'GET', path: '/admin/metrics', headers });
+      return Number(/wavehall_replay_signatures_forgotten_total(?:\{[^}]*\})? (\d+)/.exec(text)?.[1]);
+    };
+    for (const at of [0, 1, 2]) expect(await get(at)).toBe(200);
+    for (const at of [0, 1, 2]) expect(await get(at)).toBe(401);
+    expect(await forgotten()).toBe(0);
+    expect(await get(3)).toBe(200);
+    expect(await forgotten()).toBe(1);
+    expect(await get(0)).toBe(200);
+    expect(await get(3)).toBe(401);
   });
 });
 

@@ -241,3 +241,45 @@ describe('refusals', () => {
     });
   });
 });
+
+describe('values with +, % and spaces', () => {
+  const NAMES = ['orders-a+b', 'orders-a b', 'orders-a%2Bb', 'orders-a%20b', 'orders-a%b'];
+  let odd: Stage;
+  beforeAll(async () => {
+    odd = await openStage({ WAVEHALL_EXTRA_CHANNEL_CHARACTERS: '+ %' });
+    const pusher = odd.pusher();
+    for (const name of NAMES) await enter(pusher, name);
+  });
+  afterAll(() => odd.close());
+
+  test.each(NAMES)('7.4 the SDK asks for the channel %j and is answered about that one', async (name) => {
+    expect(await ask(odd.sdk, '/channels', { filter_by_prefix: name, info: 'subscription_count' })).toEqual({
+      channels: { [name]: { subscription_count: 1 } },
+    });
+  });
+
+  test.each([
+    ['orders-a+b', '%2B'],
+    ['orders-a+b', '%20'],
+    ['orders-a b', '+'],
+    ['orders-a b', '%2B'],
+    ['orders-a%2Bb', '+'],
+    ['orders-a%20b', ' '],
+  ])(
+    '7.4 a request for %j that was copied and rewritten with %j never asks for another channel',
+    async (name, by) => {
+      const path = `/apps/${APP.id}/channels`;
+      const query = odd.sdk.createSignedQueryString({
+        method: 'GET',
+        path,
+        params: { filter_by_prefix: name },
+        body: '',
+      });
+      const { host, port } = odd.server;
+      const rewritten = query.replace(/(filter_by_prefix=orders-a)(\+| |%2B|%20)/, `$1${by}`);
+      const answer = await fetch(`http://${host}:${port}${path}?${rewritten}`);
+      if (answer.status === 200) expect(await answer.json()).toEqual({ channels: { [name]: {} } });
+      else expect([answer.status, await answer.text()]).toEqual([401, 'Authentication signature invalid.']);
+    },
+  );
+});

@@ -121,6 +121,27 @@ test('3.13 of more missed events than a history keeps the newest are delivered, 
   expect(node.counters()).toMatchObject({ lostEvents: 1800, unreadHistories: 0 });
 }, 60_000);
 
+test('3.13 a node that is away for longer than WAVEHALL_HISTORY_TTL misses what was published, which is counted; before, nothing', async () => {
+  const after = ['after 1', 'after 2'];
+  const missed = ['missed 1', 'missed 2', 'missed 3'];
+  for (const [name, ttlSeconds, isLate] of [
+    ['in-time', 60, false],
+    ['too-late', 1, true],
+  ] as const) {
+    const keep = { size: 50, ttlSeconds };
+    const ref = channel(name);
+    const { node, other } = await awayDuring(ref, keep, async ({ broker }) => {
+      for (const payload of missed) await broker.publish(ref, { payload }, keep);
+      if (isLate) await new Promise((resolve) => setTimeout(resolve, 2500));
+    });
+    await eventually(() => node.isReady(), 'the node is back');
+    for (const payload of after) await other.broker.publish(ref, { payload }, keep);
+    await eventually(() => node.payloads(name).at(-1) === after[1], 'the newest is delivered');
+    expect(node.payloads(name)).toEqual(['before', ...(isLate ? [] : missed), ...after]);
+    expect(node.counters()).toMatchObject({ lostEvents: isLate ? missed.length : 0 });
+  }
+}, 60_000);
+
 test('3.13 large missed events are delivered whole, in their order', async () => {
   const keep = { size: 50, ttlSeconds: 60 };
   const all = Array.from({ length: 12 }, (_, at) => `${at} ${'ü'.repeat(200_000)}`);

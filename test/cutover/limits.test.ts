@@ -1,5 +1,6 @@
 /** What clients whose sockets are led to the other server may hold of this one. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { UpstreamSide } from '../../src/cutover/upstream-side.ts';
 import { temporaryFile } from '../cli/command.ts';
 import { startRedis } from '../support/redis.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
@@ -7,7 +8,7 @@ import { publisher } from '../support/wire-http.ts';
 import { textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { Wire } from '../support/wire.ts';
 import { APP, startDoor, startHouse } from './houses.ts';
-import { accepted, send, startRecorder } from './recorder.ts';
+import { accepted, OK, send, startRecorder } from './recorder.ts';
 
 const PATH = `/app/${APP.key}?protocol=7`;
 const BUCKET = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` } });
@@ -150,6 +151,24 @@ describe('sockets that are led to the other side end', () => {
     expect(await (await door.admin('/metrics')).text()).toMatch(/reason="cutover_idle"[^}]*\} 1/);
   });
 
+  test('11.2 when WAVEHALL_LINGER_SECONDS are over since the other end has left, and not before', async () => {
+    const other = await startRecorder();
+    const door = await startDoor(other, 0, { WAVEHALL_LINGER_SECONDS: '1' });
+    // It keeps its side open, and goes on writing.
+    const client = send(door.port, upgradeText(PATH));
+    expect(await client.answered()).toBe(101);
+    const gone = new Promise((resolve) => client.socket.once('close', resolve));
+    const sinceMs = performance.now();
+    other.sockets[0]!.end('last words');
+    const talk = setInterval(() => client.socket.write('x'), 50);
+    onTestFinished(() => clearInterval(talk));
+    await gone;
+    expect(client.text()).toContain('last words');
+    expect(performance.now() - sinceMs).toBeGreaterThan(900);
+    expect(performance.now() - sinceMs).toBeLessThan(4500);
+    await vi.waitFor(async () => expect((await door.status()).split.open.upstream).toBe(0));
+  });
+
   test.each(['browser', 'server'] as const)(
     '11.2 when the %s takes no byte for WAVEHALL_STALL_SECONDS while bytes wait for it',
     async (end) => {
@@ -170,6 +189,70 @@ describe('sockets that are led to the other side end', () => {
       expect(await (await door.admin('/metrics')).text()).toMatch(/reason="slow_reader"[^}]*\} 1/);
     },
   );
+});
+
+describe('what waits for the other side', () => {
+  /** Seconds until `answer` is true. */
+  const secondsUntil = async (answer: () => boolean): Promise<number> => {
+    const sinceMs = performance.now();
+    await vi.waitFor(() => expect(answer()).toBe(true), { timeout: 45_000, interval: 20 });
+    return (performance.now() - sinceMs) / 1000;
+  };
+
+  test('11.3 an upgrade, for 5 seconds: then it is served here', async () => {
+    const other = await startRecorder((head, socket) => {
+      if (head.includes('late')) setTimeout(() => socket.write(accepted(head), 'latin1'), 3500);
+      return undefined;
+    });
+    const door = await startDoor(other, 0);
+    const late = send(door.port, upgradeText(`${PATH}&late`));
+    const never = send(door.port, upgradeText(PATH));
+    const [isLed, isServed] = await Promise.all([
+      secondsUntil(() => late.text().includes('101')),
+      secondsUntil(() => never.text().includes('connection_established')),
+    ]);
+    expect(late.text()).not.toContain('connection_established');
+    expect(isLed).toBeGreaterThan(3.4);
+    expect(isServed).toBeGreaterThan(4.9);
+    expect(isServed).toBeLessThan(9);
+    expect((await door.status()).split.fellBack.wavehall).toBe(1);
+  }, 60_000);
+
+  test('11.2 another request, for 30 seconds: then it is answered with 502', async () => {
+    const other = await startRecorder((head, socket) => {
+      if (head.includes('late')) setTimeout(() => socket.write(OK), 25_000);
+      return undefined;
+    });
+    const door = await startDoor(other, 0);
+    const get = (path: string) => send(door.port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const [late, never] = [get('/late'), get('/never')];
+    const seconds = await secondsUntil(() => never.text().includes('did not answer in 30 s'));
+    expect(never.text()).toContain('HTTP/1.1 502 ');
+    expect(seconds).toBeGreaterThan(29.9);
+    expect(seconds).toBeLessThan(38);
+    expect(late.text()).toContain('secret!');
+  }, 60_000);
+
+  test('2.7 100 newcomers wait a moment for a place of the app, one more does not', async () => {
+    let [asked, waiting] = [0, 0];
+    const side = new UpstreamSide({
+      lease: { admit: () => Promise.resolve(((asked += 1), false)), dismiss: () => undefined },
+    } as unknown as ConstructorParameters<typeof UpstreamSide>[0]);
+    const app = { id: 'app-id', limits: { connections: 1 } };
+    const arrival = { app, choice: { bucket: 1 }, network: { destroyed: false } };
+    const lead = async () => {
+      waiting += 1;
+      expect(await side.lead(arrival as unknown as Parameters<typeof side.lead>[0])).toBe('app_quota');
+      waiting -= 1;
+    };
+    const all = Array.from({ length: 100 }, lead);
+    const askedOnce = asked;
+    await lead();
+    // Asked once, and refused while the others are still waiting.
+    expect([askedOnce, asked, waiting]).toEqual([100, 101, 100]);
+    await Promise.all(all);
+    expect(asked).toBe(100 * 5 + 1);
+  });
 });
 
 /** A publish whose request is `bytes` long, head and body together, as PHP's client would send it. */

@@ -1,5 +1,5 @@
 /** docs/limits.md against the settings tables and the list of reasons: nothing is missing, nothing is out of date. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
@@ -30,7 +30,7 @@ const NO_LIMIT =
 
 const rows = readFileSync(`${ROOT}docs/limits.md`, 'utf8')
   .split('\n')
-  .filter((line) => /^\| .*`(REVERB|WAVEHALL)_/.test(line))
+  .filter((line) => /^\|[^|]*\| *`(REVERB|WAVEHALL)_/.test(line))
   .map((line): Row => {
     const [, limit = '', variable = '', fallback = '', reverb = '', beyond = '', counted = ''] = line
       .split('|')
@@ -71,6 +71,144 @@ test('what counts a limit is a reason of wavehall_refusals_total or a metric', (
   );
   expect(named.filter((name) => !reasons.has(name) && !name.startsWith('wavehall_'))).toEqual([]);
   expect(named.length).toBeGreaterThan(20);
+});
+
+// --- what has no variable ----------------------------------------------------------------------
+
+/** Where the number of each fixed limit stands, and the test that tries it at n and at n + 1. */
+const FIXED: Readonly<Record<string, readonly [file: string, name: string, test: string, title: string]>> = {
+  'messages of a socket that wait for an earlier one': [
+    'src/core/session.ts',
+    'MAX_WAITING',
+    'core/session',
+    'more than 64 waiting messages',
+  ],
+  'client events of a socket on their way to Redis': [
+    'src/core/relay.ts',
+    'MOST_UNDERWAY',
+    'core/relay',
+    'while 64 of one socket are under way',
+  ],
+  'events that wait for the sockets of a channel': [
+    'src/core/hub.ts',
+    'BACKLOG_EVENTS',
+    'http/behind',
+    'takes no more by',
+  ],
+  'bytes of these events': ['src/core/hub.ts', 'BACKLOG_BYTES', 'core/hub', 'what waits is counted in bytes'],
+  'levels of lists and objects in a message': [
+    'protocol/json-text.ts',
+    'MOST_LEVELS',
+    'protocol/json-text',
+    '512 levels are taken, 513 are not',
+  ],
+  'bytes of a message or a request body, whatever is set': [
+    'src/server/http.ts',
+    'CEILING_BYTES',
+    'attacks/limits',
+    'has 16 MiB at most',
+  ],
+  'characters of one part of a path': [
+    'src/server/http.ts',
+    'MAX_PART_CHARACTERS',
+    'transports/held-sockets',
+    'a part of a path with 1,024',
+  ],
+  'wrong fields that an answer names': [
+    'src/http/schemas.ts',
+    'NAMED_FIELDS',
+    'attacks/http-hostile',
+    'a hundred wrong fields',
+  ],
+  'seconds that a body which is too large may go on arriving': [
+    'src/http/plugin.ts',
+    'LINGER_MS',
+    'transports/held-sockets',
+    'a body that is too large',
+  ],
+  'bytes of an order to the admin API': [
+    'src/admin/plugin.ts',
+    'MAX_BODY_BYTES',
+    'transports/held-sockets',
+    'an order to the admin API',
+  ],
+  'bytes of cached events, without Redis': [
+    'src/stores/memory/history.ts',
+    'HISTORY_BYTES',
+    'contracts/history',
+    'memory is bounded',
+  ],
+  'seconds for close frames and answers after the drain': [
+    'src/server/shutdown.ts',
+    'FAREWELL_MS',
+    'transports/held-sockets',
+    'a client that does not answer the last close frame',
+  ],
+  'seconds for the other server to answer an upgrade': [
+    'src/cutover/ask-upgrade.ts',
+    'ANSWER_TIMEOUT_MS',
+    'cutover/limits',
+    'an upgrade, for 5 seconds',
+  ],
+  'seconds for the other server to answer a request': [
+    'src/cutover/pass.ts',
+    'TIMEOUT_MS',
+    'cutover/limits',
+    'another request, for 30 seconds',
+  ],
+  'newcomers that wait for a place of the app': [
+    'src/cutover/upstream-side.ts',
+    'MOST_WAITING',
+    'cutover/limits',
+    '100 newcomers wait',
+  ],
+  "sockets that show an app's members at the other server": [
+    'src/cutover/bridge/limits.ts',
+    'connections',
+    'cutover/bridge/hostile',
+    'as many connections as are allowed, and no more',
+  ],
+  'members of a channel of the other server': [
+    'src/cutover/bridge/limits.ts',
+    'members',
+    'cutover/bridge/hostile',
+    'of one more than are allowed',
+  ],
+};
+
+const fixed = new Map(
+  (/## Fixed limits([^]*?)\n## /.exec(readFileSync(`${ROOT}docs/limits.md`, 'utf8'))?.[1] ?? '')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !/^\| (fixed limit|-)/.test(line))
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+    .map(([, limit = '', ...cells]) => [limit, cells] as const),
+);
+
+/** A number of the source, as it is written there: `4 * 1024`, `10_000`. Milliseconds count as seconds. */
+function numberIn(file: string, name: string): number {
+  const source = readFileSync(`${ROOT}${file}`, 'utf8');
+  const written = new RegExp(`\\b${name}\\s*[=:]\\s*([\\d_* ]+)[,;]`).exec(source)?.[1] ?? '';
+  const value = written.split('*').reduce((product, part) => product * Number(part.replaceAll('_', '')), 1);
+  return name.endsWith('_MS') ? value / 1000 : value;
+}
+
+test('the fixed limits are those of this list, each with every column', () => {
+  expect([...fixed.keys()].sort()).toEqual(Object.keys(FIXED).sort());
+  for (const cells of fixed.values()) expect(cells.slice(0, 4)).not.toContain('');
+});
+
+test.each(Object.entries(FIXED))('%s: the value is that of the source, and tried', (limit, place) => {
+  const [file, name, tried, title] = place;
+  expect(fixed.get(limit)?.[0]).toBe(`${numberIn(file, name)}`);
+  const path = `${ROOT}test/${tried}`;
+  const tests = readFileSync(existsSync(`${path}.test.ts`) ? `${path}.test.ts` : `${path}.ts`, 'utf8');
+  expect(tests.includes(title), `${tried} has a test with the title ${title}`).toBe(true);
+});
+
+test('what counts a fixed limit is a reason or a metric', () => {
+  const named = [...fixed.values()].flatMap((cells) => [...(cells[2] ?? '').matchAll(/`([a-z_]+)`/g)]);
+  const unknown = named.filter(([, name = '']) => !(name in REASONS) && !name.startsWith('wavehall_'));
+  expect(unknown).toEqual([]);
 });
 
 test('every reason for which something is refused is explained', () => {

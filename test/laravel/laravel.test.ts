@@ -7,6 +7,7 @@
 import { rm } from 'node:fs/promises';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { enter, optionsFor, Pusher } from '../clients/stock.ts';
 import { launchChromium } from '../support/browser.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { assemble, configure, laravel8, laravelOf, type Connection, type Laravel } from './app-folder.ts';
@@ -59,7 +60,7 @@ function scenario(laravel: Laravel, connection: Connection): void {
   beforeAll(async () => {
     folder = await assemble(laravel);
     undo.push(() => rm(folder, { recursive: true, force: true }));
-    server = await startServer(CREDENTIALS);
+    server = await startServer({ ...CREDENTIALS, WAVEHALL_EXTRA_CHANNEL_CHARACTERS: '+ %' });
     undo.push(() => server.close());
     await configure(folder, connection, server.port);
     await artisan(folder, 'migrate', '--seed', '--force');
@@ -75,6 +76,21 @@ function scenario(laravel: Laravel, connection: Connection): void {
 
   test('8.6 the PHP SDK reads an empty list of channels', { timeout: TEST_MS }, async () => {
     expect(await sdk(folder, 'getChannels')).toEqual({ channels: [] });
+  });
+
+  test('7.4 the PHP SDK asks for names with +, % and spaces', { timeout: TEST_MS }, async () => {
+    // Version 4 of the SDK writes a space into the URL as it is, which is no HTTP.
+    const names = ['a+b', 'a%2Bb', 'a%20b', ...(laravel === laravel8 ? [] : ['a b'])];
+    const pusher = new Pusher(CREDENTIALS.REVERB_APP_KEY, optionsFor(server));
+    for (const name of names) await enter(pusher, name);
+    for (const name of names) {
+      const query = { filter_by_prefix: name, info: 'subscription_count' };
+      expect(await sdk(folder, 'getChannels', query)).toEqual({
+        channels: { [name]: { subscription_count: 1 } },
+      });
+    }
+    pusher.disconnect();
+    await expect.poll(() => sdk(folder, 'getChannels')).toEqual({ channels: [] });
   });
 
   test('2.3 two people log in and both windows connect', { timeout: TEST_MS }, async () => {

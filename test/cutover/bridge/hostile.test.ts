@@ -150,6 +150,31 @@ describe('an other side that does what it should not', () => {
     expect(node.state).toMatchObject({ forwarded: 1, dropped: { 'too-large': 1 } });
   });
 
+  test.each([
+    ['as many members of its channel are shown as are allowed', 2, {}],
+    ['of one more than are allowed, which is counted, the first', 3, { 'too-many-members': 1 }],
+  ])('11.9 %s', async (_what, count, dropped) => {
+    const ids = Array.from({ length: count }, (_, at) => `there-${at}`);
+    const hash = Object.fromEntries(ids.map((id) => [id, {}]));
+    await open((socket, text) => {
+      const { event, data } = JSON.parse(text) as { event: string; data: { channel?: string } };
+      if (polite(socket, text) || event !== 'pusher:subscribe') return;
+      const told = JSON.stringify({ presence: { count, ids, hash } });
+      const answer = { event: 'pusher_internal:subscription_succeeded', channel: data.channel, data: told };
+      socket.send(JSON.stringify(answer));
+    });
+    await node.stop();
+    const { port } = http.address() as { port: number };
+    node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, members: 2 } });
+    await eventually(() => node.bridge.isConnected('app-id'), 'connected');
+    const person = await Person.connect(node.app);
+    await person.join('presence-room', { user_id: 'here' });
+    await eventually(() => person.roster('presence-room').length >= 3, 'the members of both sides');
+    expect(person.roster('presence-room')).toEqual(['here', 'there-0', 'there-1']);
+    expect(node.state.dropped).toEqual(dropped);
+    person.wire.drop();
+  });
+
   test('11.10 as many connections as are allowed, and no more', async () => {
     await open((socket, text) => void polite(socket, text));
     await node.stop();

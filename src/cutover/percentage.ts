@@ -5,6 +5,9 @@ const NAME = 'cutover';
 /** Apart, so that whoever finds a percentage good never writes an older percentage over a newer one. */
 const GOOD_NAME = 'cutover-good';
 
+/** Beyond it numbers could not be added to for ever; a garbage one is not adopted. */
+const MOST_CHANGES = 2 ** 52;
+
 /** What is shared: later states have greater numbers, so an old one is never taken for news. */
 interface Numbered extends Omit<PercentageState, 'lastGood'> {
   readonly number: number;
@@ -143,7 +146,8 @@ function stateIn(value: unknown): Numbered | undefined {
   const percent = percentIn(value);
   if (percent === undefined) return undefined;
   const { changedAtMs, changedBy, move, number } = value as Partial<Record<keyof Numbered, unknown>>;
-  if (typeof number !== 'number' || !Number.isSafeInteger(number)) return undefined;
+  if (typeof number !== 'number' || !(Number.isSafeInteger(number) && number < MOST_CHANGES))
+    return undefined;
   return {
     percent,
     number,

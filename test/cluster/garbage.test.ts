@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Redis } from 'ioredis';
 import { decodeMessage, encodeEvent } from '../../src/stores/redis/bus.ts';
+import { Garbage } from '../../src/stores/redis/garbage.ts';
 import { firstScopes } from '../../src/stores/redis/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
+import { FakeJournal } from '../core/fakes.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
@@ -104,6 +106,10 @@ function* garbage(genuine: readonly Buffer[], seed: number): Generator<Buffer> {
       Buffer.from(JSON.stringify({ terminate: one([null, 1, {}, { app: 1, user: 2 }, { app: 'a' }, []]) })),
     () => Buffer.from(JSON.stringify({ call: below(10), terminate: { app: 'app-id', user: 'u' } })),
     () => Buffer.alloc(below(3)),
+    // Whole but for its bytes, which are no UTF-8.
+    () => Buffer.concat([Buffer.from('e - - 0 1\n3 0 -\n'), Buffer.from([0xff, 0xfe, 0x80 + below(64)])]),
+    () => Buffer.from(one(genuine).toString('utf8'), 'utf16le'),
+    () => Buffer.concat([Buffer.from(`m 1 ${one(NUMBERS)} - - 2\n`), Buffer.from([0xc0, 0x80])]),
     () => Buffer.from(`e ${'9'.repeat(below(40))} ${one(NUMBERS)} ${one(NUMBERS)} ${one(NUMBERS)}\n`),
   ];
   for (let at = 0; at < PAYLOADS; at += 1) yield one(kinds)();
@@ -140,6 +146,22 @@ async function overheard(
   client.disconnect();
   return heard.slice(0, count);
 }
+
+describe('messages of ten megabytes', () => {
+  const HUGE = 10 * 1024 * 1024;
+  const heads = ['', 'e ', 'e - - 0 1\n', `e - - 0 1\n${HUGE} 0 -\n`, 'm 1 1 - - 9\n', '{"terminate":'];
+
+  test('3.13 are ignored and counted, whatever they begin with, and cost next to nothing', () => {
+    const journal = new FakeJournal();
+    const garbage = new Garbage(journal);
+    for (const head of heads)
+      for (const byte of [0x20, 0x39, 0xff])
+        if (decodeMessage(Buffer.concat([Buffer.from(head), Buffer.alloc(HUGE - 1, byte)])) === undefined)
+          garbage.add('bus');
+    expect(garbage.count).toBe(heads.length * 3);
+    expect(journal.warnings).toHaveLength(1);
+  });
+});
 
 describe('100,000 messages of nobody', () => {
   let redis: TestRedis;

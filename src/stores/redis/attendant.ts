@@ -95,6 +95,7 @@ export class Attendant {
   async #beat(): Promise<void> {
     const { node, links, keys, repair } = this.#needs;
     const isWell = await node.beat();
+    if (node.isQuiet) repair.suspect();
     void repair.beat();
     if (isWell) await this.#refusals?.review(() => checkPermissions(links, keys));
   }

@@ -1,9 +1,11 @@
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
-import { run } from './scripts.ts';
+import { KEY_MENDED, run } from './scripts.ts';
 
 /** Rows and users that one call of the script may bury, so that it never holds Redis for long. */
 const BURIED_AT_A_TIME = 200;
+
+type Answer = [status: string, left: number, changes?: unknown, mended?: readonly string[]];
 
 /**
  * Removes what a node held in a partition, with the news of it; several may do it at once. `leave`: the node itself does.
@@ -27,7 +29,9 @@ export async function bury(
   ];
   let status = 'OK';
   for (let left = 1; status === 'OK' && left > 0;) {
-    [status, left] = (await run(links.commands, 'bury', named, args)) as [string, number];
+    let mended: readonly string[];
+    [status, left, , mended = []] = (await run(links.commands, 'bury', named, args)) as Answer;
+    for (const key of mended) links.commands.emit(KEY_MENDED, key);
   }
   return status === 'OK';
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { ChannelEvent } from '../../core/ports.ts';
 import type { Member } from '#protocol';
 import { EventReader } from './event-reader.ts';
@@ -24,6 +25,7 @@ export interface MemberMessage {
 export type BusMessage = EventsMessage | MemberMessage;
 
 const LONGEST_BYTES = 64 * 1024 * 1024;
+const LONGEST_HEAD = 256;
 
 export interface Encoded {
   readonly text: string;
@@ -75,8 +77,8 @@ const MEMBER = /^m (\d{1,16}) (\d{1,15}) ([+-]) (-|[\d.]{1,40}) (\d{1,9})$/;
 /** What came from the bus. Nothing there is trusted: what is not exactly a message is `undefined`. */
 export function decodeMessage(bytes: Buffer): BusMessage | undefined {
   if (bytes.length > LONGEST_BYTES) return undefined;
-  const line = bytes.indexOf(10);
-  if (line === -1 || line > 256) return undefined;
+  const line = bytes.subarray(0, LONGEST_HEAD + 1).indexOf(10);
+  if (line === -1 || !isUtf8(bytes)) return undefined;
   const head = bytes.toString('latin1', 0, line);
   const body = bytes.subarray(line + 1);
   return head.startsWith('e ') ? decodeEventsMessage(head, body) : decodeMemberMessage(head, body);

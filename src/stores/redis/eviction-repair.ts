@@ -39,6 +39,8 @@ export class EvictionRepair {
   /** The last look found something, or failed. */
   #isUnsettled = false;
   #isLooking = false;
+  /** Partitions in which keys of members were mended since the last look. */
+  #mended = new Set<number>();
   /** By app and partition: rows whose nodes had no lease at the last look. */
   readonly #suspects = new Map<string, readonly string[]>();
 
@@ -66,10 +68,19 @@ export class EvictionRepair {
     this.#evictedAtMs = performance.now();
   }
 
-  /** A key is gone for another reason: the next beat looks. */
-  want(): void {
+  /**
+   * A key was mended: the next beat looks. `partition`: where others may have lost what they said, who are told by a quiet
+   * time (`node.ts`).
+   */
+  want(partition?: number): void {
+    if (partition !== undefined) this.#mended.add(partition);
     this.#isUnsettled = true;
     this.#lookedAtMs = -Infinity;
+  }
+
+  /** Something does not agree: it looks, as soon after the last look as after an eviction. */
+  suspect(): void {
+    this.#isUnsettled = true;
   }
 
   /** Called with each beat. Never rejects. */
@@ -92,7 +103,10 @@ export class EvictionRepair {
 
   /** True when something was missing or is suspect. */
   async #look(): Promise<boolean> {
-    const { membership, lease } = this.#needs;
+    const { membership, lease, node } = this.#needs;
+    const mended = this.#mended;
+    this.#mended = new Set();
+    if (mended.size > 0) await node.quieten(mended);
     const repaired = await membership.repair();
     lease.tellAll();
     const suspects = await this.#lookForOrphans();

@@ -3,12 +3,14 @@ import type { Journal } from '../../core/ports.ts';
 
 /** Messages on the bus, and what keys hold, that are none of ours: counted, and logged. */
 export class Garbage {
-  readonly #journal: Journal;
   readonly #keys: MinuteLog;
-  #messages = 0;
+  readonly #messages: MinuteLog;
 
   constructor(journal: Journal) {
-    this.#journal = journal;
+    this.#messages = new MinuteLog({
+      journal,
+      what: 'Something on the bus is no message of ours: it and its like are ignored',
+    });
     this.#keys = new MinuteLog({
       journal,
       what: 'A key in Redis holds what no node wrote: it was removed, and is written anew. Does another program use WAVEHALL_REDIS_PREFIX?',
@@ -16,16 +18,12 @@ export class Garbage {
   }
 
   get count(): number {
-    return this.#messages + this.#keys.total;
+    return this.#messages.total + this.#keys.total;
   }
 
   /** A message of a bus channel. */
   add(bus: string): void {
-    this.#messages += 1;
-    if (this.#messages > 1) return;
-    this.#journal.warn('Something on the bus is no message of ours: it and its like are ignored', {
-      bus: bus.slice(0, 256),
-    });
+    this.#messages.add({ bus: bus.slice(0, 256) });
   }
 
   addKey(key: string): void {

@@ -2,7 +2,7 @@ import { type ChannelRef, type History, type Remembered, Unavailable } from '../
 import { decodeEvents } from './bus.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
-import { KEY_MENDED, mending } from './scripts.ts';
+import { mend, mending } from './scripts.ts';
 
 /** Reads the last event of a cache channel. */
 export class RedisHistory implements History {
@@ -22,7 +22,7 @@ export class RedisHistory implements History {
         Promise.all([commands.getBuffer(last), commands.pttl(last)]),
       );
       const event = bytes === null ? undefined : decodeEvents(bytes, 1)?.[0];
-      if (bytes !== null && event === undefined) commands.emit(KEY_MENDED, last);
+      if (bytes !== null && event === undefined) await mend(commands, [last], ['event']);
       return event && { payload: event.payload, ttlSeconds: Math.max(0, Math.ceil(ttlMs / 1000)) };
     } catch (error) {
       throw new Unavailable('Redis is away.', { cause: error });

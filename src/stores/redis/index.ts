@@ -20,7 +20,7 @@ import { ClusterNode } from './node.ts';
 import type { RedisOptions } from './options.ts';
 import { Publisher } from './publisher.ts';
 import { RedisReplays } from './replays.ts';
-import { KEY_MENDED } from './scripts.ts';
+import { KEY_DAMAGED, KEY_MENDED } from './scripts.ts';
 import { RedisState } from './state.ts';
 
 const QUIET_MS = 5000;
@@ -101,8 +101,9 @@ function assemble(options: RedisOptions, journal: Journal) {
   });
   links.commands.on(KEY_MENDED, (key: string) => {
     garbage.addKey(key);
-    repair.want();
+    repair.want(keys.partitionOfMembers(key));
   });
+  links.commands.on(KEY_DAMAGED, () => repair.suspect());
   const attendant = new Attendant({ ...shared, options, node, listener, lease, control, repair });
   return {
     broker,

@@ -3,7 +3,7 @@ import type { Journal } from '../../core/ports.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import type { AppIdentity } from './options.ts';
-import { run } from './scripts.ts';
+import { KEY_MENDED, run } from './scripts.ts';
 
 /** The installation as a whole, for what belongs to no app; no app has an empty id. */
 const WHOLE = '';
@@ -65,6 +65,8 @@ export class Installation {
     this.#groups.forEach(([name], at) => {
       if (answer[at * 2 + 1] === 1) this.mentionOther(name);
     });
+    if (Number(answer[this.#groups.length * 2]) > 0)
+      this.#links.commands.emit(KEY_MENDED, this.#keys.scopes());
     const wasSettled = this.#isSettled;
     this.#isSettled = true;
     return this.#keys.rename(scopes) && wasSettled;

@@ -118,6 +118,12 @@ export class Keys {
   channels = (partition: number): string => `${this.#tag(partition)}:c:`;
   occupiedSets = (partition: number): string => `${this.#tag(partition)}:occ:`;
   bus = (partition: number): string => `${this.#tag(partition)}:b:`;
+  /** The partition of a key that says who is on a channel; `undefined` for any other key. */
+  partitionOfMembers(key: string): number | undefined {
+    const partition = Number(/\{p(\d{1,9})\}/.exec(key.slice(this.#prefix.length))?.[1]);
+    const starts = [this.channels(partition), this.occupiedSets(partition), this.index(partition, '')];
+    return starts.some((start) => key.startsWith(start)) ? partition : undefined;
+  }
   connections = (app: string): string => `${this.#tag(0)}:conn:${this.#scoped(app)}`;
   /** One key for each app, so that their number is bounded exactly. */
   signatures = (app: string): string => `${this.#tag(hash(app) % this.partitions)}:sig:${this.#scoped(app)}`;

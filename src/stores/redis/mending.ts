@@ -2,22 +2,33 @@ import type { ScriptName } from './script-names.ts';
 
 /** The kinds of keys that `mend.lua` knows. */
 export type KeyKind =
-  'hash' | 'set' | 'zset' | 'list' | 'string' | 'number' | 'numbers' | 'position' | 'generation';
+  | 'hash'
+  | 'set'
+  | 'zset'
+  | 'leases'
+  | 'list'
+  | 'string'
+  | 'event'
+  | 'version'
+  | 'numbers'
+  | 'sizes'
+  | 'position'
+  | 'generation';
 
 /** The keys of each script, in their order. */
 const KINDS: Readonly<Partial<Record<ScriptName, readonly KeyKind[]>>> = {
-  attach: ['generation', 'zset'],
-  beat: ['generation', 'zset'],
-  assert: ['generation', 'zset', 'set', 'numbers', 'set', 'numbers', 'hash', 'number', 'set'],
-  bury: ['generation', 'zset', 'set'],
-  since: ['list', 'position', 'numbers'],
-  snapshot: ['generation', 'number', 'hash', 'numbers', 'numbers'],
+  attach: ['generation', 'leases'],
+  beat: ['generation', 'leases'],
+  assert: ['generation', 'leases', 'set', 'numbers', 'set', 'numbers', 'hash', 'version', 'set'],
+  bury: ['generation', 'leases', 'set'],
+  since: ['list', 'position', 'sizes'],
+  snapshot: ['generation', 'version', 'hash', 'numbers', 'numbers'],
   channels: ['set'],
-  connect: ['zset', 'numbers'],
+  connect: ['leases', 'numbers'],
   identify: ['hash'],
-  verify: ['set', 'numbers', 'set', 'numbers', 'hash', 'number', 'set'],
+  verify: ['set', 'numbers', 'set', 'numbers', 'hash', 'version', 'set'],
   quieten: ['generation'],
-  orphans: ['set', 'zset'],
+  orphans: ['set', 'leases'],
   replay: ['zset'],
 };
 

@@ -45,6 +45,7 @@ export class ClusterNode {
   #attachments = 0;
   #isFenced = false;
   #hasLeft = false;
+  #isQuiet = false;
   #onBeat: (quietMs: number) => void = () => undefined;
   #onReturn: (returned: Returned) => void = () => undefined;
   #onRename: () => void = () => undefined;
@@ -70,6 +71,11 @@ export class ClusterNode {
   /** True while its leases stand and its scripts are accepted. */
   get isAttached(): boolean {
     return this.#attached;
+  }
+
+  /** Somebody may have lost a part of what was said: nobody may conclude that a member left. */
+  get isQuiet(): boolean {
+    return this.#isQuiet;
   }
 
   get token(): number {
@@ -136,7 +142,11 @@ export class ClusterNode {
     const statuses = answers.map(({ status }) => status);
     const refusal = ['FENCED', 'LOST'].find((status) => statuses.includes(status));
     if (refusal !== undefined) this.refused(refusal, token);
-    else if (this.isAttached) this.#onBeat(Math.max(0, ...answers.map(({ quietMs }) => quietMs)));
+    else if (this.isAttached) {
+      const quietMs = Math.max(0, ...answers.map((answer) => answer.quietMs));
+      this.#isQuiet = quietMs > 0;
+      this.#onBeat(quietMs);
+    }
     return refusal === undefined && answers.length === beats.length;
   }
 

@@ -14,7 +14,7 @@ export async function occupancyOf({ links, keys }: Needs, ref: ChannelRef): Prom
   try {
     const ask = () => Promise.all([links.commands.hvals(counts), links.commands.hlen(members)]);
     const [sockets, users] = await mending(links.commands, [counts, members], ['numbers', 'hash'], ask);
-    const sound = sockets.filter((count) => Number.isFinite(Number(count)));
+    const sound = sockets.filter((count) => /^\d{1,15}$/.test(count));
     if (sound.length < sockets.length) void mendCounts(links, keys.channel(ref));
     return { subscriptions: sum(sound), users, nodes: sockets.length };
   } catch (error) {

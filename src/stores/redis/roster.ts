@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Member } from '#protocol';
 import { decodeMember, type MemberMessage } from './bus.ts';
 
@@ -22,8 +23,10 @@ export interface Snapshot {
   readonly entries: ReadonlyMap<string, Entry>;
   /** For so long some may be missing: others have yet to tell again what they hold. */
   readonly quietMs: number;
+  /** What is counted does not agree with what is there: a part is lost, or another program's. */
+  readonly isDamaged?: boolean;
   /** Ids whose members cannot be read. */
-  readonly unreadable?: readonly string[];
+  readonly unreadable?: readonly Buffer[];
 }
 
 /** What a node knows that has heard of nobody. */
@@ -131,19 +134,35 @@ export class RosterCopy {
   }
 }
 
-/** The answer of the snapshot script; members that cannot be read are left out. */
+type Answer = readonly [
+  generation: Buffer,
+  version: Buffer,
+  pairs: readonly Buffer[],
+  quietMs: number,
+  isWhole: number,
+];
+
+/** The answer of the snapshot script, in bytes; members that cannot be read are left out. */
 export function snapshotOf(answer: unknown): Snapshot {
-  const [generation, version, pairs, quietMs] = answer as [string, string, readonly string[], number];
+  const [generation, version, pairs, quietMs, isWhole] = answer as Answer;
   const entries = new Map<string, Entry>();
-  const unreadable: string[] = [];
+  const unreadable: Buffer[] = [];
   for (let at = 0; at + 1 < pairs.length; at += 2) {
-    const text = pairs[at + 1] ?? '';
+    const id = pairs[at] as Buffer;
+    const text = String(pairs[at + 1]);
     const space = text.indexOf(' ');
     const member = decodeMember(text.slice(space + 1));
     const place = Number(text.slice(0, space));
-    if (member === undefined || member.id !== pairs[at] || !Number.isFinite(place))
-      unreadable.push(pairs[at] ?? '');
+    if (member === undefined || member.id !== id.toString() || !isUtf8(id) || !Number.isFinite(place))
+      unreadable.push(id);
     else entries.set(member.id, { member, version: place });
   }
-  return { generation: Number(generation), version: Number(version), entries, quietMs, unreadable };
+  return {
+    generation: Number(generation),
+    version: Number(version),
+    entries,
+    quietMs,
+    unreadable,
+    isDamaged: isWhole === 0,
+  };
 }

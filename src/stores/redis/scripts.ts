@@ -15,13 +15,20 @@ export const SCRIPT_FAILED = 'wavehall:failed';
 /** Event of a client: a key held what nobody of ours wrote, and is rid of it. */
 export const KEY_MENDED = 'wavehall:mended';
 
+/** Event of a client: keys of a channel do not agree with each other. */
+export const KEY_DAMAGED = 'wavehall:damaged';
+
 /** Makes the scripts known to a client: each is sent by its hash, and whole when the server does not know it. */
 export function defineScripts(client: Client): void {
+  const sound = luaOf('sound');
   for (const name of SCRIPTS) {
-    const lua = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
-    client.defineCommand(commandOf(name), { lua });
+    const lua = luaOf(name);
+    const isChecking = name === 'mend' || kindsOf(name).length > 0;
+    client.defineCommand(commandOf(name), { lua: isChecking ? sound + lua : lua });
   }
 }
+
+const luaOf = (name: string): string => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
 
 /**
  * Runs one script. What breaks it in its keys is removed, once. Rejects with `Unavailable` whatever went wrong: whether it

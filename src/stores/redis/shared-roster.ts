@@ -6,7 +6,7 @@ import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
 import type { ClusterNode } from './node.ts';
 import { type Difference, EMPTY, RosterCopy, type Snapshot, snapshotOf } from './roster.ts';
-import { KEY_MENDED, run } from './scripts.ts';
+import { KEY_DAMAGED, KEY_MENDED, run } from './scripts.ts';
 
 interface Needs {
   readonly links: Links;
@@ -128,8 +128,9 @@ export async function readRoster({ links, keys, node }: Needs, ref: ChannelRef):
   const channel = keys.channel(ref);
   const { partition, version, members, nodesPerUser, counts } = channel;
   const names = [keys.generation(partition), version, members, nodesPerUser, counts];
-  const snapshot = snapshotOf(await run(links.commands, 'snapshot', names, [channel.usersOf('')]));
+  const snapshot = snapshotOf(await run(links.commands, 'snapshot', names, [channel.usersOf('')], 'bytes'));
   const { unreadable = [] } = snapshot;
+  if (snapshot.isDamaged) links.commands.emit(KEY_DAMAGED);
   if (unreadable.length > 0) {
     links.commands.emit(KEY_MENDED, members);
     // Whose members these are, those nodes say again.

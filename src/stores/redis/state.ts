@@ -1,7 +1,7 @@
 import { type SharedState, Unavailable } from '../../core/ports.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './links.ts';
-import { mending } from './scripts.ts';
+import { KEY_MENDED, mending } from './scripts.ts';
 
 /** What all nodes share and what outlives them: one key for each name. */
 export class RedisState implements SharedState {
@@ -19,15 +19,26 @@ export class RedisState implements SharedState {
         this.#links.commands.get(this.#keys.state(name)),
       ),
     );
-    try {
-      return text === null ? undefined : (JSON.parse(text) as unknown);
-    } catch {
-      return undefined;
+    const value = text === null ? undefined : objectIn(text);
+    if (text !== null && value === undefined) {
+      // Whoever knows what is shared writes it again.
+      await reached(this.#links.commands.del(this.#keys.state(name)));
+      this.#links.commands.emit(KEY_MENDED, this.#keys.state(name));
     }
+    return value;
   }
 
   async write(name: string, value: object): Promise<void> {
     await reached(this.#links.commands.set(this.#keys.state(name), JSON.stringify(value)));
+  }
+}
+
+function objectIn(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -32,8 +32,12 @@ export class Person {
     return this.wire.texts.map((text) => JSON.parse(text) as Frame);
   }
 
-  async join(channel: string, member?: Member): Promise<Frame> {
-    const data = member === undefined ? undefined : JSON.stringify(member);
+  join(channel: string, member?: Member): Promise<Frame> {
+    return this.joinRaw(channel, member === undefined ? undefined : JSON.stringify(member));
+  }
+
+  /** With the text that is signed as it is. */
+  async joinRaw(channel: string, data?: string): Promise<Frame> {
     const auth = channelAuth(this.#app, this.socketId, channel, data);
     this.wire.send({ event: 'pusher:subscribe', data: { channel, auth, channel_data: data } });
     return this.wire.next(

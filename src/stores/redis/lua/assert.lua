@@ -8,8 +8,8 @@
 -- Returns status, a list of the transitions: occupied, vacated, +id, -id; and the ids of those that came.
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'LOST' } end
 if redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) ~= ARGV[3] then return { 'FENCED' } end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
+check_version(KEYS[8])
 local isQuiet = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0') > now
 local sockets = tonumber(ARGV[6])
 local changes = {}
@@ -74,6 +74,14 @@ if isDamaged then
   end
 end
 
+local function heldElsewhere(id)
+  local usersOf, count = string.sub(KEYS[5], 1, -#ARGV[2] - 1), 0
+  for _, node in ipairs(redis.call('HKEYS', KEYS[4])) do
+    if node ~= ARGV[2] and redis.pcall('SISMEMBER', usersOf .. node, id) == 1 then count = count + 1 end
+  end
+  return count
+end
+
 local gone = {}
 for _ = 1, tonumber(ARGV[at]) do
   at = at + 1
@@ -85,9 +93,14 @@ if ARGV[9] == '1' then
   end
 end
 for _, id in ipairs(gone) do
-  if redis.call('SREM', KEYS[5], id) == 1 and redis.call('HINCRBY', KEYS[6], id, -1) <= 0 then
-    redis.call('HDEL', KEYS[6], id)
-    removed(id)
+  if redis.call('SREM', KEYS[5], id) == 1 then
+    local left = redis.call('HINCRBY', KEYS[6], id, -1)
+    -- A count below zero lacks those of other nodes: whom another one holds has not left.
+    if left < 0 then left = heldElsewhere(id) end
+    if left <= 0 then
+      redis.call('HDEL', KEYS[6], id)
+      removed(id)
+    else redis.call('HSET', KEYS[6], id, left) end
   end
 end
 

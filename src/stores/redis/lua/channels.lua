@@ -7,11 +7,12 @@ for _, channel in ipairs(redis.call('SMEMBERS', KEYS[1])) do
     local users = redis.pcall('HLEN', ARGV[1] .. channel .. ':u')
     local sockets, is_sound = 0, not counts.err and type(users) == 'number'
     for _, count in ipairs(counts) do
-      is_sound = is_sound and tonumber(count)
-      sockets = sockets + (tonumber(count) or 0)
+      local is_count = is_whole(count, 15)
+      is_sound = is_sound and is_count
+      sockets = sockets + (is_count and tonumber(count) or 0)
     end
     found[#found + 1] = channel
-    found[#found + 1] = tostring(sockets)
+    found[#found + 1] = string.format('%.0f', sockets)
     found[#found + 1] = tostring(type(users) == 'number' and users or 0)
     found[#found + 1] = tostring(#counts)
     found[#found + 1] = is_sound and '1' or '0'

@@ -5,6 +5,7 @@ local total = tonumber(ARGV[2])
 local all = redis.call('HGETALL', KEYS[2])
 for at = 1, #all, 2 do
   if all[at] ~= ARGV[1] then
+    check(is_whole(all[at + 1], 15))
     if redis.call('ZSCORE', KEYS[1], all[at]) then total = total + tonumber(all[at + 1])
     else redis.call('HDEL', KEYS[2], all[at]) end
   end

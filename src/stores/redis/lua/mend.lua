@@ -1,26 +1,50 @@
 -- Removes from keys what no script of ours writes there: another program may have used their names, or spoilt them.
--- KEYS any of a partition ; ARGV for each what it is: hash, set, zset, list, string, number, numbers, position or generation
+-- KEYS any of a partition ; ARGV for each what it is: hash, set, zset, leases, list, string, event, version, numbers, sizes,
+--      position or generation
 -- Returns the keys of which something was removed.
-local LOOK = { set = 'SCARD', zset = 'ZCARD', list = 'LLEN', string = 'GET', number = 'GET' }
+local LOOK = { set = 'SCARD', zset = 'ZCARD', leases = 'ZCARD', list = 'LLEN', string = 'GET', event = 'GET', version = 'GET' }
 local mended = {}
 local is_position_gone = false
 
-local function is_sound(kind, field, value)
-  if kind == 'numbers' then return tonumber(value) end
-  if kind == 'position' then return field == 'epoch' and string.find(value, '^[%w_-]+$') or field ~= 'epoch' and tonumber(value) end
-  if kind == 'generation' then return field == 'run' or tonumber(value) end
-  return true
+local IS_SOUND = {
+  numbers = function(_, value) return is_whole(value, 15) end,
+  sizes = function(field, value)
+    if field == 'forgotten' then return is_time(value) end
+    local digits = string.gsub(value, '^%-', '', 1)
+    return is_whole(digits, 15)
+  end,
+  position = is_placing,
+  generation = function(field, value)
+    if field == 'run' then return is_name(value) end
+    if field == 'generation' or field == 'quiet' then return is_time(value) end
+    return string.sub(field, 1, 5) == 'node:' and is_name(string.sub(field, 6)) and is_whole(value, 15)
+  end,
+}
+
+local function is_event(text)
+  local length, body = string.match(text, '^(%d+) [01] [%d.-]+\n()')
+  return length and #length <= 9 and #text == body + tonumber(length) - 1
+end
+
+local function is_unsound_text(kind, text)
+  return kind == 'version' and not is_version(text) or kind == 'event' and not is_event(text)
 end
 
 local function has_unsound_fields(kind, key)
+  local is_sound = IS_SOUND[kind]
+  if not is_sound then return false end
   local all, found = redis.call('HGETALL', key), false
   for at = 1, #all, 2 do
-    if not is_sound(kind, all[at], all[at + 1]) then
+    if not is_sound(all[at], all[at + 1]) then
       redis.call('HDEL', key, all[at])
       found = true
     end
   end
   -- One part of a position says nothing without the others.
+  if kind == 'position' and #all > 0 then
+    local parts = redis.call('HMGET', key, 'epoch', 'offset', 'generation')
+    found = found or not (parts[1] and parts[2] and parts[3])
+  end
   if found and kind == 'position' then
     redis.call('DEL', key)
     is_position_gone = true
@@ -28,21 +52,35 @@ local function has_unsound_fields(kind, key)
   return found
 end
 
+-- A node that lives gets its lease again with its next beat.
+local function has_unsound_leases(key)
+  local latest, found = now_ms() + TOO_FAR_MS, false
+  local all = redis.call('ZRANGEBYSCORE', key, '-inf', '+inf', 'WITHSCORES')
+  for at = 1, #all, 2 do
+    if not is_name(all[at]) or tonumber(all[at + 1]) > latest then
+      redis.call('ZREM', key, all[at])
+      found = true
+    end
+  end
+  return found
+end
+
 for at, key in ipairs(KEYS) do
   local kind = ARGV[at]
   local answer = redis.pcall(LOOK[kind] or 'HLEN', key)
-  if type(answer) == 'table' and answer.err and string.find(answer.err, 'WRONGTYPE', 1, true)
-    or kind == 'number' and type(answer) == 'string' and not tonumber(answer) then
+  local is_other_type = type(answer) == 'table' and answer.err and string.find(answer.err, 'WRONGTYPE', 1, true)
+  if is_other_type or type(answer) == 'string' and is_unsound_text(kind, answer) then
     redis.call('DEL', key)
     mended[#mended + 1] = key
     is_position_gone = is_position_gone or kind == 'position'
-  elseif not LOOK[kind] and has_unsound_fields(kind, key) then mended[#mended + 1] = key end
+  elseif kind == 'leases' and has_unsound_leases(key) or not LOOK[kind] and has_unsound_fields(kind, key) then
+    mended[#mended + 1] = key
+  end
 end
 -- As `publish.lua` notes it where a position is dropped: who missed something cannot learn any more how much it was.
 if is_position_gone then
-  local time = redis.call('TIME')
   for at, kind in ipairs(ARGV) do
-    if kind == 'numbers' then redis.call('HSET', KEYS[at], 'forgotten', time[1] * 1000 + math.floor(time[2] / 1000)) end
+    if kind == 'sizes' then redis.call('HSET', KEYS[at], 'forgotten', now_ms()) end
   end
 end
 return mended

@@ -7,11 +7,20 @@
 local isSuspect, suspects, ended = {}, {}, {}
 for at = 5, 4 + tonumber(ARGV[4]) do isSuspect[ARGV[at]] = true end
 for _, channel in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  for _, node in ipairs(redis.call('HKEYS', ARGV[1] .. channel .. ':o')) do
-    if not redis.call('ZSCORE', KEYS[2], node) then
+  -- What another program wrote there is nobody's.
+  local counts = ARGV[1] .. channel .. ':o'
+  local nodes = redis.pcall('HKEYS', counts)
+  if nodes.err then redis.call('DEL', counts) end
+  for _, node in ipairs(nodes) do
+    if not is_name(node) then redis.call('HDEL', counts, node)
+    elseif not redis.call('ZSCORE', KEYS[2], node) then
       local suspect = node .. ' ' .. channel
       if isSuspect[suspect] then
-        redis.call('SADD', ARGV[3] .. node, ARGV[2] .. channel)
+        local index = ARGV[3] .. node
+        if type(redis.pcall('SADD', index, ARGV[2] .. channel)) == 'table' then
+          redis.call('DEL', index)
+          redis.call('SADD', index, ARGV[2] .. channel)
+        end
         ended[node] = true
       else
         suspects[#suspects + 1] = suspect

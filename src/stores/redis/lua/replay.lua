@@ -3,9 +3,10 @@
 --        policy evict it
 -- ARGV 1 signature 2 milliseconds until it expires, 0: never 3 most signatures
 -- Returns 1 when it is taken, and how many others had to be forgotten for it, the first to expire first.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+-- What expires later than any signature is none, and would never make room for one.
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now + 2 * 3155760000000), '+inf')
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 0, 0 } end
 local ttl = tonumber(ARGV[2])
 if ttl == 0 then ttl = 3155760000000 end -- A hundred years, so that the oldest are still known as such.

@@ -5,20 +5,23 @@
 -- are remembered no more, the offset of the last event of this part, the events, and how many milliseconds ago the app's newest
 -- position was dropped before its time (-1: none was).
 local known = redis.call('HGETALL', KEYS[2])
-local epoch, generation, last = '', '0', 0
+local epoch, generation, last = '', nil, nil
 local from, most, most_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 for at = 1, #known, 2 do
   local name, value = known[at], known[at + 1]
+  check(is_placing(name, value))
   if name == 'epoch' then epoch = value
   elseif name == 'generation' then generation = value
   elseif name == 'offset' then last = tonumber(value)
   -- A generation that the asker has not seen: from its begin on, all is new to him.
-  elseif string.sub(name, 1, 5) == 'base:' and tonumber(string.sub(name, 6)) > tonumber(ARGV[2]) then from = math.min(from, tonumber(value)) end
+  elseif name ~= 'until' and tonumber(string.sub(name, 6)) > tonumber(ARGV[2]) then from = math.min(from, tonumber(value)) end
 end
-local dropped, dropped_ago = tonumber(redis.call('HGET', KEYS[3], 'forgotten')), -1
+if #known > 0 then check(epoch ~= '' and generation and last) end
+generation, last = generation or '0', last or 0
+local dropped, dropped_ago = redis.call('HGET', KEYS[3], 'forgotten'), -1
 if dropped then
-  local time = redis.call('TIME')
-  dropped_ago = math.max(0, time[1] * 1000 + math.floor(time[2] / 1000) - dropped)
+  check(is_time(dropped))
+  dropped_ago = math.max(0, now_ms() - tonumber(dropped))
 end
 if epoch ~= ARGV[1] then from = 0 end
 if most == 0 or from >= last then return { epoch, generation, last, 0, last, {}, dropped_ago } end

@@ -34,10 +34,9 @@ local function on(key, name, ...)
   return redis.call(name, key, ...)
 end
 
--- The whole number that a text is. The key that holds another text is removed.
+-- The number that a text is, as the bus takes it. The key that holds another text is removed.
 local function whole(text, key)
-  local number = tonumber(text or '')
-  if number and number % 1 == 0 and math.abs(number) < 9007199254740992 then return number end
+  if text and #text <= 14 and string.find(text, '^%d+$') then return tonumber(text) end
   if not text or not key then return end
   redis.call('DEL', key)
   mended[#mended + 1] = key
@@ -118,7 +117,7 @@ local function settle(of)
     local before = whole(on(of.sizes, 'HGET', 'all'), of.sizes)
     all = (before or 0) + of.change
     if is_due or of.most > 0 and all > of.most then all = shrink(of, all) end
-    if all ~= before then on(of.sizes, 'HSET', 'all', all) end
+    if all ~= before then on(of.sizes, 'HSET', 'all', math.max(0, all)) end
     if not before then of.life = math.max(of.life, 1) of.is_new = true end
   end
   local life = of.life + POSITION_MS
@@ -135,7 +134,7 @@ local function place(position, history, generation, count, ttl)
   local epoch, offset, life = known[1], whole(known[3]), (whole(known[4]) or 0) - now
   local is_prolonged = life < ttl or life > ttl * 9 / 8
   if is_prolonged then life = math.floor(ttl * 9 / 8) end
-  if not (epoch and offset) then
+  if not (epoch and offset and #epoch <= 64 and string.find(epoch, '^[%w_-]+$')) then
     if epoch or known[3] then mended[#mended + 1] = position end
     epoch, offset = ARGV[6], 0
     redis.call('DEL', history, position)

@@ -34,9 +34,16 @@ export const isIn = (blocks: readonly ShellBlock[], text: string): boolean =>
       .some((command) => `${command.trim()} `.startsWith(`${text} `)),
   );
 
+/** Commands of a block that is not run which can be tried: nothing is written, and nothing else is started. */
+export const toBeTriedOf = ({ text }: ShellBlock): string[] =>
+  commandsOf(text)
+    .split('\n')
+    .map((command) => command.replace(/ > \S+$/, '').trim())
+    .filter((command) => /^(?:[A-Z_]+=(?:'[^']*'|\S+) )*(?:npm run|npx vitest run|wavehall) /.test(command));
+
 /** What is wrong with a command; `undefined` where nothing is, and `'unknown'` for a program that is not tried here. */
 export async function whatIsWrongWith(text: string): Promise<string | undefined> {
-  const [, script, given = ''] = /^npm (?:run )?([\w:]+)(?: -- (.+))?$/.exec(text) ?? [];
+  const [, script, given = ''] = /^(?:[A-Z_]+=\S+ )*npm (?:run )?([\w:]+)(?: -- (.+))?$/.exec(text) ?? [];
   if (script !== undefined) return wrongScript(script, given);
   if (text.startsWith('wavehall ')) return wrongWavehall(text.slice('wavehall '.length));
   if (/ vitest run /.test(text)) return wrongTests(text);

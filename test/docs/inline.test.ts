@@ -1,7 +1,7 @@
-/** Code in the lines of every page: a command is run by a block or tried, a name exists, and the rest is in a list (README.md beside this file). */
+/** Code in the lines of every page, and commands of blocks that are not run: a command is run by a block or tried, a name exists, and the rest is in a list (README.md beside this file). */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { isCommand, isIn, whatIsWrongWith } from './commands.ts';
+import { isCommand, isIn, toBeTriedOf, whatIsWrongWith } from './commands.ts';
 import { exists } from './names.ts';
 import { codeIn, commentedCommandsOf, inlineCodeOf, type Span } from './page.ts';
 import { pages, ROOT, shellBlocksOf } from './shell-blocks.ts';
@@ -44,15 +44,19 @@ const foreign = listed('Names that are not in the source');
 const where = ({ page, line, text }: Span): string => `${page}:${line}: ${text}`;
 const once = (some: readonly Span[]): Span[] => [...new Map(some.map((span) => [span.text, span])).values()];
 
+const inBlocks = blocks
+  .filter(({ notRun }) => notRun !== undefined)
+  .flatMap((block) => toBeTriedOf(block).map((text) => ({ page: block.page, line: block.line, text })));
 const commands = once(spans.filter(({ text }) => isCommand(text)));
 const toTry = commands.filter(({ text }) => !isIn(run, text) && !standIns.has(text));
 
 test('finds the commands of the pages', () => {
   expect(commands.length).toBeGreaterThan(20);
   expect(toTry.length).toBeGreaterThan(10);
+  expect(inBlocks.length).toBeGreaterThan(5);
 });
 
-test.each(toTry.map((span) => [where(span), span.text]))(
+test.each(once([...inBlocks, ...toTry]).map((span) => [where(span), span.text]))(
   '%s is accepted by the program that it calls',
   async (_, text) => {
     expect(await whatIsWrongWith(text)).toBeUndefined();

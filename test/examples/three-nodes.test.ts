@@ -1,17 +1,21 @@
-/** examples/three-nodes: the command of its README, asked over nginx, while one of its nodes is killed. */
+/** examples/three-nodes: the command of its README, asked over nginx, while its Redis is shut down and one of its nodes is killed. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Site, member } from '../conformance/site.ts';
 import { pathWithNginx } from '../support/cluster-nginx.ts';
-import { dataOf, eventually } from '../support/wire.ts';
+import { redisCli, startRedis, type TestRedis } from '../support/redis.ts';
+import { dataOf, eventually, type Wire } from '../support/wire.ts';
 
 const START_MS = 20_000;
+const RECOVERY_MS = 15_000;
 
 let example: ChildProcess;
 let output = '';
 let site: Site;
 let pids: number[];
+/** What the reader starts in place of the Redis that was shut down. */
+let redis: TestRedis | undefined;
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -20,6 +24,17 @@ const isAlive = (pid: number): boolean => {
     return false;
   }
 };
+
+/** In their order, with commas. */
+async function membersOf(room: string): Promise<string> {
+  const { json } = await site.get(`/channels/${room}/users`);
+  return (
+    (json as { users?: { id: string }[] }).users
+      ?.map(({ id }) => id)
+      .sort()
+      .join() ?? ''
+  );
+}
 
 beforeAll(async () => {
   example = spawn(process.execPath, ['start.js'], {
@@ -45,8 +60,9 @@ beforeAll(async () => {
   });
   pids = [...output.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
 });
-afterAll(() => {
+afterAll(async () => {
   if (example.exitCode === null) example.kill('SIGTERM');
+  await redis?.close();
 });
 
 describe('three nodes behind nginx', () => {
@@ -57,9 +73,28 @@ describe('three nodes behind nginx', () => {
     for (const wire of wires) await site.subscribe(wire, news);
     await site.publish('hello', '"all"', news);
     for (const wire of wires) expect(dataOf(await wire.next('hello'))).toBe('all');
-    const { json } = await site.get(`/channels/${room}/users`);
-    const listed = (json as { users: { id: string }[] }).users.map(({ id }) => id).sort();
-    expect(listed).toEqual(ids);
+    expect(await membersOf(room)).toBe(ids.join());
+  });
+
+  test('8.3 while Redis is shut down nobody is disconnected and publishing answers 503; afterwards all are on the member list', async () => {
+    const redisPort = Number(/Redis\s+127\.0\.0\.1:(\d+)/.exec(output)?.[1]);
+    const room = site.name('presence-hall');
+    const wires: Wire[] = [];
+    for (const id of ['one', 'two', 'three']) wires.push(await site.subscriber(room, { member: member(id) }));
+    for (const wire of wires) await wire.settle();
+    const publish = async () =>
+      (await site.publisher.post('/events', { name: 'after', channel: room, data: '1' })).status;
+    await redisCli(['-p', `${redisPort}`, 'shutdown']);
+    await eventually(async () => (await publish()) === 503, 'publishing answers 503');
+    redis = await startRedis([], (folder) => ['--port', `${redisPort}`, '--dir', folder], redisPort);
+    await eventually(async () => (await publish()) === 200, 'publishing works again', RECOVERY_MS);
+    await eventually(async () => (await membersOf(room)) === 'one,three,two', 'all are on it', RECOVERY_MS);
+    for (const wire of wires) {
+      await wire.next('after', RECOVERY_MS);
+      const events = (await wire.settle()).map(({ event }) => String(event));
+      expect(events.filter((event) => event.includes('member_'))).toEqual([]);
+      expect(wire.ended).toBeUndefined();
+    }
   });
 
   test('8.3 while a node is killed, requests over nginx are answered, and clients of others stay', async () => {

@@ -1,0 +1,86 @@
+/** Figures that the pages repeat, against what they are figures of: defaults, cases of the conformance suite, runs of the benchmark. */
+import { expect, test } from 'vitest';
+import { SCENARIOS } from '../bench/scenarios/index.ts';
+import { groupOf, GROUPS } from '../conformance/case.ts';
+import { cases } from '../conformance/cases/index.ts';
+import { SETTINGS } from './names.ts';
+import { codeIn, textOf } from './page.ts';
+
+const CONFORMANCE = ['README.md', 'docs/differences-from-reverb.md'];
+
+/** The cells of each row of the tables of a page. */
+const rowsOf = (page: string): string[][] =>
+  textOf(page)
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+
+/** How a page writes a default: none for an empty text and for a limit that is off. */
+const spellings = (name: string): string[] => {
+  const fallback = SETTINGS.find((setting) => setting.name === name)?.fallback;
+  if (fallback === undefined) return [];
+  return fallback === '' || fallback === '0' ? [fallback, 'none'] : [fallback];
+};
+
+test('each default in the table of README is the one that the server has', () => {
+  const rows = rowsOf('README.md').filter(([first = '']) => /^`(REVERB|WAVEHALL)_/.test(first));
+  expect(rows.length).toBeGreaterThan(5);
+  for (const [names = '', defaults = ''] of rows.filter(([, each]) => each !== 'a development app')) {
+    const values = defaults.split(', ').map((value) => value.replaceAll('`', ''));
+    codeIn(names).forEach((name, at) => {
+      expect(spellings(name), name).toContain(values[at] ?? values[0]);
+    });
+  }
+});
+
+test('each default in the list of limits that Reverb lacks is the one that the server has', () => {
+  const rows = rowsOf('docs/differences-from-reverb.md').filter(([first = '']) =>
+    first.startsWith('`WAVEHALL_'),
+  );
+  expect(rows.length).toBeGreaterThan(5);
+  for (const [name = '', text = ''] of rows)
+    expect(spellings(name.replaceAll('`', '')), name).toContain(text.split(' ')[0]?.replaceAll(',', ''));
+});
+
+test.each(CONFORMANCE)('%s counts the cases of the conformance suite as they are', (page) => {
+  const rows = rowsOf(page);
+  for (const group of Object.values(GROUPS)) {
+    const count = cases.filter(({ id }) => groupOf(id) === group).length;
+    const [, reverb = '', wavehall] = rows.find(([name]) => name === group) ?? [];
+    expect(wavehall, group).toBe(`${count} of ${count}`);
+    const [, tried, none] = /^\d+ of (\d+)(?: \((\d+) not applicable\))?$/.exec(reverb) ?? [];
+    expect(Number(tried) + Number(none ?? 0), group).toBe(count);
+  }
+});
+
+test('README and docs tell of the same run beside Reverb', () => {
+  const [one, other] = CONFORMANCE.map((page) => ({
+    day: /Run on (\d{4}-\d\d-\d\d) against Laravel Reverb/.exec(textOf(page))?.[1],
+    rows: rowsOf(page).filter(([name = '']) => (Object.values(GROUPS) as string[]).includes(name)),
+  }));
+  expect(one).toEqual(other);
+  expect(one?.day).toBeDefined();
+});
+
+test('each block of figures is of a scenario of the benchmark, and says when and where it was measured', () => {
+  const text = textOf('docs/performance.md');
+  const blocks = [...text.matchAll(/<!-- bench:(\S+) -->([^]+?)<!-- \/bench:\1 -->/g)];
+  expect(blocks.map(([, name = '']) => name).sort()).toEqual(SCENARIOS.map(({ name }) => name).sort());
+  for (const [, name, block] of blocks)
+    expect(block, name).toMatch(/^\n\n\d{4}-\d\d-\d\d \d\d:\d\d UTC, .+, Node v\d+[^]+load average \d/);
+});
+
+test('the figures of goals that were missed are those of the blocks', () => {
+  const text = textOf('docs/performance.md');
+  const [, goals = ''] = /Goals that are missed[^\n]+\n([^]+?)\n## /.exec(text) ?? [];
+  const blocks = rowsOf('docs/performance.md').flat().join(' | ');
+  const measured = [...goals.matchAll(/\b\d+\.\d\d\b/g)].map(([figure]) => figure);
+  expect(measured.length).toBeGreaterThan(5);
+  const derived = ['0.08', '0.09', '0.25'];
+  expect(measured.filter((figure) => !derived.includes(figure) && !blocks.includes(figure))).toEqual([]);
+});

@@ -1,0 +1,94 @@
+/** Code in the lines of every page, and commands of blocks that are not run: a command is run by a block or tried, a name exists, and the rest is in a list (README.md beside this file). */
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { isCommand, isIn, toBeTriedOf, whatIsWrongWith } from './commands.ts';
+import { exists } from './names.ts';
+import { codeIn, commentedCommandsOf, inlineCodeOf, type Span } from './page.ts';
+import { pages, ROOT, shellBlocksOf } from './shell-blocks.ts';
+
+const TIMEOUT_MS = 240_000;
+/** Speaks of the tests and lists what is not run. */
+const LIST = 'test/docs/README.md';
+/** Most of its code is frames and grammar, which test/protocol holds against its rules. */
+const SPEC = 'protocol/SPEC.md';
+/** What looks like a variable, a metric, or a path of the repository. */
+const LOOKS_LIKE_OURS =
+  /^(?:REVERB|WAVEHALL|REDIS)_|^wavehall|^(?:src|test|docs|examples|protocol|scripts)\//;
+const ENV_EXAMPLES = ['.env.example', 'examples/laravel/.env.example'];
+
+const blocks = pages().flatMap(shellBlocksOf);
+const run = blocks.filter(({ notRun }) => notRun === undefined);
+const spans = [
+  ...pages()
+    .filter((page) => page !== LIST)
+    .flatMap(inlineCodeOf)
+    .filter(({ page, text }) => page !== SPEC || LOOKS_LIKE_OURS.test(text)),
+  ...ENV_EXAMPLES.flatMap(commentedCommandsOf),
+];
+
+/** The rows of a table of the list: each text of the first cell, and the reason. */
+function listed(heading: string): Map<string, string> {
+  const [, after = ''] = readFileSync(ROOT + LIST, 'utf8').split(`\n## ${heading}\n`);
+  const rows = (after.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| `'));
+  return new Map(
+    rows.flatMap((row) => {
+      const [, texts = '', why = ''] = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
+      return codeIn(texts).map((text) => [text, why] as const);
+    }),
+  );
+}
+
+const standIns = listed('Commands in lines that are not tried');
+const foreign = listed('Names that are not in the source');
+
+const where = ({ page, line, text }: Span): string => `${page}:${line}: ${text}`;
+const once = (some: readonly Span[]): Span[] => [...new Map(some.map((span) => [span.text, span])).values()];
+
+const inBlocks = blocks
+  .filter(({ notRun }) => notRun !== undefined)
+  .flatMap((block) => toBeTriedOf(block).map((text) => ({ page: block.page, line: block.line, text })));
+const commands = once(spans.filter(({ text }) => isCommand(text)));
+const toTry = commands.filter(({ text }) => !isIn(run, text) && !standIns.has(text));
+
+test('finds the commands of the pages', () => {
+  expect(commands.length).toBeGreaterThan(20);
+  expect(toTry.length).toBeGreaterThan(10);
+  expect(inBlocks.length).toBeGreaterThan(5);
+});
+
+test.each(once([...inBlocks, ...toTry]).map((span) => [where(span), span.text]))(
+  '%s is accepted by the program that it calls',
+  async (_, text) => {
+    expect(await whatIsWrongWith(text)).toBeUndefined();
+  },
+  TIMEOUT_MS,
+);
+
+test('each command that is neither run nor tried is in the list, with its reason and a test in its place', () => {
+  const inPages = new Set(commands.map(({ text }) => text));
+  for (const [text, why] of standIns) {
+    expect(inPages.has(text) && !isIn(run, text), `${text} is in no line of a page, or a block runs it`).toBe(
+      true,
+    );
+    const [instead = ''] = /\b(?:test|examples)\/[\w./-]+/.exec(why) ?? [];
+    expect(instead, why).not.toBe('');
+    expect(exists('README.md', instead, []), why).toBe(true);
+  }
+});
+
+test('each name of a page exists, or is in the list of those that are not ours', () => {
+  const names = spans.filter(({ text }) => !isCommand(text));
+  expect(names.length).toBeGreaterThan(400);
+  const missing = names.filter(({ page, text }) => !foreign.has(text) && !exists(page, text, blocks));
+  expect(missing.map(where)).toEqual([]);
+});
+
+test('each name in that list is in a page, and not in the source', () => {
+  const inPages = new Map(spans.map((span) => [span.text, span]));
+  for (const [text, why] of foreign) {
+    const span = inPages.get(text);
+    expect(span, `${text} is in no page`).toBeDefined();
+    expect(why, text).not.toBe('');
+    expect(exists(span?.page ?? '', text, blocks), `${text} is in the source`).toBe(false);
+  }
+});

@@ -3,7 +3,7 @@ import { membersElsewhere, overRedis } from '../support/members-elsewhere.ts';
 import { startRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { channelAuth } from '../support/wire-http.ts';
-import { Tcp, textFrame } from '../support/wire-tcp.ts';
+import { frameBytes, OPCODE, Tcp, textFrame } from '../support/wire-tcp.ts';
 import { eventually } from '../support/wire.ts';
 import { Bystander } from './bystander.ts';
 import { heldBy, rssMbOf } from './target.ts';
@@ -37,6 +37,33 @@ test('2.12 ten sockets that ping and never read do no harm to a server of 256 MB
     expect(await bystander.message(1000)).toMatchObject({ event: 'pusher:pong' });
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
+}, 60_000);
+
+test('2.12 twenty sockets that write pings without a pause keep nobody waiting for a second', async () => {
+  server = await startServer();
+  const pings = Buffer.concat(
+    Array.from({ length: 20_000 }, (_, index) =>
+      index % 2 === 0
+        ? textFrame({ event: 'pusher:ping', data: {} })
+        : frameBytes({ opcode: OPCODE.ping, payload: 'x' }),
+    ),
+  );
+  const target = { ...APP, host: server.host, port: server.port };
+  for (let count = 0; count < 20; count += 1) {
+    const tcp = await Tcp.upgraded(server, '/app/app-key');
+    tcps.push(tcp);
+    // The answers are taken, so that nothing but the server's own care slows them down.
+    tcp.socket.removeAllListeners('data').resume();
+  }
+  const bystander = await Bystander.open(target);
+  const flooding = [...tcps];
+  for (let round = 0; round < 10; round += 1) {
+    for (const tcp of flooding) if (tcp.socket.writableLength < 4_000_000) tcp.write(pings);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await bystander.close(20_000);
+  expect(bystander.wasClosed).toBe(false);
+  expect(bystander.longestPingMs).toBeLessThan(1_000);
 }, 60_000);
 
 test.each([

@@ -44,7 +44,8 @@ async function main(args: readonly string[]): Promise<number> {
   return found === 0 ? 0 : 1;
 }
 
-process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+// An attack that could not go on may have left timers.
+const code = await main(process.argv.slice(2)).catch((error: unknown) => {
   const { message } = error as Error;
   // What ends here during an attack is a find too: the server no longer answers.
   const isBeginning = error instanceof CannotBegin || !/ECONN|EPIPE|within \d+ ms|no upgrade/.test(message);
@@ -52,3 +53,4 @@ process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   if (isBeginning && !(error instanceof CannotBegin)) console.error(`\n${USAGE}`);
   return isBeginning ? 2 : 1;
 });
+process.exit(code);

@@ -77,6 +77,8 @@ export class ClientSession implements Session {
     if (connection === undefined) return undefined;
     try {
       if (typeof item === 'number') return this.#core.dismiss(connection, item);
+      // A client that has left catches up with nothing: what it said before is dropped, so that its end has its turn.
+      if (connection.closing) return undefined;
       if (connection.isBehind) return this.#onceCaughtUp(connection, item);
       return this.#core.receive(connection, item);
     } catch (error) {

@@ -13,6 +13,8 @@ import { gatherSmallChunks } from './gathering.ts';
 import { LargestFrame } from './largest-frame.ts';
 import { Lingering } from './lingering.ts';
 import { letGo, refusalOf } from './refuse-upgrade.ts';
+import { takenBytesOf } from './taken-bytes.ts';
+import { TurnLimit } from './turn-limit.ts';
 import { webSocketWire } from './wire.ts';
 
 /** What the core is told of a close frame that names no code (RFC 6455 7.1.5). */
@@ -22,18 +24,11 @@ const LARGE_BYTES = 4 * 1024;
 const CUT = new Error('The socket was cut');
 const NOTHING = Buffer.alloc(0);
 
-/** The part of the transport that a socket needs when it ends. */
-interface Ending {
+/** The part of the transport that a socket needs: for its end, and for its share of the event loop. */
+interface Shared {
   readonly lingering: Lingering;
+  readonly turnLimit: TurnLimit;
   failed(error: NodeJS.ErrnoException, socket: Socket): void;
-}
-
-/** The part of a socket's handle that says what the network has taken. */
-interface WriteHandle {
-  readonly bytesWritten: number;
-  readonly writeQueueSize?: number;
-  /** Under TLS: the handle of TCP. That of TLS knows of no progress within a write. */
-  readonly _parent?: { readonly writeQueueSize?: number };
 }
 
 /**
@@ -45,7 +40,7 @@ class WiredSocket extends WebSocket implements Socket {
   #session: Session | undefined;
   #remoteAddress: string | undefined;
   #network!: NetSocket;
-  #transport!: Ending;
+  #transport!: Shared;
   /** The reasons not to read, as bits. */
   #stopped = 0;
   #left = false;
@@ -55,7 +50,7 @@ class WiredSocket extends WebSocket implements Socket {
   #unanswered: Buffer | undefined;
 
   /** `peer`: what a proxy told. */
-  connect(network: NetSocket, peer: Peer | undefined, transport: Ending): void {
+  connect(network: NetSocket, peer: Peer | undefined, transport: Shared): void {
     this.#network = network;
     this.#transport = transport;
     this.#remoteAddress = peer?.remoteAddress;
@@ -82,11 +77,7 @@ class WiredSocket extends WebSocket implements Socket {
   }
 
   get takenBytes(): number {
-    const handle = (this.#network as { _handle?: WriteHandle | null })._handle;
-    // Within a large write the stream knows of no progress; the handle does.
-    const queued = handle?._parent?.writeQueueSize ?? handle?.writeQueueSize;
-    if (handle && queued !== undefined) return handle.bytesWritten - queued;
-    return this.#network.bytesWritten - this.#network.writableLength;
+    return takenBytesOf(this.#network);
   }
 
   get bytesBeyondLargestFrame(): number {
@@ -143,13 +134,16 @@ class WiredSocket extends WebSocket implements Socket {
         this.#session?.received(
           args[1] === true && !isUtf8(args[0] as Buffer) ? NOTHING : (args[0] as Buffer),
         );
+        this.#transport.turnLimit.served(this);
         break;
       case 'ping':
         this.#answerPing(args[0] as Buffer);
         this.#session?.alive();
+        this.#transport.turnLimit.served(this);
         break;
       case 'pong':
         this.#session?.alive();
+        this.#transport.turnLimit.served(this);
         break;
       case 'close':
         this.#leave(args[0] as number);
@@ -217,14 +211,18 @@ export interface WebSocketNeeds {
 export class WebSocketTransport {
   readonly #needs: WebSocketNeeds;
   readonly #server: Server<typeof WiredSocket>;
-  readonly #ending: Ending;
+  readonly #shared: Shared;
   #held: Duplex[] = [];
 
   constructor(needs: WebSocketNeeds) {
     this.#needs = needs;
     const { lingerMs } = needs;
     const lingering = new Lingering(needs.lingering);
-    this.#ending = { lingering, failed: (error, { remoteAddress }) => this.#failed(error, remoteAddress) };
+    this.#shared = {
+      lingering,
+      turnLimit: new TurnLimit(),
+      failed: (error, { remoteAddress }) => this.#failed(error, remoteAddress),
+    };
     const options = {
       noServer: true,
       clientTracking: false,
@@ -266,7 +264,7 @@ export class WebSocketTransport {
     if (line !== undefined) this.#server.once('headers', addLine);
     this.#holdWrites(network);
     this.#server.handleUpgrade(request, network, head, (socket) => {
-      socket.connect(request.socket, this.#needs.peers.told(request), this.#ending);
+      socket.connect(request.socket, this.#needs.peers.told(request), this.#shared);
       const handshake = { appKey, protocol: protocolIn(query), origin: request.headers.origin };
       socket.begin(gateway.opened(socket, handshake));
     });
@@ -292,7 +290,7 @@ export class WebSocketTransport {
 
   /** Writes the last bytes of a socket, and ends it in bounded time; beyond a number of such sockets the oldest ends at once. */
   letGo(network: Duplex, lastBytes: string | Buffer): void {
-    this.#ending.lingering.add(network);
+    this.#shared.lingering.add(network);
     letGo(network, lastBytes, this.#needs.lingerMs);
   }
 

@@ -1,48 +1,56 @@
-import { parseArgs } from 'node:util';
-import { parseEndpoint } from '../conformance/target.ts';
+import { USAGE, wantedOf } from './arguments.ts';
 import { attack } from './attack.ts';
-import { attacks } from './attacks/index.ts';
 import { outcomeLine } from './report.ts';
+import { filesOf, heldBy, type Target } from './target.ts';
 
-const USAGE = `npm run hostile -- --against HOST:PORT,ID,KEY,SECRET [options]
-  --path /PREFIX    the prefix in front of /app and /apps of that server
-  --pid NUMBER      its process on this machine: its files and memory are watched too
-  --seed NUMBER     the first draw; the same seed makes the same attack (1)
-  --requests NUMBER mutated HTTP requests (50000)
-  --frames NUMBER   mutated frames (200000)
-  --seconds NUMBER  length of the attacks that are measured in time (5)
-  --only TEXT       only attacks whose name has this text
+/** An attack could not begin. */
+class CannotBegin extends Error {}
 
-Attack only a server of your own on this machine.`;
-
-const { values } = parseArgs({
-  options: {
-    against: { type: 'string' },
-    path: { type: 'string', default: '' },
-    pid: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    requests: { type: 'string', default: '50000' },
-    frames: { type: 'string', default: '200000' },
-    seconds: { type: 'string', default: '5' },
-    only: { type: 'string', default: '' },
-    help: { type: 'boolean', default: false },
-  },
-});
-
-if (values.help || values.against === undefined) console.log(USAGE);
-else {
-  const target = {
-    ...parseEndpoint(values.against, values.path),
-    pid: values.pid === undefined ? undefined : Number(values.pid),
-  };
-  const sizes = {
-    requests: Number(values.requests),
-    frames: Number(values.frames),
-    seconds: Number(values.seconds),
-  };
-  for (const each of attacks(sizes).filter(({ name }) => name.includes(values.only))) {
-    const outcome = await attack(target, each, { seed: Number(values.seed) });
-    console.log(outcomeLine(outcome));
-    if (outcome.faults.length > 0) process.exitCode = 1;
-  }
+/** The server answers, nobody is connected whom an attack would harm or who would be taken for what it left, and its process can be seen. */
+async function checkTarget(target: Target): Promise<void> {
+  const address = `${target.host}:${target.port}${target.prefix}`;
+  const { connections, channels } = await heldBy(target).catch((error: unknown) => {
+    throw new CannotBegin(`${address} cannot be asked for its connections: ${(error as Error).message}`);
+  });
+  if (connections > 0 || channels.length > 0)
+    throw new CannotBegin(
+      `${address} has ${connections} connections and ${channels.length} channels: attack a server that nobody uses`,
+    );
+  if (target.pid !== undefined && filesOf(target) === undefined)
+    throw new CannotBegin(
+      `--pid ${target.pid}: its files cannot be seen (another machine or user, or no such process)`,
+    );
 }
+
+async function main(args: readonly string[]): Promise<number> {
+  const wanted = wantedOf(args);
+  if ('show' in wanted) {
+    console.log(wanted.show);
+    return 0;
+  }
+  const { target, seed, attacks } = wanted;
+  await checkTarget(target);
+  let found = 0;
+  for (const each of attacks) {
+    const outcome = await attack(target, each, { seed });
+    console.log(outcomeLine(outcome));
+    if (outcome.faults.length > 0) found += 1;
+  }
+  console.log(
+    found === 0
+      ? `Nothing found in ${attacks.length} attacks with seed ${seed}.`
+      : `${found} of ${attacks.length} attacks with seed ${seed} found something (FAIL).`,
+  );
+  return found === 0 ? 0 : 1;
+}
+
+// An attack that could not go on may have left timers.
+const code = await main(process.argv.slice(2)).catch((error: unknown) => {
+  const { message } = error as Error;
+  // What ends here during an attack is a find too: the server no longer answers.
+  const isBeginning = error instanceof CannotBegin || !/ECONN|EPIPE|within \d+ ms|no upgrade/.test(message);
+  console.error(isBeginning ? message : `FAIL the server no longer takes connections: ${message}`);
+  if (isBeginning && !(error instanceof CannotBegin)) console.error(`\n${USAGE}`);
+  return isBeginning ? 2 : 1;
+});
+process.exit(code);

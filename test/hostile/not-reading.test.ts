@@ -3,9 +3,12 @@ import { membersElsewhere, overRedis } from '../support/members-elsewhere.ts';
 import { startRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { channelAuth } from '../support/wire-http.ts';
-import { Tcp, textFrame } from '../support/wire-tcp.ts';
+import { frameBytes, OPCODE, Tcp, textFrame } from '../support/wire-tcp.ts';
+import { eventually } from '../support/wire.ts';
 import { Bystander } from './bystander.ts';
-import { rssMbOf } from './target.ts';
+import { heldBy, rssMbOf } from './target.ts';
+
+const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
 
 let server: TestServer | undefined;
 const tcps: Tcp[] = [];
@@ -36,7 +39,62 @@ test('2.12 ten sockets that ping and never read do no harm to a server of 256 MB
   }
 }, 60_000);
 
-const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+test('2.12 twenty sockets that write pings without a pause keep nobody waiting for a second', async () => {
+  server = await startServer();
+  const pings = Buffer.concat(
+    Array.from({ length: 20_000 }, (_, index) =>
+      index % 2 === 0
+        ? textFrame({ event: 'pusher:ping', data: {} })
+        : frameBytes({ opcode: OPCODE.ping, payload: 'x' }),
+    ),
+  );
+  const target = { ...APP, host: server.host, port: server.port };
+  for (let count = 0; count < 20; count += 1) {
+    const tcp = await Tcp.upgraded(server, '/app/app-key');
+    tcps.push(tcp);
+    // The answers are taken, so that nothing but the server's own care slows them down.
+    tcp.socket.removeAllListeners('data').resume();
+  }
+  const bystander = await Bystander.open(target);
+  const flooding = [...tcps];
+  for (let round = 0; round < 10; round += 1) {
+    for (const tcp of flooding) if (tcp.socket.writableLength < 4_000_000) tcp.write(pings);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await bystander.close(20_000);
+  expect(bystander.wasClosed).toBe(false);
+  expect(bystander.longestPingMs).toBeLessThan(1_000);
+}, 60_000);
+
+test.each([
+  ['the stall time is over', { WAVEHALL_STALL_SECONDS: '1' }],
+  ['too much waits for them', { WAVEHALL_MAX_BUFFER_TOTAL: '1000000' }],
+])(
+  '2.15 clients that are cut because they do not read, when %s, have left with all that they had said and was not looked at',
+  async (_what, env) => {
+    server = await startServer({ ...env, WAVEHALL_MAX_MESSAGES_PER_SECOND: '0' });
+    const target = { ...APP, host: server.host, port: server.port };
+    const pings = Buffer.concat(
+      Array.from({ length: 20_000 }, () => textFrame({ event: 'pusher:ping', data: {} })),
+    );
+    for (let count = 0; count < 5; count += 1) {
+      const tcp = await Tcp.upgraded(server, '/app/app-key');
+      tcps.push(tcp);
+      tcp.write(textFrame({ event: 'pusher:subscribe', data: { channel: `of-${count}` } }));
+      tcp.socket.pause();
+      for (let sent = 0; sent < 10; sent += 1) tcp.write(pings);
+    }
+    const isCut = (): boolean => server!.output().includes('do not read what they are sent');
+    await eventually(isCut, 'a slow reader is counted', 30_000);
+    const left = async (): Promise<boolean> => {
+      const { connections, channels } = await heldBy(target);
+      return connections === 0 && channels.length === 0;
+    };
+    await eventually(left, 'nobody and no channel is left', 30_000);
+  },
+  90_000,
+);
+
 const ROOM = 'presence-crowd';
 
 /** Enters and leaves the room again and again, and reads nothing of it. */

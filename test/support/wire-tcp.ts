@@ -125,10 +125,11 @@ export class Tcp {
     address: Address,
     path: string,
     headers: Record<string, string | undefined> = {},
+    limitMs = 5_000,
   ): Promise<Tcp> {
     const tcp = await Tcp.open(address);
     tcp.write(upgradeText(path, headers));
-    const head = await tcp.head();
+    const head = await tcp.head(limitMs);
     if (!head.startsWith('HTTP/1.1 101')) throw new Error(`no upgrade: ${head}`);
     return tcp;
   }

@@ -11,7 +11,9 @@ const BEGINNINGS: readonly ((target: Target) => string)[] = [
   ({ prefix, key }) => upgradeText(`${prefix}/app/${key}`, { 'Sec-WebSocket-Version': '7' }),
   ({ prefix, key }) => upgradeText(`${prefix}/app/${key}`, { 'Sec-WebSocket-Key': 'short' }),
   ({ prefix }) => `${upgradeText(`${prefix}/app/no-such-key`)}x`,
-  ({ prefix, key }) => upgradeText(`${prefix}/app/${key}?protocol=1`),
+  // Reverb knows no versions: there it would be a client like any other.
+  ({ prefix, key, isAnsweredElsewhere }) =>
+    upgradeText(`${prefix}/app/${isAnsweredElsewhere === true ? 'nobody' : key}?protocol=1`),
   ({ prefix, key }) => upgradeText(`${prefix}/app/${key}`).slice(0, -2),
   () => 'GET /up HTTP/1.1\r\nHost: x\r\n',
   () => 'POST /apps/x/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{',

@@ -1,11 +1,20 @@
 import type { Attack } from '../attack.ts';
+import { brokenFrames } from './broken-frames.ts';
+import { controlFloods } from './control-floods.ts';
+import { drips } from './drips.ts';
 import { forgedProxies } from './forged-proxies.ts';
 import { halfOpenUpgrades } from './half-open-upgrades.ts';
+import { largeMembers } from './large-members.ts';
+import { manyChannels } from './many-channels.ts';
 import { mutatedFrames } from './mutated-frames.ts';
 import { mutatedRequests } from './mutated-requests.ts';
+import { oddHttp } from './odd-http.ts';
 import { slowReaders } from './slow-readers.ts';
 import { subscribeChurn } from './subscribe-churn.ts';
+import { tinySegments } from './tiny-segments.ts';
+import { unreadHttp } from './unread-http.ts';
 import { unreadPongs, unreadRosters } from './unread-answers.ts';
+import { withoutSecret } from './without-secret.ts';
 
 /** How much of each; every attack is bounded in number or time. */
 export interface Sizes {
@@ -16,10 +25,19 @@ export interface Sizes {
 
 export const attacks = ({ requests, frames, seconds }: Sizes): readonly Attack[] => [
   halfOpenUpgrades(600),
+  drips(40, seconds),
+  unreadHttp(3, seconds),
   unreadPongs(10, seconds),
   unreadRosters(200, 3, seconds),
   slowReaders(10, seconds),
+  tinySegments(10, seconds),
+  controlFloods(10, seconds),
   subscribeChurn(20, seconds),
+  manyChannels(10_000),
+  largeMembers(50),
+  withoutSecret(20),
+  brokenFrames(400),
+  oddHttp(1_000),
   forgedProxies(2_000),
   mutatedRequests(requests),
   mutatedFrames(frames),

@@ -1,6 +1,7 @@
 import { publisher } from '../../support/wire-http.ts';
-import { Tcp, textFrame } from '../../support/wire-tcp.ts';
+import { type Tcp, textFrame } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
+import { connectVisitor } from '../page-visitor.ts';
 import type { Target } from '../target.ts';
 
 const CHANNEL = 'slow-news';
@@ -23,8 +24,7 @@ export const slowReaders = (sockets: number, seconds: number): Attack => ({
 });
 
 async function subscriber(target: Target): Promise<Tcp> {
-  const tcp = await Tcp.upgraded(target, `${target.prefix}/app/${target.key}?protocol=7`);
-  await tcp.message();
+  const { tcp } = await connectVisitor(target);
   tcp.write(textFrame({ event: 'pusher:subscribe', data: { channel: CHANNEL } }));
   await tcp.message();
   return tcp;

@@ -1,6 +1,7 @@
 import { channelAuth } from '../../support/wire-http.ts';
-import { frameBytes, OPCODE, Tcp, textFrame } from '../../support/wire-tcp.ts';
+import { frameBytes, OPCODE, textFrame } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
+import { connectVisitor, type PageVisitor, range } from '../page-visitor.ts';
 import type { Target } from '../target.ts';
 
 const PINGS_PER_WRITE = 500;
@@ -34,27 +35,14 @@ export const unreadRosters = (members: number, sockets: number, seconds: number)
 
 const PING = '{"event":"pusher:ping","data":{}}';
 
-interface Deaf {
-  readonly tcp: Tcp;
-  readonly socketId: string;
-}
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
-
-async function deaf(target: Target): Promise<Deaf> {
-  const client = await established(target);
+async function deaf(target: Target): Promise<PageVisitor> {
+  const client = await connectVisitor(target);
   client.tcp.socket.pause();
   return client;
 }
 
-async function established(target: Target): Promise<Deaf> {
-  const tcp = await Tcp.upgraded(target, `${target.prefix}/app/${target.key}?protocol=7`);
-  const { data } = await tcp.message();
-  return { tcp, socketId: (JSON.parse(String(data)) as { socket_id: string }).socket_id };
-}
-
-async function member(target: Target, id: string): Promise<Deaf> {
-  const client = await established(target);
+async function member(target: Target, id: string): Promise<PageVisitor> {
+  const client = await connectVisitor(target);
   client.tcp.write(subscribe(target, client.socketId, id));
   client.tcp.socket.removeAllListeners('data').resume();
   return client;
@@ -69,7 +57,7 @@ function subscribe(target: Target, socketId: string, id: string): Buffer {
 
 /** Writes as fast as the server takes it; what it does not take is not kept here either. */
 async function flood(
-  clients: readonly Deaf[],
+  clients: readonly PageVisitor[],
   seconds: number,
   bytesFor: (index: number) => Buffer,
 ): Promise<() => void> {

@@ -1,0 +1,76 @@
+import { channelAuth } from '../../support/wire-http.ts';
+import { type Tcp } from '../../support/wire-tcp.ts';
+import type { Attack } from '../attack.ts';
+import {
+  connectVisitor,
+  type PageVisitor,
+  pingFrame,
+  range,
+  readUntil,
+  subscribeFrame,
+} from '../page-visitor.ts';
+import type { Target } from '../target.ts';
+
+const CHANNEL = 'presence-large';
+const MIB = 1024 * 1024;
+/** With channel, signature and the escapes of JSON within JSON it fits into a message of 10,000 bytes. */
+const LARGEST_INFO_BYTES = 9_000;
+const ANSWER_MS = 60_000;
+
+/**
+ * Members whose page signed a `user_info` of 1 MiB are closed for the size of their message and are on nobody's roster; `count`
+ * members of the largest that is allowed enter, each is shown all of them, and leave.
+ */
+export const largeMembers = (count: number): Attack => ({
+  name: `${count} members with the largest user_info, and ten with 1 MiB`,
+  async run(target, _chance, faults) {
+    const tooLarge = await Promise.all(range(10).map((at) => enterTooLarge(target, `huge-${at}`)));
+    faults.push(...tooLarge.filter((fault) => fault !== undefined));
+    const members = await Promise.all(range(count).map(() => connectVisitor(target)));
+    for (const [at, member] of members.entries()) {
+      const fault = await enter(target, member, `member-${at}`, at + 1);
+      if (fault !== undefined) faults.push(`member ${at}: ${fault}`);
+      // What the others are told is read and dropped: kept, it would be the load of this process.
+      drop(member.tcp);
+    }
+    for (const { tcp } of members) tcp.destroy();
+    return undefined;
+  },
+});
+
+const drop = ({ socket }: Tcp): void => void socket.removeAllListeners('data').resume();
+
+function frameOf(target: Target, { socketId }: PageVisitor, id: string, infoBytes: number): Buffer {
+  const channelData = JSON.stringify({ user_id: id, user_info: 'x'.repeat(infoBytes) });
+  const auth = channelAuth(target, socketId, CHANNEL, channelData);
+  return subscribeFrame(CHANNEL, { auth, channel_data: channelData });
+}
+
+async function enterTooLarge(target: Target, id: string): Promise<string | undefined> {
+  const visitor = await connectVisitor(target);
+  visitor.tcp.write(frameOf(target, visitor, id, MIB));
+  const ending = await visitor.tcp.closing(ANSWER_MS).catch((error: unknown) => String(error));
+  visitor.tcp.destroy();
+  if (typeof ending !== 'string' && (ending.code === 1009 || ending.code === 1006)) return undefined;
+  return `a user_info of 1 MiB: ${typeof ending === 'string' ? ending : ending.code}`;
+}
+
+async function enter(
+  target: Target,
+  visitor: PageVisitor,
+  id: string,
+  expected: number,
+): Promise<string | undefined> {
+  visitor.tcp.write(Buffer.concat([frameOf(target, visitor, id, LARGEST_INFO_BYTES), pingFrame]));
+  let count: unknown;
+  const fault = await readUntil(
+    visitor.tcp,
+    ({ event, data }) => {
+      if (event === 'pusher_internal:subscription_succeeded')
+        count = (JSON.parse(String(data)) as { presence: { count: number } }).presence.count;
+      return event === 'pusher:pong';
+    },
+    ANSWER_MS,
+  );
+  return fault ?? (count === expected ? undefined : `a roster of ${String(count)}, not ${expected}`);
+}

@@ -1,0 +1,47 @@
+import { Tcp, textFrame } from '../support/wire-tcp.ts';
+import type { Target } from './target.ts';
+
+/** A greeted client with its bare TCP connection. */
+export interface PageVisitor {
+  readonly tcp: Tcp;
+  readonly socketId: string;
+}
+
+/** Under load a greeting takes its time; how long others wait is measured by the bystander. */
+const GREETING_MS = 20_000;
+
+/** The path at which a visitor of the app's pages connects. */
+export const socketPath = ({ prefix, key }: Target): string => `${prefix}/app/${key}?protocol=7`;
+
+export async function connectVisitor(target: Target): Promise<PageVisitor> {
+  const tcp = await Tcp.upgraded(target, socketPath(target), {}, GREETING_MS);
+  const { data } = await tcp.message(GREETING_MS);
+  return { tcp, socketId: (JSON.parse(String(data)) as { socket_id: string }).socket_id };
+}
+
+export const subscribeFrame = (channel: string, more: Readonly<Record<string, unknown>> = {}): Buffer =>
+  textFrame({ event: 'pusher:subscribe', data: { channel, ...more } });
+
+export const unsubscribeFrame = (channel: string): Buffer =>
+  textFrame({ event: 'pusher:unsubscribe', data: { channel } });
+
+export const pingFrame = textFrame({ event: 'pusher:ping', data: {} });
+
+/** Reads answers until the one that is looked for; a text that says what came instead. */
+export async function readUntil(
+  tcp: Tcp,
+  isWanted: (message: Record<string, unknown>) => boolean,
+  limitMs: number,
+): Promise<string | undefined> {
+  const deadline = Date.now() + limitMs;
+  try {
+    while (!isWanted(await tcp.message(Math.max(1, deadline - Date.now()))));
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

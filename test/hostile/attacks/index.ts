@@ -9,6 +9,7 @@ import { manyChannels } from './many-channels.ts';
 import { mutatedFrames } from './mutated-frames.ts';
 import { mutatedRequests } from './mutated-requests.ts';
 import { oddHttp } from './odd-http.ts';
+import { pipelinedRequests } from './pipelined-requests.ts';
 import { slowReaders } from './slow-readers.ts';
 import { subscribeChurn } from './subscribe-churn.ts';
 import { tinySegments } from './tiny-segments.ts';
@@ -27,6 +28,8 @@ export const attacks = ({ requests, frames, seconds }: Sizes): readonly Attack[]
   halfOpenUpgrades(600),
   drips(40, seconds),
   unreadHttp(3, seconds),
+  pipelinedRequests(10, seconds),
+  pipelinedRequests(20, seconds),
   unreadPongs(10, seconds),
   unreadRosters(200, 3, seconds),
   slowReaders(10, seconds),

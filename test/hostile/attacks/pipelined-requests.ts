@@ -8,9 +8,9 @@ const REQUESTS_PER_WRITE = 70_000;
 /** More growth than requests that wait as bytes can bring. */
 const RSS_GROWTH_MB = 100;
 
-/** `sockets` clients write requests as fast as the server takes them without waiting for answers, which they read. */
+/** `sockets` clients write requests as fast as the server takes them, wait for no answer, and leave. */
 export const pipelinedRequests = (sockets: number, seconds: number): Attack => ({
-  name: `${sockets} clients that send 70,000 requests at once`,
+  name: `${sockets} floods of pipelined requests`,
   rssGrowthMb: RSS_GROWTH_MB,
   async run(target) {
     const clients = await Promise.all(range(sockets).map(() => Tcp.open(target)));
@@ -22,6 +22,8 @@ export const pipelinedRequests = (sockets: number, seconds: number): Attack => (
       for (const tcp of clients) if (tcp.socket.writableLength < requests.length) tcp.write(requests);
       await pause(5);
     }
-    return () => clients.forEach((tcp) => tcp.destroy());
+    // Millions of requests wait in both machines' buffers; whoever leaves takes them along.
+    for (const tcp of clients) tcp.destroy();
+    return undefined;
   },
 });

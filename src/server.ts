@@ -21,7 +21,7 @@ import { serverFigures } from './server/figures.ts';
 import { readinessOf } from './server/readiness.ts';
 import type { Siblings } from './server/siblings.ts';
 import { OpenSockets } from './server/open-sockets.ts';
-import { onWebSocketUpgrade } from './server/upgrades.ts';
+import { onTunnel, onWebSocketUpgrade } from './server/upgrades.ts';
 import { Shutdown } from './server/shutdown.ts';
 import { openStores } from './stores/index.ts';
 import { PeerReader } from './transports/peer.ts';
@@ -56,9 +56,10 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
   const shutdown = new Shutdown({ drainMs, core, http, openSockets, stores: shared, cutover });
   const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
   const sockets = transport(config, core);
-  if (cutover === undefined)
+  if (cutover === undefined) {
     onWebSocketUpgrade(http.server, (request, network, head) => sockets.upgrade(request, network, head));
-  else openDoor(cutover, config, { ...core, http, transport: sockets, isReady });
+    onTunnel(http.server);
+  } else openDoor(cutover, config, { ...core, http, transport: sockets, isReady });
   const figures = [...serverFigures(core.hub, isReady), ...core.refusals.figures, ...stores.figures];
   await openAdmin(http, config.adminToken, { cutover, figures, siblings });
   registerHttp(http, {

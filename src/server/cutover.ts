@@ -12,7 +12,7 @@ import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { appKeyIn } from '../transports/app-key.ts';
 import type { WebSocketTransport } from '../transports/websocket.ts';
-import { onWebSocketUpgrade } from './upgrades.ts';
+import { onTunnel, onWebSocketUpgrade } from './upgrades.ts';
 
 /** Reads what was set before; `undefined` where there is no other server. */
 export async function openCutover(
@@ -76,7 +76,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
     () => hub.connections(),
   );
   onWebSocketUpgrade(http.server, (request, network, head) => door.upgrade(request, network, head));
-  http.server.on('connect', (request, network) => door.connect(request, network));
+  onTunnel(http.server, (request, network) => door.connect(request, network));
   refuseLoops(http, door);
   refuseTooLarge(http, cutover, config.cutover?.requestBytes ?? 0, refusals);
   if (config.cutover?.pass === true) passOthers(http, door, visitor, refusals);

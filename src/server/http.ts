@@ -4,6 +4,7 @@ import type { Journal } from '../core/ports.ts';
 import type { Refusals } from '../core/refusals.ts';
 import { countRefusal } from '../http/refused.ts';
 import { type KeyPair, readKeyPair } from '../transports/tls.ts';
+import { RequestInTurn } from './pipelining.ts';
 
 const CHECK_CONNECTIONS_MS = 2_000;
 /** No message and no request body is larger, whatever an operator allows. */
@@ -34,6 +35,7 @@ export function createHttp(
     },
   };
   const tuning = {
+    IncomingMessage: RequestInTurn,
     // Said here too: Node checks the one against the other before Fastify says its own.
     requestTimeout: timeoutMs,
     headersTimeout: timeoutMs,

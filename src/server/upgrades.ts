@@ -1,8 +1,6 @@
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
-
-type OnUpgrade = (request: IncomingMessage, network: Duplex, head: Buffer) => void;
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { inTurn, type OnUpgrade, putBack, readAgain } from './pipelining.ts';
 
 /** The only protocol that is upgraded to (SPEC 2.1). Any other offer is passed over (RFC 9110, 7.8). */
 const asksForWebSocket = ({ headers }: IncomingMessage): boolean =>
@@ -14,60 +12,44 @@ const asksForWebSocket = ({ headers }: IncomingMessage): boolean =>
  * requests that come in one piece behind a declined offer are lost with it.
  */
 export function onWebSocketUpgrade(http: HttpServer, handle: OnUpgrade): void {
-  http.on('upgrade', (request, network, head) => {
+  const serve: OnUpgrade = (request, network, head) => {
     if (asksForWebSocket(request)) handle(request, network, head);
     else serveWithoutUpgrade(http, request, network, head);
-  });
+  };
+  http.on('upgrade', inTurn(http, serve));
 }
 
-/**
- * The parser has let go of this connection after the head of the request. The head is put back before what follows it,
- * without the offer, and the HTTP server gets the connection as a new one: body, keep-alive and limits are its own again.
- */
+/** Hands CONNECT to `handle`. There is no tunnel: left out, the connection ends. */
+export function onTunnel(http: HttpServer, handle: OnUpgrade = (_, network) => network.destroy()): void {
+  http.on('connect', inTurn(http, handle));
+}
+
+/** The parser has let go of this connection after the head of the request: it is read again without the offer. */
 function serveWithoutUpgrade(
   http: HttpServer,
   request: IncomingMessage,
-  network: Duplex,
+  network: Socket,
   head: Buffer,
 ): void {
-  network.unshift(Buffer.concat([Buffer.from(headWithoutOffer(request), 'latin1'), head]));
-  whenAnswered(network, () => {
-    http.emit(network instanceof TLSSocket ? 'secureConnection' : 'connection', network);
-  });
-}
-
-/** Of what a client wrote, Node gives each byte as one character of Latin-1. */
-function headWithoutOffer({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
-  let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
-    const kept = keptOf(name.toLowerCase(), value);
-    if (kept !== undefined) text += `${name}: ${kept}\r\n`;
-  }
-  return `${text}\r\n`;
+  putBack(network, request, withoutOffer(request.rawHeaders), head);
+  readAgain(http, network);
 }
 
 const OFFER = new Set(['upgrade', 'http2-settings']);
+
+function withoutOffer(rawHeaders: readonly string[]): string[] {
+  const left: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
+    const kept = keptOf(name.toLowerCase(), value);
+    if (kept !== undefined) left.push(name, kept);
+  }
+  return left;
+}
 
 function keptOf(name: string, value: string): string | undefined {
   if (OFFER.has(name)) return undefined;
   if (name !== 'connection') return value;
   const options = value.split(',').filter((option) => !OFFER.has(option.trim().toLowerCase()));
   return options.length === 0 ? undefined : options.join(',');
-}
-
-/** A response on its way is on the connection until it is finished; others of the same connection wait behind it. */
-type Busy = Duplex & { readonly _httpMessage?: ServerResponse | null };
-
-/** Calls back when the requests before this one on the same connection are answered; never when it is lost first. */
-function whenAnswered(network: Busy, act: () => void): void {
-  const pending = network._httpMessage;
-  if (pending === null || pending === undefined) return act();
-  const ignore = (): void => undefined;
-  network.on('error', ignore);
-  pending.once('finish', () => {
-    if (network.destroyed) return;
-    network.off('error', ignore);
-    whenAnswered(network, act);
-  });
 }

@@ -1,5 +1,5 @@
 /** Requests that are passed to the other server, and answers that are no good: nothing hangs, and no header is passed that is not meant to be. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { upgradeText } from '../support/wire-tcp.ts';
 import { APP, startDoor } from './houses.ts';
 import { accepted, OK, request, send, startRecorder } from './recorder.ts';
@@ -230,4 +230,40 @@ test('11.2 an answer passes without the headers of its connection', async () => 
   );
   expect(client.text()).toContain('X-Kept: 1\r\n');
   expect(client.text()).not.toMatch(/x-named|secret|keep-alive|proxy-|trailer|upgrade/i);
+});
+
+describe('requests that a client sends at once', () => {
+  test.each([
+    ['this side', 100],
+    ['the other side', 0],
+  ])(
+    '11.2 are answered in their order by both sides, and an upgrade to %s behind them',
+    async (_, percent) => {
+      const other = await startRecorder((head, socket) => {
+        if (/^upgrade:/im.test(head)) return accepted(head);
+        setTimeout(() => socket.write(OK), 100);
+        return undefined;
+      });
+      const door = await startDoor(other, percent);
+      const passed = request('GET /pulse', 'Host: a');
+      const own = request('GET /live', 'Host: a');
+      const client = send(door.port, passed, own, passed, upgradeText(`/app/${APP.key}?protocol=7`));
+      await vi.waitFor(() => expect(client.text()).toContain(' 101 '), 15_000);
+      const answers = client.text().match(/HTTP\/1\.1 \d{3}|secret!|"live":true/g);
+      expect(answers).toEqual([
+        ...['HTTP/1.1 200', 'secret!'],
+        ...['HTTP/1.1 200', '"live":true'],
+        ...['HTTP/1.1 200', 'secret!'],
+        'HTTP/1.1 101',
+      ]);
+    },
+  );
+
+  test('11.2 CONNECT behind them is refused behind their answers', async () => {
+    const door = await startDoor(await startRecorder(), 50);
+    const tunnel = request('CONNECT a:1', 'Host: a:1');
+    const client = send(door.port, request('GET /pulse', 'Host: a'), tunnel);
+    await client.ended;
+    expect(client.text().match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 405']);
+  });
 });

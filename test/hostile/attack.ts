@@ -5,6 +5,8 @@ import { filesOf, heldBy, rssMbOf, type Target } from './target.ts';
 /** Something that a hostile client does. It ends by itself; what it leaves open, `release` closes. */
 export interface Attack {
   readonly name: string;
+  /** MiB by which the resident memory may grow meanwhile, where it can be seen. */
+  readonly rssGrowthMb?: number;
   /** Draws come from `chance` alone, so that a seed replays it. Adds what went wrong to `faults`. */
   run(target: Target, chance: Chance, faults: string[]): Promise<Release | undefined>;
 }
@@ -47,7 +49,7 @@ const RETAINED_SLACK_MB = 20;
 /** Runs one attack beside an honest client, and looks at what is left of it before the attacker lets go. */
 export async function attack(
   target: Target,
-  { name, ...act }: Attack,
+  { name, rssGrowthMb, ...act }: Attack,
   { seed, recoveryMs = RECOVERY_MS }: AttackOptions,
 ): Promise<Outcome> {
   const faults: string[] = [];
@@ -64,6 +66,8 @@ export async function attack(
   const seconds = (Date.now() - startedAtMs) / 1000;
   await bystander.close(10_000);
   if (bystander.wasClosed) lasting.push('the honest client was closed');
+  if (rssGrowthMb !== undefined && isAbove(memory.most, memory.before, rssGrowthMb))
+    lasting.push(`its memory grew from ${memory.before} to ${memory.most} MiB`);
   const wanted = { files: files.before, retainedMb: retainedBefore };
   await recovered(target, wanted, recoveryMs, lasting);
   const retainedAfter = await target.retainedMb?.();
@@ -125,6 +129,10 @@ class Samples {
     this.#read = read;
     this.before = this.#most = read();
     this.#timer = setInterval(() => this.#take(), SAMPLE_EVERY_MS);
+  }
+
+  get most(): number | undefined {
+    return this.#most;
   }
 
   end(): Course {

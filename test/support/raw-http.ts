@@ -90,6 +90,11 @@ export class RawHttp {
     return this.#bytes.toString();
   }
 
+  /** What came and was not taken. */
+  get received(): string {
+    return this.#bytes.toString('latin1');
+  }
+
   destroy(): void {
     this.socket.destroy();
   }

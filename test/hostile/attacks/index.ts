@@ -9,6 +9,7 @@ import { manyChannels } from './many-channels.ts';
 import { mutatedFrames } from './mutated-frames.ts';
 import { mutatedRequests } from './mutated-requests.ts';
 import { oddHttp } from './odd-http.ts';
+import { pipelinedRequests } from './pipelined-requests.ts';
 import { slowReaders } from './slow-readers.ts';
 import { subscribeChurn } from './subscribe-churn.ts';
 import { tinySegments } from './tiny-segments.ts';
@@ -21,24 +22,28 @@ export interface Sizes {
   readonly requests: number;
   readonly frames: number;
   readonly seconds: number;
+  /** What is counted otherwise is done so many times less. */
+  readonly divisor?: number;
 }
 
-export const attacks = ({ requests, frames, seconds }: Sizes): readonly Attack[] => [
-  halfOpenUpgrades(600),
+export const attacks = ({ requests, frames, seconds, divisor = 1 }: Sizes): readonly Attack[] => [
+  halfOpenUpgrades(600 / divisor),
   drips(40, seconds),
   unreadHttp(3, seconds),
+  pipelinedRequests(10, seconds),
+  pipelinedRequests(20, seconds),
   unreadPongs(10, seconds),
   unreadRosters(200, 3, seconds),
   slowReaders(10, seconds),
   tinySegments(10, seconds),
   controlFloods(10, seconds),
   subscribeChurn(20, seconds),
-  manyChannels(10_000),
+  manyChannels(10_000 / divisor),
   largeMembers(50),
   withoutSecret(20),
-  brokenFrames(400),
-  oddHttp(1_000),
-  forgedProxies(2_000),
+  brokenFrames(400 / divisor),
+  oddHttp(1_000 / divisor),
+  forgedProxies(2_000 / divisor),
   mutatedRequests(requests),
   mutatedFrames(frames),
 ];

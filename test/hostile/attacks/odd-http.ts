@@ -38,6 +38,12 @@ const REQUESTS: readonly Odd[] = [
     answers: 100,
   },
   {
+    name: 'a request and an upgrade behind it in one write',
+    bytes: (target) => `${lines('GET /up HTTP/1.1', 'Host: a')}${upgradeText(socketPath(target))}`,
+    statuses: [200],
+    answers: 2,
+  },
+  {
     name: 'Expect: 100-continue and no body',
     isUnfinished: true,
     bytes: (target) =>

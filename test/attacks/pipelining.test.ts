@@ -1,0 +1,199 @@
+/** Requests that a client writes without waiting for answers: they are served as if it had waited. */
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { join } from 'node:path';
+import { temporaryFolder } from '../cli/command.ts';
+import { APP, APP_ENV } from '../conformance/settings.ts';
+import { startServer } from '../support/server.ts';
+import { RawHttp, requestText } from '../support/raw-http.ts';
+import { eventually, type Address } from '../support/wire.ts';
+import { signedPath } from '../support/wire-http.ts';
+import { textFrame, upgradeText } from '../support/wire-tcp.ts';
+import { filesOf } from '../hostile/target.ts';
+import { makeCertificate } from '../transports/certificate.ts';
+import { arena, range } from './arena.ts';
+
+const here = arena({ WAVEHALL_KEEP_ALIVE_SECONDS: '1' });
+const BASE = `/apps/${APP.id}`;
+
+const opened: RawHttp[] = [];
+const open = async (address: Address = here.site.app): Promise<RawHttp> => {
+  const connection = await RawHttp.open(address);
+  opened.push(connection);
+  return connection;
+};
+afterEach(() => opened.splice(0).forEach((each) => each.destroy()));
+
+const publish = (name: string, headers: readonly string[] = []): Buffer => {
+  const body = JSON.stringify({ name, data: 'd', channel: 'orders' });
+  return requestText(`POST ${signedPath(here.site.app, 'POST', `${BASE}/events`, [], body)}`, headers, body);
+};
+const list = () => requestText(`GET ${signedPath(here.site.app, 'GET', `${BASE}/channels`)}`);
+const live = requestText('GET /live');
+const upgrade = Buffer.from(upgradeText(`/app/${APP.key}?protocol=7`));
+const PING = textFrame({ event: 'pusher:ping', data: {} });
+
+const received = async (connection: RawHttp, text: string): Promise<void> =>
+  eventually(
+    () => connection.received.includes(text),
+    () => `${text} comes, but ${connection.received}`,
+  );
+
+describe('requests that are sent at once', () => {
+  test('8.1 are served in their order: what they publish comes in it, and so do their answers', async () => {
+    const wire = await here.site.subscriber('orders');
+    const connection = await open();
+    const names = range(50).map((at) => `event-${at}`);
+    connection.write(Buffer.concat(names.flatMap((name) => [publish(name), list(), live])));
+    const answers = await connection.answers(150);
+    expect(answers.map((answer) => answer?.body)).toEqual(
+      names.flatMap(() => ['{}', '{"channels":{"orders":{}}}', '{"live":true}']),
+    );
+    expect((await wire.settle()).map((frame) => frame.event)).toEqual(names);
+  });
+
+  test('8.1 with bodies in chunks, with Expect, and with answers that are refusals', async () => {
+    const connection = await open();
+    const body = JSON.stringify({ name: 'e', data: 'd', channel: 'orders' });
+    const head = (header: string): Buffer =>
+      requestText(`POST ${signedPath(here.site.app, 'POST', `${BASE}/events`, [], body)}`, [header]);
+    connection.write(
+      Buffer.concat([
+        list(),
+        head('Transfer-Encoding: chunked'),
+        Buffer.from(`5;x=y\r\n${body.slice(0, 5)}\r\n`),
+        Buffer.from(`${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\nX: y\r\n\r\n`),
+        requestText('POST /nothing', [], body),
+        publish('f', ['Expect: 100-continue']),
+        requestText(`GET /app/${APP.key}`),
+        live,
+      ]),
+    );
+    const statuses = (await connection.answers(7)).map((answer) => answer?.status);
+    expect(statuses).toEqual([200, 200, 404, 100, 200, 426, 200]);
+  });
+
+  test('8.1 and come in pieces of any length are answered as well', async () => {
+    const bytes = Buffer.concat(range(3).flatMap(() => [live, publish('e'), list()]));
+    for (const length of [1, 7, 50, 333]) {
+      const connection = await open();
+      for (let at = 0; at < bytes.length; at += length) {
+        connection.write(bytes.subarray(at, at + length));
+        await new Promise(setImmediate);
+      }
+      expect((await connection.answers(9)).map((answer) => answer?.status)).toEqual(range(9).map(() => 200));
+    }
+  });
+
+  test('8.1 behind one with Connection: close are not served', async () => {
+    const wire = await here.site.subscriber('orders');
+    for (const first of [
+      requestText('GET /live', ['Connection: close']),
+      Buffer.from('GET /live HTTP/1.0\r\n\r\n'),
+    ]) {
+      const connection = await open();
+      connection.write(Buffer.concat([live, first, publish('e'), upgrade]));
+      expect((await connection.answers(2)).map((answer) => answer?.status)).toEqual([200, 200]);
+      // Bytes behind it are an error to the parser: they may be answered with 400.
+      expect(await connection.end()).toMatch(/^(HTTP\/1\.1 400 |$)/);
+    }
+    await here.site.silent(wire);
+  });
+
+  test('8.1 of HTTP/1.0 are answered as well when they keep the connection', async () => {
+    const connection = await open();
+    connection.write('GET /live HTTP/1.0\r\nConnection: keep-alive\r\n\r\n'.repeat(5));
+    expect((await connection.answers(5)).map((answer) => answer?.status)).toEqual(range(5).map(() => 200));
+  });
+
+  test('8.1 have all the time of a request, not that of an idle connection', async () => {
+    const connection = await open();
+    const late = publish('e');
+    connection.write(Buffer.concat([live, late.subarray(0, -5)]));
+    expect((await connection.answer())?.status).toBe(200);
+    // An idle connection is ended after the second of the setting and one of Node's own.
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    connection.write(late.subarray(-5));
+    expect((await connection.answer())?.status).toBe(200);
+    await connection.end();
+  });
+
+  test('8.1 by clients that leave meanwhile harm nobody, and nothing of them is left', async () => {
+    const files = (): number => filesOf({ ...here.site.app, pid: here.server.pid }) ?? 0;
+    await here.site.get('/channels');
+    const before = files();
+    const many = Buffer.concat(range(500).flatMap(() => [list(), live]));
+    for (const at of range(40)) {
+      const connection = await open();
+      connection.write(many);
+      if (at % 4 === 1) await connection.answer();
+      if (at % 2 === 0) connection.socket.resetAndDestroy();
+      else connection.destroy();
+    }
+    await eventually(
+      () => files() <= before + 2,
+      () => `the files of ${before} are back, but ${files()}`,
+      15_000,
+    );
+    expect(here.server.output()).not.toMatch(/warning/i);
+  });
+});
+
+describe('an upgrade behind requests', () => {
+  const greeted = 'pusher:connection_established';
+  interface Place {
+    open(): Promise<RawHttp>;
+  }
+  const places: Record<string, () => Promise<Place>> = {
+    plain: () => Promise.resolve({ open }),
+    'over TLS': async () => {
+      const folder = temporaryFolder();
+      const files = { cert: join(folder, 'a.crt'), key: join(folder, 'a.key') };
+      makeCertificate(files, 'first');
+      const tls = { WAVEHALL_TLS_CERT: files.cert, WAVEHALL_TLS_KEY: files.key };
+      const server = await startServer({ ...APP_ENV, ...tls });
+      onTestFinished(() => server.close());
+      return {
+        open: async () => {
+          const connection = await RawHttp.openTls(server);
+          opened.push(connection);
+          return connection;
+        },
+      };
+    },
+  };
+
+  describe.each(Object.entries(places))('%s', (_, prepare) => {
+    let place: Place;
+    beforeEach(async () => (place = await prepare()));
+
+    test('2.1 is answered behind their answers, and what comes behind it is read as frames', async () => {
+      const connection = await place.open();
+      const h2c = requestText('GET /up', ['Connection: Upgrade', 'Upgrade: h2c']);
+      const noUpgrade = requestText('GET /live', ['Upgrade: websocket']);
+      connection.write(Buffer.concat([list(), live, h2c, noUpgrade, list(), upgrade, PING, PING]));
+      const statuses = (await connection.answers(6)).map((answer) => answer?.status);
+      expect(statuses).toEqual([200, 200, 200, 200, 200, 101]);
+      await received(connection, greeted);
+      await eventually(
+        () => connection.received.split('pusher:pong').length === 3,
+        'both pings are answered',
+      );
+    });
+
+    test('2.1 so is one alone behind a request whose answer waits for something', async () => {
+      const connection = await place.open();
+      connection.write(Buffer.concat([publish('e'), upgrade]));
+      expect((await connection.answers(2)).map((answer) => answer?.status)).toEqual([200, 101]);
+      await received(connection, greeted);
+    });
+
+    test('2.1 CONNECT ends the connection, behind their answers', async () => {
+      const connection = await place.open();
+      connection.write(
+        Buffer.concat([list(), live, Buffer.from('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n')]),
+      );
+      expect((await connection.answers(2)).map((answer) => answer?.status)).toEqual([200, 200]);
+      expect(await connection.end()).toBe('');
+    });
+  });
+});

@@ -1,0 +1,29 @@
+import { Tcp } from '../../support/wire-tcp.ts';
+import type { Attack } from '../attack.ts';
+import { pause, range } from '../page-visitor.ts';
+
+const REQUEST = 'GET /up HTTP/1.1\r\nHost: a\r\n\r\n';
+/** 2 MB: as much as one connection can bring in one turn of the server's event loop. */
+const REQUESTS_PER_WRITE = 70_000;
+/** More growth than requests that wait as bytes can bring. */
+const RSS_GROWTH_MB = 100;
+
+/** `sockets` clients write requests as fast as the server takes them, wait for no answer, and leave. */
+export const pipelinedRequests = (sockets: number, seconds: number): Attack => ({
+  name: `${sockets} floods of pipelined requests`,
+  rssGrowthMb: RSS_GROWTH_MB,
+  async run(target) {
+    const clients = await Promise.all(range(sockets).map(() => Tcp.open(target)));
+    // Answers are taken and dropped.
+    for (const { socket } of clients) socket.removeAllListeners('data').resume();
+    const requests = REQUEST.repeat(REQUESTS_PER_WRITE);
+    const until = Date.now() + seconds * 1000;
+    while (Date.now() < until) {
+      for (const tcp of clients) if (tcp.socket.writableLength < requests.length) tcp.write(requests);
+      await pause(5);
+    }
+    // Millions of requests wait in both machines' buffers; whoever leaves takes them along.
+    for (const tcp of clients) tcp.destroy();
+    return undefined;
+  },
+});

@@ -1,4 +1,4 @@
-export { type Config, readConfig } from './config.ts';
-export { ConfigError } from './apps/settings.ts';
+export { type Config, readConfig } from './config/index.ts';
+export { ConfigError } from './settings/settings.ts';
 export { openJournal } from './observability/journal.ts';
-export { type Server, startServer } from './server.ts';
+export { type Server, startServer } from './server/index.ts';

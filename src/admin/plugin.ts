@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isBearer } from './bearer.ts';
-import { type Back, Conflict, Mistake, readBack, readChange } from './requests.ts';
+import { type Back, Conflict, BadRequest, readBack, readChange } from './requests.ts';
 
 export interface Moving {
   readonly move: boolean;
@@ -85,7 +85,7 @@ function takeJson(scope: FastifyInstance): void {
     try {
       done(null, body === '' ? undefined : JSON.parse(String(body)));
     } catch {
-      done(new Mistake('The body is not JSON.'));
+      done(new BadRequest('The body is not JSON.'));
     }
   });
 }
@@ -97,7 +97,7 @@ function answerError(error: unknown, reply: FastifyReply): FastifyReply {
   if (typeof status === 'number' && status >= 400 && status < 500)
     return refuse(reply, status, 'Bad request.');
   if (error instanceof Conflict) return refuse(reply, 409, error.message);
-  if (error instanceof Mistake || error instanceof RangeError) return refuse(reply, 400, error.message);
+  if (error instanceof BadRequest || error instanceof RangeError) return refuse(reply, 400, error.message);
   throw error;
 }
 

@@ -1,5 +1,5 @@
 /** A request that says what it may not; the message names the value. */
-export class Mistake extends Error {
+export class BadRequest extends Error {
   override readonly name = 'Mistake';
 }
 
@@ -27,7 +27,7 @@ export interface WayBack {
 export function readChange(body: unknown): Change {
   const { percent, move = false, force = false } = objectIn(body, ['percent', 'move', 'force']);
   if (typeof percent !== 'number')
-    throw new Mistake(`percent ${shown(percent)}: expected a number from 0 to 100`);
+    throw new BadRequest(`percent ${shown(percent)}: expected a number from 0 to 100`);
   return { percent, move: booleanIn('move', move), force: booleanIn('force', force) };
 }
 
@@ -35,20 +35,20 @@ export function readChange(body: unknown): Change {
 export function readBack(body: unknown): WayBack {
   const { to = 'zero', move = true, force = false } = objectIn(body ?? {}, ['to', 'move', 'force']);
   if (to !== 'zero' && to !== 'last-good')
-    throw new Mistake(`to ${shown(to)}: expected "zero" or "last-good"`);
+    throw new BadRequest(`to ${shown(to)}: expected "zero" or "last-good"`);
   return { to, move: booleanIn('move', move), force: booleanIn('force', force) };
 }
 
 function objectIn(body: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
-    throw new Mistake('The body is no JSON object.');
+    throw new BadRequest('The body is no JSON object.');
   const unknown = Object.keys(body).find((name) => !names.includes(name));
-  if (unknown !== undefined) throw new Mistake(`${shown(unknown)}: expected ${names.join(' or ')}`);
+  if (unknown !== undefined) throw new BadRequest(`${shown(unknown)}: expected ${names.join(' or ')}`);
   return body as Readonly<Record<string, unknown>>;
 }
 
 function booleanIn(name: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw new Mistake(`${name} ${shown(value)}: expected true or false`);
+  if (typeof value !== 'boolean') throw new BadRequest(`${name} ${shown(value)}: expected true or false`);
   return value;
 }
 

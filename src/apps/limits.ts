@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS } from '#protocol';
 import type { AppLimits } from '../core/app.ts';
-import { appSetting, integer, limit, type Setting } from './settings.ts';
+import { appSetting, integer, limit, type Setting } from '../settings/settings.ts';
 
 /** Every number that an operator may set for an app. */
 export const APP_LIMITS = {

@@ -1,6 +1,6 @@
 import type { HistoryRule } from '../core/app.ts';
 import { origins } from './origins.ts';
-import { appSetting, boolean, integer, type Kind, limit, list, text } from './settings.ts';
+import { appSetting, boolean, integer, type Kind, limit, list, text } from '../settings/settings.ts';
 
 /** Reverb: `members`, `all`, and anything else is nobody. */
 const clientEventModes: Kind<'members' | 'all' | 'none'> = {

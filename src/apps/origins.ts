@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { type Kind, list } from './settings.ts';
+import { type Kind, list } from '../settings/settings.ts';
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
 /** No page has them as its origin's scheme. */

@@ -3,7 +3,14 @@ import type { App } from '../core/app.ts';
 import { isJson, type Json } from './json.ts';
 import { APP_LIMITS } from './limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from './options.ts';
-import { environment, readAll, type Setting, type Source, textIn, type Variables } from './settings.ts';
+import {
+  environment,
+  readAll,
+  type Setting,
+  type Source,
+  textIn,
+  type Variables,
+} from '../settings/settings.ts';
 
 /**
  * The app that the environment describes: `REVERB_APP_*`, else `PUSHER_APP_*`, else none. A name that is there decides,

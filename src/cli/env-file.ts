@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError, type Variables } from '../apps/settings.ts';
+import { ConfigError, type Variables } from '../settings/settings.ts';
 import { loadDotenv } from '../config/dotenv/load.ts';
 
 /**

@@ -1,6 +1,6 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/index.ts';
 import type { Journal } from '../core/ports.ts';
-import { type Server, startServer } from '../server.ts';
+import { type Server, startServer } from '../server/index.ts';
 
 /** Serves in this process, until a signal ends it. Rejects when it cannot. */
 export async function serveAlone(config: Config, journal: Journal): Promise<Server> {

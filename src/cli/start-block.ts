@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { type Config, DEVELOPMENT } from '../config.ts';
+import { type Config, DEVELOPMENT } from '../config/index.ts';
 import { addressOf, type RedisOptions } from '../stores/redis/options.ts';
 
 const FEW_OPEN_FILES = 10_000;

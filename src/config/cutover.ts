@@ -7,11 +7,11 @@ import {
   optionalText,
   text,
   type Values,
-} from '../apps/settings.ts';
+  setting,
+} from '../settings/settings.ts';
 import type { CutoverOptions } from '../cutover/ports.ts';
 import { readCertificates } from './certificates.ts';
-import { setting } from './setting.ts';
-import { WATCH_SETTINGS, watchLimits } from './watch.ts';
+import { WATCH_SETTINGS, watchLimits } from './cutover-health.ts';
 
 /** A share of the browsers: two decimals are as fine as the split is (SPEC 11.4). */
 export const percentage: Kind<number> = {

@@ -11,11 +11,11 @@ import {
   textIn,
   type Values,
   type Variables,
-} from '../apps/settings.ts';
+  setting,
+} from '../settings/settings.ts';
 import type { Address, RedisOptions } from '../stores/redis/options.ts';
 import { readCertificates } from './certificates.ts';
 import { addressIn, type RedisUrl, redisUrlIn, socketPathIn } from './redis-address.ts';
-import { setting } from './setting.ts';
 
 const DEFAULT_PORT = 6379;
 const DEFAULT_SENTINEL_PORT = 26_379;

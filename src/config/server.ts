@@ -1,9 +1,18 @@
 import { isIPv6 } from 'node:net';
-import { boolean, integer, type Kind, limit, list, oneOf, optionalText, secret } from '../apps/settings.ts';
+import {
+  boolean,
+  integer,
+  type Kind,
+  limit,
+  list,
+  oneOf,
+  optionalText,
+  secret,
+  setting,
+} from '../settings/settings.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { REDIS_SETTINGS } from './redis.ts';
-import { setting } from './setting.ts';
 
 const proxies: Kind<readonly string[]> = {
   expected: 'addresses or networks such as 10.0.0.0/8, separated by commas',

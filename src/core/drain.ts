@@ -8,7 +8,7 @@ const LEAST_PER_STEP = 50;
 type Reason = typeof errors.closing;
 
 /** Whatever can be asked to come again: a connection, or what stands for one. */
-export interface Leaver {
+export interface Drainable {
   close(reason: Reason): void;
 }
 
@@ -17,12 +17,12 @@ export interface Leaver {
  * `hasten` lets all that are left go now.
  */
 export class Drain {
-  readonly #left: Leaver[];
+  readonly #left: Drainable[];
   readonly #perStep: number;
   #hastened = false;
   #wake: (() => void) | undefined;
 
-  constructor(connections: Iterable<Leaver>, windowMs: number) {
+  constructor(connections: Iterable<Drainable>, windowMs: number) {
     this.#left = shuffled([...connections]);
     this.#perStep = Math.max(
       LEAST_PER_STEP,

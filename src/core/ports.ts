@@ -1,6 +1,6 @@
 import type { Member } from '#protocol';
 import type { App, Retention } from './app.ts';
-import type { StopReason } from './reading.ts';
+import type { StopReason } from './client/reading.ts';
 
 export type { Retention } from './app.ts';
 
@@ -158,7 +158,7 @@ export interface Membership {
 }
 
 /** What this node holds of an app's quota. */
-export interface Lease {
+export interface ConnectionQuota {
   /** Counts the connection against `limit` (0 = none), cluster-wide; false when the app is full. */
   admit(app: string, limit: number): Promise<boolean>;
   dismiss(app: string): void;
@@ -222,12 +222,12 @@ export interface Stores {
   readonly broker: Broker;
   readonly history: History;
   readonly membership: Membership;
-  readonly lease: Lease;
+  readonly quota: ConnectionQuota;
   readonly control: Control;
   readonly state: SharedState;
   readonly replays: Replays;
   /** What of it may be watched. */
-  readonly figures: readonly Figure[];
+  readonly metrics: readonly Metric[];
   /** False while what is shared is out of reach. */
   isReady(): boolean;
   /** What an operator should know though it serves; short sentences, of no app. */
@@ -267,7 +267,7 @@ export interface Journal {
 }
 
 /** One figure for machines that watch: Prometheus' words, and its values when somebody asks. */
-export interface Figure {
+export interface Metric {
   readonly name: string;
   readonly help: string;
   readonly kind: 'gauge' | 'counter';

@@ -1,6 +1,6 @@
-import { counter } from './figure.ts';
-import { type LogExample, MinuteLog } from './minute-log.ts';
-import type { Figure, Journal } from './ports.ts';
+import { counter } from './metric.ts';
+import { type LogExample, MinuteLog } from './util/minute-log.ts';
+import type { Metric, Journal } from './ports.ts';
 
 /** Every reason for which a client or publisher is refused, slowed down or cut, and how the log says it. */
 export const REASONS = {
@@ -87,7 +87,7 @@ export class Refusals {
     for (const counted of this.#counted.values()) counted.tick();
   }
 
-  get figures(): readonly Figure[] {
+  get figures(): readonly Metric[] {
     const values = () => [...this.#counted].map(([reason, { total }]) => [[reason], total] as const);
     return [
       counter('refusals_total', 'What was refused, slowed down or cut, by reason.', ['reason'], values),

@@ -1,5 +1,5 @@
-import { counter, one } from './figure.ts';
-import type { Figure, Replays } from './ports.ts';
+import { counter, one } from './metric.ts';
+import type { Metric, Replays } from './ports.ts';
 
 /** Signatures of an app that are remembered where nobody says otherwise. */
 export const DEFAULT_SIGNATURES = 100_000;
@@ -10,7 +10,7 @@ export interface ReplayOptions {
   readonly clock?: () => number;
 }
 
-export const replayFigures = (replays: Replays): Figure[] => [
+export const replayMetrics = (replays: Replays): Metric[] => [
   counter(
     'replay_signatures_forgotten_total',
     'Signatures forgotten before their time, because there were more than WAVEHALL_REPLAY_SIGNATURES.',

@@ -1,8 +1,8 @@
 import { encode, errors, memberFromUser, type SignedInUser, type WatchlistEvent } from '#protocol';
-import { keyOf } from './key-of.ts';
-import type { Connection } from './connection.ts';
-import type { Hub } from './hub.ts';
-import { MultiMap } from './multi-map.ts';
+import { keyOf } from './util/key-of.ts';
+import type { Connection } from './client/connection.ts';
+import type { Hub } from './channels/hub.ts';
+import { MultiMap } from './util/multi-map.ts';
 import {
   type Broker,
   type ChannelEvent,

@@ -1,15 +1,15 @@
 import type { App } from '../core/app.ts';
-import { Drain, type Leaver } from '../core/drain.ts';
+import { Drain, type Drainable } from '../core/drain.ts';
 import type { Broker, Clock, Journal, Socket, Stores } from '../core/ports.ts';
 import { openBridge } from './bridge/index.ts';
-import { Door, type House } from './door.ts';
-import { leadsHere } from './pass.ts';
-import { SharedPercentage } from './percentage.ts';
+import { FrontDoor, type LocalServer } from './split/front-door.ts';
+import { leadsHere } from './proxy/http-proxy.ts';
+import { SharedPercentage } from './split/percentage.ts';
 import type { Bridge, CutoverOptions, HealthSink } from './ports.ts';
-import type { CutoverStatus } from './report.ts';
-import { ownSite, upstreamSite } from './sites.ts';
-import { sideOf } from './split.ts';
-import { openWatch, type Watch } from './watch.ts';
+import type { CutoverStatus } from './status/status-report.ts';
+import { ownSite, upstreamSite } from './probe/sites.ts';
+import { sideOf } from './split/split.ts';
+import { openWatch, type Watch } from './watch/watch.ts';
 
 const TICK_MS = 1000;
 
@@ -27,7 +27,7 @@ export interface CutoverNeeds {
 }
 
 /** A socket of this side that can be asked to come again. */
-export interface Resident extends Leaver {
+export interface LocalConnection extends Drainable {
   readonly socket: Socket;
 }
 
@@ -40,8 +40,8 @@ export class Cutover {
   readonly #needs: CutoverNeeds;
   readonly #bridge: Bridge;
   readonly #watch: Watch;
-  #door: Door | undefined;
-  #house: House | undefined;
+  #door: FrontDoor | undefined;
+  #house: LocalServer | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ownUrl = new URL('http://127.0.0.1');
 
@@ -87,11 +87,11 @@ export class Cutover {
   }
 
   /** The door before the house; it moves the house's residents when that is wanted (SPEC 11.4). */
-  openDoor(house: House, residents: () => Iterable<Resident>): Door {
+  openDoor(house: LocalServer, residents: () => Iterable<LocalConnection>): FrontDoor {
     const { options, prefix, journal, clock, adminToken } = this.#needs;
     const { percentage, health } = this;
     this.#house = house;
-    const door = new Door({ options, prefix, percentage, health, journal, clock, house, adminToken });
+    const door = new FrontDoor({ options, prefix, percentage, health, journal, clock, house, adminToken });
     percentage.onChange((percent, move) => {
       const { changedBy } = percentage.state;
       journal.warn('The share of the browsers for Wavehall has changed', { percent, by: changedBy });
@@ -120,7 +120,7 @@ export class Cutover {
   }
 
   /** Sockets that end with this process without being its own. */
-  passing(): Iterable<Leaver & { terminate(): void }> {
+  passing(): Iterable<Drainable & { terminate(): void }> {
     return this.#door?.upstream.pairs ?? [];
   }
 
@@ -159,7 +159,7 @@ export class Cutover {
   }
 
   /** Whoever is on the other side than a browser of his bucket would be now; asked again when it is his turn to go. */
-  *#misplaced(door: Door, residents: Iterable<Resident>): Iterable<Leaver> {
+  *#misplaced(door: FrontDoor, residents: Iterable<LocalConnection>): Iterable<Drainable> {
     const isMisplaced = (bucket: number | undefined, side: string): boolean =>
       bucket !== undefined && sideOf(bucket, this.percentage.percent) !== side;
     for (const resident of residents) {

@@ -1,5 +1,5 @@
 import type { Stores } from '../core/ports.ts';
-import type { WatchLimits } from './limits.ts';
+import type { WatchLimits } from './watch-limits.ts';
 
 /** This server, and the other one that clients and publishers are being moved away from. */
 export type Side = 'wavehall' | 'upstream';

@@ -1,7 +1,7 @@
 import type { QueryValues } from '#protocol';
 import type { App } from '../core/app.ts';
-import type { Hub } from '../core/hub.ts';
-import type { Broker, Control, History, Lease, Membership } from '../core/ports.ts';
+import type { Hub } from '../core/channels/hub.ts';
+import type { Broker, Control, History, ConnectionQuota, Membership } from '../core/ports.ts';
 
 /** What the routes of the API work with. */
 export interface Api {
@@ -9,7 +9,7 @@ export interface Api {
   readonly broker: Broker;
   readonly history: History;
   readonly membership: Membership;
-  readonly lease: Lease;
+  readonly quota: ConnectionQuota;
   readonly control: Control;
 }
 

@@ -1,6 +1,6 @@
 import { type HttpRefusal, type QueryValues, verifyRequest, type SignedRequest } from '#protocol';
 import type { App } from '../core/app.ts';
-import { TokenBucket } from '../core/limiters.ts';
+import { TokenBucket } from '../core/client/limiters.ts';
 import type { Replays } from '../core/ports.ts';
 import { httpError, HttpError } from './errors.ts';
 

@@ -1,4 +1,4 @@
-import { publish } from '../core/publish.ts';
+import { publish } from '../core/channels/publish.ts';
 import type { Api, Call } from './api.ts';
 import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { eventRequest, parseBody } from './schemas.ts';

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { exceeds, isChannelName, isSocketId } from '#protocol';
 import type { App } from '../core/app.ts';
-import type { Publication } from '../core/publish.ts';
+import type { Publication } from '../core/channels/publish.ts';
 import { checkInfo } from './attributes.ts';
 import { HttpError } from './errors.ts';
 

@@ -7,7 +7,7 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client';
-import type { Figure } from '../core/ports.ts';
+import type { Metric } from '../core/ports.ts';
 
 /** `promtool check metrics` warns of these names. */
 const LEFT_OUT = /^nodejs_active_\w+_total$/;
@@ -35,7 +35,7 @@ export interface Everybody {
  * Figures as Prometheus text, with those of the process; each is read when somebody asks (SPEC 11.5).
  * With `everybody` they are those of all processes, whichever is asked.
  */
-export function openMetrics(figures: readonly Figure[], everybody?: Everybody): Metrics {
+export function openMetrics(figures: readonly Metric[], everybody?: Everybody): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const { name } of registry.getMetricsAsArray()) {
@@ -59,7 +59,7 @@ async function snapshotOf(registry: Registry): Promise<Snapshot> {
   }));
 }
 
-function add(registry: Registry, figure: Figure, aggregator: Joined): void {
+function add(registry: Registry, figure: Metric, aggregator: Joined): void {
   const { name, help, kind, labels } = figure;
   const options = { name, help, labelNames: labels, registers: [registry], aggregator };
   if (kind === 'gauge') {

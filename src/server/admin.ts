@@ -1,19 +1,19 @@
 import type { FastifyInstance } from 'fastify';
 import type { CutoverControl, Moving } from '../admin/plugin.ts';
 import { Conflict } from '../admin/requests.ts';
-import type { Figure } from '../core/ports.ts';
-import { cutoverFigures } from '../cutover/figures.ts';
+import type { Metric } from '../core/ports.ts';
+import { cutoverMetrics } from '../cutover/status/metrics.ts';
 import type { Cutover } from '../cutover/plugin.ts';
-import type { CutoverStatus } from '../cutover/report.ts';
+import type { CutoverStatus } from '../cutover/status/status-report.ts';
 import type { Everybody } from '../observability/metrics.ts';
-import { workerFigures } from './figures.ts';
+import { workerMetrics } from './metrics.ts';
 import { joinedStatus } from './joined-status.ts';
 import { JOINED } from './joined.ts';
 import type { Siblings } from './siblings.ts';
 
 export interface Administered {
   readonly cutover: Cutover | undefined;
-  readonly figures: readonly Figure[];
+  readonly figures: readonly Metric[];
   /** `undefined`: this process is the whole. */
   readonly siblings: Siblings | undefined;
 }
@@ -31,8 +31,8 @@ export async function openAdmin(
   ]);
   const all = [
     ...figures,
-    ...(cutover === undefined ? [] : cutoverFigures(() => cutover.status())),
-    ...(siblings === undefined ? [] : workerFigures(siblings)),
+    ...(cutover === undefined ? [] : cutoverMetrics(() => cutover.status())),
+    ...(siblings === undefined ? [] : workerMetrics(siblings)),
   ];
   const metrics = openMetrics(all, siblings && everybody(siblings));
   await registerAdmin(http, { token, metrics, cutover: cutover && controlOf(cutover, siblings) });

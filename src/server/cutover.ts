@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import type { Config } from '../config.ts';
-import type { Hub } from '../core/hub.ts';
+import type { Config } from '../config/index.ts';
+import type { Hub } from '../core/channels/hub.ts';
 import type { Gateway, Journal, Stores } from '../core/ports.ts';
 import type { Refusals } from '../core/refusals.ts';
-import type { SocketLimits } from '../core/socket-limits.ts';
-import type { Door } from '../cutover/door.ts';
-import { isOurOwn, LOOP_STATUS } from '../cutover/forwarded.ts';
-import { mayPass, passRequest } from '../cutover/pass.ts';
+import type { SocketLimits } from '../core/client/socket-limits.ts';
+import type { FrontDoor } from '../cutover/split/front-door.ts';
+import { isOurOwn, LOOP_STATUS } from '../cutover/proxy/forwarded.ts';
+import { mayPass, passRequest } from '../cutover/proxy/http-proxy.ts';
 import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { appKeyIn } from '../transports/app-key.ts';
@@ -37,7 +37,7 @@ export async function openCutover(
   return cutover;
 }
 
-export interface Behind {
+export interface Backend {
   readonly http: FastifyInstance;
   readonly transport: WebSocketTransport;
   readonly gateway: Gateway;
@@ -49,7 +49,7 @@ export interface Behind {
 }
 
 /** Puts the front door before everything that comes in (SPEC 11.1, 11.2). Before routes are registered. */
-export function openDoor(cutover: Cutover, config: Config, behind: Behind): void {
+export function openDoor(cutover: Cutover, config: Config, behind: Backend): void {
   const { http, transport, gateway, hub, heap, isReady, sockets, refusals } = behind;
   const peers = new PeerReader(config.trustedProxies);
   const apps = new Map(config.apps.flatMap((app) => app.credentials.map(({ key }) => [key, app] as const)));
@@ -67,7 +67,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
       app: (appKey) => apps.get(appKey),
       upgrade: (...upgrade) => transport.upgrade(...upgrade),
       sockets,
-      lease: cutover.stores.lease,
+      quota: cutover.stores.quota,
       refusals,
       stallMs: config.stallSeconds * 1000,
       lingerMs: config.lingerSeconds * 1000,
@@ -83,7 +83,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Behind): void
 }
 
 /** What came through this door and comes again has found no other side. */
-function refuseLoops(http: FastifyInstance, { route }: Door): void {
+function refuseLoops(http: FastifyInstance, { route }: FrontDoor): void {
   http.addHook('onRequest', (request, reply, done) => {
     if (!isOurOwn(request.raw, route)) return done();
     void reply.code(LOOP_STATUS).send('WAVEHALL_CUTOVER_UPSTREAM is this server itself.');
@@ -123,7 +123,7 @@ function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage): numb
 /** What nobody here answers is the other side's, unless it is for the operator (SPEC 11.2). */
 function passOthers(
   http: FastifyInstance,
-  { route }: Door,
+  { route }: FrontDoor,
   visitor: (request: IncomingMessage) => Parameters<typeof passRequest>[2],
   refusals: Refusals,
 ): void {

@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/index.ts';
 import type { Journal } from '../core/ports.ts';
 import type { Refusals } from '../core/refusals.ts';
 import { countRefusal } from '../http/refused.ts';

@@ -1,5 +1,5 @@
 import type { BridgeState, Side } from '../cutover/ports.ts';
-import type { CutoverStatus, SplitCounts } from '../cutover/report.ts';
+import type { CutoverStatus, SplitCounts } from '../cutover/status/status-report.ts';
 
 type SideReport = CutoverStatus['watch']['health'][Side];
 type Figures = SideReport['connects'];

@@ -1,5 +1,5 @@
 import type { App } from '../core/app.ts';
-import { retentionOf } from '../core/retention.ts';
+import { retentionOf } from '../core/channels/retention.ts';
 import type { ChannelRef, Journal, Stores } from '../core/ports.ts';
 import { openMemoryStores } from './memory/index.ts';
 import { openRedisStores, type RedisOptions } from './redis/index.ts';

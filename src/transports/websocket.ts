@@ -6,7 +6,7 @@ import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
 import type { Gateway, Session, Socket, Wire } from '../core/ports.ts';
 import type { RefusalReason, Refusals } from '../core/refusals.ts';
-import type { StopReason } from '../core/reading.ts';
+import type { StopReason } from '../core/client/reading.ts';
 import { appKeyIn, protocolIn, splitOnce } from './app-key.ts';
 import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
 import { gatherSmallChunks } from './gathering.ts';

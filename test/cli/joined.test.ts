@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { JOINED } from '../../src/server/joined.ts';
 import { joinedStatus } from '../../src/server/joined-status.ts';
-import type { CutoverStatus } from '../../src/cutover/report.ts';
+import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
 import { openMetrics } from '../../src/observability/metrics.ts';
-import { counter, gauge, one } from '../../src/core/figure.ts';
-import { cutoverFigures } from '../../src/cutover/figures.ts';
-import { workerFigures, serverFigures } from '../../src/server/figures.ts';
-import type { Hub } from '../../src/core/hub.ts';
-import { redisFigures } from '../../src/stores/redis/figures.ts';
+import { counter, gauge, one } from '../../src/core/metric.ts';
+import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
+import { workerMetrics, serverMetrics } from '../../src/server/metrics.ts';
+import type { Hub } from '../../src/core/channels/hub.ts';
+import { redisMetrics } from '../../src/stores/redis/metrics.ts';
 
 const figures = (good: number, p99Ms: number | null) => ({ good, bad: 1, p50Ms: p99Ms, p99Ms });
 const side = (good: number, p99Ms: number | null, breaches: readonly string[]) => ({
@@ -102,9 +102,9 @@ test('11.5 figures of several processes: sums, the least and the most, and no gu
 
 test('11.5 every figure that is no sum is one that there is', () => {
   const names = [
-    ...serverFigures({ size: 0 } as unknown as Hub, () => true),
-    ...workerFigures({ count: 1 } as Parameters<typeof workerFigures>[0]),
-    ...redisFigures(
+    ...serverMetrics({ size: 0 } as unknown as Hub, () => true),
+    ...workerMetrics({ count: 1 } as Parameters<typeof workerMetrics>[0]),
+    ...redisMetrics(
       () => true,
       () => ({
         lostEvents: 0,
@@ -116,7 +116,7 @@ test('11.5 every figure that is no sum is one that there is', () => {
         unknownOutcomes: 0,
       }),
     ),
-    ...cutoverFigures(() => status(1)),
+    ...cutoverMetrics(() => status(1)),
   ].map(({ name }) => name);
   expect(Object.keys(JOINED).filter((name) => !names.includes(name))).toEqual([]);
 });

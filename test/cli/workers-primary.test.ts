@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Backoff, FIRST_WAIT_MS, LONGEST_WAIT_MS, SETTLED_MS } from '../../src/cli/workers/backoff.ts';
-import { ANSWER_MS, Inquiry } from '../../src/cli/workers/inquiry.ts';
+import { ANSWER_MS, BroadcastRequest } from '../../src/cli/workers/broadcast-request.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -21,7 +21,7 @@ test('2.1 one that served for long is started again at once', () => {
 });
 
 function question(workers: readonly number[]) {
-  const inquiry = new Inquiry();
+  const inquiry = new BroadcastRequest();
   const asked: [worker: number, id: number][] = [];
   const answers = inquiry.ask(workers, (...each) => void asked.push(each));
   return { inquiry, asked, answers, id: asked[0]?.[1] ?? 0 };

@@ -1,7 +1,7 @@
 /** A Redis that is full and removes keys to make room, as one does that is shared with a cache. */
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { Redis } from 'ioredis';
-import { firstScopes } from '../../src/stores/redis/installation.ts';
+import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import type { ChannelRef } from '../../src/core/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -94,7 +94,7 @@ test('8.11 what must stay has no expiry, so that no volatile policy can touch it
   const node = await openNode(usual({ port: redis.port, apps: APPS }));
   const room = channel('presence-room');
   await node.membership.join(room, { subscriptions: 1, member: member('1'), socketId: '1.1' });
-  await node.lease.admit('a', 10);
+  await node.quota.admit('a', 10);
   await node.state.write('cutover', { percent: 5 });
   await node.replays.take('a', 'signature', 1000);
   await node.broker.publish(room, { payload: 'x' }, { size: 5, ttlSeconds: 60 });
@@ -123,7 +123,7 @@ async function inhabited(): Promise<readonly [Node, Node]> {
         });
     }
     for (const ref of PLAIN) await node.membership.join(ref, { subscriptions: 2, socketId: '1.1' });
-    for (let socket = 0; socket < 3; socket += 1) await node.lease.admit('a', 0);
+    for (let socket = 0; socket < 3; socket += 1) await node.quota.admit('a', 0);
   }
   return nodes;
 }
@@ -146,7 +146,7 @@ async function seenBy(node: Node): Promise<unknown> {
     ],
     listed: occupancies.size,
     counts: [...new Set([...one, ...occupancies.values()].map((each) => JSON.stringify(each)))].sort(),
-    connections: await node.lease.connections('a'),
+    connections: await node.quota.connections('a'),
   };
 }
 

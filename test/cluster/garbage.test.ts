@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Redis } from 'ioredis';
-import { decodeMessage, encodeEvent } from '../../src/stores/redis/bus.ts';
-import { Garbage } from '../../src/stores/redis/garbage.ts';
-import { firstScopes } from '../../src/stores/redis/installation.ts';
+import { decodeMessage, encodeEvent } from '../../src/stores/redis/events/message-codec.ts';
+import { InvalidData } from '../../src/stores/redis/health/invalid-data.ts';
+import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { FakeJournal } from '../core/fakes.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -153,7 +153,7 @@ describe('messages of ten megabytes', () => {
 
   test('3.13 are ignored and counted, whatever they begin with, and cost next to nothing', () => {
     const journal = new FakeJournal();
-    const garbage = new Garbage(journal);
+    const garbage = new InvalidData(journal);
     for (const head of heads)
       for (const byte of [0x20, 0x39, 0xff])
         if (decodeMessage(Buffer.concat([Buffer.from(head), Buffer.alloc(HUGE - 1, byte)])) === undefined)

@@ -26,7 +26,7 @@ async function ask<T>(
 
 /** As the documentation gives it. */
 function aclLine(isCluster: boolean): string[] {
-  const source = readFileSync(new URL('start-checks.ts', SOURCES), 'utf8').replace(/^ \* ?/gm, '');
+  const source = readFileSync(new URL('health/preflight.ts', SOURCES), 'utf8').replace(/^ \* ?/gm, '');
   const block = /^ +user wavehall on >secret ((?:.+\n)+)/m.exec(source)?.[1];
   const more = /in place of subscribe, unsubscribe, publish: ((?:[^.]+\n?)+)\./.exec(source)?.[1];
   if (block === undefined || more === undefined) throw new Error('The documentation has no ACL line');

@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Member } from '#protocol';
-import { untold } from '../../src/core/greeting.ts';
+import { untold } from '../../src/core/channels/subscribe-reply.ts';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports.ts';
-import { Serial } from '../../src/core/serial.ts';
-import { Attendant } from '../../src/stores/redis/attendant.ts';
-import { DeadlineScripts } from '../../src/stores/redis/deadline-scripts.ts';
-import { RedisControl } from '../../src/stores/redis/control.ts';
-import { EvictionRepair } from '../../src/stores/redis/eviction-repair.ts';
-import { Garbage } from '../../src/stores/redis/garbage.ts';
-import { Installation } from '../../src/stores/redis/installation.ts';
+import { Serial } from '../../src/core/util/serial.ts';
+import { Supervisor } from '../../src/stores/redis/node/supervisor.ts';
+import { DeadlineScripts } from '../../src/stores/redis/deadline/deadline-scripts.ts';
+import { RedisControl } from '../../src/stores/redis/node/control.ts';
+import { EvictionRepair } from '../../src/stores/redis/health/eviction-repair.ts';
+import { InvalidData } from '../../src/stores/redis/health/invalid-data.ts';
+import { Installation } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
-import { RedisLease } from '../../src/stores/redis/lease.ts';
-import { type Links, openLinks } from '../../src/stores/redis/links.ts';
-import { Listener } from '../../src/stores/redis/listener.ts';
-import { RedisMembership } from '../../src/stores/redis/membership.ts';
-import { ClusterNode } from '../../src/stores/redis/node.ts';
+import { RedisConnectionQuota } from '../../src/stores/redis/node/connection-quota.ts';
+import { type Links, openLinks } from '../../src/stores/redis/link/links.ts';
+import { Receiver } from '../../src/stores/redis/events/receiver.ts';
+import { RedisMembership } from '../../src/stores/redis/membership/membership.ts';
+import { ClusterNode } from '../../src/stores/redis/node/node.ts';
 import type { RedisOptions } from '../../src/stores/redis/options.ts';
 import { FakeJournal } from '../core/fakes.ts';
 import type { Chance } from './chance.ts';
@@ -62,8 +62,8 @@ export class ModelNode {
   readonly node: ClusterNode;
   readonly membership: RedisMembership;
   readonly #links: Links;
-  readonly #listener: Listener;
-  readonly #attendant: Attendant;
+  readonly #listener: Receiver;
+  readonly #attendant: Supervisor;
   readonly #rooms = new Map<string, Room>();
   #wire: Wire;
   #beating: NodeJS.Timeout | undefined;
@@ -92,7 +92,7 @@ export class ModelNode {
     this.#wire = new Wire(needs.chance, () => this.#faults());
     this.#spoilCommands();
     this.#spoilBus();
-    const garbage = new Garbage(journal);
+    const garbage = new InvalidData(journal);
     const shared = { links: this.#links, keys: this.keys, journal };
     this.node = new ClusterNode({
       ...shared,
@@ -100,30 +100,30 @@ export class ModelNode {
       installation: new Installation({ ...shared, apps: [] }),
     });
     this.membership = new RedisMembership({ ...shared, node: this.node });
-    this.#listener = new Listener({
+    this.#listener = new Receiver({
       ...shared,
       garbage,
       members: this.membership,
     });
     this.membership.start((ref, event) => this.#deliver(ref, event));
-    const lease = new RedisLease({ ...shared, node: this.node });
+    const quota = new RedisConnectionQuota({ ...shared, node: this.node });
     const { node, membership } = this;
     const deadlines = new DeadlineScripts({
       ...shared,
       node: this.node,
       timeoutMs: options.commandTimeoutMs,
     });
-    this.#attendant = new Attendant({
+    this.#attendant = new Supervisor({
       ...shared,
       options,
       node,
       listener: this.#listener,
-      lease,
+      quota,
       repair: new EvictionRepair({
         ...shared,
         node,
         membership,
-        lease,
+        quota,
         apps: [],
         pauseMs: LEASE_MS,
         settleMs: 4 * LEASE_MS,

@@ -38,7 +38,7 @@ async function crossing(from: Node, to: Node) {
   from.control.onTerminate((_app, id) => own.push(id));
   await from.membership.join(room, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
   await from.membership.join(user, { subscriptions: 1, member: memberOf('7'), socketId: '1.1' });
-  await from.lease.admit('a', 10);
+  await from.quota.admit('a', 10);
   await from.state.write('cutover', { percent: 50 });
   await from.broker.publish(orders, { payload: 'x' }, { size: 10, ttlSeconds: 60, lastSeconds: 60 });
   await from.control.terminate('a', '7');
@@ -54,7 +54,7 @@ async function crossing(from: Node, to: Node) {
     watched: (await to.membership.members(user)).length,
     occupied: (await to.membership.channels('a', '')).size,
     subscriptions: (await to.membership.occupancy(room)).subscriptions,
-    connections: await to.lease.connections('a'),
+    connections: await to.quota.connections('a'),
     state: await to.state.read('cutover'),
     last: (await to.history.last(orders))?.payload,
   };

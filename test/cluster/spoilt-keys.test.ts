@@ -3,7 +3,7 @@ import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ChannelRef } from '../../src/core/ports.ts';
 import type { RedisOptions } from '../../src/stores/redis/index.ts';
-import { firstScopes } from '../../src/stores/redis/installation.ts';
+import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { startCluster } from '../support/redis-groups.ts';
 import { startRedis } from '../support/redis.ts';
@@ -150,7 +150,7 @@ async function doAll(node: Node, n: number): Promise<void> {
     () => node.membership.occupancy(ROOM),
     () => node.membership.channels('a', ''),
     () => node.membership.members(ROOM),
-    () => node.lease.connections('a'),
+    () => node.quota.connections('a'),
     () => node.replays.take('a', `signature ${n}`, MINUTE_MS),
     () => node.state.read('cutover'),
     () => node.history.last(ROOM),
@@ -182,7 +182,7 @@ async function isWhole(nodes: readonly Node[]): Promise<string> {
     said.push(`${count?.subscriptions} ${count?.users}`);
     const channels = await node.membership.channels('a', 'presence-').catch(() => new Map());
     said.push(String((channels.get(ROOM.channel) as { users?: number } | undefined)?.users));
-    said.push(String(await node.lease.connections('a').catch(() => -1)));
+    said.push(String(await node.quota.connections('a').catch(() => -1)));
   }
   return said.join(' ');
 }
@@ -196,7 +196,7 @@ async function live(world: World, [, kind, keyOf]: Case, spoil: Spoil, isCounted
   await enter(a, '1');
   const [node = ''] = await admin.hkeys(keys.channel(ROOM).counts);
   await enter(b, '2');
-  expect(await a.lease.admit('a', 10)).toBe(true);
+  expect(await a.quota.admit('a', 10)).toBe(true);
   await taken(() => a.broker.publish(ROOM, { payload: 'before' }, KEPT));
   await a.replays.take('a', 'before', MINUTE_MS);
   await a.state.write('cutover', { percent: 1 });

@@ -72,9 +72,9 @@ export async function everything(options: RedisOptions): Promise<void> {
   expect(await b.membership.members(room)).toEqual([member('1')]);
   expect(await b.membership.occupancy(room)).toMatchObject({ subscriptions: 1, users: 1 });
   expect([...(await b.membership.channels('a', 'presence-')).keys()]).toEqual(['presence-room']);
-  expect(await a.lease.admit('a', 10)).toBe(true);
-  expect(await b.lease.connections('a')).toBe(1);
-  a.lease.dismiss('a');
+  expect(await a.quota.admit('a', 10)).toBe(true);
+  expect(await b.quota.connections('a')).toBe(1);
+  a.quota.dismiss('a');
   await a.broker.publish(orders, { payload: 'kept' }, { size: 50, ttlSeconds: 60, lastSeconds: 60 });
   expect((await b.history.last(orders))?.payload).toBe('kept');
   await a.control.terminate('a', 'u');

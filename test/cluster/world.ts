@@ -4,7 +4,7 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis';
 import type { ChannelRef } from '../../src/core/ports.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
-import { defineScripts } from '../../src/stores/redis/scripts.ts';
+import { defineScripts } from '../../src/stores/redis/link/scripts.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { Chance } from './chance.ts';
 import { Ledger } from './ledger.ts';

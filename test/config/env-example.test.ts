@@ -3,7 +3,7 @@ import { parseEnv } from 'node:util';
 import { expect, test } from 'vitest';
 import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
-import { readConfig, SERVER_SETTINGS } from '../../src/config.ts';
+import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
 
 const EXAMPLE = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8');
 const LINES = EXAMPLE.split('\n');

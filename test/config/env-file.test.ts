@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readEnvFile } from '../../src/cli/env-file.ts';
-import { ConfigError } from '../../src/apps/settings.ts';
-import { readConfig } from '../../src/config.ts';
+import { ConfigError } from '../../src/settings/settings.ts';
+import { readConfig } from '../../src/config/index.ts';
 import { run, temporaryFile } from '../cli/command.ts';
 import { startServer } from '../support/server.ts';
 

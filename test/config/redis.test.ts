@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError } from '../../src/apps/settings.ts';
-import { readConfig } from '../../src/config.ts';
+import { ConfigError } from '../../src/settings/settings.ts';
+import { readConfig } from '../../src/config/index.ts';
 import { temporaryFile } from '../cli/command.ts';
 
 const redis = (variables: Record<string, string> = {}) =>

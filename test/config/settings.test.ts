@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
-import { ConfigError } from '../../src/apps/settings.ts';
-import { readConfig, SERVER_SETTINGS } from '../../src/config.ts';
+import { ConfigError } from '../../src/settings/settings.ts';
+import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
 
 type Variables = Record<string, string>;
 

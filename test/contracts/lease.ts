@@ -12,11 +12,11 @@ export function leaseContract(implementation: Implementation): void {
 
     const admitted = async (app: string, limit: number, times: number) => {
       const answers: boolean[] = [];
-      for (let at = 0; at < times; at += 1) answers.push(await node.lease.admit(app, limit));
+      for (let at = 0; at < times; at += 1) answers.push(await node.quota.admit(app, limit));
       return answers;
     };
     const count = (app: string, expected: number) =>
-      vi.waitFor(async () => expect(await node.lease.connections(app)).toBe(expected));
+      vi.waitFor(async () => expect(await node.quota.connections(app)).toBe(expected));
 
     test('2.7 the n-th connection is admitted, the one after it is not', async () => {
       expect(await admitted('a', 3, 5)).toEqual([true, true, true, false, false]);
@@ -24,7 +24,7 @@ export function leaseContract(implementation: Implementation): void {
     });
 
     test('2.7 connections that come at once are not more than the limit', async () => {
-      const answers = await Promise.all(Array.from({ length: 20 }, () => node.lease.admit('a', 7)));
+      const answers = await Promise.all(Array.from({ length: 20 }, () => node.quota.admit('a', 7)));
       expect(answers.filter(Boolean)).toHaveLength(7);
       await count('a', 7);
     });
@@ -36,14 +36,14 @@ export function leaseContract(implementation: Implementation): void {
 
     test('2.7 a place that becomes free can be taken, by one', async () => {
       await admitted('a', 2, 2);
-      node.lease.dismiss('a');
+      node.quota.dismiss('a');
       await count('a', 1);
       expect(await admitted('a', 2, 2)).toEqual([true, false]);
     });
 
     test('2.7 a refused connection takes no place', async () => {
       await admitted('a', 1, 3);
-      node.lease.dismiss('a');
+      node.quota.dismiss('a');
       await count('a', 0);
       expect(await admitted('a', 1, 2)).toEqual([true, false]);
     });
@@ -51,30 +51,30 @@ export function leaseContract(implementation: Implementation): void {
     test('2.7 a limit that was lowered refuses until enough have gone', async () => {
       await admitted('a', 0, 3);
       expect(await admitted('a', 2, 1)).toEqual([false]);
-      node.lease.dismiss('a');
-      node.lease.dismiss('a');
+      node.quota.dismiss('a');
+      node.quota.dismiss('a');
       await count('a', 1);
       expect(await admitted('a', 2, 2)).toEqual([true, false]);
     });
 
     test('2.7 dismissing what was never admitted makes no room', async () => {
-      node.lease.dismiss('a');
-      node.lease.dismiss('a');
+      node.quota.dismiss('a');
+      node.quota.dismiss('a');
       expect(await admitted('a', 1, 2)).toEqual([true, false]);
       await count('a', 1);
     });
 
     test('8.10 an app without connections has none', async () => {
-      expect(await node.lease.connections('unknown')).toBe(0);
+      expect(await node.quota.connections('unknown')).toBe(0);
     });
 
     test('8.10 apps are apart, whatever they are called', async () => {
       for (const [at, app] of HOSTILE_NAMES.entries()) {
-        expect(await node.lease.connections(app)).toBe(0);
+        expect(await node.quota.connections(app)).toBe(0);
         await admitted(app, 1 + at, 2 + at);
       }
       for (const [at, app] of HOSTILE_NAMES.entries()) await count(app, 1 + at);
-      node.lease.dismiss('__proto__');
+      node.quota.dismiss('__proto__');
       await count('__proto__', 0);
       await count('constructor', 2);
     });

@@ -133,7 +133,7 @@ describe('refusals', () => {
     const refused = await site.connect();
     refused.leave(4004);
     await settled();
-    expect(await site.stores.lease.connections('app-id')).toBe(1);
+    expect(await site.stores.quota.connections('app-id')).toBe(1);
     expect((await site.connect()).socket.closed?.code).toBe(4004);
     first.leave();
     await settled();
@@ -218,7 +218,7 @@ describe('quotas', () => {
     const clients = Array.from({ length: 20 }, () => site.open());
     await settled();
     expect(clients.filter(({ socket }) => socket.closed === undefined)).toHaveLength(5);
-    expect(await site.stores.lease.connections('app-id')).toBe(5);
+    expect(await site.stores.quota.connections('app-id')).toBe(5);
   });
 
   test('2.7 an address takes n connections and refuses n + 1, until one of them has gone', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { EVERY_CHANGE_UP_TO, PAUSE_MS } from '../../src/core/announcer.ts';
+import { EVERY_CHANGE_UP_TO, PAUSE_MS } from '../../src/core/channels/subscription-counter.ts';
 import { type Client, dataOf, openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
 
 const app = testApp({ subscriptionCounts: true });

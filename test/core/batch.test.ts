@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Batch, type Chunks, JOIN_BYTES } from '../../src/core/batch.ts';
+import { Batch, type Chunks, JOIN_BYTES } from '../../src/core/channels/batch.ts';
 import type { ChannelEvent } from '../../src/core/ports.ts';
 import { lineWire } from './fakes.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Connection } from '../../src/core/connection.ts';
+import { Connection } from '../../src/core/client/connection.ts';
 import { Drain } from '../../src/core/drain.ts';
 import { FakeSocket, testApp, unlimited } from './fakes.ts';
 

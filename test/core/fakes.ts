@@ -2,14 +2,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type Credential, signChannel, signUser } from '#protocol';
 import { developmentApp } from '../../src/apps/reverb.ts';
 import { StaticApps } from '../../src/apps/static.ts';
-import type { AdmissionLimits } from '../../src/core/admission.ts';
-import { Announcer } from '../../src/core/announcer.ts';
+import type { AdmissionLimits } from '../../src/core/client/admission.ts';
+import { SubscriptionCounter } from '../../src/core/channels/subscription-counter.ts';
 import type { App, AppLimits } from '../../src/core/app.ts';
-import { FanOut } from '../../src/core/fan-out.ts';
-import { Gateway } from '../../src/core/gateway.ts';
-import { Hub } from '../../src/core/hub.ts';
-import { Liveness, type LivenessLimits } from '../../src/core/liveness.ts';
-import { Outbound, type OutboundLimits } from '../../src/core/outbound.ts';
+import { FanOut } from '../../src/core/channels/fan-out.ts';
+import { Gateway } from '../../src/core/client/gateway.ts';
+import { Hub } from '../../src/core/channels/hub.ts';
+import { Liveness, type LivenessLimits } from '../../src/core/client/liveness.ts';
+import { Outbound, type OutboundLimits } from '../../src/core/client/outbound.ts';
 import type {
   AppProvider,
   Handshake,
@@ -22,7 +22,7 @@ import type {
 } from '../../src/core/ports.ts';
 import { Users } from '../../src/core/users.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
-import type { StopReason } from '../../src/core/reading.ts';
+import type { StopReason } from '../../src/core/client/reading.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 
 /** A frame as a client reads it. */
@@ -208,7 +208,7 @@ export function openSite(options: SiteOptions = {}) {
   const fanOut = new FanOut(outbound);
   const hub = new Hub({ ...stores, fanOut, journal });
   const users = new Users({ ...stores, hub, clock: clock.read });
-  const announcer = new Announcer({ ...stores, journal, clock: clock.read });
+  const announcer = new SubscriptionCounter({ ...stores, journal, clock: clock.read });
   const liveness = new Liveness({
     hub,
     clock: clock.read,

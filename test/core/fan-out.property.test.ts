@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Connection, Subscription } from '../../src/core/connection.ts';
-import { FanOut } from '../../src/core/fan-out.ts';
-import { Outbound } from '../../src/core/outbound.ts';
+import { Connection, Subscription } from '../../src/core/client/connection.ts';
+import { FanOut } from '../../src/core/channels/fan-out.ts';
+import { Outbound } from '../../src/core/client/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
-import { LocalChannel } from '../../src/core/local-channel.ts';
+import { LocalChannel } from '../../src/core/channels/local-channel.ts';
 import { FakeJournal, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
 
 /** More than two slices, so that a fan-out is interrupted at least twice. */

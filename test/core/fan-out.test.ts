@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Connection, Subscription } from '../../src/core/connection.ts';
-import { FanOut, SLICE_SOCKETS } from '../../src/core/fan-out.ts';
-import { LocalChannel } from '../../src/core/local-channel.ts';
-import { Outbound } from '../../src/core/outbound.ts';
+import { Connection, Subscription } from '../../src/core/client/connection.ts';
+import { FanOut, SLICE_SOCKETS } from '../../src/core/channels/fan-out.ts';
+import { LocalChannel } from '../../src/core/channels/local-channel.ts';
+import { Outbound } from '../../src/core/client/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 import { FakeJournal, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
 

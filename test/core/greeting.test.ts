@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { untold, waits } from '../../src/core/greeting.ts';
+import { untold, waits } from '../../src/core/channels/subscribe-reply.ts';
 import type { ChannelEvent } from '../../src/core/ports.ts';
 
 const news = (sign: '+' | '-', id: string): ChannelEvent => ({

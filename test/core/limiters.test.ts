@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FixedWindow, TokenBucket } from '../../src/core/limiters.ts';
+import { FixedWindow, TokenBucket } from '../../src/core/client/limiters.ts';
 
 const NOW = 1_800_000_000_000;
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Connection } from '../../src/core/connection.ts';
-import { Outbound } from '../../src/core/outbound.ts';
+import { Connection } from '../../src/core/client/connection.ts';
+import { Outbound } from '../../src/core/client/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 import { FakeJournal, FakeSocket, openSite, settled, testApp } from './fakes.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type ChannelRef, OutcomeUnknown, type Stores, Unavailable } from '../../src/core/ports.ts';
-import { publish, publishAll } from '../../src/core/publish.ts';
+import { publish, publishAll } from '../../src/core/channels/publish.ts';
 import { openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
 
 const app = testApp({ cacheTtlSeconds: 60 });

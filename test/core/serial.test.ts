@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Serial } from '../../src/core/serial.ts';
+import { Serial } from '../../src/core/util/serial.ts';
 import { held, settled } from './fakes.ts';
 
 describe('one thing at a time', () => {

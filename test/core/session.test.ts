@@ -64,7 +64,7 @@ describe('one client, one queue', () => {
     lookup.release(testApp());
     await settled();
     expect(site.hub.size).toBe(0);
-    expect(await site.stores.lease.connections('app-id')).toBe(0);
+    expect(await site.stores.quota.connections('app-id')).toBe(0);
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { publish } from '../../src/core/publish.ts';
+import { publish } from '../../src/core/channels/publish.ts';
 import type { Stores } from '../../src/core/ports.ts';
 import { type Client, dataOf, held, openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
 

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Canary } from '../../src/cutover/canary.ts';
+import { Canary } from '../../src/cutover/watch/canary.ts';
 import type { Side } from '../../src/cutover/ports.ts';
-import type { ProbeSite } from '../../src/cutover/probe-site.ts';
-import { publish } from '../../src/cutover/probe-site.ts';
-import type { Server } from '../../src/server.ts';
+import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
+import { publish } from '../../src/cutover/probe/probe-site.ts';
+import type { Server } from '../../src/server/index.ts';
 import { FakeJournal } from '../core/fakes.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';

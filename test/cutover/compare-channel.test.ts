@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { findingsOf, type Heard } from '../../src/cutover/compare-channel.ts';
+import { findingsOf, type ReceivedFrame } from '../../src/cutover/compare/compare-channel.ts';
 
 const TIME = { fromMs: 0, untilMs: 60_000, settleMs: 3000 };
 
 /** `name@ms` or `name=data@ms`, in order. */
-const heard = (text: string): Heard[] =>
+const heard = (text: string): ReceivedFrame[] =>
   text
     .split(' ')
     .filter((each) => each !== '')
@@ -133,7 +133,7 @@ describe('the ends of the time', () => {
 });
 
 test('11.16 a hundred thousand events are compared in no time', () => {
-  const event = (at: number, late: number): Heard => ({
+  const event = (at: number, late: number): ReceivedFrame => ({
     name: 'e',
     data: String(at % 50_000),
     userId: undefined,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compare, type CompareNeeds, type Phase } from '../../src/cutover/compare.ts';
+import { compare, type CompareNeeds, type Phase } from '../../src/cutover/compare/compare.ts';
 import type { Side } from '../../src/cutover/ports.ts';
-import { type ProbeSite, publish } from '../../src/cutover/probe-site.ts';
-import type { Server } from '../../src/server.ts';
+import { type ProbeSite, publish } from '../../src/cutover/probe/probe-site.ts';
+import type { Server } from '../../src/server/index.ts';
 import { eventually } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
 import { APP, memberOn, siteAt, startFaulty, startWavehall } from './two-servers.ts';

@@ -1,5 +1,5 @@
-import { readConfig } from '../../src/config.ts';
-import type { WatchLimits } from '../../src/cutover/limits.ts';
+import { readConfig } from '../../src/config/index.ts';
+import type { WatchLimits } from '../../src/cutover/watch-limits.ts';
 
 /** What an operator has who sets nothing. */
 export const DEFAULT_LIMITS = readConfig({ WAVEHALL_CUTOVER_UPSTREAM: 'http://127.0.0.1:8081' }).cutover

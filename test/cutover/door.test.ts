@@ -11,7 +11,7 @@ import { startRedis } from '../support/redis.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { Wire } from '../support/wire.ts';
 import { publisher } from '../support/wire-http.ts';
-import { signedSide } from '../../src/cutover/side-header.ts';
+import { signedSide } from '../../src/cutover/split/side-header.ts';
 import { acceptFor, APP, closedPort, startDoor, startHouse, startTcp } from './houses.ts';
 
 const PATH = `/app/${APP.key}?protocol=7&client=js&version=8.4.0`;

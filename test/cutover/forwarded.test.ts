@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { forwardedPath } from '../../src/cutover/forwarded.ts';
+import { forwardedPath } from '../../src/cutover/proxy/forwarded.ts';
 
 const at = (url: string, prefix: string, path: string): string =>
   forwardedPath(path, {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { Health } from '../../src/cutover/health.ts';
+import { Health } from '../../src/cutover/watch/health.ts';
 import { DEFAULT_LIMITS } from './default-limits.ts';
-import { LoopDelay } from '../../src/cutover/loop-delay.ts';
-import { percentile, SlidingWindow } from '../../src/cutover/window.ts';
+import { LoopDelay } from '../../src/cutover/watch/loop-delay.ts';
+import { percentile, SlidingWindow } from '../../src/cutover/watch/sliding-window.ts';
 import { FakeClock } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type Server as TcpServer, type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { join } from 'node:path';
-import { readConfig } from '../../src/config.ts';
-import { startServer } from '../../src/server.ts';
+import { readConfig } from '../../src/config/index.ts';
+import { startServer } from '../../src/server/index.ts';
 import { temporaryFolder } from '../cli/command.ts';
 import { FakeJournal } from '../core/fakes.ts';
 

@@ -1,6 +1,6 @@
 /** What clients whose sockets are led to the other server may hold of this one. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { UpstreamSide } from '../../src/cutover/upstream-side.ts';
+import { UpstreamSide } from '../../src/cutover/split/upstream-side.ts';
 import { temporaryFile } from '../cli/command.ts';
 import { startRedis } from '../support/redis.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
@@ -236,7 +236,7 @@ describe('what waits for the other side', () => {
   test('2.7 100 newcomers wait a moment for a place of the app, one more does not', async () => {
     let [asked, waiting] = [0, 0];
     const side = new UpstreamSide({
-      lease: { admit: () => Promise.resolve(((asked += 1), false)), dismiss: () => undefined },
+      quota: { admit: () => Promise.resolve(((asked += 1), false)), dismiss: () => undefined },
     } as unknown as ConstructorParameters<typeof UpstreamSide>[0]);
     const app = { id: 'app-id', limits: { connections: 1 } };
     const arrival = { app, choice: { bucket: 1 }, network: { destroyed: false } };

@@ -3,14 +3,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import Pusher from 'pusher';
 import { afterEach, describe, expect, test } from 'vitest';
-import { encodeNote, Notifier, type NotifierNeeds } from '../../src/cutover/notify.ts';
-import type { WayBackNote } from '../../src/cutover/rollback.ts';
+import { encodeRollbackNote, Notifier, type NotifierNeeds } from '../../src/cutover/watch/notify.ts';
+import type { RollbackNote } from '../../src/cutover/watch/rollback.ts';
 import { FakeJournal } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
 import { APP } from './two-servers.ts';
 
-const NOTE: WayBackNote = {
+const NOTE: RollbackNote = {
   atMs: 1_800_000_000_000,
   fromPercent: 50,
   toPercent: 25,
@@ -89,7 +89,7 @@ describe('a notification', () => {
     const { notifier, pauses, journal } = open(url);
     notifier.send(NOTE);
     await notifier.idle();
-    expect(taken.map(({ body }) => body)).toEqual(Array.from({ length: 4 }, () => encodeNote(NOTE)));
+    expect(taken.map(({ body }) => body)).toEqual(Array.from({ length: 4 }, () => encodeRollbackNote(NOTE)));
     expect(pauses).toEqual([1000, 2000, 4000]);
     expect(notifier.counts()).toEqual({ sent: 1, failed: 0, dropped: 0 });
     expect(journal.warnings).toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type SharedState, Unavailable } from '../../src/core/ports.ts';
-import { SharedPercentage } from '../../src/cutover/percentage.ts';
+import { SharedPercentage } from '../../src/cutover/split/percentage.ts';
 import { FakeClock, FakeJournal } from '../core/fakes.ts';
 
 /** What nodes share, and the fault that it is out of reach. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { frameIn } from '../../src/cutover/probe-frame.ts';
-import { type Arrival, Probe, ProbeRefused } from '../../src/cutover/probe.ts';
-import { type ProbeSite, publish, socketUrl } from '../../src/cutover/probe-site.ts';
+import { frameIn } from '../../src/cutover/probe/probe-frame.ts';
+import { type ReceivedEvent, Probe, ProbeRefused } from '../../src/cutover/probe/probe.ts';
+import { type ProbeSite, publish, socketUrl } from '../../src/cutover/probe/probe-site.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import type { TestServer } from '../support/server.ts';
 import { APP, siteAt } from './two-servers.ts';
@@ -21,7 +21,7 @@ afterEach(async () => {
 afterAll(() => standIn.close());
 
 async function open(changes: Partial<ProbeSite> = {}) {
-  const arrivals: Arrival[] = [];
+  const arrivals: ReceivedEvent[] = [];
   const site = siteAt(standIn.port, changes);
   const probe = await Probe.open(site, { timeoutMs: TIMEOUT_MS, heard: (each) => arrivals.push(each) });
   ends.push(() => probe.close());

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { whyAway } from '../../src/cutover/reach.ts';
+import { whyAway } from '../../src/cutover/watch/reach.ts';
 import { freePort } from '../support/free-port.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { siteAt, startFaulty, startFrozen, startWavehall } from './two-servers.ts';

@@ -1,11 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { ChannelFindings } from '../../src/cutover/compare-channel.ts';
-import type { Comparison } from '../../src/cutover/compare.ts';
-import { comparisonTable } from '../../src/cutover/comparison-report.ts';
-import type { SideReport } from '../../src/cutover/health.ts';
+import type { ChannelFindings } from '../../src/cutover/compare/compare-channel.ts';
+import type { Comparison } from '../../src/cutover/compare/compare.ts';
+import { comparisonTable } from '../../src/cutover/compare/comparison-report.ts';
+import type { SideReport } from '../../src/cutover/watch/health.ts';
 import type { BridgeState } from '../../src/cutover/ports.ts';
-import { type CutoverStatus, statusTable } from '../../src/cutover/report.ts';
+import { type CutoverStatus, statusTable } from '../../src/cutover/status/status-report.ts';
 
 const PLAIN = { colour: false };
 const NOTHING = { good: 0, bad: 0, p50Ms: null, p99Ms: null };

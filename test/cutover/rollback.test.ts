@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Health } from '../../src/cutover/health.ts';
+import { Health } from '../../src/cutover/watch/health.ts';
 import { DEFAULT_LIMITS } from './default-limits.ts';
-import { WayBack, type WayBackNote } from '../../src/cutover/rollback.ts';
+import { Rollback, type RollbackNote } from '../../src/cutover/watch/rollback.ts';
 import { FakeClock, FakeJournal, held } from '../core/fakes.ts';
 
 class FakePercentage {
@@ -41,12 +41,12 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const journal = new FakeJournal();
   const health = new Health(limits, clock.read);
   const percentage = new FakePercentage(percent, lastGood);
-  const notes: WayBackNote[] = [];
-  const notify = (note: WayBackNote) => void notes.push(note);
+  const notes: RollbackNote[] = [];
+  const notify = (note: RollbackNote) => void notes.push(note);
   /** Why the other server cannot be connected. */
   const other: { away: string | undefined } = { away: undefined };
   const whyOtherIsAway = () => Promise.resolve(other.away);
-  const wayBack = new WayBack({
+  const wayBack = new Rollback({
     ...{ health, percentage, journal, notify, whyOtherIsAway, clock: clock.read, limits },
   });
   const seconds = async (count: number, each: () => void = () => undefined) => {

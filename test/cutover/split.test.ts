@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Clues, chooseBucket, sideOf } from '../../src/cutover/split.ts';
+import { type Clues, chooseBucket, sideOf } from '../../src/cutover/split/split.ts';
 
 const BROWSERS = 10_000;
 const STEPS = [0, 0.5, 1, 5, 25, 50, 75, 99.5, 100];

@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { CutoverStatus } from '../../src/cutover/report.ts';
-import { statusTable } from '../../src/cutover/report.ts';
+import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
+import { statusTable } from '../../src/cutover/status/status-report.ts';
 import { startRedis } from '../support/redis.ts';
 import { publisher } from '../support/wire-http.ts';
 import { eventually, Wire } from '../support/wire.ts';

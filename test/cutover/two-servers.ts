@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { readConfig } from '../../src/config.ts';
-import type { ProbeSite } from '../../src/cutover/probe-site.ts';
-import { startServer } from '../../src/server.ts';
+import { readConfig } from '../../src/config/index.ts';
+import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
+import { startServer } from '../../src/server/index.ts';
 import { FakeJournal } from '../core/fakes.ts';
 import { channelAuth } from '../support/wire-http.ts';
 import { dataOf, Wire } from '../support/wire.ts';

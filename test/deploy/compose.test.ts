@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/index.ts';
 import { entries, items, scalar, withDefaults } from './compose.ts';
 import { argsOf, execForm, readStages, root, theOnly, type Stage } from './dockerfile.ts';
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { APP_KEYS } from '../../src/apps/ignored.ts';
 import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
-import type { Setting } from '../../src/apps/settings.ts';
+import type { Setting } from '../../src/settings/settings.ts';
 import { ROOT } from './shell-blocks.ts';
 
 const SETTINGS: readonly Setting<unknown>[] = [APP_OPTIONS, APP_LIMITS, RATE_LIMITING].flatMap(

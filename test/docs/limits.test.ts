@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
-import type { Setting } from '../../src/apps/settings.ts';
+import type { Setting } from '../../src/settings/settings.ts';
 import { SERVER_SETTINGS } from '../../src/config/server.ts';
 import { REASONS } from '../../src/core/refusals.ts';
 import { ROOT } from './shell-blocks.ts';
@@ -78,24 +78,29 @@ test('what counts a limit is a reason of wavehall_refusals_total or a metric', (
 /** Where the number of each fixed limit stands, and the test that tries it at n and at n + 1. */
 const FIXED: Readonly<Record<string, readonly [file: string, name: string, test: string, title: string]>> = {
   'messages of a socket that wait for an earlier one': [
-    'src/core/session.ts',
+    'src/core/client/session.ts',
     'MAX_WAITING',
     'core/session',
     'more than 64 waiting messages',
   ],
   'client events of a socket on their way to Redis': [
-    'src/core/relay.ts',
+    'src/core/channels/relay.ts',
     'MOST_UNDERWAY',
     'core/relay',
     'while 64 of one socket are under way',
   ],
   'events that wait for the sockets of a channel': [
-    'src/core/hub.ts',
+    'src/core/channels/hub.ts',
     'BACKLOG_EVENTS',
     'http/behind',
     'takes no more by',
   ],
-  'bytes of these events': ['src/core/hub.ts', 'BACKLOG_BYTES', 'core/hub', 'what waits is counted in bytes'],
+  'bytes of these events': [
+    'src/core/channels/hub.ts',
+    'BACKLOG_BYTES',
+    'core/hub',
+    'what waits is counted in bytes',
+  ],
   'levels of lists and objects in a message': [
     'protocol/json-text.ts',
     'MOST_LEVELS',
@@ -145,19 +150,19 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'a client that does not answer the last close frame',
   ],
   'seconds for the other server to answer an upgrade': [
-    'src/cutover/ask-upgrade.ts',
+    'src/cutover/proxy/ask-upgrade.ts',
     'ANSWER_TIMEOUT_MS',
     'cutover/limits',
     'an upgrade, for 5 seconds',
   ],
   'seconds for the other server to answer a request': [
-    'src/cutover/pass.ts',
+    'src/cutover/proxy/http-proxy.ts',
     'TIMEOUT_MS',
     'cutover/limits',
     'another request, for 30 seconds',
   ],
   'newcomers that wait for a place of the app': [
-    'src/cutover/upstream-side.ts',
+    'src/cutover/split/upstream-side.ts',
     'MOST_WAITING',
     'cutover/limits',
     '100 newcomers wait',

@@ -5,7 +5,7 @@ import { posix } from 'node:path';
 import { APP_KEYS } from '../../src/apps/ignored.ts';
 import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
-import type { Setting } from '../../src/apps/settings.ts';
+import type { Setting } from '../../src/settings/settings.ts';
 import { SERVER_SETTINGS } from '../../src/config/server.ts';
 import { ROOT, type ShellBlock } from './shell-blocks.ts';
 

@@ -3,7 +3,7 @@
  * a stand-in for Reverb; by hand `WAVEHALL_HOSTILE=long` for more of each, and WAVEHALL_OTHER_SIDE_START for a real Reverb.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CutoverStatus } from '../../src/cutover/report.ts';
+import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
 import { APP, otherSides } from '../cutover/other-side.ts';
 import { Stage } from '../cutover/stage.ts';
 import { eventually } from '../support/wire.ts';

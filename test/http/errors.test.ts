@@ -220,7 +220,7 @@ const STEPS = [
   ['membership', 'occupancy', (http: Http) => http.get('/channels/orders')],
   ['history', 'last', (http: Http) => http.get('/channels/cache-a', INFO)],
   ['membership', 'members', (http: Http) => http.get('/channels/presence-a/users')],
-  ['lease', 'connections', (http: Http) => http.get('/connections')],
+  ['quota', 'connections', (http: Http) => http.get('/connections')],
 ] as const;
 
 /** Asked after the event was published. */
@@ -294,7 +294,7 @@ describe('a defect', () => {
 
   test('11.14 tells health of it, and of nothing that came without a valid signature', async () => {
     const told: boolean[] = [];
-    const options = failing('lease', 'connections', new Error('a defect'));
+    const options = failing('quota', 'connections', new Error('a defect'));
     const http = await openHttp({ ...options, answered: (isOk) => void told.push(isOk) });
     const wrong = { key: 'app-key', secret: 'wrong' };
     await http.call('GET', '/apps/app-id/connections', { credential: wrong });
@@ -314,13 +314,13 @@ describe('a defect', () => {
     ['that is nothing', undefined],
     ['that is null', null],
   ])('8.3 %s is one as well', async (_what, error) => {
-    const http = await openHttp(failing('lease', 'connections', error));
+    const http = await openHttp(failing('quota', 'connections', error));
     expect(shown(await http.get('/connections'))).toEqual([500, 'Internal server error.']);
     expect(http.journal.defects).toHaveLength(1);
   });
 
   test('8.3 of one request leaves the next ones alone', async () => {
-    const http = await openHttp(failing('lease', 'connections', new Error('x')));
+    const http = await openHttp(failing('quota', 'connections', new Error('x')));
     await http.get('/connections');
     expect((await http.get('/channels')).status).toBe(200);
   });

@@ -1,4 +1,4 @@
-import { firstScopes } from '../../src/stores/redis/installation.ts';
+import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { circleIn, repeatedIn } from './checker-order.ts';
 import { APP, type Cluster, type TestNode } from './cluster.ts';

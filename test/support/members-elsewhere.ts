@@ -1,4 +1,4 @@
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/index.ts';
 import type { ChannelRef } from '../../src/core/ports.ts';
 import { openStores } from '../../src/stores/index.ts';
 import { FakeJournal } from '../core/fakes.ts';

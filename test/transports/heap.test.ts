@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/index.ts';
 import type { Journal } from '../../src/core/ports.ts';
-import { startServer } from '../../src/server.ts';
+import { startServer } from '../../src/server/index.ts';
 import { eventually } from '../support/wire.ts';
 import { readHeap } from './heap.ts';
 import { openIdleClients } from './idle-clients.ts';

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Socket } from '../../src/core/ports.ts';
-import { STOP_READING } from '../../src/core/reading.ts';
+import { STOP_READING } from '../../src/core/client/reading.ts';
 import { PeerReader } from '../../src/transports/peer.ts';
 import { WebSocketTransport } from '../../src/transports/websocket.ts';
 import { frameBytes, OPCODE, Tcp, textFrame } from '../support/wire-tcp.ts';

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
-import { readConfig } from '../../src/config.ts';
-import { type Server, startServer } from '../../src/server.ts';
+import { readConfig } from '../../src/config/index.ts';
+import { type Server, startServer } from '../../src/server/index.ts';
 import { FakeJournal } from '../core/fakes.ts';
 
 const journal = new FakeJournal();

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { ConfigError } from '../../apps/settings.ts';
-import { type Config, readConfig } from '../../config.ts';
-import { compare } from '../../cutover/compare.ts';
-import { comparisonTable } from '../../cutover/comparison-report.ts';
-import { ownSite, upstreamSite } from '../../cutover/sites.ts';
+import { ConfigError } from '../../settings/settings.ts';
+import { type Config, readConfig } from '../../config/index.ts';
+import { compare } from '../../cutover/compare/compare.ts';
+import { comparisonTable } from '../../cutover/compare/comparison-report.ts';
+import { ownSite, upstreamSite } from '../../cutover/probe/sites.ts';
 import { ownUrl } from '../admin-client.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';

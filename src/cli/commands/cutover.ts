@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { percentage } from '../../config/cutover.ts';
-import { type CutoverStatus, statusTable } from '../../cutover/report.ts';
+import { type CutoverStatus, statusTable } from '../../cutover/status/status-report.ts';
 import { type AdminAddress, askAdmin, ownUrl } from '../admin-client.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';

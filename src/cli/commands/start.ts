@@ -1,7 +1,7 @@
 import { url as inspectorUrl } from 'node:inspector';
 import type { Command } from 'commander';
-import { ConfigError, textIn } from '../../apps/settings.ts';
-import { type Config, DEVELOPMENT, readConfig } from '../../config.ts';
+import { ConfigError, textIn } from '../../settings/settings.ts';
+import { type Config, DEVELOPMENT, readConfig } from '../../config/index.ts';
 import type { Journal } from '../../core/ports.ts';
 import { openJournal } from '../../observability/journal.ts';
 import { readEnvFile } from '../env-file.ts';

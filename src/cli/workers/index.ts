@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/index.ts';
 import type { Journal } from '../../core/ports.ts';
 import { obeySignals } from '../serve.ts';
 import type { Opened } from './messages.ts';

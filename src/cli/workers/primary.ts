@@ -1,9 +1,9 @@
 import type { Worker } from 'node:cluster';
-import { ConfigError } from '../../apps/settings.ts';
+import { ConfigError } from '../../settings/settings.ts';
 import type { Clock, Journal } from '../../core/ports.ts';
-import { Inquiry } from './inquiry.ts';
+import { BroadcastRequest } from './broadcast-request.ts';
 import type { Opened, Order, Report } from './messages.ts';
-import { type End, Seat } from './seat.ts';
+import { type End, WorkerSlot } from './worker-slot.ts';
 
 export interface PrimaryNeeds {
   readonly workers: number;
@@ -18,10 +18,10 @@ export interface PrimaryNeeds {
  */
 export class Primary {
   readonly #needs: PrimaryNeeds;
-  readonly #seats: readonly Seat[];
-  readonly #inquiry = new Inquiry();
-  readonly #prepared = new Set<Seat>();
-  readonly #opened = new Set<Seat>();
+  readonly #seats: readonly WorkerSlot[];
+  readonly #inquiry = new BroadcastRequest();
+  readonly #prepared = new Set<WorkerSlot>();
+  readonly #opened = new Set<WorkerSlot>();
   #phase: 'starting' | 'serving' | 'stopping' = 'starting';
   #started: ((at: Opened) => void) | undefined;
   #failed: ((error: ConfigError) => void) | undefined;
@@ -34,7 +34,7 @@ export class Primary {
     this.#seats = Array.from(
       { length: needs.workers },
       (_, at) =>
-        new Seat({
+        new WorkerSlot({
           number: at + 1,
           clock,
           fork,
@@ -74,7 +74,7 @@ export class Primary {
     for (const seat of this.#seats) seat.tell(order);
   }
 
-  #heard(seat: Seat, report: Report): void {
+  #heard(seat: WorkerSlot, report: Report): void {
     switch (report.report) {
       case 'prepared':
         return this.#isPrepared(seat);
@@ -93,13 +93,13 @@ export class Primary {
    * At the start nobody opens before all can: no client meets a part of them.
    * What a process is told before it listens to its channel is lost, so that an order to stop is said again here.
    */
-  #isPrepared(seat: Seat): void {
+  #isPrepared(seat: WorkerSlot): void {
     if (this.#phase !== 'starting') return seat.tell({ order: this.#phase === 'serving' ? 'open' : 'stop' });
     this.#prepared.add(seat);
     if (this.#prepared.size === this.#seats.length) this.#tellAll({ order: 'open' });
   }
 
-  #isOpen(seat: Seat, at: Opened): void {
+  #isOpen(seat: WorkerSlot, at: Opened): void {
     if (this.#phase !== 'starting') {
       this.#needs.journal.warn('A worker serves in its place', { worker: seat.number });
       return;
@@ -110,7 +110,7 @@ export class Primary {
     this.#started?.(at);
   }
 
-  #hasFailed(seat: Seat, problems: readonly string[]): void {
+  #hasFailed(seat: WorkerSlot, problems: readonly string[]): void {
     if (this.#phase === 'starting') this.#giveUp(problems);
     else seat.kill(problems.join('; '));
   }
@@ -121,7 +121,7 @@ export class Primary {
     this.#failed?.(new ConfigError(problems));
   }
 
-  #ended(seat: Seat, end: End): void {
+  #ended(seat: WorkerSlot, end: End): void {
     this.#inquiry.left(seat.number);
     if (this.#phase === 'starting')
       return this.#giveUp([`Worker ${seat.number} ended (${end.how}) before it could serve`]);
@@ -144,7 +144,7 @@ export class Primary {
     if (!this.#seats.some((seat) => seat.isTaken)) this.#allGone?.(this.#exitCode);
   }
 
-  async #ask(asker: Seat, question: string, id: number): Promise<void> {
+  async #ask(asker: WorkerSlot, question: string, id: number): Promise<void> {
     const seats = this.#seats.filter((seat) => seat.serves);
     const answers = await this.#inquiry.ask(
       seats.map(({ number }) => number),

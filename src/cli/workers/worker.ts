@@ -1,7 +1,7 @@
 import { getSystemErrorMap } from 'node:util';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/index.ts';
 import type { Journal } from '../../core/ports.ts';
-import { type Server, startServer } from '../../server.ts';
+import { type Server, startServer } from '../../server/index.ts';
 import type { Siblings } from '../../server/siblings.ts';
 import type { Order, Report } from './messages.ts';
 

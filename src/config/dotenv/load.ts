@@ -1,4 +1,4 @@
-import { ConfigError, type Variables } from '../../apps/settings.ts';
+import { ConfigError, type Variables } from '../../settings/settings.ts';
 import { EntryError, parseEntry, type Part } from './entry.ts';
 import { entriesIn } from './lines.ts';
 

@@ -2,18 +2,18 @@ import { kindOf } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Broker, ChannelRef, Deliver, Journal } from '../../core/ports.ts';
 import type { BridgeState, HealthSink, Upstream } from '../ports.ts';
-import { RemoteCensus } from './census.ts';
-import { Complaints } from './complaints.ts';
-import { Dispatch } from './dispatch.ts';
-import { Echoes, type Hearing } from './echoes.ts';
+import { UpstreamCounts } from './presence/upstream-counts.ts';
+import { WarningLog } from './warning-log.ts';
+import { Dispatch } from './outgoing/dispatch.ts';
+import { Echoes, type Hearing } from './echo/echoes.ts';
 import type { BridgeLimits } from './limits.ts';
-import { MainLine } from './main-line.ts';
-import { Notes } from './notes.ts';
-import { Post } from './post.ts';
-import { Presence } from './presence.ts';
+import { MainConnection } from './connection/main-connection.ts';
+import { NodeNotes } from './echo/node-notes.ts';
+import { UpstreamApi } from './connection/upstream-api.ts';
+import { Presence } from './presence/presence.ts';
 import { type MemberEars, Reception } from './reception.ts';
-import { Figures } from './state.ts';
-import { Whispers } from './whispers.ts';
+import { BridgeCounters } from './state.ts';
+import { ClientEvents } from './outgoing/client-events.ts';
 
 export interface AppBridgeNeeds {
   readonly app: App;
@@ -38,12 +38,12 @@ export interface AppBridgeNeeds {
 export class AppBridge {
   readonly presence: Presence;
   readonly dispatch: Dispatch;
-  readonly census: RemoteCensus;
+  readonly census: UpstreamCounts;
   readonly #appId: string;
-  readonly #figures = new Figures();
+  readonly #figures = new BridgeCounters();
   readonly #echoes: Echoes;
-  readonly #mainLine: MainLine;
-  readonly #post: Post;
+  readonly #mainLine: MainConnection;
+  readonly #post: UpstreamApi;
   readonly #probesThere: () => number;
   readonly #ledThere: () => number;
 
@@ -57,18 +57,18 @@ export class AppBridge {
     this.#echoes = this.#openEchoes(needs);
     const tools = { ...needs, appId: app.id, credential, figures, echoes: this.#echoes };
     const link = { upstream, key: credential.key, limits };
-    const complaints = new Complaints(tools);
+    const complaints = new WarningLog(tools);
     const parts = { ...tools, link, complaints, ears: new Reception(tools) };
     const isAway = (): boolean => !this.isConnected;
-    this.#post = new Post(tools);
-    this.#mainLine = new MainLine({ ...parts, back: () => this.dispatch.hasten() });
+    this.#post = new UpstreamApi(tools);
+    this.#mainLine = new MainConnection({ ...parts, back: () => this.dispatch.hasten() });
     this.presence = new Presence({
       ...parts,
       isAway,
       failed: (reason) => figures.error(reason),
       refused: (frame) => complaints.refused(frame),
     });
-    const whispers = new Whispers({ ...parts, mainLine: this.#mainLine, presence: this.presence });
+    const whispers = new ClientEvents({ ...parts, mainLine: this.#mainLine, presence: this.presence });
     this.dispatch = new Dispatch({ ...parts, post: this.#post, whispers, isAway });
     this.census = this.#openCensus(limits);
   }
@@ -147,14 +147,14 @@ export class AppBridge {
     return new Echoes({
       limits,
       figures: this.#figures,
-      notes: (ears) => new Notes({ app: app.id, broker, limits, ears }),
+      notes: (ears) => new NodeNotes({ app: app.id, broker, limits, ears }),
       hearing: (channel) => this.#hearing(channel),
       barrier: (channel) => this.#barrier(channel),
     });
   }
 
-  #openCensus({ subscribeWaitMs }: BridgeLimits): RemoteCensus {
-    return new RemoteCensus({
+  #openCensus({ subscribeWaitMs }: BridgeLimits): UpstreamCounts {
+    return new UpstreamCounts({
       post: this.#post,
       waitMs: subscribeWaitMs,
       isConnected: () => this.isConnected,

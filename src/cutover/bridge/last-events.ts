@@ -1,5 +1,5 @@
 import type { ChannelRef, History, Remembered } from '../../core/ports.ts';
-import { keyOf } from '../../core/key-of.ts';
+import { keyOf } from '../../core/util/key-of.ts';
 
 interface Last {
   payload: string | undefined;

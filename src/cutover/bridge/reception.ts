@@ -1,11 +1,11 @@
 import { encode, kindOf, type Member } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { ChannelRef, Deliver } from '../../core/ports.ts';
-import type { RoomEars } from './ears.ts';
-import type { Echoes } from './echoes.ts';
+import type { PresenceListener } from './ears.ts';
+import type { Echoes } from './echo/echoes.ts';
 import { isInternal, isWhisper, type RemoteFrame } from './frame.ts';
 import type { BridgeLimits } from './limits.ts';
-import type { Figures } from './state.ts';
+import type { BridgeCounters } from './state.ts';
 
 /** Who hears of the other side's members. */
 export interface MemberEars {
@@ -19,7 +19,7 @@ export interface MemberEars {
 export interface ReceptionNeeds {
   readonly app: App;
   readonly limits: BridgeLimits;
-  readonly figures: Figures;
+  readonly figures: BridgeCounters;
   readonly echoes: Echoes;
   /** To this node's own sockets. */
   readonly deliver: Deliver;
@@ -29,7 +29,7 @@ export interface ReceptionNeeds {
 }
 
 /** What comes from the other side, brought to this node's own clients (SPEC 11.6, 11.9 to 11.11). */
-export class Reception implements RoomEars {
+export class Reception implements PresenceListener {
   readonly #needs: ReceptionNeeds;
 
   constructor(needs: ReceptionNeeds) {

@@ -20,7 +20,7 @@ type Present = Pick<
 >;
 
 /** The figures of one app, as they are counted (SPEC 11.13). */
-export class Figures {
+export class BridgeCounters {
   forwarded = 0;
   received = 0;
   whispersSent = 0;

@@ -13,9 +13,9 @@ import type {
 } from '../../core/ports.ts';
 import type { AppBridge } from './app-bridge.ts';
 import type { MemberEars } from './reception.ts';
-import { Attendance } from './attendance.ts';
-import { BridgedLease } from './census.ts';
-import { isForwarded } from './published.ts';
+import { MergedMembership } from './presence/merged-membership.ts';
+import { BridgedConnectionQuota } from './presence/upstream-counts.ts';
+import { isForwarded } from './outgoing/published.ts';
 import { LastEvents } from './last-events.ts';
 
 /** What a bridge of an app needs of this node's stores. */
@@ -36,8 +36,8 @@ export interface BridgedNeeds {
 export function bridgedStores(inner: Stores, needs: BridgedNeeds): { stores: Stores; inside: Inside } {
   const history = new LastEvents(inner.history);
   const membership = bridgedMembership(inner.membership, needs);
-  const lease = new BridgedLease(
-    inner.lease,
+  const quota = new BridgedConnectionQuota(
+    inner.quota,
     async (app) => (await needs.bridges.get(app)?.census.connections()) ?? 0,
   );
   const broker = new BridgedBroker(inner.broker, history, needs);
@@ -50,12 +50,12 @@ export function bridgedStores(inner: Stores, needs: BridgedNeeds): { stores: Sto
     members: membership,
     remember: (ref, payload) => broker.remember(ref, payload),
   };
-  return { stores: { ...inner, broker, history, membership, lease, control }, inside };
+  return { stores: { ...inner, broker, history, membership, quota, control }, inside };
 }
 
-function bridgedMembership(inner: Membership, { bridges, failed }: BridgedNeeds): Attendance {
+function bridgedMembership(inner: Membership, { bridges, failed }: BridgedNeeds): MergedMembership {
   const bridgeOf = ({ app }: ChannelRef): AppBridge | undefined => bridges.get(app);
-  return new Attendance({
+  return new MergedMembership({
     inner,
     otherSide: {
       join: async (ref, member) => bridgeOf(ref)?.presence.join(ref.channel, member),

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { keyOf } from '../../core/key-of.ts';
+import { keyOf } from '../../core/util/key-of.ts';
 import type { ChannelRef, History, Remembered, Retention } from '../../core/ports.ts';
 
 /** Bytes; above it the channels that were silent longest are forgotten first. */

@@ -1,9 +1,9 @@
 import type { Stores } from '../../core/ports.ts';
-import { replayFigures } from '../../core/replays.ts';
+import { replayMetrics } from '../../core/replays.ts';
 import { MemoryBroker } from './broker.ts';
 import { MemoryControl } from './control.ts';
 import { MemoryHistory } from './history.ts';
-import { MemoryLease } from './lease.ts';
+import { MemoryConnectionQuota } from './connection-quota.ts';
 import { MemoryMembership } from './membership.ts';
 import { MemoryReplays } from './replays.ts';
 import { FileState } from './state.ts';
@@ -17,11 +17,11 @@ export function openMemoryStores(stateFile?: string, signatures?: number): Store
     broker,
     history,
     membership: new MemoryMembership(broker),
-    lease: new MemoryLease(),
+    quota: new MemoryConnectionQuota(),
     control: new MemoryControl(),
     state: new FileState(stateFile),
     replays,
-    figures: replayFigures(replays),
+    metrics: replayMetrics(replays),
     isReady: () => true,
     warnings: () => [],
     close: () => Promise.resolve(),

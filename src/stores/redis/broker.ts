@@ -1,16 +1,16 @@
 import { isReservedChannel } from '#protocol';
 import type { Broker, ChannelEvent, ChannelRef, Deliver, Retention } from '../../core/ports.ts';
-import type { Listener } from './listener.ts';
-import type { RedisMembership } from './membership.ts';
-import type { Publisher } from './publisher.ts';
+import type { Receiver } from './events/receiver.ts';
+import type { RedisMembership } from './membership/membership.ts';
+import type { Publisher } from './events/publisher.ts';
 
 /** Events between nodes: one road, also for this node's own. */
 export class RedisBroker implements Broker {
-  readonly #listener: Listener;
+  readonly #listener: Receiver;
   readonly #publisher: Publisher;
   readonly #membership: RedisMembership;
 
-  constructor(needs: { listener: Listener; publisher: Publisher; membership: RedisMembership }) {
+  constructor(needs: { listener: Receiver; publisher: Publisher; membership: RedisMembership }) {
     this.#listener = needs.listener;
     this.#publisher = needs.publisher;
     this.#membership = needs.membership;

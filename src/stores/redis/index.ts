@@ -1,26 +1,26 @@
-import { MinuteLog } from '../../core/minute-log.ts';
+import { MinuteLog } from '../../core/util/minute-log.ts';
 import type { Journal, Stores } from '../../core/ports.ts';
-import { replayFigures } from '../../core/replays.ts';
+import { replayMetrics } from '../../core/replays.ts';
 import { RedisBroker } from './broker.ts';
-import { Answering } from './answering.ts';
-import { RedisControl } from './control.ts';
-import { DeadlineScripts } from './deadline-scripts.ts';
-import { type RedisCounters, redisFigures } from './figures.ts';
-import { EvictionRepair } from './eviction-repair.ts';
-import { Garbage } from './garbage.ts';
-import { RedisHistory } from './history.ts';
+import { Responsiveness } from './health/unanswered.ts';
+import { RedisControl } from './node/control.ts';
+import { DeadlineScripts } from './deadline/deadline-scripts.ts';
+import { type RedisCounters, redisMetrics } from './metrics.ts';
+import { EvictionRepair } from './health/eviction-repair.ts';
+import { InvalidData } from './health/invalid-data.ts';
+import { RedisHistory } from './events/cached-events.ts';
 import { Keys } from './keys.ts';
-import { RedisLease } from './lease.ts';
-import { Attendant } from './attendant.ts';
-import { firstScopes, Installation } from './installation.ts';
-import { openLinks } from './links.ts';
-import { Listener } from './listener.ts';
-import { RedisMembership } from './membership.ts';
-import { ClusterNode } from './node.ts';
+import { RedisConnectionQuota } from './node/connection-quota.ts';
+import { Supervisor } from './node/supervisor.ts';
+import { firstScopes, Installation } from './node/installation.ts';
+import { openLinks } from './link/links.ts';
+import { Receiver } from './events/receiver.ts';
+import { RedisMembership } from './membership/membership.ts';
+import { ClusterNode } from './node/node.ts';
 import type { RedisOptions } from './options.ts';
-import { Publisher } from './publisher.ts';
+import { Publisher } from './events/publisher.ts';
 import { RedisReplays } from './replays.ts';
-import { KEY_DAMAGED, KEY_MENDED } from './scripts.ts';
+import { KEY_DAMAGED, KEY_MENDED } from './link/scripts.ts';
 import { RedisState } from './state.ts';
 
 const QUIET_MS = 5000;
@@ -52,7 +52,7 @@ export async function openRedisStores(options: RedisOptions, journal: Journal): 
   const beat = setInterval(() => attendant.beat(), options.leaseMs / 4);
   return {
     ...ports,
-    figures: [...redisFigures(isReady, counters), ...replayFigures(ports.replays)],
+    metrics: [...redisMetrics(isReady, counters), ...replayMetrics(ports.replays)],
     isReady,
     warnings: () => (repair.isEvicting ? ['Redis evicts keys: it needs more memory'] : []),
     counters,
@@ -69,7 +69,7 @@ function assemble(options: RedisOptions, journal: Journal) {
   const { keyPrefix, partitions, database, apps = [], leaseMs } = options;
   const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps));
   const links = openLinks(options, keys, journal);
-  const garbage = new Garbage(journal);
+  const garbage = new InvalidData(journal);
   const dropped = new MinuteLog({
     journal,
     what: 'Histories were dropped before their time: an app has more than WAVEHALL_HISTORY_MAX_BYTES',
@@ -78,13 +78,13 @@ function assemble(options: RedisOptions, journal: Journal) {
   const installation = new Installation({ ...shared, apps });
   const node = new ClusterNode({ ...shared, options: { leaseMs, quietMs: QUIET_MS }, installation });
   const membership = new RedisMembership({ links, keys, node });
-  const lease = new RedisLease({ links, keys, node });
+  const quota = new RedisConnectionQuota({ links, keys, node });
   const deadlines = new DeadlineScripts({ links, keys, node, timeoutMs: options.commandTimeoutMs });
   const control = new RedisControl({
     ...{ links, keys, deadlines, garbage },
     onForeign: (app) => installation.mentionOther(app),
   });
-  const listener = new Listener({
+  const listener = new Receiver({
     ...{ ...shared, garbage, members: membership },
     historyTtlMs: options.historyTtlMs,
   });
@@ -94,7 +94,7 @@ function assemble(options: RedisOptions, journal: Journal) {
   const state = new RedisState(links, keys);
   const replays = new RedisReplays(links, keys, options.replaySignatures);
   const repair = new EvictionRepair({
-    ...{ ...shared, node, membership, lease },
+    ...{ ...shared, node, membership, quota },
     apps: apps.map(({ id }) => id),
     pauseMs: leaseMs,
     settleMs: 2 * QUIET_MS + 4 * leaseMs,
@@ -104,17 +104,17 @@ function assemble(options: RedisOptions, journal: Journal) {
     repair.want(keys.partitionOfMembers(key));
   });
   links.commands.on(KEY_DAMAGED, () => repair.suspect());
-  const attendant = new Attendant({ ...shared, options, node, listener, lease, control, repair });
+  const attendant = new Supervisor({ ...shared, options, node, listener, quota, control, repair });
   return {
     broker,
     history: new RedisHistory(links, keys),
     membership,
-    lease,
+    quota,
     control,
     state,
     replays,
     attendant,
-    answering: new Answering(links, journal),
+    answering: new Responsiveness(links, journal),
     deadlines,
     listener,
     dropped,

@@ -1,8 +1,8 @@
 import type { Replays } from '../../core/ports.ts';
 import { DEFAULT_SIGNATURES } from '../../core/replays.ts';
 import type { Keys } from './keys.ts';
-import type { Links } from './links.ts';
-import { run } from './scripts.ts';
+import type { Links } from './link/links.ts';
+import { run } from './link/scripts.ts';
 
 /** Signatures that any node has taken: on the clock of Redis, and bounded by their number. */
 export class RedisReplays implements Replays {

@@ -1,7 +1,7 @@
 import { type SharedState, Unavailable } from '../../core/ports.ts';
 import type { Keys } from './keys.ts';
-import type { Links } from './links.ts';
-import { KEY_MENDED, mending } from './scripts.ts';
+import type { Links } from './link/links.ts';
+import { KEY_MENDED, mending } from './link/scripts.ts';
 
 /** What all nodes share and what outlives them: one key for each name. */
 export class RedisState implements SharedState {

@@ -6,8 +6,8 @@
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { laravelText } from '../../../src/apps/settings.ts';
-import { ConfigError } from '../../../src/apps/settings.ts';
+import { laravelText } from '../../../src/settings/settings.ts';
+import { ConfigError } from '../../../src/settings/settings.ts';
 import { loadDotenv } from '../../../src/config/dotenv/load.ts';
 import { laravel8 } from '../../laravel/app-folder.ts';
 import { whatIsMissing } from '../../laravel/requirements.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Member } from '#protocol';
 import type { Occupancy } from '../../../src/core/ports.ts';
-import { Attendance } from '../../../src/cutover/bridge/attendance.ts';
+import { MergedMembership } from '../../../src/cutover/bridge/presence/merged-membership.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';
 
 const REF = { app: 'a', channel: 'presence-room' };
@@ -24,7 +24,7 @@ function openAttendance(isHeard: boolean) {
     if (event.news !== undefined) news.push(`${event.news.came ? '+' : '-'}${event.news.id}`);
   });
   const failures: unknown[] = [];
-  const attendance = new Attendance({
+  const attendance = new MergedMembership({
     inner: stores.membership,
     otherSide: { join: () => Promise.resolve(), leave: () => undefined, isHeard: () => isHeard },
     census: {

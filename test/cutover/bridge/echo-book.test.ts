@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EchoBook } from '../../../src/cutover/bridge/echo-book.ts';
+import { EchoBook } from '../../../src/cutover/bridge/echo/echo-book.ts';
 
 const KEYS = ['x', 'y'] as const;
 

@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
-import { Echoes, type Hearing } from '../../../src/cutover/bridge/echoes.ts';
+import { Echoes, type Hearing } from '../../../src/cutover/bridge/echo/echoes.ts';
 import { keyOf, type RemoteFrame } from '../../../src/cutover/bridge/frame.ts';
 import { LIMITS, type BridgeLimits } from '../../../src/cutover/bridge/limits.ts';
-import { Notes, type Copy } from '../../../src/cutover/bridge/notes.ts';
-import { Figures } from '../../../src/cutover/bridge/state.ts';
+import { NodeNotes, type Copy } from '../../../src/cutover/bridge/echo/node-notes.ts';
+import { BridgeCounters } from '../../../src/cutover/bridge/state.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';
 import { held } from '../../core/fakes.ts';
 import { eventually } from '../../support/wire.ts';
@@ -24,12 +24,12 @@ function openNodes(changed: Partial<BridgeLimits> = {}) {
   const limits = { ...LIMITS, settleMs: 10, ...changed };
   const { broker } = openMemoryStores();
   const nodes = [0, 1].map(() => {
-    const figures = new Figures();
+    const figures = new BridgeCounters();
     const node = { hearing: 'yes' as Hearing, barrier: Promise.resolve(), delivered: [] as string[] };
     const echoes = new Echoes({
       limits,
       figures,
-      notes: (ears) => new Notes({ app: 'a', broker, limits, ears }),
+      notes: (ears) => new NodeNotes({ app: 'a', broker, limits, ears }),
       hearing: () => node.hearing,
       barrier: () => node.barrier,
     });
@@ -123,7 +123,7 @@ describe('what is awaited from the other side', () => {
     const expectNothing = vi.fn();
     const { broker } = openMemoryStores();
     const ears = { expect: expectNothing, answered: expectNothing };
-    const notes = new Notes({ app: 'a', broker, limits: LIMITS, ears });
+    const notes = new NodeNotes({ app: 'a', broker, limits: LIMITS, ears });
     const ref = { app: 'a', channel: '#bridge' };
     const texts = [
       '',

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Alignment } from '../../../src/cutover/bridge/alignment.ts';
+import { StreamAlignment } from '../../../src/cutover/bridge/presence/stream-alignment.ts';
 import type { RemoteFrame } from '../../../src/cutover/bridge/frame.ts';
-import { HandOver, type HandOverResult, type Line } from '../../../src/cutover/bridge/hand-over.ts';
+import { HandOver, type HandOverResult, type Line } from '../../../src/cutover/bridge/presence/hand-over.ts';
 import { settled } from '../../core/fakes.ts';
 
 const frameOf = (text: string): RemoteFrame => ({
@@ -173,8 +173,8 @@ describe('a hand-over', () => {
 
 describe('where one connection stands in what another hears', () => {
   /** Letters are frames of the first, capitals frames of the second; `1` and `2` are their answers. */
-  const align = (story: string): Alignment => {
-    const alignment = new Alignment();
+  const align = (story: string): StreamAlignment => {
+    const alignment = new StreamAlignment();
     for (const sign of story) {
       if (sign === '1') alignment.firstAnswered();
       else if (sign === '2') alignment.secondAnswered();

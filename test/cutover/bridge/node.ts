@@ -1,13 +1,13 @@
 import type { AddressInfo } from 'node:net';
 import Fastify from 'fastify';
-import { readConfig } from '../../../src/config.ts';
+import { readConfig } from '../../../src/config/index.ts';
 import { StaticApps } from '../../../src/apps/static.ts';
-import { Announcer } from '../../../src/core/announcer.ts';
+import { SubscriptionCounter } from '../../../src/core/channels/subscription-counter.ts';
 import type { App } from '../../../src/core/app.ts';
-import { FanOut } from '../../../src/core/fan-out.ts';
-import { Gateway } from '../../../src/core/gateway.ts';
-import { Hub } from '../../../src/core/hub.ts';
-import { Outbound } from '../../../src/core/outbound.ts';
+import { FanOut } from '../../../src/core/channels/fan-out.ts';
+import { Gateway } from '../../../src/core/client/gateway.ts';
+import { Hub } from '../../../src/core/channels/hub.ts';
+import { Outbound } from '../../../src/core/client/outbound.ts';
 import type { Stores } from '../../../src/core/ports.ts';
 import { Users } from '../../../src/core/users.ts';
 import { openBridge } from '../../../src/cutover/bridge/index.ts';
@@ -111,7 +111,7 @@ function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
   const fanOut = new FanOut(outbound);
   const hub = new Hub({ ...stores, fanOut, journal });
   const users = new Users({ ...stores, hub, clock });
-  const announcer = new Announcer({ ...stores, journal, clock });
+  const announcer = new SubscriptionCounter({ ...stores, journal, clock });
   const provider = new StaticApps(apps);
   const limits = { connections: 0, connectionsPerAddress: 0, delayedRefusals: 0, refusalDelayMs: 0 };
   const gateway = new Gateway({

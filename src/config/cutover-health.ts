@@ -1,0 +1,103 @@
+import { integer, type Kind, limit, type Values, setting } from '../settings/settings.ts';
+import type { WatchLimits } from '../cutover/watch-limits.ts';
+
+/** A share from 0 to 1, given in percent. */
+const share: Kind<number> = {
+  expected: 'a number from 0 to 100',
+  parse(given) {
+    const value = /^\d{1,3}(\.\d{1,3})?$/.test(given) ? Number(given) : undefined;
+    return value !== undefined && value <= 100 ? value / 100 : undefined;
+  },
+};
+
+/** When one of two servers is not well, and when the browsers go back by themselves (SPEC 11.14, 11.15). */
+export const WATCH_SETTINGS = {
+  watchWindowSeconds: setting(
+    'WAVEHALL_CUTOVER_WINDOW_SECONDS',
+    integer(5, 600),
+    20,
+    'Seconds over which the health of both sides is judged.',
+  ),
+  breachSeconds: setting(
+    'WAVEHALL_CUTOVER_BREACH_SECONDS',
+    limit,
+    10,
+    'Seconds that a breach lasts before the percentage goes back; 0: never by itself.',
+  ),
+  goodSeconds: setting(
+    'WAVEHALL_CUTOVER_GOOD_SECONDS',
+    integer(1),
+    60,
+    'Seconds that a percentage holds without a breach before it counts as good.',
+  ),
+  breachSamples: setting(
+    'WAVEHALL_CUTOVER_BREACH_SAMPLES',
+    integer(1),
+    5,
+    'Fewest events in the window that a share is judged by.',
+  ),
+  breachConnectShare: setting(
+    'WAVEHALL_CUTOVER_BREACH_CONNECT_PERCENT',
+    share,
+    10,
+    'Share of failed test connects that is a breach; 0: not judged.',
+  ),
+  breachSubscribeShare: setting(
+    'WAVEHALL_CUTOVER_BREACH_SUBSCRIBE_PERCENT',
+    share,
+    20,
+    'Share of failed test subscriptions that is a breach; 0: not judged.',
+  ),
+  breachApiShare: setting(
+    'WAVEHALL_CUTOVER_BREACH_API_PERCENT',
+    share,
+    5,
+    'Share of signed HTTP API requests answered with 5xx that is a breach; 0: not judged.',
+  ),
+  breachLostShare: setting(
+    'WAVEHALL_CUTOVER_BREACH_LOST_PERCENT',
+    share,
+    10,
+    'Share of canary events that did not arrive that is a breach; 0: not judged.',
+  ),
+  breachLatencyMs: setting(
+    'WAVEHALL_CUTOVER_BREACH_LATENCY_MS',
+    limit,
+    1000,
+    'Slowest hundredth of the canary events, in milliseconds, that is told as a breach; it moves nobody. 0: not judged.',
+  ),
+  breachLoopMs: setting(
+    'WAVEHALL_CUTOVER_BREACH_LOOP_MS',
+    limit,
+    500,
+    'Slowest hundredth of the turns of the event loop, in milliseconds, that is told as a breach; it moves nobody. 0: not judged.',
+  ),
+  canarySeconds: setting(
+    'WAVEHALL_CUTOVER_CANARY_SECONDS',
+    limit,
+    1,
+    'Seconds between two canary events; 0: no canary.',
+  ),
+  canaryTimeoutMs: setting(
+    'WAVEHALL_CUTOVER_CANARY_TIMEOUT_MS',
+    integer(100),
+    3000,
+    'Milliseconds after which a canary event counts as lost.',
+  ),
+} as const;
+
+/** Seconds as milliseconds. */
+export const watchLimits = (values: Values<typeof WATCH_SETTINGS>): WatchLimits => ({
+  windowMs: values.watchWindowSeconds * 1000,
+  samples: values.breachSamples,
+  connectShare: values.breachConnectShare,
+  subscribeShare: values.breachSubscribeShare,
+  apiShare: values.breachApiShare,
+  lostShare: values.breachLostShare,
+  latencyMs: values.breachLatencyMs,
+  loopMs: values.breachLoopMs,
+  breachMs: values.breachSeconds * 1000,
+  goodMs: values.goodSeconds * 1000,
+  canaryEveryMs: values.canarySeconds * 1000,
+  canaryTimeoutMs: values.canaryTimeoutMs,
+});

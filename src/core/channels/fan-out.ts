@@ -1,0 +1,123 @@
+import { Batch } from './batch.ts';
+import type { Connection, Subscription } from '../client/connection.ts';
+import type { LocalChannel, Progress } from './local-channel.ts';
+import type { Outbound } from '../client/outbound.ts';
+import type { ChannelEvent, Wire } from '../ports.ts';
+
+/** Sockets written to before the event loop may serve others: about 6 ms of work. */
+export const SLICE_SOCKETS = 1000;
+
+/** Sockets that are looked at before the first of them is written to. */
+const AHEAD = 16;
+
+/**
+ * Brings events from channels to sockets. The events of one tick leave together; a fan-out to many sockets yields to
+ * the event loop in slices, and the channel's next one waits for it, so that every socket sees one order.
+ * The cost of an event depends on this channel's local subscribers alone.
+ */
+export class FanOut {
+  readonly #softBytes: number;
+  #dirty: LocalChannel[] = [];
+
+  constructor({ softBytes }: Pick<Outbound, 'softBytes'>) {
+    this.#softBytes = softBytes;
+  }
+
+  push(channel: LocalChannel, event: ChannelEvent): void {
+    channel.sequence += 1;
+    for (const subscription of channel.waiting) subscription.held?.push(event);
+    channel.pendingBytes += Buffer.byteLength(event.payload);
+    if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#mark(channel);
+  }
+
+  /** Lets a subscriber in that was told of its success: first what it missed, from then on everything. */
+  release(channel: LocalChannel, subscription: Subscription): void {
+    const { connection, held } = subscription;
+    for (const event of held ?? []) {
+      if (event.except !== connection.socketId) connection.send(event.payload);
+    }
+    channel.release(subscription);
+  }
+
+  #mark(channel: LocalChannel): void {
+    if (this.#dirty.push(channel) === 1) setImmediate(() => this.#flushDirty());
+  }
+
+  #flushDirty(): void {
+    const channels = this.#dirty;
+    this.#dirty = [];
+    for (const channel of channels) this.#flush(channel);
+  }
+
+  #flush(channel: LocalChannel): void {
+    const batch = new Batch(channel.pending, channel.sequence);
+    channel.pending = [];
+    channel.pendingBytes = 0;
+    channel.progress = { batch, next: 0, overtaken: [] };
+    this.#advance(channel, channel.progress);
+  }
+
+  #advance(channel: LocalChannel, progress: Progress): void {
+    const { batch } = progress;
+    const overtaken = progress.overtaken.filter(({ index }) => index !== -1);
+    progress.overtaken = [];
+    this.#write(overtaken, batch, 0, overtaken.length);
+    const end = Math.min(progress.next + SLICE_SOCKETS, channel.live.length);
+    this.#write(channel.live, batch, progress.next, end);
+    progress.next = end;
+    if (end >= channel.live.length) this.#finish(channel);
+    else setImmediate(() => this.#advance(channel, progress));
+  }
+
+  #finish(channel: LocalChannel): void {
+    channel.progress = undefined;
+    if (channel.pending.length > 0) this.#mark(channel);
+  }
+
+  /** Looks at some sockets before it writes to the first of them, so that their memory is fetched side by side. */
+  #write(targets: readonly Subscription[], batch: Batch, from: number, to: number): void {
+    const ready: Connection[] = [];
+    for (let start = from; start < to; start += AHEAD) {
+      const end = Math.min(start + AHEAD, to);
+      let count = 0;
+      for (let at = start; at < end; at += 1) {
+        const subscription = targets[at] as Subscription;
+        if (this.#getsAll(subscription, batch)) ready[count++] = subscription.connection;
+      }
+      writeAll(ready, count, batch);
+    }
+  }
+
+  /** False: there is nothing more to do for this one. */
+  #getsAll(subscription: Subscription, batch: Batch): boolean {
+    const { connection, upTo } = subscription;
+    if (upTo >= batch.last) return false;
+    subscription.upTo = batch.last;
+    if (connection.closing) return false;
+    const slow = connection.socket.bufferedBytes > this.#softBytes;
+    if (upTo < batch.first && !slow && !batch.leavesOut) return true;
+    writeOwn(connection, batch, upTo, slow);
+    return false;
+  }
+}
+
+function writeAll(connections: readonly Connection[], count: number, batch: Batch): void {
+  let wire: Wire | undefined;
+  let chunks: readonly Buffer[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const connection = connections[at] as Connection;
+    if (connection.socket.wire !== wire) {
+      wire = connection.socket.wire;
+      chunks = batch.forAll(wire);
+    }
+    for (const chunk of chunks) connection.write(chunk);
+  }
+}
+
+/** To one who may not get what everybody gets. */
+function writeOwn(connection: Connection, batch: Batch, upTo: number, slow: boolean): void {
+  const { socket, socketId } = connection;
+  const isOne = upTo >= batch.first || batch.differsFor(socketId, slow);
+  const chunks = isOne ? batch.forOne(socket.wire, socketId, upTo, slow) : batch.forAll(socket.wire);
+  for (const chunk of chunks) connection.write(chunk);
+}

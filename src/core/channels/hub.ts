@@ -1,0 +1,253 @@
+import type { Member } from '#protocol';
+import { type Connection, Subscription } from '../client/connection.ts';
+import type { FanOut } from './fan-out.ts';
+import { LocalChannel } from './local-channel.ts';
+import type { Broker, ChannelEvent, ChannelRef, Journal, Membership } from '../ports.ts';
+
+/** Events that may wait for one channel's sockets before publishers are told to come back later. */
+export const BACKLOG_EVENTS = 1000;
+export const BACKLOG_BYTES = 4 * 1024 * 1024;
+
+/** What one app has on this node. Apps never see each other: every look-up begins here. */
+interface Scope {
+  readonly connections: Map<string, Connection>;
+  readonly channels: Map<string, LocalChannel>;
+}
+
+/** Events up to this number are on their way to a subscriber. */
+export interface Owed {
+  readonly subscription: Subscription;
+  readonly upTo: number;
+}
+
+/** False as soon as they have left, or there is nobody to get them. */
+export const isOwed = ({ subscription, upTo }: Owed): boolean =>
+  subscription.index !== -1 && subscription.upTo < upTo;
+
+/** This node's truth about its own sockets: who is connected, who is on which channel, what is on its way to them. */
+export class Hub {
+  readonly #scopes = new Map<string, Scope>();
+  readonly #broker: Broker;
+  readonly #membership: Membership;
+  readonly #fanOut: FanOut;
+  readonly #journal: Journal;
+
+  constructor(needs: { broker: Broker; membership: Membership; fanOut: FanOut; journal: Journal }) {
+    this.#broker = needs.broker;
+    this.#membership = needs.membership;
+    this.#fanOut = needs.fanOut;
+    this.#journal = needs.journal;
+  }
+
+  // --- connections -----------------------------------------------------------------------------
+
+  /** False when a connection of that app has this id already. */
+  add(connection: Connection): boolean {
+    const { connections } = this.#scope(connection.app.id);
+    if (connections.has(connection.socketId)) return false;
+    connections.set(connection.socketId, connection);
+    return true;
+  }
+
+  remove(connection: Connection): void {
+    this.#scopes.get(connection.app.id)?.connections.delete(connection.socketId);
+    this.#forgetEmpty(connection.app.id);
+  }
+
+  connection(app: string, socketId: string): Connection | undefined {
+    return this.#scopes.get(app)?.connections.get(socketId);
+  }
+
+  /** Of one app, or of all. */
+  *connections(app?: string): Iterable<Connection> {
+    for (const [id, scope] of this.#scopes) {
+      if (app === undefined || app === id) yield* scope.connections.values();
+    }
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const { connections } of this.#scopes.values()) size += connections.size;
+    return size;
+  }
+
+  // --- subscriptions ---------------------------------------------------------------------------
+
+  /**
+   * Lets a connection into a channel. When it resolves, events are being held for it and the cluster knows of it;
+   * `release` lets them through. Listen first, join second: nothing can fall between.
+   * `check`, where there is something to check, may reject: nobody else comes or goes between its look at the channel
+   * and the entrance.
+   */
+  enter(
+    connection: Connection,
+    name: string,
+    member: Member | undefined,
+    check?: () => Promise<void>,
+  ): Promise<Subscription> {
+    const channel = this.#channel({ app: connection.app.id, channel: name });
+    return this.#inside(channel, async () => {
+      if (check !== undefined) await check();
+      if (channel.subscribers === 0) await this.#broker.subscribe(channel.ref);
+      const subscription = new Subscription(connection, channel.ref, member);
+      connection.subscriptions.push(subscription);
+      connection.subscriptionBytes += Buffer.byteLength(name);
+      channel.hold(subscription);
+      const userCame = member !== undefined && channel.userCame(member);
+      try {
+        const joined = this.#joined(channel, userCame ? member : undefined, connection.socketId);
+        if (joined !== undefined) await joined;
+      } catch (error) {
+        await this.#exit(channel, subscription);
+        throw error;
+      }
+      return subscription;
+    });
+  }
+
+  /**
+   * SPEC 3.7: the subscriber goes on as another member; the others hear of both, it misses no event. When `check` or the cluster says
+   * no, it stays who it was.
+   */
+  becomes(subscription: Subscription, member: Member, check: () => Promise<void>): Promise<void> {
+    const channel = this.#channel(subscription.ref);
+    return this.#inside(channel, async () => {
+      await check();
+      const { member: before, connection, ref } = subscription;
+      const { subscribers: subscriptions } = channel;
+      if (channel.userCame(member)) {
+        try {
+          await this.#membership.join(ref, { subscriptions, member, socketId: connection.socketId });
+        } catch (error) {
+          channel.userWent(member);
+          throw error;
+        }
+      }
+      subscription.member = member;
+      if (before !== undefined && channel.userWent(before))
+        await this.#membership.leave(ref, { subscriptions, member: before });
+    });
+  }
+
+  release(subscription: Subscription): void {
+    if (subscription.held !== undefined) this.#fanOut.release(this.#channel(subscription.ref), subscription);
+  }
+
+  /** The one way out of a channel: asked for, closed, or failed half-way in. Leaving twice is not an error. */
+  leave(subscription: Subscription): Promise<void> {
+    const channel = this.#channel(subscription.ref);
+    return this.#inside(channel, () => this.#exit(channel, subscription));
+  }
+
+  // --- events ----------------------------------------------------------------------------------
+
+  /** Where every event arrives, from this node or another. Never throws. */
+  deliver(ref: ChannelRef, event: ChannelEvent): void {
+    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    if (channel === undefined) return;
+    if (this.#journal.debugging) this.#journal.debug('Broadcasting To', ref.channel, event.payload);
+    this.#fanOut.push(channel, event);
+  }
+
+  /** True when the channel's sockets here are so far behind that more would only wait in memory. */
+  isBehind(ref: ChannelRef): boolean {
+    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    return channel !== undefined && isBehind(channel);
+  }
+
+  /** Resolves when they are not that far behind any more; one promise for everybody who waits. `undefined`: they are not. */
+  caughtUp(ref: ChannelRef): Promise<void> | undefined {
+    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    if (channel === undefined || !isBehind(channel)) return undefined;
+    return (channel.caughtUp ??= catchUp(channel));
+  }
+
+  /** What this client's channels have for it and has not left yet. */
+  owed({ subscriptions }: Connection): readonly Owed[] {
+    return subscriptions
+      .map((subscription) => ({ subscription, upTo: this.#channel(subscription.ref).sequence }))
+      .filter(isOwed);
+  }
+
+  // --- within ----------------------------------------------------------------------------------
+
+  async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {
+    const { connection, member } = subscription;
+    const at = connection.subscriptions.indexOf(subscription);
+    if (at === -1) return;
+    connection.subscriptions.splice(at, 1);
+    connection.subscriptionBytes -= Buffer.byteLength(subscription.ref.channel);
+    channel.drop(subscription);
+    const userWent = member !== undefined && channel.userWent(member);
+    if (channel.subscribers === 0) await this.#broker.unsubscribe(channel.ref);
+    const left = this.#left(channel, userWent ? member : undefined);
+    if (left !== undefined) await left;
+  }
+
+  /** `undefined`: the cluster knows already, there is nothing to wait for. */
+  #joined(channel: LocalChannel, member: Member | undefined, socketId: string): Promise<void> | undefined {
+    const { ref, subscribers: subscriptions } = channel;
+    if (subscriptions === 1 || member !== undefined) {
+      return this.#membership.join(ref, { subscriptions, member, socketId });
+    }
+    this.#membership.count(ref, subscriptions);
+    return undefined;
+  }
+
+  #left(channel: LocalChannel, member: Member | undefined): Promise<void> | undefined {
+    const { ref, subscribers: subscriptions } = channel;
+    if (subscriptions === 0 || member !== undefined)
+      return this.#membership.leave(ref, { subscriptions, member });
+    this.#membership.count(ref, subscriptions);
+    return undefined;
+  }
+
+  async #inside<T>(channel: LocalChannel, task: () => Promise<T>): Promise<T> {
+    channel.visitors += 1;
+    try {
+      return await channel.gate.run(task);
+    } finally {
+      channel.visitors -= 1;
+      this.#forgetUnused(channel);
+    }
+  }
+
+  #scope(app: string): Scope {
+    let scope = this.#scopes.get(app);
+    if (scope === undefined) {
+      scope = { connections: new Map(), channels: new Map() };
+      this.#scopes.set(app, scope);
+    }
+    return scope;
+  }
+
+  #channel(ref: ChannelRef): LocalChannel {
+    const { channels } = this.#scope(ref.app);
+    let channel = channels.get(ref.channel);
+    if (channel === undefined) {
+      channel = new LocalChannel(ref);
+      channels.set(ref.channel, channel);
+    }
+    return channel;
+  }
+
+  #forgetUnused(channel: LocalChannel): void {
+    if (channel.subscribers > 0 || channel.visitors > 0) return;
+    this.#scopes.get(channel.ref.app)?.channels.delete(channel.ref.channel);
+    this.#forgetEmpty(channel.ref.app);
+  }
+
+  #forgetEmpty(app: string): void {
+    const scope = this.#scopes.get(app);
+    if (scope?.connections.size === 0 && scope.channels.size === 0) this.#scopes.delete(app);
+  }
+}
+
+const isBehind = ({ pending, pendingBytes }: LocalChannel): boolean =>
+  pending.length >= BACKLOG_EVENTS || pendingBytes >= BACKLOG_BYTES;
+
+/** Fan-outs advance with each turn of the event loop. */
+async function catchUp(channel: LocalChannel): Promise<void> {
+  while (isBehind(channel)) await new Promise((resolve) => setImmediate(resolve));
+  channel.caughtUp = undefined;
+}

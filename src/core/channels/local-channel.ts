@@ -1,0 +1,91 @@
+import type { Member } from '#protocol';
+import type { Batch } from './batch.ts';
+import type { Subscription } from '../client/connection.ts';
+import type { ChannelEvent, ChannelRef } from '../ports.ts';
+import { Serial } from '../util/serial.ts';
+
+/** A fan-out that yielded before it had reached everybody. */
+export interface Progress {
+  readonly batch: Batch;
+  next: number;
+  /** Subscribers who were not reached yet when somebody's leaving moved them to a place already passed. */
+  overtaken: Subscription[];
+}
+
+/** What this node knows of a channel: its own sockets, and the events on their way to them. */
+export class LocalChannel {
+  readonly ref: ChannelRef;
+  /** Subscribers that get events: dense, in no order, so that leaving costs one swap. */
+  readonly live: Subscription[] = [];
+  /** Subscribers that wait for their `subscription_succeeded`. */
+  readonly waiting: Subscription[] = [];
+  /** Sockets per user, on presence channels. */
+  users: Map<string, number> | undefined;
+  /** Events so far; each has its number. */
+  sequence = 0;
+  /** Events that no fan-out has taken yet: the last `pending.length` numbers. */
+  pending: ChannelEvent[] = [];
+  pendingBytes = 0;
+  /** Given to those who wait for a backlog to end. */
+  caughtUp: Promise<void> | undefined;
+  progress: Progress | undefined;
+  /** Calls that are inside or before the gate; a channel that somebody waits for is kept. */
+  visitors = 0;
+  /** One channel, one gate: entering and leaving never overlap. */
+  readonly gate = new Serial();
+
+  constructor(ref: ChannelRef) {
+    this.ref = ref;
+  }
+
+  get subscribers(): number {
+    return this.live.length + this.waiting.length;
+  }
+
+  /** The subscriber counts from now on; its events are kept until `release`. */
+  hold(subscription: Subscription): void {
+    subscription.held = [];
+    this.waiting.push(subscription);
+  }
+
+  release(subscription: Subscription): void {
+    this.#forget(subscription);
+    subscription.upTo = this.sequence;
+    subscription.index = this.live.push(subscription) - 1;
+  }
+
+  drop(subscription: Subscription): void {
+    this.#forget(subscription);
+    const { index } = subscription;
+    if (index === -1) return;
+    subscription.index = -1;
+    const last = this.live.pop();
+    if (last === undefined || last === subscription) return;
+    this.live[index] = last;
+    last.index = index;
+    const next = this.progress?.next ?? 0;
+    if (index < next && this.live.length >= next) this.progress?.overtaken.push(last);
+  }
+
+  /** True when this is the first socket of that user here. */
+  userCame(member: Member): boolean {
+    this.users ??= new Map();
+    const sockets = (this.users.get(member.id) ?? 0) + 1;
+    this.users.set(member.id, sockets);
+    return sockets === 1;
+  }
+
+  /** True when this was the last socket of that user here. */
+  userWent(member: Member): boolean {
+    const sockets = (this.users?.get(member.id) ?? 0) - 1;
+    if (sockets > 0) this.users?.set(member.id, sockets);
+    else this.users?.delete(member.id);
+    return sockets <= 0;
+  }
+
+  #forget(subscription: Subscription): void {
+    subscription.held = undefined;
+    const at = this.waiting.indexOf(subscription);
+    if (at !== -1) this.waiting.splice(at, 1);
+  }
+}

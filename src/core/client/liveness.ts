@@ -1,0 +1,122 @@
+import { errors } from '#protocol';
+import type { Connection } from './connection.ts';
+import type { Hub } from '../channels/hub.ts';
+import type { Outbound } from './outbound.ts';
+import type { Clock, Journal } from '../ports.ts';
+import type { RefusalReason, Refusals } from '../refusals.ts';
+
+export interface LivenessLimits {
+  /** How long an asked peer may stay silent (SPEC 2.10). */
+  readonly pongTimeoutMs: number;
+  /** How long a socket may have unsent bytes of which the network takes none. */
+  readonly stallMs: number;
+  /** Unsent bytes of all sockets together; above it the largest are ended first. 0: no limit. */
+  readonly bufferedTotalBytes: number;
+}
+
+/** One sweep over all sockets, about once a second, in place of timers for each. */
+export class Liveness {
+  readonly #hub: Hub;
+  readonly #clock: Clock;
+  readonly #journal: Journal;
+  readonly #limits: LivenessLimits;
+  readonly #outbound: Outbound;
+  readonly #refusals: Pick<Refusals, 'count'>;
+
+  constructor(needs: {
+    hub: Hub;
+    clock: Clock;
+    journal: Journal;
+    limits: LivenessLimits;
+    outbound: Outbound;
+    refusals: Pick<Refusals, 'count'>;
+  }) {
+    this.#hub = needs.hub;
+    this.#clock = needs.clock;
+    this.#journal = needs.journal;
+    this.#limits = needs.limits;
+    this.#outbound = needs.outbound;
+    this.#refusals = needs.refusals;
+  }
+
+  sweep(): void {
+    const now = this.#clock();
+    let bufferedTotal = 0;
+    for (const connection of this.#hub.connections()) {
+      if (connection.closing) continue;
+      this.#checkLife(connection, now);
+      this.#checkAuthorisation(connection, now);
+      bufferedTotal += this.#checkStall(connection, now);
+    }
+    const { bufferedTotalBytes } = this.#limits;
+    if (bufferedTotalBytes > 0 && bufferedTotal > bufferedTotalBytes) this.#relieve(bufferedTotal);
+  }
+
+  #checkLife(connection: Connection, now: number): void {
+    if (connection.hurry !== undefined) return this.#checkSlowed(connection, now);
+    const { pingedAtMs, seenAtMs, app, socketId } = connection;
+    // What it says is not read: its silence is ours. A stall is measured by what it takes.
+    if (connection.socket.readingStopped) return void (connection.pingedAtMs = 0);
+    if (pingedAtMs > 0) {
+      if (now - pingedAtMs < this.#limits.pongTimeoutMs) return;
+      this.#journal.debug('Connection Pruned', socketId);
+      this.#count('pong_timeout', connection);
+      connection.close(errors.pongTimeout);
+    } else if (now - seenAtMs >= app.pingIntervalSeconds * 1000) {
+      this.#journal.debug('Connection Pinged', socketId);
+      connection.pingedAtMs = now;
+      connection.socket.ping();
+    }
+  }
+
+  /**
+   * SPEC 2.10, 2.12: what a client that is slowed down says is not read, so its silence is the server's own. It is pinged all the same: what is
+   * written to a peer that is gone fails.
+   */
+  #checkSlowed(connection: Connection, now: number): void {
+    connection.pingedAtMs = 0;
+    if (now - connection.seenAtMs < connection.app.pingIntervalSeconds * 1000) return;
+    connection.seenAtMs = now;
+    connection.socket.ping();
+  }
+
+  /** SPEC 6.8. */
+  #checkAuthorisation(connection: Connection, now: number): void {
+    const limitMs = connection.app.authorizeWithinSeconds * 1000;
+    if (limitMs === 0 || connection.authorized || now - connection.openedAtMs < limitMs) return;
+    this.#count('unauthorized', connection);
+    connection.close(errors.notAuthorizedInTime);
+  }
+
+  #count(reason: RefusalReason, { app, socket, socketId }: Connection): void {
+    this.#refusals.count(reason, { app: app.id, address: socket.remoteAddress, socket: socketId });
+  }
+
+  #checkStall(connection: Connection, now: number): number {
+    const { bufferedBytes } = connection.socket;
+    if (bufferedBytes === 0) {
+      connection.stalledAtMs = 0;
+      return 0;
+    }
+    const { takenBytes } = connection.socket;
+    if (connection.stalledAtMs === 0 || takenBytes !== connection.takenBytes) {
+      connection.takenBytes = takenBytes;
+      connection.stalledAtMs = now;
+    } else if (now - connection.stalledAtMs >= this.#limits.stallMs) {
+      this.#outbound.cut(connection);
+    }
+    return bufferedBytes;
+  }
+
+  #relieve(bufferedTotal: number): void {
+    const largestFirst = [...this.#hub.connections()]
+      .filter(({ closing, socket }) => !closing && socket.bufferedBytes > 0)
+      .sort((a, b) => b.socket.bufferedBytes - a.socket.bufferedBytes);
+    let excess = bufferedTotal - this.#limits.bufferedTotalBytes;
+    for (const connection of largestFirst) {
+      if (excess <= 0) return;
+      excess -= connection.socket.bufferedBytes;
+      this.#outbound.cut(connection);
+    }
+  }
+}

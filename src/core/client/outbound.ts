@@ -1,0 +1,68 @@
+import type { Connection } from './connection.ts';
+import { STOP_READING } from './reading.ts';
+import type { Refusals } from '../refusals.ts';
+
+export interface OutboundLimits {
+  /** Unsent bytes above which a client is not read, and gets no best-effort events. */
+  readonly softBytes: number;
+  /** Unsent bytes beyond the largest frame among them, above which a client is ended: it does not read. */
+  readonly hardBytes: number;
+}
+
+/**
+ * The rule for everything that leaves (SPEC 2.16), applied by `Connection.write`, which every frame of an admitted client
+ * passes: above the soft limit the client is not read until the network has taken enough, above the hard limit it is ended.
+ */
+export class Outbound {
+  readonly softBytes: number;
+  /** Up to so many unsent bytes there is nothing to check. */
+  readonly leastBytes: number;
+  readonly #hardBytes: number;
+  readonly #refusals: Pick<Refusals, 'count'>;
+
+  constructor({ softBytes, hardBytes }: OutboundLimits, refusals: Pick<Refusals, 'count'>) {
+    this.softBytes = softBytes;
+    this.#hardBytes = hardBytes;
+    this.leastBytes = Math.min(softBytes, hardBytes);
+    this.#refusals = refusals;
+  }
+
+  /** Called when a write left more than `leastBytes` unsent. */
+  check(connection: Connection): void {
+    const { socket } = connection;
+    const isOverHard =
+      socket.bufferedBytes > this.#hardBytes && socket.bytesBeyondLargestFrame > this.#hardBytes;
+    if (isOverHard) this.cut(connection);
+    else if (socket.bufferedBytes > this.softBytes) this.#hold(connection);
+  }
+
+  /** Ends a socket that does not read: a close frame would only queue behind what it does not take. */
+  cut(connection: Connection): void {
+    if (connection.closing) return;
+    const { app, socketId } = connection;
+    const { bufferedBytes, remoteAddress: address } = connection.socket;
+    this.#refusals.count('slow_reader', { app: app.id, address, socket: socketId, bufferedBytes });
+    connection.terminate();
+  }
+
+  #hold(connection: Connection): void {
+    if (connection.isBehind) return;
+    connection.isBehind = true;
+    connection.socket.stopReading(STOP_READING.outboundFull);
+    this.#await(connection);
+  }
+
+  #await(connection: Connection): void {
+    connection.socket.whenTaken(() => {
+      if (connection.closing) return;
+      if (connection.socket.bufferedBytes > this.softBytes) this.#await(connection);
+      else this.#release(connection);
+    });
+  }
+
+  #release(connection: Connection): void {
+    connection.isBehind = false;
+    connection.socket.resumeReading(STOP_READING.outboundFull);
+    connection.caughtUp?.();
+  }
+}

@@ -1,0 +1,38 @@
+import {
+  type ClientMessage,
+  encode,
+  errors,
+  parseUserData,
+  ProtocolError,
+  type SignedInUser,
+  verifyUserAuth,
+} from '#protocol';
+import type { Connection } from '../client/connection.ts';
+import type { Users } from '../users.ts';
+
+type Signin = Extract<ClientMessage, { kind: 'signin' }>;
+
+/** SPEC 6.1 to 6.3: a socket is one user for as long as it lives. */
+export async function signin(
+  { users }: { readonly users: Users },
+  from: Connection,
+  message: Signin,
+): Promise<void> {
+  const user = verified(from, message);
+  if (from.user !== undefined && from.user.id !== user.id) throw new ProtocolError(errors.signinFailed);
+  from.authorized = true;
+  const added = await users.signedIn(from, user);
+  from.send(encode.signinSuccess(message.userData));
+  if (user.watchlistOverflow) from.refuse(new ProtocolError(errors.watchlistLimit));
+  await users.tellWhoIsOnline(from, added);
+}
+
+function verified(from: Connection, { auth, userData }: Signin): SignedInUser {
+  const { credentials, strictAuthKey, limits, extraChannelCharacters } = from.app;
+  const request = { socketId: from.socketId, auth, userData };
+  const user = verifyUserAuth(credentials, request, strictAuthKey)
+    ? parseUserData(userData, { ...limits, extraCharacters: extraChannelCharacters })
+    : undefined;
+  if (user === undefined) throw new ProtocolError(errors.signinFailed);
+  return user;
+}

@@ -1,0 +1,159 @@
+import {
+  type ChannelKind,
+  type ClientMessage,
+  encode,
+  exceeds,
+  invalidChannel,
+  isChannelName,
+  isReservedChannel,
+  kindOf,
+  type Member,
+  memberFromUser,
+  parseMember,
+  ProtocolError,
+  subscriptionFailed,
+  subscriptionLimit,
+  subscriptionUnauthorized,
+  subscriptionUnavailable,
+  userOfChannel,
+  verifyChannelAuth,
+} from '#protocol';
+import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
+import type { Connection, Subscription } from '../client/connection.ts';
+import { untold, waits } from '../channels/subscribe-reply.ts';
+import type { Hub } from '../channels/hub.ts';
+import {
+  type ChannelRef,
+  type History,
+  type Journal,
+  type Membership,
+  Unavailable,
+  whenAway,
+} from '../ports.ts';
+
+type Subscribe = Extract<ClientMessage, { kind: 'subscribe' }>;
+
+interface Needs {
+  readonly hub: Hub;
+  readonly membership: Membership;
+  readonly history: History;
+  readonly announcer: SubscriptionCounter;
+  readonly journal: Journal;
+}
+
+/** SPEC 3.6: ends in success or in a refusal for this channel, whatever fails. */
+export async function subscribe(core: Needs, from: Connection, message: Subscribe): Promise<void> {
+  try {
+    await enterOrGreet(core, from, message);
+  } catch (error) {
+    if (error instanceof ProtocolError) throw error;
+    if (error instanceof Unavailable) throw subscriptionUnavailable(message.channel);
+    core.journal.defect('A subscription failed', error);
+    throw subscriptionFailed(message.channel);
+  }
+}
+
+/** SPEC 3. Nothing is touched before every rule has said yes; then the frames go out in the order of 3.4. */
+async function enterOrGreet(core: Needs, from: Connection, message: Subscribe): Promise<void> {
+  const kind = kindOf(message.channel);
+  const member = admit(from, kind, message);
+  const subscription = from.subscription(message.channel);
+  if (subscription === undefined) return enter(core, from, kind, message.channel, member);
+  if (member !== undefined && member.id !== subscription.member?.id)
+    await core.hub.becomes(subscription, member, () => checkRoom(core, from, subscription.ref, member));
+  await greet(core, from, kind, message.channel);
+}
+
+/** The right to be on the channel, and as whom. Throws the refusal (SPEC 3.2, 3.5, 4.1, 6.4). */
+function admit(from: Connection, kind: ChannelKind, message: Subscribe): Member | undefined {
+  const { channel } = message;
+  const { limits, extraChannelCharacters } = from.app;
+  if (!isChannelName(channel, limits.channelNameLength, extraChannelCharacters))
+    throw invalidChannel(channel);
+  if (isReservedChannel(channel)) return admitToReserved(from, channel);
+  if (!kind.signed) return undefined;
+  const request = {
+    socketId: from.socketId,
+    channel,
+    auth: message.auth,
+    channelData: message.channelData,
+    extraCharacters: extraChannelCharacters,
+  };
+  if (!verifyChannelAuth(from.app.credentials, request, from.app.strictAuthKey)) {
+    throw subscriptionUnauthorized(channel);
+  }
+  from.authorized = true;
+  return kind.members ? memberOf(from, message) : undefined;
+}
+
+function admitToReserved(from: Connection, channel: string): undefined {
+  const user = userOfChannel(channel);
+  if (user === undefined) throw invalidChannel(channel);
+  if (user !== from.user?.id) throw subscriptionUnauthorized(channel);
+}
+
+/** SPEC 6.6: without `channel_data`, a signed-in user joins as himself. */
+function memberOf(from: Connection, { channel, channelData }: Subscribe): Member {
+  if (!channelData && from.user !== undefined) return memberFromUser(from.user);
+  return parseMember(channelData, from.app.limits, channel);
+}
+
+async function enter(
+  core: Needs,
+  from: Connection,
+  kind: ChannelKind,
+  channel: string,
+  member: Member | undefined,
+): Promise<void> {
+  const ref = { app: from.app.id, channel };
+  checkSubscriptions(from, channel);
+  const hasRoom = member && (() => checkRoom(core, from, ref, member));
+  const subscription = await core.hub.enter(from, channel, member, hasRoom);
+  try {
+    await greet(core, from, kind, channel, subscription);
+  } catch (error) {
+    await core.hub.leave(subscription);
+    throw error;
+  }
+  core.hub.release(subscription);
+  core.announcer.changed(from.app, ref);
+}
+
+/** SPEC 3.12. */
+function checkSubscriptions(from: Connection, channel: string): void {
+  const { subscriptionsPerSocket, subscriptionBytesPerSocket: mostBytes } = from.app.limits;
+  if (exceeds(from.subscriptions.length + 1, subscriptionsPerSocket))
+    throw subscriptionLimit(channel, 'The socket has too many subscriptions');
+  if (exceeds(from.subscriptionBytes + Buffer.byteLength(channel), mostBytes))
+    throw subscriptionLimit(channel, `The names of the socket's channels have more than ${mostBytes} bytes`);
+}
+
+/** SPEC 4.5. */
+async function checkRoom(core: Needs, from: Connection, ref: ChannelRef, member: Member): Promise<void> {
+  const { presenceMembers } = from.app.limits;
+  if (presenceMembers === 0) return;
+  const members = await whenAway(core.membership.members(ref), () => []);
+  if (members.length < presenceMembers || members.some(({ id }) => id === member.id)) return;
+  throw subscriptionLimit(
+    ref.channel,
+    'The maximum amount of members per presence channel limit was reached',
+    4100,
+  );
+}
+
+/** SPEC 3.3, 3.7, 3.10: the success, then what a cache channel remembers. */
+async function greet(
+  core: Needs,
+  from: Connection,
+  kind: ChannelKind,
+  channel: string,
+  newcomer?: Subscription,
+): Promise<void> {
+  const ref = { app: from.app.id, channel };
+  const roster = kind.members ? await core.membership.members(ref) : undefined;
+  const cached = kind.cached ? await whenAway(core.history.last(ref), () => undefined) : undefined;
+  from.send(encode.subscriptionSucceeded(channel, roster));
+  if (newcomer?.held && roster) newcomer.held = untold(newcomer.held, roster);
+  if (kind.cached && !waits(newcomer?.held ?? [], cached, from.socketId))
+    from.send(cached?.payload ?? encode.cacheMiss(channel));
+}

@@ -1,4 +1,0 @@
-import type { ChannelRef } from './ports.ts';
-
-/** One text for a channel of an app. No two pairs share one: names of channels have no line breaks. */
-export const keyOf = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;

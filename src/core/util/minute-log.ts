@@ -1,0 +1,54 @@
+import type { Journal } from '../ports.ts';
+
+const LINE_EVERY_MS = 60_000;
+
+/** Shown in the log: app, address, what was expected. Never a secret. */
+export type LogExample = Readonly<Record<string, string | number>>;
+
+interface Needs {
+  readonly journal: Pick<Journal, 'warn'>;
+  readonly what: string;
+  /** Shown in each line. */
+  readonly details?: LogExample;
+  readonly clock?: () => number;
+}
+
+/**
+ * Counts one kind of trouble. The first is logged at once; more within a minute are logged together, with their number
+ * and the newest example: with the first one after the minute, or by a `tick`.
+ */
+export class MinuteLog {
+  readonly #needs: Needs;
+  readonly #clock: () => number;
+  #total = 0;
+  /** Since the last line. */
+  #unlogged = 0;
+  #loggedAtMs = -Infinity;
+  #example: LogExample = {};
+
+  constructor(needs: Needs) {
+    this.#needs = needs;
+    this.#clock = needs.clock ?? (() => performance.now());
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Never throws. */
+  add(example: LogExample, count = 1): void {
+    this.#total += count;
+    this.#unlogged += count;
+    this.#example = example;
+    this.tick();
+  }
+
+  tick(): void {
+    const now = this.#clock();
+    if (this.#unlogged === 0 || now - this.#loggedAtMs < LINE_EVERY_MS) return;
+    const { journal, what, details } = this.#needs;
+    journal.warn(what, { ...details, count: this.#unlogged, ...this.#example });
+    this.#unlogged = 0;
+    this.#loggedAtMs = now;
+  }
+}

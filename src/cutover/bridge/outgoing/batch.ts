@@ -1,0 +1,48 @@
+import type { BridgeLimits } from '../limits.ts';
+
+/** An event on its way to the other side. */
+export interface Forward {
+  readonly channel: string;
+  readonly name: string;
+  readonly data: string;
+  readonly except: string | undefined;
+  /** Size of its part of a request. */
+  readonly bytes: number;
+  readonly atMs: number;
+  /** A request that carried others too was refused because of one of them. */
+  alone: boolean;
+  /** How often its request was cut off while it was being written. */
+  cut: number;
+}
+
+/** What one item costs in a batch, apart from its texts. */
+const ITEM = '{"channel":"","name":"","data":""},';
+
+export const bytesOf = ({ channel, name, data }: Pick<Forward, 'channel' | 'name' | 'data'>): number =>
+  ITEM.length +
+  channel.length +
+  Buffer.byteLength(JSON.stringify(name)) +
+  Buffer.byteLength(JSON.stringify(data));
+
+/** SPEC 11.7: how many of the first events go in one request. Reverb fails on a batch that excludes a socket it knows. */
+export function batchSize(queue: readonly Forward[], limits: BridgeLimits): number {
+  let bytes = 0;
+  let count = 0;
+  for (const forward of queue) {
+    const isAlone = forward.alone || forward.except !== undefined || forward.data === '';
+    if (count > 0 && (isAlone || count >= limits.batchEvents || bytes + forward.bytes > limits.batchBytes))
+      break;
+    count += 1;
+    bytes += forward.bytes;
+    if (isAlone) break;
+  }
+  return count;
+}
+
+/** The path behind `/apps/{id}` and the body. */
+export function requestOf(batch: readonly Forward[]): { readonly path: string; readonly body: string } {
+  const items = batch.map(({ channel, name, data, except }) => ({ channel, name, data, socket_id: except }));
+  return items.length === 1
+    ? { path: '/events', body: JSON.stringify(items[0]) }
+    : { path: '/batch_events', body: JSON.stringify({ batch: items }) };
+}

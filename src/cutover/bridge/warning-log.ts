@@ -1,0 +1,109 @@
+import type { Journal } from '../../core/ports.ts';
+import type { Upstream } from '../ports.ts';
+import { objectIn, type RemoteFrame, textOf } from './frame.ts';
+import type { RequestOutcome } from './connection/upstream-api.ts';
+import type { BridgeCounters } from './state.ts';
+
+/** The same complaint is not made more often. */
+const PAUSE_MS = 60_000;
+
+interface Needs {
+  readonly appId: string;
+  readonly upstream: Upstream;
+  readonly journal: Journal;
+  readonly figures: BridgeCounters;
+}
+
+/**
+ * SPEC 11.13, 11.17: says what is wrong with the other side, once, in a sentence that names the setting; the figures
+ * keep the last of it.
+ */
+export class WarningLog {
+  readonly #app: string;
+  readonly #url: string;
+  readonly #journal: Journal;
+  readonly #figures: BridgeCounters;
+  readonly #said = new Map<string, number>();
+  #isAway = false;
+
+  constructor({ appId, upstream: { url }, journal, figures }: Needs) {
+    this.#app = appId;
+    this.#url = `${url.protocol}//${url.host}${url.pathname}`.replace(/\/$/, '');
+    this.#journal = journal;
+    this.#figures = figures;
+  }
+
+  away(reason: string): void {
+    this.#figures.error(reason);
+    if (this.#isAway) return;
+    this.#isAway = true;
+    this.#journal.warn(sentence(reason), { app: this.#app, upstream: this.#url, reason });
+  }
+
+  back(awayMs: number): void {
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    this.#journal.warn('The other side of the cutover is back', {
+      app: this.#app,
+      upstream: this.#url,
+      awaySeconds: Math.round(awayMs / 1000),
+    });
+  }
+
+  notTerminated({ text }: RequestOutcome): void {
+    this.#figures.error(`terminate: ${text}`);
+    this.#say('The other side did not terminate a user', { answer: text });
+  }
+
+  notForwarded({ kind, text }: RequestOutcome): void {
+    this.#figures.error(`${kind}: ${text}`);
+  }
+
+  refusedEvent({ status, text }: Extract<RequestOutcome, { kind: 'refused' }>): void {
+    if (status === 401 || status === 403)
+      this.#say(
+        'WAVEHALL_CUTOVER_UPSTREAM: the other side refuses our signature; are the app’s secret and id the same there?',
+        { status, answer: text },
+      );
+    else if (status === 404)
+      this.#say('WAVEHALL_CUTOVER_UPSTREAM: the other side has no app with this id', {
+        status,
+        answer: text,
+      });
+    else if (status === 413)
+      this.#say('An event is larger than the other side takes; REVERB_MAX_REQUEST_SIZE there', { status });
+    else this.#say('The other side refuses an event', { status, answer: text });
+  }
+
+  /** An error that is not about a channel, as Reverb tells of a refused subscription. */
+  refused(frame: RemoteFrame): void {
+    const { code, message } = objectIn(frame.data);
+    const text = `${textOf(code) ?? ''} ${textOf(message) ?? ''}`;
+    this.#figures.error(text);
+    const isSignature = /unauthori[sz]ed|signature|auth/i.test(text);
+    this.#say(
+      isSignature
+        ? 'WAVEHALL_CUTOVER_UPSTREAM: the other side refuses our subscription; is the app’s secret the same there?'
+        : 'The other side answers the bridge with an error',
+      { answer: text },
+    );
+  }
+
+  /** No more than once a minute. */
+  #say(what: string, details: Readonly<Record<string, string | number>>): void {
+    const now = Date.now();
+    if (now - (this.#said.get(what) ?? -Infinity) < PAUSE_MS) return;
+    this.#said.set(what, now);
+    this.#journal.warn(what, { app: this.#app, upstream: this.#url, ...details });
+  }
+}
+
+function sentence(reason: string): string {
+  if (/^4001\b/.test(reason) || /does not exist/i.test(reason))
+    return 'WAVEHALL_CUTOVER_UPSTREAM: the other side does not know the app key';
+  if (/^4003\b/.test(reason)) return 'WAVEHALL_CUTOVER_UPSTREAM: the app is disabled at the other side';
+  if (/^4004\b/.test(reason)) return 'WAVEHALL_CUTOVER_UPSTREAM: the app is over its quota at the other side';
+  if (/origin/i.test(reason))
+    return 'WAVEHALL_CUTOVER_ORIGIN: the other side does not allow the origin that the bridge sends';
+  return 'WAVEHALL_CUTOVER_UPSTREAM: the other side of the cutover is away';
+}

@@ -1,0 +1,58 @@
+import type { ChannelFindings } from './compare-channel.ts';
+import type { Comparison } from './compare.ts';
+import type { Side } from '../ports.ts';
+import { columns, NONE, type Paint, painter, plain, type ReportOptions } from '../status/table.ts';
+
+const MINUTE_MS = 60_000;
+
+type Row = readonly [channel: string, found: ChannelFindings];
+
+const COLUMNS: readonly (readonly [head: string, cell: (row: Row) => string])[] = [
+  ['channel', ([channel]) => plain(channel)],
+  ['Wavehall', ([, { heard }]) => String(heard.wavehall)],
+  ['other', ([, { heard }]) => String(heard.upstream)],
+  ['same', ([, { same }]) => String(same)],
+  ['missing', ([, { missing }]) => `${missing.wavehall}/${missing.upstream}`],
+  ['doubled', ([, { doubled }]) => `${doubled.wavehall}/${doubled.upstream}`],
+  ['different', ([, { different }]) => String(different)],
+  ['reordered', ([, { reordered }]) => String(reordered)],
+  ['crossed', ([, { crossed }]) => String(crossed)],
+  ['Wavehall behind', ([, { behind }]) => behindIn(behind.wavehall)],
+  ['other behind', ([, { behind }]) => behindIn(behind.upstream)],
+];
+
+const behindIn = ({ p50Ms, p99Ms }: ChannelFindings['behind'][Side]): string =>
+  p50Ms === null ? NONE : `${Math.round(p50Ms)}/${Math.round(p99Ms ?? 0)} ms`;
+
+/** What the comparison found, channel by channel, and its verdict (SPEC 11.16). */
+export function comparisonTable(comparison: Comparison, options: ReportOptions): string {
+  const paint = painter(options);
+  const channels = Object.entries(comparison.channels);
+  const examples = channels.flatMap(([channel, found]) =>
+    found.examples.map((each) => `  ${plain(channel)}: ${plain(each)}`),
+  );
+  return [
+    ...(channels.length === 0 ? [] : channelLines(channels, comparison.judgedMs, paint)),
+    ...(examples.length === 0 ? [] : ['First faults:', ...examples, '']),
+    comparison.isGo ? paint('green', 'GO: both servers brought the same.') : paint('red', 'NO GO:'),
+    ...comparison.reasons.map((each) => `  ${plain(each)}`),
+    '',
+  ].join('\n');
+}
+
+function channelLines(channels: readonly Row[], judgedMs: number, paint: Paint): string[] {
+  const head = COLUMNS.map(([name]) => name);
+  const rows = channels.map((row) => COLUMNS.map(([, cell]) => cell(row)));
+  const [first = '', ...lines] = columns([head, ...rows]);
+  const span = spanOf(judgedMs);
+  return [
+    `Compared for ${span}; missing and doubled: Wavehall/other; behind: p50/p99`,
+    '',
+    paint('bold', first),
+    ...lines,
+    '',
+  ];
+}
+
+const spanOf = (ms: number): string =>
+  ms < MINUTE_MS ? `${Number((ms / 1000).toFixed(1))} s` : `${Number((ms / MINUTE_MS).toFixed(1))} min`;

@@ -1,0 +1,80 @@
+import { rootCertificates } from 'node:tls';
+import { type Credential, signHttp } from '#protocol';
+import { prefixOf } from '../net/address.ts';
+import { post, type PostResult } from '../net/http-post.ts';
+
+const MAX_ROSTER_BYTES = 16 * 1024 * 1024;
+
+/** One server as a probe sees it. */
+export interface ProbeSite {
+  /** http(s)://host:port, with the path prefix if there is one. */
+  readonly url: URL;
+  readonly appId: string;
+  readonly credential: Credential;
+  /** Origin header of the connection: servers that know their origins refuse those without. */
+  readonly origin?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Certificates (PEM) that are trusted besides the usual ones. */
+  readonly tlsCa?: string | undefined;
+  /** False: whoever answers is trusted, as at our own address, whose certificate is made out to another name. */
+  readonly tlsVerify?: boolean | undefined;
+}
+
+export interface TlsTrust {
+  readonly ca?: readonly string[];
+  readonly rejectUnauthorized: boolean;
+}
+
+export const trustOf = ({ tlsCa, tlsVerify = true }: ProbeSite): TlsTrust => ({
+  ...(tlsCa !== undefined && { ca: [...rootCertificates, tlsCa] }),
+  rejectUnauthorized: tlsVerify,
+});
+
+/** Where a client connects (SPEC 2.1). */
+export function socketUrl(site: ProbeSite): URL {
+  const query = 'protocol=7&client=wavehall-probe&version=1.0';
+  const url = new URL(
+    `${prefixOf(site.url)}/app/${encodeURIComponent(site.credential.key)}?${query}`,
+    site.url,
+  );
+  url.protocol = site.url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url;
+}
+
+/** Asks for the users of a presence channel (SPEC 8.7). */
+export async function hasMember(
+  site: ProbeSite,
+  channel: string,
+  userId: string,
+  timeoutMs: number,
+): Promise<boolean> {
+  const path = `/apps/${encodeURIComponent(site.appId)}/channels/${encodeURIComponent(channel)}/users`;
+  const timestampSeconds = Math.floor(Date.now() / 1000);
+  const query = signHttp(site.credential, { method: 'GET', path, body: '', timestampSeconds });
+  const url = new URL(`${prefixOf(site.url)}${path}?${query}`, site.url);
+  const asked = { method: 'GET', maxAnswerBytes: MAX_ROSTER_BYTES, timeoutMs, tls: trustOf(site) } as const;
+  const { status, body } = await post(url, { body: '', ...asked });
+  if (status !== 200) return false;
+  const { users } = JSON.parse(body) as { users: readonly { readonly id: unknown }[] };
+  return users.some(({ id }) => String(id) === userId);
+}
+
+export interface ProbeEvent {
+  readonly name: string;
+  readonly channel: string;
+  readonly data: string;
+}
+
+/** Publishes through the site's HTTP API; the signature is over the path without the prefix (SPEC 7.4). */
+export function publish(
+  site: ProbeSite,
+  event: ProbeEvent,
+  timing: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+): Promise<PostResult> {
+  const path = `/apps/${encodeURIComponent(site.appId)}/events`;
+  const body = JSON.stringify({ name: event.name, channel: event.channel, data: event.data });
+  const timestampSeconds = Math.floor(Date.now() / 1000);
+  const query = signHttp(site.credential, { method: 'POST', path, body, timestampSeconds });
+  const url = new URL(`${prefixOf(site.url)}${path}?${query}`, site.url);
+  return post(url, { body, ...timing, tls: trustOf(site) });
+}

@@ -1,0 +1,25 @@
+import type { App } from '../../core/app.ts';
+import type { Upstream } from '../ports.ts';
+import type { ProbeSite } from './probe-site.ts';
+import { signedSide, SIDE_HEADER } from '../split/side-header.ts';
+
+/** This side, through its front door, whatever the percentage is. Its certificate is made out to another name. */
+export const ownSite = (
+  { id, credentials: [credential] }: App,
+  url: URL,
+  origin: string | undefined,
+  tlsVerify = false,
+): ProbeSite => ({
+  url,
+  appId: id,
+  credential,
+  origin,
+  headers: { [SIDE_HEADER]: signedSide(credential, 'wavehall') },
+  tlsVerify,
+});
+
+/** The other side, past the front door. */
+export const upstreamSite = (
+  { id, credentials: [credential] }: App,
+  { url, origin, tlsCa, tlsVerify }: Upstream,
+): ProbeSite => ({ url, appId: id, credential, origin, tlsCa, tlsVerify });

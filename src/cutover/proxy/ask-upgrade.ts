@@ -1,0 +1,110 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { ask } from './ask.ts';
+import { forwardedHeaders, forwardedPath, type Route } from './forwarded.ts';
+import { isAccepted } from './handshake.ts';
+import { endToEnd, headerKey } from './headers.ts';
+import type { ClientInfo } from '../split/split.ts';
+
+/** The other side has so long to be reached and to answer an upgrade (SPEC 11.3). */
+const ANSWER_TIMEOUT_MS = 5000;
+/** A refusal is a sentence; of a larger one only the status is passed on. */
+const MAX_REFUSAL_BYTES = 16 * 1024;
+const KEEP_ALIVE_MS = 60_000;
+
+/** The other side took the handshake; `rest` is what came behind its answer. */
+export interface Accepted {
+  readonly head: string;
+  readonly socket: Socket;
+  readonly rest: Buffer;
+}
+
+/** The other side's own refusal. */
+export interface Refused {
+  readonly head: string;
+  readonly body: Buffer;
+  readonly socket: undefined;
+}
+
+export type UpgradeAnswer = Accepted | Refused;
+
+/**
+ * Asks the other side for a WebSocket in the browser's own words. Rejects when it cannot be reached, has not answered in
+ * time, answers with something that is no HTTP or no handshake, or with 5xx.
+ */
+export function askUpgrade(
+  route: Route,
+  request: IncomingMessage,
+  visitor: ClientInfo,
+  signal: AbortSignal,
+): Promise<UpgradeAnswer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = ask(route, {
+      method: 'GET',
+      path: forwardedPath(request.url ?? '/', route),
+      headers: [
+        ...forwardedHeaders(request, visitor, route),
+        'Connection',
+        'Upgrade',
+        'Upgrade',
+        'websocket',
+      ],
+      signal,
+    });
+    const take = (answer: UpgradeAnswer): void => {
+      clearTimeout(timer);
+      resolve(answer);
+    };
+    const fail = (reason: Error): void => {
+      clearTimeout(timer);
+      reject(reason);
+      outgoing.destroy();
+    };
+    const timer = setTimeout(
+      () => fail(new Error(`no answer in ${ANSWER_TIMEOUT_MS / 1000} s`)),
+      ANSWER_TIMEOUT_MS,
+    );
+    outgoing.on('error', fail);
+    outgoing.on('close', () => fail(new Error('it closed the connection without an answer')));
+    outgoing.on('upgrade', (answer, socket: Socket, rest) => {
+      socket.on('error', ignored).setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
+      if (isAccepted(answer, request)) return take({ head: headOf(answer), socket, rest });
+      socket.destroy();
+      fail(new Error('its answer is no WebSocket handshake'));
+    });
+    outgoing.on('response', (answer) => {
+      const { statusCode: status = 0 } = answer;
+      answer.on('error', fail);
+      if (status < 200 || status > 499) return fail(new Error(`it answered with ${status}`));
+      readRefusal(answer, (body) => {
+        take({ head: headOf(answer), body, socket: undefined });
+        outgoing.destroy();
+      });
+    });
+    outgoing.end();
+  });
+}
+
+function readRefusal(answer: IncomingMessage, done: (body: Buffer) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  answer.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MAX_REFUSAL_BYTES) done(Buffer.alloc(0));
+  });
+  answer.on('end', () => done(Buffer.concat(chunks)));
+}
+
+/** Status line and the lines that are for the browser; those of the connection and the framing are ours to write. */
+function headOf({ statusCode = 0, statusMessage = '', rawHeaders }: IncomingMessage): string {
+  const lines = endToEnd(rawHeaders).filter(([name]) => headerKey(name) !== 'content-length');
+  return [
+    `HTTP/1.1 ${statusCode} ${statusMessage}`,
+    ...lines.map(([name, value]) => `${name}: ${value}`),
+  ].join('\r\n');
+}
+
+function ignored(): void {
+  return undefined;
+}

@@ -1,0 +1,18 @@
+import { type ClientRequest, request as requestPlain, type RequestOptions } from 'node:http';
+import { request as requestTls } from 'node:https';
+import { hostOf } from '../net/address.ts';
+import type { Route } from './forwarded.ts';
+import { trust } from '../net/trust.ts';
+
+/** A request to the other side, over a connection of its own: Reverb answers one request per connection. May throw. */
+export function ask({ upstream }: Route, options: RequestOptions): ClientRequest {
+  const { url } = upstream;
+  const request = url.protocol === 'https:' ? requestTls : requestPlain;
+  const asked = request({ host: hostOf(url), port: url.port, ...trust(upstream), agent: false, ...options });
+  // All header lines that there are, so that the framing of the body is among them; their size is limited.
+  asked.maxHeadersCount = 0;
+  return asked;
+}
+
+/** A code such as ECONNREFUSED says more than the address that is known anyway. */
+export const reasonOf = (error: Error): string => (error as NodeJS.ErrnoException).code ?? error.message;

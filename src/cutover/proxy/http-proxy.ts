@@ -1,0 +1,162 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { ask, reasonOf } from './ask.ts';
+import {
+  DOOR_HEADER,
+  forwardedHeaders,
+  forwardedPath,
+  holdsToken,
+  LOOP_STATUS,
+  type Route,
+} from './forwarded.ts';
+import { endToEnd, headerKey } from './headers.ts';
+import type { ClientInfo } from '../split/split.ts';
+import { hasOneHost, isPassable } from '../split/request-target.ts';
+
+/** The other side has so long for the head of its answer, and for each pause in it; a client for each pause in taking it. */
+const TIMEOUT_MS = 30_000;
+const ASK_TIMEOUT_MS = 2000;
+/** TRACE would show a client what a proxy adds; CONNECT has no place here. */
+const NEVER_PASSED: readonly unknown[] = ['TRACE', 'CONNECT'];
+const USUALLY_WITH_BODY: readonly string[] = ['POST', 'PUT', 'PATCH'];
+
+/** SPEC 11.2: whether a request that nobody here answers may go to the other side. */
+export function mayPass(request: IncomingMessage, route: Route): boolean {
+  const { method, url = '', rawHeaders } = request;
+  if (NEVER_PASSED.includes(method) || !isPassable(url, route.prefix) || !hasOneHost(request)) return false;
+  return ![url, ...rawHeaders].some((text) => holdsToken(text, route));
+}
+
+/** Hands a whole request to the other side, and its answer back, as they come (SPEC 11.2). */
+export function passRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  visitor: ClientInfo,
+  route: Route,
+): void {
+  let outgoing: ClientRequest;
+  try {
+    outgoing = open(request, visitor, route);
+  } catch {
+    return refuse(request, response, 400, 'Bad request.');
+  }
+  follow(outgoing, request, response);
+  request.pipe(outgoing);
+}
+
+/** Every way in which a request ends: with an answer, with 502, or, when the answer has begun, with a cut. */
+function follow(outgoing: ClientRequest, request: IncomingMessage, response: ServerResponse): void {
+  let taken: IncomingMessage | undefined;
+  const fail = (reason: string): void => {
+    clearTimeout(deadline);
+    outgoing.destroy();
+    // Bytes behind a whole answer are nobody's.
+    if (taken?.complete === true) return;
+    if (!response.headersSent)
+      refuse(request, response, 502, `The other server (WAVEHALL_CUTOVER_UPSTREAM) ${reason}.`);
+    else if (!response.writableEnded) response.destroy();
+  };
+  const late = (): void => fail(`did not answer in ${TIMEOUT_MS / 1000} s`);
+  const deadline = setTimeout(late, TIMEOUT_MS);
+  outgoing.on('response', (answer) => {
+    clearTimeout(deadline);
+    const reason = reasonAgainst(answer);
+    if (reason !== undefined) return fail(reason);
+    // It may have decided without the rest of the body, and closes; what it said still counts.
+    if ((answer.statusCode ?? 0) >= 400) dropBody(request, outgoing);
+    if (giveBack(answer, response, fail)) taken = answer;
+  });
+  outgoing.on('upgrade', (_, socket) => {
+    socket.destroy();
+    fail('switched protocols unasked');
+  });
+  outgoing.on('timeout', late);
+  outgoing.on('error', (error) => fail(`cannot be reached: ${reasonOf(error)}`));
+  outgoing.on('close', () => response.headersSent || fail('closed the connection without an answer'));
+  response.on('close', () => {
+    clearTimeout(deadline);
+    outgoing.destroy();
+  });
+}
+
+/** True when the other side is this server: what went there would come back, for ever (SPEC 11.17). */
+export function leadsHere(route: Route): Promise<boolean> {
+  return new Promise((resolve) => {
+    const headers = { [DOOR_HEADER]: route.door };
+    const options = { method: 'GET', path: forwardedPath('/live', route), headers };
+    const outgoing = ask(route, options);
+    const timer = setTimeout(() => outgoing.destroy(), ASK_TIMEOUT_MS);
+    outgoing.on('response', (answer) => {
+      resolve(answer.statusCode === LOOP_STATUS);
+      outgoing.destroy();
+    });
+    outgoing.on('error', () => resolve(false));
+    outgoing.on('close', () => {
+      clearTimeout(timer);
+      resolve(false);
+    });
+    outgoing.end();
+  });
+}
+
+function open(request: IncomingMessage, visitor: ClientInfo, route: Route): ClientRequest {
+  return ask(route, {
+    method: request.method,
+    path: forwardedPath(request.url ?? '/', route),
+    headers: [
+      ...forwardedHeaders(request, visitor, route),
+      ...framingOf(request),
+      ...['Connection', 'close'],
+    ],
+    timeout: TIMEOUT_MS,
+  });
+}
+
+/** The body's framing, made anew: as long as it was said to be, in chunks, or none at all. */
+function framingOf({ method = '', headers }: IncomingMessage): string[] {
+  if (headers['transfer-encoding'] !== undefined) return ['Transfer-Encoding', 'chunked'];
+  const length = headers['content-length'] ?? (USUALLY_WITH_BODY.includes(method) ? '0' : undefined);
+  return length === undefined ? [] : ['Content-Length', length];
+}
+
+/** Why an answer cannot be passed on; `undefined` when it can. */
+function reasonAgainst({ statusCode = 0, headers }: IncomingMessage): string | undefined {
+  if (statusCode < 200 || statusCode > 599) return `answered with status ${statusCode}`;
+  const coding = headers['transfer-encoding'];
+  return coding === undefined || coding.toLowerCase() === 'chunked'
+    ? undefined
+    : 'answered in a transfer coding that is not known';
+}
+
+/** False: its head cannot be written. */
+function giveBack(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  fail: (reason: string) => void,
+): boolean {
+  const { statusCode = 0, statusMessage, rawHeaders } = answer;
+  const hasNoLength = statusCode === 204 || answer.headers['transfer-encoding'] !== undefined;
+  const lines = endToEnd(rawHeaders).filter(([name]) => !hasNoLength || headerKey(name) !== 'content-length');
+  try {
+    response.writeHead(statusCode, statusMessage, lines.flat());
+  } catch {
+    fail('answered with a head that is no HTTP');
+    return false;
+  }
+  response.setTimeout(TIMEOUT_MS, () => response.destroy());
+  answer.on('error', () => fail('broke off its answer'));
+  answer.pipe(response);
+  return true;
+}
+
+function dropBody(request: IncomingMessage, outgoing: ClientRequest): void {
+  request.unpipe(outgoing);
+  request.resume();
+}
+
+/** What of the request is still on its way is read and dropped: its time is limited by the server. */
+function refuse(request: IncomingMessage, response: ServerResponse, status: number, body: string): void {
+  request.unpipe();
+  request.resume();
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
+  response.end(body);
+}

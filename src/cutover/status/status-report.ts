@@ -1,0 +1,166 @@
+import type { CanaryStatus } from '../watch/canary.ts';
+import type { SideReport } from '../watch/health.ts';
+import type { BridgeState, PercentageState, Side } from '../ports.ts';
+import type { RollbackStatus } from '../watch/rollback.ts';
+import type { WatchStatus } from '../watch/watch.ts';
+import { columns, inMs, NONE, type Paint, painter, plain, type ReportOptions, timeOf } from './table.ts';
+import type { WindowSummary } from '../watch/sliding-window.ts';
+
+/** Sockets of the front door that are on each side now, and those that came to it in all. */
+export interface SplitCounts {
+  readonly open: Readonly<Record<Side, number>>;
+  readonly total: Readonly<Record<Side, number>>;
+  /** Of those, the ones that came because the other side could not take them. */
+  readonly fellBack: Readonly<Record<Side, number>>;
+}
+
+/** What `GET /admin/cutover` answers and `wavehall cutover` prints (SPEC 11.5). */
+export interface CutoverStatus {
+  readonly upstream: string;
+  readonly percentage: PercentageState & { readonly isShared: boolean };
+  readonly split: SplitCounts;
+  readonly watch: WatchStatus;
+  readonly bridge: readonly BridgeState[];
+}
+
+/** Both servers side by side, and what is between them (SPEC 11.5, 11.14). */
+export function statusTable(status: CutoverStatus, options: ReportOptions): string {
+  const paint = painter(options);
+  const { wavehall, upstream } = status.watch.health;
+  const rows = [
+    ['', 'Wavehall', 'other server'],
+    ['clients now', String(status.split.open.wavehall), String(status.split.open.upstream)],
+    ['clients in all', String(status.split.total.wavehall), String(status.split.total.upstream)],
+    ['taken over', String(status.split.fellBack.wavehall), String(status.split.fellBack.upstream)],
+    row('clients answered', wavehall.clients, upstream.clients),
+    row('connects', wavehall.connects, upstream.connects),
+    row('subscriptions', wavehall.subscribes, upstream.subscribes),
+    row('API requests', wavehall.api, upstream.api),
+    row('canary, own', wavehall.delivery, upstream.delivery),
+    row('canary, across', wavehall.arrivals, upstream.arrivals),
+    ['event loop p99', inMs(wavehall.loopMs), NONE],
+    ['health', healthOf(wavehall), healthOf(upstream)],
+  ];
+  const [head = '', ...body] = columns(rows);
+  return [
+    ...headLines(status, paint),
+    '',
+    paint('bold', head),
+    ...body.slice(0, -1),
+    colourHealth(body.at(-1) ?? '', paint),
+    ...(['wavehall', 'upstream'] as const).flatMap((side) =>
+      breachLines(side, status.watch.health[side], paint),
+    ),
+    ...bridgeLines(status.bridge, paint),
+    ...noteLines(status),
+    '',
+  ].join('\n');
+}
+
+function headLines({ percentage, upstream }: CutoverStatus, paint: Paint): string[] {
+  const { percent, lastGood, changedAtMs, changedBy, isShared } = percentage;
+  const changed =
+    changedAtMs === 0
+      ? ''
+      : `, set ${new Date(changedAtMs).toISOString().slice(0, 19)}Z by ${plain(changedBy)}`;
+  return [
+    `${paint('bold', `Wavehall has ${percent} %`)} of the browsers${changed}`,
+    `Last good: ${lastGood} %. Other server: ${plain(upstream)}`,
+    ...(isShared ? [] : [paint('red', 'Other nodes, or the next start, may not know of the last change.')]),
+  ];
+}
+
+const row = (name: string, ...sides: readonly WindowSummary[]): string[] => [name, ...sides.map(figuresOf)];
+
+/** `120 ok, 3 failed (2.4 %), 4/11 ms`: the times are p50 and p99. */
+function figuresOf({ good, bad, p50Ms, p99Ms }: WindowSummary): string {
+  if (good + bad === 0) return NONE;
+  const failed = bad === 0 ? '' : `, ${bad} failed (${((100 * bad) / (good + bad)).toFixed(1)} %)`;
+  const times = p50Ms === null ? '' : `, ${Math.round(p50Ms)}/${Math.round(p99Ms ?? 0)} ms`;
+  return `${good} ok${failed}${times}`;
+}
+
+const HEALTHY = 'good';
+
+function healthOf({ breaches, connects, delivery }: SideReport): string {
+  if (breaches.length > 0) return `BREACH: ${breaches.map((each) => each.of).join(', ')}`;
+  const isKnown = connects.good + connects.bad + delivery.good + delivery.bad > 0;
+  return isKnown ? HEALTHY : 'not known yet';
+}
+
+const colourHealth = (line: string, paint: Paint): string =>
+  paint(line.includes('BREACH') ? 'red' : 'green', line);
+
+const breachLines = (side: Side, { breaches }: SideReport, paint: Paint): string[] =>
+  breaches.map(({ text }) => paint('red', `! ${side === 'wavehall' ? 'Wavehall' : 'Other server'}: ${text}`));
+
+const BRIDGE_COLUMNS: readonly (readonly [head: string, cell: (bridge: BridgeState) => string])[] = [
+  ['bridge', ({ app }) => plain(app)],
+  ['state', ({ connected }) => (connected ? 'connected' : 'AWAY')],
+  ['channels', ({ channels }) => String(channels)],
+  ['members', ({ members }) => String(members)],
+  ['sockets', ({ connections }) => String(connections)],
+  ['to other', ({ forwarded }) => String(forwarded)],
+  ['to us', ({ received }) => String(received)],
+  ['whispers', ({ whispersSent, whispersReceived }) => `${whispersSent}/${whispersReceived}`],
+  ['waiting', ({ queue }) => String(queue.events)],
+  ['lag', ({ lagMs }) => inMs(lagMs ?? null)],
+  ['dropped', ({ dropped }) => String(Object.values(dropped).reduce((sum, count) => sum + count, 0))],
+  ['gaps', ({ gaps, gapMs }) => (gaps === 0 ? '0' : `${gaps} (${inMs(gapMs)})`)],
+];
+
+function bridgeLines(bridge: readonly BridgeState[], paint: Paint): string[] {
+  if (bridge.length === 0) return [];
+  const head = BRIDGE_COLUMNS.map(([name]) => name);
+  const rows = bridge.map((each) => BRIDGE_COLUMNS.map(([, cell]) => cell(each)));
+  const [first = '', ...lines] = columns([head, ...rows]);
+  return [
+    '',
+    paint('bold', first),
+    ...lines.map((line, at) => (bridge[at]?.connected === true ? line : paint('red', line))),
+    ...bridge.flatMap((each) => troubleOf(each)),
+  ];
+}
+
+function troubleOf({ app, connected, lastError, dropped }: BridgeState): string[] {
+  const reasons = Object.entries(dropped).filter(([, count]) => count > 0);
+  const lost = reasons.map(([reason, count]) => `${count} ${reason}`).join(', ');
+  return [
+    ...(lost === '' ? [] : [`! ${plain(app)} dropped: ${plain(lost)}`]),
+    ...(connected || lastError === undefined ? [] : [`! ${plain(app)}: ${plain(lastError)}`]),
+  ];
+}
+
+const NAMES = { wavehall: 'Wavehall', upstream: 'the other server' } as const;
+
+function noteLines({ watch: { wayBack, canary, notifications } }: CutoverStatus): string[] {
+  const untold = notifications === null ? 0 : notifications.failed + notifications.dropped;
+  const notes = [
+    ...wayBackNotes(wayBack),
+    ...(canary === null ? ['There is no canary (WAVEHALL_CUTOVER_CANARY_SECONDS=0).'] : canaryNotes(canary)),
+    ...(untold === 0 ? [] : [`${untold} notifications could not be delivered.`]),
+  ];
+  return notes.length === 0 ? [] : ['', ...notes];
+}
+
+function wayBackNotes({ last, isHeld, breachSinceMs }: RollbackStatus): string[] {
+  const notes: string[] = [];
+  if (isHeld)
+    notes.push('Wavehall is in breach; its share stays, because the other server cannot be connected.');
+  else if (breachSinceMs !== null) notes.push(`Wavehall is in breach since ${timeOf(breachSinceMs)}.`);
+  if (last !== null) {
+    const why = last.reasons.map(({ text }) => text).join('; ');
+    notes.push(
+      `Last way back: ${timeOf(last.atMs)}, from ${last.fromPercent} % to ${last.toPercent} %: ${why}`,
+    );
+  }
+  return notes;
+}
+
+const canaryNotes = ({ notAllowed, doubled }: CanaryStatus): string[] =>
+  (['wavehall', 'upstream'] as const).flatMap((side) => [
+    ...(notAllowed[side] === null
+      ? []
+      : [`The canary cannot measure ${NAMES[side]}: ${plain(notAllowed[side])}`]),
+    ...(doubled[side] === 0 ? [] : [`${doubled[side]} canary events came twice to ${NAMES[side]}.`]),
+  ]);

@@ -1,0 +1,145 @@
+import { type Credential, webhookHeaders } from '#protocol';
+import type { Journal } from '../../core/ports.ts';
+import { post } from '../net/http-post.ts';
+import type { RollbackNote } from './rollback.ts';
+
+const TIMEOUT_MS = 5000;
+/** Pauses before the second, third, … attempt. */
+const PAUSES_MS = [1000, 2000, 4000, 8000];
+/** What waits for its turn; a way back is rare, so more is a URL that does not answer. */
+const MOST_WAITING = 16;
+
+export interface NotifierNeeds {
+  readonly url: URL;
+  /** Signs, as the app's webhooks are signed. */
+  readonly credential: Credential;
+  readonly journal: Pick<Journal, 'warn'>;
+  readonly timeoutMs?: number;
+  /** Resolves after so long, or at once when the signal says so. */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+export interface NotifierCounts {
+  sent: number;
+  /** Given up after every attempt, or refused. */
+  failed: number;
+  /** Never tried, because too many were waiting. */
+  dropped: number;
+}
+
+/** Tells a URL of each way back, signed as Pusher's webhooks are (SPEC 9.1, 11.15). Never more than one request at a time. */
+export class Notifier {
+  readonly #needs: NotifierNeeds;
+  readonly #waiting: RollbackNote[] = [];
+  readonly #stopping = new AbortController();
+  readonly #counts: NotifierCounts = { sent: 0, failed: 0, dropped: 0 };
+  #running: Promise<void> | undefined;
+
+  constructor(needs: NotifierNeeds) {
+    this.#needs = needs;
+  }
+
+  send(note: RollbackNote): void {
+    if (this.#stopping.signal.aborted) return;
+    if (this.#waiting.length >= MOST_WAITING) {
+      this.#waiting.shift();
+      this.#counts.dropped += 1;
+    }
+    this.#waiting.push(note);
+    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+  }
+
+  counts(): Readonly<NotifierCounts> {
+    return { ...this.#counts };
+  }
+
+  /** Resolves when nothing is waiting or under way. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  /** Gives up what is under way. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#waiting.length = 0;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    for (let note = this.#waiting.shift(); note !== undefined; note = this.#waiting.shift()) {
+      const refusal = await this.#deliver(encodeRollbackNote(note));
+      if (refusal === undefined) this.#counts.sent += 1;
+      else this.#giveUp(refusal);
+    }
+  }
+
+  /** Why it was not taken; `undefined`: it was. */
+  async #deliver(body: string): Promise<string | undefined> {
+    const { pause = pauseFor } = this.#needs;
+    let refusal = '';
+    for (let attempt = 0; attempt <= PAUSES_MS.length; attempt += 1) {
+      if (attempt > 0) await pause(PAUSES_MS[attempt - 1] ?? 0, this.#stopping.signal);
+      if (this.#stopping.signal.aborted) return 'the server stops';
+      const { status, reason } = await this.#attempt(body);
+      if (status >= 200 && status < 300) return undefined;
+      refusal = reason;
+      if (isFinal(status)) break;
+    }
+    return refusal;
+  }
+
+  async #attempt(body: string): Promise<{ status: number; reason: string }> {
+    const { url, credential, timeoutMs = TIMEOUT_MS } = this.#needs;
+    try {
+      const headers = webhookHeaders(credential, body);
+      const { status } = await post(url, { body, headers, timeoutMs, signal: this.#stopping.signal });
+      return { status, reason: `HTTP ${status}` };
+    } catch (error) {
+      return { status: 0, reason: (error as Error).message };
+    }
+  }
+
+  #giveUp(reason: string): void {
+    this.#counts.failed += 1;
+    if (this.#stopping.signal.aborted) return;
+    this.#needs.journal.warn('WAVEHALL_CUTOVER_NOTIFY_URL: nobody could be told of the way back', { reason });
+  }
+}
+
+/** What is sent: a batch of one, in the form of a webhook. */
+export const encodeRollbackNote = ({
+  atMs,
+  fromPercent,
+  toPercent,
+  breachMs,
+  reasons,
+}: RollbackNote): string =>
+  JSON.stringify({
+    time_ms: atMs,
+    events: [
+      {
+        name: 'cutover_back',
+        from_percent: fromPercent,
+        to_percent: toPercent,
+        breach_ms: breachMs,
+        reasons,
+      },
+    ],
+  });
+
+/** The receiver understood and does not want it. */
+const isFinal = (status: number): boolean =>
+  status >= 300 && status < 500 && status !== 408 && status !== 429;
+
+function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+  });
+}

@@ -1,0 +1,176 @@
+/** Turns the text of a setting into its value; `undefined` when the text is not what is expected. */
+export interface Kind<T> {
+  readonly expected: string;
+  /** White space at the ends belongs to the value, as in a password. */
+  readonly exact?: boolean;
+  parse(text: string): T | undefined;
+  /** The part of a list that is not what is expected, to name it alone. */
+  wrongPart?(text: string): string | undefined;
+}
+
+/** One thing that an operator may set, wherever it is written. */
+export interface Setting<T> {
+  /** The environment variable. */
+  readonly name: string;
+  /** Its key in the JSON of an app, as Reverb's `config/reverb.php` calls it. */
+  readonly key?: string;
+  readonly kind: Kind<T>;
+  /** Text that stands for the default; empty: none. */
+  readonly fallback: string;
+  readonly doc: string;
+}
+
+/** A setting of an app: a variable for the one app of the environment, a key for apps in JSON. */
+export const appSetting = <T>(
+  name: string,
+  key: string,
+  kind: Kind<T>,
+  fallback: unknown,
+  doc: string,
+): Setting<T> => ({
+  name,
+  key,
+  kind,
+  fallback: String(fallback),
+  doc,
+});
+
+export type Settings = Readonly<Record<string, Setting<unknown>>>;
+export type Values<S extends Settings> = {
+  readonly [Name in keyof S]: S[Name] extends Setting<infer T> ? T : never;
+};
+
+/** Where texts come from: a variable or key that is not set is `undefined`. */
+export interface Source {
+  /** How the place of a setting is called in an error. */
+  nameOf(setting: Setting<unknown>): string;
+  textOf(setting: Setting<unknown>): string | undefined;
+}
+
+/** What is wrong with the configuration, all of it at once: a line for each setting. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** Reads every setting. What is wrong is added to `problems`, and its default stands in. */
+export function readAll<S extends Settings>(settings: S, source: Source, problems: string[]): Values<S> {
+  const entries = Object.entries(settings).map(([name, setting]) => [
+    name,
+    readOne(setting, source, problems),
+  ]);
+  return Object.freeze(Object.fromEntries(entries)) as Values<S>;
+}
+
+function readOne(setting: Setting<unknown>, source: Source, problems: string[]): unknown {
+  const text = source.textOf(setting);
+  const given = text === undefined ? undefined : setting.kind.parse(setting.kind.exact ? text : text.trim());
+  if (text !== undefined && given === undefined) {
+    problems.push(
+      `${source.nameOf(setting)}=${shown(setting, setting.kind.wrongPart?.(text) ?? text)}: expected ${setting.kind.expected}`,
+    );
+  }
+  return given ?? setting.kind.parse(setting.fallback);
+}
+
+const shown = ({ name }: Setting<unknown>, text: string): string =>
+  /SECRET|TOKEN|PASSWORD|PASSPHRASE|APPS$|CREDENTIALS/.test(name)
+    ? '(not shown)'
+    : JSON.stringify(text.replace(/^([a-z][\w+.-]*:\/\/)?[^]*@/i, '$1(not shown)@').slice(0, 100));
+
+/** Laravel's words for nothing: such a variable counts as not set. */
+const NOTHING = new Set(['', 'null', '(null)', 'empty', '(empty)']);
+
+/** Reads a text as Laravel's `env()` does: `undefined` for its words for nothing, else the text without quotes around all of it. */
+export function laravelText(text: string): string | undefined {
+  if (NOTHING.has(text.toLowerCase())) return undefined;
+  return /^(['"])([^\n]*)\1$/.exec(text)?.[2] ?? text;
+}
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** The text of a variable as `env()` gives it to Laravel, white space included, unless it says nothing. */
+export function textIn(variables: Variables, name: string): string | undefined {
+  const text = laravelText(variables[name] ?? '');
+  return text === undefined || text.trim() === '' ? undefined : text;
+}
+
+/** Settings from environment variables. */
+export const environment = (variables: Variables): Source => ({
+  nameOf: ({ name }) => name,
+  textOf: ({ name }) => textIn(variables, name),
+});
+
+const WORDS: Readonly<Record<string, boolean>> = {
+  true: true,
+  '(true)': true,
+  1: true,
+  on: true,
+  yes: true,
+  false: false,
+  '(false)': false,
+  0: false,
+  off: false,
+  no: false,
+};
+
+export const boolean: Kind<boolean> = {
+  expected: 'true or false',
+  parse: (text) => WORDS[text.toLowerCase()],
+};
+
+export const text: Kind<string> = { expected: 'a text', parse: (given) => given };
+
+/** A text of which every character counts. */
+export const secret: Kind<string | undefined> = {
+  expected: 'a text',
+  exact: true,
+  parse: (given) => given || undefined,
+};
+
+/** A text that need not be there. */
+export const optionalText: Kind<string | undefined> = {
+  expected: 'a text',
+  parse: (given) => given || undefined,
+};
+
+export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Kind<number> => ({
+  expected:
+    most === Number.MAX_SAFE_INTEGER
+      ? `a whole number from ${least}`
+      : `a whole number from ${least} to ${most}`,
+  parse(given) {
+    const value = /^\d{1,15}$/.test(given) ? Number(given) : undefined;
+    return value !== undefined && value >= least && value <= most ? value : undefined;
+  },
+});
+
+/** A limit: 0 or nothing is "no limit". */
+export const limit = integer(0);
+
+export const list: Kind<readonly string[]> = {
+  expected: 'a list separated by commas',
+  parse: (given) =>
+    given
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+};
+
+export const oneOf = <T extends string>(...words: readonly T[]): Kind<T> => ({
+  expected: `one of ${words.join(', ')}`,
+  parse: (given) => words.find((word) => word === given),
+});
+
+/** A setting of the server. */
+export const setting = <T>(name: string, kind: Kind<T>, fallback: unknown, doc: string): Setting<T> => ({
+  name,
+  kind,
+  fallback: String(fallback),
+  doc,
+});

@@ -1,0 +1,67 @@
+import type { ChannelEvent } from '../../../core/ports.ts';
+
+const [SPACE, NEWLINE, ZERO, ONE, NINE, DASH, DOT] = [32, 10, 48, 49, 57, 45, 46];
+const LONGEST_LENGTH = 9;
+const LONGEST_EXCEPT = 40;
+
+const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= ZERO && byte <= NINE;
+
+/** Reads events as `encodeEvent` makes them, one after another: `length flag except`, a line's end, the payload. */
+export class EventDecoder {
+  readonly #bytes: Buffer;
+  #at = 0;
+  /** Of the event before: a sender's events come in runs. */
+  #except = '';
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get isOver(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  /** Strict: `undefined` when the next thing is not exactly an event. */
+  next(): ChannelEvent | undefined {
+    const length = this.#length();
+    const flag = this.#bytes[this.#at];
+    this.#at += 2;
+    if (length === undefined || (flag !== ZERO && flag !== ONE) || this.#bytes[this.#at - 1] !== SPACE)
+      return undefined;
+    const except = this.#exception();
+    const end = this.#at + length;
+    if (except === undefined || end > this.#bytes.length) return undefined;
+    const payload = this.#bytes.toString('utf8', this.#at, end);
+    this.#at = end;
+    const whom = except === '-' ? undefined : except;
+    return flag === ONE ? { payload, except: whom, bestEffort: true } : { payload, except: whom };
+  }
+
+  #length(): number | undefined {
+    const begin = this.#at;
+    let length = 0;
+    while (isDigit(this.#bytes[this.#at])) length = length * 10 + (this.#bytes[this.#at++] as number) - ZERO;
+    const digits = this.#at - begin;
+    const isWhole = digits > 0 && digits <= LONGEST_LENGTH && this.#bytes[this.#at++] === SPACE;
+    return isWhole ? length : undefined;
+  }
+
+  #exception(): string | undefined {
+    if (this.#isSameAsBefore()) return this.#except;
+    const begin = this.#at;
+    if (this.#bytes[begin] === DASH) this.#at += 1;
+    else while (isDigit(this.#bytes[this.#at]) || this.#bytes[this.#at] === DOT) this.#at += 1;
+    const end = this.#at++;
+    if (end === begin || end - begin > LONGEST_EXCEPT || this.#bytes[end] !== NEWLINE) return undefined;
+    return (this.#except = this.#bytes.toString('latin1', begin, end));
+  }
+
+  #isSameAsBefore(): boolean {
+    const { length } = this.#except;
+    if (length === 0 || this.#bytes[this.#at + length] !== NEWLINE) return false;
+    for (let at = 0; at < length; at += 1)
+      if (this.#bytes[this.#at + at] !== this.#except.charCodeAt(at)) return false;
+    this.#at += length + 1;
+    return true;
+  }
+}

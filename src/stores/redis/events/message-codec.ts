@@ -1,0 +1,105 @@
+import { isUtf8 } from 'node:buffer';
+import type { ChannelEvent } from '../../../core/ports.ts';
+import type { Member } from '#protocol';
+import { EventDecoder } from './event-decoder.ts';
+
+/** Events of one channel as they travel together. */
+export interface EventsMessage {
+  readonly kind: 'events';
+  /** `undefined`: these are not remembered. */
+  readonly position:
+    { readonly epoch: string; readonly generation: string; readonly first: number } | undefined;
+  readonly events: readonly ChannelEvent[];
+}
+
+export interface MemberMessage {
+  readonly kind: 'member';
+  readonly generation: string;
+  readonly version: number;
+  readonly except: string | undefined;
+  readonly id: string;
+  /** `undefined`: the user left. */
+  readonly member: Member | undefined;
+}
+
+export type PubSubMessage = EventsMessage | MemberMessage;
+
+const LONGEST_BYTES = 64 * 1024 * 1024;
+const LONGEST_HEAD = 256;
+
+export interface Encoded {
+  readonly text: string;
+  /** Of the text in UTF-8. */
+  readonly bytes: number;
+}
+
+/** One event as it is remembered and sent: its length, what may be done with it, and its payload untouched. */
+export function encodeEvent({ payload, except, bestEffort }: ChannelEvent): Encoded {
+  const payloadBytes = Buffer.byteLength(payload);
+  const head = `${payloadBytes} ${bestEffort ? 1 : 0} ${except ?? '-'}\n`;
+  return { text: head + payload, bytes: head.length + payloadBytes };
+}
+
+/** Strict: anything but whole events is `undefined`. */
+export function decodeEvents(bytes: Buffer, count: number): ChannelEvent[] | undefined {
+  const events: ChannelEvent[] = [];
+  for (const reader = new EventDecoder(bytes); !reader.isOver;) {
+    const event = reader.next();
+    if (event === undefined) return undefined;
+    events.push(event);
+  }
+  return events.length === count ? events : undefined;
+}
+
+export const encodeMember = ({ userId, infoJson }: Member): string =>
+  JSON.stringify([userId, infoJson ?? null]);
+
+export function decodeMember(text: string): Member | undefined {
+  const value = parse(text);
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [userId, info] = value as [unknown, unknown];
+  if (typeof userId !== 'string' && !Number.isFinite(userId)) return undefined;
+  if (info !== null && (typeof info !== 'string' || parse(info) === undefined)) return undefined;
+  return { id: String(userId), userId: userId as string | number, infoJson: info ?? undefined };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const EVENTS = /^e (?:(-) - 0|([\w-]{1,64}) (\d{1,16}) (\d{1,15})) (\d{1,6})$/;
+const MEMBER = /^m (\d{1,16}) (\d{1,15}) ([+-]) (-|[\d.]{1,40}) (\d{1,9})$/;
+
+/** What came from the bus. Nothing there is trusted: what is not exactly a message is `undefined`. */
+export function decodeMessage(bytes: Buffer): PubSubMessage | undefined {
+  if (bytes.length > LONGEST_BYTES) return undefined;
+  const line = bytes.subarray(0, LONGEST_HEAD + 1).indexOf(10);
+  if (line === -1 || !isUtf8(bytes)) return undefined;
+  const head = bytes.toString('latin1', 0, line);
+  const body = bytes.subarray(line + 1);
+  return head.startsWith('e ') ? decodeEventsMessage(head, body) : decodeMemberMessage(head, body);
+}
+
+function decodeEventsMessage(head: string, body: Buffer): EventsMessage | undefined {
+  const match = EVENTS.exec(head);
+  const events = match === null ? undefined : decodeEvents(body, Number(match[5]));
+  if (match === null || events === undefined) return undefined;
+  const [, none, epoch = '', generation = '', first] = match;
+  return { kind: 'events', events, position: none ? undefined : { epoch, generation, first: Number(first) } };
+}
+
+function decodeMemberMessage(head: string, body: Buffer): MemberMessage | undefined {
+  const match = MEMBER.exec(head);
+  if (match === null) return undefined;
+  const [, generation = '', version, sign, socket, length] = match;
+  if (body.length !== Number(length)) return undefined;
+  const text = body.toString();
+  const member = sign === '+' ? decodeMember(text) : undefined;
+  if (sign === '+' && member === undefined) return undefined;
+  const except = socket === '-' ? undefined : socket;
+  return { kind: 'member', generation, version: Number(version), except, id: member?.id ?? text, member };
+}

@@ -1,0 +1,106 @@
+import { EventEmitter } from 'node:events';
+import type { Redis } from 'ioredis';
+import type { Journal } from '../../../core/ports.ts';
+import { connect, openCluster, openServer, openShard } from './client.ts';
+import type { Keys } from '../keys.ts';
+import type { RedisOptions } from '../options.ts';
+import { type Client, defineScripts, run } from './scripts.ts';
+import { ShardedSubscriber } from './sharded-subscriber.ts';
+import { PlainSubscriber, type Subscriber } from './subscriber.ts';
+
+interface LinkEvents {
+  up: [];
+  down: [];
+  /** What an operator may be able to mend. */
+  problem: [error: Error];
+}
+
+/** What there is between a node and Redis: something for commands, something that listens. Neither queues anything. */
+export interface Links {
+  readonly commands: Client;
+  readonly subscriber: Subscriber;
+  /** Commands may be sent. */
+  readonly isUp: boolean;
+  /** Of the commands. */
+  readonly events: EventEmitter<LinkEvents>;
+  /** `PUBLISH`, or its sharded form on a Cluster. */
+  readonly publishCommand: 'PUBLISH' | 'SPUBLISH';
+  /** Rejects with what was wrong first. */
+  connect(): Promise<void>;
+  publish(channel: string, text: string): Promise<unknown>;
+  /** Names the process that has this key: another one may not have all that was acknowledged. */
+  runIdOf(key: string): Promise<string>;
+  /** Every server that is written to. */
+  servers(): readonly Redis[];
+  close(): void;
+}
+
+export function openLinks(options: RedisOptions, keys: Keys, journal: Journal): Links {
+  const links = options.cluster === undefined ? singleLinks(options) : clusterLinks(options, keys);
+  const { commands, subscriber, events } = links;
+  defineScripts(commands);
+  commands.on('ready', () => events.emit('up'));
+  commands.on('close', () => events.emit('down'));
+  // Without a listener an error would end the process; what matters is said once, when a link goes down or comes back.
+  commands.on('error', (error: Error) => events.emit('problem', error));
+  for (const [role, emitter] of [
+    ['commands', events],
+    ['subscriber', subscriber.events],
+  ] as const) {
+    emitter.on('problem', (error: Error) => journal.debug('Disconnected from Redis', role, error.message));
+  }
+  return links;
+}
+
+function singleLinks(options: RedisOptions): Links {
+  const commands = openServer(options);
+  const subscriber = new PlainSubscriber(openServer(options));
+  return {
+    commands,
+    subscriber,
+    get isUp() {
+      return commands.status === 'ready';
+    },
+    events: new EventEmitter(),
+    publishCommand: 'PUBLISH',
+    async connect() {
+      await Promise.all([connect(commands), subscriber.connect()]);
+    },
+    publish: (channel, text) => commands.publish(channel, text),
+    runIdOf: async (key) => runIdIn((await run(commands, 'server', [key], [])) as string),
+    servers: () => [commands],
+    close() {
+      commands.disconnect();
+      subscriber.close();
+    },
+  };
+}
+
+function clusterLinks(options: RedisOptions, keys: Keys): Links {
+  const commands = openCluster(options, options.cluster ?? []);
+  const places = Array.from({ length: keys.partitions }, (_, partition) => keys.nodes(partition));
+  const subscriber = new ShardedSubscriber(commands, places, (address) => openShard(options, address));
+  return {
+    commands,
+    subscriber,
+    get isUp() {
+      return commands.status === 'ready';
+    },
+    events: new EventEmitter(),
+    publishCommand: 'SPUBLISH',
+    async connect() {
+      await connect(commands);
+      await subscriber.connect();
+    },
+    publish: (channel, text) => commands.spublish(channel, text),
+    runIdOf: async (key) => runIdIn((await run(commands, 'server', [key], [])) as string),
+    servers: () => commands.nodes('master'),
+    close() {
+      subscriber.close();
+      commands.disconnect();
+    },
+  };
+}
+
+/** From what INFO says. */
+export const runIdIn = (info: string): string => /^run_id:(\w+)/m.exec(info)?.[1] ?? 'unknown';

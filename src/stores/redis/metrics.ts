@@ -1,0 +1,63 @@
+import { counter, gauge, one } from '../../core/metric.ts';
+import type { Metric } from '../../core/ports.ts';
+
+/** What has been counted since the start. */
+export interface RedisCounters {
+  /** Events that were published and could be had nowhere any more. */
+  readonly lostEvents: number;
+  /** Times that a history could not be read, and its channel went on with the newest event. */
+  readonly unreadHistories: number;
+  /** Histories and last events that were dropped or shortened because an app had too many bytes. */
+  readonly droppedHistories: number;
+  /** Messages on the bus, and contents of keys, that no node wrote. */
+  readonly garbage: number;
+  /** Keys that Redis has evicted to make room, whoever wrote them. */
+  readonly evictedKeys: number;
+  /** Channels of which a part was gone from Redis and was written again. */
+  readonly repairedChannels: number;
+  /** Publishes of which it could not be found out whether Redis took them. */
+  readonly unknownOutcomes: number;
+}
+
+/** What of Redis may be watched; each is asked when somebody looks. */
+export function redisMetrics(isReady: () => boolean, counters: () => RedisCounters): Metric[] {
+  return [
+    gauge('redis_ready', '1 while Redis is there and takes everything.', [], () => one(Number(isReady()))),
+    counter('redis_lost_events_total', 'Events that could be had nowhere any more.', [], () =>
+      one(counters().lostEvents),
+    ),
+    counter(
+      'redis_unknown_outcomes_total',
+      'Publishes and orders of which it could not be found out whether Redis took them.',
+      [],
+      () => one(counters().unknownOutcomes),
+    ),
+    counter(
+      'redis_unread_histories_total',
+      'Times that a history could not be read, and its channel went on with the newest event.',
+      [],
+      () => one(counters().unreadHistories),
+    ),
+    counter(
+      'redis_dropped_histories_total',
+      'Histories and last events that were dropped or shortened because an app had too many bytes.',
+      [],
+      () => one(counters().droppedHistories),
+    ),
+    counter('redis_garbage_total', 'Messages on the bus, and contents of keys, that no node wrote.', [], () =>
+      one(counters().garbage),
+    ),
+    counter(
+      'redis_evicted_keys_total',
+      'Keys that Redis has evicted to make room, whoever wrote them.',
+      [],
+      () => one(counters().evictedKeys),
+    ),
+    counter(
+      'redis_repaired_channels_total',
+      'Channels of which Redis had evicted a part that was written again.',
+      [],
+      () => one(counters().repairedChannels),
+    ),
+  ];
+}

@@ -2,7 +2,7 @@ import { IncomingMessage, type Server as HttpServer, type ServerResponse } from 
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
-/** What the HTTP server calls at an upgrade and at CONNECT. `head`: what came behind the head of the request. */
+/** A listener of the HTTP server for upgrades and CONNECT. `head`: the bytes behind the head of the request. */
 export type OnUpgrade = (request: IncomingMessage, network: Socket, head: Buffer) => void;
 
 /** The answer that the HTTP server owes or sends on this connection. */

@@ -69,7 +69,7 @@ export class PublishBatch {
     return channels;
   }
 
-  /** Whether any of it is remembered. */
+  /** True when any of it is remembered. */
   get isRemembered(): boolean {
     return this.#groups.some(({ keep }) => isRemembering(keep));
   }

@@ -23,7 +23,7 @@ export interface Snapshot {
   readonly entries: ReadonlyMap<string, Entry>;
   /** For so long some may be missing: others have yet to tell again what they hold. */
   readonly quietMs: number;
-  /** What is counted does not agree with what is there: a part is lost, or another program's. */
+  /** The counts do not agree with the members that are there: a part is lost, or another program's. */
   readonly isDamaged?: boolean;
   /** Ids whose members cannot be read. */
   readonly unreadable?: readonly Buffer[];

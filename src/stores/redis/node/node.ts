@@ -73,7 +73,7 @@ export class ClusterNode {
     return this.#attached;
   }
 
-  /** Somebody may have lost a part of what was said: nobody may conclude that a member left. */
+  /** A part of what nodes have written may be lost: until they have written it again, no member counts as gone. */
   get isQuiet(): boolean {
     return this.#isQuiet;
   }

@@ -1,10 +1,10 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { ChannelRef } from '../../src/core/ports.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
-import { defineScripts } from '../../src/stores/redis/link/scripts.ts';
+import { defineScripts, luaOf } from '../../src/stores/redis/link/scripts.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { Chance } from './chance.ts';
 import { Ledger } from './ledger.ts';
@@ -195,10 +195,7 @@ export class World {
 
   /** An answer that comes by way of loading the script would be entered late. */
   async #loadScripts(): Promise<void> {
-    for (const name of SCRIPTS) {
-      const file = new URL(`../../src/stores/redis/lua/${name}.lua`, import.meta.url);
-      await this.#executor.script('LOAD', readFileSync(file, 'utf8'));
-    }
+    for (const name of SCRIPTS) await this.#executor.script('LOAD', luaOf(name));
   }
 
   async #forgetSaved(): Promise<void> {

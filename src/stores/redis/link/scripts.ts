@@ -20,15 +20,22 @@ export const KEY_DAMAGED = 'wavehall:damaged';
 
 /** Makes the scripts known to a client: each is sent by its hash, and whole when the server does not know it. */
 export function defineScripts(client: Client): void {
-  const sound = luaOf('sound');
-  for (const name of SCRIPTS) {
-    const lua = luaOf(name);
-    const isChecking = name === 'mend' || kindsOf(name).length > 0;
-    client.defineCommand(commandOf(name), { lua: isChecking ? sound + lua : lua });
-  }
+  for (const name of SCRIPTS) client.defineCommand(commandOf(name), { lua: luaOf(name) });
 }
 
-const luaOf = (name: string): string => readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8');
+/** The whole text of a script: the head that it shares with others, if any, and its own file. */
+export function luaOf(name: ScriptName): string {
+  const head = headOf(name);
+  return (head === undefined ? '' : fileOf(head)) + fileOf(name);
+}
+
+/** Scripts that do nothing after their deadline, and scripts that check their keys first. */
+function headOf(name: ScriptName): 'deadline' | 'sound' | undefined {
+  if (name === 'publish' || name === 'tell') return 'deadline';
+  return name === 'mend' || kindsOf(name).length > 0 ? 'sound' : undefined;
+}
+
+const fileOf = (name: string): string => readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8');
 
 /**
  * Runs one script. What breaks it in its keys is removed, once. Rejects with `Unavailable` whatever went wrong: whether it

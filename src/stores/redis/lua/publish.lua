@@ -8,13 +8,6 @@
 -- Returns OK, or LATE when nothing was done; the time in milliseconds; and for each app how many histories and last events
 -- had to be dropped before their time, then the keys that held what no node wrote.
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- A clock that is behind what it was is another server's, or was set: nothing is known of the deadline then.
-if now < tonumber(ARGV[1]) or now > tonumber(ARGV[2]) then return { 'LATE', now } end
--- First: whoever lost the answer finds by it that this was carried out, and when Redis takes no writes, nothing is.
-redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
-
 -- What is remembered is accounted for by entries: the key without what all keys of the partition begin with. Bytes are
 -- those of the events and, by measurement, those that Redis needs besides: for each event, key and entry.
 -- Each function costs time in every run: those that are seldom needed are made where they are.

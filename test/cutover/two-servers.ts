@@ -68,6 +68,7 @@ export async function startFaulty(target: number): Promise<Faulty> {
     if (faulty.fault !== 'http-silent') passRequest(target, incoming, response);
   });
   server.on('upgrade', (incoming: IncomingMessage, client: Socket, head: Buffer) => {
+    client.on('error', () => undefined);
     if (faulty.fault === 'no-upgrade') return void client.end('HTTP/1.1 503 Service Unavailable\r\n\r\n');
     const behind = connect(target, '127.0.0.1');
     const lines = incoming.rawHeaders.reduce(

@@ -1,5 +1,5 @@
 import type { App } from '../core/app.ts';
-import type { AppProvider } from '../core/ports.ts';
+import type { AppProvider } from '../core/ports/apps.ts';
 
 /** Apps that are known from the start. */
 export class StaticApps implements AppProvider {

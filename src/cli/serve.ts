@@ -1,10 +1,10 @@
 import type { Config } from '../config/index.ts';
-import type { Journal } from '../core/ports.ts';
+import type { Logger } from '../core/ports/logger.ts';
 import { type Server, startServer } from '../server/index.ts';
 
 /** Serves in this process, until a signal ends it. Rejects when it cannot. */
-export async function serveAlone(config: Config, journal: Journal): Promise<Server> {
-  const server = await startServer(config, journal);
+export async function serveAlone(config: Config, logger: Logger): Promise<Server> {
+  const server = await startServer(config, logger);
   obeySignals({ stop: () => server.stop().then(() => 0), reload: () => server.reloadTls() });
   return server;
 }

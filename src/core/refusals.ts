@@ -1,6 +1,7 @@
-import { counter } from './metric.ts';
+import { counter } from './ports/metric.ts';
 import { type LogExample, MinuteLog } from './util/minute-log.ts';
-import type { Metric, Journal } from './ports.ts';
+import type { Logger } from './ports/logger.ts';
+import type { Metric } from './ports/metric.ts';
 
 /** Every reason for which a client or publisher is refused, slowed down or cut, and how the log says it. */
 export const REASONS = {
@@ -68,12 +69,12 @@ export type RefusalReason = keyof typeof REASONS;
  * send.
  */
 export class Refusals {
-  readonly #journal: Pick<Journal, 'warn'>;
+  readonly #logger: Pick<Logger, 'warn'>;
   readonly #clock: () => number;
   readonly #counted = new Map<RefusalReason, MinuteLog>();
 
-  constructor(journal: Pick<Journal, 'warn'>, clock: () => number) {
-    this.#journal = journal;
+  constructor(logger: Pick<Logger, 'warn'>, clock: () => number) {
+    this.#logger = logger;
     this.#clock = clock;
   }
 
@@ -98,7 +99,7 @@ export class Refusals {
     const known = this.#counted.get(reason);
     if (known !== undefined) return known;
     const counted = new MinuteLog({
-      journal: this.#journal,
+      logger: this.#logger,
       clock: this.#clock,
       what: REASONS[reason],
       details: { reason },

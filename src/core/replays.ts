@@ -1,5 +1,6 @@
-import { counter, one } from './metric.ts';
-import type { Metric, Replays } from './ports.ts';
+import { counter, one } from './ports/metric.ts';
+import type { Replays } from './ports/cluster.ts';
+import type { Metric } from './ports/metric.ts';
 
 /** Signatures of an app that are remembered where nobody says otherwise. */
 export const DEFAULT_SIGNATURES = 100_000;

@@ -3,14 +3,9 @@ import { keyOf } from './util/key-of.ts';
 import type { Connection } from './client/connection.ts';
 import type { Hub } from './channels/hub.ts';
 import { MultiMap } from './util/multi-map.ts';
-import {
-  type Broker,
-  type ChannelEvent,
-  type ChannelRef,
-  type Clock,
-  type Membership,
-  whenAway,
-} from './ports.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Broker, ChannelEvent, ChannelRef, Membership } from './ports/cluster.ts';
+import { ifUnavailable } from './ports/failures.ts';
 
 /** A page reload is not an absence: `offline` waits this long for the user to come back. */
 export const OFFLINE_AFTER_MS = 3000;
@@ -83,12 +78,12 @@ export class Users {
   }
 
   /** News of a signed-in user, from this node or another. False: the event is no concern of users. */
-  heard(ref: ChannelRef, { news }: ChannelEvent): boolean {
+  heard(ref: ChannelRef, { memberChange: news }: ChannelEvent): boolean {
     if (!ref.channel.startsWith(PREFIX)) return false;
     const key = keyOf(ref);
-    if (news?.came === true) {
+    if (news?.joined === true) {
       if (!this.#leaving.delete(key)) this.#tell(ref, 'online');
-    } else if (news?.came === false && this.#watchers.has(key)) this.#leaves(ref, true);
+    } else if (news?.joined === false && this.#watchers.has(key)) this.#leaves(ref, true);
     return true;
   }
 
@@ -148,7 +143,7 @@ export class Users {
 
   async #presenceOf(ref: ChannelRef): Promise<Presence> {
     if (this.#sockets.has(keyOf(ref))) return 'online';
-    const members = await whenAway(this.#needs.membership.members(ref), () => []);
+    const members = await ifUnavailable(this.#needs.membership.members(ref), () => []);
     if (members.length > 0) return 'online';
     if (!this.#leaving.has(keyOf(ref))) return 'offline';
     this.#leaves(ref, true);

@@ -1,6 +1,9 @@
 import type { App } from '../core/app.ts';
 import { Drain, type Drainable } from '../core/drain.ts';
-import type { Broker, Clock, Journal, Socket, Stores } from '../core/ports.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Broker, Stores } from '../core/ports/cluster.ts';
+import type { Logger } from '../core/ports/logger.ts';
+import type { Socket } from '../core/ports/transport.ts';
 import { openBridge } from './bridge/index.ts';
 import { FrontDoor, type LocalServer } from './split/front-door.ts';
 import { leadsHere } from './proxy/http-proxy.ts';
@@ -18,7 +21,7 @@ export interface CutoverNeeds {
   readonly apps: readonly App[];
   readonly prefix: string;
   readonly stores: Stores;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly clock: Clock;
   /** Time over which sockets are asked to come again. */
   readonly moveMs: number;
@@ -46,15 +49,15 @@ export class Cutover {
   #ownUrl = new URL('http://127.0.0.1');
 
   constructor(needs: CutoverNeeds) {
-    const { options, apps, stores, journal, clock } = needs;
+    const { options, apps, stores, logger, clock } = needs;
     const [app] = [...apps.filter(({ enabled }) => enabled), ...apps];
     if (app === undefined) throw new Error('There is no app to move.');
     this.#needs = needs;
-    this.percentage = new SharedPercentage({ shared: stores.state, clock, journal, first: options.percent });
+    this.percentage = new SharedPercentage({ shared: stores.state, clock, logger, first: options.percent });
     this.#watch = openWatch({
       limits: options.watch,
       percentage: this.percentage,
-      journal,
+      logger,
       clock,
       sites: () => ({
         wavehall: ownSite(app, this.#ownUrl, options.upstream.origin),
@@ -71,7 +74,7 @@ export class Cutover {
     this.#bridge = openBridge({
       upstream,
       apps,
-      journal,
+      logger,
       limits,
       health: this.health,
       probesThere,
@@ -88,13 +91,13 @@ export class Cutover {
 
   /** The door before the house; it moves the house's residents when that is wanted (SPEC 11.4). */
   openDoor(house: LocalServer, residents: () => Iterable<LocalConnection>): FrontDoor {
-    const { options, prefix, journal, clock, adminToken } = this.#needs;
+    const { options, prefix, logger, clock, adminToken } = this.#needs;
     const { percentage, health } = this;
     this.#house = house;
-    const door = new FrontDoor({ options, prefix, percentage, health, journal, clock, house, adminToken });
+    const door = new FrontDoor({ options, prefix, percentage, health, logger, clock, house, adminToken });
     percentage.onChange((percent, move) => {
       const { changedBy } = percentage.state;
-      journal.warn('The share of the browsers for Wavehall has changed', { percent, by: changedBy });
+      logger.warn('The share of the browsers for Wavehall has changed', { percent, by: changedBy });
       if (move) void new Drain(this.#misplaced(door, residents()), this.#needs.moveMs).run();
     });
     return (this.#door = door);
@@ -109,7 +112,7 @@ export class Cutover {
     }, TICK_MS);
     if (this.#door !== undefined && (await leadsHere(this.#door.route))) {
       const { href } = this.#needs.options.upstream.url;
-      this.#needs.journal.warn(
+      this.#needs.logger.warn(
         'WAVEHALL_CUTOVER_UPSTREAM: expected the address of the other server, not of this one',
         { upstream: href },
       );

@@ -1,4 +1,4 @@
-import type { Stores } from '../core/ports.ts';
+import type { Stores } from '../core/ports/cluster.ts';
 import type { WatchLimits } from './watch-limits.ts';
 
 /** This server, and the other one that clients and publishers are being moved away from. */

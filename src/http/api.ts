@@ -1,7 +1,7 @@
 import type { QueryValues } from '#protocol';
 import type { App } from '../core/app.ts';
 import type { Hub } from '../core/channels/hub.ts';
-import type { Broker, Control, History, ConnectionQuota, Membership } from '../core/ports.ts';
+import type { Broker, Control, History, ConnectionQuota, Membership } from '../core/ports/cluster.ts';
 
 /** What the routes of the API work with. */
 export interface Api {

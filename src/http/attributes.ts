@@ -1,13 +1,7 @@
 import { kindOf } from '#protocol';
 import type { App } from '../core/app.ts';
-import {
-  type ChannelRef,
-  type History,
-  type Membership,
-  type Occupancy,
-  type Remembered,
-  whenAway,
-} from '../core/ports.ts';
+import type { ChannelRef, History, Membership, Occupancy, Remembered } from '../core/ports/cluster.ts';
+import { ifUnavailable } from '../core/ports/failures.ts';
 import { HttpError } from './errors.ts';
 
 export interface Attributes {
@@ -49,7 +43,7 @@ export async function attributes(
 export function attributesIfKnown(needs: Needs, app: App, channel: string, info: Info): Promise<Attributes> {
   const ref = { app: app.id, channel };
   const asked = needs.membership.occupancy(ref).then((occupancy) => attributes(needs, ref, info, occupancy));
-  return whenAway<Attributes, Attributes>(asked, () => ({}));
+  return ifUnavailable<Attributes, Attributes>(asked, () => ({}));
 }
 
 function cacheOf(remembered: Remembered | undefined): NonNullable<Attributes['cache']> | null {

@@ -1,4 +1,4 @@
-import { OutcomeUnknown, Unavailable } from '../core/ports.ts';
+import { OutcomeUnknown, Unavailable } from '../core/ports/failures.ts';
 import type { RefusalReason } from '../core/refusals.ts';
 
 export interface Answer {

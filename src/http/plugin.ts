@@ -2,7 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { exceeds } from '#protocol';
-import { type AppProvider, Behind, type Clock, type Journal, type Replays } from '../core/ports.ts';
+import type { AppProvider } from '../core/ports/apps.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Replays } from '../core/ports/cluster.ts';
+import { SlowSubscribers } from '../core/ports/failures.ts';
+import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals.ts';
 import type { Api } from './api.ts';
 import { Authentication } from './authenticate.ts';
@@ -24,7 +28,7 @@ type Params = Readonly<Record<string, string>> & { readonly appId: string };
 export interface HttpNeeds {
   readonly api: Api;
   readonly apps: AppProvider;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly clock: Clock;
   readonly health: Health;
   readonly prefix: string;
@@ -39,10 +43,10 @@ export interface HttpNeeds {
 
 /** Everything that is served over plain HTTP, with and without the path prefix (SPEC 2.1, 8.1). */
 export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
-  const { journal, prefix } = needs;
+  const { logger, prefix } = needs;
   server.setErrorHandler(async (error, request, reply) => {
     const answer = answerTo(error);
-    if (answer === undefined) journal.defect('A request could not be handled', error);
+    if (answer === undefined) logger.error('A request could not be handled', error);
     else countRefusal(needs, request, answer);
     if (answer?.status === 413) await toEnd(request.raw);
     return send(reply, answer ?? DEFECT);
@@ -118,7 +122,7 @@ async function told({ answered }: HttpNeeds, answer: () => Promise<object>): Pro
     return body;
   } catch (error) {
     const { status } = answerTo(error) ?? DEFECT;
-    if (status !== 401 && !(error instanceof Behind)) answered(status < 500);
+    if (status !== 401 && !(error instanceof SlowSubscribers)) answered(status < 500);
     throw error;
   }
 }

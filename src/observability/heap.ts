@@ -1,6 +1,6 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { Journal } from '../core/ports.ts';
+import type { Logger } from '../core/ports/logger.ts';
 
 /** How far below the limit the heap has to fall before newcomers are let in again. */
 const RELIEF_SHARE = 10 / 90;
@@ -19,21 +19,16 @@ const COLLECT_EVERY_TICKS = 10;
 /** Turns newcomers away while memory is short, so that those who are here need not go (SPEC 8.11). */
 export class HeapGuard {
   readonly #mostShare: number;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
   readonly #measure: Measure;
   readonly #collect: () => void;
   #isFull = false;
   #ticksSinceCollection = COLLECT_EVERY_TICKS;
 
   /** `mostPercent` of the heap that there may be; 0: no guard. */
-  constructor(
-    mostPercent: number,
-    journal: Journal,
-    measure: Measure = measureHeap,
-    collect = collectGarbage,
-  ) {
+  constructor(mostPercent: number, logger: Logger, measure: Measure = measureHeap, collect = collectGarbage) {
     this.#mostShare = mostPercent / 100;
-    this.#journal = journal;
+    this.#logger = logger;
     this.#measure = measure;
     this.#collect = collect;
   }
@@ -65,7 +60,7 @@ export class HeapGuard {
     const { usedBytes, limitBytes } = this.#measure();
     const megabytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);
     const details = { usedMb: megabytes(usedBytes), limitMb: megabytes(limitBytes) };
-    this.#journal.warn(
+    this.#logger.warn(
       isFull ? 'Memory is short: nobody new is let in' : 'Memory is there again: everybody is let in',
       details,
     );

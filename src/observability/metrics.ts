@@ -7,7 +7,7 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client';
-import type { Metric } from '../core/ports.ts';
+import type { Metric } from '../core/ports/metric.ts';
 
 /** `promtool check metrics` warns of these names. */
 const LEFT_OUT = /^nodejs_active_\w+_total$/;

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { CutoverControl, Moving } from '../admin/plugin.ts';
 import { Conflict } from '../admin/requests.ts';
-import type { Metric } from '../core/ports.ts';
+import type { Metric } from '../core/ports/metric.ts';
 import { cutoverMetrics } from '../cutover/status/metrics.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 import type { CutoverStatus } from '../cutover/status/status-report.ts';

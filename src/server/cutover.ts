@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/index.ts';
 import type { Hub } from '../core/channels/hub.ts';
-import type { Gateway, Journal, Stores } from '../core/ports.ts';
+import type { Stores } from '../core/ports/cluster.ts';
+import type { Logger } from '../core/ports/logger.ts';
+import type { Gateway } from '../core/ports/transport.ts';
 import type { Refusals } from '../core/refusals.ts';
 import type { SocketLimits } from '../core/client/socket-limits.ts';
 import type { FrontDoor } from '../cutover/split/front-door.ts';
@@ -18,7 +20,7 @@ import { onTunnel, onWebSocketUpgrade } from './upgrades.ts';
 export async function openCutover(
   config: Config,
   stores: Stores,
-  journal: Journal,
+  logger: Logger,
 ): Promise<Cutover | undefined> {
   const { cutover: options, apps, path: prefix, drainSeconds, adminToken } = config;
   if (options === undefined) return undefined;
@@ -28,7 +30,7 @@ export async function openCutover(
     apps,
     prefix,
     stores,
-    journal,
+    logger,
     clock: Date.now,
     moveMs,
     adminToken,

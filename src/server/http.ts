@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/index.ts';
-import type { Journal } from '../core/ports.ts';
+import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals.ts';
 import { countRefusal } from '../http/refused.ts';
 import { type KeyPair, readKeyPair } from '../transports/tls.ts';
@@ -63,12 +63,12 @@ export function largest(
 }
 
 /** Reads the certificate again; what is of no use leaves the old one in place. */
-export function reloadTls(config: Config, http: FastifyInstance, journal: Journal): void {
+export function reloadTls(config: Config, http: FastifyInstance, logger: Logger): void {
   const server = http.server as unknown as { setSecureContext?: (keyPair: KeyPair) => void };
   try {
     const keyPair = readKeyPair(config.tls);
     if (keyPair !== undefined) server.setSecureContext?.(keyPair);
   } catch (error) {
-    journal.warn('The certificate was not read again', { reason: (error as Error).message });
+    logger.warn('The certificate was not read again', { reason: (error as Error).message });
   }
 }

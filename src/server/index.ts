@@ -8,7 +8,8 @@ import { Gateway } from '../core/client/gateway.ts';
 import { Hub } from '../core/channels/hub.ts';
 import { Liveness, type LivenessLimits } from '../core/client/liveness.ts';
 import { Outbound } from '../core/client/outbound.ts';
-import type { Journal, Stores } from '../core/ports.ts';
+import type { Stores } from '../core/ports/cluster.ts';
+import type { Logger } from '../core/ports/logger.ts';
 import { Refusals } from '../core/refusals.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
 import { Users } from '../core/users.ts';
@@ -44,12 +45,12 @@ export interface Server {
 }
 
 /** Puts the house together and opens its door. Rejects when it cannot listen. `siblings`: others serve the same port. */
-export async function startServer(config: Config, journal: Journal, siblings?: Siblings): Promise<Server> {
+export async function startServer(config: Config, logger: Logger, siblings?: Siblings): Promise<Server> {
   const keyPair = readKeyPair(config.tls);
-  const shared = await openStores(config, journal);
-  const cutover = await openCutover(config, shared, journal);
+  const shared = await openStores(config, logger);
+  const cutover = await openCutover(config, shared, logger);
   const stores = cutover?.stores ?? shared;
-  const core = assemble(config, stores, journal);
+  const core = assemble(config, stores, logger);
   const http = createHttp(config, keyPair, core.refusals);
   const openSockets = new OpenSockets(http.server, config.maxSockets, core.refusals);
   const drainMs = config.drainSeconds * 1000;
@@ -65,7 +66,7 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
   registerHttp(http, {
     ...core,
     api: { ...stores, ...core },
-    journal,
+    logger,
     clock: Date.now,
     health: { isReady: readinessOf(isReady, siblings), warnings: () => stores.warnings() },
     prefix: config.path,
@@ -87,7 +88,7 @@ export async function startServer(config: Config, journal: Journal, siblings?: S
     secure: keyPair !== undefined,
     connections: () => core.hub.size,
     stop: () => shutdown.stop(),
-    reloadTls: () => reloadTls(config, http, journal),
+    reloadTls: () => reloadTls(config, http, logger),
   };
 }
 
@@ -99,16 +100,16 @@ function ownUrl({ host, path }: Config, port: number, secure: boolean): URL {
 }
 
 /** The core over its stores, and the one clockwork that moves it. */
-function assemble(config: Config, stores: Stores, journal: Journal) {
+function assemble(config: Config, stores: Stores, logger: Logger) {
   const clock = Date.now;
-  const refusals = new Refusals(journal, clock);
+  const refusals = new Refusals(logger, clock);
   const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const outbound = new Outbound(buffers, refusals);
-  const hub = new Hub({ ...stores, fanOut: new FanOut(outbound), journal });
+  const hub = new Hub({ ...stores, fanOut: new FanOut(outbound), logger });
   const users = new Users({ ...stores, hub, clock });
-  const announcer = new SubscriptionCounter({ ...stores, journal, clock });
-  const liveness = new Liveness({ hub, clock, journal, limits: livenessLimits(config), outbound, refusals });
+  const announcer = new SubscriptionCounter({ ...stores, logger, clock });
+  const liveness = new Liveness({ hub, clock, logger, limits: livenessLimits(config), outbound, refusals });
   const limits = {
     connections: config.maxConnections,
     connectionsPerAddress: config.maxConnectionsPerAddress,
@@ -117,9 +118,9 @@ function assemble(config: Config, stores: Stores, journal: Journal) {
   };
   const sockets = new SocketLimits(limits, hub);
   const { errorDataAsString, unusedAppsHint } = config;
-  const needs = { apps, hub, users, announcer, journal, clock, limits, outbound, refusals, sockets };
+  const needs = { apps, hub, users, announcer, logger, clock, limits, outbound, refusals, sockets };
   const gateway = new Gateway({ ...stores, ...needs, errorDataAsString, unusedAppsHint });
-  const heap = new HeapGuard(config.maxHeapPercent, journal);
+  const heap = new HeapGuard(config.maxHeapPercent, logger);
   let ticker: NodeJS.Timeout | undefined;
   const tick = (): void => {
     heap.tick();

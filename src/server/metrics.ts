@@ -1,6 +1,6 @@
-import { gauge, one } from '../core/metric.ts';
+import { gauge, one } from '../core/ports/metric.ts';
 import type { Hub } from '../core/channels/hub.ts';
-import type { Metric } from '../core/ports.ts';
+import type { Metric } from '../core/ports/metric.ts';
 import type { Siblings } from './siblings.ts';
 
 /** What of a node may be watched, whatever it is used for. */

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Drain } from '../core/drain.ts';
 import type { Gateway } from '../core/client/gateway.ts';
 import type { Hub } from '../core/channels/hub.ts';
-import type { Stores } from '../core/ports.ts';
+import type { Stores } from '../core/ports/cluster.ts';
 import type { OpenSockets } from './open-sockets.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 

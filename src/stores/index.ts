@@ -1,6 +1,7 @@
 import type { App } from '../core/app.ts';
 import { retentionOf } from '../core/channels/retention.ts';
-import type { ChannelRef, Journal, Stores } from '../core/ports.ts';
+import type { ChannelRef, Stores } from '../core/ports/cluster.ts';
+import type { Logger } from '../core/ports/logger.ts';
 import { openMemoryStores } from './memory/index.ts';
 import { openRedisStores, type RedisOptions } from './redis/index.ts';
 
@@ -14,11 +15,11 @@ export interface StoresOptions {
 }
 
 /** Memory for one node, Redis for many. */
-export function openStores(options: StoresOptions, journal: Journal): Promise<Stores> {
+export function openStores(options: StoresOptions, logger: Logger): Promise<Stores> {
   const { redis, cutoverStateFile, apps, replaySignatures } = options;
   return redis === undefined
     ? Promise.resolve(openMemoryStores(cutoverStateFile, replaySignatures))
-    : openRedisStores({ ...redis, apps, replaySignatures, historyTtlMs: ttlsOf(apps) }, journal);
+    : openRedisStores({ ...redis, apps, replaySignatures, historyTtlMs: ttlsOf(apps) }, logger);
 }
 
 function ttlsOf(apps: readonly App[]): (ref: ChannelRef) => number {

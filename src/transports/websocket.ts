@@ -4,7 +4,7 @@ import type { Socket as NetSocket } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
-import type { Gateway, Session, Socket, Wire } from '../core/ports.ts';
+import type { Gateway, Session, Socket, FrameEncoder } from '../core/ports/transport.ts';
 import type { RefusalReason, Refusals } from '../core/refusals.ts';
 import type { StopReason } from '../core/client/reading.ts';
 import { appKeyIn, protocolIn, splitOnce } from './app-key.ts';
@@ -68,7 +68,7 @@ class WiredSocket extends WebSocket implements Socket {
     return (this.#remoteAddress ??= plainAddress(this.#network.remoteAddress));
   }
 
-  get wire(): Wire {
+  get encoder(): FrameEncoder {
     return webSocketWire;
   }
 
@@ -76,12 +76,12 @@ class WiredSocket extends WebSocket implements Socket {
     return this.#network.writableLength;
   }
 
-  get takenBytes(): number {
+  get flushedBytes(): number {
     return takenBytesOf(this.#network);
   }
 
   get bytesBeyondLargestFrame(): number {
-    const taken = this.takenBytes;
+    const taken = this.flushedBytes;
     return this.#network.bytesWritten - taken - (this.#largest?.unsentBytes(taken) ?? 0);
   }
 
@@ -110,7 +110,7 @@ class WiredSocket extends WebSocket implements Socket {
   }
 
   /** By a write of nothing, whose turn comes when all that stands before it is taken. */
-  whenTaken(done: () => void): void {
+  whenFlushed(done: () => void): void {
     this.#network.write(NOTHING, done);
   }
 
@@ -161,7 +161,7 @@ class WiredSocket extends WebSocket implements Socket {
   #answerPing(payload: Buffer): void {
     if (this.#network.writableLength === 0) return this.pong(payload);
     if (this.#unanswered === undefined)
-      this.whenTaken(() => {
+      this.whenFlushed(() => {
         const newest = this.#unanswered;
         this.#unanswered = undefined;
         if (this.readyState === WebSocket.OPEN) this.pong(newest);

@@ -1,4 +1,4 @@
-import type { Wire } from '../core/ports.ts';
+import type { FrameEncoder } from '../core/ports/transport.ts';
 
 const FINAL_TEXT = 0x81;
 const LENGTH_16 = 126;
@@ -24,4 +24,4 @@ function frame(payload: string): Buffer {
   return bytes;
 }
 
-export const webSocketWire: Wire = { frame };
+export const webSocketWire: FrameEncoder = { encode: frame };

@@ -3,7 +3,7 @@ import { JOINED } from '../../src/server/joined.ts';
 import { joinedStatus } from '../../src/server/joined-status.ts';
 import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
 import { openMetrics } from '../../src/observability/metrics.ts';
-import { counter, gauge, one } from '../../src/core/metric.ts';
+import { counter, gauge, one } from '../../src/core/ports/metric.ts';
 import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
 import { workerMetrics, serverMetrics } from '../../src/server/metrics.ts';
 import type { Hub } from '../../src/core/channels/hub.ts';

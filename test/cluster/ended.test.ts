@@ -24,8 +24,8 @@ test('4.4 is told of once, though each of its partitions is cleaned up for itsel
   const isCleanedUp = async (key: string): Promise<boolean> =>
     (await client.zscore(key, 'ended-node')) === null;
   await eventually(async () => (await Promise.all(leases.map(isCleanedUp))).every(Boolean), 'it is gone');
-  await eventually(() => node.journal.warnings.length > 0, 'it is told of');
-  expect(node.journal.warnings).toEqual([
+  await eventually(() => node.logger.warnings.length > 0, 'it is told of');
+  expect(node.logger.warnings).toEqual([
     {
       what: 'A node that ended was cleaned up: its clients are no longer counted',
       details: { node: 'ended-node' },

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { Redis } from 'ioredis';
 import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
-import type { ChannelRef } from '../../src/core/ports.ts';
+import type { ChannelRef } from '../../src/core/ports/cluster.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
 import { http } from '../support/wire-http.ts';
@@ -36,7 +36,7 @@ afterAll(async () => {
 
 type Node = Awaited<ReturnType<typeof openNode>>;
 
-const words = (node: Node): string[] => node.journal.warnings.map(({ what }) => what);
+const words = (node: Node): string[] => node.logger.warnings.map(({ what }) => what);
 
 const memory = async (name: string): Promise<number> =>
   Number(new RegExp(`${name}:(\\d+)`).exec(await client.info())?.[1]);
@@ -71,7 +71,7 @@ describe('the server starts', () => {
       const node = await openNode(usual({ port: redis.port }));
       expect(node.isReady()).toBe(true);
       const kind = policy.startsWith('volatile') ? 'keys that expire' : 'any key';
-      expect(node.journal.warnings).toMatchObject([
+      expect(node.logger.warnings).toMatchObject([
         {
           what: expect.stringMatching(new RegExp(`evicts ${kind}.*maxmemory-policy noeviction`)) as string,
           details: { policy },
@@ -177,7 +177,8 @@ const removals = (node: Node): string[] =>
 function toldGone(node: Node): string[] {
   const last = new Map<string, boolean>();
   for (const { ref, event } of node.deliveries)
-    if (event.news !== undefined) last.set(`${ref.channel} ${event.news.id}`, event.news.came);
+    if (event.memberChange !== undefined)
+      last.set(`${ref.channel} ${event.memberChange.id}`, event.memberChange.joined);
   return [...last].filter(([, came]) => !came).map(([who]) => who);
 }
 

@@ -5,7 +5,7 @@ import { decodeMessage, encodeEvent } from '../../src/stores/redis/events/messag
 import { InvalidData } from '../../src/stores/redis/health/invalid-data.ts';
 import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
@@ -152,14 +152,14 @@ describe('messages of ten megabytes', () => {
   const heads = ['', 'e ', 'e - - 0 1\n', `e - - 0 1\n${HUGE} 0 -\n`, 'm 1 1 - - 9\n', '{"terminate":'];
 
   test('3.13 are ignored and counted, whatever they begin with, and cost next to nothing', () => {
-    const journal = new FakeJournal();
-    const garbage = new InvalidData(journal);
+    const logger = new FakeLogger();
+    const garbage = new InvalidData(logger);
     for (const head of heads)
       for (const byte of [0x20, 0x39, 0xff])
         if (decodeMessage(Buffer.concat([Buffer.from(head), Buffer.alloc(HUGE - 1, byte)])) === undefined)
           garbage.add('bus');
     expect(garbage.count).toBe(heads.length * 3);
-    expect(journal.warnings).toHaveLength(1);
+    expect(logger.warnings).toHaveLength(1);
   });
 });
 
@@ -211,10 +211,10 @@ describe('100,000 messages of nobody', () => {
     expect(node.counters().garbage).toBeGreaterThan(PAYLOADS * 0.7);
     expect(node.counters().garbage).toBeLessThanOrEqual(PAYLOADS);
     expect(node.counters().lostEvents).toBe(0);
-    expect(node.journal.warnings.map(({ what }) => what)).toEqual([
+    expect(node.logger.warnings.map(({ what }) => what)).toEqual([
       'Something on the bus is no message of ours: it and its like are ignored',
     ]);
-    expect(node.journal.defects).toEqual([]);
+    expect(node.logger.defects).toEqual([]);
     expect(node.isReady()).toBe(true);
   }, 120_000);
 

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import type { Retention } from '../../src/core/ports.ts';
+import type { Retention } from '../../src/core/app.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import type { RedisOptions } from '../../src/stores/redis/options.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
@@ -64,7 +64,7 @@ test.each([
     const tight = await keptOf(where(), { ...keep, appBytes: 2 * bytes - 2 });
     expect(tight.kept).toEqual(REFS.map((_ref, index) => index > 0));
     expect(tight.node.counters().droppedHistories).toBe(1);
-    expect(tight.node.journal.warnings).toMatchObject([
+    expect(tight.node.logger.warnings).toMatchObject([
       {
         what: expect.stringContaining('WAVEHALL_HISTORY_MAX_BYTES') as string,
         details: { app: 'a', count: 1 },
@@ -205,7 +205,7 @@ test('3.13 when even the place of a channel had to go, it is logged and counted 
   const { node } = await awayWhile(24_000, 200);
   expect(node.payloads('orders')).toEqual(['before', 'after']);
   expect(node.counters()).toMatchObject({ unreadHistories: 1 });
-  expect(node.journal.warnings).toContainEqual({
+  expect(node.logger.warnings).toContainEqual({
     what: expect.stringContaining('cannot be read') as string,
     details: expect.objectContaining({
       reason: expect.stringContaining('WAVEHALL_HISTORY_MAX_BYTES') as string,

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import type { ChannelRef, Retention } from '../../src/core/ports.ts';
+import type { Retention } from '../../src/core/app.ts';
+import type { ChannelRef } from '../../src/core/ports/cluster.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -219,7 +220,7 @@ test('3.13 a channel whose history cannot be read goes on with the newest event,
     expect(node.payloads(name)).toEqual(['before', 'after']);
   }
   expect(node.counters()).toMatchObject({ lostEvents: 4, unreadHistories: 2 });
-  const said = node.journal.warnings.filter(({ what }) => what.includes('cannot be read'));
+  const said = node.logger.warnings.filter(({ what }) => what.includes('cannot be read'));
   expect(said).toMatchObject([
     { details: { app: 'a', reason: expect.stringContaining('Unknown') as string } },
   ]);

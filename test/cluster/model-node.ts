@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Member } from '#protocol';
 import { untold } from '../../src/core/channels/subscribe-reply.ts';
-import type { ChannelEvent, ChannelRef } from '../../src/core/ports.ts';
+import type { ChannelEvent, ChannelRef } from '../../src/core/ports/cluster.ts';
 import { Serial } from '../../src/core/util/serial.ts';
 import { Supervisor } from '../../src/stores/redis/node/supervisor.ts';
 import { DeadlineScripts } from '../../src/stores/redis/deadline/deadline-scripts.ts';
@@ -16,7 +16,7 @@ import { Receiver } from '../../src/stores/redis/events/receiver.ts';
 import { RedisMembership } from '../../src/stores/redis/membership/membership.ts';
 import { ClusterNode } from '../../src/stores/redis/node/node.ts';
 import type { RedisOptions } from '../../src/stores/redis/options.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 import type { Chance } from './chance.ts';
 import { NO_FAULTS, Wire, type WireFaults } from './wire.ts';
 
@@ -77,7 +77,7 @@ export class ModelNode {
   constructor(needs: NodeNeeds) {
     this.needs = needs;
     this.keys = new Keys(needs.prefix, needs.partitions);
-    const journal = new FakeJournal();
+    const logger = new FakeLogger();
     const options: RedisOptions = {
       host: '127.0.0.1',
       port: needs.port,
@@ -88,12 +88,12 @@ export class ModelNode {
       leaseMs: LEASE_MS,
       commandTimeoutMs: 1000,
     };
-    this.#links = openLinks(options, this.keys, journal);
+    this.#links = openLinks(options, this.keys, logger);
     this.#wire = new Wire(needs.chance, () => this.#faults());
     this.#spoilCommands();
     this.#spoilBus();
-    const garbage = new InvalidData(journal);
-    const shared = { links: this.#links, keys: this.keys, journal };
+    const garbage = new InvalidData(logger);
+    const shared = { links: this.#links, keys: this.keys, logger };
     this.node = new ClusterNode({
       ...shared,
       options: { leaseMs: LEASE_MS, quietMs: QUIET_MS },
@@ -283,11 +283,11 @@ export class ModelNode {
     }
   }
 
-  #hear(socket: ModelSocket, { news, except }: ChannelEvent): void {
+  #hear(socket: ModelSocket, { memberChange: news, except }: ChannelEvent): void {
     if (news === undefined || except === socket.id) return;
-    socket.told.push(`${news.came ? '+' : '-'}${news.id}`);
-    if (socket.view.has(news.id) === news.came) this.#violated(socket, 'is told what it knows');
-    if (news.came) socket.view.add(news.id);
+    socket.told.push(`${news.joined ? '+' : '-'}${news.id}`);
+    if (socket.view.has(news.id) === news.joined) this.#violated(socket, 'is told what it knows');
+    if (news.joined) socket.view.add(news.id);
     else socket.view.delete(news.id);
   }
 

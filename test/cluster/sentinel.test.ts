@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Redis } from 'ioredis';
 import { openRedisStores } from '../../src/stores/redis/index.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 import { MASTER_NAME, startSentinels, type TestSentinels } from '../support/redis-groups.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { eventually } from '../support/wire.ts';
@@ -31,7 +31,7 @@ async function stateAt(server: TestRedis, { keyPrefix }: { keyPrefix: string }) 
 }
 
 describe('start', () => {
-  const start = (differing: object) => openRedisStores({ ...options(), ...differing }, new FakeJournal());
+  const start = (differing: object) => openRedisStores({ ...options(), ...differing }, new FakeLogger());
 
   test('8.11 a name that the Sentinels do not know names its setting', async () => {
     await expect(start({ sentinelName: 'other' })).rejects.toThrow(/WAVEHALL_REDIS_SENTINEL_NAME/);
@@ -100,7 +100,7 @@ test('4.4 a failover: publishing works again soon, members are told anew, and no
     expect(ids).toEqual(['1', '2']);
     expect(await node.membership.occupancy(ORDERS)).toMatchObject({ subscriptions: 2 });
     expect(node.payloads('orders')).toEqual(['before', 'after']);
-    const words = node.journal.warnings.map(({ what }) => what);
+    const words = node.logger.warnings.map(({ what }) => what);
     expect(words.filter((what) => what.startsWith('Redis is away'))).toHaveLength(1);
     expect(words.filter((what) => what === 'Redis is back')).toHaveLength(1);
   }

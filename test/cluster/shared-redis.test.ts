@@ -83,17 +83,17 @@ describe('two installations over one Redis hear nothing of each other', () => {
   test('3.13 an order of the other is refused, and each says once that the other is there', async () => {
     const [a, b] = await two({ apps: [appWith(OLD)] }, { apps: [appWith(NEW)] });
     for (let times = 0; times < 3; times += 1) await crossing(a, b);
-    const said = (node: Node) => node.journal.warnings.filter(({ what }) => what.startsWith('Another inst'));
+    const said = (node: Node) => node.logger.warnings.filter(({ what }) => what.startsWith('Another inst'));
     await eventually(() => said(a).length === 1 && said(b).length === 1, 'both say it');
     expect(said(b)).toMatchObject([{ details: { app: 'a' } }]);
-    expect(JSON.stringify([a.journal.warnings, b.journal.warnings])).not.toMatch(/secret":|-secret/);
+    expect(JSON.stringify([a.logger.warnings, b.logger.warnings])).not.toMatch(/secret":|-secret/);
   });
 
   test('3.13 with the same database, key and secret they are one', async () => {
     const [a, b] = await two({ apps }, { apps });
     const joined = { events: 1, terminated: 1, members: 1, watched: 1, subscriptions: 1, connections: 1 };
     expect(await crossing(a, b)).toMatchObject({ ...joined, state: { percent: 50 } });
-    expect([...a.journal.warnings, ...b.journal.warnings]).toEqual([]);
+    expect([...a.logger.warnings, ...b.logger.warnings]).toEqual([]);
   });
 
   test('3.13 no secret stands in Redis', async () => {

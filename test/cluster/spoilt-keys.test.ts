@@ -1,7 +1,7 @@
 /** Each of our keys, spoilt in each way by another program, while nodes work, start and are buried. */
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ChannelRef } from '../../src/core/ports.ts';
+import type { ChannelRef } from '../../src/core/ports/cluster.ts';
 import type { RedisOptions } from '../../src/stores/redis/index.ts';
 import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
@@ -242,8 +242,8 @@ async function live(world: World, [, kind, keyOf]: Case, spoil: Spoil, isCounted
   await b.state.write('cutover', { percent: 2 });
   expect(await c.state.read('cutover')).toEqual({ percent: 2 });
   for (const each of nodes) {
-    expect(each.journal.defects).toEqual([]);
-    const lines = each.journal.warnings.filter(({ what }) => what.startsWith('A key in Redis'));
+    expect(each.logger.defects).toEqual([]);
+    const lines = each.logger.warnings.filter(({ what }) => what.startsWith('A key in Redis'));
     expect(lines.length).toBeLessThanOrEqual(1);
   }
   await Promise.all(nodes.map((each) => each.close()));

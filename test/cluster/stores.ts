@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from 'vitest';
-import type { ChannelRef } from '../../src/core/ports.ts';
+import type { ChannelRef } from '../../src/core/ports/cluster.ts';
 import { openRedisStores, type RedisOptions } from '../../src/stores/redis/index.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 import type { Delivery } from '../contracts/capabilities.ts';
 import { eventually } from '../support/wire.ts';
 
@@ -22,8 +22,8 @@ export const usual = (options: Partial<RedisOptions> = {}): RedisOptions => ({
 
 /** The stores of one node, with what arrived there; closed when the test is over. */
 export async function openNode(options: RedisOptions) {
-  const journal = new FakeJournal();
-  const stores = await openRedisStores(options, journal);
+  const logger = new FakeLogger();
+  const stores = await openRedisStores(options, logger);
   onTestFinished(() => stores.close());
   const deliveries: Delivery[] = [];
   await stores.broker.start((ref, event) => deliveries.push({ ref, event }));
@@ -31,7 +31,7 @@ export async function openNode(options: RedisOptions) {
     deliveries.filter(({ ref }) => ref.channel === channel).map(({ event }) => event.payload);
   return {
     ...stores,
-    journal,
+    logger,
     deliveries,
     payloads,
     /** Publishes until Redis takes it; resolves with how often it was refused. */
@@ -83,6 +83,6 @@ export async function everything(options: RedisOptions): Promise<void> {
   await b.broker.unsubscribe(orders);
   await a.close();
   await eventually(async () => (await b.membership.channels('a', '')).size === 0, 'nothing is left');
-  const troubles = [a, b].flatMap(({ journal }) => [...journal.warnings, ...journal.defects]);
+  const troubles = [a, b].flatMap(({ logger }) => [...logger.warnings, ...logger.defects]);
   expect(troubles).toEqual([]);
 }

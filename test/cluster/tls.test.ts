@@ -24,8 +24,7 @@ async function survives(where: RedisOptions, happens: () => Promise<void>): Prom
   await a.insist(ORDERS, 'before');
   await happens();
   await a.insist(ORDERS, 'after', 20_000);
-  const state = (): string =>
-    JSON.stringify([a, b].map((n) => [n.isReady(), n.deliveries.length, n.journal]));
+  const state = (): string => JSON.stringify([a, b].map((n) => [n.isReady(), n.deliveries.length, n.logger]));
   await eventually(
     () => b.payloads('orders').includes('after'),
     () => `the other node hears it: ${state()}`,

@@ -1,4 +1,4 @@
-import type { ChannelEvent, ChannelRef, Stores } from '../../src/core/ports.ts';
+import type { ChannelEvent, ChannelRef, Stores } from '../../src/core/ports/cluster.ts';
 
 /** What a contract suite needs from an implementation, and what that implementation can do. */
 export interface Implementation {

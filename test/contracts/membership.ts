@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { encode, type Member } from '#protocol';
-import type { ChannelRef } from '../../src/core/ports.ts';
+import type { ChannelRef } from '../../src/core/ports/cluster.ts';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
 
 const ROOM: ChannelRef = { app: 'a', channel: 'presence-a' };
@@ -178,7 +178,9 @@ export function membershipContract(implementation: Implementation): void {
         await joins(2, member('3'));
         await leaves(1, member('2'));
         await leaves(1, member('1'));
-        const news = (await told()).map((event) => `${event.news?.came ? '+' : '-'}${event.news?.id}`);
+        const news = (await told()).map(
+          (event) => `${event.memberChange?.joined ? '+' : '-'}${event.memberChange?.id}`,
+        );
         expect(news).toEqual(['+1', '+2', '-1', '+1', '+3', '-2', '-1']);
       });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { openRedisStores } from '../../src/stores/redis/index.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { historyContract } from './history.ts';
@@ -13,7 +13,7 @@ import { stateContract } from './state.ts';
 let redis: TestRedis;
 let opened = 0;
 const implementation: Implementation = {
-  open: () => openRedisStores({ ...redisOptions(redis.port), keyPrefix: `t${opened++}:` }, new FakeJournal()),
+  open: () => openRedisStores({ ...redisOptions(redis.port), keyPrefix: `t${opened++}:` }, new FakeLogger()),
   pass: (seconds) => redis.pass(seconds),
 };
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Unavailable } from '../../src/core/ports.ts';
+import { Unavailable } from '../../src/core/ports/failures.ts';
 import { FileState } from '../../src/stores/memory/state.ts';
 import { temporaryFolder } from '../cli/command.ts';
 

@@ -102,7 +102,7 @@ describe('refusals', () => {
     expect(client.frames).toEqual([{ event: 'pusher:error', data: { code, message } }]);
     expect(client.socket.closed).toEqual({ code, reason: message });
     expect(site.hub.size).toBe(before);
-    expect(site.journal.defects).toEqual([]);
+    expect(site.logger.defects).toEqual([]);
   });
 
   test('2.5 the words are those of the catalogue', () => {
@@ -146,7 +146,7 @@ describe('refusals', () => {
     const client = await site.connect();
     expect(client.socket.closed).toEqual({ code: 1011, reason: 'Internal server error' });
     expect(JSON.stringify(client.frames)).not.toContain('SQL');
-    expect(site.journal.defects).toHaveLength(1);
+    expect(site.logger.defects).toHaveLength(1);
   });
 });
 

@@ -164,7 +164,7 @@ describe('large channels', () => {
 });
 
 describe('a count that cannot be told', () => {
-  test('3.9 is a defect in the journal, and the subscription stands', async () => {
+  test('3.9 is a defect in the logger, and the subscription stands', async () => {
     const fail = { now: true };
     const site = openSite({
       apps: [app],
@@ -177,7 +177,7 @@ describe('a count that cannot be told', () => {
       }),
     });
     const client = await subscribed(site, 'orders');
-    expect(site.journal.defects).toHaveLength(1);
+    expect(site.logger.defects).toHaveLength(1);
     expect(client.story.at(-1)).toBe('pusher_internal:subscription_succeeded orders');
     fail.now = false;
     await subscribed(site, 'orders');

@@ -10,16 +10,10 @@ import { Gateway } from '../../src/core/client/gateway.ts';
 import { Hub } from '../../src/core/channels/hub.ts';
 import { Liveness, type LivenessLimits } from '../../src/core/client/liveness.ts';
 import { Outbound, type OutboundLimits } from '../../src/core/client/outbound.ts';
-import type {
-  AppProvider,
-  Handshake,
-  Journal,
-  JournalTitle,
-  Session,
-  Socket,
-  Stores,
-  Wire,
-} from '../../src/core/ports.ts';
+import type { AppProvider } from '../../src/core/ports/apps.ts';
+import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { Logger, LogTitle } from '../../src/core/ports/logger.ts';
+import type { Handshake, Session, Socket, FrameEncoder } from '../../src/core/ports/transport.ts';
 import { Users } from '../../src/core/users.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
 import type { StopReason } from '../../src/core/client/reading.ts';
@@ -34,7 +28,7 @@ export interface Frame {
 }
 
 /** A wire whose bytes can be read back: one line per payload. */
-export interface LineWire extends Wire {
+export interface LineWire extends FrameEncoder {
   readonly framed: string[];
   payloads(bytes: Buffer): string[];
 }
@@ -44,7 +38,7 @@ export function lineWire(mark = ''): LineWire {
   const framed: string[] = [];
   return {
     framed,
-    frame(payload) {
+    encode(payload) {
       framed.push(payload);
       return Buffer.from(`${mark}${payload}\n`);
     },
@@ -61,11 +55,11 @@ export function lineWire(mark = ''): LineWire {
 }
 
 export class FakeSocket implements Socket {
-  readonly wire: LineWire;
+  readonly encoder: LineWire;
   remoteAddress = '192.0.2.1';
   secure = false;
   bufferedBytes = 0;
-  takenBytes = 0;
+  flushedBytes = 0;
   /** Part of `bufferedBytes`. */
   largestFrameBytes = 0;
   #waiting: (() => void)[] = [];
@@ -77,11 +71,11 @@ export class FakeSocket implements Socket {
   stopped = 0;
 
   constructor(wire: LineWire = lineWire()) {
-    this.wire = wire;
+    this.encoder = wire;
   }
 
   get payloads(): string[] {
-    return this.writes.flatMap((bytes) => this.wire.payloads(bytes));
+    return this.writes.flatMap((bytes) => this.encoder.payloads(bytes));
   }
 
   get ended(): boolean {
@@ -96,13 +90,13 @@ export class FakeSocket implements Socket {
     return this.bufferedBytes - this.largestFrameBytes;
   }
 
-  whenTaken(done: () => void): void {
+  whenFlushed(done: () => void): void {
     this.#waiting.push(done);
   }
 
   /** The network takes something: so many bytes are left. */
   take(bufferedBytes: number): void {
-    this.takenBytes += this.bufferedBytes - bufferedBytes;
+    this.flushedBytes += this.bufferedBytes - bufferedBytes;
     this.bufferedBytes = bufferedBytes;
     for (const done of this.#waiting.splice(0)) done();
   }
@@ -133,14 +127,13 @@ export class FakeSocket implements Socket {
 }
 
 /** Remembers everything; `defects` must be empty at the end of a test that provokes none. */
-export class FakeJournal implements Journal {
+export class FakeLogger implements Logger {
   debugging = true;
-  readonly debugs: { readonly title: JournalTitle; readonly subject: string; readonly message?: string }[] =
-    [];
+  readonly debugs: { readonly title: LogTitle; readonly subject: string; readonly message?: string }[] = [];
   readonly warnings: { readonly what: string; readonly details: unknown }[] = [];
   readonly defects: { readonly what: string; readonly error: unknown }[] = [];
 
-  debug(title: JournalTitle, subject: string, message?: string): void {
+  debug(title: LogTitle, subject: string, message?: string): void {
     this.debugs.push(message === undefined ? { title, subject } : { title, subject, message });
   }
 
@@ -148,7 +141,7 @@ export class FakeJournal implements Journal {
     this.warnings.push({ what, details });
   }
 
-  defect(what: string, error: unknown): void {
+  error(what: string, error: unknown): void {
     this.defects.push({ what, error });
   }
 }
@@ -199,20 +192,20 @@ export type Site = ReturnType<typeof openSite>;
 /** The whole core of one node over memory stores. */
 export function openSite(options: SiteOptions = {}) {
   const clock = new FakeClock();
-  const journal = new FakeJournal();
+  const logger = new FakeLogger();
   const stores = (options.stores ?? ((memory: Stores) => memory))(openMemoryStores());
   const buffers = { softBytes: 1000, hardBytes: 10_000, ...options.buffers };
-  const refusalLog = new FakeJournal();
+  const refusalLog = new FakeLogger();
   const refusals = new Refusals(refusalLog, clock.read);
   const outbound = new Outbound(buffers, refusals);
   const fanOut = new FanOut(outbound);
-  const hub = new Hub({ ...stores, fanOut, journal });
+  const hub = new Hub({ ...stores, fanOut, logger });
   const users = new Users({ ...stores, hub, clock: clock.read });
-  const announcer = new SubscriptionCounter({ ...stores, journal, clock: clock.read });
+  const announcer = new SubscriptionCounter({ ...stores, logger, clock: clock.read });
   const liveness = new Liveness({
     hub,
     clock: clock.read,
-    journal,
+    logger,
     outbound,
     refusals,
     limits: { pongTimeoutMs: 30_000, stallMs: 10_000, bufferedTotalBytes: 0, ...options.liveness },
@@ -229,7 +222,7 @@ export function openSite(options: SiteOptions = {}) {
     hub,
     users,
     announcer,
-    journal,
+    logger,
     clock: clock.read,
     limits: {
       connections: 0,
@@ -261,7 +254,7 @@ export function openSite(options: SiteOptions = {}) {
   };
   return {
     clock,
-    journal,
+    logger,
     stores,
     fanOut,
     hub,

@@ -6,7 +6,7 @@ import { FanOut } from '../../src/core/channels/fan-out.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 import { LocalChannel } from '../../src/core/channels/local-channel.ts';
-import { FakeJournal, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
+import { FakeLogger, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
 
 /** More than two slices, so that a fan-out is interrupted at least twice. */
 const SUBSCRIBERS = 2600;
@@ -50,7 +50,7 @@ const parsed = new WeakMap<Buffer, readonly string[]>();
 /** The same bytes go to thousands of sockets: each is parsed once. */
 function payloadsOf({ socket }: Expected): string[] {
   return socket.writes.flatMap((bytes) => {
-    const known = parsed.get(bytes) ?? socket.wire.payloads(bytes);
+    const known = parsed.get(bytes) ?? socket.encoder.payloads(bytes);
     parsed.set(bytes, known);
     return known;
   });
@@ -60,7 +60,7 @@ class Model {
   readonly channel = new LocalChannel({ app: 'app-id', channel: 'orders' });
   readonly #outbound = new Outbound(
     { softBytes: 100, hardBytes: 1000 },
-    new Refusals(new FakeJournal(), Date.now),
+    new Refusals(new FakeLogger(), Date.now),
   );
   readonly fanOut = new FanOut(this.#outbound);
   readonly here: Expected[] = [];

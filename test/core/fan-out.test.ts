@@ -5,20 +5,20 @@ import { FanOut, SLICE_SOCKETS } from '../../src/core/channels/fan-out.ts';
 import { LocalChannel } from '../../src/core/channels/local-channel.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
-import { FakeJournal, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
+import { FakeLogger, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
 
 const app = testApp();
 const limits = { softBytes: 1000, hardBytes: 10_000 };
 let channel: LocalChannel;
-let journal: FakeJournal;
+let logger: FakeLogger;
 let outbound: Outbound;
 let fanOut: FanOut;
 let count = 0;
 
 beforeEach(() => {
   channel = new LocalChannel({ app: 'app-id', channel: 'orders' });
-  journal = new FakeJournal();
-  outbound = new Outbound(limits, new Refusals(journal, Date.now));
+  logger = new FakeLogger();
+  outbound = new Outbound(limits, new Refusals(logger, Date.now));
   fanOut = new FanOut(outbound);
 });
 
@@ -151,11 +151,11 @@ describe('sockets that read slowly', () => {
     await turn();
     expect([stuck.socket.terminated, stuck.socket.payloads]).toEqual([true, ['a']]);
     expect(other.socket.payloads).toEqual(['a']);
-    expect(journal.warnings).toHaveLength(1);
+    expect(logger.warnings).toHaveLength(1);
     push('b');
     await turn();
     expect(stuck.socket.payloads).toEqual(['a']);
-    expect(journal.warnings).toHaveLength(1);
+    expect(logger.warnings).toHaveLength(1);
   });
 
   test('3.13 at the hard limit they are not', async () => {

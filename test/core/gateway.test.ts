@@ -225,7 +225,7 @@ describe('floods', () => {
   });
 });
 
-describe('journal', () => {
+describe('logger', () => {
   test('2.9 titles are Reverb’s, and everything has its socket', async () => {
     const site = openSite();
     const client = await site.connect();
@@ -234,7 +234,7 @@ describe('journal', () => {
     client.session.alive();
     client.leave(1000);
     await settled();
-    expect(site.journal.debugs.map(({ title, subject }) => [title, subject === client.socketId])).toEqual([
+    expect(site.logger.debugs.map(({ title, subject }) => [title, subject === client.socketId])).toEqual([
       ['Connection Established', true],
       ['Message Received', true],
       ['Message Handled', true],
@@ -245,11 +245,11 @@ describe('journal', () => {
 
   test('2.9 without debugging no words are made for messages', async () => {
     const site = openSite();
-    site.journal.debugging = false;
+    site.logger.debugging = false;
     const client = await site.connect();
     client.subscribe('orders');
     await settled();
     site.hub.deliver({ app: 'app-id', channel: 'orders' }, { payload: '{}' });
-    expect(site.journal.debugs.map(({ title }) => title)).toEqual(['Connection Established']);
+    expect(site.logger.debugs.map(({ title }) => title)).toEqual(['Connection Established']);
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { untold, waits } from '../../src/core/channels/subscribe-reply.ts';
-import type { ChannelEvent } from '../../src/core/ports.ts';
+import type { ChannelEvent } from '../../src/core/ports/cluster.ts';
 
 const news = (sign: '+' | '-', id: string): ChannelEvent => ({
   payload: `${sign}${id}`,
-  news: { id, came: sign === '+' },
+  memberChange: { id, joined: sign === '+' },
 });
 const events = (text: string): ChannelEvent[] =>
   text

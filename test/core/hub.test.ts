@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Stores } from '../../src/core/ports.ts';
+import type { Stores } from '../../src/core/ports/cluster.ts';
 import { eventPayload, held, openSite, settled, type Site, withChanges } from './fakes.ts';
 
 const ORDERS = { app: 'app-id', channel: 'orders' };
@@ -43,9 +43,9 @@ function openRecorded() {
 
 /** The node keeps nothing of a channel: an event for it meets nobody. */
 function isForgotten(site: Site, channel: string): boolean {
-  const before = site.journal.debugs.length;
+  const before = site.logger.debugs.length;
   site.hub.deliver({ app: 'app-id', channel }, { payload: eventPayload('probe', channel) });
-  return site.journal.debugs.length === before;
+  return site.logger.debugs.length === before;
 }
 
 describe('what the cluster is told: edges, not sockets', () => {
@@ -263,7 +263,7 @@ describe('what is kept', () => {
     expect([...site.hub.connections()]).toEqual([]);
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
     for (const channel of ['orders', 'own-7', 'presence-3']) expect(isForgotten(site, channel)).toBe(true);
-    expect(site.journal.defects).toEqual([]);
+    expect(site.logger.defects).toEqual([]);
   });
 
   test('3.6 a refused subscribe makes no channel', async () => {

@@ -150,7 +150,7 @@ describe('readers that stall', () => {
     const { client, pass } = await connected();
     client.socket.bufferedBytes = 500;
     for (let at = 0; at < 40; at += 1) {
-      client.socket.takenBytes += at % 9 === 0 ? 1 : 0;
+      client.socket.flushedBytes += at % 9 === 0 ? 1 : 0;
       pass(1000);
     }
     expect(client.socket.terminated).toBe(false);
@@ -158,7 +158,7 @@ describe('readers that stall', () => {
 
   test('2.9 bytes that have just been written are no stall, however long the socket was idle', async () => {
     const { client, pass } = await connected();
-    client.socket.takenBytes = 100;
+    client.socket.flushedBytes = 100;
     pass(50_000);
     client.socket.bufferedBytes = 10;
     pass(1);

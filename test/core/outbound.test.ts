@@ -2,22 +2,22 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Connection } from '../../src/core/client/connection.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
-import { FakeJournal, FakeSocket, openSite, settled, testApp } from './fakes.ts';
+import { FakeLogger, FakeSocket, openSite, settled, testApp } from './fakes.ts';
 
 const limits = { softBytes: 1000, hardBytes: 10_000 };
-let journal: FakeJournal;
+let logger: FakeLogger;
 let socket: FakeSocket;
 let connection: Connection;
 
 beforeEach(() => {
-  journal = new FakeJournal();
+  logger = new FakeLogger();
   socket = new FakeSocket();
   connection = new Connection(
     testApp(),
     '1.1',
     socket,
     0,
-    new Outbound(limits, new Refusals(journal, Date.now)),
+    new Outbound(limits, new Refusals(logger, Date.now)),
   );
 });
 
@@ -47,8 +47,8 @@ describe('what waits for one client', () => {
     socket.bufferedBytes = limits.hardBytes + 1;
     for (let at = 0; at < 3; at += 1) connection.send('{}');
     expect([socket.terminated, socket.payloads]).toEqual([true, ['{}', '{}']]);
-    expect(journal.warnings).toHaveLength(1);
-    expect(journal.warnings[0]?.details).toMatchObject({ reason: 'slow_reader', bufferedBytes: 10_001 });
+    expect(logger.warnings).toHaveLength(1);
+    expect(logger.warnings[0]?.details).toMatchObject({ reason: 'slow_reader', bufferedBytes: 10_001 });
   });
 
   test('2.16 the largest frame among what waits is beyond the hard limit', () => {
@@ -62,7 +62,7 @@ describe('what waits for one client', () => {
   });
 
   test('2.16 a hard limit below the soft one counts as well', () => {
-    const small = new Outbound({ softBytes: 1000, hardBytes: 10 }, new Refusals(journal, Date.now));
+    const small = new Outbound({ softBytes: 1000, hardBytes: 10 }, new Refusals(logger, Date.now));
     connection = new Connection(testApp(), '1.2', socket, 0, small);
     socket.bufferedBytes = 10;
     connection.send('{}');

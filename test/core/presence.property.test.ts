@@ -111,7 +111,7 @@ test('4.4 whoever comes, goes and comes again: every watcher believes exactly wh
         users: ids.length,
       });
       for (const { client } of present) expect([...believed(client.frames)!].sort()).toEqual(ids);
-      expect(site.journal.defects).toEqual([]);
+      expect(site.logger.defects).toEqual([]);
     }),
     { numRuns: 300 },
   );

@@ -4,8 +4,8 @@ import { Refusals } from '../../src/core/refusals.ts';
 function refusals() {
   const lines: [string, object | undefined][] = [];
   const clock = { now: 1_000_000 };
-  const journal = { warn: (what: string, details?: object) => void lines.push([what, details]) };
-  return { lines, clock, refusals: new Refusals(journal, () => clock.now) };
+  const logger = { warn: (what: string, details?: object) => void lines.push([what, details]) };
+  return { lines, clock, refusals: new Refusals(logger, () => clock.now) };
 }
 
 test('the first refusal of a reason is logged at once, with an example', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { OutcomeUnknown, type Stores, Unavailable } from '../../src/core/ports.ts';
+import type { Stores } from '../../src/core/ports/cluster.ts';
+import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
 import { held, openSite, settled, testApp, withChanges } from './fakes.ts';
 
 /** A broker that answers for everything with one promise, as for one script, and three clients on a channel. */
@@ -49,7 +50,7 @@ describe('client events that the broker takes together', () => {
     expect(numbers(third)).toEqual([1, 2, 3]);
     expect(numbers(sender)).toEqual([2]);
     expect(numbers(other)).toEqual([1, 3]);
-    expect(site.journal.defects).toEqual([]);
+    expect(site.logger.defects).toEqual([]);
   });
 
   test('5.3 what the others may have got is not delivered here on top of it', async () => {
@@ -58,7 +59,7 @@ describe('client events that the broker takes together', () => {
     answer.fail(new OutcomeUnknown('lost'));
     await settled();
     expect(third.take()).toEqual([]);
-    expect(site.journal.defects).toEqual([]);
+    expect(site.logger.defects).toEqual([]);
   });
 
   test('5.3 any other failure is a defect for each of them, and nobody is closed', async () => {
@@ -68,7 +69,7 @@ describe('client events that the broker takes together', () => {
     answer.fail(new Error('broken'));
     await settled();
     expect(third.take()).toEqual([]);
-    expect(site.journal.defects).toHaveLength(2);
+    expect(site.logger.defects).toHaveLength(2);
     expect(sender.socket.ended).toBe(false);
   });
 });

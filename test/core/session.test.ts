@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { App } from '../../src/core/app.ts';
-import type { Stores } from '../../src/core/ports.ts';
+import type { Stores } from '../../src/core/ports/cluster.ts';
 import { dataOf, held, openSite, settled, testApp, withChanges } from './fakes.ts';
 
 /** An app that is found when the test says so. */
@@ -81,7 +81,7 @@ describe('one client, one queue', () => {
     expect(site.hub.size).toBe(0);
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
     expect(await site.stores.membership.members({ app: 'app-id', channel: 'presence-room' })).toEqual([]);
-    expect(site.journal.defects).toEqual([]);
+    expect(site.logger.defects).toEqual([]);
   });
 
   test('3.11 a message that waits when the socket closes is not looked at', async () => {
@@ -94,7 +94,7 @@ describe('one client, one queue', () => {
     client.leave();
     gate.release();
     await settled();
-    expect(site.journal.debugs.filter(({ title }) => title === 'Message Received')).toHaveLength(1);
+    expect(site.logger.debugs.filter(({ title }) => title === 'Message Received')).toHaveLength(1);
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
   });
 
@@ -157,7 +157,7 @@ describe('defects', () => {
     expect(dataOf(client.frames.at(-1))).toEqual({ code: 1011, message: 'Internal server error' });
     expect(client.socket.closed?.code).toBe(1011);
     expect(client.socket.payloads.join()).not.toContain('secret of the house');
-    expect(site.journal.defects).toHaveLength(1);
+    expect(site.logger.defects).toHaveLength(1);
     other.say(ping);
     await settled();
     expect(other.story.at(-1)).toBe('pusher:pong');
@@ -179,7 +179,7 @@ describe('defects', () => {
     client.leave();
     await settled();
     expect(site.hub.size).toBe(1);
-    expect(site.journal.defects).toHaveLength(1);
+    expect(site.logger.defects).toHaveLength(1);
     other.subscribe('others');
     await settled();
     expect(other.story.at(-1)).toBe('pusher_internal:subscription_succeeded others');

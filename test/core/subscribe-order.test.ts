@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { publish } from '../../src/core/channels/publish.ts';
-import type { Stores } from '../../src/core/ports.ts';
+import type { Stores } from '../../src/core/ports/cluster.ts';
 import { type Client, dataOf, held, openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
 
 const app = testApp({ subscriptionCounts: true });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { signChannel } from '#protocol';
-import { Unavailable } from '../../src/core/ports.ts';
+import { Unavailable } from '../../src/core/ports/failures.ts';
 import { type Client, CREDENTIAL, dataOf, openSite, settled, testApp, withChanges } from './fakes.ts';
 
 const UNAUTHORIZED = { type: 'AuthError', error: 'Connection is unauthorized', status: 401 };
@@ -479,7 +479,7 @@ describe('every subscription ends in an answer for its channel', () => {
     const closed = ['pusher:error', undefined, { code: 1011, message: error }];
     expect(errorsOf(client)).toEqual(code === undefined ? [told] : [told, closed]);
     expect(client.socket.closed?.code).toBe(code);
-    expect(site.journal.defects).toHaveLength(code === undefined ? 0 : 1);
+    expect(site.logger.defects).toHaveLength(code === undefined ? 0 : 1);
     expect(site.refused()).toEqual({ channel_failed: 1 });
     expect(await site.stores.membership.occupancy({ app: 'app-id', channel: 'orders' })).toMatchObject({
       subscriptions: 0,

@@ -4,7 +4,7 @@ import type { Side } from '../../src/cutover/ports.ts';
 import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
 import { publish } from '../../src/cutover/probe/probe-site.ts';
 import type { Server } from '../../src/server/index.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Faulty, siteAt, startFaulty, startFrozen, startWavehall } from './two-servers.ts';
@@ -37,7 +37,7 @@ interface Opening {
 function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0, isFull }: Opening = {}) {
   const told: string[] = [];
   const note = (what: string, ok: boolean) => void told.push(`${what} ${ok ? 'ok' : 'failed'}`);
-  const journal = new FakeJournal();
+  const logger = new FakeLogger();
   const canary = new Canary({
     sites: { wavehall: siteAt(wavehall.port), upstream: siteAt(upstream.port), ...sites },
     sink: {
@@ -48,13 +48,13 @@ function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0, isFull }: Opening = 
         note(`${from}→${to}`, ok);
       },
     },
-    journal,
+    logger,
     limits: { canaryEveryMs: 1000, canaryTimeoutMs: timeoutMs },
     bridgeGraceMs: graceMs,
     ...(isFull && { isFull }),
   });
   ends.push(() => canary.stop());
-  return { canary, told, journal };
+  return { canary, told, logger };
 }
 
 /** Both sides are one server: the best bridge there is. */
@@ -98,12 +98,12 @@ describe('events that travel the whole road', () => {
   });
 
   test('11.14 are published each second while it runs, and not any more when it has stopped', async () => {
-    const journal = new FakeJournal();
+    const logger = new FakeLogger();
     let seen = 0;
     const canary = new Canary({
       sites: oneServer(),
       sink: { connect: () => undefined, subscribe: () => undefined, canary: () => (seen += 1) },
-      journal,
+      logger,
       limits: { canaryEveryMs: 20, canaryTimeoutMs: PATIENT_MS },
     });
     canary.start();
@@ -119,7 +119,7 @@ describe('events that travel the whole road', () => {
       () => 'no probe is left',
     );
     expect([canary.status().rounds, seen]).toEqual([rounds, afterwards]);
-    expect(journal.warnings).toEqual([]);
+    expect(logger.warnings).toEqual([]);
   });
 });
 
@@ -296,11 +296,11 @@ describe('its connections', () => {
 describe('what is set wrongly', () => {
   test('11.17 an unknown key or a wrong secret is said once, with the name of the setting, and counts for nobody', async () => {
     const credential = { key: 'app-key', secret: 'another' };
-    const { canary, told, journal } = open({ sites: { upstream: siteAt(wavehall.port, { credential }) } });
+    const { canary, told, logger } = open({ sites: { upstream: siteAt(wavehall.port, { credential }) } });
     for (let at = 0; at < 3; at += 1)
       expect((await canary.round()).upstream).toEqual({ wavehall: 'unclear', upstream: 'unclear' });
     expect(told.filter((each) => each.endsWith('failed'))).toEqual([]);
-    expect(journal.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ what }) => what)).toEqual([
       'Cutover: the canary cannot measure the other server: HTTP 401. See WAVEHALL_CUTOVER_UPSTREAM: the other server must know the same app id, key and secret.',
     ]);
     expect(canary.status().notAllowed).toEqual({ wavehall: null, upstream: 'HTTP 401' });
@@ -310,13 +310,13 @@ describe('what is set wrongly', () => {
     const credential = { key: 'nobody', secret: 'app-secret' };
     const unknown = open({ sites: { upstream: siteAt(upstream.port, { credential }) } });
     await unknown.canary.round();
-    expect(unknown.journal.warnings[0]?.what).toMatch(/Application does not exist \(4001\).*_UPSTREAM/);
+    expect(unknown.logger.warnings[0]?.what).toMatch(/Application does not exist \(4001\).*_UPSTREAM/);
 
     const strict = await startWavehall({ WAVEHALL_APPS: STRICT });
     ends.push(() => strict.stop());
     const refused = open({ sites: { upstream: siteAt(strict.port, { origin: 'https://other.test' }) } });
     expect((await refused.canary.round()).upstream.upstream).toBe('unclear');
-    expect(refused.journal.warnings[0]?.what).toMatch(/Origin not allowed \(4009\).*WAVEHALL_CUTOVER_ORIGIN/);
+    expect(refused.logger.warnings[0]?.what).toMatch(/Origin not allowed \(4009\).*WAVEHALL_CUTOVER_ORIGIN/);
     const shop = siteAt(strict.port, { origin: 'https://shop.test' });
     const letIn = open({ sites: { wavehall: shop, upstream: shop } });
     expect((await letIn.canary.round()).upstream.upstream).toEqual(expect.any(Number));

@@ -342,7 +342,7 @@ describe('passing through', () => {
   });
 });
 
-const warningsOf = ({ journal }: House): string => JSON.stringify(journal.warnings);
+const warningsOf = ({ logger }: House): string => JSON.stringify(logger.warnings);
 
 const drained = (socket: Socket): Promise<boolean> =>
   Promise.race([

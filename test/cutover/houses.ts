@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import { readConfig } from '../../src/config/index.ts';
 import { startServer } from '../../src/server/index.ts';
 import { temporaryFolder } from '../cli/command.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 
 export const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
 export const TOKEN = 'a-token-for-tests';
 
 /** A Wavehall in this process, which ends with the test. */
 export async function startHouse(env: Record<string, string> = {}) {
-  const journal = new FakeJournal();
-  journal.debugging = false;
+  const logger = new FakeLogger();
+  logger.debugging = false;
   const variables: Record<string, string> = {
     REVERB_SERVER_HOST: '127.0.0.1',
     REVERB_SERVER_PORT: '0',
@@ -29,7 +29,7 @@ export async function startHouse(env: Record<string, string> = {}) {
     ...env,
   };
   const config = readConfig(variables);
-  const server = await startServer(config, journal);
+  const server = await startServer(config, logger);
   onTestFinished(() => server.stop());
   const origin = `http://127.0.0.1:${server.port}`;
   return {
@@ -38,7 +38,7 @@ export async function startHouse(env: Record<string, string> = {}) {
     port: server.port,
     prefix: '',
     origin,
-    journal,
+    logger,
     server,
     env: variables,
     admin: (path: string, init: { method?: string; body?: string; headers?: Record<string, string> } = {}) =>

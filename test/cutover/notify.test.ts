@@ -5,7 +5,7 @@ import Pusher from 'pusher';
 import { afterEach, describe, expect, test } from 'vitest';
 import { encodeRollbackNote, Notifier, type NotifierNeeds } from '../../src/cutover/watch/notify.ts';
 import type { RollbackNote } from '../../src/cutover/watch/rollback.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
 import { APP } from './two-servers.ts';
@@ -48,12 +48,12 @@ async function startReceiver(answer: (response: ServerResponse, count: number) =
 }
 
 function open(url: URL, changes: Partial<NotifierNeeds> = {}) {
-  const journal = new FakeJournal();
+  const logger = new FakeLogger();
   const pauses: number[] = [];
   const pause = (ms: number) => Promise.resolve(void pauses.push(ms));
-  const notifier = new Notifier({ url, credential: APP, journal, pause, ...changes });
+  const notifier = new Notifier({ url, credential: APP, logger, pause, ...changes });
   ends.push(() => notifier.stop());
-  return { notifier, journal, pauses };
+  return { notifier, logger, pauses };
 }
 
 describe('a notification', () => {
@@ -86,23 +86,23 @@ describe('a notification', () => {
     const { url, taken } = await startReceiver((response, count) =>
       response.writeHead([503, 429, 408][count - 1] ?? 204).end(),
     );
-    const { notifier, pauses, journal } = open(url);
+    const { notifier, pauses, logger } = open(url);
     notifier.send(NOTE);
     await notifier.idle();
     expect(taken.map(({ body }) => body)).toEqual(Array.from({ length: 4 }, () => encodeRollbackNote(NOTE)));
     expect(pauses).toEqual([1000, 2000, 4000]);
     expect(notifier.counts()).toEqual({ sent: 1, failed: 0, dropped: 0 });
-    expect(journal.warnings).toEqual([]);
+    expect(logger.warnings).toEqual([]);
   });
 
   test('11.15 is given up after five attempts, with one warning that names the setting', async () => {
     const { url, taken } = await startReceiver((response) => response.writeHead(500).end());
-    const { notifier, journal } = open(url);
+    const { notifier, logger } = open(url);
     notifier.send(NOTE);
     await notifier.idle();
     expect(taken).toHaveLength(5);
     expect(notifier.counts()).toEqual({ sent: 0, failed: 1, dropped: 0 });
-    expect(journal.warnings).toEqual([
+    expect(logger.warnings).toEqual([
       {
         what: 'WAVEHALL_CUTOVER_NOTIFY_URL: nobody could be told of the way back',
         details: { reason: 'HTTP 500' },
@@ -129,12 +129,12 @@ describe('a notification', () => {
     const silent = open(url, { timeoutMs: 50 });
     silent.notifier.send(NOTE);
     await silent.notifier.idle();
-    expect(silent.journal.warnings[0]?.details).toEqual({ reason: 'no answer in 50 ms' });
+    expect(silent.logger.warnings[0]?.details).toEqual({ reason: 'no answer in 50 ms' });
 
     const nobody = open(new URL(`http://127.0.0.1:${await freePort()}/`));
     nobody.notifier.send(NOTE);
     await nobody.notifier.idle();
-    expect(nobody.journal.warnings[0]?.details).toEqual({ reason: expect.stringContaining('ECONNREFUSED') });
+    expect(nobody.logger.warnings[0]?.details).toEqual({ reason: expect.stringContaining('ECONNREFUSED') });
   });
 });
 
@@ -167,7 +167,7 @@ test('11.15 when the server stops, what is under way is given up at once, in an 
   await trying.notifier.stop();
 
   const busy = await startReceiver((response) => response.writeHead(500).end());
-  const notifier = new Notifier({ url: busy.url, credential: APP, journal: new FakeJournal() });
+  const notifier = new Notifier({ url: busy.url, credential: APP, logger: new FakeLogger() });
   notifier.send(NOTE);
   await eventually(
     () => Promise.resolve(busy.taken.length === 1),

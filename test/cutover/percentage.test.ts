@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type SharedState, Unavailable } from '../../src/core/ports.ts';
+import type { SharedState } from '../../src/core/ports/cluster.ts';
+import { Unavailable } from '../../src/core/ports/failures.ts';
 import { SharedPercentage } from '../../src/cutover/split/percentage.ts';
-import { FakeClock, FakeJournal } from '../core/fakes.ts';
+import { FakeClock, FakeLogger } from '../core/fakes.ts';
 
 /** What nodes share, and the fault that it is out of reach. */
 class FakeShared implements SharedState {
@@ -19,11 +20,11 @@ class FakeShared implements SharedState {
   }
 }
 
-const journal = new FakeJournal();
+const logger = new FakeLogger();
 const clock = new FakeClock();
 
 function node(shared: SharedState, first = 0) {
-  const percentage = new SharedPercentage({ shared, clock: () => clock.nowMs++, journal, first });
+  const percentage = new SharedPercentage({ shared, clock: () => clock.nowMs++, logger, first });
   const heard: [number, boolean][] = [];
   percentage.onChange((...change) => heard.push(change));
   return { percentage, heard };
@@ -117,7 +118,7 @@ describe('while what is shared is away', () => {
     shared.isAway = true;
     await a.percentage.set(0, 'the way back');
     expect([a.percentage.percent, a.percentage.isShared]).toEqual([0, false]);
-    expect(journal.warnings.at(-1)?.what).toContain('WAVEHALL_CUTOVER_STATE_FILE');
+    expect(logger.warnings.at(-1)?.what).toContain('WAVEHALL_CUTOVER_STATE_FILE');
     shared.isAway = false;
     await a.percentage.tick();
     await b.percentage.tick();

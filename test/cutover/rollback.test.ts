@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Health } from '../../src/cutover/watch/health.ts';
 import { DEFAULT_LIMITS } from './default-limits.ts';
 import { Rollback, type RollbackNote } from '../../src/cutover/watch/rollback.ts';
-import { FakeClock, FakeJournal, held } from '../core/fakes.ts';
+import { FakeClock, FakeLogger, held } from '../core/fakes.ts';
 
 class FakePercentage {
   percent: number;
@@ -38,7 +38,7 @@ interface Start {
 function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) {
   const limits = { ...DEFAULT_LIMITS, ...changes };
   const clock = new FakeClock();
-  const journal = new FakeJournal();
+  const logger = new FakeLogger();
   const health = new Health(limits, clock.read);
   const percentage = new FakePercentage(percent, lastGood);
   const notes: RollbackNote[] = [];
@@ -47,7 +47,7 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const other: { away: string | undefined } = { away: undefined };
   const whyOtherIsAway = () => Promise.resolve(other.away);
   const wayBack = new Rollback({
-    ...{ health, percentage, journal, notify, whyOtherIsAway, clock: clock.read, limits },
+    ...{ health, percentage, logger, notify, whyOtherIsAway, clock: clock.read, limits },
   });
   const seconds = async (count: number, each: () => void = () => undefined) => {
     for (let at = 0; at < count; at += 1) {
@@ -62,7 +62,7 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const good = () => {
     for (let at = 0; at < 10; at += 1) health.canary('wavehall', 'wavehall', true, 5);
   };
-  return { clock, journal, health, percentage, notes, wayBack, seconds, bad, good, other };
+  return { clock, logger, health, percentage, notes, wayBack, seconds, bad, good, other };
 }
 
 describe('the way back', () => {
@@ -149,12 +149,12 @@ describe('the way back', () => {
   });
 
   test('11.15 nobody is sent to a server that cannot be connected; when it can be, they are', async () => {
-    const { percentage, seconds, bad, other, journal, wayBack } = open();
+    const { percentage, seconds, bad, other, logger, wayBack } = open();
     other.away = 'ECONNREFUSED';
     await seconds(30, bad);
     expect(percentage.sets).toEqual([]);
     expect(wayBack.status()).toMatchObject({ isHeld: true, counts: { held: 1 } });
-    expect(journal.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ what }) => what)).toEqual([
       expect.stringMatching(
         /^Cutover: Wavehall is in breach \(.*\), but its share stays at 50 %: the other server cannot be connected \(ECONNREFUSED\)/,
       ),
@@ -180,13 +180,13 @@ describe('the way back', () => {
   });
 
   test('11.15 slow canary events and a late event loop, which anybody can cause, are told and move nobody', async () => {
-    const { percentage, seconds, health, journal } = open();
+    const { percentage, seconds, health, logger } = open();
     await seconds(60, () => {
       health.canary('wavehall', 'wavehall', true, 2000);
       health.loop(2000);
     });
     expect(percentage.sets).toEqual([]);
-    expect(journal.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ what }) => what)).toEqual([
       'Cutover: 2000 ms was the p99 of the canary events (limit 1000 ms); whoever sends enough can cause this, so the share stays: see what the load is',
       'Cutover: 2000 ms was the p99 of the event loop’s delay (limit 500 ms); whoever sends enough can cause this, so the share stays: see what the load is',
     ]);
@@ -207,7 +207,7 @@ describe('the way back', () => {
   });
 
   test('11.15 events that do not cross to the other server are told, and move nobody', async () => {
-    const { percentage, seconds, health, journal } = open();
+    const { percentage, seconds, health, logger } = open();
     const lost = () => {
       for (let at = 0; at < 5; at += 1) health.canary('wavehall', 'upstream', false, 0);
     };
@@ -215,10 +215,10 @@ describe('the way back', () => {
     expect(percentage.sets).toEqual([]);
     const sentence =
       'Cutover: 100 % of the canary events from here did not arrive at the other server (limit 10 %); a lower share would not help';
-    expect(journal.warnings.map(({ what }) => what)).toEqual([sentence]);
+    expect(logger.warnings.map(({ what }) => what)).toEqual([sentence]);
     await seconds(60);
     await seconds(60, lost);
-    expect(journal.warnings.map(({ what }) => what)).toEqual([sentence, sentence]);
+    expect(logger.warnings.map(({ what }) => what)).toEqual([sentence, sentence]);
   });
 
   test('11.15 it is switched off with a time of 0', async () => {
@@ -228,9 +228,9 @@ describe('the way back', () => {
   });
 
   test('11.15 it is told in one clear line, to whoever is notified, and in the counts', async () => {
-    const { seconds, bad, journal, notes, wayBack, clock } = open({ percent: 50, lastGood: 25 });
+    const { seconds, bad, logger, notes, wayBack, clock } = open({ percent: 50, lastGood: 25 });
     await seconds(11, bad);
-    expect(journal.warnings).toEqual([
+    expect(logger.warnings).toEqual([
       {
         what: 'Cutover: Wavehall’s share went back from 50 % to 25 %: 100 % of the canary events were lost (limit 10 %)',
         details: { from: 50, to: 25, breachSeconds: 10, reasons: 'delivery' },
@@ -266,10 +266,10 @@ describe('the way back', () => {
   });
 
   test('11.15 what cannot be written is said and tried again', async () => {
-    const { percentage, seconds, bad, journal, wayBack } = open();
+    const { percentage, seconds, bad, logger, wayBack } = open();
     percentage.blocked = Promise.reject(new Error('the disk is full'));
     await seconds(12, bad);
-    expect(journal.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ what }) => what)).toEqual([
       'Cutover: the share of Wavehall could not be written: the disk is full',
     ]);
     percentage.blocked = Promise.resolve();

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { readConfig } from '../../src/config/index.ts';
 import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
 import { startServer } from '../../src/server/index.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 import { channelAuth } from '../support/wire-http.ts';
 import { dataOf, Wire } from '../support/wire.ts';
 
@@ -28,7 +28,7 @@ export async function startWavehall(env: Record<string, string> = {}) {
     WAVEHALL_DRAIN_SECONDS: '0',
     ...env,
   });
-  return startServer(config, new FakeJournal());
+  return startServer(config, new FakeLogger());
 }
 
 /** Enters a presence channel of one server as a user. `headers`: such as ask a front door for a side. */

@@ -9,7 +9,7 @@ import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
 import { sideAsked, signedSide } from '../../src/cutover/split/side-header.ts';
 import { openWatch, type Watch } from '../../src/cutover/watch/watch.ts';
 import type { Server } from '../../src/server/index.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
 import { APP, type Faulty, siteAt, startFaulty, startWavehall } from './two-servers.ts';
 
@@ -76,19 +76,19 @@ interface Start {
 }
 
 function open({ limits, percent = 50, lastGood = 25, notify, sites }: Start = {}) {
-  const journal = new FakeJournal();
+  const logger = new FakeLogger();
   const percentage = ownPercentage(percent, lastGood);
   const watch: Watch = openWatch({
     limits: { ...DEFAULT_LIMITS, ...QUICK, ...limits },
     percentage,
-    journal,
+    logger,
     clock: Date.now,
     sites: () => ({ wavehall: siteAt(server.port), upstream: siteAt(server.port), ...sites }),
     notify: notify && { url: notify, credential: APP },
   });
   watch.start();
   ends.push(() => watch.stop());
-  return { watch, journal, percentage };
+  return { watch, logger, percentage };
 }
 
 const standBefore = async (): Promise<ProbeSite> => {
@@ -119,7 +119,7 @@ const happens = (holds: () => boolean, what: string) =>
 describe('all of it together', () => {
   test('11.15 our own delivery breaks: back to the last good percentage, then to 0, each told once', async () => {
     const receiver = await startReceiver();
-    const { watch, journal, percentage } = open({
+    const { watch, logger, percentage } = open({
       sites: { wavehall: await standBefore() },
       notify: receiver.url,
     });
@@ -129,7 +129,7 @@ describe('all of it together', () => {
     await happens(() => percentage.percent === 0, 'the way back');
     await happens(() => watch.status().notifications?.sent === 2, 'two notifications');
     expect(percentage.sets).toEqual([25, 0]);
-    expect(journal.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ what }) => what)).toEqual([
       expect.stringMatching(
         /^Cutover: Wavehall’s share went back from 50 % to 25 %: .*canary events were lost/,
       ),

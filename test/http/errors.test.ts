@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { OutcomeUnknown, type Stores, Unavailable } from '../../src/core/ports.ts';
+import type { Stores } from '../../src/core/ports/cluster.ts';
+import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
 import { testApp, withChanges } from '../core/fakes.ts';
 import { EVENT, type Http, type HttpOptions, openHttp, type Reply, shown } from './fixture.ts';
 
@@ -236,7 +237,7 @@ describe('the cluster', () => {
     const answer = await request(http);
     expect([...shown(answer), isText(answer)]).toEqual([503, 'Service unavailable.', true]);
     expect(answer.headers['retry-after']).toBe('1');
-    expect(http.journal.defects).toEqual([]);
+    expect(http.logger.defects).toEqual([]);
   });
 });
 
@@ -252,7 +253,7 @@ describe('a publish that the cluster may have taken', () => {
       'Outcome unknown: it may have been delivered.',
       true,
     ]);
-    expect(http.journal.defects).toEqual([]);
+    expect(http.logger.defects).toEqual([]);
   });
 
   test.each(AFTERWARDS)(
@@ -261,7 +262,7 @@ describe('a publish that the cluster may have taken', () => {
       const http = await openHttp(failing(port, method, new Unavailable('away')));
       const answer = await request(http);
       expect(answer.status).toBe(200);
-      expect(http.journal.defects).toEqual([]);
+      expect(http.logger.defects).toEqual([]);
     },
   );
 
@@ -281,14 +282,14 @@ describe('a publish that the cluster may have taken', () => {
 
 describe('a defect', () => {
   test.each([...STEPS, ...AFTERWARDS])(
-    '8.3 at %s.%s: 500 without its words, and they are in the journal',
+    '8.3 at %s.%s: 500 without its words, and they are in the logger',
     async (port, method, request) => {
       const error = new Error('the secret is app-secret');
       const http = await openHttp(failing(port, method, error));
       const answer = await request(http);
       expect([...shown(answer), isText(answer)]).toEqual([500, 'Internal server error.', true]);
       expect(JSON.stringify(answer.headers)).not.toContain('secret');
-      expect(http.journal.defects).toEqual([{ what: 'A request could not be handled', error }]);
+      expect(http.logger.defects).toEqual([{ what: 'A request could not be handled', error }]);
     },
   );
 
@@ -316,7 +317,7 @@ describe('a defect', () => {
   ])('8.3 %s is one as well', async (_what, error) => {
     const http = await openHttp(failing('quota', 'connections', error));
     expect(shown(await http.get('/connections'))).toEqual([500, 'Internal server error.']);
-    expect(http.journal.defects).toHaveLength(1);
+    expect(http.logger.defects).toHaveLength(1);
   });
 
   test('8.3 of one request leaves the next ones alone', async () => {

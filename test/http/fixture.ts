@@ -3,7 +3,7 @@ import Fastify from 'fastify';
 import { type Credential, signHttp } from '#protocol';
 import { StaticApps } from '../../src/apps/static.ts';
 import type { App } from '../../src/core/app.ts';
-import type { AppProvider } from '../../src/core/ports.ts';
+import type { AppProvider } from '../../src/core/ports/apps.ts';
 import { type HttpNeeds, registerHttp } from '../../src/http/plugin.ts';
 import { CREDENTIAL, openSite, type SiteOptions, testApp } from '../core/fakes.ts';
 import { Refusals } from '../../src/core/refusals.ts';
@@ -41,7 +41,7 @@ export type Http = Awaited<ReturnType<typeof openHttp>>;
 export async function openHttp(options: HttpOptions = {}) {
   const apps = options.apps ?? [options.app ?? testApp()];
   const site = openSite({ ...options, apps });
-  const { hub, journal, clock } = site;
+  const { hub, logger, clock } = site;
   const provider: AppProvider = options.provider ?? new StaticApps(apps);
   const condition = { ready: true };
   const routes: Route[] = [];
@@ -52,7 +52,7 @@ export async function openHttp(options: HttpOptions = {}) {
   registerHttp(server, {
     api: { ...site.stores, hub },
     apps: provider,
-    journal,
+    logger,
     clock: clock.read,
     health: { isReady: () => condition.ready },
     prefix: options.prefix ?? '',

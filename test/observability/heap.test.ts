@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { HeapGuard } from '../../src/observability/heap.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 
 /** A heap of 1,000 bytes, full as the test says. */
 function heap(mostPercent: number) {
-  const journal = new FakeJournal();
+  const logger = new FakeLogger();
   let usedBytes = 0;
   let collections = 0;
   const measure = () => ({ usedBytes, limitBytes: 1000 });
-  const guard = new HeapGuard(mostPercent, journal, measure, () => (collections += 1));
+  const guard = new HeapGuard(mostPercent, logger, measure, () => (collections += 1));
   const isFullAt = (bytes: number): boolean => {
     usedBytes = bytes;
     guard.tick();
     return guard.isFull;
   };
-  return { isFullAt, journal, collections: () => collections };
+  return { isFullAt, logger, collections: () => collections };
 }
 
 describe('memory that is short', () => {
@@ -29,9 +29,9 @@ describe('memory that is short', () => {
   });
 
   test('8.11 it is said once that it is short, and once that it is over', () => {
-    const { isFullAt, journal } = heap(90);
+    const { isFullAt, logger } = heap(90);
     for (const bytes of [950, 960, 940, 100, 200]) isFullAt(bytes);
-    expect(journal.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ what }) => what)).toEqual([
       'Memory is short: nobody new is let in',
       'Memory is there again: everybody is let in',
     ]);

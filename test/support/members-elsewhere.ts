@@ -1,7 +1,7 @@
 import { readConfig } from '../../src/config/index.ts';
-import type { ChannelRef } from '../../src/core/ports.ts';
+import type { ChannelRef } from '../../src/core/ports/cluster.ts';
 import { openStores } from '../../src/stores/index.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 import type { TestRedis } from './redis.ts';
 
 interface Credentials {
@@ -29,7 +29,7 @@ export async function membersElsewhere(
   ref: ChannelRef,
   { count, infoBytes }: { readonly count: number; readonly infoBytes: number },
 ): Promise<() => Promise<void>> {
-  const stores = await openStores(readConfig(env), new FakeJournal());
+  const stores = await openStores(readConfig(env), new FakeLogger());
   const infoJson = JSON.stringify({ pad: 'x'.repeat(infoBytes) });
   for (let at = 1; at <= count; at += 1) {
     const id = `away-${at}`;

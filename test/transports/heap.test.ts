@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
-import type { Journal } from '../../src/core/ports.ts';
+import type { Logger } from '../../src/core/ports/logger.ts';
 import { startServer } from '../../src/server/index.ts';
 import { eventually } from '../support/wire.ts';
 import { readHeap } from './heap.ts';
@@ -13,11 +13,11 @@ const SHARED_CLOSURES = 500;
 /** Node keeps parsers for the next requests, so many at most. */
 const POOLED_PARSERS = 1000 + 50;
 
-const silent: Journal = {
+const silent: Logger = {
   debugging: false,
   debug: () => undefined,
   warn: () => undefined,
-  defect: () => undefined,
+  error: () => undefined,
 };
 
 test('2.9 an idle socket costs its own few objects, and nothing of its request is kept', async () => {

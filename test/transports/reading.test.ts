@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Socket } from '../../src/core/ports.ts';
+import type { Socket } from '../../src/core/ports/transport.ts';
 import { STOP_READING } from '../../src/core/client/reading.ts';
 import { PeerReader } from '../../src/transports/peer.ts';
 import { WebSocketTransport } from '../../src/transports/websocket.ts';
@@ -57,7 +57,7 @@ afterEach(async () => {
 
 /** A whole round of the network, both ways, so that what could have been read was read. */
 async function roundTrip(): Promise<void> {
-  socket.write(socket.wire.frame('{}'));
+  socket.write(socket.encoder.encode('{}'));
   await tcp.message();
 }
 

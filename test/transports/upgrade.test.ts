@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
 import { readConfig } from '../../src/config/index.ts';
 import { type Server, startServer } from '../../src/server/index.ts';
-import { FakeJournal } from '../core/fakes.ts';
+import { FakeLogger } from '../core/fakes.ts';
 
-const journal = new FakeJournal();
+const logger = new FakeLogger();
 let server: Server;
 
 beforeAll(async () => {
@@ -16,7 +16,7 @@ beforeAll(async () => {
     REVERB_SERVER_PATH: '/ws/',
     WAVEHALL_DRAIN_SECONDS: '0',
   });
-  server = await startServer(config, journal);
+  server = await startServer(config, logger);
 });
 afterAll(() => server.stop());
 
@@ -210,6 +210,6 @@ describe('messages', () => {
     socket.close(1000);
     expect((await closed).code).toBe(1000);
     await vi.waitFor(() => expect(server.connections()).toBe(0));
-    expect(journal.defects).toEqual([]);
+    expect(logger.defects).toEqual([]);
   });
 });

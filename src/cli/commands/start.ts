@@ -2,8 +2,8 @@ import { url as inspectorUrl } from 'node:inspector';
 import type { Command } from 'commander';
 import { ConfigError, textIn } from '../../settings/settings.ts';
 import { type Config, DEVELOPMENT, readConfig } from '../../config/index.ts';
-import type { Journal } from '../../core/ports.ts';
-import { openJournal } from '../../observability/journal.ts';
+import type { Logger } from '../../core/ports/logger.ts';
+import { openLogger } from '../../observability/logger.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 import { openFilesLimit } from '../open-files.ts';
@@ -54,10 +54,10 @@ export async function start(flags: StartFlags, version: string, wish = NO_WISH):
   try {
     const config = configure(flags, wish, openFiles);
     if (config.appsFrom !== DEVELOPMENT && inspectorUrl() !== undefined) refuseInspector();
-    const journal = openOwnJournal(config, worker);
-    if (worker !== undefined) return await serveAsWorker(config, journal);
-    for (const warning of config.warnings) journal.warn(warning);
-    const place = await (config.workers > 1 ? serveByWorkers(config, journal) : serveAlone(config, journal));
+    const logger = openOwnLogger(config, worker);
+    if (worker !== undefined) return await serveAsWorker(config, logger);
+    for (const warning of config.warnings) logger.warn(warning);
+    const place = await (config.workers > 1 ? serveByWorkers(config, logger) : serveAlone(config, logger));
     const print = process.stdout.isTTY ? startBlock : startLine;
     process.stdout.write(print(config, place, version, openFiles));
     sayWhenStopping();
@@ -93,24 +93,24 @@ function refuseInspector(): void {
 }
 
 /** Whoever serves alone needs no cluster. */
-async function serveByWorkers(config: Config, journal: Journal) {
+async function serveByWorkers(config: Config, logger: Logger) {
   const { serveWithWorkers } = await import('../workers/index.ts');
-  return serveWithWorkers(config, journal);
+  return serveWithWorkers(config, logger);
 }
 
 /** What goes wrong from now on is told there, and ends nothing. */
-function openOwnJournal({ debug: debugging }: Config, worker: number | undefined): Journal {
+function openOwnLogger({ debug: debugging }: Config, worker: number | undefined): Logger {
   outliveReaders();
-  const journal = openJournal({
+  const logger = openLogger({
     debugging,
     worker,
     forTerminal: process.stdout.isTTY,
     write: (line) => process.stdout.write(line),
   });
-  const tell = (error: unknown): void => journal.defect('Something went wrong that should not have', error);
+  const tell = (error: unknown): void => logger.error('Something went wrong that should not have', error);
   process.on('uncaughtException', tell);
   process.on('unhandledRejection', tell);
-  return journal;
+  return logger;
 }
 
 /** Throws what is wrong with it. */

@@ -1,13 +1,14 @@
 import type { Worker } from 'node:cluster';
 import { ConfigError } from '../../settings/settings.ts';
-import type { Clock, Journal } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import { BroadcastRequest } from './broadcast-request.ts';
 import type { Opened, Order, Report } from './messages.ts';
 import { type End, WorkerSlot } from './worker-slot.ts';
 
 export interface PrimaryNeeds {
   readonly workers: number;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly clock: Clock;
   readonly fork: (number: number) => Worker;
 }
@@ -101,7 +102,7 @@ export class Primary {
 
   #isOpen(seat: WorkerSlot, at: Opened): void {
     if (this.#phase !== 'starting') {
-      this.#needs.journal.warn('A worker serves in its place', { worker: seat.number });
+      this.#needs.logger.warn('A worker serves in its place', { worker: seat.number });
       return;
     }
     this.#opened.add(seat);
@@ -127,7 +128,7 @@ export class Primary {
       return this.#giveUp([`Worker ${seat.number} ended (${end.how}) before it could serve`]);
     if (this.#phase === 'stopping') return this.#left(end);
     const againInMs = seat.fillAgain(end);
-    this.#needs.journal.warn('A worker has ended and is started again', {
+    this.#needs.logger.warn('A worker has ended and is started again', {
       worker: seat.number,
       how: end.how,
       againInMs,

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:cluster';
-import type { Clock } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import { Backoff } from './backoff.ts';
 import type { Order, Report } from './messages.ts';
 

@@ -1,6 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
 import type { Config } from '../../config/index.ts';
-import type { Journal } from '../../core/ports.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import { type Server, startServer } from '../../server/index.ts';
 import type { Siblings } from '../../server/siblings.ts';
 import type { Order, Report } from './messages.ts';
@@ -23,9 +23,9 @@ const tell = (report: Report): void => void process.send?.(report, () => undefin
 export const failAsWorker = (problems: readonly string[]): void => tell({ report: 'failed', problems });
 
 /** Serves until the primary says otherwise. Rejects when it cannot. When the primary is gone, `node:cluster` ends this process. */
-export async function serveAsWorker(config: Config, journal: Journal): Promise<void> {
+export async function serveAsWorker(config: Config, logger: Logger): Promise<void> {
   const link = new PrimaryLink(config.workers);
-  const server = await startServer(config, journal, link).catch(rephrase);
+  const server = await startServer(config, logger, link).catch(rephrase);
   link.serve(server);
   tell({ report: 'opened', at: { port: server.port, secure: server.secure } });
 }

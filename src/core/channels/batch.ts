@@ -1,4 +1,5 @@
-import type { ChannelEvent, Wire } from '../ports.ts';
+import type { ChannelEvent } from '../ports/cluster.ts';
+import type { FrameEncoder } from '../ports/transport.ts';
 
 /** Joins stay below this, so that one write never asks for one huge buffer. */
 export const JOIN_BYTES = 64 * 1024;
@@ -15,8 +16,8 @@ export class Batch {
   readonly first: number;
   readonly last: number;
   readonly #events: readonly ChannelEvent[];
-  readonly #frames = new Map<Wire, readonly Buffer[]>();
-  readonly #joined = new Map<Wire, Chunks>();
+  readonly #frames = new Map<FrameEncoder, readonly Buffer[]>();
+  readonly #joined = new Map<FrameEncoder, Chunks>();
   readonly #excluded: ReadonlySet<string> | undefined;
   readonly #someBestEffort: boolean;
 
@@ -35,7 +36,7 @@ export class Batch {
   }
 
   /** For everybody whom no event leaves out: the same chunks for each socket of that wire. */
-  forAll(wire: Wire): Chunks {
+  forAll(wire: FrameEncoder): Chunks {
     let chunks = this.#joined.get(wire);
     if (chunks === undefined) {
       chunks = join(this.#framesFor(wire));
@@ -50,17 +51,17 @@ export class Batch {
   }
 
   /** What is left for one socket: after event number `upTo`, not its own, and no best effort if it is slow. */
-  forOne(wire: Wire, socketId: string, upTo: number, slow: boolean): Chunks {
+  forOne(wire: FrameEncoder, socketId: string, upTo: number, slow: boolean): Chunks {
     const mayHave = (event: ChannelEvent, at: number): boolean =>
       this.first + at > upTo && event.except !== socketId && !(slow && event.bestEffort);
     const frames = this.#framesFor(wire);
     return join(this.#events.flatMap((event, at) => (mayHave(event, at) ? frames.slice(at, at + 1) : [])));
   }
 
-  #framesFor(wire: Wire): readonly Buffer[] {
+  #framesFor(wire: FrameEncoder): readonly Buffer[] {
     let frames = this.#frames.get(wire);
     if (frames === undefined) {
-      frames = this.#events.map((event) => wire.frame(event.payload));
+      frames = this.#events.map((event) => wire.encode(event.payload));
       this.#frames.set(wire, frames);
     }
     return frames;

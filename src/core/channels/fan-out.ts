@@ -2,7 +2,8 @@ import { Batch } from './batch.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { LocalChannel, Progress } from './local-channel.ts';
 import type { Outbound } from '../client/outbound.ts';
-import type { ChannelEvent, Wire } from '../ports.ts';
+import type { ChannelEvent } from '../ports/cluster.ts';
+import type { FrameEncoder } from '../ports/transport.ts';
 
 /** Sockets written to before the event loop may serve others: about 6 ms of work. */
 export const SLICE_SOCKETS = 1000;
@@ -102,12 +103,12 @@ export class FanOut {
 }
 
 function writeAll(connections: readonly Connection[], count: number, batch: Batch): void {
-  let wire: Wire | undefined;
+  let wire: FrameEncoder | undefined;
   let chunks: readonly Buffer[] = [];
   for (let at = 0; at < count; at += 1) {
     const connection = connections[at] as Connection;
-    if (connection.socket.wire !== wire) {
-      wire = connection.socket.wire;
+    if (connection.socket.encoder !== wire) {
+      wire = connection.socket.encoder;
       chunks = batch.forAll(wire);
     }
     for (const chunk of chunks) connection.write(chunk);
@@ -118,6 +119,6 @@ function writeAll(connections: readonly Connection[], count: number, batch: Batc
 function writeOwn(connection: Connection, batch: Batch, upTo: number, slow: boolean): void {
   const { socket, socketId } = connection;
   const isOne = upTo >= batch.first || batch.differsFor(socketId, slow);
-  const chunks = isOne ? batch.forOne(socket.wire, socketId, upTo, slow) : batch.forAll(socket.wire);
+  const chunks = isOne ? batch.forOne(socket.encoder, socketId, upTo, slow) : batch.forAll(socket.encoder);
   for (const chunk of chunks) connection.write(chunk);
 }

@@ -2,7 +2,8 @@ import type { Member } from '#protocol';
 import { type Connection, Subscription } from '../client/connection.ts';
 import type { FanOut } from './fan-out.ts';
 import { LocalChannel } from './local-channel.ts';
-import type { Broker, ChannelEvent, ChannelRef, Journal, Membership } from '../ports.ts';
+import type { Broker, ChannelEvent, ChannelRef, Membership } from '../ports/cluster.ts';
+import type { Logger } from '../ports/logger.ts';
 
 /** Events that may wait for one channel's sockets before publishers are told to come back later. */
 export const BACKLOG_EVENTS = 1000;
@@ -30,13 +31,13 @@ export class Hub {
   readonly #broker: Broker;
   readonly #membership: Membership;
   readonly #fanOut: FanOut;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
 
-  constructor(needs: { broker: Broker; membership: Membership; fanOut: FanOut; journal: Journal }) {
+  constructor(needs: { broker: Broker; membership: Membership; fanOut: FanOut; logger: Logger }) {
     this.#broker = needs.broker;
     this.#membership = needs.membership;
     this.#fanOut = needs.fanOut;
-    this.#journal = needs.journal;
+    this.#logger = needs.logger;
   }
 
   // --- connections -----------------------------------------------------------------------------
@@ -145,7 +146,7 @@ export class Hub {
   deliver(ref: ChannelRef, event: ChannelEvent): void {
     const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
     if (channel === undefined) return;
-    if (this.#journal.debugging) this.#journal.debug('Broadcasting To', ref.channel, event.payload);
+    if (this.#logger.debugging) this.#logger.debug('Broadcasting To', ref.channel, event.payload);
     this.#fanOut.push(channel, event);
   }
 

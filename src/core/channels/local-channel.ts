@@ -1,7 +1,7 @@
 import type { Member } from '#protocol';
 import type { Batch } from './batch.ts';
 import type { Subscription } from '../client/connection.ts';
-import type { ChannelEvent, ChannelRef } from '../ports.ts';
+import type { ChannelEvent, ChannelRef } from '../ports/cluster.ts';
 import { Serial } from '../util/serial.ts';
 
 /** A fan-out that yielded before it had reached everybody. */

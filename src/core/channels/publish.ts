@@ -2,7 +2,8 @@ import { encode } from '#protocol';
 import type { App } from '../app.ts';
 import type { Hub } from './hub.ts';
 import { retentionOf } from './retention.ts';
-import { Behind, type Broker, OutcomeUnknown, Unavailable } from '../ports.ts';
+import type { Broker } from '../ports/cluster.ts';
+import { SlowSubscribers, OutcomeUnknown, Unavailable } from '../ports/failures.ts';
 
 export interface Publication {
   readonly name: string;
@@ -36,7 +37,7 @@ export async function publishAll(
   publications: readonly Publication[],
 ): Promise<void> {
   if (publications.some(({ channels }) => channels.some((channel) => hub.isBehind({ app: app.id, channel }))))
-    throw new Behind('The channel cannot take more events now.');
+    throw new SlowSubscribers('The channel cannot take more events now.');
   let sent: Promise<void>[] = [];
   let before: readonly string[] = [];
   let isFirst = true;

@@ -1,13 +1,8 @@
 import type { Connection } from '../client/connection.ts';
 import type { Hub } from './hub.ts';
-import {
-  type Broker,
-  type ChannelEvent,
-  type ChannelRef,
-  type Journal,
-  OutcomeUnknown,
-  Unavailable,
-} from '../ports.ts';
+import type { Broker, ChannelEvent, ChannelRef } from '../ports/cluster.ts';
+import { OutcomeUnknown, Unavailable } from '../ports/failures.ts';
+import type { Logger } from '../ports/logger.ts';
 
 /** Client events of one socket that may be on their way to the others before the next one waits. */
 const MOST_UNDERWAY = 64;
@@ -15,7 +10,7 @@ const MOST_UNDERWAY = 64;
 interface Needs {
   readonly hub: Hub;
   readonly broker: Broker;
-  readonly journal: Journal;
+  readonly logger: Logger;
 }
 
 interface Passenger {
@@ -75,9 +70,9 @@ export class Relay {
   }
 
   #failed({ ref, event }: Passenger, error: unknown): void {
-    const { hub, journal } = this.#needs;
+    const { hub, logger } = this.#needs;
     // What the others may have got comes back to this node from them, if it was published.
     if (error instanceof Unavailable) hub.deliver(ref, event);
-    else if (!(error instanceof OutcomeUnknown)) journal.defect('A client event could not be relayed', error);
+    else if (!(error instanceof OutcomeUnknown)) logger.error('A client event could not be relayed', error);
   }
 }

@@ -1,13 +1,13 @@
 import type { Member } from '#protocol';
-import type { ChannelEvent, Remembered } from '../ports.ts';
+import type { ChannelEvent, Remembered } from '../ports/cluster.ts';
 
 /** SPEC 3.4, 4.4: of the events that wait for a new subscriber, those that the roster it was sent does not tell already. */
 export function untold(held: readonly ChannelEvent[], roster: readonly Member[]): ChannelEvent[] {
   const present = new Set(roster.map(({ id }) => id));
-  return held.filter(({ news }) => {
+  return held.filter(({ memberChange: news }) => {
     if (news === undefined) return true;
-    if (present.has(news.id) === news.came) return false;
-    if (news.came) present.add(news.id);
+    if (present.has(news.id) === news.joined) return false;
+    if (news.joined) present.add(news.id);
     else present.delete(news.id);
     return true;
   });

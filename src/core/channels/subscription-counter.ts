@@ -1,7 +1,9 @@
 import { encode, isReservedChannel, kindOf } from '#protocol';
 import { keyOf } from '../util/key-of.ts';
 import type { App } from '../app.ts';
-import type { Broker, ChannelRef, Clock, Journal, Membership } from '../ports.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Broker, ChannelRef, Membership } from '../ports/cluster.ts';
+import type { Logger } from '../ports/logger.ts';
 
 /** SPEC 3.9: every change is told up to this many subscribers, above it one per pause. */
 export const EVERY_CHANGE_UP_TO = 100;
@@ -18,14 +20,14 @@ interface Pause {
 export class SubscriptionCounter {
   readonly #membership: Membership;
   readonly #broker: Broker;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #pauses = new Map<string, Pause>();
 
-  constructor(needs: { membership: Membership; broker: Broker; journal: Journal; clock: Clock }) {
+  constructor(needs: { membership: Membership; broker: Broker; logger: Logger; clock: Clock }) {
     this.#membership = needs.membership;
     this.#broker = needs.broker;
-    this.#journal = needs.journal;
+    this.#logger = needs.logger;
     this.#clock = needs.clock;
   }
 
@@ -52,7 +54,7 @@ export class SubscriptionCounter {
         else this.#end(pause);
       },
       (error: unknown) => {
-        this.#journal.defect('A subscription count was not told', error);
+        this.#logger.error('A subscription count was not told', error);
         this.#pauses.delete(keyOf(ref));
       },
     );

@@ -4,7 +4,11 @@ import { Connection } from './connection.ts';
 import type { Hub } from '../channels/hub.ts';
 import { originAllowed } from './origin.ts';
 import type { Outbound } from './outbound.ts';
-import type { AppProvider, Clock, Handshake, Journal, ConnectionQuota, Socket } from '../ports.ts';
+import type { AppProvider } from '../ports/apps.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ConnectionQuota } from '../ports/cluster.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Handshake, Socket } from '../ports/transport.ts';
 import type { RefusalReason, Refusals } from '../refusals.ts';
 import { type ConnectionLimits, SocketLimits } from './socket-limits.ts';
 
@@ -18,7 +22,7 @@ export interface AdmissionNeeds {
   readonly apps: AppProvider;
   readonly hub: Hub;
   readonly quota: ConnectionQuota;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly clock: Clock;
   readonly limits: AdmissionLimits;
   readonly outbound: Outbound;
@@ -91,7 +95,7 @@ export class Admission {
   }
 
   #refuse(socket: Socket, handshake: Handshake, [told, reason]: Refusal, app: App | undefined): undefined {
-    this.#needs.journal.debug('Connection Refused', socket.remoteAddress, told.message);
+    this.#needs.logger.debug('Connection Refused', socket.remoteAddress, told.message);
     this.#needs.refusals.count(reason, exampleOf(socket, handshake, app ?? this.#needs.unusedAppsHint));
     const { errorDataAsString } = app ?? this.#needs;
     const tell = (): void => tellRefusal(socket, told, errorDataAsString);
@@ -112,14 +116,14 @@ export class Admission {
 
   /** SPEC 2.3, 2.4: an id that is taken is drawn again. */
   #connect(app: App, socket: Socket, { isProbe = false, decided }: Handshake): Connection {
-    const { hub, clock, journal, outbound } = this.#needs;
+    const { hub, clock, logger, outbound } = this.#needs;
     let connection: Connection;
     do connection = new Connection(app, newSocketId(), socket, clock(), outbound);
     while (!hub.add(connection));
     connection.isProbe = isProbe;
     connection.authorized = isProbe;
     if (!isProbe) this.#countAddress(socket, 1);
-    journal.debug('Connection Established', connection.socketId);
+    logger.debug('Connection Established', connection.socketId);
     connection.send(encode.connectionEstablished(connection.socketId, app.activityTimeoutSeconds));
     decided?.(true);
     return connection;
@@ -131,7 +135,7 @@ export class Admission {
 }
 
 function tellRefusal(socket: Socket, { code, message }: ErrorEntry, asString: boolean): void {
-  socket.write(socket.wire.frame(encode.error(code, message, asString)));
+  socket.write(socket.encoder.encode(encode.error(code, message, asString)));
   socket.close(code, message);
 }
 

@@ -1,7 +1,8 @@
 import { encode, type Member, type ProtocolError, type SignedInUser } from '#protocol';
 import type { App } from '../app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
-import type { ChannelEvent, ChannelRef, Socket } from '../ports.ts';
+import type { ChannelEvent, ChannelRef } from '../ports/cluster.ts';
+import type { Socket } from '../ports/transport.ts';
 
 /** One connection on one channel. */
 export class Subscription {
@@ -90,7 +91,7 @@ export class Connection {
 
   /** To this client alone, after everything that was sent to it before. */
   send(payload: string): void {
-    if (!this.closing) this.write(this.socket.wire.frame(payload));
+    if (!this.closing) this.write(this.socket.encoder.encode(payload));
   }
 
   /** Writes bytes of this socket's wire: the one way out to an admitted client, whatever they are. */

@@ -2,7 +2,8 @@ import { type ClientMessage, decode, errors, exceeds, ProtocolError } from '#pro
 import { Admission, type AdmissionNeeds } from './admission.ts';
 import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
 import type { Connection } from './connection.ts';
-import type * as ports from '../ports.ts';
+import type { Broker, History, Membership } from '../ports/cluster.ts';
+import type * as transport from '../ports/transport.ts';
 import { checkRateLimit, waitForTurn } from './rate.ts';
 import { reasonOf } from '../refusal-reason.ts';
 import { Relay } from '../channels/relay.ts';
@@ -17,13 +18,13 @@ import { leaveAll, unsubscribe } from '../handlers/unsubscribe.ts';
 interface Needs extends AdmissionNeeds {
   readonly users: Users;
   readonly announcer: SubscriptionCounter;
-  readonly broker: ports.Broker;
-  readonly history: ports.History;
-  readonly membership: ports.Membership;
+  readonly broker: Broker;
+  readonly history: History;
+  readonly membership: Membership;
 }
 
 /** The one door into the core: admits clients, and hands what they say to the verbs. */
-export class Gateway implements ports.Gateway {
+export class Gateway implements transport.Gateway {
   readonly #core: Needs & { readonly relay: Relay };
   readonly #admission: Admission;
 
@@ -32,7 +33,7 @@ export class Gateway implements ports.Gateway {
     this.#admission = new Admission(core);
   }
 
-  opened(socket: ports.Socket, handshake: ports.Handshake): ports.Session {
+  opened(socket: transport.Socket, handshake: transport.Handshake): transport.Session {
     return new ClientSession(this, socket, handshake);
   }
 
@@ -42,7 +43,7 @@ export class Gateway implements ports.Gateway {
   }
 
   /** SPEC 2.3, 2.5. `undefined` when the client was refused: it has been told, and its socket is closing. */
-  admit(socket: ports.Socket, handshake: ports.Handshake): Promise<Connection | undefined> {
+  admit(socket: transport.Socket, handshake: transport.Handshake): Promise<Connection | undefined> {
     return this.#admission.admit(socket, handshake);
   }
 
@@ -69,28 +70,28 @@ export class Gateway implements ports.Gateway {
 
   alive(from: Connection): void {
     this.seen(from);
-    this.#core.journal.debug('Control Frame Received', from.socketId);
+    this.#core.logger.debug('Control Frame Received', from.socketId);
   }
 
   /** SPEC 3.11: leaves nothing behind. */
   async dismiss(connection: Connection, code: number): Promise<void> {
-    const { users, journal } = this.#core;
+    const { users, logger } = this.#core;
     connection.closing = true;
     this.#admission.dismiss(connection);
-    journal.debug('Connection Closed', connection.socketId, String(code));
+    logger.debug('Connection Closed', connection.socketId, String(code));
     await Promise.all([users.signedOut(connection), leaveAll(this.#core, connection)]);
   }
 
   defect(what: string, error: unknown): void {
-    this.#core.journal.defect(what, error);
+    this.#core.logger.error(what, error);
   }
 
   #handle(from: Connection, message: Buffer): Promise<void> | undefined {
-    const { journal } = this.#core;
+    const { logger } = this.#core;
     if (exceeds(message.length, from.app.limits.messageBytes))
       throw new ProtocolError(errors.messageTooLarge);
     const text = message.toString();
-    if (journal.debugging) journal.debug('Message Received', from.socketId, text);
+    if (logger.debugging) logger.debug('Message Received', from.socketId, text);
     const decoded = decodeOrError(text);
     const turn = waitForTurn(from, decoded, this.#core.clock);
     return turn === undefined ? this.#serve(from, decoded) : this.#serveLater(from, decoded, turn);
@@ -129,8 +130,8 @@ export class Gateway implements ports.Gateway {
   }
 
   #handled(from: Connection): void {
-    const { journal } = this.#core;
-    if (journal.debugging) journal.debug('Message Handled', from.socketId);
+    const { logger } = this.#core;
+    if (logger.debugging) logger.debug('Message Handled', from.socketId);
   }
 
   #dispatch(from: Connection, message: ClientMessage): Promise<void> | undefined {
@@ -153,7 +154,7 @@ export class Gateway implements ports.Gateway {
 
   #answer(from: Connection, error: unknown): void {
     if (!(error instanceof ProtocolError)) {
-      this.#core.journal.defect('A message could not be handled', error);
+      this.#core.logger.error('A message could not be handled', error);
       from.close(errors.internal);
       return;
     }

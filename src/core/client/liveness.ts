@@ -2,7 +2,8 @@ import { errors } from '#protocol';
 import type { Connection } from './connection.ts';
 import type { Hub } from '../channels/hub.ts';
 import type { Outbound } from './outbound.ts';
-import type { Clock, Journal } from '../ports.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../ports/logger.ts';
 import type { RefusalReason, Refusals } from '../refusals.ts';
 
 export interface LivenessLimits {
@@ -18,7 +19,7 @@ export interface LivenessLimits {
 export class Liveness {
   readonly #hub: Hub;
   readonly #clock: Clock;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
   readonly #limits: LivenessLimits;
   readonly #outbound: Outbound;
   readonly #refusals: Pick<Refusals, 'count'>;
@@ -26,14 +27,14 @@ export class Liveness {
   constructor(needs: {
     hub: Hub;
     clock: Clock;
-    journal: Journal;
+    logger: Logger;
     limits: LivenessLimits;
     outbound: Outbound;
     refusals: Pick<Refusals, 'count'>;
   }) {
     this.#hub = needs.hub;
     this.#clock = needs.clock;
-    this.#journal = needs.journal;
+    this.#logger = needs.logger;
     this.#limits = needs.limits;
     this.#outbound = needs.outbound;
     this.#refusals = needs.refusals;
@@ -59,11 +60,11 @@ export class Liveness {
     if (connection.socket.readingStopped) return void (connection.pingedAtMs = 0);
     if (pingedAtMs > 0) {
       if (now - pingedAtMs < this.#limits.pongTimeoutMs) return;
-      this.#journal.debug('Connection Pruned', socketId);
+      this.#logger.debug('Connection Pruned', socketId);
       this.#count('pong_timeout', connection);
       connection.close(errors.pongTimeout);
     } else if (now - seenAtMs >= app.pingIntervalSeconds * 1000) {
-      this.#journal.debug('Connection Pinged', socketId);
+      this.#logger.debug('Connection Pinged', socketId);
       connection.pingedAtMs = now;
       connection.socket.ping();
     }
@@ -98,7 +99,7 @@ export class Liveness {
       connection.stalledAtMs = 0;
       return 0;
     }
-    const { takenBytes } = connection.socket;
+    const { flushedBytes: takenBytes } = connection.socket;
     if (connection.stalledAtMs === 0 || takenBytes !== connection.takenBytes) {
       connection.takenBytes = takenBytes;
       connection.stalledAtMs = now;

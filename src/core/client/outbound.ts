@@ -53,7 +53,7 @@ export class Outbound {
   }
 
   #await(connection: Connection): void {
-    connection.socket.whenTaken(() => {
+    connection.socket.whenFlushed(() => {
       if (connection.closing) return;
       if (connection.socket.bufferedBytes > this.softBytes) this.#await(connection);
       else this.#release(connection);

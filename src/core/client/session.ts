@@ -1,6 +1,6 @@
 import { errors } from '#protocol';
 import type { Connection } from './connection.ts';
-import type { Handshake, Session, Socket } from '../ports.ts';
+import type { Handshake, Session, Socket } from '../ports/transport.ts';
 import { STOP_READING } from './reading.ts';
 
 /** Messages of one client that may wait for earlier ones; more are left in the network. */

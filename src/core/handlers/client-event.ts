@@ -11,7 +11,7 @@ import {
 } from '#protocol';
 import type { Connection } from '../client/connection.ts';
 import type { Hub } from '../channels/hub.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Refusals } from '../refusals.ts';
 import { withinClientEventRate } from '../client/rate.ts';
 import type { Relay } from '../channels/relay.ts';

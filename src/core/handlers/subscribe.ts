@@ -22,14 +22,9 @@ import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import { untold, waits } from '../channels/subscribe-reply.ts';
 import type { Hub } from '../channels/hub.ts';
-import {
-  type ChannelRef,
-  type History,
-  type Journal,
-  type Membership,
-  Unavailable,
-  whenAway,
-} from '../ports.ts';
+import type { ChannelRef, History, Membership } from '../ports/cluster.ts';
+import { Unavailable, ifUnavailable } from '../ports/failures.ts';
+import type { Logger } from '../ports/logger.ts';
 
 type Subscribe = Extract<ClientMessage, { kind: 'subscribe' }>;
 
@@ -38,7 +33,7 @@ interface Needs {
   readonly membership: Membership;
   readonly history: History;
   readonly announcer: SubscriptionCounter;
-  readonly journal: Journal;
+  readonly logger: Logger;
 }
 
 /** SPEC 3.6: ends in success or in a refusal for this channel, whatever fails. */
@@ -48,7 +43,7 @@ export async function subscribe(core: Needs, from: Connection, message: Subscrib
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     if (error instanceof Unavailable) throw subscriptionUnavailable(message.channel);
-    core.journal.defect('A subscription failed', error);
+    core.logger.error('A subscription failed', error);
     throw subscriptionFailed(message.channel);
   }
 }
@@ -132,7 +127,7 @@ function checkSubscriptions(from: Connection, channel: string): void {
 async function checkRoom(core: Needs, from: Connection, ref: ChannelRef, member: Member): Promise<void> {
   const { presenceMembers } = from.app.limits;
   if (presenceMembers === 0) return;
-  const members = await whenAway(core.membership.members(ref), () => []);
+  const members = await ifUnavailable(core.membership.members(ref), () => []);
   if (members.length < presenceMembers || members.some(({ id }) => id === member.id)) return;
   throw subscriptionLimit(
     ref.channel,
@@ -151,7 +146,7 @@ async function greet(
 ): Promise<void> {
   const ref = { app: from.app.id, channel };
   const roster = kind.members ? await core.membership.members(ref) : undefined;
-  const cached = kind.cached ? await whenAway(core.history.last(ref), () => undefined) : undefined;
+  const cached = kind.cached ? await ifUnavailable(core.history.last(ref), () => undefined) : undefined;
   from.send(encode.subscriptionSucceeded(channel, roster));
   if (newcomer?.held && roster) newcomer.held = untold(newcomer.held, roster);
   if (kind.cached && !waits(newcomer?.held ?? [], cached, from.socketId))

@@ -1,4 +1,4 @@
-import type { Journal } from '../ports.ts';
+import type { Logger } from '../ports/logger.ts';
 
 const LINE_EVERY_MS = 60_000;
 
@@ -6,7 +6,7 @@ const LINE_EVERY_MS = 60_000;
 export type LogExample = Readonly<Record<string, string | number>>;
 
 interface Needs {
-  readonly journal: Pick<Journal, 'warn'>;
+  readonly logger: Pick<Logger, 'warn'>;
   readonly what: string;
   /** Shown in each line. */
   readonly details?: LogExample;
@@ -46,8 +46,8 @@ export class MinuteLog {
   tick(): void {
     const now = this.#clock();
     if (this.#unlogged === 0 || now - this.#loggedAtMs < LINE_EVERY_MS) return;
-    const { journal, what, details } = this.#needs;
-    journal.warn(what, { ...details, count: this.#unlogged, ...this.#example });
+    const { logger, what, details } = this.#needs;
+    logger.warn(what, { ...details, count: this.#unlogged, ...this.#example });
     this.#unlogged = 0;
     this.#loggedAtMs = now;
   }

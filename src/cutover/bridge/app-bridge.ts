@@ -1,6 +1,7 @@
 import { kindOf } from '#protocol';
 import type { App } from '../../core/app.ts';
-import type { Broker, ChannelRef, Deliver, Journal } from '../../core/ports.ts';
+import type { Broker, ChannelRef, Deliver } from '../../core/ports/cluster.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { BridgeState, HealthSink, Upstream } from '../ports.ts';
 import { UpstreamCounts } from './presence/upstream-counts.ts';
 import { WarningLog } from './warning-log.ts';
@@ -19,7 +20,7 @@ export interface AppBridgeNeeds {
   readonly app: App;
   readonly upstream: Upstream;
   readonly limits: BridgeLimits;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly health: HealthSink | undefined;
   /** Sockets of an app at the other side that are this node's, beside those of the bridge. */
   readonly probesThere: (app: string) => number;

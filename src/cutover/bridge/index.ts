@@ -1,5 +1,5 @@
 import type { App } from '../../core/app.ts';
-import type { Journal } from '../../core/ports.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { Bridge, BridgeState, HealthSink, QueueLimits, Upstream } from '../ports.ts';
 import { AppBridge } from './app-bridge.ts';
 import { type BridgeLimits, LIMITS } from './limits.ts';
@@ -13,7 +13,7 @@ const TELL_MS = 1000;
 export interface BridgeNeeds {
   readonly upstream: Upstream;
   readonly apps: readonly App[];
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly limits?: QueueLimits;
   readonly health?: HealthSink;
   /** Sockets of an app at the other side that are this node's, beside those of the bridge. */
@@ -31,15 +31,15 @@ export function openBridge(needs: BridgeNeeds, changed: Partial<BridgeLimits> = 
   let ticker: NodeJS.Timeout | undefined;
   let teller: NodeJS.Timeout | undefined;
   const failed = (error: unknown): void =>
-    needs.journal.warn('A member of the other side could not be told', { reason: String(error) });
+    needs.logger.warn('A member of the other side could not be told', { reason: String(error) });
   return {
     bridged: (inner) => {
       const apps = new Map(needs.apps.map((app) => [app.id, app]));
       const { stores, inside } = bridgedStores(inner, { apps, bridges, failed });
-      const { upstream, journal, health, probesThere = () => 0, ledThere = () => 0 } = needs;
+      const { upstream, logger, health, probesThere = () => 0, ledThere = () => 0 } = needs;
       const each = {
         upstream,
-        journal,
+        logger,
         health,
         probesThere,
         ledThere,

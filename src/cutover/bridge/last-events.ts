@@ -1,4 +1,4 @@
-import type { ChannelRef, History, Remembered } from '../../core/ports.ts';
+import type { ChannelRef, History, Remembered } from '../../core/ports/cluster.ts';
 import { keyOf } from '../../core/util/key-of.ts';
 
 interface Last {

@@ -1,6 +1,6 @@
 import { encode, kindOf, type Member } from '#protocol';
 import type { App } from '../../core/app.ts';
-import type { ChannelRef, Deliver } from '../../core/ports.ts';
+import type { ChannelRef, Deliver } from '../../core/ports/cluster.ts';
 import type { PresenceListener } from './ears.ts';
 import type { Echoes } from './echo/echoes.ts';
 import { isInternal, isWhisper, type RemoteFrame } from './frame.ts';

@@ -1,5 +1,6 @@
 import { isReservedChannel, kindOf } from '#protocol';
 import type { App } from '../../core/app.ts';
+import type { Retention } from '../../core/app.ts';
 import type {
   Broker,
   ChannelEvent,
@@ -7,10 +8,9 @@ import type {
   Control,
   Deliver,
   Membership,
-  Retention,
   Stores,
   Terminate,
-} from '../../core/ports.ts';
+} from '../../core/ports/cluster.ts';
 import type { AppBridge } from './app-bridge.ts';
 import type { MemberEars } from './reception.ts';
 import { MergedMembership } from './presence/merged-membership.ts';

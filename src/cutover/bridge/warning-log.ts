@@ -1,4 +1,4 @@
-import type { Journal } from '../../core/ports.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { Upstream } from '../ports.ts';
 import { objectIn, type RemoteFrame, textOf } from './frame.ts';
 import type { RequestOutcome } from './connection/upstream-api.ts';
@@ -10,7 +10,7 @@ const PAUSE_MS = 60_000;
 interface Needs {
   readonly appId: string;
   readonly upstream: Upstream;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly figures: BridgeCounters;
 }
 
@@ -21,15 +21,15 @@ interface Needs {
 export class WarningLog {
   readonly #app: string;
   readonly #url: string;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
   readonly #figures: BridgeCounters;
   readonly #said = new Map<string, number>();
   #isAway = false;
 
-  constructor({ appId, upstream: { url }, journal, figures }: Needs) {
+  constructor({ appId, upstream: { url }, logger, figures }: Needs) {
     this.#app = appId;
     this.#url = `${url.protocol}//${url.host}${url.pathname}`.replace(/\/$/, '');
-    this.#journal = journal;
+    this.#logger = logger;
     this.#figures = figures;
   }
 
@@ -37,13 +37,13 @@ export class WarningLog {
     this.#figures.error(reason);
     if (this.#isAway) return;
     this.#isAway = true;
-    this.#journal.warn(sentence(reason), { app: this.#app, upstream: this.#url, reason });
+    this.#logger.warn(sentence(reason), { app: this.#app, upstream: this.#url, reason });
   }
 
   back(awayMs: number): void {
     if (!this.#isAway) return;
     this.#isAway = false;
-    this.#journal.warn('The other side of the cutover is back', {
+    this.#logger.warn('The other side of the cutover is back', {
       app: this.#app,
       upstream: this.#url,
       awaySeconds: Math.round(awayMs / 1000),
@@ -94,7 +94,7 @@ export class WarningLog {
     const now = Date.now();
     if (now - (this.#said.get(what) ?? -Infinity) < PAUSE_MS) return;
     this.#said.set(what, now);
-    this.#journal.warn(what, { app: this.#app, upstream: this.#url, ...details });
+    this.#logger.warn(what, { app: this.#app, upstream: this.#url, ...details });
   }
 }
 

@@ -3,7 +3,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Credential, encode, type ErrorEntry, errors } from '#protocol';
 import type { App } from '../../core/app.ts';
-import type { Clock, Gateway, Journal, ConnectionQuota, Session } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { ConnectionQuota } from '../../core/ports/cluster.ts';
+import type { Logger } from '../../core/ports/logger.ts';
+import type { Gateway, Session } from '../../core/ports/transport.ts';
 import type { Refusals } from '../../core/refusals.ts';
 import type { SocketLimits } from '../../core/client/socket-limits.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
@@ -49,7 +52,7 @@ export interface FrontDoorNeeds {
   readonly prefix: string;
   readonly percentage: Percentage;
   readonly health: HealthSink;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly clock: Clock;
   readonly house: LocalServer;
   /** Never leaves this server. */
@@ -76,14 +79,14 @@ export class FrontDoor {
   readonly #fellBack = { wavehall: 0, upstream: 0 };
 
   constructor(needs: FrontDoorNeeds) {
-    const { options, prefix, health, journal, clock, house, adminToken } = needs;
+    const { options, prefix, health, logger, clock, house, adminToken } = needs;
     this.#needs = needs;
     this.route = { upstream: options.upstream, prefix, door: randomUUID(), adminToken };
     this.own = new LocalSide(house.gateway, health);
     const { sockets, quota, refusals, stallMs, lingerMs, letGo } = house;
     const refused = (this.#refused = new RefusedUpgrades(sockets, letGo));
     const limits = { idleMs: options.idleMs, stallMs };
-    const shared = { route: this.route, health, journal, clock, quota };
+    const shared = { route: this.route, health, logger, clock, quota };
     this.upstream = new UpstreamSide({ ...shared, refused, sockets, limits, lingerMs, refusals });
   }
 
@@ -207,7 +210,7 @@ const DEAF: Session = { received: ignored, alive: ignored, closed: ignored };
 
 const refusing = ({ code, message }: ErrorEntry): Gateway => ({
   opened(socket) {
-    socket.write(socket.wire.frame(encode.error(code, message, false)));
+    socket.write(socket.encoder.encode(encode.error(code, message, false)));
     socket.close(code, message);
     return DEAF;
   },

@@ -1,4 +1,4 @@
-import type { Gateway, Handshake, Session, Socket } from '../../core/ports.ts';
+import type { Gateway, Handshake, Session, Socket } from '../../core/ports/transport.ts';
 import type { HealthSink } from '../ports.ts';
 
 /** The sockets of this side that are a part of the split. */

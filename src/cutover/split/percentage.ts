@@ -1,4 +1,6 @@
-import type { Clock, Journal, SharedState } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { SharedState } from '../../core/ports/cluster.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { Percentage, PercentageState } from '../ports.ts';
 
 const NAME = 'cutover';
@@ -26,17 +28,17 @@ export const isPercentage = (value: unknown): value is number =>
 export class SharedPercentage implements Percentage {
   readonly #shared: SharedState;
   readonly #clock: Clock;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
   readonly #listeners: Listener[] = [];
   #state: Numbered;
   #lastGood = 0;
   #unwritten = false;
   #busy: Promise<void> = Promise.resolve();
 
-  constructor(needs: { shared: SharedState; clock: Clock; journal: Journal; first: number }) {
+  constructor(needs: { shared: SharedState; clock: Clock; logger: Logger; first: number }) {
     this.#shared = needs.shared;
     this.#clock = needs.clock;
-    this.#journal = needs.journal;
+    this.#logger = needs.logger;
     this.#state = {
       percent: needs.first,
       changedAtMs: needs.clock(),
@@ -101,7 +103,7 @@ export class SharedPercentage implements Percentage {
       await this.#shared.write(NAME, state);
       if (this.#state === state) this.#unwritten = false;
     } catch (error) {
-      this.#journal.warn(
+      this.#logger.warn(
         'The percentage of the cutover is not shared yet: WAVEHALL_CUTOVER_STATE_FILE or Redis',
         {
           percent: state.percent,

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock, Journal, ConnectionQuota } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { ConnectionQuota } from '../../core/ports/cluster.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { Refusals } from '../../core/refusals.ts';
 import type { Fullness, SocketLimits } from '../../core/client/socket-limits.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
@@ -31,7 +33,7 @@ const MOST_WAITING = 100;
 interface Needs {
   readonly route: Route;
   readonly health: HealthSink;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly clock: Clock;
   readonly refused: RefusedUpgrades;
   readonly sockets: SocketLimits;
@@ -188,10 +190,10 @@ export class UpstreamSide {
   }
 
   #warn(reason: Error): void {
-    const { clock, journal, route } = this.#needs;
+    const { clock, logger, route } = this.#needs;
     if (clock() - this.#warnedAtMs < QUIET_MS) return;
     this.#warnedAtMs = clock();
-    journal.warn(
+    logger.warn(
       'WAVEHALL_CUTOVER_UPSTREAM: the other server does not take sockets; this one serves them meanwhile',
       { upstream: route.upstream.url.href, reason: reasonOf(reason) },
     );

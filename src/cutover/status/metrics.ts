@@ -1,5 +1,5 @@
-import { counter, gauge, one } from '../../core/metric.ts';
-import type { Metric } from '../../core/ports.ts';
+import { counter, gauge, one } from '../../core/ports/metric.ts';
+import type { Metric } from '../../core/ports/metric.ts';
 import type { BridgeState, Side } from '../ports.ts';
 import type { CutoverStatus } from './status-report.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import type { Journal } from '../../core/ports.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { WatchLimits } from '../watch-limits.ts';
 import { CanaryEndpoint, type CanaryEndpointNeeds } from './canary-endpoint.ts';
 import type { HealthSink, Side } from '../ports.ts';
@@ -12,7 +12,7 @@ const BRIDGE_GRACE_MS = 15_000;
 export interface CanaryNeeds {
   readonly sites: Readonly<Record<Side, ProbeSite>>;
   readonly sink: Pick<HealthSink, 'connect' | 'subscribe' | 'canary'>;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly limits: Pick<WatchLimits, 'canaryEveryMs' | 'canaryTimeoutMs'>;
   readonly bridgeGraceMs?: number;
   /** True while this server lets nobody in because its memory is short. */
@@ -197,7 +197,7 @@ export class Canary {
     if (this.#notAllowed[side] === reason) return;
     this.#notAllowed[side] = reason;
     const what = `Cutover: the canary cannot measure ${NAMES[side]}: ${reason}.`;
-    this.#needs.journal.warn(`${what} ${whatToLookAt(side, reason)}`);
+    this.#needs.logger.warn(`${what} ${whatToLookAt(side, reason)}`);
   }
 }
 

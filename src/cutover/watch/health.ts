@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { BreachLimits } from '../watch-limits.ts';
 import type { Fault, HealthSink, Side } from '../ports.ts';
 import { type WindowSummary, SlidingWindow } from './sliding-window.ts';

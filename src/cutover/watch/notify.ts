@@ -1,5 +1,5 @@
 import { type Credential, webhookHeaders } from '#protocol';
-import type { Journal } from '../../core/ports.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import { post } from '../net/http-post.ts';
 import type { RollbackNote } from './rollback.ts';
 
@@ -13,7 +13,7 @@ export interface NotifierNeeds {
   readonly url: URL;
   /** Signs, as the app's webhooks are signed. */
   readonly credential: Credential;
-  readonly journal: Pick<Journal, 'warn'>;
+  readonly logger: Pick<Logger, 'warn'>;
   readonly timeoutMs?: number;
   /** Resolves after so long, or at once when the signal says so. */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -102,7 +102,7 @@ export class Notifier {
   #giveUp(reason: string): void {
     this.#counts.failed += 1;
     if (this.#stopping.signal.aborted) return;
-    this.#needs.journal.warn('WAVEHALL_CUTOVER_NOTIFY_URL: nobody could be told of the way back', { reason });
+    this.#needs.logger.warn('WAVEHALL_CUTOVER_NOTIFY_URL: nobody could be told of the way back', { reason });
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Clock, Journal } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { Breach, BreachOf, Health } from './health.ts';
 import type { WatchLimits } from '../watch-limits.ts';
 import type { Percentage } from '../ports.ts';
@@ -38,7 +39,7 @@ export interface RollbackNeeds {
   /** Connects to the other server: why that fails, or `undefined`. No client has a say in it. */
   readonly whyOtherIsAway: () => Promise<string | undefined>;
   readonly percentage: Pick<Percentage, 'percent' | 'lastGood' | 'set' | 'markGood'>;
-  readonly journal: Pick<Journal, 'warn'>;
+  readonly logger: Pick<Logger, 'warn'>;
   readonly notify: (note: RollbackNote) => void;
   readonly clock: Clock;
   readonly limits: Pick<WatchLimits, 'breachMs' | 'goodMs'>;
@@ -131,7 +132,7 @@ export class Rollback {
   }
 
   async #goBack(reasons: readonly Breach[], nowMs: number, breachMs: number): Promise<void> {
-    const { percentage, journal, notify } = this.#needs;
+    const { percentage, logger, notify } = this.#needs;
     const fromPercent = this.#percent;
     const toPercent = percentage.lastGood < fromPercent ? percentage.lastGood : 0;
     const why = reasons.map(({ text }) => text).join('; ');
@@ -146,7 +147,7 @@ export class Rollback {
     };
     this.#last = note;
     this.#counts[toPercent === 0 ? 'toZero' : 'toLastGood'] += 1;
-    journal.warn(`Cutover: Wavehall’s share went back from ${fromPercent} % to ${toPercent} %: ${why}`, {
+    logger.warn(`Cutover: Wavehall’s share went back from ${fromPercent} % to ${toPercent} %: ${why}`, {
       from: fromPercent,
       to: toPercent,
       breachSeconds: Math.round(breachMs / 1000),
@@ -159,7 +160,7 @@ export class Rollback {
 
   /** Nobody is sent to a server that cannot be connected, whatever is wrong with this one. */
   async #mustHold(reasons: readonly Breach[]): Promise<boolean> {
-    const { whyOtherIsAway, journal } = this.#needs;
+    const { whyOtherIsAway, logger } = this.#needs;
     const away = await whyOtherIsAway();
     if (away === undefined) {
       this.#isHeld = false;
@@ -169,7 +170,7 @@ export class Rollback {
       this.#isHeld = true;
       this.#counts.held += 1;
       const why = reasons.map(({ text }) => text).join('; ');
-      journal.warn(
+      logger.warn(
         `Cutover: Wavehall is in breach (${why}), but its share stays at ${this.#percent} %: the other server cannot be connected (${away})`,
       );
     }
@@ -185,14 +186,14 @@ export class Rollback {
       if (sinceMs !== TOLD) this.#told.set(of, sinceMs);
       if (sinceMs === TOLD || nowMs - sinceMs < this.#needs.limits.breachMs) continue;
       this.#told.set(of, TOLD);
-      this.#needs.journal.warn(`Cutover: ${text}; ${stays}`);
+      this.#needs.logger.warn(`Cutover: ${text}; ${stays}`);
     }
   }
 
   #couldNot(error: Error): void {
     this.#counts.failed += 1;
     this.#retryAtMs = this.#needs.clock() + RETRY_MS;
-    this.#needs.journal.warn(`Cutover: the share of Wavehall could not be written: ${error.message}`);
+    this.#needs.logger.warn(`Cutover: the share of Wavehall could not be written: ${error.message}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 
 const BUCKET_MS = 1000;
 /** Times kept of each second: enough for a p99 of many seconds, however busy one is. */

@@ -1,5 +1,6 @@
 import type { Credential } from '#protocol';
-import type { Clock, Journal } from '../../core/ports.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import { Canary, type CanaryStatus } from './canary.ts';
 import { Health, type SideReport } from './health.ts';
 import type { WatchLimits } from '../watch-limits.ts';
@@ -15,7 +16,7 @@ const TICK_MS = 1000;
 export interface WatchNeeds {
   readonly limits: WatchLimits;
   readonly percentage: Percentage;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly clock: Clock;
   /** Asked when it starts, because our own port is known only then. */
   readonly sites: () => Readonly<Record<Side, ProbeSite>>;
@@ -49,9 +50,9 @@ export interface Watch {
 
 /** Watches over both sides, and takes people back when that must be (SPEC 11.14, 11.15). */
 export function openWatch(needs: WatchNeeds): Watch {
-  const { limits, percentage, journal, clock, sites, notify, isFull, bridgedForMs } = needs;
+  const { limits, percentage, logger, clock, sites, notify, isFull, bridgedForMs } = needs;
   const health = new Health(limits, clock);
-  const notifier = notify && new Notifier({ ...notify, journal });
+  const notifier = notify && new Notifier({ ...notify, logger });
   const loop = new LoopDelay();
   let canary: Canary | undefined;
   let ticker: NodeJS.Timeout | undefined;
@@ -60,7 +61,7 @@ export function openWatch(needs: WatchNeeds): Watch {
     health,
     whyOtherIsAway,
     percentage,
-    journal,
+    logger,
     clock,
     limits,
     notify: (note) => notifier?.send(note),
@@ -76,7 +77,7 @@ export function openWatch(needs: WatchNeeds): Watch {
       loop.start();
       ticker = setInterval(tick, TICK_MS);
       if (limits.canaryEveryMs === 0) return;
-      canary = new Canary({ sites: sites(), sink: health, journal, limits, isFull, bridgedForMs });
+      canary = new Canary({ sites: sites(), sink: health, logger, limits, isFull, bridgedForMs });
       canary.start();
     },
     async stop() {

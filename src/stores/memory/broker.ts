@@ -1,4 +1,5 @@
-import type { Broker, ChannelEvent, ChannelRef, Deliver, Retention } from '../../core/ports.ts';
+import type { Retention } from '../../core/app.ts';
+import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../core/ports/cluster.ts';
 import type { MemoryHistory } from './history.ts';
 
 /** One for all: who watches it watches once. */

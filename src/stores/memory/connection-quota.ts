@@ -1,5 +1,5 @@
 import { exceeds } from '#protocol';
-import type { ConnectionQuota } from '../../core/ports.ts';
+import type { ConnectionQuota } from '../../core/ports/cluster.ts';
 
 /** The quota of the only node. */
 export class MemoryConnectionQuota implements ConnectionQuota {

@@ -1,4 +1,4 @@
-import type { Control, Terminate } from '../../core/ports.ts';
+import type { Control, Terminate } from '../../core/ports/cluster.ts';
 
 /** The only node does what it is asked. */
 export class MemoryControl implements Control {

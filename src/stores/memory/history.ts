@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { keyOf } from '../../core/util/key-of.ts';
-import type { ChannelRef, History, Remembered, Retention } from '../../core/ports.ts';
+import type { Retention } from '../../core/app.ts';
+import type { ChannelRef, History, Remembered } from '../../core/ports/cluster.ts';
 
 /** Bytes; above it the channels that were silent longest are forgotten first. */
 export const HISTORY_BYTES = 64 * 1024 * 1024;

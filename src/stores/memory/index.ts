@@ -1,4 +1,4 @@
-import type { Stores } from '../../core/ports.ts';
+import type { Stores } from '../../core/ports/cluster.ts';
 import { replayMetrics } from '../../core/replays.ts';
 import { MemoryBroker } from './broker.ts';
 import { MemoryControl } from './control.ts';

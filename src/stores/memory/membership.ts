@@ -1,5 +1,12 @@
 import { encode, type Member } from '#protocol';
-import type { Broker, ChannelRef, Joining, Leaving, Membership, Occupancy } from '../../core/ports.ts';
+import type {
+  Broker,
+  ChannelRef,
+  Joining,
+  Leaving,
+  Membership,
+  Occupancy,
+} from '../../core/ports/cluster.ts';
 
 interface Room {
   subscriptions: number;
@@ -22,7 +29,11 @@ export class MemoryMembership implements Membership {
     if (member === undefined || room.members.has(member.id)) return;
     room.members.set(member.id, member);
     const payload = encode.memberAdded(ref.channel, member);
-    await this.#broker.publish(ref, { payload, except: socketId, news: { id: member.id, came: true } });
+    await this.#broker.publish(ref, {
+      payload,
+      except: socketId,
+      memberChange: { id: member.id, joined: true },
+    });
   }
 
   async leave(ref: ChannelRef, { subscriptions, member }: Leaving): Promise<void> {
@@ -34,7 +45,7 @@ export class MemoryMembership implements Membership {
     if (subscriptions === 0) this.#close(ref);
     if (known === undefined) return;
     const payload = encode.memberRemoved(ref.channel, known);
-    await this.#broker.publish(ref, { payload, news: { id: known.id, came: false } });
+    await this.#broker.publish(ref, { payload, memberChange: { id: known.id, joined: false } });
   }
 
   count(ref: ChannelRef, subscriptions: number): void {

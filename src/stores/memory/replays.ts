@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Replays } from '../../core/ports.ts';
+import type { Replays } from '../../core/ports/cluster.ts';
 import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replays.ts';
 
 /** Signatures that the only node has taken. */

@@ -1,5 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { type SharedState, Unavailable } from '../../core/ports.ts';
+import type { SharedState } from '../../core/ports/cluster.ts';
+import { Unavailable } from '../../core/ports/failures.ts';
 import { Serial } from '../../core/util/serial.ts';
 
 /** What outlives the only node: one JSON file, always whole. It is not touched before somebody asks. */

@@ -1,5 +1,6 @@
 import { MinuteLog } from '../../core/util/minute-log.ts';
-import type { Journal, Stores } from '../../core/ports.ts';
+import type { Stores } from '../../core/ports/cluster.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import { replayMetrics } from '../../core/replays.ts';
 import { RedisBroker } from './broker.ts';
 import { Responsiveness } from './health/unanswered.ts';
@@ -32,10 +33,10 @@ export interface RedisStores extends Stores {
 }
 
 /** Several nodes over one Redis. Rejects when Redis cannot be reached or used at the start. */
-export async function openRedisStores(options: RedisOptions, journal: Journal): Promise<RedisStores> {
+export async function openRedisStores(options: RedisOptions, logger: Logger): Promise<RedisStores> {
   const { attendant, answering, deadlines, listener, dropped, garbage, repair, ...ports } = assemble(
     options,
-    journal,
+    logger,
   );
   await attendant.start();
   answering.start();
@@ -65,16 +66,16 @@ export async function openRedisStores(options: RedisOptions, journal: Journal): 
 }
 
 /** Everything that one node needs, connected to nothing yet. */
-function assemble(options: RedisOptions, journal: Journal) {
+function assemble(options: RedisOptions, logger: Logger) {
   const { keyPrefix, partitions, database, apps = [], leaseMs } = options;
   const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps));
-  const links = openLinks(options, keys, journal);
-  const garbage = new InvalidData(journal);
+  const links = openLinks(options, keys, logger);
+  const garbage = new InvalidData(logger);
   const dropped = new MinuteLog({
-    journal,
+    logger,
     what: 'Histories were dropped before their time: an app has more than WAVEHALL_HISTORY_MAX_BYTES',
   });
-  const shared = { links, keys, journal };
+  const shared = { links, keys, logger };
   const installation = new Installation({ ...shared, apps });
   const node = new ClusterNode({ ...shared, options: { leaseMs, quietMs: QUIET_MS }, installation });
   const membership = new RedisMembership({ links, keys, node });
@@ -114,7 +115,7 @@ function assemble(options: RedisOptions, journal: Journal) {
     state,
     replays,
     attendant,
-    answering: new Responsiveness(links, journal),
+    answering: new Responsiveness(links, logger),
     deadlines,
     listener,
     dropped,

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { ChannelRef } from '../../core/ports.ts';
+import type { ChannelRef } from '../../core/ports/cluster.ts';
 
 /** Channels whose names are kept ready: publishing asks for them with each event. */
 const MOST_KEPT = 10_000;

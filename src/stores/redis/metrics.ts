@@ -1,5 +1,5 @@
-import { counter, gauge, one } from '../../core/metric.ts';
-import type { Metric } from '../../core/ports.ts';
+import { counter, gauge, one } from '../../core/ports/metric.ts';
+import type { Metric } from '../../core/ports/metric.ts';
 
 /** What has been counted since the start. */
 export interface RedisCounters {

@@ -1,5 +1,5 @@
 import type { App } from '../../core/app.ts';
-import type { ChannelRef } from '../../core/ports.ts';
+import type { ChannelRef } from '../../core/ports/cluster.ts';
 
 /** What tells the app of one installation from one with the same id in another. */
 export type AppIdentity = Pick<App, 'id' | 'credentials'>;

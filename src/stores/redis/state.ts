@@ -1,4 +1,5 @@
-import { type SharedState, Unavailable } from '../../core/ports.ts';
+import type { SharedState } from '../../core/ports/cluster.ts';
+import { Unavailable } from '../../core/ports/failures.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './link/links.ts';
 import { KEY_MENDED, mending } from './link/scripts.ts';

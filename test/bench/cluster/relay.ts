@@ -4,7 +4,7 @@
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
-import type { Journal } from '../../../src/core/ports.ts';
+import type { Logger } from '../../../src/core/ports/logger.ts';
 import { openRedisStores } from '../../../src/stores/redis/index.ts';
 
 type Kind = 'each' | 'joined' | 'stores' | 'stores-kept';
@@ -66,7 +66,7 @@ function bare(): { publish: Publish; hear: Hear } {
 
 async function stores(): Promise<{ publish: Publish; hear: Hear }> {
   const quiet = (): void => undefined;
-  const journal: Journal = { debugging: false, debug: quiet, warn: quiet, defect: quiet };
+  const logger: Logger = { debugging: false, debug: quiet, warn: quiet, error: quiet };
   const { broker } = await openRedisStores(
     {
       host: '127.0.0.1',
@@ -78,7 +78,7 @@ async function stores(): Promise<{ publish: Publish; hear: Hear }> {
       leaseMs: 12_000,
       commandTimeoutMs: 2000,
     },
-    journal,
+    logger,
   );
   const ref = { app: 'app', channel: BUS };
   const keep = kind === 'stores-kept' ? { size: 50, ttlSeconds: 120, lastSeconds: 0 } : undefined;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Member } from '#protocol';
-import type { Occupancy } from '../../../src/core/ports.ts';
+import type { Occupancy } from '../../../src/core/ports/cluster.ts';
 import { MergedMembership } from '../../../src/cutover/bridge/presence/merged-membership.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';
 
@@ -21,7 +21,8 @@ function openAttendance(isHeard: boolean) {
   const stores = openMemoryStores();
   const news: string[] = [];
   void stores.broker.start((_, event) => {
-    if (event.news !== undefined) news.push(`${event.news.came ? '+' : '-'}${event.news.id}`);
+    if (event.memberChange !== undefined)
+      news.push(`${event.memberChange.joined ? '+' : '-'}${event.memberChange.id}`);
   });
   const failures: unknown[] = [];
   const attendance = new MergedMembership({

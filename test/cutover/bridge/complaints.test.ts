@@ -21,8 +21,8 @@ afterEach(async () => {
 
 const warned = (text: string): Promise<void> =>
   eventually(
-    () => node.journal.warnings.some(({ what }) => what.includes(text)),
-    () => `a warning with ${text}: ${JSON.stringify(node.journal.warnings)}`,
+    () => node.logger.warnings.some(({ what }) => what.includes(text)),
+    () => `a warning with ${text}: ${JSON.stringify(node.logger.warnings)}`,
   );
 
 async function open(env: Record<string, string>, options: Partial<NodeOptions> = {}): Promise<void> {
@@ -45,7 +45,7 @@ describe('what is wrong with the other side is said once, by the name of its set
     await warned('WAVEHALL_CUTOVER_UPSTREAM: the other side does not know the app key');
     await works();
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(node.journal.warnings.filter(({ what }) => what.includes('app key'))).toHaveLength(1);
+    expect(node.logger.warnings.filter(({ what }) => what.includes('app key'))).toHaveLength(1);
   });
 
   test('11.17 it has another secret', async () => {

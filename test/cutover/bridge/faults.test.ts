@@ -57,7 +57,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
     expect(a.heard('meanwhile')).toEqual(numbers(30));
     expect(stage.node.state).toMatchObject({ dropped: {}, gaps: expect.any(Number) as number });
     expect(stage.node.state.gaps).toBeGreaterThan(0);
-    const lines = stage.node.journal.warnings
+    const lines = stage.node.logger.warnings
       .map(({ what }) => what)
       .filter((what) => /other side/.test(what));
     expect(lines).toEqual([

@@ -95,7 +95,7 @@ describe('an other side that does what it should not', () => {
     a.leave('presence-room');
     await eventually(() => b.comings('presence-room').includes('-a'), 'he leaves');
     expect(a.heard('pusher_internal:what')).toEqual([]);
-    expect(node.journal.defects).toEqual([]);
+    expect(node.logger.defects).toEqual([]);
     for (const person of [a, b]) person.wire.drop();
   });
 

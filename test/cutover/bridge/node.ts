@@ -8,7 +8,7 @@ import { FanOut } from '../../../src/core/channels/fan-out.ts';
 import { Gateway } from '../../../src/core/client/gateway.ts';
 import { Hub } from '../../../src/core/channels/hub.ts';
 import { Outbound } from '../../../src/core/client/outbound.ts';
-import type { Stores } from '../../../src/core/ports.ts';
+import type { Stores } from '../../../src/core/ports/cluster.ts';
 import { Users } from '../../../src/core/users.ts';
 import { openBridge } from '../../../src/cutover/bridge/index.ts';
 import type { BridgeLimits } from '../../../src/cutover/bridge/limits.ts';
@@ -17,7 +17,7 @@ import { registerHttp } from '../../../src/http/plugin.ts';
 import { openStores } from '../../../src/stores/index.ts';
 import { PeerReader } from '../../../src/transports/peer.ts';
 import { WebSocketTransport } from '../../../src/transports/websocket.ts';
-import { FakeJournal } from '../../core/fakes.ts';
+import { FakeLogger } from '../../core/fakes.ts';
 import type { Endpoint } from '../../support/wire-http.ts';
 import { Refusals } from '../../../src/core/refusals.ts';
 
@@ -37,31 +37,31 @@ export interface BridgedNode {
   readonly app: Endpoint;
   readonly bridge: Bridge;
   readonly stores: Stores;
-  readonly journal: FakeJournal;
+  readonly logger: FakeLogger;
   readonly state: BridgeState;
   stop(): Promise<void>;
 }
 
 export async function openNode(options: NodeOptions): Promise<BridgedNode> {
   const config = readConfig({ WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0', ...options.variables });
-  const journal = new FakeJournal();
-  journal.debugging = false;
+  const logger = new FakeLogger();
+  logger.debugging = false;
   const bridge = openBridge(
     {
       upstream: { url: new URL(options.upstream), origin: options.origin, tlsVerify: true },
       apps: config.apps,
-      journal,
+      logger,
     },
     options.limits,
   );
-  const inner = await openStores({ ...config, cutoverStateFile: undefined }, journal);
+  const inner = await openStores({ ...config, cutoverStateFile: undefined }, logger);
   const stores = bridge.bridged(inner);
-  const core = assemble(config.apps, stores, journal);
+  const core = assemble(config.apps, stores, logger);
   const http = Fastify({ logger: false, forceCloseConnections: true });
   registerHttp(http, {
     ...core,
     api: { ...stores, ...core },
-    journal,
+    logger,
     clock: Date.now,
     health: { isReady: () => true },
     prefix: '',
@@ -91,7 +91,7 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
     app: { host: '127.0.0.1', port, id: app.id, key, secret, prefix: '' },
     bridge,
     stores,
-    journal,
+    logger,
     get state() {
       return bridge.state()[0] as BridgeState;
     },
@@ -104,14 +104,14 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
   };
 }
 
-function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
+function assemble(apps: readonly App[], stores: Stores, logger: FakeLogger) {
   const clock = Date.now;
-  const refusals = new Refusals(journal, clock);
+  const refusals = new Refusals(logger, clock);
   const outbound = new Outbound({ softBytes: MESSAGE_BYTES, hardBytes: 64 * MESSAGE_BYTES }, refusals);
   const fanOut = new FanOut(outbound);
-  const hub = new Hub({ ...stores, fanOut, journal });
+  const hub = new Hub({ ...stores, fanOut, logger });
   const users = new Users({ ...stores, hub, clock });
-  const announcer = new SubscriptionCounter({ ...stores, journal, clock });
+  const announcer = new SubscriptionCounter({ ...stores, logger, clock });
   const provider = new StaticApps(apps);
   const limits = { connections: 0, connectionsPerAddress: 0, delayedRefusals: 0, refusalDelayMs: 0 };
   const gateway = new Gateway({
@@ -120,7 +120,7 @@ function assemble(apps: readonly App[], stores: Stores, journal: FakeJournal) {
     hub,
     users,
     announcer,
-    journal,
+    logger,
     clock,
     limits,
     outbound,

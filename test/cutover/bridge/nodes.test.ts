@@ -58,7 +58,7 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
     for (const person of people) person.wire.drop();
     await Promise.all(nodes.map((node) => node.stop()));
     await other.stop();
-    expect(nodes.flatMap(({ journal }) => journal.defects)).toEqual([]);
+    expect(nodes.flatMap(({ logger }) => logger.defects)).toEqual([]);
   });
 
   test('11.8 an event of any node, or of the other side, is heard once everywhere, equal ones too', async () => {

@@ -56,7 +56,7 @@ export class Stage {
     for (const person of this.#people) person.wire.drop();
     await this.node.stop();
     await this.other.stop();
-    const { defects } = this.node.journal;
+    const { defects } = this.node.logger;
     if (defects.length > 0) throw new Error(`defects: ${JSON.stringify(defects)}`);
   }
 

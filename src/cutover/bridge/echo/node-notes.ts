@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Broker, ChannelRef } from '../../../core/ports.ts';
+import type { Broker, ChannelRef } from '../../../core/ports/cluster.ts';
 import { isJson, parse } from '../frame.ts';
 import type { BridgeLimits } from '../limits.ts';
 

@@ -1,4 +1,4 @@
-import type { ChannelEvent, ChannelRef } from '../../../core/ports.ts';
+import type { ChannelEvent, ChannelRef } from '../../../core/ports/cluster.ts';
 import type { BridgeState, HealthSink } from '../../ports.ts';
 import { Forwarder, type ForwarderNeeds } from './forwarder.ts';
 import { isInternal, isWhisper } from '../frame.ts';

@@ -1,5 +1,5 @@
 import { isReservedChannel, SERVER_TO_USER_PREFIX } from '#protocol';
-import type { ChannelEvent, ChannelRef } from '../../../core/ports.ts';
+import type { ChannelEvent, ChannelRef } from '../../../core/ports/cluster.ts';
 import { readFrame } from '../frame.ts';
 
 /** What somebody published on this side. */
@@ -12,7 +12,7 @@ export interface Published {
 }
 
 /** SPEC 11.7: news of members are this side's own; so are all reserved channels but those of users. */
-export const isForwarded = ({ channel }: ChannelRef, { news }: ChannelEvent): boolean =>
+export const isForwarded = ({ channel }: ChannelRef, { memberChange: news }: ChannelEvent): boolean =>
   news === undefined && (!isReservedChannel(channel) || channel.startsWith(SERVER_TO_USER_PREFIX));
 
 export function readPublished({ payload }: ChannelEvent): Published | undefined {

@@ -1,6 +1,6 @@
 import { isReservedChannel, kindOf, type Member } from '#protocol';
 import { keyOf } from '../../../core/util/key-of.ts';
-import type { ChannelRef, Joining, Leaving, Membership, Occupancy } from '../../../core/ports.ts';
+import type { ChannelRef, Joining, Leaving, Membership, Occupancy } from '../../../core/ports/cluster.ts';
 
 /** The other side's part in presence. */
 export interface UpstreamMembers {

@@ -1,5 +1,5 @@
 import { kindOf, type Member, textOfField, textsOfItems } from '#protocol';
-import type { ConnectionQuota, Occupancy } from '../../../core/ports.ts';
+import type { ConnectionQuota, Occupancy } from '../../../core/ports/cluster.ts';
 import { isJson, memberIn, parse } from '../frame.ts';
 import type { UpstreamApi } from '../connection/upstream-api.ts';
 import { within } from '../connection/subscription.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { OutcomeUnknown, Unavailable } from '../../../core/ports.ts';
+import { OutcomeUnknown, Unavailable } from '../../../core/ports/failures.ts';
 import type { Keys } from '../keys.ts';
 import { type Links, runIdIn } from '../link/links.ts';
 import { Markers } from './markers.ts';

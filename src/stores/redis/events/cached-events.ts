@@ -1,4 +1,5 @@
-import { type ChannelRef, type History, type Remembered, Unavailable } from '../../../core/ports.ts';
+import type { ChannelRef, History, Remembered } from '../../../core/ports/cluster.ts';
+import { Unavailable } from '../../../core/ports/failures.ts';
 import { decodeEvents } from './message-codec.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';

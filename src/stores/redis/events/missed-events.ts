@@ -1,4 +1,4 @@
-import type { ChannelEvent } from '../../../core/ports.ts';
+import type { ChannelEvent } from '../../../core/ports/cluster.ts';
 import { decodeEvents, type EventsMessage } from './message-codec.ts';
 import type { ChannelKeys } from '../keys.ts';
 import { isOfSameData, type Position } from './position.ts';

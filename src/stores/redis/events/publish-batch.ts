@@ -1,4 +1,4 @@
-import type { Retention } from '../../../core/ports.ts';
+import type { Retention } from '../../../core/app.ts';
 import type { Accounts, ChannelKeys } from '../keys.ts';
 
 /** One script takes at most this much, so that Redis is never held for long. */

@@ -1,6 +1,7 @@
 import { isReservedChannel, kindOf } from '#protocol';
 import { MinuteLog } from '../../../core/util/minute-log.ts';
-import type { ChannelEvent, ChannelRef, Deliver, Journal } from '../../../core/ports.ts';
+import type { ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/cluster.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import { decodeMessage, type EventsMessage, type MemberMessage } from './message-codec.ts';
 import type { InvalidData } from '../health/invalid-data.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';
@@ -44,7 +45,7 @@ export interface MemberListener {
 interface Needs {
   readonly links: Links;
   readonly keys: Keys;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly garbage: InvalidData;
   readonly members: MemberListener;
   /** How long events of a channel are kept. */
@@ -66,7 +67,7 @@ export class Receiver {
   constructor(needs: Needs) {
     this.#needs = needs;
     this.#unread = new MinuteLog({
-      journal: needs.journal,
+      logger: needs.logger,
       what: 'What a channel missed cannot be read: it goes on with the newest event. See the reason, and the keys of the channel in Redis',
     });
     needs.links.subscriber.events.on('message', (bus, bytes) => this.#hear(bus, bytes));
@@ -292,7 +293,7 @@ export class Receiver {
   #countLost(ref: ChannelRef, lost: number): void {
     if (lost <= 0) return;
     this.#lost += lost;
-    this.#needs.journal.warn('Events are lost: they were published while this node could not listen', {
+    this.#needs.logger.warn('Events are lost: they were published while this node could not listen', {
       app: ref.app,
       channel: ref.channel,
       lost,

@@ -1,19 +1,19 @@
 import type { Redis } from 'ioredis';
-import type { Journal } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 
 const ADVICE = 'set maxmemory-policy noeviction, or give Wavehall a Redis of its own';
 
 /** What may be lost with it, and what to set; nothing where Redis forgets nothing. */
-export function sayPolicy(policy: string | undefined, server: string, journal: Journal): void {
+export function sayPolicy(policy: string | undefined, server: string, logger: Logger): void {
   if (policy === 'noeviction') return;
-  if (policy === undefined) journal.warn(`Redis does not tell its maxmemory-policy: ${ADVICE}`, { server });
+  if (policy === undefined) logger.warn(`Redis does not tell its maxmemory-policy: ${ADVICE}`, { server });
   else if (policy.startsWith('volatile-'))
-    journal.warn(
+    logger.warn(
       `When Redis is full it evicts keys that expire: a node that loses its link then may miss events, and cache channels their last one. Rosters, counts and sign-ins do not expire: ${ADVICE}`,
       { server, policy },
     );
   else
-    journal.warn(
+    logger.warn(
       `When Redis is full it evicts any key: rosters, counts and quotas may be wrong for some seconds until the nodes have said them again, a node that loses its link may miss events, and cache channels may lose their last one: ${ADVICE}`,
       { server, policy },
     );

@@ -1,4 +1,4 @@
-import type { Journal } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import type { Keys } from '../keys.ts';
 import type { RedisConnectionQuota } from '../node/connection-quota.ts';
 import type { Links } from '../link/links.ts';
@@ -15,7 +15,7 @@ interface Needs {
   readonly node: ClusterNode;
   readonly membership: RedisMembership;
   readonly quota: RedisConnectionQuota;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly apps: readonly string[];
   /** Shortest time between two looks: a cache that is full evicts all the time. */
   readonly pauseMs: number;
@@ -139,7 +139,7 @@ export class EvictionRepair {
   #log(): void {
     const now = performance.now();
     if (this.#unloggedKeys === 0 || now - this.#loggedAtMs < MINUTE_MS) return;
-    this.#needs.journal.warn(
+    this.#needs.logger.warn(
       'Redis is full and has evicted keys: this node writes again what is missing of its own. Give Redis more memory, or Wavehall a Redis of its own with maxmemory-policy noeviction',
       { evictedKeys: this.#unloggedKeys, repairedChannels: this.#unloggedChannels },
     );

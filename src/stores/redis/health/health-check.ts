@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
-import type { Journal } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import { evictedIn, nameOf, policyIn, sayPolicy } from './eviction-policy.ts';
 
 /** Beats in a row without an answer after which a connection is given up for a new one. */
 const DEAD_AFTER_BEATS = 2;
 
 interface PulseNeeds {
-  readonly journal: Journal;
+  readonly logger: Logger;
   /** Redis has removed so many keys to make room, since the last beat. */
   readonly onEvicted: (keys: number) => void;
 }
@@ -44,7 +44,7 @@ export class HealthCheck {
     // Others may have found it closed already, or be opening it.
     if (unanswered < DEAD_AFTER_BEATS || server.status !== 'ready') return;
     this.#unanswered.set(server, 0);
-    this.#needs.journal.warn('A link to Redis brings no answers any more: it is opened again');
+    this.#needs.logger.warn('A link to Redis brings no answers any more: it is opened again');
     server.disconnect(true);
   }
 
@@ -52,7 +52,7 @@ export class HealthCheck {
     const before = this.#policies.get(server);
     if (policy !== undefined && policy !== before) {
       this.#policies.set(server, policy);
-      if (before !== undefined) sayPolicy(policy, nameOf(server), this.#needs.journal);
+      if (before !== undefined) sayPolicy(policy, nameOf(server), this.#needs.logger);
     }
     // A server that was restarted begins at 0 again.
     const more = evicted - (this.#evicted.get(server) ?? evicted);

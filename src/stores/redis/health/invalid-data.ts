@@ -1,18 +1,18 @@
 import { MinuteLog } from '../../../core/util/minute-log.ts';
-import type { Journal } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 
 /** Messages on the bus, and what keys hold, that are none of ours: counted, and logged. */
 export class InvalidData {
   readonly #keys: MinuteLog;
   readonly #messages: MinuteLog;
 
-  constructor(journal: Journal) {
+  constructor(logger: Logger) {
     this.#messages = new MinuteLog({
-      journal,
+      logger,
       what: 'Something on the bus is no message of ours: it and its like are ignored',
     });
     this.#keys = new MinuteLog({
-      journal,
+      logger,
       what: 'A key in Redis holds what no node wrote: it was removed, and is written anew. Does another program use WAVEHALL_REDIS_PREFIX?',
     });
   }

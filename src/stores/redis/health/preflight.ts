@@ -1,4 +1,4 @@
-import type { Journal } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import { nameOf, policyIn, sayPolicy, valueIn } from './eviction-policy.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
@@ -23,12 +23,12 @@ const SCRATCH = ['h', 's', 'z', 'l', 'n'];
  * and on a Cluster, in place of subscribe, unsubscribe, publish: +ssubscribe +sunsubscribe +spublish +cluster|slots
  * +cluster|info +client|setname +readonly +readwrite +asking.
  */
-export async function checkRedis(links: Links, keys: Keys, journal: Journal): Promise<void> {
+export async function checkRedis(links: Links, keys: Keys, logger: Logger): Promise<void> {
   const oldest = links.publishCommand === 'SPUBLISH' ? OLDEST_CLUSTER : OLDEST;
   for (const server of links.servers()) {
     const info = await server.info();
     checkVersion(valueIn(info, 'redis_version'), oldest);
-    sayPolicy(policyIn(info), nameOf(server), journal);
+    sayPolicy(policyIn(info), nameOf(server), logger);
   }
   await checkPermissions(links, keys);
 }

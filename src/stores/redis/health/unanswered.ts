@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Journal } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import type { Links } from '../link/links.ts';
 
 const ASK_EVERY_MS = 400;
@@ -12,15 +12,15 @@ const SILENT_AFTER = 3;
  */
 export class Responsiveness {
   readonly #links: Links;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
   /** Questions that each server has left without an answer. */
   #unanswered = new Map<Redis, number>();
   #timer: NodeJS.Timeout | undefined;
   #wasAnswering = true;
 
-  constructor(links: Links, journal: Journal) {
+  constructor(links: Links, logger: Logger) {
     this.#links = links;
-    this.#journal = journal;
+    this.#logger = logger;
   }
 
   get isAnswering(): boolean {
@@ -58,7 +58,7 @@ export class Responsiveness {
     const { isAnswering } = this;
     if (isAnswering === this.#wasAnswering || !this.#links.isUp) return;
     this.#wasAnswering = isAnswering;
-    if (isAnswering) this.#journal.warn('Redis answers again');
-    else this.#journal.warn('Redis does not answer: publishing answers 503 until it does');
+    if (isAnswering) this.#logger.warn('Redis answers again');
+    else this.#logger.warn('Redis does not answer: publishing answers 503 until it does');
   }
 }

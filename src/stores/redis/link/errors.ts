@@ -1,4 +1,4 @@
-import { Unavailable } from '../../../core/ports.ts';
+import { Unavailable } from '../../../core/ports/failures.ts';
 import { addressOf, type RedisOptions } from '../options.ts';
 
 export interface Problem {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Redis } from 'ioredis';
-import type { Journal } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import { connect, openCluster, openServer, openShard } from './client.ts';
 import type { Keys } from '../keys.ts';
 import type { RedisOptions } from '../options.ts';
@@ -35,7 +35,7 @@ export interface Links {
   close(): void;
 }
 
-export function openLinks(options: RedisOptions, keys: Keys, journal: Journal): Links {
+export function openLinks(options: RedisOptions, keys: Keys, logger: Logger): Links {
   const links = options.cluster === undefined ? singleLinks(options) : clusterLinks(options, keys);
   const { commands, subscriber, events } = links;
   defineScripts(commands);
@@ -47,7 +47,7 @@ export function openLinks(options: RedisOptions, keys: Keys, journal: Journal): 
     ['commands', events],
     ['subscriber', subscriber.events],
   ] as const) {
-    emitter.on('problem', (error: Error) => journal.debug('Disconnected from Redis', role, error.message));
+    emitter.on('problem', (error: Error) => logger.debug('Disconnected from Redis', role, error.message));
   }
   return links;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Cluster, Redis } from 'ioredis';
-import { Unavailable } from '../../../core/ports.ts';
+import { Unavailable } from '../../../core/ports/failures.ts';
 import { type KeyKind, kindsOf } from './key-repair.ts';
 import { isScriptFault } from './errors.ts';
 import { SCRIPTS, type ScriptName } from './script-names.ts';

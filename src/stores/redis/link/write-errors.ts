@@ -1,4 +1,4 @@
-import type { Journal } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import { explain, type Problem } from './errors.ts';
 import type { RedisOptions } from '../options.ts';
 import { type Client, SCRIPT_FAILED } from './scripts.ts';
@@ -6,12 +6,12 @@ import { type Client, SCRIPT_FAILED } from './scripts.ts';
 /** Redis answers, but refuses what it is asked to do: full, a replica, not allowed. Said once, and once when it is over. */
 export class WriteErrors {
   readonly #options: RedisOptions;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
   #reason: Problem['kind'] | undefined;
 
-  constructor(client: Client, options: RedisOptions, journal: Journal) {
+  constructor(client: Client, options: RedisOptions, logger: Logger) {
     this.#options = options;
-    this.#journal = journal;
+    this.#logger = logger;
     client.on(SCRIPT_FAILED, (error: Error) => this.#failed(error));
   }
 
@@ -25,7 +25,7 @@ export class WriteErrors {
     try {
       if (this.#reason !== 'state') await check();
       this.#reason = undefined;
-      this.#journal.warn('Redis takes everything again');
+      this.#logger.warn('Redis takes everything again');
     } catch {
       // The next beat looks again.
     }
@@ -34,7 +34,7 @@ export class WriteErrors {
   #failed(error: Error): void {
     const { kind, sentence } = explain(error, this.#options);
     if (kind === 'away') return;
-    if (this.#reason === undefined) this.#journal.warn(`Publishing may answer 503: ${sentence}`);
+    if (this.#reason === undefined) this.#logger.warn(`Publishing may answer 503: ${sentence}`);
     this.#reason = kind;
   }
 }

@@ -8,7 +8,7 @@ import type {
   Leaving,
   Membership,
   Occupancy,
-} from '../../../core/ports.ts';
+} from '../../../core/ports/cluster.ts';
 import type { MemberMessage } from '../events/message-codec.ts';
 import { ChannelSync } from './channel-sync.ts';
 import type { Keys } from '../keys.ts';
@@ -194,7 +194,7 @@ export class RedisMembership implements Membership {
     const payload = came
       ? encode.memberAdded(ref.channel, member)
       : encode.memberRemoved(ref.channel, member);
-    const event: ChannelEvent = { payload, except, news: { id: member.id, came } };
+    const event: ChannelEvent = { payload, except, memberChange: { id: member.id, joined: came } };
     this.#deliver(ref, event);
   }
 

@@ -1,4 +1,5 @@
-import { type ChannelRef, type Occupancy, Unavailable } from '../../../core/ports.ts';
+import type { ChannelRef, Occupancy } from '../../../core/ports/cluster.ts';
+import { Unavailable } from '../../../core/ports/failures.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { mend, mending, run } from '../link/scripts.ts';

@@ -1,5 +1,6 @@
 import type { Member } from '#protocol';
-import { type ChannelRef, Unavailable } from '../../../core/ports.ts';
+import type { ChannelRef } from '../../../core/ports/cluster.ts';
+import { Unavailable } from '../../../core/ports/failures.ts';
 import type { MemberMessage } from '../events/message-codec.ts';
 import type { ChannelSync } from './channel-sync.ts';
 import type { Keys } from '../keys.ts';

@@ -1,6 +1,6 @@
 import type { Member } from '#protocol';
 import { keyOf } from '../../../core/util/key-of.ts';
-import type { ChannelRef } from '../../../core/ports.ts';
+import type { ChannelRef } from '../../../core/ports/cluster.ts';
 import { inBatches } from '../events/in-batches.ts';
 import type { Difference, Snapshot } from './roster-copy.ts';
 

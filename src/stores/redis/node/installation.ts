@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { Journal } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import type { AppIdentity } from '../options.ts';
@@ -40,15 +40,15 @@ export const firstScopes = (apps: readonly AppIdentity[]): Map<string, string> =
 export class Installation {
   readonly #links: Links;
   readonly #keys: Keys;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
   readonly #groups: readonly (readonly [name: string, digests: readonly string[]])[];
   #isSettled = false;
   readonly #mentioned = new Set<string>();
 
-  constructor(needs: { links: Links; keys: Keys; journal: Journal; apps: readonly AppIdentity[] }) {
+  constructor(needs: { links: Links; keys: Keys; logger: Logger; apps: readonly AppIdentity[] }) {
     this.#links = needs.links;
     this.#keys = needs.keys;
-    this.#journal = needs.journal;
+    this.#logger = needs.logger;
     this.#groups = groupsOf(needs.apps);
   }
 
@@ -76,7 +76,7 @@ export class Installation {
   mentionOther(app: string): void {
     if (app === WHOLE || this.#mentioned.has(app) || !this.#groups.some(([name]) => name === app)) return;
     this.#mentioned.add(app);
-    this.#journal.warn(
+    this.#logger.warn(
       'Another installation uses this Redis database with the same app id and other credentials: the two do not hear each other. If they are meant to be one, give both the same key and secret; if not, another REDIS_DB or WAVEHALL_REDIS_PREFIX keeps them tidier',
       { app },
     );

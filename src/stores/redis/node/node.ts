@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Journal } from '../../../core/ports.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import type { Keys } from '../keys.ts';
 import { cleanUpNode } from './node-cleanup.ts';
 import type { Installation } from './installation.ts';
@@ -31,7 +31,7 @@ export class ClusterNode {
   readonly #links: Links;
   readonly #keys: Keys;
   readonly #options: NodeOptions;
-  readonly #journal: Journal;
+  readonly #logger: Logger;
   readonly #installation: Installation;
   /** Those whose end was said. */
   readonly #ended = new Set<string>();
@@ -54,13 +54,13 @@ export class ClusterNode {
     links: Links;
     keys: Keys;
     options: NodeOptions;
-    journal: Journal;
+    logger: Logger;
     installation: Installation;
   }) {
     this.#links = needs.links;
     this.#keys = needs.keys;
     this.#options = needs.options;
-    this.#journal = needs.journal;
+    this.#logger = needs.logger;
     this.#installation = needs.installation;
   }
 
@@ -257,7 +257,7 @@ export class ClusterNode {
     if (this.#ended.has(node)) return;
     this.#ended.add(node);
     if (this.#ended.size > MOST_ENDED) this.#ended.delete([...this.#ended][0] ?? '');
-    this.#journal.warn('A node that ended was cleaned up: its clients are no longer counted', { node });
+    this.#logger.warn('A node that ended was cleaned up: its clients are no longer counted', { node });
   }
 
   #each<T>(task: (partition: number) => Promise<T>): Promise<T>[] {

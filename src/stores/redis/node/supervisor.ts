@@ -1,4 +1,5 @@
-import { type Journal, Unavailable } from '../../../core/ports.ts';
+import { Unavailable } from '../../../core/ports/failures.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import type { RedisControl } from './control.ts';
 import type { EvictionRepair } from '../health/eviction-repair.ts';
 import type { Keys } from '../keys.ts';
@@ -23,7 +24,7 @@ interface Needs {
   readonly quota: RedisConnectionQuota;
   readonly control: RedisControl;
   readonly keys: Keys;
-  readonly journal: Journal;
+  readonly logger: Logger;
   readonly repair: EvictionRepair;
 }
 
@@ -47,8 +48,8 @@ export class Supervisor {
 
   constructor(needs: Needs) {
     this.#needs = needs;
-    const { journal, repair } = needs;
-    this.#pulse = new HealthCheck({ journal, onEvicted: (keys) => repair.evicted(keys) });
+    const { logger, repair } = needs;
+    this.#pulse = new HealthCheck({ logger, onEvicted: (keys) => repair.evicted(keys) });
   }
 
   get isReady(): boolean {
@@ -57,10 +58,10 @@ export class Supervisor {
 
   /** Rejects, with a sentence for the operator, when Redis cannot be reached or used: then there is no point in starting. */
   async start(): Promise<void> {
-    const { links, node, control, keys, journal, options } = this.#needs;
+    const { links, node, control, keys, logger, options } = this.#needs;
     try {
       await links.connect();
-      await checkRedis(links, keys, journal);
+      await checkRedis(links, keys, logger);
       await Promise.all([node.attach(), control.listen()]);
       this.#servers = await this.#runIds();
       await this.#pulse.begin(links.servers());
@@ -101,9 +102,9 @@ export class Supervisor {
   }
 
   #watch(): void {
-    const { links, options, journal } = this.#needs;
+    const { links, options, logger } = this.#needs;
     const { events, subscriber } = links;
-    this.#refusals = new WriteErrors(links.commands, options, journal);
+    this.#refusals = new WriteErrors(links.commands, options, logger);
     const mention = (error: Error): void => this.#mention(error);
     events.on('down', () => this.#lost());
     events.on('up', () => void this.#attach());
@@ -165,21 +166,21 @@ export class Supervisor {
 
   /** The link may stand and bring nothing: Redis may deliver to somebody else by now. */
   #checkHearing(): void {
-    const { control, journal, links } = this.#needs;
+    const { control, logger, links } = this.#needs;
     this.#silentBeats = control.hears ? 0 : this.#silentBeats + 1;
     if (this.#silentBeats < DEAF_AFTER_BEATS) return control.callOut();
     this.#silentBeats = 0;
-    journal.warn('The link to Redis hears nothing any more: it is opened again');
+    logger.warn('The link to Redis hears nothing any more: it is opened again');
     links.subscriber.reopen();
   }
 
   #lost(): void {
-    const { node, links, journal } = this.#needs;
+    const { node, links, logger } = this.#needs;
     if (!links.isUp) node.detach();
     if (!this.#wasReady || this.#isStopped) return;
     this.#wasReady = false;
     this.#said = undefined;
-    journal.warn('Redis is away: publishing answers 503 until it is back');
+    logger.warn('Redis is away: publishing answers 503 until it is back');
   }
 
   /** Why Redis does not come back, when somebody can mend it. */
@@ -188,12 +189,12 @@ export class Supervisor {
     const { kind, sentence } = explain(error, this.#needs.options);
     if (kind === 'away' || kind === 'state' || sentence === this.#said) return;
     this.#said = sentence;
-    this.#needs.journal.warn(`Redis stays away: ${sentence}`);
+    this.#needs.logger.warn(`Redis stays away: ${sentence}`);
   }
 
   #back(): void {
     if (this.#wasReady || !this.#needs.node.isAttached || !this.#isListening) return;
     this.#wasReady = true;
-    this.#needs.journal.warn('Redis is back');
+    this.#needs.logger.warn('Redis is back');
   }
 }

@@ -1,12 +1,12 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { openJournal } from '../../src/observability/journal.ts';
+import { openLogger } from '../../src/observability/logger.ts';
 
 const SECRET = 'hush-hush-hush';
 
-function journal(options: { debugging: boolean; forTerminal: boolean }) {
+function logger(options: { debugging: boolean; forTerminal: boolean }) {
   const written: string[] = [];
-  const opened = openJournal({ ...options, write: (text) => void written.push(text) });
+  const opened = openLogger({ ...options, write: (text) => void written.push(text) });
   return {
     ...opened,
     text: () => written.join(''),
@@ -25,7 +25,7 @@ describe('for machines: JSON lines', () => {
   const options = { debugging: true, forTerminal: false };
 
   test('1.1 each entry is one line of JSON with Reverb’s title', () => {
-    const log = journal(options);
+    const log = logger(options);
     log.debug('Connection Established', '1.2');
     log.debug('Message Received', '1.2', '{"event":"pusher:ping"}');
     expect(recordsOf(log.lines())).toEqual([
@@ -41,10 +41,10 @@ describe('for machines: JSON lines', () => {
   });
 
   test('1.1 warnings and defects have their own levels', () => {
-    const log = journal(options);
+    const log = logger(options);
     log.warn('A socket that does not read was ended', { bufferedBytes: 7 });
-    log.defect('Something went wrong', new Error('broken'));
-    log.defect('Something went wrong', 'a text');
+    log.error('Something went wrong', new Error('broken'));
+    log.error('Something went wrong', 'a text');
     expect(recordsOf(log.lines())).toMatchObject([
       { level: 40, msg: 'A socket that does not read was ended', bufferedBytes: 7 },
       { level: 50, msg: 'Something went wrong', error: expect.stringContaining('Error: broken\n    at ') },
@@ -53,14 +53,14 @@ describe('for machines: JSON lines', () => {
   });
 
   test('3.2 names from outside make no second line and no escape sequence', () => {
-    const log = journal(options);
+    const log = logger(options);
     log.debug('Broadcasting To', 'a\n{"level":50}\u001b[2J\u202e', 'b\n\u009b\u202e');
     expect(log.lines()).toHaveLength(1);
     expect(log.text().replace(/\n$/, '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
   test('7.1 secrets are hidden', () => {
-    const log = journal(options);
+    const log = logger(options);
     log.debug('Message Received', '1.2', `{"event":"pusher:subscribe","data":{"auth":"${SECRET}"}}`);
     expect(log.text()).toContain('pusher:subscribe');
     expect(log.text()).not.toContain(SECRET);
@@ -71,7 +71,7 @@ describe('for people: two columns', () => {
   const options = { debugging: true, forTerminal: true };
 
   test('1.1 title, dots, subject; the message below', () => {
-    const log = journal(options);
+    const log = logger(options);
     log.debug('Connection Established', '1.2');
     log.debug('Message Received', '1.2', '{"event":"pusher:ping"}');
     expect(stripVTControlCharacters(log.text())).toBe(
@@ -82,16 +82,16 @@ describe('for people: two columns', () => {
   });
 
   test('3.2 a long subject still has its dots', () => {
-    const log = journal(options);
+    const log = logger(options);
     log.debug('Broadcasting To', 'x'.repeat(200));
     expect(stripVTControlCharacters(log.text())).toBe(`  Broadcasting To .. ${'x'.repeat(200)}\n`);
   });
 
   test('1.1 warnings and defects say what they are', () => {
-    const log = journal(options);
+    const log = logger(options);
     log.warn('The certificate was not read again', { reason: 'ENOENT' });
     log.warn('Without details');
-    log.defect('Something went wrong', new Error('broken'));
+    log.error('Something went wrong', new Error('broken'));
     const lines = stripVTControlCharacters(log.text()).split('\n');
     expect(lines.slice(0, 4)).toEqual([
       '  WARN The certificate was not read again {"reason":"ENOENT"}',
@@ -102,14 +102,14 @@ describe('for people: two columns', () => {
   });
 
   test('3.2 names from outside cannot steer the terminal', () => {
-    const log = journal(options);
+    const log = logger(options);
     log.debug('Broadcasting To', 'a\n\u001b[2J\u202e', '\u001b[2J\n\u009b\u202e');
     expect(log.text().split('\n')).toHaveLength(3);
     expect(stripVTControlCharacters(log.text()).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
   test('7.1 secrets are hidden', () => {
-    const log = journal(options);
+    const log = logger(options);
     log.debug('Message Received', '1.2', `{"event":"pusher:subscribe","data":{"auth":"${SECRET}"}}`);
     expect(log.text()).toContain('pusher:subscribe');
     expect(log.text()).not.toContain(SECRET);
@@ -118,12 +118,12 @@ describe('for people: two columns', () => {
 
 describe.each([true, false])('without debugging (terminal: %s)', (forTerminal) => {
   test('7.7 messages are not written, warnings and defects are', () => {
-    const log = journal({ debugging: false, forTerminal });
+    const log = logger({ debugging: false, forTerminal });
     log.debug('Message Received', '1.2', 'text');
     expect(log.debugging).toBe(false);
     expect(log.text()).toBe('');
     log.warn('careful');
-    log.defect('broken', 'why');
+    log.error('broken', 'why');
     expect(log.lines().length).toBeGreaterThanOrEqual(2);
   });
 });

@@ -1,11 +1,11 @@
 import { styleText } from 'node:util';
 import { pino } from 'pino';
-import type { Journal } from '../core/ports.ts';
+import type { Logger } from '../core/ports/logger.ts';
 import { plain, presentable } from './redact.ts';
 
 const COLUMN = 62;
 
-export interface JournalOptions {
+export interface LoggerOptions {
   readonly debugging: boolean;
   /** A person reads it: Reverb's two columns in place of JSON lines. */
   readonly forTerminal: boolean;
@@ -15,11 +15,11 @@ export interface JournalOptions {
 }
 
 /** What happened, for the operator: without `debugging`, warnings and defects only. */
-export function openJournal(options: JournalOptions): Journal {
-  return options.forTerminal ? terminalJournal(options) : jsonJournal(options);
+export function openLogger(options: LoggerOptions): Logger {
+  return options.forTerminal ? terminalLogger(options) : jsonLogger(options);
 }
 
-function jsonJournal({ debugging, worker, write }: JournalOptions): Journal {
+function jsonLogger({ debugging, worker, write }: LoggerOptions): Logger {
   const log = pino(
     { level: debugging ? 'debug' : 'info', base: worker === undefined ? null : { worker } },
     { write },
@@ -30,11 +30,11 @@ function jsonJournal({ debugging, worker, write }: JournalOptions): Journal {
       if (debugging) log.debug({ subject: plain(subject), message: message && presentable(message) }, title);
     },
     warn: (what, details) => log.warn(details && plainly(details), what),
-    defect: (what, error) => log.error({ error: stackOf(error) }, what),
+    error: (what, error) => log.error({ error: stackOf(error) }, what),
   };
 }
 
-function terminalJournal({ debugging, worker, write }: JournalOptions): Journal {
+function terminalLogger({ debugging, worker, write }: LoggerOptions): Logger {
   const who = worker === undefined ? '' : `[${worker}] `;
   return {
     debugging,
@@ -47,7 +47,7 @@ function terminalJournal({ debugging, worker, write }: JournalOptions): Journal 
     },
     warn: (what, details) =>
       write(`  ${styleText('yellow', 'WARN')} ${who}${what} ${JSON.stringify(plainly(details ?? {}))}\n`),
-    defect: (what, error) => write(`  ${styleText('red', 'ERROR')} ${who}${what}\n    ${stackOf(error)}\n`),
+    error: (what, error) => write(`  ${styleText('red', 'ERROR')} ${who}${what}\n    ${stackOf(error)}\n`),
   };
 }
 

@@ -1,4 +1,12 @@
-import type { Metric } from './ports.ts';
+/** One figure for machines that watch: Prometheus' words, and its values when somebody asks. */
+export interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'gauge' | 'counter';
+  readonly labels: readonly string[];
+  /** The values of the labels, in their order, and the figure. */
+  values(): Iterable<readonly [labels: readonly string[], value: number]>;
+}
 
 /** What goes up and down. */
 export const gauge = (

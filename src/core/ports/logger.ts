@@ -1,0 +1,22 @@
+/** What an operator may want to read. Titles are Reverb's own, so that logs can be compared. */
+export type LogTitle =
+  | 'Connection Established'
+  | 'Connection Refused'
+  | 'Message Received'
+  | 'Message Handled'
+  | 'Control Frame Received'
+  | 'Broadcasting To'
+  | 'Connection Pinged'
+  | 'Connection Pruned'
+  | 'Connection Closed'
+  | 'Redis connection established'
+  | 'Disconnected from Redis';
+
+export interface Logger {
+  /** False when `debug` would be thrown away: callers skip the work of building its words. */
+  readonly debugging: boolean;
+  debug(title: LogTitle, subject: string, message?: string): void;
+  warn(what: string, details?: Readonly<Record<string, string | number>>): void;
+  /** A defect: something that should not have been possible. */
+  error(what: string, error: unknown): void;
+}

@@ -156,7 +156,7 @@ export function membershipContract(implementation: Implementation): void {
         await joins(1, who, ROOM, '3.4');
         await joins(2, who, ROOM, '5.6');
         const payload = encode.memberAdded(ROOM.channel, who);
-        expect(await told()).toEqual([{ payload, except: '3.4', news: { id: '7', came: true } }]);
+        expect(await told()).toEqual([{ payload, except: '3.4', memberChange: { id: '7', joined: true } }]);
       });
 
       test('4.4 member_removed comes once, with the id as it was given first', async () => {
@@ -166,7 +166,7 @@ export function membershipContract(implementation: Implementation): void {
         await leaves(1, member('7'));
         await leaves(1, member('7'));
         const payload = encode.memberRemoved(ROOM.channel, { userId: 7 });
-        expect((await told()).slice(2)).toEqual([{ payload, news: { id: '7', came: false } }]);
+        expect((await told()).slice(2)).toEqual([{ payload, memberChange: { id: '7', joined: false } }]);
       });
 
       test('4.4 comings and goings are told in their order', async () => {

@@ -7,15 +7,15 @@ interface Snapshot {
 }
 
 export interface Heap {
-  /** Objects made by a class or function of this name. */
+  /** Number of objects made by a class or function of this name. */
   count(className: string): number;
-  /** Functions made while running: closures, bound functions and methods. */
+  /** Number of function objects: closures, bound functions and methods. */
   readonly closures: number;
-  /** Texts of the heap that hold `part`. */
+  /** Strings in the heap that contain `part`. */
   textsWith(part: string): string[];
 }
 
-/** What is alive now: the snapshot collects garbage first. */
+/** Reads the heap of this process: V8 collects garbage before it takes the snapshot. */
 export async function readHeap(): Promise<Heap> {
   const chunks: Buffer[] = [];
   for await (const chunk of getHeapSnapshot()) chunks.push(Buffer.from(chunk as Buffer));

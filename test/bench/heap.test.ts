@@ -1,16 +1,17 @@
+/** What a socket keeps in memory: one server in this process, its heap read before, while and after many clients are idle. */
 import { expect, test } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
 import type { Logger } from '../../src/core/ports/logger.ts';
 import { startServer } from '../../src/server/index.ts';
 import { eventually } from '../support/wire.ts';
-import { readHeap } from './heap.ts';
+import { readHeap } from './heap-snapshot.ts';
 import { openIdleClients } from './idle-clients.ts';
 
 const SOCKETS = 2000;
-/** Two bound functions of Node's streams and one closure of the library. */
+/** For each socket: two bound functions of Node's streams and one closure of `ws`. */
 const CLOSURES_NOT_OURS = 3;
 const SHARED_CLOSURES = 500;
-/** Node keeps parsers for the next requests, so many at most. */
+/** Node's own pool of HTTP parsers holds 1,000 at most. */
 const POOLED_PARSERS = 1000 + 50;
 
 const silent: Logger = {
@@ -20,11 +21,11 @@ const silent: Logger = {
   error: () => undefined,
 };
 
-test('2.9 an idle socket costs its own few objects, and nothing of its request is kept', async () => {
+test('2.9 an idle socket keeps its own few objects in memory, and nothing of its request', async () => {
   const config = readConfig({ REVERB_SERVER_HOST: '127.0.0.1', REVERB_SERVER_PORT: '0' });
   const server = await startServer(config, silent);
   const before = await readHeap();
-  // Made of parts, so that this file is not what is found.
+  // Joined here: as a literal, the source of this file would be found in the heap.
   const marker = ['find', 'me', 'again'].join('-');
   const clients = await openIdleClients({
     port: server.port,
@@ -52,7 +53,7 @@ test('2.9 an idle socket costs its own few objects, and nothing of its request i
   expect(idle.closures - before.closures).toBeLessThan(CLOSURES_NOT_OURS * SOCKETS + SHARED_CLOSURES);
 
   await clients.close();
-  await eventually(() => server.connections() === 0, 'the end of all', 20_000);
+  await eventually(() => server.connections() === 0, 'the end of all connections', 20_000);
   const empty = await readHeap();
   for (const own of ['WiredSocket', 'ClientSession', 'Connection', 'Subscription', 'LocalChannel']) {
     expect([own, empty.count(own)]).toEqual([own, 0]);
@@ -61,9 +62,9 @@ test('2.9 an idle socket costs its own few objects, and nothing of its request i
   await server.stop();
 }, 120_000);
 
-test('2.9 the reading of the heap finds what it looks for', async () => {
+test('2.9 the heap reader finds objects, closures and texts that are there', async () => {
   class Needle {
-    // As it comes from the network: one flat text.
+    // Decoded from bytes, as a request is: V8 holds it as one flat string.
     readonly text = Buffer.from(['needle', 'of', 'text', process.pid].join('-')).toString('latin1');
     readonly look = () => this.text;
   }

@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 
 /**
- * Clients in a thread of their own, so that the heap of the test holds the server's side only. Each upgrades with a header
- * that is found again if somebody keeps it, subscribes to one channel, and then says nothing.
+ * Clients in a worker thread, so that the heap of the test holds the server's side only. Each upgrades with headers and a query
+ * that contain the marker, subscribes to one channel, and then sends nothing.
  */
 const CLIENTS = `
 const { connect } = require('node:net');

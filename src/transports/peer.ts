@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv4, isIPv6, SocketAddress, type Socket as NetSocket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { unmappedAddress } from '../core/util/ip-address.ts';
 
 export interface Peer {
   readonly remoteAddress: string;
@@ -44,7 +45,7 @@ export class PeerReader {
   read(request: IncomingMessage): Peer {
     const { socket } = request;
     return (
-      this.told(request) ?? { remoteAddress: plainAddress(socket.remoteAddress), secure: isSecure(socket) }
+      this.told(request) ?? { remoteAddress: unmappedAddress(socket.remoteAddress), secure: isSecure(socket) }
     );
   }
 
@@ -60,7 +61,7 @@ export class PeerReader {
 
   /** Whether the other end of the socket is a proxy that is trusted. */
   isProxy(request: IncomingMessage): boolean {
-    return this.#trustsSomebody && this.#trusts(plainAddress(request.socket.remoteAddress));
+    return this.#trustsSomebody && this.#trusts(unmappedAddress(request.socket.remoteAddress));
   }
 
   /**
@@ -68,7 +69,7 @@ export class PeerReader {
    * What cannot be read ends the search at the proxy that wrote it: nothing further left counts.
    */
   #nearestUntrusted({ headers, socket }: IncomingMessage): string {
-    let nearest = plainAddress(socket.remoteAddress);
+    let nearest = unmappedAddress(socket.remoteAddress);
     const given = headers['x-forwarded-for'] ?? '';
     for (const hop of String(given).split(',').reverse()) {
       const address = addressIn(hop);
@@ -96,7 +97,7 @@ function canonical(text: string, mustBeIPv6 = false): string | undefined {
   if (isIPv4(text)) return mustBeIPv6 ? undefined : text;
   if (!isIPv6(text)) return undefined;
   const [address = ''] = text.split('%');
-  return plainAddress(new SocketAddress({ address, family: 'ipv6' }).address);
+  return unmappedAddress(new SocketAddress({ address, family: 'ipv6' }).address);
 }
 
 /** Of a list that several proxies wrote: what the first of them saw of the client. */
@@ -104,9 +105,5 @@ const firstOf = (header: string | string[] | undefined): string =>
   String(header ?? '')
     .split(',', 1)[0]
     ?.trim() ?? '';
-
-/** IPv4 addresses look the same whichever kind of socket they came through; a socket that is gone has none. */
-export const plainAddress = (address = ''): string =>
-  address.startsWith('::ffff:') ? address.slice(7) : address;
 
 export const isSecure = (socket: NetSocket): boolean => (socket as Partial<TLSSocket>).encrypted === true;

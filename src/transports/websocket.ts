@@ -7,8 +7,9 @@ import { errors } from '#protocol';
 import type { Gateway, Session, Socket, FrameEncoder } from '../core/ports/transport.ts';
 import type { RefusalReason, Refusals } from '../core/refusals.ts';
 import type { StopReason } from '../core/client/reading.ts';
+import { unmappedAddress } from '../core/util/ip-address.ts';
 import { appKeyIn, protocolIn, splitOnce } from './app-key.ts';
-import { isSecure, type Peer, type PeerReader, plainAddress } from './peer.ts';
+import { isSecure, type Peer, type PeerReader } from './peer.ts';
 import { gatherSmallChunks } from './gathering.ts';
 import { LargestFrame } from './largest-frame.ts';
 import { Lingering } from './lingering.ts';
@@ -65,7 +66,7 @@ class WiredSocket extends WebSocket implements Socket {
 
   /** The kernel is asked when somebody wants it; once known, it stays. */
   get remoteAddress(): string {
-    return (this.#remoteAddress ??= plainAddress(this.#network.remoteAddress));
+    return (this.#remoteAddress ??= unmappedAddress(this.#network.remoteAddress));
   }
 
   get encoder(): FrameEncoder {

@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { forwardedPath } from '../../src/cutover/proxy/forwarded.ts';
+import { forwardedHeaders, forwardedPath, type Route } from '../../src/cutover/proxy/forwarded.ts';
 
 const at = (url: string, prefix: string, path: string): string =>
   forwardedPath(path, {
@@ -21,4 +22,28 @@ test.each([
   { url: 'http://a', prefix: 'ws', path: '/wss/app/k', expected: '/wss/app/k' },
 ])('11.2 $path below "$prefix" is $expected at $url', ({ url, prefix, path, expected }) => {
   expect(at(url, prefix, path)).toBe(expected);
+});
+
+/** The value of X-Forwarded-For that upstream gets for a socket with this address. */
+function forwardedFor(remoteAddress: string): string | undefined {
+  const request = { socket: { remoteAddress }, headers: { host: 'a' }, rawHeaders: [] };
+  const visitor = { address: remoteAddress, secure: false, viaProxy: false };
+  const route: Route = {
+    upstream: { url: new URL('http://a'), tlsVerify: true },
+    prefix: '',
+    door: 'd',
+    adminToken: undefined,
+  };
+  const lines = forwardedHeaders(request as unknown as IncomingMessage, visitor, route);
+  return lines[lines.indexOf('X-Forwarded-For') + 1];
+}
+
+test.each([
+  ['203.0.113.9', '203.0.113.9'],
+  ['::ffff:203.0.113.9', '203.0.113.9'],
+  ['::ffff:cb00:7109', '203.0.113.9'],
+  ['2001:db8::1', '2001:db8::1'],
+  ['::ffff:garbage', '::ffff:garbage'],
+])('11.2 X-Forwarded-For names the address of the socket, IPv4-mapped as IPv4: %s', (from, expected) => {
+  expect(forwardedFor(from)).toBe(expected);
 });

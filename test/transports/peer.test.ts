@@ -83,9 +83,13 @@ describe('addresses', () => {
     },
   );
 
-  test('2.7 IPv4 addresses look the same whichever socket they came through', () => {
-    expect(address([], '::ffff:192.0.2.1')).toBe('192.0.2.1');
-    expect(address([], '2001:db8::1')).toBe('2001:db8::1');
+  test.each([
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::ffff:c000:201', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8::1'],
+    ['::ffff:garbage', '::ffff:garbage'],
+  ])('2.7 the address of an IPv4-mapped socket is IPv4, any other stays: %s', (from, expected) => {
+    expect(address([], from)).toBe(expected);
   });
 
   test.each(['nonsense', '10.0.0.0/99', '300.0.0.1', '10.0.0.0/x'])(

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
+import { unmappedAddress } from '../../core/util/ip-address.ts';
 import { prefixOf } from '../net/address.ts';
 import { endToEnd, headerKey, type HeaderLine, isOfProxies } from './headers.ts';
 import type { Upstream } from '../ports.ts';
@@ -67,7 +68,7 @@ function addedHeaders({ headers, socket }: IncomingMessage, visitor: ClientInfo,
     const value = visitor.viaProxy ? headers[name] : undefined;
     return value === undefined || holdsToken(String(value), route) ? undefined : String(value);
   };
-  const peer = plainAddress(socket.remoteAddress ?? '');
+  const peer = unmappedAddress(socket.remoteAddress);
   const proto = said('x-forwarded-proto') ?? (visitor.secure ? 'https' : 'http');
   const forwarded = said('forwarded');
   return [
@@ -109,5 +110,3 @@ export const forwardedPath = (url: string, { upstream, prefix }: Route): string 
 /** True when the request has passed this door before: the other side is ourselves. */
 export const isOurOwn = ({ headers }: IncomingMessage, { door }: Route): boolean =>
   String(headers[DOOR_HEADER] ?? '').includes(door);
-
-const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/, '');

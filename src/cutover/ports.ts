@@ -1,4 +1,7 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Stores } from '../core/ports/cluster.ts';
+import type { UpgradeContext } from '../core/ports/transport.ts';
 import type { WatchLimits } from './watch-limits.ts';
 
 /** This server, and the other one that clients and publishers are being moved away from. */
@@ -40,6 +43,14 @@ export interface CutoverOptions {
   readonly queue: QueueLimits;
   readonly watch: WatchLimits;
   readonly notifyUrl: URL | undefined;
+}
+
+/** The part of this server's transport that the front door uses: the cutover reaches a transport in no other way. */
+export interface UpgradeHandler {
+  /** Serves one upgrade, or refuses it; `context` changes this upgrade alone. */
+  upgrade(request: IncomingMessage, network: Duplex, head: Buffer, context?: UpgradeContext): void;
+  /** Writes the last bytes of a socket, drops what its client still sends, and ends it in bounded time. */
+  letGo(network: Duplex, lastBytes: string | Buffer): void;
 }
 
 // --- the bridge --------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import type { Socket as NetSocket } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import { type Server, WebSocket, WebSocketServer } from 'ws';
 import { errors } from '#protocol';
-import type { Gateway, Session, Socket, FrameEncoder } from '../core/ports/transport.ts';
+import type { FrameEncoder, Gateway, Session, Socket, UpgradeContext } from '../core/ports/transport.ts';
 import type { RefusalReason, Refusals } from '../core/refusals.ts';
 import type { StopReason } from '../core/client/reading.ts';
 import { unmappedAddress } from '../core/util/ip-address.ts';
@@ -213,6 +213,7 @@ export class WebSocketTransport {
   readonly #needs: WebSocketNeeds;
   readonly #server: Server<typeof WiredSocket>;
   readonly #shared: Shared;
+  readonly #headerLines = new WeakMap<IncomingMessage, string>();
   #held: Duplex[] = [];
 
   constructor(needs: WebSocketNeeds) {
@@ -238,20 +239,18 @@ export class WebSocketTransport {
       closeTimeout: lingerMs,
     };
     this.#server = new WebSocketServer(options);
+    this.#server.on('headers', (lines, request) => {
+      const line = this.#headerLines.get(request);
+      if (line !== undefined) lines.push(line);
+    });
   }
 
   attach(http: HttpServer): void {
     http.on('upgrade', (request, network, head) => this.upgrade(request, network, head));
   }
 
-  /** One upgrade. `line` is a header line of the answer; another gateway may stand before the usual one. */
-  upgrade(
-    request: IncomingMessage,
-    network: Duplex,
-    head: Buffer,
-    gateway: Gateway = this.#needs.gateway,
-    line?: string,
-  ): void {
+  /** Answers one upgrade. `context`: changes of a front door, for this upgrade alone. */
+  upgrade(request: IncomingMessage, network: Duplex, head: Buffer, context?: UpgradeContext): void {
     const [path, query] = splitOnce(request.url ?? '', '?');
     const appKey = appKeyIn(path, this.#needs.prefix);
     if (appKey === undefined) return this.#refuse(network, request, '404 Not Found', 'Not found.');
@@ -261,16 +260,14 @@ export class WebSocketTransport {
     if (!this.#needs.hasRoom()) {
       return this.#refuse(network, request, '503 Service Unavailable', 'Memory is short.', 'memory_short');
     }
-    const addLine = (lines: string[]): void => void lines.push(line ?? '');
-    if (line !== undefined) this.#server.once('headers', addLine);
+    const { gateway = this.#needs.gateway, headerLine } = context ?? {};
+    if (headerLine !== undefined) this.#headerLines.set(request, headerLine);
     this.#holdWrites(network);
     this.#server.handleUpgrade(request, network, head, (socket) => {
       socket.connect(request.socket, this.#needs.peers.told(request), this.#shared);
       const handshake = { appKey, protocol: protocolIn(query), origin: request.headers.origin };
       socket.begin(gateway.opened(socket, handshake));
     });
-    // The answer was written, or refused without these lines, before `handleUpgrade` returned.
-    if (line !== undefined) this.#server.off('headers', addLine);
   }
 
   #refuse(

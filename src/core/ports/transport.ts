@@ -54,7 +54,15 @@ export interface Session {
   closed(code: number): void;
 }
 
-/** The one door into the core. Never throws: a refused client is answered and closed by the same road. */
+/** The only entry into the core. Never throws: a refused client gets its error and close frame as any other does. */
 export interface Gateway {
   opened(socket: Socket, handshake: Handshake): Session;
+}
+
+/** Changes that a front door may make to one upgrade; an empty one changes nothing. */
+export interface UpgradeContext {
+  /** Opens the session in place of the transport's own gateway. */
+  readonly gateway?: Gateway;
+  /** Header line that the 101 answer carries as well, such as `Set-Cookie: …`. */
+  readonly headerLine?: string | undefined;
 }

@@ -13,8 +13,8 @@ import type { UpgradeRequest } from './upgrade-request.ts';
 import { isOurOwn, type Route } from '../proxy/forwarded.ts';
 import { hasBody, isHandshake } from '../proxy/handshake.ts';
 import { LocalSide } from './local-side.ts';
-import type { CutoverOptions, HealthSink, Percentage, Side } from '../ports.ts';
-import { answerOf, type LetGo, RefusedUpgrades } from './refused-upgrades.ts';
+import type { CutoverOptions, HealthSink, Percentage, Side, UpgradeHandler } from '../ports.ts';
+import { answerOf, RefusedUpgrades } from './refused-upgrades.ts';
 import { sideAsked, SIDE_HEADER } from './side-header.ts';
 import { chooseBucket, sideOf, type ClientInfo } from './split.ts';
 import { hasOneHost } from './request-target.ts';
@@ -42,9 +42,7 @@ export interface LocalServer {
   readonly stallMs: number;
   /** Time that a socket has for its last bytes. */
   readonly lingerMs: number;
-  readonly letGo: LetGo;
-  /** Serves the socket itself; `line` goes with the answer. */
-  upgrade(request: IncomingMessage, network: Duplex, head: Buffer, gateway: Gateway, line?: string): void;
+  readonly transport: UpgradeHandler;
 }
 
 export interface FrontDoorNeeds {
@@ -83,8 +81,8 @@ export class FrontDoor {
     this.#needs = needs;
     this.route = { upstream: options.upstream, prefix, door: randomUUID(), adminToken };
     this.own = new LocalSide(house.gateway, health);
-    const { sockets, quota, refusals, stallMs, lingerMs, letGo } = house;
-    const refused = (this.#refused = new RefusedUpgrades(sockets, letGo));
+    const { sockets, quota, refusals, stallMs, lingerMs, transport } = house;
+    const refused = (this.#refused = new RefusedUpgrades(sockets, transport));
     const limits = { idleMs: options.idleMs, stallMs };
     const shared = { route: this.route, health, logger, clock, quota };
     this.upstream = new UpstreamSide({ ...shared, refused, sockets, limits, lingerMs, refusals });
@@ -97,12 +95,11 @@ export class FrontDoor {
     const visitor = house.visitor(request);
     if (isOurOwn(request, this.route)) return this.#refuse(network, visitor, '508 Loop Detected');
     const appKey = house.appKey(request);
-    if (appKey === undefined || !isHandshake(request))
-      return house.upgrade(request, network, head, house.gateway);
+    if (appKey === undefined || !isHandshake(request)) return house.transport.upgrade(request, network, head);
     if (hasBody(request) || !hasOneHost(request)) return this.#refuse(network, visitor, '400 Bad Request');
     const app = house.app(appKey);
     if (app === undefined && !this.#mayBeTheirs(appKey))
-      return house.upgrade(request, network, head, house.gateway);
+      return house.transport.upgrade(request, network, head);
     const decided = this.#decide(request, visitor, app?.credentials);
     const arrival = { request, network, head, visitor, app, sinceMs: clock(), ...decided };
     if (this.#sideOf(arrival) === 'upstream') void this.#lead(arrival, false);
@@ -162,13 +159,14 @@ export class FrontDoor {
     const tookMs = (): number => clock() - sinceMs;
     if (choice === undefined) {
       const forProbes: Gateway = { opened: (...opening) => this.own.openedProbe(...opening) };
-      return house.upgrade(request, network, head, asked === undefined ? house.gateway : forProbes);
+      const context = asked === undefined ? undefined : { gateway: forProbes };
+      return house.transport.upgrade(request, network, head, context);
     }
     this.#count('wavehall', isFallback);
     const gateway: Gateway = {
       opened: (socket, handshake) => this.own.opened(socket, handshake, choice.bucket, tookMs),
     };
-    house.upgrade(request, network, head, gateway, choice.cookieLine);
+    house.transport.upgrade(request, network, head, { gateway, headerLine: choice.cookieLine });
   }
 
   /** To the other side although it is not its turn; to this one after all when that cannot be reached either. */
@@ -192,7 +190,8 @@ export class FrontDoor {
   ): void {
     const { house } = this.#needs;
     house.refusals.count(full, { address, ...(app && { app: app.id }) });
-    house.upgrade(request, network, head, full === 'app_quota' ? OVER_QUOTA : OVER_CAPACITY);
+    const gateway = full === 'app_quota' ? OVER_QUOTA : OVER_CAPACITY;
+    house.transport.upgrade(request, network, head, { gateway });
   }
 
   #refuse(network: Duplex, { address }: ClientInfo, status: string): void {

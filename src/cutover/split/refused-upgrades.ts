@@ -1,24 +1,22 @@
 import type { Duplex } from 'node:stream';
 import type { SocketLimits } from '../../core/client/socket-limits.ts';
-
-/** Writes the last bytes of a socket, drops what its client still sends, and ends it in bounded time. */
-export type LetGo = (network: Duplex, lastBytes: string | Buffer) => void;
+import type { UpgradeHandler } from '../ports.ts';
 
 /** Sockets of upgrades that were answered with anything but 101. Each counts as a socket of its address until it ends. */
 export class RefusedUpgrades {
   readonly #sockets: SocketLimits;
-  readonly #letGo: LetGo;
+  readonly #transport: Pick<UpgradeHandler, 'letGo'>;
 
-  constructor(sockets: SocketLimits, letGo: LetGo) {
+  constructor(sockets: SocketLimits, transport: Pick<UpgradeHandler, 'letGo'>) {
     this.#sockets = sockets;
-    this.#letGo = letGo;
+    this.#transport = transport;
   }
 
   /** Sends an answer that ends the connection; where there is no room for the socket, it ends without an answer. */
   refuse(network: Duplex, address: string, answer: string | Buffer): void {
     if (this.#sockets.fullness(() => address) !== undefined) return void network.destroy();
     network.once('close', this.#sockets.hold(address));
-    this.#letGo(network, answer);
+    this.#transport.letGo(network, answer);
   }
 }
 

@@ -1,4 +1,5 @@
 import { errors } from '#protocol';
+import { sleep } from './util/time.ts';
 
 /** Time between two groups of goodbyes. */
 const STEP_MS = 100;
@@ -19,8 +20,7 @@ export interface Drainable {
 export class Drain {
   readonly #left: Drainable[];
   readonly #perStep: number;
-  #hastened = false;
-  #wake: (() => void) | undefined;
+  readonly #hastened = new AbortController();
 
   constructor(connections: Iterable<Drainable>, windowMs: number) {
     this.#left = shuffled([...connections]);
@@ -32,26 +32,14 @@ export class Drain {
 
   async run(): Promise<void> {
     while (this.#left.length > 0) {
-      const group = this.#left.splice(0, this.#hastened ? this.#left.length : this.#perStep);
+      const group = this.#left.splice(0, this.#hastened.signal.aborted ? this.#left.length : this.#perStep);
       for (const connection of group) connection.close(errors.closing);
-      if (this.#left.length > 0) await this.#pause();
+      if (this.#left.length > 0) await sleep(STEP_MS, this.#hastened.signal);
     }
   }
 
   hasten(): void {
-    this.#hastened = true;
-    this.#wake?.();
-  }
-
-  async #pause(): Promise<void> {
-    if (this.#hastened) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, STEP_MS);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    this.#hastened.abort();
   }
 }
 

@@ -1,3 +1,4 @@
+import { within } from '../core/util/time.ts';
 import type { Siblings } from './siblings.ts';
 
 /** Shorter than the usual timeout of a load balancer's probe. */
@@ -21,16 +22,10 @@ export function readinessOf(own: () => boolean, siblings: Siblings | undefined):
   return async () => own() && (await ask()) && own();
 }
 
-async function askAll(siblings: Siblings): Promise<boolean> {
-  let late: NodeJS.Timeout | undefined;
-  const silence = new Promise<false>((resolve) => {
-    late = setTimeout(() => resolve(false), ANSWER_WITHIN_MS);
-  });
+function askAll(siblings: Siblings): Promise<boolean> {
   const answered = siblings
     .askAll(QUESTION)
     .then((answers) => answers.length >= siblings.count && answers.every((answer) => answer === true))
     .catch(() => false);
-  const isReady = await Promise.race([answered, silence]);
-  clearTimeout(late);
-  return isReady;
+  return within(answered, ANSWER_WITHIN_MS, () => false);
 }

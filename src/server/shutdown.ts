@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Drain } from '../core/drain.ts';
+import { sleep } from '../core/util/time.ts';
 import type { Gateway } from '../core/client/gateway.ts';
 import type { Hub } from '../core/channels/hub.ts';
 import type { Stores } from '../core/ports/cluster.ts';
@@ -58,7 +59,7 @@ export class Shutdown {
 /** Waits for the close frames to be answered, but not for those who never answer. */
 async function farewell(hub: Hub): Promise<void> {
   for (let waited = 0; hub.size > 0 && waited < FAREWELL_MS; waited += 50) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
   for (const connection of hub.connections()) connection.terminate();
 }

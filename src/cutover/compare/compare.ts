@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { kindOf } from '#protocol';
+import { sleep } from '../../core/util/time.ts';
 import {
   type ChannelFindings,
   findingsOf,

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { sleep } from '../../core/util/time.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { ConnectionQuota } from '../../core/ports/cluster.ts';
 import type { Logger } from '../../core/ports/logger.ts';
@@ -128,7 +129,7 @@ export class UpstreamSide {
     const mayWait = this.#waiting < MOST_WAITING;
     this.#waiting += 1;
     for (let tries = 1; mayWait && tries < QUOTA_TRIES && !isAdmitted && !network.destroyed; tries += 1) {
-      await new Promise((resolve) => setTimeout(resolve, QUOTA_PAUSE_MS));
+      await sleep(QUOTA_PAUSE_MS);
       isAdmitted = await admit();
     }
     this.#waiting -= 1;

@@ -1,11 +1,14 @@
 import { type Credential, webhookHeaders } from '#protocol';
 import type { Logger } from '../../core/ports/logger.ts';
+import { backoffMs } from '../../core/util/backoff.ts';
+import { sleep } from '../../core/util/time.ts';
 import { post } from '../net/http-post.ts';
 import type { RollbackNote } from './rollback.ts';
 
 const TIMEOUT_MS = 5000;
-/** Pauses before the second, third, … attempt. */
-const PAUSES_MS = [1000, 2000, 4000, 8000];
+const ATTEMPTS = 5;
+/** Pauses between them: 1, 2, 4 and 8 s. */
+const RETRY = { firstMs: 1000, mostMs: 8000 };
 /** What waits for its turn; a way back is rare, so more is a URL that does not answer. */
 const MOST_WAITING = 16;
 
@@ -75,10 +78,10 @@ export class Notifier {
 
   /** Why it was not taken; `undefined`: it was. */
   async #deliver(body: string): Promise<string | undefined> {
-    const { pause = pauseFor } = this.#needs;
+    const { pause = sleep } = this.#needs;
     let refusal = '';
-    for (let attempt = 0; attempt <= PAUSES_MS.length; attempt += 1) {
-      if (attempt > 0) await pause(PAUSES_MS[attempt - 1] ?? 0, this.#stopping.signal);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      if (attempt > 0) await pause(backoffMs(attempt - 1, RETRY), this.#stopping.signal);
       if (this.#stopping.signal.aborted) return 'the server stops';
       const { status, reason } = await this.#attempt(body);
       if (status >= 200 && status < 300) return undefined;
@@ -130,16 +133,3 @@ export const encodeRollbackNote = ({
 /** The receiver understood and does not want it. */
 const isFinal = (status: number): boolean =>
   status >= 300 && status < 500 && status !== 408 && status !== 429;
-
-function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end);
-    if (signal.aborted) end();
-  });
-}

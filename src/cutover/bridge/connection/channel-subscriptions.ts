@@ -1,11 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { type Credential, kindOf } from '#protocol';
+import { within } from '../../../core/util/time.ts';
 import type { ChannelListener } from '../ears.ts';
 import type { Hearing } from '../echo/echoes.ts';
 import type { RemoteFrame } from '../frame.ts';
 import type { BridgeLimits } from '../limits.ts';
 import type { Link } from './link.ts';
-import { subscribe, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe, within } from './subscription.ts';
+import { subscribe, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe } from './subscription.ts';
 
 /** Subscriptions that are sent at once after a reconnect, so that others are served in between. */
 const AT_A_TIME = 200;

@@ -1,10 +1,12 @@
 import { WebSocket } from 'ws';
 import type { Upstream } from '../../ports.ts';
-import { backoffMs } from './backoff.ts';
+import { backoffMs } from '../../../core/util/backoff.ts';
 import { dial } from './dial.ts';
 import { objectIn, readFrame, type RemoteFrame } from '../frame.ts';
 import type { BridgeLimits } from '../limits.ts';
 import { Pings, type Pong } from './pings.ts';
+
+const JITTER = [0.5, 1] as const;
 
 export interface LinkNeeds {
   readonly upstream: Upstream;
@@ -165,12 +167,9 @@ export class Link {
 
   /** The first attempt after a loss is made soon; later ones, and those after a refusal, take their time. */
   #pauseMs(wasOpen: boolean): number {
-    const { reconnectFirstMs, reconnectMostMs } = this.#needs.limits;
+    const { reconnectFirstMs: firstMs, reconnectMostMs: mostMs } = this.#needs.limits;
     if (!wasOpen) this.#failures += 1;
-    const most =
-      this.#refusal === undefined
-        ? backoffMs(reconnectFirstMs, reconnectMostMs, this.#failures)
-        : reconnectMostMs;
-    return most / 2 + (Math.random() * most) / 2;
+    const retry = this.#refusal === undefined ? this.#failures : Infinity;
+    return backoffMs(retry, { firstMs, mostMs, jitter: JITTER });
   }
 }

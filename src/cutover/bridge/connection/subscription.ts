@@ -30,14 +30,3 @@ export function say(link: Link, text: string, done: () => void): boolean {
   void link.barrier().then(done);
   return isSent;
 }
-
-/** Resolves with false when it takes too long. */
-export async function within(done: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const isDone = await Promise.race([done.then(() => true), late]);
-  clearTimeout(timer);
-  return isDone;
-}

@@ -1,10 +1,10 @@
+import { within } from '../../../core/util/time.ts';
 import { EchoBook, type Echo } from './echo-book.ts';
 import { isInternal, keyOf, type RemoteFrame } from '../frame.ts';
 import { type HeldFrame, HeldFrames } from './held-frames.ts';
 import type { BridgeLimits } from '../limits.ts';
 import type { Copy, NoteListener, NodeNotes } from './node-notes.ts';
 import type { BridgeCounters } from '../state.ts';
-import { within } from '../connection/subscription.ts';
 
 /** Whether this node hears a channel at the other side: `soon` when it may, `yes` when it certainly does. */
 export type Hearing = 'no' | 'soon' | 'yes';

@@ -1,10 +1,10 @@
 import type { ChannelEvent, ChannelRef } from '../../../core/ports/cluster.ts';
+import { within } from '../../../core/util/time.ts';
 import type { BridgeState, HealthSink } from '../../ports.ts';
 import { Forwarder, type ForwarderNeeds } from './forwarder.ts';
 import { isInternal, isWhisper } from '../frame.ts';
 import type { RequestOutcome, UpstreamApi } from '../connection/upstream-api.ts';
 import { isForwarded, readPublished } from './published.ts';
-import { within } from '../connection/subscription.ts';
 import type { ClientEvents } from './client-events.ts';
 
 interface Needs extends Omit<ForwarderNeeds, 'send'> {

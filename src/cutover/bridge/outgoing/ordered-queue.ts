@@ -1,4 +1,5 @@
-import { backoffMs } from '../connection/backoff.ts';
+import { backoffMs } from '../../../core/util/backoff.ts';
+import { sleep } from '../../../core/util/time.ts';
 import { batchSize, type Forward, requestOf } from './batch.ts';
 import type { WarningLog } from '../warning-log.ts';
 import type { Echoes, PendingEcho } from '../echo/echoes.ts';
@@ -27,7 +28,7 @@ export class OrderedQueue {
   #isRunning = false;
   #isStopped = false;
   #failures = 0;
-  #wake: (() => void) | undefined;
+  #pausing = new AbortController();
 
   constructor(needs: OrderedQueueNeeds) {
     this.#needs = needs;
@@ -40,12 +41,12 @@ export class OrderedQueue {
 
   /** The other side is back: no need to wait longer. */
   hasten(): void {
-    this.#wake?.();
+    this.#pausing.abort();
   }
 
   stop(): void {
     this.#isStopped = true;
-    this.#wake?.();
+    this.#pausing.abort();
     this.#leave(this.#queue.splice(0), 'stopped');
   }
 
@@ -160,17 +161,9 @@ export class OrderedQueue {
   }
 
   #pause(): Promise<void> {
-    const { retryFirstMs, retryMostMs } = this.#needs.limits;
-    const ms = backoffMs(retryFirstMs, retryMostMs, this.#failures - 1);
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        clearTimeout(timer);
-        this.#wake = undefined;
-        resolve();
-      };
-      const timer = setTimeout(wake, ms);
-      this.#wake = wake;
-    });
+    const { retryFirstMs: firstMs, retryMostMs: mostMs } = this.#needs.limits;
+    this.#pausing = new AbortController();
+    return sleep(backoffMs(this.#failures - 1, { firstMs, mostMs }), this.#pausing.signal);
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Serial } from '../../../core/util/serial.ts';
+import { within } from '../../../core/util/time.ts';
 import type { MemberSlot } from './member-connection.ts';
 import type { BridgeLimits } from '../limits.ts';
 import type { Listener } from './listener.ts';
-import { say, within } from '../connection/subscription.ts';
+import { say } from '../connection/subscription.ts';
 
 interface Needs {
   readonly seats: ReadonlyMap<string, MemberSlot>;

@@ -1,5 +1,6 @@
 import { type Credential, kindOf, type Member } from '#protocol';
 import { Serial } from '../../../core/util/serial.ts';
+import { within } from '../../../core/util/time.ts';
 import { Signal } from '../connection/signal.ts';
 import type { MemberSlot, SlotOwner } from './member-connection.ts';
 import type { PresenceListener } from '../ears.ts';
@@ -10,13 +11,7 @@ import { Listener } from './listener.ts';
 import { successor } from './successor.ts';
 import type { Pool } from './pool.ts';
 import type { BridgeCounters } from '../state.ts';
-import {
-  subscribeAs,
-  SUBSCRIPTION_ERROR,
-  SUCCEEDED,
-  unsubscribe,
-  within,
-} from '../connection/subscription.ts';
+import { subscribeAs, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe } from '../connection/subscription.ts';
 import { MemberClientEvents } from './member-client-events.ts';
 
 export interface PresenceChannelNeeds {

@@ -1,3 +1,4 @@
+import { sleep } from '../../../core/util/time.ts';
 import type { MemberSlot } from './member-connection.ts';
 
 const LOOK_MS = 20;
@@ -14,6 +15,6 @@ export async function successor(
     [...seats.values()].find((seat) => seat !== from && seat.isConfirmed && !tried.has(seat));
   const deadline = Date.now() + waitMs;
   while (find() === undefined && from.isConfirmed && seats.size > tried.size && Date.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await sleep(LOOK_MS);
   return find();
 }

@@ -1,8 +1,8 @@
 import { kindOf, type Member, textOfField, textsOfItems } from '#protocol';
 import type { ConnectionQuota, Occupancy } from '../../../core/ports/cluster.ts';
+import { within } from '../../../core/util/time.ts';
 import { isJson, memberIn, parse } from '../frame.ts';
 import type { UpstreamApi } from '../connection/upstream-api.ts';
-import { within } from '../connection/subscription.ts';
 
 interface Needs {
   readonly post: UpstreamApi;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { OutcomeUnknown, Unavailable } from '../../../core/ports/failures.ts';
+import { sleep, within } from '../../../core/util/time.ts';
 import type { Keys } from '../keys.ts';
 import { type Links, runIdIn } from '../link/links.ts';
 import { Markers } from './markers.ts';
@@ -105,7 +106,11 @@ export class DeadlineScripts {
       const said = run(links.commands, script, [marker, ...keys], [...head, ...args]);
       const leftMs = bornMs + timeoutMs - sentMs;
       // The client has a clock of its own for each command, which starts when it is sent.
-      return await this.#answered(leftMs > timeoutMs - 1 ? said : within(said, leftMs), sent, clock);
+      return await this.#answered(
+        leftMs > timeoutMs - 1 ? said : within(said, leftMs, noAnswer),
+        sent,
+        clock,
+      );
     } finally {
       this.#markers.giveBack(partition, marker);
     }
@@ -144,7 +149,7 @@ export class DeadlineScripts {
         if (answer?.[0] === 'UNKNOWN') break;
         if (answer?.[0] === 'NEVER') throw new Unavailable('Redis did not get to it.', { cause });
       }
-      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+      await sleep(ASK_AGAIN_MS);
     }
     this.#unknownOutcomes += 1;
     throw new OutcomeUnknown('Redis did not say whether it took it.', { cause });
@@ -173,16 +178,6 @@ export class DeadlineScripts {
 
 const causeOf = (error: unknown): string => ((error as Error).cause as Error | undefined)?.message ?? '';
 
-/** Rejects when it takes longer. */
-async function within<T>(task: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Unavailable('Redis did not answer in time.')), Math.max(0, ms));
-  });
-  try {
-    return await Promise.race([task, late]);
-  } finally {
-    clearTimeout(timer);
-    task.catch(() => undefined);
-  }
+function noAnswer(): never {
+  throw new Unavailable('Redis did not answer in time.');
 }

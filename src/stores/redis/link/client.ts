@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net';
 import { Cluster, Redis } from 'ioredis';
+import { backoffMs } from '../../../core/util/backoff.ts';
 import type { Address, RedisOptions } from '../options.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
 const KEEP_ALIVE_MS = 10_000;
-const LONGEST_PAUSE_MS = 2000;
+const RECONNECT = { firstMs: 100, mostMs: 2000, jitter: [0.5, 1.5] } as const;
 const SLOTS_REFRESH_MS = 2000;
 
-/** Milliseconds to wait before the next attempt: doubling, bounded, and never the same for two nodes. */
-export const pauseMs = (attempt: number): number =>
-  Math.min(LONGEST_PAUSE_MS, 100 * 2 ** Math.min(attempt - 1, 5)) * (0.5 + Math.random());
+/** Milliseconds to wait before an attempt to connect, the first being 1. */
+export const pauseMs = (attempt: number): number => backoffMs(attempt - 1, RECONNECT);
 
 /**
  * What all connections share. Nothing is queued or sent a second time while Redis is away: whoever asked is told, and

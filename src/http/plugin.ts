@@ -8,6 +8,7 @@ import type { Replays } from '../core/ports/cluster.ts';
 import { SlowSubscribers } from '../core/ports/failures.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals.ts';
+import { splitTarget } from '../core/util/http-text.ts';
 import type { Api } from './api.ts';
 import { Authentication } from './authenticate.ts';
 import { type Answer, answerTo, DEFECT, httpError, HttpError } from './errors.ts';
@@ -95,7 +96,7 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
           const params = request.params as Params;
           const app = await needs.apps.byId(params.appId);
           if (app === undefined) throw noSuchApp(params.appId);
-          const [rawPath, rawQuery] = split(request.raw.url ?? '');
+          const [rawPath, rawQuery] = splitTarget(originForm(request.raw.url ?? ''));
           const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
           if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
           const query = authentication.check(app, { method, path: rawPath, rawQuery, body });
@@ -166,12 +167,8 @@ function send(reply: FastifyReply, { status, body, headers = {} }: Answer): Fast
     .send(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
-/** An absolute address counts by its path (RFC 9112, 3.2.2), read as the router reads it. */
 const ORIGIN = /^https?:\/\/.*?\//;
 
-/** Path and query as they came. */
-function split(target: string): [string, string] {
-  const url = target.startsWith('/') ? target : target.replace(ORIGIN, '/');
-  const at = url.indexOf('?');
-  return at === -1 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
-}
+/** Request target without scheme and host: an absolute one counts by its path (RFC 9112, 3.2.2), as the router reads it. */
+const originForm = (target: string): string =>
+  target.startsWith('/') ? target : target.replace(ORIGIN, '/');

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { RefusalReason, Refusals } from '../core/refusals.ts';
+import { pathOf } from '../core/util/http-text.ts';
 import type { Answer } from './errors.ts';
 
 const BY_STATUS: Readonly<Record<number, RefusalReason>> = {
@@ -41,7 +42,7 @@ export function countRefusal(
     status,
     ...(appId !== undefined && { app: appId.slice(0, SHOWN) }),
     method: request.method,
-    path: (request.raw.url ?? '').split('?', 1)[0]?.slice(0, SHOWN) ?? '',
+    path: pathOf(request.raw.url).slice(0, SHOWN),
     address: request.ip,
     answer: (typeof body === 'string' ? body : JSON.stringify(body)).slice(0, SHOWN),
     ...(expected.length > 0 && { expected: expected.join('; ') }),

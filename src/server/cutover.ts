@@ -6,6 +6,7 @@ import type { Stores } from '../core/ports/cluster.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Gateway } from '../core/ports/transport.ts';
 import type { Refusals } from '../core/refusals.ts';
+import { pathOf } from '../core/util/http-text.ts';
 import type { SocketLimits } from '../core/client/socket-limits.ts';
 import type { FrontDoor } from '../cutover/split/front-door.ts';
 import { isOurOwn, LOOP_STATUS } from '../cutover/proxy/forwarded.ts';
@@ -65,7 +66,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Backend): voi
       hasRoom: () => !heap.isFull,
       gateway,
       visitor,
-      appKey: ({ url = '' }) => appKeyIn(url.split('?', 1)[0] ?? '', config.path),
+      appKey: ({ url }) => appKeyIn(pathOf(url), config.path),
       app: (appKey) => apps.get(appKey),
       transport,
       sockets,
@@ -109,7 +110,7 @@ function refuseTooLarge(http: FastifyInstance, cutover: Cutover, most: number, r
     refusals.count('cutover_size', {
       bytes,
       expected: most,
-      path: (request.raw.url ?? '').split('?', 1)[0] ?? '',
+      path: pathOf(request.raw.url),
     });
     void reply.code(413).type('text/plain; charset=utf-8').send('Payload too large.');
   });

@@ -1,6 +1,7 @@
 import { IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { ignore } from '../core/util/ignore.ts';
 
 /** A listener of the HTTP server for upgrades and CONNECT. `head`: the bytes behind the head of the request. */
 export type OnUpgrade = (request: IncomingMessage, network: Socket, head: Buffer) => void;
@@ -64,23 +65,19 @@ export function readAgain(http: HttpServer, network: Socket): void {
   network.setTimeout(0);
   http.emit(network instanceof TLSSocket ? 'secureConnection' : 'connection', network);
   // With a listener for its bytes it is read as any stream is, no further than its buffer; else whenever a parser begins.
-  network.on('data', ignored).off('data', ignored);
+  network.on('data', ignore).off('data', ignore);
 }
 
 const owedOn = ({ _httpMessage: owed }: Owing): ServerResponse | undefined => owed ?? undefined;
 
 /** Calls back in a later turn of the event loop, once the answer has left; never when the connection is lost or ends with it. */
 function whenAnswered(network: Owing, act: () => void): void {
-  network.on('error', ignored);
+  network.on('error', ignore);
   owedOn(network)?.once('finish', () => {
     setImmediate(() => {
       if (network.destroyed || network.writableEnded) return;
-      network.off('error', ignored);
+      network.off('error', ignore);
       act();
     });
   });
-}
-
-function ignored(): void {
-  return undefined;
 }

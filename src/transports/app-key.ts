@@ -19,8 +19,3 @@ const FIRST_PROTOCOL = /^protocol=(\w+)(?:&|$)/;
 export function protocolIn(query: string): string | undefined {
   return FIRST_PROTOCOL.exec(query)?.[1] ?? new URLSearchParams(query).get('protocol') ?? undefined;
 }
-
-export function splitOnce(text: string, mark: string): [string, string] {
-  const at = text.indexOf(mark);
-  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-}

@@ -7,8 +7,9 @@ import { errors } from '#protocol';
 import type { FrameEncoder, Gateway, Session, Socket, UpgradeContext } from '../core/ports/transport.ts';
 import type { RefusalReason, Refusals } from '../core/refusals.ts';
 import type { StopReason } from '../core/client/reading.ts';
+import { pathOf, splitTarget } from '../core/util/http-text.ts';
 import { unmappedAddress } from '../core/util/ip-address.ts';
-import { appKeyIn, protocolIn, splitOnce } from './app-key.ts';
+import { appKeyIn, protocolIn } from './app-key.ts';
 import { isSecure, type Peer, type PeerReader } from './peer.ts';
 import { gatherSmallChunks } from './gathering.ts';
 import { LargestFrame } from './largest-frame.ts';
@@ -251,7 +252,7 @@ export class WebSocketTransport {
 
   /** Answers one upgrade. `context`: changes of a front door, for this upgrade alone. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer, context?: UpgradeContext): void {
-    const [path, query] = splitOnce(request.url ?? '', '?');
+    const [path, query] = splitTarget(request.url);
     const appKey = appKeyIn(path, this.#needs.prefix);
     if (appKey === undefined) return this.#refuse(network, request, '404 Not Found', 'Not found.');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
@@ -281,7 +282,7 @@ export class WebSocketTransport {
     this.#needs.refusals.count(reason, {
       address,
       status,
-      url: (request.url ?? '').split('?', 1)[0]?.slice(0, 200) ?? '',
+      url: pathOf(request.url).slice(0, 200),
     });
     this.letGo(network, refusalOf(status, body));
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { ignore } from '../../core/util/ignore.ts';
 import { ask } from './ask.ts';
 import { forwardedHeaders, forwardedPath, type Route } from './forwarded.ts';
 import { isAccepted } from './handshake.ts';
@@ -67,7 +68,7 @@ export function askUpgrade(
     outgoing.on('error', fail);
     outgoing.on('close', () => fail(new Error('it closed the connection without an answer')));
     outgoing.on('upgrade', (answer, socket: Socket, rest) => {
-      socket.on('error', ignored).setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
+      socket.on('error', ignore).setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
       if (isAccepted(answer, request)) return take({ head: headOf(answer), socket, rest });
       socket.destroy();
       fail(new Error('its answer is no WebSocket handshake'));
@@ -103,8 +104,4 @@ function headOf({ statusCode = 0, statusMessage = '', rawHeaders }: IncomingMess
     `HTTP/1.1 ${statusCode} ${statusMessage}`,
     ...lines.map(([name, value]) => `${name}: ${value}`),
   ].join('\r\n');
-}
-
-function ignored(): void {
-  return undefined;
 }

@@ -9,6 +9,7 @@ import type { Logger } from '../../core/ports/logger.ts';
 import type { Gateway, Session } from '../../core/ports/transport.ts';
 import type { Refusals } from '../../core/refusals.ts';
 import type { SocketLimits } from '../../core/client/socket-limits.ts';
+import { ignore } from '../../core/util/ignore.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
 import { isOurOwn, type Route } from '../proxy/forwarded.ts';
 import { hasBody, isHandshake } from '../proxy/handshake.ts';
@@ -91,7 +92,7 @@ export class FrontDoor {
   /** Never throws. Nothing but a handshake for an app may leave for the other side; the house answers the rest. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer): void {
     const { house, clock } = this.#needs;
-    network.on('error', ignored);
+    network.on('error', ignore);
     const visitor = house.visitor(request);
     if (isOurOwn(request, this.route)) return this.#refuse(network, visitor, '508 Loop Detected');
     const appKey = house.appKey(request);
@@ -109,7 +110,7 @@ export class FrontDoor {
 
   /** CONNECT asks for a tunnel; there is none. */
   connect(request: IncomingMessage, network: Duplex): void {
-    network.on('error', ignored);
+    network.on('error', ignore);
     this.#refuse(network, this.#needs.house.visitor(request), '405 Method Not Allowed');
   }
 
@@ -205,7 +206,7 @@ export class FrontDoor {
   }
 }
 
-const DEAF: Session = { received: ignored, alive: ignored, closed: ignored };
+const DEAF: Session = { received: ignore, alive: ignore, closed: ignore };
 
 const refusing = ({ code, message }: ErrorEntry): Gateway => ({
   opened(socket) {
@@ -216,7 +217,3 @@ const refusing = ({ code, message }: ErrorEntry): Gateway => ({
 });
 const OVER_CAPACITY = refusing(errors.overCapacity);
 const OVER_QUOTA = refusing(errors.overQuota);
-
-function ignored(): void {
-  return undefined;
-}

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { SocketLimits } from '../../core/client/socket-limits.ts';
+import { responseText } from '../../core/util/http-text.ts';
 import type { UpgradeHandler } from '../ports.ts';
 
 /** Sockets of upgrades that were answered with anything but 101. Each counts as a socket of its address until it ends. */
@@ -21,5 +22,4 @@ export class RefusedUpgrades {
 }
 
 /** An answer without a body. */
-export const answerOf = (status: string): string =>
-  `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+export const answerOf = (status: string): string => responseText(status, ['Connection: close']);

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { pathOf } from '../../core/util/http-text.ts';
 
 /** First segments that are this server's alone, with everything below them. */
 const OURS_WITH_ALL_BELOW: readonly (string | undefined)[] = ['admin', 'app', 'apps'];
@@ -15,7 +16,7 @@ const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
  * what some servers read as another path goes nowhere.
  */
 export function isPassable(target: string, prefix: string): boolean {
-  const path = PLAIN.test(target) ? decoded(target.split('?', 1)[0] ?? '') : undefined;
+  const path = PLAIN.test(target) ? decoded(pathOf(target)) : undefined;
   if (path === undefined || ODD_WHEN_DECODED.test(path)) return false;
   const [first, ...rest] = segmentsOf(path, prefix);
   if (OURS_WITH_ALL_BELOW.includes(first)) return false;

@@ -1,6 +1,6 @@
 import { isClientEvent, plainClientEvent } from './client-event.ts';
 import { errors, hasErrorFrame, ProtocolError, type SubscriptionFailure } from './errors.ts';
-import { field, isObject, type JsonObject, parseObject } from './json.ts';
+import { ownField, isJsonObject, type JsonObject, parseJsonObject } from './json.ts';
 import { isTooDeep, textOfField } from './json-text.ts';
 import { type ClientMessage, PUSHER_PREFIX, type ServerEvent, serverEvents } from './messages.ts';
 import { type Member, rosterJson } from './presence.ts';
@@ -18,24 +18,24 @@ function required<T>(value: T | undefined): T {
 
 /** 1.4 — the client may send an object, or a string that holds one. */
 function dataOf(message: JsonObject): JsonObject {
-  const data = field(message, 'data');
-  if (isObject(data)) return data;
-  return required(parseObject(text(data)));
+  const data = ownField(message, 'data');
+  if (isJsonObject(data)) return data;
+  return required(parseJsonObject(text(data)));
 }
 
 function subscribe(message: JsonObject): ClientMessage {
   const data = dataOf(message);
   return {
     kind: 'subscribe',
-    channel: required(text(field(data, 'channel'))),
-    auth: text(field(data, 'auth')),
-    channelData: text(field(data, 'channel_data')),
+    channel: required(text(ownField(data, 'channel'))),
+    auth: text(ownField(data, 'auth')),
+    channelData: text(ownField(data, 'channel_data')),
   };
 }
 
 const unsubscribe = (message: JsonObject): ClientMessage => ({
   kind: 'unsubscribe',
-  channel: required(text(field(dataOf(message), 'channel'))),
+  channel: required(text(ownField(dataOf(message), 'channel'))),
 });
 
 /** 6.3 — a broken sign-in is decoded all the same, so that it fails as a sign-in. */
@@ -43,8 +43,8 @@ function signin(message: JsonObject): ClientMessage {
   const data = dataOf(message);
   return {
     kind: 'signin',
-    auth: text(field(data, 'auth')) ?? '',
-    userData: text(field(data, 'user_data')) ?? '',
+    auth: text(ownField(data, 'auth')) ?? '',
+    userData: text(ownField(data, 'user_data')) ?? '',
   };
 }
 
@@ -58,7 +58,7 @@ const VERBS: ReadonlyMap<string, (message: JsonObject) => ClientMessage> = new M
 
 /** 5.3 — `data` is relayed as it was written, `null` when there is none; nested too deeply it is malformed. */
 function clientEvent(name: string, message: JsonObject, frame: string): ClientMessage {
-  const channel = required(text(field(message, 'channel')));
+  const channel = required(text(ownField(message, 'channel')));
   if (isTooDeep(frame)) throw invalid();
   return { kind: 'client-event', name, channel, dataJson: textOfField(frame, 'data') ?? 'null' };
 }
@@ -67,8 +67,8 @@ function clientEvent(name: string, message: JsonObject, frame: string): ClientMe
 export const decode = (frame: string): ClientMessage => plainClientEvent(frame) ?? decodeAny(frame);
 
 function decodeAny(frame: string): ClientMessage {
-  const message = required(parseObject(frame));
-  const event = required(text(field(message, 'event')));
+  const message = required(parseJsonObject(frame));
+  const event = required(text(ownField(message, 'event')));
   const verb = VERBS.get(event);
   if (verb) return verb(message);
   if (isClientEvent(event)) return clientEvent(event, message, frame);

@@ -4,6 +4,7 @@ export * from './codec.ts';
 export * from './errors.ts';
 export * from './framing.ts';
 export * from './http.ts';
+export { isJsonObject, type JsonObject, ownField, parseJson, parseJsonObject } from './json.ts';
 export { isTooDeep, textOfField, textsOfFields, textsOfItems } from './json-text.ts';
 export * from './limits.ts';
 export * from './messages.ts';

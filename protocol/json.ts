@@ -1,11 +1,11 @@
 /** An object that came from outside. Read it with `field` only. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-export const isObject = (value: unknown): value is JsonObject =>
+export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A field that the sender wrote himself; what every object inherits is not there. */
-export const field = (object: JsonObject, name: string): unknown =>
+export const ownField = (object: JsonObject, name: string): unknown =>
   Object.hasOwn(object, name) ? object[name] : undefined;
 
 /** The value of a JSON text; `undefined` when it is not JSON. Its numbers are rounded: what is passed on is its text (`json-text.ts`). */
@@ -18,7 +18,7 @@ export function parseJson(text: string): unknown {
 }
 
 /** The object that a JSON text holds; `undefined` when it holds anything else. */
-export function parseObject(text: string | undefined): JsonObject | undefined {
+export function parseJsonObject(text: string | undefined): JsonObject | undefined {
   const value = text === undefined ? undefined : parseJson(text);
-  return isObject(value) ? value : undefined;
+  return isJsonObject(value) ? value : undefined;
 }

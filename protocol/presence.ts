@@ -1,5 +1,5 @@
 import { type ProtocolError, subscriptionLimit, subscriptionUnauthorized } from './errors.ts';
-import { field, parseObject } from './json.ts';
+import { ownField, parseJsonObject } from './json.ts';
 import { isTooDeep, textOfField } from './json-text.ts';
 import { bytesOf, exceeds } from './limits.ts';
 
@@ -53,11 +53,11 @@ function limitBroken(member: Member, limits: MemberLimits, channel: string): Pro
 
 /** 4.1, 4.5 — throws the refusal of the subscription when there is no usable member in `channelData`. */
 export function parseMember(channelData: string | undefined, limits: MemberLimits, channel: string): Member {
-  const data = parseObject(channelData);
+  const data = parseJsonObject(channelData);
   if (data === undefined || channelData === undefined || isTooDeep(channelData))
     throw subscriptionUnauthorized(channel);
   const [id, info] = ['user_id', 'user_info'].map((name) => textOfField(channelData, name));
-  const member = memberOf(field(data, 'user_id'), id, info);
+  const member = memberOf(ownField(data, 'user_id'), id, info);
   if (member === undefined) throw subscriptionUnauthorized(channel);
   const broken = limitBroken(member, limits, channel);
   if (broken) throw broken;

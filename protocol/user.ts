@@ -1,5 +1,5 @@
 import { isChannelName, SERVER_TO_USER_PREFIX } from './channel.ts';
-import { field, parseJson, parseObject } from './json.ts';
+import { ownField, parseJson, parseJsonObject } from './json.ts';
 import { isTooDeep, textOfField, textsOfItems } from './json-text.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { userIdOf } from './presence.ts';
@@ -34,8 +34,8 @@ export function parseUserData(
   userData: string,
   limits: UserLimits = DEFAULT_LIMITS,
 ): SignedInUser | undefined {
-  const data = parseObject(userData);
-  const id = data && userIdOf(field(data, 'id'), textOfField(userData, 'id'));
+  const data = parseJsonObject(userData);
+  const id = data && userIdOf(ownField(data, 'id'), textOfField(userData, 'id'));
   if (id === undefined) return undefined;
   if (!isChannelName(SERVER_TO_USER_PREFIX + id, limits.channelNameLength, limits.extraCharacters))
     return undefined;

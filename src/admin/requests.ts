@@ -1,3 +1,5 @@
+import { isJsonObject, type JsonObject } from '#protocol';
+
 /** A request that says what it may not; the message names the value. */
 export class BadRequest extends Error {
   override readonly name = 'Mistake';
@@ -25,7 +27,7 @@ export interface WayBack {
 
 /** SPEC 11.5: `{"percent":25,"move":false}`; the range is checked by whoever keeps the percentage. */
 export function readChange(body: unknown): Change {
-  const { percent, move = false, force = false } = objectIn(body, ['percent', 'move', 'force']);
+  const { percent, move = false, force = false } = fieldsOf(body, ['percent', 'move', 'force']);
   if (typeof percent !== 'number')
     throw new BadRequest(`percent ${shown(percent)}: expected a number from 0 to 100`);
   return { percent, move: booleanIn('move', move), force: booleanIn('force', force) };
@@ -33,18 +35,17 @@ export function readChange(body: unknown): Change {
 
 /** SPEC 11.5: nothing, `{"to":"last-good"}`, `{"move":false}`, `{"force":true}`. */
 export function readBack(body: unknown): WayBack {
-  const { to = 'zero', move = true, force = false } = objectIn(body ?? {}, ['to', 'move', 'force']);
+  const { to = 'zero', move = true, force = false } = fieldsOf(body ?? {}, ['to', 'move', 'force']);
   if (to !== 'zero' && to !== 'last-good')
     throw new BadRequest(`to ${shown(to)}: expected "zero" or "last-good"`);
   return { to, move: booleanIn('move', move), force: booleanIn('force', force) };
 }
 
-function objectIn(body: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
-  if (typeof body !== 'object' || body === null || Array.isArray(body))
-    throw new BadRequest('The body is no JSON object.');
+function fieldsOf(body: unknown, names: readonly string[]): JsonObject {
+  if (!isJsonObject(body)) throw new BadRequest('The body is no JSON object.');
   const unknown = Object.keys(body).find((name) => !names.includes(name));
   if (unknown !== undefined) throw new BadRequest(`${shown(unknown)}: expected ${names.join(' or ')}`);
-  return body as Readonly<Record<string, unknown>>;
+  return body;
 }
 
 function booleanIn(name: string, value: unknown): boolean {

@@ -1,4 +1,4 @@
-import { isJson, type Json } from './json.ts';
+import { isJsonObject, type JsonObject } from '#protocol';
 import { APP_LIMITS } from './limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from './options.ts';
 
@@ -23,9 +23,11 @@ const SERVER_KEYS: Readonly<Record<string, string>> = {
 
 /** Names the keys of apps in JSON, or of a whole `config("reverb")`, that have no effect: a sentence for each. */
 export function ignoredIn(value: unknown, from: string): string[] {
-  const whole = isJson(value) ? value : undefined;
-  const apps = isJson(whole?.apps) ? whole.apps.apps : value;
-  const unknown = new Set((Array.isArray(apps) ? apps : []).filter(isJson).flatMap((app) => keysOf(app)));
+  const whole = isJsonObject(value) ? value : undefined;
+  const apps = isJsonObject(whole?.apps) ? whole.apps.apps : value;
+  const unknown = new Set(
+    (Array.isArray(apps) ? apps : []).filter(isJsonObject).flatMap((app) => keysOf(app)),
+  );
   return [
     ...[...unknown]
       .filter((key) => !APP_KEYS.has(key))
@@ -34,18 +36,20 @@ export function ignoredIn(value: unknown, from: string): string[] {
   ];
 }
 
-const keysOf = (app: Json): string[] =>
+const keysOf = (app: JsonObject): string[] =>
   Object.entries(app).flatMap(([key, value]) =>
-    key === 'rate_limiting' && isJson(value) ? Object.keys(value).map((inner) => `${key}.${inner}`) : [key],
+    key === 'rate_limiting' && isJsonObject(value)
+      ? Object.keys(value).map((inner) => `${key}.${inner}`)
+      : [key],
   );
 
-function serverIgnored(whole: Json | undefined, from: string): string[] {
+function serverIgnored(whole: JsonObject | undefined, from: string): string[] {
   const server = reverbServer(whole);
   if (server === undefined) return [];
   const said = Object.entries(SERVER_KEYS).filter(
     ([key]) => server[key] !== undefined && server[key] !== null && server[key] !== '',
   );
-  const scaling = isJson(server.scaling) && server.scaling.enabled === true;
+  const scaling = isJsonObject(server.scaling) && server.scaling.enabled === true;
   return [
     ...said.map(([key, variable]) => `${from}: servers.reverb.${key} is not read; ${variable} is`),
     ...(scaling
@@ -55,8 +59,10 @@ function serverIgnored(whole: Json | undefined, from: string): string[] {
 }
 
 /** `servers.reverb` of a whole `config("reverb")`. */
-const reverbServer = (whole: unknown): Json | undefined =>
-  isJson(whole) && isJson(whole.servers) && isJson(whole.servers.reverb) ? whole.servers.reverb : undefined;
+const reverbServer = (whole: unknown): JsonObject | undefined =>
+  isJsonObject(whole) && isJsonObject(whole.servers) && isJsonObject(whole.servers.reverb)
+    ? whole.servers.reverb
+    : undefined;
 
 /** Reverb's own default, which says nothing: ours is larger. */
 const REVERBS_REQUEST_BYTES = 10_000;

@@ -1,6 +1,6 @@
+import { isJsonObject, type JsonObject } from '#protocol';
 import type { Credential } from '#protocol';
 import type { App } from '../core/app.ts';
-import { isJson, type Json } from './json.ts';
 import { APP_LIMITS } from './limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from './options.ts';
 import {
@@ -78,19 +78,19 @@ function credential(pair: string, problems: string[]): Credential {
  * What an app does not say is taken from the environment.
  */
 export function appsFromJson(value: unknown, from: string, variables: Variables, problems: string[]): App[] {
-  const apps = isJson(value) && isJson(value.apps) ? value.apps.apps : value;
+  const apps = isJsonObject(value) && isJsonObject(value.apps) ? value.apps.apps : value;
   if (!Array.isArray(apps) || apps.length === 0) {
     problems.push(`${from}: expected a JSON list of apps, as config("reverb.apps.apps") gives it`);
     return [];
   }
   return apps.flatMap((app: unknown, at) => {
     const place = `${from}[${at}]`;
-    if (!isJson(app)) problems.push(`${place}: expected an object`);
-    return isJson(app) ? [appFromJson(app, place, variables, problems)] : [];
+    if (!isJsonObject(app)) problems.push(`${place}: expected an object`);
+    return isJsonObject(app) ? [appFromJson(app, place, variables, problems)] : [];
   });
 }
 
-function appFromJson(app: Json, place: string, variables: Variables, problems: string[]): App {
+function appFromJson(app: JsonObject, place: string, variables: Variables, problems: string[]): App {
   const [id, key, secret] = ['app_id', 'key', 'secret'].map((name) => {
     const value = app[name];
     if (isText(value) || typeof value === 'number') return String(value);
@@ -106,22 +106,22 @@ const olderIn = (value: unknown): readonly Credential[] | undefined =>
   Array.isArray(value) && value.every(isCredential) ? value : undefined;
 
 const isCredential = (value: unknown): value is Credential =>
-  isJson(value) && isText(value.key) && isText(value.secret);
+  isJsonObject(value) && isText(value.key) && isText(value.secret);
 
 /** With an empty secret anybody could sign. */
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
 /** An app's JSON before the environment. */
-const json = (app: Json, place: string, otherwise: Source): Source => ({
+const json = (app: JsonObject, place: string, otherwise: Source): Source => ({
   nameOf: (setting) =>
     textAt(app, setting) === undefined ? otherwise.nameOf(setting) : `${place}.${setting.key ?? ''}`,
   textOf: (setting) => textAt(app, setting) ?? otherwise.textOf(setting),
 });
 
-function textAt(app: Json, { key = '' }: Setting<unknown>): string | undefined {
+function textAt(app: JsonObject, { key = '' }: Setting<unknown>): string | undefined {
   const value = key
     .split('.')
-    .reduce<unknown>((at, name) => (isJson(at) && Object.hasOwn(at, name) ? at[name] : undefined), app);
+    .reduce<unknown>((at, name) => (isJsonObject(at) && Object.hasOwn(at, name) ? at[name] : undefined), app);
   if (value === undefined || value === null) return undefined;
   return Array.isArray(value)
     ? value.map(String).join(',')

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
+import { isJsonObject } from '#protocol';
 import { ignoredIn, requestSizeIn } from '../apps/ignored.ts';
 import { APP_OPTIONS } from '../apps/options.ts';
 import {
@@ -183,10 +184,10 @@ function readText(file: string, problems: string[]): string | undefined {
 /** `servers.reverb.options.tls` of a whole `config("reverb")`. */
 function reverbTls(value: unknown): TlsOptions | undefined {
   const tls = ['servers', 'reverb', 'options', 'tls'].reduce<unknown>(
-    (at, name) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[name] : undefined),
+    (at, name) => (isJsonObject(at) ? at[name] : undefined),
     value,
-  ) as Record<string, unknown> | undefined;
-  if (typeof tls?.local_cert !== 'string') return undefined;
+  );
+  if (!isJsonObject(tls) || typeof tls.local_cert !== 'string') return undefined;
   const textOf = (name: string): string | undefined =>
     typeof tls[name] === 'string' ? tls[name] : undefined;
   return { localCert: tls.local_cert, localPk: textOf('local_pk'), passphrase: textOf('passphrase') };

@@ -1,4 +1,4 @@
-import { kindOf } from '#protocol';
+import { kindOf, parseJsonObject } from '#protocol';
 import type { App } from '../core/app.ts';
 import type { ChannelRef, History, Membership, Occupancy, Remembered } from '../core/ports/cluster.ts';
 import { ifUnavailable } from '../core/ports/failures.ts';
@@ -54,12 +54,8 @@ function cacheOf(remembered: Remembered | undefined): NonNullable<Attributes['ca
 
 /** A shared store may hold what others wrote: what is no event has no data. */
 function dataIn(payload: string): string | undefined {
-  try {
-    const { data } = JSON.parse(payload) as { data?: unknown };
-    return typeof data === 'string' ? data : undefined;
-  } catch {
-    return undefined;
-  }
+  const data = parseJsonObject(payload)?.data;
+  return typeof data === 'string' ? data : undefined;
 }
 
 /** SPEC 8.4: throws for attributes that do not apply, where the app wants to be told. */

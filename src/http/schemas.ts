@@ -1,5 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import { exceeds, isChannelName, isSocketId } from '#protocol';
+import {
+  exceeds,
+  isChannelName,
+  isJsonObject,
+  isSocketId,
+  type JsonObject,
+  parseJsonObject,
+} from '#protocol';
 import type { App } from '../core/app.ts';
 import type { Publication } from '../core/channels/publish.ts';
 import { checkInfo } from './attributes.ts';
@@ -10,31 +17,22 @@ export interface EventRequest extends Publication {
   readonly info: ReadonlySet<string>;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
 type Errors = Map<string, string[]>;
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** An answer names so many fields that are wrong. */
 const NAMED_FIELDS = 100;
 
 /** The JSON object of a body; anything else is a 400. */
-export function parseBody(body: Buffer): Fields {
+export function parseBody(body: Buffer): JsonObject {
   // Otherwise subscribers would get U+FFFD in the place of what was sent.
   if (!isUtf8(body)) throw new HttpError(400, 'The body is not UTF-8.');
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString());
-  } catch {
-    value = undefined;
-  }
-  if (!isFields(value)) throw new HttpError(400, 'Bad request.');
+  const value = parseJsonObject(body.toString());
+  if (value === undefined) throw new HttpError(400, 'Bad request.');
   return value;
 }
 
 /** SPEC 8.4. Throws 422 with Laravel's words for a wrong shape, then 400 or 413 for a broken limit. */
-export function eventRequest(app: App, body: Fields): EventRequest {
+export function eventRequest(app: App, body: JsonObject): EventRequest {
   const errors: Errors = new Map();
   checkFields(body, '', errors);
   checkChannels(body, errors);
@@ -44,7 +42,7 @@ export function eventRequest(app: App, body: Fields): EventRequest {
 }
 
 /** SPEC 8.5: all of the batch, or nothing of it. */
-export function batchRequest(app: App, { batch }: Fields): readonly EventRequest[] {
+export function batchRequest(app: App, { batch }: JsonObject): readonly EventRequest[] {
   const items = batchItems(batch);
   if (exceeds(items.length, app.limits.eventsPerBatch)) {
     throw new HttpError(
@@ -61,17 +59,17 @@ export function batchRequest(app: App, { batch }: Fields): readonly EventRequest
   return items.map((item) => checkLimits(app, item, [item.channel as string]));
 }
 
-function batchItems(batch: unknown): readonly Fields[] {
+function batchItems(batch: unknown): readonly JsonObject[] {
   if (!isGiven(batch)) throw new HttpError(422, { batch: ['The batch field is required.'] });
   if (!Array.isArray(batch)) throw new HttpError(422, { batch: ['The batch field must be an array.'] });
-  return batch.map((item: unknown) => (isFields(item) ? item : {}));
+  return batch.map((item: unknown) => (isJsonObject(item) ? item : {}));
 }
 
 /** What Laravel's `required` takes for nothing. An empty `data` is taken for something, as Pusher does. */
 const isGiven = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 
-function checkFields(fields: Fields, prefix: string, errors: Errors): void {
+function checkFields(fields: JsonObject, prefix: string, errors: Errors): void {
   checkText(fields, 'name', prefix, errors);
   if (fields.data !== '') checkText(fields, 'data', prefix, errors);
   for (const name of ['socket_id', 'info']) {
@@ -81,12 +79,12 @@ function checkFields(fields: Fields, prefix: string, errors: Errors): void {
   }
 }
 
-function checkText(fields: Fields, name: string, prefix: string, errors: Errors, when = ''): void {
+function checkText(fields: JsonObject, name: string, prefix: string, errors: Errors, when = ''): void {
   if (!isGiven(fields[name])) add(errors, prefix + name, `is required${when}`);
   else if (typeof fields[name] !== 'string') add(errors, prefix + name, 'must be a string');
 }
 
-function checkChannels({ channels, channel }: Fields, errors: Errors): void {
+function checkChannels({ channels, channel }: JsonObject, errors: Errors): void {
   if (!isGiven(channels) && !isGiven(channel)) {
     add(errors, 'channels', 'is required when channel is not present');
     add(errors, 'channel', 'is required when channels is not present');
@@ -114,7 +112,7 @@ function failOn(errors: Errors): void {
   if (errors.size > 0) throw new HttpError(422, Object.fromEntries(errors));
 }
 
-function checkLimits(app: App, fields: Fields, named: readonly string[]): EventRequest {
+function checkLimits(app: App, fields: JsonObject, named: readonly string[]): EventRequest {
   const name = fields.name as string;
   const data = fields.data as string;
   const except = (fields.socket_id as string | null | undefined) ?? undefined;

@@ -1,15 +1,17 @@
 import { hash } from 'node:crypto';
 import {
+  isJsonObject,
   isTooDeep,
+  type JsonObject,
   type Member,
   memberOf,
+  ownField,
+  parseJson,
   textOfField,
   textsOfFields,
   textsOfItems,
   userIdOf,
 } from '#protocol';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** One frame from the other side. Nothing in it is trusted. */
 export interface RemoteFrame {
@@ -23,30 +25,20 @@ export interface RemoteFrame {
   readonly text: string;
 }
 
-export function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-export const isJson = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const own = (object: object, name: string): unknown =>
-  Object.hasOwn(object, name) ? (object as Json)[name] : undefined;
-
 /** `undefined`: not a frame. */
 export function readFrame(text: string): RemoteFrame | undefined {
-  const value = parse(text);
-  if (!isJson(value)) return undefined;
-  const [event, channel, userId] = [own(value, 'event'), own(value, 'channel'), own(value, 'user_id')];
+  const value = parseJson(text);
+  if (!isJsonObject(value)) return undefined;
+  const [event, channel, userId] = [
+    ownField(value, 'event'),
+    ownField(value, 'channel'),
+    ownField(value, 'user_id'),
+  ];
   if (typeof event !== 'string') return undefined;
   const texts = textsOfFields(text);
   return {
     event,
-    data: own(value, 'data'),
+    data: ownField(value, 'data'),
     dataJson: isTooDeep(text) ? undefined : (texts.get('data') ?? 'null'),
     channel: typeof channel === 'string' ? channel : undefined,
     userId: userIdOf(userId, texts.get('user_id')),
@@ -55,15 +47,15 @@ export function readFrame(text: string): RemoteFrame | undefined {
 }
 
 /** The server's own data is an object, or JSON inside a string. */
-export function objectIn(data: unknown): Json {
-  const value = typeof data === 'string' ? parse(data) : data;
-  return isJson(value) ? value : {};
+export function objectIn(data: unknown): JsonObject {
+  const value = typeof data === 'string' ? parseJson(data) : data;
+  return isJsonObject(value) ? value : {};
 }
 
 /** The text of that object; `undefined` when there is none, or when it is too deep. */
 export function objectTextIn({ data, dataJson }: Pick<RemoteFrame, 'data' | 'dataJson'>): string | undefined {
   const text = typeof data === 'string' ? data : dataJson;
-  return text !== undefined && isJson(parse(text)) && !isTooDeep(text) ? text : undefined;
+  return text !== undefined && isJsonObject(parseJson(text)) && !isTooDeep(text) ? text : undefined;
 }
 
 export const isInternal = (event: string): boolean =>
@@ -92,7 +84,7 @@ function canonical(value: unknown): unknown {
 /** A whisper's data may come back decoded; that of every other event is the same string on both sides. */
 function dataKey(name: string, data: unknown): string {
   if (!isWhisper(name)) return typeof data === 'string' ? data : (textOf(data) ?? '');
-  const inside = typeof data === 'string' ? parse(data) : data;
+  const inside = typeof data === 'string' ? parseJson(data) : data;
   const value = typeof inside === 'object' ? inside : data;
   try {
     return JSON.stringify(canonical(value ?? null));
@@ -108,7 +100,7 @@ export const keyOf = (name: string, data: unknown): string =>
 /** A member of the other side, of whom this object tells; `undefined` when there is no usable one. */
 export function memberIn(json: string, idField = 'user_id'): Member | undefined {
   const texts = textsOfFields(json);
-  return memberOf(own(objectIn(json), idField), texts.get(idField), infoIn(texts.get('user_info')));
+  return memberOf(ownField(objectIn(json), idField), texts.get(idField), infoIn(texts.get('user_info')));
 }
 
 /** PHP says `null` where there is none. */
@@ -116,13 +108,13 @@ const infoIn = (text: string | undefined): string | undefined => (text === 'null
 
 /** SPEC 11.10: the roster in `subscription_succeeded`. PHP writes `hash` as a list when the ids count from 0. */
 export function rosterIn(json = ''): Member[] {
-  const presence = own(objectIn(json), 'presence');
-  if (!isJson(presence)) return [];
+  const presence = ownField(objectIn(json), 'presence');
+  if (!isJsonObject(presence)) return [];
   const texts = textsOfFields(textOfField(json, 'presence') ?? '');
-  const [ids, idsJson] = [own(presence, 'ids'), texts.get('ids')];
+  const [ids, idsJson] = [ownField(presence, 'ids'), texts.get('ids')];
   if (!Array.isArray(ids) || idsJson === undefined) return [];
   const idTexts = textsOfItems(idsJson);
-  const infos = infosIn(own(presence, 'hash'), texts.get('hash'));
+  const infos = infosIn(ownField(presence, 'hash'), texts.get('hash'));
   return ids.flatMap((value: unknown, at) => {
     const id = userIdOf(value, idTexts[at]);
     return id === undefined ? [] : (memberOf(value, idTexts[at], infoIn(infos(id))) ?? []);
@@ -134,6 +126,6 @@ function infosIn(hash: unknown, json = ''): (id: string) => string | undefined {
     const items = textsOfItems(json);
     return (id) => (/^\d+$/.test(id) ? items[Number(id)] : undefined);
   }
-  const fields = isJson(hash) ? textsOfFields(json) : new Map<string, string>();
+  const fields = isJsonObject(hash) ? textsOfFields(json) : new Map<string, string>();
   return (id) => fields.get(id);
 }

@@ -1,4 +1,4 @@
-type Fields = Readonly<Record<string, unknown>>;
+import { isJsonObject, type JsonObject } from '#protocol';
 
 /** A frame of any server of the protocol, read as tolerantly as client libraries do. */
 export interface ProbeFrame {
@@ -12,7 +12,6 @@ export interface ProbeFrame {
   readonly error: { readonly code: number | undefined; readonly message: string } | undefined;
 }
 
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 /** `data` as a browser gets it: text that holds JSON is that JSON. */
@@ -28,10 +27,10 @@ export function dataValue(data: unknown): unknown {
 /** `undefined`: it is no frame. */
 export function frameIn(text: string): ProbeFrame | undefined {
   const frame = dataValue(text);
-  if (!isFields(frame) || typeof frame.event !== 'string') return undefined;
+  if (!isJsonObject(frame) || typeof frame.event !== 'string') return undefined;
   const { event, data, channel } = frame;
   const value = event.startsWith('pusher') ? dataValue(data) : undefined;
-  const fields = isFields(value) ? value : {};
+  const fields = isJsonObject(value) ? value : {};
   const isGreeting = event === 'pusher:connection_established';
   const isError = event === 'pusher:error' || event.endsWith(':subscription_error');
   return {
@@ -44,7 +43,7 @@ export function frameIn(text: string): ProbeFrame | undefined {
   };
 }
 
-function refusalIn({ code, status, message, error, type }: Fields): ProbeFrame['error'] {
+function refusalIn({ code, status, message, error, type }: JsonObject): ProbeFrame['error'] {
   const number = [code, status].find((each) => typeof each === 'number');
   const words = [message, error, type].find((each) => typeof each === 'string');
   return { code: number, message: words ?? 'refused' };

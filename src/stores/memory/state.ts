@@ -1,4 +1,5 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import { type JsonObject, parseJsonObject } from '#protocol';
 import type { SharedState } from '../../core/ports/cluster.ts';
 import { Unavailable } from '../../core/ports/failures.ts';
 import { Serial } from '../../core/util/serial.ts';
@@ -8,7 +9,7 @@ export class FileState implements SharedState {
   readonly #file: string | undefined;
   readonly #gate = new Serial();
   /** In place of the file where there is none. */
-  #inMemory: Record<string, unknown> = {};
+  #inMemory: JsonObject = {};
 
   constructor(file: string | undefined) {
     this.#file = file;
@@ -23,17 +24,17 @@ export class FileState implements SharedState {
     return this.#gate.run(async () => this.#keep({ ...(await this.#all()), [name]: value }));
   }
 
-  async #all(): Promise<Record<string, unknown>> {
+  async #all(): Promise<JsonObject> {
     if (this.#file === undefined) return this.#inMemory;
     try {
-      return objectIn(await readFile(this.#file, 'utf8'));
+      return parseJsonObject(await readFile(this.#file, 'utf8')) ?? {};
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
       throw new Unavailable((error as Error).message, { cause: error });
     }
   }
 
-  async #keep(all: Record<string, unknown>): Promise<void> {
+  async #keep(all: JsonObject): Promise<void> {
     this.#inMemory = all;
     if (this.#file === undefined) return;
     const draft = `${this.#file}.${process.pid}.tmp`;
@@ -43,14 +44,5 @@ export class FileState implements SharedState {
     } catch (error) {
       throw new Unavailable((error as Error).message, { cause: error });
     }
-  }
-}
-
-function objectIn(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
   }
 }

@@ -1,3 +1,4 @@
+import { parseJson } from '#protocol';
 import type { SharedState } from '../../core/ports/cluster.ts';
 import { Unavailable } from '../../core/ports/failures.ts';
 import type { Keys } from './keys.ts';
@@ -20,7 +21,7 @@ export class RedisState implements SharedState {
         this.#links.commands.get(this.#keys.state(name)),
       ),
     );
-    const value = text === null ? undefined : objectIn(text);
+    const value = text === null ? undefined : objectOrListIn(text);
     if (text !== null && value === undefined) {
       // Whoever knows what is shared writes it again.
       await reached(this.#links.commands.del(this.#keys.state(name)));
@@ -34,13 +35,9 @@ export class RedisState implements SharedState {
   }
 }
 
-function objectIn(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
+function objectOrListIn(text: string): unknown {
+  const value = parseJson(text);
+  return typeof value === 'object' && value !== null ? value : undefined;
 }
 
 async function reached<T>(asked: Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { isJsonObject, parseJson } from '#protocol';
 import type { Broker, ChannelRef } from '../../../core/ports/cluster.ts';
-import { isJson, parse } from '../frame.ts';
 import type { BridgeLimits } from '../limits.ts';
 
 /** One copy of an event that is about to be forwarded. */
@@ -123,12 +123,12 @@ export class NodeNotes {
   /** False: the event is no note. */
   heard(ref: ChannelRef, payload: string): boolean {
     if (ref.channel !== NOTES_CHANNEL) return false;
-    if (payload.startsWith(MARK)) this.#read(parse(payload.slice(MARK.length)));
+    if (payload.startsWith(MARK)) this.#read(parseJson(payload.slice(MARK.length)));
     return true;
   }
 
   #read(note: unknown): void {
-    if (!isJson(note) || typeof note.id !== 'string') return;
+    if (!isJsonObject(note) || typeof note.id !== 'string') return;
     const isOwn = note.id.startsWith(`${this.#node}.`);
     if (note.kind === 'mark' && isOwn) this.#marked(note.id);
     else if (note.kind === 'expect' && !isOwn) this.#ears.expect(note.id, copiesIn(note.copies));

@@ -1,7 +1,7 @@
-import { kindOf, type Member, textOfField, textsOfItems } from '#protocol';
+import { isJsonObject, kindOf, type Member, parseJson, textOfField, textsOfItems } from '#protocol';
 import type { ConnectionQuota, Occupancy } from '../../../core/ports/cluster.ts';
 import { within } from '../../../core/util/time.ts';
-import { isJson, memberIn, parse } from '../frame.ts';
+import { memberIn } from '../frame.ts';
 import type { UpstreamApi } from '../connection/upstream-api.ts';
 
 interface Needs {
@@ -32,15 +32,15 @@ export class UpstreamCounts {
 
   async members(channel: string): Promise<readonly Member[]> {
     const text = await this.#askText(`/channels/${encodeURIComponent(channel)}/users`);
-    const answer = parse(text);
-    if (!isJson(answer) || !Array.isArray(answer.users)) return [];
+    const answer = parseJson(text);
+    if (!isJsonObject(answer) || !Array.isArray(answer.users)) return [];
     return textsOfItems(textOfField(text, 'users') ?? '').flatMap((user) => memberIn(user, 'id') ?? []);
   }
 
   async occupancy(channel: string): Promise<Occupancy | undefined> {
     const info = kindOf(channel).members ? 'user_count' : 'subscription_count';
     const answer = await this.#ask(`/channels/${encodeURIComponent(channel)}`, { info });
-    return isJson(answer) && answer.occupied === true ? this.#occupancyIn(channel, answer) : undefined;
+    return isJsonObject(answer) && answer.occupied === true ? this.#occupancyIn(channel, answer) : undefined;
   }
 
   /** Of `nodes` that have clients on a channel, how many other than this one are on it there by their bridges. */
@@ -54,13 +54,16 @@ export class UpstreamCounts {
     const all = await this.#ask('/channels', { ...filter, info: 'user_count,subscription_count' });
     // Pusher itself refuses to count what does not apply to all of them.
     const answer = all ?? (await this.#ask('/channels', filter));
-    const named = isJson(answer) && isJson(answer.channels) ? Object.entries(answer.channels) : [];
-    return new Map(named.map(([name, each]) => [name, this.#occupancyIn(name, isJson(each) ? each : {})]));
+    const named =
+      isJsonObject(answer) && isJsonObject(answer.channels) ? Object.entries(answer.channels) : [];
+    return new Map(
+      named.map(([name, each]) => [name, this.#occupancyIn(name, isJsonObject(each) ? each : {})]),
+    );
   }
 
   async connections(): Promise<number> {
     const answer = await this.#ask('/connections');
-    const connections = isJson(answer) ? (count(answer.connections) ?? 0) : 0;
+    const connections = isJsonObject(answer) ? (count(answer.connections) ?? 0) : 0;
     return Math.max(0, connections - this.#needs.own());
   }
 
@@ -75,7 +78,7 @@ export class UpstreamCounts {
   }
 
   async #ask(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
-    return parse(await this.#askText(path, query));
+    return parseJson(await this.#askText(path, query));
   }
 
   /** '' when there is no answer. */

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { ChannelEvent } from '../../../core/ports/cluster.ts';
-import type { Member } from '#protocol';
+import { type Member, parseJson } from '#protocol';
 import { EventDecoder } from './event-decoder.ts';
 
 /** Events of one channel as they travel together. */
@@ -55,20 +55,12 @@ export const encodeMember = ({ userId, infoJson }: Member): string =>
   JSON.stringify([userId, infoJson ?? null]);
 
 export function decodeMember(text: string): Member | undefined {
-  const value = parse(text);
+  const value = parseJson(text);
   if (!Array.isArray(value) || value.length !== 2) return undefined;
   const [userId, info] = value as [unknown, unknown];
   if (typeof userId !== 'string' && !Number.isFinite(userId)) return undefined;
-  if (info !== null && (typeof info !== 'string' || parse(info) === undefined)) return undefined;
+  if (info !== null && (typeof info !== 'string' || parseJson(info) === undefined)) return undefined;
   return { id: String(userId), userId: userId as string | number, infoJson: info ?? undefined };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const EVENTS = /^e (?:(-) - 0|([\w-]{1,64}) (\d{1,16}) (\d{1,15})) (\d{1,6})$/;

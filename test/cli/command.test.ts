@@ -98,7 +98,7 @@ describe('flags', () => {
 
 describe('what ends the start', () => {
   test('2.1 a port that is in use: 1 and a sentence', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
+    const other = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as AddressInfo;
     try {

@@ -143,7 +143,7 @@ describe('the start', () => {
   });
 
   test('2.1 a port that is in use ends it with 1 and the sentence of a single process, once', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
+    const other = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await once(other, 'listening');
     onTestFinished(() => void other.close());
     const env = settings({ REVERB_SERVER_PORT: `${(other.address() as AddressInfo).port}` });

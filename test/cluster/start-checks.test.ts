@@ -52,7 +52,7 @@ describe('the start is refused', () => {
   });
 
   test('8.11 when somebody answers nothing', async () => {
-    const silent = createServer().listen(0, '127.0.0.1');
+    const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     expect(await refusal({ REDIS_PORT: String(portOf(silent)) })).toMatch(/^Redis cannot be reached/);
     silent.close();

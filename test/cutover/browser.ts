@@ -129,6 +129,8 @@ export class Browser {
       if (set !== undefined) this.cookie = set;
     });
     socket.addEventListener('message', ({ data }) => this.#raw(data as string));
+    // pusher-js listens for errors only until it has given a connection up.
+    socket.on('error', () => undefined);
     socket.on('close', (code) => this.endings.push(code));
     return socket;
   }

@@ -48,6 +48,7 @@ describe('the split', () => {
     const door = await startDoor(await startHouse(), percent);
     const cookies: (string[] | undefined)[] = [];
     const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, { origin: ORIGIN });
+    socket.on('error', () => undefined);
     socket.on('upgrade', (answer) => cookies.push(answer.headers['set-cookie']));
     await once(socket, 'message');
     socket.close();
@@ -64,6 +65,7 @@ describe('the split', () => {
       origin: ORIGIN,
       headers: { 'x-forwarded-proto': 'https' },
     });
+    socket.on('error', () => undefined);
     const [answer] = (await once(socket, 'upgrade')) as [{ headers: Record<string, string[]> }];
     socket.close();
     expect(answer.headers['set-cookie']?.[0]).toContain('; SameSite=None; Secure');
@@ -73,6 +75,7 @@ describe('the split', () => {
     const door = await startDoor(await startHouse(), 50);
     for (const bucket of [1, 9999]) {
       const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, AT(bucket));
+      socket.on('error', () => undefined);
       const [answer] = (await once(socket, 'upgrade')) as [{ headers: Record<string, string[]> }];
       socket.close();
       expect(answer.headers['set-cookie']).toBeUndefined();
@@ -147,6 +150,7 @@ describe('the split', () => {
         origin: ORIGIN,
         headers: { 'x-wavehall-side': value },
       });
+      socket.on('error', () => undefined);
       const [answer] = (await once(socket, 'upgrade')) as [{ headers: Record<string, string[]> }];
       onTestFinished(() => socket.terminate());
       return answer.headers['set-cookie'] === undefined;
@@ -177,7 +181,7 @@ async function recorded(answer: string, env: Record<string, string> = {}) {
     });
   });
   const door = await startDoor(upstream, 0, env);
-  const browser = connect(door.port, '127.0.0.1');
+  const browser = connect(door.port, '127.0.0.1').on('error', () => undefined);
   onTestFinished(() => void browser.destroy());
   return { door, browser, sockets, heard: () => Buffer.concat(heard).toString('latin1') };
 }

@@ -149,6 +149,7 @@ export class FaultProxy {
 
   private constructor(redisPort: number) {
     this.#server = createServer((socket) => {
+      socket.on('error', () => undefined);
       if (this.isRefusing) return void socket.resetAndDestroy();
       const pair = new Pair(this, socket, redisPort);
       this.#pairs.add(pair);

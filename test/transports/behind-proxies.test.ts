@@ -107,6 +107,7 @@ describe.each([
       ...(claimed === undefined ? {} : { headers: { 'X-Forwarded-For': claimed } }),
     });
     open.push(socket);
+    socket.on('error', () => undefined);
     const frame = await new Promise<string>((resolve, reject) => {
       socket.once('message', (bytes: Buffer) => resolve(bytes.toString()));
       socket.once('error', reject);

@@ -34,7 +34,7 @@ const isWhole = (text: string): boolean => {
 
 /** Status line, headers and body of the answer to a raw request. */
 async function answer(path: string, headers: readonly string[], method = 'GET'): Promise<string> {
-  const socket = connect(server.port, '127.0.0.1');
+  const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
   socket.write(
     `${method} ${path} HTTP/1.1\r\nHost: x\r\n${headers.map((line) => `${line}\r\n`).join('')}\r\n`,
   );

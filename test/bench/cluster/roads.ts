@@ -50,7 +50,9 @@ async function relay(kind: string, redisPort: number, role: 'speak' | 'hear') {
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-  const socket = connect(Number(line), '127.0.0.1').setNoDelay(true);
+  const socket = connect(Number(line), '127.0.0.1')
+    .on('error', () => undefined)
+    .setNoDelay(true);
   // It greets once it has taken the connection.
   await once(socket, 'data');
   const close = async (): Promise<void> => {

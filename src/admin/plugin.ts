@@ -1,8 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isBearer } from './bearer.ts';
-import { type Back, Conflict, BadRequest, readBack, readChange } from './requests.ts';
+import {
+  type RollbackTarget,
+  Conflict,
+  BadRequest,
+  readRollbackRequest,
+  readPercentRequest,
+} from './requests.ts';
 
-export interface Moving {
+export interface MoveOptions {
   readonly move: boolean;
   /** Also to a server that cannot be connected. */
   readonly force: boolean;
@@ -11,11 +17,11 @@ export interface Moving {
 /** The part of the cutover that an operator may see and change. `set` and `back` reject with `Conflict` when they would move sockets to a dead server. */
 export interface CutoverControl {
   status(): object | Promise<object>;
-  set(percent: number, by: string, how: Moving): Promise<void>;
-  back(to: Back, by: string, how: Moving): Promise<void>;
+  set(percent: number, by: string, how: MoveOptions): Promise<void>;
+  rollBack(to: RollbackTarget, by: string, how: MoveOptions): Promise<void>;
 }
 
-export interface AdminNeeds {
+export interface AdminOptions {
   readonly token: string;
   /** `undefined`: there is no other server. */
   readonly cutover: CutoverControl | undefined;
@@ -27,17 +33,17 @@ const MAX_BODY_BYTES = 4096;
 const NO_CUTOVER = 'There is no cutover: WAVEHALL_CUTOVER_UPSTREAM is not set.';
 
 /** Everything below `/admin`, for whoever has the token (SPEC 11.5). */
-export async function registerAdmin(server: FastifyInstance, needs: AdminNeeds): Promise<void> {
+export async function registerAdmin(server: FastifyInstance, needs: AdminOptions): Promise<void> {
   await server.register(
     (scope, _, done) => {
       scope.addHook('onRequest', (request, reply, next) => {
         if (isBearer(request.headers.authorization, needs.token)) return next();
         reply.header('www-authenticate', 'Bearer');
-        refuse(reply, 401, 'Expected "Authorization: Bearer" and the token of WAVEHALL_ADMIN_TOKEN.');
+        sendError(reply, 401, 'Expected "Authorization: Bearer" and the token of WAVEHALL_ADMIN_TOKEN.');
       });
-      scope.setNotFoundHandler((_request, reply) => refuse(reply, 404, 'Not found.'));
+      scope.setNotFoundHandler((_request, reply) => sendError(reply, 404, 'Not found.'));
       scope.setErrorHandler((error, _request, reply) => answerError(error, reply));
-      takeJson(scope);
+      parseAllAsJson(scope);
       addMetrics(scope, needs);
       addCutover(scope, needs.cutover);
       done();
@@ -46,7 +52,7 @@ export async function registerAdmin(server: FastifyInstance, needs: AdminNeeds):
   );
 }
 
-function addMetrics(scope: FastifyInstance, { metrics }: AdminNeeds): void {
+function addMetrics(scope: FastifyInstance, { metrics }: AdminOptions): void {
   scope.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
 }
 
@@ -61,7 +67,7 @@ function addCutover(scope: FastifyInstance, cutover: CutoverControl | undefined)
       url,
       bodyLimit: MAX_BODY_BYTES,
       handler: async (request, reply) => {
-        if (cutover === undefined) return refuse(reply, 404, NO_CUTOVER);
+        if (cutover === undefined) return sendError(reply, 404, NO_CUTOVER);
         await act(cutover, request);
         return reply.send(await cutover.status());
       },
@@ -69,17 +75,17 @@ function addCutover(scope: FastifyInstance, cutover: CutoverControl | undefined)
   };
   route('GET', '/cutover', () => undefined);
   route('PUT', '/cutover', (control, request) => {
-    const { percent, ...how } = readChange(request.body);
-    return control.set(percent, by(request), how);
+    const { percent, ...how } = readPercentRequest(request.body);
+    return control.set(percent, changedBy(request), how);
   });
   route('POST', '/cutover/back', (control, request) => {
-    const { to, ...how } = readBack(request.body);
-    return control.back(to, by(request), how);
+    const { to, ...how } = readRollbackRequest(request.body);
+    return control.rollBack(to, changedBy(request), how);
   });
 }
 
 /** Whatever the content type claims: `curl -d` claims that it is a form. */
-function takeJson(scope: FastifyInstance): void {
+function parseAllAsJson(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', { parseAs: 'string' }, (_, body, done) => {
     try {
@@ -90,16 +96,16 @@ function takeJson(scope: FastifyInstance): void {
   });
 }
 
-const by = ({ ip }: FastifyRequest): string => `the admin API (${ip})`;
+const changedBy = ({ ip }: FastifyRequest): string => `the admin API (${ip})`;
 
 function answerError(error: unknown, reply: FastifyReply): FastifyReply {
   const status = (error as { statusCode?: unknown }).statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500)
-    return refuse(reply, status, 'Bad request.');
-  if (error instanceof Conflict) return refuse(reply, 409, error.message);
-  if (error instanceof BadRequest || error instanceof RangeError) return refuse(reply, 400, error.message);
+    return sendError(reply, status, 'Bad request.');
+  if (error instanceof Conflict) return sendError(reply, 409, error.message);
+  if (error instanceof BadRequest || error instanceof RangeError) return sendError(reply, 400, error.message);
   throw error;
 }
 
-const refuse = (reply: FastifyReply, status: number, error: string): FastifyReply =>
+const sendError = (reply: FastifyReply, status: number, error: string): FastifyReply =>
   reply.code(status).send({ error });

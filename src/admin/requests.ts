@@ -10,23 +10,23 @@ export class Conflict extends Error {
   override readonly name = 'Conflict';
 }
 
-export interface Change {
+export interface PercentRequest {
   readonly percent: number;
   readonly move: boolean;
   /** Sockets may be moved to a server that cannot be connected. */
   readonly force: boolean;
 }
 
-export type Back = 'zero' | 'last-good';
+export type RollbackTarget = 'zero' | 'last-good';
 
-export interface WayBack {
-  readonly to: Back;
+export interface RollbackRequest {
+  readonly to: RollbackTarget;
   readonly move: boolean;
   readonly force: boolean;
 }
 
 /** SPEC 11.5: `{"percent":25,"move":false}`; the range is checked by whoever keeps the percentage. */
-export function readChange(body: unknown): Change {
+export function readPercentRequest(body: unknown): PercentRequest {
   const { percent, move = false, force = false } = fieldsOf(body, ['percent', 'move', 'force']);
   if (typeof percent !== 'number')
     throw new BadRequest(`percent ${shown(percent)}: expected a number from 0 to 100`);
@@ -34,7 +34,7 @@ export function readChange(body: unknown): Change {
 }
 
 /** SPEC 11.5: nothing, `{"to":"last-good"}`, `{"move":false}`, `{"force":true}`. */
-export function readBack(body: unknown): WayBack {
+export function readRollbackRequest(body: unknown): RollbackRequest {
   const { to = 'zero', move = true, force = false } = fieldsOf(body ?? {}, ['to', 'move', 'force']);
   if (to !== 'zero' && to !== 'last-good')
     throw new BadRequest(`to ${shown(to)}: expected "zero" or "last-good"`);

@@ -50,7 +50,7 @@ export interface UpgradeHandler {
   /** Serves one upgrade, or refuses it; `context` changes this upgrade alone. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer, context?: UpgradeContext): void;
   /** Writes the last bytes of a socket, drops what its client still sends, and ends it in bounded time. */
-  letGo(network: Duplex, lastBytes: string | Buffer): void;
+  endGracefully(network: Duplex, lastBytes: string | Buffer): void;
 }
 
 // --- the bridge --------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ export interface Api {
 }
 
 /** One authenticated request. */
-export interface Call {
+export interface ApiRequest {
   readonly app: App;
   readonly params: Readonly<Record<string, string>>;
   /** As it was signed (SPEC 7.4). */
@@ -23,4 +23,4 @@ export interface Call {
 }
 
 /** Resolves with the body of a 200; throws `HttpError` for anything else. */
-export type Handle = (api: Api, call: Call) => Promise<object>;
+export type RouteHandler = (api: Api, call: ApiRequest) => Promise<object>;

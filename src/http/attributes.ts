@@ -11,15 +11,15 @@ export interface Attributes {
   cache?: { data: string; ttl: number } | null;
 }
 
-interface Needs {
+interface AttributeStores {
   readonly membership: Membership;
   readonly history: History;
 }
 
-type Info = ReadonlySet<string>;
+type InfoNames = ReadonlySet<string>;
 
 /** The counts among the attributes that were asked for and apply to this kind of channel (SPEC 8.4, 8.6, 8.7). */
-export function counts(channel: string, info: Info, occupancy: Occupancy): Attributes {
+export function counts(channel: string, info: InfoNames, occupancy: Occupancy): Attributes {
   const { members } = kindOf(channel);
   const attributes: Attributes = {};
   if (info.has('user_count') && members) attributes.user_count = occupancy.users;
@@ -29,9 +29,9 @@ export function counts(channel: string, info: Info, occupancy: Occupancy): Attri
 
 /** The counts, and the remembered event of a cache channel. Rejects with `Unavailable`. */
 export async function attributes(
-  { history }: Pick<Needs, 'history'>,
+  { history }: Pick<AttributeStores, 'history'>,
   ref: ChannelRef,
-  info: Info,
+  info: InfoNames,
   occupancy: Occupancy,
 ): Promise<Attributes> {
   const found = counts(ref.channel, info, occupancy);
@@ -40,7 +40,12 @@ export async function attributes(
 }
 
 /** After an event was published: what cannot be known now is left out, because the event is delivered (SPEC 8.4). */
-export function attributesIfKnown(needs: Needs, app: App, channel: string, info: Info): Promise<Attributes> {
+export function attributesIfKnown(
+  needs: AttributeStores,
+  app: App,
+  channel: string,
+  info: InfoNames,
+): Promise<Attributes> {
   const ref = { app: app.id, channel };
   const asked = needs.membership.occupancy(ref).then((occupancy) => attributes(needs, ref, info, occupancy));
   return ifUnavailable<Attributes, Attributes>(asked, () => ({}));
@@ -59,7 +64,7 @@ function dataIn(payload: string): string | undefined {
 }
 
 /** SPEC 8.4: throws for attributes that do not apply, where the app wants to be told. */
-export function checkInfo(app: App, channel: string, info: Info): void {
+export function checkInfo(app: App, channel: string, info: InfoNames): void {
   if (!app.strictInfo) return;
   const kind = kindOf(channel);
   const applies: Readonly<Record<string, boolean>> = {
@@ -72,7 +77,7 @@ export function checkInfo(app: App, channel: string, info: Info): void {
 }
 
 /** SPEC 8.6: the same for a list, decided as Pusher does: by the prefix that was asked for, whoever is there. */
-export function checkListInfo(app: App, prefix: string, info: Info): void {
+export function checkListInfo(app: App, prefix: string, info: InfoNames): void {
   if (!app.strictInfo) return;
   const { members } = kindOf(prefix);
   if (info.has('user_count') && !members)

@@ -1,10 +1,10 @@
 import { publishAll } from '../core/channels/publish.ts';
-import type { Api, Call } from './api.ts';
+import type { Api, ApiRequest } from './api.ts';
 import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { batchRequest, parseBody } from './schemas.ts';
 
 /** SPEC 8.5: in the order of the batch; the answer has a place for each event when one asked for something, else it is `{}`. */
-export async function batchEvents(api: Api, { app, body }: Call): Promise<object> {
+export async function batchEvents(api: Api, { app, body }: ApiRequest): Promise<object> {
   const batch = batchRequest(app, parseBody(body));
   for (const { channels, info } of batch) for (const channel of channels) checkInfo(app, channel, info);
   await publishAll(api, app, batch);

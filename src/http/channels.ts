@@ -1,11 +1,11 @@
 import { isReservedChannel } from '#protocol';
-import type { Api, Call } from './api.ts';
+import type { Api, ApiRequest } from './api.ts';
 import { attributes, checkInfo, checkListInfo, counts } from './attributes.ts';
 import { httpError } from './errors.ts';
 import { infoNames } from './schemas.ts';
 
 /** SPEC 8.6: the occupied channels, the server's own ones left out. */
-export async function channels({ membership }: Api, { app, query }: Call): Promise<object> {
+export async function channels({ membership }: Api, { app, query }: ApiRequest): Promise<object> {
   const info = infoNames(query.get('info'));
   const prefix = query.get('filter_by_prefix') ?? '';
   checkListInfo(app, prefix, info);
@@ -17,7 +17,7 @@ export async function channels({ membership }: Api, { app, query }: Call): Promi
 }
 
 /** SPEC 8.7: an unoccupied channel is an answer too. */
-export async function channel(api: Api, { app, params, query }: Call): Promise<object> {
+export async function channel(api: Api, { app, params, query }: ApiRequest): Promise<object> {
   const name = params.channel ?? '';
   if (name === '') throw httpError(404);
   const info = infoNames(query.get('info'));

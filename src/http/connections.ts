@@ -1,6 +1,6 @@
-import type { Api, Call } from './api.ts';
+import type { Api, ApiRequest } from './api.ts';
 
 /** SPEC 8.10: every established socket, subscribed or not. */
-export async function connections({ quota }: Api, { app }: Call): Promise<object> {
+export async function connections({ quota }: Api, { app }: ApiRequest): Promise<object> {
   return { connections: await quota.connections(app.id) };
 }

@@ -7,11 +7,11 @@ export interface Answer {
   readonly body: string | object;
   readonly headers?: Readonly<Record<string, string>>;
   /** For the log of the operator, not for the client. */
-  readonly cause?: Cause | undefined;
+  readonly cause?: RefusalCause | undefined;
 }
 
 /** Why a request was refused, where its status does not say it. Never a secret, nothing of the query. */
-export interface Cause {
+export interface RefusalCause {
   readonly reason?: RefusalReason;
   readonly expected?: string;
 }
@@ -25,7 +25,7 @@ export class HttpError extends Error {
     status: number,
     body: string | object,
     headers: Readonly<Record<string, string>> = {},
-    cause?: Cause,
+    cause?: RefusalCause,
   ) {
     super(typeof body === 'string' ? body : JSON.stringify(body));
     this.answer = { status, body, headers, cause };
@@ -50,7 +50,7 @@ const TEXTS: Readonly<Record<number, string>> = {
 export const httpError = (
   status: keyof typeof TEXTS,
   headers?: Readonly<Record<string, string>>,
-  cause?: Cause,
+  cause?: RefusalCause,
 ): HttpError => new HttpError(status, TEXTS[status] ?? 'Bad request.', headers, cause);
 
 /** What to answer when handling a request ended with this; `undefined` for a defect, which is not the client's affair. */
@@ -62,4 +62,4 @@ export function answerTo(error: unknown): Answer | undefined {
   return typeof status === 'number' && status >= 400 && status < 500 ? httpError(status).answer : undefined;
 }
 
-export const DEFECT: Answer = httpError(500).answer;
+export const INTERNAL_ERROR: Answer = httpError(500).answer;

@@ -1,10 +1,10 @@
 import { publish } from '../core/channels/publish.ts';
-import type { Api, Call } from './api.ts';
+import type { Api, ApiRequest } from './api.ts';
 import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { eventRequest, parseBody } from './schemas.ts';
 
 /** SPEC 8.4. */
-export async function events(api: Api, { app, body }: Call): Promise<object> {
+export async function events(api: Api, { app, body }: ApiRequest): Promise<object> {
   const event = eventRequest(app, parseBody(body));
   for (const channel of event.channels) checkInfo(app, channel, event.info);
   await publish(api, app, event);

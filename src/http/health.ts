@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { refuseOtherMethods } from './methods.ts';
 
-export interface Health {
+export interface HealthChecks {
   /** New clients may be sent here. Answers within a second, whatever is out of reach. */
   readonly isReady: () => boolean | Promise<boolean>;
   /** What an operator should know though it serves. */
@@ -9,7 +9,10 @@ export interface Health {
 }
 
 /** SPEC 8.11: unsigned, bounded in cost, and silent about apps. `/up` answers as Reverb does. */
-export function registerHealth(server: FastifyInstance, { isReady, warnings = () => [] }: Health): void {
+export function registerHealth(
+  server: FastifyInstance,
+  { isReady, warnings = () => [] }: HealthChecks,
+): void {
   for (const url of ['/live', '/ready', '/up']) refuseOtherMethods(server, url, 'GET', 'HEAD');
   server.get('/live', () => ({ live: true }));
   server.get('/ready', async (_, reply) => {

@@ -11,13 +11,13 @@ import type { Refusals } from '../core/refusals.ts';
 import { splitTarget } from '../core/util/http-text.ts';
 import type { Api } from './api.ts';
 import { Authentication } from './authenticate.ts';
-import { type Answer, answerTo, DEFECT, httpError, HttpError } from './errors.ts';
+import { type Answer, answerTo, INTERNAL_ERROR, httpError, HttpError } from './errors.ts';
 import { registerUpgradeHint } from './upgrade-hint.ts';
-import { type Health, registerHealth } from './health.ts';
+import { type HealthChecks, registerHealth } from './health.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { ROUTES } from './routes.ts';
-import { countRefusal } from './refused.ts';
-import { endOfTurn } from './turn.ts';
+import { countRefusal } from './count-refusal.ts';
+import { endOfIteration } from './loop-iteration.ts';
 
 /** How long what is too large may go on arriving before it is answered. */
 const LINGER_MS = 1000;
@@ -26,12 +26,12 @@ const NO_BODY = Buffer.alloc(0);
 /** What every route of the API has in its path, beside names of its own. */
 type Params = Readonly<Record<string, string>> & { readonly appId: string };
 
-export interface HttpNeeds {
+export interface HttpOptions {
   readonly api: Api;
   readonly apps: AppProvider;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly health: Health;
+  readonly health: HealthChecks;
   readonly prefix: string;
   /** `undefined`: a signature may come again. */
   readonly replays: Replays | undefined;
@@ -39,18 +39,18 @@ export interface HttpNeeds {
   /** Which apps the environment has besides those that are served, for the log. */
   readonly unusedAppsHint?: string | undefined;
   /** Told of each request with a valid signature: whether this server answered it, or failed by a fault of its own. */
-  readonly answered?: ((isOk: boolean) => void) | undefined;
+  readonly onAnswered?: ((isOk: boolean) => void) | undefined;
 }
 
 /** Everything that is served over plain HTTP, with and without the path prefix (SPEC 2.1, 8.1). */
-export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
+export function registerHttp(server: FastifyInstance, needs: HttpOptions): void {
   const { logger, prefix } = needs;
   server.setErrorHandler(async (error, request, reply) => {
     const answer = answerTo(error);
     if (answer === undefined) logger.error('A request could not be handled', error);
     else countRefusal(needs, request, answer);
-    if (answer?.status === 413) await toEnd(request.raw);
-    return send(reply, answer ?? DEFECT);
+    if (answer?.status === 413) await drainRequest(request.raw);
+    return sendAnswer(reply, answer ?? INTERNAL_ERROR);
   });
   const notFound = (): never => {
     throw httpError(404);
@@ -78,21 +78,21 @@ export function registerHttp(server: FastifyInstance, needs: HttpNeeds): void {
 }
 
 /** SPEC 8.12: who is still sending when the connection closes may never see the answer: it waits a moment for the end. */
-function toEnd(request: IncomingMessage): Promise<void> {
+function drainRequest(request: IncomingMessage): Promise<void> {
   return finished(request.resume(), { signal: AbortSignal.timeout(LINGER_MS) }).catch(() => undefined);
 }
 
 /** The only place that registers routes under `/apps`: none can be reached without a valid signature. */
-function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: Authentication): void {
+function registerApi(scope: FastifyInstance, needs: HttpOptions, authentication: Authentication): void {
   void scope.register((apps, _, done) => {
-    takeRawBodies(apps);
+    keepRawBodies(apps);
     for (const { method, path, handle } of ROUTES) {
       apps.route({
         method,
         url: `/apps/:appId${path}`,
         exposeHeadRoute: false,
         handler: async (request, reply) => {
-          await endOfTurn();
+          await endOfIteration();
           const params = request.params as Params;
           const app = await needs.apps.byId(params.appId);
           if (app === undefined) throw noSuchApp(params.appId);
@@ -101,7 +101,7 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
           if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
           const query = authentication.check(app, { method, path: rawPath, rawQuery, body });
           checkEncoding(request.raw);
-          const answer = await told(needs, async () => {
+          const answer = await reportingOutcome(needs, async () => {
             if (needs.replays !== undefined) await authentication.takeOnce(needs.replays, app, query);
             return handle(needs.api, { app, params, query, body });
           });
@@ -115,14 +115,17 @@ function registerApi(scope: FastifyInstance, needs: HttpNeeds, authentication: A
 }
 
 /** Subscribers that are behind and signatures that come again are no word on this server: they may be anybody's. */
-async function told({ answered }: HttpNeeds, answer: () => Promise<object>): Promise<object> {
+async function reportingOutcome(
+  { onAnswered: answered }: HttpOptions,
+  answer: () => Promise<object>,
+): Promise<object> {
   if (answered === undefined) return answer();
   try {
     const body = await answer();
     answered(true);
     return body;
   } catch (error) {
-    const { status } = answerTo(error) ?? DEFECT;
+    const { status } = answerTo(error) ?? INTERNAL_ERROR;
     if (status !== 401 && !(error instanceof SlowSubscribers)) answered(status < 500);
     throw error;
   }
@@ -132,7 +135,7 @@ async function told({ answered }: HttpNeeds, answer: () => Promise<object>): Pro
 const BYTES = 'application/octet-stream';
 
 /** The signature covers the bytes, so the bytes are what handlers get, whatever the content type claims. */
-function takeRawBodies(apps: FastifyInstance): void {
+function keepRawBodies(apps: FastifyInstance): void {
   apps.removeAllContentTypeParsers();
   apps.addContentTypeParser(BYTES, { parseAs: 'buffer' }, (_, body, done) => done(null, body));
   apps.addHook('onRequest', ({ raw }, _, done) => {
@@ -158,7 +161,7 @@ const noSuchApp = (id: string): HttpError =>
     { reason: 'http_unknown_app', expected: 'REVERB_APP_ID or PUSHER_APP_ID of this server in Laravel' },
   );
 
-function send(reply: FastifyReply, { status, body, headers = {} }: Answer): FastifyReply {
+function sendAnswer(reply: FastifyReply, { status, body, headers = {} }: Answer): FastifyReply {
   const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
   return reply
     .code(status)

@@ -1,4 +1,4 @@
-import type { Handle } from './api.ts';
+import type { RouteHandler } from './api.ts';
 import { batchEvents } from './batch-events.ts';
 import { channel, channels } from './channels.ts';
 import { connections } from './connections.ts';
@@ -9,7 +9,7 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   /** Below `/apps/:appId`. */
   readonly path: string;
-  readonly handle: Handle;
+  readonly handle: RouteHandler;
 }
 
 /** SPEC 8.1. Whatever stands here is served under `/apps/{id}`, to signed requests only. */

@@ -1,9 +1,9 @@
 import { kindOf } from '#protocol';
-import type { Api, Call } from './api.ts';
+import type { Api, ApiRequest } from './api.ts';
 import { HttpError } from './errors.ts';
 
 /** SPEC 8.8: ids are strings here, whatever they were in `channel_data`. */
-export async function users({ membership }: Api, { app, params }: Call): Promise<object> {
+export async function users({ membership }: Api, { app, params }: ApiRequest): Promise<object> {
   const channel = params.channel ?? '';
   if (!kindOf(channel).members) throw new HttpError(400, 'The channel must be a presence channel.');
   const members = await membership.members({ app: app.id, channel });
@@ -12,7 +12,7 @@ export async function users({ membership }: Api, { app, params }: Call): Promise
 }
 
 /** SPEC 8.9. */
-export async function terminateConnections({ control }: Api, { app, params }: Call): Promise<object> {
+export async function terminateConnections({ control }: Api, { app, params }: ApiRequest): Promise<object> {
   const user = params.user ?? '';
   if (user === '' || /\p{Cc}/u.test(user)) throw new HttpError(400, 'Invalid user id.');
   await control.terminate(app.id, user);

@@ -6,9 +6,9 @@ import type { Logger } from '../core/ports/logger.ts';
 const RELIEF_SHARE = 10 / 90;
 
 /** Bytes used, of those that there may be at most. */
-type Measure = () => { readonly usedBytes: number; readonly limitBytes: number };
+type HeapMeasure = () => { readonly usedBytes: number; readonly limitBytes: number };
 
-const measureHeap: Measure = () => {
+const measureHeap: HeapMeasure = () => {
   const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = getHeapStatistics();
   return { usedBytes, limitBytes };
 };
@@ -20,13 +20,18 @@ const COLLECT_EVERY_TICKS = 10;
 export class HeapGuard {
   readonly #mostShare: number;
   readonly #logger: Logger;
-  readonly #measure: Measure;
+  readonly #measure: HeapMeasure;
   readonly #collect: () => void;
   #isFull = false;
   #ticksSinceCollection = COLLECT_EVERY_TICKS;
 
   /** `mostPercent` of the heap that there may be; 0: no guard. */
-  constructor(mostPercent: number, logger: Logger, measure: Measure = measureHeap, collect = collectGarbage) {
+  constructor(
+    mostPercent: number,
+    logger: Logger,
+    measure: HeapMeasure = measureHeap,
+    collect = collectGarbage,
+  ) {
     this.#mostShare = mostPercent / 100;
     this.#logger = logger;
     this.#measure = measure;
@@ -46,7 +51,7 @@ export class HeapGuard {
       this.#collect();
     }
     const isFull = this.#isOver();
-    if (isFull !== this.#isFull) this.#turn(isFull);
+    if (isFull !== this.#isFull) this.#setFull(isFull);
   }
 
   #isOver(): boolean {
@@ -55,7 +60,7 @@ export class HeapGuard {
     return usedBytes > (this.#isFull ? limit * (1 - RELIEF_SHARE) : limit);
   }
 
-  #turn(isFull: boolean): void {
+  #setFull(isFull: boolean): void {
     this.#isFull = isFull;
     const { usedBytes, limitBytes } = this.#measure();
     const megabytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);

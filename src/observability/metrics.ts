@@ -10,7 +10,7 @@ import {
 import type { Metric } from '../core/ports/metric.ts';
 
 /** `promtool check metrics` warns of these names. */
-const LEFT_OUT = /^nodejs_active_\w+_total$/;
+const OMITTED = /^nodejs_active_\w+_total$/;
 
 export interface Metrics {
   readonly contentType: string;
@@ -18,35 +18,35 @@ export interface Metrics {
 }
 
 /** How one figure comes from those of several processes. */
-export type Joined = 'sum' | 'min' | 'max';
+export type MergeRule = 'sum' | 'min' | 'max';
 
 type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
 /** The processes that serve one port. */
-export interface Everybody {
+export interface WorkerMetrics {
   /** By the name of a figure; those that are not in it are added up. */
-  readonly joined: Readonly<Record<string, Joined>>;
+  readonly mergeRules: Readonly<Record<string, MergeRule>>;
   /** What this process says of itself, whoever asks. */
-  answer(how: () => Promise<Snapshot>): void;
-  askAll(): Promise<readonly unknown[]>;
+  onCollect(how: () => Promise<Snapshot>): void;
+  collectAll(): Promise<readonly unknown[]>;
 }
 
 /**
  * Figures as Prometheus text, with those of the process; each is read when somebody asks (SPEC 11.5).
  * With `everybody` they are those of all processes, whichever is asked.
  */
-export function openMetrics(figures: readonly Metric[], everybody?: Everybody): Metrics {
+export function openMetrics(figures: readonly Metric[], everybody?: WorkerMetrics): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const { name } of registry.getMetricsAsArray()) {
-    if (LEFT_OUT.test(name)) registry.removeSingleMetric(name);
+    if (OMITTED.test(name)) registry.removeSingleMetric(name);
   }
-  for (const figure of figures) add(registry, figure, everybody?.joined[figure.name] ?? 'sum');
-  everybody?.answer(() => snapshotOf(registry));
+  for (const figure of figures) add(registry, figure, everybody?.mergeRules[figure.name] ?? 'sum');
+  everybody?.onCollect(() => snapshotOf(registry));
   const text = async (): Promise<string> =>
     everybody === undefined
       ? registry.metrics()
-      : AggregatorRegistry.aggregate((await everybody.askAll()) as object[]).metrics();
+      : AggregatorRegistry.aggregate((await everybody.collectAll()) as object[]).metrics();
   return { contentType: registry.contentType, text };
 }
 
@@ -59,7 +59,7 @@ async function snapshotOf(registry: Registry): Promise<Snapshot> {
   }));
 }
 
-function add(registry: Registry, figure: Metric, aggregator: Joined): void {
+function add(registry: Registry, figure: Metric, aggregator: MergeRule): void {
   const { name, help, kind, labels } = figure;
   const options = { name, help, labelNames: labels, registers: [registry], aggregator };
   if (kind === 'gauge') {

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import type { CutoverControl, Moving } from '../admin/plugin.ts';
+import type { CutoverControl, MoveOptions } from '../admin/plugin.ts';
 import { Conflict } from '../admin/requests.ts';
 import type { Metric } from '../core/ports/metric.ts';
 import { cutoverMetrics } from '../cutover/status/metrics.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 import type { CutoverStatus } from '../cutover/status/status-report.ts';
-import type { Everybody } from '../observability/metrics.ts';
+import type { WorkerMetrics } from '../observability/metrics.ts';
 import { workerMetrics } from './metrics.ts';
 import { joinedStatus } from './joined-status.ts';
 import { JOINED } from './joined.ts';
@@ -38,10 +38,10 @@ export async function openAdmin(
   await registerAdmin(http, { token, metrics, cutover: cutover && controlOf(cutover, siblings) });
 }
 
-const everybody = (siblings: Siblings): Everybody => ({
-  joined: JOINED,
-  answer: (how) => siblings.answer('figures', how),
-  askAll: () => siblings.askAll('figures'),
+const everybody = (siblings: Siblings): WorkerMetrics => ({
+  mergeRules: JOINED,
+  onCollect: (how) => siblings.answer('figures', how),
+  collectAll: () => siblings.askAll('figures'),
 });
 
 function statusOf(cutover: Cutover, siblings: Siblings | undefined): CutoverControl['status'] {
@@ -56,7 +56,7 @@ const controlOf = (cutover: Cutover, siblings: Siblings | undefined): CutoverCon
     if (how.move) await refuseDead(cutover, percent, how);
     await cutover.percentage.set(percent, by, how.move);
   },
-  back: async (to, by, how) => {
+  rollBack: async (to, by, how) => {
     const { lastGood, percent: present } = cutover.percentage;
     const percent = to === 'last-good' ? Math.min(lastGood, present) : 0;
     await refuseDead(cutover, percent, how);
@@ -68,7 +68,7 @@ const controlOf = (cutover: Cutover, siblings: Siblings | undefined): CutoverCon
 async function refuseDead(
   { percentage, whyOtherIsAway }: Cutover,
   percent: number,
-  { force }: Moving,
+  { force }: MoveOptions,
 ): Promise<void> {
   if (force || !(percent < percentage.percent)) return;
   const reason = await whyOtherIsAway();

@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Config } from '../config/index.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals.ts';
-import { countRefusal } from '../http/refused.ts';
+import { countRefusal } from '../http/count-refusal.ts';
 import { type KeyPair, readKeyPair } from '../transports/tls.ts';
 import { RequestInTurn } from './pipelining.ts';
 

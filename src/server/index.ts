@@ -72,7 +72,7 @@ export async function startServer(config: Config, logger: Logger, siblings?: Sib
     prefix: config.path,
     replays: config.replayProtection === 'strict' ? stores.replays : undefined,
     unusedAppsHint: config.unusedAppsHint,
-    answered: cutover && ((isOk) => cutover.health.api('wavehall', isOk)),
+    onAnswered: cutover && ((isOk) => cutover.health.api('wavehall', isOk)),
   });
   stores.control.onTerminate((app, user) => core.users.terminate(app, user));
   await stores.broker.start((ref, event) => {
@@ -161,13 +161,13 @@ function transport(
 ): WebSocketTransport {
   return new WebSocketTransport({
     gateway,
-    hasRoom: () => !heap.isFull,
+    acceptsConnections: () => !heap.isFull,
     peers: new PeerReader(config.trustedProxies),
     prefix: config.path,
     messageBytes: largest(config, 'messageBytes'),
     fragmentsPerMessage: largest(config, 'fragmentsPerMessage'),
     refusals,
-    lingering: config.maxLingering || lingeringFor(config.maxConnections),
+    maxLingering: config.maxLingering || lingeringFor(config.maxConnections),
     lingerMs: config.lingerSeconds * 1000,
   });
 }

@@ -1,7 +1,7 @@
-import type { Joined } from '../observability/metrics.ts';
+import type { MergeRule } from '../observability/metrics.ts';
 
 /** How a figure of all workers comes from those of each, where it is not their sum. */
-export const JOINED: Readonly<Record<string, Joined>> = {
+export const JOINED: Readonly<Record<string, MergeRule>> = {
   wavehall_workers_wanted: 'max',
   // All of them are, or the whole is not.
   wavehall_ready: 'min',

@@ -45,12 +45,15 @@ export class PeerReader {
   read(request: IncomingMessage): Peer {
     const { socket } = request;
     return (
-      this.told(request) ?? { remoteAddress: unmappedAddress(socket.remoteAddress), secure: isSecure(socket) }
+      this.forwardedPeer(request) ?? {
+        remoteAddress: unmappedAddress(socket.remoteAddress),
+        secure: isSecure(socket),
+      }
     );
   }
 
   /** What a trusted proxy says; `undefined` when there is none before us, and the socket itself is the peer. */
-  told(request: IncomingMessage): Peer | undefined {
+  forwardedPeer(request: IncomingMessage): Peer | undefined {
     if (!this.isProxy(request)) return undefined;
     return {
       remoteAddress: this.#nearestUntrusted(request),

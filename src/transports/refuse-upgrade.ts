@@ -3,7 +3,7 @@ import { responseText } from '../core/util/http-text.ts';
 import { ignore } from '../core/util/ignore.ts';
 
 /** The answer to an upgrade request that is refused. SPEC 2.1: it names what could be upgraded to. */
-export const refusalOf = (status: string, body: string): string =>
+export const upgradeRefusal = (status: string, body: string): string =>
   responseText(
     status,
     ['Content-Type: text/plain; charset=utf-8', 'Upgrade: websocket', 'Connection: Upgrade, close'],
@@ -14,7 +14,7 @@ export const refusalOf = (status: string, body: string): string =>
  * Writes the last bytes of a socket that nobody else looks after. What its client still sends is read and dropped; the
  * socket is destroyed when both sides have ended, or after `lingerMs` whatever the client does.
  */
-export function letGo(network: Duplex, lastBytes: string | Buffer, lingerMs: number): void {
+export function endGracefully(network: Duplex, lastBytes: string | Buffer, lingerMs: number): void {
   network.on('error', ignore);
   network.end(lastBytes);
   network.resume();

@@ -11,13 +11,13 @@ import { pathOf, splitTarget } from '../core/util/http-text.ts';
 import { unmappedAddress } from '../core/util/ip-address.ts';
 import { appKeyIn, protocolIn } from './app-key.ts';
 import { isSecure, type Peer, type PeerReader } from './peer.ts';
-import { gatherSmallChunks } from './gathering.ts';
+import { coalesceSmallChunks } from './coalesce-chunks.ts';
 import { LargestFrame } from './largest-frame.ts';
-import { Lingering } from './lingering.ts';
-import { letGo, refusalOf } from './refuse-upgrade.ts';
-import { takenBytesOf } from './taken-bytes.ts';
-import { TurnLimit } from './turn-limit.ts';
-import { webSocketWire } from './wire.ts';
+import { LingeringSockets } from './lingering-sockets.ts';
+import { endGracefully, upgradeRefusal } from './refuse-upgrade.ts';
+import { flushedBytesOf } from './flushed-bytes.ts';
+import { TimeSlice } from './time-slice.ts';
+import { webSocketEncoder } from './frame-encoder.ts';
 
 /** What the core is told of a close frame that names no code (RFC 6455 7.1.5). */
 const NO_CODE = 1005;
@@ -27,9 +27,9 @@ const CUT = new Error('The socket was cut');
 const NOTHING = Buffer.alloc(0);
 
 /** The part of the transport that a socket needs: for its end, and for its share of the event loop. */
-interface Shared {
-  readonly lingering: Lingering;
-  readonly turnLimit: TurnLimit;
+interface SocketContext {
+  readonly lingering: LingeringSockets;
+  readonly timeSlice: TimeSlice;
   failed(error: NodeJS.ErrnoException, socket: Socket): void;
 }
 
@@ -37,12 +37,12 @@ interface Shared {
  * A WebSocket as the core sees it. It extends the library's class, as the library offers, because one object per socket
  * is all that ten thousand idle sockets should cost: no closure, no listener and no request is kept for any of them.
  */
-class WiredSocket extends WebSocket implements Socket {
+class ServerWebSocket extends WebSocket implements Socket {
   secure = false;
   #session: Session | undefined;
   #remoteAddress: string | undefined;
   #network!: NetSocket;
-  #transport!: Shared;
+  #transport!: SocketContext;
   /** The reasons not to read, as bits. */
   #stopped = 0;
   #left = false;
@@ -52,15 +52,15 @@ class WiredSocket extends WebSocket implements Socket {
   #unanswered: Buffer | undefined;
 
   /** `peer`: what a proxy told. */
-  connect(network: NetSocket, peer: Peer | undefined, transport: Shared): void {
+  attach(network: NetSocket, peer: Peer | undefined, transport: SocketContext): void {
     this.#network = network;
     this.#transport = transport;
     this.#remoteAddress = peer?.remoteAddress;
     this.secure = peer?.secure ?? isSecure(network);
-    gatherSmallChunks((this as unknown as { readonly _receiver: Writable })._receiver);
+    coalesceSmallChunks((this as unknown as { readonly _receiver: Writable })._receiver);
   }
 
-  begin(session: Session): void {
+  startSession(session: Session): void {
     this.#session = session;
     if (this.#left) session.closed(this.#closeCode);
   }
@@ -71,7 +71,7 @@ class WiredSocket extends WebSocket implements Socket {
   }
 
   get encoder(): FrameEncoder {
-    return webSocketWire;
+    return webSocketEncoder;
   }
 
   get bufferedBytes(): number {
@@ -79,7 +79,7 @@ class WiredSocket extends WebSocket implements Socket {
   }
 
   get flushedBytes(): number {
-    return takenBytesOf(this.#network);
+    return flushedBytesOf(this.#network);
   }
 
   get bytesBeyondLargestFrame(): number {
@@ -136,16 +136,16 @@ class WiredSocket extends WebSocket implements Socket {
         this.#session?.received(
           args[1] === true && !isUtf8(args[0] as Buffer) ? NOTHING : (args[0] as Buffer),
         );
-        this.#transport.turnLimit.served(this);
+        this.#transport.timeSlice.afterMessage(this);
         break;
       case 'ping':
         this.#answerPing(args[0] as Buffer);
         this.#session?.alive();
-        this.#transport.turnLimit.served(this);
+        this.#transport.timeSlice.afterMessage(this);
         break;
       case 'pong':
         this.#session?.alive();
-        this.#transport.turnLimit.served(this);
+        this.#transport.timeSlice.afterMessage(this);
         break;
       case 'close':
         this.#leave(args[0] as number);
@@ -193,10 +193,10 @@ class WiredSocket extends WebSocket implements Socket {
   }
 }
 
-export interface WebSocketNeeds {
+export interface WebSocketTransportOptions {
   readonly gateway: Gateway;
   /** False: nobody new is let in (SPEC 8.11). */
-  readonly hasRoom: () => boolean;
+  readonly acceptsConnections: () => boolean;
   readonly peers: PeerReader;
   /** Reverb's REVERB_SERVER_PATH without slashes at its ends; clients may use it or not (SPEC 2.1). */
   readonly prefix: string;
@@ -204,33 +204,33 @@ export interface WebSocketNeeds {
   readonly messageBytes: number;
   readonly fragmentsPerMessage: number;
   /** Sockets that may be open for their last bytes alone, after a refusal or a close frame, and how long each may be. */
-  readonly lingering: number;
+  readonly maxLingering: number;
   readonly lingerMs: number;
   readonly refusals: Pick<Refusals, 'count'>;
 }
 
 /** Takes WebSocket upgrades of `/app/{key}` from an HTTP server and brings them to the gateway. */
 export class WebSocketTransport {
-  readonly #needs: WebSocketNeeds;
-  readonly #server: Server<typeof WiredSocket>;
-  readonly #shared: Shared;
+  readonly #needs: WebSocketTransportOptions;
+  readonly #server: Server<typeof ServerWebSocket>;
+  readonly #shared: SocketContext;
   readonly #headerLines = new WeakMap<IncomingMessage, string>();
   #held: Duplex[] = [];
 
-  constructor(needs: WebSocketNeeds) {
+  constructor(needs: WebSocketTransportOptions) {
     this.#needs = needs;
     const { lingerMs } = needs;
-    const lingering = new Lingering(needs.lingering);
+    const lingering = new LingeringSockets(needs.maxLingering);
     this.#shared = {
       lingering,
-      turnLimit: new TurnLimit(),
+      timeSlice: new TimeSlice(),
       failed: (error, { remoteAddress }) => this.#failed(error, remoteAddress),
     };
     const options = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      WebSocket: WiredSocket,
+      WebSocket: ServerWebSocket,
       handleProtocols: (): false => false,
       maxPayload: needs.messageBytes,
       maxFragments: needs.fragmentsPerMessage,
@@ -258,16 +258,16 @@ export class WebSocketTransport {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
       return this.#refuse(network, request, '426 Upgrade Required', 'Upgrade required.');
     }
-    if (!this.#needs.hasRoom()) {
+    if (!this.#needs.acceptsConnections()) {
       return this.#refuse(network, request, '503 Service Unavailable', 'Memory is short.', 'memory_short');
     }
     const { gateway = this.#needs.gateway, headerLine } = context ?? {};
     if (headerLine !== undefined) this.#headerLines.set(request, headerLine);
     this.#holdWrites(network);
     this.#server.handleUpgrade(request, network, head, (socket) => {
-      socket.connect(request.socket, this.#needs.peers.told(request), this.#shared);
+      socket.attach(request.socket, this.#needs.peers.forwardedPeer(request), this.#shared);
       const handshake = { appKey, protocol: protocolIn(query), origin: request.headers.origin };
-      socket.begin(gateway.opened(socket, handshake));
+      socket.startSession(gateway.opened(socket, handshake));
     });
   }
 
@@ -284,13 +284,13 @@ export class WebSocketTransport {
       status,
       url: pathOf(request.url).slice(0, 200),
     });
-    this.letGo(network, refusalOf(status, body));
+    this.endGracefully(network, upgradeRefusal(status, body));
   }
 
   /** Writes the last bytes of a socket, and ends it in bounded time; beyond a number of such sockets the oldest ends at once. */
-  letGo(network: Duplex, lastBytes: string | Buffer): void {
+  endGracefully(network: Duplex, lastBytes: string | Buffer): void {
     this.#shared.lingering.add(network);
-    letGo(network, lastBytes, this.#needs.lingerMs);
+    endGracefully(network, lastBytes, this.#needs.lingerMs);
   }
 
   /** Counts clients that break RFC 6455 or a limit of frames; a connection that is lost is neither. */

@@ -88,9 +88,9 @@ test('11.5 figures of several processes: sums, the least and the most, and no gu
       gauge('unknown', 'h', [], () => one(NaN)),
     ];
     return openMetrics(all, {
-      joined: { wavehall_least: 'min', wavehall_most: 'max' },
-      answer: (how) => void answers.push(how()),
-      askAll: () => Promise.all(answers),
+      mergeRules: { wavehall_least: 'min', wavehall_most: 'max' },
+      onCollect: (how) => void answers.push(how()),
+      collectAll: () => Promise.all(answers),
     });
   };
   const [first] = [process(1), process(2), process(4)];

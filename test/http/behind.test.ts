@@ -21,7 +21,7 @@ describe('a channel whose sockets are hopelessly behind', () => {
     const told: boolean[] = [];
     const http = await openHttp({
       provider: { byKey: (key) => apps.byKey(key), byId },
-      answered: (isOk) => void told.push(isOk),
+      onAnswered: (isOk) => void told.push(isOk),
     });
     const client = await http.connect();
     for (const channel of ['busy', 'orders']) client.subscribe(channel);

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { Stores } from '../../src/core/ports/cluster.ts';
 import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
 import { testApp, withChanges } from '../core/fakes.ts';
-import { EVENT, type Http, type HttpOptions, openHttp, type Reply, shown } from './fixture.ts';
+import { EVENT, type Http, type TestHttpOptions, openHttp, type Reply, shown } from './fixture.ts';
 
 const isText = ({ headers }: Reply) => headers['content-type'] === 'text/plain; charset=utf-8';
 
@@ -206,7 +206,7 @@ const failing = (
   port: Exclude<keyof Stores, 'close' | 'isReady' | 'warnings'>,
   method: string,
   error: unknown,
-): HttpOptions => {
+): TestHttpOptions => {
   const fail = vi.fn().mockRejectedValue(error);
   return {
     stores: (memory) => ({ ...memory, [port]: withChanges<object>(memory[port], { [method]: fail }) }),
@@ -296,7 +296,7 @@ describe('a defect', () => {
   test('11.14 tells health of it, and of nothing that came without a valid signature', async () => {
     const told: boolean[] = [];
     const options = failing('quota', 'connections', new Error('a defect'));
-    const http = await openHttp({ ...options, answered: (isOk) => void told.push(isOk) });
+    const http = await openHttp({ ...options, onAnswered: (isOk) => void told.push(isOk) });
     const wrong = { key: 'app-key', secret: 'wrong' };
     await http.call('GET', '/apps/app-id/connections', { credential: wrong });
     expect(told).toEqual([]);

@@ -4,11 +4,11 @@ import { type Credential, signHttp } from '#protocol';
 import { StaticApps } from '../../src/apps/static.ts';
 import type { App } from '../../src/core/app.ts';
 import type { AppProvider } from '../../src/core/ports/apps.ts';
-import { type HttpNeeds, registerHttp } from '../../src/http/plugin.ts';
+import { type HttpOptions, registerHttp } from '../../src/http/plugin.ts';
 import { CREDENTIAL, openSite, type SiteOptions, testApp } from '../core/fakes.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 
-export interface HttpOptions extends SiteOptions, Partial<Pick<HttpNeeds, 'prefix' | 'answered'>> {
+export interface TestHttpOptions extends SiteOptions, Partial<Pick<HttpOptions, 'prefix' | 'onAnswered'>> {
   readonly refuseReplays?: boolean;
   readonly app?: App;
 }
@@ -38,7 +38,7 @@ export interface Reply {
 export type Http = Awaited<ReturnType<typeof openHttp>>;
 
 /** The HTTP API of one node over memory stores; requests are injected. */
-export async function openHttp(options: HttpOptions = {}) {
+export async function openHttp(options: TestHttpOptions = {}) {
   const apps = options.apps ?? [options.app ?? testApp()];
   const site = openSite({ ...options, apps });
   const { hub, logger, clock } = site;
@@ -58,7 +58,7 @@ export async function openHttp(options: HttpOptions = {}) {
     prefix: options.prefix ?? '',
     replays: options.refuseReplays === true ? new MemoryReplays({ clock: clock.read }) : undefined,
     refusals: new Refusals({ warn: () => undefined }, clock.read),
-    answered: options.answered,
+    onAnswered: options.onAnswered,
   });
   await server.ready();
 

@@ -46,12 +46,12 @@ async function open(limits: OutboundLimits, isSecure: boolean): Promise<Connecti
         return { received: () => undefined, alive: () => undefined, closed: () => undefined };
       },
     },
-    hasRoom: () => true,
+    acceptsConnections: () => true,
     peers: new PeerReader([]),
     prefix: '',
     messageBytes: 1000,
     fragmentsPerMessage: 8,
-    lingering: 10,
+    maxLingering: 10,
     lingerMs: 5000,
     refusals,
   }).attach(http);

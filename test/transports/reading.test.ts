@@ -34,10 +34,10 @@ beforeEach(async () => {
   const peers = new PeerReader([]);
   const limits = { messageBytes: MESSAGE_BYTES, fragmentsPerMessage: FRAGMENTS };
   const refusals = { count: () => undefined };
-  const leaving = { lingering: 10, lingerMs: 5000 };
+  const leaving = { maxLingering: 10, lingerMs: 5000 };
   new WebSocketTransport({
     gateway,
-    hasRoom: () => true,
+    acceptsConnections: () => true,
     peers,
     prefix: '',
     refusals,

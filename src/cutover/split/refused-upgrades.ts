@@ -6,9 +6,9 @@ import type { UpgradeHandler } from '../ports.ts';
 /** Sockets of upgrades that were answered with anything but 101. Each counts as a socket of its address until it ends. */
 export class RefusedUpgrades {
   readonly #sockets: SocketLimits;
-  readonly #transport: Pick<UpgradeHandler, 'letGo'>;
+  readonly #transport: Pick<UpgradeHandler, 'endGracefully'>;
 
-  constructor(sockets: SocketLimits, transport: Pick<UpgradeHandler, 'letGo'>) {
+  constructor(sockets: SocketLimits, transport: Pick<UpgradeHandler, 'endGracefully'>) {
     this.#sockets = sockets;
     this.#transport = transport;
   }
@@ -17,7 +17,7 @@ export class RefusedUpgrades {
   refuse(network: Duplex, address: string, answer: string | Buffer): void {
     if (this.#sockets.fullness(() => address) !== undefined) return void network.destroy();
     network.once('close', this.#sockets.hold(address));
-    this.#transport.letGo(network, answer);
+    this.#transport.endGracefully(network, answer);
   }
 }
 

@@ -68,9 +68,9 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
     replays: undefined,
   });
   new WebSocketTransport({
-    lingering: 10,
+    maxLingering: 10,
     lingerMs: 5000,
-    hasRoom: () => true,
+    acceptsConnections: () => true,
     gateway: core.gateway,
     refusals: core.refusals,
     peers: new PeerReader([]),

@@ -12,12 +12,12 @@ interface Receiving {
  * Shares the event loop between clients that write without a pause and everything else. The network gives up to 2 MB of one client at
  * once, tens of thousands of pings: served in one go, those of ten clients would keep all others waiting for seconds.
  */
-export class TurnLimit {
+export class TimeSlice {
   #endsAtMs = 0;
   readonly #endTurn = (): void => void (this.#endsAtMs = 0);
 
   /** Called after each message: when the turn has lasted too long, the next one of this client is served in another turn (SPEC 2.12). */
-  served(socket: WebSocket): void {
+  afterMessage(socket: WebSocket): void {
     (socket as unknown as Receiving)._receiver._allowSynchronousEvents = !this.#isOver();
   }
 

@@ -24,4 +24,4 @@ function frame(payload: string): Buffer {
   return bytes;
 }
 
-export const webSocketWire: FrameEncoder = { encode: frame };
+export const webSocketEncoder: FrameEncoder = { encode: frame };

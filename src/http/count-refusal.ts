@@ -15,7 +15,7 @@ const BY_STATUS: Readonly<Record<number, RefusalReason>> = {
 /** Reasons that a request has too when it is for an app that the environment names and that is not served. */
 const OF_ANOTHER_APP: readonly RefusalReason[] = ['http_unknown_app', 'http_signature'];
 
-interface Needs {
+interface RefusalContext {
   readonly refusals: Refusals;
   readonly unusedAppsHint?: string | undefined;
 }
@@ -28,7 +28,7 @@ const SHOWN = 200;
  * query is left out: it is signed.
  */
 export function countRefusal(
-  { refusals, unusedAppsHint }: Needs,
+  { refusals, unusedAppsHint }: RefusalContext,
   request: FastifyRequest,
   answer: Answer,
 ): void {

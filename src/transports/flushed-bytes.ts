@@ -9,7 +9,7 @@ interface WriteHandle {
 }
 
 /** Bytes that the network has taken of all that was written; within a large write the stream knows of no progress, the handle does. */
-export function takenBytesOf(network: Socket): number {
+export function flushedBytesOf(network: Socket): number {
   const handle = (network as { _handle?: WriteHandle | null })._handle;
   const queued = handle?._parent?.writeQueueSize ?? handle?.writeQueueSize;
   if (handle && queued !== undefined) return handle.bytesWritten - queued;

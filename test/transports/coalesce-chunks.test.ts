@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import * as library from 'ws';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { gatherSmallChunks } from '../../src/transports/gathering.ts';
+import { coalesceSmallChunks } from '../../src/transports/coalesce-chunks.ts';
 import { frameBytes, OPCODE, textFrame } from '../support/wire-tcp.ts';
 
 /** The types of the library leave its parser out. */
@@ -18,7 +18,7 @@ let failure: Error | undefined;
 
 beforeEach(() => {
   receiver = new Receiver({ isServer: true });
-  gatherSmallChunks(receiver);
+  coalesceSmallChunks(receiver);
   messages = [];
   mostChunks = 0;
   failure = undefined;

@@ -4,7 +4,7 @@ const OWNER = Symbol('lingering');
 type Owned = Duplex & { [OWNER]?: Set<Duplex> };
 
 /** Sockets that were refused or have left, and are open only for their last bytes: so many at most, the oldest is ended for a new one. */
-export class Lingering {
+export class LingeringSockets {
   readonly #sockets = new Set<Duplex>();
   readonly #most: number;
 

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import * as library from 'ws';
 import { describe, expect, test } from 'vitest';
-import { webSocketWire } from '../../src/transports/wire.ts';
+import { webSocketEncoder } from '../../src/transports/frame-encoder.ts';
 
 /** The types of the library leave its parser out. */
 const { Receiver } = library as unknown as {
@@ -40,7 +40,7 @@ describe('one frame for all sockets', () => {
     '1.1 $length bytes have a header of $header bytes and arrive as they are',
     async ({ length, header }) => {
       const text = 'x'.repeat(length);
-      const bytes = webSocketWire.encode(text);
+      const bytes = webSocketEncoder.encode(text);
       expect(bytes.length).toBe(header + length);
       expect(await parse(bytes)).toEqual([{ text, isBinary: false }]);
     },
@@ -52,14 +52,14 @@ describe('one frame for all sockets', () => {
     { what: 'three bytes a character, over 64 KiB', text: '漢'.repeat(21_846), header: 10 },
     { what: 'half a character, which is replaced', text: '\ud83d', header: 2 },
   ])('1.1 the length counts bytes, not characters: $what', async ({ text, header }) => {
-    const bytes = webSocketWire.encode(text);
+    const bytes = webSocketEncoder.encode(text);
     expect(bytes.length).toBe(header + Buffer.byteLength(text));
     expect((await parse(bytes))[0]?.text).toBe(Buffer.from(text).toString());
   });
 
   test('1.1 frames behind each other are as many messages', async () => {
     const texts = ['{}', 'y'.repeat(126), '', 'z'.repeat(70_000)];
-    const parsed = await parse(Buffer.concat(texts.map((text) => webSocketWire.encode(text))));
+    const parsed = await parse(Buffer.concat(texts.map((text) => webSocketEncoder.encode(text))));
     expect(parsed.map(({ text }) => text)).toEqual(texts);
   });
 });

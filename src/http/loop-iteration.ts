@@ -5,7 +5,7 @@ let end: Promise<void> | undefined;
  * and then served one behind the other, each with code and data that are still warm from the one before: two thirds of the
  * CPU (docs/decisions/0007). A request that comes alone waits for nothing.
  */
-export const endOfTurn = (): Promise<void> =>
+export const endOfIteration = (): Promise<void> =>
   (end ??= new Promise((resolve) => {
     setImmediate(() => {
       end = undefined;

@@ -1,0 +1,51 @@
+/** The two pages of differences from Reverb, against the list that the conformance suite is run with: none is missing, none is left over. */
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import named from '../conformance/reverb-differences.ts';
+import { textOf } from './page.ts';
+
+const FOR_READERS = 'docs/differences-from-reverb.md';
+const OF_THE_RUN = 'docs/differences-from-reverb-run.md';
+/** Cases of a row, in a comment that a reader of the page does not see: `<!-- C05 C63 -->`. */
+const CASES = /<!-- ((?:[A-Z]\d+ ?)+) -->/;
+
+const rowsOf = (page: string): string[][] =>
+  textOf(page)
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+
+const rows = rowsOf(FOR_READERS).filter(([first = '']) => first !== 'situation' && !first.startsWith('---'));
+
+test('each difference of the run is in exactly one row for readers, and each row names only such', () => {
+  const cases = rows.flatMap((cells) => CASES.exec(cells.at(-1) ?? '')?.[1]?.split(' ') ?? []);
+  expect(cases.toSorted()).toEqual(Object.keys(named).toSorted());
+});
+
+test('each row for readers says the situation, what each server does, and what it means', () => {
+  expect(rows.length).toBeGreaterThan(60);
+  for (const cells of rows) {
+    expect(cells, cells[0]).toHaveLength(4);
+    for (const cell of cells) expect(cell.replace(CASES, '').trim(), cells[0]).not.toBe('');
+  }
+});
+
+test('the page of the run has each difference, with the reason that the run was given', () => {
+  const forms = rowsOf(OF_THE_RUN).filter(([first]) => first === 'everywhere');
+  const cases = rowsOf(OF_THE_RUN).filter(([first = '']) => /^[CSWUH]\d\d$/.test(first));
+  const isForm = ([id]: readonly [string, string]): boolean => id.startsWith('F');
+  const list = Object.entries(named);
+  expect(forms.map(([, , reason]) => reason)).toEqual(list.filter(isForm).map(([, reason]) => reason));
+  const reasonById = Object.fromEntries(cases.map(([id = '', , reason]) => [id, reason]));
+  expect(reasonById).toEqual(Object.fromEntries(list.filter((each) => !isForm(each))));
+});
+
+test('the two pages lead to each other', () => {
+  expect(readFileSync(FOR_READERS, 'utf8')).toContain('](differences-from-reverb-run.md)');
+  expect(readFileSync(OF_THE_RUN, 'utf8')).toContain('](differences-from-reverb.md)');
+});

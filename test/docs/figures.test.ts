@@ -68,6 +68,14 @@ test('README and docs tell of the same run beside Reverb', () => {
   expect(one?.day).toBeDefined();
 });
 
+test('what README says of a delivery beside Reverb is what was measured', () => {
+  const [, ratio = ''] = /\| +(0\.\d+) of Reverb's +\|/.exec(textOf('README.md')) ?? [];
+  const measured = rowsOf('docs/performance.md').find(
+    ([figure, server]) => figure === '1000 sockets, 1 event a tick' && server === 'Wavehall',
+  );
+  expect(measured?.[3]).toContain(`${ratio} x Laravel Reverb`);
+});
+
 test('each block of figures is of a scenario of the benchmark, and says when and where it was measured', () => {
   const text = textOf('docs/performance.md');
   const blocks = [...text.matchAll(/<!-- bench:(\S+) -->([^]+?)<!-- \/bench:\1 -->/g)];

@@ -18,7 +18,7 @@ export interface AdmissionLimits extends ConnectionLimits {
   readonly refusalDelayMs: number;
 }
 
-export interface AdmissionNeeds {
+export interface AdmissionDeps {
   readonly apps: AppProvider;
   readonly hub: Hub;
   readonly quota: ConnectionQuota;
@@ -43,12 +43,12 @@ const UNKNOWN_APP: Refusal = [errors.unknownApp, 'unknown_app'];
 
 /** Who may connect (SPEC 2.2 to 2.7). What `admit` counted, `dismiss` takes back. */
 export class Admission {
-  readonly #needs: AdmissionNeeds;
+  readonly #needs: AdmissionDeps;
   readonly #sockets: SocketLimits;
   readonly #delayed = new Set<NodeJS.Timeout>();
   #stopped = false;
 
-  constructor(needs: AdmissionNeeds) {
+  constructor(needs: AdmissionDeps) {
     this.#needs = needs;
     this.#sockets = needs.sockets ?? new SocketLimits(needs.limits, needs.hub);
   }

@@ -89,6 +89,12 @@ export class Connection {
     return this.subscriptions.find((each) => each.ref.channel === channel);
   }
 
+  /** Notes a sign of life: any inbound frame is one (SPEC 2.9). */
+  seen(nowMs: number): void {
+    this.seenAtMs = nowMs;
+    this.pingedAtMs = 0;
+  }
+
   /** To this client alone, after everything that was sent to it before. */
   send(payload: string): void {
     if (!this.closing) this.write(this.socket.encoder.encode(payload));

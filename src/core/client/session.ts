@@ -1,38 +1,47 @@
 import { errors } from '#protocol';
-import type { Connection } from './connection.ts';
+import type { Hub } from '../channels/hub.ts';
+import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
+import { leaveAll } from '../handlers/unsubscribe.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../ports/logger.ts';
 import type { Handshake, Session, Socket } from '../ports/transport.ts';
+import type { Users } from '../users.ts';
+import type { Admission } from './admission.ts';
+import type { Connection } from './connection.ts';
+import type { MessageHandler } from './message-handler.ts';
 import { STOP_READING } from './reading.ts';
 
-/** Messages of one client that may wait for earlier ones; more are left in the network. */
+/** Messages of one client that may wait for an earlier one. At this number its socket is not read any more. */
 const MAX_WAITING = 64;
 
-/** What a session asks of the core. What a promise is given back for, the client's next message waits for. */
-interface Core {
-  admit(socket: Socket, handshake: Handshake): Promise<Connection | undefined>;
-  seen(from: Connection): void;
-  receive(from: Connection, message: Buffer): Promise<void> | undefined;
-  alive(from: Connection): void;
-  dismiss(connection: Connection, code: number): Promise<void>;
-  defect(what: string, error: unknown): void;
+/** Shared by all sessions of a gateway. */
+export interface SessionDeps {
+  readonly admission: Pick<Admission, 'admit' | 'dismiss'>;
+  readonly messages: Pick<MessageHandler, 'handle'>;
+  readonly users: Pick<Users, 'signedOut'>;
+  readonly hub: Hub;
+  readonly announcer: SubscriptionCounter;
+  readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /** A message, or the code with which the socket closed. */
 type Item = Buffer | number;
 
 /**
- * One client, one queue: its admission, its messages and its end happen one after another, so that nothing it says is
- * looked at before it is admitted, and a close in the middle of a subscribe needs no flag. Where nothing has to be
- * waited for, a message is handled as it arrives.
+ * The queue of one client: its admission, its messages and its end happen one after another, so that no message is
+ * handled before the admission, and a close in the middle of a subscribe needs no flag. When nothing is in progress, a
+ * message is handled as it arrives.
  */
 export class ClientSession implements Session {
-  readonly #core: Core;
+  readonly #core: SessionDeps;
   readonly #socket: Socket;
   #connection: Connection | undefined;
-  /** What has to wait for an earlier thing that is under way; `undefined` while nothing is. */
-  #line: Item[] | undefined;
+  /** Items behind the one that is in progress; `undefined` while none is. */
+  #queue: Item[] | undefined;
   #paused = false;
 
-  constructor(core: Core, socket: Socket, handshake: Handshake) {
+  constructor(core: SessionDeps, socket: Socket, handshake: Handshake) {
     this.#core = core;
     this.#socket = socket;
     void this.#waitFor(this.#admitted(handshake));
@@ -40,26 +49,28 @@ export class ClientSession implements Session {
 
   received(message: Buffer): void {
     if (this.#connection?.closing === true) return;
-    if (this.#connection !== undefined) this.#core.seen(this.#connection);
-    if (this.#line === undefined) return this.#serve(message);
-    if (this.#line.push(message) >= MAX_WAITING) this.#pause();
+    this.#connection?.seen(this.#core.clock());
+    if (this.#queue === undefined) return this.#serve(message);
+    if (this.#queue.push(message) >= MAX_WAITING) this.#pause();
   }
 
   alive(): void {
-    if (this.#connection !== undefined) this.#core.alive(this.#connection);
+    if (this.#connection === undefined) return;
+    this.#connection.seen(this.#core.clock());
+    this.#core.logger.debug('Control Frame Received', this.#connection.socketId);
   }
 
   closed(code: number): void {
     if (this.#connection !== undefined) this.#connection.closing = true;
     this.#connection?.hurry?.();
     this.#connection?.caughtUp?.();
-    if (this.#line === undefined) this.#serve(code);
-    else this.#line.push(code);
+    if (this.#queue === undefined) this.#serve(code);
+    else this.#queue.push(code);
   }
 
   async #admitted(handshake: Handshake): Promise<void> {
     try {
-      this.#connection = await this.#core.admit(this.#socket, handshake);
+      this.#connection = await this.#core.admission.admit(this.#socket, handshake);
     } catch (error) {
       handshake.decided?.(false);
       throw error;
@@ -76,11 +87,11 @@ export class ClientSession implements Session {
     const connection = this.#connection;
     if (connection === undefined) return undefined;
     try {
-      if (typeof item === 'number') return this.#core.dismiss(connection, item);
-      // A client that has left catches up with nothing: what it said before is dropped, so that its end has its turn.
+      if (typeof item === 'number') return this.#left(connection, item);
+      // The socket closed: its waiting messages are dropped, so that its end is next.
       if (connection.closing) return undefined;
       if (connection.isBehind) return this.#onceCaughtUp(connection, item);
-      return this.#core.receive(connection, item);
+      return this.#core.messages.handle(connection, item);
     } catch (error) {
       this.#failed(error);
       return undefined;
@@ -88,34 +99,43 @@ export class ClientSession implements Session {
   }
 
   async #waitFor(task: Promise<void>): Promise<void> {
-    this.#line ??= [];
+    this.#queue ??= [];
     try {
       await task;
     } catch (error) {
       this.#failed(error);
     }
-    this.#next(this.#line);
+    this.#next(this.#queue);
   }
 
-  /** Serves those who wait, until there is something to wait for again. */
-  #next(line: Item[]): void {
-    for (let item = line.shift(); item !== undefined; item = line.shift()) {
+  /** Begins the waiting items in order, up to the first that is not done at once. */
+  #next(queue: Item[]): void {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
       const task = this.#begin(item);
       if (task !== undefined) return void this.#waitFor(task);
     }
-    this.#line = undefined;
+    this.#queue = undefined;
     if (this.#paused) this.#resume();
   }
 
-  /** SPEC 2.16: a client that does not take its answers gets no more of them, so that no answer adds to what waits. */
+  /** SPEC 2.16: handles the message when the client has read its earlier answers, so that no answer adds to its backlog. */
   async #onceCaughtUp(connection: Connection, item: Buffer): Promise<void> {
     await new Promise<void>((resolve) => (connection.caughtUp = resolve));
     connection.caughtUp = undefined;
-    await this.#core.receive(connection, item);
+    await this.#core.messages.handle(connection, item);
+  }
+
+  /** SPEC 3.11: takes the connection out of everything that counts or lists it. */
+  async #left(connection: Connection, code: number): Promise<void> {
+    const { admission, users, logger } = this.#core;
+    connection.closing = true;
+    admission.dismiss(connection);
+    logger.debug('Connection Closed', connection.socketId, String(code));
+    await Promise.all([users.signedOut(connection), leaveAll(this.#core, connection)]);
   }
 
   #failed(error: unknown): void {
-    this.#core.defect('A client could not be served', error);
+    this.#core.logger.error('A client could not be served', error);
     this.#socket.close(errors.internal.code, errors.internal.message);
   }
 

@@ -1,0 +1,147 @@
+import { type ClientMessage, decode, errors, exceeds, ProtocolError } from '#protocol';
+import type { Hub } from '../channels/hub.ts';
+import { Relay } from '../channels/relay.ts';
+import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
+import { clientEvent } from '../handlers/client-event.ts';
+import { ping } from '../handlers/ping.ts';
+import { signin } from '../handlers/signin.ts';
+import { subscribe } from '../handlers/subscribe.ts';
+import { unsubscribe } from '../handlers/unsubscribe.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Broker, History, Membership } from '../ports/cluster.ts';
+import type { Logger } from '../ports/logger.ts';
+import { reasonOf } from '../refusal-reason.ts';
+import type { Refusals } from '../refusals.ts';
+import type { Users } from '../users.ts';
+import type { Connection } from './connection.ts';
+import { checkRateLimit, waitForTurn } from './rate.ts';
+
+export interface MessageHandlerDeps {
+  readonly hub: Hub;
+  readonly users: Users;
+  readonly announcer: SubscriptionCounter;
+  readonly broker: Broker;
+  readonly history: History;
+  readonly membership: Membership;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly refusals: Refusals;
+}
+
+/** Decodes one message of an admitted client, applies its limits, runs its handler and sends the refusal of what fails. */
+export class MessageHandler {
+  readonly #core: MessageHandlerDeps & { readonly relay: Relay };
+
+  constructor(core: MessageHandlerDeps) {
+    this.#core = { ...core, relay: new Relay(core) };
+  }
+
+  /**
+   * Handles one message. The connection and the process survive it, whatever it contains. A promise: the client's next
+   * message has to wait for it; it does not reject.
+   */
+  handle(from: Connection, message: Buffer): Promise<void> | undefined {
+    if (from.closing) return undefined;
+    try {
+      const task = this.#receive(from, message);
+      if (task !== undefined) return this.#finish(from, task);
+    } catch (error) {
+      this.#refuse(from, error);
+    }
+    return undefined;
+  }
+
+  #receive(from: Connection, message: Buffer): Promise<void> | undefined {
+    const { logger } = this.#core;
+    if (exceeds(message.length, from.app.limits.messageBytes))
+      throw new ProtocolError(errors.messageTooLarge);
+    const text = message.toString();
+    if (logger.debugging) logger.debug('Message Received', from.socketId, text);
+    const decoded = decodeOrError(text);
+    const turn = waitForTurn(from, decoded, this.#core.clock);
+    return turn === undefined ? this.#serve(from, decoded) : this.#serveLater(from, decoded, turn);
+  }
+
+  #serve(from: Connection, message: ClientMessage | ProtocolError): Promise<void> | undefined {
+    checkRateLimit(from, message, this.#core.clock());
+    if (message instanceof ProtocolError) throw message;
+    const task = this.#dispatch(from, message);
+    if (task === undefined) this.#handled(from);
+    return task;
+  }
+
+  async #serveLater(
+    from: Connection,
+    message: ClientMessage | ProtocolError,
+    turn: Promise<void>,
+  ): Promise<void> {
+    this.#core.refusals.count('message_rate', {
+      app: from.app.id,
+      address: from.socket.remoteAddress,
+      socket: from.socketId,
+      perSecond: from.app.limits.messagesPerSecond,
+    });
+    await turn;
+    if (!from.closing) await this.#serve(from, message);
+  }
+
+  async #finish(from: Connection, task: Promise<void>): Promise<void> {
+    try {
+      await task;
+      this.#handled(from);
+    } catch (error) {
+      this.#refuse(from, error);
+    }
+  }
+
+  #handled(from: Connection): void {
+    const { logger } = this.#core;
+    if (logger.debugging) logger.debug('Message Handled', from.socketId);
+  }
+
+  #dispatch(from: Connection, message: ClientMessage): Promise<void> | undefined {
+    switch (message.kind) {
+      case 'subscribe':
+        return subscribe(this.#core, from, message);
+      case 'unsubscribe':
+        return unsubscribe(this.#core, from, message.channel);
+      case 'client-event':
+        return clientEvent(this.#core, from, message);
+      case 'signin':
+        return signin(this.#core, from, message);
+      case 'ping':
+        return ping(this.#core, from);
+      case 'pong':
+      case 'ignored':
+        return undefined;
+    }
+  }
+
+  #refuse(from: Connection, error: unknown): void {
+    if (!(error instanceof ProtocolError)) {
+      this.#core.logger.error('A message could not be handled', error);
+      from.close(errors.internal);
+      return;
+    }
+    this.#core.refusals.count(reasonOf(error), {
+      app: from.app.id,
+      address: from.socket.remoteAddress,
+      socket: from.socketId,
+      ...(error.channel === undefined ? {} : { channel: error.channel.slice(0, 200) }),
+    });
+    if (error.code !== errors.messageTooLarge.code) from.refuse(error);
+    if (error.closes) from.end(error);
+    const terminates = error.entry === errors.rateLimit && from.app.rateLimiting?.terminate === true;
+    if (terminates) from.end(errors.rateLimitTerminated);
+  }
+}
+
+/** Returns the error of a malformed message, which counts for the rate as any other message does. */
+function decodeOrError(text: string): ClientMessage | ProtocolError {
+  try {
+    return decode(text);
+  } catch (error) {
+    if (error instanceof ProtocolError) return error;
+    throw error;
+  }
+}

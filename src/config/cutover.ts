@@ -132,7 +132,7 @@ export const CUTOVER_SETTINGS = {
     'WAVEHALL_CUTOVER_NOTIFY_URL',
     notifyAddress,
     '',
-    'URL that is told of a way back, by a signed POST.',
+    'URL that receives a signed POST after an automatic rollback.',
   ),
   ...WATCH_SETTINGS,
 } as const;

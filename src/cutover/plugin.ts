@@ -151,11 +151,11 @@ export class Cutover {
 
   status(): CutoverStatus {
     const { percentage } = this;
-    const { sockets, opened, fellBack } = this.#door?.counts() ?? NOBODY;
+    const { sockets, opened, failovers } = this.#door?.counts() ?? NOBODY;
     return {
       upstream: this.#needs.options.upstream.url.href,
       percentage: { ...percentage.state, isShared: percentage.isShared },
-      split: { open: sockets, total: opened, fellBack },
+      split: { open: sockets, total: opened, failovers },
       watch: this.#watch.status(),
       bridge: this.#bridge.state(),
     };
@@ -178,7 +178,7 @@ export class Cutover {
 }
 
 const NONE = { wavehall: 0, upstream: 0 } as const;
-const NOBODY = { sockets: NONE, opened: NONE, fellBack: NONE } as const;
+const NOBODY = { sockets: NONE, opened: NONE, failovers: NONE } as const;
 
 /** Only what fails on our side counts: whom the client's signature keeps out does not come so far. */
 function watchedBroker(broker: Broker, health: HealthSink): Broker {

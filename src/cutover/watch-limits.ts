@@ -15,7 +15,7 @@ export interface BreachLimits {
   readonly loopMs: number;
 }
 
-/** Everything about health and the way back that an operator may set. */
+/** Everything about health and rollback that an operator may set. */
 export interface WatchLimits extends BreachLimits {
   /** How long a breach lasts before the percentage goes back; 0: it never goes by itself (SPEC 11.15). */
   readonly breachMs: number;

@@ -42,7 +42,7 @@ function joinedSplit(all: readonly SplitCounts[]): SplitCounts {
     wavehall: sum(all.map((each) => each[name].wavehall)),
     upstream: sum(all.map((each) => each[name].upstream)),
   });
-  return { open: both('open'), total: both('total'), fellBack: both('fellBack') };
+  return { open: both('open'), total: both('total'), failovers: both('failovers') };
 }
 
 const joinedFigures = (all: readonly Figures[]): Figures => ({

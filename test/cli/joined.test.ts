@@ -29,11 +29,11 @@ const status = (count: number, more: { isShared?: boolean; connected?: boolean; 
     split: {
       open: { wavehall: count, upstream: 1 },
       total: { wavehall: count, upstream: 2 },
-      fellBack: { wavehall: 0, upstream: count },
+      failovers: { wavehall: 0, upstream: count },
     },
     watch: {
       health: { wavehall: side(count, count, more.breaches ?? []), upstream: side(0, null, []) },
-      wayBack: { counts: {} },
+      rollback: { counts: {} },
     },
     bridge: [
       {
@@ -54,7 +54,7 @@ test('11.5 the cutover of all workers: counts are added up, of times the worst i
   expect(joined.split).toEqual({
     open: { wavehall: 6, upstream: 3 },
     total: { wavehall: 6, upstream: 6 },
-    fellBack: { wavehall: 0, upstream: 6 },
+    failovers: { wavehall: 0, upstream: 6 },
   });
   const { wavehall, upstream } = joined.watch.health;
   expect(wavehall.connects).toEqual({ good: 6, bad: 3, p50Ms: 3, p99Ms: 3 });

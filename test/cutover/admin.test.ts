@@ -70,7 +70,7 @@ describe('the percentage', () => {
     expect(((await back.json()) as Status).percentage.percent).toBe(0);
   });
 
-  test('11.5 the way back to the last good one never leads up', async () => {
+  test('11.5 back to the last good percentage never raises the share', async () => {
     const door = await startDoor(await startHouse(), 0);
     const back = async () => {
       const answer = await door.admin('/cutover/back', { method: 'POST', body: '{"to":"last-good"}' });
@@ -138,7 +138,7 @@ describe('the percentage', () => {
     expect((await post()).status).toBe(200);
   });
 
-  test('11.17 a way back to nowhere is refused', async () => {
+  test('11.17 refuses back with an unknown target', async () => {
     const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 7);
     const answer = await door.admin('/cutover/back', { method: 'POST', body: '{"to":"yesterday"}' });
     expect(await errorOf(answer)).toEqual([400, 'to "yesterday": expected "zero" or "last-good"']);
@@ -172,7 +172,7 @@ test('11.5 the figures are Prometheus text', async () => {
     'wavehall_bridge_connected{app="app-id"} 1',
     'wavehall_bridge_queue_events{app="app-id"} 0',
     'wavehall_cutover_breaches{side="wavehall"} 0',
-    'wavehall_cutover_ways_back_total{outcome="toZero"} 0',
+    'wavehall_cutover_rollbacks_total{outcome="toZero"} 0',
   ]) {
     expect(lines).toContain(line);
   }

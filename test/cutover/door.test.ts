@@ -442,7 +442,7 @@ describe('the side that works', () => {
     const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 0);
     expect(await sideOf(door, AT(1))).toBe('wavehall');
     const { split } = await door.status();
-    expect([split.total, split.fellBack]).toEqual([
+    expect([split.total, split.failovers]).toEqual([
       { wavehall: 1, upstream: 0 },
       { wavehall: 1, upstream: 0 },
     ]);
@@ -486,7 +486,7 @@ describe('the side that works', () => {
     await redis.kill('SIGKILL');
     await vi.waitFor(async () => expect((await fetch(`${door.origin}/ready`)).status).toBe(503), 10_000);
     expect(await sideOf(door, AT(1))).toBe('upstream');
-    expect((await door.status()).split.fellBack).toEqual({ wavehall: 0, upstream: 1 });
+    expect((await door.status()).split.failovers).toEqual({ wavehall: 0, upstream: 1 });
   });
 
   test('11.17 a door whose other side is itself serves by itself and says so', async () => {
@@ -542,7 +542,7 @@ describe('moving', () => {
     await steady.close();
   });
 
-  test('11.4 the way back moves those who are on this side, once', async () => {
+  test('11.4 a rollback moves each connection of this side once', async () => {
     const door = await startDoor(await startHouse(), 100);
     const wire = await Wire.open(door, PATH, AT(1));
     await wire.first();

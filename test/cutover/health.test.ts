@@ -185,7 +185,7 @@ describe('a breach', () => {
       health.canary('upstream', 'wavehall', false, 0);
       health.canary('wavehall', 'upstream', false, 0);
     });
-    expect(health.judge('wavehall').map(({ of, movesPeople }) => [of, movesPeople])).toEqual([
+    expect(health.judge('wavehall').map(({ of, causesRollback }) => [of, causesRollback])).toEqual([
       ['from-upstream', true],
       ['to-upstream', false],
     ]);

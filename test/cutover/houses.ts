@@ -57,7 +57,7 @@ export interface Status {
   readonly upstream: string;
   readonly percentage: { readonly percent: number; readonly lastGood: number; readonly changedBy: string };
   readonly split: Record<
-    'open' | 'total' | 'fellBack',
+    'open' | 'total' | 'failovers',
     { readonly wavehall: number; readonly upstream: number }
   >;
   readonly bridge: readonly { readonly connected: boolean; readonly lastError?: string }[];

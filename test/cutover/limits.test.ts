@@ -215,7 +215,7 @@ describe('what waits for the other side', () => {
     expect(isLed).toBeGreaterThan(3.4);
     expect(isServed).toBeGreaterThan(4.9);
     expect(isServed).toBeLessThan(9);
-    expect((await door.status()).split.fellBack.wavehall).toBe(1);
+    expect((await door.status()).split.failovers.wavehall).toBe(1);
   }, 60_000);
 
   test('11.2 another request, for 30 seconds: then it is answered with 502', async () => {

@@ -71,7 +71,7 @@ describe('a notification', () => {
     expect(webhook.isValid()).toBe(true);
     expect(webhook.getEvents()).toEqual([
       {
-        name: 'cutover_back',
+        name: 'cutover_rollback',
         from_percent: 50,
         to_percent: 25,
         breach_ms: 10_000,
@@ -104,7 +104,7 @@ describe('a notification', () => {
     expect(notifier.counts()).toEqual({ sent: 0, failed: 1, dropped: 0 });
     expect(logger.warnings).toEqual([
       {
-        what: 'WAVEHALL_CUTOVER_NOTIFY_URL: nobody could be told of the way back',
+        what: 'The notification of a rollback could not be delivered: check WAVEHALL_CUTOVER_NOTIFY_URL',
         details: { reason: 'HTTP 500' },
       },
     ]);

@@ -116,7 +116,7 @@ describe('while what is shared is away', () => {
     const [a, b] = [node(shared), node(shared)];
     await a.percentage.set(50, 'ada');
     shared.isAway = true;
-    await a.percentage.set(0, 'the way back');
+    await a.percentage.set(0, 'a rollback');
     expect([a.percentage.percent, a.percentage.isShared]).toEqual([0, false]);
     expect(logger.warnings.at(-1)?.what).toContain('WAVEHALL_CUTOVER_STATE_FILE');
     shared.isAway = false;

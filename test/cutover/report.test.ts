@@ -50,7 +50,7 @@ const HEALTHY: CutoverStatus = {
   split: {
     open: { wavehall: 250, upstream: 750 },
     total: { wavehall: 900, upstream: 2711 },
-    fellBack: { wavehall: 7, upstream: 0 },
+    failovers: { wavehall: 7, upstream: 0 },
   },
   watch: {
     health: {
@@ -64,11 +64,11 @@ const HEALTHY: CutoverStatus = {
       },
       upstream: { ...QUIET, delivery: { good: 20, bad: 0, p50Ms: 5, p99Ms: 14 } },
     },
-    wayBack: {
+    rollback: {
       breachSinceMs: null,
-      isHeld: false,
+      isBlocked: false,
       last: null,
-      counts: { toLastGood: 0, toZero: 0, held: 0, failed: 0 },
+      counts: { toLastGood: 0, toZero: 0, blocked: 0, failed: 0 },
     },
     canary: {
       rounds: 99,
@@ -126,14 +126,14 @@ describe('the table of both servers', () => {
         value: 0.4,
         limit: 0.1,
         text: '40 % of the canary events were lost (limit 10 %)',
-        movesPeople: true,
+        causesRollback: true,
       },
     ] as const;
     const { health } = HEALTHY.watch;
     const text = statusTable(
       withWatch({
         health: { ...health, wavehall: { ...health.wavehall, breaches } },
-        wayBack: { ...HEALTHY.watch.wayBack, breachSinceMs: 1_800_000_000_000 },
+        rollback: { ...HEALTHY.watch.rollback, breachSinceMs: 1_800_000_000_000 },
       }),
       PLAIN,
     );
@@ -142,7 +142,7 @@ describe('the table of both servers', () => {
     expect(text).toContain('Wavehall is in breach since 2027-01-15T08:00:00Z.');
   });
 
-  test('11.15 the last way back is told, and why nobody was moved', () => {
+  test('11.15 prints the last rollback, and why a breach caused none', () => {
     const last = {
       atMs: 1_800_000_000_000,
       fromPercent: 50,
@@ -150,10 +150,13 @@ describe('the table of both servers', () => {
       breachMs: 10_000,
       reasons: [{ of: 'api', text: '9 % of the API requests failed (limit 5 %)' }] as const,
     };
-    const { counts } = HEALTHY.watch.wayBack;
-    const text = statusTable(withWatch({ wayBack: { breachSinceMs: 1, isHeld: true, last, counts } }), PLAIN);
+    const { counts } = HEALTHY.watch.rollback;
+    const text = statusTable(
+      withWatch({ rollback: { breachSinceMs: 1, isBlocked: true, last, counts } }),
+      PLAIN,
+    );
     expect(text).toContain(
-      'Last way back: 2027-01-15T08:00:00Z, from 50 % to 0 %: 9 % of the API requests failed (limit 5 %)',
+      'Last rollback: 2027-01-15T08:00:00Z, from 50 % to 0 %: 9 % of the API requests failed (limit 5 %)',
     );
     expect(text).toContain('its share stays, because the other server cannot be connected');
   });

@@ -46,14 +46,14 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   /** Why the other server cannot be connected. */
   const other: { away: string | undefined } = { away: undefined };
   const whyOtherIsAway = () => Promise.resolve(other.away);
-  const wayBack = new Rollback({
+  const rollback = new Rollback({
     ...{ health, percentage, logger, notify, whyOtherIsAway, clock: clock.read, limits },
   });
   const seconds = async (count: number, each: () => void = () => undefined) => {
     for (let at = 0; at < count; at += 1) {
       each();
       clock.pass(1000);
-      await wayBack.tick();
+      await rollback.tick();
     }
   };
   const bad = () => {
@@ -62,10 +62,10 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const good = () => {
     for (let at = 0; at < 10; at += 1) health.canary('wavehall', 'wavehall', true, 5);
   };
-  return { clock, logger, health, percentage, notes, wayBack, seconds, bad, good, other };
+  return { clock, logger, health, percentage, notes, rollback, seconds, bad, good, other };
 }
 
-describe('the way back', () => {
+describe('the rollback', () => {
   test('11.15 a breach that lasts sets the percentage to 0 when none was good, and moves the sockets', async () => {
     const { percentage, seconds, bad } = open({ percent: 25 });
     await seconds(10, bad);
@@ -74,7 +74,7 @@ describe('the way back', () => {
     expect(percentage.sets).toEqual([
       {
         percent: 0,
-        by: 'the way back: 100 % of the canary events were lost (limit 10 %)',
+        by: 'automatic rollback: 100 % of the canary events were lost (limit 10 %)',
         move: true,
       },
     ]);
@@ -96,12 +96,12 @@ describe('the way back', () => {
   });
 
   test('11.15 a breach shorter than the set time changes nothing', async () => {
-    const { percentage, seconds, bad, good, wayBack } = open();
+    const { percentage, seconds, bad, good, rollback } = open();
     for (let time = 0; time < 5; time += 1) {
       await seconds(4, bad);
-      expect(wayBack.status().breachSinceMs).not.toBeNull();
+      expect(rollback.status().breachSinceMs).not.toBeNull();
       await seconds(30, good);
-      expect(wayBack.status().breachSinceMs).toBeNull();
+      expect(rollback.status().breachSinceMs).toBeNull();
     }
     expect(percentage.sets).toEqual([]);
   });
@@ -116,10 +116,10 @@ describe('the way back', () => {
   });
 
   test('11.15 a breach that goes on at the last good percentage goes on to 0, and there it ends', async () => {
-    const { percentage, seconds, bad, wayBack } = open({ percent: 50, lastGood: 25 });
+    const { percentage, seconds, bad, rollback } = open({ percent: 50, lastGood: 25 });
     await seconds(300, bad);
     expect(percentage.sets.map(({ percent }) => percent)).toEqual([25, 0]);
-    expect(wayBack.status().counts).toEqual({ toLastGood: 1, toZero: 1, held: 0, failed: 0 });
+    expect(rollback.status().counts).toEqual({ toLastGood: 1, toZero: 1, blocked: 0, failed: 0 });
     expect(percentage.lastGood).toBe(0);
   });
 
@@ -149,11 +149,11 @@ describe('the way back', () => {
   });
 
   test('11.15 nobody is sent to a server that cannot be connected; when it can be, they are', async () => {
-    const { percentage, seconds, bad, other, logger, wayBack } = open();
+    const { percentage, seconds, bad, other, logger, rollback } = open();
     other.away = 'ECONNREFUSED';
     await seconds(30, bad);
     expect(percentage.sets).toEqual([]);
-    expect(wayBack.status()).toMatchObject({ isHeld: true, counts: { held: 1 } });
+    expect(rollback.status()).toMatchObject({ isBlocked: true, counts: { blocked: 1 } });
     expect(logger.warnings.map(({ what }) => what)).toEqual([
       expect.stringMatching(
         /^Cutover: Wavehall is in breach \(.*\), but its share stays at 50 %: the other server cannot be connected \(ECONNREFUSED\)/,
@@ -162,7 +162,7 @@ describe('the way back', () => {
     other.away = undefined;
     await seconds(1, bad);
     expect(percentage.sets).toHaveLength(1);
-    expect(wayBack.status().isHeld).toBe(false);
+    expect(rollback.status().isBlocked).toBe(false);
   });
 
   test('11.15 only a connect of its own tells whether the other server can be connected', async () => {
@@ -193,13 +193,13 @@ describe('the way back', () => {
   });
 
   test('11.15 another share that is set while the other server is asked stays', async () => {
-    const { percentage, seconds, bad, wayBack, clock, other } = open();
+    const { percentage, seconds, bad, rollback, clock, other } = open();
     await seconds(10, bad);
     const asked = held();
     Object.defineProperty(other, 'away', { get: () => asked.promise });
     bad();
     clock.pass(1000);
-    const ticking = wayBack.tick();
+    const ticking = rollback.tick();
     percentage.percent = 75;
     asked.release();
     await ticking;
@@ -228,7 +228,7 @@ describe('the way back', () => {
   });
 
   test('11.15 it is told in one clear line, to whoever is notified, and in the counts', async () => {
-    const { seconds, bad, logger, notes, wayBack, clock } = open({ percent: 50, lastGood: 25 });
+    const { seconds, bad, logger, notes, rollback, clock } = open({ percent: 50, lastGood: 25 });
     await seconds(11, bad);
     expect(logger.warnings).toEqual([
       {
@@ -244,21 +244,21 @@ describe('the way back', () => {
       reasons: [{ of: 'delivery', text: '100 % of the canary events were lost (limit 10 %)' }],
     };
     expect(notes).toEqual([note]);
-    expect(wayBack.status()).toMatchObject({ last: note, counts: { toLastGood: 1, toZero: 0 } });
+    expect(rollback.status()).toMatchObject({ last: note, counts: { toLastGood: 1, toZero: 0 } });
   });
 
-  test('11.15 while one way back is being written, another is not begun', async () => {
-    const { percentage, seconds, bad, wayBack, clock } = open();
+  test('11.15 starts no second rollback while the first is being written', async () => {
+    const { percentage, seconds, bad, rollback, clock } = open();
     const writing = held();
     percentage.blocked = writing.promise;
     await seconds(10, bad);
     clock.pass(1000);
     bad();
-    const first = wayBack.tick();
+    const first = rollback.tick();
     for (let at = 0; at < 20; at += 1) {
       bad();
       clock.pass(1000);
-      await wayBack.tick();
+      await rollback.tick();
     }
     writing.release();
     await first;
@@ -266,7 +266,7 @@ describe('the way back', () => {
   });
 
   test('11.15 what cannot be written is said and tried again', async () => {
-    const { percentage, seconds, bad, logger, wayBack } = open();
+    const { percentage, seconds, bad, logger, rollback } = open();
     percentage.blocked = Promise.reject(new Error('the disk is full'));
     await seconds(12, bad);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
@@ -276,7 +276,7 @@ describe('the way back', () => {
     await seconds(5, bad);
     expect(percentage.sets).toHaveLength(2);
     expect(percentage.percent).toBe(0);
-    expect(wayBack.status().counts).toMatchObject({ failed: 1, toZero: 1 });
+    expect(rollback.status().counts).toMatchObject({ failed: 1, toZero: 1 });
   });
 });
 

@@ -73,7 +73,7 @@ describe.each([100, 50])('hostile clients at %d percent', (percent) => {
       while (Date.now() < endMs) {
         await sleep(500);
         last = await statusOf(on);
-        expect(last.watch.wayBack, shown(last)).toMatchObject({ breachSinceMs: null, last: null });
+        expect(last.watch.rollback, shown(last)).toMatchObject({ breachSinceMs: null, last: null });
         for (const side of ['wavehall', 'upstream'] as const) {
           const { connects, subscribes, api, delivery } = last.watch.health[side];
           expect([connects.bad, subscribes.bad, api.bad, delivery.bad], shown(last)).toEqual([0, 0, 0, 0]);
@@ -124,21 +124,21 @@ async function openBreakable() {
   return { on, redis };
 }
 
-/** How long the way back takes from the moment in which our own side is broken. */
-async function wayBackAfterMs(quickClosers: number): Promise<number> {
+/** Milliseconds from the moment in which this side breaks to the rollback. */
+async function rollbackAfterMs(quickClosers: number): Promise<number> {
   const { on, redis } = await openBreakable();
   const hostility = beHostile(on.door(), quickClosers, QUICK_CLOSERS);
   await sleep(2000);
   const brokenAtMs = Date.now();
   await redis.kill();
-  const now = await until(on, ({ watch: { wayBack } }) => wayBack.last !== null).finally(() =>
+  const now = await until(on, ({ watch: { rollback } }) => rollback.last !== null).finally(() =>
     hostility.stop(),
   );
   console.log(
-    `way back after ${Date.now() - brokenAtMs} ms beside ${hostility.acts()} quick closers: ${now.percentage.changedBy}`,
+    `rollback after ${Date.now() - brokenAtMs} ms beside ${hostility.acts()} quick closers: ${now.percentage.changedBy}`,
   );
   expect(now.percentage.percent).toBe(0);
-  expect(now.watch.wayBack.counts).toMatchObject({ held: 0, toZero: 1 });
+  expect(now.watch.rollback.counts).toMatchObject({ blocked: 0, toZero: 1 });
   await stage?.close();
   stage = undefined;
   return Date.now() - brokenAtMs;
@@ -148,8 +148,8 @@ test(
   '11.15 a real fault of our own brings the share back in the same time, whether clients close quickly or not',
   { timeout: LONG_MS },
   async () => {
-    const alone = await wayBackAfterMs(0);
-    const beside = await wayBackAfterMs(4);
+    const alone = await rollbackAfterMs(0);
+    const beside = await rollbackAfterMs(4);
     expect(beside).toBeLessThan(alone + 10_000);
   },
 );
@@ -161,11 +161,11 @@ test(
     const { on, redis } = await openBreakable();
     await on.other.kill9();
     await redis.kill();
-    const held = await until(on, ({ watch: { wayBack } }) => wayBack.isHeld);
+    const held = await until(on, ({ watch: { rollback } }) => rollback.isBlocked);
     expect(held.percentage.percent).toBe(50);
     await on.other.restart();
-    const now = await until(on, ({ watch: { wayBack } }) => wayBack.last !== null);
-    expect([now.percentage.percent, now.watch.wayBack.counts.held]).toEqual([0, 1]);
+    const now = await until(on, ({ watch: { rollback } }) => rollback.last !== null);
+    expect([now.percentage.percent, now.watch.rollback.counts.blocked]).toEqual([0, 1]);
   },
 );
 
@@ -216,7 +216,7 @@ test(
     expect([wavehall.delivery.bad, upstream.delivery.bad, wavehall.arrivals.bad], shown(now)).toEqual([
       0, 0, 0,
     ]);
-    expect(now.watch.wayBack, shown(now)).toMatchObject({ breachSinceMs: null, last: null });
+    expect(now.watch.rollback, shown(now)).toMatchObject({ breachSinceMs: null, last: null });
     expect(now.percentage.percent).toBe(100);
     await giveBack();
     await until(on, ({ bridge }) => bridge[0]?.connected === true);

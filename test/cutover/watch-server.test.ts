@@ -86,7 +86,7 @@ describe('the canary of a server with another one', () => {
     );
     expect(now.watch.health.wavehall.breaches).toEqual([]);
     expect(now.percentage.percent).toBe(50);
-    expect(now.watch.wayBack).toMatchObject({ breachSinceMs: null, last: null });
+    expect(now.watch.rollback).toMatchObject({ breachSinceMs: null, last: null });
   });
 });
 

@@ -126,7 +126,7 @@ describe('all of it together', () => {
     await happens(() => watch.status().health.wavehall.delivery.good > 5, 'a good start');
     expect(percentage.sets).toEqual([]);
     faulty.fault = 'http-500';
-    await happens(() => percentage.percent === 0, 'the way back');
+    await happens(() => percentage.percent === 0, 'the rollback');
     await happens(() => watch.status().notifications?.sent === 2, 'two notifications');
     expect(percentage.sets).toEqual([25, 0]);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
@@ -136,8 +136,8 @@ describe('all of it together', () => {
       expect.stringMatching(/^Cutover: Wavehall’s share went back from 25 % to 0 %/),
     ]);
     expect(receiver.bodies.map((body) => (JSON.parse(body) as { events: object[] }).events[0])).toEqual([
-      expect.objectContaining({ name: 'cutover_back', from_percent: 50, to_percent: 25 }),
-      expect.objectContaining({ name: 'cutover_back', from_percent: 25, to_percent: 0 }),
+      expect.objectContaining({ name: 'cutover_rollback', from_percent: 50, to_percent: 25 }),
+      expect.objectContaining({ name: 'cutover_rollback', from_percent: 25, to_percent: 0 }),
     ]);
     expect(percentage.state).toMatchObject({ move: true, lastGood: 0 });
   });
@@ -154,7 +154,7 @@ describe('all of it together', () => {
       const { rounds } = watch.status().canary ?? { rounds: 0 };
       await happens(() => (watch.status().canary?.rounds ?? 0) > rounds + 50, 'fifty rounds more');
       expect(watch.status().health.wavehall.breaches).toEqual([]);
-      expect(watch.status().wayBack.breachSinceMs).toBeNull();
+      expect(watch.status().rollback.breachSinceMs).toBeNull();
       expect(percentage.sets).toEqual([]);
     },
   );
@@ -169,7 +169,7 @@ describe('all of it together', () => {
     const { watch, percentage } = open({ limits: { canaryEveryMs: 0 } });
     const beat = setInterval(() => watch.health.connect('wavehall', false, 1), 20);
     ends.push(() => Promise.resolve(clearInterval(beat)));
-    await happens(() => percentage.percent === 0, 'the way back');
+    await happens(() => percentage.percent === 0, 'the rollback');
     expect(watch.status()).toMatchObject({ canary: null, notifications: null });
     expect(server.connections()).toBe(0);
   });

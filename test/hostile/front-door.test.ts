@@ -73,7 +73,7 @@ describe.each([0, 100])('a front door that leads %d percent of the clients to Wa
         30_000,
       );
       const { percentage, watch } = await status();
-      expect([percentage.percent, watch.wayBack.last]).toEqual([percent, null]);
+      expect([percentage.percent, watch.rollback.last]).toEqual([percent, null]);
     },
     LONGEST_MS,
   );

@@ -64,7 +64,7 @@ export interface FrontDoorCounts {
   /** Upgrades since the start, by the side that served them. */
   readonly opened: Readonly<Record<Side, number>>;
   /** Of these, those that the other side should have served. */
-  readonly fellBack: Readonly<Record<Side, number>>;
+  readonly failovers: Readonly<Record<Side, number>>;
 }
 
 /** Takes every upgrade and leads it to its side, or to the side that works (SPEC 11.1 to 11.3). */
@@ -75,7 +75,7 @@ export class FrontDoor {
   readonly #needs: FrontDoorNeeds;
   readonly #refused: RefusedUpgrades;
   readonly #opened = { wavehall: 0, upstream: 0 };
-  readonly #fellBack = { wavehall: 0, upstream: 0 };
+  readonly #failovers = { wavehall: 0, upstream: 0 };
 
   constructor(needs: FrontDoorNeeds) {
     const { options, prefix, health, logger, clock, house, adminToken } = needs;
@@ -127,7 +127,7 @@ export class FrontDoor {
     return {
       sockets: { wavehall: this.own.size, upstream: this.upstream.pairs.size },
       opened: { ...this.#opened },
-      fellBack: { ...this.#fellBack },
+      failovers: { ...this.#failovers },
     };
   }
 
@@ -202,7 +202,7 @@ export class FrontDoor {
 
   #count(side: Side, isFallback: boolean): void {
     this.#opened[side] += 1;
-    if (isFallback) this.#fellBack[side] += 1;
+    if (isFallback) this.#failovers[side] += 1;
   }
 }
 

@@ -12,7 +12,7 @@ type Values = [labels: readonly string[], value: number][];
 /** Everything about the cutover that machines may watch (SPEC 11.5). `read` is asked each time. */
 export function cutoverMetrics(ask: () => CutoverStatus): Metric[] {
   const read = onceAtATime(ask);
-  return [...splitFigures(read), ...bridgeFigures(read), ...healthFigures(read), ...wayBackFigures(read)];
+  return [...splitFigures(read), ...bridgeFigures(read), ...healthFigures(read), ...rollbackFigures(read)];
 }
 
 /** One answer is good for all figures of one look. */
@@ -39,8 +39,11 @@ function splitFigures(read: () => CutoverStatus): Metric[] {
     counter('cutover_upgrades_total', 'Upgrades by the side that served them.', ['side'], () =>
       sides(read().split.total),
     ),
-    counter('cutover_fallbacks_total', 'Upgrades that the other side should have served.', ['side'], () =>
-      sides(read().split.fellBack),
+    counter(
+      'cutover_failovers_total',
+      'Upgrades that were served by this side because the other one could not serve them.',
+      ['side'],
+      () => sides(read().split.failovers),
     ),
   ];
 }
@@ -121,13 +124,16 @@ function healthFigures(read: () => CutoverStatus): Metric[] {
   ];
 }
 
-function wayBackFigures(read: () => CutoverStatus): Metric[] {
+function rollbackFigures(read: () => CutoverStatus): Metric[] {
   const watch = (): CutoverStatus['watch'] => read().watch;
   const all = (counts: object | null): Values =>
     Object.entries(counts ?? {}).map(([name, count]) => [[name], Number(count)]);
   return [
-    counter('cutover_ways_back_total', 'Ways back by where they led.', ['outcome'], () =>
-      all(watch().wayBack.counts),
+    counter(
+      'cutover_rollbacks_total',
+      'Automatic rollbacks by outcome: to the last good share, to 0, blocked because the upstream is away, or failed.',
+      ['outcome'],
+      () => all(watch().rollback.counts),
     ),
     counter('cutover_notifications_total', 'What became of the notifications.', ['outcome'], () =>
       all(watch().notifications),

@@ -11,7 +11,7 @@ export interface SplitCounts {
   readonly open: Readonly<Record<Side, number>>;
   readonly total: Readonly<Record<Side, number>>;
   /** Of those, the ones that came because the other side could not take them. */
-  readonly fellBack: Readonly<Record<Side, number>>;
+  readonly failovers: Readonly<Record<Side, number>>;
 }
 
 /** What `GET /admin/cutover` answers and `wavehall cutover` prints (SPEC 11.5). */
@@ -31,7 +31,7 @@ export function statusTable(status: CutoverStatus, options: ReportOptions): stri
     ['', 'Wavehall', 'other server'],
     ['clients now', String(status.split.open.wavehall), String(status.split.open.upstream)],
     ['clients in all', String(status.split.total.wavehall), String(status.split.total.upstream)],
-    ['taken over', String(status.split.fellBack.wavehall), String(status.split.fellBack.upstream)],
+    ['taken over', String(status.split.failovers.wavehall), String(status.split.failovers.upstream)],
     row('clients answered', wavehall.clients, upstream.clients),
     row('connects', wavehall.connects, upstream.connects),
     row('subscriptions', wavehall.subscribes, upstream.subscribes),
@@ -133,25 +133,25 @@ function troubleOf({ app, connected, lastError, dropped }: BridgeState): string[
 
 const NAMES = { wavehall: 'Wavehall', upstream: 'the other server' } as const;
 
-function noteLines({ watch: { wayBack, canary, notifications } }: CutoverStatus): string[] {
+function noteLines({ watch: { rollback, canary, notifications } }: CutoverStatus): string[] {
   const untold = notifications === null ? 0 : notifications.failed + notifications.dropped;
   const notes = [
-    ...wayBackNotes(wayBack),
+    ...rollbackNotes(rollback),
     ...(canary === null ? ['There is no canary (WAVEHALL_CUTOVER_CANARY_SECONDS=0).'] : canaryNotes(canary)),
     ...(untold === 0 ? [] : [`${untold} notifications could not be delivered.`]),
   ];
   return notes.length === 0 ? [] : ['', ...notes];
 }
 
-function wayBackNotes({ last, isHeld, breachSinceMs }: RollbackStatus): string[] {
+function rollbackNotes({ last, isBlocked, breachSinceMs }: RollbackStatus): string[] {
   const notes: string[] = [];
-  if (isHeld)
+  if (isBlocked)
     notes.push('Wavehall is in breach; its share stays, because the other server cannot be connected.');
   else if (breachSinceMs !== null) notes.push(`Wavehall is in breach since ${timeOf(breachSinceMs)}.`);
   if (last !== null) {
     const why = last.reasons.map(({ text }) => text).join('; ');
     notes.push(
-      `Last way back: ${timeOf(last.atMs)}, from ${last.fromPercent} % to ${last.toPercent} %: ${why}`,
+      `Last rollback: ${timeOf(last.atMs)}, from ${last.fromPercent} % to ${last.toPercent} %: ${why}`,
     );
   }
   return notes;

@@ -28,9 +28,9 @@ export interface Breach {
   /** The same for a person. */
   readonly text: string;
   /** False: it is told, and the share stays. */
-  readonly movesPeople: boolean;
+  readonly causesRollback: boolean;
   /** Why the share stays, when it does. */
-  readonly stays?: string;
+  readonly noRollbackReason?: string;
 }
 
 /** One side in the window. */
@@ -201,8 +201,8 @@ export class Health implements HealthSink {
       value,
       limit,
       text,
-      movesPeople: stays === undefined,
-      ...(stays !== undefined && { stays }),
+      causesRollback: stays === undefined,
+      ...(stays !== undefined && { noRollbackReason: stays }),
     };
   }
 }

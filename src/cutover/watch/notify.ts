@@ -9,7 +9,7 @@ const TIMEOUT_MS = 5000;
 const ATTEMPTS = 5;
 /** Pauses between them: 1, 2, 4 and 8 s. */
 const RETRY = { firstMs: 1000, mostMs: 8000 };
-/** What waits for its turn; a way back is rare, so more is a URL that does not answer. */
+/** Notifications that wait to be sent. A rollback is rare: more of them mean a URL that does not answer. */
 const MOST_WAITING = 16;
 
 export interface NotifierNeeds {
@@ -30,7 +30,7 @@ export interface NotifierCounts {
   dropped: number;
 }
 
-/** Tells a URL of each way back, signed as Pusher's webhooks are (SPEC 9.1, 11.15). Never more than one request at a time. */
+/** Sends a POST to a URL after each rollback, signed as Pusher's webhooks are (SPEC 9.1, 11.15). Never more than one request at a time. */
 export class Notifier {
   readonly #needs: NotifierNeeds;
   readonly #waiting: RollbackNote[] = [];
@@ -105,7 +105,10 @@ export class Notifier {
   #giveUp(reason: string): void {
     this.#counts.failed += 1;
     if (this.#stopping.signal.aborted) return;
-    this.#needs.logger.warn('WAVEHALL_CUTOVER_NOTIFY_URL: nobody could be told of the way back', { reason });
+    this.#needs.logger.warn(
+      'The notification of a rollback could not be delivered: check WAVEHALL_CUTOVER_NOTIFY_URL',
+      { reason },
+    );
   }
 }
 
@@ -121,7 +124,7 @@ export const encodeRollbackNote = ({
     time_ms: atMs,
     events: [
       {
-        name: 'cutover_back',
+        name: 'cutover_rollback',
         from_percent: fromPercent,
         to_percent: toPercent,
         breach_ms: breachMs,

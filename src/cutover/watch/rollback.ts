@@ -7,7 +7,7 @@ import type { Percentage } from '../ports.ts';
 /** What could not be shared is tried again after so long. */
 const RETRY_MS = 5000;
 
-/** One way back, for the log, the metrics and whoever is notified. */
+/** One automatic rollback, for the log, the metrics and the notification. */
 export interface RollbackNote {
   readonly atMs: number;
   readonly fromPercent: number;
@@ -21,7 +21,7 @@ export interface RollbackCounts {
   toLastGood: number;
   toZero: number;
   /** Breaches at which nobody was moved, because the other server could not be connected. */
-  held: number;
+  blocked: number;
   failed: number;
 }
 
@@ -29,7 +29,7 @@ export interface RollbackStatus {
   /** Since when Wavehall has been in breach at the present percentage; `null`: it is not. */
   readonly breachSinceMs: number | null;
   /** It would have gone back, but the other server cannot be connected. */
-  readonly isHeld: boolean;
+  readonly isBlocked: boolean;
   readonly last: RollbackNote | null;
   readonly counts: Readonly<RollbackCounts>;
 }
@@ -52,14 +52,14 @@ export interface RollbackNeeds {
  */
 export class Rollback {
   readonly #needs: RollbackNeeds;
-  readonly #counts: RollbackCounts = { toLastGood: 0, toZero: 0, held: 0, failed: 0 };
+  readonly #counts: RollbackCounts = { toLastGood: 0, toZero: 0, blocked: 0, failed: 0 };
   #percent: number;
   /** Since when this percentage counts, and since when without any breach. */
   #sinceMs: number;
   #goodSinceMs: number;
   #breachSinceMs: number | undefined;
   #told = new Map<BreachOf, number>();
-  #isHeld = false;
+  #isBlocked = false;
   #isBusy = false;
   #retryAtMs = 0;
   #last: RollbackNote | undefined;
@@ -87,7 +87,7 @@ export class Rollback {
   status(): RollbackStatus {
     return {
       breachSinceMs: this.#breachSinceMs ?? null,
-      isHeld: this.#isHeld,
+      isBlocked: this.#isBlocked,
       last: this.#last ?? null,
       counts: { ...this.#counts },
     };
@@ -100,10 +100,10 @@ export class Rollback {
     const breaches = health.judge('wavehall', this.#sinceMs);
     if (breaches.length > 0) this.#goodSinceMs = nowMs;
     this.#tellStuck(breaches, nowMs);
-    const reasons = breaches.filter(({ movesPeople }) => movesPeople);
+    const reasons = breaches.filter(({ causesRollback }) => causesRollback);
     if (reasons.length === 0) {
       this.#breachSinceMs = undefined;
-      this.#isHeld = false;
+      this.#isBlocked = false;
       return this.#keep(nowMs);
     }
     this.#breachSinceMs ??= nowMs;
@@ -120,7 +120,7 @@ export class Rollback {
     this.#sinceMs = nowMs;
     this.#goodSinceMs = nowMs;
     this.#breachSinceMs = undefined;
-    this.#isHeld = false;
+    this.#isBlocked = false;
   }
 
   /** The percentage has held: it is the one to come back to. */
@@ -136,7 +136,7 @@ export class Rollback {
     const fromPercent = this.#percent;
     const toPercent = percentage.lastGood < fromPercent ? percentage.lastGood : 0;
     const why = reasons.map(({ text }) => text).join('; ');
-    await percentage.set(toPercent, `the way back: ${why}`, true);
+    await percentage.set(toPercent, `automatic rollback: ${why}`, true);
     this.#begin(toPercent, nowMs);
     const note: RollbackNote = {
       atMs: nowMs,
@@ -163,12 +163,12 @@ export class Rollback {
     const { whyOtherIsAway, logger } = this.#needs;
     const away = await whyOtherIsAway();
     if (away === undefined) {
-      this.#isHeld = false;
+      this.#isBlocked = false;
       return false;
     }
-    if (!this.#isHeld) {
-      this.#isHeld = true;
-      this.#counts.held += 1;
+    if (!this.#isBlocked) {
+      this.#isBlocked = true;
+      this.#counts.blocked += 1;
       const why = reasons.map(({ text }) => text).join('; ');
       logger.warn(
         `Cutover: Wavehall is in breach (${why}), but its share stays at ${this.#percent} %: the other server cannot be connected (${away})`,
@@ -177,11 +177,11 @@ export class Rollback {
     return true;
   }
 
-  /** What the way back cannot mend is said once, when it has lasted as long. */
+  /** Warns once of each breach that a rollback does not help against, when it has lasted as long as one that causes a rollback. */
   #tellStuck(breaches: readonly Breach[], nowMs: number): void {
-    const stuck = breaches.filter(({ movesPeople }) => !movesPeople);
+    const stuck = breaches.filter(({ causesRollback }) => !causesRollback);
     for (const of of [...this.#told.keys()]) if (!stuck.some((each) => each.of === of)) this.#told.delete(of);
-    for (const { of, text, stays = '' } of stuck) {
+    for (const { of, text, noRollbackReason: stays = '' } of stuck) {
       const sinceMs = this.#told.get(of) ?? nowMs;
       if (sinceMs !== TOLD) this.#told.set(of, sinceMs);
       if (sinceMs === TOLD || nowMs - sinceMs < this.#needs.limits.breachMs) continue;

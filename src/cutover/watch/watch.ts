@@ -30,7 +30,7 @@ export interface WatchNeeds {
 /** What `wavehall cutover` and the metrics tell of health (SPEC 11.14, 11.15). */
 export interface WatchStatus {
   readonly health: Readonly<Record<Side, SideReport>>;
-  readonly wayBack: RollbackStatus;
+  readonly rollback: RollbackStatus;
   readonly canary: CanaryStatus | null;
   readonly notifications: NotifierCounts | null;
 }
@@ -57,7 +57,7 @@ export function openWatch(needs: WatchNeeds): Watch {
   let canary: Canary | undefined;
   let ticker: NodeJS.Timeout | undefined;
   const whyOtherIsAway = (): Promise<string | undefined> => whyAway(sites().upstream);
-  const wayBack = new Rollback({
+  const rollback = new Rollback({
     health,
     whyOtherIsAway,
     percentage,
@@ -68,7 +68,7 @@ export function openWatch(needs: WatchNeeds): Watch {
   });
   const tick = (): void => {
     health.loop(loop.takeMs(TICK_MS));
-    void wayBack.tick();
+    void rollback.tick();
   };
   return {
     health,
@@ -88,7 +88,7 @@ export function openWatch(needs: WatchNeeds): Watch {
     probesThere: () => canary?.socketsAt('upstream') ?? 0,
     status: () => ({
       health: health.report(),
-      wayBack: wayBack.status(),
+      rollback: rollback.status(),
       canary: canary?.status() ?? null,
       notifications: notifier?.counts() ?? null,
     }),

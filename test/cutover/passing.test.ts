@@ -205,9 +205,10 @@ describe.each([
     expect(head).not.toMatch(/keep-alive|proxy-|^te:|x-named|secret/im);
   });
 
-  test('11.2 without what a stranger says in place of a proxy', async () => {
+  test('11.2 without headers of proxies that the client made up', async () => {
     const head = await headFor(['Connection: close, Upgrade', ...OF_PROXIES]);
-    expect(head).not.toMatch(/6\.6\.6\.6|evil|666|https/);
+    // As a word: the random mark of the front door may contain these digits.
+    expect(head).not.toMatch(/6\.6\.6\.6|evil|\b666\b|https/);
     expect(head).toContain('X-Forwarded-For: 127.0.0.1\r\n');
     expect(head).toContain('X-Forwarded-Proto: http\r\n');
   });

@@ -116,7 +116,10 @@ async function unheard(stage: Stage, channel: string): Promise<Unheard> {
       () => true,
       () => false,
     );
-    if (isThere) return { taken: taken(), answered };
+    // What node 0 was about to answer when its link fell silent is answered before this request.
+    if (isThere) await node.live();
+    const unanswered = taken();
+    if (unanswered.length > 0) return { taken: unanswered, answered };
     node.proxy.heal();
     await answered;
     await node.ready();

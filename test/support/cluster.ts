@@ -105,6 +105,11 @@ export class TestNode {
     return (await http(this.endpoint, { method: 'GET', path: '/up' })).status;
   }
 
+  /** Resolves when it has answered /live, for which it asks nothing of Redis. */
+  async live(): Promise<void> {
+    await http(this.endpoint, { method: 'GET', path: '/live' });
+  }
+
   /** All metrics, as Prometheus reads them. */
   async metrics(): Promise<string> {
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };

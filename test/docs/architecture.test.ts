@@ -1,22 +1,88 @@
-/** docs/architecture.md says where things are: they are there. */
+/** docs/architecture.md says where things are, and the glossary of CONTRIBUTING.md too: they are there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 const PAGE = readFileSync('docs/architecture.md', 'utf8');
-const ROWS = [...PAGE.matchAll(/^\| (.+?) +\| `([^`]+)` +\| `([^`]+)` +\|$/gm)].map(
-  ([, question = '', file = '', name = '']) => ({ question, file, name }),
-);
+const GLOSSARY = readFileSync('CONTRIBUTING.md', 'utf8');
+
+/** The rows of a part of the page: a question or a step, the file, and the name that the file exports. */
+const rowsIn = (text: string) =>
+  [...text.matchAll(/^\| (.+?) +\| `([^`]+)` +\| (?:`([^`]+)`)? +\|$/gm)].map(
+    ([, question = '', file = '', name]) => ({ question, file, name }),
+  );
+
+const partOf = (heading: string): string => PAGE.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+
+const questions = rowsIn(partOf('Where is … decided?'));
+const all = rowsIn(PAGE);
 
 describe('where is … decided?', () => {
-  test('at least thirty questions are answered', () => expect(ROWS.length).toBeGreaterThanOrEqual(30));
+  test('at least fifty questions are answered, each with a file and a name', () => {
+    expect(questions.length).toBeGreaterThanOrEqual(50);
+    expect(questions.filter(({ name }) => name === undefined)).toEqual([]);
+  });
 
-  test.each(ROWS)('$question: $file exports $name', ({ file, name }) => {
-    const declaration = new RegExp(`^export (class|const|(async )?function) ${name}\\b`, 'm');
+  const SEARCHED = [
+    'Origin',
+    'cache',
+    'slow reader',
+    'dead node',
+    'signature',
+    'default of a limit',
+    'kinds of channels',
+    'metrics',
+    'webhook',
+    'quota',
+    'reconnect',
+    'member_added',
+    'shutdown',
+    'rate limit',
+    'missed events',
+    'which server a browser goes to',
+    'goes back by itself',
+    'ping timeout',
+  ];
+  test.each(SEARCHED)('a newcomer who searches for "%s" finds a row', (word) => {
+    expect(questions.some(({ question }) => question.includes(word))).toBe(true);
+  });
+});
+
+describe('each name is exported by the file beside it', () => {
+  test.each(all.filter(({ name }) => name !== undefined))('$question $file: $name', ({ file, name }) => {
+    const declaration = new RegExp(`^export (class|const|(async )?function|interface|type) ${name}\\b`, 'm');
     expect(readFileSync(file, 'utf8')).toMatch(declaration);
   });
 });
 
-test('each file and folder that the page names exists', () => {
-  const named = [...PAGE.matchAll(/`((?:src|protocol|test)\/[^`]+)`/g)].map(([, path = '']) => path);
+test.each(['The walk of one event', 'The walk of one subscription', 'The walk of one crash'])(
+  '%s has its steps in their order, each with its file',
+  (heading) => {
+    const steps = rowsIn(partOf(heading)).map(({ question }) => Number(/^(\d+)\. /.exec(question)?.[1]));
+    expect(steps.length).toBeGreaterThanOrEqual(10);
+    expect(steps).toEqual(steps.map((_, at) => at + 1));
+  },
+);
+
+test.each([
+  ['docs/architecture.md', PAGE],
+  ['CONTRIBUTING.md', GLOSSARY],
+])('each file and folder that %s names exists', (_, text) => {
+  const named = [...text.matchAll(/`((?:src|protocol|test)\/[^`]+)`/g)].map(([, path = '']) => path);
+  expect(named.length).toBeGreaterThan(30);
   expect(named.filter((path) => !existsSync(path))).toEqual([]);
+});
+
+test('the adding of each thing that people add is described', () => {
+  const part = partOf('How do I add …');
+  for (const thing of [
+    'kind of channel',
+    'store',
+    'transport',
+    'metric',
+    'setting',
+    'limit',
+    'webhook event',
+    'CLI command',
+  ])
+    expect(part).toContain(`**a ${thing}**`);
 });

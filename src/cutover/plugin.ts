@@ -64,21 +64,21 @@ export class Cutover {
         upstream: upstreamSite(app, options.upstream),
       }),
       isFull: () => this.#house?.hasRoom() === false,
-      bridgedForMs: (channel) => this.#bridge.heardForMs(app.id, channel),
+      bridgedForMs: (channel) => this.#bridge.subscribedForMs(app.id, channel),
       notify: options.notifyUrl && { url: options.notifyUrl, credential: app.credentials[0] },
     });
     this.health = this.#watch.health;
     const { upstream, queue: limits } = options;
-    const probesThere = (id: string): number => (id === app.id ? this.#watch.probesThere() : 0);
-    const ledThere = (id: string): number => this.#door?.upstream.ledOf(id) ?? 0;
+    const probeSockets = (id: string): number => (id === app.id ? this.#watch.probesThere() : 0);
+    const proxiedSockets = (id: string): number => this.#door?.upstream.ledOf(id) ?? 0;
     this.#bridge = openBridge({
       upstream,
       apps,
       logger,
       limits,
       health: this.health,
-      probesThere,
-      ledThere,
+      probeSockets,
+      proxiedSockets,
     });
     const bridged = this.#bridge.bridged(stores);
     this.stores = { ...bridged, broker: watchedBroker(bridged.broker, this.health) };
@@ -139,7 +139,9 @@ export class Cutover {
   /** True while browsers are, or may come to be, on the other side. */
   get hasBrowsersElsewhere(): boolean {
     return (
-      this.percentage.percent < 100 || (this.#door?.upstream.pairs.size ?? 0) > 0 || this.#bridge.othersLead()
+      this.percentage.percent < 100 ||
+      (this.#door?.upstream.pairs.size ?? 0) > 0 ||
+      this.#bridge.othersProxy()
     );
   }
 

@@ -88,9 +88,9 @@ export interface Bridge {
   state(): readonly BridgeState[];
   isConnected(app: string): boolean;
   /** Other nodes lead browsers to the other side. */
-  othersLead(): boolean;
+  othersProxy(): boolean;
   /** How long a channel has been heard at the other side without a break; 0: it is not heard at this moment. */
-  heardForMs(app: string, channel: string): number;
+  subscribedForMs(app: string, channel: string): number;
   /** The same stores; what goes through them reaches the other side as well. */
   bridged(stores: Stores): Stores;
 }

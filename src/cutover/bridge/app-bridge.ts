@@ -6,31 +6,31 @@ import type { BridgeState, HealthSink, Upstream } from '../ports.ts';
 import { UpstreamCounts } from './presence/upstream-counts.ts';
 import { WarningLog } from './warning-log.ts';
 import { Dispatch } from './outgoing/dispatch.ts';
-import { Echoes, type Hearing } from './echo/echoes.ts';
+import { Echoes, type SubscriptionState } from './echo/echoes.ts';
 import type { BridgeLimits } from './limits.ts';
 import { MainConnection } from './connection/main-connection.ts';
 import { NodeNotes } from './echo/node-notes.ts';
 import { UpstreamApi } from './connection/upstream-api.ts';
 import { Presence } from './presence/presence.ts';
-import { type MemberEars, Reception } from './reception.ts';
+import { type UpstreamMemberListener, Reception } from './reception.ts';
 import { BridgeCounters } from './state.ts';
 import { ClientEvents } from './outgoing/client-events.ts';
 
-export interface AppBridgeNeeds {
+export interface AppBridgeDeps {
   readonly app: App;
   readonly upstream: Upstream;
   readonly limits: BridgeLimits;
   readonly logger: Logger;
   readonly health: HealthSink | undefined;
   /** Sockets of an app at the other side that are this node's, beside those of the bridge. */
-  readonly probesThere: (app: string) => number;
+  readonly probeSockets: (app: string) => number;
   /** Sockets of browsers of an app that this node leads to the other side. */
-  readonly ledThere: (app: string) => number;
+  readonly proxiedSockets: (app: string) => number;
   /** The cluster's own broker, for notes. */
   readonly broker: Broker;
   /** To this node's own sockets. */
   readonly deliver: Deliver;
-  readonly members: MemberEars;
+  readonly members: UpstreamMemberListener;
   /** The last event of a cache channel, as the other side tells it. */
   readonly remember: (ref: ChannelRef, payload: string) => void;
 }
@@ -39,54 +39,58 @@ export interface AppBridgeNeeds {
 export class AppBridge {
   readonly presence: Presence;
   readonly dispatch: Dispatch;
-  readonly census: UpstreamCounts;
+  readonly counts: UpstreamCounts;
   readonly #appId: string;
-  readonly #figures = new BridgeCounters();
+  readonly #counters = new BridgeCounters();
   readonly #echoes: Echoes;
-  readonly #mainLine: MainConnection;
-  readonly #post: UpstreamApi;
-  readonly #probesThere: () => number;
-  readonly #ledThere: () => number;
+  readonly #mainConnection: MainConnection;
+  readonly #api: UpstreamApi;
+  readonly #probeSockets: () => number;
+  readonly #proxiedSockets: () => number;
 
-  constructor(needs: AppBridgeNeeds) {
-    const { app, upstream, limits } = needs;
+  constructor(deps: AppBridgeDeps) {
+    const { app, upstream, limits } = deps;
     const [credential] = app.credentials;
-    const figures = this.#figures;
+    const counters = this.#counters;
     this.#appId = app.id;
-    this.#probesThere = () => needs.probesThere(app.id);
-    this.#ledThere = () => needs.ledThere(app.id);
-    this.#echoes = this.#openEchoes(needs);
-    const tools = { ...needs, appId: app.id, credential, figures, echoes: this.#echoes };
+    this.#probeSockets = () => deps.probeSockets(app.id);
+    this.#proxiedSockets = () => deps.proxiedSockets(app.id);
+    this.#echoes = this.#openEchoes(deps);
+    const tools = { ...deps, appId: app.id, credential, counters, echoes: this.#echoes };
     const link = { upstream, key: credential.key, limits };
-    const complaints = new WarningLog(tools);
-    const parts = { ...tools, link, complaints, ears: new Reception(tools) };
-    const isAway = (): boolean => !this.isConnected;
-    this.#post = new UpstreamApi(tools);
-    this.#mainLine = new MainConnection({ ...parts, back: () => this.dispatch.hasten() });
+    const warnings = new WarningLog(tools);
+    const parts = { ...tools, link, warnings, receiver: new Reception(tools) };
+    const isDisconnected = (): boolean => !this.isConnected;
+    this.#api = new UpstreamApi(tools);
+    this.#mainConnection = new MainConnection({ ...parts, onOpen: () => this.dispatch.retryNow() });
     this.presence = new Presence({
       ...parts,
-      isAway,
-      failed: (reason) => figures.error(reason),
-      refused: (frame) => complaints.refused(frame),
+      isDisconnected,
+      failed: (reason) => counters.error(reason),
+      errorFrame: (frame) => warnings.errorFrame(frame),
     });
-    const whispers = new ClientEvents({ ...parts, mainLine: this.#mainLine, presence: this.presence });
-    this.dispatch = new Dispatch({ ...parts, post: this.#post, whispers, isAway });
-    this.census = this.#openCensus(limits);
+    const whispers = new ClientEvents({
+      ...parts,
+      mainConnection: this.#mainConnection,
+      presence: this.presence,
+    });
+    this.dispatch = new Dispatch({ ...parts, api: this.#api, clientEvents: whispers, isDisconnected });
+    this.counts = this.#openCounts(limits);
   }
 
   get isConnected(): boolean {
-    return this.#mainLine.isOpen;
+    return this.#mainConnection.isOpen;
   }
 
   get state(): BridgeState {
     const { presence, isConnected } = this;
-    const { link, listening } = this.#mainLine;
-    return this.#figures.with({
+    const { link, subscriptions: listening } = this.#mainConnection;
+    return this.#counters.with({
       app: this.#appId,
       connected: isConnected,
-      channels: listening.size + presence.channels,
-      members: presence.members,
-      connections: presence.connections + (isConnected ? 1 : 0),
+      channels: listening.size + presence.channelCount,
+      members: presence.memberCount,
+      connections: presence.connectionCount + (isConnected ? 1 : 0),
       queue: this.dispatch.queue,
       lagMs: isConnected ? link.lagMs : undefined,
     });
@@ -94,15 +98,15 @@ export class AppBridge {
 
   async start(): Promise<void> {
     this.dispatch.start();
-    this.#mainLine.link.open();
+    this.#mainConnection.link.open();
     await this.#echoes.notes.start();
   }
 
   async stop(): Promise<void> {
-    this.#mainLine.link.close();
+    this.#mainConnection.link.close();
     this.presence.stop();
     this.dispatch.stop();
-    this.#post.stop();
+    this.#api.stop();
     this.#echoes.stop();
     await this.#echoes.notes.stop();
   }
@@ -113,73 +117,74 @@ export class AppBridge {
   }
 
   /** The other nodes leave this node's sockets out of the people that they count there. */
-  tellSockets(): void {
+  publishSockets(): void {
     const { isConnected: isBridged } = this;
-    this.#echoes.notes.sockets({ count: this.#ownSockets, led: this.#ledThere(), isBridged });
+    this.#echoes.notes.publishSockets({ own: this.#ownSockets, proxied: this.#proxiedSockets(), isBridged });
   }
 
   /** True while other nodes lead browsers to the other side. */
-  get othersLead(): boolean {
-    return this.#echoes.notes.others.led > 0;
+  get othersProxy(): boolean {
+    return this.#echoes.notes.others.proxied > 0;
   }
 
-  listen(channel: string): Promise<void> {
-    return this.#mainLine.listening.listen(channel);
+  subscribe(channel: string): Promise<void> {
+    return this.#mainConnection.subscriptions.subscribe(channel);
   }
 
-  unlisten(channel: string): void {
-    this.#mainLine.listening.unlisten(channel);
+  unsubscribe(channel: string): void {
+    this.#mainConnection.subscriptions.unsubscribe(channel);
     this.#echoes.lost(channel);
   }
 
   /** How long a channel without members has been heard at the other side without a break; 0: it is not heard. */
-  heardForMs(channel: string): number {
-    return this.#mainLine.listening.heardForMs(channel);
+  subscribedForMs(channel: string): number {
+    return this.#mainConnection.subscriptions.subscribedForMs(channel);
   }
 
   /** False: the event is no note of another node. */
-  heardNote(ref: ChannelRef, payload: string): boolean {
-    return this.#echoes.notes.heard(ref, payload);
+  receiveNote(ref: ChannelRef, payload: string): boolean {
+    return this.#echoes.notes.receive(ref, payload);
   }
 
   // --- within ----------------------------------------------------------------------------------
 
-  #openEchoes({ app, broker, limits }: AppBridgeNeeds): Echoes {
+  #openEchoes({ app, broker, limits }: AppBridgeDeps): Echoes {
     return new Echoes({
       limits,
-      figures: this.#figures,
-      notes: (ears) => new NodeNotes({ app: app.id, broker, limits, ears }),
-      hearing: (channel) => this.#hearing(channel),
+      counters: this.#counters,
+      notes: (receiver) => new NodeNotes({ app: app.id, broker, limits, receiver }),
+      subscriptionOf: (channel) => this.#subscriptionOf(channel),
       barrier: (channel) => this.#barrier(channel),
     });
   }
 
-  #openCensus({ subscribeWaitMs }: BridgeLimits): UpstreamCounts {
+  #openCounts({ subscribeWaitMs }: BridgeLimits): UpstreamCounts {
     return new UpstreamCounts({
-      post: this.#post,
+      api: this.#api,
       waitMs: subscribeWaitMs,
       isConnected: () => this.isConnected,
-      ownOn: (channel) => this.presence.room(channel)?.members ?? (this.#hearing(channel) === 'no' ? 0 : 1),
+      ownSubscriptions: (channel) =>
+        this.presence.channel(channel)?.members ?? (this.#subscriptionOf(channel) === 'no' ? 0 : 1),
       otherBridges: () => this.#echoes.notes.others.bridges,
-      own: () => {
-        const { count, led } = this.#echoes.notes.others;
-        return this.#ownSockets + this.#ledThere() + count + led;
+      ownSockets: () => {
+        const { own, proxied } = this.#echoes.notes.others;
+        return this.#ownSockets + this.#proxiedSockets() + own + proxied;
       },
     });
   }
 
   get #ownSockets(): number {
-    return this.presence.connections + (this.isConnected ? 1 : 0) + this.#probesThere();
+    return this.presence.connectionCount + (this.isConnected ? 1 : 0) + this.#probeSockets();
   }
 
-  #hearing(channel: string): Hearing {
+  #subscriptionOf(channel: string): SubscriptionState {
     return kindOf(channel).members
-      ? this.presence.hearing(channel)
-      : this.#mainLine.listening.hearing(channel);
+      ? this.presence.subscriptionOf(channel)
+      : this.#mainConnection.subscriptions.stateOf(channel);
   }
 
   async #barrier(channel: string): Promise<void> {
-    if (kindOf(channel).members) await this.presence.room(channel)?.barrier();
-    else await this.#mainLine.link.barrier();
+    if (kindOf(channel).members) await this.presence.channel(channel)?.barrier();
+    else await this.#mainConnection.link.barrier();
   }
 }

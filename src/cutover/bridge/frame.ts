@@ -14,7 +14,7 @@ import {
 } from '#protocol';
 
 /** One frame from the other side. Nothing in it is trusted. */
-export interface RemoteFrame {
+export interface ServerFrame {
   readonly event: string;
   /** Its numbers are rounded: what is passed on is `dataJson`. */
   readonly data: unknown;
@@ -26,7 +26,7 @@ export interface RemoteFrame {
 }
 
 /** `undefined`: not a frame. */
-export function readFrame(text: string): RemoteFrame | undefined {
+export function readServerFrame(text: string): ServerFrame | undefined {
   const value = parseJson(text);
   if (!isJsonObject(value)) return undefined;
   const [event, channel, userId] = [
@@ -53,7 +53,7 @@ export function objectIn(data: unknown): JsonObject {
 }
 
 /** The text of that object; `undefined` when there is none, or when it is too deep. */
-export function objectTextIn({ data, dataJson }: Pick<RemoteFrame, 'data' | 'dataJson'>): string | undefined {
+export function objectTextIn({ data, dataJson }: Pick<ServerFrame, 'data' | 'dataJson'>): string | undefined {
   const text = typeof data === 'string' ? data : dataJson;
   return text !== undefined && isJsonObject(parseJson(text)) && !isTooDeep(text) ? text : undefined;
 }
@@ -61,7 +61,7 @@ export function objectTextIn({ data, dataJson }: Pick<RemoteFrame, 'data' | 'dat
 export const isInternal = (event: string): boolean =>
   event.startsWith('pusher:') || event.startsWith('pusher_internal:');
 
-export const isWhisper = (event: string): boolean => event.startsWith('client-');
+export const isClientEvent = (event: string): boolean => event.startsWith('client-');
 
 /** JSON text of a value that came from outside; `undefined` when it is too deep to be written. */
 export function textOf(value: unknown): string | undefined {
@@ -83,7 +83,7 @@ function canonical(value: unknown): unknown {
 
 /** A whisper's data may come back decoded; that of every other event is the same string on both sides. */
 function dataKey(name: string, data: unknown): string {
-  if (!isWhisper(name)) return typeof data === 'string' ? data : (textOf(data) ?? '');
+  if (!isClientEvent(name)) return typeof data === 'string' ? data : (textOf(data) ?? '');
   const inside = typeof data === 'string' ? parseJson(data) : data;
   const value = typeof inside === 'object' ? inside : data;
   try {
@@ -94,7 +94,7 @@ function dataKey(name: string, data: unknown): string {
 }
 
 /** SPEC 11.8: what an event and its echo have in common. */
-export const keyOf = (name: string, data: unknown): string =>
+export const echoKey = (name: string, data: unknown): string =>
   hash('sha256', `${name.length}:${name}${dataKey(name, data)}`, 'base64').slice(0, 24);
 
 /** A member of the other side, of whom this object tells; `undefined` when there is no usable one. */

@@ -12,8 +12,8 @@ export interface BridgeLimits {
   /** One request carries so much: Reverb refuses requests above 10,000 bytes, most others batches above ten. */
   readonly batchEvents: number;
   readonly batchBytes: number;
-  /** Requests under way at once. A channel is always forwarded by the same lane: its order is kept. */
-  readonly lanes: number;
+  /** Requests under way at once. A channel is always forwarded by the same queue: its order is kept. */
+  readonly parallelRequests: number;
   readonly requestTimeoutMs: number;
   readonly retryFirstMs: number;
   readonly retryMostMs: number;
@@ -38,14 +38,14 @@ export interface BridgeLimits {
   /** Members of one channel of the other side that are shown. */
   readonly members: number;
   /** Who is heard on a presence channel and leaves stays there this long for somebody who could be heard instead. */
-  readonly heirWaitMs: number;
+  readonly successorWaitMs: number;
   /** Rounds of answers in which a hand-over looks for the place where one connection goes on for another. */
   readonly handOverRounds: number;
   /** Frames that wait for what other nodes may have noted, and how long. */
   readonly heldFrames: number;
   readonly noteWaitMs: number;
   /** Whispers of one channel that wait for a hand-over. */
-  readonly waitingWhispers: number;
+  readonly pendingClientEvents: number;
 }
 
 export const LIMITS: BridgeLimits = {
@@ -56,7 +56,7 @@ export const LIMITS: BridgeLimits = {
   queueAgeMs: 30_000,
   batchEvents: 10,
   batchBytes: 9000,
-  lanes: 4,
+  parallelRequests: 4,
   requestTimeoutMs: 10_000,
   retryFirstMs: 100,
   retryMostMs: 2000,
@@ -73,9 +73,9 @@ export const LIMITS: BridgeLimits = {
   connecting: 50,
   idleMs: 10_000,
   members: 10_000,
-  heirWaitMs: 10_000,
+  successorWaitMs: 10_000,
   handOverRounds: 50,
   heldFrames: 10_000,
   noteWaitMs: 1000,
-  waitingWhispers: 100,
+  pendingClientEvents: 100,
 };

@@ -1,48 +1,48 @@
 import type { Logger } from '../../core/ports/logger.ts';
 import type { Upstream } from '../ports.ts';
-import { objectIn, type RemoteFrame, textOf } from './frame.ts';
+import { objectIn, type ServerFrame, textOf } from './frame.ts';
 import type { RequestOutcome } from './connection/upstream-api.ts';
 import type { BridgeCounters } from './state.ts';
 
 /** The same complaint is not made more often. */
 const PAUSE_MS = 60_000;
 
-interface Needs {
+interface WarningLogDeps {
   readonly appId: string;
   readonly upstream: Upstream;
   readonly logger: Logger;
-  readonly figures: BridgeCounters;
+  readonly counters: BridgeCounters;
 }
 
 /**
- * SPEC 11.13, 11.17: says what is wrong with the other side, once, in a sentence that names the setting; the figures
+ * SPEC 11.13, 11.17: says what is wrong with the other side, once, in a sentence that names the setting; the counters
  * keep the last of it.
  */
 export class WarningLog {
   readonly #app: string;
   readonly #url: string;
   readonly #logger: Logger;
-  readonly #figures: BridgeCounters;
-  readonly #said = new Map<string, number>();
-  #isAway = false;
+  readonly #counters: BridgeCounters;
+  readonly #warnedAtMs = new Map<string, number>();
+  #isLost = false;
 
-  constructor({ appId, upstream: { url }, logger, figures }: Needs) {
+  constructor({ appId, upstream: { url }, logger, counters }: WarningLogDeps) {
     this.#app = appId;
     this.#url = `${url.protocol}//${url.host}${url.pathname}`.replace(/\/$/, '');
     this.#logger = logger;
-    this.#figures = figures;
+    this.#counters = counters;
   }
 
-  away(reason: string): void {
-    this.#figures.error(reason);
-    if (this.#isAway) return;
-    this.#isAway = true;
+  connectionFailed(reason: string): void {
+    this.#counters.error(reason);
+    if (this.#isLost) return;
+    this.#isLost = true;
     this.#logger.warn(sentence(reason), { app: this.#app, upstream: this.#url, reason });
   }
 
-  back(awayMs: number): void {
-    if (!this.#isAway) return;
-    this.#isAway = false;
+  connectionRestored(awayMs: number): void {
+    if (!this.#isLost) return;
+    this.#isLost = false;
     this.#logger.warn('The other side of the cutover is back', {
       app: this.#app,
       upstream: this.#url,
@@ -51,37 +51,37 @@ export class WarningLog {
   }
 
   notTerminated({ text }: RequestOutcome): void {
-    this.#figures.error(`terminate: ${text}`);
-    this.#say('The other side did not terminate a user', { answer: text });
+    this.#counters.error(`terminate: ${text}`);
+    this.#warn('The other side did not terminate a user', { answer: text });
   }
 
   notForwarded({ kind, text }: RequestOutcome): void {
-    this.#figures.error(`${kind}: ${text}`);
+    this.#counters.error(`${kind}: ${text}`);
   }
 
   refusedEvent({ status, text }: Extract<RequestOutcome, { kind: 'refused' }>): void {
     if (status === 401 || status === 403)
-      this.#say(
+      this.#warn(
         'WAVEHALL_CUTOVER_UPSTREAM: the other side refuses our signature; are the app’s secret and id the same there?',
         { status, answer: text },
       );
     else if (status === 404)
-      this.#say('WAVEHALL_CUTOVER_UPSTREAM: the other side has no app with this id', {
+      this.#warn('WAVEHALL_CUTOVER_UPSTREAM: the other side has no app with this id', {
         status,
         answer: text,
       });
     else if (status === 413)
-      this.#say('An event is larger than the other side takes; REVERB_MAX_REQUEST_SIZE there', { status });
-    else this.#say('The other side refuses an event', { status, answer: text });
+      this.#warn('An event is larger than the other side takes; REVERB_MAX_REQUEST_SIZE there', { status });
+    else this.#warn('The other side refuses an event', { status, answer: text });
   }
 
   /** An error that is not about a channel, as Reverb tells of a refused subscription. */
-  refused(frame: RemoteFrame): void {
+  errorFrame(frame: ServerFrame): void {
     const { code, message } = objectIn(frame.data);
     const text = `${textOf(code) ?? ''} ${textOf(message) ?? ''}`;
-    this.#figures.error(text);
+    this.#counters.error(text);
     const isSignature = /unauthori[sz]ed|signature|auth/i.test(text);
-    this.#say(
+    this.#warn(
       isSignature
         ? 'WAVEHALL_CUTOVER_UPSTREAM: the other side refuses our subscription; is the app’s secret the same there?'
         : 'The other side answers the bridge with an error',
@@ -90,10 +90,10 @@ export class WarningLog {
   }
 
   /** No more than once a minute. */
-  #say(what: string, details: Readonly<Record<string, string | number>>): void {
+  #warn(what: string, details: Readonly<Record<string, string | number>>): void {
     const now = Date.now();
-    if (now - (this.#said.get(what) ?? -Infinity) < PAUSE_MS) return;
-    this.#said.set(what, now);
+    if (now - (this.#warnedAtMs.get(what) ?? -Infinity) < PAUSE_MS) return;
+    this.#warnedAtMs.set(what, now);
     this.#logger.warn(what, { app: this.#app, upstream: this.#url, ...details });
   }
 }

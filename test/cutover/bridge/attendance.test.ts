@@ -27,8 +27,8 @@ function openAttendance(isHeard: boolean) {
   const failures: unknown[] = [];
   const attendance = new MergedMembership({
     inner: stores.membership,
-    otherSide: { join: () => Promise.resolve(), leave: () => undefined, isHeard: () => isHeard },
-    census: {
+    upstream: { join: () => Promise.resolve(), leave: () => undefined, isSubscribed: () => isHeard },
+    counts: {
       members: () => Promise.resolve([]),
       occupancy: () => Promise.resolve(undefined),
       otherBridgesOn: () => 0,
@@ -58,14 +58,14 @@ describe('who is on a presence channel', () => {
             if (!isHeard) other.delete(id);
             if (real.size === 0) other.clear();
           } else if (kind === 'came') {
-            attendance.otherCame(REF, memberOf(id));
+            attendance.upstreamJoined(REF, memberOf(id));
             if (real.size > 0) other.add(id);
           } else if (kind === 'went') {
-            attendance.otherWent(REF, id);
+            attendance.upstreamLeft(REF, id);
             other.delete(id);
           } else if (kind === 'roster') {
             const named = IDS.filter((_, at) => (rest >> at) % 2 === 1);
-            attendance.others(REF, named.map(memberOf));
+            attendance.upstreamRoster(REF, named.map(memberOf));
             other.clear();
             if (real.size > 0) for (const each of named) other.add(each);
           }
@@ -88,7 +88,7 @@ describe('who is on a presence channel', () => {
     for (const channel of ['orders', '#user-7']) {
       const ref = { app: 'a', channel };
       await attendance.join(ref, { subscriptions: 1, member: memberOf('7'), socketId: '1.1' });
-      attendance.otherCame(ref, memberOf('8'));
+      attendance.upstreamJoined(ref, memberOf('8'));
       expect((await attendance.members(ref)).map(({ id }) => id)).toEqual(['7']);
       await attendance.leave(ref, { subscriptions: 0, member: memberOf('7') });
       expect(await attendance.members(ref)).toEqual([]);

@@ -27,7 +27,7 @@ describe('what comes back', () => {
         const delivered = { x: 0, y: 0 };
         const arrive = (at: number): void => {
           const [key] = onTheirWay.splice(at, 1) as [Step['key']];
-          if (!book.heard('c', key)) delivered[key] += 1;
+          if (!book.consume('c', key)) delivered[key] += 1;
         };
         for (const { side, key, pick } of steps) {
           if (side === 'here') {
@@ -54,26 +54,26 @@ describe('what comes back', () => {
     expect(book.size).toBe(2);
     book.clear('c');
     expect([a, b, other].map((echo) => echo?.isClosed)).toEqual([true, true, false]);
-    expect(book.heard('c', 'x')).toBe(false);
-    expect(book.heard('d', 'x')).toBe(true);
-    expect(other).toMatchObject({ isHeard: true, isClosed: true });
+    expect(book.consume('c', 'x')).toBe(false);
+    expect(book.consume('d', 'x')).toBe(true);
+    expect(other).toMatchObject({ isReceived: true, isClosed: true });
     expect(book.size).toBe(0);
   });
 
   test('11.9 an equal whisper of another user is no echo', () => {
     const book = new EchoBook(10);
     book.expect('c', 'x', '7');
-    expect(book.heard('c', 'x', '9')).toBe(false);
-    expect(book.heard('c', 'x', '7')).toBe(true);
+    expect(book.consume('c', 'x', '9')).toBe(false);
+    expect(book.consume('c', 'x', '7')).toBe(true);
     book.expect('c', 'x', '7');
-    expect(book.heard('c', 'x')).toBe(true);
+    expect(book.consume('c', 'x')).toBe(true);
   });
 
   test('11.8 it has room for so many and no more', () => {
     const book = new EchoBook(3);
     const echoes = ['x', 'x', 'y', 'y'].map((key) => book.expect('c', key));
     expect(echoes.map((echo) => echo !== undefined)).toEqual([true, true, true, false]);
-    book.heard('c', 'x');
+    book.consume('c', 'x');
     expect(book.expect('c', 'y')).toBeDefined();
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { Echoes, type Hearing } from '../../../src/cutover/bridge/echo/echoes.ts';
-import { keyOf, type RemoteFrame } from '../../../src/cutover/bridge/frame.ts';
+import { Echoes, type SubscriptionState } from '../../../src/cutover/bridge/echo/echoes.ts';
+import { echoKey, type ServerFrame } from '../../../src/cutover/bridge/frame.ts';
 import { LIMITS, type BridgeLimits } from '../../../src/cutover/bridge/limits.ts';
 import { NodeNotes, type Copy } from '../../../src/cutover/bridge/echo/node-notes.ts';
 import { BridgeCounters } from '../../../src/cutover/bridge/state.ts';
@@ -8,9 +8,9 @@ import { openMemoryStores } from '../../../src/stores/memory/index.ts';
 import { held } from '../../core/fakes.ts';
 import { eventually } from '../../support/wire.ts';
 
-const copy = (data: string, channel = 'c'): Copy => ({ channel, key: keyOf('e', data), user: undefined });
+const copy = (data: string, channel = 'c'): Copy => ({ channel, key: echoKey('e', data), user: undefined });
 
-const frame = (data: string): RemoteFrame => ({
+const frame = (data: string): ServerFrame => ({
   event: 'e',
   data,
   dataJson: JSON.stringify(data),
@@ -24,19 +24,23 @@ function openNodes(changed: Partial<BridgeLimits> = {}) {
   const limits = { ...LIMITS, settleMs: 10, ...changed };
   const { broker } = openMemoryStores();
   const nodes = [0, 1].map(() => {
-    const figures = new BridgeCounters();
-    const node = { hearing: 'yes' as Hearing, barrier: Promise.resolve(), delivered: [] as string[] };
+    const counters = new BridgeCounters();
+    const node = {
+      hearing: 'yes' as SubscriptionState,
+      barrier: Promise.resolve(),
+      delivered: [] as string[],
+    };
     const echoes = new Echoes({
       limits,
-      figures,
-      notes: (ears) => new NodeNotes({ app: 'a', broker, limits, ears }),
-      hearing: () => node.hearing,
+      counters,
+      notes: (receiver) => new NodeNotes({ app: 'a', broker, limits, receiver }),
+      subscriptionOf: () => node.hearing,
       barrier: () => node.barrier,
     });
     const hear = (data: string): void => echoes.hear('c', frame(data), () => node.delivered.push(data));
-    return Object.assign(node, { echoes, figures, hear });
+    return Object.assign(node, { echoes, counters, hear });
   });
-  void broker.start((ref, { payload }) => nodes.forEach(({ echoes }) => echoes.notes.heard(ref, payload)));
+  void broker.start((ref, { payload }) => nodes.forEach(({ echoes }) => echoes.notes.receive(ref, payload)));
   type Node = (typeof nodes)[number];
   return nodes as [Node, Node];
 }
@@ -49,9 +53,9 @@ describe('what is awaited from the other side', () => {
     const ticket = await nodes[0].echoes.announce([copy('x')]);
     for (const { hear } of nodes) ['x', 'x', 'y'].forEach(hear);
     await turn();
-    for (const { delivered, figures } of nodes) {
+    for (const { delivered, counters } of nodes) {
       expect(delivered).toEqual(['x', 'y']);
-      expect(figures.echoesDropped).toBe(1);
+      expect(counters.echoesDropped).toBe(1);
     }
     nodes[0].echoes.answered(ticket);
     expect(nodes.map(({ echoes }) => echoes.expected)).toEqual([0, 0]);
@@ -87,10 +91,10 @@ describe('what is awaited from the other side', () => {
     await a.echoes.announce([copy('x'), copy('y')], ticket);
     expect([a.echoes.expected, b.echoes.expected]).toEqual([2, 2]);
     a.hear('y');
-    expect([0, 1].map((at) => a.echoes.fate(ticket, at))).toEqual(['not carried out', 'carried out']);
+    expect([0, 1].map((at) => a.echoes.deliveryOf(ticket, at))).toEqual(['not carried out', 'carried out']);
     a.echoes.lost('c');
     b.echoes.lost('c');
-    expect(a.echoes.fate(ticket, 0)).toBe('unknown');
+    expect(a.echoes.deliveryOf(ticket, 0)).toBe('unknown');
     await a.echoes.announce([copy('x'), copy('y')], ticket);
     expect([a.echoes.expected, b.echoes.expected]).toEqual([1, 2]);
   });
@@ -116,14 +120,14 @@ describe('what is awaited from the other side', () => {
     expect([a.delivered, b.delivered]).toEqual([[], []]);
     for (let at = 0; at < 101; at += 1) await a.echoes.announce([copy('z')]);
     expect(a.echoes.expected).toBe(100);
-    expect(a.figures.dropped).toEqual({ 'too-many-echoes': 1 });
+    expect(a.counters.dropped).toEqual({ 'too-many-echoes': 1 });
   });
 
   test('11.8 no event can be taken for a note', () => {
     const expectNothing = vi.fn();
     const { broker } = openMemoryStores();
-    const ears = { expect: expectNothing, answered: expectNothing };
-    const notes = new NodeNotes({ app: 'a', broker, limits: LIMITS, ears });
+    const receiver = { expect: expectNothing, answered: expectNothing };
+    const notes = new NodeNotes({ app: 'a', broker, limits: LIMITS, receiver });
     const ref = { app: 'a', channel: '#bridge' };
     const texts = [
       '',
@@ -132,9 +136,9 @@ describe('what is awaited from the other side', () => {
       'wavehall-bridge ',
       'wavehall-bridge [7]',
     ];
-    for (const text of texts) expect(notes.heard(ref, text)).toBe(true);
-    notes.heard(ref, 'wavehall-bridge {"kind":"expect","id":"x","copies":[7,["c"],["c","k",3]]}');
+    for (const text of texts) expect(notes.receive(ref, text)).toBe(true);
+    notes.receive(ref, 'wavehall-bridge {"kind":"expect","id":"x","copies":[7,["c"],["c","k",3]]}');
     expect(expectNothing.mock.calls).toEqual([['x', [{ channel: 'c', key: 'k', user: undefined }]]]);
-    expect(notes.heard({ app: 'a', channel: 'c' }, 'wavehall-bridge {}')).toBe(false);
+    expect(notes.receive({ app: 'a', channel: 'c' }, 'wavehall-bridge {}')).toBe(false);
   });
 });

@@ -162,7 +162,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
 
   test('11.7 what waits is limited in number, bytes and age; what is given up is counted', async () => {
     stage = await Stage.open(kind, {
-      limits: { ...QUICK, queueEvents: 10, queueBytes: 4000, queueAgeMs: 1500, lanes: 1 },
+      limits: { ...QUICK, queueEvents: 10, queueBytes: 4000, queueAgeMs: 1500, parallelRequests: 1 },
     });
     const b = await stage.there();
     await b.join('orders');

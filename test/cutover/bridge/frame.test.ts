@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { keyOf, readFrame, rosterIn, textOf } from '../../../src/cutover/bridge/frame.ts';
+import { echoKey, readServerFrame, rosterIn, textOf } from '../../../src/cutover/bridge/frame.ts';
 
 const jsonObject = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }));
 
@@ -16,29 +16,29 @@ describe('frames of the other side', () => {
   test('11.8 a whisper that PHP has decoded and written again has the same key', () => {
     fc.assert(
       fc.property(jsonObject, (data) => {
-        expect(keyOf('client-x', asPhp(data))).toBe(keyOf('client-x', data));
-        expect(keyOf('client-x', asPhp(data))).toBe(keyOf('client-x', JSON.stringify(data)));
+        expect(echoKey('client-x', asPhp(data))).toBe(echoKey('client-x', data));
+        expect(echoKey('client-x', asPhp(data))).toBe(echoKey('client-x', JSON.stringify(data)));
       }),
     );
   });
 
   test('11.8 different names or data have different keys; data of events is compared as it is', () => {
     const keys = [
-      keyOf('a', 'x'),
-      keyOf('a', 'y'),
-      keyOf('b', 'x'),
-      keyOf('ax', ''),
-      keyOf('a', '{}'),
-      keyOf('a', '[]'),
-      keyOf('client-a', { a: 1 }),
-      keyOf('client-a', { a: '1' }),
-      keyOf('client-a', [[]]),
-      keyOf('client-a', []),
-      keyOf('client-a', null),
-      keyOf('client-a', 0),
+      echoKey('a', 'x'),
+      echoKey('a', 'y'),
+      echoKey('b', 'x'),
+      echoKey('ax', ''),
+      echoKey('a', '{}'),
+      echoKey('a', '[]'),
+      echoKey('client-a', { a: 1 }),
+      echoKey('client-a', { a: '1' }),
+      echoKey('client-a', [[]]),
+      echoKey('client-a', []),
+      echoKey('client-a', null),
+      echoKey('client-a', 0),
     ];
     expect(new Set(keys).size).toBe(keys.length);
-    expect(keyOf('client-a', {})).toBe(keyOf('client-a', []));
+    expect(echoKey('client-a', {})).toBe(echoKey('client-a', []));
   });
 
   test('11.6 nothing that is sent can make reading it throw', () => {
@@ -52,14 +52,14 @@ describe('frames of the other side', () => {
       '{"__proto__":{"event":"x"}}',
       `{"event":${deep}}`,
     ])
-      expect(readFrame(text)).toBeUndefined();
-    const frame = readFrame(`{"event":"e","data":${deep},"channel":7,"user_id":{}}`);
+      expect(readServerFrame(text)).toBeUndefined();
+    const frame = readServerFrame(`{"event":"e","data":${deep},"channel":7,"user_id":{}}`);
     expect(frame).toMatchObject({ channel: undefined, userId: undefined });
     expect(textOf(frame?.data)).toBeUndefined();
-    expect(typeof keyOf('client-e', frame?.data)).toBe('string');
+    expect(typeof echoKey('client-e', frame?.data)).toBe('string');
     fc.assert(
       fc.property(fc.json(), fc.jsonValue(), (text, data) => {
-        readFrame(text);
+        readServerFrame(text);
         rosterIn(text);
         for (const each of [data, { presence: data }, { presence: { ids: data, hash: data } }])
           rosterIn(JSON.stringify(each));
@@ -74,7 +74,7 @@ describe('frames of the other side', () => {
       [one, `{"n":${two}}`],
       [two, '{}'],
     ]);
-    const frame = readFrame(`{"event":"client-x","data":{"n":${one}},"user_id":${two}}`);
+    const frame = readServerFrame(`{"event":"client-x","data":{"n":${one}},"user_id":${two}}`);
     expect(frame).toMatchObject({ dataJson: `{"n":${one}}`, userId: two });
   });
 

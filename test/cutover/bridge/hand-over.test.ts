@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StreamAlignment } from '../../../src/cutover/bridge/presence/stream-alignment.ts';
-import type { RemoteFrame } from '../../../src/cutover/bridge/frame.ts';
-import { HandOver, type HandOverResult, type Line } from '../../../src/cutover/bridge/presence/hand-over.ts';
+import type { ServerFrame } from '../../../src/cutover/bridge/frame.ts';
+import {
+  HandOver,
+  type HandOverResult,
+  type Pingable,
+} from '../../../src/cutover/bridge/presence/hand-over.ts';
 import { settled } from '../../core/fakes.ts';
 
-const frameOf = (text: string): RemoteFrame => ({
+const frameOf = (text: string): ServerFrame => ({
   event: text,
   data: undefined,
   dataJson: 'null',
@@ -15,10 +19,10 @@ const frameOf = (text: string): RemoteFrame => ({
 });
 
 /** One connection to a server that does one thing at a time; what is said and answered keeps its order. */
-class ModelLine implements Line {
+class ModelLine implements Pingable {
   readonly asked: ((isAlive: boolean) => void)[] = [];
   readonly arriving: (string | ((isAlive: boolean) => void))[] = [];
-  hear: (frame: RemoteFrame) => void = () => undefined;
+  hear: (frame: ServerFrame) => void = () => undefined;
   #isLost = false;
 
   ping(pong: (isAlive: boolean) => void): void {
@@ -63,11 +67,11 @@ async function handOver(
 ) {
   const lines = [new ModelLine(), new ModelLine()] as const;
   const [published, passed]: [string[], string[]] = [[], []];
-  const pass = (frame: RemoteFrame): void => void passed.push(frame.text);
-  const process = new HandOver({ from: lines[0], to: lines[1], pass });
-  lines[0].hear = (frame) => process.heardFrom(frame);
+  const pass = (frame: ServerFrame): void => void passed.push(frame.text);
+  const process = new HandOver({ from: lines[0], to: lines[1], deliver: pass });
+  lines[0].hear = (frame) => process.receivedFrom(frame);
   let result: HandOverResult | undefined;
-  lines[1].hear = (frame) => (result === undefined ? process.heardTo(frame) : pass(frame));
+  lines[1].hear = (frame) => (result === undefined ? process.receivedTo(frame) : pass(frame));
   const running = process.run(rounds).then((each) => (result = each));
   const publish = (letter: number): void => {
     published.push(nameOf(published.length, letter));
@@ -140,10 +144,10 @@ describe('a hand-over', () => {
         const process = new HandOver({
           from: lines[0],
           to: lines[1],
-          pass: ({ text }) => void passed.push(text),
+          deliver: ({ text }) => void passed.push(text),
         });
-        lines[0].hear = (frame) => process.heardFrom(frame);
-        lines[1].hear = (frame) => process.heardTo(frame);
+        lines[0].hear = (frame) => process.receivedFrom(frame);
+        lines[1].hear = (frame) => process.receivedTo(frame);
         let ended: HandOverResult | undefined;
         void process.run(ROUNDS).then((each) => (ended = each));
         const heard: string[] = [];
@@ -176,10 +180,10 @@ describe('where one connection stands in what another hears', () => {
   const align = (story: string): StreamAlignment => {
     const alignment = new StreamAlignment();
     for (const sign of story) {
-      if (sign === '1') alignment.firstAnswered();
-      else if (sign === '2') alignment.secondAnswered();
-      else if (sign === sign.toLowerCase()) alignment.firstHeard(sign);
-      else alignment.secondHeard(sign.toLowerCase());
+      if (sign === '1') alignment.firstPonged();
+      else if (sign === '2') alignment.secondPonged();
+      else if (sign === sign.toLowerCase()) alignment.firstReceived(sign);
+      else alignment.secondReceived(sign.toLowerCase());
     }
     return alignment;
   };

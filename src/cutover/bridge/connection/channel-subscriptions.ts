@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import { type Credential, kindOf } from '#protocol';
 import { within } from '../../../core/util/time.ts';
-import type { ChannelListener } from '../ears.ts';
-import type { Hearing } from '../echo/echoes.ts';
-import type { RemoteFrame } from '../frame.ts';
+import type { ChannelReceiver } from '../receiver.ts';
+import type { SubscriptionState } from '../echo/echoes.ts';
+import type { ServerFrame } from '../frame.ts';
 import type { BridgeLimits } from '../limits.ts';
 import type { Link } from './link.ts';
 import { subscribe, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe } from './subscription.ts';
@@ -11,7 +11,7 @@ import { subscribe, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe } from './subscri
 /** Subscriptions that are sent at once after a reconnect, so that others are served in between. */
 const AT_A_TIME = 200;
 
-interface Wanted {
+interface Subscription {
   readonly confirmed: Promise<void>;
   confirm: () => void;
   isConfirmed: boolean;
@@ -23,129 +23,131 @@ interface Wanted {
   awaitsCached: boolean;
 }
 
-interface Needs {
+interface ChannelSubscriptionsDeps {
   readonly link: Link;
   readonly credential: Credential;
   readonly limits: BridgeLimits;
-  readonly ears: ChannelListener;
+  readonly receiver: ChannelReceiver;
 }
 
 /** SPEC 11.6: the channels without members that this node hears at the other side, all over one connection. */
 export class ChannelSubscriptions {
-  readonly #needs: Needs;
-  readonly #wanted = new Map<string, Wanted>();
+  readonly #deps: ChannelSubscriptionsDeps;
+  readonly #subscriptions = new Map<string, Subscription>();
   #generation = 0;
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
+  constructor(deps: ChannelSubscriptionsDeps) {
+    this.#deps = deps;
   }
 
   get size(): number {
-    return this.#wanted.size;
+    return this.#subscriptions.size;
   }
 
   get channels(): Iterable<string> {
-    return this.#wanted.keys();
+    return this.#subscriptions.keys();
   }
 
-  hearing(channel: string): Hearing {
-    const wanted = this.#wanted.get(channel);
-    if (wanted === undefined || !this.#needs.link.isOpen) return wanted === undefined ? 'no' : 'soon';
-    return wanted.isConfirmed ? 'yes' : 'soon';
+  stateOf(channel: string): SubscriptionState {
+    const subscription = this.#subscriptions.get(channel);
+    if (subscription === undefined || !this.#deps.link.isOpen)
+      return subscription === undefined ? 'no' : 'soon';
+    return subscription.isConfirmed ? 'yes' : 'soon';
   }
 
   /** How long the channel has been heard without a break; 0: it is not heard. */
-  heardForMs(channel: string): number {
-    if (this.hearing(channel) !== 'yes') return 0;
-    return performance.now() - (this.#wanted.get(channel)?.confirmedAtMs ?? Infinity);
+  subscribedForMs(channel: string): number {
+    if (this.stateOf(channel) !== 'yes') return 0;
+    return performance.now() - (this.#subscriptions.get(channel)?.confirmedAtMs ?? Infinity);
   }
 
   /** Resolves when the other side has confirmed; soon, whatever it does. */
-  async listen(channel: string): Promise<void> {
-    const { link, credential, limits } = this.#needs;
-    const wanted = this.#wanted.get(channel) ?? newlyWanted();
-    this.#wanted.set(channel, wanted);
-    if (wanted.isConfirmed || !subscribe(link, credential, channel)) return;
-    await within(wanted.confirmed, limits.subscribeWaitMs);
+  async subscribe(channel: string): Promise<void> {
+    const { link, credential, limits } = this.#deps;
+    const subscription = this.#subscriptions.get(channel) ?? newSubscription();
+    this.#subscriptions.set(channel, subscription);
+    if (subscription.isConfirmed || !subscribe(link, credential, channel)) return;
+    await within(subscription.confirmed, limits.subscribeWaitMs);
   }
 
   /** Resolves with whether the channel is heard; what is asked for already is waited for, a moment. */
-  async isHeard(channel: string): Promise<boolean> {
-    const wanted = this.#wanted.get(channel);
-    if (wanted !== undefined && !wanted.isConfirmed && this.#needs.link.isOpen)
-      await within(wanted.confirmed, this.#needs.limits.subscribeWaitMs);
-    return this.hearing(channel) === 'yes';
+  async isSubscribed(channel: string): Promise<boolean> {
+    const subscription = this.#subscriptions.get(channel);
+    if (subscription !== undefined && !subscription.isConfirmed && this.#deps.link.isOpen)
+      await within(subscription.confirmed, this.#deps.limits.subscribeWaitMs);
+    return this.stateOf(channel) === 'yes';
   }
 
-  unlisten(channel: string): void {
-    const wanted = this.#wanted.get(channel);
-    if (wanted === undefined) return;
-    this.#wanted.delete(channel);
-    wanted.confirm();
-    unsubscribe(this.#needs.link, channel);
+  unsubscribe(channel: string): void {
+    const subscription = this.#subscriptions.get(channel);
+    if (subscription === undefined) return;
+    this.#subscriptions.delete(channel);
+    subscription.confirm();
+    unsubscribe(this.#deps.link, channel);
   }
 
   /** The connection is open (again): everything is asked for. */
   opened(): void {
     this.#generation += 1;
-    this.#ask([...this.#wanted.keys()], this.#generation);
+    this.#resubscribe([...this.#subscriptions.keys()], this.#generation);
   }
 
   lost(): void {
     this.#generation += 1;
-    for (const wanted of this.#wanted.values()) {
-      wanted.isConfirmed = false;
-      wanted.awaitsCached = false;
+    for (const subscription of this.#subscriptions.values()) {
+      subscription.isConfirmed = false;
+      subscription.awaitsCached = false;
       // Whoever waits for it does not wait for a server that is away.
-      wanted.confirm();
+      subscription.confirm();
     }
   }
 
-  heard(frame: RemoteFrame): void {
+  receive(frame: ServerFrame): void {
     const channel = frame.channel ?? '';
-    const wanted = this.#wanted.get(channel);
-    if (wanted === undefined) return;
-    const { ears } = this.#needs;
-    if (frame.event === SUCCEEDED) return this.#confirmed(channel, wanted);
+    const subscription = this.#subscriptions.get(channel);
+    if (subscription === undefined) return;
+    const { receiver } = this.#deps;
+    if (frame.event === SUCCEEDED) return this.#confirmed(channel, subscription);
     if (frame.event === SUBSCRIPTION_ERROR) return;
-    if (wanted.awaitsCached) {
+    if (subscription.awaitsCached) {
       // What was remembered while the bridge was away is no news: others may have been told since.
-      if (!wanted.wasConfirmed) ears.cached(channel, frame);
-      return this.#settled(wanted);
+      if (!subscription.wasConfirmed) receiver.cached(channel, frame);
+      return this.#settled(subscription);
     }
-    ears.event(channel, frame);
+    receiver.event(channel, frame);
   }
 
-  #confirmed(channel: string, wanted: Wanted): void {
-    if (wanted.isConfirmed) return;
-    wanted.isConfirmed = true;
-    wanted.confirmedAtMs = performance.now();
-    wanted.awaitsCached = kindOf(channel).cached;
-    if (!wanted.awaitsCached) return this.#settled(wanted);
+  #confirmed(channel: string, subscription: Subscription): void {
+    if (subscription.isConfirmed) return;
+    subscription.isConfirmed = true;
+    subscription.confirmedAtMs = performance.now();
+    subscription.awaitsCached = kindOf(channel).cached;
+    if (!subscription.awaitsCached) return this.#settled(subscription);
     // Reverb remembers nothing of encrypted channels, and says nothing then.
-    this.#needs.link.ping((isAlive) => {
-      if (isAlive && wanted.awaitsCached) this.#settled(wanted);
+    this.#deps.link.ping((isAlive) => {
+      if (isAlive && subscription.awaitsCached) this.#settled(subscription);
     });
   }
 
-  #settled(wanted: Wanted): void {
-    wanted.awaitsCached = false;
-    wanted.wasConfirmed = true;
-    wanted.confirm();
+  #settled(subscription: Subscription): void {
+    subscription.awaitsCached = false;
+    subscription.wasConfirmed = true;
+    subscription.confirm();
   }
 
-  #ask(channels: readonly string[], generation: number): void {
+  #resubscribe(channels: readonly string[], generation: number): void {
     if (generation !== this.#generation) return;
     for (const channel of channels.slice(0, AT_A_TIME)) {
-      const wanted = this.#wanted.get(channel);
-      if (wanted !== undefined && !wanted.isConfirmed)
-        subscribe(this.#needs.link, this.#needs.credential, channel);
+      const subscription = this.#subscriptions.get(channel);
+      if (subscription !== undefined && !subscription.isConfirmed)
+        subscribe(this.#deps.link, this.#deps.credential, channel);
     }
-    if (channels.length > AT_A_TIME) setImmediate(() => this.#ask(channels.slice(AT_A_TIME), generation));
+    if (channels.length > AT_A_TIME)
+      setImmediate(() => this.#resubscribe(channels.slice(AT_A_TIME), generation));
   }
 }
 
-function newlyWanted(): Wanted {
+function newSubscription(): Subscription {
   let confirm = (): void => undefined;
   const confirmed = new Promise<void>((resolve) => (confirm = resolve));
   return {

@@ -1,39 +1,39 @@
 import type { Credential } from '#protocol';
 import type { WarningLog } from '../warning-log.ts';
-import type { ChannelListener } from '../ears.ts';
-import type { RemoteFrame } from '../frame.ts';
+import type { ChannelReceiver } from '../receiver.ts';
+import type { ServerFrame } from '../frame.ts';
 import type { BridgeLimits } from '../limits.ts';
-import { Link, type LinkNeeds } from './link.ts';
+import { Link, type LinkOptions } from './link.ts';
 import { ChannelSubscriptions } from './channel-subscriptions.ts';
 import type { BridgeCounters } from '../state.ts';
 
-interface Needs {
-  readonly link: LinkNeeds;
+interface MainConnectionDeps {
+  readonly link: LinkOptions;
   readonly credential: Credential;
   readonly limits: BridgeLimits;
-  readonly figures: BridgeCounters;
-  readonly complaints: WarningLog;
-  readonly ears: ChannelListener;
+  readonly counters: BridgeCounters;
+  readonly warnings: WarningLog;
+  readonly receiver: ChannelReceiver;
   /** The other side can be reached (again). */
-  readonly back: () => void;
+  readonly onOpen: () => void;
 }
 
 /** SPEC 11.6, 11.13: the connection for all channels without members; by it the bridge knows whether the other side is there. */
 export class MainConnection {
   readonly link: Link;
-  readonly listening: ChannelSubscriptions;
-  readonly #needs: Needs;
-  #awaySinceMs: number | undefined;
+  readonly subscriptions: ChannelSubscriptions;
+  readonly #deps: MainConnectionDeps;
+  #lostSinceMs: number | undefined;
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
-    this.link = new Link(needs.link, {
+  constructor(deps: MainConnectionDeps) {
+    this.#deps = deps;
+    this.link = new Link(deps.link, {
       opened: () => this.#opened(),
-      frame: (frame) => this.#heard(frame),
+      frame: (frame) => this.#received(frame),
       lost: () => this.#lost(),
       failed: (reason) => this.#failed(reason),
     });
-    this.listening = new ChannelSubscriptions({ ...needs, link: this.link });
+    this.subscriptions = new ChannelSubscriptions({ ...deps, link: this.link });
   }
 
   get isOpen(): boolean {
@@ -41,28 +41,28 @@ export class MainConnection {
   }
 
   #opened(): void {
-    const { complaints, figures, back } = this.#needs;
-    const awayMs = Date.now() - (this.#awaySinceMs ?? Date.now());
-    complaints.back(awayMs);
-    if (this.#awaySinceMs !== undefined && this.listening.size > 0) figures.gap(awayMs);
-    this.#awaySinceMs = undefined;
-    this.listening.opened();
+    const { warnings, counters, onOpen: back } = this.#deps;
+    const awayMs = Date.now() - (this.#lostSinceMs ?? Date.now());
+    warnings.connectionRestored(awayMs);
+    if (this.#lostSinceMs !== undefined && this.subscriptions.size > 0) counters.gap(awayMs);
+    this.#lostSinceMs = undefined;
+    this.subscriptions.opened();
     back();
   }
 
   #lost(): void {
-    this.#awaySinceMs = Date.now();
-    for (const channel of this.listening.channels) this.#needs.ears.deaf(channel);
-    this.listening.lost();
+    this.#lostSinceMs = Date.now();
+    for (const channel of this.subscriptions.channels) this.#deps.receiver.lost(channel);
+    this.subscriptions.lost();
   }
 
   #failed(reason: string): void {
-    this.#awaySinceMs ??= Date.now();
-    this.#needs.complaints.away(reason);
+    this.#lostSinceMs ??= Date.now();
+    this.#deps.warnings.connectionFailed(reason);
   }
 
-  #heard(frame: RemoteFrame): void {
-    if (frame.event === 'pusher:error') this.#needs.complaints.refused(frame);
-    else this.listening.heard(frame);
+  #received(frame: ServerFrame): void {
+    if (frame.event === 'pusher:error') this.#deps.warnings.errorFrame(frame);
+    else this.subscriptions.receive(frame);
   }
 }

@@ -7,8 +7,8 @@ export type Pong = (isAlive: boolean) => void;
 export class Pings {
   lagMs = 0;
   readonly #send: () => void;
-  #asked: Pong[] | undefined;
-  #asking: Pong[] = [];
+  #sent: Pong[] | undefined;
+  #waiting: Pong[] = [];
   #sentAtMs = 0;
 
   constructor(send: () => void) {
@@ -17,34 +17,34 @@ export class Pings {
 
   /** How long an answer has been waited for; `undefined` when none is. */
   get waitedMs(): number | undefined {
-    return this.#asked && Date.now() - this.#sentAtMs;
+    return this.#sent && Date.now() - this.#sentAtMs;
   }
 
-  ask(pong: Pong): void {
-    this.#asking.push(pong);
-    if (this.#asked === undefined) this.#next();
+  ping(pong: Pong): void {
+    this.#waiting.push(pong);
+    if (this.#sent === undefined) this.#next();
   }
 
-  answered(): void {
-    const asked = this.#asked;
+  ponged(): void {
+    const asked = this.#sent;
     if (asked === undefined) return;
-    this.#asked = undefined;
+    this.#sent = undefined;
     this.lagMs = Date.now() - this.#sentAtMs;
-    if (this.#asking.length > 0) this.#next();
+    if (this.#waiting.length > 0) this.#next();
     for (const pong of asked) pong(true);
   }
 
   /** The connection is lost: nobody is answered any more. */
   lost(): void {
-    const asked = [...(this.#asked ?? []), ...this.#asking];
-    this.#asked = undefined;
-    this.#asking = [];
+    const asked = [...(this.#sent ?? []), ...this.#waiting];
+    this.#sent = undefined;
+    this.#waiting = [];
     for (const pong of asked) pong(false);
   }
 
   #next(): void {
-    this.#asked = this.#asking;
-    this.#asking = [];
+    this.#sent = this.#waiting;
+    this.#waiting = [];
     this.#sentAtMs = Date.now();
     this.#send();
   }

@@ -8,7 +8,7 @@ export class Semaphore {
   }
 
   /** Resolves with what must be called, once, when one is through. */
-  async enter(): Promise<() => void> {
+  async acquire(): Promise<() => void> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     let isOver = false;

@@ -6,7 +6,7 @@ export class Signal {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  ring(): void {
+  emit(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();

@@ -10,7 +10,7 @@ export const SUBSCRIPTION_ERROR = 'pusher:subscription_error';
 /** SPEC 11.6: always signed; who does not need the signature leaves it aside. */
 export function subscribe(link: Link, credential: Credential, channel: string): boolean {
   if (!link.isOpen) return false;
-  return link.say('pusher:subscribe', { channel, auth: signChannel(credential, link.socketId, channel) });
+  return link.send('pusher:subscribe', { channel, auth: signChannel(credential, link.socketId, channel) });
 }
 
 /** SPEC 11.10: Reverb takes no member without `user_info`. */
@@ -18,15 +18,15 @@ export function subscribeAs(link: Link, credential: Credential, channel: string,
   if (!link.isOpen) return false;
   const data = `{"user_id":${JSON.stringify(member.userId)},"user_info":${member.infoJson ?? '{}'}}`;
   const auth = signChannel(credential, link.socketId, channel, data);
-  return link.say('pusher:subscribe', { channel, auth, channel_data: data });
+  return link.send('pusher:subscribe', { channel, auth, channel_data: data });
 }
 
 export const unsubscribe = (link: Link, channel: string): boolean =>
-  link.say('pusher:unsubscribe', { channel });
+  link.send('pusher:unsubscribe', { channel });
 
 /** False: not sent. `done` is called when the other side has dealt with it, or never will. */
-export function say(link: Link, text: string, done: () => void): boolean {
-  const isSent = link.write(text);
+export function sendThen(link: Link, text: string, done: () => void): boolean {
+  const isSent = link.sendText(text);
   void link.barrier().then(done);
   return isSent;
 }

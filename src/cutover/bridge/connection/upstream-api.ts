@@ -16,14 +16,14 @@ export type RequestOutcome =
 const MOST_REASON_CHARS = 300;
 const MOST_ANSWER_CHARS = 16 * 1024 * 1024;
 
-interface Needs {
+interface UpstreamApiOptions {
   readonly appId: string;
   readonly upstream: Upstream;
   readonly credential: Credential;
   readonly limits: BridgeLimits;
 }
 
-interface Asked {
+interface SignedRequest {
   readonly method: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
@@ -41,23 +41,21 @@ export class UpstreamApi {
   readonly #timeoutMs: number;
   readonly #agent: HttpAgent;
   readonly #request: typeof httpRequest;
-  readonly #underWay = new Set<ClientRequest>();
+  readonly #inFlight = new Set<ClientRequest>();
 
-  constructor(needs: Needs) {
-    const isSecure = needs.upstream.url.protocol === 'https:';
-    this.#upstream = needs.upstream.url;
-    this.#root = `/apps/${encodeURIComponent(needs.appId)}`;
-    this.#credential = needs.credential;
-    this.#timeoutMs = needs.limits.requestTimeoutMs;
-    // A request of each lane, and one more that is none of theirs.
-    const options = { keepAlive: true, maxSockets: needs.limits.lanes + 1 };
-    this.#agent = isSecure
-      ? new HttpsAgent({ ...options, ...trust(needs.upstream) })
-      : new HttpAgent(options);
+  constructor(deps: UpstreamApiOptions) {
+    const isSecure = deps.upstream.url.protocol === 'https:';
+    this.#upstream = deps.upstream.url;
+    this.#root = `/apps/${encodeURIComponent(deps.appId)}`;
+    this.#credential = deps.credential;
+    this.#timeoutMs = deps.limits.requestTimeoutMs;
+    // A request of each queue, and one more that is none of theirs.
+    const options = { keepAlive: true, maxSockets: deps.limits.parallelRequests + 1 };
+    this.#agent = isSecure ? new HttpsAgent({ ...options, ...trust(deps.upstream) }) : new HttpAgent(options);
     this.#request = isSecure ? httpsRequest : httpRequest;
   }
 
-  async send(path: string, body: string): Promise<RequestOutcome> {
+  async post(path: string, body: string): Promise<RequestOutcome> {
     const asked = { method: 'POST', path: this.#root + path, query: {}, body };
     const outcome = await this.#once(asked);
     // A connection that was kept open too long says nothing of the request.
@@ -65,7 +63,7 @@ export class UpstreamApi {
   }
 
   /** The text that a signed GET is answered with; `undefined` when it is not answered well. */
-  async read(path: string, query: Readonly<Record<string, string>> = {}): Promise<string | undefined> {
+  async get(path: string, query: Readonly<Record<string, string>> = {}): Promise<string | undefined> {
     const asked = { method: 'GET', path: this.#root + path, query, body: '' };
     let outcome = await this.#once(asked);
     if (outcome === 'again') outcome = await this.#once(asked);
@@ -73,11 +71,11 @@ export class UpstreamApi {
   }
 
   stop(): void {
-    for (const request of this.#underWay) request.destroy();
+    for (const request of this.#inFlight) request.destroy();
     this.#agent.destroy();
   }
 
-  #once(asked: Asked): Promise<RequestOutcome | 'again'> {
+  #once(asked: SignedRequest): Promise<RequestOutcome | 'again'> {
     const { method, path, body } = asked;
     const timestampSeconds = Math.floor(Date.now() / 1000);
     const query = signHttp(this.#credential, { ...asked, timestampSeconds });
@@ -92,9 +90,9 @@ export class UpstreamApi {
           headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
         }),
       });
-      this.#underWay.add(request);
+      this.#inFlight.add(request);
       this.#follow(request, (outcome) => {
-        this.#underWay.delete(request);
+        this.#inFlight.delete(request);
         resolve(outcome);
       });
       request.end(body);

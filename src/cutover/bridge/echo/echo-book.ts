@@ -4,7 +4,7 @@ export interface Echo {
   readonly key: string;
   /** Whose whisper it is, as far as that is known. */
   readonly user: string | undefined;
-  isHeard: boolean;
+  isReceived: boolean;
   /** Nothing awaits it any more: it was heard, given up, or cannot come. */
   isClosed: boolean;
 }
@@ -29,7 +29,7 @@ export class EchoBook {
   /** `undefined` when there is no room left. */
   expect(channel: string, key: string, user?: string): Echo | undefined {
     if (this.#size >= this.#most) return undefined;
-    const echo: Echo = { channel, key, user, isHeard: false, isClosed: false };
+    const echo: Echo = { channel, key, user, isReceived: false, isClosed: false };
     const keys = this.#channels.get(channel) ?? new Map<string, Echo[]>();
     this.#channels.set(channel, keys);
     const echoes = keys.get(key);
@@ -40,11 +40,11 @@ export class EchoBook {
   }
 
   /** True when it is an awaited echo, which it then is no longer. */
-  heard(channel: string, key: string, user?: string): boolean {
+  consume(channel: string, key: string, user?: string): boolean {
     const echoes = this.#channels.get(channel)?.get(key) ?? [];
     const echo = echoes.find((each) => each.user === user || each.user === undefined || user === undefined);
     if (echo === undefined) return false;
-    echo.isHeard = true;
+    echo.isReceived = true;
     this.forget(echo);
     return true;
   }

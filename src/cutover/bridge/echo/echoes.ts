@@ -1,13 +1,13 @@
 import { within } from '../../../core/util/time.ts';
 import { EchoBook, type Echo } from './echo-book.ts';
-import { isInternal, keyOf, type RemoteFrame } from '../frame.ts';
+import { isInternal, echoKey, type ServerFrame } from '../frame.ts';
 import { type HeldFrame, HeldFrames } from './held-frames.ts';
 import type { BridgeLimits } from '../limits.ts';
-import type { Copy, NoteListener, NodeNotes } from './node-notes.ts';
+import type { Copy, NoteReceiver, NodeNotes } from './node-notes.ts';
 import type { BridgeCounters } from '../state.ts';
 
 /** Whether this node hears a channel at the other side: `soon` when it may, `yes` when it certainly does. */
-export type Hearing = 'no' | 'soon' | 'yes';
+export type SubscriptionState = 'no' | 'soon' | 'yes';
 
 export type DeliveryState = 'carried out' | 'not carried out' | 'unknown';
 
@@ -20,11 +20,11 @@ export interface PendingEcho {
   readonly atMs: number;
 }
 
-interface Needs {
+interface EchoesDeps {
   readonly limits: BridgeLimits;
-  readonly figures: BridgeCounters;
-  readonly notes: (ears: NoteListener) => NodeNotes;
-  hearing(channel: string): Hearing;
+  readonly counters: BridgeCounters;
+  readonly notes: (receiver: NoteReceiver) => NodeNotes;
+  subscriptionOf(channel: string): SubscriptionState;
   /** Resolves when everything of the channel that was on its way has been heard. */
   barrier(channel: string): Promise<void>;
 }
@@ -36,21 +36,21 @@ const FOREIGN_MS = 60_000;
 /** SPEC 11.8: tells the echoes of what this and other nodes forwarded from what was published at the other side. */
 export class Echoes {
   readonly notes: NodeNotes;
-  readonly #needs: Needs;
+  readonly #deps: EchoesDeps;
   readonly #book: EchoBook;
   readonly #foreign = new Map<string, PendingEcho>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #held: HeldFrames;
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
-    this.#book = new EchoBook(needs.limits.echoes);
-    this.notes = needs.notes({
+  constructor(deps: EchoesDeps) {
+    this.#deps = deps;
+    this.#book = new EchoBook(deps.limits.echoes);
+    this.notes = deps.notes({
       expect: (id, copies) => this.#othersExpect(id, copies),
       answered: (id) => this.#othersAnswered(id),
     });
     this.#held = new HeldFrames({
-      most: needs.limits.heldFrames,
+      most: deps.limits.heldFrames,
       mark: () => this.notes.mark(),
       release: (frame) => {
         if (!this.#isEcho(frame)) frame.pass();
@@ -60,16 +60,16 @@ export class Echoes {
 
   /** Resolves when every node knows what will come back. `isOwn`: it comes back to this node too. */
   async announce(copies: readonly Copy[], earlier?: PendingEcho, isOwn = true): Promise<PendingEcho> {
-    const ticket = earlier ?? {
+    const pending = earlier ?? {
       id: this.notes.nextId(),
       copies,
       echoes: [],
       isCertain: true,
       atMs: Date.now(),
     };
-    if (isOwn) this.#expect(ticket);
-    await this.notes.expect(ticket.id, copies);
-    return ticket;
+    if (isOwn) this.#expect(pending);
+    await this.notes.expect(pending.id, copies);
+    return pending;
   }
 
   get expected(): number {
@@ -77,30 +77,30 @@ export class Echoes {
   }
 
   /** Resolves when what was carried out has been heard, as far as this node hears it. */
-  async heardOut({ echoes }: PendingEcho): Promise<void> {
+  async waitForEchoes({ echoes }: PendingEcho): Promise<void> {
     const open = echoes.filter((echo) => echo?.isClosed === false);
     const channels = new Set(open.map((echo) => echo?.channel ?? ''));
-    const barriers = Promise.all([...channels].map((channel) => this.#needs.barrier(channel)));
-    await within(barriers, this.#needs.limits.requestTimeoutMs);
+    const barriers = Promise.all([...channels].map((channel) => this.#deps.barrier(channel)));
+    await within(barriers, this.#deps.limits.requestTimeoutMs);
   }
 
   /** What is known of one event of a request that was not answered. */
-  fate({ echoes, isCertain }: PendingEcho, at: number): DeliveryState {
+  deliveryOf({ echoes, isCertain }: PendingEcho, at: number): DeliveryState {
     const echo = echoes[at];
-    if (echo?.isHeard === true) return 'carried out';
+    if (echo?.isReceived === true) return 'carried out';
     return isCertain && echo?.isClosed === false ? 'not carried out' : 'unknown';
   }
 
   /** The request was answered or given up: what does not come back now never will. */
-  answered(ticket: PendingEcho): void {
-    void this.notes.answered(ticket.id);
-    this.#settle(ticket);
+  answered(pending: PendingEcho): void {
+    void this.notes.answered(pending.id);
+    this.#settle(pending);
   }
 
   /** An event of the other side: `pass` is called unless it is an echo. The order of what is passed is kept. */
-  hear(channel: string, { event, data, userId }: RemoteFrame, pass: () => void): void {
+  hear(channel: string, { event, data, userId }: ServerFrame, pass: () => void): void {
     if (isInternal(event)) return;
-    const frame: HeldFrame = { channel, key: keyOf(event, data), user: userId, pass };
+    const frame: HeldFrame = { channel, key: echoKey(event, data), user: userId, pass };
     if (!this.#isEcho(frame)) this.#held.hold(frame);
   }
 
@@ -126,35 +126,35 @@ export class Echoes {
   // --- within ----------------------------------------------------------------------------------
 
   #isEcho({ channel, key, user }: HeldFrame): boolean {
-    const isEcho = this.#book.heard(channel, key, user);
-    if (isEcho) this.#needs.figures.echoesDropped += 1;
+    const isEcho = this.#book.consume(channel, key, user);
+    if (isEcho) this.#deps.counters.echoesDropped += 1;
     return isEcho;
   }
 
-  #expect(ticket: PendingEcho): void {
-    for (const [at, { channel, key, user }] of ticket.copies.entries()) {
-      const known = ticket.echoes[at];
-      if (known !== undefined && (known.isHeard || !known.isClosed)) continue;
-      const hearing = this.#needs.hearing(channel);
-      if (hearing === 'soon') ticket.isCertain = false;
+  #expect(pending: PendingEcho): void {
+    for (const [at, { channel, key, user }] of pending.copies.entries()) {
+      const known = pending.echoes[at];
+      if (known !== undefined && (known.isReceived || !known.isClosed)) continue;
+      const hearing = this.#deps.subscriptionOf(channel);
+      if (hearing === 'soon') pending.isCertain = false;
       if (hearing === 'no') continue;
-      ticket.echoes[at] = this.#book.expect(channel, key, user);
-      if (ticket.echoes[at] === undefined) this.#needs.figures.drop('too-many-echoes');
+      pending.echoes[at] = this.#book.expect(channel, key, user);
+      if (pending.echoes[at] === undefined) this.#deps.counters.drop('too-many-echoes');
     }
   }
 
   #othersExpect(id: string, copies: readonly Copy[]): void {
-    const ticket = this.#foreign.get(id) ?? { id, copies, echoes: [], isCertain: true, atMs: Date.now() };
-    this.#foreign.set(id, ticket);
-    this.#expect(ticket);
+    const pending = this.#foreign.get(id) ?? { id, copies, echoes: [], isCertain: true, atMs: Date.now() };
+    this.#foreign.set(id, pending);
+    this.#expect(pending);
     const [oldest] = this.#foreign.keys();
     if (this.#foreign.size > MOST_FOREIGN && oldest !== undefined) this.#othersAnswered(oldest);
   }
 
   #othersAnswered(id: string): void {
-    const ticket = this.#foreign.get(id);
+    const pending = this.#foreign.get(id);
     this.#foreign.delete(id);
-    if (ticket !== undefined) this.#settle(ticket);
+    if (pending !== undefined) this.#settle(pending);
   }
 
   #settle({ echoes, isCertain }: PendingEcho): void {
@@ -165,7 +165,7 @@ export class Echoes {
         this.#timers.delete(timer);
         void this.#forget(open);
       },
-      isCertain ? this.#needs.limits.settleMs : 0,
+      isCertain ? this.#deps.limits.settleMs : 0,
     );
     timer.unref();
     this.#timers.add(timer);
@@ -174,7 +174,7 @@ export class Echoes {
   async #forget(echoes: readonly Echo[]): Promise<void> {
     const open = echoes.filter(({ isClosed }) => !isClosed);
     await Promise.all(
-      [...new Set(open.map(({ channel }) => channel))].map((each) => this.#needs.barrier(each)),
+      [...new Set(open.map(({ channel }) => channel))].map((each) => this.#deps.barrier(each)),
     );
     if (!this.#held.isEmpty) await this.notes.mark();
     for (const echo of open) this.#book.forget(echo);

@@ -6,7 +6,7 @@ export interface HeldFrame {
   readonly pass: () => void;
 }
 
-interface Needs {
+interface HeldFramesDeps {
   /** With more than these, nobody is waited for. */
   readonly most: number;
   /** Resolves when every note that other nodes published before has been heard. */
@@ -19,12 +19,12 @@ interface Needs {
  * in their order.
  */
 export class HeldFrames {
-  readonly #needs: Needs;
+  readonly #deps: HeldFramesDeps;
   #frames: HeldFrame[] = [];
   #isMarking = false;
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
+  constructor(deps: HeldFramesDeps) {
+    this.#deps = deps;
   }
 
   get isEmpty(): boolean {
@@ -33,7 +33,7 @@ export class HeldFrames {
 
   hold(frame: HeldFrame): void {
     this.#frames.push(frame);
-    if (this.#frames.length > this.#needs.most) this.#release(this.#frames.length);
+    if (this.#frames.length > this.#deps.most) this.#release(this.#frames.length);
     else if (!this.#isMarking) void this.#mark();
   }
 
@@ -41,13 +41,13 @@ export class HeldFrames {
     this.#isMarking = true;
     while (!this.isEmpty) {
       const count = this.#frames.length;
-      await this.#needs.mark();
+      await this.#deps.mark();
       this.#release(count);
     }
     this.#isMarking = false;
   }
 
   #release(count: number): void {
-    for (const frame of this.#frames.splice(0, count)) this.#needs.release(frame);
+    for (const frame of this.#frames.splice(0, count)) this.#deps.release(frame);
   }
 }

@@ -11,22 +11,22 @@ export interface Copy {
 }
 
 /** What other nodes tell. No member may throw. */
-export interface NoteListener {
+export interface NoteReceiver {
   expect(id: string, copies: readonly Copy[]): void;
   answered(id: string): void;
 }
 
 /** Sockets of a node at the other side. */
-export interface There {
+export interface UpstreamSockets {
   /** Sockets of its bridge and its canary. */
-  readonly count: number;
+  readonly own: number;
   /** Sockets of browsers that it leads there. */
-  readonly led: number;
+  readonly proxied: number;
   /** Its bridge is connected, and subscribed to the channels of this node's clients. */
   readonly isBridged: boolean;
 }
 
-const NOTHING_THERE: There = { count: 0, led: 0, isBridged: false };
+const NO_SOCKETS: UpstreamSockets = { own: 0, proxied: 0, isBridged: false };
 
 /** A node that ended says nothing more: what it said counts for so long. It is said again in less than half of it. */
 const SOCKETS_KNOWN_MS = 30_000;
@@ -48,18 +48,18 @@ export class NodeNotes {
   readonly #ref: ChannelRef;
   readonly #broker: Broker;
   readonly #limits: BridgeLimits;
-  readonly #ears: NoteListener;
+  readonly #receiver: NoteReceiver;
   readonly #node = randomBytes(9).toString('base64url');
   readonly #marks = new Map<string, () => void>();
-  readonly #sockets = new Map<string, There & { readonly atMs: number }>();
-  #told: There & { readonly atMs: number } = { ...NOTHING_THERE, atMs: -Infinity };
+  readonly #sockets = new Map<string, UpstreamSockets & { readonly atMs: number }>();
+  #sent: UpstreamSockets & { readonly atMs: number } = { ...NO_SOCKETS, atMs: -Infinity };
   #number = 0;
 
-  constructor(needs: { app: string; broker: Broker; limits: BridgeLimits; ears: NoteListener }) {
-    this.#ref = { app: needs.app, channel: NOTES_CHANNEL };
-    this.#broker = needs.broker;
-    this.#limits = needs.limits;
-    this.#ears = needs.ears;
+  constructor(deps: { app: string; broker: Broker; limits: BridgeLimits; receiver: NoteReceiver }) {
+    this.#ref = { app: deps.app, channel: NOTES_CHANNEL };
+    this.#broker = deps.broker;
+    this.#limits = deps.limits;
+    this.#receiver = deps.receiver;
   }
 
   nextId(): string {
@@ -72,38 +72,38 @@ export class NodeNotes {
   }
 
   async stop(): Promise<void> {
-    if (!isNothing(this.#told)) await this.#tell({ kind: 'sockets', id: this.nextId(), ...NOTHING_THERE });
+    if (!isNone(this.#sent)) await this.#publish(this.#socketsNote(NO_SOCKETS));
     await this.#broker.unsubscribe(this.#ref).catch(() => undefined);
   }
 
   /** Resolves when the broker has taken it, or cannot: then nobody else hears of the event from it either. */
   expect(id: string, copies: readonly Copy[]): Promise<void> {
     const list = copies.map(({ channel, key, user }) => [channel, key, user ?? null]);
-    return this.#tell({ kind: 'expect', id, copies: list });
+    return this.#publish({ kind: 'expect', id, copies: list });
   }
 
   answered(id: string): Promise<void> {
-    return this.#tell({ kind: 'answered', id });
+    return this.#publish({ kind: 'answered', id });
   }
 
   /** Tells the other nodes of the sockets that this node has at the other side: when they change, and now and then. */
-  sockets(there: There): void {
+  publishSockets(sockets: UpstreamSockets): void {
     const nowMs = Date.now();
-    const isKnown = isNothing(there) || nowMs - this.#told.atMs < SOCKETS_AGAIN_MS;
-    if (isKnown && isSame(there, this.#told)) return;
-    this.#told = { ...there, atMs: nowMs };
-    void this.#tell({ kind: 'sockets', id: this.nextId(), ...there });
+    const isKnown = isNone(sockets) || nowMs - this.#sent.atMs < SOCKETS_AGAIN_MS;
+    if (isKnown && isSame(sockets, this.#sent)) return;
+    this.#sent = { ...sockets, atMs: nowMs };
+    void this.#publish(this.#socketsNote(sockets));
   }
 
   /** Sockets of the other nodes at the other side, and the number of their bridges there. */
-  get others(): { readonly count: number; readonly led: number; readonly bridges: number } {
+  get others(): { readonly own: number; readonly proxied: number; readonly bridges: number } {
     const sinceMs = Date.now() - SOCKETS_KNOWN_MS;
-    const sum = { count: 0, led: 0, bridges: 0 };
-    for (const [node, { count, led, isBridged, atMs }] of this.#sockets) {
+    const sum = { own: 0, proxied: 0, bridges: 0 };
+    for (const [node, { own, proxied, isBridged, atMs }] of this.#sockets) {
       if (atMs < sinceMs) this.#sockets.delete(node);
       else {
-        sum.count += count;
-        sum.led += led;
+        sum.own += own;
+        sum.proxied += proxied;
         sum.bridges += isBridged ? 1 : 0;
       }
     }
@@ -121,7 +121,7 @@ export class NodeNotes {
   }
 
   /** False: the event is no note. */
-  heard(ref: ChannelRef, payload: string): boolean {
+  receive(ref: ChannelRef, payload: string): boolean {
     if (ref.channel !== NOTES_CHANNEL) return false;
     if (payload.startsWith(MARK)) this.#read(parseJson(payload.slice(MARK.length)));
     return true;
@@ -131,18 +131,18 @@ export class NodeNotes {
     if (!isJsonObject(note) || typeof note.id !== 'string') return;
     const isOwn = note.id.startsWith(`${this.#node}.`);
     if (note.kind === 'mark' && isOwn) this.#marked(note.id);
-    else if (note.kind === 'expect' && !isOwn) this.#ears.expect(note.id, copiesIn(note.copies));
-    else if (note.kind === 'answered' && !isOwn) this.#ears.answered(note.id);
-    else if (note.kind === 'sockets' && !isOwn) this.#heardSockets(note.id.split('.')[0] ?? '', note);
+    else if (note.kind === 'expect' && !isOwn) this.#receiver.expect(note.id, copiesIn(note.copies));
+    else if (note.kind === 'answered' && !isOwn) this.#receiver.answered(note.id);
+    else if (note.kind === 'sockets' && !isOwn) this.#receiveSockets(note.id.split('.')[0] ?? '', note);
   }
 
-  #heardSockets(node: string, note: Readonly<Record<string, unknown>>): void {
-    const [count, led] = [countIn(note.count), countIn(note.led ?? 0)];
-    if (count === undefined || led === undefined) return;
-    const there = { count, led, isBridged: note.isBridged === true };
+  #receiveSockets(node: string, note: Readonly<Record<string, unknown>>): void {
+    const [own, proxied] = [countIn(note.count), countIn(note.led ?? 0)];
+    if (own === undefined || proxied === undefined) return;
+    const sockets = { own, proxied, isBridged: note.isBridged === true };
     this.#sockets.delete(node);
-    if (isNothing(there) || this.#sockets.size >= MOST_NODES) return;
-    this.#sockets.set(node, { ...there, atMs: Date.now() });
+    if (isNone(sockets) || this.#sockets.size >= MOST_NODES) return;
+    this.#sockets.set(node, { ...sockets, atMs: Date.now() });
   }
 
   #marked(id: string): void {
@@ -150,8 +150,13 @@ export class NodeNotes {
     this.#marks.delete(id);
   }
 
-  async #tell(note: object): Promise<void> {
+  async #publish(note: object): Promise<void> {
     await this.#broker.publish(this.#ref, this.#event(note), KEEP).catch(() => undefined);
+  }
+
+  /** `count` and `led` are the names that nodes of every version read. */
+  #socketsNote({ own, proxied, isBridged }: UpstreamSockets): object {
+    return { kind: 'sockets', id: this.nextId(), count: own, led: proxied, isBridged };
   }
 
   #event(note: object): { payload: string } {
@@ -159,10 +164,11 @@ export class NodeNotes {
   }
 }
 
-const isNothing = ({ count, led, isBridged }: There): boolean => count === 0 && led === 0 && !isBridged;
+const isNone = ({ own, proxied, isBridged }: UpstreamSockets): boolean =>
+  own === 0 && proxied === 0 && !isBridged;
 
-const isSame = (one: There, other: There): boolean =>
-  one.count === other.count && one.led === other.led && one.isBridged === other.isBridged;
+const isSame = (one: UpstreamSockets, other: UpstreamSockets): boolean =>
+  one.own === other.own && one.proxied === other.proxied && one.isBridged === other.isBridged;
 
 const countIn = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;

@@ -3,35 +3,35 @@ import { sleep } from '../../../core/util/time.ts';
 import { batchSize, type Forward, requestOf } from './batch.ts';
 import type { WarningLog } from '../warning-log.ts';
 import type { Echoes, PendingEcho } from '../echo/echoes.ts';
-import { keyOf } from '../frame.ts';
+import { echoKey } from '../frame.ts';
 import type { BridgeLimits } from '../limits.ts';
 import type { Copy } from '../echo/node-notes.ts';
 import type { RequestOutcome } from '../connection/upstream-api.ts';
 import type { DropReason, BridgeCounters } from '../state.ts';
 
-export interface OrderedQueueNeeds {
+export interface OrderedQueueDeps {
   readonly limits: BridgeLimits;
-  readonly figures: BridgeCounters;
+  readonly counters: BridgeCounters;
   readonly echoes: Echoes;
-  readonly complaints: WarningLog;
+  readonly warnings: WarningLog;
   send(path: string, body: string): Promise<RequestOutcome>;
   /** The event is forwarded, or given up. */
-  left(forward: Forward): void;
+  settled(forward: Forward): void;
   /** Whether the last request failed. */
-  away(isAway: boolean): void;
+  failing(isFailing: boolean): void;
 }
 
 /** SPEC 11.7: forwards events one request after the other, so that their order is kept. */
 export class OrderedQueue {
-  readonly #needs: OrderedQueueNeeds;
+  readonly #deps: OrderedQueueDeps;
   readonly #queue: Forward[] = [];
   #isRunning = false;
   #isStopped = false;
   #failures = 0;
   #pausing = new AbortController();
 
-  constructor(needs: OrderedQueueNeeds) {
-    this.#needs = needs;
+  constructor(deps: OrderedQueueDeps) {
+    this.#deps = deps;
   }
 
   push(forward: Forward): void {
@@ -40,14 +40,14 @@ export class OrderedQueue {
   }
 
   /** The other side is back: no need to wait longer. */
-  hasten(): void {
+  retryNow(): void {
     this.#pausing.abort();
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#pausing.abort();
-    this.#leave(this.#queue.splice(0), 'stopped');
+    this.#settle(this.#queue.splice(0), 'stopped');
   }
 
   async #run(): Promise<void> {
@@ -60,62 +60,62 @@ export class OrderedQueue {
 
   async #step(): Promise<void> {
     this.#dropOld();
-    let batch = this.#queue.splice(0, batchSize(this.#queue, this.#needs.limits));
-    let ticket: PendingEcho | undefined;
+    let batch = this.#queue.splice(0, batchSize(this.#queue, this.#deps.limits));
+    let pending: PendingEcho | undefined;
     while (batch.length > 0) {
-      ticket = await this.#needs.echoes.announce(batch.map(copyOf), ticket);
+      pending = await this.#deps.echoes.announce(batch.map(copyOf), pending);
       const { path, body } = requestOf(batch);
-      const outcome = await this.#needs.send(path, body);
-      const left = await this.#judge(batch, ticket, outcome);
+      const outcome = await this.#deps.send(path, body);
+      const left = await this.#unsent(batch, pending, outcome);
       if (left.length < batch.length || outcome.kind !== 'failed') {
-        this.#needs.echoes.answered(ticket);
-        ticket = undefined;
+        this.#deps.echoes.answered(pending);
+        pending = undefined;
       }
       batch = left;
       if (batch.length > 0) await this.#pause();
-      if (this.#isStopped) this.#leave(batch.splice(0), 'stopped');
+      if (this.#isStopped) this.#settle(batch.splice(0), 'stopped');
       const young = this.#young(batch);
-      if (young.length < batch.length && ticket !== undefined) {
-        this.#needs.echoes.answered(ticket);
-        ticket = undefined;
+      if (young.length < batch.length && pending !== undefined) {
+        this.#deps.echoes.answered(pending);
+        pending = undefined;
       }
       batch = young;
     }
-    if (ticket !== undefined) this.#needs.echoes.answered(ticket);
+    if (pending !== undefined) this.#deps.echoes.answered(pending);
   }
 
   /** What has to be sent again. */
-  async #judge(batch: Forward[], ticket: PendingEcho, outcome: RequestOutcome): Promise<Forward[]> {
-    if (outcome.kind === 'taken') return this.#done(batch);
-    this.#needs.complaints.notForwarded(outcome);
+  async #unsent(batch: Forward[], pending: PendingEcho, outcome: RequestOutcome): Promise<Forward[]> {
+    if (outcome.kind === 'taken') return this.#delivered(batch);
+    this.#deps.warnings.notForwarded(outcome);
     if (outcome.kind === 'refused') return this.#refused(batch, outcome);
-    if (this.#isTooLarge(batch, outcome)) return this.#lose(batch, 'too-large');
+    if (this.#isTooLarge(batch, outcome)) return this.#drop(batch, 'too-large');
     this.#failures += 1;
-    this.#needs.away(true);
-    if (outcome.kind !== 'failed') await this.#needs.echoes.heardOut(ticket);
-    return this.#carriedOut(batch, ticket, outcome.kind === 'late');
+    this.#deps.failing(true);
+    if (outcome.kind !== 'failed') await this.#deps.echoes.waitForEchoes(pending);
+    return this.#undelivered(batch, pending, outcome.kind === 'late');
   }
 
   /** What came back was carried out, and so was what is before it in the batch. */
-  #carriedOut(batch: Forward[], ticket: PendingEcho, isLate: boolean): Forward[] {
-    const fates = batch.map((_, at) => this.#needs.echoes.fate(ticket, at));
+  #undelivered(batch: Forward[], pending: PendingEcho, isLate: boolean): Forward[] {
+    const fates = batch.map((_, at) => this.#deps.echoes.deliveryOf(pending, at));
     const heard = fates.lastIndexOf('carried out') + 1;
-    this.#needs.figures.forwarded += heard;
-    this.#leave(batch.slice(0, heard));
+    this.#deps.counters.forwarded += heard;
+    this.#settle(batch.slice(0, heard));
     // What the other side may still carry out is not sent again.
     const isLost = (at: number): boolean => isLate && fates[at] === 'unknown';
-    this.#leave(
+    this.#settle(
       batch.filter((_, at) => at >= heard && isLost(at)),
       'unanswered',
     );
     return batch.filter((_, at) => at >= heard && !isLost(at));
   }
 
-  #done(batch: Forward[]): Forward[] {
+  #delivered(batch: Forward[]): Forward[] {
     this.#failures = 0;
-    this.#needs.away(false);
-    this.#needs.figures.forwarded += batch.length;
-    this.#leave(batch);
+    this.#deps.failing(false);
+    this.#deps.counters.forwarded += batch.length;
+    this.#settle(batch);
     return [];
   }
 
@@ -126,20 +126,20 @@ export class OrderedQueue {
       this.#queue.unshift(...batch);
       return [];
     }
-    this.#needs.complaints.refusedEvent(outcome);
-    return this.#lose(batch, 'refused');
+    this.#deps.warnings.refusedEvent(outcome);
+    return this.#drop(batch, 'refused');
   }
 
   /** Reverb ends the connection instead of reading a request that is too large for it. */
   #isTooLarge([first]: readonly Forward[], { text }: { readonly text: string }): boolean {
-    if (first === undefined || first.bytes <= this.#needs.limits.batchBytes) return false;
+    if (first === undefined || first.bytes <= this.#deps.limits.batchBytes) return false;
     if (!['ECONNRESET', 'EPIPE'].includes(text)) return false;
     first.cut += 1;
     return first.cut > 1;
   }
 
-  #lose(batch: readonly Forward[], reason: DropReason): Forward[] {
-    this.#leave(batch, reason);
+  #drop(batch: readonly Forward[], reason: DropReason): Forward[] {
+    this.#settle(batch, reason);
     return [];
   }
 
@@ -149,19 +149,19 @@ export class OrderedQueue {
   }
 
   #young(forwards: readonly Forward[]): Forward[] {
-    const since = Date.now() - this.#needs.limits.queueAgeMs;
+    const since = Date.now() - this.#deps.limits.queueAgeMs;
     const old = forwards.filter(({ atMs }) => atMs < since);
-    this.#leave(old, 'too-old');
+    this.#settle(old, 'too-old');
     return old.length === 0 ? [...forwards] : forwards.filter(({ atMs }) => atMs >= since);
   }
 
-  #leave(forwards: readonly Forward[], reason?: DropReason): void {
-    if (reason !== undefined && forwards.length > 0) this.#needs.figures.drop(reason, forwards.length);
-    for (const forward of forwards) this.#needs.left(forward);
+  #settle(forwards: readonly Forward[], reason?: DropReason): void {
+    if (reason !== undefined && forwards.length > 0) this.#deps.counters.drop(reason, forwards.length);
+    for (const forward of forwards) this.#deps.settled(forward);
   }
 
   #pause(): Promise<void> {
-    const { retryFirstMs: firstMs, retryMostMs: mostMs } = this.#needs.limits;
+    const { retryFirstMs: firstMs, retryMostMs: mostMs } = this.#deps.limits;
     this.#pausing = new AbortController();
     return sleep(backoffMs(this.#failures - 1, { firstMs, mostMs }), this.#pausing.signal);
   }
@@ -169,6 +169,6 @@ export class OrderedQueue {
 
 const copyOf = ({ channel, name, data }: Forward): Copy => ({
   channel,
-  key: keyOf(name, data),
+  key: echoKey(name, data),
   user: undefined,
 });

@@ -1,6 +1,6 @@
 import { isReservedChannel, SERVER_TO_USER_PREFIX } from '#protocol';
 import type { ChannelEvent, ChannelRef } from '../../../core/ports/cluster.ts';
-import { readFrame } from '../frame.ts';
+import { readServerFrame } from '../frame.ts';
 
 /** What somebody published on this side. */
 export interface Published {
@@ -16,7 +16,7 @@ export const isForwarded = ({ channel }: ChannelRef, { memberChange: news }: Cha
   news === undefined && (!isReservedChannel(channel) || channel.startsWith(SERVER_TO_USER_PREFIX));
 
 export function readPublished({ payload }: ChannelEvent): Published | undefined {
-  const frame = readFrame(payload);
+  const frame = readServerFrame(payload);
   if (frame?.dataJson === undefined) return undefined;
   const { event: name, data = null, dataJson, userId } = frame;
   return { name, data, dataJson, userId };

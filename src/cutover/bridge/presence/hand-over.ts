@@ -1,16 +1,16 @@
 import { StreamAlignment } from './stream-alignment.ts';
-import type { RemoteFrame } from '../frame.ts';
+import type { ServerFrame } from '../frame.ts';
 
-/** What a hand-over needs of a connection. The pong is told before any later frame is heard. */
-export interface Line {
+/** What a hand-over deps of a connection. The pong is told before any later frame is heard. */
+export interface Pingable {
   ping(pong: (isAlive: boolean) => void): void;
 }
 
-interface Needs {
-  readonly from: Line;
-  readonly to: Line;
+interface HandOverDeps {
+  readonly from: Pingable;
+  readonly to: Pingable;
   /** Called with each frame of the channel exactly once, in their order. */
-  pass(frame: RemoteFrame): void;
+  deliver(frame: ServerFrame): void;
 }
 
 /** `unsure`: after all rounds several places were left; `lost`: a connection ended, and `from` is still the one that counts. */
@@ -22,45 +22,45 @@ export type HandOverResult = 'done' | 'unsure' | 'lost';
  * the connections' own patience with pongs.
  */
 export class HandOver {
-  readonly #needs: Needs;
+  readonly #deps: HandOverDeps;
   #alignment = new StreamAlignment();
   #isFromCompared = false;
   #isToCompared = false;
   #isOver = false;
   /** What `to` heard while it was compared. */
-  #kept: RemoteFrame[] = [];
+  #receivedByTo: ServerFrame[] = [];
   /** Frames that `to` is still to hear and that were told already. */
-  #told = 0;
+  #toSkip = 0;
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
+  constructor(deps: HandOverDeps) {
+    this.#deps = deps;
   }
 
   async run(rounds: number): Promise<HandOverResult> {
-    const { from, to } = this.#needs;
+    const { from, to } = this.#deps;
     // What `to` itself has said is heard by `from` alone: it must be through.
-    if (!(await answered(to, () => undefined))) return 'lost';
-    if (!(await answered(from, () => this.#begin()))) return 'lost';
+    if (!(await pinged(to, () => undefined))) return 'lost';
+    if (!(await pinged(from, () => this.#begin()))) return 'lost';
     for (let round = 1; !this.#isOver; round += 1) {
-      if (!(await answered(to, () => this.#toAnswered()))) return 'lost';
-      if (!(await answered(from, () => this.#fromAnswered(round >= rounds)))) return 'lost';
+      if (!(await pinged(to, () => this.#toAnswered()))) return 'lost';
+      if (!(await pinged(from, () => this.#fromAnswered(round >= rounds)))) return 'lost';
     }
     // With this answer it has heard all that was told; lost or not, it is the one that counts.
-    await answered(to, () => undefined);
+    await pinged(to, () => undefined);
     return this.#alignment.isSure ? 'done' : 'unsure';
   }
 
-  heardFrom(frame: RemoteFrame): void {
+  receivedFrom(frame: ServerFrame): void {
     if (this.#isOver) return;
-    if (this.#isFromCompared) this.#alignment.firstHeard(frame.text);
-    this.#needs.pass(frame);
+    if (this.#isFromCompared) this.#alignment.firstReceived(frame.text);
+    this.#deps.deliver(frame);
   }
 
-  heardTo(frame: RemoteFrame): void {
+  receivedTo(frame: ServerFrame): void {
     if (this.#isOver) this.#goOn(frame);
     else if (this.#isToCompared) {
-      this.#alignment.secondHeard(frame.text);
-      this.#kept.push(frame);
+      this.#alignment.secondReceived(frame.text);
+      this.#receivedByTo.push(frame);
     }
   }
 
@@ -68,16 +68,16 @@ export class HandOver {
     this.#alignment = new StreamAlignment();
     this.#isFromCompared = true;
     this.#isToCompared = false;
-    this.#kept = [];
+    this.#receivedByTo = [];
   }
 
   #toAnswered(): void {
     this.#isToCompared = true;
-    this.#alignment.secondAnswered();
+    this.#alignment.secondPonged();
   }
 
   #fromAnswered(isLast: boolean): void {
-    this.#alignment.firstAnswered();
+    this.#alignment.firstPonged();
     if (this.#alignment.isSure || isLast) this.#takeOver(this.#alignment.lag);
     else if (this.#alignment.isBroken) this.#begin();
   }
@@ -85,20 +85,20 @@ export class HandOver {
   /** In the moment of an answer, before anything else is heard. */
   #takeOver(lag: number): void {
     this.#isOver = true;
-    this.#told = Math.max(0, lag);
-    const news = lag < 0 ? this.#kept.slice(lag) : [];
-    this.#kept = [];
-    for (const frame of news) this.#needs.pass(frame);
+    this.#toSkip = Math.max(0, lag);
+    const news = lag < 0 ? this.#receivedByTo.slice(lag) : [];
+    this.#receivedByTo = [];
+    for (const frame of news) this.#deps.deliver(frame);
   }
 
-  #goOn(frame: RemoteFrame): void {
-    if (this.#told > 0) this.#told -= 1;
-    else this.#needs.pass(frame);
+  #goOn(frame: ServerFrame): void {
+    if (this.#toSkip > 0) this.#toSkip -= 1;
+    else this.#deps.deliver(frame);
   }
 }
 
 /** `then` is called in the moment of the answer. False: the connection is lost. */
-const answered = (line: Line, then: () => void): Promise<boolean> =>
+const pinged = (line: Pingable, then: () => void): Promise<boolean> =>
   new Promise((resolve) =>
     line.ping((isAlive) => {
       if (isAlive) then();

@@ -1,16 +1,16 @@
 import type { MemberSlot } from './member-connection.ts';
-import { type PresenceListener, tell } from '../ears.ts';
-import type { RemoteFrame } from '../frame.ts';
+import { type PresenceReceiver, tell } from '../receiver.ts';
+import type { ServerFrame } from '../frame.ts';
 import { HandOver } from './hand-over.ts';
 import { successor } from './successor.ts';
 import type { BridgeLimits } from '../limits.ts';
 import type { BridgeCounters } from '../state.ts';
 
-export interface ListenerNeeds {
+export interface ListenerDeps {
   readonly channel: string;
   readonly limits: BridgeLimits;
-  readonly figures: BridgeCounters;
-  readonly ears: PresenceListener;
+  readonly counters: BridgeCounters;
+  readonly receiver: PresenceReceiver;
 }
 
 /**
@@ -18,75 +18,79 @@ export interface ListenerNeeds {
  * hears it; members of the other side outlast a moment in which nobody does.
  */
 export class Listener {
-  readonly #needs: ListenerNeeds;
-  #seat: MemberSlot | undefined;
+  readonly #deps: ListenerDeps;
+  #slot: MemberSlot | undefined;
   #handOver: { readonly to: MemberSlot; readonly process: HandOver } | undefined;
-  #deafSinceMs: number | undefined;
+  #lostSinceMs: number | undefined;
   #grace: NodeJS.Timeout | undefined;
 
-  constructor(needs: ListenerNeeds) {
-    this.#needs = needs;
+  constructor(deps: ListenerDeps) {
+    this.#deps = deps;
   }
 
-  get seat(): MemberSlot | undefined {
-    return this.#seat;
+  get slot(): MemberSlot | undefined {
+    return this.#slot;
   }
 
-  heard(seat: MemberSlot, frame: RemoteFrame): void {
+  receive(slot: MemberSlot, frame: ServerFrame): void {
     const handOver = this.#handOver;
-    if (handOver !== undefined && seat === handOver.to) handOver.process.heardTo(frame);
-    else if (seat !== this.#seat) return;
-    else if (handOver !== undefined) handOver.process.heardFrom(frame);
-    else this.#tell(frame);
+    if (handOver !== undefined && slot === handOver.to) handOver.process.receivedTo(frame);
+    else if (slot !== this.#slot) return;
+    else if (handOver !== undefined) handOver.process.receivedFrom(frame);
+    else this.#deliver(frame);
   }
 
   /** From now on this one is heard; nobody was before. */
-  become(seat: MemberSlot): void {
-    this.#seat = seat;
+  listenOn(slot: MemberSlot): void {
+    this.#slot = slot;
     clearTimeout(this.#grace);
-    if (this.#deafSinceMs !== undefined) this.#needs.figures.gap(Date.now() - this.#deafSinceMs);
-    this.#deafSinceMs = undefined;
+    if (this.#lostSinceMs !== undefined) this.#deps.counters.gap(Date.now() - this.#lostSinceMs);
+    this.#lostSinceMs = undefined;
   }
 
   /** Its connection is lost. */
   lost(): void {
-    const { channel, ears, limits } = this.#needs;
-    this.#seat = undefined;
+    const { channel, receiver, limits } = this.#deps;
+    this.#slot = undefined;
     this.#handOver = undefined;
-    this.#deafSinceMs ??= Date.now();
-    ears.deaf(channel);
+    this.#lostSinceMs ??= Date.now();
+    receiver.lost(channel);
     clearTimeout(this.#grace);
-    this.#grace = setTimeout(() => ears.roster(channel, []), limits.graceMs);
+    this.#grace = setTimeout(() => receiver.roster(channel, []), limits.graceMs);
     this.#grace.unref();
   }
 
   /** Another one goes on, when there is any that can: then it is the listener, and nothing was missed. */
-  async handOver(seats: ReadonlyMap<string, MemberSlot>): Promise<void> {
-    const from = this.#seat;
-    const { limits } = this.#needs;
+  async handOver(slots: ReadonlyMap<string, MemberSlot>): Promise<void> {
+    const from = this.#slot;
+    const { limits } = this.#deps;
     const tried = new Set<MemberSlot>();
     while (from !== undefined) {
-      const to = await successor(from, seats, limits.subscribeWaitMs, tried);
-      if (to === undefined || this.#seat !== from) return;
+      const to = await successor(from, slots, limits.subscribeWaitMs, tried);
+      if (to === undefined || this.#slot !== from) return;
       tried.add(to);
-      const process = new HandOver({ from: from.link, to: to.link, pass: (frame) => this.#tell(frame) });
+      const process = new HandOver({
+        from: from.link,
+        to: to.link,
+        deliver: (frame) => this.#deliver(frame),
+      });
       this.#handOver = { to, process };
       const result = await process.run(limits.handOverRounds);
-      if (this.#seat !== from) return;
+      if (this.#slot !== from) return;
       this.#handOver = undefined;
-      if (result !== 'lost') return void (this.#seat = to);
+      if (result !== 'lost') return void (this.#slot = to);
     }
   }
 
   /** Nobody is heard any more, for good. */
   close(): void {
     clearTimeout(this.#grace);
-    this.#seat = undefined;
+    this.#slot = undefined;
     this.#handOver = undefined;
-    this.#needs.ears.deaf(this.#needs.channel);
+    this.#deps.receiver.lost(this.#deps.channel);
   }
 
-  #tell(frame: RemoteFrame): void {
-    tell(this.#needs.ears, this.#needs.channel, frame);
+  #deliver(frame: ServerFrame): void {
+    tell(this.#deps.receiver, this.#deps.channel, frame);
   }
 }

@@ -1,40 +1,40 @@
 import type { Member } from '#protocol';
 import { Signal } from '../connection/signal.ts';
-import type { RemoteFrame } from '../frame.ts';
-import { Link, type LinkNeeds } from '../connection/link.ts';
+import type { ServerFrame } from '../frame.ts';
+import { Link, type LinkOptions } from '../connection/link.ts';
 
-/** Who takes seats: a channel, which hears what happens to each of them. */
+/** Who takes slots: a channel, which hears what happens to each of them. */
 export interface SlotOwner {
   readonly channel: string;
-  opened(seat: MemberSlot): void;
-  lost(seat: MemberSlot): void;
-  heard(seat: MemberSlot, frame: RemoteFrame): void;
+  opened(slot: MemberSlot): void;
+  lost(slot: MemberSlot): void;
+  receive(slot: MemberSlot, frame: ServerFrame): void;
 }
 
 /** One member of one channel on one connection. */
 export class MemberSlot {
-  readonly room: SlotOwner;
+  readonly owner: SlotOwner;
   readonly member: Member;
-  readonly berth: MemberConnection;
+  readonly connection: MemberConnection;
   /** The other side has said that this connection is on the channel. */
   isConfirmed = false;
   /** The next frame is what a cache channel remembers. */
   awaitsCached = false;
   readonly #confirmed = new Signal();
 
-  constructor(room: SlotOwner, member: Member, berth: MemberConnection) {
-    this.room = room;
+  constructor(owner: SlotOwner, member: Member, connection: MemberConnection) {
+    this.owner = owner;
     this.member = member;
-    this.berth = berth;
+    this.connection = connection;
   }
 
   get link(): Link {
-    return this.berth.link;
+    return this.connection.link;
   }
 
   confirm(): void {
     this.isConfirmed = true;
-    this.#confirmed.ring();
+    this.#confirmed.emit();
   }
 
   untilConfirmed(): Promise<void> {
@@ -43,36 +43,36 @@ export class MemberSlot {
 }
 
 /** Who hears what is wrong with a connection, whoever sits on it. */
-export interface Complaining {
+export interface ConnectionProblems {
   failed(reason: string): void;
-  refused(frame: RemoteFrame): void;
+  errorFrame(frame: ServerFrame): void;
 }
 
 /** SPEC 11.10: a connection and the members on it, at most one of each channel. */
 export class MemberConnection {
   /** By channel. */
-  readonly seats = new Map<string, MemberSlot>();
+  readonly slots = new Map<string, MemberSlot>();
   readonly link: Link;
   idle: NodeJS.Timeout | undefined;
-  readonly #refused: (frame: RemoteFrame) => void;
+  readonly #errorFrame: (frame: ServerFrame) => void;
 
-  constructor(needs: LinkNeeds, complaining: Complaining) {
-    this.#refused = (frame) => complaining.refused(frame);
-    this.link = new Link(needs, {
-      opened: () => this.#each((seat) => seat.room.opened(seat)),
-      lost: () => this.#each((seat) => seat.room.lost(seat)),
-      frame: (frame) => this.#heard(frame),
-      failed: (reason) => complaining.failed(reason),
+  constructor(deps: LinkOptions, problems: ConnectionProblems) {
+    this.#errorFrame = (frame) => problems.errorFrame(frame);
+    this.link = new Link(deps, {
+      opened: () => this.#each((slot) => slot.owner.opened(slot)),
+      lost: () => this.#each((slot) => slot.owner.lost(slot)),
+      frame: (frame) => this.#received(frame),
+      failed: (reason) => problems.failed(reason),
     });
   }
 
-  #each(step: (seat: MemberSlot) => void): void {
-    for (const seat of [...this.seats.values()]) step(seat);
+  #each(step: (slot: MemberSlot) => void): void {
+    for (const slot of [...this.slots.values()]) step(slot);
   }
 
-  #heard(frame: RemoteFrame): void {
-    if (frame.event === 'pusher:error') return this.#refused(frame);
-    const seat = this.seats.get(frame.channel ?? '');
-    seat?.room.heard(seat, frame);
+  #received(frame: ServerFrame): void {
+    if (frame.event === 'pusher:error') return this.#errorFrame(frame);
+    const slot = this.slots.get(frame.channel ?? '');
+    slot?.owner.receive(slot, frame);
   }
 }

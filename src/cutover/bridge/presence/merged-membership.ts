@@ -3,16 +3,16 @@ import { keyOf } from '../../../core/util/key-of.ts';
 import type { ChannelRef, Joining, Leaving, Membership, Occupancy } from '../../../core/ports/cluster.ts';
 
 /** The other side's part in presence. */
-export interface UpstreamMembers {
+export interface UpstreamPresence {
   /** Resolves when its members are known, or soon. Never rejects. */
   join(ref: ChannelRef, member: Member): Promise<void>;
   leave(ref: ChannelRef, id: string): void;
   /** False: nobody would say that somebody has left it. */
-  isHeard(ref: ChannelRef): boolean;
+  isSubscribed(ref: ChannelRef): boolean;
 }
 
 /** Members and counts of channels at the other side, without the sockets of this node's bridge. Never rejects, and answers soon. */
-export interface Census {
+export interface ChannelCounts {
   members(ref: ChannelRef): Promise<readonly Member[]>;
   occupancy(ref: ChannelRef): Promise<Occupancy | undefined>;
   /** How many of the nodes that have clients on a channel are on it there too, by bridges of theirs. */
@@ -20,22 +20,22 @@ export interface Census {
   channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>>;
 }
 
-export interface MergedMembershipNeeds {
+export interface MergedMembershipDeps {
   readonly inner: Membership;
-  readonly otherSide: UpstreamMembers;
-  readonly census: Census;
+  readonly upstream: UpstreamPresence;
+  readonly counts: ChannelCounts;
   failed(error: unknown): void;
 }
 
-interface Attended {
+interface MergedChannel {
   readonly ref: ChannelRef;
   subscriptions: number;
-  readonly real: Map<string, Member>;
-  readonly other: Map<string, Member>;
+  readonly local: Map<string, Member>;
+  readonly upstream: Map<string, Member>;
 }
 
 /** Nobody's id: members of the other side have no socket here that must not hear of them. */
-const NOBODY = '0.0';
+const NO_SOCKET = '0.0';
 
 /**
  * SPEC 11.10: who is on a presence channel, of two sources: `real` are users of this node's sockets, `other` those whom
@@ -43,114 +43,114 @@ const NOBODY = '0.0';
  */
 export class MergedMembership implements Membership {
   readonly #inner: Membership;
-  readonly #otherSide: UpstreamMembers;
-  readonly #census: Census;
-  readonly #attended = new Map<string, Attended>();
+  readonly #upstream: UpstreamPresence;
+  readonly #counts: ChannelCounts;
+  readonly #channels = new Map<string, MergedChannel>();
   readonly #failed: (error: unknown) => void;
 
-  constructor(needs: MergedMembershipNeeds) {
-    this.#inner = needs.inner;
-    this.#otherSide = needs.otherSide;
-    this.#census = needs.census;
-    this.#failed = (error) => needs.failed(error);
+  constructor(deps: MergedMembershipDeps) {
+    this.#inner = deps.inner;
+    this.#upstream = deps.upstream;
+    this.#counts = deps.counts;
+    this.#failed = (error) => deps.failed(error);
   }
 
   async join(ref: ChannelRef, joining: Joining): Promise<void> {
     const { member, subscriptions } = joining;
-    if (!isAttended(ref)) return this.#inner.join(ref, joining);
-    const attended = this.#attend(ref);
-    attended.subscriptions = subscriptions;
+    if (!isMerged(ref)) return this.#inner.join(ref, joining);
+    const merged = this.#open(ref);
+    merged.subscriptions = subscriptions;
     if (member === undefined) return this.#inner.join(ref, joining);
-    attended.real.set(member.id, member);
-    const isKnown = attended.other.has(member.id);
+    merged.local.set(member.id, member);
+    const isKnown = merged.upstream.has(member.id);
     await this.#inner.join(ref, isKnown ? { ...joining, member: undefined } : joining);
-    await this.#otherSide.join(ref, member);
+    await this.#upstream.join(ref, member);
   }
 
   async leave(ref: ChannelRef, leaving: Leaving): Promise<void> {
-    const attended = this.#attended.get(keyOf(ref));
-    if (attended === undefined) return this.#inner.leave(ref, leaving);
+    const merged = this.#channels.get(keyOf(ref));
+    if (merged === undefined) return this.#inner.leave(ref, leaving);
     const { member, subscriptions } = leaving;
-    attended.subscriptions = subscriptions;
-    if (member !== undefined && attended.real.delete(member.id)) this.#otherSide.leave(ref, member.id);
-    if (attended.real.size === 0) return this.#close(attended, leaving);
-    if (member === undefined || !attended.other.has(member.id)) return this.#inner.leave(ref, leaving);
+    merged.subscriptions = subscriptions;
+    if (member !== undefined && merged.local.delete(member.id)) this.#upstream.leave(ref, member.id);
+    if (merged.local.size === 0) return this.#close(merged, leaving);
+    if (member === undefined || !merged.upstream.has(member.id)) return this.#inner.leave(ref, leaving);
     // The other side says when he has left there too; when it cannot, he has.
-    if (this.#otherSide.isHeard(ref)) return this.#inner.leave(ref, { subscriptions });
-    attended.other.delete(member.id);
+    if (this.#upstream.isSubscribed(ref)) return this.#inner.leave(ref, { subscriptions });
+    merged.upstream.delete(member.id);
     return this.#inner.leave(ref, leaving);
   }
 
   count(ref: ChannelRef, subscriptions: number): void {
-    const attended = this.#attended.get(keyOf(ref));
-    if (attended !== undefined) attended.subscriptions = subscriptions;
+    const merged = this.#channels.get(keyOf(ref));
+    if (merged !== undefined) merged.subscriptions = subscriptions;
     this.#inner.count(ref, subscriptions);
   }
 
   /** Of a channel that this node is on, it knows both sides; of others, it asks. */
   async members(ref: ChannelRef): Promise<readonly Member[]> {
-    if (!isAttended(ref) || this.#attended.has(keyOf(ref))) return this.#inner.members(ref);
-    const [ours, theirs] = await Promise.all([this.#inner.members(ref), this.#census.members(ref)]);
+    if (!isMerged(ref) || this.#channels.has(keyOf(ref))) return this.#inner.members(ref);
+    const [ours, theirs] = await Promise.all([this.#inner.members(ref), this.#counts.members(ref)]);
     return [...new Map([...theirs, ...ours].map((member) => [member.id, member])).values()];
   }
 
   async occupancy(ref: ChannelRef): Promise<Occupancy> {
-    if (isReservedChannel(ref.channel) || this.#attended.has(keyOf(ref))) return this.#inner.occupancy(ref);
-    const [ours, theirs] = await Promise.all([this.#inner.occupancy(ref), this.#census.occupancy(ref)]);
-    return this.#together(ref, ours, theirs);
+    if (isReservedChannel(ref.channel) || this.#channels.has(keyOf(ref))) return this.#inner.occupancy(ref);
+    const [ours, theirs] = await Promise.all([this.#inner.occupancy(ref), this.#counts.occupancy(ref)]);
+    return this.#sum(ref, ours, theirs);
   }
 
   async channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
     const [ours, theirs] = await Promise.all([
       this.#inner.channels(app, prefix),
-      this.#census.channels(app, prefix),
+      this.#counts.channels(app, prefix),
     ]);
     const names = new Set([...ours.keys(), ...theirs.keys()]);
     const all = [...names].map(
-      (name) => [name, this.#together({ app, channel: name }, ours.get(name), theirs.get(name))] as const,
+      (name) => [name, this.#sum({ app, channel: name }, ours.get(name), theirs.get(name))] as const,
     );
     return new Map(all.filter(([name, { subscriptions }]) => subscriptions > 0 && !isCanary(name)));
   }
 
   // --- the other side --------------------------------------------------------------------------
 
-  otherCame(ref: ChannelRef, member: Member): void {
-    const attended = this.#attended.get(keyOf(ref));
-    if (attended === undefined || attended.other.has(member.id)) return;
-    attended.other.set(member.id, member);
-    if (attended.real.has(member.id)) return;
-    const { subscriptions } = attended;
-    this.#inner.join(ref, { subscriptions, member, socketId: NOBODY }).catch(this.#failed);
+  upstreamJoined(ref: ChannelRef, member: Member): void {
+    const merged = this.#channels.get(keyOf(ref));
+    if (merged === undefined || merged.upstream.has(member.id)) return;
+    merged.upstream.set(member.id, member);
+    if (merged.local.has(member.id)) return;
+    const { subscriptions } = merged;
+    this.#inner.join(ref, { subscriptions, member, socketId: NO_SOCKET }).catch(this.#failed);
   }
 
-  otherWent(ref: ChannelRef, id: string): void {
-    const attended = this.#attended.get(keyOf(ref));
-    const member = attended?.other.get(id);
-    if (attended === undefined || member === undefined) return;
-    attended.other.delete(id);
-    if (attended.real.has(id)) return;
-    this.#inner.leave(ref, { subscriptions: attended.subscriptions, member }).catch(this.#failed);
+  upstreamLeft(ref: ChannelRef, id: string): void {
+    const merged = this.#channels.get(keyOf(ref));
+    const member = merged?.upstream.get(id);
+    if (merged === undefined || member === undefined) return;
+    merged.upstream.delete(id);
+    if (merged.local.has(id)) return;
+    this.#inner.leave(ref, { subscriptions: merged.subscriptions, member }).catch(this.#failed);
   }
 
   /** All of them, from now on: those who are not named have left. */
-  others(ref: ChannelRef, members: readonly Member[]): void {
-    const attended = this.#attended.get(keyOf(ref));
-    if (attended === undefined) return;
+  upstreamRoster(ref: ChannelRef, members: readonly Member[]): void {
+    const merged = this.#channels.get(keyOf(ref));
+    if (merged === undefined) return;
     const named = new Set(members.map(({ id }) => id));
-    for (const id of [...attended.other.keys()]) if (!named.has(id)) this.otherWent(ref, id);
-    for (const member of members) this.otherCame(ref, member);
+    for (const id of [...merged.upstream.keys()]) if (!named.has(id)) this.upstreamLeft(ref, id);
+    for (const member of members) this.upstreamJoined(ref, member);
   }
 
   /** Members that the other side names on a channel. */
-  othersOn(ref: ChannelRef): number {
-    return this.#attended.get(keyOf(ref))?.other.size ?? 0;
+  upstreamCount(ref: ChannelRef): number {
+    return this.#channels.get(keyOf(ref))?.upstream.size ?? 0;
   }
 
   // --- within ----------------------------------------------------------------------------------
 
   /** Users of both sides are members of both: the longer list is the whole one. */
-  #together(ref: ChannelRef, ours = NOBODY_THERE, theirs = NOBODY_THERE): Occupancy {
-    const bridges = this.#census.otherBridgesOn(ref, ours.nodes ?? 0);
+  #sum(ref: ChannelRef, ours = EMPTY, theirs = EMPTY): Occupancy {
+    const bridges = this.#counts.otherBridgesOn(ref, ours.nodes ?? 0);
     return {
       subscriptions: ours.subscriptions + Math.max(0, theirs.subscriptions - bridges),
       users: Math.max(ours.users, theirs.users),
@@ -158,32 +158,31 @@ export class MergedMembership implements Membership {
   }
 
   /** Nobody of this node is left: what the other side says of the channel is of no concern here any more. */
-  async #close({ ref, other }: Attended, leaving: Leaving): Promise<void> {
-    this.#attended.delete(keyOf(ref));
+  async #close({ ref, upstream: other }: MergedChannel, leaving: Leaving): Promise<void> {
+    this.#channels.delete(keyOf(ref));
     const others = [...other.values()].filter(({ id }) => id !== leaving.member?.id);
     const left = others.map((member) => this.#inner.leave(ref, { subscriptions: 1, member }));
     await Promise.all(left);
     await this.#inner.leave(ref, leaving);
   }
 
-  #attend(ref: ChannelRef): Attended {
-    const known = this.#attended.get(keyOf(ref));
+  #open(ref: ChannelRef): MergedChannel {
+    const known = this.#channels.get(keyOf(ref));
     if (known !== undefined) return known;
-    const attended = {
+    const merged = {
       ref,
       subscriptions: 0,
-      real: new Map<string, Member>(),
-      other: new Map<string, Member>(),
+      local: new Map<string, Member>(),
+      upstream: new Map<string, Member>(),
     };
-    this.#attended.set(keyOf(ref), attended);
-    return attended;
+    this.#channels.set(keyOf(ref), merged);
+    return merged;
   }
 }
 
-const NOBODY_THERE: Occupancy = { subscriptions: 0, users: 0 };
+const EMPTY: Occupancy = { subscriptions: 0, users: 0 };
 
 /** Channels of probes, which are nobody's. */
 const isCanary = (channel: string): boolean => channel.startsWith('wavehall-canary-');
 
-const isAttended = ({ channel }: ChannelRef): boolean =>
-  kindOf(channel).members && !isReservedChannel(channel);
+const isMerged = ({ channel }: ChannelRef): boolean => kindOf(channel).members && !isReservedChannel(channel);

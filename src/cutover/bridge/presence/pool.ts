@@ -1,14 +1,19 @@
 import type { Member } from '#protocol';
-import { MemberConnection, type Complaining, MemberSlot, type SlotOwner } from './member-connection.ts';
+import {
+  MemberConnection,
+  type ConnectionProblems,
+  MemberSlot,
+  type SlotOwner,
+} from './member-connection.ts';
 import type { BridgeLimits } from '../limits.ts';
-import type { LinkNeeds } from '../connection/link.ts';
+import type { LinkOptions } from '../connection/link.ts';
 import type { BridgeCounters } from '../state.ts';
 import { Semaphore } from '../connection/semaphore.ts';
 
-interface Needs extends Complaining {
-  readonly link: Omit<LinkNeeds, 'turn'>;
+interface PoolDeps extends ConnectionProblems {
+  readonly link: Omit<LinkOptions, 'turn'>;
   readonly limits: BridgeLimits;
-  readonly figures: BridgeCounters;
+  readonly counters: BridgeCounters;
 }
 
 /**
@@ -16,59 +21,60 @@ interface Needs extends Complaining {
  * as the fullest channel has members on this node, not members times channels.
  */
 export class Pool {
-  readonly #needs: Needs;
-  readonly #berths: MemberConnection[] = [];
-  readonly #turnstile: Semaphore;
+  readonly #deps: PoolDeps;
+  readonly #connections: MemberConnection[] = [];
+  readonly #connecting: Semaphore;
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
-    this.#turnstile = new Semaphore(needs.limits.connecting);
+  constructor(deps: PoolDeps) {
+    this.#deps = deps;
+    this.#connecting = new Semaphore(deps.limits.connecting);
   }
 
   get size(): number {
-    return this.#berths.length;
+    return this.#connections.length;
   }
 
   get open(): number {
-    return this.#berths.filter(({ link }) => link.isOpen).length;
+    return this.#connections.filter(({ link }) => link.isOpen).length;
   }
 
   /** `undefined` when there are too many connections already; that is counted. */
-  take(room: SlotOwner, member: Member): MemberSlot | undefined {
-    const berth = this.#berths.find(({ seats }) => !seats.has(room.channel)) ?? this.#another();
-    if (berth === undefined) {
-      this.#needs.figures.drop('too-many-connections');
+  take(owner: SlotOwner, member: Member): MemberSlot | undefined {
+    const connection =
+      this.#connections.find(({ slots }) => !slots.has(owner.channel)) ?? this.#openAnother();
+    if (connection === undefined) {
+      this.#deps.counters.drop('too-many-connections');
       return undefined;
     }
-    clearTimeout(berth.idle);
-    const seat = new MemberSlot(room, member, berth);
-    berth.seats.set(room.channel, seat);
-    return seat;
+    clearTimeout(connection.idle);
+    const slot = new MemberSlot(owner, member, connection);
+    connection.slots.set(owner.channel, slot);
+    return slot;
   }
 
-  release({ berth, room }: MemberSlot): void {
-    berth.seats.delete(room.channel);
-    if (berth.seats.size > 0) return;
-    berth.idle = setTimeout(() => this.#close(berth), this.#needs.limits.idleMs);
-    berth.idle.unref();
+  release({ connection, owner: owner }: MemberSlot): void {
+    connection.slots.delete(owner.channel);
+    if (connection.slots.size > 0) return;
+    connection.idle = setTimeout(() => this.#close(connection), this.#deps.limits.idleMs);
+    connection.idle.unref();
   }
 
   stop(): void {
-    for (const berth of [...this.#berths]) this.#close(berth);
+    for (const connection of [...this.#connections]) this.#close(connection);
   }
 
-  #another(): MemberConnection | undefined {
-    if (this.#berths.length >= this.#needs.limits.connections) return undefined;
-    const turn = (): Promise<() => void> => this.#turnstile.enter();
-    const berth = new MemberConnection({ ...this.#needs.link, turn }, this.#needs);
-    this.#berths.push(berth);
-    berth.link.open();
-    return berth;
+  #openAnother(): MemberConnection | undefined {
+    if (this.#connections.length >= this.#deps.limits.connections) return undefined;
+    const turn = (): Promise<() => void> => this.#connecting.acquire();
+    const connection = new MemberConnection({ ...this.#deps.link, acquire: turn }, this.#deps);
+    this.#connections.push(connection);
+    connection.link.open();
+    return connection;
   }
 
-  #close(berth: MemberConnection): void {
-    clearTimeout(berth.idle);
-    this.#berths.splice(this.#berths.indexOf(berth), 1);
-    berth.link.close();
+  #close(connection: MemberConnection): void {
+    clearTimeout(connection.idle);
+    this.#connections.splice(this.#connections.indexOf(connection), 1);
+    connection.link.close();
   }
 }

@@ -3,9 +3,9 @@ import { Serial } from '../../../core/util/serial.ts';
 import { within } from '../../../core/util/time.ts';
 import { Signal } from '../connection/signal.ts';
 import type { MemberSlot, SlotOwner } from './member-connection.ts';
-import type { PresenceListener } from '../ears.ts';
-import type { Hearing } from '../echo/echoes.ts';
-import { objectTextIn, type RemoteFrame, rosterIn } from '../frame.ts';
+import type { PresenceReceiver } from '../receiver.ts';
+import type { SubscriptionState } from '../echo/echoes.ts';
+import { objectTextIn, type ServerFrame, rosterIn } from '../frame.ts';
 import type { BridgeLimits } from '../limits.ts';
 import { Listener } from './listener.ts';
 import { successor } from './successor.ts';
@@ -14,13 +14,13 @@ import type { BridgeCounters } from '../state.ts';
 import { subscribeAs, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe } from '../connection/subscription.ts';
 import { MemberClientEvents } from './member-client-events.ts';
 
-export interface PresenceChannelNeeds {
+export interface PresenceChannelDeps {
   readonly pool: Pool;
   readonly credential: Credential;
   readonly limits: BridgeLimits;
-  readonly figures: BridgeCounters;
-  readonly ears: PresenceListener;
-  isAway(): boolean;
+  readonly counters: BridgeCounters;
+  readonly receiver: PresenceReceiver;
+  isDisconnected(): boolean;
 }
 
 /**
@@ -29,161 +29,162 @@ export interface PresenceChannelNeeds {
  */
 export class PresenceChannel implements SlotOwner {
   readonly channel: string;
-  readonly #needs: PresenceChannelNeeds;
+  readonly #deps: PresenceChannelDeps;
   /** By the member's id. */
-  readonly #seats = new Map<string, MemberSlot>();
-  readonly #gate = new Serial();
+  readonly #slots = new Map<string, MemberSlot>();
+  readonly #lock = new Serial();
   readonly #listener: Listener;
-  readonly voices: MemberClientEvents;
-  readonly #rosterKnown = new Signal();
+  readonly clientEvents: MemberClientEvents;
+  readonly #rosterReceived = new Signal();
   #isOver = false;
-  #isGreeted = false;
+  #hasCachedEvent = false;
 
-  constructor(channel: string, needs: PresenceChannelNeeds) {
+  constructor(channel: string, deps: PresenceChannelDeps) {
     this.channel = channel;
-    this.#needs = needs;
-    this.#listener = new Listener({ ...needs, channel });
-    this.voices = new MemberClientEvents({
-      seats: this.#seats,
+    this.#deps = deps;
+    this.#listener = new Listener({ ...deps, channel });
+    this.clientEvents = new MemberClientEvents({
+      slots: this.#slots,
       listener: this.#listener,
-      gate: this.#gate,
-      limits: needs.limits,
-      isAway: () => needs.isAway(),
+      lock: this.#lock,
+      limits: deps.limits,
+      isDisconnected: () => deps.isDisconnected(),
     });
   }
 
   get members(): number {
-    return this.#seats.size;
+    return this.#slots.size;
   }
 
   /** Nobody but this user is here, or nobody could be brought there at all. */
-  isAlone(id: string): boolean {
-    return this.#seats.size === 0 || (this.#seats.size === 1 && this.#seats.has(id));
+  isLast(id: string): boolean {
+    return this.#slots.size === 0 || (this.#slots.size === 1 && this.#slots.has(id));
   }
 
-  get hearing(): Hearing {
-    if (this.#seats.size === 0) return 'no';
-    return this.#listener.seat === undefined ? 'soon' : 'yes';
+  get subscription(): SubscriptionState {
+    if (this.#slots.size === 0) return 'no';
+    return this.#listener.slot === undefined ? 'soon' : 'yes';
   }
 
   /** Resolves when the roster of the other side is known; soon, whatever it does. */
   async join(member: Member): Promise<void> {
-    const seat = this.#needs.pool.take(this, member);
-    if (seat === undefined) return;
-    this.#seats.set(member.id, seat);
-    this.#ask(seat);
-    if (this.#listener.seat !== undefined || this.#needs.isAway()) return;
-    await within(this.#rosterKnown.next(), this.#needs.limits.subscribeWaitMs);
+    const slot = this.#deps.pool.take(this, member);
+    if (slot === undefined) return;
+    this.#slots.set(member.id, slot);
+    this.#subscribe(slot);
+    if (this.#listener.slot !== undefined || this.#deps.isDisconnected()) return;
+    await within(this.#rosterReceived.next(), this.#deps.limits.subscribeWaitMs);
   }
 
   leave(id: string): void {
-    const seat = this.#seats.get(id);
-    if (seat === undefined) return;
-    this.#seats.delete(id);
-    void this.#depart(seat);
+    const slot = this.#slots.get(id);
+    if (slot === undefined) return;
+    this.#slots.delete(id);
+    void this.#leave(slot);
   }
 
   /** The last member of this node has gone. */
   close(): void {
     this.#isOver = true;
-    const seats = [...this.#seats.values()];
-    this.#seats.clear();
+    const slots = [...this.#slots.values()];
+    this.#slots.clear();
     this.#listener.close();
-    this.#rosterKnown.ring();
-    void this.#gate.run(async () => {
-      for (const seat of seats) this.#free(seat);
+    this.#rosterReceived.emit();
+    void this.#lock.run(async () => {
+      for (const slot of slots) this.#release(slot);
       await Promise.resolve();
     });
   }
 
   /** Resolves when all that was on its way has been heard. */
   async barrier(): Promise<void> {
-    await this.#gate.run(async () => {
-      await this.#listener.seat?.link.barrier();
+    await this.#lock.run(async () => {
+      await this.#listener.slot?.link.barrier();
     });
   }
 
-  // --- what a seat tells -----------------------------------------------------------------------
+  // --- what a slot tells -----------------------------------------------------------------------
 
-  opened(seat: MemberSlot): void {
-    this.#ask(seat);
+  opened(slot: MemberSlot): void {
+    this.#subscribe(slot);
   }
 
   /** Another connection that is there goes on; else the first that comes back. */
-  lost(seat: MemberSlot): void {
-    seat.isConfirmed = false;
-    if (seat !== this.#listener.seat || this.#isOver) return;
+  lost(slot: MemberSlot): void {
+    slot.isConfirmed = false;
+    if (slot !== this.#listener.slot || this.#isOver) return;
     this.#listener.lost();
-    const next = [...this.#seats.values()].find(({ isConfirmed }) => isConfirmed);
-    if (next !== undefined) void this.#adopt(next);
+    const next = [...this.#slots.values()].find(({ isConfirmed }) => isConfirmed);
+    if (next !== undefined) void this.#listenAgainOn(next);
   }
 
-  heard(seat: MemberSlot, frame: RemoteFrame): void {
-    if (frame.event === SUCCEEDED) return this.#confirmed(seat, frame);
+  receive(slot: MemberSlot, frame: ServerFrame): void {
+    if (frame.event === SUCCEEDED) return this.#confirmed(slot, frame);
     if (frame.event === SUBSCRIPTION_ERROR) return;
-    if (seat.awaitsCached) return this.#greeted(seat, frame);
-    this.#listener.heard(seat, frame);
+    if (slot.awaitsCached) return this.#cachedEvent(slot, frame);
+    this.#listener.receive(slot, frame);
   }
 
   // --- within ----------------------------------------------------------------------------------
 
-  #ask(seat: MemberSlot): void {
-    subscribeAs(seat.link, this.#needs.credential, this.channel, seat.member);
+  #subscribe(slot: MemberSlot): void {
+    subscribeAs(slot.link, this.#deps.credential, this.channel, slot.member);
   }
 
-  #confirmed(seat: MemberSlot, frame: RemoteFrame): void {
-    seat.confirm();
+  #confirmed(slot: MemberSlot, frame: ServerFrame): void {
+    slot.confirm();
     if (kindOf(this.channel).cached) {
-      seat.awaitsCached = true;
-      seat.link.ping(() => {
-        seat.awaitsCached = false;
-        this.#rosterKnown.ring();
+      slot.awaitsCached = true;
+      slot.link.ping(() => {
+        slot.awaitsCached = false;
+        this.#rosterReceived.emit();
       });
     }
-    if (!this.#isWanted(seat)) return;
-    this.#listener.become(seat);
-    this.#needs.ears.roster(this.channel, rosterIn(objectTextIn(frame)));
-    if (!seat.awaitsCached) this.#rosterKnown.ring();
+    if (!this.#needsListener(slot)) return;
+    this.#listener.listenOn(slot);
+    this.#deps.receiver.roster(this.channel, rosterIn(objectTextIn(frame)));
+    if (!slot.awaitsCached) this.#rosterReceived.emit();
   }
 
   /** SPEC 11.11: every subscription is greeted with what the channel remembers; that is no news but the first time. */
-  #greeted(seat: MemberSlot, frame: RemoteFrame): void {
-    seat.awaitsCached = false;
-    if (seat === this.#listener.seat && !this.#isGreeted) this.#needs.ears.cached(this.channel, frame);
-    this.#isGreeted = true;
-    this.#rosterKnown.ring();
+  #cachedEvent(slot: MemberSlot, frame: ServerFrame): void {
+    slot.awaitsCached = false;
+    if (slot === this.#listener.slot && !this.#hasCachedEvent)
+      this.#deps.receiver.cached(this.channel, frame);
+    this.#hasCachedEvent = true;
+    this.#rosterReceived.emit();
   }
 
   /** Nobody listens, and this member has not left meanwhile. */
-  #isWanted(seat: MemberSlot): boolean {
-    const isHere = !this.#isOver && this.#seats.get(seat.member.id) === seat;
-    return isHere && this.#listener.seat === undefined;
+  #needsListener(slot: MemberSlot): boolean {
+    const isHere = !this.#isOver && this.#slots.get(slot.member.id) === slot;
+    return isHere && this.#listener.slot === undefined;
   }
 
   /** Subscribing again brings the roster; who refuses to say it twice is listened to without one. */
-  async #adopt(seat: MemberSlot): Promise<void> {
-    this.#ask(seat);
-    await within(this.#rosterKnown.next(), this.#needs.limits.subscribeWaitMs);
-    if (this.#isWanted(seat) && seat.isConfirmed) this.#listener.become(seat);
+  async #listenAgainOn(slot: MemberSlot): Promise<void> {
+    this.#subscribe(slot);
+    await within(this.#rosterReceived.next(), this.#deps.limits.subscribeWaitMs);
+    if (this.#needsListener(slot) && slot.isConfirmed) this.#listener.listenOn(slot);
   }
 
   /** Who is heard stays until there is an heir; whispers do not wait for that. */
-  async #depart(seat: MemberSlot): Promise<void> {
-    if (seat === this.#listener.seat) await successor(seat, this.#seats, this.#needs.limits.heirWaitMs);
-    await this.#gate.run(() => this.#vacate(seat));
+  async #leave(slot: MemberSlot): Promise<void> {
+    if (slot === this.#listener.slot) await successor(slot, this.#slots, this.#deps.limits.successorWaitMs);
+    await this.#lock.run(() => this.#handOverAndRelease(slot));
   }
 
-  async #vacate(seat: MemberSlot): Promise<void> {
-    if (seat === this.#listener.seat) await this.#listener.handOver(this.#seats);
-    this.#free(seat);
+  async #handOverAndRelease(slot: MemberSlot): Promise<void> {
+    if (slot === this.#listener.slot) await this.#listener.handOver(this.#slots);
+    this.#release(slot);
     // Nobody could go on, or the heir's connection was lost in the moment of the hand-over.
-    const { seat: heard } = this.#listener;
+    const { slot: heard } = this.#listener;
     if (heard?.isConfirmed === false) this.lost(heard);
   }
 
-  #free(seat: MemberSlot): void {
-    unsubscribe(seat.link, this.channel);
-    seat.isConfirmed = false;
-    this.#needs.pool.release(seat);
+  #release(slot: MemberSlot): void {
+    unsubscribe(slot.link, this.channel);
+    slot.isConfirmed = false;
+    this.#deps.pool.release(slot);
   }
 }

@@ -1,74 +1,74 @@
 import type { Credential, Member } from '#protocol';
-import type { Complaining } from './member-connection.ts';
-import type { PresenceListener } from '../ears.ts';
-import type { Hearing } from '../echo/echoes.ts';
+import type { ConnectionProblems } from './member-connection.ts';
+import type { PresenceReceiver } from '../receiver.ts';
+import type { SubscriptionState } from '../echo/echoes.ts';
 import type { BridgeLimits } from '../limits.ts';
-import type { LinkNeeds } from '../connection/link.ts';
+import type { LinkOptions } from '../connection/link.ts';
 import { Pool } from './pool.ts';
 import { PresenceChannel } from './presence-channel.ts';
 import type { BridgeCounters } from '../state.ts';
 
-interface Needs extends Complaining {
-  readonly link: Omit<LinkNeeds, 'turn'>;
+interface PresenceDeps extends ConnectionProblems {
+  readonly link: Omit<LinkOptions, 'turn'>;
   readonly credential: Credential;
   readonly limits: BridgeLimits;
-  readonly figures: BridgeCounters;
-  readonly ears: PresenceListener;
-  isAway(): boolean;
+  readonly counters: BridgeCounters;
+  readonly receiver: PresenceReceiver;
+  isDisconnected(): boolean;
 }
 
 /** SPEC 11.10: the presence channels of one app on which this node has members. */
 export class Presence {
-  readonly #needs: Needs;
+  readonly #deps: PresenceDeps;
   readonly #pool: Pool;
-  readonly #rooms = new Map<string, PresenceChannel>();
+  readonly #channels = new Map<string, PresenceChannel>();
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
-    this.#pool = new Pool(needs);
+  constructor(deps: PresenceDeps) {
+    this.#deps = deps;
+    this.#pool = new Pool(deps);
   }
 
-  get connections(): number {
+  get connectionCount(): number {
     return this.#pool.open;
   }
 
-  get channels(): number {
-    return this.#rooms.size;
+  get channelCount(): number {
+    return this.#channels.size;
   }
 
-  get members(): number {
+  get memberCount(): number {
     let members = 0;
-    for (const room of this.#rooms.values()) members += room.members;
+    for (const joined of this.#channels.values()) members += joined.members;
     return members;
   }
 
-  room(channel: string): PresenceChannel | undefined {
-    return this.#rooms.get(channel);
+  channel(channel: string): PresenceChannel | undefined {
+    return this.#channels.get(channel);
   }
 
-  hearing(channel: string): Hearing {
-    return this.#rooms.get(channel)?.hearing ?? 'no';
+  subscriptionOf(channel: string): SubscriptionState {
+    return this.#channels.get(channel)?.subscription ?? 'no';
   }
 
   async join(channel: string, member: Member): Promise<void> {
-    const room =
-      this.#rooms.get(channel) ?? new PresenceChannel(channel, { ...this.#needs, pool: this.#pool });
-    this.#rooms.set(channel, room);
-    await room.join(member);
+    const joined =
+      this.#channels.get(channel) ?? new PresenceChannel(channel, { ...this.#deps, pool: this.#pool });
+    this.#channels.set(channel, joined);
+    await joined.join(member);
   }
 
   leave(channel: string, id: string): void {
-    const room = this.#rooms.get(channel);
-    if (room === undefined) return;
-    if (room.isAlone(id)) {
-      this.#rooms.delete(channel);
-      room.close();
-    } else room.leave(id);
+    const joined = this.#channels.get(channel);
+    if (joined === undefined) return;
+    if (joined.isLast(id)) {
+      this.#channels.delete(channel);
+      joined.close();
+    } else joined.leave(id);
   }
 
   stop(): void {
-    for (const room of this.#rooms.values()) room.close();
-    this.#rooms.clear();
+    for (const joined of this.#channels.values()) joined.close();
+    this.#channels.clear();
     this.#pool.stop();
   }
 }

@@ -13,20 +13,20 @@ export class StreamAlignment {
   /** What may be: the first frame of the second is this one of the first. Unknown until the first round is over. */
   #places: number[] | undefined;
 
-  firstHeard(text: string): void {
+  firstReceived(text: string): void {
     this.#first.push(text);
   }
 
-  secondHeard(text: string): void {
+  secondReceived(text: string): void {
     this.#second.push(text);
   }
 
-  secondAnswered(): void {
+  secondPonged(): void {
     this.#secondBefore = this.#second.length;
   }
 
   /** Ends a round. */
-  firstAnswered(): void {
+  firstPonged(): void {
     const [from, to] = [this.#firstBefore - this.#secondBefore, this.#first.length - this.#secondBefore];
     this.#firstBefore = this.#first.length;
     this.#places ??= Array.from({ length: to + 1 }, (_, place) => place);

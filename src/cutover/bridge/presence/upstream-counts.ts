@@ -4,16 +4,16 @@ import { within } from '../../../core/util/time.ts';
 import { memberIn } from '../frame.ts';
 import type { UpstreamApi } from '../connection/upstream-api.ts';
 
-interface Needs {
-  readonly post: UpstreamApi;
+interface UpstreamCountsDeps {
+  readonly api: UpstreamApi;
   readonly waitMs: number;
   isConnected(): boolean;
   /** Sockets of this node's bridge on a channel there. */
-  ownOn(channel: string): number;
+  ownSubscriptions(channel: string): number;
   /** Other nodes whose bridges are connected there. */
   otherBridges(): number;
   /** Sockets there that this side counts itself, or that are nobody's: led ones, bridges and canaries of all nodes. */
-  own(): number;
+  ownSockets(): number;
 }
 
 const count = (value: unknown): number | undefined =>
@@ -24,14 +24,14 @@ const count = (value: unknown): number | undefined =>
  * asked knows nobody.
  */
 export class UpstreamCounts {
-  readonly #needs: Needs;
+  readonly #deps: UpstreamCountsDeps;
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
+  constructor(deps: UpstreamCountsDeps) {
+    this.#deps = deps;
   }
 
   async members(channel: string): Promise<readonly Member[]> {
-    const text = await this.#askText(`/channels/${encodeURIComponent(channel)}/users`);
+    const text = await this.#getText(`/channels/${encodeURIComponent(channel)}/users`);
     const answer = parseJson(text);
     if (!isJsonObject(answer) || !Array.isArray(answer.users)) return [];
     return textsOfItems(textOfField(text, 'users') ?? '').flatMap((user) => memberIn(user, 'id') ?? []);
@@ -39,21 +39,21 @@ export class UpstreamCounts {
 
   async occupancy(channel: string): Promise<Occupancy | undefined> {
     const info = kindOf(channel).members ? 'user_count' : 'subscription_count';
-    const answer = await this.#ask(`/channels/${encodeURIComponent(channel)}`, { info });
+    const answer = await this.#get(`/channels/${encodeURIComponent(channel)}`, { info });
     return isJsonObject(answer) && answer.occupied === true ? this.#occupancyIn(channel, answer) : undefined;
   }
 
   /** Of `nodes` that have clients on a channel, how many other than this one are on it there by their bridges. */
   otherBridgesOn(channel: string, nodes: number): number {
     if (kindOf(channel).members) return 0;
-    return Math.min(Math.max(0, nodes - this.#needs.ownOn(channel)), this.#needs.otherBridges());
+    return Math.min(Math.max(0, nodes - this.#deps.ownSubscriptions(channel)), this.#deps.otherBridges());
   }
 
   async channels(prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
     const filter = prefix === '' ? undefined : { filter_by_prefix: prefix };
-    const all = await this.#ask('/channels', { ...filter, info: 'user_count,subscription_count' });
+    const all = await this.#get('/channels', { ...filter, info: 'user_count,subscription_count' });
     // Pusher itself refuses to count what does not apply to all of them.
-    const answer = all ?? (await this.#ask('/channels', filter));
+    const answer = all ?? (await this.#get('/channels', filter));
     const named =
       isJsonObject(answer) && isJsonObject(answer.channels) ? Object.entries(answer.channels) : [];
     return new Map(
@@ -62,31 +62,31 @@ export class UpstreamCounts {
   }
 
   async connections(): Promise<number> {
-    const answer = await this.#ask('/connections');
+    const answer = await this.#get('/connections');
     const connections = isJsonObject(answer) ? (count(answer.connections) ?? 0) : 0;
-    return Math.max(0, connections - this.#needs.own());
+    return Math.max(0, connections - this.#deps.ownSockets());
   }
 
   /** Our members are members there: nobody is left out of their number of users. */
   #occupancyIn(channel: string, said: Readonly<Record<string, unknown>>): Occupancy {
     const users = count(said.user_count) ?? 0;
-    const own = this.#needs.ownOn(channel);
+    const own = this.#deps.ownSubscriptions(channel);
     const subscriptions = count(said.subscription_count);
     if (subscriptions !== undefined) return { users, subscriptions: Math.max(0, subscriptions - own) };
     // Occupied, and by how many is not said: when the bridge is there, it may be by nobody else.
     return { users, subscriptions: own > 0 ? 0 : Math.max(1, users) };
   }
 
-  async #ask(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
-    return parseJson(await this.#askText(path, query));
+  async #get(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
+    return parseJson(await this.#getText(path, query));
   }
 
   /** '' when there is no answer. */
-  async #askText(path: string, query: Readonly<Record<string, string>> = {}): Promise<string> {
-    const { post, waitMs } = this.#needs;
-    if (!this.#needs.isConnected()) return '';
+  async #getText(path: string, query: Readonly<Record<string, string>> = {}): Promise<string> {
+    const { api: post, waitMs } = this.#deps;
+    if (!this.#deps.isConnected()) return '';
     let answer = '';
-    const asked = post.read(path, query).then((each = '') => (answer = each));
+    const asked = post.get(path, query).then((each = '') => (answer = each));
     await within(asked, waitMs);
     return answer;
   }
@@ -95,11 +95,11 @@ export class UpstreamCounts {
 /** The quota is that of this side and of what it leads to the other one; the number of connections is that of both. */
 export class BridgedConnectionQuota implements ConnectionQuota {
   readonly #inner: ConnectionQuota;
-  readonly #elsewhere: (app: string) => Promise<number>;
+  readonly #upstreamCount: (app: string) => Promise<number>;
 
   constructor(inner: ConnectionQuota, elsewhere: (app: string) => Promise<number>) {
     this.#inner = inner;
-    this.#elsewhere = elsewhere;
+    this.#upstreamCount = elsewhere;
   }
 
   admit(app: string, limit: number): Promise<boolean> {
@@ -111,7 +111,7 @@ export class BridgedConnectionQuota implements ConnectionQuota {
   }
 
   async connections(app: string): Promise<number> {
-    const [ours, theirs] = await Promise.all([this.#inner.connections(app), this.#elsewhere(app)]);
+    const [ours, theirs] = await Promise.all([this.#inner.connections(app), this.#upstreamCount(app)]);
     return ours + theirs;
   }
 }

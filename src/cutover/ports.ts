@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Stores } from '../core/ports/cluster.ts';
 import type { UpgradeContext } from '../core/ports/transport.ts';
+import type { BridgeCounts } from './status/bridge-counters.ts';
 import type { WatchLimits } from './watch-limits.ts';
 
 /** This server, and the other one that clients and publishers are being moved away from. */
@@ -55,29 +56,20 @@ export interface UpgradeHandler {
 
 // --- the bridge --------------------------------------------------------------------------------
 
-/** What the bridge tells of itself, per app. */
-export interface BridgeState {
+/** The state of one app's bridge; its counters are the rows of `BRIDGE_COUNTERS`. */
+export interface BridgeState extends Readonly<BridgeCounts> {
   readonly app: string;
   readonly connected: boolean;
-  /** Channels that are listened to at the other side. */
+  /** Channels subscribed at the upstream. */
   readonly channels: number;
   /** Members of this node that are members there. */
   readonly members: number;
-  /** Sockets that the bridge has there. */
+  /** Connections of the bridge to the upstream. */
   readonly connections: number;
   readonly queue: { readonly events: number; readonly bytes: number; readonly oldestMs: number };
-  /** Events published here that the other side has taken, and published there that were delivered here. */
-  readonly forwarded: number;
-  readonly received: number;
-  readonly whispersSent: number;
-  readonly whispersReceived: number;
-  readonly echoesDropped: number;
-  /** What did not cross, by reason: `queue-full`, `too-old`, `refused`, `not-bridged` and others. */
+  /** Counts of what was not carried across, by reason: `queue-full`, `too-old`, `refused`, `not-bridged` and others. */
   readonly dropped: Readonly<Record<string, number>>;
-  /** Times that nobody listened there though somebody should have, and for how long in all. */
-  readonly gaps: number;
-  readonly gapMs: number;
-  /** Time that the other side took to answer the last ping; `undefined` before the first. */
+  /** Round trip of the last ping to the upstream; `undefined` before the first. */
   readonly lagMs: number | undefined;
   readonly lastError: string | undefined;
 }

@@ -17,40 +17,36 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-/** How one figure comes from those of several processes. */
-export type MergeRule = 'sum' | 'min' | 'max';
-
 type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
-/** The processes that serve one port. */
+/** Collects the metrics of all workers that serve one port. */
 export interface WorkerMetrics {
-  /** By the name of a figure; those that are not in it are added up. */
-  readonly mergeRules: Readonly<Record<string, MergeRule>>;
-  /** What this process says of itself, whoever asks. */
-  onCollect(how: () => Promise<Snapshot>): void;
+  /** Registers what this worker answers to each collection. */
+  onCollect(snapshot: () => Promise<Snapshot>): void;
+  /** The snapshots of all workers that answer in time. */
   collectAll(): Promise<readonly unknown[]>;
 }
 
 /**
- * Figures as Prometheus text, with those of the process; each is read when somebody asks (SPEC 11.5).
- * With `everybody` they are those of all processes, whichever is asked.
+ * Metrics as Prometheus text, together with those of Node.js; values are read at each scrape (SPEC 11.5).
+ * With `workers`, every worker answers for all of them.
  */
-export function openMetrics(figures: readonly Metric[], everybody?: WorkerMetrics): Metrics {
+export function openMetrics(metrics: readonly Metric[], workers?: WorkerMetrics): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const { name } of registry.getMetricsAsArray()) {
     if (OMITTED.test(name)) registry.removeSingleMetric(name);
   }
-  for (const figure of figures) add(registry, figure, everybody?.mergeRules[figure.name] ?? 'sum');
-  everybody?.onCollect(() => snapshotOf(registry));
+  for (const metric of metrics) add(registry, metric);
+  workers?.onCollect(() => snapshotOf(registry));
   const text = async (): Promise<string> =>
-    everybody === undefined
+    workers === undefined
       ? registry.metrics()
-      : AggregatorRegistry.aggregate((await everybody.collectAll()) as object[]).metrics();
+      : AggregatorRegistry.aggregate((await workers.collectAll()) as object[]).metrics();
   return { contentType: registry.contentType, text };
 }
 
-/** What is no number, because nothing was measured yet, would spoil a sum. */
+/** Leaves out NaN, the value of a metric that was not measured yet: it would make every sum NaN. */
 async function snapshotOf(registry: Registry): Promise<Snapshot> {
   const metrics = await registry.getMetricsAsJSON();
   return metrics.map((metric) => ({
@@ -59,8 +55,9 @@ async function snapshotOf(registry: Registry): Promise<Snapshot> {
   }));
 }
 
-function add(registry: Registry, figure: Metric, aggregator: MergeRule): void {
-  const { name, help, kind, labels } = figure;
+function add(registry: Registry, metric: Metric): void {
+  // A snapshot carries the rule to the worker that merges.
+  const { name, help, kind, labels, acrossWorkers: aggregator } = metric;
   const options = { name, help, labelNames: labels, registers: [registry], aggregator };
   if (kind === 'gauge') {
     const gauge: Gauge = new Gauge({ ...options, collect: () => read(gauge, (of, value) => of.set(value)) });
@@ -71,9 +68,9 @@ function add(registry: Registry, figure: Metric, aggregator: MergeRule): void {
     });
   }
 
-  function read<C>(metric: Labelled<C>, put: (child: C, value: number) => void): void {
-    metric.reset();
-    for (const [labelValues, value] of figure.values()) put(metric.labels(...labelValues), value);
+  function read<C>(target: Labelled<C>, put: (child: C, value: number) => void): void {
+    target.reset();
+    for (const [labelValues, value] of metric.values()) put(target.labels(...labelValues), value);
   }
 }
 

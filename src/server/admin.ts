@@ -3,26 +3,25 @@ import type { CutoverControl, MoveOptions } from '../admin/plugin.ts';
 import { Conflict } from '../admin/requests.ts';
 import type { Metric } from '../core/ports/metric.ts';
 import { cutoverMetrics } from '../cutover/status/metrics.ts';
+import { mergeStatus } from '../cutover/status/merge-status.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 import type { CutoverStatus } from '../cutover/status/status-report.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
 import { workerMetrics } from './metrics.ts';
-import { joinedStatus } from './joined-status.ts';
-import { JOINED } from './joined.ts';
-import type { Siblings } from './siblings.ts';
+import type { WorkerGroup } from './worker-group.ts';
 
-export interface Administered {
+export interface AdminDeps {
   readonly cutover: Cutover | undefined;
-  readonly figures: readonly Metric[];
-  /** `undefined`: this process is the whole. */
-  readonly siblings: Siblings | undefined;
+  readonly metrics: readonly Metric[];
+  /** `undefined`: this process is the only one. */
+  readonly workers: WorkerGroup | undefined;
 }
 
-/** The admin API, when it has a token (SPEC 11.5); nothing of it is loaded otherwise. */
+/** Serves the admin API if it has a token (SPEC 11.5); without one, its code is not loaded. */
 export async function openAdmin(
   http: FastifyInstance,
   token: string | undefined,
-  { cutover, figures, siblings }: Administered,
+  { cutover, metrics, workers }: AdminDeps,
 ): Promise<void> {
   if (token === undefined) return;
   const [{ registerAdmin }, { openMetrics }] = await Promise.all([
@@ -30,42 +29,44 @@ export async function openAdmin(
     import('../observability/metrics.ts'),
   ]);
   const all = [
-    ...figures,
+    ...metrics,
     ...(cutover === undefined ? [] : cutoverMetrics(() => cutover.status())),
-    ...(siblings === undefined ? [] : workerMetrics(siblings)),
+    ...(workers === undefined ? [] : workerMetrics(workers)),
   ];
-  const metrics = openMetrics(all, siblings && everybody(siblings));
-  await registerAdmin(http, { token, metrics, cutover: cutover && controlOf(cutover, siblings) });
+  await registerAdmin(http, {
+    token,
+    metrics: openMetrics(all, workers && metricsOf(workers)),
+    cutover: cutover && controlOf(cutover, workers),
+  });
 }
 
-const everybody = (siblings: Siblings): WorkerMetrics => ({
-  mergeRules: JOINED,
-  onCollect: (how) => siblings.answer('figures', how),
-  collectAll: () => siblings.askAll('figures'),
+const metricsOf = (workers: WorkerGroup): WorkerMetrics => ({
+  onCollect: (snapshot) => workers.onRequest('metrics', snapshot),
+  collectAll: () => workers.requestAll('metrics'),
 });
 
-function statusOf(cutover: Cutover, siblings: Siblings | undefined): CutoverControl['status'] {
-  if (siblings === undefined) return () => cutover.status();
-  siblings.answer('cutover', () => cutover.status());
-  return async () => joinedStatus(cutover.status(), (await siblings.askAll('cutover')) as CutoverStatus[]);
+function statusOf(cutover: Cutover, workers: WorkerGroup | undefined): CutoverControl['status'] {
+  if (workers === undefined) return () => cutover.status();
+  workers.onRequest('cutover', () => cutover.status());
+  return async () => mergeStatus(cutover.status(), (await workers.requestAll('cutover')) as CutoverStatus[]);
 }
 
-const controlOf = (cutover: Cutover, siblings: Siblings | undefined): CutoverControl => ({
-  status: statusOf(cutover, siblings),
+const controlOf = (cutover: Cutover, workers: WorkerGroup | undefined): CutoverControl => ({
+  status: statusOf(cutover, workers),
   set: async (percent, by, how) => {
-    if (how.move) await refuseDead(cutover, percent, how);
+    if (how.move) await refuseUnreachable(cutover, percent, how);
     await cutover.percentage.set(percent, by, how.move);
   },
   rollBack: async (to, by, how) => {
     const { lastGood, percent: present } = cutover.percentage;
     const percent = to === 'last-good' ? Math.min(lastGood, present) : 0;
-    await refuseDead(cutover, percent, how);
+    await refuseUnreachable(cutover, percent, how);
     await cutover.percentage.set(percent, by, how.move);
   },
 });
 
-/** SPEC 11.5: a lower share moves people to the other server, which must be there. */
-async function refuseDead(
+/** Throws if a lower percentage would move clients to an upstream that cannot be reached (SPEC 11.5). */
+async function refuseUnreachable(
   { percentage, whyOtherIsAway }: Cutover,
   percent: number,
   { force }: MoveOptions,

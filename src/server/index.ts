@@ -20,10 +20,10 @@ import { openCutover, openDoor } from './cutover.ts';
 import { createHttp, largest, reloadTls } from './http.ts';
 import { serverMetrics } from './metrics.ts';
 import { readinessOf } from './readiness.ts';
-import type { Siblings } from './siblings.ts';
 import { OpenSockets } from './open-sockets.ts';
 import { onTunnel, onWebSocketUpgrade } from './upgrades.ts';
 import { Shutdown } from './shutdown.ts';
+import type { WorkerGroup } from './worker-group.ts';
 import { openStores } from '../stores/index.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { readKeyPair } from '../transports/tls.ts';
@@ -44,8 +44,11 @@ export interface Server {
   reloadTls(): void;
 }
 
-/** Puts the house together and opens its door. Rejects when it cannot listen. `siblings`: others serve the same port. */
-export async function startServer(config: Config, logger: Logger, siblings?: Siblings): Promise<Server> {
+/**
+ * Wires all components and starts to listen. Rejects when it cannot listen. `workers`: the workers that serve the same port
+ * together with this process.
+ */
+export async function startServer(config: Config, logger: Logger, workers?: WorkerGroup): Promise<Server> {
   const keyPair = readKeyPair(config.tls);
   const shared = await openStores(config, logger);
   const cutover = await openCutover(config, shared, logger);
@@ -61,14 +64,14 @@ export async function startServer(config: Config, logger: Logger, siblings?: Sib
     onWebSocketUpgrade(http.server, (request, network, head) => sockets.upgrade(request, network, head));
     onTunnel(http.server);
   } else openDoor(cutover, config, { ...core, http, transport: sockets, isReady });
-  const figures = [...serverMetrics(core.hub, isReady), ...core.refusals.figures, ...stores.metrics];
-  await openAdmin(http, config.adminToken, { cutover, figures, siblings });
+  const metrics = [...serverMetrics(core.hub, isReady), ...core.refusals.figures, ...stores.metrics];
+  await openAdmin(http, config.adminToken, { cutover, metrics, workers });
   registerHttp(http, {
     ...core,
     api: { ...stores, ...core },
     logger,
     clock: Date.now,
-    health: { isReady: readinessOf(isReady, siblings), warnings: () => stores.warnings() },
+    health: { isReady: readinessOf(isReady, workers), warnings: () => stores.warnings() },
     prefix: config.path,
     replays: config.replayProtection === 'strict' ? stores.replays : undefined,
     unusedAppsHint: config.unusedAppsHint,
@@ -78,7 +81,7 @@ export async function startServer(config: Config, logger: Logger, siblings?: Sib
   await stores.broker.start((ref, event) => {
     if (!core.users.heard(ref, event)) core.hub.deliver(ref, event);
   });
-  await siblings?.mayOpen();
+  await workers?.waitUntilAllPrepared();
   await http.listen({ host: config.host, port: config.port, backlog: BACKLOG });
   core.start();
   const { port } = http.server.address() as AddressInfo;

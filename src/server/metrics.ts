@@ -1,16 +1,16 @@
 import { gauge, one } from '../core/ports/metric.ts';
 import type { Hub } from '../core/channels/hub.ts';
 import type { Metric } from '../core/ports/metric.ts';
-import type { Siblings } from './siblings.ts';
+import type { WorkerGroup } from './worker-group.ts';
 
-/** What of a node may be watched, whatever it is used for. */
+/** Metrics of every server, whatever it is used for. */
 export const serverMetrics = (hub: Hub, isReady: () => boolean): Metric[] => [
-  gauge('ready', '1 while new clients may be sent here.', [], () => one(Number(isReady()))),
-  gauge('connections', 'Sockets that are established.', [], () => one(hub.size)),
+  gauge('ready', '1 while the server accepts new clients.', [], 'min', () => one(Number(isReady()))),
+  gauge('connections', 'Open client connections.', [], 'sum', () => one(hub.size)),
 ];
 
-/** Each counts as one, and the figures of all are added up: where the two differ, somebody's are missing. */
-export const workerMetrics = ({ count }: Siblings): Metric[] => [
-  gauge('workers', 'Workers whose figures these are.', [], () => one(1)),
-  gauge('workers_wanted', 'Workers that there should be.', [], () => one(count)),
+/** Each worker counts as one: a sum below `workers_wanted` means that a worker is missing from this answer. */
+export const workerMetrics = ({ count }: WorkerGroup): Metric[] => [
+  gauge('workers', 'Workers that this answer includes.', [], 'sum', () => one(1)),
+  gauge('workers_wanted', 'Workers that are configured (WAVEHALL_WORKERS).', [], 'max', () => one(count)),
 ];

@@ -1,31 +1,31 @@
 import { within } from '../core/util/time.ts';
-import type { Siblings } from './siblings.ts';
+import type { WorkerGroup } from './worker-group.ts';
 
 /** Shorter than the usual timeout of a load balancer's probe. */
 const ANSWER_WITHIN_MS = 800;
-/** Anybody may ask, so that an answer counts for a moment: workers are asked a few times a second at most. */
-const KEPT_MS = 200;
-const QUESTION = 'ready';
+/** The path is public: one answer serves all requests of this time, so that workers get a few requests a second at most. */
+const REUSE_MS = 200;
+const READY_REQUEST = 'ready';
 
 /**
- * Whether new clients may be sent to this port. A connection may be dealt to any worker, so that all of them have to be
- * ready; one that is being started again or does not answer in time is not.
+ * Tells load balancers whether this port accepts new clients. The next connection may go to any worker, so that all of them
+ * must be ready; a worker that is being restarted or does not answer in time is not.
  */
-export function readinessOf(own: () => boolean, siblings: Siblings | undefined): () => Promise<boolean> {
-  if (siblings === undefined) return () => Promise.resolve(own());
-  siblings.answer(QUESTION, own);
-  let kept: Promise<boolean> | undefined;
-  const ask = (): Promise<boolean> => {
-    kept ??= askAll(siblings).finally(() => setTimeout(() => (kept = undefined), KEPT_MS).unref());
-    return kept;
+export function readinessOf(own: () => boolean, workers: WorkerGroup | undefined): () => Promise<boolean> {
+  if (workers === undefined) return () => Promise.resolve(own());
+  workers.onRequest(READY_REQUEST, own);
+  let recent: Promise<boolean> | undefined;
+  const askWorkers = (): Promise<boolean> => {
+    recent ??= areAllReady(workers).finally(() => setTimeout(() => (recent = undefined), REUSE_MS).unref());
+    return recent;
   };
-  return async () => own() && (await ask()) && own();
+  return async () => own() && (await askWorkers()) && own();
 }
 
-function askAll(siblings: Siblings): Promise<boolean> {
-  const answered = siblings
-    .askAll(QUESTION)
-    .then((answers) => answers.length >= siblings.count && answers.every((answer) => answer === true))
+function areAllReady(workers: WorkerGroup): Promise<boolean> {
+  const ready = workers
+    .requestAll(READY_REQUEST)
+    .then((answers) => answers.length >= workers.count && answers.every((answer) => answer === true))
     .catch(() => false);
-  return within(answered, ANSWER_WITHIN_MS, () => false);
+  return within(ready, ANSWER_WITHIN_MS, () => false);
 }

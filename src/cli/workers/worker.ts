@@ -2,7 +2,7 @@ import { getSystemErrorMap } from 'node:util';
 import type { Config } from '../../config/index.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { type Server, startServer } from '../../server/index.ts';
-import type { Siblings } from '../../server/siblings.ts';
+import type { WorkerGroup } from '../../server/worker-group.ts';
 import type { Order, Report } from './messages.ts';
 
 /** Names the place that a worker was started for. The primary's process id: it is no setting that is inherited. */
@@ -38,9 +38,9 @@ function rephrase(error: NodeJS.ErrnoException & { address?: string; port?: numb
 }
 
 /** The other end is the primary. */
-class PrimaryLink implements Siblings {
+class PrimaryLink implements WorkerGroup {
   readonly count: number;
-  readonly #answers = new Map<string, () => unknown>();
+  readonly #handlers = new Map<string, () => unknown>();
   readonly #asked = new Map<number, (answers: readonly unknown[]) => void>();
   #server: Server | undefined;
   #open: (() => void) | undefined;
@@ -62,18 +62,18 @@ class PrimaryLink implements Siblings {
     if (this.#isStopping) this.#stop();
   }
 
-  mayOpen(): Promise<void> {
+  waitUntilAllPrepared(): Promise<void> {
     return new Promise((resolve) => {
       this.#open = resolve;
       tell({ report: 'prepared' });
     });
   }
 
-  answer(question: string, how: () => unknown): void {
-    this.#answers.set(question, how);
+  onRequest(name: string, handler: () => unknown): void {
+    this.#handlers.set(name, handler);
   }
 
-  askAll(question: string): Promise<readonly unknown[]> {
+  requestAll(question: string): Promise<readonly unknown[]> {
     const id = (this.#last += 1);
     return new Promise((resolve) => {
       this.#asked.set(id, (answers) =>
@@ -115,6 +115,6 @@ class PrimaryLink implements Siblings {
   }
 
   async #answer(question: string, id: number): Promise<void> {
-    tell({ report: 'answer', id, answer: await this.#answers.get(question)?.() });
+    tell({ report: 'answer', id, answer: await this.#handlers.get(question)?.() });
   }
 }

@@ -1,28 +1,34 @@
-/** One figure for machines that watch: Prometheus' words, and its values when somebody asks. */
+/** How one value comes from those of several workers that serve one port. */
+export type MergeRule = 'sum' | 'min' | 'max';
+
+/** One metric in Prometheus' terms; its values are read at each scrape. */
 export interface Metric {
   readonly name: string;
   readonly help: string;
   readonly kind: 'gauge' | 'counter';
   readonly labels: readonly string[];
-  /** The values of the labels, in their order, and the figure. */
+  readonly acrossWorkers: MergeRule;
+  /** The values of the labels, in their order, and the number. */
   values(): Iterable<readonly [labels: readonly string[], value: number]>;
 }
 
-/** What goes up and down. */
+/** A metric that rises and falls: only its author knows whether workers add up, so that the rule has no default. */
 export const gauge = (
   name: string,
   help: string,
   labels: readonly string[],
+  acrossWorkers: MergeRule,
   values: Metric['values'],
-): Metric => ({ name: `wavehall_${name}`, help, kind: 'gauge', labels, values });
+): Metric => ({ name: `wavehall_${name}`, help, kind: 'gauge', labels, acrossWorkers, values });
 
-/** What only grows; its name ends in `_total`. */
+/** A metric that only grows; its name ends in `_total`. Each worker counts its own part, unless `acrossWorkers` differs. */
 export const counter = (
   name: string,
   help: string,
   labels: readonly string[],
   values: Metric['values'],
-): Metric => ({ ...gauge(name, help, labels, values), kind: 'counter' });
+  acrossWorkers: MergeRule = 'sum',
+): Metric => ({ name: `wavehall_${name}`, help, kind: 'counter', labels, acrossWorkers, values });
 
-/** A figure without labels. */
+/** The values of a metric without labels. */
 export const one = (value: number): ReturnType<Metric['values']> => [[[], value]];

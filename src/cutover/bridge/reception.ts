@@ -74,10 +74,10 @@ export class Reception implements PresenceReceiver {
     if (payload === undefined) return;
     const ref = this.#ref(channel);
     if (isClientEvent(frame.event)) {
-      counters.whispersReceived += 1;
+      counters.add('clientEventsReceived');
       deliver(ref, { payload, bestEffort: true });
     } else {
-      counters.received += 1;
+      counters.add('received');
       remember(ref, payload);
       deliver(ref, { payload });
     }

@@ -1,11 +1,12 @@
 import type { BridgeState } from '../ports.ts';
+import { type BridgeCounterName, bridgeCounts } from '../status/bridge-counters.ts';
 
-/** Why something was not carried across; every one of them is counted (SPEC 11.7). */
+/** Why something was not carried across; each is counted (SPEC 11.7). */
 export type DropReason =
   | 'queue-full'
   | 'too-old'
   | 'refused'
-  /** No answer in time, and no echo that would tell: to say it again could double it. */
+  /** No answer in time, and no echo as proof: sending it again could double it. */
   | 'unanswered'
   | 'not-bridged'
   | 'too-large'
@@ -14,49 +15,37 @@ export type DropReason =
   | 'too-many-echoes'
   | 'stopped';
 
-type Present = Pick<
+type BridgeSnapshot = Pick<
   BridgeState,
   'app' | 'connected' | 'channels' | 'members' | 'connections' | 'queue' | 'lagMs'
 >;
 
-/** The figures of one app, as they are counted (SPEC 11.13). */
+/** Counters of one app's bridge (SPEC 11.13). */
 export class BridgeCounters {
-  forwarded = 0;
-  received = 0;
-  whispersSent = 0;
-  whispersReceived = 0;
-  echoesDropped = 0;
-  gaps = 0;
-  gapMs = 0;
-  lastError: string | undefined;
+  readonly counts = bridgeCounts(() => 0);
   readonly dropped: Record<string, number> = {};
+  lastError: string | undefined;
+
+  add(name: BridgeCounterName, count = 1): void {
+    this.counts[name] += count;
+  }
 
   drop(reason: DropReason, count = 1): void {
     this.dropped[reason] = (this.dropped[reason] ?? 0) + count;
   }
 
+  /** Adds a period in which the upstream was not listened to. */
   gap(ms: number): void {
-    this.gaps += 1;
-    this.gapMs += ms;
+    this.add('gaps');
+    this.add('gapMs', ms);
   }
 
   error(text: string): void {
     this.lastError = text.slice(0, 200);
   }
 
-  /** Together with what the bridge is doing at the moment. */
-  with(present: Present): BridgeState {
-    return {
-      ...present,
-      forwarded: this.forwarded,
-      received: this.received,
-      whispersSent: this.whispersSent,
-      whispersReceived: this.whispersReceived,
-      echoesDropped: this.echoesDropped,
-      dropped: { ...this.dropped },
-      gaps: this.gaps,
-      gapMs: this.gapMs,
-      lastError: this.lastError,
-    };
+  /** The counts since the start together with the state of the moment. */
+  with(snapshot: BridgeSnapshot): BridgeState {
+    return { ...snapshot, ...this.counts, dropped: { ...this.dropped }, lastError: this.lastError };
   }
 }

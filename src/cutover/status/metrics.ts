@@ -1,41 +1,46 @@
-import { counter, gauge, one } from '../../core/ports/metric.ts';
-import type { Metric } from '../../core/ports/metric.ts';
+import { counter, gauge, type MergeRule, type Metric, one } from '../../core/ports/metric.ts';
 import type { BridgeState, Side } from '../ports.ts';
-import type { CutoverStatus } from './status-report.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';
+import { BRIDGE_COUNTER_NAMES, BRIDGE_COUNTERS } from './bridge-counters.ts';
+import type { CutoverStatus } from './status-report.ts';
 
 const SIDES = ['wavehall', 'upstream'] as const;
 const MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals', 'clients'] as const;
 
 type Values = [labels: readonly string[], value: number][];
 
-/** Everything about the cutover that machines may watch (SPEC 11.5). `read` is asked each time. */
-export function cutoverMetrics(ask: () => CutoverStatus): Metric[] {
-  const read = onceAtATime(ask);
-  return [...splitFigures(read), ...bridgeFigures(read), ...healthFigures(read), ...rollbackFigures(read)];
+/** Metrics of the cutover (SPEC 11.5). `readStatus` is called at each scrape. */
+export function cutoverMetrics(readStatus: () => CutoverStatus): Metric[] {
+  const read = oncePerScrape(readStatus);
+  return [...splitMetrics(read), ...bridgeMetrics(read), ...healthMetrics(read), ...rollbackMetrics(read)];
 }
 
-/** One answer is good for all figures of one look. */
-function onceAtATime(ask: () => CutoverStatus): () => CutoverStatus {
+/** All metrics of one scrape share one status, which is forgotten at the next turn of the event loop. */
+function oncePerScrape(readStatus: () => CutoverStatus): () => CutoverStatus {
   let status: CutoverStatus | undefined;
   return () => {
     if (status === undefined) setImmediate(() => (status = undefined));
-    return (status ??= ask());
+    return (status ??= readStatus());
   };
 }
 
-function splitFigures(read: () => CutoverStatus): Metric[] {
+function splitMetrics(read: () => CutoverStatus): Metric[] {
   const sides = (counts: Readonly<Record<Side, number>>): Values =>
     SIDES.map((side) => [[side], counts[side]]);
   return [
-    gauge('cutover_percent', 'Share of the browsers for Wavehall.', [], () => one(read().percentage.percent)),
-    gauge('cutover_last_good_percent', 'The latest share that held without a breach.', [], () =>
+    // A change reaches all workers within a second; the maximum is the same but for that moment.
+    gauge('cutover_percent', 'Percentage of the browsers that Wavehall serves.', [], 'max', () =>
+      one(read().percentage.percent),
+    ),
+    gauge('cutover_last_good_percent', 'Latest percentage that held without a breach.', [], 'max', () =>
       one(read().percentage.lastGood),
     ),
-    gauge('cutover_shared', '1 when all nodes know of the last change.', [], () =>
+    gauge('cutover_shared', '1 when all nodes have the last change of the percentage.', [], 'min', () =>
       one(Number(read().percentage.isShared)),
     ),
-    gauge('cutover_sockets', 'Sockets of the front door.', ['side'], () => sides(read().split.open)),
+    gauge('cutover_sockets', 'Open sockets of the front door by side.', ['side'], 'sum', () =>
+      sides(read().split.open),
+    ),
     counter('cutover_upgrades_total', 'Upgrades by the side that served them.', ['side'], () =>
       sides(read().split.total),
     ),
@@ -48,83 +53,87 @@ function splitFigures(read: () => CutoverStatus): Metric[] {
   ];
 }
 
-type Row = readonly [
-  kind: Metric['kind'],
+type BridgeGauge = readonly [
   name: string,
   help: string,
+  acrossWorkers: MergeRule,
   value: (state: BridgeState) => number | undefined,
 ];
 
-const NOW: readonly Row[] = [
-  ['gauge', 'bridge_connected', '1 when the bridge is connected.', (s) => Number(s.connected)],
-  ['gauge', 'bridge_channels', 'Channels listened to at the other side.', (s) => s.channels],
-  ['gauge', 'bridge_members', 'Members of this node that are members there.', (s) => s.members],
-  ['gauge', 'bridge_connections', 'Sockets of the bridge there.', (s) => s.connections],
-  ['gauge', 'bridge_queue_events', 'Events that wait for the other side.', (s) => s.queue.events],
-  ['gauge', 'bridge_queue_bytes', 'Bytes that wait for the other side.', (s) => s.queue.bytes],
-  ['gauge', 'bridge_queue_oldest_seconds', 'Age of the oldest of them.', (s) => s.queue.oldestMs / 1000],
-  ['gauge', 'bridge_lag_seconds', 'Time that the last pong took.', (s) => seconds(s.lagMs)],
-];
-
-const SINCE_THE_START: readonly Row[] = [
-  ['counter', 'bridge_forwarded_total', 'Events that the other side took.', (s) => s.forwarded],
-  ['counter', 'bridge_received_total', 'Events from the other side.', (s) => s.received],
-  ['counter', 'bridge_whispers_sent_total', 'Client events sent there.', (s) => s.whispersSent],
-  ['counter', 'bridge_whispers_received_total', 'Client events from there.', (s) => s.whispersReceived],
-  ['counter', 'bridge_echoes_total', 'Own events that came back and were left out.', (s) => s.echoesDropped],
-  ['counter', 'bridge_gaps_total', 'Times without a listener there.', (s) => s.gaps],
-  ['counter', 'bridge_gap_seconds_total', 'Their length in all.', (s) => s.gapMs / 1000],
+const BRIDGE_GAUGES: readonly BridgeGauge[] = [
+  ['bridge_connected', '1 while the bridge is connected to the upstream.', 'min', (s) => Number(s.connected)],
+  ['bridge_channels', 'Channels subscribed at the upstream.', 'sum', (s) => s.channels],
+  ['bridge_members', 'Members of this node that are members at the upstream.', 'sum', (s) => s.members],
+  ['bridge_connections', 'Connections of the bridge to the upstream.', 'sum', (s) => s.connections],
+  ['bridge_queue_events', 'Events that wait to be forwarded.', 'sum', (s) => s.queue.events],
+  ['bridge_queue_bytes', 'Bytes that wait to be forwarded.', 'sum', (s) => s.queue.bytes],
+  ['bridge_queue_oldest_seconds', 'Age of the oldest of them.', 'max', (s) => seconds(s.queue.oldestMs)],
+  ['bridge_lag_seconds', 'Round trip of the last ping to the upstream.', 'max', (s) => seconds(s.lagMs)],
 ];
 
 const seconds = (ms: number | null | undefined): number | undefined =>
   ms === null || ms === undefined ? undefined : ms / 1000;
 
-function bridgeFigures(read: () => CutoverStatus): Metric[] {
-  const perApp = (value: Row[3]): Values =>
+function bridgeMetrics(read: () => CutoverStatus): Metric[] {
+  const perApp = (valueOf: (state: BridgeState) => number | undefined): Values =>
     read().bridge.flatMap((state) => {
-      const found = value(state);
-      return found === undefined ? [] : ([[[state.app], found]] satisfies Values);
+      const value = valueOf(state);
+      return value === undefined ? [] : ([[[state.app], value]] satisfies Values);
     });
   const dropped = (): Values =>
     read().bridge.flatMap(({ app, dropped: reasons }) =>
       Object.entries(reasons).map(([reason, count]): Values[number] => [[app, reason], count]),
     );
   return [
-    ...[...NOW, ...SINCE_THE_START].map(([kind, name, help, value]) =>
-      (kind === 'gauge' ? gauge : counter)(name, help, ['app'], () => perApp(value)),
+    ...BRIDGE_GAUGES.map(([name, help, acrossWorkers, valueOf]) =>
+      gauge(name, help, ['app'], acrossWorkers, () => perApp(valueOf)),
     ),
-    counter('bridge_dropped_total', 'What did not cross, by its reason.', ['app', 'reason'], dropped),
+    ...BRIDGE_COUNTER_NAMES.map((name) => {
+      const { metric, help, isMs } = BRIDGE_COUNTERS[name];
+      return counter(metric, help, ['app'], () =>
+        perApp((state) => (isMs === true ? seconds(state[name]) : state[name])),
+      );
+    }),
+    counter('bridge_dropped_total', 'What was not carried across, by reason.', ['app', 'reason'], dropped),
   ];
 }
 
-const MEASURED: readonly (readonly [
+const WINDOW_GAUGES: readonly (readonly [
   name: string,
   help: string,
-  value: (figures: WindowSummary) => number | undefined,
+  acrossWorkers: MergeRule,
+  value: (window: WindowSummary) => number | undefined,
 ])[] = [
-  ['cutover_health_good', 'Good events in the window.', (f) => f.good],
-  ['cutover_health_bad', 'Bad events in the window.', (f) => f.bad],
-  ['cutover_health_p50_seconds', 'Half were faster.', (f) => seconds(f.p50Ms)],
-  ['cutover_health_p99_seconds', 'Ninety-nine in a hundred were faster.', (f) => seconds(f.p99Ms)],
+  ['cutover_health_good', 'Good events in the window.', 'sum', (w) => w.good],
+  ['cutover_health_bad', 'Bad events in the window.', 'sum', (w) => w.bad],
+  ['cutover_health_p50_seconds', 'Median of the times in the window.', 'max', (w) => seconds(w.p50Ms)],
+  [
+    'cutover_health_p99_seconds',
+    '99th percentile of the times in the window.',
+    'max',
+    (w) => seconds(w.p99Ms),
+  ],
 ];
 
-function healthFigures(read: () => CutoverStatus): Metric[] {
-  const perMeasure = (value: (figures: WindowSummary) => number | undefined): Values =>
+function healthMetrics(read: () => CutoverStatus): Metric[] {
+  const perMeasure = (valueOf: (window: WindowSummary) => number | undefined): Values =>
     SIDES.flatMap((side) =>
       MEASURES.flatMap((measure): Values => {
-        const found = value(read().watch.health[side][measure]);
-        return found === undefined ? [] : [[[side, measure], found]];
+        const value = valueOf(read().watch.health[side][measure]);
+        return value === undefined ? [] : [[[side, measure], value]];
       }),
     );
   return [
-    ...MEASURED.map(([name, help, value]) => gauge(name, help, ['side', 'measure'], () => perMeasure(value))),
-    gauge('cutover_breaches', 'Limits that a side exceeds now.', ['side'], () =>
+    ...WINDOW_GAUGES.map(([name, help, acrossWorkers, valueOf]) =>
+      gauge(name, help, ['side', 'measure'], acrossWorkers, () => perMeasure(valueOf)),
+    ),
+    gauge('cutover_breaches', 'Limits that a side exceeds now.', ['side'], 'max', () =>
       SIDES.map((side) => [[side], read().watch.health[side].breaches.length]),
     ),
   ];
 }
 
-function rollbackFigures(read: () => CutoverStatus): Metric[] {
+function rollbackMetrics(read: () => CutoverStatus): Metric[] {
   const watch = (): CutoverStatus['watch'] => read().watch;
   const all = (counts: object | null): Values =>
     Object.entries(counts ?? {}).map(([name, count]) => [[name], Number(count)]);
@@ -135,13 +144,19 @@ function rollbackFigures(read: () => CutoverStatus): Metric[] {
       ['outcome'],
       () => all(watch().rollback.counts),
     ),
-    counter('cutover_notifications_total', 'What became of the notifications.', ['outcome'], () =>
-      all(watch().notifications),
+    counter(
+      'cutover_notifications_total',
+      'Notifications of a rollback or breach by outcome.',
+      ['outcome'],
+      () => all(watch().notifications),
     ),
-    counter('cutover_canary_rounds_total', 'Canary events published at each side.', [], () => [
-      [[], watch().canary?.rounds ?? 0],
-    ]),
-    counter('cutover_canary_doubled_total', 'Canary events heard more than once.', ['side'], () =>
+    counter(
+      'cutover_canary_rounds_total',
+      'Rounds of the canary: one event published at each side.',
+      [],
+      () => [[[], watch().canary?.rounds ?? 0]],
+    ),
+    counter('cutover_canary_doubled_total', 'Canary events that arrived more than once.', ['side'], () =>
       all(watch().canary?.doubled ?? null),
     ),
   ];

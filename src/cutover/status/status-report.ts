@@ -102,7 +102,10 @@ const BRIDGE_COLUMNS: readonly (readonly [head: string, cell: (bridge: BridgeSta
   ['sockets', ({ connections }) => String(connections)],
   ['to other', ({ forwarded }) => String(forwarded)],
   ['to us', ({ received }) => String(received)],
-  ['whispers', ({ whispersSent, whispersReceived }) => `${whispersSent}/${whispersReceived}`],
+  [
+    'client events',
+    ({ clientEventsSent, clientEventsReceived }) => `${clientEventsSent}/${clientEventsReceived}`,
+  ],
   ['waiting', ({ queue }) => String(queue.events)],
   ['lag', ({ lagMs }) => inMs(lagMs ?? null)],
   ['dropped', ({ dropped }) => String(Object.values(dropped).reduce((sum, count) => sum + count, 0))],

@@ -22,7 +22,9 @@ export interface RedisCounters {
 /** What of Redis may be watched; each is asked when somebody looks. */
 export function redisMetrics(isReady: () => boolean, counters: () => RedisCounters): Metric[] {
   return [
-    gauge('redis_ready', '1 while Redis is there and takes everything.', [], () => one(Number(isReady()))),
+    gauge('redis_ready', '1 while Redis is there and takes everything.', [], 'min', () =>
+      one(Number(isReady())),
+    ),
     counter('redis_lost_events_total', 'Events that could be had nowhere any more.', [], () =>
       one(counters().lostEvents),
     ),
@@ -52,6 +54,8 @@ export function redisMetrics(isReady: () => boolean, counters: () => RedisCounte
       'Keys that Redis has evicted to make room, whoever wrote them.',
       [],
       () => one(counters().evictedKeys),
+      // A count of the Redis server: every worker reads the same.
+      'max',
     ),
     counter(
       'redis_repaired_channels_total',

@@ -94,7 +94,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     const carried = { ...said[0], list: [1, { a: expect.toBeOneOf([{}, []]) as unknown }] };
     expect(b.heard('client-a')[0]).toEqual(carried);
     expect(a.heard('client-b')[0]).toEqual(carried);
-    expect(stage.node.state).toMatchObject({ whispersSent: 3, whispersReceived: 3, dropped: {} });
+    expect(stage.node.state).toMatchObject({ clientEventsSent: 3, clientEventsReceived: 3, dropped: {} });
   });
 
   test('11.9 a whisper on a presence channel carries its user across, whoever of us hears the channel', async () => {

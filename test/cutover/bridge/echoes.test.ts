@@ -55,7 +55,7 @@ describe('what is awaited from the other side', () => {
     await turn();
     for (const { delivered, counters } of nodes) {
       expect(delivered).toEqual(['x', 'y']);
-      expect(counters.echoesDropped).toBe(1);
+      expect(counters.counts.echoesDropped).toBe(1);
     }
     nodes[0].echoes.answered(ticket);
     expect(nodes.map(({ echoes }) => echoes.expected)).toEqual([0, 0]);

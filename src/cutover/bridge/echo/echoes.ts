@@ -127,7 +127,7 @@ export class Echoes {
 
   #isEcho({ channel, key, user }: HeldFrame): boolean {
     const isEcho = this.#book.consume(channel, key, user);
-    if (isEcho) this.#deps.counters.echoesDropped += 1;
+    if (isEcho) this.#deps.counters.add('echoesDropped');
     return isEcho;
   }
 

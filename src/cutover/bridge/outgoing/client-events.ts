@@ -37,7 +37,7 @@ export class ClientEvents {
     const isSent = await (kindOf(channel).members
       ? this.#asMember(copy, text)
       : this.#overMainConnection(copy, text));
-    if (isSent) counters.whispersSent += 1;
+    if (isSent) counters.add('clientEventsSent');
     else counters.drop('not-bridged');
   }
 

@@ -100,7 +100,7 @@ export class OrderedQueue {
   #undelivered(batch: Forward[], pending: PendingEcho, isLate: boolean): Forward[] {
     const fates = batch.map((_, at) => this.#deps.echoes.deliveryOf(pending, at));
     const heard = fates.lastIndexOf('carried out') + 1;
-    this.#deps.counters.forwarded += heard;
+    this.#deps.counters.add('forwarded', heard);
     this.#settle(batch.slice(0, heard));
     // What the other side may still carry out is not sent again.
     const isLost = (at: number): boolean => isLate && fates[at] === 'unknown';
@@ -114,7 +114,7 @@ export class OrderedQueue {
   #delivered(batch: Forward[]): Forward[] {
     this.#failures = 0;
     this.#deps.failing(false);
-    this.#deps.counters.forwarded += batch.length;
+    this.#deps.counters.add('forwarded', batch.length);
     this.#settle(batch);
     return [];
   }

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { JOINED } from '../../src/server/joined.ts';
-import { joinedStatus } from '../../src/server/joined-status.ts';
+import { mergeStatus } from '../../src/cutover/status/merge-status.ts';
 import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
 import { openMetrics } from '../../src/observability/metrics.ts';
 import { counter, gauge, one } from '../../src/core/ports/metric.ts';
@@ -21,7 +20,7 @@ const side = (good: number, p99Ms: number | null, breaches: readonly string[]) =
   breaches: breaches.map((of) => ({ of, text: of })),
 });
 
-/** As one worker tells it; only what differs between workers is told. */
+/** Status of one worker, with the fields that differ between workers. */
 const status = (count: number, more: { isShared?: boolean; connected?: boolean; breaches?: string[] } = {}) =>
   ({
     upstream: 'http://other',
@@ -48,19 +47,19 @@ const status = (count: number, more: { isShared?: boolean; connected?: boolean; 
     ],
   }) as unknown as CutoverStatus;
 
-test('11.5 the cutover of all workers: counts are added up, of times the worst is told', () => {
+test('11.5 the cutover status of all workers: counts are summed, durations are the maximum', () => {
   const own = status(1);
-  const joined = joinedStatus(own, [own, status(2), status(3, { breaches: ['loop'] })]);
-  expect(joined.split).toEqual({
+  const merged = mergeStatus(own, [own, status(2), status(3, { breaches: ['loop'] })]);
+  expect(merged.split).toEqual({
     open: { wavehall: 6, upstream: 3 },
     total: { wavehall: 6, upstream: 6 },
     failovers: { wavehall: 0, upstream: 6 },
   });
-  const { wavehall, upstream } = joined.watch.health;
+  const { wavehall, upstream } = merged.watch.health;
   expect(wavehall.connects).toEqual({ good: 6, bad: 3, p50Ms: 3, p99Ms: 3 });
   expect([wavehall.loopMs, wavehall.breaches]).toEqual([3, [{ of: 'loop', text: 'loop' }]]);
   expect([upstream.connects.p99Ms, upstream.loopMs]).toEqual([null, null]);
-  expect(joined.bridge).toMatchObject([
+  expect(merged.bridge).toMatchObject([
     {
       connected: true,
       channels: 6,
@@ -70,25 +69,24 @@ test('11.5 the cutover of all workers: counts are added up, of times the worst i
       lagMs: 3,
     },
   ]);
-  expect(joined.percentage).toMatchObject({ percent: 25, isShared: true });
+  expect(merged.percentage).toMatchObject({ percent: 25, isShared: true });
 });
 
-test('11.5 what is not true of one worker is not true of all', () => {
-  const joined = joinedStatus(status(1), [status(1), status(2, { isShared: false, connected: false })]);
-  expect([joined.percentage.isShared, joined.bridge[0]?.connected]).toEqual([false, false]);
+test('11.5 a boolean that is false on one worker is false in the merged status', () => {
+  const merged = mergeStatus(status(1), [status(1), status(2, { isShared: false, connected: false })]);
+  expect([merged.percentage.isShared, merged.bridge[0]?.connected]).toEqual([false, false]);
 });
 
-test('11.5 figures of several processes: sums, the least and the most, and no guess of what nobody measured', async () => {
+test('11.5 metrics of several workers: sum, minimum or maximum by rule, and nothing for what was not measured', async () => {
   const answers: unknown[] = [];
   const process = (value: number) => {
     const all = [
       counter('sum_total', 'h', [], () => one(value)),
-      gauge('least', 'h', ['app'], () => [[['a'], value]]),
-      gauge('most', 'h', [], () => one(value)),
-      gauge('unknown', 'h', [], () => one(NaN)),
+      gauge('least', 'h', ['app'], 'min', () => [[['a'], value]]),
+      gauge('most', 'h', [], 'max', () => one(value)),
+      gauge('unknown', 'h', [], 'sum', () => one(NaN)),
     ];
     return openMetrics(all, {
-      mergeRules: { wavehall_least: 'min', wavehall_most: 'max' },
       onCollect: (how) => void answers.push(how()),
       collectAll: () => Promise.all(answers),
     });
@@ -100,8 +98,8 @@ test('11.5 figures of several processes: sums, the least and the most, and no gu
   expect(text).not.toMatch(/^wavehall_unknown|NaN/m);
 });
 
-test('11.5 every figure that is no sum is one that there is', () => {
-  const names = [
+test('11.5 each metric that is not summed names its rule', () => {
+  const metrics = [
     ...serverMetrics({ size: 0 } as unknown as Hub, () => true),
     ...workerMetrics({ count: 1 } as Parameters<typeof workerMetrics>[0]),
     ...redisMetrics(
@@ -117,6 +115,21 @@ test('11.5 every figure that is no sum is one that there is', () => {
       }),
     ),
     ...cutoverMetrics(() => status(1)),
-  ].map(({ name }) => name);
-  expect(Object.keys(JOINED).filter((name) => !names.includes(name))).toEqual([]);
+  ];
+  const rules = metrics.map(({ name, acrossWorkers }) => [name.slice('wavehall_'.length), acrossWorkers]);
+  expect(Object.fromEntries(rules.filter(([, rule]) => rule !== 'sum'))).toEqual({
+    workers_wanted: 'max',
+    ready: 'min',
+    redis_ready: 'min',
+    cutover_shared: 'min',
+    bridge_connected: 'min',
+    redis_evicted_keys_total: 'max',
+    cutover_percent: 'max',
+    cutover_last_good_percent: 'max',
+    bridge_queue_oldest_seconds: 'max',
+    bridge_lag_seconds: 'max',
+    cutover_health_p50_seconds: 'max',
+    cutover_health_p99_seconds: 'max',
+    cutover_breaches: 'max',
+  });
 });

@@ -43,6 +43,12 @@ module.exports = {
       ['^src/core/', '^protocol/'],
       'What the core needs, it declares in ports.ts.',
     ),
+    only(
+      'net-knows-nothing',
+      '^src/net/',
+      ['^src/net/', '^(node:)?(http|https|tls)$'],
+      'The HTTP client for servers of others, and whose certificate is trusted.',
+    ),
     {
       name: 'adapters-do-not-know-each-other',
       severity: 'error',

@@ -1,7 +1,7 @@
-import { request as requestPlain } from 'node:http';
-import { request as requestTls } from 'node:https';
+import { type HttpAnswer, type HttpFailure, sendRequest } from '../net/http-client.ts';
 
 const TIMEOUT_MS = 10_000;
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 export interface AdminAddress {
   readonly url: string;
@@ -45,31 +45,16 @@ function errorIn(text: string): string | undefined {
   }
 }
 
-interface Heard {
-  readonly status: number;
-  readonly text: string;
-}
-
-function send(url: URL, method: string, token: string, body: object | undefined): Promise<Heard> {
-  return new Promise((resolve, reject) => {
-    const request = url.protocol === 'https:' ? requestTls : requestPlain;
-    const headers = { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) };
-    const outgoing = request(url, { method, headers, timeout: TIMEOUT_MS }, (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('error', reject);
-      answer.on('end', () =>
-        resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
-      );
+async function send(url: URL, method: string, token: string, body: object | undefined): Promise<HttpAnswer> {
+  try {
+    return await sendRequest(url, {
+      method,
+      headers: { authorization: `Bearer ${token}` },
+      body: body && JSON.stringify(body),
+      timeoutMs: TIMEOUT_MS,
+      maxAnswerBytes: MAX_ANSWER_BYTES,
     });
-    const fail = (error: Error): void =>
-      reject(
-        new Error(
-          `--url ${url.origin}: cannot be reached (${(error as NodeJS.ErrnoException).code ?? error.message})`,
-        ),
-      );
-    outgoing.on('error', fail);
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
-    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
-  });
+  } catch (error) {
+    throw new Error(`--url ${url.origin}: cannot be reached (${(error as HttpFailure).reason})`);
+  }
 }

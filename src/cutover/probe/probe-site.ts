@@ -1,12 +1,12 @@
-import { rootCertificates } from 'node:tls';
 import { type Credential, signHttp } from '#protocol';
-import { prefixOf } from '../net/address.ts';
-import { post, type PostResult } from '../net/http-post.ts';
+import { prefixOf } from '../../net/address.ts';
+import { type HttpAnswer, sendRequest } from '../../net/http-client.ts';
+import { type TlsPeer, tlsTrust } from '../../net/tls-trust.ts';
 
 const MAX_ROSTER_BYTES = 16 * 1024 * 1024;
 
 /** One server as a probe sees it. */
-export interface ProbeSite {
+export interface ProbeSite extends TlsPeer {
   /** http(s)://host:port, with the path prefix if there is one. */
   readonly url: URL;
   readonly appId: string;
@@ -14,21 +14,7 @@ export interface ProbeSite {
   /** Origin header of the connection: servers that know their origins refuse those without. */
   readonly origin?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Certificates (PEM) that are trusted besides the usual ones. */
-  readonly tlsCa?: string | undefined;
-  /** False: whoever answers is trusted, as at our own address, whose certificate is made out to another name. */
-  readonly tlsVerify?: boolean | undefined;
 }
-
-export interface TlsTrust {
-  readonly ca?: readonly string[];
-  readonly rejectUnauthorized: boolean;
-}
-
-export const trustOf = ({ tlsCa, tlsVerify = true }: ProbeSite): TlsTrust => ({
-  ...(tlsCa !== undefined && { ca: [...rootCertificates, tlsCa] }),
-  rejectUnauthorized: tlsVerify,
-});
 
 /** Where a client connects (SPEC 2.1). */
 export function socketUrl(site: ProbeSite): URL {
@@ -52,10 +38,14 @@ export async function hasMember(
   const timestampSeconds = Math.floor(Date.now() / 1000);
   const query = signHttp(site.credential, { method: 'GET', path, body: '', timestampSeconds });
   const url = new URL(`${prefixOf(site.url)}${path}?${query}`, site.url);
-  const asked = { method: 'GET', maxAnswerBytes: MAX_ROSTER_BYTES, timeoutMs, tls: trustOf(site) } as const;
-  const { status, body } = await post(url, { body: '', ...asked });
+  const { status, text } = await sendRequest(url, {
+    method: 'GET',
+    maxAnswerBytes: MAX_ROSTER_BYTES,
+    timeoutMs,
+    tls: tlsTrust(site),
+  });
   if (status !== 200) return false;
-  const { users } = JSON.parse(body) as { users: readonly { readonly id: unknown }[] };
+  const { users } = JSON.parse(text) as { users: readonly { readonly id: unknown }[] };
   return users.some(({ id }) => String(id) === userId);
 }
 
@@ -70,11 +60,11 @@ export function publish(
   site: ProbeSite,
   event: ProbeEvent,
   timing: { readonly timeoutMs: number; readonly signal?: AbortSignal },
-): Promise<PostResult> {
+): Promise<HttpAnswer> {
   const path = `/apps/${encodeURIComponent(site.appId)}/events`;
   const body = JSON.stringify({ name: event.name, channel: event.channel, data: event.data });
   const timestampSeconds = Math.floor(Date.now() / 1000);
   const query = signHttp(site.credential, { method: 'POST', path, body, timestampSeconds });
   const url = new URL(`${prefixOf(site.url)}${path}?${query}`, site.url);
-  return post(url, { body, ...timing, tls: trustOf(site) });
+  return sendRequest(url, { method: 'POST', body, ...timing, tls: tlsTrust(site) });
 }

@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks';
 import WebSocket from 'ws';
 import { signChannel } from '#protocol';
 import { frameIn, type ProbeFrame } from './probe-frame.ts';
-import { hasMember, type ProbeSite, socketUrl, trustOf } from './probe-site.ts';
+import { hasMember, type ProbeSite, socketUrl } from './probe-site.ts';
+import { tlsTrust } from '../../net/tls-trust.ts';
 
 /** No message that a server of this protocol sends is larger. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -88,7 +89,7 @@ export class Probe {
       perMessageDeflate: false,
       ...(site.headers && { headers: site.headers }),
       ...(site.origin !== undefined && { origin: site.origin }),
-      ...trustOf(site),
+      ...tlsTrust(site),
     });
     const probe = new Probe(site, socket, options);
     try {

@@ -1,14 +1,23 @@
 import { type ClientRequest, request as requestPlain, type RequestOptions } from 'node:http';
 import { request as requestTls } from 'node:https';
-import { hostOf } from '../net/address.ts';
+import { hostOf } from '../../net/address.ts';
 import type { Route } from './forwarded.ts';
-import { trust } from '../net/trust.ts';
+import { tlsTrust } from '../../net/tls-trust.ts';
 
-/** A request to the other side, over a connection of its own: Reverb answers one request per connection. May throw. */
+/**
+ * A request to the upstream whose body and answer pass through as they come, or that becomes a WebSocket; the client in
+ * `src/net` reads whole answers. It has a connection of its own: Reverb answers one request per connection. May throw.
+ */
 export function ask({ upstream }: Route, options: RequestOptions): ClientRequest {
   const { url } = upstream;
   const request = url.protocol === 'https:' ? requestTls : requestPlain;
-  const asked = request({ host: hostOf(url), port: url.port, ...trust(upstream), agent: false, ...options });
+  const asked = request({
+    host: hostOf(url),
+    port: url.port,
+    ...tlsTrust(upstream),
+    agent: false,
+    ...options,
+  });
   // All header lines that there are, so that the framing of the body is among them; their size is limited.
   asked.maxHeadersCount = 0;
   return asked;

@@ -1,4 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { sendRequest } from '../../net/http-client.ts';
+import { tlsTrust } from '../../net/tls-trust.ts';
 import { ask, reasonOf } from './ask.ts';
 import {
   DOOR_HEADER,
@@ -78,24 +80,16 @@ function follow(outgoing: ClientRequest, request: IncomingMessage, response: Ser
   });
 }
 
-/** True when the other side is this server: what went there would come back, for ever (SPEC 11.17). */
-export function leadsHere(route: Route): Promise<boolean> {
-  return new Promise((resolve) => {
-    const headers = { [DOOR_HEADER]: route.door };
-    const options = { method: 'GET', path: forwardedPath('/live', route), headers };
-    const outgoing = ask(route, options);
-    const timer = setTimeout(() => outgoing.destroy(), ASK_TIMEOUT_MS);
-    outgoing.on('response', (answer) => {
-      resolve(answer.statusCode === LOOP_STATUS);
-      outgoing.destroy();
-    });
-    outgoing.on('error', () => resolve(false));
-    outgoing.on('close', () => {
-      clearTimeout(timer);
-      resolve(false);
-    });
-    outgoing.end();
-  });
+/** True when the upstream is this server: a request to it would come back, for ever (SPEC 11.17). */
+export async function leadsHere(route: Route): Promise<boolean> {
+  const answer = await sendRequest(route.upstream.url, {
+    method: 'GET',
+    path: forwardedPath('/live', route),
+    headers: { [DOOR_HEADER]: route.door },
+    timeoutMs: ASK_TIMEOUT_MS,
+    tls: tlsTrust(route.upstream),
+  }).catch(() => undefined);
+  return answer?.status === LOOP_STATUS;
 }
 
 function open(request: IncomingMessage, visitor: ClientInfo, route: Route): ClientRequest {

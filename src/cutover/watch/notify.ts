@@ -2,7 +2,7 @@ import { type Credential, webhookHeaders } from '#protocol';
 import type { Logger } from '../../core/ports/logger.ts';
 import { backoffMs } from '../../core/util/backoff.ts';
 import { sleep } from '../../core/util/time.ts';
-import { post } from '../net/http-post.ts';
+import { sendRequest } from '../../net/http-client.ts';
 import type { RollbackNote } from './rollback.ts';
 
 const TIMEOUT_MS = 5000;
@@ -95,7 +95,8 @@ export class Notifier {
     const { url, credential, timeoutMs = TIMEOUT_MS } = this.#needs;
     try {
       const headers = webhookHeaders(credential, body);
-      const { status } = await post(url, { body, headers, timeoutMs, signal: this.#stopping.signal });
+      const { signal } = this.#stopping;
+      const { status } = await sendRequest(url, { method: 'POST', body, headers, timeoutMs, signal });
       return { status, reason: `HTTP ${status}` };
     } catch (error) {
       return { status: 0, reason: (error as Error).message };

@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
-import { prefixOf } from '../../net/address.ts';
+import { prefixOf } from '../../../net/address.ts';
 import type { Upstream } from '../../ports.ts';
-import { trust } from '../../net/trust.ts';
+import { tlsTrust } from '../../../net/tls-trust.ts';
 
 /** No frame of any server is larger. */
 const CEILING_BYTES = 16 * 1024 * 1024;
@@ -16,6 +16,6 @@ export function dial(upstream: Upstream, key: string, handshakeMs: number): WebS
     maxPayload: CEILING_BYTES,
     perMessageDeflate: false,
     ...(origin !== undefined && { origin }),
-    ...trust(upstream),
+    ...tlsTrust(upstream),
   });
 }

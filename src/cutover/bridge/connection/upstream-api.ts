@@ -1,9 +1,9 @@
-import { Agent as HttpAgent, type ClientRequest, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { setMaxListeners } from 'node:events';
+import type { Agent } from 'node:http';
 import { type Credential, signHttp } from '#protocol';
-import { hostOf, prefixOf } from '../../net/address.ts';
+import { prefixOf } from '../../../net/address.ts';
+import { type HttpFailure, keptConnections, sendRequest } from '../../../net/http-client.ts';
 import type { Upstream } from '../../ports.ts';
-import { trust } from '../../net/trust.ts';
 import type { BridgeLimits } from '../limits.ts';
 
 /** What became of a request: `failed` was not carried out, `broken` may have been, `late` may still be. */
@@ -14,7 +14,7 @@ export type RequestOutcome =
   | { readonly kind: 'broken' | 'late'; readonly text: string };
 
 const MOST_REASON_CHARS = 300;
-const MOST_ANSWER_CHARS = 16 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 interface UpstreamApiOptions {
   readonly appId: string;
@@ -39,20 +39,17 @@ export class UpstreamApi {
   readonly #root: string;
   readonly #credential: Credential;
   readonly #timeoutMs: number;
-  readonly #agent: HttpAgent;
-  readonly #request: typeof httpRequest;
-  readonly #inFlight = new Set<ClientRequest>();
+  readonly #agent: Agent;
+  readonly #stopping = new AbortController();
 
   constructor(deps: UpstreamApiOptions) {
-    const isSecure = deps.upstream.url.protocol === 'https:';
     this.#upstream = deps.upstream.url;
     this.#root = `/apps/${encodeURIComponent(deps.appId)}`;
     this.#credential = deps.credential;
     this.#timeoutMs = deps.limits.requestTimeoutMs;
     // A request of each queue, and one more that is none of theirs.
-    const options = { keepAlive: true, maxSockets: deps.limits.parallelRequests + 1 };
-    this.#agent = isSecure ? new HttpsAgent({ ...options, ...trust(deps.upstream) }) : new HttpAgent(options);
-    this.#request = isSecure ? httpsRequest : httpRequest;
+    this.#agent = keptConnections(deps.upstream, deps.limits.parallelRequests + 1);
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   async post(path: string, body: string): Promise<RequestOutcome> {
@@ -71,61 +68,35 @@ export class UpstreamApi {
   }
 
   stop(): void {
-    for (const request of this.#inFlight) request.destroy();
+    this.#stopping.abort();
     this.#agent.destroy();
   }
 
-  #once(asked: SignedRequest): Promise<RequestOutcome | 'again'> {
-    const { method, path, body } = asked;
+  async #once({ method, path, query, body }: SignedRequest): Promise<RequestOutcome | 'again'> {
     const timestampSeconds = Math.floor(Date.now() / 1000);
-    const query = signHttp(this.#credential, { ...asked, timestampSeconds });
-    return new Promise((resolve) => {
-      const request = this.#request({
-        agent: this.#agent,
-        hostname: hostOf(this.#upstream),
-        port: this.#upstream.port,
+    const signed = signHttp(this.#credential, { method, path, query, body, timestampSeconds });
+    try {
+      const { status, text } = await sendRequest(this.#upstream, {
         method,
-        path: `${prefixOf(this.#upstream)}${path}?${query}`,
-        ...(body !== '' && {
-          headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
-        }),
+        path: `${prefixOf(this.#upstream)}${path}?${signed}`,
+        body: body === '' ? undefined : body,
+        timeoutMs: this.#timeoutMs,
+        maxAnswerBytes: MAX_ANSWER_BYTES,
+        signal: this.#stopping.signal,
+        agent: this.#agent,
       });
-      this.#inFlight.add(request);
-      this.#follow(request, (outcome) => {
-        this.#inFlight.delete(request);
-        resolve(outcome);
-      });
-      request.end(body);
-    });
-  }
-
-  #follow(request: ClientRequest, done: (outcome: RequestOutcome | 'again') => void): void {
-    const settle = (outcome: RequestOutcome | 'again'): void => {
-      clearTimeout(timer);
-      done(outcome);
-    };
-    const timer = setTimeout(() => {
-      settle({ kind: 'late', text: 'no answer in time' });
-      request.destroy();
-    }, this.#timeoutMs);
-    request.on('error', (error: NodeJS.ErrnoException) => {
-      if (request.reusedSocket && error.code === 'ECONNRESET') return settle('again');
-      const kind = wasNeverSent(error) ? 'failed' : 'broken';
-      settle({ kind, text: error.code ?? error.message });
-    });
-    request.on('response', (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => (text = (text + chunk).slice(0, MOST_ANSWER_CHARS)));
-      response.on('error', () => settle({ kind: 'broken', text: 'the answer broke off' }));
-      response.on('close', () => settle(outcomeOf(response.statusCode ?? 0, text)));
-    });
+      return outcomeOf(status, text);
+    } catch (error) {
+      return outcomeOfFailure(error as HttpFailure);
+    }
   }
 }
 
-const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
-
-const wasNeverSent = ({ code }: NodeJS.ErrnoException): boolean => NEVER_SENT.has(code ?? '');
+function outcomeOfFailure({ kind, reason }: HttpFailure): RequestOutcome | 'again' {
+  if (kind === 'stale') return 'again';
+  if (kind === 'timeout') return { kind: 'late', text: 'no answer in time' };
+  return { kind: kind === 'not-sent' ? 'failed' : 'broken', text: reason };
+}
 
 function outcomeOf(status: number, answer: string): RequestOutcome {
   if (status >= 200 && status < 300) return { kind: 'taken', text: answer };

@@ -4,8 +4,8 @@ const FINAL_TEXT = 0x81;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 
-/** One unmasked, final text frame of RFC 6455. The payload is our own text, so it is always valid UTF-8. */
-function frame(payload: string): Buffer {
+/** One unmasked, final text frame (RFC 6455, 5.2). The payload is the server's own text, so it is valid UTF-8. */
+function textFrame(payload: string): Buffer {
   const length = Buffer.byteLength(payload);
   const header = length < LENGTH_16 ? 2 : length < 0x10000 ? 4 : 10;
   const bytes = Buffer.allocUnsafe(header + length);
@@ -19,9 +19,9 @@ function frame(payload: string): Buffer {
     bytes[1] = LENGTH_64;
     bytes.writeBigUInt64BE(BigInt(length), 2);
   }
-  // As many bytes as characters: it is ASCII, which is copied and not looked at again.
+  // As many bytes as characters: the text is ASCII, and latin1 copies it without checking each character.
   bytes.write(payload, header, length === payload.length ? 'latin1' : 'utf8');
   return bytes;
 }
 
-export const webSocketEncoder: FrameEncoder = { encode: frame };
+export const webSocketEncoder: FrameEncoder = { encode: textFrame };

@@ -1,23 +1,23 @@
-interface Frame {
+interface WrittenFrame {
   readonly bytes: number;
-  /** Place of its last byte among all bytes that the socket was given. */
+  /** Bytes written to the socket up to and with this frame. */
   readonly end: number;
 }
 
-/** Knows the largest frame that the network has not taken: one frame may be larger than everything else that may wait. */
+/** Tracks the largest frame that is not flushed yet. A single frame may be larger than the limit of buffered bytes, which does not count it. */
 export class LargestFrame {
-  /** In their order, each smaller than the one before: no other can become the largest. */
-  #frames: Frame[] = [];
+  /** In the order of writing, each smaller than the one before: any other frame is flushed before it could be the largest. */
+  #frames: WrittenFrame[] = [];
 
   add(bytes: number, end: number): void {
     while ((this.#frames.at(-1)?.bytes ?? Infinity) <= bytes) this.#frames.pop();
     this.#frames.push({ bytes, end });
   }
 
-  /** Bytes of it that are not taken when `taken` of all bytes are; 0: there is none. */
-  unsentBytes(taken: number): number {
-    while ((this.#frames[0]?.end ?? Infinity) <= taken) this.#frames.shift();
+  /** Bytes of the largest frame that are not flushed when `flushed` bytes of the socket are; 0: there is none. */
+  unflushedBytes(flushed: number): number {
+    while ((this.#frames[0]?.end ?? Infinity) <= flushed) this.#frames.shift();
     const [largest] = this.#frames;
-    return largest === undefined ? 0 : Math.min(largest.bytes, largest.end - taken);
+    return largest === undefined ? 0 : Math.min(largest.bytes, largest.end - flushed);
   }
 }

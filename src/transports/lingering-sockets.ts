@@ -1,25 +1,26 @@
 import type { Duplex } from 'node:stream';
 
-const OWNER = Symbol('lingering');
-type Owned = Duplex & { [OWNER]?: Set<Duplex> };
+const OWNER = Symbol('set of lingering sockets');
+/** Refers to the set that it is in: one shared listener serves all sockets. */
+type OwnedSocket = Duplex & { [OWNER]?: Set<Duplex> };
 
-/** Sockets that were refused or have left, and are open only for their last bytes: so many at most, the oldest is ended for a new one. */
+/** Sockets that were refused or closed, and are open only until their last bytes are sent. At the limit, a new one replaces the oldest, which is destroyed. */
 export class LingeringSockets {
   readonly #sockets = new Set<Duplex>();
-  readonly #most: number;
+  readonly #max: number;
 
-  constructor(most: number) {
-    this.#most = most;
+  constructor(max: number) {
+    this.#max = max;
   }
 
   get size(): number {
     return this.#sockets.size;
   }
 
-  add(network: Owned): void {
+  add(network: OwnedSocket): void {
     if (network.destroyed || this.#sockets.has(network)) return;
     const [oldest] = this.#sockets;
-    if (this.#sockets.size >= this.#most) {
+    if (this.#sockets.size >= this.#max) {
       oldest?.destroy();
       if (oldest !== undefined) this.#sockets.delete(oldest);
     }
@@ -29,6 +30,6 @@ export class LingeringSockets {
   }
 }
 
-function forget(this: Owned): void {
+function forget(this: OwnedSocket): void {
   this[OWNER]?.delete(this);
 }

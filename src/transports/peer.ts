@@ -3,6 +3,7 @@ import { BlockList, isIP, isIPv4, isIPv6, SocketAddress, type Socket as NetSocke
 import type { TLSSocket } from 'node:tls';
 import { unmappedAddress } from '../core/util/ip-address.ts';
 
+/** Client of a request, as the first trusted proxy saw it, or the socket itself. */
 export interface Peer {
   readonly remoteAddress: string;
   readonly secure: boolean;
@@ -14,7 +15,7 @@ interface Network {
   readonly family: 'ipv4' | 'ipv6';
 }
 
-/** An address or a network (`10.0.0.0/8`); `undefined` when it is neither. */
+/** Parses an address or a network (`10.0.0.0/8`); `undefined` when it is neither. */
 export function networkIn(text: string): Network | undefined {
   const [, address = '', given] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const version = isIP(address);
@@ -22,22 +23,23 @@ export function networkIn(text: string): Network | undefined {
   const bits = given === undefined ? most : Number(given);
   if (version === 0 || bits > most) return undefined;
   const plain = canonical(address) ?? address;
-  // A network of IPv4 addresses that is written as IPv6.
+  // An IPv4 network that is written as IPv6: `::ffff:10.0.0.0/104`.
   if (version === 6 && isIPv4(plain)) return { address: plain, bits: Math.max(0, bits - 96), family: 'ipv4' };
   return { address: plain, bits, family: version === 6 ? 'ipv6' : 'ipv4' };
 }
 
-/** Tells who is at the other end. Forwarded headers count only when a trusted proxy sent them. */
+/** Finds the address of the client and whether it uses TLS. Forwarded headers count only when a trusted proxy sent them. */
 export class PeerReader {
   readonly #trusted = new BlockList();
-  readonly #trustsSomebody: boolean;
+  readonly #hasProxies: boolean;
 
-  /** Addresses or networks of the proxies; what `networkIn` does not know throws. */
+  /** `trustedProxies`: addresses or networks. Throws for an entry that is neither. */
   constructor(trustedProxies: readonly string[]) {
-    this.#trustsSomebody = trustedProxies.length > 0;
+    this.#hasProxies = trustedProxies.length > 0;
     for (const proxy of trustedProxies) {
       const network = networkIn(proxy);
-      if (network === undefined) throw new Error(`${proxy} is neither an address nor a network`);
+      if (network === undefined)
+        throw new Error(`trusted proxy ${proxy}: expected an IP address or a network such as 10.0.0.0/8`);
       this.#trusted.addSubnet(network.address, network.bits, network.family);
     }
   }
@@ -52,7 +54,7 @@ export class PeerReader {
     );
   }
 
-  /** What a trusted proxy says; `undefined` when there is none before us, and the socket itself is the peer. */
+  /** Client that a trusted proxy names; `undefined` when the request came without one: then the socket is the peer. */
   forwardedPeer(request: IncomingMessage): Peer | undefined {
     if (!this.isProxy(request)) return undefined;
     return {
@@ -62,19 +64,19 @@ export class PeerReader {
     };
   }
 
-  /** Whether the other end of the socket is a proxy that is trusted. */
+  /** True when the request came from a trusted proxy. */
   isProxy(request: IncomingMessage): boolean {
-    return this.#trustsSomebody && this.#trusts(unmappedAddress(request.socket.remoteAddress));
+    return this.#hasProxies && this.#trusts(unmappedAddress(request.socket.remoteAddress));
   }
 
   /**
-   * SPEC 2.7: from the right, because each proxy appends the address that it saw and what stands before may be invented.
-   * What cannot be read ends the search at the proxy that wrote it: nothing further left counts.
+   * Reads X-Forwarded-For from the right (SPEC 2.7): each proxy appends the address that it saw, and a client may have
+   * invented the entries before. An entry that is no address ends the search at the proxy that wrote it.
    */
   #nearestUntrusted({ headers, socket }: IncomingMessage): string {
     let nearest = unmappedAddress(socket.remoteAddress);
-    const given = headers['x-forwarded-for'] ?? '';
-    for (const hop of String(given).split(',').reverse()) {
+    const hops = String(headers['x-forwarded-for'] ?? '');
+    for (const hop of hops.split(',').reverse()) {
       const address = addressIn(hop);
       if (address === undefined) return nearest;
       nearest = address;
@@ -88,14 +90,14 @@ export class PeerReader {
   }
 }
 
-/** `203.0.113.1`, `203.0.113.1:5001`, `2001:db8::1`, `[2001:db8::1]:443`, quoted or not; `undefined`: not an address. */
+/** Address in `203.0.113.1`, `203.0.113.1:5001`, `2001:db8::1` or `[2001:db8::1]:443`, quoted or not; `undefined` for anything else. */
 function addressIn(hop: string): string | undefined {
   const text = hop.trim().replace(/^"(.*)"$/, '$1');
   const [, inBrackets, withPort] = /^(?:\[([^\]]*)\](?::\d{1,5})?|([\d.]+):\d{1,5})$/.exec(text) ?? [];
   return canonical(inBrackets ?? withPort ?? text, inBrackets !== undefined);
 }
 
-/** One spelling for one address: short, in lower case, without a zone, and IPv4 as such. */
+/** The one spelling of an address: short, lower case, without a zone, IPv4-mapped as IPv4; `undefined` for anything else. */
 function canonical(text: string, mustBeIPv6 = false): string | undefined {
   if (isIPv4(text)) return mustBeIPv6 ? undefined : text;
   if (!isIPv6(text)) return undefined;
@@ -103,7 +105,7 @@ function canonical(text: string, mustBeIPv6 = false): string | undefined {
   return unmappedAddress(new SocketAddress({ address, family: 'ipv6' }).address);
 }
 
-/** Of a list that several proxies wrote: what the first of them saw of the client. */
+/** First item of a header that several proxies appended to: written by the proxy nearest to the client. */
 const firstOf = (header: string | string[] | undefined): string =>
   String(header ?? '')
     .split(',', 1)[0]

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { responseText } from '../core/util/http-text.ts';
 import { ignore } from '../core/util/ignore.ts';
 
-/** The answer to an upgrade request that is refused. SPEC 2.1: it names what could be upgraded to. */
+/** Response to an upgrade request that is refused; names the protocol that could be upgraded to (SPEC 2.1). */
 export const upgradeRefusal = (status: string, body: string): string =>
   responseText(
     status,
@@ -11,14 +11,14 @@ export const upgradeRefusal = (status: string, body: string): string =>
   );
 
 /**
- * Writes the last bytes of a socket that nobody else looks after. What its client still sends is read and dropped; the
- * socket is destroyed when both sides have ended, or after `lingerMs` whatever the client does.
+ * Writes the last bytes of a socket and ends it. Bytes that the client still sends are dropped. The socket is destroyed
+ * when both ends are closed, and after `lingerMs` in any case.
  */
 export function endGracefully(network: Duplex, lastBytes: string | Buffer, lingerMs: number): void {
   network.on('error', ignore);
   network.end(lastBytes);
   network.resume();
   const timer = setTimeout(() => network.destroy(), lingerMs);
-  // A stream that has ended on both sides destroys itself.
+  // A socket whose both ends are closed destroys itself.
   network.once('close', () => clearTimeout(timer));
 }

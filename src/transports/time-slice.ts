@@ -1,31 +1,32 @@
 import type { WebSocket } from 'ws';
 
-/** Time that one turn of the event loop may spend on messages of clients before others have theirs. */
-const TURN_MS = 10;
+/** Time that clients' messages may take in one iteration of the event loop. */
+const SLICE_MS = 10;
 
-/** The library's receiver: while the flag is false, it gives one message for each turn of the event loop. */
-interface Receiving {
+/** Private part of `ws`' receiver: while the flag is false, it emits one message per iteration of the event loop. */
+interface WithReceiver {
   readonly _receiver: { _allowSynchronousEvents: boolean };
 }
 
 /**
- * Shares the event loop between clients that write without a pause and everything else. The network gives up to 2 MB of one client at
- * once, tens of thousands of pings: served in one go, those of ten clients would keep all others waiting for seconds.
+ * Limits the time that clients' messages take in one iteration of the event loop, so that clients which write without a
+ * pause do not block everything else. One read may bring 2 MB of one client, tens of thousands of pings: handled at
+ * once, those of ten clients would block the process for seconds.
  */
 export class TimeSlice {
   #endsAtMs = 0;
-  readonly #endTurn = (): void => void (this.#endsAtMs = 0);
+  readonly #endSlice = (): void => void (this.#endsAtMs = 0);
 
-  /** Called after each message: when the turn has lasted too long, the next one of this client is served in another turn (SPEC 2.12). */
+  /** Called after each message: once the slice is used up, the client's next message is handled in the next iteration (SPEC 2.12). */
   afterMessage(socket: WebSocket): void {
-    (socket as unknown as Receiving)._receiver._allowSynchronousEvents = !this.#isOver();
+    (socket as unknown as WithReceiver)._receiver._allowSynchronousEvents = !this.#isOver();
   }
 
   #isOver(): boolean {
     const nowMs = performance.now();
     if (this.#endsAtMs === 0) {
-      this.#endsAtMs = nowMs + TURN_MS;
-      setImmediate(this.#endTurn);
+      this.#endsAtMs = nowMs + SLICE_MS;
+      setImmediate(this.#endSlice);
     }
     return nowMs >= this.#endsAtMs;
   }

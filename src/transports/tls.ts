@@ -3,12 +3,12 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 
-/** Reverb's `options.tls`, by its own words. */
+/** Reverb's `options.tls`, under Reverb's names. */
 export interface TlsOptions {
   readonly localCert?: string | undefined;
   readonly localPk?: string | undefined;
   readonly passphrase?: string | undefined;
-  /** Certificates that Herd or Valet made for this host are taken when no file is named. */
+  /** Host whose Herd or Valet certificate is used when no file is named. */
   readonly hostname?: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface KeyPair {
   readonly passphrase?: string;
 }
 
-/** Where Herd (macOS, Windows) and Valet keep the certificates of local sites. */
+/** Folders in which Herd (macOS, Windows) and Valet keep the certificates of local sites, below the home folder. */
 const LOCAL_CERTIFICATES = [
   ['Library', 'Application Support', 'Herd', 'config', 'valet', 'Certificates'],
   ['.config', 'herd', 'config', 'valet', 'Certificates'],
@@ -26,7 +26,7 @@ const LOCAL_CERTIFICATES = [
   ['.valet', 'Certificates'],
 ];
 
-/** Reads the certificate; `undefined` when plain HTTP is wanted. Throws a sentence that names the file that is missing or of no use. */
+/** Reads certificate and key; `undefined` for plain HTTP. Throws an error that names the file which is missing or invalid. */
 export function readKeyPair(options: TlsOptions, home = homedir()): KeyPair | undefined {
   const files = namedFiles(options) ?? localFiles(options.hostname, home);
   if (files === undefined) return undefined;
@@ -36,21 +36,21 @@ export function readKeyPair(options: TlsOptions, home = homedir()): KeyPair | un
     key: read(files.key),
     ...(passphrase === undefined ? {} : { passphrase }),
   };
-  tryOut(keyPair, files);
+  checkUsable(keyPair, files);
   return keyPair;
 }
 
-interface Files {
+interface KeyPairFiles {
   readonly cert: string;
   readonly key: string;
 }
 
 /** As in PHP, a `local_cert` may hold the key too. */
-function namedFiles({ localCert, localPk }: TlsOptions): Files | undefined {
+function namedFiles({ localCert, localPk }: TlsOptions): KeyPairFiles | undefined {
   return localCert === undefined ? undefined : { cert: localCert, key: localPk ?? localCert };
 }
 
-function localFiles(hostname: string | undefined, home: string): Files | undefined {
+function localFiles(hostname: string | undefined, home: string): KeyPairFiles | undefined {
   if (hostname === undefined || !/^[\w.-]+$/.test(hostname)) return undefined;
   return LOCAL_CERTIFICATES.map((folder) => ({
     cert: join(home, ...folder, `${hostname}.crt`),
@@ -58,7 +58,7 @@ function localFiles(hostname: string | undefined, home: string): Files | undefin
   })).find(({ cert, key }) => existsSync(cert) && existsSync(key));
 }
 
-function tryOut(keyPair: KeyPair, { cert, key }: Files): void {
+function checkUsable(keyPair: KeyPair, { cert, key }: KeyPairFiles): void {
   try {
     createSecureContext(keyPair);
   } catch (error) {

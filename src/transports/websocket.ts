@@ -19,14 +19,14 @@ import { flushedBytesOf } from './flushed-bytes.ts';
 import { TimeSlice } from './time-slice.ts';
 import { webSocketEncoder } from './frame-encoder.ts';
 
-/** What the core is told of a close frame that names no code (RFC 6455 7.1.5). */
+/** Reported for a close frame without a code (RFC 6455, 7.1.5). */
 const NO_CODE = 1005;
-/** Smaller frames are not looked at one by one: beside a limit of unsent bytes they are nothing. */
-const LARGE_BYTES = 4 * 1024;
-const CUT = new Error('The socket was cut');
-const NOTHING = Buffer.alloc(0);
+/** Frames up to this size are not tracked one by one: they are small beside any limit of buffered bytes. */
+const LARGE_FRAME_BYTES = 4 * 1024;
+const TERMINATED = new Error('The server terminated the socket');
+const EMPTY = Buffer.alloc(0);
 
-/** The part of the transport that a socket needs: for its end, and for its share of the event loop. */
+/** Parts of the transport that all of its sockets share. */
 interface SocketContext {
   readonly lingering: LingeringSockets;
   readonly timeSlice: TimeSlice;
@@ -34,27 +34,27 @@ interface SocketContext {
 }
 
 /**
- * A WebSocket as the core sees it. It extends the library's class, as the library offers, because one object per socket
- * is all that ten thousand idle sockets should cost: no closure, no listener and no request is kept for any of them.
+ * The core's `Socket` over a WebSocket. It extends the library's class, through the library's option for this, so that an
+ * idle socket costs one object: no closure, no listener and no request is kept for it.
  */
 class ServerWebSocket extends WebSocket implements Socket {
   secure = false;
   #session: Session | undefined;
   #remoteAddress: string | undefined;
   #network!: NetSocket;
-  #transport!: SocketContext;
-  /** The reasons not to read, as bits. */
-  #stopped = 0;
-  #left = false;
-  #largest: LargestFrame | undefined;
+  #context!: SocketContext;
+  /** Reasons for which reading is stopped, as bits. */
+  #stopReasons = 0;
+  #isClosed = false;
+  #largestFrame: LargestFrame | undefined;
   #closeCode = NO_CODE;
-  /** Payload of the newest ping that could not be answered at once. */
-  #unanswered: Buffer | undefined;
+  /** Payload of the newest ping that waits for its pong. */
+  #pendingPing: Buffer | undefined;
 
-  /** `peer`: what a proxy told. */
-  attach(network: NetSocket, peer: Peer | undefined, transport: SocketContext): void {
+  /** `peer`: the client that a trusted proxy named. */
+  attach(network: NetSocket, peer: Peer | undefined, context: SocketContext): void {
     this.#network = network;
-    this.#transport = transport;
+    this.#context = context;
     this.#remoteAddress = peer?.remoteAddress;
     this.secure = peer?.secure ?? isSecure(network);
     coalesceSmallChunks((this as unknown as { readonly _receiver: Writable })._receiver);
@@ -62,10 +62,10 @@ class ServerWebSocket extends WebSocket implements Socket {
 
   startSession(session: Session): void {
     this.#session = session;
-    if (this.#left) session.closed(this.#closeCode);
+    if (this.#isClosed) session.closed(this.#closeCode);
   }
 
-  /** The kernel is asked when somebody wants it; once known, it stays. */
+  /** Read from the kernel at its first use, then kept. */
   get remoteAddress(): string {
     return (this.#remoteAddress ??= unmappedAddress(this.#network.remoteAddress));
   }
@@ -83,163 +83,161 @@ class ServerWebSocket extends WebSocket implements Socket {
   }
 
   get bytesBeyondLargestFrame(): number {
-    const taken = this.flushedBytes;
-    return this.#network.bytesWritten - taken - (this.#largest?.unsentBytes(taken) ?? 0);
+    const flushed = this.flushedBytes;
+    return this.#network.bytesWritten - flushed - (this.#largestFrame?.unflushedBytes(flushed) ?? 0);
   }
 
   get readingStopped(): boolean {
-    return this.#stopped !== 0;
+    return this.#stopReasons !== 0;
   }
 
   stopReading(reason: StopReason): void {
     if (this.readyState !== WebSocket.OPEN) return;
-    if (this.#stopped === 0) this.pause();
-    this.#stopped |= reason;
+    if (this.#stopReasons === 0) this.pause();
+    this.#stopReasons |= reason;
   }
 
   resumeReading(reason: StopReason): void {
-    const before = this.#stopped;
-    this.#stopped &= ~reason;
-    if (before !== 0 && this.#stopped === 0) this.resume();
+    const before = this.#stopReasons;
+    this.#stopReasons &= ~reason;
+    if (before !== 0 && this.#stopReasons === 0) this.resume();
   }
 
-  /** Past the library's `send`, which would frame the same bytes again for each socket. */
+  /** Writes to the network directly: the library's `send` would encode the same frame again for each socket. */
   write(bytes: Buffer): void {
     if (this.readyState !== WebSocket.OPEN) return;
     this.#network.write(bytes);
-    if (bytes.length > LARGE_BYTES && this.#network.writableLength > 0)
-      (this.#largest ??= new LargestFrame()).add(bytes.length, this.#network.bytesWritten);
+    if (bytes.length > LARGE_FRAME_BYTES && this.#network.writableLength > 0)
+      (this.#largestFrame ??= new LargestFrame()).add(bytes.length, this.#network.bytesWritten);
   }
 
-  /** By a write of nothing, whose turn comes when all that stands before it is taken. */
+  /** Uses an empty write, whose callback runs when everything before it is flushed. */
   whenFlushed(done: () => void): void {
-    this.#network.write(NOTHING, done);
+    this.#network.write(EMPTY, done);
   }
 
-  /** With an error of its own: a stream that is destroyed without one makes an error for each chunk that waits. */
+  /** Destroys with one shared error: without it, the stream creates an error for each pending chunk. */
   override terminate(): void {
-    if (this.readyState === WebSocket.OPEN) this.#network.destroy(CUT);
+    if (this.readyState === WebSocket.OPEN) this.#network.destroy(TERMINATED);
     else super.terminate();
   }
 
-  /** The answer to a close frame can only come while the socket is read. */
+  /** Resumes reading, without which the client's close frame would not arrive. */
   #readOn(): void {
-    if (this.#stopped === 0) return;
-    this.#stopped = 0;
+    if (this.#stopReasons === 0) return;
+    this.#stopReasons = 0;
     this.resume();
   }
 
-  /** In place of listeners, which each socket would keep a list of: what happens to it goes to its session. */
+  /** Passes the library's events to the session, without the list of listeners that each socket would keep. */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     switch (event) {
       case 'message':
-        this.#session?.received(
-          args[1] === true && !isUtf8(args[0] as Buffer) ? NOTHING : (args[0] as Buffer),
-        );
-        this.#transport.timeSlice.afterMessage(this);
+        this.#session?.received(args[1] === true && !isUtf8(args[0] as Buffer) ? EMPTY : (args[0] as Buffer));
+        this.#context.timeSlice.afterMessage(this);
         break;
       case 'ping':
         this.#answerPing(args[0] as Buffer);
         this.#session?.alive();
-        this.#transport.timeSlice.afterMessage(this);
+        this.#context.timeSlice.afterMessage(this);
         break;
       case 'pong':
         this.#session?.alive();
-        this.#transport.timeSlice.afterMessage(this);
+        this.#context.timeSlice.afterMessage(this);
         break;
       case 'close':
-        this.#leave(args[0] as number);
+        this.#reportClose(args[0] as number);
         break;
-      // A broken frame or a lost connection: 'close' follows by itself.
+      // An invalid frame or a lost connection: 'close' follows.
       case 'error':
-        this.#transport.failed(args[0] as NodeJS.ErrnoException, this);
+        this.#context.failed(args[0] as NodeJS.ErrnoException, this);
         break;
-      // Nobody waits for the others.
+      // Other events have no listener.
     }
     return true;
   }
 
-  /** SPEC 2.9: at once, or the newest alone when everything before it is taken: pongs do not pile up. */
+  /** Answers at once, or, once everything before is flushed, the newest ping alone: pongs do not pile up (SPEC 2.9). */
   #answerPing(payload: Buffer): void {
     if (this.#network.writableLength === 0) return this.pong(payload);
-    if (this.#unanswered === undefined)
+    if (this.#pendingPing === undefined)
       this.whenFlushed(() => {
-        const newest = this.#unanswered;
-        this.#unanswered = undefined;
+        const newest = this.#pendingPing;
+        this.#pendingPing = undefined;
         if (this.readyState === WebSocket.OPEN) this.pong(newest);
       });
-    // A copy: the payload is a part of everything that was read with it.
-    this.#unanswered = Buffer.from(payload);
+    // A copy, because the payload is a slice that keeps the whole chunk alive.
+    this.#pendingPing = Buffer.from(payload);
   }
 
-  /** The library gives no reason when it closes for the size of a message (SPEC 2.11). */
+  /** Adds the reason that the library leaves out when a message is too large (SPEC 2.11). */
   override close(code?: number, reason?: string): void {
     this.#readOn();
-    this.#transport.lingering.add(this.#network);
+    this.#context.lingering.add(this.#network);
     super.close(
       code,
       reason ?? (code === errors.messageTooLarge.code ? errors.messageTooLarge.message : undefined),
     );
-    this.#leave(code ?? NO_CODE);
+    this.#reportClose(code ?? NO_CODE);
   }
 
-  /** SPEC 2.15: a client has left with its close frame, sent or received; when TCP ends is the socket's matter alone. */
-  #leave(code: number): void {
-    if (this.#left) return;
-    this.#left = true;
+  /** Reports the close once: with the close frame, sent or received, not when TCP ends (SPEC 2.15). */
+  #reportClose(code: number): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#closeCode = code;
-    // Without a session it is refused before `opened` returned: `begin` reports it.
+    // Without a session it was refused before `opened` returned: `startSession` reports it.
     this.#session?.closed(code);
   }
 }
 
 export interface WebSocketTransportOptions {
   readonly gateway: Gateway;
-  /** False: nobody new is let in (SPEC 8.11). */
+  /** False: upgrades are refused with 503 (SPEC 8.11). */
   readonly acceptsConnections: () => boolean;
   readonly peers: PeerReader;
-  /** Reverb's REVERB_SERVER_PATH without slashes at its ends; clients may use it or not (SPEC 2.1). */
+  /** REVERB_SERVER_PATH without slashes at its ends; clients may use it or not (SPEC 2.1). */
   readonly prefix: string;
-  /** Largest message of any app; each app's own limit is the gateway's. */
+  /** Largest message of any app; the gateway applies each app's own limit. */
   readonly messageBytes: number;
   readonly fragmentsPerMessage: number;
-  /** Sockets that may be open for their last bytes alone, after a refusal or a close frame, and how long each may be. */
+  /** Sockets that may stay open for their last bytes, after a refusal or a close frame. */
   readonly maxLingering: number;
+  /** Time that each of them has. */
   readonly lingerMs: number;
   readonly refusals: Pick<Refusals, 'count'>;
 }
 
-/** Takes WebSocket upgrades of `/app/{key}` from an HTTP server and brings them to the gateway. */
+/** Serves WebSocket upgrades of `/app/{key}`: opens a session of the gateway for each. */
 export class WebSocketTransport {
-  readonly #needs: WebSocketTransportOptions;
+  readonly #options: WebSocketTransportOptions;
   readonly #server: Server<typeof ServerWebSocket>;
-  readonly #shared: SocketContext;
+  readonly #context: SocketContext;
+  /** Header line of the 101 answer, by the request that it is for. */
   readonly #headerLines = new WeakMap<IncomingMessage, string>();
-  #held: Duplex[] = [];
+  #corked: Duplex[] = [];
 
-  constructor(needs: WebSocketTransportOptions) {
-    this.#needs = needs;
-    const { lingerMs } = needs;
-    const lingering = new LingeringSockets(needs.maxLingering);
-    this.#shared = {
-      lingering,
+  constructor(options: WebSocketTransportOptions) {
+    this.#options = options;
+    this.#context = {
+      lingering: new LingeringSockets(options.maxLingering),
       timeSlice: new TimeSlice(),
-      failed: (error, { remoteAddress }) => this.#failed(error, remoteAddress),
+      failed: (error, { remoteAddress }) => this.#countFailure(error, remoteAddress),
     };
-    const options = {
+    const serverOptions = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
       WebSocket: ServerWebSocket,
       handleProtocols: (): false => false,
-      maxPayload: needs.messageBytes,
-      maxFragments: needs.fragmentsPerMessage,
-      // They are gathered: how the network cuts a message ends no client (CVE-2026-48779).
+      maxPayload: options.messageBytes,
+      maxFragments: options.fragmentsPerMessage,
+      // No limit: small chunks are coalesced, so that the network's splitting of a message closes no client (CVE-2026-48779).
       maxBufferedChunks: 0,
       autoPong: false,
-      closeTimeout: lingerMs,
+      closeTimeout: options.lingerMs,
     };
-    this.#server = new WebSocketServer(options);
+    this.#server = new WebSocketServer(serverOptions);
     this.#server.on('headers', (lines, request) => {
       const line = this.#headerLines.get(request);
       if (line !== undefined) lines.push(line);
@@ -253,19 +251,19 @@ export class WebSocketTransport {
   /** Answers one upgrade. `context`: changes of a front door, for this upgrade alone. */
   upgrade(request: IncomingMessage, network: Duplex, head: Buffer, context?: UpgradeContext): void {
     const [path, query] = splitTarget(request.url);
-    const appKey = appKeyIn(path, this.#needs.prefix);
+    const appKey = appKeyIn(path, this.#options.prefix);
     if (appKey === undefined) return this.#refuse(network, request, '404 Not Found', 'Not found.');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
       return this.#refuse(network, request, '426 Upgrade Required', 'Upgrade required.');
     }
-    if (!this.#needs.acceptsConnections()) {
+    if (!this.#options.acceptsConnections()) {
       return this.#refuse(network, request, '503 Service Unavailable', 'Memory is short.', 'memory_short');
     }
-    const { gateway = this.#needs.gateway, headerLine } = context ?? {};
+    const { gateway = this.#options.gateway, headerLine } = context ?? {};
     if (headerLine !== undefined) this.#headerLines.set(request, headerLine);
-    this.#holdWrites(network);
+    this.#corkUntilNextIteration(network);
     this.#server.handleUpgrade(request, network, head, (socket) => {
-      socket.attach(request.socket, this.#needs.peers.forwardedPeer(request), this.#shared);
+      socket.attach(request.socket, this.#options.peers.forwardedPeer(request), this.#context);
       const handshake = { appKey, protocol: protocolIn(query), origin: request.headers.origin };
       socket.startSession(gateway.opened(socket, handshake));
     });
@@ -278,8 +276,8 @@ export class WebSocketTransport {
     body: string,
     reason: RefusalReason = 'upgrade',
   ): void {
-    const { remoteAddress: address } = this.#needs.peers.read(request);
-    this.#needs.refusals.count(reason, {
+    const { remoteAddress: address } = this.#options.peers.read(request);
+    this.#options.refusals.count(reason, {
       address,
       status,
       url: pathOf(request.url).slice(0, 200),
@@ -287,25 +285,25 @@ export class WebSocketTransport {
     this.endGracefully(network, upgradeRefusal(status, body));
   }
 
-  /** Writes the last bytes of a socket, and ends it in bounded time; beyond a number of such sockets the oldest ends at once. */
+  /** Writes the last bytes of a socket, drops what its client still sends, and closes it within `lingerMs`. */
   endGracefully(network: Duplex, lastBytes: string | Buffer): void {
-    this.#shared.lingering.add(network);
-    endGracefully(network, lastBytes, this.#needs.lingerMs);
+    this.#context.lingering.add(network);
+    endGracefully(network, lastBytes, this.#options.lingerMs);
   }
 
-  /** Counts clients that break RFC 6455 or a limit of frames; a connection that is lost is neither. */
-  #failed({ code = '' }: NodeJS.ErrnoException, address: string): void {
-    if (code.startsWith('WS_ERR_')) this.#needs.refusals.count('websocket_frame', { address, code });
+  /** Counts clients whose frames break RFC 6455 or a limit; lost connections are not counted. */
+  #countFailure({ code = '' }: NodeJS.ErrnoException, address: string): void {
+    if (code.startsWith('WS_ERR_')) this.#options.refusals.count('websocket_frame', { address, code });
   }
 
-  /** The answer and the greeting leave in one packet; who is not greeted in this turn of the loop has the answer alone. */
-  #holdWrites(network: Duplex): void {
+  /** Sends the 101 answer and the first frame in one packet, if that frame is written in this iteration of the event loop. */
+  #corkUntilNextIteration(network: Duplex): void {
     network.cork();
-    if (this.#held.push(network) > 1) return;
+    if (this.#corked.push(network) > 1) return;
     setImmediate(() => {
-      const held = this.#held;
-      this.#held = [];
-      for (const each of held) each.uncork();
+      const corked = this.#corked;
+      this.#corked = [];
+      for (const each of corked) each.uncork();
     });
   }
 }

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** SPEC 11.5: true for `Bearer {token}`; takes the same time however much of a wrong one is right. */
+/** True for `Bearer {token}` (SPEC 11.5). Compares in constant time. */
 export function isBearer(authorization: string | undefined, token: string): boolean {
   const given = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] ?? '';
   return timingSafeEqual(digest(given), digest(token)) && given !== '';

@@ -10,11 +10,11 @@ import {
 
 export interface MoveOptions {
   readonly move: boolean;
-  /** Also to a server that cannot be connected. */
+  /** Move connections even to a server that cannot be reached. */
   readonly force: boolean;
 }
 
-/** The part of the cutover that an operator may see and change. `set` and `back` reject with `Conflict` when they would move sockets to a dead server. */
+/** Operator's view of the cutover. `set` and `rollBack` reject with `Conflict` when they would move connections to a server that cannot be reached. */
 export interface CutoverControl {
   status(): object | Promise<object>;
   set(percent: number, by: string, how: MoveOptions): Promise<void>;
@@ -23,29 +23,29 @@ export interface CutoverControl {
 
 export interface AdminOptions {
   readonly token: string;
-  /** `undefined`: there is no other server. */
+  /** `undefined`: there is no upstream. */
   readonly cutover: CutoverControl | undefined;
-  /** Prometheus text. */
+  /** Metrics in Prometheus' text format. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
 
 const MAX_BODY_BYTES = 4096;
 const NO_CUTOVER = 'There is no cutover: WAVEHALL_CUTOVER_UPSTREAM is not set.';
 
-/** Everything below `/admin`, for whoever has the token (SPEC 11.5). */
-export async function registerAdmin(server: FastifyInstance, needs: AdminOptions): Promise<void> {
+/** Registers everything below `/admin`, for requests with the token (SPEC 11.5). */
+export async function registerAdmin(server: FastifyInstance, options: AdminOptions): Promise<void> {
   await server.register(
     (scope, _, done) => {
       scope.addHook('onRequest', (request, reply, next) => {
-        if (isBearer(request.headers.authorization, needs.token)) return next();
+        if (isBearer(request.headers.authorization, options.token)) return next();
         reply.header('www-authenticate', 'Bearer');
         sendError(reply, 401, 'Expected "Authorization: Bearer" and the token of WAVEHALL_ADMIN_TOKEN.');
       });
       scope.setNotFoundHandler((_request, reply) => sendError(reply, 404, 'Not found.'));
       scope.setErrorHandler((error, _request, reply) => answerError(error, reply));
       parseAllAsJson(scope);
-      addMetrics(scope, needs);
-      addCutover(scope, needs.cutover);
+      addMetrics(scope, options);
+      addCutover(scope, options.cutover);
       done();
     },
     { prefix: '/admin' },
@@ -84,7 +84,7 @@ function addCutover(scope: FastifyInstance, cutover: CutoverControl | undefined)
   });
 }
 
-/** Whatever the content type claims: `curl -d` claims that it is a form. */
+/** Parses every body as JSON, whatever its content type is: `curl -d` sends that of a form. */
 function parseAllAsJson(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', { parseAs: 'string' }, (_, body, done) => {

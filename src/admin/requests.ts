@@ -1,11 +1,11 @@
 import { isJsonObject, type JsonObject } from '#protocol';
 
-/** A request that says what it may not; the message names the value. */
+/** A request is invalid (400); the message names the field, its value and what was expected. */
 export class BadRequest extends Error {
-  override readonly name = 'Mistake';
+  override readonly name = 'BadRequest';
 }
 
-/** A request that is right, and that the state of things forbids; the message says why and what to do. */
+/** A valid request that the server's state does not allow (409); the message says why and what to do. */
 export class Conflict extends Error {
   override readonly name = 'Conflict';
 }
@@ -13,7 +13,7 @@ export class Conflict extends Error {
 export interface PercentRequest {
   readonly percent: number;
   readonly move: boolean;
-  /** Sockets may be moved to a server that cannot be connected. */
+  /** Move connections even to a server that cannot be reached. */
   readonly force: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface RollbackRequest {
   readonly force: boolean;
 }
 
-/** SPEC 11.5: `{"percent":25,"move":false}`; the range is checked by whoever keeps the percentage. */
+/** Reads the body of a change (SPEC 11.5): `{"percent":25,"move":false}`; `Percentage` checks the range. */
 export function readPercentRequest(body: unknown): PercentRequest {
   const { percent, move = false, force = false } = fieldsOf(body, ['percent', 'move', 'force']);
   if (typeof percent !== 'number')
@@ -33,7 +33,7 @@ export function readPercentRequest(body: unknown): PercentRequest {
   return { percent, move: booleanIn('move', move), force: booleanIn('force', force) };
 }
 
-/** SPEC 11.5: nothing, `{"to":"last-good"}`, `{"move":false}`, `{"force":true}`. */
+/** Reads the body of a rollback (SPEC 11.5): empty, `{"to":"last-good"}`, `{"move":false}`, `{"force":true}`. */
 export function readRollbackRequest(body: unknown): RollbackRequest {
   const { to = 'zero', move = true, force = false } = fieldsOf(body ?? {}, ['to', 'move', 'force']);
   if (to !== 'zero' && to !== 'last-good')
@@ -42,7 +42,7 @@ export function readRollbackRequest(body: unknown): RollbackRequest {
 }
 
 function fieldsOf(body: unknown, names: readonly string[]): JsonObject {
-  if (!isJsonObject(body)) throw new BadRequest('The body is no JSON object.');
+  if (!isJsonObject(body)) throw new BadRequest('The body is not a JSON object.');
   const unknown = Object.keys(body).find((name) => !names.includes(name));
   if (unknown !== undefined) throw new BadRequest(`${shown(unknown)}: expected ${names.join(' or ')}`);
   return body;

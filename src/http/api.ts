@@ -3,7 +3,7 @@ import type { App } from '../core/app.ts';
 import type { Hub } from '../core/channels/hub.ts';
 import type { Broker, Control, History, ConnectionQuota, Membership } from '../core/ports/cluster.ts';
 
-/** What the routes of the API work with. */
+/** Parts of the server that the routes of the API use. */
 export interface Api {
   readonly hub: Hub;
   readonly broker: Broker;
@@ -17,10 +17,10 @@ export interface Api {
 export interface ApiRequest {
   readonly app: App;
   readonly params: Readonly<Record<string, string>>;
-  /** As it was signed (SPEC 7.4). */
+  /** The values that were signed (SPEC 7.4). */
   readonly query: QueryValues;
   readonly body: Buffer;
 }
 
-/** Resolves with the body of a 200; throws `HttpError` for anything else. */
+/** Handles one request. Resolves with the body of the 200 answer; throws `HttpError` for any other answer. */
 export type RouteHandler = (api: Api, call: ApiRequest) => Promise<object>;

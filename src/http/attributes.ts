@@ -4,6 +4,7 @@ import type { ChannelRef, History, Membership, Occupancy, Remembered } from '../
 import { ifUnavailable } from '../core/ports/failures.ts';
 import { HttpError } from './errors.ts';
 
+/** Attributes of a channel, as the API returns them. */
 export interface Attributes {
   occupied?: boolean;
   user_count?: number;
@@ -18,7 +19,7 @@ interface AttributeStores {
 
 type InfoNames = ReadonlySet<string>;
 
-/** The counts among the attributes that were asked for and apply to this kind of channel (SPEC 8.4, 8.6, 8.7). */
+/** Counts that were asked for and apply to this kind of channel (SPEC 8.4, 8.6, 8.7). */
 export function counts(channel: string, info: InfoNames, occupancy: Occupancy): Attributes {
   const { members } = kindOf(channel);
   const attributes: Attributes = {};
@@ -27,7 +28,7 @@ export function counts(channel: string, info: InfoNames, occupancy: Occupancy): 
   return attributes;
 }
 
-/** The counts, and the remembered event of a cache channel. Rejects with `Unavailable`. */
+/** Counts, and the cached event of a cache channel. Rejects with `Unavailable`. */
 export async function attributes(
   { history }: Pick<AttributeStores, 'history'>,
   ref: ChannelRef,
@@ -35,35 +36,37 @@ export async function attributes(
   occupancy: Occupancy,
 ): Promise<Attributes> {
   const found = counts(ref.channel, info, occupancy);
-  if (info.has('cache') && kindOf(ref.channel).cached) found.cache = cacheOf(await history.last(ref));
+  if (info.has('cache') && kindOf(ref.channel).cached) found.cache = cachedEvent(await history.last(ref));
   return found;
 }
 
-/** After an event was published: what cannot be known now is left out, because the event is delivered (SPEC 8.4). */
+/** Attributes for the answer to a publish. Empty when the stores are unavailable: the event is already delivered (SPEC 8.4). */
 export function attributesIfKnown(
-  needs: AttributeStores,
+  stores: AttributeStores,
   app: App,
   channel: string,
   info: InfoNames,
 ): Promise<Attributes> {
   const ref = { app: app.id, channel };
-  const asked = needs.membership.occupancy(ref).then((occupancy) => attributes(needs, ref, info, occupancy));
-  return ifUnavailable<Attributes, Attributes>(asked, () => ({}));
+  const found = stores.membership
+    .occupancy(ref)
+    .then((occupancy) => attributes(stores, ref, info, occupancy));
+  return ifUnavailable<Attributes, Attributes>(found, () => ({}));
 }
 
-function cacheOf(remembered: Remembered | undefined): NonNullable<Attributes['cache']> | null {
+function cachedEvent(remembered: Remembered | undefined): NonNullable<Attributes['cache']> | null {
   if (remembered === undefined) return null;
   const data = dataIn(remembered.payload);
   return data === undefined ? null : { data, ttl: remembered.ttlSeconds };
 }
 
-/** A shared store may hold what others wrote: what is no event has no data. */
+/** `data` of a stored event; `undefined` for anything else that another program may have written to a shared store. */
 function dataIn(payload: string): string | undefined {
   const data = parseJsonObject(payload)?.data;
   return typeof data === 'string' ? data : undefined;
 }
 
-/** SPEC 8.4: throws for attributes that do not apply, where the app wants to be told. */
+/** Throws a 400 for attributes that do not apply to the channel, if the app has `strictInfo` (SPEC 8.4). */
 export function checkInfo(app: App, channel: string, info: InfoNames): void {
   if (!app.strictInfo) return;
   const kind = kindOf(channel);
@@ -72,11 +75,11 @@ export function checkInfo(app: App, channel: string, info: InfoNames): void {
     subscription_count: !kind.members,
     cache: kind.cached,
   };
-  const unfit = [...info].find((name) => applies[name] === false);
-  if (unfit !== undefined) throw new HttpError(400, `${unfit} does not apply to this channel.`);
+  const inapplicable = [...info].find((name) => applies[name] === false);
+  if (inapplicable !== undefined) throw new HttpError(400, `${inapplicable} does not apply to this channel.`);
 }
 
-/** SPEC 8.6: the same for a list, decided as Pusher does: by the prefix that was asked for, whoever is there. */
+/** The same for a list of channels. As in Pusher, the prefix of the request decides, not the channels that are found (SPEC 8.6). */
 export function checkListInfo(app: App, prefix: string, info: InfoNames): void {
   if (!app.strictInfo) return;
   const { members } = kindOf(prefix);

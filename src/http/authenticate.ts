@@ -9,7 +9,7 @@ export interface AuthenticationOptions {
   readonly clock: () => number;
 }
 
-/** Who may use the API: the request is signed with one of the app's secrets (SPEC 8.2), and the app may send it (8.3). */
+/** Accepts requests that are signed with one of the app's secrets (SPEC 8.2), from an enabled app within its rate (8.3). */
 export class Authentication {
   readonly #options: AuthenticationOptions;
   readonly #buckets = new Map<string, TokenBucket>();
@@ -18,7 +18,7 @@ export class Authentication {
     this.#options = options;
   }
 
-  /** Returns the values of the query that were signed; throws the refusal. */
+  /** Returns the signed values of the query; throws the `HttpError` of a refusal. */
   check(app: App, request: SignedRequest): QueryValues {
     const { prefix, clock } = this.#options;
     const verdict = verifyRequest(app.credentials, request, {
@@ -33,12 +33,12 @@ export class Authentication {
   }
 
   /**
-   * Rejects when a request with this signature was taken before, by whichever node. Two equal publishes within one
-   * second share theirs. Rejects with `Unavailable` when that cannot be known.
+   * Rejects with a 401 when any node has accepted this signature before; two equal publishes within one second have the
+   * same signature. Rejects with `Unavailable` when the shared store does not answer.
    */
   async takeOnce(replays: Replays, app: App, query: QueryValues): Promise<void> {
     const signature = query.get('auth_signature') ?? '';
-    if (!(await replays.take(app.id, signature, memoryMs(app.limits.authWindowSeconds))))
+    if (!(await replays.take(app.id, signature, replayWindowMs(app.limits.authWindowSeconds))))
       throw new HttpError(401, 'Authentication signature was used before.');
   }
 
@@ -54,8 +54,9 @@ export class Authentication {
 const overRate = ({ limits }: App): HttpError =>
   httpError(429, { 'retry-after': '1' }, { expected: `${limits.requestsPerSecond} requests a second` });
 
-/** A request from the future stays valid for twice the window and its last second; without a window, for good (0). */
-const memoryMs = (windowSeconds: number): number => (windowSeconds === 0 ? 0 : windowSeconds * 2 + 1) * 1000;
+/** Time for which a signature may be valid: twice the window, for a timestamp in the future, and its last second. 0: for ever. */
+const replayWindowMs = (windowSeconds: number): number =>
+  (windowSeconds === 0 ? 0 : windowSeconds * 2 + 1) * 1000;
 
 const refused = ({ status, message, late, expected }: HttpRefusal): HttpError =>
   new HttpError(status, message, {}, { reason: late ? 'http_timestamp' : 'http_signature', expected });

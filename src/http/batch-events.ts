@@ -3,7 +3,7 @@ import type { Api, ApiRequest } from './api.ts';
 import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { batchRequest, parseBody } from './schemas.ts';
 
-/** SPEC 8.5: in the order of the batch; the answer has a place for each event when one asked for something, else it is `{}`. */
+/** `POST /batch_events` (SPEC 8.5): publishes in the order of the batch. If any event has `info`, the answer has one item for each event; otherwise it is `{}`. */
 export async function batchEvents(api: Api, { app, body }: ApiRequest): Promise<object> {
   const batch = batchRequest(app, parseBody(body));
   for (const { channels, info } of batch) for (const channel of channels) checkInfo(app, channel, info);

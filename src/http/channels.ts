@@ -4,7 +4,7 @@ import { attributes, checkInfo, checkListInfo, counts } from './attributes.ts';
 import { httpError } from './errors.ts';
 import { infoNames } from './schemas.ts';
 
-/** SPEC 8.6: the occupied channels, the server's own ones left out. */
+/** `GET /channels` (SPEC 8.6): the occupied channels, without the server's own. */
 export async function channels({ membership }: Api, { app, query }: ApiRequest): Promise<object> {
   const info = infoNames(query.get('info'));
   const prefix = query.get('filter_by_prefix') ?? '';
@@ -16,7 +16,7 @@ export async function channels({ membership }: Api, { app, query }: ApiRequest):
   return { channels: Object.fromEntries(entries) };
 }
 
-/** SPEC 8.7: an unoccupied channel is an answer too. */
+/** `GET /channels/{channel}` (SPEC 8.7): a channel without subscribers is answered with 200 too. */
 export async function channel(api: Api, { app, params, query }: ApiRequest): Promise<object> {
   const name = params.channel ?? '';
   if (name === '') throw httpError(404);

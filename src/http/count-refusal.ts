@@ -12,20 +12,20 @@ const BY_STATUS: Readonly<Record<number, RefusalReason>> = {
   503: 'http_unavailable',
   504: 'http_unknown_outcome',
 };
-/** Reasons that a request has too when it is for an app that the environment names and that is not served. */
-const OF_ANOTHER_APP: readonly RefusalReason[] = ['http_unknown_app', 'http_signature'];
+/** Reasons that may come from an app of the environment that is not served. */
+const MAY_BE_UNUSED_APP: readonly RefusalReason[] = ['http_unknown_app', 'http_signature'];
 
 interface RefusalContext {
   readonly refusals: Refusals;
   readonly unusedAppsHint?: string | undefined;
 }
 
-/** Of anything that a client wrote, the log shows so many characters. */
-const SHOWN = 200;
+/** Characters that the log shows of a text from a client. */
+const MAX_LOGGED = 200;
 
 /**
- * Counts a request that is answered with an error: which app and path, what was answered and what was expected. The
- * query is left out: it is signed.
+ * Counts a request that is answered with an error, and logs app, path, answer and what was expected. The query is left
+ * out, because it holds the signature.
  */
 export function countRefusal(
   { refusals, unusedAppsHint }: RefusalContext,
@@ -34,17 +34,17 @@ export function countRefusal(
 ): void {
   const { status, body, cause } = answer;
   const reason = cause?.reason ?? BY_STATUS[status] ?? 'http_request';
-  const expected = [cause?.expected, OF_ANOTHER_APP.includes(reason) ? unusedAppsHint : undefined].filter(
+  const expected = [cause?.expected, MAY_BE_UNUSED_APP.includes(reason) ? unusedAppsHint : undefined].filter(
     Boolean,
   );
   const { appId } = (request.params ?? {}) as { appId?: string };
   refusals.count(reason, {
     status,
-    ...(appId !== undefined && { app: appId.slice(0, SHOWN) }),
+    ...(appId !== undefined && { app: appId.slice(0, MAX_LOGGED) }),
     method: request.method,
-    path: pathOf(request.raw.url).slice(0, SHOWN),
+    path: pathOf(request.raw.url).slice(0, MAX_LOGGED),
     address: request.ip,
-    answer: (typeof body === 'string' ? body : JSON.stringify(body)).slice(0, SHOWN),
+    answer: (typeof body === 'string' ? body : JSON.stringify(body)).slice(0, MAX_LOGGED),
     ...(expected.length > 0 && { expected: expected.join('; ') }),
   });
 }

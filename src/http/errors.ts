@@ -1,22 +1,23 @@
 import { OutcomeUnknown, Unavailable } from '../core/ports/failures.ts';
 import type { RefusalReason } from '../core/refusals.ts';
 
+/** Response to a request. */
 export interface Answer {
   readonly status: number;
-  /** A text, or an object that is sent as JSON. */
+  /** Plain text, or an object that is sent as JSON. */
   readonly body: string | object;
   readonly headers?: Readonly<Record<string, string>>;
-  /** For the log of the operator, not for the client. */
+  /** Shown in the log, not to the client. */
   readonly cause?: RefusalCause | undefined;
 }
 
-/** Why a request was refused, where its status does not say it. Never a secret, nothing of the query. */
+/** Why a request was refused, where the status alone does not tell. Holds no secret and nothing of the query. */
 export interface RefusalCause {
   readonly reason?: RefusalReason;
   readonly expected?: string;
 }
 
-/** A request that is answered with something else than success (SPEC 8.3). */
+/** Ends a request with an answer that is not 200 (SPEC 8.3). */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly answer: Answer;
@@ -32,7 +33,7 @@ export class HttpError extends Error {
   }
 }
 
-/** Reverb's texts. */
+/** Bodies of answers; those that Reverb has are Reverb's. */
 const TEXTS: Readonly<Record<number, string>> = {
   400: 'Bad request.',
   404: 'Not found.',
@@ -53,7 +54,7 @@ export const httpError = (
   cause?: RefusalCause,
 ): HttpError => new HttpError(status, TEXTS[status] ?? 'Bad request.', headers, cause);
 
-/** What to answer when handling a request ended with this; `undefined` for a defect, which is not the client's affair. */
+/** Answer to a request whose handling ended with `error`; `undefined` for a defect of the server. */
 export function answerTo(error: unknown): Answer | undefined {
   if (error instanceof HttpError) return error.answer;
   if (error instanceof Unavailable) return httpError(503, { 'retry-after': '1' }).answer;

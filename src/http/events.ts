@@ -3,7 +3,7 @@ import type { Api, ApiRequest } from './api.ts';
 import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { eventRequest, parseBody } from './schemas.ts';
 
-/** SPEC 8.4. */
+/** `POST /events` (SPEC 8.4): publishes one event to its channels. */
 export async function events(api: Api, { app, body }: ApiRequest): Promise<object> {
   const event = eventRequest(app, parseBody(body));
   for (const channel of event.channels) checkInfo(app, channel, event.info);

@@ -1,14 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import { refuseOtherMethods } from './methods.ts';
 
+/** State of the server, as its health endpoints report it. */
 export interface HealthChecks {
-  /** New clients may be sent here. Answers within a second, whatever is out of reach. */
+  /** True while a load balancer may send new clients here. Resolves within a second, even if a store does not answer. */
   readonly isReady: () => boolean | Promise<boolean>;
-  /** What an operator should know though it serves. */
+  /** Problems that an operator should know of while the server works. */
   readonly warnings?: () => readonly string[];
 }
 
-/** SPEC 8.11: unsigned, bounded in cost, and silent about apps. `/up` answers as Reverb does. */
+/** Serves `/live`, `/ready` and `/up` (SPEC 8.11): unsigned, cheap, and without a word about apps. `/up` answers as Reverb does. */
 export function registerHealth(
   server: FastifyInstance,
   { isReady, warnings = () => [] }: HealthChecks,
@@ -17,8 +18,8 @@ export function registerHealth(
   server.get('/live', () => ({ live: true }));
   server.get('/ready', async (_, reply) => {
     const ready = await isReady();
-    const said = warnings();
-    return reply.code(ready ? 200 : 503).send({ ready, ...(said.length > 0 && { warnings: said }) });
+    const current = warnings();
+    return reply.code(ready ? 200 : 503).send({ ready, ...(current.length > 0 && { warnings: current }) });
   });
   server.get('/up', async (_, reply) => {
     const ready = await isReady();

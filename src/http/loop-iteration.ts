@@ -1,9 +1,9 @@
 let end: Promise<void> | undefined;
 
 /**
- * The end of this turn of the event loop, one promise for all who ask in it. Requests that arrive together are read first
- * and then served one behind the other, each with code and data that are still warm from the one before: two thirds of the
- * CPU (docs/decisions/0007). A request that comes alone waits for nothing.
+ * Resolves at the end of this iteration of the event loop; all callers of one iteration share the promise. Requests that
+ * arrive together are read first and then handled one after the other, with code and data still in the CPU's caches: this
+ * takes two thirds of the CPU time (docs/decisions/0007). A request that arrives alone does not wait.
  */
 export const endOfIteration = (): Promise<void> =>
   (end ??= new Promise((resolve) => {

@@ -19,11 +19,11 @@ import { ROUTES } from './routes.ts';
 import { countRefusal } from './count-refusal.ts';
 import { endOfIteration } from './loop-iteration.ts';
 
-/** How long what is too large may go on arriving before it is answered. */
-const LINGER_MS = 1000;
+/** Time that a body which is too large has to arrive before the answer is sent. */
+const DRAIN_MS = 1000;
 const NO_BODY = Buffer.alloc(0);
 
-/** What every route of the API has in its path, beside names of its own. */
+/** Parameters of a path: the app's id, and those of the route. */
 type Params = Readonly<Record<string, string>> & { readonly appId: string };
 
 export interface HttpOptions {
@@ -33,22 +33,22 @@ export interface HttpOptions {
   readonly clock: Clock;
   readonly health: HealthChecks;
   readonly prefix: string;
-  /** `undefined`: a signature may come again. */
+  /** `undefined`: signatures may be used more than once. */
   readonly replays: Replays | undefined;
   readonly refusals: Refusals;
-  /** Which apps the environment has besides those that are served, for the log. */
+  /** Names apps of the environment that are not served, for the log. */
   readonly unusedAppsHint?: string | undefined;
-  /** Told of each request with a valid signature: whether this server answered it, or failed by a fault of its own. */
+  /** Called after each request with a valid signature; false: it failed by a fault of this server. */
   readonly onAnswered?: ((isOk: boolean) => void) | undefined;
 }
 
-/** Everything that is served over plain HTTP, with and without the path prefix (SPEC 2.1, 8.1). */
-export function registerHttp(server: FastifyInstance, needs: HttpOptions): void {
-  const { logger, prefix } = needs;
+/** Registers the HTTP API, the health endpoints and the hint on `/app`, with and without the path prefix (SPEC 2.1, 8.1). */
+export function registerHttp(server: FastifyInstance, options: HttpOptions): void {
+  const { logger, prefix } = options;
   server.setErrorHandler(async (error, request, reply) => {
     const answer = answerTo(error);
     if (answer === undefined) logger.error('A request could not be handled', error);
-    else countRefusal(needs, request, answer);
+    else countRefusal(options, request, answer);
     if (answer?.status === 413) await drainRequest(request.raw);
     return sendAnswer(reply, answer ?? INTERNAL_ERROR);
   });
@@ -56,15 +56,15 @@ export function registerHttp(server: FastifyInstance, needs: HttpOptions): void 
     throw httpError(404);
   };
   server.setNotFoundHandler(notFound);
-  // Before a body is read, whatever it is called and however large it is. The admin API answers for its own paths.
+  // Before the body is read, so that its type or size does not cause another answer. The admin API has a handler of its own.
   server.addHook('onRequest', (request, _, done) => {
     done(request.is404 && request.server === server ? httpError(404) : undefined);
   });
-  const authentication = new Authentication(needs);
+  const authentication = new Authentication(options);
   const register = (scope: FastifyInstance): void => {
-    registerHealth(scope, needs.health);
+    registerHealth(scope, options.health);
     registerUpgradeHint(scope);
-    registerApi(scope, needs, authentication);
+    registerApi(scope, options, authentication);
   };
   for (const each of prefix === '' ? [''] : ['', `/${prefix}`]) {
     void server.register(
@@ -77,13 +77,13 @@ export function registerHttp(server: FastifyInstance, needs: HttpOptions): void 
   }
 }
 
-/** SPEC 8.12: who is still sending when the connection closes may never see the answer: it waits a moment for the end. */
+/** Reads and drops the rest of a body: a client that is still sending when the connection closes may not see the answer (SPEC 8.12). */
 function drainRequest(request: IncomingMessage): Promise<void> {
-  return finished(request.resume(), { signal: AbortSignal.timeout(LINGER_MS) }).catch(() => undefined);
+  return finished(request.resume(), { signal: AbortSignal.timeout(DRAIN_MS) }).catch(() => undefined);
 }
 
-/** The only place that registers routes under `/apps`: none can be reached without a valid signature. */
-function registerApi(scope: FastifyInstance, needs: HttpOptions, authentication: Authentication): void {
+/** Registers every route under `/apps`, the only place that does: none can be reached without a valid signature. */
+function registerApi(scope: FastifyInstance, options: HttpOptions, authentication: Authentication): void {
   void scope.register((apps, _, done) => {
     keepRawBodies(apps);
     for (const { method, path, handle } of ROUTES) {
@@ -94,16 +94,16 @@ function registerApi(scope: FastifyInstance, needs: HttpOptions, authentication:
         handler: async (request, reply) => {
           await endOfIteration();
           const params = request.params as Params;
-          const app = await needs.apps.byId(params.appId);
+          const app = await options.apps.byId(params.appId);
           if (app === undefined) throw noSuchApp(params.appId);
           const [rawPath, rawQuery] = splitTarget(originForm(request.raw.url ?? ''));
           const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
           if (exceeds(body.length, app.limits.requestBytes)) throw httpError(413);
           const query = authentication.check(app, { method, path: rawPath, rawQuery, body });
           checkEncoding(request.raw);
-          const answer = await reportingOutcome(needs, async () => {
-            if (needs.replays !== undefined) await authentication.takeOnce(needs.replays, app, query);
-            return handle(needs.api, { app, params, query, body });
+          const answer = await reportingOutcome(options, async () => {
+            if (options.replays !== undefined) await authentication.takeOnce(options.replays, app, query);
+            return handle(options.api, { app, params, query, body });
           });
           return reply.type('application/json').send(JSON.stringify(answer));
         },
@@ -114,14 +114,14 @@ function registerApi(scope: FastifyInstance, needs: HttpOptions, authentication:
   });
 }
 
-/** Subscribers that are behind and signatures that come again are no word on this server: they may be anybody's. */
+/** Reports the outcome of a request. Slow subscribers and signatures that are used again do not count: they are no fault of this server. */
 async function reportingOutcome(
   { onAnswered: answered }: HttpOptions,
-  answer: () => Promise<object>,
+  handle: () => Promise<object>,
 ): Promise<object> {
-  if (answered === undefined) return answer();
+  if (answered === undefined) return handle();
   try {
-    const body = await answer();
+    const body = await handle();
     answered(true);
     return body;
   } catch (error) {
@@ -131,10 +131,10 @@ async function reportingOutcome(
   }
 }
 
-/** A parser by this name is found at once; Fastify looks for the one for all types anew with each request. */
+/** Type under which Fastify finds the parser at once; the parser for all types is searched with each request. */
 const BYTES = 'application/octet-stream';
 
-/** The signature covers the bytes, so the bytes are what handlers get, whatever the content type claims. */
+/** Passes bodies on as bytes, whatever the content type is: the signature covers the bytes. */
 function keepRawBodies(apps: FastifyInstance): void {
   apps.removeAllContentTypeParsers();
   apps.addContentTypeParser(BYTES, { parseAs: 'buffer' }, (_, body, done) => done(null, body));
@@ -144,7 +144,7 @@ function keepRawBodies(apps: FastifyInstance): void {
   });
 }
 
-/** SPEC 8.3: the bytes that are signed are the bytes that are read; nothing is unpacked. */
+/** Refuses compressed bodies: the bytes that are signed are the bytes that are read (SPEC 8.3). */
 function checkEncoding({ headers }: IncomingMessage): void {
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding === '' || encoding.toLowerCase() === 'identity') return;

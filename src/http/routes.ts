@@ -12,7 +12,7 @@ export interface Route {
   readonly handle: RouteHandler;
 }
 
-/** SPEC 8.1. Whatever stands here is served under `/apps/{id}`, to signed requests only. */
+/** Routes under `/apps/{id}` (SPEC 8.1), for signed requests only. */
 export const ROUTES: readonly Route[] = [
   { method: 'POST', path: '/events', handle: events },
   { method: 'POST', path: '/batch_events', handle: batchEvents },

@@ -12,26 +12,26 @@ import type { Publication } from '../core/channels/publish.ts';
 import { checkInfo } from './attributes.ts';
 import { HttpError } from './errors.ts';
 
-/** One event of a request body, checked. `info` names the attributes that are asked for. */
+/** Valid event of a request body. `info` names the attributes that are asked for. */
 export interface EventRequest extends Publication {
   readonly info: ReadonlySet<string>;
 }
 
 type Errors = Map<string, string[]>;
 
-/** An answer names so many fields that are wrong. */
-const NAMED_FIELDS = 100;
+/** Number of invalid fields that an answer names. */
+const MAX_NAMED_FIELDS = 100;
 
-/** The JSON object of a body; anything else is a 400. */
+/** Parses the JSON object of a body; throws a 400 for anything else. */
 export function parseBody(body: Buffer): JsonObject {
-  // Otherwise subscribers would get U+FFFD in the place of what was sent.
+  // Otherwise subscribers would receive U+FFFD in place of the invalid bytes.
   if (!isUtf8(body)) throw new HttpError(400, 'The body is not UTF-8.');
   const value = parseJsonObject(body.toString());
   if (value === undefined) throw new HttpError(400, 'Bad request.');
   return value;
 }
 
-/** SPEC 8.4. Throws 422 with Laravel's words for a wrong shape, then 400 or 413 for a broken limit. */
+/** Checks the body of a publish (SPEC 8.4). Throws 422 with Laravel's messages for invalid fields, then 400 or 413 for a limit. */
 export function eventRequest(app: App, body: JsonObject): EventRequest {
   const errors: Errors = new Map();
   checkFields(body, '', errors);
@@ -41,7 +41,7 @@ export function eventRequest(app: App, body: JsonObject): EventRequest {
   return checkLimits(app, body, channels);
 }
 
-/** SPEC 8.5: all of the batch, or nothing of it. */
+/** Checks the body of a batch (SPEC 8.5). One invalid event refuses the whole batch. */
 export function batchRequest(app: App, { batch }: JsonObject): readonly EventRequest[] {
   const items = batchItems(batch);
   if (exceeds(items.length, app.limits.eventsPerBatch)) {
@@ -65,7 +65,7 @@ function batchItems(batch: unknown): readonly JsonObject[] {
   return batch.map((item: unknown) => (isJsonObject(item) ? item : {}));
 }
 
-/** What Laravel's `required` takes for nothing. An empty `data` is taken for something, as Pusher does. */
+/** False for values that Laravel's `required` refuses. Callers accept an empty `data`, as Pusher does. */
 const isGiven = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 
@@ -99,10 +99,10 @@ function checkChannels({ channels, channel }: JsonObject, errors: Errors): void 
   }
 }
 
-/** Laravel's sentence: underscores are spaces, but not in the name of a part of a list. */
+/** Adds Laravel's message: underscores become spaces, except in the name of a list item such as `batch.0.socket_id`. */
 function add(errors: Errors, field: string, what: string): void {
   const messages = errors.get(field) ?? [];
-  if (messages.length === 0 && errors.size >= NAMED_FIELDS) return;
+  if (messages.length === 0 && errors.size >= MAX_NAMED_FIELDS) return;
   const shown = field.includes('.') ? field : field.replaceAll('_', ' ');
   messages.push(`The ${shown} field ${what}.`);
   errors.set(field, messages);
@@ -136,9 +136,9 @@ function checkChannelNames({ limits, extraChannelCharacters }: App, channels: re
   if (exceeds(channels.length, most)) {
     throw new HttpError(400, `An event can be sent to at most ${most} channels at once.`);
   }
-  const unfit = channels.find((each) => !isChannelName(each, channelNameLength, extraChannelCharacters));
-  if (unfit === undefined) return;
-  throw new HttpError(400, `Invalid channel name: ${JSON.stringify(unfit.slice(0, 256))}`);
+  const invalid = channels.find((each) => !isChannelName(each, channelNameLength, extraChannelCharacters));
+  if (invalid === undefined) return;
+  throw new HttpError(400, `Invalid channel name: ${JSON.stringify(invalid.slice(0, 256))}`);
 }
 
 function checkSocketId({ limits }: App, socketId: string | undefined): void {
@@ -155,7 +155,7 @@ function checkData({ limits: { eventDataBytes: most } }: App, data: string): voi
 
 const NO_INFO: ReadonlySet<string> = new Set();
 
-/** SPEC 8.4: a comma list; names that mean nothing are left aside. */
+/** Names in the comma-separated `info` (SPEC 8.4); unknown names have no effect. */
 export function infoNames(info: string | null | undefined): ReadonlySet<string> {
   if (info === undefined || info === null) return NO_INFO;
   const names = info.split(',').map((name) => name.trim());

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { httpError } from './errors.ts';
 
-/** SPEC 2.1: a plain request of the socket's address is told what it is for, and its connection is kept or closed as it asks. */
+/** Answers plain requests of `/app/{key}` with 426 and `Upgrade: websocket`; keep-alive works as usual (SPEC 2.1). */
 export function registerUpgradeHint(scope: FastifyInstance): void {
   const { status, body } = httpError(426).answer;
   const hint = (reply: FastifyReply): FastifyReply =>

@@ -2,7 +2,7 @@ import { kindOf } from '#protocol';
 import type { Api, ApiRequest } from './api.ts';
 import { HttpError } from './errors.ts';
 
-/** SPEC 8.8: ids are strings here, whatever they were in `channel_data`. */
+/** `GET /channels/{channel}/users` (SPEC 8.8): ids are strings, also those that are numbers in `channel_data`. */
 export async function users({ membership }: Api, { app, params }: ApiRequest): Promise<object> {
   const channel = params.channel ?? '';
   if (!kindOf(channel).members) throw new HttpError(400, 'The channel must be a presence channel.');
@@ -11,7 +11,7 @@ export async function users({ membership }: Api, { app, params }: ApiRequest): P
   return { users: members.map(({ id }) => ({ id })) };
 }
 
-/** SPEC 8.9. */
+/** `POST /users/{user}/terminate_connections` (SPEC 8.9), on every node. */
 export async function terminateConnections({ control }: Api, { app, params }: ApiRequest): Promise<object> {
   const user = params.user ?? '';
   if (user === '' || /\p{Cc}/u.test(user)) throw new HttpError(400, 'Invalid user id.');

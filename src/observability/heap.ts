@@ -2,10 +2,10 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Logger } from '../core/ports/logger.ts';
 
-/** How far below the limit the heap has to fall before newcomers are let in again. */
+/** Part of the limit by which the heap must shrink below it before new connections are accepted again. */
 const RELIEF_SHARE = 10 / 90;
 
-/** Bytes used, of those that there may be at most. */
+/** Bytes of the heap in use, and the most that it may have. */
 type HeapMeasure = () => { readonly usedBytes: number; readonly limitBytes: number };
 
 const measureHeap: HeapMeasure = () => {
@@ -13,26 +13,26 @@ const measureHeap: HeapMeasure = () => {
   return { usedBytes, limitBytes };
 };
 
-/** Seconds between two collections that are asked for: without newcomers there may be no other reason for one. */
+/** Ticks (seconds) between forced collections: without new connections nothing else may start one. */
 const COLLECT_EVERY_TICKS = 10;
 
-/** Turns newcomers away while memory is short, so that those who are here need not go (SPEC 8.11). */
+/** Refuses new connections while the heap is nearly full, so that established ones are kept (SPEC 8.11). */
 export class HeapGuard {
-  readonly #mostShare: number;
+  readonly #maxShare: number;
   readonly #logger: Logger;
   readonly #measure: HeapMeasure;
   readonly #collect: () => void;
   #isFull = false;
   #ticksSinceCollection = COLLECT_EVERY_TICKS;
 
-  /** `mostPercent` of the heap that there may be; 0: no guard. */
+  /** `maxPercent`: share of the limit of the heap (WAVEHALL_MAX_HEAP_PERCENT); 0: no limit. */
   constructor(
-    mostPercent: number,
+    maxPercent: number,
     logger: Logger,
     measure: HeapMeasure = measureHeap,
     collect = collectGarbage,
   ) {
-    this.#mostShare = mostPercent / 100;
+    this.#maxShare = maxPercent / 100;
     this.#logger = logger;
     this.#measure = measure;
     this.#collect = collect;
@@ -42,9 +42,9 @@ export class HeapGuard {
     return this.#isFull;
   }
 
-  /** Called about once a second. What may be forgotten does not count. */
+  /** Called about once a second. Collects garbage before the heap counts as full. */
   tick(): void {
-    if (this.#mostShare === 0) return;
+    if (this.#maxShare === 0) return;
     this.#ticksSinceCollection += 1;
     if (this.#isOver() && this.#ticksSinceCollection >= COLLECT_EVERY_TICKS) {
       this.#ticksSinceCollection = 0;
@@ -56,7 +56,7 @@ export class HeapGuard {
 
   #isOver(): boolean {
     const { usedBytes, limitBytes } = this.#measure();
-    const limit = limitBytes * this.#mostShare;
+    const limit = limitBytes * this.#maxShare;
     return usedBytes > (this.#isFull ? limit * (1 - RELIEF_SHARE) : limit);
   }
 
@@ -66,13 +66,15 @@ export class HeapGuard {
     const megabytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);
     const details = { usedMb: megabytes(usedBytes), limitMb: megabytes(limitBytes) };
     this.#logger.warn(
-      isFull ? 'Memory is short: nobody new is let in' : 'Memory is there again: everybody is let in',
+      isFull
+        ? 'Memory is short (WAVEHALL_MAX_HEAP_PERCENT): new connections are refused with 503'
+        : 'Memory is sufficient again: new connections are accepted',
       details,
     );
   }
 }
 
-/** What is no longer needed is known only after this. */
+/** Collects garbage, without which the heap's size includes objects that are no longer used. */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (() => void) | undefined;

@@ -7,14 +7,14 @@ const COLUMN = 62;
 
 export interface LoggerOptions {
   readonly debugging: boolean;
-  /** A person reads it: Reverb's two columns in place of JSON lines. */
+  /** Write Reverb's two columns for a person, in place of JSON lines. */
   readonly forTerminal: boolean;
-  /** Which of several processes says it. */
+  /** Number of this worker, shown with each line. */
   readonly worker?: number | undefined;
   readonly write: (text: string) => void;
 }
 
-/** What happened, for the operator: without `debugging`, warnings and defects only. */
+/** Opens the log: warnings and errors, and with `debugging` every message. */
 export function openLogger(options: LoggerOptions): Logger {
   return options.forTerminal ? terminalLogger(options) : jsonLogger(options);
 }
@@ -29,30 +29,32 @@ function jsonLogger({ debugging, worker, write }: LoggerOptions): Logger {
     debug: (title, subject, message) => {
       if (debugging) log.debug({ subject: plain(subject), message: message && presentable(message) }, title);
     },
-    warn: (what, details) => log.warn(details && plainly(details), what),
+    warn: (what, details) => log.warn(details && plainDetails(details), what),
     error: (what, error) => log.error({ error: stackOf(error) }, what),
   };
 }
 
 function terminalLogger({ debugging, worker, write }: LoggerOptions): Logger {
-  const who = worker === undefined ? '' : `[${worker}] `;
+  const prefix = worker === undefined ? '' : `[${worker}] `;
   return {
     debugging,
     debug: (title, subject, message) => {
       if (!debugging) return;
       const name = plain(subject);
       const dots = '.'.repeat(Math.max(2, COLUMN - title.length - name.length));
-      write(`  ${who}${title} ${styleText('gray', dots)} ${name}\n`);
+      write(`  ${prefix}${title} ${styleText('gray', dots)} ${name}\n`);
       if (message !== undefined) write(`    ${styleText('gray', presentable(message))}\n`);
     },
     warn: (what, details) =>
-      write(`  ${styleText('yellow', 'WARN')} ${who}${what} ${JSON.stringify(plainly(details ?? {}))}\n`),
-    error: (what, error) => write(`  ${styleText('red', 'ERROR')} ${who}${what}\n    ${stackOf(error)}\n`),
+      write(
+        `  ${styleText('yellow', 'WARN')} ${prefix}${what} ${JSON.stringify(plainDetails(details ?? {}))}\n`,
+      ),
+    error: (what, error) => write(`  ${styleText('red', 'ERROR')} ${prefix}${what}\n    ${stackOf(error)}\n`),
   };
 }
 
-/** Details may hold words of a client's. */
-const plainly = (details: object): object =>
+/** Details without control characters: they may contain text of a client. */
+const plainDetails = (details: object): object =>
   Object.fromEntries(
     Object.entries(details).map(([name, value]) => [name, typeof value === 'string' ? plain(value) : value]),
   );

@@ -9,7 +9,7 @@ import {
 } from 'prom-client';
 import type { Metric } from '../core/ports/metric.ts';
 
-/** `promtool check metrics` warns of these names. */
+/** Default metrics of Node.js whose names `promtool check metrics` warns about. */
 const OMITTED = /^nodejs_active_\w+_total$/;
 
 export interface Metrics {

@@ -1,36 +1,36 @@
-/** Names whose values are nobody's business, in any spelling: `X-Api-Key`, `apiKey` and `API_KEY` are one. */
+/** Names whose values are secret, in any spelling: `X-Api-Key`, `apiKey` and `API_KEY` are the same. */
 const SECRET_WORDS =
   'auth[ _-]?signature|authori[sz]ation|cookie|secret|token|passw(?:or)?d|passphrase|api[ _-]?key|access[ _-]?key|private[ _-]?key|credential|signature|jwt|bearer|session[ _-]?id|csrf|xsrf';
-/** The same words are harmless within others: `author`, `passenger`. */
+/** Names that are secret only as a whole: `author` and `passenger` are not. */
 const SECRET_ALONE = 'auth|pass|pwd|otp|x-?auth';
 const SECRET_NAME = new RegExp(`(?:${SECRET_WORDS})|^(?:${SECRET_ALONE})$`, 'i');
-/** The same in a text that is no JSON, such as a message that was cut or the lines of a header: to the end of the value. */
+/** Secret names with their value in text that is not JSON, such as a truncated message or header lines. */
 const SECRET_IN_TEXT = new RegExp(
   String.raw`((?:[\w-]{0,40}(?:${SECRET_WORDS})[\w-]{0,40}|\b(?:${SECRET_ALONE}))\\*["']?\s*[:=]\s*)(\\*"[^"]*|\\*'[^']*|[^"'\n&,}]+)`,
   'gi',
 );
-/** What gives itself away: a scheme of HTTP authentication, a JSON Web Token, the user part of a URL. */
+/** Secrets that are recognised by their form: an HTTP authentication scheme, a JSON Web Token, the user part of a URL. */
 const SECRET_SHAPES: readonly (readonly [RegExp, string])[] = [
   [/\b(bearer|basic|digest|token)\s+[\w+/=.~-]{6,}/gi, '$1 [redacted]'],
   [/\beyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?/g, '[redacted]'],
   [/(:\/\/)[^\s/?#@"']{1,300}@/g, '$1[redacted]@'],
 ];
-/** Whatever it is called and wherever it stands: an HMAC-SHA256 in hex. */
+/** An HMAC-SHA256 in hex, under any name. */
 const SIGNATURE = /[0-9a-f]{64}/gi;
 const ENCRYPTED = 'private-encrypted-';
-/** Larger messages are not looked into, so nothing of them is shown. */
-const LARGEST = 64 * 1024;
-const LONGEST = 200;
+/** Larger messages are not parsed, so only their size is shown. */
+const MAX_PARSED_CHARACTERS = 64 * 1024;
+const MAX_SHOWN_CHARACTERS = 200;
 const HIDDEN = '[redacted]';
 
-/** The text of a frame as a log may show it: nested JSON opened, secrets hidden, cut, and no control characters. */
+/** Text of a frame for the log: nested JSON parsed, secrets hidden, truncated, control characters escaped. */
 export function presentable(frame: string): string {
-  if (frame.length > LARGEST) return `(${frame.length} characters)`;
+  if (frame.length > MAX_PARSED_CHARACTERS) return `(${frame.length} characters)`;
   const text = JSON.stringify(opened(parsed(frame), 0)).replace(SIGNATURE, HIDDEN);
-  return plain(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
+  return plain(text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text);
 }
 
-/** Names from outside, harmless in a terminal and in a line of text. */
+/** Escapes control characters and truncates, so that text from clients is harmless in a terminal and in a log line. */
 export const plain = (text: string): string =>
   text
     .slice(0, 256)
@@ -70,11 +70,11 @@ function opened(value: unknown, depth: number): unknown {
 const isSecretName = (name: unknown): boolean =>
   typeof name === 'string' && name.length <= 64 && SECRET_NAME.test(name);
 
-/** `["Cookie", "a=b"]`: headers as lists of names and values. */
+/** Item of a list of names and values, such as `["Cookie", "a=b"]`. */
 const itemOf = (item: unknown, before: unknown, depth: number): unknown =>
   isSecretName(before) ? HIDDEN : opened(item, depth + 1);
 
-/** `{"name": "Cookie", "value": "a=b"}`. */
+/** Name in a pair such as `{"name": "Cookie", "value": "a=b"}`. */
 function nameOf(value: object): unknown {
   const { name, key, header } = value as Record<string, unknown>;
   return name ?? key ?? header;

@@ -105,9 +105,9 @@ describe('the percentage', () => {
     { body: { percent: 1, mvoe: true }, error: '"mvoe": expected percent or move or force' },
     { body: { percent: 1, move: 1 }, error: 'move 1: expected true or false' },
     { body: { percent: 1, force: 'yes' }, error: 'force "yes": expected true or false' },
-    { body: [1], error: 'The body is no JSON object.' },
-    { body: 'null', error: 'The body is no JSON object.' },
-    { body: '', error: 'The body is no JSON object.' },
+    { body: [1], error: 'The body is not a JSON object.' },
+    { body: 'null', error: 'The body is not a JSON object.' },
+    { body: '', error: 'The body is not a JSON object.' },
     { body: '{percent:1}', error: 'The body is not JSON.' },
   ])('11.17 $body is refused with its reason', async ({ body, error }) => {
     const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 7);

@@ -32,8 +32,8 @@ describe('memory that is short', () => {
     const { isFullAt, logger } = heap(90);
     for (const bytes of [950, 960, 940, 100, 200]) isFullAt(bytes);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
-      'Memory is short: nobody new is let in',
-      'Memory is there again: everybody is let in',
+      'Memory is short (WAVEHALL_MAX_HEAP_PERCENT): new connections are refused with 503',
+      'Memory is sufficient again: new connections are accepted',
     ]);
   });
 

@@ -131,7 +131,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'transports/held-sockets',
     'a body that is too large',
   ],
-  'bytes of an order to the admin API': [
+  'bytes of a request to the admin API': [
     'src/admin/plugin.ts',
     'MAX_BODY_BYTES',
     'transports/held-sockets',
@@ -149,31 +149,31 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'transports/held-sockets',
     'a client that does not answer the last close frame',
   ],
-  'seconds for the other server to answer an upgrade': [
+  'seconds for the upstream to answer an upgrade': [
     'src/cutover/proxy/ask-upgrade.ts',
     'ANSWER_TIMEOUT_MS',
     'cutover/limits',
     'an upgrade, for 5 seconds',
   ],
-  'seconds for the other server to answer a request': [
+  'seconds for the upstream to answer a request': [
     'src/cutover/proxy/http-proxy.ts',
     'TIMEOUT_MS',
     'cutover/limits',
     'another request, for 30 seconds',
   ],
-  'newcomers that wait for a place of the app': [
+  'new clients that wait until another of the app leaves': [
     'src/cutover/split/upstream-side.ts',
     'MOST_WAITING',
     'cutover/limits',
     '100 newcomers wait',
   ],
-  "sockets that show an app's members at the other server": [
+  "sockets that show an app's members at the upstream": [
     'src/cutover/bridge/limits.ts',
     'connections',
     'cutover/bridge/hostile',
     'as many connections as are allowed, and no more',
   ],
-  'members of a channel of the other server': [
+  'members of a channel of the upstream': [
     'src/cutover/bridge/limits.ts',
     'members',
     'cutover/bridge/hostile',

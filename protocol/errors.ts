@@ -3,14 +3,14 @@ export interface ErrorEntry {
   readonly code: number;
   readonly message: string;
   /** When a client that was closed with this code tries again; `stays`: it is only a frame, nothing is closed. */
-  readonly comesBack: 'never' | 'after 1 s' | 'at once' | 'stays';
+  readonly reconnects: 'never' | 'after 1 s' | 'at once' | 'stays';
 }
 
-const entry = <Code extends number, Back extends ErrorEntry['comesBack']>(
+const entry = <Code extends number, Back extends ErrorEntry['reconnects']>(
   code: Code,
   message: string,
-  comesBack: Back,
-) => ({ code, message, comesBack });
+  reconnects: Back,
+) => ({ code, message, reconnects });
 
 /** 2.14 — the catalogue. A code from 4300 on is never a close code: clients would stay away for good. */
 export const errors = {
@@ -69,7 +69,7 @@ export class ProtocolError extends Error {
     super(entry.message);
     this.entry = entry;
     this.code = entry.code;
-    this.closes = entry.comesBack !== 'stays';
+    this.closes = entry.reconnects !== 'stays';
     this.channel = details.channel;
     this.subscription = details.subscription;
   }

@@ -28,7 +28,7 @@ export interface HttpRefusal {
   readonly status: 401;
   readonly message: string;
   /** True when only the time is wrong. */
-  readonly late: boolean;
+  readonly isTimestampOff: boolean;
   /** For the log of the operator: what a request must have. Nothing of the query but its time, and no secret. */
   readonly expected: string;
 }
@@ -36,7 +36,7 @@ export interface HttpRefusal {
 const invalid = (expected: string): HttpRefusal => ({
   status: 401,
   message: 'Authentication signature invalid.',
-  late: false,
+  isTimestampOff: false,
   expected,
 });
 const AMBIGUOUS = invalid('a path and query that can be read in one way only, with each auth parameter once');
@@ -87,7 +87,7 @@ function checkTime(given: string | undefined, options: VerifyOptions): HttpRefus
   return {
     status: 401,
     message: `Timestamp expired: Given timestamp (${iso(seconds)}) not within ${windowSeconds}s of server time (${iso(nowSeconds)})`,
-    late: true,
+    isTimestampOff: true,
     expected: `a time at most ${windowSeconds} s away; the request's is ${apart(seconds - nowSeconds)}`,
   };
 }

@@ -38,7 +38,7 @@ export class Drain {
     }
   }
 
-  hasten(): void {
+  finishNow(): void {
     this.#hastened.abort();
   }
 }

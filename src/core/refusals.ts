@@ -88,7 +88,7 @@ export class Refusals {
     for (const counted of this.#counted.values()) counted.tick();
   }
 
-  get figures(): readonly Metric[] {
+  get metrics(): readonly Metric[] {
     const values = () => [...this.#counted].map(([reason, { total }]) => [[reason], total] as const);
     return [
       counter('refusals_total', 'What was refused, slowed down or cut, by reason.', ['reason'], values),

@@ -1,4 +1,4 @@
-import { counter, one } from './ports/metric.ts';
+import { counter, scalar } from './ports/metric.ts';
 import type { Replays } from './ports/cluster.ts';
 import type { Metric } from './ports/metric.ts';
 
@@ -16,6 +16,6 @@ export const replayMetrics = (replays: Replays): Metric[] => [
     'replay_signatures_forgotten_total',
     'Signatures forgotten before their time, because there were more than WAVEHALL_REPLAY_SIGNATURES.',
     [],
-    () => one(replays.forgotten),
+    () => scalar(replays.forgotten),
   ),
 ];

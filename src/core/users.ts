@@ -1,5 +1,5 @@
 import { encode, errors, memberFromUser, type SignedInUser, type WatchlistEvent } from '#protocol';
-import { keyOf } from './util/key-of.ts';
+import { channelKey } from './util/channel-key.ts';
 import type { Connection } from './client/connection.ts';
 import type { Hub } from './channels/hub.ts';
 import { MultiMap } from './util/multi-map.ts';
@@ -15,7 +15,7 @@ const PREFIX = '#user-';
 
 type Presence = WatchlistEvent['name'];
 
-interface Needs {
+interface UsersDeps {
   readonly hub: Hub;
   readonly membership: Membership;
   readonly broker: Broker;
@@ -24,7 +24,7 @@ interface Needs {
 
 /** Who is signed in, and who wants to know (SPEC 6.5, 6.7). News for one watcher leave together, at a tick. */
 export class Users {
-  readonly #needs: Needs;
+  readonly #needs: UsersDeps;
   readonly #sockets = new MultiMap<string, Connection>();
   readonly #watchers = new MultiMap<string, Connection>();
   /** Users whose last socket left: they count as online until it is due; then it is news, if the cluster said so. */
@@ -34,7 +34,7 @@ export class Users {
   >();
   readonly #news = new Map<Connection, Map<string, Presence>>();
 
-  constructor(needs: Needs) {
+  constructor(needs: UsersDeps) {
     this.#needs = needs;
   }
 
@@ -53,7 +53,7 @@ export class Users {
   }
 
   /** SPEC 6.5: whom of these the user finds online. */
-  async tellWhoIsOnline(connection: Connection, ids: readonly string[]): Promise<void> {
+  async sendOnlineUsers(connection: Connection, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     const presences = ids.map(
       async (id) => [id, await this.#presenceOf(refOf(connection.app.id, id))] as const,
@@ -69,7 +69,7 @@ export class Users {
     const ref = refOf(connection.app.id, user.id);
     this.#news.delete(connection);
     const unwatched = this.#unwatch(connection, user.watchlist);
-    const isLast = this.#sockets.delete(keyOf(ref), connection);
+    const isLast = this.#sockets.delete(channelKey(ref), connection);
     if (isLast) this.#leaves(ref, false);
     const left = isLast
       ? this.#needs.membership.leave(ref, { subscriptions: 0, member: memberFromUser(user) })
@@ -78,9 +78,9 @@ export class Users {
   }
 
   /** News of a signed-in user, from this node or another. False: the event is no concern of users. */
-  heard(ref: ChannelRef, { memberChange: news }: ChannelEvent): boolean {
+  handleEvent(ref: ChannelRef, { memberChange: news }: ChannelEvent): boolean {
     if (!ref.channel.startsWith(PREFIX)) return false;
-    const key = keyOf(ref);
+    const key = channelKey(ref);
     if (news?.joined === true) {
       if (!this.#leaving.delete(key)) this.#tell(ref, 'online');
     } else if (news?.joined === false && this.#watchers.has(key)) this.#leaves(ref, true);
@@ -89,7 +89,7 @@ export class Users {
 
   /** SPEC 6.7: ends every socket of this node that is signed in as the user or is that member of a presence channel. */
   terminate(app: string, user: string): void {
-    const sockets = new Set(this.#sockets.get(keyOf(refOf(app, user))));
+    const sockets = new Set(this.#sockets.get(channelKey(refOf(app, user))));
     for (const connection of this.#needs.hub.connections(app)) {
       if (connection.subscriptions.some(({ member }) => member?.id === user)) sockets.add(connection);
     }
@@ -110,42 +110,42 @@ export class Users {
   }
 
   #leaves(ref: ChannelRef, isNews: boolean): void {
-    this.#leaving.set(keyOf(ref), { ref, dueMs: this.#needs.clock() + OFFLINE_AFTER_MS, isNews });
+    this.#leaving.set(channelKey(ref), { ref, dueMs: this.#needs.clock() + OFFLINE_AFTER_MS, isNews });
   }
 
   /** `undefined`: another socket of this node is signed in as the user. */
   #join(connection: Connection, user: SignedInUser): Promise<void> | undefined {
     const ref = refOf(connection.app.id, user.id);
-    if (!this.#sockets.add(keyOf(ref), connection)) return undefined;
+    if (!this.#sockets.add(channelKey(ref), connection)) return undefined;
     const { socketId } = connection;
     return this.#needs.membership.join(ref, { subscriptions: 1, member: memberFromUser(user), socketId });
   }
 
   async #watch(connection: Connection, ids: readonly string[]): Promise<void> {
     const refs = ids.map((id) => refOf(connection.app.id, id));
-    const fresh = refs.filter((ref) => this.#watchers.add(keyOf(ref), connection));
+    const fresh = refs.filter((ref) => this.#watchers.add(channelKey(ref), connection));
     await Promise.all(fresh.map((ref) => this.#needs.broker.subscribe(ref)));
   }
 
   async #unwatch(connection: Connection, ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#news.get(connection)?.delete(id);
     const refs = ids.map((id) => refOf(connection.app.id, id));
-    const alone = refs.filter((ref) => this.#watchers.delete(keyOf(ref), connection));
+    const alone = refs.filter((ref) => this.#watchers.delete(channelKey(ref), connection));
     await Promise.all(alone.map((ref) => this.#needs.broker.unsubscribe(ref)));
   }
 
   #tell(ref: ChannelRef, presence: Presence): void {
-    for (const watcher of this.#watchers.get(keyOf(ref))) {
+    for (const watcher of this.#watchers.get(channelKey(ref))) {
       const news = this.#news.get(watcher) ?? new Map<string, Presence>();
       this.#news.set(watcher, news.set(ref.channel.slice(PREFIX.length), presence));
     }
   }
 
   async #presenceOf(ref: ChannelRef): Promise<Presence> {
-    if (this.#sockets.has(keyOf(ref))) return 'online';
+    if (this.#sockets.has(channelKey(ref))) return 'online';
     const members = await ifUnavailable(this.#needs.membership.members(ref), () => []);
     if (members.length > 0) return 'online';
-    if (!this.#leaving.has(keyOf(ref))) return 'offline';
+    if (!this.#leaving.has(channelKey(ref))) return 'offline';
     this.#leaves(ref, true);
     return 'online';
   }

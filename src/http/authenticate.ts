@@ -58,5 +58,5 @@ const overRate = ({ limits }: App): HttpError =>
 const replayWindowMs = (windowSeconds: number): number =>
   (windowSeconds === 0 ? 0 : windowSeconds * 2 + 1) * 1000;
 
-const refused = ({ status, message, late, expected }: HttpRefusal): HttpError =>
+const refused = ({ status, message, isTimestampOff: late, expected }: HttpRefusal): HttpError =>
   new HttpError(status, message, {}, { reason: late ? 'http_timestamp' : 'http_signature', expected });

@@ -64,7 +64,7 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
     onWebSocketUpgrade(http.server, (request, network, head) => sockets.upgrade(request, network, head));
     onTunnel(http.server);
   } else openDoor(cutover, config, { ...core, http, transport: sockets, isReady });
-  const metrics = [...serverMetrics(core.hub, isReady), ...core.refusals.figures, ...stores.metrics];
+  const metrics = [...serverMetrics(core.hub, isReady), ...core.refusals.metrics, ...stores.metrics];
   await openAdmin(http, config.adminToken, { cutover, metrics, workers });
   registerHttp(http, {
     ...core,
@@ -79,7 +79,7 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
   });
   stores.control.onTerminate((app, user) => core.users.terminate(app, user));
   await stores.broker.start((ref, event) => {
-    if (!core.users.heard(ref, event)) core.hub.deliver(ref, event);
+    if (!core.users.handleEvent(ref, event)) core.hub.deliver(ref, event);
   });
   await workers?.waitUntilAllPrepared();
   await http.listen({ host: config.host, port: config.port, backlog: BACKLOG });
@@ -111,7 +111,7 @@ function assemble(config: Config, stores: Stores, logger: Logger) {
   const outbound = new Outbound(buffers, refusals);
   const hub = new Hub({ ...stores, fanOut: new FanOut(outbound), logger });
   const users = new Users({ ...stores, hub, clock });
-  const announcer = new SubscriptionCounter({ ...stores, logger, clock });
+  const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   const liveness = new Liveness({ hub, clock, logger, limits: livenessLimits(config), outbound, refusals });
   const limits = {
     connections: config.maxConnections,
@@ -121,7 +121,7 @@ function assemble(config: Config, stores: Stores, logger: Logger) {
   };
   const sockets = new SocketLimits(limits, hub);
   const { errorDataAsString, unusedAppsHint } = config;
-  const needs = { apps, hub, users, announcer, logger, clock, limits, outbound, refusals, sockets };
+  const needs = { apps, hub, users, subscriptionCounter, logger, clock, limits, outbound, refusals, sockets };
   const gateway = new Gateway({ ...stores, ...needs, errorDataAsString, unusedAppsHint });
   const heap = new HeapGuard(config.maxHeapPercent, logger);
   let ticker: NodeJS.Timeout | undefined;
@@ -129,7 +129,7 @@ function assemble(config: Config, stores: Stores, logger: Logger) {
     heap.tick();
     liveness.sweep();
     users.tick();
-    announcer.tick();
+    subscriptionCounter.tick();
     refusals.tick();
   };
   return {

@@ -1,16 +1,16 @@
-import { gauge, one } from '../core/ports/metric.ts';
+import { gauge, scalar } from '../core/ports/metric.ts';
 import type { Hub } from '../core/channels/hub.ts';
 import type { Metric } from '../core/ports/metric.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
 /** Metrics of every server, whatever it is used for. */
 export const serverMetrics = (hub: Hub, isReady: () => boolean): Metric[] => [
-  gauge('ready', '1 while the server accepts new clients.', [], 'min', () => one(Number(isReady()))),
-  gauge('connections', 'Open client connections.', [], 'sum', () => one(hub.size)),
+  gauge('ready', '1 while the server accepts new clients.', [], 'min', () => scalar(Number(isReady()))),
+  gauge('connections', 'Open client connections.', [], 'sum', () => scalar(hub.size)),
 ];
 
 /** Each worker counts as one: a sum below `workers_wanted` means that a worker is missing from this answer. */
 export const workerMetrics = ({ count }: WorkerGroup): Metric[] => [
-  gauge('workers', 'Workers that this answer includes.', [], 'sum', () => one(1)),
-  gauge('workers_wanted', 'Workers that are configured (WAVEHALL_WORKERS).', [], 'max', () => one(count)),
+  gauge('workers', 'Workers that this answer includes.', [], 'sum', () => scalar(1)),
+  gauge('workers_wanted', 'Workers that are configured (WAVEHALL_WORKERS).', [], 'max', () => scalar(count)),
 ];

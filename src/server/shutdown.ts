@@ -35,7 +35,7 @@ export class Shutdown {
 
   /** Called again, it hastens what is under way. */
   stop(): Promise<void> {
-    this.#drain?.hasten();
+    this.#drain?.finishNow();
     return (this.#done ??= this.#run());
   }
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { mergeStatus } from '../../src/cutover/status/merge-status.ts';
 import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
 import { openMetrics } from '../../src/observability/metrics.ts';
-import { counter, gauge, one } from '../../src/core/ports/metric.ts';
+import { counter, gauge, scalar } from '../../src/core/ports/metric.ts';
 import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
 import { workerMetrics, serverMetrics } from '../../src/server/metrics.ts';
 import type { Hub } from '../../src/core/channels/hub.ts';
@@ -81,10 +81,10 @@ test('11.5 metrics of several workers: sum, minimum or maximum by rule, and noth
   const answers: unknown[] = [];
   const process = (value: number) => {
     const all = [
-      counter('sum_total', 'h', [], () => one(value)),
+      counter('sum_total', 'h', [], () => scalar(value)),
       gauge('least', 'h', ['app'], 'min', () => [[['a'], value]]),
-      gauge('most', 'h', [], 'max', () => one(value)),
-      gauge('unknown', 'h', [], 'sum', () => one(NaN)),
+      gauge('most', 'h', [], 'max', () => scalar(value)),
+      gauge('unknown', 'h', [], 'sum', () => scalar(NaN)),
     ];
     return openMetrics(all, {
       onCollect: (how) => void answers.push(how()),

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Member } from '#protocol';
-import { untold } from '../../src/core/channels/subscribe-reply.ts';
+import { notYetInRoster } from '../../src/core/channels/subscribe-reply.ts';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports/cluster.ts';
-import { Serial } from '../../src/core/util/serial.ts';
+import { Mutex } from '../../src/core/util/mutex.ts';
 import { Supervisor } from '../../src/stores/redis/node/supervisor.ts';
 import { DeadlineScripts } from '../../src/stores/redis/deadline/deadline-scripts.ts';
 import { RedisControl } from '../../src/stores/redis/node/control.ts';
@@ -49,7 +49,7 @@ interface ModelSocket {
 
 interface Room {
   readonly ref: ChannelRef;
-  readonly gate: Serial;
+  readonly gate: Mutex;
   readonly sockets: Set<ModelSocket>;
 }
 
@@ -247,7 +247,7 @@ export class ModelNode {
   }
 
   #room(ref: ChannelRef): Room {
-    const room = this.#rooms.get(ref.channel) ?? { ref, gate: new Serial(), sockets: new Set() };
+    const room = this.#rooms.get(ref.channel) ?? { ref, gate: new Mutex(), sockets: new Set() };
     this.#rooms.set(ref.channel, room);
     return room;
   }
@@ -271,7 +271,7 @@ export class ModelNode {
     if (socket.view.size !== ids.length)
       this.#violated(socket, `a roster names somebody twice: ${ids.join()}`);
     if (!socket.view.has(socket.member.id)) this.#violated(socket, `not on its own roster: ${ids.join()}`);
-    const held = untold(socket.held ?? [], roster);
+    const held = notYetInRoster(socket.held ?? [], roster);
     socket.held = undefined;
     for (const event of held) this.#hear(socket, event);
   }

@@ -4,7 +4,7 @@ import { openMemoryStores } from '../../src/stores/memory/index.ts';
 import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { historyContract } from './history.ts';
-import { leaseContract } from './lease.ts';
+import { leaseContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 import { replaysContract } from './replays.ts';
 import { stateContract } from './state.ts';

@@ -12,7 +12,7 @@ import {
 import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { historyContract } from './history.ts';
-import { leaseContract } from './lease.ts';
+import { leaseContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 
 function contracts(where: () => Partial<RedisOptions>, pass: Implementation['pass']): void {

@@ -82,7 +82,7 @@ describe('hastening', () => {
     const done = drain.run();
     await vi.advanceTimersByTimeAsync(300);
     expect(closedOf(sockets)).toBeLessThan(300);
-    drain.hasten();
+    drain.finishNow();
     await done;
     expect(closedOf(sockets)).toBe(10_000);
     expect(vi.getTimerCount()).toBe(0);
@@ -91,9 +91,9 @@ describe('hastening', () => {
   test('2.13 before the beginning and after the end it does no harm', async () => {
     const sockets = crowd(200);
     const drain = drainOf(sockets, 60_000);
-    drain.hasten();
+    drain.finishNow();
     await drain.run();
-    drain.hasten();
+    drain.finishNow();
     expect(closedOf(sockets)).toBe(200);
     for (const socket of sockets) expect(socket.payloads).toHaveLength(1);
   });

@@ -201,7 +201,7 @@ export function openSite(options: SiteOptions = {}) {
   const fanOut = new FanOut(outbound);
   const hub = new Hub({ ...stores, fanOut, logger });
   const users = new Users({ ...stores, hub, clock: clock.read });
-  const announcer = new SubscriptionCounter({ ...stores, logger, clock: clock.read });
+  const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock: clock.read });
   const liveness = new Liveness({
     hub,
     clock: clock.read,
@@ -212,7 +212,7 @@ export function openSite(options: SiteOptions = {}) {
   });
   const refused = (): Readonly<Record<string, number>> =>
     Object.fromEntries(
-      [...(refusals.figures[0]?.values() ?? [])].map(([[reason = ''], total]) => [reason, total]),
+      [...(refusals.metrics[0]?.values() ?? [])].map(([[reason = ''], total]) => [reason, total]),
     );
   const gateway = new Gateway({
     ...stores,
@@ -221,7 +221,7 @@ export function openSite(options: SiteOptions = {}) {
     apps: options.provider ?? new StaticApps(options.apps ?? [testApp()]),
     hub,
     users,
-    announcer,
+    subscriptionCounter,
     logger,
     clock: clock.read,
     limits: {
@@ -235,7 +235,7 @@ export function openSite(options: SiteOptions = {}) {
   });
   stores.control.onTerminate((app, user) => users.terminate(app, user));
   void stores.broker.start((ref, event) => {
-    if (!users.heard(ref, event)) hub.deliver(ref, event);
+    if (!users.handleEvent(ref, event)) hub.deliver(ref, event);
   });
   /** Without waiting for the admission. */
   const open = ({ socket = new FakeSocket(), ...handshake }: ConnectOptions = {}): Client => {
@@ -259,7 +259,7 @@ export function openSite(options: SiteOptions = {}) {
     fanOut,
     hub,
     users,
-    announcer,
+    subscriptionCounter,
     liveness,
     gateway,
     refused,

@@ -41,7 +41,7 @@ test('each reason has a line and a number of its own', () => {
   counted.count('http_rate');
   counted.count('http_rate');
   expect(lines).toHaveLength(2);
-  expect([...(counted.figures[0]?.values() ?? [])]).toEqual([
+  expect([...(counted.metrics[0]?.values() ?? [])]).toEqual([
     [['http_size'], 1],
     [['http_rate'], 2],
   ]);

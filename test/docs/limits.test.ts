@@ -85,7 +85,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
   ],
   'client events of a socket on their way to Redis': [
     'src/core/channels/relay.ts',
-    'MOST_UNDERWAY',
+    'MOST_IN_FLIGHT',
     'core/relay',
     'while 64 of one socket are under way',
   ],

@@ -12,7 +12,7 @@ import {
 const entries: readonly (readonly [string, ErrorEntry])[] = Object.entries(errors);
 
 /** What pusher-js does when it is closed with this code (second table of 2.14). */
-function comesBack(code: number): ErrorEntry['comesBack'] {
+function reconnects(code: number): ErrorEntry['reconnects'] {
   if (code < 4000) return 'after 1 s';
   if (code === 4000) return 'at once';
   if (code < 4100) return 'never';
@@ -20,14 +20,14 @@ function comesBack(code: number): ErrorEntry['comesBack'] {
   return code < 4300 ? 'at once' : 'never';
 }
 
-test.each(entries)('2.14 %s says truly when the client comes back', (_name, { code, comesBack: said }) => {
-  if (said !== 'stays') expect(comesBack(code)).toBe(said);
+test.each(entries)('2.14 %s says truly when the client comes back', (_name, { code, reconnects: said }) => {
+  if (said !== 'stays') expect(reconnects(code)).toBe(said);
 });
 
 test.each(entries)(
   '2.14 %s closes with no code from 4300 on, and its reason fits a close frame',
   (_name, entry) => {
-    if (entry.comesBack !== 'stays') expect(entry.code).toBeLessThan(4300);
+    if (entry.reconnects !== 'stays') expect(entry.code).toBeLessThan(4300);
     expect(Buffer.byteLength(entry.message)).toBeLessThanOrEqual(123);
   },
 );
@@ -39,7 +39,7 @@ test('2.14 the catalogue of SPEC.md and the list in the code are the same', () =
     ([, code, message, socket]) => `${code ?? ''} ${message ?? ''} ${socket ?? ''}`,
   );
   const coded = entries.map(
-    ([, { code, message, comesBack: back }]) =>
+    ([, { code, message, reconnects: back }]) =>
       `${code} ${message} ${back === 'stays' ? 'stays open' : 'is closed'}`,
   );
   expect(written.toSorted()).toEqual(coded.toSorted());

@@ -54,14 +54,14 @@ export class FanOut {
     const batch = new Batch(channel.pending, channel.sequence);
     channel.pending = [];
     channel.pendingBytes = 0;
-    channel.progress = { batch, next: 0, overtaken: [] };
+    channel.progress = { batch, next: 0, missedBySwap: [] };
     this.#advance(channel, channel.progress);
   }
 
   #advance(channel: LocalChannel, progress: Progress): void {
     const { batch } = progress;
-    const overtaken = progress.overtaken.filter(({ index }) => index !== -1);
-    progress.overtaken = [];
+    const overtaken = progress.missedBySwap.filter(({ index }) => index !== -1);
+    progress.missedBySwap = [];
     this.#write(overtaken, batch, 0, overtaken.length);
     const end = Math.min(progress.next + SLICE_SOCKETS, channel.live.length);
     this.#write(channel.live, batch, progress.next, end);

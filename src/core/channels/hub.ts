@@ -16,13 +16,13 @@ interface Scope {
 }
 
 /** Events up to this number are on their way to a subscriber. */
-export interface Owed {
+export interface PendingDelivery {
   readonly subscription: Subscription;
   readonly upTo: number;
 }
 
 /** False as soon as they have left, or there is nobody to get them. */
-export const isOwed = ({ subscription, upTo }: Owed): boolean =>
+export const isPendingDelivery = ({ subscription, upTo }: PendingDelivery): boolean =>
   subscription.index !== -1 && subscription.upTo < upTo;
 
 /** This node's truth about its own sockets: who is connected, who is on which channel, what is on its way to them. */
@@ -94,7 +94,7 @@ export class Hub {
       connection.subscriptions.push(subscription);
       connection.subscriptionBytes += Buffer.byteLength(name);
       channel.hold(subscription);
-      const userCame = member !== undefined && channel.userCame(member);
+      const userCame = member !== undefined && channel.userJoined(member);
       try {
         const joined = this.#joined(channel, userCame ? member : undefined, connection.socketId);
         if (joined !== undefined) await joined;
@@ -110,22 +110,22 @@ export class Hub {
    * SPEC 3.7: the subscriber goes on as another member; the others hear of both, it misses no event. When `check` or the cluster says
    * no, it stays who it was.
    */
-  becomes(subscription: Subscription, member: Member, check: () => Promise<void>): Promise<void> {
+  changeMember(subscription: Subscription, member: Member, check: () => Promise<void>): Promise<void> {
     const channel = this.#channel(subscription.ref);
     return this.#inside(channel, async () => {
       await check();
       const { member: before, connection, ref } = subscription;
       const { subscribers: subscriptions } = channel;
-      if (channel.userCame(member)) {
+      if (channel.userJoined(member)) {
         try {
           await this.#membership.join(ref, { subscriptions, member, socketId: connection.socketId });
         } catch (error) {
-          channel.userWent(member);
+          channel.userLeft(member);
           throw error;
         }
       }
       subscription.member = member;
-      if (before !== undefined && channel.userWent(before))
+      if (before !== undefined && channel.userLeft(before))
         await this.#membership.leave(ref, { subscriptions, member: before });
     });
   }
@@ -164,10 +164,10 @@ export class Hub {
   }
 
   /** What this client's channels have for it and has not left yet. */
-  owed({ subscriptions }: Connection): readonly Owed[] {
+  pendingDeliveries({ subscriptions }: Connection): readonly PendingDelivery[] {
     return subscriptions
       .map((subscription) => ({ subscription, upTo: this.#channel(subscription.ref).sequence }))
-      .filter(isOwed);
+      .filter(isPendingDelivery);
   }
 
   // --- within ----------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ export class Hub {
     connection.subscriptions.splice(at, 1);
     connection.subscriptionBytes -= Buffer.byteLength(subscription.ref.channel);
     channel.drop(subscription);
-    const userWent = member !== undefined && channel.userWent(member);
+    const userWent = member !== undefined && channel.userLeft(member);
     if (channel.subscribers === 0) await this.#broker.unsubscribe(channel.ref);
     const left = this.#left(channel, userWent ? member : undefined);
     if (left !== undefined) await left;
@@ -204,11 +204,11 @@ export class Hub {
   }
 
   async #inside<T>(channel: LocalChannel, task: () => Promise<T>): Promise<T> {
-    channel.visitors += 1;
+    channel.callsInside += 1;
     try {
-      return await channel.gate.run(task);
+      return await channel.mutex.run(task);
     } finally {
-      channel.visitors -= 1;
+      channel.callsInside -= 1;
       this.#forgetUnused(channel);
     }
   }
@@ -233,7 +233,7 @@ export class Hub {
   }
 
   #forgetUnused(channel: LocalChannel): void {
-    if (channel.subscribers > 0 || channel.visitors > 0) return;
+    if (channel.subscribers > 0 || channel.callsInside > 0) return;
     this.#scopes.get(channel.ref.app)?.channels.delete(channel.ref.channel);
     this.#forgetEmpty(channel.ref.app);
   }

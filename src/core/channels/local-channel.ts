@@ -2,14 +2,14 @@ import type { Member } from '#protocol';
 import type { Batch } from './batch.ts';
 import type { Subscription } from '../client/connection.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/cluster.ts';
-import { Serial } from '../util/serial.ts';
+import { Mutex } from '../util/mutex.ts';
 
 /** A fan-out that yielded before it had reached everybody. */
 export interface Progress {
   readonly batch: Batch;
   next: number;
   /** Subscribers who were not reached yet when somebody's leaving moved them to a place already passed. */
-  overtaken: Subscription[];
+  missedBySwap: Subscription[];
 }
 
 /** What this node knows of a channel: its own sockets, and the events on their way to them. */
@@ -30,9 +30,9 @@ export class LocalChannel {
   caughtUp: Promise<void> | undefined;
   progress: Progress | undefined;
   /** Calls that are inside or before the gate; a channel that somebody waits for is kept. */
-  visitors = 0;
+  callsInside = 0;
   /** One channel, one gate: entering and leaving never overlap. */
-  readonly gate = new Serial();
+  readonly mutex = new Mutex();
 
   constructor(ref: ChannelRef) {
     this.ref = ref;
@@ -64,11 +64,11 @@ export class LocalChannel {
     this.live[index] = last;
     last.index = index;
     const next = this.progress?.next ?? 0;
-    if (index < next && this.live.length >= next) this.progress?.overtaken.push(last);
+    if (index < next && this.live.length >= next) this.progress?.missedBySwap.push(last);
   }
 
   /** True when this is the first socket of that user here. */
-  userCame(member: Member): boolean {
+  userJoined(member: Member): boolean {
     this.users ??= new Map();
     const sockets = (this.users.get(member.id) ?? 0) + 1;
     this.users.set(member.id, sockets);
@@ -76,7 +76,7 @@ export class LocalChannel {
   }
 
   /** True when this was the last socket of that user here. */
-  userWent(member: Member): boolean {
+  userLeft(member: Member): boolean {
     const sockets = (this.users?.get(member.id) ?? 0) - 1;
     if (sockets > 0) this.users?.set(member.id, sockets);
     else this.users?.delete(member.id);

@@ -14,7 +14,7 @@ export interface Publication {
   readonly except?: string | undefined;
 }
 
-interface Needs {
+interface PublishDeps {
   readonly hub: Hub;
   readonly broker: Broker;
 }
@@ -23,7 +23,7 @@ interface Needs {
  * SPEC 3.13: one event to several channels, each named once. Resolves when the broker has taken it; rejects with
  * `Unavailable`, nothing sent, when the sockets of one of the channels are hopelessly behind.
  */
-export const publish = (needs: Needs, app: App, publication: Publication): Promise<void> =>
+export const publish = (needs: PublishDeps, app: App, publication: Publication): Promise<void> =>
   publishAll(needs, app, [publication]);
 
 /**
@@ -32,7 +32,7 @@ export const publish = (needs: Needs, app: App, publication: Publication): Promi
  * What goes to the same channels one after another goes together: the broker keeps the order of a channel.
  */
 export async function publishAll(
-  { hub, broker }: Needs,
+  { hub, broker }: PublishDeps,
   app: App,
   publications: readonly Publication[],
 ): Promise<void> {

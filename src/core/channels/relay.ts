@@ -5,23 +5,23 @@ import { OutcomeUnknown, Unavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
 
 /** Client events of one socket that may be on their way to the others before the next one waits. */
-const MOST_UNDERWAY = 64;
+const MOST_IN_FLIGHT = 64;
 
-interface Needs {
+interface RelayDeps {
   readonly hub: Hub;
   readonly broker: Broker;
   readonly logger: Logger;
 }
 
-interface Passenger {
+interface PendingEvent {
   readonly from: Connection;
   readonly ref: ChannelRef;
   readonly event: ChannelEvent;
 }
 
 /** What the broker takes together: it answers for all of it with one promise. */
-interface Flight {
-  readonly passengers: Passenger[];
+interface PublishBatch {
+  readonly passengers: PendingEvent[];
   readonly landed: Promise<void>;
 }
 
@@ -30,10 +30,10 @@ interface Flight {
  * node are. What is watched is the broker's promise, once however many events it stands for.
  */
 export class Relay {
-  readonly #needs: Needs;
-  readonly #flights = new Map<Promise<void>, Flight>();
+  readonly #needs: RelayDeps;
+  readonly #flights = new Map<Promise<void>, PublishBatch>();
 
-  constructor(needs: Needs) {
+  constructor(needs: RelayDeps) {
     this.#needs = needs;
   }
 
@@ -43,18 +43,18 @@ export class Relay {
     const flight = this.#flights.get(taken) ?? this.#depart(taken);
     flight.passengers.push({ from, ref, event });
     const limiters = (from.limiters ??= {});
-    limiters.underway = (limiters.underway ?? 0) + 1;
-    return limiters.underway < MOST_UNDERWAY ? undefined : flight.landed;
+    limiters.clientEventsInFlight = (limiters.clientEventsInFlight ?? 0) + 1;
+    return limiters.clientEventsInFlight < MOST_IN_FLIGHT ? undefined : flight.landed;
   }
 
-  #depart(taken: Promise<void>): Flight {
-    const passengers: Passenger[] = [];
+  #depart(taken: Promise<void>): PublishBatch {
+    const passengers: PendingEvent[] = [];
     const flight = { passengers, landed: this.#land(taken, passengers) };
     this.#flights.set(taken, flight);
     return flight;
   }
 
-  async #land(taken: Promise<void>, passengers: readonly Passenger[]): Promise<void> {
+  async #land(taken: Promise<void>, passengers: readonly PendingEvent[]): Promise<void> {
     let failure: unknown;
     try {
       await taken;
@@ -64,12 +64,12 @@ export class Relay {
     this.#flights.delete(taken);
     for (const passenger of passengers) {
       const { limiters } = passenger.from;
-      if (limiters !== undefined) limiters.underway = (limiters.underway ?? 0) - 1;
+      if (limiters !== undefined) limiters.clientEventsInFlight = (limiters.clientEventsInFlight ?? 0) - 1;
       if (failure !== undefined) this.#failed(passenger, failure);
     }
   }
 
-  #failed({ ref, event }: Passenger, error: unknown): void {
+  #failed({ ref, event }: PendingEvent, error: unknown): void {
     const { hub, logger } = this.#needs;
     // What the others may have got comes back to this node from them, if it was published.
     if (error instanceof Unavailable) hub.deliver(ref, event);

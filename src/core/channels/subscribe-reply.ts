@@ -2,7 +2,7 @@ import type { Member } from '#protocol';
 import type { ChannelEvent, Remembered } from '../ports/cluster.ts';
 
 /** SPEC 3.4, 4.4: of the events that wait for a new subscriber, those that the roster it was sent does not tell already. */
-export function untold(held: readonly ChannelEvent[], roster: readonly Member[]): ChannelEvent[] {
+export function notYetInRoster(held: readonly ChannelEvent[], roster: readonly Member[]): ChannelEvent[] {
   const present = new Set(roster.map(({ id }) => id));
   return held.filter(({ memberChange: news }) => {
     if (news === undefined) return true;
@@ -14,7 +14,7 @@ export function untold(held: readonly ChannelEvent[], roster: readonly Member[])
 }
 
 /** SPEC 3.10, 3.13: the remembered event is among those that wait for the socket, so it comes by itself, in its order. */
-export const waits = (
+export const isQueuedEvent = (
   held: readonly ChannelEvent[],
   cached: Remembered | undefined,
   socketId: string,

@@ -1,5 +1,5 @@
 import { encode, isReservedChannel, kindOf } from '#protocol';
-import { keyOf } from '../util/key-of.ts';
+import { channelKey } from '../util/channel-key.ts';
 import type { App } from '../app.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Broker, ChannelRef, Membership } from '../ports/cluster.ts';
@@ -7,10 +7,10 @@ import type { Logger } from '../ports/logger.ts';
 
 /** SPEC 3.9: every change is told up to this many subscribers, above it one per pause. */
 export const EVERY_CHANGE_UP_TO = 100;
-export const PAUSE_MS = 5000;
+export const THROTTLE_MS = 5000;
 
 /** A channel that is not told of every change: its number is being looked up, or it is large. */
-interface Pause {
+interface Throttle {
   readonly ref: ChannelRef;
   untilMs: number;
   changed: boolean;
@@ -22,7 +22,7 @@ export class SubscriptionCounter {
   readonly #broker: Broker;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #pauses = new Map<string, Pause>();
+  readonly #pauses = new Map<string, Throttle>();
 
   constructor(needs: { membership: Membership; broker: Broker; logger: Logger; clock: Clock }) {
     this.#membership = needs.membership;
@@ -34,7 +34,7 @@ export class SubscriptionCounter {
   /** Never throws and never waits: a count that cannot be told now is told with the next change. */
   changed(app: App, ref: ChannelRef): void {
     if (!app.subscriptionCounts || kindOf(ref.channel).members || isReservedChannel(ref.channel)) return;
-    const pause = this.#pauses.get(keyOf(ref));
+    const pause = this.#pauses.get(channelKey(ref));
     if (pause === undefined) this.#announce(ref);
     else pause.changed = true;
   }
@@ -46,22 +46,22 @@ export class SubscriptionCounter {
   }
 
   #announce(ref: ChannelRef): void {
-    const pause: Pause = { ref, untilMs: Infinity, changed: false };
-    this.#pauses.set(keyOf(ref), pause);
+    const pause: Throttle = { ref, untilMs: Infinity, changed: false };
+    this.#pauses.set(channelKey(ref), pause);
     this.#publish(ref).then(
       (subscriptions) => {
-        if (subscriptions > EVERY_CHANGE_UP_TO) pause.untilMs = this.#clock() + PAUSE_MS;
+        if (subscriptions > EVERY_CHANGE_UP_TO) pause.untilMs = this.#clock() + THROTTLE_MS;
         else this.#end(pause);
       },
       (error: unknown) => {
         this.#logger.error('A subscription count was not told', error);
-        this.#pauses.delete(keyOf(ref));
+        this.#pauses.delete(channelKey(ref));
       },
     );
   }
 
-  #end({ ref, changed }: Pause): void {
-    this.#pauses.delete(keyOf(ref));
+  #end({ ref, changed }: Throttle): void {
+    this.#pauses.delete(channelKey(ref));
     if (changed) this.#announce(ref);
   }
 

@@ -30,7 +30,7 @@ export interface Limiters {
   window?: FixedWindow;
   clientEvents?: TokenBucket;
   /** Client events of his that the broker has not taken yet. */
-  underway?: number;
+  clientEventsInFlight?: number;
 }
 
 /** Decides about a client for which more than `leastBytes` wait (SPEC 2.16). */
@@ -60,14 +60,14 @@ export class Connection {
   seenAtMs: number;
   pingedAtMs = 0;
   /** What the network had taken, and since when it took nothing more (0: it is not stalled). */
-  takenBytes = 0;
+  flushedBytes = 0;
   stalledAtMs = 0;
   /** Set while a message waits because the client is too fast (SPEC 2.12): ends the wait. */
-  hurry: (() => void) | undefined;
+  endRateWait: (() => void) | undefined;
   /** More waits to be sent than the soft limit: nothing it says is looked at (SPEC 2.16). */
   isBehind = false;
   /** Set while a message waits because of that: ends the wait. */
-  caughtUp: (() => void) | undefined;
+  endBacklogWait: (() => void) | undefined;
   /** Signed in, or once let into a signed channel (SPEC 6.8). */
   authorized = false;
   /** Counted nowhere as a person (SPEC 11.1). */

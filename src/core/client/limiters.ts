@@ -26,7 +26,7 @@ export class TokenBucket {
   }
 
   /** Lets one through that has waited for its time, whatever the clock says of it: a timer may be early by a millisecond. */
-  takeAnyway(nowMs: number): void {
+  takeUnchecked(nowMs: number): void {
     this.#fill(nowMs);
     this.#tokens = Math.max(0, this.#tokens - 1);
   }

@@ -54,7 +54,7 @@ export class Liveness {
   }
 
   #checkLife(connection: Connection, now: number): void {
-    if (connection.hurry !== undefined) return this.#checkSlowed(connection, now);
+    if (connection.endRateWait !== undefined) return this.#checkSlowed(connection, now);
     const { pingedAtMs, seenAtMs, app, socketId } = connection;
     // What it says is not read: its silence is ours. A stall is measured by what it takes.
     if (connection.socket.readingStopped) return void (connection.pingedAtMs = 0);
@@ -100,8 +100,8 @@ export class Liveness {
       return 0;
     }
     const { flushedBytes: takenBytes } = connection.socket;
-    if (connection.stalledAtMs === 0 || takenBytes !== connection.takenBytes) {
-      connection.takenBytes = takenBytes;
+    if (connection.stalledAtMs === 0 || takenBytes !== connection.flushedBytes) {
+      connection.flushedBytes = takenBytes;
       connection.stalledAtMs = now;
     } else if (now - connection.stalledAtMs >= this.#limits.stallMs) {
       this.#outbound.cut(connection);

@@ -19,7 +19,7 @@ import { checkRateLimit, waitForTurn } from './rate.ts';
 export interface MessageHandlerDeps {
   readonly hub: Hub;
   readonly users: Users;
-  readonly announcer: SubscriptionCounter;
+  readonly subscriptionCounter: SubscriptionCounter;
   readonly broker: Broker;
   readonly history: History;
   readonly membership: Membership;

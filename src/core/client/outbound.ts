@@ -63,6 +63,6 @@ export class Outbound {
   #release(connection: Connection): void {
     connection.isBehind = false;
     connection.socket.resumeReading(STOP_READING.outboundFull);
-    connection.caughtUp?.();
+    connection.endBacklogWait?.();
   }
 }

@@ -21,7 +21,7 @@ export function waitForTurn(
   const bucket = (limiters.messages ??= new TokenBucket(messagesPerSecond, messageBurst, clock()));
   if (bucket.take(clock())) return undefined;
   const waitMs = Math.max(LEAST_WAIT_MS, Math.ceil(bucket.msUntilNext(clock())));
-  return hold(from, waitMs).then(() => bucket.takeAnyway(clock()));
+  return hold(from, waitMs).then(() => bucket.takeUnchecked(clock()));
 }
 
 /** Resolves after the time, or at once when the connection ends meanwhile: it leaves in the moment in which it closes. */
@@ -30,11 +30,11 @@ function hold(from: Connection, waitMs: number): Promise<void> {
     const end = (): void => {
       clearTimeout(timer);
       from.socket.resumeReading(STOP_READING.tooManyMessages);
-      from.hurry = undefined;
+      from.endRateWait = undefined;
       resolve();
     };
     const timer = setTimeout(end, waitMs);
-    from.hurry = end;
+    from.endRateWait = end;
     from.socket.stopReading(STOP_READING.tooManyMessages);
   });
 }

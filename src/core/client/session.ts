@@ -20,7 +20,7 @@ export interface SessionDeps {
   readonly messages: Pick<MessageHandler, 'handle'>;
   readonly users: Pick<Users, 'signedOut'>;
   readonly hub: Hub;
-  readonly announcer: SubscriptionCounter;
+  readonly subscriptionCounter: SubscriptionCounter;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -62,8 +62,8 @@ export class ClientSession implements Session {
 
   closed(code: number): void {
     if (this.#connection !== undefined) this.#connection.closing = true;
-    this.#connection?.hurry?.();
-    this.#connection?.caughtUp?.();
+    this.#connection?.endRateWait?.();
+    this.#connection?.endBacklogWait?.();
     if (this.#queue === undefined) this.#serve(code);
     else this.#queue.push(code);
   }
@@ -120,8 +120,8 @@ export class ClientSession implements Session {
 
   /** SPEC 2.16: handles the message when the client has read its earlier answers, so that no answer adds to its backlog. */
   async #onceCaughtUp(connection: Connection, item: Buffer): Promise<void> {
-    await new Promise<void>((resolve) => (connection.caughtUp = resolve));
-    connection.caughtUp = undefined;
+    await new Promise<void>((resolve) => (connection.endBacklogWait = resolve));
+    connection.endBacklogWait = undefined;
     await this.#core.messages.handle(connection, item);
   }
 

@@ -18,7 +18,7 @@ import type { Relay } from '../channels/relay.ts';
 
 type ClientEvent = Extract<ClientMessage, { kind: 'client-event' }>;
 
-interface Needs {
+interface ClientEventDeps {
   readonly hub: Hub;
   readonly relay: Relay;
   readonly clock: Clock;
@@ -26,7 +26,11 @@ interface Needs {
 }
 
 /** SPEC 5: relays to the others on the channel, rebuilt from the fields that are known. A promise: the next has to wait. */
-export function clientEvent(core: Needs, from: Connection, message: ClientEvent): Promise<void> | undefined {
+export function clientEvent(
+  core: ClientEventDeps,
+  from: Connection,
+  message: ClientEvent,
+): Promise<void> | undefined {
   check(core, from, message, kindOf(message.channel));
   const behind = core.hub.caughtUp({ app: from.app.id, channel: message.channel });
   if (behind === undefined) return relay(core, from, message);
@@ -34,7 +38,7 @@ export function clientEvent(core: Needs, from: Connection, message: ClientEvent)
   return behind.then(() => relay(core, from, message));
 }
 
-function relay(core: Needs, from: Connection, message: ClientEvent): Promise<void> | undefined {
+function relay(core: ClientEventDeps, from: Connection, message: ClientEvent): Promise<void> | undefined {
   const { name, channel, dataJson } = message;
   const ref = { app: from.app.id, channel };
   const kind = kindOf(channel);
@@ -44,7 +48,12 @@ function relay(core: Needs, from: Connection, message: ClientEvent): Promise<voi
 }
 
 /** Throws the refusal (SPEC 5.1, 5.2, 5.5). */
-function check(core: Needs, from: Connection, { name, channel }: ClientEvent, kind: ChannelKind): void {
+function check(
+  core: ClientEventDeps,
+  from: Connection,
+  { name, channel }: ClientEvent,
+  kind: ChannelKind,
+): void {
   const { app } = from;
   const refuse = (entry: (typeof errors)[keyof typeof errors]): never => {
     throw new ProtocolError(entry, { channel });

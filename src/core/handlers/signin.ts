@@ -24,7 +24,7 @@ export async function signin(
   const added = await users.signedIn(from, user);
   from.send(encode.signinSuccess(message.userData));
   if (user.watchlistOverflow) from.refuse(new ProtocolError(errors.watchlistLimit));
-  await users.tellWhoIsOnline(from, added);
+  await users.sendOnlineUsers(from, added);
 }
 
 function verified(from: Connection, { auth, userData }: Signin): SignedInUser {

@@ -20,7 +20,7 @@ import {
 } from '#protocol';
 import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
-import { untold, waits } from '../channels/subscribe-reply.ts';
+import { notYetInRoster, isQueuedEvent } from '../channels/subscribe-reply.ts';
 import type { Hub } from '../channels/hub.ts';
 import type { ChannelRef, History, Membership } from '../ports/cluster.ts';
 import { Unavailable, ifUnavailable } from '../ports/failures.ts';
@@ -28,16 +28,16 @@ import type { Logger } from '../ports/logger.ts';
 
 type Subscribe = Extract<ClientMessage, { kind: 'subscribe' }>;
 
-interface Needs {
+interface SubscribeDeps {
   readonly hub: Hub;
   readonly membership: Membership;
   readonly history: History;
-  readonly announcer: SubscriptionCounter;
+  readonly subscriptionCounter: SubscriptionCounter;
   readonly logger: Logger;
 }
 
 /** SPEC 3.6: ends in success or in a refusal for this channel, whatever fails. */
-export async function subscribe(core: Needs, from: Connection, message: Subscribe): Promise<void> {
+export async function subscribe(core: SubscribeDeps, from: Connection, message: Subscribe): Promise<void> {
   try {
     await enterOrGreet(core, from, message);
   } catch (error) {
@@ -49,13 +49,13 @@ export async function subscribe(core: Needs, from: Connection, message: Subscrib
 }
 
 /** SPEC 3. Nothing is touched before every rule has said yes; then the frames go out in the order of 3.4. */
-async function enterOrGreet(core: Needs, from: Connection, message: Subscribe): Promise<void> {
+async function enterOrGreet(core: SubscribeDeps, from: Connection, message: Subscribe): Promise<void> {
   const kind = kindOf(message.channel);
   const member = admit(from, kind, message);
   const subscription = from.subscription(message.channel);
   if (subscription === undefined) return enter(core, from, kind, message.channel, member);
   if (member !== undefined && member.id !== subscription.member?.id)
-    await core.hub.becomes(subscription, member, () => checkRoom(core, from, subscription.ref, member));
+    await core.hub.changeMember(subscription, member, () => checkRoom(core, from, subscription.ref, member));
   await greet(core, from, kind, message.channel);
 }
 
@@ -94,7 +94,7 @@ function memberOf(from: Connection, { channel, channelData }: Subscribe): Member
 }
 
 async function enter(
-  core: Needs,
+  core: SubscribeDeps,
   from: Connection,
   kind: ChannelKind,
   channel: string,
@@ -111,7 +111,7 @@ async function enter(
     throw error;
   }
   core.hub.release(subscription);
-  core.announcer.changed(from.app, ref);
+  core.subscriptionCounter.changed(from.app, ref);
 }
 
 /** SPEC 3.12. */
@@ -124,7 +124,12 @@ function checkSubscriptions(from: Connection, channel: string): void {
 }
 
 /** SPEC 4.5. */
-async function checkRoom(core: Needs, from: Connection, ref: ChannelRef, member: Member): Promise<void> {
+async function checkRoom(
+  core: SubscribeDeps,
+  from: Connection,
+  ref: ChannelRef,
+  member: Member,
+): Promise<void> {
   const { presenceMembers } = from.app.limits;
   if (presenceMembers === 0) return;
   const members = await ifUnavailable(core.membership.members(ref), () => []);
@@ -138,7 +143,7 @@ async function checkRoom(core: Needs, from: Connection, ref: ChannelRef, member:
 
 /** SPEC 3.3, 3.7, 3.10: the success, then what a cache channel remembers. */
 async function greet(
-  core: Needs,
+  core: SubscribeDeps,
   from: Connection,
   kind: ChannelKind,
   channel: string,
@@ -148,7 +153,7 @@ async function greet(
   const roster = kind.members ? await core.membership.members(ref) : undefined;
   const cached = kind.cached ? await ifUnavailable(core.history.last(ref), () => undefined) : undefined;
   from.send(encode.subscriptionSucceeded(channel, roster));
-  if (newcomer?.held && roster) newcomer.held = untold(newcomer.held, roster);
-  if (kind.cached && !waits(newcomer?.held ?? [], cached, from.socketId))
+  if (newcomer?.held && roster) newcomer.held = notYetInRoster(newcomer.held, roster);
+  if (kind.cached && !isQueuedEvent(newcomer?.held ?? [], cached, from.socketId))
     from.send(cached?.payload ?? encode.cacheMiss(channel));
 }

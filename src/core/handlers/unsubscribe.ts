@@ -2,23 +2,23 @@ import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { Hub } from '../channels/hub.ts';
 
-interface Needs {
+interface UnsubscribeDeps {
   readonly hub: Hub;
-  readonly announcer: SubscriptionCounter;
+  readonly subscriptionCounter: SubscriptionCounter;
 }
 
 /** SPEC 3.8: no answer, and nothing happens when there was no subscription. */
-export async function unsubscribe(core: Needs, from: Connection, channel: string): Promise<void> {
+export async function unsubscribe(core: UnsubscribeDeps, from: Connection, channel: string): Promise<void> {
   const subscription = from.subscription(channel);
   if (subscription !== undefined) await leave(core, subscription);
 }
 
 /** SPEC 3.11: what a closed socket does for all of its channels. */
-export async function leaveAll(core: Needs, from: Connection): Promise<void> {
+export async function leaveAll(core: UnsubscribeDeps, from: Connection): Promise<void> {
   await Promise.all([...from.subscriptions].map((subscription) => leave(core, subscription)));
 }
 
-async function leave(core: Needs, subscription: Subscription): Promise<void> {
+async function leave(core: UnsubscribeDeps, subscription: Subscription): Promise<void> {
   await core.hub.leave(subscription);
-  core.announcer.changed(subscription.connection.app, subscription.ref);
+  core.subscriptionCounter.changed(subscription.connection.app, subscription.ref);
 }

@@ -31,4 +31,4 @@ export const counter = (
 ): Metric => ({ name: `wavehall_${name}`, help, kind: 'counter', labels, acrossWorkers, values });
 
 /** The values of a metric without labels. */
-export const one = (value: number): ReturnType<Metric['values']> => [[[], value]];
+export const scalar = (value: number): ReturnType<Metric['values']> => [[[], value]];

@@ -5,7 +5,7 @@ const LINE_EVERY_MS = 60_000;
 /** Shown in the log: app, address, what was expected. Never a secret. */
 export type LogExample = Readonly<Record<string, string | number>>;
 
-interface Needs {
+interface MinuteLogOptions {
   readonly logger: Pick<Logger, 'warn'>;
   readonly what: string;
   /** Shown in each line. */
@@ -18,7 +18,7 @@ interface Needs {
  * and the newest example: with the first one after the minute, or by a `tick`.
  */
 export class MinuteLog {
-  readonly #needs: Needs;
+  readonly #needs: MinuteLogOptions;
   readonly #clock: () => number;
   #total = 0;
   /** Since the last line. */
@@ -26,7 +26,7 @@ export class MinuteLog {
   #loggedAtMs = -Infinity;
   #example: LogExample = {};
 
-  constructor(needs: Needs) {
+  constructor(needs: MinuteLogOptions) {
     this.#needs = needs;
     this.#clock = needs.clock ?? (() => performance.now());
   }

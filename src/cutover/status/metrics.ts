@@ -1,4 +1,4 @@
-import { counter, gauge, type MergeRule, type Metric, one } from '../../core/ports/metric.ts';
+import { counter, gauge, type MergeRule, type Metric, scalar } from '../../core/ports/metric.ts';
 import type { BridgeState, Side } from '../ports.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';
 import { BRIDGE_COUNTER_NAMES, BRIDGE_COUNTERS } from './bridge-counters.ts';
@@ -30,13 +30,13 @@ function splitMetrics(read: () => CutoverStatus): Metric[] {
   return [
     // A change reaches all workers within a second; the maximum is the same but for that moment.
     gauge('cutover_percent', 'Percentage of the browsers that Wavehall serves.', [], 'max', () =>
-      one(read().percentage.percent),
+      scalar(read().percentage.percent),
     ),
     gauge('cutover_last_good_percent', 'Latest percentage that held without a breach.', [], 'max', () =>
-      one(read().percentage.lastGood),
+      scalar(read().percentage.lastGood),
     ),
     gauge('cutover_shared', '1 when all nodes have the last change of the percentage.', [], 'min', () =>
-      one(Number(read().percentage.isShared)),
+      scalar(Number(read().percentage.isShared)),
     ),
     gauge('cutover_sockets', 'Open sockets of the front door by side.', ['side'], 'sum', () =>
       sides(read().split.open),

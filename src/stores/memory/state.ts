@@ -2,12 +2,12 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { type JsonObject, parseJsonObject } from '#protocol';
 import type { SharedState } from '../../core/ports/cluster.ts';
 import { Unavailable } from '../../core/ports/failures.ts';
-import { Serial } from '../../core/util/serial.ts';
+import { Mutex } from '../../core/util/mutex.ts';
 
 /** What outlives the only node: one JSON file, always whole. It is not touched before somebody asks. */
 export class FileState implements SharedState {
   readonly #file: string | undefined;
-  readonly #gate = new Serial();
+  readonly #gate = new Mutex();
   /** In place of the file where there is none. */
   #inMemory: JsonObject = {};
 

@@ -1,4 +1,4 @@
-import { counter, gauge, one } from '../../core/ports/metric.ts';
+import { counter, gauge, scalar } from '../../core/ports/metric.ts';
 import type { Metric } from '../../core/ports/metric.ts';
 
 /** What has been counted since the start. */
@@ -23,37 +23,37 @@ export interface RedisCounters {
 export function redisMetrics(isReady: () => boolean, counters: () => RedisCounters): Metric[] {
   return [
     gauge('redis_ready', '1 while Redis is there and takes everything.', [], 'min', () =>
-      one(Number(isReady())),
+      scalar(Number(isReady())),
     ),
     counter('redis_lost_events_total', 'Events that could be had nowhere any more.', [], () =>
-      one(counters().lostEvents),
+      scalar(counters().lostEvents),
     ),
     counter(
       'redis_unknown_outcomes_total',
       'Publishes and orders of which it could not be found out whether Redis took them.',
       [],
-      () => one(counters().unknownOutcomes),
+      () => scalar(counters().unknownOutcomes),
     ),
     counter(
       'redis_unread_histories_total',
       'Times that a history could not be read, and its channel went on with the newest event.',
       [],
-      () => one(counters().unreadHistories),
+      () => scalar(counters().unreadHistories),
     ),
     counter(
       'redis_dropped_histories_total',
       'Histories and last events that were dropped or shortened because an app had too many bytes.',
       [],
-      () => one(counters().droppedHistories),
+      () => scalar(counters().droppedHistories),
     ),
     counter('redis_garbage_total', 'Messages on the bus, and contents of keys, that no node wrote.', [], () =>
-      one(counters().garbage),
+      scalar(counters().garbage),
     ),
     counter(
       'redis_evicted_keys_total',
       'Keys that Redis has evicted to make room, whoever wrote them.',
       [],
-      () => one(counters().evictedKeys),
+      () => scalar(counters().evictedKeys),
       // A count of the Redis server: every worker reads the same.
       'max',
     ),
@@ -61,7 +61,7 @@ export function redisMetrics(isReady: () => boolean, counters: () => RedisCounte
       'redis_repaired_channels_total',
       'Channels of which Redis had evicted a part that was written again.',
       [],
-      () => one(counters().repairedChannels),
+      () => scalar(counters().repairedChannels),
     ),
   ];
 }

@@ -80,7 +80,7 @@ export async function openNode(options: NodeOptions): Promise<BridgedNode> {
   }).attach(http.server);
   stores.control.onTerminate((app, user) => core.users.terminate(app, user));
   await stores.broker.start((ref, event) => {
-    if (!core.users.heard(ref, event)) core.hub.deliver(ref, event);
+    if (!core.users.handleEvent(ref, event)) core.hub.deliver(ref, event);
   });
   await http.listen({ host: '127.0.0.1', port: 0 });
   bridge.start();
@@ -111,7 +111,7 @@ function assemble(apps: readonly App[], stores: Stores, logger: FakeLogger) {
   const fanOut = new FanOut(outbound);
   const hub = new Hub({ ...stores, fanOut, logger });
   const users = new Users({ ...stores, hub, clock });
-  const announcer = new SubscriptionCounter({ ...stores, logger, clock });
+  const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   const provider = new StaticApps(apps);
   const limits = { connections: 0, connectionsPerAddress: 0, delayedRefusals: 0, refusalDelayMs: 0 };
   const gateway = new Gateway({
@@ -119,7 +119,7 @@ function assemble(apps: readonly App[], stores: Stores, logger: FakeLogger) {
     apps: provider,
     hub,
     users,
-    announcer,
+    subscriptionCounter,
     logger,
     clock,
     limits,

@@ -1,4 +1,4 @@
-import type { Serial } from '../../../core/util/serial.ts';
+import type { Mutex } from '../../../core/util/mutex.ts';
 import { within } from '../../../core/util/time.ts';
 import type { MemberSlot } from './member-connection.ts';
 import type { BridgeLimits } from '../limits.ts';
@@ -9,7 +9,7 @@ interface MemberClientEventsDeps {
   readonly slots: ReadonlyMap<string, MemberSlot>;
   readonly listener: Listener;
   /** Nobody speaks while one connection hands over to another. */
-  readonly lock: Serial;
+  readonly lock: Mutex;
   readonly limits: BridgeLimits;
   readonly isDisconnected: () => boolean;
 }

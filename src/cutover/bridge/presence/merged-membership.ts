@@ -1,5 +1,5 @@
 import { isReservedChannel, kindOf, type Member } from '#protocol';
-import { keyOf } from '../../../core/util/key-of.ts';
+import { channelKey } from '../../../core/util/channel-key.ts';
 import type { ChannelRef, Joining, Leaving, Membership, Occupancy } from '../../../core/ports/cluster.ts';
 
 /** The other side's part in presence. */
@@ -68,7 +68,7 @@ export class MergedMembership implements Membership {
   }
 
   async leave(ref: ChannelRef, leaving: Leaving): Promise<void> {
-    const merged = this.#channels.get(keyOf(ref));
+    const merged = this.#channels.get(channelKey(ref));
     if (merged === undefined) return this.#inner.leave(ref, leaving);
     const { member, subscriptions } = leaving;
     merged.subscriptions = subscriptions;
@@ -82,20 +82,21 @@ export class MergedMembership implements Membership {
   }
 
   count(ref: ChannelRef, subscriptions: number): void {
-    const merged = this.#channels.get(keyOf(ref));
+    const merged = this.#channels.get(channelKey(ref));
     if (merged !== undefined) merged.subscriptions = subscriptions;
     this.#inner.count(ref, subscriptions);
   }
 
   /** Of a channel that this node is on, it knows both sides; of others, it asks. */
   async members(ref: ChannelRef): Promise<readonly Member[]> {
-    if (!isMerged(ref) || this.#channels.has(keyOf(ref))) return this.#inner.members(ref);
+    if (!isMerged(ref) || this.#channels.has(channelKey(ref))) return this.#inner.members(ref);
     const [ours, theirs] = await Promise.all([this.#inner.members(ref), this.#counts.members(ref)]);
     return [...new Map([...theirs, ...ours].map((member) => [member.id, member])).values()];
   }
 
   async occupancy(ref: ChannelRef): Promise<Occupancy> {
-    if (isReservedChannel(ref.channel) || this.#channels.has(keyOf(ref))) return this.#inner.occupancy(ref);
+    if (isReservedChannel(ref.channel) || this.#channels.has(channelKey(ref)))
+      return this.#inner.occupancy(ref);
     const [ours, theirs] = await Promise.all([this.#inner.occupancy(ref), this.#counts.occupancy(ref)]);
     return this.#sum(ref, ours, theirs);
   }
@@ -115,7 +116,7 @@ export class MergedMembership implements Membership {
   // --- the other side --------------------------------------------------------------------------
 
   upstreamJoined(ref: ChannelRef, member: Member): void {
-    const merged = this.#channels.get(keyOf(ref));
+    const merged = this.#channels.get(channelKey(ref));
     if (merged === undefined || merged.upstream.has(member.id)) return;
     merged.upstream.set(member.id, member);
     if (merged.local.has(member.id)) return;
@@ -124,7 +125,7 @@ export class MergedMembership implements Membership {
   }
 
   upstreamLeft(ref: ChannelRef, id: string): void {
-    const merged = this.#channels.get(keyOf(ref));
+    const merged = this.#channels.get(channelKey(ref));
     const member = merged?.upstream.get(id);
     if (merged === undefined || member === undefined) return;
     merged.upstream.delete(id);
@@ -134,7 +135,7 @@ export class MergedMembership implements Membership {
 
   /** All of them, from now on: those who are not named have left. */
   upstreamRoster(ref: ChannelRef, members: readonly Member[]): void {
-    const merged = this.#channels.get(keyOf(ref));
+    const merged = this.#channels.get(channelKey(ref));
     if (merged === undefined) return;
     const named = new Set(members.map(({ id }) => id));
     for (const id of [...merged.upstream.keys()]) if (!named.has(id)) this.upstreamLeft(ref, id);
@@ -143,7 +144,7 @@ export class MergedMembership implements Membership {
 
   /** Members that the other side names on a channel. */
   upstreamCount(ref: ChannelRef): number {
-    return this.#channels.get(keyOf(ref))?.upstream.size ?? 0;
+    return this.#channels.get(channelKey(ref))?.upstream.size ?? 0;
   }
 
   // --- within ----------------------------------------------------------------------------------
@@ -159,7 +160,7 @@ export class MergedMembership implements Membership {
 
   /** Nobody of this node is left: what the other side says of the channel is of no concern here any more. */
   async #close({ ref, upstream: other }: MergedChannel, leaving: Leaving): Promise<void> {
-    this.#channels.delete(keyOf(ref));
+    this.#channels.delete(channelKey(ref));
     const others = [...other.values()].filter(({ id }) => id !== leaving.member?.id);
     const left = others.map((member) => this.#inner.leave(ref, { subscriptions: 1, member }));
     await Promise.all(left);
@@ -167,7 +168,7 @@ export class MergedMembership implements Membership {
   }
 
   #open(ref: ChannelRef): MergedChannel {
-    const known = this.#channels.get(keyOf(ref));
+    const known = this.#channels.get(channelKey(ref));
     if (known !== undefined) return known;
     const merged = {
       ref,
@@ -175,7 +176,7 @@ export class MergedMembership implements Membership {
       local: new Map<string, Member>(),
       upstream: new Map<string, Member>(),
     };
-    this.#channels.set(keyOf(ref), merged);
+    this.#channels.set(channelKey(ref), merged);
     return merged;
   }
 }

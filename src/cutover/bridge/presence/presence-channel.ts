@@ -1,5 +1,5 @@
 import { type Credential, kindOf, type Member } from '#protocol';
-import { Serial } from '../../../core/util/serial.ts';
+import { Mutex } from '../../../core/util/mutex.ts';
 import { within } from '../../../core/util/time.ts';
 import { Signal } from '../connection/signal.ts';
 import type { MemberSlot, SlotOwner } from './member-connection.ts';
@@ -32,7 +32,7 @@ export class PresenceChannel implements SlotOwner {
   readonly #deps: PresenceChannelDeps;
   /** By the member's id. */
   readonly #slots = new Map<string, MemberSlot>();
-  readonly #lock = new Serial();
+  readonly #lock = new Mutex();
   readonly #listener: Listener;
   readonly clientEvents: MemberClientEvents;
   readonly #rosterReceived = new Signal();

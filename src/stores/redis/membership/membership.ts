@@ -1,5 +1,5 @@
 import { encode, type Member } from '#protocol';
-import { keyOf } from '../../../core/util/key-of.ts';
+import { channelKey } from '../../../core/util/channel-key.ts';
 import type {
   ChannelEvent,
   ChannelRef,
@@ -48,7 +48,7 @@ export class RedisMembership implements Membership {
   constructor(needs: Needs) {
     this.#needs = needs;
     this.#watched = new WatchedChannels({
-      known: (ref) => this.#held.get(keyOf(ref))?.roster?.members(),
+      known: (ref) => this.#held.get(channelKey(ref))?.roster?.members(),
       read: (ref) => readRoster(needs, ref),
       tell: (ref, difference) => this.#tell(ref, difference),
     });
@@ -70,7 +70,7 @@ export class RedisMembership implements Membership {
   }
 
   async leave(ref: ChannelRef, { subscriptions, member }: Leaving): Promise<void> {
-    const held = this.#held.get(keyOf(ref));
+    const held = this.#held.get(channelKey(ref));
     if (held === undefined) return;
     held.sync.desire(subscriptions, undefined, member?.id);
     if (member !== undefined) held.roster?.left(member.id);
@@ -82,7 +82,7 @@ export class RedisMembership implements Membership {
 
   /** Many changes of one moment are told once. */
   count(ref: ChannelRef, subscriptions: number): void {
-    const held = this.#held.get(keyOf(ref));
+    const held = this.#held.get(channelKey(ref));
     if (held === undefined) return;
     held.sync.desire(subscriptions);
     this.#counted.add(held);
@@ -90,7 +90,7 @@ export class RedisMembership implements Membership {
   }
 
   async members(ref: ChannelRef): Promise<readonly Member[]> {
-    const held = this.#held.get(keyOf(ref));
+    const held = this.#held.get(channelKey(ref));
     const members = held?.roster?.members();
     if (members !== undefined) return members;
     if (held !== undefined && !this.#needs.node.isAttached) return [...held.sync.members()];
@@ -118,7 +118,7 @@ export class RedisMembership implements Membership {
 
   /** News of a member from the bus: what its clients do not know yet goes to them. */
   heard(ref: ChannelRef, message: MemberMessage): void {
-    const roster = this.#held.get(keyOf(ref))?.roster;
+    const roster = this.#held.get(channelKey(ref))?.roster;
     if (roster === undefined) this.#tell(ref, differenceIn(message));
     else roster.hear(message);
   }
@@ -151,10 +151,10 @@ export class RedisMembership implements Membership {
   // --- within ----------------------------------------------------------------------------------
 
   #hold(ref: ChannelRef, hasMembers: boolean): Held {
-    let held = this.#held.get(keyOf(ref));
+    let held = this.#held.get(channelKey(ref));
     if (held === undefined) {
       held = { sync: new ChannelSync(ref, this.#needs) };
-      this.#held.set(keyOf(ref), held);
+      this.#held.set(channelKey(ref), held);
     }
     if (hasMembers) {
       held.roster ??= new RosterReplica(this.#needs, held.sync, (difference) => this.#tell(ref, difference));
@@ -177,7 +177,7 @@ export class RedisMembership implements Membership {
   }
 
   #forget(held: Held): void {
-    const key = keyOf(held.sync.ref);
+    const key = channelKey(held.sync.ref);
     // Somebody who came meanwhile may have begun anew.
     if (held.sync.isOver && this.#held.get(key) === held) this.#held.delete(key);
   }

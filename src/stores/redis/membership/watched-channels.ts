@@ -1,5 +1,5 @@
 import type { Member } from '#protocol';
-import { keyOf } from '../../../core/util/key-of.ts';
+import { channelKey } from '../../../core/util/channel-key.ts';
 import type { ChannelRef } from '../../../core/ports/cluster.ts';
 import { inBatches } from '../events/in-batches.ts';
 import type { Difference, Snapshot } from './roster-copy.ts';
@@ -29,23 +29,23 @@ export class WatchedChannels {
   }
 
   watch(ref: ChannelRef): void {
-    this.#watched.set(keyOf(ref), { ref, members: new Map(), isStale: false });
+    this.#watched.set(channelKey(ref), { ref, members: new Map(), isStale: false });
   }
 
   unwatch(ref: ChannelRef): void {
-    this.#watched.delete(keyOf(ref));
+    this.#watched.delete(channelKey(ref));
   }
 
   /** What was told of a channel, to whomever. */
   told(ref: ChannelRef, { member, came }: Difference): void {
-    const watched = this.#watched.get(keyOf(ref));
+    const watched = this.#watched.get(channelKey(ref));
     if (came) watched?.members.set(member.id, member);
     else watched?.members.delete(member.id);
   }
 
   /** What somebody who asked was answered. */
   answered(ref: ChannelRef, members: readonly Member[]): void {
-    const watched = this.#watched.get(keyOf(ref));
+    const watched = this.#watched.get(channelKey(ref));
     if (watched === undefined) return;
     watched.members = new Map(members.map((member) => [member.id, member]));
     watched.isStale = false;

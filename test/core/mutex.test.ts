@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { Serial } from '../../src/core/util/serial.ts';
+import { Mutex } from '../../src/core/util/mutex.ts';
 import { held, settled } from './fakes.ts';
 
 describe('one thing at a time', () => {
   test('3.4 runs tasks in the order in which they were asked for, never two at once', async () => {
-    const serial = new Serial();
+    const serial = new Mutex();
     const steps: string[] = [];
     const gates = [held(), held(), held()];
     const all = gates.map((gate, at) =>
@@ -24,7 +24,7 @@ describe('one thing at a time', () => {
   });
 
   test('3.4 begins at once when nobody waits, and again after it has been idle', async () => {
-    const serial = new Serial();
+    const serial = new Mutex();
     for (let round = 0; round < 3; round += 1) {
       let begun = false;
       const run = serial.run(async () => {
@@ -38,7 +38,7 @@ describe('one thing at a time', () => {
   });
 
   test('3.6 keeps the failure of one task from the ones behind it', async () => {
-    const serial = new Serial();
+    const serial = new Mutex();
     const first = serial.run(() => Promise.reject(new Error('first')));
     const second = serial.run(() => Promise.resolve('second'));
     const third = serial.run(() => Promise.reject(new Error('third')));
@@ -50,7 +50,7 @@ describe('one thing at a time', () => {
   });
 
   test('2.12 counts the tasks that have not settled', async () => {
-    const serial = new Serial();
+    const serial = new Mutex();
     const gate = held();
     expect(serial.length).toBe(0);
     void serial.run(() => gate.promise);

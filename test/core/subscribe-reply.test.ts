@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { untold, waits } from '../../src/core/channels/subscribe-reply.ts';
+import { notYetInRoster, isQueuedEvent } from '../../src/core/channels/subscribe-reply.ts';
 import type { ChannelEvent } from '../../src/core/ports/cluster.ts';
 
 const news = (sign: '+' | '-', id: string): ChannelEvent => ({
@@ -30,7 +30,7 @@ describe('what a new subscriber still has to be told', () => {
     ['+b +c -b', 'abc', '-b'],
     ['+__proto__ +constructor', '', '+__proto__ +constructor'],
   ])('4.4 of %j with roster %j: %j', (held, present, expected) => {
-    expect(untold(events(held), roster(present)).map(({ payload }) => payload)).toEqual(
+    expect(notYetInRoster(events(held), roster(present)).map(({ payload }) => payload)).toEqual(
       events(expected).map(({ payload }) => payload),
     );
   });
@@ -38,10 +38,10 @@ describe('what a new subscriber still has to be told', () => {
   test('3.10 the remembered event is not sent apart when it waits itself', () => {
     const held = [{ payload: 'one' }, { payload: 'own', except: '1.1' }];
     const remembered = (payload: string) => ({ payload, ttlSeconds: 1 });
-    expect(waits(held, remembered('one'), '1.1')).toBe(true);
-    expect(waits(held, remembered('own'), '1.1')).toBe(false);
-    expect(waits(held, remembered('own'), '2.2')).toBe(true);
-    expect(waits(held, remembered('kept'), '1.1')).toBe(false);
-    expect(waits(held, undefined, '1.1')).toBe(false);
+    expect(isQueuedEvent(held, remembered('one'), '1.1')).toBe(true);
+    expect(isQueuedEvent(held, remembered('own'), '1.1')).toBe(false);
+    expect(isQueuedEvent(held, remembered('own'), '2.2')).toBe(true);
+    expect(isQueuedEvent(held, remembered('kept'), '1.1')).toBe(false);
+    expect(isQueuedEvent(held, undefined, '1.1')).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { EVERY_CHANGE_UP_TO, PAUSE_MS } from '../../src/core/channels/subscription-counter.ts';
+import { EVERY_CHANGE_UP_TO, THROTTLE_MS } from '../../src/core/channels/subscription-counter.ts';
 import { type Client, dataOf, openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
 
 const app = testApp({ subscriptionCounts: true });
@@ -90,16 +90,16 @@ describe('large channels', () => {
     const site = openSite({ apps: [app] });
     const [first] = (await crowd(site, EVERY_CHANGE_UP_TO + 5)) as [Client];
     expect(counts(first).slice(-2)).toEqual([EVERY_CHANGE_UP_TO, EVERY_CHANGE_UP_TO + 1]);
-    site.clock.pass(PAUSE_MS - 1);
-    site.announcer.tick();
+    site.clock.pass(THROTTLE_MS - 1);
+    site.subscriptionCounter.tick();
     await settled();
     expect(counts(first)).toEqual([]);
     site.clock.pass(1);
-    site.announcer.tick();
+    site.subscriptionCounter.tick();
     await settled();
     expect(counts(first)).toEqual([EVERY_CHANGE_UP_TO + 5]);
-    site.clock.pass(PAUSE_MS);
-    site.announcer.tick();
+    site.clock.pass(THROTTLE_MS);
+    site.subscriptionCounter.tick();
     await settled();
     expect(counts(first)).toEqual([]);
   });
@@ -108,8 +108,8 @@ describe('large channels', () => {
     const site = openSite({ apps: [app] });
     const [first] = (await crowd(site, EVERY_CHANGE_UP_TO + 1)) as [Client];
     counts(first);
-    site.clock.pass(PAUSE_MS);
-    site.announcer.tick();
+    site.clock.pass(THROTTLE_MS);
+    site.subscriptionCounter.tick();
     await subscribed(site, 'orders');
     expect(counts(first)).toEqual([EVERY_CHANGE_UP_TO + 2]);
   });
@@ -118,14 +118,14 @@ describe('large channels', () => {
     const site = openSite({ apps: [app] });
     const clients = await crowd(site, EVERY_CHANGE_UP_TO + 50);
     const last = clients.pop()!;
-    site.clock.pass(PAUSE_MS);
-    site.announcer.tick();
+    site.clock.pass(THROTTLE_MS);
+    site.subscriptionCounter.tick();
     await settled();
     counts(last);
     for (const client of clients) client.leave();
     await settled();
-    site.clock.pass(PAUSE_MS);
-    site.announcer.tick();
+    site.clock.pass(THROTTLE_MS);
+    site.subscriptionCounter.tick();
     await settled();
     const told = counts(last);
     expect(told.length).toBeLessThanOrEqual(2);
@@ -149,15 +149,17 @@ describe('large channels', () => {
     const client = await subscribed(site, 'orders');
     counts(client);
     seen.subscriptions = 500;
-    for (let at = 0; at < 20; at += 1) site.announcer.changed(app, { app: 'app-id', channel: 'orders' });
+    for (let at = 0; at < 20; at += 1)
+      site.subscriptionCounter.changed(app, { app: 'app-id', channel: 'orders' });
     await settled(12);
     expect(counts(client)).toEqual([500]);
-    site.clock.pass(PAUSE_MS);
+    site.clock.pass(THROTTLE_MS);
     seen.subscriptions = 90;
-    site.announcer.tick();
+    site.subscriptionCounter.tick();
     await settled(12);
     expect(counts(client)).toEqual([90]);
-    for (let at = 0; at < 20; at += 1) site.announcer.changed(app, { app: 'app-id', channel: 'orders' });
+    for (let at = 0; at < 20; at += 1)
+      site.subscriptionCounter.changed(app, { app: 'app-id', channel: 'orders' });
     await settled(12);
     expect(counts(client)).toEqual([90, 90]);
   });

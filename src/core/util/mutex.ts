@@ -1,5 +1,5 @@
 /** One thing at a time, in the order in which they were asked for. */
-export class Serial {
+export class Mutex {
   #tail: Promise<void> | undefined;
   #length = 0;
 

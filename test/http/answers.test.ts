@@ -42,7 +42,7 @@ const ATTRIBUTES: readonly (readonly [channel: string, attributes: object])[] = 
 ];
 
 describe('attributes', () => {
-  test.each(ATTRIBUTES)('8.7 all that apply to %s: %j', async (channel, attributes) => {
+  test.each(ATTRIBUTES)('8.7 returns every attribute that applies to %s: %j', async (channel, attributes) => {
     const site = await populate();
     const occupied = channel === 'presence-a' || channel === 'orders';
     const answer = await site.get(`/channels/${channel}`, { info: ALL });
@@ -50,7 +50,7 @@ describe('attributes', () => {
     expect(shown(await site.get(`/channels/${channel}`))).toEqual([200, { occupied }]);
   });
 
-  test('8.4 of each channel of an event, once it was published', async () => {
+  test('8.4 returns attributes of each channel of an event after publishing it', async () => {
     const site = await populate();
     const channels = ATTRIBUTES.map(([channel]) => channel);
     const answer = await site.post('/events', { name: 'e', data: EVENT.data, channels, info: ALL });
@@ -61,7 +61,7 @@ describe('attributes', () => {
     expect(shown(answer)).toEqual([200, { channels: Object.fromEntries(expected) }]);
   });
 
-  test('8.5 of each event of a batch, in order, as soon as one asks', async () => {
+  test('8.5 returns an item for each event of a batch, in order, if one of them has info', async () => {
     const site = await populate();
     const batch = [
       EVENT,
@@ -74,7 +74,7 @@ describe('attributes', () => {
     expect(shown(await site.post('/batch_events', { batch: [EVENT, EVENT] }))).toEqual([200, {}]);
   });
 
-  test('8.6 of each occupied channel', async () => {
+  test('8.6 returns attributes of each occupied channel', async () => {
     const site = await populate();
     const channels = (query: Record<string, string>) => site.get('/channels', query);
     expect(shown(await channels({}))).toEqual([200, { channels: { 'presence-a': {}, orders: {} } }]);
@@ -94,14 +94,14 @@ describe('attributes', () => {
     ['user_count', {}],
     ['cache', {}],
     [',', {}],
-  ])('8.4 info %j of a public channel is %j', async (info, attributes) => {
+  ])('8.4 a publish with info %j to a public channel returns %j', async (info, attributes) => {
     const site = await populate();
     expect((await site.get('/channels/orders', { info })).body).toEqual({ occupied: true, ...attributes });
     const published = await site.post('/events', { ...EVENT, info });
     expect(published.body).toEqual(info === ',' ? {} : { channels: { orders: attributes } });
   });
 
-  test('8.7 info may be a list', async () => {
+  test('8.7 accepts a list of names in info', async () => {
     const site = await populate();
     const url = site.signed('GET', '/apps/app-id/channels/cache-a', {
       query: { info: 'cache,subscription_count' },
@@ -116,7 +116,7 @@ describe('attributes', () => {
 });
 
 test.each(['', 'x', '{}', 'null', '[]', '{"data":7}', '{"event":"e","channel":"cache-a"}'])(
-  '8.7 what another wrote into the shared store is no cached event: %j',
+  '8.7 returns no cached event for invalid data in the shared store: %j',
   async (payload) => {
     const last = () => Promise.resolve({ payload, ttlSeconds: 5 });
     const site = await openHttp({
@@ -127,7 +127,7 @@ test.each(['', 'x', '{}', 'null', '[]', '{"data":7}', '{"event":"e","channel":"c
   },
 );
 
-describe('attributes that do not apply, when the app wants to be told', () => {
+describe('attributes that do not apply, for an app with strict info', () => {
   test.each([
     ['user_count', 'orders'],
     ['subscription_count', 'presence-a'],
@@ -135,7 +135,7 @@ describe('attributes that do not apply, when the app wants to be told', () => {
     ['cache', 'presence-a'],
     ['subscription_count,cache', 'presence-cache-a'],
     ['subscription_count,user_count', 'cache-a'],
-  ])('8.4 %s of %s: 400, and nothing is published', async (info, channel) => {
+  ])('8.4 refuses %s of %s with 400 and publishes nothing', async (info, channel) => {
     const site = await populate({ strictInfo: true });
     const publish = vi.spyOn(site.stores.broker, 'publish');
     const unfit = expect.stringMatching(/^\w+ does not apply to this channel\.$/) as string;
@@ -148,7 +148,7 @@ describe('attributes that do not apply, when the app wants to be told', () => {
     expect(publish).not.toHaveBeenCalled();
   });
 
-  test('8.4 those that apply, and names that mean nothing, are answered as ever', async () => {
+  test('8.4 answers attributes that apply and ignores unknown names, as without strict info', async () => {
     const site = await populate({ strictInfo: true });
     for (const [channel, attributes] of ATTRIBUTES) {
       const info = [...Object.keys(attributes), 'nonsense'].join(',');
@@ -172,17 +172,20 @@ describe('attributes that do not apply, when the app wants to be told', () => {
     [{ info: 'cache', filter_by_prefix: 'cache-' }, 400],
     [{ info: 'nonsense' }, 200],
     [{}, 200],
-  ])('8.6 of a list the prefix decides, whoever is there: %j is %i', async (query, status) => {
-    for (const site of [
-      await populate({ strictInfo: true }),
-      await openHttp({ app: testApp({ strictInfo: true }) }),
-    ])
-      expect((await site.get('/channels', query as Record<string, string>)).status).toBe(status);
-  });
+  ])(
+    '8.6 for a list the prefix decides, not the channels that are found: %j is answered %i',
+    async (query, status) => {
+      for (const site of [
+        await populate({ strictInfo: true }),
+        await openHttp({ app: testApp({ strictInfo: true }) }),
+      ])
+        expect((await site.get('/channels', query as Record<string, string>)).status).toBe(status);
+    },
+  );
 });
 
 describe('publishing', () => {
-  test('3.13 the subscribers get it, the excluded socket does not', async () => {
+  test('3.13 delivers an event to all subscribers except the excluded socket', async () => {
     const [one, two] = [await http.connect(), await http.connect()];
     for (const client of [one, two]) client.subscribe('orders');
     await settled();
@@ -199,7 +202,7 @@ describe('publishing', () => {
     expect(two.take().map(({ event }) => event)).toEqual(['to all']);
   });
 
-  test('8.4 a channel named twice counts once, and channels before channel', async () => {
+  test('8.4 counts a repeated channel once and prefers channels to channel', async () => {
     const client = await http.connect();
     for (const channel of ['a', 'b', 'c']) client.subscribe(channel);
     await settled();
@@ -209,7 +212,7 @@ describe('publishing', () => {
     expect(client.take().map(({ channel }) => channel)).toEqual(['a', 'b']);
   });
 
-  test('8.5 a batch arrives in its order', async () => {
+  test('8.5 delivers a batch in its order', async () => {
     const client = await http.connect();
     client.subscribe('orders');
     await settled();
@@ -220,7 +223,7 @@ describe('publishing', () => {
     expect(client.take().map(({ event }) => event)).toEqual(names);
   });
 
-  test('8.4 channels of other apps hear nothing, whoever is called alike', async () => {
+  test('8.4 delivers nothing to a channel of the same name in another app', async () => {
     const other = { ...testApp(), id: 'other', credentials: [{ key: 'other-key', secret: 's' }] as const };
     const site = await openHttp({ apps: [testApp(), other] });
     const stranger = await site.connect({ appKey: 'other-key' });
@@ -235,7 +238,7 @@ describe('publishing', () => {
     expect((await site.get('/channels')).body).toEqual({ channels: {} });
   });
 
-  test.each(HOSTILE)('8.4 a channel called %s is a channel like any other', async (channel) => {
+  test.each(HOSTILE)('8.4 serves a channel called %s like any other', async (channel) => {
     const client = await http.connect();
     client.subscribe(channel);
     await settled();
@@ -247,7 +250,7 @@ describe('publishing', () => {
     expect((await http.get(`/channels/${channel}`)).body).toEqual({ occupied: true });
   });
 
-  test("6.4 the user's channel takes events and is not listed", async () => {
+  test("6.4 accepts events to a user's own channel and does not list it", async () => {
     const client = await http.connect();
     client.signin({ id: '42' });
     client.subscribe('#server-to-user-42');
@@ -262,7 +265,7 @@ describe('publishing', () => {
 });
 
 describe('channels', () => {
-  test('8.6 is an object also when there is none', async () => {
+  test('8.6 returns an object also when no channel is occupied', async () => {
     const answer = await http.get('/channels');
     expect(JSON.stringify(answer.body)).toBe('{"channels":{}}');
     expect(answer.headers['content-type']).toMatch(/^application\/json/);
@@ -278,14 +281,14 @@ describe('channels', () => {
     ['^', []],
     ['o%', []],
     ['__proto__', []],
-  ])('8.6 filter_by_prefix %j is compared as it is', async (prefix, expected) => {
+  ])('8.6 compares filter_by_prefix %j literally', async (prefix, expected) => {
     const site = await populate();
     const { body } = await site.get('/channels', { filter_by_prefix: prefix });
     expect(Object.keys((body as { channels: object }).channels).sort()).toEqual(expected);
   });
 
   test.each([...HOSTILE, 'x'.repeat(500), 'no%20such', '%C3%BC', '%22', '%25', '%2525', 'a%2Fusers'])(
-    '8.7 %.20s is not occupied',
+    '8.7 reports %.20s as not occupied',
     async (name) => {
       expect(shown(await http.get(`/channels/${name}`))).toEqual([200, { occupied: false }]);
     },
@@ -293,7 +296,7 @@ describe('channels', () => {
 });
 
 describe('users of a channel', () => {
-  test('8.8 each once, ids as strings, in the order in which they came', async () => {
+  test('8.8 lists each user once, ids as strings, in the order of joining', async () => {
     const site = await populate();
     expect(shown(await site.get('/channels/presence-a/users'))).toEqual([
       200,
@@ -302,14 +305,14 @@ describe('users of a channel', () => {
   });
 
   test.each(['orders', 'private-a', 'cache-a', 'Presence-a', 'presence', '__proto__'])(
-    '8.8 %s has no members: 400',
+    '8.8 refuses %s, which has no members, with 400',
     async (channel) => {
       const answer = await http.get(`/channels/${channel}/users`);
       expect(shown(answer)).toEqual([400, 'The channel must be a presence channel.']);
     },
   );
 
-  test('8.8 nobody there: an empty list, or 404 as a setting', async () => {
+  test('8.8 answers an empty channel with an empty list, or with 404 by a setting', async () => {
     const path = '/channels/presence-empty/users';
     expect(shown(await http.get(path))).toEqual([200, { users: [] }]);
     const site = await populate({ usersOfUnoccupiedAre404: true });
@@ -318,7 +321,7 @@ describe('users of a channel', () => {
     expect((await site.get('/channels/orders/users')).status).toBe(400);
   });
 
-  test('8.8 whatever their ids look like', async () => {
+  test('8.8 lists users whatever their ids look like', async () => {
     const ids = [...HOSTILE, '"', '\\', 'ü', '\u2028'];
     for (const id of ids) {
       const client = await http.connect();
@@ -331,7 +334,7 @@ describe('users of a channel', () => {
 });
 
 describe('terminating the connections of a user', () => {
-  test('8.9 ends signed-in sockets and members, and nobody else', async () => {
+  test('8.9 closes sockets that are signed in or members as this user, and no others', async () => {
     const [signedIn, asMember, other] = [await http.connect(), await http.connect(), await http.connect()];
     signedIn.signin({ id: '7' });
     asMember.subscribe('presence-a', { user_id: 7 });
@@ -351,7 +354,7 @@ describe('terminating the connections of a user', () => {
   });
 
   test.each([...HOSTILE, 'a b', 'ü', 'a/b', '%', 'a+b', '"', "'", '🙂'])(
-    '8.9 whose id is %s, percent-decoded once',
+    '8.9 decodes the percent-encoding of the id %s once',
     async (id) => {
       const [user, other] = [await http.connect(), await http.connect()];
       user.subscribe('presence-a', { user_id: id });
@@ -364,17 +367,17 @@ describe('terminating the connections of a user', () => {
     },
   );
 
-  test('8.9 who does not exist is answered in the same way', async () => {
+  test('8.9 answers for an unknown user in the same way', async () => {
     for (const id of ['nobody', 'x'.repeat(1000), '*'])
       expect(shown(await http.post(`/users/${id}/terminate_connections`))).toEqual([200, {}]);
   });
 
-  test('8.9 whose id is empty or has control characters is refused', async () => {
+  test('8.9 refuses an id that is empty or has control characters', async () => {
     expect((await http.post('/users//terminate_connections')).status).toBe(400);
     expect((await http.post('/users/4%00/terminate_connections')).status).toBe(401);
   });
 
-  test('8.9 of one app ends nobody of another', async () => {
+  test('8.9 closes no socket of another app', async () => {
     const other = { ...testApp(), id: 'other', credentials: [{ key: 'other-key', secret: 's' }] as const };
     const site = await openHttp({ apps: [testApp(), other] });
     const foreign = await site.connect({ appKey: 'other-key' });
@@ -386,7 +389,7 @@ describe('terminating the connections of a user', () => {
 });
 
 describe('connections', () => {
-  test('8.10 are all that are established, with or without channels', async () => {
+  test('8.10 counts all established sockets, with or without channels', async () => {
     expect(shown(await http.get('/connections'))).toEqual([200, { connections: 0 }]);
     const clients = [await http.connect(), await http.connect(), await http.connect()];
     clients[0]!.subscribe('orders');

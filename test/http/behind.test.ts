@@ -4,7 +4,7 @@ import { BACKLOG_EVENTS } from '../../src/core/channels/hub.ts';
 import { settled, testApp } from '../core/fakes.ts';
 import { EVENT, openHttp, shown } from './fixture.ts';
 
-describe('a channel whose sockets are hopelessly behind', () => {
+describe('a channel whose subscribers read too slowly', () => {
   const busy = (name: string) => ({ ...EVENT, name, channel: 'busy' });
 
   /** A subscriber, and a request that finds so many events waiting on the channel `busy`. */
@@ -42,25 +42,25 @@ describe('a channel whose sockets are hopelessly behind', () => {
     ['/batch_events', { batch: [busy('a')] }],
     ['/batch_events', { batch: [EVENT, busy('a')] }],
     ['/batch_events', { batch: [busy('a'), EVENT] }],
-  ])('8.3 takes no more by %s: 503 with Retry-After, and nothing is delivered: %j', async (path, body) => {
+  ])('8.3 refuses %s with 503 and Retry-After, and delivers nothing: %j', async (path, body) => {
     const { answer, heard } = await behind(BACKLOG_EVENTS, path, body);
     expect([...shown(answer), answer.headers['retry-after']]).toEqual([503, 'Service unavailable.', '1']);
     expect(heard).toEqual([]);
   });
 
-  test('8.5 a batch that fills it up is taken as a whole', async () => {
+  test('8.5 accepts the whole of a batch that fills the buffer', async () => {
     const batch = ['a', 'b', 'c'].map(busy);
     const { answer, heard } = await behind(BACKLOG_EVENTS - 1, '/batch_events', { batch });
     expect(shown(answer)).toEqual([200, {}]);
     expect(heard).toEqual(['a', 'b', 'c']);
   });
 
-  test('11.14 says nothing about this server’s health: its readers may be anybody', async () => {
+  test('11.14 does not count against the health of this server', async () => {
     expect((await behind(BACKLOG_EVENTS, '/events', busy('a'))).told).toEqual([]);
     expect((await behind(0, '/events', busy('a'))).told).toEqual([true]);
   });
 
-  test('8.3 other channels are served', async () => {
+  test('8.3 serves other channels', async () => {
     const { answer, heard } = await behind(BACKLOG_EVENTS, '/events', EVENT);
     expect([answer.status, heard]).toEqual([200, ['shipped']]);
   });

@@ -19,7 +19,7 @@ const requests = (http: Http): readonly Promise<Reply>[] => [
 
 describe('the application', () => {
   test.each(['unknown', '__proto__', 'constructor', 'app-key', 'APP-ID', '<b>', '%3Cb%3E', '0'])(
-    '8.3 an app called %s is not known',
+    '8.3 answers 404 for an app called %s',
     async (id) => {
       const http = await openHttp();
       const answer = await http.call('GET', `/apps/${id}/channels`);
@@ -28,13 +28,13 @@ describe('the application', () => {
     },
   );
 
-  test('8.3 an unknown id is repeated up to 256 characters', async () => {
+  test('8.3 repeats at most 256 characters of an unknown id', async () => {
     const http = await openHttp();
     const { body } = await http.call('GET', `/apps/${'x'.repeat(900)}/channels`);
     expect(body).toBe(`No matching application for ID [${'x'.repeat(256)}].`);
   });
 
-  test('8.2 the credentials of one app open no other', async () => {
+  test('8.2 refuses the credentials of another app', async () => {
     const other = { ...testApp(), id: 'other', credentials: [{ key: 'k', secret: 's' }] as const };
     const http = await openHttp({ apps: [testApp(), other] });
     const credential = { key: 'k', secret: 's' };
@@ -43,7 +43,7 @@ describe('the application', () => {
     expect((await http.call('GET', '/apps/app-id/channels', { credential })).status).toBe(401);
   });
 
-  test('7.6 every pair of an app signs', async () => {
+  test('7.6 accepts every key pair of an app', async () => {
     const older = { key: 'old-key', secret: 'old-secret' };
     const app = testApp({ credentials: [{ key: 'app-key', secret: 'app-secret' }, older] });
     const http = await openHttp({ app });
@@ -54,7 +54,7 @@ describe('the application', () => {
     expect((await http.call('GET', path, { credential: mixed })).status).toBe(401);
   });
 
-  test('8.3 every request to an app that is switched off is refused with 403', async () => {
+  test('8.3 refuses every request to a disabled app with 403', async () => {
     const http = await openHttp({ app: testApp({ enabled: false }) });
     for (const answer of await Promise.all(requests(http))) {
       expect([...shown(answer), isText(answer)]).toEqual([403, 'Application is disabled.', true]);
@@ -65,7 +65,7 @@ describe('the application', () => {
 });
 
 describe('authentication', () => {
-  test('8.2 a request out of its time is told both times', async () => {
+  test('8.2 names both times when a timestamp is outside the window', async () => {
     const http = await openHttp();
     http.clock.nowMs = Date.UTC(2012, 10, 16, 18, 0, 0, 999);
     const answer = await http.call('GET', '/apps/app-id/channels', { ageSeconds: 621 });
@@ -76,7 +76,7 @@ describe('authentication', () => {
     expect(isText(answer)).toBe(true);
   });
 
-  test('8.2 the window is a setting, and 0 switches the check off', async () => {
+  test('8.2 reads the window from a setting; 0 disables the check', async () => {
     const statuses = async (authWindowSeconds: number, ages: readonly number[]) => {
       const http = await openHttp({ app: testApp({ limits: { authWindowSeconds } }) });
       const answers = ages.map((ageSeconds) => http.call('GET', '/apps/app-id/channels', { ageSeconds }));
@@ -86,7 +86,7 @@ describe('authentication', () => {
     expect(await statuses(0, [5, 601, -601, 1_000_000_000])).toEqual([200, 200, 200, 200]);
   });
 
-  test('8.2 the body is signed: other bytes, more or fewer, are refused', async () => {
+  test('8.2 refuses a body whose bytes are not the signed ones', async () => {
     const http = await openHttp();
     const text = JSON.stringify(EVENT);
     const url = http.signed('POST', '/apps/app-id/events', { body: text });
@@ -95,7 +95,7 @@ describe('authentication', () => {
     expect((await http.send('POST', url, { body: text })).status).toBe(200);
   });
 
-  test('8.2 without replay protection the same request may come again', async () => {
+  test('8.2 accepts the same request again without replay protection', async () => {
     const http = await openHttp();
     const url = http.signed('GET', '/apps/app-id/channels');
     for (const time of [1, 2]) expect([time, (await http.send('GET', url)).status]).toEqual([time, 200]);
@@ -105,7 +105,7 @@ describe('authentication', () => {
 describe('requests per second', () => {
   const limited = () => openHttp({ app: testApp({ limits: { requestsPerSecond: 3 } }) });
 
-  test('8.3 beyond the limit every request is answered 429 with Retry-After, until time has passed', async () => {
+  test('8.3 answers requests above the rate with 429 and Retry-After until time has passed', async () => {
     const http = await limited();
     const answers = [];
     for (let at = 0; at < 4; at += 1) answers.push(await http.get('/channels'));
@@ -118,13 +118,13 @@ describe('requests per second', () => {
     expect((await http.get('/channels')).status).toBe(429);
   });
 
-  test('8.3 what is not signed well does not use up the rate', async () => {
+  test('8.3 does not count requests with an invalid signature for the rate', async () => {
     const http = await limited();
     for (let at = 0; at < 9; at += 1) await http.send('GET', '/apps/app-id/channels');
     expect((await http.get('/channels')).status).toBe(200);
   });
 
-  test('8.3 is counted once for both prefixes, and for each app apart', async () => {
+  test('8.3 counts requests with and without prefix together, and each app separately', async () => {
     const limits = { requestsPerSecond: 1 };
     const apps = [testApp({ limits }), { ...testApp({ limits }), id: 'b' }];
     const http = await openHttp({ apps, prefix: 'ws' });
@@ -133,7 +133,7 @@ describe('requests per second', () => {
     expect((await http.call('GET', '/apps/b/channels')).status).toBe(200);
   });
 
-  test('8.3 is off by default', async () => {
+  test('8.3 has no rate by default', async () => {
     const http = await openHttp();
     const answers = await Promise.all(Array.from({ length: 200 }, () => http.get('/connections')));
     expect(answers.every(({ status }) => status === 200)).toBe(true);
@@ -155,7 +155,7 @@ describe('a body', () => {
     '\ufeff{}',
     'name=e&data=d',
     '['.repeat(100_000),
-  ])('8.3 that is no JSON object is refused: %.20s', async (body) => {
+  ])('8.3 refuses a body that is not a JSON object: %.20s', async (body) => {
     const http = await openHttp();
     for (const path of ['/events', '/batch_events']) {
       const answer = await http.post(path, body);
@@ -163,7 +163,7 @@ describe('a body', () => {
     }
   });
 
-  test('8.3 a POST without one is refused where one is needed, and taken where none is', async () => {
+  test('8.3 refuses a POST without body only where a body is needed', async () => {
     const http = await openHttp();
     expect(shown(await http.post('/events'))).toEqual([400, 'Bad request.']);
     expect(shown(await http.post('/batch_events'))).toEqual([400, 'Bad request.']);
@@ -183,7 +183,7 @@ describe('a body', () => {
     '',
     ' ',
     'x'.repeat(2000),
-  ])('8.1 is JSON whatever its Content-Type says: %.20s', async (type) => {
+  ])('8.1 reads a body as JSON whatever its Content-Type is: %.20s', async (type) => {
     const http = await openHttp();
     const headers = { 'content-type': type };
     expect(shown(await http.post('/events', EVENT, { headers }))).toEqual([200, {}]);
@@ -193,7 +193,7 @@ describe('a body', () => {
     expect((await http.post('/users/7/terminate_connections', undefined, { headers })).status).toBe(200);
   });
 
-  test('8.3 of a GET is not looked at', async () => {
+  test('8.3 ignores the body of a GET', async () => {
     const http = await openHttp();
     const url = http.signed('GET', '/apps/app-id/channels');
     const headers = { 'content-type': 'application/json' };
@@ -232,16 +232,19 @@ const AFTERWARDS = [
 ] as const;
 
 describe('the cluster', () => {
-  test.each(STEPS)('8.3 out of reach at %s.%s: 503 with Retry-After', async (port, method, request) => {
-    const http = await openHttp(failing(port, method, new Unavailable('redis://:secret@10.0.0.1 is away')));
-    const answer = await request(http);
-    expect([...shown(answer), isText(answer)]).toEqual([503, 'Service unavailable.', true]);
-    expect(answer.headers['retry-after']).toBe('1');
-    expect(http.logger.defects).toEqual([]);
-  });
+  test.each(STEPS)(
+    '8.3 answers 503 with Retry-After when %s.%s is unavailable',
+    async (port, method, request) => {
+      const http = await openHttp(failing(port, method, new Unavailable('redis://:secret@10.0.0.1 is away')));
+      const answer = await request(http);
+      expect([...shown(answer), isText(answer)]).toEqual([503, 'Service unavailable.', true]);
+      expect(answer.headers['retry-after']).toBe('1');
+      expect(http.logger.defects).toEqual([]);
+    },
+  );
 });
 
-describe('a publish that the cluster may have taken', () => {
+describe('a publish whose outcome in the cluster is unknown', () => {
   test.each([
     ['/events', EVENT],
     ['/batch_events', { batch: [EVENT] }],
@@ -257,7 +260,7 @@ describe('a publish that the cluster may have taken', () => {
   });
 
   test.each(AFTERWARDS)(
-    '8.4 taken for sure it is answered 200, also when %s.%s is out of reach after it',
+    '8.4 answers 200 for an accepted publish, also when %s.%s is unavailable after it',
     async (port, method, request) => {
       const http = await openHttp(failing(port, method, new Unavailable('away')));
       const answer = await request(http);
@@ -269,7 +272,7 @@ describe('a publish that the cluster may have taken', () => {
   test.each([
     ['/events', { ...EVENT, info: 'user_count' }],
     ['/batch_events', { batch: [EVENT, { ...EVENT, info: 'user_count' }] }],
-  ])('8.4 refused for its attributes with 400 it is not published at all, at %s', async (path, body) => {
+  ])('8.4 publishes nothing when info is refused with 400, at %s', async (path, body) => {
     const publish = vi.fn().mockResolvedValue(undefined);
     const http = await openHttp({
       app: testApp({ strictInfo: true }),
@@ -282,7 +285,7 @@ describe('a publish that the cluster may have taken', () => {
 
 describe('a defect', () => {
   test.each([...STEPS, ...AFTERWARDS])(
-    '8.3 at %s.%s: 500 without its words, and they are in the logger',
+    '8.3 answers a defect at %s.%s with 500, without its message, which is logged',
     async (port, method, request) => {
       const error = new Error('the secret is app-secret');
       const http = await openHttp(failing(port, method, error));
@@ -293,7 +296,7 @@ describe('a defect', () => {
     },
   );
 
-  test('11.14 tells health of it, and of nothing that came without a valid signature', async () => {
+  test('11.14 reports it to health, and no request without a valid signature', async () => {
     const told: boolean[] = [];
     const options = failing('quota', 'connections', new Error('a defect'));
     const http = await openHttp({ ...options, onAnswered: (isOk) => void told.push(isOk) });
@@ -314,13 +317,13 @@ describe('a defect', () => {
     ['that is a number', 7],
     ['that is nothing', undefined],
     ['that is null', null],
-  ])('8.3 %s is one as well', async (_what, error) => {
+  ])('8.3 treats %s as a defect', async (_what, error) => {
     const http = await openHttp(failing('quota', 'connections', error));
     expect(shown(await http.get('/connections'))).toEqual([500, 'Internal server error.']);
     expect(http.logger.defects).toHaveLength(1);
   });
 
-  test('8.3 of one request leaves the next ones alone', async () => {
+  test('8.3 does not affect the next requests', async () => {
     const http = await openHttp(failing('quota', 'connections', new Error('x')));
     await http.get('/connections');
     expect((await http.get('/channels')).status).toBe(200);

@@ -62,7 +62,7 @@ describe('POST /events', () => {
       { name: undefined, data: 5, channel: undefined, info: 5 },
       { ...NAME, ...DATA_TEXT, ...NO_CHANNELS, info: ['The info field must be a string.'] },
     ],
-  ])("8.4 %j: 422 in Laravel's words", async (changes, bag) => {
+  ])("8.4 answers %j with 422 and Laravel's messages", async (changes, bag) => {
     const publish = vi.spyOn(http.stores.broker, 'publish');
     const answer = await http.post('/events', event(changes));
     expect(shown(answer)).toEqual([422, bag]);
@@ -70,14 +70,14 @@ describe('POST /events', () => {
     expect(publish).not.toHaveBeenCalled();
   });
 
-  test('8.4 an empty object is told everything that it lacks, to the letter', async () => {
+  test('8.4 names every missing field of an empty object, literally', async () => {
     const { body } = await http.post('/events', '{}');
     expect(JSON.stringify(body)).toBe(
       '{"name":["The name field is required."],"data":["The data field is required."],"channels":["The channels field is required when channel is not present."],"channel":["The channel field is required when channels is not present."]}',
     );
   });
 
-  test('8.4 fields that come from Object itself are not there', async () => {
+  test('8.4 ignores fields that are inherited from Object', async () => {
     const body = '{"__proto__":{"name":"e","data":"d","channel":"orders"}}';
     expect((await http.post('/events', body)).status).toBe(422);
   });
@@ -91,7 +91,7 @@ describe('POST /events', () => {
     { channel: 'orders', channels: null },
     { channel: '', channels: ['orders'] },
     { whatever: { else: 1 } },
-  ])('8.4 %j is taken', async (changes) => {
+  ])('8.4 accepts %j', async (changes) => {
     expect(shown(await http.post('/events', event(changes)))).toEqual([200, {}]);
   });
 });
@@ -122,7 +122,7 @@ describe('POST /batch_events', () => {
         'batch.1.channel': ['The batch.1.channel field is required when channels is not present.'],
       },
     ],
-  ])('8.5 %j: 422, and nothing of it is sent', async (batch, bag) => {
+  ])('8.5 answers %j with 422 and publishes nothing of it', async (batch, bag) => {
     const publish = vi.spyOn(http.stores.broker, 'publish');
     expect(shown(await http.post('/batch_events', { batch }))).toEqual([422, bag]);
     expect(publish).not.toHaveBeenCalled();
@@ -134,7 +134,7 @@ describe('POST /batch_events', () => {
     [{ channel: 'or ders' }, 400],
     [{ socket_id: 'x' }, 400],
     [{ data: 'x'.repeat(10_241) }, 413],
-  ])('8.5 one event beyond a limit refuses all: %.40j: %i', async (changes, status) => {
+  ])('8.5 refuses a whole batch for one event above a limit: %.40j: %i', async (changes, status) => {
     const publish = vi.spyOn(http.stores.broker, 'publish');
     const batch = [EVENT, event(changes), EVENT];
     expect((await http.post('/batch_events', { batch })).status).toBe(status);
@@ -152,7 +152,7 @@ describe('limits', () => {
     [200, 'x', TAKEN],
     [201, 'x', over(400, 'The event name is longer than 200 characters or has control characters.')],
     [200, 'ü', TAKEN],
-  ])('8.12 an event name of %i characters: %s', async (length, letter, expected) => {
+  ])('8.12 answers an event name of %i characters with %s', async (length, letter, expected) => {
     expect(shown(await http.post('/events', event({ name: letter.repeat(length) })))).toEqual(expected);
   });
 
@@ -161,7 +161,7 @@ describe('limits', () => {
     [10_240, 'ü', 2],
     [10_240, '\u0000', 1],
     [10_240, '"', 1],
-  ])('8.12 data of %i bytes made of %j is taken, one byte more is not', async (bytes, letter, each) => {
+  ])('8.12 accepts data of %i bytes made of %j, and refuses one byte more', async (bytes, letter, each) => {
     const data = letter.repeat(bytes / each);
     expect(shown(await http.post('/events', event({ data })))).toEqual(TAKEN);
     expect(shown(await http.post('/events', event({ data: `${data}x` })))).toEqual(
@@ -169,7 +169,7 @@ describe('limits', () => {
     );
   });
 
-  test('8.12 a publish to 100 channels is taken, to 101 it is not; each counts once', async () => {
+  test('8.12 accepts a publish to 100 different channels and refuses one to 101', async () => {
     const many = (channels: string[]) => http.post('/events', event({ channel: undefined, channels }));
     expect(shown(await many(names(100)))).toEqual(TAKEN);
     expect(shown(await many([...names(100), ...names(100)]))).toEqual(TAKEN);
@@ -178,7 +178,7 @@ describe('limits', () => {
     );
   });
 
-  test('8.12 a batch of 10 events is taken, of 11 it is not', async () => {
+  test('8.12 accepts a batch of 10 events and refuses one of 11', async () => {
     const batch = (length: number) =>
       http.post('/batch_events', { batch: Array.from({ length }, () => EVENT) });
     expect(shown(await batch(10))).toEqual([200, {}]);
@@ -187,7 +187,7 @@ describe('limits', () => {
     );
   });
 
-  test('8.12 a body of 131072 bytes is taken, one byte more is not, whoever signed it', async () => {
+  test('8.12 accepts a body of 131072 bytes and refuses one byte more, signed or not', async () => {
     const body = (bytes: number) => {
       const text = JSON.stringify(EVENT);
       return text + ' '.repeat(bytes - text.length);
@@ -204,7 +204,7 @@ describe('limits', () => {
     );
   });
 
-  test('3.2 a channel name of 200 characters is taken, one more is not', async () => {
+  test('3.2 accepts a channel name of 200 characters and refuses 201', async () => {
     expect(shown(await http.post('/events', event({ channel: x(200) })))).toEqual(TAKEN);
     expect(shown(await http.post('/events', event({ channel: x(201) })))).toEqual(
       over(400, `Invalid channel name: "${x(201)}"`),
@@ -213,7 +213,7 @@ describe('limits', () => {
     expect(body).toBe(`Invalid channel name: "${x(256)}"`);
   });
 
-  test('2.4 a socket id is two numbers, of at most as many characters as the app allows', async () => {
+  test("2.4 accepts a socket id of two numbers within the app's length limit", async () => {
     const excluding = async (site: Http, socketId: string) =>
       (await site.post('/events', event({ socket_id: socketId }))).status;
     expect(await excluding(http, `1.${'2'.repeat(38)}`)).toBe(200);
@@ -223,7 +223,7 @@ describe('limits', () => {
     expect(await excluding(short, `1.${'2'.repeat(20)}`)).toBe(400);
   });
 
-  test('8.12 every limit is a setting', async () => {
+  test('8.12 reads every limit from a setting', async () => {
     const limits = {
       eventNameLength: 3,
       eventDataBytes: 4,
@@ -247,7 +247,7 @@ describe('limits', () => {
     expect(await status('/events', JSON.stringify(fits).padEnd(201))).toBe(413);
   });
 
-  test('8.12 0 is no limit', async () => {
+  test('8.12 treats 0 as no limit', async () => {
     const limits = {
       eventNameLength: 0,
       eventDataBytes: 0,
@@ -265,7 +265,7 @@ describe('limits', () => {
 
 describe('names', () => {
   test.each(['a b', 'a/b', 'a:b', 'ä', '"', '{}', 'a\n', '\u0000', '##a', 'a#', '*', 'a\u2028', '𝒳'])(
-    '3.2 channel %j is refused',
+    '3.2 refuses channel %j',
     async (channel) => {
       expect(shown(await http.post('/events', event({ channel })))).toEqual([
         400,
@@ -276,7 +276,7 @@ describe('names', () => {
     },
   );
 
-  test('3.2 an empty name in a list is one that is refused', async () => {
+  test('3.2 refuses an empty channel name in a list', async () => {
     expect((await http.post('/events', event({ channels: [''] }))).status).toBe(400);
   });
 
@@ -295,7 +295,7 @@ describe('names', () => {
     '1e3.2',
     '１.２',
     '',
-  ])('2.4 socket id %j is refused', async (socketId) => {
+  ])('2.4 refuses socket id %j', async (socketId) => {
     expect(shown(await http.post('/events', event({ socket_id: socketId })))).toEqual([
       400,
       'Invalid socket id.',
@@ -303,13 +303,13 @@ describe('names', () => {
   });
 
   test.each(['\u0000', '\n', '\u001b', '\u007f', '\u0085'])(
-    '8.3 an event called %j is refused',
+    '8.3 refuses an event called %j',
     async (letter) => {
       expect((await http.post('/events', event({ name: `a${letter}b` }))).status).toBe(400);
     },
   );
 
-  test('3.2 more characters may be allowed for an app', async () => {
+  test('3.2 accepts the extra characters that an app allows', async () => {
     const open = await openHttp({ app: testApp({ extraChannelCharacters: ':/' }) });
     expect((await open.post('/events', event({ channel: 'a:b/c' }))).status).toBe(200);
     expect((await open.post('/events', event({ channel: 'a b' }))).status).toBe(400);

@@ -6,7 +6,7 @@ describe('strict replay protection', () => {
   const USED = [401, 'Authentication signature was used before.'];
   const path = '/apps/app-id/channels';
 
-  test('8.2 takes a signature once, behind the prefix or without it', async () => {
+  test('8.2 accepts a signature once, with or without the prefix', async () => {
     const http = await openHttp({ prefix: 'ws', refuseReplays: true });
     for (const [first, again] of [
       ['', ''],
@@ -25,14 +25,14 @@ describe('strict replay protection', () => {
     }
   });
 
-  test('8.2 a refused request uses nothing up', async () => {
+  test('8.2 does not use up the signature of a refused request', async () => {
     const http = await openHttp({ refuseReplays: true });
     const [, query = ''] = http.signed('GET', path).split('?');
     expect((await http.send('GET', `/apps/app-id/connections?${query}`)).status).toBe(401);
     expect((await http.send('GET', `${path}?${query}`)).status).toBe(200);
   });
 
-  test('8.2 a request is remembered for as long as its time is good', async () => {
+  test('8.2 remembers a signature as long as its timestamp is valid', async () => {
     const http = await openHttp({ refuseReplays: true });
     http.clock.nowMs += 1000 - (http.clock.nowMs % 1000);
     const fromTheFuture = http.signed('GET', path, { ageSeconds: -600 });
@@ -43,7 +43,7 @@ describe('strict replay protection', () => {
     expect(String((await http.send('GET', fromTheFuture)).body)).toMatch(/^Timestamp expired/);
   });
 
-  test('8.2 a request whose time is not checked is remembered for good', async () => {
+  test('8.2 remembers a signature for ever when timestamps are not checked', async () => {
     const http = await openHttp({ app: testApp({ limits: { authWindowSeconds: 0 } }), refuseReplays: true });
     const url = http.signed('GET', path);
     expect((await http.send('GET', url)).status).toBe(200);

@@ -33,7 +33,7 @@ describe.each(['', 'ws'])('8.1 with the prefix %j', (prefix) => {
     return found;
   };
 
-  test('8.1 the router serves what is in the table, and nothing else', async () => {
+  test('8.1 serves the routes of the table and no others', async () => {
     const expected = fullPaths(prefix).flatMap((base) => [
       ...PATHS.flatMap(([path, allow]) => allow.split(', ').map((method) => `${method} ${base}${path}`)),
       ...['', '/'].flatMap((end) => ['GET', 'HEAD'].map((method) => `${method} ${base}/app/app-key${end}`)),
@@ -42,7 +42,7 @@ describe.each(['', 'ws'])('8.1 with the prefix %j', (prefix) => {
     expect([...new Set(found)].sort()).toEqual(expected.sort());
   });
 
-  test('8.2 every route under /apps refuses the unsigned, the wrongly signed and the 601 s old', async () => {
+  test('8.2 refuses unsigned, wrongly signed and 601 s old requests on every route under /apps', async () => {
     const routes = (await served()).filter(([, path]) => path.includes('/apps/'));
     expect(routes).toHaveLength(7 * fullPaths(prefix).length);
     for (const [method, path] of routes) {
@@ -63,7 +63,7 @@ describe.each(['', 'ws'])('8.1 with the prefix %j', (prefix) => {
     }
   });
 
-  test('8.2 every route under /apps takes the same requests signed well, up to 600 s old', async () => {
+  test('8.2 accepts the same requests with a valid signature, up to 600 s old', async () => {
     for (const [method, path] of await served()) {
       if (!path.includes('/apps/')) continue;
       for (const ageSeconds of [600, 0, -600]) {
@@ -73,7 +73,7 @@ describe.each(['', 'ws'])('8.1 with the prefix %j', (prefix) => {
     }
   });
 
-  test('8.2 a signature for one route or method is none for another', async () => {
+  test('8.2 refuses a signature that was made for another route or method', async () => {
     const routes = (await served()).filter(([, path]) => path.includes('/apps/'));
     for (const [method, path] of routes) {
       for (const [otherMethod, otherPath] of routes) {
@@ -84,7 +84,7 @@ describe.each(['', 'ws'])('8.1 with the prefix %j', (prefix) => {
     }
   });
 
-  test.each(PATHS)('8.3 %s answers other methods than %s with 405', async (path, allow) => {
+  test.each(PATHS)('8.3 answers methods of %s other than %s with 405', async (path, allow) => {
     for (const base of fullPaths(prefix)) {
       for (const method of METHODS.filter((each) => !allow.split(', ').includes(each))) {
         for (const url of [base + path, http.signed(method, base + path)]) {
@@ -107,7 +107,7 @@ describe.each(['', 'ws'])('8.1 with the prefix %j', (prefix) => {
     '/UP',
     '/up/',
     '/apps/app-id/events/',
-  ])('8.3 %s is no path', async (path) => {
+  ])('8.3 answers %s with 404', async (path) => {
     for (const base of fullPaths(prefix)) {
       for (const method of METHODS.filter((each) => each !== 'HEAD')) {
         const answer = await http.call(method, base + path);
@@ -118,7 +118,7 @@ describe.each(['', 'ws'])('8.1 with the prefix %j', (prefix) => {
   });
 
   test.each(['/app/app-key', '/app/app-key/', '/app/unknown'])(
-    '2.1 GET %s says that it is for WebSockets',
+    '2.1 answers GET %s with 426 and Upgrade: websocket',
     async (path) => {
       for (const base of fullPaths(prefix)) {
         const { status, headers, body } = await http.send('GET', base + path);
@@ -129,13 +129,13 @@ describe.each(['', 'ws'])('8.1 with the prefix %j', (prefix) => {
   );
 });
 
-test('8.1 another prefix is no path', async () => {
+test('8.1 answers 404 below another prefix', async () => {
   const http = await openHttp({ prefix: 'ws' });
   expect(shown(await http.call('GET', '/wss/apps/app-id/channels'))).toEqual([404, 'Not found.']);
   expect(shown(await http.call('GET', '/ws/ws/apps/app-id/channels'))).toEqual([404, 'Not found.']);
 });
 
-test('7.4 behind the prefix a request may be signed with it or without', async () => {
+test('7.4 accepts a signature over the path with or without the prefix', async () => {
   const http = await openHttp({ prefix: 'ws' });
   const path = '/apps/app-id/channels';
   expect((await http.send('GET', `/ws${http.signed('GET', path)}`)).status).toBe(200);
@@ -148,7 +148,7 @@ describe('8.11 health', () => {
     ['/up', { health: 'OK' }, 503, { health: 'DRAINING' }],
     ['/live', { live: true }, 200, { live: true }],
     ['/ready', { ready: true }, 503, { ready: false }],
-  ])('8.11 %s while ready and while draining', async (path, ready, status, draining) => {
+  ])('8.11 answers %s while ready and while draining', async (path, ready, status, draining) => {
     const http = await openHttp({ prefix: 'ws' });
     for (const url of [path, `/ws${path}`, `${path}?auth_key=x&auth_signature=y`]) {
       http.condition.ready = true;
@@ -160,7 +160,7 @@ describe('8.11 health', () => {
     }
   });
 
-  test('8.11 is JSON to the last letter, as health checks compare it', async () => {
+  test('8.11 answers the exact JSON that health checks compare', async () => {
     const http = await openHttp();
     const { headers } = await http.send('GET', '/up');
     expect(headers['content-type']).toMatch(/^application\/json/);

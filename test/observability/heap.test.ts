@@ -17,18 +17,18 @@ function heap(mostPercent: number) {
   return { isFullAt, logger, collections: () => collections };
 }
 
-describe('memory that is short', () => {
-  test('8.11 it is short above its share, and not at it', () => {
+describe('a heap that is nearly full', () => {
+  test('8.11 is full above its share of the limit, not at it', () => {
     const { isFullAt } = heap(90);
     expect([isFullAt(900), isFullAt(901)]).toEqual([false, true]);
   });
 
-  test('8.11 it stays short until a ninth of that share is free again', () => {
+  test('8.11 stays full until a ninth of that share is free again', () => {
     const { isFullAt } = heap(90);
     expect([isFullAt(950), isFullAt(801), isFullAt(800), isFullAt(899)]).toEqual([true, true, false, false]);
   });
 
-  test('8.11 it is said once that it is short, and once that it is over', () => {
+  test('8.11 logs once when it is full and once when it is not any more', () => {
     const { isFullAt, logger } = heap(90);
     for (const bytes of [950, 960, 940, 100, 200]) isFullAt(bytes);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
@@ -37,7 +37,7 @@ describe('memory that is short', () => {
     ]);
   });
 
-  test('8.11 while it is short, what is no longer needed is looked for every ten seconds', () => {
+  test('8.11 collects garbage every ten seconds while it is full', () => {
     const { isFullAt, collections } = heap(90);
     isFullAt(100);
     expect(collections()).toBe(0);
@@ -45,7 +45,7 @@ describe('memory that is short', () => {
     expect(collections()).toBe(3);
   });
 
-  test('8.11 a share of 0 is no limit', () => {
+  test('8.11 treats a share of 0 as no limit', () => {
     expect(heap(0).isFullAt(1000)).toBe(false);
   });
 });

@@ -24,7 +24,7 @@ const recordsOf = (lines: readonly string[]) =>
 describe('for machines: JSON lines', () => {
   const options = { debugging: true, forTerminal: false };
 
-  test('1.1 each entry is one line of JSON with Reverb’s title', () => {
+  test('1.1 writes each entry as one line of JSON with Reverb’s title', () => {
     const log = logger(options);
     log.debug('Connection Established', '1.2');
     log.debug('Message Received', '1.2', '{"event":"pusher:ping"}');
@@ -40,7 +40,7 @@ describe('for machines: JSON lines', () => {
     ]);
   });
 
-  test('1.1 warnings and defects have their own levels', () => {
+  test('1.1 gives warnings and errors levels of their own', () => {
     const log = logger(options);
     log.warn('A socket that does not read was ended', { bufferedBytes: 7 });
     log.error('Something went wrong', new Error('broken'));
@@ -52,7 +52,7 @@ describe('for machines: JSON lines', () => {
     ]);
   });
 
-  test('3.2 names from outside make no second line and no escape sequence', () => {
+  test('3.2 escapes line breaks and escape sequences in names from clients', () => {
     const log = logger(options);
     log.debug('Broadcasting To', 'a\n{"level":50}\u001b[2J\u202e', 'b\n\u009b\u202e');
     expect(log.lines()).toHaveLength(1);
@@ -70,7 +70,7 @@ describe('for machines: JSON lines', () => {
 describe('for people: two columns', () => {
   const options = { debugging: true, forTerminal: true };
 
-  test('1.1 title, dots, subject; the message below', () => {
+  test('1.1 writes title, dots and subject, and the message below', () => {
     const log = logger(options);
     log.debug('Connection Established', '1.2');
     log.debug('Message Received', '1.2', '{"event":"pusher:ping"}');
@@ -81,13 +81,13 @@ describe('for people: two columns', () => {
     );
   });
 
-  test('3.2 a long subject still has its dots', () => {
+  test('3.2 keeps the dots before a long subject', () => {
     const log = logger(options);
     log.debug('Broadcasting To', 'x'.repeat(200));
     expect(stripVTControlCharacters(log.text())).toBe(`  Broadcasting To .. ${'x'.repeat(200)}\n`);
   });
 
-  test('1.1 warnings and defects say what they are', () => {
+  test('1.1 marks warnings and errors', () => {
     const log = logger(options);
     log.warn('The certificate was not read again', { reason: 'ENOENT' });
     log.warn('Without details');
@@ -101,7 +101,7 @@ describe('for people: two columns', () => {
     ]);
   });
 
-  test('3.2 names from outside cannot steer the terminal', () => {
+  test('3.2 escapes control sequences in names from clients', () => {
     const log = logger(options);
     log.debug('Broadcasting To', 'a\n\u001b[2J\u202e', '\u001b[2J\n\u009b\u202e');
     expect(log.text().split('\n')).toHaveLength(3);
@@ -117,7 +117,7 @@ describe('for people: two columns', () => {
 });
 
 describe.each([true, false])('without debugging (terminal: %s)', (forTerminal) => {
-  test('7.7 messages are not written, warnings and defects are', () => {
+  test('7.7 writes warnings and errors, no messages', () => {
     const log = logger({ debugging: false, forTerminal });
     log.debug('Message Received', '1.2', 'text');
     expect(log.debugging).toBe(false);

@@ -5,19 +5,19 @@ const SECRET = 'hush-hush-hush';
 const json = (value: unknown): string => JSON.stringify(value);
 
 describe('what a log shows of a message', () => {
-  test('1.1 a message is shown as it is', () => {
+  test('1.1 shows a message as it is', () => {
     const message = json({ event: 'order.moved', channel: 'orders', user_id: '7', data: { id: 1, to: 'b' } });
     expect(presentable(message)).toBe(message);
   });
 
-  test('1.2 data that is a string of JSON is shown opened', () => {
+  test('1.2 shows data that is a string of JSON as JSON', () => {
     expect(presentable(json({ event: 'a', data: json({ b: [1, json({ c: 2 })] }) }))).toBe(
       json({ event: 'a', data: { b: [1, { c: 2 }] } }),
     );
   });
 
   test.each(['auth', 'auth_signature', 'secret', 'shared_secret', 'token', 'password', 'passphrase'])(
-    '7.1 %s is nobody’s business, at any depth',
+    '7.1 hides %s at any depth',
     (key) => {
       const places: unknown[] = [
         { [key]: SECRET },
@@ -64,7 +64,7 @@ describe('what a log shows of a message', () => {
     'jwt',
     'X-XSRF-TOKEN',
     'Bearer',
-  ])('7.1 %s is hidden in an object, in nested JSON, in lists of headers and in text', (name) => {
+  ])('7.1 hides %s in an object, in nested JSON, in lists of headers and in text', (name) => {
     for (const place of [
       { headers: { [name]: SECRET } },
       { data: json({ headers: json({ [name]: SECRET }) }) },
@@ -78,7 +78,7 @@ describe('what a log shows of a message', () => {
       expect(presentable(json(place))).not.toContain(SECRET);
   });
 
-  test('7.1 values that give themselves away are hidden under any name', () => {
+  test('7.1 hides values that are recognised by their form, under any name', () => {
     const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc_DEF-123';
     for (const text of [
       `Bearer ${SECRET}`,
@@ -95,12 +95,12 @@ describe('what a log shows of a message', () => {
     expect(cookies).not.toContain(SECRET);
   });
 
-  test('7.1 names that only look like it are shown', () => {
+  test('7.1 shows names that only resemble secret ones', () => {
     const message = json({ data: { author: 'Ada', passenger: 'Bo', compass: 'N', key: 'k', id: 7 } });
     expect(presentable(message)).toBe(message);
   });
 
-  test('7.2 the signature of a subscription is hidden, its channel is not', () => {
+  test('7.2 hides the signature of a subscription, not its channel', () => {
     const data = { channel: 'private-a', auth: `key:${SECRET}`, channel_data: json({ user_id: 'u1' }) };
     expect(presentable(json({ event: 'pusher:subscribe', data }))).toBe(
       json({
@@ -110,12 +110,12 @@ describe('what a log shows of a message', () => {
     );
   });
 
-  test('7.3 the signature of a sign-in is hidden', () => {
+  test('7.3 hides the signature of a sign-in', () => {
     const data = json({ auth: `key:${SECRET}`, user_data: json({ id: '7' }) });
     expect(presentable(json({ event: 'pusher:signin', data }))).not.toContain(SECRET);
   });
 
-  test.each(['private-encrypted-a', 'private-encrypted-cache-a'])('7.7 data on %s is hidden', (channel) => {
+  test.each(['private-encrypted-a', 'private-encrypted-cache-a'])('7.7 hides data on %s', (channel) => {
     for (const data of [SECRET, { ciphertext: SECRET }, json({ ciphertext: SECRET, nonce: SECRET })]) {
       expect(presentable(json({ event: 'e', channel, data }))).toBe(
         json({ event: 'e', channel, data: '[redacted]' }),
@@ -123,18 +123,18 @@ describe('what a log shows of a message', () => {
     }
   });
 
-  test('7.7 data on a channel that only looks like it is shown', () => {
+  test('7.7 shows data on a channel whose name only resembles an encrypted one', () => {
     const message = json({ event: 'e', channel: 'private-encrypte', data: 'open' });
     expect(presentable(message)).toBe(message);
   });
 
-  test('2.11 a long message is cut', () => {
+  test('2.11 truncates a long message', () => {
     const shown = presentable(json({ event: 'e', data: 'x'.repeat(5000) }));
     expect(shown).toHaveLength(201);
     expect(shown.endsWith('x…')).toBe(true);
   });
 
-  test('7.1 a message too long to be looked into is not shown at all', () => {
+  test('7.1 shows only the size of a message that is too long to be parsed', () => {
     const padding = 'x'.repeat(70_000);
     const shown = presentable(json({ event: 'e', data: { auth: SECRET, padding } }));
     expect(shown).not.toContain(SECRET);
@@ -143,7 +143,7 @@ describe('what a log shows of a message', () => {
     expect(presentable(encrypted)).not.toContain(SECRET);
   });
 
-  test('7.1 what is no JSON is shown, but not its secrets', () => {
+  test('7.1 shows text that is not JSON without its secrets', () => {
     expect(presentable('hello')).toBe('"hello"');
     const broken = `{"event":"pusher:subscribe","data":{"channel":"private-a","auth":"${SECRET}"`;
     expect(presentable(broken)).not.toContain(SECRET);
@@ -152,7 +152,7 @@ describe('what a log shows of a message', () => {
     expect(presentable(`{"channel":"private-encrypted-a","data":"${SECRET}`)).not.toContain(SECRET);
   });
 
-  test('1.5 depth and length of nested data are bounded', () => {
+  test('1.5 limits depth and length of nested data', () => {
     let nested: unknown = { auth: SECRET };
     for (let depth = 0; depth < 2000; depth += 1) nested = [nested];
     expect(presentable(json(nested))).toBe('[[[[[["…"]]]]]]');
@@ -161,7 +161,7 @@ describe('what a log shows of a message', () => {
     );
   });
 
-  test('1.7 no text breaks it', () => {
+  test('1.7 accepts any text', () => {
     for (const text of ['', 'null', '7', '"a"', '[]', '{"__proto__":{"a":1}}', '\ud800', '{"a":"\\ud800"}']) {
       expect(typeof presentable(text)).toBe('string');
     }
@@ -181,19 +181,19 @@ describe('control characters', () => {
     ['nothing visible', '\u200b\u2060\ufeff', '\\u200b\\u2060\\ufeff'],
     ['lines of Unicode', '\u2028\u2029', '\\u2028\\u2029'],
     ['invisible tags', '\u{e0041}', '\\ue0041'],
-  ])('3.2 %s is written out', (_, given, shown) => {
+  ])('3.2 escapes %s', (_, given, shown) => {
     expect(plain(given)).toBe(shown);
   });
 
-  test('3.2 letters of any language stay', () => {
+  test('3.2 keeps letters of any language', () => {
     expect(plain('café 漢字 Ω 😀 شكرا')).toBe('café 漢字 Ω 😀 شكرا');
   });
 
-  test('3.2 a name is cut', () => {
+  test('3.2 truncates a name', () => {
     expect(plain('x'.repeat(10_000))).toHaveLength(256);
   });
 
-  test('1.1 in a message too, inside texts and between them', () => {
+  test('1.1 escapes them in a message too, inside texts and between them', () => {
     expect(presentable(json({ data: '\u001b[2J\u202e\u009b' }))).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     expect(presentable('\u001b[2J\u202e\nfaked line')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });

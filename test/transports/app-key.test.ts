@@ -18,7 +18,7 @@ describe('the app key in an address', () => {
     ['/app/a%2Fb', '', 'a/b'],
     ['/app/%E2%82%AC', '', '€'],
     ['/app/key.with-all_of:them', '', 'key.with-all_of:them'],
-  ])('2.1 %s with the prefix %j', (path, prefix, key) => {
+  ])('2.1 finds the key in %s with the prefix %j', (path, prefix, key) => {
     expect(appKeyIn(path, prefix)).toBe(key);
   });
 
@@ -42,7 +42,7 @@ describe('the app key in an address', () => {
     ['/app/%', ''],
     ['/app/%E2%82', ''],
     ['http://host/app/key', ''],
-  ])('2.1 no key in %j with the prefix %j', (path, prefix) => {
+  ])('2.1 finds no key in %j with the prefix %j', (path, prefix) => {
     expect(appKeyIn(path, prefix)).toBeUndefined();
   });
 });

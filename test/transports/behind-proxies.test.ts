@@ -125,7 +125,7 @@ describe.each([
     },
   );
 
-  test('2.7 what a client claims to be is nobody', async () => {
+  test('2.7 ignores an address that a client claims itself', async () => {
     const claims = ['203.0.113.1:5001', '203.0.113.2', '[2001:db8::1]:443', 'unknown', '127.0.0.1'];
     const events: unknown[] = [];
     for (const claim of claims) events.push(await firstEvent('127.0.0.4', claim));

@@ -35,8 +35,8 @@ function arrive(bytes: Buffer, nextSize: () => number): void {
   }
 }
 
-describe('a message in many chunks of the network', () => {
-  test('2.11 of 70 kB in as many chunks of a byte is whole, and never more than a few chunks are kept', () => {
+describe('a message that arrives in many chunks', () => {
+  test('2.11 keeps few chunks of a message of 70 kB that arrives byte by byte, and reads it whole', () => {
     const text = randomBytes(35_000).toString('hex');
     arrive(textFrame(text), () => 1);
     expect(failure).toBeUndefined();
@@ -44,7 +44,7 @@ describe('a message in many chunks of the network', () => {
     expect(mostChunks).toBeLessThan(64);
   });
 
-  test('2.11 in chunks of every size, one message after another, is what was sent', () => {
+  test('2.11 reads messages in chunks of every size as they were sent', () => {
     const payloads = [0, 1, 125, 126, 5_000, 65_536, 200_000].map((size) => randomBytes(size));
     const frames = payloads.map((payload) => frameBytes({ opcode: OPCODE.binary, payload }));
     const largest = [1, 3, 100, 2_000, 70_000];

@@ -36,28 +36,25 @@ describe('one frame for all sockets', () => {
     { length: 65_535, header: 4 },
     { length: 65_536, header: 10 },
     { length: 1_000_000, header: 10 },
-  ])(
-    '1.1 $length bytes have a header of $header bytes and arrive as they are',
-    async ({ length, header }) => {
-      const text = 'x'.repeat(length);
-      const bytes = webSocketEncoder.encode(text);
-      expect(bytes.length).toBe(header + length);
-      expect(await parse(bytes)).toEqual([{ text, isBinary: false }]);
-    },
-  );
+  ])('1.1 encodes $length bytes with a header of $header bytes, unchanged', async ({ length, header }) => {
+    const text = 'x'.repeat(length);
+    const bytes = webSocketEncoder.encode(text);
+    expect(bytes.length).toBe(header + length);
+    expect(await parse(bytes)).toEqual([{ text, isBinary: false }]);
+  });
 
   test.each([
     { what: 'two bytes a character', text: 'ü'.repeat(63), header: 4 },
     { what: 'four bytes a character', text: '😀'.repeat(31), header: 2 },
     { what: 'three bytes a character, over 64 KiB', text: '漢'.repeat(21_846), header: 10 },
     { what: 'half a character, which is replaced', text: '\ud83d', header: 2 },
-  ])('1.1 the length counts bytes, not characters: $what', async ({ text, header }) => {
+  ])('1.1 counts bytes, not characters: $what', async ({ text, header }) => {
     const bytes = webSocketEncoder.encode(text);
     expect(bytes.length).toBe(header + Buffer.byteLength(text));
     expect((await parse(bytes))[0]?.text).toBe(Buffer.from(text).toString());
   });
 
-  test('1.1 frames behind each other are as many messages', async () => {
+  test('1.1 encodes frames that can be sent one after the other', async () => {
     const texts = ['{}', 'y'.repeat(126), '', 'z'.repeat(70_000)];
     const parsed = await parse(Buffer.concat(texts.map((text) => webSocketEncoder.encode(text))));
     expect(parsed.map(({ text }) => text)).toEqual(texts);

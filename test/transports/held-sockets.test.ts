@@ -49,7 +49,7 @@ async function counted(context: TestContext, server: TestServer, reason: string,
   return Number(found?.[1] ?? 0);
 }
 
-describe('clients that leave', () => {
+describe('clients that close', () => {
   interface Leaver {
     readonly socket: net.Socket;
     isCut: boolean;
@@ -93,7 +93,7 @@ describe('clients that leave', () => {
     ['a twentieth of WAVEHALL_MAX_CONNECTIONS=240', { WAVEHALL_MAX_CONNECTIONS: '240' }, 12],
     ['8, where a twentieth of WAVEHALL_MAX_CONNECTIONS is less', { WAVEHALL_MAX_CONNECTIONS: '40' }, 8],
   ] as const)(
-    '2.15 %s: so many may stay, for one more the oldest is ended',
+    '2.15 %s: keeps this number open, and closes the oldest for one more',
     { timeout: 30_000 },
     async ([, env, most], context) => {
       const server = await start(context, { ...env, WAVEHALL_LINGER_SECONDS: '3600' });
@@ -114,12 +114,12 @@ describe('clients that leave', () => {
   );
 });
 
-describe('open files', () => {
+describe('reserved files', () => {
   test.concurrent.for([
     ['are kept for the server: 100 of 256 leave room for 156 sockets', '100', 156],
     ['are half of all at most: 250 of 256 leave room for 128 sockets', '250', 128],
   ] as const)(
-    '8.11 WAVEHALL_RESERVED_FILES %s, one more is closed at once',
+    '8.11 WAVEHALL_RESERVED_FILES %s, and closes one more at once',
     { timeout: 60_000 },
     async ([, reserved, most], context) => {
       const env = { WAVEHALL_RESERVED_FILES: reserved, WAVEHALL_REQUEST_TIMEOUT: '3600' };
@@ -163,18 +163,15 @@ describe('time to arrive: WAVEHALL_REQUEST_TIMEOUT', () => {
   test.concurrent.for([
     ['head', UP.slice(0, 20), UP.slice(20), '200 OK'],
     ['body', POST, '"":', '401 Unauthorized'],
-  ] as const)(
-    '2.1 a request whose %s takes half of it is answered',
-    async ([, first, rest, status], context) => {
-      const server = await start(context, TWO);
-      const tcp = await open(context, server);
-      tcp.write(first);
-      await aSecond();
-      tcp.write(rest);
-      expect(await tcp.head()).toContain(status);
-      expect(await counted(context, server, 'http_malformed')).toBe(0);
-    },
-  );
+  ] as const)('2.1 answers a request whose %s takes half of it', async ([, first, rest, status], context) => {
+    const server = await start(context, TWO);
+    const tcp = await open(context, server);
+    tcp.write(first);
+    await aSecond();
+    tcp.write(rest);
+    expect(await tcp.head()).toContain(status);
+    expect(await counted(context, server, 'http_malformed')).toBe(0);
+  });
 
   test.concurrent.for([
     ['that sends nothing', ''],
@@ -182,7 +179,7 @@ describe('time to arrive: WAVEHALL_REQUEST_TIMEOUT', () => {
     ['whose body is not whole', POST],
     ['whose upgrade is not whole', upgradeText(PATH).slice(0, 60)],
   ] as const)(
-    '2.1 a connection %s is answered 408 and ended when it is over, and counted',
+    '2.1 answers a connection %s with 408 after it, closes it and counts it',
     { timeout: 30_000 },
     async ([, bytes], context) => {
       const server = await start(context, TWO);
@@ -194,7 +191,7 @@ describe('time to arrive: WAVEHALL_REQUEST_TIMEOUT', () => {
   );
 
   test.concurrent(
-    '2.1 a TLS handshake that takes half of it comes to its end, one that takes longer is ended',
+    '2.1 completes a TLS handshake that takes half of it, and closes one that takes longer',
     async (context) => {
       const folder = temporaryFolder(context.onTestFinished);
       const files = { cert: join(folder, 'a.crt'), key: join(folder, 'a.key') };
@@ -218,7 +215,7 @@ describe('time to arrive: WAVEHALL_REQUEST_TIMEOUT', () => {
 });
 
 test.concurrent.for(['1', '300', '301', '3600'])(
-  '2.1 WAVEHALL_REQUEST_TIMEOUT may be %s seconds',
+  '2.1 accepts a WAVEHALL_REQUEST_TIMEOUT of %s seconds',
   async (seconds, context) => {
     const server = await start(context, { WAVEHALL_REQUEST_TIMEOUT: seconds });
     expect(await ask(await open(context, server))).toContain('200 OK');
@@ -226,7 +223,7 @@ test.concurrent.for(['1', '300', '301', '3600'])(
 );
 
 test.concurrent(
-  '8.1 WAVEHALL_KEEP_ALIVE_SECONDS: a connection may be silent for half of it between two requests, after it it is ended',
+  '8.1 keeps a connection that is silent for half of WAVEHALL_KEEP_ALIVE_SECONDS, and closes it after all of it',
   async (context) => {
     const server = await start(context, { WAVEHALL_KEEP_ALIVE_SECONDS: '2' });
     const tcp = await open(context, server);
@@ -263,7 +260,7 @@ describe('WAVEHALL_MAX_HEADER_SIZE', () => {
     ['a long query', `/up?${'x'.repeat(3000)}`, {}, '200 OK'],
     ['a handshake', PATH, { ...HANDSHAKE, 'Sec-WebSocket-Key': KEY }, '101 Switching Protocols'],
   ] as const)(
-    '8.12 %s with n bytes is read, with n + 1 it is answered 431',
+    '8.12 reads %s with n bytes, and answers n + 1 with 431',
     async ([, target, headers, status], context) => {
       for (const [env, most] of [
         [{ WAVEHALL_MAX_HEADER_SIZE: '5000' }, 5000],
@@ -283,7 +280,7 @@ describe('WAVEHALL_MAX_HEADER_SIZE', () => {
 });
 
 test.concurrent(
-  '8.1 a part of a path with 1,024 characters is read, with one more it is answered 400',
+  '8.1 reads a path segment of 1,024 characters, and answers a longer one with 400',
   async (context) => {
     const server = await start(context, {});
     const get = async (target: string): Promise<string | undefined> =>
@@ -300,7 +297,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  '8.12 a body that is too large may go on arriving for a second, then it is answered 413 and ended',
+  '8.12 reads a body that is too large for one second, then answers 413 and closes',
   async (context) => {
     const server = await start(context, { REVERB_MAX_REQUEST_SIZE: '1000' });
     const post = 'POST /apps/app-id/events HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n';
@@ -320,7 +317,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  '2.13 a client that does not answer the last close frame is ended after a second',
+  '2.13 closes a client that does not answer the last close frame after a second',
   async (context) => {
     const server = await start(context, { WAVEHALL_DRAIN_SECONDS: '0' });
     const [answers, stays] = [await Tcp.upgraded(server, PATH), await Tcp.upgraded(server, PATH)];
@@ -342,7 +339,7 @@ test.concurrent(
   },
 );
 
-test.concurrent('11.5 an order to the admin API has 4,096 bytes at most', async (context) => {
+test.concurrent('11.5 refuses a body of more than 4,096 bytes to the admin API', async (context) => {
   const server = await start(context, {});
   const put = async (bytes: number): Promise<string | undefined> => {
     const head = `PUT /admin/cutover HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: ${bytes}`;

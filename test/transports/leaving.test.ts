@@ -63,8 +63,8 @@ async function connectMember(): Promise<Tcp> {
 
 const closeFrame = frameBytes({ opcode: OPCODE.close, payload: Buffer.from([3, 232]) });
 
-describe('2.15 a client whose TCP stays open has left', () => {
-  test('with the close frame that it sent: the next one of an app of 1 is let in, 20 times of 20', async () => {
+describe('2.15 a client whose TCP connection stays open counts as closed', () => {
+  test('with the close frame that it sent: the next one of an app of 1 connects, 20 times of 20', async () => {
     for (let round = 0; round < 20; round += 1) {
       const tcp = await connect();
       tcp.write(textFrame({ event: 'pusher:subscribe', data: { channel: 'orders' } }));
@@ -82,14 +82,14 @@ describe('2.15 a client whose TCP stays open has left', () => {
     expect(await connections()).toBe(0);
   });
 
-  test('with the close frame for a broken frame', async () => {
+  test('with the close frame for an invalid frame', async () => {
     const tcp = await connect();
     tcp.write(frameBytes({ opcode: 3, payload: 'x' }));
     expect((await tcp.closing()).code).toBe(1002);
     await eventually(async () => (await connections()) === 0, 'nobody is counted', 1000);
   });
 
-  test('with the close frame of terminate_connections: the next one is let in, 20 times of 20', async () => {
+  test('with the close frame of terminate_connections: the next one connects, 20 times of 20', async () => {
     for (let round = 0; round < 20; round += 1) {
       const tcp = await connectMember();
       expect(await members()).toEqual([{ id: '7' }]);
@@ -106,7 +106,7 @@ describe('2.15 a client whose TCP stays open has left', () => {
     expect(tcp.isEnded).toBe(false);
   }, 30_000);
 
-  test('and its TCP is ended when WAVEHALL_LINGER_SECONDS are over, and not before', async () => {
+  test('and its TCP connection is closed after WAVEHALL_LINGER_SECONDS, not before', async () => {
     const socket = net.connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
     const closed = new Promise((resolve) => socket.once('close', resolve));
     socket.on('error', () => undefined);
@@ -124,7 +124,7 @@ describe('2.15 a client whose TCP stays open has left', () => {
   }, 30_000);
 });
 
-test('2.15 at a shutdown a client has left with its close frame (4200), whether or not it ends its TCP', async () => {
+test('2.15 at a shutdown a client counts as closed with its close frame (4200), whether or not it ends TCP', async () => {
   const other = await startServer({ WAVEHALL_DRAIN_SECONDS: '3' });
   try {
     const clients: Tcp[] = [];

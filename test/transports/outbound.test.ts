@@ -73,7 +73,7 @@ describe.each([
   ['without TLS', false],
   ['over TLS', true],
 ])('%s', (_name, isSecure) => {
-  test('2.16 a client with n unsent bytes is read, with n + 1 it is not, and it is again when it has taken them', async () => {
+  test('2.16 reads a client with n unsent bytes, stops at n + 1, and resumes once they are flushed', async () => {
     const softBytes = LARGE.length + 1000;
     const connection = await open({ softBytes, hardBytes: 1_000_000_000 }, isSecure);
     connection.write(LARGE);
@@ -86,7 +86,7 @@ describe.each([
     expect(connection.socket.readingStopped).toBe(false);
   }, 60_000);
 
-  test('2.16 it is read again with n unsent bytes left, though more is written all the time', async () => {
+  test('2.16 resumes reading at n unsent bytes, while more is written all the time', async () => {
     const connection = await open({ softBytes: 1_000_000, hardBytes: 1_000_000_000 }, isSecure);
     connection.write(LARGE);
     const writing = setInterval(() => connection.write(Buffer.alloc(100)), 1);
@@ -95,7 +95,7 @@ describe.each([
     clearInterval(writing);
   }, 60_000);
 
-  test('2.16 what the client takes of a large frame counts as taken before the frame is through', async () => {
+  test('2.16 counts flushed bytes of a large frame before all of it is flushed', async () => {
     const { socket, ...connection } = await open({ softBytes: 1000, hardBytes: 1_000_000_000 }, isSecure);
     expect(connection.closing).toBe(false);
     socket.write(LARGE);
@@ -111,7 +111,7 @@ describe.each([
   }, 60_000);
 });
 
-test('2.16 beyond the largest frame n bytes may wait, with n + 1 the client is ended', async () => {
+test('2.16 keeps a client with n bytes beyond the largest frame, and disconnects it at n + 1', async () => {
   const connection = await open({ softBytes: 1000, hardBytes: 100_000 }, false);
   connection.write(LARGE);
   connection.write(Buffer.alloc(60_000));
@@ -125,7 +125,7 @@ test('2.16 beyond the largest frame n bytes may wait, with n + 1 the client is e
   }, OFTEN);
 }, 60_000);
 
-test('2.16 a large frame behind another one is told from it when its turn has come', async () => {
+test('2.16 tracks a large frame that follows another large one', async () => {
   const connection = await open({ softBytes: 1000, hardBytes: 9_000_000 }, false);
   connection.write(LARGE);
   connection.write(Buffer.alloc(8_000_000));
@@ -140,7 +140,7 @@ test('2.16 a large frame behind another one is told from it when its turn has co
   expect(connection.socket.bytesBeyondLargestFrame).toBe(0);
 }, 60_000);
 
-test('2.9 a client that does not read is answered the newest of its pings, once', async () => {
+test('2.9 answers only the newest ping of a client that does not read', async () => {
   const connection = await open({ softBytes: 1_000_000_000, hardBytes: 1_000_000_000 }, false);
   connection.write(LARGE);
   for (let number = 1; number <= 100; number += 1)

@@ -17,12 +17,12 @@ const address = (trusted: readonly string[], from: string, forwarded?: string | 
   peer(trusted, from, { 'x-forwarded-for': forwarded as string }).remoteAddress;
 
 describe('addresses', () => {
-  test('2.7 without trusted proxies nobody may say who he is', () => {
+  test('2.7 ignores X-Forwarded-For without trusted proxies', () => {
     expect(address([], '192.0.2.1', '203.0.113.9')).toBe('192.0.2.1');
     expect(address([], '127.0.0.1', '203.0.113.9')).toBe('127.0.0.1');
   });
 
-  test('2.7 who is no trusted proxy may not either', () => {
+  test('2.7 ignores X-Forwarded-For of a proxy that is not trusted', () => {
     expect(address(['10.0.0.0/8'], '192.0.2.1', '203.0.113.9')).toBe('192.0.2.1');
   });
 
@@ -35,7 +35,7 @@ describe('addresses', () => {
     ['127.0.0.1', '::ffff:127.0.0.1'],
     ['::ffff:10.0.0.0/104', '10.0.0.1'],
     ['::ffff:10.0.0.1', '::ffff:10.0.0.1'],
-  ])('2.7 %s trusts %s', (trusted, from) => {
+  ])('2.7 the trusted proxy %s covers %s', (trusted, from) => {
     expect(address([trusted], from, '203.0.113.9')).toBe('203.0.113.9');
   });
 
@@ -77,7 +77,7 @@ describe('addresses', () => {
     [undefined, '10.0.0.1'],
     [['1.1.1.1', '203.0.113.9'], '203.0.113.9'],
   ])(
-    '2.7 of X-Forwarded-For %j the nearest one that is no proxy of ours counts: %s',
+    '2.7 takes the last address of X-Forwarded-For %j that is not a trusted proxy: %s',
     (forwarded, expected) => {
       expect(address(trusted, '10.0.0.1', forwarded)).toBe(expected);
     },
@@ -88,12 +88,12 @@ describe('addresses', () => {
     ['::ffff:c000:201', '192.0.2.1'],
     ['2001:db8::1', '2001:db8::1'],
     ['::ffff:garbage', '::ffff:garbage'],
-  ])('2.7 the address of an IPv4-mapped socket is IPv4, any other stays: %s', (from, expected) => {
+  ])('2.7 shows the address of an IPv4-mapped socket as IPv4, any other unchanged: %s', (from, expected) => {
     expect(address([], from)).toBe(expected);
   });
 
   test.each(['nonsense', '10.0.0.0/99', '300.0.0.1', '10.0.0.0/x'])(
-    '2.7 the trusted proxy %j is an error at once',
+    '2.7 throws for the trusted proxy %j',
     (proxy) => {
       expect(() => new PeerReader([proxy])).toThrow();
     },
@@ -101,12 +101,12 @@ describe('addresses', () => {
 });
 
 describe('TLS', () => {
-  test('2.5 is what the socket has', () => {
+  test('2.5 is read from the socket', () => {
     expect(peer([], '192.0.2.1', {}, true).secure).toBe(true);
     expect(peer([], '192.0.2.1', {}, false).secure).toBe(false);
   });
 
-  test('2.5 or what a trusted proxy says it had', () => {
+  test('2.5 is read from X-Forwarded-Proto of a trusted proxy', () => {
     const forwarded = { 'x-forwarded-proto': 'https' };
     expect(peer(['10.0.0.1'], '10.0.0.1', forwarded).secure).toBe(true);
     expect(peer(['10.0.0.1'], '10.0.0.1', { 'x-forwarded-proto': 'http' }).secure).toBe(false);

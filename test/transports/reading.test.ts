@@ -61,7 +61,7 @@ async function roundTrip(): Promise<void> {
   await tcp.message();
 }
 
-test('2.12 a socket is read again when the last of several reasons not to read it is gone', async () => {
+test('2.12 resumes reading a socket when the last of several reasons is taken back', async () => {
   for (const reason of [queueFull, outboundFull, tooManyMessages, queueFull]) socket.stopReading(reason);
   tcp.write(textFrame('waits'));
   for (const reason of [outboundFull, queueFull]) {
@@ -75,7 +75,7 @@ test('2.12 a socket is read again when the last of several reasons not to read i
   await vi.waitFor(() => expect(received).toEqual(['waits']));
 });
 
-test('2.12 taking back a reason that was never given changes nothing', async () => {
+test('2.12 ignores taking back a reason that was not given', async () => {
   socket.resumeReading(outboundFull);
   socket.stopReading(queueFull);
   socket.resumeReading(outboundFull);
@@ -86,7 +86,7 @@ test('2.12 taking back a reason that was never given changes nothing', async () 
   await vi.waitFor(() => expect(received).toEqual(['waits']));
 });
 
-test('2.12 a socket that was not read is read for the answer to its close frame', async () => {
+test('2.12 resumes reading a socket for the answer to its close frame', async () => {
   socket.stopReading(tooManyMessages);
   socket.close(4200, 'again');
   socket.stopReading(queueFull);
@@ -94,7 +94,7 @@ test('2.12 a socket that was not read is read for the answer to its close frame'
   expect(await tcp.closing()).toEqual({ code: 4200, reason: 'again' });
 });
 
-test('2.11 a message of an allowed size is taken in more than 65,536 parts of the network', async () => {
+test('2.11 accepts a message of an allowed size in more than 65,536 chunks', async () => {
   const text = 'm'.repeat(MESSAGE_BYTES);
   for (const byte of textFrame(text)) {
     tcp.write(Buffer.from([byte]));
@@ -103,14 +103,14 @@ test('2.11 a message of an allowed size is taken in more than 65,536 parts of th
   await vi.waitFor(() => expect(received).toEqual([text]), 30_000);
 }, 120_000);
 
-test('2.11 a message of n bytes is taken, of n + 1 it is closed with 1009', async () => {
+test('2.11 accepts a message of n bytes, and closes with 1009 at n + 1', async () => {
   tcp.write(textFrame('m'.repeat(MESSAGE_BYTES)));
   await vi.waitFor(() => expect(received).toHaveLength(1), 10_000);
   tcp.write(textFrame('m'.repeat(MESSAGE_BYTES + 1)));
   expect(await tcp.closing()).toEqual({ code: 1009, reason: 'Maximum message size exceeded' });
 });
 
-test('2.11 a message of n frames is taken, of n + 1 it is closed with 1008', async () => {
+test('2.11 accepts a message of n frames, and closes with 1008 at n + 1', async () => {
   const inFrames = (count: number): Buffer =>
     Buffer.concat(
       Array.from({ length: count }, (_, at) =>

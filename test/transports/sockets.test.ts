@@ -18,7 +18,7 @@ async function serverWith(files: { openFiles?: number } = {}): Promise<TestServe
   return server;
 }
 
-test('idle connections never take the files that the server itself needs', async () => {
+test('idle connections never use the files that the server itself needs', async () => {
   const server = await serverWith({ openFiles: 256 });
   const idle: Socket[] = [];
   undo.push(() => idle.forEach((socket) => socket.destroy()));
@@ -39,7 +39,7 @@ test('idle connections never take the files that the server itself needs', async
   expect(server.output()).not.toContain('EMFILE');
 });
 
-test('a TLS hello on a plain port is logged once with its likely cause', async () => {
+test('logs a TLS hello on a plain port once, with its likely cause', async () => {
   const server = await serverWith();
   for (let index = 0; index < 3; index += 1)
     await new Promise<void>((resolve) =>
@@ -55,7 +55,7 @@ test('a TLS hello on a plain port is logged once with its likely cause', async (
   expect(server.output()).toContain('VITE_REVERB_SCHEME=http');
 });
 
-test('frames that break the protocol, and requests that are none, are counted and logged once', async () => {
+test('counts and logs invalid frames and invalid requests once', async () => {
   const server = await serverWith();
   const address = { host: server.host, port: server.port };
   for (let index = 0; index < 3; index += 1) {

@@ -29,7 +29,7 @@ async function openSecure({ port }: TestServer, cert: string): Promise<Wire> {
 }
 
 describe('wss', () => {
-  test('2.1 a client that trusts the certificate connects and is answered', async () => {
+  test('2.1 serves a client that trusts the certificate', async () => {
     const files = certificate('first');
     const server = await startServer({ ...variables(files), WAVEHALL_REQUIRE_TLS: 'true' });
     try {
@@ -44,7 +44,7 @@ describe('wss', () => {
     }
   });
 
-  test('2.1 SIGHUP serves the new certificate, and open sockets stay', async () => {
+  test('2.1 serves the new certificate after SIGHUP and keeps open sockets', async () => {
     const files = certificate('first');
     const server = await startServer(variables(files));
     try {
@@ -66,7 +66,7 @@ describe('wss', () => {
   test.each([
     ['is gone', ({ cert }: CertificateFiles) => rmSync(cert)],
     ['is no certificate', ({ cert }: CertificateFiles) => writeFileSync(cert, 'nonsense')],
-  ])('2.1 SIGHUP when the new certificate %s: a warning, and the old one is served on', async (_, spoil) => {
+  ])('2.1 warns after SIGHUP and keeps the old certificate when the new one %s', async (_, spoil) => {
     const files = certificate('first');
     const server = await startServer(variables(files));
     try {
@@ -80,7 +80,7 @@ describe('wss', () => {
     expect(await server.exited).toBe(0);
   });
 
-  test('2.1 SIGHUP without TLS changes nothing', async () => {
+  test('2.1 ignores SIGHUP without TLS', async () => {
     const server = await startServer();
     try {
       server.kill('SIGHUP');
@@ -92,7 +92,7 @@ describe('wss', () => {
     }
   });
 
-  test('2.1 a key with a passphrase is opened with it', async () => {
+  test('2.1 reads a key with its passphrase', async () => {
     const files = certificate('locked', PASSPHRASE);
     const server = await startServer({ ...variables(files), WAVEHALL_TLS_PASSPHRASE: PASSPHRASE });
     try {
@@ -103,7 +103,7 @@ describe('wss', () => {
     }
   });
 
-  test('2.1 the certificate of config("reverb") is served', async () => {
+  test('2.1 serves the certificate of config("reverb")', async () => {
     const files = certificate('from-laravel', PASSPHRASE);
     const tls = { local_cert: files.cert, local_pk: files.key, passphrase: PASSPHRASE };
     const config = {
@@ -118,7 +118,7 @@ describe('wss', () => {
     }
   });
 
-  test('2.1 a certificate that Valet made for the host is served', async () => {
+  test('2.1 serves the certificate that Valet made for the host', async () => {
     const home = temporaryFolder();
     const folder = join(home, '.config', 'valet', 'Certificates');
     makeCertificate({ cert: join(folder, 'app.test.crt'), key: join(folder, 'app.test.key') }, 'app.test');
@@ -131,8 +131,8 @@ describe('wss', () => {
   });
 });
 
-describe('a certificate that cannot be used ends the start', () => {
-  test('2.1 a missing file is named', async () => {
+describe('a certificate that cannot be used fails the start', () => {
+  test('2.1 names a missing file', async () => {
     const { key } = certificate('first');
     const missing = join(temporaryFolder(), 'missing.crt');
     const { code, stdout, stderr } = await run(['start'], variables({ cert: missing, key }));
@@ -140,7 +140,7 @@ describe('a certificate that cannot be used ends the start', () => {
     expect(stderr).toMatch(/^wavehall: The TLS file .+missing\.crt cannot be read: ENOENT/);
   });
 
-  test('2.1 a missing key is named', async () => {
+  test('2.1 names a missing key', async () => {
     const { cert } = certificate('first');
     const { code, stderr } = await run(['start'], variables({ cert, key: '/no/such.key' }));
     expect([code, stderr]).toEqual([
@@ -152,7 +152,7 @@ describe('a certificate that cannot be used ends the start', () => {
   test.each([
     ['another passphrase', { WAVEHALL_TLS_PASSPHRASE: 'wrong-words' }],
     ['no passphrase', {}],
-  ])('2.1 %s: the files are named, the passphrase is not', async (_, passphrase) => {
+  ])('2.1 %s: names the files, not the passphrase', async (_, passphrase) => {
     const files = certificate('locked', PASSPHRASE);
     const { code, stderr } = await run(['start'], { ...variables(files), ...passphrase });
     expect(code).toBe(1);
@@ -160,7 +160,7 @@ describe('a certificate that cannot be used ends the start', () => {
     expect(stderr).not.toMatch(/wrong-words|open-sesame/);
   });
 
-  test('2.1 the key of another certificate: the files are named', async () => {
+  test('2.1 names the files when the key belongs to another certificate', async () => {
     const [first, second] = [certificate('first'), certificate('second')];
     const { code, stderr } = await run(['start'], variables({ cert: first.cert, key: second.key }));
     expect(code).toBe(1);
@@ -176,7 +176,7 @@ describe('where certificates are found', () => {
     '.valet/Certificates',
   ];
 
-  test.each(FOLDERS)('2.1 ~/%s, by the name of the host', (folder) => {
+  test.each(FOLDERS)('2.1 in ~/%s, by the name of the host', (folder) => {
     const home = temporaryFolder();
     const files = { cert: join(home, folder, 'app.test.crt'), key: join(home, folder, 'app.test.key') };
     makeCertificate(files, 'app.test');
@@ -188,14 +188,14 @@ describe('where certificates are found', () => {
     expect(readKeyPair({}, home)).toBeUndefined();
   });
 
-  test('2.1 a certificate without its key is none', () => {
+  test('2.1 ignores a certificate without its key', () => {
     const home = temporaryFolder();
     const files = { cert: join(home, FOLDERS[3]!, 'app.test.crt'), key: join(home, 'elsewhere.key') };
     makeCertificate(files, 'app.test');
     expect(readKeyPair({ hostname: 'app.test' }, home)).toBeUndefined();
   });
 
-  test('2.1 a name that would lead out of the folder finds nothing', () => {
+  test('2.1 ignores a host name that would lead out of the folder', () => {
     const home = temporaryFolder();
     const outside = join(home, '.valet', 'app.test');
     makeCertificate({ cert: `${outside}.crt`, key: `${outside}.key` }, 'app.test');
@@ -203,7 +203,7 @@ describe('where certificates are found', () => {
     expect(readKeyPair({ hostname: '../app.test' }, home)).toBeUndefined();
   });
 
-  test('2.1 named files come first, and one file may hold both', () => {
+  test('2.1 prefers named files, and accepts one file with both', () => {
     const home = temporaryFolder();
     const folder = join(home, FOLDERS[3]!);
     makeCertificate({ cert: join(folder, 'app.test.crt'), key: join(folder, 'app.test.key') }, 'app.test');

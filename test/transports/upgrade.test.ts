@@ -57,15 +57,18 @@ describe('upgrades', () => {
     '/ws/app/app-key/',
     '/app/nobody',
     '/app/app-key?protocol=x',
-  ])('2.1 %s is upgraded', async (path) => {
+  ])('2.1 upgrades %s', async (path) => {
     expect(statusOf(await answer(path, ['Upgrade: websocket', ...UPGRADE]))).toBe('101');
   });
 
-  test.each(['WebSocket', 'WEBSOCKET', 'websocket'])('2.1 Upgrade: %s, in any case', async (value) => {
-    const text = await answer('/app/app-key', [`Upgrade: ${value}`, ...UPGRADE]);
-    expect(statusOf(text)).toBe('101');
-    expect(text).toContain('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
-  });
+  test.each(['WebSocket', 'WEBSOCKET', 'websocket'])(
+    '2.1 accepts Upgrade: %s, in any case',
+    async (value) => {
+      const text = await answer('/app/app-key', [`Upgrade: ${value}`, ...UPGRADE]);
+      expect(statusOf(text)).toBe('101');
+      expect(text).toContain('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+    },
+  );
 
   test.each([
     '/',
@@ -76,25 +79,22 @@ describe('upgrades', () => {
     '/up',
     '/other/app/app-key',
     '/ws/ws/app/app-key',
-  ])('2.1 an upgrade of %s is answered with 404', async (path) => {
+  ])('2.1 answers an upgrade of %s with 404', async (path) => {
     const text = await answer(path, ['Upgrade: websocket', ...UPGRADE]);
     expect(statusOf(text)).toBe('404');
     expect(text.split('\r\n\r\n')[1]).toBe('Not found.');
   });
 
-  test.each(['h2c', 'TLS/1.0', 'websocket2', ''])(
-    '2.1 an upgrade to %j is answered with 426',
-    async (value) => {
-      const text = await answer('/app/app-key', [`Upgrade: ${value}`, 'Connection: Upgrade, close']);
-      expect(statusOf(text)).toBe('426');
-      expect(text.toLowerCase()).toContain('\r\nupgrade: websocket\r\n');
-      expect(text.toLowerCase()).toMatch(/\r\nconnection: .*upgrade/);
-      expect(text).toContain('Upgrade required.');
-    },
-  );
+  test.each(['h2c', 'TLS/1.0', 'websocket2', ''])('2.1 answers an upgrade to %j with 426', async (value) => {
+    const text = await answer('/app/app-key', [`Upgrade: ${value}`, 'Connection: Upgrade, close']);
+    expect(statusOf(text)).toBe('426');
+    expect(text.toLowerCase()).toContain('\r\nupgrade: websocket\r\n');
+    expect(text.toLowerCase()).toMatch(/\r\nconnection: .*upgrade/);
+    expect(text).toContain('Upgrade required.');
+  });
 
   test.each(['/app/app-key', '/app/app-key/', '/ws/app/app-key'])(
-    '2.1 a plain GET of %s is answered with 426',
+    '2.1 answers a plain GET of %s with 426',
     async (path) => {
       const text = await answer(path, ['Connection: close']);
       expect(statusOf(text)).toBe('426');
@@ -119,13 +119,13 @@ describe('upgrades', () => {
       ],
       '426',
     ],
-  ])('2.1 a handshake with %s is refused', async (_, headers, status) => {
+  ])('2.1 refuses a handshake with %s', async (_, headers, status) => {
     const text = await answer('/app/app-key', headers);
     expect(['400', status]).toContain(statusOf(text));
     expect(statusOf(text)).not.toBe('101');
   });
 
-  test('2.1 no subprotocol is selected, no compression agreed', async () => {
+  test('2.1 selects no subprotocol and no compression', async () => {
     const socket = new WebSocket(`ws://127.0.0.1:${server.port}/app/app-key`, ['pusher', 'x'], {
       perMessageDeflate: true,
     });
@@ -164,7 +164,7 @@ const PONG = '{"event":"pusher:pong","data":"{}"}';
 const INVALID = '{"event":"pusher:error","data":{"code":4200,"message":"Invalid message format"}}';
 
 describe('messages', () => {
-  test('1.7 a binary message is read as text when it is UTF-8, and is malformed otherwise', async () => {
+  test('1.7 reads a binary message of UTF-8 as text, and refuses any other', async () => {
     const { socket, next } = await establish();
     socket.send(Buffer.from(PING), { binary: true });
     expect(await next()).toBe(PONG);
@@ -173,7 +173,7 @@ describe('messages', () => {
     socket.terminate();
   });
 
-  test('2.9 a control ping is answered with its payload', async () => {
+  test('2.9 answers a control ping with its payload', async () => {
     const { socket } = await establish();
     socket.ping('payload');
     const [pong] = (await once(socket, 'pong')) as [Buffer];
@@ -181,7 +181,7 @@ describe('messages', () => {
     socket.terminate();
   });
 
-  test('2.11 a message of the limit is read, one byte more is closed with 1009 and its reason', async () => {
+  test('2.11 reads a message at the limit, and closes with 1009 and its reason for one byte more', async () => {
     const { socket, next, closed } = await establish();
     socket.send(PING.padEnd(10_000, ' '));
     expect(await next()).toBe(PONG);
@@ -189,7 +189,7 @@ describe('messages', () => {
     expect(await closed).toEqual({ code: 1009, reason: 'Maximum message size exceeded' });
   });
 
-  test('2.11 a message may come in 64 fragments', async () => {
+  test('2.11 accepts a message in 64 fragments', async () => {
     const { socket, next } = await establish();
     for (let at = 0; at < 63; at += 1) socket.send(at === 0 ? PING : ' ', { fin: false });
     socket.send(' ', { fin: true });
@@ -197,13 +197,13 @@ describe('messages', () => {
     socket.terminate();
   });
 
-  test('2.11 all fragments together count', async () => {
+  test('2.11 counts the bytes of all fragments together', async () => {
     const { socket, closed } = await establish();
     for (let at = 0; at < 11; at += 1) socket.send(' '.repeat(1000), { fin: at === 10 });
     expect((await closed).code).toBe(1009);
   });
 
-  test('3.11 whoever closes has left', async () => {
+  test('3.11 removes a client that closes from its channels', async () => {
     await vi.waitFor(() => expect(server.connections()).toBe(0));
     const { socket, closed } = await establish();
     expect(server.connections()).toBe(1);

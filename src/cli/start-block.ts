@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { type Config, DEVELOPMENT } from '../config/index.ts';
-import { addressOf, type RedisOptions } from '../stores/redis/options.ts';
+import { describeAddress, type RedisOptions } from '../stores/redis/options.ts';
 
 const FEW_OPEN_FILES = 10_000;
 
@@ -107,7 +107,7 @@ const apiLimit = ({ apps: all, redis }: Config): string | undefined =>
 /** Where Redis is, without who we are to it. */
 function redisAt(options: RedisOptions): string {
   const { sentinels, cluster } = options;
-  if (cluster !== undefined) return `a Cluster at ${cluster.map(addressOf).join(', ')}`;
-  if (sentinels !== undefined) return `Redis by Sentinels at ${sentinels.map(addressOf).join(', ')}`;
-  return `Redis at ${addressOf(options)}`;
+  if (cluster !== undefined) return `a Cluster at ${cluster.map(describeAddress).join(', ')}`;
+  if (sentinels !== undefined) return `Redis by Sentinels at ${sentinels.map(describeAddress).join(', ')}`;
+  return `Redis at ${describeAddress(options)}`;
 }

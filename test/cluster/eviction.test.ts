@@ -204,7 +204,10 @@ describe('after Redis has evicted keys, the nodes say again what they hold', () 
       await client.del(gone);
       await evict(1);
       await whole(nodes);
-      await eventually(() => nodes.some((node) => node.counters().repairedChannels > 0), 'it is counted');
+      await eventually(
+        () => nodes.some((node) => node.count('repaired_channels_total') > 0),
+        'it is counted',
+      );
       expect(nodes.flatMap(removals)).toEqual([]);
     },
     60_000,
@@ -287,7 +290,7 @@ describe('after Redis has evicted keys, the nodes say again what they hold', () 
         'nobody was told gone for good',
       );
       for (const node of nodes) {
-        expect(node.counters().evictedKeys).toBeGreaterThan(0);
+        expect(node.count('evicted_keys_total')).toBeGreaterThan(0);
         expect(node.isReady()).toBe(true);
         expect(node.warnings()).toEqual(['Redis evicts keys: it needs more memory']);
         const said = () => words(node).filter((what) => what.startsWith('Redis is full and has evicted'));
@@ -321,5 +324,5 @@ test('8.11 /up stays 200 while Redis evicts, and /ready says it', async () => {
 
 test('3.13 names of apps are those of their first credentials', () => {
   const keys = new Keys('w:', 16, 3, firstScopes(APPS));
-  expect(keys.channel(channel('x')).bus).toMatch(/^w:3:\{p\d+\}:b:22:[\w-]{20}:a:x$/);
+  expect(keys.channel(channel('x')).pubsubChannel).toMatch(/^w:3:\{p\d+\}:b:22:[\w-]{20}:a:x$/);
 });

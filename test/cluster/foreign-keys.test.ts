@@ -12,7 +12,7 @@ const ROOM = 'presence-cache-room';
 const credentials = [{ key: 'app-key', secret: 'app-secret' }] as const;
 const keys = new Keys('wavehall:', 1, 0, firstScopes([{ id: 'app-id', credentials }]));
 const room = keys.channel({ app: 'app-id', channel: ROOM });
-const [histories, historyBytes, lasts, lastBytes] = room.accounts.keys;
+const [histories, historyBytes, lasts, lastBytes] = room.retention.keys;
 
 let redis: TestRedis;
 let admin: Redis;
@@ -87,7 +87,7 @@ const CASES: readonly (readonly [string, Spoil])[] = [
     [
       ['history', room.history],
       ['position', room.position],
-      ['last event', room.last],
+      ['last event', room.lastEvent],
       ['expiry of histories', histories],
       ['bytes of histories', historyBytes],
       ['expiry of last events', lasts],
@@ -114,7 +114,7 @@ const CASES: readonly (readonly [string, Spoil])[] = [
   ['no number: quiet', spoilFields(keys.generation(0), 'quiet')],
   ['no JSON: member', spoilFields(room.members)],
   ['no JSON: a member of nobody', spoilFields(room.members, 'nobody')],
-  ['no event: last event', () => admin.set(room.last, 'garbage', 'EX', 60)],
+  ['no event: last event', () => admin.set(room.lastEvent, 'garbage', 'EX', 60)],
   ['no event: history', () => admin.rpush(room.history, 'garbage')],
 ];
 
@@ -182,7 +182,7 @@ test('3.13 garbage in a key is logged with its name, and counted', async () => {
   await replace(room.history)();
   await replace(room.position)();
   expect(await publish('after', [ROOM])).toBe(200);
-  await eventually(() => server.output().includes('A key in Redis holds what no node wrote'), 'it is logged');
-  expect(server.output().match(/A key in Redis holds/g)).toHaveLength(1);
+  await eventually(() => server.output().includes('Removed invalid data from a Redis key'), 'it is logged');
+  expect(server.output().match(/Removed invalid data from a Redis key/g)).toHaveLength(1);
   expect(server.output()).toContain(room.position);
 });

@@ -5,7 +5,7 @@ import type { RedisOptions } from '../../src/stores/redis/index.ts';
 import { startCluster } from '../support/redis-groups.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startTlsRedis, type TlsRedis } from '../support/redis-tls.ts';
-import { channel, everything, member, openNode, usual } from './stores.ts';
+import { channel, exerciseAllPorts, member, openNode, usual } from './stores.ts';
 
 const SOURCES = new URL('../../src/stores/redis/', import.meta.url);
 const ORDERS = channel('orders');
@@ -43,7 +43,7 @@ describe('who we are', () => {
   beforeAll(async () => void (redis = await startRedis(['--requirepass', 'hush'])));
   afterAll(() => redis.close());
 
-  test('3.13 a password opens Redis', () => everything(usual({ port: redis.port, password: 'hush' })));
+  test('3.13 a password opens Redis', () => exerciseAllPorts(usual({ port: redis.port, password: 'hush' })));
 
   test('3.13 a user who may do no more than the documentation says can do everything', async () => {
     await ask(
@@ -51,7 +51,7 @@ describe('who we are', () => {
       (client) => client.call('ACL', 'SETUSER', 'wavehall', 'on', '>secret', ...aclLine(false)),
       'hush',
     );
-    await everything(usual({ port: redis.port, username: 'wavehall', password: 'secret' }));
+    await exerciseAllPorts(usual({ port: redis.port, username: 'wavehall', password: 'secret' }));
     const log = await ask(redis, (client) => client.call('ACL', 'LOG'), 'hush');
     expect(log).toEqual([]);
   });
@@ -83,9 +83,9 @@ describe('who we are', () => {
     const commandsIn = (file: string, pattern: RegExp): string[] =>
       [...readFileSync(new URL(file, folder), 'utf8').matchAll(pattern)].map(([, name = '']) => name);
     const used = readdirSync(folder)
-      .filter((file) => file !== 'permissions.lua')
+      .filter((file) => file !== 'check-permissions.lua')
       .flatMap((file) => commandsIn(file, /redis\.p?call\('([A-Z]+)'/g));
-    const tried = new Set(commandsIn('permissions.lua', /^try\('([A-Z]+)'/gm));
+    const tried = new Set(commandsIn('check-permissions.lua', /^try\('([A-Z]+)'/gm));
     expect(used.length).toBeGreaterThan(20);
     expect([...new Set(used)].filter((name) => !tried.has(name))).toEqual([]);
     const allowed = new Set(aclLine(false).map((word) => word.slice(1).toUpperCase()));
@@ -100,7 +100,7 @@ test('3.13 on a Cluster, a user who may do no more than the documentation says c
       await ask(server, (client) =>
         client.call('ACL', 'SETUSER', 'wavehall', 'on', '>secret', ...aclLine(true)),
       );
-    await everything(usual({ cluster: cluster.addresses, username: 'wavehall', password: 'secret' }));
+    await exerciseAllPorts(usual({ cluster: cluster.addresses, username: 'wavehall', password: 'secret' }));
     for (const server of cluster.masters)
       expect(await ask(server, (client) => client.call('ACL', 'LOG'))).toEqual([]);
   } finally {
@@ -119,10 +119,10 @@ describe('TLS', () => {
     usual({ port: secured.tlsPort, tls: true, ...options });
 
   test('3.13 a certificate that is given is trusted', () =>
-    everything(secure({ tlsCa: readFileSync(secured.certificate, 'utf8') })));
+    exerciseAllPorts(secure({ tlsCa: readFileSync(secured.certificate, 'utf8') })));
 
   test('3.13 whoever answers is trusted when that is asked for', () =>
-    everything(secure({ tlsVerify: false })));
+    exerciseAllPorts(secure({ tlsVerify: false })));
 
   test('3.13 a certificate of nobody is refused, and its setting is named', async () => {
     await expect(openNode(secure())).rejects.toThrow(/not trusted \(self-signed\).*WAVEHALL_REDIS_TLS_CA/);

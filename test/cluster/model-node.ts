@@ -53,7 +53,7 @@ interface Room {
   readonly sockets: Set<ModelSocket>;
 }
 
-export const SCRIPTS = ['attach', 'beat', 'assert', 'bury', 'snapshot'] as const;
+export const SCRIPTS = ['attach', 'renew-lease', 'sync-channel', 'clean-up-node', 'read-roster'] as const;
 
 /** A server process without its transports: the real store over bad connections, and clients that check what they hear. */
 export class ModelNode {
@@ -92,17 +92,17 @@ export class ModelNode {
     this.#wire = new Wire(needs.chance, () => this.#faults());
     this.#spoilCommands();
     this.#spoilBus();
-    const garbage = new InvalidData(logger);
+    const invalidData = new InvalidData(logger);
     const shared = { links: this.#links, keys: this.keys, logger };
     this.node = new ClusterNode({
       ...shared,
-      options: { leaseMs: LEASE_MS, quietMs: QUIET_MS },
+      options: { leaseMs: LEASE_MS, settlingMs: QUIET_MS },
       installation: new Installation({ ...shared, apps: [] }),
     });
     this.membership = new RedisMembership({ ...shared, node: this.node });
     this.#listener = new Receiver({
       ...shared,
-      garbage,
+      invalidData,
       members: this.membership,
     });
     this.membership.start((ref, event) => this.#deliver(ref, event));
@@ -117,7 +117,7 @@ export class ModelNode {
       ...shared,
       options,
       node,
-      listener: this.#listener,
+      receiver: this.#listener,
       quota,
       repair: new EvictionRepair({
         ...shared,
@@ -128,7 +128,7 @@ export class ModelNode {
         pauseMs: LEASE_MS,
         settleMs: 4 * LEASE_MS,
       }),
-      control: new RedisControl({ ...shared, deadlines, garbage }),
+      control: new RedisControl({ ...shared, deadlines, invalidData }),
     });
   }
 

@@ -101,8 +101,8 @@ test('4.4 a failover: publishing works again soon, members are told anew, and no
     expect(await node.membership.occupancy(ORDERS)).toMatchObject({ subscriptions: 2 });
     expect(node.payloads('orders')).toEqual(['before', 'after']);
     const words = node.logger.warnings.map(({ what }) => what);
-    expect(words.filter((what) => what.startsWith('Redis is away'))).toHaveLength(1);
-    expect(words.filter((what) => what === 'Redis is back')).toHaveLength(1);
+    expect(words.filter((what) => what.startsWith('Lost the connection to Redis'))).toHaveLength(1);
+    expect(words.filter((what) => what === 'Reconnected to Redis')).toHaveLength(1);
   }
   expect(news()).toEqual(known);
 }, 60_000);

@@ -51,11 +51,11 @@ const KEYS: readonly Case[] = [
   ['users of a node that lives', 'set', ({ keys, node }) => keys.channel(ROOM).usersOf(node)],
   ['users of a node that ended', 'set', ({ keys }) => keys.channel(ROOM).usersOf(GHOST)],
   ['history', 'list', ({ keys }) => keys.channel(ROOM).history],
-  ['last event', 'string', ({ keys }) => keys.channel(ROOM).last],
-  ['expiry of histories', 'zset', ({ keys }) => keys.channel(ROOM).accounts.keys[0]],
-  ['bytes of histories', 'hash', ({ keys }) => keys.channel(ROOM).accounts.keys[1]],
-  ['expiry of last events', 'zset', ({ keys }) => keys.channel(ROOM).accounts.keys[2]],
-  ['bytes of last events', 'hash', ({ keys }) => keys.channel(ROOM).accounts.keys[3]],
+  ['last event', 'string', ({ keys }) => keys.channel(ROOM).lastEvent],
+  ['expiry of histories', 'zset', ({ keys }) => keys.channel(ROOM).retention.keys[0]],
+  ['bytes of histories', 'hash', ({ keys }) => keys.channel(ROOM).retention.keys[1]],
+  ['expiry of last events', 'zset', ({ keys }) => keys.channel(ROOM).retention.keys[2]],
+  ['bytes of last events', 'hash', ({ keys }) => keys.channel(ROOM).retention.keys[3]],
   ['position', 'hash', ({ keys }) => keys.channel(ROOM).position],
 ];
 
@@ -115,7 +115,7 @@ interface World {
 async function leaveGhost(admin: Admin, keys: Keys): Promise<void> {
   const room = keys.channel(ROOM);
   await admin.hset(keys.generation(0), `node:${GHOST}`, 1);
-  await admin.sadd(keys.index(0, GHOST), room.row);
+  await admin.sadd(keys.index(0, GHOST), room.channelKey);
   await admin.hset(room.counts, GHOST, 1);
   await admin.sadd(room.usersOf(GHOST), '9');
   await admin.hset(room.nodesPerUser, '9', 1);
@@ -210,7 +210,7 @@ async function live(world: World, [, kind, keyOf]: Case, spoil: Spoil, isCounted
   for (const [n, each] of [c, a].entries()) await doAll(each, n + 10);
 
   const nodes = [a, b, c];
-  const counted = (): number => nodes.reduce((sum, each) => sum + each.counters().garbage, 0);
+  const counted = (): number => nodes.reduce((sum, each) => sum + each.count('invalid_messages_total'), 0);
   let said = '';
   const whole = nodes.map(() => '1,2,3 3 3 3 1').join(' ');
   await eventually(
@@ -243,7 +243,9 @@ async function live(world: World, [, kind, keyOf]: Case, spoil: Spoil, isCounted
   expect(await c.state.read('cutover')).toEqual({ percent: 2 });
   for (const each of nodes) {
     expect(each.logger.defects).toEqual([]);
-    const lines = each.logger.warnings.filter(({ what }) => what.startsWith('A key in Redis'));
+    const lines = each.logger.warnings.filter(({ what }) =>
+      what.startsWith('Removed invalid data from a Redis key'),
+    );
     expect(lines.length).toBeLessThanOrEqual(1);
   }
   await Promise.all(nodes.map((each) => each.close()));

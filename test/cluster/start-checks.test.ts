@@ -170,7 +170,10 @@ describe('while it runs', () => {
   test('8.11 a full Redis is told of once, and once that it is over', async () => {
     const policy = ['CONFIG', 'SET', 'maxmemory', '1'];
     expect(await suffers({ password: 'hush-hush' }, [policy], [['CONFIG', 'SET', 'maxmemory', '0']])).toEqual(
-      ['Publishing may answer 503: Redis is full: raise maxmemory in Redis', 'Redis takes everything again'],
+      [
+        'Publishing may answer 503: Redis is full: raise maxmemory in Redis',
+        'Redis accepts every command again',
+      ],
     );
   });
 
@@ -179,7 +182,7 @@ describe('while it runs', () => {
     const user = { username: 'u', password: 'hush' };
     expect(await suffers(user, [setUser(...EVERYTHING, '-evalsha')], [setUser(...EVERYTHING)])).toEqual([
       'Publishing may answer 503: the Redis user may not run EVALSHA: allow it (ACL)',
-      'Redis takes everything again',
+      'Redis accepts every command again',
     ]);
   });
 
@@ -191,9 +194,9 @@ describe('while it runs', () => {
     ];
     const back = [['ACL', 'SETUSER', 'u', '>hush']];
     expect(await suffers({ username: 'u', password: 'hush' }, change, back, 2)).toEqual([
-      'Redis is away: publishing answers 503 until it is back',
-      'Redis stays away: Redis refuses the login: check REDIS_PASSWORD, and REDIS_USERNAME if there is one',
-      'Redis is back',
+      'Lost the connection to Redis: publishing answers 503 until it is back',
+      'Cannot reconnect to Redis: Redis refuses the login: check REDIS_PASSWORD, and REDIS_USERNAME if there is one',
+      'Reconnected to Redis',
     ]);
   });
 });

@@ -1,5 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
 import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { Metric } from '../../src/core/ports/metric.ts';
 import { openRedisStores, type RedisOptions } from '../../src/stores/redis/index.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import type { Delivery } from '../contracts/capabilities.ts';
@@ -7,7 +8,7 @@ import { eventually } from '../support/wire.ts';
 
 let opened = 0;
 
-/** What every node of these tests is told of Redis, besides where it is. */
+/** Options that all nodes of these tests share, besides the address of Redis. */
 export const usual = (options: Partial<RedisOptions> = {}): RedisOptions => ({
   host: '127.0.0.1',
   port: 1,
@@ -20,7 +21,7 @@ export const usual = (options: Partial<RedisOptions> = {}): RedisOptions => ({
   ...options,
 });
 
-/** The stores of one node, with what arrived there; closed when the test is over. */
+/** Opens the stores of one node and records what is delivered there; closed when the test is over. */
 export async function openNode(options: RedisOptions) {
   const logger = new FakeLogger();
   const stores = await openRedisStores(options, logger);
@@ -34,7 +35,9 @@ export async function openNode(options: RedisOptions) {
     logger,
     deliveries,
     payloads,
-    /** Publishes until Redis takes it; resolves with how often it was refused. */
+    /** Returns the value of a counter, by its name after `wavehall_redis_`. */
+    count: (name: string): number => countOf(stores.metrics, name),
+    /** Publishes until Redis accepts it; resolves with the number of refusals. */
     async insist(ref: ChannelRef, payload: string, limitMs = 15_000): Promise<number> {
       let refusals = -1;
       await eventually(
@@ -45,7 +48,7 @@ export async function openNode(options: RedisOptions) {
             () => false,
           );
         },
-        `Redis takes ${payload}`,
+        `Redis accepts ${payload}`,
         limitMs,
       );
       return refusals;
@@ -54,12 +57,19 @@ export async function openNode(options: RedisOptions) {
   };
 }
 
+function countOf(metrics: readonly Metric[], name: string): number {
+  const metric = metrics.find((each) => each.name === `wavehall_redis_${name}`);
+  if (metric === undefined) throw new Error(`No metric ${name}`);
+  const [[, value] = [[], Number.NaN]] = [...metric.values()];
+  return value;
+}
+
 export const channel = (name: string): ChannelRef => ({ app: 'a', channel: name });
 
 export const member = (id: string) => ({ id, userId: id, infoJson: undefined });
 
-/** Everything that two nodes do with each other, once. */
-export async function everything(options: RedisOptions): Promise<void> {
+/** Uses every port of two nodes once and expects no warnings. */
+export async function exerciseAllPorts(options: RedisOptions): Promise<void> {
   const [a, b] = [await openNode(options), await openNode(options)];
   const [orders, room] = [channel('orders'), channel('presence-room')];
   const terminated: string[] = [];
@@ -79,7 +89,7 @@ export async function everything(options: RedisOptions): Promise<void> {
   expect((await b.history.last(orders))?.payload).toBe('kept');
   await a.control.terminate('a', 'u');
   await a.membership.leave(room, { subscriptions: 0, member: member('1') });
-  await eventually(() => b.payloads('orders').length > 0 && terminated.length > 0, 'b hears it');
+  await eventually(() => b.payloads('orders').length > 0 && terminated.length > 0, 'b receives both');
   await b.broker.unsubscribe(orders);
   await a.close();
   await eventually(async () => (await b.membership.channels('a', '')).size === 0, 'nothing is left');

@@ -6,7 +6,7 @@ import { type SelfSigned, selfSigned } from '../support/certificates.ts';
 import { MASTER_NAME, startCluster, startSentinels } from '../support/redis-groups.ts';
 import type { RedisOptions } from '../../src/stores/redis/index.ts';
 import { eventually } from '../support/wire.ts';
-import { channel, everything, openNode, usual } from './stores.ts';
+import { channel, exerciseAllPorts, openNode, usual } from './stores.ts';
 
 const ORDERS = channel('orders');
 
@@ -38,7 +38,7 @@ describe('Sentinels', () => {
     const group = await startSentinels({ paper });
     try {
       const where = secure({ sentinels: group.addresses, sentinelName: MASTER_NAME });
-      await everything(where);
+      await exerciseAllPorts(where);
       // What is wrong with a certificate of one of several servers does not come through ioredis.
       await expect(openNode({ ...where, tlsCa: undefined })).rejects.toThrow(/WAVEHALL_REDIS_SENTINELS/);
       await survives(where, async () => {
@@ -57,7 +57,7 @@ describe('a Cluster', () => {
     const cluster = await startCluster({ paper });
     try {
       const where = secure({ cluster: cluster.addresses });
-      await everything(where);
+      await exerciseAllPorts(where);
       await expect(openNode({ ...where, tlsCa: undefined })).rejects.toThrow(/WAVEHALL_REDIS_CLUSTER/);
       await survives(where, async () => {
         for (const { port } of cluster.masters) await cutAll(port);

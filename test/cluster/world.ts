@@ -209,8 +209,8 @@ export class World {
       `wavehall_${script}`
     ]!;
     const answer = await command.apply(this.#executor, [...args]);
-    if (script === 'assert') this.#enter(answer as [string], args, by);
-    if (script === 'bury') this.#enterBurial(answer as [string, number], by);
+    if (script === 'sync-channel') this.#enter(answer as [string], args, by);
+    if (script === 'clean-up-node') this.#enterBurial(answer as [string, number], by);
     return answer;
   }
 
@@ -284,7 +284,7 @@ export class World {
         const { sockets, users } = node.truth(channel);
         if (sockets === 0) continue;
         add(keys.counts, `${node.node.id}=${sockets}`);
-        add(this.#keys.index(keys.partition, node.node.id), keys.row);
+        add(this.#keys.index(keys.partition, node.node.id), keys.channelKey);
         for (const user of users) add(keys.usersOf(node.node.id), user);
       }
       for (const user of this.#usersOf(channel)) {

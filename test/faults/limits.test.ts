@@ -44,7 +44,7 @@ describe('Redis is full', () => {
     });
     await stage.settled({ withinMs: 15_000 });
     expect(linesOf(stage, 'Redis is full')).toEqual([1, 1, 1]);
-    expect(linesOf(stage, 'Redis takes everything again')).toEqual([1, 1, 1]);
+    expect(linesOf(stage, 'Redis accepts every command again')).toEqual([1, 1, 1]);
     await stage.emptied();
   });
 
@@ -108,8 +108,8 @@ describe('Redis takes no more connections', () => {
     await stop();
     report('F27', { 'back after ms': ms });
     await stage.settled();
-    expect(linesOf(stage, 'Redis is away')).toEqual([1, 1, 1]);
-    expect(linesOf(stage, 'Redis is back')).toEqual([1, 1, 1]);
+    expect(linesOf(stage, 'Lost the connection to Redis')).toEqual([1, 1, 1]);
+    expect(linesOf(stage, 'Reconnected to Redis')).toEqual([1, 1, 1]);
     await stage.emptied();
   });
 });

@@ -5,32 +5,32 @@ import type { Receiver } from './events/receiver.ts';
 import type { RedisMembership } from './membership/membership.ts';
 import type { Publisher } from './events/publisher.ts';
 
-/** Events between nodes: one road, also for this node's own. */
+/** Carries events between nodes. This node's own events come back through Redis too, so all nodes see one order. */
 export class RedisBroker implements Broker {
-  readonly #listener: Receiver;
+  readonly #receiver: Receiver;
   readonly #publisher: Publisher;
   readonly #membership: RedisMembership;
 
-  constructor(needs: { listener: Receiver; publisher: Publisher; membership: RedisMembership }) {
-    this.#listener = needs.listener;
-    this.#publisher = needs.publisher;
-    this.#membership = needs.membership;
+  constructor(deps: { receiver: Receiver; publisher: Publisher; membership: RedisMembership }) {
+    this.#receiver = deps.receiver;
+    this.#publisher = deps.publisher;
+    this.#membership = deps.membership;
   }
 
   start(deliver: Deliver): Promise<void> {
-    this.#listener.start(deliver);
+    this.#receiver.start(deliver);
     this.#membership.start(deliver);
     return Promise.resolve();
   }
 
   subscribe(ref: ChannelRef): Promise<void> {
     if (isReservedChannel(ref.channel)) this.#membership.watch(ref);
-    return this.#listener.subscribe(ref);
+    return this.#receiver.subscribe(ref);
   }
 
   unsubscribe(ref: ChannelRef): Promise<void> {
     this.#membership.unwatch(ref);
-    return this.#listener.unsubscribe(ref);
+    return this.#receiver.unsubscribe(ref);
   }
 
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {

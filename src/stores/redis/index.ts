@@ -6,7 +6,7 @@ import { RedisBroker } from './broker.ts';
 import { Responsiveness } from './health/unanswered.ts';
 import { RedisControl } from './node/control.ts';
 import { DeadlineScripts } from './deadline/deadline-scripts.ts';
-import { type RedisCounters, redisMetrics } from './metrics.ts';
+import { redisMetrics } from './metrics.ts';
 import { EvictionRepair } from './health/eviction-repair.ts';
 import { InvalidData } from './health/invalid-data.ts';
 import { RedisHistory } from './events/cached-events.ts';
@@ -21,105 +21,92 @@ import { ClusterNode } from './node/node.ts';
 import type { RedisOptions } from './options.ts';
 import { Publisher } from './events/publisher.ts';
 import { RedisReplays } from './replays.ts';
-import { KEY_DAMAGED, KEY_MENDED } from './link/scripts.ts';
+import { CHANNEL_DAMAGED, KEY_REPAIRED } from './link/scripts.ts';
 import { RedisState } from './state.ts';
 
-const QUIET_MS = 5000;
+const SETTLING_MS = 5000;
 
 export { type RedisOptions } from './options.ts';
 
-export interface RedisStores extends Stores {
-  counters(): RedisCounters;
-}
-
-/** Several nodes over one Redis. Rejects when Redis cannot be reached or used at the start. */
-export async function openRedisStores(options: RedisOptions, logger: Logger): Promise<RedisStores> {
-  const { attendant, answering, deadlines, listener, dropped, garbage, repair, ...ports } = assemble(
-    options,
-    logger,
-  );
-  await attendant.start();
-  answering.start();
-  const isReady = (): boolean => attendant.isReady && answering.isAnswering;
-  const counters = (): RedisCounters => ({
-    lostEvents: listener.lostEvents,
-    unreadHistories: listener.unreadHistories,
-    droppedHistories: dropped.total,
-    garbage: garbage.count,
-    evictedKeys: repair.evictedKeys,
-    repairedChannels: repair.repairedChannels,
-    unknownOutcomes: deadlines.unknownOutcomes,
-  });
-  const beat = setInterval(() => attendant.beat(), options.leaseMs / 4);
+/** Opens the stores of one node of several that share a Redis. Rejects when Redis cannot be reached or used. */
+export async function openRedisStores(options: RedisOptions, logger: Logger): Promise<Stores> {
+  const { supervisor, responsiveness, counts, repair, ...ports } = assemble(options, logger);
+  await supervisor.start();
+  responsiveness.start();
+  const isReady = (): boolean => supervisor.isReady && responsiveness.isAnswering;
+  const beat = setInterval(() => supervisor.beat(), options.leaseMs / 4);
   return {
     ...ports,
-    metrics: [...redisMetrics(isReady, counters), ...replayMetrics(ports.replays)],
+    metrics: [...redisMetrics(isReady, counts), ...replayMetrics(ports.replays)],
     isReady,
     warnings: () => (repair.isEvicting ? ['Redis evicts keys: it needs more memory'] : []),
-    counters,
     async close() {
       clearInterval(beat);
-      answering.stop();
-      await attendant.stop();
+      responsiveness.stop();
+      await supervisor.stop();
     },
   };
 }
 
-/** Everything that one node needs, connected to nothing yet. */
+/** Builds all parts of one node, without connecting to Redis. */
 function assemble(options: RedisOptions, logger: Logger) {
   const { keyPrefix, partitions, database, apps = [], leaseMs } = options;
   const keys = new Keys(keyPrefix, partitions, database, firstScopes(apps));
   const links = openLinks(options, keys, logger);
-  const garbage = new InvalidData(logger);
-  const dropped = new MinuteLog({
-    logger,
-    what: 'Histories were dropped before their time: an app has more than WAVEHALL_HISTORY_MAX_BYTES',
-  });
   const shared = { links, keys, logger };
+  const invalidData = new InvalidData(logger);
   const installation = new Installation({ ...shared, apps });
-  const node = new ClusterNode({ ...shared, options: { leaseMs, quietMs: QUIET_MS }, installation });
+  const node = new ClusterNode({ ...shared, options: { leaseMs, settlingMs: SETTLING_MS }, installation });
   const membership = new RedisMembership({ links, keys, node });
   const quota = new RedisConnectionQuota({ links, keys, node });
   const deadlines = new DeadlineScripts({ links, keys, node, timeoutMs: options.commandTimeoutMs });
   const control = new RedisControl({
-    ...{ links, keys, deadlines, garbage },
-    onForeign: (app) => installation.mentionOther(app),
+    ...{ links, keys, deadlines, invalidData },
+    onForeign: (app) => installation.warnOfOther(app),
   });
-  const listener = new Receiver({
-    ...{ ...shared, garbage, members: membership },
+  const receiver = new Receiver({
+    ...{ ...shared, invalidData, members: membership },
     historyTtlMs: options.historyTtlMs,
   });
-  node.onRename(() => listener.rename());
-  const publisher = new Publisher({ deadlines, links, keys, dropped });
-  const broker = new RedisBroker({ listener, publisher, membership });
-  const state = new RedisState(links, keys);
-  const replays = new RedisReplays(links, keys, options.replaySignatures);
+  node.onRename(() => receiver.updateNames());
+  const droppedLog = droppedHistoriesLog(logger);
+  const publisher = new Publisher({ deadlines, links, keys, droppedLog });
   const repair = new EvictionRepair({
     ...{ ...shared, node, membership, quota },
     apps: apps.map(({ id }) => id),
     pauseMs: leaseMs,
-    settleMs: 2 * QUIET_MS + 4 * leaseMs,
+    settleMs: 2 * SETTLING_MS + 4 * leaseMs,
   });
-  links.commands.on(KEY_MENDED, (key: string) => {
-    garbage.addKey(key);
-    repair.want(keys.partitionOfMembers(key));
+  links.commands.on(KEY_REPAIRED, (key: string) => {
+    invalidData.addKey(key);
+    repair.scheduleNow(keys.partitionOfMembers(key));
   });
-  links.commands.on(KEY_DAMAGED, () => repair.suspect());
-  const attendant = new Supervisor({ ...shared, options, node, listener, quota, control, repair });
+  links.commands.on(CHANNEL_DAMAGED, () => repair.schedule());
   return {
-    broker,
+    broker: new RedisBroker({ receiver, publisher, membership }),
     history: new RedisHistory(links, keys),
     membership,
     quota,
     control,
-    state,
-    replays,
-    attendant,
-    answering: new Responsiveness(links, logger),
-    deadlines,
-    listener,
-    dropped,
-    garbage,
+    state: new RedisState(links, keys),
+    replays: new RedisReplays(links, keys, options.replaySignatures),
+    supervisor: new Supervisor({ ...shared, options, node, receiver, quota, control, repair }),
+    responsiveness: new Responsiveness(links, logger),
     repair,
+    counts: () => ({
+      lostEvents: receiver.lostEvents,
+      unreadHistories: receiver.unreadHistories,
+      droppedHistories: droppedLog.total,
+      invalidMessages: invalidData.count,
+      evictedKeys: repair.evictedKeys,
+      repairedChannels: repair.repairedChannels,
+      unknownOutcomes: deadlines.unknownOutcomes,
+    }),
   };
 }
+
+const droppedHistoriesLog = (logger: Logger): MinuteLog =>
+  new MinuteLog({
+    logger,
+    what: 'Histories were dropped early because an app exceeds WAVEHALL_HISTORY_MAX_BYTES: clients and nodes that reconnect may miss events. Raise that setting, or keep less (WAVEHALL_HISTORY_SIZE, WAVEHALL_HISTORY_TTL)',
+  });

@@ -1,47 +1,52 @@
 import { LRUCache } from 'lru-cache';
 import type { ChannelRef } from '../../core/ports/cluster.ts';
 
-/** Channels whose names are kept ready: publishing asks for them with each event. */
-const MOST_KEPT = 10_000;
+/** Channels whose key names are cached: publishing needs them for each event. */
+const MOST_CACHED = 10_000;
 
 /**
- * What an app keeps in one partition: its histories by the time at which they expire, and their bytes; its last events
- * likewise. One object for each app and partition.
+ * Keys that bound what an app keeps in one partition: its histories by expiry, their bytes, and the same for its last events.
+ * There is one object for each app and partition, so that it can serve as the key of a map.
  */
-export interface Accounts {
+export interface RetentionKeys {
   readonly app: string;
-  readonly keys: readonly [histories: string, historyBytes: string, lasts: string, lastBytes: string];
+  readonly keys: readonly [
+    histories: string,
+    historyBytes: string,
+    lastEvents: string,
+    lastEventBytes: string,
+  ];
 }
 
-/** All keys of one channel. They share a hash tag with their partition, so that one script may touch them. */
+/** All keys of one channel. They share a hash tag with their partition, so that one script may use them together. */
 export interface ChannelKeys {
   readonly partition: number;
-  /** The channel in the index of a node: unambiguous whatever characters ids have. */
-  readonly row: string;
+  /** Names the channel in the index of a node: unambiguous whatever characters ids have. */
+  readonly channelKey: string;
   readonly counts: string;
   readonly nodesPerUser: string;
   readonly members: string;
   readonly version: string;
   readonly history: string;
   readonly position: string;
-  readonly last: string;
-  readonly accounts: Accounts;
-  readonly bus: string;
+  readonly lastEvent: string;
+  readonly retention: RetentionKeys;
+  readonly pubsubChannel: string;
   usersOf(node: string): string;
 }
 
 /**
- * Names of everything in Redis. Nothing that a client says can make one that belongs to something else. All carry the
- * number of the database, which channels of the bus do not have by themselves; those of an app carry its scope.
+ * Names of everything in Redis. No input of a client can produce a name that belongs to something else. Each name contains
+ * the number of the database, which pub/sub ignores; names of an app contain its scope.
  */
 export class Keys {
   readonly #prefix: string;
   readonly partitions: number;
   /** By app id; the empty id is the installation as a whole. */
   #scopes: ReadonlyMap<string, string>;
-  readonly #kept = new LRUCache<string, ChannelKeys>({ max: MOST_KEPT });
-  readonly #accounts = new Map<string, Accounts>();
-  /** Events of one channel come in runs. */
+  readonly #cache = new LRUCache<string, ChannelKeys>({ max: MOST_CACHED });
+  readonly #retention = new Map<string, RetentionKeys>();
+  /** The last result. Events of one channel often follow each other: this saves building the key of the LRU cache. */
   #latest: (ChannelRef & { readonly keys: ChannelKeys }) | undefined;
 
   constructor(
@@ -55,56 +60,56 @@ export class Keys {
     this.#scopes = scopes;
   }
 
-  /** Which installation's app of this id is meant; '' for an app that is not known here. */
+  /** Returns the scope of an app, '' when the app is not configured here. */
   scopeOf = (app: string): string => this.#scopes.get(app) ?? '';
 
-  /** True when a name has changed by it. */
-  rename(scopes: ReadonlyMap<string, string>): boolean {
+  /** Returns true when a name has changed by it. */
+  useScopes(scopes: ReadonlyMap<string, string>): boolean {
     const isSame = [...scopes].every(([app, scope]) => this.scopeOf(app) === scope);
     if (isSame) return false;
     this.#scopes = scopes;
     this.#latest = undefined;
-    this.#kept.clear();
-    this.#accounts.clear();
+    this.#cache.clear();
+    this.#retention.clear();
     return true;
   }
 
   channel({ app, channel }: ChannelRef): ChannelKeys {
     const latest = this.#latest;
     if (latest?.app === app && latest.channel === channel) return latest.keys;
-    const keys = this.#found(app, channel);
+    const keys = this.#cached(app, channel);
     this.#latest = { app, channel, keys };
     return keys;
   }
 
-  #found(app: string, channel: string): ChannelKeys {
-    const row = this.startOfRows(app) + channel;
-    let keys = this.#kept.get(row);
-    if (keys === undefined) this.#kept.set(row, (keys = this.#named(app, row)));
+  #cached(app: string, channel: string): ChannelKeys {
+    const channelKey = this.channelKeyPrefix(app) + channel;
+    let keys = this.#cache.get(channelKey);
+    if (keys === undefined) this.#cache.set(channelKey, (keys = this.#build(app, channelKey)));
     return keys;
   }
 
-  #named(app: string, row: string): ChannelKeys {
-    const partition = hash(row) % this.partitions;
-    const base = `${this.channels(partition)}${row}`;
+  #build(app: string, channelKey: string): ChannelKeys {
+    const partition = hash(channelKey) % this.partitions;
+    const base = `${this.channelPrefix(partition)}${channelKey}`;
     return {
       partition,
-      row,
+      channelKey,
       counts: `${base}:o`,
       nodesPerUser: `${base}:r`,
       members: `${base}:u`,
       version: `${base}:v`,
-      history: `${this.#tag(partition)}:h:${row}`,
-      position: `${this.#tag(partition)}:p:${row}`,
-      last: `${this.#tag(partition)}:l:${row}`,
-      accounts: this.#accountsOf(partition, app),
-      bus: `${this.bus(partition)}${row}`,
+      history: `${this.#tag(partition)}:h:${channelKey}`,
+      position: `${this.#tag(partition)}:p:${channelKey}`,
+      lastEvent: `${this.#tag(partition)}:l:${channelKey}`,
+      retention: this.#retentionOf(partition, app),
+      pubsubChannel: `${this.pubsubPrefix(partition)}${channelKey}`,
       usersOf: (node) => `${base}:m:${node}`,
     };
   }
 
-  /** What the rows of an app's channels begin with: unambiguous whatever characters ids have. */
-  startOfRows(app: string): string {
+  /** Begins the channel keys of an app. With the length, app `a` and channel `b:c` differ from app `a:b` and channel `c`. */
+  channelKeyPrefix(app: string): string {
     const scoped = this.#scoped(app);
     return `${Buffer.byteLength(scoped)}:${scoped}:`;
   }
@@ -113,38 +118,38 @@ export class Keys {
   nodes = (partition: number): string => `${this.#tag(partition)}:nodes`;
   index = (partition: number, node: string): string => `${this.#tag(partition)}:n:${node}`;
   occupied = (partition: number, app: string): string =>
-    `${this.occupiedSets(partition)}${this.#scoped(app)}`;
-  /** What the keys of a partition's channels, occupied sets and bus channels begin with. */
-  channels = (partition: number): string => `${this.#tag(partition)}:c:`;
-  occupiedSets = (partition: number): string => `${this.#tag(partition)}:occ:`;
-  bus = (partition: number): string => `${this.#tag(partition)}:b:`;
-  /** The partition of a key that says who is on a channel; `undefined` for any other key. */
+    `${this.occupiedPrefix(partition)}${this.#scoped(app)}`;
+  /** Begins the keys of a partition's channels. */
+  channelPrefix = (partition: number): string => `${this.#tag(partition)}:c:`;
+  occupiedPrefix = (partition: number): string => `${this.#tag(partition)}:occ:`;
+  pubsubPrefix = (partition: number): string => `${this.#tag(partition)}:b:`;
+  /** Returns the partition of a key that holds members or counts of channels, `undefined` for any other key. */
   partitionOfMembers(key: string): number | undefined {
     const partition = Number(/\{p(\d{1,9})\}/.exec(key.slice(this.#prefix.length))?.[1]);
-    const starts = [this.channels(partition), this.occupiedSets(partition), this.index(partition, '')];
+    const starts = [this.channelPrefix(partition), this.occupiedPrefix(partition), this.index(partition, '')];
     return starts.some((start) => key.startsWith(start)) ? partition : undefined;
   }
   connections = (app: string): string => `${this.#tag(0)}:conn:${this.#scoped(app)}`;
-  /** One key for each app, so that their number is bounded exactly. */
+  /** One key for each app, so that the number of its signatures is bounded exactly. */
   signatures = (app: string): string => `${this.#tag(hash(app) % this.partitions)}:sig:${this.#scoped(app)}`;
-  /** By it a node finds out whether a script whose answer it lost was carried out. */
+  /** Shows a node that lost the answer of a script whether the script ran. */
   marker = (partition: number, node: string, slot: number): string =>
     `${this.#tag(partition)}:x:${node}:${slot}`;
-  /** Between nodes, about nodes: no channel of an app can have this name. */
+  /** Pub/sub channel for commands between nodes; no channel of an app can have this name. */
   control = (): string => `${this.#tag(0)}:control`;
-  /** What outlives the nodes. */
+  /** Shared state, which outlives the nodes. */
   state = (name: string): string => `${this.#tag(0)}:s:${this.scopeOf('')}:${name}`;
-  /** Which scope the credentials of each app stand for. */
+  /** The scope of each credential. */
   scopes = (): string => `${this.#tag(0)}:scopes`;
 
-  #accountsOf(partition: number, app: string): Accounts {
+  #retentionOf(partition: number, app: string): RetentionKeys {
     const place = `${partition} ${app}`;
-    const known = this.#accounts.get(place);
+    const known = this.#retention.get(place);
     if (known !== undefined) return known;
     const key = (kind: string): string => `${this.#tag(partition)}:${kind}:${this.#scoped(app)}`;
-    const accounts: Accounts = { app, keys: [key('hx'), key('hb'), key('lx'), key('lb')] };
-    this.#accounts.set(place, accounts);
-    return accounts;
+    const retention: RetentionKeys = { app, keys: [key('hx'), key('hb'), key('lx'), key('lb')] };
+    this.#retention.set(place, retention);
+    return retention;
   }
 
   #scoped(app: string): string {
@@ -157,7 +162,7 @@ export class Keys {
   }
 }
 
-/** FNV-1a, 32 bits: which partition a channel is in, on every node alike. */
+/** FNV-1a, 32 bits: gives a channel the same partition on every node. */
 function hash(text: string): number {
   let sum = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193);

@@ -1,67 +1,73 @@
 import { counter, gauge, scalar } from '../../core/ports/metric.ts';
 import type { Metric } from '../../core/ports/metric.ts';
 
-/** What has been counted since the start. */
-export interface RedisCounters {
-  /** Events that were published and could be had nowhere any more. */
+/** Counts since the start. */
+export interface RedisCounts {
+  /** Events that were missed and are no longer in the history. */
   readonly lostEvents: number;
-  /** Times that a history could not be read, and its channel went on with the newest event. */
+  /** Times that missed events could not be read, and the channel continued with its newest event. */
   readonly unreadHistories: number;
   /** Histories and last events that were dropped or shortened because an app had too many bytes. */
   readonly droppedHistories: number;
-  /** Messages on the bus, and contents of keys, that no node wrote. */
-  readonly garbage: number;
-  /** Keys that Redis has evicted to make room, whoever wrote them. */
+  /** Invalid messages on pub/sub channels, and invalid data in keys. */
+  readonly invalidMessages: number;
+  /** Keys that Redis has evicted to make room, those of other programs included. */
   readonly evictedKeys: number;
-  /** Channels of which a part was gone from Redis and was written again. */
+  /** Channels of which a part was missing in Redis and was written again. */
   readonly repairedChannels: number;
-  /** Publishes of which it could not be found out whether Redis took them. */
+  /** Publishes and terminations for which it stayed unknown whether Redis carried them out. */
   readonly unknownOutcomes: number;
 }
 
-/** What of Redis may be watched; each is asked when somebody looks. */
-export function redisMetrics(isReady: () => boolean, counters: () => RedisCounters): Metric[] {
+/** Metrics of the Redis stores; values are read at each scrape. */
+export function redisMetrics(isReady: () => boolean, counts: () => RedisCounts): Metric[] {
   return [
-    gauge('redis_ready', '1 while Redis is there and takes everything.', [], 'min', () =>
+    gauge('redis_ready', '1 while Redis is reachable and accepts every command.', [], 'min', () =>
       scalar(Number(isReady())),
     ),
-    counter('redis_lost_events_total', 'Events that could be had nowhere any more.', [], () =>
-      scalar(counters().lostEvents),
+    counter(
+      'redis_lost_events_total',
+      'Events that this node did not deliver: published while it was disconnected from Redis, and no longer in the history.',
+      [],
+      () => scalar(counts().lostEvents),
     ),
     counter(
       'redis_unknown_outcomes_total',
-      'Publishes and orders of which it could not be found out whether Redis took them.',
+      'Publishes and terminations for which it stayed unknown whether Redis carried them out.',
       [],
-      () => scalar(counters().unknownOutcomes),
+      () => scalar(counts().unknownOutcomes),
     ),
     counter(
       'redis_unread_histories_total',
-      'Times that a history could not be read, and its channel went on with the newest event.',
+      'Times that missed events could not be read and the channel continued with its newest event.',
       [],
-      () => scalar(counters().unreadHistories),
+      () => scalar(counts().unreadHistories),
     ),
     counter(
       'redis_dropped_histories_total',
-      'Histories and last events that were dropped or shortened because an app had too many bytes.',
+      'Histories and last events dropped or shortened because an app exceeded WAVEHALL_HISTORY_MAX_BYTES.',
       [],
-      () => scalar(counters().droppedHistories),
+      () => scalar(counts().droppedHistories),
     ),
-    counter('redis_garbage_total', 'Messages on the bus, and contents of keys, that no node wrote.', [], () =>
-      scalar(counters().garbage),
+    counter(
+      'redis_invalid_messages_total',
+      'Invalid messages on Redis channels (ignored) and invalid data in Redis keys (removed): another program may use WAVEHALL_REDIS_PREFIX.',
+      [],
+      () => scalar(counts().invalidMessages),
     ),
     counter(
       'redis_evicted_keys_total',
-      'Keys that Redis has evicted to make room, whoever wrote them.',
+      'Keys that Redis evicted for lack of memory, those of other programs included.',
       [],
-      () => scalar(counters().evictedKeys),
+      () => scalar(counts().evictedKeys),
       // A count of the Redis server: every worker reads the same.
       'max',
     ),
     counter(
       'redis_repaired_channels_total',
-      'Channels of which Redis had evicted a part that was written again.',
+      'Channels of which Redis had evicted keys that this node wrote again.',
       [],
-      () => scalar(counters().repairedChannels),
+      () => scalar(counts().repairedChannels),
     ),
   ];
 }

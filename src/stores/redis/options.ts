@@ -1,10 +1,10 @@
 import type { App } from '../../core/app.ts';
 import type { ChannelRef } from '../../core/ports/cluster.ts';
 
-/** What tells the app of one installation from one with the same id in another. */
+/** Distinguishes an app of one installation from one with the same id in another. */
 export type AppIdentity = Pick<App, 'id' | 'credentials'>;
 
-/** Where a server listens. */
+/** Host and port of a server. */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -12,7 +12,7 @@ export interface Address {
 
 /** How Redis is reached: as one server, through Sentinels, or as a Cluster. */
 export interface RedisOptions extends Address {
-  /** Of a unix socket, in the place of host and port. */
+  /** Path of a unix socket, in place of host and port. */
   readonly path?: string | undefined;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
@@ -20,27 +20,27 @@ export interface RedisOptions extends Address {
   readonly tls: boolean;
   /** Certificates in PEM that are trusted besides the usual ones. */
   readonly tlsCa?: string | undefined;
-  /** `false`: whoever answers is trusted. */
+  /** `false`: any certificate is trusted. */
   readonly tlsVerify?: boolean | undefined;
-  /** Given: these know where the server is that is written to. */
+  /** Sentinels that name the master, when given. */
   readonly sentinels?: readonly Address[] | undefined;
   readonly sentinelName?: string | undefined;
   readonly sentinelUsername?: string | undefined;
   readonly sentinelPassword?: string | undefined;
-  /** Given: some servers of a Cluster, which know the others. */
+  /** Some servers of a Cluster, when given; they name the others. */
   readonly cluster?: readonly Address[] | undefined;
   readonly keyPrefix: string;
-  /** Whose names carry a digest, so that installations that share a Redis never hear each other. */
+  /** Apps whose keys carry a digest, so that installations that share a Redis exchange nothing. */
   readonly apps?: readonly AppIdentity[] | undefined;
   readonly partitions: number;
-  /** How long events of a channel are kept. */
+  /** Milliseconds for which events of a channel are kept. */
   readonly historyTtlMs?: ((ref: ChannelRef) => number) | undefined;
-  /** Signatures of an app that strict replay protection remembers. */
+  /** Number of signatures of an app that strict replay protection remembers. */
   readonly replaySignatures?: number | undefined;
   readonly leaseMs: number;
   readonly commandTimeoutMs: number;
 }
 
-/** Names one server, for people. */
-export const addressOf = ({ host, port, path }: Address & Pick<RedisOptions, 'path'>): string =>
+/** Names one server in messages for an operator. */
+export const describeAddress = ({ host, port, path }: Address & Pick<RedisOptions, 'path'>): string =>
   path ?? `${host}:${port}`;

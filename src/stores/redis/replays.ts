@@ -2,9 +2,9 @@ import type { Replays } from '../../core/ports/cluster.ts';
 import { DEFAULT_SIGNATURES } from '../../core/replays.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './link/links.ts';
-import { run } from './link/scripts.ts';
+import { runScript } from './link/scripts.ts';
 
-/** Signatures that any node has taken: on the clock of Redis, and bounded by their number. */
+/** Takes each signature once over all nodes. Expiry is on the clock of Redis; the number of signatures is bounded. */
 export class RedisReplays implements Replays {
   readonly #links: Links;
   readonly #keys: Keys;
@@ -22,9 +22,9 @@ export class RedisReplays implements Replays {
   }
 
   async take(app: string, signature: string, ttlMs: number): Promise<boolean> {
-    const [isTaken, forgotten] = (await run(
+    const [isTaken, forgotten] = (await runScript(
       this.#links.commands,
-      'replay',
+      'take-signature',
       [this.#keys.signatures(app)],
       [signature, ttlMs, this.#signatures],
     )) as [number, number];

@@ -3,9 +3,9 @@ import type { SharedState } from '../../core/ports/cluster.ts';
 import { Unavailable } from '../../core/ports/failures.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './link/links.ts';
-import { KEY_MENDED, mending } from './link/scripts.ts';
+import { KEY_REPAIRED, withRepair } from './link/scripts.ts';
 
-/** What all nodes share and what outlives them: one key for each name. */
+/** Keeps shared state under one key for each name; it outlives the nodes. */
 export class RedisState implements SharedState {
   readonly #links: Links;
   readonly #keys: Keys;
@@ -16,22 +16,22 @@ export class RedisState implements SharedState {
   }
 
   async read(name: string): Promise<unknown> {
-    const text = await reached(
-      mending(this.#links.commands, [this.#keys.state(name)], ['string'], () =>
+    const text = await orUnavailable(
+      withRepair(this.#links.commands, [this.#keys.state(name)], ['string'], () =>
         this.#links.commands.get(this.#keys.state(name)),
       ),
     );
     const value = text === null ? undefined : objectOrListIn(text);
     if (text !== null && value === undefined) {
-      // Whoever knows what is shared writes it again.
-      await reached(this.#links.commands.del(this.#keys.state(name)));
-      this.#links.commands.emit(KEY_MENDED, this.#keys.state(name));
+      // Invalid: another program wrote it. The node that has this state writes it again.
+      await orUnavailable(this.#links.commands.del(this.#keys.state(name)));
+      this.#links.commands.emit(KEY_REPAIRED, this.#keys.state(name));
     }
     return value;
   }
 
   async write(name: string, value: object): Promise<void> {
-    await reached(this.#links.commands.set(this.#keys.state(name), JSON.stringify(value)));
+    await orUnavailable(this.#links.commands.set(this.#keys.state(name), JSON.stringify(value)));
   }
 }
 
@@ -40,10 +40,10 @@ function objectOrListIn(text: string): unknown {
   return typeof value === 'object' && value !== null ? value : undefined;
 }
 
-async function reached<T>(asked: Promise<T>): Promise<T> {
+async function orUnavailable<T>(request: Promise<T>): Promise<T> {
   try {
-    return await asked;
+    return await request;
   } catch (error) {
-    throw new Unavailable('Redis is away.', { cause: error });
+    throw new Unavailable('Redis is unavailable.', { cause: error });
   }
 }

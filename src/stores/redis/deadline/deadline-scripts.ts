@@ -6,56 +6,56 @@ import { type Links, runIdIn } from '../link/links.ts';
 import { Markers } from './markers.ts';
 import type { ClusterNode } from '../node/node.ts';
 import type { ScriptName } from '../link/script-names.ts';
-import { run } from '../link/scripts.ts';
+import { runScript } from '../link/scripts.ts';
 import { ServerClock } from './server-clock.ts';
 
-/** A server's clock may be slowed down or hurried a little to agree with others. */
-const SLEW_MS = 5;
-const ASK_AGAIN_MS = 25;
+/** Tolerance for a server clock that is being adjusted. */
+const CLOCK_SLEW_MS = 5;
+const RETRY_MS = 25;
 
-/** Redis or the client said that the script was not carried out, and it never will be. */
-const REFUSED =
+/** Errors by which Redis or the client says that the script did not run and never will. */
+const NOT_EXECUTED =
   /(^|-)(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|NOAUTH|WRONGPASS|NOSCRIPT) |^NOPERM |Stream isn't writeable/;
 
 /** A script that was sent. */
-interface Sent {
+interface SentScript {
   readonly partition: number;
   readonly marker: string;
   readonly id: string;
-  /** The server that was attached to then. */
+  /** Run id of the server at the time of sending. */
   readonly runId: string;
-  /** By the server's clock: it does nothing later. */
+  /** Deadline by the server's clock: after it the script does nothing. */
   readonly deadlineMs: number;
   readonly sentMs: number;
-  /** The caller has an answer by then. */
+  /** Time by which the caller has an answer. */
   readonly endMs: number;
 }
 
-interface Needs {
+interface DeadlineScriptsDeps {
   readonly links: Links;
   readonly keys: Keys;
   readonly node: ClusterNode;
-  /** Time for Redis to answer. */
+  /** Milliseconds for Redis to answer. */
   readonly timeoutMs: number;
 }
 
 /**
- * Sends scripts that must not be carried out after they were given up. Each has a deadline on the clock of Redis, before
- * the moment at which this node gives up, and does nothing after it. After a silence Redis is asked for its time first:
- * whoever waits for that has sent nothing. When an answer is lost, Redis is asked whether the script was carried out.
+ * Sends scripts that must have no effect after this node has given up on them. Each has a deadline on the clock of Redis, earlier
+ * than the moment at which this node gives up. After a silence the node requests the time of Redis first; callers that wait for
+ * it have sent nothing. When an answer is lost, the node asks Redis whether the script ran.
  */
 export class DeadlineScripts {
-  readonly #needs: Needs;
+  readonly #deps: DeadlineScriptsDeps;
   readonly #markers: Markers;
-  /** One for each server that may answer. */
+  /** One clock for each server that may answer. */
   readonly #clocks: readonly ServerClock[];
-  readonly #asking = new Map<ServerClock, Promise<void>>();
+  readonly #timeRequests = new Map<ServerClock, Promise<void>>();
   #id = 0;
   #unknownOutcomes = 0;
 
-  constructor(needs: Needs) {
-    const { links, keys, timeoutMs } = needs;
-    this.#needs = needs;
+  constructor(deps: DeadlineScriptsDeps) {
+    const { links, keys, timeoutMs } = deps;
+    this.#deps = deps;
     this.#markers = new Markers(keys, randomBytes(9).toString('base64url'));
     // Each partition of a Cluster may be on a server of its own.
     const servers = links.publishCommand === 'SPUBLISH' ? keys.partitions : 1;
@@ -63,16 +63,15 @@ export class DeadlineScripts {
     links.events.on('down', () => this.#clocks.forEach((clock) => clock.forget()));
   }
 
-  /** Scripts of which it could not be found out whether they were carried out. */
+  /** Number of scripts for which it stayed unknown whether they ran. */
   get unknownOutcomes(): number {
     return this.#unknownOutcomes;
   }
 
   /**
-   * Resolves when the script was carried out, with what it answers after OK and the time: nothing, when that answer was
-   * lost. Rejects with `Unavailable` when it was not and never will be, with `OutcomeUnknown` when that cannot be found
-   * out. `keys` and `args` follow those that each such script begins with: the marker; the earliest and the latest time,
-   * the id, and how long the marker is kept in ms.
+   * Resolves when the script ran, with its answer after status and time; with an empty list when that answer was lost. Rejects
+   * with `Unavailable` when it did not run and never will, with `OutcomeUnknown` when that cannot be known. `keys` and `args`
+   * follow those of `deadline.lua`: the marker; the earliest and the latest time, the id, and milliseconds to keep the marker.
    */
   async send(
     partition: number,
@@ -80,18 +79,20 @@ export class DeadlineScripts {
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<readonly (number | string)[]> {
-    const { links, node, timeoutMs } = this.#needs;
-    if (!node.isAttached) throw new Unavailable('Redis is away.');
+    const { links, node, timeoutMs } = this.#deps;
+    if (!node.isAttached) throw new Unavailable('Redis is unavailable.');
     const bornMs = performance.now();
     const clock = this.#clockOf(partition);
-    // Whoever comes while others wait waits as well: what is sent keeps its order.
-    const asking =
-      this.#asking.get(clock) ?? (clock.isSure(bornMs) ? undefined : this.#ask(clock, partition));
-    if (asking !== undefined) await asking;
+    // A caller that comes while others wait has to wait too, so that scripts keep their order.
+    const timeRequest =
+      this.#timeRequests.get(clock) ??
+      (clock.isFresh(bornMs) ? undefined : this.#requestTimeOnce(clock, partition));
+    if (timeRequest !== undefined) await timeRequest;
     const sentMs = performance.now();
-    if (sentMs - bornMs > timeoutMs / 2) throw new Unavailable('Redis was silent for too long.');
+    if (sentMs - bornMs > timeoutMs / 2)
+      throw new Unavailable('Redis did not answer in time; nothing was sent.');
     const marker = this.#markers.take(partition);
-    const sent: Sent = {
+    const sent: SentScript = {
       partition,
       marker,
       sentMs,
@@ -101,72 +102,73 @@ export class DeadlineScripts {
       deadlineMs: clock.atMs(bornMs + (timeoutMs * 5) / 6),
       endMs: bornMs + timeoutMs * 1.25,
     };
-    const head = [clock.atMs(sentMs) - SLEW_MS, sent.deadlineMs, sent.id, 4 * timeoutMs];
+    const head = [clock.atMs(sentMs) - CLOCK_SLEW_MS, sent.deadlineMs, sent.id, 4 * timeoutMs];
     try {
-      const said = run(links.commands, script, [marker, ...keys], [...head, ...args]);
+      const answer = runScript(links.commands, script, [marker, ...keys], [...head, ...args]);
       const leftMs = bornMs + timeoutMs - sentMs;
-      // The client has a clock of its own for each command, which starts when it is sent.
-      return await this.#answered(
-        leftMs > timeoutMs - 1 ? said : within(said, leftMs, noAnswer),
+      // The client has its own timeout for each command, which starts when it is sent.
+      return await this.#resultOf(
+        leftMs > timeoutMs - 1 ? answer : within(answer, leftMs, noAnswer),
         sent,
         clock,
       );
     } finally {
-      this.#markers.giveBack(partition, marker);
+      this.#markers.release(partition, marker);
     }
   }
 
-  async #answered(
-    said: Promise<unknown>,
-    sent: Sent,
+  async #resultOf(
+    running: Promise<unknown>,
+    sent: SentScript,
     clock: ServerClock,
   ): Promise<readonly (number | string)[]> {
     let answer: readonly [status: string, shownMs: number, ...rest: (number | string)[]];
     try {
-      answer = (await said) as typeof answer;
+      answer = (await running) as typeof answer;
     } catch (error) {
-      if (REFUSED.test(causeOf(error))) throw error;
-      await this.#findOut(sent, error);
+      if (NOT_EXECUTED.test(causeOf(error))) throw error;
+      await this.#confirmRan(sent, error);
       return [];
     }
     const [status, shownMs, ...rest] = answer;
-    clock.answered(shownMs, sent.sentMs, performance.now());
-    if (status !== 'OK') throw new Unavailable('Redis came to it too late, and did nothing.');
+    clock.update(shownMs, sent.sentMs, performance.now());
+    if (status !== 'OK') throw new Unavailable('Redis got to the script after its deadline and did nothing.');
     return rest;
   }
 
-  /** Resolves when it is known that the script was carried out. */
-  async #findOut(sent: Sent, cause: unknown): Promise<void> {
-    const { links, keys, node } = this.#needs;
+  /** Resolves when Redis confirms that the script ran. */
+  async #confirmRan(sent: SentScript, cause: unknown): Promise<void> {
+    const { links, keys, node } = this.#deps;
     const names = [keys.generation(sent.partition), sent.marker];
     for (let leftMs = sent.endMs - performance.now(); leftMs > 0; leftMs = sent.endMs - performance.now()) {
       if (node.isAttached) {
-        const asked = run(links.commands, 'ran', names, [sent.id, sent.deadlineMs]);
-        const answer = (await within(asked, leftMs).catch(() => undefined)) as [string, string] | undefined;
+        const asking = runScript(links.commands, 'script-outcome', names, [sent.id, sent.deadlineMs]);
+        const answer = (await within(asking, leftMs).catch(() => undefined)) as [string, string] | undefined;
         if (answer?.[0] === 'RAN') return;
-        // Another server may lack what the one before it had done.
+        // Another server process may lack writes of the one before it.
         if (answer !== undefined && runIdIn(answer[1]) !== sent.runId) break;
         if (answer?.[0] === 'UNKNOWN') break;
-        if (answer?.[0] === 'NEVER') throw new Unavailable('Redis did not get to it.', { cause });
+        if (answer?.[0] === 'NEVER')
+          throw new Unavailable('Redis did not run the script before its deadline.', { cause });
       }
-      await sleep(ASK_AGAIN_MS);
+      await sleep(RETRY_MS);
     }
     this.#unknownOutcomes += 1;
-    throw new OutcomeUnknown('Redis did not say whether it took it.', { cause });
+    throw new OutcomeUnknown('Redis did not confirm whether it ran the script.', { cause });
   }
 
-  /** Resolves when Redis has said what time it is: one question for all who wait. */
-  #ask(clock: ServerClock, partition: number): Promise<void> {
-    const asking = this.#askTime(clock, partition).finally(() => this.#asking.delete(clock));
-    this.#asking.set(clock, asking);
-    return asking;
+  /** Resolves when the clock has the time of Redis: one request for all callers that wait. */
+  #requestTimeOnce(clock: ServerClock, partition: number): Promise<void> {
+    const request = this.#requestTime(clock, partition).finally(() => this.#timeRequests.delete(clock));
+    this.#timeRequests.set(clock, request);
+    return request;
   }
 
-  async #askTime(clock: ServerClock, partition: number): Promise<void> {
-    const { links, keys } = this.#needs;
+  async #requestTime(clock: ServerClock, partition: number): Promise<void> {
+    const { links, keys } = this.#deps;
     const sentMs = performance.now();
-    const shownMs = await run(links.commands, 'clock', [keys.generation(partition)], []);
-    clock.answered(Number(shownMs), sentMs, performance.now());
+    const shownMs = await runScript(links.commands, 'server-time', [keys.generation(partition)], []);
+    clock.update(Number(shownMs), sentMs, performance.now());
   }
 
   #clockOf(partition: number): ServerClock {

@@ -1,17 +1,17 @@
 import type { Keys } from '../keys.ts';
 
 /**
- * Keys by which it is found out later whether a script was carried out: it writes its id there. As many as there are
- * scripts on their way at once; each is used again and again.
+ * Pool of keys in which a script writes its id, so that a node that lost the answer can learn whether the script ran. The pool
+ * grows to the number of scripts that are on their way at once.
  */
 export class Markers {
   readonly #keys: Keys;
   readonly #node: string;
-  /** Per partition. */
+  /** Free markers of each partition. */
   readonly #free: string[][];
   readonly #counts: number[];
 
-  /** `node`: a name that no other process has. */
+  /** `node`: a name that no other process uses. */
   constructor(keys: Keys, node: string) {
     this.#keys = keys;
     this.#node = node;
@@ -20,14 +20,14 @@ export class Markers {
   }
 
   take(partition: number): string {
-    return this.#free[partition]?.pop() ?? this.#newOne(partition);
+    return this.#free[partition]?.pop() ?? this.#create(partition);
   }
 
-  giveBack(partition: number, marker: string): void {
+  release(partition: number, marker: string): void {
     this.#free[partition]?.push(marker);
   }
 
-  #newOne(partition: number): string {
+  #create(partition: number): string {
     const number = this.#counts[partition] ?? 0;
     this.#counts[partition] = number + 1;
     return this.#keys.marker(partition, this.#node, number);

@@ -1,41 +1,41 @@
-/** Silence after which it is no longer sure that a server still answers, however fast it is. */
-const SURE_FOR_MS = 10;
+/** Silence after which a server may have stopped answering, however fast it is. */
+const FRESH_FOR_MS = 10;
 
 /**
- * The clock of one Redis server, as its answers show it: never ahead of the real one. Times of this process are those of
- * `performance.now()`, which nobody sets.
+ * Estimates the clock of one Redis server from its answers, never ahead of the real one. Times of this process are those of
+ * `performance.now()`, which is never adjusted.
  */
 export class ServerClock {
-  readonly #mostSureMs: number;
-  /** The time in the newest answer, and when that answer came. */
-  #shownMs = 0;
-  #heardMs = -Infinity;
+  readonly #longestFreshMs: number;
+  /** Server time in the newest answer, and the moment at which that answer arrived. */
+  #serverMs = 0;
+  #receivedMs = -Infinity;
   #roundTripMs = 0;
 
-  /** `mostSureMs`: the longest silence after which a slow server may still be relied on. */
-  constructor(mostSureMs: number) {
-    this.#mostSureMs = mostSureMs;
+  /** `longestFreshMs`: the longest silence after which even a slow server counts as answering. */
+  constructor(longestFreshMs: number) {
+    this.#longestFreshMs = longestFreshMs;
   }
 
-  answered(shownMs: number, sentMs: number, heardMs: number): void {
-    this.#shownMs = shownMs;
-    this.#heardMs = heardMs;
-    this.#roundTripMs = this.#roundTripMs * 0.8 + (heardMs - sentMs) * 0.2;
+  update(serverMs: number, sentMs: number, receivedMs: number): void {
+    this.#serverMs = serverMs;
+    this.#receivedMs = receivedMs;
+    this.#roundTripMs = this.#roundTripMs * 0.8 + (receivedMs - sentMs) * 0.2;
   }
 
-  /** Another server may answer from now on. */
+  /** Called when another server may answer from now on. */
   forget(): void {
-    this.#heardMs = -Infinity;
+    this.#receivedMs = -Infinity;
   }
 
-  /** True when the server answered so lately that it may be expected to answer again. */
-  isSure(nowMs: number): boolean {
-    const sureMs = Math.min(this.#mostSureMs, Math.max(SURE_FOR_MS, 3 * this.#roundTripMs));
-    return nowMs - this.#heardMs <= sureMs;
+  /** True when the server answered recently enough to expect another answer. */
+  isFresh(nowMs: number): boolean {
+    const freshMs = Math.min(this.#longestFreshMs, Math.max(FRESH_FOR_MS, 3 * this.#roundTripMs));
+    return nowMs - this.#receivedMs <= freshMs;
   }
 
-  /** The server's time at a moment of this process, or earlier by what the newest answer took to come here. */
+  /** Returns the server's time at a moment of this process, at most one network delay too early. */
   atMs(momentMs: number): number {
-    return Math.floor(this.#shownMs + momentMs - this.#heardMs);
+    return Math.floor(this.#serverMs + momentMs - this.#receivedMs);
   }
 }

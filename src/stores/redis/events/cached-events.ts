@@ -3,9 +3,9 @@ import { Unavailable } from '../../../core/ports/failures.ts';
 import { decodeEvents } from './message-codec.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
-import { mend, mending } from '../link/scripts.ts';
+import { repairKeys, withRepair } from '../link/scripts.ts';
 
-/** Reads the last event of a cache channel. */
+/** Reads the last event of a cache channel, which is what it sends to new subscribers. */
 export class RedisHistory implements History {
   readonly #links: Links;
   readonly #keys: Keys;
@@ -16,17 +16,17 @@ export class RedisHistory implements History {
   }
 
   async last(ref: ChannelRef): Promise<Remembered | undefined> {
-    const { last } = this.#keys.channel(ref);
+    const { lastEvent } = this.#keys.channel(ref);
     const { commands } = this.#links;
     try {
-      const [bytes, ttlMs] = await mending(commands, [last], ['string'], () =>
-        Promise.all([commands.getBuffer(last), commands.pttl(last)]),
+      const [bytes, ttlMs] = await withRepair(commands, [lastEvent], ['string'], () =>
+        Promise.all([commands.getBuffer(lastEvent), commands.pttl(lastEvent)]),
       );
       const event = bytes === null ? undefined : decodeEvents(bytes, 1)?.[0];
-      if (bytes !== null && event === undefined) await mend(commands, [last], ['event']);
+      if (bytes !== null && event === undefined) await repairKeys(commands, [lastEvent], ['event']);
       return event && { payload: event.payload, ttlSeconds: Math.max(0, Math.ceil(ttlMs / 1000)) };
     } catch (error) {
-      throw new Unavailable('Redis is away.', { cause: error });
+      throw new Unavailable('Redis is unavailable.', { cause: error });
     }
   }
 }

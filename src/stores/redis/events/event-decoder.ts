@@ -6,38 +6,38 @@ const LONGEST_EXCEPT = 40;
 
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= ZERO && byte <= NINE;
 
-/** Reads events as `encodeEvent` makes them, one after another: `length flag except`, a line's end, the payload. */
+/** Decodes events as `encodeEvent` encodes them, one after another: `length flag except`, a newline, the payload. */
 export class EventDecoder {
   readonly #bytes: Buffer;
   #at = 0;
-  /** Of the event before: a sender's events come in runs. */
+  /** Socket id of the event before. Events in a row often have the same one: comparing bytes saves decoding it again. */
   #except = '';
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
   }
 
-  get isOver(): boolean {
+  get isAtEnd(): boolean {
     return this.#at >= this.#bytes.length;
   }
 
-  /** Strict: `undefined` when the next thing is not exactly an event. */
+  /** Decodes strictly: `undefined` when the next bytes are not exactly an event. */
   next(): ChannelEvent | undefined {
-    const length = this.#length();
+    const length = this.#readLength();
     const flag = this.#bytes[this.#at];
     this.#at += 2;
     if (length === undefined || (flag !== ZERO && flag !== ONE) || this.#bytes[this.#at - 1] !== SPACE)
       return undefined;
-    const except = this.#exception();
+    const except = this.#readExcept();
     const end = this.#at + length;
     if (except === undefined || end > this.#bytes.length) return undefined;
     const payload = this.#bytes.toString('utf8', this.#at, end);
     this.#at = end;
-    const whom = except === '-' ? undefined : except;
-    return flag === ONE ? { payload, except: whom, bestEffort: true } : { payload, except: whom };
+    const socketId = except === '-' ? undefined : except;
+    return flag === ONE ? { payload, except: socketId, bestEffort: true } : { payload, except: socketId };
   }
 
-  #length(): number | undefined {
+  #readLength(): number | undefined {
     const begin = this.#at;
     let length = 0;
     while (isDigit(this.#bytes[this.#at])) length = length * 10 + (this.#bytes[this.#at++] as number) - ZERO;
@@ -46,8 +46,8 @@ export class EventDecoder {
     return isWhole ? length : undefined;
   }
 
-  #exception(): string | undefined {
-    if (this.#isSameAsBefore()) return this.#except;
+  #readExcept(): string | undefined {
+    if (this.#skipSameExcept()) return this.#except;
     const begin = this.#at;
     if (this.#bytes[begin] === DASH) this.#at += 1;
     else while (isDigit(this.#bytes[this.#at]) || this.#bytes[this.#at] === DOT) this.#at += 1;
@@ -56,7 +56,7 @@ export class EventDecoder {
     return (this.#except = this.#bytes.toString('latin1', begin, end));
   }
 
-  #isSameAsBefore(): boolean {
+  #skipSameExcept(): boolean {
     const { length } = this.#except;
     if (length === 0 || this.#bytes[this.#at + length] !== NEWLINE) return false;
     for (let at = 0; at < length; at += 1)

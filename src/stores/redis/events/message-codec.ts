@@ -3,10 +3,10 @@ import type { ChannelEvent } from '../../../core/ports/cluster.ts';
 import { type Member, parseJson } from '#protocol';
 import { EventDecoder } from './event-decoder.ts';
 
-/** Events of one channel as they travel together. */
+/** Events of one channel that are sent in one message. */
 export interface EventsMessage {
   readonly kind: 'events';
-  /** `undefined`: these are not remembered. */
+  /** `undefined`: the events are not kept. */
   readonly position:
     { readonly epoch: string; readonly generation: string; readonly first: number } | undefined;
   readonly events: readonly ChannelEvent[];
@@ -24,27 +24,27 @@ export interface MemberMessage {
 
 export type PubSubMessage = EventsMessage | MemberMessage;
 
-const LONGEST_BYTES = 64 * 1024 * 1024;
+const LONGEST_MESSAGE_BYTES = 64 * 1024 * 1024;
 const LONGEST_HEAD = 256;
 
-export interface Encoded {
+export interface EncodedEvent {
   readonly text: string;
-  /** Of the text in UTF-8. */
+  /** Length of the text in UTF-8. */
   readonly bytes: number;
 }
 
-/** One event as it is remembered and sent: its length, what may be done with it, and its payload untouched. */
-export function encodeEvent({ payload, except, bestEffort }: ChannelEvent): Encoded {
+/** Encodes one event as it is kept and sent: length, flags, excluded socket, and the payload unchanged. */
+export function encodeEvent({ payload, except, bestEffort }: ChannelEvent): EncodedEvent {
   const payloadBytes = Buffer.byteLength(payload);
   const head = `${payloadBytes} ${bestEffort ? 1 : 0} ${except ?? '-'}\n`;
   return { text: head + payload, bytes: head.length + payloadBytes };
 }
 
-/** Strict: anything but whole events is `undefined`. */
+/** Decodes strictly: anything but exactly `count` events is `undefined`. */
 export function decodeEvents(bytes: Buffer, count: number): ChannelEvent[] | undefined {
   const events: ChannelEvent[] = [];
-  for (const reader = new EventDecoder(bytes); !reader.isOver;) {
-    const event = reader.next();
+  for (const decoder = new EventDecoder(bytes); !decoder.isAtEnd;) {
+    const event = decoder.next();
     if (event === undefined) return undefined;
     events.push(event);
   }
@@ -63,12 +63,12 @@ export function decodeMember(text: string): Member | undefined {
   return { id: String(userId), userId: userId as string | number, infoJson: info ?? undefined };
 }
 
-const EVENTS = /^e (?:(-) - 0|([\w-]{1,64}) (\d{1,16}) (\d{1,15})) (\d{1,6})$/;
-const MEMBER = /^m (\d{1,16}) (\d{1,15}) ([+-]) (-|[\d.]{1,40}) (\d{1,9})$/;
+const EVENTS_HEAD = /^e (?:(-) - 0|([\w-]{1,64}) (\d{1,16}) (\d{1,15})) (\d{1,6})$/;
+const MEMBER_HEAD = /^m (\d{1,16}) (\d{1,15}) ([+-]) (-|[\d.]{1,40}) (\d{1,9})$/;
 
-/** What came from the bus. Nothing there is trusted: what is not exactly a message is `undefined`. */
+/** Decodes a message of a pub/sub channel. Nothing there is trusted: anything but exactly a message is `undefined`. */
 export function decodeMessage(bytes: Buffer): PubSubMessage | undefined {
-  if (bytes.length > LONGEST_BYTES) return undefined;
+  if (bytes.length > LONGEST_MESSAGE_BYTES) return undefined;
   const line = bytes.subarray(0, LONGEST_HEAD + 1).indexOf(10);
   if (line === -1 || !isUtf8(bytes)) return undefined;
   const head = bytes.toString('latin1', 0, line);
@@ -77,7 +77,7 @@ export function decodeMessage(bytes: Buffer): PubSubMessage | undefined {
 }
 
 function decodeEventsMessage(head: string, body: Buffer): EventsMessage | undefined {
-  const match = EVENTS.exec(head);
+  const match = EVENTS_HEAD.exec(head);
   const events = match === null ? undefined : decodeEvents(body, Number(match[5]));
   if (match === null || events === undefined) return undefined;
   const [, none, epoch = '', generation = '', first] = match;
@@ -85,7 +85,7 @@ function decodeEventsMessage(head: string, body: Buffer): EventsMessage | undefi
 }
 
 function decodeMemberMessage(head: string, body: Buffer): MemberMessage | undefined {
-  const match = MEMBER.exec(head);
+  const match = MEMBER_HEAD.exec(head);
   if (match === null) return undefined;
   const [, generation = '', version, sign, socket, length] = match;
   if (body.length !== Number(length)) return undefined;

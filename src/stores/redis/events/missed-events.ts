@@ -1,75 +1,74 @@
 import type { ChannelEvent } from '../../../core/ports/cluster.ts';
 import { decodeEvents, type EventsMessage } from './message-codec.ts';
 import type { ChannelKeys } from '../keys.ts';
-import { isOfSameData, type Position } from './position.ts';
-import { type Client, run } from '../link/scripts.ts';
+import { isSameHistory, type Position } from './position.ts';
+import { type RedisClient, runScript } from '../link/scripts.ts';
 
-/** One script reads at most this much, so that neither Redis nor this node is held for long. */
-const EVENTS_PER_PORTION = 500;
-const BYTES_PER_PORTION = 1024 * 1024;
+/** Limits of what one script reads, so that it blocks neither Redis nor this node for long. */
+const EVENTS_PER_READ = 500;
+const BYTES_PER_READ = 1024 * 1024;
 
-/** A position outlives its history by so much (`publish.lua`). */
-const POSITION_MS = 60_000;
+/** Time by which a position outlives its history (`publish.lua`). */
+const POSITION_EXTRA_MS = 60_000;
 
-/** The reason where a position was removed before its time. */
 const POSITION_GONE =
-  'where the channel stood was removed: the app has more than WAVEHALL_HISTORY_MAX_BYTES, or another program wrote in its keys';
+  'the position of the channel was removed: the app exceeds WAVEHALL_HISTORY_MAX_BYTES, or another program wrote to its keys';
 
-/** A part of what was missed on a channel. */
-export interface Missed {
-  /** Where the channel stands; `undefined` when nothing of it is remembered. */
+/** A part of the events that were missed on a channel. */
+export interface MissedEvents {
+  /** Position of the channel; `undefined` when nothing of it is kept. */
   readonly newest: Position | undefined;
-  /** Up to where this part goes. */
+  /** Offset of the last event of this part. */
   readonly until: number;
   readonly events: readonly ChannelEvent[];
-  /** Events of this part that can be had no more. */
+  /** Number of events of this part that are no longer available. */
   readonly lost: number;
-  /** Milliseconds since a position of the app was last dropped before its time; -1: none was. */
+  /** Milliseconds since a position of the app was last dropped early; -1: none was. */
   readonly droppedAgoMs: number;
 }
 
 /**
- * The oldest part of what came after a position. What history has no more is taken from `heard`: messages that came over
- * the bus meanwhile. Rejects with `Unavailable`.
+ * Reads the oldest part of what came after a position. Events that the history no longer has are taken from `received`: the
+ * messages that arrived meanwhile. Rejects with `Unavailable`.
  */
 export async function readMissed(
-  client: Client,
+  client: RedisClient,
   keys: ChannelKeys,
   after: Position | undefined,
-  heard: () => readonly EventsMessage[],
-): Promise<Missed> {
-  const part = await ask(client, keys, after, EVENTS_PER_PORTION);
+  received: () => readonly EventsMessage[],
+): Promise<MissedEvents> {
+  const part = await readHistory(client, keys, after, EVENTS_PER_READ);
   const { newest, until, lost, found, droppedAgoMs } = part;
   const events = found.filter((event) => event !== undefined);
   const missing = lost + found.length - events.length;
   if (missing === 0 || newest === undefined) return { newest, until, events, lost: missing, droppedAgoMs };
-  const all = inPlaces(heard(), newest, until - found.length - lost, until);
+  const all = eventsByOffset(received(), newest, until - found.length - lost, until);
   for (const [at, event] of found.entries())
     if (event !== undefined) all.set(until - found.length + at + 1, event);
   const inOrder = [...all].sort(([one], [other]) => one - other).map(([, event]) => event);
   return { newest, until, events: inOrder, lost: lost + found.length - all.size, droppedAgoMs };
 }
 
-/** Events of messages by their places, of those after one place up to another. */
-function inPlaces(messages: readonly EventsMessage[], data: Position, after: number, upTo: number) {
+/** Maps the events of messages by their offsets, those after one offset up to another. */
+function eventsByOffset(messages: readonly EventsMessage[], data: Position, after: number, upTo: number) {
   const events = new Map<number, ChannelEvent>();
   for (const { position, events: some } of messages) {
-    if (position === undefined || !isOfSameData(data, position)) continue;
+    if (position === undefined || !isSameHistory(data, position)) continue;
     for (const [at, event] of some.entries()) {
-      const place = position.first + at;
-      if (place > after && place <= upTo) events.set(place, event);
+      const offset = position.first + at;
+      if (offset > after && offset <= upTo) events.set(offset, event);
     }
   }
   return events;
 }
 
-/** Where the channel stands, without the events. Rejects with `Unavailable`. */
-export async function readNewest(client: Client, keys: ChannelKeys): Promise<Position | undefined> {
-  const { newest } = await ask(client, keys, undefined, 0);
+/** Reads the position of a channel, without events. Rejects with `Unavailable`. */
+export async function readPosition(client: RedisClient, keys: ChannelKeys): Promise<Position | undefined> {
+  const { newest } = await readHistory(client, keys, undefined, 0);
   return newest;
 }
 
-type Answer = readonly [
+type HistoryAnswer = readonly [
   epoch: Buffer,
   generation: Buffer,
   last: number,
@@ -79,15 +78,20 @@ type Answer = readonly [
   droppedAgoMs: number,
 ];
 
-async function ask(client: Client, keys: ChannelKeys, after: Position | undefined, most: number) {
+async function readHistory(
+  client: RedisClient,
+  keys: ChannelKeys,
+  after: Position | undefined,
+  most: number,
+) {
   const { epoch: from = '', generation: seen = 0, offset = 0 } = after ?? {};
-  const [epoch, generation, last, lost, until, found, droppedAgoMs] = (await run(
+  const [epoch, generation, last, lost, until, found, droppedAgoMs] = (await runScript(
     client,
-    'since',
-    [keys.history, keys.position, keys.accounts.keys[1]],
-    [from, seen, offset, most, BYTES_PER_PORTION],
+    'history-after',
+    [keys.history, keys.position, keys.retention.keys[1]],
+    [from, seen, offset, most, BYTES_PER_READ],
     'bytes',
-  )) as Answer;
+  )) as HistoryAnswer;
   const newest =
     epoch.length === 0
       ? undefined
@@ -96,21 +100,22 @@ async function ask(client: Client, keys: ChannelKeys, after: Position | undefine
 }
 
 /**
- * The reason for which events may have been missed of which nothing is left, not even their number: where the channel
- * stood is known no more.
+ * Explains why events may have been missed of which not even the number is known: the position of the channel is gone.
+ * `undefined`: none were.
  */
-export function gapIn(
+export function gapReason(
   before: Position | undefined,
-  { newest, droppedAgoMs }: Missed,
+  { newest, droppedAgoMs }: MissedEvents,
   missingMs: number | undefined,
   ttlMs: number,
 ): string | undefined {
   if (before === undefined || missingMs === undefined || newest?.epoch === before.epoch) return undefined;
   if (droppedAgoMs >= 0 && droppedAgoMs <= missingMs) return POSITION_GONE;
-  if (missingMs > ttlMs + POSITION_MS) return 'this node was away for longer than WAVEHALL_HISTORY_TTL';
+  if (missingMs > ttlMs + POSITION_EXTRA_MS)
+    return 'this node was disconnected from Redis for longer than WAVEHALL_HISTORY_TTL';
   return undefined;
 }
 
-/** The reason for which a part does not go on where the one before it ended. */
-export const breakIn = (before: Position | undefined, { newest }: Missed): string | undefined =>
+/** Explains why a part does not continue where the one before it ended; `undefined`: it does. */
+export const breakReason = (before: Position | undefined, { newest }: MissedEvents): string | undefined =>
   newest?.epoch === before?.epoch ? undefined : POSITION_GONE;

@@ -1,48 +1,53 @@
 import type { EventsMessage } from './message-codec.ts';
 
-/** How far this node has delivered a channel. */
+/** Position up to which this node has delivered a channel. */
 export interface Position {
   readonly epoch: string;
   readonly generation: string;
   readonly offset: number;
 }
 
-/** Where the events of one message stand in their channel. */
-export type Place = NonNullable<EventsMessage['position']>;
+/** Position of the events of one message in their channel. */
+export type MessagePosition = NonNullable<EventsMessage['position']>;
 
-/** `true` also for what is known already, in part or whole. */
-export function follows(known: Position | undefined, at: Place): boolean {
+/** True when no event is missing between the two; also when the message was delivered already, in part or whole. */
+export function isContiguous(known: Position | undefined, at: MessagePosition): boolean {
   if (known === undefined) return at.first === 1;
-  return isOfSameData(known, at) && at.first <= known.offset + 1;
+  return isSameHistory(known, at) && at.first <= known.offset + 1;
 }
 
 /**
- * Where a channel begins for a node that is new to it: where Redis says that it is, or before the first of the events that
- * were heard until Redis said so. They came after the subscription, so they count.
+ * Returns the position at which a node begins a channel that is new to it: `stored`, as Redis answered after the subscription, or
+ * earlier, before the first message that arrived meanwhile. Those messages came after the subscription, so they are delivered:
+ *
+ *     subscribed, then offsets 8 and 9 are received, then Redis answers 9
+ *     begins at 7, so that 8 and 9 are delivered
  */
-export function beginning(said: Position, heard: readonly Place[]): Position {
-  const firsts = heard.filter((place) => isOfSameData(said, place)).map(({ first }) => first - 1);
-  return { ...said, offset: Math.min(said.offset, ...firsts) };
+export function startPosition(stored: Position, received: readonly MessagePosition[]): Position {
+  const before = received.filter((each) => isSameHistory(stored, each)).map(({ first }) => first - 1);
+  return { ...stored, offset: Math.min(stored.offset, ...before) };
 }
 
 /**
- * Where a channel goes on that was at `known` and of which nothing can be read: as where it begins, but behind what was
- * delivered; before the first event that was heard where Redis does not even say where it stands.
+ * Returns the position at which a channel continues that was at `known` and whose missed events cannot be read: its start
+ * position, but never before `known`. Where Redis does not answer the position either, it continues with the first message that
+ * was received.
  */
-export function afterGap(
+export function positionAfterGap(
   known: Position | undefined,
-  said: Position | undefined,
-  heard: readonly Place[],
+  stored: Position | undefined,
+  received: readonly MessagePosition[],
 ): { readonly position: Position | undefined; readonly skipped: number } {
-  const [first] = heard;
-  const newest = said === undefined ? first && { ...first, offset: first.first - 1 } : beginning(said, heard);
-  if (known === undefined || newest === undefined || !isOfSameData(known, newest))
+  const [first] = received;
+  const newest =
+    stored === undefined ? first && { ...first, offset: first.first - 1 } : startPosition(stored, received);
+  if (known === undefined || newest === undefined || !isSameHistory(known, newest))
     return { position: newest, skipped: 0 };
   const skipped = Math.max(0, newest.offset - known.offset);
   return { position: { ...newest, offset: known.offset + skipped }, skipped };
 }
 
-type Data = Pick<Position, 'epoch' | 'generation'>;
+type HistoryIdentity = Pick<Position, 'epoch' | 'generation'>;
 
-export const isOfSameData = (known: Data, at: Data): boolean =>
+export const isSameHistory = (known: HistoryIdentity, at: HistoryIdentity): boolean =>
   known.epoch === at.epoch && known.generation === at.generation;

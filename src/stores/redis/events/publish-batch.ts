@@ -1,29 +1,29 @@
 import type { Retention } from '../../../core/app.ts';
-import type { Accounts, ChannelKeys } from '../keys.ts';
+import type { RetentionKeys, ChannelKeys } from '../keys.ts';
 
-/** One script takes at most this much, so that Redis is never held for long. */
+/** Limits of one script, so that it never blocks Redis for long. */
 const EVENTS_PER_SCRIPT = 500;
 export const BYTES_PER_SCRIPT = 1024 * 1024;
 
-/** Events that follow one another on one channel and are kept alike. */
-interface Group {
+/** Successive events of one channel with the same retention. */
+interface EventGroup {
   readonly keys: ChannelKeys;
   readonly keep: Retention | undefined;
   text: string;
   count: number;
 }
 
-/** What one script publishes: events of one partition, each channel's in their order. */
+/** Events that one script publishes: those of one partition, each channel's in their order. */
 export class PublishBatch {
   readonly partition: number;
   /** Settles with the script. */
-  readonly taken: Promise<void>;
-  done!: () => void;
-  failed!: (error: unknown) => void;
-  readonly #groups: Group[] = [];
-  readonly #latest = new Map<string, Group>();
-  /** Of the apps whose events these are, each with its number. */
-  readonly #accounts = new Map<Accounts, number>();
+  readonly published: Promise<void>;
+  resolve!: () => void;
+  reject!: (error: unknown) => void;
+  readonly #groups: EventGroup[] = [];
+  readonly #latest = new Map<string, EventGroup>();
+  /** Keys of the apps in this batch, each with the app's number. */
+  readonly #retention = new Map<RetentionKeys, number>();
   readonly #partitions: number;
   #events = 0;
   #bytes = 0;
@@ -31,20 +31,19 @@ export class PublishBatch {
   constructor(partition: number, partitions: number) {
     this.partition = partition;
     this.#partitions = partitions;
-    this.taken = new Promise((done, failed) => {
-      this.done = done;
-      this.failed = failed;
+    this.published = new Promise((done, failed) => {
+      this.resolve = done;
+      this.reject = failed;
     });
   }
 
-  /** How many groups there are. */
-  get channels(): number {
+  get groupCount(): number {
     return this.#groups.length;
   }
 
-  /** Whose events these are, in the order of the accounts among the keys. */
+  /** Apps of the events, in the order of their keys in `keys()`. */
   get apps(): string[] {
-    return [...this.#accounts.keys()].map(({ app }) => app);
+    return [...this.#retention.keys()].map(({ app }) => app);
   }
 
   hasRoom(bytes: number): boolean {
@@ -60,51 +59,51 @@ export class PublishBatch {
   }
 
   keys(): string[] {
-    const channels = this.#groups.flatMap(({ keys: { history, position, last } }) => [
+    const channels = this.#groups.flatMap(({ keys: { history, position, lastEvent } }) => [
       history,
       position,
-      last,
+      lastEvent,
     ]);
-    for (const { keys } of this.#accounts.keys()) channels.push(...keys);
+    for (const { keys } of this.#retention.keys()) channels.push(...keys);
     return channels;
   }
 
-  /** True when any of it is remembered. */
-  get isRemembered(): boolean {
-    return this.#groups.some(({ keep }) => isRemembering(keep));
+  /** True when any of the events is kept. */
+  get isKept(): boolean {
+    return this.#groups.some(({ keep }) => isKeeping(keep));
   }
 
-  /** As `tell.lua` takes what is not remembered. */
+  /** Arguments of `publish-unkept.lua`. */
   messages(): string[] {
-    return this.#groups.flatMap(({ keys, count, text }) => [keys.bus, `e - - 0 ${count}\n${text}`]);
+    return this.#groups.flatMap(({ keys, count, text }) => [keys.pubsubChannel, `e - - 0 ${count}\n${text}`]);
   }
 
-  /** As `publish.lua` takes them. Events as text: buffers of this size make the garbage collector look at everything. */
+  /** Arguments of `publish.lua`. Events are text, since buffers of this size trigger full garbage collections. */
   args(): (string | number)[] {
     return this.#groups.flatMap(({ keys, keep, count, text }) => {
-      const { size, ttlSeconds, lastSeconds = 0, appBytes = 0 } = keep ?? NOTHING;
+      const { size, ttlSeconds, lastSeconds = 0, appBytes = 0 } = keep ?? KEEP_NOTHING;
       const kept = [ttlSeconds > 0 ? size : 0, ttlSeconds * 1000, lastSeconds * 1000];
-      // Each partition has its share, for on a Cluster none knows of another: half for histories, half for last events.
+      // Each partition has a share, since on a Cluster it cannot read the others: half for histories, half for last events.
       const share = Math.ceil(appBytes / this.#partitions / 2);
-      return [keys.bus, ...kept, count, text, this.#accounts.get(keys.accounts) ?? 0, share];
+      return [keys.pubsubChannel, ...kept, count, text, this.#retention.get(keys.retention) ?? 0, share];
     });
   }
 
-  #group(keys: ChannelKeys, keep: Retention | undefined): Group {
-    const known = this.#latest.get(keys.bus);
-    if (known !== undefined && isSame(known.keep, keep)) return known;
-    const group: Group = { keys, keep, text: '', count: 0 };
-    this.#latest.set(keys.bus, group);
+  #group(keys: ChannelKeys, keep: Retention | undefined): EventGroup {
+    const known = this.#latest.get(keys.pubsubChannel);
+    if (known !== undefined && isSameRetention(known.keep, keep)) return known;
+    const group: EventGroup = { keys, keep, text: '', count: 0 };
+    this.#latest.set(keys.pubsubChannel, group);
     this.#groups.push(group);
-    if (!this.#accounts.has(keys.accounts)) this.#accounts.set(keys.accounts, this.#accounts.size);
+    if (!this.#retention.has(keys.retention)) this.#retention.set(keys.retention, this.#retention.size);
     return group;
   }
 }
 
-const NOTHING: Retention = { size: 0, ttlSeconds: 0 };
+const KEEP_NOTHING: Retention = { size: 0, ttlSeconds: 0 };
 
-const isRemembering = ({ size, ttlSeconds, lastSeconds = 0 }: Retention = NOTHING): boolean =>
+const isKeeping = ({ size, ttlSeconds, lastSeconds = 0 }: Retention = KEEP_NOTHING): boolean =>
   (size > 0 && ttlSeconds > 0) || lastSeconds > 0;
 
-const isSame = (one: Retention = NOTHING, other: Retention = NOTHING): boolean =>
+const isSameRetention = (one: Retention = KEEP_NOTHING, other: Retention = KEEP_NOTHING): boolean =>
   one.size === other.size && one.ttlSeconds === other.ttlSeconds && one.lastSeconds === other.lastSeconds;

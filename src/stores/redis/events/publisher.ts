@@ -7,84 +7,90 @@ import type { DeadlineScripts } from '../deadline/deadline-scripts.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { PublishBatch } from './publish-batch.ts';
-import { KEY_MENDED } from '../link/scripts.ts';
+import { KEY_REPAIRED } from '../link/scripts.ts';
 
-/** Publishes events: those of one moment and one partition in one script, each channel's in their order. */
+/** Publishes events. Those of one event-loop tick and one partition go in one script, each channel's in their order. */
 export class Publisher {
   readonly #deadlines: DeadlineScripts;
   readonly #links: Links;
   readonly #keys: Keys;
-  /** What leaves next, in its order, and to which of it each partition's events may still be added. */
-  #loads: PublishBatch[] = [];
-  #open = new Map<number, PublishBatch>();
-  readonly #epochs = randomBytes(9).toString('base64url');
-  #epoch = 0;
-  readonly #dropped: MinuteLog;
+  /** Batches that are sent at the end of this tick, in their order. */
+  #batches: PublishBatch[] = [];
+  /** The batch of each partition that still takes events. */
+  #openBatches = new Map<number, PublishBatch>();
+  readonly #epochPrefix = randomBytes(9).toString('base64url');
+  #epochCount = 0;
+  readonly #droppedLog: MinuteLog;
 
-  constructor(needs: { deadlines: DeadlineScripts; links: Links; keys: Keys; dropped: MinuteLog }) {
-    this.#deadlines = needs.deadlines;
-    this.#links = needs.links;
-    this.#keys = needs.keys;
-    this.#dropped = needs.dropped;
+  constructor(deps: { deadlines: DeadlineScripts; links: Links; keys: Keys; droppedLog: MinuteLog }) {
+    this.#deadlines = deps.deadlines;
+    this.#links = deps.links;
+    this.#keys = deps.keys;
+    this.#droppedLog = deps.droppedLog;
   }
 
   /**
-   * Resolves when Redis has taken it; rejects with `Unavailable` when it never will, with `OutcomeUnknown` when that is
-   * not known. What goes in one script has one promise.
+   * Resolves when Redis has published the event; rejects with `Unavailable` when it never will, with `OutcomeUnknown` when that
+   * is unknown. All events of one script share one promise.
    */
   publish(ref: ChannelRef, event: ChannelEvent, keep: Retention | undefined): Promise<void> {
     const keys = this.#keys.channel(ref);
     const { text, bytes } = encodeEvent(event);
-    let load = this.#open.get(keys.partition);
-    if (load?.hasRoom(bytes) !== true) load = this.#begin(keys.partition);
-    load.add(keys, text, bytes, keep);
-    return load.taken;
+    let batch = this.#openBatches.get(keys.partition);
+    if (batch?.hasRoom(bytes) !== true) batch = this.#openBatch(keys.partition);
+    batch.add(keys, text, bytes, keep);
+    return batch.published;
   }
 
-  #begin(partition: number): PublishBatch {
-    const load = new PublishBatch(partition, this.#keys.partitions);
-    this.#open.set(partition, load);
-    if (this.#loads.push(load) === 1) setImmediate(() => this.#flush());
-    return load;
+  #openBatch(partition: number): PublishBatch {
+    const batch = new PublishBatch(partition, this.#keys.partitions);
+    this.#openBatches.set(partition, batch);
+    if (this.#batches.push(batch) === 1) setImmediate(() => this.#flush());
+    return batch;
   }
 
   #flush(): void {
-    const loads = this.#loads;
-    this.#loads = [];
-    this.#open = new Map();
-    for (const load of loads) void this.#send(load);
+    const batches = this.#batches;
+    this.#batches = [];
+    this.#openBatches = new Map();
+    for (const batch of batches) void this.#send(batch);
   }
 
-  async #send(load: PublishBatch): Promise<void> {
+  async #send(batch: PublishBatch): Promise<void> {
     try {
-      await (load.isRemembered ? this.#remember(load) : this.#tell(load));
-      load.done();
+      await (batch.isKept ? this.#sendKept(batch) : this.#sendUnkept(batch));
+      batch.resolve();
     } catch (error) {
-      load.failed(error);
+      batch.reject(error);
     }
   }
 
-  async #tell(load: PublishBatch): Promise<void> {
-    await this.#deadlines.send(load.partition, 'tell', [], [this.#links.publishCommand, ...load.messages()]);
+  async #sendUnkept(batch: PublishBatch): Promise<void> {
+    await this.#deadlines.send(
+      batch.partition,
+      'publish-unkept',
+      [],
+      [this.#links.publishCommand, ...batch.messages()],
+    );
   }
 
-  async #remember(load: PublishBatch): Promise<void> {
-    const keys = [this.#keys.generation(load.partition), ...load.keys()];
-    const args = [this.#links.publishCommand, this.#newEpoch(), load.channels, ...load.args()];
-    this.#count(load, await this.#deadlines.send(load.partition, 'publish', keys, args));
+  async #sendKept(batch: PublishBatch): Promise<void> {
+    const keys = [this.#keys.generation(batch.partition), ...batch.keys()];
+    const args = [this.#links.publishCommand, this.#newEpoch(), batch.groupCount, ...batch.args()];
+    this.#report(batch, await this.#deadlines.send(batch.partition, 'publish', keys, args));
   }
 
-  /** Of each app, in the order of the load, how much of what is remembered had to go; then keys that were mended. */
-  #count(load: PublishBatch, answer: readonly (number | string)[]): void {
+  /** `answer`: for each app of the batch, how many histories were dropped early; then the keys that were repaired. */
+  #report(batch: PublishBatch, answer: readonly (number | string)[]): void {
     for (const [at, each] of answer.entries()) {
-      if (typeof each === 'string') this.#links.commands.emit(KEY_MENDED, each);
-      else if (each > 0) this.#dropped.add({ app: load.apps[at] ?? '' }, each);
+      if (typeof each === 'string') this.#links.commands.emit(KEY_REPAIRED, each);
+      else if (each > 0) this.#droppedLog.add({ app: batch.apps[at] ?? '' }, each);
     }
   }
 
-  /** For channels that have none: never given twice, by no node. */
+  /** Returns an epoch for channels that have none: unique over all nodes. */
   #newEpoch(): string {
-    this.#epoch += 1;
-    return `${this.#epochs}-${this.#epoch.toString(36)}`;
+    this.#epochCount += 1;
+    return `${this.#epochPrefix}-${this.#epochCount.toString(36)}`;
   }
 }

@@ -6,306 +6,325 @@ import { decodeMessage, type EventsMessage, type MemberMessage } from './message
 import type { InvalidData } from '../health/invalid-data.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
-import { breakIn, gapIn, readMissed, readNewest } from './missed-events.ts';
+import { breakReason, gapReason, readMissed, readPosition } from './missed-events.ts';
 import { inBatches } from './in-batches.ts';
-import { afterGap, beginning, follows, type Place, type Position } from './position.ts';
-import { isLasting } from '../link/errors.ts';
+import {
+  positionAfterGap,
+  startPosition,
+  isContiguous,
+  type MessagePosition,
+  type Position,
+} from './position.ts';
+import { isPermanent } from '../link/errors.ts';
 
-/** Messages of one channel that may wait; beyond, history has them. */
-const MOST_WAITING = 10_000;
-/** A link that is known to be down may have been deaf for so long before. */
-const DEAF_MS = 30_000;
+/** Messages of one channel that are queued at most; beyond, the history has them. */
+const MOST_QUEUED = 10_000;
+/** Time for which a connection may have received nothing before it is found to be down. */
+const UNNOTICED_MS = 30_000;
 
-interface Waiting {
+interface QueuedMessage {
   readonly message: EventsMessage | MemberMessage;
-  /** History was read after it was heard: what does not follow then never will. */
-  isSettled: boolean;
+  /** True when the history was read after the message arrived: if it does not continue the channel then, it never will. */
+  isAfterRead: boolean;
 }
 
-interface Heard {
+interface ReceivedChannel {
   readonly ref: ChannelRef;
   readonly keys: ChannelKeys;
-  /** History has been asked: what is in it from then on concerns this node. */
+  /** True once the history was read: everything in it from then on concerns this node. */
   hasBegun: boolean;
   position: Position | undefined;
-  /** Messages that wait while what was missed is read. */
-  waiting: Waiting[] | undefined;
+  /** Messages that wait while missed events are read; `undefined` when none are being read. */
+  queue: QueuedMessage[] | undefined;
   reading: Promise<void>;
-  /** From when on events may be missing; `undefined`: none is. */
+  /** Time from which on events may be missing; `undefined`: none are. */
   missingSinceMs: number | undefined;
 }
 
-/** Where news of members go. */
+/** Receives the member changes of channels. */
 export interface MemberListener {
-  heard(ref: ChannelRef, message: MemberMessage): void;
-  /** The link was down, and hears again: news may have been missed. */
+  onMessage(ref: ChannelRef, message: MemberMessage): void;
+  /** Called when the subscription is up again: changes may have been missed. */
   reread(): void;
 }
 
-interface Needs {
+interface ReceiverDeps {
   readonly links: Links;
   readonly keys: Keys;
   readonly logger: Logger;
-  readonly garbage: InvalidData;
+  readonly invalidData: InvalidData;
   readonly members: MemberListener;
-  /** How long events of a channel are kept. */
+  /** Milliseconds for which events of a channel are kept. */
   readonly historyTtlMs?: ((ref: ChannelRef) => number) | undefined;
 }
 
 /**
- * Hears the channels that this node has subscribers on. Events carry their place in the channel: a hole is filled from
- * history before anything newer is delivered, what came twice is delivered once. What history has lost is counted.
+ * Receives the channels that this node has subscribers on. Events carry their offset in the channel: a gap is filled from the
+ * history before anything newer is delivered, and an event that arrives twice is delivered once. Events that the history no
+ * longer has are counted.
  */
 export class Receiver {
-  readonly #needs: Needs;
-  readonly #channels = new Map<string, Heard>();
-  #tell: Deliver = () => undefined;
-  #lost = 0;
-  readonly #unread: MinuteLog;
+  readonly #deps: ReceiverDeps;
+  readonly #channels = new Map<string, ReceivedChannel>();
+  #deliverEvent: Deliver = () => undefined;
+  #lostEvents = 0;
+  readonly #unreadLog: MinuteLog;
   #isBehind = false;
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
-    this.#unread = new MinuteLog({
-      logger: needs.logger,
-      what: 'What a channel missed cannot be read: it goes on with the newest event. See the reason, and the keys of the channel in Redis',
+  constructor(deps: ReceiverDeps) {
+    this.#deps = deps;
+    this.#unreadLog = new MinuteLog({
+      logger: deps.logger,
+      what: 'The events that a channel missed cannot be read: it continues with its newest event. See the reason, and the keys of the channel in Redis',
     });
-    needs.links.subscriber.events.on('message', (bus, bytes) => this.#hear(bus, bytes));
-    needs.links.subscriber.events.on('down', () => this.#deaf());
+    deps.links.subscriber.events.on('message', (pubsubChannel, bytes) =>
+      this.#onMessage(pubsubChannel, bytes),
+    );
+    deps.links.subscriber.events.on('down', () => this.#onDisconnect());
   }
 
-  /** Where events go: one after another, in their order, each exactly once. */
+  /** `deliver` receives the events of each channel in their order, each exactly once. */
   start(deliver: Deliver): void {
-    this.#tell = deliver;
+    this.#deliverEvent = deliver;
   }
 
-  /** Events that were published and could be had nowhere any more. */
+  /** Number of events that were missed and are no longer in the history. */
   get lostEvents(): number {
-    return this.#lost;
+    return this.#lostEvents;
   }
 
-  /** Times that a history could not be read, and the channel went on with the newest event. */
+  /** Number of times that missed events could not be read, and the channel continued with its newest event. */
   get unreadHistories(): number {
-    return this.#unread.total;
+    return this.#unreadLog.total;
   }
 
-  /** Something could not be listened to or read though the link is up: `resume` is needed. */
+  /** True when a subscription or reading failed though the connection is up: `resume` is needed. */
   get isBehind(): boolean {
     return this.#isBehind;
   }
 
-  /** Resolves once events published from now on will be delivered; when Redis is away, it will listen on return. */
+  /** Resolves once events published from now on will be delivered; while Redis is unavailable, the next `resume` subscribes. */
   async subscribe(ref: ChannelRef): Promise<void> {
-    const heard = this.#begin(ref);
+    const channel = this.#begin(ref);
     try {
-      await this.#needs.links.subscriber.subscribe([heard.keys.bus]);
-      await this.#catchUp(heard);
+      await this.#deps.links.subscriber.subscribe([channel.keys.pubsubChannel]);
+      await this.#catchUp(channel);
     } catch {
       this.#isBehind = true;
     }
   }
 
   async unsubscribe(ref: ChannelRef): Promise<void> {
-    const { bus } = this.#needs.keys.channel(ref);
-    this.#channels.delete(bus);
-    await this.#needs.links.subscriber.unsubscribe(bus).catch(() => undefined);
+    const { pubsubChannel } = this.#deps.keys.channel(ref);
+    this.#channels.delete(pubsubChannel);
+    await this.#deps.links.subscriber.unsubscribe(pubsubChannel).catch(() => undefined);
   }
 
-  /** The link is up again: listens to everything, then reads what was missed. Rejects when it breaks again. */
+  /** Subscribes to everything again after an outage, then reads what was missed. Rejects when the connection breaks again. */
   async resume(): Promise<void> {
     this.#isBehind = false;
     const all = [...this.#channels.values()];
-    for (const heard of all) heard.waiting ??= [];
+    for (const channel of all) channel.queue ??= [];
     try {
-      await this.#needs.links.subscriber.subscribe(all.map(({ keys }) => keys.bus));
-      await inBatches(all, (heard) => this.#catchUp(heard));
+      await this.#deps.links.subscriber.subscribe(all.map(({ keys }) => keys.pubsubChannel));
+      await inBatches(all, (channel) => this.#catchUp(channel));
     } catch (error) {
       this.#isBehind = true;
       throw error;
     }
-    this.#needs.members.reread();
+    this.#deps.members.reread();
   }
 
-  /** The names in Redis have changed: what is heard by an old one is heard by its new one from the next `resume` on. */
-  rename(): void {
-    for (const [bus, { ref }] of [...this.#channels]) {
-      if (this.#needs.keys.channel(ref).bus === bus) continue;
-      this.#channels.delete(bus);
-      void this.#needs.links.subscriber.unsubscribe(bus).catch(() => undefined);
+  /** Called when the names in Redis have changed: replaces the subscriptions with the next `resume`. */
+  updateNames(): void {
+    for (const [old, { ref }] of [...this.#channels]) {
+      if (this.#deps.keys.channel(ref).pubsubChannel === old) continue;
+      this.#channels.delete(old);
+      void this.#deps.links.subscriber.unsubscribe(old).catch(() => undefined);
       this.#begin(ref);
       this.#isBehind = true;
     }
   }
 
-  #begin(ref: ChannelRef): Heard {
-    const keys = this.#needs.keys.channel(ref);
+  #begin(ref: ChannelRef): ReceivedChannel {
+    const keys = this.#deps.keys.channel(ref);
     const reading = Promise.resolve();
-    const heard: Heard = {
+    const channel: ReceivedChannel = {
       ref,
       keys,
       hasBegun: false,
       position: undefined,
-      waiting: [],
+      queue: [],
       reading,
       missingSinceMs: undefined,
     };
-    this.#channels.set(keys.bus, heard);
-    return heard;
+    this.#channels.set(keys.pubsubChannel, channel);
+    return channel;
   }
 
-  #deaf(): void {
-    const sinceMs = performance.now() - DEAF_MS;
-    for (const heard of this.#channels.values()) heard.missingSinceMs ??= sinceMs;
+  #onDisconnect(): void {
+    const sinceMs = performance.now() - UNNOTICED_MS;
+    for (const channel of this.#channels.values()) channel.missingSinceMs ??= sinceMs;
   }
 
-  #hear(bus: string, bytes: Buffer): void {
-    const heard = this.#channels.get(bus);
-    if (heard === undefined) return;
+  #onMessage(pubsubChannel: string, bytes: Buffer): void {
+    const channel = this.#channels.get(pubsubChannel);
+    if (channel === undefined) return;
     const message = decodeMessage(bytes);
-    const isMisplaced = message?.kind === 'member' && !hasMembers(heard.ref.channel);
-    if (message === undefined || isMisplaced) this.#needs.garbage.add(bus);
-    else if (heard.waiting !== undefined) this.#wait(heard, heard.waiting, { message, isSettled: false });
-    else this.#take(heard, { message, isSettled: false });
+    const isMisplaced = message?.kind === 'member' && !hasMembers(channel.ref.channel);
+    if (message === undefined || isMisplaced) this.#deps.invalidData.addMessage(pubsubChannel);
+    else if (channel.queue !== undefined)
+      this.#enqueue(channel, channel.queue, { message, isAfterRead: false });
+    else this.#apply(channel, { message, isAfterRead: false });
   }
 
-  #wait(heard: Heard, line: Waiting[], waiting: Waiting): void {
-    line.push(waiting);
-    if (line.length <= MOST_WAITING) return;
-    const dropped = line.shift()?.message;
+  #enqueue(channel: ReceivedChannel, queue: QueuedMessage[], queued: QueuedMessage): void {
+    queue.push(queued);
+    if (queue.length <= MOST_QUEUED) return;
+    const dropped = queue.shift()?.message;
     if (dropped?.kind === 'events' && dropped.position === undefined)
-      this.#countLost(heard.ref, dropped.events.length);
+      this.#countLost(channel.ref, dropped.events.length);
   }
 
-  #take(heard: Heard, waiting: Waiting): void {
-    const { message } = waiting;
-    if (message.kind === 'member') return this.#needs.members.heard(heard.ref, message);
+  #apply(channel: ReceivedChannel, queued: QueuedMessage): void {
+    const { message } = queued;
+    if (message.kind === 'member') return this.#deps.members.onMessage(channel.ref, message);
     const { position: at, events } = message;
-    if (at === undefined) return this.#deliver(heard, events);
-    if (!follows(heard.position, at)) return this.#doubt(heard, waiting);
-    const known = heard.position?.offset ?? 0;
-    this.#deliver(heard, events.slice(Math.max(0, known + 1 - at.first)));
+    if (at === undefined) return this.#deliver(channel, events);
+    if (!isContiguous(channel.position, at)) return this.#fillGap(channel, queued);
+    const known = channel.position?.offset ?? 0;
+    this.#deliver(channel, events.slice(Math.max(0, known + 1 - at.first)));
     const offset = Math.max(known, at.first + events.length - 1);
-    heard.position = { epoch: at.epoch, generation: at.generation, offset };
+    channel.position = { epoch: at.epoch, generation: at.generation, offset };
   }
 
-  /** It is not the next one: something was missed, or it is of data that is no more, or Redis never sent it. */
-  #doubt(heard: Heard, waiting: Waiting): void {
-    if (waiting.isSettled) return this.#needs.garbage.add(heard.keys.bus);
-    heard.waiting = [waiting];
+  /** Reads the history, since the message does not continue the channel: events were missed, or the message is invalid. */
+  #fillGap(channel: ReceivedChannel, queued: QueuedMessage): void {
+    if (queued.isAfterRead) return this.#deps.invalidData.addMessage(channel.keys.pubsubChannel);
+    channel.queue = [queued];
     const sinceMs = performance.now();
-    this.#catchUp(heard).catch(() => {
-      heard.missingSinceMs ??= sinceMs;
+    this.#catchUp(channel).catch(() => {
+      channel.missingSinceMs ??= sinceMs;
       this.#isBehind = true;
     });
   }
 
-  /** One after another: what was missed is read, and delivered, once. */
-  #catchUp(heard: Heard): Promise<void> {
-    heard.reading = heard.reading
+  /** Runs readings of a channel one after another, so that each missed event is delivered once. */
+  #catchUp(channel: ReceivedChannel): Promise<void> {
+    channel.reading = channel.reading
       .catch(() => undefined)
-      .then(() => this.#read(heard).catch((error: unknown) => this.#skip(heard, error)));
-    return heard.reading;
+      .then(() => this.#read(channel).catch((error: unknown) => this.#skipToNewest(channel, error)));
+    return channel.reading;
   }
 
-  async #read(heard: Heard): Promise<void> {
-    for (const each of (heard.waiting ??= [])) each.isSettled = true;
-    await (heard.hasBegun ? this.#readMissed(heard) : this.#enter(heard));
+  async #read(channel: ReceivedChannel): Promise<void> {
+    for (const each of (channel.queue ??= [])) each.isAfterRead = true;
+    await (channel.hasBegun ? this.#readMissed(channel) : this.#readStart(channel));
   }
 
-  /** A channel that is new here has missed nothing before what was heard of it. */
-  async #enter(heard: Heard): Promise<void> {
-    const said = await readNewest(this.#needs.links.commands, heard.keys);
-    if (!this.#isHeard(heard)) return;
-    if (said !== undefined) heard.position = beginning(said, placesIn(heard.waiting ?? []));
-    heard.hasBegun = true;
-    this.#release(heard);
+  /** Begins a channel that is new to this node: nothing before the subscription counts as missed. */
+  async #readStart(channel: ReceivedChannel): Promise<void> {
+    const stored = await readPosition(this.#deps.links.commands, channel.keys);
+    if (!this.#isSubscribed(channel)) return;
+    if (stored !== undefined) channel.position = startPosition(stored, positionsIn(channel.queue ?? []));
+    channel.hasBegun = true;
+    this.#drainQueue(channel);
   }
 
-  /** Delivers what was missed up to now, a portion after the other, then what waited meanwhile. */
-  async #readMissed(heard: Heard): Promise<void> {
-    const { position: before, missingSinceMs } = heard;
-    heard.missingSinceMs = undefined;
+  /** Delivers what was missed up to now, one batch after the other, then the messages that were queued meanwhile. */
+  async #readMissed(channel: ReceivedChannel): Promise<void> {
+    const { position: before, missingSinceMs } = channel;
+    channel.missingSinceMs = undefined;
     try {
       for (let target: number | undefined; ;) {
-        const missed = await readMissed(this.#needs.links.commands, heard.keys, heard.position, () =>
-          eventsIn(heard.waiting ?? []),
+        const missed = await readMissed(this.#deps.links.commands, channel.keys, channel.position, () =>
+          eventsIn(channel.queue ?? []),
         );
-        if (!this.#isHeard(heard)) return;
+        if (!this.#isSubscribed(channel)) return;
         const missingMs = missingSinceMs && performance.now() - missingSinceMs;
         const isFirst = target === undefined;
-        const ttlMs = this.#needs.historyTtlMs?.(heard.ref) ?? 0;
-        const gap = isFirst ? gapIn(before, missed, missingMs, ttlMs) : breakIn(heard.position, missed);
-        if (gap !== undefined) this.#countUnread(heard.ref, gap);
-        this.#countLost(heard.ref, missed.lost);
-        this.#deliver(heard, missed.events);
+        const ttlMs = this.#deps.historyTtlMs?.(channel.ref) ?? 0;
+        const gap = isFirst
+          ? gapReason(before, missed, missingMs, ttlMs)
+          : breakReason(channel.position, missed);
+        if (gap !== undefined) this.#countUnread(channel.ref, gap);
+        this.#countLost(channel.ref, missed.lost);
+        this.#deliver(channel, missed.events);
         const { newest, until } = missed;
         if (newest === undefined) break;
-        heard.position = { ...newest, offset: until };
+        channel.position = { ...newest, offset: until };
         target ??= newest.offset;
         if (until >= Math.min(target, newest.offset)) break;
       }
     } catch (error) {
-      heard.missingSinceMs = missingSinceMs;
+      channel.missingSinceMs = missingSinceMs;
       throw error;
     }
-    this.#release(heard);
+    this.#drainQueue(channel);
   }
 
-  /** Goes on with the newest event where what was missed cannot be read, now or later. Rejects with any other failure. */
-  async #skip(heard: Heard, error: unknown): Promise<void> {
-    if (!isLasting(error)) throw error;
-    const said = await readNewest(this.#needs.links.commands, heard.keys).catch((again: unknown) => {
-      if (!isLasting(again)) throw again;
+  /** Continues with the newest event when missed events can never be read. Rejects with any other failure. */
+  async #skipToNewest(channel: ReceivedChannel, error: unknown): Promise<void> {
+    if (!isPermanent(error)) throw error;
+    const stored = await readPosition(this.#deps.links.commands, channel.keys).catch((again: unknown) => {
+      if (!isPermanent(again)) throw again;
       return undefined;
     });
-    if (!this.#isHeard(heard)) return;
-    const { position, skipped } = afterGap(heard.position, said, placesIn(heard.waiting ?? []));
-    this.#countUnread(heard.ref, (error as Error).message);
-    this.#countLost(heard.ref, skipped);
-    heard.position = position;
-    heard.hasBegun = true;
-    this.#release(heard);
+    if (!this.#isSubscribed(channel)) return;
+    const { position, skipped } = positionAfterGap(
+      channel.position,
+      stored,
+      positionsIn(channel.queue ?? []),
+    );
+    this.#countUnread(channel.ref, (error as Error).message);
+    this.#countLost(channel.ref, skipped);
+    channel.position = position;
+    channel.hasBegun = true;
+    this.#drainQueue(channel);
   }
 
-  #isHeard(heard: Heard): boolean {
-    return this.#channels.get(heard.keys.bus) === heard;
+  #isSubscribed(channel: ReceivedChannel): boolean {
+    return this.#channels.get(channel.keys.pubsubChannel) === channel;
   }
 
-  /** What waited is taken in its order; what has to wait again takes those behind it along. */
-  #release(heard: Heard): void {
-    const line = heard.waiting ?? [];
-    heard.waiting = undefined;
-    for (const each of line) {
-      const again = heard.waiting as Waiting[] | undefined;
-      if (again === undefined) this.#take(heard, each);
+  /** Applies queued messages in their order. When one opens another gap, the messages behind it are queued again. */
+  #drainQueue(channel: ReceivedChannel): void {
+    const queue = channel.queue ?? [];
+    channel.queue = undefined;
+    for (const each of queue) {
+      const again = channel.queue as QueuedMessage[] | undefined;
+      if (again === undefined) this.#apply(channel, each);
       else again.push(each);
     }
   }
 
-  #deliver({ ref }: Heard, events: readonly ChannelEvent[]): void {
-    for (const event of events) this.#tell(ref, event);
+  #deliver({ ref }: ReceivedChannel, events: readonly ChannelEvent[]): void {
+    for (const event of events) this.#deliverEvent(ref, event);
   }
 
   #countUnread({ app, channel }: ChannelRef, reason: string): void {
-    this.#unread.add({ app, channel, reason });
+    this.#unreadLog.add({ app, channel, reason });
   }
 
   #countLost(ref: ChannelRef, lost: number): void {
     if (lost <= 0) return;
-    this.#lost += lost;
-    this.#needs.logger.warn('Events are lost: they were published while this node could not listen', {
-      app: ref.app,
-      channel: ref.channel,
-      lost,
-    });
+    this.#lostEvents += lost;
+    this.#deps.logger.warn(
+      'Lost events: they were published while this node was disconnected from Redis, and the history no longer has them. Raise WAVEHALL_HISTORY_SIZE, WAVEHALL_HISTORY_TTL or WAVEHALL_HISTORY_MAX_BYTES',
+      {
+        app: ref.app,
+        channel: ref.channel,
+        lost,
+      },
+    );
   }
 }
 
-const eventsIn = (waiting: readonly Waiting[]): EventsMessage[] =>
-  waiting.flatMap(({ message }) => (message.kind === 'events' ? [message] : []));
+const eventsIn = (queue: readonly QueuedMessage[]): EventsMessage[] =>
+  queue.flatMap(({ message }) => (message.kind === 'events' ? [message] : []));
 
-const placesIn = (waiting: readonly Waiting[]): Place[] =>
-  eventsIn(waiting).flatMap(({ position }) => position ?? []);
+const positionsIn = (queue: readonly QueuedMessage[]): MessagePosition[] =>
+  eventsIn(queue).flatMap(({ position }) => position ?? []);
 
-/** Presence channels, and the core's own channels of signed-in users. */
+/** True for presence channels, and for the core's own channels of signed-in users. */
 const hasMembers = (channel: string): boolean => kindOf(channel).members || isReservedChannel(channel);

@@ -4,12 +4,12 @@ import type { RedisConnectionQuota } from '../node/connection-quota.ts';
 import type { Links } from '../link/links.ts';
 import type { RedisMembership } from '../membership/membership.ts';
 import type { ClusterNode } from '../node/node.ts';
-import { run } from '../link/scripts.ts';
+import { runScript } from '../link/scripts.ts';
 
-/** Between two log lines, and how long health speaks of an eviction. */
+/** Time between two log lines, and for which /ready warns of an eviction. */
 const MINUTE_MS = 60_000;
 
-interface Needs {
+interface EvictionRepairDeps {
   readonly links: Links;
   readonly keys: Keys;
   readonly node: ClusterNode;
@@ -17,38 +17,38 @@ interface Needs {
   readonly quota: RedisConnectionQuota;
   readonly logger: Logger;
   readonly apps: readonly string[];
-  /** Shortest time between two looks: a cache that is full evicts all the time. */
+  /** Shortest time between two checks: a full cache evicts all the time. */
   readonly pauseMs: number;
-  /** So long after the last eviction it goes on looking: what a node held may become an orphan only when its lease ends. */
+  /** Time after the last eviction for which checks continue: data of a node may become an orphan only when its lease ends. */
   readonly settleMs: number;
 }
 
 /**
- * After Redis has evicted keys to make room, looks whether any of what this node holds is gone, and says it again. As
- * long as something was missing it looks again.
+ * After evictions, checks whether Redis has lost data of this node, and writes it again. Checks again as long as something was
+ * missing.
  */
 export class EvictionRepair {
-  readonly #needs: Needs;
+  readonly #deps: EvictionRepairDeps;
   #evictedKeys = 0;
   #repairedChannels = 0;
   #unloggedKeys = 0;
   #unloggedChannels = 0;
   #loggedAtMs = -Infinity;
   #evictedAtMs = -Infinity;
-  #lookedAtMs = -Infinity;
-  /** The last look found something, or failed. */
-  #isUnsettled = false;
-  #isLooking = false;
-  /** Partitions in which keys of members were mended since the last look. */
-  #mended = new Set<number>();
-  /** By app and partition: rows whose nodes had no lease at the last look. */
+  #ranAtMs = -Infinity;
+  /** A check is due: the last one found something or failed, or one was asked for. */
+  #isScheduled = false;
+  #isRunning = false;
+  /** Partitions in which keys of members were repaired since the last check. */
+  #repairedPartitions = new Set<number>();
+  /** By app and partition: channels of nodes that had no lease at the last check. */
   readonly #suspects = new Map<string, readonly string[]>();
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
+  constructor(deps: EvictionRepairDeps) {
+    this.#deps = deps;
   }
 
-  /** Keys that Redis has evicted, whoever wrote them. */
+  /** Number of keys that Redis has evicted, those of other programs included. */
   get evictedKeys(): number {
     return this.#evictedKeys;
   }
@@ -57,77 +57,77 @@ export class EvictionRepair {
     return this.#repairedChannels;
   }
 
-  /** Redis has evicted keys within the last minute. */
+  /** True when Redis has evicted keys within the last minute. */
   get isEvicting(): boolean {
     return performance.now() - this.#evictedAtMs < MINUTE_MS;
   }
 
-  evicted(keys: number): void {
+  onEvicted(keys: number): void {
     this.#evictedKeys += keys;
     this.#unloggedKeys += keys;
     this.#evictedAtMs = performance.now();
   }
 
   /**
-   * A key was mended: the next beat looks. `partition`: where others may have lost what they said, who are told by a quiet
-   * time (`node.ts`).
+   * Schedules a check for the next beat, after a key was repaired. `partition`: where other nodes may have lost data too; they
+   * learn it because the partition settles (`ClusterNode.startSettling`).
    */
-  want(partition?: number): void {
-    if (partition !== undefined) this.#mended.add(partition);
-    this.#isUnsettled = true;
-    this.#lookedAtMs = -Infinity;
+  scheduleNow(partition?: number): void {
+    if (partition !== undefined) this.#repairedPartitions.add(partition);
+    this.#isScheduled = true;
+    this.#ranAtMs = -Infinity;
   }
 
-  /** Something does not agree: it looks, as soon after the last look as after an eviction. */
-  suspect(): void {
-    this.#isUnsettled = true;
+  /** Schedules a check, at the earliest `pauseMs` after the last one: the keys of a channel contradict each other. */
+  schedule(): void {
+    this.#isScheduled = true;
   }
 
-  /** Called with each beat. Never rejects. */
+  /** Runs a check when one is due; called with each beat. Never rejects. */
   async beat(): Promise<void> {
-    if (!this.#isDue || this.#isLooking || !this.#needs.node.isAttached) return;
-    this.#isLooking = true;
-    this.#lookedAtMs = performance.now();
-    // Out of reach for now: a later beat looks again.
-    this.#isUnsettled = await this.#look().catch(() => true);
-    this.#isLooking = false;
+    if (!this.#isDue || this.#isRunning || !this.#deps.node.isAttached) return;
+    this.#isRunning = true;
+    this.#ranAtMs = performance.now();
+    // Redis is unavailable: a later beat checks again.
+    this.#isScheduled = await this.#run().catch(() => true);
+    this.#isRunning = false;
     this.#log();
   }
 
   get #isDue(): boolean {
-    const { pauseMs, settleMs } = this.#needs;
+    const { pauseMs, settleMs } = this.#deps;
     const now = performance.now();
-    const isWanted = this.#isUnsettled || now - this.#evictedAtMs < settleMs;
-    return isWanted && now - this.#lookedAtMs >= pauseMs;
+    const isNeeded = this.#isScheduled || now - this.#evictedAtMs < settleMs;
+    return isNeeded && now - this.#ranAtMs >= pauseMs;
   }
 
   /** True when something was missing or is suspect. */
-  async #look(): Promise<boolean> {
-    const { membership, quota, node } = this.#needs;
-    const mended = this.#mended;
-    this.#mended = new Set();
-    if (mended.size > 0) await node.quieten(mended);
+  async #run(): Promise<boolean> {
+    const { membership, quota, node } = this.#deps;
+    const partitions = this.#repairedPartitions;
+    this.#repairedPartitions = new Set();
+    if (partitions.size > 0) await node.startSettling(partitions);
     const repaired = await membership.repair();
-    quota.tellAll();
-    const suspects = await this.#lookForOrphans();
+    quota.sendAll();
+    const suspects = await this.#findOrphans();
     this.#repairedChannels += repaired;
     this.#unloggedChannels += repaired;
     return repaired > 0 || suspects > 0;
   }
 
-  /** Resolves with how many there are that have to be looked at again. */
-  async #lookForOrphans(): Promise<number> {
-    const { links, keys, apps } = this.#needs;
+  /** Resolves with the number of suspects that the next check decides. */
+  async #findOrphans(): Promise<number> {
+    const { links, keys, apps } = this.#deps;
     let found = 0;
     for (const app of apps) {
       for (let partition = 0; partition < keys.partitions; partition += 1) {
         const place = `${partition} ${app}`;
         const before = this.#suspects.get(place) ?? [];
-        const rows = keys.startOfRows(app);
+        const prefix = keys.channelKeyPrefix(app);
         const names = [keys.occupied(partition, app), keys.nodes(partition)];
-        const starts = [keys.channels(partition) + rows, rows, keys.index(partition, '')];
+        const starts = [keys.channelPrefix(partition) + prefix, prefix, keys.index(partition, '')];
         const args = [...starts, before.length, ...before];
-        const suspects = (await run(links.commands, 'orphans', names, args)) as readonly string[];
+        const suspects = (await runScript(links.commands, 'find-orphans', names, args)) as readonly string[];
         if (suspects.length > 0) this.#suspects.set(place, suspects);
         else this.#suspects.delete(place);
         found += suspects.length;
@@ -139,8 +139,8 @@ export class EvictionRepair {
   #log(): void {
     const now = performance.now();
     if (this.#unloggedKeys === 0 || now - this.#loggedAtMs < MINUTE_MS) return;
-    this.#needs.logger.warn(
-      'Redis is full and has evicted keys: this node writes again what is missing of its own. Give Redis more memory, or Wavehall a Redis of its own with maxmemory-policy noeviction',
+    this.#deps.logger.warn(
+      'Redis is full and has evicted keys: this node writes its own missing keys again. Give Redis more memory, or Wavehall a Redis of its own with maxmemory-policy noeviction',
       { evictedKeys: this.#unloggedKeys, repairedChannels: this.#unloggedChannels },
     );
     this.#unloggedKeys = this.#unloggedChannels = 0;

@@ -1,7 +1,7 @@
 import { MinuteLog } from '../../../core/util/minute-log.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
 
-/** Messages on the bus, and what keys hold, that are none of ours: counted, and logged. */
+/** Counts and logs invalid messages on pub/sub channels and invalid data in keys. */
 export class InvalidData {
   readonly #keys: MinuteLog;
   readonly #messages: MinuteLog;
@@ -9,11 +9,11 @@ export class InvalidData {
   constructor(logger: Logger) {
     this.#messages = new MinuteLog({
       logger,
-      what: 'Something on the bus is no message of ours: it and its like are ignored',
+      what: 'Ignored an invalid message on a Redis channel: no node sends such. Does another program publish to channels that begin with WAVEHALL_REDIS_PREFIX?',
     });
     this.#keys = new MinuteLog({
       logger,
-      what: 'A key in Redis holds what no node wrote: it was removed, and is written anew. Does another program use WAVEHALL_REDIS_PREFIX?',
+      what: 'Removed invalid data from a Redis key: the nodes write it again. Does another program write to keys that begin with WAVEHALL_REDIS_PREFIX?',
     });
   }
 
@@ -21,9 +21,8 @@ export class InvalidData {
     return this.#messages.total + this.#keys.total;
   }
 
-  /** A message of a bus channel. */
-  add(bus: string): void {
-    this.#messages.add({ bus: bus.slice(0, 256) });
+  addMessage(pubsubChannel: string): void {
+    this.#messages.add({ channel: pubsubChannel.slice(0, 256) });
   }
 
   addKey(key: string): void {

@@ -1,17 +1,17 @@
 import type { Logger } from '../../../core/ports/logger.ts';
-import { nameOf, policyIn, sayPolicy, valueIn } from './eviction-policy.ts';
+import { serverNameOf, policyIn, warnOfPolicy, valueIn } from './eviction-policy.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
-import { run } from '../link/scripts.ts';
+import { runScript } from '../link/scripts.ts';
 
-const OLDEST = [6, 2] as const;
-/** The first that has sharded pub/sub. */
+const OLDEST_VERSION = [6, 2] as const;
+/** First version with sharded pub/sub. */
 const OLDEST_CLUSTER = [7, 0] as const;
-const SCRATCH = ['h', 's', 'z', 'l', 'n'];
+const SCRATCH_KEYS = ['h', 's', 'z', 'l', 'n'];
 
 /**
- * Redis as it has to be: of an age, open to this user; and a word where it may forget what it is told. Rejects with a
- * sentence that names what is to be changed.
+ * Checks version and permissions of Redis at the start, and warns of its eviction policy. Rejects with a sentence that names
+ * what has to be changed.
  *
  * A user needs no more than this (`wavehall:` is WAVEHALL_REDIS_PREFIX):
  *
@@ -24,11 +24,11 @@ const SCRATCH = ['h', 's', 'z', 'l', 'n'];
  * +cluster|info +client|setname +readonly +readwrite +asking.
  */
 export async function checkRedis(links: Links, keys: Keys, logger: Logger): Promise<void> {
-  const oldest = links.publishCommand === 'SPUBLISH' ? OLDEST_CLUSTER : OLDEST;
+  const oldest = links.publishCommand === 'SPUBLISH' ? OLDEST_CLUSTER : OLDEST_VERSION;
   for (const server of links.servers()) {
     const info = await server.info();
     checkVersion(valueIn(info, 'redis_version'), oldest);
-    sayPolicy(policyIn(info), nameOf(server), logger);
+    warnOfPolicy(policyIn(info), serverNameOf(server), logger);
   }
   await checkPermissions(links, keys);
 }
@@ -41,13 +41,13 @@ function checkVersion(version: string | undefined, [major, minor]: readonly [num
   );
 }
 
-/** Rejects with `Unfit`, naming the commands that this user may not run. */
+/** Rejects with `PreflightError`, naming the commands that the Redis user may not run. */
 export async function checkPermissions(links: Links, keys: Keys): Promise<void> {
-  const base = keys.bus(0);
-  const refused = (await run(
+  const base = keys.pubsubPrefix(0);
+  const refused = (await runScript(
     links.commands,
-    'permissions',
-    SCRATCH.map((kind) => `${base}check:${kind}`),
+    'check-permissions',
+    SCRATCH_KEYS.map((kind) => `${base}check:${kind}`),
     [links.publishCommand, `${base}check`],
   )) as string[];
   if (refused.length > 0)
@@ -55,7 +55,7 @@ export async function checkPermissions(links: Links, keys: Keys): Promise<void> 
   await links.subscriber.unsubscribe(`${base}check`);
 }
 
-/** A sentence for the operator: there is no point in starting. */
+/** Tells the operator in one sentence why the node cannot start. */
 export class PreflightError extends Error {
-  override readonly name = 'Unfit';
+  override readonly name = 'PreflightError';
 }

@@ -2,18 +2,18 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { Links } from '../link/links.ts';
 
-const ASK_EVERY_MS = 400;
-/** Questions in a row without an answer after which Redis counts as silent: well under two seconds. */
-const SILENT_AFTER = 3;
+const PING_EVERY_MS = 400;
+/** Pings in a row without an answer after which Redis counts as unresponsive: well under two seconds. */
+const UNRESPONSIVE_AFTER = 3;
 
 /**
- * Knows within two seconds whether the servers still answer, whatever their connections look like. It counts questions
- * and not time, so that a stall of this process is not taken for one of Redis.
+ * Detects within two seconds that a server no longer answers, even while its connection is open. It counts pings instead of
+ * time, so that a stall of this process is not taken for one of Redis.
  */
 export class Responsiveness {
   readonly #links: Links;
   readonly #logger: Logger;
-  /** Questions that each server has left without an answer. */
+  /** Number of pings in a row that each server has not answered. */
   #unanswered = new Map<Redis, number>();
   #timer: NodeJS.Timeout | undefined;
   #wasAnswering = true;
@@ -24,37 +24,37 @@ export class Responsiveness {
   }
 
   get isAnswering(): boolean {
-    return [...this.#unanswered.values()].every((questions) => questions < SILENT_AFTER);
+    return [...this.#unanswered.values()].every((pings) => pings < UNRESPONSIVE_AFTER);
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#askAll(), ASK_EVERY_MS);
+    this.#timer = setInterval(() => this.#pingAll(), PING_EVERY_MS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  #askAll(): void {
+  #pingAll(): void {
     const servers = this.#links.servers();
     this.#unanswered = new Map(servers.map((server) => [server, (this.#unanswered.get(server) ?? 0) + 1]));
-    for (const server of servers) this.#ask(server);
-    this.#say();
+    for (const server of servers) this.#ping(server);
+    this.#log();
   }
 
-  #ask(server: Redis): void {
-    const heard = (): void => {
+  #ping(server: Redis): void {
+    const onAnswer = (): void => {
       if (this.#unanswered.has(server)) this.#unanswered.set(server, 0);
-      this.#say();
+      this.#log();
     };
-    // A refusal is an answer as well.
-    server.ping().then(heard, (error: unknown) => {
-      if ((error as Error).name === 'ReplyError') heard();
+    // An error reply is an answer too.
+    server.ping().then(onAnswer, (error: unknown) => {
+      if ((error as Error).name === 'ReplyError') onAnswer();
     });
   }
 
-  /** A link that is down is the attendant's to tell. */
-  #say(): void {
+  /** Logs a change; a connection that is down is logged by `Supervisor`. */
+  #log(): void {
     const { isAnswering } = this;
     if (isAnswering === this.#wasAnswering || !this.#links.isUp) return;
     this.#wasAnswering = isAnswering;

@@ -8,14 +8,14 @@ const KEEP_ALIVE_MS = 10_000;
 const RECONNECT = { firstMs: 100, mostMs: 2000, jitter: [0.5, 1.5] } as const;
 const SLOTS_REFRESH_MS = 2000;
 
-/** Milliseconds to wait before an attempt to connect, the first being 1. */
-export const pauseMs = (attempt: number): number => backoffMs(attempt - 1, RECONNECT);
+/** Milliseconds to wait before an attempt to connect; the first attempt is number 1. */
+export const retryDelayMs = (attempt: number): number => backoffMs(attempt - 1, RECONNECT);
 
 /**
- * What all connections share. Nothing is queued or sent a second time while Redis is away: whoever asked is told, and
- * what was subscribed to is taken up again by the listener, which knows what it missed meanwhile.
+ * Options of all connections. While Redis is unavailable nothing is queued or sent a second time: the caller gets the error.
+ * Subscriptions are restored by `Receiver`, which knows what it missed meanwhile.
  */
-function shared(options: RedisOptions) {
+function connectionOptions(options: RedisOptions) {
   const { username, password, tls, tlsCa, tlsVerify } = options;
   return {
     lazyConnect: true,
@@ -27,7 +27,7 @@ function shared(options: RedisOptions) {
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: options.commandTimeoutMs,
     keepAlive: KEEP_ALIVE_MS,
-    retryStrategy: pauseMs,
+    retryStrategy: retryDelayMs,
     reconnectOnError: (error: Error) => /(^|-)READONLY /.test(error.message),
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
@@ -37,13 +37,15 @@ function shared(options: RedisOptions) {
   };
 }
 
-/** One connection to the server that is written to, wherever Sentinel says that it is. */
+/** Opens one connection to the master, at the address that Sentinel names if there is one. */
 export function openServer(options: RedisOptions): Redis {
   const { database, sentinels } = options;
   if (sentinels === undefined)
-    return guarded(new Redis({ ...shared(options), ...placeOf(options), db: database }));
+    return withErrorListeners(
+      new Redis({ ...connectionOptions(options), ...serverAddress(options), db: database }),
+    );
   const { sentinelName = 'mymaster', sentinelUsername, sentinelPassword } = options;
-  const { tls, ...rest } = shared(options);
+  const { tls, ...rest } = connectionOptions(options);
   const client = new Redis({
     ...rest,
     ...(tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
@@ -55,72 +57,73 @@ export function openServer(options: RedisOptions): Redis {
     db: database,
     failoverDetector: true,
     sentinelCommandTimeout: options.commandTimeoutMs,
-    sentinelRetryStrategy: pauseMs,
-    sentinelReconnectStrategy: pauseMs,
+    sentinelRetryStrategy: retryDelayMs,
+    sentinelReconnectStrategy: retryDelayMs,
   });
-  return revived(guarded(client));
+  return reconnecting(withErrorListeners(client));
 }
 
-const placeOf = ({ host, port, path }: RedisOptions) => (path === undefined ? { host, port } : { path });
+const serverAddress = ({ host, port, path }: RedisOptions) =>
+  path === undefined ? { host, port } : { path };
 
 /**
- * In ioredis, a failover that is told of while a connection is still asking the Sentinels ends that connection for good.
- * Here only whoever disconnects it does.
+ * Reconnects a client that has ended by itself. In ioredis, a failover notice that arrives while a connection is still asking the
+ * Sentinels ends that connection for good; here only a call of `disconnect()` does.
  */
-function revived(client: Redis): Redis {
+function reconnecting(client: Redis): Redis {
   const disconnect = client.disconnect.bind(client);
-  let isOver = false;
+  let isClosed = false;
   client.disconnect = (reconnect = false) => {
-    if (!reconnect) isOver = true;
+    if (!reconnect) isClosed = true;
     disconnect(reconnect);
   };
   client.on('end', () => {
     const again = setTimeout(() => {
-      if (!isOver && client.status === 'end') client.connect().catch(() => undefined);
-    }, pauseMs(1));
+      if (!isClosed && client.status === 'end') client.connect().catch(() => undefined);
+    }, retryDelayMs(1));
     again.unref();
   });
   return client;
 }
 
-/** Connections to all servers of a Cluster, for commands: each goes to the server of its keys. */
+/** Opens connections to all servers of a Cluster for commands; each command goes to the server of its keys. */
 export function openCluster(options: RedisOptions, startup: readonly Address[]): Cluster {
   const cluster = new Cluster(
     startup.map((each) => ({ ...each })),
     {
       lazyConnect: true,
       enableOfflineQueue: false,
-      clusterRetryStrategy: pauseMs,
-      // A command whose outcome is not known is not sent again.
+      clusterRetryStrategy: retryDelayMs,
+      // A command with an unknown outcome is not sent again.
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
       maxRedirections: 8,
       slotsRefreshInterval: SLOTS_REFRESH_MS,
-      // A name in a certificate is a name, not an address.
+      // Host names stay as they are, since certificates contain names rather than addresses.
       dnsLookup: (name, done) => done(null, name),
-      redisOptions: { ...shared(options), lazyConnect: true },
+      redisOptions: { ...connectionOptions(options), lazyConnect: true },
     },
   );
-  return cluster.on('+node', guarded);
+  return cluster.on('+node', withErrorListeners);
 }
 
-/** One connection to one server of a Cluster; it ends when it breaks. */
+/** Opens one connection to one server of a Cluster; it does not reconnect. */
 export const openShard = (options: RedisOptions, { host, port }: Address): Redis =>
-  guarded(new Redis({ ...shared(options), host, port, retryStrategy: null }));
+  withErrorListeners(new Redis({ ...connectionOptions(options), host, port, retryStrategy: null }));
 
-/** A TLS socket may tell of more than one error, and a second one that nobody listens to would end the process. */
-function guarded(client: Redis): Redis {
+/** Adds error listeners. A TLS socket may emit a second error, which without a listener would end the process. */
+function withErrorListeners(client: Redis): Redis {
   const guard = (): void => {
     const { stream } = client as unknown as { readonly stream?: Socket };
     stream?.on('error', () => undefined);
   };
   client.on('connecting', () => setImmediate(guard));
-  client.on('connect', () => setImmediate(() => guardSentinels(client)));
+  client.on('connect', () => setImmediate(() => addSentinelErrorListeners(client)));
   return client.on('error', guard);
 }
 
-/** Connections that wait for the news of a failover: nobody else listens to their errors, and ioredis would print them. */
-function guardSentinels(client: Redis): void {
+/** Adds error listeners to the connections that wait for a failover notice: ioredis has none there and would print errors. */
+function addSentinelErrorListeners(client: Redis): void {
   const { connector } = client as unknown as { readonly connector?: Connector };
   for (const sentinel of connector?.failoverDetector?.sentinels ?? [])
     sentinel.client.on('error', () => undefined);
@@ -130,23 +133,23 @@ interface Connector {
   readonly failoverDetector?: { readonly sentinels: readonly { readonly client: Redis }[] } | null;
 }
 
-/** Resolves when the connection may be used; rejects with what was wrong first, which is what an operator can mend. */
+/** Resolves when the connection is ready; rejects with the first error, which is the one that an operator can fix. */
 export async function connect(client: Redis | Cluster): Promise<void> {
   let problem: Error | undefined;
   let fail: (error: Error) => void = () => undefined;
   const note = (error: Error): void => void (problem ??= error);
   const failed = new Promise<never>((_, reject) => (fail = reject));
-  for (const name of NOTED) client.on(name, note);
+  for (const name of CAUSE_EVENTS) client.on(name, note);
   client.once('error', fail);
   try {
     await Promise.race([client.connect(), failed]);
   } catch (error) {
     throw problem ?? (error as Error);
   } finally {
-    for (const name of NOTED) client.off(name, note);
+    for (const name of CAUSE_EVENTS) client.off(name, note);
     client.off('error', fail);
   }
 }
 
-/** What says more than the error in which it ends. */
-const NOTED = ['node error', 'sentinelError'];
+/** Events whose error is more specific than the one that `connect()` rejects with. */
+const CAUSE_EVENTS = ['node error', 'sentinelError'];

@@ -1,16 +1,20 @@
 import { Unavailable } from '../../../core/ports/failures.ts';
-import { addressOf, type RedisOptions } from '../options.ts';
+import { describeAddress, type RedisOptions } from '../options.ts';
 
-export interface Problem {
-  /** `away`: nobody answered. Everything else is for an operator to mend. */
-  readonly kind: 'away' | 'login' | 'permission' | 'setting' | 'state';
+export interface RedisProblem {
+  /** `unreachable`: no server answered. An operator has to fix the other kinds. */
+  readonly kind: 'unreachable' | 'login' | 'permission' | 'setting' | 'state';
   /** Names the setting to look at, and never a secret. */
   readonly sentence: string;
 }
 
-type Rule = readonly [pattern: RegExp, kind: Problem['kind'], sentence: (found: RegExpExecArray) => string];
+type ProblemRule = readonly [
+  pattern: RegExp,
+  kind: RedisProblem['kind'],
+  sentence: (found: RegExpExecArray) => string,
+];
 
-const RULES: readonly Rule[] = [
+const RULES: readonly ProblemRule[] = [
   [
     /no permissions to run the '([^']+)'/,
     'permission',
@@ -37,20 +41,33 @@ const RULES: readonly Rule[] = [
     () => 'Redis refuses the login: check REDIS_PASSWORD, and REDIS_USERNAME if there is one',
   ],
   [/NOAUTH/, 'login', () => 'Redis asks for a password: set REDIS_PASSWORD'],
-  [/DB index is out of range/, 'setting', () => 'Redis has no database of that number: check REDIS_DB'],
-  [/max number of clients/, 'state', () => 'Redis takes no more connections: raise maxclients in Redis'],
+  [/DB index is out of range/, 'setting', () => 'Redis has no database with this number: check REDIS_DB'],
+  [/max number of clients/, 'state', () => 'Redis accepts no more connections: raise maxclients in Redis'],
   [/(^|-)OOM /, 'state', () => 'Redis is full: raise maxmemory in Redis'],
-  [/(^|-)MISCONF /, 'state', () => 'Redis cannot write to its disk and takes no changes'],
-  [/(^|-)NOREPLICAS /, 'state', () => 'Redis has too few replicas and takes no changes'],
-  [/(^|-)READONLY /, 'state', () => 'Redis is a replica and takes no changes'],
+  [
+    /(^|-)MISCONF /,
+    'state',
+    () =>
+      'Redis cannot write to its disk and accepts no writes: check its disk, or stop-writes-on-bgsave-error',
+  ],
+  [
+    /(^|-)NOREPLICAS /,
+    'state',
+    () => 'Redis has too few replicas and accepts no writes: check its replicas, or min-replicas-to-write',
+  ],
+  [
+    /(^|-)READONLY /,
+    'state',
+    () => 'Redis is a replica and accepts no writes: its address has to be that of the master',
+  ],
   [/(^|-)LOADING /, 'state', () => 'Redis is still loading its data'],
-  [/(^|-)CLUSTERDOWN /, 'state', () => 'The Redis Cluster is down'],
+  [/(^|-)CLUSTERDOWN /, 'state', () => 'the Redis Cluster is down: check its servers (CLUSTER INFO)'],
   [
     /cluster support disabled/,
     'setting',
-    () => 'Redis is no Cluster: use REDIS_HOST in place of WAVEHALL_REDIS_CLUSTER',
+    () => 'this Redis is not a Cluster: use REDIS_HOST in place of WAVEHALL_REDIS_CLUSTER',
   ],
-  [/^MOVED /, 'setting', () => 'Redis is a Cluster: set WAVEHALL_REDIS_CLUSTER'],
+  [/^MOVED /, 'setting', () => 'this Redis is a Cluster: set WAVEHALL_REDIS_CLUSTER'],
   [
     /self.signed|unable to verify|unable to get (?:local )?issuer|certificate has expired|altnames/i,
     'setting',
@@ -60,56 +77,56 @@ const RULES: readonly Rule[] = [
   [
     /wrong version number|packet length too long|EPROTO|certificate required/i,
     'setting',
-    () => 'Redis does not speak TLS as it is asked to: check REDIS_SCHEME',
+    () => 'Redis expects TLS and this node does not use it, or the reverse: check REDIS_SCHEME',
   ],
   [
     /No such master|invalid reply: null/,
     'setting',
-    () => 'the Sentinels know no master of that name: check WAVEHALL_REDIS_SENTINEL_NAME',
+    () => 'the Sentinels have no master with this name: check WAVEHALL_REDIS_SENTINEL_NAME',
   ],
 ];
 
-/** What a failure means for an operator. */
-export function explain(error: unknown, options: RedisOptions): Problem {
-  const words = wordsOf(error);
-  if (options.sentinels !== undefined && /sentinel/i.test(words) && /WRONGPASS|NOAUTH/.test(words)) {
+/** Explains an error to an operator. */
+export function explainError(error: unknown, options: RedisOptions): RedisProblem {
+  const message = rootMessage(error);
+  if (options.sentinels !== undefined && /sentinel/i.test(message) && /WRONGPASS|NOAUTH/.test(message)) {
     return {
       kind: 'login',
       sentence: 'the Sentinels refuse the login: check WAVEHALL_REDIS_SENTINEL_PASSWORD',
     };
   }
   for (const [pattern, kind, sentence] of RULES) {
-    const found = pattern.exec(words);
+    const found = pattern.exec(message);
     if (found !== null) return { kind, sentence: sentence(found) };
   }
-  return { kind: 'away', sentence: unreachable(words, options) };
+  return { kind: 'unreachable', sentence: unreachable(message, options) };
 }
 
 /**
- * True when trying again fails again: a script met something that it cannot work with, or its answer is none. Links,
- * permissions and a full Redis are mended by time or an operator.
+ * True when a retry fails again: a script met data that it cannot use, or its answer is invalid. Connections, permissions and a
+ * full Redis recover by themselves or by an operator.
  */
-export function isLasting(error: unknown): boolean {
+export function isPermanent(error: unknown): boolean {
   if (!(error instanceof Unavailable)) return true;
   return isScriptFault(error);
 }
 
-/** True when what keys hold, or the script itself, is at fault. */
+/** True when the data in keys, or the script itself, caused the error. */
 export function isScriptFault(error: unknown): boolean {
-  const words = wordsOf(error);
-  return /user_script|WRONGTYPE/.test(words) && !RULES.some(([pattern]) => pattern.test(words));
+  const message = rootMessage(error);
+  return /user_script|WRONGTYPE/.test(message) && !RULES.some(([pattern]) => pattern.test(message));
 }
 
-/** What Redis or the link said: whoever passed it on may have put words of his own around it. */
-function wordsOf(error: unknown): string {
+/** Returns the message of the innermost cause, which is the one of Redis or of the connection. */
+function rootMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : wordsOf(error.cause);
+  return error.cause === undefined ? error.message : rootMessage(error.cause);
 }
 
-function unreachable(words: string, options: RedisOptions): string {
+function unreachable(message: string, options: RedisOptions): string {
   const { sentinels, cluster, host, port, path, tls } = options;
   const several = cluster ?? sentinels;
-  const at = (several ?? [{ host, port, path }]).map(addressOf).join(', ');
+  const at = (several ?? [{ host, port, path }]).map(describeAddress).join(', ');
   const setting =
     cluster !== undefined
       ? 'WAVEHALL_REDIS_CLUSTER'
@@ -118,8 +135,8 @@ function unreachable(words: string, options: RedisOptions): string {
         : path === undefined
           ? 'REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_SCHEME'
           : 'REDIS_URL, REDIS_HOST or REDIS_PATH, and whether this user may open that socket';
-  const code = /\bE[A-Z]{4,}\b/.exec(words)?.[0];
-  // The library keeps to itself what several servers said of a certificate.
+  const code = /\bE[A-Z]{4,}\b/.exec(message)?.[0];
+  // ioredis does not report the certificate errors of several servers.
   const trust = tls && several !== undefined ? ', and WAVEHALL_REDIS_TLS_CA' : '';
   return `Redis cannot be reached at ${at}${code === undefined ? '' : ` (${code})`}: check ${setting}${trust}`;
 }

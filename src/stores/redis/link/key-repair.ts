@@ -1,6 +1,6 @@
 import type { ScriptName } from './script-names.ts';
 
-/** The kinds of keys that `mend.lua` knows. */
+/** Kinds of keys that `repair-keys.lua` can check. */
 export type KeyKind =
   | 'hash'
   | 'set'
@@ -15,22 +15,22 @@ export type KeyKind =
   | 'position'
   | 'generation';
 
-/** The keys of each script, in their order. */
+/** Kinds of the keys of each script, in their order. */
 const KINDS: Readonly<Partial<Record<ScriptName, readonly KeyKind[]>>> = {
   attach: ['generation', 'leases'],
-  beat: ['generation', 'leases'],
-  assert: ['generation', 'leases', 'set', 'numbers', 'set', 'numbers', 'hash', 'version', 'set'],
-  bury: ['generation', 'leases', 'set'],
-  since: ['list', 'position', 'sizes'],
-  snapshot: ['generation', 'version', 'hash', 'numbers', 'numbers'],
-  channels: ['set'],
-  connect: ['leases', 'numbers'],
-  identify: ['hash'],
-  verify: ['set', 'numbers', 'set', 'numbers', 'hash', 'version', 'set'],
-  quieten: ['generation'],
-  orphans: ['set', 'leases'],
-  replay: ['zset'],
+  'renew-lease': ['generation', 'leases'],
+  'sync-channel': ['generation', 'leases', 'set', 'numbers', 'set', 'numbers', 'hash', 'version', 'set'],
+  'clean-up-node': ['generation', 'leases', 'set'],
+  'history-after': ['list', 'position', 'sizes'],
+  'read-roster': ['generation', 'version', 'hash', 'numbers', 'numbers'],
+  'occupied-channels': ['set'],
+  'count-connections': ['leases', 'numbers'],
+  'resolve-scopes': ['hash'],
+  'verify-channel': ['set', 'numbers', 'set', 'numbers', 'hash', 'version', 'set'],
+  'start-settling': ['generation'],
+  'find-orphans': ['set', 'leases'],
+  'take-signature': ['zset'],
 };
 
-/** Empty for `publish`, which mends its keys itself: done twice it would publish twice. */
+/** Empty for `publish`, which repairs its keys itself: a second run would publish twice. */
 export const kindsOf = (name: ScriptName): readonly KeyKind[] => KINDS[name] ?? [];

@@ -4,33 +4,33 @@ import type { Logger } from '../../../core/ports/logger.ts';
 import { connect, openCluster, openServer, openShard } from './client.ts';
 import type { Keys } from '../keys.ts';
 import type { RedisOptions } from '../options.ts';
-import { type Client, defineScripts, run } from './scripts.ts';
+import { type RedisClient, defineScripts, runScript } from './scripts.ts';
 import { ShardedSubscriber } from './sharded-subscriber.ts';
 import { PlainSubscriber, type Subscriber } from './subscriber.ts';
 
 interface LinkEvents {
   up: [];
   down: [];
-  /** What an operator may be able to mend. */
+  /** An error that an operator may be able to fix. */
   problem: [error: Error];
 }
 
-/** What there is between a node and Redis: something for commands, something that listens. Neither queues anything. */
+/** Connections of a node to Redis: one for commands, one for subscriptions. Neither queues anything. */
 export interface Links {
-  readonly commands: Client;
+  readonly commands: RedisClient;
   readonly subscriber: Subscriber;
-  /** Commands may be sent. */
+  /** True while commands can be sent. */
   readonly isUp: boolean;
-  /** Of the commands. */
+  /** Events of the connection for commands. */
   readonly events: EventEmitter<LinkEvents>;
   /** `PUBLISH`, or its sharded form on a Cluster. */
   readonly publishCommand: 'PUBLISH' | 'SPUBLISH';
-  /** Rejects with what was wrong first. */
+  /** Rejects with the first error. */
   connect(): Promise<void>;
   publish(channel: string, text: string): Promise<unknown>;
-  /** Names the process that has this key: another one may not have all that was acknowledged. */
+  /** Returns the run id of the server process that has this key: another process may lack acknowledged writes. */
   runIdOf(key: string): Promise<string>;
-  /** Every server that is written to. */
+  /** Every server that takes writes. */
   servers(): readonly Redis[];
   close(): void;
 }
@@ -41,7 +41,7 @@ export function openLinks(options: RedisOptions, keys: Keys, logger: Logger): Li
   defineScripts(commands);
   commands.on('ready', () => events.emit('up'));
   commands.on('close', () => events.emit('down'));
-  // Without a listener an error would end the process; what matters is said once, when a link goes down or comes back.
+  // Without a listener an error would end the process. Outages are logged once, by `Supervisor`.
   commands.on('error', (error: Error) => events.emit('problem', error));
   for (const [role, emitter] of [
     ['commands', events],
@@ -67,7 +67,7 @@ function singleLinks(options: RedisOptions): Links {
       await Promise.all([connect(commands), subscriber.connect()]);
     },
     publish: (channel, text) => commands.publish(channel, text),
-    runIdOf: async (key) => runIdIn((await run(commands, 'server', [key], [])) as string),
+    runIdOf: async (key) => runIdIn((await runScript(commands, 'server-info', [key], [])) as string),
     servers: () => [commands],
     close() {
       commands.disconnect();
@@ -78,8 +78,10 @@ function singleLinks(options: RedisOptions): Links {
 
 function clusterLinks(options: RedisOptions, keys: Keys): Links {
   const commands = openCluster(options, options.cluster ?? []);
-  const places = Array.from({ length: keys.partitions }, (_, partition) => keys.nodes(partition));
-  const subscriber = new ShardedSubscriber(commands, places, (address) => openShard(options, address));
+  const keyOfEachPartition = Array.from({ length: keys.partitions }, (_, partition) => keys.nodes(partition));
+  const subscriber = new ShardedSubscriber(commands, keyOfEachPartition, (address) =>
+    openShard(options, address),
+  );
   return {
     commands,
     subscriber,
@@ -93,7 +95,7 @@ function clusterLinks(options: RedisOptions, keys: Keys): Links {
       await subscriber.connect();
     },
     publish: (channel, text) => commands.spublish(channel, text),
-    runIdOf: async (key) => runIdIn((await run(commands, 'server', [key], [])) as string),
+    runIdOf: async (key) => runIdIn((await runScript(commands, 'server-info', [key], [])) as string),
     servers: () => commands.nodes('master'),
     close() {
       subscriber.close();
@@ -102,5 +104,5 @@ function clusterLinks(options: RedisOptions, keys: Keys): Links {
   };
 }
 
-/** From what INFO says. */
+/** Reads the run id in an INFO answer. */
 export const runIdIn = (info: string): string => /^run_id:(\w+)/m.exec(info)?.[1] ?? 'unknown';

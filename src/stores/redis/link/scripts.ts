@@ -5,44 +5,44 @@ import { type KeyKind, kindsOf } from './key-repair.ts';
 import { isScriptFault } from './errors.ts';
 import { SCRIPTS, type ScriptName } from './script-names.ts';
 
-export type Client = Redis | Cluster;
+export type RedisClient = Redis | Cluster;
 
-type Command = (this: Client, keys: number, ...rest: (string | number | Buffer)[]) => Promise<unknown>;
+type Command = (this: RedisClient, keys: number, ...rest: (string | number | Buffer)[]) => Promise<unknown>;
 
-/** Event of a client: what Redis or the link said against a script. */
+/** Event of a client: a script failed. */
 export const SCRIPT_FAILED = 'wavehall:failed';
 
-/** Event of a client: a key held what nobody of ours wrote, and is rid of it. */
-export const KEY_MENDED = 'wavehall:mended';
+/** Event of a client: invalid data was removed from a key. */
+export const KEY_REPAIRED = 'wavehall:repaired';
 
-/** Event of a client: keys of a channel do not agree with each other. */
-export const KEY_DAMAGED = 'wavehall:damaged';
+/** Event of a client: the keys of a channel contradict each other. */
+export const CHANNEL_DAMAGED = 'wavehall:damaged';
 
-/** Makes the scripts known to a client: each is sent by its hash, and whole when the server does not know it. */
-export function defineScripts(client: Client): void {
+/** Defines the scripts on a client: each is sent by its hash, and as text when the server does not have it. */
+export function defineScripts(client: RedisClient): void {
   for (const name of SCRIPTS) client.defineCommand(commandOf(name), { lua: luaOf(name) });
 }
 
-/** The whole text of a script: the head that it shares with others, if any, and its own file. */
+/** Returns the text of a script: the head that it shares with others, if any, and its own file. */
 export function luaOf(name: ScriptName): string {
   const head = headOf(name);
   return (head === undefined ? '' : fileOf(head)) + fileOf(name);
 }
 
-/** Scripts that do nothing after their deadline, and scripts that check their keys first. */
-function headOf(name: ScriptName): 'deadline' | 'sound' | undefined {
-  if (name === 'publish' || name === 'tell') return 'deadline';
-  return name === 'mend' || kindsOf(name).length > 0 ? 'sound' : undefined;
+/** Returns the shared head: `deadline` for scripts that do nothing after their deadline, `checks` for those that check keys. */
+function headOf(name: ScriptName): 'deadline' | 'checks' | undefined {
+  if (name === 'publish' || name === 'publish-unkept') return 'deadline';
+  return name === 'repair-keys' || kindsOf(name).length > 0 ? 'checks' : undefined;
 }
 
 const fileOf = (name: string): string => readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8');
 
 /**
- * Runs one script. What breaks it in its keys is removed, once. Rejects with `Unavailable` whatever went wrong: whether it
- * ran is not known then.
+ * Runs one script. Where invalid data in its keys breaks it, that is removed and the script runs once more. Rejects with
+ * `Unavailable` on any failure; whether the script ran is unknown then.
  */
-export async function run(
-  client: Client,
+export async function runScript(
+  client: RedisClient,
   name: ScriptName,
   keys: readonly string[],
   args: readonly (string | number)[],
@@ -54,7 +54,7 @@ export async function run(
   if (command === undefined) throw new Unavailable(`No script ${name}.`);
   const call = (): Promise<unknown> => command.call(client, keys.length, ...keys, ...args);
   try {
-    return await mending(client, keys, kindsOf(name), call);
+    return await withRepair(client, keys, kindsOf(name), call);
   } catch (error) {
     client.emit(SCRIPT_FAILED, error);
     throw new Unavailable(`Redis: ${(error as Error).message}`, { cause: error });
@@ -63,9 +63,9 @@ export async function run(
 
 const commandOf = (name: ScriptName): string => `wavehall_${name}`;
 
-/** Does something with keys of one partition; where what they hold breaks it, they are mended and it is done once more. */
-export async function mending<T>(
-  client: Client,
+/** Runs a task on keys of one partition; where invalid data breaks it, repairs the keys and runs it once more. */
+export async function withRepair<T>(
+  client: RedisClient,
   keys: readonly string[],
   kinds: readonly KeyKind[],
   task: () => Promise<T>,
@@ -74,19 +74,19 @@ export async function mending<T>(
     return await task();
   } catch (error) {
     if (kinds.length === 0 || !isScriptFault(error)) throw error;
-    if (!(await mend(client, keys, kinds))) throw error;
+    if (!(await repairKeys(client, keys, kinds))) throw error;
     return task();
   }
 }
 
-/** True when something was removed. Rejects as the client does. */
-export async function mend(
-  client: Client,
+/** Removes invalid data from keys. True when something was removed. Rejects as the client does. */
+export async function repairKeys(
+  client: RedisClient,
   keys: readonly string[],
   kinds: readonly KeyKind[],
 ): Promise<boolean> {
-  const command = (client as unknown as Record<string, Command>)[commandOf('mend')];
-  const mended = (await command?.call(client, keys.length, ...keys, ...kinds)) as readonly string[];
-  for (const key of mended) client.emit(KEY_MENDED, key);
-  return mended.length > 0;
+  const command = (client as unknown as Record<string, Command>)[commandOf('repair-keys')];
+  const repaired = (await command?.call(client, keys.length, ...keys, ...kinds)) as readonly string[];
+  for (const key of repaired) client.emit(KEY_REPAIRED, key);
+  return repaired.length > 0;
 }

@@ -1,29 +1,29 @@
 import { EventEmitter } from 'node:events';
 import { type Cluster, Command, type Redis } from 'ioredis';
-import { connect, pauseMs } from './client.ts';
+import { connect, retryDelayMs } from './client.ts';
 import type { Address } from '../options.ts';
-import { batches, type Subscriber, type SubscriberEvents } from './subscriber.ts';
+import { inSubscribeBatches, type Subscriber, type SubscriberEvents } from './subscriber.ts';
 
 /**
- * Listens to a Cluster: each channel at the server that its slot belongs to, over one connection for each such server.
- * When one of them breaks or a slot moves, it is down until every slot has its server again.
+ * Subscribes in a Cluster: to each channel at the server of its slot, over one connection for each such server. When a
+ * connection breaks or a slot moves, the subscriber is down until every slot has a connection again.
  */
 export class ShardedSubscriber implements Subscriber {
   readonly events = new EventEmitter<SubscriberEvents>();
-  /** Knows which server has which slot. */
+  /** Client whose slot table names the server of each slot. */
   readonly #cluster: Cluster;
   readonly #slots: readonly number[];
-  readonly #open: (address: Address) => Redis;
-  readonly #links = new Map<string, Redis>();
+  readonly #connectTo: (address: Address) => Redis;
+  readonly #connections = new Map<string, Redis>();
   #isUp = false;
   #isClosed = false;
   #isRecovering = false;
 
-  /** `keys`: one of every slot that will be listened to. */
-  constructor(cluster: Cluster, keys: readonly string[], open: (address: Address) => Redis) {
+  /** `keys`: one key of every slot that will be subscribed to. */
+  constructor(cluster: Cluster, keys: readonly string[], connectTo: (address: Address) => Redis) {
     this.#cluster = cluster;
     this.#slots = [...new Set(keys.map(slotOf))];
-    this.#open = open;
+    this.#connectTo = connectTo;
   }
 
   get isUp(): boolean {
@@ -46,30 +46,30 @@ export class ShardedSubscriber implements Subscriber {
     }
     await Promise.all(
       [...bySlot].map(async ([slot, all]) => {
-        for (const some of batches(all)) await this.#linkOf(slot).ssubscribe(...some);
+        for (const some of inSubscribeBatches(all)) await this.#connectionOf(slot).ssubscribe(...some);
       }),
     );
   }
 
   async unsubscribe(channel: string): Promise<void> {
-    await this.#linkOf(slotOf(channel)).sunsubscribe(channel);
+    await this.#connectionOf(slotOf(channel)).sunsubscribe(channel);
   }
 
   reopen(): void {
-    for (const key of [...this.#links.keys()]) this.#drop(key);
-    this.#lost();
+    for (const key of [...this.#connections.keys()]) this.#drop(key);
+    this.#onConnectionLost();
   }
 
   close(): void {
     this.#isClosed = true;
     this.#isUp = false;
-    for (const key of [...this.#links.keys()]) this.#drop(key);
+    for (const key of [...this.#connections.keys()]) this.#drop(key);
   }
 
-  #linkOf(slot: number): Redis {
-    const link = this.#links.get(this.#ownerOf(slot));
-    if (link === undefined) throw new Error('No connection to the server of this slot.');
-    return link;
+  #connectionOf(slot: number): Redis {
+    const connection = this.#connections.get(this.#ownerOf(slot));
+    if (connection === undefined) throw new Error('No connection to the server of this slot.');
+    return connection;
   }
 
   #ownerOf(slot: number): string {
@@ -80,26 +80,28 @@ export class ShardedSubscriber implements Subscriber {
 
   async #openAll(): Promise<void> {
     const owners = new Set(this.#slots.map((slot) => this.#ownerOf(slot)));
-    for (const key of [...this.#links.keys()]) if (!owners.has(key)) this.#drop(key);
-    await Promise.all([...owners].filter((key) => !this.#links.has(key)).map((key) => this.#openOne(key)));
+    for (const key of [...this.#connections.keys()]) if (!owners.has(key)) this.#drop(key);
+    await Promise.all(
+      [...owners].filter((key) => !this.#connections.has(key)).map((key) => this.#openOne(key)),
+    );
   }
 
   async #openOne(key: string): Promise<void> {
     const colon = key.lastIndexOf(':');
-    const link = this.#open({ host: key.slice(0, colon), port: Number(key.slice(colon + 1)) });
-    this.#links.set(key, link);
-    link.on('smessageBuffer', (channel: Buffer, bytes: Buffer) =>
+    const connection = this.#connectTo({ host: key.slice(0, colon), port: Number(key.slice(colon + 1)) });
+    this.#connections.set(key, connection);
+    connection.on('smessageBuffer', (channel: Buffer, bytes: Buffer) =>
       this.events.emit('message', channel.toString(), bytes),
     );
-    link.on('error', (error: Error) => this.events.emit('problem', error));
-    link.on('moved', () => this.#lost());
-    link.on('end', () => {
-      if (this.#links.get(key) !== link) return;
-      this.#links.delete(key);
-      this.#lost();
+    connection.on('error', (error: Error) => this.events.emit('problem', error));
+    connection.on('moved', () => this.#onConnectionLost());
+    connection.on('end', () => {
+      if (this.#connections.get(key) !== connection) return;
+      this.#connections.delete(key);
+      this.#onConnectionLost();
     });
     try {
-      await connect(link);
+      await connect(connection);
     } catch (error) {
       this.#drop(key);
       throw error;
@@ -107,12 +109,12 @@ export class ShardedSubscriber implements Subscriber {
   }
 
   #drop(key: string): void {
-    const link = this.#links.get(key);
-    this.#links.delete(key);
-    link?.disconnect();
+    const connection = this.#connections.get(key);
+    this.#connections.delete(key);
+    connection?.disconnect();
   }
 
-  #lost(): void {
+  #onConnectionLost(): void {
     if (this.#isClosed) return;
     if (this.#isUp) {
       this.#isUp = false;
@@ -124,22 +126,22 @@ export class ShardedSubscriber implements Subscriber {
   async #recover(): Promise<void> {
     this.#isRecovering = true;
     for (let attempt = 1; !this.#isUp && !this.#isClosed; attempt += 1) {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs(attempt)).unref());
-      this.#isUp = await this.#reopened();
+      await new Promise((resolve) => setTimeout(resolve, retryDelayMs(attempt)).unref());
+      this.#isUp = await this.#tryReopen();
     }
     this.#isRecovering = false;
     if (this.#isClosed) this.close();
     else this.events.emit('up');
   }
 
-  /** True when every slot has its server, as the Cluster is now. */
-  async #reopened(): Promise<boolean> {
+  /** True when every slot has a connection, by the slot table as it is now. */
+  async #tryReopen(): Promise<boolean> {
     try {
       await new Promise<void>((resolve, reject) =>
         this.#cluster.refreshSlotsCache((error) => (error ? reject(error) : resolve())),
       );
       await this.#openAll();
-      return [...this.#links.values()].every(({ status }) => status === 'ready');
+      return [...this.#connections.values()].every(({ status }) => status === 'ready');
     } catch {
       return false;
     }

@@ -2,31 +2,31 @@ import { EventEmitter } from 'node:events';
 import type { Redis } from 'ioredis';
 import { connect } from './client.ts';
 
-/** Channels that are subscribed to with one command. */
-const AT_A_TIME = 512;
+/** Channels of one SUBSCRIBE command. */
+const CHANNELS_PER_COMMAND = 512;
 
 export interface SubscriberEvents {
   message: [channel: string, bytes: Buffer];
-  /** It hears again: everything has to be subscribed to anew. */
+  /** Connected again: all subscriptions have to be made anew. */
   up: [];
   down: [];
   problem: [error: Error];
 }
 
-/** What listens to channels of the bus. It forgets what it was subscribed to when it goes down. */
+/** Subscribes to pub/sub channels. All subscriptions are lost when the connection goes down. */
 export interface Subscriber {
   readonly events: EventEmitter<SubscriberEvents>;
   readonly isUp: boolean;
   connect(): Promise<void>;
-  /** Resolves when all are subscribed to; rejects when that is not known. */
+  /** Resolves when all are subscribed; rejects when that is unknown. */
   subscribe(channels: readonly string[]): Promise<void>;
   unsubscribe(channel: string): Promise<void>;
-  /** Gives the connections up for new ones. */
+  /** Replaces the connections by new ones. */
   reopen(): void;
   close(): void;
 }
 
-/** Listens to one server. */
+/** Subscribes at one server. */
 export class PlainSubscriber implements Subscriber {
   readonly events = new EventEmitter<SubscriberEvents>();
   readonly #client: Redis;
@@ -50,7 +50,7 @@ export class PlainSubscriber implements Subscriber {
   }
 
   async subscribe(channels: readonly string[]): Promise<void> {
-    for (const some of batches(channels)) await this.#client.subscribe(...some);
+    for (const some of inSubscribeBatches(channels)) await this.#client.subscribe(...some);
   }
 
   async unsubscribe(channel: string): Promise<void> {
@@ -66,9 +66,9 @@ export class PlainSubscriber implements Subscriber {
   }
 }
 
-/** At most so many at a time that Redis and the event loop can breathe. */
-export function batches(channels: readonly string[]): string[][] {
-  return Array.from({ length: Math.ceil(channels.length / AT_A_TIME) }, (_, at) =>
-    channels.slice(at * AT_A_TIME, (at + 1) * AT_A_TIME),
+/** Splits channels into commands of a size at which Redis and the event loop stay responsive. */
+export function inSubscribeBatches(channels: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(channels.length / CHANNELS_PER_COMMAND) }, (_, at) =>
+    channels.slice(at * CHANNELS_PER_COMMAND, (at + 1) * CHANNELS_PER_COMMAND),
   );
 }

@@ -1,39 +1,39 @@
 import type { Logger } from '../../../core/ports/logger.ts';
-import { explain, type Problem } from './errors.ts';
+import { explainError, type RedisProblem } from './errors.ts';
 import type { RedisOptions } from '../options.ts';
-import { type Client, SCRIPT_FAILED } from './scripts.ts';
+import { type RedisClient, SCRIPT_FAILED } from './scripts.ts';
 
-/** Redis answers, but refuses what it is asked to do: full, a replica, not allowed. Said once, and once when it is over. */
+/** Tracks refused commands: Redis is full, is a replica, or the user may not run them. Logged once, and once when it is over. */
 export class WriteErrors {
   readonly #options: RedisOptions;
   readonly #logger: Logger;
-  #reason: Problem['kind'] | undefined;
+  #reason: RedisProblem['kind'] | undefined;
 
-  constructor(client: Client, options: RedisOptions, logger: Logger) {
+  constructor(client: RedisClient, options: RedisOptions, logger: Logger) {
     this.#options = options;
     this.#logger = logger;
-    client.on(SCRIPT_FAILED, (error: Error) => this.#failed(error));
+    client.on(SCRIPT_FAILED, (error: Error) => this.#onScriptFailed(error));
   }
 
-  get areThere(): boolean {
+  get isActive(): boolean {
     return this.#reason !== undefined;
   }
 
-  /** Redis takes changes. Where it was a permission that was missing, `check` rejects as long as one is. Never rejects. */
+  /** Called when Redis accepts writes. Where a permission was missing, `check` rejects as long as it is. Never rejects. */
   async review(check: () => Promise<void>): Promise<void> {
     if (this.#reason === undefined) return;
     try {
       if (this.#reason !== 'state') await check();
       this.#reason = undefined;
-      this.#logger.warn('Redis takes everything again');
+      this.#logger.warn('Redis accepts every command again');
     } catch {
       // The next beat looks again.
     }
   }
 
-  #failed(error: Error): void {
-    const { kind, sentence } = explain(error, this.#options);
-    if (kind === 'away') return;
+  #onScriptFailed(error: Error): void {
+    const { kind, sentence } = explainError(error, this.#options);
+    if (kind === 'unreachable') return;
     if (this.#reason === undefined) this.#logger.warn(`Publishing may answer 503: ${sentence}`);
     this.#reason = kind;
   }

@@ -1,38 +1,38 @@
--- Remembers and publishes the events of several channels of one partition, as one step, unless it is too late.
+-- Keeps and publishes the events of several channels of one partition, as one step, unless it is too late.
 -- KEYS 1 marker 2 generation, then for each channel: history, position, last event
 --      then for each app: its histories by the time at which they expire, their bytes, its last events likewise, their bytes
 -- ARGV 1 earliest 2 deadline 3 id of this script 4 milliseconds to keep the marker
 --      5 publish command 6 epoch for channels that have none 7 number of channels
---      then for each: bus channel, events to keep, milliseconds to keep them, milliseconds to keep the last event as such, number of events, the events as one text,
+--      then for each: pub/sub channel, events to keep, milliseconds to keep them, milliseconds to keep the last event as such, number of events, the events as one text,
 --      number of its app, bytes that its app may keep of histories, and of last events, in this partition (0: no limit)
 -- Returns OK, or LATE when nothing was done; the time in milliseconds; and for each app how many histories and last events
--- had to be dropped before their time, then the keys that held what no node wrote.
+-- were dropped early, then the keys from which invalid data was removed.
 
--- What is remembered is accounted for by entries: the key without what all keys of the partition begin with. Bytes are
--- those of the events and, by measurement, those that Redis needs besides: for each event, key and entry.
--- Each function costs time in every run: those that are seldom needed are made where they are.
+-- The bytes of an app are accounted by entries; an entry is the key without the prefix of the partition. Counted are the
+-- bytes of the events and, by measurement, the overhead of Redis for each event, key and entry.
+-- Defining a function costs time in every run: those that are seldom needed are defined where they are called.
 local EVENT_BYTES, ENTRY_BYTES, POSITION_MS = 16, 400, 60000
 local names = string.sub(KEYS[2], 1, -2)
-local mended = {}
+local repaired = {}
 
--- Runs a command on a key. What another program wrote there is removed first, for a script that failed here would have
--- published a part.
+-- Runs a command on a key. Invalid data of another program is removed first: a script that failed here would have published
+-- a part.
 local function on(key, name, ...)
   local answer = redis.pcall(name, key, ...)
   if type(answer) ~= 'table' or not answer.err then return answer end
   if string.find(answer.err, 'WRONGTYPE', 1, true) then
     redis.call('DEL', key)
-    mended[#mended + 1] = key
+    repaired[#repaired + 1] = key
   end
   return redis.call(name, key, ...)
 end
 
--- The number that a text is, as the bus takes it. The key that holds another text is removed.
+-- Returns the number that a text is, within the digits of a message head. Removes the key that holds another text.
 local function whole(text, key)
   if text and #text <= 14 and string.find(text, '^%d+$') then return tonumber(text) end
   if not text or not key then return end
   redis.call('DEL', key)
-  mended[#mended + 1] = key
+  repaired[#repaired + 1] = key
 end
 
 local function weigh(events)
@@ -41,7 +41,7 @@ local function weigh(events)
   return bytes
 end
 
--- The last events of a text, at most so many. Each begins with the length of what follows its first line.
+-- Returns the last events of a text, `most` at most. Each begins with the length of what follows its first line.
 local function latest(text, count, most)
   if count == 1 then return { text } end
   local events, from = {}, 1
@@ -54,16 +54,16 @@ local function latest(text, count, most)
   return events
 end
 
--- Leaves no more than an app may keep, and forgets what has expired: the first to expire goes first. Returns the bytes of
--- what is left.
+-- Drops what has expired, then as much as exceeds the app's limit, the first to expire first. Returns the bytes that are left.
 local function shrink(of, all)
-  -- The entry itself is in `order` no more. A history goes before its position does, so that who missed it learns how much it was.
+  -- Expects that the entry is no longer in `order`. A history goes before its position, so that a node that missed events can
+  -- still learn how many.
   local function drop(entry, expiry)
-    local kind, row = string.sub(entry, 1, 1), string.sub(entry, 2)
+    local kind, channel_key = string.sub(entry, 1, 1), string.sub(entry, 2)
     all = all - (whole(on(of.sizes, 'HGET', entry), of.sizes) or 0)
     redis.call('HDEL', of.sizes, entry)
     if kind == 'p' then
-      -- Of whom asks later it is unknown what he missed.
+      -- A node that asks later cannot learn what it missed.
       if redis.call('DEL', names .. entry) == 1 then on(of.sizes, 'HSET', 'forgotten', now) end
       return
     end
@@ -73,12 +73,12 @@ local function shrink(of, all)
       of.dropped = of.dropped + 1
     end
     if kind ~= 'h' then return end
-    -- What an app forgets early, it forgets as if the position were a new history.
+    -- After an early drop the position lives on as if it were a new history.
     local last = is_early and now + of.ttl or expiry + POSITION_MS
     if last <= now then return end
     local bytes = ENTRY_BYTES + 3 * #entry
-    on(of.sizes, 'HSET', 'p' .. row, bytes)
-    on(of.order, 'ZADD', last, 'p' .. row)
+    on(of.sizes, 'HSET', 'p' .. channel_key, bytes)
+    on(of.order, 'ZADD', last, 'p' .. channel_key)
     all = all + bytes
     of.life = math.max(of.life, last - now)
   end
@@ -91,7 +91,7 @@ local function shrink(of, all)
     if of.most == 0 or all <= of.most then break end
     local first = on(of.order, 'ZPOPMIN')
     if #first == 0 then
-      -- Redis has evicted the one without the other.
+      -- Redis has evicted one of the two keys.
       redis.call('DEL', of.sizes)
       of.life = math.max(of.life, 1)
       return 0
@@ -101,10 +101,10 @@ local function shrink(of, all)
   return all
 end
 
--- Ends what was begun for an app: adds up what has changed.
+-- Finishes the accounting of an app: adds up what has changed.
 local function settle(of)
   local all
-  -- Now and then is often enough to look for what has expired.
+  -- One run in eight looks for what has expired, on average.
   local is_due = now % 8 == 0
   if of.change ~= 0 or is_due then
     local before = whole(on(of.sizes, 'HGET', 'all'), of.sizes)
@@ -120,28 +120,28 @@ local function settle(of)
   end
 end
 
--- Gives events their place in the channel. Returns the first as it is told on the bus, and for how long the channel is
--- remembered: an eighth longer than asked for, so that not each event has to prolong it.
+-- Gives events their offsets in the channel. Returns the first as the head of the message has it, and for how long the channel
+-- is kept: an eighth longer than asked for, so that not each event has to prolong it.
 local function place(position, history, generation, count, ttl)
   local known = on(position, 'HMGET', 'epoch', 'generation', 'offset', 'until')
   local epoch, offset, life = known[1], whole(known[3]), (whole(known[4]) or 0) - now
   local is_prolonged = life < ttl or life > ttl * 9 / 8
   if is_prolonged then life = math.floor(ttl * 9 / 8) end
   if not (epoch and offset and #epoch <= 64 and string.find(epoch, '^[%w_-]+$')) then
-    if epoch or known[3] then mended[#mended + 1] = position end
+    if epoch or known[3] then repaired[#repaired + 1] = position end
     epoch, offset = ARGV[6], 0
     redis.call('DEL', history, position)
     redis.call('HSET', position, 'epoch', epoch, 'offset', count, 'generation', generation, 'base:' .. generation, 0, 'until', now + life)
   elseif is_prolonged or known[2] ~= generation then
-    -- Where each generation of the data began: offsets behind that point may have been given twice.
+    -- Stores where each generation of the data began: offsets behind that point may have been given twice.
     if known[2] ~= generation then redis.call('HSET', position, 'generation', generation, 'base:' .. generation, offset) end
     redis.call('HSET', position, 'offset', offset + count, 'until', now + life)
   else redis.call('HSET', position, 'offset', offset + count) end
   return epoch .. ' ' .. generation .. ' ' .. string.format('%.0f', offset + 1), life, is_prolonged
 end
 
--- Adds events to a history. Those that are too many, or too large for the app, go from its begin.
-local function remember(of, history, position, events, keep, life, is_prolonged)
+-- Appends events to a history. Removes the oldest where they are too many, or too large for the app.
+local function keep_events(of, history, position, events, keep, life, is_prolonged)
   local entry = string.sub(history, #names + 1)
   of.ttl = math.max(of.ttl, life)
   local length, change = on(history, 'RPUSH', unpack(events)), weigh(events)
@@ -160,10 +160,10 @@ local function remember(of, history, position, events, keep, life, is_prolonged)
   local before, fixed = whole(on(of.sizes, 'HGET', entry), of.sizes), 2 * ENTRY_BYTES + 5 * #entry
   local bytes = before and before + change
   if is_new then bytes = fixed + change
-  -- Nobody has counted what was there before.
+  -- What was there before was not counted: Redis has evicted that number.
   elseif not before then bytes = fixed + weigh(redis.call('LRANGE', history, 0, -1)) end
   while of.most > 0 and bytes > of.most and length > 0 do
-    -- A part at a time: a long history is not looked at event by event.
+    -- Drops a part at a time, so that a long history is not shortened event by event.
     local part = math.ceil(length / 16)
     bytes = bytes - weigh(redis.call('LPOP', history, part))
     length = length - part
@@ -178,8 +178,8 @@ local function remember(of, history, position, events, keep, life, is_prolonged)
   redis.call('HDEL', of.sizes, old)
 end
 
--- The last event of a cache channel. One that is larger than all that the app may keep leaves none.
-local function remember_last(of, key, event, ttl)
+-- Keeps the last event of a cache channel. One that is larger than the app's whole limit is not kept, and none is left.
+local function keep_last(of, key, event, ttl)
   local entry = string.sub(key, #names + 1)
   local before, bytes = whole(on(of.sizes, 'HGET', entry), of.sizes) or 0, ENTRY_BYTES + 4 * #entry + #event
   if of.most > 0 and bytes > of.most then
@@ -205,23 +205,23 @@ local accounts = {}
 local at = 8
 for channel = 1, channels do
   local history, position, last_event = KEYS[channel * 3], KEYS[channel * 3 + 1], KEYS[channel * 3 + 2]
-  local bus, keep, ttl, last_ttl = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local pubsub_channel, keep, ttl, last_ttl = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local count, text = tonumber(ARGV[at + 4]), ARGV[at + 5]
   local app, most = first_account + 4 * tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7])
   at = at + 8
   local head, life, is_prolonged = '- - 0', 0, false
-  local before = #mended
+  local before = #repaired
   if keep > 0 then head, life, is_prolonged = place(position, history, generation, count, ttl) end
-  local is_displaced = #mended > before
-  redis.call(ARGV[5], bus, 'e ' .. head .. ' ' .. count .. '\n' .. text)
+  local is_displaced = #repaired > before
+  redis.call(ARGV[5], pubsub_channel, 'e ' .. head .. ' ' .. count .. '\n' .. text)
   for part = keep > 0 and 0 or 2, last_ttl > 0 and 2 or 0, 2 do
     accounts[app + part] = accounts[app + part]
       or { order = KEYS[app + part], sizes = KEYS[app + part + 1], change = 0, most = most, ttl = 0, life = 0, dropped = 0 }
   end
-  -- Who missed something cannot learn from the new position how much it was.
+  -- A node that missed events cannot learn from the new position how many.
   if is_displaced then on(accounts[app].sizes, 'HSET', 'forgotten', now) end
-  if keep > 0 then remember(accounts[app], history, position, latest(text, count, keep), keep, life, is_prolonged) end
-  if last_ttl > 0 then remember_last(accounts[app + 2], last_event, latest(text, count, 1)[1], last_ttl) end
+  if keep > 0 then keep_events(accounts[app], history, position, latest(text, count, keep), keep, life, is_prolonged) end
+  if last_ttl > 0 then keep_last(accounts[app + 2], last_event, latest(text, count, 1)[1], last_ttl) end
 end
 local answer = { 'OK', now }
 for _ = first_account, #KEYS, 4 do answer[#answer + 1] = 0 end
@@ -230,5 +230,5 @@ for at, of in pairs(accounts) do
   local app = 3 + math.floor((at - first_account) / 4)
   answer[app] = answer[app] + of.dropped
 end
-for _, key in ipairs(mended) do answer[#answer + 1] = key end
+for _, key in ipairs(repaired) do answer[#answer + 1] = key end
 return answer

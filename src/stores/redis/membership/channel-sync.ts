@@ -5,165 +5,175 @@ import { encodeMember } from '../events/message-codec.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import type { ClusterNode } from '../node/node.ts';
-import { run } from '../link/scripts.ts';
+import { runScript } from '../link/scripts.ts';
 
-interface Here {
+interface LocalMember {
   readonly member: Member;
-  /** Socket that must not be told of it. */
+  /** The user's first socket, which does not receive its own member_added. */
   readonly except: string;
 }
 
 /**
- * Brings Redis to what this node holds of one channel. Level-triggered: it remembers what is desired and what Redis is
- * known to have, one script is under way at a time, and after an unknown outcome everything is said again.
+ * Brings Redis to what this node holds of one channel. Level-triggered: it keeps the desired state and the state that Redis has
+ * acknowledged, runs one script at a time, and after an unknown outcome sends everything again.
  */
 export class ChannelSync {
   readonly ref: ChannelRef;
   readonly #links: Links;
-  readonly #names: Keys;
+  readonly #allKeys: Keys;
   readonly #node: ClusterNode;
   #sockets = 0;
-  readonly #users = new Map<string, Here>();
-  #known = new Set<string>();
-  #isKnown = false;
-  /** How often everything was doubted: an answer to what was asked before a doubt is no knowledge. */
-  #doubts = 0;
+  readonly #users = new Map<string, LocalMember>();
+  /** Users that Redis has acknowledged; valid while `#isInSync`. */
+  #sentUsers = new Set<string>();
+  #isInSync = false;
+  /** Number of `invalidate` calls: an answer to a script that was sent before one proves nothing. */
+  #invalidations = 0;
   #dirty = false;
-  /** Redis has lost a part of it: users are counted anew with the next assertion. */
+  /** Redis has lost a part of the channel's keys: users are counted anew with the next script. */
   #isDamaged = false;
-  /** Users whose coming to the cluster was this node's doing, until that was taken note of. */
-  readonly #brought = new Set<string>();
-  #flight: Promise<void> | undefined;
+  /** Users that this node added to the cluster, and whose join has not been delivered here yet. */
+  readonly #added = new Set<string>();
+  #inFlight: Promise<void> | undefined;
 
-  constructor(ref: ChannelRef, needs: { links: Links; keys: Keys; node: ClusterNode }) {
+  constructor(ref: ChannelRef, deps: { links: Links; keys: Keys; node: ClusterNode }) {
     this.ref = ref;
-    this.#links = needs.links;
-    this.#names = needs.keys;
-    this.#node = needs.node;
+    this.#links = deps.links;
+    this.#allKeys = deps.keys;
+    this.#node = deps.node;
   }
 
   get keys(): ChannelKeys {
-    return this.#names.channel(this.ref);
+    return this.#allKeys.channel(this.ref);
   }
 
-  /** Nothing is held and Redis knows it: there is nothing to remember. */
-  get isOver(): boolean {
-    return this.#sockets === 0 && this.#users.size === 0 && !this.#dirty && this.#flight === undefined;
+  /** True when this node holds nothing of the channel and Redis has acknowledged that: the object can be dropped. */
+  get isDone(): boolean {
+    return this.#sockets === 0 && this.#users.size === 0 && !this.#dirty && this.#inFlight === undefined;
   }
 
-  /** Redis is behind, and nobody is telling it. */
+  /** True when Redis is out of date and no script is on its way. */
   get isBehind(): boolean {
-    return this.#dirty && this.#flight === undefined;
+    return this.#dirty && this.#inFlight === undefined;
   }
 
-  /** The socket by which a user of this node came. `undefined`: the user is not here. */
+  /** Returns the socket of a local user that joined first, `undefined` when the user is not on this node. */
   socketOf(id: string): string | undefined {
     return this.#users.get(id)?.except;
   }
 
-  /** True once for each time that this node brought the user to the cluster. */
-  tookBringing(id: string): boolean {
-    return this.#brought.delete(id);
+  /** True once for each time that this node added the user to the cluster. */
+  consumeAdded(id: string): boolean {
+    return this.#added.delete(id);
   }
 
   members(): Iterable<Member> {
     return [...this.#users.values()].map(({ member }) => member);
   }
 
-  desire(sockets: number, came?: Here, went?: string): void {
+  setDesired(sockets: number, joined?: LocalMember, left?: string): void {
     this.#sockets = sockets;
-    if (came !== undefined) this.#users.set(came.member.id, came);
-    if (went !== undefined) {
-      this.#users.delete(went);
-      this.#brought.delete(went);
+    if (joined !== undefined) this.#users.set(joined.member.id, joined);
+    if (left !== undefined) {
+      this.#users.delete(left);
+      this.#added.delete(left);
     }
     this.#dirty = true;
   }
 
-  /** What Redis has is unknown from now on. */
-  doubt(): void {
-    this.#doubts += 1;
-    this.#isKnown = false;
+  /** Makes the next script send everything: the state of Redis is unknown from now on. */
+  invalidate(): void {
+    this.#invalidations += 1;
+    this.#isInSync = false;
     this.#dirty = true;
   }
 
-  /** Redis has lost a part of what it was told. */
-  damaged(): void {
+  /** As `invalidate`, when Redis has lost a part of what it acknowledged. */
+  invalidateDamaged(): void {
     this.#isDamaged = true;
-    this.doubt();
+    this.invalidate();
   }
 
-  /** False when Redis has lost a part of what it acknowledged. What is being told anyway counts as whole. */
+  /** False when Redis has lost a part of what it acknowledged. True while a script is on its way. */
   async verify(): Promise<boolean> {
-    if (!this.#isKnown || this.#sockets === 0) return true;
-    const known = this.#known;
+    if (!this.#isInSync || this.#sockets === 0) return true;
+    const sent = this.#sentUsers;
     const { counts, nodesPerUser, members, version, partition } = this.keys;
     const { id } = this.#node;
-    const names = [this.#names.index(partition, id), counts, this.keys.usersOf(id), nodesPerUser, members];
-    const answer = await run(
+    const names = [this.#allKeys.index(partition, id), counts, this.keys.usersOf(id), nodesPerUser, members];
+    const answer = await runScript(
       this.#links.commands,
-      'verify',
-      [...names, version, this.#names.occupied(partition, this.ref.app)],
-      [id, this.keys.row, this.ref.channel, known.size, ...known],
+      'verify-channel',
+      [...names, version, this.#allKeys.occupied(partition, this.ref.app)],
+      [id, this.keys.channelKey, this.ref.channel, sent.size, ...sent],
     );
-    return answer === 1 || !this.#isKnown || this.#known !== known;
+    return answer === 1 || !this.#isInSync || this.#sentUsers !== sent;
   }
 
-  /** Resolves when Redis has what is desired now; rejects with `Unavailable` when that is unknown. */
+  /** Resolves when Redis has the desired state; rejects with `Unavailable` when that is unknown. */
   async push(): Promise<void> {
-    while (this.#dirty || this.#flight !== undefined) {
-      this.#flight ??= this.#assert().finally(() => {
-        this.#flight = undefined;
+    while (this.#dirty || this.#inFlight !== undefined) {
+      this.#inFlight ??= this.#send().finally(() => {
+        this.#inFlight = undefined;
       });
-      await this.#flight;
+      await this.#inFlight;
     }
   }
 
-  async #assert(): Promise<void> {
-    const said = new Map(this.#users);
-    const doubts = this.#doubts;
+  async #send(): Promise<void> {
+    const users = new Map(this.#users);
+    const invalidations = this.#invalidations;
     const { token } = this.#node;
-    const args = this.#scriptArguments(said, token);
+    const args = this.#scriptArguments(users, token);
     const wasDamaged = this.#isDamaged;
     this.#dirty = false;
-    this.#isKnown = false;
+    this.#isInSync = false;
     try {
-      const answer = await run(this.#links.commands, 'assert', this.#scriptKeys(), args);
-      const [status, , brought = []] = answer as [string, unknown?, (readonly string[])?];
+      const answer = await runScript(this.#links.commands, 'sync-channel', this.#scriptKeys(), args);
+      const [status, changes = []] = answer as [string, (readonly string[])?];
       if (status !== 'OK') {
-        this.#node.refused(status, token);
-        throw new Unavailable(`Redis does not know this node as it is: ${status}`);
+        this.#node.onRefused(status, token);
+        throw new Unavailable(`Redis refused this node: ${status}`);
       }
-      for (const id of brought) if (this.#users.has(id)) this.#brought.add(id);
+      this.#noteAdded(changes);
     } catch (error) {
       this.#dirty = true;
       throw error;
     }
-    if (doubts !== this.#doubts) return;
+    if (invalidations !== this.#invalidations) return;
     if (wasDamaged) this.#isDamaged = false;
-    this.#known = new Set(said.keys());
-    this.#isKnown = true;
+    this.#sentUsers = new Set(users.keys());
+    this.#isInSync = true;
   }
 
-  /** After an unknown outcome everything is said; else what has changed. */
-  #scriptArguments(said: ReadonlyMap<string, Here>, token: number): (string | number)[] {
-    const full = !this.#isKnown;
-    const came = [...said.values()].filter(({ member }) => full || !this.#known.has(member.id));
-    const went = full ? [] : [...this.#known].filter((id) => !said.has(id));
+  /** `changes`: transitions as `sync-channel.lua` returns them; `+id` is a user that this node added to the cluster. */
+  #noteAdded(changes: readonly string[]): void {
+    for (const change of changes) {
+      if (!change.startsWith('+')) continue;
+      const id = change.slice(1);
+      if (this.#users.has(id)) this.#added.add(id);
+    }
+  }
+
+  /** After an unknown outcome sends all users; otherwise those that changed. */
+  #scriptArguments(users: ReadonlyMap<string, LocalMember>, token: number): (string | number)[] {
+    const full = !this.#isInSync;
+    const joined = [...users.values()].filter(({ member }) => full || !this.#sentUsers.has(member.id));
+    const left = full ? [] : [...this.#sentUsers].filter((id) => !users.has(id));
     return [
       this.#node.generation(this.keys.partition),
       this.#node.id,
       token,
-      this.keys.row,
+      this.keys.channelKey,
       this.ref.channel,
       this.#sockets,
       this.#links.publishCommand,
-      this.keys.bus,
+      this.keys.pubsubChannel,
       this.#isDamaged ? 2 : full ? 1 : 0,
-      came.length,
-      ...came.flatMap(({ member, except }) => [member.id, encodeMember(member), except]),
-      went.length,
-      ...went,
+      joined.length,
+      ...joined.flatMap(({ member, except }) => [member.id, encodeMember(member), except]),
+      left.length,
+      ...left,
     ];
   }
 
@@ -171,15 +181,15 @@ export class ChannelSync {
     const { partition, counts, nodesPerUser, members, version } = this.keys;
     const node = this.#node.id;
     return [
-      this.#names.generation(partition),
-      this.#names.nodes(partition),
-      this.#names.index(partition, node),
+      this.#allKeys.generation(partition),
+      this.#allKeys.nodes(partition),
+      this.#allKeys.index(partition, node),
       counts,
       this.keys.usersOf(node),
       nodesPerUser,
       members,
       version,
-      this.#names.occupied(partition, this.ref.app),
+      this.#allKeys.occupied(partition, this.ref.app),
     ];
   }
 }

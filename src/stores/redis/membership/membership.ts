@@ -13,93 +13,93 @@ import type { MemberMessage } from '../events/message-codec.ts';
 import { ChannelSync } from './channel-sync.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
-import type { ClusterNode, Returned } from '../node/node.ts';
+import type { ClusterNode } from '../node/node.ts';
 import { occupancyOf, occupiedChannels } from './occupancy.ts';
 import { inBatches } from '../events/in-batches.ts';
-import { type Difference, RosterCopy } from './roster-copy.ts';
+import { type RosterChange, RosterCopy } from './roster-copy.ts';
 import { readRoster, RosterReplica } from './roster-replica.ts';
 import { WatchedChannels } from './watched-channels.ts';
 
-interface Held {
+interface HeldChannel {
   readonly sync: ChannelSync;
-  /** Presence channels only, and only while there are clients of this node on it. */
+  /** For presence channels only, and only while clients of this node are on it. */
   roster?: RosterReplica | undefined;
 }
 
-interface Needs {
+interface RedisMembershipDeps {
   readonly links: Links;
   readonly keys: Keys;
   readonly node: ClusterNode;
 }
 
 /**
- * Who is where, in Redis. This node's part of it can be told again at any moment; whatever could not be told or read is
- * tried again with each beat.
+ * Keeps in Redis which node has which users on which channel. This node's part can be sent again at any moment; whatever could
+ * not be sent or read is tried again with each beat.
  */
 export class RedisMembership implements Membership {
-  readonly #needs: Needs;
-  readonly #held = new Map<string, Held>();
+  readonly #deps: RedisMembershipDeps;
+  readonly #held = new Map<string, HeldChannel>();
   readonly #watched: WatchedChannels;
   #deliver: Deliver = () => undefined;
-  #counted = new Set<Held>();
-  #tending: Promise<void> | undefined;
-  #isQuiet = false;
+  #pendingCounts = new Set<HeldChannel>();
+  #catchingUp: Promise<void> | undefined;
+  #isSettling = false;
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
+  constructor(deps: RedisMembershipDeps) {
+    this.#deps = deps;
     this.#watched = new WatchedChannels({
-      known: (ref) => this.#held.get(channelKey(ref))?.roster?.members(),
-      read: (ref) => readRoster(needs, ref),
-      tell: (ref, difference) => this.#tell(ref, difference),
+      localMembers: (ref) => this.#held.get(channelKey(ref))?.roster?.members(),
+      read: (ref) => readRoster(deps, ref),
+      emit: (ref, change) => this.#deliverChange(ref, change),
     });
-    needs.node.onReturn((returned) => this.#returned(returned));
-    needs.node.onBeat((quietMs) => this.#beat(quietMs));
+    deps.node.onAttached((settlingMs) => this.#onAttached(settlingMs));
+    deps.node.onBeat((settlingMs) => this.#onBeat(settlingMs));
   }
 
-  /** Where news of members go. */
+  /** `deliver` receives member_added and member_removed. */
   start(deliver: Deliver): void {
     this.#deliver = deliver;
   }
 
   async join(ref: ChannelRef, { subscriptions, member, socketId }: Joining): Promise<void> {
     const held = this.#hold(ref, member !== undefined);
-    held.sync.desire(subscriptions, member && { member, except: socketId });
-    const isSaid = await this.#say(held);
+    held.sync.setDesired(subscriptions, member && { member, except: socketId });
+    const isPushed = await this.#push(held);
     if (member === undefined) return;
-    await held.roster?.entered(member, socketId, isSaid);
+    await held.roster?.addLocal(member, socketId, isPushed);
   }
 
   async leave(ref: ChannelRef, { subscriptions, member }: Leaving): Promise<void> {
     const held = this.#held.get(channelKey(ref));
     if (held === undefined) return;
-    held.sync.desire(subscriptions, undefined, member?.id);
-    if (member !== undefined) held.roster?.left(member.id);
-    // Nobody listens here any more; whoever comes next begins with a fresh roster.
+    held.sync.setDesired(subscriptions, undefined, member?.id);
+    if (member !== undefined) held.roster?.removeLocal(member.id);
+    // No client here receives changes any more: the next one to join begins with a fresh roster.
     if (subscriptions === 0) held.roster = undefined;
-    await this.#say(held);
+    await this.#push(held);
     this.#forget(held);
   }
 
-  /** Many changes of one moment are told once. */
+  /** Sends many changes of the same event-loop tick once. */
   count(ref: ChannelRef, subscriptions: number): void {
     const held = this.#held.get(channelKey(ref));
     if (held === undefined) return;
-    held.sync.desire(subscriptions);
-    this.#counted.add(held);
-    if (this.#counted.size === 1) setImmediate(() => this.#tellCounts());
+    held.sync.setDesired(subscriptions);
+    this.#pendingCounts.add(held);
+    if (this.#pendingCounts.size === 1) setImmediate(() => this.#pushCounts());
   }
 
   async members(ref: ChannelRef): Promise<readonly Member[]> {
     const held = this.#held.get(channelKey(ref));
     const members = held?.roster?.members();
     if (members !== undefined) return members;
-    if (held !== undefined && !this.#needs.node.isAttached) return [...held.sync.members()];
-    const read = new RosterCopy(await readRoster(this.#needs, ref)).members();
-    this.#watched.answered(ref, read);
+    if (held !== undefined && !this.#deps.node.isAttached) return [...held.sync.members()];
+    const read = new RosterCopy(await readRoster(this.#deps, ref)).members();
+    this.#watched.setMembers(ref, read);
     return read;
   }
 
-  /** Comings and goings on the channel are listened to here, whoever of this node is on it. */
+  /** Delivers changes of the channel's members here, though no client of this node is a member. */
   watch(ref: ChannelRef): void {
     this.#watched.watch(ref);
   }
@@ -109,135 +109,135 @@ export class RedisMembership implements Membership {
   }
 
   occupancy(ref: ChannelRef): Promise<Occupancy> {
-    return occupancyOf(this.#needs, ref);
+    return occupancyOf(this.#deps, ref);
   }
 
   channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
-    return occupiedChannels(this.#needs, app, prefix);
+    return occupiedChannels(this.#deps, app, prefix);
   }
 
-  /** News of a member from the bus: what its clients do not know yet goes to them. */
-  heard(ref: ChannelRef, message: MemberMessage): void {
+  /** Applies a member change from another node, or this one; delivers it unless the clients here have it already. */
+  onMessage(ref: ChannelRef, message: MemberMessage): void {
     const roster = this.#held.get(channelKey(ref))?.roster;
-    if (roster === undefined) this.#tell(ref, differenceIn(message));
-    else roster.hear(message);
+    if (roster === undefined) this.#deliverChange(ref, changeOf(message));
+    else roster.onMessage(message);
   }
 
   /**
-   * Looks whether Redis still has what this node said, and says again what it has not. Resolves with the number of
-   * channels that were damaged; rejects with `Unavailable` when that cannot be known.
+   * Checks whether Redis still has what this node wrote, and writes again what is missing. Resolves with the number of damaged
+   * channels; rejects with `Unavailable` when that cannot be known.
    */
   async repair(): Promise<number> {
-    const damaged: Held[] = [];
+    const damaged: HeldChannel[] = [];
     await inBatches([...this.#held.values()], async (held) => {
       if (!(await held.sync.verify())) damaged.push(held);
     });
-    await this.#needs.node.quieten(new Set(damaged.map(({ sync }) => sync.keys.partition)));
+    await this.#deps.node.startSettling(new Set(damaged.map(({ sync }) => sync.keys.partition)));
     for (const { sync, roster } of damaged) {
-      sync.damaged();
-      roster?.doubt();
+      sync.invalidateDamaged();
+      roster?.markStale();
     }
-    void this.#tend();
+    void this.#catchUp();
     return damaged.length;
   }
 
-  /** The listening link was down: news may have been missed. */
+  /** Reads all rosters again: member changes may have been missed while the subscription was down. */
   reread(): void {
-    for (const { roster } of this.#held.values()) roster?.doubt();
-    this.#watched.doubt();
-    void this.#tend();
+    for (const { roster } of this.#held.values()) roster?.markStale();
+    this.#watched.markStale();
+    void this.#catchUp();
   }
 
-  // --- within ----------------------------------------------------------------------------------
+  // --- private ---------------------------------------------------------------------------------
 
-  #hold(ref: ChannelRef, hasMembers: boolean): Held {
+  #hold(ref: ChannelRef, hasMembers: boolean): HeldChannel {
     let held = this.#held.get(channelKey(ref));
     if (held === undefined) {
-      held = { sync: new ChannelSync(ref, this.#needs) };
+      held = { sync: new ChannelSync(ref, this.#deps) };
       this.#held.set(channelKey(ref), held);
     }
     if (hasMembers) {
-      held.roster ??= new RosterReplica(this.#needs, held.sync, (difference) => this.#tell(ref, difference));
+      held.roster ??= new RosterReplica(this.#deps, held.sync, (change) => this.#deliverChange(ref, change));
     }
     return held;
   }
 
-  /** Redis being away is no reason to refuse a client: it is told when Redis is back. False: it does not know yet. */
-  async #say(held: Held): Promise<boolean> {
+  /** Resolves with false when Redis does not have it yet: clients are not refused for that, a later beat sends it. */
+  async #push(held: HeldChannel): Promise<boolean> {
     try {
-      if (this.#needs.node.isAttached) {
+      if (this.#deps.node.isAttached) {
         await held.sync.push();
         return true;
       }
     } catch {
       // The next beat tries again.
     }
-    held.roster?.doubt();
+    held.roster?.markStale();
     return false;
   }
 
-  #forget(held: Held): void {
+  #forget(held: HeldChannel): void {
     const key = channelKey(held.sync.ref);
-    // Somebody who came meanwhile may have begun anew.
-    if (held.sync.isOver && this.#held.get(key) === held) this.#held.delete(key);
+    // A client that joined meanwhile may have replaced it.
+    if (held.sync.isDone && this.#held.get(key) === held) this.#held.delete(key);
   }
 
-  #tellCounts(): void {
-    const counted = this.#counted;
-    this.#counted = new Set();
-    for (const held of counted) void this.#say(held);
+  #pushCounts(): void {
+    const pending = this.#pendingCounts;
+    this.#pendingCounts = new Set();
+    for (const held of pending) void this.#push(held);
   }
 
-  #tell(ref: ChannelRef, difference: Difference): void {
-    const { member, came, except } = difference;
-    this.#watched.told(ref, difference);
-    const payload = came
+  #deliverChange(ref: ChannelRef, change: RosterChange): void {
+    const { member, joined, except } = change;
+    this.#watched.onChange(ref, change);
+    const payload = joined
       ? encode.memberAdded(ref.channel, member)
       : encode.memberRemoved(ref.channel, member);
-    const event: ChannelEvent = { payload, except, memberChange: { id: member.id, joined: came } };
+    const event: ChannelEvent = { payload, except, memberChange: { id: member.id, joined } };
     this.#deliver(ref, event);
   }
 
-  #returned({ quietMs }: Returned): void {
-    this.#isQuiet = quietMs > 0;
-    for (const { sync } of this.#held.values()) sync.doubt();
+  #onAttached(settlingMs: number): void {
+    this.#isSettling = settlingMs > 0;
+    for (const { sync } of this.#held.values()) sync.invalidate();
     this.reread();
   }
 
-  /** In a time of quiet leaving is not told: who has left is read when it is over. */
-  #beat(quietMs: number): void {
-    this.#isQuiet = quietMs > 0;
-    if (this.#isQuiet) {
-      for (const { roster } of this.#held.values()) roster?.doubt();
-      this.#watched.doubt();
+  /** While partitions settle, removals are not published: the rosters are read when that is over. */
+  #onBeat(settlingMs: number): void {
+    this.#isSettling = settlingMs > 0;
+    if (this.#isSettling) {
+      for (const { roster } of this.#held.values()) roster?.markStale();
+      this.#watched.markStale();
     }
-    void this.#tend();
+    void this.#catchUp();
   }
 
-  /** Tells what Redis does not know, and reads what may have been missed, as far as that is possible now. */
-  #tend(): Promise<void> {
-    this.#tending ??= this.#tendAll().finally(() => {
-      this.#tending = undefined;
+  /** Sends what Redis does not have, and reads what may have been missed, as far as that is possible now. */
+  #catchUp(): Promise<void> {
+    this.#catchingUp ??= this.#catchUpAll().finally(() => {
+      this.#catchingUp = undefined;
     });
-    return this.#tending;
+    return this.#catchingUp;
   }
 
-  async #tendAll(): Promise<void> {
+  async #catchUpAll(): Promise<void> {
     const behind = [...this.#held.values()].filter(({ sync, roster }) => sync.isBehind || roster?.isStale);
-    const isAttached = (): boolean => this.#needs.node.isAttached;
-    await inBatches(behind, (held) => this.#tendOne(held), isAttached);
-    if (isAttached() && !this.#isQuiet) await this.#watched.read();
+    const isAttached = (): boolean => this.#deps.node.isAttached;
+    await inBatches(behind, (held) => this.#catchUpOne(held), isAttached);
+    if (isAttached() && !this.#isSettling) await this.#watched.read();
   }
 
-  async #tendOne(held: Held): Promise<void> {
-    const isSaid = await this.#say(held);
-    if (isSaid && !this.#isQuiet && held.roster?.isStale) await held.roster.read();
+  async #catchUpOne(held: HeldChannel): Promise<void> {
+    const isPushed = await this.#push(held);
+    if (isPushed && !this.#isSettling && held.roster?.isStale) await held.roster.read();
     this.#forget(held);
   }
 }
 
-const differenceIn = ({ id, member, except }: MemberMessage): Difference => ({
+const changeOf = ({ id, member, except }: MemberMessage): RosterChange => ({
   member: member ?? { id, userId: id, infoJson: undefined },
-  came: member !== undefined,
+  joined: member !== undefined,
   except,
 });

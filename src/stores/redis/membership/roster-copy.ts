@@ -2,150 +2,163 @@ import { isUtf8 } from 'node:buffer';
 import type { Member } from '#protocol';
 import { decodeMember, type MemberMessage } from '../events/message-codec.ts';
 
-/** A difference between what clients were told and what is. */
-export interface Difference {
+/** A change to deliver to clients: a member joined or left. */
+export interface RosterChange {
   readonly member: Member;
-  readonly came: boolean;
+  readonly joined: boolean;
   readonly except?: string | undefined;
 }
 
-interface Entry {
+interface RosterEntry {
   readonly member: Member;
-  /** Place in the order of joining. */
+  /** Order of joining. */
   readonly version: number;
-  /** The cluster said that he left, but he is here: this node's word on it is on its way. */
-  readonly isGone?: boolean;
+  /** Removed by the cluster while the user is on this node (see `RosterCopy`). */
+  readonly isRemoved?: boolean;
 }
 
-export interface Snapshot {
+export interface RosterSnapshot {
   readonly generation: number;
   readonly version: number;
-  readonly entries: ReadonlyMap<string, Entry>;
-  /** For so long some may be missing: others have yet to tell again what they hold. */
-  readonly quietMs: number;
-  /** The counts do not agree with the members that are there: a part is lost, or another program's. */
+  readonly entries: ReadonlyMap<string, RosterEntry>;
+  /** Milliseconds for which members may be missing, because their nodes have yet to write them again. */
+  readonly settlingMs: number;
+  /** The counts do not match the members: a part is lost, or another program wrote it. */
   readonly isDamaged?: boolean;
-  /** Ids whose members cannot be read. */
+  /** Ids whose members cannot be decoded. */
   readonly unreadable?: readonly Buffer[];
 }
 
-/** What a node knows that has heard of nobody. */
-export const EMPTY: Snapshot = { generation: 0, version: 0, entries: new Map(), quietMs: 0 };
+/** Roster of a node that has read nothing yet. */
+export const EMPTY_SNAPSHOT: RosterSnapshot = {
+  generation: 0,
+  version: 0,
+  entries: new Map(),
+  settlingMs: 0,
+};
 
-export interface Heard {
-  /** What clients have to be told. */
-  readonly differences: readonly Difference[];
-  /** Something before it was not heard: the roster has to be read. */
+export interface AppliedMessage {
+  /** Changes to deliver to clients. */
+  readonly changes: readonly RosterChange[];
+  /** A message before it was missed: the roster has to be read. */
   readonly isGap: boolean;
 }
 
-const NOTHING: Heard = { differences: [], isGap: false };
+const NO_CHANGE: AppliedMessage = { changes: [], isGap: false };
 
 /**
- * A node's copy of who is on a presence channel: what its clients were told. News are applied in the order of their
- * versions; what the copy knows already is no news, whoever says it again. `own` names the socket by which a user of
- * this node came: it is told nothing of him, and a reading that does not have him is too old.
+ * A node's copy of the members of a presence channel, as its clients know them. Messages are applied in the order of their
+ * versions; a message that was applied before is ignored. `localSocketOf(id)` returns the socket of a user of this node, which
+ * does not receive its own member_added; a snapshot without a local user is out of date in that point.
+ *
+ * The removal of a user who is on this node belongs to an earlier stay, so it is delivered together with the join that follows:
+ *
+ *     user 7 leaves this node and joins it again; Redis publishes -7, then +7
+ *     -7 arrives   user 7 is on this node: nothing is delivered, the entry is marked `isRemoved`
+ *     +7 arrives   member_removed, then member_added
+ *     or 7 leaves  member_removed at once, and nothing when the next -7 arrives
  */
 export class RosterCopy {
   #generation: number;
   #version: number;
-  readonly #entries: Map<string, Entry>;
-  readonly #own: (id: string) => string | undefined;
+  readonly #entries: Map<string, RosterEntry>;
+  readonly #localSocketOf: (id: string) => string | undefined;
 
   constructor(
-    { generation, version, entries }: Snapshot,
-    own: (id: string) => string | undefined = () => undefined,
+    { generation, version, entries }: RosterSnapshot,
+    localSocketOf: (id: string) => string | undefined = () => undefined,
   ) {
     this.#generation = generation;
     this.#version = version;
     this.#entries = new Map(entries);
-    this.#own = own;
+    this.#localSocketOf = localSocketOf;
   }
 
-  /** In the order in which they joined. */
+  /** Returns the members in the order in which they joined. */
   members(): Member[] {
     return [...this.#entries.values()].sort((a, b) => a.version - b.version).map(({ member }) => member);
   }
 
-  /** A user of this node came, whether or not anybody else knows. `undefined`: clients know. */
-  add(member: Member, except: string): Difference | undefined {
+  /** Adds a user of this node before Redis publishes it. Returns the change to deliver, `undefined` when clients have the user. */
+  add(member: Member, except: string): RosterChange | undefined {
     if (this.#entries.has(member.id)) return undefined;
     this.#entries.set(member.id, { member, version: this.#version });
-    return { member, came: true, except };
+    return { member, joined: true, except };
   }
 
-  /** A user of this node left. His going is told when the cluster says so, which it may have done already. */
-  leave(id: string): Difference | undefined {
+  /** Called when a user has left this node. Returns a change only where the cluster's removal has already arrived. */
+  leave(id: string): RosterChange | undefined {
     const known = this.#entries.get(id);
-    if (known?.isGone !== true) return undefined;
+    if (known?.isRemoved !== true) return undefined;
     this.#entries.delete(id);
-    return { member: known.member, came: false };
+    return { member: known.member, joined: false };
   }
 
-  hear({ generation, version, id, member, except }: MemberMessage): Heard {
+  apply({ generation, version, id, member, except }: MemberMessage): AppliedMessage {
     const isSame = Number(generation) === this.#generation;
-    if (!this.#isBehind(Number(generation), version, 1)) return NOTHING;
+    if (!this.#isOlderThan(Number(generation), version, 1)) return NO_CHANGE;
     const isGap = !isSame || version > this.#version + 1;
     this.#generation = Number(generation);
     this.#version = version;
     return {
-      differences: member === undefined ? this.#went(id) : this.#came({ member, version }, except),
+      changes: member === undefined ? this.#remove(id) : this.#join({ member, version }, except),
       isGap,
     };
   }
 
-  /** Becomes the snapshot; the differences are what clients have to be told. `undefined`: the copy is newer. */
-  replace({ generation, version, entries }: Snapshot): Difference[] | undefined {
-    if (!this.#isBehind(generation, version, 0)) return undefined;
+  /** Becomes the snapshot; returns the changes to deliver, `undefined` when the copy is newer. */
+  replace({ generation, version, entries }: RosterSnapshot): RosterChange[] | undefined {
+    if (!this.#isOlderThan(generation, version, 0)) return undefined;
     const before = [...this.#entries.values()];
-    const went = before.filter(({ member: { id } }) => !entries.has(id) && this.#own(id) === undefined);
-    const came = [...entries.values()].filter(({ member }) => !this.#entries.has(member.id));
+    const left = before.filter(
+      ({ member: { id } }) => !entries.has(id) && this.#localSocketOf(id) === undefined,
+    );
+    const joined = [...entries.values()].filter(({ member }) => !this.#entries.has(member.id));
     this.#generation = generation;
     this.#version = version;
-    for (const { member } of went) this.#entries.delete(member.id);
+    for (const { member } of left) this.#entries.delete(member.id);
     for (const [id, entry] of entries) this.#entries.set(id, entry);
     return [
-      ...went.map(({ member }) => ({ member, came: false })),
-      ...came.sort((a, b) => a.version - b.version).map(({ member }) => ({ member, came: true })),
+      ...left.map(({ member }) => ({ member, joined: false })),
+      ...joined.sort((a, b) => a.version - b.version).map(({ member }) => ({ member, joined: true })),
     ];
   }
 
-  #came(entry: Entry, except: string | undefined): Difference[] {
+  #join(entry: RosterEntry, except: string | undefined): RosterChange[] {
     const { id } = entry.member;
     const known = this.#entries.get(id);
     this.#entries.set(id, entry);
-    const isReturn = known?.isGone === true;
-    const came = { member: entry.member, came: true, except: this.#own(id) ?? except };
-    if (isReturn) return [{ ...came, member: known.member, came: false }, came];
-    return known === undefined ? [came] : [];
+    const change = { member: entry.member, joined: true, except: this.#localSocketOf(id) ?? except };
+    if (known?.isRemoved === true) return [{ ...change, member: known.member, joined: false }, change];
+    return known === undefined ? [change] : [];
   }
 
-  #went(id: string): Difference[] {
+  #remove(id: string): RosterChange[] {
     const known = this.#entries.get(id);
     if (known === undefined) return [];
-    const isHere = this.#own(id) !== undefined;
-    if (isHere) this.#entries.set(id, { ...known, isGone: true });
+    const isHere = this.#localSocketOf(id) !== undefined;
+    if (isHere) this.#entries.set(id, { ...known, isRemoved: true });
     else this.#entries.delete(id);
-    return isHere ? [] : [{ member: known.member, came: false }];
+    return isHere ? [] : [{ member: known.member, joined: false }];
   }
 
-  #isBehind(generation: number, version: number, by: number): boolean {
+  #isOlderThan(generation: number, version: number, by: number): boolean {
     return generation === this.#generation ? version >= this.#version + by : generation > this.#generation;
   }
 }
 
-type Answer = readonly [
+type SnapshotAnswer = readonly [
   generation: Buffer,
   version: Buffer,
   pairs: readonly Buffer[],
-  quietMs: number,
+  settlingMs: number,
   isWhole: number,
 ];
 
-/** The answer of the snapshot script, in bytes; members that cannot be read are left out. */
-export function snapshotOf(answer: unknown): Snapshot {
-  const [generation, version, pairs, quietMs, isWhole] = answer as Answer;
-  const entries = new Map<string, Entry>();
+/** Decodes the answer of `read-roster.lua`, given in bytes. Members that cannot be decoded are left out. */
+export function decodeSnapshot(answer: unknown): RosterSnapshot {
+  const [generation, version, pairs, settlingMs, isWhole] = answer as SnapshotAnswer;
+  const entries = new Map<string, RosterEntry>();
   const unreadable: Buffer[] = [];
   for (let at = 0; at + 1 < pairs.length; at += 2) {
     const id = pairs[at] as Buffer;
@@ -161,7 +174,7 @@ export function snapshotOf(answer: unknown): Snapshot {
     generation: Number(generation),
     version: Number(version),
     entries,
-    quietMs,
+    settlingMs,
     unreadable,
     isDamaged: isWhole === 0,
   };

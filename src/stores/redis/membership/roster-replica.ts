@@ -6,84 +6,89 @@ import type { ChannelSync } from './channel-sync.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import type { ClusterNode } from '../node/node.ts';
-import { type Difference, EMPTY, RosterCopy, type Snapshot, snapshotOf } from './roster-copy.ts';
-import { KEY_DAMAGED, KEY_MENDED, run } from '../link/scripts.ts';
+import {
+  type RosterChange,
+  EMPTY_SNAPSHOT,
+  RosterCopy,
+  type RosterSnapshot,
+  decodeSnapshot,
+} from './roster-copy.ts';
+import { CHANNEL_DAMAGED, KEY_REPAIRED, runScript } from '../link/scripts.ts';
 
-interface Needs {
+interface RosterDeps {
   readonly links: Links;
   readonly keys: Keys;
   readonly node: ClusterNode;
 }
 
 /**
- * The roster of a presence channel that this node has clients on. They are told exactly how it changes: by the bus, and
- * where that may have had holes, by reading it. Until a reading has gone well it counts as stale.
+ * The roster of a presence channel that this node has clients on. Clients receive exactly how it changes: from messages, and
+ * after a gap in these, from reading the roster. Until a reading has succeeded the roster counts as stale.
  */
 export class RosterReplica {
-  readonly #needs: Needs;
+  readonly #deps: RosterDeps;
   readonly #sync: ChannelSync;
-  readonly #tell: (difference: Difference) => void;
+  readonly #emit: (change: RosterChange) => void;
   #copy: RosterCopy | undefined;
-  /** What was heard before the copy was read. */
+  /** Messages that arrived before the copy was read. */
   readonly #early: MemberMessage[] = [];
   #reading: Promise<void> | undefined;
   #isStale = true;
 
-  constructor(needs: Needs, sync: ChannelSync, tell: (difference: Difference) => void) {
-    this.#needs = needs;
+  constructor(deps: RosterDeps, sync: ChannelSync, emit: (change: RosterChange) => void) {
+    this.#deps = deps;
     this.#sync = sync;
-    this.#tell = tell;
+    this.#emit = emit;
   }
 
   get isStale(): boolean {
     return this.#isStale;
   }
 
-  /** `undefined`: nobody was let in yet. */
+  /** `undefined` before the first client has joined. */
   members(): Member[] | undefined {
     return this.#copy?.members();
   }
 
-  /** Something may have been missed. */
-  doubt(): void {
+  /** Called when messages may have been missed: the roster is read at the next occasion. */
+  markStale(): void {
     this.#isStale = true;
   }
 
   /**
-   * A user of this node came. With Redis away the roster begins with what is known here.
-   * `isSaid`: Redis knows; else it may be news to others or not.
+   * Adds a user of this node. While Redis is unavailable the roster begins with the local users. `isPushed`: Redis has the user;
+   * otherwise it is unknown whether other nodes have it, and the join is delivered.
    */
-  async entered(member: Member, except: string, isSaid: boolean): Promise<void> {
-    const isNews = this.#sync.tookBringing(member.id) || !isSaid;
+  async addLocal(member: Member, except: string, isPushed: boolean): Promise<void> {
+    const isNew = this.#sync.consumeAdded(member.id) || !isPushed;
     const isFirst = this.#copy === undefined;
-    if (isFirst && this.#needs.node.isAttached) await this.read();
-    const copy = this.#copy ?? this.#begin(EMPTY);
+    if (isFirst && this.#deps.node.isAttached) await this.read();
+    const copy = this.#copy ?? this.#create(EMPTY_SNAPSHOT);
     if (this.#sync.socketOf(member.id) === undefined) return;
-    const difference = isFirst && isNews ? { member, came: true, except } : copy.add(member, except);
-    if (difference !== undefined) this.#tell(difference);
+    const change = isFirst && isNew ? { member, joined: true, except } : copy.add(member, except);
+    if (change !== undefined) this.#emit(change);
   }
 
-  /** A user of this node left. */
-  left(id: string): void {
-    const difference = this.#copy?.leave(id);
-    if (difference !== undefined) this.#tell(difference);
+  removeLocal(id: string): void {
+    const change = this.#copy?.leave(id);
+    if (change !== undefined) this.#emit(change);
   }
 
-  hear(message: MemberMessage): void {
+  onMessage(message: MemberMessage): void {
     if (this.#copy === undefined) {
       this.#early.push(message);
       return;
     }
-    const { differences, isGap } = this.#copy.hear(message);
-    for (const difference of differences) this.#tell(difference);
+    const { changes, isGap } = this.#copy.apply(message);
+    for (const change of changes) this.#emit(change);
     if (!isGap) return;
-    this.doubt();
+    this.markStale();
     const again = (): void => void this.read();
     if (this.#reading === undefined) again();
     else void this.#reading.then(again);
   }
 
-  /** Tells clients how the roster differs from what they were told. Several at once are one. Never rejects. */
+  /** Reads the roster and emits how it differs from what clients have. Several calls at once are one. Never rejects. */
   read(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
@@ -93,48 +98,52 @@ export class RosterReplica {
 
   async #read(): Promise<void> {
     this.#isStale = false;
-    const isTaken = await readRoster(this.#needs, this.#sync.ref).then(
-      (snapshot) => this.#take(snapshot),
+    const isApplied = await readRoster(this.#deps, this.#sync.ref).then(
+      (snapshot) => this.#applySnapshot(snapshot),
       () => false,
     );
-    if (!isTaken) this.#isStale = true;
+    if (!isApplied) this.#isStale = true;
   }
 
-  /** False when it is not the whole truth: it is older than what was heard, or others have yet to tell theirs. */
-  #take(snapshot: Snapshot): boolean {
-    const { node } = this.#needs;
+  /** False when the snapshot is incomplete: older than the messages received, or other nodes have yet to write theirs. */
+  #applySnapshot(snapshot: RosterSnapshot): boolean {
+    const { node } = this.#deps;
     const isWhole =
-      snapshot.quietMs === 0 && snapshot.generation === Number(node.generation(this.#sync.keys.partition));
+      snapshot.settlingMs === 0 && snapshot.generation === Number(node.generation(this.#sync.keys.partition));
     if (this.#copy === undefined) {
-      this.#begin(snapshot);
+      this.#create(snapshot);
       return isWhole;
     }
-    const differences = isWhole ? this.#copy.replace(snapshot) : undefined;
-    for (const difference of differences ?? []) this.#tell(difference);
-    return differences !== undefined;
+    const changes = isWhole ? this.#copy.replace(snapshot) : undefined;
+    for (const change of changes ?? []) this.#emit(change);
+    return changes !== undefined;
   }
 
-  #begin(snapshot: Snapshot): RosterCopy {
+  #create(snapshot: RosterSnapshot): RosterCopy {
     const copy = new RosterCopy(snapshot, (id) => this.#sync.socketOf(id));
     for (const member of this.#sync.members()) copy.add(member, '');
     this.#copy = copy;
-    for (const message of this.#early.splice(0)) this.hear(message);
+    for (const message of this.#early.splice(0)) this.onMessage(message);
     return copy;
   }
 }
 
-/** Rejects with `Unavailable`. */
-export async function readRoster({ links, keys, node }: Needs, ref: ChannelRef): Promise<Snapshot> {
-  if (!node.isAttached) throw new Unavailable('Redis is away.');
+/** Reads the roster of a channel. Rejects with `Unavailable`. */
+export async function readRoster(
+  { links, keys, node }: RosterDeps,
+  ref: ChannelRef,
+): Promise<RosterSnapshot> {
+  if (!node.isAttached) throw new Unavailable('Redis is unavailable.');
   const channel = keys.channel(ref);
   const { partition, version, members, nodesPerUser, counts } = channel;
   const names = [keys.generation(partition), version, members, nodesPerUser, counts];
-  const snapshot = snapshotOf(await run(links.commands, 'snapshot', names, [channel.usersOf('')], 'bytes'));
+  const args = [channel.usersOf('')];
+  const snapshot = decodeSnapshot(await runScript(links.commands, 'read-roster', names, args, 'bytes'));
   const { unreadable = [] } = snapshot;
-  if (snapshot.isDamaged) links.commands.emit(KEY_DAMAGED);
+  if (snapshot.isDamaged) links.commands.emit(CHANNEL_DAMAGED);
   if (unreadable.length > 0) {
-    links.commands.emit(KEY_MENDED, members);
-    // Whose members these are, those nodes say again.
+    links.commands.emit(KEY_REPAIRED, members);
+    // The nodes that have these users write them again.
     links.commands.hdel(members, ...unreadable).catch(() => undefined);
   }
   return snapshot;

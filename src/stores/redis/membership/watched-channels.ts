@@ -2,30 +2,30 @@ import type { Member } from '#protocol';
 import { channelKey } from '../../../core/util/channel-key.ts';
 import type { ChannelRef } from '../../../core/ports/cluster.ts';
 import { inBatches } from '../events/in-batches.ts';
-import type { Difference, Snapshot } from './roster-copy.ts';
+import type { RosterChange, RosterSnapshot } from './roster-copy.ts';
 
-interface Watched {
+interface WatchedChannel {
   readonly ref: ChannelRef;
-  /** Who was there when it was last told or read. */
+  /** Members as they were last emitted or read. */
   members: Map<string, Member>;
   isStale: boolean;
 }
 
-interface Needs {
-  /** Members of a channel that this node is on: their comings and goings are told without any help. */
-  readonly known: (ref: ChannelRef) => readonly Member[] | undefined;
-  /** Rejects when Redis is away. */
-  readonly read: (ref: ChannelRef) => Promise<Snapshot>;
-  readonly tell: (ref: ChannelRef, difference: Difference) => void;
+interface WatchedChannelsDeps {
+  /** Returns the members of a channel that this node has clients on: its roster emits the changes by itself. */
+  readonly localMembers: (ref: ChannelRef) => readonly Member[] | undefined;
+  /** Rejects when Redis is unavailable. */
+  readonly read: (ref: ChannelRef) => Promise<RosterSnapshot>;
+  readonly emit: (ref: ChannelRef, change: RosterChange) => void;
 }
 
-/** Channels of members whose comings and goings are listened to here though nobody of this node is on them. */
+/** Channels whose member changes are delivered here though no client of this node is a member of them. */
 export class WatchedChannels {
-  readonly #needs: Needs;
-  readonly #watched = new Map<string, Watched>();
+  readonly #deps: WatchedChannelsDeps;
+  readonly #watched = new Map<string, WatchedChannel>();
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
+  constructor(deps: WatchedChannelsDeps) {
+    this.#deps = deps;
   }
 
   watch(ref: ChannelRef): void {
@@ -36,47 +36,47 @@ export class WatchedChannels {
     this.#watched.delete(channelKey(ref));
   }
 
-  /** What was told of a channel, to whomever. */
-  told(ref: ChannelRef, { member, came }: Difference): void {
+  /** Called with every change that is delivered on this node. */
+  onChange(ref: ChannelRef, { member, joined }: RosterChange): void {
     const watched = this.#watched.get(channelKey(ref));
-    if (came) watched?.members.set(member.id, member);
+    if (joined) watched?.members.set(member.id, member);
     else watched?.members.delete(member.id);
   }
 
-  /** What somebody who asked was answered. */
-  answered(ref: ChannelRef, members: readonly Member[]): void {
+  /** Called with the members of a channel when they were read for another purpose. */
+  setMembers(ref: ChannelRef, members: readonly Member[]): void {
     const watched = this.#watched.get(channelKey(ref));
     if (watched === undefined) return;
     watched.members = new Map(members.map((member) => [member.id, member]));
     watched.isStale = false;
   }
 
-  /** News may have been missed. */
-  doubt(): void {
+  /** Called when member changes may have been missed. */
+  markStale(): void {
     for (const watched of this.#watched.values()) watched.isStale = true;
   }
 
-  /** Tells how what was missed differs from what was told. What cannot be read now stays stale. */
+  /** Reads stale channels and emits the changes that were missed. A channel that cannot be read now stays stale. */
   async read(): Promise<void> {
     const stale = [...this.#watched.values()].filter(({ isStale }) => isStale);
     await inBatches(stale, (watched) => this.#readOne(watched));
   }
 
-  async #readOne(watched: Watched): Promise<void> {
+  async #readOne(watched: WatchedChannel): Promise<void> {
     const { ref } = watched;
-    const known = this.#needs.known(ref);
-    if (known !== undefined) return this.answered(ref, known);
+    const local = this.#deps.localMembers(ref);
+    if (local !== undefined) return this.setMembers(ref, local);
     watched.isStale = false;
-    const snapshot = await this.#needs.read(ref).catch(() => undefined);
-    // Others may have yet to tell again what they hold.
-    if (snapshot?.quietMs === 0) this.#tellDifferences(watched, snapshot);
+    const snapshot = await this.#deps.read(ref).catch(() => undefined);
+    // While partitions settle, other nodes have yet to write their members again.
+    if (snapshot?.settlingMs === 0) this.#emitChanges(watched, snapshot);
     else watched.isStale = true;
   }
 
-  #tellDifferences({ ref, members }: Watched, { entries }: Snapshot): void {
-    const went = [...members.values()].filter(({ id }) => !entries.has(id));
-    const came = [...entries.values()].filter(({ member }) => !members.has(member.id));
-    for (const member of went) this.#needs.tell(ref, { member, came: false });
-    for (const { member } of came) this.#needs.tell(ref, { member, came: true });
+  #emitChanges({ ref, members }: WatchedChannel, { entries }: RosterSnapshot): void {
+    const left = [...members.values()].filter(({ id }) => !entries.has(id));
+    const joined = [...entries.values()].filter(({ member }) => !members.has(member.id));
+    for (const member of left) this.#deps.emit(ref, { member, joined: false });
+    for (const { member } of joined) this.#deps.emit(ref, { member, joined: true });
   }
 }

@@ -5,44 +5,48 @@ import type { InvalidData } from '../health/invalid-data.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 
-const LONGEST_BYTES = 4096;
+const LONGEST_ORDER_BYTES = 4096;
 
-interface Needs {
+interface RedisControlDeps {
   readonly links: Links;
   readonly keys: Keys;
   readonly deadlines: DeadlineScripts;
-  readonly garbage: InvalidData;
-  /** An order for an app of another installation came by, and was refused. */
+  readonly invalidData: InvalidData;
+  /** Called with the app of a command that another installation sent, and that was ignored. */
   readonly onForeign?: (app: string) => void;
 }
 
-/** What every node is asked to do, this one included; and what a node calls out to itself, to know that it hears. */
+/** Carries commands to every node, and a loopback message that detects a subscription that no longer receives. */
 export class RedisControl implements Control {
   readonly #links: Links;
   readonly #keys: Keys;
   readonly #deadlines: DeadlineScripts;
-  readonly #control: string;
-  /** Channels of this node alone: one at every place that messages may come from. */
-  readonly #probes: readonly string[];
-  readonly #garbage: InvalidData;
+  readonly #controlChannel: string;
+  /** Channels of this node alone: one on each server that may send messages. */
+  readonly #loopbackChannels: readonly string[];
+  readonly #invalidData: InvalidData;
   readonly #onForeign: (app: string) => void;
-  readonly #silent = new Set<string>();
+  /** Loopback channels whose message has not come back. */
+  readonly #unreturned = new Set<string>();
   #terminate: Terminate = () => undefined;
 
-  constructor(needs: Needs) {
-    const { links, keys, garbage, onForeign = () => undefined } = needs;
+  constructor(deps: RedisControlDeps) {
+    const { links, keys, invalidData, onForeign = () => undefined } = deps;
     this.#links = links;
     this.#keys = keys;
-    this.#deadlines = needs.deadlines;
+    this.#deadlines = deps.deadlines;
     this.#onForeign = onForeign;
-    this.#control = keys.control();
-    this.#garbage = garbage;
-    const places = links.publishCommand === 'SPUBLISH' ? keys.partitions : 1;
-    const call = randomUUID();
-    this.#probes = Array.from({ length: places }, (_, partition) => `${keys.bus(partition)}probe:${call}`);
+    this.#controlChannel = keys.control();
+    this.#invalidData = invalidData;
+    const servers = links.publishCommand === 'SPUBLISH' ? keys.partitions : 1;
+    const id = randomUUID();
+    this.#loopbackChannels = Array.from(
+      { length: servers },
+      (_, partition) => `${keys.pubsubPrefix(partition)}probe:${id}`,
+    );
     links.subscriber.events.on('message', (channel, bytes) => {
-      if (channel === this.#control) this.#hear(bytes);
-      else this.#silent.delete(channel);
+      if (channel === this.#controlChannel) this.#onMessage(bytes);
+      else this.#unreturned.delete(channel);
     });
   }
 
@@ -52,34 +56,35 @@ export class RedisControl implements Control {
 
   async terminate(app: string, user: string): Promise<void> {
     const order = JSON.stringify({ terminate: { app, scope: this.#keys.scopeOf(app), user } });
-    await this.#deadlines.send(0, 'tell', [], [this.#links.publishCommand, this.#control, order]);
+    const args = [this.#links.publishCommand, this.#controlChannel, order];
+    await this.#deadlines.send(0, 'publish-unkept', [], args);
   }
 
-  /** True when every earlier call has come back. */
-  get hears(): boolean {
-    return this.#silent.size === 0;
+  /** True when every loopback message has come back. */
+  get isLoopbackIntact(): boolean {
+    return this.#unreturned.size === 0;
   }
 
   /** Never rejects. */
-  callOut(): void {
-    for (const probe of this.#probes) {
-      this.#links.publish(probe, '').then(
+  sendLoopback(): void {
+    for (const channel of this.#loopbackChannels) {
+      this.#links.publish(channel, '').then(
         () => undefined,
-        () => this.#silent.delete(probe),
+        () => this.#unreturned.delete(channel),
       );
-      this.#silent.add(probe);
+      this.#unreturned.add(channel);
     }
   }
 
-  /** The subscriber is up. */
-  async listen(): Promise<void> {
-    this.#silent.clear();
-    await this.#links.subscriber.subscribe([this.#control, ...this.#probes]);
+  /** Subscribes to the channels of this class; called when the subscriber is up. */
+  async subscribe(): Promise<void> {
+    this.#unreturned.clear();
+    await this.#links.subscriber.subscribe([this.#controlChannel, ...this.#loopbackChannels]);
   }
 
-  #hear(bytes: Buffer): void {
-    const order = bytes.length > LONGEST_BYTES ? undefined : orderIn(bytes.toString());
-    if (order === undefined) this.#garbage.add(this.#control);
+  #onMessage(bytes: Buffer): void {
+    const order = bytes.length > LONGEST_ORDER_BYTES ? undefined : decodeOrder(bytes.toString());
+    if (order === undefined) this.#invalidData.addMessage(this.#controlChannel);
     else if (order.scope !== this.#keys.scopeOf(order.app)) this.#onForeign(order.app);
     else this.#terminate(order.app, order.user);
   }
@@ -87,13 +92,13 @@ export class RedisControl implements Control {
 
 interface TerminateOrder {
   readonly app: string;
-  /** Names the installation that the app belongs to. */
+  /** Identifies the installation of the app. */
   readonly scope: string;
   readonly user: string;
 }
 
-/** Strict: anything but an order to terminate a user is `undefined`. */
-function orderIn(text: string): TerminateOrder | undefined {
+/** Decodes strictly: anything but an order to terminate a user is `undefined`. */
+function decodeOrder(text: string): TerminateOrder | undefined {
   try {
     const { terminate, ...others } = JSON.parse(text) as { terminate?: Record<string, unknown> };
     if (Object.keys(others).length > 0 || Object.keys(terminate ?? {}).length !== 3) return undefined;

@@ -1,81 +1,80 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { Keys } from '../keys.ts';
-import { cleanUpNode } from './node-cleanup.ts';
+import { cleanUpNode, type RemovedMembers } from './node-cleanup.ts';
 import type { Installation } from './installation.ts';
 import type { Links } from '../link/links.ts';
-import { run } from '../link/scripts.ts';
+import { runScript } from '../link/scripts.ts';
 
-/** Nodes of which it is remembered that their end was said. */
-const MOST_ENDED = 1000;
+/** Removed nodes that are remembered, so that each is logged once. */
+const MOST_REPORTED = 1000;
 
-export interface NodeOptions {
+export interface ClusterNodeOptions {
   readonly leaseMs: number;
-  /** After a loss of data, how long nobody may conclude that a member left. */
-  readonly quietMs: number;
+  /** After a loss of data: milliseconds for which no missing member counts as gone. */
+  readonly settlingMs: number;
 }
 
-/** What the rest of the store does when the node has come (back) to Redis. */
-export interface Returned {
-  /** The data is another than before: what others hold has to be told again before it can be read. */
-  readonly lost: boolean;
-  readonly quietMs: number;
+interface RemovedNode extends RemovedMembers {
+  readonly node: string;
 }
 
 /**
- * This process as the cluster knows it: one incarnation with a lease in every partition. A node that was asleep for too
- * long finds itself fenced, and comes back as a new incarnation; what the old one held is buried by anybody.
+ * Membership of this process in the cluster: one incarnation, with a lease in every partition. A node that was suspended for
+ * too long is fenced and attaches as a new incarnation; any other node cleans up what the old one held.
  */
 export class ClusterNode {
   #id = newId();
   readonly #links: Links;
   readonly #keys: Keys;
-  readonly #options: NodeOptions;
+  readonly #options: ClusterNodeOptions;
   readonly #logger: Logger;
   readonly #installation: Installation;
-  /** Those whose end was said. */
-  readonly #ended = new Set<string>();
+  /** Parts of ended nodes that were removed since the last log line. */
+  readonly #removed: RemovedNode[] = [];
+  /** Ended nodes that were logged. */
+  readonly #reportedNodes = new Set<string>();
   #generations: string[] = [];
   /** Per partition: the server process that this node is attached to. */
   #runIds: string[] = [];
-  #attached = false;
+  #isAttached = false;
   #attaching: Promise<void> | undefined;
-  /** Of the newest attachment: Redis obeys no other. */
+  /** Token of the newest attachment: scripts with another are refused. */
   #token = 0;
   #attachments = 0;
   #isFenced = false;
   #hasLeft = false;
-  #isQuiet = false;
-  #onBeat: (quietMs: number) => void = () => undefined;
-  #onReturn: (returned: Returned) => void = () => undefined;
+  #isSettling = false;
+  #onBeat: (settlingMs: number) => void = () => undefined;
+  #onAttached: (settlingMs: number) => void = () => undefined;
   #onRename: () => void = () => undefined;
 
-  constructor(needs: {
+  constructor(deps: {
     links: Links;
     keys: Keys;
-    options: NodeOptions;
+    options: ClusterNodeOptions;
     logger: Logger;
     installation: Installation;
   }) {
-    this.#links = needs.links;
-    this.#keys = needs.keys;
-    this.#options = needs.options;
-    this.#logger = needs.logger;
-    this.#installation = needs.installation;
+    this.#links = deps.links;
+    this.#keys = deps.keys;
+    this.#options = deps.options;
+    this.#logger = deps.logger;
+    this.#installation = deps.installation;
   }
 
   get id(): string {
     return this.#id;
   }
 
-  /** True while its leases stand and its scripts are accepted. */
+  /** True while the leases are valid and the scripts of this node are accepted. */
   get isAttached(): boolean {
-    return this.#attached;
+    return this.#isAttached;
   }
 
-  /** A part of what nodes have written may be lost: until they have written it again, no member counts as gone. */
-  get isQuiet(): boolean {
-    return this.#isQuiet;
+  /** True while a part of the data may be lost: until the nodes have written it again, no missing member counts as gone. */
+  get isSettling(): boolean {
+    return this.#isSettling;
   }
 
   get token(): number {
@@ -86,42 +85,43 @@ export class ClusterNode {
     return this.#generations[partition] ?? '';
   }
 
-  /** Names the server process that this node is attached to, `''` before the first time. */
+  /** Returns the run id of the server process that this node is attached to, `''` before the first time. */
   runId(partition: number): string {
     return this.#runIds[partition] ?? '';
   }
 
-  onReturn(listener: (returned: Returned) => void): void {
-    this.#onReturn = listener;
+  /** Calls `listener` after each attachment, with the milliseconds for which no missing member counts as gone. */
+  onAttached(listener: (settlingMs: number) => void): void {
+    this.#onAttached = listener;
   }
 
-  /** Told when names that were in use have changed, before anything is said under the new ones. */
+  /** Calls `listener` when names that were in use have changed, before anything is written under the new ones. */
   onRename(listener: () => void): void {
     this.#onRename = listener;
   }
 
-  /** Told after each beat that went well, with the time for which nobody may conclude that a member left. */
-  onBeat(listener: (quietMs: number) => void): void {
+  /** Calls `listener` after each beat that was accepted, with the milliseconds for which no missing member counts as gone. */
+  onBeat(listener: (settlingMs: number) => void): void {
     this.#onBeat = listener;
   }
 
-  /** The link is gone, or Redis answered that it does not know this node as it is. */
+  /** Called when the connection is lost, or when Redis refused this node. */
   detach(): void {
-    this.#attached = false;
+    this.#isAttached = false;
   }
 
   /**
-   * `FENCED`: somebody has buried this node; it begins anew. `LOST`: the data is another.
-   * An answer to what was sent with an older token is no news.
+   * Attaches again after a script refused this node. `FENCED`: another node has cleaned it up, so it needs a new id. `LOST`: the
+   * data has another generation. An answer to a script with an older token is ignored.
    */
-  refused(status: string, token: number): void {
+  onRefused(status: string, token: number): void {
     if (token !== this.#token) return;
     this.detach();
     if (status === 'FENCED') this.#isFenced = true;
     this.attach().catch(() => undefined);
   }
 
-  /** Rejects with `Unavailable`. Several calls at once are one. */
+  /** Attaches to every partition; several calls at once are one. Rejects with `Unavailable`. */
   attach(): Promise<void> {
     this.#attaching ??= this.#attach().finally(() => {
       this.#attaching = undefined;
@@ -129,35 +129,38 @@ export class ClusterNode {
     return this.#attaching;
   }
 
-  /** Called every few seconds: keeps the leases, buries the dead. True when it went well everywhere. Never rejects. */
+  /** Renews the leases and cleans up nodes whose lease has ended. True when every partition accepted it. Never rejects. */
   async beat(): Promise<boolean> {
-    if (!this.#attached) return false;
+    if (!this.#isAttached) return false;
     const token = this.#token;
-    if (await this.#hasNewNames()) {
-      this.refused('FENCED', token);
+    if (await this.#refreshScopes()) {
+      this.onRefused('FENCED', token);
       return false;
     }
-    const beats = await Promise.allSettled(this.#each((partition) => this.#beatOf(partition, token)));
+    const beats = await Promise.allSettled(
+      this.#inEachPartition((partition) => this.#renewLease(partition, token)),
+    );
     const answers = beats.flatMap((beat) => (beat.status === 'fulfilled' ? [beat.value] : []));
     const statuses = answers.map(({ status }) => status);
     const refusal = ['FENCED', 'LOST'].find((status) => statuses.includes(status));
-    if (refusal !== undefined) this.refused(refusal, token);
+    if (refusal !== undefined) this.onRefused(refusal, token);
     else if (this.isAttached) {
-      const quietMs = Math.max(0, ...answers.map((answer) => answer.quietMs));
-      this.#isQuiet = quietMs > 0;
-      this.#onBeat(quietMs);
+      const settlingMs = Math.max(0, ...answers.map((answer) => answer.settlingMs));
+      this.#isSettling = settlingMs > 0;
+      this.#onBeat(settlingMs);
     }
+    this.#reportRemovedNodes();
     return refusal === undefined && answers.length === beats.length;
   }
 
-  /** For a time nobody may conclude that a member left: longer than it takes every node to notice. Never rejects. */
-  async quieten(partitions: ReadonlySet<number>): Promise<void> {
-    const ms = Math.max(this.#options.quietMs, this.#options.leaseMs / 2);
+  /** Lets partitions settle for longer than every node needs to notice: until then no missing member counts as gone. Never rejects. */
+  async startSettling(partitions: ReadonlySet<number>): Promise<void> {
+    const ms = Math.max(this.#options.settlingMs, this.#options.leaseMs / 2);
     await Promise.allSettled(
       [...partitions].map((partition) =>
-        run(
+        runScript(
           this.#links.commands,
-          'quieten',
+          'start-settling',
           [this.#keys.generation(partition)],
           [this.generation(partition), ms],
         ),
@@ -165,44 +168,47 @@ export class ClusterNode {
     );
   }
 
-  /** Gives the leases back, so that nobody has to wait for their end. */
+  /** Gives the leases back, so that the other nodes do not wait for their end. */
   async leave(): Promise<void> {
     this.#hasLeft = true;
-    // One that is under way would come back after the leave.
+    // An attachment in progress would come back after the leave.
     await this.#attaching?.catch(() => undefined);
     this.detach();
     await Promise.all(
-      this.#each((partition) => this.#links.commands.zadd(this.#keys.nodes(partition), 0, this.#id)),
+      this.#inEachPartition((partition) =>
+        this.#links.commands.zadd(this.#keys.nodes(partition), 0, this.#id),
+      ),
     ).catch(() => undefined);
-    const needs = { links: this.#links, keys: this.#keys };
-    await Promise.all(this.#each((partition) => cleanUpNode(needs, partition, this.#id, 'leave'))).catch(
-      () => undefined,
-    );
+    await Promise.all(
+      this.#inEachPartition((partition) =>
+        cleanUpNode({ links: this.#links, keys: this.#keys }, partition, this.#id, 'leave'),
+      ),
+    ).catch(() => undefined);
   }
 
-  /** Also says again which credentials this node has, should Redis have lost it. */
-  async #hasNewNames(): Promise<boolean> {
-    const isRenamed = await this.#installation.settle().catch(() => false);
-    if (isRenamed) this.#renamed();
+  /** Also writes the credentials of this node again, should Redis have lost them. True when names changed by it. */
+  async #refreshScopes(): Promise<boolean> {
+    const isRenamed = await this.#installation.resolveScopes().catch(() => false);
+    if (isRenamed) this.#beginAnew();
     return isRenamed;
   }
 
-  /** What stands under the old names is left to be cleaned up as that of a node that ended. */
-  #renamed(): void {
+  /** The data under the old names is left to be cleaned up as that of a node that ended. */
+  #beginAnew(): void {
     this.#isFenced = true;
     this.#onRename();
   }
 
   async #attach(): Promise<void> {
     if (this.#hasLeft) return;
-    if (await this.#installation.settle()) this.#renamed();
+    if (await this.#installation.resolveScopes()) this.#beginAnew();
     if (this.#isFenced) this.#id = newId();
     const token = ++this.#attachments;
     const before = this.#generations;
     let answers = await this.#attachAll(token);
-    const lost = before.some((generation, partition) => generation !== answers[partition]?.generation);
-    if (lost) {
-      // What is said there of the incarnation that ends may be old; it will be buried as a whole.
+    const isLost = before.some((generation, partition) => generation !== answers[partition]?.generation);
+    if (isLost) {
+      // What Redis holds of the old incarnation may be incomplete: it is left to be cleaned up as a whole.
       this.#id = newId();
       this.#generations = answers.map(({ generation }) => generation);
       answers = await this.#attachAll(token);
@@ -211,59 +217,68 @@ export class ClusterNode {
     this.#runIds = answers.map(({ runId }) => runId);
     this.#token = token;
     this.#isFenced = false;
-    this.#attached = true;
-    this.#onReturn({ lost, quietMs: Math.max(...answers.map(({ quietMs }) => quietMs)) });
+    this.#isAttached = true;
+    this.#onAttached(Math.max(...answers.map(({ settlingMs }) => settlingMs)));
   }
 
-  #attachAll(token: number): Promise<{ generation: string; runId: string; quietMs: number }[]> {
-    const { leaseMs, quietMs } = this.#options;
+  #attachAll(token: number): Promise<{ generation: string; runId: string; settlingMs: number }[]> {
+    const { leaseMs, settlingMs } = this.#options;
     return Promise.all(
-      this.#each(async (partition) => {
+      this.#inEachPartition(async (partition) => {
         const keys = [this.#keys.generation(partition), this.#keys.nodes(partition)];
         const runId = await this.#links.runIdOf(this.#keys.generation(partition));
-        const [generation, left] = (await run(this.#links.commands, 'attach', keys, [
+        const [generation, left] = (await runScript(this.#links.commands, 'attach', keys, [
           runId,
           this.#id,
           leaseMs,
           this.generation(partition),
-          quietMs,
+          settlingMs,
           token,
         ])) as [string, number];
-        return { generation, runId, quietMs: left };
+        return { generation, runId, settlingMs: left };
       }),
     );
   }
 
-  async #beatOf(partition: number, token: number): Promise<{ status: string; quietMs: number }> {
+  async #renewLease(partition: number, token: number): Promise<{ status: string; settlingMs: number }> {
     const keys = [this.#keys.generation(partition), this.#keys.nodes(partition)];
-    const { leaseMs, quietMs: mostQuietMs } = this.#options;
-    const args = [this.generation(partition), this.#id, token, leaseMs, mostQuietMs];
-    const [status, quietMs = 0, ...dead] = (await run(this.#links.commands, 'beat', keys, args)) as [
-      string,
-      number?,
-      ...string[],
-    ];
-    await Promise.all(dead.map((node) => this.#bury(partition, node)));
-    return { status, quietMs };
+    const { leaseMs, settlingMs: longestMs } = this.#options;
+    const args = [this.generation(partition), this.#id, token, leaseMs, longestMs];
+    const answer = await runScript(this.#links.commands, 'renew-lease', keys, args);
+    const [status, settlingMs = 0, ...ended] = answer as [string, number?, ...string[]];
+    await Promise.all(ended.map((node) => this.#cleanUp(partition, node)));
+    return { status, settlingMs };
   }
 
-  async #bury(partition: number, node: string): Promise<void> {
-    const isDone = await cleanUpNode({ links: this.#links, keys: this.#keys }, partition, node, 'death');
-    if (isDone) this.#sayEnd(node);
+  async #cleanUp(partition: number, node: string): Promise<void> {
+    const removed = await cleanUpNode({ links: this.#links, keys: this.#keys }, partition, node, 'expired');
+    if (removed !== undefined) this.#removed.push({ node, ...removed });
   }
 
-  /** Its partitions are cleaned up one by one, some later than others; it ended once. */
-  #sayEnd(node: string): void {
-    if (this.#ended.has(node)) return;
-    this.#ended.add(node);
-    if (this.#ended.size > MOST_ENDED) this.#ended.delete([...this.#ended][0] ?? '');
-    this.#logger.warn('A node that ended was cleaned up: its clients are no longer counted', { node });
+  /** Logs each node once, though its partitions are cleaned up one by one, some with a later beat or by another node. */
+  #reportRemovedNodes(): void {
+    const parts = this.#removed.splice(0);
+    for (const node of new Set(parts.map((part) => part.node))) {
+      if (this.#reportedNodes.has(node)) continue;
+      this.#reportedNodes.add(node);
+      if (this.#reportedNodes.size > MOST_REPORTED)
+        this.#reportedNodes.delete([...this.#reportedNodes][0] ?? '');
+      const own = parts.filter((part) => part.node === node);
+      this.#logger.warn(
+        'A node stopped renewing its lease: this node removed its members and connections. Unless it was stopped, check that process and its connection to Redis',
+        {
+          node,
+          members: own.reduce((sum, { members }) => sum + members, 0),
+          channels: own.reduce((sum, { channels }) => sum + channels, 0),
+        },
+      );
+    }
   }
 
-  #each<T>(task: (partition: number) => Promise<T>): Promise<T>[] {
+  #inEachPartition<T>(task: (partition: number) => Promise<T>): Promise<T>[] {
     return Array.from({ length: this.#keys.partitions }, (_, partition) => task(partition));
   }
 }
 
-/** A new one at each start: nothing of an earlier life is mistaken for this one's. */
+/** Returns a new id at each start, so that nothing of an earlier incarnation is taken for this one's. */
 const newId = (): string => randomBytes(9).toString('base64url');

@@ -8,19 +8,19 @@ import { type Links, runIdIn } from '../link/links.ts';
 import type { Receiver } from '../events/receiver.ts';
 import type { ClusterNode } from './node.ts';
 import type { RedisOptions } from '../options.ts';
-import { explain } from '../link/errors.ts';
+import { explainError } from '../link/errors.ts';
 import { HealthCheck } from '../health/health-check.ts';
 import { WriteErrors } from '../link/write-errors.ts';
 import { checkPermissions, checkRedis, PreflightError } from '../health/preflight.ts';
 
-/** Beats with a call of our own unheard after which the listening link is taken for deaf. */
-const DEAF_AFTER_BEATS = 3;
+/** Beats without the loopback message after which the subscription is opened again. */
+const RECONNECT_AFTER_BEATS = 3;
 
-interface Needs {
+interface SupervisorDeps {
   readonly options: RedisOptions;
   readonly links: Links;
   readonly node: ClusterNode;
-  readonly listener: Receiver;
+  readonly receiver: Receiver;
   readonly quota: RedisConnectionQuota;
   readonly control: RedisControl;
   readonly keys: Keys;
@@ -29,172 +29,172 @@ interface Needs {
 }
 
 /**
- * Keeps this node's place in the cluster. Whatever goes wrong with a link, the next beat tries again: nothing is queued
- * meanwhile, and nobody has to lend a hand. What happened is said once, and that it is over is said once.
+ * Keeps this node attached to the cluster. After any failure of a connection the next beat tries again, without an operator;
+ * nothing is queued meanwhile. The start of an outage is logged once, and its end once.
  */
 export class Supervisor {
-  readonly #needs: Needs;
-  readonly #pulse: HealthCheck;
-  #refusals: WriteErrors | undefined;
-  #isListening = false;
+  readonly #deps: SupervisorDeps;
+  readonly #healthCheck: HealthCheck;
+  #writeErrors: WriteErrors | undefined;
+  #isSubscribed = false;
   #isStopped = false;
   #resuming: Promise<void> | undefined;
   #wasReady = true;
-  /** What was said of the outage that is on. */
-  #said: string | undefined;
-  #silentBeats = 0;
-  /** The servers that this node is attached to. */
+  /** The reason that was logged for the present outage. */
+  #reportedReason: string | undefined;
+  #beatsWithoutLoopback = 0;
+  /** Run ids of the servers that this node is attached to. */
   #servers = '';
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
-    const { logger, repair } = needs;
-    this.#pulse = new HealthCheck({ logger, onEvicted: (keys) => repair.evicted(keys) });
+  constructor(deps: SupervisorDeps) {
+    this.#deps = deps;
+    const { logger, repair } = deps;
+    this.#healthCheck = new HealthCheck({ logger, onEvicted: (keys) => repair.onEvicted(keys) });
   }
 
   get isReady(): boolean {
-    return this.#needs.node.isAttached && this.#isListening && this.#refusals?.areThere !== true;
+    return this.#deps.node.isAttached && this.#isSubscribed && this.#writeErrors?.isActive !== true;
   }
 
-  /** Rejects, with a sentence for the operator, when Redis cannot be reached or used: then there is no point in starting. */
+  /** Connects and attaches. Rejects with a sentence for the operator when Redis cannot be reached or used. */
   async start(): Promise<void> {
-    const { links, node, control, keys, logger, options } = this.#needs;
+    const { links, node, control, keys, logger, options } = this.#deps;
     try {
       await links.connect();
       await checkRedis(links, keys, logger);
-      await Promise.all([node.attach(), control.listen()]);
+      await Promise.all([node.attach(), control.subscribe()]);
       this.#servers = await this.#runIds();
-      await this.#pulse.begin(links.servers());
+      await this.#healthCheck.start(links.servers());
     } catch (error) {
       links.close();
       if (error instanceof PreflightError) throw error;
-      throw new Unavailable(explain(error, options).sentence, { cause: error });
+      throw new Unavailable(explainError(error, options).sentence, { cause: error });
     }
-    this.#isListening = true;
-    this.#watch();
+    this.#isSubscribed = true;
+    this.#watchLinks();
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#needs.node.leave();
-    this.#needs.links.close();
+    await this.#deps.node.leave();
+    this.#deps.links.close();
   }
 
   /** Called several times within a lease. */
   beat(): void {
     if (this.#isStopped) return;
-    const { links, node, listener } = this.#needs;
-    this.#pulse.feel(links.servers());
+    const { links, node, receiver } = this.#deps;
+    this.#healthCheck.check(links.servers());
     if (links.isUp && !node.isAttached) void this.#attach();
-    if (links.subscriber.isUp && (!this.#isListening || listener.isBehind)) void this.#resume();
+    if (links.subscriber.isUp && (!this.#isSubscribed || receiver.isBehind)) void this.#resume();
     if (node.isAttached) void this.#beat();
     if (links.isUp) void this.#checkServers();
-    if (node.isAttached && this.#isListening) this.#checkHearing();
+    if (node.isAttached && this.#isSubscribed) this.#checkLoopback();
   }
 
-  /** What Redis refused may be over without anybody trying it again: nobody is sent to a node that is not ready. */
+  /** Also checks whether refused writes work again: no client tries them, since load balancers avoid a node that is not ready. */
   async #beat(): Promise<void> {
-    const { node, links, keys, repair } = this.#needs;
-    const isWell = await node.beat();
-    if (node.isQuiet) repair.suspect();
+    const { node, links, keys, repair } = this.#deps;
+    const isAccepted = await node.beat();
+    if (node.isSettling) repair.schedule();
     void repair.beat();
-    if (isWell) await this.#refusals?.review(() => checkPermissions(links, keys));
+    if (isAccepted) await this.#writeErrors?.review(() => checkPermissions(links, keys));
   }
 
-  #watch(): void {
-    const { links, options, logger } = this.#needs;
+  #watchLinks(): void {
+    const { links, options, logger } = this.#deps;
     const { events, subscriber } = links;
-    this.#refusals = new WriteErrors(links.commands, options, logger);
-    const mention = (error: Error): void => this.#mention(error);
-    events.on('down', () => this.#lost());
+    this.#writeErrors = new WriteErrors(links.commands, options, logger);
+    const report = (error: Error): void => this.#reportReason(error);
+    events.on('down', () => this.#onConnectionLost());
     events.on('up', () => void this.#attach());
-    events.on('problem', mention);
+    events.on('problem', report);
     subscriber.events.on('down', () => {
-      this.#isListening = false;
-      this.#lost();
+      this.#isSubscribed = false;
+      this.#onConnectionLost();
     });
     subscriber.events.on('up', () => void this.#resume());
-    subscriber.events.on('problem', mention);
+    subscriber.events.on('problem', report);
   }
 
   async #attach(): Promise<void> {
-    const { node, quota, links, listener } = this.#needs;
+    const { node, quota, links, receiver } = this.#deps;
     try {
       const servers = await this.#runIds();
       await node.attach();
       this.#servers = servers;
-      quota.tellAll();
-      this.#back();
-      // What could not be read while this link was away is read now.
-      if (links.subscriber.isUp && (!this.#isListening || listener.isBehind)) void this.#resume();
+      quota.sendAll();
+      this.#onReady();
+      // Reads what could not be read while this connection was down.
+      if (links.subscriber.isUp && (!this.#isSubscribed || receiver.isBehind)) void this.#resume();
     } catch {
       // The next beat tries again.
     }
   }
 
   #resume(): Promise<void> {
-    this.#resuming ??= this.#listen().finally(() => {
+    this.#resuming ??= this.#subscribeAll().finally(() => {
       this.#resuming = undefined;
     });
     return this.#resuming;
   }
 
-  async #listen(): Promise<void> {
+  async #subscribeAll(): Promise<void> {
     try {
-      await this.#needs.control.listen();
-      await this.#needs.listener.resume();
-      this.#isListening = this.#needs.links.subscriber.isUp;
-      this.#silentBeats = 0;
-      this.#back();
+      await this.#deps.control.subscribe();
+      await this.#deps.receiver.resume();
+      this.#isSubscribed = this.#deps.links.subscriber.isUp;
+      this.#beatsWithoutLoopback = 0;
+      this.#onReady();
     } catch {
       // The next beat tries again.
     }
   }
 
-  /** A Cluster may put another server in a broken one's place without any link going down here. */
+  /** Attaches again when a Cluster has replaced a server without any connection of this node going down. */
   async #checkServers(): Promise<void> {
     const now = await this.#runIds().catch(() => this.#servers);
-    if (now !== this.#servers && this.#needs.node.isAttached) await this.#attach();
+    if (now !== this.#servers && this.#deps.node.isAttached) await this.#attach();
   }
 
   async #runIds(): Promise<string> {
-    const { links } = this.#needs;
+    const { links } = this.#deps;
     if (links.publishCommand === 'PUBLISH') return '';
     const infos = await Promise.all(links.servers().map((server) => server.info('server')));
     return infos.map(runIdIn).sort().join();
   }
 
-  /** The link may stand and bring nothing: Redis may deliver to somebody else by now. */
-  #checkHearing(): void {
-    const { control, logger, links } = this.#needs;
-    this.#silentBeats = control.hears ? 0 : this.#silentBeats + 1;
-    if (this.#silentBeats < DEAF_AFTER_BEATS) return control.callOut();
-    this.#silentBeats = 0;
-    logger.warn('The link to Redis hears nothing any more: it is opened again');
+  /** Reopens the subscription when it is connected but receives nothing: Redis may no longer know its subscriptions. */
+  #checkLoopback(): void {
+    const { control, logger, links } = this.#deps;
+    this.#beatsWithoutLoopback = control.isLoopbackIntact ? 0 : this.#beatsWithoutLoopback + 1;
+    if (this.#beatsWithoutLoopback < RECONNECT_AFTER_BEATS) return control.sendLoopback();
+    this.#beatsWithoutLoopback = 0;
+    logger.warn('The subscription to Redis no longer receives messages: reconnecting');
     links.subscriber.reopen();
   }
 
-  #lost(): void {
-    const { node, links, logger } = this.#needs;
+  #onConnectionLost(): void {
+    const { node, links, logger } = this.#deps;
     if (!links.isUp) node.detach();
     if (!this.#wasReady || this.#isStopped) return;
     this.#wasReady = false;
-    this.#said = undefined;
-    logger.warn('Redis is away: publishing answers 503 until it is back');
+    this.#reportedReason = undefined;
+    logger.warn('Lost the connection to Redis: publishing answers 503 until it is back');
   }
 
-  /** Why Redis does not come back, when somebody can mend it. */
-  #mention(error: Error): void {
+  /** Logs why Redis cannot be reached again, when an operator can fix it. */
+  #reportReason(error: Error): void {
     if (this.#wasReady) return;
-    const { kind, sentence } = explain(error, this.#needs.options);
-    if (kind === 'away' || kind === 'state' || sentence === this.#said) return;
-    this.#said = sentence;
-    this.#needs.logger.warn(`Redis stays away: ${sentence}`);
+    const { kind, sentence } = explainError(error, this.#deps.options);
+    if (kind === 'unreachable' || kind === 'state' || sentence === this.#reportedReason) return;
+    this.#reportedReason = sentence;
+    this.#deps.logger.warn(`Cannot reconnect to Redis: ${sentence}`);
   }
 
-  #back(): void {
-    if (this.#wasReady || !this.#needs.node.isAttached || !this.#isListening) return;
+  #onReady(): void {
+    if (this.#wasReady || !this.#deps.node.isAttached || !this.#isSubscribed) return;
     this.#wasReady = true;
-    this.#needs.logger.warn('Redis is back');
+    this.#deps.logger.warn('Reconnected to Redis');
   }
 }

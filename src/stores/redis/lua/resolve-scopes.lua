@@ -1,19 +1,19 @@
--- Finds under which scope an app's names in Redis stand, by any of its credentials, and remembers all of them under it.
--- A credential that is known decides, the oldest first, so that the nodes of one installation agree while its credentials
--- change one after another. Running it twice changes nothing.
--- KEYS 1 scopes, a hash without an expiry: digest of a credential -> scope, app, time of the last call in seconds
--- ARGV 1 seconds after which a credential that no node named is forgotten 2 number of apps, then for each:
---      app, scope that the caller used so far ('' for none), number of digests, the digests from the newest to the oldest
--- Returns for each app its scope, and 1 when an app of the same id is here under another scope; then how much was removed
--- that no node wrote.
+-- Finds the scope of each app's names in Redis by any of the app's credentials, and stores all of them under that scope.
+-- A stored credential decides, the oldest first, so that the nodes of one installation agree while its credentials are
+-- rotated. Running it twice changes nothing.
+-- KEYS 1 scopes, a hash without an expiry: digest of a credential -> scope, app, time of the last use in seconds
+-- ARGV 1 seconds after which a credential that no node uses is forgotten 2 number of apps, then for each:
+--      app, scope that the caller has used so far ('' for none), number of digests, the digests from the newest to the oldest
+-- Returns for each app its scope, and 1 when an app of the same id is here under another scope; then the number of
+-- invalid entries that were removed.
 local now = tonumber(redis.call('TIME')[1])
-local known, garbage = {}, 0
+local known, invalid = {}, 0
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
   local scope, seen, app = string.match(all[at + 1], '^([%w_-]+) (%d+) (.*)$')
-  local is_sound = scope and is_name(scope) and is_whole(seen, 11) and tonumber(seen) < now + TOO_FAR_MS
-  if not is_sound then garbage = garbage + 1 end
-  if not is_sound or tonumber(seen) + tonumber(ARGV[1]) < now then redis.call('HDEL', KEYS[1], all[at])
+  local is_valid = scope and is_name(scope) and is_whole(seen, 11) and tonumber(seen) < now + TOO_FAR_MS
+  if not is_valid then invalid = invalid + 1 end
+  if not is_valid or tonumber(seen) + tonumber(ARGV[1]) < now then redis.call('HDEL', KEYS[1], all[at])
   else known[all[at]] = { scope = scope, seen = tonumber(seen), app = app } end
 end
 local named, at = {}, 3
@@ -51,5 +51,5 @@ for _, each in ipairs(named) do
   end
   answer[#answer + 1] = isShared
 end
-answer[#answer + 1] = garbage
+answer[#answer + 1] = invalid
 return answer

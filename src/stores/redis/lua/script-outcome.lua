@@ -1,7 +1,7 @@
--- Whether a script with a deadline was carried out, asked after its answer was lost.
+-- Tells whether a script with a deadline ran, after its answer was lost.
 -- KEYS 1 generation 2 marker ; ARGV 1 id of the script 2 its deadline
--- Returns RAN, NEVER (it was not, and will not be), EARLY (it was not yet) or UNKNOWN (this server evicts keys, and the
--- marker may be one of them); and what INFO says of this server.
+-- Returns RAN, NEVER (it did not run and will not), EARLY (it did not run yet) or UNKNOWN (this server evicts keys, and may
+-- have evicted the marker); and INFO of this server.
 local server = redis.call('INFO', 'server')
 if redis.call('GET', KEYS[2]) == ARGV[1] then return { 'RAN', server } end
 local time = redis.call('TIME')

@@ -1,27 +1,27 @@
--- A node says what it holds of one channel. Absolute and gated by sets: running it twice changes nothing.
--- The step that makes a user come or go in the cluster publishes it.
+-- Stores what a node holds of one channel. Takes absolute values, gated by sets: running it twice changes nothing.
+-- The step that adds a user to the cluster or removes it also publishes that.
 -- KEYS 1 generation 2 nodes 3 index of the node 4 counts 5 users of the node 6 nodes per user 7 members 8 version 9 occupied
--- ARGV 1 generation 2 node 3 its token 4 row in the index 5 channel 6 sockets 7 publish command 8 bus channel
---      9 '1': the users given are all that there are; '2': and a part of what stood here is lost, so that it is counted anew
---      10 number of users that are here, then for each: id, member, socket not to be told
+-- ARGV 1 generation 2 node 3 its token 4 channel key in the index 5 channel 6 sockets 7 publish command 8 pub/sub channel
+--      9 '1': the users given are all that there are; '2': and a part of the channel's keys is lost, so that all is counted anew
+--      10 number of users that are here, then for each: id, member, socket to leave out
 --      then number of users that are gone, then their ids
--- Returns status, a list of the transitions: occupied, vacated, +id, -id; and the ids of those that came.
+-- Returns status and the list of transitions: occupied, vacated, +id, -id. The node takes from it whom it added; the others
+-- are what webhooks will send, and what the tests check.
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'LOST' } end
 if redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) ~= ARGV[3] then return { 'FENCED' } end
 local now = now_ms()
 check_version(KEYS[8])
-local isQuiet = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0') > now
+local isSettling = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0') > now
 local sockets = tonumber(ARGV[6])
 local changes = {}
-local brought = {}
 
--- Begins at the time, so that a channel that was empty goes on above every version that somebody may remember.
+-- Begins at the time, so that a channel that was empty continues above every version that a node may remember.
 local function nextVersion()
   redis.call('SET', KEYS[8], string.format('%.0f', now * 100), 'NX')
   return string.format('%.0f', redis.call('INCR', KEYS[8]))
 end
 
-local function tell(sign, version, except, body)
+local function publish(sign, version, except, body)
   redis.call(ARGV[7], ARGV[8], 'm ' .. ARGV[1] .. ' ' .. version .. ' ' .. sign .. ' ' .. except .. ' ' .. #body .. '\n' .. body)
 end
 
@@ -32,7 +32,7 @@ if sockets > 0 then
   redis.call('SADD', KEYS[9], ARGV[5])
 end
 
--- What the other nodes hold is counted from their own sets, as far as those are left; each node comes here with its part.
+-- Counts what the other nodes hold from their own sets, as far as those are left; each node adds its part by this script.
 local isDamaged = ARGV[9] == '2'
 if isDamaged then
   redis.call('DEL', KEYS[5], KEYS[6])
@@ -55,26 +55,26 @@ for _ = 1, tonumber(ARGV[10]) do
     local version = nextVersion()
     redis.call('HSET', KEYS[7], id, version .. ' ' .. member)
     changes[#changes + 1] = '+' .. id
-    brought[#brought + 1] = id
-    tell('+', version, except, member)
+    publish('+', version, except, member)
   end
 end
 
-local function removed(id)
+local function remove(id)
   redis.call('HDEL', KEYS[7], id)
   local version = nextVersion()
   changes[#changes + 1] = '-' .. id
-  -- What is counted anew may lack what others have yet to say again: they read the roster when the quiet is over.
-  if not isQuiet and not isDamaged then tell('-', version, '-', id) end
+  -- While the partition is settling, and in a count made anew, users of other nodes may be missing until those nodes write
+  -- them again. The nodes read the roster when that is over.
+  if not isSettling and not isDamaged then publish('-', version, '-', id) end
 end
 
 if isDamaged then
   for _, id in ipairs(redis.call('HKEYS', KEYS[7])) do
-    if redis.call('HEXISTS', KEYS[6], id) == 0 then removed(id) end
+    if redis.call('HEXISTS', KEYS[6], id) == 0 then remove(id) end
   end
 end
 
-local function heldElsewhere(id)
+local function countOnOtherNodes(id)
   local usersOf, count = string.sub(KEYS[5], 1, -#ARGV[2] - 1), 0
   for _, node in ipairs(redis.call('HKEYS', KEYS[4])) do
     if node ~= ARGV[2] and redis.pcall('SISMEMBER', usersOf .. node, id) == 1 then count = count + 1 end
@@ -95,11 +95,11 @@ end
 for _, id in ipairs(gone) do
   if redis.call('SREM', KEYS[5], id) == 1 then
     local left = redis.call('HINCRBY', KEYS[6], id, -1)
-    -- A count below zero lacks those of other nodes: whom another one holds has not left.
-    if left < 0 then left = heldElsewhere(id) end
+    -- A count below zero lacks those of other nodes: a user that another node holds has not left.
+    if left < 0 then left = countOnOtherNodes(id) end
     if left <= 0 then
       redis.call('HDEL', KEYS[6], id)
-      removed(id)
+      remove(id)
     else redis.call('HSET', KEYS[6], id, left) end
   end
 end
@@ -113,4 +113,4 @@ if sockets == 0 and redis.call('SCARD', KEYS[5]) == 0 then
     changes[#changes + 1] = 'vacated'
   end
 end
-return { 'OK', changes, brought }
+return { 'OK', changes }

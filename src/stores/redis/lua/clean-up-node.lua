@@ -1,51 +1,53 @@
 -- Removes what a node with an expired lease held, a part of it at a time. Any number of nodes may run it at once.
--- KEYS 1 generation 2 nodes 3 index of the dead node
--- ARGV 1 dead node 2 how much at a time, rows and their users 3 start of the channels' keys 4 start of the occupied sets 5 publish command 6 start of the bus channels
---      7 '1': the node itself takes its leave
--- Returns status, rows left, a list of the transitions as `row change`, and the keys that held what no node wrote.
+-- KEYS 1 generation 2 nodes 3 index of the ended node
+-- ARGV 1 ended node 2 how many channels and users to remove at most 3 start of the channels' keys 4 start of the occupied sets
+--      5 publish command 6 start of the pub/sub channels 7 '1': the node itself leaves
+-- Returns status, number of channels left, the list of transitions as `channel key, newline, -id or vacated`, and the keys from
+-- which invalid data was removed. The caller counts the transitions for its log; they are also what webhooks will send, and
+-- what the tests check.
 local now = now_ms()
 local lease = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if lease and tonumber(lease) > now then return { 'ALIVE', 0 } end
-local isQuiet = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0') > now
--- After an outage every lease has ended: those who live are about to come back.
-if isQuiet and ARGV[7] ~= '1' then return { 'QUIET', 0 } end
+local isSettling = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0') > now
+-- After an outage every lease has ended: the nodes that live are about to come back.
+if isSettling and ARGV[7] ~= '1' then return { 'SETTLING', 0 } end
 redis.call('HDEL', KEYS[1], 'node:' .. ARGV[1]) -- From here on the node is fenced.
 local generation = redis.call('HGET', KEYS[1], 'generation') or '0'
-local changes, mended = {}, {}
--- Runs a command on a key of a channel. What another program wrote there is removed first: the others count on it.
+local changes, repaired = {}, {}
+-- Runs a command on a key of a channel. Invalid data of another program is removed first: the other nodes rely on the key.
 local function on(key, name, ...)
   local answer = redis.pcall(name, key, ...)
   if type(answer) ~= 'table' or not answer.err then return answer end
   if string.find(answer.err, 'WRONGTYPE', 1, true) then redis.call('DEL', key)
   elseif name == 'HINCRBY' then redis.call('HDEL', key, (...)) end
-  mended[#mended + 1] = key
+  repaired[#repaired + 1] = key
   return redis.call(name, key, ...)
 end
 local function nextVersion(key)
   local version = on(key, 'GET')
   if not version or not is_version(version) then
-    if version then mended[#mended + 1] = key end
+    if version then repaired[#repaired + 1] = key end
     redis.call('SET', key, string.format('%.0f', now * 100))
   end
   return string.format('%.0f', redis.call('INCR', key))
 end
 local budget = tonumber(ARGV[2])
-for _, row in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
+for _, channelKey in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
   if budget <= 0 then break end
-  local digits, app = string.match(row, '^(%d+):()')
-  local length = digits and is_whole(digits, 6) and tonumber(digits) or #row
+  local digits, app = string.match(channelKey, '^(%d+):()')
+  local length = digits and is_whole(digits, 6) and tonumber(digits) or #channelKey
   local channel = app and app + length + 1
-  if not channel or string.sub(row, channel - 1, channel - 1) ~= ':' then
-    mended[#mended + 1] = KEYS[3]
+  if not channel or string.sub(channelKey, channel - 1, channel - 1) ~= ':' then
+    repaired[#repaired + 1] = KEYS[3]
     channel = nil
   end
-  local base = ARGV[3] .. row
+  local base = ARGV[3] .. channelKey
   local own = base .. ':m:' .. ARGV[1]
   for _, id in ipairs(channel and on(own, 'SRANDMEMBER', budget) or {}) do
     budget = budget - 1
     redis.call('SREM', own, id)
     local left = on(base .. ':r', 'HINCRBY', id, -1)
-    -- Redis may have evicted a part of the count: whom another node holds has not left.
+    -- Redis may have evicted a part of the count: a user that another node holds has not left.
     if left <= 0 then
       for _, node in ipairs(on(base .. ':o', 'HKEYS')) do
         if redis.pcall('SISMEMBER', base .. ':m:' .. node, id) == 1 then left = 1 end
@@ -56,9 +58,9 @@ for _, row in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
       redis.call('HDEL', base .. ':r', id)
       on(base .. ':u', 'HDEL', id)
       local version = nextVersion(base .. ':v')
-      changes[#changes + 1] = row .. '\n-' .. id
-      if not isQuiet then
-        redis.call(ARGV[5], ARGV[6] .. row, 'm ' .. generation .. ' ' .. version .. ' - - ' .. #id .. '\n' .. id)
+      changes[#changes + 1] = channelKey .. '\n-' .. id
+      if not isSettling then
+        redis.call(ARGV[5], ARGV[6] .. channelKey, 'm ' .. generation .. ' ' .. version .. ' - - ' .. #id .. '\n' .. id)
       end
     end
   end
@@ -66,12 +68,12 @@ for _, row in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
   budget = budget - 1
   if channel and on(base .. ':o', 'HDEL', ARGV[1]) == 1 and redis.call('HLEN', base .. ':o') == 0 then
     redis.call('DEL', base .. ':r', base .. ':u', base .. ':v')
-    on(ARGV[4] .. string.sub(row, app, app + length - 1), 'SREM', string.sub(row, channel))
-    changes[#changes + 1] = row .. '\nvacated'
+    on(ARGV[4] .. string.sub(channelKey, app, app + length - 1), 'SREM', string.sub(channelKey, channel))
+    changes[#changes + 1] = channelKey .. '\nvacated'
   end
-  redis.call('SREM', KEYS[3], row)
+  redis.call('SREM', KEYS[3], channelKey)
 end
 local left = redis.call('SCARD', KEYS[3])
--- It stays on the list until nothing of it is left, so that somebody goes on when the one who buries it ends.
+-- The node stays on the list until nothing of it is left, so that another node continues when the one that cleans up ends.
 if left == 0 then redis.call('ZREM', KEYS[2], ARGV[1]) end
-return { 'OK', left, changes, mended }
+return { 'OK', left, changes, repaired }

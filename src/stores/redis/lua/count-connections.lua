@@ -1,6 +1,6 @@
--- Counts a node's sockets of an app. KEYS 1 nodes 2 connections
+-- Stores a node's number of sockets of an app, unless the app would exceed its limit. KEYS 1 nodes 2 connections
 -- ARGV 1 node 2 sockets 3 limit (0: none)
--- Returns 1 when the app may have them; nothing is written when it may not. Nodes that are dead no longer count.
+-- Returns 1 when the app may have them, else 0 and nothing is written; and the app's total. Ended nodes no longer count.
 local total = tonumber(ARGV[2])
 local all = redis.call('HGETALL', KEYS[2])
 for at = 1, #all, 2 do

@@ -1,9 +1,9 @@
--- The roster of a channel. KEYS 1 generation 2 version 3 members 4 nodes per user 5 counts ; ARGV 1 start of the users' keys
--- Returns generation, version, members, and milliseconds for which some of them may be missing. When Redis has evicted a
--- part of the channel that nobody has said again yet, that is at least one; and whether the channel is whole.
+-- Reads the roster of a channel. KEYS 1 generation 2 version 3 members 4 nodes per user 5 counts ; ARGV 1 start of the users' keys
+-- Returns generation, version, members, for how many more milliseconds some of them may be missing (at least 1 when Redis has
+-- evicted a part of the channel that no node has written again yet), and whether the channel is whole.
 local now = now_ms()
 check_version(KEYS[2])
-local quiet = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0')
+local settlingUntil = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0')
 local held, counted = 0, 0
 for _, node in ipairs(redis.call('HKEYS', KEYS[5])) do
   local users = redis.pcall('SCARD', ARGV[1] .. node)
@@ -18,6 +18,6 @@ return {
   redis.call('HGET', KEYS[1], 'generation') or '0',
   redis.call('GET', KEYS[2]) or '0',
   redis.call('HGETALL', KEYS[3]),
-  math.max(isWhole and 0 or 1, quiet - now),
+  math.max(isWhole and 0 or 1, settlingUntil - now),
   isWhole and 1 or 0,
 }

@@ -1,6 +1,6 @@
--- Which commands this user may not run. Tries each of those that the scripts and the node use, on keys of its own.
--- KEYS 1 to 5 scratch: hash, set, sorted set, list, number ; ARGV 1 publish command 2 channel that nobody listens to
--- Returns the names of what is refused.
+-- Lists the commands that this Redis user may not run. Tries each one that the scripts and the node use, on keys of its own.
+-- KEYS 1 to 5 scratch: hash, set, sorted set, list, number ; ARGV 1 publish command 2 a channel without subscribers
+-- Returns the names of the refused commands.
 local hash, set, zset, list, number = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local refused = {}
 local function try(name, ...)

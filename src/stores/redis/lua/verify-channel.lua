@@ -1,7 +1,7 @@
--- Whether everything that a node said of one channel is still there: Redis may have evicted a part of it.
+-- Tells whether everything that a node wrote of one channel is still there: Redis may have evicted a part of it.
 -- KEYS 1 index of the node 2 counts 3 users of the node 4 nodes per user 5 members 6 version 7 occupied
--- ARGV 1 node 2 row in the index 3 channel 4 number of users of the node, then their ids
--- Returns 1 when it is whole. Reading is also a use: with an LRU or LFU policy what is in use is the last to go.
+-- ARGV 1 node 2 channel key in the index 3 channel 4 number of users of the node, then their ids
+-- Returns 1 when it is whole. Reading counts as a use: with an LRU or LFU policy what is in use is evicted last.
 check_version(KEYS[6])
 local whole = redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1
   and redis.call('SISMEMBER', KEYS[1], ARGV[2]) == 1
@@ -22,7 +22,7 @@ for _, count in ipairs(redis.call('HVALS', KEYS[4])) do
   check(is_whole(count, 15))
   counted = counted + tonumber(count)
 end
--- A user of another node whose member is missing is for that node to say again.
+-- A user of another node whose member is missing is for that node to write again.
 if held ~= counted or redis.call('HLEN', KEYS[4]) < redis.call('HLEN', KEYS[5]) then return 0 end
 if held > 0 and redis.call('EXISTS', KEYS[6]) == 0 then return 0 end
 return 1

@@ -1,13 +1,13 @@
--- Rows of nodes that have no lease and that nobody would clean up: Redis may have evicted what names them.
+-- Finds channels of nodes that have no lease, so that no node would clean them up: Redis may have evicted the lease.
 -- KEYS 1 occupied 2 nodes
--- ARGV 1 start of the channels' keys with the app 2 start of the rows with the app 3 start of the indexes
+-- ARGV 1 start of the channels' keys with the app 2 start of the channel keys with the app 3 start of the indexes
 --      4 number of suspects, then each as `node channel`
--- A living node may be without a lease until its next beat. So a row is suspect when it is first seen; when it is seen
--- again, its node is named as one that ended, and is cleaned up like any other. Returns the new suspects.
+-- A living node may be without a lease until its next beat. So a node on a channel is a suspect when it is found first; when
+-- it is found again, it gets a lease that has ended, and is cleaned up like any other. Returns the new suspects.
 local isSuspect, suspects, ended = {}, {}, {}
 for at = 5, 4 + tonumber(ARGV[4]) do isSuspect[ARGV[at]] = true end
 for _, channel in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  -- What another program wrote there is nobody's.
+  -- Invalid data of another program belongs to no node.
   local counts = ARGV[1] .. channel .. ':o'
   local nodes = redis.pcall('HKEYS', counts)
   if nodes.err then redis.call('DEL', counts) end

@@ -1,5 +1,5 @@
--- Begins each script whose keys `mend` knows, and `mend` itself: what of ours a value may be. A script checks before it
--- writes; what fails a check is removed by `mend`, and the script runs once more.
+-- Begins each script whose keys `repair-keys` can repair, and `repair-keys` itself: which values are valid. A script checks
+-- before it writes; on a failed check `repair-keys` removes the invalid data, and the script runs once more.
 local TOO_FAR_MS, TEN_YEARS_MS = 30 * 86400000, 3653 * 86400000
 local function now_ms()
   local time = redis.call('TIME')
@@ -11,15 +11,15 @@ local function is_name(value) return #value <= 64 and string.find(value, '^[%w_-
 local function is_time(value) return is_whole(value, 14) and tonumber(value) <= now_ms() + TOO_FAR_MS end
 -- Versions begin at the time, in hundredths of milliseconds.
 local function is_version(value) return is_whole(value, 15) and math.abs(tonumber(value) / 100 - now_ms()) < TEN_YEARS_MS end
--- A field of a position.
-local function is_placing(field, value)
+-- True for a field of a position.
+local function is_position_field(field, value)
   if field == 'epoch' then return is_name(value) end
   local is_known = field == 'offset' or field == 'generation' or field == 'until'
     or string.sub(field, 1, 5) == 'base:' and is_whole(string.sub(field, 6), 15)
   return is_known and is_whole(value, 15)
 end
-local function check(is_sound)
-  if not is_sound then error('a key holds what no node wrote') end
+local function check(is_valid)
+  if not is_valid then error('a key holds invalid data') end
 end
 local function check_version(key)
   local version = redis.call('GET', key)

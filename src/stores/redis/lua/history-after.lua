@@ -1,19 +1,19 @@
--- A part of what was published on a channel after a position: the oldest events of it.
+-- Reads the oldest part of what was published on a channel after a position.
 -- KEYS 1 history 2 position 3 bytes of the app's histories ; ARGV 1 epoch, '' for none 2 generation 3 offset
---      4 events at most; 0: only where the channel stands is asked 5 bytes after which the part ends, with the event that reaches them
--- Returns the epoch ('' when nothing is remembered), the generation, the last offset, how many events after the position
--- are remembered no more, the offset of the last event of this part, the events, and how many milliseconds ago the app's newest
--- position was dropped before its time (-1: none was).
+--      4 events at most; 0: only the position of the channel is read 5 bytes after which the part ends, with the event that reaches them
+-- Returns the epoch ('' when nothing is kept), the generation, the last offset, how many events after the position are no
+-- longer kept, the offset of the last event of this part, the events, and how many milliseconds ago a position of the app was
+-- last dropped early (-1: none was).
 local known = redis.call('HGETALL', KEYS[2])
 local epoch, generation, last = '', nil, nil
 local from, most, most_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 for at = 1, #known, 2 do
   local name, value = known[at], known[at + 1]
-  check(is_placing(name, value))
+  check(is_position_field(name, value))
   if name == 'epoch' then epoch = value
   elseif name == 'generation' then generation = value
   elseif name == 'offset' then last = tonumber(value)
-  -- A generation that the asker has not seen: from its begin on, all is new to him.
+  -- A generation that the caller has not seen: from its start on, all is new to the caller.
   elseif name ~= 'until' and tonumber(string.sub(name, 6)) > tonumber(ARGV[2]) then from = math.min(from, tonumber(value)) end
 end
 if #known > 0 then check(epoch ~= '' and generation and last) end
@@ -28,7 +28,7 @@ if most == 0 or from >= last then return { epoch, generation, last, 0, last, {},
 
 local first = math.max(from, last - redis.call('LLEN', KEYS[1])) + 1
 local events, bytes = {}, 0
--- A few at a time, so that what one call of Redis copies is bounded too. Counted from the end: -1 is the event at `last`.
+-- Reads a few at a time, so that what one call of Redis copies is bounded too. Counts from the end: -1 is the event at `last`.
 for begin = first - last - 1, -1, 20 do
   if #events >= most or bytes >= most_bytes then break end
   for _, event in ipairs(redis.call('LRANGE', KEYS[1], begin, math.min(begin + 19, -1))) do

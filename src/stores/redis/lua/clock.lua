@@ -1,3 +1,0 @@
--- What time it is where this key is, in milliseconds. KEYS 1 any key of the partition
-local time = redis.call('TIME')
-return time[1] * 1000 + math.floor(time[2] / 1000)

@@ -2,44 +2,26 @@ import { isReservedChannel, kindOf } from '#protocol';
 import { MinuteLog } from '../../../core/util/minute-log.ts';
 import type { ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/cluster.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
-import { decodeMessage, type EventsMessage, type MemberMessage } from './message-codec.ts';
+import { decodeMessage, type MemberMessage } from './message-codec.ts';
 import type { InvalidData } from '../health/invalid-data.ts';
-import type { ChannelKeys, Keys } from '../keys.ts';
+import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { breakReason, gapReason, readMissed, readPosition } from './missed-events.ts';
 import { inBatches } from './in-batches.ts';
 import {
-  positionAfterGap,
-  startPosition,
-  isContiguous,
-  type MessagePosition,
-  type Position,
-} from './position.ts';
+  eventsIn,
+  newChannel,
+  positionsIn,
+  type QueuedMessage,
+  type ReceivedChannel,
+} from './received-channel.ts';
+import { positionAfterGap, startPosition, isContiguous } from './position.ts';
 import { isPermanent } from '../link/errors.ts';
 
 /** Messages of one channel that are queued at most; beyond, the history has them. */
 const MOST_QUEUED = 10_000;
 /** Time for which a connection may have received nothing before it is found to be down. */
 const UNNOTICED_MS = 30_000;
-
-interface QueuedMessage {
-  readonly message: EventsMessage | MemberMessage;
-  /** True when the history was read after the message arrived: if it does not continue the channel then, it never will. */
-  isAfterRead: boolean;
-}
-
-interface ReceivedChannel {
-  readonly ref: ChannelRef;
-  readonly keys: ChannelKeys;
-  /** True once the history was read: everything in it from then on concerns this node. */
-  hasBegun: boolean;
-  position: Position | undefined;
-  /** Messages that wait while missed events are read; `undefined` when none are being read. */
-  queue: QueuedMessage[] | undefined;
-  reading: Promise<void>;
-  /** Time from which on events may be missing; `undefined`: none are. */
-  missingSinceMs: number | undefined;
-}
 
 /** Receives the member changes of channels. */
 export interface MemberListener {
@@ -148,16 +130,7 @@ export class Receiver {
 
   #begin(ref: ChannelRef): ReceivedChannel {
     const keys = this.#deps.keys.channel(ref);
-    const reading = Promise.resolve();
-    const channel: ReceivedChannel = {
-      ref,
-      keys,
-      hasBegun: false,
-      position: undefined,
-      queue: [],
-      reading,
-      missingSinceMs: undefined,
-    };
+    const channel = newChannel(ref, keys);
     this.#channels.set(keys.pubsubChannel, channel);
     return channel;
   }
@@ -319,12 +292,6 @@ export class Receiver {
     );
   }
 }
-
-const eventsIn = (queue: readonly QueuedMessage[]): EventsMessage[] =>
-  queue.flatMap(({ message }) => (message.kind === 'events' ? [message] : []));
-
-const positionsIn = (queue: readonly QueuedMessage[]): MessagePosition[] =>
-  eventsIn(queue).flatMap(({ position }) => position ?? []);
 
 /** True for presence channels, and for the core's own channels of signed-in users. */
 const hasMembers = (channel: string): boolean => kindOf(channel).members || isReservedChannel(channel);

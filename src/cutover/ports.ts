@@ -78,12 +78,11 @@ export interface Bridge {
   start(): void;
   stop(): Promise<void>;
   state(): readonly BridgeState[];
-  isConnected(app: string): boolean;
-  /** Other nodes lead browsers to the other side. */
+  /** True while other nodes proxy browsers to the upstream. */
   othersProxy(): boolean;
-  /** How long a channel has been heard at the other side without a break; 0: it is not heard at this moment. */
+  /** How long a channel has been subscribed at the upstream without a break; 0 when it is not at this moment. */
   subscribedForMs(app: string, channel: string): number;
-  /** The same stores; what goes through them reaches the other side as well. */
+  /** The same stores; what goes through them reaches the upstream as well. */
   bridged(stores: Stores): Stores;
 }
 

@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { frameIn } from '../../src/cutover/probe/probe-frame.ts';
+import { clientUrl } from '../../src/cutover/client/client-socket.ts';
+import { readServerFrame } from '../../src/cutover/client/read-frame.ts';
+import { refusalIn, socketIdIn } from '../../src/cutover/probe/probe-frame.ts';
 import { type ReceivedEvent, Probe, ProbeRefused } from '../../src/cutover/probe/probe.ts';
-import { type ProbeSite, publish, socketUrl } from '../../src/cutover/probe/probe-site.ts';
+import { type ProbeSite, publish } from '../../src/cutover/probe/probe-site.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import type { TestServer } from '../support/server.ts';
 import { APP, siteAt } from './two-servers.ts';
@@ -83,45 +85,44 @@ describe('at a server that answers as Reverb does', () => {
 });
 
 describe('frames', () => {
+  const socketIdOf = (text: string) => socketIdIn(readServerFrame(text)!);
+  const refusalOf = (text: string) => refusalIn(readServerFrame(text)!);
+
   test('11.14 are read as client libraries read them', () => {
-    expect(frameIn('{"event":"pusher:connection_established","data":{"socket_id":"1.2"}}')?.socketId).toBe(
-      '1.2',
-    );
-    expect(frameIn('{"event":"pusher:error","data":{"code":null,"message":"no"}}')?.error).toEqual({
+    expect(socketIdOf('{"event":"pusher:connection_established","data":{"socket_id":"1.2"}}')).toBe('1.2');
+    expect(refusalOf('{"event":"pusher:error","data":{"code":null,"message":"no"}}')).toEqual({
       code: undefined,
       message: 'no',
     });
-    expect(
-      frameIn('{"event":"pusher:error","data":"{\\"code\\":4009,\\"message\\":\\"no\\"}"}')?.error,
-    ).toEqual({
+    expect(refusalOf('{"event":"pusher:error","data":"{\\"code\\":4009,\\"message\\":\\"no\\"}"}')).toEqual({
       code: 4009,
       message: 'no',
     });
-    expect(
-      frameIn('{"event":"pusher:subscription_error","channel":"a","data":{"type":"AuthError","status":401}}'),
-    ).toMatchObject({ channel: 'a', error: { code: 401, message: 'AuthError' } });
-    expect(frameIn('{"event":"pusher:error"}')?.error).toEqual({ code: undefined, message: 'refused' });
-    expect(frameIn('{"event":"a","channel":"c","data":[1],"user_id":"7"}')).toMatchObject({
-      data: [1],
-      userId: '7',
-      error: undefined,
-    });
+    const error =
+      '{"event":"pusher:subscription_error","channel":"a","data":{"type":"AuthError","status":401}}';
+    expect(readServerFrame(error)).toMatchObject({ channel: 'a' });
+    expect(refusalOf(error)).toEqual({ code: 401, message: 'AuthError' });
+    expect(refusalOf('{"event":"pusher:error"}')).toEqual({ code: undefined, message: 'refused' });
+    const event = '{"event":"a","channel":"c","data":[1],"user_id":"7"}';
+    expect(readServerFrame(event)).toMatchObject({ data: [1], userId: '7' });
+    expect(refusalOf(event)).toBeUndefined();
   });
 
   test.each(['', 'null', '[]', '7', '{}', '{"event":7}', 'no JSON'])(
-    '11.14 what is none is passed over: %s',
+    '11.14 text that is not a frame is ignored: %s',
     (text) => {
-      expect(frameIn(text)).toBeUndefined();
+      expect(readServerFrame(text)).toBeUndefined();
     },
   );
 });
 
 test('11.14 addresses keep the path of the other server', () => {
   const site = siteAt(1, { url: new URL('https://rt.test:8443/reverb/') });
-  expect(socketUrl(site).href).toBe(
+  const client = { key: 'app-key', client: 'wavehall-probe' };
+  expect(clientUrl(site, client).href).toBe(
     'wss://rt.test:8443/reverb/app/app-key?protocol=7&client=wavehall-probe&version=1.0',
   );
-  expect(socketUrl(siteAt(80)).href).toBe(
+  expect(clientUrl(siteAt(80), client).href).toBe(
     'ws://127.0.0.1/app/app-key?protocol=7&client=wavehall-probe&version=1.0',
   );
 });

@@ -3,18 +3,25 @@ import type { App } from '../../core/app.ts';
 import type { Broker, ChannelRef, Deliver } from '../../core/ports/cluster.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { BridgeState, HealthSink, Upstream } from '../ports.ts';
-import { UpstreamCounts } from './presence/upstream-counts.ts';
-import { WarningLog } from './warning-log.ts';
-import { Dispatch } from './outgoing/dispatch.ts';
-import { Echoes, type SubscriptionState } from './echo/echoes.ts';
-import type { BridgeLimits } from './limits.ts';
+import { Link } from './connection/link.ts';
 import { MainConnection } from './connection/main-connection.ts';
-import { NodeNotes } from './echo/node-notes.ts';
 import { UpstreamApi } from './connection/upstream-api.ts';
-import { Presence } from './presence/presence.ts';
-import { type UpstreamMemberListener, Reception } from './reception.ts';
-import { BridgeCounters } from './state.ts';
+import { UpstreamCounts } from './connection/upstream-counts.ts';
+import { EchoBook } from './echo/echo-book.ts';
+import { EchoFilter } from './echo/echo-filter.ts';
+import { Echoes } from './echo/echoes.ts';
+import { NodeNotes } from './echo/node-notes.ts';
+import { IncomingFrames, type UpstreamMemberListener } from './incoming/incoming-frames.ts';
+import { LocalDelivery } from './incoming/local-delivery.ts';
+import type { BridgeLimits } from './limits.ts';
 import { ClientEvents } from './outgoing/client-events.ts';
+import { Dispatch } from './outgoing/dispatch.ts';
+import type { OpenLink } from './ports/link.ts';
+import type { SubscriptionState } from './ports/receiver.ts';
+import { Presence } from './presence/presence.ts';
+import { BridgeCounters } from './status/counters.ts';
+import { WarningLog } from './status/warning-log.ts';
+import { errorTextIn } from '../client/read-frame.ts';
 
 export interface AppBridgeDeps {
   readonly app: App;
@@ -22,60 +29,79 @@ export interface AppBridgeDeps {
   readonly limits: BridgeLimits;
   readonly logger: Logger;
   readonly health: HealthSink | undefined;
-  /** Sockets of an app at the other side that are this node's, beside those of the bridge. */
+  /** Connections of this node to the upstream besides those of the bridge. */
   readonly probeSockets: (app: string) => number;
-  /** Sockets of browsers of an app that this node leads to the other side. */
+  /** Connections of browsers that this node proxies to the upstream. */
   readonly proxiedSockets: (app: string) => number;
   /** The cluster's own broker, for notes. */
   readonly broker: Broker;
-  /** To this node's own sockets. */
+  /** Delivers to this node's own clients. */
   readonly deliver: Deliver;
   readonly members: UpstreamMemberListener;
-  /** The last event of a cache channel, as the other side tells it. */
+  /** Keeps the last event of a cache channel. */
   readonly remember: (ref: ChannelRef, payload: string) => void;
 }
 
-/** SPEC 11.6 to 11.13: one app's bridge on this node, put together of its parts. */
+/**
+ * SPEC 11.6 to 11.13: one app's bridge on this node. Events of the upstream go one way: connection → incoming frames →
+ * echo filter → local delivery.
+ */
 export class AppBridge {
   readonly presence: Presence;
   readonly dispatch: Dispatch;
   readonly counts: UpstreamCounts;
-  readonly #appId: string;
+  readonly #deps: AppBridgeDeps;
   readonly #counters = new BridgeCounters();
+  readonly #notes: NodeNotes;
   readonly #echoes: Echoes;
   readonly #mainConnection: MainConnection;
   readonly #api: UpstreamApi;
-  readonly #probeSockets: () => number;
-  readonly #proxiedSockets: () => number;
 
   constructor(deps: AppBridgeDeps) {
+    this.#deps = deps;
     const { app, upstream, limits } = deps;
     const [credential] = app.credentials;
     const counters = this.#counters;
-    this.#appId = app.id;
-    this.#probeSockets = () => deps.probeSockets(app.id);
-    this.#proxiedSockets = () => deps.proxiedSockets(app.id);
-    this.#echoes = this.#openEchoes(deps);
-    const tools = { ...deps, appId: app.id, credential, counters, echoes: this.#echoes };
-    const link = { upstream, key: credential.key, limits };
+    const tools = { ...deps, appId: app.id, credential, counters };
     const warnings = new WarningLog(tools);
-    const parts = { ...tools, link, warnings, receiver: new Reception(tools) };
+    this.#notes = new NodeNotes({ app: app.id, broker: deps.broker, limits });
+    const delivery = new LocalDelivery(tools);
+    const book = new EchoBook(limits.echoes);
+    const { heldFrames: mostHeld } = limits;
+    const filter = new EchoFilter({ book, notes: this.#notes, counters, mostHeld, next: delivery });
+    const echoes = this.#openEchoes(book, filter);
+    this.#echoes = echoes;
+    const receiver = new IncomingFrames({ ...tools, filter, echoes, delivery });
+    const link = { upstream, key: credential.key, limits };
+    const openLink: OpenLink = (listener, acquire) => new Link({ ...link, acquire }, listener);
+    const onOpen = (): void => this.dispatch.retryNow();
+    this.#mainConnection = new MainConnection({ ...tools, link, warnings, receiver, onOpen });
     const isDisconnected = (): boolean => !this.isConnected;
-    this.#api = new UpstreamApi(tools);
-    this.#mainConnection = new MainConnection({ ...parts, onOpen: () => this.dispatch.retryNow() });
     this.presence = new Presence({
-      ...parts,
+      ...tools,
+      openLink,
+      receiver,
       isDisconnected,
       failed: (reason) => counters.error(reason),
-      errorFrame: (frame) => warnings.errorFrame(frame),
+      errorFrame: (frame) => warnings.errorFrame(errorTextIn(frame)),
     });
-    const whispers = new ClientEvents({
-      ...parts,
+    const { presence } = this;
+    this.#api = new UpstreamApi(tools);
+    const clientEvents = new ClientEvents({
+      ...tools,
+      echoes,
       mainConnection: this.#mainConnection,
-      presence: this.presence,
+      presence,
     });
-    this.dispatch = new Dispatch({ ...parts, api: this.#api, clientEvents: whispers, isDisconnected });
-    this.counts = this.#openCounts(limits);
+    this.dispatch = new Dispatch({
+      ...tools,
+      echoes,
+      warnings,
+      api: this.#api,
+      clientEvents,
+      isDisconnected,
+    });
+    this.counts = this.#openCounts();
   }
 
   get isConnected(): boolean {
@@ -84,11 +110,11 @@ export class AppBridge {
 
   get state(): BridgeState {
     const { presence, isConnected } = this;
-    const { link, subscriptions: listening } = this.#mainConnection;
+    const { link, subscriptions } = this.#mainConnection;
     return this.#counters.with({
-      app: this.#appId,
+      app: this.#deps.app.id,
       connected: isConnected,
-      channels: listening.size + presence.channelCount,
+      channels: subscriptions.size + presence.channelCount,
       members: presence.memberCount,
       connections: presence.connectionCount + (isConnected ? 1 : 0),
       queue: this.dispatch.queue,
@@ -99,7 +125,7 @@ export class AppBridge {
   async start(): Promise<void> {
     this.dispatch.start();
     this.#mainConnection.link.open();
-    await this.#echoes.notes.start();
+    await this.#echoes.start();
   }
 
   async stop(): Promise<void> {
@@ -107,24 +133,23 @@ export class AppBridge {
     this.presence.stop();
     this.dispatch.stop();
     this.#api.stop();
-    this.#echoes.stop();
-    await this.#echoes.notes.stop();
+    await this.#echoes.stop();
   }
 
-  /** Called now and then. */
+  /** Called every few seconds. */
   tick(): void {
     this.#echoes.tick();
   }
 
-  /** The other nodes leave this node's sockets out of the people that they count there. */
+  /** Publishes this node's connections to the upstream: the other nodes leave them out of the clients that they count there. */
   publishSockets(): void {
     const { isConnected: isBridged } = this;
-    this.#echoes.notes.publishSockets({ own: this.#ownSockets, proxied: this.#proxiedSockets(), isBridged });
+    this.#notes.publishSockets({ own: this.#ownSockets, proxied: this.#proxiedSockets, isBridged });
   }
 
-  /** True while other nodes lead browsers to the other side. */
+  /** True while other nodes proxy browsers to the upstream. */
   get othersProxy(): boolean {
-    return this.#echoes.notes.others.proxied > 0;
+    return this.#notes.others.proxied > 0;
   }
 
   subscribe(channel: string): Promise<void> {
@@ -136,45 +161,52 @@ export class AppBridge {
     this.#echoes.lost(channel);
   }
 
-  /** How long a channel without members has been heard at the other side without a break; 0: it is not heard. */
+  /** How long a channel without members has been subscribed at the upstream without a break; 0 when it is not. */
   subscribedForMs(channel: string): number {
     return this.#mainConnection.subscriptions.subscribedForMs(channel);
   }
 
-  /** False: the event is no note of another node. */
+  /** False when the event is not a note of another node. */
   receiveNote(ref: ChannelRef, payload: string): boolean {
-    return this.#echoes.notes.receive(ref, payload);
+    return this.#notes.receive(ref, payload);
   }
 
   // --- within ----------------------------------------------------------------------------------
 
-  #openEchoes({ app, broker, limits }: AppBridgeDeps): Echoes {
+  #openEchoes(book: EchoBook, filter: EchoFilter): Echoes {
     return new Echoes({
-      limits,
+      limits: this.#deps.limits,
       counters: this.#counters,
-      notes: (receiver) => new NodeNotes({ app: app.id, broker, limits, receiver }),
+      book,
+      notes: this.#notes,
+      filter,
       subscriptionOf: (channel) => this.#subscriptionOf(channel),
       barrier: (channel) => this.#barrier(channel),
     });
   }
 
-  #openCounts({ subscribeWaitMs }: BridgeLimits): UpstreamCounts {
+  #openCounts(): UpstreamCounts {
     return new UpstreamCounts({
       api: this.#api,
-      waitMs: subscribeWaitMs,
+      waitMs: this.#deps.limits.subscribeWaitMs,
       isConnected: () => this.isConnected,
       ownSubscriptions: (channel) =>
-        this.presence.channel(channel)?.members ?? (this.#subscriptionOf(channel) === 'no' ? 0 : 1),
-      otherBridges: () => this.#echoes.notes.others.bridges,
+        this.presence.channel(channel)?.memberCount ?? (this.#subscriptionOf(channel) === 'none' ? 0 : 1),
+      otherBridges: () => this.#notes.others.bridges,
       ownSockets: () => {
-        const { own, proxied } = this.#echoes.notes.others;
-        return this.#ownSockets + this.#proxiedSockets() + own + proxied;
+        const { own, proxied } = this.#notes.others;
+        return this.#ownSockets + this.#proxiedSockets + own + proxied;
       },
     });
   }
 
   get #ownSockets(): number {
-    return this.presence.connectionCount + (this.isConnected ? 1 : 0) + this.#probeSockets();
+    const { app, probeSockets } = this.#deps;
+    return this.presence.connectionCount + (this.isConnected ? 1 : 0) + probeSockets(app.id);
+  }
+
+  get #proxiedSockets(): number {
+    return this.#deps.proxiedSockets(this.#deps.app.id);
   }
 
   #subscriptionOf(channel: string): SubscriptionState {

@@ -1,15 +1,15 @@
 /** Every bound of the bridge, by name (SPEC 11.6 to 11.13). Times are milliseconds. */
 export interface BridgeLimits {
-  /** A client's subscription waits this long for the other side to confirm ours. */
+  /** Longest time that a client's subscription waits for the upstream to confirm the bridge's. */
   readonly subscribeWaitMs: number;
-  /** A publisher's answer waits this long for the other side to take the event. */
+  /** Longest time that a publisher's answer waits for the upstream to take the event. */
   readonly publishWaitMs: number;
-  /** What may wait to be forwarded, for one app. */
+  /** Most events and bytes that wait to be forwarded, per app. */
   readonly queueEvents: number;
   readonly queueBytes: number;
-  /** An event that could not be forwarded by then is given up. */
+  /** Age at which an event that could not be forwarded is dropped. */
   readonly queueAgeMs: number;
-  /** One request carries so much: Reverb refuses requests above 10,000 bytes, most others batches above ten. */
+  /** Most in one request: Reverb refuses requests above 10,000 bytes, most other servers batches above 10 events. */
   readonly batchEvents: number;
   readonly batchBytes: number;
   /** Requests under way at once. A channel is always forwarded by the same queue: its order is kept. */
@@ -17,34 +17,34 @@ export interface BridgeLimits {
   readonly requestTimeoutMs: number;
   readonly retryFirstMs: number;
   readonly retryMostMs: number;
-  /** Reverb ends connections that send more in one message. */
+  /** Longest message on a connection: Reverb closes connections that send a longer one. */
   readonly messageBytes: number;
   readonly reconnectFirstMs: number;
   readonly reconnectMostMs: number;
   readonly handshakeMs: number;
-  /** A connection is asked for a sign of life this often, and ended when it does not answer. */
+  /** Interval of pings on a silent connection, and how long a pong may take before it is closed. */
   readonly pingMs: number;
   readonly pongMs: number;
-  /** How long the other side's members are kept while it is away. */
+  /** How long the upstream's members are kept while it cannot be reached. */
   readonly graceMs: number;
-  /** An echo that certainly comes may take this long after the answer (a scaled other side). */
+  /** Longest time between the answer to a request and its echo, when the upstream has several nodes. */
   readonly settleMs: number;
   readonly echoes: number;
-  /** Connections for members, for one app; connections opened at once. */
+  /** Most connections for members, per app, and most that are being opened at once. */
   readonly connections: number;
   readonly connecting: number;
-  /** An unused connection is kept this long. */
+  /** How long a connection without members is kept. */
   readonly idleMs: number;
-  /** Members of one channel of the other side that are shown. */
+  /** Most members of one channel at the upstream that are listed. */
   readonly members: number;
-  /** Who is heard on a presence channel and leaves stays there this long for somebody who could be heard instead. */
+  /** How long the listener of a presence channel stays, after its member has left, for a successor. */
   readonly successorWaitMs: number;
-  /** Rounds of answers in which a hand-over looks for the place where one connection goes on for another. */
+  /** Most rounds of pings in which a hand-over looks for the offset between two connections. */
   readonly handOverRounds: number;
-  /** Frames that wait for what other nodes may have noted, and how long. */
+  /** Most frames that wait for notes of other nodes, and how long. */
   readonly heldFrames: number;
   readonly noteWaitMs: number;
-  /** Whispers of one channel that wait for a hand-over. */
+  /** Most client events of one channel that wait for a hand-over. */
   readonly pendingClientEvents: number;
 }
 

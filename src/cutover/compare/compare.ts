@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { kindOf } from '#protocol';
+import { kindOf, parseJson } from '#protocol';
 import { sleep } from '../../core/util/time.ts';
 import {
   type ChannelFindings,
@@ -8,7 +8,7 @@ import {
   type ComparedWindow,
 } from './compare-channel.ts';
 import type { Side } from '../ports.ts';
-import { dataValue } from '../probe/probe-frame.ts';
+import { phpJson } from '../client/php-json.ts';
 import { type ReceivedEvent, Probe, type ProbeMember } from '../probe/probe.ts';
 import type { ProbeSite } from '../probe/probe-site.ts';
 
@@ -193,15 +193,8 @@ const nothing = (reasons: readonly string[]): Comparison => ({
 const cannot = (at: number, what: string, { message }: Error): string =>
   `${NAMES[SIDES[at] ?? 'wavehall']} cannot ${what}: ${message}.`;
 
-/** As a browser sees it; PHP does not tell an empty object from an empty list. */
+/** As a browser sees it: text that holds JSON is that JSON; what PHP confuses is equal. */
 function canonical(data: unknown): string {
-  try {
-    return JSON.stringify(dataValue(data), (_, each: unknown) => (isEmpty(each) ? [] : each));
-  } catch {
-    // Too deep to be written again.
-    return String(data);
-  }
+  const inside = typeof data === 'string' ? parseJson(data) : data;
+  return phpJson(inside === undefined ? data : inside) ?? String(data);
 }
-
-const isEmpty = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && Object.keys(value).length === 0;

@@ -1,50 +1,24 @@
-import { isJsonObject, type JsonObject } from '#protocol';
+import { objectIn } from '../client/read-frame.ts';
+import type { ServerFrame } from '../client/server-frame.ts';
 
-/** A frame of any server of the protocol, read as tolerantly as client libraries do. */
-export interface ProbeFrame {
-  readonly event: string;
-  readonly channel: string | undefined;
-  readonly data: unknown;
-  readonly userId: string | undefined;
-  /** Given in the greeting. */
-  readonly socketId: string | undefined;
-  /** Given when the server says no to something. */
-  readonly error: { readonly code: number | undefined; readonly message: string } | undefined;
+/** Refusal of something by the server. */
+export interface Refusal {
+  readonly code: number | undefined;
+  readonly message: string;
 }
 
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-
-/** `data` as a browser gets it: text that holds JSON is that JSON. */
-export function dataValue(data: unknown): unknown {
-  if (typeof data !== 'string') return data;
-  try {
-    return JSON.parse(data) as unknown;
-  } catch {
-    return data;
-  }
+/** Socket id in the greeting; `undefined` in every other frame. */
+export function socketIdIn({ event, data }: ServerFrame): string | undefined {
+  if (event !== 'pusher:connection_established') return undefined;
+  const { socket_id: socketId } = objectIn(data);
+  return typeof socketId === 'string' ? socketId : undefined;
 }
 
-/** `undefined`: it is no frame. */
-export function frameIn(text: string): ProbeFrame | undefined {
-  const frame = dataValue(text);
-  if (!isJsonObject(frame) || typeof frame.event !== 'string') return undefined;
-  const { event, data, channel } = frame;
-  const value = event.startsWith('pusher') ? dataValue(data) : undefined;
-  const fields = isJsonObject(value) ? value : {};
-  const isGreeting = event === 'pusher:connection_established';
-  const isError = event === 'pusher:error' || event.endsWith(':subscription_error');
-  return {
-    event,
-    channel: textOf(channel),
-    data,
-    userId: textOf(frame.user_id),
-    socketId: isGreeting ? textOf(fields.socket_id) : undefined,
-    error: isError ? refusalIn(fields) : undefined,
-  };
-}
-
-function refusalIn({ code, status, message, error, type }: JsonObject): ProbeFrame['error'] {
+/** Refusal in an error frame; `undefined` in every other frame. */
+export function refusalIn({ event, data }: ServerFrame): Refusal | undefined {
+  if (event !== 'pusher:error' && !event.endsWith(':subscription_error')) return undefined;
+  const { code, status, message, error, type } = objectIn(data);
   const number = [code, status].find((each) => typeof each === 'number');
-  const words = [message, error, type].find((each) => typeof each === 'string');
-  return { code: number, message: words ?? 'refused' };
+  const text = [message, error, type].find((each) => typeof each === 'string');
+  return { code: number, message: text ?? 'refused' };
 }

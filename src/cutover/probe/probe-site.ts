@@ -1,30 +1,15 @@
 import { type Credential, signHttp } from '#protocol';
 import { prefixOf } from '../../net/address.ts';
 import { type HttpAnswer, sendRequest } from '../../net/http-client.ts';
-import { type TlsPeer, tlsTrust } from '../../net/tls-trust.ts';
+import { tlsTrust } from '../../net/tls-trust.ts';
+import type { ClientTarget } from '../client/client-socket.ts';
 
 const MAX_ROSTER_BYTES = 16 * 1024 * 1024;
 
 /** One server as a probe sees it. */
-export interface ProbeSite extends TlsPeer {
-  /** http(s)://host:port, with the path prefix if there is one. */
-  readonly url: URL;
+export interface ProbeSite extends ClientTarget {
   readonly appId: string;
   readonly credential: Credential;
-  /** Origin header of the connection: servers that know their origins refuse those without. */
-  readonly origin?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-}
-
-/** Where a client connects (SPEC 2.1). */
-export function socketUrl(site: ProbeSite): URL {
-  const query = 'protocol=7&client=wavehall-probe&version=1.0';
-  const url = new URL(
-    `${prefixOf(site.url)}/app/${encodeURIComponent(site.credential.key)}?${query}`,
-    site.url,
-  );
-  url.protocol = site.url.protocol === 'https:' ? 'wss:' : 'ws:';
-  return url;
 }
 
 /** Asks for the users of a presence channel (SPEC 8.7). */

@@ -1,12 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import WebSocket from 'ws';
 import { signChannel } from '#protocol';
-import { frameIn, type ProbeFrame } from './probe-frame.ts';
-import { hasMember, type ProbeSite, socketUrl } from './probe-site.ts';
-import { tlsTrust } from '../../net/tls-trust.ts';
+import { openClientSocket } from '../client/client-socket.ts';
+import { readServerFrame } from '../client/read-frame.ts';
+import { isInternal, type ServerFrame } from '../client/server-frame.ts';
+import { refusalIn, socketIdIn } from './probe-frame.ts';
+import { hasMember, type ProbeSite } from './probe-site.ts';
 
-/** No message that a server of this protocol sends is larger. */
-const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+const CLIENT = 'wavehall-probe';
 
 /** A server that was reached said no. */
 export class ProbeRefused extends Error {
@@ -47,7 +48,7 @@ export interface ProbeMember {
 }
 
 interface Waiting {
-  readonly takes: (frame: ProbeFrame) => boolean;
+  readonly takes: (frame: ServerFrame) => boolean;
   readonly refuse: (error: Error) => void;
 }
 
@@ -83,20 +84,15 @@ export class Probe {
 
   /** Resolves when the server has greeted; rejects with `ProbeRefused` when it says no. */
   static async open(site: ProbeSite, options: ProbeOptions): Promise<Probe> {
-    const socket = new WebSocket(socketUrl(site), {
-      handshakeTimeout: options.timeoutMs,
-      maxPayload: MAX_MESSAGE_BYTES,
-      perMessageDeflate: false,
-      ...(site.headers && { headers: site.headers }),
-      ...(site.origin !== undefined && { origin: site.origin }),
-      ...tlsTrust(site),
-    });
+    const { key } = site.credential;
+    const socket = openClientSocket(site, { key, client: CLIENT, handshakeMs: options.timeoutMs });
     const probe = new Probe(site, socket, options);
     try {
       await probe.#answer('a greeting', (frame) => {
-        if (frame.error) throw new ProbeRefused(frame.error.message, frame.error.code);
-        if (frame.socketId !== undefined) probe.#socketId = frame.socketId;
-        return frame.socketId !== undefined;
+        throwRefusal(frame);
+        const socketId = socketIdIn(frame);
+        if (socketId !== undefined) probe.#socketId = socketId;
+        return socketId !== undefined;
       });
       return probe;
     } catch (error) {
@@ -114,18 +110,12 @@ export class Probe {
     return this.#closed;
   }
 
-  /** Why it ended. */
-  get end(): Error {
-    return this.#end;
-  }
-
   /** Signed whatever the channel's kind: public channels ignore it. One at a time: some servers do not name the channel that they refuse. */
   async subscribe(channel: string, member?: ProbeMember): Promise<void> {
     const channelData = member && JSON.stringify({ user_id: member.userId, user_info: member.info });
     const auth = signChannel(this.#site.credential, this.#socketId, channel, channelData);
     const answer = this.#answer(`an answer to the subscription of ${channel}`, (frame) => {
-      if (frame.error && (frame.channel ?? channel) === channel)
-        throw new ProbeRefused(frame.error.message, frame.error.code);
+      if ((frame.channel ?? channel) === channel) throwRefusal(frame);
       return frame.event === 'pusher_internal:subscription_succeeded' && frame.channel === channel;
     });
     this.#say('pusher:subscribe', { channel, auth, ...(channelData && { channel_data: channelData }) });
@@ -156,17 +146,17 @@ export class Probe {
 
   #received(text: string): void {
     const atMs = performance.now();
-    const frame = frameIn(text);
+    const frame = readServerFrame(text);
     if (frame === undefined) return;
     if (frame.event === 'pusher:ping') return this.#say('pusher:pong', {});
     for (const each of [...this.#waiting]) if (each.takes(frame)) return;
     const { event: name, channel, data, userId } = frame;
-    if (channel === undefined || /^pusher(_internal)?:/.test(name)) return;
+    if (channel === undefined || isInternal(name)) return;
     this.#options.heard({ name, channel, data, userId, atMs });
   }
 
   /** The first frame that `fits`; what it throws, a close and the time limit refuse it. */
-  #answer(what: string, fits: (frame: ProbeFrame) => boolean): Promise<void> {
+  #answer(what: string, fits: (frame: ServerFrame) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (end: () => void): void => {
         clearTimeout(timer);
@@ -176,7 +166,7 @@ export class Probe {
       const refuse = (error: Error): void => settle(() => reject(error));
       const { timeoutMs } = this.#options;
       const timer = setTimeout(() => refuse(new Error(`no ${what} in ${timeoutMs} ms`)), timeoutMs);
-      const takes = (frame: ProbeFrame): boolean => {
+      const takes = (frame: ServerFrame): boolean => {
         try {
           if (!fits(frame)) return false;
           settle(resolve);
@@ -190,4 +180,10 @@ export class Probe {
       if (!this.#isOpen) refuse(this.#end);
     });
   }
+}
+
+/** Throws when the server refuses something with this frame. */
+function throwRefusal(frame: ServerFrame): void {
+  const refusal = refusalIn(frame);
+  if (refusal !== undefined) throw new ProbeRefused(refusal.message, refusal.code);
 }

@@ -270,7 +270,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     expect(await get('/connections')).toEqual({ connections: 3 });
     stage.other.front.cut();
     await stage.other.front.refuse();
-    await eventually(() => !stage.node.bridge.isConnected('app-id'), 'alone');
+    await eventually(() => !stage.node.state.connected, 'alone');
     expect(await get('/channels/orders', 'subscription_count')).toEqual({
       occupied: true,
       subscription_count: 1,

@@ -30,7 +30,7 @@ async function open(env: Record<string, string>, options: Partial<NodeOptions> =
   node = await openNode({ upstream: `http://127.0.0.1:${server.port}`, limits: QUICK, ...options });
 }
 
-/** This side works as if there were no other. */
+/** This side works as it does without a cutover. */
 async function works(): Promise<void> {
   const person = await Person.connect(node.app);
   await person.join('private-orders');
@@ -39,53 +39,53 @@ async function works(): Promise<void> {
   person.wire.drop();
 }
 
-describe('what is wrong with the other side is said once, by the name of its setting', () => {
-  test('11.17 it does not know the key', async () => {
+describe('logs what is wrong with the upstream once, by the name of the setting', () => {
+  test('11.17 it has no app with the key', async () => {
     await open({ REVERB_APP_KEY: 'another' });
-    await warned('WAVEHALL_CUTOVER_UPSTREAM: the other side does not know the app key');
+    await warned('WAVEHALL_CUTOVER_UPSTREAM: the upstream has no app with this key');
     await works();
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(node.logger.warnings.filter(({ what }) => what.includes('app key'))).toHaveLength(1);
+    expect(node.logger.warnings.filter(({ what }) => what.includes('app with this key'))).toHaveLength(1);
   });
 
   test('11.17 it has another secret', async () => {
     await open({ REVERB_APP_SECRET: 'another' });
-    await eventually(() => node.bridge.isConnected('app-id'), 'connected all the same');
+    await eventually(() => node.state.connected, 'connected all the same');
     await works();
-    await warned('the app’s secret the same there');
-    await warned('refuses our signature');
+    await warned('the app must have the same secret there');
+    await warned('refuses the signature of the bridge');
     expect(node.state.dropped).toEqual({ refused: 1 });
   });
 
   test('11.17 it has another id', async () => {
     await open({ REVERB_APP_ID: 'another' });
-    await eventually(() => node.bridge.isConnected('app-id'), 'connected all the same');
+    await eventually(() => node.state.connected, 'connected all the same');
     await works();
     await warned('has no app with this id');
   });
 
-  test('11.17 it refuses the origin, without closing; and takes the one that is set', async () => {
+  test('11.17 it refuses the origin without closing, and accepts the one that is set', async () => {
     await open({ STAND_IN_ALLOWED_ORIGINS: 'shop.test' });
-    await warned('WAVEHALL_CUTOVER_ORIGIN: the other side does not allow the origin');
+    await warned('WAVEHALL_CUTOVER_ORIGIN: the upstream does not allow the origin');
     await works();
     await node.stop();
     const upstream = `http://127.0.0.1:${server?.port ?? 0}`;
     node = await openNode({ upstream, limits: QUICK, origin: 'https://shop.test' });
-    await eventually(() => node.bridge.isConnected('app-id'), 'it is let in');
+    await eventually(() => node.state.connected, 'it may connect');
   });
 
-  test.each(['nobody listens', 'nobody answers', 'somebody else answers'])(
+  test.each(['no server listens', 'no server answers', 'another protocol answers'])(
     '11.13 %s at the start',
     async (who) => {
       const strange = createServer((socket) => {
         socket.on('error', () => undefined);
-        if (who === 'somebody else answers') socket.end('220 smtp.test ESMTP\r\n');
+        if (who === 'another protocol answers') socket.end('220 smtp.test ESMTP\r\n');
       }).listen(0, '127.0.0.1');
       await once(strange, 'listening');
       const { port } = strange.address() as { port: number };
-      if (who === 'nobody listens') await new Promise((resolve) => strange.close(resolve));
+      if (who === 'no server listens') await new Promise((resolve) => strange.close(resolve));
       node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, handshakeMs: 200 } });
-      await warned('WAVEHALL_CUTOVER_UPSTREAM: the other side of the cutover is away');
+      await warned('WAVEHALL_CUTOVER_UPSTREAM: the bridge cannot reach the upstream');
       const begunMs = performance.now();
       await works();
       expect(performance.now() - begunMs).toBeLessThan(200);

@@ -7,7 +7,7 @@ const KEYS = ['x', 'y'] as const;
 interface Step {
   readonly side: 'here' | 'there' | 'arrival';
   readonly key: (typeof KEYS)[number];
-  /** Which of those that are on their way arrives next: another side may be scaled. */
+  /** Which of the events on their way arrives next: an upstream of several nodes may change their order. */
   readonly pick: number;
 }
 
@@ -17,8 +17,8 @@ const step = fc.record({
   pick: fc.nat(20),
 }) as fc.Arbitrary<Step>;
 
-describe('what comes back', () => {
-  test('11.8 of equal events of both sides, in any interleaving, each is delivered exactly once', () => {
+describe('the echo book', () => {
+  test('11.8 delivers each of several equal events of both sides exactly once, in any interleaving', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const book = new EchoBook(1000);
@@ -46,7 +46,7 @@ describe('what comes back', () => {
     );
   });
 
-  test('11.8 what is given up or cleared is awaited no longer, and told so', () => {
+  test('11.8 forgotten and cleared echoes are closed and not awaited any more', () => {
     const book = new EchoBook(10);
     const [a, b, other] = [book.expect('c', 'x'), book.expect('c', 'x'), book.expect('d', 'x')];
     book.forget(a!);
@@ -60,7 +60,7 @@ describe('what comes back', () => {
     expect(book.size).toBe(0);
   });
 
-  test('11.9 an equal whisper of another user is no echo', () => {
+  test('11.9 an equal client event of another user is not an echo', () => {
     const book = new EchoBook(10);
     book.expect('c', 'x', '7');
     expect(book.consume('c', 'x', '9')).toBe(false);
@@ -69,7 +69,7 @@ describe('what comes back', () => {
     expect(book.consume('c', 'x')).toBe(true);
   });
 
-  test('11.8 it has room for so many and no more', () => {
+  test('11.8 holds a limited number of echoes', () => {
     const book = new EchoBook(3);
     const echoes = ['x', 'x', 'y', 'y'].map((key) => book.expect('c', key));
     expect(echoes.map((echo) => echo !== undefined)).toEqual([true, true, true, false]);

@@ -1,14 +1,18 @@
 import { describe, expect, test, vi } from 'vitest';
-import { Echoes, type SubscriptionState } from '../../../src/cutover/bridge/echo/echoes.ts';
-import { echoKey, type ServerFrame } from '../../../src/cutover/bridge/frame.ts';
+import { EchoBook } from '../../../src/cutover/bridge/echo/echo-book.ts';
+import { EchoFilter } from '../../../src/cutover/bridge/echo/echo-filter.ts';
+import { Echoes } from '../../../src/cutover/bridge/echo/echoes.ts';
+import { NodeNotes } from '../../../src/cutover/bridge/echo/node-notes.ts';
 import { LIMITS, type BridgeLimits } from '../../../src/cutover/bridge/limits.ts';
-import { NodeNotes, type Copy } from '../../../src/cutover/bridge/echo/node-notes.ts';
-import { BridgeCounters } from '../../../src/cutover/bridge/state.ts';
+import type { ForwardedEvent } from '../../../src/cutover/bridge/ports/echoes.ts';
+import type { SubscriptionState } from '../../../src/cutover/bridge/ports/receiver.ts';
+import { BridgeCounters } from '../../../src/cutover/bridge/status/counters.ts';
+import type { ServerFrame } from '../../../src/cutover/client/server-frame.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';
 import { held } from '../../core/fakes.ts';
 import { eventually } from '../../support/wire.ts';
 
-const copy = (data: string, channel = 'c'): Copy => ({ channel, key: echoKey('e', data), user: undefined });
+const event = (data: string): ForwardedEvent => ({ channel: 'c', name: 'e', data });
 
 const frame = (data: string): ServerFrame => ({
   event: 'e',
@@ -26,108 +30,115 @@ function openNodes(changed: Partial<BridgeLimits> = {}) {
   const nodes = [0, 1].map(() => {
     const counters = new BridgeCounters();
     const node = {
-      hearing: 'yes' as SubscriptionState,
+      subscription: 'confirmed' as SubscriptionState,
       barrier: Promise.resolve(),
       delivered: [] as string[],
     };
+    const book = new EchoBook(limits.echoes);
+    const notes = new NodeNotes({ app: 'a', broker, limits });
+    const next = { event: (_: string, { text }: ServerFrame) => void node.delivered.push(text) };
+    const filter = new EchoFilter({ book, notes, counters, mostHeld: limits.heldFrames, next });
     const echoes = new Echoes({
       limits,
       counters,
-      notes: (receiver) => new NodeNotes({ app: 'a', broker, limits, receiver }),
-      subscriptionOf: () => node.hearing,
+      book,
+      notes,
+      filter,
+      subscriptionOf: () => node.subscription,
       barrier: () => node.barrier,
     });
-    const hear = (data: string): void => echoes.hear('c', frame(data), () => node.delivered.push(data));
-    return Object.assign(node, { echoes, counters, hear });
+    void echoes.start();
+    const receive = (data: string): void => filter.receive('c', frame(data));
+    return Object.assign(node, { echoes, notes, book, counters, receive });
   });
-  void broker.start((ref, { payload }) => nodes.forEach(({ echoes }) => echoes.notes.receive(ref, payload)));
+  void broker.start((ref, { payload }) => nodes.forEach(({ notes }) => notes.receive(ref, payload)));
   type Node = (typeof nodes)[number];
   return nodes as [Node, Node];
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('what is awaited from the other side', () => {
-  test('11.8 every node drops its own echo, and delivers what equals it but is none', async () => {
+describe('echoes from the upstream', () => {
+  test('11.8 every node drops one echo, and delivers an equal event that is not an echo', async () => {
     const nodes = openNodes();
-    const ticket = await nodes[0].echoes.announce([copy('x')]);
-    for (const { hear } of nodes) ['x', 'x', 'y'].forEach(hear);
+    const pending = await nodes[0].echoes.announce([event('x')]);
+    for (const { receive } of nodes) ['x', 'x', 'y'].forEach(receive);
     await turn();
     for (const { delivered, counters } of nodes) {
       expect(delivered).toEqual(['x', 'y']);
       expect(counters.counts.echoesDropped).toBe(1);
     }
-    nodes[0].echoes.answered(ticket);
-    expect(nodes.map(({ echoes }) => echoes.expected)).toEqual([0, 0]);
+    nodes[0].echoes.answered(pending);
+    expect(nodes.map(({ book }) => book.size)).toEqual([0, 0]);
   });
 
-  test('11.8 what did not come until the pong after the answer is awaited no longer', async () => {
+  test('11.8 an echo that has not come by the pong after the answer is not awaited any more', async () => {
     const nodes = openNodes();
     const barrier = held();
     for (const node of nodes) node.barrier = barrier.promise;
-    const ticket = await nodes[0].echoes.announce([copy('x')]);
-    nodes[0].echoes.answered(ticket);
+    const pending = await nodes[0].echoes.announce([event('x')]);
+    nodes[0].echoes.answered(pending);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(nodes.map(({ echoes }) => echoes.expected)).toEqual([1, 1]);
+    expect(nodes.map(({ book }) => book.size)).toEqual([1, 1]);
     barrier.release();
-    await eventually(() => nodes.every(({ echoes }) => echoes.expected === 0), 'settled');
-    for (const { hear } of nodes) hear('x');
+    await eventually(() => nodes.every(({ book }) => book.size === 0), 'settled');
+    for (const { receive } of nodes) receive('x');
     await turn();
     expect(nodes.map(({ delivered }) => delivered)).toEqual([['x'], ['x']]);
   });
 
-  test('11.8 who does not hear the channel awaits nothing; who may hear it does not wait long', async () => {
+  test('11.8 a node awaits no echo without a subscription, and not for long with a pending one', async () => {
     const [a, b] = openNodes({ settleMs: 60_000 });
-    a.hearing = 'no';
-    b.hearing = 'soon';
-    a.echoes.answered(await a.echoes.announce([copy('x')]));
-    expect(a.echoes.expected).toBe(0);
-    await eventually(() => b.echoes.expected === 0, 'settled at once');
+    a.subscription = 'none';
+    b.subscription = 'pending';
+    a.echoes.answered(await a.echoes.announce([event('x')]));
+    expect(a.book.size).toBe(0);
+    await eventually(() => b.book.size === 0, 'settled at once');
   });
 
-  test('11.8 a request that is made again awaits its echo once', async () => {
+  test('11.8 a request that is sent again awaits its echo once', async () => {
     const [a, b] = openNodes();
-    const ticket = await a.echoes.announce([copy('x'), copy('y')]);
-    await a.echoes.announce([copy('x'), copy('y')], ticket);
-    expect([a.echoes.expected, b.echoes.expected]).toEqual([2, 2]);
-    a.hear('y');
-    expect([0, 1].map((at) => a.echoes.deliveryOf(ticket, at))).toEqual(['not carried out', 'carried out']);
+    const pending = await a.echoes.announce([event('x'), event('y')]);
+    await a.echoes.announce([event('x'), event('y')], pending);
+    expect([a.book.size, b.book.size]).toEqual([2, 2]);
+    a.receive('y');
+    expect([0, 1].map((at) => a.echoes.deliveryOf(pending, at))).toEqual(['not delivered', 'delivered']);
     a.echoes.lost('c');
     b.echoes.lost('c');
-    expect(a.echoes.deliveryOf(ticket, 0)).toBe('unknown');
-    await a.echoes.announce([copy('x'), copy('y')], ticket);
-    expect([a.echoes.expected, b.echoes.expected]).toEqual([1, 2]);
+    expect(a.echoes.deliveryOf(pending, 0)).toBe('unknown');
+    await a.echoes.announce([event('x'), event('y')], pending);
+    expect([a.book.size, b.book.size]).toEqual([1, 2]);
   });
 
-  test('11.8 a node that ended in the middle is not waited for for ever', async () => {
+  test('11.8 echoes announced by a node that ended are given up', async () => {
     const [a, b] = openNodes();
-    await a.echoes.announce([copy('x')]);
-    expect(b.echoes.expected).toBe(1);
+    await a.echoes.announce([event('x')]);
+    expect(b.book.size).toBe(1);
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 61_000);
     b.echoes.tick();
     vi.restoreAllMocks();
-    await eventually(() => b.echoes.expected === 0, 'given up');
+    await eventually(() => b.book.size === 0, 'given up');
   });
 
-  test('11.8 ten thousand events leave nothing behind; more than there is room for are counted', async () => {
+  test('11.8 10,000 events leave nothing in the book; echoes beyond its size are counted', async () => {
     const [a, b] = openNodes({ echoes: 100 });
     for (let at = 0; at < 10_000; at += 1) {
-      const ticket = await a.echoes.announce([copy(`${at}`)]);
-      for (const { hear } of [a, b]) hear(`${at}`);
-      a.echoes.answered(ticket);
+      const pending = await a.echoes.announce([event(`${at}`)]);
+      for (const { receive } of [a, b]) receive(`${at}`);
+      a.echoes.answered(pending);
     }
-    expect([a.echoes.expected, b.echoes.expected]).toEqual([0, 0]);
+    expect([a.book.size, b.book.size]).toEqual([0, 0]);
     expect([a.delivered, b.delivered]).toEqual([[], []]);
-    for (let at = 0; at < 101; at += 1) await a.echoes.announce([copy('z')]);
-    expect(a.echoes.expected).toBe(100);
+    for (let at = 0; at < 101; at += 1) await a.echoes.announce([event('z')]);
+    expect(a.book.size).toBe(100);
     expect(a.counters.dropped).toEqual({ 'too-many-echoes': 1 });
   });
 
-  test('11.8 no event can be taken for a note', () => {
-    const expectNothing = vi.fn();
+  test('11.8 an event is never read as a note', () => {
+    const received = vi.fn();
     const { broker } = openMemoryStores();
-    const receiver = { expect: expectNothing, answered: expectNothing };
-    const notes = new NodeNotes({ app: 'a', broker, limits: LIMITS, receiver });
+    const notes = new NodeNotes({ app: 'a', broker, limits: LIMITS });
+    void notes.start({ foreignExpected: received, foreignAnswered: received });
     const ref = { app: 'a', channel: '#bridge' };
     const texts = [
       '',
@@ -138,7 +149,7 @@ describe('what is awaited from the other side', () => {
     ];
     for (const text of texts) expect(notes.receive(ref, text)).toBe(true);
     notes.receive(ref, 'wavehall-bridge {"kind":"expect","id":"x","copies":[7,["c"],["c","k",3]]}');
-    expect(expectNothing.mock.calls).toEqual([['x', [{ channel: 'c', key: 'k', user: undefined }]]]);
+    expect(received.mock.calls).toEqual([['x', [{ channel: 'c', key: 'k', user: undefined }]]]);
     expect(notes.receive({ app: 'a', channel: 'c' }, 'wavehall-bridge {}')).toBe(false);
   });
 });

@@ -11,9 +11,9 @@ const QUICK = { reconnectFirstMs: 100, reconnectMostMs: 400, graceMs: 600, retry
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => JSON.stringify({ at }));
 
 const isConnected = (): Promise<void> =>
-  eventually(() => stage.node.bridge.isConnected('app-id'), 'the bridge is connected', 10_000);
-const isAway = (): Promise<void> =>
-  eventually(() => !stage.node.bridge.isConnected('app-id'), 'the bridge knows that it is alone', 10_000);
+  eventually(() => stage.node.state.connected, 'the bridge is connected', 10_000);
+const isDisconnected = (): Promise<void> =>
+  eventually(() => !stage.node.state.connected, 'the bridge is disconnected', 10_000);
 const isQueueEmpty = (): Promise<void> =>
   eventually(
     () => stage.node.state.queue.events === 0,
@@ -36,7 +36,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
     await a.join(room, { user_id: 'a', user_info: {} });
     await eventually(() => a.roster(room).join() === 'a,b', 'everybody');
     await stage.other.kill9();
-    await isAway();
+    await isDisconnected();
     await publishAll('meanwhile', numbers(30));
     await eventually(() => a.heard('meanwhile').length === 30, 'this side goes on');
     const late = await stage.here();
@@ -59,10 +59,10 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
     expect(stage.node.state.gaps).toBeGreaterThan(0);
     const lines = stage.node.logger.warnings
       .map(({ what }) => what)
-      .filter((what) => /other side/.test(what));
+      .filter((what) => /the upstream/.test(what));
     expect(lines).toEqual([
-      'WAVEHALL_CUTOVER_UPSTREAM: the other side of the cutover is away',
-      'The other side of the cutover is back',
+      'WAVEHALL_CUTOVER_UPSTREAM: the bridge cannot reach the upstream; it tries again until it can',
+      'The bridge is connected to the upstream again',
     ]);
   });
 

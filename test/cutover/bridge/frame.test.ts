@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { echoKey, readServerFrame, rosterIn, textOf } from '../../../src/cutover/bridge/frame.ts';
+import { rosterIn } from '../../../src/cutover/bridge/connection/member-frames.ts';
+import { echoKey } from '../../../src/cutover/bridge/echo/echo-key.ts';
+import { readServerFrame, textOf } from '../../../src/cutover/client/read-frame.ts';
 
 const jsonObject = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }));
 
@@ -12,8 +14,8 @@ function asPhp(value: unknown): unknown {
   return isList ? entries.map(([, each]) => each) : Object.fromEntries(entries);
 }
 
-describe('frames of the other side', () => {
-  test('11.8 a whisper that PHP has decoded and written again has the same key', () => {
+describe('frames of the upstream', () => {
+  test('11.8 a client event that PHP has decoded and encoded again has the same key', () => {
     fc.assert(
       fc.property(jsonObject, (data) => {
         expect(echoKey('client-x', asPhp(data))).toBe(echoKey('client-x', data));
@@ -41,7 +43,7 @@ describe('frames of the other side', () => {
     expect(echoKey('client-a', {})).toBe(echoKey('client-a', []));
   });
 
-  test('11.6 nothing that is sent can make reading it throw', () => {
+  test('11.6 reading never throws, whatever was sent', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     for (const text of [
       '',
@@ -67,7 +69,7 @@ describe('frames of the other side', () => {
     );
   });
 
-  test('11.10 numbers beyond 2^53 stay what they are: in ids, user_info and data', () => {
+  test('11.10 numbers beyond 2^53 keep their digits: in ids, user_info and data', () => {
     const [one, two] = ['7212345678901234567', '7212345678901234568'];
     const json = `{"presence":{"ids":[${one},${two}],"hash":{"${one}":{"n":${two}},"${two}":{}}}}`;
     expect(rosterIn(json).map(({ id, infoJson }) => [id, infoJson])).toEqual([
@@ -78,7 +80,7 @@ describe('frames of the other side', () => {
     expect(frame).toMatchObject({ dataJson: `{"n":${one}}`, userId: two });
   });
 
-  test('11.10 a roster is read as every server writes it', () => {
+  test('11.10 reads a roster in the form of every server', () => {
     const members = (presence: unknown) =>
       rosterIn(JSON.stringify({ presence })).map(({ id, infoJson }) => [id, infoJson]);
     expect(members({ count: 2, ids: ['0', 1], hash: [{ n: 'zero' }, { n: 'one' }] })).toEqual([

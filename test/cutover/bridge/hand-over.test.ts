@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StreamAlignment } from '../../../src/cutover/bridge/presence/stream-alignment.ts';
-import type { ServerFrame } from '../../../src/cutover/bridge/frame.ts';
+import type { ServerFrame } from '../../../src/cutover/client/server-frame.ts';
 import {
   HandOver,
   type HandOverResult,
@@ -18,11 +18,11 @@ const frameOf = (text: string): ServerFrame => ({
   text,
 });
 
-/** One connection to a server that does one thing at a time; what is said and answered keeps its order. */
-class ModelLine implements Pingable {
+/** One connection to a server that handles one message after the other and keeps the order of frames and pongs. */
+class ModelConnection implements Pingable {
   readonly asked: ((isAlive: boolean) => void)[] = [];
   readonly arriving: (string | ((isAlive: boolean) => void))[] = [];
-  hear: (frame: ServerFrame) => void = () => undefined;
+  receive: (frame: ServerFrame) => void = () => undefined;
   #isLost = false;
 
   ping(pong: (isAlive: boolean) => void): void {
@@ -37,7 +37,7 @@ class ModelLine implements Pingable {
 
   arrive(): void {
     const next = this.arriving.shift();
-    if (typeof next === 'string') this.hear(frameOf(next));
+    if (typeof next === 'string') this.receive(frameOf(next));
     else next?.(true);
   }
 
@@ -49,7 +49,7 @@ class ModelLine implements Pingable {
   }
 }
 
-/** Enough for any life that a test thinks of. */
+/** Enough for every generated run. */
 const ROUNDS = 50;
 
 type Step = readonly [kind: 'event' | 'answer' | 'arrive', line: 0 | 1, letter: number];
@@ -65,13 +65,13 @@ async function handOver(
   nameOf: (at: number, letter: number) => string,
   rounds: number,
 ) {
-  const lines = [new ModelLine(), new ModelLine()] as const;
+  const lines = [new ModelConnection(), new ModelConnection()] as const;
   const [published, passed]: [string[], string[]] = [[], []];
   const pass = (frame: ServerFrame): void => void passed.push(frame.text);
   const process = new HandOver({ from: lines[0], to: lines[1], deliver: pass });
-  lines[0].hear = (frame) => process.receivedFrom(frame);
+  lines[0].receive = (frame) => process.receivedFrom(frame);
   let result: HandOverResult | undefined;
-  lines[1].hear = (frame) => (result === undefined ? process.receivedTo(frame) : pass(frame));
+  lines[1].receive = (frame) => (result === undefined ? process.receivedTo(frame) : pass(frame));
   const running = process.run(rounds).then((each) => (result = each));
   const publish = (letter: number): void => {
     published.push(nameOf(published.length, letter));
@@ -108,7 +108,7 @@ describe('a hand-over', () => {
     );
   });
 
-  test('11.10 goes on looking while equal frames leave the place open, and loses and doubles none of them', async () => {
+  test('11.10 goes on while equal frames leave several offsets possible, and loses and doubles none of them', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 60, maxLength: 300 }), async (steps) => {
         const { published, passed, result } = await handOver(steps, (_, letter) => `e${letter}`, ROUNDS);
@@ -119,7 +119,7 @@ describe('a hand-over', () => {
     );
   });
 
-  test('11.10 is exact unless it says that it is not sure, however few rounds it has', async () => {
+  test('11.10 is exact unless its result is `unsure`, however few rounds it has', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 60, maxLength: 300 }),
@@ -136,18 +136,18 @@ describe('a hand-over', () => {
   });
 
   test.each([0, 1])(
-    '11.10 connection %i is lost in the middle: the first tells all that it heard',
+    '11.10 connection %i is lost in the middle: the first delivers all that it received',
     async (lost) => {
       for (let lostAfter = 0; lostAfter < 12; lostAfter += 1) {
-        const lines = [new ModelLine(), new ModelLine()] as const;
+        const lines = [new ModelConnection(), new ModelConnection()] as const;
         const passed: string[] = [];
         const process = new HandOver({
           from: lines[0],
           to: lines[1],
           deliver: ({ text }) => void passed.push(text),
         });
-        lines[0].hear = (frame) => process.receivedFrom(frame);
-        lines[1].hear = (frame) => process.receivedTo(frame);
+        lines[0].receive = (frame) => process.receivedFrom(frame);
+        lines[1].receive = (frame) => process.receivedTo(frame);
         let ended: HandOverResult | undefined;
         void process.run(ROUNDS).then((each) => (ended = each));
         const heard: string[] = [];
@@ -175,8 +175,8 @@ describe('a hand-over', () => {
   );
 });
 
-describe('where one connection stands in what another hears', () => {
-  /** Letters are frames of the first, capitals frames of the second; `1` and `2` are their answers. */
+describe('the offset between two connections', () => {
+  /** Letters are frames of the first, capitals frames of the second; `1` and `2` are their pongs. */
   const align = (story: string): StreamAlignment => {
     const alignment = new StreamAlignment();
     for (const sign of story) {

@@ -36,7 +36,7 @@ async function open(
   await once(http, 'listening');
   const { port } = http.address() as { port: number };
   node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: QUICK });
-  await eventually(() => node.bridge.isConnected('app-id'), 'connected');
+  await eventually(() => node.state.connected, 'connected');
 }
 
 const polite = (socket: WebSocket, text: string): boolean => {
@@ -166,7 +166,7 @@ describe('an other side that does what it should not', () => {
     await node.stop();
     const { port } = http.address() as { port: number };
     node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, members: 2 } });
-    await eventually(() => node.bridge.isConnected('app-id'), 'connected');
+    await eventually(() => node.state.connected, 'connected');
     const person = await Person.connect(node.app);
     await person.join('presence-room', { user_id: 'here' });
     await eventually(() => person.roster('presence-room').length >= 3, 'the members of both sides');
@@ -180,7 +180,7 @@ describe('an other side that does what it should not', () => {
     await node.stop();
     const { port } = http.address() as { port: number };
     node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, connections: 2 } });
-    await eventually(() => node.bridge.isConnected('app-id'), 'connected');
+    await eventually(() => node.state.connected, 'connected');
     const people = await Promise.all(['a', 'b', 'c'].map(() => Person.connect(node.app)));
     for (const [at, person] of people.entries()) await person.join('presence-room', { user_id: `u${at}` });
     expect(node.state).toMatchObject({ members: 2, dropped: { 'too-many-connections': 1 } });

@@ -34,7 +34,7 @@ const connect = async (app: BridgedNode['app']): Promise<Person> => {
 };
 
 const isConnected = (node: BridgedNode): Promise<void> =>
-  eventually(() => node.bridge.isConnected('app-id'), 'the bridge is connected', 10_000);
+  eventually(() => node.state.connected, 'the bridge is connected', 10_000);
 
 /** Everything that was published on the channel before has arrived with everybody. */
 async function fence(channel: string, number: number): Promise<void> {

@@ -19,7 +19,7 @@ export class Stage {
   static async open(kind: OtherSideKind, options: Omit<NodeOptions, 'upstream'> = {}): Promise<Stage> {
     const other = await kind.start();
     const node = await openNode({ upstream: other.url, ...options });
-    await eventually(() => node.bridge.isConnected(node.app.id), 'the bridge is connected');
+    await eventually(() => node.state.connected, 'the bridge is connected');
     return new Stage(other, node);
   }
 

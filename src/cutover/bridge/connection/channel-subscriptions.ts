@@ -1,14 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import { type Credential, kindOf } from '#protocol';
 import { within } from '../../../core/util/time.ts';
-import type { ChannelReceiver } from '../receiver.ts';
-import type { SubscriptionState } from '../echo/echoes.ts';
-import type { ServerFrame } from '../frame.ts';
+import type { ServerFrame } from '../../client/server-frame.ts';
 import type { BridgeLimits } from '../limits.ts';
-import type { Link } from './link.ts';
+import type { UpstreamLink } from '../ports/link.ts';
+import type { ChannelReceiver, SubscriptionState } from '../ports/receiver.ts';
 import { subscribe, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe } from './subscription.ts';
 
-/** Subscriptions that are sent at once after a reconnect, so that others are served in between. */
+/** Subscriptions sent per tick after a reconnect, so that other work is served in between. */
 const AT_A_TIME = 200;
 
 interface Subscription {
@@ -17,20 +16,20 @@ interface Subscription {
   isConfirmed: boolean;
   /** In the time of `performance.now`. */
   confirmedAtMs: number;
-  /** Confirmed once, and greeted. */
+  /** Confirmed at least once, and its cached event received. */
   wasConfirmed: boolean;
-  /** The next frame of a cache channel is what it remembers. */
+  /** The next frame is the cached event of a cache channel. */
   awaitsCached: boolean;
 }
 
 interface ChannelSubscriptionsDeps {
-  readonly link: Link;
+  readonly link: UpstreamLink;
   readonly credential: Credential;
   readonly limits: BridgeLimits;
   readonly receiver: ChannelReceiver;
 }
 
-/** SPEC 11.6: the channels without members that this node hears at the other side, all over one connection. */
+/** SPEC 11.6: the upstream's channels without members that this node is subscribed to, all over one connection. */
 export class ChannelSubscriptions {
   readonly #deps: ChannelSubscriptionsDeps;
   readonly #subscriptions = new Map<string, Subscription>();
@@ -51,17 +50,17 @@ export class ChannelSubscriptions {
   stateOf(channel: string): SubscriptionState {
     const subscription = this.#subscriptions.get(channel);
     if (subscription === undefined || !this.#deps.link.isOpen)
-      return subscription === undefined ? 'no' : 'soon';
-    return subscription.isConfirmed ? 'yes' : 'soon';
+      return subscription === undefined ? 'none' : 'pending';
+    return subscription.isConfirmed ? 'confirmed' : 'pending';
   }
 
-  /** How long the channel has been heard without a break; 0: it is not heard. */
+  /** How long the subscription has been confirmed without a break; 0 when it is not. */
   subscribedForMs(channel: string): number {
-    if (this.stateOf(channel) !== 'yes') return 0;
+    if (this.stateOf(channel) !== 'confirmed') return 0;
     return performance.now() - (this.#subscriptions.get(channel)?.confirmedAtMs ?? Infinity);
   }
 
-  /** Resolves when the other side has confirmed; soon, whatever it does. */
+  /** Resolves when the upstream has confirmed, or after `subscribeWaitMs`. */
   async subscribe(channel: string): Promise<void> {
     const { link, credential, limits } = this.#deps;
     const subscription = this.#subscriptions.get(channel) ?? newSubscription();
@@ -70,12 +69,12 @@ export class ChannelSubscriptions {
     await within(subscription.confirmed, limits.subscribeWaitMs);
   }
 
-  /** Resolves with whether the channel is heard; what is asked for already is waited for, a moment. */
+  /** Whether the subscription is confirmed; one that is pending is awaited for `subscribeWaitMs`. */
   async isSubscribed(channel: string): Promise<boolean> {
     const subscription = this.#subscriptions.get(channel);
     if (subscription !== undefined && !subscription.isConfirmed && this.#deps.link.isOpen)
       await within(subscription.confirmed, this.#deps.limits.subscribeWaitMs);
-    return this.stateOf(channel) === 'yes';
+    return this.stateOf(channel) === 'confirmed';
   }
 
   unsubscribe(channel: string): void {
@@ -86,7 +85,7 @@ export class ChannelSubscriptions {
     unsubscribe(this.#deps.link, channel);
   }
 
-  /** The connection is open (again): everything is asked for. */
+  /** The connection is open (again): subscribes to all channels. */
   opened(): void {
     this.#generation += 1;
     this.#resubscribe([...this.#subscriptions.keys()], this.#generation);
@@ -97,7 +96,7 @@ export class ChannelSubscriptions {
     for (const subscription of this.#subscriptions.values()) {
       subscription.isConfirmed = false;
       subscription.awaitsCached = false;
-      // Whoever waits for it does not wait for a server that is away.
+      // Nothing waits for a server that cannot be reached.
       subscription.confirm();
     }
   }
@@ -110,8 +109,8 @@ export class ChannelSubscriptions {
     if (frame.event === SUCCEEDED) return this.#confirmed(channel, subscription);
     if (frame.event === SUBSCRIPTION_ERROR) return;
     if (subscription.awaitsCached) {
-      // What was remembered while the bridge was away is no news: others may have been told since.
-      if (!subscription.wasConfirmed) receiver.cached(channel, frame);
+      // After a reconnect it may be older than the last event that clients have received.
+      if (!subscription.wasConfirmed) receiver.cachedEvent(channel, frame);
       return this.#settled(subscription);
     }
     receiver.event(channel, frame);
@@ -123,7 +122,7 @@ export class ChannelSubscriptions {
     subscription.confirmedAtMs = performance.now();
     subscription.awaitsCached = kindOf(channel).cached;
     if (!subscription.awaitsCached) return this.#settled(subscription);
-    // Reverb remembers nothing of encrypted channels, and says nothing then.
+    // Reverb caches nothing on encrypted channels and sends no cache miss there: a pong shows that nothing comes.
     this.#deps.link.ping((isAlive) => {
       if (isAlive && subscription.awaitsCached) this.#settled(subscription);
     });

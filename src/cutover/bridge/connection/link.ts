@@ -1,33 +1,26 @@
 import { WebSocket } from 'ws';
-import type { Upstream } from '../../ports.ts';
 import { backoffMs } from '../../../core/util/backoff.ts';
-import { dial } from './dial.ts';
-import { objectIn, readServerFrame, type ServerFrame } from '../frame.ts';
+import { type ClientTarget, openClientSocket } from '../../client/client-socket.ts';
+import { objectIn, readServerFrame } from '../../client/read-frame.ts';
+import type { ServerFrame } from '../../client/server-frame.ts';
 import type { BridgeLimits } from '../limits.ts';
-import { Pings, type Pong } from './pings.ts';
+import type { LinkListener, Pong, UpstreamLink } from '../ports/link.ts';
+import { Pings } from './pings.ts';
 
+const CLIENT = 'wavehall-bridge';
 const JITTER = [0.5, 1] as const;
 
 export interface LinkOptions {
-  readonly upstream: Upstream;
+  readonly upstream: ClientTarget;
+  /** Key of the app. */
   readonly key: string;
   readonly limits: BridgeLimits;
-  /** Resolves when it is this connection's turn to connect. */
+  /** Resolves when this connection may connect, with what is called when it has. */
   readonly acquire?: (() => Promise<() => void>) | undefined;
 }
 
-/** What a link's owner hears. No member may throw. */
-export interface LinkListener {
-  opened(): void;
-  frame(frame: ServerFrame): void;
-  /** It was open, and is not any more. */
-  lost(): void;
-  /** It could not be opened, or was refused. */
-  failed(reason: string): void;
-}
-
-/** SPEC 11.6, 11.13: one connection to the other side. It comes back by itself until it is closed. */
-export class Link {
+/** SPEC 11.6, 11.13: one WebSocket to the upstream. It reconnects, with backoff, until it is closed. */
+export class Link implements UpstreamLink {
   socketId = '';
   readonly #options: LinkOptions;
   readonly #listener: LinkListener;
@@ -51,7 +44,7 @@ export class Link {
     return this.#isOpen;
   }
 
-  /** Time that the other side took to answer the last ping. */
+  /** Round trip of the last ping. */
   get lagMs(): number {
     return this.#pings.lagMs;
   }
@@ -75,7 +68,6 @@ export class Link {
     setTimeout(() => socket.terminate(), 1000).unref();
   }
 
-  /** False when it was not sent. */
   send(event: string, data: object, channel?: string): boolean {
     return this.sendText(JSON.stringify({ event, data, channel }));
   }
@@ -86,13 +78,11 @@ export class Link {
     return true;
   }
 
-  /** Calls back with the pong, before any later frame is heard; with false when the connection is lost. */
   ping(pong: Pong): void {
     if (this.#isOpen) this.#pings.ping(pong);
     else pong(false);
   }
 
-  /** Resolves when everything that the other side had sent before it answered has been heard. */
   barrier(): Promise<boolean> {
     return new Promise((resolve) => this.ping(resolve));
   }
@@ -100,7 +90,7 @@ export class Link {
   #connect(done: () => void): void {
     if (this.#isClosed || this.#socket !== undefined) return done();
     const { upstream, key, limits } = this.#options;
-    const socket = dial(upstream, key, limits.handshakeMs);
+    const socket = openClientSocket(upstream, { key, client: CLIENT, handshakeMs: limits.handshakeMs });
     this.#socket = socket;
     this.#refusal = undefined;
     this.#greetingTimer = setTimeout(() => this.#ended(socket, 'no greeting in time'), limits.handshakeMs);
@@ -165,7 +155,7 @@ export class Link {
     this.#retry.unref();
   }
 
-  /** The first attempt after a loss is made soon; later ones, and those after a refusal, take their time. */
+  /** Pause before the next attempt: short after a loss, longer after each failure, the longest after a refusal. */
   #pauseMs(wasOpen: boolean): number {
     const { reconnectFirstMs: firstMs, reconnectMostMs: mostMs } = this.#options.limits;
     if (!wasOpen) this.#failures += 1;

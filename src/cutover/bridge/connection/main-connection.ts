@@ -1,11 +1,12 @@
 import type { Credential } from '#protocol';
-import type { WarningLog } from '../warning-log.ts';
-import type { ChannelReceiver } from '../receiver.ts';
-import type { ServerFrame } from '../frame.ts';
+import { errorTextIn } from '../../client/read-frame.ts';
+import type { ServerFrame } from '../../client/server-frame.ts';
 import type { BridgeLimits } from '../limits.ts';
+import type { ChannelReceiver } from '../ports/receiver.ts';
+import type { BridgeCounters } from '../status/counters.ts';
+import type { WarningLog } from '../status/warning-log.ts';
 import { Link, type LinkOptions } from './link.ts';
 import { ChannelSubscriptions } from './channel-subscriptions.ts';
-import type { BridgeCounters } from '../state.ts';
 
 interface MainConnectionDeps {
   readonly link: LinkOptions;
@@ -14,11 +15,11 @@ interface MainConnectionDeps {
   readonly counters: BridgeCounters;
   readonly warnings: WarningLog;
   readonly receiver: ChannelReceiver;
-  /** The other side can be reached (again). */
+  /** The upstream can be reached (again). */
   readonly onOpen: () => void;
 }
 
-/** SPEC 11.6, 11.13: the connection for all channels without members; by it the bridge knows whether the other side is there. */
+/** SPEC 11.6, 11.13: the connection for all channels without members; the bridge counts as connected while it is open. */
 export class MainConnection {
   readonly link: Link;
   readonly subscriptions: ChannelSubscriptions;
@@ -62,7 +63,7 @@ export class MainConnection {
   }
 
   #received(frame: ServerFrame): void {
-    if (frame.event === 'pusher:error') this.#deps.warnings.errorFrame(frame);
+    if (frame.event === 'pusher:error') this.#deps.warnings.errorFrame(errorTextIn(frame));
     else this.subscriptions.receive(frame);
   }
 }

@@ -1,8 +1,8 @@
-export type Pong = (isAlive: boolean) => void;
+import type { Pong } from '../ports/link.ts';
 
 /**
- * The pings of one connection. At most one is under way: who asks meanwhile shares the next one, which is sent after
- * they asked.
+ * The pings of one connection, at most one of them in flight. Calls meanwhile share the next one: their pong must
+ * answer a ping that was sent after the call.
  */
 export class Pings {
   lagMs = 0;
@@ -15,7 +15,7 @@ export class Pings {
     this.#send = send;
   }
 
-  /** How long an answer has been waited for; `undefined` when none is. */
+  /** Age of the ping in flight; `undefined` when there is none. */
   get waitedMs(): number | undefined {
     return this.#sent && Date.now() - this.#sentAtMs;
   }
@@ -34,7 +34,7 @@ export class Pings {
     for (const pong of asked) pong(true);
   }
 
-  /** The connection is lost: nobody is answered any more. */
+  /** The connection is lost: calls every waiting function with `false`. */
   lost(): void {
     const asked = [...(this.#sent ?? []), ...this.#waiting];
     this.#sent = undefined;

@@ -3,22 +3,16 @@ import type { Agent } from 'node:http';
 import { type Credential, signHttp } from '#protocol';
 import { prefixOf } from '../../../net/address.ts';
 import { type HttpFailure, keptConnections, sendRequest } from '../../../net/http-client.ts';
-import type { Upstream } from '../../ports.ts';
+import type { TlsPeer } from '../../../net/tls-trust.ts';
 import type { BridgeLimits } from '../limits.ts';
-
-/** What became of a request: `failed` was not carried out, `broken` may have been, `late` may still be. */
-export type RequestOutcome =
-  | { readonly kind: 'taken'; readonly text: string }
-  | { readonly kind: 'refused'; readonly status: number; readonly text: string }
-  | { readonly kind: 'failed'; readonly text: string }
-  | { readonly kind: 'broken' | 'late'; readonly text: string };
+import type { RequestOutcome, UpstreamRequests } from '../ports/requests.ts';
 
 const MOST_REASON_CHARS = 300;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 interface UpstreamApiOptions {
   readonly appId: string;
-  readonly upstream: Upstream;
+  readonly upstream: TlsPeer;
   readonly credential: Credential;
   readonly limits: BridgeLimits;
 }
@@ -31,10 +25,10 @@ interface SignedRequest {
 }
 
 /**
- * SPEC 11.7: signed requests to the other side's HTTP API about one app, `path` being what follows `/apps/{id}`. They are
- * signed without the prefix of the other side's address, as the PHP library does. Never rejects.
+ * SPEC 11.7: the upstream's HTTP API for one app. Requests are signed without the path prefix of the upstream's address,
+ * as Pusher's PHP library does.
  */
-export class UpstreamApi {
+export class UpstreamApi implements UpstreamRequests {
   readonly #upstream: URL;
   readonly #root: string;
   readonly #credential: Credential;
@@ -47,23 +41,22 @@ export class UpstreamApi {
     this.#root = `/apps/${encodeURIComponent(deps.appId)}`;
     this.#credential = deps.credential;
     this.#timeoutMs = deps.limits.requestTimeoutMs;
-    // A request of each queue, and one more that is none of theirs.
+    // One for each queue of events, and one for other requests.
     this.#agent = keptConnections(deps.upstream, deps.limits.parallelRequests + 1);
     setMaxListeners(0, this.#stopping.signal);
   }
 
   async post(path: string, body: string): Promise<RequestOutcome> {
-    const asked = { method: 'POST', path: this.#root + path, query: {}, body };
-    const outcome = await this.#once(asked);
-    // A connection that was kept open too long says nothing of the request.
-    return outcome === 'again' ? ((await this.#once(asked)) as RequestOutcome) : outcome;
+    const request = { method: 'POST', path: this.#root + path, query: {}, body };
+    const outcome = await this.#once(request);
+    // The server had closed the kept connection already: it has not read the request.
+    return outcome === 'again' ? ((await this.#once(request)) as RequestOutcome) : outcome;
   }
 
-  /** The text that a signed GET is answered with; `undefined` when it is not answered well. */
   async get(path: string, query: Readonly<Record<string, string>> = {}): Promise<string | undefined> {
-    const asked = { method: 'GET', path: this.#root + path, query, body: '' };
-    let outcome = await this.#once(asked);
-    if (outcome === 'again') outcome = await this.#once(asked);
+    const request = { method: 'GET', path: this.#root + path, query, body: '' };
+    let outcome = await this.#once(request);
+    if (outcome === 'again') outcome = await this.#once(request);
     return outcome !== 'again' && outcome.kind === 'taken' ? outcome.text : undefined;
   }
 

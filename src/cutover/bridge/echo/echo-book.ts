@@ -1,17 +1,8 @@
-/** One copy of a forwarded event that will come back. */
-export interface Echo {
-  readonly channel: string;
-  readonly key: string;
-  /** Whose whisper it is, as far as that is known. */
-  readonly user: string | undefined;
-  isReceived: boolean;
-  /** Nothing awaits it any more: it was heard, given up, or cannot come. */
-  isClosed: boolean;
-}
+import type { Echo } from '../ports/echoes.ts';
 
 /**
- * SPEC 11.8: what this node awaits to come back from the other side. A multiset: of n equal events and m awaited
- * echoes, exactly m are taken for echoes, whatever their order.
+ * SPEC 11.8: the echoes that this node awaits. A multiset: of n equal events and m awaited echoes, exactly m are taken
+ * for echoes, whatever their order.
  */
 export class EchoBook {
   readonly #channels = new Map<string, Map<string, Echo[]>>();
@@ -26,7 +17,7 @@ export class EchoBook {
     return this.#size;
   }
 
-  /** `undefined` when there is no room left. */
+  /** `undefined` when the book is full. */
   expect(channel: string, key: string, user?: string): Echo | undefined {
     if (this.#size >= this.#most) return undefined;
     const echo: Echo = { channel, key, user, isReceived: false, isClosed: false };
@@ -39,7 +30,7 @@ export class EchoBook {
     return echo;
   }
 
-  /** True when it is an awaited echo, which it then is no longer. */
+  /** True when the event is an awaited echo; it is not awaited any more then. */
   consume(channel: string, key: string, user?: string): boolean {
     const echoes = this.#channels.get(channel)?.get(key) ?? [];
     const echo = echoes.find((each) => each.user === user || each.user === undefined || user === undefined);
@@ -60,7 +51,7 @@ export class EchoBook {
     if (keys?.size === 0) this.#channels.delete(echo.channel);
   }
 
-  /** The connection that would have heard them is lost. */
+  /** Forgets all echoes of a channel: the connection that would receive them is lost. */
   clear(channel: string): void {
     for (const echoes of [...(this.#channels.get(channel)?.values() ?? [])])
       for (const echo of [...echoes]) this.forget(echo);

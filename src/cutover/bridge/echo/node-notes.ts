@@ -2,25 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { isJsonObject, parseJson } from '#protocol';
 import type { Broker, ChannelRef } from '../../../core/ports/cluster.ts';
 import type { BridgeLimits } from '../limits.ts';
+import type { Copy } from '../ports/echoes.ts';
 
-/** One copy of an event that is about to be forwarded. */
-export interface Copy {
-  readonly channel: string;
-  readonly key: string;
-  readonly user: string | undefined;
-}
-
-/** What other nodes tell. No member may throw. */
+/** Receives the notes of other nodes. No member may throw. */
 export interface NoteReceiver {
-  expect(id: string, copies: readonly Copy[]): void;
-  answered(id: string): void;
+  foreignExpected(id: string, copies: readonly Copy[]): void;
+  foreignAnswered(id: string): void;
 }
 
-/** Sockets of a node at the other side. */
+/** Connections of one node to the upstream. */
 export interface UpstreamSockets {
-  /** Sockets of its bridge and its canary. */
+  /** Those of its bridge and its canary. */
   readonly own: number;
-  /** Sockets of browsers that it leads there. */
+  /** Those of browsers that it proxies. */
   readonly proxied: number;
   /** Its bridge is connected, and subscribed to the channels of this node's clients. */
   readonly isBridged: boolean;
@@ -28,38 +22,37 @@ export interface UpstreamSockets {
 
 const NO_SOCKETS: UpstreamSockets = { own: 0, proxied: 0, isBridged: false };
 
-/** A node that ended says nothing more: what it said counts for so long. It is said again in less than half of it. */
+/** How long the numbers of a node count: one that ended publishes no more. They are published again in less than half of it. */
 const SOCKETS_KNOWN_MS = 30_000;
 const SOCKETS_AGAIN_MS = 10_000;
-/** More nodes than there are. */
+/** More nodes than any cluster has. */
 const MOST_NODES = 1000;
 
 export const NOTES_CHANNEL = '#bridge';
-/** No event looks like this: their payloads are objects. */
+/** Begins each note; no event begins so, because payloads of events are objects. */
 const MARK = 'wavehall-bridge ';
-/** A node whose link was away for a moment reads what it missed. */
+/** How much is kept for a node that reads missed notes after it lost Redis for a moment. */
 const KEEP = { size: 1000, ttlSeconds: 60 };
 
 /**
- * SPEC 11.8: what the bridges of all nodes tell each other, over a channel of the cluster that no client can enter.
- * A mark comes back behind every note that was published before it.
+ * SPEC 11.8: notes between the bridges of all nodes, over a channel of the cluster that no client can subscribe to.
+ * Notes keep their order, so a mark that comes back proves that every note published before it has been received.
  */
 export class NodeNotes {
   readonly #ref: ChannelRef;
   readonly #broker: Broker;
   readonly #limits: BridgeLimits;
-  readonly #receiver: NoteReceiver;
+  #receiver: NoteReceiver | undefined;
   readonly #node = randomBytes(9).toString('base64url');
   readonly #marks = new Map<string, () => void>();
   readonly #sockets = new Map<string, UpstreamSockets & { readonly atMs: number }>();
   #sent: UpstreamSockets & { readonly atMs: number } = { ...NO_SOCKETS, atMs: -Infinity };
   #number = 0;
 
-  constructor(deps: { app: string; broker: Broker; limits: BridgeLimits; receiver: NoteReceiver }) {
+  constructor(deps: { app: string; broker: Broker; limits: BridgeLimits }) {
     this.#ref = { app: deps.app, channel: NOTES_CHANNEL };
     this.#broker = deps.broker;
     this.#limits = deps.limits;
-    this.#receiver = deps.receiver;
   }
 
   nextId(): string {
@@ -67,7 +60,8 @@ export class NodeNotes {
     return `${this.#node}.${this.#number}`;
   }
 
-  async start(): Promise<void> {
+  async start(receiver: NoteReceiver): Promise<void> {
+    this.#receiver = receiver;
     await this.#broker.subscribe(this.#ref);
   }
 
@@ -76,17 +70,18 @@ export class NodeNotes {
     await this.#broker.unsubscribe(this.#ref).catch(() => undefined);
   }
 
-  /** Resolves when the broker has taken it, or cannot: then nobody else hears of the event from it either. */
+  /** Announces echoes. Resolves when the broker has taken the note, or cannot take anything at the moment. */
   expect(id: string, copies: readonly Copy[]): Promise<void> {
     const list = copies.map(({ channel, key, user }) => [channel, key, user ?? null]);
     return this.#publish({ kind: 'expect', id, copies: list });
   }
 
+  /** Ends the announcement of that id. */
   answered(id: string): Promise<void> {
     return this.#publish({ kind: 'answered', id });
   }
 
-  /** Tells the other nodes of the sockets that this node has at the other side: when they change, and now and then. */
+  /** Publishes how many connections to the upstream this node has: when the numbers change, and every 10 s. */
   publishSockets(sockets: UpstreamSockets): void {
     const nowMs = Date.now();
     const isKnown = isNone(sockets) || nowMs - this.#sent.atMs < SOCKETS_AGAIN_MS;
@@ -95,7 +90,7 @@ export class NodeNotes {
     void this.#publish(this.#socketsNote(sockets));
   }
 
-  /** Sockets of the other nodes at the other side, and the number of their bridges there. */
+  /** Connections of the other nodes to the upstream, and how many of those nodes are bridged. */
   get others(): { readonly own: number; readonly proxied: number; readonly bridges: number } {
     const sinceMs = Date.now() - SOCKETS_KNOWN_MS;
     const sum = { own: 0, proxied: 0, bridges: 0 };
@@ -110,7 +105,7 @@ export class NodeNotes {
     return sum;
   }
 
-  /** Resolves when every note that was published before has been heard, as far as that is possible. */
+  /** Resolves when every note that was published before has been received, or after `noteWaitMs`. */
   async mark(): Promise<void> {
     const id = this.nextId();
     const timer = setTimeout(() => this.#marked(id), this.#limits.noteWaitMs);
@@ -120,7 +115,7 @@ export class NodeNotes {
     clearTimeout(timer);
   }
 
-  /** False: the event is no note. */
+  /** False when the event is not a note. */
   receive(ref: ChannelRef, payload: string): boolean {
     if (ref.channel !== NOTES_CHANNEL) return false;
     if (payload.startsWith(MARK)) this.#read(parseJson(payload.slice(MARK.length)));
@@ -131,8 +126,9 @@ export class NodeNotes {
     if (!isJsonObject(note) || typeof note.id !== 'string') return;
     const isOwn = note.id.startsWith(`${this.#node}.`);
     if (note.kind === 'mark' && isOwn) this.#marked(note.id);
-    else if (note.kind === 'expect' && !isOwn) this.#receiver.expect(note.id, copiesIn(note.copies));
-    else if (note.kind === 'answered' && !isOwn) this.#receiver.answered(note.id);
+    else if (note.kind === 'expect' && !isOwn)
+      this.#receiver?.foreignExpected(note.id, copiesIn(note.copies));
+    else if (note.kind === 'answered' && !isOwn) this.#receiver?.foreignAnswered(note.id);
     else if (note.kind === 'sockets' && !isOwn) this.#receiveSockets(note.id.split('.')[0] ?? '', note);
   }
 

@@ -1,21 +1,22 @@
 import type { BridgeLimits } from '../limits.ts';
 
-/** An event on its way to the other side. */
+/** An event on its way to the upstream. */
 export interface Forward {
   readonly channel: string;
   readonly name: string;
   readonly data: string;
+  /** Socket id of the client that must not receive it. */
   readonly except: string | undefined;
   /** Size of its part of a request. */
   readonly bytes: number;
   readonly atMs: number;
-  /** A request that carried others too was refused because of one of them. */
+  /** Sent in a request of its own: a batch with this event was refused. */
   alone: boolean;
-  /** How often its request was cut off while it was being written. */
+  /** Times that the connection broke while its request was written. */
   cut: number;
 }
 
-/** What one item costs in a batch, apart from its texts. */
+/** The fixed part of an item of a batch. */
 const ITEM = '{"channel":"","name":"","data":""},';
 
 export const bytesOf = ({ channel, name, data }: Pick<Forward, 'channel' | 'name' | 'data'>): number =>
@@ -24,7 +25,7 @@ export const bytesOf = ({ channel, name, data }: Pick<Forward, 'channel' | 'name
   Buffer.byteLength(JSON.stringify(name)) +
   Buffer.byteLength(JSON.stringify(data));
 
-/** SPEC 11.7: how many of the first events go in one request. Reverb fails on a batch that excludes a socket it knows. */
+/** SPEC 11.7: how many of the first events go in one request. Reverb fails on a batch that excludes a socket of its own. */
 export function batchSize(queue: readonly Forward[], limits: BridgeLimits): number {
   let bytes = 0;
   let count = 0;

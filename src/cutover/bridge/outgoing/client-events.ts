@@ -1,23 +1,32 @@
 import { kindOf } from '#protocol';
-import type { Echoes } from '../echo/echoes.ts';
-import { echoKey } from '../frame.ts';
-import type { BridgeLimits } from '../limits.ts';
-import type { MainConnection } from '../connection/main-connection.ts';
-import type { Copy } from '../echo/node-notes.ts';
-import type { Presence } from '../presence/presence.ts';
-import type { Published } from './published.ts';
-import type { BridgeCounters } from '../state.ts';
 import { sendThen } from '../connection/subscription.ts';
+import type { BridgeLimits } from '../limits.ts';
+import type { EchoAnnouncer, ForwardedEvent } from '../ports/echoes.ts';
+import type { UpstreamLink } from '../ports/link.ts';
+import type { BridgeCounters } from '../status/counters.ts';
+import type { Published } from './published.ts';
+
+/** Sends client events on one presence channel as its members. */
+interface MemberSender {
+  send(
+    user: string | undefined,
+    text: string,
+    announce: (comesBackHere: boolean) => Promise<() => void>,
+  ): Promise<boolean>;
+}
 
 interface ClientEventsDeps {
   readonly limits: BridgeLimits;
   readonly counters: BridgeCounters;
-  readonly mainConnection: MainConnection;
-  readonly presence: Presence;
-  readonly echoes: Echoes;
+  readonly mainConnection: {
+    readonly link: UpstreamLink;
+    readonly subscriptions: { isSubscribed(channel: string): Promise<boolean> };
+  };
+  readonly presence: { channel(name: string): { readonly clientEvents: MemberSender } | undefined };
+  readonly echoes: EchoAnnouncer;
 }
 
-/** SPEC 11.9: client events of this side, said at the other side over a connection that is on the channel there. */
+/** SPEC 11.9: sends this side's client events to the upstream, over a connection that is subscribed to the channel there. */
 export class ClientEvents {
   readonly #deps: ClientEventsDeps;
 
@@ -25,40 +34,41 @@ export class ClientEvents {
     this.#deps = deps;
   }
 
-  /** Never rejects. What cannot be said at the moment is counted. */
+  /** Never rejects. An event that cannot be sent at the moment is dropped and counted. */
   async send(channel: string, { name, data, dataJson, userId }: Published): Promise<void> {
     const { counters, limits } = this.#deps;
-    // Where clients may write to any channel, Reverb passes the frame on as it is, with the user that it names.
+    // Where clients may write to any channel, Reverb passes the frame on as it is, including `user_id`.
     const [event, on, user] = [name, channel, userId].map((each) => JSON.stringify(each));
     const by = user === undefined ? '' : `,"user_id":${user}`;
     const text = `{"event":${event},"channel":${on},"data":${dataJson}${by}}`;
     if (Buffer.byteLength(text) > limits.messageBytes) return counters.drop('too-large');
-    const copy: Copy = { channel, key: echoKey(name, data), user: userId };
+    const sent = { channel, name, data, user: userId };
     const isSent = await (kindOf(channel).members
-      ? this.#asMember(copy, text)
-      : this.#overMainConnection(copy, text));
+      ? this.#asMember(sent, text)
+      : this.#overMainConnection(sent, text));
     if (isSent) counters.add('clientEventsSent');
     else counters.drop('not-bridged');
   }
 
-  async #asMember(copy: Copy, text: string): Promise<boolean> {
-    const { presence } = this.#deps;
-    const joined = presence.channel(copy.channel);
-    if (joined === undefined) return false;
-    return joined.clientEvents.send(copy.user, text, (isHeardHere) => this.#announce(copy, isHeardHere));
+  async #asMember(event: ForwardedEvent, text: string): Promise<boolean> {
+    const channel = this.#deps.presence.channel(event.channel);
+    if (channel === undefined) return false;
+    return channel.clientEvents.send(event.user, text, (comesBackHere) =>
+      this.#announce(event, comesBackHere),
+    );
   }
 
-  /** The connection that speaks does not hear itself: only other nodes do. */
-  async #overMainConnection(copy: Copy, text: string): Promise<boolean> {
-    const { mainConnection: mainConnection } = this.#deps;
-    if (!(await mainConnection.subscriptions.isSubscribed(copy.channel))) return false;
-    return sendThen(mainConnection.link, text, await this.#announce(copy, false));
+  /** The upstream does not send a client event back to its sender: the echo goes to other nodes only. */
+  async #overMainConnection(event: ForwardedEvent, text: string): Promise<boolean> {
+    const { link, subscriptions } = this.#deps.mainConnection;
+    if (!(await subscriptions.isSubscribed(event.channel))) return false;
+    return sendThen(link, text, await this.#announce(event, false));
   }
 
-  /** SPEC 11.8: resolves with what is to be called when the other side has dealt with it. */
-  async #announce(copy: Copy, isHeardHere: boolean): Promise<() => void> {
+  /** SPEC 11.8: resolves with what is called when the upstream has handled the event. */
+  async #announce(event: ForwardedEvent, comesBackHere: boolean): Promise<() => void> {
     const { echoes } = this.#deps;
-    const pending = await echoes.announce([copy], undefined, isHeardHere);
+    const pending = await echoes.announce([event], undefined, comesBackHere);
     return () => echoes.answered(pending);
   }
 }

@@ -1,20 +1,20 @@
 import type { ChannelEvent, ChannelRef } from '../../../core/ports/cluster.ts';
 import { within } from '../../../core/util/time.ts';
-import type { BridgeState, HealthSink } from '../../ports.ts';
-import { Forwarder, type ForwarderDeps } from './forwarder.ts';
-import { isInternal, isClientEvent } from '../frame.ts';
-import type { RequestOutcome, UpstreamApi } from '../connection/upstream-api.ts';
-import { isForwarded, readPublished } from './published.ts';
+import { isClientEvent, isInternal } from '../../client/server-frame.ts';
+import type { HealthSink } from '../../ports.ts';
+import type { RequestOutcome, UpstreamRequests } from '../ports/requests.ts';
 import type { ClientEvents } from './client-events.ts';
+import { Forwarder, type ForwarderDeps, type QueueState } from './forwarder.ts';
+import { isForwarded, readPublished } from './published.ts';
 
 interface DispatchDeps extends Omit<ForwarderDeps, 'send'> {
-  readonly api: UpstreamApi;
+  readonly api: UpstreamRequests;
   readonly clientEvents: ClientEvents;
   readonly health: HealthSink | undefined;
   readonly isDisconnected: () => boolean;
 }
 
-/** What happens on this side, brought to the other side (SPEC 11.7, 11.9, 11.12). */
+/** SPEC 11.7, 11.9, 11.12: carries what happens on this side to the upstream. */
 export class Dispatch {
   readonly #deps: DispatchDeps;
   readonly #forwarder: Forwarder;
@@ -25,11 +25,11 @@ export class Dispatch {
     this.#forwarder = new Forwarder({ ...deps, send: (path, body) => this.#send(path, body) });
   }
 
-  get queue(): BridgeState['queue'] {
+  get queue(): QueueState {
     return this.#forwarder.queue;
   }
 
-  /** What happens before is not brought. */
+  /** Events that are published before are not forwarded. */
   start(): void {
     this.#isStarted = true;
   }
@@ -39,30 +39,31 @@ export class Dispatch {
     this.#forwarder.stop();
   }
 
-  /** The other side is back: what waits for it is tried at once. */
+  /** Sends waiting events at once: the upstream can be reached again. */
   retryNow(): void {
     this.#forwarder.retryNow();
   }
 
-  /** Resolves when the other side has it, or soon. Never rejects. */
-  async published(ref: ChannelRef, event: ChannelEvent): Promise<void> {
+  /** Resolves when the upstream has taken the event, or after `publishWaitMs`. Never rejects. */
+  async publish(ref: ChannelRef, event: ChannelEvent): Promise<void> {
     if (!this.#isStarted || !isForwarded(ref, event)) return;
     const published = readPublished(event);
     if (published === undefined || isInternal(published.name)) return;
-    const { clientEvents: whispers, limits, isDisconnected } = this.#deps;
+    const { clientEvents, limits, isDisconnected } = this.#deps;
     const { name, data, dataJson } = published;
-    if (event.bestEffort === true && isClientEvent(name)) return void whispers.send(ref.channel, published);
+    if (event.bestEffort === true && isClientEvent(name))
+      return void clientEvents.send(ref.channel, published);
     const text = typeof data === 'string' ? data : dataJson;
     const forward = { channel: ref.channel, name, data: text, except: event.except };
     const forwarded = this.#forwarder.forward(forward);
     if (!isDisconnected() && !this.#forwarder.isFailing) await within(forwarded, limits.publishWaitMs);
   }
 
-  /** SPEC 11.12. Never rejects. */
+  /** SPEC 11.12: closes a user's connections at the upstream. Never rejects. */
   async terminate(user: string): Promise<void> {
     if (!this.#isStarted) return;
-    const { api: post, warnings } = this.#deps;
-    const outcome = await post.post(`/users/${encodeURIComponent(user)}/terminate_connections`, '{}');
+    const { api, warnings } = this.#deps;
+    const outcome = await api.post(`/users/${encodeURIComponent(user)}/terminate_connections`, '{}');
     if (outcome.kind !== 'taken') warnings.notTerminated(outcome);
   }
 

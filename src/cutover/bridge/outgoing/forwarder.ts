@@ -4,7 +4,13 @@ import { OrderedQueue, type OrderedQueueDeps } from './ordered-queue.ts';
 
 export type ForwarderDeps = Omit<OrderedQueueDeps, 'settled' | 'failing'>;
 
-/** SPEC 11.7: the bounded queue of events that are on their way to the other side's HTTP API. */
+export interface QueueState {
+  readonly events: number;
+  readonly bytes: number;
+  readonly oldestMs: number;
+}
+
+/** SPEC 11.7: the bounded queue of events on their way to the upstream's HTTP API. */
 export class Forwarder {
   readonly #deps: ForwarderDeps;
   readonly #queues: OrderedQueue[];
@@ -18,18 +24,18 @@ export class Forwarder {
     this.#queues = Array.from({ length: deps.limits.parallelRequests }, () => new OrderedQueue(queue));
   }
 
-  get queue(): { readonly events: number; readonly bytes: number; readonly oldestMs: number } {
+  get queue(): QueueState {
     const [first] = this.#pending.keys();
     const oldestMs = first === undefined ? 0 : Date.now() - first.atMs;
     return { events: this.#pending.size, bytes: this.#bytes, oldestMs };
   }
 
-  /** The last request failed; publishers do not wait. */
+  /** The last request failed; publishers do not wait for the upstream meanwhile. */
   get isFailing(): boolean {
     return this.#isFailing;
   }
 
-  /** Resolves when the other side has taken the event, or it was given up; never rejects. */
+  /** Resolves when the upstream has taken the event, or it was given up. Never rejects. */
   forward(event: Pick<Forward, 'channel' | 'name' | 'data' | 'except'>): Promise<void> {
     const { limits, counters } = this.#deps;
     const forward: Forward = { ...event, bytes: bytesOf(event), atMs: Date.now(), alone: false, cut: 0 };
@@ -52,6 +58,7 @@ export class Forwarder {
     for (const queue of this.#queues) queue.stop();
   }
 
+  /** Always the same queue for a channel, so that its order is kept. */
   #queueOf(channel: string): OrderedQueue {
     const number = parseInt(hash('md5', channel, 'hex').slice(0, 8), 16);
     return this.#queues[number % this.#queues.length] as OrderedQueue;

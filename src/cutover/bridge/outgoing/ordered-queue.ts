@@ -1,23 +1,21 @@
 import { backoffMs } from '../../../core/util/backoff.ts';
 import { sleep } from '../../../core/util/time.ts';
-import { batchSize, type Forward, requestOf } from './batch.ts';
-import type { WarningLog } from '../warning-log.ts';
-import type { Echoes, PendingEcho } from '../echo/echoes.ts';
-import { echoKey } from '../frame.ts';
 import type { BridgeLimits } from '../limits.ts';
-import type { Copy } from '../echo/node-notes.ts';
-import type { RequestOutcome } from '../connection/upstream-api.ts';
-import type { DropReason, BridgeCounters } from '../state.ts';
+import type { EchoAnnouncer, PendingEcho } from '../ports/echoes.ts';
+import type { RequestOutcome } from '../ports/requests.ts';
+import type { BridgeCounters, DropReason } from '../status/counters.ts';
+import type { WarningLog } from '../status/warning-log.ts';
+import { batchSize, type Forward, requestOf } from './batch.ts';
 
 export interface OrderedQueueDeps {
   readonly limits: BridgeLimits;
   readonly counters: BridgeCounters;
-  readonly echoes: Echoes;
+  readonly echoes: EchoAnnouncer;
   readonly warnings: WarningLog;
   send(path: string, body: string): Promise<RequestOutcome>;
   /** The event is forwarded, or given up. */
   settled(forward: Forward): void;
-  /** Whether the last request failed. */
+  /** Reports whether the last request failed. */
   failing(isFailing: boolean): void;
 }
 
@@ -39,7 +37,7 @@ export class OrderedQueue {
     if (!this.#isRunning) void this.#run();
   }
 
-  /** The other side is back: no need to wait longer. */
+  /** Ends the pause after a failure: the upstream can be reached again. */
   retryNow(): void {
     this.#pausing.abort();
   }
@@ -52,29 +50,29 @@ export class OrderedQueue {
 
   async #run(): Promise<void> {
     this.#isRunning = true;
-    // Events of one tick travel together.
+    // Events of one tick go in one request.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#queue.length > 0 && !this.#isStopped) await this.#step();
+    while (this.#queue.length > 0 && !this.#isStopped) await this.#forwardBatch();
     this.#isRunning = false;
   }
 
-  async #step(): Promise<void> {
+  async #forwardBatch(): Promise<void> {
     this.#dropOld();
     let batch = this.#queue.splice(0, batchSize(this.#queue, this.#deps.limits));
     let pending: PendingEcho | undefined;
     while (batch.length > 0) {
-      pending = await this.#deps.echoes.announce(batch.map(copyOf), pending);
+      pending = await this.#deps.echoes.announce(batch, pending);
       const { path, body } = requestOf(batch);
       const outcome = await this.#deps.send(path, body);
-      const left = await this.#unsent(batch, pending, outcome);
-      if (left.length < batch.length || outcome.kind !== 'failed') {
+      const unsent = await this.#unsent(batch, pending, outcome);
+      if (unsent.length < batch.length || outcome.kind !== 'failed') {
         this.#deps.echoes.answered(pending);
         pending = undefined;
       }
-      batch = left;
+      batch = unsent;
       if (batch.length > 0) await this.#pause();
       if (this.#isStopped) this.#settle(batch.splice(0), 'stopped');
-      const young = this.#young(batch);
+      const young = this.#withoutOld(batch);
       if (young.length < batch.length && pending !== undefined) {
         this.#deps.echoes.answered(pending);
         pending = undefined;
@@ -84,7 +82,7 @@ export class OrderedQueue {
     if (pending !== undefined) this.#deps.echoes.answered(pending);
   }
 
-  /** What has to be sent again. */
+  /** The events of a batch that have to be sent again. */
   async #unsent(batch: Forward[], pending: PendingEcho, outcome: RequestOutcome): Promise<Forward[]> {
     if (outcome.kind === 'taken') return this.#delivered(batch);
     this.#deps.warnings.notForwarded(outcome);
@@ -96,19 +94,19 @@ export class OrderedQueue {
     return this.#undelivered(batch, pending, outcome.kind === 'late');
   }
 
-  /** What came back was carried out, and so was what is before it in the batch. */
+  /** An event whose echo came back was delivered, and so was every event before it in the batch. */
   #undelivered(batch: Forward[], pending: PendingEcho, isLate: boolean): Forward[] {
-    const fates = batch.map((_, at) => this.#deps.echoes.deliveryOf(pending, at));
-    const heard = fates.lastIndexOf('carried out') + 1;
-    this.#deps.counters.add('forwarded', heard);
-    this.#settle(batch.slice(0, heard));
-    // What the other side may still carry out is not sent again.
-    const isLost = (at: number): boolean => isLate && fates[at] === 'unknown';
+    const deliveries = batch.map((_, at) => this.#deps.echoes.deliveryOf(pending, at));
+    const delivered = deliveries.lastIndexOf('delivered') + 1;
+    this.#deps.counters.add('forwarded', delivered);
+    this.#settle(batch.slice(0, delivered));
+    // Not sent again: the upstream may still carry out the late request.
+    const isLost = (at: number): boolean => isLate && deliveries[at] === 'unknown';
     this.#settle(
-      batch.filter((_, at) => at >= heard && isLost(at)),
+      batch.filter((_, at) => at >= delivered && isLost(at)),
       'unanswered',
     );
-    return batch.filter((_, at) => at >= heard && !isLost(at));
+    return batch.filter((_, at) => at >= delivered && !isLost(at));
   }
 
   #delivered(batch: Forward[]): Forward[] {
@@ -130,7 +128,7 @@ export class OrderedQueue {
     return this.#drop(batch, 'refused');
   }
 
-  /** Reverb ends the connection instead of reading a request that is too large for it. */
+  /** Reverb closes the connection instead of reading a request that is too large. */
   #isTooLarge([first]: readonly Forward[], { text }: { readonly text: string }): boolean {
     if (first === undefined || first.bytes <= this.#deps.limits.batchBytes) return false;
     if (!['ECONNRESET', 'EPIPE'].includes(text)) return false;
@@ -144,11 +142,11 @@ export class OrderedQueue {
   }
 
   #dropOld(): void {
-    const young = this.#young(this.#queue);
+    const young = this.#withoutOld(this.#queue);
     if (young.length < this.#queue.length) this.#queue.splice(0, this.#queue.length, ...young);
   }
 
-  #young(forwards: readonly Forward[]): Forward[] {
+  #withoutOld(forwards: readonly Forward[]): Forward[] {
     const since = Date.now() - this.#deps.limits.queueAgeMs;
     const old = forwards.filter(({ atMs }) => atMs < since);
     this.#settle(old, 'too-old');
@@ -166,9 +164,3 @@ export class OrderedQueue {
     return sleep(backoffMs(this.#failures - 1, { firstMs, mostMs }), this.#pausing.signal);
   }
 }
-
-const copyOf = ({ channel, name, data }: Forward): Copy => ({
-  channel,
-  key: echoKey(name, data),
-  user: undefined,
-});

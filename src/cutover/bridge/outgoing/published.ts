@@ -1,8 +1,8 @@
 import { isReservedChannel, SERVER_TO_USER_PREFIX } from '#protocol';
 import type { ChannelEvent, ChannelRef } from '../../../core/ports/cluster.ts';
-import { readServerFrame } from '../frame.ts';
+import { readServerFrame } from '../../client/read-frame.ts';
 
-/** What somebody published on this side. */
+/** An event that was published on this side. */
 export interface Published {
   readonly name: string;
   readonly data: unknown;
@@ -11,10 +11,11 @@ export interface Published {
   readonly userId: string | undefined;
 }
 
-/** SPEC 11.7: news of members are this side's own; so are all reserved channels but those of users. */
-export const isForwarded = ({ channel }: ChannelRef, { memberChange: news }: ChannelEvent): boolean =>
-  news === undefined && (!isReservedChannel(channel) || channel.startsWith(SERVER_TO_USER_PREFIX));
+/** SPEC 11.7: false for changes of members, which each side sends itself, and for reserved channels but those of users. */
+export const isForwarded = ({ channel }: ChannelRef, { memberChange }: ChannelEvent): boolean =>
+  memberChange === undefined && (!isReservedChannel(channel) || channel.startsWith(SERVER_TO_USER_PREFIX));
 
+/** `undefined` when the payload is not an event, or is nested too deep. */
 export function readPublished({ payload }: ChannelEvent): Published | undefined {
   const frame = readServerFrame(payload);
   if (frame?.dataJson === undefined) return undefined;

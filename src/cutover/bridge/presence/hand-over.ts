@@ -1,63 +1,67 @@
+import type { Pong } from '../ports/link.ts';
 import { StreamAlignment } from './stream-alignment.ts';
-import type { ServerFrame } from '../frame.ts';
 
-/** What a hand-over deps of a connection. The pong is told before any later frame is heard. */
+/** A connection that takes part in a hand-over. Its pong is called before any later frame is received. */
 export interface Pingable {
-  ping(pong: (isAlive: boolean) => void): void;
+  ping(pong: Pong): void;
 }
 
-interface HandOverDeps {
+interface Comparable {
+  readonly text: string;
+}
+
+interface HandOverDeps<Frame> {
   readonly from: Pingable;
   readonly to: Pingable;
-  /** Called with each frame of the channel exactly once, in their order. */
-  deliver(frame: ServerFrame): void;
+  /** Called with each frame of the channel exactly once, in order. */
+  deliver(frame: Frame): void;
 }
 
-/** `unsure`: after all rounds several places were left; `lost`: a connection ended, and `from` is still the one that counts. */
+/** `unsure`: after all rounds several offsets were possible; `lost`: a connection ended, and `from` is still the listener. */
 export type HandOverResult = 'done' | 'unsure' | 'lost';
 
 /**
- * SPEC 11.10: `to` goes on hearing a channel where `from` ends; nothing is lost and nothing is told twice. Until it is
- * known where `to` stands, `from` is heard as ever, so nothing waits. The time that it takes is bounded by the rounds and by
- * the connections' own patience with pongs.
+ * SPEC 11.10: moves listening on a channel from one connection to another; no frame is lost and none is delivered twice.
+ * Until the offset between the two is known, frames of `from` are delivered as before, so nothing waits. The rounds and
+ * the pong timeout of the connections bound the time that it takes.
  */
-export class HandOver {
-  readonly #deps: HandOverDeps;
+export class HandOver<Frame extends Comparable> {
+  readonly #deps: HandOverDeps<Frame>;
   #alignment = new StreamAlignment();
   #isFromCompared = false;
   #isToCompared = false;
   #isOver = false;
-  /** What `to` heard while it was compared. */
-  #receivedByTo: ServerFrame[] = [];
-  /** Frames that `to` is still to hear and that were told already. */
+  /** Frames that `to` received while it was compared. */
+  #receivedByTo: Frame[] = [];
+  /** Number of frames that `to` is still to receive and `from` has delivered already. */
   #toSkip = 0;
 
-  constructor(deps: HandOverDeps) {
+  constructor(deps: HandOverDeps<Frame>) {
     this.#deps = deps;
   }
 
   async run(rounds: number): Promise<HandOverResult> {
     const { from, to } = this.#deps;
-    // What `to` itself has said is heard by `from` alone: it must be through.
+    // Client events that `to` itself has sent are received by `from` alone: the first pongs show that they are through.
     if (!(await pinged(to, () => undefined))) return 'lost';
     if (!(await pinged(from, () => this.#begin()))) return 'lost';
     for (let round = 1; !this.#isOver; round += 1) {
-      if (!(await pinged(to, () => this.#toAnswered()))) return 'lost';
-      if (!(await pinged(from, () => this.#fromAnswered(round >= rounds)))) return 'lost';
+      if (!(await pinged(to, () => this.#toPonged()))) return 'lost';
+      if (!(await pinged(from, () => this.#fromPonged(round >= rounds)))) return 'lost';
     }
-    // With this answer it has heard all that was told; lost or not, it is the one that counts.
+    // With this pong `to` has received all that was delivered. Even if it is lost now, it is the listener.
     await pinged(to, () => undefined);
     return this.#alignment.isSure ? 'done' : 'unsure';
   }
 
-  receivedFrom(frame: ServerFrame): void {
+  receivedFrom(frame: Frame): void {
     if (this.#isOver) return;
     if (this.#isFromCompared) this.#alignment.firstReceived(frame.text);
     this.#deps.deliver(frame);
   }
 
-  receivedTo(frame: ServerFrame): void {
-    if (this.#isOver) this.#goOn(frame);
+  receivedTo(frame: Frame): void {
+    if (this.#isOver) this.#deliverNew(frame);
     else if (this.#isToCompared) {
       this.#alignment.secondReceived(frame.text);
       this.#receivedByTo.push(frame);
@@ -71,36 +75,36 @@ export class HandOver {
     this.#receivedByTo = [];
   }
 
-  #toAnswered(): void {
+  #toPonged(): void {
     this.#isToCompared = true;
     this.#alignment.secondPonged();
   }
 
-  #fromAnswered(isLast: boolean): void {
+  #fromPonged(isLast: boolean): void {
     this.#alignment.firstPonged();
     if (this.#alignment.isSure || isLast) this.#takeOver(this.#alignment.lag);
     else if (this.#alignment.isBroken) this.#begin();
   }
 
-  /** In the moment of an answer, before anything else is heard. */
+  /** Called with the pong, before either connection receives another frame. */
   #takeOver(lag: number): void {
     this.#isOver = true;
     this.#toSkip = Math.max(0, lag);
-    const news = lag < 0 ? this.#receivedByTo.slice(lag) : [];
+    const ahead = lag < 0 ? this.#receivedByTo.slice(lag) : [];
     this.#receivedByTo = [];
-    for (const frame of news) this.#deps.deliver(frame);
+    for (const frame of ahead) this.#deps.deliver(frame);
   }
 
-  #goOn(frame: ServerFrame): void {
+  #deliverNew(frame: Frame): void {
     if (this.#toSkip > 0) this.#toSkip -= 1;
     else this.#deps.deliver(frame);
   }
 }
 
-/** `then` is called in the moment of the answer. False: the connection is lost. */
-const pinged = (line: Pingable, then: () => void): Promise<boolean> =>
+/** Resolves with false when the connection is lost; `then` is called on the pong itself, not after it. */
+const pinged = (connection: Pingable, then: () => void): Promise<boolean> =>
   new Promise((resolve) =>
-    line.ping((isAlive) => {
+    connection.ping((isAlive) => {
       if (isAlive) then();
       resolve(isAlive);
     }),

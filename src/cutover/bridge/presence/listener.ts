@@ -1,10 +1,10 @@
-import type { MemberSlot } from './member-connection.ts';
-import { type PresenceReceiver, tell } from '../receiver.ts';
-import type { ServerFrame } from '../frame.ts';
-import { HandOver } from './hand-over.ts';
-import { successor } from './successor.ts';
+import type { ServerFrame } from '../../client/server-frame.ts';
 import type { BridgeLimits } from '../limits.ts';
-import type { BridgeCounters } from '../state.ts';
+import type { PresenceReceiver } from '../ports/receiver.ts';
+import type { BridgeCounters } from '../status/counters.ts';
+import { HandOver } from './hand-over.ts';
+import type { MemberSlot } from './member-slot.ts';
+import { successor } from './successor.ts';
 
 export interface ListenerDeps {
   readonly channel: string;
@@ -14,13 +14,13 @@ export interface ListenerDeps {
 }
 
 /**
- * SPEC 11.10, 11.13: the one connection that a presence channel is heard over. Every frame is told once, whoever else
- * hears it; members of the other side outlast a moment in which nobody does.
+ * SPEC 11.10, 11.13: the one connection whose frames of a presence channel are delivered, among all that receive them.
+ * While there is none, the upstream's members are kept for `graceMs`.
  */
 export class Listener {
   readonly #deps: ListenerDeps;
   #slot: MemberSlot | undefined;
-  #handOver: { readonly to: MemberSlot; readonly process: HandOver } | undefined;
+  #handOver: { readonly to: MemberSlot; readonly process: HandOver<ServerFrame> } | undefined;
   #lostSinceMs: number | undefined;
   #grace: NodeJS.Timeout | undefined;
 
@@ -28,6 +28,7 @@ export class Listener {
     this.#deps = deps;
   }
 
+  /** The member whose connection is listened on. */
   get slot(): MemberSlot | undefined {
     return this.#slot;
   }
@@ -40,7 +41,7 @@ export class Listener {
     else this.#deliver(frame);
   }
 
-  /** From now on this one is heard; nobody was before. */
+  /** Listens on this connection, where none was listened on before. */
   listenOn(slot: MemberSlot): void {
     this.#slot = slot;
     clearTimeout(this.#grace);
@@ -48,7 +49,7 @@ export class Listener {
     this.#lostSinceMs = undefined;
   }
 
-  /** Its connection is lost. */
+  /** The connection is lost. */
   lost(): void {
     const { channel, receiver, limits } = this.#deps;
     this.#slot = undefined;
@@ -60,29 +61,31 @@ export class Listener {
     this.#grace.unref();
   }
 
-  /** Another one goes on, when there is any that can: then it is the listener, and nothing was missed. */
+  /** Moves to another connection without losing a frame; stays where it is when there is none that can take over. */
   async handOver(slots: ReadonlyMap<string, MemberSlot>): Promise<void> {
     const from = this.#slot;
-    const { limits } = this.#deps;
+    const { channel, limits, counters } = this.#deps;
     const tried = new Set<MemberSlot>();
     while (from !== undefined) {
       const to = await successor(from, slots, limits.subscribeWaitMs, tried);
       if (to === undefined || this.#slot !== from) return;
       tried.add(to);
-      const process = new HandOver({
+      const process = new HandOver<ServerFrame>({
         from: from.link,
         to: to.link,
         deliver: (frame) => this.#deliver(frame),
       });
       this.#handOver = { to, process };
       const result = await process.run(limits.handOverRounds);
+      if (result === 'unsure')
+        counters.error(`hand-over on ${channel}: frames may have been delivered twice`);
       if (this.#slot !== from) return;
       this.#handOver = undefined;
       if (result !== 'lost') return void (this.#slot = to);
     }
   }
 
-  /** Nobody is heard any more, for good. */
+  /** Stops listening for good. */
   close(): void {
     clearTimeout(this.#grace);
     this.#slot = undefined;
@@ -91,6 +94,6 @@ export class Listener {
   }
 
   #deliver(frame: ServerFrame): void {
-    tell(this.#deps.receiver, this.#deps.channel, frame);
+    this.#deps.receiver.presenceFrame(this.#deps.channel, frame);
   }
 }

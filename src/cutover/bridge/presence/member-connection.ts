@@ -1,69 +1,35 @@
-import type { Member } from '#protocol';
-import { Signal } from '../connection/signal.ts';
-import type { ServerFrame } from '../frame.ts';
-import { Link, type LinkOptions } from '../connection/link.ts';
+import type { ServerFrame } from '../../client/server-frame.ts';
+import type { OpenLink, UpstreamLink } from '../ports/link.ts';
+import type { MemberSlot, SlotCarrier } from './member-slot.ts';
 
-/** Who takes slots: a channel, which hears what happens to each of them. */
-export interface SlotOwner {
-  readonly channel: string;
-  opened(slot: MemberSlot): void;
-  lost(slot: MemberSlot): void;
-  receive(slot: MemberSlot, frame: ServerFrame): void;
-}
-
-/** One member of one channel on one connection. */
-export class MemberSlot {
-  readonly owner: SlotOwner;
-  readonly member: Member;
-  readonly connection: MemberConnection;
-  /** The other side has said that this connection is on the channel. */
-  isConfirmed = false;
-  /** The next frame is what a cache channel remembers. */
-  awaitsCached = false;
-  readonly #confirmed = new Signal();
-
-  constructor(owner: SlotOwner, member: Member, connection: MemberConnection) {
-    this.owner = owner;
-    this.member = member;
-    this.connection = connection;
-  }
-
-  get link(): Link {
-    return this.connection.link;
-  }
-
-  confirm(): void {
-    this.isConfirmed = true;
-    this.#confirmed.emit();
-  }
-
-  untilConfirmed(): Promise<void> {
-    return this.isConfirmed ? Promise.resolve() : this.#confirmed.next();
-  }
-}
-
-/** Who hears what is wrong with a connection, whoever sits on it. */
+/** Receives what goes wrong with a connection, whichever members it carries. */
 export interface ConnectionProblems {
   failed(reason: string): void;
   errorFrame(frame: ServerFrame): void;
 }
 
+interface MemberConnectionDeps extends ConnectionProblems {
+  readonly openLink: OpenLink;
+  /** Resolves when this connection may connect, with what is called when it has. */
+  acquire(): Promise<() => void>;
+}
+
 /** SPEC 11.10: a connection and the members on it, at most one of each channel. */
-export class MemberConnection {
-  /** By channel. */
+export class MemberConnection implements SlotCarrier {
   readonly slots = new Map<string, MemberSlot>();
-  readonly link: Link;
+  readonly link: UpstreamLink;
   idle: NodeJS.Timeout | undefined;
   readonly #errorFrame: (frame: ServerFrame) => void;
 
-  constructor(deps: LinkOptions, problems: ConnectionProblems) {
-    this.#errorFrame = (frame) => problems.errorFrame(frame);
-    this.link = new Link(deps, {
+  constructor(deps: MemberConnectionDeps) {
+    this.#errorFrame = (frame) => deps.errorFrame(frame);
+    const listener = {
       opened: () => this.#each((slot) => slot.owner.opened(slot)),
       lost: () => this.#each((slot) => slot.owner.lost(slot)),
-      frame: (frame) => this.#received(frame),
-      failed: (reason) => problems.failed(reason),
-    });
+      frame: (frame: ServerFrame) => this.#received(frame),
+      failed: (reason: string) => deps.failed(reason),
+    };
+    this.link = deps.openLink(listener, () => deps.acquire());
   }
 
   #each(step: (slot: MemberSlot) => void): void {

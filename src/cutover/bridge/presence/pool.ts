@@ -1,28 +1,24 @@
 import type { Member } from '#protocol';
-import {
-  MemberConnection,
-  type ConnectionProblems,
-  MemberSlot,
-  type SlotOwner,
-} from './member-connection.ts';
+import { Semaphore } from '../../../core/util/semaphore.ts';
 import type { BridgeLimits } from '../limits.ts';
-import type { LinkOptions } from '../connection/link.ts';
-import type { BridgeCounters } from '../state.ts';
-import { Semaphore } from '../connection/semaphore.ts';
+import type { OpenLink } from '../ports/link.ts';
+import type { BridgeCounters } from '../status/counters.ts';
+import { type ConnectionProblems, MemberConnection } from './member-connection.ts';
+import { MemberSlot, type SlotCarrier, type SlotOwner, type SlotPool } from './member-slot.ts';
 
-interface PoolDeps extends ConnectionProblems {
-  readonly link: Omit<LinkOptions, 'turn'>;
+export interface PoolDeps extends ConnectionProblems {
+  readonly openLink: OpenLink;
   readonly limits: BridgeLimits;
   readonly counters: BridgeCounters;
 }
 
 /**
- * SPEC 11.10: the connections of the members. The k-th one holds at most one member of each channel, so there are as many
- * as the fullest channel has members on this node, not members times channels.
+ * SPEC 11.10: the connections of the members. The k-th one carries at most one member of each channel, so there are as
+ * many as the fullest channel has members on this node, not members times channels.
  */
-export class Pool {
+export class Pool implements SlotPool {
   readonly #deps: PoolDeps;
-  readonly #connections: MemberConnection[] = [];
+  readonly #connections: SlotCarrier[] = [];
   readonly #connecting: Semaphore;
 
   constructor(deps: PoolDeps) {
@@ -30,15 +26,11 @@ export class Pool {
     this.#connecting = new Semaphore(deps.limits.connecting);
   }
 
-  get size(): number {
-    return this.#connections.length;
-  }
-
+  /** Number of connections that are open. */
   get open(): number {
     return this.#connections.filter(({ link }) => link.isOpen).length;
   }
 
-  /** `undefined` when there are too many connections already; that is counted. */
   take(owner: SlotOwner, member: Member): MemberSlot | undefined {
     const connection =
       this.#connections.find(({ slots }) => !slots.has(owner.channel)) ?? this.#openAnother();
@@ -52,7 +44,7 @@ export class Pool {
     return slot;
   }
 
-  release({ connection, owner: owner }: MemberSlot): void {
+  release({ connection, owner }: MemberSlot): void {
     connection.slots.delete(owner.channel);
     if (connection.slots.size > 0) return;
     connection.idle = setTimeout(() => this.#close(connection), this.#deps.limits.idleMs);
@@ -63,16 +55,16 @@ export class Pool {
     for (const connection of [...this.#connections]) this.#close(connection);
   }
 
-  #openAnother(): MemberConnection | undefined {
+  #openAnother(): SlotCarrier | undefined {
     if (this.#connections.length >= this.#deps.limits.connections) return undefined;
-    const turn = (): Promise<() => void> => this.#connecting.acquire();
-    const connection = new MemberConnection({ ...this.#deps.link, acquire: turn }, this.#deps);
+    const acquire = (): Promise<() => void> => this.#connecting.acquire();
+    const connection = new MemberConnection({ ...this.#deps, acquire });
     this.#connections.push(connection);
     connection.link.open();
     return connection;
   }
 
-  #close(connection: MemberConnection): void {
+  #close(connection: SlotCarrier): void {
     clearTimeout(connection.idle);
     this.#connections.splice(this.#connections.indexOf(connection), 1);
     connection.link.close();

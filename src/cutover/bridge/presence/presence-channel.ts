@@ -1,21 +1,21 @@
 import { type Credential, kindOf, type Member } from '#protocol';
 import { Mutex } from '../../../core/util/mutex.ts';
+import { Signal } from '../../../core/util/signal.ts';
 import { within } from '../../../core/util/time.ts';
-import { Signal } from '../connection/signal.ts';
-import type { MemberSlot, SlotOwner } from './member-connection.ts';
-import type { PresenceReceiver } from '../receiver.ts';
-import type { SubscriptionState } from '../echo/echoes.ts';
-import { objectTextIn, type ServerFrame, rosterIn } from '../frame.ts';
-import type { BridgeLimits } from '../limits.ts';
-import { Listener } from './listener.ts';
-import { successor } from './successor.ts';
-import type { Pool } from './pool.ts';
-import type { BridgeCounters } from '../state.ts';
+import { objectTextIn } from '../../client/read-frame.ts';
+import type { ServerFrame } from '../../client/server-frame.ts';
+import { rosterIn } from '../connection/member-frames.ts';
 import { subscribeAs, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe } from '../connection/subscription.ts';
+import type { BridgeLimits } from '../limits.ts';
+import type { PresenceReceiver, SubscriptionState } from '../ports/receiver.ts';
+import type { BridgeCounters } from '../status/counters.ts';
+import { Listener } from './listener.ts';
 import { MemberClientEvents } from './member-client-events.ts';
+import type { MemberSlot, SlotOwner, SlotPool } from './member-slot.ts';
+import { successor } from './successor.ts';
 
 export interface PresenceChannelDeps {
-  readonly pool: Pool;
+  readonly pool: SlotPool;
   readonly credential: Credential;
   readonly limits: BridgeLimits;
   readonly counters: BridgeCounters;
@@ -24,17 +24,17 @@ export interface PresenceChannelDeps {
 }
 
 /**
- * SPEC 11.10: one presence channel as this node is in it at the other side: a connection for each of its members, of
- * which one, the listener, is heard. Coming, going, whispers and hand-overs happen one after the other.
+ * SPEC 11.10: one presence channel at the upstream, with a connection for each of this node's members. The frames of one
+ * of them, the listener, are delivered. Leaving, client events and hand-overs happen one after the other.
  */
 export class PresenceChannel implements SlotOwner {
   readonly channel: string;
+  readonly clientEvents: MemberClientEvents;
   readonly #deps: PresenceChannelDeps;
   /** By the member's id. */
   readonly #slots = new Map<string, MemberSlot>();
   readonly #lock = new Mutex();
   readonly #listener: Listener;
-  readonly clientEvents: MemberClientEvents;
   readonly #rosterReceived = new Signal();
   #isOver = false;
   #hasCachedEvent = false;
@@ -52,21 +52,21 @@ export class PresenceChannel implements SlotOwner {
     });
   }
 
-  get members(): number {
+  get memberCount(): number {
     return this.#slots.size;
   }
 
-  /** Nobody but this user is here, or nobody could be brought there at all. */
+  /** True when no other member of this node is on the channel at the upstream. */
   isLast(id: string): boolean {
     return this.#slots.size === 0 || (this.#slots.size === 1 && this.#slots.has(id));
   }
 
   get subscription(): SubscriptionState {
-    if (this.#slots.size === 0) return 'no';
-    return this.#listener.slot === undefined ? 'soon' : 'yes';
+    if (this.#slots.size === 0) return 'none';
+    return this.#listener.slot === undefined ? 'pending' : 'confirmed';
   }
 
-  /** Resolves when the roster of the other side is known; soon, whatever it does. */
+  /** Resolves when the upstream's roster is known, or after `subscribeWaitMs`. */
   async join(member: Member): Promise<void> {
     const slot = this.#deps.pool.take(this, member);
     if (slot === undefined) return;
@@ -83,7 +83,7 @@ export class PresenceChannel implements SlotOwner {
     void this.#leave(slot);
   }
 
-  /** The last member of this node has gone. */
+  /** Leaves with all members. */
   close(): void {
     this.#isOver = true;
     const slots = [...this.#slots.values()];
@@ -96,20 +96,20 @@ export class PresenceChannel implements SlotOwner {
     });
   }
 
-  /** Resolves when all that was on its way has been heard. */
+  /** Resolves when everything that was on its way has been received. */
   async barrier(): Promise<void> {
     await this.#lock.run(async () => {
       await this.#listener.slot?.link.barrier();
     });
   }
 
-  // --- what a slot tells -----------------------------------------------------------------------
+  // --- what happens to a slot ------------------------------------------------------------------
 
   opened(slot: MemberSlot): void {
     this.#subscribe(slot);
   }
 
-  /** Another connection that is there goes on; else the first that comes back. */
+  /** When it was the listener, another confirmed connection takes over, else the first that is confirmed again. */
   lost(slot: MemberSlot): void {
     slot.isConfirmed = false;
     if (slot !== this.#listener.slot || this.#isOver) return;
@@ -146,29 +146,29 @@ export class PresenceChannel implements SlotOwner {
     if (!slot.awaitsCached) this.#rosterReceived.emit();
   }
 
-  /** SPEC 11.11: every subscription is greeted with what the channel remembers; that is no news but the first time. */
+  /** SPEC 11.11: the upstream sends the cached event after every subscription; only the first one is used. */
   #cachedEvent(slot: MemberSlot, frame: ServerFrame): void {
     slot.awaitsCached = false;
     if (slot === this.#listener.slot && !this.#hasCachedEvent)
-      this.#deps.receiver.cached(this.channel, frame);
+      this.#deps.receiver.cachedEvent(this.channel, frame);
     this.#hasCachedEvent = true;
     this.#rosterReceived.emit();
   }
 
-  /** Nobody listens, and this member has not left meanwhile. */
+  /** True while there is no listener and this member has not left. */
   #needsListener(slot: MemberSlot): boolean {
     const isHere = !this.#isOver && this.#slots.get(slot.member.id) === slot;
     return isHere && this.#listener.slot === undefined;
   }
 
-  /** Subscribing again brings the roster; who refuses to say it twice is listened to without one. */
+  /** Subscribes again, which brings the roster; a server that does not repeat it is listened to without. */
   async #listenAgainOn(slot: MemberSlot): Promise<void> {
     this.#subscribe(slot);
     await within(this.#rosterReceived.next(), this.#deps.limits.subscribeWaitMs);
     if (this.#needsListener(slot) && slot.isConfirmed) this.#listener.listenOn(slot);
   }
 
-  /** Who is heard stays until there is an heir; whispers do not wait for that. */
+  /** The listener stays until there is a successor. Client events do not wait for it: the lock is taken afterwards. */
   async #leave(slot: MemberSlot): Promise<void> {
     if (slot === this.#listener.slot) await successor(slot, this.#slots, this.#deps.limits.successorWaitMs);
     await this.#lock.run(() => this.#handOverAndRelease(slot));
@@ -177,9 +177,9 @@ export class PresenceChannel implements SlotOwner {
   async #handOverAndRelease(slot: MemberSlot): Promise<void> {
     if (slot === this.#listener.slot) await this.#listener.handOver(this.#slots);
     this.#release(slot);
-    // Nobody could go on, or the heir's connection was lost in the moment of the hand-over.
-    const { slot: heard } = this.#listener;
-    if (heard?.isConfirmed === false) this.lost(heard);
+    // There was no successor, or its connection was lost during the hand-over.
+    const { slot: listener } = this.#listener;
+    if (listener?.isConfirmed === false) this.lost(listener);
   }
 
   #release(slot: MemberSlot): void {

@@ -1,18 +1,10 @@
 import type { Credential, Member } from '#protocol';
-import type { ConnectionProblems } from './member-connection.ts';
-import type { PresenceReceiver } from '../receiver.ts';
-import type { SubscriptionState } from '../echo/echoes.ts';
-import type { BridgeLimits } from '../limits.ts';
-import type { LinkOptions } from '../connection/link.ts';
-import { Pool } from './pool.ts';
+import type { PresenceReceiver, SubscriptionState } from '../ports/receiver.ts';
+import { Pool, type PoolDeps } from './pool.ts';
 import { PresenceChannel } from './presence-channel.ts';
-import type { BridgeCounters } from '../state.ts';
 
-interface PresenceDeps extends ConnectionProblems {
-  readonly link: Omit<LinkOptions, 'turn'>;
+interface PresenceDeps extends PoolDeps {
   readonly credential: Credential;
-  readonly limits: BridgeLimits;
-  readonly counters: BridgeCounters;
   readonly receiver: PresenceReceiver;
   isDisconnected(): boolean;
 }
@@ -38,36 +30,36 @@ export class Presence {
 
   get memberCount(): number {
     let members = 0;
-    for (const joined of this.#channels.values()) members += joined.members;
+    for (const { memberCount } of this.#channels.values()) members += memberCount;
     return members;
   }
 
-  channel(channel: string): PresenceChannel | undefined {
-    return this.#channels.get(channel);
+  channel(name: string): PresenceChannel | undefined {
+    return this.#channels.get(name);
   }
 
-  subscriptionOf(channel: string): SubscriptionState {
-    return this.#channels.get(channel)?.subscription ?? 'no';
+  subscriptionOf(name: string): SubscriptionState {
+    return this.#channels.get(name)?.subscription ?? 'none';
   }
 
-  async join(channel: string, member: Member): Promise<void> {
-    const joined =
-      this.#channels.get(channel) ?? new PresenceChannel(channel, { ...this.#deps, pool: this.#pool });
-    this.#channels.set(channel, joined);
-    await joined.join(member);
+  async join(name: string, member: Member): Promise<void> {
+    const channel =
+      this.#channels.get(name) ?? new PresenceChannel(name, { ...this.#deps, pool: this.#pool });
+    this.#channels.set(name, channel);
+    await channel.join(member);
   }
 
-  leave(channel: string, id: string): void {
-    const joined = this.#channels.get(channel);
-    if (joined === undefined) return;
-    if (joined.isLast(id)) {
-      this.#channels.delete(channel);
-      joined.close();
-    } else joined.leave(id);
+  leave(name: string, id: string): void {
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return;
+    if (channel.isLast(id)) {
+      this.#channels.delete(name);
+      channel.close();
+    } else channel.leave(id);
   }
 
   stop(): void {
-    for (const joined of this.#channels.values()) joined.close();
+    for (const channel of this.#channels.values()) channel.close();
     this.#channels.clear();
     this.#pool.stop();
   }

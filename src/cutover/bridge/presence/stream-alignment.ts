@@ -1,16 +1,23 @@
 /**
- * SPEC 11.10: where two connections stand in one stream of frames that both hear. The other side does one thing at a
- * time, so its answers to first, second, first, second, first … say between which frames of the first each answer to the
- * second lies; equal texts say the rest. Every round adds to both, so the place becomes certain sooner or later: with the
- * first frame that differs, or the first round in which nothing was heard.
+ * SPEC 11.10: finds the offset between two connections that are subscribed to the same channel. Both receive the same
+ * frames, one a little later than the other. The server answers pings in turn (second, first, second, first …), so each
+ * pong bounds where the second connection is in the stream of the first; comparing the texts removes the candidates
+ * that are left. Every round adds to both, so the offset becomes certain with the first frame that differs, or with the
+ * first round without a frame.
+ *
+ *     first has received    a  b        One round: the second pongs before it receives `b c`, then the first pongs.
+ *     second has received      b  c     The second one's `b` is the frame of the first at …
+ *     place 0: `a` is not `b`           … refused;
+ *     place 1: `b` is `b`               … possible, the second is 1 frame ahead (lag -1);
+ *     place 2: nothing to compare yet   … possible, lag -2; refused as soon as the first receives `c`.
  */
 export class StreamAlignment {
   readonly #first: string[] = [];
   readonly #second: string[] = [];
-  /** Frames that each had heard at its last answer. */
+  /** Frames that each had received at its last pong. */
   #firstBefore = 0;
   #secondBefore = 0;
-  /** What may be: the first frame of the second is this one of the first. Unknown until the first round is over. */
+  /** Candidates for the index, among the frames of the first, of the second one's first frame. Unknown before the first round ends. */
   #places: number[] | undefined;
 
   firstReceived(text: string): void {
@@ -37,14 +44,14 @@ export class StreamAlignment {
     return this.#places?.length === 1;
   }
 
-  /** The streams are not the same: no place is left. */
+  /** The streams are not the same: no candidate is left. */
   get isBroken(): boolean {
     return this.#places?.length === 0;
   }
 
   /**
-   * How far the second is behind the first in frames, less than 0 when it is ahead. While several places are left it is the one
-   * that loses nothing; when none is, both are taken to be level.
+   * Frames that the second is behind the first; negative when it is ahead. Among several candidates the one that loses
+   * no frame counts; without any, 0.
    */
   get lag(): number {
     const place = this.#places?.at(-1);

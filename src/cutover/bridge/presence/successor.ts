@@ -1,20 +1,25 @@
 import { sleep } from '../../../core/util/time.ts';
-import type { MemberSlot } from './member-connection.ts';
 
-const LOOK_MS = 20;
-const NONE: ReadonlySet<MemberSlot> = new Set();
+const POLL_MS = 20;
 
-/** SPEC 11.10: who is to be heard when `from` leaves; somebody who is about to be confirmed is waited for. */
-export async function successor(
-  from: MemberSlot,
-  slots: ReadonlyMap<string, MemberSlot>,
+interface Confirmable {
+  readonly isConfirmed: boolean;
+}
+
+/**
+ * SPEC 11.10: picks the connection that takes over when `from` leaves; waits up to `waitMs` for one that is still
+ * subscribing. `undefined` when there is none.
+ */
+export async function successor<Slot extends Confirmable>(
+  from: Slot,
+  slots: ReadonlyMap<string, Slot>,
   waitMs: number,
-  tried: ReadonlySet<MemberSlot> = NONE,
-): Promise<MemberSlot | undefined> {
-  const find = (): MemberSlot | undefined =>
+  tried: ReadonlySet<Slot> = new Set(),
+): Promise<Slot | undefined> {
+  const find = (): Slot | undefined =>
     [...slots.values()].find((slot) => slot !== from && slot.isConfirmed && !tried.has(slot));
   const deadline = Date.now() + waitMs;
   while (find() === undefined && from.isConfirmed && slots.size > tried.size && Date.now() < deadline)
-    await sleep(LOOK_MS);
+    await sleep(POLL_MS);
   return find();
 }

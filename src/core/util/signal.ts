@@ -1,7 +1,8 @@
-/** Who waits for the next time that something happens. */
+/** An event without data that may be awaited many times. */
 export class Signal {
   #waiting: (() => void)[] = [];
 
+  /** Resolves at the next `emit`. */
   next(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

@@ -1,5 +1,5 @@
-import type { ChannelRef, History, Remembered } from '../../core/ports/cluster.ts';
-import { channelKey } from '../../core/util/channel-key.ts';
+import type { ChannelRef, History, Remembered } from '../../../core/ports/cluster.ts';
+import { channelKey } from '../../../core/util/channel-key.ts';
 
 interface Last {
   payload: string | undefined;
@@ -7,8 +7,8 @@ interface Last {
 }
 
 /**
- * SPEC 11.11: the last event of each cache channel that this node holds, from whichever side it came. A channel that is
- * not held is answered by what the cluster remembers.
+ * SPEC 11.11: the last event, of either side, of each cache channel that this node is subscribed to. For other channels
+ * the cluster's own cache answers.
  */
 export class LastEvents implements History {
   readonly #inner: History;

@@ -1,5 +1,5 @@
-import type { BridgeState } from '../ports.ts';
-import { type BridgeCounterName, bridgeCounts } from '../status/bridge-counters.ts';
+import type { BridgeState } from '../../ports.ts';
+import { type BridgeCounterName, bridgeCounts } from '../../status/bridge-counters.ts';
 
 /** Why something was not carried across; each is counted (SPEC 11.7). */
 export type DropReason =

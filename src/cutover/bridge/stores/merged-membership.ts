@@ -2,20 +2,20 @@ import { isReservedChannel, kindOf, type Member } from '#protocol';
 import { channelKey } from '../../../core/util/channel-key.ts';
 import type { ChannelRef, Joining, Leaving, Membership, Occupancy } from '../../../core/ports/cluster.ts';
 
-/** The other side's part in presence. */
+/** Membership of this node's users at the upstream. */
 export interface UpstreamPresence {
-  /** Resolves when its members are known, or soon. Never rejects. */
+  /** Resolves when the upstream's members are known, or soon. Never rejects. */
   join(ref: ChannelRef, member: Member): Promise<void>;
   leave(ref: ChannelRef, id: string): void;
-  /** False: nobody would say that somebody has left it. */
+  /** False when the upstream would not report that a member leaves. */
   isSubscribed(ref: ChannelRef): boolean;
 }
 
-/** Members and counts of channels at the other side, without the sockets of this node's bridge. Never rejects, and answers soon. */
+/** Members and counts of channels at the upstream, without the bridge's own connections. Never rejects, and resolves soon. */
 export interface ChannelCounts {
   members(ref: ChannelRef): Promise<readonly Member[]>;
   occupancy(ref: ChannelRef): Promise<Occupancy | undefined>;
-  /** How many of the nodes that have clients on a channel are on it there too, by bridges of theirs. */
+  /** Of `nodes` that have clients on a channel, how many others are subscribed to it at the upstream by their bridges. */
   otherBridgesOn(ref: ChannelRef, nodes: number): number;
   channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>>;
 }
@@ -34,12 +34,12 @@ interface MergedChannel {
   readonly upstream: Map<string, Member>;
 }
 
-/** Nobody's id: members of the other side have no socket here that must not hear of them. */
+/** Socket id of the upstream's members: they have no socket here that is excluded from their `member_added`. */
 const NO_SOCKET = '0.0';
 
 /**
- * SPEC 11.10: who is on a presence channel, of two sources: `real` are users of this node's sockets, `other` those whom
- * the other side names. Somebody is a member from the first of them to the last.
+ * SPEC 11.10: members of presence channels from two sources: `local` are users of this node's sockets, `upstream` those
+ * that the upstream lists. A user is a member while either source has it.
  */
 export class MergedMembership implements Membership {
   readonly #inner: Membership;
@@ -75,7 +75,7 @@ export class MergedMembership implements Membership {
     if (member !== undefined && merged.local.delete(member.id)) this.#upstream.leave(ref, member.id);
     if (merged.local.size === 0) return this.#close(merged, leaving);
     if (member === undefined || !merged.upstream.has(member.id)) return this.#inner.leave(ref, leaving);
-    // The other side says when he has left there too; when it cannot, he has.
+    // The upstream reports when the user has left there, too; when it cannot, the user counts as gone.
     if (this.#upstream.isSubscribed(ref)) return this.#inner.leave(ref, { subscriptions });
     merged.upstream.delete(member.id);
     return this.#inner.leave(ref, leaving);
@@ -87,33 +87,32 @@ export class MergedMembership implements Membership {
     this.#inner.count(ref, subscriptions);
   }
 
-  /** Of a channel that this node is on, it knows both sides; of others, it asks. */
+  /** Channels that this node is on are known from both sides; for others the upstream is asked. */
   async members(ref: ChannelRef): Promise<readonly Member[]> {
     if (!isMerged(ref) || this.#channels.has(channelKey(ref))) return this.#inner.members(ref);
-    const [ours, theirs] = await Promise.all([this.#inner.members(ref), this.#counts.members(ref)]);
-    return [...new Map([...theirs, ...ours].map((member) => [member.id, member])).values()];
+    const [own, upstream] = await Promise.all([this.#inner.members(ref), this.#counts.members(ref)]);
+    return [...new Map([...upstream, ...own].map((member) => [member.id, member])).values()];
   }
 
   async occupancy(ref: ChannelRef): Promise<Occupancy> {
-    if (isReservedChannel(ref.channel) || this.#channels.has(channelKey(ref)))
-      return this.#inner.occupancy(ref);
-    const [ours, theirs] = await Promise.all([this.#inner.occupancy(ref), this.#counts.occupancy(ref)]);
-    return this.#sum(ref, ours, theirs);
+    if (isReservedChannel(ref.channel) || this.#channels.has(channelKey(ref))) return this.#inner.occupancy(ref);
+    const [own, upstream] = await Promise.all([this.#inner.occupancy(ref), this.#counts.occupancy(ref)]);
+    return this.#sum(ref, own, upstream);
   }
 
   async channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
-    const [ours, theirs] = await Promise.all([
+    const [own, upstream] = await Promise.all([
       this.#inner.channels(app, prefix),
       this.#counts.channels(app, prefix),
     ]);
-    const names = new Set([...ours.keys(), ...theirs.keys()]);
+    const names = new Set([...own.keys(), ...upstream.keys()]);
     const all = [...names].map(
-      (name) => [name, this.#sum({ app, channel: name }, ours.get(name), theirs.get(name))] as const,
+      (name) => [name, this.#sum({ app, channel: name }, own.get(name), upstream.get(name))] as const,
     );
     return new Map(all.filter(([name, { subscriptions }]) => subscriptions > 0 && !isCanary(name)));
   }
 
-  // --- the other side --------------------------------------------------------------------------
+  // --- members of the upstream -----------------------------------------------------------------
 
   upstreamJoined(ref: ChannelRef, member: Member): void {
     const merged = this.#channels.get(channelKey(ref));
@@ -133,7 +132,7 @@ export class MergedMembership implements Membership {
     this.#inner.leave(ref, { subscriptions: merged.subscriptions, member }).catch(this.#failed);
   }
 
-  /** All of them, from now on: those who are not named have left. */
+  /** Replaces the list: members that are not in it have left. */
   upstreamRoster(ref: ChannelRef, members: readonly Member[]): void {
     const merged = this.#channels.get(channelKey(ref));
     if (merged === undefined) return;
@@ -142,26 +141,26 @@ export class MergedMembership implements Membership {
     for (const member of members) this.upstreamJoined(ref, member);
   }
 
-  /** Members that the other side names on a channel. */
+  /** Number of the upstream's members that are listed. */
   upstreamCount(ref: ChannelRef): number {
     return this.#channels.get(channelKey(ref))?.upstream.size ?? 0;
   }
 
   // --- within ----------------------------------------------------------------------------------
 
-  /** Users of both sides are members of both: the longer list is the whole one. */
-  #sum(ref: ChannelRef, ours = EMPTY, theirs = EMPTY): Occupancy {
-    const bridges = this.#counts.otherBridgesOn(ref, ours.nodes ?? 0);
+  /** Adds subscriptions up. Users of both sides are members at both, so the longer list has all of them. */
+  #sum(ref: ChannelRef, own = EMPTY, upstream = EMPTY): Occupancy {
+    const bridges = this.#counts.otherBridgesOn(ref, own.nodes ?? 0);
     return {
-      subscriptions: ours.subscriptions + Math.max(0, theirs.subscriptions - bridges),
-      users: Math.max(ours.users, theirs.users),
+      subscriptions: own.subscriptions + Math.max(0, upstream.subscriptions - bridges),
+      users: Math.max(own.users, upstream.users),
     };
   }
 
-  /** Nobody of this node is left: what the other side says of the channel is of no concern here any more. */
-  async #close({ ref, upstream: other }: MergedChannel, leaving: Leaving): Promise<void> {
+  /** The last user of this node has left: removes the upstream's members, which are not followed any more. */
+  async #close({ ref, upstream }: MergedChannel, leaving: Leaving): Promise<void> {
     this.#channels.delete(channelKey(ref));
-    const others = [...other.values()].filter(({ id }) => id !== leaving.member?.id);
+    const others = [...upstream.values()].filter(({ id }) => id !== leaving.member?.id);
     const left = others.map((member) => this.#inner.leave(ref, { subscriptions: 1, member }));
     await Promise.all(left);
     await this.#inner.leave(ref, leaving);
@@ -183,7 +182,7 @@ export class MergedMembership implements Membership {
 
 const EMPTY: Occupancy = { subscriptions: 0, users: 0 };
 
-/** Channels of probes, which are nobody's. */
+/** Channels of the canary, which are not listed. */
 const isCanary = (channel: string): boolean => channel.startsWith('wavehall-canary-');
 
 const isMerged = ({ channel }: ChannelRef): boolean => kindOf(channel).members && !isReservedChannel(channel);

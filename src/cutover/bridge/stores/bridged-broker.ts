@@ -1,0 +1,85 @@
+import { isReservedChannel, kindOf } from '#protocol';
+import type { App, Retention } from '../../../core/app.ts';
+import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/cluster.ts';
+import { isForwarded } from '../outgoing/published.ts';
+import type { LastEvents } from './last-events.ts';
+
+/** Events of one app's bridge. */
+export interface UpstreamEvents {
+  /** Resolves when the upstream has confirmed the subscription, or soon. */
+  subscribe(channel: string): Promise<void>;
+  unsubscribe(channel: string): void;
+  /** True when the event is a note of another node's bridge. */
+  receiveNote(ref: ChannelRef, payload: string): boolean;
+  readonly dispatch: {
+    /** Forwards an event that was published on this side. Never rejects. */
+    publish(ref: ChannelRef, event: ChannelEvent): Promise<void>;
+  };
+}
+
+interface BridgedBrokerDeps {
+  readonly inner: Broker;
+  readonly history: LastEvents;
+  readonly apps: ReadonlyMap<string, App>;
+  readonly upstreamOf: (ref: ChannelRef) => UpstreamEvents | undefined;
+}
+
+/** SPEC 11.6, 11.7: the broker; what is published through it and subscribed to reaches the upstream as well. */
+export class BridgedBroker implements Broker {
+  readonly #deps: BridgedBrokerDeps;
+  #deliver: Deliver = () => undefined;
+
+  constructor(deps: BridgedBrokerDeps) {
+    this.#deps = deps;
+  }
+
+  start(deliver: Deliver): Promise<void> {
+    this.#deliver = deliver;
+    return this.#deps.inner.start((ref, event) => {
+      if (this.#upstream(ref)?.receiveNote(ref, event.payload)) return;
+      if (event.bestEffort !== true && isForwarded(ref, event)) this.remember(ref, event.payload);
+      deliver(ref, event);
+    });
+  }
+
+  async subscribe(ref: ChannelRef): Promise<void> {
+    const kind = kindOf(ref.channel);
+    const { inner, history } = this.#deps;
+    if (isBridged(ref) && kind.cached) history.hold(ref);
+    const subscribed =
+      isBridged(ref) && !kind.members ? this.#upstream(ref)?.subscribe(ref.channel) : undefined;
+    await Promise.all([inner.subscribe(ref), subscribed]);
+  }
+
+  async unsubscribe(ref: ChannelRef): Promise<void> {
+    const { inner, history } = this.#deps;
+    history.drop(ref);
+    if (isBridged(ref)) this.#upstream(ref)?.unsubscribe(ref.channel);
+    await inner.unsubscribe(ref);
+  }
+
+  async publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
+    await this.#deps.inner.publish(ref, event, keep);
+    await this.#upstream(ref)?.dispatch.publish(ref, event);
+  }
+
+  /** Delivers an event of the upstream to this node's own clients. */
+  deliver(ref: ChannelRef, event: ChannelEvent): void {
+    this.#deliver(ref, event);
+  }
+
+  /** Keeps the last event of a cache channel. */
+  remember(ref: ChannelRef, payload: string): void {
+    const app = this.#deps.apps.get(ref.app);
+    if (app !== undefined && kindOf(ref.channel).cached)
+      this.#deps.history.remember(ref, payload, app.cacheTtlSeconds);
+  }
+
+  #upstream(ref: ChannelRef): UpstreamEvents | undefined {
+    return this.#deps.upstreamOf(ref);
+  }
+}
+
+/** Reverb treats `presence…` without a dash as presence, too: a bridge without a member would spoil its roster. */
+const isBridged = ({ channel }: ChannelRef): boolean =>
+  !isReservedChannel(channel) && (kindOf(channel).members || !channel.startsWith('presence'));

@@ -2,6 +2,7 @@ import { kindOf } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Broker, ChannelRef, Deliver } from '../../core/ports/cluster.ts';
 import type { Logger } from '../../core/ports/logger.ts';
+import { errorTextIn } from '../client/read-frame.ts';
 import type { BridgeState, HealthSink, Upstream } from '../ports.ts';
 import { Link } from './connection/link.ts';
 import { MainConnection } from './connection/main-connection.ts';
@@ -21,7 +22,6 @@ import type { SubscriptionState } from './ports/receiver.ts';
 import { Presence } from './presence/presence.ts';
 import { BridgeCounters } from './status/counters.ts';
 import { WarningLog } from './status/warning-log.ts';
-import { errorTextIn } from '../client/read-frame.ts';
 
 export interface AppBridgeDeps {
   readonly app: App;
@@ -111,7 +111,8 @@ export class AppBridge {
   get state(): BridgeState {
     const { presence, isConnected } = this;
     const { link, subscriptions } = this.#mainConnection;
-    return this.#counters.with({
+    return {
+      ...this.#counters.totals,
       app: this.#deps.app.id,
       connected: isConnected,
       channels: subscriptions.size + presence.channelCount,
@@ -119,7 +120,7 @@ export class AppBridge {
       connections: presence.connectionCount + (isConnected ? 1 : 0),
       queue: this.dispatch.queue,
       lagMs: isConnected ? link.lagMs : undefined,
-    });
+    };
   }
 
   async start(): Promise<void> {

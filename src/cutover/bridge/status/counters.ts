@@ -1,5 +1,4 @@
-import type { BridgeState } from '../../ports.ts';
-import { type BridgeCounterName, bridgeCounts } from '../../status/bridge-counters.ts';
+import { type BridgeCounterName, type BridgeCounts, bridgeCounts } from '../../status/bridge-counters.ts';
 
 /** Why something was not carried across; each is counted (SPEC 11.7). */
 export type DropReason =
@@ -15,10 +14,10 @@ export type DropReason =
   | 'too-many-echoes'
   | 'stopped';
 
-type BridgeSnapshot = Pick<
-  BridgeState,
-  'app' | 'connected' | 'channels' | 'members' | 'connections' | 'queue' | 'lagMs'
->;
+export interface BridgeTotals extends Readonly<BridgeCounts> {
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly lastError: string | undefined;
+}
 
 /** Counters of one app's bridge (SPEC 11.13). */
 export class BridgeCounters {
@@ -44,8 +43,8 @@ export class BridgeCounters {
     this.lastError = text.slice(0, 200);
   }
 
-  /** The counts since the start together with the state of the moment. */
-  with(snapshot: BridgeSnapshot): BridgeState {
-    return { ...snapshot, ...this.counts, dropped: { ...this.dropped }, lastError: this.lastError };
+  /** The counts since the start. */
+  get totals(): BridgeTotals {
+    return { ...this.counts, dropped: { ...this.dropped }, lastError: this.lastError };
   }
 }

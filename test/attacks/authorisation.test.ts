@@ -8,7 +8,7 @@ import { arena, range } from './arena.ts';
 
 const here = arena(secondApp.needs);
 
-describe('subscribing without the right to', () => {
+describe('subscribing without permission', () => {
   const SEVEN = JSON.stringify(member('7'));
   const NINE = JSON.stringify(member('9'));
   const foreign = { ...APP, secret: secondApp.app.secret };
@@ -60,7 +60,7 @@ describe('subscribing without the right to', () => {
     await here.site.silent(wire);
   });
 
-  test('7.1 A08 no signature is compared with === or !== in the code', async () => {
+  test('7.1 A08 compares no signature with === or !== in the code', async () => {
     const files: string[] = [];
     for (const folder of ['protocol', 'src']) {
       for (const name of await readdir(folder, { recursive: true })) {
@@ -78,7 +78,7 @@ describe('subscribing without the right to', () => {
 
 describe('what one secret signs cannot be used for something else', () => {
   test.each(['private-a:b', 'private-a\nb', ':user:', 'private-a\u0000', '1.1:private-a'])(
-    '3.2 A14 a channel called %j is refused whatever is signed',
+    '3.2 A14 refuses a channel called %j whatever is signed',
     async (channel) => {
       const wire = await here.site.connect();
       here.site.ask(wire, channel, { auth: channelAuth(APP, wire.socketId, channel) });
@@ -103,14 +103,14 @@ describe('what one secret signs cannot be used for something else', () => {
     await here.site.unauthorised(wire, 'presence-a');
   });
 
-  test('7.4 A14 a newline in a signed path is refused', async () => {
+  test('7.4 A14 refuses a newline in a signed path', async () => {
     const path = `/apps/${APP.id}/channels/a%0Aauth_key=x`;
     for (const signPath of [path, decodeURIComponent(path)]) {
       expect((await here.site.publisher.send('GET', path, [], undefined, { signPath })).status).toBe(401);
     }
   });
 
-  test('7.2 A14 a signature over socket, channel and text is not one over socket and channel', async () => {
+  test('7.2 A14 refuses a signature over socket, channel and text as one over socket and channel', async () => {
     const wire = await here.site.connect();
     // Signed for channel `private-a` with channel_data `b`, as no name may have a colon here.
     const hex = hmacHex(APP.secret, `${wire.socketId}:private-a:b`);
@@ -136,7 +136,7 @@ describe('users', () => {
     await here.site.refused(wire, 4009, 'Connection not authorized.');
   });
 
-  test('5.4 A17 a made-up user_id in a client event is overwritten', async () => {
+  test('5.4 A17 overwrites a forged user_id in a client event', async () => {
     const a = await here.site.subscriber('presence-a', { member: member('7') });
     const b = await here.site.subscriber('presence-a', { member: member('9') });
     for (const user_id of ['9', 9, null, { id: '9' }]) {
@@ -168,7 +168,7 @@ describe('two apps', () => {
     expect((await other.get('/connections')).json).toEqual({ connections: 1 });
   });
 
-  test("8.4 A52 excluding another app's socket, or an unknown one, excludes nobody", async () => {
+  test('8.4 A52 excludes no socket for an unknown socket_id or that of another app', async () => {
     const wire = await here.site.subscriber('orders');
     const foreign = await here.site.as(secondApp.app).connect();
     for (const socket_id of [foreign.socketId, '1.1', '999999999.999999999']) {
@@ -177,7 +177,7 @@ describe('two apps', () => {
     }
   });
 
-  test('8.4 A52 a socket_id that is none is refused or ignored', async () => {
+  test('8.4 A52 refuses or ignores an invalid socket_id', async () => {
     const wire = await here.site.subscriber('orders');
     for (const socket_id of ['x', '1', '1.1.1', '*', `${wire.socketId}:x`, ' '.repeat(5_000)]) {
       const { status } = await here.site.publisher.post('/events', {
@@ -193,14 +193,14 @@ describe('two apps', () => {
 });
 
 describe('encrypted and cached channels', () => {
-  test('5.2 A45 client events on encrypted channels are refused', async () => {
+  test('5.2 A45 refuses client events on encrypted channels', async () => {
     const [a, b] = await Promise.all(range(2).map(() => here.site.subscriber('private-encrypted-a')));
     here.site.whisper(a!, 'private-encrypted-a', { n: 1 });
     here.site.error((await a!.settle())[0], 4301);
     await here.site.silent(b!);
   });
 
-  test('3.10 A46 a cached event is shown to those only who may subscribe', async () => {
+  test('3.10 A46 sends a cached event only to clients that may subscribe', async () => {
     for (const channel of ['private-cache-a', 'presence-cache-a', 'private-encrypted-cache-a']) {
       await here.site.publish('secret', 'd', channel);
       const wire = await here.site.connect();
@@ -209,7 +209,7 @@ describe('encrypted and cached channels', () => {
     }
   });
 
-  test("3.10 A46 a cached event of one app is not the other's", async () => {
+  test('3.10 A46 sends no cached event of another app', async () => {
     await here.site.publish('secret', 'd', 'cache-a');
     const wire = await here.site.as(secondApp.app).connect();
     here.site.ask(wire, 'cache-a');

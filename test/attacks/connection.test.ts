@@ -14,7 +14,7 @@ describe('an app with default settings', () => {
     await here.site.refused(wire, 4001, 'Application does not exist');
   });
 
-  test('3.5 A05 cookies and tokens of the page give no right to anything', async () => {
+  test('3.5 A05 gives no rights for cookies and tokens of the page', async () => {
     const headers = { Cookie: 'laravel_session=abc; XSRF-TOKEN=abc', Authorization: 'Bearer abc' };
     const wire = await here.site.connect('', { headers });
     here.site.ask(wire, 'private-a', { auth: null });
@@ -35,7 +35,7 @@ describe('an app with default settings', () => {
     tcp.destroy();
   });
 
-  test('2.5 A06 frames in the same segment as a refused upgrade are not looked at', async () => {
+  test('2.5 A06 ignores frames in the same segment as a refused upgrade', async () => {
     const tcp = await Tcp.open(here.site.app);
     const subscribe = textFrame({ event: 'pusher:subscribe', data: { channel: 'orders' } });
     tcp.write(Buffer.concat([Buffer.from(upgradeText('/app/nope')), subscribe, subscribe]));
@@ -59,7 +59,7 @@ describe('an app with default settings', () => {
     expect(gaps.size).toBeGreaterThan(parts.length - 5);
   });
 
-  test('2.1 A26 resets in the middle of an upgrade do not end the process', async () => {
+  test('2.1 A26 survives resets in the middle of an upgrade', async () => {
     for (const cut of [10, 60, 1_000]) {
       await times(30, async () => {
         const tcp = await Tcp.open(here.site.app);
@@ -72,7 +72,7 @@ describe('an app with default settings', () => {
     established.reset();
   });
 
-  test('3.11 A26 resets right after a subscribe leave nothing behind', async () => {
+  test('3.11 A26 removes every subscription after resets right after a subscribe', async () => {
     await times(30, async () => {
       const tcp = await Tcp.upgraded(here.site.app, here.site.path);
       tcp.write(textFrame({ event: 'pusher:subscribe', data: { channel: 'orders' } }));
@@ -80,7 +80,7 @@ describe('an app with default settings', () => {
     });
   });
 
-  test('2.9 A25 of a flood of control pings the newest is answered, and those before it in their order', async () => {
+  test('2.9 A25 answers the newest of a flood of control pings, and those before it in order', async () => {
     const tcp = await Tcp.upgraded(here.site.app, here.site.path);
     await tcp.message();
     const payloads = range(20_000).map((number) => `${number}`.padStart(100, '0'));
@@ -99,7 +99,7 @@ describe('an app with default settings', () => {
     ['empty messages', '', 3400],
     ['messages without meaning', '{"event":"x"}', 0],
   ])(
-    '2.12 A25 a flood of %s is slowed down, and each is dealt with',
+    '2.12 A25 slows down a flood of %s and handles each',
     async (_what, text, answers) => {
       const wire = await here.site.connect();
       const startMs = performance.now();
@@ -118,7 +118,7 @@ describe('an app with default settings', () => {
 describe('two clients', () => {
   const here = arena();
 
-  test('2.8 A25 while one floods with pings and reads nothing, the other is served', async () => {
+  test('2.8 A25 serves a client while another floods with pings and reads nothing', async () => {
     const tcp = await Tcp.upgraded(here.site.app, here.site.path);
     tcp.socket.pause();
     const pings = Buffer.concat(range(50_000).map(() => textFrame({ event: 'pusher:ping' })));
@@ -143,7 +143,7 @@ describe('origins', () => {
     'https://A.WILD.COM',
     'https://exact.com:8443',
     'https://EXACT.com:8443',
-  ])('2.6 A04 %s is let in', async (origin) => {
+  ])('2.6 A04 accepts %s', async (origin) => {
     await here.site.connect('', { origin });
   });
 
@@ -189,7 +189,7 @@ describe('origins', () => {
   });
 });
 
-describe('an app that is switched off', () => {
+describe('a disabled app', () => {
   const here = arena({ WAVEHALL_APP_ENABLED: 'false' }, { asks: false });
 
   test('2.5 A02 a client gets error and close 4003', async () => {
@@ -204,27 +204,27 @@ describe('an app that is switched off', () => {
   });
 });
 
-describe('an app that demands TLS', () => {
+describe('an app that requires TLS', () => {
   const here = arena({ WAVEHALL_REQUIRE_TLS: 'true' });
 
   test('2.5 A03 plain ws gets error and close 4000', async () => {
     await here.site.refused(await here.site.open(here.site.path), 4000);
   });
 
-  test('2.5 A30 X-Forwarded-Proto of a stranger is not believed', async () => {
+  test('2.5 A30 ignores X-Forwarded-Proto of a client', async () => {
     const headers = { 'X-Forwarded-Proto': 'https', Forwarded: 'proto=https' };
     await here.site.refused(await here.site.open(here.site.path, { headers }), 4000);
   });
 });
 
-describe('refusals that wait, of which there may be two', () => {
+describe('delayed refusals, of which two may wait', () => {
   const here = arena({
     WAVEHALL_REQUIRE_TLS: 'true',
     WAVEHALL_REFUSAL_DELAY_MS: '1500',
     WAVEHALL_MAX_DELAYED_REFUSALS: '2',
   });
 
-  test('2.5 two clients wait for their refusal, the third is told at once, and then there is room again', async () => {
+  test('2.5 delays two refusals, sends the third at once, and delays again after them', async () => {
     const order: number[] = [];
     const arrive = async (number: number): Promise<Wire> => {
       const wire = await here.site.open(here.site.path);
@@ -239,10 +239,10 @@ describe('refusals that wait, of which there may be two', () => {
   });
 });
 
-describe('an app that demands TLS behind a trusted proxy', () => {
+describe('an app that requires TLS, behind a trusted proxy', () => {
   const here = arena({ WAVEHALL_REQUIRE_TLS: 'true', WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
 
-  test('2.5 A30 X-Forwarded-Proto of the proxy is believed', async () => {
+  test('2.5 A30 accepts X-Forwarded-Proto of the proxy', async () => {
     await here.site.connect('', { headers: { 'X-Forwarded-Proto': 'https' } });
     await here.site.refused(await here.site.open(here.site.path), 4000);
   });
@@ -251,7 +251,7 @@ describe('an app that demands TLS behind a trusted proxy', () => {
 describe('few connections of one address', () => {
   const here = arena({ WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2' });
 
-  test('2.7 A30 X-Forwarded-For of a stranger does not make another address of him', async () => {
+  test('2.7 A30 ignores X-Forwarded-For of a client', async () => {
     const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
     await here.site.connect('', from('192.0.2.1'));
     await here.site.connect('', from('192.0.2.2'));
@@ -281,7 +281,7 @@ describe('slow clients', () => {
   const here = arena();
 
   test(
-    '8.12 A23 two hundred slow connections are closed within 15 s, others hardly notice',
+    '8.12 A23 closes two hundred slow connections within 15 s while others are served',
     { timeout: 40_000 },
     async () => {
       const { app, path } = here.site;

@@ -22,7 +22,7 @@ describe('a user whose id is beyond 2^53', () => {
   const enter = (id: string, info = ODD) =>
     here.site.subscriber(channel, { member: `{"user_id":${id},"user_info":${info}}` });
 
-  test('4.2 is nobody else: two neighbours are two members, each with the user_info that was signed', async () => {
+  test('4.2 is one member, and the next id another, each with its own signed user_info', async () => {
     const first = await enter(ONE);
     const second = await here.site.connect();
     const answer = await here.site.subscribe(second, channel, { member: `{"user_id":${TWO}}` });
@@ -35,7 +35,7 @@ describe('a user whose id is beyond 2^53', () => {
     expect((await first.next('pusher_internal:member_removed')).data).toBe(`{"user_id":"${TWO}"}`);
   });
 
-  test('6.7 is terminated by exactly this id, and the neighbour stays', async () => {
+  test('6.7 is terminated by exactly this id; the next id stays', async () => {
     const [first, second] = [await enter(ONE), await enter(TWO)];
     const answer = await here.site.publisher.post(`/users/${ONE}/terminate_connections`, {});
     expect(answer.status).toBe(200);
@@ -52,7 +52,7 @@ describe('a user whose id is beyond 2^53', () => {
     return wire;
   };
 
-  test('6.4 has a channel that is closed to the neighbour and to what both are rounded to', async () => {
+  test('6.4 has a channel of its own, closed to the next id and to the rounded one', async () => {
     const first = await signIn(`{"id":${ONE}}`);
     for (const other of [TWO, '7212345678901235000', '7212345678901234600']) {
       here.site.ask(first, `#server-to-user-${other}`);
@@ -77,7 +77,7 @@ describe('a user whose id is beyond 2^53', () => {
   });
 });
 
-test('5.3 data of a client event arrives as the text that was sent, in every spelling of the frame', async () => {
+test('5.3 relays data of a client event literally, in every spelling of the frame', async () => {
   const [a, b] = [await here.site.subscriber('private-exact'), await here.site.subscriber('private-exact')];
   const long = `"${'x'.repeat(6000)}"`;
   const spellings = [
@@ -98,7 +98,7 @@ test('5.3 data of a client event arrives as the text that was sent, in every spe
   expect(relayed(b, 'client-x')).toEqual(spellings.map(() => ODD));
 });
 
-test('3.13 data that is published arrives as the very string, also as what a cache channel keeps', async () => {
+test('3.13 delivers published data literally, also from a cache channel', async () => {
   const wire = await here.site.subscriber('cache-exact');
   await wire.next('pusher:cache_miss');
   await here.site.publish('e', ODD, 'cache-exact');
@@ -109,7 +109,7 @@ test('3.13 data that is published arrives as the very string, also as what a cac
   expect(info.json).toMatchObject({ cache: { data: ODD } });
 });
 
-test('7.1 a signature over a text does not fit another one with half a character in its place', async () => {
+test('7.1 refuses a signature whose text differs by a lone surrogate', async () => {
   const wire = await here.site.connect();
   const signed = '{"user_id":"\ufffd"}';
   const userAuth = signUser({ key: APP.key, secret: APP.secret }, wire.socketId, '{"id":"\ufffd"}');

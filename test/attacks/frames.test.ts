@@ -44,7 +44,7 @@ const answerTo = async (frames: readonly RawFrame[]): Promise<unknown> => {
   return event;
 };
 
-describe('frames that break the rules of WebSocket', () => {
+describe('frames that break RFC 6455', () => {
   test.each<[string, number, RawFrame[]]>([
     ['an unmasked frame', 1002, [{ opcode: TEXT, payload: PING, masked: false }]],
     ['RSV1 without compression', 1002, [{ opcode: TEXT, payload: PING, rsv: 4 }]],
@@ -94,7 +94,7 @@ describe('frames that break the rules of WebSocket', () => {
   });
 });
 
-describe('frames at the limits that are legal', () => {
+describe('valid frames at the limits', () => {
   test.each<[string, RawFrame[]]>([
     ['64 fragments', pingIn(64)],
     [
@@ -122,11 +122,11 @@ describe('frames at the limits that are legal', () => {
     expect(await answerTo(frames)).toBe('pusher:pong');
   });
 
-  test('1.7 a binary frame that is no UTF-8 gets error 4200', async () => {
+  test('1.7 answers a binary frame that is not UTF-8 with error 4200', async () => {
     expect(await answerTo([{ opcode: OPCODE.binary, payload: NOT_UTF8 }])).toBe('pusher:error');
   });
 
-  test('2.11 a message that comes byte by byte is answered', async () => {
+  test('2.11 answers a message that arrives byte by byte', async () => {
     const tcp = await Tcp.upgraded(here.site.app, here.site.path);
     await tcp.message();
     for (const byte of textFrame(PING)) {
@@ -172,17 +172,17 @@ describe('handshakes', () => {
     expect(await withHeaders(headers)).toBe(status);
   });
 
-  test('2.1 2 100 headers do no harm', async () => {
+  test('2.1 accepts a handshake with 2,100 headers or refuses it', async () => {
     const many = Object.fromEntries(range(2_100).map((index) => [`X${index}`, '']));
     expect([101, 431]).toContain(await withHeaders(many));
   });
 
-  test.each(['POST', 'PUT', 'HEAD', 'OPTIONS'])('2.1 an upgrade by %s is refused', async (method) => {
+  test.each(['POST', 'PUT', 'HEAD', 'OPTIONS'])('2.1 refuses an upgrade by %s', async (method) => {
     const status = await statusOf(upgradeText(here.site.path, {}, `${method} ${here.site.path} HTTP/1.1`));
     expect(status).toBe(405);
   });
 
-  test('2.1 an upgrade by HTTP/1.0 is no upgrade', async () => {
+  test('2.1 does not upgrade HTTP/1.0', async () => {
     const status = await statusOf(upgradeText(here.site.path, {}, `GET ${here.site.path} HTTP/1.0`));
     expect([101, 400, 426]).toContain(status);
   });

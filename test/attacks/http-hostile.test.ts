@@ -39,7 +39,7 @@ const post = (route: string, body: Buffer | string, headers: Record<string, stri
 /** Answers to errors are small, whatever was asked. */
 const MOST_BYTES = 16_384;
 
-describe('a body that is no event', () => {
+describe('a body that is not an event', () => {
   test.each<[string, Buffer]>([
     ['a lone continuation byte', Buffer.from('{"name":"e","data":"\x80","channel":"orders"}', 'latin1')],
     ['Latin-1', Buffer.from('{"name":"e","data":"caf\xe9","channel":"orders"}', 'latin1')],
@@ -48,7 +48,7 @@ describe('a body that is no event', () => {
     ['a cut character', Buffer.from('{"name":"e","data":"\xf0\x9f\x98","channel":"orders"}', 'latin1')],
     ['UTF-16', Buffer.from('\ufeff{"name":"e","data":"é","channel":"orders"}', 'utf16le')],
     ['a broken name of a key', Buffer.from('{"name":"e","data":"d","channel":"orders","\xff":1}', 'latin1')],
-  ])('8.3 in other than UTF-8 (%s): 400, and nobody gets it', async (_what, body) => {
+  ])('8.3 in an encoding other than UTF-8 (%s): 400, and no delivery', async (_what, body) => {
     const wire = await here.site.subscriber('orders');
     for (const route of ['/events', '/batch_events']) {
       const answer = await post(route, body);
@@ -87,7 +87,7 @@ describe('a body that is no event', () => {
     expect(answer.text.length).toBeLessThan(MOST_BYTES);
   });
 
-  test('8.3 a hundred wrong fields are named, of more only the first hundred', async () => {
+  test('8.3 names at most the first hundred invalid fields', async () => {
     for (const [count, named] of [
       [100, 100],
       [101, 100],
@@ -115,7 +115,7 @@ describe('a body that is no event', () => {
     expect(answer.text.length).toBeLessThan(1_000);
   });
 
-  test('8.4 keys that every object inherits are keys like any other', async () => {
+  test('8.4 treats keys that every object inherits like any other', async () => {
     const wire = await here.site.subscriber('orders');
     const body =
       '{"__proto__":{"channel":"x"},"constructor":1,"toString":2,"name":"e","data":"d","channel":"orders"}';
@@ -125,20 +125,20 @@ describe('a body that is no event', () => {
     expect((await wire.settle()).length).toBe(1);
   });
 
-  test('8.4 numbers beyond all bounds are no texts, and harm nothing', async () => {
+  test('8.4 refuses huge numbers in place of strings', async () => {
     for (const number of ['1e999', '-1e999', '9'.repeat(100_000), '0.'.padEnd(100_000, '9'), '-0']) {
       const answer = await post('/events', `{"name":"e","data":${number},"channel":"orders"}`);
       expect([answer.status, answer.json]).toEqual([422, { data: ['The data field must be a string.'] }]);
     }
   });
 
-  test('8.4 of a key that is given twice the last one counts', async () => {
+  test('8.4 takes the last value of a repeated key', async () => {
     const wire = await here.site.subscriber('orders');
     await post('/events', '{"name":"a","name":"b","data":"d","channel":"x","channel":"orders"}');
     expect((await wire.settle()).map(({ event }) => event)).toEqual(['b']);
   });
 
-  test('8.4 a lone surrogate that is written as an escape arrives as that escape', async () => {
+  test('8.4 delivers the escape of a lone surrogate unchanged', async () => {
     const wire = await here.site.subscriber('orders');
     const answer = await post('/events', '{"name":"\\ud800","data":"\\udfff x","channel":"orders"}');
     expect(answer.text).toBe('{}');
@@ -148,7 +148,7 @@ describe('a body that is no event', () => {
   });
 
   test.each(['gzip', 'deflate', 'br', 'zstd', 'GZIP', 'gzip, identity', 'x'])(
-    '8.3 packed as %s: 415 with the reason, whatever is in it',
+    '8.3 compressed with %s: 415 with the reason, whatever it contains',
     async (encoding) => {
       for (const body of [gzipSync(JSON.stringify(EVENT)), JSON.stringify(EVENT)]) {
         const answer = await post('/events', body, { 'Content-Encoding': encoding });
@@ -161,7 +161,7 @@ describe('a body that is no event', () => {
     },
   );
 
-  test('8.3 identity is not packed; without a header packed bytes are not UTF-8', async () => {
+  test('8.3 accepts identity, and refuses compressed bytes without the header as not UTF-8', async () => {
     for (const encoding of ['identity', 'Identity'])
       expect((await post('/events', JSON.stringify(EVENT), { 'Content-Encoding': encoding })).status).toBe(
         200,
@@ -170,7 +170,7 @@ describe('a body that is no event', () => {
   });
 });
 
-describe('a signature is one for one resource', () => {
+describe('a signature is valid for one resource', () => {
   const signedFor = (path: string) => signedPath(here.site.app, 'GET', path).slice(path.length);
   const status = async (path: string, signedOver: string) =>
     (await here.site.request({ method: 'GET', path: path + signedFor(signedOver) })).status;
@@ -188,7 +188,7 @@ describe('a signature is one for one resource', () => {
     ['channels/a#b', 'channels/a'],
     ['channels/a#b', 'channels/a#b'],
     ['channels/a', 'channels/a%00'],
-  ])('7.4 one over %s is none for %s', async (over, path) => {
+  ])('7.4 a signature over %s is invalid for %s', async (over, path) => {
     expect([401, 400, 404]).toContain(await status(`${BASE}/${path}`, `${BASE}/${over}`));
   });
 
@@ -201,12 +201,12 @@ describe('a signature is one for one resource', () => {
     ['channels/a%2Fb', 'channels/a%2Fb'],
     ['channels/a%252Fb', 'channels/a%252Fb'],
     ['channels/a%25', 'channels/a%25'],
-  ])('7.4 one over %s is one for %s', async (over, path) => {
+  ])('7.4 a signature over %s is valid for %s', async (over, path) => {
     expect(await status(`${BASE}/${path}`, `${BASE}/${over}`)).toBe(200);
   });
 });
 
-describe('a request that is odd as HTTP', () => {
+describe('a request that is unusual HTTP', () => {
   test.each([
     'text/html; charset=x',
     'multipart/form-data',
@@ -228,7 +228,7 @@ describe('a request that is odd as HTTP', () => {
     }
   });
 
-  test('8.3 what nobody asked to read is not waited for, and does not end the connection’s order', async () => {
+  test('8.3 does not wait for a body that no route reads, and keeps the order of answers', async () => {
     const connection = await open();
     connection.write(requestText('POST /nothing', ['Content-Length: 300000']));
     expect((await connection.answer())?.status).toBe(404);
@@ -237,7 +237,7 @@ describe('a request that is odd as HTTP', () => {
     expect((await connection.answer())?.body).toBe('{"live":true}');
   });
 
-  test('8.1 a thousand requests on one connection, sent at once, are answered one by one', async () => {
+  test('8.1 answers a thousand requests that are sent at once on one connection one by one', async () => {
     const connection = await open();
     const signed = requestText(`GET ${signedPath(here.site.app, 'GET', `${BASE}/connections`)}`);
     const three = [signed, requestText('GET /up'), requestText('POST /nothing', [], 'x')];
@@ -246,7 +246,7 @@ describe('a request that is odd as HTTP', () => {
     expect(answers.map((answer) => answer?.status)).toEqual(range(999).map((at) => [200, 200, 404][at % 3]));
   });
 
-  test('8.12 header lines are bounded by their bytes: 431, and the connection ends', async () => {
+  test('8.12 limits the bytes of header lines: 431, and the connection closes', async () => {
     for (const lines of [
       range(2_000).map((at) => `X-${at}: ${at}`),
       [`X: ${'x'.repeat(20_000)}`],
@@ -260,7 +260,7 @@ describe('a request that is odd as HTTP', () => {
     }
   });
 
-  test('8.12 as many short header lines as fit are read, those of the body among them', async () => {
+  test('8.12 reads as many short header lines as fit, those of the body among them', async () => {
     const connection = await open();
     const path = signedBytes(`${BASE}/events`, Buffer.from(JSON.stringify(EVENT)));
     connection.write(
@@ -274,7 +274,7 @@ describe('a request that is odd as HTTP', () => {
     expect((await connection.answers(2)).map((answer) => answer?.body)).toEqual(['{}', '{"live":true}']);
   });
 
-  test('8.1 a body in chunks is read, its trailers mean nothing, extensions neither', async () => {
+  test('8.1 reads a chunked body, and ignores trailers and extensions', async () => {
     const connection = await open();
     const body = JSON.stringify(EVENT);
     const path = signedBytes(`${BASE}/events`, Buffer.from(body));
@@ -288,7 +288,7 @@ describe('a request that is odd as HTTP', () => {
     expect((await connection.answer())?.body).toBe('{"live":true}');
   });
 
-  test('8.12 chunks beyond the limit of a body: 413; extensions without end: refused', async () => {
+  test('8.12 answers chunks above the limit of a body with 413, and refuses endless extensions', async () => {
     const chunked = await open();
     chunked.write(requestText(`POST ${BASE}/events`, ['Transfer-Encoding: chunked']));
     chunked.write(`${(200_000).toString(16)}\r\n${'x'.repeat(200_000)}\r\n0\r\n\r\n`);
@@ -313,7 +313,7 @@ describe('a request that is odd as HTTP', () => {
     expect((await other.answer())?.status).toBe(417);
   });
 
-  test('8.3 a body of a GET is signed or refused, and never read as the next request', async () => {
+  test("8.3 checks the signature of a GET's body, and never reads it as the next request", async () => {
     const connection = await open();
     const path = signedPath(here.site.app, 'GET', `${BASE}/channels`);
     connection.write(requestText(`GET ${path}`, [], 'GET /up HTTP/1.1\r\nHost: a\r\n\r\n'));
@@ -347,7 +347,7 @@ describe('a request that is odd as HTTP', () => {
   });
 
   test.each(['GET //up', 'GET /%75p/..', 'GET http://evil.test//up', 'GET up', 'GET *', 'OPTIONS *'])(
-    '8.1 %s is no path: 404 or 400',
+    '8.1 answers the path %s with 404 or 400',
     async (line) => {
       const connection = await open();
       connection.write(requestText(line));
@@ -355,7 +355,7 @@ describe('a request that is odd as HTTP', () => {
     },
   );
 
-  test('8.1 an absolute address is read by its path, for the signature too', async () => {
+  test('8.1 reads an absolute address by its path, for the signature too', async () => {
     const connection = await open();
     connection.write(requestText('GET http://evil.test/up'));
     expect((await connection.answer())?.body).toBe('{"health":"OK"}');
@@ -377,7 +377,7 @@ describe('a request that is odd as HTTP', () => {
     },
   );
 
-  test('8.2 five thousand parameters, or one that is named so often, are read in a moment', async () => {
+  test('8.2 reads five thousand parameters, or one repeated as often, in a moment', async () => {
     for (const name of [(at: number) => `p${at}`, () => 'info', () => 'info[]']) {
       const pairs: Pairs = range(600).map((at) => [name(at), String(at)]);
       const begin = performance.now();
@@ -390,7 +390,7 @@ describe('a request that is odd as HTTP', () => {
 });
 
 describe('the log', () => {
-  test('8.3 says once a minute what was refused, for which app, and what was expected; never a secret or the query', async () => {
+  test('8.3 shows once a minute what was refused, for which app, and what was expected; no secret, no query', async () => {
     const at = (seconds: number) => ({ timestampS: Math.floor(Date.now() / 1000) + seconds });
     await here.site.publisher.post('/events', EVENT, at(-1_000));
     await here.site.publisher.post('/events', EVENT, { secret: 'wrong-secret' });

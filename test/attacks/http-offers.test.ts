@@ -28,8 +28,8 @@ const publish = (body: string, headers: readonly string[] = OFFER): Buffer =>
   requestText(`POST ${signedPath(here.site.app, 'POST', `${BASE}/events`, [], body)}`, headers, body);
 const up = (headers: readonly string[] = OFFER) => requestText('GET /up', headers);
 
-describe('an offer to speak another protocol than WebSocket is passed over', () => {
-  test('2.1 a publish that offers h2c is published', async () => {
+describe('an offer of another protocol than WebSocket is ignored', () => {
+  test('2.1 publishes a request that offers h2c', async () => {
     const wire = await here.site.subscriber('orders');
     const connection = await open();
     connection.write(publish(event('shipped')));
@@ -42,7 +42,7 @@ describe('an offer to speak another protocol than WebSocket is passed over', () 
   });
 
   test.each(['h2c', 'H2C', 'TLS/1.0, HTTP/1.1', 'foo', 'websocket, h2c', 'websockets'])(
-    '2.1 so is one that offers %s',
+    '2.1 publishes a request that offers %s',
     async (offer) => {
       const connection = await open();
       connection.write(publish(event('shipped'), ['Connection: Upgrade', `Upgrade: ${offer}`]));
@@ -50,7 +50,7 @@ describe('an offer to speak another protocol than WebSocket is passed over', () 
     },
   );
 
-  test('2.1 its body may come in pieces, as chunks, and after 100 Continue', async () => {
+  test('2.1 reads its body in pieces, as chunks, and after 100 Continue', async () => {
     const wire = await here.site.subscriber('orders');
     const connection = await open();
     const body = event('shipped', 'x'.repeat(5_000));
@@ -77,7 +77,7 @@ describe('an offer to speak another protocol than WebSocket is passed over', () 
     expect((await wire.settle()).length).toBe(3);
   });
 
-  test('2.1 requests that were sent before it and behind it are answered in their order', async () => {
+  test('2.1 answers requests before and after it in their order', async () => {
     const connection = await open();
     const list = requestText(`GET ${signedPath(here.site.app, 'GET', `${BASE}/channels`)}`);
     const live = requestText('GET /live');
@@ -87,7 +87,7 @@ describe('an offer to speak another protocol than WebSocket is passed over', () 
     expect(bodies).toEqual([channels, lives, health, '{}', channels, health, lives]);
   });
 
-  test('2.1 a connection carries a thousand of them, and nothing is left of each', async () => {
+  test('2.1 serves a thousand of them on one connection without a leak', async () => {
     const connection = await open();
     for (let round = 0; round < 100; round += 1) {
       connection.write(Buffer.concat(range(10).map(() => up())));
@@ -96,7 +96,7 @@ describe('an offer to speak another protocol than WebSocket is passed over', () 
     expect(here.server.output()).not.toMatch(/warning/i);
   });
 
-  test('2.1 Connection: close ends the connection behind the answer, keep-alive keeps it', async () => {
+  test('2.1 closes the connection after the answer for Connection: close, and keeps it for keep-alive', async () => {
     const connection = await open();
     connection.write(up(['Connection: keep-alive, Upgrade', 'Upgrade: h2c']));
     expect((await connection.answer())?.headers).toMatchObject({ connection: 'keep-alive' });
@@ -105,14 +105,14 @@ describe('an offer to speak another protocol than WebSocket is passed over', () 
     expect(await connection.end()).toBe('');
   });
 
-  test('2.1 of HTTP/1.0 too, which closes', async () => {
+  test('2.1 ignores it in HTTP/1.0 too, and closes', async () => {
     const connection = await open();
     connection.write('GET /up HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
     expect((await connection.answer())?.status).toBe(200);
     expect(await connection.end()).toBe('');
   });
 
-  test('8.12 its limits are those of every request', async () => {
+  test('8.12 applies the limits of every request', async () => {
     const connection = await open();
     connection.write(
       requestText(`POST ${BASE}/events`, [...OFFER, 'Content-Length: 131073'], 'x'.repeat(131_073)),
@@ -120,7 +120,7 @@ describe('an offer to speak another protocol than WebSocket is passed over', () 
     expect((await connection.answer())?.status).toBe(413);
   });
 
-  test('2.1 clients that leave in the midst of it harm nobody', async () => {
+  test('2.1 survives clients that disconnect in the middle of it', async () => {
     for (const bytes of [publish(event('e')), Buffer.concat([up(), publish(event('e'))])]) {
       for (const length of [20, bytes.length - 5, bytes.length]) {
         const connection = await open();
@@ -133,7 +133,7 @@ describe('an offer to speak another protocol than WebSocket is passed over', () 
     expect((await connection.answer())?.status).toBe(200);
   });
 
-  test('2.1 GET of the socket’s address: 426, and the connection is kept', async () => {
+  test('2.1 answers GET of the socket’s address with 426 and keeps the connection', async () => {
     const connection = await open();
     const hint = { status: 426, body: 'Upgrade required.', headers: { upgrade: 'websocket' } };
     connection.write(requestText(`GET /app/${APP.key}`, OFFER));
@@ -145,7 +145,7 @@ describe('an offer to speak another protocol than WebSocket is passed over', () 
     expect(await connection.end()).toBe('');
   });
 
-  test('2.1 over TLS as well', async () => {
+  test('2.1 ignores it over TLS as well', async () => {
     const folder = temporaryFolder();
     const files = { cert: join(folder, 'a.crt'), key: join(folder, 'a.key') };
     makeCertificate(files, 'first');

@@ -55,7 +55,7 @@ describe('signatures', () => {
     expect(answer.status).toBe(401);
   });
 
-  test('8.2 A11 within the window the same request may come again', async () => {
+  test('8.2 A11 accepts the same request again within the window', async () => {
     const path = signedPath(here.site.app, 'GET', `${BASE}/channels`);
     const get = () => here.site.request({ method: 'GET', path });
     expect([(await get()).status, (await get()).status]).toEqual([200, 200]);
@@ -120,7 +120,7 @@ describe('parameters that could be read in two ways', () => {
     expect((await sendQuery('GET', path, pairs, folded)).status).toBe(401);
   });
 
-  test('8.2 A13 of another parameter that is given twice the last one counts, for the signature and for what is done', async () => {
+  test('8.2 A13 takes the last value of any other repeated parameter, for the signature and the action', async () => {
     await here.site.subscriber('orders');
     const pairs: Pairs = [...honest(), ['filter_by_prefix', 'ord']];
     const query = `${plain(honest())}&filter_by_prefix=nothing&filter_by_prefix=ord`;
@@ -148,7 +148,7 @@ describe('parameters that could be read in two ways', () => {
     expect((await sendQuery('GET', path, pairs, query)).status).toBe(200);
   });
 
-  test('7.4 A13 a semicolon separates nothing', async () => {
+  test('7.4 A13 does not read a semicolon as a separator', async () => {
     const pairs: Pairs = [...honest(), ['filter_by_prefix', 'a;info=user_count']];
     const answer = await sendQuery('GET', path, pairs, plain(pairs));
     expect([answer.status, answer.json]).toEqual([200, { channels: {} }]);
@@ -220,7 +220,7 @@ describe('requests that two servers could read differently', () => {
     expect([[200], [400]]).toContainEqual(statuses);
   });
 
-  test('2.1 A27 an upgrade with a body, and h2c, become no WebSocket', async () => {
+  test('2.1 A27 does not upgrade a request with a body, nor h2c', async () => {
     const upgrade = (value: string) =>
       `GET /app/${APP.key} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: ${value}\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`;
     for (const value of ['h2c', 'websocket', 'h2c, websocket']) {
@@ -229,7 +229,7 @@ describe('requests that two servers could read differently', () => {
     }
   });
 
-  test('8.1 A54 the preface of HTTP/2 is no request', async () => {
+  test('8.1 A54 refuses the preface of HTTP/2', async () => {
     expect(await rawStatuses('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')).toEqual([400]);
   });
 });
@@ -302,14 +302,14 @@ describe('every route', () => {
     'multipart/form-data',
     '',
     'x'.repeat(2_000),
-  ])('8.1 A29 Content-Type %j changes nothing about what is checked', async (type) => {
+  ])('8.1 A29 checks the same with Content-Type %j', async (type) => {
     const headers = { 'Content-Type': type };
     const bad = await here.site.publisher.post('/events', { data: 'd', channel: 'orders' }, {}, headers);
     expect([bad.status, bad.json]).toEqual([422, { name: ['The name field is required.'] }]);
     expect((await here.site.publisher.post('/events', EVENT, {}, headers)).status).toBe(200);
   });
 
-  test('8.2 A30 X-Forwarded-* and X-Original-URL have no part in a signature', async () => {
+  test('8.2 A30 ignores X-Forwarded-* and X-Original-URL for the signature', async () => {
     const headers = {
       'X-Forwarded-Host': 'evil.test',
       'X-Forwarded-Proto': 'https',
@@ -332,7 +332,7 @@ describe('every route', () => {
   });
 });
 
-describe('what is not meant for everybody', () => {
+describe('what is not public', () => {
   test.each([
     '/metrics',
     '/debug',
@@ -345,12 +345,12 @@ describe('what is not meant for everybody', () => {
     '/',
     '/.env',
     '/favicon.ico',
-  ])('2.1 A36 A37 %s is not there', async (path) => {
+  ])('2.1 A36 A37 answers %s with 404', async (path) => {
     const answer = await here.site.request({ method: 'GET', path });
     expect([answer.status, answer.text]).toEqual([404, 'Not found.']);
   });
 
-  test('8.11 A38 /up says the same whatever is asked, and costs little', async () => {
+  test('8.11 A38 answers /up alike whatever the query is, at low cost', async () => {
     await here.site.subscriber('orders');
     const begin = performance.now();
     for (const query of ['', '?app=3', '?auth_key=x', `?${'x'.repeat(5_000)}`]) {
@@ -362,7 +362,7 @@ describe('what is not meant for everybody', () => {
     expect(performance.now() - begin).toBeLessThan(3_000);
   });
 
-  test('8.3 A39 an answer about an unknown app tells nothing but that', async () => {
+  test('8.3 A39 answers for an unknown app with nothing more than that', async () => {
     const unknown = await here.site.request({ method: 'GET', path: '/apps/99/channels' });
     expect([unknown.status, unknown.text]).toEqual([404, 'No matching application for ID [99].']);
     for (const key of [APP.key, 'nope', '']) {
@@ -404,7 +404,7 @@ describe('terminating', () => {
 });
 
 describe('listing', () => {
-  test('8.6 A41 five thousand channels are listed within a second, others are served meanwhile', async () => {
+  test('8.6 A41 lists five thousand channels within a second and serves others meanwhile', async () => {
     const wires = await Promise.all(range(25).map(() => here.site.connect()));
     for (const [index, wire] of wires.entries()) {
       for (const channel of range(200)) here.site.ask(wire, `many-${index}-${channel}`);
@@ -417,7 +417,7 @@ describe('listing', () => {
   });
 
   test.each(['.*', '*', '?', '[a-z]', '(a+)+$', '^', '\\', '{}', '%', '\u0000', 'a'.repeat(5_000)])(
-    '8.6 A41 the filter %j is a prefix and nothing else',
+    '8.6 A41 reads the filter %j as a literal prefix',
     async (filter) => {
       await here.site.subscriber('orders');
       const { status, json } = await here.site.get('/channels', [['filter_by_prefix', filter]]);
@@ -437,7 +437,7 @@ describe('listing', () => {
   );
 
   test.each(['a{b}', '{', 'a*', 'a\r\nDEL x', 'a\u0000', 'a"', "a'", 'a:b', 'a|b', '../a'])(
-    '3.2 A42 %j is no channel, by any way',
+    '3.2 A42 refuses %j as a channel everywhere',
     async (channel) => {
       expect((await here.site.publisher.post('/events', { ...EVENT, channel })).status).toBe(400);
       const wire = await here.site.connect();

@@ -120,7 +120,7 @@ describe('the size of a request', () => {
     expect([answer.status, answer.text]).toEqual([413, 'Payload too large.']);
   });
 
-  test('8.12 a chunked body is measured as it comes', async () => {
+  test('8.12 measures a chunked body while it arrives', async () => {
     const send = async (bytes: number) => {
       const tcp = await Tcp.open(here.site.app);
       const head = `POST /apps/${APP.id}/events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`;
@@ -133,7 +133,7 @@ describe('the size of a request', () => {
     expect(await send(501)).toBe(413);
   });
 
-  test('8.12 a body of a gigabyte that was announced is not waited for', async () => {
+  test('8.12 does not wait for an announced body of a gigabyte', async () => {
     const tcp = await Tcp.open(here.site.app);
     tcp.write(`POST /apps/${APP.id}/events HTTP/1.1\r\nHost: a\r\nContent-Length: 1073741824\r\n\r\n{`);
     expect(await tcp.head()).toMatch(/^HTTP\/1.1 413 /);
@@ -148,7 +148,7 @@ describe('the size of a request', () => {
   });
 });
 
-describe('where nothing limits a message and a request', () => {
+describe('without limits of messages and requests', () => {
   const here = arena({
     REVERB_APP_MAX_MESSAGE_SIZE: '0',
     REVERB_MAX_REQUEST_SIZE: '0',
@@ -156,7 +156,7 @@ describe('where nothing limits a message and a request', () => {
   });
   const MOST = 16 * 1024 * 1024;
 
-  test('2.11 a message has 16 MiB at most', async () => {
+  test('2.11 limits a message to 16 MiB', async () => {
     const wire = await here.site.connect('');
     wire.send('{"event":"pusher:ping"}'.padEnd(MOST, ' '));
     await wire.next('pusher:pong', 15_000);
@@ -164,7 +164,7 @@ describe('where nothing limits a message and a request', () => {
     expect(await wire.closing(15_000)).toEqual({ code: 1009, reason: 'Maximum message size exceeded' });
   }, 30_000);
 
-  test('8.12 a request body has 16 MiB at most', async () => {
+  test('8.12 limits a request body to 16 MiB', async () => {
     const body = JSON.stringify({ name: 'e', data: 'd', channel: 'orders' });
     expect((await here.site.publisher.post('/events', body.padEnd(MOST, ' '))).status).toBe(200);
     const answer = await here.site.publisher.post('/events', body.padEnd(MOST + 1, ' '));

@@ -10,7 +10,7 @@ const here = arena({ REVERB_APP_MAX_MESSAGE_SIZE: '200000' }, { args: ['--debug'
 const hexOf = (auth: string): string => auth.slice(auth.indexOf(':') + 1);
 
 describe('with --debug', () => {
-  test('2.12 A35 no secret and no signature is in the output, whatever is sent', async () => {
+  test('2.12 A35 writes no secret and no signature, whatever is sent', async () => {
     const { site } = here;
     const seen: string[] = [APP.secret];
     const wire = await site.connect();
@@ -48,7 +48,7 @@ describe('with --debug', () => {
     for (const secret of seen) expect(output).not.toContain(secret);
   });
 
-  test('2.12 A35 nor the signature in a message that is malformed', async () => {
+  test('2.12 A35 hides the signature in a malformed message', async () => {
     const wire = await here.site.connect();
     const auth = channelAuth(APP, wire.socketId, 'private-a');
     wire.send(`{"event":"pusher:subscribe","data":{"channel":"private-a","auth":"${auth}"`);
@@ -56,7 +56,7 @@ describe('with --debug', () => {
     expect(here.server.output()).not.toContain(hexOf(auth));
   });
 
-  test('2.12 A35 nor one that stands somewhere else than in auth', async () => {
+  test('2.12 A35 hides a signature that is not in auth', async () => {
     const wire = await here.site.connect();
     const auth = channelAuth(APP, wire.socketId, 'private-a');
     wire.send(`["pusher:subscribe","${auth}"]`);
@@ -65,7 +65,7 @@ describe('with --debug', () => {
     expect(here.server.output()).not.toContain(hexOf(auth));
   });
 
-  test('2.12 A35 nor that in a message of more than 64 kB', async () => {
+  test('2.12 A35 hides the signature in a message of more than 64 kB', async () => {
     const wire = await here.site.connect();
     const auth = channelAuth(APP, wire.socketId, 'private-a');
     wire.send({ event: 'pusher:subscribe', data: { auth, channel: 'private-a', pad: 'x'.repeat(70_000) } });
@@ -73,7 +73,7 @@ describe('with --debug', () => {
     expect(here.server.output()).not.toContain(hexOf(auth));
   });
 
-  test('1.1 A34 control characters, colours and reversed text of others stay harmless', async () => {
+  test('1.1 A34 escapes control characters, colours and reversed text of clients', async () => {
     const { site } = here;
     const evil = '\r\nFORGED LINE\u001b[31mRED\u202eREVERSED\u0000\u2028SEPARATED\u0085NEL\u009b31mCSI';
     const headers = { 'User-Agent': 'x\u009b31mCSI' };

@@ -21,7 +21,7 @@ const pair = async (site: Site, channel: string) => ({
   b: await site.subscriber(channel),
 });
 
-describe('events that a client must not send', () => {
+describe('events that a client may not send', () => {
   const here = arena({ WAVEHALL_CLIENT_EVENTS_ON_PUBLIC: 'false' });
 
   test.each([
@@ -33,7 +33,7 @@ describe('events that a client must not send', () => {
     ['pusher:signin_success', 4200],
     ['orders.shipped', undefined],
     ['CLIENT-x', undefined],
-  ])('1.6 A16 %s reaches nobody', async (event, code) => {
+  ])('1.6 A16 relays no %s', async (event, code) => {
     const { a, b } = await pair(here.site, 'private-a');
     a.send({ event, channel: 'private-a', data: { user_id: '1' } });
     const frames = await a.settle();
@@ -45,14 +45,14 @@ describe('events that a client must not send', () => {
   test.each([
     ['a public channel', 'orders', 4301],
     ['an encrypted channel', 'private-encrypted-a', 4301],
-  ])('5.2 A16 a client event on %s gets error 4301 and reaches nobody', async (_what, channel, code) => {
+  ])('5.2 A16 refuses a client event on %s with error 4301', async (_what, channel, code) => {
     const { a, b } = await pair(here.site, channel);
     here.site.whisper(a, channel, { n: 1 });
     here.site.error((await a.settle())[0], code);
     await here.site.silent(b);
   });
 
-  test('5.1 A16 a client event on a channel that was not joined gets error 4009 and reaches nobody', async () => {
+  test('5.1 A16 refuses a client event on a channel that the client has not joined with error 4009', async () => {
     const b = await here.site.subscriber('private-a');
     const a = await here.site.subscriber('private-b');
     for (const channel of ['private-a', 'private-none']) {
@@ -62,7 +62,7 @@ describe('events that a client must not send', () => {
     await here.site.silent(b);
   });
 
-  test('5.3 A16 what is relayed is made anew from known fields', async () => {
+  test('5.3 A16 relays a frame that is built from known fields only', async () => {
     const { a, b } = await pair(here.site, 'private-a');
     a.send(
       '{"channel":"private-a","__proto__":{"x":1},"user_id":"1","socket_id":"1.1","event":"client-x","data":{},"id":7}',
@@ -73,7 +73,7 @@ describe('events that a client must not send', () => {
   });
 });
 
-describe('names that mean something to JavaScript', () => {
+describe('names with a meaning in JavaScript', () => {
   const here = arena();
 
   test.each(HOSTILE)('3.2 A19 %s as a channel', async (channel) => {
@@ -128,12 +128,12 @@ describe('names that mean something to JavaScript', () => {
   });
 });
 
-describe('JSON that is meant to hurt', () => {
+describe('hostile JSON', () => {
   const here = arena();
 
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
-  test.each([100, 1_000, 4_900])('1.5 A20 %i lists in each other', async (depth) => {
+  test.each([100, 1_000, 4_900])('1.5 A20 handles %i nested lists', async (depth) => {
     const { a, b } = await pair(here.site, 'private-a');
     a.send(`{"event":"client-x","channel":"private-a","data":${nested(depth)}}`);
     const answers = await a.settle();
@@ -146,12 +146,12 @@ describe('JSON that is meant to hurt', () => {
     ['name', `{"name":${nested(50_000)},"data":"d","channel":"orders"}`],
     ['channels', `{"name":"e","data":"d","channels":${nested(50_000)}}`],
     ['the whole body', nested(50_000)],
-  ])('8.3 A20 50 000 lists in each other as %s of a request', async (_what, body) => {
+  ])('8.3 A20 handles 50,000 nested lists as %s of a request', async (_what, body) => {
     const { status } = await here.site.publisher.post('/events', body);
     expect([400, 422]).toContain(status);
   });
 
-  test('8.12 A20 a million keys are too large before they are read', async () => {
+  test('8.12 A20 refuses a million keys by size before parsing them', async () => {
     const body = `{${range(1_000_000)
       .map((index) => `"k${index}":0`)
       .join()}}`;
@@ -163,7 +163,7 @@ describe('JSON that is meant to hurt', () => {
     expect([413, 'ended']).toContain(outcome);
   });
 
-  test('4.1 A20 a number without end is no user', async () => {
+  test('4.1 A20 refuses an endless number as a user', async () => {
     const wire = await here.site.connect();
     for (const number of ['1e999', '-1e999']) {
       here.site.ask(wire, 'presence-a', { member: `{"user_id":${number}}` });
@@ -171,7 +171,7 @@ describe('JSON that is meant to hurt', () => {
     }
   });
 
-  test('1.5 A20 of a key that is there twice the last one counts', async () => {
+  test('1.5 A20 takes the last value of a repeated key', async () => {
     const wire = await here.site.connect();
     wire.send('{"event":"pusher:ping","event":"foo","channel":"bar"}');
     await here.site.silent(wire);
@@ -199,7 +199,7 @@ describe('JSON that is meant to hurt', () => {
   });
 });
 
-describe('too much of something', () => {
+describe('too many or too large', () => {
   const here = arena({ WAVEHALL_MAX_PRESENCE_MEMBERS: '2', WAVEHALL_MAX_USER_INFO_SIZE: '1000' });
 
   test('3.12 A21 the 2,001st subscription is refused, the others stay', async () => {
@@ -214,7 +214,7 @@ describe('too much of something', () => {
     expect((await wire.settle()).map(({ channel }) => channel)).toEqual(['c0', 'c1999']);
   });
 
-  test('3.12 A21 a flood of subscriptions to long names is bounded by their bytes, and each is answered', async () => {
+  test('3.12 A21 limits the bytes of subscriptions to long names and answers each', async () => {
     const wire = await here.site.connect();
     const names = range(1200).map((index) => `${'x'.repeat(190)}${index}`);
     for (const name of names) here.site.ask(wire, name);
@@ -228,7 +228,7 @@ describe('too much of something', () => {
     );
   });
 
-  test('4.5 A22 the third user of two is refused without a trace', async () => {
+  test('4.5 A22 refuses a third user where two are allowed, without a trace', async () => {
     const first = await here.site.subscriber('presence-a', { member: member('1') });
     await here.site.subscriber('presence-a', { member: member('2') });
     await first.settle();
@@ -245,7 +245,7 @@ describe('too much of something', () => {
     await here.site.subscriber('presence-a', { member: member('2') });
   });
 
-  test('4.5 A22 user_info that is too large is refused without a trace', async () => {
+  test('4.5 A22 refuses user_info that is too large, without a trace', async () => {
     const wire = await here.site.connect();
     here.site.ask(wire, 'presence-a', { member: { user_id: '1', user_info: 'x'.repeat(2_000) } });
     const frames = await wire.settle();
@@ -254,7 +254,7 @@ describe('too much of something', () => {
   });
 });
 
-describe('inputs that slow expressions down', () => {
+describe('inputs that slow regular expressions down', () => {
   const here = arena();
 
   /** How long the server is busy with what `act` does, in ms. */
@@ -300,10 +300,10 @@ describe('inputs that slow expressions down', () => {
   });
 });
 
-describe('what comes with the upgrade', () => {
+describe('messages in the segment of the upgrade', () => {
   const here = arena();
 
-  test('2.12 A06 messages in the segment of the upgrade are slowed down like all others, and each is answered', async () => {
+  test('2.12 A06 slows them down like all others and answers each', async () => {
     const tcp = await Tcp.open(here.site.app);
     const count = 3400;
     const frame = textFrame({ event: 'pusher:subscribe', data: { channel: 'orders' } });

@@ -39,7 +39,7 @@ const received = async (connection: RawHttp, text: string): Promise<void> =>
   );
 
 describe('requests that are sent at once', () => {
-  test('8.1 are served in their order: what they publish comes in it, and so do their answers', async () => {
+  test('8.1 are served in order: their events and their answers', async () => {
     const wire = await here.site.subscriber('orders');
     const connection = await open();
     const names = range(50).map((at) => `event-${at}`);
@@ -72,7 +72,7 @@ describe('requests that are sent at once', () => {
     expect(statuses).toEqual([200, 200, 404, 100, 200, 426, 200]);
   });
 
-  test('8.1 and come in pieces of any length are answered as well', async () => {
+  test('8.1 are answered in pieces of any length', async () => {
     const bytes = Buffer.concat(range(3).flatMap(() => [live, publish('e'), list()]));
     for (const length of [1, 7, 50, 333]) {
       const connection = await open();
@@ -84,7 +84,7 @@ describe('requests that are sent at once', () => {
     }
   });
 
-  test('8.1 behind one with Connection: close are not served', async () => {
+  test('8.1 are not served after one with Connection: close', async () => {
     const wire = await here.site.subscriber('orders');
     for (const first of [
       requestText('GET /live', ['Connection: close']),
@@ -105,7 +105,7 @@ describe('requests that are sent at once', () => {
     expect((await connection.answers(5)).map((answer) => answer?.status)).toEqual(range(5).map(() => 200));
   });
 
-  test('8.1 have all the time of a request, not that of an idle connection', async () => {
+  test('8.1 have the timeout of a request, not of an idle connection', async () => {
     const connection = await open();
     const late = publish('e');
     connection.write(Buffer.concat([live, late.subarray(0, -5)]));
@@ -117,7 +117,7 @@ describe('requests that are sent at once', () => {
     await connection.end();
   });
 
-  test('8.1 by clients that leave meanwhile harm nobody, and nothing of them is left', async () => {
+  test('8.1 leave nothing behind when their clients disconnect', async () => {
     const files = (): number => filesOf({ ...here.site.app, pid: here.server.pid }) ?? 0;
     await here.site.get('/channels');
     const before = files();
@@ -138,7 +138,7 @@ describe('requests that are sent at once', () => {
   });
 });
 
-describe('an upgrade behind requests', () => {
+describe('an upgrade after other requests', () => {
   const greeted = 'pusher:connection_established';
   interface Place {
     open(): Promise<RawHttp>;
@@ -166,7 +166,7 @@ describe('an upgrade behind requests', () => {
     let place: Place;
     beforeEach(async () => (place = await prepare()));
 
-    test('2.1 is answered behind their answers, and what comes behind it is read as frames', async () => {
+    test('2.1 is answered after their answers, and the bytes after it are read as frames', async () => {
       const connection = await place.open();
       const h2c = requestText('GET /up', ['Connection: Upgrade', 'Upgrade: h2c']);
       const noUpgrade = requestText('GET /live', ['Upgrade: websocket']);
@@ -180,14 +180,14 @@ describe('an upgrade behind requests', () => {
       );
     });
 
-    test('2.1 so is one alone behind a request whose answer waits for something', async () => {
+    test('2.1 is answered after a request whose answer is delayed', async () => {
       const connection = await place.open();
       connection.write(Buffer.concat([publish('e'), upgrade]));
       expect((await connection.answers(2)).map((answer) => answer?.status)).toEqual([200, 101]);
       await received(connection, greeted);
     });
 
-    test('2.1 CONNECT ends the connection, behind their answers', async () => {
+    test('2.1 CONNECT closes the connection after their answers', async () => {
       const connection = await place.open();
       connection.write(
         Buffer.concat([list(), live, Buffer.from('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n')]),

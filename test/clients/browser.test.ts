@@ -143,7 +143,7 @@ withChromium('2.3 stock clients in a browser', () => {
       });
     }
 
-    test('3.10 is given the last event of a cache channel', async () => {
+    test('3.10 receives the last event of a cache channel', async () => {
       const name = stage.name('cache-price');
       await stage.sdk.trigger(name, 'price', { cents: 2 });
       const window = await open();
@@ -167,7 +167,7 @@ withChromium('2.3 stock clients in a browser', () => {
       expect(sender.ear.count('client-typing')).toBe(0);
     });
 
-    test('6.4 signs in, hears what is sent to its user, and sees a watched one come', async () => {
+    test('6.4 signs in, receives events of its user, and sees a watched user come online', async () => {
       const [watcher, watched] = [await open('40'), await open('41')];
       for (const window of [watcher, watched]) {
         await window.connect();
@@ -230,7 +230,7 @@ withChromium('2.3 stock clients in a browser', () => {
         expect(await window.ear.next('refused')).toMatchObject({ type: 'AuthError', status: 401 });
       });
 
-      test('4.4 here(), joining() and leaving() tell of a closed window, and whisper() of typing', async () => {
+      test('4.4 here(), joining() and leaving() report a closed window, and whisper() typing', async () => {
         const name = stage.name('room');
         const [first, second] = [await open('7'), await open('9')];
         for (const window of [first, second]) {
@@ -258,7 +258,7 @@ withChromium('2.3 stock clients in a browser', () => {
     });
   }
 
-  test('2.14 comes back by itself after kill -9 and a start on the same port', async () => {
+  test('2.14 reconnects by itself after kill -9 and a start on the same port', async () => {
     const own = await openStage();
     const window = await BrowserWindow.open(browser, own, '7');
     windows.push(window);

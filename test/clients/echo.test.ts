@@ -61,7 +61,7 @@ for (const broadcaster of ['reverb', 'pusher'] as const) {
       expect(echo.connectionStatus()).toBe('connected');
     });
 
-    test('4.3 here() is given every user, and no null', async () => {
+    test('4.3 here() receives every user, and no null', async () => {
       const name = stage.name('room');
       const first = notes();
       stage.echo(broadcaster, '7').join(name).here(first.as('here'));
@@ -131,7 +131,7 @@ for (const broadcaster of ['reverb', 'pusher'] as const) {
       expect(await ear.next('shipped')).toEqual({ pin: '1234' });
     });
 
-    test('8.4 toOthers() spares the window whose socketId() is named', async () => {
+    test('8.4 toOthers() excludes the window whose socketId() is named', async () => {
       const name = stage.name('orders');
       const [sender, other] = [notes(), notes()];
       const listen = ({ as }: typeof sender) => {

@@ -6,7 +6,7 @@ import { enter, inState, openStage, type Stage } from './stock.ts';
 let stage: Stage | undefined;
 afterEach(() => stage?.close());
 
-test('2.15 pusher-js disconnects and connects again at once where one connection is allowed: let in 20 times of 20', async () => {
+test('2.15 pusher-js disconnects and reconnects at once where one connection is allowed: 20 times of 20', async () => {
   stage = await openStage({ REVERB_APP_MAX_CONNECTIONS: '1' });
   const pusher = stage.pusher();
   const failures: unknown[] = [];
@@ -26,7 +26,7 @@ test('2.15 pusher-js disconnects and connects again at once where one connection
   expect(failures).toEqual([]);
 }, 60_000);
 
-test('4.3 right after disconnect() the member is in no list, 50 times of 50', async () => {
+test('4.3 removes the member from every list right after disconnect(), 50 times of 50', async () => {
   stage = await openStage();
   const pusher = stage.pusher('7');
   const name = stage.name('presence-room');

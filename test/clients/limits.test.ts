@@ -13,7 +13,7 @@ afterAll(() => stage.close());
 
 describe('many channels', () => {
   test.each([350, 1000])(
-    '3.12 %i of them are all answered with success, at the first connection and after it is lost',
+    '3.12 %i of them all succeed, at the first connection and after a reconnect',
     async (count) => {
       const pusher = stage.pusher();
       const answers = new Map<string, number>();
@@ -52,7 +52,7 @@ describe('whispers', () => {
     expect(ear.all('client-cursor')).toEqual(Array.from({ length: 246 }, (_, at) => ({ at })));
   });
 
-  test('2.12 a burst above every rate arrives whole and in its order: 3,500 of 3,500', async () => {
+  test('2.12 a burst above every rate arrives whole and in order: 3,500 of 3,500', async () => {
     const { from, ear } = await pair();
     for (let at = 0; at < 3500; at += 1) from.trigger('client-burst', { at });
     await ear.until(() => ear.count('client-burst') === 3500, 'every whisper', 30_000);

@@ -19,7 +19,7 @@ const occupied = (prefix: string, info?: string) =>
   ask(sdk, '/channels', { filter_by_prefix: prefix, ...(info !== undefined && { info }) });
 
 describe('trigger', () => {
-  test('8.4 publishes to several channels; a socket on two of them hears it twice', async () => {
+  test('8.4 publishes to several channels; a socket on two of them receives it twice', async () => {
     const names = [stage.name('orders'), stage.name('orders'), stage.name('orders')] as const;
     const pusher = stage.pusher();
     const ears = [];
@@ -41,7 +41,7 @@ describe('trigger', () => {
     expect([mine.ear.count('unknown'), other.ear.count('unknown')]).toEqual([1, 1]);
   });
 
-  test('8.4 is answered with what it asks about the channels', async () => {
+  test('8.4 receives the attributes of the channels that it asks for', async () => {
     const [name, room] = [stage.name('orders'), stage.name('presence-room')];
     for (const user of ['7', '7', '9']) {
       const pusher = stage.pusher(user);
@@ -76,7 +76,7 @@ describe('trigger', () => {
     expect(second.all('shipped')).toEqual([{ id: 2 }]);
   });
 
-  test('8.5 a batch is answered with what each event asks', async () => {
+  test('8.5 receives the attributes that each event of a batch asks for', async () => {
     const name = stage.name('orders');
     await enter(stage.pusher(), name);
     const response = await sdk.triggerBatch([
@@ -97,7 +97,7 @@ describe('trigger', () => {
 });
 
 describe('questions', () => {
-  test('8.6 lists nothing as an object, then what is occupied', async () => {
+  test('8.6 lists no channel as an object, then the occupied ones', async () => {
     const corner = stage.name('corner');
     expect(await occupied(corner)).toEqual({ channels: {} });
     const pusher = stage.pusher();
@@ -157,7 +157,7 @@ describe('users', () => {
     expect(pusher.user.user_data).toEqual({ id: 'ada', user_info: { name: 'Ada \u2028/"ü"' } });
   });
 
-  test('3.5 authorizeChannel() lets a real client in, and only where it says', async () => {
+  test('3.5 authorizeChannel() admits a real client to its channel only', async () => {
     const name = stage.name('presence-room');
     const pusher = stage.pusher('1', {
       channelAuthorization: {
@@ -180,7 +180,7 @@ describe('users', () => {
     expect(refused.subscribed).toBe(false);
   });
 
-  test('6.4 sendToUser() is accepted for a user whom nobody knows', async () => {
+  test('6.4 sendToUser() accepts an unknown user', async () => {
     const response = await sdk.sendToUser('nobody', 'greeting', {});
     expect([response.status, await response.json()]).toEqual([200, {}]);
   });
@@ -233,7 +233,7 @@ describe('refusals', () => {
     expect((await failure(ask(sdk, '/channels/orders/users'))).status).toBe(400);
   });
 
-  test('7.4 values that the SDK does not encode verify all the same', async () => {
+  test('7.4 accepts the signature of values that the SDK does not encode', async () => {
     const name = `presence-${APP.id},a;b=c@d`;
     await enter(stage.pusher('7'), name);
     expect(await ask(sdk, '/channels', { filter_by_prefix: name, info: 'user_count' })).toEqual({
@@ -252,7 +252,7 @@ describe('values with +, % and spaces', () => {
   });
   afterAll(() => odd.close());
 
-  test.each(NAMES)('7.4 the SDK asks for the channel %j and is answered about that one', async (name) => {
+  test.each(NAMES)('7.4 the SDK asks for the channel %j and receives that one', async (name) => {
     expect(await ask(odd.sdk, '/channels', { filter_by_prefix: name, info: 'subscription_count' })).toEqual({
       channels: { [name]: { subscription_count: 1 } },
     });

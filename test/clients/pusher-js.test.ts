@@ -14,13 +14,13 @@ afterEach(() => stage.clear());
 afterAll(() => stage.close());
 
 describe('connection', () => {
-  test('2.3 connects and takes the socket id and the activity timeout', async () => {
+  test('2.3 connects and reads the socket id and the activity timeout', async () => {
     const pusher = stage.pusher();
     expect(await inState(pusher, 'connected')).toMatch(/^\d+\.\d+$/);
     expect(pusher.connection.activityTimeout).toBe(30_000);
   });
 
-  test('2.1 connects with the transports that pusher-js takes when it is not told', async () => {
+  test('2.1 connects with the default transports of pusher-js', async () => {
     const { enabledTransports, ...options } = optionsFor(stage.server);
     expect(enabledTransports).toBeDefined();
     const pusher = new Pusher(APP.key, options);
@@ -42,7 +42,7 @@ describe('connection', () => {
 });
 
 describe('channels', () => {
-  test('3.13 hears an event of a public channel once, decoded', async () => {
+  test('3.13 receives an event of a public channel once, decoded', async () => {
     const name = stage.name('orders');
     const { ear } = await enter(stage.pusher(), name);
     const data = { id: 7, text: 'ünïcode ✓ \u2028 "quoted"', nested: [{ a: null }] };
@@ -51,7 +51,7 @@ describe('channels', () => {
     expect(ear.all('App\\Events\\OrderShipped')).toEqual([data]);
   });
 
-  test('3.8 hears nothing after it has unsubscribed', async () => {
+  test('3.8 receives nothing after unsubscribing', async () => {
     const name = stage.name('orders');
     const { ear: witness } = await enter(stage.pusher(), name);
     const pusher = stage.pusher();
@@ -65,14 +65,14 @@ describe('channels', () => {
     expect([witness.count('late'), ear.count('late')]).toEqual([1, 0]);
   });
 
-  test('3.5 enters a private channel that its application has signed', async () => {
+  test('3.5 subscribes to a private channel that its application has signed', async () => {
     const name = stage.name('private-orders');
     const { ear } = await enter(stage.pusher(), name);
     await stage.sdk.trigger(name, 'shipped', 'a plain string');
     expect(await ear.next('shipped')).toBe('a plain string');
   });
 
-  test('3.6 is told which channel the server refused, and stays connected', async () => {
+  test('3.6 receives the name of a refused channel and stays connected', async () => {
     const pusher = stage.pusher();
     const errors = new Ear(pusher.connection);
     const name = stage.name('private-missigned');
@@ -86,12 +86,12 @@ describe('channels', () => {
     expect(await ask(stage.sdk, `/channels/${name}`)).toEqual({ occupied: false });
   });
 
-  test('3.6 is told when its own application refuses', async () => {
+  test('3.6 reports a refusal of its own application', async () => {
     const refused = new Ear(stage.pusher().subscribe(stage.name('private-forbidden')));
     expect(await refused.next('pusher:subscription_error')).toMatchObject({ type: 'AuthError', status: 403 });
   });
 
-  test('7.7 decrypts what the server could not read', async () => {
+  test('7.7 decrypts events that the server cannot read', async () => {
     const name = stage.name('private-encrypted-orders');
     const pusher = stage.pusher();
     const wire = new Ear(pusher.connection);
@@ -122,7 +122,7 @@ describe('cache channels', () => {
 });
 
 describe('presence', () => {
-  test('4.3 a newcomer gets the whole roster, itself included', async () => {
+  test('4.3 sends the whole roster to a new member, itself included', async () => {
     const name = stage.name('presence-room');
     await enter(stage.pusher('7'), name);
     const { channel } = await enter(stage.pusher('9'), name);
@@ -132,7 +132,7 @@ describe('presence', () => {
     expect(members.me).toEqual({ id: '9', info: userInfo('9') });
   });
 
-  test('4.4 the others hear of a user once, whatever the number of its sockets', async () => {
+  test('4.4 announces a user once to the others, whatever the number of its sockets', async () => {
     const name = stage.name('presence-room');
     const { ear, channel } = await enter(stage.pusher('7'), name);
     const tabs = [stage.pusher('9'), stage.pusher('9')];
@@ -191,14 +191,14 @@ describe('client events', () => {
 });
 
 describe('users', () => {
-  test('6.1 signs in with what its application has signed', async () => {
+  test('6.1 signs in with the signature of its application', async () => {
     const pusher = stage.pusher('30');
     pusher.signin();
     await pusher.user.signinDonePromise;
     expect(pusher.user.user_data).toMatchObject({ id: '30', user_info: userInfo('30') });
   });
 
-  test('6.4 a user hears what is sent to it alone, in every window', async () => {
+  test('6.4 delivers an event to a user in every window, and to no other', async () => {
     const windows = ['31', '31', '32'].map((user) => stage.pusher(user));
     const ears = windows.map((window) => new Ear(window.user));
     for (const window of windows) {
@@ -224,7 +224,7 @@ describe('users', () => {
     expect(ears.map((ear) => ear.count('greeting'))).toEqual([1, 1, 1]);
   });
 
-  test('6.5 a watcher hears when a watched user comes and goes', async () => {
+  test('6.5 reports online and offline of a watched user to its watchers', async () => {
     const watcher = stage.pusher('40');
     const ear = new Ear(watcher.user.watchlist);
     watcher.signin();

@@ -77,7 +77,7 @@ function noteTheSecond(connection: Pusher['connection'], ear: Ear): void {
 const refusals = (server: TestServer, message: string): number => server.output().split(message).length - 1;
 
 describe('refused', () => {
-  test('2.5 an unknown key disconnects for good: no attempt while others make ten', async () => {
+  test('2.5 an unknown key disconnects for good: no attempt while other clients make ten', async () => {
     const server = later(await startServer({ WAVEHALL_MAX_CONNECTIONS: '1' }, ['--debug']));
     const holder = client(server);
     await inState(holder.pusher, 'connected');
@@ -112,7 +112,7 @@ describe('refused', () => {
 });
 
 describe('lost', () => {
-  test('2.14 comes back by itself after kill -9 and a start on the same port, with all its channels', async () => {
+  test('2.14 reconnects by itself after kill -9 and a start on the same port, with all its channels', async () => {
     const stage = later(await openStage());
     const { port } = stage.server;
     const pusher = stage.pusher('7');
@@ -142,7 +142,7 @@ describe('lost', () => {
     await user.next('greeting');
   }, 90_000);
 
-  test('2.13 goes over to another node at once when its node is taken down', async () => {
+  test('2.13 reconnects to another node at once when its node shuts down', async () => {
     const front = later(new Front());
     const port = await front.listen();
     const stage = later(await openStage());
@@ -177,8 +177,8 @@ describe('lost', () => {
   }, 40_000);
 });
 
-describe('a server that requires TLS behind a proxy that does not say https', () => {
-  test('2.5 pusher-js, which comes back at once, is slowed down: a few connections in two seconds', async () => {
+describe('a server that requires TLS, behind a proxy that does not send https', () => {
+  test('2.5 slows down pusher-js, which reconnects at once: a few connections in two seconds', async () => {
     const server = later(
       await startServer({
         WAVEHALL_REQUIRE_TLS: 'true',

@@ -41,7 +41,7 @@ test('1.1 a run is as expected when exactly the named cases and forms differ', (
   expect(judge(report, { C02: 'reason', F1: 'reason', S01: 'reason' })).toEqual({ unnamed: [], gone: [] });
 });
 
-test('1.1 a difference that is not named, and one that is gone, are told', () => {
+test('1.1 reports a difference that is not named, and a named one that is gone', () => {
   expect(judge(report, { F1: 'reason' })).toEqual({ unnamed: ['C02'], gone: [] });
   expect(judge(report, { C02: 'reason', F1: 'reason', C01: 'reason' })).toEqual({
     unnamed: [],
@@ -53,7 +53,7 @@ test('1.1 a difference that is not named, and one that is gone, are told', () =>
   });
 });
 
-test('1.1 lines, totals and the table say what was found', () => {
+test('1.1 shows the result in lines, totals and the table', () => {
   expect(totals(report.outcomes)).toBe('1 passed, 1 failed, 1 not applicable');
   expect(report.outcomes.map((each) => line(each, { C02: 'reason' }).split(' ')[0])).toEqual([
     'pass',

@@ -8,7 +8,7 @@ const server = `node -e "
   console.log('with', process.env.NEEDS);
 "`;
 
-test('1.1 a command starts a server for the cases, with and without settings', async () => {
+test('1.1 starts a server for the cases by a command, with and without settings', async () => {
   const target = started('Other', server);
   const shared = await target.shared();
   const own = await target.start({ REVERB_APP_MAX_CONNECTIONS: '1' });
@@ -35,7 +35,7 @@ test.each([
   ['ends at once', `sh -c 'echo no config; exit 3'`, /ended\. The end of its log:\nno config/],
   ['is not there', 'no-such-command-of-anybody', /ended\. The end of its log:\n.*not found/s],
 ])(
-  '1.1 a server that %s ends the run with the end of its log, and does not stay',
+  '1.1 ends the run with the end of the log when a server %s, and stops that server',
   async (_what, command, words) => {
     const failed = await started('Other', command, undefined, 1_000)
       .shared()

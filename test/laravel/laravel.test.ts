@@ -93,19 +93,19 @@ function scenario(laravel: Laravel, connection: Connection): void {
     await expect.poll(() => sdk(folder, 'getChannels')).toEqual({ channels: [] });
   });
 
-  test('2.3 two people log in and both windows connect', { timeout: TEST_MS }, async () => {
+  test('2.3 connects both windows when two users log in', { timeout: TEST_MS }, async () => {
     ada = await Window.open(await person(), web.url, 'Ada');
     grace = await Window.open(await person(), web.url, 'Grace');
     expect(ada.frames[0]?.event).toBe('pusher:connection_established');
     expect(await grace.socketId()).not.toBe(await ada.socketId());
   });
 
-  test('4.3 each window shows who is in the room', { timeout: TEST_MS }, async () => {
+  test('4.3 each window shows the members of the channel', { timeout: TEST_MS }, async () => {
     await Promise.all([ada.peopleAre('Ada', 'Grace'), grace.peopleAre('Ada', 'Grace')]);
     await ada.seesTalk('event', 'Grace came in');
   });
 
-  test('4.4 a person with two windows comes in once and leaves once', { timeout: TEST_MS }, async () => {
+  test('4.4 a user with two windows joins once and leaves once', { timeout: TEST_MS }, async () => {
     const joan = await person();
     const first = await Window.open(joan, web.url, 'Joan');
     await Promise.all([ada.peopleAre('Ada', 'Grace', 'Joan'), first.peopleAre('Ada', 'Grace', 'Joan')]);
@@ -138,13 +138,17 @@ function scenario(laravel: Laravel, connection: Connection): void {
     }
   });
 
-  test('3.5 only the owner of an order hears its private channel', { timeout: TEST_MS }, async () => {
-    await grace.press(1, 'move');
-    await ada.seesOutcome(1, 'Brewing: heard on private-orders.1');
-    await afterTheNextPost('The order of Ada is brewing');
-    expect(ada.count('App\\Events\\OrderMoved')).toBe(1);
-    expect(grace.count('App\\Events\\OrderMoved')).toBe(0);
-  });
+  test(
+    '3.5 only the owner of an order receives events of its private channel',
+    { timeout: TEST_MS },
+    async () => {
+      await grace.press(1, 'move');
+      await ada.seesOutcome(1, 'Brewing: heard on private-orders.1');
+      await afterTheNextPost('The order of Ada is brewing');
+      expect(ada.count('App\\Events\\OrderMoved')).toBe(1);
+      expect(grace.count('App\\Events\\OrderMoved')).toBe(0);
+    },
+  );
 
   test('3.6 a refused channel is shown as refused', { timeout: TEST_MS }, async () => {
     await grace.press(1, 'listen');
@@ -169,7 +173,7 @@ function scenario(laravel: Laravel, connection: Connection): void {
     expect(String(whisper?.user_id)).toBe('1');
   });
 
-  test('8.4 toOthers() spares the window that sent the message', { timeout: TEST_MS }, async () => {
+  test('8.4 toOthers() excludes the window that sent the message', { timeout: TEST_MS }, async () => {
     await ada.say('Is the window seat free?');
     await grace.seesTalk('theirs', 'Is the window seat free?');
     await ada.seesTalk('mine', 'Is the window seat free?');
@@ -195,7 +199,7 @@ function scenario(laravel: Laravel, connection: Connection): void {
     expect(info).toMatchObject({ occupied: true, user_count: 2 });
   });
 
-  test('8.8 the PHP SDK lists who is present', { timeout: TEST_MS }, async () => {
+  test('8.8 the PHP SDK lists the members', { timeout: TEST_MS }, async () => {
     const { users } = (await sdk(folder, 'getPresenceUsers', 'presence-room')) as {
       users: { id: unknown }[];
     };
@@ -219,7 +223,7 @@ function scenario(laravel: Laravel, connection: Connection): void {
     await everybodySees('Second of a batch');
   });
 
-  test('2.14 both windows come back after the server was killed', { timeout: TEST_MS }, async () => {
+  test('2.14 both windows reconnect after the server was killed', { timeout: TEST_MS }, async () => {
     const windows = [ada, grace];
     const before = await Promise.all(windows.map((window) => window.socketId()));
     const received = windows.map((window) => window.frames.length);
@@ -260,7 +264,7 @@ function scenario(laravel: Laravel, connection: Connection): void {
     await Promise.all([ada.peopleAre('Ada', 'Grace'), grace.peopleAre('Ada', 'Grace')]);
   });
 
-  test('1.2 no script of the page stumbled over what the server sent', () => {
+  test('1.2 no script of the page failed on a message of the server', () => {
     expect([...ada.failures, ...grace.failures]).toEqual([]);
   });
 }

@@ -9,12 +9,12 @@ const clientEventModes: Kind<'members' | 'all' | 'none'> = {
 };
 
 /** Events of a channel; a node that missed all of them reads and delivers them in one go. */
-const MOST_REMEMBERED = 100_000;
-const LONGEST_TTL_SECONDS = 99_999_999;
+const MAX_HISTORY_SIZE = 100_000;
+const MAX_TTL_SECONDS = 99_999_999;
 
 /** `private-orders-=200/600,presence-=0/0` */
 const historyRules: Kind<readonly HistoryRule[]> = {
-  expected: `prefix=size/seconds, separated by commas, with a size of at most ${MOST_REMEMBERED}`,
+  expected: `prefix=size/seconds, separated by commas, with a size of at most ${MAX_HISTORY_SIZE}`,
   parse(given) {
     const found = list.parse(given)?.map((rule) => /^([^=]+)=(\d{1,6})\/(\d{1,8})$/.exec(rule));
     if (found === undefined || found.includes(null)) return undefined;
@@ -23,7 +23,7 @@ const historyRules: Kind<readonly HistoryRule[]> = {
       size: Number(rule?.[2]),
       ttlSeconds: Number(rule?.[3]),
     }));
-    return rules.some(({ size }) => size > MOST_REMEMBERED) ? undefined : rules;
+    return rules.some(({ size }) => size > MAX_HISTORY_SIZE) ? undefined : rules;
   },
 };
 
@@ -51,14 +51,14 @@ export const APP_OPTIONS = {
     'ping_interval',
     integer(1, 86_400),
     60,
-    'Silence after which a socket is pinged, in seconds.',
+    'Seconds without a message after which the server pings a connection.',
   ),
   activityTimeoutSeconds: appSetting(
     'REVERB_APP_ACTIVITY_TIMEOUT',
     'activity_timeout',
     integer(1, 86_400),
     30,
-    'Silence after which the client pings, in seconds.',
+    'Seconds without a message after which the client pings.',
   ),
   clientEvents: appSetting(
     'REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM',
@@ -79,63 +79,63 @@ export const APP_OPTIONS = {
     'extra_channel_characters',
     text,
     '',
-    'Characters allowed in channel names beside the official ones, e.g. ":/".',
+    'Characters allowed in channel names besides Pusher\'s own, e.g. ":/".',
   ),
   cacheTtlSeconds: appSetting(
     'WAVEHALL_CACHE_TTL',
     'cache_ttl',
     limit,
     1800,
-    'How long a cache channel remembers its event, in seconds.',
+    'Seconds that a cache channel keeps its last event.',
   ),
   historySize: appSetting(
     'WAVEHALL_HISTORY_SIZE',
     'history_size',
-    integer(0, MOST_REMEMBERED),
+    integer(0, MAX_HISTORY_SIZE),
     50,
-    `Events remembered per channel between nodes, at most ${MOST_REMEMBERED}; 0: none.`,
+    `Events kept per channel for nodes that missed them, at most ${MAX_HISTORY_SIZE}; 0: none.`,
   ),
   historyTtlSeconds: appSetting(
     'WAVEHALL_HISTORY_TTL',
     'history_ttl',
-    integer(0, LONGEST_TTL_SECONDS),
+    integer(0, MAX_TTL_SECONDS),
     120,
-    'How long they are remembered, in seconds.',
+    'Seconds that these events are kept.',
   ),
   historyMaxBytes: appSetting(
     'WAVEHALL_HISTORY_MAX_BYTES',
     'history_max_bytes',
     limit,
     33_554_432,
-    'Bytes in Redis of all that is remembered of the app, half of them for last events of cache channels; 0: no limit.',
+    'Bytes in Redis for the histories of an app and the last events of its cache channels, which get half of them; 0: no limit.',
   ),
   historyRules: appSetting(
     'WAVEHALL_HISTORY_RULES',
     'history_rules',
     historyRules,
     '',
-    'Other numbers for channels that begin with a prefix: prefix=size/seconds, separated by commas.',
+    'History size and seconds for channels with a prefix: prefix=size/seconds, separated by commas.',
   ),
   subscriptionCounts: appSetting(
     'WAVEHALL_SUBSCRIPTION_COUNTS',
     'subscription_counts',
     boolean,
     false,
-    'Tell subscribers how many they are.',
+    'Send pusher_internal:subscription_count to the subscribers of a channel.',
   ),
   strictAuthKey: appSetting(
     'WAVEHALL_STRICT_AUTH_KEY',
     'strict_auth_key',
     boolean,
     false,
-    'The key part of a channel signature must be the key of the app.',
+    'Refuse a channel signature whose key is not the key of the app.',
   ),
   strictInfo: appSetting(
     'WAVEHALL_STRICT_INFO',
     'strict_info',
     boolean,
     false,
-    'Answer 400 to info attributes that do not apply, instead of leaving them out.',
+    'Answer 400 to info attributes that do not apply to a channel, instead of leaving them out.',
   ),
   errorDataAsString: appSetting(
     'WAVEHALL_ERROR_DATA_AS_STRING',
@@ -156,14 +156,14 @@ export const APP_OPTIONS = {
     'terminate_close_code',
     closeCode,
     4009,
-    'Close code for terminated users; 4009 keeps pusher-js away, 4200 lets it come back as with Reverb.',
+    'Close code for terminated users: after 4009 pusher-js does not reconnect, after 4200 it does, as with Reverb.',
   ),
   authorizeWithinSeconds: appSetting(
     'WAVEHALL_AUTHORIZE_WITHIN',
     'authorize_within',
     limit,
     0,
-    'Close sockets that neither signed in nor entered a signed channel within so many seconds; 0: off.',
+    'Seconds after which a connection that neither signed in nor subscribed to a signed channel is closed; 0: off.',
   ),
   usersOfUnoccupiedAre404: appSetting(
     'WAVEHALL_UNOCCUPIED_USERS_404',
@@ -180,7 +180,7 @@ export const RATE_LIMITING = {
     'rate_limiting.enabled',
     boolean,
     false,
-    "Reverb's limiter for messages of one socket.",
+    "Reverb's rate limiter for the messages of one connection.",
   ),
   maxAttempts: appSetting(
     'REVERB_APP_RATE_LIMIT_MAX_ATTEMPTS',
@@ -201,6 +201,6 @@ export const RATE_LIMITING = {
     'rate_limiting.terminate_on_limit',
     boolean,
     false,
-    'Close the socket (4100) that is over the limit.',
+    'Close a connection that is over the limit (4100).',
   ),
 } as const;

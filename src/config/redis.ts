@@ -50,25 +50,20 @@ const port: Kind<number> = {
 
 /** Where Redis is and how it is used: Laravel's own names where it has one. */
 export const REDIS_SETTINGS = {
-  scaling: setting(
-    'REVERB_SCALING_ENABLED',
-    boolean,
-    false,
-    'Several nodes share what they know over Redis.',
-  ),
+  scaling: setting('REVERB_SCALING_ENABLED', boolean, false, 'Connect several nodes over Redis.'),
   redisUrl: setting(
     'REDIS_URL',
     optionalText,
     '',
-    'Redis as one URL (redis://, rediss:// or unix:///path), before the parts below.',
+    'URL of Redis (redis://, rediss:// or unix:///path); wins over the parts below.',
   ),
   redisHost: setting(
     'REDIS_HOST',
     text,
     '127.0.0.1',
-    'Host of Redis, or the path of its unix socket; tls:// before it is REDIS_SCHEME=tls.',
+    'Host of Redis, or the path of its unix socket; a tls:// prefix means REDIS_SCHEME=tls.',
   ),
-  redisPort: setting('REDIS_PORT', port, DEFAULT_PORT, 'Port of Redis; a unix socket has none.'),
+  redisPort: setting('REDIS_PORT', port, DEFAULT_PORT, 'Port of Redis; not used with a unix socket.'),
   redisUsername: setting('REDIS_USERNAME', optionalText, '', 'ACL user of Redis.'),
   redisPassword: setting('REDIS_PASSWORD', secret, '', 'Password of Redis.'),
   redisDatabase: setting('REDIS_DB', limit, 0, 'Number of the Redis database.'),
@@ -76,7 +71,7 @@ export const REDIS_SETTINGS = {
     'REDIS_SCHEME',
     scheme,
     'tcp',
-    'tls: speak TLS to Redis; unix: the socket at REDIS_PATH or REDIS_HOST.',
+    'tls: connect to Redis over TLS; unix: connect to the socket at REDIS_PATH or REDIS_HOST.',
   ),
   redisPath: setting(
     'REDIS_PATH',
@@ -89,25 +84,25 @@ export const REDIS_SETTINGS = {
     'WAVEHALL_REDIS_TLS_CA',
     optionalText,
     '',
-    'File with certificates that are trusted for Redis besides the usual ones.',
+    "CA certificate file for Redis, besides the system's.",
   ),
   redisTlsVerify: setting(
     'WAVEHALL_REDIS_TLS_VERIFY',
     boolean,
     true,
-    'false: trust whoever answers in the place of Redis.',
+    'false: do not verify the TLS certificate of Redis (insecure).',
   ),
   redisSentinels: setting(
     'WAVEHALL_REDIS_SENTINELS',
     addresses(DEFAULT_SENTINEL_PORT),
     '',
-    'Sentinels that know where Redis is: host:port,host:port.',
+    'Addresses of Redis Sentinels: host:port,host:port.',
   ),
   redisSentinelName: setting(
     'WAVEHALL_REDIS_SENTINEL_NAME',
     text,
     'mymaster',
-    'What the Sentinels call the master.',
+    'Name of the master at the Sentinels.',
   ),
   redisSentinelUsername: setting(
     'WAVEHALL_REDIS_SENTINEL_USERNAME',
@@ -125,31 +120,31 @@ export const REDIS_SETTINGS = {
     'WAVEHALL_REDIS_CLUSTER',
     addresses(DEFAULT_PORT),
     '',
-    'Some servers of a Redis Cluster (7 or newer): host:port,host:port.',
+    'Addresses of some servers of a Redis Cluster (7 or newer): host:port,host:port.',
   ),
   redisPrefix: setting(
     'WAVEHALL_REDIS_PREFIX',
     text,
     'wavehall:',
-    'What every key and channel in Redis begins with.',
+    'Prefix of every key and pub/sub channel in Redis.',
   ),
   redisPartitions: setting(
     'WAVEHALL_REDIS_PARTITIONS',
     integer(1, 1024),
     16,
-    'Parts that the data is cut into; the same on all nodes.',
+    'Number of key partitions; must be the same on every node.',
   ),
   redisTimeoutMs: setting(
     'WAVEHALL_REDIS_TIMEOUT_MS',
     integer(50),
     900,
-    'Milliseconds that Redis has for an answer.',
+    'Redis command timeout, in milliseconds.',
   ),
   leaseSeconds: setting(
     'WAVEHALL_LEASE_SECONDS',
     integer(1),
     12,
-    'Silence after which the others bury a node.',
+    'Seconds without a heartbeat after which a node counts as dead and its members are removed.',
   ),
 } as const;
 

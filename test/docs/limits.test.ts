@@ -93,7 +93,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'src/core/channels/hub.ts',
     'BACKLOG_EVENTS',
     'http/behind',
-    'takes no more by',
+    'with 503 and Retry-After, and delivers nothing',
   ],
   'bytes of these events': [
     'src/core/channels/hub.ts',
@@ -117,17 +117,17 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'src/server/http.ts',
     'MAX_PART_CHARACTERS',
     'transports/held-sockets',
-    'a part of a path with 1,024',
+    'a path segment of 1,024 characters',
   ],
   'wrong fields that an answer names': [
     'src/http/schemas.ts',
-    'NAMED_FIELDS',
+    'MAX_NAMED_FIELDS',
     'attacks/http-hostile',
     'a hundred wrong fields',
   ],
   'seconds that a body which is too large may go on arriving': [
     'src/http/plugin.ts',
-    'LINGER_MS',
+    'DRAIN_MS',
     'transports/held-sockets',
     'a body that is too large',
   ],
@@ -135,7 +135,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'src/admin/plugin.ts',
     'MAX_BODY_BYTES',
     'transports/held-sockets',
-    'an order to the admin API',
+    'to the admin API',
   ],
   'bytes of cached events, without Redis': [
     'src/stores/memory/history.ts',

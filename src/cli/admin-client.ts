@@ -8,11 +8,11 @@ export interface AdminAddress {
   readonly token: string | undefined;
 }
 
-/** Where a server with these variables is found on this machine. */
+/** Local address of a server with these variables. */
 export const ownUrl = ({ REVERB_SERVER_PORT: port }: Readonly<Record<string, string | undefined>>): string =>
   `http://127.0.0.1:${port ?? '8080'}`;
 
-/** Asks the admin API of a running server; rejects with a sentence that says what to do (SPEC 11.5). */
+/** Sends a request to the admin API of a running server; rejects with a sentence for the operator (SPEC 11.5). */
 export async function askAdmin<T>(
   { url, token }: AdminAddress,
   method: 'GET' | 'PUT' | 'POST',
@@ -29,9 +29,9 @@ export async function askAdmin<T>(
 }
 
 function sentence(status: number, text: string, url: string): string {
-  if (status === 401) return `${url} does not take this token: --token, or WAVEHALL_ADMIN_TOKEN`;
-  const said = errorIn(text);
-  if (said !== undefined) return said;
+  if (status === 401) return `${url} refuses this token: --token, or WAVEHALL_ADMIN_TOKEN`;
+  const error = errorIn(text);
+  if (error !== undefined) return error;
   if (status === 404) return `${url} has no admin API: WAVEHALL_ADMIN_TOKEN is not set there`;
   return `${url} answered with ${status}`;
 }

@@ -37,11 +37,11 @@ export const REASONS = {
   client_event: 'Client events were refused: the client may not send them there',
   client_event_rate: 'Client events were refused: more than WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND',
   websocket_frame: 'Clients were closed: their WebSocket frames break the protocol or a limit',
-  cutover_idle: 'Clients of the other server were cut: no byte passed for WAVEHALL_CUTOVER_IDLE_SECONDS',
+  cutover_idle: 'Clients of the upstream were disconnected: no byte passed for WAVEHALL_CUTOVER_IDLE_SECONDS',
   cutover_upgrade: 'Upgrade requests were refused at the front door: not a WebSocket handshake of an app',
-  cutover_request: 'Requests were not passed to the other server: what they ask for never leaves this one',
+  cutover_request: 'Requests were not proxied to the upstream: what they ask for stays at this server',
   cutover_size:
-    'Events were refused with 413: the other server takes WAVEHALL_CUTOVER_MAX_REQUEST_SIZE bytes, and browsers are there',
+    'Events were refused with 413: the upstream accepts WAVEHALL_CUTOVER_MAX_REQUEST_SIZE bytes, and browsers are there',
   slow_reader: 'Clients were cut: they do not read what they are sent',
   pong_timeout: 'Clients were closed: they did not answer a ping',
   http_signature:

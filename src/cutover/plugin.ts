@@ -6,7 +6,7 @@ import type { Logger } from '../core/ports/logger.ts';
 import type { Socket } from '../core/ports/transport.ts';
 import { openBridge } from './bridge/index.ts';
 import { FrontDoor, type LocalServer } from './split/front-door.ts';
-import { leadsHere } from './proxy/http-proxy.ts';
+import { isSelf } from './proxy/http-proxy.ts';
 import { SharedPercentage } from './split/percentage.ts';
 import type { Bridge, CutoverOptions, HealthSink } from './ports.ts';
 import type { CutoverStatus } from './status/status-report.ts';
@@ -16,43 +16,43 @@ import { openWatch, type Watch } from './watch/watch.ts';
 
 const TICK_MS = 1000;
 
-export interface CutoverNeeds {
+export interface CutoverDeps {
   readonly options: CutoverOptions;
   readonly apps: readonly App[];
   readonly prefix: string;
   readonly stores: Stores;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Time over which sockets are asked to come again. */
+  /** Time over which moved sockets are asked to reconnect. */
   readonly moveMs: number;
-  /** Never leaves this server. */
+  /** Removed from everything that goes to the upstream. */
   readonly adminToken: string | undefined;
 }
 
-/** A socket of this side that can be asked to come again. */
+/** A connection of this side that can be asked to reconnect. */
 export interface LocalConnection extends Drainable {
   readonly socket: Socket;
 }
 
-/** Two servers side by side: the door, the bridge, the percentage, and who watches over them. */
+/** Two servers side by side: front door, bridge, percentage and watch. */
 export class Cutover {
-  /** The stores as the core is to use them: what goes through them crosses the bridge. */
+  /** The stores for the core: what goes through them crosses the bridge. */
   readonly stores: Stores;
   readonly percentage: SharedPercentage;
   readonly health: HealthSink;
-  readonly #needs: CutoverNeeds;
+  readonly #deps: CutoverDeps;
   readonly #bridge: Bridge;
   readonly #watch: Watch;
   #door: FrontDoor | undefined;
-  #house: LocalServer | undefined;
+  #server: LocalServer | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ownUrl = new URL('http://127.0.0.1');
 
-  constructor(needs: CutoverNeeds) {
-    const { options, apps, stores, logger, clock } = needs;
+  constructor(deps: CutoverDeps) {
+    const { options, apps, stores, logger, clock } = deps;
     const [app] = [...apps.filter(({ enabled }) => enabled), ...apps];
     if (app === undefined) throw new Error('There is no app to move.');
-    this.#needs = needs;
+    this.#deps = deps;
     this.percentage = new SharedPercentage({ shared: stores.state, clock, logger, first: options.percent });
     this.#watch = openWatch({
       limits: options.watch,
@@ -63,14 +63,14 @@ export class Cutover {
         wavehall: ownSite(app, this.#ownUrl, options.upstream.origin),
         upstream: upstreamSite(app, options.upstream),
       }),
-      isFull: () => this.#house?.hasRoom() === false,
+      isFull: () => this.#server?.acceptsConnections() === false,
       bridgedForMs: (channel) => this.#bridge.subscribedForMs(app.id, channel),
       notify: options.notifyUrl && { url: options.notifyUrl, credential: app.credentials[0] },
     });
     this.health = this.#watch.health;
     const { upstream, queue: limits } = options;
-    const probeSockets = (id: string): number => (id === app.id ? this.#watch.probesThere() : 0);
-    const proxiedSockets = (id: string): number => this.#door?.upstream.ledOf(id) ?? 0;
+    const probeSockets = (id: string): number => (id === app.id ? this.#watch.upstreamProbes() : 0);
+    const proxiedSockets = (id: string): number => this.#door?.upstream.socketsOf(id) ?? 0;
     this.#bridge = openBridge({
       upstream,
       apps,
@@ -81,39 +81,39 @@ export class Cutover {
       proxiedSockets,
     });
     const bridged = this.#bridge.bridged(stores);
-    this.stores = { ...bridged, broker: watchedBroker(bridged.broker, this.health) };
+    this.stores = { ...bridged, broker: brokerWithHealth(bridged.broker, this.health) };
   }
 
-  /** What was set before this start counts before anybody comes. */
+  /** Reads the percentage that was set before this start. */
   load(): Promise<void> {
     return this.percentage.tick();
   }
 
-  /** The door before the house; it moves the house's residents when that is wanted (SPEC 11.4). */
-  openDoor(house: LocalServer, residents: () => Iterable<LocalConnection>): FrontDoor {
-    const { options, prefix, logger, clock, adminToken } = this.#needs;
+  /** Opens the front door before the server, and moves the server's connections when the percentage changes (SPEC 11.4). */
+  openFrontDoor(server: LocalServer, connections: () => Iterable<LocalConnection>): FrontDoor {
+    const { options, prefix, logger, clock, adminToken } = this.#deps;
     const { percentage, health } = this;
-    this.#house = house;
-    const door = new FrontDoor({ options, prefix, percentage, health, logger, clock, house, adminToken });
+    this.#server = server;
+    const door = new FrontDoor({ options, prefix, percentage, health, logger, clock, server, adminToken });
     percentage.onChange((percent, move) => {
       const { changedBy } = percentage.state;
-      logger.warn('The share of the browsers for Wavehall has changed', { percent, by: changedBy });
-      if (move) void new Drain(this.#misplaced(door, residents()), this.#needs.moveMs).run();
+      logger.warn('Wavehall’s share of the browsers has changed', { percent, by: changedBy });
+      if (move) void new Drain(this.#misplaced(door, connections()), this.#deps.moveMs).run();
     });
     return (this.#door = door);
   }
 
-  /** `ownUrl`: where this server listens. A bridge to itself would never come to an end. */
+  /** `ownUrl`: where this server listens. Bridge and watch do not start when the upstream is this server. */
   async start(ownUrl: URL): Promise<void> {
     this.#ownUrl = ownUrl;
     this.#ticker = setInterval(() => {
       this.#door?.tick();
       void this.percentage.tick();
     }, TICK_MS);
-    if (this.#door !== undefined && (await leadsHere(this.#door.route))) {
-      const { href } = this.#needs.options.upstream.url;
-      this.#needs.logger.warn(
-        'WAVEHALL_CUTOVER_UPSTREAM: expected the address of the other server, not of this one',
+    if (this.#door !== undefined && (await isSelf(this.#door.route))) {
+      const { href } = this.#deps.options.upstream.url;
+      this.#deps.logger.warn(
+        'WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream, not of this server; bridge and health checks are off',
         { upstream: href },
       );
       return;
@@ -122,30 +122,30 @@ export class Cutover {
     this.#watch.start();
   }
 
-  /** Sockets that end with this process without being its own. */
-  passing(): Iterable<Drainable & { terminate(): void }> {
-    return this.#door?.upstream.pairs ?? [];
+  /** Sockets of clients of the upstream that pass through this process. */
+  proxiedSockets(): Iterable<Drainable & { terminate(): void }> {
+    return this.#door?.upstream.tunnels ?? [];
   }
 
-  /** Why nobody can connect to the other server at this moment; `undefined`: it answers. */
-  readonly whyOtherIsAway = (): Promise<string | undefined> => this.#watch.whyOtherIsAway();
+  /** Reason why the upstream cannot be connected; `undefined`: it answers. */
+  readonly whyUpstreamIsAway = (): Promise<string | undefined> => this.#watch.whyUpstreamIsAway();
 
-  /** Before the shutdown looks like a breach. */
+  /** Stops the watch before the shutdown looks like a breach. */
   async stopWatching(): Promise<void> {
     clearInterval(this.#ticker);
     await this.#watch.stop();
   }
 
-  /** True while browsers are, or may come to be, on the other side. */
-  get hasBrowsersElsewhere(): boolean {
+  /** True while browsers are, or may come to be, at the upstream. */
+  get hasUpstreamBrowsers(): boolean {
     return (
       this.percentage.percent < 100 ||
-      (this.#door?.upstream.pairs.size ?? 0) > 0 ||
+      (this.#door?.upstream.tunnels.size ?? 0) > 0 ||
       this.#bridge.othersProxy()
     );
   }
 
-  /** When nobody is connected any more. */
+  /** Stops when no client is connected any more. */
   async stop(): Promise<void> {
     this.#door?.terminate();
     await this.#bridge.stop();
@@ -153,9 +153,9 @@ export class Cutover {
 
   status(): CutoverStatus {
     const { percentage } = this;
-    const { sockets, opened, failovers } = this.#door?.counts() ?? NOBODY;
+    const { sockets, opened, failovers } = this.#door?.counts() ?? NO_SOCKETS;
     return {
-      upstream: this.#needs.options.upstream.url.href,
+      upstream: this.#deps.options.upstream.url.href,
       percentage: { ...percentage.state, isShared: percentage.isShared },
       split: { open: sockets, total: opened, failovers },
       watch: this.#watch.status(),
@@ -163,27 +163,27 @@ export class Cutover {
     };
   }
 
-  /** Whoever is on the other side than a browser of his bucket would be now; asked again when it is his turn to go. */
-  *#misplaced(door: FrontDoor, residents: Iterable<LocalConnection>): Iterable<Drainable> {
+  /** Connections whose bucket maps to the other side now. Checked again right before each close: the percentage may have changed. */
+  *#misplaced(door: FrontDoor, connections: Iterable<LocalConnection>): Iterable<Drainable> {
     const isMisplaced = (bucket: number | undefined, side: string): boolean =>
       bucket !== undefined && sideOf(bucket, this.percentage.percent) !== side;
-    for (const resident of residents) {
-      const bucket = door.own.bucketOf(resident.socket);
+    for (const connection of connections) {
+      const bucket = door.local.bucketOf(connection.socket);
       if (!isMisplaced(bucket, 'wavehall')) continue;
-      yield { close: (reason) => isMisplaced(bucket, 'wavehall') && resident.close(reason) };
+      yield { close: (reason) => isMisplaced(bucket, 'wavehall') && connection.close(reason) };
     }
-    for (const pair of door.upstream.pairs) {
-      if (!isMisplaced(pair.bucket, 'upstream')) continue;
-      yield { close: () => isMisplaced(pair.bucket, 'upstream') && pair.close() };
+    for (const tunnel of door.upstream.tunnels) {
+      if (!isMisplaced(tunnel.bucket, 'upstream')) continue;
+      yield { close: () => isMisplaced(tunnel.bucket, 'upstream') && tunnel.close() };
     }
   }
 }
 
 const NONE = { wavehall: 0, upstream: 0 } as const;
-const NOBODY = { sockets: NONE, opened: NONE, failovers: NONE } as const;
+const NO_SOCKETS = { sockets: NONE, opened: NONE, failovers: NONE } as const;
 
-/** Only what fails on our side counts: whom the client's signature keeps out does not come so far. */
-function watchedBroker(broker: Broker, health: HealthSink): Broker {
+/** Counts failures of the broker only: subscriptions with an invalid signature do not reach it. */
+function brokerWithHealth(broker: Broker, health: HealthSink): Broker {
   return {
     start: (deliver) => broker.start(deliver),
     async subscribe(ref) {

@@ -5,22 +5,22 @@ import type { UpgradeContext } from '../core/ports/transport.ts';
 import type { BridgeCounts } from './status/bridge-counters.ts';
 import type { WatchLimits } from './watch-limits.ts';
 
-/** This server, and the other one that clients and publishers are being moved away from. */
+/** This server, and the upstream that clients and publishers are moved away from. */
 export type Side = 'wavehall' | 'upstream';
 
-/** The other server: where it is and how it is reached. Its `/app` and `/apps` are below the path of the URL. */
+/** The upstream (Reverb) and how it is reached. Its `/app` and `/apps` are below the path of the URL. */
 export interface Upstream {
   /** `http:` or `https:`. */
   readonly url: URL;
-  /** `Origin` that the bridge's own sockets send; none when it is not set. */
+  /** `Origin` that the bridge's connections send; none when it is not set. */
   readonly origin?: string | undefined;
   /** Certificates (PEM) that are trusted besides the usual ones. */
   readonly tlsCa?: string | undefined;
-  /** False: whoever answers at the address is trusted. */
+  /** False: its certificate is not verified. */
   readonly tlsVerify: boolean;
 }
 
-/** How much may wait to be forwarded, per app; what is more or older is dropped and counted (SPEC 11.7). */
+/** Limits of the events that wait to be forwarded, per app; more or older ones are dropped and counted (SPEC 11.7). */
 export interface QueueLimits {
   readonly events: number;
   readonly bytes: number;
@@ -32,14 +32,14 @@ export type Sticky = 'cookie' | 'address';
 /** Everything about the cutover that an operator may set. */
 export interface CutoverOptions {
   readonly upstream: Upstream;
-  /** Share for Wavehall before anybody has set one. */
+  /** First share for Wavehall; later it is set by an operator. */
   readonly percent: number;
   readonly sticky: Sticky;
-  /** Whether other HTTP requests are passed to the other server. */
+  /** True: requests without a route here go to the upstream. */
   readonly pass: boolean;
-  /** Time after which a socket through which no byte passes is ended; 0: never. */
+  /** Time without a byte after which a proxied socket is ended; 0: never. */
   readonly idleMs: number;
-  /** The largest request that the other server takes; 0: not looked at. */
+  /** Largest request that the upstream accepts; 0: not checked. */
   readonly requestBytes: number;
   readonly queue: QueueLimits;
   readonly watch: WatchLimits;
@@ -88,30 +88,30 @@ export interface Bridge {
 
 // --- health ------------------------------------------------------------------------------------
 
-/** What this server itself failed in while it served a client. */
+/** Failures of this server itself while it serves a client. */
 export type Fault = 'connects' | 'subscribes';
 
 /**
- * What the door, the bridge, the API and the canary report. No member may throw. Nothing that a client decides may be
- * judged: neither how often it comes, nor what it sends, nor how it goes (SPEC 11.14).
+ * Receives the reports of front door, bridge, HTTP API and canary. No member may throw. Nothing that a client decides may
+ * be judged: neither how often it connects, nor what it sends, nor how it disconnects (SPEC 11.14).
  */
 export interface HealthSink {
-  /** A connect of our own canary. */
+  /** Records a connect of our own canary. */
   connect(side: Side, ok: boolean, ms: number): void;
-  /** A subscription of our own canary. */
+  /** Records a subscription of our own canary. */
   subscribe(side: Side, ok: boolean): void;
-  /** A request to the HTTP API with a valid signature. */
+  /** Records a request to the HTTP API with a valid signature. */
   api(side: Side, ok: boolean): void;
   canary(from: Side, to: Side, ok: boolean, ms: number): void;
-  /** A fault of this server's own at a client, judged at most once a second however many clients meet it. */
+  /** Records a fault of this server, at most once a second however many clients meet it. */
   fault(of: Fault): void;
-  /** A client's connect: shown, never judged. True: it was answered, however soon and however it ended. */
+  /** Records a client's connect: shown, never judged. `ok`: it was answered, whenever and however it ended. */
   client(side: Side, ok: boolean, ms: number): void;
 }
 
 // --- the percentage ----------------------------------------------------------------------------
 
-/** What all nodes share about the split (SPEC 11.4). */
+/** State of the split that all nodes share (SPEC 11.4). */
 export interface PercentageState {
   /** Share for Wavehall, 0 to 100, at most two decimals. */
   readonly percent: number;
@@ -119,7 +119,7 @@ export interface PercentageState {
   readonly lastGood: number;
   readonly changedAtMs: number;
   readonly changedBy: string;
-  /** Whether sockets that were on the wrong side after the change were asked to come again. */
+  /** True when sockets on the wrong side after the change were asked to reconnect. */
   readonly move: boolean;
 }
 
@@ -127,15 +127,15 @@ export interface Percentage {
   readonly percent: number;
   readonly lastGood: number;
   readonly state: PercentageState;
-  /** False while other nodes or the next start may not know of the last change. */
+  /** False while the last change is not shared with other nodes and the next start. */
   readonly isShared: boolean;
   /**
    * Counts on this node at once and on the others within about a second; resolves when it is shared or could not be.
-   * With `move`, sockets whose side changes are asked to come again. Throws a `RangeError` for what is no percentage.
+   * With `move`, sockets whose side changes are asked to reconnect. Throws a `RangeError` for an invalid percentage.
    */
   set(percent: number, by: string, move?: boolean): Promise<void>;
-  /** Writes `lastGood`; what `set` leaves alone. */
+  /** Writes `lastGood`, which `set` does not change. */
   markGood(percent: number): Promise<void>;
-  /** Called after every change, made here or elsewhere. */
+  /** Calls the listener after every change, on this node or another. */
   onChange(listener: (percent: number, move: boolean) => void): void;
 }

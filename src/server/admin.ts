@@ -67,14 +67,14 @@ const controlOf = (cutover: Cutover, workers: WorkerGroup | undefined): CutoverC
 
 /** Throws if a lower percentage would move clients to an upstream that cannot be reached (SPEC 11.5). */
 async function refuseUnreachable(
-  { percentage, whyOtherIsAway }: Cutover,
+  { percentage, whyUpstreamIsAway }: Cutover,
   percent: number,
   { force }: MoveOptions,
 ): Promise<void> {
   if (force || !(percent < percentage.percent)) return;
-  const reason = await whyOtherIsAway();
+  const reason = await whyUpstreamIsAway();
   if (reason === undefined) return;
   throw new Conflict(
-    `The other server cannot be connected (${reason}): nobody is moved there, and the share stays at ${percentage.percent} %. Add --force (admin API: "force":true) to lower it all the same.`,
+    `The upstream cannot be connected (${reason}): nobody is moved there, and the share stays at ${percentage.percent} %. Add --force (admin API: "force":true) to lower it all the same.`,
   );
 }

@@ -9,8 +9,8 @@ import type { Refusals } from '../core/refusals.ts';
 import { pathOf } from '../core/util/http-text.ts';
 import type { SocketLimits } from '../core/client/socket-limits.ts';
 import type { FrontDoor } from '../cutover/split/front-door.ts';
-import { isOurOwn, LOOP_STATUS } from '../cutover/proxy/forwarded.ts';
-import { mayPass, passRequest } from '../cutover/proxy/http-proxy.ts';
+import { isLoop, LOOP_STATUS } from '../cutover/proxy/forwarded.ts';
+import { mayProxy, proxyRequest } from '../cutover/proxy/http-proxy.ts';
 import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { appKeyIn } from '../transports/app-key.ts';
@@ -60,12 +60,12 @@ export function openDoor(cutover: Cutover, config: Config, behind: Backend): voi
     const { remoteAddress: address, secure } = peers.read(request);
     return { address, secure, viaProxy: peers.isProxy(request) };
   };
-  const door = cutover.openDoor(
+  const door = cutover.openFrontDoor(
     {
       isReady,
-      hasRoom: () => !heap.isFull,
+      acceptsConnections: () => !heap.isFull,
       gateway,
-      visitor,
+      clientInfo: visitor,
       appKey: ({ url }) => appKeyIn(pathOf(url), config.path),
       app: (appKey) => apps.get(appKey),
       transport,
@@ -87,7 +87,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Backend): voi
 /** What came through this door and comes again has found no other side. */
 function refuseLoops(http: FastifyInstance, { route }: FrontDoor): void {
   http.addHook('onRequest', (request, reply, done) => {
-    if (!isOurOwn(request.raw, route)) return done();
+    if (!isLoop(request.raw, route)) return done();
     void reply.code(LOOP_STATUS).send('WAVEHALL_CUTOVER_UPSTREAM is this server itself.');
   });
 }
@@ -103,7 +103,7 @@ const BRIDGE_HEAD_BYTES = 400;
 function refuseTooLarge(http: FastifyInstance, cutover: Cutover, most: number, refusals: Refusals): void {
   if (most === 0) return;
   http.addHook('preHandler', (request, reply, done) => {
-    if (!PUBLISHES.test(request.routeOptions.url ?? '') || !cutover.hasBrowsersElsewhere) return done();
+    if (!PUBLISHES.test(request.routeOptions.url ?? '') || !cutover.hasUpstreamBrowsers) return done();
     const body = Buffer.isBuffer(request.body) ? request.body.length : 0;
     const bytes = Math.max(headBytes(request.raw), BRIDGE_HEAD_BYTES) + body;
     if (bytes <= most) return done();
@@ -126,17 +126,17 @@ function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage): numb
 function passOthers(
   http: FastifyInstance,
   { route }: FrontDoor,
-  visitor: (request: IncomingMessage) => Parameters<typeof passRequest>[2],
+  visitor: (request: IncomingMessage) => Parameters<typeof proxyRequest>[2],
   refusals: Refusals,
 ): void {
   http.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
     if (!request.is404) return done();
-    if (!mayPass(raw, route)) {
+    if (!mayProxy(raw, route)) {
       refusals.count('cutover_request', { address: visitor(raw).address, method: raw.method ?? '' });
       return done();
     }
     reply.hijack();
-    passRequest(raw, reply.raw, visitor(raw), route);
+    proxyRequest(raw, reply.raw, visitor(raw), route);
   });
 }

@@ -43,7 +43,7 @@ export class Shutdown {
     const { core, http, openSockets, stores, cutover, drainMs } = this.#needs;
     core.gateway.stopAdmitting();
     const closed = http.close();
-    this.#drain = new Drain([...core.hub.connections(), ...(cutover?.passing() ?? [])], drainMs);
+    this.#drain = new Drain([...core.hub.connections(), ...(cutover?.proxiedSockets() ?? [])], drainMs);
     await Promise.all([this.#drain.run(), cutover?.stopWatching()]);
     await farewell(core.hub);
     await cutover?.stop();

@@ -172,10 +172,10 @@ describe('whose fault it is', () => {
       sites: { wavehall: await faultyAt(wavehall), upstream: siteAt(wavehall.port) },
     });
     await canary.round();
-    await canary.knock();
+    await canary.tryConnect();
     expect(told.filter((each) => each === 'connect wavehall ok')).toHaveLength(2);
     faulty.fault = 'no-upgrade';
-    await canary.knock();
+    await canary.tryConnect();
     expect(told.at(-1)).toBe('connect wavehall failed');
     expect((await canary.round()).wavehall.wavehall).toEqual(expect.any(Number));
   });
@@ -186,7 +186,7 @@ describe('whose fault it is', () => {
     const probe = await Wire.open({ host: '127.0.0.1', port: full.port }, '/app/app-key?protocol=7');
     await probe.next('pusher:connection_established');
     const { canary, told } = open({ sites: { upstream: siteAt(full.port), wavehall: siteAt(full.port) } });
-    await canary.knock();
+    await canary.tryConnect();
     expect(await canary.round()).toEqual({
       wavehall: { wavehall: 'unclear', upstream: 'unclear' },
       upstream: { wavehall: 'unclear', upstream: 'unclear' },
@@ -201,7 +201,7 @@ describe('whose fault it is', () => {
       isFull: () => faulty.fault === 'no-upgrade',
     });
     faulty.fault = 'no-upgrade';
-    await canary.knock();
+    await canary.tryConnect();
     expect(told).toEqual([]);
   });
 
@@ -301,7 +301,7 @@ describe('what is set wrongly', () => {
       expect((await canary.round()).upstream).toEqual({ wavehall: 'unclear', upstream: 'unclear' });
     expect(told.filter((each) => each.endsWith('failed'))).toEqual([]);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
-      'Cutover: the canary cannot measure the other server: HTTP 401. See WAVEHALL_CUTOVER_UPSTREAM: the other server must know the same app id, key and secret.',
+      'Cutover: the canary cannot measure the upstream: HTTP 401. See WAVEHALL_CUTOVER_UPSTREAM: the upstream must have the same app id, key and secret.',
     ]);
     expect(canary.status().notAllowed).toEqual({ wavehall: null, upstream: 'HTTP 401' });
   });
@@ -331,7 +331,7 @@ test('11.14 an event that comes twice is counted', async () => {
   const listed = await fetchChannels(site);
   channels.push(...listed);
   expect(channels).toEqual([expect.stringMatching(/^wavehall-canary-[0-9a-f]{16}$/)]);
-  const event = { name: 'canary', channel: channels[0] ?? '', data: '{"song":"1:wavehall"}' };
+  const event = { name: 'canary', channel: channels[0] ?? '', data: '{"event_id":"1:wavehall"}' };
   expect((await publish(site, event, { timeoutMs: PATIENT_MS })).status).toBe(200);
   await eventually(
     () => Promise.resolve(canary.status().doubled.wavehall === 1),

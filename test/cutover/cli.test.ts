@@ -34,9 +34,7 @@ describe('wavehall cutover', () => {
     const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 50);
     const refused = await cutover(door, 'back');
     expect([refused.code, refused.stdout]).toEqual([1, '']);
-    expect(refused.stderr).toMatch(
-      /^wavehall: The other server cannot be connected \(ECONNREFUSED\): .*--force/,
-    );
+    expect(refused.stderr).toMatch(/^wavehall: The upstream cannot be connected \(ECONNREFUSED\): .*--force/);
     expect((await door.status()).percentage.percent).toBe(50);
     expect((await cutover(door, 'back', '--force')).code).toBe(0);
     expect((await door.status()).percentage.percent).toBe(0);
@@ -155,13 +153,13 @@ describe('wavehall cutover compare', () => {
     const gone = `http://127.0.0.1:${await closedPort()}`;
     const noGo = await run(args, env(gone));
     expect([noGo.code, noGo.stderr]).toEqual([2, '']);
-    expect(noGo.stdout).toContain('The other server');
+    expect(noGo.stdout).toContain('the upstream');
   });
 
   test('11.17 what is missing is named', async () => {
     const saidBy = async (...args: string[]) => (await run(['cutover', 'compare', ...args])).stderr.trim();
     expect(await saidBy('--channels', 'a')).toBe(
-      'wavehall: --upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the other server',
+      'wavehall: --upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream',
     );
     expect(await saidBy('--channels', ',', '--upstream', 'http://a')).toBe(
       'wavehall: --channels: expected names separated by commas',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compare, type CompareNeeds, type Phase } from '../../src/cutover/compare/compare.ts';
+import { compare, type CompareOptions, type Phase } from '../../src/cutover/compare/compare.ts';
 import type { Side } from '../../src/cutover/ports.ts';
 import { type ProbeSite, publish } from '../../src/cutover/probe/probe-site.ts';
 import type { Server } from '../../src/server/index.ts';
@@ -29,7 +29,7 @@ const both = (name: string, data: unknown, channel?: string) =>
   Promise.all([say('wavehall', name, data, channel), say('upstream', name, data, channel)]);
 
 /** While it listens, what the test says happens; nothing waits for a time. */
-const during = (listen: () => unknown, changes: Partial<CompareNeeds> = {}) =>
+const during = (listen: () => unknown, changes: Partial<CompareOptions> = {}) =>
   compare({
     sites,
     channels: ['orders'],
@@ -134,8 +134,8 @@ describe('no go', () => {
       different: 1,
     });
     expect(comparison.reasons).toEqual([
-      'orders: 1 missing at the other server.',
-      'orders: 1 doubled at the other server.',
+      'orders: 1 missing at the upstream.',
+      'orders: 1 doubled at the upstream.',
       'orders: 1 different.',
     ]);
   });
@@ -150,7 +150,7 @@ describe('no go', () => {
       { maxBehindMs: 5 },
     );
     expect(comparison.reasons).toEqual([
-      expect.stringMatching(/^orders: The other server is \d+ ms behind \(p99; limit 5 ms\)\.$/),
+      expect.stringMatching(/^orders: the upstream is \d+ ms behind \(p99; limit 5 ms\)\.$/),
     ]);
   });
 
@@ -167,7 +167,7 @@ describe('no go', () => {
     });
     expect(comparison).toMatchObject({ isGo: false, channels: {} });
     expect(comparison.reasons).toEqual([
-      expect.stringMatching(/^The other server cannot be connected: .*ECONNREFUSED/),
+      expect.stringMatching(/^no connection to the upstream: .*ECONNREFUSED/),
     ]);
   });
 
@@ -178,8 +178,8 @@ describe('no go', () => {
       channels: ['private-a', 'private-b', 'orders'],
     });
     expect(comparison.reasons).toEqual([
-      'The other server cannot be listened to on private-a: Connection is unauthorized (401).',
-      'The other server cannot be listened to on private-b: Connection is unauthorized (401).',
+      'no subscription to private-a at the upstream: Connection is unauthorized (401).',
+      'no subscription to private-b at the upstream: Connection is unauthorized (401).',
     ]);
     expect(comparison.channels.orders).toMatchObject({ same: 1 });
   });
@@ -194,7 +194,7 @@ describe('no go', () => {
       { sites: { ...sites, upstream: siteAt(faulty.port) } },
     );
     await faulty.close();
-    expect(comparison.reasons.join('\n')).toMatch(/The other server cannot be heard to the end/);
+    expect(comparison.reasons.join('\n')).toMatch(/connection to the upstream lost/);
     expect(comparison.isGo).toBe(false);
   });
 });

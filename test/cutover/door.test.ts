@@ -425,7 +425,7 @@ describe('other requests', () => {
     const answer = await fetch(`${door.origin}/pulse`);
     expect(answer.status).toBe(502);
     expect(await answer.text()).toBe(
-      'The other server (WAVEHALL_CUTOVER_UPSTREAM) cannot be reached: ECONNREFUSED.',
+      'The upstream (WAVEHALL_CUTOVER_UPSTREAM) cannot be reached: ECONNREFUSED.',
     );
   });
 
@@ -494,7 +494,7 @@ describe('the side that works', () => {
     const door = await startDoor({ port }, 0, { REVERB_SERVER_PORT: String(port) });
     expect(await sideOf(door, AT(1))).toBe('wavehall');
     expect((await fetch(`${door.origin}/pulse`)).status).toBe(508);
-    expect(warningsOf(door)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM: expected the address of the other server/);
+    expect(warningsOf(door)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream/);
     const wire = await Wire.open(door, PATH, AT(1));
     await wire.first();
     wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });

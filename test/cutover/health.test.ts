@@ -25,23 +25,23 @@ describe('the window', () => {
   test('11.14 counts what happened in it and forgets what is older', () => {
     const clock = new FakeClock();
     const window = new SlidingWindow(10_000, clock.read);
-    window.note(true, 5);
+    window.record(true, 5);
     clock.pass(6000);
-    window.note(false);
-    expect(window.figures()).toEqual({ good: 1, bad: 1, p50Ms: 5, p99Ms: 5 });
+    window.record(false);
+    expect(window.summary()).toEqual({ good: 1, bad: 1, p50Ms: 5, p99Ms: 5 });
     clock.pass(6000);
-    expect(window.figures()).toEqual({ good: 0, bad: 1, p50Ms: null, p99Ms: null });
+    expect(window.summary()).toEqual({ good: 0, bad: 1, p50Ms: null, p99Ms: null });
     clock.pass(60_000);
-    expect(window.figures()).toEqual({ good: 0, bad: 0, p50Ms: null, p99Ms: null });
+    expect(window.summary()).toEqual({ good: 0, bad: 0, p50Ms: null, p99Ms: null });
   });
 
   test('11.14 tells what happened since a given time apart', () => {
     const clock = new FakeClock();
     const window = new SlidingWindow(10_000, clock.read);
-    window.note(false);
+    window.record(false);
     clock.pass(2000);
-    window.note(true, 7);
-    expect(window.figures(clock.nowMs - 1000)).toEqual({ good: 1, bad: 0, p50Ms: 7, p99Ms: 7 });
+    window.record(true, 7);
+    expect(window.summary(clock.nowMs - 1000)).toEqual({ good: 1, bad: 0, p50Ms: 7, p99Ms: 7 });
     expect(window.lastBadMs()).toBe(clock.nowMs - 2000);
     expect(window.lastBadMs(clock.nowMs - 1000)).toBeUndefined();
   });
@@ -49,8 +49,8 @@ describe('the window', () => {
   test('11.14 holds a bounded number of times, and counts all of them', () => {
     const clock = new FakeClock();
     const window = new SlidingWindow(10_000, clock.read);
-    for (let ms = 0; ms < 100_000; ms += 1) window.note(true, ms);
-    const { good, p50Ms, p99Ms } = window.figures();
+    for (let ms = 0; ms < 100_000; ms += 1) window.record(true, ms);
+    const { good, p50Ms, p99Ms } = window.summary();
     expect(good).toBe(100_000);
     expect(p50Ms).toBeGreaterThan(25_000);
     expect(p50Ms).toBeLessThan(75_000);
@@ -60,14 +60,14 @@ describe('the window', () => {
   test('11.14 keeps counting when the clock is set back', () => {
     const clock = new FakeClock();
     const window = new SlidingWindow(10_000, clock.read);
-    window.note(true);
+    window.record(true);
     clock.pass(-3000);
-    window.note(true);
+    window.record(true);
     clock.pass(3000);
-    expect(window.figures().good).toBe(2);
+    expect(window.summary().good).toBe(2);
     clock.pass(-3_600_000);
-    window.note(false);
-    expect(window.figures().bad).toBe(1);
+    window.record(false);
+    expect(window.summary().bad).toBe(1);
   });
 
   test('11.14 a percentile is a value that was there', () => {

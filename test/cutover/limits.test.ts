@@ -242,7 +242,7 @@ describe('what waits for the other side', () => {
     const arrival = { app, choice: { bucket: 1 }, network: { destroyed: false } };
     const lead = async () => {
       waiting += 1;
-      expect(await side.lead(arrival as unknown as Parameters<typeof side.lead>[0])).toBe('app_quota');
+      expect(await side.proxy(arrival as unknown as Parameters<typeof side.proxy>[0])).toBe('app_quota');
       waiting -= 1;
     };
     const all = Array.from({ length: 100 }, lead);

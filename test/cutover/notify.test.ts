@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import Pusher from 'pusher';
 import { afterEach, describe, expect, test } from 'vitest';
-import { encodeRollbackNote, Notifier, type NotifierNeeds } from '../../src/cutover/watch/notify.ts';
+import { encodeRollbackNote, Notifier, type NotifierOptions } from '../../src/cutover/watch/notify.ts';
 import type { RollbackNote } from '../../src/cutover/watch/rollback.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
@@ -47,7 +47,7 @@ async function startReceiver(answer: (response: ServerResponse, count: number) =
   return { taken, url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?team=1`) };
 }
 
-function open(url: URL, changes: Partial<NotifierNeeds> = {}) {
+function open(url: URL, changes: Partial<NotifierOptions> = {}) {
   const logger = new FakeLogger();
   const pauses: number[] = [];
   const pause = (ms: number) => Promise.resolve(void pauses.push(ms));

@@ -43,7 +43,7 @@ describe('an answer that is none', () => {
   test.each(BAD)('11.2 %s is answered with 502, and the connection ends', async (_, answer) => {
     const { client } = await answerTo(answer);
     expect(client.status()).toBe(502);
-    expect(client.text()).toContain('The other server (WAVEHALL_CUTOVER_UPSTREAM)');
+    expect(client.text()).toContain('The upstream (WAVEHALL_CUTOVER_UPSTREAM)');
   });
 
   test.each([

@@ -25,7 +25,7 @@ afterAll(() => standIn.close());
 async function open(changes: Partial<ProbeSite> = {}) {
   const arrivals: ReceivedEvent[] = [];
   const site = siteAt(standIn.port, changes);
-  const probe = await Probe.open(site, { timeoutMs: TIMEOUT_MS, heard: (each) => arrivals.push(each) });
+  const probe = await Probe.open(site, { timeoutMs: TIMEOUT_MS, received: (each) => arrivals.push(each) });
   ends.push(() => probe.close());
   return { probe, arrivals, site };
 }
@@ -43,7 +43,7 @@ describe('at a server that answers as Reverb does', () => {
       const event = { name: 'changed', channel, data: '{"a":1}' };
       expect((await publish(site, event, { timeoutMs: TIMEOUT_MS })).status).toBe(200);
     }
-    await probe.settle();
+    await probe.roundTrip();
     expect(arrivals.map(({ name, channel, data }) => [name, channel, data])).toEqual(
       channels.map((channel) => ['changed', channel, '{"a":1}']),
     );
@@ -75,7 +75,7 @@ describe('at a server that answers as Reverb does', () => {
     const own = await startStandIn(ENV);
     ends.push(() => own.close());
     const { probe } = await open({ url: new URL(`http://127.0.0.1:${own.port}`) });
-    const asked = probe.settle();
+    const asked = probe.roundTrip();
     own.kill('SIGKILL');
     await asked.catch(() => undefined);
     await probe.closed;

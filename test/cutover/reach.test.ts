@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { whyAway } from '../../src/cutover/watch/reach.ts';
+import { whyUnreachable } from '../../src/cutover/watch/reach.ts';
 import { freePort } from '../support/free-port.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { siteAt, startFaulty, startFrozen, startWavehall } from './two-servers.ts';
@@ -18,7 +18,7 @@ const start = async (env: Record<string, string> = {}) => {
 describe('whether the other server can be connected', () => {
   test('11.15 it can when it greets a probe, and nothing of the probe is left', async () => {
     const server = await start();
-    expect(await whyAway(siteAt(server.port))).toBeUndefined();
+    expect(await whyUnreachable(siteAt(server.port))).toBeUndefined();
     await eventually(() => server.connections() === 0, 'the probe has gone');
   });
 
@@ -26,22 +26,22 @@ describe('whether the other server can be connected', () => {
     const full = await start({ REVERB_APP_MAX_CONNECTIONS: '1' });
     const client = await Wire.open({ host: '127.0.0.1', port: full.port }, '/app/app-key?protocol=7');
     await client.next('pusher:connection_established');
-    expect(await whyAway(siteAt(full.port))).toBeUndefined();
+    expect(await whyUnreachable(siteAt(full.port))).toBeUndefined();
     await client.close();
     const strict = await start({ WAVEHALL_ALLOWED_ORIGINS: 'shop.test' });
-    expect(await whyAway(siteAt(strict.port, { origin: 'https://other.test' }))).toBeUndefined();
+    expect(await whyUnreachable(siteAt(strict.port, { origin: 'https://other.test' }))).toBeUndefined();
   });
 
   test('11.15 it cannot when nobody listens, nobody answers, or it has no WebSockets to give', async () => {
-    expect(await whyAway(siteAt(await freePort()))).toBe('ECONNREFUSED');
+    expect(await whyUnreachable(siteAt(await freePort()))).toBe('ECONNREFUSED');
     const frozen = await startFrozen();
     ends.push(() => frozen.close());
-    expect(await whyAway(siteAt(frozen.port), 300)).toMatch(/timed out|no a greeting|no greeting/);
+    expect(await whyUnreachable(siteAt(frozen.port), 300)).toMatch(/timed out|no a greeting|no greeting/);
     const faulty = await startFaulty((await start()).port);
     ends.push(() => faulty.close());
     faulty.fault = 'no-upgrade';
-    expect(await whyAway(siteAt(faulty.port))).toContain('503');
+    expect(await whyUnreachable(siteAt(faulty.port))).toContain('503');
     faulty.fault = 'deaf';
-    expect(await whyAway(siteAt(faulty.port), 300)).toBeDefined();
+    expect(await whyUnreachable(siteAt(faulty.port), 300)).toBeDefined();
   });
 });

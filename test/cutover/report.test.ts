@@ -92,7 +92,7 @@ describe('the table of both servers', () => {
         'Wavehall has 25 % of the browsers, set 2027-01-15T08:00:00Z by ada',
         'Last good: 5 %. Other server: http://127.0.0.1:8081',
         '',
-        '                  Wavehall                          other server',
+        '                  Wavehall                          upstream',
         'clients now       250                               750',
         'clients in all    900                               2711',
         'taken over        7                                 0',
@@ -114,7 +114,7 @@ describe('the table of both servers', () => {
 
   test('11.5 columns stand under each other whatever is in them', () => {
     const lines = statusTable(HEALTHY, PLAIN).split('\n').slice(3, 15);
-    const column = lines[0]?.indexOf('other server') ?? -1;
+    const column = lines[0]?.indexOf('upstream') ?? -1;
     for (const line of lines) expect(line.slice(column - 2, column)).toBe('  ');
     for (const line of lines) expect(line[column]).toMatch(/\S/);
   });
@@ -158,7 +158,7 @@ describe('the table of both servers', () => {
     expect(text).toContain(
       'Last rollback: 2027-01-15T08:00:00Z, from 50 % to 0 %: 9 % of the API requests failed (limit 5 %)',
     );
-    expect(text).toContain('its share stays, because the other server cannot be connected');
+    expect(text).toContain('its share stays, because the upstream cannot be connected');
   });
 
   test('11.5 what is away, was lost or is not shared is said in words', () => {
@@ -194,7 +194,7 @@ describe('the table of both servers', () => {
       'Other nodes, or the next start, may not know of the last change.',
       '! shop dropped: 3 queue-full, 4 refused',
       '! shop: connect ECONNREFUSED',
-      'The canary cannot measure the other server: HTTP 401',
+      'The canary cannot measure the upstream: HTTP 401',
       '2 canary events came twice to Wavehall.',
       '2 notifications could not be delivered.',
     ])
@@ -233,7 +233,7 @@ describe('the table of both servers', () => {
 
 describe('the table of a comparison', () => {
   const found: ChannelFindings = {
-    heard: { wavehall: 100, upstream: 99 },
+    received: { wavehall: 100, upstream: 99 },
     same: 98,
     missing: { wavehall: 0, upstream: 1 },
     doubled: { wavehall: 1, upstream: 0 },
@@ -244,11 +244,11 @@ describe('the table of a comparison', () => {
       wavehall: { count: 50, p50Ms: 3.2, p99Ms: 20 },
       upstream: { count: 0, p50Ms: null, p99Ms: null },
     },
-    examples: ['missing at the other server: a {"x":\u001B1}'],
+    examples: ['missing at the upstream: a {"x":\u001B1}'],
   };
   const comparison: Comparison = {
     isGo: false,
-    reasons: ['orders: 1 missing at the other server.'],
+    reasons: ['orders: 1 missing at the upstream.'],
     judgedMs: 60_000,
     channels: { orders: found, 'private-long-name': { ...found, examples: [] } },
   };
@@ -262,10 +262,10 @@ describe('the table of a comparison', () => {
       'private-long-name  100       99     98    0/1      1/0      0          0          4        3/20 ms          –',
       '',
       'First faults:',
-      '  orders: missing at the other server: a {"x": 1}',
+      '  orders: missing at the upstream: a {"x": 1}',
       '',
       'NO GO:',
-      '  orders: 1 missing at the other server.',
+      '  orders: 1 missing at the upstream.',
       '',
     ]);
   });
@@ -274,9 +274,9 @@ describe('the table of a comparison', () => {
     expect(comparisonTable({ ...comparison, isGo: true, reasons: [] }, PLAIN)).toContain(
       'GO: both servers brought the same.',
     );
-    const reasons = ['The other server cannot be connected: no.'];
+    const reasons = ['no connection to the upstream: no.'];
     expect(comparisonTable({ isGo: false, reasons, judgedMs: 0, channels: {} }, PLAIN)).toBe(
-      'NO GO:\n  The other server cannot be connected: no.\n',
+      'NO GO:\n  no connection to the upstream: no.\n',
     );
     expect(stripVTControlCharacters(comparisonTable(comparison, { colour: true }))).toBe(
       comparisonTable(comparison, PLAIN),

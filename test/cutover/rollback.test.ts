@@ -45,9 +45,9 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const notify = (note: RollbackNote) => void notes.push(note);
   /** Why the other server cannot be connected. */
   const other: { away: string | undefined } = { away: undefined };
-  const whyOtherIsAway = () => Promise.resolve(other.away);
+  const whyUpstreamIsAway = () => Promise.resolve(other.away);
   const rollback = new Rollback({
-    ...{ health, percentage, logger, notify, whyOtherIsAway, clock: clock.read, limits },
+    ...{ health, percentage, logger, notify, whyUpstreamIsAway, clock: clock.read, limits },
   });
   const seconds = async (count: number, each: () => void = () => undefined) => {
     for (let at = 0; at < count; at += 1) {
@@ -156,7 +156,7 @@ describe('the rollback', () => {
     expect(rollback.status()).toMatchObject({ isBlocked: true, counts: { blocked: 1 } });
     expect(logger.warnings.map(({ what }) => what)).toEqual([
       expect.stringMatching(
-        /^Cutover: Wavehall is in breach \(.*\), but its share stays at 50 %: the other server cannot be connected \(ECONNREFUSED\)/,
+        /^Cutover: Wavehall is in breach \(.*\), but its share stays at 50 %: the upstream cannot be connected \(ECONNREFUSED\)/,
       ),
     ]);
     other.away = undefined;
@@ -187,8 +187,8 @@ describe('the rollback', () => {
     });
     expect(percentage.sets).toEqual([]);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
-      'Cutover: 2000 ms was the p99 of the canary events (limit 1000 ms); whoever sends enough can cause this, so the share stays: see what the load is',
-      'Cutover: 2000 ms was the p99 of the event loop’s delay (limit 500 ms); whoever sends enough can cause this, so the share stays: see what the load is',
+      'Cutover: 2000 ms was the p99 of the canary events (limit 1000 ms); clients can cause this by load, so the share stays: check the load of this server',
+      'Cutover: 2000 ms was the p99 of the event loop’s delay (limit 500 ms); clients can cause this by load, so the share stays: check the load of this server',
     ]);
   });
 
@@ -214,7 +214,7 @@ describe('the rollback', () => {
     await seconds(60, lost);
     expect(percentage.sets).toEqual([]);
     const sentence =
-      'Cutover: 100 % of the canary events from here did not arrive at the other server (limit 10 %); a lower share would not help';
+      'Cutover: 100 % of the canary events from here did not arrive at the upstream (limit 10 %); a rollback would not help';
     expect(logger.warnings.map(({ what }) => what)).toEqual([sentence]);
     await seconds(60);
     await seconds(60, lost);
@@ -270,7 +270,7 @@ describe('the rollback', () => {
     percentage.blocked = Promise.reject(new Error('the disk is full'));
     await seconds(12, bad);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
-      'Cutover: the share of Wavehall could not be written: the disk is full',
+      'Cutover: the automatic rollback could not save Wavehall’s share: the disk is full',
     ]);
     percentage.blocked = Promise.resolve();
     await seconds(5, bad);

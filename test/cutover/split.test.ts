@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Clues, chooseBucket, sideOf } from '../../src/cutover/split/split.ts';
+import { type SplitInput, chooseBucket, sideOf } from '../../src/cutover/split/split.ts';
 
 const BROWSERS = 10_000;
 const STEPS = [0, 0.5, 1, 5, 25, 50, 75, 99.5, 100];
@@ -7,8 +7,8 @@ const STEPS = [0, 0.5, 1, 5, 25, 50, 75, 99.5, 100];
 const tolerance = (percent: number): number =>
   5 * Math.sqrt(BROWSERS * (percent / 100) * (1 - percent / 100)) + 1e-9;
 
-const cluesOf = (changes: Partial<Clues> = {}): Clues => ({
-  visitor: { address: '192.0.2.1', secure: false, viaProxy: false },
+const cluesOf = (changes: Partial<SplitInput> = {}): SplitInput => ({
+  client: { address: '192.0.2.1', secure: false, viaProxy: false },
   cookie: undefined,
   origin: 'https://example.com',
   userAgent: 'Mozilla/5.0',
@@ -36,7 +36,7 @@ class AddressBrowser {
 
   side(percent: number): string {
     const visitor = { address: this.#address, secure: false, viaProxy: true };
-    return sideOf(chooseBucket('address', cluesOf({ visitor })).bucket, percent);
+    return sideOf(chooseBucket('address', cluesOf({ client: visitor })).bucket, percent);
   }
 }
 
@@ -100,7 +100,7 @@ describe('the bucket', () => {
 
   test('11.1 the cookie fits the scheme that the browser uses', () => {
     const lineOf = (secure: boolean) =>
-      chooseBucket('cookie', cluesOf({ visitor: { address: 'a', secure, viaProxy: true } })).cookieLine;
+      chooseBucket('cookie', cluesOf({ client: { address: 'a', secure, viaProxy: true } })).cookieLine;
     expect(lineOf(true)).toMatch(
       /^Set-Cookie: wavehall_bucket=\d+; Path=\/; Max-Age=2592000; HttpOnly; SameSite=None; Secure$/,
     );

@@ -6,7 +6,7 @@ import type { WatchLimits } from '../../src/cutover/watch-limits.ts';
 import { DEFAULT_LIMITS } from './default-limits.ts';
 import type { Percentage, PercentageState } from '../../src/cutover/ports.ts';
 import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
-import { sideAsked, signedSide } from '../../src/cutover/split/side-header.ts';
+import { requestedSide, signedSide } from '../../src/cutover/split/side-header.ts';
 import { openWatch, type Watch } from '../../src/cutover/watch/watch.ts';
 import type { Server } from '../../src/server/index.ts';
 import { FakeLogger } from '../core/fakes.ts';
@@ -187,9 +187,9 @@ describe('a probe asks the front door for a side', () => {
 
   test('11.1 with a header that only the app’s secret makes', () => {
     for (const side of ['wavehall', 'upstream'] as const) {
-      expect(sideAsked([APP], signedSide(APP, side))).toBe(side);
-      expect(sideAsked([APP, old], signedSide(old, side))).toBe(side);
-      expect(sideAsked([APP], signedSide(old, side))).toBeUndefined();
+      expect(requestedSide([APP], signedSide(APP, side))).toBe(side);
+      expect(requestedSide([APP, old], signedSide(old, side))).toBe(side);
+      expect(requestedSide([APP], signedSide(old, side))).toBeUndefined();
     }
   });
 
@@ -206,6 +206,6 @@ describe('a probe asks the front door for a side', () => {
       `wavehall:${signature}0`,
       [signedSide(APP, 'wavehall')],
     ])
-      expect(sideAsked([APP], header)).toBeUndefined();
+      expect(requestedSide([APP], header)).toBeUndefined();
   });
 });

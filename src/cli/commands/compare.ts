@@ -24,11 +24,11 @@ interface Common {
   readonly json?: boolean;
 }
 
-/** `wavehall cutover compare`: both servers on given channels; ends with 0 for go, 2 for no go (SPEC 11.16). */
+/** `wavehall cutover compare`: compares both servers on given channels; ends with 0 for go, 2 for no go (SPEC 11.16). */
 export function addCompare(cutover: Command): void {
   cutover
     .command('compare')
-    .description('Listen to channels on both servers and compare; ends with 0 (go) or 2 (no go)')
+    .description('Listen to channels at both servers and compare; ends with 0 (go) or 2 (no go)')
     .requiredOption('--channels <names>', 'channels, separated by commas')
     .option('--seconds <seconds>', 'how long', '60')
     .option(
@@ -36,7 +36,7 @@ export function addCompare(cutover: Command): void {
       'id of a user who is on the presence channels; without one they are not compared',
     )
     .option('--app <id>', 'the app, when there are several')
-    .option('--upstream <url>', 'address of the other server (WAVEHALL_CUTOVER_UPSTREAM)')
+    .option('--upstream <url>', 'address of the upstream (WAVEHALL_CUTOVER_UPSTREAM)')
     .action((flags: Flags) => run(flags, cutover.opts()));
 }
 
@@ -63,7 +63,7 @@ async function run(flags: Flags, common: Common): Promise<void> {
   }
 }
 
-/** The apps, their secrets and the other server are read as `wavehall start` reads them. */
+/** Reads the apps, their secrets and the upstream as `wavehall start` does. */
 function sitesFor(flags: Flags, common: Common) {
   const file = common.envFile === undefined ? {} : readEnvFile(common.envFile, process.env);
   const given = flags.upstream === undefined ? {} : { WAVEHALL_CUTOVER_UPSTREAM: flags.upstream };
@@ -71,7 +71,7 @@ function sitesFor(flags: Flags, common: Common) {
   const config = readConfig(variables);
   const url = common.url ?? ownUrl(variables);
   if (config.cutover === undefined)
-    throw new Error('--upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the other server');
+    throw new Error('--upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream');
   if (!URL.canParse(url)) throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port`);
   const app = appIn(config, flags.app);
   const { upstream } = config.cutover;

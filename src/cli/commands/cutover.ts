@@ -14,42 +14,42 @@ interface Flags {
   readonly json?: boolean;
 }
 
-interface Moving {
+interface SetFlags {
   readonly move?: boolean;
   readonly force?: boolean;
 }
 
-interface Returning {
+interface BackFlags {
   readonly lastGood?: boolean;
   readonly stay?: boolean;
   readonly force?: boolean;
 }
 
-const FORCE = 'also when the other server cannot be connected';
+const FORCE = 'also when the upstream cannot be connected';
 
-/** `wavehall cutover`: what is the state, `set`, `back`, `serve`, `compare` (SPEC 11.5, 11.16). */
+/** `wavehall cutover`: prints the state; `set`, `back`, `serve`, `compare` (SPEC 11.5, 11.16). */
 export function addCutover(program: Command, version: string): void {
   const cutover = program
     .command('cutover')
-    .description('Move browsers from another server to this one, and back')
+    .description('Move browsers from the upstream (Reverb) to Wavehall, and back')
     .option('--url <url>', 'address of a running wavehall (http://127.0.0.1 and REVERB_SERVER_PORT)')
     .option('--token <token>', 'token of its admin API (WAVEHALL_ADMIN_TOKEN)')
-    .option('--env-file <file>', "read variables from Laravel's .env; what is set already wins")
+    .option('--env-file <file>', "read variables from Laravel's .env; variables that are set already win")
     .option('--json', 'print JSON')
-    .action((flags: Flags) => tell(flags, (admin) => askAdmin(admin, 'GET', '/cutover')));
+    .action((flags: Flags) => printStatus(flags, (admin) => askAdmin(admin, 'GET', '/cutover')));
   cutover
     .command('set <percent>')
     .description('Set the share of the browsers for Wavehall')
-    .option('--move', 'ask sockets that are on the other side of the new share to come again')
+    .option('--move', 'also reconnect browsers that are open at the wrong server for the new share')
     .option('--force', FORCE)
-    .action((given: string, how: Moving) => set(cutover.opts(), given, how));
+    .action((percent: string, flags: SetFlags) => set(cutover.opts(), percent, flags));
   cutover
     .command('back')
-    .description('Bring every browser back to the other server')
-    .option('--last-good', 'only down to the latest share that held without a breach')
-    .option('--stay', 'leave the sockets that are open where they are')
+    .description('Roll back: every browser to the upstream')
+    .option('--last-good', 'only to the latest share that held without a breach')
+    .option('--stay', 'do not reconnect open browsers')
     .option('--force', FORCE)
-    .action((how: Returning) => back(cutover.opts(), how));
+    .action((flags: BackFlags) => back(cutover.opts(), flags));
   addServe(cutover, version);
   addCompare(cutover);
 }
@@ -57,7 +57,7 @@ export function addCutover(program: Command, version: string): void {
 function addServe(cutover: Command, version: string): void {
   addStartFlags(cutover.command('serve'))
     .description('Start the server with the front door on')
-    .option('--upstream <url>', 'address of the other server (WAVEHALL_CUTOVER_UPSTREAM)')
+    .option('--upstream <url>', 'address of the upstream (WAVEHALL_CUTOVER_UPSTREAM)')
     .option('--percent <percent>', 'first share for Wavehall (WAVEHALL_CUTOVER_PERCENT)')
     .action((own: StartFlags & { upstream?: string; percent?: string }) => {
       const envFile = own.envFile ?? cutover.opts<Flags>().envFile;
@@ -69,13 +69,13 @@ function addServe(cutover: Command, version: string): void {
     });
 }
 
-function back(flags: Flags, { lastGood = false, stay = false, force = false }: Returning): Promise<void> {
+function back(flags: Flags, { lastGood = false, stay = false, force = false }: BackFlags): Promise<void> {
   const to = lastGood ? 'last-good' : 'zero';
-  return tell(flags, (admin) => askAdmin(admin, 'POST', '/cutover/back', { to, move: !stay, force }));
+  return printStatus(flags, (admin) => askAdmin(admin, 'POST', '/cutover/back', { to, move: !stay, force }));
 }
 
-function set(flags: Flags, given: string, { move = false, force = false }: Moving): Promise<void> {
-  return tell(flags, (admin) => {
+function set(flags: Flags, given: string, { move = false, force = false }: SetFlags): Promise<void> {
+  return printStatus(flags, (admin) => {
     const percent = percentage.parse(given);
     if (percent === undefined)
       throw new Error(`set ${JSON.stringify(given)}: expected ${percentage.expected}`);
@@ -83,8 +83,11 @@ function set(flags: Flags, given: string, { move = false, force = false }: Movin
   });
 }
 
-/** Prints the state that an answer of the admin API tells of. */
-async function tell(flags: Flags, ask: (admin: AdminAddress) => Promise<CutoverStatus>): Promise<void> {
+/** Prints the state that the admin API answers. */
+async function printStatus(
+  flags: Flags,
+  ask: (admin: AdminAddress) => Promise<CutoverStatus>,
+): Promise<void> {
   try {
     const status = await ask(adminAddress(flags));
     process.stdout.write(

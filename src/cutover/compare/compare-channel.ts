@@ -1,7 +1,8 @@
 import type { Side } from '../ports.ts';
+import { SIDE_NAMES, SIDES } from '../sides.ts';
 import { percentile } from '../watch/sliding-window.ts';
 
-/** An event as one side brought it; `data` in a form in which the same means the same text. */
+/** An event that one side delivered; equal data has equal text. */
 export interface ReceivedFrame {
   readonly name: string;
   readonly data: string;
@@ -11,15 +12,15 @@ export interface ReceivedFrame {
 
 type Lists = Readonly<Record<Side, readonly ReceivedFrame[]>>;
 
-/** What is judged: events that came to their first side in this time. */
+/** Events that arrived at their first side in this time are judged. */
 export interface ComparedWindow {
   readonly fromMs: number;
   readonly untilMs: number;
-  /** How much later the other side may bring the same event; what comes later is another one. */
+  /** Time by which the other side may deliver the same event later; a later one counts as another event. */
   readonly settleMs: number;
 }
 
-export interface Behind {
+export interface DelaySummary {
   readonly count: number;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
@@ -27,24 +28,23 @@ export interface Behind {
 
 /** SPEC 11.16 */
 export interface ChannelFindings {
-  readonly heard: Readonly<Record<Side, number>>;
+  readonly received: Readonly<Record<Side, number>>;
   readonly same: number;
   readonly missing: Readonly<Record<Side, number>>;
   readonly doubled: Readonly<Record<Side, number>>;
   readonly different: number;
-  /** In another order than events that came from the same side. */
+  /** Events in another order than others that were published at the same side. */
   readonly reordered: number;
-  /** Published on both sides at the same time, so that each side has its own event first: no fault. */
+  /** Events published at both sides at the same time, so that each side has its own first: no fault. */
   readonly crossed: number;
-  /** How long after the other side a side brought what the other one had first. */
-  readonly behind: Readonly<Record<Side, Behind>>;
-  /** The first faults, in words. */
+  /** Delay of a side for events that the other side delivered first. */
+  readonly behind: Readonly<Record<Side, DelaySummary>>;
+  /** Descriptions of the first faults. */
   readonly examples: readonly string[];
 }
 
 const EXAMPLES = 5;
 const EXAMPLE_CHARACTERS = 80;
-const NAMES = { wavehall: 'Wavehall', upstream: 'the other server' } as const;
 
 interface Pair {
   readonly wavehall: ReceivedFrame;
@@ -56,21 +56,21 @@ interface Matched {
   readonly left: Lists;
 }
 
-/** Finds for each event of a channel its like at the other side, and says what has none (SPEC 11.16). */
+/** Pairs each event of a channel with its copy at the other side, and reports those without one (SPEC 11.16). */
 export function findingsOf(lists: Lists, time: ComparedWindow): ChannelFindings {
   const isJudged = ({ atMs }: Pick<ReceivedFrame, 'atMs'>): boolean =>
     atMs >= time.fromMs && atMs <= time.untilMs;
   const isJudgedPair = (pair: Pair): boolean => isJudged(earlier(pair));
-  const equal = match(lists, keyOf, time.settleMs);
+  const equal = match(lists, eventKey, time.settleMs);
   const similar = match(equal.left, ({ name }) => name, time.settleMs);
   const same = equal.pairs.filter(isJudgedPair);
   const different = similar.pairs.filter(isJudgedPair);
-  const surplus = (side: Side): Surplus =>
-    sortOut(side, similar.left[side].filter(isJudged), equal.pairs, time);
-  const [here, there] = [surplus('wavehall'), surplus('upstream')];
+  const unmatched = (side: Side): Unmatched =>
+    separateCopies(side, similar.left[side].filter(isJudged), equal.pairs, time);
+  const [here, there] = [unmatched('wavehall'), unmatched('upstream')];
   const order = orderOf(same);
   return {
-    heard: {
+    received: {
       wavehall: lists.wavehall.filter(isJudged).length,
       upstream: lists.upstream.filter(isJudged).length,
     },
@@ -81,19 +81,19 @@ export function findingsOf(lists: Lists, time: ComparedWindow): ChannelFindings 
     ...order,
     behind: { wavehall: behindOf(same, 'wavehall'), upstream: behindOf(same, 'upstream') },
     examples: [
-      ...there.single.map((event) => `missing at ${NAMES.wavehall}: ${words(event)}`),
-      ...here.single.map((event) => `missing at ${NAMES.upstream}: ${words(event)}`),
-      ...here.doubled.map((event) => `doubled at ${NAMES.wavehall}: ${words(event)}`),
-      ...there.doubled.map((event) => `doubled at ${NAMES.upstream}: ${words(event)}`),
-      ...different.map((pair) => `different: ${words(pair.wavehall)} / ${words(pair.upstream)}`),
+      ...there.single.map((event) => `missing at ${SIDE_NAMES.wavehall}: ${excerpt(event)}`),
+      ...here.single.map((event) => `missing at ${SIDE_NAMES.upstream}: ${excerpt(event)}`),
+      ...here.doubled.map((event) => `doubled at ${SIDE_NAMES.wavehall}: ${excerpt(event)}`),
+      ...there.doubled.map((event) => `doubled at ${SIDE_NAMES.upstream}: ${excerpt(event)}`),
+      ...different.map((pair) => `different: ${excerpt(pair.wavehall)} / ${excerpt(pair.upstream)}`),
     ].slice(0, EXAMPLES),
   };
 }
 
-/** Pairs what has the same key, in order and near in time; the rest is left. */
+/** Pairs events with the same key, in order and near in time; the rest is left. */
 function match(lists: Lists, by: (event: ReceivedFrame) => string, settleMs: number): Matched {
   const groups = new Map<string, Record<Side, ReceivedFrame[]>>();
-  for (const side of ['wavehall', 'upstream'] as const)
+  for (const side of SIDES)
     for (const event of lists[side]) {
       const key = by(event);
       const group = groups.get(key) ?? { wavehall: [], upstream: [] };
@@ -107,7 +107,12 @@ function match(lists: Lists, by: (event: ReceivedFrame) => string, settleMs: num
   return { pairs, left };
 }
 
-/** Where one side has more, the one that is left alone is the one that is farther from the other side's next. */
+/**
+ * Pairs two lists in order. Where one side has more events, the one farther in time from the other side's next is left:
+ *
+ *     wavehall  1.0  2.0  3.0
+ *     upstream       2.1  3.1     leaves 1.0
+ */
 function pairUp(group: Lists, settleMs: number, pairs: Pair[], left: Record<Side, ReceivedFrame[]>): void {
   const { wavehall: ours, upstream: theirs } = group;
   let [i, j] = [0, 0];
@@ -132,51 +137,51 @@ function pairUp(group: Lists, settleMs: number, pairs: Pair[], left: Record<Side
   left.upstream.push(...theirs.slice(j));
 }
 
-const keyOf = ({ name, data, userId = '' }: ReceivedFrame): string => `${name}\0${userId}\0${data}`;
+const eventKey = ({ name, data, userId = '' }: ReceivedFrame): string => `${name}\0${userId}\0${data}`;
 
-interface Surplus {
+interface Unmatched {
   readonly single: readonly ReceivedFrame[];
   readonly doubled: readonly ReceivedFrame[];
 }
 
-/** What one side has alone: a second copy of what both have, or missing at the other. */
-function sortOut(
+/** Separates events of one side only: second copies of what both have, and those missing at the other. */
+function separateCopies(
   side: Side,
   alone: readonly ReceivedFrame[],
   pairs: readonly Pair[],
   { settleMs }: ComparedWindow,
-): Surplus {
+): Unmatched {
   const times = new Map<string, number[]>();
   for (const { [side]: event } of pairs) {
-    const known = times.get(keyOf(event));
+    const known = times.get(eventKey(event));
     if (known) known.push(event.atMs);
-    else times.set(keyOf(event), [event.atMs]);
+    else times.set(eventKey(event), [event.atMs]);
   }
   const isCopy = (event: ReceivedFrame): boolean =>
-    times.get(keyOf(event))?.some((atMs) => Math.abs(atMs - event.atMs) <= settleMs) === true;
+    times.get(eventKey(event))?.some((atMs) => Math.abs(atMs - event.atMs) <= settleMs) === true;
   return { single: alone.filter((event) => !isCopy(event)), doubled: alone.filter(isCopy) };
 }
 
 const isOursFirst = ({ wavehall, upstream }: Pair): boolean => wavehall.atMs <= upstream.atMs;
 const earlier = (pair: Pair): ReceivedFrame => (isOursFirst(pair) ? pair.wavehall : pair.upstream);
 
-/** Events of one publisher come first at its side; only among those is another order a fault. */
+/** Events of one publisher arrive first at its side; only among those is another order a fault. */
 function orderOf(pairs: readonly Pair[]): { reordered: number; crossed: number } {
   const outOfOrder = (some: readonly Pair[]): number =>
-    some.length - longestRise(some.map((pair) => pair.upstream));
+    some.length - longestIncreasingSubsequence(some.map((pair) => pair.upstream));
   const reordered =
     outOfOrder(pairs.filter(isOursFirst)) + outOfOrder(pairs.filter((pair) => !isOursFirst(pair)));
   return { reordered, crossed: outOfOrder(pairs) - reordered };
 }
 
-/** Length of the longest run, with gaps, that keeps its order. */
-function longestRise(events: readonly ReceivedFrame[]): number {
+/** Length of the longest subsequence that is in order (patience sorting). */
+function longestIncreasingSubsequence(events: readonly ReceivedFrame[]): number {
   const ends: number[] = [];
   for (const { atMs } of events) {
     let [low, high] = [0, ends.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      // Equal times are one chunk of the network: in order.
+      // Equal times are one read of the socket: in order.
       if ((ends[middle] ?? Infinity) <= atMs) low = middle + 1;
       else high = middle;
     }
@@ -185,7 +190,7 @@ function longestRise(events: readonly ReceivedFrame[]): number {
   return ends.length;
 }
 
-function behindOf(pairs: readonly Pair[], side: Side): Behind {
+function behindOf(pairs: readonly Pair[], side: Side): DelaySummary {
   const times = pairs
     .filter((pair) => isOursFirst(pair) === (side === 'upstream'))
     .map(({ wavehall, upstream }) => Math.abs(wavehall.atMs - upstream.atMs))
@@ -193,7 +198,7 @@ function behindOf(pairs: readonly Pair[], side: Side): Behind {
   return { count: times.length, p50Ms: percentile(times, 0.5), p99Ms: percentile(times, 0.99) };
 }
 
-function words({ name, data }: ReceivedFrame): string {
+function excerpt({ name, data }: ReceivedFrame): string {
   const text = `${name} ${data}`;
   return text.length > EXAMPLE_CHARACTERS ? `${text.slice(0, EXAMPLE_CHARACTERS)}…` : text;
 }

@@ -11,28 +11,27 @@ import type { Side } from '../ports.ts';
 import { phpJson } from '../client/php-json.ts';
 import { type ReceivedEvent, Probe, type ProbeMember } from '../probe/probe.ts';
 import type { ProbeSite } from '../probe/probe-site.ts';
+import { SIDE_NAMES, SIDES } from '../sides.ts';
 
 const SETTLE_MS = 3000;
 const TIMEOUT_MS = 10_000;
 const MAX_BEHIND_MS = 1000;
-/** Of one channel at one side; more would only be more of the same. */
+/** Events of one channel at one side that are compared at most. */
 const MOST_EVENTS = 200_000;
-const SIDES = ['wavehall', 'upstream'] as const;
-const NAMES = { wavehall: 'Wavehall', upstream: 'The other server' } as const;
 
-/** `lead`: everybody listens, nothing is judged yet; `settle`: what is still on its way to the second side. */
-export type Phase = 'lead' | 'listen' | 'settle';
+/** `warm-up`: both sides listen, nothing is judged yet; `settle`: late events of the second side are awaited. */
+export type Phase = 'warm-up' | 'listen' | 'settle';
 
-export interface CompareNeeds {
+export interface CompareOptions {
   readonly sites: Readonly<Record<Side, ProbeSite>>;
   readonly channels: readonly string[];
   readonly listenMs: number;
-  /** How much later than the first side the second one may bring an event. */
+  /** Time by which the second side may deliver an event later than the first. */
   readonly settleMs?: number;
   readonly timeoutMs?: number;
-  /** p99 of what a side is behind the other, above which it is no go. */
+  /** p99 of a side's delay behind the other, above which it is no go. */
   readonly maxBehindMs?: number;
-  /** Somebody who is on the presence channels: the probes listen there as connections of that user, which nobody sees. */
+  /** Id of a user who is on the presence channels: the probes join as further connections of that user, which members do not see. */
   readonly member?: string | undefined;
   /** Resolves when the phase is over. */
   readonly wait?: (phase: Phase, ms: number) => Promise<void>;
@@ -41,7 +40,7 @@ export interface CompareNeeds {
 /** SPEC 11.16 */
 export interface Comparison {
   readonly isGo: boolean;
-  /** Why it is no go, each in a sentence; empty when it is. */
+  /** Reasons of a no go, each in a sentence; empty when it is a go. */
   readonly reasons: readonly string[];
   readonly judgedMs: number;
   readonly channels: Readonly<Record<string, ChannelFindings>>;
@@ -49,39 +48,40 @@ export interface Comparison {
 
 type Lists = Record<Side, ReceivedFrame[]>;
 
-/** Listens at both sides to the same channels, as one browser at each would, and compares (SPEC 11.16). */
-export async function compare(needs: CompareNeeds): Promise<Comparison> {
-  const channels = [...new Set(needs.channels)];
+/** Listens to the same channels at both sides, as one browser at each, and compares (SPEC 11.16). */
+export async function compare(options: CompareOptions): Promise<Comparison> {
+  const channels = [...new Set(options.channels)];
   const lists = new Map<string, Lists>(channels.map((each) => [each, { wavehall: [], upstream: [] }]));
   const problems: string[] = [];
-  const opened = await Promise.allSettled(SIDES.map((side) => openProbe(side, needs, lists)));
+  const opened = await Promise.allSettled(SIDES.map((side) => openProbe(side, options, lists)));
   const probes = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   try {
     opened.forEach((each, at) => {
-      if (each.status === 'rejected') problems.push(cannot(at, 'be connected', each.reason as Error));
+      if (each.status === 'rejected')
+        problems.push(failed(`no connection to ${nameOf(at)}`, each.reason as Error));
     });
-    if (problems.length > 0) return nothing(problems);
-    const member = needs.member === undefined ? undefined : { userId: needs.member, info: {} };
+    if (problems.length > 0) return notCompared(problems);
+    const member = options.member === undefined ? undefined : { userId: options.member, info: {} };
     await Promise.all(probes.map((probe, at) => subscribeAll(probe, at, { channels, member, problems })));
-    const time = await listen(probes, needs, problems);
-    return verdict(lists, time, needs.maxBehindMs ?? MAX_BEHIND_MS, problems);
+    const time = await listen(probes, options, problems);
+    return verdict(lists, time, options.maxBehindMs ?? MAX_BEHIND_MS, problems);
   } finally {
     await Promise.all(probes.map((probe) => probe.close()));
   }
 }
 
-function openProbe(side: Side, needs: CompareNeeds, lists: ReadonlyMap<string, Lists>): Promise<Probe> {
-  const heard = ({ channel, name, data, userId, atMs }: ReceivedEvent): void => {
+function openProbe(side: Side, options: CompareOptions, lists: ReadonlyMap<string, Lists>): Promise<Probe> {
+  const received = ({ channel, name, data, userId, atMs }: ReceivedEvent): void => {
     const list = lists.get(channel)?.[side];
     if (list === undefined || list.length >= MOST_EVENTS) return;
     list.push({ name, data: data === undefined ? '' : canonical(data), userId, atMs });
   };
-  return Probe.open(needs.sites[side], { timeoutMs: needs.timeoutMs ?? TIMEOUT_MS, heard });
+  return Probe.open(options.sites[side], { timeoutMs: options.timeoutMs ?? TIMEOUT_MS, received });
 }
 
-interface Subscribing {
+interface SubscribeOptions {
   readonly channels: readonly string[];
-  /** Without one, presence channels are not listened to: their members would see a stranger. */
+  /** Without one, presence channels are left out: their members would see a stranger. */
   readonly member: ProbeMember | undefined;
   readonly problems: string[];
 }
@@ -89,43 +89,39 @@ interface Subscribing {
 async function subscribeAll(
   probe: Probe,
   at: number,
-  { channels, member, problems }: Subscribing,
+  { channels, member, problems }: SubscribeOptions,
 ): Promise<void> {
   for (const channel of channels) {
     try {
       const isPresence = kindOf(channel).members;
-      if (isPresence) await mustBeUnnoticed(probe, channel, member);
+      if (isPresence) await requireMember(probe, channel, member);
       await probe.subscribe(channel, isPresence ? member : undefined);
     } catch (error) {
-      problems.push(cannot(at, `be listened to on ${channel}`, error as Error));
-      // A refusal may come in two frames; the second must not be taken for the next channel's.
-      await probe.settle().catch(() => undefined);
+      problems.push(failed(`no subscription to ${channel} at ${nameOf(at)}`, error as Error));
+      // A refusal may come in two frames; the second must not count for the next channel.
+      await probe.roundTrip().catch(() => undefined);
     }
   }
 }
 
-/** Throws when subscribing would show the members of a presence channel somebody new. */
-async function mustBeUnnoticed(
-  probe: Probe,
-  channel: string,
-  member: ProbeMember | undefined,
-): Promise<void> {
+/** Throws when the members of a presence channel would see a new member. */
+async function requireMember(probe: Probe, channel: string, member: ProbeMember | undefined): Promise<void> {
   if (member === undefined)
     throw new Error('its members would see a stranger; name one of them with --member');
   if (!(await probe.hasMember(channel, member.userId)))
-    throw new Error(`${member.userId} is not on it now, so its members would see somebody come`);
+    throw new Error(`${member.userId} is not on it now, so its members would see a new one`);
 }
 
 async function listen(
   probes: readonly Probe[],
-  needs: CompareNeeds,
+  options: CompareOptions,
   problems: string[],
 ): Promise<ComparedWindow> {
-  const { listenMs, settleMs = SETTLE_MS, wait = pauseFor } = needs;
-  // What was sent before the end of a phase belongs to it.
+  const { listenMs, settleMs = SETTLE_MS, wait = pauseFor } = options;
+  // Events that were sent before the end of a phase belong to it.
   const settled = (): Promise<PromiseSettledResult<void>[]> =>
-    Promise.allSettled(probes.map((probe) => probe.settle()));
-  await wait('lead', settleMs);
+    Promise.allSettled(probes.map((probe) => probe.roundTrip()));
+  await wait('warm-up', settleMs);
   await settled();
   const fromMs = performance.now();
   await wait('listen', listenMs);
@@ -133,7 +129,8 @@ async function listen(
   const untilMs = performance.now();
   await wait('settle', settleMs);
   (await settled()).forEach((end, at) => {
-    if (end.status === 'rejected') problems.push(cannot(at, 'be heard to the end', end.reason as Error));
+    if (end.status === 'rejected')
+      problems.push(failed(`connection to ${nameOf(at)} lost`, end.reason as Error));
   });
   return { fromMs, untilMs, settleMs };
 }
@@ -151,7 +148,7 @@ function verdict(
     ...problems,
     ...found.flatMap(([channel, findings]) => faultsOf(channel, findings, maxBehindMs)),
   ];
-  if (found.every(([, { heard }]) => heard.wavehall + heard.upstream === 0))
+  if (found.every(([, { received }]) => received.wavehall + received.upstream === 0))
     reasons.push('Nothing was published on these channels meanwhile, so nothing could be compared.');
   for (const [channel, { wavehall, upstream }] of lists)
     if (Math.max(wavehall.length, upstream.length) >= MOST_EVENTS)
@@ -167,9 +164,9 @@ function verdict(
 function faultsOf(channel: string, found: ChannelFindings, maxBehindMs: number): string[] {
   const counts: readonly (readonly [number, string])[] = [
     [found.missing.wavehall, 'missing at Wavehall'],
-    [found.missing.upstream, 'missing at the other server'],
+    [found.missing.upstream, 'missing at the upstream'],
     [found.doubled.wavehall, 'doubled at Wavehall'],
-    [found.doubled.upstream, 'doubled at the other server'],
+    [found.doubled.upstream, 'doubled at the upstream'],
     [found.different, 'different'],
     [found.reordered, 'in another order'],
   ];
@@ -177,23 +174,23 @@ function faultsOf(channel: string, found: ChannelFindings, maxBehindMs: number):
   const late = SIDES.flatMap((side) => {
     const { p99Ms } = found.behind[side];
     return p99Ms !== null && p99Ms > maxBehindMs
-      ? [`${NAMES[side]} is ${Math.round(p99Ms)} ms behind (p99; limit ${maxBehindMs} ms)`]
+      ? [`${SIDE_NAMES[side]} is ${Math.round(p99Ms)} ms behind (p99; limit ${maxBehindMs} ms)`]
       : [];
   });
   return [...faults, ...late].map((each) => `${channel}: ${each}.`);
 }
 
-const nothing = (reasons: readonly string[]): Comparison => ({
+const notCompared = (reasons: readonly string[]): Comparison => ({
   isGo: false,
   reasons,
   judgedMs: 0,
   channels: {},
 });
 
-const cannot = (at: number, what: string, { message }: Error): string =>
-  `${NAMES[SIDES[at] ?? 'wavehall']} cannot ${what}: ${message}.`;
+const nameOf = (at: number): string => SIDE_NAMES[SIDES[at] ?? 'wavehall'];
+const failed = (what: string, { message }: Error): string => `${what}: ${message}.`;
 
-/** As a browser sees it: text that holds JSON is that JSON; what PHP confuses is equal. */
+/** Data as a browser sees it: JSON text is parsed; what PHP does not distinguish is equal. */
 function canonical(data: unknown): string {
   const inside = typeof data === 'string' ? parseJson(data) : data;
   return phpJson(inside === undefined ? data : inside) ?? String(data);

@@ -9,8 +9,8 @@ type Row = readonly [channel: string, found: ChannelFindings];
 
 const COLUMNS: readonly (readonly [head: string, cell: (row: Row) => string])[] = [
   ['channel', ([channel]) => plain(channel)],
-  ['Wavehall', ([, { heard }]) => String(heard.wavehall)],
-  ['other', ([, { heard }]) => String(heard.upstream)],
+  ['Wavehall', ([, { received }]) => String(received.wavehall)],
+  ['upstream', ([, { received }]) => String(received.upstream)],
   ['same', ([, { same }]) => String(same)],
   ['missing', ([, { missing }]) => `${missing.wavehall}/${missing.upstream}`],
   ['doubled', ([, { doubled }]) => `${doubled.wavehall}/${doubled.upstream}`],
@@ -18,13 +18,13 @@ const COLUMNS: readonly (readonly [head: string, cell: (row: Row) => string])[] 
   ['reordered', ([, { reordered }]) => String(reordered)],
   ['crossed', ([, { crossed }]) => String(crossed)],
   ['Wavehall behind', ([, { behind }]) => behindIn(behind.wavehall)],
-  ['other behind', ([, { behind }]) => behindIn(behind.upstream)],
+  ['upstream behind', ([, { behind }]) => behindIn(behind.upstream)],
 ];
 
 const behindIn = ({ p50Ms, p99Ms }: ChannelFindings['behind'][Side]): string =>
   p50Ms === null ? NONE : `${Math.round(p50Ms)}/${Math.round(p99Ms ?? 0)} ms`;
 
-/** What the comparison found, channel by channel, and its verdict (SPEC 11.16). */
+/** Findings channel by channel, and the verdict (SPEC 11.16). */
 export function comparisonTable(comparison: Comparison, options: ReportOptions): string {
   const paint = painter(options);
   const channels = Object.entries(comparison.channels);
@@ -34,7 +34,7 @@ export function comparisonTable(comparison: Comparison, options: ReportOptions):
   return [
     ...(channels.length === 0 ? [] : channelLines(channels, comparison.judgedMs, paint)),
     ...(examples.length === 0 ? [] : ['First faults:', ...examples, '']),
-    comparison.isGo ? paint('green', 'GO: both servers brought the same.') : paint('red', 'NO GO:'),
+    comparison.isGo ? paint('green', 'GO: both servers delivered the same events.') : paint('red', 'NO GO:'),
     ...comparison.reasons.map((each) => `  ${plain(each)}`),
     '',
   ].join('\n');
@@ -46,7 +46,7 @@ function channelLines(channels: readonly Row[], judgedMs: number, paint: Paint):
   const [first = '', ...lines] = columns([head, ...rows]);
   const span = spanOf(judgedMs);
   return [
-    `Compared for ${span}; missing and doubled: Wavehall/other; behind: p50/p99`,
+    `Compared for ${span}; missing and doubled: Wavehall/upstream; behind: p50/p99`,
     '',
     paint('bold', first),
     ...lines,

@@ -6,13 +6,13 @@ import type { ClientTarget } from '../client/client-socket.ts';
 
 const MAX_ROSTER_BYTES = 16 * 1024 * 1024;
 
-/** One server as a probe sees it. */
+/** Address and credentials of one server, for probes. */
 export interface ProbeSite extends ClientTarget {
   readonly appId: string;
   readonly credential: Credential;
 }
 
-/** Asks for the users of a presence channel (SPEC 8.7). */
+/** True when a user is on a presence channel, by the HTTP API (SPEC 8.7). */
 export async function hasMember(
   site: ProbeSite,
   channel: string,

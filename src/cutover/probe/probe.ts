@@ -9,7 +9,7 @@ import { hasMember, type ProbeSite } from './probe-site.ts';
 
 const CLIENT = 'wavehall-probe';
 
-/** A server that was reached said no. */
+/** Refusal of a server that was reached. */
 export class ProbeRefused extends Error {
   override readonly name = 'ProbeRefused';
   readonly code: number | undefined;
@@ -19,26 +19,26 @@ export class ProbeRefused extends Error {
     this.code = code;
   }
 
-  /** Asking again will not help: what was asked for is wrong (SPEC 2.14). */
+  /** True when a retry does not help: the request itself is wrong (SPEC 2.14). */
   get isPermanent(): boolean {
     return this.code !== undefined && this.code >= 4000 && this.code < 4100 && this.code !== 4004;
   }
 }
 
-/** An event of a channel as it arrived; the server's own frames are not among them. */
+/** An event of a channel; frames of the protocol itself are left out. */
 export interface ReceivedEvent {
   readonly name: string;
   readonly channel: string;
   readonly data: unknown;
   readonly userId: string | undefined;
-  /** Of a clock that all probes of this process share. */
+  /** Time of arrival (`performance.now`). */
   readonly atMs: number;
 }
 
 export interface ProbeOptions {
   readonly timeoutMs: number;
-  readonly heard: (arrival: ReceivedEvent) => void;
-  /** Ends the probe at any moment of its life. */
+  readonly received: (event: ReceivedEvent) => void;
+  /** Ends the probe at any time. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -47,17 +47,17 @@ export interface ProbeMember {
   readonly info: object;
 }
 
-interface Waiting {
-  readonly takes: (frame: ServerFrame) => boolean;
-  readonly refuse: (error: Error) => void;
+interface PendingAnswer {
+  readonly accept: (frame: ServerFrame) => boolean;
+  readonly reject: (error: Error) => void;
 }
 
-/** A client of one server, as a browser would be one: it listens, and says what it heard. */
+/** A client of one server, as a browser is one: subscribes, and reports the events that it receives. */
 export class Probe {
   readonly #site: ProbeSite;
   readonly #socket: WebSocket;
   readonly #options: ProbeOptions;
-  readonly #waiting = new Set<Waiting>();
+  readonly #pending = new Set<PendingAnswer>();
   #socketId = '';
   #isOpen = true;
   #end: Error = new Error('closed');
@@ -75,20 +75,20 @@ export class Probe {
       socket.on('close', (code, reason) => {
         this.#isOpen = false;
         if (code !== 1006) this.#end = new ProbeRefused(reason.toString('utf8') || 'closed', code);
-        for (const each of [...this.#waiting]) each.refuse(this.#end);
+        for (const each of [...this.#pending]) each.reject(this.#end);
         options.signal?.removeEventListener('abort', onAbort);
         resolve();
       });
     });
   }
 
-  /** Resolves when the server has greeted; rejects with `ProbeRefused` when it says no. */
+  /** Resolves after `connection_established`; rejects with `ProbeRefused` when the server refuses. */
   static async open(site: ProbeSite, options: ProbeOptions): Promise<Probe> {
     const { key } = site.credential;
     const socket = openClientSocket(site, { key, client: CLIENT, handshakeMs: options.timeoutMs });
     const probe = new Probe(site, socket, options);
     try {
-      await probe.#answer('a greeting', (frame) => {
+      await probe.#waitFor('a greeting', (frame) => {
         throwRefusal(frame);
         const socketId = socketIdIn(frame);
         if (socketId !== undefined) probe.#socketId = socketId;
@@ -105,42 +105,42 @@ export class Probe {
     return this.#isOpen;
   }
 
-  /** Resolves when the connection has ended, whoever ended it. */
+  /** Resolves when the connection has ended, at either end. */
   get closed(): Promise<void> {
     return this.#closed;
   }
 
-  /** Signed whatever the channel's kind: public channels ignore it. One at a time: some servers do not name the channel that they refuse. */
+  /** Subscribes with a signature, which public channels ignore. One at a time: some servers do not name the channel that they refuse. */
   async subscribe(channel: string, member?: ProbeMember): Promise<void> {
     const channelData = member && JSON.stringify({ user_id: member.userId, user_info: member.info });
     const auth = signChannel(this.#site.credential, this.#socketId, channel, channelData);
-    const answer = this.#answer(`an answer to the subscription of ${channel}`, (frame) => {
+    const answer = this.#waitFor(`an answer to the subscription of ${channel}`, (frame) => {
       if ((frame.channel ?? channel) === channel) throwRefusal(frame);
       return frame.event === 'pusher_internal:subscription_succeeded' && frame.channel === channel;
     });
-    this.#say('pusher:subscribe', { channel, auth, ...(channelData && { channel_data: channelData }) });
+    this.#send('pusher:subscribe', { channel, auth, ...(channelData && { channel_data: channelData }) });
     await answer;
   }
 
-  /** Whether a user is on a presence channel now, as the server's HTTP API tells. */
+  /** True when the server's HTTP API lists the user on a presence channel. */
   hasMember(channel: string, userId: string): Promise<boolean> {
     return hasMember(this.#site, channel, userId, this.#options.timeoutMs);
   }
 
-  /** Resolves when everything that the server sent before its answer has been heard. */
-  async settle(): Promise<void> {
-    const answer = this.#answer('a pong', ({ event }) => event === 'pusher:pong');
-    this.#say('pusher:ping', {});
+  /** Pings; resolves when everything that the server sent before its pong has been received. */
+  async roundTrip(): Promise<void> {
+    const answer = this.#waitFor('a pong', ({ event }) => event === 'pusher:pong');
+    this.#send('pusher:ping', {});
     await answer;
   }
 
-  /** Ends at once; resolves when it has. */
+  /** Ends at once; resolves when the connection has ended. */
   async close(): Promise<void> {
     this.#socket.terminate();
     await this.#closed;
   }
 
-  #say(event: string, data: object): void {
+  #send(event: string, data: object): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ event, data }));
   }
 
@@ -148,36 +148,36 @@ export class Probe {
     const atMs = performance.now();
     const frame = readServerFrame(text);
     if (frame === undefined) return;
-    if (frame.event === 'pusher:ping') return this.#say('pusher:pong', {});
-    for (const each of [...this.#waiting]) if (each.takes(frame)) return;
+    if (frame.event === 'pusher:ping') return this.#send('pusher:pong', {});
+    for (const each of [...this.#pending]) if (each.accept(frame)) return;
     const { event: name, channel, data, userId } = frame;
     if (channel === undefined || isInternal(name)) return;
-    this.#options.heard({ name, channel, data, userId, atMs });
+    this.#options.received({ name, channel, data, userId, atMs });
   }
 
-  /** The first frame that `fits`; what it throws, a close and the time limit refuse it. */
-  #answer(what: string, fits: (frame: ServerFrame) => boolean): Promise<void> {
+  /** Resolves with the first frame for which `isAnswer` is true; rejects on what it throws, a close and a timeout. */
+  #waitFor(what: string, isAnswer: (frame: ServerFrame) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (end: () => void): void => {
         clearTimeout(timer);
-        this.#waiting.delete(waiting);
+        this.#pending.delete(pending);
         end();
       };
-      const refuse = (error: Error): void => settle(() => reject(error));
+      const fail = (error: Error): void => settle(() => reject(error));
       const { timeoutMs } = this.#options;
-      const timer = setTimeout(() => refuse(new Error(`no ${what} in ${timeoutMs} ms`)), timeoutMs);
-      const takes = (frame: ServerFrame): boolean => {
+      const timer = setTimeout(() => fail(new Error(`no ${what} in ${timeoutMs} ms`)), timeoutMs);
+      const accept = (frame: ServerFrame): boolean => {
         try {
-          if (!fits(frame)) return false;
+          if (!isAnswer(frame)) return false;
           settle(resolve);
         } catch (error) {
-          refuse(error as Error);
+          fail(error as Error);
         }
         return true;
       };
-      const waiting = { takes, refuse };
-      this.#waiting.add(waiting);
-      if (!this.#isOpen) refuse(this.#end);
+      const pending = { accept, reject: fail };
+      this.#pending.add(pending);
+      if (!this.#isOpen) fail(this.#end);
     });
   }
 }

@@ -1,26 +1,26 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { ignore } from '../../core/util/ignore.ts';
-import { ask } from './ask.ts';
+import { requestUpstream } from './ask.ts';
 import { forwardedHeaders, forwardedPath, type Route } from './forwarded.ts';
 import { isAccepted } from './handshake.ts';
 import { endToEnd, headerKey } from './headers.ts';
 import type { ClientInfo } from '../split/split.ts';
 
-/** The other side has so long to be reached and to answer an upgrade (SPEC 11.3). */
+/** Time for the upstream to be reached and to answer an upgrade (SPEC 11.3). */
 const ANSWER_TIMEOUT_MS = 5000;
-/** A refusal is a sentence; of a larger one only the status is passed on. */
+/** A refusal is a sentence; of a larger one only the status is forwarded. */
 const MAX_REFUSAL_BYTES = 16 * 1024;
 const KEEP_ALIVE_MS = 60_000;
 
-/** The other side took the handshake; `rest` is what came behind its answer. */
+/** The upstream accepted the handshake; `rest` is what came behind its answer. */
 export interface Accepted {
   readonly head: string;
   readonly socket: Socket;
   readonly rest: Buffer;
 }
 
-/** The other side's own refusal. */
+/** The upstream's own refusal. */
 export interface Refused {
   readonly head: string;
   readonly body: Buffer;
@@ -30,26 +30,20 @@ export interface Refused {
 export type UpgradeAnswer = Accepted | Refused;
 
 /**
- * Asks the other side for a WebSocket in the browser's own words. Rejects when it cannot be reached, has not answered in
- * time, answers with something that is no HTTP or no handshake, or with 5xx.
+ * Requests a WebSocket of the upstream with the browser's own header lines. Rejects when it cannot be reached, does not
+ * answer in time, or answers with 5xx or with what is no HTTP or no handshake.
  */
-export function askUpgrade(
+export function requestUpgrade(
   route: Route,
   request: IncomingMessage,
-  visitor: ClientInfo,
+  client: ClientInfo,
   signal: AbortSignal,
 ): Promise<UpgradeAnswer> {
   return new Promise((resolve, reject) => {
-    const outgoing = ask(route, {
+    const outgoing = requestUpstream(route, {
       method: 'GET',
       path: forwardedPath(request.url ?? '/', route),
-      headers: [
-        ...forwardedHeaders(request, visitor, route),
-        'Connection',
-        'Upgrade',
-        'Upgrade',
-        'websocket',
-      ],
+      headers: [...forwardedHeaders(request, client, route), 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
       signal,
     });
     const take = (answer: UpgradeAnswer): void => {
@@ -97,7 +91,7 @@ function readRefusal(answer: IncomingMessage, done: (body: Buffer) => void): voi
   answer.on('end', () => done(Buffer.concat(chunks)));
 }
 
-/** Status line and the lines that are for the browser; those of the connection and the framing are ours to write. */
+/** Status line and end-to-end header lines; those of the connection and the framing are written by the caller. */
 function headOf({ statusCode = 0, statusMessage = '', rawHeaders }: IncomingMessage): string {
   const lines = endToEnd(rawHeaders).filter(([name]) => headerKey(name) !== 'content-length');
   return [

@@ -8,20 +8,20 @@ import { tlsTrust } from '../../net/tls-trust.ts';
  * A request to the upstream whose body and answer pass through as they come, or that becomes a WebSocket; the client in
  * `src/net` reads whole answers. It has a connection of its own: Reverb answers one request per connection. May throw.
  */
-export function ask({ upstream }: Route, options: RequestOptions): ClientRequest {
+export function requestUpstream({ upstream }: Route, options: RequestOptions): ClientRequest {
   const { url } = upstream;
   const request = url.protocol === 'https:' ? requestTls : requestPlain;
-  const asked = request({
+  const outgoing = request({
     host: hostOf(url),
     port: url.port,
     ...tlsTrust(upstream),
     agent: false,
     ...options,
   });
-  // All header lines that there are, so that the framing of the body is among them; their size is limited.
-  asked.maxHeadersCount = 0;
-  return asked;
+  // No header line is dropped, so that the framing of the body is among them; their size is limited.
+  outgoing.maxHeadersCount = 0;
+  return outgoing;
 }
 
-/** A code such as ECONNREFUSED says more than the address that is known anyway. */
+/** The error's code, such as ECONNREFUSED, or its message. */
 export const reasonOf = (error: Error): string => (error as NodeJS.ErrnoException).code ?? error.message;

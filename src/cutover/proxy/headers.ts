@@ -1,7 +1,7 @@
 /** A header line: its name as it was written, and its value. */
 export type HeaderLine = readonly [name: string, value: string];
 
-/** About one connection, not about the message (RFC 9110, 7.6.1); no proxy passes them on. */
+/** Header lines of one connection, not of the message (RFC 9110, 7.6.1); no proxy forwards them. */
 const HOP_BY_HOP = new Set([
   'connection',
   'http2-settings',
@@ -16,7 +16,7 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 
-/** Tell where a request came from, or what for, in place of its own head: the word of a proxy. */
+/** Header lines that proxies add: where a request came from, or what it was for. */
 const OF_PROXIES = new Set([
   'cf-connecting-ip',
   'cf-connecting-ipv6',
@@ -62,7 +62,7 @@ export function isOfProxies(name: string): boolean {
   return OF_PROXIES.has(key) || OF_PROXIES_BY_PREFIX.test(key);
 }
 
-/** The lines that are for whoever a message is for: without those of the connection, and those that `Connection` names. */
+/** End-to-end header lines: without those of the connection, and those that `Connection` names. */
 export function endToEnd(rawHeaders: readonly string[]): HeaderLine[] {
   const lines: HeaderLine[] = [];
   for (let at = 0; at < rawHeaders.length; at += 2)

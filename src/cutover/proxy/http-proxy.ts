@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { sendRequest } from '../../net/http-client.ts';
 import { tlsTrust } from '../../net/tls-trust.ts';
-import { ask, reasonOf } from './ask.ts';
+import { requestUpstream, reasonOf } from './ask.ts';
 import {
   DOOR_HEADER,
   forwardedHeaders,
@@ -12,32 +12,33 @@ import {
 } from './forwarded.ts';
 import { endToEnd, headerKey } from './headers.ts';
 import type { ClientInfo } from '../split/split.ts';
-import { hasOneHost, isPassable } from '../split/request-target.ts';
+import { hasOneHost, mayGoUpstream } from '../split/request-target.ts';
 
-/** The other side has so long for the head of its answer, and for each pause in it; a client for each pause in taking it. */
+/** Time for the upstream to send the head of its answer, and for each pause in it; for a client, for each pause in reading it. */
 const TIMEOUT_MS = 30_000;
-const ASK_TIMEOUT_MS = 2000;
-/** TRACE would show a client what a proxy adds; CONNECT has no place here. */
-const NEVER_PASSED: readonly unknown[] = ['TRACE', 'CONNECT'];
+const SELF_TIMEOUT_MS = 2000;
+/** TRACE would show a client what a proxy adds; CONNECT asks for a tunnel. */
+const NEVER_PROXIED: readonly unknown[] = ['TRACE', 'CONNECT'];
 const USUALLY_WITH_BODY: readonly string[] = ['POST', 'PUT', 'PATCH'];
 
-/** SPEC 11.2: whether a request that nobody here answers may go to the other side. */
-export function mayPass(request: IncomingMessage, route: Route): boolean {
+/** SPEC 11.2: true when a request without a route here may go to the upstream. */
+export function mayProxy(request: IncomingMessage, route: Route): boolean {
   const { method, url = '', rawHeaders } = request;
-  if (NEVER_PASSED.includes(method) || !isPassable(url, route.prefix) || !hasOneHost(request)) return false;
+  if (NEVER_PROXIED.includes(method) || !mayGoUpstream(url, route.prefix) || !hasOneHost(request))
+    return false;
   return ![url, ...rawHeaders].some((text) => holdsToken(text, route));
 }
 
-/** Hands a whole request to the other side, and its answer back, as they come (SPEC 11.2). */
-export function passRequest(
+/** Streams a request to the upstream, and its answer back (SPEC 11.2). */
+export function proxyRequest(
   request: IncomingMessage,
   response: ServerResponse,
-  visitor: ClientInfo,
+  client: ClientInfo,
   route: Route,
 ): void {
   let outgoing: ClientRequest;
   try {
-    outgoing = open(request, visitor, route);
+    outgoing = open(request, client, route);
   } catch {
     return refuse(request, response, 400, 'Bad request.');
   }
@@ -45,16 +46,16 @@ export function passRequest(
   request.pipe(outgoing);
 }
 
-/** Every way in which a request ends: with an answer, with 502, or, when the answer has begun, with a cut. */
+/** Ends the request in every case: with an answer, with 502, or by a close when the answer has begun. */
 function follow(outgoing: ClientRequest, request: IncomingMessage, response: ServerResponse): void {
   let taken: IncomingMessage | undefined;
   const fail = (reason: string): void => {
     clearTimeout(deadline);
     outgoing.destroy();
-    // Bytes behind a whole answer are nobody's.
+    // Bytes behind a whole answer are dropped.
     if (taken?.complete === true) return;
     if (!response.headersSent)
-      refuse(request, response, 502, `The other server (WAVEHALL_CUTOVER_UPSTREAM) ${reason}.`);
+      refuse(request, response, 502, `The upstream (WAVEHALL_CUTOVER_UPSTREAM) ${reason}.`);
     else if (!response.writableEnded) response.destroy();
   };
   const late = (): void => fail(`did not answer in ${TIMEOUT_MS / 1000} s`);
@@ -63,9 +64,9 @@ function follow(outgoing: ClientRequest, request: IncomingMessage, response: Ser
     clearTimeout(deadline);
     const reason = reasonAgainst(answer);
     if (reason !== undefined) return fail(reason);
-    // It may have decided without the rest of the body, and closes; what it said still counts.
+    // The upstream may refuse without reading the rest of the body, and close; its answer still counts.
     if ((answer.statusCode ?? 0) >= 400) dropBody(request, outgoing);
-    if (giveBack(answer, response, fail)) taken = answer;
+    if (forwardResponse(answer, response, fail)) taken = answer;
   });
   outgoing.on('upgrade', (_, socket) => {
     socket.destroy();
@@ -81,38 +82,34 @@ function follow(outgoing: ClientRequest, request: IncomingMessage, response: Ser
 }
 
 /** True when the upstream is this server: a request to it would come back, for ever (SPEC 11.17). */
-export async function leadsHere(route: Route): Promise<boolean> {
+export async function isSelf(route: Route): Promise<boolean> {
   const answer = await sendRequest(route.upstream.url, {
     method: 'GET',
     path: forwardedPath('/live', route),
     headers: { [DOOR_HEADER]: route.door },
-    timeoutMs: ASK_TIMEOUT_MS,
+    timeoutMs: SELF_TIMEOUT_MS,
     tls: tlsTrust(route.upstream),
   }).catch(() => undefined);
   return answer?.status === LOOP_STATUS;
 }
 
-function open(request: IncomingMessage, visitor: ClientInfo, route: Route): ClientRequest {
-  return ask(route, {
+function open(request: IncomingMessage, client: ClientInfo, route: Route): ClientRequest {
+  return requestUpstream(route, {
     method: request.method,
     path: forwardedPath(request.url ?? '/', route),
-    headers: [
-      ...forwardedHeaders(request, visitor, route),
-      ...framingOf(request),
-      ...['Connection', 'close'],
-    ],
+    headers: [...forwardedHeaders(request, client, route), ...framingOf(request), ...['Connection', 'close']],
     timeout: TIMEOUT_MS,
   });
 }
 
-/** The body's framing, made anew: as long as it was said to be, in chunks, or none at all. */
+/** Framing of the body, written anew: its length, chunks, or none. */
 function framingOf({ method = '', headers }: IncomingMessage): string[] {
   if (headers['transfer-encoding'] !== undefined) return ['Transfer-Encoding', 'chunked'];
   const length = headers['content-length'] ?? (USUALLY_WITH_BODY.includes(method) ? '0' : undefined);
   return length === undefined ? [] : ['Content-Length', length];
 }
 
-/** Why an answer cannot be passed on; `undefined` when it can. */
+/** Why an answer cannot be forwarded; `undefined` when it can. */
 function reasonAgainst({ statusCode = 0, headers }: IncomingMessage): string | undefined {
   if (statusCode < 200 || statusCode > 599) return `answered with status ${statusCode}`;
   const coding = headers['transfer-encoding'];
@@ -121,8 +118,8 @@ function reasonAgainst({ statusCode = 0, headers }: IncomingMessage): string | u
     : 'answered in a transfer coding that is not known';
 }
 
-/** False: its head cannot be written. */
-function giveBack(
+/** Forwards an answer; false when its head cannot be written. */
+function forwardResponse(
   answer: IncomingMessage,
   response: ServerResponse,
   fail: (reason: string) => void,
@@ -147,7 +144,7 @@ function dropBody(request: IncomingMessage, outgoing: ClientRequest): void {
   request.resume();
 }
 
-/** What of the request is still on its way is read and dropped: its time is limited by the server. */
+/** Answers, and drops the rest of the request, whose time the server limits. */
 function refuse(request: IncomingMessage, response: ServerResponse, status: number, body: string): void {
   request.unpipe();
   request.resume();

@@ -7,45 +7,45 @@ export type CountedSocket = Duplex & { readonly bytesRead: number; readonly byte
 export interface TunnelLimits {
   /** No byte in either direction. */
   readonly idleMs: number;
-  /** Bytes wait for an end that takes none. */
+  /** Bytes wait for an end that accepts none. */
   readonly stallMs: number;
 }
 
-/** One end, as it looked when something last moved. */
-class End {
+/** One end of a tunnel, and when it last made progress. */
+class TunnelEnd {
   readonly socket: CountedSocket;
   #read = 0;
-  #taken = 0;
-  #movedAtMs: number;
+  #flushed = 0;
+  #lastProgressMs: number;
 
   constructor(socket: CountedSocket, nowMs: number) {
     this.socket = socket;
-    this.#movedAtMs = nowMs;
+    this.#lastProgressMs = nowMs;
   }
 
-  /** When it last sent or took a byte. */
-  movedAtMs(nowMs: number): number {
+  /** Time of the last byte that it sent or accepted. */
+  lastProgressMs(nowMs: number): number {
     const { bytesRead, bytesWritten, writableLength } = this.socket;
-    const taken = bytesWritten - writableLength;
-    if (bytesRead !== this.#read || taken !== this.#taken) this.#movedAtMs = nowMs;
-    [this.#read, this.#taken] = [bytesRead, taken];
-    return this.#movedAtMs;
+    const flushed = bytesWritten - writableLength;
+    if (bytesRead !== this.#read || flushed !== this.#flushed) this.#lastProgressMs = nowMs;
+    [this.#read, this.#flushed] = [bytesRead, flushed];
+    return this.#lastProgressMs;
   }
 }
 
-/** A browser's socket and the one at the other side that it is joined to. */
+/** A browser's socket, and the upstream's that it is piped to. */
 export class Tunnel {
   readonly bucket: number | undefined;
-  readonly #browser: End;
-  readonly #server: End;
+  readonly #browser: TunnelEnd;
+  readonly #server: TunnelEnd;
 
   constructor(browser: CountedSocket, server: CountedSocket, bucket: number | undefined, nowMs: number) {
-    this.#browser = new End(browser, nowMs);
-    this.#server = new End(server, nowMs);
+    this.#browser = new TunnelEnd(browser, nowMs);
+    this.#server = new TunnelEnd(server, nowMs);
     this.bucket = bucket;
   }
 
-  /** Without a word: only a frame's end would be a place for one, and frames are not looked at. */
+  /** Ends both sockets without a close frame: frames are not parsed, so none can be placed between two of them. */
   close(): void {
     this.#browser.socket.end();
     this.#server.socket.end();
@@ -56,31 +56,31 @@ export class Tunnel {
     this.#server.socket.destroy();
   }
 
-  /** Why it is to be ended; `undefined` while it may stay. */
-  judge(nowMs: number, { idleMs, stallMs }: TunnelLimits): 'idle' | 'stalled' | undefined {
+  /** Reason to end the tunnel; `undefined` while it may stay open. */
+  endReason(nowMs: number, { idleMs, stallMs }: TunnelLimits): 'idle' | 'stalled' | undefined {
     const ends = [this.#browser, this.#server];
-    const moved = ends.map((end) => end.movedAtMs(nowMs));
-    const isStalled = (end: End, at: number): boolean =>
-      end.socket.writableLength > 0 && nowMs - (moved[at] ?? nowMs) > stallMs;
+    const progressMs = ends.map((end) => end.lastProgressMs(nowMs));
+    const isStalled = (end: TunnelEnd, at: number): boolean =>
+      end.socket.writableLength > 0 && nowMs - (progressMs[at] ?? nowMs) > stallMs;
     if (stallMs > 0 && ends.some(isStalled)) return 'stalled';
-    return idleMs > 0 && nowMs - Math.max(...moved) > idleMs ? 'idle' : undefined;
+    return idleMs > 0 && nowMs - Math.max(...progressMs) > idleMs ? 'idle' : undefined;
   }
 }
 
-/** Every socket that passes through to the other side. */
+/** All tunnels to the upstream. */
 export class Tunnels {
   readonly #all = new Set<Tunnel>();
 
-  /** Those that are a part of the split. */
+  /** Number of tunnels that are a part of the split. */
   get size(): number {
     let size = 0;
     for (const { bucket } of this.#all) if (bucket !== undefined) size += 1;
     return size;
   }
 
-  add(pair: Tunnel, browser: CountedSocket): void {
-    this.#all.add(pair);
-    browser.once('close', () => this.#all.delete(pair));
+  add(tunnel: Tunnel, browser: CountedSocket): void {
+    this.#all.add(tunnel);
+    browser.once('close', () => this.#all.delete(tunnel));
   }
 
   [Symbol.iterator](): Iterator<Tunnel> {

@@ -1,7 +1,7 @@
 import type { Gateway, Handshake, Session, Socket } from '../../core/ports/transport.ts';
 import type { HealthSink } from '../ports.ts';
 
-/** The sockets of this side that are a part of the split. */
+/** Connections of this side that are a part of the split. */
 export class LocalSide {
   readonly #gateway: Gateway;
   readonly #health: HealthSink;
@@ -20,7 +20,7 @@ export class LocalSide {
     return this.#buckets.get(socket);
   }
 
-  /** Only what this server decides is reported: that it greeted the client, or could not. How the socket ends is not. */
+  /** Reports only what this server decides: that it greeted the client, or failed to. How the socket ends is not reported. */
   opened(socket: Socket, handshake: Handshake, bucket: number, tookMs: () => number): Session {
     this.#buckets.set(socket, bucket);
     const decided = (isGreeted: boolean): void => {
@@ -32,7 +32,7 @@ export class LocalSide {
     );
   }
 
-  /** The socket of a probe is in no count. */
+  /** Opens the socket of a probe, which is not counted. */
   openedProbe(socket: Socket, handshake: Handshake): Session {
     return this.#gateway.opened(socket, { ...handshake, isProbe: true });
   }

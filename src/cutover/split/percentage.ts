@@ -4,18 +4,18 @@ import type { Logger } from '../../core/ports/logger.ts';
 import type { Percentage, PercentageState } from '../ports.ts';
 
 const NAME = 'cutover';
-/** Apart, so that whoever finds a percentage good never writes an older percentage over a newer one. */
+/** A key of its own, so that marking a percentage as good never overwrites a newer percentage. */
 const GOOD_NAME = 'cutover-good';
 
-/** Beyond it numbers could not be added to for ever; a garbage one is not adopted. */
+/** Greater numbers are refused as invalid: they could not be incremented any more. */
 const MOST_CHANGES = 2 ** 52;
 
-/** What is shared: later states have greater numbers, so an old one is never taken for news. */
-interface Numbered extends Omit<PercentageState, 'lastGood'> {
+/** The shared state. Later states have greater numbers, so an old one never replaces a new one. */
+interface NumberedState extends Omit<PercentageState, 'lastGood'> {
   readonly number: number;
 }
 
-type Listener = (percent: number, move: boolean) => void;
+type PercentageListener = (percent: number, move: boolean) => void;
 
 /** A share of the browsers, as fine as the split is (SPEC 11.4). */
 export const isPercentage = (value: unknown): value is number =>
@@ -23,17 +23,17 @@ export const isPercentage = (value: unknown): value is number =>
 
 /**
  * The share of the browsers that are Wavehall's (SPEC 11.4): this node's own copy, brought together with the shared one by `tick`.
- * A change counts here at once. While what is shared is out of reach nothing is lost: the next `tick` tries again.
+ * A change counts here at once. While the shared state cannot be reached, nothing is lost: the next `tick` tries again.
  */
 export class SharedPercentage implements Percentage {
   readonly #shared: SharedState;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #listeners: Listener[] = [];
-  #state: Numbered;
+  readonly #listeners: PercentageListener[] = [];
+  #state: NumberedState;
   #lastGood = 0;
-  #unwritten = false;
-  #busy: Promise<void> = Promise.resolve();
+  #isUnshared = false;
+  #lastTick: Promise<void> = Promise.resolve();
 
   constructor(needs: { shared: SharedState; clock: Clock; logger: Logger; first: number }) {
     this.#shared = needs.shared;
@@ -62,7 +62,7 @@ export class SharedPercentage implements Percentage {
   }
 
   get isShared(): boolean {
-    return !this.#unwritten;
+    return !this.#isUnshared;
   }
 
   set(percent: number, by: string, move = false): Promise<void> {
@@ -77,34 +77,34 @@ export class SharedPercentage implements Percentage {
       changedAtMs: this.#clock(),
       number: this.#state.number + 1,
     });
-    this.#unwritten = true;
+    this.#isUnshared = true;
     return this.tick();
   }
 
-  /** One that cannot be shared is forgotten: an older one is as good. */
+  /** A failure to share it is ignored: the older one is still good. */
   async markGood(percent: number): Promise<void> {
     if (percent === this.#lastGood) return;
     this.#lastGood = percent;
     await this.#shared.write(GOOD_NAME, { percent }).catch(() => undefined);
   }
 
-  onChange(listener: Listener): void {
+  onChange(listener: PercentageListener): void {
     this.#listeners.push(listener);
   }
 
-  /** Once a second: tells what could not be told yet, else hears what others said. Never rejects. */
+  /** Called once a second: shares a change that is not shared yet, else reads those of other nodes. Never rejects. */
   tick(): Promise<void> {
-    return (this.#busy = this.#busy.then(() => (this.#unwritten ? this.#write() : this.#read())));
+    return (this.#lastTick = this.#lastTick.then(() => (this.#isUnshared ? this.#write() : this.#read())));
   }
 
   async #write(): Promise<void> {
     const state = this.#state;
     try {
       await this.#shared.write(NAME, state);
-      if (this.#state === state) this.#unwritten = false;
+      if (this.#state === state) this.#isUnshared = false;
     } catch (error) {
       this.#logger.warn(
-        'The percentage of the cutover is not shared yet: WAVEHALL_CUTOVER_STATE_FILE or Redis',
+        'The percentage of the cutover could not be saved: other nodes and the next start do not have it yet. Check Redis or WAVEHALL_CUTOVER_STATE_FILE',
         {
           percent: state.percent,
           reason: (error as Error).message,
@@ -118,19 +118,19 @@ export class SharedPercentage implements Percentage {
     try {
       const [found, good] = await Promise.all([this.#shared.read(NAME), this.#shared.read(GOOD_NAME)]);
       this.#lastGood = percentIn(good) ?? this.#lastGood;
-      // What was set here meanwhile is newer than what was asked for before.
-      if (this.#state === before) this.#heard(stateIn(found));
+      // A change made here meanwhile is newer than the read.
+      if (this.#state === before) this.#merge(stateIn(found));
     } catch {
-      // Out of reach: this node's own copy counts.
+      // The shared state cannot be reached: this node's own copy counts.
     }
   }
 
-  #heard(found: Numbered | undefined): void {
+  #merge(found: NumberedState | undefined): void {
     if (found !== undefined && found.number >= this.#state.number) this.#adopt(found);
-    else this.#unwritten = this.#state.number > 0;
+    else this.#isUnshared = this.#state.number > 0;
   }
 
-  #adopt(next: Numbered): void {
+  #adopt(next: NumberedState): void {
     const { percent, changedAtMs } = this.#state;
     this.#state = next;
     if (next.percent === percent && next.changedAtMs === changedAtMs) return;
@@ -143,11 +143,11 @@ function percentIn(value: unknown): number | undefined {
   return isPercentage(percent) ? percent : undefined;
 }
 
-/** Strict, because other programs may write there. */
-function stateIn(value: unknown): Numbered | undefined {
+/** Validates strictly, because other programs may write there. */
+function stateIn(value: unknown): NumberedState | undefined {
   const percent = percentIn(value);
   if (percent === undefined) return undefined;
-  const { changedAtMs, changedBy, move, number } = value as Partial<Record<keyof Numbered, unknown>>;
+  const { changedAtMs, changedBy, move, number } = value as Partial<Record<keyof NumberedState, unknown>>;
   if (typeof number !== 'number' || !(Number.isSafeInteger(number) && number < MOST_CHANGES))
     return undefined;
   return {

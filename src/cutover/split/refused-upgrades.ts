@@ -3,7 +3,7 @@ import type { SocketLimits } from '../../core/client/socket-limits.ts';
 import { responseText } from '../../core/util/http-text.ts';
 import type { UpgradeHandler } from '../ports.ts';
 
-/** Sockets of upgrades that were answered with anything but 101. Each counts as a socket of its address until it ends. */
+/** Sockets of upgrades that were not answered with 101. Each counts as a socket of its address until it ends. */
 export class RefusedUpgrades {
   readonly #sockets: SocketLimits;
   readonly #transport: Pick<UpgradeHandler, 'endGracefully'>;
@@ -13,7 +13,7 @@ export class RefusedUpgrades {
     this.#transport = transport;
   }
 
-  /** Sends an answer that ends the connection; where there is no room for the socket, it ends without an answer. */
+  /** Sends an answer that ends the connection; when a socket limit is reached, it ends without an answer. */
   refuse(network: Duplex, address: string, answer: string | Buffer): void {
     if (this.#sockets.fullness(() => address) !== undefined) return void network.destroy();
     network.once('close', this.#sockets.hold(address));

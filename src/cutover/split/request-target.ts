@@ -1,21 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 import { pathOf } from '../../core/util/http-text.ts';
 
-/** First segments that are this server's alone, with everything below them. */
+/** First segments that stay at this server, with everything below them. */
 const OURS_WITH_ALL_BELOW: readonly (string | undefined)[] = ['admin', 'app', 'apps'];
-/** Paths that are this server's alone. */
+/** Paths that stay at this server. */
 const OURS: readonly (string | undefined)[] = ['up', 'ready', 'live'];
 const MOST_DECODINGS = 4;
-/** In origin form, and what all servers read alike. */
+/** Origin form, in characters that all servers read alike. */
 const PLAIN = /^\/(?!\/)[^\s\\#]*$/;
 const ODD_WHEN_DECODED = /[\\?#%\p{Cc}]|\/\/|(^|\/)\.{1,2}($|[/;])/u;
 const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
 
 /**
- * SPEC 11.2: whether a request for this target may go to the other server. What is ours stays however it is spelled, and
- * what some servers read as another path goes nowhere.
+ * SPEC 11.2: true when a request for this target may go to the upstream. Our own paths stay however they are spelled, and
+ * targets that servers read in different ways are refused.
  */
-export function isPassable(target: string, prefix: string): boolean {
+export function mayGoUpstream(target: string, prefix: string): boolean {
   const path = PLAIN.test(target) ? decoded(pathOf(target)) : undefined;
   if (path === undefined || ODD_WHEN_DECODED.test(path)) return false;
   const [first, ...rest] = segmentsOf(path, prefix);
@@ -23,13 +23,13 @@ export function isPassable(target: string, prefix: string): boolean {
   return !(OURS.includes(first) && rest.length === 0);
 }
 
-/** RFC 9112, 3.2: a request names one host, or is of HTTP/1.0. */
+/** RFC 9112, 3.2: true when the request names one host, or none (HTTP/1.0). */
 export function hasOneHost({ rawHeaders, headers }: IncomingMessage): boolean {
   const lines = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host');
   return lines.length <= 1 && HOST.test(headers.host ?? '');
 }
 
-/** Decoded as often as it can be: the next server may decode again. */
+/** Decodes as often as possible: the next server may decode again. */
 function decoded(path: string): string | undefined {
   let before = path;
   try {
@@ -39,12 +39,12 @@ function decoded(path: string): string | undefined {
       before = after;
     }
   } catch {
-    // A broken sequence: servers differ in what they make of it.
+    // Servers differ in how they read a broken sequence.
   }
   return undefined;
 }
 
-/** In lower case, without parameters (`;a=b`), behind our prefix. */
+/** Segments in lower case, without parameters (`;a=b`), behind our prefix. */
 function segmentsOf(path: string, prefix: string): string[] {
   const parse = (text: string): string[] =>
     text

@@ -6,17 +6,17 @@ const COOKIE = 'wavehall_bucket';
 const COOKIE_SECONDS = 30 * 24 * 3600;
 const IN_COOKIES = new RegExp(String.raw`(?:^|;)\s*${COOKIE}=(\d{1,4})\s*(?:;|$)`);
 
-/** What a request tells of the browser that sent it. */
+/** The client of a request, behind its proxies. */
 export interface ClientInfo {
   readonly address: string;
-  /** Over TLS, as far as the browser is concerned. */
+  /** True when the browser used TLS. */
   readonly secure: boolean;
-  /** The other end of the socket is a proxy whose word counts. */
+  /** True when the request came through a trusted proxy. */
   readonly viaProxy: boolean;
 }
 
-export interface Clues {
-  readonly visitor: ClientInfo;
+export interface SplitInput {
+  readonly client: ClientInfo;
   readonly cookie: string | undefined;
   readonly origin: string | undefined;
   readonly userAgent: string | undefined;
@@ -28,21 +28,24 @@ export interface BucketChoice {
   readonly cookieLine: string | undefined;
 }
 
-/** SPEC 11.1: the lower buckets come first, so raising the percentage moves nobody back. */
+/** SPEC 11.1: the lower buckets move first, so raising the percentage moves no browser back. */
 export const sideOf = (bucket: number, percent: number): Side =>
   bucket < Math.round((percent * BUCKETS) / 100) ? 'wavehall' : 'upstream';
 
 /**
- * SPEC 11.1: the bucket that a browser has already, or is given now. A client without a page keeps no cookie, and its
- * address is that of everybody behind one carrier: each of its connections is given a bucket, so that their share is one.
+ * SPEC 11.1: the bucket of the browser's cookie, or a new one. A client without a page keeps no cookie, and thousands may
+ * share its address: each of its connections gets a bucket of its own.
  */
-export function chooseBucket(sticky: Sticky, { visitor, cookie, origin, userAgent }: Clues): BucketChoice {
+export function chooseBucket(
+  sticky: Sticky,
+  { client, cookie, origin, userAgent }: SplitInput,
+): BucketChoice {
   const kept = sticky === 'cookie' ? IN_COOKIES.exec(cookie ?? '')?.[1] : undefined;
   if (kept !== undefined) return { bucket: Number(kept), cookieLine: undefined };
   if (sticky === 'address')
-    return { bucket: hashed(`${visitor.address} ${userAgent ?? ''}`), cookieLine: undefined };
+    return { bucket: hashed(`${client.address} ${userAgent ?? ''}`), cookieLine: undefined };
   const bucket = randomInt(BUCKETS);
-  return { bucket, cookieLine: origin === undefined ? undefined : cookieLine(bucket, visitor.secure) };
+  return { bucket, cookieLine: origin === undefined ? undefined : cookieLine(bucket, client.secure) };
 }
 
 const hashed = (text: string): number =>

@@ -9,12 +9,12 @@ export interface UpgradeRequest {
   readonly request: IncomingMessage;
   readonly network: Duplex;
   readonly head: Buffer;
-  readonly visitor: ClientInfo;
+  readonly client: ClientInfo;
   /** `undefined`: an app that is not configured here. */
   readonly app: App | undefined;
   readonly sinceMs: number;
-  /** The side that a probe has asked for. */
-  readonly asked: Side | undefined;
-  /** `undefined`: no part of the split (an unknown key, or a probe that chose its side). */
+  /** The side that a probe requested. */
+  readonly requestedSide: Side | undefined;
+  /** `undefined`: not a part of the split (an unknown key, or a probe that requested its side). */
   readonly choice: BucketChoice | undefined;
 }

@@ -8,30 +8,30 @@ import type { Refusals } from '../../core/refusals.ts';
 import type { Fullness, SocketLimits } from '../../core/client/socket-limits.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
 import { reasonOf } from '../proxy/ask.ts';
-import { type Accepted, askUpgrade, type Refused, type UpgradeAnswer } from '../proxy/ask-upgrade.ts';
+import { type Accepted, requestUpgrade, type Refused, type UpgradeAnswer } from '../proxy/ask-upgrade.ts';
 import type { Route } from '../proxy/forwarded.ts';
-import { join } from '../proxy/tunnel.ts';
+import { pipeBothWays } from '../proxy/tunnel.ts';
 import { type CountedSocket, Tunnel, type TunnelLimits, Tunnels } from '../proxy/tunnels.ts';
 import type { HealthSink } from '../ports.ts';
 import type { RefusedUpgrades } from './refused-upgrades.ts';
 import type { ClientInfo } from './split.ts';
 
-/** One warning in this time about an other side that cannot be reached. */
-const QUIET_MS = 60_000;
+/** One warning in this time about an upstream that cannot be reached. */
+const WARN_EVERY_MS = 60_000;
 
-/** The limit that stands against one more socket that is led. */
-export type LedFullness = Fullness | 'app_quota';
+/** The limit that is reached when one more socket shall be proxied. */
+export type ProxyFullness = Fullness | 'app_quota';
 
 /**
- * A client that leaves and comes again at once may find its own place still taken: until the other server has closed, its
- * socket counts. It is asked for again, so often and after such a pause.
+ * A client that reconnects at once may find the quota still used by its old socket, which counts until the upstream has
+ * closed it. The quota is tried again so often, after such a pause.
  */
 const QUOTA_TRIES = 5;
 const QUOTA_PAUSE_MS = 50;
-/** More newcomers than these do not wait for a place at once. */
+/** Upgrades that may wait for the quota at once; more are refused. */
 const MOST_WAITING = 100;
 
-interface Needs {
+interface UpstreamSideOptions {
   readonly route: Route;
   readonly health: HealthSink;
   readonly logger: Logger;
@@ -40,90 +40,90 @@ interface Needs {
   readonly sockets: SocketLimits;
   readonly quota: Pick<ConnectionQuota, 'admit' | 'dismiss'>;
   readonly limits: TunnelLimits;
-  /** Time for what is on its way to one end of a pair when the other is gone. */
+  /** Time for the last bytes to one end of a tunnel when the other has ended. */
   readonly lingerMs: number;
   readonly refusals: Pick<Refusals, 'count'>;
 }
 
-/** Leads sockets through to the other side (SPEC 11.2, 11.3). */
+/** Proxies WebSockets to the upstream (SPEC 11.2, 11.3). */
 export class UpstreamSide {
-  readonly pairs = new Tunnels();
-  readonly #needs: Needs;
-  readonly #asking = new Set<AbortController>();
-  readonly #led = new Map<string, number>();
+  readonly tunnels = new Tunnels();
+  readonly #options: UpstreamSideOptions;
+  readonly #inFlight = new Set<AbortController>();
+  readonly #socketsByApp = new Map<string, number>();
   #waiting = 0;
-  #warnedAtMs = -QUIET_MS;
+  #warnedAtMs = -WARN_EVERY_MS;
 
-  constructor(needs: Needs) {
-    this.#needs = needs;
+  constructor(options: UpstreamSideOptions) {
+    this.#options = options;
   }
 
   /**
-   * Never rejects. False: the other side does not take it; a limit: it has no place. In both cases the browser has not
-   * heard anything yet.
+   * Never rejects. False: the upstream did not accept it; a limit: that one is reached. In both cases nothing has been
+   * sent to the browser yet.
    */
-  async lead(arrival: UpgradeRequest): Promise<boolean | LedFullness> {
-    const dismiss = await this.#admit(arrival);
+  async proxy(upgrade: UpgradeRequest): Promise<boolean | ProxyFullness> {
+    const dismiss = await this.#admit(upgrade);
     if (dismiss === undefined) return 'app_quota';
-    const full = this.#fullness(arrival.visitor);
-    if (full === undefined) return this.#lead(arrival, dismiss);
+    const full = this.#fullness(upgrade.client);
+    if (full === undefined) return this.#proxy(upgrade, dismiss);
     dismiss();
     return full;
   }
 
-  /** Sockets of the app that are led, probes left out. */
-  ledOf(app: string): number {
-    return this.#led.get(app) ?? 0;
+  /** Proxied sockets of the app, without probes. */
+  socketsOf(app: string): number {
+    return this.#socketsByApp.get(app) ?? 0;
   }
 
-  async #lead(arrival: UpgradeRequest, dismiss: () => void): Promise<boolean> {
-    const { sockets } = this.#needs;
-    const held = sockets.hold(arrival.visitor.address);
+  async #proxy(upgrade: UpgradeRequest, dismiss: () => void): Promise<boolean> {
+    const { sockets } = this.#options;
+    const held = sockets.hold(upgrade.client.address);
     const browser = (): void => {
       held();
       dismiss();
     };
     const release = [browser, sockets.hold()] as const;
-    const answer = await this.#ask(arrival);
+    const answer = await this.#request(upgrade);
     if (answer instanceof Error || answer.socket === undefined) for (const each of release) each();
-    else holdUntilClosed(arrival.network, answer.socket, release);
+    else holdUntilClosed(upgrade.network, answer.socket, release);
     if (answer instanceof Error) {
-      if (arrival.choice !== undefined && isAway(answer)) this.#report(arrival.sinceMs, false);
+      if (upgrade.choice !== undefined && isUnreachable(answer)) this.#report(upgrade.sinceMs, false);
       this.#warn(answer);
       return false;
     }
-    if (answer.socket === undefined) this.#passRefusal(arrival, answer);
-    else this.#join(arrival, answer);
+    if (answer.socket === undefined) this.#forwardRefusal(upgrade, answer);
+    else this.#openTunnel(upgrade, answer);
     return true;
   }
 
-  /** Its two ends are two sockets of this node. */
+  /** Checks for two sockets: those of the tunnel's ends. */
   #fullness({ address }: ClientInfo): Fullness | undefined {
-    return this.#needs.sockets.fullness(() => address, 2);
+    return this.#options.sockets.fullness(() => address, 2);
   }
 
-  /** Ends pairs that nothing passes through, and those whose reader has stopped. Called about once a second. */
+  /** Ends tunnels that are idle, or whose reader has stopped. Called about once a second. */
   tick(): void {
-    const { clock, limits, refusals } = this.#needs;
+    const { clock, limits, refusals } = this.#options;
     const nowMs = clock();
-    for (const pair of this.pairs) {
-      const reason = pair.judge(nowMs, limits);
+    for (const tunnel of this.tunnels) {
+      const reason = tunnel.endReason(nowMs, limits);
       if (reason === undefined) continue;
-      refusals.count(reason === 'idle' ? 'cutover_idle' : 'slow_reader', { side: 'the other server' });
-      pair.terminate();
+      refusals.count(reason === 'idle' ? 'cutover_idle' : 'slow_reader', { side: 'upstream' });
+      tunnel.terminate();
     }
   }
 
-  /** Ends what passes through, and what waits for an answer. */
+  /** Ends all tunnels, and all upgrades that wait for the upstream's answer. */
   terminate(): void {
-    for (const asking of this.#asking) asking.abort();
-    for (const pair of this.pairs) pair.terminate();
+    for (const controller of this.#inFlight) controller.abort();
+    for (const tunnel of this.tunnels) tunnel.terminate();
   }
 
-  /** SPEC 2.7: takes one of the app's connections for a client of the other side. Resolves with its release; `undefined`: none is left. */
+  /** SPEC 2.7: takes one of the app's connections for a proxied client. Resolves with its release; `undefined`: none is left. */
   async #admit({ app, choice, network }: UpgradeRequest): Promise<(() => void) | undefined> {
     if (app === undefined || choice === undefined) return () => undefined;
-    const { quota } = this.#needs;
+    const { quota } = this.#options;
     const admit = () => quota.admit(app.id, app.limits.connections);
     let isAdmitted = await admit();
     const mayWait = this.#waiting < MOST_WAITING;
@@ -134,74 +134,74 @@ export class UpstreamSide {
     }
     this.#waiting -= 1;
     if (!isAdmitted) return undefined;
-    this.#countLed(app.id, 1);
+    this.#count(app.id, 1);
     return () => {
-      this.#countLed(app.id, -1);
+      this.#count(app.id, -1);
       quota.dismiss(app.id);
     };
   }
 
-  #countLed(app: string, change: 1 | -1): void {
-    this.#led.set(app, this.ledOf(app) + change);
+  #count(app: string, change: 1 | -1): void {
+    this.#socketsByApp.set(app, this.socketsOf(app) + change);
   }
 
-  /** 5xx is as good as no answer. */
-  async #ask({ request, network, visitor }: UpgradeRequest): Promise<UpgradeAnswer | Error> {
-    const asking = new AbortController();
-    const gone = (): void => asking.abort();
-    this.#asking.add(asking);
-    network.once('close', gone);
+  /** Resolves with the upstream's answer; 5xx and no answer are errors. */
+  async #request({ request, network, client }: UpgradeRequest): Promise<UpgradeAnswer | Error> {
+    const controller = new AbortController();
+    const cancel = (): void => controller.abort();
+    this.#inFlight.add(controller);
+    network.once('close', cancel);
     try {
-      return await askUpgrade(this.#needs.route, request, visitor, asking.signal);
+      return await requestUpgrade(this.#options.route, request, client, controller.signal);
     } catch (error) {
       return error as Error;
     } finally {
-      this.#asking.delete(asking);
-      network.off('close', gone);
+      this.#inFlight.delete(controller);
+      network.off('close', cancel);
     }
   }
 
-  #passRefusal({ network, visitor }: UpgradeRequest, { head, body }: Refused): void {
+  #forwardRefusal({ network, client }: UpgradeRequest, { head, body }: Refused): void {
     const framing = `Connection: close\r\nContent-Length: ${body.length}`;
-    this.#needs.refused.refuse(
+    this.#options.refused.refuse(
       network,
-      visitor.address,
+      client.address,
       Buffer.concat([Buffer.from(`${head}\r\n${framing}\r\n\r\n`, 'latin1'), body]),
     );
   }
 
-  #join({ network, head, choice, sinceMs }: UpgradeRequest, answer: Accepted): void {
+  #openTunnel({ network, head, choice, sinceMs }: UpgradeRequest, answer: Accepted): void {
     const { socket, rest } = answer;
     if (network.destroyed) return void socket.destroy();
-    // How the socket ends, and when, says nothing: the browser may be the one that ends it.
+    // How and when the socket ends is not reported: the browser may end it.
     if (choice !== undefined) this.#report(sinceMs, true);
     const cookie = choice?.cookieLine === undefined ? '' : `\r\n${choice.cookieLine}`;
     network.write(`${answer.head}\r\nUpgrade: websocket\r\nConnection: Upgrade${cookie}\r\n\r\n`, 'latin1');
     if (rest.length > 0) network.write(rest);
-    this.pairs.add(
-      new Tunnel(network as CountedSocket, socket, choice?.bucket, this.#needs.clock()),
+    this.tunnels.add(
+      new Tunnel(network as CountedSocket, socket, choice?.bucket, this.#options.clock()),
       network as CountedSocket,
     );
-    join(network, socket, head, this.#needs.lingerMs);
+    pipeBothWays(network, socket, head, this.#options.lingerMs);
   }
 
   #report(sinceMs: number, isAnswered: boolean): void {
-    const { health, clock } = this.#needs;
+    const { health, clock } = this.#options;
     health.client('upstream', isAnswered, clock() - sinceMs);
   }
 
   #warn(reason: Error): void {
-    const { clock, logger, route } = this.#needs;
-    if (clock() - this.#warnedAtMs < QUIET_MS) return;
+    const { clock, logger, route } = this.#options;
+    if (clock() - this.#warnedAtMs < WARN_EVERY_MS) return;
     this.#warnedAtMs = clock();
     logger.warn(
-      'WAVEHALL_CUTOVER_UPSTREAM: the other server does not take sockets; this one serves them meanwhile',
+      'The upstream accepts no WebSockets; Wavehall serves its browsers meanwhile. Check the upstream and WAVEHALL_CUTOVER_UPSTREAM',
       { upstream: route.upstream.url.href, reason: reasonOf(reason) },
     );
   }
 }
 
-/** Each end counts until it is closed. */
+/** Counts each end until it is closed. */
 function holdUntilClosed(
   network: Duplex,
   socket: Socket,
@@ -212,6 +212,13 @@ function holdUntilClosed(
   socket.once('close', server);
 }
 
-/** What a request of an odd browser may bring about (an answer with 5xx, a closed connection) is not among them. */
-const AWAY = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
-const isAway = (error: NodeJS.ErrnoException): boolean => AWAY.has(error.code ?? '');
+/** Without what a browser's request may cause: an answer with 5xx, a closed connection. */
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+const isUnreachable = (error: NodeJS.ErrnoException): boolean => UNREACHABLE.has(error.code ?? '');

@@ -1,10 +1,10 @@
 import { counter, gauge, type MergeRule, type Metric, scalar } from '../../core/ports/metric.ts';
 import type { BridgeState, Side } from '../ports.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';
+import { SIDES } from '../sides.ts';
 import { BRIDGE_COUNTER_NAMES, BRIDGE_COUNTERS } from './bridge-counters.ts';
 import type { CutoverStatus } from './status-report.ts';
 
-const SIDES = ['wavehall', 'upstream'] as const;
 const MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals', 'clients'] as const;
 
 type Values = [labels: readonly string[], value: number][];
@@ -144,11 +144,8 @@ function rollbackMetrics(read: () => CutoverStatus): Metric[] {
       ['outcome'],
       () => all(watch().rollback.counts),
     ),
-    counter(
-      'cutover_notifications_total',
-      'Notifications of a rollback or breach by outcome.',
-      ['outcome'],
-      () => all(watch().notifications),
+    counter('cutover_notifications_total', 'Notifications of a rollback by outcome.', ['outcome'], () =>
+      all(watch().notifications),
     ),
     counter(
       'cutover_canary_rounds_total',

@@ -1,6 +1,7 @@
 import type { CanaryStatus } from '../watch/canary.ts';
 import type { SideReport } from '../watch/health.ts';
 import type { BridgeState, PercentageState, Side } from '../ports.ts';
+import { SIDE_NAMES, SIDES } from '../sides.ts';
 import type { RollbackStatus } from '../watch/rollback.ts';
 import type { WatchStatus } from '../watch/watch.ts';
 import { columns, inMs, NONE, type Paint, painter, plain, type ReportOptions, timeOf } from './table.ts';
@@ -10,11 +11,11 @@ import type { WindowSummary } from '../watch/sliding-window.ts';
 export interface SplitCounts {
   readonly open: Readonly<Record<Side, number>>;
   readonly total: Readonly<Record<Side, number>>;
-  /** Of those, the ones that came because the other side could not take them. */
+  /** Of those, the ones whose own side could not serve them. */
   readonly failovers: Readonly<Record<Side, number>>;
 }
 
-/** What `GET /admin/cutover` answers and `wavehall cutover` prints (SPEC 11.5). */
+/** Answer of `GET /admin/cutover`, printed by `wavehall cutover` (SPEC 11.5). */
 export interface CutoverStatus {
   readonly upstream: string;
   readonly percentage: PercentageState & { readonly isShared: boolean };
@@ -23,15 +24,15 @@ export interface CutoverStatus {
   readonly bridge: readonly BridgeState[];
 }
 
-/** Both servers side by side, and what is between them (SPEC 11.5, 11.14). */
+/** The state of both servers side by side, and of the bridge (SPEC 11.5, 11.14). */
 export function statusTable(status: CutoverStatus, options: ReportOptions): string {
   const paint = painter(options);
   const { wavehall, upstream } = status.watch.health;
   const rows = [
-    ['', 'Wavehall', 'other server'],
+    ['', 'Wavehall', 'upstream'],
     ['clients now', String(status.split.open.wavehall), String(status.split.open.upstream)],
     ['clients in all', String(status.split.total.wavehall), String(status.split.total.upstream)],
-    ['taken over', String(status.split.failovers.wavehall), String(status.split.failovers.upstream)],
+    ['failovers', String(status.split.failovers.wavehall), String(status.split.failovers.upstream)],
     row('clients answered', wavehall.clients, upstream.clients),
     row('connects', wavehall.connects, upstream.connects),
     row('subscriptions', wavehall.subscribes, upstream.subscribes),
@@ -48,9 +49,7 @@ export function statusTable(status: CutoverStatus, options: ReportOptions): stri
     paint('bold', head),
     ...body.slice(0, -1),
     colourHealth(body.at(-1) ?? '', paint),
-    ...(['wavehall', 'upstream'] as const).flatMap((side) =>
-      breachLines(side, status.watch.health[side], paint),
-    ),
+    ...SIDES.flatMap((side) => breachLines(side, status.watch.health[side], paint)),
     ...bridgeLines(status.bridge, paint),
     ...noteLines(status),
     '',
@@ -65,15 +64,17 @@ function headLines({ percentage, upstream }: CutoverStatus, paint: Paint): strin
       : `, set ${new Date(changedAtMs).toISOString().slice(0, 19)}Z by ${plain(changedBy)}`;
   return [
     `${paint('bold', `Wavehall has ${percent} %`)} of the browsers${changed}`,
-    `Last good: ${lastGood} %. Other server: ${plain(upstream)}`,
-    ...(isShared ? [] : [paint('red', 'Other nodes, or the next start, may not know of the last change.')]),
+    `Last good: ${lastGood} %. Upstream: ${plain(upstream)}`,
+    ...(isShared
+      ? []
+      : [paint('red', 'The last change is not shared yet: other nodes and the next start may not have it.')]),
   ];
 }
 
-const row = (name: string, ...sides: readonly WindowSummary[]): string[] => [name, ...sides.map(figuresOf)];
+const row = (name: string, ...sides: readonly WindowSummary[]): string[] => [name, ...sides.map(countsOf)];
 
 /** `120 ok, 3 failed (2.4 %), 4/11 ms`: the times are p50 and p99. */
-function figuresOf({ good, bad, p50Ms, p99Ms }: WindowSummary): string {
+function countsOf({ good, bad, p50Ms, p99Ms }: WindowSummary): string {
   if (good + bad === 0) return NONE;
   const failed = bad === 0 ? '' : `, ${bad} failed (${((100 * bad) / (good + bad)).toFixed(1)} %)`;
   const times = p50Ms === null ? '' : `, ${Math.round(p50Ms)}/${Math.round(p99Ms ?? 0)} ms`;
@@ -92,7 +93,7 @@ const colourHealth = (line: string, paint: Paint): string =>
   paint(line.includes('BREACH') ? 'red' : 'green', line);
 
 const breachLines = (side: Side, { breaches }: SideReport, paint: Paint): string[] =>
-  breaches.map(({ text }) => paint('red', `! ${side === 'wavehall' ? 'Wavehall' : 'Other server'}: ${text}`));
+  breaches.map(({ text }) => paint('red', `! ${SIDE_NAMES[side]}: ${text}`));
 
 const BRIDGE_COLUMNS: readonly (readonly [head: string, cell: (bridge: BridgeState) => string])[] = [
   ['bridge', ({ app }) => plain(app)],
@@ -100,8 +101,8 @@ const BRIDGE_COLUMNS: readonly (readonly [head: string, cell: (bridge: BridgeSta
   ['channels', ({ channels }) => String(channels)],
   ['members', ({ members }) => String(members)],
   ['sockets', ({ connections }) => String(connections)],
-  ['to other', ({ forwarded }) => String(forwarded)],
-  ['to us', ({ received }) => String(received)],
+  ['to upstream', ({ forwarded }) => String(forwarded)],
+  ['from upstream', ({ received }) => String(received)],
   [
     'client events',
     ({ clientEventsSent, clientEventsReceived }) => `${clientEventsSent}/${clientEventsReceived}`,
@@ -134,14 +135,12 @@ function troubleOf({ app, connected, lastError, dropped }: BridgeState): string[
   ];
 }
 
-const NAMES = { wavehall: 'Wavehall', upstream: 'the other server' } as const;
-
 function noteLines({ watch: { rollback, canary, notifications } }: CutoverStatus): string[] {
-  const untold = notifications === null ? 0 : notifications.failed + notifications.dropped;
+  const undelivered = notifications === null ? 0 : notifications.failed + notifications.dropped;
   const notes = [
     ...rollbackNotes(rollback),
     ...(canary === null ? ['There is no canary (WAVEHALL_CUTOVER_CANARY_SECONDS=0).'] : canaryNotes(canary)),
-    ...(untold === 0 ? [] : [`${untold} notifications could not be delivered.`]),
+    ...(undelivered === 0 ? [] : [`${undelivered} notifications could not be delivered.`]),
   ];
   return notes.length === 0 ? [] : ['', ...notes];
 }
@@ -149,7 +148,7 @@ function noteLines({ watch: { rollback, canary, notifications } }: CutoverStatus
 function rollbackNotes({ last, isBlocked, breachSinceMs }: RollbackStatus): string[] {
   const notes: string[] = [];
   if (isBlocked)
-    notes.push('Wavehall is in breach; its share stays, because the other server cannot be connected.');
+    notes.push('Wavehall is in breach; its share stays, because the upstream cannot be connected.');
   else if (breachSinceMs !== null) notes.push(`Wavehall is in breach since ${timeOf(breachSinceMs)}.`);
   if (last !== null) {
     const why = last.reasons.map(({ text }) => text).join('; ');
@@ -161,9 +160,9 @@ function rollbackNotes({ last, isBlocked, breachSinceMs }: RollbackStatus): stri
 }
 
 const canaryNotes = ({ notAllowed, doubled }: CanaryStatus): string[] =>
-  (['wavehall', 'upstream'] as const).flatMap((side) => [
+  SIDES.flatMap((side) => [
     ...(notAllowed[side] === null
       ? []
-      : [`The canary cannot measure ${NAMES[side]}: ${plain(notAllowed[side])}`]),
-    ...(doubled[side] === 0 ? [] : [`${doubled[side]} canary events came twice to ${NAMES[side]}.`]),
+      : [`The canary cannot measure ${SIDE_NAMES[side]}: ${plain(notAllowed[side])}`]),
+    ...(doubled[side] === 0 ? [] : [`${doubled[side]} canary events arrived twice at ${SIDE_NAMES[side]}.`]),
   ]);

@@ -1,6 +1,6 @@
-/** How something is printed. */
+/** Options of a printed report. */
 export interface ReportOptions {
-  /** False where nobody sees colours: no terminal, or NO_COLOR. */
+  /** False without a terminal, or with NO_COLOR. */
   readonly colour: boolean;
 }
 
@@ -9,7 +9,7 @@ export type Paint = (style: keyof typeof CODES, text: string) => string;
 const CODES = { red: [31, 39], green: [32, 39], bold: [1, 22] } as const;
 const GAP = '  ';
 
-/** In place of a figure that there is not. */
+/** Placeholder for a missing value. */
 export const NONE = '–';
 
 export const painter =
@@ -17,7 +17,7 @@ export const painter =
   (style, text) =>
     colour ? `\u001B[${CODES[style][0]}m${text}\u001B[${CODES[style][1]}m` : text;
 
-/** Each column as wide as its widest cell; nothing at the ends of lines. */
+/** Aligns columns to their widest cells, without spaces at the ends of lines. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((cells) => (cells[at] ?? '').length)));
   return rows.map((cells) =>
@@ -31,5 +31,5 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
 export const inMs = (ms: number | null): string => (ms === null ? NONE : `${Math.round(ms)} ms`);
 export const timeOf = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
-/** What others wrote must not write over the terminal. */
+/** Removes control characters, so that foreign text cannot write over the terminal. */
 export const plain = (text: string): string => text.replace(/\p{Cc}/gu, ' ');

@@ -3,46 +3,46 @@ import { performance } from 'node:perf_hooks';
 import { type ReceivedEvent, Probe, ProbeRefused } from '../probe/probe.ts';
 import { type ProbeSite, publish } from '../probe/probe-site.ts';
 
-/** So many events lost in a row, although the connection looks open: it may be dead. */
+/** After so many lost events in a row the connection counts as dead, although it looks open. */
 const LOST_IN_A_ROW = 3;
-/** An event that comes twice comes twice within so many. */
+/** Ids that are remembered to find duplicates. */
 const REMEMBERED = 100;
 
 /**
- * What a step of the canary came to: it worked, the server failed, our own settings stand in the way, or nobody can say:
- * the server is full or busy, which clients can bring about, or this process cannot open a socket.
+ * Result of one step of the canary. `not-allowed`: our own settings are wrong. `unclear`: the server is full or busy, which
+ * clients can cause, or this process cannot open a socket.
  */
-export type Step = 'ok' | 'failed' | 'not-allowed' | 'unclear';
+export type StepResult = 'ok' | 'failed' | 'not-allowed' | 'unclear';
 
-export interface CanaryEndpointNeeds {
+export interface CanaryEndpointOptions {
   readonly site: ProbeSite;
   readonly channel: string;
   readonly timeoutMs: number;
   readonly connected: (ok: boolean, ms: number) => void;
   readonly subscribed: (ok: boolean) => void;
-  /** True while the server lets nobody in because its memory is short. */
+  /** True while the server admits no client because memory is short. */
   readonly isFull?: (() => boolean) | undefined;
-  /** Why the last step did not work; called only when it did not. */
-  readonly failed: (step: Step, reason: string) => void;
+  /** Called with the reason when a step is not `ok`. */
+  readonly failed: (step: StepResult, reason: string) => void;
 }
 
-/** The canary's place at one server: it sings there, and hears there what was sung anywhere. */
+/** The canary's connection to one server: publishes canary events there, and receives those of both servers. */
 export class CanaryEndpoint {
-  readonly #needs: CanaryEndpointNeeds;
+  readonly #options: CanaryEndpointOptions;
   readonly #stopping = new AbortController();
   readonly #expected = new Map<string, (atMs?: number) => void>();
-  readonly #heard = new Set<string>();
+  readonly #receivedIds = new Set<string>();
   #probe: Probe | undefined;
-  #opening: Promise<Step> | undefined;
+  #opening: Promise<StepResult> | undefined;
   #lostInARow = 0;
   doubled = 0;
-  /** Connections that it has at this moment. */
+  /** Open connections. */
   sockets = 0;
-  /** When the present connection began to listen, in the time of `performance.now`. */
+  /** When the present connection was subscribed (`performance.now`). */
   openedAtMs = 0;
 
-  constructor(needs: CanaryEndpointNeeds) {
-    this.#needs = needs;
+  constructor(options: CanaryEndpointOptions) {
+    this.#options = options;
     setMaxListeners(0, this.#stopping.signal);
   }
 
@@ -50,16 +50,16 @@ export class CanaryEndpoint {
     return this.#probe?.isOpen === true;
   }
 
-  /** Is connected and listens, or tries once; asked again meanwhile, it is the same try. */
-  settle(): Promise<Step> {
+  /** Connects and subscribes unless it is connected already; calls meanwhile share one attempt. */
+  connect(): Promise<StepResult> {
     if (this.isOpen) return Promise.resolve('ok');
     if (this.#stopping.signal.aborted) return Promise.resolve('not-allowed');
     return (this.#opening ??= this.#open().finally(() => (this.#opening = undefined)));
   }
 
-  async sing(song: string): Promise<Step> {
-    const { site, channel, timeoutMs } = this.#needs;
-    const data = JSON.stringify({ song });
+  async publish(eventId: string): Promise<StepResult> {
+    const { site, channel, timeoutMs } = this.#options;
+    const data = JSON.stringify({ event_id: eventId });
     try {
       const { signal } = this.#stopping;
       const { status } = await publish(site, { name: 'canary', channel, data }, { timeoutMs, signal });
@@ -70,26 +70,26 @@ export class CanaryEndpoint {
     }
   }
 
-  /** When the song is heard here, in the time of `performance.now`; `undefined`: not in time, or it was forgotten. */
-  hear(song: string): Promise<number | undefined> {
+  /** Resolves with the time (`performance.now`) at which the event arrives here; `undefined`: not in time, or `stopWaiting`. */
+  waitFor(eventId: string): Promise<number | undefined> {
     return new Promise((resolve) => {
       const settle = (atMs?: number): void => {
         clearTimeout(timer);
-        this.#expected.delete(song);
+        this.#expected.delete(eventId);
         resolve(atMs);
       };
-      const timer = setTimeout(() => settle(), this.#needs.timeoutMs);
-      this.#expected.set(song, settle);
+      const timer = setTimeout(() => settle(), this.#options.timeoutMs);
+      this.#expected.set(eventId, settle);
       if (this.#stopping.signal.aborted) settle();
     });
   }
 
-  /** It is not awaited any more. */
-  forget(song: string): void {
-    this.#expected.get(song)?.();
+  /** Resolves `waitFor` with `undefined`. */
+  stopWaiting(eventId: string): void {
+    this.#expected.get(eventId)?.();
   }
 
-  /** Whether this server brought us an event that it took. After some that it did not, a new connection is tried. */
+  /** Notes whether this server delivered an event that it accepted; after some that it did not, connects anew. */
   delivered(ok: boolean): void {
     this.#lostInARow = ok ? 0 : this.#lostInARow + 1;
     if (this.#lostInARow < LOST_IN_A_ROW) return;
@@ -99,37 +99,37 @@ export class CanaryEndpoint {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#forgetAll();
+    this.#stopWaitingForAll();
     await this.#opening;
     await this.#probe?.close();
   }
 
-  /** Connects as a newcomer would, subscribes and leaves. */
-  async knock(): Promise<Step> {
-    const opened = await this.#connect(() => undefined);
+  /** Connects as a new client, subscribes and closes. */
+  async tryConnect(): Promise<StepResult> {
+    const opened = await this.#openProbe(() => undefined);
     if (!(opened instanceof Probe)) return opened;
     await opened.close();
     return 'ok';
   }
 
-  async #open(): Promise<Step> {
-    const opened = await this.#connect((arrival) => this.#arrived(arrival));
+  async #open(): Promise<StepResult> {
+    const opened = await this.#openProbe((event) => this.#received(event));
     if (!(opened instanceof Probe)) return opened;
     this.#probe = opened;
-    // What was on its way to a connection that ended does not come any more.
-    void opened.closed.then(() => this.#forgetAll());
+    // Events on their way to a connection that ended do not arrive any more.
+    void opened.closed.then(() => this.#stopWaitingForAll());
     this.openedAtMs = performance.now();
     return 'ok';
   }
 
-  /** A new connection on the channel; each step of it is told. */
-  async #connect(heard: (arrival: ReceivedEvent) => void): Promise<Probe | Step> {
-    const { site, channel, timeoutMs, connected, subscribed, isFull } = this.#needs;
+  /** Opens a connection and subscribes; reports each step. */
+  async #openProbe(received: (event: ReceivedEvent) => void): Promise<Probe | StepResult> {
+    const { site, channel, timeoutMs, connected, subscribed, isFull } = this.#options;
     const beganMs = performance.now();
     let probe: Probe | undefined;
     try {
       const { signal } = this.#stopping;
-      probe = await Probe.open(site, { timeoutMs, signal, heard });
+      probe = await Probe.open(site, { timeoutMs, signal, received });
       this.sockets += 1;
       void probe.closed.then(() => (this.sockets -= 1));
       connected(true, performance.now() - beganMs);
@@ -146,28 +146,30 @@ export class CanaryEndpoint {
     }
   }
 
-  #forgetAll(): void {
+  #stopWaitingForAll(): void {
     for (const settle of [...this.#expected.values()]) settle();
   }
 
-  #fail(step: Step, reason: string): Step {
-    if (!this.#stopping.signal.aborted) this.#needs.failed(step, reason);
+  #fail(step: StepResult, reason: string): StepResult {
+    if (!this.#stopping.signal.aborted) this.#options.failed(step, reason);
     return step;
   }
 
-  #arrived({ data, atMs }: ReceivedEvent): void {
-    const song = /"song":"([\w:-]+)"/.exec(typeof data === 'string' ? data : JSON.stringify(data))?.[1];
-    if (song === undefined) return;
-    if (this.#heard.has(song)) this.doubled += 1;
-    this.#heard.add(song);
-    const oldest = this.#heard.size > REMEMBERED ? this.#heard.values().next().value : undefined;
-    if (oldest !== undefined) this.#heard.delete(oldest);
-    this.#expected.get(song)?.(atMs);
+  #received({ data, atMs }: ReceivedEvent): void {
+    const eventId = /"event_id":"([\w:-]+)"/.exec(
+      typeof data === 'string' ? data : JSON.stringify(data),
+    )?.[1];
+    if (eventId === undefined) return;
+    if (this.#receivedIds.has(eventId)) this.doubled += 1;
+    this.#receivedIds.add(eventId);
+    const oldest = this.#receivedIds.size > REMEMBERED ? this.#receivedIds.values().next().value : undefined;
+    if (oldest !== undefined) this.#receivedIds.delete(oldest);
+    this.#expected.get(eventId)?.(atMs);
   }
 }
 
-/** Our request is wrong and stays wrong (key, secret, app id, event), or there were too many. */
-function stepOf(status: number): Step {
+/** 4xx: our request is wrong and stays wrong (key, secret, app id, event). 429: there were too many. */
+function stepOf(status: number): StepResult {
   if (status === 429) return 'unclear';
   return status >= 400 && status < 500 && status !== 408 ? 'not-allowed' : 'failed';
 }
@@ -178,7 +180,7 @@ const FULL: readonly unknown[] = [4004, 4100];
 const LOCAL: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'];
 const isLocal = (error: unknown): boolean => LOCAL.includes((error as { code?: unknown }).code);
 
-function stepAfter(error: unknown): Step {
+function stepAfter(error: unknown): StepResult {
   if (isLocal(error)) return 'unclear';
   if (!(error instanceof ProbeRefused)) return 'failed';
   if (FULL.includes(error.code)) return 'unclear';

@@ -2,29 +2,30 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { WatchLimits } from '../watch-limits.ts';
-import { CanaryEndpoint, type CanaryEndpointNeeds } from './canary-endpoint.ts';
+import { CanaryEndpoint, type CanaryEndpointOptions } from './canary-endpoint.ts';
 import type { HealthSink, Side } from '../ports.ts';
 import type { ProbeSite } from '../probe/probe-site.ts';
+import { otherSide, SIDE_NAMES, SIDES } from '../sides.ts';
 
-/** The bridge comes back within 10 s of either server; only then must events cross. */
+/** The bridge reconnects within 10 s after a server restarts; only then must events cross. */
 const BRIDGE_GRACE_MS = 15_000;
 
-export interface CanaryNeeds {
+export interface CanaryOptions {
   readonly sites: Readonly<Record<Side, ProbeSite>>;
   readonly sink: Pick<HealthSink, 'connect' | 'subscribe' | 'canary'>;
   readonly logger: Logger;
   readonly limits: Pick<WatchLimits, 'canaryEveryMs' | 'canaryTimeoutMs'>;
   readonly bridgeGraceMs?: number;
-  /** True while this server lets nobody in because its memory is short. */
+  /** True while this server admits no client because memory is short. */
   readonly isFull?: (() => boolean) | undefined;
-  /** How long the bridge has heard a channel of the other server without a break; not given: for ever. */
+  /** How long the bridge has been subscribed to a channel of the upstream without a gap; not given: for ever. */
   readonly bridgedForMs?: ((channel: string) => number) | undefined;
 }
 
-/** How many milliseconds an event took; `lost`: it did not come; `unclear`: nobody can say whose fault it is. */
+/** Milliseconds that an event took; `lost`: it did not arrive; `unclear`: no server can be blamed. */
 export type CanaryOutcome = number | 'lost' | 'unclear';
 
-/** What came of the event that was published at one side, at each side. */
+/** Outcomes at each side of one event. */
 type Outcomes = Readonly<Record<Side, CanaryOutcome>>;
 
 /** The two events of one round, by the side where they were published. */
@@ -32,75 +33,73 @@ export type CanaryRound = Readonly<Record<Side, Outcomes>>;
 
 export interface CanaryStatus {
   readonly rounds: number;
-  /** Canary events that a side heard more than once. */
+  /** Canary events that a side delivered more than once. */
   readonly doubled: Readonly<Record<Side, number>>;
-  /** Why a side cannot be measured although it may be well: something is set wrongly. */
+  /** Why a side cannot be measured although it may work: a setting is wrong. */
   readonly notAllowed: Readonly<Record<Side, string | null>>;
 }
 
-const SIDES = ['wavehall', 'upstream'] as const;
-const NAMES = { wavehall: 'Wavehall', upstream: 'the other server' } as const;
 const UNCLEAR: Outcomes = { wavehall: 'unclear', upstream: 'unclear' };
 
 /**
- * Publishes at each side and listens at both (SPEC 11.14). A side answers for its own delivery; the bridge answers for
- * an event that did not cross only when both sides delivered their own, and in good time, in the same round, and when it
- * heard the other server all the time: clients may fill that server while the bridge is to come back.
+ * Publishes at each side and listens at both (SPEC 11.14). A side is measured by its own delivery. An event that did not
+ * cross counts against the bridge only when, in the same round, both sides delivered their own events in time and the
+ * bridge was subscribed at the upstream all the time: clients may fill the upstream while the bridge reconnects.
  */
 export class Canary {
-  readonly #needs: CanaryNeeds;
+  readonly #options: CanaryOptions;
   readonly #channel = `wavehall-canary-${randomBytes(8).toString('hex')}`;
-  readonly #perches: Readonly<Record<Side, CanaryEndpoint>>;
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #endpoints: Readonly<Record<Side, CanaryEndpoint>>;
+  readonly #inFlight = new Set<Promise<unknown>>();
   readonly #notAllowed: Record<Side, string | null> = { wavehall: null, upstream: null };
   #rounds = 0;
   #isStopped = false;
   #ticker: NodeJS.Timeout | undefined;
-  #isKnocking = false;
+  #isTrying = false;
 
-  constructor(needs: CanaryNeeds) {
-    this.#needs = needs;
-    this.#perches = {
-      wavehall: new CanaryEndpoint(this.#perchNeeds('wavehall', this.#channel)),
-      upstream: new CanaryEndpoint(this.#perchNeeds('upstream', this.#channel)),
+  constructor(options: CanaryOptions) {
+    this.#options = options;
+    this.#endpoints = {
+      wavehall: new CanaryEndpoint(this.#endpointOptions('wavehall', this.#channel)),
+      upstream: new CanaryEndpoint(this.#endpointOptions('upstream', this.#channel)),
     };
   }
 
   start(): void {
-    const { canaryEveryMs } = this.#needs.limits;
+    const { canaryEveryMs } = this.#options.limits;
     if (canaryEveryMs === 0) return;
     this.#ticker = setInterval(() => {
       void this.round();
-      void this.knock();
+      void this.tryConnect();
     }, canaryEveryMs);
   }
 
-  /** Whether this server lets newcomers in is tried with one of our own: what clients meet is theirs to decide. Never rejects. */
-  async knock(): Promise<void> {
-    if (this.#isKnocking || this.#isStopped) return;
-    this.#isKnocking = true;
-    const knocking = this.#perches.wavehall.knock();
-    this.#underWay.add(knocking);
-    await knocking;
-    this.#underWay.delete(knocking);
-    this.#isKnocking = false;
+  /** Tests with a connection of our own whether this server admits new clients: results of clients are not judged. Never rejects. */
+  async tryConnect(): Promise<void> {
+    if (this.#isTrying || this.#isStopped) return;
+    this.#isTrying = true;
+    const trying = this.#endpoints.wavehall.tryConnect();
+    this.#inFlight.add(trying);
+    await trying;
+    this.#inFlight.delete(trying);
+    this.#isTrying = false;
   }
 
-  /** Resolves when nothing of it is left: no connection, no timer. */
+  /** Resolves when all connections and timers have ended. */
   async stop(): Promise<void> {
     clearInterval(this.#ticker);
     this.#isStopped = true;
-    await Promise.all(SIDES.map((side) => this.#perches[side].stop()));
-    await Promise.all(this.#underWay);
+    await Promise.all(SIDES.map((side) => this.#endpoints[side].stop()));
+    await Promise.all(this.#inFlight);
   }
 
-  /** Connections that it has at a side at this moment. */
+  /** Open connections at a side. */
   socketsAt(side: Side): number {
-    return this.#perches[side].sockets;
+    return this.#endpoints[side].sockets;
   }
 
   status(): CanaryStatus {
-    const { wavehall, upstream } = this.#perches;
+    const { wavehall, upstream } = this.#endpoints;
     return {
       rounds: this.#rounds,
       doubled: { wavehall: wavehall.doubled, upstream: upstream.doubled },
@@ -108,14 +107,14 @@ export class Canary {
     };
   }
 
-  /** One event at each side. Rounds may overlap. Never rejects. */
+  /** Publishes one event at each side. Rounds may overlap. Never rejects. */
   async round(): Promise<CanaryRound> {
     const round = this.#run(++this.#rounds);
-    this.#underWay.add(round);
+    this.#inFlight.add(round);
     try {
       return await round;
     } finally {
-      this.#underWay.delete(round);
+      this.#inFlight.delete(round);
     }
   }
 
@@ -131,54 +130,56 @@ export class Canary {
       for (const to of SIDES) {
         const outcome = round[from][to];
         if (outcome === 'unclear') continue;
-        this.#needs.sink.canary(from, to, outcome !== 'lost', outcome === 'lost' ? 0 : outcome);
+        this.#options.sink.canary(from, to, outcome !== 'lost', outcome === 'lost' ? 0 : outcome);
       }
     return round;
   }
 
   async #publish(from: Side, number: number): Promise<Outcomes> {
-    const to = other(from);
-    const settled = await this.#perches[from].settle();
-    if (settled === 'failed') return { ...UNCLEAR, [from]: 'lost' };
-    if (settled !== 'ok') return UNCLEAR;
-    const song = `${number}:${from}`;
+    const to = otherSide(from);
+    const connected = await this.#endpoints[from].connect();
+    if (connected === 'failed') return { ...UNCLEAR, [from]: 'lost' };
+    if (connected !== 'ok') return UNCLEAR;
+    const eventId = `${number}:${from}`;
     const beganMs = performance.now();
-    const here = this.#perches[from].hear(song);
-    const there = this.#perches[to].isOpen ? this.#perches[to].hear(song) : undefined;
-    const sung = await this.#perches[from].sing(song);
-    if (sung !== 'ok') for (const side of SIDES) this.#perches[side].forget(song);
+    const here = this.#endpoints[from].waitFor(eventId);
+    const there = this.#endpoints[to].isOpen ? this.#endpoints[to].waitFor(eventId) : undefined;
+    const published = await this.#endpoints[from].publish(eventId);
+    if (published !== 'ok') for (const side of SIDES) this.#endpoints[side].stopWaiting(eventId);
     const outcome = (atMs: number | undefined): CanaryOutcome =>
       atMs === undefined ? 'lost' : atMs - beganMs;
     const outcomes = {
       [from]: outcome(await here),
       [to]: there ? outcome(await there) : 'unclear',
     } as Outcomes;
-    if (sung === 'not-allowed' || sung === 'unclear') return UNCLEAR;
-    if (sung === 'ok') this.#delivered(from, outcomes[from]);
+    if (published === 'not-allowed' || published === 'unclear') return UNCLEAR;
+    if (published === 'ok') this.#delivered(from, outcomes[from]);
     return outcomes;
   }
 
   #delivered(side: Side, outcome: CanaryOutcome): void {
-    this.#perches[side].delivered(outcome !== 'lost');
+    this.#endpoints[side].delivered(outcome !== 'lost');
     this.#notAllowed[side] = null;
   }
 
-  /** What did not cross is unclear unless both sides delivered their own in good time, and long enough. */
+  /** Makes lost crossings unclear, unless both sides delivered their own events in time and were connected long enough. */
   #judged(found: CanaryRound, beganMs: number): CanaryRound {
-    const { limits, bridgeGraceMs = BRIDGE_GRACE_MS, bridgedForMs = () => Infinity } = this.#needs;
+    const { limits, bridgeGraceMs = BRIDGE_GRACE_MS, bridgedForMs = () => Infinity } = this.#options;
     const areWell = SIDES.every((side) => {
       const own = found[side][side];
-      const openMs = performance.now() - this.#perches[side].openedAtMs;
+      const openMs = performance.now() - this.#endpoints[side].openedAtMs;
       return typeof own === 'number' && own <= limits.canaryTimeoutMs / 2 && openMs >= bridgeGraceMs;
     });
     if (areWell && bridgedForMs(this.#channel) >= performance.now() - beganMs) return found;
     const judged = (from: Side): Outcomes =>
-      found[from][other(from)] === 'lost' ? { ...found[from], [other(from)]: 'unclear' } : found[from];
+      found[from][otherSide(from)] === 'lost'
+        ? { ...found[from], [otherSide(from)]: 'unclear' }
+        : found[from];
     return { wavehall: judged('wavehall'), upstream: judged('upstream') };
   }
 
-  #perchNeeds(side: Side, channel: string): CanaryEndpointNeeds {
-    const { sites, sink, limits, isFull } = this.#needs;
+  #endpointOptions(side: Side, channel: string): CanaryEndpointOptions {
+    const { sites, sink, limits, isFull } = this.#options;
     return {
       site: sites[side],
       channel,
@@ -192,19 +193,17 @@ export class Canary {
     };
   }
 
-  /** Once for each reason: it would be the same each second. */
+  /** Logs each reason once: it would repeat each second. */
   #noteNotAllowed(side: Side, reason: string): void {
     if (this.#notAllowed[side] === reason) return;
     this.#notAllowed[side] = reason;
-    const what = `Cutover: the canary cannot measure ${NAMES[side]}: ${reason}.`;
-    this.#needs.logger.warn(`${what} ${whatToLookAt(side, reason)}`);
+    const what = `Cutover: the canary cannot measure ${SIDE_NAMES[side]}: ${reason}.`;
+    this.#options.logger.warn(`${what} ${whatToLookAt(side, reason)}`);
   }
 }
-
-const other = (side: Side): Side => (side === 'wavehall' ? 'upstream' : 'wavehall');
 
 function whatToLookAt(side: Side, reason: string): string {
   if (reason.includes('(4009)')) return 'See WAVEHALL_CUTOVER_ORIGIN and the allowed origins of the app.';
   if (side === 'wavehall') return 'See the settings of the app.';
-  return 'See WAVEHALL_CUTOVER_UPSTREAM: the other server must know the same app id, key and secret.';
+  return 'See WAVEHALL_CUTOVER_UPSTREAM: the upstream must have the same app id, key and secret.';
 }

@@ -3,15 +3,15 @@ import type { BreachLimits } from '../watch-limits.ts';
 import type { Fault, HealthSink, Side } from '../ports.ts';
 import { type WindowSummary, SlidingWindow } from './sliding-window.ts';
 
-/** A breach is over when nothing bad was added for so long, although the window still remembers it. */
+/** A breach is over when no failure was added for so long, although the window still has the old ones. */
 const FRESH_MS = 5000;
 
-/** Faults of this many milliseconds are judged as one: how often a fault is met is for clients to decide. */
+/** Faults within this time count once: clients decide how often they meet a fault. */
 const FAULT_MS = 1000;
 
 /**
- * What is measured of each side. `arrivals`: canary events that were published at the other one. `clients`: what became
- * of clients' connects, which is shown only.
+ * Measures of each side. `arrivals`: canary events that were published at the other side. `clients`: results of clients'
+ * connects, which are shown and never judged.
  */
 const MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals', 'loop', 'clients'] as const;
 type Measure = (typeof MEASURES)[number];
@@ -25,11 +25,11 @@ export interface Breach {
   /** A share from 0 to 1, or milliseconds. */
   readonly value: number;
   readonly limit: number;
-  /** The same for a person. */
+  /** The breach in words. */
   readonly text: string;
-  /** False: it is told, and the share stays. */
+  /** False: the breach is reported only. */
   readonly causesRollback: boolean;
-  /** Why the share stays, when it does. */
+  /** Why the breach causes no rollback. */
   readonly noRollbackReason?: string;
 }
 
@@ -40,13 +40,13 @@ export interface SideReport {
   readonly subscribes: WindowSummary;
   /** Requests with a valid signature. */
   readonly api: WindowSummary;
-  /** Canary events published here and seen here. */
+  /** Canary events published here that arrived here. */
   readonly delivery: WindowSummary;
-  /** Canary events published at the other side and seen here. */
+  /** Canary events published at the other side that arrived here. */
   readonly arrivals: WindowSummary;
-  /** Connects of clients that were answered, and those that were not for no fault of theirs. Never judged. */
+  /** Connects of clients that were answered, and that were not for a fault of the server. Never judged. */
   readonly clients: WindowSummary;
-  /** Slowest hundredth of the turns of the event loop; `null` for the other server. */
+  /** p99 of the event-loop delay; `null` for the upstream. */
   readonly loopMs: number | null;
   readonly breaches: readonly Breach[];
 }
@@ -54,59 +54,59 @@ export interface SideReport {
 interface Check {
   readonly of: BreachOf;
   readonly measure: Measure;
-  /** Where it is measured, when that is not the side that answers for it. */
+  /** Side at which it is measured, when that is not the side that is judged. */
   readonly at?: Side;
   readonly limit: 'connectShare' | 'subscribeShare' | 'apiShare' | 'lostShare' | 'latencyMs' | 'loopMs';
-  readonly says: string;
-  /** Why a breach of it moves nobody. */
-  readonly stays?: string;
+  readonly text: string;
+  /** Why a breach of it causes no rollback. */
+  readonly noRollbackReason?: string;
 }
 
-const NO_HELP = 'a lower share would not help';
-/** Delay is a symptom that anybody can cause who sends enough; what is delayed beyond the canary's patience is lost. */
-const ANYBODY_CAN = 'whoever sends enough can cause this, so the share stays: see what the load is';
+const ROLLBACK_DOES_NOT_HELP = 'a rollback would not help';
+/** Anyone who sends enough can cause delay; an event that is delayed beyond the canary's timeout counts as lost. */
+const CAUSED_BY_LOAD = 'clients can cause this by load, so the share stays: check the load of this server';
 
-const OF_BOTH: readonly Check[] = [
-  { of: 'connects', measure: 'connects', limit: 'connectShare', says: 'of the connects failed' },
-  { of: 'subscribes', measure: 'subscribes', limit: 'subscribeShare', says: 'of the subscriptions failed' },
-  { of: 'api', measure: 'api', limit: 'apiShare', says: 'of the API requests failed' },
-  { of: 'delivery', measure: 'delivery', limit: 'lostShare', says: 'of the canary events were lost' },
+const CHECKS_OF_BOTH: readonly Check[] = [
+  { of: 'connects', measure: 'connects', limit: 'connectShare', text: 'of the connects failed' },
+  { of: 'subscribes', measure: 'subscribes', limit: 'subscribeShare', text: 'of the subscriptions failed' },
+  { of: 'api', measure: 'api', limit: 'apiShare', text: 'of the API requests failed' },
+  { of: 'delivery', measure: 'delivery', limit: 'lostShare', text: 'of the canary events were lost' },
   {
     of: 'latency',
     measure: 'delivery',
     limit: 'latencyMs',
-    says: 'was the p99 of the canary events',
-    stays: ANYBODY_CAN,
+    text: 'was the p99 of the canary events',
+    noRollbackReason: CAUSED_BY_LOAD,
   },
 ];
 
-/** The bridge is ours. An event that cannot cross to the other server is not saved by moving people there. */
-const OF_WAVEHALL: readonly Check[] = [
-  ...OF_BOTH,
+/** The bridge belongs to Wavehall. A rollback does not help an event that cannot cross to the upstream. */
+const CHECKS_OF_WAVEHALL: readonly Check[] = [
+  ...CHECKS_OF_BOTH,
   {
     of: 'event-loop',
     measure: 'loop',
     limit: 'loopMs',
-    says: 'was the p99 of the event loop’s delay',
-    stays: ANYBODY_CAN,
+    text: 'was the p99 of the event loop’s delay',
+    noRollbackReason: CAUSED_BY_LOAD,
   },
   {
     of: 'from-upstream',
     measure: 'arrivals',
     limit: 'lostShare',
-    says: 'of the canary events from the other server did not arrive here',
+    text: 'of the canary events from the upstream did not arrive here',
   },
   {
     of: 'to-upstream',
     measure: 'arrivals',
     at: 'upstream',
     limit: 'lostShare',
-    says: 'of the canary events from here did not arrive at the other server',
-    stays: NO_HELP,
+    text: 'of the canary events from here did not arrive at the upstream',
+    noRollbackReason: ROLLBACK_DOES_NOT_HELP,
   },
 ];
 
-/** Measures both sides all the time, each by itself (SPEC 11.14). */
+/** Measures both sides, each by itself (SPEC 11.14). */
 export class Health implements HealthSink {
   readonly #limits: BreachLimits;
   readonly #clock: Clock;
@@ -124,42 +124,42 @@ export class Health implements HealthSink {
   }
 
   connect(side: Side, ok: boolean, ms: number): void {
-    this.#windows[side].connects.note(ok, ok ? ms : undefined);
+    this.#windows[side].connects.record(ok, ok ? ms : undefined);
   }
 
   subscribe(side: Side, ok: boolean): void {
-    this.#windows[side].subscribes.note(ok);
+    this.#windows[side].subscribes.record(ok);
   }
 
   api(side: Side, ok: boolean): void {
-    this.#windows[side].api.note(ok);
+    this.#windows[side].api.record(ok);
   }
 
-  /** Across the bridge only what neither server is to blame for counts: the caller leaves out the rest. */
+  /** Records a canary event. The caller leaves out crossings that failed by the fault of a server. */
   canary(from: Side, to: Side, ok: boolean, ms: number): void {
-    this.#windows[to][from === to ? 'delivery' : 'arrivals'].note(ok, ok ? ms : undefined);
+    this.#windows[to][from === to ? 'delivery' : 'arrivals'].record(ok, ok ? ms : undefined);
   }
 
-  /** The second that the fault is in is bad: one more of it, or a thousand more, change nothing. */
+  /** Records one failure for a second in which there is a fault, however many there are. */
   fault(of: Fault): void {
     const nowMs = this.#clock();
     if (Math.abs(nowMs - this.#faultAtMs[of]) < FAULT_MS) return;
     this.#faultAtMs[of] = nowMs;
-    this.#windows.wavehall[of].note(false);
+    this.#windows.wavehall[of].record(false);
   }
 
   client(side: Side, ok: boolean, ms: number): void {
-    this.#windows[side].clients.note(ok, ok ? ms : undefined);
+    this.#windows[side].clients.record(ok, ok ? ms : undefined);
   }
 
-  /** How late this process' event loop was in the last second or so. */
+  /** Records the event-loop delay of the last second. */
   loop(delayMs: number): void {
-    this.#windows.wavehall.loop.note(true, delayMs);
+    this.#windows.wavehall.loop.record(true, delayMs);
   }
 
-  /** Every limit that the side exceeds by what happened since then, and goes on exceeding. */
+  /** Limits that the side exceeds, counting what happened since `sinceMs`. */
   judge(side: Side, sinceMs = 0): readonly Breach[] {
-    const checks = side === 'wavehall' ? OF_WAVEHALL : OF_BOTH;
+    const checks = side === 'wavehall' ? CHECKS_OF_WAVEHALL : CHECKS_OF_BOTH;
     return checks.flatMap((check) => this.#judge(check, this.#windows[check.at ?? side], sinceMs) ?? []);
   }
 
@@ -167,13 +167,13 @@ export class Health implements HealthSink {
     const of = (side: Side): SideReport => {
       const { connects, subscribes, api, delivery, arrivals, clients, loop } = this.#windows[side];
       return {
-        connects: connects.figures(),
-        subscribes: subscribes.figures(),
-        api: api.figures(),
-        delivery: delivery.figures(),
-        arrivals: arrivals.figures(),
-        clients: clients.figures(),
-        loopMs: loop.figures().p99Ms,
+        connects: connects.summary(),
+        subscribes: subscribes.summary(),
+        api: api.summary(),
+        delivery: delivery.summary(),
+        arrivals: arrivals.summary(),
+        clients: clients.summary(),
+        loopMs: loop.summary().p99Ms,
         breaches: this.judge(side),
       };
     };
@@ -187,22 +187,22 @@ export class Health implements HealthSink {
   ): Breach | undefined {
     const limit = this.#limits[check.limit];
     const window = windows[check.measure];
-    const { good, bad, p99Ms } = window.figures(sinceMs);
+    const { good, bad, p99Ms } = window.summary(sinceMs);
     if (limit <= 0 || good + bad < this.#limits.samples) return undefined;
     const isShare = check.limit.endsWith('Share');
     const value = isShare ? bad / (good + bad) : (p99Ms ?? 0);
     const lastMs = isShare ? window.lastBadMs(sinceMs) : window.lastSlowerMs(limit, sinceMs);
     if (value <= limit || lastMs === undefined || this.#clock() - lastMs > FRESH_MS) return undefined;
     const show = isShare ? inPercent : inMs;
-    const text = `${show(value)} ${check.says} (limit ${show(limit)})`;
-    const { of, stays } = check;
+    const text = `${show(value)} ${check.text} (limit ${show(limit)})`;
+    const { of, noRollbackReason } = check;
     return {
       of,
       value,
       limit,
       text,
-      causesRollback: stays === undefined,
-      ...(stays !== undefined && { noRollbackReason: stays }),
+      causesRollback: noRollbackReason === undefined,
+      ...(noRollbackReason !== undefined && { noRollbackReason }),
     };
   }
 }

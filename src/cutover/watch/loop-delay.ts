@@ -2,14 +2,14 @@ import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node
 
 const RESOLUTION_MS = 20;
 
-/** How late the event loop of this process is (SPEC 11.14). */
+/** Delay of this process' event loop (SPEC 11.14). */
 export class LoopDelay {
   readonly #histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  #askedAtMs = 0;
+  #lastTakenMs = 0;
 
   start(): void {
     this.#histogram.enable();
-    this.#askedAtMs = performance.now();
+    this.#lastTakenMs = performance.now();
   }
 
   stop(): void {
@@ -17,15 +17,15 @@ export class LoopDelay {
   }
 
   /**
-   * The slowest hundredth since the last time that it was asked, in milliseconds. Whoever asks says how often he means
-   * to: that he comes late himself is a delay too, which the histogram may miss when it is emptied at that moment.
+   * p99 of the event-loop delay (ms) since the previous call. `everyMs` is the interval of the caller's timer: its lateness
+   * counts too, which the histogram may miss because it is reset at that moment.
    */
   takeMs(everyMs: number): number {
     const nowMs = performance.now();
-    const lateMs = nowMs - this.#askedAtMs - everyMs;
+    const lateMs = nowMs - this.#lastTakenMs - everyMs;
     const p99Ms = this.#histogram.count === 0 ? 0 : this.#histogram.percentile(99) / 1e6 - RESOLUTION_MS;
     this.#histogram.reset();
-    this.#askedAtMs = nowMs;
+    this.#lastTakenMs = nowMs;
     return Math.max(0, p99Ms, lateMs);
   }
 }

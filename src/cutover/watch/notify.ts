@@ -7,18 +7,18 @@ import type { RollbackNote } from './rollback.ts';
 
 const TIMEOUT_MS = 5000;
 const ATTEMPTS = 5;
-/** Pauses between them: 1, 2, 4 and 8 s. */
+/** Pauses between attempts: 1, 2, 4 and 8 s. */
 const RETRY = { firstMs: 1000, mostMs: 8000 };
 /** Notifications that wait to be sent. A rollback is rare: more of them mean a URL that does not answer. */
 const MOST_WAITING = 16;
 
-export interface NotifierNeeds {
+export interface NotifierOptions {
   readonly url: URL;
-  /** Signs, as the app's webhooks are signed. */
+  /** Signs the request as the app's webhooks are signed. */
   readonly credential: Credential;
   readonly logger: Pick<Logger, 'warn'>;
   readonly timeoutMs?: number;
-  /** Resolves after so long, or at once when the signal says so. */
+  /** Resolves after the time, or when the signal aborts. */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
@@ -32,14 +32,14 @@ export interface NotifierCounts {
 
 /** Sends a POST to a URL after each rollback, signed as Pusher's webhooks are (SPEC 9.1, 11.15). Never more than one request at a time. */
 export class Notifier {
-  readonly #needs: NotifierNeeds;
+  readonly #options: NotifierOptions;
   readonly #waiting: RollbackNote[] = [];
   readonly #stopping = new AbortController();
   readonly #counts: NotifierCounts = { sent: 0, failed: 0, dropped: 0 };
   #running: Promise<void> | undefined;
 
-  constructor(needs: NotifierNeeds) {
-    this.#needs = needs;
+  constructor(options: NotifierOptions) {
+    this.#options = options;
   }
 
   send(note: RollbackNote): void {
@@ -56,12 +56,12 @@ export class Notifier {
     return { ...this.#counts };
   }
 
-  /** Resolves when nothing is waiting or under way. */
+  /** Resolves when no notification is waiting or in flight. */
   async idle(): Promise<void> {
     await this.#running;
   }
 
-  /** Gives up what is under way. */
+  /** Aborts the request in flight and drops waiting notifications. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#waiting.length = 0;
@@ -76,9 +76,9 @@ export class Notifier {
     }
   }
 
-  /** Why it was not taken; `undefined`: it was. */
+  /** Resolves with the reason of the failure; `undefined`: delivered. */
   async #deliver(body: string): Promise<string | undefined> {
-    const { pause = sleep } = this.#needs;
+    const { pause = sleep } = this.#options;
     let refusal = '';
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (attempt > 0) await pause(backoffMs(attempt - 1, RETRY), this.#stopping.signal);
@@ -92,7 +92,7 @@ export class Notifier {
   }
 
   async #attempt(body: string): Promise<{ status: number; reason: string }> {
-    const { url, credential, timeoutMs = TIMEOUT_MS } = this.#needs;
+    const { url, credential, timeoutMs = TIMEOUT_MS } = this.#options;
     try {
       const headers = webhookHeaders(credential, body);
       const { signal } = this.#stopping;
@@ -106,14 +106,14 @@ export class Notifier {
   #giveUp(reason: string): void {
     this.#counts.failed += 1;
     if (this.#stopping.signal.aborted) return;
-    this.#needs.logger.warn(
+    this.#options.logger.warn(
       'The notification of a rollback could not be delivered: check WAVEHALL_CUTOVER_NOTIFY_URL',
       { reason },
     );
   }
 }
 
-/** What is sent: a batch of one, in the form of a webhook. */
+/** Body of the request: a webhook with one event. */
 export const encodeRollbackNote = ({
   atMs,
   fromPercent,
@@ -134,6 +134,6 @@ export const encodeRollbackNote = ({
     ],
   });
 
-/** The receiver understood and does not want it. */
+/** True when the receiver refuses for good. */
 const isFinal = (status: number): boolean =>
   status >= 300 && status < 500 && status !== 408 && status !== 429;

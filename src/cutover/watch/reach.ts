@@ -4,12 +4,12 @@ import type { ProbeSite } from '../probe/probe-site.ts';
 const TIMEOUT_MS = 5000;
 
 /**
- * Why nobody can connect to the server at this moment; `undefined`: it answers. A server that says no to this probe (an
- * origin, a quota that clients have used up) is there.
+ * Reason why the server cannot be connected; `undefined`: it answers. A server that refuses this probe (origin, used-up
+ * quota) can be connected.
  */
-export async function whyAway(site: ProbeSite, timeoutMs = TIMEOUT_MS): Promise<string | undefined> {
+export async function whyUnreachable(site: ProbeSite, timeoutMs = TIMEOUT_MS): Promise<string | undefined> {
   try {
-    const probe = await Probe.open(site, { timeoutMs, heard: () => undefined });
+    const probe = await Probe.open(site, { timeoutMs, received: () => undefined });
     await probe.close();
     return undefined;
   } catch (error) {
@@ -17,7 +17,7 @@ export async function whyAway(site: ProbeSite, timeoutMs = TIMEOUT_MS): Promise<
   }
 }
 
-/** Codes of the protocol, other than "come again": the server is at work (SPEC 2.14). */
+/** A protocol error other than "reconnect": the server works (SPEC 2.14). */
 const isAnswer = (error: unknown): boolean =>
   error instanceof ProbeRefused && error.code !== undefined && error.code >= 4000 && error.code < 4200;
 

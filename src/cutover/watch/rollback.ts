@@ -4,7 +4,7 @@ import type { Breach, BreachOf, Health } from './health.ts';
 import type { WatchLimits } from '../watch-limits.ts';
 import type { Percentage } from '../ports.ts';
 
-/** What could not be shared is tried again after so long. */
+/** Time until a change that could not be shared is tried again. */
 const RETRY_MS = 5000;
 
 /** One automatic rollback, for the log, the metrics and the notification. */
@@ -20,24 +20,24 @@ export interface RollbackNote {
 export interface RollbackCounts {
   toLastGood: number;
   toZero: number;
-  /** Breaches at which nobody was moved, because the other server could not be connected. */
+  /** Breaches without a rollback, because the upstream could not be connected. */
   blocked: number;
   failed: number;
 }
 
 export interface RollbackStatus {
-  /** Since when Wavehall has been in breach at the present percentage; `null`: it is not. */
+  /** Start of Wavehall's breach at the present percentage; `null`: there is none. */
   readonly breachSinceMs: number | null;
-  /** It would have gone back, but the other server cannot be connected. */
+  /** True while a rollback is due, but the upstream cannot be connected. */
   readonly isBlocked: boolean;
   readonly last: RollbackNote | null;
   readonly counts: Readonly<RollbackCounts>;
 }
 
-export interface RollbackNeeds {
+export interface RollbackOptions {
   readonly health: Pick<Health, 'judge'>;
-  /** Connects to the other server: why that fails, or `undefined`. No client has a say in it. */
-  readonly whyOtherIsAway: () => Promise<string | undefined>;
+  /** Connects to the upstream; resolves with the reason of a failure. Clients cannot influence it. */
+  readonly whyUpstreamIsAway: () => Promise<string | undefined>;
   readonly percentage: Pick<Percentage, 'percent' | 'lastGood' | 'set' | 'markGood'>;
   readonly logger: Pick<Logger, 'warn'>;
   readonly notify: (note: RollbackNote) => void;
@@ -46,39 +46,40 @@ export interface RollbackNeeds {
 }
 
 /**
- * Takes people back to the other server when Wavehall has been in breach for long enough (SPEC 11.15).
- * Each percentage is judged by what happened at that percentage only: a breach that brought it down does not count
- * again, but if it goes on at the last good percentage, the next stop is 0.
+ * Lowers Wavehall's share when it has been in breach for long enough (SPEC 11.15). Each percentage is judged only by what
+ * happened at that percentage: a breach that caused a rollback does not count again, but if it goes on at the last good
+ * percentage, the next step is 0.
  */
 export class Rollback {
-  readonly #needs: RollbackNeeds;
+  readonly #options: RollbackOptions;
   readonly #counts: RollbackCounts = { toLastGood: 0, toZero: 0, blocked: 0, failed: 0 };
   #percent: number;
-  /** Since when this percentage counts, and since when without any breach. */
+  /** Start of this percentage, and of its time without a breach. */
   #sinceMs: number;
   #goodSinceMs: number;
   #breachSinceMs: number | undefined;
-  #told = new Map<BreachOf, number>();
+  /** Breaches that cause no rollback, and whether each has been logged. */
+  readonly #reported = new Map<BreachOf, { readonly sinceMs: number; isWarned: boolean }>();
   #isBlocked = false;
   #isBusy = false;
   #retryAtMs = 0;
   #last: RollbackNote | undefined;
 
-  constructor(needs: RollbackNeeds) {
-    this.#needs = needs;
-    this.#percent = needs.percentage.percent;
-    this.#sinceMs = needs.clock();
+  constructor(options: RollbackOptions) {
+    this.#options = options;
+    this.#percent = options.percentage.percent;
+    this.#sinceMs = options.clock();
     this.#goodSinceMs = this.#sinceMs;
   }
 
-  /** To be called each second. Resolves when what it began has been done; never rejects. */
+  /** Called each second. Resolves when a rollback that it began is done; never rejects. */
   async tick(): Promise<void> {
     if (this.#isBusy) return;
     this.#isBusy = true;
     try {
-      await this.#look();
+      await this.#evaluate();
     } catch (error) {
-      this.#couldNot(error as Error);
+      this.#failed(error as Error);
     } finally {
       this.#isBusy = false;
     }
@@ -93,29 +94,29 @@ export class Rollback {
     };
   }
 
-  async #look(): Promise<void> {
-    const { health, percentage, clock, limits } = this.#needs;
+  async #evaluate(): Promise<void> {
+    const { health, percentage, clock, limits } = this.#options;
     const nowMs = clock();
-    if (percentage.percent !== this.#percent) this.#begin(percentage.percent, nowMs);
+    if (percentage.percent !== this.#percent) this.#restart(percentage.percent, nowMs);
     const breaches = health.judge('wavehall', this.#sinceMs);
     if (breaches.length > 0) this.#goodSinceMs = nowMs;
-    this.#tellStuck(breaches, nowMs);
+    this.#warnWithoutRollback(breaches, nowMs);
     const reasons = breaches.filter(({ causesRollback }) => causesRollback);
     if (reasons.length === 0) {
       this.#breachSinceMs = undefined;
       this.#isBlocked = false;
-      return this.#keep(nowMs);
+      return this.#markGood(nowMs);
     }
     this.#breachSinceMs ??= nowMs;
     const breachMs = nowMs - this.#breachSinceMs;
     if (this.#percent === 0 || limits.breachMs === 0 || breachMs < limits.breachMs) return;
-    if (nowMs < this.#retryAtMs || (await this.#mustHold(reasons))) return;
-    // An operator may have set another share while the other server was asked.
-    if (percentage.percent === this.#percent) await this.#goBack(reasons, clock(), breachMs);
+    if (nowMs < this.#retryAtMs || (await this.#isBlockedByUpstream(reasons))) return;
+    // An operator may have set another share while the upstream was tried.
+    if (percentage.percent === this.#percent) await this.#rollBack(reasons, clock(), breachMs);
   }
 
-  /** What was measured at another percentage is no evidence for or against this one. */
-  #begin(percent: number, nowMs: number): void {
+  /** Starts to judge a new percentage: measurements at another one do not count. */
+  #restart(percent: number, nowMs: number): void {
     this.#percent = percent;
     this.#sinceMs = nowMs;
     this.#goodSinceMs = nowMs;
@@ -123,21 +124,21 @@ export class Rollback {
     this.#isBlocked = false;
   }
 
-  /** The percentage has held: it is the one to come back to. */
-  async #keep(nowMs: number): Promise<void> {
-    const { percentage, limits } = this.#needs;
+  /** Marks a percentage that has held as the target of the next rollback. */
+  async #markGood(nowMs: number): Promise<void> {
+    const { percentage, limits } = this.#options;
     if (this.#percent === 0 || percentage.lastGood === this.#percent) return;
     if (nowMs - this.#goodSinceMs < limits.goodMs || nowMs < this.#retryAtMs) return;
     await percentage.markGood(this.#percent);
   }
 
-  async #goBack(reasons: readonly Breach[], nowMs: number, breachMs: number): Promise<void> {
-    const { percentage, logger, notify } = this.#needs;
+  async #rollBack(reasons: readonly Breach[], nowMs: number, breachMs: number): Promise<void> {
+    const { percentage, logger, notify } = this.#options;
     const fromPercent = this.#percent;
     const toPercent = percentage.lastGood < fromPercent ? percentage.lastGood : 0;
     const why = reasons.map(({ text }) => text).join('; ');
     await percentage.set(toPercent, `automatic rollback: ${why}`, true);
-    this.#begin(toPercent, nowMs);
+    this.#restart(toPercent, nowMs);
     const note: RollbackNote = {
       atMs: nowMs,
       fromPercent,
@@ -147,21 +148,24 @@ export class Rollback {
     };
     this.#last = note;
     this.#counts[toPercent === 0 ? 'toZero' : 'toLastGood'] += 1;
-    logger.warn(`Cutover: Wavehall’s share went back from ${fromPercent} % to ${toPercent} %: ${why}`, {
-      from: fromPercent,
-      to: toPercent,
-      breachSeconds: Math.round(breachMs / 1000),
-      reasons: reasons.map(({ of }) => of).join(','),
-    });
+    logger.warn(
+      `Cutover: automatic rollback of Wavehall’s share from ${fromPercent} % to ${toPercent} %: ${why}`,
+      {
+        from: fromPercent,
+        to: toPercent,
+        breachSeconds: Math.round(breachMs / 1000),
+        reasons: reasons.map(({ of }) => of).join(','),
+      },
+    );
     notify(note);
-    // Nothing that was good before is so now.
+    // No percentage above 0 counts as good any more.
     if (toPercent === 0) await percentage.markGood(0);
   }
 
-  /** Nobody is sent to a server that cannot be connected, whatever is wrong with this one. */
-  async #mustHold(reasons: readonly Breach[]): Promise<boolean> {
-    const { whyOtherIsAway, logger } = this.#needs;
-    const away = await whyOtherIsAway();
+  /** True when the upstream cannot be connected: browsers are never moved there then. */
+  async #isBlockedByUpstream(reasons: readonly Breach[]): Promise<boolean> {
+    const { whyUpstreamIsAway, logger } = this.#options;
+    const away = await whyUpstreamIsAway();
     if (away === undefined) {
       this.#isBlocked = false;
       return false;
@@ -171,31 +175,31 @@ export class Rollback {
       this.#counts.blocked += 1;
       const why = reasons.map(({ text }) => text).join('; ');
       logger.warn(
-        `Cutover: Wavehall is in breach (${why}), but its share stays at ${this.#percent} %: the other server cannot be connected (${away})`,
+        `Cutover: Wavehall is in breach (${why}), but its share stays at ${this.#percent} %: the upstream cannot be connected (${away})`,
       );
     }
     return true;
   }
 
   /** Warns once of each breach that a rollback does not help against, when it has lasted as long as one that causes a rollback. */
-  #tellStuck(breaches: readonly Breach[], nowMs: number): void {
-    const stuck = breaches.filter(({ causesRollback }) => !causesRollback);
-    for (const of of [...this.#told.keys()]) if (!stuck.some((each) => each.of === of)) this.#told.delete(of);
-    for (const { of, text, noRollbackReason: stays = '' } of stuck) {
-      const sinceMs = this.#told.get(of) ?? nowMs;
-      if (sinceMs !== TOLD) this.#told.set(of, sinceMs);
-      if (sinceMs === TOLD || nowMs - sinceMs < this.#needs.limits.breachMs) continue;
-      this.#told.set(of, TOLD);
-      this.#needs.logger.warn(`Cutover: ${text}; ${stays}`);
+  #warnWithoutRollback(breaches: readonly Breach[], nowMs: number): void {
+    const lasting = breaches.filter(({ causesRollback }) => !causesRollback);
+    for (const of of [...this.#reported.keys()])
+      if (!lasting.some((each) => each.of === of)) this.#reported.delete(of);
+    for (const { of, text, noRollbackReason = '' } of lasting) {
+      const report = this.#reported.get(of) ?? { sinceMs: nowMs, isWarned: false };
+      this.#reported.set(of, report);
+      if (report.isWarned || nowMs - report.sinceMs < this.#options.limits.breachMs) continue;
+      report.isWarned = true;
+      this.#options.logger.warn(`Cutover: ${text}; ${noRollbackReason}`);
     }
   }
 
-  #couldNot(error: Error): void {
+  #failed(error: Error): void {
     this.#counts.failed += 1;
-    this.#retryAtMs = this.#needs.clock() + RETRY_MS;
-    this.#needs.logger.warn(`Cutover: the share of Wavehall could not be written: ${error.message}`);
+    this.#retryAtMs = this.#options.clock() + RETRY_MS;
+    this.#options.logger.warn(
+      `Cutover: the automatic rollback could not save Wavehall’s share: ${error.message}`,
+    );
   }
 }
-
-/** In place of a time: it was said. */
-const TOLD = -1;

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/ports/clock.ts';
 
 const BUCKET_MS = 1000;
-/** Times kept of each second: enough for a p99 of many seconds, however busy one is. */
+/** Times kept of each second: enough for a p99 over many seconds. */
 const TIMES_PER_BUCKET = 200;
 
 interface Bucket {
@@ -13,7 +13,7 @@ interface Bucket {
   readonly timesMs: number[];
 }
 
-/** What a window holds; times are `null` when nothing was timed. */
+/** Counts and times of a window; times are `null` when nothing was timed. */
 export interface WindowSummary {
   readonly good: number;
   readonly bad: number;
@@ -21,7 +21,7 @@ export interface WindowSummary {
   readonly p99Ms: number | null;
 }
 
-/** Good and bad events and their times, second by second; what is older than the window is forgotten. */
+/** Good and bad events and their times, second by second; older ones than the window are dropped. */
 export class SlidingWindow {
   readonly #windowMs: number;
   readonly #clock: Clock;
@@ -32,7 +32,7 @@ export class SlidingWindow {
     this.#clock = clock;
   }
 
-  note(ok: boolean, ms?: number): void {
+  record(ok: boolean, ms?: number): void {
     const bucket = this.#current();
     if (ok) bucket.good += 1;
     else bucket.bad += 1;
@@ -44,8 +44,8 @@ export class SlidingWindow {
     if (at < TIMES_PER_BUCKET) bucket.timesMs[at] = ms;
   }
 
-  /** Everything in the window that happened in a second that began at `sinceMs` or later. */
-  figures(sinceMs = 0): WindowSummary {
+  /** Summary of the seconds in the window that began at `sinceMs` or later. */
+  summary(sinceMs = 0): WindowSummary {
     const buckets = this.#since(sinceMs);
     const times = buckets.flatMap(({ timesMs }) => timesMs).sort((a, b) => a - b);
     return {
@@ -56,12 +56,12 @@ export class SlidingWindow {
     };
   }
 
-  /** When the last second with something bad in it began; `undefined`: there is none. */
+  /** Start of the last second with a failure; `undefined`: there is none. */
   lastBadMs(sinceMs = 0): number | undefined {
     return this.#since(sinceMs).findLast(({ bad }) => bad > 0)?.atMs;
   }
 
-  /** When the last second with something slower than that began. */
+  /** Start of the last second with a time above the limit. */
   lastSlowerMs(limitMs: number, sinceMs = 0): number | undefined {
     return this.#since(sinceMs).findLast(({ slowestMs }) => slowestMs > limitMs)?.atMs;
   }
@@ -75,7 +75,7 @@ export class SlidingWindow {
     const nowMs = this.#clock();
     const atMs = nowMs - (nowMs % BUCKET_MS);
     const last = this.#buckets.at(-1);
-    // A clock that was set back goes on in the last second that there was.
+    // After the clock was set back, the last second goes on.
     if (last !== undefined && last.atMs >= atMs && last.atMs - atMs < this.#windowMs) return last;
     const fresh = { atMs, good: 0, bad: 0, timed: 0, slowestMs: 0, timesMs: [] };
     const kept = this.#buckets.filter((each) => each.atMs <= atMs && each.atMs > atMs - this.#windowMs);
@@ -84,7 +84,7 @@ export class SlidingWindow {
   }
 }
 
-/** The smallest value that so many of the sorted ones do not exceed. */
+/** Percentile of sorted values (nearest rank). */
 export function percentile(sorted: readonly number[], share: number): number | null {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? null;
 }

@@ -8,26 +8,26 @@ import { LoopDelay } from './loop-delay.ts';
 import { Notifier, type NotifierCounts } from './notify.ts';
 import type { HealthSink, Percentage, Side } from '../ports.ts';
 import type { ProbeSite } from '../probe/probe-site.ts';
-import { whyAway } from './reach.ts';
+import { whyUnreachable } from './reach.ts';
 import { Rollback, type RollbackStatus } from './rollback.ts';
 
 const TICK_MS = 1000;
 
-export interface WatchNeeds {
+export interface WatchOptions {
   readonly limits: WatchLimits;
   readonly percentage: Percentage;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Asked when it starts, because our own port is known only then. */
+  /** Called at the start, because our own port is known only then. */
   readonly sites: () => Readonly<Record<Side, ProbeSite>>;
   readonly notify: { readonly url: URL; readonly credential: Credential } | undefined;
-  /** True while this server lets nobody in because its memory is short. */
+  /** True while this server admits no client because memory is short. */
   readonly isFull?: () => boolean;
-  /** How long the bridge has heard a channel of the other server without a break. */
+  /** How long the bridge has been subscribed to a channel of the upstream without a gap. */
   readonly bridgedForMs?: (channel: string) => number;
 }
 
-/** What `wavehall cutover` and the metrics tell of health (SPEC 11.14, 11.15). */
+/** Health in `wavehall cutover`, the admin API and the metrics (SPEC 11.14, 11.15). */
 export interface WatchStatus {
   readonly health: Readonly<Record<Side, SideReport>>;
   readonly rollback: RollbackStatus;
@@ -36,30 +36,30 @@ export interface WatchStatus {
 }
 
 export interface Watch {
-  /** Where the door, the bridge and the API report. */
+  /** Sink for reports of the front door, the bridge and the HTTP API. */
   readonly health: HealthSink;
   start(): void;
-  /** Resolves when nothing of it is left. */
+  /** Resolves when all connections and timers have ended. */
   stop(): Promise<void>;
   status(): WatchStatus;
-  /** Connections that the canary has at the other server. */
-  probesThere(): number;
-  /** Why nobody can connect to the other server at this moment; `undefined`: it answers. */
-  whyOtherIsAway(): Promise<string | undefined>;
+  /** Connections of the canary to the upstream. */
+  upstreamProbes(): number;
+  /** Reason why the upstream cannot be connected; `undefined`: it answers. */
+  whyUpstreamIsAway(): Promise<string | undefined>;
 }
 
-/** Watches over both sides, and takes people back when that must be (SPEC 11.14, 11.15). */
-export function openWatch(needs: WatchNeeds): Watch {
-  const { limits, percentage, logger, clock, sites, notify, isFull, bridgedForMs } = needs;
+/** Measures both sides, and rolls back after a lasting breach of Wavehall (SPEC 11.14, 11.15). */
+export function openWatch(options: WatchOptions): Watch {
+  const { limits, percentage, logger, clock, sites, notify, isFull, bridgedForMs } = options;
   const health = new Health(limits, clock);
   const notifier = notify && new Notifier({ ...notify, logger });
   const loop = new LoopDelay();
   let canary: Canary | undefined;
   let ticker: NodeJS.Timeout | undefined;
-  const whyOtherIsAway = (): Promise<string | undefined> => whyAway(sites().upstream);
+  const whyUpstreamIsAway = (): Promise<string | undefined> => whyUnreachable(sites().upstream);
   const rollback = new Rollback({
     health,
-    whyOtherIsAway,
+    whyUpstreamIsAway,
     percentage,
     logger,
     clock,
@@ -72,7 +72,7 @@ export function openWatch(needs: WatchNeeds): Watch {
   };
   return {
     health,
-    whyOtherIsAway,
+    whyUpstreamIsAway,
     start() {
       loop.start();
       ticker = setInterval(tick, TICK_MS);
@@ -85,7 +85,7 @@ export function openWatch(needs: WatchNeeds): Watch {
       loop.stop();
       await Promise.all([canary?.stop(), notifier?.stop()]);
     },
-    probesThere: () => canary?.socketsAt('upstream') ?? 0,
+    upstreamProbes: () => canary?.socketsAt('upstream') ?? 0,
     status: () => ({
       health: health.report(),
       rollback: rollback.status(),

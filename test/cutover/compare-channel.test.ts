@@ -25,7 +25,7 @@ describe('what both sides brought', () => {
     expect(find('a@0 b@100 c@200', 'a@20 b@2900 c@2950')).toMatchObject({
       ...CLEAN,
       same: 3,
-      heard: { wavehall: 3, upstream: 3 },
+      received: { wavehall: 3, upstream: 3 },
     });
   });
 

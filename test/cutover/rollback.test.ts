@@ -232,7 +232,7 @@ describe('the rollback', () => {
     await seconds(11, bad);
     expect(logger.warnings).toEqual([
       {
-        what: 'Cutover: Wavehall’s share went back from 50 % to 25 %: 100 % of the canary events were lost (limit 10 %)',
+        what: 'Cutover: automatic rollback of Wavehall’s share from 50 % to 25 %: 100 % of the canary events were lost (limit 10 %)',
         details: { from: 50, to: 25, breachSeconds: 10, reasons: 'delivery' },
       },
     ]);

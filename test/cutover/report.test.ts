@@ -90,12 +90,12 @@ describe('the table of both servers', () => {
     expect(statusTable(HEALTHY, PLAIN)).toBe(
       [
         'Wavehall has 25 % of the browsers, set 2027-01-15T08:00:00Z by ada',
-        'Last good: 5 %. Other server: http://127.0.0.1:8081',
+        'Last good: 5 %. Upstream: http://127.0.0.1:8081',
         '',
         '                  Wavehall                          upstream',
         'clients now       250                               750',
         'clients in all    900                               2711',
-        'taken over        7                                 0',
+        'failovers         7                                 0',
         'clients answered  120 ok, 3/9 ms                    –',
         'connects          20 ok, 3/9 ms                     –',
         'subscriptions     –                                 –',
@@ -105,8 +105,8 @@ describe('the table of both servers', () => {
         'event loop p99    12 ms                             –',
         'health            good                              good',
         '',
-        'bridge  state      channels  members  sockets  to other  to us  client events  waiting  lag   dropped  gaps',
-        'shop    connected  12        40       6        1204      88     4/5            3        2 ms  0        0',
+        'bridge  state      channels  members  sockets  to upstream  from upstream  client events  waiting  lag   dropped  gaps',
+        'shop    connected  12        40       6        1204         88             4/5            3        2 ms  0        0',
         '',
       ].join('\n'),
     );
@@ -191,11 +191,11 @@ describe('the table of both servers', () => {
     );
     expect(text).toMatch(/^shop +AWAY .* – +7 +2 \(1500 ms\)$/m);
     for (const sentence of [
-      'Other nodes, or the next start, may not know of the last change.',
+      'The last change is not shared yet: other nodes and the next start may not have it.',
       '! shop dropped: 3 queue-full, 4 refused',
       '! shop: connect ECONNREFUSED',
       'The canary cannot measure the upstream: HTTP 401',
-      '2 canary events came twice to Wavehall.',
+      '2 canary events arrived twice at Wavehall.',
       '2 notifications could not be delivered.',
     ])
       expect(text).toContain(sentence);
@@ -255,11 +255,11 @@ describe('the table of a comparison', () => {
 
   test('11.16 has a line for each channel, the first faults and the verdict', () => {
     expect(comparisonTable(comparison, PLAIN).split('\n')).toEqual([
-      'Compared for 1 min; missing and doubled: Wavehall/other; behind: p50/p99',
+      'Compared for 1 min; missing and doubled: Wavehall/upstream; behind: p50/p99',
       '',
-      'channel            Wavehall  other  same  missing  doubled  different  reordered  crossed  Wavehall behind  other behind',
-      'orders             100       99     98    0/1      1/0      0          0          4        3/20 ms          –',
-      'private-long-name  100       99     98    0/1      1/0      0          0          4        3/20 ms          –',
+      'channel            Wavehall  upstream  same  missing  doubled  different  reordered  crossed  Wavehall behind  upstream behind',
+      'orders             100       99        98    0/1      1/0      0          0          4        3/20 ms          –',
+      'private-long-name  100       99        98    0/1      1/0      0          0          4        3/20 ms          –',
       '',
       'First faults:',
       '  orders: missing at the upstream: a {"x": 1}',
@@ -272,7 +272,7 @@ describe('the table of a comparison', () => {
 
   test('11.16 says GO when nothing is wrong, and why not when nobody could be asked', () => {
     expect(comparisonTable({ ...comparison, isGo: true, reasons: [] }, PLAIN)).toContain(
-      'GO: both servers brought the same.',
+      'GO: both servers delivered the same events.',
     );
     const reasons = ['no connection to the upstream: no.'];
     expect(comparisonTable({ isGo: false, reasons, judgedMs: 0, channels: {} }, PLAIN)).toBe(

@@ -195,7 +195,7 @@ describe('two apps', () => {
 describe('encrypted and cached channels', () => {
   test('5.2 A45 refuses client events on encrypted channels', async () => {
     const [a, b] = await Promise.all(range(2).map(() => here.site.subscriber('private-encrypted-a')));
-    here.site.whisper(a!, 'private-encrypted-a', { n: 1 });
+    here.site.clientEvent(a!, 'private-encrypted-a', { n: 1 });
     here.site.error((await a!.settle())[0], 4301);
     await here.site.silent(b!);
   });

@@ -24,7 +24,7 @@ const pingIn = (parts: number): RawFrame[] =>
 
 const here = arena();
 
-/** Connects, writes the frames in one go, and says how the connection ended. */
+/** Connects, writes the frames at once, and resolves with how the connection ended. */
 const codeAfter = async (frames: readonly RawFrame[]): Promise<number> => {
   const tcp = await Tcp.upgraded(here.site.app, here.site.path);
   await tcp.message();

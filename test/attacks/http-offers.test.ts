@@ -12,7 +12,7 @@ import { arena, range } from './arena.ts';
 
 const here = arena();
 const BASE = `/apps/${APP.id}`;
-/** What Java's HttpClient sends with each request. */
+/** Header lines that Java's HttpClient sends with each request. */
 const OFFER = ['Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAEAAEAAAAIAAAAB', 'Upgrade: h2c'];
 
 const opened: RawHttp[] = [];

@@ -65,10 +65,10 @@ describe('limits of messages and requests', () => {
 
   test('5.5 WAVEHALL_MAX_EVENT_NAME_LENGTH of client events', async () => {
     const [a, b] = [await here.site.subscriber('private-a'), await here.site.subscriber('private-a')];
-    here.site.whisper(a, 'private-a', {}, 'client-'.padEnd(20, 'x'));
+    here.site.clientEvent(a, 'private-a', {}, 'client-'.padEnd(20, 'x'));
     expect(await a.settle()).toEqual([]);
     expect((await b.settle()).length).toBe(1);
-    here.site.whisper(a, 'private-a', {}, 'client-'.padEnd(21, 'x'));
+    here.site.clientEvent(a, 'private-a', {}, 'client-'.padEnd(21, 'x'));
     here.site.error((await a.settle())[0], 4301);
     expect(await b.settle()).toEqual([]);
   });
@@ -262,14 +262,14 @@ describe('limits of rates', () => {
 
   test('5.5 WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND, and the rate comes back', async () => {
     const [a, b] = [await here.site.subscriber('private-a'), await here.site.subscriber('private-a')];
-    for (const n of range(5)) here.site.whisper(a, 'private-a', { n });
+    for (const n of range(5)) here.site.clientEvent(a, 'private-a', { n });
     here.site.error(await a.next('pusher:error'), 4301);
     await b.until(
       () => b.pending.length === 4,
       () => 'four events',
     );
     await eventually(async () => {
-      here.site.whisper(a, 'private-a', { again: true });
+      here.site.clientEvent(a, 'private-a', { again: true });
       await new Promise((resolve) => setTimeout(resolve, 200));
       return b.pending.length > 4;
     }, 'a later event is relayed');
@@ -336,7 +336,7 @@ describe('limits of connections', () => {
       const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
       await times(2, () => here.site.connect('', from('192.0.2.1')));
       await here.site.refused(await here.site.open(here.site.path, from('192.0.2.1')), 4100);
-      // What the stranger himself wrote in front of the proxy's word does not count.
+      // The entry that the client itself wrote before the proxy's does not count.
       await here.site.refused(await here.site.open(here.site.path, from('192.0.2.9, 192.0.2.1')), 4100);
       await here.site.connect('', from('192.0.2.2'));
     });

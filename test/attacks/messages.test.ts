@@ -47,7 +47,7 @@ describe('events that a client may not send', () => {
     ['an encrypted channel', 'private-encrypted-a', 4301],
   ])('5.2 A16 refuses a client event on %s with error 4301', async (_what, channel, code) => {
     const { a, b } = await pair(here.site, channel);
-    here.site.whisper(a, channel, { n: 1 });
+    here.site.clientEvent(a, channel, { n: 1 });
     here.site.error((await a.settle())[0], code);
     await here.site.silent(b);
   });
@@ -56,7 +56,7 @@ describe('events that a client may not send', () => {
     const b = await here.site.subscriber('private-a');
     const a = await here.site.subscriber('private-b');
     for (const channel of ['private-a', 'private-none']) {
-      here.site.whisper(a, channel, { n: 1 });
+      here.site.clientEvent(a, channel, { n: 1 });
       here.site.error((await a.settle())[0], 4009);
     }
     await here.site.silent(b);
@@ -241,7 +241,7 @@ describe('too many or too large', () => {
     expect((await here.site.get('/channels/presence-a/users')).json).toEqual({
       users: [{ id: '1' }, { id: '2' }],
     });
-    // Another socket of somebody who is there is no further member.
+    // Another socket of a member is not another member.
     await here.site.subscriber('presence-a', { member: member('2') });
   });
 
@@ -257,7 +257,7 @@ describe('too many or too large', () => {
 describe('inputs that slow regular expressions down', () => {
   const here = arena();
 
-  /** How long the server is busy with what `act` does, in ms. */
+  /** Time that the server is busy with the requests of `act`, in ms. */
   const busyMs = async (act: () => Promise<unknown>): Promise<number> => {
     const begin = performance.now();
     await act();

@@ -8,7 +8,7 @@ const PAGE = `<!doctype html><link rel="icon" href="data:," /><script src="/push
 <script type="module">import Echo from '/echo.js'; window.Echo = Echo;</script>`;
 const browserBuild = (path: string) => readFileSync(new URL(`../../node_modules/${path}`, import.meta.url));
 
-/** What the server under test knows nothing of: users, and who may enter what. */
+/** The application, which authorizes users for channels; the server under test does not know them. */
 export interface Application {
   readonly url: string;
   close(): Promise<void>;

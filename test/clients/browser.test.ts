@@ -10,7 +10,7 @@ import { authFor, echoOptions, openStage, optionsFor, type Echo, type Pusher, ty
 
 const RECONNECT_MS = 40_000;
 
-/** What the page has: both libraries, and a way to tell the test what it heard. */
+/** Globals of the page: both libraries, and a function that reports events to the test. */
 interface InPage {
   Pusher: new (key: string, options: object) => Pusher;
   Echo: new (options: object) => Echo<'reverb'>;
@@ -19,7 +19,7 @@ interface InPage {
   echo: Echo<'reverb'>;
 }
 
-/** One browser window, and what its page has heard. */
+/** One browser window, and the events that its page has received. */
 class BrowserWindow {
   readonly page: Page;
   readonly ear = new Ear({ bind_global: () => undefined });
@@ -58,7 +58,7 @@ class BrowserWindow {
     );
   }
 
-  /** Subscribes; the ear hears the channel's events. */
+  /** Subscribes, and records the channel's events. */
   async enter(name: string): Promise<void> {
     await this.page.evaluate((channel) => {
       const here = globalThis as unknown as InPage;
@@ -81,7 +81,7 @@ class BrowserWindow {
     );
   }
 
-  /** Runs in the page, which has what `InPage` says. */
+  /** Runs in the page, with the globals of `InPage`. */
   run(script: (name: string) => unknown, name: string): Promise<unknown> {
     return this.page.evaluate(script, name);
   }

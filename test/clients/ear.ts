@@ -33,7 +33,7 @@ export class Ear {
     return this.heard.filter((each) => each.event === event).map(({ data }) => data);
   }
 
-  /** The oldest such event that nobody has taken yet, now or when it comes. */
+  /** Resolves with the oldest such event that was not taken yet, now or when it arrives. */
   async next(event: string, limitMs = LIMIT_MS): Promise<unknown> {
     const found = () => this.heard.find((each) => each.event === event && !this.#taken.has(each));
     await this.until(() => found() !== undefined, event, limitMs);

@@ -1,4 +1,4 @@
-/** What apps that ran on Reverb do: many channels at a reconnect, a shared cursor, a burst of whispers; with the default limits. */
+/** Habits of apps that ran on Reverb, with the default limits: many channels at a reconnect, a shared cursor, a burst of client events. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from './sdk.ts';
 import { enter, inState, openStage, type Stage } from './stock.ts';

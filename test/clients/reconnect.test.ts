@@ -1,4 +1,4 @@
-/** What a stock pusher-js does when the server refuses, dies or is taken down: decided by the codes it is sent. */
+/** Reconnects of a stock pusher-js after a refusal, a crash and a shutdown: the close codes decide. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -68,7 +68,7 @@ function client(server: TestServer, key = APP.key) {
   return { pusher, ear: new Ear(pusher.connection) };
 }
 
-/** Notes on the ear when almost a second has passed since the connection was told to go. */
+/** Records when almost a second has passed since the connection was closed. */
 const SECOND = 'almost a second has passed';
 function noteTheSecond(connection: Pusher['connection'], ear: Ear): void {
   connection.bind('error', () => setTimeout(() => ear.note(SECOND, {}), 900).unref());

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import PusherSdk from 'pusher';
 
-/** The server under test, and the app as the application knows it. */
+/** Address of the server under test, and credentials of the app. */
 export interface Target {
   readonly host: string;
   readonly port: number;

@@ -20,19 +20,19 @@ export interface Stage {
   readonly server: TestServer;
   readonly application: Application;
   readonly sdk: ReturnType<typeof sdkFor>;
-  /** A pusher-js client; with `user`, one whom the application knows. */
+  /** A pusher-js client; with `user`, one that the application authorizes. */
   pusher(user?: string, options?: Partial<Options>, key?: string): Pusher;
   echo<T extends 'reverb' | 'pusher'>(broadcaster: T, user?: string): Echo<T>;
   /** A channel name that no other test uses. */
   name(kind: string): string;
-  /** Publishes on a channel and waits until `ear` hears it: what was sent earlier has arrived by then, or never will. */
+  /** Publishes on a channel and waits until `ear` has received it: anything that was sent earlier has arrived by then, or never will. */
   fence(channel: string, ear: Ear): Promise<void>;
   /** Disconnects every client. */
   clear(): void;
   close(): Promise<void>;
 }
 
-/** Where a browser or Node finds the server; what Laravel's own echo.js says, in the terms of pusher-js. */
+/** Address of the server for a browser or Node: the options of Laravel's own echo.js, in the terms of pusher-js. */
 export const optionsFor = ({ host, port }: Address): Options => ({
   wsHost: host,
   wsPort: port,
@@ -42,7 +42,7 @@ export const optionsFor = ({ host, port }: Address): Options => ({
   cluster: '',
 });
 
-/** Where a client of `user` has its subscriptions and its sign-in signed. */
+/** Options of a client of `user`: the endpoints that sign its subscriptions and its sign-in. */
 export const authFor = (application: Application, user: string) => {
   const headers = { Authorization: `Bearer ${user}` };
   return {
@@ -123,7 +123,7 @@ export async function inState(pusher: Pusher, state: string, limitMs = 8_000): P
   return connection.socket_id;
 }
 
-/** Subscribes and resolves when the server has let it in; the ear has heard everything since. */
+/** Subscribes and resolves once the subscription has succeeded; every event since then is recorded. */
 export async function enter(pusher: Pusher, name: string): Promise<{ channel: Channel; ear: Ear }> {
   const channel = pusher.subscribe(name);
   const ear = new Ear(channel);
@@ -131,5 +131,5 @@ export async function enter(pusher: Pusher, name: string): Promise<{ channel: Ch
   return { channel, ear };
 }
 
-/** Who is on a presence channel, as the client sees it. */
+/** Members of a presence channel, as the client sees them. */
 export const membersOf = (channel: Channel): Members => (channel as unknown as { members: Members }).members;

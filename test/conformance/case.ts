@@ -1,7 +1,7 @@
 import type { Site } from './site.ts';
 
 /** Settings (environment variables) that a case needs of its server. */
-export type Needs = Readonly<Record<string, string>>;
+export type CaseSettings = Readonly<Record<string, string>>;
 
 /** One conformance case: a rule of the protocol as something that can be tried on any server. */
 export interface Case {
@@ -11,7 +11,7 @@ export interface Case {
   readonly rule: string;
   readonly title: string;
   /** The case gets a server of its own kind, started with these settings. */
-  readonly needs?: Needs;
+  readonly needs?: CaseSettings;
   /** The case looks at the whole app, or ends its server: it must not share one with a case that runs meanwhile. */
   readonly alone?: boolean;
   readonly limitMs?: number;

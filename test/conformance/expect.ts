@@ -6,7 +6,7 @@ const show = (value: unknown): string => {
   return text.length > 400 ? `${text.slice(0, 400)}… (${text.length} characters)` : text;
 };
 
-/** What a server did otherwise than the protocol says; not a defect of the case. */
+/** A difference of the server from the protocol; not a defect of the case. */
 export class Difference extends Error {
   readonly expected: string;
   readonly got: string;
@@ -22,7 +22,7 @@ export const same = (got: unknown, expected: unknown, what: string): void => {
   if (!isDeepStrictEqual(got, expected)) throw new Difference(what, show(expected), show(got));
 };
 
-/** The value passes a test; `expected` says in words what the test wants. */
+/** The value passes a test; `expected` describes it in words. */
 export const holds = (test: boolean, what: string, expected: string, got: unknown): void => {
   if (!test) throw new Difference(what, expected, show(got));
 };

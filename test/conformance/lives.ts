@@ -26,7 +26,7 @@ export type Step =
   | { readonly do: 'batch'; readonly channels: readonly string[]; readonly info: string; readonly n: number }
   | { readonly do: 'get'; readonly path: string; readonly query: readonly (readonly [string, string])[] };
 
-/** What became of one step: the answer of the API, if it was asked, and the new frames of each client. */
+/** Result of one step: the answer of the API, if it was called, and the new frames of each client. */
 export interface Events {
   readonly answer: { readonly status: number; readonly body: unknown } | undefined;
   readonly frames: Readonly<Record<number, readonly Frame[]>>;
@@ -209,7 +209,7 @@ const comparable = ({ answer, frames }: Events, step: Step, allowances: readonly
   };
 };
 
-/** What two servers made of the same step, when that is not the same. */
+/** Results of two servers for the same step, where they differ. */
 export const differenceOf = (
   step: Step,
   [left, right]: readonly [Events, Events],

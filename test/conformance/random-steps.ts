@@ -1,7 +1,7 @@
 import type { Step } from './lives.ts';
 import { ownChannel } from './lives.ts';
 
-/** A small generator of numbers from 0 to 1 that always says the same for the same seed (mulberry32). */
+/** A small generator of numbers from 0 to 1 that is the same for the same seed (mulberry32). */
 const randomFrom = (seed: number) => () => {
   seed = (seed + 0x6d2b79f5) | 0;
   let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
@@ -29,7 +29,7 @@ export class Fate {
   readonly #cached: readonly string[];
   /** The channels of each connected client. */
   readonly #on = new Map<number, Set<string>>();
-  /** Cache channels whose last event was heard and that were never empty since; and those with any event at all. */
+  /** Cache channels whose last event was received and that were never empty since; and those with any event at all. */
   readonly #fresh = new Set<string>();
   readonly #ever = new Set<string>();
   #n = 0;
@@ -97,7 +97,7 @@ export class Fate {
     return { do: 'whisper', client, channel: this.#pick(channels), n: this.#n };
   }
 
-  /** Channels of one publish: each once, and cache channels only while somebody hears it. */
+  /** Channels of one publish: each once, and cache channels only while it has a subscriber. */
   #some(most: number): string[] {
     const heard = this.#cached.filter((channel) => this.#isOccupied(channel));
     const count = 1 + Math.floor(this.#random() * most);

@@ -37,7 +37,7 @@ test('1.1 every named difference of Reverb is one of a case or a form', () => {
 
 test('1.1 a run is as expected when exactly the named cases and forms differ', () => {
   expect(judge(report, { C02: 'reason', F1: 'reason' })).toEqual({ unnamed: [], gone: [] });
-  // What could not be tried proves nothing.
+  // A case that could not run proves nothing.
   expect(judge(report, { C02: 'reason', F1: 'reason', S01: 'reason' })).toEqual({ unnamed: [], gone: [] });
 });
 

@@ -3,13 +3,13 @@ import type { Outcome, Result } from './runner.ts';
 import { FORMS } from './site.ts';
 import type { Form } from './site.ts';
 
-/** What one run found, as it is kept in a file. */
+/** Results of one run, as they are stored in a file. */
 export interface Report {
   readonly target: string;
   readonly outcomes: readonly Outcome[];
   /** Forms that were tolerated and met, by id. */
   readonly forms: readonly string[];
-  /** What this run expected to differ, and why. */
+  /** Differences that this run expected, with their reasons. */
   readonly named?: Differences;
 }
 

@@ -1,5 +1,5 @@
 import { eventually } from '../support/wire.ts';
-import type { Case, Needs } from './case.ts';
+import type { Case, CaseSettings } from './case.ts';
 import { Site } from './site.ts';
 import type { Forms, Running } from './site.ts';
 import type { Target } from './target.ts';
@@ -11,7 +11,7 @@ export interface Outcome {
   readonly rule: string;
   readonly title: string;
   readonly result: Result;
-  /** What was expected and what came instead; empty when passed. */
+  /** Expected and actual result; empty when passed. */
   readonly detail: string;
   readonly ms: number;
 }
@@ -41,7 +41,7 @@ export class Servers {
     return running && { running, done: () => Promise.resolve() };
   }
 
-  #shared(needs: Needs | undefined): Promise<Running | undefined> {
+  #shared(needs: CaseSettings | undefined): Promise<Running | undefined> {
     const key = JSON.stringify(needs ?? {});
     const known = this.#running.get(key);
     if (known) return known;
@@ -50,7 +50,7 @@ export class Servers {
     return started;
   }
 
-  async #start(needs: Needs | undefined): Promise<Running | undefined> {
+  async #start(needs: CaseSettings | undefined): Promise<Running | undefined> {
     return needs ? this.#target.start(needs) : this.#target.shared();
   }
 

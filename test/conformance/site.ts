@@ -45,7 +45,7 @@ interface Subscribing {
   readonly auth?: unknown;
 }
 
-/** What a case works with: one app of one server, clients that are closed after the case, and exact expectations. */
+/** Tools of a case: one app of one server, clients that are closed after the case, and exact expectations. */
 export class Site {
   readonly app: Endpoint;
   readonly server: Running | undefined;
@@ -146,7 +146,7 @@ export class Site {
     wire.send({ event: 'pusher:unsubscribe', data: { channel } });
   }
 
-  whisper(wire: Wire, channel: string, data: unknown, event = 'client-x'): void {
+  clientEvent(wire: Wire, channel: string, data: unknown, event = 'client-x'): void {
     wire.send({ event, channel, data });
   }
 
@@ -186,7 +186,7 @@ export class Site {
     return http(this.app, wanted);
   }
 
-  /** What the API says about one channel. */
+  /** Answer of the API about one channel. */
   async channel(name: string, info = ''): Promise<unknown> {
     const answer = await this.get(`/channels/${encodeURIComponent(name)}`, info ? [['info', info]] : []);
     same(answer.status, 200, `status of GET channel (${answer.text.slice(0, 100)})`);

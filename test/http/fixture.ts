@@ -18,7 +18,7 @@ export interface Sent {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly credential?: Credential;
-  /** How long ago the request was signed. */
+  /** Age of the request's signature. */
   readonly ageSeconds?: number;
 }
 

@@ -24,7 +24,7 @@ describe.each(['', 'ws'])('8.1 with the prefix %j', (prefix) => {
     http = await openHttp({ prefix });
   });
 
-  /** What the router serves and does not answer with 405 to everybody. */
+  /** Routes that the router serves, without those that answer 405. */
   const served = async () => {
     const found: [method: string, path: string][] = [];
     for (const { methods, path } of http.routes)

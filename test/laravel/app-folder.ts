@@ -33,7 +33,7 @@ export interface Laravel {
 /** The newest Laravel that every Composer mirror holds whole; installed once per composer.json. */
 export const laravel8: Laravel = { name: 'Laravel 8', vendor: installLaravel8, overlay };
 
-/** The Laravel of an app folder whose packages somebody has installed already. */
+/** The Laravel of an app folder whose packages are installed already. */
 export function laravelOf(folder: string): Laravel {
   return { name: 'Laravel 12', vendor: () => Promise.resolve(join(folder, 'vendor')), overlay: undefined };
 }

@@ -5,7 +5,7 @@ import { CHROMIUM } from '../support/browser.ts';
 const EXTENSIONS = ['curl', 'dom', 'mbstring', 'pdo_sqlite', 'xml'];
 const INSTALL = 'apt-get install chromium composer php-cli php-curl php-mbstring php-sqlite3 php-xml';
 
-/** What this machine lacks for the Laravel tests, as one sentence; undefined when nothing is missing. */
+/** Names what this machine lacks for the Laravel tests; undefined when nothing is missing. */
 export function whatIsMissing(): string | undefined {
   const missing: string[] = [];
   const php = spawnSync('php', ['-m'], { encoding: 'utf8' });
@@ -23,7 +23,7 @@ export function whatIsMissing(): string | undefined {
   return `The Laravel tests need ${missing.join(', ')} (Debian: ${INSTALL})`;
 }
 
-/** Composer asks a question when root runs it, and nobody is there to answer. */
+/** Without this, composer asks a question when root runs it, and waits for an answer. */
 export function composerEnv(): NodeJS.ProcessEnv {
   return { ...process.env, COMPOSER_ALLOW_SUPERUSER: '1', COMPOSER_NO_INTERACTION: '1' };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { HeapGuard } from '../../src/observability/heap.ts';
 import { FakeLogger } from '../core/fakes.ts';
 
-/** A heap of 1,000 bytes, full as the test says. */
+/** A heap of 1,000 bytes of which the test sets how many are used. */
 function heap(mostPercent: number) {
   const logger = new FakeLogger();
   let usedBytes = 0;

@@ -13,7 +13,7 @@ interface Parsed {
   readonly isBinary: boolean;
 }
 
-/** What the library's own parser makes of the bytes, as a client. */
+/** Messages that the library's own parser reads from the bytes, as a client. */
 function parse(bytes: Buffer): Promise<Parsed[]> {
   return new Promise((resolve, reject) => {
     const receiver = new Receiver({ isServer: false });

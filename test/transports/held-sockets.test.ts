@@ -1,4 +1,4 @@
-/** What a socket may make the server hold before it is a client, and after it was one: each limit at n and at n + 1. */
+/** Limits of sockets that are not clients yet, or no longer: each at n and at n + 1. */
 import { readdirSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -41,7 +41,7 @@ async function ask(tcp: Tcp, request = UP): Promise<string> {
   return `${head}\r\n\r\n${body}`;
 }
 
-/** How often a reason was counted, asked over a connection of its own or over one that is open. */
+/** Count of a refusal reason, requested over a new connection or over the given one. */
 async function counted(context: TestContext, server: TestServer, reason: string, by?: Tcp): Promise<number> {
   const request = `GET /admin/metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
   const text = await ask(by ?? (await open(context, server)), request);
@@ -305,7 +305,7 @@ test.concurrent(
     for (const tcp of [sends, stays]) tcp.write(post + 'x'.repeat(1500));
     const since = performance.now();
     await new Promise((resolve) => setTimeout(resolve, 500));
-    // Nobody is answered while it may still come to its end.
+    // No answer while the request may still complete.
     expect([sends.received.length, stays.received.length]).toEqual([0, 0]);
     sends.write('x'.repeat(500));
     expect(await sends.head()).toContain('413');

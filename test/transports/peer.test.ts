@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { PeerReader } from '../../src/transports/peer.ts';
 
-/** What a server is told of a request from this address with these headers. */
+/** Peer of a request from this address with these headers. */
 function peer(
   trusted: readonly string[],
   from: string,

@@ -31,7 +31,7 @@ function certificate({ onTestFinished }: TestContext): CertificateFiles {
   return files;
 }
 
-/** A client that is subscribed to `news`, and reads only when it is told to. */
+/** A client that is subscribed to `news`, and reads only on request. */
 async function subscriber(
   { onTestFinished }: TestContext,
   { port }: TestServer,

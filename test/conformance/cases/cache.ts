@@ -38,7 +38,7 @@ export const cache: Case[] = [
   {
     id: 'S22',
     rule: '3.10',
-    title: 'an event published while nobody listened greets a later subscriber',
+    title: 'a later subscriber receives an event that was published without subscribers',
     async run(site) {
       const channel = site.name('cache-x');
       await site.publish('e', '{"n":1}', channel);
@@ -78,12 +78,12 @@ export const cache: Case[] = [
   {
     id: 'S23',
     rule: '3.10',
-    title: 'a whisper is not cached',
+    title: 'a client event is not cached',
     async run(site) {
       const channel = site.name('private-cache-x');
       const sender = await site.subscriber(channel);
       await site.publish('e', 'published', channel);
-      site.whisper(sender, channel, { n: 1 });
+      site.clientEvent(sender, channel, { n: 1 });
       await sender.settle();
       await greets(site, channel, { event: 'e', data: 'published', channel });
     },

@@ -32,7 +32,7 @@ const relay: Case[] = [
     title: 'a client event reaches the others with the same data, the sender gets nothing',
     async run(site) {
       const { channel, a, b } = await pair(site);
-      site.whisper(a, channel, { n: 1 });
+      site.clientEvent(a, channel, { n: 1 });
       await site.silent(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other');
     },
@@ -73,7 +73,7 @@ const relay: Case[] = [
       const channel = site.name('presence-a');
       const first = await site.subscriber(channel, { member: member('7') });
       const second = await site.subscriber(channel, { member: member('7') });
-      site.whisper(first, channel, { n: 1 });
+      site.clientEvent(first, channel, { n: 1 });
       await first.settle();
       same(await second.settle(), [{ event: 'client-x', channel, data: { n: 1 }, user_id: '7' }], 'frames');
     },
@@ -84,7 +84,7 @@ const relay: Case[] = [
     title: 'data that is a string is relayed as a string',
     async run(site) {
       const { channel, a, b } = await pair(site);
-      site.whisper(a, channel, 'abc');
+      site.clientEvent(a, channel, 'abc');
       await site.silent(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: 'abc' }], 'frames of the other');
     },
@@ -95,7 +95,7 @@ const relay: Case[] = [
     title: 'a string holding JSON stays that string',
     async run(site) {
       const { channel, a, b } = await pair(site);
-      site.whisper(a, channel, '{"a": "\\/"}');
+      site.clientEvent(a, channel, '{"a": "\\/"}');
       await site.silent(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: '{"a": "\\/"}' }], 'frames of the other');
     },
@@ -107,7 +107,7 @@ const relay: Case[] = [
     async run(site) {
       const { channel, a, b } = await pair(site);
       for (const data of [{ a: { b: [] } }, [1, 'é', { x: {} }], null, {}, []]) {
-        site.whisper(a, channel, data);
+        site.clientEvent(a, channel, data);
         await site.silent(a);
         same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other');
       }
@@ -120,7 +120,7 @@ const relay: Case[] = [
     async run(site) {
       const { channel, a, b } = await pair(site);
       for (const data of [7, 0, -1.5, true, false, '']) {
-        site.whisper(a, channel, data);
+        site.clientEvent(a, channel, data);
         await site.silent(a);
         same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other');
       }
@@ -143,7 +143,7 @@ const relay: Case[] = [
     title: 'on a public channel client events are relayed by default (as Reverb)',
     async run(site) {
       const { channel, a, b } = await pair(site, 'orders');
-      site.whisper(a, channel, { n: 1 });
+      site.clientEvent(a, channel, { n: 1 });
       await site.silent(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other');
     },
@@ -152,10 +152,10 @@ const relay: Case[] = [
     id: 'W16',
     rule: '5.2',
     title: 'with the option off a client event on a public channel gets error 4301',
-    needs: needs.noPublicWhispers,
+    needs: needs.noPublicClientEvents,
     async run(site) {
       const { channel, a, b } = await pair(site, 'orders');
-      site.whisper(a, channel, { n: 1 });
+      site.clientEvent(a, channel, { n: 1 });
       await refuses(site, a, 4301);
       await site.silent(b);
     },
@@ -163,14 +163,14 @@ const relay: Case[] = [
   {
     id: 'W17',
     rule: '5.3',
-    title: 'who has unsubscribed gets no client events and may send none',
+    title: 'a client that has unsubscribed gets no client events and may send none',
     async run(site) {
       const { channel, a, b } = await pair(site);
       site.unsubscribe(b, channel);
       await b.settle();
-      site.whisper(a, channel, { n: 1 });
+      site.clientEvent(a, channel, { n: 1 });
       await site.silent(a, b);
-      site.whisper(b, channel, { n: 1 });
+      site.clientEvent(b, channel, { n: 1 });
       await refuses(site, b, 4009, NOT_MEMBER);
       await site.silent(a);
     },
@@ -182,7 +182,7 @@ const relay: Case[] = [
     async run(site) {
       const { channel, a, b } = await pair(site);
       for (const event of ['client_x', 'clientx', 'Client-x', ' client-x'])
-        site.whisper(a, channel, { n: 1 }, event);
+        site.clientEvent(a, channel, { n: 1 }, event);
       await site.silent(a, b);
     },
   },
@@ -218,12 +218,12 @@ const rules: Case[] = [
   {
     id: 'W03',
     rule: '5.1',
-    title: 'mode members: who is not subscribed gets error 4009, nobody receives',
+    title: 'mode members: a sender that is not subscribed gets error 4009, nothing is delivered',
     async run(site) {
       const channel = site.name('private-a');
       const insider = await site.subscriber(channel);
       const stranger = await site.connect();
-      site.whisper(stranger, channel, { n: 1 });
+      site.clientEvent(stranger, channel, { n: 1 });
       await refuses(site, stranger, 4009, NOT_MEMBER);
       await site.silent(insider);
     },
@@ -231,11 +231,11 @@ const rules: Case[] = [
   {
     id: 'W21',
     rule: '5.1',
-    title: 'a client event on a channel that nobody holds gets error 4009',
+    title: 'a client event on an unoccupied channel gets error 4009',
     async run(site) {
       const stranger = await site.connect();
       for (const channel of [site.name('private-none'), site.name('presence-none'), '__proto__']) {
-        site.whisper(stranger, channel, { n: 1 });
+        site.clientEvent(stranger, channel, { n: 1 });
         await refuses(site, stranger, 4009, NOT_MEMBER);
       }
     },
@@ -244,10 +244,10 @@ const rules: Case[] = [
     id: 'W04',
     rule: '5.1',
     title: 'mode none: error 4301',
-    needs: needs.whispersFromNone,
+    needs: needs.clientEventsFromNone,
     async run(site) {
       const { channel, a, b } = await pair(site);
-      site.whisper(a, channel, { n: 1 });
+      site.clientEvent(a, channel, { n: 1 });
       await refuses(site, a, 4301, SWITCHED_OFF);
       await site.silent(b);
     },
@@ -255,8 +255,8 @@ const rules: Case[] = [
   {
     id: 'W05',
     rule: '5.4',
-    title: 'mode all: a stranger may send, but a forged user_id is not passed on',
-    needs: needs.whispersFromAll,
+    title: 'mode all: a client that is not subscribed may send, but a forged user_id is not passed on',
+    needs: needs.clientEventsFromAll,
     async run(site) {
       const channel = site.name('presence-a');
       const insider = await site.subscriber(channel, { member: member('7') });
@@ -270,7 +270,7 @@ const rules: Case[] = [
     id: 'W22',
     rule: '5.1',
     title: 'mode all: a member still gets its verified user_id, extra members are dropped',
-    needs: needs.whispersFromAll,
+    needs: needs.clientEventsFromAll,
     async run(site) {
       const channel = site.name('presence-a');
       const a = await site.subscriber(channel, { member: member('7') });
@@ -290,7 +290,7 @@ const rules: Case[] = [
     title: 'a hundred client events at once are all delivered, and none is refused',
     async run(site) {
       const { channel, a, b } = await pair(site);
-      for (let n = 0; n < 100; n += 1) site.whisper(a, channel, { n });
+      for (let n = 0; n < 100; n += 1) site.clientEvent(a, channel, { n });
       await site.silent(a);
       same(
         (await b.settle()).map(({ data }) => data),
@@ -306,7 +306,7 @@ const rules: Case[] = [
     needs: needs.fewClientEvents,
     async run(site) {
       const { channel, a, b } = await pair(site);
-      for (let n = 0; n < 4; n += 1) site.whisper(a, channel, { n });
+      for (let n = 0; n < 4; n += 1) site.clientEvent(a, channel, { n });
       await refuses(site, a, 4301);
       same((await b.settle()).length, 3, 'events delivered');
     },
@@ -317,10 +317,10 @@ const rules: Case[] = [
     title: 'an event name of 200 characters is relayed, of 201 gets error 4301',
     async run(site) {
       const { channel, a, b } = await pair(site);
-      site.whisper(a, channel, { n: 1 }, 'client-'.padEnd(200, 'x'));
+      site.clientEvent(a, channel, { n: 1 }, 'client-'.padEnd(200, 'x'));
       await site.silent(a);
       same((await b.settle()).length, 1, 'frames of the other');
-      site.whisper(a, channel, { n: 1 }, 'client-'.padEnd(201, 'x'));
+      site.clientEvent(a, channel, { n: 1 }, 'client-'.padEnd(201, 'x'));
       await refuses(site, a, 4301);
       await site.silent(b);
     },
@@ -331,7 +331,7 @@ const rules: Case[] = [
     title: 'client events on encrypted channels are refused',
     async run(site) {
       const { channel, a, b } = await pair(site, 'private-encrypted-a');
-      site.whisper(a, channel, { n: 1 });
+      site.clientEvent(a, channel, { n: 1 });
       await refuses(site, a, 4301);
       await site.silent(b);
     },
@@ -339,14 +339,14 @@ const rules: Case[] = [
   {
     id: 'W08',
     rule: '5.3',
-    title: 'two apps with a channel of one name hear nothing of each other',
+    title: 'two apps with a channel of the same name receive nothing of each other',
     needs: secondApp.needs,
     async run(site) {
       const other = site.as(secondApp.app);
       const channel = site.name('private-a');
       const [a, b] = [await site.subscriber(channel), await site.subscriber(channel)];
       const foreign = await other.subscriber(channel);
-      site.whisper(a, channel, { n: 1 });
+      site.clientEvent(a, channel, { n: 1 });
       await site.silent(a);
       same((await b.settle()).length, 1, 'frames in the same app');
       await site.silent(foreign);
@@ -368,7 +368,7 @@ const rules: Case[] = [
       const channel = site.name('presence-a');
       const a = await site.subscriber(channel, { member: member(7) });
       const b = await site.subscriber(channel, { member: member(9) });
-      site.whisper(a, channel, { n: 1 });
+      site.clientEvent(a, channel, { n: 1 });
       await a.settle();
       same(
         await b.settle(),

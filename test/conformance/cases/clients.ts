@@ -6,7 +6,7 @@ import type { Case } from '../case.ts';
 import { same } from '../expect.ts';
 import type { Site } from '../site.ts';
 
-// The package says that its class is a default export, but in Node it is the module itself.
+// The package declares its class as a default export, but in Node it is the module itself.
 const Pusher = PusherModule as unknown as typeof PusherModule.default;
 
 interface Authorisation {

@@ -349,7 +349,7 @@ const liveness: Case[] = [
   {
     id: 'C24',
     rule: '2.13',
-    title: 'SIGTERM: every socket gets error and close 4200, the process ends, nobody else gets in',
+    title: 'SIGTERM: every socket gets error and close 4200, the process ends, new clients are refused',
     needs: needs.quickDrain,
     alone: true,
     limitMs: 30_000,

@@ -19,7 +19,7 @@ const delivery: Case[] = [
   {
     id: 'H09',
     rule: '8.4',
-    title: 'socket_id excludes that socket; an unknown one excludes nobody',
+    title: 'socket_id excludes that socket; an unknown one excludes none',
     async run(site) {
       const channel = site.name('orders');
       const [a, b] = [await site.subscriber(channel), await site.subscriber(channel)];
@@ -207,7 +207,7 @@ const refusals: Case[] = [
     id: 'H62',
     rule: '8.4',
     title:
-      'names in the list that are no strings, socket_id and info that are none: refused with 4xx, nobody gets anything',
+      'names in the list that are no strings, socket_id and info that are none: refused with 4xx, nothing is delivered',
     async run(site) {
       const channel = site.name('orders');
       const wire = await site.subscriber(channel);

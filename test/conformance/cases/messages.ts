@@ -106,7 +106,7 @@ const formats: Case[] = [
   {
     id: 'C55',
     rule: '1.6',
-    title: 'pusher_internal: events from a client get no answer and reach nobody',
+    title: 'pusher_internal: events from a client get no answer and are not relayed',
     async run(site) {
       const channel = site.name('orders');
       const [sender, other] = [await site.subscriber(channel), await site.subscriber(channel)];

@@ -331,7 +331,7 @@ const changes: Case[] = [
   {
     id: 'S12',
     rule: '4.4',
-    title: 'a second socket of a user joins and the first leaves: nobody hears of it',
+    title: 'a second socket of a user joins and the first leaves: nothing is announced',
     async run(site) {
       const { channel, a, b } = await couple(site);
       const second = await site.connect();

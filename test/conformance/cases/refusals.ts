@@ -104,7 +104,7 @@ const byOrigin: Case[] = [
   {
     id: 'C10',
     rule: '2.6',
-    title: 'allowed origins, also by wildcard and with another port, are let in',
+    title: 'allowed origins, also by wildcard and with another port, connect',
     needs: needs.origins,
     async run(site) {
       await isIn(site, 'https://app.test:8443');
@@ -148,7 +148,7 @@ const byOrigin: Case[] = [
   {
     id: 'C49',
     rule: '2.6',
-    title: 'look-alike origins stay out',
+    title: 'look-alike origins are refused',
     needs: needs.origins,
     async run(site) {
       const near = [

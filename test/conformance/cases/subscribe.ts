@@ -40,7 +40,7 @@ const plain: Case[] = [
   {
     id: 'S01',
     rule: '3.3',
-    title: 'a public channel is entered with exactly one frame',
+    title: 'a subscription to a public channel is answered with exactly one frame',
     async run(site) {
       const wire = await site.connect();
       const channel = site.name('orders');
@@ -129,7 +129,7 @@ const plain: Case[] = [
   {
     id: 'S32',
     rule: '3.8',
-    title: 'one can leave and come back',
+    title: 'a client can unsubscribe and subscribe again',
     async run(site) {
       const channel = site.name('private-a');
       const wire = await site.subscriber(channel);

@@ -215,7 +215,7 @@ const userEvents: Case[] = [
         [],
         'listed channels that begin with #',
       );
-      site.whisper(a, userChannel(id), { n: 1 });
+      site.clientEvent(a, userChannel(id), { n: 1 });
       site.error((await a.settle())[0], 4301);
       await site.silent(b);
     },
@@ -283,7 +283,7 @@ const watching: Case[] = [
   {
     id: 'U18',
     rule: '6.5',
-    title: 'a second socket of a watched user and its leaving are no news',
+    title: 'a second socket of a watched user, and its closing, send no event',
     async run(site) {
       const [watched, marker] = [idOf(site, '7'), idOf(site, 'm')];
       await site.signedIn({ id: watched });

@@ -6,7 +6,7 @@ use Illuminate\Foundation\Support\Providers\RouteServiceProvider as ServiceProvi
 use Illuminate\Support\Facades\Broadcast;
 use Illuminate\Support\Facades\Route;
 
-/** What bootstrap/app.php's withRouting() does since Laravel 11. */
+/** Does the same as withRouting() in bootstrap/app.php since Laravel 11. */
 class RouteServiceProvider extends ServiceProvider
 {
     public function boot(): void

@@ -11,7 +11,7 @@ const numbers = (count: number): string[] => Array.from({ length: count }, (_, a
 
 describe.each(otherSides())('beside $name', (kind) => {
   test.each(['orders', 'private-orders', 'private-encrypted-orders', 'presence-orders'])(
-    '11.8 an event on %s is heard once on each side, in its order, whichever side it was published on',
+    '11.8 delivers an event on %s once on each side and in order, whichever side it was published on',
     async (channel) => {
       stage = await Stage.open(kind);
       const [a, b] = [await stage.here(), await stage.there()];
@@ -31,7 +31,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     },
   );
 
-  test('11.8 equal events of both publishers in the same second are all heard', async () => {
+  test('11.8 delivers all equal events of both publishers in the same second', async () => {
     stage = await Stage.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];
     await Promise.all([a.join('orders'), b.join('orders')]);
@@ -47,7 +47,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     }
   });
 
-  test('11.7 the socket of an event is left out on whichever side it is', async () => {
+  test('11.7 excludes the socket of an event on either side', async () => {
     stage = await Stage.open(kind);
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
     for (const person of [a, b, c]) await person.join('private-orders');
@@ -61,7 +61,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     expect(heard('not-b')).toEqual([1, 0, 1]);
   });
 
-  test('11.7 a batch of the other side’s own publishers and of ours keeps its order', async () => {
+  test('11.7 batches of publishers of both sides keep their order', async () => {
     stage = await Stage.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
@@ -77,7 +77,7 @@ describe.each(otherSides())('beside $name', (kind) => {
       for (const name of ['here', 'there']) expect(person.heard(name)).toEqual(numbers(10));
   });
 
-  test('11.9 whispers cross in both directions, once', async () => {
+  test('11.9 client events cross once in both directions', async () => {
     stage = await Stage.open(kind);
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
     for (const person of [a, b, c]) await person.join('private-chat');
@@ -97,7 +97,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     expect(stage.node.state).toMatchObject({ clientEventsSent: 3, clientEventsReceived: 3, dropped: {} });
   });
 
-  test('11.9 a whisper on a presence channel carries its user across, whoever of us hears the channel', async () => {
+  test('11.9 a client event on a presence channel keeps its user, whichever connection is the listener', async () => {
     stage = await Stage.open(kind);
     const channel = 'presence-chat';
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
@@ -160,7 +160,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     expect(d.comings(channel)).toEqual(['-c']);
   });
 
-  test('11.10 the connection that is heard changes under load, and nothing is lost or told twice', async () => {
+  test('11.10 loses and doubles nothing when the listener changes under load', async () => {
     stage = await Stage.open(kind);
     const channel = 'presence-load';
     const watcher = await stage.here();
@@ -207,7 +207,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test.each(['cache-price', 'private-cache-price', 'presence-cache-price'])(
-    '11.11 whoever comes to %s is greeted with the newest event of either side',
+    '11.11 sends new subscribers of %s the newest event of either side',
     async (channel) => {
       stage = await Stage.open(kind);
       const member = (id: string) =>
@@ -231,7 +231,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     },
   );
 
-  test('11.10 the API here tells of both sides, also of channels where nobody is here', async () => {
+  test('11.10 the API counts both sides, also on channels without subscribers here', async () => {
     stage = await Stage.open(kind);
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
@@ -278,7 +278,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     expect(await get('/connections')).toEqual({ connections: 1 });
   });
 
-  test('11.9 what somebody says at the moment he comes is heard there too', async () => {
+  test('11.9 a client event sent right after joining reaches the upstream', async () => {
     stage = await Stage.open(kind);
     const b = await stage.there();
     await b.join('private-chat');
@@ -300,7 +300,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     expect(stage.node.state).toMatchObject({ dropped: {}, gaps: 0 });
   });
 
-  test('11.12 a user who is terminated here is terminated there', async () => {
+  test('11.12 terminates a user on both sides', async () => {
     stage = await Stage.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];
     await a.join('presence-x', { user_id: '7', user_info: {} });

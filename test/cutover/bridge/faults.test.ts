@@ -21,13 +21,13 @@ const isQueueEmpty = (): Promise<void> =>
     15_000,
   );
 
-/** What is published here while the bridge is hurt arrives here at once. */
+/** Publishes on this side, where events arrive at once whatever the bridge does. */
 async function publishAll(name: string, data: readonly string[], channel = 'orders'): Promise<void> {
   for (const each of data) await stage.publishHere(channel, name, each);
 }
 
 describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $name', (kind) => {
-  test('11.13 the other side is killed and comes back: this side goes on, what waited is told, rosters heal', async () => {
+  test('11.13 the upstream is killed and restarted: this side goes on, waiting events are forwarded, rosters heal', async () => {
     stage = await Stage.open(kind, { limits: QUICK });
     const room = 'presence-room';
     const [a, b] = [await stage.here(), await stage.there()];
@@ -41,7 +41,10 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
     await eventually(() => a.heard('meanwhile').length === 30, 'this side goes on');
     const late = await stage.here();
     await late.join('orders');
-    await eventually(() => a.roster(room).join() === 'a', 'those of the other side have gone, after a while');
+    await eventually(
+      () => a.roster(room).join() === 'a',
+      'the members of the upstream are removed after the grace time',
+    );
     await stage.other.restart();
     await isConnected();
     const back = await stage.there();
@@ -95,7 +98,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
     expect(a.comings(room)).not.toContain('-u1');
   });
 
-  test('11.7 answering 500: what waits is told when it works again, in its order, once', async () => {
+  test('11.7 it answers 500: waiting events are forwarded once and in order when it works again', async () => {
     stage = await Stage.open(kind, { limits: QUICK });
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
@@ -111,7 +114,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
     expect(stage.node.state).toMatchObject({ forwarded: 26, dropped: {} });
   });
 
-  test('11.7 slow by two seconds: publishers here hardly wait, and nothing is lost or doubled', async () => {
+  test('11.7 it is slow by 2 s: publishers here hardly wait, and nothing is lost or doubled', async () => {
     stage = await Stage.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
@@ -131,7 +134,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
     expect(stage.node.state.lagMs).toBeDefined();
   });
 
-  test('11.7 an answer that is late: what came back meanwhile is not sent again', async () => {
+  test('11.7 a late answer: events whose echo came back are not sent again', async () => {
     stage = await Stage.open(kind, { limits: { ...QUICK, requestTimeoutMs: 300 } });
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
@@ -145,7 +148,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
     expect(stage.node.state.dropped).toEqual({});
   });
 
-  test('11.7 an answer that is late, and nobody here who would hear: it is counted, and not said twice', async () => {
+  test('11.7 a late answer without a subscription here: the event is counted and not sent again', async () => {
     stage = await Stage.open(kind, { limits: { ...QUICK, requestTimeoutMs: 300 } });
     const b = await stage.there();
     await b.join('orders');
@@ -160,7 +163,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
     expect(b.heard('unanswered')).toEqual(numbers(3));
   });
 
-  test('11.7 what waits is limited in number, bytes and age; what is given up is counted', async () => {
+  test('11.7 the queue is limited in number, bytes and age; dropped events are counted', async () => {
     stage = await Stage.open(kind, {
       limits: { ...QUICK, queueEvents: 10, queueBytes: 4000, queueAgeMs: 1500, parallelRequests: 1 },
     });

@@ -75,8 +75,8 @@ const garbage = [
   '{"event":"pusher:cache_miss","channel":"orders"}',
 ];
 
-describe('an other side that does what it should not', () => {
-  test('11.6 nothing that it says disturbs this side', async () => {
+describe('an upstream that breaks the protocol', () => {
+  test('11.6 no frame that it sends disturbs this side', async () => {
     await open((socket, text) => {
       if (!polite(socket, text)) for (const each of garbage) socket.send(each);
       socket.send(Buffer.from([0xff, 0xfe, 0x00]));
@@ -99,13 +99,13 @@ describe('an other side that does what it should not', () => {
     for (const person of [a, b]) person.wire.drop();
   });
 
-  test('11.13 it does not answer pings: the connection is ended, and made again', async () => {
+  test('11.13 closes and reopens a connection whose pings it does not answer', async () => {
     await open(() => undefined);
     await eventually(() => sockets.length > 1, 'another connection');
     expect(node.state.lastError).toBe('no pong in time');
   });
 
-  test('11.6 it confirms nothing: clients wait a moment, and no longer', async () => {
+  test('11.6 it confirms no subscription: clients wait a bounded time', async () => {
     await open((socket, text) => void polite(socket, text));
     const person = await Person.connect(node.app);
     const begunMs = performance.now();
@@ -117,7 +117,7 @@ describe('an other side that does what it should not', () => {
     person.wire.drop();
   });
 
-  test('11.7 one event of a batch is refused: the others are sent without it', async () => {
+  test('11.7 sends the other events of a batch of which it refuses one', async () => {
     const bodies: string[] = [];
     await open((socket, text) => void polite(socket, text));
     http.removeAllListeners('request');
@@ -136,7 +136,7 @@ describe('an other side that does what it should not', () => {
     expect(node.state).toMatchObject({ forwarded: 3, dropped: { refused: 1 } });
   });
 
-  test('11.7 it cuts a request off that is too large for it: that is counted, and others go on', async () => {
+  test('11.7 counts an event whose request it cuts off as too large, and forwards the others', async () => {
     await open((socket, text) => void polite(socket, text));
     http.removeAllListeners('request');
     http.on('request', (request, response) => {

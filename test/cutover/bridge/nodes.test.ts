@@ -61,7 +61,7 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
     expect(nodes.flatMap(({ logger }) => logger.defects)).toEqual([]);
   });
 
-  test('11.8 an event of any node, or of the other side, is heard once everywhere, equal ones too', async () => {
+  test('11.8 delivers an event of any node or of the upstream once everywhere, equal ones too', async () => {
     for (const app of [other.app, ...nodes.map((node) => node.app)])
       for (const channel of ['orders', 'private-orders']) await (await connect(app)).join(channel);
     const half = people.length / 2;
@@ -90,7 +90,7 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
     people = [...inOrders, ...inPrivate];
   });
 
-  test('11.9, 11.10 presence and whispers over all of them; a user on two nodes and the other side is one', async () => {
+  test('11.9, 11.10 presence and client events over all nodes; a user on two nodes and the upstream is one member', async () => {
     const room = 'presence-room';
     const apps = [other.app, ...nodes.map((node) => node.app)];
     for (const [at, app] of apps.entries())
@@ -134,7 +134,7 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
     ).toEqual(left.map(() => ['-twin', '-u1']));
   });
 
-  test('11.10 the number of subscriptions is that of people: no node’s bridge counts, on any node', async () => {
+  test('11.10 counts subscriptions of clients only: no node counts the bridge of any node', async () => {
     const count = async (app: BridgedNode['app']): Promise<unknown[]> => {
       const { get } = publisher(app);
       const one = (await get('/channels/orders', [['info', 'subscription_count']])).json;
@@ -167,7 +167,7 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
     }
   });
 
-  test('11.8, 11.13 Redis is killed and comes back: afterwards everything is heard once again', async () => {
+  test('11.8, 11.13 delivers everything once again after Redis was killed and restarted', async () => {
     const apps = [other.app, ...nodes.map((node) => node.app)];
     for (const [at, app] of apps.entries()) {
       const person = await connect(app);

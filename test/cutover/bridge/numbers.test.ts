@@ -32,7 +32,7 @@ describe.each(otherSides())('beside $name', (kind) => {
       for (const name of ['from-here', 'from-there']) expect(person.heard(name)).toEqual([LIST]);
   });
 
-  test('11.9 numbers in a whisper cross as the other side writes them', async () => {
+  test('11.9 numbers in a client event cross as the upstream writes them', async () => {
     stage = await Stage.open(kind);
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.there()];
     for (const person of [a, b, c]) await person.join('private-chat');
@@ -57,7 +57,7 @@ describe.each(otherSides())('beside $name', (kind) => {
     }
   });
 
-  test('11.10 numbers in user_info are in the rosters of both sides as they were signed', async () => {
+  test('11.10 numbers in user_info keep their signed form in the rosters of both sides', async () => {
     stage = await Stage.open(kind);
     const channel = 'presence-room';
     const [a, b] = [await stage.here(), await stage.there()];

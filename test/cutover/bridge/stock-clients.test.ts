@@ -48,7 +48,7 @@ function connect(app: Endpoint, user: string): Pusher {
 }
 
 describe.each(otherSides())('stock clients beside $name', (kind) => {
-  test('11.8, 11.9, 11.10 pusher-js and the Node SDK on both sides notice nothing', async () => {
+  test('11.8, 11.9, 11.10 pusher-js and the Node SDK work on both sides without a difference', async () => {
     stage = await Stage.open(kind);
     const sides = [stage.node.app, stage.other.app];
     const heard: string[][] = [[], []];
@@ -98,7 +98,7 @@ describe.each(otherSides())('stock clients beside $name', (kind) => {
 });
 
 describe.each(otherSides().filter(({ name }) => name === 'a second Wavehall'))('beside $name', (kind) => {
-  test('11.12 an event to a user reaches him where he is, if that side knows users', async () => {
+  test('11.12 an event to a user reaches its connections on either side that supports users', async () => {
     stage = await Stage.open(kind);
     const pusher = connect(stage.other.app, '42');
     const heard: unknown[] = [];

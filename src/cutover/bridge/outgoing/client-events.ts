@@ -4,7 +4,14 @@ import type { BridgeLimits } from '../limits.ts';
 import type { EchoAnnouncer, ForwardedEvent } from '../ports/echoes.ts';
 import type { UpstreamLink } from '../ports/link.ts';
 import type { BridgeCounters } from '../status/counters.ts';
-import type { Published } from './published.ts';
+
+/** A client event of this side; `dataJson` is its data as it was written. */
+interface SentClientEvent {
+  readonly name: string;
+  readonly data: unknown;
+  readonly dataJson: string;
+  readonly userId: string | undefined;
+}
 
 /** Sends client events on one presence channel as its members. */
 interface MemberSender {
@@ -35,7 +42,7 @@ export class ClientEvents {
   }
 
   /** Never rejects. An event that cannot be sent at the moment is dropped and counted. */
-  async send(channel: string, { name, data, dataJson, userId }: Published): Promise<void> {
+  async send(channel: string, { name, data, dataJson, userId }: SentClientEvent): Promise<void> {
     const { counters, limits } = this.#deps;
     // Where clients may write to any channel, Reverb passes the frame on as it is, including `user_id`.
     const [event, on, user] = [name, channel, userId].map((each) => JSON.stringify(each));

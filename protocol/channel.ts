@@ -4,9 +4,9 @@ import { bytesOf, exceeds } from './limits.ts';
 export interface ChannelKind {
   /** Subscribing needs a signature (3.5). */
   readonly signed: boolean;
-  /** Has a roster and announces members (4). */
+  /** Has a roster and sends member changes (4). */
   readonly members: boolean;
-  /** The last published event greets new subscribers (3.10). */
+  /** New subscribers get the last published event (3.10). */
   readonly cached: boolean;
   /** Data is ciphertext which the server passes on untouched (7.7). */
   readonly encrypted: boolean;
@@ -66,7 +66,7 @@ export const isReservedChannel = (name: string): boolean => name.startsWith('#')
 
 export const SERVER_TO_USER_PREFIX = '#server-to-user-';
 
-/** 6.4 — whose channel this is, `undefined` for every other channel. */
+/** 6.4 — the user of a `#server-to-user-` channel, `undefined` for every other channel. */
 export function userOfChannel(name: string): string | undefined {
   if (!name.startsWith(SERVER_TO_USER_PREFIX)) return undefined;
   return name.slice(SERVER_TO_USER_PREFIX.length) || undefined;

@@ -16,7 +16,7 @@ export function checkClientEventName(name: string, maxLength: number, channel?: 
     throw new ProtocolError(errors.clientEventName, { channel });
 }
 
-/** 5.2 — why this kind of channel takes no client events; `undefined` when it does. */
+/** 5.2 — the error when this kind of channel takes no client events; `undefined` when it does. */
 export function clientEventRefusal(
   kind: ChannelKind,
   channel: string,
@@ -31,8 +31,8 @@ const HEAD = /^\{"event":"(client-[^"\\\p{Cc}]*)","(?:channel":"([^"\\\p{Cc}]*)"
 const TAIL = /^,"channel":"([^"\\\p{Cc}]*)"\}$/u;
 
 /**
- * 5.3 — a client event that is written as clients write it: the three keys in one of the two usual orders, nothing else. It is read
- * faster, and with the same result, as any other spelling is. `undefined`: anything else, malformed or not.
+ * 5.3 — decodes a client event in its usual spelling: the three keys in one of the two usual orders, nothing else. This is
+ * faster than `decode` for any spelling, with the same result. `undefined`: anything else, malformed or not.
  */
 export function plainClientEvent(frame: string): ClientMessage | undefined {
   if (!frame.endsWith('}')) return undefined;

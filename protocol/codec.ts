@@ -48,7 +48,7 @@ function signin(message: JsonObject): ClientMessage {
   };
 }
 
-const VERBS: ReadonlyMap<string, (message: JsonObject) => ClientMessage> = new Map([
+const DECODERS: ReadonlyMap<string, (message: JsonObject) => ClientMessage> = new Map([
   ['pusher:subscribe', subscribe],
   ['pusher:unsubscribe', unsubscribe],
   ['pusher:signin', signin],
@@ -69,8 +69,8 @@ export const decode = (frame: string): ClientMessage => plainClientEvent(frame) 
 function decodeAny(frame: string): ClientMessage {
   const message = required(parseJsonObject(frame));
   const event = required(text(ownField(message, 'event')));
-  const verb = VERBS.get(event);
-  if (verb) return verb(message);
+  const decoder = DECODERS.get(event);
+  if (decoder) return decoder(message);
   if (isClientEvent(event)) return clientEvent(event, message, frame);
   if (event.startsWith(PUSHER_PREFIX)) throw invalid();
   return { kind: 'ignored' };
@@ -98,7 +98,7 @@ function error(code: number, message: string, asString = false, channel?: string
   return frame(serverEvents.error, asString ? quote(data) : data, channel);
 }
 
-/** 2.4 — nothing in an id or a number needs escaping, and every client is greeted, so nothing but concatenation. */
+/** 2.4 — ids and numbers need no escaping, and every client gets one, so nothing but concatenation. */
 const connectionEstablished = (socketId: string, activityTimeoutSeconds: number): string =>
   `{"event":"${serverEvents.connectionEstablished}","data":"{\\"socket_id\\":\\"${socketId}\\",` +
   `\\"activity_timeout\\":${activityTimeoutSeconds}}"}`;
@@ -106,7 +106,7 @@ const connectionEstablished = (socketId: string, activityTimeoutSeconds: number)
 const subscriptionError = (channel: string, { type, error, status }: SubscriptionFailure): string =>
   wrapped(serverEvents.subscriptionError, { type, error, status }, channel);
 
-/** 3.6 — the frames that tell a client of its failure, in their order. */
+/** 3.6 — the frames that report a failure to the client, in their order. */
 function failure(reason: ProtocolError, asString = false): readonly string[] {
   const { code, message, channel, subscription } = reason;
   if (!subscription) return [error(code, message, asString, channel)];

@@ -1,8 +1,8 @@
-/** 2.14 — one reason for which the server refuses something. */
+/** 2.14 — one error of the protocol. */
 export interface ErrorEntry {
   readonly code: number;
   readonly message: string;
-  /** When a client that was closed with this code tries again; `stays`: it is only a frame, nothing is closed. */
+  /** When a client that is closed with this code reconnects; `stays`: it is a frame alone, nothing is closed. */
   readonly reconnects: 'never' | 'after 1 s' | 'at once' | 'stays';
 }
 
@@ -43,7 +43,7 @@ export const errors = {
   watchlistLimit: entry(4302, 'Watchlist limit exceeded', 'stays'),
 } as const satisfies Record<string, ErrorEntry>;
 
-/** 3.6 — what `pusher:subscription_error` says. */
+/** 3.6 — the data of `pusher:subscription_error`. */
 export interface SubscriptionFailure {
   readonly type: 'AuthError' | 'InvalidChannel' | 'LimitReached' | 'ServerError';
   readonly status: number;
@@ -60,7 +60,7 @@ export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
   readonly entry: ErrorEntry;
   readonly code: number;
-  /** The connection ends; otherwise the client is only told. */
+  /** The connection ends; otherwise the client gets a frame. */
   readonly closes: boolean;
   readonly channel: string | undefined;
   readonly subscription: SubscriptionFailure | undefined;
@@ -84,7 +84,7 @@ const limitReached = entry(4301, 'Subscription limit reached', 'stays');
 const unavailable = entry(4100, 'The subscription failed, try again later', 'stays');
 const WITHOUT_ERROR_FRAME: readonly ErrorEntry[] = [invalidName, limitReached, unavailable];
 
-/** 3.6 — true when an error frame follows the frame that tells of the subscription. */
+/** 3.6 — true when an error frame follows the `subscription_error`. */
 export const hasErrorFrame = ({ entry }: ProtocolError): boolean => !WITHOUT_ERROR_FRAME.includes(entry);
 
 /** 3.2, 3.6 */
@@ -115,7 +115,7 @@ export const subscriptionRateLimit = (channel: string): ProtocolError =>
     error: errors.rateLimit.message,
   });
 
-/** 3.6 — what the nodes share is out of reach. */
+/** 3.6 — the shared store is out of reach. */
 export const subscriptionUnavailable = (channel: string): ProtocolError =>
   failedSubscription(unavailable, channel, {
     type: 'ServerError',
@@ -123,7 +123,7 @@ export const subscriptionUnavailable = (channel: string): ProtocolError =>
     error: unavailable.message,
   });
 
-/** 3.6, 2.14 — a defect: the channel is told, then the connection ends, so that the client begins anew. */
+/** 3.6, 2.14 — a defect: the channel gets its error, then the connection ends, so that the client starts again. */
 export const subscriptionFailed = (channel: string): ProtocolError =>
   failedSubscription(errors.internal, channel, {
     type: 'ServerError',

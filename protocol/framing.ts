@@ -2,7 +2,7 @@ import { parseJson } from './json.ts';
 
 /** 10.1 — the lines of a response; the first character says what a line is. */
 export const framing = {
-  /** 2048 ignored characters for whatever buffers the beginning of a response. */
+  /** 2048 ignored characters, for proxies that buffer the beginning of a response. */
   prelude: (): string => `${'h'.repeat(2048)}\n`,
   /** Exactly once in a session; with a host name the client sends everything else to that host. */
   open: (hostname?: string): string =>

@@ -29,7 +29,7 @@ export interface HttpRefusal {
   readonly message: string;
   /** True when only the time is wrong. */
   readonly isTimestampOff: boolean;
-  /** For the log of the operator: what a request must have. Nothing of the query but its time, and no secret. */
+  /** For the operator's log: the property that is missing. Of the query it shows the time alone, and no secret. */
   readonly expected: string;
 }
 
@@ -53,9 +53,9 @@ const otherSignature = (method: string, path: string): HttpRefusal =>
 const ONCE = new Set(['auth_key', 'auth_timestamp', 'auth_version', 'auth_signature', 'body_md5']);
 const UNSIGNED = new Set(['auth_signature', 'body_md5', 'appid', 'appkey', 'channelname']);
 
-/** These would move the borders between the parts of the canonical text. */
+/** Characters that would move the borders between the parts of the canonical text. */
 const UNCLEAR_PATH = /\p{Cc}/u;
-/** A router ends the path here, a signature does not. */
+/** Ends the path for a router, but not for a signature. */
 const FRAGMENT = '#';
 const UNCLEAR_NAME = /[&=\p{Cc}]/u;
 const UNCLEAR_VALUE = /[&\p{Cc}]/u;
@@ -66,7 +66,7 @@ function isRepeated(pairs: QueryPairs): boolean {
   return pairs.some(({ name, list }) => ONCE.has(name) && (list || seen.size === seen.add(name).size));
 }
 
-/** 8.2 — another request could have the same canonical text. */
+/** 8.2 — true when another request could have the same canonical text. */
 const isAmbiguous = (path: string, pairs: QueryPairs): boolean =>
   path.includes(FRAGMENT) ||
   UNCLEAR_PATH.test(percentDecoded(path)) ||
@@ -77,7 +77,7 @@ const iso = (seconds: number): string => `${new Date(seconds * 1000).toISOString
 
 const apart = (seconds: number): string => `${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead'}`;
 
-/** 8.2 — nothing is wrong with a time inside the window, both ends included. */
+/** 8.2 — accepts a time inside the window, both ends included. */
 function checkTime(given: string | undefined, options: VerifyOptions): HttpRefusal | undefined {
   const { nowSeconds, windowSeconds } = options;
   if (windowSeconds <= 0) return undefined;
@@ -115,12 +115,12 @@ function* canonicalTexts(request: SignedRequest, values: QueryValues, prefix: st
   for (const path of pathsToTry(request.path, prefix)) yield canonicalText(request.method, path, signed);
 }
 
-/** 7.4 — what the usual libraries write: nothing to decode, each parameter once, in the order in which they are signed. */
+/** 7.4 — the query of the usual libraries: nothing to decode, each parameter once, in the order in which they are signed. */
 const USUAL_QUERY =
   /^(auth_key=([\w.-]+)&auth_timestamp=(\d{1,12})&auth_version=1\.0&body_md5=([0-9a-f]{32}))&auth_signature=([0-9a-f]{64})$/;
 const USUAL_PATH = /^[\w/.-]+$/;
 
-/** 8.2 — the short way to a yes; `undefined` says nothing. */
+/** 8.2 — verifies requests in the usual spelling fast; `undefined` decides nothing. */
 function usualValues(
   credentials: readonly Credential[],
   { method, path, rawQuery, body }: SignedRequest,
@@ -137,12 +137,12 @@ function usualValues(
   return fits ? new Map([['auth_signature', signature]]) : undefined;
 }
 
-/** The values that were signed and are acted upon, or why the request is refused. */
+/** The signed values, the only ones to act upon, or the refusal. */
 export type Verdict =
   { readonly values: QueryValues; readonly refusal?: undefined } | { readonly refusal: HttpRefusal };
 
 /**
- * 7.4, 8.2 — whether one of the app's credentials signed exactly this request. The values are those of the text that was
+ * 7.4, 8.2 — checks that one of the app's credentials signed exactly this request. The values are those of the text that was
  * signed, so that a signature has one meaning however the query is written.
  */
 export function verifyRequest(
@@ -154,7 +154,7 @@ export function verifyRequest(
   return values === undefined ? verifyAny(credentials, request, options) : { values };
 }
 
-/** However it is written. What is told is what stands against the usual reading, the first. */
+/** Verifies a request in any spelling. The refusal is that of the usual reading, which is the first. */
 function verifyAny(
   credentials: readonly Credential[],
   request: SignedRequest,

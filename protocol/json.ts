@@ -1,10 +1,10 @@
-/** An object that came from outside. Read it with `field` only. */
+/** An object from outside. Read fields with `ownField` when inherited ones must not count. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** A field that the sender wrote himself; what every object inherits is not there. */
+/** A field that the sender wrote; fields that every object inherits are `undefined`. */
 export const ownField = (object: JsonObject, name: string): unknown =>
   Object.hasOwn(object, name) ? object[name] : undefined;
 

@@ -1,4 +1,4 @@
-/** 1 — everything a client can say, as the server understands it. */
+/** 1 — the messages of a client, decoded. */
 export type ClientMessage =
   | {
       readonly kind: 'subscribe';
@@ -20,7 +20,7 @@ export type ClientMessage =
   | { readonly kind: 'pong' }
   | { readonly kind: 'ignored' };
 
-/** 1 — the names of the frames that the server itself makes. */
+/** 1 — the names of the server's own events. */
 export const serverEvents = {
   connectionEstablished: 'pusher:connection_established',
   error: 'pusher:error',

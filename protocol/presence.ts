@@ -29,7 +29,7 @@ export const isUserId = (value: unknown): value is string | number =>
 export const userIdOf = (value: unknown, text: string | undefined): string | undefined =>
   !isUserId(value) ? undefined : typeof value === 'string' ? value : text;
 
-/** 4.2 — a number where everybody who reads it finds the same digits, else a string. */
+/** 4.2 — a number when every reader gets the same digits from it, else a string. */
 const framedId = (value: unknown, id: string): string | number =>
   typeof value === 'number' && String(value) === id ? value : id;
 
@@ -64,13 +64,13 @@ export function parseMember(channelData: string | undefined, limits: MemberLimit
   return member;
 }
 
-/** 6.6 — a signed-in user joins as himself. */
+/** 6.6 — the member that a signed-in user joins as. */
 export const memberFromUser = (user: {
   readonly id: string;
   readonly userInfoJson: string | undefined;
 }): Member => ({ id: user.id, userId: user.id, infoJson: user.userInfoJson });
 
-/** 4.3 — put together as text, so that a user called `__proto__` is a user like any other. */
+/** 4.3 — put together as text, so that `__proto__` is an id like any other. */
 export function rosterJson(members: Iterable<Member>): string {
   let count = 0;
   let ids = '';

@@ -44,7 +44,7 @@ export function parseQuery(rawQuery: string): QueryPairs {
   return pairs;
 }
 
-/** How the value of a pair is understood. */
+/** A way to read the value of a pair. */
 export type Reading = (pair: QueryPair) => string;
 
 /** By name, in lower case. */

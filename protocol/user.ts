@@ -4,12 +4,12 @@ import { isTooDeep, textOfField, textsOfItems } from './json-text.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { userIdOf } from './presence.ts';
 
-/** 6.1 — who signed in. */
+/** 6.1 — a signed-in user. */
 export interface SignedInUser {
   readonly id: string;
   /** JSON text of `user_info`, `undefined` when there was none. */
   readonly userInfoJson: string | undefined;
-  /** 6.5 — the users to be told about, each once. */
+  /** 6.5 — ids of the watched users, each once. */
   readonly watchlist: readonly string[];
   /** 6.5 — there were more than the limit; the first ones are kept. */
   readonly watchlistOverflow: boolean;
@@ -29,7 +29,7 @@ function watchedIds(watchlist: string | undefined): readonly string[] {
   return [...new Set(ids.filter((id) => id !== undefined))];
 }
 
-/** 6.1 — `undefined` when nobody can be signed in with this text. */
+/** 6.1 — `undefined` when the text names no valid user. */
 export function parseUserData(
   userData: string,
   limits: UserLimits = DEFAULT_LIMITS,

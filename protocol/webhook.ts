@@ -1,6 +1,6 @@
 import { type Credential, hmacHex } from './signature.ts';
 
-/** 9.2 — what the app's own server is told. `user_id` is always a string. */
+/** 9.2 — an event for the app's own server. `user_id` is always a string. */
 export type WebhookEvent =
   | { readonly name: 'channel_occupied' | 'channel_vacated' | 'cache_miss'; readonly channel: string }
   | { readonly name: 'member_added' | 'member_removed'; readonly channel: string; readonly user_id: string }

@@ -16,15 +16,15 @@ export interface AppLimits extends Limits {
   readonly requestsPerSecond: number;
 }
 
-/** How much of a channel is remembered, so that a node that lost its link can fill the hole. */
+/** Events of a channel that are remembered, so that a node that lost its link can read those it missed. */
 export interface HistoryBounds {
   readonly size: number;
   readonly ttlSeconds: number;
 }
 
-/** How much of a published event is remembered, and for how long. */
+/** The memory of published events: how many, and for how long. */
 export interface Retention extends HistoryBounds {
-  /** Cache channels: how long it is the last event, which new subscribers are given (SPEC 3.10). 0 or none: it is not. */
+  /** Cache channels: time for which new subscribers get the event (SPEC 3.10). 0 or none: they do not. */
   readonly lastSeconds?: number;
   /** Bytes of all that is remembered of the app, one half for histories, one for last events. 0 or none: no limit. */
   readonly appBytes?: number;
@@ -50,7 +50,7 @@ export interface App {
   /** Characters allowed in channel names beside the official ones. */
   readonly extraChannelCharacters: string;
   readonly cacheTtlSeconds: number;
-  /** How much of a channel is remembered, so that a node that lost its link can fill the hole. */
+  /** Events of a channel that are remembered, so that a node that lost its link can read those it missed. */
   readonly historySize: number;
   readonly historyTtlSeconds: number;
   /** Bytes of all that is remembered of the app, one half for histories, one for last events; 0: no limit. */

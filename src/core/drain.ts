@@ -1,26 +1,26 @@
 import { errors } from '#protocol';
 import { sleep } from './util/time.ts';
 
-/** Time between two groups of goodbyes. */
+/** Time between two groups of closes. */
 const STEP_MS = 100;
-/** Never fewer at once than this: a small server is empty in a moment. */
+/** Connections closed at once, at least: a small server is empty in a moment. */
 const LEAST_PER_STEP = 50;
 
 type Reason = typeof errors.closing;
 
-/** Whatever can be asked to come again: a connection, or what stands for one. */
+/** A connection, or what stands for one, that can be closed so that its client reconnects. */
 export interface Drainable {
   close(reason: Reason): void;
 }
 
 /**
- * SPEC 2.13. Says goodbye to every connection, spread evenly over a time because clients come back at once.
- * `hasten` lets all that are left go now.
+ * SPEC 2.13: closes every connection, spread evenly over `windowMs`, because clients reconnect at once. `finishNow` closes
+ * all that are left at once.
  */
 export class Drain {
   readonly #left: Drainable[];
   readonly #perStep: number;
-  readonly #hastened = new AbortController();
+  readonly #hurry = new AbortController();
 
   constructor(connections: Iterable<Drainable>, windowMs: number) {
     this.#left = shuffled([...connections]);
@@ -32,14 +32,14 @@ export class Drain {
 
   async run(): Promise<void> {
     while (this.#left.length > 0) {
-      const group = this.#left.splice(0, this.#hastened.signal.aborted ? this.#left.length : this.#perStep);
+      const group = this.#left.splice(0, this.#hurry.signal.aborted ? this.#left.length : this.#perStep);
       for (const connection of group) connection.close(errors.closing);
-      if (this.#left.length > 0) await sleep(STEP_MS, this.#hastened.signal);
+      if (this.#left.length > 0) await sleep(STEP_MS, this.#hurry.signal);
     }
   }
 
   finishNow(): void {
-    this.#hastened.abort();
+    this.#hurry.abort();
   }
 }
 

@@ -21,7 +21,7 @@ const BY_ENTRY = new Map<ErrorEntry, RefusalReason>([
   [errors.rateLimit, 'rate_limit'],
 ]);
 
-/** Under which reason a broken rule is counted; what is not listed was malformed. */
+/** The reason under which a broken rule is counted; an error that is not listed was a malformed message. */
 export const reasonOf = ({ entry, subscription }: ProtocolError): RefusalReason =>
   BY_ENTRY.get(entry) ??
   (subscription === undefined ? 'malformed_message' : BY_SUBSCRIPTION[subscription.type]);

@@ -3,15 +3,15 @@ import { type LogExample, MinuteLog } from './util/minute-log.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Metric } from './ports/metric.ts';
 
-/** Every reason for which a client or publisher is refused, slowed down or cut, and how the log says it. */
+/** Every reason for which a client or publisher is refused, slowed down or disconnected, with the text of its log line. */
 export const REASONS = {
   unknown_app: 'Clients asked for an app key that is not configured',
   app_disabled: 'Clients or requests of a disabled app were refused',
   app_quota: 'Clients were refused: the app has REVERB_APP_MAX_CONNECTIONS connections',
-  protocol_version: 'Clients were refused: they speak no Pusher protocol that is supported',
+  protocol_version: 'Clients were refused: the protocol version in their URL is not supported (4 or more is)',
   tls_required: 'Clients were refused: they connect without TLS (WAVEHALL_REQUIRE_TLS)',
   origin: 'Clients were refused: their page is on an origin that is not allowed',
-  server_full: 'Clients were refused: the server has as many connections as it may',
+  server_full: 'Clients were refused: the server has WAVEHALL_MAX_CONNECTIONS connections',
   address_full: 'Clients were refused: their address has WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS connections',
   sockets_full:
     'Connections were closed at once: the process has as many as its open files allow (ulimit -n)',
@@ -25,9 +25,9 @@ export const REASONS = {
     'Subscriptions were refused: the signature is wrong; is the app secret the same in Laravel?',
   channel_limit:
     'Subscriptions were refused: a limit is reached (WAVEHALL_MAX_SUBSCRIPTIONS, WAVEHALL_MAX_SUBSCRIPTION_BYTES, WAVEHALL_MAX_PRESENCE_MEMBERS, WAVEHALL_MAX_USER_*)',
-  channel_failed:
-    'Subscriptions were refused: what the nodes share is out of reach, or a defect (see the log)',
-  channel_behind: 'Clients were slowed down: the subscribers of the channel that they send to are behind',
+  channel_failed: 'Subscriptions were refused: Redis is out of reach, or a defect (see the log)',
+  channel_behind:
+    'Clients were slowed down: subscribers of the channel that they send to do not read fast enough',
   signin: 'Sign-ins were refused: the signature or the user is not valid',
   unauthorized: 'Clients were closed: they neither signed in nor entered a signed channel in time',
   malformed_message: 'Messages were refused: they are not valid',
@@ -42,7 +42,7 @@ export const REASONS = {
   cutover_request: 'Requests were not proxied to the upstream: what they ask for stays at this server',
   cutover_size:
     'Events were refused with 413: the upstream accepts WAVEHALL_CUTOVER_MAX_REQUEST_SIZE bytes, and browsers are there',
-  slow_reader: 'Clients were cut: they do not read what they are sent',
+  slow_reader: 'Clients were disconnected: they do not read what they are sent',
   pong_timeout: 'Clients were closed: they did not answer a ping',
   http_signature:
     'Requests were refused with 401: the signature is wrong; is the app secret the same in Laravel?',
@@ -57,9 +57,9 @@ export const REASONS = {
   http_size: 'Requests were refused with 413: larger than a limit',
   http_rate: 'Requests were refused with 429: more than WAVEHALL_MAX_REQUESTS_PER_SECOND',
   http_unavailable:
-    'Requests were answered 503: what the nodes share is out of reach, or subscribers are behind',
+    'Requests were answered 503: Redis is out of reach, or subscribers do not read fast enough',
   http_unknown_outcome:
-    'Requests were answered 504: the link to Redis broke before it said whether it had taken them',
+    'Requests were answered 504: the connection to Redis broke, so it is not known whether their events were published',
 } as const;
 
 export type RefusalReason = keyof typeof REASONS;
@@ -91,7 +91,12 @@ export class Refusals {
   get metrics(): readonly Metric[] {
     const values = () => [...this.#counted].map(([reason, { total }]) => [[reason], total] as const);
     return [
-      counter('refusals_total', 'What was refused, slowed down or cut, by reason.', ['reason'], values),
+      counter(
+        'refusals_total',
+        'Refused, slowed down or disconnected clients and requests, by reason.',
+        ['reason'],
+        values,
+      ),
     ];
   }
 

@@ -2,7 +2,7 @@ import { counter, scalar } from './ports/metric.ts';
 import type { Replays } from './ports/cluster.ts';
 import type { Metric } from './ports/metric.ts';
 
-/** Signatures of an app that are remembered where nobody says otherwise. */
+/** Signatures of an app that are remembered by default. */
 export const DEFAULT_SIGNATURES = 100_000;
 
 export interface ReplayOptions {
@@ -14,7 +14,7 @@ export interface ReplayOptions {
 export const replayMetrics = (replays: Replays): Metric[] => [
   counter(
     'replay_signatures_forgotten_total',
-    'Signatures forgotten before their time, because there were more than WAVEHALL_REPLAY_SIGNATURES.',
+    'Signatures forgotten before they expired, because there were more than WAVEHALL_REPLAY_SIGNATURES.',
     [],
     () => scalar(replays.forgotten),
   ),

@@ -10,7 +10,7 @@ import { ifUnavailable } from './ports/failures.ts';
 /** A page reload is not an absence: `offline` waits this long for the user to come back. */
 export const OFFLINE_AFTER_MS = 3000;
 
-/** A signed-in user is a member of a channel that no client can subscribe to; who watches him listens to it. */
+/** A signed-in user is a member of a channel that no client can subscribe to; the sockets that watch the user listen to it. */
 const PREFIX = '#user-';
 
 type Presence = WatchlistEvent['name'];
@@ -22,25 +22,25 @@ interface UsersDeps {
   readonly clock: Clock;
 }
 
-/** Who is signed in, and who wants to know (SPEC 6.5, 6.7). News for one watcher leave together, at a tick. */
+/** Signed-in users and the sockets that watch them (SPEC 6.5, 6.7). The changes for one watcher are sent together, at a tick. */
 export class Users {
-  readonly #needs: UsersDeps;
+  readonly #deps: UsersDeps;
   readonly #sockets = new MultiMap<string, Connection>();
   readonly #watchers = new MultiMap<string, Connection>();
-  /** Users whose last socket left: they count as online until it is due; then it is news, if the cluster said so. */
+  /** Users whose last socket left: online until `dueMs`, then `offline` is sent if the cluster has seen them leave (`isOffline`). */
   readonly #leaving = new Map<
     string,
-    { readonly ref: ChannelRef; readonly dueMs: number; readonly isNews: boolean }
+    { readonly ref: ChannelRef; readonly dueMs: number; readonly isOffline: boolean }
   >();
-  readonly #news = new Map<Connection, Map<string, Presence>>();
+  readonly #changes = new Map<Connection, Map<string, Presence>>();
 
-  constructor(needs: UsersDeps) {
-    this.#needs = needs;
+  constructor(deps: UsersDeps) {
+    this.#deps = deps;
   }
 
   /**
-   * Resolves when the cluster knows, with those of the watchlist that were not watched before. The same user again changes
-   * nothing but the watchlist, by its difference (SPEC 6.2).
+   * Resolves when the cluster knows the user, with the ids of the watchlist that were not watched before. A second sign-in
+   * of the same user changes the watchlist alone (SPEC 6.2).
    */
   async signedIn(connection: Connection, user: SignedInUser): Promise<readonly string[]> {
     const before = connection.user;
@@ -52,45 +52,45 @@ export class Users {
     return added;
   }
 
-  /** SPEC 6.5: whom of these the user finds online. */
+  /** SPEC 6.5: sends which of these users are online, and which are not. */
   async sendOnlineUsers(connection: Connection, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     const presences = ids.map(
       async (id) => [id, await this.#presenceOf(refOf(connection.app.id, id))] as const,
     );
     const state = new Map(await Promise.all(presences));
-    // What was heard meanwhile is older than the answer, or is told by the next tick.
-    send(connection, state);
+    // A change that arrived meanwhile is older than the answer, or is sent at the next tick.
+    sendPresences(connection, state);
   }
 
   async signedOut(connection: Connection): Promise<void> {
     const { user } = connection;
     if (user === undefined) return;
     const ref = refOf(connection.app.id, user.id);
-    this.#news.delete(connection);
+    this.#changes.delete(connection);
     const unwatched = this.#unwatch(connection, user.watchlist);
     const isLast = this.#sockets.delete(channelKey(ref), connection);
     if (isLast) this.#leaves(ref, false);
     const left = isLast
-      ? this.#needs.membership.leave(ref, { subscriptions: 0, member: memberFromUser(user) })
+      ? this.#deps.membership.leave(ref, { subscriptions: 0, member: memberFromUser(user) })
       : undefined;
     await Promise.all([unwatched, left]);
   }
 
-  /** News of a signed-in user, from this node or another. False: the event is no concern of users. */
-  handleEvent(ref: ChannelRef, { memberChange: news }: ChannelEvent): boolean {
+  /** Takes the change of a signed-in user, from this node or another. False: the event belongs to another channel. */
+  handleEvent(ref: ChannelRef, { memberChange: change }: ChannelEvent): boolean {
     if (!ref.channel.startsWith(PREFIX)) return false;
     const key = channelKey(ref);
-    if (news?.joined === true) {
-      if (!this.#leaving.delete(key)) this.#tell(ref, 'online');
-    } else if (news?.joined === false && this.#watchers.has(key)) this.#leaves(ref, true);
+    if (change?.joined === true) {
+      if (!this.#leaving.delete(key)) this.#queue(ref, 'online');
+    } else if (change?.joined === false && this.#watchers.has(key)) this.#leaves(ref, true);
     return true;
   }
 
   /** SPEC 6.7: ends every socket of this node that is signed in as the user or is that member of a presence channel. */
   terminate(app: string, user: string): void {
     const sockets = new Set(this.#sockets.get(channelKey(refOf(app, user))));
-    for (const connection of this.#needs.hub.connections(app)) {
+    for (const connection of this.#deps.hub.connections(app)) {
       if (connection.subscriptions.some(({ member }) => member?.id === user)) sockets.add(connection);
     }
     const { message } = errors.terminatedByApp;
@@ -99,18 +99,19 @@ export class Users {
 
   /** Called about once a second. */
   tick(): void {
-    const now = this.#needs.clock();
-    for (const [key, { ref, dueMs, isNews }] of this.#leaving) {
+    const now = this.#deps.clock();
+    for (const [key, { ref, dueMs, isOffline }] of this.#leaving) {
       if (dueMs > now) continue;
       this.#leaving.delete(key);
-      if (isNews) this.#tell(ref, 'offline');
+      if (isOffline) this.#queue(ref, 'offline');
     }
-    for (const [connection, news] of this.#news) if (news.size > 0) send(connection, news);
-    this.#news.clear();
+    for (const [connection, changes] of this.#changes)
+      if (changes.size > 0) sendPresences(connection, changes);
+    this.#changes.clear();
   }
 
-  #leaves(ref: ChannelRef, isNews: boolean): void {
-    this.#leaving.set(channelKey(ref), { ref, dueMs: this.#needs.clock() + OFFLINE_AFTER_MS, isNews });
+  #leaves(ref: ChannelRef, isOffline: boolean): void {
+    this.#leaving.set(channelKey(ref), { ref, dueMs: this.#deps.clock() + OFFLINE_AFTER_MS, isOffline });
   }
 
   /** `undefined`: another socket of this node is signed in as the user. */
@@ -118,32 +119,32 @@ export class Users {
     const ref = refOf(connection.app.id, user.id);
     if (!this.#sockets.add(channelKey(ref), connection)) return undefined;
     const { socketId } = connection;
-    return this.#needs.membership.join(ref, { subscriptions: 1, member: memberFromUser(user), socketId });
+    return this.#deps.membership.join(ref, { subscriptions: 1, member: memberFromUser(user), socketId });
   }
 
   async #watch(connection: Connection, ids: readonly string[]): Promise<void> {
     const refs = ids.map((id) => refOf(connection.app.id, id));
     const fresh = refs.filter((ref) => this.#watchers.add(channelKey(ref), connection));
-    await Promise.all(fresh.map((ref) => this.#needs.broker.subscribe(ref)));
+    await Promise.all(fresh.map((ref) => this.#deps.broker.subscribe(ref)));
   }
 
   async #unwatch(connection: Connection, ids: readonly string[]): Promise<void> {
-    for (const id of ids) this.#news.get(connection)?.delete(id);
+    for (const id of ids) this.#changes.get(connection)?.delete(id);
     const refs = ids.map((id) => refOf(connection.app.id, id));
     const alone = refs.filter((ref) => this.#watchers.delete(channelKey(ref), connection));
-    await Promise.all(alone.map((ref) => this.#needs.broker.unsubscribe(ref)));
+    await Promise.all(alone.map((ref) => this.#deps.broker.unsubscribe(ref)));
   }
 
-  #tell(ref: ChannelRef, presence: Presence): void {
+  #queue(ref: ChannelRef, presence: Presence): void {
     for (const watcher of this.#watchers.get(channelKey(ref))) {
-      const news = this.#news.get(watcher) ?? new Map<string, Presence>();
-      this.#news.set(watcher, news.set(ref.channel.slice(PREFIX.length), presence));
+      const changes = this.#changes.get(watcher) ?? new Map<string, Presence>();
+      this.#changes.set(watcher, changes.set(ref.channel.slice(PREFIX.length), presence));
     }
   }
 
   async #presenceOf(ref: ChannelRef): Promise<Presence> {
     if (this.#sockets.has(channelKey(ref))) return 'online';
-    const members = await ifUnavailable(this.#needs.membership.members(ref), () => []);
+    const members = await ifUnavailable(this.#deps.membership.members(ref), () => []);
     if (members.length > 0) return 'online';
     if (!this.#leaving.has(channelKey(ref))) return 'offline';
     this.#leaves(ref, true);
@@ -153,9 +154,9 @@ export class Users {
 
 const refOf = (app: string, user: string): ChannelRef => ({ app, channel: PREFIX + user });
 
-function send(connection: Connection, news: ReadonlyMap<string, Presence>): void {
+function sendPresences(connection: Connection, changes: ReadonlyMap<string, Presence>): void {
   const named = (name: Presence): WatchlistEvent[] => {
-    const userIds = [...news].filter(([, presence]) => presence === name).map(([user]) => user);
+    const userIds = [...changes].filter(([, presence]) => presence === name).map(([user]) => user);
     return userIds.length === 0 ? [] : [{ name, userIds }];
   };
   connection.send(encode.watchlistEvents([...named('online'), ...named('offline')]));

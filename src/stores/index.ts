@@ -8,13 +8,13 @@ import { openRedisStores, type RedisOptions } from './redis/index.ts';
 export interface StoresOptions {
   /** `undefined`: this node is the only one. */
   readonly redis: RedisOptions | undefined;
-  /** Keeps what is to outlive the only node. */
+  /** The file that keeps the state of a cutover across restarts of a single node. */
   readonly cutoverStateFile: string | undefined;
   readonly apps: readonly App[];
   readonly replaySignatures: number;
 }
 
-/** Memory for one node, Redis for many. */
+/** Opens the stores: in memory for one node, in Redis for several. */
 export function openStores(options: StoresOptions, logger: Logger): Promise<Stores> {
   const { redis, cutoverStateFile, apps, replaySignatures } = options;
   return redis === undefined

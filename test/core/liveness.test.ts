@@ -133,7 +133,7 @@ describe('readers that stall', () => {
     expect([client.socket.terminated, client.socket.closed]).toEqual([true, undefined]);
     expect(site.refusalLog.warnings).toEqual([
       {
-        what: 'Clients were cut: they do not read what they are sent',
+        what: 'Clients were disconnected: they do not read what they are sent',
         details: {
           reason: 'slow_reader',
           count: 1,

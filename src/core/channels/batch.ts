@@ -4,12 +4,12 @@ import type { FrameEncoder } from '../ports/transport.ts';
 /** Joins stay below this, so that one write never asks for one huge buffer. */
 export const JOIN_BYTES = 64 * 1024;
 
-/** What a socket is given: few buffers, shared by all that get the same. */
+/** The bytes for one socket: few buffers, shared by all sockets that get the same. */
 export type Chunks = readonly Buffer[];
 
 /**
- * The events that one channel fans out in one go. Each is put on the wire once per kind of transport,
- * and every socket is given the same joined bytes.
+ * The events that one channel fans out in one go. Each is encoded once per kind of transport, and its sockets share the
+ * same joined bytes.
  */
 export class Batch {
   /** Numbers of the first and the last event in their channel. */
@@ -30,39 +30,39 @@ export class Batch {
     this.#someBestEffort = events.some((event) => event.bestEffort);
   }
 
-  /** True when an event leaves somebody out. */
-  get leavesOut(): boolean {
+  /** True when an event excludes a socket. */
+  get excludesSome(): boolean {
     return this.#excluded !== undefined;
   }
 
-  /** For everybody whom no event leaves out: the same chunks for each socket of that wire. */
-  forAll(wire: FrameEncoder): Chunks {
-    let chunks = this.#joined.get(wire);
+  /** The chunks for sockets that get every event: the same ones for each socket with that encoder. */
+  forAll(encoder: FrameEncoder): Chunks {
+    let chunks = this.#joined.get(encoder);
     if (chunks === undefined) {
-      chunks = join(this.#framesFor(wire));
-      this.#joined.set(wire, chunks);
+      chunks = join(this.#framesFor(encoder));
+      this.#joined.set(encoder, chunks);
     }
     return chunks;
   }
 
-  /** True when a socket may not get exactly what everybody gets. */
+  /** True when a socket may not get every event. */
   differsFor(socketId: string, slow: boolean): boolean {
     return (slow && this.#someBestEffort) || (this.#excluded !== undefined && this.#excluded.has(socketId));
   }
 
-  /** What is left for one socket: after event number `upTo`, not its own, and no best effort if it is slow. */
-  forOne(wire: FrameEncoder, socketId: string, upTo: number, slow: boolean): Chunks {
+  /** The chunks for one socket: events after number `upTo`, without its own, and without best-effort ones if it is slow. */
+  forOne(encoder: FrameEncoder, socketId: string, upTo: number, slow: boolean): Chunks {
     const mayHave = (event: ChannelEvent, at: number): boolean =>
       this.first + at > upTo && event.except !== socketId && !(slow && event.bestEffort);
-    const frames = this.#framesFor(wire);
+    const frames = this.#framesFor(encoder);
     return join(this.#events.flatMap((event, at) => (mayHave(event, at) ? frames.slice(at, at + 1) : [])));
   }
 
-  #framesFor(wire: FrameEncoder): readonly Buffer[] {
-    let frames = this.#frames.get(wire);
+  #framesFor(encoder: FrameEncoder): readonly Buffer[] {
+    let frames = this.#frames.get(encoder);
     if (frames === undefined) {
-      frames = this.#events.map((event) => wire.encode(event.payload));
-      this.#frames.set(wire, frames);
+      frames = this.#events.map((event) => encoder.encode(event.payload));
+      this.#frames.set(encoder, frames);
     }
     return frames;
   }

@@ -8,8 +8,11 @@ import type { FrameEncoder } from '../ports/transport.ts';
 /** Sockets written to before the event loop may serve others: about 6 ms of work. */
 export const SLICE_SOCKETS = 1000;
 
-/** Sockets that are looked at before the first of them is written to. */
-const AHEAD = 16;
+/**
+ * Subscribers that are looked at before the first of them is written to. Each look loads objects that are mostly not in
+ * the CPU's cache. The loads of 16 looks in a row overlap; look, write, look, write would wait for each alone.
+ */
+const LOOK_AHEAD = 16;
 
 /**
  * Brings events from channels to sockets. The events of one tick leave together; a fan-out to many sockets yields to
@@ -31,7 +34,7 @@ export class FanOut {
     if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#mark(channel);
   }
 
-  /** Lets a subscriber in that was told of its success: first what it missed, from then on everything. */
+  /** Sends a new subscriber the events that were held for it; from now on it gets events as all others do. */
   release(channel: LocalChannel, subscription: Subscription): void {
     const { connection, held } = subscription;
     for (const event of held ?? []) {
@@ -60,9 +63,9 @@ export class FanOut {
 
   #advance(channel: LocalChannel, progress: Progress): void {
     const { batch } = progress;
-    const overtaken = progress.missedBySwap.filter(({ index }) => index !== -1);
+    const missed = progress.missedBySwap.filter(({ index }) => index !== -1);
     progress.missedBySwap = [];
-    this.#write(overtaken, batch, 0, overtaken.length);
+    this.#write(missed, batch, 0, missed.length);
     const end = Math.min(progress.next + SLICE_SOCKETS, channel.live.length);
     this.#write(channel.live, batch, progress.next, end);
     progress.next = end;
@@ -75,11 +78,11 @@ export class FanOut {
     if (channel.pending.length > 0) this.#mark(channel);
   }
 
-  /** Looks at some sockets before it writes to the first of them, so that their memory is fetched side by side. */
+  /** Looks at `LOOK_AHEAD` subscribers, then writes to those that get the shared bytes, then goes on with the next. */
   #write(targets: readonly Subscription[], batch: Batch, from: number, to: number): void {
     const ready: Connection[] = [];
-    for (let start = from; start < to; start += AHEAD) {
-      const end = Math.min(start + AHEAD, to);
+    for (let start = from; start < to; start += LOOK_AHEAD) {
+      const end = Math.min(start + LOOK_AHEAD, to);
       let count = 0;
       for (let at = start; at < end; at += 1) {
         const subscription = targets[at] as Subscription;
@@ -89,33 +92,33 @@ export class FanOut {
     }
   }
 
-  /** False: there is nothing more to do for this one. */
+  /** True when the subscriber gets the shared bytes; any other one is served here. */
   #getsAll(subscription: Subscription, batch: Batch): boolean {
     const { connection, upTo } = subscription;
     if (upTo >= batch.last) return false;
     subscription.upTo = batch.last;
     if (connection.closing) return false;
     const slow = connection.socket.bufferedBytes > this.#softBytes;
-    if (upTo < batch.first && !slow && !batch.leavesOut) return true;
+    if (upTo < batch.first && !slow && !batch.excludesSome) return true;
     writeOwn(connection, batch, upTo, slow);
     return false;
   }
 }
 
 function writeAll(connections: readonly Connection[], count: number, batch: Batch): void {
-  let wire: FrameEncoder | undefined;
+  let encoder: FrameEncoder | undefined;
   let chunks: readonly Buffer[] = [];
   for (let at = 0; at < count; at += 1) {
     const connection = connections[at] as Connection;
-    if (connection.socket.encoder !== wire) {
-      wire = connection.socket.encoder;
-      chunks = batch.forAll(wire);
+    if (connection.socket.encoder !== encoder) {
+      encoder = connection.socket.encoder;
+      chunks = batch.forAll(encoder);
     }
     for (const chunk of chunks) connection.write(chunk);
   }
 }
 
-/** To one who may not get what everybody gets. */
+/** Writes to a subscriber that may not get every event of the batch. */
 function writeOwn(connection: Connection, batch: Batch, upTo: number, slow: boolean): void {
   const { socket, socketId } = connection;
   const isOne = upTo >= batch.first || batch.differsFor(socketId, slow);

@@ -9,7 +9,7 @@ import type { Logger } from '../ports/logger.ts';
 export const BACKLOG_EVENTS = 1000;
 export const BACKLOG_BYTES = 4 * 1024 * 1024;
 
-/** What one app has on this node. Apps never see each other: every look-up begins here. */
+/** The connections and channels of one app on this node. Apps never see each other: every look-up begins here. */
 interface Scope {
   readonly connections: Map<string, Connection>;
   readonly channels: Map<string, LocalChannel>;
@@ -21,11 +21,11 @@ export interface PendingDelivery {
   readonly upTo: number;
 }
 
-/** False as soon as they have left, or there is nobody to get them. */
+/** False once they are sent, or the subscriber has left. */
 export const isPendingDelivery = ({ subscription, upTo }: PendingDelivery): boolean =>
   subscription.index !== -1 && subscription.upTo < upTo;
 
-/** This node's truth about its own sockets: who is connected, who is on which channel, what is on its way to them. */
+/** The connections of this node, the channels that each is on, and the events on their way to them. */
 export class Hub {
   readonly #scopes = new Map<string, Scope>();
   readonly #broker: Broker;
@@ -33,11 +33,11 @@ export class Hub {
   readonly #fanOut: FanOut;
   readonly #logger: Logger;
 
-  constructor(needs: { broker: Broker; membership: Membership; fanOut: FanOut; logger: Logger }) {
-    this.#broker = needs.broker;
-    this.#membership = needs.membership;
-    this.#fanOut = needs.fanOut;
-    this.#logger = needs.logger;
+  constructor(deps: { broker: Broker; membership: Membership; fanOut: FanOut; logger: Logger }) {
+    this.#broker = deps.broker;
+    this.#membership = deps.membership;
+    this.#fanOut = deps.fanOut;
+    this.#logger = deps.logger;
   }
 
   // --- connections -----------------------------------------------------------------------------
@@ -75,10 +75,13 @@ export class Hub {
   // --- subscriptions ---------------------------------------------------------------------------
 
   /**
-   * Lets a connection into a channel. When it resolves, events are being held for it and the cluster knows of it;
-   * `release` lets them through. Listen first, join second: nothing can fall between.
-   * `check`, where there is something to check, may reject: nobody else comes or goes between its look at the channel
-   * and the entrance.
+   * Adds a connection to a channel. When it resolves, the cluster knows the subscription, and its events are held until
+   * `release`. No event is lost, because it listens first and joins second:
+   *   1. `check`, where given, may reject; the channel's mutex keeps the members as they are from here to the end.
+   *   2. For the first socket here, the broker is subscribed: events arrive from now on.
+   *   3. The subscription holds them.
+   *   4. The cluster learns of it; for a new member it sends `member_added` to the others.
+   * After a rejection the connection is not on the channel.
    */
   enter(
     connection: Connection,
@@ -87,16 +90,16 @@ export class Hub {
     check?: () => Promise<void>,
   ): Promise<Subscription> {
     const channel = this.#channel({ app: connection.app.id, channel: name });
-    return this.#inside(channel, async () => {
+    return this.#underMutex(channel, async () => {
       if (check !== undefined) await check();
       if (channel.subscribers === 0) await this.#broker.subscribe(channel.ref);
       const subscription = new Subscription(connection, channel.ref, member);
       connection.subscriptions.push(subscription);
       connection.subscriptionBytes += Buffer.byteLength(name);
       channel.hold(subscription);
-      const userCame = member !== undefined && channel.userJoined(member);
+      const userJoined = member !== undefined && channel.userJoined(member);
       try {
-        const joined = this.#joined(channel, userCame ? member : undefined, connection.socketId);
+        const joined = this.#joined(channel, userJoined ? member : undefined, connection.socketId);
         if (joined !== undefined) await joined;
       } catch (error) {
         await this.#exit(channel, subscription);
@@ -107,12 +110,12 @@ export class Hub {
   }
 
   /**
-   * SPEC 3.7: the subscriber goes on as another member; the others hear of both, it misses no event. When `check` or the cluster says
-   * no, it stays who it was.
+   * SPEC 3.7: makes the subscriber another member. The others receive both changes, it misses no event. When `check` or
+   * the cluster rejects, it stays the member that it was.
    */
   changeMember(subscription: Subscription, member: Member, check: () => Promise<void>): Promise<void> {
     const channel = this.#channel(subscription.ref);
-    return this.#inside(channel, async () => {
+    return this.#underMutex(channel, async () => {
       await check();
       const { member: before, connection, ref } = subscription;
       const { subscribers: subscriptions } = channel;
@@ -134,15 +137,15 @@ export class Hub {
     if (subscription.held !== undefined) this.#fanOut.release(this.#channel(subscription.ref), subscription);
   }
 
-  /** The one way out of a channel: asked for, closed, or failed half-way in. Leaving twice is not an error. */
+  /** The only way out of a channel: unsubscribed, closed, or failed while subscribing. Leaving twice is not an error. */
   leave(subscription: Subscription): Promise<void> {
     const channel = this.#channel(subscription.ref);
-    return this.#inside(channel, () => this.#exit(channel, subscription));
+    return this.#underMutex(channel, () => this.#exit(channel, subscription));
   }
 
   // --- events ----------------------------------------------------------------------------------
 
-  /** Where every event arrives, from this node or another. Never throws. */
+  /** Passes an event, from this node or another, on to the channel's subscribers here. Never throws. */
   deliver(ref: ChannelRef, event: ChannelEvent): void {
     const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
     if (channel === undefined) return;
@@ -150,27 +153,27 @@ export class Hub {
     this.#fanOut.push(channel, event);
   }
 
-  /** True when the channel's sockets here are so far behind that more would only wait in memory. */
+  /** True when the channel's sockets here are so far behind that more events would only wait in memory. */
   isBehind(ref: ChannelRef): boolean {
     const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
     return channel !== undefined && isBehind(channel);
   }
 
-  /** Resolves when they are not that far behind any more; one promise for everybody who waits. `undefined`: they are not. */
+  /** Resolves when the channel is not behind any more; all callers share one promise. `undefined`: it is not behind. */
   caughtUp(ref: ChannelRef): Promise<void> | undefined {
     const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
     if (channel === undefined || !isBehind(channel)) return undefined;
     return (channel.caughtUp ??= catchUp(channel));
   }
 
-  /** What this client's channels have for it and has not left yet. */
+  /** The events of this client's channels that are not sent to it yet, as one entry for each channel. */
   pendingDeliveries({ subscriptions }: Connection): readonly PendingDelivery[] {
     return subscriptions
       .map((subscription) => ({ subscription, upTo: this.#channel(subscription.ref).sequence }))
       .filter(isPendingDelivery);
   }
 
-  // --- within ----------------------------------------------------------------------------------
+  // --- internal --------------------------------------------------------------------------------
 
   async #exit(channel: LocalChannel, subscription: Subscription): Promise<void> {
     const { connection, member } = subscription;
@@ -179,13 +182,13 @@ export class Hub {
     connection.subscriptions.splice(at, 1);
     connection.subscriptionBytes -= Buffer.byteLength(subscription.ref.channel);
     channel.drop(subscription);
-    const userWent = member !== undefined && channel.userLeft(member);
+    const userLeft = member !== undefined && channel.userLeft(member);
     if (channel.subscribers === 0) await this.#broker.unsubscribe(channel.ref);
-    const left = this.#left(channel, userWent ? member : undefined);
+    const left = this.#left(channel, userLeft ? member : undefined);
     if (left !== undefined) await left;
   }
 
-  /** `undefined`: the cluster knows already, there is nothing to wait for. */
+  /** `undefined`: the cluster learns no more than a number, which is not waited for. */
   #joined(channel: LocalChannel, member: Member | undefined, socketId: string): Promise<void> | undefined {
     const { ref, subscribers: subscriptions } = channel;
     if (subscriptions === 1 || member !== undefined) {
@@ -203,7 +206,7 @@ export class Hub {
     return undefined;
   }
 
-  async #inside<T>(channel: LocalChannel, task: () => Promise<T>): Promise<T> {
+  async #underMutex<T>(channel: LocalChannel, task: () => Promise<T>): Promise<T> {
     channel.callsInside += 1;
     try {
       return await channel.mutex.run(task);

@@ -4,18 +4,18 @@ import type { Subscription } from '../client/connection.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/cluster.ts';
 import { Mutex } from '../util/mutex.ts';
 
-/** A fan-out that yielded before it had reached everybody. */
+/** A fan-out between two of its slices: `next` is the first place of `live` that it has not reached. */
 export interface Progress {
   readonly batch: Batch;
   next: number;
-  /** Subscribers who were not reached yet when somebody's leaving moved them to a place already passed. */
+  /** Subscribers that `drop` moved from a place not reached yet to one already passed. */
   missedBySwap: Subscription[];
 }
 
-/** What this node knows of a channel: its own sockets, and the events on their way to them. */
+/** One channel on this node: its subscribers here, and the events on their way to them. */
 export class LocalChannel {
   readonly ref: ChannelRef;
-  /** Subscribers that get events: dense, in no order, so that leaving costs one swap. */
+  /** Subscribers that get events: dense, in no order, so that leaving costs one swap (`drop`). */
   readonly live: Subscription[] = [];
   /** Subscribers that wait for their `subscription_succeeded`. */
   readonly waiting: Subscription[] = [];
@@ -26,12 +26,12 @@ export class LocalChannel {
   /** Events that no fan-out has taken yet: the last `pending.length` numbers. */
   pending: ChannelEvent[] = [];
   pendingBytes = 0;
-  /** Given to those who wait for a backlog to end. */
+  /** Shared by the callers that wait for the backlog to end. */
   caughtUp: Promise<void> | undefined;
   progress: Progress | undefined;
-  /** Calls that are inside or before the gate; a channel that somebody waits for is kept. */
+  /** Calls that hold the mutex or wait for it; the channel is kept while there are any. */
   callsInside = 0;
-  /** One channel, one gate: entering and leaving never overlap. */
+  /** Subscribing and leaving run one at a time. */
   readonly mutex = new Mutex();
 
   constructor(ref: ChannelRef) {
@@ -54,6 +54,11 @@ export class LocalChannel {
     subscription.index = this.live.push(subscription) - 1;
   }
 
+  /**
+   * Fills the gap with the last subscriber. During a fan-out this can move one that was not reached behind the loop:
+   *   live [a b | c d], next = 2   a and b have the batch; a leaves, d fills its place
+   *   live [d b | c]               the loop goes on with c: d is noted in `missedBySwap`
+   */
   drop(subscription: Subscription): void {
     this.#forget(subscription);
     const { index } = subscription;

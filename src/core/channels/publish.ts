@@ -10,7 +10,7 @@ export interface Publication {
   /** JSON text of `data`, as it will stand in the frame. */
   readonly dataJson: string;
   readonly channels: readonly string[];
-  /** Socket id of the publisher, who must not receive it. */
+  /** Socket id of the publisher, which must not receive it. */
   readonly except?: string | undefined;
 }
 
@@ -21,15 +21,17 @@ interface PublishDeps {
 
 /**
  * SPEC 3.13: one event to several channels, each named once. Resolves when the broker has taken it; rejects with
- * `Unavailable`, nothing sent, when the sockets of one of the channels are hopelessly behind.
+ * `Unavailable`, nothing sent, when the sockets of one of the channels are too far behind.
  */
-export const publish = (needs: PublishDeps, app: App, publication: Publication): Promise<void> =>
-  publishAll(needs, app, [publication]);
+export const publish = (deps: PublishDeps, app: App, publication: Publication): Promise<void> =>
+  publishAll(deps, app, [publication]);
 
 /**
  * SPEC 8.5: several events in their order. A channel that is behind refuses all of them.
  * Rejects with `Unavailable` when nothing was taken, with `OutcomeUnknown` when a part was or may have been.
- * What goes to the same channels one after another goes together: the broker keeps the order of a channel.
+ * Consecutive events to the same channels are published without waiting, since the broker keeps the order of a channel.
+ * Before the channels change, the earlier ones are awaited:
+ *   a → x, b → x, c → y      publish a and b, wait for both, publish c
  */
 export async function publishAll(
   { hub, broker }: PublishDeps,
@@ -38,24 +40,24 @@ export async function publishAll(
 ): Promise<void> {
   if (publications.some(({ channels }) => channels.some((channel) => hub.isBehind({ app: app.id, channel }))))
     throw new SlowSubscribers('The channel cannot take more events now.');
-  let sent: Promise<void>[] = [];
-  let before: readonly string[] = [];
+  let publishing: Promise<void>[] = [];
+  let previous: readonly string[] = [];
   let isFirst = true;
   for (const publication of publications) {
-    if (sent.length > 0 && !isSame(before, publication.channels)) {
-      await allTaken(sent, isFirst);
+    if (publishing.length > 0 && !isSame(previous, publication.channels)) {
+      await allTaken(publishing, isFirst);
       isFirst = false;
-      sent = [];
+      publishing = [];
     }
-    before = publication.channels;
-    for (const channel of new Set(before)) sent.push(send(broker, app, publication, channel));
+    previous = publication.channels;
+    for (const channel of new Set(previous)) publishing.push(send(broker, app, publication, channel));
   }
-  await (sent.length === 1 && isFirst ? sent[0] : allTaken(sent, isFirst));
+  await (publishing.length === 1 && isFirst ? publishing[0] : allTaken(publishing, isFirst));
 }
 
 /** `isFirst`: nothing else of the same request was taken before. */
-async function allTaken(sent: readonly Promise<void>[], isFirst: boolean): Promise<void> {
-  const outcomes = await Promise.allSettled(sent);
+async function allTaken(publishing: readonly Promise<void>[], isFirst: boolean): Promise<void> {
+  const outcomes = await Promise.allSettled(publishing);
   const reasons = outcomes.flatMap((outcome) =>
     outcome.status === 'rejected' ? [outcome.reason as Error] : [],
   );
@@ -64,7 +66,7 @@ async function allTaken(sent: readonly Promise<void>[], isFirst: boolean): Promi
     reason instanceof Unavailable || reason instanceof OutcomeUnknown;
   const defect = reasons.find((reason) => !isKnown(reason));
   if (defect !== undefined) throw defect;
-  const isNothing = isFirst && reasons.length === sent.length;
+  const isNothing = isFirst && reasons.length === publishing.length;
   if (isNothing && reasons.every((reason) => reason instanceof Unavailable)) throw reasons[0] as Error;
   throw new OutcomeUnknown('A part of it was taken.', { cause: reasons[0] });
 }

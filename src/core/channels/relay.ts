@@ -4,7 +4,7 @@ import type { Broker, ChannelEvent, ChannelRef } from '../ports/cluster.ts';
 import { OutcomeUnknown, Unavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
 
-/** Client events of one socket that may be on their way to the others before the next one waits. */
+/** Client events of one socket that may wait for the broker before the socket's next message waits. */
 const MOST_IN_FLIGHT = 64;
 
 interface RelayDeps {
@@ -19,59 +19,65 @@ interface PendingEvent {
   readonly event: ChannelEvent;
 }
 
-/** What the broker takes together: it answers for all of it with one promise. */
+/** Events that the broker publishes together: it answers all of them with one promise. */
 interface PublishBatch {
-  readonly passengers: PendingEvent[];
-  readonly landed: Promise<void>;
+  readonly events: PendingEvent[];
+  /** Resolves when the broker has answered; never rejects. */
+  readonly settled: Promise<void>;
 }
 
 /**
- * Brings client events to the broker. No guarantee goes with them: while the others cannot be reached, those of this
- * node are. What is watched is the broker's promise, once however many events it stands for.
+ * Brings client events to the broker. They carry no guarantee: while the other nodes cannot be reached, the subscribers of
+ * this node still get them.
+ *
+ * Brokers return one promise for all events of one batch (`Broker.publish`). The batch is found by the identity of that
+ * promise, so that one handler is attached for each batch, not for each event:
+ *   publish(e1) → p, publish(e2) → p    one entry: p → [e1, e2]
+ *   publish(e3) → q                     the next batch: q → [e3]
  */
 export class Relay {
-  readonly #needs: RelayDeps;
-  readonly #flights = new Map<Promise<void>, PublishBatch>();
+  readonly #deps: RelayDeps;
+  readonly #batches = new Map<Promise<void>, PublishBatch>();
 
-  constructor(needs: RelayDeps) {
-    this.#needs = needs;
+  constructor(deps: RelayDeps) {
+    this.#deps = deps;
   }
 
   /** A promise, which never rejects, when the socket's next message has to wait. */
   send(from: Connection, ref: ChannelRef, event: ChannelEvent): Promise<void> | undefined {
-    const taken = this.#needs.broker.publish(ref, event);
-    const flight = this.#flights.get(taken) ?? this.#depart(taken);
-    flight.passengers.push({ from, ref, event });
+    const published = this.#deps.broker.publish(ref, event);
+    const batch = this.#batches.get(published) ?? this.#startBatch(published);
+    batch.events.push({ from, ref, event });
     const limiters = (from.limiters ??= {});
     limiters.clientEventsInFlight = (limiters.clientEventsInFlight ?? 0) + 1;
-    return limiters.clientEventsInFlight < MOST_IN_FLIGHT ? undefined : flight.landed;
+    return limiters.clientEventsInFlight < MOST_IN_FLIGHT ? undefined : batch.settled;
   }
 
-  #depart(taken: Promise<void>): PublishBatch {
-    const passengers: PendingEvent[] = [];
-    const flight = { passengers, landed: this.#land(taken, passengers) };
-    this.#flights.set(taken, flight);
-    return flight;
+  #startBatch(published: Promise<void>): PublishBatch {
+    const events: PendingEvent[] = [];
+    const batch = { events, settled: this.#settle(published, events) };
+    this.#batches.set(published, batch);
+    return batch;
   }
 
-  async #land(taken: Promise<void>, passengers: readonly PendingEvent[]): Promise<void> {
+  async #settle(published: Promise<void>, events: readonly PendingEvent[]): Promise<void> {
     let failure: unknown;
     try {
-      await taken;
+      await published;
     } catch (error) {
       failure = error;
     }
-    this.#flights.delete(taken);
-    for (const passenger of passengers) {
-      const { limiters } = passenger.from;
+    this.#batches.delete(published);
+    for (const pending of events) {
+      const { limiters } = pending.from;
       if (limiters !== undefined) limiters.clientEventsInFlight = (limiters.clientEventsInFlight ?? 0) - 1;
-      if (failure !== undefined) this.#failed(passenger, failure);
+      if (failure !== undefined) this.#failed(pending, failure);
     }
   }
 
   #failed({ ref, event }: PendingEvent, error: unknown): void {
-    const { hub, logger } = this.#needs;
-    // What the others may have got comes back to this node from them, if it was published.
+    const { hub, logger } = this.#deps;
+    // After an unknown outcome nothing is delivered here: if it was published, it arrives from the broker.
     if (error instanceof Unavailable) hub.deliver(ref, event);
     else if (!(error instanceof OutcomeUnknown)) logger.error('A client event could not be relayed', error);
   }

@@ -5,64 +5,64 @@ import type { Clock } from '../ports/clock.ts';
 import type { Broker, ChannelRef, Membership } from '../ports/cluster.ts';
 import type { Logger } from '../ports/logger.ts';
 
-/** SPEC 3.9: every change is told up to this many subscribers, above it one per pause. */
+/** SPEC 3.9: up to this many subscribers each change is sent; above it, one count per `THROTTLE_MS`. */
 export const EVERY_CHANGE_UP_TO = 100;
 export const THROTTLE_MS = 5000;
 
-/** A channel that is not told of every change: its number is being looked up, or it is large. */
+/** A channel whose next count waits: one is being published (`untilMs` is Infinity), or the channel is large. */
 interface Throttle {
   readonly ref: ChannelRef;
   untilMs: number;
   changed: boolean;
 }
 
-/** Tells subscribers how many they are, where the app wants it. */
+/** Sends subscribers the number of subscribers, for apps that turn it on. */
 export class SubscriptionCounter {
   readonly #membership: Membership;
   readonly #broker: Broker;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #pauses = new Map<string, Throttle>();
+  readonly #throttles = new Map<string, Throttle>();
 
-  constructor(needs: { membership: Membership; broker: Broker; logger: Logger; clock: Clock }) {
-    this.#membership = needs.membership;
-    this.#broker = needs.broker;
-    this.#logger = needs.logger;
-    this.#clock = needs.clock;
+  constructor(deps: { membership: Membership; broker: Broker; logger: Logger; clock: Clock }) {
+    this.#membership = deps.membership;
+    this.#broker = deps.broker;
+    this.#logger = deps.logger;
+    this.#clock = deps.clock;
   }
 
-  /** Never throws and never waits: a count that cannot be told now is told with the next change. */
+  /** Never throws and never waits: a count that cannot be sent now is sent with the next change. */
   changed(app: App, ref: ChannelRef): void {
     if (!app.subscriptionCounts || kindOf(ref.channel).members || isReservedChannel(ref.channel)) return;
-    const pause = this.#pauses.get(channelKey(ref));
-    if (pause === undefined) this.#announce(ref);
-    else pause.changed = true;
+    const throttle = this.#throttles.get(channelKey(ref));
+    if (throttle === undefined) this.#send(ref);
+    else throttle.changed = true;
   }
 
   /** Called about once a second. */
   tick(): void {
     const now = this.#clock();
-    for (const pause of this.#pauses.values()) if (pause.untilMs <= now) this.#end(pause);
+    for (const throttle of this.#throttles.values()) if (throttle.untilMs <= now) this.#end(throttle);
   }
 
-  #announce(ref: ChannelRef): void {
-    const pause: Throttle = { ref, untilMs: Infinity, changed: false };
-    this.#pauses.set(channelKey(ref), pause);
+  #send(ref: ChannelRef): void {
+    const throttle: Throttle = { ref, untilMs: Infinity, changed: false };
+    this.#throttles.set(channelKey(ref), throttle);
     this.#publish(ref).then(
       (subscriptions) => {
-        if (subscriptions > EVERY_CHANGE_UP_TO) pause.untilMs = this.#clock() + THROTTLE_MS;
-        else this.#end(pause);
+        if (subscriptions > EVERY_CHANGE_UP_TO) throttle.untilMs = this.#clock() + THROTTLE_MS;
+        else this.#end(throttle);
       },
       (error: unknown) => {
-        this.#logger.error('A subscription count was not told', error);
-        this.#pauses.delete(channelKey(ref));
+        this.#logger.error('A subscription count could not be sent', error);
+        this.#throttles.delete(channelKey(ref));
       },
     );
   }
 
   #end({ ref, changed }: Throttle): void {
-    this.#pauses.delete(channelKey(ref));
-    if (changed) this.#announce(ref);
+    this.#throttles.delete(channelKey(ref));
+    if (changed) this.#send(ref);
   }
 
   async #publish(ref: ChannelRef): Promise<number> {

@@ -13,7 +13,7 @@ import type { RefusalReason, Refusals } from '../refusals.ts';
 import { type ConnectionLimits, SocketLimits } from './socket-limits.ts';
 
 export interface AdmissionLimits extends ConnectionLimits {
-  /** Refusals that wait at once (SPEC 2.5); one more is told at once. */
+  /** Refusals that may be delayed at the same time (SPEC 2.5); one more is sent at once. */
   readonly delayedRefusals: number;
   readonly refusalDelayMs: number;
 }
@@ -27,58 +27,58 @@ export interface AdmissionDeps {
   readonly limits: AdmissionLimits;
   readonly outbound: Outbound;
   readonly refusals: Refusals;
-  /** SPEC 1.3: the form of errors where there is no app to say it. */
+  /** SPEC 1.3: the form of errors for clients whose app is unknown. */
   readonly errorDataAsString: boolean;
-  /** Which apps the environment has besides those that are served, for the log. */
+  /** Names the apps of the environment that are not served, for the log. */
   readonly unusedAppsHint?: string | undefined;
   /** Given when sockets are held beside the connections. */
   readonly sockets?: SocketLimits;
 }
 
 /** A refusal: the error for the client, and the reason for the operator. */
-type Refusal = readonly [told: ErrorEntry, reason: RefusalReason];
+type Refusal = readonly [error: ErrorEntry, reason: RefusalReason];
 
 const CLOSING: Refusal = [errors.closing, 'server_closing'];
 const UNKNOWN_APP: Refusal = [errors.unknownApp, 'unknown_app'];
 
-/** Who may connect (SPEC 2.2 to 2.7). What `admit` counted, `dismiss` takes back. */
+/** Admits and refuses clients (SPEC 2.2 to 2.7). `dismiss` takes back what `admit` counted. */
 export class Admission {
-  readonly #needs: AdmissionDeps;
+  readonly #deps: AdmissionDeps;
   readonly #sockets: SocketLimits;
   readonly #delayed = new Set<NodeJS.Timeout>();
   #stopped = false;
 
-  constructor(needs: AdmissionDeps) {
-    this.#needs = needs;
-    this.#sockets = needs.sockets ?? new SocketLimits(needs.limits, needs.hub);
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps;
+    this.#sockets = deps.sockets ?? new SocketLimits(deps.limits, deps.hub);
   }
 
-  /** Everybody is refused from now on (SPEC 2.13). */
+  /** Refuses every client from now on (SPEC 2.13). */
   stop(): void {
     this.#stopped = true;
   }
 
   async admit(socket: Socket, handshake: Handshake): Promise<Connection | undefined> {
-    const app = this.#stopped ? undefined : await this.#needs.apps.byKey(handshake.appKey);
+    const app = this.#stopped ? undefined : await this.#deps.apps.byKey(handshake.appKey);
     if (app === undefined) return this.#refuse(socket, handshake, this.#stopped ? CLOSING : UNKNOWN_APP, app);
     const refusal = this.#reasonAgainst(app, socket, handshake);
     if (refusal !== undefined) return this.#refuse(socket, handshake, refusal, app);
     if (handshake.isProbe === true) return this.#connect(app, socket, handshake);
-    if (!(await this.#needs.quota.admit(app.id, app.limits.connections))) {
+    if (!(await this.#deps.quota.admit(app.id, app.limits.connections))) {
       return this.#refuse(socket, handshake, [errors.overQuota, 'app_quota'], app);
     }
-    // Others came, or the server stopped, while the lease was asked.
+    // Other clients connected, or the server stopped, while the quota answered.
     const late = this.#reasonAgainst(app, socket, handshake);
     if (late === undefined) return this.#connect(app, socket, handshake);
-    this.#needs.quota.dismiss(app.id);
+    this.#deps.quota.dismiss(app.id);
     return this.#refuse(socket, handshake, late, app);
   }
 
   dismiss(connection: Connection): void {
-    this.#needs.hub.remove(connection);
+    this.#deps.hub.remove(connection);
     if (connection.isProbe) return;
     this.#countAddress(connection.socket, -1);
-    this.#needs.quota.dismiss(connection.app.id);
+    this.#deps.quota.dismiss(connection.app.id);
   }
 
   /** SPEC 2.5: the first reason in the order of the rule. */
@@ -94,29 +94,29 @@ export class Admission {
     return full && [errors.overCapacity, full];
   }
 
-  #refuse(socket: Socket, handshake: Handshake, [told, reason]: Refusal, app: App | undefined): undefined {
-    this.#needs.logger.debug('Connection Refused', socket.remoteAddress, told.message);
-    this.#needs.refusals.count(reason, exampleOf(socket, handshake, app ?? this.#needs.unusedAppsHint));
-    const { errorDataAsString } = app ?? this.#needs;
-    const tell = (): void => tellRefusal(socket, told, errorDataAsString);
-    if (told === errors.tlsRequired) this.#later(tell);
-    else tell();
+  #refuse(socket: Socket, handshake: Handshake, [error, reason]: Refusal, app: App | undefined): undefined {
+    this.#deps.logger.debug('Connection Refused', socket.remoteAddress, error.message);
+    this.#deps.refusals.count(reason, exampleOf(socket, handshake, app ?? this.#deps.unusedAppsHint));
+    const { errorDataAsString } = app ?? this.#deps;
+    const send = (): void => sendRefusal(socket, error, errorDataAsString);
+    if (error === errors.tlsRequired) this.#later(send);
+    else send();
   }
 
-  /** SPEC 2.5: clients answer this refusal by connecting again at once, so that it sets the pace of their circle. */
-  #later(tell: () => void): void {
-    const { delayedRefusals, refusalDelayMs } = this.#needs.limits;
-    if (refusalDelayMs === 0 || this.#stopped || this.#delayed.size >= delayedRefusals) return tell();
+  /** SPEC 2.5: clients answer this refusal by connecting again at once; the delay limits how often. */
+  #later(send: () => void): void {
+    const { delayedRefusals, refusalDelayMs } = this.#deps.limits;
+    if (refusalDelayMs === 0 || this.#stopped || this.#delayed.size >= delayedRefusals) return send();
     const timer = setTimeout(() => {
       this.#delayed.delete(timer);
-      tell();
+      send();
     }, refusalDelayMs);
     this.#delayed.add(timer);
   }
 
   /** SPEC 2.3, 2.4: an id that is taken is drawn again. */
   #connect(app: App, socket: Socket, { isProbe = false, decided }: Handshake): Connection {
-    const { hub, clock, logger, outbound } = this.#needs;
+    const { hub, clock, logger, outbound } = this.#deps;
     let connection: Connection;
     do connection = new Connection(app, newSocketId(), socket, clock(), outbound);
     while (!hub.add(connection));
@@ -134,22 +134,22 @@ export class Admission {
   }
 }
 
-function tellRefusal(socket: Socket, { code, message }: ErrorEntry, asString: boolean): void {
+function sendRefusal(socket: Socket, { code, message }: ErrorEntry, asString: boolean): void {
   socket.write(socket.encoder.encode(encode.error(code, message, asString)));
   socket.close(code, message);
 }
 
-/** A key that is not ours is a word of the client's: cut, for the log. */
+/** The details of the log line. An unknown key is text of the client: it is cut. */
 const exampleOf = (socket: Socket, { appKey, origin }: Handshake, app: App | string | undefined) => ({
-  ...(typeof app === 'object' ? { app: app.id } : { key: plainWord(appKey) }),
+  ...(typeof app === 'object' ? { app: app.id } : { key: shortened(appKey) }),
   ...(typeof app === 'string' ? { expected: app } : {}),
   address: socket.remoteAddress,
-  ...(origin === undefined ? {} : { origin: plainWord(origin) }),
+  ...(origin === undefined ? {} : { origin: shortened(origin) }),
 });
 
-const plainWord = (word: string): string => word.slice(0, 64);
+const shortened = (text: string): string => text.slice(0, 64);
 
-/** SPEC 2.2: nothing and 4 or more are welcome. */
+/** SPEC 2.2: no version, and versions from 4 on, are accepted. */
 function refusedVersion(protocol: string | undefined): ErrorEntry | undefined {
   if (protocol === undefined) return undefined;
   if (!/^\d+$/.test(protocol)) return errors.invalidVersion;

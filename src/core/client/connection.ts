@@ -8,13 +8,13 @@ import type { Socket } from '../ports/transport.ts';
 export class Subscription {
   readonly connection: Connection;
   readonly ref: ChannelRef;
-  /** On presence channels: who the client last proved to be. */
+  /** On presence channels: the member that the client last proved to be. */
   member: Member | undefined;
   /** Place among the channel's live subscribers, -1 while it is not one. */
   index = -1;
   /** Number of the last event of the channel that is settled for this subscriber: sent, or before its time. */
   upTo = 0;
-  /** Events that came before the client was told that it is subscribed (SPEC 3.4). */
+  /** Events that arrived before the client got its `subscription_succeeded` (SPEC 3.4). */
   held: ChannelEvent[] | undefined;
 
   constructor(connection: Connection, ref: ChannelRef, member: Member | undefined) {
@@ -24,12 +24,12 @@ export class Subscription {
   }
 }
 
-/** Made only when a client does what they limit. */
+/** Created when a client first does what they limit. */
 export interface Limiters {
   messages?: TokenBucket;
   window?: FixedWindow;
   clientEvents?: TokenBucket;
-  /** Client events of his that the broker has not taken yet. */
+  /** Client events of this client that the broker has not published yet. */
   clientEventsInFlight?: number;
 }
 
@@ -44,7 +44,7 @@ interface Reason {
   readonly message: string;
 }
 
-/** An admitted client: what its app may ask about it, and nothing about how it is wired. */
+/** An admitted client, whatever its transport. */
 export class Connection {
   readonly app: App;
   readonly socketId: string;
@@ -56,21 +56,21 @@ export class Connection {
   subscriptionBytes = 0;
   user: SignedInUser | undefined;
   limiters: Limiters | undefined;
-  /** Last sign of life, and when it was asked for one (0: not asked). */
+  /** Time of the last sign of life, and of the ping that waits for one (0: none). */
   seenAtMs: number;
   pingedAtMs = 0;
-  /** What the network had taken, and since when it took nothing more (0: it is not stalled). */
+  /** Bytes that the network had taken at the last sweep, and since when it takes none (0: not stalled). */
   flushedBytes = 0;
   stalledAtMs = 0;
   /** Set while a message waits because the client is too fast (SPEC 2.12): ends the wait. */
   endRateWait: (() => void) | undefined;
-  /** More waits to be sent than the soft limit: nothing it says is looked at (SPEC 2.16). */
+  /** More waits to be sent than the soft limit: its messages are not handled (SPEC 2.16). */
   isBehind = false;
   /** Set while a message waits because of that: ends the wait. */
   endBacklogWait: (() => void) | undefined;
   /** Signed in, or once let into a signed channel (SPEC 6.8). */
   authorized = false;
-  /** Counted nowhere as a person (SPEC 11.1). */
+  /** A probe, which no count of clients includes (SPEC 11.1). */
   isProbe = false;
   /** Nothing more is sent once it is true. */
   closing = false;
@@ -95,30 +95,30 @@ export class Connection {
     this.pingedAtMs = 0;
   }
 
-  /** To this client alone, after everything that was sent to it before. */
+  /** Sends to this client alone, after everything that was sent to it before. */
   send(payload: string): void {
     if (!this.closing) this.write(this.socket.encoder.encode(payload));
   }
 
-  /** Writes bytes of this socket's wire: the one way out to an admitted client, whatever they are. */
+  /** Writes bytes made by this socket's encoder: the only way out to an admitted client. */
   write(bytes: Buffer): void {
     if (this.closing) return;
     this.socket.write(bytes);
     if (this.socket.bufferedBytes > this.#outbound.leastBytes) this.#outbound.check(this);
   }
 
-  /** SPEC 1.3, 3.6: the frames that tell what was refused; nothing is closed. */
+  /** SPEC 1.3, 3.6: sends the frames of a refusal; nothing is closed. */
   refuse(error: ProtocolError): void {
     for (const payload of encode.failure(error, this.app.errorDataAsString)) this.send(payload);
   }
 
-  /** SPEC 2.5: says why in a frame and in the close code. */
+  /** SPEC 2.5: sends the reason in a frame and in the close code. */
   close(reason: Reason): void {
     this.send(encode.error(reason.code, reason.message, this.app.errorDataAsString));
     this.end(reason);
   }
 
-  /** The close code alone (SPEC 2.11). */
+  /** Sends the reason in the close code alone (SPEC 2.11). */
   end({ code, message }: Reason): void {
     if (this.closing) return;
     this.closing = true;

@@ -25,7 +25,7 @@ export class TokenBucket {
     return Math.max(0, (1 - this.#tokens) / this.#perMs);
   }
 
-  /** Lets one through that has waited for its time, whatever the clock says of it: a timer may be early by a millisecond. */
+  /** Takes a token without a check, for a message that has waited its time: a timer may fire a millisecond early. */
   takeUnchecked(nowMs: number): void {
     this.#fill(nowMs);
     this.#tokens = Math.max(0, this.#tokens - 1);

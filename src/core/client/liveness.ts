@@ -7,15 +7,15 @@ import type { Logger } from '../ports/logger.ts';
 import type { RefusalReason, Refusals } from '../refusals.ts';
 
 export interface LivenessLimits {
-  /** How long an asked peer may stay silent (SPEC 2.10). */
+  /** Time that a pinged client has to answer (SPEC 2.10). */
   readonly pongTimeoutMs: number;
-  /** How long a socket may have unsent bytes of which the network takes none. */
+  /** Time for which a socket may have unsent bytes while the network takes none. */
   readonly stallMs: number;
   /** Unsent bytes of all sockets together; above it the largest are ended first. 0: no limit. */
   readonly bufferedTotalBytes: number;
 }
 
-/** One sweep over all sockets, about once a second, in place of timers for each. */
+/** Pings, prunes and disconnects: one sweep over all sockets, about once a second, in place of timers for each. */
 export class Liveness {
   readonly #hub: Hub;
   readonly #clock: Clock;
@@ -24,7 +24,7 @@ export class Liveness {
   readonly #outbound: Outbound;
   readonly #refusals: Pick<Refusals, 'count'>;
 
-  constructor(needs: {
+  constructor(deps: {
     hub: Hub;
     clock: Clock;
     logger: Logger;
@@ -32,12 +32,12 @@ export class Liveness {
     outbound: Outbound;
     refusals: Pick<Refusals, 'count'>;
   }) {
-    this.#hub = needs.hub;
-    this.#clock = needs.clock;
-    this.#logger = needs.logger;
-    this.#limits = needs.limits;
-    this.#outbound = needs.outbound;
-    this.#refusals = needs.refusals;
+    this.#hub = deps.hub;
+    this.#clock = deps.clock;
+    this.#logger = deps.logger;
+    this.#limits = deps.limits;
+    this.#outbound = deps.outbound;
+    this.#refusals = deps.refusals;
   }
 
   sweep(): void {
@@ -56,7 +56,7 @@ export class Liveness {
   #checkLife(connection: Connection, now: number): void {
     if (connection.endRateWait !== undefined) return this.#checkSlowed(connection, now);
     const { pingedAtMs, seenAtMs, app, socketId } = connection;
-    // What it says is not read: its silence is ours. A stall is measured by what it takes.
+    // Nothing is read from it, so its silence means nothing. A stall shows in the bytes that it takes.
     if (connection.socket.readingStopped) return void (connection.pingedAtMs = 0);
     if (pingedAtMs > 0) {
       if (now - pingedAtMs < this.#limits.pongTimeoutMs) return;
@@ -71,8 +71,8 @@ export class Liveness {
   }
 
   /**
-   * SPEC 2.10, 2.12: what a client that is slowed down says is not read, so its silence is the server's own. It is pinged all the same: what is
-   * written to a peer that is gone fails.
+   * SPEC 2.10, 2.12: a client that is slowed down is not read, so its silence means nothing. It is pinged all the same: a
+   * write to a peer that is gone fails.
    */
   #checkSlowed(connection: Connection, now: number): void {
     connection.pingedAtMs = 0;
@@ -99,9 +99,9 @@ export class Liveness {
       connection.stalledAtMs = 0;
       return 0;
     }
-    const { flushedBytes: takenBytes } = connection.socket;
-    if (connection.stalledAtMs === 0 || takenBytes !== connection.flushedBytes) {
-      connection.flushedBytes = takenBytes;
+    const { flushedBytes } = connection.socket;
+    if (connection.stalledAtMs === 0 || flushedBytes !== connection.flushedBytes) {
+      connection.flushedBytes = flushedBytes;
       connection.stalledAtMs = now;
     } else if (now - connection.stalledAtMs >= this.#limits.stallMs) {
       this.#outbound.cut(connection);

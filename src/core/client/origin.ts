@@ -1,5 +1,5 @@
 /**
- * SPEC 2.6. Whether a page of this `Origin` may connect.
+ * SPEC 2.6: true when a page of this `Origin` may connect.
  * An entry is a glob over the host (as Reverb compares) or, when it has a scheme, over the whole origin.
  */
 export function originAllowed(allowed: readonly string[], origin: string | undefined): boolean {

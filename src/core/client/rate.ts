@@ -3,12 +3,12 @@ import type { Connection } from './connection.ts';
 import { FixedWindow, TokenBucket } from './limiters.ts';
 import { STOP_READING } from './reading.ts';
 
-/** A client that is too fast is served in portions, not message by message: a timer for each would cost more than it. */
+/** Shortest wait of a client that is too fast. Several of its messages go on together: a timer for each would cost more. */
 const LEAST_WAIT_MS = 20;
 
 /**
- * SPEC 2.12: the wait of a message whose client is too fast; its later ones wait behind it, unread. Nothing is lost. `undefined`: the
- * message need not wait; pings and pongs never do.
+ * SPEC 2.12: the wait of a message whose client is too fast; its later ones wait behind it, unread. Nothing is lost.
+ * `undefined`: the message need not wait; pings and pongs never do.
  */
 export function waitForTurn(
   from: Connection,
@@ -21,11 +21,11 @@ export function waitForTurn(
   const bucket = (limiters.messages ??= new TokenBucket(messagesPerSecond, messageBurst, clock()));
   if (bucket.take(clock())) return undefined;
   const waitMs = Math.max(LEAST_WAIT_MS, Math.ceil(bucket.msUntilNext(clock())));
-  return hold(from, waitMs).then(() => bucket.takeUnchecked(clock()));
+  return waitUnread(from, waitMs).then(() => bucket.takeUnchecked(clock()));
 }
 
-/** Resolves after the time, or at once when the connection ends meanwhile: it leaves in the moment in which it closes. */
-function hold(from: Connection, waitMs: number): Promise<void> {
+/** Stops reading and resolves after the time, or as soon as the connection closes, so that it leaves at once. */
+function waitUnread(from: Connection, waitMs: number): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer);

@@ -2,7 +2,7 @@
 export const STOP_READING = {
   /** Messages of the client wait for an earlier one. */
   queueFull: 1,
-  /** The client does not take what it is sent. */
+  /** The client does not read fast enough. */
   outboundFull: 2,
   /** The client sends more messages than it may. */
   tooManyMessages: 4,

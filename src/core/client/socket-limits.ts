@@ -4,10 +4,10 @@ export interface ConnectionLimits {
   readonly connectionsPerAddress: number;
 }
 
-/** Which limit a newcomer meets. */
+/** The limit that one more socket would exceed. */
 export type Fullness = 'server_full' | 'address_full';
 
-/** Counts every socket of this node against its limits: the connections of the hub, and what is held beside them. */
+/** Counts every socket of this node against its limits: the connections of the hub, and those held beside them. */
 export class SocketLimits {
   readonly #limits: ConnectionLimits;
   readonly #hub: { readonly size: number };
@@ -19,12 +19,12 @@ export class SocketLimits {
     this.#hub = hub;
   }
 
-  /** Whether an address is looked at. */
+  /** True when there is a limit per address. */
   get countsAddresses(): boolean {
     return this.#limits.connectionsPerAddress > 0;
   }
 
-  /** The limit that stands against `sockets` more; `undefined` when there is room. */
+  /** The limit that `sockets` more would exceed; `undefined` when there is room. */
   fullness(address: () => string, sockets = 1): Fullness | undefined {
     const { connections, connectionsPerAddress } = this.#limits;
     if (connections > 0 && this.#hub.size + this.#beside + sockets > connections) return 'server_full';
@@ -38,7 +38,7 @@ export class SocketLimits {
     else this.#perAddress.delete(address);
   }
 
-  /** Counts a socket that is no connection of the hub, of an address when one is given. What is returned gives it back, once. */
+  /** Counts a socket that is no connection of the hub, and its address when given. The returned function takes it back, once. */
   hold(address?: string): () => void {
     let isHeld = true;
     this.#beside += 1;

@@ -25,7 +25,7 @@ interface ClientEventDeps {
   readonly refusals: Refusals;
 }
 
-/** SPEC 5: relays to the others on the channel, rebuilt from the fields that are known. A promise: the next has to wait. */
+/** SPEC 5: relays to the others on the channel, rebuilt from the known fields. A promise: the client's next message has to wait. */
 export function clientEvent(
   core: ClientEventDeps,
   from: Connection,

@@ -12,7 +12,7 @@ import type { Users } from '../users.ts';
 
 type Signin = Extract<ClientMessage, { kind: 'signin' }>;
 
-/** SPEC 6.1 to 6.3: a socket is one user for as long as it lives. */
+/** SPEC 6.1 to 6.3: signs the socket in; it stays that user until it closes. */
 export async function signin(
   { users }: { readonly users: Users },
   from: Connection,

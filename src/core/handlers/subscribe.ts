@@ -39,7 +39,7 @@ interface SubscribeDeps {
 /** SPEC 3.6: ends in success or in a refusal for this channel, whatever fails. */
 export async function subscribe(core: SubscribeDeps, from: Connection, message: Subscribe): Promise<void> {
   try {
-    await enterOrGreet(core, from, message);
+    await enterOrReplyAgain(core, from, message);
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     if (error instanceof Unavailable) throw subscriptionUnavailable(message.channel);
@@ -48,18 +48,20 @@ export async function subscribe(core: SubscribeDeps, from: Connection, message: 
   }
 }
 
-/** SPEC 3. Nothing is touched before every rule has said yes; then the frames go out in the order of 3.4. */
-async function enterOrGreet(core: SubscribeDeps, from: Connection, message: Subscribe): Promise<void> {
+/** SPEC 3: changes nothing before every rule is checked; then sends the frames in the order of 3.4. */
+async function enterOrReplyAgain(core: SubscribeDeps, from: Connection, message: Subscribe): Promise<void> {
   const kind = kindOf(message.channel);
   const member = admit(from, kind, message);
   const subscription = from.subscription(message.channel);
   if (subscription === undefined) return enter(core, from, kind, message.channel, member);
   if (member !== undefined && member.id !== subscription.member?.id)
-    await core.hub.changeMember(subscription, member, () => checkRoom(core, from, subscription.ref, member));
-  await greet(core, from, kind, message.channel);
+    await core.hub.changeMember(subscription, member, () =>
+      checkMemberLimit(core, from, subscription.ref, member),
+    );
+  await reply(core, from, kind, message.channel);
 }
 
-/** The right to be on the channel, and as whom. Throws the refusal (SPEC 3.2, 3.5, 4.1, 6.4). */
+/** Checks the right to the channel and returns the member, if it has members. Throws the refusal (SPEC 3.2, 3.5, 4.1, 6.4). */
 function admit(from: Connection, kind: ChannelKind, message: Subscribe): Member | undefined {
   const { channel } = message;
   const { limits, extraChannelCharacters } = from.app;
@@ -87,7 +89,7 @@ function admitToReserved(from: Connection, channel: string): undefined {
   if (user !== from.user?.id) throw subscriptionUnauthorized(channel);
 }
 
-/** SPEC 6.6: without `channel_data`, a signed-in user joins as himself. */
+/** SPEC 6.6: without `channel_data`, a signed-in user joins under their own id. */
 function memberOf(from: Connection, { channel, channelData }: Subscribe): Member {
   if (!channelData && from.user !== undefined) return memberFromUser(from.user);
   return parseMember(channelData, from.app.limits, channel);
@@ -102,10 +104,10 @@ async function enter(
 ): Promise<void> {
   const ref = { app: from.app.id, channel };
   checkSubscriptions(from, channel);
-  const hasRoom = member && (() => checkRoom(core, from, ref, member));
-  const subscription = await core.hub.enter(from, channel, member, hasRoom);
+  const check = member && (() => checkMemberLimit(core, from, ref, member));
+  const subscription = await core.hub.enter(from, channel, member, check);
   try {
-    await greet(core, from, kind, channel, subscription);
+    await reply(core, from, kind, channel, subscription);
   } catch (error) {
     await core.hub.leave(subscription);
     throw error;
@@ -124,7 +126,7 @@ function checkSubscriptions(from: Connection, channel: string): void {
 }
 
 /** SPEC 4.5. */
-async function checkRoom(
+async function checkMemberLimit(
   core: SubscribeDeps,
   from: Connection,
   ref: ChannelRef,
@@ -141,19 +143,19 @@ async function checkRoom(
   );
 }
 
-/** SPEC 3.3, 3.7, 3.10: the success, then what a cache channel remembers. */
-async function greet(
+/** SPEC 3.3, 3.7, 3.10: sends `subscription_succeeded`, then the cached event of a cache channel. */
+async function reply(
   core: SubscribeDeps,
   from: Connection,
   kind: ChannelKind,
   channel: string,
-  newcomer?: Subscription,
+  fresh?: Subscription,
 ): Promise<void> {
   const ref = { app: from.app.id, channel };
   const roster = kind.members ? await core.membership.members(ref) : undefined;
   const cached = kind.cached ? await ifUnavailable(core.history.last(ref), () => undefined) : undefined;
   from.send(encode.subscriptionSucceeded(channel, roster));
-  if (newcomer?.held && roster) newcomer.held = notYetInRoster(newcomer.held, roster);
-  if (kind.cached && !isQueuedEvent(newcomer?.held ?? [], cached, from.socketId))
+  if (fresh?.held && roster) fresh.held = notYetInRoster(fresh.held, roster);
+  if (kind.cached && !isQueuedEvent(fresh?.held ?? [], cached, from.socketId))
     from.send(cached?.payload ?? encode.cacheMiss(channel));
 }

@@ -13,7 +13,7 @@ export async function unsubscribe(core: UnsubscribeDeps, from: Connection, chann
   if (subscription !== undefined) await leave(core, subscription);
 }
 
-/** SPEC 3.11: what a closed socket does for all of its channels. */
+/** SPEC 3.11: takes a closed socket off all of its channels. */
 export async function leaveAll(core: UnsubscribeDeps, from: Connection): Promise<void> {
   await Promise.all([...from.subscriptions].map((subscription) => leave(core, subscription)));
 }

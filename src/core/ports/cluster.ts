@@ -8,7 +8,7 @@ export interface ChannelRef {
   readonly channel: string;
 }
 
-/** An event on its way: encoded once, by whoever publishes it. */
+/** An event on its way: encoded once, by its publisher. */
 export interface ChannelEvent {
   /** The finished frame text, as `encode.*` makes it. */
   readonly payload: string;
@@ -16,7 +16,7 @@ export interface ChannelEvent {
   readonly except?: string | undefined;
   /** May be left out for a socket that reads too slowly (client events, counts). */
   readonly bestEffort?: boolean;
-  /** The member that came or went, when that is what the event tells: a roster may know it already. */
+  /** The member that joined or left, when the event reports one: a roster may include the change already. */
   readonly memberChange?: MemberChange | undefined;
 }
 
@@ -36,7 +36,8 @@ export interface Broker {
   unsubscribe(ref: ChannelRef): Promise<void>;
   /**
    * Remembers (when `keep` is given) and publishes as one atomic step. Rejects with `Unavailable` when it was not and
-   * never will be published, with `OutcomeUnknown` when that is not known.
+   * never will be published, with `OutcomeUnknown` when that is not known. A broker that publishes several events in one
+   * batch returns the same promise for each of them; callers may tell batches apart by it.
    */
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void>;
 }
@@ -63,7 +64,7 @@ export interface Joining {
   readonly subscriptions: number;
   /** Given when this is the node's first socket of that user on the channel. */
   readonly member?: Member | undefined;
-  /** The joiner, who must not hear of itself. */
+  /** The joining socket, which must not receive its own `member_added`. */
   readonly socketId: string;
 }
 
@@ -75,9 +76,9 @@ export interface Leaving {
 }
 
 /**
- * Who is where, in the whole cluster. A node tells it edges, not sockets: its first and last socket on a channel,
- * the first and last socket of a user on a presence channel.
- * The step that decides that a user came or went also publishes `member_added` or `member_removed` on the channel.
+ * Subscriptions and members of the whole cluster. A node reports edges, not sockets: its first and last socket on a
+ * channel, the first and last socket of a user on a presence channel.
+ * The step that decides that a user joined or left also publishes `member_added` or `member_removed` on the channel.
  */
 export interface Membership {
   join(ref: ChannelRef, joining: Joining): Promise<void>;
@@ -92,7 +93,7 @@ export interface Membership {
   channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>>;
 }
 
-/** What this node holds of an app's quota. */
+/** Counts the connections of an app in the whole cluster against its limit. */
 export interface ConnectionQuota {
   /** Counts the connection against `limit` (0 = none), cluster-wide; false when the app is full. */
   admit(app: string, limit: number): Promise<boolean>;
@@ -102,11 +103,11 @@ export interface ConnectionQuota {
 
 export type Terminate = (app: string, user: string) => void;
 
-/** What is asked of every node, this one included. */
+/** Commands for every node, this one included. */
 export interface Control {
   /** Called once, before any `terminate`. */
   onTerminate(terminate: Terminate): void;
-  /** Resolves when the order is given; rejects as `publish` does. */
+  /** Resolves when the command is sent; rejects as `publish` does. */
   terminate(app: string, user: string): Promise<void>;
 }
 
@@ -118,9 +119,9 @@ export interface SharedState {
   write(name: string, value: object): Promise<void>;
 }
 
-/** Signatures of requests that were taken, on all nodes: each is taken once. */
+/** Signatures of requests that were accepted, on all nodes: each is accepted once. */
 export interface Replays {
-  /** Signatures that had to be forgotten before their time. */
+  /** Signatures that were forgotten before they expired. */
   readonly forgotten: number;
   /**
    * True once for each signature of an app, whichever node asks, until it expires; 0: it never does. Rejects with
@@ -138,11 +139,11 @@ export interface Stores {
   readonly control: Control;
   readonly state: SharedState;
   readonly replays: Replays;
-  /** What of it may be watched. */
+  /** Metrics of the stores. */
   readonly metrics: readonly Metric[];
-  /** False while what is shared is out of reach. */
+  /** False while the shared store is out of reach. */
   isReady(): boolean;
-  /** What an operator should know though it serves; short sentences, of no app. */
+  /** Problems that an operator should know although the node serves; short sentences, without app data. */
   warnings(): readonly string[];
   close(): Promise<void>;
 }

@@ -1,17 +1,17 @@
-/** Something shared is out of reach for now: publishers are told to come back. */
+/** The shared store is out of reach for now: publishers are to retry. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
 }
 
-/** The sockets of a channel do not read as fast as is published: nothing that this server could do better. */
+/** The sockets of a channel read more slowly than is published. The server itself is well. */
 export class SlowSubscribers extends Unavailable {}
 
-/** Something may have been done, wholly or in part; that cannot be known. Nothing does it later. */
+/** It is not known whether something was done, wholly or in part. It will not be done later. */
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown';
 }
 
-/** What to go on with when something shared is out of reach; every other failure stays one. */
+/** Replaces an `Unavailable` failure by the value of `otherwise`; rejects with every other failure. */
 export async function ifUnavailable<T, F>(asked: Promise<T>, otherwise: () => F): Promise<T | F> {
   try {
     return await asked;

@@ -1,4 +1,4 @@
-/** What an operator may want to read. Titles are Reverb's own, so that logs can be compared. */
+/** Titles of debug lines. They are Reverb's own, so that logs can be compared. */
 export type LogTitle =
   | 'Connection Established'
   | 'Connection Refused'
@@ -13,10 +13,10 @@ export type LogTitle =
   | 'Disconnected from Redis';
 
 export interface Logger {
-  /** False when `debug` would be thrown away: callers skip the work of building its words. */
+  /** False when debug lines are dropped: callers skip the work of building them. */
   readonly debugging: boolean;
   debug(title: LogTitle, subject: string, message?: string): void;
   warn(what: string, details?: Readonly<Record<string, string | number>>): void;
-  /** A defect: something that should not have been possible. */
+  /** Logs a defect: something that should not have been possible. */
   error(what: string, error: unknown): void;
 }

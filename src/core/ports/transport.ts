@@ -1,29 +1,29 @@
 import type { StopReason } from '../client/reading.ts';
 
-/** How one kind of transport puts a payload on its wire. One shared object per kind. */
+/** Turns payloads into the bytes of one kind of transport. One shared object per kind. */
 export interface FrameEncoder {
   /** The bytes of one payload (the JSON text of a frame). Called once per event, not once per socket. */
   encode(payload: string): Buffer;
 }
 
-/** What a transport gives: anything that can take bytes and be closed is a client. No member may throw. */
+/** A client as its transport presents it: anything that takes bytes and can be closed. No member may throw. */
 export interface Socket {
   readonly encoder: FrameEncoder;
   readonly remoteAddress: string;
   readonly secure: boolean;
   /** Bytes accepted by `write` that the network has not taken yet; a write that is under way may count as a whole. */
   readonly bufferedBytes: number;
-  /** Exactly those, without what is left of the largest frame among them. */
+  /** The same bytes, without the rest of the largest frame among them. */
   readonly bytesBeyondLargestFrame: number;
   /** Bytes that the network has taken since the socket opened. */
   readonly flushedBytes: number;
-  /** Writes bytes made by this socket's `wire`, in order; a socket that is closing drops them. */
+  /** Writes bytes made by this socket's `encoder`, in order; a socket that is closing drops them. */
   write(bytes: Buffer): void;
   /** Calls back once, when the network has taken everything that was written before, or the socket is gone. */
   whenFlushed(done: () => void): void;
-  /** Says goodbye with a close code after what was written before. */
+  /** Closes with a code, after everything that was written before. */
   close(code: number, reason: string): void;
-  /** Ends the socket at once, without a word: for peers that do not read. */
+  /** Ends the socket at once, without a close frame: for peers that do not read. */
   terminate(): void;
   /** Asks for a sign of life by a control frame or heartbeat. */
   ping(): void;
@@ -39,13 +39,13 @@ export interface Handshake {
   readonly appKey: string;
   readonly protocol: string | undefined;
   readonly origin: string | undefined;
-  /** A probe that proved the app's secret: measures the server, is in no limit and in no count of people. */
+  /** A probe that proved the app's secret: it measures the server, and no limit or count of clients includes it. */
   readonly isProbe?: boolean;
-  /** Called with true when the client is greeted, with false when a fault of this server prevents it; not when it is refused. */
-  readonly decided?: (isGreeted: boolean) => void;
+  /** Called with true when the client is admitted, with false when a fault of this server prevents it; not when it is refused. */
+  readonly decided?: (isAdmitted: boolean) => void;
 }
 
-/** What the transport gets back: the three things that it must report. No member throws. */
+/** The core's end of a socket: the three things that a transport must report. No member throws. */
 export interface Session {
   /** One whole message in UTF-8; what is not UTF-8 comes as an empty one, which is as malformed. */
   received(message: Buffer): void;

@@ -14,11 +14,11 @@ interface MinuteLogOptions {
 }
 
 /**
- * Counts one kind of trouble. The first is logged at once; more within a minute are logged together, with their number
+ * Counts one kind of problem. The first is logged at once; more within a minute are logged together, with their number
  * and the newest example: with the first one after the minute, or by a `tick`.
  */
 export class MinuteLog {
-  readonly #needs: MinuteLogOptions;
+  readonly #options: MinuteLogOptions;
   readonly #clock: () => number;
   #total = 0;
   /** Since the last line. */
@@ -26,9 +26,9 @@ export class MinuteLog {
   #loggedAtMs = -Infinity;
   #example: LogExample = {};
 
-  constructor(needs: MinuteLogOptions) {
-    this.#needs = needs;
-    this.#clock = needs.clock ?? (() => performance.now());
+  constructor(options: MinuteLogOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? (() => performance.now());
   }
 
   get total(): number {
@@ -46,7 +46,7 @@ export class MinuteLog {
   tick(): void {
     const now = this.#clock();
     if (this.#unlogged === 0 || now - this.#loggedAtMs < LINE_EVERY_MS) return;
-    const { logger, what, details } = this.#needs;
+    const { logger, what, details } = this.#options;
     logger.warn(what, { ...details, count: this.#unlogged, ...this.#example });
     this.#unlogged = 0;
     this.#loggedAtMs = now;

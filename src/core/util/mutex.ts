@@ -1,4 +1,4 @@
-/** One thing at a time, in the order in which they were asked for. */
+/** Runs one task at a time, in the order of the calls. */
 export class Mutex {
   #tail: Promise<void> | undefined;
   #length = 0;
@@ -8,7 +8,7 @@ export class Mutex {
     return this.#length;
   }
 
-  /** Runs `task` when every earlier one has settled; its failure concerns nobody but the caller. */
+  /** Runs `task` when every earlier one has settled; its failure rejects only its own promise. */
   run<T>(task: () => Promise<T>): Promise<T> {
     const turn = this.#tail === undefined ? task() : this.#tail.then(task);
     this.#length += 1;

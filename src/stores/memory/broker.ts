@@ -2,10 +2,10 @@ import type { Retention } from '../../core/app.ts';
 import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../core/ports/cluster.ts';
 import type { MemoryHistory } from './history.ts';
 
-/** One for all: who watches it watches once. */
-const TAKEN = Promise.resolve();
+/** One promise for all events: its callers attach one handler (`Broker.publish`). */
+const PUBLISHED = Promise.resolve();
 
-/** One node: what is published has arrived. */
+/** The broker of a single node: an event has arrived when it is published. */
 export class MemoryBroker implements Broker {
   readonly #history: MemoryHistory;
   #deliver: Deliver = () => undefined;
@@ -19,7 +19,7 @@ export class MemoryBroker implements Broker {
     return Promise.resolve();
   }
 
-  /** Nothing to do: the hub leaves aside what nobody listens to. */
+  /** Does nothing: the hub drops events of channels without subscribers. */
   subscribe(): Promise<void> {
     return Promise.resolve();
   }
@@ -31,6 +31,6 @@ export class MemoryBroker implements Broker {
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
     if (keep !== undefined) this.#history.remember(ref, event.payload, keep);
     this.#deliver(ref, event);
-    return TAKEN;
+    return PUBLISHED;
   }
 }

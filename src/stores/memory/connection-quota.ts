@@ -1,7 +1,7 @@
 import { exceeds } from '#protocol';
 import type { ConnectionQuota } from '../../core/ports/cluster.ts';
 
-/** The quota of the only node. */
+/** The connection quota of a single node. */
 export class MemoryConnectionQuota implements ConnectionQuota {
   readonly #connections = new Map<string, number>();
 

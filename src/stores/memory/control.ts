@@ -1,6 +1,6 @@
 import type { Control, Terminate } from '../../core/ports/cluster.ts';
 
-/** The only node does what it is asked. */
+/** The control of a single node: runs each command here. */
 export class MemoryControl implements Control {
   #terminate: Terminate = () => undefined;
 

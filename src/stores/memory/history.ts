@@ -3,7 +3,7 @@ import { channelKey } from '../../core/util/channel-key.ts';
 import type { Retention } from '../../core/app.ts';
 import type { ChannelRef, History, Remembered } from '../../core/ports/cluster.ts';
 
-/** Bytes; above it the channels that were silent longest are forgotten first. */
+/** Bytes; above it, the channels without events for longest are forgotten first. */
 export const HISTORY_BYTES = 64 * 1024 * 1024;
 
 /** The last event of each cache channel, for as long as it may be kept. */

@@ -8,7 +8,7 @@ import { MemoryMembership } from './membership.ts';
 import { MemoryReplays } from './replays.ts';
 import { FileState } from './state.ts';
 
-/** One node, nothing outside the process but the file of what is to outlive it; without a file, nothing outlives it. */
+/** Opens in-memory stores, for a single node. With `stateFile`, the shared state survives restarts; nothing else does. */
 export function openMemoryStores(stateFile?: string, signatures?: number): Stores {
   const replays = new MemoryReplays({ signatures });
   const history = new MemoryHistory();

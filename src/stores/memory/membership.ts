@@ -8,15 +8,15 @@ import type {
   Occupancy,
 } from '../../core/ports/cluster.ts';
 
-interface Room {
+interface ChannelState {
   subscriptions: number;
   /** In the order in which they joined. */
   readonly members: Map<string, Member>;
 }
 
-/** The membership of the only node. */
+/** The membership of a single node. */
 export class MemoryMembership implements Membership {
-  readonly #apps = new Map<string, Map<string, Room>>();
+  readonly #apps = new Map<string, Map<string, ChannelState>>();
   readonly #broker: Broker;
 
   constructor(broker: Broker) {
@@ -24,10 +24,10 @@ export class MemoryMembership implements Membership {
   }
 
   async join(ref: ChannelRef, { subscriptions, member, socketId }: Joining): Promise<void> {
-    const room = this.#roomFor(ref);
-    room.subscriptions = subscriptions;
-    if (member === undefined || room.members.has(member.id)) return;
-    room.members.set(member.id, member);
+    const state = this.#ensure(ref);
+    state.subscriptions = subscriptions;
+    if (member === undefined || state.members.has(member.id)) return;
+    state.members.set(member.id, member);
     const payload = encode.memberAdded(ref.channel, member);
     await this.#broker.publish(ref, {
       payload,
@@ -37,11 +37,11 @@ export class MemoryMembership implements Membership {
   }
 
   async leave(ref: ChannelRef, { subscriptions, member }: Leaving): Promise<void> {
-    const room = this.#room(ref);
-    if (room === undefined) return;
-    room.subscriptions = subscriptions;
-    const known = member && room.members.get(member.id);
-    if (known !== undefined) room.members.delete(known.id);
+    const state = this.#find(ref);
+    if (state === undefined) return;
+    state.subscriptions = subscriptions;
+    const known = member && state.members.get(member.id);
+    if (known !== undefined) state.members.delete(known.id);
     if (subscriptions === 0) this.#close(ref);
     if (known === undefined) return;
     const payload = encode.memberRemoved(ref.channel, known);
@@ -49,43 +49,43 @@ export class MemoryMembership implements Membership {
   }
 
   count(ref: ChannelRef, subscriptions: number): void {
-    const room = this.#room(ref);
-    if (room !== undefined) room.subscriptions = subscriptions;
+    const state = this.#find(ref);
+    if (state !== undefined) state.subscriptions = subscriptions;
   }
 
   members(ref: ChannelRef): Promise<readonly Member[]> {
-    return Promise.resolve([...(this.#room(ref)?.members.values() ?? [])]);
+    return Promise.resolve([...(this.#find(ref)?.members.values() ?? [])]);
   }
 
   occupancy(ref: ChannelRef): Promise<Occupancy> {
-    return Promise.resolve(occupancyOf(this.#room(ref)));
+    return Promise.resolve(occupancyOf(this.#find(ref)));
   }
 
   channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
-    const rooms = [...(this.#apps.get(app) ?? [])].filter(([name]) => name.startsWith(prefix));
-    return Promise.resolve(new Map(rooms.map(([name, room]) => [name, occupancyOf(room)])));
+    const channels = [...(this.#apps.get(app) ?? [])].filter(([name]) => name.startsWith(prefix));
+    return Promise.resolve(new Map(channels.map(([name, state]) => [name, occupancyOf(state)])));
   }
 
-  #room(ref: ChannelRef): Room | undefined {
+  #find(ref: ChannelRef): ChannelState | undefined {
     return this.#apps.get(ref.app)?.get(ref.channel);
   }
 
-  #roomFor(ref: ChannelRef): Room {
-    const rooms = this.#apps.get(ref.app) ?? new Map<string, Room>();
-    this.#apps.set(ref.app, rooms);
-    const room = rooms.get(ref.channel) ?? { subscriptions: 0, members: new Map<string, Member>() };
-    rooms.set(ref.channel, room);
-    return room;
+  #ensure(ref: ChannelRef): ChannelState {
+    const channels = this.#apps.get(ref.app) ?? new Map<string, ChannelState>();
+    this.#apps.set(ref.app, channels);
+    const state = channels.get(ref.channel) ?? { subscriptions: 0, members: new Map<string, Member>() };
+    channels.set(ref.channel, state);
+    return state;
   }
 
   #close(ref: ChannelRef): void {
-    const rooms = this.#apps.get(ref.app);
-    rooms?.delete(ref.channel);
-    if (rooms?.size === 0) this.#apps.delete(ref.app);
+    const channels = this.#apps.get(ref.app);
+    channels?.delete(ref.channel);
+    if (channels?.size === 0) this.#apps.delete(ref.app);
   }
 }
 
-const occupancyOf = (room: Room | undefined): Occupancy => ({
-  subscriptions: room?.subscriptions ?? 0,
-  users: room?.members.size ?? 0,
+const occupancyOf = (state: ChannelState | undefined): Occupancy => ({
+  subscriptions: state?.subscriptions ?? 0,
+  users: state?.members.size ?? 0,
 });

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Replays } from '../../core/ports/cluster.ts';
 import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replays.ts';
 
-/** Signatures that the only node has taken. */
+/** The signatures that a single node has accepted. */
 export class MemoryReplays implements Replays {
   readonly #clock: () => number;
   readonly #signatures: number;

@@ -4,11 +4,11 @@ import type { SharedState } from '../../core/ports/cluster.ts';
 import { Unavailable } from '../../core/ports/failures.ts';
 import { Mutex } from '../../core/util/mutex.ts';
 
-/** What outlives the only node: one JSON file, always whole. It is not touched before somebody asks. */
+/** State that survives restarts of a single node: one JSON file, replaced as a whole. It is opened at the first read or write. */
 export class FileState implements SharedState {
   readonly #file: string | undefined;
-  readonly #gate = new Mutex();
-  /** In place of the file where there is none. */
+  readonly #mutex = new Mutex();
+  /** Used in place of the file when none is set. */
   #inMemory: JsonObject = {};
 
   constructor(file: string | undefined) {
@@ -21,7 +21,7 @@ export class FileState implements SharedState {
   }
 
   write(name: string, value: object): Promise<void> {
-    return this.#gate.run(async () => this.#keep({ ...(await this.#all()), [name]: value }));
+    return this.#mutex.run(async () => this.#save({ ...(await this.#all()), [name]: value }));
   }
 
   async #all(): Promise<JsonObject> {
@@ -34,13 +34,13 @@ export class FileState implements SharedState {
     }
   }
 
-  async #keep(all: JsonObject): Promise<void> {
+  async #save(all: JsonObject): Promise<void> {
     this.#inMemory = all;
     if (this.#file === undefined) return;
-    const draft = `${this.#file}.${process.pid}.tmp`;
+    const temporary = `${this.#file}.${process.pid}.tmp`;
     try {
-      await writeFile(draft, `${JSON.stringify(all, undefined, 2)}\n`);
-      await rename(draft, this.#file);
+      await writeFile(temporary, `${JSON.stringify(all, undefined, 2)}\n`);
+      await rename(temporary, this.#file);
     } catch (error) {
       throw new Unavailable((error as Error).message, { cause: error });
     }

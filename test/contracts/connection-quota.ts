@@ -23,7 +23,7 @@ export function leaseContract(implementation: Implementation): void {
       await count('a', 3);
     });
 
-    test('2.7 connections that come at once are not more than the limit', async () => {
+    test('2.7 connections that open at once are not more than the limit', async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => node.quota.admit('a', 7)));
       expect(answers.filter(Boolean)).toHaveLength(7);
       await count('a', 7);
@@ -48,7 +48,7 @@ export function leaseContract(implementation: Implementation): void {
       expect(await admitted('a', 1, 2)).toEqual([true, false]);
     });
 
-    test('2.7 a limit that was lowered refuses until enough have gone', async () => {
+    test('2.7 a limit that was lowered refuses until enough have closed', async () => {
       await admitted('a', 0, 3);
       expect(await admitted('a', 2, 1)).toEqual([false]);
       node.quota.dismiss('a');

@@ -76,7 +76,7 @@ export function historyContract(implementation: Implementation): void {
       expect(await node.history.last({ app: 'c', channel: 'cache-a' })).toBeUndefined();
     });
 
-    test('3.10 memory is bounded: the channels that were silent longest are forgotten first', async () => {
+    test('3.10 memory is bounded: the channels without events for longest are forgotten first', async () => {
       const { historyBound } = implementation;
       const megabyte = 'x'.repeat(1024 * 1024);
       const channel = (at: number): ChannelRef => ({ app: 'a', channel: `cache-${at}` });

@@ -54,7 +54,7 @@ export function membershipContract(implementation: Implementation): void {
         expect(await channels('a', '')).toEqual([]);
       });
 
-      test('3.9 the sockets in between are told as a number', async () => {
+      test('3.9 the sockets in between are reported as a number', async () => {
         await joins(1, undefined, ORDERS);
         node.membership.count(ORDERS, 5);
         await occupancy(5, 0, ORDERS);
@@ -140,7 +140,7 @@ export function membershipContract(implementation: Implementation): void {
         await vi.waitFor(async () => expect(await ids()).toEqual(left));
       });
 
-      test('4.3 there are none on a channel that nobody entered, nor in its neighbours', async () => {
+      test('4.3 there are none on a channel without subscribers, nor in its neighbours', async () => {
         await joins(1, member('1'));
         expect(await ids({ app: 'a', channel: 'presence-' })).toEqual([]);
         expect(await ids({ app: 'a', channel: 'presence-ab' })).toEqual([]);
@@ -150,7 +150,7 @@ export function membershipContract(implementation: Implementation): void {
     });
 
     describe('news', () => {
-      test('4.4 member_added comes once, to everybody but the joiner', async () => {
+      test('4.4 member_added is sent once, to all but the joining socket', async () => {
         const who = member(7, '{"name":"Zoë"}');
         await node.broker.subscribe(ROOM);
         await joins(1, who, ROOM, '3.4');
@@ -159,7 +159,7 @@ export function membershipContract(implementation: Implementation): void {
         expect(await told()).toEqual([{ payload, except: '3.4', memberChange: { id: '7', joined: true } }]);
       });
 
-      test('4.4 member_removed comes once, with the id as it was given first', async () => {
+      test('4.4 member_removed is sent once, with the id as it was given first', async () => {
         await node.broker.subscribe(ROOM);
         await joins(1, member(7));
         await joins(2, member('8'));
@@ -169,7 +169,7 @@ export function membershipContract(implementation: Implementation): void {
         expect((await told()).slice(2)).toEqual([{ payload, memberChange: { id: '7', joined: false } }]);
       });
 
-      test('4.4 comings and goings are told in their order', async () => {
+      test('4.4 joins and leaves are sent in their order', async () => {
         await node.broker.subscribe(ROOM);
         await joins(1, member('1'));
         await joins(2, member('2'));
@@ -184,7 +184,7 @@ export function membershipContract(implementation: Implementation): void {
         expect(news).toEqual(['+1', '+2', '-1', '+1', '+3', '-2', '-1']);
       });
 
-      test('4.4 a user who was not there is not said to have gone', async () => {
+      test('4.4 no member_removed is sent for a user that was not there', async () => {
         await node.broker.subscribe(ROOM);
         await leaves(0, member('1'));
         await joins(1, member('1'));
@@ -203,7 +203,7 @@ export function membershipContract(implementation: Implementation): void {
         for (const ref of others) expect(await told(ref)).toEqual([]);
       });
 
-      test('3.9 channels without members tell nothing', async () => {
+      test('3.9 channels without members send nothing', async () => {
         await node.broker.subscribe(ORDERS);
         await joins(1, undefined, ORDERS);
         await leaves(0, undefined, ORDERS);

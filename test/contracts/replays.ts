@@ -12,14 +12,14 @@ export function replaysContract(implementation: Implementation): void {
 
     const take = (signature: string, app = 'a', ttlMs = 60_000) => node.replays.take(app, signature, ttlMs);
 
-    test('8.2 a signature is taken once, also when it comes many times at once', async () => {
+    test('8.2 a signature is accepted once, also when it arrives many times at once', async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => take('one')));
       expect(answers.filter(Boolean)).toHaveLength(1);
       expect(await take('one')).toBe(false);
       expect(await take('two')).toBe(true);
     });
 
-    test('8.2 apps are apart, whatever they and the signatures are called', async () => {
+    test('8.2 apps are separate, whatever their ids and the signatures are', async () => {
       for (const name of HOSTILE_NAMES) {
         expect(await take('same', name)).toBe(true);
         expect(await take('same', name)).toBe(false);

@@ -33,7 +33,7 @@ test.each(['', '{', 'null', '[1]', '"x"'])(
   },
 );
 
-test('11.17 a folder that is not there cannot be written to, which is said', async () => {
+test('11.17 a folder that is not there cannot be written to: rejects with Unavailable', async () => {
   const file = join(temporaryFolder(), 'nowhere', 'state.json');
   await expect(new FileState(file).write('cutover', {})).rejects.toThrow(Unavailable);
 });

@@ -140,7 +140,7 @@ describe('refusals', () => {
     expect((await site.connect()).socket.closed).toBeUndefined();
   });
 
-  test('2.5 a provider that is out of reach closes the socket with 1011 and hides why', async () => {
+  test('2.5 when the provider is out of reach, the socket is closed with 1011, without the reason', async () => {
     const outOfReach = () => Promise.reject(new Error('SQL at 10.0.0.5'));
     const site = openSite({ provider: { byKey: outOfReach, byId: outOfReach } });
     const client = await site.connect();
@@ -192,7 +192,7 @@ describe('quotas', () => {
     expect((await site.connect({ appKey: 'other-key' })).socket.closed).toBeUndefined();
   });
 
-  test('2.7 connections that come in the same moment are counted one by one', async () => {
+  test('2.7 connections that open at the same time are counted one by one', async () => {
     const site = openSite({ apps: [testApp({ limits: { connections: 5 } })] });
     const clients = Array.from({ length: 20 }, () => site.open());
     await settled();
@@ -221,7 +221,7 @@ describe('quotas', () => {
     expect(await site.stores.quota.connections('app-id')).toBe(5);
   });
 
-  test('2.7 an address takes n connections and refuses n + 1, until one of them has gone', async () => {
+  test('2.7 an address takes n connections and refuses n + 1, until one of them closes', async () => {
     const site = openSite({ admission: { connectionsPerAddress: 2 } });
     const from = (remoteAddress: string): FakeSocket => Object.assign(new FakeSocket(), { remoteAddress });
     const first = await site.connect({ socket: from('192.0.2.1') });
@@ -234,7 +234,7 @@ describe('quotas', () => {
     expect(await established(site, from('192.0.2.1'))).toBe(false);
   });
 
-  test('2.7 without limits nobody is counted out', async () => {
+  test('2.7 without limits no client is refused', async () => {
     const site = openSite();
     const clients = Array.from({ length: 300 }, () => site.open());
     await settled();
@@ -260,7 +260,7 @@ describe('the first frame', () => {
     expect(ids.every(isSocketId)).toBe(true);
   });
 
-  test('2.4 an id is free again after its socket has gone', async () => {
+  test('2.4 an id is free again after its socket has closed', async () => {
     const site = openSite();
     const client = await site.connect();
     expect(site.hub.connection('app-id', client.socketId)).toBeDefined();

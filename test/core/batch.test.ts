@@ -14,7 +14,7 @@ describe('what one fan-out gives', () => {
     expect([batch.first, batch.last]).toEqual([5, 7]);
   });
 
-  test('3.13 gives everybody the very same bytes, made once per kind of wire', () => {
+  test('3.13 gives all sockets the same bytes, encoded once per kind of transport', () => {
     const [ours, other] = [lineWire(), lineWire('~')];
     const batch = numbered(event('a'), event('b'));
     const chunks = batch.forAll(ours);
@@ -43,7 +43,7 @@ describe('what one fan-out gives', () => {
     expect(textOf(batch.forOne(wire, '1.1', 0, true))).toEqual(['a', 'c']);
   });
 
-  test('3.4 gives nobody what was published before he was let in', () => {
+  test('3.4 gives a subscriber nothing that was published before its subscription', () => {
     const batch = new Batch([event('a'), event('b'), event('c')], 12);
     expect(textOf(batch.forOne(wire, '1.1', 9, false))).toEqual(['a', 'b', 'c']);
     expect(textOf(batch.forOne(wire, '1.1', 10, false))).toEqual(['b', 'c']);

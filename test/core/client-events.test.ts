@@ -26,7 +26,7 @@ const NOT_HERE = 'Client events are not allowed on this kind of channel.';
 const NOT_A_MEMBER = 'The client is not a member of the specified channel.';
 
 describe('relay', () => {
-  test.each(KINDS)('5.3 on %s it reaches everybody but its sender', async (channel) => {
+  test.each(KINDS)('5.3 on %s it reaches all subscribers but its sender', async (channel) => {
     const { sender, twin, other } = await room(channel);
     sender.whisper(channel, 'client-typing', { id: 7 });
     await settled();
@@ -47,7 +47,7 @@ describe('relay', () => {
     },
   );
 
-  test('5.3 without data it is null, and keys that nobody knows are dropped', async () => {
+  test('5.3 without data it is null, and unknown keys are dropped', async () => {
     const { sender, other } = await room('presence-a');
     sender.say({ event: 'client-x', channel: 'presence-a', user_id: '666', socket_id: '1.1', extra: true });
     await settled();
@@ -84,7 +84,7 @@ describe('relay', () => {
     expect(await site.stores.history.last({ app: 'app-id', channel: 'private-cache-a' })).toBeUndefined();
   });
 
-  test('5.3 a socket that reads too slowly goes without', async () => {
+  test('5.3 a socket that reads too slowly does not get it', async () => {
     const { sender, twin, other } = await room('private-a');
     twin.socket.bufferedBytes = 1001;
     sender.whisper('private-a', 'client-x', 1);
@@ -141,7 +141,7 @@ describe('who may send', () => {
     expect(sender.take()).toEqual(refusal(4009, NOT_A_MEMBER, 'a b'));
   });
 
-  test('5.1 none: nobody', async () => {
+  test('5.1 none: no socket may', async () => {
     const { sender, other } = await room('private-a', testApp({ clientEvents: 'none' }));
     sender.whisper('private-a', 'client-x', 1);
     await settled();
@@ -161,7 +161,7 @@ describe('who may send', () => {
     }
   });
 
-  test.each(['orders', 'cache-a'])('5.2 on %s only where the app allows it', async (channel) => {
+  test.each(['orders', 'cache-a'])('5.2 on %s only when the app allows it', async (channel) => {
     const { sender, other } = await room(channel, testApp({ clientEventsOnPublic: false }));
     sender.whisper(channel, 'client-x', 1);
     await settled();

@@ -20,7 +20,7 @@ function drainOf(sockets: readonly FakeSocket[], windowMs: number): Drain {
 const closedOf = (sockets: readonly FakeSocket[]): number =>
   sockets.filter(({ closed }) => closed !== undefined).length;
 
-describe('saying goodbye', () => {
+describe('closing connections', () => {
   test('2.13 each socket gets error 4200 and close 4200', async () => {
     const sockets = crowd(3);
     await drainOf(sockets, 0).run();
@@ -33,7 +33,7 @@ describe('saying goodbye', () => {
     }
   });
 
-  test('2.13 goodbyes are spread evenly over the time', async () => {
+  test('2.13 closes are spread evenly over the time', async () => {
     const sockets = crowd(10_000);
     const done = drainOf(sockets, 10_000).run();
     expect(closedOf(sockets)).toBe(100);
@@ -54,14 +54,14 @@ describe('saying goodbye', () => {
     await done;
   });
 
-  test('2.13 without a time everybody goes at once, and nobody is no error', async () => {
+  test('2.13 without a time all connections are closed at once, and an empty server is no error', async () => {
     const sockets = crowd(5000);
     await drainOf(sockets, 0).run();
     expect(closedOf(sockets)).toBe(5000);
     await drainOf([], 10_000).run();
   });
 
-  test('2.13 the order is random, so that no app or address goes in one wave', async () => {
+  test('2.13 the order is random, so that no app or address is closed in one wave', async () => {
     const sockets = crowd(2000);
     const done = drainOf(sockets, 2000).run();
     const firstHalf = closedOf(sockets.slice(0, 1000));
@@ -76,7 +76,7 @@ describe('saying goodbye', () => {
 });
 
 describe('hastening', () => {
-  test('2.13 lets everybody who is left go now', async () => {
+  test('2.13 finishNow closes all that are left', async () => {
     const sockets = crowd(10_000);
     const drain = drainOf(sockets, 60_000);
     const done = drain.run();

@@ -137,7 +137,7 @@ class Model {
   }
 }
 
-test('3.13 whoever comes and goes in the middle of a fan-out: nobody loses, doubles or reorders an event', async () => {
+test('3.13 whichever sockets join and leave during a fan-out: none loses, doubles or reorders an event', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
       const model = new Model();

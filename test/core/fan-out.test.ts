@@ -47,7 +47,7 @@ const push = (payload: string, more: { except?: string; bestEffort?: boolean } =
   fanOut.push(channel, { payload, ...more });
 
 describe('who gets what', () => {
-  test('3.13 everybody once, in order, and one write for the events of a turn', async () => {
+  test('3.13 each subscriber gets each event once, in order, with one write for the events of a turn', async () => {
     const subscribers = [joined(), joined(), joined()];
     for (const payload of ['a', 'b', 'c']) push(payload);
     expect(subscribers[0]?.socket.payloads).toEqual([]);
@@ -144,7 +144,7 @@ describe('sockets that read slowly', () => {
     expect(socket.payloads).toEqual(['a', 'c', 'd']);
   });
 
-  test('3.13 above the hard limit they are ended, with a word to the operator; nobody else notices', async () => {
+  test('3.13 above the hard limit they are disconnected and logged; no other socket is affected', async () => {
     const [stuck, other] = [joined(), joined()];
     stuck.socket.bufferedBytes = limits.hardBytes + 1;
     push('a');
@@ -181,7 +181,7 @@ describe('large channels', () => {
     for (const socket of sockets) expect(socket.writes).toHaveLength(SLICE_SOCKETS);
   });
 
-  test('3.13 an event that comes in the middle waits for the one before it', async () => {
+  test('3.13 an event published during a fan-out waits for the one before it', async () => {
     const all = crowd(SLICE_SOCKETS * 2 + 1).map(() => joined());
     push('a');
     await turn();
@@ -190,7 +190,7 @@ describe('large channels', () => {
     expect(new Set(all.map(({ socket }) => socket.payloads.join()))).toEqual(new Set(['a,b']));
   });
 
-  test('3.13 leaving in the middle moves others about, and nobody loses or doubles the event', async () => {
+  test('3.13 leaving during a fan-out moves other subscribers, and each still gets the event once', async () => {
     const all = Array.from({ length: SLICE_SOCKETS * 2 + 500 }, () => joined());
     push('a');
     await turn();
@@ -201,7 +201,7 @@ describe('large channels', () => {
       expect(subscriber.socket.payloads).toEqual(['a']);
   });
 
-  test('3.13 the last one gets the event though somebody’s leaving moves it to the front', async () => {
+  test('3.13 the last one gets the event although another one leaves and it moves to the front', async () => {
     const [first] = crowd(SLICE_SOCKETS);
     const last = joined();
     push('a');
@@ -222,7 +222,7 @@ describe('large channels', () => {
     expect(last.socket.payloads).toEqual([]);
   });
 
-  test('3.13 a coming and going that never ends does not hold up the next event', async () => {
+  test('3.13 subscribers that join and leave without end do not delay the next event', async () => {
     const steady = joined();
     let guests = crowd(SLICE_SOCKETS + 500);
     for (const payload of ['a', 'b', 'c']) {

@@ -13,7 +13,7 @@ describe('messages', () => {
     expect(client.socket.payloads.slice(1)).toEqual(['{"event":"pusher:pong","data":"{}"}']);
   });
 
-  test('2.8 a pong comes behind every event that the client is still to get', async () => {
+  test('2.8 a pong is sent behind every event that waits for the client', async () => {
     const site = openSite();
     const [client, other] = [await site.connect(), await site.connect()];
     for (const each of [client, other]) each.subscribe('orders');
@@ -27,7 +27,7 @@ describe('messages', () => {
     expect(other.take().map(({ event }) => event)).toEqual(['news']);
   });
 
-  test('2.8 a pong waits for what was there when the ping was read, however much comes after', async () => {
+  test('2.8 a pong waits for the events that waited when the ping was read, and for no later ones', async () => {
     const site = openSite();
     const client = await site.connect();
     client.subscribe('orders');
@@ -139,7 +139,7 @@ describe("message rate, Reverb's limiter", () => {
     expect(client.story.filter((event) => event === 'pusher:error')).toHaveLength(1);
   });
 
-  test('2.12 a setting ends the connection: the frame says 4301, the close says 4100', async () => {
+  test('2.12 a setting ends the connection: 4301 in the frame, 4100 in the close', async () => {
     const client = await limited(true).connect();
     for (let at = 0; at < 6; at += 1) client.say(nothing);
     await settled();
@@ -208,7 +208,7 @@ describe('floods', () => {
     expect([...(await site.stores.membership.channels('app-id', '')).keys()]).toEqual([]);
   });
 
-  test('2.10 a client that is slowed down is not silent: the server itself does not read it', async () => {
+  test('2.10 a client that is slowed down does not count as silent: the server does not read it', async () => {
     const site = guarded(1);
     const client = await site.connect();
     for (let at = 0; at < 200; at += 1) client.subscribe(`c${at}`);
@@ -243,7 +243,7 @@ describe('logger', () => {
     ]);
   });
 
-  test('2.9 without debugging no words are made for messages', async () => {
+  test('2.9 without debugging no log lines are built for messages', async () => {
     const site = openSite();
     site.logger.debugging = false;
     const client = await site.connect();

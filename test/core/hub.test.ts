@@ -48,7 +48,7 @@ function isForgotten(site: Site, channel: string): boolean {
   return site.logger.debugs.length === before;
 }
 
-describe('what the cluster is told: edges, not sockets', () => {
+describe('the cluster learns edges, not sockets', () => {
   test('3.3 the first subscriber brings the node to the channel, later ones only count', async () => {
     const { calls, site } = openRecorded();
     for (let at = 0; at < 3; at += 1) (await site.connect()).subscribe('orders');
@@ -71,7 +71,7 @@ describe('what the cluster is told: edges, not sockets', () => {
     expect(isForgotten(site, 'orders')).toBe(true);
   });
 
-  test('4.4 only the first and the last socket of a user are news', async () => {
+  test('4.4 only the first and the last socket of a user change the members', async () => {
     const { calls, site } = openRecorded();
     const [first, second, other] = [await site.connect(), await site.connect(), await site.connect()];
     first.subscribe(ROOM.channel, { user_id: 7 });
@@ -103,7 +103,7 @@ describe('what the cluster is told: edges, not sockets', () => {
 });
 
 describe('one channel, one gate', () => {
-  test('3.4 nobody is told of success before the node listens', async () => {
+  test('3.4 no success is sent before the node is subscribed', async () => {
     const gate = held();
     const calls: string[] = [];
     const site = openSite({
@@ -122,7 +122,7 @@ describe('one channel, one gate', () => {
     expect([first.frames.length, second.frames.length]).toEqual([2, 2]);
   });
 
-  test('3.8 entering and leaving never overlap, whoever does it', async () => {
+  test('3.8 subscribing and leaving never overlap, for any sockets', async () => {
     let inside = 0;
     const steps: string[] = [];
     const slowly = async (step: string): Promise<void> => {
@@ -226,7 +226,7 @@ describe('a failure half-way in', () => {
     },
   );
 
-  test('3.6 the one who failed is announced to nobody, or taken back at once', async () => {
+  test('3.6 a member whose subscription failed is not announced, or removed at once', async () => {
     const calls: string[] = [];
     const site = openSite({
       stores: (memory) => ({
@@ -248,7 +248,7 @@ describe('a failure half-way in', () => {
 });
 
 describe('what is kept', () => {
-  test('3.11 a node that everybody has left knows no channel and no socket', async () => {
+  test('3.11 a node that all clients have left keeps no channel and no socket', async () => {
     const { site } = openRecorded();
     const clients = Array.from({ length: 50 }, () => site.open());
     await settled();

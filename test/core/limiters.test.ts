@@ -23,7 +23,7 @@ describe('token bucket', () => {
     expect(times(11, () => bucket.take(NOW + 3_600_000)).filter(Boolean)).toHaveLength(10);
   });
 
-  test('2.12 says how long the next one has to wait, and counts what waited', () => {
+  test('2.12 returns the wait of the next one, and counts the one that waited', () => {
     const bucket = new TokenBucket(10, 2, NOW);
     expect(bucket.msUntilNext(NOW)).toBe(0);
     times(2, () => bucket.take(NOW));

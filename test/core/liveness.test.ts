@@ -87,7 +87,7 @@ describe('authorised connections', () => {
   const strict = testApp({ authorizeWithinSeconds: 10 });
   const reason = 'Connection not authorized within timeout.';
 
-  test('6.8 whoever neither signs in nor enters a signed channel is closed in time', async () => {
+  test('6.8 a client that neither signs in nor subscribes to a signed channel is closed in time', async () => {
     const { client, pass } = await connected({ apps: [strict] });
     client.subscribe('orders');
     client.say({ event: 'pusher:subscribe', data: { channel: 'private-a', auth: 'app-key:wrong' } });
@@ -123,7 +123,7 @@ describe('authorised connections', () => {
 });
 
 describe('readers that stall', () => {
-  test('2.9 a socket of which the network takes nothing for ten seconds is ended without a word', async () => {
+  test('2.9 a socket of which the network takes nothing for ten seconds is ended without a close frame', async () => {
     const { site, client, pass } = await connected();
     Object.assign(client.socket, { bufferedBytes: 500, takenBytes: 100 });
     pass(1000);
@@ -188,7 +188,7 @@ describe('the memory of the node', () => {
     expect(await crowd(1)).toEqual([true, true, false, true, true]);
   });
 
-  test('2.9 without a cap nobody is', async () => {
+  test('2.9 without a cap none is', async () => {
     expect(await crowd(0)).toEqual([false, false, false, false, false]);
   });
 

@@ -23,7 +23,7 @@ describe('one thing at a time', () => {
     expect(steps).toEqual(['begin 0', 'end 0', 'begin 1', 'end 1', 'begin 2', 'end 2']);
   });
 
-  test('3.4 begins at once when nobody waits, and again after it has been idle', async () => {
+  test('3.4 begins at once when no task waits, and again after it has been idle', async () => {
     const serial = new Mutex();
     for (let round = 0; round < 3; round += 1) {
       let begun = false;

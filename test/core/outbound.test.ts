@@ -92,7 +92,7 @@ describe('a client that does not take its answers', () => {
     expect(client.socket.readingStopped).toBe(false);
   });
 
-  test('2.15 leaves in the moment in which it closes, whatever waits', async () => {
+  test('2.15 leaves as soon as it closes, whatever waits', async () => {
     const { connect, hub } = openSite();
     const client = await connect();
     client.socket.bufferedBytes = limits.softBytes + 1;
@@ -104,7 +104,7 @@ describe('a client that does not take its answers', () => {
     expect(client.story.slice(2)).toEqual([]);
   });
 
-  test('2.16 is ended by whatever makes a frame for it: the news of those whom it watches', async () => {
+  test('2.16 is ended by any frame for it: the changes of watched users', async () => {
     const { connect, users, clock, refused } = openSite();
     const watcher = await connect();
     watcher.signin({ id: 'watcher', watchlist: ['friend'] });

@@ -98,7 +98,7 @@ async function play(site: Site, steps: readonly Step[]): Promise<readonly Presen
   return present;
 }
 
-test('4.4 whoever comes, goes and comes again: every watcher believes exactly who is there', async () => {
+test('4.4 after any joins and leaves, each subscriber has the true roster', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
       const site = openSite();

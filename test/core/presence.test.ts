@@ -12,7 +12,7 @@ const last = (client: Client): unknown => dataOf(client.frames.at(-1));
 const news = (client: Client): unknown[] => client.take().map((frame) => [frame.event, dataOf(frame)]);
 
 describe('roster', () => {
-  test('4.3 lists users in the order in which they joined, each once, with what they told first', async () => {
+  test('4.3 lists users in the order in which they joined, each once, with the data of their first socket', async () => {
     const site = openSite();
     await joined(site, { user_id: 9, user_info: { name: 'first' } });
     await joined(site, { user_id: '7' });
@@ -59,7 +59,7 @@ describe('news of members', () => {
     ]);
   });
 
-  test('4.4 nobody hears of himself, nor of members of other channels', async () => {
+  test('4.4 no member gets its own changes, nor those of other channels', async () => {
     const site = openSite();
     const client = await joined(site, { user_id: '1' });
     const other = await site.connect();
@@ -70,7 +70,7 @@ describe('news of members', () => {
     expect(other.frames).toHaveLength(2);
   });
 
-  test('4.4 a second tab of the same user does not hear of itself when the first one goes', async () => {
+  test('4.4 a second tab of the same user gets no change when the first one leaves', async () => {
     const site = openSite();
     const [first, second] = [await joined(site, { user_id: '1' }), await joined(site, { user_id: '1' })];
     first.leave();
@@ -80,7 +80,7 @@ describe('news of members', () => {
     expect(await site.stores.membership.occupancy(ref)).toEqual({ subscriptions: 1, users: 1 });
   });
 
-  test('4.4 everybody who leaves at once is removed once', async () => {
+  test('4.4 each of the members that leave together is removed once', async () => {
     const site = openSite();
     const watcher = await joined(site, { user_id: 'w' });
     const guests = await Promise.all([...Array(20).keys()].map((at) => joined(site, { user_id: at % 10 })));

@@ -34,7 +34,7 @@ describe('one event', () => {
     expect(client.socket.payloads.at(-1)).toBe(`{"event":"x","data":${data},"channel":"a"}`);
   });
 
-  test('3.13 not the excluded socket; one that nobody has excludes nobody', async () => {
+  test('3.13 not the excluded socket; an unknown socket id excludes none', async () => {
     const site = openSite({ apps: [app] });
     const [client, other] = [await site.connect(), await site.connect()];
     for (const each of [client, other]) each.subscribe('a');
@@ -46,7 +46,7 @@ describe('one event', () => {
     expect(other.frames.slice(2).map(({ data }) => data)).toEqual(['1', '2']);
   });
 
-  test('3.10 only cached channels remember it, whoever was excluded', async () => {
+  test('3.10 only cache channels keep it, whichever socket was excluded', async () => {
     const alone = { ...app, historySize: 0 };
     const site = openSite({ apps: [alone] });
     const channels = ['a', 'cache-a', 'private-cache-a', 'presence-a'];
@@ -60,7 +60,7 @@ describe('one event', () => {
     expect(await last('private-cache-a')).toBe('{"event":"x","data":"1","channel":"private-cache-a"}');
   });
 
-  test('8.3 goes nowhere when one of its channels is hopelessly behind', async () => {
+  test('8.3 is not published when one of its channels is too far behind', async () => {
     const site = openSite({ apps: [app] });
     const client = await site.connect();
     for (const channel of ['a', 'b']) client.subscribe(channel);
@@ -101,7 +101,7 @@ describe('one request of several channels', () => {
     await expect(say(openFailing(failures), ['a', 'b'])).rejects.toBeInstanceOf(kind);
   });
 
-  test('8.3 a defect stays one, whatever became of the others', async () => {
+  test('8.3 a defect stays one, whatever the outcome of the others', async () => {
     await expect(say(openFailing({ a: away, b: defect }), ['a', 'b', 'c'])).rejects.toBe(defect);
   });
 

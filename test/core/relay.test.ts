@@ -25,8 +25,8 @@ async function room() {
   return { site, answer, sender, other, third, asked: () => asked };
 }
 
-describe('client events that the broker takes together', () => {
-  test('5.3 while 64 of one socket are under way its next one waits, and those of others do not', async () => {
+describe('client events that the broker publishes together', () => {
+  test('5.3 while 64 of one socket are in flight its next one waits, and those of others do not', async () => {
     const { answer, sender, other, asked } = await room();
     for (let n = 0; n < 66; n += 1) sender.whisper('private-a', 'client-x', n);
     await settled();
@@ -39,7 +39,7 @@ describe('client events that the broker takes together', () => {
     expect(asked()).toBe(67);
   });
 
-  test('5.3 when the others cannot be reached, each goes to the sockets here, in their order', async () => {
+  test('5.3 when other nodes cannot be reached, each goes to the sockets here, in order', async () => {
     const { site, answer, sender, other, third } = await room();
     sender.whisper('private-a', 'client-x', 1);
     other.whisper('private-a', 'client-x', 2);
@@ -53,7 +53,7 @@ describe('client events that the broker takes together', () => {
     expect(site.logger.defects).toEqual([]);
   });
 
-  test('5.3 what the others may have got is not delivered here on top of it', async () => {
+  test('5.3 an event that may have been published is not delivered here as well', async () => {
     const { site, answer, sender, third } = await room();
     sender.whisper('private-a', 'client-x', 1);
     answer.fail(new OutcomeUnknown('lost'));
@@ -62,7 +62,7 @@ describe('client events that the broker takes together', () => {
     expect(site.logger.defects).toEqual([]);
   });
 
-  test('5.3 any other failure is a defect for each of them, and nobody is closed', async () => {
+  test('5.3 any other failure is a defect for each of them, and no socket is closed', async () => {
     const { site, answer, sender, third } = await room();
     sender.whisper('private-a', 'client-x', 1);
     sender.whisper('private-a', 'client-x', 2);

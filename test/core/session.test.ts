@@ -84,7 +84,7 @@ describe('one client, one queue', () => {
     expect(site.logger.defects).toEqual([]);
   });
 
-  test('3.11 a message that waits when the socket closes is not looked at', async () => {
+  test('3.11 a message that waits when the socket closes is dropped', async () => {
     const { gate, stores } = slowMembership();
     const site = openSite({ stores });
     const client = await site.connect();
@@ -98,7 +98,7 @@ describe('one client, one queue', () => {
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
   });
 
-  test('3.8 subscribe and unsubscribe in one breath end unsubscribed', async () => {
+  test('3.8 subscribe and at once unsubscribe ends unsubscribed', async () => {
     const { gate, stores } = slowMembership();
     const site = openSite({ stores });
     const client = await site.connect();
@@ -111,7 +111,7 @@ describe('one client, one queue', () => {
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
   });
 
-  test('2.12 more than 64 waiting messages are left in the network, until they are worked off', async () => {
+  test('2.12 with more than 64 waiting messages reading stops, until they are handled', async () => {
     const { gate, stores } = slowMembership();
     const site = openSite({ stores });
     const client = await site.connect();
@@ -145,18 +145,18 @@ describe('defects', () => {
   const brokenJoin = (memory: Stores): Stores => ({
     ...memory,
     membership: withChanges(memory.membership, {
-      join: () => Promise.reject(new Error('secret of the house')),
+      join: () => Promise.reject(new Error('secret of the server')),
     }),
   });
 
-  test('2.14 a defect while a message is handled closes that socket with 1011, and says nothing of it', async () => {
+  test('2.14 a defect while a message is handled closes that socket with 1011, without details', async () => {
     const site = openSite({ stores: brokenJoin });
     const [client, other] = [await site.connect(), await site.connect()];
     client.subscribe('orders');
     await settled();
     expect(dataOf(client.frames.at(-1))).toEqual({ code: 1011, message: 'Internal server error' });
     expect(client.socket.closed?.code).toBe(1011);
-    expect(client.socket.payloads.join()).not.toContain('secret of the house');
+    expect(client.socket.payloads.join()).not.toContain('secret of the server');
     expect(site.logger.defects).toHaveLength(1);
     other.say(ping);
     await settled();
@@ -164,7 +164,7 @@ describe('defects', () => {
     expect(other.socket.closed).toBeUndefined();
   });
 
-  test('3.11 a defect while a client leaves ends nobody else, and the client is gone', async () => {
+  test('3.11 a defect while a client leaves affects no other client, and the client is removed', async () => {
     const site = openSite({
       stores: (memory) => ({
         ...memory,

@@ -9,7 +9,7 @@ const FAILED = { code: 4009, message: 'Connection not authorized.' };
 const SIGNED = '{"id":"42"}';
 
 describe('signing in', () => {
-  test('6.1 success returns the very text that was signed', async () => {
+  test('6.1 success returns the exact text that was signed', async () => {
     const client = await openSite().connect();
     const userData = '{ "id" : "42", "user_info": {"name":"Ä"} }';
     signinWith(client, { auth: signUser(CREDENTIAL, client.socketId, userData), user_data: userData });
@@ -27,7 +27,7 @@ describe('signing in', () => {
     expect(client.story.slice(1)).toEqual(['pusher:signin_success', 'pusher:signin_success']);
   });
 
-  test('6.2 as somebody else it ends the connection', async () => {
+  test('6.2 as another user it ends the connection', async () => {
     const client = await openSite().connect();
     client.signin({ id: '42' });
     client.signin({ id: '43' });
@@ -102,7 +102,7 @@ describe("a user's own channel", () => {
     expect(client.story.at(-1)).toBe('x');
   });
 
-  test('6.4 is closed to everybody else, signed or not', async () => {
+  test('6.4 is closed to all others, signed or not', async () => {
     const site = openSite();
     const [nobody, other] = [await site.connect(), await site.connect()];
     other.signin({ id: '43' });
@@ -114,7 +114,7 @@ describe("a user's own channel", () => {
 });
 
 describe('presence of the signed-in user', () => {
-  test('6.6 he joins as himself when channel_data is missing', async () => {
+  test('6.6 joins under the signed-in id when channel_data is missing', async () => {
     const client = await openSite().connect();
     client.signin({ id: 42, user_info: { name: 'A' } });
     client.subscribe('presence-a');
@@ -162,7 +162,7 @@ describe('terminating', () => {
     expect([other.socket.closed, nobody.socket.closed]).toEqual([undefined, undefined]);
   });
 
-  test('6.7 not the user of that id in another app, and nobody is no error', async () => {
+  test('6.7 not the user of that id in another app, and an unknown user is no error', async () => {
     const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 'app-secret' }] });
     const site = openSite({ apps: [testApp(), other] });
     const client = await site.connect({ appKey: 'other-key' });
@@ -174,7 +174,7 @@ describe('terminating', () => {
     expect(client.socket.closed).toBeUndefined();
   });
 
-  test('6.7 the app may choose another code, so that its users come back', async () => {
+  test('6.7 the app may choose another code, with which its users reconnect', async () => {
     const site = openSite({ apps: [testApp({ terminateCloseCode: 4200 })] });
     const client = await site.connect();
     client.signin({ id: '42' });

@@ -133,7 +133,7 @@ async function checkTruth(site: Site): Promise<void> {
   }
 }
 
-test('3.11 however late the stores answer, and whatever fails: gates hold, nobody is left behind, events are told once', async () => {
+test('3.11 however late the stores answer, and whatever fails: the order holds, no socket is left behind, events are sent once', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { minLength: 5, maxLength: 60 }),

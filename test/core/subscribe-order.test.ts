@@ -67,7 +67,7 @@ describe('order of frames on a subscription', () => {
     },
   );
 
-  test('3.10 the remembered event comes before those that are published after it was looked up', async () => {
+  test('3.10 the cached event is sent before those that are published after it was read', async () => {
     const { site, gates } = slowSite();
     await say(site, 'cache-orders', 'kept');
     const client = await site.connect();
@@ -80,7 +80,7 @@ describe('order of frames on a subscription', () => {
     expect(events(client)).toEqual(['subscription_succeeded', 'kept', 'one', 'subscription_count']);
   });
 
-  test('3.10 the remembered event is sent to its own publisher, who gets no live one', async () => {
+  test('3.10 the cached event is sent to its own publisher, which gets no live one', async () => {
     const { site, gates } = slowSite();
     const client = await site.connect();
     client.subscribe('cache-orders');
@@ -146,7 +146,7 @@ describe('order of frames on a subscription', () => {
     expect(events(client)).toEqual(['subscription_succeeded', 'others', 'subscription_count']);
   });
 
-  test('4.4 the others hear of a member before he himself is greeted, and he never hears of himself', async () => {
+  test('4.4 the others get member_added before the member gets its success, and the member never gets it', async () => {
     const { site, gates } = slowSite();
     gates.join.release();
     gates.members.release();
@@ -165,7 +165,7 @@ describe('order of frames on a subscription', () => {
     expect(events(client)).toEqual(['subscription_succeeded']);
   });
 
-  test('4.4 who came before the roster was read is in it, and is no news; who comes later is', async () => {
+  test('4.4 a member that joined before the roster was read is in it, without member_added; a later one gets it', async () => {
     const { site, gates } = slowSite();
     gates.join.release();
     gates.ask = held();
@@ -191,7 +191,7 @@ describe('order of frames on a subscription', () => {
     ]);
   });
 
-  test('3.9 the count comes behind the greeting, and to the newest as well', async () => {
+  test('3.9 the count is sent behind the success, and to the newest subscriber as well', async () => {
     const { site, gates } = slowSite();
     gates.join.release();
     gates.last.release();

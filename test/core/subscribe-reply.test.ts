@@ -13,7 +13,7 @@ const events = (text: string): ChannelEvent[] =>
     .map((word) => (/^[+-]/.test(word) ? news(word[0] as '+' | '-', word.slice(1)) : { payload: word }));
 const roster = (text: string) => Array.from(text, (id) => ({ id, userId: id, infoJson: undefined }));
 
-describe('what a new subscriber still has to be told', () => {
+describe('the events that a new subscriber still gets', () => {
   test.each([
     ['', 'ab', ''],
     ['x y', 'ab', 'x y'],
@@ -35,7 +35,7 @@ describe('what a new subscriber still has to be told', () => {
     );
   });
 
-  test('3.10 the remembered event is not sent apart when it waits itself', () => {
+  test('3.10 the cached event is not sent apart when it is among the held ones', () => {
     const held = [{ payload: 'one' }, { payload: 'own', except: '1.1' }];
     const remembered = (payload: string) => ({ payload, ttlSeconds: 1 });
     expect(isQueuedEvent(held, remembered('one'), '1.1')).toBe(true);

@@ -217,7 +217,7 @@ describe('limits', () => {
     expect(third.story.at(-1)).toBe('pusher_internal:subscription_succeeded presence-b');
   });
 
-  test('4.5 users who come in the same moment are counted one by one', async () => {
+  test('4.5 users that join at the same time are counted one by one', async () => {
     const site = membersOf(3);
     const clients = Array.from({ length: 10 }, () => site.open());
     await settled();
@@ -314,7 +314,7 @@ describe('again and away', () => {
     expect(client.take()).toHaveLength(1);
   });
 
-  test('3.7 as another member, the new one takes the place of the old one for everybody', async () => {
+  test('3.7 as another member, the new one replaces the old one for all subscribers', async () => {
     const site = openSite();
     const [client, other] = [await site.connect(), await site.connect()];
     other.subscribe('presence-a', { user_id: '1' });
@@ -343,7 +343,7 @@ describe('again and away', () => {
     expect((await site.stores.membership.members(ref)).map(({ id }) => id)).toEqual(['1']);
   });
 
-  test('3.7 as another member for whom there is no room, it stays who it was', async () => {
+  test('3.7 as another member above the member limit, it stays the member that it was', async () => {
     const site = openSite({ apps: [testApp({ limits: { presenceMembers: 2 } })] });
     const [client, other] = [await site.connect(), await site.connect()];
     other.subscribe('presence-a', { user_id: '1' });
@@ -400,7 +400,7 @@ describe('cache channels', () => {
   const publish = (site: ReturnType<typeof openSite>, payload: string, ttlSeconds = 10) =>
     site.stores.broker.publish(ref, { payload }, { size: 0, ttlSeconds: 0, lastSeconds: ttlSeconds });
 
-  test('3.10 a newcomer gets the very frame that was published last, or a miss', async () => {
+  test('3.10 a new subscriber gets the exact frame that was published last, or a miss', async () => {
     const site = openSite();
     const [early, late] = [await site.connect(), await site.connect()];
     early.subscribe('cache-a');
@@ -459,7 +459,7 @@ describe('every subscription ends in an answer for its channel', () => {
   test.each([
     ['a defect: and the client begins anew', new Error('broken'), 500, 'Internal server error', 1011],
     [
-      'what the nodes share is away: and the socket stays',
+      'the shared store is out of reach: and the socket stays',
       new Unavailable('away'),
       503,
       'The subscription failed, try again later',

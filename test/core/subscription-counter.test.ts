@@ -25,7 +25,7 @@ async function crowd(site: Site, size: number): Promise<Client[]> {
 }
 
 describe('small channels', () => {
-  test('3.9 every change is told to everybody, the newest included', async () => {
+  test('3.9 every change is sent to all subscribers, the newest included', async () => {
     const site = openSite({ apps: [app] });
     const [first, second, third] = (await crowd(site, 3)) as [Client, Client, Client];
     expect([first, second, third].map(counts)).toEqual([[1, 2, 3], [2, 3], [3]]);
@@ -45,7 +45,7 @@ describe('small channels', () => {
     );
   });
 
-  test('3.9 not where the app does not want it', async () => {
+  test('3.9 not when the app does not turn it on', async () => {
     const site = openSite({ apps: [testApp()] });
     const client = await subscribed(site, 'orders');
     expect(counts(client)).toEqual([]);
@@ -60,7 +60,7 @@ describe('small channels', () => {
     expect(counts(client)).toEqual([]);
   });
 
-  test('3.9 a socket that reads too slowly goes without', async () => {
+  test('3.9 a socket that reads too slowly does not get it', async () => {
     const site = openSite({ apps: [app] });
     const client = await subscribed(site, 'orders');
     counts(client);
@@ -80,7 +80,7 @@ describe('small channels', () => {
 });
 
 describe('large channels', () => {
-  test('3.9 up to 100 subscribers every change is told', async () => {
+  test('3.9 up to 100 subscribers every change is sent', async () => {
     const site = openSite({ apps: [app] });
     const [first] = (await crowd(site, EVERY_CHANGE_UP_TO)) as [Client];
     expect(counts(first)).toEqual(Array.from({ length: EVERY_CHANGE_UP_TO }, (_, at) => at + 1));
@@ -104,7 +104,7 @@ describe('large channels', () => {
     expect(counts(first)).toEqual([]);
   });
 
-  test('3.9 after a quiet pause the next change is told at once', async () => {
+  test('3.9 after a time without changes the next one is sent at once', async () => {
     const site = openSite({ apps: [app] });
     const [first] = (await crowd(site, EVERY_CHANGE_UP_TO + 1)) as [Client];
     counts(first);
@@ -114,7 +114,7 @@ describe('large channels', () => {
     expect(counts(first)).toEqual([EVERY_CHANGE_UP_TO + 2]);
   });
 
-  test('3.9 one that empties in a moment is told once, and then no more', async () => {
+  test('3.9 a channel that empties at once is sent one count, and then no more', async () => {
     const site = openSite({ apps: [app] });
     const clients = await crowd(site, EVERY_CHANGE_UP_TO + 50);
     const last = clients.pop()!;
@@ -132,7 +132,7 @@ describe('large channels', () => {
     expect(told.at(-1)).toBe(1);
   });
 
-  test('3.9 changes while the number is being looked up do not each bring a frame', async () => {
+  test('3.9 changes while the number is being looked up are sent as one frame', async () => {
     const seen = { subscriptions: 1, users: 0 };
     const site = openSite({
       apps: [app],
@@ -165,7 +165,7 @@ describe('large channels', () => {
   });
 });
 
-describe('a count that cannot be told', () => {
+describe('a count that cannot be sent', () => {
   test('3.9 is a defect in the logger, and the subscription stands', async () => {
     const fail = { now: true };
     const site = openSite({

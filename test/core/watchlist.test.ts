@@ -37,7 +37,7 @@ function pass(site: Site, seconds: number): void {
 }
 
 describe('the present state', () => {
-  test('6.5 is told after the sign-in', async () => {
+  test('6.5 is sent after the sign-in', async () => {
     const site = openSite();
     await signedIn(site, '7');
     const watcher = await signedIn(site, '1', ['7', 9, '7']);
@@ -86,7 +86,7 @@ describe('the present state', () => {
     expect(news(watcher)).toEqual([{ online: ['b'] }]);
   });
 
-  test('6.2 signing in again with the same watchlist is answered, and nothing is told twice', async () => {
+  test('6.2 signing in again with the same watchlist is answered, and nothing is sent twice', async () => {
     const site = openSite();
     const watcher = await signedIn(site, '1', ['a']);
     await signedIn(site, 'a');
@@ -134,7 +134,7 @@ describe('the present state', () => {
     expect(asked.sort()).toEqual(['unwatch #user-b', 'unwatch #user-c', 'unwatch #user-d']);
   });
 
-  test('6.2 signing in again keeps the user_info of the first time, whom a presence channel knows already', async () => {
+  test('6.2 signing in again keeps the first user_info, which a presence channel shows already', async () => {
     const site = openSite();
     const watcher = await signedIn(site, '1');
     watcher.signin({ id: '1', user_info: { name: 'new' } });
@@ -206,7 +206,7 @@ describe('changes', () => {
     expect(news(watcher)).toEqual([]);
   });
 
-  test('6.5 only watchers hear of it, only in their app, and not after they left', async () => {
+  test('6.5 only watchers get it, only in their app, and not after they left', async () => {
     const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 'app-secret' }] });
     const site = openSite({ apps: [testApp(), other] });
     const [gone, stranger] = [await signedIn(site, '1', ['7']), await signedIn(site, '2', ['8'])];
@@ -230,7 +230,7 @@ describe('changes', () => {
     expect(news(watcher)).toEqual([{ online: ['__proto__'] }]);
   });
 
-  test('6.5 whatever happens, a watcher hears online and offline in turn, and the last word is true', async () => {
+  test('6.5 whatever happens, a watcher gets online and offline in turn, and the last one is true', async () => {
     const step = fc.oneof(
       fc.record({ do: fc.constant('in' as const), user: fc.constantFrom('a', 'b') }),
       fc.record({ do: fc.constantFrom('out' as const, 'pass' as const), at: fc.nat(20) }),

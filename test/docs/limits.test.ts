@@ -81,13 +81,13 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'src/core/client/session.ts',
     'MAX_WAITING',
     'core/session',
-    'more than 64 waiting messages',
+    'with more than 64 waiting messages',
   ],
   'client events of a socket on their way to Redis': [
     'src/core/channels/relay.ts',
     'MOST_IN_FLIGHT',
     'core/relay',
-    'while 64 of one socket are under way',
+    'while 64 of one socket are in flight',
   ],
   'events that wait for the sockets of a channel': [
     'src/core/channels/hub.ts',

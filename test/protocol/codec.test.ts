@@ -79,14 +79,14 @@ test('1.8 the server makes only reserved names', () => {
   for (const name of Object.values(serverEvents)) expect(name).toMatch(/^pusher(_internal)?:[a-z_]+$/);
 });
 
-test('3.6 a failed authorisation is told by both frames, in their order', () => {
+test('3.6 a failed authorisation is sent as both frames, in their order', () => {
   expect(encode.failure(subscriptionUnauthorized('private-a'))).toEqual([
     '{"event":"pusher:subscription_error","data":"{\\"type\\":\\"AuthError\\",\\"error\\":\\"Connection is unauthorized\\",\\"status\\":401}","channel":"private-a"}',
     '{"event":"pusher:error","data":{"code":4009,"message":"Connection is unauthorized"}}',
   ]);
 });
 
-test('3.6 a refused name and a limit are told by one frame', () => {
+test('3.6 a refused name and a limit are sent as one frame', () => {
   for (const error of [invalidChannel('a'), subscriptionLimit('a', 'Too many.')]) {
     const told = encode.failure(error).map((frame) => (JSON.parse(frame) as { event: string }).event);
     expect(told).toEqual(['pusher:subscription_error']);

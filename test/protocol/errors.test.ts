@@ -20,7 +20,7 @@ function reconnects(code: number): ErrorEntry['reconnects'] {
   return code < 4300 ? 'at once' : 'never';
 }
 
-test.each(entries)('2.14 %s says truly when the client comes back', (_name, { code, reconnects: said }) => {
+test.each(entries)('2.14 %s has the true time of reconnecting', (_name, { code, reconnects: said }) => {
   if (said !== 'stays') expect(reconnects(code)).toBe(said);
 });
 

@@ -160,7 +160,7 @@ const flipped = (text: string, at: number): string => {
   );
 };
 
-test('7.4 what was changed after the official library signed it is refused', () => {
+test('7.4 a request that was changed after the official library signed it is refused', () => {
   fc.assert(
     fc.property(anyRequest, fc.nat(), (request, at) => {
       const good = sent(request);

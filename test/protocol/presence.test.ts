@@ -55,7 +55,7 @@ test('4.2 a number and its string form are one user, each keeps its type in fram
   expect([number?.userId, text?.userId]).toEqual([7, '7']);
 });
 
-test('6.6 a signed-in user joins under his id, with his user_info', () => {
+test('6.6 a signed-in user joins under the signed-in id and user_info', () => {
   const user = parseUserData('{"id":42,"user_info":{"name":"A"}}');
   expect(user && memberFromUser(user)).toEqual({ id: '42', userId: '42', infoJson: '{"name":"A"}' });
 });

@@ -6,11 +6,11 @@ test.each(vectors.users)('$rule a user: $title', ({ userData, user }) => {
   expect(parseUserData(userData)).toEqual(user);
 });
 
-test.each(vectors.refusedUsers)('$rule nobody: $title', ({ userData }) => {
+test.each(vectors.refusedUsers)('$rule no user: $title', ({ userData }) => {
   expect(parseUserData(userData)).toBeUndefined();
 });
 
-test('6.4 the channel of a user gives his id back', () => {
+test('6.4 the channel of a user contains the id', () => {
   for (const { user } of vectors.users) expect(userOfChannel(`#server-to-user-${user.id}`)).toBe(user.id);
 });
 

@@ -64,7 +64,7 @@ test('4.4 S17 a node that is killed: its users are removed and counts corrected 
   await cluster.node(2).start();
 });
 
-test('8.4 H09 a socket that publishes is left out, on whatever node it is', async () => {
+test('8.4 H09 excludes the socket that publishes, on whichever node it is', async () => {
   const channel = on(0).name('news');
   const [a, b] = [await on(0).subscriber(channel), await on(1).subscriber(channel)];
   await on(2).publish('first', '1', channel, { socket_id: a.socketId });

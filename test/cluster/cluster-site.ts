@@ -5,10 +5,10 @@ import type { Wire, WireOptions } from '../support/wire.ts';
 const CHANNEL = 'markers-between-nodes';
 
 /**
- * Knows when everything that was under way between nodes has arrived: a marker is published through each node, and a
- * witness on each node has to hear all of them. What a node published before comes before its marker.
+ * Waits until everything on its way between nodes has arrived: publishes a marker through each node, and a witness on each node
+ * has to receive all of them. Earlier events of a node arrive before its marker.
  */
-export class Markers {
+export class MessageBarrier {
   readonly #sites: readonly Site[];
   readonly #witnesses: readonly Wire[];
   #number = 0;
@@ -18,9 +18,9 @@ export class Markers {
     this.#witnesses = witnesses;
   }
 
-  static async open(nodes: readonly Endpoint[]): Promise<Markers> {
+  static async open(nodes: readonly Endpoint[]): Promise<MessageBarrier> {
     const sites = nodes.map((node) => new Site(node));
-    return new Markers(sites, await Promise.all(sites.map((site) => site.subscriber(CHANNEL))));
+    return new MessageBarrier(sites, await Promise.all(sites.map((site) => site.subscriber(CHANNEL))));
   }
 
   async pass(): Promise<void> {
@@ -34,12 +34,12 @@ export class Markers {
   }
 }
 
-/** A site whose clients may be on different nodes: a ping and its pong are no barrier for what comes from other nodes. */
+/** A site whose clients may be on different nodes, where a ping and its pong are no barrier for events of other nodes. */
 export class ClusterSite extends Site {
-  readonly #markers: Markers;
+  readonly #markers: MessageBarrier;
   readonly #opened: Wire[] = [];
 
-  constructor(app: Endpoint, markers: Markers) {
+  constructor(app: Endpoint, markers: MessageBarrier) {
     super(app);
     this.#markers = markers;
   }
@@ -55,7 +55,7 @@ export class ClusterSite extends Site {
     return wire;
   }
 
-  /** Every node has done what every client asked of it, and everybody has heard of it. */
+  /** Waits until every node has handled what its clients sent, and all events of it have arrived. */
   async #arrived(): Promise<void> {
     await Promise.all(this.#opened.map((wire) => this.#answered(wire)));
     await this.#markers.pass();

@@ -9,17 +9,17 @@ import { APP, APP_ENV } from '../conformance/settings.ts';
 import { Cluster } from '../support/cluster.ts';
 import { type Nginx, startNginx } from '../support/cluster-nginx.ts';
 import { eventually } from '../support/wire.ts';
-import { type Balancer, startBalancer } from './balancer.ts';
-import { ClusterSite, Markers } from './cluster-site.ts';
+import { type LoadBalancer, startLoadBalancer } from './load-balancer.ts';
+import { ClusterSite, MessageBarrier } from './cluster-site.ts';
 
 const PATIENCE_MS = 20_000;
 
 let cluster: Cluster;
-let markers: Markers;
+let markers: MessageBarrier;
 beforeAll(async () => {
   // The defaults of the cases are those of a server without settings.
   cluster = await Cluster.start({ env: { ...APP_ENV, WAVEHALL_LEASE_SECONDS: '12' } });
-  markers = await Markers.open(
+  markers = await MessageBarrier.open(
     cluster.nodes.map(({ server }) => ({ ...APP, host: '127.0.0.1', port: server.port, prefix: '' })),
   );
 });
@@ -44,15 +44,15 @@ const shared = cases.filter(({ needs, alone }) => !needs && !alone);
 const titleOf = ({ rule, id, title }: Case): string => `${rule} ${id} ${title}`;
 
 describe('on three nodes, each connection to any of them', () => {
-  let balancer: Balancer;
-  beforeAll(async () => void (balancer = await startBalancer(ports())));
+  let balancer: LoadBalancer;
+  beforeAll(async () => void (balancer = await startLoadBalancer(ports())));
   afterAll(() => balancer.close());
 
   for (const each of shared) {
     test(titleOf(each), () => tryAt(balancer.port, each), (each.limitMs ?? 20_000) + PATIENCE_MS);
   }
 
-  test('2.4 every node has had its part of the connections', () => {
+  test('2.4 every node has received a share of the connections', () => {
     const least = shared.length / 4;
     for (const count of balancer.counts) expect(count).toBeGreaterThan(least);
   });
@@ -69,7 +69,7 @@ describe('on three nodes behind nginx', () => {
     test(titleOf(each), () => tryAt(nginx.port, each), (each.limitMs ?? 20_000) + PATIENCE_MS);
   }
 
-  test('8.11 a node that ends is left out', async () => {
+  test('8.11 traffic avoids a node that has ended', async () => {
     const node = cluster.node(2);
     await node.kill();
     const statuses = await Promise.all(

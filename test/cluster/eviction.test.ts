@@ -8,7 +8,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
 import { http } from '../support/wire-http.ts';
 import { eventually } from '../support/wire.ts';
-import { channel, member, openNode, usual } from './stores.ts';
+import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const LEASE_MS = 1000;
@@ -65,10 +65,10 @@ async function evict(keys: number): Promise<void> {
 
 describe('the server starts', () => {
   test.each(POLICIES)(
-    '8.11 with maxmemory-policy %s, and says once what could be lost and what to set',
+    '8.11 with maxmemory-policy %s, and logs once what could be lost and what to set',
     async (policy) => {
       await client.config('SET', 'maxmemory-policy', policy);
-      const node = await openNode(usual({ port: redis.port }));
+      const node = await openNode(nodeOptions({ port: redis.port }));
       expect(node.isReady()).toBe(true);
       const kind = policy.startsWith('volatile') ? 'keys that expire' : 'any key';
       expect(node.logger.warnings).toMatchObject([
@@ -80,9 +80,9 @@ describe('the server starts', () => {
     },
   );
 
-  test('8.11 a policy that changes while it runs is said once, and it serves on', async () => {
+  test('8.11 logs once that the eviction policy changed, and continues to serve', async () => {
     await client.config('SET', 'maxmemory-policy', 'noeviction');
-    const node = await openNode(usual({ port: redis.port, leaseMs: LEASE_MS }));
+    const node = await openNode(nodeOptions({ port: redis.port, leaseMs: LEASE_MS }));
     await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
     await eventually(() => words(node).length > 0, 'it is said');
     expect(words(node)[0]).toMatch(/evicts any key/);
@@ -90,9 +90,9 @@ describe('the server starts', () => {
   });
 });
 
-test('8.11 what must stay has no expiry, so that no volatile policy can touch it', async () => {
-  const node = await openNode(usual({ port: redis.port, apps: APPS }));
-  const room = channel('presence-room');
+test('8.11 data that must stay has no expiry, so that no volatile-* policy can evict it', async () => {
+  const node = await openNode(nodeOptions({ port: redis.port, apps: APPS }));
+  const room = channelOf('presence-room');
   await node.membership.join(room, { subscriptions: 1, member: member('1'), socketId: '1.1' });
   await node.quota.admit('a', 10);
   await node.state.write('cutover', { percent: 5 });
@@ -105,12 +105,12 @@ test('8.11 what must stay has no expiry, so that no volatile policy can touch it
   expect(expiring.map((key) => /\}:(\w+):/.exec(key)?.[1]).sort()).toEqual(['h', 'hb', 'hx', 'p', 'x']);
 });
 
-const ROOMS = Array.from({ length: 30 }, (_, at) => channel(`presence-${at}`));
-const PLAIN = Array.from({ length: 30 }, (_, at) => channel(`plain-${at}`));
+const ROOMS = Array.from({ length: 30 }, (_, at) => channelOf(`presence-${at}`));
+const PLAIN = Array.from({ length: 30 }, (_, at) => channelOf(`plain-${at}`));
 
 /** Two nodes with users on all rooms, one of them on both nodes. */
 async function inhabited(): Promise<readonly [Node, Node]> {
-  const where = usual({ port: redis.port, leaseMs: LEASE_MS, apps: APPS });
+  const where = nodeOptions({ port: redis.port, leaseMs: LEASE_MS, apps: APPS });
   const nodes = [await openNode(where), await openNode(where)] as const;
   for (const [at, node] of nodes.entries()) {
     for (const ref of ROOMS) {
@@ -182,7 +182,7 @@ function toldGone(node: Node): string[] {
   return [...last].filter(([, came]) => !came).map(([who]) => who);
 }
 
-describe('after Redis has evicted keys, the nodes say again what they hold', () => {
+describe('after evictions, the nodes write their data again', () => {
   const keysOf = (ref: ChannelRef, wanted: RegExp): Promise<string[]> =>
     client.keys('*').then((all) => all.filter((key) => wanted.test(key) && key.includes(ref.channel)));
 
@@ -194,7 +194,7 @@ describe('after Redis has evicted keys, the nodes say again what they hold', () 
     ['versions', /:v$/],
     ['all of a channel', /:c:/],
   ])(
-    '4.4 where the %s of channels are gone',
+    '4.4 when the %s of channels are missing',
     async (_what, pattern) => {
       const nodes = await inhabited();
       await whole(nodes);
@@ -222,7 +222,7 @@ describe('after Redis has evicted keys, the nodes say again what they hold', () 
     ['scopes of the apps', /:scopes$/],
     ['everything', /./],
   ])(
-    '4.4 where the %s are gone',
+    '4.4 when the %s are missing',
     async (_what, pattern) => {
       const nodes = await inhabited();
       await whole(nodes);
@@ -247,7 +247,7 @@ describe('after Redis has evicted keys, the nodes say again what they hold', () 
     60_000,
   );
 
-  test('4.4 a user who left while his traces were incomplete is gone', async () => {
+  test('4.4 removes a user who left while its data was incomplete', async () => {
     const nodes = await inhabited();
     const [room] = ROOMS;
     await limit('volatile-ttl', MEBIBYTE);
@@ -263,9 +263,9 @@ describe('after Redis has evicted keys, the nodes say again what they hold', () 
     expect((await nodes[1].membership.occupancy(room!)).users).toBe(2);
   }, 60_000);
 
-  test('4.4 what a node left that ended is cleaned up, though what named it was evicted', async () => {
+  test('4.4 cleans up a node that ended, though its lease was evicted', async () => {
     const nodes = await inhabited();
-    const where = usual({ port: redis.port });
+    const where = nodeOptions({ port: redis.port });
     expect(where.partitions).toBe(16);
     const keys = (await client.keys('*')).filter((key) => key.endsWith('presence-0:o'));
     expect(keys).toHaveLength(1);
@@ -277,7 +277,7 @@ describe('after Redis has evicted keys, the nodes say again what they hold', () 
   }, 60_000);
 
   test.each(['allkeys-random', 'allkeys-lru'])(
-    '4.4 under real evictions by %s rosters and counts come back, whoever is here is told as here, and it is said',
+    '4.4 under real evictions by %s rosters and counts recover, no present user stays removed, and it is logged',
     async (policy) => {
       const nodes = await inhabited();
       await whole(nodes);
@@ -302,7 +302,7 @@ describe('after Redis has evicted keys, the nodes say again what they hold', () 
   );
 });
 
-test('8.11 /up stays 200 while Redis evicts, and /ready says it', async () => {
+test('8.11 /up stays 200 while Redis evicts, and /ready warns of it', async () => {
   await limit('allkeys-lru', 2 * MEBIBYTE);
   const server = await startServer({
     REVERB_SCALING_ENABLED: 'true',
@@ -322,7 +322,7 @@ test('8.11 /up stays 200 while Redis evicts, and /ready says it', async () => {
   expect(server.output()).toMatch(/any key.*noeviction/);
 });
 
-test('3.13 names of apps are those of their first credentials', () => {
+test('3.13 the scope of an app is the digest of its first credential', () => {
   const keys = new Keys('w:', 16, 3, firstScopes(APPS));
-  expect(keys.channel(channel('x')).pubsubChannel).toMatch(/^w:3:\{p\d+\}:b:22:[\w-]{20}:a:x$/);
+  expect(keys.channel(channelOf('x')).pubsubChannel).toMatch(/^w:3:\{p\d+\}:b:22:[\w-]{20}:a:x$/);
 });

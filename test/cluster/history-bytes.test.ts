@@ -11,7 +11,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
 import { eventually, Wire } from '../support/wire.ts';
-import { channel, openNode, usual } from './stores.ts';
+import { channelOf, openNode, nodeOptions } from './redis-node.ts';
 
 let redis: TestRedis;
 let admin: Redis;
@@ -25,14 +25,14 @@ afterAll(async () => {
 });
 
 const where = (options: Partial<RedisOptions> = {}): RedisOptions =>
-  usual({ port: redis.port, partitions: 1, ...options });
+  nodeOptions({ port: redis.port, partitions: 1, ...options });
 const KEEP: Retention = { size: 50, ttlSeconds: 60 };
 const LAST: Retention = { size: 0, ttlSeconds: 0, lastSeconds: 60 };
-const REFS = Array.from({ length: 10 }, (_, at) => channel(`cache-${at}`));
+const REFS = Array.from({ length: 10 }, (_, at) => channelOf(`cache-${at}`));
 
 /** What is accounted for of app `a`: histories, and last events. */
 async function accounted({ keyPrefix, partitions }: RedisOptions): Promise<[number, number]> {
-  const [, histories, , lasts] = new Keys(keyPrefix, partitions).channel(channel('any')).retention.keys;
+  const [, histories, , lasts] = new Keys(keyPrefix, partitions).channel(channelOf('any')).retention.keys;
   return [Number(await admin.hget(histories, 'all')), Number(await admin.hget(lasts, 'all'))];
 }
 
@@ -73,7 +73,7 @@ test.each([
   },
 );
 
-test('3.13 bytes are bytes of UTF-8, and what Redis needs besides is counted', async () => {
+test('3.13 counts the bytes of UTF-8 and the overhead of Redis', async () => {
   const [ascii, umlauts] = [where(), where()];
   await keptOf(ascii, KEEP, 'u'.repeat(1000));
   await keptOf(umlauts, KEEP, 'ü'.repeat(1000));
@@ -82,22 +82,22 @@ test('3.13 bytes are bytes of UTF-8, and what Redis needs besides is counted', a
   expect(two - one).toBe(10 * 1000);
 });
 
-test('3.13 the bytes are those of each app by itself', async () => {
+test('3.13 limits the bytes of each app separately', async () => {
   const options = where();
   const node = await openNode(options);
   const keys = new Keys(options.keyPrefix, 1);
   const appBytes = 6000;
   await node.broker.publish({ app: 'b', channel: 'quiet' }, { payload: 'x' }, { ...KEEP, appBytes });
   for (let at = 0; at < 50; at += 1)
-    await node.broker.publish(channel(`loud-${at}`), { payload: 'x' }, { ...KEEP, appBytes });
+    await node.broker.publish(channelOf(`loud-${at}`), { payload: 'x' }, { ...KEEP, appBytes });
   expect(await admin.exists(keys.channel({ app: 'b', channel: 'quiet' }).history)).toBe(1);
   expect((await accounted(options))[0]).toBeLessThanOrEqual(appBytes / 2);
 });
 
-test('3.13 an event that alone is larger than the limit is delivered and not kept', async () => {
+test('3.13 delivers an event larger than the limit, and does not keep it', async () => {
   const options = where();
   const node = await openNode(options);
-  const ref = channel('cache-large');
+  const ref = channelOf('cache-large');
   await node.broker.subscribe(ref);
   const keep = { ...KEEP, lastSeconds: 60, appBytes: 10_000 };
   await node.broker.publish(ref, { payload: 'small' }, keep);
@@ -110,10 +110,10 @@ test('3.13 an event that alone is larger than the limit is delivered and not kep
   for (const bytes of await accounted(options)) expect(bytes).toBeLessThanOrEqual(5000);
 });
 
-test('3.13 a history that alone has all the bytes loses its oldest events', async () => {
+test('3.13 a single history that fills the limit loses its oldest events', async () => {
   const options = where();
   const node = await openNode(options);
-  const ref = channel('long');
+  const ref = channelOf('long');
   for (let at = 0; at < 100; at += 1)
     await node.broker.publish(ref, { payload: `${at}` }, { ...KEEP, size: 1000, appBytes: 4000 });
   const { history } = new Keys(options.keyPrefix, 1).channel(ref);
@@ -124,10 +124,10 @@ test('3.13 a history that alone has all the bytes loses its oldest events', asyn
   expect((await accounted(options))[0]).toBeLessThanOrEqual(2000);
 });
 
-test('3.13 what has expired is accounted for no more', async () => {
+test('3.13 expired data no longer counts', async () => {
   const options = where();
   const { node } = await keptOf(options, { ...KEEP, lastSeconds: 60 });
-  const ref = channel('cache-x');
+  const ref = channelOf('cache-x');
   await redis.pass(70);
   await redis.pass(70);
   const alone = await fresh(options);
@@ -144,7 +144,7 @@ test('3.13 what has expired is accounted for no more', async () => {
 async function fresh(like: RedisOptions): Promise<[number, number]> {
   const options = where();
   const node = await openNode(options);
-  await node.broker.publish(channel('cache-x'), { payload: 'x' }, { ...KEEP, lastSeconds: 60 });
+  await node.broker.publish(channelOf('cache-x'), { payload: 'x' }, { ...KEEP, lastSeconds: 60 });
   expect(options.keyPrefix.length).toBe(like.keyPrefix.length);
   return accounted(options);
 }
@@ -154,7 +154,7 @@ async function away(options: RedisOptions, keep = KEEP) {
   const proxy = await FaultProxy.open(redis.port);
   onTestFinished(() => proxy.close());
   const [node, other] = [await openNode({ ...options, port: proxy.port }), await openNode(options)];
-  const ref = channel('orders');
+  const ref = channelOf('orders');
   await node.broker.subscribe(ref);
   await other.broker.publish(ref, { payload: 'before' }, keep);
   await eventually(() => node.payloads('orders').length === 1, 'the node hears the channel');
@@ -170,7 +170,7 @@ async function awayWhile(appBytes: number, others: number) {
   const { node, other, ref, proxy } = await away(where(), keep);
   for (const payload of ['1', '2', '3']) await other.broker.publish(ref, { payload }, keep);
   for (let at = 0; at < others; at += 1)
-    await other.broker.publish(channel(`other-${at}`), { payload: 'x'.repeat(100) }, keep);
+    await other.broker.publish(channelOf(`other-${at}`), { payload: 'x'.repeat(100) }, keep);
   proxy.heal();
   await node.ready();
   await other.broker.publish(ref, { payload: 'after' }, keep);
@@ -178,7 +178,7 @@ async function awayWhile(appBytes: number, others: number) {
   return { node, other };
 }
 
-test('3.13 events whose history had to go are lost, which is counted and logged; the channel goes on', async () => {
+test('3.13 counts and logs events as lost when their history was dropped; the channel continues', async () => {
   const { node, other } = await awayWhile(20_000, 10);
   expect(node.payloads('orders')).toEqual(['before', 'after']);
   expect(node.count('lost_events_total')).toBe(3);
@@ -186,11 +186,11 @@ test('3.13 events whose history had to go are lost, which is counted and logged;
   expect(other.count('dropped_histories_total')).toBeGreaterThan(0);
 });
 
-test('3.13 an event that is in no history is delivered where it was heard, also when the channel begins anew', async () => {
+test('3.13 delivers a received event that is in no history, also when the channel begins anew', async () => {
   const options = where();
   const keep = { ...KEEP, appBytes: 10_000 };
   const [node, other] = [await openNode(options), await openNode(options)];
-  const ref = channel('orders');
+  const ref = channelOf('orders');
   await node.broker.subscribe(ref);
   await other.broker.publish(ref, { payload: 'before' }, keep);
   await admin.del(new Keys(options.keyPrefix, 1).channel(ref).position);
@@ -202,7 +202,7 @@ test('3.13 an event that is in no history is delivered where it was heard, also 
   expect(node.count('lost_events_total')).toBe(0);
 });
 
-test('3.13 when even the place of a channel had to go, it is logged and counted that something may be lost', async () => {
+test('3.13 logs and counts a possible loss when even the position of a channel was dropped', async () => {
   const { node } = await awayWhile(24_000, 200);
   expect(node.payloads('orders')).toEqual(['before', 'after']);
   expect(node.count('unread_histories_total')).toBe(1);
@@ -214,7 +214,7 @@ test('3.13 when even the place of a channel had to go, it is logged and counted 
   });
 });
 
-test('3.13 a node that was away for longer than anything is kept says that something may be lost', async () => {
+test('3.13 logs a possible loss on a node that was disconnected for longer than anything is kept', async () => {
   // A minute and more is over at once for this node: what is kept is kept for less than no time.
   const { node, other, ref, proxy } = await away(where({ historyTtlMs: () => -120_000 }));
   await other.broker.publish(ref, { payload: 'missed' }, KEEP);
@@ -226,11 +226,11 @@ test('3.13 a node that was away for longer than anything is kept says that somet
   await eventually(() => node.payloads('orders').at(-1) === 'after', 'the channel goes on');
 });
 
-test('3.13 a history is kept for an eighth longer than asked for, the place of its channel a minute more', async () => {
+test('3.13 keeps a history for an eighth longer than asked for, and the position of its channel a minute more', async () => {
   const options = where();
   const node = await openNode(options);
-  await node.broker.publish(channel('orders'), { payload: 'x' }, KEEP);
-  const { history, position } = new Keys(options.keyPrefix, 1).channel(channel('orders'));
+  await node.broker.publish(channelOf('orders'), { payload: 'x' }, KEEP);
+  const { history, position } = new Keys(options.keyPrefix, 1).channel(channelOf('orders'));
   const [one, other] = [await admin.pttl(history), await admin.pttl(position)];
   expect(one).toBeGreaterThan(60_000);
   expect(one).toBeLessThanOrEqual(67_500);
@@ -241,10 +241,10 @@ test('3.13 a history is kept for an eighth longer than asked for, the place of i
 test.each([
   ['had been kept for less than is asked for now', 20],
   ['had been kept for longer than is asked for now', 400],
-])('3.13 an event prolongs what is kept when the channel %s', async (_what, earlierSeconds) => {
+])('3.13 an event prolongs the history when the channel %s', async (_what, earlierSeconds) => {
   const options = where();
   const node = await openNode(options);
-  const ref = channel('orders');
+  const ref = channelOf('orders');
   const { history, position } = new Keys(options.keyPrefix, 1).channel(ref);
   await node.broker.publish(ref, { payload: 'x' }, { ...KEEP, ttlSeconds: earlierSeconds });
   await node.broker.publish(ref, { payload: 'y' }, KEEP);
@@ -255,10 +255,10 @@ test.each([
   expect(await admin.llen(history)).toBe(2);
 });
 
-test('3.13 a history that Redis evicted is begun anew with an expiry, and counted', async () => {
+test('3.13 begins an evicted history anew, with an expiry, and counts it', async () => {
   const [options, whole] = [where(), where()];
   const [node, other] = [await openNode(options), await openNode(whole)];
-  const ref = channel('orders');
+  const ref = channelOf('orders');
   const { history } = new Keys(options.keyPrefix, 1).channel(ref);
   await node.broker.publish(ref, { payload: 'x' }, KEEP);
   await admin.del(history);
@@ -268,15 +268,15 @@ test('3.13 a history that Redis evicted is begun anew with an expiry, and counte
   expect(await accounted(options)).toEqual(await accounted(whole));
 });
 
-test('3.13 on a Cluster each partition keeps its share, wherever it lives', async () => {
+test('3.13 on a Cluster each partition keeps its share, on whichever server', async () => {
   const cluster = await startCluster({ replicas: false });
   onTestFinished(() => cluster.close());
-  const node = await openNode(usual({ cluster: cluster.addresses }));
+  const node = await openNode(nodeOptions({ cluster: cluster.addresses }));
   const keep = { ...KEEP, lastSeconds: 60, appBytes: 16 * 8000 };
   for (let round = 0; round < 4; round += 1)
     await Promise.all(
       Array.from({ length: 200 }, (_, at) =>
-        node.broker.publish(channel(`cache-${at}`), { payload: 'x'.repeat(200) }, keep),
+        node.broker.publish(channelOf(`cache-${at}`), { payload: 'x'.repeat(200) }, keep),
       ),
     );
   expect(node.count('dropped_histories_total')).toBeGreaterThan(0);
@@ -341,7 +341,7 @@ test.each([
   ['another type', (key: string) => admin.multi().del(key).set(key, 'garbage').exec()],
   ['no number', (key: string) => admin.hset(key, 'offset', 'garbage')],
 ])(
-  '3.13 a position that another program spoilt while a node was away is no silent loss: %s',
+  '3.13 counts a possible loss when another program damaged the position while a node was disconnected: %s',
   async (_what, spoil) => {
     const options = where();
     const { node, other, ref, proxy } = await away(options);

@@ -17,65 +17,65 @@ import { RedisMembership } from '../../src/stores/redis/membership/membership.ts
 import { ClusterNode } from '../../src/stores/redis/node/node.ts';
 import type { RedisOptions } from '../../src/stores/redis/options.ts';
 import { FakeLogger } from '../core/fakes.ts';
-import type { Chance } from './chance.ts';
-import { NO_FAULTS, Wire, type WireFaults } from './wire.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { NO_FAULTS, FaultyConnection, type ConnectionFaults } from './faulty-connection.ts';
 
 export const LEASE_MS = 800;
-export const QUIET_MS = 400;
+export const SETTLING_MS = 400;
 const BEAT_MS = 60;
 
-/** Runs a script on the connection that all nodes of a world share, so that what scripts did has one order. */
+/** Runs a script on the connection that all nodes of a model share, so that scripts have one order. */
 export type Execute = (script: string, args: readonly unknown[], by: string) => Promise<unknown>;
 
-export interface NodeNeeds {
+export interface ModelNodeOptions {
   readonly name: string;
   readonly port: number;
   readonly prefix: string;
   readonly partitions: number;
-  readonly chance: Chance;
-  readonly faults: () => WireFaults;
+  readonly chance: SeededRandom;
+  readonly faults: () => ConnectionFaults;
   readonly execute: Execute;
   readonly violated: (what: string) => void;
 }
 
-/** A client on one channel: it believes what it is told. */
+/** A client on one channel: its view is built from what it receives. */
 interface ModelSocket {
   readonly id: string;
   readonly member: Member;
   held: ChannelEvent[] | undefined;
   view: Set<string>;
-  readonly told: string[];
+  readonly received: string[];
 }
 
-interface Room {
+interface ModelChannel {
   readonly ref: ChannelRef;
-  readonly gate: Mutex;
+  readonly mutex: Mutex;
   readonly sockets: Set<ModelSocket>;
 }
 
 export const SCRIPTS = ['attach', 'renew-lease', 'sync-channel', 'clean-up-node', 'read-roster'] as const;
 
-/** A server process without its transports: the real store over bad connections, and clients that check what they hear. */
+/** A server process without transports: the real stores over faulty connections, and clients that check what they receive. */
 export class ModelNode {
-  readonly needs: NodeNeeds;
+  readonly options: ModelNodeOptions;
   readonly keys: Keys;
   readonly node: ClusterNode;
   readonly membership: RedisMembership;
   readonly #links: Links;
-  readonly #listener: Receiver;
-  readonly #attendant: Supervisor;
-  readonly #rooms = new Map<string, Room>();
-  #wire: Wire;
+  readonly #receiver: Receiver;
+  readonly #supervisor: Supervisor;
+  readonly #channels = new Map<string, ModelChannel>();
+  #connection: FaultyConnection;
   #beating: NodeJS.Timeout | undefined;
-  #bus: Promise<unknown> = Promise.resolve();
+  #messages: Promise<unknown> = Promise.resolve();
   #sockets = 0;
   #isAsleep: Promise<void> | undefined;
   #isStarted = false;
   #isCut = false;
   isGone = false;
 
-  constructor(needs: NodeNeeds) {
-    this.needs = needs;
+  constructor(needs: ModelNodeOptions) {
+    this.options = needs;
     this.keys = new Keys(needs.prefix, needs.partitions);
     const logger = new FakeLogger();
     const options: RedisOptions = {
@@ -89,18 +89,18 @@ export class ModelNode {
       commandTimeoutMs: 1000,
     };
     this.#links = openLinks(options, this.keys, logger);
-    this.#wire = new Wire(needs.chance, () => this.#faults());
-    this.#spoilCommands();
-    this.#spoilBus();
+    this.#connection = new FaultyConnection(needs.chance, () => this.#faults());
+    this.#makeCommandsFaulty();
+    this.#delayMessages();
     const invalidData = new InvalidData(logger);
     const shared = { links: this.#links, keys: this.keys, logger };
     this.node = new ClusterNode({
       ...shared,
-      options: { leaseMs: LEASE_MS, settlingMs: QUIET_MS },
+      options: { leaseMs: LEASE_MS, settlingMs: SETTLING_MS },
       installation: new Installation({ ...shared, apps: [] }),
     });
     this.membership = new RedisMembership({ ...shared, node: this.node });
-    this.#listener = new Receiver({
+    this.#receiver = new Receiver({
       ...shared,
       invalidData,
       members: this.membership,
@@ -113,11 +113,11 @@ export class ModelNode {
       node: this.node,
       timeoutMs: options.commandTimeoutMs,
     });
-    this.#attendant = new Supervisor({
+    this.#supervisor = new Supervisor({
       ...shared,
       options,
       node,
-      receiver: this.#listener,
+      receiver: this.#receiver,
       quota,
       repair: new EvictionRepair({
         ...shared,
@@ -132,29 +132,29 @@ export class ModelNode {
     });
   }
 
-  /** Without faults: a start that fails is no start. */
+  /** Starts without faults. */
   async start(): Promise<void> {
-    await this.#attendant.start();
+    await this.#supervisor.start();
     this.#isStarted = true;
     this.#beating = setInterval(() => {
-      if (this.#isAsleep === undefined) this.#attendant.beat();
+      if (this.#isAsleep === undefined) this.#supervisor.beat();
     }, BEAT_MS);
   }
 
   // --- clients ---------------------------------------------------------------------------------
 
   async enter(ref: ChannelRef, member: Member): Promise<void> {
-    const room = this.#room(ref);
+    const room = this.#channel(ref);
     const socket: ModelSocket = {
-      id: `${this.needs.name.replace(/\D/g, '')}.${++this.#sockets}`,
+      id: `${this.options.name.replace(/\D/g, '')}.${++this.#sockets}`,
       member,
       held: [],
       view: new Set(),
-      told: [],
+      received: [],
     };
-    await room.gate.run(async () => {
+    await room.mutex.run(async () => {
       if (this.isGone) return;
-      if (room.sockets.size === 0) await this.#listener.subscribe(ref);
+      if (room.sockets.size === 0) await this.#receiver.subscribe(ref);
       const isNew = ![...room.sockets].some((other) => other.member.id === member.id);
       room.sockets.add(socket);
       const subscriptions = room.sockets.size;
@@ -163,40 +163,40 @@ export class ModelNode {
     });
     try {
       const roster = await this.membership.members(ref);
-      // Somebody may have made it leave meanwhile.
-      if (room.sockets.has(socket)) this.#greet(socket, roster);
+      // It may have left meanwhile.
+      if (room.sockets.has(socket)) this.#subscribed(socket, roster);
     } catch {
       await this.#leave(room, socket);
     }
   }
 
-  async leave(ref: ChannelRef, chance: Chance): Promise<void> {
-    const room = this.#room(ref);
+  async leave(ref: ChannelRef, chance: SeededRandom): Promise<void> {
+    const room = this.#channel(ref);
     const socket = chance.pick([...room.sockets]);
     if (socket !== undefined) await this.#leave(room, socket);
   }
 
   async leaveAll(): Promise<void> {
-    const leaving = [...this.#rooms.values()].flatMap((room) =>
+    const leaving = [...this.#channels.values()].flatMap((room) =>
       [...room.sockets].map((socket) => this.#leave(room, socket)),
     );
     await Promise.all(leaving);
   }
 
-  /** Users with their numbers of sockets, per channel. */
-  truth(channel: string): { readonly sockets: number; readonly users: readonly string[] } {
-    const sockets = [...(this.#rooms.get(channel)?.sockets ?? [])];
+  /** Returns the number of sockets and the users that this node has on a channel. */
+  expected(channel: string): { readonly sockets: number; readonly users: readonly string[] } {
+    const sockets = [...(this.#channels.get(channel)?.sockets ?? [])];
     return { sockets: sockets.length, users: [...new Set(sockets.map(({ member }) => member.id))] };
   }
 
-  /** What is wrong with what clients believe. */
-  wrongViews(channel: string, truth: readonly string[]): string[] {
+  /** Describes how the views of clients differ from the expected users. */
+  viewProblems(channel: string, truth: readonly string[]): string[] {
     const expected = [...truth].sort().join();
-    return [...(this.#rooms.get(channel)?.sockets ?? [])]
+    return [...(this.#channels.get(channel)?.sockets ?? [])]
       .filter(({ view }) => [...view].sort().join() !== expected)
       .map(
-        ({ id, view, told }) =>
-          `${id} of ${this.needs.name} on ${channel} believes [${[...view].join()}] after ${told.join(' ')}`,
+        ({ id, view, received: told }) =>
+          `${id} of ${this.options.name} on ${channel} has the view [${[...view].join()}] after ${told.join(' ')}`,
       );
   }
 
@@ -204,7 +204,7 @@ export class ModelNode {
 
   cutCommands(): void {
     this.#isCut = true;
-    this.#renewWire();
+    this.#reconnect();
     this.#links.commands.disconnect(true);
   }
 
@@ -212,117 +212,117 @@ export class ModelNode {
     this.#links.subscriber.reopen();
   }
 
-  /** Neither beats nor answers; what it has sent and what it is told waits. */
+  /** Suspends the process: no beats, and everything sent or received is held. */
   async sleep(ms: number): Promise<void> {
     if (this.#isAsleep !== undefined || this.isGone) return;
-    this.#wire.pause();
+    this.#connection.pause();
     this.#isAsleep = sleep(ms);
     await this.#isAsleep;
     this.#isAsleep = undefined;
-    this.#wire.resume();
+    this.#connection.resume();
   }
 
-  /** Gone without a word. */
+  /** Ends without leaving the cluster. */
   crash(): void {
     this.#end();
-    this.#renewWire();
+    this.#reconnect();
     this.#links.close();
   }
 
   async stop(): Promise<void> {
     this.#end();
-    await this.#attendant.stop();
+    await this.#supervisor.stop();
   }
 
-  // --- within ----------------------------------------------------------------------------------
+  // --- private ----------------------------------------------------------------------------------
 
   #end(): void {
     this.isGone = true;
     clearInterval(this.#beating);
-    this.#rooms.clear();
+    this.#channels.clear();
   }
 
-  #faults(): WireFaults {
-    return this.#isStarted ? this.needs.faults() : NO_FAULTS;
+  #faults(): ConnectionFaults {
+    return this.#isStarted ? this.options.faults() : NO_FAULTS;
   }
 
-  #room(ref: ChannelRef): Room {
-    const room = this.#rooms.get(ref.channel) ?? { ref, gate: new Mutex(), sockets: new Set() };
-    this.#rooms.set(ref.channel, room);
+  #channel(ref: ChannelRef): ModelChannel {
+    const room = this.#channels.get(ref.channel) ?? { ref, mutex: new Mutex(), sockets: new Set() };
+    this.#channels.set(ref.channel, room);
     return room;
   }
 
-  #leave(room: Room, socket: ModelSocket): Promise<void> {
-    return room.gate.run(async () => {
+  #leave(room: ModelChannel, socket: ModelSocket): Promise<void> {
+    return room.mutex.run(async () => {
       if (!room.sockets.delete(socket) || this.isGone) return;
       const { member } = socket;
       const isLast = ![...room.sockets].some((other) => other.member.id === member.id);
       const subscriptions = room.sockets.size;
-      if (subscriptions === 0) await this.#listener.unsubscribe(room.ref);
+      if (subscriptions === 0) await this.#receiver.unsubscribe(room.ref);
       if (isLast) await this.membership.leave(room.ref, { subscriptions, member });
       else this.membership.count(room.ref, subscriptions);
     });
   }
 
-  #greet(socket: ModelSocket, roster: readonly Member[]): void {
+  #subscribed(socket: ModelSocket, roster: readonly Member[]): void {
     const ids = roster.map(({ id }) => id);
     socket.view = new Set(ids);
-    socket.told.push(`[${ids.join()}]`);
-    if (socket.view.size !== ids.length)
-      this.#violated(socket, `a roster names somebody twice: ${ids.join()}`);
+    socket.received.push(`[${ids.join()}]`);
+    if (socket.view.size !== ids.length) this.#violated(socket, `a roster names a user twice: ${ids.join()}`);
     if (!socket.view.has(socket.member.id)) this.#violated(socket, `not on its own roster: ${ids.join()}`);
     const held = notYetInRoster(socket.held ?? [], roster);
     socket.held = undefined;
-    for (const event of held) this.#hear(socket, event);
+    for (const event of held) this.#receive(socket, event);
   }
 
   #deliver(ref: ChannelRef, event: ChannelEvent): void {
-    for (const socket of this.#rooms.get(ref.channel)?.sockets ?? []) {
+    for (const socket of this.#channels.get(ref.channel)?.sockets ?? []) {
       if (socket.held !== undefined) socket.held.push(event);
-      else this.#hear(socket, event);
+      else this.#receive(socket, event);
     }
   }
 
-  #hear(socket: ModelSocket, { memberChange: news, except }: ChannelEvent): void {
-    if (news === undefined || except === socket.id) return;
-    socket.told.push(`${news.joined ? '+' : '-'}${news.id}`);
-    if (socket.view.has(news.id) === news.joined) this.#violated(socket, 'is told what it knows');
-    if (news.joined) socket.view.add(news.id);
-    else socket.view.delete(news.id);
+  #receive(socket: ModelSocket, { memberChange: change, except }: ChannelEvent): void {
+    if (change === undefined || except === socket.id) return;
+    socket.received.push(`${change.joined ? '+' : '-'}${change.id}`);
+    if (socket.view.has(change.id) === change.joined)
+      this.#violated(socket, 'receives a change that it has already');
+    if (change.joined) socket.view.add(change.id);
+    else socket.view.delete(change.id);
   }
 
   #violated(socket: ModelSocket, what: string): void {
-    this.needs.violated(
-      `${socket.id} (${socket.member.id}) of ${this.needs.name}: ${what}: ${socket.told.join(' ')}`,
+    this.options.violated(
+      `${socket.id} (${socket.member.id}) of ${this.options.name}: ${what}: ${socket.received.join(' ')}`,
     );
   }
 
-  #renewWire(): void {
-    const old = this.#wire;
-    this.#wire = new Wire(this.needs.chance, () => this.#faults());
+  #reconnect(): void {
+    const old = this.#connection;
+    this.#connection = new FaultyConnection(this.options.chance, () => this.#faults());
     void old.cut();
   }
 
-  #spoilCommands(): void {
-    const { execute, name } = this.needs;
+  #makeCommandsFaulty(): void {
+    const { execute, name } = this.options;
     this.#links.events.on('up', () => (this.#isCut = false));
     const commands = this.#links.commands as unknown as Record<string, unknown>;
     for (const script of SCRIPTS) {
       commands[`wavehall_${script}`] = (...args: unknown[]) => {
         if (!this.#links.isUp || this.#isCut) return Promise.reject(new Error('Connection is closed.'));
-        return this.#wire.run(() => execute(script, args, name));
+        return this.#connection.run(() => execute(script, args, name));
       };
     }
   }
 
-  /** Messages of the bus come late, in their order; a process that sleeps gets them when it wakes. */
-  #spoilBus(): void {
+  /** Delays pub/sub messages, in their order; a suspended process receives them when it resumes. */
+  #delayMessages(): void {
     const { events } = this.#links.subscriber;
     const emit = events.emit.bind(events) as (...args: unknown[]) => boolean;
     const spoilt = (event: string, ...args: unknown[]): boolean => {
       if (event !== 'message') return emit(event, ...args);
-      const delayMs = this.needs.chance.below(this.#faults().longestDelayMs + 1);
-      this.#bus = this.#bus
+      const delayMs = this.options.chance.below(this.#faults().longestDelayMs + 1);
+      this.#messages = this.#messages
         .then(() => this.#isAsleep)
         .then(() => (delayMs > 0 ? sleep(delayMs) : undefined))
         .then(() => {

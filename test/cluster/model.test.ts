@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { type Without, World } from './world.ts';
+import { type ExcludedSteps, ModelCluster } from './model-cluster.ts';
 
-/** `SEED=7` lives that one life again; `SEEDS=200` lives that many. The steps are the seed's, their timing is not. */
+/** `SEED=7` runs that seed again; `SEEDS=200` runs that many. The seed decides the steps, not their timing. */
 const seeds =
   process.env.SEED !== undefined
     ? [Number(process.env.SEED)]
@@ -11,31 +11,33 @@ const seeds =
         (_, at) => at + Number(process.env.FIRST_SEED ?? 1),
       );
 const STEPS = Number(process.env.STEPS ?? 250);
-const LANES = Math.min(3, seeds.length);
+const PARALLEL = Math.min(3, seeds.length);
 
-const DATA_LOSS: Without = ['wipe', 'restart', 'save'];
+const DATA_LOSS: ExcludedSteps = ['wipe', 'restart', 'save'];
 
 let servers: TestRedis[];
-beforeAll(async () => void (servers = await Promise.all(Array.from({ length: LANES }, () => startRedis()))));
+beforeAll(
+  async () => void (servers = await Promise.all(Array.from({ length: PARALLEL }, () => startRedis()))),
+);
 afterAll(() => Promise.all(servers.map((server) => server.close())));
 
-/** Several lives at once, each on a Redis of its own. */
-async function lives(without: Without): Promise<void> {
+/** Runs several seeds at once, each on its own Redis. */
+async function runSeeds(without: ExcludedSteps): Promise<void> {
   const waiting = [...seeds];
   const failures: string[] = [];
   let transitions = 0;
-  const lane = async (server: TestRedis): Promise<void> => {
+  const runOn = async (server: TestRedis): Promise<void> => {
     for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
-      const world = new World(server, seed);
-      const found = await world.live(STEPS, without);
-      transitions += world.transitions;
+      const model = new ModelCluster(server, seed);
+      const found = await model.run(STEPS, without);
+      transitions += model.transitions;
       if (found.length > 0) failures.push([`SEED=${seed}`, ...found].join('\n  '));
       if (found.length > 0 && process.env.VERBOSE) console.log(failures.at(-1));
     }
   };
-  await Promise.all(servers.map(lane));
+  await Promise.all(servers.map(runOn));
   expect(failures, `${failures.length} of ${seeds.length} seeds failed`).toEqual([]);
-  // A life in which nothing happened would prove nothing.
+  // A run without transitions would prove nothing.
   expect(transitions).toBeGreaterThan(seeds.length * STEPS * 0.1);
 }
 
@@ -43,12 +45,12 @@ describe('membership of several nodes', () => {
   const timeout = 60_000 + seeds.length * 40_000;
 
   test(
-    '4.4 comings and goings alternate and rosters agree after crashes, repeats and lost answers',
+    '4.4 joins and leaves alternate and rosters agree after crashes, repeats and lost answers',
     { timeout },
-    () => lives(DATA_LOSS),
+    () => runSeeds(DATA_LOSS),
   );
 
-  test('4.4 rosters agree after Redis lost its data, went back in time or was another', { timeout }, () =>
-    lives([]),
+  test('4.4 rosters agree after Redis lost its data, restored old data or was replaced', { timeout }, () =>
+    runSeeds([]),
   );
 });

@@ -67,7 +67,7 @@ describe('a unix socket', () => {
     expect(server.output()).not.toContain('hush');
   });
 
-  test('3.13 nodes that lost it find it again', { timeout: 30_000 }, async () => {
+  test('3.13 nodes reconnect to it', { timeout: 30_000 }, async () => {
     const server = await startNode({
       REVERB_SCALING_ENABLED: 'true',
       REDIS_HOST: path,
@@ -80,15 +80,15 @@ describe('a unix socket', () => {
     await eventually(async () => (await get('/channels')).status === 200, 'Redis is back', 15_000);
   });
 
-  test('3.13 that is not there ends the start with its path and the settings to check', async () => {
+  test('3.13 that does not exist ends the start with its path and the settings to check', async () => {
     expect(await refusal({ REDIS_HOST: `${path}.none` })).toBe(
       `wavehall: Redis cannot be reached at ${path}.none (ENOENT): check REDIS_URL, REDIS_HOST or REDIS_PATH, and whether this user may open that socket`,
     );
   });
 });
 
-describe('names that are not ours', () => {
-  test('3.13 are not looked at without scaling', async () => {
+describe('settings of other programs', () => {
+  test('3.13 are ignored without scaling', async () => {
     const server = await startNode({
       ...FOREIGN,
       REDIS_HOST: 'unix:relative',
@@ -99,13 +99,13 @@ describe('names that are not ours', () => {
     expect(server.output()).toContain('"scaling":"off: one node, no Redis"');
   });
 
-  test('3.13 end the start with scaling, and the sentence says whose they may be and what to do', async () => {
+  test('3.13 end the start with scaling, with a message that names their likely source and what to do', async () => {
     expect(await refusal({ ...FOREIGN })).toMatch(
       /^wavehall: REDIS_PORT="tcp:\/\/10\.0\.0\.2:6379": expected a whole number .*Kubernetes.*REDIS_URL/,
     );
   });
 
-  test('3.13 do no harm beside a REDIS_URL that says host and port', async () => {
+  test('3.13 do no harm beside a REDIS_URL with host and port', async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.close());
     await twoNodesTalk({ ...FOREIGN, REDIS_HOST: 'user:hush@elsewhere', REDIS_URL: redis.url });
@@ -121,14 +121,14 @@ describe('TLS', () => {
 
   const trusted = (): Record<string, string> => ({ WAVEHALL_REDIS_TLS_CA: secured.certificate });
 
-  test('3.13 REDIS_TLS=true speaks it, as REDIS_SCHEME=tls does', async () => {
+  test('3.13 REDIS_TLS=true uses TLS, as REDIS_SCHEME=tls does', async () => {
     await twoNodesTalk({ ...trusted(), REDIS_PORT: `${secured.tlsPort}`, REDIS_TLS: 'true' });
     // The certificate is looked at: it is no plain connection.
     expect(await refusal({ REDIS_PORT: `${secured.tlsPort}`, REDIS_TLS: 'true' })).toMatch(/not trusted/);
     expect(await refusal({ REDIS_PORT: `${secured.tlsPort}`, REDIS_TLS: 'false' })).toMatch(/REDIS_SCHEME/);
   });
 
-  test('3.13 a REDIS_URL that asks for none wins, as in Laravel, and the log says so', async () => {
+  test('3.13 a REDIS_URL without TLS wins, as in Laravel, and the log says so', async () => {
     const server = await startNode({
       REVERB_SCALING_ENABLED: 'true',
       REDIS_TLS: 'true',

@@ -5,7 +5,7 @@ import { Keys } from '../../src/stores/redis/keys.ts';
 import { startCluster, type TestCluster } from '../support/redis-groups.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { eventually } from '../support/wire.ts';
-import { channel, member, openNode, usual } from './stores.ts';
+import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 
 const SLOTS = 16_384;
 /** By then every node has compared. */
@@ -51,11 +51,11 @@ async function slotOf(ref: ChannelRef, keyPrefix: string): Promise<number> {
   return slot;
 }
 
-const many = (count: number): ChannelRef[] => Array.from({ length: count }, (_, at) => channel(`c${at}`));
+const many = (count: number): ChannelRef[] => Array.from({ length: count }, (_, at) => channelOf(`c${at}`));
 
 describe('two nodes over a Cluster', () => {
-  test('3.13 events of channels everywhere reach both nodes, once and in order', async () => {
-    const where = usual({ cluster: cluster.addresses });
+  test('3.13 events of channels on every server reach both nodes, once and in order', async () => {
+    const where = nodeOptions({ cluster: cluster.addresses });
     const [a, b] = [await openNode(where), await openNode(where)];
     const refs = many(50);
     for (const ref of refs) for (const node of [a, b]) await node.broker.subscribe(ref);
@@ -71,7 +71,7 @@ describe('two nodes over a Cluster', () => {
   });
 
   test('6.7 an order to terminate reaches both nodes', async () => {
-    const where = usual({ cluster: cluster.addresses });
+    const where = nodeOptions({ cluster: cluster.addresses });
     const [a, b] = [await openNode(where), await openNode(where)];
     const heard: string[] = [];
     a.control.onTerminate((app, user) => heard.push(`a ${app} ${user}`));
@@ -81,8 +81,8 @@ describe('two nodes over a Cluster', () => {
     expect(heard.sort()).toEqual(['a app u', 'b app u']);
   });
 
-  test('3.13 listening links that break are opened again, and nothing is missed or comes twice', async () => {
-    const where = usual({ cluster: cluster.addresses });
+  test('3.13 reopens broken subscriptions, without missing or repeating an event', async () => {
+    const where = nodeOptions({ cluster: cluster.addresses });
     const [a, b] = [await openNode(where), await openNode(where)];
     const refs = many(1500);
     await Promise.all(refs.map((ref) => b.broker.subscribe(ref)));
@@ -103,10 +103,10 @@ describe('two nodes over a Cluster', () => {
   });
 });
 
-test('3.13 a slot that moves takes its listeners along', async () => {
-  const where = usual({ cluster: cluster.addresses });
+test('3.13 subscriptions follow a slot that moves', async () => {
+  const where = nodeOptions({ cluster: cluster.addresses });
   const [a, b] = [await openNode(where), await openNode(where)];
-  const ref = channel('moving');
+  const ref = channelOf('moving');
   await b.broker.subscribe(ref);
   await a.broker.publish(ref, { payload: '1' }, KEPT);
   const from = await homeOf(ref, where.keyPrefix);
@@ -138,10 +138,10 @@ async function moveSlot(slot: number, from: TestRedis, to: TestRedis): Promise<v
     await asked(server, (client) => client.call('CLUSTER', 'SETSLOT', slot, 'NODE', String(toId)));
 }
 
-test('4.4 a server that dies: its replica takes over, the others never stop, members stay', async () => {
-  const where = usual({ cluster: cluster.addresses });
+test('4.4 when a server fails, its replica takes over, the other servers never stop, and members stay', async () => {
+  const where = nodeOptions({ cluster: cluster.addresses });
   const [a, b] = [await openNode(where), await openNode(where)];
-  const room = channel('presence-room');
+  const room = channelOf('presence-room');
   for (const [node, id] of [
     [a, '1'],
     [b, '2'],

@@ -1,7 +1,7 @@
 /** Strict replay protection between nodes. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { openNode, usual } from './stores.ts';
+import { openNode, nodeOptions } from './redis-node.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -10,8 +10,8 @@ beforeAll(async () => void (redis = await startRedis()));
 afterAll(() => redis.close());
 
 describe('a signature', () => {
-  test('8.2 is taken once by all nodes together, also when all of them get it at once', async () => {
-    const options = usual({ port: redis.port });
+  test('8.2 is taken once over all nodes, also when all receive it at once', async () => {
+    const options = nodeOptions({ port: redis.port });
     const nodes = [await openNode(options), await openNode(options), await openNode(options)];
     const [first, second] = nodes;
     expect(await first!.replays.take('a', 'one', MINUTE_MS)).toBe(true);
@@ -23,10 +23,10 @@ describe('a signature', () => {
     expect(answers.filter(Boolean)).toHaveLength(1);
   });
 
-  test('8.2 is not taken where Redis cannot be asked', async () => {
+  test('8.2 is not taken while Redis is unavailable', async () => {
     const own = await startRedis();
     try {
-      const node = await openNode(usual({ port: own.port }));
+      const node = await openNode(nodeOptions({ port: own.port }));
       await own.kill();
       await expect(node.replays.take('a', 'one', MINUTE_MS)).rejects.toMatchObject({ name: 'Unavailable' });
     } finally {

@@ -6,20 +6,20 @@ import { FakeLogger } from '../core/fakes.ts';
 import { MASTER_NAME, startSentinels, type TestSentinels } from '../support/redis-groups.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { eventually } from '../support/wire.ts';
-import { channel, member, openNode, usual } from './stores.ts';
+import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 
 /** By then every node has compared. */
 const AFTER_QUIET_MS = 2000;
 const QUIET_LIMIT_MS = 15_000;
-const ROOM = channel('presence-room');
-const ORDERS = channel('orders');
+const ROOM = channelOf('presence-room');
+const ORDERS = channelOf('orders');
 
 let sentinels: TestSentinels;
 beforeAll(async () => void (sentinels = await startSentinels({ password: 'hush' })));
 afterAll(() => sentinels.close());
 
 const options = () =>
-  usual({ sentinels: sentinels.addresses, sentinelName: MASTER_NAME, sentinelPassword: 'hush' });
+  nodeOptions({ sentinels: sentinels.addresses, sentinelName: MASTER_NAME, sentinelPassword: 'hush' });
 
 /** What one of the partitions keeps of the generation of its data. */
 async function stateAt(server: TestRedis, { keyPrefix }: { keyPrefix: string }) {
@@ -33,12 +33,12 @@ async function stateAt(server: TestRedis, { keyPrefix }: { keyPrefix: string }) 
 describe('start', () => {
   const start = (differing: object) => openRedisStores({ ...options(), ...differing }, new FakeLogger());
 
-  test('8.11 a name that the Sentinels do not know names its setting', async () => {
+  test('8.11 names the setting of a master name that the Sentinels do not have', async () => {
     await expect(start({ sentinelName: 'other' })).rejects.toThrow(/WAVEHALL_REDIS_SENTINEL_NAME/);
   });
 
   test.each([undefined, 'wrong'])(
-    '8.11 a wrong password of the Sentinels (%s) names its setting and is not shown',
+    '8.11 names the setting of a wrong password for the Sentinels (%s), without showing it',
     async (sentinelPassword) => {
       const failed = start({ sentinelPassword });
       await expect(failed).rejects.toThrow(/WAVEHALL_REDIS_SENTINEL_PASSWORD/);
@@ -46,14 +46,14 @@ describe('start', () => {
     },
   );
 
-  test('8.11 Sentinels that are not there name their setting', async () => {
+  test('8.11 names the setting of Sentinels that cannot be reached', async () => {
     await expect(start({ sentinels: [{ host: '127.0.0.1', port: 1 }] })).rejects.toThrow(
       /cannot be reached at 127\.0\.0\.1:1: check WAVEHALL_REDIS_SENTINELS/,
     );
   });
 });
 
-test('4.4 a failover: publishing works again soon, members are told anew, and nobody hears false news', async () => {
+test('4.4 after a failover publishing works again soon, nodes write their members again, and clients receive no false change', async () => {
   const where = options();
   const [a, b] = [await openNode(where), await openNode(where)];
   for (const [node, id] of [

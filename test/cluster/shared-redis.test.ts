@@ -7,7 +7,7 @@ import { member, Site } from '../conformance/site.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
 import { dataOf, eventually, type Wire } from '../support/wire.ts';
-import { channel, member as memberOf, openNode, usual } from './stores.ts';
+import { channelOf, member as memberOf, openNode, nodeOptions } from './redis-node.ts';
 
 let redis: TestRedis;
 beforeAll(async () => void (redis = await startRedis()));
@@ -21,13 +21,13 @@ type Difference = Pick<RedisOptions, 'apps'> & { database?: number };
 
 /** Two nodes that differ in nothing else. */
 async function two(one: Difference, other: Difference) {
-  const where = usual({ port: redis.port });
+  const where = nodeOptions({ port: redis.port });
   return [await openNode({ ...where, ...one }), await openNode({ ...where, ...other })] as const;
 }
 
 type Node = Awaited<ReturnType<typeof openNode>>;
 
-const [orders, room, user] = [channel('orders'), channel('presence-room'), channel('#user-7')];
+const [orders, room, user] = [channelOf('orders'), channelOf('presence-room'), channelOf('#user-7')];
 
 /** Everything that goes over Redis, from one node; then what of it the other has heard or can read. */
 async function crossing(from: Node, to: Node) {
@@ -68,7 +68,7 @@ const NOTHING = {
 const OTHER_SECRET = { key: OLD.key, secret: 'another' };
 const OTHER_KEY = { key: 'another', secret: OLD.secret };
 
-describe('two installations over one Redis hear nothing of each other', () => {
+describe('two installations over one Redis exchange nothing', () => {
   const apps = [appWith(OLD)];
   test.each([
     ['the number of the database', { apps, database: 0 }, { apps, database: 1 }],
@@ -80,7 +80,7 @@ describe('two installations over one Redis hear nothing of each other', () => {
     expect(await crossing(a, b)).toEqual(NOTHING);
   });
 
-  test('3.13 an order of the other is refused, and each says once that the other is there', async () => {
+  test('3.13 ignores a command of the other installation, and each logs once that the other exists', async () => {
     const [a, b] = await two({ apps: [appWith(OLD)] }, { apps: [appWith(NEW)] });
     for (let times = 0; times < 3; times += 1) await crossing(a, b);
     const said = (node: Node) => node.logger.warnings.filter(({ what }) => what.startsWith('Another inst'));
@@ -89,14 +89,14 @@ describe('two installations over one Redis hear nothing of each other', () => {
     expect(JSON.stringify([a.logger.warnings, b.logger.warnings])).not.toMatch(/secret":|-secret/);
   });
 
-  test('3.13 with the same database, key and secret they are one', async () => {
+  test('3.13 with the same database, key and secret they are one installation', async () => {
     const [a, b] = await two({ apps }, { apps });
     const joined = { events: 1, terminated: 1, members: 1, watched: 1, subscriptions: 1, connections: 1 };
     expect(await crossing(a, b)).toMatchObject({ ...joined, state: { percent: 50 } });
     expect([...a.logger.warnings, ...b.logger.warnings]).toEqual([]);
   });
 
-  test('3.13 no secret stands in Redis', async () => {
+  test('3.13 stores no secret in Redis', async () => {
     await two({ apps }, { apps: [appWith(NEW, OLD)] });
     const client = new Redis(redis.port);
     const names = await client.keys('*');
@@ -108,7 +108,7 @@ describe('two installations over one Redis hear nothing of each other', () => {
   });
 });
 
-describe('while credentials change one after another', () => {
+describe('while credentials are rotated', () => {
   const steps = [[appWith(OLD)], [appWith(NEW, OLD)], [appWith(NEW)]];
   /** Each hears what the other publishes, and both read the same roster. */
   async function hearEachOther(...nodes: Node[]): Promise<void> {
@@ -132,17 +132,17 @@ describe('while credentials change one after another', () => {
   }
 
   test.each([[[0, 1, 2]], [[1, 0, 2]], [[1, 2, 0]]])(
-    '7.6 nodes with the old, both and the new credentials hear each other, started in the order %j',
+    '7.6 nodes with the old, both and the new credentials exchange events, started in the order %j',
     async (order) => {
-      const nodes = await nodesOf(usual({ port: redis.port, leaseMs: 1000 }), order);
+      const nodes = await nodesOf(nodeOptions({ port: redis.port, leaseMs: 1000 }), order);
       await hearEachOther(...nodes);
       await nodes[0]!.membership.join(room, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
       for (const node of nodes) expect(await node.membership.members(room)).toHaveLength(1);
     },
   );
 
-  test('7.6 two that began apart become one when a node comes that holds the credentials of both', async () => {
-    const where = usual({ port: redis.port, leaseMs: 1000 });
+  test('7.6 two installations become one when a node starts with the credentials of both', async () => {
+    const where = nodeOptions({ port: redis.port, leaseMs: 1000 });
     const [last, first] = await nodesOf(where, [2, 0]);
     await last!.broker.subscribe(orders);
     await last!.broker.subscribe(room);
@@ -161,10 +161,10 @@ describe('while credentials change one after another', () => {
     );
   });
 
-  test('7.6 a Redis that lost everything changes nothing of it', async () => {
+  test('7.6 stays one installation after Redis lost all data', async () => {
     const own = await startRedis();
     onTestFinished(() => own.close());
-    const where = usual({ port: own.port, leaseMs: 1000 });
+    const where = nodeOptions({ port: own.port, leaseMs: 1000 });
     const [, both, last] = await nodesOf(where, [0, 1, 2]);
     const client = new Redis(own.port);
     await client.flushall();
@@ -197,7 +197,7 @@ describe('production and staging on one Redis', () => {
     ['their databases', PRODUCTION, { REDIS_DB: '3' }],
     ['their keys and secrets', STAGING, {}],
     ['their secrets', { ...PRODUCTION, secret: 'staging-secret' }, {}],
-  ])('3.13 with the same app id, apart by %s: nothing crosses', async (_what, app, env) => {
+  ])('3.13 with the same app id and separated by %s, nothing crosses', async (_what, app, env) => {
     const [production, staging] = [await siteOf(PRODUCTION), await siteOf(app, env)];
     onTestFinished(async () => {
       await Promise.all([production.cleanUp(), staging.cleanUp()]);

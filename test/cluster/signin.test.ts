@@ -22,7 +22,7 @@ afterAll(async () => {
   await redis.close();
 });
 
-test('6.2 the same sign-in again costs Redis nothing, whatever is watched', async () => {
+test('6.2 repeating a sign-in sends nothing to Redis, whatever its watchlist', async () => {
   const site = new Site({ ...APP, host: server.host, port: server.port, prefix: '' });
   const asker = new Redis({ host: '127.0.0.1', port: redis.port });
   const scripts = async (): Promise<number> => {

@@ -6,16 +6,16 @@ import { type SelfSigned, selfSigned } from '../support/certificates.ts';
 import { MASTER_NAME, startCluster, startSentinels } from '../support/redis-groups.ts';
 import type { RedisOptions } from '../../src/stores/redis/index.ts';
 import { eventually } from '../support/wire.ts';
-import { channel, exerciseAllPorts, openNode, usual } from './stores.ts';
+import { channelOf, exerciseAllPorts, openNode, nodeOptions } from './redis-node.ts';
 
-const ORDERS = channel('orders');
+const ORDERS = channelOf('orders');
 
 let paper: SelfSigned;
 beforeAll(() => void (paper = selfSigned()));
 afterAll(() => paper.remove());
 
 const secure = (options: Partial<RedisOptions>): RedisOptions =>
-  usual({ tls: true, tlsCa: readFileSync(paper.certificate, 'utf8'), ...options });
+  nodeOptions({ tls: true, tlsCa: readFileSync(paper.certificate, 'utf8'), ...options });
 
 /** Publishes, and waits until another node hears it, whatever happens to servers meanwhile. */
 async function survives(where: RedisOptions, happens: () => Promise<void>): Promise<void> {
@@ -53,7 +53,7 @@ describe('Sentinels', () => {
 });
 
 describe('a Cluster', () => {
-  test('3.13 everything works over TLS, also after links were lost', { timeout: 60_000 }, async () => {
+  test('3.13 everything works over TLS, also after connections were lost', { timeout: 60_000 }, async () => {
     const cluster = await startCluster({ paper });
     try {
       const where = secure({ cluster: cluster.addresses });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { openRedisStores, type RedisOptions } from '../../src/stores/redis/index.ts';
-import { usual } from '../cluster/stores.ts';
+import { nodeOptions } from '../cluster/redis-node.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import {
   MASTER_NAME,
@@ -16,7 +16,7 @@ import { leaseContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 
 function contracts(where: () => Partial<RedisOptions>, pass: Implementation['pass']): void {
-  const open = () => openRedisStores(usual({ leaseMs: 12_000, ...where() }), new FakeLogger());
+  const open = () => openRedisStores(nodeOptions({ leaseMs: 12_000, ...where() }), new FakeLogger());
   for (const contract of [brokerContract, historyContract, membershipContract, leaseContract])
     contract({ open, pass });
 }

@@ -42,7 +42,7 @@ fault(
 );
 
 fault(
-  '3.13 F20 links that are away for 6 s: cache channels lose nothing of what others publish meanwhile',
+  '3.13 F20 connections that are down for 6 s: cache channels lose nothing that others publish meanwhile',
   patient,
   async (stage) => {
     const channels = KINDS.map((kind) => stage.name(kind));

@@ -13,56 +13,64 @@ const linesOf = (stage: Stage, text: string): number[] =>
 const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
 
 describe('Redis is full', () => {
-  fault('8.3 F25 publishing answers 503, clients come and go, then all goes on', patient, async (stage) => {
-    const { room, news, crowd, stop } = await busy(stage, 3);
-    await setting(stage, 'maxmemory', 1);
-    for (const node of stage.cluster.nodes) {
-      await eventually(
-        async () => (await stage.publish(news, node)).status === 503,
-        () => `node ${node.index} refuses`,
-      );
-      await node.unready();
-    }
-    const accepted = stage.checker.accepted().length;
-    const [goes, moves] = [crowd[0]!, crowd[4]!];
-    await goes.leave(room);
-    await moves.leave(room);
-    await moves.enter(room);
-    const comes = await stage.visitor('comes', 1, [room, news]);
-    await stage.visitor('passes', 2, [room]).then((visitor) => visitor.quit());
-    expect(comes.standing).toHaveLength(2);
-    await pause(1500);
-    expect(stage.checker.accepted()).toHaveLength(accepted);
-    await setting(stage, 'maxmemory', 0);
-    const ms = await backAfter(stage, news);
-    await stage.cluster.ready();
-    await told(stage, room, 10);
-    await stop();
-    report('F25', {
-      'back after ms': ms,
-      'longest answer ms': Math.round(stage.checker.figures.longestMs),
-    });
-    await stage.settled({ withinMs: 15_000 });
-    expect(linesOf(stage, 'Redis is full')).toEqual([1, 1, 1]);
-    expect(linesOf(stage, 'Redis accepts every command again')).toEqual([1, 1, 1]);
-    await stage.emptied();
-  });
+  fault(
+    '8.3 F25 publishing answers 503, clients join and leave, then everything works again',
+    patient,
+    async (stage) => {
+      const { room, news, crowd, stop } = await busy(stage, 3);
+      await setting(stage, 'maxmemory', 1);
+      for (const node of stage.cluster.nodes) {
+        await eventually(
+          async () => (await stage.publish(news, node)).status === 503,
+          () => `node ${node.index} refuses`,
+        );
+        await node.unready();
+      }
+      const accepted = stage.checker.accepted().length;
+      const [goes, moves] = [crowd[0]!, crowd[4]!];
+      await goes.leave(room);
+      await moves.leave(room);
+      await moves.enter(room);
+      const comes = await stage.visitor('comes', 1, [room, news]);
+      await stage.visitor('passes', 2, [room]).then((visitor) => visitor.quit());
+      expect(comes.standing).toHaveLength(2);
+      await pause(1500);
+      expect(stage.checker.accepted()).toHaveLength(accepted);
+      await setting(stage, 'maxmemory', 0);
+      const ms = await backAfter(stage, news);
+      await stage.cluster.ready();
+      await told(stage, room, 10);
+      await stop();
+      report('F25', {
+        'back after ms': ms,
+        'longest answer ms': Math.round(stage.checker.figures.longestMs),
+      });
+      await stage.settled({ withinMs: 15_000 });
+      expect(linesOf(stage, 'Redis is full')).toEqual([1, 1, 1]);
+      expect(linesOf(stage, 'Redis accepts every command again')).toEqual([1, 1, 1]);
+      await stage.emptied();
+    },
+  );
 
-  fault('8.3 F25 for longer than a lease: all are where they were, for everybody', {}, async (stage) => {
-    const { room, news, stop } = await busy(stage, 3);
-    await setting(stage, 'maxmemory', 1);
-    await pause(5_000);
-    await setting(stage, 'maxmemory', 0);
-    const ms = await backAfter(stage, news);
-    await stage.cluster.ready();
-    await told(stage, room, 10);
-    await stop();
-    report('F25 longer than a lease', { 'back after ms': ms });
-    await stage.settled({ withinMs: 15_000 });
-    await stage.emptied();
-  });
+  fault(
+    '8.3 F25 for longer than a lease: afterwards all rosters are as before, on every node',
+    {},
+    async (stage) => {
+      const { room, news, stop } = await busy(stage, 3);
+      await setting(stage, 'maxmemory', 1);
+      await pause(5_000);
+      await setting(stage, 'maxmemory', 0);
+      const ms = await backAfter(stage, news);
+      await stage.cluster.ready();
+      await told(stage, room, 10);
+      await stop();
+      report('F25 longer than a lease', { 'back after ms': ms });
+      await stage.settled({ withinMs: 15_000 });
+      await stage.emptied();
+    },
+  );
 
-  fault('8.3 F25 ready again though nobody publishes', patient, async (stage) => {
+  fault('8.3 F25 becomes ready again without any publish', patient, async (stage) => {
     const { news, stop } = await busy(stage, 1);
     await stop();
     await setting(stage, 'maxmemory', 1);
@@ -74,7 +82,7 @@ describe('Redis is full', () => {
     await stage.emptied();
   });
 
-  fault('8.3 F25 in the middle of everything, again and again', patient, async (stage) => {
+  fault('8.3 F25 repeatedly, under load', patient, async (stage) => {
     const { room, news, crowd, stop } = await busy(stage, 3);
     const stopChurn = churn(stage, crowd, room);
     for (let round = 0; round < 5; round += 1) {
@@ -91,8 +99,8 @@ describe('Redis is full', () => {
   });
 });
 
-describe('Redis takes no more connections', () => {
-  fault('8.3 F27 links that were lost come back when it does again', patient, async (stage) => {
+describe('Redis accepts no more connections', () => {
+  fault('8.3 F27 lost connections are restored when it accepts them again', patient, async (stage) => {
     const { room, news, stop } = await busy(stage);
     await admin(stage, async (redis) => {
       await redis.call('CONFIG', 'SET', 'maxclients', 1);

@@ -13,8 +13,8 @@ const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
 /** Where a command that takes 200 ms is in time however busy the machine is. */
 const unhurried = { env: { WAVEHALL_REDIS_TIMEOUT_MS: '3000' } };
 
-describe('the subscriber link', () => {
-  fault('3.13 F20 a cut subscriber link loses nothing', shared, async (stage) => {
+describe('the connection for subscriptions', () => {
+  fault('3.13 F20 when it is cut, no event is lost', shared, async (stage) => {
     const { room, news, stop } = await busy(stage);
     for (let round = 0; round < 3; round += 1) {
       await told(stage, news, 10);
@@ -28,7 +28,7 @@ describe('the subscriber link', () => {
     await stage.emptied();
   });
 
-  fault('4.4 F20 who comes and goes while a subscriber link is cut is told once', shared, async (stage) => {
+  fault('4.4 F20 joins and leaves while it is cut are sent once', shared, async (stage) => {
     const { room, crowd, stop } = await busy(stage, 3);
     const stopChurn = churn(stage, crowd, room);
     for (let round = 0; round < 4; round += 1) {
@@ -41,20 +41,24 @@ describe('the subscriber link', () => {
     await stage.emptied();
   });
 
-  fault('3.13 F19 a deaf subscriber link is found, and nothing is lost', shared, async (stage) => {
-    const { news, stop } = await busy(stage);
-    const begin = performance.now();
-    stage.node(0).proxy.suffer('swallowed', 'subscriber');
-    await pause(LEASE_MS / 2);
-    stage.node(0).proxy.heal();
-    await told(stage, news, 20);
-    await stop();
-    await stage.settled();
-    report('F19', { 'deaf link replaced and caught up after ms': Math.round(performance.now() - begin) });
-    await stage.emptied();
-  });
+  fault(
+    '3.13 F19 when it receives nothing, that is detected, and no event is lost',
+    shared,
+    async (stage) => {
+      const { news, stop } = await busy(stage);
+      const begin = performance.now();
+      stage.node(0).proxy.suffer('swallowed', 'subscriber');
+      await pause(LEASE_MS / 2);
+      stage.node(0).proxy.heal();
+      await told(stage, news, 20);
+      await stop();
+      await stage.settled();
+      report('F19', { 'deaf link replaced and caught up after ms': Math.round(performance.now() - begin) });
+      await stage.emptied();
+    },
+  );
 
-  fault('3.13 F19 a subscriber link that dies while it is opened is opened again', shared, async (stage) => {
+  fault('3.13 F19 when it breaks while it is opened, it is opened again', shared, async (stage) => {
     const { news, stop } = await busy(stage);
     const { proxy } = stage.node(0);
     // Both, so that also the first answer of the new link is lost.
@@ -70,7 +74,7 @@ describe('the subscriber link', () => {
     await stage.emptied();
   });
 
-  fault('3.13 F24 a subscriber that Redis cut off for being slow catches up', patient, async (stage) => {
+  fault('3.13 F24 when Redis closes it for being slow, the node catches up', patient, async (stage) => {
     const { news, stop } = await busy(stage);
     const filler = stage.name('filler');
     await stage.visitor('reader', 1, [filler]);
@@ -101,8 +105,8 @@ describe('the subscriber link', () => {
   });
 });
 
-describe('the command link', () => {
-  fault('8.3 F21 a cut command link: 503 on that node, events still arrive', patient, async (stage) => {
+describe('the connection for commands', () => {
+  fault('8.3 F21 when it is cut, that node answers 503, and events still arrive', patient, async (stage) => {
     const { room, news, stop } = await busy(stage);
     const node = stage.node(2);
     node.proxy.suffer('swallowed', 'commands');
@@ -127,7 +131,7 @@ describe('the command link', () => {
     await stage.emptied();
   });
 
-  fault('8.4 F15 a slow Redis makes answers slower, and nothing else', unhurried, async (stage) => {
+  fault('8.4 F15 a slow Redis only makes answers slower', unhurried, async (stage) => {
     for (const { proxy } of stage.cluster.nodes) proxy.delayMs = 100;
     const { room, news, crowd, stop } = await busy(stage);
     const stopChurn = churn(stage, crowd, room);
@@ -142,7 +146,7 @@ describe('the command link', () => {
     await stage.emptied();
   });
 
-  fault('4.4 F16 what was done though its answer was lost is not done twice', shared, async (stage) => {
+  fault('4.4 F16 a command whose answer was lost is not carried out twice', shared, async (stage) => {
     const { room, news, crowd, stop } = await busy(stage, 3);
     const stopChurn = churn(stage, crowd, room);
     for (let round = 0; round < 4; round += 1) {
@@ -159,7 +163,7 @@ describe('the command link', () => {
     await stage.emptied();
   });
 
-  fault('3.13 F26 SCRIPT FLUSH is not noticed by anybody', shared, async (stage) => {
+  fault('3.13 F26 SCRIPT FLUSH has no effect on clients', shared, async (stage) => {
     const { room, news, crowd, stop } = await busy(stage);
     const stopChurn = churn(stage, crowd, room);
     for (let round = 0; round < 5; round += 1) {
@@ -174,8 +178,8 @@ describe('the command link', () => {
   });
 });
 
-describe('both links', () => {
-  fault('3.13 F23 a flapping link: nothing is lost, nobody seems to go', patient, async (stage) => {
+describe('both connections', () => {
+  fault('3.13 F23 when they flap, no event is lost and no member seems to leave', patient, async (stage) => {
     const { room, news, stop } = await busy(stage);
     const { proxy } = stage.node(1);
     for (let round = 0; round < 6; round += 1) {
@@ -193,31 +197,27 @@ describe('both links', () => {
     await stage.emptied();
   });
 
-  fault(
-    '4.4 F22 a node behind a partition is buried, and comes back when it heals',
-    shared,
-    async (stage) => {
-      const { room, news, stop } = await busy(stage);
-      const node = stage.node(0);
-      const begin = performance.now();
-      node.proxy.suffer('held');
-      await eventually(
-        async () => {
-          const { json } = await stage.node(1).get(`/channels/${room}/users`);
-          return !JSON.stringify(json).includes('u0x');
-        },
-        'the others see that its members have gone',
-        15_000,
-      );
-      report('F22', { 'members behind the partition gone after ms': Math.round(performance.now() - begin) });
-      await node.unready();
-      await told(stage, news, 10);
-      node.proxy.heal();
-      await node.ready();
-      await told(stage, room, 10);
-      await stop();
-      await stage.settled({ flaps: (user) => (user.startsWith('u0') ? 2 : 0) });
-      await stage.emptied();
-    },
-  );
+  fault('4.4 F22 a node behind a partition is removed, and rejoins when it heals', shared, async (stage) => {
+    const { room, news, stop } = await busy(stage);
+    const node = stage.node(0);
+    const begin = performance.now();
+    node.proxy.suffer('held');
+    await eventually(
+      async () => {
+        const { json } = await stage.node(1).get(`/channels/${room}/users`);
+        return !JSON.stringify(json).includes('u0x');
+      },
+      'the others see that its members have gone',
+      15_000,
+    );
+    report('F22', { 'members behind the partition gone after ms': Math.round(performance.now() - begin) });
+    await node.unready();
+    await told(stage, news, 10);
+    node.proxy.heal();
+    await node.ready();
+    await told(stage, room, 10);
+    await stop();
+    await stage.settled({ flaps: (user) => (user.startsWith('u0') ? 2 : 0) });
+    await stage.emptied();
+  });
 });

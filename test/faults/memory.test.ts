@@ -31,7 +31,7 @@ const isLetIn = (): Promise<boolean> =>
   );
 
 test(
-  '8.11 F11 while memory is short nobody new is let in, those who are here stay, and it ends by itself',
+  '8.11 F11 while memory is short new clients are refused, connected ones stay, and it ends by itself',
   { timeout: 90_000 },
   async () => {
     const wires: Wire[] = [];

@@ -36,26 +36,30 @@ async function killWithAll(node: TestNode, crowd: readonly Visitor[]): Promise<v
 }
 
 describe('a node is killed', () => {
-  fault('3.11 F01 its clients are back on other nodes, nobody stays behind', shared, async (stage) => {
-    const { room, crowd, stop } = await busy(stage, 10);
-    // With a second socket elsewhere: he never goes.
-    await stage.visitor('u0x0', 1, [room]);
-    await pause(100);
-    const begin = performance.now();
-    await stage.node(0).kill();
-    await eventually(
-      () => crowd.every(({ standing, node }) => standing.length === 2 && node.index !== 0),
-      'everybody is back',
-      10_000,
-    );
-    report('F01', { 'clients back after ms': Math.round(performance.now() - begin) });
-    await stop();
-    await stage.node(0).start();
-    await stage.settled();
-    await stage.emptied();
-  });
+  fault(
+    '3.11 F01 its clients reconnect to other nodes, and no stale member remains',
+    shared,
+    async (stage) => {
+      const { room, crowd, stop } = await busy(stage, 10);
+      // With a second socket elsewhere: he never goes.
+      await stage.visitor('u0x0', 1, [room]);
+      await pause(100);
+      const begin = performance.now();
+      await stage.node(0).kill();
+      await eventually(
+        () => crowd.every(({ standing, node }) => standing.length === 2 && node.index !== 0),
+        'everybody is back',
+        10_000,
+      );
+      report('F01', { 'clients back after ms': Math.round(performance.now() - begin) });
+      await stop();
+      await stage.node(0).start();
+      await stage.settled();
+      await stage.emptied();
+    },
+  );
 
-  fault('4.4 F01 the members that died with it are told to have gone, once', shared, async (stage) => {
+  fault('4.4 F01 the removal of its members is sent once', shared, async (stage) => {
     const { room, crowd, stop } = await busy(stage, 5);
     await killWithAll(stage.node(2), crowd);
     const ms = await goneAfter(stage.node(0), room, 'u2x');
@@ -89,30 +93,34 @@ describe('a node is killed', () => {
 
   // One partition, so that the burial takes several steps, and answers that take a while, so that it is met in the middle.
   const slowBurial = { env: { WAVEHALL_REDIS_PARTITIONS: '1' } };
-  fault('4.4 F03 F04 two others bury it at once, one of them is killed too', slowBurial, async (stage) => {
-    const rooms = Array.from({ length: 80 }, (_, at) => stage.name(`presence-room${at}`));
-    const watcher = await stage.visitor('watcher', 2, rooms);
-    const users = ['doomed0', 'doomed1', 'doomed2', 'doomed3'];
-    const doomed = await Promise.all(users.map((user, at) => stage.visitor(user, at < 3 ? 0 : 1, rooms)));
-    for (const at of [1, 2]) stage.node(at).proxy.delayMs = 30;
-    await killWithAll(stage.node(0), doomed);
-    const buried = (): number =>
-      watcher.stays.filter(({ members }) => !users.slice(0, 3).some((user) => members!.has(user))).length;
-    await eventually(() => buried() > 0, 'the burial has begun', 20_000);
-    const atKill = buried();
-    await killWithAll(stage.node(1), doomed);
-    stage.node(2).proxy.delayMs = 0;
-    report('F03', { 'rooms buried when one of two buriers was killed': atKill, of: rooms.length });
-    await stage.settled({ withinMs: 15_000 });
-    for (const { news, members, channel } of watcher.stays) {
-      const told = users.map((user) => news.get(user) ?? 0);
-      expect([channel, told, [...members!]]).toEqual([channel, [2, 2, 2, 2], ['watcher']]);
-    }
-    await Promise.all([stage.node(0).start(), stage.node(1).start()]);
-    await stage.emptied();
-  });
+  fault(
+    '4.4 F03 F04 two others clean it up at once, and one of them is killed too',
+    slowBurial,
+    async (stage) => {
+      const rooms = Array.from({ length: 80 }, (_, at) => stage.name(`presence-room${at}`));
+      const watcher = await stage.visitor('watcher', 2, rooms);
+      const users = ['doomed0', 'doomed1', 'doomed2', 'doomed3'];
+      const doomed = await Promise.all(users.map((user, at) => stage.visitor(user, at < 3 ? 0 : 1, rooms)));
+      for (const at of [1, 2]) stage.node(at).proxy.delayMs = 30;
+      await killWithAll(stage.node(0), doomed);
+      const buried = (): number =>
+        watcher.stays.filter(({ members }) => !users.slice(0, 3).some((user) => members!.has(user))).length;
+      await eventually(() => buried() > 0, 'the burial has begun', 20_000);
+      const atKill = buried();
+      await killWithAll(stage.node(1), doomed);
+      stage.node(2).proxy.delayMs = 0;
+      report('F03', { 'rooms buried when one of two buriers was killed': atKill, of: rooms.length });
+      await stage.settled({ withinMs: 15_000 });
+      for (const { news, members, channel } of watcher.stays) {
+        const told = users.map((user) => news.get(user) ?? 0);
+        expect([channel, told, [...members!]]).toEqual([channel, [2, 2, 2, 2], ['watcher']]);
+      }
+      await Promise.all([stage.node(0).start(), stage.node(1).start()]);
+      await stage.emptied();
+    },
+  );
 
-  fault('4.4 F08 all are killed, one is started: it buries all of them', shared, async (stage) => {
+  fault('4.4 F08 all are killed, one is started: it cleans up all of them', shared, async (stage) => {
     const { room, news, crowd, stop } = await busy(stage, 2);
     await stop();
     await Promise.all(stage.cluster.nodes.map((node) => killWithAll(node, crowd)));
@@ -126,7 +134,7 @@ describe('a node is killed', () => {
     await stage.emptied();
   });
 
-  fault('4.4 F52 it is started again before its lease ends: two lives, not one', shared, async (stage) => {
+  fault('4.4 F52 it is started again before its lease ends: a new incarnation', shared, async (stage) => {
     const { room, stop } = await busy(stage, 2);
     await stage.node(0).kill();
     await stage.node(0).start();
@@ -138,8 +146,8 @@ describe('a node is killed', () => {
   });
 });
 
-describe('a node is asleep', () => {
-  fault('4.4 F09 for less than its lease: nobody notices', shared, async (stage) => {
+describe('a node is suspended', () => {
+  fault('4.4 F09 for less than its lease: no client notices', shared, async (stage) => {
     const { news, stop } = await busy(stage);
     stage.node(0).freeze();
     await pause(LEASE_MS / 3);
@@ -153,26 +161,30 @@ describe('a node is asleep', () => {
     await stage.emptied();
   });
 
-  fault('4.4 F10 for longer than its lease: fenced, it comes back as another', shared, async (stage) => {
-    const { room, stop } = await busy(stage);
-    const node = stage.node(0);
-    node.freeze();
-    await goneAfter(stage.node(1), room, 'u0x');
-    const begin = performance.now();
-    node.thaw();
-    await eventually(
-      async () => (await usersOn(stage.node(1), room)).includes('u0x0,u0x1'),
-      'its members are back',
-      10_000,
-    );
-    report('F10', { 'back after waking ms': Math.round(performance.now() - begin) });
-    await stop();
-    await stage.settled({ flaps: (user) => (user.startsWith('u0') ? 2 : 0) });
-    await stage.emptied();
-  });
+  fault(
+    '4.4 F10 for longer than its lease: it is fenced and attaches as a new incarnation',
+    shared,
+    async (stage) => {
+      const { room, stop } = await busy(stage);
+      const node = stage.node(0);
+      node.freeze();
+      await goneAfter(stage.node(1), room, 'u0x');
+      const begin = performance.now();
+      node.thaw();
+      await eventually(
+        async () => (await usersOn(stage.node(1), room)).includes('u0x0,u0x1'),
+        'its members are back',
+        10_000,
+      );
+      report('F10', { 'back after waking ms': Math.round(performance.now() - begin) });
+      await stop();
+      await stage.settled({ flaps: (user) => (user.startsWith('u0') ? 2 : 0) });
+      await stage.emptied();
+    },
+  );
 });
 
-describe('a node is asked to end', () => {
+describe('a node is stopped', () => {
   fault('2.13 F05 F06 under load: every accepted event arrives, exit 0', shared, async (stage) => {
     const { room, crowd, stop } = await busy(stage, 10);
     const node = stage.node(1);
@@ -197,7 +209,7 @@ describe('a node is asked to end', () => {
   });
 
   fault(
-    '2.13 F07 all are replaced one after another: every accepted event arrives',
+    '2.13 F07 all nodes are replaced one after another: every accepted event arrives',
     shared,
     async (stage) => {
       const { news, crowd, stop } = await busy(stage, 5);

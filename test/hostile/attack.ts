@@ -1,4 +1,4 @@
-import { Chance } from '../cluster/chance.ts';
+import { SeededRandom } from '../cluster/seeded-random.ts';
 import { Bystander } from './bystander.ts';
 import { filesOf, heldBy, rssMbOf, type Target } from './target.ts';
 
@@ -8,7 +8,7 @@ export interface Attack {
   /** MiB by which the resident memory may grow meanwhile, where it can be seen. */
   readonly rssGrowthMb?: number;
   /** Draws come from `chance` alone, so that a seed replays it. Adds what went wrong to `faults`. */
-  run(target: Target, chance: Chance, faults: string[]): Promise<Release | undefined>;
+  run(target: Target, chance: SeededRandom, faults: string[]): Promise<Release | undefined>;
 }
 
 /** Lets go of what an attack still holds at its own end. */
@@ -59,7 +59,7 @@ export async function attack(
   const files = new Samples(() => filesOf(target));
   const memory = new Samples(() => rssMbOf(target));
   const startedAtMs = Date.now();
-  const release = await act.run(target, new Chance(seed), faults).catch((error: unknown) => {
+  const release = await act.run(target, new SeededRandom(seed), faults).catch((error: unknown) => {
     lasting.push(`it could not go on: ${String(error)}`);
     return undefined;
   });

@@ -1,4 +1,4 @@
-import type { Chance } from '../cluster/chance.ts';
+import type { SeededRandom } from '../cluster/seeded-random.ts';
 
 /** Values that parsers stumble over. */
 const ODD_VALUES: readonly unknown[] = [
@@ -69,7 +69,7 @@ const ODD_TEXTS: readonly string[] = [
 ];
 
 /** One place of a JSON value is another value, is missing, or is there twice. */
-export function mutateJson(value: unknown, chance: Chance): unknown {
+export function mutateJson(value: unknown, chance: SeededRandom): unknown {
   if (chance.is(0.25) || typeof value !== 'object' || value === null) return chance.pick(ODD_VALUES);
   if (Array.isArray(value)) {
     const copy: unknown[] = [...value];
@@ -86,7 +86,7 @@ export function mutateJson(value: unknown, chance: Chance): unknown {
 }
 
 /** Some bytes of a text are others, are missing, come twice or have something odd between them. */
-export function mutateBytes(bytes: Buffer, chance: Chance): Buffer {
+export function mutateBytes(bytes: Buffer, chance: SeededRandom): Buffer {
   const at = chance.below(bytes.length + 1);
   const end = Math.min(bytes.length, at + chance.below(40));
   switch (chance.weighed({ flip: 4, cut: 1, drop: 2, repeat: 2, insert: 4 })) {

@@ -1,5 +1,5 @@
 /** One of three nodes is killed: when are its clients back, when are those gone who are not, and who is told what. */
-import { startBalancer } from '../../cluster/balancer.ts';
+import { startLoadBalancer } from '../../cluster/load-balancer.ts';
 import { type Endpoint, publisher } from '../../support/wire-http.ts';
 import { type Frame, dataOf, eventually } from '../../support/wire.ts';
 import { arriveAll, cpuUs, endpointOf, type Figure, Guest, pause, quantile, Site } from './site.ts';
@@ -63,7 +63,7 @@ export async function nodeKilled({ sockets, leaseSeconds }: Sizes): Promise<Figu
   let open = [0];
   let turn = 0;
   const ports = site.nodes.map(({ port }) => port);
-  const balancer = await startBalancer(ports, () => open[(turn += 1) % open.length] ?? 0);
+  const balancer = await startLoadBalancer(ports, () => open[(turn += 1) % open.length] ?? 0);
   const leavers = Math.ceil(sockets / 10);
   const rooms = Array.from(
     { length: Math.ceil((sockets + leavers) / USERS_PER_ROOM) },

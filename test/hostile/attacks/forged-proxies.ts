@@ -1,5 +1,5 @@
 import { Tcp, upgradeText } from '../../support/wire-tcp.ts';
-import type { Chance } from '../../cluster/chance.ts';
+import type { SeededRandom } from '../../cluster/seeded-random.ts';
 import type { Attack } from '../attack.ts';
 
 const NAMES = [
@@ -54,7 +54,7 @@ export const forgedProxies = (count: number): Attack => ({
   },
 });
 
-const forged = (chance: Chance): Record<string, string> =>
+const forged = (chance: SeededRandom): Record<string, string> =>
   Object.fromEntries(
     Array.from({ length: 1 + chance.below(4) }, () => [
       chance.pick(NAMES) ?? 'X-Forwarded-For',

@@ -1,7 +1,7 @@
 import { type Target } from '../target.ts';
 import type { Attack } from '../attack.ts';
 import { Tcp, upgradeText } from '../../support/wire-tcp.ts';
-import type { Chance } from '../../cluster/chance.ts';
+import type { SeededRandom } from '../../cluster/seeded-random.ts';
 
 /** What a client sends before it falls silent and keeps its end open. */
 const BEGINNINGS: readonly ((target: Target) => string)[] = [
@@ -37,5 +37,5 @@ export const halfOpenUpgrades = (count: number): Attack => ({
   },
 });
 
-const beginning = (target: Target, chance: Chance): string =>
+const beginning = (target: Target, chance: SeededRandom): string =>
   (chance.pick(BEGINNINGS) ?? BEGINNINGS[0]!)(target);

@@ -1,4 +1,4 @@
-import { Chance } from '../../cluster/chance.ts';
+import { SeededRandom } from '../../cluster/seeded-random.ts';
 import { channelAuth, userAuth } from '../../support/wire-http.ts';
 import { frameBytes, OPCODE, Tcp } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
@@ -22,7 +22,7 @@ export const mutatedFrames = (count: number): Attack => ({
         const first = count - left;
         left -= size;
         // Draws of its own: in which order the lanes get there does not matter.
-        const fault = await oneSocket(target, new Chance(seed + first), size);
+        const fault = await oneSocket(target, new SeededRandom(seed + first), size);
         if (fault !== undefined) faults.push(`frames ${first} to ${first + size}: ${fault}`);
       }
     };
@@ -32,7 +32,7 @@ export const mutatedFrames = (count: number): Attack => ({
 });
 
 /** Messages first; the last frame breaks the framing, which ends the connection. */
-async function oneSocket(target: Target, chance: Chance, size: number): Promise<string | undefined> {
+async function oneSocket(target: Target, chance: SeededRandom, size: number): Promise<string | undefined> {
   const tcp = await Tcp.upgraded(target, `${target.prefix}/app/${target.key}?protocol=7`);
   const { data } = await tcp.message();
   const { socket_id: socketId } = JSON.parse(String(data)) as { socket_id: string };
@@ -86,14 +86,14 @@ function messagesFor(target: Target, socketId: string): readonly object[] {
   ];
 }
 
-function mutantOf(messages: readonly object[], chance: Chance): Buffer {
+function mutantOf(messages: readonly object[], chance: SeededRandom): Buffer {
   const message = chance.pick(messages);
   if (chance.is(0.15)) return Buffer.from(JSON.stringify(message));
   if (chance.is(0.55)) return Buffer.from(JSON.stringify(mutateJson(message, chance)));
   return mutateBytes(Buffer.from(JSON.stringify(message)), chance).subarray(0, 9_000);
 }
 
-function brokenFrame(chance: Chance): Buffer {
+function brokenFrame(chance: SeededRandom): Buffer {
   const payload = 'x'.repeat(chance.below(200));
   switch (chance.below(7)) {
     case 0:

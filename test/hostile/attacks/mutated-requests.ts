@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import type { Chance } from '../../cluster/chance.ts';
+import type { SeededRandom } from '../../cluster/seeded-random.ts';
 import { type Endpoint, signedPath } from '../../support/wire-http.ts';
 import { upgradeText } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
@@ -83,7 +83,7 @@ export const mutatedRequests = (count: number): Attack => ({
 });
 
 /** A request that is signed as it should be and wrong inside, or right inside and wrong on the wire. */
-function mutant(target: Endpoint, chance: Chance): Buffer {
+function mutant(target: Endpoint, chance: SeededRandom): Buffer {
   const wanted = chance.pick(WANTED) as Wanted;
   const isSignedMutant = chance.is(0.5);
   const mutatedBody = isSignedMutant ? mutateJson(wanted.body, chance) : wanted.body;
@@ -105,10 +105,10 @@ function mutant(target: Endpoint, chance: Chance): Buffer {
   return mutateBytes(right, chance);
 }
 
-const oddPath = (path: string, chance: Chance): string =>
+const oddPath = (path: string, chance: SeededRandom): string =>
   path + String(chance.pick(['/', '//', '/%2e%2e', '%00', '/%ff', ';x', '?', '/'.repeat(2000)]));
 
-function textOf(method: string, path: string, body: string, chance: Chance): Buffer {
+function textOf(method: string, path: string, body: string, chance: SeededRandom): Buffer {
   const extra = chance.is(0.2) ? `${chance.pick(HEADERS)}\r\n` : '';
   const length = Buffer.byteLength(body);
   return Buffer.from(

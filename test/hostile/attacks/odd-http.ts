@@ -1,4 +1,4 @@
-import type { Chance } from '../../cluster/chance.ts';
+import type { SeededRandom } from '../../cluster/seeded-random.ts';
 import { frameBytes, OPCODE, Tcp, upgradeText } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
 import { pingFrame, range, socketPath } from '../page-visitor.ts';
@@ -213,7 +213,7 @@ export const oddHttp = (count: number): Attack => ({
 });
 
 /** Each in its turn first, then as it comes. */
-const odd = (at: number, chance: Chance): Odd => ODD[at] ?? chance.pick(FINISHED) ?? ODD[0]!;
+const odd = (at: number, chance: SeededRandom): Odd => ODD[at] ?? chance.pick(FINISHED) ?? ODD[0]!;
 
 async function exchange(
   target: Target,

@@ -1,4 +1,4 @@
-import { Chance } from '../../cluster/chance.ts';
+import { SeededRandom } from '../../cluster/seeded-random.ts';
 import { channelAuth } from '../../support/wire-http.ts';
 import { Tcp, textFrame, upgradeText } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
@@ -15,7 +15,7 @@ export const subscribeChurn = (sockets: number, seconds: number): Attack => ({
     const until = Date.now() + seconds * 1000;
     const seed = chance.below(2 ** 31);
     const lane = async (number: number): Promise<void> => {
-      const own = new Chance(seed + number);
+      const own = new SeededRandom(seed + number);
       while (Date.now() < until) {
         await visitor(target, own).catch((error: unknown) => faults.push(String(error)));
       }
@@ -26,7 +26,7 @@ export const subscribeChurn = (sockets: number, seconds: number): Attack => ({
 });
 
 /** One client from its first to its last word; rejects when it is not answered. */
-async function visitor(target: Target, chance: Chance): Promise<void> {
+async function visitor(target: Target, chance: SeededRandom): Promise<void> {
   const tcp = await Tcp.open(target);
   try {
     tcp.write(upgradeText(`${target.prefix}/app/${target.key}?protocol=7`));
@@ -38,7 +38,7 @@ async function visitor(target: Target, chance: Chance): Promise<void> {
   }
 }
 
-async function visits(tcp: Tcp, target: Target, chance: Chance): Promise<void> {
+async function visits(tcp: Tcp, target: Target, chance: SeededRandom): Promise<void> {
   const { data } = await tcp.message(ANSWER_MS);
   const { socket_id: socketId } = JSON.parse(String(data)) as { socket_id: string };
   const frames = Array.from({ length: CHANNELS_PER_SOCKET }, () => visit(target, socketId, chance));
@@ -47,7 +47,7 @@ async function visits(tcp: Tcp, target: Target, chance: Chance): Promise<void> {
 }
 
 /** Enters a channel and whispers; leaves it, or not: the end of the connection has to do it. */
-function visit(target: Target, socketId: string, chance: Chance): Buffer[] {
+function visit(target: Target, socketId: string, chance: SeededRandom): Buffer[] {
   const kind = chance.pick(KINDS) ?? '';
   const channel = `${kind}churn-${chance.below(1e9)}`;
   const member = kind.startsWith('presence-')

@@ -1,4 +1,4 @@
-import type { Chance } from '../../cluster/chance.ts';
+import type { SeededRandom } from '../../cluster/seeded-random.ts';
 import { textFrame } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
 import { connectVisitor, pingFrame, range, readUntil, subscribeFrame } from '../page-visitor.ts';
@@ -7,10 +7,10 @@ import type { Target } from '../target.ts';
 const MESSAGES_PER_SOCKET = 1_000;
 const ANSWER_MS = 60_000;
 
-type Try = (target: Target, chance: Chance) => Buffer;
+type Try = (target: Target, chance: SeededRandom) => Buffer;
 
 const user = JSON.stringify({ id: '1', watchlist: range(100).map(String) });
-const hex = (chance: Chance): string =>
+const hex = (chance: SeededRandom): string =>
   range(16)
     .map(() => chance.below(65_536).toString(16))
     .join('');
@@ -41,7 +41,7 @@ export const withoutSecret = (sockets: number): Attack => ({
   },
 });
 
-async function oneVisitor(target: Target, chance: Chance): Promise<string | undefined> {
+async function oneVisitor(target: Target, chance: SeededRandom): Promise<string | undefined> {
   const tries = range(MESSAGES_PER_SOCKET).map((at) => TRIES[at % TRIES.length]!(target, chance));
   const { tcp } = await connectVisitor(target);
   tcp.write(Buffer.concat([...tries, pingFrame]));

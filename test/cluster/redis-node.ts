@@ -9,7 +9,7 @@ import { eventually } from '../support/wire.ts';
 let opened = 0;
 
 /** Options that all nodes of these tests share, besides the address of Redis. */
-export const usual = (options: Partial<RedisOptions> = {}): RedisOptions => ({
+export const nodeOptions = (options: Partial<RedisOptions> = {}): RedisOptions => ({
   host: '127.0.0.1',
   port: 1,
   database: 0,
@@ -64,14 +64,14 @@ function countOf(metrics: readonly Metric[], name: string): number {
   return value;
 }
 
-export const channel = (name: string): ChannelRef => ({ app: 'a', channel: name });
+export const channelOf = (name: string): ChannelRef => ({ app: 'a', channel: name });
 
 export const member = (id: string) => ({ id, userId: id, infoJson: undefined });
 
 /** Uses every port of two nodes once and expects no warnings. */
 export async function exerciseAllPorts(options: RedisOptions): Promise<void> {
   const [a, b] = [await openNode(options), await openNode(options)];
-  const [orders, room] = [channel('orders'), channel('presence-room')];
+  const [orders, room] = [channelOf('orders'), channelOf('presence-room')];
   const terminated: string[] = [];
   b.control.onTerminate((_app, user) => terminated.push(user));
   for (const node of [a, b]) {

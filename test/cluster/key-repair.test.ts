@@ -8,14 +8,14 @@ import { Keys } from '../../src/stores/redis/keys.ts';
 import { startCluster } from '../support/redis-groups.ts';
 import { startRedis } from '../support/redis.ts';
 import { eventually } from '../support/wire.ts';
-import { channel, member, openNode, usual } from './stores.ts';
+import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 
 type Node = Awaited<ReturnType<typeof openNode>>;
 type Admin = Redis | Cluster;
 
 const APPS = [{ id: 'a', credentials: [{ key: 'k', secret: 's' }] }] as const;
-const ROOM = channel('presence-cache-room');
-const OTHER = channel('other');
+const ROOM = channelOf('presence-cache-room');
+const OTHER = channelOf('other');
 const KEPT = { size: 100, ttlSeconds: 60, lastSeconds: 60, appBytes: 1_000_000 };
 /** What a quiet time, a lease and a few beats need on a busy machine. */
 const HEALED_WITHIN_MS = 45_000;
@@ -189,7 +189,7 @@ async function isWhole(nodes: readonly Node[]): Promise<string> {
 
 /** Resolves when all is well again; `isCounted`: and when somebody has counted it. */
 async function live(world: World, [, kind, keyOf]: Case, spoil: Spoil, isCounted: boolean): Promise<void> {
-  const where = usual({ ...world.options(), partitions: 1, leaseMs: 2000, apps: APPS });
+  const where = nodeOptions({ ...world.options(), partitions: 1, leaseMs: 2000, apps: APPS });
   const keys = new Keys(where.keyPrefix, 1, 0, firstScopes(APPS));
   const admin = world.admin();
   const [a, b] = [await openNode(where), await openNode(where)];
@@ -280,7 +280,7 @@ const WORLDS: readonly World[] = [
 
 describe.each(WORLDS)('over $name', (world) => {
   test.each(KEYS)(
-    '3.13 another type in a key is mended, counted and said once, while everything works on: %s',
+    '3.13 repairs, counts and logs once another type in a key, while everything works: %s',
     async (...each) => {
       await live(world, each, another[each[1]], true);
     },
@@ -288,7 +288,7 @@ describe.each(WORLDS)('over $name', (world) => {
   );
 
   test.each(KEYS)(
-    '3.13 garbage of the right type harms nothing for longer than it takes to mend it: %s',
+    '3.13 invalid data of the right type does no harm once it is repaired: %s',
     async (...each) => {
       const results = await Promise.allSettled(
         world.texts.map(([, value]) => live(world, each, added[each[1]](value), false)),

@@ -119,7 +119,7 @@ const CASES: readonly (readonly [string, Spoil])[] = [
 ];
 
 test.each(CASES)(
-  '3.13 the server serves every channel on with garbage in a key: %s',
+  '3.13 the server continues to serve every channel with invalid data in a key: %s',
   async (_what, spoil) => {
     expect(await publish('before', [ROOM, 'other'])).toBe(200);
     await wire.next('before');
@@ -177,7 +177,7 @@ test.each(CASES)(
   60_000,
 );
 
-test('3.13 garbage in a key is logged with its name, and counted', async () => {
+test('3.13 logs invalid data with the name of its key, and counts it', async () => {
   await publish('before', [ROOM]);
   await replace(room.history)();
   await replace(room.position)();

@@ -6,20 +6,20 @@ import type { ChannelRef } from '../../src/core/ports/cluster.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { defineScripts, luaOf } from '../../src/stores/redis/link/scripts.ts';
 import type { TestRedis } from '../support/redis.ts';
-import { Chance } from './chance.ts';
-import { Ledger } from './ledger.ts';
+import { SeededRandom } from './seeded-random.ts';
+import { TransitionChecker } from './transition-checker.ts';
 import { LEASE_MS, ModelNode, SCRIPTS } from './model-node.ts';
-import { NO_FAULTS, type WireFaults } from './wire.ts';
+import { NO_FAULTS, type ConnectionFaults } from './faulty-connection.ts';
 
 const APP = 'a:b';
 const CHANNELS = ['presence-a', 'presence-b:1', 'presence-c'];
 const USERS = ['1', '0', '__proto__', 'zoë'];
 const PARTITIONS = 2;
 const NODES = 3;
-/** After the last fault, everything has to be right within this time. */
+/** Time after the last fault within which everything has to be correct. */
 const SETTLE_MS = 15_000;
 
-const FAULTS: WireFaults = { twice: 0.12, lostReply: 0.04, lostCommand: 0.03, longestDelayMs: 8 };
+const FAULTS: ConnectionFaults = { twice: 0.12, lostReply: 0.04, lostCommand: 0.03, longestDelayMs: 8 };
 
 const STEPS = {
   enter: 45,
@@ -33,27 +33,27 @@ const STEPS = {
   restart: 0.5,
 };
 
-export type Without = readonly (keyof typeof STEPS)[];
+export type ExcludedSteps = readonly (keyof typeof STEPS)[];
 
-/** A few nodes on one Redis, that live through what a seed says; at the end all of them must agree. */
-export class World {
+/** Three nodes on one Redis, with random steps and faults from a seed; at the end all of them must agree. */
+export class ModelCluster {
   readonly #redis: TestRedis;
-  readonly #chance: Chance;
+  readonly #chance: SeededRandom;
   readonly #prefix: string;
   readonly #keys: Keys;
-  readonly #ledger = new Ledger();
+  readonly #transitions = new TransitionChecker();
   readonly #violations: string[] = [];
   readonly #log: string[] = [];
   readonly #executor: Redis;
   #nodes: ModelNode[] = [];
   #started = 0;
-  #faults: WireFaults = FAULTS;
+  #faults: ConnectionFaults = FAULTS;
   #isDown = false;
   readonly #pending = new Set<Promise<unknown>>();
 
   constructor(redis: TestRedis, seed: number) {
     this.#redis = redis;
-    this.#chance = new Chance(seed);
+    this.#chance = new SeededRandom(seed);
     this.#prefix = `s${seed}:`;
     this.#keys = new Keys(this.#prefix, PARTITIONS);
     this.#executor = new Redis(redis.port, '127.0.0.1', {
@@ -67,8 +67,8 @@ export class World {
     defineScripts(this.#executor);
   }
 
-  /** What was wrong, nothing if nothing was. */
-  async live(steps: number, without: Without = []): Promise<string[]> {
+  /** Runs the steps; resolves with the violations. */
+  async run(steps: number, without: ExcludedSteps = []): Promise<string[]> {
     const weights = { ...STEPS };
     for (const step of without) weights[step] = 0;
     try {
@@ -79,31 +79,31 @@ export class World {
       for (let at = 0; at < steps; at += 1) await this.#step(this.#chance.weighed(weights));
       this.#faults = NO_FAULTS;
       await Promise.all(this.#pending);
-      await this.#settle('at the end', () => this.#wrong());
+      await this.#settle('at the end', () => this.#problems());
       await Promise.all(this.#nodes.map((node) => node.leaveAll()));
-      await this.#settle('after everybody left', () => this.#wrong());
+      await this.#settle('after everybody left', () => this.#problems());
       await Promise.all(this.#nodes.map((node) => node.stop()));
-      await this.#settle('after all nodes stopped', () => this.#leftOver());
+      await this.#settle('after all nodes stopped', () => this.#leftovers());
     } finally {
       for (const node of this.#nodes) if (!node.isGone) node.crash();
       this.#executor.disconnect();
     }
-    const found = [...this.#ledger.violations, ...this.#violations];
+    const found = [...this.#transitions.violations, ...this.#violations];
     return found.length === 0 ? [] : [...found, `steps: ${this.#log.join(', ')}`];
   }
 
   get transitions(): number {
-    return this.#ledger.transitions;
+    return this.#transitions.count;
   }
 
-  // --- what happens ----------------------------------------------------------------------------
+  // --- steps and faults ----------------------------------------------------------------------------
 
   async #step(step: keyof typeof STEPS): Promise<void> {
     const chance = this.#chance;
     const node = chance.pick(this.#nodes)!;
     const ref = { app: APP, channel: chance.pick(CHANNELS)! };
     const id = chance.pick(USERS)!;
-    const name = node.needs.name;
+    const name = node.options.name;
     this.#log.push(
       step === 'enter' || step === 'leave' ? `${name} ${step} ${ref.channel} ${id}` : `${name} ${step}`,
     );
@@ -135,9 +135,9 @@ export class World {
         break;
       case 'wipe':
         await this.#executor.flushall();
-        // Answers of before are entered first; what comes after needs a node that has attached anew.
+        // Earlier answers are added first; later ones need a node that has attached again.
         await turn();
-        this.#ledger.reset(new Map());
+        this.#transitions.reset(new Map());
         break;
       case 'restart':
         await this.#restart();
@@ -166,13 +166,13 @@ export class World {
     this.#nodes.push(node);
   }
 
-  /** The lease of a node ends now, as if it had been silent for long. */
+  /** Ends the lease of a node, as if it had not renewed it. */
   async #expire(id: string): Promise<void> {
     for (let partition = 0; partition < PARTITIONS; partition += 1)
       await this.#executor.zadd(this.#keys.nodes(partition), 'XX', '1', id);
   }
 
-  /** With what it has now, with what it had when it was saved last, or with nothing. */
+  /** Restarts Redis with its present data, with its last snapshot, or empty. */
   async #restart(): Promise<void> {
     const kind = this.#chance.pick(['kept', 'old', 'nothing'] as const)!;
     this.#log.push(kind);
@@ -189,11 +189,11 @@ export class World {
       const { counts, members } = this.#keys.channel({ app: APP, channel });
       if ((await this.#executor.hlen(counts)) > 0) found.set(channel, await this.#executor.hkeys(members));
     }
-    this.#ledger.reset(found);
+    this.#transitions.reset(found);
     this.#isDown = false;
   }
 
-  /** An answer that comes by way of loading the script would be entered late. */
+  /** Loads the scripts, since an answer that needs a load first would be added late. */
   async #loadScripts(): Promise<void> {
     for (const name of SCRIPTS) await this.#executor.script('LOAD', luaOf(name));
   }
@@ -209,26 +209,26 @@ export class World {
       `wavehall_${script}`
     ]!;
     const answer = await command.apply(this.#executor, [...args]);
-    if (script === 'sync-channel') this.#enter(answer as [string], args, by);
-    if (script === 'clean-up-node') this.#enterBurial(answer as [string, number], by);
+    if (script === 'sync-channel') this.#addChanges(answer as [string], args, by);
+    if (script === 'clean-up-node') this.#addCleanUp(answer as [string, number], by);
     return answer;
   }
 
-  #enter([, changes = []]: readonly [string, string[]?], args: readonly unknown[], by: string): void {
+  #addChanges([, changes = []]: readonly [string, string[]?], args: readonly unknown[], by: string): void {
     const channel = args[Number(args[0]) + 5] as string;
-    for (const change of changes) this.#ledger.enter(channel, change, by);
+    for (const change of changes) this.#transitions.add(channel, change, by);
   }
 
-  #enterBurial([, , changes = []]: readonly [string, number, string[]?], by: string): void {
+  #addCleanUp([, , changes = []]: readonly [string, number, string[]?], by: string): void {
     for (const each of changes) {
       const [row = '', change = ''] = each.split('\n');
-      this.#ledger.enter(row.slice(`${APP.length}:${APP}:`.length), change, `${by}, who buries`);
+      this.#transitions.add(row.slice(`${APP.length}:${APP}:`.length), change, `${by}, cleaning up`);
     }
   }
 
-  // --- what must be ----------------------------------------------------------------------------
+  // --- checks ----------------------------------------------------------------------------
 
-  /** Waits until nothing is wrong; what stays wrong is a violation. */
+  /** Waits until there are no problems; those that stay are violations. */
   async #settle(when: string, wrong: () => Promise<string[]>): Promise<void> {
     const until = Date.now() + SETTLE_MS;
     let found = await wrong();
@@ -239,41 +239,41 @@ export class World {
     this.#violations.push(...found.map((what) => `${when}: ${what}`));
   }
 
-  async #wrong(): Promise<string[]> {
-    return [...(await this.#wrongRows()), ...(await this.#wrongRosters())];
+  async #problems(): Promise<string[]> {
+    return [...(await this.#keyProblems()), ...(await this.#rosterProblems())];
   }
 
-  async #wrongRosters(): Promise<string[]> {
+  async #rosterProblems(): Promise<string[]> {
     const wrong: string[] = [];
     for (const channel of CHANNELS) {
       const ref: ChannelRef = { app: APP, channel };
       const truth = this.#usersOf(channel);
       for (const node of this.#nodes) {
-        wrong.push(...node.wrongViews(channel, truth));
+        wrong.push(...node.viewProblems(channel, truth));
         const roster = await node.membership.members(ref).catch(() => []);
         const ids = roster.map(({ id }) => id).sort();
         if (ids.join() !== truth.join())
-          wrong.push(`${node.needs.name} has [${ids.join()}] on ${channel}, not [${truth.join()}]`);
+          wrong.push(`${node.options.name} has [${ids.join()}] on ${channel}, not [${truth.join()}]`);
       }
     }
     return wrong;
   }
 
   #usersOf(channel: string): string[] {
-    return [...new Set(this.#nodes.flatMap((node) => node.truth(channel).users))].sort();
+    return [...new Set(this.#nodes.flatMap((node) => node.expected(channel).users))].sort();
   }
 
-  async #wrongRows(): Promise<string[]> {
-    const expected = this.#expectedRows();
-    const found = await this.#rows();
+  async #keyProblems(): Promise<string[]> {
+    const expected = this.#expectedKeys();
+    const found = await this.#storedKeys();
     const names = [...new Set([...expected.keys(), ...found.keys()])];
     return names
       .filter((name) => expected.get(name) !== found.get(name))
       .map((name) => `${name} is ${found.get(name) ?? 'not there'}, not ${expected.get(name) ?? 'there'}`);
   }
 
-  /** All rows as the truth of the living nodes makes them; versions are left out. */
-  #expectedRows(): Map<string, string> {
+  /** Returns all keys as the living nodes' clients require them, without versions. */
+  #expectedKeys(): Map<string, string> {
     const rows = new Map<string, string[]>();
     const add = (key: string, value: string): void => void rows.set(key, [...(rows.get(key) ?? []), value]);
     for (let partition = 0; partition < PARTITIONS; partition += 1)
@@ -281,7 +281,7 @@ export class World {
     for (const channel of CHANNELS) {
       const keys = this.#keys.channel({ app: APP, channel });
       for (const node of this.#nodes) {
-        const { sockets, users } = node.truth(channel);
+        const { sockets, users } = node.expected(channel);
         if (sockets === 0) continue;
         add(keys.counts, `${node.node.id}=${sockets}`);
         add(this.#keys.index(keys.partition, node.node.id), keys.channelKey);
@@ -291,7 +291,7 @@ export class World {
         add(keys.members, user);
         add(
           keys.nodesPerUser,
-          `${user}=${this.#nodes.filter((node) => node.truth(channel).users.includes(user)).length}`,
+          `${user}=${this.#nodes.filter((node) => node.expected(channel).users.includes(user)).length}`,
         );
       }
       if (rows.has(keys.counts))
@@ -303,16 +303,16 @@ export class World {
     return new Map([...rows].map(([key, values]) => [key, values.sort().join()]));
   }
 
-  async #rows(): Promise<Map<string, string>> {
+  async #storedKeys(): Promise<Map<string, string>> {
     const rows = new Map<string, string>();
     for (const key of await this.#executor.keys(`${this.#prefix}*`)) {
-      const value = await this.#row(key);
+      const value = await this.#valueOf(key);
       if (value !== undefined) rows.set(key, value);
     }
     return rows;
   }
 
-  async #row(key: string): Promise<string | undefined> {
+  async #valueOf(key: string): Promise<string | undefined> {
     const type = await this.#executor.type(key);
     if (type === 'string' || key.endsWith(':g')) return undefined;
     if (type === 'zset') return (await this.#executor.zrange(key, '0', '-1')).sort().join();
@@ -325,8 +325,8 @@ export class World {
       .join();
   }
 
-  /** Only the generation may stay. */
-  async #leftOver(): Promise<string[]> {
+  /** Lists keys that are left; only the generation may stay. */
+  async #leftovers(): Promise<string[]> {
     const wrong: string[] = [];
     for (const key of await this.#executor.keys(`${this.#prefix}*`)) {
       if (!key.endsWith(':g')) wrong.push(`${key} is left`);

@@ -10,7 +10,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
 import { eventually, Wire } from '../support/wire.ts';
-import { channel, member, openNode, usual } from './stores.ts';
+import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 
 const PAYLOADS = 100_000;
 const AT_A_TIME = 1000;
@@ -21,7 +21,7 @@ const event = fc.record({
   except: fc.option(fc.constantFrom('1.2', '123456789.987654321'), { nil: undefined }),
 });
 
-describe('a message of the bus', () => {
+describe('a pub/sub message', () => {
   const heads = fc.constantFrom('- - 0', 'Abc-_9 1700000000000 1', 'e 2 999999999999999');
 
   test('3.13 whole events are decoded as they were encoded', () => {
@@ -35,7 +35,7 @@ describe('a message of the bus', () => {
     );
   });
 
-  test('3.13 what is shorter or longer than it says is none', () => {
+  test('3.13 a message that is shorter or longer than its head says is invalid', () => {
     fc.assert(
       fc.property(heads, fc.array(event, { minLength: 1, maxLength: 5 }), fc.nat(), (head, events, cut) => {
         const bytes = Buffer.from(
@@ -47,7 +47,7 @@ describe('a message of the bus', () => {
     );
   });
 
-  test('3.13 bytes of any kind are a whole message or none, and never an error', () => {
+  test('3.13 any bytes decode to a whole message or to none, and never throw', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 400 }),
@@ -151,7 +151,7 @@ describe('messages of ten megabytes', () => {
   const HUGE = 10 * 1024 * 1024;
   const heads = ['', 'e ', 'e - - 0 1\n', `e - - 0 1\n${HUGE} 0 -\n`, 'm 1 1 - - 9\n', '{"terminate":'];
 
-  test('3.13 are ignored and counted, whatever they begin with, and cost next to nothing', () => {
+  test('3.13 are ignored and counted, whatever they begin with, at almost no cost', () => {
     const logger = new FakeLogger();
     const garbage = new InvalidData(logger);
     for (const head of heads)
@@ -163,7 +163,7 @@ describe('messages of ten megabytes', () => {
   });
 });
 
-describe('100,000 messages of nobody', () => {
+describe('100,000 invalid messages', () => {
   let redis: TestRedis;
   let client: Redis;
   beforeAll(async () => {
@@ -175,11 +175,11 @@ describe('100,000 messages of nobody', () => {
     await redis.close();
   });
 
-  test(`3.13 nothing of it is delivered, it is counted, and told of once (seed ${SEED})`, async () => {
-    const where = usual({ port: redis.port, leaseMs: 12_000 });
+  test(`3.13 are not delivered, are counted, and logged once (seed ${SEED})`, async () => {
+    const where = nodeOptions({ port: redis.port, leaseMs: 12_000 });
     const keys = new Keys(where.keyPrefix, where.partitions);
     const node = await openNode(where);
-    const [orders, room, plain] = [channel('orders'), channel('presence-room'), channel('plain')];
+    const [orders, room, plain] = [channelOf('orders'), channelOf('presence-room'), channelOf('plain')];
     for (const ref of [orders, room, plain]) await node.broker.subscribe(ref);
     const buses = [orders, room, plain].map((ref) => keys.channel(ref).pubsubChannel);
     const kept = { size: 100, ttlSeconds: 60 };
@@ -218,7 +218,7 @@ describe('100,000 messages of nobody', () => {
     expect(node.isReady()).toBe(true);
   }, 120_000);
 
-  test(`3.13 a running server lives on, and its clients hear nothing of it (seed ${SEED})`, async () => {
+  test(`3.13 a running server survives them, and its clients receive none (seed ${SEED})`, async () => {
     const server = await startServer({ REVERB_SCALING_ENABLED: 'true', REDIS_PORT: `${redis.port}` });
     try {
       const wire = await Wire.open(server, '/app/app-key?protocol=7');

@@ -5,11 +5,11 @@ import type { RedisOptions } from '../../src/stores/redis/index.ts';
 import { startCluster } from '../support/redis-groups.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startTlsRedis, type TlsRedis } from '../support/redis-tls.ts';
-import { channel, exerciseAllPorts, member, openNode, usual } from './stores.ts';
+import { channelOf, exerciseAllPorts, member, openNode, nodeOptions } from './redis-node.ts';
 
 const SOURCES = new URL('../../src/stores/redis/', import.meta.url);
-const ORDERS = channel('orders');
-const ROOM = channel('presence-room');
+const ORDERS = channelOf('orders');
+const ROOM = channelOf('presence-room');
 
 async function ask<T>(
   redis: TestRedis,
@@ -38,26 +38,27 @@ function aclLine(isCluster: boolean): string[] {
   ];
 }
 
-describe('who we are', () => {
+describe('credentials and permissions', () => {
   let redis: TestRedis;
   beforeAll(async () => void (redis = await startRedis(['--requirepass', 'hush'])));
   afterAll(() => redis.close());
 
-  test('3.13 a password opens Redis', () => exerciseAllPorts(usual({ port: redis.port, password: 'hush' })));
+  test('3.13 a password opens Redis', () =>
+    exerciseAllPorts(nodeOptions({ port: redis.port, password: 'hush' })));
 
-  test('3.13 a user who may do no more than the documentation says can do everything', async () => {
+  test('3.13 the permissions in the documentation are enough for everything', async () => {
     await ask(
       redis,
       (client) => client.call('ACL', 'SETUSER', 'wavehall', 'on', '>secret', ...aclLine(false)),
       'hush',
     );
-    await exerciseAllPorts(usual({ port: redis.port, username: 'wavehall', password: 'secret' }));
+    await exerciseAllPorts(nodeOptions({ port: redis.port, username: 'wavehall', password: 'secret' }));
     const log = await ask(redis, (client) => client.call('ACL', 'LOG'), 'hush');
     expect(log).toEqual([]);
   });
 
   test('3.13 keys and channels stay in their database and begin with the prefix', async () => {
-    const options = usual({ port: redis.port, password: 'hush', database: 3, keyPrefix: 'mine:' });
+    const options = nodeOptions({ port: redis.port, password: 'hush', database: 3, keyPrefix: 'mine:' });
     const node = await openNode(options);
     await node.broker.subscribe(ORDERS);
     await node.broker.publish(ORDERS, { payload: 'x' }, { size: 1, ttlSeconds: 60 });
@@ -78,7 +79,7 @@ describe('who we are', () => {
     expect(elsewhere).toEqual([]);
   });
 
-  test('3.13 the check of permissions tries every command that a script uses', () => {
+  test('3.13 the permission check tries every command that a script uses', () => {
     const folder = new URL('lua/', SOURCES);
     const commandsIn = (file: string, pattern: RegExp): string[] =>
       [...readFileSync(new URL(file, folder), 'utf8').matchAll(pattern)].map(([, name = '']) => name);
@@ -93,14 +94,16 @@ describe('who we are', () => {
   });
 });
 
-test('3.13 on a Cluster, a user who may do no more than the documentation says can do everything', async () => {
+test('3.13 on a Cluster, the permissions in the documentation are enough for everything', async () => {
   const cluster = await startCluster();
   try {
     for (const server of cluster.masters)
       await ask(server, (client) =>
         client.call('ACL', 'SETUSER', 'wavehall', 'on', '>secret', ...aclLine(true)),
       );
-    await exerciseAllPorts(usual({ cluster: cluster.addresses, username: 'wavehall', password: 'secret' }));
+    await exerciseAllPorts(
+      nodeOptions({ cluster: cluster.addresses, username: 'wavehall', password: 'secret' }),
+    );
     for (const server of cluster.masters)
       expect(await ask(server, (client) => client.call('ACL', 'LOG'))).toEqual([]);
   } finally {
@@ -116,20 +119,22 @@ describe('TLS', () => {
   afterAll(() => secured.close());
 
   const secure = (options: Partial<RedisOptions> = {}) =>
-    usual({ port: secured.tlsPort, tls: true, ...options });
+    nodeOptions({ port: secured.tlsPort, tls: true, ...options });
 
-  test('3.13 a certificate that is given is trusted', () =>
+  test('3.13 trusts a given certificate', () =>
     exerciseAllPorts(secure({ tlsCa: readFileSync(secured.certificate, 'utf8') })));
 
-  test('3.13 whoever answers is trusted when that is asked for', () =>
+  test('3.13 trusts any certificate when verification is off', () =>
     exerciseAllPorts(secure({ tlsVerify: false })));
 
-  test('3.13 a certificate of nobody is refused, and its setting is named', async () => {
+  test('3.13 refuses an unknown certificate and names the setting', async () => {
     await expect(openNode(secure())).rejects.toThrow(/not trusted \(self-signed\).*WAVEHALL_REDIS_TLS_CA/);
   });
 
-  test('3.13 TLS to a port without, and none to a port with, name REDIS_SCHEME', async () => {
-    await expect(openNode(usual({ port: secured.redis.port, tls: true }))).rejects.toThrow(/REDIS_SCHEME/);
-    await expect(openNode(usual({ port: secured.tlsPort }))).rejects.toThrow(/REDIS_SCHEME/);
+  test('3.13 names REDIS_SCHEME when TLS is used on a plain port, or not used on a TLS port', async () => {
+    await expect(openNode(nodeOptions({ port: secured.redis.port, tls: true }))).rejects.toThrow(
+      /REDIS_SCHEME/,
+    );
+    await expect(openNode(nodeOptions({ port: secured.tlsPort }))).rejects.toThrow(/REDIS_SCHEME/);
   });
 });

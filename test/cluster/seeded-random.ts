@@ -1,12 +1,12 @@
-/** Draws that are always the same for the same seed (mulberry32). */
-export class Chance {
+/** Random numbers that are the same for the same seed (mulberry32). */
+export class SeededRandom {
   #state: number;
 
   constructor(seed: number) {
     this.#state = Math.imul(seed, 0x9e3779b1) | 0;
   }
 
-  /** From 0 to 1, without 1. */
+  /** Returns a number from 0 to 1, without 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -26,7 +26,7 @@ export class Chance {
     return list[this.below(list.length)];
   }
 
-  /** A kind by its weight. */
+  /** Picks a key by its weight. */
   weighed<T extends string>(weights: Readonly<Record<T, number>>): T {
     const entries = Object.entries(weights) as [T, number][];
     let at = this.next() * entries.reduce((total, [, weight]) => total + weight, 0);

@@ -6,9 +6,9 @@ import { run } from '../cli/command.ts';
 import { freePort } from '../support/free-port.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { eventually } from '../support/wire.ts';
-import { channel, openNode, usual } from './stores.ts';
+import { channelOf, openNode, nodeOptions } from './redis-node.ts';
 
-const ORDERS = channel('orders');
+const ORDERS = channelOf('orders');
 const PREFIX = 'wavehall:';
 
 /** How the command ends when Redis is not as it should be: at once, with one sentence, without a secret. */
@@ -34,14 +34,14 @@ let redis: TestRedis;
 beforeAll(async () => void (redis = await startRedis(['--requirepass', 'hush-hush'])));
 afterAll(() => redis.close());
 
-describe('the start is refused', () => {
+describe('refuses to start', () => {
   const at = (rest: Record<string, string> = {}): Record<string, string> => ({
     REDIS_PORT: `${redis.port}`,
     REDIS_PASSWORD: 'hush-hush',
     ...rest,
   });
 
-  test('8.11 when nobody answers', async () => {
+  test('8.11 when no server answers', async () => {
     const port = await freePort();
     expect(await refusal({ REDIS_PORT: `${port}` })).toBe(
       `Redis cannot be reached at 127.0.0.1:${port} (ECONNREFUSED): check REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_SCHEME`,
@@ -51,14 +51,14 @@ describe('the start is refused', () => {
     );
   });
 
-  test('8.11 when somebody answers nothing', async () => {
+  test('8.11 when a server accepts connections and answers nothing', async () => {
     const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     expect(await refusal({ REDIS_PORT: String(portOf(silent)) })).toMatch(/^Redis cannot be reached/);
     silent.close();
   });
 
-  test('8.11 by a wrong password, a missing one, and one in a URL that is wrong', async () => {
+  test('8.11 with a wrong password, a missing one, or a wrong one in a URL', async () => {
     const wrong = 'Redis refuses the login: check REDIS_PASSWORD, and REDIS_USERNAME if there is one';
     expect(await refusal(at({ REDIS_PASSWORD: 'hush' }))).toBe(wrong);
     expect(await refusal({ REDIS_URL: `redis://:hush@127.0.0.1:${redis.port}` })).toBe(wrong);
@@ -78,7 +78,7 @@ describe('the start is refused', () => {
       rules: [`~${PREFIX}*`, 'resetchannels', '+@all'],
       expected: /channels that begin with WAVEHALL_REDIS_PREFIX/,
     },
-  ])('8.11 to a user with $rules', async ({ rules, expected }) => {
+  ])('8.11 for a Redis user with $rules', async ({ rules, expected }) => {
     await tell(redis, setUser(...rules));
     expect(await refusal(at({ REDIS_USERNAME: 'u', REDIS_PASSWORD: 'hush' }))).toMatch(expected);
   });
@@ -91,14 +91,14 @@ describe('the start is refused', () => {
     old.close();
   });
 
-  test('8.11 by a database that there is not, and by a server that is no Cluster', async () => {
+  test('8.11 with a database that does not exist, or a server that is not a Cluster', async () => {
     expect(await refusal(at({ REDIS_DB: '99' }))).toMatch(/check REDIS_DB$/);
     expect(await refusal(at({ WAVEHALL_REDIS_CLUSTER: `127.0.0.1:${redis.port}` }))).toMatch(
       /in place of WAVEHALL_REDIS_CLUSTER$/,
     );
   });
 
-  test('8.11 when Redis has no room for another connection', async () => {
+  test('8.11 when Redis accepts no more connections', async () => {
     await tell(redis, ['CONFIG', 'SET', 'maxclients', '1']);
     const first = new Redis({ port: redis.port, password: 'hush-hush' });
     await first.ping();
@@ -136,7 +136,7 @@ describe('while it runs', () => {
   /** Breaks something, publishes until it is refused, mends it, publishes until it is taken: two lines in the log. */
   async function suffers(user: object, broken: string[][], mended: string[][], told = 1): Promise<string[]> {
     const node = await openNode(
-      usual({ port: redis.port, keyPrefix: `${PREFIX}${(installations += 1)}:`, ...user }),
+      nodeOptions({ port: redis.port, keyPrefix: `${PREFIX}${(installations += 1)}:`, ...user }),
     );
     const publish = () => node.broker.publish(ORDERS, { payload: 'x' }, { size: 10, ttlSeconds: 60 });
     await publish();
@@ -167,7 +167,7 @@ describe('while it runs', () => {
     return words(node);
   }
 
-  test('8.11 a full Redis is told of once, and once that it is over', async () => {
+  test('8.11 logs once that Redis is full, and once that it is over', async () => {
     const policy = ['CONFIG', 'SET', 'maxmemory', '1'];
     expect(await suffers({ password: 'hush-hush' }, [policy], [['CONFIG', 'SET', 'maxmemory', '0']])).toEqual(
       [
@@ -177,7 +177,7 @@ describe('while it runs', () => {
     );
   });
 
-  test('8.11 a command that is no longer allowed is told of once, and once that it is over', async () => {
+  test('8.11 logs once that a command is no longer allowed, and once that it is over', async () => {
     await tell(redis, setUser(...EVERYTHING));
     const user = { username: 'u', password: 'hush' };
     expect(await suffers(user, [setUser(...EVERYTHING, '-evalsha')], [setUser(...EVERYTHING)])).toEqual([
@@ -186,7 +186,7 @@ describe('while it runs', () => {
     ]);
   });
 
-  test('8.11 a password that was changed is told of once, and once that it is over', async () => {
+  test('8.11 logs once that the password was changed, and once that it is over', async () => {
     await tell(redis, setUser(...EVERYTHING));
     const change = [
       ['ACL', 'SETUSER', 'u', 'resetpass', '>other'],

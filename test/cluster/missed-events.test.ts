@@ -8,7 +8,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
 import { eventually, Wire } from '../support/wire.ts';
-import { channel, openNode, usual } from './stores.ts';
+import { channelOf, openNode, nodeOptions } from './redis-node.ts';
 
 type Node = Awaited<ReturnType<typeof openNode>>;
 
@@ -25,10 +25,10 @@ afterAll(async () => {
 
 const KEEP = { size: 50, ttlSeconds: 60 };
 
-test('3.13 what is published while Redis does not say where a new channel stands is delivered', async () => {
-  const options = usual({ port: redis.port });
+test('3.13 delivers what is published while Redis does not yet answer the position of a new channel', async () => {
+  const options = nodeOptions({ port: redis.port });
   const [slow, other] = [await openNode({ ...options, commandTimeoutMs: 100 }), await openNode(options)];
-  const orders = channel('orders');
+  const orders = channelOf('orders');
   await other.broker.publish(orders, { payload: 'before' }, KEEP);
   // Scripts wait, subscriptions do not.
   await admin.call('CLIENT', 'PAUSE', '60000', 'WRITE');
@@ -58,7 +58,7 @@ async function awayDuring(
 ) {
   const proxy = await FaultProxy.open(port);
   onTestFinished(() => proxy.close());
-  const options = usual({ port });
+  const options = nodeOptions({ port });
   const [node, other] = [await openNode({ ...options, port: proxy.port }), await openNode(options)];
   await node.broker.subscribe(ref);
   await before?.(node, other);
@@ -74,7 +74,7 @@ async function awayDuring(
   return { node, other, keys, proxy };
 }
 
-test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node that missed 9,000 events delivers all of them, in their order', async () => {
+test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node delivers 9,000 missed events, all in their order', async () => {
   const proxy = await FaultProxy.open(redis.port);
   onTestFinished(() => proxy.close());
   const env = {
@@ -111,11 +111,11 @@ test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node that missed 9,000 events deliv
   expect(away.output()).not.toMatch(/Lost events|cannot be read/);
 }, 120_000);
 
-test('3.13 of more missed events than a history keeps the newest are delivered, the others counted', async () => {
+test('3.13 delivers the newest of more missed events than a history keeps, and counts the others as lost', async () => {
   const keep = { size: 1200, ttlSeconds: 60 };
   const all = Array.from({ length: 3000 }, (_, at) => `event ${at}`);
-  const { node } = await awayDuring(channel('many'), keep, async ({ broker }) => {
-    await Promise.all(all.map((payload) => broker.publish(channel('many'), { payload }, keep)));
+  const { node } = await awayDuring(channelOf('many'), keep, async ({ broker }) => {
+    await Promise.all(all.map((payload) => broker.publish(channelOf('many'), { payload }, keep)));
   });
   await eventually(() => node.payloads('many').at(-1) === all.at(-1), 'the newest is delivered');
   expect(node.payloads('many')).toEqual(['before', ...all.slice(-1200)]);
@@ -123,7 +123,7 @@ test('3.13 of more missed events than a history keeps the newest are delivered, 
   expect(node.count('unread_histories_total')).toBe(0);
 }, 60_000);
 
-test('3.13 a node that is away for longer than WAVEHALL_HISTORY_TTL misses what was published, which is counted; before, nothing', async () => {
+test('3.13 counts events as lost after a disconnection longer than WAVEHALL_HISTORY_TTL, and loses none in a shorter one', async () => {
   const after = ['after 1', 'after 2'];
   const missed = ['missed 1', 'missed 2', 'missed 3'];
   for (const [name, ttlSeconds, isLate] of [
@@ -131,7 +131,7 @@ test('3.13 a node that is away for longer than WAVEHALL_HISTORY_TTL misses what 
     ['too-late', 1, true],
   ] as const) {
     const keep = { size: 50, ttlSeconds };
-    const ref = channel(name);
+    const ref = channelOf(name);
     const { node, other } = await awayDuring(ref, keep, async ({ broker }) => {
       for (const payload of missed) await broker.publish(ref, { payload }, keep);
       if (isLate) await new Promise((resolve) => setTimeout(resolve, 2500));
@@ -144,11 +144,11 @@ test('3.13 a node that is away for longer than WAVEHALL_HISTORY_TTL misses what 
   }
 }, 60_000);
 
-test('3.13 large missed events are delivered whole, in their order', async () => {
+test('3.13 delivers large missed events whole, in their order', async () => {
   const keep = { size: 50, ttlSeconds: 60 };
   const all = Array.from({ length: 12 }, (_, at) => `${at} ${'ü'.repeat(200_000)}`);
-  const { node } = await awayDuring(channel('large'), keep, async ({ broker }) => {
-    for (const payload of all) await broker.publish(channel('large'), { payload }, keep);
+  const { node } = await awayDuring(channelOf('large'), keep, async ({ broker }) => {
+    for (const payload of all) await broker.publish(channelOf('large'), { payload }, keep);
   });
   await eventually(() => node.payloads('large').length > all.length, 'all are delivered');
   expect(node.payloads('large')).toEqual(['before', ...all]);
@@ -156,7 +156,7 @@ test('3.13 large missed events are delivered whole, in their order', async () =>
 
 /** A node that has read some of the 9,000 events that it missed, over a link that is slow. */
 async function inTheMiddle(name: string) {
-  const ref = channel(name);
+  const ref = channelOf(name);
   const keep = { size: 9000, ttlSeconds: 60 };
   const away = await awayDuring(
     ref,
@@ -171,7 +171,7 @@ async function inTheMiddle(name: string) {
   return { ...away, ref, publish: (payload: string) => away.other.broker.publish(ref, { payload }, keep) };
 }
 
-test('3.13 links that break in the middle of 9,000 missed events cost none, and none comes twice', async () => {
+test('3.13 connections that break while 9,000 missed events are read lose and repeat none', async () => {
   const { node, proxy, publish } = await inTheMiddle('cut');
   proxy.cut();
   proxy.heal();
@@ -182,7 +182,7 @@ test('3.13 links that break in the middle of 9,000 missed events cost none, and 
   expect(node.count('unread_histories_total')).toBe(0);
 }, 60_000);
 
-test('3.13 a history that fails in the middle of 9,000 missed events goes on with the newest event', async () => {
+test('3.13 continues with the newest event when a history fails while 9,000 missed events are read', async () => {
   const { node, proxy, keys, publish } = await inTheMiddle('spoilt');
   await admin.hset(keys.position, 'base:x', 'no number');
   proxy.heal();
@@ -194,15 +194,15 @@ test('3.13 a history that fails in the middle of 9,000 missed events goes on wit
   expect(node.payloads('spoilt')).toEqual([...delivered, 'after']);
 }, 60_000);
 
-test('3.13 a channel whose history cannot be read goes on with the newest event, which is logged and counted', async () => {
+test('3.13 logs and counts that a history cannot be read, and continues with the newest event', async () => {
   const withoutRanges = await startRedis(['--rename-command', 'LRANGE', '']);
   onTestFinished(() => withoutRanges.close());
   const keep = { size: 50, ttlSeconds: 60 };
-  const refs = [channel('broken'), channel('broken too')];
+  const refs = [channelOf('broken'), channelOf('broken too')];
   const say = async ({ broker }: Node, payload: string) =>
     Promise.all(refs.map((ref) => broker.publish(ref, { payload }, keep)));
   const { node, other } = await awayDuring(
-    channel('sound'),
+    channelOf('sound'),
     keep,
     async (away) => {
       for (const payload of ['missed 1', 'missed 2']) await say(away, payload);

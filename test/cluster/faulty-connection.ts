@@ -1,36 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Chance } from './chance.ts';
+import type { SeededRandom } from './seeded-random.ts';
 
-export interface WireFaults {
-  /** Of each script: executed twice. */
+export interface ConnectionFaults {
+  /** Probability that a script is executed twice. */
   readonly twice: number;
-  /** Executed, but the caller is told that it timed out. */
+  /** Probability that a script is executed and the caller gets a timeout. */
   readonly lostReply: number;
-  /** Never executed, and the caller is told that it timed out. */
+  /** Probability that a script is not executed and the caller gets a timeout. */
   readonly lostCommand: number;
   readonly longestDelayMs: number;
 }
 
-export const NO_FAULTS: WireFaults = { twice: 0, lostReply: 0, lostCommand: 0, longestDelayMs: 0 };
+export const NO_FAULTS: ConnectionFaults = { twice: 0, lostReply: 0, lostCommand: 0, longestDelayMs: 0 };
 
-/** How many commands of a cut connection may be executed once more, late. */
+/** Commands of a cut connection that may be executed once more, late. */
 const REMEMBERED = 6;
 
 type Task = () => Promise<unknown>;
 
 /**
- * One connection as a network makes it: commands are executed in their order, late, twice, or without an answer. When
- * it is cut, callers learn nothing; what was under way is executed still, and some of what was executed is so again.
+ * One unreliable connection: commands are executed in their order, but late, twice, or without an answer. When it is cut,
+ * callers get an error; commands on their way are still executed, and some earlier ones are executed again.
  */
-export class Wire {
-  readonly #chance: Chance;
-  readonly #faults: () => WireFaults;
+export class FaultyConnection {
+  readonly #chance: SeededRandom;
+  readonly #faults: () => ConnectionFaults;
   #tail: Promise<unknown> = Promise.resolve();
   readonly #executed: Task[] = [];
   readonly #waiting = new Set<(error: Error) => void>();
-  #gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
+  #pause: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
 
-  constructor(chance: Chance, faults: () => WireFaults) {
+  constructor(chance: SeededRandom, faults: () => ConnectionFaults) {
     this.#chance = chance;
     this.#faults = faults;
   }
@@ -44,7 +44,7 @@ export class Wire {
     return new Promise((resolve, reject) => {
       this.#waiting.add(reject);
       this.#tail = this.#tail
-        .then(() => this.#gate?.opened)
+        .then(() => this.#pause?.opened)
         .then(() => (delayMs > 0 ? sleep(delayMs) : undefined))
         .then(() => {
           if (isNever) return reject(new Error('Command timed out'));
@@ -60,20 +60,20 @@ export class Wire {
     });
   }
 
-  /** Nothing moves until `resume`: the process sleeps. */
+  /** Holds all commands until `resume`, as a suspended process does. */
   pause(): void {
-    if (this.#gate !== undefined) return;
+    if (this.#pause !== undefined) return;
     let open = (): void => undefined;
     const opened = new Promise<void>((resolve) => (open = resolve));
-    this.#gate = { opened, open };
+    this.#pause = { opened, open };
   }
 
   resume(): void {
-    this.#gate?.open();
-    this.#gate = undefined;
+    this.#pause?.open();
+    this.#pause = undefined;
   }
 
-  /** The caller's side is gone; Redis may still read what was sent. */
+  /** Closes the caller's side; Redis may still read what was sent. */
   async cut(): Promise<void> {
     this.resume();
     for (const reject of this.#waiting) reject(new Error('Connection is closed.'));

@@ -1,19 +1,19 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** A TCP load balancer: every connection goes to a node of its own choice. */
-export interface Balancer {
+/** A TCP load balancer: chooses a node for each connection. */
+export interface LoadBalancer {
   readonly port: number;
-  /** How many connections each node got. */
+  /** Number of connections of each node. */
   readonly counts: readonly number[];
   close(): Promise<void>;
 }
 
-/** `choose` picks the place of a port in `ports`; without it, chance does. */
-export async function startBalancer(
+/** `choose` returns an index of `ports`; random by default. */
+export async function startLoadBalancer(
   ports: readonly number[],
   choose: () => number = () => Math.floor(Math.random() * ports.length),
-): Promise<Balancer> {
+): Promise<LoadBalancer> {
   const open = new Set<Socket>();
   const counts = ports.map(() => 0);
   const server = createServer({ allowHalfOpen: true }, (client) => {

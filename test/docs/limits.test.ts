@@ -111,7 +111,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'src/server/http.ts',
     'CEILING_BYTES',
     'attacks/limits',
-    'has 16 MiB at most',
+    'to 16 MiB',
   ],
   'characters of one part of a path': [
     'src/server/http.ts',
@@ -123,7 +123,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'src/http/schemas.ts',
     'MAX_NAMED_FIELDS',
     'attacks/http-hostile',
-    'a hundred wrong fields',
+    'at most the first hundred invalid fields',
   ],
   'seconds that a body which is too large may go on arriving': [
     'src/http/plugin.ts',

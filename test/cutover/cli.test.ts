@@ -63,7 +63,7 @@ describe('wavehall cutover', () => {
       'wavehall: --token, or WAVEHALL_ADMIN_TOKEN: expected the token of the admin API',
     );
     expect(await saidBy('--url', house.origin, '--token', 'wrong')).toBe(
-      `wavehall: ${house.origin} does not take this token: --token, or WAVEHALL_ADMIN_TOKEN`,
+      `wavehall: ${house.origin} refuses this token: --token, or WAVEHALL_ADMIN_TOKEN`,
     );
     expect(await saidBy('--url', house.origin, '--token', TOKEN)).toBe(
       'wavehall: There is no cutover: WAVEHALL_CUTOVER_UPSTREAM is not set.',

@@ -1,8 +1,9 @@
 import { isJsonObject, type JsonObject } from '#protocol';
 import { APP_LIMITS } from './limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from './options.ts';
+import type { ReverbConfig } from './reverb-config.ts';
 
-/** Keys of an app that are no settings: its names, and what Reverb's config keeps for Laravel's own client. */
+/** Keys of an app that are not settings: its credentials, and the options of Laravel's own client. */
 const OTHER_KEYS = ['app_id', 'key', 'secret', 'credentials', 'options', 'name'];
 
 /** Every key that an app in JSON may have; `a.b` is `b` within `a`. */
@@ -13,7 +14,7 @@ export const APP_KEYS: ReadonlySet<string> = new Set([
   ),
 ]);
 
-/** Keys of `servers.reverb` that are not read, and the variable that is. */
+/** Keys of `servers.reverb` that are ignored, and the variable to set instead. */
 const SERVER_KEYS: Readonly<Record<string, string>> = {
   host: 'REVERB_SERVER_HOST',
   port: 'REVERB_SERVER_PORT',
@@ -21,18 +22,14 @@ const SERVER_KEYS: Readonly<Record<string, string>> = {
   hostname: 'REVERB_HOST',
 };
 
-/** Names the keys of apps in JSON, or of a whole `config("reverb")`, that have no effect: a sentence for each. */
-export function ignoredIn(value: unknown, from: string): string[] {
-  const whole = isJsonObject(value) ? value : undefined;
-  const apps = isJsonObject(whole?.apps) ? whole.apps.apps : value;
-  const unknown = new Set(
-    (Array.isArray(apps) ? apps : []).filter(isJsonObject).flatMap((app) => keysOf(app)),
-  );
+/** A warning for each key of an app, or of `servers.reverb`, that has no effect. */
+export function ignoredKeys({ apps, server }: ReverbConfig, from: string): string[] {
+  const keys = new Set((Array.isArray(apps) ? apps : []).filter(isJsonObject).flatMap((app) => keysOf(app)));
   return [
-    ...[...unknown]
+    ...[...keys]
       .filter((key) => !APP_KEYS.has(key))
-      .map((key) => `${from}: the key "${key}" of an app is not known`),
-    ...serverIgnored(whole, from),
+      .map((key) => `${from}: the key "${key}" of an app is not known, and is ignored`),
+    ...ignoredServerKeys(server, from),
   ];
 }
 
@@ -43,33 +40,16 @@ const keysOf = (app: JsonObject): string[] =>
       : [key],
   );
 
-function serverIgnored(whole: JsonObject | undefined, from: string): string[] {
-  const server = reverbServer(whole);
+function ignoredServerKeys(server: JsonObject | undefined, from: string): string[] {
   if (server === undefined) return [];
-  const said = Object.entries(SERVER_KEYS).filter(
+  const given = Object.entries(SERVER_KEYS).filter(
     ([key]) => server[key] !== undefined && server[key] !== null && server[key] !== '',
   );
   const scaling = isJsonObject(server.scaling) && server.scaling.enabled === true;
   return [
-    ...said.map(([key, variable]) => `${from}: servers.reverb.${key} is not read; ${variable} is`),
+    ...given.map(([key, variable]) => `${from}: servers.reverb.${key} is ignored: set ${variable}`),
     ...(scaling
-      ? [`${from}: servers.reverb.scaling is not read; REVERB_SCALING_ENABLED and REDIS_* are`]
+      ? [`${from}: servers.reverb.scaling is ignored: set REVERB_SCALING_ENABLED and REDIS_*`]
       : []),
   ];
-}
-
-/** `servers.reverb` of a whole `config("reverb")`. */
-const reverbServer = (whole: unknown): JsonObject | undefined =>
-  isJsonObject(whole) && isJsonObject(whole.servers) && isJsonObject(whole.servers.reverb)
-    ? whole.servers.reverb
-    : undefined;
-
-/** Reverb's own default, which says nothing: ours is larger. */
-const REVERBS_REQUEST_BYTES = 10_000;
-
-/** `max_request_size` of a whole `config("reverb")`, where somebody has changed it. */
-export function requestSizeIn(value: unknown): Record<string, string> {
-  const size = reverbServer(value)?.max_request_size;
-  if (size === undefined || size === null || Number(size) === REVERBS_REQUEST_BYTES) return {};
-  return { REVERB_MAX_REQUEST_SIZE: typeof size === 'string' ? size : JSON.stringify(size) };
 }

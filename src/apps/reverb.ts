@@ -13,10 +13,13 @@ import {
 } from '../settings/settings.ts';
 
 /**
- * The app that the environment describes: `REVERB_APP_*`, else `PUSHER_APP_*`, else none. A name that is there decides,
- * with or without a value: what is empty is a problem, never a reason to look elsewhere.
+ * The app of the variables `REVERB_APP_*`, else `PUSHER_APP_*`, else none. The first prefix of which any variable exists is
+ * used: an empty value is a problem, never a reason to try the next prefix.
  */
-export function appFromEnvironment(variables: Variables, problems: string[]): App | undefined {
+export function appFromEnvironment(
+  variables: Variables,
+  problems: string[],
+): { readonly app: App; readonly from: string } | undefined {
   const prefix = PREFIXES.find((each) => PARTS.some((part) => variables[each + part] !== undefined));
   if (prefix === undefined) return undefined;
   const [id = '', key = '', secret = ''] = PARTS.map((part) => {
@@ -31,10 +34,10 @@ export function appFromEnvironment(variables: Variables, problems: string[]): Ap
     { key, secret },
     ...older.map((pair) => credential(pair, problems)),
   ];
-  return build(id, credentials, environment(variables), problems);
+  return { app: build(id, credentials, environment(variables), problems), from: `${prefix}*` };
 }
 
-/** For a first look, when nobody configured an app. */
+/** The app with public credentials that is served if none is configured. */
 export const developmentApp = (variables: Variables, problems: string[]): App =>
   build('app-id', [{ key: 'app-key', secret: 'app-secret' }], environment(variables), problems);
 
@@ -46,14 +49,14 @@ const withoutValue = (prefix: string, part: string, variables: Variables): strin
     ? `${prefix}${part}: expected a value, because another ${prefix}* variable is set`
     : `${prefix}${part}: expected a value, but it is set and empty`;
 
-/** Names that are filled and not looked at, because other names gave the apps; with the id of their app. */
+/** The variables that name an app which is not served, because `usedNames` gave the apps. */
 export function unusedApps(variables: Variables, usedNames: string): readonly UnusedApp[] {
   return PREFIXES.map((prefix) => ({ names: `${prefix}*`, id: textIn(variables, `${prefix}ID`) })).filter(
     (each): each is UnusedApp => each.names !== usedNames && each.id !== undefined,
   );
 }
 
-/** Names the apps that are not served although the environment has them, and why; `undefined`: there are none. */
+/** A sentence on the apps that are configured and not served, and why; `undefined`: there are none. */
 export function unusedAppsHint(apps: readonly UnusedApp[], usedNames: string): string | undefined {
   if (apps.length === 0) return undefined;
   const each = apps.map(({ names, id }) => `${names} (id ${id})`).join(' and ');
@@ -73,12 +76,8 @@ function credential(pair: string, problems: string[]): Credential {
   return { key, secret };
 }
 
-/**
- * Apps in the shape of Reverb's `config("reverb.apps.apps")` as JSON, or of the whole `config("reverb")`.
- * What an app does not say is taken from the environment.
- */
-export function appsFromJson(value: unknown, from: string, variables: Variables, problems: string[]): App[] {
-  const apps = isJsonObject(value) && isJsonObject(value.apps) ? value.apps.apps : value;
+/** Apps in the shape of Reverb's `config("reverb.apps.apps")`. Keys that an app does not have are taken from the variables. */
+export function appsFromJson(apps: unknown, from: string, variables: Variables, problems: string[]): App[] {
   if (!Array.isArray(apps) || apps.length === 0) {
     problems.push(`${from}: expected a JSON list of apps, as config("reverb.apps.apps") gives it`);
     return [];
@@ -99,7 +98,12 @@ function appFromJson(app: JsonObject, place: string, variables: Variables, probl
   }) as [string, string, string];
   const older = olderIn(app.credentials ?? []);
   if (older === undefined) problems.push(`${place}.credentials: expected a list of {"key": …, "secret": …}`);
-  return build(id, [{ key, secret }, ...(older ?? [])], json(app, place, environment(variables)), problems);
+  return build(
+    id,
+    [{ key, secret }, ...(older ?? [])],
+    jsonSource(app, place, environment(variables)),
+    problems,
+  );
 }
 
 const olderIn = (value: unknown): readonly Credential[] | undefined =>
@@ -108,14 +112,14 @@ const olderIn = (value: unknown): readonly Credential[] | undefined =>
 const isCredential = (value: unknown): value is Credential =>
   isJsonObject(value) && isText(value.key) && isText(value.secret);
 
-/** With an empty secret anybody could sign. */
+/** A text that is not empty: with an empty secret, anybody could sign. */
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
-/** An app's JSON before the environment. */
-const json = (app: JsonObject, place: string, otherwise: Source): Source => ({
+/** Reads a setting from an app's JSON, else from `fallback`. */
+const jsonSource = (app: JsonObject, place: string, fallback: Source): Source => ({
   nameOf: (setting) =>
-    textAt(app, setting) === undefined ? otherwise.nameOf(setting) : `${place}.${setting.key ?? ''}`,
-  textOf: (setting) => textAt(app, setting) ?? otherwise.textOf(setting),
+    textAt(app, setting) === undefined ? fallback.nameOf(setting) : `${place}.${setting.key ?? ''}`,
+  textOf: (setting) => textAt(app, setting) ?? fallback.textOf(setting),
 });
 
 function textAt(app: JsonObject, { key = '' }: Setting<unknown>): string | undefined {
@@ -131,18 +135,18 @@ function textAt(app: JsonObject, { key = '' }: Setting<unknown>): string | undef
 }
 
 function build(id: string, credentials: App['credentials'], source: Source, problems: string[]): App {
-  const { enabled: limited, ...rateLimiting } = readAll(RATE_LIMITING, source, problems);
+  const { enabled: isRateLimited, ...rateLimiting } = readAll(RATE_LIMITING, source, problems);
   return Object.freeze({
     id,
     credentials,
     ...readAll(APP_OPTIONS, source, problems),
-    rateLimiting: limited ? rateLimiting : undefined,
-    limits: roomForRequests(readAll(APP_LIMITS, source, problems), source),
+    rateLimiting: isRateLimited ? rateLimiting : undefined,
+    limits: withEventDataLimit(readAll(APP_LIMITS, source, problems), source),
   });
 }
 
-/** A body that `REVERB_MAX_REQUEST_SIZE` lets through is not refused for the data in it, unless that was asked for. */
-function roomForRequests(limits: App['limits'], source: Source): App['limits'] {
+/** Raises the limit of an event's data to a raised `REVERB_MAX_REQUEST_SIZE`, unless it has a value of its own. */
+function withEventDataLimit(limits: App['limits'], source: Source): App['limits'] {
   if (source.textOf(APP_LIMITS.eventDataBytes) !== undefined || limits.eventDataBytes >= limits.requestBytes)
     return limits;
   const raised = source.textOf(APP_LIMITS.requestBytes) !== undefined;

@@ -1,8 +1,8 @@
 import { integer, type Kind, limit, type Values, setting } from '../settings/settings.ts';
 import type { WatchLimits } from '../cutover/watch-limits.ts';
 
-/** A share from 0 to 1, given in percent. */
-const share: Kind<number> = {
+/** A share from 0 to 1, written in percent. */
+const shareInPercent: Kind<number> = {
   expected: 'a number from 0 to 100',
   parse(given) {
     const value = /^\d{1,3}(\.\d{1,3})?$/.test(given) ? Number(given) : undefined;
@@ -10,8 +10,8 @@ const share: Kind<number> = {
   },
 };
 
-/** When one of two servers is not well, and when the browsers go back by themselves (SPEC 11.14, 11.15). */
-export const WATCH_SETTINGS = {
+/** Settings of the health checks of both servers and of the automatic rollback (SPEC 11.14, 11.15). */
+export const HEALTH_SETTINGS = {
   watchWindowSeconds: setting(
     'WAVEHALL_CUTOVER_WINDOW_SECONDS',
     integer(5, 600),
@@ -38,25 +38,25 @@ export const WATCH_SETTINGS = {
   ),
   breachConnectShare: setting(
     'WAVEHALL_CUTOVER_BREACH_CONNECT_PERCENT',
-    share,
+    shareInPercent,
     10,
     'Percentage of failed test connects that is a breach; 0: never a breach.',
   ),
   breachSubscribeShare: setting(
     'WAVEHALL_CUTOVER_BREACH_SUBSCRIBE_PERCENT',
-    share,
+    shareInPercent,
     20,
     'Percentage of failed test subscriptions that is a breach; 0: never a breach.',
   ),
   breachApiShare: setting(
     'WAVEHALL_CUTOVER_BREACH_API_PERCENT',
-    share,
+    shareInPercent,
     5,
     'Percentage of signed HTTP API requests answered with 5xx that is a breach; 0: never a breach.',
   ),
   breachLostShare: setting(
     'WAVEHALL_CUTOVER_BREACH_LOST_PERCENT',
-    share,
+    shareInPercent,
     10,
     'Percentage of lost canary events that is a breach; 0: never a breach.',
   ),
@@ -86,8 +86,7 @@ export const WATCH_SETTINGS = {
   ),
 } as const;
 
-/** Seconds as milliseconds. */
-export const watchLimits = (values: Values<typeof WATCH_SETTINGS>): WatchLimits => ({
+export const watchLimits = (values: Values<typeof HEALTH_SETTINGS>): WatchLimits => ({
   windowMs: values.watchWindowSeconds * 1000,
   samples: values.breachSamples,
   connectShare: values.breachConnectShare,

@@ -11,9 +11,9 @@ import {
 } from '../settings/settings.ts';
 import type { CutoverOptions } from '../cutover/ports.ts';
 import { readCertificates } from './certificates.ts';
-import { WATCH_SETTINGS, watchLimits } from './cutover-health.ts';
+import { HEALTH_SETTINGS, watchLimits } from './cutover-health.ts';
 
-/** A share of the browsers: two decimals are as fine as the split is (SPEC 11.4). */
+/** A percentage of the browsers, with the precision of the split: two decimals (SPEC 11.4). */
 export const percentage: Kind<number> = {
   expected: 'a number from 0 to 100 with at most two decimals',
   parse(given) {
@@ -24,8 +24,8 @@ export const percentage: Kind<number> = {
 
 const HTTP = /^https?:$/;
 
-/** An address over HTTP without anything that would be left out in silence. */
-const address: Kind<URL | undefined> = {
+/** An HTTP URL without the parts that the cutover does not use. */
+const upstreamUrl: Kind<URL | undefined> = {
   expected: 'http://host:port or https://host:port, and no name, password, ? or # in it',
   parse(given) {
     const url = URL.canParse(given) ? new URL(given) : undefined;
@@ -35,7 +35,7 @@ const address: Kind<URL | undefined> = {
   },
 };
 
-const notifyAddress: Kind<URL | undefined> = {
+const notifyUrl: Kind<URL | undefined> = {
   expected: 'an http:// or https:// address',
   parse(given) {
     const url = URL.canParse(given) ? new URL(given) : undefined;
@@ -48,11 +48,11 @@ const origin: Kind<string | undefined> = {
   parse: (given) => (URL.canParse(given) && new URL(given).origin === given ? given : undefined),
 };
 
-/** Two servers side by side: where the other one is, who goes where, and what waits for it. */
+/** Settings of the cutover: the upstream, the split of the browsers, and the queue of the bridge. */
 export const CUTOVER_SETTINGS = {
   cutoverUpstream: setting(
     'WAVEHALL_CUTOVER_UPSTREAM',
-    address,
+    upstreamUrl,
     '',
     'URL of the upstream, the server that Wavehall replaces, e.g. http://127.0.0.1:8081; empty: no cutover.',
   ),
@@ -74,8 +74,8 @@ export const CUTOVER_SETTINGS = {
     '',
     'Origin header of the bridge, if the upstream requires one.',
   ),
-  cutoverPass: setting(
-    'WAVEHALL_CUTOVER_PASS',
+  cutoverProxyHttp: setting(
+    'WAVEHALL_CUTOVER_PROXY_HTTP',
     boolean,
     true,
     'Forward HTTP requests that Wavehall does not serve to the upstream; false: answer them with 404.',
@@ -130,14 +130,14 @@ export const CUTOVER_SETTINGS = {
   ),
   cutoverNotifyUrl: setting(
     'WAVEHALL_CUTOVER_NOTIFY_URL',
-    notifyAddress,
+    notifyUrl,
     '',
     'URL that receives a signed POST after an automatic rollback.',
   ),
-  ...WATCH_SETTINGS,
+  ...HEALTH_SETTINGS,
 } as const;
 
-/** How to move house; `undefined` when there is no other server. What is wrong is added to `problems`. */
+/** The options of the cutover; `undefined` if there is no upstream. Problems are added to `problems`. */
 export function cutoverOptions(
   values: Values<typeof CUTOVER_SETTINGS>,
   problems: string[],
@@ -154,7 +154,7 @@ export function cutoverOptions(
     },
     percent: values.cutoverPercent,
     sticky: values.cutoverSticky,
-    pass: values.cutoverPass,
+    proxyHttp: values.cutoverProxyHttp,
     idleMs: values.cutoverIdleSeconds * 1000,
     requestBytes: values.cutoverRequestBytes,
     queue: {

@@ -10,6 +10,7 @@ import {
   secret,
   setting,
 } from '../settings/settings.ts';
+import { APPS_SETTINGS } from '../apps/find-apps.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { REDIS_SETTINGS } from './redis.ts';
@@ -22,7 +23,7 @@ const proxies: Kind<readonly string[]> = {
   },
 };
 
-/** A path that means itself to the router: no wildcards, parameters or escapes. */
+/** A path that the router takes literally: no wildcards, parameters or escapes. */
 const path: Kind<string> = {
   expected: "a path such as ws or ws/eu, of letters, digits and -._~!$&'+,;=@",
   parse(given) {
@@ -42,12 +43,12 @@ const host: Kind<string> = {
   },
 };
 
-/** More than any machine has cores to spare, and few enough for the connections of one Redis. */
-export const MOST_WORKERS = 128;
+/** More than any machine has cores, and few enough for the connections of one Redis. */
+export const MAX_WORKERS = 128;
 
 const MEBIBYTE = 1024 * 1024;
 
-/** What concerns the server and not an app. */
+/** Settings of the server; those of an app stand in `src/apps`. */
 export const SERVER_SETTINGS = {
   host: setting(
     'REVERB_SERVER_HOST',
@@ -71,21 +72,10 @@ export const SERVER_SETTINGS = {
   ),
   tlsKey: setting('WAVEHALL_TLS_KEY', optionalText, '', "TLS key file (Reverb's options.tls.local_pk)."),
   tlsPassphrase: setting('WAVEHALL_TLS_PASSPHRASE', secret, '', 'Passphrase of the TLS key.'),
-  apps: setting(
-    'WAVEHALL_APPS',
-    optionalText,
-    '',
-    'Apps as JSON, in the shape of config("reverb.apps.apps").',
-  ),
-  appsFile: setting(
-    'WAVEHALL_APPS_FILE',
-    optionalText,
-    '',
-    'File with the same JSON, or with the whole config("reverb").',
-  ),
+  ...APPS_SETTINGS,
   workers: setting(
     'WAVEHALL_WORKERS',
-    integer(1, MOST_WORKERS),
+    integer(1, MAX_WORKERS),
     1,
     'Processes that serve the port together; more than one needs Redis.',
   ),

@@ -36,7 +36,7 @@ export interface CutoverOptions {
   readonly percent: number;
   readonly sticky: Sticky;
   /** True: requests without a route here go to the upstream. */
-  readonly pass: boolean;
+  readonly proxyHttp: boolean;
   /** Time without a byte after which a proxied socket is ended; 0: never. */
   readonly idleMs: number;
   /** Largest request that the upstream accepts; 0: not checked. */

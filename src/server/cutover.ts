@@ -81,7 +81,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Backend): voi
   onTunnel(http.server, (request, network) => door.connect(request, network));
   refuseLoops(http, door);
   refuseTooLarge(http, cutover, config.cutover?.requestBytes ?? 0, refusals);
-  if (config.cutover?.pass === true) passOthers(http, door, visitor, refusals);
+  if (config.cutover?.proxyHttp === true) proxyUnserved(http, door, visitor, refusals);
 }
 
 /** What came through this door and comes again has found no other side. */
@@ -123,7 +123,7 @@ function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage): numb
 }
 
 /** What nobody here answers is the other side's, unless it is for the operator (SPEC 11.2). */
-function passOthers(
+function proxyUnserved(
   http: FastifyInstance,
   { route }: FrontDoor,
   visitor: (request: IncomingMessage) => Parameters<typeof proxyRequest>[2],

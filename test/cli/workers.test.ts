@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
-import { MOST_WORKERS } from '../../src/config/server.ts';
+import { MAX_WORKERS } from '../../src/config/server.ts';
 import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
 import { APP } from '../support/cluster.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
@@ -98,17 +98,17 @@ describe('the number of workers', () => {
 
   test('2.1 is 1 when nobody says otherwise, and has a limit', () => {
     expect(readConfig({}).workers).toBe(1);
-    expect([read({ [name]: '1' }), read({ [name]: `${MOST_WORKERS}` })]).toEqual([1, MOST_WORKERS]);
+    expect([read({ [name]: '1' }), read({ [name]: `${MAX_WORKERS}` })]).toEqual([1, MAX_WORKERS]);
     expect(readConfig({ [name]: '1' }).workers).toBe(1);
   });
 
-  test.each(['0', `${MOST_WORKERS + 1}`, '-1', '1.5', 'many', 'auto'])(
+  test.each(['0', `${MAX_WORKERS + 1}`, '-1', '1.5', 'many', 'auto'])(
     '2.1 %j is refused by name',
     async (bad) => {
       expect(await run(['start', `--workers=${bad}`], settings())).toEqual({
         code: 1,
         stdout: '',
-        stderr: `wavehall: ${name}="${bad}": expected a whole number from 1 to ${MOST_WORKERS}\n`,
+        stderr: `wavehall: ${name}="${bad}": expected a whole number from 1 to ${MAX_WORKERS}\n`,
       });
     },
   );
@@ -119,7 +119,7 @@ describe('the number of workers', () => {
       stdout: '',
       stderr:
         'wavehall: WAVEHALL_WORKERS="2": expected REVERB_SCALING_ENABLED=true and Redis (REDIS_URL, or REDIS_HOST and ' +
-        'REDIS_PORT), because workers share what they know over Redis\n',
+        'REDIS_PORT), because workers are connected over Redis\n',
     };
     expect(await run(['start', '--workers', '2'])).toEqual(refusal);
     expect(await run(['start'], { [name]: '2' })).toEqual(refusal);

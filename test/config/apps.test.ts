@@ -303,22 +303,22 @@ describe('what has no effect', () => {
     expect(config({ max_request_size: 10_000 }).apps[0]?.limits.requestBytes).toBe(131_072);
   });
 
-  test('7.6 what is not read of it is named', () => {
+  test('7.6 a warning names each key of servers.reverb that is ignored', () => {
     expect(config({ port: 9000, hostname: null, path: '', scaling: { enabled: true } }).warnings).toEqual([
-      'WAVEHALL_APPS: servers.reverb.port is not read; REVERB_SERVER_PORT is',
-      'WAVEHALL_APPS: servers.reverb.scaling is not read; REVERB_SCALING_ENABLED and REDIS_* are',
+      'WAVEHALL_APPS: servers.reverb.port is ignored: set REVERB_SERVER_PORT',
+      'WAVEHALL_APPS: servers.reverb.scaling is ignored: set REVERB_SCALING_ENABLED and REDIS_*',
     ]);
     expect(config({ scaling: { enabled: false } }).warnings).toEqual([]);
   });
 
-  test('7.6 a key of an app that is not known is named once', () => {
+  test('7.6 one warning names an unknown key of an app', () => {
     const apps = [
       { ...LARAVEL_APP, cache_tll: 1 },
       { ...LARAVEL_APP, app_id: '2', key: 'k2', cache_tll: 1, rate_limiting: { decay: 1 } },
     ];
     expect(readConfig(withApps(apps)).warnings).toEqual([
-      'WAVEHALL_APPS: the key "cache_tll" of an app is not known',
-      'WAVEHALL_APPS: the key "rate_limiting.decay" of an app is not known',
+      'WAVEHALL_APPS: the key "cache_tll" of an app is not known, and is ignored',
+      'WAVEHALL_APPS: the key "rate_limiting.decay" of an app is not known, and is ignored',
     ]);
     expect(readConfig(withApps([LARAVEL_APP])).warnings).toEqual([]);
   });

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
 import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
+import { RENAMED_SETTINGS } from '../../src/config/renamed.ts';
 
 const EXAMPLE = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8');
 const LINES = EXAMPLE.split('\n');
@@ -14,8 +15,8 @@ const uncommented = parseEnv(LINES.map((line) => (ASSIGNMENT.test(line) ? line.s
 const settings = [SERVER_SETTINGS, APP_OPTIONS, APP_LIMITS, RATE_LIMITING].flatMap((group) =>
   Object.values(group),
 );
-/** They say whether this is production; they are no settings of ours. */
-const OF_EVERYBODY = ['NODE_ENV', 'APP_ENV'];
+/** Variables that are read and are not settings: they tell whether this is production, or are refused as former names. */
+const NOT_SETTINGS = ['NODE_ENV', 'APP_ENV', ...Object.keys(RENAMED_SETTINGS)];
 const CREDENTIALS = [
   ...['REVERB', 'PUSHER'].flatMap((who) => [`${who}_APP_ID`, `${who}_APP_KEY`, `${who}_APP_SECRET`]),
   'WAVEHALL_APP_CREDENTIALS',
@@ -51,7 +52,7 @@ test('2.1 .env.example lists each setting exactly once', () => {
 });
 
 test('2.1 .env.example lists what the server reads and nothing else', () => {
-  const read = [...namesRead()].filter((name) => !OF_EVERYBODY.includes(name));
+  const read = [...namesRead()].filter((name) => !NOT_SETTINGS.includes(name));
   expect([...listed].sort()).toEqual(read.sort());
 });
 

@@ -149,7 +149,7 @@ const SWITCHES = [
   { rule: '3.13', name: 'REVERB_SCALING_ENABLED', usual: false },
   { rule: '3.13', name: 'REDIS_TLS', usual: false },
   { rule: '3.13', name: 'WAVEHALL_REDIS_TLS_VERIFY', usual: true },
-  { rule: '11.2', name: 'WAVEHALL_CUTOVER_PASS', usual: true },
+  { rule: '11.2', name: 'WAVEHALL_CUTOVER_PROXY_HTTP', usual: true },
   { rule: '11.17', name: 'WAVEHALL_CUTOVER_TLS_VERIFY', usual: true },
 ];
 
@@ -487,4 +487,9 @@ test('3.13 a history rule keeps at most 100,000 events of a channel', () => {
   const rules = (size: number): Variables => ({ ...APP, WAVEHALL_HISTORY_RULES: `orders-=${size}/60` });
   expect(problemsOf(rules(100_000))).toEqual([]);
   expect(problemsOf(rules(100_001))).toMatchObject([expect.stringMatching(/WAVEHALL_HISTORY_RULES.*100000/)]);
+});
+
+test('2.1 the former name of a setting is refused with its new name', () => {
+  const problem = 'WAVEHALL_CUTOVER_PASS: expected WAVEHALL_CUTOVER_PROXY_HTTP, the new name of this setting';
+  expect(() => readConfig({ ...APP, WAVEHALL_CUTOVER_PASS: 'false' })).toThrow(new ConfigError([problem]));
 });

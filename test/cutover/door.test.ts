@@ -429,9 +429,9 @@ describe('other requests', () => {
     );
   });
 
-  test('11.2 WAVEHALL_CUTOVER_PASS=off keeps them here', async () => {
+  test('11.2 WAVEHALL_CUTOVER_PROXY_HTTP=off keeps them here', async () => {
     const site = await startSite();
-    const door = await startDoor(site, 0, { WAVEHALL_CUTOVER_PASS: 'off' });
+    const door = await startDoor(site, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'off' });
     expect((await fetch(`${door.origin}/pulse`)).status).toBe(404);
     expect(site.asked()).toEqual([]);
   });

@@ -61,12 +61,12 @@ const NOT_LED: readonly (readonly [what: string, text: string])[] = [
   ],
 ];
 
-describe.each(['true', 'false'])('with WAVEHALL_CUTOVER_PASS=%s', (pass) => {
+describe.each(['true', 'false'])('with WAVEHALL_CUTOVER_PROXY_HTTP=%s', (pass) => {
   test.each(NOT_LED)(
     '11.2 an upgrade with %s is answered here and never becomes a tunnel',
     async (_, text) => {
       const other = await startRecorder();
-      const door = await startDoor(other, 0, { WAVEHALL_CUTOVER_PASS: pass });
+      const door = await startDoor(other, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: pass });
       const client = send(door.port, text);
       expect(await client.answered()).not.toBe(101);
       client.socket.write(
@@ -137,9 +137,9 @@ describe('only sockets are joined', () => {
     expect(other.heard()).not.toContain('secret');
   });
 
-  test('11.2 with WAVEHALL_CUTOVER_PASS=false a key that is not ours is refused here', async () => {
+  test('11.2 with WAVEHALL_CUTOVER_PROXY_HTTP=false a key that is not ours is refused here', async () => {
     const other = await startRecorder();
-    const door = await startDoor(other, 0, { WAVEHALL_CUTOVER_PASS: 'false' });
+    const door = await startDoor(other, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'false' });
     const client = send(door.port, upgradeText('/app/their-key?protocol=7'));
     await vi.waitFor(() => expect(client.text()).toContain('4001'));
     expect(other.heard()).toBe('');

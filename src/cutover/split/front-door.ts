@@ -134,7 +134,7 @@ export class FrontDoor {
 
   /** True for an unknown key that may be the upstream's; one that some servers read as a path is refused. */
   #mayBeOfUpstream(appKey: string): boolean {
-    return this.#options.options.pass && PLAIN_KEY.test(appKey) && !DOTS.test(appKey);
+    return this.#options.options.proxyHttp && PLAIN_KEY.test(appKey) && !DOTS.test(appKey);
   }
 
   #decide(

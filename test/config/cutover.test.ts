@@ -26,7 +26,7 @@ describe('the other server', () => {
       upstream: { url: new URL(UPSTREAM), origin: undefined, tlsCa: undefined, tlsVerify: true },
       percent: 0,
       sticky: 'cookie',
-      pass: true,
+      proxyHttp: true,
       idleMs: 300_000,
       requestBytes: 10_000,
       queue: { events: 10_000, bytes: 16_777_216, ageMs: 30_000 },

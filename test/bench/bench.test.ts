@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { APP } from '../support/cluster.ts';
+import { APP } from '../support/app.ts';
 import type { Scenario } from './bench.ts';
 import { join, MEASURES_CPU, parseAgainst, startWavehall } from './contestants.ts';
 import { filled } from './docs.ts';

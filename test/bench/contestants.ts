@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { APP } from '../support/cluster.ts';
+import { APP, APP_VARIABLES } from '../support/app.ts';
 import { startServer } from '../support/server.ts';
 import type { Endpoint } from '../support/wire-http.ts';
 import { affinityOf, openFilesOf, pin, unpin } from './machine.ts';
@@ -57,9 +57,7 @@ export interface Start {
 /** As it is started in production, but for the limits of what one client may ask. */
 export async function startWavehall({ core, nodeOptions = [] }: Start): Promise<Contestant> {
   const server = await startServer({
-    REVERB_APP_ID: APP.id,
-    REVERB_APP_KEY: APP.key,
-    REVERB_APP_SECRET: APP.secret,
+    ...APP_VARIABLES,
     WAVEHALL_MAX_SUBSCRIPTIONS: '0',
     WAVEHALL_MAX_MESSAGES_PER_SECOND: '0',
     NODE_OPTIONS: [`--import=${COLLECTOR}`, ...nodeOptions].join(' '),

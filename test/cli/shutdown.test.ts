@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { appAt } from '../support/app.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { signedPath } from '../support/wire-http.ts';
@@ -70,7 +71,7 @@ describe('the end of the server', () => {
   test('2.13 a request that is in flight is answered', async () => {
     const server = await startServer();
     const [wire] = (await open(server, 1)) as [Wire];
-    const app = { ...server, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+    const app = appAt(server);
     const body = JSON.stringify({ name: 'last', channel: 'a', data: '{}' });
     const path = signedPath(app, 'POST', '/apps/app-id/events', [], body);
     const flight = await Tcp.open(server);

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { APP, APP_VARIABLES } from '../support/app.ts';
 import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
 import { MAX_WORKERS } from '../../src/config/server.ts';
 import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
-import { APP } from '../support/cluster.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import { childrenOf, isRunning } from '../support/processes.ts';
 import { freePort } from '../support/free-port.ts';
@@ -29,9 +29,7 @@ afterAll(() => redis.close());
 
 /** Nobody else's data: each test begins with an empty Redis of its own. */
 const settings = (env: Record<string, string> = {}): Record<string, string> => ({
-  REVERB_APP_ID: APP.id,
-  REVERB_APP_KEY: APP.key,
-  REVERB_APP_SECRET: APP.secret,
+  ...APP_VARIABLES,
   REVERB_SCALING_ENABLED: 'true',
   REDIS_HOST: '127.0.0.1',
   REDIS_PORT: `${redis.port}`,
@@ -309,9 +307,7 @@ describe('clients on different workers', () => {
 describe('the front door', () => {
   test('11.4 the percentage is that of all workers, and so is what the admin API tells of them', async () => {
     const other = await startStandIn({
-      REVERB_APP_ID: APP.id,
-      REVERB_APP_KEY: APP.key,
-      REVERB_APP_SECRET: APP.secret,
+      ...APP_VARIABLES,
     });
     onTestFinished(() => other.close());
     const server = await startWorkers({

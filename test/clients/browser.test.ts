@@ -1,11 +1,11 @@
 /** The browser builds of pusher-js and Laravel Echo in Chromium, against the real server process. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { APP } from '../support/app.ts';
 import { launchChromium, withChromium } from '../support/browser.ts';
 import { startServer } from '../support/server.ts';
 import { userInfo } from './application.ts';
 import { Ear } from './ear.ts';
-import { APP } from './sdk.ts';
 import { authFor, echoOptions, openStage, optionsFor, type Echo, type Pusher, type Stage } from './stock.ts';
 
 const RECONNECT_MS = 40_000;

@@ -1,7 +1,8 @@
 /** Pusher's Node SDK as it comes from npm, against the real server process. */
 import PusherSdk from 'pusher';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { APP, ask, sdkFor } from './sdk.ts';
+import { APP } from '../support/app.ts';
+import { ask, sdkFor } from './sdk.ts';
 import { enter, inState, openStage, type Stage } from './stock.ts';
 
 let stage: Stage;

@@ -1,8 +1,9 @@
 /** pusher-js as it comes from npm, in Node, against the real server process. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { APP } from '../support/app.ts';
 import { userInfo } from './application.ts';
 import { Ear } from './ear.ts';
-import { APP, ask } from './sdk.ts';
+import { ask } from './sdk.ts';
 import { enter, inState, membersOf, openStage, optionsFor, Pusher, type Stage } from './stock.ts';
 
 let stage: Stage;

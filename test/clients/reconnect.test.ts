@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
+import { APP, APP_VARIABLES } from '../support/app.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { Ear } from './ear.ts';
-import { APP } from './sdk.ts';
 import { enter, inState, membersOf, openStage, optionsFor, Pusher } from './stock.ts';
 
 /** pusher-js tries after one second and, when that was too early, after fifteen more. */
@@ -182,9 +182,7 @@ describe('a server that requires TLS, behind a proxy that does not send https', 
     const server = later(
       await startServer({
         WAVEHALL_REQUIRE_TLS: 'true',
-        REVERB_APP_ID: APP.id,
-        REVERB_APP_KEY: APP.key,
-        REVERB_APP_SECRET: APP.secret,
+        ...APP_VARIABLES,
       }),
     );
     let accepted = 0;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import PusherSdk from 'pusher';
+import { APP } from '../support/app.ts';
 
 /** Address of the server under test, and credentials of the app. */
 export interface Target {
@@ -7,8 +8,6 @@ export interface Target {
   readonly port: number;
   readonly secret?: string;
 }
-
-export const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
 
 const encryptionMasterKeyBase64 = randomBytes(32).toString('base64');
 

@@ -1,10 +1,10 @@
 /** A stock client on a link that is too slow for what it asked: it is late, and nothing else. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { membersElsewhere, overRedis } from '../support/members-elsewhere.ts';
+import { APP } from '../support/app.ts';
+import { startMembersOnOtherNode, redisSettings } from '../support/members-on-other-node.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startThrottle, type Throttle } from '../support/throttle.ts';
 import { Ear } from './ear.ts';
-import { APP } from './sdk.ts';
 import { inState, membersOf, openStage, type Stage } from './stock.ts';
 
 const CHANNEL = 'presence-stadium';
@@ -20,11 +20,11 @@ let leave: () => Promise<void>;
 
 beforeAll(async () => {
   redis = await startRedis();
-  const env = overRedis(APP, redis);
+  const env = redisSettings(APP, redis);
   stage = await openStage(env);
   link = await startThrottle(stage.server, BYTES_PER_SECOND);
   const ref = { app: APP.id, channel: CHANNEL };
-  leave = await membersElsewhere(env, ref, { count: MEMBERS, infoBytes: INFO_BYTES });
+  leave = await startMembersOnOtherNode(env, ref, { count: MEMBERS, infoBytes: INFO_BYTES });
 }, 60_000);
 afterAll(async () => {
   await stage.close();

@@ -1,9 +1,10 @@
 import EchoModule from 'laravel-echo';
 import PusherModule, { type Channel, type Members, type Options } from 'pusher-js';
+import { APP } from '../support/app.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { startApplication, type Application } from './application.ts';
 import { Ear } from './ear.ts';
-import { APP, sdkFor } from './sdk.ts';
+import { sdkFor } from './sdk.ts';
 
 /** At run time the CommonJS module is the class itself; its types promise a `default`. */
 export const Pusher = PusherModule as unknown as typeof PusherModule.default;

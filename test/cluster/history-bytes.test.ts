@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { appAt } from '../support/app.ts';
 import type { Retention } from '../../src/core/app.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import type { RedisOptions } from '../../src/stores/redis/options.ts';
@@ -310,7 +311,7 @@ test('3.13 publishers of any number of channels, and 60 sockets, leave room in a
   watcher.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
   await watcher.next('pusher_internal:subscription_succeeded');
 
-  const app = { ...server, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+  const app = appAt(server);
   const publish = async (name: string, channels: readonly string[], data: string): Promise<number> =>
     (await publisher(app).post('/events', { name, channels, data })).status;
   const statuses = new Map<number, number>();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Redis } from 'ioredis';
+import { appAt } from '../support/app.ts';
 import { decodeMessage, encodeEvent } from '../../src/stores/redis/events/message-codec.ts';
 import { InvalidData } from '../../src/stores/redis/health/invalid-data.ts';
 import { firstScopes } from '../../src/stores/redis/node/installation.ts';
@@ -228,7 +229,7 @@ describe('100,000 invalid messages', () => {
       const credentials = [{ key: 'app-key', secret: 'app-secret' }] as const;
       const keys = new Keys('wavehall:', 16, 0, firstScopes([{ id: 'app-id', credentials }]));
       const { pubsubChannel } = keys.channel({ app: 'app-id', channel: 'orders' });
-      const app = { ...server, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+      const app = appAt(server);
       const publish = (name: string) =>
         publisher(app).post('/events', { name, channels: ['orders'], data: '"x"' });
       const act = async () => expect((await publish('one')).status).toBe(200);

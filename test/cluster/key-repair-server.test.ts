@@ -1,6 +1,7 @@
 /** Keys of ours in which another program has written. */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { appAt } from '../support/app.ts';
 import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -43,7 +44,7 @@ beforeEach(async () => {
   await enter(wire, '1');
 });
 
-const app = () => ({ ...server, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' });
+const app = () => appAt(server);
 
 async function greeted(to: Wire): Promise<void> {
   const { data } = await to.first();

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { appAt } from '../support/app.ts';
 import type { Retention } from '../../src/core/app.ts';
 import type { ChannelRef } from '../../src/core/ports/cluster.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
@@ -93,7 +94,7 @@ test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node delivers 9,000 missed events, 
   });
   wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
   await wire.next('pusher_internal:subscription_succeeded');
-  const app = { ...other, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+  const app = appAt(other);
   const publish = async (names: readonly string[]) => {
     const batch = names.map((name) => ({ name, channel: 'orders', data: '"x"' }));
     expect((await publisher(app).post('/batch_events', { batch })).status).toBe(200);

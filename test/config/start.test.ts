@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { appAt } from '../support/app.ts';
 import { run, temporaryFile } from '../cli/command.ts';
 import { startServer } from '../support/server.ts';
 import { dataOf, Wire } from '../support/wire.ts';
@@ -10,7 +11,7 @@ describe('the development app', () => {
     try {
       const wire = await Wire.open(server, '/app/app-key?protocol=7');
       expect(dataOf(await wire.first())).toMatchObject({ activity_timeout: 30 });
-      const app = { ...server, id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
+      const app = appAt(server);
       expect((await publisher(app).get('/channels')).status).toBe(200);
       await wire.close();
     } finally {

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { closedPort, startDoor, startHouse, type Status, TOKEN } from './houses.ts';
+import { closedPort, startFrontDoor, startTestServer, type CutoverStatus, TOKEN } from './servers.ts';
 
 const PUT = (body: unknown) => ({
   method: 'PUT',
@@ -12,7 +12,7 @@ const errorOf = async (answer: Response) => [
 
 describe('the token', () => {
   test('11.5 without one configured, nothing below /admin is there', async () => {
-    const house = await startHouse({ WAVEHALL_ADMIN_TOKEN: '' });
+    const house = await startTestServer({ WAVEHALL_ADMIN_TOKEN: '' });
     for (const path of ['/admin', '/admin/cutover', '/admin/metrics']) {
       const answer = await fetch(`${house.origin}${path}`, { headers: { authorization: 'Bearer ' } });
       expect([path, answer.status]).toEqual([path, 404]);
@@ -30,7 +30,7 @@ describe('the token', () => {
     `Bearer ${TOKEN}x`,
     `Bearer x ${TOKEN}`,
   ])('11.5 authorization %j is refused, and every path alike', async (authorization) => {
-    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 7);
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
     for (const [path, method] of [
       ['/cutover', 'GET'],
@@ -46,7 +46,7 @@ describe('the token', () => {
   });
 
   test('11.5 without another server there is no cutover, which is said', async () => {
-    const house = await startHouse();
+    const house = await startTestServer();
     expect(await errorOf(await house.admin('/cutover'))).toEqual([
       404,
       'There is no cutover: WAVEHALL_CUTOVER_UPSTREAM is not set.',
@@ -58,35 +58,35 @@ describe('the token', () => {
 
 describe('the percentage', () => {
   test('11.5 is told, set and brought back', async () => {
-    const door = await startDoor(await startHouse(), 5);
+    const door = await startFrontDoor(await startTestServer(), 5);
     expect((await door.status()).percentage).toMatchObject({ percent: 5, isShared: true });
     const set = await door.admin('/cutover', PUT({ percent: 12.5 }));
     expect(set.status).toBe(200);
-    expect(((await set.json()) as Status).percentage).toMatchObject({
+    expect(((await set.json()) as CutoverStatus).percentage).toMatchObject({
       percent: 12.5,
       changedBy: 'the admin API (127.0.0.1)',
     });
     const back = await door.admin('/cutover/back', { method: 'POST' });
-    expect(((await back.json()) as Status).percentage.percent).toBe(0);
+    expect(((await back.json()) as CutoverStatus).percentage.percent).toBe(0);
   });
 
   test('11.5 back to the last good percentage never raises the share', async () => {
-    const door = await startDoor(await startHouse(), 0);
+    const door = await startFrontDoor(await startTestServer(), 0);
     const back = async () => {
       const answer = await door.admin('/cutover/back', { method: 'POST', body: '{"to":"last-good"}' });
-      return ((await answer.json()) as Status).percentage.percent;
+      return ((await answer.json()) as CutoverStatus).percentage.percent;
     };
     await door.admin('/cutover', PUT({ percent: 50 }));
     expect(await back()).toBe(0);
   });
 
   test('11.4 is there again after a restart, whatever the first share is', async () => {
-    const other = await startHouse();
-    const door = await startDoor(other, 5);
+    const other = await startTestServer();
+    const door = await startFrontDoor(other, 5);
     await door.admin('/cutover', PUT({ percent: 33 }));
     await door.server.stop();
     const { WAVEHALL_CUTOVER_STATE_FILE = '' } = door.env;
-    const next = await startDoor(other, 5, { WAVEHALL_CUTOVER_STATE_FILE });
+    const next = await startFrontDoor(other, 5, { WAVEHALL_CUTOVER_STATE_FILE });
     expect((await next.status()).percentage.percent).toBe(33);
   });
 
@@ -110,13 +110,13 @@ describe('the percentage', () => {
     { body: '', error: 'The body is not a JSON object.' },
     { body: '{percent:1}', error: 'The body is not JSON.' },
   ])('11.17 $body is refused with its reason', async ({ body, error }) => {
-    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 7);
     expect(await errorOf(await door.admin('/cutover', PUT(body)))).toEqual([400, error]);
     expect((await door.status()).percentage.percent).toBe(7);
   });
 
   test('11.5 back, and a lower share with a move, are refused while the other server is dead, unless forced', async () => {
-    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 50);
+    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 50);
     const refusal =
       'The upstream cannot be connected (ECONNREFUSED): nobody is moved there, and the share stays at 50 %. Add --force (admin API: "force":true) to lower it all the same.';
     const post = (body?: object) =>
@@ -139,7 +139,7 @@ describe('the percentage', () => {
   });
 
   test('11.17 refuses back with an unknown target', async () => {
-    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 7);
     const answer = await door.admin('/cutover/back', { method: 'POST', body: '{"to":"yesterday"}' });
     expect(await errorOf(answer)).toEqual([400, 'to "yesterday": expected "zero" or "last-good"']);
     const large = await door.admin('/cutover', PUT(`{"percent":1${' '.repeat(5000)}}`));
@@ -148,7 +148,7 @@ describe('the percentage', () => {
 });
 
 test('11.5 the state tells of the split, the bridge and both sides', async () => {
-  const door = await startDoor(await startHouse(), 25);
+  const door = await startFrontDoor(await startTestServer(), 25);
   await vi.waitFor(async () => expect((await door.status()).bridge[0]?.connected).toBe(true));
   expect(await door.status()).toMatchObject({
     upstream: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/),
@@ -160,7 +160,7 @@ test('11.5 the state tells of the split, the bridge and both sides', async () =>
 });
 
 test('11.5 the figures are Prometheus text', async () => {
-  const door = await startDoor(await startHouse(), 12.5);
+  const door = await startFrontDoor(await startTestServer(), 12.5);
   await vi.waitFor(async () => expect((await door.status()).bridge[0]?.connected).toBe(true));
   const answer = await door.admin('/metrics');
   expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);

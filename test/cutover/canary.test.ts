@@ -7,7 +7,13 @@ import type { Server } from '../../src/server/index.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
-import { type Faulty, siteAt, startFaulty, startFrozen, startWavehall } from './two-servers.ts';
+import {
+  type FaultyProxy,
+  probeSiteAt,
+  startFaultyProxy,
+  startSilentServer,
+  startServerInProcess,
+} from './faulty-servers.ts';
 
 const WELL = { wavehall: expect.any(Number) as number, upstream: expect.any(Number) as number };
 /** Long enough for a loaded machine where events must come, short where they must not. */
@@ -16,11 +22,11 @@ const IMPATIENT_MS = 400;
 
 let wavehall: Server;
 let upstream: Server;
-let faulty: Faulty;
+let faulty: FaultyProxy;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
-  [wavehall, upstream] = await Promise.all([startWavehall(), startWavehall()]);
+  [wavehall, upstream] = await Promise.all([startServerInProcess(), startServerInProcess()]);
 });
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
@@ -39,7 +45,7 @@ function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0, isFull }: Opening = 
   const note = (what: string, ok: boolean) => void told.push(`${what} ${ok ? 'ok' : 'failed'}`);
   const logger = new FakeLogger();
   const canary = new Canary({
-    sites: { wavehall: siteAt(wavehall.port), upstream: siteAt(upstream.port), ...sites },
+    sites: { wavehall: probeSiteAt(wavehall.port), upstream: probeSiteAt(upstream.port), ...sites },
     sink: {
       connect: (side, ok) => note(`connect ${side}`, ok),
       subscribe: (side, ok) => note(`subscribe ${side}`, ok),
@@ -58,12 +64,12 @@ function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0, isFull }: Opening = 
 }
 
 /** Both sides are one server: the best bridge there is. */
-const oneServer = () => ({ wavehall: siteAt(wavehall.port), upstream: siteAt(wavehall.port) });
+const oneServer = () => ({ wavehall: probeSiteAt(wavehall.port), upstream: probeSiteAt(wavehall.port) });
 
 const faultyAt = async (server: Server): Promise<ProbeSite> => {
-  faulty = await startFaulty(server.port);
+  faulty = await startFaultyProxy(server.port);
   ends.push(() => faulty.close());
-  return siteAt(faulty.port);
+  return probeSiteAt(faulty.port);
 };
 
 describe('events that travel the whole road', () => {
@@ -147,7 +153,7 @@ describe('whose fault it is', () => {
   });
 
   test('11.14 a server that is away answers for itself, and not for the other one', async () => {
-    const gone = siteAt(await freePort());
+    const gone = probeSiteAt(await freePort());
     const { canary, told } = open({ sites: { upstream: gone } });
     expect(await canary.round()).toEqual({
       wavehall: { wavehall: expect.any(Number), upstream: 'unclear' },
@@ -158,7 +164,7 @@ describe('whose fault it is', () => {
   });
 
   test('11.14 the same holds when it is this one', async () => {
-    const { canary, told } = open({ sites: { wavehall: siteAt(await freePort()) } });
+    const { canary, told } = open({ sites: { wavehall: probeSiteAt(await freePort()) } });
     expect(await canary.round()).toEqual({
       wavehall: { wavehall: 'lost', upstream: 'unclear' },
       upstream: { wavehall: 'unclear', upstream: expect.any(Number) },
@@ -169,7 +175,7 @@ describe('whose fault it is', () => {
 
   test('11.14 a server that lets no newcomer in is found by a new connect, although the old one goes on', async () => {
     const { canary, told } = open({
-      sites: { wavehall: await faultyAt(wavehall), upstream: siteAt(wavehall.port) },
+      sites: { wavehall: await faultyAt(wavehall), upstream: probeSiteAt(wavehall.port) },
     });
     await canary.round();
     await canary.tryConnect();
@@ -181,11 +187,13 @@ describe('whose fault it is', () => {
   });
 
   test('11.14 one that is full answers for nothing: how many come is for clients to decide', async () => {
-    const full = await startWavehall({ REVERB_APP_MAX_CONNECTIONS: '1' });
+    const full = await startServerInProcess({ REVERB_APP_MAX_CONNECTIONS: '1' });
     ends.push(() => full.stop());
     const probe = await Wire.open({ host: '127.0.0.1', port: full.port }, '/app/app-key?protocol=7');
     await probe.next('pusher:connection_established');
-    const { canary, told } = open({ sites: { upstream: siteAt(full.port), wavehall: siteAt(full.port) } });
+    const { canary, told } = open({
+      sites: { upstream: probeSiteAt(full.port), wavehall: probeSiteAt(full.port) },
+    });
     await canary.tryConnect();
     expect(await canary.round()).toEqual({
       wavehall: { wavehall: 'unclear', upstream: 'unclear' },
@@ -206,9 +214,9 @@ describe('whose fault it is', () => {
   });
 
   test('11.14 a server that takes connections and says nothing is away', async () => {
-    const frozen = await startFrozen();
+    const frozen = await startSilentServer();
     ends.push(() => frozen.close());
-    const { canary, told } = open({ sites: { upstream: siteAt(frozen.port) }, timeoutMs: 1000 });
+    const { canary, told } = open({ sites: { upstream: probeSiteAt(frozen.port) }, timeoutMs: 1000 });
     const { wavehall: ours, upstream: theirs } = await canary.round();
     expect([ours.upstream, theirs.wavehall, theirs.upstream]).toEqual(['unclear', 'unclear', 'lost']);
     expect(told).toContain('connect upstream failed');
@@ -279,9 +287,9 @@ describe('its connections', () => {
   });
 
   test('11.14 end at once when it stops, also while one is being made', async () => {
-    const frozen = await startFrozen();
+    const frozen = await startSilentServer();
     ends.push(() => frozen.close());
-    const { canary, told } = open({ sites: { upstream: siteAt(frozen.port) }, timeoutMs: 3_600_000 });
+    const { canary, told } = open({ sites: { upstream: probeSiteAt(frozen.port) }, timeoutMs: 3_600_000 });
     const round = canary.round();
     await eventually(
       () => Promise.resolve(wavehall.connections() === 1),
@@ -296,7 +304,9 @@ describe('its connections', () => {
 describe('what is set wrongly', () => {
   test('11.17 an unknown key or a wrong secret is said once, with the name of the setting, and counts for nobody', async () => {
     const credential = { key: 'app-key', secret: 'another' };
-    const { canary, told, logger } = open({ sites: { upstream: siteAt(wavehall.port, { credential }) } });
+    const { canary, told, logger } = open({
+      sites: { upstream: probeSiteAt(wavehall.port, { credential }) },
+    });
     for (let at = 0; at < 3; at += 1)
       expect((await canary.round()).upstream).toEqual({ wavehall: 'unclear', upstream: 'unclear' });
     expect(told.filter((each) => each.endsWith('failed'))).toEqual([]);
@@ -308,16 +318,16 @@ describe('what is set wrongly', () => {
 
   test('11.17 so is a key that the other server does not know, and an origin that it refuses', async () => {
     const credential = { key: 'nobody', secret: 'app-secret' };
-    const unknown = open({ sites: { upstream: siteAt(upstream.port, { credential }) } });
+    const unknown = open({ sites: { upstream: probeSiteAt(upstream.port, { credential }) } });
     await unknown.canary.round();
     expect(unknown.logger.warnings[0]?.what).toMatch(/Application does not exist \(4001\).*_UPSTREAM/);
 
-    const strict = await startWavehall({ WAVEHALL_APPS: STRICT });
+    const strict = await startServerInProcess({ WAVEHALL_APPS: STRICT });
     ends.push(() => strict.stop());
-    const refused = open({ sites: { upstream: siteAt(strict.port, { origin: 'https://other.test' }) } });
+    const refused = open({ sites: { upstream: probeSiteAt(strict.port, { origin: 'https://other.test' }) } });
     expect((await refused.canary.round()).upstream.upstream).toBe('unclear');
     expect(refused.logger.warnings[0]?.what).toMatch(/Origin not allowed \(4009\).*WAVEHALL_CUTOVER_ORIGIN/);
-    const shop = siteAt(strict.port, { origin: 'https://shop.test' });
+    const shop = probeSiteAt(strict.port, { origin: 'https://shop.test' });
     const letIn = open({ sites: { wavehall: shop, upstream: shop } });
     expect((await letIn.canary.round()).upstream.upstream).toEqual(expect.any(Number));
   });
@@ -327,7 +337,7 @@ test('11.14 an event that comes twice is counted', async () => {
   const channels: string[] = [];
   const { canary } = open({ sites: oneServer() });
   await canary.round();
-  const site = siteAt(wavehall.port);
+  const site = probeSiteAt(wavehall.port);
   const listed = await fetchChannels(site);
   channels.push(...listed);
   expect(channels).toEqual([expect.stringMatching(/^wavehall-canary-[0-9a-f]{16}$/)]);

@@ -1,22 +1,33 @@
 /** The checker finds each kind of fault, and none where there is none. */
 import { describe, expect, test } from 'vitest';
 import { KINDS, check, type CheckOptions, type Kind } from './checker.ts';
-import { contentOf, emptyLog, type Heard, type Log, type Sent, type Stay } from './log.ts';
+import {
+  contentOf,
+  emptyLog,
+  type ReceivedEvent,
+  type DeliveryLog,
+  type SentEvent,
+  type ClientSubscription,
+} from './delivery-log.ts';
 
 const CHANNEL = 'presence-room';
 
-const sent = (number: number, more: Partial<Sent> = {}): Sent => ({
+const sent = (number: number, more: Partial<SentEvent> = {}): SentEvent => ({
   ...{ number, place: number, lane: 'publisher', channel: CHANNEL, kind: 'event', at: 'wavehall' },
   ...{ beganMs: number * 100, endedMs: number * 100 + 10, isTaken: true },
   ...more,
 });
 
-const heard = (number: number, more: Partial<Heard> = {}): Heard => ({
+const heard = (number: number, more: Partial<ReceivedEvent> = {}): ReceivedEvent => ({
   ...{ number, atMs: number * 100 + 5, data: contentOf(number, CHANNEL) },
   ...more,
 });
 
-const stay = (client: string, numbers: readonly number[], more: Partial<Stay> = {}): Stay => ({
+const stay = (
+  client: string,
+  numbers: readonly number[],
+  more: Partial<ClientSubscription> = {},
+): ClientSubscription => ({
   ...{
     client,
     user: client,
@@ -31,20 +42,23 @@ const stay = (client: string, numbers: readonly number[], more: Partial<Stay> = 
 });
 
 /** Two people, three events, nothing wrong. */
-const good = (): Log => ({
+const good = (): DeliveryLog => ({
   ...emptyLog(),
   sent: [1, 2, 3].map((number) => sent(number)),
   stays: [stay('ada', [1, 2, 3]), stay('grace', [1, 2, 3])],
   claims: [{ by: 'the API', channel: CHANNEL, users: ['grace', 'ada'] }],
 });
 
-const found = (log: Log, options: CheckOptions = {}): Partial<Record<Kind, number>> => {
+const found = (log: DeliveryLog, options: CheckOptions = {}): Partial<Record<Kind, number>> => {
   const { counts } = check(log, options);
   return Object.fromEntries(KINDS.filter((kind) => counts[kind] > 0).map((kind) => [kind, counts[kind]]));
 };
 
-const withStay = (changed: Stay, log = good()): Log => ({ ...log, stays: [log.stays[0]!, changed] });
-const withSent = (changed: Sent): Log => ({ ...good(), sent: [sent(1), changed, sent(3)] });
+const withStay = (changed: ClientSubscription, log = good()): DeliveryLog => ({
+  ...log,
+  stays: [log.stays[0]!, changed],
+});
+const withSent = (changed: SentEvent): DeliveryLog => ({ ...good(), sent: [sent(1), changed, sent(3)] });
 
 describe('11.18 the checker', () => {
   test('11.18 finds nothing in a log without faults', () => {
@@ -53,7 +67,7 @@ describe('11.18 the checker', () => {
     expect(verdict).toMatchObject({ deliveries: 6, expected: 6, lostInFaults: 0, examples: [] });
   });
 
-  const faults: readonly [string, Log, Partial<Record<Kind, number>>][] = [
+  const faults: readonly [string, DeliveryLog, Partial<Record<Kind, number>>][] = [
     ['an event that one did not hear', withStay(stay('grace', [1, 3])), { lost: 1 }],
     ['an event that nobody heard', withSent(sent(2, { number: 9, place: 2 })), { lost: 2, invented: 2 }],
     ['an event that came twice', withStay(stay('grace', [1, 2, 2, 3])), { doubled: 1 }],
@@ -109,7 +123,7 @@ describe('11.18 the checker', () => {
   /** Grace hears 2 on her first socket, and again on the next. */
   const heardTwice = (sinceMs: number) => {
     const log = good();
-    const [first, second] = log.stays as [Stay, Stay];
+    const [first, second] = log.stays as [ClientSubscription, ClientSubscription];
     const moved = stay('grace', [2, 3], { socket: 'grace.2', sinceMs });
     log.stays.splice(0, 2, first, { ...second, heard: [heard(1), heard(2)], untilMs: sinceMs - 10 }, moved);
     return log;
@@ -125,7 +139,7 @@ describe('11.18 the checker', () => {
   });
 
   test('11.18 counts an event apart that had come to nobody of a side when its listener left', () => {
-    const leftAt = (untilMs: number, other: Stay): Log => ({
+    const leftAt = (untilMs: number, other: ClientSubscription): DeliveryLog => ({
       ...good(),
       claims: [],
       stays: [stay('grace', [1], { untilMs, user: undefined }), other],
@@ -153,7 +167,7 @@ describe('11.18 the checker', () => {
     const whisper = sent(2, { kind: 'whisper', user: 'ada', except: 'ada.1' });
     const by = stay('ada', [1], { untilMs: 250 });
     const lost = { ...good(), claims: [], sent: [sent(1), whisper, sent(3)] };
-    const log = (end: number, ...others: Stay[]): Log => ({
+    const log = (end: number, ...others: ClientSubscription[]): DeliveryLog => ({
       ...lost,
       stays: [{ ...by, untilMs: end }, stay('grace', [1, 3], { roster: ['grace'] }), ...others],
     });
@@ -170,7 +184,7 @@ describe('11.18 the checker', () => {
   });
 
   test('11.18 counts apart what was lost by what was broken, and only that', () => {
-    const broken = (mayLose: boolean): Log => ({
+    const broken = (mayLose: boolean): DeliveryLog => ({
       ...withStay(stay('grace', [1, 3])),
       faults: [{ what: 'cut', beganMs: 190, endedMs: 220, mayLose: () => mayLose }],
     });

@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Side } from '../../src/cutover/ports.ts';
-import { contentOf, groupBy, type Heard, type Log, type Sent, type Stay } from './log.ts';
+import {
+  contentOf,
+  groupBy,
+  type ReceivedEvent,
+  type DeliveryLog,
+  type SentEvent,
+  type ClientSubscription,
+} from './delivery-log.ts';
 
 export const KINDS = [
   'lost',
@@ -35,7 +42,7 @@ export interface CheckOptions {
   /** What was sent so long before or after a fault counts as sent in it. */
   readonly faultMs?: number;
   /** Whether what was sent to this stay may be lost by what is documented. */
-  readonly mayBeLost?: (sent: Sent, stay: Stay) => boolean;
+  readonly mayBeLost?: (sent: SentEvent, stay: ClientSubscription) => boolean;
 }
 
 const SIDES: readonly Side[] = ['upstream', 'wavehall'];
@@ -53,20 +60,21 @@ class Findings {
   }
 }
 
-const named = ({ number, kind, channel, at, lane, beganMs, endedMs }: Sent): string =>
+const named = ({ number, kind, channel, at, lane, beganMs, endedMs }: SentEvent): string =>
   `${kind} ${number} on ${channel} by ${lane} at ${at} (${beganMs.toFixed(0)}–${endedMs.toFixed(0)} ms)`;
 
-const who = ({ client, socket, channel, sinceMs, untilMs }: Stay): string =>
+const who = ({ client, socket, channel, sinceMs, untilMs }: ClientSubscription): string =>
   `${client} (${socket}) on ${channel} since ${sinceMs.toFixed(0)}${untilMs === Infinity ? '' : ` until ${untilMs.toFixed(0)}`} ms`;
 
 /** Reads a whole log afterwards: every stay of every client against everything that was sent (SPEC 11.18). */
-export const check = (log: Log, options: CheckOptions = {}): Verdict => new Checker(log, options).verdict();
+export const check = (log: DeliveryLog, options: CheckOptions = {}): Verdict =>
+  new Checker(log, options).verdict();
 
 class Checker {
-  readonly #log: Log;
+  readonly #log: DeliveryLog;
   readonly #options: CheckOptions;
   readonly #findings = new Findings();
-  readonly #byNumber: ReadonlyMap<number, Sent>;
+  readonly #byNumber: ReadonlyMap<number, SentEvent>;
   /** When sockets ended. */
   readonly #ends: ReadonlyMap<string, number>;
   /** When an event first came to a side. */
@@ -76,7 +84,7 @@ class Checker {
   #outrun = 0;
   #expected = 0;
 
-  constructor(log: Log, options: CheckOptions) {
+  constructor(log: DeliveryLog, options: CheckOptions) {
     this.#log = log;
     this.#options = options;
     this.#byNumber = new Map(log.sent.map((sent) => [sent.number, sent]));
@@ -108,7 +116,7 @@ class Checker {
   }
 
   /** Nobody hears what was not sent there, what was meant for others only, or another content than was sent. */
-  #contents(stay: Stay): void {
+  #contents(stay: ClientSubscription): void {
     for (const { number, data, user } of stay.heard) {
       const sent = this.#byNumber.get(number);
       if (sent?.channel !== stay.channel) {
@@ -127,8 +135,8 @@ class Checker {
     }
   }
 
-  #order(stay: Stay): void {
-    const latest = new Map<string, Sent>();
+  #order(stay: ClientSubscription): void {
+    const latest = new Map<string, SentEvent>();
     for (const { number } of stay.heard) {
       const sent = this.#byNumber.get(number);
       if (sent === undefined) continue;
@@ -143,8 +151,8 @@ class Checker {
    * Also over a change of sides: what was heard on the old socket must not come again on the new one, unless it was sent
    * before the new one came and crossed more slowly than the browser.
    */
-  #doubles(stays: readonly Stay[]): void {
-    const known = new Map<number, Stay>();
+  #doubles(stays: readonly ClientSubscription[]): void {
+    const known = new Map<number, ClientSubscription>();
     for (const stay of stays)
       for (const { number, atMs } of stay.heard) {
         const before = known.get(number);
@@ -160,7 +168,7 @@ class Checker {
       }
   }
 
-  #losses(stay: Stay, sentThere: readonly Sent[]): void {
+  #losses(stay: ClientSubscription, sentThere: readonly SentEvent[]): void {
     const { settleMs = 1500, mayBeLost = () => false } = this.#options;
     const heard = new Set(stay.heard.map(({ number }) => number));
     for (const sent of sentThere) {
@@ -175,26 +183,26 @@ class Checker {
     }
   }
 
-  #senderOf({ kind, except, channel }: Sent): string {
+  #senderOf({ kind, except, channel }: SentEvent): string {
     if (kind === 'event') return '';
     const stay = this.#log.stays.find((each) => each.socket === except && each.channel === channel);
     return `, whose sender was there since ${stay?.sinceMs.toFixed(0) ?? 'never'}`;
   }
 
   /** A whisper may still be on its way to the server when the whisperer's socket ends. */
-  #diedOnItsWay({ kind, except, endedMs }: Sent, settleMs: number): boolean {
+  #diedOnItsWay({ kind, except, endedMs }: SentEvent, settleMs: number): boolean {
     if (kind === 'event') return false;
     const end = this.#ends.get(except ?? '') ?? Infinity;
     return endedMs > end - settleMs;
   }
 
-  #arrived(side: Side, { number, atMs }: Heard): void {
+  #arrived(side: Side, { number, atMs }: ReceivedEvent): void {
     const key = `${number} ${side}`;
     this.#arrivals.set(key, Math.min(atMs, this.#arrivals.get(key) ?? Infinity));
   }
 
   /** It had come to nobody of this side when the listener left it, or to nobody at all when the whisperer left. */
-  #isOutrun({ number, kind, except, endedMs }: Sent, { side, untilMs }: Stay): boolean {
+  #isOutrun({ number, kind, except, endedMs }: SentEvent, { side, untilMs }: ClientSubscription): boolean {
     const arrivedMs = this.#arrivals.get(`${number} ${side}`) ?? Infinity;
     if (arrivedMs >= untilMs && untilMs - endedMs < LONGEST_CROSSING_MS) return true;
     const isHeard = SIDES.some((each) => this.#arrivals.has(`${number} ${each}`));
@@ -202,7 +210,7 @@ class Checker {
     return !isHeard && whispererLeftMs - endedMs < LONGEST_CROSSING_MS;
   }
 
-  #isByFault(sent: Sent, stay: Stay): boolean {
+  #isByFault(sent: SentEvent, stay: ClientSubscription): boolean {
     const { faultMs = 0 } = this.#options;
     return this.#log.faults.some(
       ({ beganMs, endedMs, mayLose }) =>
@@ -211,7 +219,7 @@ class Checker {
   }
 
   /** Nobody comes who is there, and nobody goes who is not. */
-  #news(stay: Stay): void {
+  #news(stay: ClientSubscription): void {
     if (stay.roster === undefined) return;
     const there = new Set(stay.roster);
     for (const { user, kind, atMs } of stay.news) {
@@ -258,7 +266,7 @@ const isSameToPhp = (data: unknown, number: number, channel: string): boolean =>
 };
 
 /** Who is there, as one client was told. */
-const rosterOf = ({ roster = [], news }: Stay): string[] => {
+const rosterOf = ({ roster = [], news }: ClientSubscription): string[] => {
   const there = new Set(roster);
   for (const { user, kind } of news) {
     if (kind === 'added') there.add(user);

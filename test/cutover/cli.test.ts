@@ -1,16 +1,17 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { APP_VARIABLES } from '../support/app.ts';
 import { run } from '../cli/command.ts';
 import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
-import { APP, closedPort, startDoor, startHouse, TOKEN } from './houses.ts';
+import { closedPort, startFrontDoor, startTestServer, TOKEN } from './servers.ts';
 
 const cutover = (door: { origin: string }, ...args: string[]) =>
   run(['cutover', ...args, '--url', door.origin, '--token', TOKEN]);
 
 describe('wavehall cutover', () => {
   test('11.5 prints the state as a table', async () => {
-    const door = await startDoor(await startHouse(), 25);
+    const door = await startFrontDoor(await startTestServer(), 25);
     const { code, stdout, stderr } = await cutover(door);
     expect([code, stderr]).toEqual([0, '']);
     const text = stripVTControlCharacters(stdout);
@@ -19,7 +20,7 @@ describe('wavehall cutover', () => {
   });
 
   test('11.5 set and back, with the token from the environment, and as JSON', async () => {
-    const door = await startDoor(await startHouse(), 0);
+    const door = await startFrontDoor(await startTestServer(), 0);
     const env = { WAVEHALL_ADMIN_TOKEN: TOKEN };
     const set = await run(['cutover', '--json', 'set', '12.5', '--url', door.origin], env);
     expect([set.code, set.stderr]).toEqual([0, '']);
@@ -31,7 +32,7 @@ describe('wavehall cutover', () => {
   });
 
   test('11.5 back ends with 1 while the other server is dead, and everybody stays; --force goes all the same', async () => {
-    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 50);
+    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 50);
     const refused = await cutover(door, 'back');
     expect([refused.code, refused.stdout]).toEqual([1, '']);
     expect(refused.stderr).toMatch(/^wavehall: The upstream cannot be connected \(ECONNREFUSED\): .*--force/);
@@ -41,7 +42,7 @@ describe('wavehall cutover', () => {
   });
 
   test.each(['101', '1.234', 'half', '100.5'])('11.17 set %s ends with 1 and says why', async (given) => {
-    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 7);
     expect(await cutover(door, 'set', given)).toEqual({
       code: 1,
       stdout: '',
@@ -51,8 +52,8 @@ describe('wavehall cutover', () => {
   });
 
   test('11.17 what stands in the way is said with the name of the flag or setting', async () => {
-    const house = await startHouse();
-    const silent = await startHouse({ WAVEHALL_ADMIN_TOKEN: '' });
+    const house = await startTestServer();
+    const silent = await startTestServer({ WAVEHALL_ADMIN_TOKEN: '' });
     const gone = `http://127.0.0.1:${await closedPort()}`;
     const saidBy = async (...args: string[]) => {
       const { code, stdout, stderr } = await run(['cutover', ...args]);
@@ -94,12 +95,10 @@ describe('wavehall cutover serve', () => {
   });
 
   test('11.1 is wavehall start with the front door on', async () => {
-    const other = await startHouse();
+    const other = await startTestServer();
     const server = await startServer(
       {
-        REVERB_APP_ID: APP.id,
-        REVERB_APP_KEY: APP.key,
-        REVERB_APP_SECRET: APP.secret,
+        ...APP_VARIABLES,
         WAVEHALL_ADMIN_TOKEN: TOKEN,
         WAVEHALL_CUTOVER_STATE_FILE: '/dev/null/none',
       },
@@ -119,15 +118,13 @@ describe('wavehall cutover serve', () => {
 
 describe('wavehall cutover compare', () => {
   const env = (upstream: string) => ({
-    REVERB_APP_ID: APP.id,
-    REVERB_APP_KEY: APP.key,
-    REVERB_APP_SECRET: APP.secret,
+    ...APP_VARIABLES,
     WAVEHALL_CUTOVER_UPSTREAM: upstream,
   });
 
   test('11.16 go is 0, no go is 2', async () => {
-    const other = await startHouse();
-    const door = await startDoor(other, 50);
+    const other = await startTestServer();
+    const door = await startFrontDoor(other, 50);
     await vi.waitFor(async () => expect((await door.status()).bridge[0]?.connected).toBe(true));
     const args = [
       'cutover',

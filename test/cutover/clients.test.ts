@@ -1,13 +1,14 @@
 /** Stock clients and the stock SDK at the front door: they change sides and notice nothing but a reconnect. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { APP } from '../support/app.ts';
 import { startApplication } from '../clients/application.ts';
 import { Ear } from '../clients/ear.ts';
 import { ask, sdkFor } from '../clients/sdk.ts';
 import { authFor, enter, inState, membersOf, optionsFor, Pusher } from '../clients/stock.ts';
 import { startRedis } from '../support/redis.ts';
-import { APP, closedPort, startDoor, startHouse } from './houses.ts';
+import { closedPort, startFrontDoor, startTestServer } from './servers.ts';
 
-type House = Awaited<ReturnType<typeof startHouse>>;
+type House = Awaited<ReturnType<typeof startTestServer>>;
 
 async function client(house: House, user: string) {
   const application = await startApplication(house, {});
@@ -28,8 +29,8 @@ const bridged = (door: House) =>
 
 describe('pusher-js', () => {
   test('11.18 one client at each server hears each event once, whoever publishes', async () => {
-    const other = await startHouse();
-    const door = await startDoor(other, 100);
+    const other = await startTestServer();
+    const door = await startFrontDoor(other, 100);
     await bridged(door);
     const [here, there] = await Promise.all([client(door, '1'), client(other, '2')]);
     const ears = [await enter(here, 'private-orders'), await enter(there, 'private-orders')];
@@ -45,7 +46,7 @@ describe('pusher-js', () => {
   });
 
   test('11.4 is moved over and back with one reconnect each, and is heard and hears again', async () => {
-    const door = await startDoor(await startHouse(), 0);
+    const door = await startFrontDoor(await startTestServer(), 0);
     await bridged(door);
     const pusher = await client(door, '1');
     const { ear } = await enter(pusher, 'presence-room');
@@ -69,7 +70,7 @@ describe('pusher-js', () => {
   });
 
   test('11.3 connects through the door while the other server is not there', async () => {
-    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 0);
+    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 0);
     const { ear } = await enter(await client(door, '1'), 'orders');
     await sdkFor(door).trigger('orders', 'placed', { id: 1 });
     expect(await ear.next('placed')).toEqual({ id: 1 });
@@ -81,13 +82,13 @@ describe('several nodes', () => {
   test('11.4 share the percentage over Redis, also with a node that starts later', async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.close());
-    const other = await startHouse();
+    const other = await startTestServer();
     const shared = { REVERB_SCALING_ENABLED: 'true', REDIS_PORT: String(redis.port) };
-    const [one, two] = [await startDoor(other, 0, shared), await startDoor(other, 0, shared)];
+    const [one, two] = [await startFrontDoor(other, 0, shared), await startFrontDoor(other, 0, shared)];
     await set(one, 33.3, false);
     const percentOf = async (door: House) => (await door.status()).percentage.percent;
     await vi.waitFor(async () => expect(await percentOf(two)).toBe(33.3), { timeout: 5000 });
-    const three = await startDoor(other, 0, shared);
+    const three = await startFrontDoor(other, 0, shared);
     expect(await percentOf(three)).toBe(33.3);
     await two.admin('/cutover/back', { method: 'POST' });
     await vi.waitFor(

@@ -1,19 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { APP } from '../support/app.ts';
 import { compare, type CompareOptions, type Phase } from '../../src/cutover/compare/compare.ts';
 import type { Side } from '../../src/cutover/ports.ts';
 import { type ProbeSite, publish } from '../../src/cutover/probe/probe-site.ts';
 import type { Server } from '../../src/server/index.ts';
 import { eventually } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
-import { APP, memberOn, siteAt, startFaulty, startWavehall } from './two-servers.ts';
+import {
+  joinPresenceChannel,
+  probeSiteAt,
+  startFaultyProxy,
+  startServerInProcess,
+} from './faulty-servers.ts';
 
 let wavehall: Server;
 let upstream: Server;
 let sites: Record<Side, ProbeSite>;
 
 beforeAll(async () => {
-  [wavehall, upstream] = await Promise.all([startWavehall(), startWavehall()]);
-  sites = { wavehall: siteAt(wavehall.port), upstream: siteAt(upstream.port) };
+  [wavehall, upstream] = await Promise.all([startServerInProcess(), startServerInProcess()]);
+  sites = { wavehall: probeSiteAt(wavehall.port), upstream: probeSiteAt(upstream.port) };
 });
 afterAll(async () => {
   const gone = () => Promise.resolve(wavehall.connections() + upstream.connections() === 0);
@@ -82,8 +88,8 @@ describe('presence channels', () => {
     '11.16 without somebody who is there ($member) they are not listened to, and it says so',
     async ({ member, reason }) => {
       const wires = [
-        await memberOn(wavehall.port, 'presence-orders', 'ada'),
-        await memberOn(upstream.port, 'presence-orders', 'ada'),
+        await joinPresenceChannel(wavehall.port, 'presence-orders', 'ada'),
+        await joinPresenceChannel(upstream.port, 'presence-orders', 'ada'),
       ];
       const comparison = await during(() => both('changed', 1, 'presence-orders'), {
         channels: ['presence-orders'],
@@ -101,8 +107,8 @@ describe('presence channels', () => {
 
   test('11.16 as a further connection of somebody who is there they are compared, and nobody notices', async () => {
     const wires = [
-      await memberOn(wavehall.port, 'presence-orders', 'ada'),
-      await memberOn(upstream.port, 'presence-orders', 'ada'),
+      await joinPresenceChannel(wavehall.port, 'presence-orders', 'ada'),
+      await joinPresenceChannel(upstream.port, 'presence-orders', 'ada'),
     ];
     const comparison = await during(() => both('changed', 1, 'presence-orders'), {
       channels: ['presence-orders'],
@@ -163,7 +169,7 @@ describe('no go', () => {
 
   test('11.16 when a side cannot be reached', async () => {
     const comparison = await during(() => undefined, {
-      sites: { ...sites, upstream: siteAt(await freePort()) },
+      sites: { ...sites, upstream: probeSiteAt(await freePort()) },
     });
     expect(comparison).toMatchObject({ isGo: false, channels: {} });
     expect(comparison.reasons).toEqual([
@@ -174,7 +180,7 @@ describe('no go', () => {
   test('11.16 when a side refuses a channel, whose name is told; the others are compared', async () => {
     const credential = { ...APP, secret: 'another' };
     const comparison = await during(() => both('a', 1, 'orders'), {
-      sites: { ...sites, upstream: siteAt(upstream.port, { credential }) },
+      sites: { ...sites, upstream: probeSiteAt(upstream.port, { credential }) },
       channels: ['private-a', 'private-b', 'orders'],
     });
     expect(comparison.reasons).toEqual([
@@ -185,13 +191,13 @@ describe('no go', () => {
   });
 
   test('11.16 when a connection ends before the end', async () => {
-    const faulty = await startFaulty(upstream.port);
+    const faulty = await startFaultyProxy(upstream.port);
     const comparison = await during(
       async () => {
         await both('a', 1);
         faulty.drop();
       },
-      { sites: { ...sites, upstream: siteAt(faulty.port) } },
+      { sites: { ...sites, upstream: probeSiteAt(faulty.port) } },
     );
     await faulty.close();
     expect(comparison.reasons.join('\n')).toMatch(/connection to the upstream lost/);

@@ -7,18 +7,19 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import WebSocket from 'ws';
+import { APP } from '../support/app.ts';
 import { startRedis } from '../support/redis.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { Wire } from '../support/wire.ts';
 import { publisher } from '../support/wire-http.ts';
 import { signedSide } from '../../src/cutover/split/side-header.ts';
-import { acceptFor, APP, closedPort, startDoor, startHouse, startTcp } from './houses.ts';
+import { webSocketAccept, closedPort, startFrontDoor, startTestServer, startTcpServer } from './servers.ts';
 
 const PATH = `/app/${APP.key}?protocol=7&client=js&version=8.4.0`;
 const ORIGIN = 'https://example.com';
 const AT = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` }, origin: ORIGIN });
 
-type House = Awaited<ReturnType<typeof startHouse>>;
+type House = Awaited<ReturnType<typeof startTestServer>>;
 
 /** How many sockets the other side has that are no probe's and no bridge's. */
 const sideOf = async (door: House, options: object): Promise<string> => {
@@ -36,7 +37,7 @@ const sideOf = async (door: House, options: object): Promise<string> => {
 
 describe('the split', () => {
   test('11.1 goes by the bucket in the cookie', async () => {
-    const door = await startDoor(await startHouse(), 25);
+    const door = await startFrontDoor(await startTestServer(), 25);
     expect(await sideOf(door, AT(2499))).toBe('wavehall');
     expect(await sideOf(door, AT(2500))).toBe('upstream');
   });
@@ -45,7 +46,7 @@ describe('the split', () => {
     { percent: 0, side: 'upstream' },
     { percent: 100, side: 'wavehall' },
   ])('11.1 at $percent % a browser gets its cookie with the 101 of $side', async ({ percent, side }) => {
-    const door = await startDoor(await startHouse(), percent);
+    const door = await startFrontDoor(await startTestServer(), percent);
     const cookies: (string[] | undefined)[] = [];
     const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, { origin: ORIGIN });
     socket.on('error', () => undefined);
@@ -60,7 +61,7 @@ describe('the split', () => {
   });
 
   test('11.1 over TLS, as a trusted proxy says, the cookie is for pages of other sites too', async () => {
-    const door = await startDoor(await startHouse(), 0, { WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
+    const door = await startFrontDoor(await startTestServer(), 0, { WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
     const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, {
       origin: ORIGIN,
       headers: { 'x-forwarded-proto': 'https' },
@@ -72,7 +73,7 @@ describe('the split', () => {
   });
 
   test('11.1 a browser that has a cookie gets no other', async () => {
-    const door = await startDoor(await startHouse(), 50);
+    const door = await startFrontDoor(await startTestServer(), 50);
     for (const bucket of [1, 9999]) {
       const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, AT(bucket));
       socket.on('error', () => undefined);
@@ -83,7 +84,7 @@ describe('the split', () => {
   });
 
   test('11.1 by address a proxy tells browsers apart', async () => {
-    const door = await startDoor(await startHouse(), 50, {
+    const door = await startFrontDoor(await startTestServer(), 50, {
       WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
       WAVEHALL_CUTOVER_STICKY: 'address',
     });
@@ -111,7 +112,7 @@ describe('the split', () => {
 
   test('11.1 phones of one model behind one address are split by the share, and all of them at 0 and 100', async () => {
     const PHONES = 200;
-    const door = await startDoor(await startHouse(), 0);
+    const door = await startFrontDoor(await startTestServer(), 0);
     const headers = { 'user-agent': 'okhttp/4' };
     for (const percent of [0, 50, 100]) {
       await door.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent }) });
@@ -131,12 +132,12 @@ describe('the split', () => {
   });
 
   test('11.1 an app that only the other side knows stays there', async () => {
-    const other = await startHouse({
+    const other = await startTestServer({
       REVERB_APP_ID: 'b',
       REVERB_APP_KEY: 'their-key',
       REVERB_APP_SECRET: 's',
     });
-    const door = await startDoor(other, 100);
+    const door = await startFrontDoor(other, 100);
     const wire = await Wire.open(door, '/app/their-key?protocol=7', { origin: ORIGIN });
     expect((await wire.first()).event).toBe('pusher:connection_established');
     await wire.close();
@@ -144,7 +145,7 @@ describe('the split', () => {
   });
 
   test('11.1 a probe that knows the secret chooses its side, without a cookie, and is not counted', async () => {
-    const door = await startDoor(await startHouse(), 0);
+    const door = await startFrontDoor(await startTestServer(), 0);
     const openAs = async (value: string) => {
       const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, {
         origin: ORIGIN,
@@ -168,7 +169,7 @@ describe('the split', () => {
 async function recorded(answer: string, env: Record<string, string> = {}) {
   const heard: Buffer[] = [];
   const sockets: Socket[] = [];
-  const upstream = await startTcp((socket) => {
+  const upstream = await startTcpServer((socket) => {
     let isFirst = true;
     socket.on('data', (chunk: Buffer) => {
       if (isFirst && !chunk.toString().includes('probe-me')) return void socket.destroy();
@@ -180,7 +181,7 @@ async function recorded(answer: string, env: Record<string, string> = {}) {
       heard.push(chunk);
     });
   });
-  const door = await startDoor(upstream, 0, env);
+  const door = await startFrontDoor(upstream, 0, env);
   const browser = connect(door.port, '127.0.0.1').on('error', () => undefined);
   onTestFinished(() => void browser.destroy());
   return { door, browser, sockets, heard: () => Buffer.concat(heard).toString('latin1') };
@@ -201,7 +202,7 @@ const HEAD = [
 const ANSWER = [
   'HTTP/1.1 101 Switching  Protocols',
   'X-Powered-By: Laravel Reverb',
-  `Sec-WebSocket-Accept: ${acceptFor(KEY)}`,
+  `Sec-WebSocket-Accept: ${webSocketAccept(KEY)}`,
   'Upgrade: websocket',
   'Connection: Upgrade',
   '',
@@ -296,8 +297,10 @@ describe('passing through', () => {
   });
 
   test('11.2 below another path the other side gets its own', async () => {
-    const other = await startHouse({ REVERB_SERVER_PATH: 'theirs' });
-    const door = await startDoor(`http://127.0.0.1:${other.port}/theirs/`, 0, { REVERB_SERVER_PATH: 'ours' });
+    const other = await startTestServer({ REVERB_SERVER_PATH: 'theirs' });
+    const door = await startFrontDoor(`http://127.0.0.1:${other.port}/theirs/`, 0, {
+      REVERB_SERVER_PATH: 'ours',
+    });
     for (const path of [PATH, `/ours${PATH}`]) {
       const wire = await Wire.open(door, path, AT(1));
       expect((await wire.first()).event).toBe('pusher:connection_established');
@@ -309,16 +312,16 @@ describe('passing through', () => {
   test('11.2 over TLS with a certificate that is trusted; without, this side serves and says why', async () => {
     const tls = selfSigned();
     onTestFinished(() => tls.remove());
-    const other = await startHouse({
+    const other = await startTestServer({
       WAVEHALL_TLS_CERT: tls.certificate,
       WAVEHALL_TLS_KEY: tls.key,
     });
     const url = `https://localhost:${other.port}`;
-    const trusting = await startDoor(url, 0, { WAVEHALL_CUTOVER_TLS_CA: tls.certificate });
+    const trusting = await startFrontDoor(url, 0, { WAVEHALL_CUTOVER_TLS_CA: tls.certificate });
     expect(await sideOf(trusting, AT(1))).toBe('upstream');
-    const careless = await startDoor(url, 0, { WAVEHALL_CUTOVER_TLS_VERIFY: 'false' });
+    const careless = await startFrontDoor(url, 0, { WAVEHALL_CUTOVER_TLS_VERIFY: 'false' });
     expect(await sideOf(careless, AT(1))).toBe('upstream');
-    const careful = await startDoor(url, 0);
+    const careful = await startFrontDoor(url, 0);
     expect(await sideOf(careful, AT(1))).toBe('wavehall');
     expect(warningsOf(careful)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM.*SELF_SIGNED/);
   });
@@ -337,8 +340,10 @@ describe('passing through', () => {
         });
       },
     );
-    const { port } = await startTcp(() => undefined, server);
-    const door = await startDoor(`https://localhost:${port}`, 0, { WAVEHALL_CUTOVER_TLS_VERIFY: 'false' });
+    const { port } = await startTcpServer(() => undefined, server);
+    const door = await startFrontDoor(`https://localhost:${port}`, 0, {
+      WAVEHALL_CUTOVER_TLS_VERIFY: 'false',
+    });
     await expect(Wire.open(door, `${PATH}&mine=1`, AT(1))).rejects.toThrow('403');
     const mine = heard.find((text) => text.includes('mine=1'));
     expect(mine).toContain(`Host: localhost:${port}\r\n`);
@@ -381,7 +386,7 @@ async function startSite() {
 describe('other requests', () => {
   test('11.2 pass with their body, and the answer comes back', async () => {
     const site = await startSite();
-    const door = await startDoor(site, 100);
+    const door = await startFrontDoor(site, 100);
     const answer = await fetch(`${door.origin}/pulse/x?y=%20z`, {
       method: 'POST',
       body: 'ünïcode',
@@ -410,7 +415,7 @@ describe('other requests', () => {
 
   test('11.2 /up, /ready, /live, /apps and /admin are ours', async () => {
     const site = await startSite();
-    const door = await startDoor(site, 0, { WAVEHALL_ADMIN_TOKEN: '' });
+    const door = await startFrontDoor(site, 0, { WAVEHALL_ADMIN_TOKEN: '' });
     const statusOf = async (path: string) => (await fetch(`${door.origin}${path}`)).status;
     expect(
       await Promise.all(
@@ -421,7 +426,7 @@ describe('other requests', () => {
   });
 
   test('11.2 an other side that is away is answered for with 502 and the name of the setting', async () => {
-    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 100);
+    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 100);
     const answer = await fetch(`${door.origin}/pulse`);
     expect(answer.status).toBe(502);
     expect(await answer.text()).toBe(
@@ -431,7 +436,7 @@ describe('other requests', () => {
 
   test('11.2 WAVEHALL_CUTOVER_PROXY_HTTP=off keeps them here', async () => {
     const site = await startSite();
-    const door = await startDoor(site, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'off' });
+    const door = await startFrontDoor(site, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'off' });
     expect((await fetch(`${door.origin}/pulse`)).status).toBe(404);
     expect(site.asked()).toEqual([]);
   });
@@ -439,7 +444,7 @@ describe('other requests', () => {
 
 describe('the side that works', () => {
   test('11.3 an unreachable other side at the start: this one serves everybody, and the setting is named', async () => {
-    const door = await startDoor(`http://127.0.0.1:${await closedPort()}`, 0);
+    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 0);
     expect(await sideOf(door, AT(1))).toBe('wavehall');
     const { split } = await door.status();
     expect([split.total, split.failovers]).toEqual([
@@ -455,30 +460,30 @@ describe('the side that works', () => {
     { what: 'no HTTP', answer: 'x'.repeat(20_000) },
     { what: 'nothing', answer: '' },
   ])('11.3 an other side that answers with $what', async ({ answer }) => {
-    const upstream = await startTcp((socket) => socket.once('data', () => socket.end(answer)));
-    const door = await startDoor(upstream, 0);
+    const upstream = await startTcpServer((socket) => socket.once('data', () => socket.end(answer)));
+    const door = await startFrontDoor(upstream, 0);
     expect(await sideOf(door, AT(1))).toBe('wavehall');
   });
 
   test('11.3 an other side that takes connections and says nothing', async () => {
-    const door = await startDoor(await startTcp(() => undefined), 0);
+    const door = await startFrontDoor(await startTcpServer(() => undefined), 0);
     const wire = await Wire.open(door, PATH, AT(1));
     expect((await wire.first()).event).toBe('pusher:connection_established');
     await wire.close();
   });
 
   test('11.3 the other side’s own refusal is passed on', async () => {
-    const upstream = await startTcp((socket) =>
+    const upstream = await startTcpServer((socket) =>
       socket.once('data', () => socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nno!\n')),
     );
-    const door = await startDoor(upstream, 0);
+    const door = await startFrontDoor(upstream, 0);
     await expect(Wire.open(door, PATH, AT(1))).rejects.toThrow('HTTP 403: no!');
   });
 
   test('11.3 while this side is not ready its browsers are led to the other one', async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.close());
-    const door = await startDoor(await startHouse(), 100, {
+    const door = await startFrontDoor(await startTestServer(), 100, {
       REVERB_SCALING_ENABLED: 'true',
       REDIS_PORT: String(redis.port),
     });
@@ -491,7 +496,7 @@ describe('the side that works', () => {
 
   test('11.17 a door whose other side is itself serves by itself and says so', async () => {
     const port = await closedPort();
-    const door = await startDoor({ port }, 0, { REVERB_SERVER_PORT: String(port) });
+    const door = await startFrontDoor({ port }, 0, { REVERB_SERVER_PORT: String(port) });
     expect(await sideOf(door, AT(1))).toBe('wavehall');
     expect((await fetch(`${door.origin}/pulse`)).status).toBe(508);
     expect(warningsOf(door)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream/);
@@ -509,8 +514,8 @@ describe('the side that works', () => {
 });
 
 test('2.13 a shutdown ends what passes through as well', async () => {
-  const other = await startHouse();
-  const door = await startDoor(other, 50);
+  const other = await startTestServer();
+  const door = await startFrontDoor(other, 50);
   const [ours, theirs] = [await Wire.open(door, PATH, AT(1)), await Wire.open(door, PATH, AT(9999))];
   await Promise.all([ours.first(), theirs.first()]);
   await door.server.stop();
@@ -521,7 +526,7 @@ test('2.13 a shutdown ends what passes through as well', async () => {
 
 describe('moving', () => {
   test('11.4 with move, sockets come again on the other side: 4200 from here, an end from there', async () => {
-    const door = await startDoor(await startHouse(), 50);
+    const door = await startFrontDoor(await startTestServer(), 50);
     const ours = await Wire.open(door, PATH, AT(1));
     const theirs = await Wire.open(door, PATH, AT(9999));
     const steady = await Wire.open(door, PATH, AT(0));
@@ -543,7 +548,7 @@ describe('moving', () => {
   });
 
   test('11.4 a rollback moves each connection of this side once', async () => {
-    const door = await startDoor(await startHouse(), 100);
+    const door = await startFrontDoor(await startTestServer(), 100);
     const wire = await Wire.open(door, PATH, AT(1));
     await wire.first();
     await door.admin('/cutover/back', { method: 'POST' });

@@ -2,9 +2,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/wire.ts';
 import { KINDS, type CheckOptions, type Verdict } from './checker.ts';
-import type { Sent, Stay } from './log.ts';
-import { otherSides } from './other-side.ts';
-import { Stage, pause } from './stage.ts';
+import type { SentEvent, ClientSubscription } from './delivery-log.ts';
+import { upstreamKinds } from './upstream.ts';
+import { CutoverScenario, pause } from './scenario.ts';
 
 const BROWSERS = 40;
 const TEST_MS = 60_000;
@@ -27,12 +27,12 @@ const NOTHING = neverIn({
 });
 
 /** What may be lost: that which was under way from one side to the other. */
-const crossing = (sent: Sent, stay: Stay): boolean => sent.at !== stay.side;
+const crossing = (sent: SentEvent, stay: ClientSubscription): boolean => sent.at !== stay.side;
 /** Events of this side go over the other side's HTTP API: without the bridge's sockets, too. */
-const heardFromThere = (sent: Sent, stay: Stay): boolean =>
+const heardFromThere = (sent: SentEvent, stay: ClientSubscription): boolean =>
   crossing(sent, stay) && (sent.kind === 'whisper' || sent.at === 'upstream');
 
-let stage: Stage | undefined;
+let stage: CutoverScenario | undefined;
 afterEach(async () => {
   await stage?.close();
   stage = undefined;
@@ -44,17 +44,23 @@ interface BridgeCounts {
   readonly connected: boolean;
 }
 
-const bridgeOf = async (on: Stage): Promise<BridgeCounts> =>
+const bridgeOf = async (on: CutoverScenario): Promise<BridgeCounts> =>
   ((await on.status()).bridge as BridgeCounts[])[0] ?? { dropped: {}, gaps: 0, connected: false };
 
-const halfway = async (kind: (typeof kinds)[number], env: Record<string, string> = {}): Promise<Stage> => {
-  stage = await Stage.open(kind, { browsers: BROWSERS, env: { WAVEHALL_CUTOVER_PERCENT: '50', ...env } });
+const halfway = async (
+  kind: (typeof kinds)[number],
+  env: Record<string, string> = {},
+): Promise<CutoverScenario> => {
+  stage = await CutoverScenario.open(kind, {
+    browsers: BROWSERS,
+    env: { WAVEHALL_CUTOVER_PERCENT: '50', ...env },
+  });
   stage.makeNoise();
   await pause(AROUND_MS);
   return stage;
 };
 
-const ends = async (on: Stage, options: CheckOptions): Promise<Verdict> => {
+const ends = async (on: CutoverScenario, options: CheckOptions): Promise<Verdict> => {
   await on.everybodyIsSettled();
   await pause(AROUND_MS);
   await on.silence();
@@ -64,7 +70,7 @@ const ends = async (on: Stage, options: CheckOptions): Promise<Verdict> => {
   return verdict;
 };
 
-const kinds = otherSides();
+const kinds = upstreamKinds();
 
 describe.each(kinds)('11.13 faults beside $name', (kind) => {
   test.runIf(kind.canBeKilled)(

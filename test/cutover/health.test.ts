@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Health } from '../../src/cutover/watch/health.ts';
-import { DEFAULT_LIMITS } from './default-limits.ts';
+import { DEFAULT_WATCH_LIMITS } from './default-watch-limits.ts';
 import { LoopDelay } from '../../src/cutover/watch/loop-delay.ts';
 import { percentile, SlidingWindow } from '../../src/cutover/watch/sliding-window.ts';
 import { FakeClock } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
 
-const open = (changes: Partial<typeof DEFAULT_LIMITS> = {}) => {
+const open = (changes: Partial<typeof DEFAULT_WATCH_LIMITS> = {}) => {
   const clock = new FakeClock();
-  const health = new Health({ ...DEFAULT_LIMITS, ...changes }, clock.read);
+  const health = new Health({ ...DEFAULT_WATCH_LIMITS, ...changes }, clock.read);
   const names = (side: 'wavehall' | 'upstream' = 'wavehall', sinceMs = 0) =>
     health.judge(side, sinceMs).map(({ of }) => of);
   const seconds = (count: number, each: () => void) => {

@@ -1,5 +1,6 @@
 /** What clients whose sockets are led to the other server may hold of this one. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { APP, APP_VARIABLES } from '../support/app.ts';
 import { UpstreamSide } from '../../src/cutover/split/upstream-side.ts';
 import { temporaryFile } from '../cli/command.ts';
 import { startRedis } from '../support/redis.ts';
@@ -7,18 +8,18 @@ import { startStandIn } from '../support/reverb-stand-in.ts';
 import { publisher } from '../support/wire-http.ts';
 import { textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { Wire } from '../support/wire.ts';
-import { APP, startDoor, startHouse } from './houses.ts';
-import { accepted, OK, send, startRecorder } from './recorder.ts';
+import { startFrontDoor, startTestServer } from './servers.ts';
+import { acceptResponse, SECRET_RESPONSE, sendRaw, startRecordingUpstream } from './recording-upstream.ts';
 
 const PATH = `/app/${APP.key}?protocol=7`;
 const BUCKET = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` } });
 
 describe('sockets that are led to the other side count', () => {
   test('2.7 both ends in WAVEHALL_MAX_CONNECTIONS: 2 of 5 places each, the next is refused with 4100', async () => {
-    const door = await startDoor(await startRecorder(), 0, { WAVEHALL_MAX_CONNECTIONS: '5' });
-    const led = [send(door.port, upgradeText(PATH)), send(door.port, upgradeText(PATH))];
+    const door = await startFrontDoor(await startRecordingUpstream(), 0, { WAVEHALL_MAX_CONNECTIONS: '5' });
+    const led = [sendRaw(door.port, upgradeText(PATH)), sendRaw(door.port, upgradeText(PATH))];
     for (const client of led) expect(await client.answered()).toBe(101);
-    const third = send(door.port, upgradeText(PATH));
+    const third = sendRaw(door.port, upgradeText(PATH));
     await vi.waitFor(() => expect(third.text()).toContain('4100'));
     expect((await door.status()).split.open.upstream).toBe(2);
     const metrics = await (await door.admin('/metrics')).text();
@@ -26,7 +27,7 @@ describe('sockets that are led to the other side count', () => {
     led[0]?.socket.destroy();
     await vi.waitFor(async () => expect((await door.status()).split.open.upstream).toBe(1));
     await vi.waitFor(async () => {
-      const again = send(door.port, upgradeText(PATH));
+      const again = sendRaw(door.port, upgradeText(PATH));
       await again.answered();
       await vi.waitFor(() => expect(again.text()).toContain('Accept'));
       expect(again.text()).not.toContain('4100');
@@ -34,13 +35,15 @@ describe('sockets that are led to the other side count', () => {
   });
 
   test('2.7 with those of this side, by address', async () => {
-    const door = await startDoor(await startRecorder(), 50, { WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2' });
+    const door = await startFrontDoor(await startRecordingUpstream(), 50, {
+      WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2',
+    });
     const ours = await Wire.open(door, PATH, BUCKET(1));
     expect((await ours.first()).event).toBe('pusher:connection_established');
-    const led = send(door.port, upgradeText(PATH, { Cookie: 'wavehall_bucket=9999' }));
+    const led = sendRaw(door.port, upgradeText(PATH, { Cookie: 'wavehall_bucket=9999' }));
     expect(await led.answered()).toBe(101);
     for (const bucket of [1, 9999]) {
-      const next = send(door.port, upgradeText(PATH, { Cookie: `wavehall_bucket=${bucket}` }));
+      const next = sendRaw(door.port, upgradeText(PATH, { Cookie: `wavehall_bucket=${bucket}` }));
       await vi.waitFor(() => expect(next.text()).toContain('4100'));
     }
     await ours.close();
@@ -65,7 +68,7 @@ describe('sockets that are led to the other side are connections of the app', ()
     (await publisher(door).get('/connections')).json;
 
   test('2.7 both sides share REVERB_APP_MAX_CONNECTIONS: the one above it is refused with 4004 on either side', async () => {
-    const door = await startDoor(await reverb(), 50, { REVERB_APP_MAX_CONNECTIONS: '3' });
+    const door = await startFrontDoor(await reverb(), 50, { REVERB_APP_MAX_CONNECTIONS: '3' });
     const [ours, led] = [await greeted(door, 1), await greeted(door, 9999)];
     await greeted(door, 9998);
     expect(await connections(door)).toEqual({ connections: 3 });
@@ -84,7 +87,7 @@ describe('sockets that are led to the other side are connections of the app', ()
   });
 
   test('2.7 the place of a client that leaves and comes again at once is free for it', async () => {
-    const door = await startDoor(await reverb(), 0, { REVERB_APP_MAX_CONNECTIONS: '1' });
+    const door = await startFrontDoor(await reverb(), 0, { REVERB_APP_MAX_CONNECTIONS: '1' });
     for (let again = 0; again < 20; again += 1) {
       const wire = await greeted(door, 9999);
       void wire.close();
@@ -93,14 +96,14 @@ describe('sockets that are led to the other side are connections of the app', ()
   });
 
   test('2.7 what the other side refuses, or does not answer, takes no place', async () => {
-    const other = await startRecorder((head, socket) => {
+    const other = await startRecordingUpstream((head, socket) => {
       if (head.includes('refuse')) return 'HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n';
       socket.destroy();
       return undefined;
     });
-    const door = await startDoor(other, 0, { REVERB_APP_MAX_CONNECTIONS: '1' });
+    const door = await startFrontDoor(other, 0, { REVERB_APP_MAX_CONNECTIONS: '1' });
     for (let again = 0; again < 3; again += 1)
-      expect(await send(door.port, upgradeText(`${PATH}&refuse`)).answered()).toBe(403);
+      expect(await sendRaw(door.port, upgradeText(`${PATH}&refuse`)).answered()).toBe(403);
     // Served here after all, and counted once.
     await greeted(door, 9999);
     expect(await connections(door)).toEqual({ connections: 1 });
@@ -116,7 +119,7 @@ describe('sockets that are led to the other side are connections of the app', ()
       REDIS_PORT: `${redis.port}`,
     };
     const other = await reverb();
-    const [one, two] = [await startDoor(other, 50, env), await startDoor(other, 50, env)];
+    const [one, two] = [await startFrontDoor(other, 50, env), await startFrontDoor(other, 50, env)];
     for (const [door, bucket] of [
       [one, 9999],
       [two, 9999],
@@ -138,10 +141,10 @@ async function subscribed(wire: Wire): Promise<Wire> {
 
 describe('sockets that are led to the other side end', () => {
   test('11.2 when no byte passes for WAVEHALL_CUTOVER_IDLE_SECONDS', async () => {
-    const other = await startRecorder();
-    const door = await startDoor(other, 0, { WAVEHALL_CUTOVER_IDLE_SECONDS: '2' });
-    const silent = send(door.port, upgradeText(PATH));
-    const busy = send(door.port, upgradeText(PATH));
+    const other = await startRecordingUpstream();
+    const door = await startFrontDoor(other, 0, { WAVEHALL_CUTOVER_IDLE_SECONDS: '2' });
+    const silent = sendRaw(door.port, upgradeText(PATH));
+    const busy = sendRaw(door.port, upgradeText(PATH));
     await Promise.all([silent.answered(), busy.answered()]);
     const talk = setInterval(() => busy.socket.write('x'), 200);
     onTestFinished(() => clearInterval(talk));
@@ -152,10 +155,10 @@ describe('sockets that are led to the other side end', () => {
   });
 
   test('11.2 when WAVEHALL_LINGER_SECONDS are over since the other end has left, and not before', async () => {
-    const other = await startRecorder();
-    const door = await startDoor(other, 0, { WAVEHALL_LINGER_SECONDS: '1' });
+    const other = await startRecordingUpstream();
+    const door = await startFrontDoor(other, 0, { WAVEHALL_LINGER_SECONDS: '1' });
     // It keeps its side open, and goes on writing.
-    const client = send(door.port, upgradeText(PATH));
+    const client = sendRaw(door.port, upgradeText(PATH));
     expect(await client.answered()).toBe(101);
     const gone = new Promise((resolve) => client.socket.once('close', resolve));
     const sinceMs = performance.now();
@@ -172,9 +175,9 @@ describe('sockets that are led to the other side end', () => {
   test.each(['browser', 'server'] as const)(
     '11.2 when the %s takes no byte for WAVEHALL_STALL_SECONDS while bytes wait for it',
     async (end) => {
-      const other = await startRecorder();
-      const door = await startDoor(other, 0, { WAVEHALL_STALL_SECONDS: '1' });
-      const client = send(door.port, upgradeText(PATH));
+      const other = await startRecordingUpstream();
+      const door = await startFrontDoor(other, 0, { WAVEHALL_STALL_SECONDS: '1' });
+      const client = sendRaw(door.port, upgradeText(PATH));
       expect(await client.answered()).toBe(101);
       const upstream = other.sockets[0]!;
       const [reader, writer] = end === 'browser' ? [client.socket, upstream] : [upstream, client.socket];
@@ -200,13 +203,13 @@ describe('what waits for the other side', () => {
   };
 
   test('11.3 an upgrade, for 5 seconds: then it is served here', async () => {
-    const other = await startRecorder((head, socket) => {
-      if (head.includes('late')) setTimeout(() => socket.write(accepted(head), 'latin1'), 3500);
+    const other = await startRecordingUpstream((head, socket) => {
+      if (head.includes('late')) setTimeout(() => socket.write(acceptResponse(head), 'latin1'), 3500);
       return undefined;
     });
-    const door = await startDoor(other, 0);
-    const late = send(door.port, upgradeText(`${PATH}&late`));
-    const never = send(door.port, upgradeText(PATH));
+    const door = await startFrontDoor(other, 0);
+    const late = sendRaw(door.port, upgradeText(`${PATH}&late`));
+    const never = sendRaw(door.port, upgradeText(PATH));
     const [isLed, isServed] = await Promise.all([
       secondsUntil(() => late.text().includes('101')),
       secondsUntil(() => never.text().includes('connection_established')),
@@ -219,12 +222,12 @@ describe('what waits for the other side', () => {
   }, 60_000);
 
   test('11.2 another request, for 30 seconds: then it is answered with 502', async () => {
-    const other = await startRecorder((head, socket) => {
-      if (head.includes('late')) setTimeout(() => socket.write(OK), 25_000);
+    const other = await startRecordingUpstream((head, socket) => {
+      if (head.includes('late')) setTimeout(() => socket.write(SECRET_RESPONSE), 25_000);
       return undefined;
     });
-    const door = await startDoor(other, 0);
-    const get = (path: string) => send(door.port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const door = await startFrontDoor(other, 0);
+    const get = (path: string) => sendRaw(door.port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
     const [late, never] = [get('/late'), get('/never')];
     const seconds = await secondsUntil(() => never.text().includes('did not answer in 30 s'));
     expect(never.text()).toContain('HTTP/1.1 502 ');
@@ -262,9 +265,7 @@ const publish = (house: Parameters<typeof publisher>[0], bytes: number) =>
 describe('what the other side takes', () => {
   const reverb = async () => {
     const other = await startStandIn({
-      REVERB_APP_ID: APP.id,
-      REVERB_APP_KEY: APP.key,
-      REVERB_APP_SECRET: APP.secret,
+      ...APP_VARIABLES,
     });
     onTestFinished(() => other.close());
     return other;
@@ -272,7 +273,7 @@ describe('what the other side takes', () => {
 
   test('11.7 an event that Reverb refuses for its size is refused as Reverb refuses it, while browsers are there', async () => {
     const other = await reverb();
-    const door = await startDoor(other, 50);
+    const door = await startFrontDoor(other, 50);
     const theirs = await publish({ ...APP, host: '127.0.0.1', port: other.port, prefix: '' }, 10_100);
     const ours = await publish(door, 10_100);
     expect(theirs.status).toBe(413);
@@ -283,16 +284,16 @@ describe('what the other side takes', () => {
 
   test('11.7 nothing is refused once every browser is here, nor when the setting is 0', async () => {
     const other = await reverb();
-    const door = await startDoor(other, 50);
+    const door = await startFrontDoor(other, 50);
     await door.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent: 100 }) });
     expect((await publish(door, 10_100)).status).toBe(200);
-    const led = await startDoor(other, 50, { WAVEHALL_CUTOVER_MAX_REQUEST_SIZE: '0' });
+    const led = await startFrontDoor(other, 50, { WAVEHALL_CUTOVER_MAX_REQUEST_SIZE: '0' });
     expect((await publish(led, 10_100)).status).toBe(200);
   });
 
   test('11.7 at 100 % a browser that is still there counts', async () => {
-    const door = await startDoor(await reverb(), 0);
-    const client = send(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
+    const door = await startFrontDoor(await reverb(), 0);
+    const client = sendRaw(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
     await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
     await door.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent: 100 }) });
     expect((await publish(door, 10_100)).status).toBe(413);
@@ -309,8 +310,8 @@ describe('what the other side takes', () => {
       REDIS_PORT: `${redis.port}`,
     };
     const other = await reverb();
-    const [one, two] = [await startDoor(other, 0, shared), await startDoor(other, 0, shared)];
-    const client = send(one.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
+    const [one, two] = [await startFrontDoor(other, 0, shared), await startFrontDoor(other, 0, shared)];
+    const client = sendRaw(one.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
     await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
     await two.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent: 100, move: false }) });
     await vi.waitFor(async () => expect((await one.status()).percentage.percent).toBe(100), 5000);
@@ -326,19 +327,21 @@ describe('what the other side takes', () => {
     const app = { app_id: APP.id, key: APP.key, secret: APP.secret };
     const config = { servers: { reverb: { max_request_size: 20_000 } }, apps: { apps: [app] } };
     const file = temporaryFile('reverb.json', JSON.stringify(config));
-    const door = await startDoor(await reverb(), 50, { WAVEHALL_APPS_FILE: file });
+    const door = await startFrontDoor(await reverb(), 50, { WAVEHALL_APPS_FILE: file });
     expect((await publish(door, 18_000)).status).toBe(200);
     expect((await publish(door, 20_100)).status).toBe(413);
   });
 
   test('11.7 the size is the setting’s, head and body together, to the byte', async () => {
-    const door = await startDoor(await startHouse(), 50, { WAVEHALL_CUTOVER_MAX_REQUEST_SIZE: '2000' });
+    const door = await startFrontDoor(await startTestServer(), 50, {
+      WAVEHALL_CUTOVER_MAX_REQUEST_SIZE: '2000',
+    });
     const { port } = door;
     const ask = async (bytes: number) => {
       const head = (length: number) =>
         `POST /apps/${APP.id}/events HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'x'.repeat(400)}\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`;
       const body = 'x'.repeat(bytes - head(1000).length);
-      const client = send(port, head(body.length) + body);
+      const client = sendRaw(port, head(body.length) + body);
       await client.ended;
       return client.status();
     };
@@ -348,14 +351,14 @@ describe('what the other side takes', () => {
 });
 
 test('11.2 a browser that leaves while the other side has not answered leaves nothing behind', async () => {
-  const other = await startRecorder(() => undefined);
-  const door = await startDoor(other, 0, { WAVEHALL_MAX_CONNECTIONS: '2' });
-  const client = send(door.port, upgradeText(PATH));
+  const other = await startRecordingUpstream(() => undefined);
+  const door = await startFrontDoor(other, 0, { WAVEHALL_MAX_CONNECTIONS: '2' });
+  const client = sendRaw(door.port, upgradeText(PATH));
   await vi.waitFor(() => expect(other.sockets).toHaveLength(1));
   client.socket.resetAndDestroy();
   await new Promise((resolve) => other.sockets[0]!.once('close', resolve));
-  const next = send(door.port, upgradeText(PATH));
+  const next = sendRaw(door.port, upgradeText(PATH));
   await vi.waitFor(() => expect(other.sockets).toHaveLength(2));
-  other.sockets[1]!.write(accepted(other.texts[1]!));
+  other.sockets[1]!.write(acceptResponse(other.texts[1]!));
   expect(await next.answered()).toBe(101);
 });

@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import Pusher from 'pusher';
 import { afterEach, describe, expect, test } from 'vitest';
+import { APP } from '../support/app.ts';
 import { encodeRollbackNote, Notifier, type NotifierOptions } from '../../src/cutover/watch/notify.ts';
 import type { RollbackNote } from '../../src/cutover/watch/rollback.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
-import { APP } from './two-servers.ts';
 
 const NOTE: RollbackNote = {
   atMs: 1_800_000_000_000,

@@ -1,12 +1,19 @@
 /** Requests that are passed to the other server, and answers that are no good: nothing hangs, and no header is passed that is not meant to be. */
 import { describe, expect, test, vi } from 'vitest';
+import { APP } from '../support/app.ts';
 import { upgradeText } from '../support/wire-tcp.ts';
-import { APP, startDoor } from './houses.ts';
-import { accepted, OK, request, send, startRecorder } from './recorder.ts';
+import { startFrontDoor } from './servers.ts';
+import {
+  acceptResponse,
+  SECRET_RESPONSE,
+  requestText,
+  sendRaw,
+  startRecordingUpstream,
+} from './recording-upstream.ts';
 
-const GET = request('GET /pulse', 'Host: localhost', 'Connection: close');
+const GET = requestText('GET /pulse', 'Host: localhost', 'Connection: close');
 const answerTo = async (answer: string | ((head: string) => string), text = GET) => {
-  const other = await startRecorder(
+  const other = await startRecordingUpstream(
     typeof answer === 'string'
       ? (_, socket) => {
           socket.end(answer, 'latin1');
@@ -14,8 +21,8 @@ const answerTo = async (answer: string | ((head: string) => string), text = GET)
         }
       : answer,
   );
-  const door = await startDoor(other, 50);
-  const client = send(door.port, text);
+  const door = await startFrontDoor(other, 50);
+  const client = sendRaw(door.port, text);
   await client.ended;
   return { client, other, door };
 };
@@ -58,7 +65,7 @@ describe('an answer that is none', () => {
 
   test('11.2 an endless answer ends with the client', async () => {
     let isOpen = true;
-    const other = await startRecorder((_, socket) => {
+    const other = await startRecordingUpstream((_, socket) => {
       const more = setInterval(
         () => socket.writableLength < 1_000_000 && socket.write('x'.repeat(65_536)),
         5,
@@ -69,8 +76,8 @@ describe('an answer that is none', () => {
       });
       return 'HTTP/1.1 200 OK\r\n\r\n';
     });
-    const door = await startDoor(other, 50);
-    const client = send(door.port, GET);
+    const door = await startFrontDoor(other, 50);
+    const client = sendRaw(door.port, GET);
     await client.answered();
     expect(isOpen).toBe(true);
     client.socket.destroy();
@@ -93,7 +100,7 @@ describe('an answer is framed', () => {
     ],
     [
       'GET /pulse',
-      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n' + OK,
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n' + SECRET_RESPONSE,
       /^HTTP\/1\.1 200[^]*secret!$/,
     ],
     [
@@ -102,7 +109,7 @@ describe('an answer is framed', () => {
       /^HTTP\/1\.1 200[^]*\r\n\r\nd\r\nuntil the end\r\n0\r\n\r\n$/,
     ],
   ])('11.2 %s answered with %j', async (line, answer, expected) => {
-    const { client } = await answerTo(answer, request(line, 'Host: localhost', 'Connection: close'));
+    const { client } = await answerTo(answer, requestText(line, 'Host: localhost', 'Connection: close'));
     expect(client.text()).toMatch(expected);
   });
 });
@@ -111,25 +118,25 @@ describe('a request is framed', () => {
   test.each([
     [
       'Trailer without chunks',
-      `${request('POST /pulse', 'Host: a', 'Connection: close', 'Trailer: X-A', 'Content-Length: 3')}abc`,
+      `${requestText('POST /pulse', 'Host: a', 'Connection: close', 'Trailer: X-A', 'Content-Length: 3')}abc`,
       200,
     ],
-    ['TE', request('GET /pulse', 'Host: a', 'Connection: close, TE', 'TE: trailers'), 200],
+    ['TE', requestText('GET /pulse', 'Host: a', 'Connection: close, TE', 'TE: trailers'), 200],
     [
       'Expect',
-      `${request('POST /pulse', 'Host: a', 'Connection: close', 'Expect: 100-continue', 'Content-Length: 3')}abc`,
+      `${requestText('POST /pulse', 'Host: a', 'Connection: close', 'Expect: 100-continue', 'Content-Length: 3')}abc`,
       200,
     ],
     ['no host', 'GET /pulse HTTP/1.0\r\n\r\n', 200],
-    ['two hosts', request('GET /pulse', 'Host: a', 'Host: b', 'Connection: close'), 404],
-    ['a host that is none', request('GET /pulse', 'Host: a/b@c', 'Connection: close'), 404],
+    ['two hosts', requestText('GET /pulse', 'Host: a', 'Host: b', 'Connection: close'), 404],
+    ['a host that is none', requestText('GET /pulse', 'Host: a/b@c', 'Connection: close'), 404],
     [
       'two framings',
-      `${request('POST /pulse', 'Host: a', 'Content-Length: 3', 'Transfer-Encoding: chunked')}abc`,
+      `${requestText('POST /pulse', 'Host: a', 'Content-Length: 3', 'Transfer-Encoding: chunked')}abc`,
       400,
     ],
   ])('11.2 %s is answered at once', async (_, text, status) => {
-    const { client, other } = await answerTo(() => OK, text);
+    const { client, other } = await answerTo(() => SECRET_RESPONSE, text);
     expect(client.text().replace('HTTP/1.1 100 Continue\r\n\r\n', '')).toMatch(
       new RegExp(`^HTTP/1\\.1 ${status}`),
     );
@@ -138,16 +145,16 @@ describe('a request is framed', () => {
 
   test('11.2 a body behind 2,001 header lines, and one of GET in chunks, arrive as bodies and not as requests', async () => {
     const many = Array.from({ length: 2001 }, () => 'a:');
-    const inner = request('GET /inner', 'Host: a');
+    const inner = requestText('GET /inner', 'Host: a');
     const first = await answerTo(
-      () => OK,
-      `${request('POST /pulse', 'Host: a', 'Connection: close', ...many, `Content-Length: ${inner.length}`)}${inner}`,
+      () => SECRET_RESPONSE,
+      `${requestText('POST /pulse', 'Host: a', 'Connection: close', ...many, `Content-Length: ${inner.length}`)}${inner}`,
     );
     expect(first.client.status()).toBe(200);
     expect(first.other.heard()).toMatch(new RegExp(`\\r\\nContent-Length: ${inner.length}\\r\\n`));
     const second = await answerTo(
-      () => OK,
-      `${request('GET /pulse', 'Host: a', 'Connection: close', 'Transfer-Encoding: chunked')}${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`,
+      () => SECRET_RESPONSE,
+      `${requestText('GET /pulse', 'Host: a', 'Connection: close', 'Transfer-Encoding: chunked')}${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`,
     );
     expect(second.client.status()).toBe(200);
     expect(second.other.heard()).toContain('\r\nTransfer-Encoding: chunked\r\n');
@@ -180,22 +187,23 @@ const OF_PROXIES = [
   'X-Original-URL: /evil',
   'X-Rewrite-URL: /evil',
 ];
-const asRequest = (...lines: string[]) => request('GET /pulse', 'Host: a', ...lines);
+const asRequest = (...lines: string[]) => requestText('GET /pulse', 'Host: a', ...lines);
 const asUpgrade = (...lines: string[]) =>
   upgradeText(`/app/${APP.key}?protocol=7`, { Cookie: 'wavehall_bucket=9999' }).replace(
     /Connection: Upgrade\r\n/,
     `${lines.join('\r\n')}\r\n`,
   );
-const obliging = (head: string): string => (head.startsWith('GET /app') ? accepted(head) : OK);
+const obliging = (head: string): string =>
+  head.startsWith('GET /app') ? acceptResponse(head) : SECRET_RESPONSE;
 
 describe.each([
   ['a request', asRequest],
   ['an upgrade', asUpgrade],
 ] as const)('the headers of %s', (_, build) => {
   const headFor = async (lines: readonly string[], env: Record<string, string> = {}): Promise<string> => {
-    const other = await startRecorder(obliging);
-    const door = await startDoor(other, 50, env);
-    await send(door.port, build(...lines)).answered();
+    const other = await startRecordingUpstream(obliging);
+    const door = await startFrontDoor(other, 50, env);
+    await sendRaw(door.port, build(...lines)).answered();
     return other.heard();
   };
 
@@ -240,15 +248,15 @@ describe('requests that a client sends at once', () => {
   ])(
     '11.2 are answered in their order by both sides, and an upgrade to %s behind them',
     async (_, percent) => {
-      const other = await startRecorder((head, socket) => {
-        if (/^upgrade:/im.test(head)) return accepted(head);
-        setTimeout(() => socket.write(OK), 100);
+      const other = await startRecordingUpstream((head, socket) => {
+        if (/^upgrade:/im.test(head)) return acceptResponse(head);
+        setTimeout(() => socket.write(SECRET_RESPONSE), 100);
         return undefined;
       });
-      const door = await startDoor(other, percent);
-      const passed = request('GET /pulse', 'Host: a');
-      const own = request('GET /live', 'Host: a');
-      const client = send(door.port, passed, own, passed, upgradeText(`/app/${APP.key}?protocol=7`));
+      const door = await startFrontDoor(other, percent);
+      const passed = requestText('GET /pulse', 'Host: a');
+      const own = requestText('GET /live', 'Host: a');
+      const client = sendRaw(door.port, passed, own, passed, upgradeText(`/app/${APP.key}?protocol=7`));
       await vi.waitFor(() => expect(client.text()).toContain(' 101 '), 15_000);
       const answers = client.text().match(/HTTP\/1\.1 \d{3}|secret!|"live":true/g);
       expect(answers).toEqual([
@@ -261,9 +269,9 @@ describe('requests that a client sends at once', () => {
   );
 
   test('11.2 CONNECT behind them is refused behind their answers', async () => {
-    const door = await startDoor(await startRecorder(), 50);
-    const tunnel = request('CONNECT a:1', 'Host: a:1');
-    const client = send(door.port, request('GET /pulse', 'Host: a'), tunnel);
+    const door = await startFrontDoor(await startRecordingUpstream(), 50);
+    const tunnel = requestText('CONNECT a:1', 'Host: a:1');
+    const client = sendRaw(door.port, requestText('GET /pulse', 'Host: a'), tunnel);
     await client.ended;
     expect(client.text().match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 405']);
   });

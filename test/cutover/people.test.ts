@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { APP } from '../support/app.ts';
 import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
 import type { Server } from '../../src/server/index.ts';
 import { startRedis } from '../support/redis.ts';
 import { http, publisher } from '../support/wire-http.ts';
 import { eventually, Wire } from '../support/wire.ts';
-import { APP, startWavehall } from './two-servers.ts';
+import { startServerInProcess } from './faulty-servers.ts';
 
 const TOKEN = 'open-sesame';
 vi.setConfig({ testTimeout: 90_000 });
@@ -31,10 +32,10 @@ async function open(count: number): Promise<{ other: Server; nodes: Server[] }> 
   ends.push(() => rm(folder, { recursive: true }));
   const redis = count > 1 ? await startRedis() : undefined;
   ends.push(() => redis?.close() ?? Promise.resolve());
-  const other = await startWavehall();
+  const other = await startServerInProcess();
   ends.push(() => other.stop());
   const starting = Array.from({ length: count }, () =>
-    startWavehall({
+    startServerInProcess({
       WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${other.port}`,
       WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'),
       WAVEHALL_CUTOVER_BREACH_SECONDS: '0',

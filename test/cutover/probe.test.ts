@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { APP } from '../support/app.ts';
 import { clientUrl } from '../../src/cutover/client/client-socket.ts';
 import { readServerFrame } from '../../src/cutover/client/read-frame.ts';
 import { refusalIn, socketIdIn } from '../../src/cutover/probe/probe-frame.ts';
@@ -6,7 +7,7 @@ import { type ReceivedEvent, Probe, ProbeRefused } from '../../src/cutover/probe
 import { type ProbeSite, publish } from '../../src/cutover/probe/probe-site.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import type { TestServer } from '../support/server.ts';
-import { APP, siteAt } from './two-servers.ts';
+import { probeSiteAt } from './faulty-servers.ts';
 
 const TIMEOUT_MS = 10_000;
 const ENV = { REVERB_APP_ID: APP.id, REVERB_APP_KEY: APP.key, REVERB_APP_SECRET: APP.secret };
@@ -24,7 +25,7 @@ afterAll(() => standIn.close());
 
 async function open(changes: Partial<ProbeSite> = {}) {
   const arrivals: ReceivedEvent[] = [];
-  const site = siteAt(standIn.port, changes);
+  const site = probeSiteAt(standIn.port, changes);
   const probe = await Probe.open(site, { timeoutMs: TIMEOUT_MS, received: (each) => arrivals.push(each) });
   ends.push(() => probe.close());
   return { probe, arrivals, site };
@@ -66,7 +67,7 @@ describe('at a server that answers as Reverb does', () => {
   });
 
   test('11.14 a wrong secret is refused by the API', async () => {
-    const site = siteAt(standIn.port, { credential: { ...APP, secret: 'another' } });
+    const site = probeSiteAt(standIn.port, { credential: { ...APP, secret: 'another' } });
     const event = { name: 'a', channel: 'orders', data: '1' };
     expect((await publish(site, event, { timeoutMs: TIMEOUT_MS })).status).toBe(401);
   });
@@ -117,12 +118,12 @@ describe('frames', () => {
 });
 
 test('11.14 addresses keep the path of the other server', () => {
-  const site = siteAt(1, { url: new URL('https://rt.test:8443/reverb/') });
+  const site = probeSiteAt(1, { url: new URL('https://rt.test:8443/reverb/') });
   const client = { key: 'app-key', client: 'wavehall-probe' };
   expect(clientUrl(site, client).href).toBe(
     'wss://rt.test:8443/reverb/app/app-key?protocol=7&client=wavehall-probe&version=1.0',
   );
-  expect(clientUrl(siteAt(80), client).href).toBe(
+  expect(clientUrl(probeSiteAt(80), client).href).toBe(
     'ws://127.0.0.1/app/app-key?protocol=7&client=wavehall-probe&version=1.0',
   );
 });

@@ -5,13 +5,14 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { APP, APP_VARIABLES } from '../support/app.ts';
 import { Site } from '../conformance/site.ts';
 import { findNginx } from '../support/cluster-nginx.ts';
 import { freePort } from '../support/free-port.ts';
 import { findHaproxy, runProxy } from '../support/proxies.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { dataOf, eventually, type Wire } from '../support/wire.ts';
-import { APP, otherSides, type OtherSide } from './other-side.ts';
+import { upstreamKinds, type UpstreamServer } from './upstream.ts';
 
 const EXAMPLE = new URL('../../examples/cutover-from-reverb/', import.meta.url);
 const BROWSERS = 120;
@@ -26,18 +27,16 @@ interface Proxy {
 }
 
 /** Both sides, the proxy between them, and whoever connects to it. */
-let other: OtherSide;
+let other: UpstreamServer;
 let wavehall: TestServer;
 const folder = mkdtempSync(join(tmpdir(), 'wavehall-split-'));
 
 beforeAll(async () => {
-  const kind = otherSides().at(-1);
+  const kind = upstreamKinds().at(-1);
   if (kind === undefined) throw new Error('no other side');
   other = await kind.start();
   wavehall = await startServer({
-    REVERB_APP_ID: APP.id,
-    REVERB_APP_KEY: APP.key,
-    REVERB_APP_SECRET: APP.secret,
+    ...APP_VARIABLES,
     REVERB_APP_ACTIVITY_TIMEOUT: String(OURS_S),
     WAVEHALL_CUTOVER_UPSTREAM: other.url,
     WAVEHALL_CUTOVER_PERCENT: '100',

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { whyUnreachable } from '../../src/cutover/watch/reach.ts';
 import { freePort } from '../support/free-port.ts';
 import { eventually, Wire } from '../support/wire.ts';
-import { siteAt, startFaulty, startFrozen, startWavehall } from './two-servers.ts';
+import { probeSiteAt, startFaultyProxy, startSilentServer, startServerInProcess } from './faulty-servers.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -10,7 +10,7 @@ afterEach(async () => {
 });
 
 const start = async (env: Record<string, string> = {}) => {
-  const server = await startWavehall(env);
+  const server = await startServerInProcess(env);
   ends.push(() => server.stop());
   return server;
 };
@@ -18,7 +18,7 @@ const start = async (env: Record<string, string> = {}) => {
 describe('whether the other server can be connected', () => {
   test('11.15 it can when it greets a probe, and nothing of the probe is left', async () => {
     const server = await start();
-    expect(await whyUnreachable(siteAt(server.port))).toBeUndefined();
+    expect(await whyUnreachable(probeSiteAt(server.port))).toBeUndefined();
     await eventually(() => server.connections() === 0, 'the probe has gone');
   });
 
@@ -26,22 +26,24 @@ describe('whether the other server can be connected', () => {
     const full = await start({ REVERB_APP_MAX_CONNECTIONS: '1' });
     const client = await Wire.open({ host: '127.0.0.1', port: full.port }, '/app/app-key?protocol=7');
     await client.next('pusher:connection_established');
-    expect(await whyUnreachable(siteAt(full.port))).toBeUndefined();
+    expect(await whyUnreachable(probeSiteAt(full.port))).toBeUndefined();
     await client.close();
     const strict = await start({ WAVEHALL_ALLOWED_ORIGINS: 'shop.test' });
-    expect(await whyUnreachable(siteAt(strict.port, { origin: 'https://other.test' }))).toBeUndefined();
+    expect(await whyUnreachable(probeSiteAt(strict.port, { origin: 'https://other.test' }))).toBeUndefined();
   });
 
   test('11.15 it cannot when nobody listens, nobody answers, or it has no WebSockets to give', async () => {
-    expect(await whyUnreachable(siteAt(await freePort()))).toBe('ECONNREFUSED');
-    const frozen = await startFrozen();
+    expect(await whyUnreachable(probeSiteAt(await freePort()))).toBe('ECONNREFUSED');
+    const frozen = await startSilentServer();
     ends.push(() => frozen.close());
-    expect(await whyUnreachable(siteAt(frozen.port), 300)).toMatch(/timed out|no a greeting|no greeting/);
-    const faulty = await startFaulty((await start()).port);
+    expect(await whyUnreachable(probeSiteAt(frozen.port), 300)).toMatch(
+      /timed out|no a greeting|no greeting/,
+    );
+    const faulty = await startFaultyProxy((await start()).port);
     ends.push(() => faulty.close());
     faulty.fault = 'no-upgrade';
-    expect(await whyUnreachable(siteAt(faulty.port))).toContain('503');
+    expect(await whyUnreachable(probeSiteAt(faulty.port))).toContain('503');
     faulty.fault = 'deaf';
-    expect(await whyUnreachable(siteAt(faulty.port), 300)).toBeDefined();
+    expect(await whyUnreachable(probeSiteAt(faulty.port), 300)).toBeDefined();
   });
 });

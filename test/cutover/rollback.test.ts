@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Health } from '../../src/cutover/watch/health.ts';
-import { DEFAULT_LIMITS } from './default-limits.ts';
+import { DEFAULT_WATCH_LIMITS } from './default-watch-limits.ts';
 import { Rollback, type RollbackNote } from '../../src/cutover/watch/rollback.ts';
 import { FakeClock, FakeLogger, held } from '../core/fakes.ts';
 
@@ -31,12 +31,12 @@ class FakePercentage {
 interface Start {
   readonly percent?: number;
   readonly lastGood?: number;
-  readonly limits?: Partial<typeof DEFAULT_LIMITS>;
+  readonly limits?: Partial<typeof DEFAULT_WATCH_LIMITS>;
 }
 
 /** Seconds that pass when a test says so; in each of them, what `each` does happens. */
 function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) {
-  const limits = { ...DEFAULT_LIMITS, ...changes };
+  const limits = { ...DEFAULT_WATCH_LIMITS, ...changes };
   const clock = new FakeClock();
   const logger = new FakeLogger();
   const health = new Health(limits, clock.read);

@@ -1,11 +1,18 @@
 /** What a stranger sends to the front door to get something else than a WebSocket of an app from the server behind it. */
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { APP, APP_VARIABLES } from '../support/app.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import { startServer } from '../support/server.ts';
 import { frameBytes, OPCODE, textFrame, upgradeText } from '../support/wire-tcp.ts';
-import { APP, startDoor, TOKEN } from './houses.ts';
-import { accepted, OK, request, send, startRecorder } from './recorder.ts';
+import { startFrontDoor, TOKEN } from './servers.ts';
+import {
+  acceptResponse,
+  SECRET_RESPONSE,
+  requestText,
+  sendRaw,
+  startRecordingUpstream,
+} from './recording-upstream.ts';
 
 const PATH = `/app/${APP.key}?protocol=7`;
 const HANDSHAKE = [
@@ -23,41 +30,41 @@ const upgradeOf = (protocol: string): string[] => [
 const without = (name: string): string[] => HANDSHAKE.filter((line) => !line.startsWith(name));
 
 const NOT_LED: readonly (readonly [what: string, text: string])[] = [
-  ['another path with another protocol', request('GET /secret', ...upgradeOf('foo'))],
-  ['another path', request('GET /secret', ...HANDSHAKE)],
-  ['the root', request('GET /', ...HANDSHAKE)],
-  ['the HTTP API', request(`GET /apps/${APP.id}/channels`, ...HANDSHAKE)],
-  ['the admin API', request('GET /admin/cutover', ...HANDSHAKE, `Authorization: Bearer ${TOKEN}`)],
-  ['a path below the key', request(`GET /app/${APP.key}/../../secret`, ...HANDSHAKE)],
-  ['a double slash', request(`GET //app/${APP.key}`, ...HANDSHAKE)],
-  ['an absolute target', request(`GET http://localhost${PATH}`, ...HANDSHAKE)],
-  ['another protocol', request(`GET ${PATH}`, ...upgradeOf('h2c'))],
-  ['two protocols', request(`GET ${PATH}`, ...HANDSHAKE, 'Upgrade: foo')],
-  ['a list of protocols', request(`GET ${PATH}`, ...without('Upgrade'), 'Upgrade: websocket, foo')],
-  ['POST', request(`POST ${PATH}`, ...HANDSHAKE)],
-  ['HEAD', request(`HEAD ${PATH}`, ...HANDSHAKE)],
-  ['no key of the handshake', request(`GET ${PATH}`, ...without('Sec-WebSocket-Key'))],
+  ['another path with another protocol', requestText('GET /secret', ...upgradeOf('foo'))],
+  ['another path', requestText('GET /secret', ...HANDSHAKE)],
+  ['the root', requestText('GET /', ...HANDSHAKE)],
+  ['the HTTP API', requestText(`GET /apps/${APP.id}/channels`, ...HANDSHAKE)],
+  ['the admin API', requestText('GET /admin/cutover', ...HANDSHAKE, `Authorization: Bearer ${TOKEN}`)],
+  ['a path below the key', requestText(`GET /app/${APP.key}/../../secret`, ...HANDSHAKE)],
+  ['a double slash', requestText(`GET //app/${APP.key}`, ...HANDSHAKE)],
+  ['an absolute target', requestText(`GET http://localhost${PATH}`, ...HANDSHAKE)],
+  ['another protocol', requestText(`GET ${PATH}`, ...upgradeOf('h2c'))],
+  ['two protocols', requestText(`GET ${PATH}`, ...HANDSHAKE, 'Upgrade: foo')],
+  ['a list of protocols', requestText(`GET ${PATH}`, ...without('Upgrade'), 'Upgrade: websocket, foo')],
+  ['POST', requestText(`POST ${PATH}`, ...HANDSHAKE)],
+  ['HEAD', requestText(`HEAD ${PATH}`, ...HANDSHAKE)],
+  ['no key of the handshake', requestText(`GET ${PATH}`, ...without('Sec-WebSocket-Key'))],
   [
     'a short key of the handshake',
-    request(`GET ${PATH}`, ...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: x'),
+    requestText(`GET ${PATH}`, ...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: x'),
   ],
-  ['two keys of the handshake', request(`GET ${PATH}`, ...HANDSHAKE, HANDSHAKE[4]!)],
+  ['two keys of the handshake', requestText(`GET ${PATH}`, ...HANDSHAKE, HANDSHAKE[4]!)],
   [
     'an unknown version',
-    request(`GET ${PATH}`, ...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 7'),
+    requestText(`GET ${PATH}`, ...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 7'),
   ],
-  ['no version', request(`GET ${PATH}`, ...without('Sec-WebSocket-Version'))],
-  ['a body', `${request(`GET ${PATH}`, ...HANDSHAKE, 'Content-Length: 5')}hello`],
-  ['a body in chunks', `${request(`GET ${PATH}`, ...HANDSHAKE, 'Transfer-Encoding: chunked')}0\r\n\r\n`],
+  ['no version', requestText(`GET ${PATH}`, ...without('Sec-WebSocket-Version'))],
+  ['a body', `${requestText(`GET ${PATH}`, ...HANDSHAKE, 'Content-Length: 5')}hello`],
+  ['a body in chunks', `${requestText(`GET ${PATH}`, ...HANDSHAKE, 'Transfer-Encoding: chunked')}0\r\n\r\n`],
   [
     'a request in its body',
-    `${request(`GET ${PATH}`, ...HANDSHAKE, 'Content-Length: 60')}${request('GET /secret', 'Host: localhost')}`,
+    `${requestText(`GET ${PATH}`, ...HANDSHAKE, 'Content-Length: 60')}${requestText('GET /secret', 'Host: localhost')}`,
   ],
-  ['two hosts', request(`GET ${PATH}`, ...HANDSHAKE, 'Host: other')],
-  ['a host that is none', request(`GET ${PATH}`, ...without('Host'), 'Host: a/b')],
+  ['two hosts', requestText(`GET ${PATH}`, ...HANDSHAKE, 'Host: other')],
+  ['a host that is none', requestText(`GET ${PATH}`, ...without('Host'), 'Host: a/b')],
   [
     'a body behind 2,001 lines',
-    `${request(`GET ${PATH}`, ...HANDSHAKE, ...Array.from({ length: 2001 }, () => 'a:'), 'Content-Length: 5')}hello`,
+    `${requestText(`GET ${PATH}`, ...HANDSHAKE, ...Array.from({ length: 2001 }, () => 'a:'), 'Content-Length: 5')}hello`,
   ],
 ];
 
@@ -65,12 +72,12 @@ describe.each(['true', 'false'])('with WAVEHALL_CUTOVER_PROXY_HTTP=%s', (pass) =
   test.each(NOT_LED)(
     '11.2 an upgrade with %s is answered here and never becomes a tunnel',
     async (_, text) => {
-      const other = await startRecorder();
-      const door = await startDoor(other, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: pass });
+      const other = await startRecordingUpstream();
+      const door = await startFrontDoor(other, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: pass });
       const client = send(door.port, text);
       expect(await client.answered()).not.toBe(101);
       client.socket.write(
-        request('GET /secret', 'Host: localhost', 'X-Forwarded-For: 6.6.6.6', 'Connection: close'),
+        requestText('GET /secret', 'Host: localhost', 'X-Forwarded-For: 6.6.6.6', 'Connection: close'),
       );
       client.socket.end();
       await client.ended;
@@ -82,12 +89,15 @@ describe.each(['true', 'false'])('with WAVEHALL_CUTOVER_PROXY_HTTP=%s', (pass) =
 
 describe('only sockets are joined', () => {
   const ANSWERS: readonly (readonly [what: string, (head: string) => string])[] = [
-    ['200', () => OK],
-    ['101 to another protocol', (head) => accepted(head).replace('Upgrade: websocket', 'Upgrade: foo')],
-    ['101 without a protocol', (head) => accepted(head).replace('Upgrade: websocket\r\n', '')],
-    ['101 without Connection', (head) => accepted(head).replace('Connection: Upgrade\r\n', '')],
-    ['101 without an accept', (head) => accepted(head).replace(/Sec-WebSocket-Accept.*\r\n/, '')],
-    ['101 with the accept of another key', (head) => accepted(head).replace(/Accept: .{5}/, 'Accept: xxxxx')],
+    ['200', () => SECRET_RESPONSE],
+    ['101 to another protocol', (head) => acceptResponse(head).replace('Upgrade: websocket', 'Upgrade: foo')],
+    ['101 without a protocol', (head) => acceptResponse(head).replace('Upgrade: websocket\r\n', '')],
+    ['101 without Connection', (head) => acceptResponse(head).replace('Connection: Upgrade\r\n', '')],
+    ['101 without an accept', (head) => acceptResponse(head).replace(/Sec-WebSocket-Accept.*\r\n/, '')],
+    [
+      '101 with the accept of another key',
+      (head) => acceptResponse(head).replace(/Accept: .{5}/, 'Accept: xxxxx'),
+    ],
     ['an endless list of hints', () => 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(50)],
     ['a status that is none', () => 'HTTP/1.1 000 ?\r\n\r\n'],
     ['an endless head', () => `HTTP/1.1 200 OK\r\n${'X-A: b\r\n'.repeat(9000)}`],
@@ -100,9 +110,9 @@ describe('only sockets are joined', () => {
   test.each(ANSWERS)(
     '11.2 an other side that answers a handshake with %s gets no byte more',
     async (_, answer) => {
-      const other = await startRecorder(answer);
-      const door = await startDoor(other, 0);
-      const client = send(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
+      const other = await startRecordingUpstream(answer);
+      const door = await startFrontDoor(other, 0);
+      const client = sendRaw(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
       await client.answered();
       if (client.status() === 101) {
         await vi.waitFor(() => expect(client.text()).toContain('connection_established'));
@@ -114,21 +124,21 @@ describe('only sockets are joined', () => {
   );
 
   test('11.2 hints before the 101 are passed over', async () => {
-    const other = await startRecorder(
-      (head) => `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${accepted(head)}`,
+    const other = await startRecordingUpstream(
+      (head) => `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${acceptResponse(head)}`,
     );
-    const door = await startDoor(other, 0);
-    const client = send(door.port, upgradeText(PATH), 'EARLY');
+    const door = await startFrontDoor(other, 0);
+    const client = sendRaw(door.port, upgradeText(PATH), 'EARLY');
     expect(await client.answered()).toBe(101);
     await vi.waitFor(() => expect(other.heard()).toMatch(/\r\n\r\nEARLY$/));
   });
 
   test('11.2 the other side’s refusal ends the connection, whatever the client sends behind it', async () => {
-    const other = await startRecorder(
+    const other = await startRecordingUpstream(
       () => 'HTTP/1.1 403 Forbidden\r\nX-Why: a\r\nContent-Length: 3\r\n\r\nno!',
     );
-    const door = await startDoor(other, 0);
-    const client = send(door.port, upgradeText(PATH), request('GET /secret', 'Host: localhost'));
+    const door = await startFrontDoor(other, 0);
+    const client = sendRaw(door.port, upgradeText(PATH), requestText('GET /secret', 'Host: localhost'));
     expect(await client.answered()).toBe(403);
     await client.ended;
     expect(client.text()).toMatch(
@@ -138,8 +148,8 @@ describe('only sockets are joined', () => {
   });
 
   test('11.2 with WAVEHALL_CUTOVER_PROXY_HTTP=false a key that is not ours is refused here', async () => {
-    const other = await startRecorder();
-    const door = await startDoor(other, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'false' });
+    const other = await startRecordingUpstream();
+    const door = await startFrontDoor(other, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'false' });
     const client = send(door.port, upgradeText('/app/their-key?protocol=7'));
     await vi.waitFor(() => expect(client.text()).toContain('4001'));
     expect(other.heard()).toBe('');
@@ -148,9 +158,9 @@ describe('only sockets are joined', () => {
   test.each(['..%2f..%2fsecret', '%2e%2e', 'a%5cb', 'a%00'])(
     '11.2 the key %s, which is a path to some servers, is refused here',
     async (key) => {
-      const other = await startRecorder();
-      const door = await startDoor(other, 0);
-      const client = send(door.port, upgradeText(`/app/${key}`));
+      const other = await startRecordingUpstream();
+      const door = await startFrontDoor(other, 0);
+      const client = sendRaw(door.port, upgradeText(`/app/${key}`));
       await vi.waitFor(() => expect(client.text()).toContain('4001'));
       expect(other.heard()).toBe('');
     },
@@ -163,8 +173,8 @@ describe('only sockets are joined', () => {
       REVERB_APP_SECRET: APP.secret,
     });
     onTestFinished(() => other.close());
-    const door = await startDoor(other, 0);
-    const client = send(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
+    const door = await startFrontDoor(other, 0);
+    const client = sendRaw(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
     await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
     expect(client.text()).toContain('X-Powered-By: Laravel Reverb');
     client.socket.write(frameBytes({ opcode: OPCODE.close, payload: Buffer.from([3, 232]) }));
@@ -176,8 +186,8 @@ describe('only sockets are joined', () => {
     async (line) => {
       const other = await startStandIn({ REVERB_APP_KEY: APP.key });
       onTestFinished(() => other.close());
-      const door = await startDoor(other, 0);
-      const client = send(door.port, request(line, ...HANDSHAKE));
+      const door = await startFrontDoor(other, 0);
+      const client = sendRaw(door.port, requestText(line, ...HANDSHAKE));
       expect(await client.answered()).toBeGreaterThanOrEqual(400);
       await client.ended;
       expect(client.text()).not.toContain('Reverb');
@@ -230,8 +240,8 @@ describe('what is the operator’s stays here', () => {
   test.each(['', 'ws'])(
     '11.2 with the path prefix "%s" no spelling of the admin API or the HTTP API is passed',
     async (prefix) => {
-      const other = await startRecorder();
-      const door = await startDoor(other, 50, { REVERB_SERVER_PATH: prefix, WAVEHALL_ADMIN_TOKEN: '' });
+      const other = await startRecordingUpstream();
+      const door = await startFrontDoor(other, 50, { REVERB_SERVER_PATH: prefix, WAVEHALL_ADMIN_TOKEN: '' });
       const targets =
         prefix === ''
           ? ADMIN
@@ -241,9 +251,14 @@ describe('what is the operator’s stays here', () => {
               `/${prefix}/${prefix}/admin`,
             ];
       for (const target of targets) {
-        const client = send(
+        const client = sendRaw(
           door.port,
-          request(`GET ${target}`, 'Host: localhost', 'Authorization: Bearer their-own', 'Connection: close'),
+          requestText(
+            `GET ${target}`,
+            'Host: localhost',
+            'Authorization: Bearer their-own',
+            'Connection: close',
+          ),
         );
         await client.ended;
         expect(client.text(), target).not.toContain('secret!');
@@ -253,20 +268,20 @@ describe('what is the operator’s stays here', () => {
   );
 
   test('11.2 a request that carries the operator’s token goes nowhere, wherever it stands', async () => {
-    const other = await startRecorder();
-    const door = await startDoor(other, 50);
+    const other = await startRecordingUpstream();
+    const door = await startFrontDoor(other, 50);
     const ways: readonly string[] = [
-      request('GET /pulse', 'Host: localhost', `Authorization: Bearer ${TOKEN}`, 'Connection: close'),
-      request(
+      requestText('GET /pulse', 'Host: localhost', `Authorization: Bearer ${TOKEN}`, 'Connection: close'),
+      requestText(
         'GET /pulse',
         'Host: localhost',
         'Authorization: Bearer x',
         `authorization: bearer ${TOKEN}`,
         'Connection: close',
       ),
-      request('GET /pulse', 'Host: localhost', `X-Token: ${TOKEN}`, 'Connection: close'),
-      request(`GET /pulse?token=${TOKEN}`, 'Host: localhost', 'Connection: close'),
-      request(
+      requestText('GET /pulse', 'Host: localhost', `X-Token: ${TOKEN}`, 'Connection: close'),
+      requestText(`GET /pulse?token=${TOKEN}`, 'Host: localhost', 'Connection: close'),
+      requestText(
         'GET /pulse',
         'Host: localhost',
         `Authorization: Basic ${Buffer.from(`admin:${TOKEN}`).toString('base64')}`,
@@ -274,14 +289,14 @@ describe('what is the operator’s stays here', () => {
       ),
     ];
     for (const way of ways) {
-      const client = send(door.port, way);
+      const client = sendRaw(door.port, way);
       await client.ended;
       expect(client.status(), way).toBe(404);
     }
     expect(other.heard()).toBe('');
-    const client = send(
+    const client = sendRaw(
       door.port,
-      request('GET /pulse', 'Host: localhost', 'Authorization: Bearer x', 'Connection: close'),
+      requestText('GET /pulse', 'Host: localhost', 'Authorization: Bearer x', 'Connection: close'),
     );
     await client.ended;
     expect(client.text()).toContain('secret!');
@@ -289,19 +304,19 @@ describe('what is the operator’s stays here', () => {
   });
 
   test('11.2 a socket that carries the operator’s token is led over without it', async () => {
-    const other = await startRecorder();
-    const door = await startDoor(other, 0);
-    const client = send(door.port, upgradeText(PATH, { Authorization: `Bearer ${TOKEN}`, 'X-Mine': '1' }));
+    const other = await startRecordingUpstream();
+    const door = await startFrontDoor(other, 0);
+    const client = sendRaw(door.port, upgradeText(PATH, { Authorization: `Bearer ${TOKEN}`, 'X-Mine': '1' }));
     expect(await client.answered()).toBe(101);
     expect(other.heard()).toContain('X-Mine: 1');
     expect(other.heard()).not.toContain(TOKEN);
   });
 
   test('11.2 CONNECT and TRACE are answered here', async () => {
-    const other = await startRecorder();
-    const door = await startDoor(other, 0);
+    const other = await startRecordingUpstream();
+    const door = await startFrontDoor(other, 0);
     for (const line of ['CONNECT localhost:80', 'CONNECT /secret', 'TRACE /secret']) {
-      const client = send(door.port, request(line, 'Host: localhost'), 'GET /secret HTTP/1.1\r\n\r\n');
+      const client = sendRaw(door.port, requestText(line, 'Host: localhost'), 'GET /secret HTTP/1.1\r\n\r\n');
       expect(await client.answered()).toBeGreaterThanOrEqual(400);
       client.socket.end();
       await client.ended;
@@ -314,12 +329,10 @@ const filesOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
 describe.runIf(existsSync('/proc/self/fd'))('what was refused is let go', () => {
   test('2.1 a client that is refused at the door and stays is ended within 5 s, and SIGTERM ends the server before that', async () => {
-    const other = await startRecorder(() => 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
+    const other = await startRecordingUpstream(() => 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
     const start = () =>
       startServer({
-        REVERB_APP_ID: APP.id,
-        REVERB_APP_KEY: APP.key,
-        REVERB_APP_SECRET: APP.secret,
+        ...APP_VARIABLES,
         WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${other.port}`,
         WAVEHALL_CUTOVER_STATE_FILE: `/tmp/wavehall-${process.pid}-${Math.random()}.json`,
         WAVEHALL_DRAIN_SECONDS: '0',
@@ -329,9 +342,9 @@ describe.runIf(existsSync('/proc/self/fd'))('what was refused is let go', () => 
     const before = filesOf(server.pid);
     const refuse = async () => {
       const clients = Array.from({ length: 40 }, (_, at) =>
-        send(
+        sendRaw(
           server.port,
-          at % 2 === 0 ? upgradeText(PATH) : request(`GET ${PATH}`, ...HANDSHAKE, 'Content-Length: 5'),
+          at % 2 === 0 ? upgradeText(PATH) : requestText(`GET ${PATH}`, ...HANDSHAKE, 'Content-Length: 5'),
         ),
       );
       for (const client of clients)

@@ -4,36 +4,37 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { APP } from '../support/app.ts';
 import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
 import { statusTable } from '../../src/cutover/status/status-report.ts';
 import { startRedis } from '../support/redis.ts';
 import { publisher } from '../support/wire-http.ts';
 import { eventually, Wire } from '../support/wire.ts';
-import { beHostile, QUICK_CLOSERS } from './hostile.ts';
-import { APP, otherSides, standInWith } from './other-side.ts';
-import { Stage } from './stage.ts';
+import { startHostileClients, QUICK_CLOSERS } from './hostile-clients.ts';
+import { upstreamKinds, standInWith } from './upstream.ts';
+import { CutoverScenario } from './scenario.ts';
 
 const HOSTILE_MS = Number(process.env.HOSTILE_MS ?? 10_000);
 const BREACH_SECONDS = Number(process.env.HOSTILE_BREACH_SECONDS ?? 3);
 const LONG_MS = 120_000 + 2 * HOSTILE_MS;
 
-let stage: Stage | undefined;
+let stage: CutoverScenario | undefined;
 afterEach(async () => {
   await stage?.close();
   stage = undefined;
 });
 
-const statusOf = (on: Stage) => on.status() as unknown as Promise<CutoverStatus>;
+const statusOf = (on: CutoverScenario) => on.status() as unknown as Promise<CutoverStatus>;
 const shown = (status: CutoverStatus): string => statusTable(status, { colour: false });
 
 async function openStage(
   percent: number,
   env: Record<string, string> = {},
-  kind = otherSides().at(-1),
+  kind = upstreamKinds().at(-1),
   browsers = 6,
-): Promise<Stage> {
+): Promise<CutoverScenario> {
   if (kind === undefined) throw new Error('no other side');
-  const open = await Stage.open(kind, {
+  const open = await CutoverScenario.open(kind, {
     browsers,
     env: {
       WAVEHALL_CUTOVER_PERCENT: String(percent),
@@ -51,7 +52,7 @@ async function openStage(
   return open;
 }
 
-async function until(on: Stage, holds: (status: CutoverStatus) => boolean, limitMs = 40_000) {
+async function until(on: CutoverScenario, holds: (status: CutoverStatus) => boolean, limitMs = 40_000) {
   let last = await statusOf(on);
   await eventually(
     async () => holds((last = await statusOf(on))),
@@ -67,7 +68,7 @@ describe.each([100, 50])('hostile clients at %d percent', (percent) => {
     { timeout: LONG_MS },
     async () => {
       const on = await openStage(percent, { WAVEHALL_ALLOWED_ORIGINS: 'app.test' });
-      const hostility = beHostile(on.door(), 4);
+      const hostility = startHostileClients(on.door(), 4);
       const endMs = Date.now() + HOSTILE_MS;
       let last = await statusOf(on);
       while (Date.now() < endMs) {
@@ -127,7 +128,7 @@ async function openBreakable() {
 /** Milliseconds from the moment in which this side breaks to the rollback. */
 async function rollbackAfterMs(quickClosers: number): Promise<number> {
   const { on, redis } = await openBreakable();
-  const hostility = beHostile(on.door(), quickClosers, QUICK_CLOSERS);
+  const hostility = startHostileClients(on.door(), quickClosers, QUICK_CLOSERS);
   await sleep(2000);
   const brokenAtMs = Date.now();
   await redis.kill();
@@ -170,7 +171,7 @@ test(
 );
 
 /** Takes every place that is free at the other server, as a client that subscribes; what is refused tries again. */
-function fill(on: Stage, places: number) {
+function fill(on: CutoverScenario, places: number) {
   const wires: Wire[] = [];
   let isOver = false;
   const take = async (): Promise<void> => {

@@ -4,9 +4,9 @@
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import { KINDS } from './checker.ts';
-import { beHostile } from './hostile.ts';
-import { otherSides } from './other-side.ts';
-import { Stage, latencies, pause } from './stage.ts';
+import { startHostileClients } from './hostile-clients.ts';
+import { upstreamKinds } from './upstream.ts';
+import { CutoverScenario, latencies, pause } from './scenario.ts';
 
 const BROWSERS = Number(process.env.WALK_BROWSERS ?? 200);
 const FEW_BROWSERS = Math.ceil(BROWSERS / 3);
@@ -24,15 +24,15 @@ const OUTRUN_SHARE = 0.002;
 
 const nothingWrong = Object.fromEntries(KINDS.map((kind) => [kind, 0]));
 
-let stage: Stage | undefined;
+let stage: CutoverScenario | undefined;
 afterEach(async () => {
   await stage?.close();
   stage = undefined;
 });
 
 /** Up and down again; everybody who changes the side does so with one reconnect. */
-const walk = async (on: Stage): Promise<void> => {
-  const hostility = beHostile(on.door(), HOSTILE);
+const walk = async (on: CutoverScenario): Promise<void> => {
+  const hostility = startHostileClients(on.door(), HOSTILE);
   on.makeNoise();
   await pause(STEP_MS);
   for (const percent of STEPS) {
@@ -53,7 +53,7 @@ const walk = async (on: Stage): Promise<void> => {
   if (HOSTILE > 0) console.log(`${hostility.acts()} hostile acts`, JSON.stringify(await on.status()));
 };
 
-const nobodyNoticed = async (on: Stage, browsers: number): Promise<void> => {
+const nobodyNoticed = async (on: CutoverScenario, browsers: number): Promise<void> => {
   const verdict = await on.verdict();
   console.log(
     on.other.name,
@@ -69,11 +69,11 @@ const nobodyNoticed = async (on: Stage, browsers: number): Promise<void> => {
   expect(verdict.expected).toBeGreaterThan(browsers * 50);
 };
 
-const kinds = otherSides();
+const kinds = upstreamKinds();
 
 describe.each(kinds)('11.18 the walk beside $name', (kind) => {
   test('11.18 nobody notices: 0 → 5 → 25 → 50 → 100 → 0 % under load', { timeout: WALK_MS }, async () => {
-    stage = await Stage.open(kind, { browsers: BROWSERS });
+    stage = await CutoverScenario.open(kind, { browsers: BROWSERS });
     expect(stage.count('wavehall')).toBe(0);
     await walk(stage);
     await nobodyNoticed(stage, BROWSERS);
@@ -82,7 +82,7 @@ describe.each(kinds)('11.18 the walk beside $name', (kind) => {
 
 describe.each(kinds.slice(-1))('11.18 the walk of two nodes beside $name', (kind) => {
   test('11.18 nobody notices: two nodes, one percentage, one bridge each', { timeout: WALK_MS }, async () => {
-    stage = await Stage.open(kind, { browsers: FEW_BROWSERS, nodes: 2 });
+    stage = await CutoverScenario.open(kind, { browsers: FEW_BROWSERS, nodes: 2 });
     await walk(stage);
     await nobodyNoticed(stage, FEW_BROWSERS);
   });

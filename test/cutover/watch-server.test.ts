@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { APP } from '../support/app.ts';
 import { compare, type Phase } from '../../src/cutover/compare/compare.ts';
 import { comparisonTable } from '../../src/cutover/compare/comparison-report.ts';
 import type { Side } from '../../src/cutover/ports.ts';
@@ -10,7 +11,7 @@ import { type CutoverStatus, statusTable } from '../../src/cutover/status/status
 import { signedSide, SIDE_HEADER } from '../../src/cutover/split/side-header.ts';
 import type { Server } from '../../src/server/index.ts';
 import { eventually } from '../support/wire.ts';
-import { APP, memberOn, siteAt, startWavehall } from './two-servers.ts';
+import { joinPresenceChannel, probeSiteAt, startServerInProcess } from './faulty-servers.ts';
 
 const TOKEN = 'open-sesame';
 const LONG_MS = 40_000;
@@ -22,7 +23,7 @@ let folder: string;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wavehall-watch-'));
-  upstream = await startWavehall();
+  upstream = await startServerInProcess();
 });
 afterEach(async () => {
   await wavehall.stop();
@@ -31,7 +32,7 @@ afterEach(async () => {
 });
 
 const start = async (env: Record<string, string> = {}): Promise<void> => {
-  wavehall = await startWavehall({
+  wavehall = await startServerInProcess({
     WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${upstream.port}`,
     WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'),
     WAVEHALL_CUTOVER_BREACH_LOOP_MS: '0',
@@ -111,14 +112,14 @@ test('11.16 through the front door, at 0 percent, both sides bring the same', as
   await start({ WAVEHALL_CUTOVER_PERCENT: '0' });
   const headers = { [SIDE_HEADER]: signedSide(APP, 'wavehall') };
   const sites: Record<Side, ProbeSite> = {
-    wavehall: siteAt(wavehall.port, { headers }),
-    upstream: siteAt(upstream.port),
+    wavehall: probeSiteAt(wavehall.port, { headers }),
+    upstream: probeSiteAt(upstream.port),
   };
   const channels = ['orders', 'private-orders', 'presence-orders'];
   await statusWhen(({ watch: { health } }) => health.wavehall.arrivals.good >= 1, 'the bridge is there');
   const members = [
-    await memberOn(wavehall.port, 'presence-orders', 'ada', headers),
-    await memberOn(upstream.port, 'presence-orders', 'ada'),
+    await joinPresenceChannel(wavehall.port, 'presence-orders', 'ada', headers),
+    await joinPresenceChannel(upstream.port, 'presence-orders', 'ada'),
   ];
   const comparison = await compare({
     sites,

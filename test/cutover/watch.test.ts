@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { APP } from '../support/app.ts';
 import type { WatchLimits } from '../../src/cutover/watch-limits.ts';
-import { DEFAULT_LIMITS } from './default-limits.ts';
+import { DEFAULT_WATCH_LIMITS } from './default-watch-limits.ts';
 import type { Percentage, PercentageState } from '../../src/cutover/ports.ts';
 import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
 import { requestedSide, signedSide } from '../../src/cutover/split/side-header.ts';
@@ -11,7 +12,7 @@ import { openWatch, type Watch } from '../../src/cutover/watch/watch.ts';
 import type { Server } from '../../src/server/index.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
-import { APP, type Faulty, siteAt, startFaulty, startWavehall } from './two-servers.ts';
+import { type FaultyProxy, probeSiteAt, startFaultyProxy, startServerInProcess } from './faulty-servers.ts';
 
 /** Short, but what a loaded machine may do to times is not judged: only the order of things is. */
 const QUICK: Partial<WatchLimits> = {
@@ -27,11 +28,11 @@ const LONG_MS = 40_000;
 vi.setConfig({ testTimeout: 60_000 });
 
 let server: Server;
-let faulty: Faulty;
+let faulty: FaultyProxy;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
-  server = await startWavehall();
+  server = await startServerInProcess();
 });
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -79,11 +80,11 @@ function open({ limits, percent = 50, lastGood = 25, notify, sites }: Start = {}
   const logger = new FakeLogger();
   const percentage = ownPercentage(percent, lastGood);
   const watch: Watch = openWatch({
-    limits: { ...DEFAULT_LIMITS, ...QUICK, ...limits },
+    limits: { ...DEFAULT_WATCH_LIMITS, ...QUICK, ...limits },
     percentage,
     logger,
     clock: Date.now,
-    sites: () => ({ wavehall: siteAt(server.port), upstream: siteAt(server.port), ...sites }),
+    sites: () => ({ wavehall: probeSiteAt(server.port), upstream: probeSiteAt(server.port), ...sites }),
     notify: notify && { url: notify, credential: APP },
   });
   watch.start();
@@ -92,9 +93,9 @@ function open({ limits, percent = 50, lastGood = 25, notify, sites }: Start = {}
 }
 
 const standBefore = async (): Promise<ProbeSite> => {
-  faulty = await startFaulty(server.port);
+  faulty = await startFaultyProxy(server.port);
   ends.push(() => faulty.close());
-  return siteAt(faulty.port);
+  return probeSiteAt(faulty.port);
 };
 
 async function startReceiver() {

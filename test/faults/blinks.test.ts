@@ -1,6 +1,6 @@
 /** Links to Redis that break again and again, and what each kind of channel loses by it. */
 import { expect } from 'vitest';
-import { fault, pause, report } from './stage.ts';
+import { fault, pause, report } from './fault-run.ts';
 
 /** By hand: FAULT_CUT_SECONDS=60. */
 const SECONDS = Number(process.env.FAULT_CUT_SECONDS ?? 12);

@@ -1,12 +1,12 @@
 /** Faults of a Redis that Sentinels watch over: another server takes the place of the one that was written to. */
 import { describe, expect } from 'vitest';
 import { Redis } from 'ioredis';
-import type { Visitor } from '../support/cluster-visitor.ts';
-import type { Publish } from '../support/checker.ts';
-import { SentinelGround } from '../support/ground.ts';
+import type { ClusterClient } from '../support/cluster-client.ts';
+import type { Publish } from '../support/cluster-checker.ts';
+import { SentinelRedis } from '../support/redis-topology.ts';
 import { eventually } from '../support/wire.ts';
-import { around, backAfter, busy, quiet, told } from './scenes.ts';
-import { fault, pause, report, sideBySide, type Stage } from './stage.ts';
+import { underwayAt, msUntilAccepting, startLoad, expectNoMemberChanges, acceptedMore } from './steps.ts';
+import { fault, pause, report, sideBySide, type FaultRun } from './fault-run.ts';
 
 /** After a change of the master, nobody may be said to have gone for so long. */
 const QUIET_MS = 6000;
@@ -16,15 +16,15 @@ const LAG_MS = 300;
 const options = (args: readonly string[] = []) => ({
   // Twice as many as usual are at it, and start at the same time.
   env: { WAVEHALL_LEASE_SECONDS: '4', WAVEHALL_REDIS_TIMEOUT_MS: '1000' },
-  ground: () => SentinelGround.start({ args }),
+  ground: () => SentinelRedis.start({ args }),
 });
 
-function groundOf({ cluster }: Stage): SentinelGround {
-  if (cluster.ground instanceof SentinelGround) return cluster.ground;
+function groundOf({ cluster }: FaultRun): SentinelRedis {
+  if (cluster.ground instanceof SentinelRedis) return cluster.ground;
   throw new Error('There are no Sentinels');
 }
 
-async function anotherMaster({ group }: SentinelGround, before: number): Promise<void> {
+async function anotherMaster({ group }: SentinelRedis, before: number): Promise<void> {
   await eventually(
     async () => (await group.master()).port !== before,
     'another server is the master',
@@ -39,16 +39,16 @@ describe('the master changes', () => {
       '3.13 F17 it is killed: clients that stay receive everything, and no member seems to leave',
       options(),
       async (stage) => {
-        const { room, news, crowd, stop } = await busy(stage, 3, 20);
+        const { room, news, crowd, stop } = await startLoad(stage, 3, 20);
         const ground = groundOf(stage);
         const master = await ground.group.master();
         await master.kill();
         const killedMs = performance.now();
         await anotherMaster(ground, master.port);
-        const ms = await backAfter(stage, news);
-        await told(stage, room, 10);
+        const ms = await msUntilAccepting(stage, news);
+        await acceptedMore(stage, room, 10);
         await stop();
-        await ended(stage, { room, crowd, mayBeLost: around(killedMs, LAG_MS, 100), ms });
+        await ended(stage, { room, crowd, mayBeLost: underwayAt(killedMs, LAG_MS, 100), ms });
       },
     );
 
@@ -56,17 +56,17 @@ describe('the master changes', () => {
       '3.13 F17 on demand: clients that stay receive everything, and no member seems to leave',
       options(),
       async (stage) => {
-        const { room, news, crowd, stop } = await busy(stage, 3, 20);
+        const { room, news, crowd, stop } = await startLoad(stage, 3, 20);
         const ground = groundOf(stage);
         const master = await ground.group.master();
         await ground.group.failOver();
         await anotherMaster(ground, master.port);
         const changedMs = performance.now();
-        const ms = await backAfter(stage, news);
-        await told(stage, room, 10);
+        const ms = await msUntilAccepting(stage, news);
+        await acceptedMore(stage, room, 10);
         await stop();
         // Until the old master is told, it acknowledges what nobody will know.
-        await ended(stage, { room, crowd, mayBeLost: around(changedMs, 2000, ms + 500), ms });
+        await ended(stage, { room, crowd, mayBeLost: underwayAt(changedMs, 2000, ms + 500), ms });
       },
     );
   });
@@ -74,12 +74,12 @@ describe('the master changes', () => {
 
 interface Ended {
   readonly room: string;
-  readonly crowd: readonly Visitor[];
+  readonly crowd: readonly ClusterClient[];
   readonly mayBeLost: (publish: Publish) => boolean;
   readonly ms: number;
 }
 
-async function ended(stage: Stage, { room, crowd, mayBeLost, ms }: Ended): Promise<void> {
+async function ended(stage: FaultRun, { room, crowd, mayBeLost, ms }: Ended): Promise<void> {
   const expected = { mayBeLost, withinMs: 15_000 };
   await stage.settled(expected);
   await pause(QUIET_MS);
@@ -89,12 +89,12 @@ async function ended(stage: Stage, { room, crowd, mayBeLost, ms }: Ended): Promi
     'longest answer ms': Math.round(stage.checker.figures.longestMs),
     'acknowledged and lost with the old master': stage.checker.missed().length,
   });
-  quiet(room, crowd);
+  expectNoMemberChanges(room, crowd);
   await stage.emptied();
 }
 
 /** The old master and one node on this side, all others on that side. */
-async function split(stage: Stage): Promise<void> {
+async function split(stage: FaultRun): Promise<void> {
   const { group, paths } = groundOf(stage);
   group.link.suffer('held');
   paths[0]!.view.cut();
@@ -109,7 +109,7 @@ describe('a split brain: the old master is reached by one node only', () => {
       '3.13 F18 the other nodes receive everything, and the separated node rejoins them',
       options(),
       async (stage) => {
-        const { room, news, stop } = await busy(stage, 2, 20);
+        const { room, news, stop } = await startLoad(stage, 2, 20);
         const ground = groundOf(stage);
         const old = await ground.group.master();
         const splitMs = performance.now();
@@ -124,17 +124,17 @@ describe('a split brain: the old master is reached by one node only', () => {
           );
         }
         const comes = await stage.visitor('comes', 0, [room, news]);
-        await told(stage, news, 20);
+        await acceptedMore(stage, news, 20);
         const healedMs = performance.now();
         stage.cluster.heal();
         await healedAt(stage, old.port);
         const backMs = performance.now();
-        await told(stage, room, 10);
+        await acceptedMore(stage, room, 10);
         await stop();
         const isOfOldSide = ({ node, beganMs, endedMs }: Publish): boolean =>
           node.index === 0 && endedMs >= splitMs - LAG_MS && beganMs <= backMs;
         const mayBeLost = (publish: Publish): boolean =>
-          isOfOldSide(publish) || around(splitMs, LAG_MS, 200)(publish);
+          isOfOldSide(publish) || underwayAt(splitMs, LAG_MS, 200)(publish);
         expect(comes.standing).toHaveLength(2);
         // Each side had buried the other.
         const expected = { mayBeLost, flaps: () => 4, withinMs: 20_000 };
@@ -155,7 +155,7 @@ describe('a split brain: the old master is reached by one node only', () => {
       options(['--min-replicas-to-write', '1', '--min-replicas-max-lag', '1']),
       async (stage) => {
         // On that side too, somebody has to follow before it may be written to.
-        const { room, news, stop } = await busy(stage, 2, 20);
+        const { room, news, stop } = await startLoad(stage, 2, 20);
         const ground = groundOf(stage);
         const old = await ground.group.master();
         const splitMs = performance.now();
@@ -171,11 +171,11 @@ describe('a split brain: the old master is reached by one node only', () => {
           expect((await stage.publish(news, stage.node(0))).status).toBe(503);
         stage.cluster.heal();
         await healedAt(stage, old.port);
-        await backAfter(stage, news);
-        await told(stage, room, 10);
+        await msUntilAccepting(stage, news);
+        await acceptedMore(stage, room, 10);
         await stop();
         const mayBeLost = (publish: Publish): boolean =>
-          around(splitMs, LAG_MS, 200)(publish) ||
+          underwayAt(splitMs, LAG_MS, 200)(publish) ||
           (publish.node.index === 0 && publish.beganMs >= splitMs && publish.beganMs <= refusedMs);
         await stage.settled({ mayBeLost, flaps: () => 4, withinMs: 20_000 });
         report('F18 with min-replicas-to-write', {
@@ -189,7 +189,7 @@ describe('a split brain: the old master is reached by one node only', () => {
 });
 
 /** The old master follows the new one, and every node has come to the new one. */
-async function healedAt(stage: Stage, oldPort: number): Promise<void> {
+async function healedAt(stage: FaultRun, oldPort: number): Promise<void> {
   const old = groundOf(stage).group.servers.find(({ port }) => port === oldPort)!;
   await eventually(
     async () => (await replication(old.port)).includes('role:slave'),

@@ -1,10 +1,10 @@
 /** Redis comes to something late, or its answer is lost: what was answered must be what happened. */
 import { Redis } from 'ioredis';
 import { afterAll, describe, expect } from 'vitest';
-import type { Publish } from '../support/checker.ts';
+import type { Publish } from '../support/cluster-checker.ts';
 import { eventually } from '../support/wire.ts';
-import { backAfter, busy, told } from './scenes.ts';
-import { fault, pause, report, SharedCluster, type Stage } from './stage.ts';
+import { msUntilAccepting, startLoad, acceptedMore } from './steps.ts';
+import { fault, pause, report, SharedCluster, type FaultRun } from './fault-run.ts';
 
 const shared = new SharedCluster({ env: { WAVEHALL_LEASE_SECONDS: '12' } });
 afterAll(() => shared.close());
@@ -13,7 +13,7 @@ afterAll(() => shared.close());
 const slow = { env: { WAVEHALL_REDIS_TIMEOUT_MS: '4000' } };
 
 /** Publishes whose outcome stayed unknown, by the metrics of all nodes. */
-async function unknownOutcomes({ cluster }: Stage): Promise<number> {
+async function unknownOutcomes({ cluster }: FaultRun): Promise<number> {
   const texts = await Promise.all(cluster.up.map((node) => node.metrics()));
   const counts = texts.map((text) => /^wavehall_redis_unknown_outcomes_total (\d+)/m.exec(text)?.[1]);
   return counts.reduce((sum, count) => sum + Number(count), 0);
@@ -37,7 +37,7 @@ describe('Redis is frozen', () => {
       const statuses = (await Promise.all(sent)).map(({ status }) => status);
       expect(statuses).toEqual(Array(50).fill(503));
       stage.cluster.redis.resume();
-      await backAfter(stage, news);
+      await msUntilAccepting(stage, news);
       await stage.settled();
       await stage.emptied();
     },
@@ -55,7 +55,7 @@ describe('Redis is frozen', () => {
     await eventually(async () => (await ups()).every((status) => status === 200), '/up answers 200 again');
     report('/up', { 'answers 503 after ms': Math.round(afterMs) });
     expect(afterMs).toBeLessThan(2000);
-    await backAfter(stage, news);
+    await msUntilAccepting(stage, news);
     await stage.emptied();
   });
 
@@ -64,14 +64,14 @@ describe('Redis is frozen', () => {
     shared,
     async (stage) => {
       const before = await unknownOutcomes(stage);
-      const { news, stop } = await busy(stage, 2, 2);
+      const { news, stop } = await startLoad(stage, 2, 2);
       for (let round = 0; round < 12; round += 1) {
         stage.cluster.redis.pause();
         await pause(50 + stage.random() * 1200);
         stage.cluster.redis.resume();
         await pause(stage.random() * 300);
       }
-      await backAfter(stage, news);
+      await msUntilAccepting(stage, news);
       await stop();
       const { answers, refusals, unknown, longestMs } = stage.checker.figures;
       report('F14 frozen 12 times', {
@@ -97,7 +97,7 @@ interface Unheard {
  * Publishes through node 0 without a pause until its link to Redis brings no answers any more, and again from the start
  * where Redis had just answered everything.
  */
-async function unheard(stage: Stage, channel: string): Promise<Unheard> {
+async function unheard(stage: FaultRun, channel: string): Promise<Unheard> {
   const node = stage.node(0);
   const taken = (): Publish[] => {
     const seen = stage.checker.seenOn(stage.node(1), channel);
@@ -112,7 +112,7 @@ async function unheard(stage: Stage, channel: string): Promise<Unheard> {
       while (!wasMuted || (status === 200 && isMute()));
     };
     const answered = Promise.all(Array.from({ length: 4 }, lane));
-    await told(stage, channel, 20);
+    await acceptedMore(stage, channel, 20);
     wasMuted = true;
     node.proxy.suffer('mute', 'commands');
     const isTaken = eventually(() => taken().length > 0, 'node 1 has an event that is not answered', 500);
@@ -146,7 +146,7 @@ describe('the answer of Redis is lost', () => {
         return taken.some(({ status }) => status === 200);
       };
       await eventually(isAnsweredWell, 'what was taken is answered 200', 20_000);
-      await backAfter(stage, news);
+      await msUntilAccepting(stage, news);
       await stage.settled();
       await stage.emptied();
     },
@@ -166,7 +166,7 @@ describe('the answer of Redis is lost', () => {
       expect((await stage.publish(news, stage.node(0))).status).toBe(503);
       expect(await unknownOutcomes(stage)).toBeGreaterThan(before);
       stage.node(0).proxy.heal();
-      await backAfter(stage, news);
+      await msUntilAccepting(stage, news);
       await stage.settled();
       await stage.emptied();
     },
@@ -183,7 +183,7 @@ describe('the answer of Redis is lost', () => {
     await answered;
     expect(taken.length).toBeGreaterThan(0);
     for (const { status } of taken) expect(status).toBe(504);
-    await backAfter(stage, news);
+    await msUntilAccepting(stage, news);
     await stage.settled({ withinMs: 15_000 });
     await stage.emptied();
   });
@@ -213,7 +213,7 @@ describe('the answer of Redis is lost, and so is its marker', () => {
       await answered;
       expect(taken.length).toBeGreaterThan(0);
       for (const { status } of taken) expect(status).toBe(504);
-      await backAfter(stage, news);
+      await msUntilAccepting(stage, news);
       await stage.settled({ withinMs: 15_000 });
       await stage.emptied();
     },
@@ -229,7 +229,7 @@ describe('terminating the connections of a user', () => {
     const answer = await stage.node(0).post(`/users/${visitor!.user}/terminate_connections`, {});
     stage.cluster.redis.resume();
     expect(answer.status).toBe(503);
-    await backAfter(stage, news);
+    await msUntilAccepting(stage, news);
     expect(visitor!.closings).toEqual([]);
     await stage.settled();
     await stage.emptied();

@@ -1,13 +1,13 @@
 /** Redis runs, and refuses: it is full, it forgets, it takes no more connections. */
 import { describe, expect } from 'vitest';
 import { eventually } from '../support/wire.ts';
-import { admin, backAfter, busy, churn, told } from './scenes.ts';
-import { fault, pause, report, type Stage } from './stage.ts';
+import { askRedis, msUntilAccepting, startLoad, keepRejoining, acceptedMore } from './steps.ts';
+import { fault, pause, report, type FaultRun } from './fault-run.ts';
 
-const setting = (stage: Stage, name: string, value: string | number): Promise<unknown> =>
-  admin(stage, (redis) => redis.call('CONFIG', 'SET', name, value));
+const setting = (stage: FaultRun, name: string, value: string | number): Promise<unknown> =>
+  askRedis(stage, (redis) => redis.call('CONFIG', 'SET', name, value));
 
-const linesOf = (stage: Stage, text: string): number[] =>
+const linesOf = (stage: FaultRun, text: string): number[] =>
   stage.cluster.nodes.map(({ server }) => server.output().split(text).length - 1);
 
 const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
@@ -17,7 +17,7 @@ describe('Redis is full', () => {
     '8.3 F25 publishing answers 503, clients join and leave, then everything works again',
     patient,
     async (stage) => {
-      const { room, news, crowd, stop } = await busy(stage, 3);
+      const { room, news, crowd, stop } = await startLoad(stage, 3);
       await setting(stage, 'maxmemory', 1);
       for (const node of stage.cluster.nodes) {
         await eventually(
@@ -37,9 +37,9 @@ describe('Redis is full', () => {
       await pause(1500);
       expect(stage.checker.accepted()).toHaveLength(accepted);
       await setting(stage, 'maxmemory', 0);
-      const ms = await backAfter(stage, news);
+      const ms = await msUntilAccepting(stage, news);
       await stage.cluster.ready();
-      await told(stage, room, 10);
+      await acceptedMore(stage, room, 10);
       await stop();
       report('F25', {
         'back after ms': ms,
@@ -56,13 +56,13 @@ describe('Redis is full', () => {
     '8.3 F25 for longer than a lease: afterwards all rosters are as before, on every node',
     {},
     async (stage) => {
-      const { room, news, stop } = await busy(stage, 3);
+      const { room, news, stop } = await startLoad(stage, 3);
       await setting(stage, 'maxmemory', 1);
       await pause(5_000);
       await setting(stage, 'maxmemory', 0);
-      const ms = await backAfter(stage, news);
+      const ms = await msUntilAccepting(stage, news);
       await stage.cluster.ready();
-      await told(stage, room, 10);
+      await acceptedMore(stage, room, 10);
       await stop();
       report('F25 longer than a lease', { 'back after ms': ms });
       await stage.settled({ withinMs: 15_000 });
@@ -71,7 +71,7 @@ describe('Redis is full', () => {
   );
 
   fault('8.3 F25 becomes ready again without any publish', patient, async (stage) => {
-    const { news, stop } = await busy(stage, 1);
+    const { news, stop } = await startLoad(stage, 1);
     await stop();
     await setting(stage, 'maxmemory', 1);
     for (const node of stage.cluster.nodes) expect((await stage.publish(news, node)).status).toBe(503);
@@ -83,13 +83,13 @@ describe('Redis is full', () => {
   });
 
   fault('8.3 F25 repeatedly, under load', patient, async (stage) => {
-    const { room, news, crowd, stop } = await busy(stage, 3);
-    const stopChurn = churn(stage, crowd, room);
+    const { room, news, crowd, stop } = await startLoad(stage, 3);
+    const stopChurn = keepRejoining(stage, crowd, room);
     for (let round = 0; round < 5; round += 1) {
       await setting(stage, 'maxmemory', 1);
       await pause(stage.random() * 300);
       await setting(stage, 'maxmemory', 0);
-      await told(stage, news, 3);
+      await acceptedMore(stage, news, 3);
     }
     await stopChurn();
     await stop();
@@ -101,8 +101,8 @@ describe('Redis is full', () => {
 
 describe('Redis accepts no more connections', () => {
   fault('8.3 F27 lost connections are restored when it accepts them again', patient, async (stage) => {
-    const { room, news, stop } = await busy(stage);
-    await admin(stage, async (redis) => {
+    const { room, news, stop } = await startLoad(stage);
+    await askRedis(stage, async (redis) => {
       await redis.call('CONFIG', 'SET', 'maxclients', 1);
       for (const { proxy } of stage.cluster.nodes) proxy.cut();
       await Promise.all(stage.cluster.nodes.map((node) => node.unready()));
@@ -110,9 +110,9 @@ describe('Redis accepts no more connections', () => {
       await pause(1000);
       await redis.call('CONFIG', 'SET', 'maxclients', 1000);
     });
-    const ms = await backAfter(stage, news);
+    const ms = await msUntilAccepting(stage, news);
     await stage.cluster.ready();
-    await told(stage, room, 10);
+    await acceptedMore(stage, room, 10);
     await stop();
     report('F27', { 'back after ms': ms });
     await stage.settled();

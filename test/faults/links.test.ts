@@ -2,8 +2,8 @@
 import { afterAll, describe, expect } from 'vitest';
 import { LEASE_MS } from '../support/cluster.ts';
 import { eventually } from '../support/wire.ts';
-import { admin, busy, churn, told } from './scenes.ts';
-import { fault, pause, report, SharedCluster } from './stage.ts';
+import { askRedis, startLoad, keepRejoining, acceptedMore } from './steps.ts';
+import { fault, pause, report, SharedCluster } from './fault-run.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
@@ -15,24 +15,24 @@ const unhurried = { env: { WAVEHALL_REDIS_TIMEOUT_MS: '3000' } };
 
 describe('the connection for subscriptions', () => {
   fault('3.13 F20 when it is cut, no event is lost', shared, async (stage) => {
-    const { room, news, stop } = await busy(stage);
+    const { room, news, stop } = await startLoad(stage);
     for (let round = 0; round < 3; round += 1) {
-      await told(stage, news, 10);
+      await acceptedMore(stage, news, 10);
       stage.pick(stage.cluster.nodes).proxy.cut('subscriber');
-      await told(stage, room, 10);
-      await admin(stage, (redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
+      await acceptedMore(stage, room, 10);
+      await askRedis(stage, (redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
     }
-    await told(stage, news, 10);
+    await acceptedMore(stage, news, 10);
     await stop();
     await stage.settled();
     await stage.emptied();
   });
 
   fault('4.4 F20 joins and leaves while it is cut are sent once', shared, async (stage) => {
-    const { room, crowd, stop } = await busy(stage, 3);
-    const stopChurn = churn(stage, crowd, room);
+    const { room, crowd, stop } = await startLoad(stage, 3);
+    const stopChurn = keepRejoining(stage, crowd, room);
     for (let round = 0; round < 4; round += 1) {
-      await told(stage, room, 10);
+      await acceptedMore(stage, room, 10);
       stage.pick(stage.cluster.nodes).proxy.cut('subscriber');
     }
     await stopChurn();
@@ -45,12 +45,12 @@ describe('the connection for subscriptions', () => {
     '3.13 F19 when it receives nothing, that is detected, and no event is lost',
     shared,
     async (stage) => {
-      const { news, stop } = await busy(stage);
+      const { news, stop } = await startLoad(stage);
       const begin = performance.now();
       stage.node(0).proxy.suffer('swallowed', 'subscriber');
       await pause(LEASE_MS / 2);
       stage.node(0).proxy.heal();
-      await told(stage, news, 20);
+      await acceptedMore(stage, news, 20);
       await stop();
       await stage.settled();
       report('F19', { 'deaf link replaced and caught up after ms': Math.round(performance.now() - begin) });
@@ -59,7 +59,7 @@ describe('the connection for subscriptions', () => {
   );
 
   fault('3.13 F19 when it breaks while it is opened, it is opened again', shared, async (stage) => {
-    const { news, stop } = await busy(stage);
+    const { news, stop } = await startLoad(stage);
     const { proxy } = stage.node(0);
     // Both, so that also the first answer of the new link is lost.
     proxy.suffer('swallowed');
@@ -67,7 +67,7 @@ describe('the connection for subscriptions', () => {
     await stage.node(0).unready();
     await pause(LEASE_MS / 2);
     proxy.heal();
-    await told(stage, news, 10);
+    await acceptedMore(stage, news, 10);
     await stage.node(0).ready(15_000);
     await stop();
     await stage.settled({ flaps: (user) => (user.startsWith('u0') ? 2 : 0) });
@@ -75,15 +75,17 @@ describe('the connection for subscriptions', () => {
   });
 
   fault('3.13 F24 when Redis closes it for being slow, the node catches up', patient, async (stage) => {
-    const { news, stop } = await busy(stage);
+    const { news, stop } = await startLoad(stage);
     const filler = stage.name('filler');
     await stage.visitor('reader', 1, [filler]);
     const limit = (value: string) =>
-      admin(stage, (redis) => redis.call('CONFIG', 'SET', 'client-output-buffer-limit', `pubsub ${value}`));
+      askRedis(stage, (redis) =>
+        redis.call('CONFIG', 'SET', 'client-output-buffer-limit', `pubsub ${value}`),
+      );
     await limit('64kb 64kb 1');
     stage.node(1).proxy.suffer('held', 'subscriber');
     const subscribers = async (): Promise<number> => {
-      const list = await admin(stage, (redis) => redis.call('CLIENT', 'LIST', 'TYPE', 'PUBSUB'));
+      const list = await askRedis(stage, (redis) => redis.call('CLIENT', 'LIST', 'TYPE', 'PUBSUB'));
       return String(list).trim().split('\n').length;
     };
     const event = { name: 'padding', channel: filler, data: 'x'.repeat(9_000) };
@@ -98,7 +100,7 @@ describe('the connection for subscriptions', () => {
     );
     stage.node(1).proxy.heal();
     await limit('32mb 8mb 60');
-    await told(stage, news, 10);
+    await acceptedMore(stage, news, 10);
     await stop();
     await stage.settled();
     await stage.emptied();
@@ -107,7 +109,7 @@ describe('the connection for subscriptions', () => {
 
 describe('the connection for commands', () => {
   fault('8.3 F21 when it is cut, that node answers 503, and events still arrive', patient, async (stage) => {
-    const { room, news, stop } = await busy(stage);
+    const { room, news, stop } = await startLoad(stage);
     const node = stage.node(2);
     node.proxy.suffer('swallowed', 'commands');
     node.proxy.cut('commands');
@@ -116,7 +118,7 @@ describe('the connection for commands', () => {
       'the node refuses to publish',
     );
     await node.unready();
-    await told(stage, news, 30);
+    await acceptedMore(stage, news, 30);
     const watcher = stage.checker.accepted(news).at(-5)!;
     await eventually(
       () => stage.checker.seenOn(node, news).includes(watcher.number),
@@ -133,9 +135,9 @@ describe('the connection for commands', () => {
 
   fault('8.4 F15 a slow Redis only makes answers slower', unhurried, async (stage) => {
     for (const { proxy } of stage.cluster.nodes) proxy.delayMs = 100;
-    const { room, news, crowd, stop } = await busy(stage);
-    const stopChurn = churn(stage, crowd, room);
-    await told(stage, news, 10);
+    const { room, news, crowd, stop } = await startLoad(stage);
+    const stopChurn = keepRejoining(stage, crowd, room);
+    await acceptedMore(stage, news, 10);
     await stopChurn();
     await stop();
     const { refusals, longestMs } = stage.checker.figures;
@@ -147,14 +149,14 @@ describe('the connection for commands', () => {
   });
 
   fault('4.4 F16 a command whose answer was lost is not carried out twice', shared, async (stage) => {
-    const { room, news, crowd, stop } = await busy(stage, 3);
-    const stopChurn = churn(stage, crowd, room);
+    const { room, news, crowd, stop } = await startLoad(stage, 3);
+    const stopChurn = keepRejoining(stage, crowd, room);
     for (let round = 0; round < 4; round += 1) {
       const { proxy } = stage.pick(stage.cluster.nodes);
       proxy.suffer('mute', 'commands');
       await pause(100 + stage.random() * 200);
       proxy.heal();
-      await told(stage, news, 5);
+      await acceptedMore(stage, news, 5);
     }
     await stopChurn();
     await stop();
@@ -164,11 +166,11 @@ describe('the connection for commands', () => {
   });
 
   fault('3.13 F26 SCRIPT FLUSH has no effect on clients', shared, async (stage) => {
-    const { room, news, crowd, stop } = await busy(stage);
-    const stopChurn = churn(stage, crowd, room);
+    const { room, news, crowd, stop } = await startLoad(stage);
+    const stopChurn = keepRejoining(stage, crowd, room);
     for (let round = 0; round < 5; round += 1) {
-      await told(stage, news, 5);
-      await admin(stage, (redis) => redis.call('SCRIPT', 'FLUSH'));
+      await acceptedMore(stage, news, 5);
+      await askRedis(stage, (redis) => redis.call('SCRIPT', 'FLUSH'));
     }
     await stopChurn();
     await stop();
@@ -180,10 +182,10 @@ describe('the connection for commands', () => {
 
 describe('both connections', () => {
   fault('3.13 F23 when they flap, no event is lost and no member seems to leave', patient, async (stage) => {
-    const { room, news, stop } = await busy(stage);
+    const { room, news, stop } = await startLoad(stage);
     const { proxy } = stage.node(1);
     for (let round = 0; round < 6; round += 1) {
-      await told(stage, news, 3);
+      await acceptedMore(stage, news, 3);
       proxy.isRefusing = true;
       proxy.cut();
       await pause(stage.random() * 300);
@@ -191,14 +193,14 @@ describe('both connections', () => {
       await pause(stage.random() * 300);
     }
     await stage.node(1).ready();
-    await told(stage, room, 5);
+    await acceptedMore(stage, room, 5);
     await stop();
     await stage.settled();
     await stage.emptied();
   });
 
   fault('4.4 F22 a node behind a partition is removed, and rejoins when it heals', shared, async (stage) => {
-    const { room, news, stop } = await busy(stage);
+    const { room, news, stop } = await startLoad(stage);
     const node = stage.node(0);
     const begin = performance.now();
     node.proxy.suffer('held');
@@ -212,10 +214,10 @@ describe('both connections', () => {
     );
     report('F22', { 'members behind the partition gone after ms': Math.round(performance.now() - begin) });
     await node.unready();
-    await told(stage, news, 10);
+    await acceptedMore(stage, news, 10);
     node.proxy.heal();
     await node.ready();
-    await told(stage, room, 10);
+    await acceptedMore(stage, room, 10);
     await stop();
     await stage.settled({ flaps: (user) => (user.startsWith('u0') ? 2 : 0) });
     await stage.emptied();

@@ -1,8 +1,8 @@
 /** Many at once: comers and goers, users with sockets everywhere, a wave of returning clients. */
 import { afterAll, describe, expect } from 'vitest';
-import type { Visitor } from '../support/cluster-visitor.ts';
+import type { ClusterClient } from '../support/cluster-client.ts';
 import { eventually } from '../support/wire.ts';
-import { fault, pause, report, SharedCluster } from './stage.ts';
+import { fault, pause, report, SharedCluster } from './fault-run.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
@@ -39,7 +39,7 @@ describe('presence', () => {
       const room = stage.name('presence-room');
       const watcher = await stage.visitor('watcher', 0, [room]);
       for (let round = 1; round <= 3; round += 1) {
-        const tabs: Visitor[] = await Promise.all(
+        const tabs: ClusterClient[] = await Promise.all(
           Array.from({ length: 24 }, (_, at) => stage.visitor('tabs', at % 3, [room])),
         );
         await stage.settled();
@@ -62,7 +62,7 @@ describe('returning clients', () => {
   fault('3.11 F34 500 clients of a killed node reconnect and receive everything', shared, async (stage) => {
     const [room, news] = [stage.name('presence-room'), stage.name('news')];
     const rooms = [room, news];
-    const crowd: Visitor[] = [];
+    const crowd: ClusterClient[] = [];
     for (let wave = 0; wave < 10; wave += 1) {
       const users = Array.from({ length: 50 }, (_, at) => `w${wave}x${at}`);
       crowd.push(...(await Promise.all(users.map((user) => stage.visitor(user, 0, [news])))));

@@ -1,10 +1,10 @@
 /** Faults of whole nodes: killed, frozen, stopped, started. Redis and the network are well. */
 import { afterAll, describe, expect } from 'vitest';
 import { LEASE_MS, type TestNode } from '../support/cluster.ts';
-import type { Visitor } from '../support/cluster-visitor.ts';
+import type { ClusterClient } from '../support/cluster-client.ts';
 import { eventually } from '../support/wire.ts';
-import { busy, told } from './scenes.ts';
-import { fault, pause, report, SharedCluster } from './stage.ts';
+import { startLoad, acceptedMore } from './steps.ts';
+import { fault, pause, report, SharedCluster } from './fault-run.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
@@ -30,7 +30,7 @@ async function goneAfter(node: TestNode, channel: string, user: string): Promise
 }
 
 /** Ends a node and everybody on it for good. */
-async function killWithAll(node: TestNode, crowd: readonly Visitor[]): Promise<void> {
+async function killWithAll(node: TestNode, crowd: readonly ClusterClient[]): Promise<void> {
   const there = crowd.filter((visitor) => visitor.node === node);
   await Promise.all([...there.map((visitor) => visitor.quit(true)), node.kill()]);
 }
@@ -40,7 +40,7 @@ describe('a node is killed', () => {
     '3.11 F01 its clients reconnect to other nodes, and no stale member remains',
     shared,
     async (stage) => {
-      const { room, crowd, stop } = await busy(stage, 10);
+      const { room, crowd, stop } = await startLoad(stage, 10);
       // With a second socket elsewhere: he never goes.
       await stage.visitor('u0x0', 1, [room]);
       await pause(100);
@@ -60,7 +60,7 @@ describe('a node is killed', () => {
   );
 
   fault('4.4 F01 the removal of its members is sent once', shared, async (stage) => {
-    const { room, crowd, stop } = await busy(stage, 5);
+    const { room, crowd, stop } = await startLoad(stage, 5);
     await killWithAll(stage.node(2), crowd);
     const ms = await goneAfter(stage.node(0), room, 'u2x');
     report('F01', { 'ghosts gone after ms': ms, 'lease ms': LEASE_MS });
@@ -75,7 +75,7 @@ describe('a node is killed', () => {
   });
 
   fault('4.4 F02 in the middle of a join: no member without a socket', shared, async (stage) => {
-    const { room, crowd } = await busy(stage, 1);
+    const { room, crowd } = await startLoad(stage, 1);
     const node = stage.node(1);
     for (let round = 0; round < 3; round += 1) {
       node.proxy.suffer('mute', 'commands');
@@ -121,7 +121,7 @@ describe('a node is killed', () => {
   );
 
   fault('4.4 F08 all are killed, one is started: it cleans up all of them', shared, async (stage) => {
-    const { room, news, crowd, stop } = await busy(stage, 2);
+    const { room, news, crowd, stop } = await startLoad(stage, 2);
     await stop();
     await Promise.all(stage.cluster.nodes.map((node) => killWithAll(node, crowd)));
     await stage.node(0).start();
@@ -135,7 +135,7 @@ describe('a node is killed', () => {
   });
 
   fault('4.4 F52 it is started again before its lease ends: a new incarnation', shared, async (stage) => {
-    const { room, stop } = await busy(stage, 2);
+    const { room, stop } = await startLoad(stage, 2);
     await stage.node(0).kill();
     await stage.node(0).start();
     await stage.visitor('newcomer', 0, [room]);
@@ -148,7 +148,7 @@ describe('a node is killed', () => {
 
 describe('a node is suspended', () => {
   fault('4.4 F09 for less than its lease: no client notices', shared, async (stage) => {
-    const { news, stop } = await busy(stage);
+    const { news, stop } = await startLoad(stage);
     stage.node(0).freeze();
     await pause(LEASE_MS / 3);
     stage.node(0).thaw();
@@ -165,7 +165,7 @@ describe('a node is suspended', () => {
     '4.4 F10 for longer than its lease: it is fenced and attaches as a new incarnation',
     shared,
     async (stage) => {
-      const { room, stop } = await busy(stage);
+      const { room, stop } = await startLoad(stage);
       const node = stage.node(0);
       node.freeze();
       await goneAfter(stage.node(1), room, 'u0x');
@@ -186,7 +186,7 @@ describe('a node is suspended', () => {
 
 describe('a node is stopped', () => {
   fault('2.13 F05 F06 under load: every accepted event arrives, exit 0', shared, async (stage) => {
-    const { room, crowd, stop } = await busy(stage, 10);
+    const { room, crowd, stop } = await startLoad(stage, 10);
     const node = stage.node(1);
     await pause(100);
     node.mayFail = true;
@@ -212,14 +212,14 @@ describe('a node is stopped', () => {
     '2.13 F07 all nodes are replaced one after another: every accepted event arrives',
     shared,
     async (stage) => {
-      const { news, crowd, stop } = await busy(stage, 5);
+      const { news, crowd, stop } = await startLoad(stage, 5);
       for (const node of stage.cluster.nodes) {
         node.mayFail = true;
         node.server.kill('SIGTERM');
         expect(await node.server.exited).toBe(0);
         await node.start();
         await node.ready();
-        await told(stage, news, 10);
+        await acceptedMore(stage, news, 10);
       }
       await stop();
       await stage.settled();

@@ -1,8 +1,8 @@
 /** Faults of Redis itself. */
 import { describe, expect } from 'vitest';
 import { REDIS_TIMEOUT_MS } from '../support/cluster.ts';
-import { admin, backAfter, busy, quiet } from './scenes.ts';
-import { fault, pause, report } from './stage.ts';
+import { askRedis, msUntilAccepting, startLoad, expectNoMemberChanges } from './steps.ts';
+import { fault, pause, report } from './fault-run.ts';
 
 describe('Redis is killed and started again', () => {
   const variants = [
@@ -11,12 +11,12 @@ describe('Redis is killed and started again', () => {
   ];
   for (const { kept, redisArgs } of variants) {
     fault(`4.4 F12 ${kept}: nothing accepted is lost, nobody seems to go`, { redisArgs }, async (stage) => {
-      const { room, news, crowd, stop } = await busy(stage, 3, 20);
+      const { room, news, crowd, stop } = await startLoad(stage, 3, 20);
       await stage.cluster.redis.kill();
       await Promise.all(stage.cluster.nodes.map((node) => node.unready()));
       await pause(500);
       await stage.cluster.redis.restart();
-      const ms = await backAfter(stage, news);
+      const ms = await msUntilAccepting(stage, news);
       await pause(500);
       await stop();
       const { refusals, longestMs } = stage.checker.figures;
@@ -30,7 +30,7 @@ describe('Redis is killed and started again', () => {
       // A loss of data is followed by a quiet time, in which nobody may be said to have gone.
       await pause(6_000);
       await stage.settled();
-      quiet(room, crowd);
+      expectNoMemberChanges(room, crowd);
       await stage.emptied();
     });
   }
@@ -38,7 +38,7 @@ describe('Redis is killed and started again', () => {
 
 describe('Redis is unavailable', () => {
   fault('8.3 F13 joins and leaves meanwhile are in the rosters when it returns', {}, async (stage) => {
-    const { room, news, crowd, stop } = await busy(stage, 3, 20);
+    const { room, news, crowd, stop } = await startLoad(stage, 3, 20);
     await stage.cluster.redis.kill();
     const [goes, moves] = [crowd[0]!, crowd[4]!];
     await goes.leave(room);
@@ -56,7 +56,7 @@ describe('Redis is unavailable', () => {
     await pause(1500);
     await stage.cluster.redis.restart();
     report('F13', {
-      'back after ms': await backAfter(stage, news),
+      'back after ms': await msUntilAccepting(stage, news),
       'longest answer ms': Math.round(stage.checker.figures.longestMs),
     });
     await stop();
@@ -68,7 +68,7 @@ describe('Redis is unavailable', () => {
     '8.3 F14 frozen: every request is answered in time, then everything works again',
     {},
     async (stage) => {
-      const { room, news, crowd, stop } = await busy(stage, 2, 20);
+      const { room, news, crowd, stop } = await startLoad(stage, 2, 20);
       stage.cluster.redis.pause();
       const begin = performance.now();
       const stopReads = stage.background(async () => {
@@ -87,7 +87,7 @@ describe('Redis is unavailable', () => {
       expect(comes.standing).toHaveLength(2);
       await pause(Math.max(0, 5_000 - (performance.now() - begin)));
       stage.cluster.redis.resume();
-      const ms = await backAfter(stage, news);
+      const ms = await msUntilAccepting(stage, news);
       await stopReads();
       await stop();
       const { longestMs, refusals } = stage.checker.figures;
@@ -106,16 +106,16 @@ describe('Redis is unavailable', () => {
     '4.4 F26 FLUSHALL: every node writes its data again, and no member seems to leave',
     {},
     async (stage) => {
-      const { room, news, crowd, stop } = await busy(stage, 3, 20);
-      await admin(stage, (redis) => redis.call('FLUSHALL'));
-      const ms = await backAfter(stage, news);
+      const { room, news, crowd, stop } = await startLoad(stage, 3, 20);
+      await askRedis(stage, (redis) => redis.call('FLUSHALL'));
+      const ms = await msUntilAccepting(stage, news);
       report('F26', { 'back after ms': ms });
       await pause(1000);
       await stop();
       await stage.settled();
       await pause(6_000);
       await stage.settled();
-      quiet(room, crowd);
+      expectNoMemberChanges(room, crowd);
       await stage.emptied();
     },
   );

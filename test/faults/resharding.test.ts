@@ -2,20 +2,27 @@
 import { describe } from 'vitest';
 import { Command, Redis } from 'ioredis';
 import { Keys } from '../../src/stores/redis/keys.ts';
-import { ClusterGround } from '../support/ground.ts';
+import { ClusterRedis } from '../support/redis-topology.ts';
 import { redisCli, type TestRedis } from '../support/redis.ts';
 import { eventually } from '../support/wire.ts';
-import { around, backAfter, busy, churn, quiet, told } from './scenes.ts';
-import { fault, pause, report } from './stage.ts';
+import {
+  underwayAt,
+  msUntilAccepting,
+  startLoad,
+  keepRejoining,
+  expectNoMemberChanges,
+  acceptedMore,
+} from './steps.ts';
+import { fault, pause, report } from './fault-run.ts';
 
 const SLOTS = 16_384;
 const PARTITIONS = 16;
 const QUIET_MS = 6000;
 
-let ground: ClusterGround;
+let ground: ClusterRedis;
 const options = (replicas: boolean) => ({
   env: { WAVEHALL_LEASE_SECONDS: '4' },
-  ground: async () => (ground = await ClusterGround.start({ replicas })),
+  ground: async () => (ground = await ClusterRedis.start({ replicas })),
 });
 
 async function idOf({ port }: TestRedis): Promise<string> {
@@ -48,11 +55,11 @@ describe('slots move', () => {
     '3.13 F28 under load: no event is lost and no member seems to leave',
     options(false),
     async (stage) => {
-      const { room, news, crowd, stop } = await busy(stage, 3, 20);
+      const { room, news, crowd, stop } = await startLoad(stage, 3, 20);
       const names = Array.from({ length: 12 }, (_, at) => stage.name(`spread${at}`));
       await Promise.all(crowd.flatMap((visitor) => names.map((name) => visitor.enter(name))));
       const stopSpread = stage.load(names, 50);
-      const stopChurn = churn(stage, crowd.slice(0, 3), names[0]!);
+      const stopChurn = keepRejoining(stage, crowd.slice(0, 3), names[0]!);
       const begin = performance.now();
       let slots = 0;
       for (const [from, to] of [
@@ -69,10 +76,10 @@ describe('slots move', () => {
         const count = slotsWithTwo(from!);
         await reshard(source, target, count);
         slots += count;
-        await told(stage, news, 10);
+        await acceptedMore(stage, news, 10);
       }
       const movedMs = performance.now() - begin;
-      await told(stage, news, 20);
+      await acceptedMore(stage, news, 20);
       for (const stopIt of [stopChurn, stopSpread, stop]) await stopIt();
       const { refusals, answers, longestMs } = stage.checker.figures;
       report('F28', {
@@ -83,7 +90,7 @@ describe('slots move', () => {
         'longest answer ms': Math.round(longestMs),
       });
       await stage.settled({ withinMs: 15_000 });
-      quiet(room, crowd);
+      expectNoMemberChanges(room, crowd);
       await stage.emptied();
     },
   );
@@ -94,7 +101,7 @@ describe('a server leaves', () => {
     '3.13 F28 its replica takes over: clients that stay receive everything',
     options(true),
     async (stage) => {
-      const { room, news, crowd, stop } = await busy(stage, 3, 20);
+      const { room, news, crowd, stop } = await startLoad(stage, 3, 20);
       const victim = stage.pick(ground.group.masters);
       const heir = async (): Promise<boolean> =>
         stage.cluster.ground
@@ -105,10 +112,10 @@ describe('a server leaves', () => {
       await victim.kill();
       const killedMs = performance.now();
       await eventually(heir, 'a replica has taken over', 20_000);
-      const ms = await backAfter(stage, news);
-      await told(stage, room, 10);
+      const ms = await msUntilAccepting(stage, news);
+      await acceptedMore(stage, room, 10);
       await stop();
-      const expected = { mayBeLost: around(killedMs, 300, 100), withinMs: 20_000 };
+      const expected = { mayBeLost: underwayAt(killedMs, 300, 100), withinMs: 20_000 };
       await stage.settled(expected);
       await pause(QUIET_MS);
       await stage.settled(expected);
@@ -118,7 +125,7 @@ describe('a server leaves', () => {
         'longest answer ms': Math.round(stage.checker.figures.longestMs),
         'acknowledged and lost with the server': stage.checker.missed().length,
       });
-      quiet(room, crowd);
+      expectNoMemberChanges(room, crowd);
       await stage.emptied();
     },
   );

@@ -1,7 +1,7 @@
 import { afterAll, expect } from 'vitest';
 import { Site } from '../conformance/site.ts';
 import { dataOf } from '../support/wire.ts';
-import { fault, pause, SharedCluster } from './stage.ts';
+import { fault, pause, SharedCluster } from './fault-run.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());

@@ -3,9 +3,10 @@
  * a stand-in for Reverb; by hand `WAVEHALL_HOSTILE=long` for more of each, and WAVEHALL_OTHER_SIDE_START for a real Reverb.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { APP } from '../support/app.ts';
 import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
-import { APP, otherSides } from '../cutover/other-side.ts';
-import { Stage } from '../cutover/stage.ts';
+import { upstreamKinds } from '../cutover/upstream.ts';
+import { CutoverScenario } from '../cutover/scenario.ts';
 import { eventually } from '../support/wire.ts';
 import { attack } from './attack.ts';
 import { attacks } from './attacks/index.ts';
@@ -23,11 +24,11 @@ const LONGEST_MS = IS_LONG ? 1_800_000 : 120_000;
 const OTHER_SOCKETS_MOST = 16;
 
 describe.each([0, 100])('a front door that leads %d percent of the clients to Wavehall', (percent) => {
-  let stage: Stage;
+  let stage: CutoverScenario;
   beforeAll(async () => {
-    const kind = otherSides().at(-1);
+    const kind = upstreamKinds().at(-1);
     if (kind === undefined) throw new Error('no other side');
-    stage = await Stage.open(kind, {
+    stage = await CutoverScenario.open(kind, {
       browsers: 0,
       env: {
         WAVEHALL_CUTOVER_PERCENT: String(percent),

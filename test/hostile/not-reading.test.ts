@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
-import { membersElsewhere, overRedis } from '../support/members-elsewhere.ts';
+import { APP, appAt } from '../support/app.ts';
+import { startMembersOnOtherNode, redisSettings } from '../support/members-on-other-node.ts';
 import { startRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { channelAuth } from '../support/wire-http.ts';
@@ -7,8 +8,6 @@ import { frameBytes, OPCODE, Tcp, textFrame } from '../support/wire-tcp.ts';
 import { eventually } from '../support/wire.ts';
 import { Bystander } from './bystander.ts';
 import { heldBy, rssMbOf } from './target.ts';
-
-const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
 
 let server: TestServer | undefined;
 const tcps: Tcp[] = [];
@@ -48,7 +47,7 @@ test('2.12 twenty sockets that write pings without a pause keep nobody waiting f
         : frameBytes({ opcode: OPCODE.ping, payload: 'x' }),
     ),
   );
-  const target = { ...APP, host: server.host, port: server.port };
+  const target = appAt(server);
   for (let count = 0; count < 20; count += 1) {
     const tcp = await Tcp.upgraded(server, '/app/app-key');
     tcps.push(tcp);
@@ -73,7 +72,7 @@ test.each([
   '2.15 clients that are cut because they do not read, when %s, have left with all that they had said and was not looked at',
   async (_what, env) => {
     server = await startServer({ ...env, WAVEHALL_MAX_MESSAGES_PER_SECOND: '0' });
-    const target = { ...APP, host: server.host, port: server.port };
+    const target = appAt(server);
     const pings = Buffer.concat(
       Array.from({ length: 20_000 }, () => textFrame({ event: 'pusher:ping', data: {} })),
     );
@@ -116,15 +115,15 @@ async function restless(count: number): Promise<void> {
 
 test('2.16 members of a channel of 500 x 2 kB who enter and leave without reading take bounded memory, and nobody waits', async () => {
   const redis = await startRedis();
-  const env = overRedis(APP, redis);
+  const env = redisSettings(APP, redis);
   server = await startServer({ ...env, WAVEHALL_STALL_SECONDS: '60' });
-  const goneHome = await membersElsewhere(
+  const goneHome = await startMembersOnOtherNode(
     env,
     { app: APP.id, channel: ROOM },
     { count: 500, infoBytes: 2_000 },
   );
   try {
-    const target = { ...APP, host: server.host, port: server.port, pid: server.pid };
+    const target = { ...appAt(server), pid: server.pid };
     // What one roster costs a server that has not made one yet is no leak.
     await restless(1);
     await new Promise((resolve) => setTimeout(resolve, 1000));

@@ -1,11 +1,10 @@
+import { APP, APP_VARIABLES } from './app.ts';
 import { FaultProxy } from './fault-proxy.ts';
-import { type Ground, SingleGround } from './ground.ts';
+import { type RedisTopology, SingleRedis } from './redis-topology.ts';
 import { type TestRedis, startRedis } from './redis.ts';
 import { type TestServer, startServer } from './server.ts';
 import { type Answer, type Endpoint, http, publisher } from './wire-http.ts';
 import { eventually } from './wire.ts';
-
-export const APP = { id: 'app', key: 'app-key', secret: 'app-secret' } as const;
 
 /** Short enough for a test, long enough for a machine with other things to do; or as somebody wants to measure them. */
 export const LEASE_MS = Number(process.env.FAULT_LEASE_MS ?? 2000);
@@ -18,7 +17,7 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly redisArgs?: readonly string[];
   /** In place of one server. */
-  readonly ground?: () => Promise<Ground>;
+  readonly ground?: () => Promise<RedisTopology>;
 }
 
 /** One real server process, which reaches Redis through a proxy of its own. */
@@ -146,13 +145,13 @@ export class TestNode {
 }
 
 interface Below {
-  readonly ground: Ground;
+  readonly ground: RedisTopology;
   readonly redis: TestRedis | undefined;
 }
 
 /** A Redis and several real nodes over it. */
 export class Cluster {
-  readonly ground: Ground;
+  readonly ground: RedisTopology;
   readonly nodes: readonly TestNode[];
   readonly #redis: TestRedis | undefined;
 
@@ -172,11 +171,9 @@ export class Cluster {
 
   static async start({ nodes = 3, env = {}, redisArgs = [], ground }: ClusterOptions = {}): Promise<Cluster> {
     const redis = ground === undefined ? await startRedis(redisArgs) : undefined;
-    const below = redis === undefined ? await ground!() : new SingleGround(redis);
+    const below = redis === undefined ? await ground!() : new SingleRedis(redis);
     const settings: Readonly<Record<string, string>> = {
-      REVERB_APP_ID: APP.id,
-      REVERB_APP_KEY: APP.key,
-      REVERB_APP_SECRET: APP.secret,
+      ...APP_VARIABLES,
       REVERB_SCALING_ENABLED: 'true',
       WAVEHALL_ADMIN_TOKEN: ADMIN_TOKEN,
       REDIS_HOST: '127.0.0.1',

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { appAt } from '../support/app.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { eventually } from '../support/wire.ts';
 import { channelAuth, publisher, userAuth } from '../support/wire-http.ts';
@@ -30,7 +31,7 @@ async function connect(): Promise<Tcp> {
   return tcp;
 }
 
-const app = () => ({ ...server, prefix: '', id: 'app-id', key: 'app-key', secret: 'app-secret' });
+const app = () => appAt(server);
 const api = () => publisher(app());
 const connections = async (): Promise<unknown> =>
   ((await api().get('/connections')).json as Json).connections;

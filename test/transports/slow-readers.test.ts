@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, test, type TestContext } from 'vitest';
+import { appAt } from '../support/app.ts';
 import { temporaryFolder } from '../cli/command.ts';
 import { Bystander } from '../hostile/bystander.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -15,7 +16,6 @@ import { type CertificateFiles, makeCertificate } from './certificate.ts';
 const MEGABYTE = 1_000_000;
 /** More than the kernel takes at once on both sides of a loopback. */
 const EVENT_BYTES = 9 * MEGABYTE;
-const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret', prefix: '' };
 
 /** A server that ends with its test: the tests of this file run side by side. */
 async function start({ onTestFinished }: TestContext, env: Record<string, string>): Promise<TestServer> {
@@ -69,7 +69,7 @@ async function portion(socket: Socket, bytes: number): Promise<Buffer> {
 
 async function publish(server: TestServer, tls: CertificateFiles | undefined, data: string): Promise<void> {
   const body = JSON.stringify({ name: 'event', channel: 'news', data });
-  const path = signedPath({ ...APP, ...server }, 'POST', '/apps/app-id/events', [], body);
+  const path = signedPath(appAt(server), 'POST', '/apps/app-id/events', [], body);
   await ask(server, tls, `POST ${path} HTTP/1.1\r\nContent-Type: application/json`, body);
 }
 
@@ -183,7 +183,7 @@ test.concurrent(
     first.write(textFrame({ event: 'pusher:ping', data: {} }));
     await first.message(60_000);
     expect(await refused(server)).toBe(0);
-    const bystander = await Bystander.open({ ...APP, ...server });
+    const bystander = await Bystander.open(appAt(server));
     await eventually(async () => (await refused(server)) === 10, 'ten cuts', 60_000);
     await pause(500);
     await bystander.close(5_000);

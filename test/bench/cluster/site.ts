@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import WebSocket from 'ws';
-import { APP } from '../../support/cluster.ts';
+import { APP, APP_VARIABLES } from '../../support/app.ts';
 import { type TestRedis, startRedis } from '../../support/redis.ts';
 import { type TestServer, startServer } from '../../support/server.ts';
 import { channelAuth, type Endpoint } from '../../support/wire-http.ts';
@@ -36,9 +36,7 @@ export function cpuUs(pid: number): number {
 }
 
 const SETTINGS = {
-  REVERB_APP_ID: APP.id,
-  REVERB_APP_KEY: APP.key,
-  REVERB_APP_SECRET: APP.secret,
+  ...APP_VARIABLES,
   REDIS_HOST: '127.0.0.1',
   WAVEHALL_MAX_SUBSCRIPTIONS: '0',
   WAVEHALL_MAX_MESSAGES_PER_SECOND: '0',

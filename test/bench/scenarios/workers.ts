@@ -1,6 +1,6 @@
 /** How connections come to the workers of one machine: what each way costs for a handshake, and how evenly it deals out. */
 import { readdirSync, readlinkSync } from 'node:fs';
-import { APP } from '../../support/cluster.ts';
+import { APP, APP_VARIABLES } from '../../support/app.ts';
 import { childrenOf } from '../../support/processes.ts';
 import { freePort } from '../../support/free-port.ts';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
@@ -70,9 +70,7 @@ async function seat(bench: Bench, { name, role, workers: count, env = {} }: Way,
   const port = await freePort();
   const server = await startServer(
     {
-      REVERB_APP_ID: APP.id,
-      REVERB_APP_KEY: APP.key,
-      REVERB_APP_SECRET: APP.secret,
+      ...APP_VARIABLES,
       REVERB_SERVER_PORT: `${port}`,
       REVERB_SCALING_ENABLED: 'true',
       REDIS_PORT: `${redis.port}`,

@@ -1,19 +1,19 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { publisher } from '../../support/wire-http.ts';
 import { dataOf, eventually } from '../../support/wire.ts';
-import { otherSides } from '../other-side.ts';
-import { Stage } from './stage.ts';
+import { upstreamKinds } from '../upstream.ts';
+import { BridgedPair } from './bridged-pair.ts';
 
-let stage: Stage;
+let stage: BridgedPair;
 afterEach(() => stage.close());
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => JSON.stringify({ at }));
 
-describe.each(otherSides())('beside $name', (kind) => {
+describe.each(upstreamKinds())('beside $name', (kind) => {
   test.each(['orders', 'private-orders', 'private-encrypted-orders', 'presence-orders'])(
     '11.8 delivers an event on %s once on each side and in order, whichever side it was published on',
     async (channel) => {
-      stage = await Stage.open(kind);
+      stage = await BridgedPair.open(kind);
       const [a, b] = [await stage.here(), await stage.there()];
       const isPresence = channel.startsWith('presence');
       await b.join(channel, isPresence ? { user_id: 'b', user_info: {} } : undefined);
@@ -32,7 +32,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   );
 
   test('11.8 delivers all equal events of both publishers in the same second', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];
     await Promise.all([a.join('orders'), b.join('orders')]);
     const data = numbers(50).map((_, at) => (at % 2 === 0 ? 'same' : {}));
@@ -48,7 +48,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.7 excludes the socket of an event on either side', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
     for (const person of [a, b, c]) await person.join('private-orders');
     await stage.publishHere('private-orders', 'without-a', 1, a.socketId);
@@ -62,7 +62,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.7 batches of publishers of both sides keep their order', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
     const batch = (name: string) => ({
@@ -78,7 +78,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.9 client events cross once in both directions', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
     for (const person of [a, b, c]) await person.join('private-chat');
     const said = [{ typing: true, text: 'é / ü', list: [1, { a: {} }] }, {}, { 0: 'x', 1: 'y' }];
@@ -98,7 +98,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.9 a client event on a presence channel keeps its user, whichever connection is the listener', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const channel = 'presence-chat';
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
     await b.join(channel, { user_id: 'b', user_info: {} });
@@ -123,7 +123,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.10 members of both sides see each other, and a user on both sides is one member', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const channel = 'presence-room';
     const [a, b, c, twin] = [
       await stage.here(),
@@ -161,7 +161,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.10 loses and doubles nothing when the listener changes under load', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const channel = 'presence-load';
     const watcher = await stage.here();
     const b = await stage.there();
@@ -194,7 +194,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.10 there are as many connections as the fullest channel has members', async () => {
-    stage = await Stage.open(kind, { limits: { idleMs: 50 } });
+    stage = await BridgedPair.open(kind, { limits: { idleMs: 50 } });
     const people = await Promise.all(numbers(5).map(() => stage.here()));
     for (const [at, person] of people.entries())
       for (const channel of ['presence-1', 'presence-2', 'presence-3'])
@@ -209,7 +209,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   test.each(['cache-price', 'private-cache-price', 'presence-cache-price'])(
     '11.11 sends new subscribers of %s the newest event of either side',
     async (channel) => {
-      stage = await Stage.open(kind);
+      stage = await BridgedPair.open(kind);
       const member = (id: string) =>
         channel.startsWith('presence') ? { user_id: id, user_info: {} } : undefined;
       const b = await stage.there();
@@ -232,7 +232,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   );
 
   test('11.10 the API counts both sides, also on channels without subscribers here', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
     await b.join('private-there');
@@ -279,7 +279,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.9 a client event sent right after joining reaches the upstream', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const b = await stage.there();
     await b.join('private-chat');
     await b.join('presence-chat', { user_id: 'b', user_info: {} });
@@ -301,7 +301,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.12 terminates a user on both sides', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];
     await a.join('presence-x', { user_id: '7', user_info: {} });
     await b.join('presence-x', { user_id: '7', user_info: {} });

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../support/wire.ts';
-import { otherSides } from '../other-side.ts';
-import type { Person } from './person.ts';
-import { Stage } from './stage.ts';
+import { upstreamKinds } from '../upstream.ts';
+import type { RecordingClient } from './recording-client.ts';
+import { BridgedPair } from './bridged-pair.ts';
 
-let stage: Stage;
+let stage: BridgedPair;
 afterEach(() => stage.close());
 
 const QUICK = { reconnectFirstMs: 100, reconnectMostMs: 400, graceMs: 600, retryMostMs: 200 };
@@ -26,9 +26,9 @@ async function publishAll(name: string, data: readonly string[], channel = 'orde
   for (const each of data) await stage.publishHere(channel, name, each);
 }
 
-describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $name', (kind) => {
+describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside $name', (kind) => {
   test('11.13 the upstream is killed and restarted: this side goes on, waiting events are forwarded, rosters heal', async () => {
-    stage = await Stage.open(kind, { limits: QUICK });
+    stage = await BridgedPair.open(kind, { limits: QUICK });
     const room = 'presence-room';
     const [a, b] = [await stage.here(), await stage.there()];
     await b.join(room, { user_id: 'b', user_info: {} });
@@ -70,7 +70,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
   });
 
   test('11.13 the bridge’s connections are cut under load: nothing published here is lost or doubled', async () => {
-    stage = await Stage.open(kind, { limits: QUICK });
+    stage = await BridgedPair.open(kind, { limits: QUICK });
     const room = 'presence-room';
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
     for (const [at, person] of [a, b, c].entries()) {
@@ -87,7 +87,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
       await isConnected();
     }
     await isQueueEmpty();
-    const isWhole = (person: Person): boolean => person.roster(room).join() === 'u0,u1,u2';
+    const isWhole = (person: RecordingClient): boolean => person.roster(room).join() === 'u0,u1,u2';
     await eventually(() => [a, b, c].every(isWhole), 'rosters heal');
     await stage.fence('orders', a, b, c);
     await stage.fence(room, a, b, c);
@@ -99,7 +99,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
   });
 
   test('11.7 it answers 500: waiting events are forwarded once and in order when it works again', async () => {
-    stage = await Stage.open(kind, { limits: QUICK });
+    stage = await BridgedPair.open(kind, { limits: QUICK });
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
     stage.other.front.failRequests(500);
@@ -115,7 +115,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
   });
 
   test('11.7 it is slow by 2 s: publishers here hardly wait, and nothing is lost or doubled', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
     stage.other.front.delayMs = 2000;
@@ -135,7 +135,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
   });
 
   test('11.7 a late answer: events whose echo came back are not sent again', async () => {
-    stage = await Stage.open(kind, { limits: { ...QUICK, requestTimeoutMs: 300 } });
+    stage = await BridgedPair.open(kind, { limits: { ...QUICK, requestTimeoutMs: 300 } });
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
     stage.other.front.delayMs = 500;
@@ -149,7 +149,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
   });
 
   test('11.7 a late answer without a subscription here: the event is counted and not sent again', async () => {
-    stage = await Stage.open(kind, { limits: { ...QUICK, requestTimeoutMs: 300 } });
+    stage = await BridgedPair.open(kind, { limits: { ...QUICK, requestTimeoutMs: 300 } });
     const b = await stage.there();
     await b.join('orders');
     stage.other.front.delayMs = 500;
@@ -164,7 +164,7 @@ describe.each(otherSides().filter(({ canBeKilled }) => canBeKilled))('beside $na
   });
 
   test('11.7 the queue is limited in number, bytes and age; dropped events are counted', async () => {
-    stage = await Stage.open(kind, {
+    stage = await BridgedPair.open(kind, {
       limits: { ...QUICK, queueEvents: 10, queueBytes: 4000, queueAgeMs: 1500, parallelRequests: 1 },
     });
     const b = await stage.there();

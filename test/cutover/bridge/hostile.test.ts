@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { eventually } from '../../support/wire.ts';
-import { openNode, type BridgedNode } from './node.ts';
-import { Person } from './person.ts';
-import { publish } from './stage.ts';
+import { openBridgedNode, type BridgedNode } from './bridged-node.ts';
+import { RecordingClient } from './recording-client.ts';
+import { publish } from './bridged-pair.ts';
 
 const QUICK = { reconnectFirstMs: 50, reconnectMostMs: 100, subscribeWaitMs: 200, pingMs: 50, pongMs: 200 };
 const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
@@ -35,7 +35,7 @@ async function open(
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   const { port } = http.address() as { port: number };
-  node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: QUICK });
+  node = await openBridgedNode({ upstream: `http://127.0.0.1:${port}`, limits: QUICK });
   await eventually(() => node.state.connected, 'connected');
 }
 
@@ -81,7 +81,7 @@ describe('an upstream that breaks the protocol', () => {
       if (!polite(socket, text)) for (const each of garbage) socket.send(each);
       socket.send(Buffer.from([0xff, 0xfe, 0x00]));
     });
-    const [a, b] = [await Person.connect(node.app), await Person.connect(node.app)];
+    const [a, b] = [await RecordingClient.connect(node.app), await RecordingClient.connect(node.app)];
     for (const person of [a, b]) {
       await person.join('orders');
       await person.join('presence-room', { user_id: person === a ? 'a' : 'b' });
@@ -107,7 +107,7 @@ describe('an upstream that breaks the protocol', () => {
 
   test('11.6 it confirms no subscription: clients wait a bounded time', async () => {
     await open((socket, text) => void polite(socket, text));
-    const person = await Person.connect(node.app);
+    const person = await RecordingClient.connect(node.app);
     const begunMs = performance.now();
     await person.join('orders');
     await person.join('presence-room', { user_id: 'a' });
@@ -165,9 +165,9 @@ describe('an upstream that breaks the protocol', () => {
     });
     await node.stop();
     const { port } = http.address() as { port: number };
-    node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, members: 2 } });
+    node = await openBridgedNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, members: 2 } });
     await eventually(() => node.state.connected, 'connected');
-    const person = await Person.connect(node.app);
+    const person = await RecordingClient.connect(node.app);
     await person.join('presence-room', { user_id: 'here' });
     await eventually(() => person.roster('presence-room').length >= 3, 'the members of both sides');
     expect(person.roster('presence-room')).toEqual(['here', 'there-0', 'there-1']);
@@ -179,9 +179,12 @@ describe('an upstream that breaks the protocol', () => {
     await open((socket, text) => void polite(socket, text));
     await node.stop();
     const { port } = http.address() as { port: number };
-    node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, connections: 2 } });
+    node = await openBridgedNode({
+      upstream: `http://127.0.0.1:${port}`,
+      limits: { ...QUICK, connections: 2 },
+    });
     await eventually(() => node.state.connected, 'connected');
-    const people = await Promise.all(['a', 'b', 'c'].map(() => Person.connect(node.app)));
+    const people = await Promise.all(['a', 'b', 'c'].map(() => RecordingClient.connect(node.app)));
     for (const [at, person] of people.entries()) await person.join('presence-room', { user_id: `u${at}` });
     expect(node.state).toMatchObject({ members: 2, dropped: { 'too-many-connections': 1 } });
     expect(people[2]?.roster('presence-room')).toEqual(['u0', 'u1', 'u2']);

@@ -1,19 +1,19 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
 import { eventually } from '../../support/wire.ts';
-import { otherSides, type OtherSide } from '../other-side.ts';
+import { upstreamKinds, type UpstreamServer } from '../upstream.ts';
 import { publisher } from '../../support/wire-http.ts';
-import { openNode, type BridgedNode } from './node.ts';
-import { Person } from './person.ts';
-import { publish } from './stage.ts';
+import { openBridgedNode, type BridgedNode } from './bridged-node.ts';
+import { RecordingClient } from './recording-client.ts';
+import { publish } from './bridged-pair.ts';
 
 const QUICK = { reconnectFirstMs: 100, reconnectMostMs: 400, graceMs: 600, retryMostMs: 200 };
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => JSON.stringify({ at }));
 
 let redis: TestRedis;
-let other: OtherSide;
+let other: UpstreamServer;
 let nodes: BridgedNode[];
-let people: Person[];
+let people: RecordingClient[];
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -21,14 +21,14 @@ beforeAll(async () => {
 afterAll(() => redis.close());
 
 const open = (): Promise<BridgedNode> =>
-  openNode({
+  openBridgedNode({
     upstream: other.url,
     limits: QUICK,
     variables: { REVERB_SCALING_ENABLED: 'true', REDIS_URL: redis.url },
   });
 
-const connect = async (app: BridgedNode['app']): Promise<Person> => {
-  const person = await Person.connect(app);
+const connect = async (app: BridgedNode['app']): Promise<RecordingClient> => {
+  const person = await RecordingClient.connect(app);
   people.push(person);
   return person;
 };
@@ -47,7 +47,7 @@ async function fence(channel: string, number: number): Promise<void> {
     );
 }
 
-describe.each(otherSides())('three nodes beside $name', (kind) => {
+describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
   beforeEach(async () => {
     people = [];
     other = await kind.start();
@@ -66,13 +66,13 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
       for (const channel of ['orders', 'private-orders']) await (await connect(app)).join(channel);
     const half = people.length / 2;
     const [inOrders, inPrivate] = [0, 1].map((rest) => people.filter((_, at) => at % 2 === rest)) as [
-      Person[],
-      Person[],
+      RecordingClient[],
+      RecordingClient[],
     ];
     expect([inOrders.length, inPrivate.length]).toEqual([half, half]);
     const apps = [other.app, ...nodes.map((node) => node.app)];
     for (const [index, channel] of ['orders', 'private-orders'].entries()) {
-      people = [inOrders, inPrivate][index] as Person[];
+      people = [inOrders, inPrivate][index] as RecordingClient[];
       await Promise.all(
         apps.map(async (app, at) => {
           for (const data of numbers(15)) {
@@ -97,7 +97,7 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
       await (await connect(app)).join(room, { user_id: `u${at}`, user_info: { at } });
     for (const app of apps.slice(0, 3))
       await (await connect(app)).join(room, { user_id: 'twin', user_info: {} });
-    const [b, a, c, d] = people as [Person, Person, Person, Person];
+    const [b, a, c, d] = people as [RecordingClient, RecordingClient, RecordingClient, RecordingClient];
     const twins = people.slice(4);
     const all = 'twin,u0,u1,u2,u3';
     await eventually(
@@ -110,7 +110,7 @@ describe.each(otherSides())('three nodes beside $name', (kind) => {
     d.whisper(room, 'client-x', {});
     await eventually(() => [b, a, c, d].every((person) => person.heard('client-x').length >= 2), 'whispers');
     await fence(room, 1);
-    const users = (person: Person): unknown[] =>
+    const users = (person: RecordingClient): unknown[] =>
       person.frames.filter(({ event }) => event === 'client-x').map(({ user_id: id }) => id);
     expect(users(b).sort()).toEqual(['u1', 'u3']);
     expect(users(a).sort()).toEqual(['u0', 'u3']);

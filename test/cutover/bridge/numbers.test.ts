@@ -1,10 +1,10 @@
 /** Numbers that no JavaScript number is: they cross as they were written. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../support/wire.ts';
-import { otherSides } from '../other-side.ts';
-import { Stage } from './stage.ts';
+import { upstreamKinds } from '../upstream.ts';
+import { BridgedPair } from './bridged-pair.ts';
 
-let stage: Stage;
+let stage: BridgedPair;
 afterEach(() => stage.close());
 
 const NUMBERS = [
@@ -18,11 +18,11 @@ const NUMBERS = [
 ];
 const LIST = `[${NUMBERS.join(',')}]`;
 
-describe.each(otherSides())('beside $name', (kind) => {
+describe.each(upstreamKinds())('beside $name', (kind) => {
   const isWavehall = kind.name.includes('Wavehall');
 
   test('11.8 numbers in the data of an event cross unchanged in both directions', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];
     await Promise.all([a.join('orders'), b.join('orders')]);
     await stage.publishHere('orders', 'from-here', LIST);
@@ -33,7 +33,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.9 numbers in a client event cross as the upstream writes them', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const [a, b, c] = [await stage.here(), await stage.there(), await stage.there()];
     for (const person of [a, b, c]) await person.join('private-chat');
     const whisper = (event: string): string =>
@@ -58,7 +58,7 @@ describe.each(otherSides())('beside $name', (kind) => {
   });
 
   test('11.10 numbers in user_info keep their signed form in the rosters of both sides', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const channel = 'presence-room';
     const [a, b] = [await stage.here(), await stage.there()];
     const info = (text: string): string => `{"n":${text}}`;

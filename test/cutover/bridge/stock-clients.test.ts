@@ -3,13 +3,13 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { sdkFor } from '../../clients/sdk.ts';
 import { channelAuth, userAuth, type Endpoint } from '../../support/wire-http.ts';
 import { eventually } from '../../support/wire.ts';
-import { otherSides } from '../other-side.ts';
-import { Stage } from './stage.ts';
+import { upstreamKinds } from '../upstream.ts';
+import { BridgedPair } from './bridged-pair.ts';
 
 const Pusher = PusherModule as unknown as typeof PusherModule.default;
 type Pusher = InstanceType<typeof Pusher>;
 
-let stage: Stage;
+let stage: BridgedPair;
 const open: Pusher[] = [];
 afterEach(async () => {
   for (const pusher of open.splice(0)) pusher.disconnect();
@@ -47,9 +47,9 @@ function connect(app: Endpoint, user: string): Pusher {
   return pusher;
 }
 
-describe.each(otherSides())('stock clients beside $name', (kind) => {
+describe.each(upstreamKinds())('stock clients beside $name', (kind) => {
   test('11.8, 11.9, 11.10 pusher-js and the Node SDK work on both sides without a difference', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const sides = [stage.node.app, stage.other.app];
     const heard: string[][] = [[], []];
     const rooms = sides.map((app, at) => {
@@ -97,9 +97,9 @@ describe.each(otherSides())('stock clients beside $name', (kind) => {
   });
 });
 
-describe.each(otherSides().filter(({ name }) => name === 'a second Wavehall'))('beside $name', (kind) => {
+describe.each(upstreamKinds().filter(({ name }) => name === 'a second Wavehall'))('beside $name', (kind) => {
   test('11.12 an event to a user reaches its connections on either side that supports users', async () => {
-    stage = await Stage.open(kind);
+    stage = await BridgedPair.open(kind);
     const pusher = connect(stage.other.app, '42');
     const heard: unknown[] = [];
     pusher.user.bind('greeting', (data: unknown) => heard.push(data));

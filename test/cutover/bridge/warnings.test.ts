@@ -4,9 +4,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { startStandIn } from '../../support/reverb-stand-in.ts';
 import type { TestServer } from '../../support/server.ts';
 import { eventually } from '../../support/wire.ts';
-import { openNode, type BridgedNode, type NodeOptions } from './node.ts';
-import { Person } from './person.ts';
-import { publish } from './stage.ts';
+import { openBridgedNode, type BridgedNode, type BridgedNodeOptions } from './bridged-node.ts';
+import { RecordingClient } from './recording-client.ts';
+import { publish } from './bridged-pair.ts';
 
 const QUICK = { reconnectFirstMs: 50, reconnectMostMs: 100, subscribeWaitMs: 300 };
 const APP = { REVERB_APP_ID: 'app-id', REVERB_APP_KEY: 'app-key', REVERB_APP_SECRET: 'app-secret' };
@@ -25,14 +25,14 @@ const warned = (text: string): Promise<void> =>
     () => `a warning with ${text}: ${JSON.stringify(node.logger.warnings)}`,
   );
 
-async function open(env: Record<string, string>, options: Partial<NodeOptions> = {}): Promise<void> {
+async function open(env: Record<string, string>, options: Partial<BridgedNodeOptions> = {}): Promise<void> {
   server = await startStandIn({ ...APP, ...env });
-  node = await openNode({ upstream: `http://127.0.0.1:${server.port}`, limits: QUICK, ...options });
+  node = await openBridgedNode({ upstream: `http://127.0.0.1:${server.port}`, limits: QUICK, ...options });
 }
 
 /** This side works as it does without a cutover. */
 async function works(): Promise<void> {
-  const person = await Person.connect(node.app);
+  const person = await RecordingClient.connect(node.app);
   await person.join('private-orders');
   await publish(node.app, 'private-orders', 'still', 1);
   await eventually(() => person.heard('still').length === 1, 'this side works');
@@ -70,7 +70,7 @@ describe('logs what is wrong with the upstream once, by the name of the setting'
     await works();
     await node.stop();
     const upstream = `http://127.0.0.1:${server?.port ?? 0}`;
-    node = await openNode({ upstream, limits: QUICK, origin: 'https://shop.test' });
+    node = await openBridgedNode({ upstream, limits: QUICK, origin: 'https://shop.test' });
     await eventually(() => node.state.connected, 'it may connect');
   });
 
@@ -84,7 +84,10 @@ describe('logs what is wrong with the upstream once, by the name of the setting'
       await once(strange, 'listening');
       const { port } = strange.address() as { port: number };
       if (who === 'no server listens') await new Promise((resolve) => strange.close(resolve));
-      node = await openNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, handshakeMs: 200 } });
+      node = await openBridgedNode({
+        upstream: `http://127.0.0.1:${port}`,
+        limits: { ...QUICK, handshakeMs: 200 },
+      });
       await warned('WAVEHALL_CUTOVER_UPSTREAM: the bridge cannot reach the upstream');
       const begunMs = performance.now();
       await works();

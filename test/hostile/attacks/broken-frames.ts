@@ -1,6 +1,6 @@
 import { frameBytes, OPCODE, type Tcp } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { connectVisitor, range } from '../page-visitor.ts';
+import { connectHostileClient, range } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
 
 const TOGETHER = 20;
@@ -86,7 +86,7 @@ async function broken(
   bytes: Buffer,
   codes: readonly number[],
 ): Promise<string | undefined> {
-  const { tcp } = await connectVisitor(target);
+  const { tcp } = await connectHostileClient(target);
   tcp.write(bytes);
   const ending = await tcp
     .closing(target.isAnsweredElsewhere === true ? CLOSE_ELSEWHERE_MS : CLOSE_MS)
@@ -98,7 +98,7 @@ async function broken(
 
 /** They stay for a batch, and go without a word. */
 async function unfinished(target: Target, from: number, count: number): Promise<void> {
-  const clients = await Promise.all(range(count).map(() => connectVisitor(target)));
+  const clients = await Promise.all(range(count).map(() => connectHostileClient(target)));
   clients.forEach(({ tcp }, at) => tcp.write(UNFINISHED[(from + at) % UNFINISHED.length]!));
   await Promise.all(clients.map(({ tcp }) => written(tcp)));
   clients.forEach(({ tcp }, at) => (at % 2 === 0 ? tcp.destroy() : tcp.reset()));

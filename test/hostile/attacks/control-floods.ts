@@ -1,6 +1,6 @@
 import { frameBytes, OPCODE, type Tcp } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { connectVisitor, pause, range } from '../page-visitor.ts';
+import { connectHostileClient, pause, range } from '../hostile-client.ts';
 
 const FRAMES_PER_WRITE = 500;
 const ANSWER_MS = 30_000;
@@ -24,7 +24,7 @@ export const controlFloods = (sockets: number, seconds: number): Attack => ({
   name: `${sockets} clients that flood with pings and pongs`,
   async run(target, _chance, faults) {
     const floods = Object.entries(FLOODS).map(([name, frames]) => ({ name, bytes: Buffer.concat(frames) }));
-    const clients = await Promise.all(range(sockets).map(() => connectVisitor(target)));
+    const clients = await Promise.all(range(sockets).map(() => connectHostileClient(target)));
     // Answers are read and dropped: kept, they would be the load of this process.
     for (const { tcp } of clients) tcp.socket.removeAllListeners('data').resume();
     const until = Date.now() + seconds * 1000;

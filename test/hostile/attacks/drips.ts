@@ -1,6 +1,6 @@
 import { frameBytes, OPCODE, Tcp, upgradeText } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { connectVisitor, pause, range, socketPath } from '../page-visitor.ts';
+import { connectHostileClient, pause, range, socketPath } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
 
 const DRIP_EVERY_MS = 500;
@@ -59,7 +59,7 @@ async function dripRequest(target: Target, at: number): Promise<Drip> {
 }
 
 async function dripFrame(target: Target): Promise<Drip> {
-  const { tcp } = await connectVisitor(target);
+  const { tcp } = await connectHostileClient(target);
   return drip(tcp, frameBytes({ opcode: OPCODE.text, payload: 'x'.repeat(9000) }));
 }
 

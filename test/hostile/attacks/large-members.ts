@@ -2,13 +2,13 @@ import { channelAuth } from '../../support/wire-http.ts';
 import { type Tcp } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
 import {
-  connectVisitor,
-  type PageVisitor,
+  connectHostileClient,
+  type HostileClient,
   pingFrame,
   range,
   readUntil,
   subscribeFrame,
-} from '../page-visitor.ts';
+} from '../hostile-client.ts';
 import type { Target } from '../target.ts';
 
 const CHANNEL = 'presence-large';
@@ -26,7 +26,7 @@ export const largeMembers = (count: number): Attack => ({
   async run(target, _chance, faults) {
     const tooLarge = await Promise.all(range(10).map((at) => enterTooLarge(target, `huge-${at}`)));
     faults.push(...tooLarge.filter((fault) => fault !== undefined));
-    const members = await Promise.all(range(count).map(() => connectVisitor(target)));
+    const members = await Promise.all(range(count).map(() => connectHostileClient(target)));
     for (const [at, member] of members.entries()) {
       const fault = await enter(target, member, `member-${at}`, at + 1);
       if (fault !== undefined) faults.push(`member ${at}: ${fault}`);
@@ -40,14 +40,14 @@ export const largeMembers = (count: number): Attack => ({
 
 const drop = ({ socket }: Tcp): void => void socket.removeAllListeners('data').resume();
 
-function frameOf(target: Target, { socketId }: PageVisitor, id: string, infoBytes: number): Buffer {
+function frameOf(target: Target, { socketId }: HostileClient, id: string, infoBytes: number): Buffer {
   const channelData = JSON.stringify({ user_id: id, user_info: 'x'.repeat(infoBytes) });
   const auth = channelAuth(target, socketId, CHANNEL, channelData);
   return subscribeFrame(CHANNEL, { auth, channel_data: channelData });
 }
 
 async function enterTooLarge(target: Target, id: string): Promise<string | undefined> {
-  const visitor = await connectVisitor(target);
+  const visitor = await connectHostileClient(target);
   visitor.tcp.write(frameOf(target, visitor, id, MIB));
   const ending = await visitor.tcp.closing(ANSWER_MS).catch((error: unknown) => String(error));
   visitor.tcp.destroy();
@@ -57,7 +57,7 @@ async function enterTooLarge(target: Target, id: string): Promise<string | undef
 
 async function enter(
   target: Target,
-  visitor: PageVisitor,
+  visitor: HostileClient,
   id: string,
   expected: number,
 ): Promise<string | undefined> {

@@ -1,12 +1,12 @@
 import type { Attack } from '../attack.ts';
 import {
-  connectVisitor,
+  connectHostileClient,
   pingFrame,
   range,
   readUntil,
   subscribeFrame,
   unsubscribeFrame,
-} from '../page-visitor.ts';
+} from '../hostile-client.ts';
 import type { Target } from '../target.ts';
 
 /** So many messages may come at once (SPEC 2.12). */
@@ -34,7 +34,7 @@ export const manyChannels = (count: number): Attack => ({
 
 /** Enters and leaves one after another, all in one write; the last five hundred are left by the end of the connection. */
 async function oneClient(target: Target, prefix: string): Promise<string | undefined> {
-  const { tcp } = await connectVisitor(target);
+  const { tcp } = await connectHostileClient(target);
   const names = range(NAMES_PER_SOCKET).map((at) => `${at % 10 === 0 ? 'cache-' : ''}${prefix}-${at}`);
   const frames = names.flatMap((name, at) => [
     subscribeFrame(name),

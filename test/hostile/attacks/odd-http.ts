@@ -1,7 +1,7 @@
 import type { SeededRandom } from '../../cluster/seeded-random.ts';
 import { frameBytes, OPCODE, Tcp, upgradeText } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { pingFrame, range, socketPath } from '../page-visitor.ts';
+import { pingFrame, range, socketPath } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
 
 const TOGETHER = 16;

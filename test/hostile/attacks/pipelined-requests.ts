@@ -1,6 +1,6 @@
 import { Tcp } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { pause, range } from '../page-visitor.ts';
+import { pause, range } from '../hostile-client.ts';
 
 const REQUEST = 'GET /up HTTP/1.1\r\nHost: a\r\n\r\n';
 /** 2 MB: as much as one connection can bring in one turn of the server's event loop. */

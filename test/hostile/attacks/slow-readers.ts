@@ -1,7 +1,7 @@
 import { publisher } from '../../support/wire-http.ts';
 import { type Tcp, textFrame } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { connectVisitor } from '../page-visitor.ts';
+import { connectHostileClient } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
 
 const CHANNEL = 'slow-news';
@@ -24,7 +24,7 @@ export const slowReaders = (sockets: number, seconds: number): Attack => ({
 });
 
 async function subscriber(target: Target): Promise<Tcp> {
-  const { tcp } = await connectVisitor(target);
+  const { tcp } = await connectHostileClient(target);
   tcp.write(textFrame({ event: 'pusher:subscribe', data: { channel: CHANNEL } }));
   await tcp.message();
   return tcp;

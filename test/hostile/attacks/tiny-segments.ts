@@ -1,6 +1,6 @@
 import { frameBytes, OPCODE } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { connectVisitor, pingFrame, range, readUntil } from '../page-visitor.ts';
+import { connectHostileClient, pingFrame, range, readUntil } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
 
 const ANSWER_MS = 30_000;
@@ -19,7 +19,7 @@ export const tinySegments = (sockets: number, seconds: number): Attack => ({
 });
 
 async function oneClient(target: Target, untilMs: number): Promise<string | undefined> {
-  const { tcp } = await connectVisitor(target);
+  const { tcp } = await connectHostileClient(target);
   const payload = JSON.stringify({ event: 'nothing', data: 'x'.repeat(4000) });
   const bytes = Buffer.concat([frameBytes({ opcode: OPCODE.text, payload }), pingFrame]);
   try {

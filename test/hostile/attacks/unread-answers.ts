@@ -1,7 +1,7 @@
 import { channelAuth } from '../../support/wire-http.ts';
 import { frameBytes, OPCODE, textFrame } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { connectVisitor, type PageVisitor, range } from '../page-visitor.ts';
+import { connectHostileClient, type HostileClient, range } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
 
 const PINGS_PER_WRITE = 500;
@@ -35,14 +35,14 @@ export const unreadRosters = (members: number, sockets: number, seconds: number)
 
 const PING = '{"event":"pusher:ping","data":{}}';
 
-async function deaf(target: Target): Promise<PageVisitor> {
-  const client = await connectVisitor(target);
+async function deaf(target: Target): Promise<HostileClient> {
+  const client = await connectHostileClient(target);
   client.tcp.socket.pause();
   return client;
 }
 
-async function member(target: Target, id: string): Promise<PageVisitor> {
-  const client = await connectVisitor(target);
+async function member(target: Target, id: string): Promise<HostileClient> {
+  const client = await connectHostileClient(target);
   client.tcp.write(subscribe(target, client.socketId, id));
   client.tcp.socket.removeAllListeners('data').resume();
   return client;
@@ -57,7 +57,7 @@ function subscribe(target: Target, socketId: string, id: string): Buffer {
 
 /** Writes as fast as the server takes it; what it does not take is not kept here either. */
 async function flood(
-  clients: readonly PageVisitor[],
+  clients: readonly HostileClient[],
   seconds: number,
   bytesFor: (index: number) => Buffer,
 ): Promise<() => void> {

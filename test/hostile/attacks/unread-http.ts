@@ -1,6 +1,6 @@
 import { Tcp } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { pause, range } from '../page-visitor.ts';
+import { pause, range } from '../hostile-client.ts';
 
 const REQUEST = 'GET /up HTTP/1.1\r\nHost: a\r\n\r\n';
 const REQUESTS_PER_WRITE = 500;

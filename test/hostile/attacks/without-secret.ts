@@ -1,7 +1,7 @@
 import type { SeededRandom } from '../../cluster/seeded-random.ts';
 import { textFrame } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { connectVisitor, pingFrame, range, readUntil, subscribeFrame } from '../page-visitor.ts';
+import { connectHostileClient, pingFrame, range, readUntil, subscribeFrame } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
 
 const MESSAGES_PER_SOCKET = 1_000;
@@ -43,7 +43,7 @@ export const withoutSecret = (sockets: number): Attack => ({
 
 async function oneVisitor(target: Target, chance: SeededRandom): Promise<string | undefined> {
   const tries = range(MESSAGES_PER_SOCKET).map((at) => TRIES[at % TRIES.length]!(target, chance));
-  const { tcp } = await connectVisitor(target);
+  const { tcp } = await connectHostileClient(target);
   tcp.write(Buffer.concat([...tries, pingFrame]));
   let entered = 0;
   const fault = await readUntil(

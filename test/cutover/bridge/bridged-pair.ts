@@ -1,33 +1,36 @@
 import { publisher, type Endpoint } from '../../support/wire-http.ts';
 import { eventually } from '../../support/wire.ts';
-import type { OtherSide, OtherSideKind } from '../other-side.ts';
-import { openNode, type BridgedNode, type NodeOptions } from './node.ts';
-import { Person } from './person.ts';
+import type { UpstreamServer, UpstreamKind } from '../upstream.ts';
+import { openBridgedNode, type BridgedNode, type BridgedNodeOptions } from './bridged-node.ts';
+import { RecordingClient } from './recording-client.ts';
 
 /** Both sides with a bridge between them, and people on both. */
-export class Stage {
-  readonly other: OtherSide;
+export class BridgedPair {
+  readonly other: UpstreamServer;
   readonly node: BridgedNode;
-  readonly #people: Person[] = [];
+  readonly #people: RecordingClient[] = [];
   #fences = 0;
 
-  private constructor(other: OtherSide, node: BridgedNode) {
+  private constructor(other: UpstreamServer, node: BridgedNode) {
     this.other = other;
     this.node = node;
   }
 
-  static async open(kind: OtherSideKind, options: Omit<NodeOptions, 'upstream'> = {}): Promise<Stage> {
+  static async open(
+    kind: UpstreamKind,
+    options: Omit<BridgedNodeOptions, 'upstream'> = {},
+  ): Promise<BridgedPair> {
     const other = await kind.start();
-    const node = await openNode({ upstream: other.url, ...options });
+    const node = await openBridgedNode({ upstream: other.url, ...options });
     await eventually(() => node.state.connected, 'the bridge is connected');
-    return new Stage(other, node);
+    return new BridgedPair(other, node);
   }
 
-  here(): Promise<Person> {
+  here(): Promise<RecordingClient> {
     return this.#connect(this.node.app);
   }
 
-  there(): Promise<Person> {
+  there(): Promise<RecordingClient> {
     return this.#connect(this.other.app);
   }
 
@@ -40,7 +43,7 @@ export class Stage {
   }
 
   /** Everything that was published on this channel before has arrived with these people, or never will. */
-  async fence(channel: string, ...people: Person[]): Promise<void> {
+  async fence(channel: string, ...people: RecordingClient[]): Promise<void> {
     const number = (this.#fences += 1);
     const [here, there] = [`fence-here-${number}`, `fence-there-${number}`];
     await this.publishThere(channel, there, {});
@@ -60,8 +63,8 @@ export class Stage {
     if (defects.length > 0) throw new Error(`defects: ${JSON.stringify(defects)}`);
   }
 
-  async #connect(app: Endpoint): Promise<Person> {
-    const person = await Person.connect(app);
+  async #connect(app: Endpoint): Promise<RecordingClient> {
+    const person = await RecordingClient.connect(app);
     this.#people.push(person);
     return person;
   }

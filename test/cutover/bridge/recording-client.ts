@@ -7,7 +7,7 @@ export interface Member {
 }
 
 /** A client that keeps what a page would have seen. */
-export class Person {
+export class RecordingClient {
   readonly wire: Wire;
   readonly #app: Endpoint;
 
@@ -16,11 +16,11 @@ export class Person {
     this.wire = wire;
   }
 
-  static async connect(app: Endpoint): Promise<Person> {
+  static async connect(app: Endpoint): Promise<RecordingClient> {
     const wire = await Wire.open(app, `/app/${app.key}?protocol=7`);
     const greeting = await wire.next('pusher:connection_established');
     wire.socketId = (dataOf(greeting) as { socket_id: string }).socket_id;
-    return new Person(app, wire);
+    return new RecordingClient(app, wire);
   }
 
   get socketId(): string {

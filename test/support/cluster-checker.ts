@@ -1,9 +1,10 @@
+import { APP } from './app.ts';
 import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { circleIn, repeatedIn } from './checker-order.ts';
-import { APP, type Cluster, type TestNode } from './cluster.ts';
-import type { Stay, Visitor, Watcher } from './cluster-visitor.ts';
-import type { RedisClient } from './ground.ts';
+import { type Cluster, type TestNode } from './cluster.ts';
+import type { Stay, ClusterClient, ClientObserver } from './cluster-client.ts';
+import type { RedisClient } from './redis-topology.ts';
 import { eventually } from './wire.ts';
 
 /** One request that published one event. */
@@ -33,7 +34,7 @@ export interface Expectations {
  * The invariants that hold whatever happens (I1 to I9), checked the same way after every fault. It knows what was
  * published and answered, every socket of every visitor, and asks Redis, every node and every client for their view.
  */
-export class Checker implements Watcher {
+export class ClusterChecker implements ClientObserver {
   readonly #cluster: Cluster;
   readonly #keys: Keys;
   readonly #publishes: Publish[] = [];
@@ -278,7 +279,7 @@ export class Checker implements Watcher {
   }
 
   async #connections(): Promise<string[]> {
-    const visitors = new Set<Visitor>(this.#stays.map(({ visitor }) => visitor));
+    const visitors = new Set<ClusterClient>(this.#stays.map(({ visitor }) => visitor));
     const open = [...visitors].filter(({ isConnected }) => isConnected).length;
     const told = await Promise.all(
       this.#cluster.up.map(async (node) => {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { APP, APP_VARIABLES } from '../support/app.ts';
 import { readConfig } from '../../src/config/index.ts';
 import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
 import { startServer } from '../../src/server/index.ts';
@@ -8,9 +9,7 @@ import { FakeLogger } from '../core/fakes.ts';
 import { channelAuth } from '../support/wire-http.ts';
 import { dataOf, Wire } from '../support/wire.ts';
 
-export const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
-
-export const siteAt = (port: number, changes: Partial<ProbeSite> = {}): ProbeSite => ({
+export const probeSiteAt = (port: number, changes: Partial<ProbeSite> = {}): ProbeSite => ({
   url: new URL(`http://127.0.0.1:${port}`),
   appId: APP.id,
   credential: APP,
@@ -18,13 +17,11 @@ export const siteAt = (port: number, changes: Partial<ProbeSite> = {}): ProbeSit
 });
 
 /** A whole Wavehall in this process, on a free port. */
-export async function startWavehall(env: Record<string, string> = {}) {
+export async function startServerInProcess(env: Record<string, string> = {}) {
   const config = readConfig({
     REVERB_SERVER_HOST: '127.0.0.1',
     REVERB_SERVER_PORT: '0',
-    REVERB_APP_ID: APP.id,
-    REVERB_APP_KEY: APP.key,
-    REVERB_APP_SECRET: APP.secret,
+    ...APP_VARIABLES,
     WAVEHALL_DRAIN_SECONDS: '0',
     ...env,
   });
@@ -32,7 +29,7 @@ export async function startWavehall(env: Record<string, string> = {}) {
 }
 
 /** Enters a presence channel of one server as a user. `headers`: such as ask a front door for a side. */
-export async function memberOn(
+export async function joinPresenceChannel(
   port: number,
   channel: string,
   userId: string,
@@ -50,7 +47,7 @@ export async function memberOn(
 /** What goes wrong between a client and its server. */
 export type Fault = 'none' | 'http-500' | 'http-silent' | 'deaf' | 'no-upgrade';
 
-export interface Faulty {
+export interface FaultyProxy {
   readonly port: number;
   fault: Fault;
   /** WebSockets that are open through it. */
@@ -61,7 +58,7 @@ export interface Faulty {
 }
 
 /** Stands before a server and lets go wrong what a test says. `deaf`: nothing that the server sends comes through. */
-export async function startFaulty(target: number): Promise<Faulty> {
+export async function startFaultyProxy(target: number): Promise<FaultyProxy> {
   const open = new Set<Duplex>();
   const server = createServer((incoming, response) => {
     if (faulty.fault === 'http-500') return void response.writeHead(500).end('{}');
@@ -91,7 +88,7 @@ export async function startFaulty(target: number): Promise<Faulty> {
     open.add(client);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const faulty: Faulty = {
+  const faulty: FaultyProxy = {
     port: (server.address() as AddressInfo).port,
     fault: 'none',
     sockets: () => open.size,
@@ -118,7 +115,7 @@ function passRequest(target: number, incoming: IncomingMessage, response: Server
 }
 
 /** Takes connections and says nothing, as a frozen process does. */
-export async function startFrozen() {
+export async function startSilentServer() {
   const open = new Set<Socket>();
   const server = createTcpServer((socket) => {
     open.add(socket);

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { APP } from '../support/app.ts';
 import { http } from '../support/wire-http.ts';
 import { frameBytes, OPCODE, Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { type Address, Wire } from '../support/wire.ts';
-import { APP } from './other-side.ts';
 
 const GOOD = `/app/${APP.key}?protocol=7&client=hostile&version=1`;
 /** Of a page that may connect. */
@@ -84,7 +84,7 @@ export const QUICK_CLOSERS: readonly Act[] = [
 ];
 
 /** What anybody may do who has the key of a page: mistakes, rudeness, and everything that a limit or a rule refuses. */
-export const ACTS: readonly Act[] = [
+export const HOSTILE_ACTS: readonly Act[] = [
   ...QUICK_CLOSERS,
   refused(`/app/${APP.key}?protocol=1`),
   refused(`/app/${APP.key}?protocol=x`),
@@ -128,14 +128,18 @@ export const ACTS: readonly Act[] = [
   request('GET', '/apps/nobody/channels'),
 ];
 
-export interface Hostility {
+export interface HostileClients {
   /** Acts that were carried out so far. */
   readonly acts: () => number;
   stop(): Promise<void>;
 }
 
 /** So many clients that do one thing after another, each beginning somewhere else. */
-export function beHostile(door: Address, clients: number, acts: readonly Act[] = ACTS): Hostility {
+export function startHostileClients(
+  door: Address,
+  clients: number,
+  acts: readonly Act[] = HOSTILE_ACTS,
+): HostileClients {
   let done = 0;
   let isOver = false;
   const loop = async (from: number): Promise<void> => {

@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest';
-import { Checker, type Expectations, type Publish } from '../support/checker.ts';
+import { ClusterChecker, type Expectations, type Publish } from '../support/cluster-checker.ts';
 import { Cluster, type ClusterOptions, type TestNode } from '../support/cluster.ts';
-import { Visitor } from '../support/cluster-visitor.ts';
+import { ClusterClient } from '../support/cluster-client.ts';
 import type { Answer } from '../support/wire-http.ts';
 
 /** `npm run faults -- --seeds 20` sets these; a failure says which seed to take. */
@@ -27,17 +27,17 @@ function randomFrom(seed: number): () => number {
 }
 
 /** What one fault is played on: a cluster, visitors, publishers, and the one checker that watches all of them. */
-export class Stage {
+export class FaultRun {
   readonly cluster: Cluster;
-  readonly checker: Checker;
+  readonly checker: ClusterChecker;
   readonly random: () => number;
-  readonly #visitors: Visitor[] = [];
+  readonly #visitors: ClusterClient[] = [];
   readonly #ending: (() => Promise<unknown>)[] = [];
   readonly #suffix = `${(names += 1)}`;
 
   constructor(cluster: Cluster, seed: number) {
     this.cluster = cluster;
-    this.checker = new Checker(cluster);
+    this.checker = new ClusterChecker(cluster);
     this.random = randomFrom(seed);
   }
 
@@ -55,15 +55,15 @@ export class Stage {
   }
 
   /** Somebody who connects to a node and enters channels, and comes back to any node that is up. */
-  async visitor(user: string, node: number, channels: readonly string[]): Promise<Visitor> {
+  async visitor(user: string, node: number, channels: readonly string[]): Promise<ClusterClient> {
     const pick = (): TestNode => this.pick(this.cluster.up);
-    const visitor = new Visitor(user, this.node(node), pick, this.checker);
+    const visitor = new ClusterClient(user, this.node(node), pick, this.checker);
     this.#visitors.push(visitor);
     return visitor.arrive(channels);
   }
 
   /** `perNode` users on every node, all on these channels. */
-  async crowd(perNode: number, channels: readonly string[]): Promise<Visitor[]> {
+  async crowd(perNode: number, channels: readonly string[]): Promise<ClusterClient[]> {
     return Promise.all(
       this.cluster.nodes.flatMap(({ index }) =>
         Array.from({ length: perNode }, (_, at) => this.visitor(`u${index}x${at}`, index, channels)),
@@ -163,7 +163,7 @@ export class SharedCluster {
 export function fault(
   title: string,
   options: ClusterOptions | SharedCluster,
-  play: (stage: Stage) => Promise<void>,
+  play: (stage: FaultRun) => Promise<void>,
   limitMs = LIMIT_MS,
 ): void {
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) {
@@ -175,11 +175,11 @@ export function fault(
 async function once(
   options: ClusterOptions | SharedCluster,
   seed: number,
-  play: (stage: Stage) => Promise<void>,
+  play: (stage: FaultRun) => Promise<void>,
 ): Promise<void> {
   const shared = options instanceof SharedCluster ? options : new SharedCluster(options);
   const cluster = await shared.take();
-  const stage = new Stage(cluster, seed);
+  const stage = new FaultRun(cluster, seed);
   let isFine = false;
   try {
     await play(stage);

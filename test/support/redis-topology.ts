@@ -14,7 +14,7 @@ import { SentinelView } from './sentinel-view.ts';
 export type RedisClient = Redis | RedisCluster;
 
 /** What several nodes stand on: some form of Redis, and each node's own way to it. */
-export interface Ground {
+export interface RedisTopology {
   /** Settings for a node that is new. */
   env(): Promise<Record<string, string>>;
   /** Asks whoever is written to now. */
@@ -36,7 +36,7 @@ const clientOf = ({ port }: { readonly port: number }): Redis =>
   new Redis(port, '127.0.0.1', { maxRetriesPerRequest: 3 });
 
 /** One server; nodes reach it by `REDIS_PORT`, which is their proxy's. */
-export class SingleGround implements Ground {
+export class SingleRedis implements RedisTopology {
   readonly #redis: TestRedis;
 
   constructor(redis: TestRedis) {
@@ -68,7 +68,7 @@ export interface Paths {
 }
 
 /** A master, a replica and Sentinels. The replica and the Sentinels reach the first server over `group.link`. */
-export class SentinelGround implements Ground {
+export class SentinelRedis implements RedisTopology {
   readonly group: TestSentinels & { readonly link: FaultProxy };
   /** In the order in which nodes were started. */
   readonly paths: Paths[] = [];
@@ -77,10 +77,10 @@ export class SentinelGround implements Ground {
     this.group = group;
   }
 
-  static async start(options: SentinelOptions = {}): Promise<SentinelGround> {
+  static async start(options: SentinelOptions = {}): Promise<SentinelRedis> {
     const group = await startSentinels({ ...options, isLinked: true });
     if (group.link === undefined) throw new Error('no link');
-    return new SentinelGround({ ...group, link: group.link });
+    return new SentinelRedis({ ...group, link: group.link });
   }
 
   async env(): Promise<Record<string, string>> {
@@ -123,15 +123,15 @@ export class SentinelGround implements Ground {
 }
 
 /** A Redis Cluster, which nodes reach without anything in between. */
-export class ClusterGround implements Ground {
+export class ClusterRedis implements RedisTopology {
   readonly group: TestCluster;
 
   private constructor(group: TestCluster) {
     this.group = group;
   }
 
-  static async start(options: { replicas?: boolean } = {}): Promise<ClusterGround> {
-    return new ClusterGround(await startCluster(options));
+  static async start(options: { replicas?: boolean } = {}): Promise<ClusterRedis> {
+    return new ClusterRedis(await startCluster(options));
   }
 
   env(): Promise<Record<string, string>> {

@@ -11,7 +11,7 @@ interface Credentials {
 }
 
 /** Settings of a server with one app over Redis, where Redis is no part of what is tested. */
-export const overRedis = (app: Credentials, redis: TestRedis): Record<string, string> => ({
+export const redisSettings = (app: Credentials, redis: TestRedis): Record<string, string> => ({
   REVERB_APP_ID: app.id,
   REVERB_APP_KEY: app.key,
   REVERB_APP_SECRET: app.secret,
@@ -24,7 +24,7 @@ export const overRedis = (app: Credentials, redis: TestRedis): Record<string, st
  * Members of a presence channel whose sockets are on another node: the roster is as large as with them here, and
  * nobody has to be sent all that they would have to hear of each other. What is returned takes them away.
  */
-export async function membersElsewhere(
+export async function startMembersOnOtherNode(
   env: Record<string, string>,
   ref: ChannelRef,
   { count, infoBytes }: { readonly count: number; readonly infoBytes: number },

@@ -2,7 +2,7 @@ import { Tcp, textFrame } from '../support/wire-tcp.ts';
 import type { Target } from './target.ts';
 
 /** A greeted client with its bare TCP connection. */
-export interface PageVisitor {
+export interface HostileClient {
   readonly tcp: Tcp;
   readonly socketId: string;
 }
@@ -13,7 +13,7 @@ const GREETING_MS = 20_000;
 /** The path at which a visitor of the app's pages connects. */
 export const socketPath = ({ prefix, key }: Target): string => `${prefix}/app/${key}?protocol=7`;
 
-export async function connectVisitor(target: Target): Promise<PageVisitor> {
+export async function connectHostileClient(target: Target): Promise<HostileClient> {
   const tcp = await Tcp.upgraded(target, socketPath(target), {}, GREETING_MS);
   const { data } = await tcp.message(GREETING_MS);
   return { tcp, socketId: (JSON.parse(String(data)) as { socket_id: string }).socket_id };

@@ -1,12 +1,12 @@
+import { APP } from './app.ts';
 import type { TestNode } from './cluster.ts';
-import { APP } from './cluster.ts';
 import { type Frame, Wire, dataOf, eventually } from './wire.ts';
 import { channelAuth } from './wire-http.ts';
 
 /** One subscription of one socket, and everything that was heard on it. */
 export interface Stay {
   readonly channel: string;
-  readonly visitor: Visitor;
+  readonly visitor: ClusterClient;
   readonly node: TestNode;
   /** When `subscription_succeeded` arrived. */
   sinceMs: number | undefined;
@@ -23,7 +23,7 @@ export interface Stay {
 }
 
 /** What the sockets of all visitors come to: told at once, so that it can be compared with what the cluster says. */
-export interface Watcher {
+export interface ClientObserver {
   opened(stay: Stay): void;
   closed(stay: Stay): void;
   complain(what: string): void;
@@ -33,13 +33,13 @@ export interface Watcher {
  * A client as pusher-js is one: it comes back when its socket closes, to any node that is up, and enters its channels
  * again. It keeps the roster that it was told, and complains about what cannot be.
  */
-export class Visitor {
+export class ClusterClient {
   readonly user: string;
   readonly stays: Stay[] = [];
   readonly closings: number[] = [];
   node: TestNode;
   readonly #pick: () => TestNode;
-  readonly #watcher: Watcher;
+  readonly #watcher: ClientObserver;
   readonly #wanted = new Set<string>();
   #wire: Wire | undefined;
   #current = new Map<string, Stay>();
@@ -50,7 +50,7 @@ export class Visitor {
   #refusal = 'nothing was refused';
   #returning: Promise<void> | undefined;
 
-  constructor(user: string, home: TestNode, pick: () => TestNode, watcher: Watcher) {
+  constructor(user: string, home: TestNode, pick: () => TestNode, watcher: ClientObserver) {
     this.user = user;
     this.node = home;
     this.#pick = pick;

@@ -23,7 +23,7 @@ import { Refusals } from '../../../src/core/refusals.ts';
 
 const MESSAGE_BYTES = 1024 * 1024;
 
-export interface NodeOptions {
+export interface BridgedNodeOptions {
   /** Where the other side is. */
   readonly upstream: string;
   readonly origin?: string;
@@ -42,7 +42,7 @@ export interface BridgedNode {
   stop(): Promise<void>;
 }
 
-export async function openNode(options: NodeOptions): Promise<BridgedNode> {
+export async function openBridgedNode(options: BridgedNodeOptions): Promise<BridgedNode> {
   const config = readConfig({ WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0', ...options.variables });
   const logger = new FakeLogger();
   logger.debugging = false;

@@ -1,10 +1,10 @@
 import PusherModule, { type Channel } from 'pusher-js';
 import WebSocket from 'ws';
+import { APP } from '../support/app.ts';
 import type { Side } from '../../src/cutover/ports.ts';
 import { channelAuth } from '../support/wire-http.ts';
 import type { Address } from '../support/wire.ts';
-import { contentOf, type Log, type Stay } from './log.ts';
-import { APP } from './other-side.ts';
+import { contentOf, type DeliveryLog, type ClientSubscription } from './delivery-log.ts';
 
 type Pusher = InstanceType<typeof PusherModule.default>;
 /** At run time the CommonJS module is the class itself; its types promise a `default`. */
@@ -15,7 +15,7 @@ const runtime = Pusher.Runtime as unknown as { createWebSocket(url: string): unk
 /** By this the two sides tell which of them a socket is on: Wavehall is started with it, the other side is not. */
 export const WAVEHALL_ACTIVITY_TIMEOUT_S = 31;
 
-const browsers = new Map<string, Browser>();
+const browsers = new Map<string, PusherJsBrowser>();
 const otherwise = runtime.createWebSocket.bind(runtime);
 runtime.createWebSocket = (url) => browsers.get(new URL(url).hostname)?.open(url) ?? otherwise(url);
 
@@ -30,16 +30,16 @@ interface RawFrame {
   readonly data?: unknown;
 }
 
-export interface BrowserNeeds {
+export interface BrowserOptions {
   readonly name: string;
   readonly user: string;
   readonly door: () => Address;
-  readonly log: Log;
+  readonly log: DeliveryLog;
   readonly nowMs: () => number;
 }
 
 /** A stock pusher-js client that keeps cookies as a browser does, and writes down all that it hears. */
-export class Browser {
+export class PusherJsBrowser {
   readonly name: string;
   readonly user: string;
   /** How often it was connected, and with what each connection ended. */
@@ -49,13 +49,13 @@ export class Browser {
   side: Side | undefined;
   /** Twins heard, per channel. */
   readonly twins = new Map<string, number>();
-  readonly #needs: BrowserNeeds;
+  readonly #needs: BrowserOptions;
   readonly #pusher: Pusher;
-  readonly #stays = new Map<string, Stay>();
+  readonly #stays = new Map<string, ClientSubscription>();
   #roster = new Map<string, readonly string[]>();
   #channels: string[] = [];
 
-  constructor(needs: BrowserNeeds) {
+  constructor(needs: BrowserOptions) {
     this.#needs = needs;
     this.name = needs.name;
     this.user = needs.user;
@@ -178,7 +178,7 @@ export class Browser {
 
   #begin(channel: string): void {
     const isMember = channel.startsWith('presence-');
-    const stay: Stay = {
+    const stay: ClientSubscription = {
       client: this.name,
       ...(isMember && { user: this.user, roster: this.#roster.get(channel) ?? [] }),
       socket: this.#pusher.connection.socket_id,

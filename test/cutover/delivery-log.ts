@@ -1,7 +1,7 @@
 import type { Side } from '../../src/cutover/ports.ts';
 
 /** One event or whisper that somebody sent. */
-export interface Sent {
+export interface SentEvent {
   readonly number: number;
   /** Who sends one after another has an order; `place` counts within it. */
   readonly lane: string;
@@ -19,7 +19,7 @@ export interface Sent {
   readonly user?: string | undefined;
 }
 
-export interface Heard {
+export interface ReceivedEvent {
   readonly number: number;
   readonly atMs: number;
   readonly data: unknown;
@@ -27,14 +27,14 @@ export interface Heard {
 }
 
 /** What a presence channel told after the roster. */
-export interface News {
+export interface MemberChange {
   readonly user: string;
   readonly kind: 'added' | 'removed';
   readonly atMs: number;
 }
 
 /** One subscription of one socket, from its confirmation to its end. */
-export interface Stay {
+export interface ClientSubscription {
   readonly client: string;
   /** The member that it is, on presence channels. */
   readonly user?: string | undefined;
@@ -44,10 +44,10 @@ export interface Stay {
   readonly sinceMs: number;
   /** `Infinity` while it lasts. */
   untilMs: number;
-  readonly heard: Heard[];
+  readonly heard: ReceivedEvent[];
   /** The roster that came with the confirmation; presence channels only. */
   readonly roster?: readonly string[] | undefined;
-  readonly news: News[];
+  readonly news: MemberChange[];
 }
 
 /** What a server tells of a presence channel, or whatever else claims to know. */
@@ -60,20 +60,20 @@ export interface Claim {
 /** A time in which something was broken on purpose, and what it may cost by what is documented. */
 export interface Fault {
   readonly what: string;
-  readonly mayLose: (sent: Sent, stay: Stay) => boolean;
+  readonly mayLose: (sent: SentEvent, stay: ClientSubscription) => boolean;
   readonly beganMs: number;
   readonly endedMs: number;
 }
 
 /** Everything that was sent, heard and told. */
-export interface Log {
-  readonly sent: Sent[];
-  readonly stays: Stay[];
+export interface DeliveryLog {
+  readonly sent: SentEvent[];
+  readonly stays: ClientSubscription[];
   readonly claims: Claim[];
   readonly faults: Fault[];
 }
 
-export const emptyLog = (): Log => ({ sent: [], stays: [], claims: [], faults: [] });
+export const emptyLog = (): DeliveryLog => ({ sent: [], stays: [], claims: [], faults: [] });
 
 /** What every event and whisper carries. */
 export const contentOf = (number: number, channel: string) => ({

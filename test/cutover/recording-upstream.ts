@@ -1,33 +1,36 @@
 import { connect, type Socket } from 'node:net';
 import { onTestFinished, vi } from 'vitest';
-import { acceptFor, startTcp } from './houses.ts';
+import { webSocketAccept, startTcpServer } from './servers.ts';
 
 /** Of the other side's own visitors: the bridge, and the door that looks whether it stands before itself. */
 const NOT_THROUGH_THE_DOOR = /client=wavehall-bridge|^GET \/\S*live /;
 
-export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsecret!';
+export const SECRET_RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsecret!';
 
 const keyIn = (head: string): string => /^sec-websocket-key: *(\S+)/im.exec(head)?.[1] ?? '';
 
 /** A right answer to a WebSocket handshake. */
-export const accepted = (head: string): string =>
+export const acceptResponse = (head: string): string =>
   [
     'HTTP/1.1 101 Switching Protocols',
     'Upgrade: websocket',
     'Connection: Upgrade',
-    `Sec-WebSocket-Accept: ${acceptFor(keyIn(head))}`,
+    `Sec-WebSocket-Accept: ${webSocketAccept(keyIn(head))}`,
     '',
     '',
   ].join('\r\n');
 
 /** The most obliging other side: it takes every upgrade and answers everything else with a secret. */
-const obliging = (head: string): string => (/^upgrade:/im.test(head) ? accepted(head) : OK);
+const obliging = (head: string): string =>
+  /^upgrade:/im.test(head) ? acceptResponse(head) : SECRET_RESPONSE;
 
 /** Another server that writes down every byte that comes to it through the door, and answers each head. */
-export async function startRecorder(answer: (head: string, socket: Socket) => string | undefined = obliging) {
+export async function startRecordingUpstream(
+  answer: (head: string, socket: Socket) => string | undefined = obliging,
+) {
   const texts: string[] = [];
   const sockets: Socket[] = [];
-  const { port } = await startTcp((socket) => {
+  const { port } = await startTcpServer((socket) => {
     let [text, at] = ['', -1];
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');
@@ -46,7 +49,7 @@ export async function startRecorder(answer: (head: string, socket: Socket) => st
 }
 
 /** A client that sends what it likes. */
-export function send(port: number, ...parts: readonly (string | Buffer)[]) {
+export function sendRaw(port: number, ...parts: readonly (string | Buffer)[]) {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   let text = '';
   socket.on('error', () => undefined);
@@ -72,5 +75,5 @@ export function send(port: number, ...parts: readonly (string | Buffer)[]) {
   };
 }
 
-export const request = (line: string, ...lines: readonly string[]): string =>
+export const requestText = (line: string, ...lines: readonly string[]): string =>
   [`${line} HTTP/1.1`, ...lines, '', ''].join('\r\n');

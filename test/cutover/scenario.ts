@@ -1,19 +1,20 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { APP, APP_VARIABLES } from '../support/app.ts';
 import type { Side } from '../../src/cutover/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { http, publisher, type Answer, type Endpoint } from '../support/wire-http.ts';
 import { eventually, type Address } from '../support/wire.ts';
-import { Browser, EVENT, TWIN, WAVEHALL_ACTIVITY_TIMEOUT_S } from './browser.ts';
+import { PusherJsBrowser, EVENT, TWIN, WAVEHALL_ACTIVITY_TIMEOUT_S } from './pusher-js-browser.ts';
 import { check, type CheckOptions, type Verdict } from './checker.ts';
-import { contentOf, emptyLog, type Fault, type Log, type Sent } from './log.ts';
-import { APP, type OtherSide, type OtherSideKind } from './other-side.ts';
+import { contentOf, emptyLog, type Fault, type DeliveryLog, type SentEvent } from './delivery-log.ts';
+import { type UpstreamServer, type UpstreamKind } from './upstream.ts';
 
 const TOKEN = 'token-of-the-walk';
 
-export interface StageOptions {
+export interface CutoverScenarioOptions {
   readonly browsers: number;
   /** Public, private and presence channels, of each so many. */
   readonly channels?: number;
@@ -38,10 +39,10 @@ const dice = (seed: number) => () => {
 };
 
 /** Both sides, the front door, browsers in front of it, and whoever publishes and whispers all the time. */
-export class Stage {
-  readonly other: OtherSide;
-  readonly log: Log = emptyLog();
-  readonly browsers: Browser[] = [];
+export class CutoverScenario {
+  readonly other: UpstreamServer;
+  readonly log: DeliveryLog = emptyLog();
+  readonly browsers: PusherJsBrowser[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #channels: readonly string[];
   readonly #random = dice(7);
@@ -55,10 +56,10 @@ export class Stage {
   #lanes = 0;
 
   private constructor(
-    other: OtherSide,
+    other: UpstreamServer,
     servers: TestServer[],
     redis: TestRedis | undefined,
-    { channels = 4, env = {} }: StageOptions,
+    { channels = 4, env = {} }: CutoverScenarioOptions,
   ) {
     this.other = other;
     this.#servers = servers;
@@ -69,7 +70,7 @@ export class Stage {
     );
   }
 
-  static async open(kind: OtherSideKind, options: StageOptions): Promise<Stage> {
+  static async open(kind: UpstreamKind, options: CutoverScenarioOptions): Promise<CutoverScenario> {
     const other = await kind.start();
     const { nodes = 1, env = {} } = options;
     const redis = nodes > 1 ? await startRedis() : undefined;
@@ -81,7 +82,10 @@ export class Stage {
     const folder = mkdtempSync(join(tmpdir(), 'wavehall-walk-'));
     const settings = { WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'), ...shared, ...env };
     const starting = Array.from({ length: nodes }, () => startWavehall(other, settings));
-    const stage = new Stage(other, await Promise.all(starting), redis, { ...options, env: settings });
+    const stage = new CutoverScenario(other, await Promise.all(starting), redis, {
+      ...options,
+      env: settings,
+    });
     stage.#folder = folder;
     await stage.#arrive(options.browsers);
     return stage;
@@ -126,7 +130,7 @@ export class Stage {
 
   /** Every browser is where its bucket belongs, and on all its channels. */
   async everybodyIsPlaced(percent: number, limitMs = 20_000): Promise<void> {
-    const misplaced = (): Browser[] =>
+    const misplaced = (): PusherJsBrowser[] =>
       this.browsers.filter(
         (each) => !each.isSettled || each.side !== (isOurs(each, percent) ? 'wavehall' : 'upstream'),
       );
@@ -138,7 +142,7 @@ export class Stage {
   }
 
   async everybodyIsSettled(limitMs = 20_000): Promise<void> {
-    const away = (): Browser[] => this.browsers.filter(({ isSettled }) => !isSettled);
+    const away = (): PusherJsBrowser[] => this.browsers.filter(({ isSettled }) => !isSettled);
     await eventually(
       () => away().length === 0,
       () => `everybody is connected: ${describe(away())}`,
@@ -238,7 +242,7 @@ export class Stage {
     for (let at = 0; at < count; at += 1) {
       // Every fourth user has two windows.
       const user = `u${at % Math.max(1, Math.ceil(count * 0.8))}`;
-      const browser = new Browser({
+      const browser = new PusherJsBrowser({
         name: `b${at}`,
         user,
         door: () => this.door(at),
@@ -264,10 +268,10 @@ export class Stage {
     return all[Math.floor(this.#random() * all.length)];
   }
 
-  #next(lane: Lane, channel: string, more: Partial<Sent> = {}): Sent {
+  #next(lane: Lane, channel: string, more: Partial<SentEvent> = {}): SentEvent {
     this.#numbers += 1;
     lane.places += 1;
-    const sent: Sent = {
+    const sent: SentEvent = {
       ...{ number: this.#numbers, lane: lane.name, place: lane.places, channel, kind: 'event', at: lane.at },
       ...{ beganMs: this.nowMs(), endedMs: Infinity, isTaken: false },
       ...more,
@@ -306,7 +310,7 @@ export class Stage {
   }
 
   async #whispering(everyMs: number): Promise<void> {
-    const lanes = new Map<Browser, Lane>();
+    const lanes = new Map<PusherJsBrowser, Lane>();
     while (this.#isLoud) {
       const browser = this.#pick(this.browsers);
       const channel = this.#pick(
@@ -347,11 +351,9 @@ export class Stage {
   }
 }
 
-const startWavehall = (other: OtherSide, env: Readonly<Record<string, string>>): Promise<TestServer> =>
+const startWavehall = (other: UpstreamServer, env: Readonly<Record<string, string>>): Promise<TestServer> =>
   startServer({
-    REVERB_APP_ID: APP.id,
-    REVERB_APP_KEY: APP.key,
-    REVERB_APP_SECRET: APP.secret,
+    ...APP_VARIABLES,
     REVERB_APP_ACTIVITY_TIMEOUT: String(WAVEHALL_ACTIVITY_TIMEOUT_S),
     WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0',
     WAVEHALL_CUTOVER_UPSTREAM: other.url,
@@ -359,9 +361,10 @@ const startWavehall = (other: OtherSide, env: Readonly<Record<string, string>>):
     ...env,
   });
 
-const isOurs = ({ bucket = -1 }: Browser, percent: number): boolean => bucket >= 0 && bucket < percent * 100;
+const isOurs = ({ bucket = -1 }: PusherJsBrowser, percent: number): boolean =>
+  bucket >= 0 && bucket < percent * 100;
 
-const describe = (browsers: readonly Browser[]): string =>
+const describe = (browsers: readonly PusherJsBrowser[]): string =>
   `${browsers.length} are not, e.g. ${browsers
     .slice(0, 5)
     .map(
@@ -373,7 +376,7 @@ const describe = (browsers: readonly Browser[]): string =>
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** p50 and p99 of the time from sending to hearing, by where it was sent and where it was heard. */
-export const latencies = ({ sent, stays }: Log): Record<string, string> => {
+export const latencies = ({ sent, stays }: DeliveryLog): Record<string, string> => {
   const began = new Map(sent.map((each) => [each.number, each]));
   const times = new Map<string, number[]>();
   for (const { side, heard } of stays)

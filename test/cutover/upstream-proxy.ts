@@ -84,7 +84,7 @@ const originOf = (head: string): Origin | undefined => {
  * The address under which Wavehall knows the other side: everything passes through it as it is, until it is told to be slow,
  * to answer requests itself, to refuse, or to break what is there. So the same faults can be had with any other side.
  */
-export class Front {
+export class UpstreamProxy {
   /** By how much everything that comes back is late. */
   delayMs = 0;
   readonly #server: Server;
@@ -107,8 +107,8 @@ export class Front {
     });
   }
 
-  static async open(targetPort: number): Promise<Front> {
-    const front = new Front(targetPort);
+  static async open(targetPort: number): Promise<UpstreamProxy> {
+    const front = new UpstreamProxy(targetPort);
     await front.accept();
     return front;
   }

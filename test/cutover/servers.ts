@@ -3,24 +3,22 @@ import { once } from 'node:events';
 import { createServer, type Server as TcpServer, type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { join } from 'node:path';
+import { APP, APP_VARIABLES } from '../support/app.ts';
 import { readConfig } from '../../src/config/index.ts';
 import { startServer } from '../../src/server/index.ts';
 import { temporaryFolder } from '../cli/command.ts';
 import { FakeLogger } from '../core/fakes.ts';
 
-export const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
 export const TOKEN = 'a-token-for-tests';
 
 /** A Wavehall in this process, which ends with the test. */
-export async function startHouse(env: Record<string, string> = {}) {
+export async function startTestServer(env: Record<string, string> = {}) {
   const logger = new FakeLogger();
   logger.debugging = false;
   const variables: Record<string, string> = {
     REVERB_SERVER_HOST: '127.0.0.1',
     REVERB_SERVER_PORT: '0',
-    REVERB_APP_ID: APP.id,
-    REVERB_APP_KEY: APP.key,
-    REVERB_APP_SECRET: APP.secret,
+    ...APP_VARIABLES,
     WAVEHALL_DRAIN_SECONDS: '0',
     WAVEHALL_ADMIN_TOKEN: TOKEN,
     WAVEHALL_CUTOVER_STATE_FILE: join(temporaryFolder(), 'state.json'),
@@ -49,11 +47,11 @@ export async function startHouse(env: Record<string, string> = {}) {
     status: async () =>
       (await (
         await fetch(`${origin}/admin/cutover`, { headers: { authorization: `Bearer ${TOKEN}` } })
-      ).json()) as Status,
+      ).json()) as CutoverStatus,
   };
 }
 
-export interface Status {
+export interface CutoverStatus {
   readonly upstream: string;
   readonly percentage: { readonly percent: number; readonly lastGood: number; readonly changedBy: string };
   readonly split: Record<
@@ -64,19 +62,19 @@ export interface Status {
 }
 
 /** A front door before `upstream`, with the given share. */
-export const startDoor = (
+export const startFrontDoor = (
   upstream: { port: number } | string,
   percent: number,
   env: Record<string, string> = {},
 ) =>
-  startHouse({
+  startTestServer({
     WAVEHALL_CUTOVER_UPSTREAM: typeof upstream === 'string' ? upstream : `http://127.0.0.1:${upstream.port}`,
     WAVEHALL_CUTOVER_PERCENT: String(percent),
     ...env,
   });
 
 /** Something that listens and does with each socket what a test wants. */
-export async function startTcp(serve: (socket: Socket) => void, server: TcpServer = createServer()) {
+export async function startTcpServer(serve: (socket: Socket) => void, server: TcpServer = createServer()) {
   const open = new Set<Socket>();
   server.on(server.listenerCount('secureConnection') > 0 ? 'none' : 'connection', (socket: Socket) => {
     open.add(socket);
@@ -93,7 +91,7 @@ export async function startTcp(serve: (socket: Socket) => void, server: TcpServe
 }
 
 /** The server's half of a WebSocket handshake (RFC 6455, 4.2.2). */
-export const acceptFor = (key: string): string =>
+export const webSocketAccept = (key: string): string =>
   createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 
 /** A port on which nobody listens. */

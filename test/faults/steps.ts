@@ -1,22 +1,22 @@
 /** What many faults begin and end with. */
 import { expect } from 'vitest';
-import type { Publish } from '../support/checker.ts';
-import type { Visitor } from '../support/cluster-visitor.ts';
-import type { RedisClient } from '../support/ground.ts';
+import type { Publish } from '../support/cluster-checker.ts';
+import type { ClusterClient } from '../support/cluster-client.ts';
+import type { RedisClient } from '../support/redis-topology.ts';
 import { eventually } from '../support/wire.ts';
-import type { Stage } from './stage.ts';
+import type { FaultRun } from './fault-run.ts';
 
 /** Members on every node, and events on their way all the time. */
-export async function busy(stage: Stage, perNode = 2, everyMs = 10) {
+export async function startLoad(stage: FaultRun, perNode = 2, everyMs = 10) {
   const [room, news] = [stage.name('presence-room'), stage.name('news')];
   const crowd = await stage.crowd(perNode, [room, news]);
   const stop = stage.load([room, news], everyMs);
-  await told(stage, news, 5);
+  await acceptedMore(stage, news, 5);
   return { room, news, crowd, stop };
 }
 
 /** So many more events are accepted. */
-export async function told(stage: Stage, channel: string, count: number): Promise<void> {
+export async function acceptedMore(stage: FaultRun, channel: string, count: number): Promise<void> {
   const begin = stage.checker.accepted(channel).length;
   await eventually(
     () => stage.checker.accepted(channel).length >= begin + count,
@@ -26,7 +26,11 @@ export async function told(stage: Stage, channel: string, count: number): Promis
 }
 
 /** Somebody leaves and enters again, over and over. */
-export const churn = (stage: Stage, crowd: readonly Visitor[], channel: string): (() => Promise<void>) =>
+export const keepRejoining = (
+  stage: FaultRun,
+  crowd: readonly ClusterClient[],
+  channel: string,
+): (() => Promise<void>) =>
   stage.background(async () => {
     const visitor = stage.pick(crowd);
     await visitor.leave(channel);
@@ -34,11 +38,11 @@ export const churn = (stage: Stage, crowd: readonly Visitor[], channel: string):
   });
 
 /** Asks Redis itself, past every proxy. */
-export const admin = <T>({ cluster }: Stage, task: (redis: RedisClient) => Promise<T>): Promise<T> =>
+export const askRedis = <T>({ cluster }: FaultRun, task: (redis: RedisClient) => Promise<T>): Promise<T> =>
   cluster.ground.ask(task);
 
 /** Milliseconds until every node accepts events again. */
-export async function backAfter(stage: Stage, channel: string): Promise<number> {
+export async function msUntilAccepting(stage: FaultRun, channel: string): Promise<number> {
   const begin = performance.now();
   for (const node of stage.cluster.up) {
     await eventually(
@@ -51,7 +55,7 @@ export async function backAfter(stage: Stage, channel: string): Promise<number> 
 }
 
 /** Everybody was there before and after: nobody may be told that somebody came or went. */
-export function quiet(room: string, crowd: readonly Visitor[]): void {
+export function expectNoMemberChanges(room: string, crowd: readonly ClusterClient[]): void {
   const stays = crowd.flatMap((visitor) => visitor.stays.filter(({ channel }) => channel === room));
   expect(stays).toHaveLength(crowd.length);
   for (const { news } of stays) for (const [user, times] of news) expect([user, times]).toEqual([user, 1]);
@@ -59,7 +63,7 @@ export function quiet(room: string, crowd: readonly Visitor[]): void {
 }
 
 /** Events that were under way at a moment at which what a master had acknowledged may be lost with it. */
-export const around =
+export const underwayAt =
   (momentMs: number, beforeMs: number, afterMs: number) =>
   ({ beganMs, endedMs }: Publish): boolean =>
     endedMs >= momentMs - beforeMs && beganMs <= momentMs + afterMs;

@@ -4,6 +4,17 @@ import { configDefaults, defineConfig } from 'vitest/config';
 /** What is measured against a ratio: nothing else may run beside it. */
 const MEASURING = 'test/bench/*.test.ts';
 
+/** Folders whose other tests start nothing: no server, no Redis, no program but openssl. */
+const UNIT = 'test/{protocol,core,contracts,http,net,config,transports,observability}/**/*.test.ts';
+/** Tests in these folders that start servers, Redis, proxies or PHP. */
+const STARTING = [
+  'test/config/dotenv/dotenv.test.ts',
+  'test/config/{env-file,start}.test.ts',
+  'test/contracts/redis*.test.ts',
+  'test/transports/{behind-proxies,held-sockets,leaving,slow-readers,sockets,tls}.test.ts',
+];
+const OTHERS = 'test/!(protocol|core|contracts|http|net|config|transports|observability)/**/*.test.ts';
+
 const sources = {
   ssr: { resolve: { conditions: ['source'] } },
   resolve: { conditions: ['source'] },
@@ -28,8 +39,17 @@ export default defineConfig({
         ...sources,
         test: {
           ...limits,
-          name: 'server',
-          include: ['test/**/*.test.ts'],
+          name: 'unit',
+          include: [UNIT],
+          exclude: [...configDefaults.exclude, ...STARTING],
+        },
+      },
+      {
+        ...sources,
+        test: {
+          ...limits,
+          name: 'processes',
+          include: [OTHERS, ...STARTING],
           exclude: [...configDefaults.exclude, MEASURING],
         },
       },

@@ -74,7 +74,7 @@ describe.each(['true', 'false'])('with WAVEHALL_CUTOVER_PROXY_HTTP=%s', (pass) =
     async (_, text) => {
       const other = await startRecordingUpstream();
       const door = await startFrontDoor(other, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: pass });
-      const client = send(door.port, text);
+      const client = sendRaw(door.port, text);
       expect(await client.answered()).not.toBe(101);
       client.socket.write(
         requestText('GET /secret', 'Host: localhost', 'X-Forwarded-For: 6.6.6.6', 'Connection: close'),
@@ -150,7 +150,7 @@ describe('only sockets are joined', () => {
   test('11.2 with WAVEHALL_CUTOVER_PROXY_HTTP=false a key that is not ours is refused here', async () => {
     const other = await startRecordingUpstream();
     const door = await startFrontDoor(other, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'false' });
-    const client = send(door.port, upgradeText('/app/their-key?protocol=7'));
+    const client = sendRaw(door.port, upgradeText('/app/their-key?protocol=7'));
     await vi.waitFor(() => expect(client.text()).toContain('4001'));
     expect(other.heard()).toBe('');
   });

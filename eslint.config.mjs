@@ -1,4 +1,5 @@
 import tseslint from 'typescript-eslint';
+import { docCommentSubject } from './scripts/lint/doc-comment-subject.mjs';
 
 export default tseslint.config(
   {
@@ -21,7 +22,9 @@ export default tseslint.config(
         tsconfigRootDir: import.meta.dirname,
       },
     },
+    plugins: { wavehall: { rules: { 'doc-comment-subject': docCommentSubject } } },
     rules: {
+      'wavehall/doc-comment-subject': 'error',
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
       'max-lines': ['error', { max: 250, skipBlankLines: true, skipComments: true }],
       complexity: ['error', 15],

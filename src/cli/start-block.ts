@@ -51,7 +51,7 @@ function addresses(config: Config, { port, secure }: Place) {
 
 const scaling = ({ redis }: Config): string => (redis ? `on: ${redisAt(redis)}` : 'off: one node, no Redis');
 
-/** What `wavehall start` says when it is ready: where to connect, with which app, and what to mind. */
+/** Text that `wavehall start` prints when it is ready: where to connect, with which app, and what to mind. */
 export function startBlock(
   config: Config,
   server: Place,

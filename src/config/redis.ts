@@ -209,7 +209,7 @@ export function redisWarnings(
     : [`${name} has no effect, because REDIS_URL decides: TLS to Redis is a URL that begins with rediss://`];
 }
 
-/** What cannot be meant. Whatever stands in a URL may be a password: it is not shown. */
+/** Lists settings that contradict each other. Parts of a URL are not shown: each may be a password. */
 function* contradictions(values: RedisValues, url: RedisUrl | undefined): Generator<string> {
   const { redisSentinels, redisCluster, redisDatabase, redisPrefix } = values;
   const isCluster = redisCluster.length > 0;

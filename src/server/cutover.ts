@@ -84,7 +84,7 @@ export function openDoor(cutover: Cutover, config: Config, behind: Backend): voi
   if (config.cutover?.proxyHttp === true) proxyUnserved(http, door, visitor, refusals);
 }
 
-/** What came through this door and comes again has found no other side. */
+/** Refuses a request that has passed this front door before: the upstream leads back to this server. */
 function refuseLoops(http: FastifyInstance, { route }: FrontDoor): void {
   http.addHook('onRequest', (request, reply, done) => {
     if (!isLoop(request.raw, route)) return done();
@@ -93,7 +93,7 @@ function refuseLoops(http: FastifyInstance, { route }: FrontDoor): void {
 }
 
 const PUBLISHES = /\/apps\/:appId\/(batch_)?events$/;
-/** What the bridge's own request costs beside its body. */
+/** Size of the head of a request that the bridge makes, beside its body. */
 const BRIDGE_HEAD_BYTES = 400;
 
 /**
@@ -122,7 +122,7 @@ function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage): numb
   return `${method} ${url} HTTP/1.1\r\n`.length + lines + 2;
 }
 
-/** What nobody here answers is the other side's, unless it is for the operator (SPEC 11.2). */
+/** Proxies a request that no route serves to the upstream, unless its path is the operator's (SPEC 11.2). */
 function proxyUnserved(
   http: FastifyInstance,
   { route }: FrontDoor,

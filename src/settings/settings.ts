@@ -47,7 +47,7 @@ export interface Source {
   textOf(setting: Setting<unknown>): string | undefined;
 }
 
-/** What is wrong with the configuration, all of it at once: a line for each setting. */
+/** Everything that is wrong with the configuration, at once: a line for each setting. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];

@@ -21,7 +21,7 @@ export interface StartFlags {
   readonly envFile?: string;
 }
 
-/** What another command adds to the environment, and what it cannot do without. */
+/** Settings that another command adds to the environment, and those that it requires. */
 export interface Wish {
   readonly given: Readonly<Record<string, string | undefined>>;
   readonly required: readonly string[];
@@ -92,13 +92,13 @@ function refuseInspector(): void {
   process.exit();
 }
 
-/** Whoever serves alone needs no cluster. */
+/** Loads the code for workers only where there are workers. */
 async function serveByWorkers(config: Config, logger: Logger) {
   const { serveWithWorkers } = await import('../workers/index.ts');
   return serveWithWorkers(config, logger);
 }
 
-/** What goes wrong from now on is told there, and ends nothing. */
+/** Opens the log of this process; errors from now on are written there and do not end the process. */
 function openOwnLogger({ debug: debugging }: Config, worker: number | undefined): Logger {
   outliveReaders();
   const logger = openLogger({
@@ -144,7 +144,7 @@ function fromFlags(
   );
 }
 
-/** Nobody reads the output any more (a closed pipe or terminal): no reason to stop, and no defect to write there. */
+/** Keeps the process alive when its output has no reader any more (a closed pipe or terminal), and logs no error for it. */
 function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 }

@@ -1,4 +1,4 @@
-/** What the primary tells a worker. */
+/** Messages of the primary to a worker. */
 export type Order =
   | { readonly order: 'open' | 'stop' | 'hasten' | 'reload' }
   | { readonly order: 'answer'; readonly question: string; readonly id: number }
@@ -10,7 +10,7 @@ export interface Opened {
   readonly secure: boolean;
 }
 
-/** What a worker tells the primary. */
+/** Messages of a worker to the primary. */
 export type Report =
   | { readonly report: 'prepared' }
   | { readonly report: 'opened'; readonly at: Opened }

@@ -92,7 +92,7 @@ export class Primary {
 
   /**
    * At the start nobody opens before all can: no client meets a part of them.
-   * What a process is told before it listens to its channel is lost, so that an order to stop is said again here.
+   * A process loses messages that arrive before it listens to its channel, so an order to stop is sent again here.
    */
   #isPrepared(seat: WorkerSlot): void {
     if (this.#phase !== 'starting') return seat.tell({ order: this.#phase === 'serving' ? 'open' : 'stop' });
@@ -135,7 +135,7 @@ export class Primary {
     });
   }
 
-  /** Who served and did not get to the end of the drain has left sockets without a goodbye. */
+  /** A worker that served and did not finish its drain has left sockets without a close frame: exit code 1. */
   #left({ isOrderly, servedMs }: End): void {
     if (!isOrderly && servedMs > 0) this.#exitCode = 1;
     this.#leaveWhenEmpty();

@@ -62,7 +62,7 @@ export class WorkerSlot {
     return waitMs;
   }
 
-  /** Nobody is to come any more. */
+  /** Starts no process in this slot any more. */
   shut(): void {
     clearTimeout(this.#waiting);
   }

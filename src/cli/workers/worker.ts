@@ -16,7 +16,7 @@ export function ownNumber(): number | undefined {
   return process.send !== undefined && primary === String(process.ppid) ? Number(number) : undefined;
 }
 
-/** What cannot be sent has nobody to hear it: the primary is gone. */
+/** Sends a report to the primary; one that cannot be sent is dropped, since the primary is gone. */
 const tell = (report: Report): void => void process.send?.(report, () => undefined);
 
 /** The primary says it, once for all workers, and ends this process. */

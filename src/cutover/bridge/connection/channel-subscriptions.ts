@@ -69,7 +69,7 @@ export class ChannelSubscriptions {
     await within(subscription.confirmed, limits.subscribeWaitMs);
   }
 
-  /** Whether the subscription is confirmed; one that is pending is awaited for `subscribeWaitMs`. */
+  /** True when the subscription is confirmed; one that is pending is awaited for `subscribeWaitMs`. */
   async isSubscribed(channel: string): Promise<boolean> {
     const subscription = this.#subscriptions.get(channel);
     if (subscription !== undefined && !subscription.isConfirmed && this.#deps.link.isOpen)

@@ -45,6 +45,6 @@ export interface EchoAnnouncer {
   answered(pending: PendingEcho): void;
   /** Resolves when the echoes that are on their way have been received. */
   waitForEchoes(pending: PendingEcho): Promise<void>;
-  /** Whether one event of an unanswered request was delivered, as far as its echo shows. */
+  /** Delivery of one event of an unanswered request, as far as its echo shows. */
   deliveryOf(pending: PendingEcho, at: number): DeliveryState;
 }

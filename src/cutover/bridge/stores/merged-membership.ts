@@ -95,7 +95,8 @@ export class MergedMembership implements Membership {
   }
 
   async occupancy(ref: ChannelRef): Promise<Occupancy> {
-    if (isReservedChannel(ref.channel) || this.#channels.has(channelKey(ref))) return this.#inner.occupancy(ref);
+    if (isReservedChannel(ref.channel) || this.#channels.has(channelKey(ref)))
+      return this.#inner.occupancy(ref);
     const [own, upstream] = await Promise.all([this.#inner.occupancy(ref), this.#counts.occupancy(ref)]);
     return this.#sum(ref, own, upstream);
   }

@@ -12,7 +12,7 @@ type CleanUpAnswer = [
   repaired?: readonly string[],
 ];
 
-/** What this process removed of a node: users that were on no other node, and the channels that they were on. */
+/** Members and channels that this process removed of a node: users that were on no other node, and the channels that they were on. */
 export interface RemovedMembers {
   readonly members: number;
   readonly channels: number;

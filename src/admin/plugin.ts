@@ -78,7 +78,7 @@ function addCutover(scope: FastifyInstance, cutover: CutoverControl | undefined)
     const { percent, ...how } = readPercentRequest(request.body);
     return control.set(percent, changedBy(request), how);
   });
-  route('POST', '/cutover/back', (control, request) => {
+  route('POST', '/cutover/rollback', (control, request) => {
     const { to, ...how } = readRollbackRequest(request.body);
     return control.rollBack(to, changedBy(request), how);
   });

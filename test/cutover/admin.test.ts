@@ -35,7 +35,7 @@ describe('the token', () => {
     for (const [path, method] of [
       ['/cutover', 'GET'],
       ['/cutover', 'PUT'],
-      ['/cutover/back', 'POST'],
+      ['/cutover/rollback', 'POST'],
       ['/metrics', 'GET'],
       ['/nothing', 'GET'],
     ] as const) {
@@ -66,14 +66,14 @@ describe('the percentage', () => {
       percent: 12.5,
       changedBy: 'the admin API (127.0.0.1)',
     });
-    const back = await door.admin('/cutover/back', { method: 'POST' });
+    const back = await door.admin('/cutover/rollback', { method: 'POST' });
     expect(((await back.json()) as CutoverStatus).percentage.percent).toBe(0);
   });
 
   test('11.5 back to the last good percentage never raises the share', async () => {
     const door = await startFrontDoor(await startTestServer(), 0);
     const back = async () => {
-      const answer = await door.admin('/cutover/back', { method: 'POST', body: '{"to":"last-good"}' });
+      const answer = await door.admin('/cutover/rollback', { method: 'POST', body: '{"to":"last-good"}' });
       return ((await answer.json()) as CutoverStatus).percentage.percent;
     };
     await door.admin('/cutover', PUT({ percent: 50 }));
@@ -120,7 +120,7 @@ describe('the percentage', () => {
     const refusal =
       'The upstream cannot be connected (ECONNREFUSED): nobody is moved there, and the share stays at 50 %. Add --force (admin API: "force":true) to lower it all the same.';
     const post = (body?: object) =>
-      door.admin('/cutover/back', { method: 'POST', ...(body && { body: JSON.stringify(body) }) });
+      door.admin('/cutover/rollback', { method: 'POST', ...(body && { body: JSON.stringify(body) }) });
     for (const body of [undefined, { to: 'last-good' }, { move: false }, { force: false }])
       expect(await errorOf(await post(body))).toEqual([409, refusal]);
     expect(await errorOf(await door.admin('/cutover', PUT({ percent: 5, move: true })))).toEqual([
@@ -140,7 +140,7 @@ describe('the percentage', () => {
 
   test('11.17 refuses back with an unknown target', async () => {
     const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 7);
-    const answer = await door.admin('/cutover/back', { method: 'POST', body: '{"to":"yesterday"}' });
+    const answer = await door.admin('/cutover/rollback', { method: 'POST', body: '{"to":"yesterday"}' });
     expect(await errorOf(answer)).toEqual([400, 'to "yesterday": expected "zero" or "last-good"']);
     const large = await door.admin('/cutover', PUT(`{"percent":1${' '.repeat(5000)}}`));
     expect(large.status).toBe(413);

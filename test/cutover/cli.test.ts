@@ -26,18 +26,18 @@ describe('wavehall cutover', () => {
     expect([set.code, set.stderr]).toEqual([0, '']);
     expect((JSON.parse(set.stdout) as { percentage: object }).percentage).toMatchObject({ percent: 12.5 });
     expect((await door.status()).percentage.percent).toBe(12.5);
-    const back = await run(['cutover', 'back', '--url', door.origin], env);
+    const back = await run(['cutover', 'rollback', '--url', door.origin], env);
     expect([back.code, back.stderr]).toEqual([0, '']);
     expect((await door.status()).percentage.percent).toBe(0);
   });
 
   test('11.5 back ends with 1 while the other server is dead, and everybody stays; --force goes all the same', async () => {
     const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 50);
-    const refused = await cutover(door, 'back');
+    const refused = await cutover(door, 'rollback');
     expect([refused.code, refused.stdout]).toEqual([1, '']);
     expect(refused.stderr).toMatch(/^wavehall: The upstream cannot be connected \(ECONNREFUSED\): .*--force/);
     expect((await door.status()).percentage.percent).toBe(50);
-    expect((await cutover(door, 'back', '--force')).code).toBe(0);
+    expect((await cutover(door, 'rollback', '--force')).code).toBe(0);
     expect((await door.status()).percentage.percent).toBe(0);
   });
 

@@ -90,7 +90,7 @@ describe('several nodes', () => {
     await vi.waitFor(async () => expect(await percentOf(two)).toBe(33.3), { timeout: 5000 });
     const three = await startFrontDoor(other, 0, shared);
     expect(await percentOf(three)).toBe(33.3);
-    await two.admin('/cutover/back', { method: 'POST' });
+    await two.admin('/cutover/rollback', { method: 'POST' });
     await vi.waitFor(
       async () => expect(await Promise.all([one, two, three].map(percentOf))).toEqual([0, 0, 0]),
       { timeout: 5000 },

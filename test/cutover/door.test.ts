@@ -551,7 +551,7 @@ describe('moving', () => {
     const door = await startFrontDoor(await startTestServer(), 100);
     const wire = await Wire.open(door, PATH, AT(1));
     await wire.first();
-    await door.admin('/cutover/back', { method: 'POST' });
+    await door.admin('/cutover/rollback', { method: 'POST' });
     expect((await wire.closing()).code).toBe(4200);
     expect(await sideOf(door, AT(1))).toBe('upstream');
   });

@@ -19,7 +19,7 @@ interface SetFlags {
   readonly force?: boolean;
 }
 
-interface BackFlags {
+interface RollbackFlags {
   readonly lastGood?: boolean;
   readonly stay?: boolean;
   readonly force?: boolean;
@@ -27,7 +27,7 @@ interface BackFlags {
 
 const FORCE = 'also when the upstream cannot be connected';
 
-/** `wavehall cutover`: prints the state; `set`, `back`, `serve`, `compare` (SPEC 11.5, 11.16). */
+/** `wavehall cutover`: prints the state; `set`, `rollback`, `serve`, `compare` (SPEC 11.5, 11.16). */
 export function addCutover(program: Command, version: string): void {
   const cutover = program
     .command('cutover')
@@ -44,12 +44,12 @@ export function addCutover(program: Command, version: string): void {
     .option('--force', FORCE)
     .action((percent: string, flags: SetFlags) => set(cutover.opts(), percent, flags));
   cutover
-    .command('back')
+    .command('rollback')
     .description('Roll back: every browser to the upstream')
     .option('--last-good', 'only to the latest share that held without a breach')
     .option('--stay', 'do not reconnect open browsers')
     .option('--force', FORCE)
-    .action((flags: BackFlags) => back(cutover.opts(), flags));
+    .action((flags: RollbackFlags) => rollBack(cutover.opts(), flags));
   addServe(cutover, version);
   addCompare(cutover);
 }
@@ -69,9 +69,14 @@ function addServe(cutover: Command, version: string): void {
     });
 }
 
-function back(flags: Flags, { lastGood = false, stay = false, force = false }: BackFlags): Promise<void> {
+function rollBack(
+  flags: Flags,
+  { lastGood = false, stay = false, force = false }: RollbackFlags,
+): Promise<void> {
   const to = lastGood ? 'last-good' : 'zero';
-  return printStatus(flags, (admin) => askAdmin(admin, 'POST', '/cutover/back', { to, move: !stay, force }));
+  return printStatus(flags, (admin) =>
+    askAdmin(admin, 'POST', '/cutover/rollback', { to, move: !stay, force }),
+  );
 }
 
 function set(flags: Flags, given: string, { move = false, force = false }: SetFlags): Promise<void> {

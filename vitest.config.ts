@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** What is measured against a ratio: nothing else may run beside it. */
+/** Files that measure a ratio: nothing else may run beside them. */
 const MEASURING = 'test/bench/*.test.ts';
 
 /** Folders whose other tests start nothing: no server, no Redis, no program but openssl. */

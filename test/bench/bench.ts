@@ -1,4 +1,4 @@
-/** What every scenario is given: who takes part, how much is asked of them, and where to say what was left out. */
+/** Input of every scenario: the servers that take part, the sizes, and where to report what was left out. */
 import { loadavg } from 'node:os';
 import type { Contestant } from './contestants.ts';
 import type { LeftOut, Row } from './figures.ts';
@@ -10,7 +10,7 @@ export interface Sizes {
   readonly rounds: number;
   /** Of one measurement. */
   readonly seconds: number;
-  /** What numbers of sockets and of channels are multiplied with. */
+  /** Factor for the numbers of sockets and channels. */
   readonly scale: number;
 }
 
@@ -20,9 +20,9 @@ export const QUICK: Sizes = { rounds: 2, seconds: 0.2, scale: 0.2 };
 export interface Scenario {
   readonly name: string;
   readonly title: string;
-  /** Who runs where, when it is not as everywhere else. */
+  /** Placement of processes on cores, where it differs from the usual one. */
   readonly pinning?: string;
-  /** Who can take part; the others are not mentioned. */
+  /** Servers that can take part; others are not mentioned. */
   run(bench: Bench): Promise<Row[]>;
 }
 

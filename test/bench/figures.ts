@@ -1,4 +1,4 @@
-/** What a benchmark finds: one figure of one server, and how it stands to the same figure of others in the same rounds. */
+/** Results of a benchmark: one figure of one server, and its ratio to the same figure of others in the same rounds. */
 import { quantile } from './cluster/site.ts';
 
 export interface Comparison {
@@ -31,7 +31,7 @@ export interface LeftOut {
 export const median = (values: readonly (number | undefined)[]): number | undefined =>
   quantile(values.filter((value) => value !== undefined && Number.isFinite(value)) as number[], 0.5);
 
-/** What one server came to in each round; `undefined` where a round failed. */
+/** Values of one server, one for each round; `undefined` where a round failed. */
 export type Rounds = readonly (number | undefined)[];
 
 /** The median of the ratios of each round: what slows a whole round slows both. */

@@ -29,7 +29,7 @@ const LIMITS: readonly Limit[] = [
   { manner: EIGHT, other: 'floor join', most: (EIGHT.ofFloor ?? 0) * SLACK },
 ];
 
-/** What disturbs one run does not disturb each of them; what has become slower is slower in all. */
+/** Runs: a disturbance seldom meets all of them, but code that has become slower is slower in all. */
 const TRIES = 3;
 
 const native = compileNative();
@@ -56,7 +56,7 @@ test('3.13 a delivery costs little more than the kernel and a bare write take fo
 const areGood = (ratios: readonly number[]): boolean =>
   LIMITS.every(({ most }, at) => (ratios[at] ?? NaN) <= most);
 
-/** What each limit is of. */
+/** Ratios, in the order of the limits. */
 async function measure(floor: string, generator: string): Promise<number[]> {
   const pinning = planPinning();
   const core = pinning.server;

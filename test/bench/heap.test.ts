@@ -1,4 +1,4 @@
-/** What a socket keeps in memory: one server in this process, its heap read before, while and after many clients are idle. */
+/** Memory of an idle socket: one server in this process, its heap read before, while and after many clients are idle. */
 import { expect, test } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
 import type { Logger } from '../../src/core/ports/logger.ts';

@@ -10,7 +10,7 @@ export interface GeneratorKind {
   readonly name: string;
   readonly command: readonly string[];
   readonly core: number | undefined;
-  /** Nobody else needs its core: it does not sleep while it measures, so that no server pays for waking it up. */
+  /** True where its core is its own: it does not sleep while it measures, so that no server pays for waking it up. */
   readonly isAwake?: boolean;
 }
 

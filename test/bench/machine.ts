@@ -30,7 +30,7 @@ export function readMachine(): Machine {
   };
 }
 
-/** What a process may raise itself to; `running`: what it has now. */
+/** Limit of open files to which a process may raise itself; `running`: the one that it has now. */
 export function openFilesOf(pid: number | 'self', running = false): number {
   if (!existsSync(`/proc/${pid}/limits`)) return 256;
   const text = readFileSync(`/proc/${pid}/limits`, 'utf8');
@@ -43,7 +43,7 @@ export function openFilesOf(pid: number | 'self', running = false): number {
 export interface Pinning {
   readonly server: number | undefined;
   readonly generator: number | undefined;
-  /** What the generator does takes nothing from the servers: their cores have nothing in common. */
+  /** True where the generator takes nothing from the servers: they share no core. */
   readonly isApart: boolean;
   readonly text: string;
 }

@@ -3,7 +3,7 @@ import type { Contestant } from './contestants.ts';
 import { type Base, compare, median, type Row, type Rounds } from './figures.ts';
 import type { Seat } from './rounds.ts';
 
-/** What one turn came to; `value` is undefined where it needs a process that is not known. */
+/** Result of one turn; `value` is undefined where it needs a process that is not known. */
 export interface Found {
   readonly value: number | undefined;
   readonly more?: Readonly<Record<string, number | undefined>>;

@@ -27,7 +27,7 @@ let prefixes = 0;
 beforeAll(async () => void (redis = await startRedis()));
 afterAll(() => redis.close());
 
-/** Nobody else's data: each test begins with an empty Redis of its own. */
+/** Settings with an empty Redis for each test. */
 const settings = (env: Record<string, string> = {}): Record<string, string> => ({
   ...APP_VARIABLES,
   REVERB_SCALING_ENABLED: 'true',

@@ -48,7 +48,7 @@ async function limit(policy: string, bytes: number): Promise<void> {
 }
 
 let fillers = 0;
-/** What a cache writes, until Redis has removed so many keys. */
+/** Writes as a cache does until Redis has removed so many keys. */
 async function evict(keys: number): Promise<void> {
   const before = await memory('evicted_keys');
   await eventually(
@@ -169,7 +169,7 @@ async function whole(nodes: readonly Node[]): Promise<void> {
   );
 }
 
-/** What clients were told of members that went. */
+/** Removals of members that clients received. */
 const removals = (node: Node): string[] =>
   ROOMS.flatMap(({ channel: name }) => node.payloads(name)).filter((text) => text.includes('member_removed'));
 

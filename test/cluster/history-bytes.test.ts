@@ -31,7 +31,7 @@ const KEEP: Retention = { size: 50, ttlSeconds: 60 };
 const LAST: Retention = { size: 0, ttlSeconds: 0, lastSeconds: 60 };
 const REFS = Array.from({ length: 10 }, (_, at) => channelOf(`cache-${at}`));
 
-/** What is accounted for of app `a`: histories, and last events. */
+/** Accounted bytes of app `a`: histories, and last events. */
 async function accounted({ keyPrefix, partitions }: RedisOptions): Promise<[number, number]> {
   const [, histories, , lasts] = new Keys(keyPrefix, partitions).channel(channelOf('any')).retention.keys;
   return [Number(await admin.hget(histories, 'all')), Number(await admin.hget(lasts, 'all'))];
@@ -141,7 +141,7 @@ test('3.13 expired data no longer counts', async () => {
   expect(await accounted(options)).toEqual([0, 0]);
 });
 
-/** What one event on `cache-x` is accounted for with, where there is nothing else. */
+/** Accounted bytes of one event on `cache-x`, where there is nothing else. */
 async function fresh(like: RedisOptions): Promise<[number, number]> {
   const options = where();
   const node = await openNode(options);

@@ -131,7 +131,7 @@ async function shower(client: Redis, channels: readonly string[], genuine: reado
   expect(at).toBe(PAYLOADS);
 }
 
-/** What Redis sends while `act` is done. */
+/** Messages that Redis sends while `act` is done. */
 async function overheard(
   redis: TestRedis,
   channels: readonly string[],

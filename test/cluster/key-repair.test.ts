@@ -17,7 +17,7 @@ const APPS = [{ id: 'a', credentials: [{ key: 'k', secret: 's' }] }] as const;
 const ROOM = channelOf('presence-cache-room');
 const OTHER = channelOf('other');
 const KEPT = { size: 100, ttlSeconds: 60, lastSeconds: 60, appBytes: 1_000_000 };
-/** What a quiet time, a lease and a few beats need on a busy machine. */
+/** Time that settling, a lease and a few beats need on a busy machine. */
 const HEALED_WITHIN_MS = 45_000;
 const MINUTE_MS = 60_000;
 
@@ -111,7 +111,7 @@ interface World {
   readonly texts: typeof TEXTS;
 }
 
-/** What a node that ended leaves: it was on the room with a user of its own. */
+/** Leaves behind what a crashed node does: it was on the room with a user of its own. */
 async function leaveGhost(admin: Admin, keys: Keys): Promise<void> {
   const room = keys.channel(ROOM);
   await admin.hset(keys.generation(0), `node:${GHOST}`, 1);

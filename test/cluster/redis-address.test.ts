@@ -9,7 +9,7 @@ import { eventually, Wire } from '../support/wire.ts';
 import { publisher } from '../support/wire-http.ts';
 
 const APP = { id: 'a', key: 'k', secret: 'hush-hush-hush' };
-/** What Kubernetes and Docker give every container beside a service that is called redis. */
+/** Variables that Kubernetes and Docker give every container beside a service that is called redis. */
 const FOREIGN = { REDIS_PORT: 'tcp://10.0.0.2:6379', REDIS_PORT_6379_TCP: 'tcp://10.0.0.2:6379' };
 
 async function startNode(env: Record<string, string>): Promise<TestServer> {
@@ -24,7 +24,7 @@ async function startNode(env: Record<string, string>): Promise<TestServer> {
   return server;
 }
 
-/** What is published at one node arrives at a client of the other. */
+/** Expects an event that is published at one node to arrive at a client of the other. */
 async function twoNodesTalk(env: Record<string, string>): Promise<TestServer> {
   const scaled = { REVERB_SCALING_ENABLED: 'true', WAVEHALL_LEASE_SECONDS: '2', ...env };
   const [one, other] = [await startNode(scaled), await startNode(scaled)];

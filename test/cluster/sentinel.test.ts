@@ -21,7 +21,7 @@ afterAll(() => sentinels.close());
 const options = () =>
   nodeOptions({ sentinels: sentinels.addresses, sentinelName: MASTER_NAME, sentinelPassword: 'hush' });
 
-/** What one of the partitions keeps of the generation of its data. */
+/** State that one of the partitions keeps of the generation of its data. */
 async function stateAt(server: TestRedis, { keyPrefix }: { keyPrefix: string }) {
   const client = new Redis(server.port);
   const state = await client.hgetall(new Keys(keyPrefix, 16).generation(0));

@@ -22,7 +22,7 @@ const CREDENTIALS = [
   'WAVEHALL_APP_CREDENTIALS',
 ];
 
-/** What stands above the assignment of a variable. */
+/** Comment above the assignment of a variable. */
 const commentOf = (name: string): string =>
   LINES[LINES.findIndex((line) => line.startsWith(`#${name}=`)) - 1] ?? '';
 

@@ -13,7 +13,7 @@ export function brokerContract(implementation: Implementation): void {
     });
     afterEach(() => node.close());
 
-    /** What came to a channel, once the mark that is published last has come. */
+    /** Events of a channel, once the mark that is published last has arrived. */
     async function heard(ref: ChannelRef): Promise<ChannelEvent[]> {
       await node.broker.publish(ref, { payload: 'mark' });
       const events = () => node.deliveries.filter((each) => same(each.ref, ref)).map(({ event }) => event);

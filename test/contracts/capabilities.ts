@@ -1,6 +1,6 @@
 import type { ChannelEvent, ChannelRef, Stores } from '../../src/core/ports/cluster.ts';
 
-/** What a contract suite needs from an implementation, and what that implementation can do. */
+/** Access of a contract suite to an implementation, and the abilities of that implementation. */
 export interface Implementation {
   /** Fresh and empty stores of one node. */
   open(): Stores | Promise<Stores>;

@@ -34,7 +34,7 @@ export function membershipContract(implementation: Implementation): void {
       ...(await node.membership.channels(app, prefix)).keys(),
     ];
 
-    /** What a channel was told, once the mark that is published last has come. */
+    /** Events of a channel, once the mark that is published last has arrived. */
     async function told(ref = ROOM) {
       await node.broker.publish(ref, { payload: 'mark' });
       const events = () =>

@@ -285,7 +285,7 @@ export class Client {
     return this.socket.payloads.map((payload) => JSON.parse(payload) as Frame);
   }
 
-  /** What arrived since the last time. */
+  /** Frames that arrived since the last call. */
   take(): Frame[] {
     const frames = this.frames.slice(this.#taken);
     this.#taken += frames.length;
@@ -326,7 +326,7 @@ export class Client {
     this.session.closed(code);
   }
 
-  /** What happened, in order, as short words: `event` or `event channel`. */
+  /** Received frames in order, as short words: `event` or `event channel`. */
   get story(): string[] {
     return this.frames.map(({ event, channel }) => (channel === undefined ? event : `${event} ${channel}`));
   }

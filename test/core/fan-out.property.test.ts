@@ -39,7 +39,7 @@ interface Expected {
   readonly subscription: Subscription;
   readonly slow: boolean;
   readonly events: string[];
-  /** What it had when it left: not one byte more may follow. */
+  /** Bytes that it had when it left: not one more may follow. */
   written?: number;
 }
 

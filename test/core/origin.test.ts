@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { dataOf, openSite, settled, testApp } from './fakes.ts';
 
-/** What a page of that origin is told by an app that allows only its own pages. */
+/** First frame to a page of that origin, from an app that allows only its own pages. */
 async function visit(allowedOrigins: readonly string[], origin: string | undefined) {
   const site = openSite({ apps: [testApp({ allowedOrigins })] });
   const client = await site.connect({ origin });

@@ -36,7 +36,7 @@ interface Roster {
   readonly hash: Readonly<Record<string, unknown>>;
 }
 
-/** What one watcher believes from its frames alone; fails where they contradict each other. */
+/** Members by the frames of one watcher alone; fails where they contradict each other. */
 function believed(frames: readonly Frame[]): Set<string> | undefined {
   let members: Set<string> | undefined;
   for (const frame of frames) {

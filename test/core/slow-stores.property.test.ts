@@ -46,7 +46,7 @@ class SlowStores {
     return task();
   }
 
-  /** What one channel's gate must keep apart. */
+  /** Steps that the mutex of one channel must keep apart. */
   async #gated<T>(at: ChannelRef, what: string, mayFail: boolean, task: () => Promise<T>): Promise<T> {
     const { channel } = at;
     if (this.#inside.has(channel)) this.overlaps.push(`${what} of ${channel}`);

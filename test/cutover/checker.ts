@@ -37,17 +37,17 @@ export interface Verdict {
 }
 
 export interface CheckOptions {
-  /** What was sent less than this before the end of a stay may have been on its way still. */
+  /** Time before the end of a stay in which an event may still have been on its way. */
   readonly settleMs?: number;
-  /** What was sent so long before or after a fault counts as sent in it. */
+  /** Time before and after a fault that counts as part of it. */
   readonly faultMs?: number;
-  /** Whether what was sent to this stay may be lost by what is documented. */
+  /** True where the docs say that this event may be lost for this stay. */
   readonly mayBeLost?: (sent: SentEvent, stay: ClientSubscription) => boolean;
 }
 
 const SIDES: readonly Side[] = ['upstream', 'wavehall'];
 const EXAMPLES_PER_KIND = 5;
-/** What takes longer to cross is lost, whoever leaves. */
+/** Time after which an event that has not crossed is lost. */
 const LONGEST_CROSSING_MS = 5000;
 
 class Findings {
@@ -115,7 +115,7 @@ class Checker {
     };
   }
 
-  /** Nobody hears what was not sent there, what was meant for others only, or another content than was sent. */
+  /** Finds events that were not sent to this stay, were meant for others only, or have another content than was sent. */
   #contents(stay: ClientSubscription): void {
     for (const { number, data, user } of stay.heard) {
       const sent = this.#byNumber.get(number);
@@ -218,7 +218,7 @@ class Checker {
     );
   }
 
-  /** Nobody comes who is there, and nobody goes who is not. */
+  /** Finds members that join twice, or leave without being there. */
   #news(stay: ClientSubscription): void {
     if (stay.roster === undefined) return;
     const there = new Set(stay.roster);
@@ -265,7 +265,7 @@ const isSameToPhp = (data: unknown, number: number, channel: string): boolean =>
   return isDeepStrictEqual(data, { ...content, nested: { ...content.nested, empty: [] } });
 };
 
-/** Who is there, as one client was told. */
+/** Members, as one client received them. */
 const rosterOf = ({ roster = [], news }: ClientSubscription): string[] => {
   const there = new Set(roster);
   for (const { user, kind } of news) {

@@ -3,7 +3,7 @@ import type { Side } from '../../src/cutover/ports.ts';
 /** One event or whisper that somebody sent. */
 export interface SentEvent {
   readonly number: number;
-  /** Who sends one after another has an order; `place` counts within it. */
+  /** Sender whose events have an order; `place` counts within it. */
   readonly lane: string;
   readonly place: number;
   readonly channel: string;
@@ -26,7 +26,7 @@ export interface ReceivedEvent {
   readonly user?: string | undefined;
 }
 
-/** What a presence channel told after the roster. */
+/** Change of a presence channel after its roster. */
 export interface MemberChange {
   readonly user: string;
   readonly kind: 'added' | 'removed';
@@ -50,7 +50,7 @@ export interface ClientSubscription {
   readonly news: MemberChange[];
 }
 
-/** What a server tells of a presence channel, or whatever else claims to know. */
+/** State of a presence channel as a server, or another source, reports it. */
 export interface Claim {
   readonly by: string;
   readonly channel: string;
@@ -75,7 +75,7 @@ export interface DeliveryLog {
 
 export const emptyLog = (): DeliveryLog => ({ sent: [], stays: [], claims: [], faults: [] });
 
-/** What every event and whisper carries. */
+/** Content of every event and client event. */
 export const contentOf = (number: number, channel: string) => ({
   number,
   channel,

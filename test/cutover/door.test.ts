@@ -165,7 +165,7 @@ describe('the split', () => {
   });
 });
 
-/** What an upgrade through the door looks like at the other side, and whatever is sent afterwards. */
+/** Records an upgrade as it arrives at the upstream, and everything that is sent afterwards. */
 async function recorded(answer: string, env: Record<string, string> = {}) {
   const heard: Buffer[] = [];
   const sockets: Socket[] = [];

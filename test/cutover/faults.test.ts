@@ -1,4 +1,4 @@
-/** What is broken during the cutover, and what is lost by it: nothing, or what is counted and told. */
+/** Faults during the cutover, and what is lost by them: nothing, or what is counted and reported. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/wire.ts';
 import { KINDS, type CheckOptions, type Verdict } from './checker.ts';
@@ -26,7 +26,7 @@ const NOTHING = neverIn({
   expected: 0,
 });
 
-/** What may be lost: that which was under way from one side to the other. */
+/** True for an event that may be lost: one that was crossing between the servers. */
 const crossing = (sent: SentEvent, stay: ClientSubscription): boolean => sent.at !== stay.side;
 /** Events of this side go over the other side's HTTP API: without the bridge's sockets, too. */
 const heardFromThere = (sent: SentEvent, stay: ClientSubscription): boolean =>

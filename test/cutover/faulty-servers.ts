@@ -44,7 +44,7 @@ export async function joinPresenceChannel(
   return wire;
 }
 
-/** What goes wrong between a client and its server. */
+/** Faults between a client and its server. */
 export type Fault = 'none' | 'http-500' | 'http-silent' | 'deaf' | 'no-upgrade';
 
 export interface FaultyProxy {

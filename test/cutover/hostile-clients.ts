@@ -83,7 +83,7 @@ export const QUICK_CLOSERS: readonly Act[] = [
   reset,
 ];
 
-/** What anybody may do who has the key of a page: mistakes, rudeness, and everything that a limit or a rule refuses. */
+/** Acts of anybody who has the key of a page: mistakes, rudeness, and everything that a limit or a rule refuses. */
 export const HOSTILE_ACTS: readonly Act[] = [
   ...QUICK_CLOSERS,
   refused(`/app/${APP.key}?protocol=1`),

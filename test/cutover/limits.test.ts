@@ -1,4 +1,4 @@
-/** What clients whose sockets are led to the other server may hold of this one. */
+/** Limits of what clients hold of this server while their sockets are proxied to the upstream. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { APP, APP_VARIABLES } from '../support/app.ts';
 import { UpstreamSide } from '../../src/cutover/split/upstream-side.ts';

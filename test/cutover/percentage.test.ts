@@ -4,7 +4,7 @@ import { Unavailable } from '../../src/core/ports/failures.ts';
 import { SharedPercentage } from '../../src/cutover/split/percentage.ts';
 import { FakeClock, FakeLogger } from '../core/fakes.ts';
 
-/** What nodes share, and the fault that it is out of reach. */
+/** State that nodes share, and the fault that it is out of reach. */
 class FakeShared implements SharedState {
   readonly values = new Map<string, unknown>();
   isAway = false;

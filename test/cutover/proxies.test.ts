@@ -93,7 +93,7 @@ const startNginx = async (): Promise<Proxy> => {
   };
 };
 
-/** What `socat` does in the comment of the configuration. */
+/** Sends a command as `socat` does in the comment of the configuration. */
 const command = (text: string): Promise<string> =>
   new Promise((resolve, reject) => {
     const socket = connect(join(folder, 'haproxy.sock'));

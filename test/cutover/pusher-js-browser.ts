@@ -9,7 +9,7 @@ import { contentOf, type DeliveryLog, type ClientSubscription } from './delivery
 type Pusher = InstanceType<typeof PusherModule.default>;
 /** At run time the CommonJS module is the class itself; its types promise a `default`. */
 const Pusher = PusherModule as unknown as typeof PusherModule.default;
-/** What pusher-js opens its sockets with, in Node as in browsers. */
+/** Factory with which pusher-js opens its sockets, in Node as in browsers. */
 const runtime = Pusher.Runtime as unknown as { createWebSocket(url: string): unknown };
 
 /** By this the two sides tell which of them a socket is on: Wavehall is started with it, the other side is not. */
@@ -115,7 +115,7 @@ export class PusherJsBrowser {
     browsers.delete(`${this.name}.test`);
   }
 
-  /** What pusher-js calls for every connection. */
+  /** Opens a connection; pusher-js calls it for each one. */
   open(url: string): WebSocket {
     const { pathname, search } = new URL(url);
     const { host, port } = this.#needs.door();
@@ -142,7 +142,7 @@ export class PusherJsBrowser {
     return { auth: channelAuth(APP, socketId, channelName, data), channel_data: data };
   }
 
-  /** What pusher-js keeps to itself: where it is, the roster as it came, and news that it finds pointless. */
+  /** Reads frames that pusher-js does not pass on: the greeting, the roster as it came, and changes without effect. */
   #raw(text: string): void {
     if (!text.includes('"pusher')) return;
     const { event, channel, data } = JSON.parse(text) as RawFrame;

@@ -8,7 +8,7 @@ class FakePercentage {
   percent: number;
   lastGood: number;
   readonly sets: { readonly percent: number; readonly by: string; readonly move: boolean | undefined }[] = [];
-  /** What stands in the way of writing. */
+  /** Writing waits for it. */
   blocked: Promise<void> = Promise.resolve();
 
   constructor(percent: number, lastGood: number) {

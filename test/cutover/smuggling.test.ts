@@ -1,4 +1,4 @@
-/** What a stranger sends to the front door to get something else than a WebSocket of an app from the server behind it. */
+/** Requests with which a stranger tries to get more than a WebSocket of an app from the server behind the front door. */
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { APP, APP_VARIABLES } from '../support/app.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Who opened a connection, told by the head of its first request. */
+/** Opener of a connection, by the head of its first request. */
 export type Origin = 'bridge' | 'door' | 'request';
 
 class Pair {
@@ -138,7 +138,7 @@ export class UpstreamProxy {
     for (const pair of [...this.#pairs]) if (origin === undefined || pair.origin === origin) pair.cut();
   }
 
-  /** Nobody listens any more, and what is there breaks. */
+  /** Stops listening and destroys every open connection. */
   async refuse(): Promise<void> {
     if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');

@@ -12,7 +12,7 @@ export interface UpstreamServer {
   readonly name: string;
   /** Where its own publishers reach it, and whoever wants the truth: not through the front. */
   readonly app: Endpoint;
-  /** What Wavehall is told as WAVEHALL_CUTOVER_UPSTREAM. */
+  /** Value of WAVEHALL_CUTOVER_UPSTREAM. */
   readonly url: string;
   readonly front: UpstreamProxy;
   output(): string;

@@ -146,7 +146,7 @@ test('11.16 through the front door, at 0 percent, both sides bring the same', as
   for (const wire of members) await wire.close();
 });
 
-/** What is on its way across has arrived when the bridge has nothing left to do. */
+/** Waits until the bridge has nothing left to do, so that every event has crossed. */
 async function settled(): Promise<void> {
   const before = (await status()).watch.canary?.rounds ?? 0;
   await statusWhen(

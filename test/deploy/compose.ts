@@ -46,6 +46,6 @@ export function items(...path: string[]): string[] {
   return list.map((item) => unquoted(item.replace(/^>- /, '')));
 }
 
-/** What `${NAME:-default}` comes to where nothing is set. */
+/** Text with each `${NAME:-default}` replaced by its default. */
 export const withDefaults = (text: string): string =>
   text.replace(/\$\{\w+:-([^}]*)\}/g, (_whole, otherwise: string) => otherwise);

@@ -32,7 +32,7 @@ async function healthOf(port: number): Promise<number> {
   return code;
 }
 
-/** Whether .dockerignore, a list of what is let through, lets a path through. */
+/** True when .dockerignore, a list of what is let through, lets a path through. */
 function reachesTheBuild(path: string): boolean {
   const lines = readFileSync(join(root, '.dockerignore'), 'utf8').split('\n');
   expect(lines).toContain('*');
@@ -89,7 +89,7 @@ describe('what it does', () => {
     }
   }
 
-  /** What `npm prune --omit=dev` leaves, by the lock file; copied, so that nothing else can be found from there. */
+  /** Installs what `npm prune --omit=dev` leaves, by the lock file; copied, so that nothing else can be found from there. */
   async function installProduction(to: string): Promise<void> {
     const { packages } = json('package-lock.json') as { packages: Record<string, { dev?: boolean }> };
     const wanted = Object.entries(packages)

@@ -26,7 +26,7 @@ function shell(command: string): Promise<{ code: number; output: string }> {
   });
 }
 
-/** Whether a block that is run has this command, with these arguments first. */
+/** True when a block that is run has this command, with these arguments first. */
 export const isIn = (blocks: readonly ShellBlock[], text: string): boolean =>
   blocks.some((block) =>
     commandsOf(block.text)
@@ -41,7 +41,7 @@ export const toBeTriedOf = ({ text }: ShellBlock): string[] =>
     .map((command) => command.replace(/ > \S+$/, '').trim())
     .filter((command) => /^(?:[A-Z_]+=(?:'[^']*'|\S+) )*(?:npm run|npx vitest run|wavehall) /.test(command));
 
-/** What is wrong with a command; `undefined` where nothing is, and `'unknown'` for a program that is not tried here. */
+/** Fault of a command; `undefined` where nothing is, and `'unknown'` for a program that is not tried here. */
 export async function whatIsWrongWith(text: string): Promise<string | undefined> {
   const [, script, given = ''] = /^(?:[A-Z_]+=\S+ )*npm (?:run )?([\w:]+)(?: -- (.+))?$/.exec(text) ?? [];
   if (script !== undefined) return wrongScript(script, given);

@@ -11,7 +11,7 @@ const TIMEOUT_MS = 240_000;
 const LIST = 'test/docs/README.md';
 /** Most of its code is frames and grammar, which test/protocol holds against its rules. */
 const SPEC = 'protocol/SPEC.md';
-/** What looks like a variable, a metric, or a path of the repository. */
+/** Texts that look like a variable, a metric, or a path of the repository. */
 const LOOKS_LIKE_OURS =
   /^(?:REVERB|WAVEHALL|REDIS)_|^wavehall|^(?:src|test|docs|examples|protocol|scripts)\//;
 const ENV_EXAMPLES = ['.env.example', 'examples/laravel/.env.example'];

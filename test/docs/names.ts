@@ -50,7 +50,7 @@ function isPlace(page: string, text: string): boolean {
 
 const NAME = /^(?:REDIS|REVERB|WAVEHALL)_[A-Z_]*\*?$/;
 
-/** Whether a variable of ours exists, and takes the value that the page gives to it. */
+/** True when a variable of ours exists and takes the value that the page gives it. */
 function isSetting(text: string): boolean | undefined {
   const [name = '', value] = text.split(/=(.*)/);
   if (!NAME.test(name)) return undefined;
@@ -86,14 +86,14 @@ function isInSource(text: string): boolean {
   ).test(source);
 }
 
-/** Whether a metric is defined under this name, with this label. */
+/** True when a metric is defined under this name, with this label. */
 function isMetric(text: string): boolean {
   const [, name, label] = /^wavehall_([a-z_]+?)(?:\{(\w+)\})?$/.exec(text) ?? [];
   if (name === undefined) return false;
   return new RegExp(`'${name}',[^;]{0,200}${label === undefined ? '' : `\\['${label}`}`).test(source);
 }
 
-/** Whether an option is one of a program of ours. */
+/** True when an option is one of a program of ours. */
 function isOption(text: string): boolean {
   const [, name] = /^--([\w-]+)(?: \S+)?$/.exec(text) ?? [];
   const defined = `^\\s*'?${name}'?: \\{ type|'--${name}[ ']`;

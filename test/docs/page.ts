@@ -33,7 +33,7 @@ function prose(text: string): string {
 
 const lineAt = (text: string, index: number): number => text.slice(0, index).split('\n').length;
 
-/** What stands between backticks in a text. */
+/** Texts between backticks. */
 export const codeIn = (text: string): string[] => [...text.matchAll(CODE)].map(read);
 
 const read = (match: RegExpExecArray): string =>

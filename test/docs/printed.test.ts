@@ -1,4 +1,4 @@
-/** What README, docs/ and examples/ print is run as it is printed, in a fresh copy of the project (README.md beside this file). */
+/** Runs what README, docs/ and examples/ print, as it is printed, in a fresh copy of the project (README.md beside this file). */
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { whatIsMissing } from '../laravel/requirements.ts';

@@ -8,11 +8,11 @@ import { startRedis } from '../support/redis.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import { ROOT } from './shell-blocks.ts';
 
-/** What a reader has: a fresh clone, an app of Laravel, Redis, and the other server of a cutover. */
+/** Possessions of a reader: a fresh clone, an app of Laravel, Redis, and the other server of a cutover. */
 export interface Reader {
   /** The fresh clone. */
   readonly copy: string;
-  /** What the commands of the pages find in the environment. */
+  /** Environment of the pages' commands. */
   readonly env: NodeJS.ProcessEnv;
   /** The text of a block with ports and folders of this machine in place of those that are printed. */
   replaced(text: string): string;
@@ -115,7 +115,7 @@ function replace(text: string, laravel: string, portFor: Reader['portFor']): str
   return SHORTER.reduce((longer, [long, short]) => longer.replaceAll(long, short), here);
 }
 
-/** What is not printed because it is a default: the ports of the server, the page and Redis. */
+/** Variables that are not printed because they are defaults: the ports of the server, the page and Redis. */
 const environment = (prefix: string, portFor: Reader['portFor'], redisPort: number): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name))),
   PATH: `${prefix}/bin:${process.env.PATH}`,

@@ -47,7 +47,7 @@ async function startBackend({ host, port }: TestServer): Promise<string> {
   });
 }
 
-/** Somebody with a cookie. */
+/** Logs a user in, and returns its cookie. */
 async function logIn(name: string) {
   const login = await ask('POST', '/login', { name });
   const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? '';

@@ -14,7 +14,7 @@ let example: ChildProcess;
 let output = '';
 let site: Site;
 let pids: number[];
-/** What the reader starts in place of the Redis that was shut down. */
+/** Redis that the reader starts in place of the one that was shut down. */
 let redis: TestRedis | undefined;
 
 const isAlive = (pid: number): boolean => {

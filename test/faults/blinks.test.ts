@@ -12,7 +12,7 @@ const KINDS = [
   'private-cache-news',
   'presence-cache-news',
 ];
-/** Nobody may be buried while the fault is on. */
+/** Lease so long that no node is cleaned up while the fault is on. */
 const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
 
 fault(

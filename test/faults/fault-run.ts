@@ -26,7 +26,7 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** What one fault is played on: a cluster, visitors, publishers, and the one checker that watches all of them. */
+/** Stage of one fault: a cluster, visitors, publishers, and the one checker that watches all of them. */
 export class FaultRun {
   readonly cluster: Cluster;
   readonly checker: ClusterChecker;
@@ -54,7 +54,7 @@ export class FaultRun {
     return items[Math.floor(this.random() * items.length)]!;
   }
 
-  /** Somebody who connects to a node and enters channels, and comes back to any node that is up. */
+  /** Connects a client to a node and its channels; it comes back to any node that is up. */
   async visitor(user: string, node: number, channels: readonly string[]): Promise<ClusterClient> {
     const pick = (): TestNode => this.pick(this.cluster.up);
     const visitor = new ClusterClient(user, this.node(node), pick, this.checker);

@@ -87,7 +87,7 @@ describe('Redis is frozen', () => {
 });
 
 interface Unheard {
-  /** What has reached node 1 and is not answered yet. */
+  /** Publishes that have reached node 1 and are not answered yet. */
   readonly taken: readonly Publish[];
   /** Settles when all that was sent is answered. */
   readonly answered: Promise<unknown>;

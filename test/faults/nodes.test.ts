@@ -9,7 +9,7 @@ import { fault, pause, report, SharedCluster } from './fault-run.ts';
 const shared = new SharedCluster();
 afterAll(() => shared.close());
 
-/** What one node says of who is on a channel. */
+/** Users on a channel, by the answer of one node. */
 async function usersOn(node: TestNode, channel: string): Promise<string> {
   const { json } = await node.get(`/channels/${channel}/users`);
   return ((json as { users?: { id: string }[] } | undefined)?.users ?? [])

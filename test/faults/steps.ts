@@ -1,4 +1,4 @@
-/** What many faults begin and end with. */
+/** First and last steps of many faults. */
 import { expect } from 'vitest';
 import type { Publish } from '../support/cluster-checker.ts';
 import type { ClusterClient } from '../support/cluster-client.ts';
@@ -25,7 +25,7 @@ export async function acceptedMore(stage: FaultRun, channel: string, count: numb
   );
 }
 
-/** Somebody leaves and enters again, over and over. */
+/** Lets clients leave and enter again, over and over. */
 export const keepRejoining = (
   stage: FaultRun,
   crowd: readonly ClusterClient[],

@@ -30,7 +30,7 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const;
 
-/** What is asked for: an attack, or a text to show. */
+/** Parsed command line: an attack, or a text to show. */
 export type Wanted =
   | { readonly show: string }
   | { readonly target: Target; readonly seed: number; readonly attacks: readonly Attack[] };

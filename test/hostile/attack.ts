@@ -20,7 +20,7 @@ export interface Outcome {
   readonly longestPingMs: number;
   readonly files: Course;
   readonly rssMb: Course;
-  /** What a full collection leaves, before and after. */
+  /** Memory that a full collection leaves, before and after. */
   readonly retainedMb: Pick<Course, 'before' | 'after'>;
   readonly faults: readonly string[];
   /** Of these, what does not depend on who answers: what is left, and an honest client that was closed. */
@@ -84,7 +84,7 @@ export async function attack(
   };
 }
 
-/** What the server had before the attack; undefined where it cannot be seen. */
+/** Resources of the server before the attack; undefined where they cannot be seen. */
 interface Before {
   readonly files: number | undefined;
   readonly retainedMb: number | undefined;

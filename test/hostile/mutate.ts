@@ -41,7 +41,7 @@ const ODD_KEYS: readonly string[] = [
   'x'.repeat(500),
 ];
 
-/** What is written into the middle of a text. */
+/** Texts that are written into the middle of another. */
 const ODD_TEXTS: readonly string[] = [
   '\0',
   '\r\n',

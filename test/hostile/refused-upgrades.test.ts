@@ -8,7 +8,7 @@ const OPEN_FILES = 512;
 const ATTACKS = 600;
 const TOGETHER = 60;
 
-/** What a client may do with the answer to a refused upgrade. */
+/** Acts of a client after the answer to a refused upgrade. */
 const ENDINGS: Record<string, (tcp: Tcp) => void> = {
   'sends more and closes': (tcp) => {
     tcp.write('x');

@@ -31,7 +31,7 @@ export function rssMbOf({ pid }: Target): number | undefined {
 
 const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, 'utf8');
 
-/** What the server still holds for the app: its connections and the names of its channels. */
+/** Resources that the server still holds for the app: its connections and the names of its channels. */
 export async function heldBy(target: Target): Promise<{ connections: number; channels: string[] }> {
   const api = publisher(target);
   const [connections, channels] = await Promise.all([api.get('/connections'), api.get('/channels')]);

@@ -11,7 +11,7 @@ import {
 
 const entries: readonly (readonly [string, ErrorEntry])[] = Object.entries(errors);
 
-/** What pusher-js does when it is closed with this code (second table of 2.14). */
+/** Reaction of pusher-js to this close code (second table of 2.14). */
 function reconnects(code: number): ErrorEntry['reconnects'] {
   if (code < 4000) return 'after 1 s';
   if (code === 4000) return 'at once';

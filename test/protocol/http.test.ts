@@ -129,7 +129,7 @@ const anyRequest = fc.record({
   body: fc.option(fc.string({ unit: 'binary', minLength: 1 }), { nil: undefined }),
 });
 
-/** What arrives when node sends the library's URL. */
+/** Request as it arrives when Node sends the library's URL. */
 function sent(request: {
   method: string;
   path: string;
@@ -246,7 +246,7 @@ const signedFor = (filter: string) => {
   const query = `auth_key=${credential.key}&auth_timestamp=${timestampSeconds}&filter_by_prefix=${filter}`;
   return hmacHex(credential.secret, `GET\n${ASKED.path}\n${query}`);
 };
-/** What the server acts upon when the value arrives as `written`; `undefined`: refused. */
+/** Value that the server acts upon when it arrives as `written`; `undefined`: refused. */
 const understood = (signature: string, written: string) => {
   const rawQuery = `auth_key=${credential.key}&auth_timestamp=${timestampSeconds}&filter_by_prefix=${written}&auth_signature=${signature}`;
   const request = { ...ASKED, rawQuery, body: new Uint8Array() };

@@ -18,7 +18,7 @@ export interface Publish {
   status: number;
 }
 
-/** What a busy machine adds to an answer. */
+/** Time that a busy machine adds to an answer. */
 const BUSY_MS = 550;
 
 export interface Expectations {
@@ -108,7 +108,7 @@ export class ClusterChecker implements ClientObserver {
     );
   }
 
-  /** What reached the clients of one node. */
+  /** Events that reached the clients of one node. */
   seenOn(node: TestNode, channel: string): number[] {
     return this.#stays
       .filter((stay) => stay.node === node && stay.channel === channel)
@@ -165,7 +165,7 @@ export class ClusterChecker implements ClientObserver {
     );
   }
 
-  /** Who is on a channel by the sockets of all visitors. */
+  /** Users on a channel, by the sockets of all clients. */
   truth(channel: string): string[] {
     return [...(this.#sockets.get(channel)?.keys() ?? [])].sort();
   }

@@ -16,13 +16,13 @@ export interface Stay {
   isGone: boolean;
   /** Numbers of the events, as they came. */
   readonly seen: number[];
-  /** Who is there, as this client was told; presence channels only. */
+  /** Members, as this client received them; presence channels only. */
   members: Set<string> | undefined;
   /** News of members, per user. */
   readonly news: Map<string, number>;
 }
 
-/** What the sockets of all visitors come to: told at once, so that it can be compared with what the cluster says. */
+/** Receives the sockets of all clients as they open and close, to compare them with what the cluster reports. */
 export interface ClientObserver {
   opened(stay: Stay): void;
   closed(stay: Stay): void;
@@ -46,7 +46,7 @@ export class ClusterClient {
   #read = 0;
   #pongs: (() => void)[] = [];
   #isQuitting = false;
-  /** What the server refused or said, last. */
+  /** Last refusal or message of the server. */
   #refusal = 'nothing was refused';
   #returning: Promise<void> | undefined;
 

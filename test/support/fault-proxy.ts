@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export type Link = 'commands' | 'subscriber';
 
 /**
- * What can be wrong with a connection:
+ * Faults of a connection:
  * `held`: nothing arrives on either side until it heals, as in a partition: TCP repeats what it could not send.
  * `swallowed`: nothing arrives on either side, ever again, as when the state of a firewall in between is lost.
  * `mute`: what the node says arrives and is done; the answers are lost. The connection breaks when it heals.
@@ -29,7 +29,7 @@ class Direction {
     this.#arm();
   }
 
-  /** What was sent before arrives, then the connection ends. */
+  /** Ends the connection after everything that was sent before has arrived. */
   end(delayMs: number): void {
     this.#queue.push({ bytes: undefined, dueMs: performance.now() + delayMs });
     this.#arm();

@@ -16,7 +16,7 @@ const fromProc = (): Kinship[] =>
     .filter((name) => /^\d+$/.test(name))
     .flatMap(kinshipOf);
 
-/** What has ended meanwhile, or waits to be buried, is none. */
+/** Parents of a process; one that has ended, or is a zombie, has none. */
 function kinshipOf(name: string): Kinship[] {
   try {
     const [state, parent] = readFileSync(`/proc/${name}/stat`, 'utf8')

@@ -90,7 +90,7 @@ export class RawHttp {
     return this.#bytes.toString();
   }
 
-  /** What came and was not taken. */
+  /** Received text that was not read yet. */
   get received(): string {
     return this.#bytes.toString('latin1');
   }

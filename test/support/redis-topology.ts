@@ -13,7 +13,7 @@ import { SentinelView } from './sentinel-view.ts';
 
 export type RedisClient = Redis | RedisCluster;
 
-/** What several nodes stand on: some form of Redis, and each node's own way to it. */
+/** Redis of several nodes, in some form, and each node's own way to it. */
 export interface RedisTopology {
   /** Settings for a node that is new. */
   env(): Promise<Record<string, string>>;

@@ -6,7 +6,7 @@ import { MASTER_NAME } from './redis-groups.ts';
 const TOPIC = '+switch-master';
 
 /**
- * What one node sees of the Sentinels: a Sentinel that asks a real one and names, in place of each server, the way that
+ * View that one node has of the Sentinels: a Sentinel that asks a real one and names, in place of each server, the way that
  * this node has to it. So each node can be cut off from each server and from the Sentinels on its own.
  */
 export class SentinelView {

@@ -21,7 +21,7 @@ export interface Answer {
 
 export type Pairs = readonly (readonly [string, string])[];
 
-/** What a signed request may deviate in; every field defaults to what an honest SDK does. */
+/** Deviations of a signed request; every field defaults to what an honest SDK sends. */
 export interface Signing {
   readonly key?: string;
   readonly secret?: string;

@@ -6,7 +6,7 @@ import { nodeKilled } from './node-killed.ts';
 import { redisKilled } from './redis-killed.ts';
 import type { Figure } from './site.ts';
 
-/** What has to be 0 is 0, and everything was measured. */
+/** Expects figures that must be 0 to be 0, and every figure to be measured. */
 function sound(figures: readonly Figure[]): void {
   expect(figures.filter(({ value }) => value === undefined || !Number.isFinite(value))).toEqual([]);
   expect(figures.filter(({ goal, value }) => goal === '0' && value !== 0)).toEqual([]);

@@ -1,4 +1,4 @@
-/** What a message that crosses from one node to another costs on both, as a share of what two bare ioredis clients pay. */
+/** Cost of a message that crosses from one node to another, on both, relative to two bare ioredis clients. */
 import { affinityOf, pin, type Pinning, unpin } from '../machine.ts';
 import { Drive, type Mode, stayAwake } from './drive.ts';
 import { clientEventRoad, httpRoad, relayRoad, type Road } from './roads.ts';
@@ -22,7 +22,7 @@ const GOAL_US = 8;
 /** Each road is driven for so many rounds before it is measured: by then its code is compiled. */
 const WARM_ROUNDS = 3;
 
-/** What one round of one road came to, per message. */
+/** Result of one round of one road, per message. */
 interface Round {
   readonly publisherUs: number;
   readonly subscriberUs: number;

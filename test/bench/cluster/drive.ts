@@ -1,4 +1,4 @@
-/** Who sends along a road, and hears what has arrived. */
+/** Sends along a road and counts what has arrived. */
 import type { Road } from './roads.ts';
 
 const PATIENCE_MS = 10_000;
@@ -61,7 +61,7 @@ export class Drive {
   }
 }
 
-/** Who drives does not sleep: a server would pay for waking it up. Ends with a call of what is returned. */
+/** Keeps this process from sleeping: a server would pay for waking it up. Ends with a call of the returned function. */
 export function stayAwake(): () => void {
   let next = setImmediate(function again() {
     next = setImmediate(again);

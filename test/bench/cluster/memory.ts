@@ -1,4 +1,4 @@
-/** What Redis holds for an occupied channel, a member, and a channel with ten events of history. */
+/** Memory of Redis for an occupied channel, a member, and a channel with ten events of history. */
 import type { Redis } from 'ioredis';
 import { publisher } from '../../support/wire-http.ts';
 import { eventually } from '../../support/wire.ts';

@@ -13,7 +13,7 @@ export interface Sizes {
 const USERS_PER_ROOM = 20;
 const LIMIT_MS = 60_000;
 
-/** Somebody on every room of another node, who keeps the rosters and counts what cannot be. */
+/** A client of another node on every room, which keeps the rosters and counts impossible changes. */
 class Watcher {
   readonly guest: Guest;
   readonly rosters = new Map<string, Set<string>>();
@@ -148,7 +148,7 @@ const cpuSeconds = (site: Site): number[] =>
 
 const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
 
-/** What the rosters that the API tells have too many and too few. */
+/** Surplus and missing members in the rosters that the API returns. */
 async function differences(
   site: Site,
   rooms: readonly string[],

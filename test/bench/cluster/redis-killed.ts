@@ -75,7 +75,7 @@ class Load {
   }
 }
 
-/** What the guests have been told of members since all were there. */
+/** Changes of members that the guests received since all were there. */
 interface Told {
   news: number;
 }

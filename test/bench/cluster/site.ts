@@ -14,7 +14,7 @@ export interface Figure {
   readonly value: number | undefined;
   readonly unit: string;
   readonly goal?: string;
-  /** What else was measured with it. */
+  /** Other values that were measured with it. */
   readonly more?: Readonly<Record<string, number | undefined>>;
 }
 
@@ -107,7 +107,7 @@ export class Site {
 export const startLonelyNode = (env: Readonly<Record<string, string>> = {}): Promise<TestServer> =>
   startServer({ ...SETTINGS, ...env });
 
-/** What pusher-js waits after a close without a word, and after an upgrade that failed. */
+/** Waits of pusher-js after a close without a code, and after an upgrade that failed. */
 const BACK_AFTER_MS = 1000;
 const AGAIN_AFTER_MS = 15_000;
 

@@ -116,7 +116,7 @@ function modelRows(model: Model): Row[] {
   ];
 }
 
-/** What was measured, what the model says, and how many events a second leave a fifth of a core free. */
+/** Measured cost, cost by the model, and how many events a second leave a fifth of a core free. */
 function row({ shape, audience, usPerEvent }: Point, model: Model): Row[] {
   const { connections, channels } = shape;
   const foretold = model.usPerEvent + audience * model.usPerDelivery;

@@ -1,4 +1,4 @@
-/** What a message costs both nodes that crosses Redis: figures of test/bench/cluster, which starts its own servers. */
+/** Cost on both nodes of a message that crosses Redis: figures of test/bench/cluster, which starts its own servers. */
 import type { Scenario } from '../bench.ts';
 import { crossing } from '../cluster/crossing.ts';
 import type { Figure } from '../cluster/site.ts';
@@ -22,7 +22,7 @@ export const crossNode: Scenario = {
   },
 };
 
-/** What the parts of the store cost on their own is for `npm run bench:cluster`. */
+/** Leaves the cost of the store's parts to `npm run bench:cluster`. */
 const isWanted = (name: string): boolean =>
   /floor|one node|history 50$/.test(name) && !/stores alone|32 clients|^crossing, bursts/.test(name);
 

@@ -1,4 +1,4 @@
-/** What one delivery costs the server: events to everybody on one channel, the next ones when the last have arrived. */
+/** Cost of one delivery on the server: events to everybody on one channel, the next ones when the last have arrived. */
 import type { Bench, Scenario } from '../bench.ts';
 import { type Contestant, startBareWrite } from '../contestants.ts';
 import type { Row } from '../figures.ts';

@@ -1,4 +1,4 @@
-/** What many sockets cost on which nothing happens, and on which clients only show that they live. */
+/** Cost of many sockets on which nothing happens, and on which clients only send pings. */
 import { pause } from '../cluster/site.ts';
 import type { Bench, Scenario } from '../bench.ts';
 import type { Row } from '../figures.ts';
@@ -8,7 +8,7 @@ const SOCKETS = 10_000;
 const GOAL_PERCENT = 0.5;
 /** pusher-js, left alone, pings so often when the server asks for signs of life every 30 s, as Wavehall and Reverb do. */
 const PING_SECONDS = 30;
-/** What opening them has left to do takes as long as two measurements of other scenarios, and a bit. */
+/** Time for the work that opening them has left, in measurements of other scenarios. */
 const SETTLE_MEASUREMENTS = 2.5;
 
 export const idle: Scenario = {

@@ -1,4 +1,4 @@
-/** What one more idle subscriber takes: the slope of RSS between two crowds, so that what a process takes anyway is not in it. */
+/** Memory of one more idle subscriber: the slope of RSS between two crowds, so that what a process takes anyway is not in it. */
 import { readFileSync } from 'node:fs';
 import type { Bench, Scenario } from '../bench.ts';
 import { type Contestant, startNaive, startWavehall } from '../contestants.ts';
@@ -10,7 +10,7 @@ const FEW = 3000;
 const MANY = 9500;
 const GOAL_KIB = 7;
 const GOAL_OF_REVERB = 0.35;
-/** What V8 keeps for new objects is no part of a subscriber; as large as in Node 20, it has grown before the first crowd is whole. */
+/** V8's space for new objects is no part of a subscriber; as large as in Node 20, it has grown before the first crowd is whole. */
 const YOUNG_GENERATION = ['--max-semi-space-size=16'];
 
 interface Slope {

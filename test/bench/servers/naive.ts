@@ -1,5 +1,5 @@
 /**
- * What one writes in an afternoon on top of `ws`: every event is turned into text again for every socket.
+ * A server that one writes in an afternoon on top of `ws`: every event is turned into text again for every socket.
  * Beside it, on `/bare` and `/echo`, what `ws` and node:http cost with nothing on top, and for the application `bare`
  * what `socket.write` costs.
  */

@@ -1,4 +1,4 @@
-/** What one thread is told to do. */
+/** Orders to one thread. */
 export interface Share {
   readonly open: {
     readonly indices: readonly number[];
@@ -26,7 +26,7 @@ export interface Share {
   readonly ping: { readonly count: number };
 }
 
-/** What driving events came to. */
+/** Result of driving events. */
 export interface Driven {
   readonly events: number;
   readonly expected: number;

@@ -24,7 +24,7 @@ type Values = Readonly<Record<string, string | null>>;
 /** Every name's text, and what `env()` makes of it; the reason where the file is refused. */
 type Outcome = Readonly<Record<string, readonly [text: string | undefined, env: unknown]>> | string;
 
-/** What phpdotenv calls a reason, and what is said here in its place. */
+/** Reasons in phpdotenv's words, and in ours. */
 const REASONS: readonly (readonly [theirs: string, ours: string])[] = [
   ['an unexpected equals', 'expected a name before the equals sign'],
   ['an invalid name', 'expected a name of letters, digits, _ and . alone'],

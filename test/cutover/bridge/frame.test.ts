@@ -6,7 +6,7 @@ import { readServerFrame, textOf } from '../../../src/cutover/client/read-frame.
 
 const jsonObject = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }));
 
-/** What PHP makes of a decoded value: an empty object and one that counts from 0 become lists. */
+/** A decoded value as PHP returns it: an empty object and one that counts from 0 become lists. */
 function asPhp(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).map(([name, each]) => [name, asPhp(each)] as const);

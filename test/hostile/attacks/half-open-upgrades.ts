@@ -3,7 +3,7 @@ import type { Attack } from '../attack.ts';
 import { Tcp, upgradeText } from '../../support/wire-tcp.ts';
 import type { SeededRandom } from '../../cluster/seeded-random.ts';
 
-/** What a client sends before it falls silent and keeps its end open. */
+/** Texts that a client sends before it falls silent and keeps its end open. */
 const BEGINNINGS: readonly ((target: Target) => string)[] = [
   () => `${upgradeText('/nothing-here')}x`,
   () => upgradeText('/app/'),

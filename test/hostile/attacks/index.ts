@@ -22,7 +22,7 @@ export interface Sizes {
   readonly requests: number;
   readonly frames: number;
   readonly seconds: number;
-  /** What is counted otherwise is done so many times less. */
+  /** Divisor of the count, for acts that cost more than others. */
   readonly divisor?: number;
 }
 

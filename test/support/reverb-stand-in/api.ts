@@ -63,7 +63,7 @@ const notAllowed = (methods: readonly string[]): Reply => ({
   allow: methods.join(', '),
 });
 
-/** What comes after the id of the app. */
+/** Path after the id of the app. */
 const restOf = (path: string): string => /^\/apps\/[^/]+(\/.+)$/.exec(path)?.[1] ?? '';
 
 /** The HTTP API of all apps. */
@@ -120,7 +120,7 @@ export class StandInApi {
 
 // --- what is known of channels -------------------------------------------------------------------
 
-/** What does not apply is left out, and of an empty place nothing is said but that it is empty. */
+/** Attributes of a channel: one that does not apply is left out, and an empty channel has only `occupied`. */
 const infoOf = (channel: StandInChannel | undefined, info: string): Record<string, unknown> => {
   const asked = info.split(',');
   const all: Record<string, unknown> = channel
@@ -139,7 +139,7 @@ const infoOf = (channel: StandInChannel | undefined, info: string): Record<strin
 const asObjects = (infos: Map<string, Record<string, unknown>>): unknown =>
   infos.size === 0 ? [] : Object.fromEntries([...infos].map(([name, info]) => [name, objectIn(info)]));
 
-/** What PHP was told to keep as an object, inside of something that is encoded as a whole. */
+/** Objects that PHP keeps as such, inside a value that is encoded as a whole. */
 const objectIn = (value: object): object =>
   Object.fromEntries(Object.entries(value).map(([name, each]) => [name, listified(each)]));
 

@@ -21,7 +21,7 @@ export interface Peer {
   end(): void;
 }
 
-/** What a socket said of its member when it subscribed. */
+/** Data of a member, as its socket sent it when it subscribed. */
 type Card = Readonly<Record<string, unknown>>;
 
 export type Payload = Readonly<Record<string, unknown>>;

@@ -27,7 +27,7 @@ export const phpObject = (value: object): string =>
     JSON.stringify(Object.fromEntries(Object.entries(value).map(([key, each]) => [key, listified(each)]))),
   );
 
-/** What PHP calls empty. */
+/** True for what PHP calls empty. */
 export const isEmpty = (value: unknown): boolean => {
   if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
   return (

@@ -4,7 +4,7 @@ export interface StandInApp {
   readonly secret: string;
 }
 
-/** What Reverb's published configuration lets the environment say, and the hosts of allowed origins. */
+/** Settings that Reverb's published configuration reads from the environment, and the hosts of allowed origins. */
 export interface Settings {
   readonly host: string;
   readonly port: number;

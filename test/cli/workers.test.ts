@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { APP, APP_VARIABLES } from '../support/app.ts';
 import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
 import { MAX_WORKERS } from '../../src/config/server.ts';
@@ -21,6 +21,7 @@ const TOKEN = 'a-token-for-tests';
 const CLOSING = { event: 'pusher:error', data: { code: 4200, message: expect.any(String) as string } };
 const WORKERS = 3;
 const PATIENCE_MS = 15_000;
+vi.setConfig({ testTimeout: 4 * PATIENCE_MS });
 
 let redis: TestRedis;
 let prefixes = 0;

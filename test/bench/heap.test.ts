@@ -36,7 +36,7 @@ test('2.9 an idle socket keeps its own few objects in memory, and nothing of its
   expect(server.connections()).toBe(SOCKETS);
 
   const idle = await readHeap();
-  for (const own of ['WiredSocket', 'ClientSession', 'Connection', 'Subscription']) {
+  for (const own of ['ServerWebSocket', 'ClientSession', 'Connection', 'Subscription']) {
     expect([own, idle.count(own)]).toEqual([own, SOCKETS]);
   }
   expect(idle.count('Socket') - before.count('Socket')).toBe(SOCKETS);
@@ -55,7 +55,7 @@ test('2.9 an idle socket keeps its own few objects in memory, and nothing of its
   await clients.close();
   await eventually(() => server.connections() === 0, 'the end of all connections', 20_000);
   const empty = await readHeap();
-  for (const own of ['WiredSocket', 'ClientSession', 'Connection', 'Subscription', 'LocalChannel']) {
+  for (const own of ['ServerWebSocket', 'ClientSession', 'Connection', 'Subscription', 'LocalChannel']) {
     expect([own, empty.count(own)]).toEqual([own, 0]);
   }
   expect(empty.closures - before.closures).toBeLessThan(SHARED_CLOSURES);

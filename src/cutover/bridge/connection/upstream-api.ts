@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Agent } from 'node:http';
 import { type Credential, signHttp } from '#protocol';
 import { prefixOf } from '../../../net/address.ts';
-import { type HttpFailure, keptConnections, sendRequest } from '../../../net/http-client.ts';
+import { type HttpAnswer, type HttpFailure, keptConnections, sendRequest } from '../../../net/http-client.ts';
 import type { TlsPeer } from '../../../net/tls-trust.ts';
 import type { BridgeLimits } from '../limits.ts';
 import type { RequestOutcome, UpstreamRequests } from '../ports/requests.ts';
@@ -46,18 +46,13 @@ export class UpstreamApi implements UpstreamRequests {
     setMaxListeners(0, this.#stopping.signal);
   }
 
-  async post(path: string, body: string): Promise<RequestOutcome> {
-    const request = { method: 'POST', path: this.#root + path, query: {}, body };
-    const outcome = await this.#once(request);
-    // The server had closed the kept connection already: it has not read the request.
-    return outcome === 'again' ? ((await this.#once(request)) as RequestOutcome) : outcome;
+  post(path: string, body: string): Promise<RequestOutcome> {
+    return this.#send({ method: 'POST', path: this.#root + path, query: {}, body });
   }
 
   async get(path: string, query: Readonly<Record<string, string>> = {}): Promise<string | undefined> {
-    const request = { method: 'GET', path: this.#root + path, query, body: '' };
-    let outcome = await this.#once(request);
-    if (outcome === 'again') outcome = await this.#once(request);
-    return outcome !== 'again' && outcome.kind === 'taken' ? outcome.text : undefined;
+    const outcome = await this.#send({ method: 'GET', path: this.#root + path, query, body: '' });
+    return outcome.kind === 'taken' ? outcome.text : undefined;
   }
 
   stop(): void {
@@ -65,31 +60,38 @@ export class UpstreamApi implements UpstreamRequests {
     this.#agent.destroy();
   }
 
-  async #once({ method, path, query, body }: SignedRequest): Promise<RequestOutcome | 'again'> {
-    const timestampSeconds = Math.floor(Date.now() / 1000);
-    const signed = signHttp(this.#credential, { method, path, query, body, timestampSeconds });
+  /** A server that has closed a kept connection has not read the request on it: it is sent a second time at once. */
+  async #send(request: SignedRequest, isSecond = false): Promise<RequestOutcome> {
     try {
-      const { status, text } = await sendRequest(this.#upstream, {
-        method,
-        path: `${prefixOf(this.#upstream)}${path}?${signed}`,
-        body: body === '' ? undefined : body,
-        timeoutMs: this.#timeoutMs,
-        maxAnswerBytes: MAX_ANSWER_BYTES,
-        signal: this.#stopping.signal,
-        agent: this.#agent,
-      });
+      const { status, text } = await this.#request(request);
       return outcomeOf(status, text);
     } catch (error) {
-      return outcomeOfFailure(error as HttpFailure);
+      const failure = error as HttpFailure;
+      return failure.kind === 'stale' && !isSecond ? this.#send(request, true) : outcomeOfFailure(failure);
     }
+  }
+
+  #request({ method, path, query, body }: SignedRequest): Promise<HttpAnswer> {
+    const timestampSeconds = Math.floor(Date.now() / 1000);
+    const signed = signHttp(this.#credential, { method, path, query, body, timestampSeconds });
+    return sendRequest(this.#upstream, {
+      method,
+      path: `${prefixOf(this.#upstream)}${path}?${signed}`,
+      body: body === '' ? undefined : body,
+      timeoutMs: this.#timeoutMs,
+      maxAnswerBytes: MAX_ANSWER_BYTES,
+      signal: this.#stopping.signal,
+      agent: this.#agent,
+    });
   }
 }
 
-function outcomeOfFailure({ kind, reason }: HttpFailure): RequestOutcome | 'again' {
-  if (kind === 'stale') return 'again';
-  if (kind === 'timeout') return { kind: 'late', text: 'no answer in time' };
-  return { kind: kind === 'not-sent' ? 'failed' : 'broken', text: reason };
-}
+const OUTCOMES = { 'not-sent': 'failed', stale: 'broken', timeout: 'late', broken: 'broken' } as const;
+
+const outcomeOfFailure = ({ kind, reason }: HttpFailure): RequestOutcome => ({
+  kind: OUTCOMES[kind],
+  text: kind === 'timeout' ? 'no answer in time' : reason,
+});
 
 function outcomeOf(status: number, answer: string): RequestOutcome {
   if (status >= 200 && status < 300) return { kind: 'taken', text: answer };

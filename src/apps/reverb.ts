@@ -1,5 +1,4 @@
-import { isJsonObject, type JsonObject } from '#protocol';
-import type { Credential } from '#protocol';
+import { type Credential, isJsonObject, type JsonObject } from '#protocol';
 import type { App } from '../core/app.ts';
 import { APP_LIMITS } from './limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from './options.ts';

@@ -1,7 +1,6 @@
-import { counter } from './ports/metric.ts';
+import { counter, type Metric } from './ports/metric.ts';
 import { type LogExample, MinuteLog } from './util/minute-log.ts';
 import type { Logger } from './ports/logger.ts';
-import type { Metric } from './ports/metric.ts';
 
 /** Every reason for which a client or publisher is refused, slowed down or disconnected, with the text of its log line. */
 export const REASONS = {

@@ -1,6 +1,5 @@
-import { counter, scalar } from './ports/metric.ts';
+import { counter, type Metric, scalar } from './ports/metric.ts';
 import type { Replays } from './ports/cluster.ts';
-import type { Metric } from './ports/metric.ts';
 
 /** Signatures of an app that are remembered by default. */
 export const DEFAULT_SIGNATURES = 100_000;

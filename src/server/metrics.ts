@@ -1,6 +1,5 @@
-import { gauge, scalar } from '../core/ports/metric.ts';
+import { gauge, type Metric, scalar } from '../core/ports/metric.ts';
 import type { Hub } from '../core/channels/hub.ts';
-import type { Metric } from '../core/ports/metric.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
 /** Metrics of every server, whatever it is used for. */

@@ -1,5 +1,4 @@
-import { counter, gauge, scalar } from '../../core/ports/metric.ts';
-import type { Metric } from '../../core/ports/metric.ts';
+import { counter, gauge, type Metric, scalar } from '../../core/ports/metric.ts';
 
 /** Counts since the start. */
 export interface RedisCounts {

@@ -4,7 +4,7 @@ import { describeAddress, type RedisOptions } from '../stores/redis/options.ts';
 
 const FEW_OPEN_FILES = 10_000;
 
-/** Where clients find the server. */
+/** Port and scheme at which clients reach the server. */
 interface Place {
   readonly port: number;
   readonly secure: boolean;
@@ -98,13 +98,13 @@ function files(limit: number | undefined, workers: number): string {
   return `${limit.toLocaleString('en-US')}${each}${limit < FEW_OPEN_FILES ? '   few: each socket needs one (ulimit -n)' : ''}`;
 }
 
-/** `undefined`: there is none, or one process holds it alone. */
+/** `undefined` when there is no limit, or only one process. */
 const apiLimit = ({ apps: all, redis }: Config): string | undefined =>
   redis !== undefined && all.some(({ limits }) => limits.requestsPerSecond > 0)
     ? 'WAVEHALL_MAX_REQUESTS_PER_SECOND holds for each node and worker by itself'
     : undefined;
 
-/** Where Redis is, without who we are to it. */
+/** The address of Redis, without credentials. */
 function redisAt(options: RedisOptions): string {
   const { sentinels, cluster } = options;
   if (cluster !== undefined) return `a Cluster at ${cluster.map(describeAddress).join(', ')}`;

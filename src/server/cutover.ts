@@ -17,7 +17,7 @@ import { appKeyIn } from '../transports/app-key.ts';
 import type { WebSocketTransport } from '../transports/websocket.ts';
 import { onTunnel, onWebSocketUpgrade } from './upgrades.ts';
 
-/** Reads what was set before; `undefined` where there is no other server. */
+/** Opens the cutover with its last percentage; `undefined` when no upstream is configured. */
 export async function openCutover(
   config: Config,
   stores: Stores,
@@ -51,21 +51,21 @@ export interface Backend {
   readonly heap: { readonly isFull: boolean };
 }
 
-/** Puts the front door before everything that comes in (SPEC 11.1, 11.2). Before routes are registered. */
-export function openDoor(cutover: Cutover, config: Config, behind: Backend): void {
-  const { http, transport, gateway, hub, heap, isReady, sockets, refusals } = behind;
+/** Puts the front door before all requests and upgrades (SPEC 11.1, 11.2). Called before routes are registered. */
+export function openFrontDoor(cutover: Cutover, config: Config, backend: Backend): void {
+  const { http, transport, gateway, hub, heap, isReady, sockets, refusals } = backend;
   const peers = new PeerReader(config.trustedProxies);
   const apps = new Map(config.apps.flatMap((app) => app.credentials.map(({ key }) => [key, app] as const)));
-  const visitor = (request: IncomingMessage) => {
+  const clientInfo = (request: IncomingMessage) => {
     const { remoteAddress: address, secure } = peers.read(request);
     return { address, secure, viaProxy: peers.isProxy(request) };
   };
-  const door = cutover.openFrontDoor(
+  const frontDoor = cutover.openFrontDoor(
     {
       isReady,
       acceptsConnections: () => !heap.isFull,
       gateway,
-      clientInfo: visitor,
+      clientInfo,
       appKey: ({ url }) => appKeyIn(pathOf(url), config.path),
       app: (appKey) => apps.get(appKey),
       transport,
@@ -77,11 +77,11 @@ export function openDoor(cutover: Cutover, config: Config, behind: Backend): voi
     },
     () => hub.connections(),
   );
-  onWebSocketUpgrade(http.server, (request, network, head) => door.upgrade(request, network, head));
-  onTunnel(http.server, (request, network) => door.connect(request, network));
-  refuseLoops(http, door);
+  onWebSocketUpgrade(http.server, (request, network, head) => frontDoor.upgrade(request, network, head));
+  onTunnel(http.server, (request, network) => frontDoor.connect(request, network));
+  refuseLoops(http, frontDoor);
   refuseTooLarge(http, cutover, config.cutover?.requestBytes ?? 0, refusals);
-  if (config.cutover?.proxyHttp === true) proxyUnserved(http, door, visitor, refusals);
+  if (config.cutover?.proxyHttp === true) proxyUnserved(http, frontDoor, clientInfo, refusals);
 }
 
 /** Refuses a request that has passed this front door before: the upstream leads back to this server. */
@@ -97,8 +97,8 @@ const PUBLISHES = /\/apps\/:appId\/(batch_)?events$/;
 const BRIDGE_HEAD_BYTES = 400;
 
 /**
- * While browsers are on the other side, what it would refuse for its size is refused as it would be (SPEC 11.7): Reverb
- * looks at head and body together, before it looks at anything else.
+ * While browsers are at the upstream, refuses a publish that is too large for it, with its own answer (SPEC 11.7). Reverb
+ * checks the size of head and body together, before anything else.
  */
 function refuseTooLarge(http: FastifyInstance, cutover: Cutover, most: number, refusals: Refusals): void {
   if (most === 0) return;
@@ -126,17 +126,17 @@ function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage): numb
 function proxyUnserved(
   http: FastifyInstance,
   { route }: FrontDoor,
-  visitor: (request: IncomingMessage) => Parameters<typeof proxyRequest>[2],
+  clientInfo: (request: IncomingMessage) => Parameters<typeof proxyRequest>[2],
   refusals: Refusals,
 ): void {
   http.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
     if (!request.is404) return done();
     if (!mayProxy(raw, route)) {
-      refusals.count('cutover_request', { address: visitor(raw).address, method: raw.method ?? '' });
+      refusals.count('cutover_request', { address: clientInfo(raw).address, method: raw.method ?? '' });
       return done();
     }
     reply.hijack();
-    proxyRequest(raw, reply.raw, visitor(raw), route);
+    proxyRequest(raw, reply.raw, clientInfo(raw), route);
   });
 }

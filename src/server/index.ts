@@ -16,7 +16,7 @@ import { Users } from '../core/users.ts';
 import { registerHttp } from '../http/plugin.ts';
 import { HeapGuard } from '../observability/heap.ts';
 import { openAdmin } from './admin.ts';
-import { openCutover, openDoor } from './cutover.ts';
+import { openCutover, openFrontDoor } from './cutover.ts';
 import { createHttp, largest, reloadTls } from './http.ts';
 import { serverMetrics } from './metrics.ts';
 import { readinessOf } from './readiness.ts';
@@ -38,7 +38,7 @@ export interface Server {
   readonly secure: boolean;
   /** Sockets that are established. */
   connections(): number;
-  /** SPEC 2.13. Resolves when everybody has gone; called again, it hastens. */
+  /** SPEC 2.13. Drains. Resolves when every connection has ended; a second call ends the drain at once. */
   stop(): Promise<void>;
   /** Reads the certificate again. */
   reloadTls(): void;
@@ -63,7 +63,7 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
   if (cutover === undefined) {
     onWebSocketUpgrade(http.server, (request, network, head) => sockets.upgrade(request, network, head));
     onTunnel(http.server);
-  } else openDoor(cutover, config, { ...core, http, transport: sockets, isReady });
+  } else openFrontDoor(cutover, config, { ...core, http, transport: sockets, isReady });
   const metrics = [...serverMetrics(core.hub, isReady), ...core.refusals.metrics, ...stores.metrics];
   await openAdmin(http, config.adminToken, { cutover, metrics, workers });
   registerHttp(http, {

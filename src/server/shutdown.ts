@@ -7,10 +7,10 @@ import type { Stores } from '../core/ports/cluster.ts';
 import type { OpenSockets } from './open-sockets.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 
-/** After the goodbyes, time for answers and close frames to arrive. */
-const FAREWELL_MS = 1000;
+/** Time for the last answers and close frames to arrive, in ms. */
+const CLOSE_GRACE_MS = 1000;
 
-export interface ShutdownNeeds {
+export interface ShutdownDeps {
   readonly drainMs: number;
   readonly core: { readonly hub: Hub; readonly gateway: Gateway; stop(): void };
   readonly http: FastifyInstance;
@@ -19,46 +19,46 @@ export interface ShutdownNeeds {
   readonly cutover: Cutover | undefined;
 }
 
-/** SPEC 2.13: nobody new, an answer to what is in flight, a paced goodbye to everybody. */
+/** SPEC 2.13: refuses new clients, answers the requests in flight, and closes the others at a pace. */
 export class Shutdown {
-  readonly #needs: ShutdownNeeds;
+  readonly #deps: ShutdownDeps;
   #drain: Drain | undefined;
   #done: Promise<void> | undefined;
 
-  constructor(needs: ShutdownNeeds) {
-    this.#needs = needs;
+  constructor(deps: ShutdownDeps) {
+    this.#deps = deps;
   }
 
   get begun(): boolean {
     return this.#done !== undefined;
   }
 
-  /** Called again, it hastens what is under way. */
+  /** Drains and closes everything; a second call ends the drain at once. */
   stop(): Promise<void> {
     this.#drain?.finishNow();
     return (this.#done ??= this.#run());
   }
 
   async #run(): Promise<void> {
-    const { core, http, openSockets, stores, cutover, drainMs } = this.#needs;
+    const { core, http, openSockets, stores, cutover, drainMs } = this.#deps;
     core.gateway.stopAdmitting();
     const closed = http.close();
     this.#drain = new Drain([...core.hub.connections(), ...(cutover?.proxiedSockets() ?? [])], drainMs);
     await Promise.all([this.#drain.run(), cutover?.stopWatching()]);
-    await farewell(core.hub);
+    await awaitCloseFrames(core.hub);
     await cutover?.stop();
-    // Whatever is left: requests, sockets that were refused or never answered, those of the other side.
-    const patience = setTimeout(() => openSockets.destroyAll(), FAREWELL_MS);
+    // Ends the rest: requests, refused sockets, sockets without an answer, and proxied ones.
+    const grace = setTimeout(() => openSockets.destroyAll(), CLOSE_GRACE_MS);
     await closed;
-    clearTimeout(patience);
+    clearTimeout(grace);
     core.stop();
     await stores.close();
   }
 }
 
-/** Waits for the close frames to be answered, but not for those who never answer. */
-async function farewell(hub: Hub): Promise<void> {
-  for (let waited = 0; hub.size > 0 && waited < FAREWELL_MS; waited += 50) {
+/** Waits up to `CLOSE_GRACE_MS` for clients to answer the close frame, then terminates the rest. */
+async function awaitCloseFrames(hub: Hub): Promise<void> {
+  for (let waited = 0; hub.size > 0 && waited < CLOSE_GRACE_MS; waited += 50) {
     await sleep(50);
   }
   for (const connection of hub.connections()) connection.terminate();

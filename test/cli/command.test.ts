@@ -122,7 +122,7 @@ describe('what ends the start', () => {
   test('7.1 an open inspector beside a configured app', async () => {
     const { code, stdout, stderr } = await run(['start'], APP, ['--inspect=127.0.0.1:0']);
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toContain('wavehall: The inspector is open: whoever reaches it owns the process.');
+    expect(stderr).toContain('wavehall: The inspector is open: anyone who reaches it controls the process.');
     expect(stderr).not.toContain('hush');
   });
 

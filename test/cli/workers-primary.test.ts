@@ -21,29 +21,29 @@ test('2.1 one that served for long is started again at once', () => {
 });
 
 function question(workers: readonly number[]) {
-  const inquiry = new BroadcastRequest();
+  const request = new BroadcastRequest();
   const asked: [worker: number, id: number][] = [];
-  const answers = inquiry.ask(workers, (...each) => void asked.push(each));
-  return { inquiry, asked, answers, id: asked[0]?.[1] ?? 0 };
+  const answers = request.ask(workers, (...each) => void asked.push(each));
+  return { request, asked, answers, id: asked[0]?.[1] ?? 0 };
 }
 
 test('11.5 all workers are asked, and each answer counts once', async () => {
-  const { inquiry, asked, answers, id } = question([1, 2, 3]);
+  const { request, asked, answers, id } = question([1, 2, 3]);
   expect(asked.map(([worker]) => worker)).toEqual([1, 2, 3]);
-  for (const worker of [2, 2, 3, 4, 1]) inquiry.answered(worker, id, `of ${worker}`);
+  for (const worker of [2, 2, 3, 4, 1]) request.answered(worker, id, `of ${worker}`);
   expect(await answers).toEqual(['of 2', 'of 3', 'of 1']);
-  inquiry.answered(1, id, 'late');
-  inquiry.answered(1, id + 1, 'to nothing');
+  request.answered(1, id, 'late');
+  request.answered(1, id + 1, 'to nothing');
 });
 
 test('11.5 nobody waits for a worker that ended, nor for long for one that hangs', async () => {
   const ended = question([1, 2]);
-  ended.inquiry.answered(1, ended.id, 'of 1');
-  ended.inquiry.left(2);
+  ended.request.answered(1, ended.id, 'of 1');
+  ended.request.leave(2);
   expect(await ended.answers).toEqual(['of 1']);
 
   const hanging = question([1, 2]);
-  hanging.inquiry.answered(2, hanging.id, 'of 2');
+  hanging.request.answered(2, hanging.id, 'of 2');
   await vi.advanceTimersByTimeAsync(ANSWER_MS);
   expect(await hanging.answers).toEqual(['of 2']);
 });

@@ -178,7 +178,7 @@ describe('the start', () => {
     const { code, stderr } = await run(['start', '--workers', '2'], settings(), ['-e', script]);
     expect([code, stderr]).toEqual([
       1,
-      'wavehall: WAVEHALL_WORKERS: expected 1, because whoever started this process starts several already\n',
+      'wavehall: WAVEHALL_WORKERS: expected 1, because this process is already one of several (started with node:cluster, or by PM2 in cluster mode)\n',
     ]);
   });
 });
@@ -362,7 +362,7 @@ describe('a worker that dies', () => {
     );
     await eventually(() => childrenOf(server.pid).length === WORKERS, 'another one', PATIENCE_MS);
     await eventually(
-      () => /A worker has ended.*[^]*A worker serves in its place/.test(server.output()),
+      () => /A worker has ended.*[^]*A worker that was started again listens/.test(server.output()),
       () => `it is told of: ${server.output()}`,
       PATIENCE_MS,
     );
@@ -398,7 +398,7 @@ describe('a worker that dies', () => {
     );
     await own.restart();
     await eventually(
-      () => server.output().includes('A worker serves in its place'),
+      () => server.output().includes('A worker that was started again listens'),
       'another one',
       2 * PATIENCE_MS,
     );
@@ -443,7 +443,7 @@ describe('the end', () => {
     },
   );
 
-  test('2.13 a signal to the whole group is one signal, and a second one hastens', async () => {
+  test('2.13 a signal to the whole group is one signal, and a second one ends the drain at once', async () => {
     const server = await startWorkers({ WAVEHALL_DRAIN_SECONDS: '600' });
     const all = [server.pid, ...childrenOf(server.pid)];
     const wires = await openMany(server, 300);

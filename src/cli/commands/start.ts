@@ -22,7 +22,7 @@ export interface StartFlags {
 }
 
 /** Settings that another command adds to the environment, and those that it requires. */
-export interface Wish {
+export interface CommandSettings {
   readonly given: Readonly<Record<string, string | undefined>>;
   readonly required: readonly string[];
 }
@@ -44,15 +44,15 @@ export const addStartFlags = (command: Command): Command =>
     .option('--debug', 'show every message')
     .option('--env-file <file>', "read variables from Laravel's .env; what is set already wins");
 
-const NO_WISH: Wish = { given: {}, required: [] };
+const NO_SETTINGS: CommandSettings = { given: {}, required: [] };
 
 /** Runs the server until a signal ends it, as one process or as the primary or a worker of several. */
-export async function start(flags: StartFlags, version: string, wish = NO_WISH): Promise<void> {
+export async function start(flags: StartFlags, version: string, settings = NO_SETTINGS): Promise<void> {
   keepInspectorClosed();
   const worker = ownNumber();
   const openFiles = openFilesLimit();
   try {
-    const config = configure(flags, wish, openFiles);
+    const config = configure(flags, settings, openFiles);
     if (config.appsFrom !== DEVELOPMENT && inspectorUrl() !== undefined) refuseInspector();
     const logger = openOwnLogger(config, worker);
     if (worker !== undefined) return await serveAsWorker(config, logger);
@@ -60,17 +60,17 @@ export async function start(flags: StartFlags, version: string, wish = NO_WISH):
     const place = await (config.workers > 1 ? serveByWorkers(config, logger) : serveAlone(config, logger));
     const print = process.stdout.isTTY ? startBlock : startLine;
     process.stdout.write(print(config, place, version, openFiles));
-    sayWhenStopping();
+    logStop();
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
     if (worker !== undefined) return failAsWorker(problems);
     fail(problems.map(withHint));
-    // A connection to Redis may be open, and would keep the process.
+    // An open connection to Redis would keep the process running.
     process.exit();
   }
 }
 
-/** Node opens the inspector, to anybody on this machine, on SIGUSR1, unless somebody listens to that signal. */
+/** On SIGUSR1, Node opens its inspector to every user of this machine, unless the signal has a listener. */
 function keepInspectorClosed(): void {
   process.on('SIGUSR1', () => undefined);
 }
@@ -80,15 +80,15 @@ const withHint = (problem: string): string =>
     ? `${problem}. Is it Laravel Reverb (php artisan reverb:start), or another Wavehall? Stop it, or take another port (--port, REVERB_SERVER_PORT)`
     : problem;
 
-/** A terminal sees it by itself. */
-function sayWhenStopping(): void {
+/** Logs that the server stops; a terminal shows it by itself. */
+function logStop(): void {
   if (process.stdout.isTTY) return;
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => process.stdout.write(stopLine(signal)));
 }
 
 function refuseInspector(): void {
-  fail(['The inspector is open: whoever reaches it owns the process. Start without --inspect.']);
+  fail(['The inspector is open: anyone who reaches it controls the process. Start without --inspect.']);
   process.exit();
 }
 
@@ -107,17 +107,18 @@ function openOwnLogger({ debug: debugging }: Config, worker: number | undefined)
     forTerminal: process.stdout.isTTY,
     write: (line) => process.stdout.write(line),
   });
-  const tell = (error: unknown): void => logger.error('Something went wrong that should not have', error);
-  process.on('uncaughtException', tell);
-  process.on('unhandledRejection', tell);
+  const logUnexpected = (error: unknown): void =>
+    logger.error('An unexpected error; the server continues', error);
+  process.on('uncaughtException', logUnexpected);
+  process.on('unhandledRejection', logUnexpected);
   return logger;
 }
 
-/** Throws what is wrong with it. */
-function configure(flags: StartFlags, wish: Wish, openFiles: number | undefined): Config {
+/** Reads file, environment and flags. Throws `ConfigError` with all problems. */
+function configure(flags: StartFlags, settings: CommandSettings, openFiles: number | undefined): Config {
   const file = flags.envFile === undefined ? {} : readEnvFile(flags.envFile, process.env);
-  const variables = { ...file, ...process.env, ...fromFlags(flags, wish.given) };
-  const missing = wish.required.filter((name) => textIn(variables, name) === undefined);
+  const variables = { ...file, ...process.env, ...fromFlags(flags, settings.given) };
+  const missing = settings.required.filter((name) => textIn(variables, name) === undefined);
   if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name}: expected a value`));
   const config = readConfig(variables);
   if (openFiles === undefined) return config;
@@ -128,7 +129,7 @@ function configure(flags: StartFlags, wish: Wish, openFiles: number | undefined)
 
 function fromFlags(
   { host, port, path, hostname, workers, debug }: StartFlags,
-  others: Wish['given'],
+  others: CommandSettings['given'],
 ): Record<string, string> {
   const given = {
     REVERB_SERVER_HOST: host,

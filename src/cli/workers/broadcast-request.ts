@@ -1,4 +1,4 @@
-/** How long all may take to answer; who does not is left out. */
+/** Time that the workers have for their answers; one that answers later is left out. */
 export const ANSWER_MS = 2000;
 
 interface Open {
@@ -7,13 +7,13 @@ interface Open {
   readonly done: () => void;
 }
 
-/** Questions to all workers. Each is answered once, with the answers of those who gave one in time. */
+/** Requests to all workers. Each resolves once, with the answers that arrived in time. */
 export class BroadcastRequest {
   readonly #open = new Map<number, Open>();
   #last = 0;
 
-  /** `put` asks one of them; `workers` are their numbers. */
-  async ask(workers: readonly number[], put: (worker: number, id: number) => void): Promise<unknown[]> {
+  /** Calls `send` for each worker, by its number; the worker answers with the same `id`. */
+  async ask(workers: readonly number[], send: (worker: number, id: number) => void): Promise<unknown[]> {
     const id = (this.#last += 1);
     const answers: unknown[] = [];
     await new Promise<void>((resolve) => {
@@ -23,7 +23,7 @@ export class BroadcastRequest {
         resolve();
       };
       this.#open.set(id, { answers, missing: new Set(workers), done });
-      for (const worker of workers) put(worker, id);
+      for (const worker of workers) send(worker, id);
     });
     this.#open.delete(id);
     return answers;
@@ -33,15 +33,15 @@ export class BroadcastRequest {
     const open = this.#open.get(id);
     if (open?.missing.has(worker) !== true) return;
     open.answers.push(answer);
-    this.#strike(worker, open);
+    this.#remove(worker, open);
   }
 
-  /** It will not answer any more. */
-  left(worker: number): void {
-    for (const open of this.#open.values()) this.#strike(worker, open);
+  /** Called when a worker has ended: it answers no request any more. */
+  leave(worker: number): void {
+    for (const open of this.#open.values()) this.#remove(worker, open);
   }
 
-  #strike(worker: number, { missing, done }: Open): void {
+  #remove(worker: number, { missing, done }: Open): void {
     missing.delete(worker);
     if (missing.size === 0) done();
   }

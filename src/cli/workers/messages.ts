@@ -1,10 +1,10 @@
 /** Messages of the primary to a worker. */
 export type Order =
-  | { readonly order: 'open' | 'stop' | 'hasten' | 'reload' }
+  | { readonly order: 'listen' | 'stop' | 'finish-now' | 'reload' }
   | { readonly order: 'answer'; readonly question: string; readonly id: number }
   | { readonly order: 'answers'; readonly id: number; readonly answers: readonly unknown[] };
 
-/** Where a worker can be reached. */
+/** Address of a worker that listens. */
 export interface Opened {
   readonly port: number;
   readonly secure: boolean;

@@ -6,7 +6,7 @@ import { BroadcastRequest } from './broadcast-request.ts';
 import type { Opened, Order, Report } from './messages.ts';
 import { type End, WorkerSlot } from './worker-slot.ts';
 
-export interface PrimaryNeeds {
+export interface PrimaryDeps {
   readonly workers: number;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -14,143 +14,144 @@ export interface PrimaryNeeds {
 }
 
 /**
- * Starts workers, passes on what it is told, and fills each place that falls empty.
- * Until all have opened, the failure of one is the failure of all.
+ * Starts the workers, passes requests and signals on to them, and starts a worker again when it ends.
+ * Until all of them listen, the failure of one is the failure of all.
  */
 export class Primary {
-  readonly #needs: PrimaryNeeds;
-  readonly #seats: readonly WorkerSlot[];
-  readonly #inquiry = new BroadcastRequest();
+  readonly #deps: PrimaryDeps;
+  readonly #slots: readonly WorkerSlot[];
+  readonly #requests = new BroadcastRequest();
   readonly #prepared = new Set<WorkerSlot>();
   readonly #opened = new Set<WorkerSlot>();
   #phase: 'starting' | 'serving' | 'stopping' = 'starting';
   #started: ((at: Opened) => void) | undefined;
   #failed: ((error: ConfigError) => void) | undefined;
-  #allGone: ((exitCode: number) => void) | undefined;
+  #allEnded: ((exitCode: number) => void) | undefined;
   #exitCode = 0;
 
-  constructor(needs: PrimaryNeeds) {
-    this.#needs = needs;
-    const { clock, fork } = needs;
-    this.#seats = Array.from(
-      { length: needs.workers },
+  constructor(deps: PrimaryDeps) {
+    this.#deps = deps;
+    const { clock, fork } = deps;
+    this.#slots = Array.from(
+      { length: deps.workers },
       (_, at) =>
         new WorkerSlot({
           number: at + 1,
           clock,
           fork,
-          heard: (seat, report) => this.#heard(seat, report),
-          ended: (seat, end) => this.#ended(seat, end),
+          onReport: (slot, report) => this.#receive(slot, report),
+          onEnd: (slot, end) => this.#onEnd(slot, end),
         }),
     );
   }
 
-  /** Resolves when every worker has opened the door; rejects with what a single process would have said, and then none is left to serve. */
+  /** Resolves when every worker listens. Rejects with the error that a single process would have; no worker is left then. */
   start(): Promise<Opened> {
     return new Promise((resolve, reject) => {
       this.#started = resolve;
       this.#failed = reject;
-      for (const seat of this.#seats) seat.fill();
+      for (const slot of this.#slots) slot.start();
     });
   }
 
-  /** SPEC 2.13, by all of them. Resolves with the exit code when all are gone; called again, it hastens. */
+  /** SPEC 2.13: drains all workers. Resolves with the exit code when all have ended; a second call ends the drain at once. */
   stop(): Promise<number> {
-    const order = this.#phase === 'stopping' ? 'hasten' : 'stop';
+    const order = this.#phase === 'stopping' ? 'finish-now' : 'stop';
     this.#phase = 'stopping';
-    for (const seat of this.#seats) seat.shut();
-    this.#tellAll({ order });
+    for (const slot of this.#slots) slot.cancelRestart();
+    this.#sendAll({ order });
     return new Promise((resolve) => {
-      this.#allGone = resolve;
-      this.#leaveWhenEmpty();
+      this.#allEnded = resolve;
+      this.#finishWhenEmpty();
     });
   }
 
-  /** Every worker reads the certificate again. */
+  /** Makes every worker read its certificate again. */
   reload(): void {
-    this.#tellAll({ order: 'reload' });
+    this.#sendAll({ order: 'reload' });
   }
 
-  #tellAll(order: Order): void {
-    for (const seat of this.#seats) seat.tell(order);
+  #sendAll(order: Order): void {
+    for (const slot of this.#slots) slot.send(order);
   }
 
-  #heard(seat: WorkerSlot, report: Report): void {
+  #receive(slot: WorkerSlot, report: Report): void {
     switch (report.report) {
       case 'prepared':
-        return this.#isPrepared(seat);
+        return this.#onPrepared(slot);
       case 'opened':
-        return this.#isOpen(seat, report.at);
+        return this.#onOpened(slot, report.at);
       case 'failed':
-        return this.#hasFailed(seat, report.problems);
+        return this.#onFailed(slot, report.problems);
       case 'ask':
-        return void this.#ask(seat, report.question, report.id);
+        return void this.#request(slot, report.question, report.id);
       case 'answer':
-        return this.#inquiry.answered(seat.number, report.id, report.answer);
+        return this.#requests.answered(slot.number, report.id, report.answer);
     }
   }
 
   /**
-   * At the start nobody opens before all can: no client meets a part of them.
+   * At the start no worker listens before all can, so that no client meets a part of them.
    * A process loses messages that arrive before it listens to its channel, so an order to stop is sent again here.
    */
-  #isPrepared(seat: WorkerSlot): void {
-    if (this.#phase !== 'starting') return seat.tell({ order: this.#phase === 'serving' ? 'open' : 'stop' });
-    this.#prepared.add(seat);
-    if (this.#prepared.size === this.#seats.length) this.#tellAll({ order: 'open' });
+  #onPrepared(slot: WorkerSlot): void {
+    if (this.#phase !== 'starting')
+      return slot.send({ order: this.#phase === 'serving' ? 'listen' : 'stop' });
+    this.#prepared.add(slot);
+    if (this.#prepared.size === this.#slots.length) this.#sendAll({ order: 'listen' });
   }
 
-  #isOpen(seat: WorkerSlot, at: Opened): void {
+  #onOpened(slot: WorkerSlot, at: Opened): void {
     if (this.#phase !== 'starting') {
-      this.#needs.logger.warn('A worker serves in its place', { worker: seat.number });
+      this.#deps.logger.warn('A worker that was started again listens', { worker: slot.number });
       return;
     }
-    this.#opened.add(seat);
-    if (this.#opened.size < this.#seats.length) return;
+    this.#opened.add(slot);
+    if (this.#opened.size < this.#slots.length) return;
     this.#phase = 'serving';
     this.#started?.(at);
   }
 
-  #hasFailed(seat: WorkerSlot, problems: readonly string[]): void {
+  #onFailed(slot: WorkerSlot, problems: readonly string[]): void {
     if (this.#phase === 'starting') this.#giveUp(problems);
-    else seat.kill(problems.join('; '));
+    else slot.kill(problems.join('; '));
   }
 
   #giveUp(problems: readonly string[]): void {
     this.#phase = 'stopping';
-    for (const seat of this.#seats) seat.kill('another worker failed');
+    for (const slot of this.#slots) slot.kill('another worker failed');
     this.#failed?.(new ConfigError(problems));
   }
 
-  #ended(seat: WorkerSlot, end: End): void {
-    this.#inquiry.left(seat.number);
+  #onEnd(slot: WorkerSlot, end: End): void {
+    this.#requests.leave(slot.number);
     if (this.#phase === 'starting')
-      return this.#giveUp([`Worker ${seat.number} ended (${end.how}) before it could serve`]);
-    if (this.#phase === 'stopping') return this.#left(end);
-    const againInMs = seat.fillAgain(end);
-    this.#needs.logger.warn('A worker has ended and is started again', {
-      worker: seat.number,
+      return this.#giveUp([`Worker ${slot.number} ended (${end.how}) before it could serve`]);
+    if (this.#phase === 'stopping') return this.#onStopped(end);
+    const againInMs = slot.restart(end);
+    this.#deps.logger.warn('A worker has ended and is started again', {
+      worker: slot.number,
       how: end.how,
       againInMs,
     });
   }
 
   /** A worker that served and did not finish its drain has left sockets without a close frame: exit code 1. */
-  #left({ isOrderly, servedMs }: End): void {
+  #onStopped({ isOrderly, servedMs }: End): void {
     if (!isOrderly && servedMs > 0) this.#exitCode = 1;
-    this.#leaveWhenEmpty();
+    this.#finishWhenEmpty();
   }
 
-  #leaveWhenEmpty(): void {
-    if (!this.#seats.some((seat) => seat.isTaken)) this.#allGone?.(this.#exitCode);
+  #finishWhenEmpty(): void {
+    if (!this.#slots.some((slot) => slot.hasWorker)) this.#allEnded?.(this.#exitCode);
   }
 
-  async #ask(asker: WorkerSlot, question: string, id: number): Promise<void> {
-    const seats = this.#seats.filter((seat) => seat.serves);
-    const answers = await this.#inquiry.ask(
-      seats.map(({ number }) => number),
-      (number, inquiry) => this.#seats[number - 1]?.tell({ order: 'answer', question, id: inquiry }),
+  async #request(from: WorkerSlot, question: string, id: number): Promise<void> {
+    const slots = this.#slots.filter((slot) => slot.isServing);
+    const answers = await this.#requests.ask(
+      slots.map(({ number }) => number),
+      (number, requestId) => this.#slots[number - 1]?.send({ order: 'answer', question, id: requestId }),
     );
-    asker.tell({ order: 'answers', id, answers });
+    from.send({ order: 'answers', id, answers });
   }
 }

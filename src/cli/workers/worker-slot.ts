@@ -3,76 +3,76 @@ import type { Clock } from '../../core/ports/clock.ts';
 import { Backoff } from './backoff.ts';
 import type { Order, Report } from './messages.ts';
 
-export interface WorkerSlotNeeds {
+export interface WorkerSlotDeps {
   readonly number: number;
   readonly clock: Clock;
   fork(number: number): Worker;
-  heard(seat: WorkerSlot, report: Report): void;
-  ended(seat: WorkerSlot, end: End): void;
+  onReport(slot: WorkerSlot, report: Report): void;
+  onEnd(slot: WorkerSlot, end: End): void;
 }
 
 /** How a worker ended. */
 export interface End {
   readonly how: string;
-  /** Every socket had been sent away before. */
+  /** True when every socket had been drained before. */
   readonly isOrderly: boolean;
-  /** 0: it never served. */
+  /** 0 when it never served. */
   readonly servedMs: number;
 }
 
 /** A place for one worker at a time. */
 export class WorkerSlot {
   readonly number: number;
-  readonly #needs: WorkerSlotNeeds;
+  readonly #deps: WorkerSlotDeps;
   readonly #backoff = new Backoff();
   #worker: Worker | undefined;
   #servesSinceMs: number | undefined;
   #reason: string | undefined;
-  #waiting: NodeJS.Timeout | undefined;
+  #restartTimer: NodeJS.Timeout | undefined;
 
-  constructor(needs: WorkerSlotNeeds) {
-    this.#needs = needs;
-    this.number = needs.number;
+  constructor(deps: WorkerSlotDeps) {
+    this.#deps = deps;
+    this.number = deps.number;
   }
 
-  get isTaken(): boolean {
+  get hasWorker(): boolean {
     return this.#worker !== undefined;
   }
 
-  get serves(): boolean {
+  get isServing(): boolean {
     return this.#servesSinceMs !== undefined;
   }
 
-  fill(): void {
-    const worker = this.#needs.fork(this.number);
+  start(): void {
+    const worker = this.#deps.fork(this.number);
     this.#worker = worker;
     worker.on('message', (report: Report) => {
-      if (report.report === 'opened') this.#servesSinceMs = this.#needs.clock();
-      this.#needs.heard(this, report);
+      if (report.report === 'opened') this.#servesSinceMs = this.#deps.clock();
+      this.#deps.onReport(this, report);
     });
     worker.once('exit', (code, signal) => this.#end(worker, code, signal));
-    // What could not be forked has no exit.
+    // A process that could not be forked has no exit event.
     worker.once('error', (error) => this.#end(worker, undefined, error.message));
   }
 
-  /** Later, and each time later than before while its workers do not last. Returns after how long. */
-  fillAgain({ servedMs }: End): number {
+  /** Starts a worker again after a pause, which grows while workers end soon. Returns the pause in milliseconds. */
+  restart({ servedMs }: End): number {
     const waitMs = this.#backoff.next(servedMs);
-    this.#waiting = setTimeout(() => this.fill(), waitMs);
+    this.#restartTimer = setTimeout(() => this.start(), waitMs);
     return waitMs;
   }
 
   /** Starts no process in this slot any more. */
-  shut(): void {
-    clearTimeout(this.#waiting);
+  cancelRestart(): void {
+    clearTimeout(this.#restartTimer);
   }
 
-  /** To one that has just ended it is lost: its end is heard of elsewhere. */
-  tell(order: Order): void {
+  /** Sends an order; it is dropped when the worker has ended, whose exit event follows. */
+  send(order: Order): void {
     if (this.#worker?.isConnected() === true) this.#worker.send(order, () => undefined);
   }
 
-  /** Its own exit could be heard of before its reason. */
+  /** Ends the worker; `reason` is logged in place of its exit code, which may arrive first. */
   kill(reason: string): void {
     this.#reason = reason;
     this.#worker?.process.kill('SIGKILL');
@@ -81,9 +81,9 @@ export class WorkerSlot {
   #end(worker: Worker, code: number | undefined, signal: string | null): void {
     if (this.#worker !== worker) return;
     const servedMs =
-      this.#servesSinceMs === undefined ? 0 : Math.max(1, this.#needs.clock() - this.#servesSinceMs);
+      this.#servesSinceMs === undefined ? 0 : Math.max(1, this.#deps.clock() - this.#servesSinceMs);
     const how = this.#reason ?? signal ?? `code ${code ?? 0}`;
     this.#worker = this.#servesSinceMs = this.#reason = undefined;
-    this.#needs.ended(this, { how, isOrderly: code === 0, servedMs });
+    this.#deps.onEnd(this, { how, isOrderly: code === 0, servedMs });
   }
 }

@@ -108,7 +108,7 @@ test('11.5 each metric that is not summed names its rule', () => {
         lostEvents: 0,
         unreadHistories: 0,
         droppedHistories: 0,
-        invalidMessages: 0,
+        invalidData: 0,
         evictedKeys: 0,
         repairedChannels: 0,
         unknownOutcomes: 0,

@@ -97,7 +97,7 @@ function assemble(options: RedisOptions, logger: Logger) {
       lostEvents: receiver.lostEvents,
       unreadHistories: receiver.unreadHistories,
       droppedHistories: droppedLog.total,
-      invalidMessages: invalidData.count,
+      invalidData: invalidData.count,
       evictedKeys: repair.evictedKeys,
       repairedChannels: repair.repairedChannels,
       unknownOutcomes: deadlines.unknownOutcomes,

@@ -9,7 +9,7 @@ export interface RedisCounts {
   /** Histories and last events that were dropped or shortened because an app had too many bytes. */
   readonly droppedHistories: number;
   /** Invalid messages on pub/sub channels, and invalid data in keys. */
-  readonly invalidMessages: number;
+  readonly invalidData: number;
   /** Keys that Redis has evicted to make room, those of other programs included. */
   readonly evictedKeys: number;
   /** Channels of which a part was missing in Redis and was written again. */
@@ -49,10 +49,10 @@ export function redisMetrics(isReady: () => boolean, counts: () => RedisCounts):
       () => scalar(counts().droppedHistories),
     ),
     counter(
-      'redis_invalid_messages_total',
+      'redis_invalid_data_total',
       'Invalid messages on Redis channels (ignored) and invalid data in Redis keys (removed): another program may use WAVEHALL_REDIS_PREFIX.',
       [],
-      () => scalar(counts().invalidMessages),
+      () => scalar(counts().invalidData),
     ),
     counter(
       'redis_evicted_keys_total',

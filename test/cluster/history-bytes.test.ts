@@ -353,6 +353,6 @@ test.each([
     await eventually(() => node.payloads('orders').at(-1) === 'newer', 'the channel goes on', 15_000);
     expect(node.payloads('orders')).toEqual(['before', 'newer']);
     expect(node.count('unread_histories_total')).toBe(1);
-    expect(other.count('invalid_messages_total')).toBe(1);
+    expect(other.count('invalid_data_total')).toBe(1);
   },
 );

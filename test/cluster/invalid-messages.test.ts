@@ -209,8 +209,8 @@ describe('100,000 invalid messages', () => {
     expect(terminated).toEqual(['a last']);
     expect(node.deliveries.filter((each) => !known.has(each.event.payload))).toEqual([]);
     expect(node.payloads('orders')).toEqual(['one', 'two', 'three ü', 'last']);
-    expect(node.count('invalid_messages_total')).toBeGreaterThan(PAYLOADS * 0.7);
-    expect(node.count('invalid_messages_total')).toBeLessThanOrEqual(PAYLOADS);
+    expect(node.count('invalid_data_total')).toBeGreaterThan(PAYLOADS * 0.7);
+    expect(node.count('invalid_data_total')).toBeLessThanOrEqual(PAYLOADS);
     expect(node.count('lost_events_total')).toBe(0);
     expect(node.logger.warnings.map(({ what }) => what)).toEqual([
       'Ignored an invalid message on a Redis channel: no node sends such. Does another program publish to channels that begin with WAVEHALL_REDIS_PREFIX?',

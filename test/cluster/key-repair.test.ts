@@ -210,7 +210,7 @@ async function live(world: World, [, kind, keyOf]: Case, spoil: Spoil, isCounted
   for (const [n, each] of [c, a].entries()) await doAll(each, n + 10);
 
   const nodes = [a, b, c];
-  const counted = (): number => nodes.reduce((sum, each) => sum + each.count('invalid_messages_total'), 0);
+  const counted = (): number => nodes.reduce((sum, each) => sum + each.count('invalid_data_total'), 0);
   let said = '';
   const whole = nodes.map(() => '1,2,3 3 3 3 1').join(' ');
   await eventually(

@@ -99,7 +99,7 @@ describe('two nodes over a Cluster', () => {
     await eventually(() => last() === refs.length, 'the last has come');
     for (const { channel: name } of refs) expect([name, b.payloads(name)]).toEqual([name, ['1', '2', '3']]);
     expect(b.count('lost_events_total')).toBe(0);
-    expect(b.count('invalid_messages_total')).toBe(0);
+    expect(b.count('invalid_data_total')).toBe(0);
   });
 });
 

@@ -145,7 +145,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
   ],
   'seconds for close frames and answers after the drain': [
     'src/server/shutdown.ts',
-    'FAREWELL_MS',
+    'CLOSE_GRACE_MS',
     'transports/held-sockets',
     'a client that does not answer the last close frame',
   ],

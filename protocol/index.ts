@@ -1,13 +1,13 @@
 export * from './channel.ts';
-export * from './client-event.ts';
-export * from './codec.ts';
+export * from './frames/client-event.ts';
+export * from './frames/codec.ts';
 export * from './errors.ts';
-export * from './framing.ts';
-export * from './http.ts';
-export { isJsonObject, type JsonObject, ownField, parseJson, parseJsonObject } from './json.ts';
-export { isTooDeep, textOfField, textsOfFields, textsOfItems } from './json-text.ts';
+export * from './frames/framing.ts';
+export * from './http/signed-request.ts';
+export { isJsonObject, type JsonObject, ownField, parseJson, parseJsonObject } from './json/json.ts';
+export { isTooDeep, textOfField, textsOfFields, textsOfItems } from './json/json-text.ts';
 export * from './limits.ts';
-export * from './messages.ts';
+export * from './frames/messages.ts';
 export * from './presence.ts';
 export {
   parseQuery,
@@ -16,8 +16,8 @@ export {
   type QueryValues,
   readingsOf,
   valuesOf,
-} from './query.ts';
+} from './http/query.ts';
 export * from './signature.ts';
 export * from './socket-id.ts';
 export * from './user.ts';
-export * from './webhook.ts';
+export * from './http/webhook.ts';

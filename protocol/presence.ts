@@ -1,6 +1,6 @@
 import { type ProtocolError, subscriptionLimit, subscriptionUnauthorized } from './errors.ts';
-import { ownField, parseJsonObject } from './json.ts';
-import { isTooDeep, textOfField } from './json-text.ts';
+import { ownField, parseJsonObject } from './json/json.ts';
+import { isTooDeep, textOfField } from './json/json-text.ts';
 import { bytesOf, exceeds } from './limits.ts';
 
 /** 4.1 — one user on a presence channel. */

@@ -1,6 +1,6 @@
 import { isChannelName, SERVER_TO_USER_PREFIX } from './channel.ts';
-import { ownField, parseJson, parseJsonObject } from './json.ts';
-import { isTooDeep, textOfField, textsOfItems } from './json-text.ts';
+import { ownField, parseJson, parseJsonObject } from './json/json.ts';
+import { isTooDeep, textOfField, textsOfItems } from './json/json-text.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { userIdOf } from './presence.ts';
 

@@ -9,13 +9,13 @@ import { SlowSubscribers } from '../core/ports/failures.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals.ts';
 import { splitTarget } from '../core/util/http-text.ts';
-import type { Api } from './api.ts';
+import type { Api } from './routes/api.ts';
 import { Authentication } from './authenticate.ts';
 import { type Answer, answerTo, INTERNAL_ERROR, httpError, HttpError } from './errors.ts';
 import { registerUpgradeHint } from './upgrade-hint.ts';
 import { type HealthChecks, registerHealth } from './health.ts';
 import { refuseOtherMethods } from './methods.ts';
-import { ROUTES } from './routes.ts';
+import { ROUTES } from './routes/index.ts';
 import { countRefusal } from './count-refusal.ts';
 import { endOfIteration } from './loop-iteration.ts';
 

@@ -102,7 +102,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'what waits is counted in bytes',
   ],
   'levels of lists and objects in a message': [
-    'protocol/json-text.ts',
+    'protocol/json/json-text.ts',
     'MOST_LEVELS',
     'protocol/json-text',
     '512 levels are taken, 513 are not',
@@ -120,7 +120,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'a path segment of 1,024 characters',
   ],
   'wrong fields that an answer names': [
-    'src/http/schemas.ts',
+    'src/http/routes/schemas.ts',
     'MAX_NAMED_FIELDS',
     'attacks/http-hostile',
     'at most the first hundred invalid fields',

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decode, ProtocolError } from '#protocol';
-import { isTooDeep, MOST_LEVELS, textOfField, textsOfItems } from '../../protocol/json-text.ts';
+import { isTooDeep, MOST_LEVELS, textOfField, textsOfItems } from '../../protocol/json/json-text.ts';
 
 const space = fc.constantFrom('', '', ' ', '\n', '\t', '\r\n ', '   ');
 const number = fc.constantFrom(

@@ -3,7 +3,9 @@ import ts from 'typescript';
 import { expect, test } from 'vitest';
 
 const folder = new URL('../../protocol/', import.meta.url);
-const files = readdirSync(folder).filter((file) => file.endsWith('.ts'));
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.ts'),
+);
 
 /** The regular expressions of a file: literals, and templates given to `new RegExp`. */
 function expressionsOf(node: ts.Node): string[] {

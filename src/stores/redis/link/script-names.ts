@@ -1,25 +1,27 @@
-/** Names of the script files in `lua/`. */
-export const SCRIPTS = [
-  'attach',
-  'renew-lease',
-  'sync-channel',
-  'clean-up-node',
-  'publish',
-  'publish-unkept',
-  'server-time',
-  'script-outcome',
-  'history-after',
-  'read-roster',
-  'occupied-channels',
-  'count-connections',
-  'check-permissions',
-  'server-info',
-  'resolve-scopes',
-  'verify-channel',
-  'start-settling',
-  'find-orphans',
-  'take-signature',
-  'repair-keys',
-] as const;
+/** The scripts, each with its folder in `lua/`. */
+export const SCRIPTS = {
+  publish: 'events',
+  'publish-unkept': 'events',
+  'history-after': 'events',
+  'sync-channel': 'membership',
+  'verify-channel': 'membership',
+  'find-orphans': 'membership',
+  'start-settling': 'membership',
+  'read-roster': 'membership',
+  'occupied-channels': 'membership',
+  attach: 'node',
+  'renew-lease': 'node',
+  'clean-up-node': 'node',
+  'resolve-scopes': 'node',
+  'count-connections': 'node',
+  'take-signature': 'node',
+  'server-info': 'server',
+  'server-time': 'server',
+  'script-outcome': 'server',
+  'check-permissions': 'server',
+  'repair-keys': 'server',
+} as const;
 
-export type ScriptName = (typeof SCRIPTS)[number];
+export type ScriptName = keyof typeof SCRIPTS;
+
+export const SCRIPT_NAMES = Object.keys(SCRIPTS) as readonly ScriptName[];

@@ -3,7 +3,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { Unavailable } from '../../../core/ports/failures.ts';
 import { type KeyKind, kindsOf } from './key-repair.ts';
 import { isScriptFault } from './errors.ts';
-import { SCRIPTS, type ScriptName } from './script-names.ts';
+import { SCRIPT_NAMES, SCRIPTS, type ScriptName } from './script-names.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -20,13 +20,13 @@ export const CHANNEL_DAMAGED = 'wavehall:damaged';
 
 /** Defines the scripts on a client: each is sent by its hash, and as text when the server does not have it. */
 export function defineScripts(client: RedisClient): void {
-  for (const name of SCRIPTS) client.defineCommand(commandOf(name), { lua: luaOf(name) });
+  for (const name of SCRIPT_NAMES) client.defineCommand(commandOf(name), { lua: luaOf(name) });
 }
 
 /** Returns the text of a script: the head that it shares with others, if any, and its own file. */
 export function luaOf(name: ScriptName): string {
   const head = headOf(name);
-  return (head === undefined ? '' : fileOf(head)) + fileOf(name);
+  return (head === undefined ? '' : textOf(`shared/${head}`)) + textOf(`${SCRIPTS[name]}/${name}`);
 }
 
 /** Returns the shared head: `deadline` for scripts that do nothing after their deadline, `checks` for those that check keys. */
@@ -35,7 +35,7 @@ function headOf(name: ScriptName): 'deadline' | 'checks' | undefined {
   return name === 'repair-keys' || kindsOf(name).length > 0 ? 'checks' : undefined;
 }
 
-const fileOf = (name: string): string => readFileSync(new URL(`../lua/${name}.lua`, import.meta.url), 'utf8');
+const textOf = (path: string): string => readFileSync(new URL(`../lua/${path}.lua`, import.meta.url), 'utf8');
 
 /**
  * Runs one script. Where invalid data in its keys breaks it, that is removed and the script runs once more. Rejects with

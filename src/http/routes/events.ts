@@ -1,4 +1,4 @@
-import { publish } from '../core/channels/publish.ts';
+import { publish } from '../../core/channels/publish.ts';
 import type { Api, ApiRequest } from './api.ts';
 import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { eventRequest, parseBody } from './schemas.ts';

@@ -1,9 +1,9 @@
 import { isClientEvent, plainClientEvent } from './client-event.ts';
-import { errors, hasErrorFrame, ProtocolError, type SubscriptionFailure } from './errors.ts';
-import { ownField, isJsonObject, type JsonObject, parseJsonObject } from './json.ts';
-import { isTooDeep, textOfField } from './json-text.ts';
+import { errors, hasErrorFrame, ProtocolError, type SubscriptionFailure } from '../errors.ts';
+import { ownField, isJsonObject, type JsonObject, parseJsonObject } from '../json/json.ts';
+import { isTooDeep, textOfField } from '../json/json-text.ts';
 import { type ClientMessage, PUSHER_PREFIX, type ServerEvent, serverEvents } from './messages.ts';
-import { type Member, rosterJson } from './presence.ts';
+import { type Member, rosterJson } from '../presence.ts';
 
 // --- from the client ---------------------------------------------------------
 

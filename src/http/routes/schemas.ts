@@ -7,10 +7,10 @@ import {
   type JsonObject,
   parseJsonObject,
 } from '#protocol';
-import type { App } from '../core/app.ts';
-import type { Publication } from '../core/channels/publish.ts';
+import type { App } from '../../core/app.ts';
+import type { Publication } from '../../core/channels/publish.ts';
 import { checkInfo } from './attributes.ts';
-import { HttpError } from './errors.ts';
+import { HttpError } from '../errors.ts';
 
 /** Valid event of a request body. `info` names the attributes that are asked for. */
 export interface EventRequest extends Publication {

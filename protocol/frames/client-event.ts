@@ -1,8 +1,8 @@
-import { type ChannelKind, isReservedChannel } from './channel.ts';
-import { type ErrorEntry, errors, ProtocolError } from './errors.ts';
-import { parseJson } from './json.ts';
-import { isTooDeep } from './json-text.ts';
-import { exceeds } from './limits.ts';
+import { type ChannelKind, isReservedChannel } from '../channel.ts';
+import { type ErrorEntry, errors, ProtocolError } from '../errors.ts';
+import { parseJson } from '../json/json.ts';
+import { isTooDeep } from '../json/json-text.ts';
+import { exceeds } from '../limits.ts';
 import type { ClientMessage } from './messages.ts';
 
 const PREFIX = 'client-';

@@ -1,8 +1,8 @@
 import { kindOf, parseJsonObject } from '#protocol';
-import type { App } from '../core/app.ts';
-import type { ChannelRef, History, Membership, Occupancy, Remembered } from '../core/ports/cluster.ts';
-import { ifUnavailable } from '../core/ports/failures.ts';
-import { HttpError } from './errors.ts';
+import type { App } from '../../core/app.ts';
+import type { ChannelRef, History, Membership, Occupancy, Remembered } from '../../core/ports/cluster.ts';
+import { ifUnavailable } from '../../core/ports/failures.ts';
+import { HttpError } from '../errors.ts';
 
 /** Attributes of a channel, as the API returns them. */
 export interface Attributes {

@@ -6,7 +6,7 @@ import {
   readingsOf,
   valuesOf,
 } from './query.ts';
-import { canonicalText, type Credential, equalHex, hmacHex, md5Hex } from './signature.ts';
+import { canonicalText, type Credential, equalHex, hmacHex, md5Hex } from '../signature.ts';
 
 export interface SignedRequest {
   readonly method: string;

@@ -1,4 +1,4 @@
-import { type Credential, hmacHex } from './signature.ts';
+import { type Credential, hmacHex } from '../signature.ts';
 
 /** 9.2 — an event for the app's own server. `user_id` is always a string. */
 export type WebhookEvent =

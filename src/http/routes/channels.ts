@@ -1,7 +1,7 @@
 import { isReservedChannel } from '#protocol';
 import type { Api, ApiRequest } from './api.ts';
 import { attributes, checkInfo, checkListInfo, counts } from './attributes.ts';
-import { httpError } from './errors.ts';
+import { httpError } from '../errors.ts';
 import { infoNames } from './schemas.ts';
 
 /** `GET /channels` (SPEC 8.6): the occupied channels, without the server's own. */

@@ -1,4 +1,4 @@
-import { publishAll } from '../core/channels/publish.ts';
+import { publishAll } from '../../core/channels/publish.ts';
 import type { Api, ApiRequest } from './api.ts';
 import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { batchRequest, parseBody } from './schemas.ts';

@@ -1,6 +1,6 @@
 import { kindOf } from '#protocol';
 import type { Api, ApiRequest } from './api.ts';
-import { HttpError } from './errors.ts';
+import { HttpError } from '../errors.ts';
 
 /** `GET /channels/{channel}/users` (SPEC 8.8): ids are strings, also those that are numbers in `channel_data`. */
 export async function users({ membership }: Api, { app, params }: ApiRequest): Promise<object> {

@@ -1,4 +1,4 @@
-import { parseJson } from './json.ts';
+import { parseJson } from '../json/json.ts';
 
 /** 10.1 — the lines of a response; the first character says what a line is. */
 export const framing = {

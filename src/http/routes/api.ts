@@ -1,7 +1,7 @@
 import type { QueryValues } from '#protocol';
-import type { App } from '../core/app.ts';
-import type { Hub } from '../core/channels/hub.ts';
-import type { Broker, Control, History, ConnectionQuota, Membership } from '../core/ports/cluster.ts';
+import type { App } from '../../core/app.ts';
+import type { Hub } from '../../core/channels/hub.ts';
+import type { Broker, Control, History, ConnectionQuota, Membership } from '../../core/ports/cluster.ts';
 
 /** Parts of the server that the routes of the API use. */
 export interface Api {

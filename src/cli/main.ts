@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addCutover } from './commands/cutover.ts';
-import { addStart } from './commands/start.ts';
+import { addStart, type Start } from './commands/start.ts';
+import { start } from './start.ts';
 
 /** The package's own version, from source (`src/cli`) and as built (`dist/src/cli`). */
 function packageVersion(): string {
@@ -20,6 +21,7 @@ const version = packageVersion();
 const program = new Command('wavehall')
   .description("A Pusher-protocol server that takes Laravel Reverb's place")
   .version(version);
-addStart(program, version);
-addCutover(program, version);
+const startThis: Start = (flags, settings) => start(flags, version, settings);
+addStart(program, startThis);
+addCutover(program, startThis);
 await program.parseAsync();

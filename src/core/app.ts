@@ -1,4 +1,5 @@
 import type { Credential, Limits } from '#protocol';
+import type { HistoryBounds } from './ports/events.ts';
 
 /** Reverb's fixed window: so many messages of one socket in so many seconds. */
 export interface RateLimiting {
@@ -14,20 +15,6 @@ export interface AppLimits extends Limits {
   readonly messagesPerSecond: number;
   readonly messageBurst: number;
   readonly requestsPerSecond: number;
-}
-
-/** Events of a channel that are remembered, so that a node that lost its link can read those it missed. */
-export interface HistoryBounds {
-  readonly size: number;
-  readonly ttlSeconds: number;
-}
-
-/** The memory of published events: how many, and for how long. */
-export interface Retention extends HistoryBounds {
-  /** Cache channels: time for which new subscribers get the event (SPEC 3.10). 0 or none: they do not. */
-  readonly lastSeconds?: number;
-  /** Bytes of all that is remembered of the app, one half for histories, one for last events. 0 or none: no limit. */
-  readonly appBytes?: number;
 }
 
 export interface HistoryRule extends HistoryBounds {

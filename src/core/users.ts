@@ -4,7 +4,8 @@ import type { Connection } from './client/connection.ts';
 import type { Hub } from './channels/hub.ts';
 import { MultiMap } from './util/multi-map.ts';
 import type { Clock } from './ports/clock.ts';
-import type { Broker, ChannelEvent, ChannelRef, Membership } from './ports/cluster.ts';
+import type { Broker, ChannelEvent, ChannelRef } from './ports/events.ts';
+import type { Membership } from './ports/membership.ts';
 import { ifUnavailable } from './ports/failures.ts';
 
 /** A page reload is not an absence: `offline` waits this long for the user to come back. */

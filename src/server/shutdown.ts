@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Drain } from '../core/drain.ts';
 import { sleep } from '../core/util/time.ts';
-import type { Gateway } from '../core/client/gateway.ts';
 import type { Hub } from '../core/channels/hub.ts';
 import type { Stores } from '../core/ports/cluster.ts';
 import type { OpenSockets } from './open-sockets.ts';
@@ -12,7 +11,7 @@ const CLOSE_GRACE_MS = 1000;
 
 export interface ShutdownDeps {
   readonly drainMs: number;
-  readonly core: { readonly hub: Hub; readonly gateway: Gateway; stop(): void };
+  readonly core: { readonly hub: Hub; readonly gateway: { stopAdmitting(): void }; stop(): void };
   readonly http: FastifyInstance;
   readonly openSockets: Pick<OpenSockets, 'destroyAll'>;
   readonly stores: Stores;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { Redis } from 'ioredis';
 import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
-import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
 import { http } from '../support/wire-http.ts';

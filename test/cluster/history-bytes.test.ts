@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { appAt } from '../support/app.ts';
-import type { Retention } from '../../src/core/app.ts';
+import type { Retention } from '../../src/core/ports/events.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import type { RedisOptions } from '../../src/stores/redis/options.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';

@@ -1,7 +1,7 @@
 /** Each of our keys, spoilt in each way by another program, while nodes work, start and are buried. */
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import type { RedisOptions } from '../../src/stores/redis/index.ts';
 import { firstScopes } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { appAt } from '../support/app.ts';
-import type { Retention } from '../../src/core/app.ts';
-import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { Retention } from '../../src/core/ports/events.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { defineScripts, luaOf } from '../../src/stores/redis/link/scripts.ts';
 import type { TestRedis } from '../support/redis.ts';

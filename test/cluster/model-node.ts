@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Member } from '#protocol';
 import { notYetInRoster } from '../../src/core/channels/subscribe-reply.ts';
-import type { ChannelEvent, ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
 import { Mutex } from '../../src/core/util/mutex.ts';
 import { Supervisor } from '../../src/stores/redis/node/supervisor.ts';
 import { DeadlineScripts } from '../../src/stores/redis/deadline/deadline-scripts.ts';
@@ -11,7 +11,8 @@ import { InvalidData } from '../../src/stores/redis/health/invalid-data.ts';
 import { Installation } from '../../src/stores/redis/node/installation.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { RedisConnectionQuota } from '../../src/stores/redis/node/connection-quota.ts';
-import { type Links, openLinks } from '../../src/stores/redis/link/links.ts';
+import type { Links } from '../../src/stores/redis/link/links.ts';
+import { openLinks } from '../../src/stores/redis/link/open-links.ts';
 import { Receiver } from '../../src/stores/redis/events/receiver.ts';
 import { RedisMembership } from '../../src/stores/redis/membership/membership.ts';
 import { ClusterNode } from '../../src/stores/redis/node/node.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Redis } from 'ioredis';
-import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { startCluster, type TestCluster } from '../support/redis-groups.ts';
 import type { TestRedis } from '../support/redis.ts';

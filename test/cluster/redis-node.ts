@@ -1,5 +1,5 @@
 import { expect, onTestFinished } from 'vitest';
-import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import type { Metric } from '../../src/core/ports/metric.ts';
 import { openRedisStores, type RedisOptions } from '../../src/stores/redis/index.ts';
 import { FakeLogger } from '../core/fakes.ts';

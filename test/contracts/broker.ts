@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { ChannelEvent, ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
 
 const ORDERS: ChannelRef = { app: 'a', channel: 'orders' };

@@ -1,4 +1,5 @@
-import type { ChannelEvent, ChannelRef, Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
 
 /** Access of a contract suite to an implementation, and the abilities of that implementation. */
 export interface Implementation {

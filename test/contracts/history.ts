@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Retention } from '../../src/core/app.ts';
-import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { Retention } from '../../src/core/ports/events.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
 
 const CACHE: ChannelRef = { app: 'a', channel: 'cache-a' };

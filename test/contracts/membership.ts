@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { encode, type Member } from '#protocol';
-import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
 
 const ROOM: ChannelRef = { app: 'a', channel: 'presence-a' };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Batch, type Chunks, JOIN_BYTES } from '../../src/core/channels/batch.ts';
-import type { ChannelEvent } from '../../src/core/ports/cluster.ts';
+import type { ChannelEvent } from '../../src/core/ports/events.ts';
 import { lineWire } from './fakes.ts';
 
 const wire = lineWire();

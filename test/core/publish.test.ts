@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ChannelRef, Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
 import { publish, publishAll } from '../../src/core/channels/publish.ts';
 import { openSite, settled, type Site, testApp, withChanges } from './fakes.ts';

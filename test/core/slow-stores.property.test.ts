@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ChannelRef, Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { type Client, dataOf, openSite, settled, type Site, withChanges } from './fakes.ts';
 
 const CHANNELS = ['orders', 'cache-orders', 'presence-room', 'presence-cache-room'];

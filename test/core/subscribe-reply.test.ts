@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { notYetInRoster, isQueuedEvent } from '../../src/core/channels/subscribe-reply.ts';
-import type { ChannelEvent } from '../../src/core/ports/cluster.ts';
+import type { ChannelEvent } from '../../src/core/ports/events.ts';
 
 const news = (sign: '+' | '-', id: string): ChannelEvent => ({
   payload: `${sign}${id}`,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OFFLINE_AFTER_MS } from '../../src/core/users.ts';
-import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { type Client, dataOf, openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
 
 type News = Record<string, string[]>;

@@ -1,5 +1,5 @@
 import { readConfig } from '../../src/config/index.ts';
-import type { ChannelRef } from '../../src/core/ports/cluster.ts';
+import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { openStores } from '../../src/stores/index.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import type { TestRedis } from './redis.ts';

@@ -5,7 +5,7 @@ import { type AdminAddress, askAdmin, ownUrl } from '../admin-client.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 import { addCompare } from './compare.ts';
-import { addStartFlags, start, type StartFlags } from './start.ts';
+import { addStartFlags, type Start, type StartFlags } from './start.ts';
 
 interface Flags {
   readonly url?: string;
@@ -28,7 +28,7 @@ interface RollbackFlags {
 const FORCE = 'also when the upstream cannot be connected';
 
 /** `wavehall cutover`: prints the state; `set`, `rollback`, `serve`, `compare` (SPEC 11.5, 11.16). */
-export function addCutover(program: Command, version: string): void {
+export function addCutover(program: Command, start: Start): void {
   const cutover = program
     .command('cutover')
     .description('Move browsers from the upstream (Reverb) to Wavehall, and back')
@@ -50,11 +50,11 @@ export function addCutover(program: Command, version: string): void {
     .option('--stay', 'do not reconnect open browsers')
     .option('--force', FORCE)
     .action((flags: RollbackFlags) => rollBack(cutover.opts(), flags));
-  addServe(cutover, version);
+  addServe(cutover, start);
   addCompare(cutover);
 }
 
-function addServe(cutover: Command, version: string): void {
+function addServe(cutover: Command, start: Start): void {
   addStartFlags(cutover.command('serve'))
     .description('Start the server with the front door on')
     .option('--upstream <url>', 'address of the upstream (WAVEHALL_CUTOVER_UPSTREAM)')
@@ -62,10 +62,13 @@ function addServe(cutover: Command, version: string): void {
     .action((own: StartFlags & { upstream?: string; percent?: string }) => {
       const envFile = own.envFile ?? cutover.opts<Flags>().envFile;
       const { upstream, percent, ...flags } = own;
-      return start({ ...flags, ...(envFile !== undefined && { envFile }) }, version, {
-        required: ['WAVEHALL_CUTOVER_UPSTREAM'],
-        given: { WAVEHALL_CUTOVER_UPSTREAM: upstream, WAVEHALL_CUTOVER_PERCENT: percent },
-      });
+      return start(
+        { ...flags, ...(envFile !== undefined && { envFile }) },
+        {
+          required: ['WAVEHALL_CUTOVER_UPSTREAM'],
+          given: { WAVEHALL_CUTOVER_UPSTREAM: upstream, WAVEHALL_CUTOVER_PERCENT: percent },
+        },
+      );
     });
 }
 

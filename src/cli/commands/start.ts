@@ -1,15 +1,4 @@
-import { url as inspectorUrl } from 'node:inspector';
 import type { Command } from 'commander';
-import { ConfigError, textIn } from '../../settings/settings.ts';
-import { type Config, DEVELOPMENT, readConfig } from '../../config/index.ts';
-import type { Logger } from '../../core/ports/logger.ts';
-import { openLogger } from '../../observability/logger.ts';
-import { readEnvFile } from '../env-file.ts';
-import { fail } from '../fail.ts';
-import { openFilesLimit } from '../open-files.ts';
-import { serveAlone } from '../serve.ts';
-import { startBlock, startLine, stopLine } from '../start-block.ts';
-import { failAsWorker, ownNumber, serveAsWorker } from '../workers/worker.ts';
 
 export interface StartFlags {
   readonly host?: string;
@@ -27,11 +16,14 @@ export interface CommandSettings {
   readonly required: readonly string[];
 }
 
+/** Runs the server until a signal ends it. */
+export type Start = (flags: StartFlags, settings?: CommandSettings) => Promise<void>;
+
 /** The flags of `php artisan reverb:start`, and ours. */
-export function addStart(program: Command, version: string): void {
+export function addStart(program: Command, start: Start): void {
   addStartFlags(program.command('start'))
     .description('Start the server')
-    .action((flags: StartFlags) => start(flags, version));
+    .action((flags: StartFlags) => start(flags));
 }
 
 export const addStartFlags = (command: Command): Command =>
@@ -43,109 +35,3 @@ export const addStartFlags = (command: Command): Command =>
     .option('--workers <count>', 'processes that serve the port together, with Redis (WAVEHALL_WORKERS)')
     .option('--debug', 'show every message')
     .option('--env-file <file>', "read variables from Laravel's .env; what is set already wins");
-
-const NO_SETTINGS: CommandSettings = { given: {}, required: [] };
-
-/** Runs the server until a signal ends it, as one process or as the primary or a worker of several. */
-export async function start(flags: StartFlags, version: string, settings = NO_SETTINGS): Promise<void> {
-  keepInspectorClosed();
-  const worker = ownNumber();
-  const openFiles = openFilesLimit();
-  try {
-    const config = configure(flags, settings, openFiles);
-    if (config.appsFrom !== DEVELOPMENT && inspectorUrl() !== undefined) refuseInspector();
-    const logger = openOwnLogger(config, worker);
-    if (worker !== undefined) return await serveAsWorker(config, logger);
-    for (const warning of config.warnings) logger.warn(warning);
-    const place = await (config.workers > 1 ? serveByWorkers(config, logger) : serveAlone(config, logger));
-    const print = process.stdout.isTTY ? startBlock : startLine;
-    process.stdout.write(print(config, place, version, openFiles));
-    logStop();
-  } catch (error) {
-    const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
-    if (worker !== undefined) return failAsWorker(problems);
-    fail(problems.map(withHint));
-    // An open connection to Redis would keep the process running.
-    process.exit();
-  }
-}
-
-/** On SIGUSR1, Node opens its inspector to every user of this machine, unless the signal has a listener. */
-function keepInspectorClosed(): void {
-  process.on('SIGUSR1', () => undefined);
-}
-
-const withHint = (problem: string): string =>
-  problem.includes('EADDRINUSE')
-    ? `${problem}. Is it Laravel Reverb (php artisan reverb:start), or another Wavehall? Stop it, or take another port (--port, REVERB_SERVER_PORT)`
-    : problem;
-
-/** Logs that the server stops; a terminal shows it by itself. */
-function logStop(): void {
-  if (process.stdout.isTTY) return;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.once(signal, () => process.stdout.write(stopLine(signal)));
-}
-
-function refuseInspector(): void {
-  fail(['The inspector is open: anyone who reaches it controls the process. Start without --inspect.']);
-  process.exit();
-}
-
-/** Loads the code for workers only where there are workers. */
-async function serveByWorkers(config: Config, logger: Logger) {
-  const { serveWithWorkers } = await import('../workers/index.ts');
-  return serveWithWorkers(config, logger);
-}
-
-/** Opens the log of this process; errors from now on are written there and do not end the process. */
-function openOwnLogger({ debug: debugging }: Config, worker: number | undefined): Logger {
-  outliveReaders();
-  const logger = openLogger({
-    debugging,
-    worker,
-    forTerminal: process.stdout.isTTY,
-    write: (line) => process.stdout.write(line),
-  });
-  const logUnexpected = (error: unknown): void =>
-    logger.error('An unexpected error; the server continues', error);
-  process.on('uncaughtException', logUnexpected);
-  process.on('unhandledRejection', logUnexpected);
-  return logger;
-}
-
-/** Reads file, environment and flags. Throws `ConfigError` with all problems. */
-function configure(flags: StartFlags, settings: CommandSettings, openFiles: number | undefined): Config {
-  const file = flags.envFile === undefined ? {} : readEnvFile(flags.envFile, process.env);
-  const variables = { ...file, ...process.env, ...fromFlags(flags, settings.given) };
-  const missing = settings.required.filter((name) => textIn(variables, name) === undefined);
-  if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name}: expected a value`));
-  const config = readConfig(variables);
-  if (openFiles === undefined) return config;
-  const maxSockets = Math.max(openFiles - config.reservedFiles, Math.floor(openFiles / 2));
-  const room = Math.min(Math.floor(openFiles * 0.95), maxSockets);
-  return { ...config, maxSockets, maxConnections: config.maxConnections || room };
-}
-
-function fromFlags(
-  { host, port, path, hostname, workers, debug }: StartFlags,
-  others: CommandSettings['given'],
-): Record<string, string> {
-  const given = {
-    REVERB_SERVER_HOST: host,
-    REVERB_SERVER_PORT: port,
-    REVERB_SERVER_PATH: path,
-    REVERB_HOST: hostname,
-    WAVEHALL_WORKERS: workers,
-    WAVEHALL_DEBUG: debug === true ? 'true' : undefined,
-    ...others,
-  };
-  return Object.fromEntries(
-    Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
-}
-
-/** Keeps the process alive when its output has no reader any more (a closed pipe or terminal), and logs no error for it. */
-function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-}

@@ -1,4 +1,4 @@
-import type { ChannelEvent } from '../ports/cluster.ts';
+import type { ChannelEvent } from '../ports/events.ts';
 import type { FrameEncoder } from '../ports/transport.ts';
 
 /** Joins stay below this, so that one write never asks for one huge buffer. */

@@ -2,7 +2,7 @@ import { Batch } from './batch.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { LocalChannel, Progress } from './local-channel.ts';
 import type { Outbound } from '../client/outbound.ts';
-import type { ChannelEvent } from '../ports/cluster.ts';
+import type { ChannelEvent } from '../ports/events.ts';
 import type { FrameEncoder } from '../ports/transport.ts';
 
 /** Sockets written to before the event loop may serve others: about 6 ms of work. */

@@ -2,7 +2,8 @@ import type { Member } from '#protocol';
 import { type Connection, Subscription } from '../client/connection.ts';
 import type { FanOut } from './fan-out.ts';
 import { LocalChannel } from './local-channel.ts';
-import type { Broker, ChannelEvent, ChannelRef, Membership } from '../ports/cluster.ts';
+import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
+import type { Membership } from '../ports/membership.ts';
 import type { Logger } from '../ports/logger.ts';
 
 /** Events that may wait for one channel's sockets before publishers are told to come back later. */

@@ -1,7 +1,7 @@
 import type { Member } from '#protocol';
 import type { Batch } from './batch.ts';
 import type { Subscription } from '../client/connection.ts';
-import type { ChannelEvent, ChannelRef } from '../ports/cluster.ts';
+import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import { Mutex } from '../util/mutex.ts';
 
 /** A fan-out between two of its slices: `next` is the first place of `live` that it has not reached. */

@@ -1,18 +1,10 @@
 import { encode } from '#protocol';
 import type { App } from '../app.ts';
 import type { Hub } from './hub.ts';
+import type { Publication } from './publication.ts';
 import { retentionOf } from './retention.ts';
-import type { Broker } from '../ports/cluster.ts';
+import type { Broker } from '../ports/events.ts';
 import { SlowSubscribers, OutcomeUnknown, Unavailable } from '../ports/failures.ts';
-
-export interface Publication {
-  readonly name: string;
-  /** JSON text of `data`, as it will stand in the frame. */
-  readonly dataJson: string;
-  readonly channels: readonly string[];
-  /** Socket id of the publisher, which must not receive it. */
-  readonly except?: string | undefined;
-}
 
 interface PublishDeps {
   readonly hub: Hub;

@@ -1,6 +1,6 @@
 import type { Connection } from '../client/connection.ts';
 import type { Hub } from './hub.ts';
-import type { Broker, ChannelEvent, ChannelRef } from '../ports/cluster.ts';
+import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
 import { OutcomeUnknown, Unavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
 

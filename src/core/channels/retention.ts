@@ -1,5 +1,6 @@
 import { kindOf } from '#protocol';
-import type { App, Retention } from '../app.ts';
+import type { App } from '../app.ts';
+import type { Retention } from '../ports/events.ts';
 
 /** The retention of an event that is published to a channel (SPEC 3.10, 3.13). */
 export function retentionOf(app: App, channel: string): Retention {

@@ -1,5 +1,5 @@
 import type { Member } from '#protocol';
-import type { ChannelEvent, Remembered } from '../ports/cluster.ts';
+import type { ChannelEvent, Remembered } from '../ports/events.ts';
 
 /** SPEC 3.4, 4.4: the events held for a new subscriber, without the member changes that its roster includes already. */
 export function notYetInRoster(held: readonly ChannelEvent[], roster: readonly Member[]): ChannelEvent[] {

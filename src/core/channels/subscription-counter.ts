@@ -2,7 +2,8 @@ import { encode, isReservedChannel, kindOf } from '#protocol';
 import { channelKey } from '../util/channel-key.ts';
 import type { App } from '../app.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Broker, ChannelRef, Membership } from '../ports/cluster.ts';
+import type { Broker, ChannelRef } from '../ports/events.ts';
+import type { Membership } from '../ports/membership.ts';
 import type { Logger } from '../ports/logger.ts';
 
 /** SPEC 3.9: up to this many subscribers each change is sent; above it, one count per `THROTTLE_MS`. */

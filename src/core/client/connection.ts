@@ -1,7 +1,7 @@
 import { encode, type Member, type ProtocolError, type SignedInUser } from '#protocol';
 import type { App } from '../app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
-import type { ChannelEvent, ChannelRef } from '../ports/cluster.ts';
+import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { Socket } from '../ports/transport.ts';
 
 /** One connection on one channel. */

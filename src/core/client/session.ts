@@ -8,7 +8,6 @@ import type { Handshake, Session, Socket } from '../ports/transport.ts';
 import type { Users } from '../users.ts';
 import type { Admission } from './admission.ts';
 import type { Connection } from './connection.ts';
-import type { MessageHandler } from './message-handler.ts';
 import { STOP_READING } from './reading.ts';
 
 /** Messages of one client that may wait for an earlier one. At this number its socket is not read any more. */
@@ -17,7 +16,8 @@ const MAX_WAITING = 64;
 /** Shared by all sessions of a gateway. */
 export interface SessionDeps {
   readonly admission: Pick<Admission, 'admit' | 'dismiss'>;
-  readonly messages: Pick<MessageHandler, 'handle'>;
+  /** Handles one message; a promise when the next one has to wait for it. Never throws, and the promise never rejects. */
+  readonly messages: { handle(from: Connection, message: Buffer): Promise<void> | undefined };
   readonly users: Pick<Users, 'signedOut'>;
   readonly hub: Hub;
   readonly subscriptionCounter: SubscriptionCounter;

@@ -22,7 +22,8 @@ import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import { notYetInRoster, isQueuedEvent } from '../channels/subscribe-reply.ts';
 import type { Hub } from '../channels/hub.ts';
-import type { ChannelRef, History, Membership } from '../ports/cluster.ts';
+import type { ChannelRef, History } from '../ports/events.ts';
+import type { Membership } from '../ports/membership.ts';
 import { Unavailable, ifUnavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
 

@@ -1,9 +1,10 @@
 import { kindOf } from '#protocol';
 import type { App } from '../../core/app.ts';
-import type { Broker, ChannelRef, Deliver } from '../../core/ports/cluster.ts';
+import type { Broker, ChannelRef, Deliver } from '../../core/ports/events.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { errorTextIn } from '../client/read-frame.ts';
-import type { BridgeState, HealthSink, Upstream } from '../ports.ts';
+import type { HealthSink, Upstream } from '../ports.ts';
+import type { BridgeState } from './port.ts';
 import { Link } from './connection/link.ts';
 import { MainConnection } from './connection/main-connection.ts';
 import { UpstreamApi } from './connection/upstream-api.ts';

@@ -1,6 +1,7 @@
 import type { App } from '../../core/app.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import type { Bridge, BridgeState, HealthSink, QueueLimits, Upstream } from '../ports.ts';
+import type { HealthSink, QueueLimits, Upstream } from '../ports.ts';
+import type { Bridge, BridgeState } from './port.ts';
 import { AppBridge } from './app-bridge.ts';
 import { type BridgeLimits, LIMITS } from './limits.ts';
 import { bridgedStores } from './stores/bridged-stores.ts';

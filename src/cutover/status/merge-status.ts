@@ -1,4 +1,5 @@
-import type { BridgeState, Side } from '../ports.ts';
+import type { Side } from '../ports.ts';
+import type { BridgeState } from '../bridge/port.ts';
 import type { SideReport } from '../watch/health.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';
 import { bridgeCounts } from './bridge-counters.ts';

@@ -1,5 +1,6 @@
 import { counter, gauge, type MergeRule, type Metric, scalar } from '../../core/ports/metric.ts';
-import type { BridgeState, Side } from '../ports.ts';
+import type { Side } from '../ports.ts';
+import type { BridgeState } from '../bridge/port.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';
 import { SIDES } from '../sides.ts';
 import { BRIDGE_COUNTER_NAMES, BRIDGE_COUNTERS } from './bridge-counters.ts';

@@ -1,7 +1,9 @@
 import type { QueryValues } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Hub } from '../../core/channels/hub.ts';
-import type { Broker, Control, History, ConnectionQuota, Membership } from '../../core/ports/cluster.ts';
+import type { Control, ConnectionQuota } from '../../core/ports/cluster.ts';
+import type { Broker, History } from '../../core/ports/events.ts';
+import type { Membership } from '../../core/ports/membership.ts';
 
 /** Parts of the server that the routes of the API use. */
 export interface Api {

@@ -1,6 +1,7 @@
 import { kindOf, parseJsonObject } from '#protocol';
 import type { App } from '../../core/app.ts';
-import type { ChannelRef, History, Membership, Occupancy, Remembered } from '../../core/ports/cluster.ts';
+import type { ChannelRef, History, Remembered } from '../../core/ports/events.ts';
+import type { Membership, Occupancy } from '../../core/ports/membership.ts';
 import { ifUnavailable } from '../../core/ports/failures.ts';
 import { HttpError } from '../errors.ts';
 

@@ -8,7 +8,7 @@ import {
   parseJsonObject,
 } from '#protocol';
 import type { App } from '../../core/app.ts';
-import type { Publication } from '../../core/channels/publish.ts';
+import type { Publication } from '../../core/channels/publication.ts';
 import { checkInfo } from './attributes.ts';
 import { HttpError } from '../errors.ts';
 

@@ -1,5 +1,5 @@
-import type { Retention } from '../../core/app.ts';
-import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../core/ports/cluster.ts';
+import type { Retention } from '../../core/ports/events.ts';
+import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../core/ports/events.ts';
 import type { MemoryHistory } from './history.ts';
 
 /** One promise for all events: its callers attach one handler (`Broker.publish`). */

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { channelKey } from '../../core/util/channel-key.ts';
-import type { Retention } from '../../core/app.ts';
-import type { ChannelRef, History, Remembered } from '../../core/ports/cluster.ts';
+import type { Retention } from '../../core/ports/events.ts';
+import type { ChannelRef, History, Remembered } from '../../core/ports/events.ts';
 
 /** Bytes; above it, the channels without events for longest are forgotten first. */
 export const HISTORY_BYTES = 64 * 1024 * 1024;

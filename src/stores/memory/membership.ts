@@ -1,12 +1,6 @@
 import { encode, type Member } from '#protocol';
-import type {
-  Broker,
-  ChannelRef,
-  Joining,
-  Leaving,
-  Membership,
-  Occupancy,
-} from '../../core/ports/cluster.ts';
+import type { Broker, ChannelRef } from '../../core/ports/events.ts';
+import type { Joining, Leaving, Membership, Occupancy } from '../../core/ports/membership.ts';
 
 interface ChannelState {
   subscriptions: number;

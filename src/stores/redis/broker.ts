@@ -1,6 +1,6 @@
 import { isReservedChannel } from '#protocol';
-import type { Retention } from '../../core/app.ts';
-import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../core/ports/cluster.ts';
+import type { Retention } from '../../core/ports/events.ts';
+import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../core/ports/events.ts';
 import type { Receiver } from './events/receiver.ts';
 import type { RedisMembership } from './membership/membership.ts';
 import type { Publisher } from './events/publisher.ts';

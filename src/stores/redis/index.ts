@@ -14,7 +14,7 @@ import { Keys } from './keys.ts';
 import { RedisConnectionQuota } from './node/connection-quota.ts';
 import { Supervisor } from './node/supervisor.ts';
 import { firstScopes, Installation } from './node/installation.ts';
-import { openLinks } from './link/links.ts';
+import { openLinks } from './link/open-links.ts';
 import { Receiver } from './events/receiver.ts';
 import { RedisMembership } from './membership/membership.ts';
 import { ClusterNode } from './node/node.ts';

@@ -1,8 +1,10 @@
-import type { App } from '../../core/app.ts';
-import type { ChannelRef } from '../../core/ports/cluster.ts';
+import type { ChannelRef } from '../../core/ports/events.ts';
 
 /** Distinguishes an app of one installation from one with the same id in another. */
-export type AppIdentity = Pick<App, 'id' | 'credentials'>;
+export interface AppIdentity {
+  readonly id: string;
+  readonly credentials: readonly { readonly key: string; readonly secret: string }[];
+}
 
 /** Host and port of a server. */
 export interface Address {

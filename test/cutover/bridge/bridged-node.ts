@@ -12,7 +12,7 @@ import type { Stores } from '../../../src/core/ports/cluster.ts';
 import { Users } from '../../../src/core/users.ts';
 import { openBridge } from '../../../src/cutover/bridge/index.ts';
 import type { BridgeLimits } from '../../../src/cutover/bridge/limits.ts';
-import type { Bridge, BridgeState } from '../../../src/cutover/ports.ts';
+import type { Bridge, BridgeState } from '../../../src/cutover/bridge/port.ts';
 import { registerHttp } from '../../../src/http/plugin.ts';
 import { openStores } from '../../../src/stores/index.ts';
 import { PeerReader } from '../../../src/transports/peer.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Member } from '#protocol';
-import type { Occupancy } from '../../../src/core/ports/cluster.ts';
+import type { Occupancy } from '../../../src/core/ports/membership.ts';
 import { MergedMembership } from '../../../src/cutover/bridge/stores/merged-membership.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';
 

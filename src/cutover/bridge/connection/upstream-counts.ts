@@ -1,5 +1,5 @@
 import { isJsonObject, kindOf, type Member, parseJson, textOfField, textsOfItems } from '#protocol';
-import type { Occupancy } from '../../../core/ports/cluster.ts';
+import type { Occupancy } from '../../../core/ports/membership.ts';
 import { within } from '../../../core/util/time.ts';
 import type { UpstreamRequests } from '../ports/requests.ts';
 import { memberIn } from './member-frames.ts';

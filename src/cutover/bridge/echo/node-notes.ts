@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isJsonObject, parseJson } from '#protocol';
-import type { Broker, ChannelRef } from '../../../core/ports/cluster.ts';
+import type { Broker, ChannelRef } from '../../../core/ports/events.ts';
 import type { BridgeLimits } from '../limits.ts';
 import type { Copy } from '../ports/echoes.ts';
 

@@ -1,5 +1,5 @@
 import { encode, kindOf } from '#protocol';
-import type { ChannelRef, Deliver } from '../../../core/ports/cluster.ts';
+import type { ChannelRef, Deliver } from '../../../core/ports/events.ts';
 import { isClientEvent, isInternal, type ServerFrame } from '../../client/server-frame.ts';
 import type { BridgeCounters } from '../status/counters.ts';
 

@@ -1,4 +1,4 @@
-import type { ChannelEvent, ChannelRef } from '../../../core/ports/cluster.ts';
+import type { ChannelEvent, ChannelRef } from '../../../core/ports/events.ts';
 import { within } from '../../../core/util/time.ts';
 import { isClientEvent, isInternal } from '../../client/server-frame.ts';
 import type { HealthSink } from '../../ports.ts';

@@ -1,5 +1,5 @@
 import { isReservedChannel, SERVER_TO_USER_PREFIX } from '#protocol';
-import type { ChannelEvent, ChannelRef } from '../../../core/ports/cluster.ts';
+import type { ChannelEvent, ChannelRef } from '../../../core/ports/events.ts';
 import { readServerFrame } from '../../client/read-frame.ts';
 
 /** An event that was published on this side. */

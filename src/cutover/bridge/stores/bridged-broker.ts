@@ -1,6 +1,7 @@
 import { isReservedChannel, kindOf } from '#protocol';
-import type { App, Retention } from '../../../core/app.ts';
-import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/cluster.ts';
+import type { App } from '../../../core/app.ts';
+import type { Retention } from '../../../core/ports/events.ts';
+import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/events.ts';
 import { isForwarded } from '../outgoing/published.ts';
 import type { LastEvents } from './last-events.ts';
 

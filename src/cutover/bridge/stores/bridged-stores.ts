@@ -1,15 +1,8 @@
 import type { Member } from '#protocol';
 import type { App } from '../../../core/app.ts';
-import type {
-  Broker,
-  ChannelRef,
-  Control,
-  Deliver,
-  Membership,
-  Occupancy,
-  Stores,
-  Terminate,
-} from '../../../core/ports/cluster.ts';
+import type { Control, Stores, Terminate } from '../../../core/ports/cluster.ts';
+import type { Broker, ChannelRef, Deliver } from '../../../core/ports/events.ts';
+import type { Membership, Occupancy } from '../../../core/ports/membership.ts';
 import type { SubscriptionState } from '../ports/receiver.ts';
 import { BridgedBroker, type UpstreamEvents } from './bridged-broker.ts';
 import { BridgedConnectionQuota } from './connection-quota.ts';

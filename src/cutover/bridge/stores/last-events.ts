@@ -1,4 +1,4 @@
-import type { ChannelRef, History, Remembered } from '../../../core/ports/cluster.ts';
+import type { ChannelRef, History, Remembered } from '../../../core/ports/events.ts';
 import { channelKey } from '../../../core/util/channel-key.ts';
 
 interface Last {

@@ -1,6 +1,7 @@
 import { isReservedChannel, kindOf, type Member } from '#protocol';
 import { channelKey } from '../../../core/util/channel-key.ts';
-import type { ChannelRef, Joining, Leaving, Membership, Occupancy } from '../../../core/ports/cluster.ts';
+import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { Joining, Leaving, Membership, Occupancy } from '../../../core/ports/membership.ts';
 
 /** Membership of this node's users at the upstream. */
 export interface UpstreamPresence {

@@ -1,4 +1,4 @@
-import type { ChannelRef, History, Remembered } from '../../../core/ports/cluster.ts';
+import type { ChannelRef, History, Remembered } from '../../../core/ports/events.ts';
 import { Unavailable } from '../../../core/ports/failures.ts';
 import { decodeEvents } from './message-codec.ts';
 import type { Keys } from '../keys.ts';

@@ -1,4 +1,4 @@
-import type { ChannelEvent } from '../../../core/ports/cluster.ts';
+import type { ChannelEvent } from '../../../core/ports/events.ts';
 
 const [SPACE, NEWLINE, ZERO, ONE, NINE, DASH, DOT] = [32, 10, 48, 49, 57, 45, 46];
 const LONGEST_LENGTH = 9;

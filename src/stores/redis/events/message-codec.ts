@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { ChannelEvent } from '../../../core/ports/cluster.ts';
+import type { ChannelEvent } from '../../../core/ports/events.ts';
 import { type Member, parseJson } from '#protocol';
 import { EventDecoder } from './event-decoder.ts';
 

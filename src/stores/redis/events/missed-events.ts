@@ -1,4 +1,4 @@
-import type { ChannelEvent } from '../../../core/ports/cluster.ts';
+import type { ChannelEvent } from '../../../core/ports/events.ts';
 import { decodeEvents, type EventsMessage } from './message-codec.ts';
 import type { ChannelKeys } from '../keys.ts';
 import { isSameHistory, type Position } from './position.ts';

@@ -1,4 +1,4 @@
-import type { Retention } from '../../../core/app.ts';
+import type { Retention } from '../../../core/ports/events.ts';
 import type { RetentionKeys, ChannelKeys } from '../keys.ts';
 
 /** Limits of one script, so that it never blocks Redis for long. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MinuteLog } from '../../../core/util/minute-log.ts';
-import type { Retention } from '../../../core/app.ts';
-import type { ChannelEvent, ChannelRef } from '../../../core/ports/cluster.ts';
+import type { Retention } from '../../../core/ports/events.ts';
+import type { ChannelEvent, ChannelRef } from '../../../core/ports/events.ts';
 import { encodeEvent } from './message-codec.ts';
 import type { DeadlineScripts } from '../deadline/deadline-scripts.ts';
 import type { Keys } from '../keys.ts';

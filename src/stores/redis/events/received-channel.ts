@@ -1,4 +1,4 @@
-import type { ChannelRef } from '../../../core/ports/cluster.ts';
+import type { ChannelRef } from '../../../core/ports/events.ts';
 import type { ChannelKeys } from '../keys.ts';
 import type { EventsMessage, MemberMessage } from './message-codec.ts';
 import type { MessagePosition, Position } from './position.ts';

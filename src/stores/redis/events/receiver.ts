@@ -1,6 +1,6 @@
 import { isReservedChannel, kindOf } from '#protocol';
 import { MinuteLog } from '../../../core/util/minute-log.ts';
-import type { ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/cluster.ts';
+import type { ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/events.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
 import { decodeMessage, type MemberMessage } from './message-codec.ts';
 import type { InvalidData } from '../health/invalid-data.ts';

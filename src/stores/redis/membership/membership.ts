@@ -1,14 +1,7 @@
 import { encode, type Member } from '#protocol';
 import { channelKey } from '../../../core/util/channel-key.ts';
-import type {
-  ChannelEvent,
-  ChannelRef,
-  Deliver,
-  Joining,
-  Leaving,
-  Membership,
-  Occupancy,
-} from '../../../core/ports/cluster.ts';
+import type { ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/events.ts';
+import type { Joining, Leaving, Membership, Occupancy } from '../../../core/ports/membership.ts';
 import type { MemberMessage } from '../events/message-codec.ts';
 import { ChannelSync } from './channel-sync.ts';
 import type { Keys } from '../keys.ts';

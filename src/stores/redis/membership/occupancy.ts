@@ -1,4 +1,5 @@
-import type { ChannelRef, Occupancy } from '../../../core/ports/cluster.ts';
+import type { ChannelRef } from '../../../core/ports/events.ts';
+import type { Occupancy } from '../../../core/ports/membership.ts';
 import { Unavailable } from '../../../core/ports/failures.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';

@@ -1,6 +1,6 @@
 import type { Member } from '#protocol';
 import { channelKey } from '../../../core/util/channel-key.ts';
-import type { ChannelRef } from '../../../core/ports/cluster.ts';
+import type { ChannelRef } from '../../../core/ports/events.ts';
 import { inBatches } from '../events/in-batches.ts';
 import type { RosterChange, RosterSnapshot } from './roster-copy.ts';
 

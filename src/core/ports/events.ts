@@ -1,0 +1,63 @@
+/** Events of a channel that are remembered, so that a node that lost its link can read those it missed. */
+export interface HistoryBounds {
+  readonly size: number;
+  readonly ttlSeconds: number;
+}
+
+/** The memory of published events: how many, and for how long. */
+export interface Retention extends HistoryBounds {
+  /** Cache channels: time for which new subscribers get the event (SPEC 3.10). 0 or none: they do not. */
+  readonly lastSeconds?: number;
+  /** Bytes of all that is remembered of the app, one half for histories, one for last events. 0 or none: no limit. */
+  readonly appBytes?: number;
+}
+
+/** A channel of one app; the pair is the key everywhere. */
+export interface ChannelRef {
+  readonly app: string;
+  readonly channel: string;
+}
+
+/** An event on its way: encoded once, by its publisher. */
+export interface ChannelEvent {
+  /** The finished frame text, as `encode.*` makes it. */
+  readonly payload: string;
+  /** Socket id that must not receive it. */
+  readonly except?: string | undefined;
+  /** May be left out for a socket that reads too slowly (client events, counts). */
+  readonly bestEffort?: boolean;
+  /** The member that joined or left, when the event reports one: a roster may include the change already. */
+  readonly memberChange?: MemberChange | undefined;
+}
+
+export interface MemberChange {
+  readonly id: string;
+  readonly joined: boolean;
+}
+
+export type Deliver = (ref: ChannelRef, event: ChannelEvent) => void;
+
+/** Carries events between nodes, this one included: an event has one road, and one order per channel. */
+export interface Broker {
+  /** Called once, before any `subscribe`. `deliver` must not throw. */
+  start(deliver: Deliver): Promise<void>;
+  /** Resolves once events published from now on will arrive. */
+  subscribe(ref: ChannelRef): Promise<void>;
+  unsubscribe(ref: ChannelRef): Promise<void>;
+  /**
+   * Remembers (when `keep` is given) and publishes as one atomic step. Rejects with `Unavailable` when it was not and
+   * never will be published, with `OutcomeUnknown` when that is not known. A broker that publishes several events in one
+   * batch returns the same promise for each of them; callers may tell batches apart by it.
+   */
+  publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void>;
+}
+
+export interface Remembered {
+  readonly payload: string;
+  readonly ttlSeconds: number;
+}
+
+/** Reads what the broker remembered. */
+export interface History {
+  last(ref: ChannelRef): Promise<Remembered | undefined>;
+}

@@ -16,7 +16,7 @@ import { ownSite, upstreamSite } from './probe/sites.ts';
 import { sideOf } from './split/split.ts';
 import { openWatch, type Watch } from './watch/watch.ts';
 
-const TICK_MS = 1000;
+const CUTOVER_TICK_MS = 1000;
 
 export interface CutoverDeps {
   readonly options: CutoverOptions;
@@ -111,7 +111,7 @@ export class Cutover {
     this.#ticker = setInterval(() => {
       this.#door?.tick();
       void this.percentage.tick();
-    }, TICK_MS);
+    }, CUTOVER_TICK_MS);
     if (this.#door !== undefined && (await isSelf(this.#door.route))) {
       const { href } = this.#deps.options.upstream.url;
       this.#deps.logger.warn(
@@ -155,7 +155,7 @@ export class Cutover {
 
   status(): CutoverStatus {
     const { percentage } = this;
-    const { sockets, opened, failovers } = this.#door?.counts() ?? NO_SOCKETS;
+    const { sockets, opened, failovers } = this.#door?.counts() ?? NO_SPLIT_COUNTS;
     return {
       upstream: this.#deps.options.upstream.url.href,
       percentage: { ...percentage.state, isShared: percentage.isShared },
@@ -181,8 +181,8 @@ export class Cutover {
   }
 }
 
-const NONE = { wavehall: 0, upstream: 0 } as const;
-const NO_SOCKETS = { sockets: NONE, opened: NONE, failovers: NONE } as const;
+const ZERO_BY_SIDE = { wavehall: 0, upstream: 0 } as const;
+const NO_SPLIT_COUNTS = { sockets: ZERO_BY_SIDE, opened: ZERO_BY_SIDE, failovers: ZERO_BY_SIDE } as const;
 
 /** Counts failures of the broker only: subscriptions with an invalid signature do not reach it. */
 function brokerWithHealth(broker: Broker, health: HealthSink): Broker {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Canary } from '../../src/cutover/watch/canary.ts';
 import type { Side } from '../../src/cutover/ports.ts';
 import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
-import { publish } from '../../src/cutover/probe/probe-site.ts';
+import { publishAtSite } from '../../src/cutover/probe/probe-site.ts';
 import type { Server } from '../../src/server/index.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import { eventually, Wire } from '../support/wire.ts';
@@ -342,7 +342,7 @@ test('11.14 an event that comes twice is counted', async () => {
   channels.push(...listed);
   expect(channels).toEqual([expect.stringMatching(/^wavehall-canary-[0-9a-f]{16}$/)]);
   const event = { name: 'canary', channel: channels[0] ?? '', data: '{"event_id":"1:wavehall"}' };
-  expect((await publish(site, event, { timeoutMs: PATIENT_MS })).status).toBe(200);
+  expect((await publishAtSite(site, event, { timeoutMs: PATIENT_MS })).status).toBe(200);
   await eventually(
     () => Promise.resolve(canary.status().doubled.wavehall === 1),
     () => 'the second copy is seen',

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APP } from '../support/app.ts';
 import { compare, type CompareOptions, type Phase } from '../../src/cutover/compare/compare.ts';
 import type { Side } from '../../src/cutover/ports.ts';
-import { type ProbeSite, publish } from '../../src/cutover/probe/probe-site.ts';
+import { type ProbeSite, publishAtSite } from '../../src/cutover/probe/probe-site.ts';
 import type { Server } from '../../src/server/index.ts';
 import { eventually } from '../support/wire.ts';
 import { freePort } from '../support/free-port.ts';
@@ -29,7 +29,7 @@ afterAll(async () => {
 
 async function say(side: Side, name: string, data: unknown, channel = 'orders'): Promise<void> {
   const event = { name, channel, data: JSON.stringify(data) };
-  expect((await publish(sites[side], event, { timeoutMs: 10_000 })).status).toBe(200);
+  expect((await publishAtSite(sites[side], event, { timeoutMs: 10_000 })).status).toBe(200);
 }
 const both = (name: string, data: unknown, channel?: string) =>
   Promise.all([say('wavehall', name, data, channel), say('upstream', name, data, channel)]);
@@ -74,7 +74,7 @@ describe('go', () => {
     const comparison = await during(async () => {
       await say('wavehall', 'changed', { list: {}, text: 'é' });
       const raw = { name: 'changed', channel: 'orders', data: '{"list": [], "text":"\\u00e9"}' };
-      expect((await publish(sites.upstream, raw, { timeoutMs: 10_000 })).status).toBe(200);
+      expect((await publishAtSite(sites.upstream, raw, { timeoutMs: 10_000 })).status).toBe(200);
     });
     expect(comparison).toMatchObject({ isGo: true, channels: { orders: { same: 1 } } });
   });

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { forwardedHeaders, forwardedPath, type Route } from '../../src/cutover/proxy/forwarded.ts';
+import { forwardedHeaders, forwardedPath, type UpstreamRoute } from '../../src/cutover/proxy/forwarded.ts';
 
 const at = (url: string, prefix: string, path: string): string =>
   forwardedPath(path, {
     upstream: { url: new URL(url), tlsVerify: true },
     prefix,
-    door: 'd',
+    frontDoorId: 'd',
     adminToken: undefined,
   });
 
@@ -28,10 +28,10 @@ test.each([
 function forwardedFor(remoteAddress: string): string | undefined {
   const request = { socket: { remoteAddress }, headers: { host: 'a' }, rawHeaders: [] };
   const visitor = { address: remoteAddress, secure: false, viaProxy: false };
-  const route: Route = {
+  const route: UpstreamRoute = {
     upstream: { url: new URL('http://a'), tlsVerify: true },
     prefix: '',
-    door: 'd',
+    frontDoorId: 'd',
     adminToken: undefined,
   };
   const lines = forwardedHeaders(request as unknown as IncomingMessage, visitor, route);

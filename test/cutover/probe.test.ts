@@ -4,7 +4,7 @@ import { clientUrl } from '../../src/cutover/client/client-socket.ts';
 import { readServerFrame } from '../../src/cutover/client/read-frame.ts';
 import { refusalIn, socketIdIn } from '../../src/cutover/probe/probe-frame.ts';
 import { type ReceivedEvent, Probe, ProbeRefused } from '../../src/cutover/probe/probe.ts';
-import { type ProbeSite, publish } from '../../src/cutover/probe/probe-site.ts';
+import { type ProbeSite, publishAtSite } from '../../src/cutover/probe/probe-site.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import type { TestServer } from '../support/server.ts';
 import { probeSiteAt } from './faulty-servers.ts';
@@ -42,7 +42,7 @@ describe('at a server that answers as Reverb does', () => {
       );
     for (const channel of channels) {
       const event = { name: 'changed', channel, data: '{"a":1}' };
-      expect((await publish(site, event, { timeoutMs: TIMEOUT_MS })).status).toBe(200);
+      expect((await publishAtSite(site, event, { timeoutMs: TIMEOUT_MS })).status).toBe(200);
     }
     await probe.roundTrip();
     expect(arrivals.map(({ name, channel, data }) => [name, channel, data])).toEqual(
@@ -69,7 +69,7 @@ describe('at a server that answers as Reverb does', () => {
   test('11.14 a wrong secret is refused by the API', async () => {
     const site = probeSiteAt(standIn.port, { credential: { ...APP, secret: 'another' } });
     const event = { name: 'a', channel: 'orders', data: '1' };
-    expect((await publish(site, event, { timeoutMs: TIMEOUT_MS })).status).toBe(401);
+    expect((await publishAtSite(site, event, { timeoutMs: TIMEOUT_MS })).status).toBe(401);
   });
 
   test('11.14 a connection that the server ends is known to have ended, and so is what it was asked', async () => {

@@ -117,11 +117,11 @@ const givenAddress = (text: string): UpstreamKind => ({
 });
 
 /**
- * A second Wavehall and the stand-in; instead of them, by hand, WAVEHALL_OTHER_SIDE=HOST:PORT,ID,KEY,SECRET for a server
- * that is there, or WAVEHALL_OTHER_SIDE_START for the command that starts one, e.g. a real Reverb.
+ * A second Wavehall and the stand-in; instead of them, by hand, WAVEHALL_TEST_UPSTREAM=HOST:PORT,ID,KEY,SECRET for a server
+ * that is there, or WAVEHALL_TEST_UPSTREAM_START for the command that starts one, e.g. a real Reverb.
  */
 export const upstreamKinds = (): readonly UpstreamKind[] => {
-  const { WAVEHALL_OTHER_SIDE: address, WAVEHALL_OTHER_SIDE_START: command } = process.env;
+  const { WAVEHALL_TEST_UPSTREAM: address, WAVEHALL_TEST_UPSTREAM_START: command } = process.env;
   if (address !== undefined) return [givenAddress(address)];
   if (command !== undefined)
     return [byProcess(`the server of ${command}`, (port) => startCommand(command, port))];

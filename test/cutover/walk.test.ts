@@ -1,6 +1,6 @@
 /**
  * From 0 to 100 percent and back under constant load. The log of everything that was sent and heard is read afterwards.
- * With WAVEHALL_OTHER_SIDE or WAVEHALL_OTHER_SIDE_START (see other-side.ts) the same walk goes along any other server.
+ * With WAVEHALL_TEST_UPSTREAM or WAVEHALL_TEST_UPSTREAM_START (see upstream.ts) the same walk goes along any other server.
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import { KINDS } from './checker.ts';

@@ -6,7 +6,7 @@ import { APP } from '../support/app.ts';
 import { compare, type Phase } from '../../src/cutover/compare/compare.ts';
 import { comparisonTable } from '../../src/cutover/compare/comparison-report.ts';
 import type { Side } from '../../src/cutover/ports.ts';
-import { type ProbeSite, publish } from '../../src/cutover/probe/probe-site.ts';
+import { type ProbeSite, publishAtSite } from '../../src/cutover/probe/probe-site.ts';
 import { type CutoverStatus, statusTable } from '../../src/cutover/status/status-report.ts';
 import { signedSide, SIDE_HEADER } from '../../src/cutover/split/side-header.ts';
 import type { Server } from '../../src/server/index.ts';
@@ -134,7 +134,7 @@ test('11.16 through the front door, at 0 percent, both sides bring the same', as
         for (const channel of channels)
           for (const side of ['wavehall', 'upstream'] as const) {
             const event = { name: `from-${side}`, channel, data: JSON.stringify({ at }) };
-            expect((await publish(sites[side], event, { timeoutMs: 10_000 })).status).toBe(200);
+            expect((await publishAtSite(sites[side], event, { timeoutMs: 10_000 })).status).toBe(200);
           }
     },
   });

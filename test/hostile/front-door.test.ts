@@ -1,6 +1,6 @@
 /**
  * All attacks through the front door of a cutover, when all clients go to the other server and when none does. The short form runs beside
- * a stand-in for Reverb; by hand `WAVEHALL_HOSTILE=long` for more of each, and WAVEHALL_OTHER_SIDE_START for a real Reverb.
+ * a stand-in for Reverb; by hand `WAVEHALL_HOSTILE=long` for more of each, and WAVEHALL_TEST_UPSTREAM_START for a real Reverb.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APP } from '../support/app.ts';

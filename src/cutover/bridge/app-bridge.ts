@@ -20,7 +20,7 @@ import { ClientEvents } from './outgoing/client-events.ts';
 import { Dispatch } from './outgoing/dispatch.ts';
 import type { OpenLink } from './ports/link.ts';
 import type { SubscriptionState } from './ports/receiver.ts';
-import { Presence } from './presence/presence.ts';
+import { BridgePresence } from './presence/presence.ts';
 import { BridgeCounters } from './status/counters.ts';
 import { WarningLog } from './status/warning-log.ts';
 
@@ -48,7 +48,7 @@ export interface AppBridgeDeps {
  * echo filter → local delivery.
  */
 export class AppBridge {
-  readonly presence: Presence;
+  readonly presence: BridgePresence;
   readonly dispatch: Dispatch;
   readonly counts: UpstreamCounts;
   readonly #deps: AppBridgeDeps;
@@ -78,7 +78,7 @@ export class AppBridge {
     const onOpen = (): void => this.dispatch.retryNow();
     this.#mainConnection = new MainConnection({ ...tools, link, warnings, receiver, onOpen });
     const isDisconnected = (): boolean => !this.isConnected;
-    this.presence = new Presence({
+    this.presence = new BridgePresence({
       ...tools,
       openLink,
       receiver,

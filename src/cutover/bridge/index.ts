@@ -3,12 +3,12 @@ import type { Logger } from '../../core/ports/logger.ts';
 import type { HealthSink, QueueLimits, Upstream } from '../ports.ts';
 import type { Bridge, BridgeState } from './port.ts';
 import { AppBridge } from './app-bridge.ts';
-import { type BridgeLimits, LIMITS } from './limits.ts';
+import { type BridgeLimits, BRIDGE_LIMITS } from './limits.ts';
 import { bridgedStores } from './stores/bridged-stores.ts';
 
-const TICK_MS = 10_000;
+const BRIDGE_TICK_MS = 10_000;
 /** How often the number of this node's connections to the upstream is published, if it has changed. */
-const SOCKETS_EVERY_MS = 1000;
+const PUBLISH_SOCKETS_MS = 1000;
 
 export interface BridgeDeps {
   readonly upstream: Upstream;
@@ -46,9 +46,9 @@ export function openBridge(deps: BridgeDeps, changed: Partial<BridgeLimits> = {}
     },
     start: () => {
       for (const bridge of bridges.values()) bridge.start().catch(failed);
-      ticker = setInterval(() => bridges.forEach((bridge) => bridge.tick()), TICK_MS);
+      ticker = setInterval(() => bridges.forEach((bridge) => bridge.tick()), BRIDGE_TICK_MS);
       ticker.unref();
-      publisher = setInterval(() => bridges.forEach((bridge) => bridge.publishSockets()), SOCKETS_EVERY_MS);
+      publisher = setInterval(() => bridges.forEach((bridge) => bridge.publishSockets()), PUBLISH_SOCKETS_MS);
       publisher.unref();
     },
     stop: async () => {
@@ -63,7 +63,7 @@ export function openBridge(deps: BridgeDeps, changed: Partial<BridgeLimits> = {}
 }
 
 const limitsOf = (queue: QueueLimits | undefined, changed: Partial<BridgeLimits>): BridgeLimits => ({
-  ...LIMITS,
+  ...BRIDGE_LIMITS,
   ...(queue && { queueEvents: queue.events, queueBytes: queue.bytes, queueAgeMs: queue.ageMs }),
   ...changed,
 });

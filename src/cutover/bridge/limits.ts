@@ -48,7 +48,7 @@ export interface BridgeLimits {
   readonly pendingClientEvents: number;
 }
 
-export const LIMITS: BridgeLimits = {
+export const BRIDGE_LIMITS: BridgeLimits = {
   subscribeWaitMs: 1000,
   publishWaitMs: 250,
   queueEvents: 10_000,

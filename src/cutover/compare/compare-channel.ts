@@ -10,7 +10,7 @@ export interface ReceivedFrame {
   readonly atMs: number;
 }
 
-type Lists = Readonly<Record<Side, readonly ReceivedFrame[]>>;
+type EventLists = Readonly<Record<Side, readonly ReceivedFrame[]>>;
 
 /** Events that arrived at their first side in this time are judged. */
 export interface ComparedWindow {
@@ -53,11 +53,11 @@ interface Pair {
 
 interface Matched {
   readonly pairs: readonly Pair[];
-  readonly left: Lists;
+  readonly left: EventLists;
 }
 
 /** Pairs each event of a channel with its copy at the other side, and reports those without one (SPEC 11.16). */
-export function findingsOf(lists: Lists, time: ComparedWindow): ChannelFindings {
+export function findingsOf(lists: EventLists, time: ComparedWindow): ChannelFindings {
   const isJudged = ({ atMs }: Pick<ReceivedFrame, 'atMs'>): boolean =>
     atMs >= time.fromMs && atMs <= time.untilMs;
   const isJudgedPair = (pair: Pair): boolean => isJudged(earlier(pair));
@@ -91,7 +91,7 @@ export function findingsOf(lists: Lists, time: ComparedWindow): ChannelFindings 
 }
 
 /** Pairs events with the same key, in order and near in time; the rest is left. */
-function match(lists: Lists, by: (event: ReceivedFrame) => string, settleMs: number): Matched {
+function match(lists: EventLists, by: (event: ReceivedFrame) => string, settleMs: number): Matched {
   const groups = new Map<string, Record<Side, ReceivedFrame[]>>();
   for (const side of SIDES)
     for (const event of lists[side]) {
@@ -113,7 +113,12 @@ function match(lists: Lists, by: (event: ReceivedFrame) => string, settleMs: num
  *     wavehall  1.0  2.0  3.0
  *     upstream       2.1  3.1     leaves 1.0
  */
-function pairUp(group: Lists, settleMs: number, pairs: Pair[], left: Record<Side, ReceivedFrame[]>): void {
+function pairUp(
+  group: EventLists,
+  settleMs: number,
+  pairs: Pair[],
+  left: Record<Side, ReceivedFrame[]>,
+): void {
   const { wavehall: ours, upstream: theirs } = group;
   let [i, j] = [0, 0];
   for (let our = ours[0], their = theirs[0]; our && their; our = ours[i], their = theirs[j]) {

@@ -14,7 +14,7 @@ import type { ProbeSite } from '../probe/probe-site.ts';
 import { SIDE_NAMES, SIDES } from '../sides.ts';
 
 const SETTLE_MS = 3000;
-const TIMEOUT_MS = 10_000;
+const COMPARE_TIMEOUT_MS = 10_000;
 const MAX_BEHIND_MS = 1000;
 /** Events of one channel at one side that are compared at most. */
 const MOST_EVENTS = 200_000;
@@ -46,19 +46,21 @@ export interface Comparison {
   readonly channels: Readonly<Record<string, ChannelFindings>>;
 }
 
-type Lists = Record<Side, ReceivedFrame[]>;
+type RecordedEvents = Record<Side, ReceivedFrame[]>;
 
 /** Listens to the same channels at both sides, as one browser at each, and compares (SPEC 11.16). */
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const channels = [...new Set(options.channels)];
-  const lists = new Map<string, Lists>(channels.map((each) => [each, { wavehall: [], upstream: [] }]));
+  const lists = new Map<string, RecordedEvents>(
+    channels.map((each) => [each, { wavehall: [], upstream: [] }]),
+  );
   const problems: string[] = [];
   const opened = await Promise.allSettled(SIDES.map((side) => openProbe(side, options, lists)));
   const probes = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   try {
     opened.forEach((each, at) => {
       if (each.status === 'rejected')
-        problems.push(failed(`no connection to ${nameOf(at)}`, each.reason as Error));
+        problems.push(problemText(`no connection to ${sideNameAt(at)}`, each.reason as Error));
     });
     if (problems.length > 0) return notCompared(problems);
     const member = options.member === undefined ? undefined : { userId: options.member, info: {} };
@@ -70,13 +72,17 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   }
 }
 
-function openProbe(side: Side, options: CompareOptions, lists: ReadonlyMap<string, Lists>): Promise<Probe> {
+function openProbe(
+  side: Side,
+  options: CompareOptions,
+  lists: ReadonlyMap<string, RecordedEvents>,
+): Promise<Probe> {
   const received = ({ channel, name, data, userId, atMs }: ReceivedEvent): void => {
     const list = lists.get(channel)?.[side];
     if (list === undefined || list.length >= MOST_EVENTS) return;
-    list.push({ name, data: data === undefined ? '' : canonical(data), userId, atMs });
+    list.push({ name, data: data === undefined ? '' : canonicalData(data), userId, atMs });
   };
-  return Probe.open(options.sites[side], { timeoutMs: options.timeoutMs ?? TIMEOUT_MS, received });
+  return Probe.open(options.sites[side], { timeoutMs: options.timeoutMs ?? COMPARE_TIMEOUT_MS, received });
 }
 
 interface SubscribeOptions {
@@ -97,7 +103,7 @@ async function subscribeAll(
       if (isPresence) await requireMember(probe, channel, member);
       await probe.subscribe(channel, isPresence ? member : undefined);
     } catch (error) {
-      problems.push(failed(`no subscription to ${channel} at ${nameOf(at)}`, error as Error));
+      problems.push(problemText(`no subscription to ${channel} at ${sideNameAt(at)}`, error as Error));
       // A refusal may come in two frames; the second must not count for the next channel.
       await probe.roundTrip().catch(() => undefined);
     }
@@ -130,7 +136,7 @@ async function listen(
   await wait('settle', settleMs);
   (await settled()).forEach((end, at) => {
     if (end.status === 'rejected')
-      problems.push(failed(`connection to ${nameOf(at)} lost`, end.reason as Error));
+      problems.push(problemText(`connection to ${sideNameAt(at)} lost`, end.reason as Error));
   });
   return { fromMs, untilMs, settleMs };
 }
@@ -138,7 +144,7 @@ async function listen(
 const pauseFor = (_: Phase, ms: number): Promise<void> => sleep(ms);
 
 function verdict(
-  lists: ReadonlyMap<string, Lists>,
+  lists: ReadonlyMap<string, RecordedEvents>,
   time: ComparedWindow,
   maxBehindMs: number,
   problems: readonly string[],
@@ -187,11 +193,11 @@ const notCompared = (reasons: readonly string[]): Comparison => ({
   channels: {},
 });
 
-const nameOf = (at: number): string => SIDE_NAMES[SIDES[at] ?? 'wavehall'];
-const failed = (what: string, { message }: Error): string => `${what}: ${message}.`;
+const sideNameAt = (at: number): string => SIDE_NAMES[SIDES[at] ?? 'wavehall'];
+const problemText = (what: string, { message }: Error): string => `${what}: ${message}.`;
 
 /** Data as a browser sees it: JSON text is parsed; what PHP does not distinguish is equal. */
-function canonical(data: unknown): string {
+function canonicalData(data: unknown): string {
   const inside = typeof data === 'string' ? parseJson(data) : data;
   return phpJson(inside === undefined ? data : inside) ?? String(data);
 }

@@ -1,14 +1,14 @@
 import type { ChannelFindings } from './compare-channel.ts';
 import type { Comparison } from './compare.ts';
 import type { Side } from '../ports.ts';
-import { columns, NONE, type Paint, painter, plain, type ReportOptions } from '../status/table.ts';
+import { columns, EMPTY_CELL, type Paint, painter, printable, type ReportOptions } from '../status/table.ts';
 
-const MINUTE_MS = 60_000;
+const MS_PER_MINUTE = 60_000;
 
 type Row = readonly [channel: string, found: ChannelFindings];
 
 const COLUMNS: readonly (readonly [head: string, cell: (row: Row) => string])[] = [
-  ['channel', ([channel]) => plain(channel)],
+  ['channel', ([channel]) => printable(channel)],
   ['Wavehall', ([, { received }]) => String(received.wavehall)],
   ['upstream', ([, { received }]) => String(received.upstream)],
   ['same', ([, { same }]) => String(same)],
@@ -22,20 +22,20 @@ const COLUMNS: readonly (readonly [head: string, cell: (row: Row) => string])[] 
 ];
 
 const behindIn = ({ p50Ms, p99Ms }: ChannelFindings['behind'][Side]): string =>
-  p50Ms === null ? NONE : `${Math.round(p50Ms)}/${Math.round(p99Ms ?? 0)} ms`;
+  p50Ms === null ? EMPTY_CELL : `${Math.round(p50Ms)}/${Math.round(p99Ms ?? 0)} ms`;
 
 /** Findings channel by channel, and the verdict (SPEC 11.16). */
 export function comparisonTable(comparison: Comparison, options: ReportOptions): string {
   const paint = painter(options);
   const channels = Object.entries(comparison.channels);
   const examples = channels.flatMap(([channel, found]) =>
-    found.examples.map((each) => `  ${plain(channel)}: ${plain(each)}`),
+    found.examples.map((each) => `  ${printable(channel)}: ${printable(each)}`),
   );
   return [
     ...(channels.length === 0 ? [] : channelLines(channels, comparison.judgedMs, paint)),
     ...(examples.length === 0 ? [] : ['First faults:', ...examples, '']),
     comparison.isGo ? paint('green', 'GO: both servers delivered the same events.') : paint('red', 'NO GO:'),
-    ...comparison.reasons.map((each) => `  ${plain(each)}`),
+    ...comparison.reasons.map((each) => `  ${printable(each)}`),
     '',
   ].join('\n');
 }
@@ -55,4 +55,6 @@ function channelLines(channels: readonly Row[], judgedMs: number, paint: Paint):
 }
 
 const spanOf = (ms: number): string =>
-  ms < MINUTE_MS ? `${Number((ms / 1000).toFixed(1))} s` : `${Number((ms / MINUTE_MS).toFixed(1))} min`;
+  ms < MS_PER_MINUTE
+    ? `${Number((ms / 1000).toFixed(1))} s`
+    : `${Number((ms / MS_PER_MINUTE).toFixed(1))} min`;

@@ -2,7 +2,7 @@ import { objectIn } from '../client/read-frame.ts';
 import type { ServerFrame } from '../client/server-frame.ts';
 
 /** Refusal of something by the server. */
-export interface Refusal {
+export interface ServerRefusal {
   readonly code: number | undefined;
   readonly message: string;
 }
@@ -15,7 +15,7 @@ export function socketIdIn({ event, data }: ServerFrame): string | undefined {
 }
 
 /** Refusal in an error frame; `undefined` in every other frame. */
-export function refusalIn({ event, data }: ServerFrame): Refusal | undefined {
+export function refusalIn({ event, data }: ServerFrame): ServerRefusal | undefined {
   if (event !== 'pusher:error' && !event.endsWith(':subscription_error')) return undefined;
   const { code, status, message, error, type } = objectIn(data);
   const number = [code, status].find((each) => typeof each === 'number');

@@ -41,7 +41,7 @@ export interface ProbeEvent {
 }
 
 /** Publishes through the site's HTTP API; the signature is over the path without the prefix (SPEC 7.4). */
-export function publish(
+export function publishAtSite(
   site: ProbeSite,
   event: ProbeEvent,
   timing: { readonly timeoutMs: number; readonly signal?: AbortSignal },

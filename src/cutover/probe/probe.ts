@@ -7,7 +7,7 @@ import { isInternal, type ServerFrame } from '../client/server-frame.ts';
 import { refusalIn, socketIdIn } from './probe-frame.ts';
 import { hasMember, type ProbeSite } from './probe-site.ts';
 
-const CLIENT = 'wavehall-probe';
+const PROBE_CLIENT = 'wavehall-probe';
 
 /** Refusal of a server that was reached. */
 export class ProbeRefused extends Error {
@@ -85,7 +85,7 @@ export class Probe {
   /** Resolves after `connection_established`; rejects with `ProbeRefused` when the server refuses. */
   static async open(site: ProbeSite, options: ProbeOptions): Promise<Probe> {
     const { key } = site.credential;
-    const socket = openClientSocket(site, { key, client: CLIENT, handshakeMs: options.timeoutMs });
+    const socket = openClientSocket(site, { key, client: PROBE_CLIENT, handshakeMs: options.timeoutMs });
     const probe = new Probe(site, socket, options);
     try {
       await probe.#waitFor('a greeting', (frame) => {

@@ -25,12 +25,12 @@ const REWRITTEN = new Set([
 ]);
 const DOOR_IDS = /^[-\da-f]{36}(?:, [-\da-f]{36}){0,9}$/;
 
-export interface Route {
+export interface UpstreamRoute {
   readonly upstream: Upstream;
   /** Path prefix of this server, without slashes at its ends. */
   readonly prefix: string;
   /** Id of this process. */
-  readonly door: string;
+  readonly frontDoorId: string;
   /** Never leaves this server. */
   readonly adminToken: string | undefined;
 }
@@ -39,7 +39,11 @@ export interface Route {
  * The request's header lines as the upstream gets them: names, values, names, values (SPEC 11.2). The caller adds those of
  * the connection and of the body's framing.
  */
-export function forwardedHeaders(request: IncomingMessage, client: ClientInfo, route: Route): string[] {
+export function forwardedHeaders(
+  request: IncomingMessage,
+  client: ClientInfo,
+  route: UpstreamRoute,
+): string[] {
   const kept = endToEnd(request.rawHeaders).filter(
     ([name, value]) =>
       !REWRITTEN.has(headerKey(name)) && (client.viaProxy || !isOfProxies(name)) && !holdsToken(value, route),
@@ -48,20 +52,24 @@ export function forwardedHeaders(request: IncomingMessage, client: ClientInfo, r
 }
 
 /** True when a text holds the operator's token, or a basic authorization that holds it. */
-export function holdsToken(text: string, { adminToken }: Route): boolean {
+export function holdsToken(text: string, { adminToken }: UpstreamRoute): boolean {
   if (adminToken === undefined) return false;
   const basic = /^basic +(\S+)/i.exec(text)?.[1] ?? '';
   return text.includes(adminToken) || Buffer.from(basic, 'base64').toString('utf8').includes(adminToken);
 }
 
 /** The upstream's own host over TLS, for its certificate and virtual hosts; else that of the request. */
-const hostLine = ({ headers }: IncomingMessage, { upstream: { url } }: Route): HeaderLine => [
+const hostLine = ({ headers }: IncomingMessage, { upstream: { url } }: UpstreamRoute): HeaderLine => [
   'Host',
   url.protocol === 'https:' ? url.host : headers.host || url.host,
 ];
 
 /** Adds this hop to what trusted proxies sent; header lines of others are dropped. */
-function addedHeaders({ headers, socket }: IncomingMessage, client: ClientInfo, route: Route): HeaderLine[] {
+function addedHeaders(
+  { headers, socket }: IncomingMessage,
+  client: ClientInfo,
+  route: UpstreamRoute,
+): HeaderLine[] {
   const fromProxy = (name: string): string | undefined => {
     const value = client.viaProxy ? headers[name] : undefined;
     return value === undefined || holdsToken(String(value), route) ? undefined : String(value);
@@ -76,7 +84,7 @@ function addedHeaders({ headers, socket }: IncomingMessage, client: ClientInfo, 
     ...(forwarded === undefined
       ? []
       : [['Forwarded', listed([forwarded, `for=${forwardedNode(peer)}`])] as const]),
-    ['X-Wavehall-Door', listed([doorsIn(headers), route.door])],
+    ['X-Wavehall-Door', listed([doorsIn(headers), route.frontDoorId])],
   ];
 }
 
@@ -102,9 +110,9 @@ export function ownPath(url: string, prefix: string): string {
 }
 
 /** SPEC 11.2: the same path, below the upstream's prefix instead of ours. */
-export const forwardedPath = (url: string, { upstream, prefix }: Route): string =>
+export const forwardedPath = (url: string, { upstream, prefix }: UpstreamRoute): string =>
   prefixOf(upstream.url) + ownPath(url, prefix);
 
 /** True when the request has passed this front door before: the upstream is this server. */
-export const isLoop = ({ headers }: IncomingMessage, { door }: Route): boolean =>
+export const isLoop = ({ headers }: IncomingMessage, { frontDoorId: door }: UpstreamRoute): boolean =>
   String(headers[DOOR_HEADER] ?? '').includes(door);

@@ -1,28 +1,28 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { sendRequest } from '../../net/http-client.ts';
 import { tlsTrust } from '../../net/tls-trust.ts';
-import { requestUpstream, reasonOf } from './ask.ts';
+import { requestUpstream, errorReason } from './upstream-request.ts';
 import {
   DOOR_HEADER,
   forwardedHeaders,
   forwardedPath,
   holdsToken,
   LOOP_STATUS,
-  type Route,
+  type UpstreamRoute,
 } from './forwarded.ts';
 import { endToEnd, headerKey } from './headers.ts';
 import type { ClientInfo } from '../split/split.ts';
 import { hasOneHost, mayGoUpstream } from '../split/request-target.ts';
 
 /** Time for the upstream to send the head of its answer, and for each pause in it; for a client, for each pause in reading it. */
-const TIMEOUT_MS = 30_000;
+const PROXY_TIMEOUT_MS = 30_000;
 const SELF_TIMEOUT_MS = 2000;
 /** TRACE would show a client what a proxy adds; CONNECT asks for a tunnel. */
 const NEVER_PROXIED: readonly unknown[] = ['TRACE', 'CONNECT'];
 const USUALLY_WITH_BODY: readonly string[] = ['POST', 'PUT', 'PATCH'];
 
 /** SPEC 11.2: true when a request without a route here may go to the upstream. */
-export function mayProxy(request: IncomingMessage, route: Route): boolean {
+export function mayProxy(request: IncomingMessage, route: UpstreamRoute): boolean {
   const { method, url = '', rawHeaders } = request;
   if (NEVER_PROXIED.includes(method) || !mayGoUpstream(url, route.prefix) || !hasOneHost(request))
     return false;
@@ -34,20 +34,20 @@ export function proxyRequest(
   request: IncomingMessage,
   response: ServerResponse,
   client: ClientInfo,
-  route: Route,
+  route: UpstreamRoute,
 ): void {
   let outgoing: ClientRequest;
   try {
-    outgoing = open(request, client, route);
+    outgoing = openUpstreamRequest(request, client, route);
   } catch {
-    return refuse(request, response, 400, 'Bad request.');
+    return refuseRequest(request, response, 400, 'Bad request.');
   }
-  follow(outgoing, request, response);
+  answerFrom(outgoing, request, response);
   request.pipe(outgoing);
 }
 
 /** Ends the request in every case: with an answer, with 502, or by a close when the answer has begun. */
-function follow(outgoing: ClientRequest, request: IncomingMessage, response: ServerResponse): void {
+function answerFrom(outgoing: ClientRequest, request: IncomingMessage, response: ServerResponse): void {
   let taken: IncomingMessage | undefined;
   const fail = (reason: string): void => {
     clearTimeout(deadline);
@@ -55,11 +55,11 @@ function follow(outgoing: ClientRequest, request: IncomingMessage, response: Ser
     // Bytes behind a whole answer are dropped.
     if (taken?.complete === true) return;
     if (!response.headersSent)
-      refuse(request, response, 502, `The upstream (WAVEHALL_CUTOVER_UPSTREAM) ${reason}.`);
+      refuseRequest(request, response, 502, `The upstream (WAVEHALL_CUTOVER_UPSTREAM) ${reason}.`);
     else if (!response.writableEnded) response.destroy();
   };
-  const late = (): void => fail(`did not answer in ${TIMEOUT_MS / 1000} s`);
-  const deadline = setTimeout(late, TIMEOUT_MS);
+  const late = (): void => fail(`did not answer in ${PROXY_TIMEOUT_MS / 1000} s`);
+  const deadline = setTimeout(late, PROXY_TIMEOUT_MS);
   outgoing.on('response', (answer) => {
     clearTimeout(deadline);
     const reason = reasonAgainst(answer);
@@ -73,7 +73,7 @@ function follow(outgoing: ClientRequest, request: IncomingMessage, response: Ser
     fail('switched protocols unasked');
   });
   outgoing.on('timeout', late);
-  outgoing.on('error', (error) => fail(`cannot be reached: ${reasonOf(error)}`));
+  outgoing.on('error', (error) => fail(`cannot be reached: ${errorReason(error)}`));
   outgoing.on('close', () => response.headersSent || fail('closed the connection without an answer'));
   response.on('close', () => {
     clearTimeout(deadline);
@@ -82,23 +82,27 @@ function follow(outgoing: ClientRequest, request: IncomingMessage, response: Ser
 }
 
 /** True when the upstream is this server: a request to it would come back, for ever (SPEC 11.17). */
-export async function isSelf(route: Route): Promise<boolean> {
+export async function isSelf(route: UpstreamRoute): Promise<boolean> {
   const answer = await sendRequest(route.upstream.url, {
     method: 'GET',
     path: forwardedPath('/live', route),
-    headers: { [DOOR_HEADER]: route.door },
+    headers: { [DOOR_HEADER]: route.frontDoorId },
     timeoutMs: SELF_TIMEOUT_MS,
     tls: tlsTrust(route.upstream),
   }).catch(() => undefined);
   return answer?.status === LOOP_STATUS;
 }
 
-function open(request: IncomingMessage, client: ClientInfo, route: Route): ClientRequest {
+function openUpstreamRequest(
+  request: IncomingMessage,
+  client: ClientInfo,
+  route: UpstreamRoute,
+): ClientRequest {
   return requestUpstream(route, {
     method: request.method,
     path: forwardedPath(request.url ?? '/', route),
     headers: [...forwardedHeaders(request, client, route), ...framingOf(request), ...['Connection', 'close']],
-    timeout: TIMEOUT_MS,
+    timeout: PROXY_TIMEOUT_MS,
   });
 }
 
@@ -133,7 +137,7 @@ function forwardResponse(
     fail('answered with a head that is no HTTP');
     return false;
   }
-  response.setTimeout(TIMEOUT_MS, () => response.destroy());
+  response.setTimeout(PROXY_TIMEOUT_MS, () => response.destroy());
   answer.on('error', () => fail('broke off its answer'));
   answer.pipe(response);
   return true;
@@ -145,7 +149,12 @@ function dropBody(request: IncomingMessage, outgoing: ClientRequest): void {
 }
 
 /** Answers, and drops the rest of the request, whose time the server limits. */
-function refuse(request: IncomingMessage, response: ServerResponse, status: number, body: string): void {
+function refuseRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: string,
+): void {
   request.unpipe();
   request.resume();
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });

@@ -11,7 +11,7 @@ import type { Refusals } from '../../core/refusals.ts';
 import type { SocketLimits } from '../../core/client/socket-limits.ts';
 import { ignore } from '../../core/util/ignore.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
-import { isLoop, type Route } from '../proxy/forwarded.ts';
+import { isLoop, type UpstreamRoute } from '../proxy/forwarded.ts';
 import { hasBody, isHandshake } from '../proxy/handshake.ts';
 import { LocalSide } from './local-side.ts';
 import type { CutoverOptions, HealthSink, Percentage, Side, UpgradeHandler } from '../ports.ts';
@@ -69,7 +69,7 @@ export interface FrontDoorCounts {
 
 /** Serves every upgrade at its side, or at the other one when that fails (SPEC 11.1 to 11.3). */
 export class FrontDoor {
-  readonly route: Route;
+  readonly route: UpstreamRoute;
   readonly local: LocalSide;
   readonly upstream: UpstreamSide;
   readonly #options: FrontDoorOptions;
@@ -80,7 +80,7 @@ export class FrontDoor {
   constructor(options: FrontDoorOptions) {
     const { options: cutover, prefix, health, logger, clock, server, adminToken } = options;
     this.#options = options;
-    this.route = { upstream: cutover.upstream, prefix, door: randomUUID(), adminToken };
+    this.route = { upstream: cutover.upstream, prefix, frontDoorId: randomUUID(), adminToken };
     this.local = new LocalSide(server.gateway, health);
     const { sockets, quota, refusals, stallMs, lingerMs, transport } = server;
     const refused = (this.#refused = new RefusedUpgrades(sockets, transport));

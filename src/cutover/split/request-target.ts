@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { pathOf } from '../../core/util/http-text.ts';
 
 /** First segments that stay at this server, with everything below them. */
-const OURS_WITH_ALL_BELOW: readonly (string | undefined)[] = ['admin', 'app', 'apps'];
+const LOCAL_SEGMENTS: readonly (string | undefined)[] = ['admin', 'app', 'apps'];
 /** Paths that stay at this server. */
-const OURS: readonly (string | undefined)[] = ['up', 'ready', 'live'];
+const LOCAL_PATHS: readonly (string | undefined)[] = ['up', 'ready', 'live'];
 const MOST_DECODINGS = 4;
 /** Origin form, in characters that all servers read alike. */
 const PLAIN = /^\/(?!\/)[^\s\\#]*$/;
@@ -16,11 +16,11 @@ const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
  * targets that servers read in different ways are refused.
  */
 export function mayGoUpstream(target: string, prefix: string): boolean {
-  const path = PLAIN.test(target) ? decoded(pathOf(target)) : undefined;
+  const path = PLAIN.test(target) ? decodedPath(pathOf(target)) : undefined;
   if (path === undefined || ODD_WHEN_DECODED.test(path)) return false;
   const [first, ...rest] = segmentsOf(path, prefix);
-  if (OURS_WITH_ALL_BELOW.includes(first)) return false;
-  return !(OURS.includes(first) && rest.length === 0);
+  if (LOCAL_SEGMENTS.includes(first)) return false;
+  return !(LOCAL_PATHS.includes(first) && rest.length === 0);
 }
 
 /** RFC 9112, 3.2: true when the request names one host, or none (HTTP/1.0). */
@@ -30,7 +30,7 @@ export function hasOneHost({ rawHeaders, headers }: IncomingMessage): boolean {
 }
 
 /** Decodes as often as possible: the next server may decode again. */
-function decoded(path: string): string | undefined {
+function decodedPath(path: string): string | undefined {
   let before = path;
   try {
     for (let round = 0; round < MOST_DECODINGS; round += 1) {

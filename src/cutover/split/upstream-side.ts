@@ -7,9 +7,14 @@ import type { Logger } from '../../core/ports/logger.ts';
 import type { Refusals } from '../../core/refusals.ts';
 import type { Fullness, SocketLimits } from '../../core/client/socket-limits.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
-import { reasonOf } from '../proxy/ask.ts';
-import { type Accepted, requestUpgrade, type Refused, type UpgradeAnswer } from '../proxy/ask-upgrade.ts';
-import type { Route } from '../proxy/forwarded.ts';
+import { errorReason } from '../proxy/upstream-request.ts';
+import {
+  type Accepted,
+  requestUpgrade,
+  type Refused,
+  type UpgradeAnswer,
+} from '../proxy/upstream-upgrade.ts';
+import type { UpstreamRoute } from '../proxy/forwarded.ts';
 import { pipeBothWays } from '../proxy/tunnel.ts';
 import { type CountedSocket, Tunnel, type TunnelLimits, Tunnels } from '../proxy/tunnels.ts';
 import type { HealthSink } from '../ports.ts';
@@ -29,10 +34,10 @@ export type ProxyFullness = Fullness | 'app_quota';
 const QUOTA_TRIES = 5;
 const QUOTA_PAUSE_MS = 50;
 /** Upgrades that may wait for the quota at once; more are refused. */
-const MOST_WAITING = 100;
+const MOST_WAITING_FOR_QUOTA = 100;
 
 interface UpstreamSideOptions {
-  readonly route: Route;
+  readonly route: UpstreamRoute;
   readonly health: HealthSink;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -126,7 +131,7 @@ export class UpstreamSide {
     const { quota } = this.#options;
     const admit = () => quota.admit(app.id, app.limits.connections);
     let isAdmitted = await admit();
-    const mayWait = this.#waiting < MOST_WAITING;
+    const mayWait = this.#waiting < MOST_WAITING_FOR_QUOTA;
     this.#waiting += 1;
     for (let tries = 1; mayWait && tries < QUOTA_TRIES && !isAdmitted && !network.destroyed; tries += 1) {
       await sleep(QUOTA_PAUSE_MS);
@@ -196,7 +201,7 @@ export class UpstreamSide {
     this.#warnedAtMs = clock();
     logger.warn(
       'The upstream accepts no WebSockets; Wavehall serves its browsers meanwhile. Check the upstream and WAVEHALL_CUTOVER_UPSTREAM',
-      { upstream: route.upstream.url.href, reason: reasonOf(reason) },
+      { upstream: route.upstream.url.href, reason: errorReason(reason) },
     );
   }
 }

@@ -30,27 +30,27 @@ export function mergeStatus(own: CutoverStatus, all: readonly CutoverStatus[]): 
   };
 }
 
-const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
+const sumOf = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
 
 /** `null` when no worker measured anything. */
-function max(values: readonly (number | null | undefined)[]): number | null {
+function maxOf(values: readonly (number | null | undefined)[]): number | null {
   const known = values.filter((value) => typeof value === 'number');
   return known.length === 0 ? null : Math.max(...known);
 }
 
 function mergeSplit(all: readonly SplitCounts[]): SplitCounts {
   const both = (name: keyof SplitCounts): Record<Side, number> => ({
-    wavehall: sum(all.map((each) => each[name].wavehall)),
-    upstream: sum(all.map((each) => each[name].upstream)),
+    wavehall: sumOf(all.map((each) => each[name].wavehall)),
+    upstream: sumOf(all.map((each) => each[name].upstream)),
   });
   return { open: both('open'), total: both('total'), failovers: both('failovers') };
 }
 
 const mergeWindow = (all: readonly WindowSummary[]): WindowSummary => ({
-  good: sum(all.map(({ good }) => good)),
-  bad: sum(all.map(({ bad }) => bad)),
-  p50Ms: max(all.map(({ p50Ms }) => p50Ms)),
-  p99Ms: max(all.map(({ p99Ms }) => p99Ms)),
+  good: sumOf(all.map(({ good }) => good)),
+  bad: sumOf(all.map(({ bad }) => bad)),
+  p50Ms: maxOf(all.map(({ p50Ms }) => p50Ms)),
+  p99Ms: maxOf(all.map(({ p99Ms }) => p99Ms)),
 });
 
 function mergeSide(own: SideReport, all: readonly SideReport[]): SideReport {
@@ -63,14 +63,14 @@ function mergeSide(own: SideReport, all: readonly SideReport[]): SideReport {
     delivery: mergeWindow(all.map(({ delivery }) => delivery)),
     arrivals: mergeWindow(all.map(({ arrivals }) => arrivals)),
     clients: mergeWindow(all.map(({ clients }) => clients)),
-    loopMs: max(all.map(({ loopMs }) => loopMs)),
+    loopMs: maxOf(all.map(({ loopMs }) => loopMs)),
     breaches: [...breaches.values()],
   };
 }
 
 function mergeBridge(own: BridgeState, all: readonly BridgeState[]): BridgeState {
   const reasons = new Set(all.flatMap(({ dropped }) => Object.keys(dropped)));
-  const total = (of: (state: BridgeState) => number): number => sum(all.map(of));
+  const total = (of: (state: BridgeState) => number): number => sumOf(all.map(of));
   return {
     ...own,
     ...bridgeCounts((name) => total((state) => state[name])),
@@ -81,12 +81,12 @@ function mergeBridge(own: BridgeState, all: readonly BridgeState[]): BridgeState
     queue: {
       events: total(({ queue }) => queue.events),
       bytes: total(({ queue }) => queue.bytes),
-      oldestMs: max(all.map(({ queue }) => queue.oldestMs)) ?? 0,
+      oldestMs: maxOf(all.map(({ queue }) => queue.oldestMs)) ?? 0,
     },
     dropped: Object.fromEntries(
       [...reasons].map((reason) => [reason, total(({ dropped }) => dropped[reason] ?? 0)]),
     ),
-    lagMs: max(all.map(({ lagMs }) => lagMs)) ?? undefined,
+    lagMs: maxOf(all.map(({ lagMs }) => lagMs)) ?? undefined,
     lastError: all.find(({ lastError }) => lastError !== undefined)?.lastError,
   };
 }

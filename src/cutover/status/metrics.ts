@@ -6,9 +6,9 @@ import { SIDES } from '../sides.ts';
 import { BRIDGE_COUNTER_NAMES, BRIDGE_COUNTERS } from './bridge-counters.ts';
 import type { CutoverStatus } from './status-report.ts';
 
-const MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals', 'clients'] as const;
+const SHOWN_MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals', 'clients'] as const;
 
-type Values = [labels: readonly string[], value: number][];
+type MetricValues = [labels: readonly string[], value: number][];
 
 /** Metrics of the cutover (SPEC 11.5). `readStatus` is called at each scrape. */
 export function cutoverMetrics(readStatus: () => CutoverStatus): Metric[] {
@@ -26,7 +26,7 @@ function oncePerScrape(readStatus: () => CutoverStatus): () => CutoverStatus {
 }
 
 function splitMetrics(read: () => CutoverStatus): Metric[] {
-  const sides = (counts: Readonly<Record<Side, number>>): Values =>
+  const sides = (counts: Readonly<Record<Side, number>>): MetricValues =>
     SIDES.map((side) => [[side], counts[side]]);
   return [
     // A change reaches all workers within a second; the maximum is the same but for that moment.
@@ -76,14 +76,14 @@ const seconds = (ms: number | null | undefined): number | undefined =>
   ms === null || ms === undefined ? undefined : ms / 1000;
 
 function bridgeMetrics(read: () => CutoverStatus): Metric[] {
-  const perApp = (valueOf: (state: BridgeState) => number | undefined): Values =>
+  const perApp = (valueOf: (state: BridgeState) => number | undefined): MetricValues =>
     read().bridge.flatMap((state) => {
       const value = valueOf(state);
-      return value === undefined ? [] : ([[[state.app], value]] satisfies Values);
+      return value === undefined ? [] : ([[[state.app], value]] satisfies MetricValues);
     });
-  const dropped = (): Values =>
+  const dropped = (): MetricValues =>
     read().bridge.flatMap(({ app, dropped: reasons }) =>
-      Object.entries(reasons).map(([reason, count]): Values[number] => [[app, reason], count]),
+      Object.entries(reasons).map(([reason, count]): MetricValues[number] => [[app, reason], count]),
     );
   return [
     ...BRIDGE_GAUGES.map(([name, help, acrossWorkers, valueOf]) =>
@@ -117,9 +117,9 @@ const WINDOW_GAUGES: readonly (readonly [
 ];
 
 function healthMetrics(read: () => CutoverStatus): Metric[] {
-  const perMeasure = (valueOf: (window: WindowSummary) => number | undefined): Values =>
+  const perMeasure = (valueOf: (window: WindowSummary) => number | undefined): MetricValues =>
     SIDES.flatMap((side) =>
-      MEASURES.flatMap((measure): Values => {
+      SHOWN_MEASURES.flatMap((measure): MetricValues => {
         const value = valueOf(read().watch.health[side][measure]);
         return value === undefined ? [] : [[[side, measure], value]];
       }),
@@ -136,7 +136,7 @@ function healthMetrics(read: () => CutoverStatus): Metric[] {
 
 function rollbackMetrics(read: () => CutoverStatus): Metric[] {
   const watch = (): CutoverStatus['watch'] => read().watch;
-  const all = (counts: object | null): Values =>
+  const all = (counts: object | null): MetricValues =>
     Object.entries(counts ?? {}).map(([name, count]) => [[name], Number(count)]);
   return [
     counter(

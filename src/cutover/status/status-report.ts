@@ -5,7 +5,16 @@ import type { BridgeState } from '../bridge/port.ts';
 import { SIDE_NAMES, SIDES } from '../sides.ts';
 import type { RollbackStatus } from '../watch/rollback.ts';
 import type { WatchStatus } from '../watch/watch.ts';
-import { columns, inMs, NONE, type Paint, painter, plain, type ReportOptions, timeOf } from './table.ts';
+import {
+  columns,
+  inMs,
+  EMPTY_CELL,
+  type Paint,
+  painter,
+  printable,
+  type ReportOptions,
+  timeOf,
+} from './table.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';
 
 /** Sockets of the front door that are on each side now, and those that came to it in all. */
@@ -40,7 +49,7 @@ export function statusTable(status: CutoverStatus, options: ReportOptions): stri
     row('API requests', wavehall.api, upstream.api),
     row('canary, own', wavehall.delivery, upstream.delivery),
     row('canary, across', wavehall.arrivals, upstream.arrivals),
-    ['event loop p99', inMs(wavehall.loopMs), NONE],
+    ['event loop p99', inMs(wavehall.loopMs), EMPTY_CELL],
     ['health', healthOf(wavehall), healthOf(upstream)],
   ];
   const [head = '', ...body] = columns(rows);
@@ -62,10 +71,10 @@ function headLines({ percentage, upstream }: CutoverStatus, paint: Paint): strin
   const changed =
     changedAtMs === 0
       ? ''
-      : `, set ${new Date(changedAtMs).toISOString().slice(0, 19)}Z by ${plain(changedBy)}`;
+      : `, set ${new Date(changedAtMs).toISOString().slice(0, 19)}Z by ${printable(changedBy)}`;
   return [
     `${paint('bold', `Wavehall has ${percent} %`)} of the browsers${changed}`,
-    `Last good: ${lastGood} %. Upstream: ${plain(upstream)}`,
+    `Last good: ${lastGood} %. Upstream: ${printable(upstream)}`,
     ...(isShared
       ? []
       : [paint('red', 'The last change is not shared yet: other nodes and the next start may not have it.')]),
@@ -76,7 +85,7 @@ const row = (name: string, ...sides: readonly WindowSummary[]): string[] => [nam
 
 /** `120 ok, 3 failed (2.4 %), 4/11 ms`: the times are p50 and p99. */
 function countsOf({ good, bad, p50Ms, p99Ms }: WindowSummary): string {
-  if (good + bad === 0) return NONE;
+  if (good + bad === 0) return EMPTY_CELL;
   const failed = bad === 0 ? '' : `, ${bad} failed (${((100 * bad) / (good + bad)).toFixed(1)} %)`;
   const times = p50Ms === null ? '' : `, ${Math.round(p50Ms)}/${Math.round(p99Ms ?? 0)} ms`;
   return `${good} ok${failed}${times}`;
@@ -97,7 +106,7 @@ const breachLines = (side: Side, { breaches }: SideReport, paint: Paint): string
   breaches.map(({ text }) => paint('red', `! ${SIDE_NAMES[side]}: ${text}`));
 
 const BRIDGE_COLUMNS: readonly (readonly [head: string, cell: (bridge: BridgeState) => string])[] = [
-  ['bridge', ({ app }) => plain(app)],
+  ['bridge', ({ app }) => printable(app)],
   ['state', ({ connected }) => (connected ? 'connected' : 'AWAY')],
   ['channels', ({ channels }) => String(channels)],
   ['members', ({ members }) => String(members)],
@@ -131,8 +140,8 @@ function troubleOf({ app, connected, lastError, dropped }: BridgeState): string[
   const reasons = Object.entries(dropped).filter(([, count]) => count > 0);
   const lost = reasons.map(([reason, count]) => `${count} ${reason}`).join(', ');
   return [
-    ...(lost === '' ? [] : [`! ${plain(app)} dropped: ${plain(lost)}`]),
-    ...(connected || lastError === undefined ? [] : [`! ${plain(app)}: ${plain(lastError)}`]),
+    ...(lost === '' ? [] : [`! ${printable(app)} dropped: ${printable(lost)}`]),
+    ...(connected || lastError === undefined ? [] : [`! ${printable(app)}: ${printable(lastError)}`]),
   ];
 }
 
@@ -164,6 +173,6 @@ const canaryNotes = ({ notAllowed, doubled }: CanaryStatus): string[] =>
   SIDES.flatMap((side) => [
     ...(notAllowed[side] === null
       ? []
-      : [`The canary cannot measure ${SIDE_NAMES[side]}: ${plain(notAllowed[side])}`]),
+      : [`The canary cannot measure ${SIDE_NAMES[side]}: ${printable(notAllowed[side])}`]),
     ...(doubled[side] === 0 ? [] : [`${doubled[side]} canary events arrived twice at ${SIDE_NAMES[side]}.`]),
   ]);

@@ -10,7 +10,7 @@ const CODES = { red: [31, 39], green: [32, 39], bold: [1, 22] } as const;
 const GAP = '  ';
 
 /** Placeholder for a missing value. */
-export const NONE = '–';
+export const EMPTY_CELL = '–';
 
 export const painter =
   ({ colour }: ReportOptions): Paint =>
@@ -28,8 +28,8 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-export const inMs = (ms: number | null): string => (ms === null ? NONE : `${Math.round(ms)} ms`);
+export const inMs = (ms: number | null): string => (ms === null ? EMPTY_CELL : `${Math.round(ms)} ms`);
 export const timeOf = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /** Removes control characters, so that foreign text cannot write over the terminal. */
-export const plain = (text: string): string => text.replace(/\p{Cc}/gu, ' ');
+export const printable = (text: string): string => text.replace(/\p{Cc}/gu, ' ');

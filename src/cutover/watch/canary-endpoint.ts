@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { type ReceivedEvent, Probe, ProbeRefused } from '../probe/probe.ts';
-import { type ProbeSite, publish } from '../probe/probe-site.ts';
+import { type ProbeSite, publishAtSite } from '../probe/probe-site.ts';
 
 /** After so many lost events in a row the connection counts as dead, although it looks open. */
 const LOST_IN_A_ROW = 3;
@@ -62,7 +62,7 @@ export class CanaryEndpoint {
     const data = JSON.stringify({ event_id: eventId });
     try {
       const { signal } = this.#stopping;
-      const { status } = await publish(site, { name: 'canary', channel, data }, { timeoutMs, signal });
+      const { status } = await publishAtSite(site, { name: 'canary', channel, data }, { timeoutMs, signal });
       if (status >= 200 && status < 300) return 'ok';
       return this.#fail(stepOf(status), `HTTP ${status}`);
     } catch (error) {

@@ -193,7 +193,7 @@ export class Health implements HealthSink {
     const value = isShare ? bad / (good + bad) : (p99Ms ?? 0);
     const lastMs = isShare ? window.lastBadMs(sinceMs) : window.lastSlowerMs(limit, sinceMs);
     if (value <= limit || lastMs === undefined || this.#clock() - lastMs > FRESH_MS) return undefined;
-    const show = isShare ? inPercent : inMs;
+    const show = isShare ? inPercent : roundedMs;
     const text = `${show(value)} ${check.text} (limit ${show(limit)})`;
     const { of, noRollbackReason } = check;
     return {
@@ -208,4 +208,4 @@ export class Health implements HealthSink {
 }
 
 const inPercent = (share: number): string => `${Number((share * 100).toFixed(1))} %`;
-const inMs = (ms: number): string => `${Math.round(ms)} ms`;
+const roundedMs = (ms: number): string => `${Math.round(ms)} ms`;

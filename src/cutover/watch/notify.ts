@@ -5,12 +5,12 @@ import { sleep } from '../../core/util/time.ts';
 import { sendRequest } from '../../net/http-client.ts';
 import type { RollbackNote } from './rollback.ts';
 
-const TIMEOUT_MS = 5000;
+const NOTIFY_TIMEOUT_MS = 5000;
 const ATTEMPTS = 5;
 /** Pauses between attempts: 1, 2, 4 and 8 s. */
 const RETRY = { firstMs: 1000, mostMs: 8000 };
 /** Notifications that wait to be sent. A rollback is rare: more of them mean a URL that does not answer. */
-const MOST_WAITING = 16;
+const MOST_WAITING_NOTES = 16;
 
 export interface NotifierOptions {
   readonly url: URL;
@@ -44,7 +44,7 @@ export class Notifier {
 
   send(note: RollbackNote): void {
     if (this.#stopping.signal.aborted) return;
-    if (this.#waiting.length >= MOST_WAITING) {
+    if (this.#waiting.length >= MOST_WAITING_NOTES) {
       this.#waiting.shift();
       this.#counts.dropped += 1;
     }
@@ -92,7 +92,7 @@ export class Notifier {
   }
 
   async #attempt(body: string): Promise<{ status: number; reason: string }> {
-    const { url, credential, timeoutMs = TIMEOUT_MS } = this.#options;
+    const { url, credential, timeoutMs = NOTIFY_TIMEOUT_MS } = this.#options;
     try {
       const headers = webhookHeaders(credential, body);
       const { signal } = this.#stopping;

@@ -5,7 +5,7 @@ import type { WatchLimits } from '../watch-limits.ts';
 import type { Percentage } from '../ports.ts';
 
 /** Time until a change that could not be shared is tried again. */
-const RETRY_MS = 5000;
+const SHARE_RETRY_MS = 5000;
 
 /** One automatic rollback, for the log, the metrics and the notification. */
 export interface RollbackNote {
@@ -197,7 +197,7 @@ export class Rollback {
 
   #failed(error: Error): void {
     this.#counts.failed += 1;
-    this.#retryAtMs = this.#options.clock() + RETRY_MS;
+    this.#retryAtMs = this.#options.clock() + SHARE_RETRY_MS;
     this.#options.logger.warn(
       `Cutover: the automatic rollback could not save Wavehall’s share: ${error.message}`,
     );

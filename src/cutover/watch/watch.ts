@@ -8,10 +8,10 @@ import { LoopDelay } from './loop-delay.ts';
 import { Notifier, type NotifierCounts } from './notify.ts';
 import type { HealthSink, Percentage, Side } from '../ports.ts';
 import type { ProbeSite } from '../probe/probe-site.ts';
-import { whyUnreachable } from './reach.ts';
+import { whyUnreachable } from './reachability.ts';
 import { Rollback, type RollbackStatus } from './rollback.ts';
 
-const TICK_MS = 1000;
+const WATCH_TICK_MS = 1000;
 
 export interface WatchOptions {
   readonly limits: WatchLimits;
@@ -67,7 +67,7 @@ export function openWatch(options: WatchOptions): Watch {
     notify: (note) => notifier?.send(note),
   });
   const tick = (): void => {
-    health.loop(loop.takeMs(TICK_MS));
+    health.loop(loop.takeMs(WATCH_TICK_MS));
     void rollback.tick();
   };
   return {
@@ -75,7 +75,7 @@ export function openWatch(options: WatchOptions): Watch {
     whyUpstreamIsAway,
     start() {
       loop.start();
-      ticker = setInterval(tick, TICK_MS);
+      ticker = setInterval(tick, WATCH_TICK_MS);
       if (limits.canaryEveryMs === 0) return;
       canary = new Canary({ sites: sites(), sink: health, logger, limits, isFull, bridgedForMs });
       canary.start();

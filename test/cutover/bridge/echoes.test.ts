@@ -3,7 +3,7 @@ import { EchoBook } from '../../../src/cutover/bridge/echo/echo-book.ts';
 import { EchoFilter } from '../../../src/cutover/bridge/echo/echo-filter.ts';
 import { Echoes } from '../../../src/cutover/bridge/echo/echoes.ts';
 import { NodeNotes } from '../../../src/cutover/bridge/echo/node-notes.ts';
-import { LIMITS, type BridgeLimits } from '../../../src/cutover/bridge/limits.ts';
+import { BRIDGE_LIMITS, type BridgeLimits } from '../../../src/cutover/bridge/limits.ts';
 import type { ForwardedEvent } from '../../../src/cutover/bridge/ports/echoes.ts';
 import type { SubscriptionState } from '../../../src/cutover/bridge/ports/receiver.ts';
 import { BridgeCounters } from '../../../src/cutover/bridge/status/counters.ts';
@@ -25,7 +25,7 @@ const frame = (data: string): ServerFrame => ({
 
 /** The echoes of two nodes of one cluster. */
 function openNodes(changed: Partial<BridgeLimits> = {}) {
-  const limits = { ...LIMITS, settleMs: 10, ...changed };
+  const limits = { ...BRIDGE_LIMITS, settleMs: 10, ...changed };
   const { broker } = openMemoryStores();
   const nodes = [0, 1].map(() => {
     const counters = new BridgeCounters();
@@ -137,7 +137,7 @@ describe('echoes from the upstream', () => {
   test('11.8 an event is never read as a note', () => {
     const received = vi.fn();
     const { broker } = openMemoryStores();
-    const notes = new NodeNotes({ app: 'a', broker, limits: LIMITS });
+    const notes = new NodeNotes({ app: 'a', broker, limits: BRIDGE_LIMITS });
     void notes.start({ foreignExpected: received, foreignAnswered: received });
     const ref = { app: 'a', channel: '#bridge' };
     const texts = [

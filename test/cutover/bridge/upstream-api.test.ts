@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { UpstreamApi } from '../../../src/cutover/bridge/connection/upstream-api.ts';
-import { LIMITS } from '../../../src/cutover/bridge/limits.ts';
+import { BRIDGE_LIMITS } from '../../../src/cutover/bridge/limits.ts';
 import { APP } from '../../support/app.ts';
 
 async function open(listener: RequestListener): Promise<UpstreamApi> {
@@ -14,7 +14,7 @@ async function open(listener: RequestListener): Promise<UpstreamApi> {
     appId: APP.id,
     upstream: { url },
     credential: APP,
-    limits: LIMITS,
+    limits: BRIDGE_LIMITS,
   });
   onTestFinished(() => {
     api.stop();

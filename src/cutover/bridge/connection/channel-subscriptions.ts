@@ -5,12 +5,12 @@ import type { ServerFrame } from '../../client/server-frame.ts';
 import type { BridgeLimits } from '../limits.ts';
 import type { UpstreamLink } from '../ports/link.ts';
 import type { ChannelReceiver, SubscriptionState } from '../ports/receiver.ts';
-import { subscribe, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe } from './subscription.ts';
+import { sendSubscribe, SUBSCRIPTION_ERROR, SUCCEEDED, sendUnsubscribe } from './subscription.ts';
 
 /** Subscriptions sent per tick after a reconnect, so that other work is served in between. */
 const AT_A_TIME = 200;
 
-interface Subscription {
+interface ChannelSubscription {
   readonly confirmed: Promise<void>;
   confirm: () => void;
   isConfirmed: boolean;
@@ -32,7 +32,7 @@ interface ChannelSubscriptionsDeps {
 /** SPEC 11.6: the upstream's channels without members that this node is subscribed to, all over one connection. */
 export class ChannelSubscriptions {
   readonly #deps: ChannelSubscriptionsDeps;
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #subscriptions = new Map<string, ChannelSubscription>();
   #generation = 0;
 
   constructor(deps: ChannelSubscriptionsDeps) {
@@ -65,7 +65,7 @@ export class ChannelSubscriptions {
     const { link, credential, limits } = this.#deps;
     const subscription = this.#subscriptions.get(channel) ?? newSubscription();
     this.#subscriptions.set(channel, subscription);
-    if (subscription.isConfirmed || !subscribe(link, credential, channel)) return;
+    if (subscription.isConfirmed || !sendSubscribe(link, credential, channel)) return;
     await within(subscription.confirmed, limits.subscribeWaitMs);
   }
 
@@ -82,7 +82,7 @@ export class ChannelSubscriptions {
     if (subscription === undefined) return;
     this.#subscriptions.delete(channel);
     subscription.confirm();
-    unsubscribe(this.#deps.link, channel);
+    sendUnsubscribe(this.#deps.link, channel);
   }
 
   /** The connection is open (again): subscribes to all channels. */
@@ -116,7 +116,7 @@ export class ChannelSubscriptions {
     receiver.event(channel, frame);
   }
 
-  #confirmed(channel: string, subscription: Subscription): void {
+  #confirmed(channel: string, subscription: ChannelSubscription): void {
     if (subscription.isConfirmed) return;
     subscription.isConfirmed = true;
     subscription.confirmedAtMs = performance.now();
@@ -128,7 +128,7 @@ export class ChannelSubscriptions {
     });
   }
 
-  #settled(subscription: Subscription): void {
+  #settled(subscription: ChannelSubscription): void {
     subscription.awaitsCached = false;
     subscription.wasConfirmed = true;
     subscription.confirm();
@@ -139,14 +139,14 @@ export class ChannelSubscriptions {
     for (const channel of channels.slice(0, AT_A_TIME)) {
       const subscription = this.#subscriptions.get(channel);
       if (subscription !== undefined && !subscription.isConfirmed)
-        subscribe(this.#deps.link, this.#deps.credential, channel);
+        sendSubscribe(this.#deps.link, this.#deps.credential, channel);
     }
     if (channels.length > AT_A_TIME)
       setImmediate(() => this.#resubscribe(channels.slice(AT_A_TIME), generation));
   }
 }
 
-function newSubscription(): Subscription {
+function newSubscription(): ChannelSubscription {
   let confirm = (): void => undefined;
   const confirmed = new Promise<void>((resolve) => (confirm = resolve));
   return {

@@ -7,7 +7,7 @@ import type { BridgeLimits } from '../limits.ts';
 import type { LinkListener, Pong, UpstreamLink } from '../ports/link.ts';
 import { Pings } from './pings.ts';
 
-const CLIENT = 'wavehall-bridge';
+const BRIDGE_CLIENT = 'wavehall-bridge';
 const JITTER = [0.5, 1] as const;
 
 export interface LinkOptions {
@@ -90,7 +90,11 @@ export class Link implements UpstreamLink {
   #connect(done: () => void): void {
     if (this.#isClosed || this.#socket !== undefined) return done();
     const { upstream, key, limits } = this.#options;
-    const socket = openClientSocket(upstream, { key, client: CLIENT, handshakeMs: limits.handshakeMs });
+    const socket = openClientSocket(upstream, {
+      key,
+      client: BRIDGE_CLIENT,
+      handshakeMs: limits.handshakeMs,
+    });
     this.#socket = socket;
     this.#refusal = undefined;
     this.#greetingTimer = setTimeout(() => this.#ended(socket, 'no greeting in time'), limits.handshakeMs);

@@ -8,13 +8,13 @@ export const MEMBER_REMOVED = 'pusher_internal:member_removed';
 export const SUBSCRIPTION_ERROR = 'pusher:subscription_error';
 
 /** SPEC 11.6: subscribes with a signature, which servers ignore on public channels. */
-export function subscribe(link: UpstreamLink, credential: Credential, channel: string): boolean {
+export function sendSubscribe(link: UpstreamLink, credential: Credential, channel: string): boolean {
   if (!link.isOpen) return false;
   return link.send('pusher:subscribe', { channel, auth: signChannel(credential, link.socketId, channel) });
 }
 
 /** SPEC 11.10: subscribes as a member, always with `user_info`: Reverb refuses members without it. */
-export function subscribeAs(
+export function sendSubscribeAsMember(
   link: UpstreamLink,
   credential: Credential,
   channel: string,
@@ -26,7 +26,7 @@ export function subscribeAs(
   return link.send('pusher:subscribe', { channel, auth, channel_data: data });
 }
 
-export const unsubscribe = (link: UpstreamLink, channel: string): boolean =>
+export const sendUnsubscribe = (link: UpstreamLink, channel: string): boolean =>
   link.send('pusher:unsubscribe', { channel });
 
 /** Sends a frame; false when it was not sent. `done` is called when the upstream has handled it, or never will. */

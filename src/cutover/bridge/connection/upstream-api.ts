@@ -8,7 +8,7 @@ import type { BridgeLimits } from '../limits.ts';
 import type { RequestOutcome, UpstreamRequests } from '../ports/requests.ts';
 
 const MOST_REASON_CHARS = 300;
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const MAX_API_ANSWER_BYTES = 16 * 1024 * 1024;
 
 interface UpstreamApiOptions {
   readonly appId: string;
@@ -79,7 +79,7 @@ export class UpstreamApi implements UpstreamRequests {
       path: `${prefixOf(this.#upstream)}${path}?${signed}`,
       body: body === '' ? undefined : body,
       timeoutMs: this.#timeoutMs,
-      maxAnswerBytes: MAX_ANSWER_BYTES,
+      maxAnswerBytes: MAX_API_ANSWER_BYTES,
       signal: this.#stopping.signal,
       agent: this.#agent,
     });

@@ -66,7 +66,7 @@ export class NodeNotes {
   }
 
   async stop(): Promise<void> {
-    if (!isNone(this.#sent)) await this.#publish(this.#socketsNote(NO_SOCKETS));
+    if (!hasNoSockets(this.#sent)) await this.#publish(this.#socketsNote(NO_SOCKETS));
     await this.#broker.unsubscribe(this.#ref).catch(() => undefined);
   }
 
@@ -84,8 +84,8 @@ export class NodeNotes {
   /** Publishes how many connections to the upstream this node has: when the numbers change, and every 10 s. */
   publishSockets(sockets: UpstreamSockets): void {
     const nowMs = Date.now();
-    const isKnown = isNone(sockets) || nowMs - this.#sent.atMs < SOCKETS_AGAIN_MS;
-    if (isKnown && isSame(sockets, this.#sent)) return;
+    const isKnown = hasNoSockets(sockets) || nowMs - this.#sent.atMs < SOCKETS_AGAIN_MS;
+    if (isKnown && areSameSockets(sockets, this.#sent)) return;
     this.#sent = { ...sockets, atMs: nowMs };
     void this.#publish(this.#socketsNote(sockets));
   }
@@ -137,7 +137,7 @@ export class NodeNotes {
     if (own === undefined || proxied === undefined) return;
     const sockets = { own, proxied, isBridged: note.isBridged === true };
     this.#sockets.delete(node);
-    if (isNone(sockets) || this.#sockets.size >= MOST_NODES) return;
+    if (hasNoSockets(sockets) || this.#sockets.size >= MOST_NODES) return;
     this.#sockets.set(node, { ...sockets, atMs: Date.now() });
   }
 
@@ -160,10 +160,10 @@ export class NodeNotes {
   }
 }
 
-const isNone = ({ own, proxied, isBridged }: UpstreamSockets): boolean =>
+const hasNoSockets = ({ own, proxied, isBridged }: UpstreamSockets): boolean =>
   own === 0 && proxied === 0 && !isBridged;
 
-const isSame = (one: UpstreamSockets, other: UpstreamSockets): boolean =>
+const areSameSockets = (one: UpstreamSockets, other: UpstreamSockets): boolean =>
   one.own === other.own && one.proxied === other.proxied && one.isBridged === other.isBridged;
 
 const countIn = (value: unknown): number | undefined =>

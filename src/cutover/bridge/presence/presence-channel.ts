@@ -5,7 +5,12 @@ import { within } from '../../../core/util/time.ts';
 import { objectTextIn } from '../../client/read-frame.ts';
 import type { ServerFrame } from '../../client/server-frame.ts';
 import { rosterIn } from '../connection/member-frames.ts';
-import { subscribeAs, SUBSCRIPTION_ERROR, SUCCEEDED, unsubscribe } from '../connection/subscription.ts';
+import {
+  sendSubscribeAsMember,
+  SUBSCRIPTION_ERROR,
+  SUCCEEDED,
+  sendUnsubscribe,
+} from '../connection/subscription.ts';
 import type { BridgeLimits } from '../limits.ts';
 import type { PresenceReceiver, SubscriptionState } from '../ports/receiver.ts';
 import type { BridgeCounters } from '../status/counters.ts';
@@ -128,7 +133,7 @@ export class PresenceChannel implements SlotOwner {
   // --- within ----------------------------------------------------------------------------------
 
   #subscribe(slot: MemberSlot): void {
-    subscribeAs(slot.link, this.#deps.credential, this.channel, slot.member);
+    sendSubscribeAsMember(slot.link, this.#deps.credential, this.channel, slot.member);
   }
 
   #confirmed(slot: MemberSlot, frame: ServerFrame): void {
@@ -183,7 +188,7 @@ export class PresenceChannel implements SlotOwner {
   }
 
   #release(slot: MemberSlot): void {
-    unsubscribe(slot.link, this.channel);
+    sendUnsubscribe(slot.link, this.channel);
     slot.isConfirmed = false;
     this.#deps.pool.release(slot);
   }

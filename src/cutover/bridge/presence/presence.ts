@@ -10,7 +10,7 @@ interface PresenceDeps extends PoolDeps {
 }
 
 /** SPEC 11.10: the presence channels of one app on which this node has members. */
-export class Presence {
+export class BridgePresence {
   readonly #deps: PresenceDeps;
   readonly #pool: Pool;
   readonly #channels = new Map<string, PresenceChannel>();

@@ -3,7 +3,7 @@ import type { RequestOutcome } from '../ports/requests.ts';
 import type { BridgeCounters } from './counters.ts';
 
 /** Pause before the same warning is logged again. */
-const PAUSE_MS = 60_000;
+const WARNING_PAUSE_MS = 60_000;
 
 interface WarningLogDeps {
   readonly appId: string;
@@ -35,7 +35,7 @@ export class WarningLog {
     this.#counters.error(reason);
     if (this.#isLost) return;
     this.#isLost = true;
-    this.#logger.warn(sentence(reason), { app: this.#app, upstream: this.#url, reason });
+    this.#logger.warn(connectionWarning(reason), { app: this.#app, upstream: this.#url, reason });
   }
 
   connectionRestored(lostForMs: number): void {
@@ -87,13 +87,13 @@ export class WarningLog {
   /** Logs at most once a minute for each sentence. */
   #warn(what: string, details: Readonly<Record<string, string | number>>): void {
     const now = Date.now();
-    if (now - (this.#warnedAtMs.get(what) ?? -Infinity) < PAUSE_MS) return;
+    if (now - (this.#warnedAtMs.get(what) ?? -Infinity) < WARNING_PAUSE_MS) return;
     this.#warnedAtMs.set(what, now);
     this.#logger.warn(what, { app: this.#app, upstream: this.#url, ...details });
   }
 }
 
-function sentence(reason: string): string {
+function connectionWarning(reason: string): string {
   if (/^4001\b/.test(reason) || /does not exist/i.test(reason))
     return 'WAVEHALL_CUTOVER_UPSTREAM: the upstream has no app with this key';
   if (/^4003\b/.test(reason)) return 'WAVEHALL_CUTOVER_UPSTREAM: the app is disabled at the upstream';

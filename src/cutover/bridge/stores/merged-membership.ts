@@ -151,7 +151,7 @@ export class MergedMembership implements Membership {
   // --- within ----------------------------------------------------------------------------------
 
   /** Adds subscriptions up. Users of both sides are members at both, so the longer list has all of them. */
-  #sum(ref: ChannelRef, own = EMPTY, upstream = EMPTY): Occupancy {
+  #sum(ref: ChannelRef, own = EMPTY_OCCUPANCY, upstream = EMPTY_OCCUPANCY): Occupancy {
     const bridges = this.#counts.otherBridgesOn(ref, own.nodes ?? 0);
     return {
       subscriptions: own.subscriptions + Math.max(0, upstream.subscriptions - bridges),
@@ -182,7 +182,7 @@ export class MergedMembership implements Membership {
   }
 }
 
-const EMPTY: Occupancy = { subscriptions: 0, users: 0 };
+const EMPTY_OCCUPANCY: Occupancy = { subscriptions: 0, users: 0 };
 
 /** Channels of the canary, which are not listed. */
 const isCanary = (channel: string): boolean => channel.startsWith('wavehall-canary-');

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { whyUnreachable } from '../../src/cutover/watch/reach.ts';
+import { whyUnreachable } from '../../src/cutover/watch/reachability.ts';
 import { freePort } from '../support/free-port.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { probeSiteAt, startFaultyProxy, startSilentServer, startServerInProcess } from './faulty-servers.ts';

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { ignore } from '../../core/util/ignore.ts';
-import { requestUpstream } from './ask.ts';
-import { forwardedHeaders, forwardedPath, type Route } from './forwarded.ts';
+import { requestUpstream } from './upstream-request.ts';
+import { forwardedHeaders, forwardedPath, type UpstreamRoute } from './forwarded.ts';
 import { isAccepted } from './handshake.ts';
 import { endToEnd, headerKey } from './headers.ts';
 import type { ClientInfo } from '../split/split.ts';
@@ -11,7 +11,7 @@ import type { ClientInfo } from '../split/split.ts';
 const ANSWER_TIMEOUT_MS = 5000;
 /** A refusal is a sentence; of a larger one only the status is forwarded. */
 const MAX_REFUSAL_BYTES = 16 * 1024;
-const KEEP_ALIVE_MS = 60_000;
+const TUNNEL_KEEP_ALIVE_MS = 60_000;
 
 /** The upstream accepted the handshake; `rest` is what came behind its answer. */
 export interface Accepted {
@@ -34,7 +34,7 @@ export type UpgradeAnswer = Accepted | Refused;
  * answer in time, or answers with 5xx or with what is no HTTP or no handshake.
  */
 export function requestUpgrade(
-  route: Route,
+  route: UpstreamRoute,
   request: IncomingMessage,
   client: ClientInfo,
   signal: AbortSignal,
@@ -62,8 +62,8 @@ export function requestUpgrade(
     outgoing.on('error', fail);
     outgoing.on('close', () => fail(new Error('it closed the connection without an answer')));
     outgoing.on('upgrade', (answer, socket: Socket, rest) => {
-      socket.on('error', ignore).setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
-      if (isAccepted(answer, request)) return take({ head: headOf(answer), socket, rest });
+      socket.on('error', ignore).setNoDelay(true).setKeepAlive(true, TUNNEL_KEEP_ALIVE_MS);
+      if (isAccepted(answer, request)) return take({ head: responseHead(answer), socket, rest });
       socket.destroy();
       fail(new Error('its answer is no WebSocket handshake'));
     });
@@ -72,7 +72,7 @@ export function requestUpgrade(
       answer.on('error', fail);
       if (status < 200 || status > 499) return fail(new Error(`it answered with ${status}`));
       readRefusal(answer, (body) => {
-        take({ head: headOf(answer), body, socket: undefined });
+        take({ head: responseHead(answer), body, socket: undefined });
         outgoing.destroy();
       });
     });
@@ -92,7 +92,7 @@ function readRefusal(answer: IncomingMessage, done: (body: Buffer) => void): voi
 }
 
 /** Status line and end-to-end header lines; those of the connection and the framing are written by the caller. */
-function headOf({ statusCode = 0, statusMessage = '', rawHeaders }: IncomingMessage): string {
+function responseHead({ statusCode = 0, statusMessage = '', rawHeaders }: IncomingMessage): string {
   const lines = endToEnd(rawHeaders).filter(([name]) => headerKey(name) !== 'content-length');
   return [
     `HTTP/1.1 ${statusCode} ${statusMessage}`,

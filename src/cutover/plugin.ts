@@ -14,7 +14,7 @@ import type { Bridge } from './bridge/port.ts';
 import type { CutoverStatus } from './status/status-report.ts';
 import { ownSite, upstreamSite } from './probe/sites.ts';
 import { sideOf } from './split/split.ts';
-import { openWatch, type Watch } from './watch/watch.ts';
+import { Watch } from './watch/watch.ts';
 
 const CUTOVER_TICK_MS = 1000;
 
@@ -45,7 +45,7 @@ export class Cutover {
   readonly #deps: CutoverDeps;
   readonly #bridge: Bridge;
   readonly #watch: Watch;
-  #door: FrontDoor | undefined;
+  #frontDoor: FrontDoor | undefined;
   #server: LocalServer | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ownUrl = new URL('http://127.0.0.1');
@@ -56,34 +56,43 @@ export class Cutover {
     if (app === undefined) throw new Error('There is no app to move.');
     this.#deps = deps;
     this.percentage = new SharedPercentage({ shared: stores.state, clock, logger, first: options.percent });
-    this.#watch = openWatch({
+    this.#watch = this.#openWatch(app);
+    this.health = this.#watch.health;
+    this.#bridge = this.#openBridge(app);
+    const bridged = this.#bridge.bridged(stores);
+    this.stores = { ...bridged, broker: brokerWithHealth(bridged.broker, this.health) };
+  }
+
+  #openWatch(app: App): Watch {
+    const { options, logger, clock } = this.#deps;
+    const { upstream, notifyUrl } = options;
+    return new Watch({
       limits: options.watch,
       percentage: this.percentage,
       logger,
       clock,
       sites: () => ({
-        wavehall: ownSite(app, this.#ownUrl, options.upstream.origin),
-        upstream: upstreamSite(app, options.upstream),
+        wavehall: ownSite(app, this.#ownUrl, upstream.origin),
+        upstream: upstreamSite(app, upstream),
       }),
       isFull: () => this.#server?.acceptsConnections() === false,
       bridgedForMs: (channel) => this.#bridge.subscribedForMs(app.id, channel),
-      notify: options.notifyUrl && { url: options.notifyUrl, credential: app.credentials[0] },
+      notify: notifyUrl && { url: notifyUrl, credential: app.credentials[0] },
     });
-    this.health = this.#watch.health;
-    const { upstream, queue: limits } = options;
-    const probeSockets = (id: string): number => (id === app.id ? this.#watch.upstreamProbes() : 0);
-    const proxiedSockets = (id: string): number => this.#door?.upstream.socketsOf(id) ?? 0;
-    this.#bridge = openBridge({
-      upstream,
+  }
+
+  /** `watched`: the app in which the watch has its canary. */
+  #openBridge(watched: App): Bridge {
+    const { options, apps, logger } = this.#deps;
+    return openBridge({
+      upstream: options.upstream,
       apps,
       logger,
-      limits,
+      limits: options.queue,
       health: this.health,
-      probeSockets,
-      proxiedSockets,
+      probeSockets: (id) => (id === watched.id ? this.#watch.upstreamProbes() : 0),
+      proxiedSockets: (id) => this.#frontDoor?.upstream.socketsOf(id) ?? 0,
     });
-    const bridged = this.#bridge.bridged(stores);
-    this.stores = { ...bridged, broker: brokerWithHealth(bridged.broker, this.health) };
   }
 
   /** Reads the percentage that was set before this start. */
@@ -96,23 +105,32 @@ export class Cutover {
     const { options, prefix, logger, clock, adminToken } = this.#deps;
     const { percentage, health } = this;
     this.#server = server;
-    const door = new FrontDoor({ options, prefix, percentage, health, logger, clock, server, adminToken });
+    const frontDoor = new FrontDoor({
+      options,
+      prefix,
+      percentage,
+      health,
+      logger,
+      clock,
+      server,
+      adminToken,
+    });
     percentage.onChange((percent, move) => {
       const { changedBy } = percentage.state;
       logger.warn('Wavehall’s share of the browsers has changed', { percent, by: changedBy });
-      if (move) void new Drain(this.#misplaced(door, connections()), this.#deps.moveMs).run();
+      if (move) void new Drain(this.#misplaced(frontDoor, connections()), this.#deps.moveMs).run();
     });
-    return (this.#door = door);
+    return (this.#frontDoor = frontDoor);
   }
 
   /** `ownUrl`: where this server listens. Bridge and watch do not start when the upstream is this server. */
   async start(ownUrl: URL): Promise<void> {
     this.#ownUrl = ownUrl;
     this.#ticker = setInterval(() => {
-      this.#door?.tick();
+      this.#frontDoor?.tick();
       void this.percentage.tick();
     }, CUTOVER_TICK_MS);
-    if (this.#door !== undefined && (await isSelf(this.#door.route))) {
+    if (this.#frontDoor !== undefined && (await isSelf(this.#frontDoor.route))) {
       const { href } = this.#deps.options.upstream.url;
       this.#deps.logger.warn(
         'WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream, not of this server; bridge and health checks are off',
@@ -126,7 +144,7 @@ export class Cutover {
 
   /** Sockets of clients of the upstream that pass through this process. */
   proxiedSockets(): Iterable<Drainable & { terminate(): void }> {
-    return this.#door?.upstream.tunnels ?? [];
+    return this.#frontDoor?.upstream.tunnels ?? [];
   }
 
   /** Reason why the upstream cannot be connected; `undefined`: it answers. */
@@ -142,20 +160,20 @@ export class Cutover {
   get hasUpstreamBrowsers(): boolean {
     return (
       this.percentage.percent < 100 ||
-      (this.#door?.upstream.tunnels.size ?? 0) > 0 ||
+      (this.#frontDoor?.upstream.tunnels.size ?? 0) > 0 ||
       this.#bridge.othersProxy()
     );
   }
 
   /** Stops when no client is connected any more. */
   async stop(): Promise<void> {
-    this.#door?.terminate();
+    this.#frontDoor?.terminate();
     await this.#bridge.stop();
   }
 
   status(): CutoverStatus {
     const { percentage } = this;
-    const { sockets, opened, failovers } = this.#door?.counts() ?? NO_SPLIT_COUNTS;
+    const { sockets, opened, failovers } = this.#frontDoor?.counts() ?? NO_SPLIT_COUNTS;
     return {
       upstream: this.#deps.options.upstream.url.href,
       percentage: { ...percentage.state, isShared: percentage.isShared },
@@ -165,16 +183,16 @@ export class Cutover {
     };
   }
 
-  /** Connections whose bucket maps to the other side now. Checked again right before each close: the percentage may have changed. */
-  *#misplaced(door: FrontDoor, connections: Iterable<LocalConnection>): Iterable<Drainable> {
+  /** Connections whose bucket no longer belongs to the side that serves them. Checked again right before each close: the percentage may have changed. */
+  *#misplaced(frontDoor: FrontDoor, connections: Iterable<LocalConnection>): Iterable<Drainable> {
     const isMisplaced = (bucket: number | undefined, side: string): boolean =>
       bucket !== undefined && sideOf(bucket, this.percentage.percent) !== side;
     for (const connection of connections) {
-      const bucket = door.local.bucketOf(connection.socket);
+      const bucket = frontDoor.local.bucketOf(connection.socket);
       if (!isMisplaced(bucket, 'wavehall')) continue;
       yield { close: (reason) => isMisplaced(bucket, 'wavehall') && connection.close(reason) };
     }
-    for (const tunnel of door.upstream.tunnels) {
+    for (const tunnel of frontDoor.upstream.tunnels) {
       if (!isMisplaced(tunnel.bucket, 'upstream')) continue;
       yield { close: () => isMisplaced(tunnel.bucket, 'upstream') && tunnel.close() };
     }

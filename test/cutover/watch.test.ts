@@ -8,7 +8,7 @@ import { DEFAULT_WATCH_LIMITS } from './default-watch-limits.ts';
 import type { Percentage, PercentageState } from '../../src/cutover/ports.ts';
 import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
 import { requestedSide, signedSide } from '../../src/cutover/split/side-header.ts';
-import { openWatch, type Watch } from '../../src/cutover/watch/watch.ts';
+import { Watch } from '../../src/cutover/watch/watch.ts';
 import type { Server } from '../../src/server/index.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
@@ -79,7 +79,7 @@ interface Start {
 function open({ limits, percent = 50, lastGood = 25, notify, sites }: Start = {}) {
   const logger = new FakeLogger();
   const percentage = ownPercentage(percent, lastGood);
-  const watch: Watch = openWatch({
+  const watch = new Watch({
     limits: { ...DEFAULT_WATCH_LIMITS, ...QUICK, ...limits },
     percentage,
     logger,

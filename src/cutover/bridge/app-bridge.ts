@@ -1,11 +1,11 @@
-import { kindOf } from '#protocol';
+import { type Credential, kindOf } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Broker, ChannelRef, Deliver } from '../../core/ports/events.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { errorTextIn } from '../client/read-frame.ts';
 import type { HealthSink, Upstream } from '../ports.ts';
 import type { BridgeState } from './port.ts';
-import { Link } from './connection/link.ts';
+import { Link, type LinkOptions } from './connection/link.ts';
 import { MainConnection } from './connection/main-connection.ts';
 import { UpstreamApi } from './connection/upstream-api.ts';
 import { UpstreamCounts } from './connection/upstream-counts.ts';
@@ -19,7 +19,7 @@ import type { BridgeLimits } from './limits.ts';
 import { ClientEvents } from './outgoing/client-events.ts';
 import { Dispatch } from './outgoing/dispatch.ts';
 import type { OpenLink } from './ports/link.ts';
-import type { SubscriptionState } from './ports/receiver.ts';
+import type { PresenceReceiver, SubscriptionState } from './ports/receiver.ts';
 import { BridgePresence } from './presence/presence.ts';
 import { BridgeCounters } from './status/counters.ts';
 import { WarningLog } from './status/warning-log.ts';
@@ -43,6 +43,14 @@ export interface AppBridgeDeps {
   readonly remember: (ref: ChannelRef, payload: string) => void;
 }
 
+/** Dependencies that the parts of one app's bridge share. */
+interface AppBridgeShared extends AppBridgeDeps {
+  readonly appId: string;
+  readonly credential: Credential;
+  readonly counters: BridgeCounters;
+  readonly warnings: WarningLog;
+}
+
 /**
  * SPEC 11.6 to 11.13: one app's bridge on this node. Events of the upstream go one way: connection → incoming frames →
  * echo filter → local delivery.
@@ -60,48 +68,24 @@ export class AppBridge {
 
   constructor(deps: AppBridgeDeps) {
     this.#deps = deps;
-    const { app, upstream, limits } = deps;
+    const { app, upstream, limits, broker } = deps;
     const [credential] = app.credentials;
     const counters = this.#counters;
-    const tools = { ...deps, appId: app.id, credential, counters };
-    const warnings = new WarningLog(tools);
-    this.#notes = new NodeNotes({ app: app.id, broker: deps.broker, limits });
-    const delivery = new LocalDelivery(tools);
+    const named = { ...deps, appId: app.id, credential, counters };
+    const shared: AppBridgeShared = { ...named, warnings: new WarningLog(named) };
+    this.#notes = new NodeNotes({ app: app.id, broker, limits });
+    const delivery = new LocalDelivery(shared);
     const book = new EchoBook(limits.echoes);
     const { heldFrames: mostHeld } = limits;
     const filter = new EchoFilter({ book, notes: this.#notes, counters, mostHeld, next: delivery });
-    const echoes = this.#openEchoes(book, filter);
-    this.#echoes = echoes;
-    const receiver = new IncomingFrames({ ...tools, filter, echoes, delivery });
+    const echoes = (this.#echoes = this.#openEchoes(book, filter));
+    const receiver = new IncomingFrames({ ...shared, filter, echoes, delivery });
     const link = { upstream, key: credential.key, limits };
-    const openLink: OpenLink = (listener, acquire) => new Link({ ...link, acquire }, listener);
     const onOpen = (): void => this.dispatch.retryNow();
-    this.#mainConnection = new MainConnection({ ...tools, link, warnings, receiver, onOpen });
-    const isDisconnected = (): boolean => !this.isConnected;
-    this.presence = new BridgePresence({
-      ...tools,
-      openLink,
-      receiver,
-      isDisconnected,
-      failed: (reason) => counters.error(reason),
-      errorFrame: (frame) => warnings.errorFrame(errorTextIn(frame)),
-    });
-    const { presence } = this;
-    this.#api = new UpstreamApi(tools);
-    const clientEvents = new ClientEvents({
-      ...tools,
-      echoes,
-      mainConnection: this.#mainConnection,
-      presence,
-    });
-    this.dispatch = new Dispatch({
-      ...tools,
-      echoes,
-      warnings,
-      api: this.#api,
-      clientEvents,
-      isDisconnected,
-    });
+    this.#mainConnection = new MainConnection({ ...shared, link, receiver, onOpen });
+    this.presence = this.#openPresence(shared, link, receiver);
+    this.#api = new UpstreamApi(shared);
+    this.dispatch = this.#openDispatch(shared, echoes);
     this.counts = this.#openCounts();
   }
 
@@ -174,6 +158,27 @@ export class AppBridge {
   }
 
   // --- within ----------------------------------------------------------------------------------
+
+  readonly #isDisconnected = (): boolean => !this.isConnected;
+
+  #openPresence(shared: AppBridgeShared, link: LinkOptions, receiver: PresenceReceiver): BridgePresence {
+    const openLink: OpenLink = (listener, acquire) => new Link({ ...link, acquire }, listener);
+    return new BridgePresence({
+      ...shared,
+      openLink,
+      receiver,
+      isDisconnected: this.#isDisconnected,
+      failed: (reason) => shared.counters.error(reason),
+      errorFrame: (frame) => shared.warnings.errorFrame(errorTextIn(frame)),
+    });
+  }
+
+  #openDispatch(shared: AppBridgeShared, echoes: Echoes): Dispatch {
+    const mainConnection = this.#mainConnection;
+    const clientEvents = new ClientEvents({ ...shared, echoes, mainConnection, presence: this.presence });
+    const isDisconnected = this.#isDisconnected;
+    return new Dispatch({ ...shared, echoes, api: this.#api, clientEvents, isDisconnected });
+  }
 
   #openEchoes(book: EchoBook, filter: EchoFilter): Echoes {
     return new Echoes({

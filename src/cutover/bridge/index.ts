@@ -1,4 +1,5 @@
 import type { App } from '../../core/app.ts';
+import type { Stores } from '../../core/ports/cluster.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { HealthSink, QueueLimits, Upstream } from '../ports.ts';
 import type { Bridge, BridgeState } from './port.ts';
@@ -22,43 +23,68 @@ export interface BridgeDeps {
   readonly proxiedSockets?: (app: string) => number;
 }
 
+export const openBridge = (deps: BridgeDeps, changed: Partial<BridgeLimits> = {}): Bridge =>
+  new AppBridges(deps, changed);
+
 /**
  * SPEC 11.6 to 11.13: one bridge per app. Every node bridges its own clients and its own API requests, so that each thing
  * that crosses has exactly one owner. Whatever the upstream does, no method throws or waits longer than the limits.
  */
-export function openBridge(deps: BridgeDeps, changed: Partial<BridgeLimits> = {}): Bridge {
-  const bridges = new Map<string, AppBridge>();
-  let ticker: NodeJS.Timeout | undefined;
-  let publisher: NodeJS.Timeout | undefined;
-  const failed = (error: unknown): void =>
-    deps.logger.warn('A change of the members at the upstream could not be stored', {
-      reason: String(error),
+class AppBridges implements Bridge {
+  readonly #deps: BridgeDeps;
+  readonly #limits: BridgeLimits;
+  readonly #bridges = new Map<string, AppBridge>();
+  #ticker: NodeJS.Timeout | undefined;
+  #publisher: NodeJS.Timeout | undefined;
+
+  constructor(deps: BridgeDeps, changed: Partial<BridgeLimits>) {
+    this.#deps = deps;
+    this.#limits = limitsOf(deps.limits, changed);
+  }
+
+  bridged(inner: Stores): Stores {
+    const { apps, upstream, logger, health, probeSockets = () => 0, proxiedSockets = () => 0 } = this.#deps;
+    const { stores, local } = bridgedStores(inner, {
+      apps: new Map(apps.map((app) => [app.id, app])),
+      upstreams: this.#bridges,
+      failed: this.#failed,
     });
-  return {
-    bridged: (inner) => {
-      const apps = new Map(deps.apps.map((app) => [app.id, app]));
-      const { stores, local } = bridgedStores(inner, { apps, upstreams: bridges, failed });
-      const { upstream, logger, health, probeSockets = () => 0, proxiedSockets = () => 0 } = deps;
-      const limits = limitsOf(deps.limits, changed);
-      const shared = { upstream, logger, health, probeSockets, proxiedSockets, limits, ...local };
-      for (const app of deps.apps) bridges.set(app.id, new AppBridge({ ...shared, app }));
-      return stores;
-    },
-    start: () => {
-      for (const bridge of bridges.values()) bridge.start().catch(failed);
-      ticker = setInterval(() => bridges.forEach((bridge) => bridge.tick()), BRIDGE_TICK_MS);
-      ticker.unref();
-      publisher = setInterval(() => bridges.forEach((bridge) => bridge.publishSockets()), PUBLISH_SOCKETS_MS);
-      publisher.unref();
-    },
-    stop: async () => {
-      clearInterval(ticker);
-      clearInterval(publisher);
-      await Promise.all([...bridges.values()].map((bridge) => bridge.stop()));
-    },
-    state: (): BridgeState[] => [...bridges.values()].map(({ state }) => state),
-    othersProxy: () => [...bridges.values()].some(({ othersProxy }) => othersProxy),
-    subscribedForMs: (app, channel) => bridges.get(app)?.subscribedForMs(channel) ?? 0,
+    const shared = { upstream, logger, health, probeSockets, proxiedSockets, limits: this.#limits, ...local };
+    for (const app of apps) this.#bridges.set(app.id, new AppBridge({ ...shared, app }));
+    return stores;
+  }
+
+  start(): void {
+    const bridges = this.#bridges;
+    for (const bridge of bridges.values()) bridge.start().catch(this.#failed);
+    this.#ticker = setInterval(() => bridges.forEach((bridge) => bridge.tick()), BRIDGE_TICK_MS);
+    this.#ticker.unref();
+    const publish = (): void => bridges.forEach((bridge) => bridge.publishSockets());
+    this.#publisher = setInterval(publish, PUBLISH_SOCKETS_MS);
+    this.#publisher.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#ticker);
+    clearInterval(this.#publisher);
+    await Promise.all([...this.#bridges.values()].map((bridge) => bridge.stop()));
+  }
+
+  state(): BridgeState[] {
+    return [...this.#bridges.values()].map(({ state }) => state);
+  }
+
+  othersProxy(): boolean {
+    return [...this.#bridges.values()].some(({ othersProxy }) => othersProxy);
+  }
+
+  subscribedForMs(app: string, channel: string): number {
+    return this.#bridges.get(app)?.subscribedForMs(channel) ?? 0;
+  }
+
+  readonly #failed = (error: unknown): void => {
+    const reason = String(error);
+    this.#deps.logger.warn('A change of the members at the upstream could not be stored', { reason });
   };
 }
 

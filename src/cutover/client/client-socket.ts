@@ -20,7 +20,7 @@ export interface ClientOptions {
   readonly handshakeMs: number;
 }
 
-/** Where a client of an app connects (SPEC 2.1). */
+/** Address at which clients of an app connect (SPEC 2.1). */
 export function clientUrl({ url }: TlsPeer, { key, client }: Pick<ClientOptions, 'key' | 'client'>): URL {
   const scheme = url.protocol === 'https:' ? 'wss' : 'ws';
   const query = `protocol=7&client=${client}&version=1.0`;

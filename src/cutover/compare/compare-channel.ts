@@ -16,7 +16,7 @@ type EventLists = Readonly<Record<Side, readonly ReceivedFrame[]>>;
 export interface ComparedWindow {
   readonly fromMs: number;
   readonly untilMs: number;
-  /** Time by which the other side may deliver the same event later; a later one counts as another event. */
+  /** Longest time between the copies of one event on both sides; beyond it they count as two events. */
   readonly settleMs: number;
 }
 
@@ -37,7 +37,7 @@ export interface ChannelFindings {
   readonly reordered: number;
   /** Events published at both sides at the same time, so that each side has its own first: no fault. */
   readonly crossed: number;
-  /** Delay of a side for events that the other side delivered first. */
+  /** Delay of each side for events that its counterpart delivered first. */
   readonly behind: Readonly<Record<Side, DelaySummary>>;
   /** Descriptions of the first faults. */
   readonly examples: readonly string[];
@@ -56,7 +56,7 @@ interface Matched {
   readonly left: EventLists;
 }
 
-/** Pairs each event of a channel with its copy at the other side, and reports those without one (SPEC 11.16). */
+/** Pairs the copies of each event on both sides of a channel, and reports events without a pair (SPEC 11.16). */
 export function findingsOf(lists: EventLists, time: ComparedWindow): ChannelFindings {
   const isJudged = ({ atMs }: Pick<ReceivedFrame, 'atMs'>): boolean =>
     atMs >= time.fromMs && atMs <= time.untilMs;
@@ -67,27 +67,32 @@ export function findingsOf(lists: EventLists, time: ComparedWindow): ChannelFind
   const different = similar.pairs.filter(isJudgedPair);
   const unmatched = (side: Side): Unmatched =>
     separateCopies(side, similar.left[side].filter(isJudged), equal.pairs, time);
-  const [here, there] = [unmatched('wavehall'), unmatched('upstream')];
-  const order = orderOf(same);
+  const [wavehall, upstream] = [unmatched('wavehall'), unmatched('upstream')];
   return {
     received: {
       wavehall: lists.wavehall.filter(isJudged).length,
       upstream: lists.upstream.filter(isJudged).length,
     },
     same: same.length,
-    missing: { wavehall: there.single.length, upstream: here.single.length },
-    doubled: { wavehall: here.doubled.length, upstream: there.doubled.length },
+    missing: { wavehall: upstream.single.length, upstream: wavehall.single.length },
+    doubled: { wavehall: wavehall.doubled.length, upstream: upstream.doubled.length },
     different: different.length,
-    ...order,
+    ...orderOf(same),
     behind: { wavehall: behindOf(same, 'wavehall'), upstream: behindOf(same, 'upstream') },
-    examples: [
-      ...there.single.map((event) => `missing at ${SIDE_NAMES.wavehall}: ${excerpt(event)}`),
-      ...here.single.map((event) => `missing at ${SIDE_NAMES.upstream}: ${excerpt(event)}`),
-      ...here.doubled.map((event) => `doubled at ${SIDE_NAMES.wavehall}: ${excerpt(event)}`),
-      ...there.doubled.map((event) => `doubled at ${SIDE_NAMES.upstream}: ${excerpt(event)}`),
-      ...different.map((pair) => `different: ${excerpt(pair.wavehall)} / ${excerpt(pair.upstream)}`),
-    ].slice(0, EXAMPLES),
+    examples: examplesOf({ wavehall, upstream }, different),
   };
+}
+
+function examplesOf(alone: Readonly<Record<Side, Unmatched>>, different: readonly Pair[]): string[] {
+  const texts = (what: string, side: Side, events: readonly ReceivedFrame[]): string[] =>
+    events.map((event) => `${what} at ${SIDE_NAMES[side]}: ${excerpt(event)}`);
+  return [
+    ...texts('missing', 'wavehall', alone.upstream.single),
+    ...texts('missing', 'upstream', alone.wavehall.single),
+    ...texts('doubled', 'wavehall', alone.wavehall.doubled),
+    ...texts('doubled', 'upstream', alone.upstream.doubled),
+    ...different.map((pair) => `different: ${excerpt(pair.wavehall)} / ${excerpt(pair.upstream)}`),
+  ].slice(0, EXAMPLES);
 }
 
 /** Pairs events with the same key, in order and near in time; the rest is left. */
@@ -108,7 +113,7 @@ function match(lists: EventLists, by: (event: ReceivedFrame) => string, settleMs
 }
 
 /**
- * Pairs two lists in order. Where one side has more events, the one farther in time from the other side's next is left:
+ * Pairs two lists in order. Where one list has more events, the one farther in time from its neighbour is left unpaired:
  *
  *     wavehall  1.0  2.0  3.0
  *     upstream       2.1  3.1     leaves 1.0

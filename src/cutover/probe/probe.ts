@@ -88,7 +88,7 @@ export class Probe {
     const socket = openClientSocket(site, { key, client: PROBE_CLIENT, handshakeMs: options.timeoutMs });
     const probe = new Probe(site, socket, options);
     try {
-      await probe.#waitFor('a greeting', (frame) => {
+      await probe.#waitFor('greeting', (frame) => {
         throwRefusal(frame);
         const socketId = socketIdIn(frame);
         if (socketId !== undefined) probe.#socketId = socketId;
@@ -114,7 +114,7 @@ export class Probe {
   async subscribe(channel: string, member?: ProbeMember): Promise<void> {
     const channelData = member && JSON.stringify({ user_id: member.userId, user_info: member.info });
     const auth = signChannel(this.#site.credential, this.#socketId, channel, channelData);
-    const answer = this.#waitFor(`an answer to the subscription of ${channel}`, (frame) => {
+    const answer = this.#waitFor(`answer to the subscription of ${channel}`, (frame) => {
       if ((frame.channel ?? channel) === channel) throwRefusal(frame);
       return frame.event === 'pusher_internal:subscription_succeeded' && frame.channel === channel;
     });
@@ -129,7 +129,7 @@ export class Probe {
 
   /** Pings; resolves when everything that the server sent before its pong has been received. */
   async roundTrip(): Promise<void> {
-    const answer = this.#waitFor('a pong', ({ event }) => event === 'pusher:pong');
+    const answer = this.#waitFor('pong', ({ event }) => event === 'pusher:pong');
     this.#send('pusher:ping', {});
     await answer;
   }

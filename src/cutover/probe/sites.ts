@@ -3,7 +3,7 @@ import type { Upstream } from '../ports.ts';
 import type { ProbeSite } from './probe-site.ts';
 import { signedSide, SIDE_HEADER } from '../split/side-header.ts';
 
-/** This server, through its front door, whatever the percentage is. Its certificate is for another name. */
+/** This server, through its front door, at every percentage. Its certificate is not verified: it is for another name. */
 export const ownSite = (
   { id, credentials: [credential] }: App,
   url: URL,
@@ -18,7 +18,7 @@ export const ownSite = (
   tlsVerify,
 });
 
-/** The upstream, past the front door. */
+/** The upstream, connected directly and not through the front door. */
 export const upstreamSite = (
   { id, credentials: [credential] }: App,
   { url, origin, tlsCa, tlsVerify }: Upstream,

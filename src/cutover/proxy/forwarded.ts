@@ -7,11 +7,11 @@ import type { Upstream } from '../ports.ts';
 import { SIDE_HEADER } from '../split/side-header.ts';
 import type { ClientInfo } from '../split/split.ts';
 
-/** Lists the front doors that a request passed: one that finds itself in it is its own upstream. */
+/** Lists the ids of the front doors that a request passed; one that finds its own id there is its own upstream. */
 export const DOOR_HEADER = 'x-wavehall-door';
 export const LOOP_STATUS = 508;
 
-/** Header lines that are written anew, or answered by this server. */
+/** Header lines that this server replaces or answers itself. */
 const REWRITTEN = new Set([
   'host',
   'content-length',
@@ -29,7 +29,7 @@ export interface UpstreamRoute {
   readonly upstream: Upstream;
   /** Path prefix of this server, without slashes at its ends. */
   readonly prefix: string;
-  /** Id of this process. */
+  /** Random id of this process. */
   readonly frontDoorId: string;
   /** Never leaves this server. */
   readonly adminToken: string | undefined;

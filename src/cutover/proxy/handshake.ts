@@ -13,7 +13,7 @@ export const isHandshake = ({ method, httpVersion, headers }: IncomingMessage): 
   KEY.test(String(headers['sec-websocket-key'])) &&
   VERSIONS.includes(headers['sec-websocket-version']);
 
-/** Bytes of a body would be taken for frames, or for a request of their own, behind the handshake. */
+/** True when a request has a body: behind the handshake the upstream would read it as frames or as another request. */
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 

@@ -42,21 +42,18 @@ export function proxyRequest(
   } catch {
     return refuseRequest(request, response, 400, 'Bad request.');
   }
-  answerFrom(outgoing, request, response);
+  relayAnswer(outgoing, request, response);
   request.pipe(outgoing);
 }
 
 /** Ends the request in every case: with an answer, with 502, or by a close when the answer has begun. */
-function answerFrom(outgoing: ClientRequest, request: IncomingMessage, response: ServerResponse): void {
-  let taken: IncomingMessage | undefined;
+function relayAnswer(outgoing: ClientRequest, request: IncomingMessage, response: ServerResponse): void {
+  let forwarded: IncomingMessage | undefined;
   const fail = (reason: string): void => {
     clearTimeout(deadline);
     outgoing.destroy();
     // Bytes behind a whole answer are dropped.
-    if (taken?.complete === true) return;
-    if (!response.headersSent)
-      refuseRequest(request, response, 502, `The upstream (WAVEHALL_CUTOVER_UPSTREAM) ${reason}.`);
-    else if (!response.writableEnded) response.destroy();
+    if (forwarded?.complete !== true) failRequest(request, response, reason);
   };
   const late = (): void => fail(`did not answer in ${PROXY_TIMEOUT_MS / 1000} s`);
   const deadline = setTimeout(late, PROXY_TIMEOUT_MS);
@@ -66,19 +63,29 @@ function answerFrom(outgoing: ClientRequest, request: IncomingMessage, response:
     if (reason !== undefined) return fail(reason);
     // The upstream may refuse without reading the rest of the body, and close; its answer still counts.
     if ((answer.statusCode ?? 0) >= 400) dropBody(request, outgoing);
-    if (forwardResponse(answer, response, fail)) taken = answer;
-  });
-  outgoing.on('upgrade', (_, socket) => {
-    socket.destroy();
-    fail('switched protocols unasked');
+    if (forwardResponse(answer, response, fail)) forwarded = answer;
   });
   outgoing.on('timeout', late);
-  outgoing.on('error', (error) => fail(`cannot be reached: ${errorReason(error)}`));
-  outgoing.on('close', () => response.headersSent || fail('closed the connection without an answer'));
+  onNoAnswer(outgoing, response, fail);
   response.on('close', () => {
     clearTimeout(deadline);
     outgoing.destroy();
   });
+}
+
+function onNoAnswer(outgoing: ClientRequest, response: ServerResponse, fail: (reason: string) => void): void {
+  outgoing.on('upgrade', (_, socket) => {
+    socket.destroy();
+    fail('switched protocols unasked');
+  });
+  outgoing.on('error', (error) => fail(`cannot be reached: ${errorReason(error)}`));
+  outgoing.on('close', () => response.headersSent || fail('closed the connection without an answer'));
+}
+
+function failRequest(request: IncomingMessage, response: ServerResponse, reason: string): void {
+  if (!response.headersSent)
+    refuseRequest(request, response, 502, `The upstream (WAVEHALL_CUTOVER_UPSTREAM) ${reason}.`);
+  else if (!response.writableEnded) response.destroy();
 }
 
 /** True when the upstream is this server: a request to it would come back, for ever (SPEC 11.17). */

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { ignore } from '../../core/util/ignore.ts';
 import { requestUpstream } from './upstream-request.ts';
@@ -13,7 +13,7 @@ const ANSWER_TIMEOUT_MS = 5000;
 const MAX_REFUSAL_BYTES = 16 * 1024;
 const TUNNEL_KEEP_ALIVE_MS = 60_000;
 
-/** The upstream accepted the handshake; `rest` is what came behind its answer. */
+/** The upstream accepted the handshake; `rest` are the bytes behind the head of its answer. */
 export interface Accepted {
   readonly head: string;
   readonly socket: Socket;
@@ -31,7 +31,7 @@ export type UpgradeAnswer = Accepted | Refused;
 
 /**
  * Requests a WebSocket of the upstream with the browser's own header lines. Rejects when it cannot be reached, does not
- * answer in time, or answers with 5xx or with what is no HTTP or no handshake.
+ * answer in time, or answers with 5xx or with anything that is neither HTTP nor a handshake.
  */
 export function requestUpgrade(
   route: UpstreamRoute,
@@ -40,13 +40,8 @@ export function requestUpgrade(
   signal: AbortSignal,
 ): Promise<UpgradeAnswer> {
   return new Promise((resolve, reject) => {
-    const outgoing = requestUpstream(route, {
-      method: 'GET',
-      path: forwardedPath(request.url ?? '/', route),
-      headers: [...forwardedHeaders(request, client, route), 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
-      signal,
-    });
-    const take = (answer: UpgradeAnswer): void => {
+    const outgoing = openUpgrade(route, request, client, signal);
+    const answered = (answer: UpgradeAnswer): void => {
       clearTimeout(timer);
       resolve(answer);
     };
@@ -61,22 +56,52 @@ export function requestUpgrade(
     );
     outgoing.on('error', fail);
     outgoing.on('close', () => fail(new Error('it closed the connection without an answer')));
-    outgoing.on('upgrade', (answer, socket: Socket, rest) => {
-      socket.on('error', ignore).setNoDelay(true).setKeepAlive(true, TUNNEL_KEEP_ALIVE_MS);
-      if (isAccepted(answer, request)) return take({ head: responseHead(answer), socket, rest });
-      socket.destroy();
-      fail(new Error('its answer is no WebSocket handshake'));
-    });
-    outgoing.on('response', (answer) => {
-      const { statusCode: status = 0 } = answer;
-      answer.on('error', fail);
-      if (status < 200 || status > 499) return fail(new Error(`it answered with ${status}`));
-      readRefusal(answer, (body) => {
-        take({ head: responseHead(answer), body, socket: undefined });
-        outgoing.destroy();
-      });
-    });
+    onAccepted(outgoing, request, answered, fail);
+    onRefused(outgoing, answered, fail);
     outgoing.end();
+  });
+}
+
+const openUpgrade = (
+  route: UpstreamRoute,
+  request: IncomingMessage,
+  client: ClientInfo,
+  signal: AbortSignal,
+): ClientRequest =>
+  requestUpstream(route, {
+    method: 'GET',
+    path: forwardedPath(request.url ?? '/', route),
+    headers: [...forwardedHeaders(request, client, route), 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
+    signal,
+  });
+
+function onAccepted(
+  outgoing: ClientRequest,
+  request: IncomingMessage,
+  answered: (answer: Accepted) => void,
+  fail: (reason: Error) => void,
+): void {
+  outgoing.on('upgrade', (answer, socket: Socket, rest) => {
+    socket.on('error', ignore).setNoDelay(true).setKeepAlive(true, TUNNEL_KEEP_ALIVE_MS);
+    if (isAccepted(answer, request)) return answered({ head: responseHead(answer), socket, rest });
+    socket.destroy();
+    fail(new Error('its answer is no WebSocket handshake'));
+  });
+}
+
+function onRefused(
+  outgoing: ClientRequest,
+  answered: (answer: Refused) => void,
+  fail: (reason: Error) => void,
+): void {
+  outgoing.on('response', (answer) => {
+    const { statusCode: status = 0 } = answer;
+    answer.on('error', fail);
+    if (status < 200 || status > 499) return fail(new Error(`it answered with ${status}`));
+    readRefusal(answer, (body) => {
+      answered({ head: responseHead(answer), body, socket: undefined });
+      outgoing.destroy();
+    });
   });
 }
 

@@ -63,7 +63,7 @@ export interface FrontDoorCounts {
   readonly sockets: Readonly<Record<Side, number>>;
   /** Upgrades since the start, by the side that served them. */
   readonly opened: Readonly<Record<Side, number>>;
-  /** Of these, those whose own side could not serve them. */
+  /** Upgrades that one side served because the other could not. */
   readonly failovers: Readonly<Record<Side, number>>;
 }
 
@@ -132,7 +132,7 @@ export class FrontDoor {
     };
   }
 
-  /** True for an unknown key that may be the upstream's; one that some servers read as a path is refused. */
+  /** True for an unknown key that may be one of the upstream's; a key that some servers read as a path is refused. */
   #mayBeOfUpstream(appKey: string): boolean {
     return this.#options.options.proxyHttp && PLAIN_KEY.test(appKey) && !DOTS.test(appKey);
   }

@@ -35,13 +35,13 @@ export class SharedPercentage implements Percentage {
   #isUnshared = false;
   #lastTick: Promise<void> = Promise.resolve();
 
-  constructor(needs: { shared: SharedState; clock: Clock; logger: Logger; first: number }) {
-    this.#shared = needs.shared;
-    this.#clock = needs.clock;
-    this.#logger = needs.logger;
+  constructor(deps: { shared: SharedState; clock: Clock; logger: Logger; first: number }) {
+    this.#shared = deps.shared;
+    this.#clock = deps.clock;
+    this.#logger = deps.logger;
     this.#state = {
-      percent: needs.first,
-      changedAtMs: needs.clock(),
+      percent: deps.first,
+      changedAtMs: deps.clock(),
       changedBy: 'WAVEHALL_CUTOVER_PERCENT',
       move: false,
       number: 0,

@@ -51,6 +51,6 @@ export function chooseBucket(
 const hashed = (text: string): number =>
   Number(createHash('sha256').update(text).digest().readBigUInt64BE() % BigInt(BUCKETS));
 
-/** A page of another site keeps the cookie only with `SameSite=None`, which browsers take over TLS only. */
+/** A page of another site keeps the cookie only with `SameSite=None`, which browsers accept over TLS only. */
 const cookieLine = (bucket: number, secure: boolean): string =>
   `Set-Cookie: ${COOKIE}=${bucket}; Path=/; Max-Age=${COOKIE_SECONDS}; HttpOnly; ${secure ? 'SameSite=None; Secure' : 'SameSite=Lax'}`;

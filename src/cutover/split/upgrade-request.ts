@@ -4,7 +4,7 @@ import type { App } from '../../core/app.ts';
 import type { Side } from '../ports.ts';
 import type { BucketChoice, ClientInfo } from './split.ts';
 
-/** One upgrade at the front door, and what is known of it there. */
+/** One upgrade at the front door, with its client, its app and its side. */
 export interface UpgradeRequest {
   readonly request: IncomingMessage;
   readonly network: Duplex;

@@ -28,8 +28,8 @@ const WARN_EVERY_MS = 60_000;
 export type ProxyFullness = Fullness | 'app_quota';
 
 /**
- * A client that reconnects at once may find the quota still used by its old socket, which counts until the upstream has
- * closed it. The quota is tried again so often, after such a pause.
+ * Attempts to take a place in the app's quota, and the pause between them: a client that reconnects at once may find the
+ * quota still used by its old socket, which counts until the upstream has closed it.
  */
 const QUOTA_TRIES = 5;
 const QUOTA_PAUSE_MS = 50;
@@ -217,7 +217,7 @@ function holdUntilClosed(
   socket.once('close', server);
 }
 
-/** Without what a browser's request may cause: an answer with 5xx, a closed connection. */
+/** Errors that a browser's request cannot cause, unlike a 5xx or a closed connection. */
 const UNREACHABLE = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',

@@ -25,9 +25,12 @@ function oncePerScrape(readStatus: () => CutoverStatus): () => CutoverStatus {
   };
 }
 
-function splitMetrics(read: () => CutoverStatus): Metric[] {
-  const sides = (counts: Readonly<Record<Side, number>>): MetricValues =>
-    SIDES.map((side) => [[side], counts[side]]);
+const splitMetrics = (read: () => CutoverStatus): Metric[] => [
+  ...percentageMetrics(read),
+  ...upgradeMetrics(read),
+];
+
+function percentageMetrics(read: () => CutoverStatus): Metric[] {
   return [
     // A change reaches all workers within a second; the maximum is the same but for that moment.
     gauge('cutover_percent', 'Percentage of the browsers that Wavehall serves.', [], 'max', () =>
@@ -39,6 +42,13 @@ function splitMetrics(read: () => CutoverStatus): Metric[] {
     gauge('cutover_shared', '1 when all nodes have the last change of the percentage.', [], 'min', () =>
       scalar(Number(read().percentage.isShared)),
     ),
+  ];
+}
+
+function upgradeMetrics(read: () => CutoverStatus): Metric[] {
+  const sides = (counts: Readonly<Record<Side, number>>): MetricValues =>
+    SIDES.map((side) => [[side], counts[side]]);
+  return [
     gauge('cutover_sockets', 'Open sockets of the front door by side.', ['side'], 'sum', () =>
       sides(read().split.open),
     ),

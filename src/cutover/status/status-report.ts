@@ -17,11 +17,11 @@ import {
 } from './table.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';
 
-/** Sockets of the front door that are on each side now, and those that came to it in all. */
+/** Sockets of the front door by side: those open now, and all since the start. */
 export interface SplitCounts {
   readonly open: Readonly<Record<Side, number>>;
   readonly total: Readonly<Record<Side, number>>;
-  /** Of those, the ones whose own side could not serve them. */
+  /** Upgrades that one side served because the other could not. */
   readonly failovers: Readonly<Record<Side, number>>;
 }
 
@@ -37,22 +37,7 @@ export interface CutoverStatus {
 /** The state of both servers side by side, and of the bridge (SPEC 11.5, 11.14). */
 export function statusTable(status: CutoverStatus, options: ReportOptions): string {
   const paint = painter(options);
-  const { wavehall, upstream } = status.watch.health;
-  const rows = [
-    ['', 'Wavehall', 'upstream'],
-    ['clients now', String(status.split.open.wavehall), String(status.split.open.upstream)],
-    ['clients in all', String(status.split.total.wavehall), String(status.split.total.upstream)],
-    ['failovers', String(status.split.failovers.wavehall), String(status.split.failovers.upstream)],
-    row('clients answered', wavehall.clients, upstream.clients),
-    row('connects', wavehall.connects, upstream.connects),
-    row('subscriptions', wavehall.subscribes, upstream.subscribes),
-    row('API requests', wavehall.api, upstream.api),
-    row('canary, own', wavehall.delivery, upstream.delivery),
-    row('canary, across', wavehall.arrivals, upstream.arrivals),
-    ['event loop p99', inMs(wavehall.loopMs), EMPTY_CELL],
-    ['health', healthOf(wavehall), healthOf(upstream)],
-  ];
-  const [head = '', ...body] = columns(rows);
+  const [head = '', ...body] = columns(sideRows(status));
   return [
     ...headLines(status, paint),
     '',
@@ -64,6 +49,29 @@ export function statusTable(status: CutoverStatus, options: ReportOptions): stri
     ...noteLines(status),
     '',
   ].join('\n');
+}
+
+function sideRows({ split, watch }: CutoverStatus): string[][] {
+  const { wavehall, upstream } = watch.health;
+  const counts = (name: string, { wavehall: ours, upstream: theirs }: SplitCounts['open']): string[] => [
+    name,
+    String(ours),
+    String(theirs),
+  ];
+  return [
+    ['', 'Wavehall', 'upstream'],
+    counts('clients now', split.open),
+    counts('clients in all', split.total),
+    counts('failovers', split.failovers),
+    row('clients answered', wavehall.clients, upstream.clients),
+    row('connects', wavehall.connects, upstream.connects),
+    row('subscriptions', wavehall.subscribes, upstream.subscribes),
+    row('API requests', wavehall.api, upstream.api),
+    row('canary, own', wavehall.delivery, upstream.delivery),
+    row('canary, across', wavehall.arrivals, upstream.arrivals),
+    ['event loop p99', inMs(wavehall.loopMs), EMPTY_CELL],
+    ['health', healthOf(wavehall), healthOf(upstream)],
+  ];
 }
 
 function headLines({ percentage, upstream }: CutoverStatus, paint: Paint): string[] {

@@ -10,7 +10,7 @@ const FRESH_MS = 5000;
 const FAULT_MS = 1000;
 
 /**
- * Measures of each side. `arrivals`: canary events that were published at the other side. `clients`: results of clients'
+ * Measures of each side. `arrivals`: canary events that the bridge carried here. `clients`: results of clients'
  * connects, which are shown and never judged.
  */
 const MEASURES = ['connects', 'subscribes', 'api', 'delivery', 'arrivals', 'loop', 'clients'] as const;
@@ -42,9 +42,9 @@ export interface SideReport {
   readonly api: WindowSummary;
   /** Canary events published here that arrived here. */
   readonly delivery: WindowSummary;
-  /** Canary events published at the other side that arrived here. */
+  /** Canary events that were published on one side and arrived on this one over the bridge. */
   readonly arrivals: WindowSummary;
-  /** Connects of clients that were answered, and that were not for a fault of the server. Never judged. */
+  /** Connects of clients: answered, or unanswered by a fault of the server. Never judged. */
   readonly clients: WindowSummary;
   /** p99 of the event-loop delay; `null` for the upstream. */
   readonly loopMs: number | null;

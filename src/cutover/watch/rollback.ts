@@ -133,7 +133,7 @@ export class Rollback {
   }
 
   async #rollBack(reasons: readonly Breach[], nowMs: number, breachMs: number): Promise<void> {
-    const { percentage, logger, notify } = this.#options;
+    const { percentage, notify } = this.#options;
     const fromPercent = this.#percent;
     const toPercent = percentage.lastGood < fromPercent ? percentage.lastGood : 0;
     const why = reasons.map(({ text }) => text).join('; ');
@@ -148,7 +148,14 @@ export class Rollback {
     };
     this.#last = note;
     this.#counts[toPercent === 0 ? 'toZero' : 'toLastGood'] += 1;
-    logger.warn(
+    this.#logRollback(note, why);
+    notify(note);
+    // No percentage above 0 counts as good any more.
+    if (toPercent === 0) await percentage.markGood(0);
+  }
+
+  #logRollback({ fromPercent, toPercent, breachMs, reasons }: RollbackNote, why: string): void {
+    this.#options.logger.warn(
       `Cutover: automatic rollback of Wavehall’s share from ${fromPercent} % to ${toPercent} %: ${why}`,
       {
         from: fromPercent,
@@ -157,9 +164,6 @@ export class Rollback {
         reasons: reasons.map(({ of }) => of).join(','),
       },
     );
-    notify(note);
-    // No percentage above 0 counts as good any more.
-    if (toPercent === 0) await percentage.markGood(0);
   }
 
   /** True when the upstream cannot be connected: browsers are never moved there then. */

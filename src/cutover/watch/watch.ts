@@ -35,62 +35,74 @@ export interface WatchStatus {
   readonly notifications: NotifierCounts | null;
 }
 
-export interface Watch {
-  /** Sink for reports of the front door, the bridge and the HTTP API. */
-  readonly health: HealthSink;
-  start(): void;
-  /** Resolves when all connections and timers have ended. */
-  stop(): Promise<void>;
-  status(): WatchStatus;
-  /** Connections of the canary to the upstream. */
-  upstreamProbes(): number;
-  /** Reason why the upstream cannot be connected; `undefined`: it answers. */
-  whyUpstreamIsAway(): Promise<string | undefined>;
-}
-
 /** Measures both sides, and rolls back after a lasting breach of Wavehall (SPEC 11.14, 11.15). */
-export function openWatch(options: WatchOptions): Watch {
-  const { limits, percentage, logger, clock, sites, notify, isFull, bridgedForMs } = options;
-  const health = new Health(limits, clock);
-  const notifier = notify && new Notifier({ ...notify, logger });
-  const loop = new LoopDelay();
-  let canary: Canary | undefined;
-  let ticker: NodeJS.Timeout | undefined;
-  const whyUpstreamIsAway = (): Promise<string | undefined> => whyUnreachable(sites().upstream);
-  const rollback = new Rollback({
-    health,
-    whyUpstreamIsAway,
-    percentage,
-    logger,
-    clock,
-    limits,
-    notify: (note) => notifier?.send(note),
-  });
-  const tick = (): void => {
-    health.loop(loop.takeMs(WATCH_TICK_MS));
-    void rollback.tick();
-  };
-  return {
-    health,
-    whyUpstreamIsAway,
-    start() {
-      loop.start();
-      ticker = setInterval(tick, WATCH_TICK_MS);
-      if (limits.canaryEveryMs === 0) return;
-      canary = new Canary({ sites: sites(), sink: health, logger, limits, isFull, bridgedForMs });
-      canary.start();
-    },
-    async stop() {
-      clearInterval(ticker);
-      loop.stop();
-      await Promise.all([canary?.stop(), notifier?.stop()]);
-    },
-    upstreamProbes: () => canary?.socketsAt('upstream') ?? 0,
-    status: () => ({
-      health: health.report(),
-      rollback: rollback.status(),
-      canary: canary?.status() ?? null,
-      notifications: notifier?.counts() ?? null,
-    }),
-  };
+export class Watch {
+  readonly #options: WatchOptions;
+  readonly #health: Health;
+  readonly #loop = new LoopDelay();
+  readonly #notifier: Notifier | undefined;
+  readonly #rollback: Rollback;
+  #canary: Canary | undefined;
+  #ticker: NodeJS.Timeout | undefined;
+
+  constructor(options: WatchOptions) {
+    const { limits, percentage, logger, clock, notify } = options;
+    this.#options = options;
+    this.#health = new Health(limits, clock);
+    this.#notifier = notify && new Notifier({ ...notify, logger });
+    this.#rollback = new Rollback({
+      health: this.#health,
+      whyUpstreamIsAway: () => this.whyUpstreamIsAway(),
+      percentage,
+      logger,
+      clock,
+      limits,
+      notify: (note) => this.#notifier?.send(note),
+    });
+  }
+
+  /** Sink for reports of the front door, the bridge and the HTTP API. */
+  get health(): HealthSink {
+    return this.#health;
+  }
+
+  start(): void {
+    const { limits, logger, sites, isFull, bridgedForMs } = this.#options;
+    this.#loop.start();
+    this.#ticker = setInterval(() => this.#tick(), WATCH_TICK_MS);
+    if (limits.canaryEveryMs === 0) return;
+    this.#canary = new Canary({ sites: sites(), sink: this.#health, logger, limits, isFull, bridgedForMs });
+    this.#canary.start();
+  }
+
+  /** Resolves when all connections and timers have ended. */
+  async stop(): Promise<void> {
+    clearInterval(this.#ticker);
+    this.#loop.stop();
+    await Promise.all([this.#canary?.stop(), this.#notifier?.stop()]);
+  }
+
+  status(): WatchStatus {
+    return {
+      health: this.#health.report(),
+      rollback: this.#rollback.status(),
+      canary: this.#canary?.status() ?? null,
+      notifications: this.#notifier?.counts() ?? null,
+    };
+  }
+
+  /** Connections of the canary to the upstream. */
+  upstreamProbes(): number {
+    return this.#canary?.socketsAt('upstream') ?? 0;
+  }
+
+  /** Reason why the upstream cannot be connected; `undefined`: it answers. */
+  whyUpstreamIsAway(): Promise<string | undefined> {
+    return whyUnreachable(this.#options.sites().upstream);
+  }
+
+  #tick(): void {
+    this.#health.loop(this.#loop.takeMs(WATCH_TICK_MS));
+    void this.#rollback.tick();
+  }
 }

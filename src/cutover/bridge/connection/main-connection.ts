@@ -42,13 +42,13 @@ export class MainConnection {
   }
 
   #opened(): void {
-    const { warnings, counters, onOpen: back } = this.#deps;
+    const { warnings, counters, onOpen } = this.#deps;
     const awayMs = Date.now() - (this.#lostSinceMs ?? Date.now());
     warnings.connectionRestored(awayMs);
     if (this.#lostSinceMs !== undefined && this.subscriptions.size > 0) counters.gap(awayMs);
     this.#lostSinceMs = undefined;
     this.subscriptions.opened();
-    back();
+    onOpen();
   }
 
   #lost(): void {

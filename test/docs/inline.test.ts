@@ -38,7 +38,7 @@ function listed(heading: string): Map<string, string> {
   );
 }
 
-const standIns = listed('Commands in lines that are not tried');
+const standIns = listed('Inline commands that are not tried');
 const foreign = listed('Names that are not in the source');
 
 const where = ({ page, line, text }: Span): string => `${page}:${line}: ${text}`;

@@ -59,7 +59,7 @@ function sound(rows: readonly Row[], servers: readonly string[]): void {
 const it = MEASURES_CPU || process.env.CI !== undefined ? test : test.skip;
 
 it.each(RULES)(
-  '%s the benchmark has figures of Wavehall, and of another server beside it: %s',
+  '%s the benchmark measures Wavehall and another server: %s',
   async (_, name) => {
     const rows = await named(name).run(course.bench);
     sound(rows, name === 'cost' ? ['Wavehall'] : ['Wavehall', 'Other']);
@@ -67,7 +67,7 @@ it.each(RULES)(
   60_000,
 );
 
-it('3.13 the benchmark holds a fan-out against the bare writes of Node, and against another server', async () => {
+it('3.13 the benchmark compares a fan-out with bare writes of Node and with another server', async () => {
   const rows = await named('fan-out').run(course.bench);
   sound(rows, ['Wavehall', 'Other', 'naive ws']);
   const bare = rows.filter(({ server }) => server === 'bare write');
@@ -76,7 +76,7 @@ it('3.13 the benchmark holds a fan-out against the bare writes of Node, and agai
     expect(against.find(({ to }) => to === 'bare write')?.ratio).toBeGreaterThan(0);
 }, 60_000);
 
-it('3.13 the benchmark has figures of each way to deal out connections to workers', async () => {
+it('3.13 the benchmark measures each way to distribute connections to workers', async () => {
   const { bench } = course;
   const rows = await named('workers').run(bench);
   const servers = new Set(rows.map(({ server }) => server));
@@ -84,7 +84,7 @@ it('3.13 the benchmark has figures of each way to deal out connections to worker
   expect(rows.filter(({ value = NaN }) => !(value > 0 && Number.isFinite(value)))).toEqual([]);
 }, 60_000);
 
-it('3.13 worker threads make the same load where there is no compiler', async () => {
+it('3.13 worker threads make the same load when there is no compiler', async () => {
   const alone = await prepare({ against: [], workers: true, sizes: { ...TINY, seconds: 0.4 } });
   try {
     const [floors] = alone.bench.leftOut;
@@ -103,7 +103,7 @@ it('3.13 worker threads make the same load where there is no compiler', async ()
   }
 }, 60_000);
 
-test('3.13 every scenario has a place in the documentation, and a test', async () => {
+test('3.13 every scenario is in the documentation and has a test', async () => {
   const document = await readFile('docs/performance.md', 'utf8');
   for (const { name } of SCENARIOS) expect(() => filled(document, name, '')).not.toThrow();
   // Several nodes have tests of their own, beside their figures.
@@ -111,9 +111,7 @@ test('3.13 every scenario has a place in the documentation, and a test', async (
   expect(SCENARIOS.map(({ name }) => name).sort()).toEqual(tested.sort());
 });
 
-test('7.2 the compiled generator signs as the server wants it, for channels and for requests', async ({
-  skip,
-}) => {
+test('7.2 the compiled generator makes valid signatures for channels and requests', async ({ skip }) => {
   const native = compileNative();
   if (typeof native === 'string') {
     expect(process.env.CI).toBe(undefined);
@@ -139,7 +137,7 @@ test('7.2 the compiled generator signs as the server wants it, for channels and 
   await load.close();
 });
 
-test('7.2 a generator says what the server refused', async () => {
+test('7.2 a generator reports what the server refused', async () => {
   const wrong = { ...other.endpoint, secret: 'wrong' };
   const native = compileNative();
   const kinds = [workersKind(undefined).command, ...(typeof native === 'string' ? [] : [[native.generator]])];
@@ -152,7 +150,7 @@ test('7.2 a generator says what the server refused', async () => {
   }
 });
 
-test('3.13 without a compiler, and with few open files, it is said what is left out', () => {
+test('3.13 without a compiler, and with few open files, the report names what is left out', () => {
   expect(compileNative('no-such-compiler')).toBe('there is no C compiler (no-such-compiler)');
   const { bench } = course;
   const [first] = bench.contestants;
@@ -160,9 +158,7 @@ test('3.13 without a compiler, and with few open files, it is said what is left 
   expect(bench.leftOut.at(-1)?.why).toBe('7 are possible with the open files');
 });
 
-test('3.13 the generator stays awake where it takes nothing from the servers, and there only', async ({
-  skip,
-}) => {
+test('3.13 the generator polls without a pause only when it has a core of its own', async ({ skip }) => {
   expect(planPinning([0])).toMatchObject({ server: undefined, generator: undefined, isApart: false });
   expect(planPinning([0, 1], 'no-such-taskset')).toMatchObject({ generator: undefined, isApart: false });
   const native = compileNative();
@@ -186,7 +182,7 @@ async function restOf(generator: string, isAwake: boolean): Promise<Rested> {
   return rested;
 }
 
-test('3.13 a server to compare with is named whole, and has to be there', () => {
+test("3.13 --against needs every part of the server's address, and a server that listens", () => {
   const endpoint = { host: '127.0.0.1', port: 6001, id: 'i', key: 'k', secret: 's', prefix: '' };
   expect(parseAgainst('Reverb=localhost:6001,i,k,s')).toMatchObject({ name: 'Reverb', pid: 0, endpoint });
   expect(parseAgainst('R=127.0.0.1:6001,i,k,s,1,900')).toMatchObject({ pid: 1, maxSockets: 900 });
@@ -196,7 +192,7 @@ test('3.13 a server to compare with is named whole, and has to be there', () => 
   expect(() => join(`R=127.0.0.1:6001,i,k,s,${gone}`, undefined)).toThrow(`R: there is no process ${gone}`);
 });
 
-test('3.13 ratios are those of each round, and a goal is met or missed', () => {
+test('3.13 ratios are medians over rounds, and a goal is met or missed', () => {
   expect(ratioOf([2, 20, undefined, 3], [1, 10, 1, undefined])).toBe(2);
   const against = compare([3, 3], [{ to: 'floor', rounds: [2, 2], atMost: 1.45 }]);
   const row: Row = {
@@ -211,7 +207,7 @@ test('3.13 ratios are those of each round, and a goal is met or missed', () => {
   expect(goalsOf(row).map(({ isMet }) => isMet)).toEqual([true, false]);
 });
 
-test('3.13 the table and the documentation say what was found and what was left out', () => {
+test('3.13 the table and the documentation show what was measured and what was left out', () => {
   const row: Row = {
     scenario: 'fan-out',
     figure: 'f',
@@ -250,7 +246,7 @@ test('3.13 the table and the documentation say what was found and what was left 
   expect(() => filled(document, 'y', 'new')).toThrow('has no place for "y"');
 });
 
-test('3.13 the model of cost finds the two numbers that made the points', () => {
+test('3.13 the model of cost finds the two numbers from which the points were made', () => {
   const points = [1, 10, 100, 1000].map((audience) => ({ audience, usPerEvent: 30 + 5 * audience }));
   const { usPerEvent, usPerDelivery } = fit(points);
   expect(usPerEvent).toBeCloseTo(30);

@@ -36,12 +36,12 @@ const native = compileNative();
 const reason = typeof native === 'string' ? native : '';
 
 /** A floor needs a compiler. Where everything has to be proven there is one; elsewhere it is said that there is none. */
-test('3.13 the gate of fan-outs has a compiler in CI', ({ skip }) => {
+test('3.13 the limit for fan-outs is checked in CI, where there is a compiler', ({ skip }) => {
   if (process.env.CI === undefined) skip(reason !== '', `the gate is left out: ${reason}`);
   expect(reason).toBe('');
 });
 
-test('3.13 a delivery costs little more than the kernel and a bare write take for it', async ({ skip }) => {
+test("3.13 a delivery costs little more than the kernel's send and a bare write", async ({ skip }) => {
   if (typeof native === 'string') return skip(`the gate is left out: ${native}`);
   let ratios = await measure(native.floor, native.generator);
   for (let tries = 1; tries < TRIES && !areGood(ratios); tries += 1) {

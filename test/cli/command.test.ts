@@ -18,7 +18,7 @@ const HAS_IPV6 = Object.values(networkInterfaces()).some((each) =>
 );
 
 describe('the start block', () => {
-  test('2.1 says where to connect, with which app, and what to mind; where no terminal reads it, each line is JSON', async () => {
+  test('2.1 shows where to connect, with which app, and warnings; without a terminal each line is JSON', async () => {
     const server = await startServer({ REVERB_SERVER_PATH: '/ws/' });
     await server.close();
     const lines = server.output().trim().split('\n');
@@ -44,13 +44,13 @@ describe('the start block', () => {
     expect(await server.exited).toBe(0);
   });
 
-  test.runIf(HAS_IPV6)('2.1 an IPv6 address stands in brackets', async () => {
+  test.runIf(HAS_IPV6)('2.1 shows an IPv6 address in brackets', async () => {
     const server = await startServer({ REVERB_SERVER_HOST: '::1' });
     await server.close();
     expect(server.output()).toContain(`ws://[::1]:${server.port}/app/{key}`);
   });
 
-  test('3.13 says that nodes scale out over Redis, and where that is', async () => {
+  test('3.13 shows that scaling over Redis is on, and the address of Redis', async () => {
     const redis = await startRedis();
     const server = await startServer({ REVERB_SCALING_ENABLED: 'true', REDIS_PORT: `${redis.port}` });
     await server.close();
@@ -74,7 +74,7 @@ describe('flags', () => {
   });
 
   test.each([[['start', '--prot', '1']], [['begin']], [['start', '--port']], [['start', 'now']]])(
-    '2.1 %j is refused with 1 and a word about it',
+    '2.1 %j is refused with exit code 1 and a message that names it',
     async (args) => {
       const { code, stdout, stderr } = await run(args);
       expect([code, stdout]).toEqual([1, '']);
@@ -82,7 +82,7 @@ describe('flags', () => {
     },
   );
 
-  test('2.1 --host, --port and --path come before the environment', async () => {
+  test('2.1 --host, --port and --path override the environment', async () => {
     const environment = {
       REVERB_SERVER_HOST: '192.0.2.1',
       REVERB_SERVER_PORT: '1',
@@ -96,8 +96,8 @@ describe('flags', () => {
   });
 });
 
-describe('what ends the start', () => {
-  test('2.1 a port that is in use: 1 and a sentence', async () => {
+describe('the start fails', () => {
+  test('2.1 for a port that is in use, with exit code 1 and a hint', async () => {
     const other = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as AddressInfo;
@@ -114,24 +114,24 @@ describe('what ends the start', () => {
     }
   });
 
-  test('2.1 an address that is not ours: 1 and a sentence', async () => {
+  test('2.1 for an address of another machine, with exit code 1 and a message', async () => {
     const { code, stderr } = await run(['start'], { REVERB_SERVER_HOST: '192.0.2.1' });
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^wavehall: .*192\.0\.2\.1.*\n$/)]);
   });
 
-  test('7.1 an open inspector beside a configured app', async () => {
+  test('7.1 for an open inspector with a configured app', async () => {
     const { code, stdout, stderr } = await run(['start'], APP, ['--inspect=127.0.0.1:0']);
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toContain('wavehall: The inspector is open: anyone who reaches it controls the process.');
     expect(stderr).not.toContain('hush');
   });
 
-  test('7.1 an open inspector, opened by NODE_OPTIONS', async () => {
+  test('7.1 for an inspector that NODE_OPTIONS opened', async () => {
     const { code, stderr } = await run(['start'], { ...APP, NODE_OPTIONS: '--inspect=127.0.0.1:0' });
     expect([code, stderr]).toEqual([1, expect.stringContaining('The inspector is open')]);
   });
 
-  test('7.1 SIGUSR1 opens no inspector', async () => {
+  test('7.1 not for SIGUSR1, which opens no inspector', async () => {
     const server = await startServer(APP);
     server.kill('SIGUSR1');
     const wire = await Wire.open(server, '/app/k?protocol=7');
@@ -142,7 +142,7 @@ describe('what ends the start', () => {
     expect(server.output()).not.toContain('Debugger');
   });
 
-  test('7.1 not an open inspector during development', async () => {
+  test('7.1 not for an open inspector with the development app', async () => {
     const server = await startServer({ NODE_OPTIONS: '--inspect=127.0.0.1:0' });
     expect(server.output()).toMatch(/Debugger listening[^]+development/);
     await server.close();
@@ -150,7 +150,7 @@ describe('what ends the start', () => {
 });
 
 describe('--debug', () => {
-  test("1.1 shows every message under Reverb's titles, as JSON lines where nobody watches", async () => {
+  test("1.1 logs every message under Reverb's titles, as JSON lines without a terminal", async () => {
     const server = await startServer(APP, ['--debug']);
     const app = { key: 'k', secret: 'hush-hush-hush' };
     const wire = await Wire.open(server, '/app/k?protocol=7');
@@ -184,7 +184,7 @@ describe('--debug', () => {
     expect(server.output()).not.toContain(auth.slice(2));
   });
 
-  test('7.7 without it no message is written', async () => {
+  test('7.7 is needed to log messages', async () => {
     const server = await startServer();
     const wire = await Wire.open(server, '/app/app-key?protocol=7');
     wire.send({ event: 'pusher:subscribe', data: { channel: 'very-special' } });

@@ -29,14 +29,14 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
   });
 });
 
-describe('the end of the server', () => {
-  test('2.13 with nobody there it is over at once', async () => {
+describe('a shutdown', () => {
+  test('2.13 ends at once when no client is connected', async () => {
     const server = await startServer({ WAVEHALL_DRAIN_SECONDS: '600' });
     server.kill();
     expect(await server.exited).toBe(0);
   });
 
-  test('2.13 a socket that never answers does not hold it up', async () => {
+  test('2.13 does not wait for a socket that never answers', async () => {
     const server = await startServer();
     const silent = await Tcp.upgraded(server, PATH);
     await silent.message();
@@ -46,7 +46,7 @@ describe('the end of the server', () => {
     silent.destroy();
   });
 
-  test('2.13 nobody new is let in: not by the port, not by a connection that was open before', async () => {
+  test('2.13 accepts no new client, neither on the port nor on a connection that was open before', async () => {
     const server = await startServer({ WAVEHALL_DRAIN_SECONDS: '600' });
     // More than one step of the drain, so that the server is still at it while the newcomers come.
     const wires = await open(server, 150);
@@ -68,7 +68,7 @@ describe('the end of the server', () => {
     expect(await server.exited).toBe(0);
   });
 
-  test('2.13 a request that is in flight is answered', async () => {
+  test('2.13 answers a request in flight', async () => {
     const server = await startServer();
     const [wire] = (await open(server, 1)) as [Wire];
     const app = appAt(server);
@@ -89,7 +89,7 @@ describe('the end of the server', () => {
     flight.destroy();
   });
 
-  test('2.13 a request that never ends does not hold it up', async () => {
+  test('2.13 does not wait for a request that never ends', async () => {
     const server = await startServer();
     const flight = await Tcp.open(server);
     flight.write(
@@ -101,7 +101,7 @@ describe('the end of the server', () => {
     flight.destroy();
   });
 
-  test('2.13 what a socket was sent before the goodbye comes before it', async () => {
+  test('2.13 delivers what was sent to a socket before its error 4200', async () => {
     const server = await startServer();
     const [wire] = (await open(server, 1)) as [Wire];
     wire.send({ event: 'pusher:subscribe', data: { channel: 'a' } });
@@ -114,11 +114,11 @@ describe('the end of the server', () => {
   });
 });
 
-describe('the pace', () => {
+describe('the drain', () => {
   /** At fifty each tenth of a second, the least, so many need about four seconds. */
   const MANY = 2000;
 
-  test('2.13 sockets are not closed all at once, and a second signal lets all that are left go now', async () => {
+  test('2.13 closes sockets one after another, and the rest at once after a second signal', async () => {
     const server = await startServer({ WAVEHALL_DRAIN_SECONDS: '600' });
     const sockets: Tcp[] = [];
     for (let group = 0; group < MANY / 100; group += 1) {
@@ -139,7 +139,7 @@ describe('the pace', () => {
     for (const socket of sockets) socket.destroy();
   });
 
-  test('2.13 one signal and a drain of no time closes all', async () => {
+  test('2.13 closes all sockets at once when its time is 0', async () => {
     const server = await startServer({ WAVEHALL_DRAIN_SECONDS: '0' });
     const wires = await open(server, 120);
     server.kill();
@@ -148,7 +148,7 @@ describe('the pace', () => {
     expect(await server.exited).toBe(0);
   });
 
-  test('2.13 the rest is served while others are sent away', async () => {
+  test('2.13 serves the other sockets meanwhile', async () => {
     const server = await startServer({ WAVEHALL_DRAIN_SECONDS: '600' });
     const sockets = await Promise.all(Array.from({ length: 600 }, () => Tcp.upgraded(server, PATH)));
     await Promise.all(sockets.map((socket) => socket.message()));

@@ -18,8 +18,8 @@ const start = (command: string, args: readonly string[]) => {
   return { child, output: () => output, portOf, exited: once(child, 'exit') };
 };
 
-describe('where the output goes', () => {
-  test.runIf(HAS_TERMINAL)('1.1 a terminal gets two columns in place of JSON', async () => {
+describe('the output', () => {
+  test.runIf(HAS_TERMINAL)('1.1 has two columns on a terminal instead of JSON', async () => {
     const command = `echo pid $$; exec ${process.execPath} ${MAIN} start --debug`;
     const { child, output, portOf, exited } = start(SCRIPT, ['-qec', `sh -c '${command}'`, '/dev/null']);
     await eventually(() => portOf() > 0, 'the start block', 15_000);
@@ -42,7 +42,7 @@ describe('where the output goes', () => {
     expect(text).not.toContain('"msg"');
   });
 
-  test('2.13 the server lives on, and stops as it should, when nobody reads its output any more', async () => {
+  test('2.13 may lose its reader: the server keeps serving and shuts down as usual', async () => {
     const { child, portOf, exited } = start(process.execPath, [MAIN, 'start', '--debug']);
     await eventually(() => portOf() > 0, 'the start block', 15_000);
     const port = portOf();

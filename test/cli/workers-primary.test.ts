@@ -5,14 +5,14 @@ import { ANSWER_MS, BroadcastRequest } from '../../src/cli/workers/broadcast-req
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('2.1 a worker that does not last is started again later each time, and never later than the limit', () => {
+test('2.1 a worker that ends soon is started again after a longer pause each time, up to the limit', () => {
   const backoff = new Backoff();
   const waits = Array.from({ length: 12 }, () => backoff.next(0));
   expect(waits.slice(0, 3)).toEqual([FIRST_WAIT_MS, 2 * FIRST_WAIT_MS, 4 * FIRST_WAIT_MS]);
   expect(waits.slice(-3)).toEqual([LONGEST_WAIT_MS, LONGEST_WAIT_MS, LONGEST_WAIT_MS]);
 });
 
-test('2.1 one that served for long is started again at once', () => {
+test('2.1 a worker that served for long is started again at once', () => {
   const backoff = new Backoff();
   for (let each = 0; each < 12; each += 1) backoff.next(SETTLED_MS - 1);
   expect(backoff.next(SETTLED_MS - 1)).toBe(LONGEST_WAIT_MS);
@@ -36,7 +36,7 @@ test('11.5 all workers are asked, and each answer counts once', async () => {
   request.answered(1, id + 1, 'to nothing');
 });
 
-test('11.5 nobody waits for a worker that ended, nor for long for one that hangs', async () => {
+test('11.5 a request does not wait for a worker that ended, and only briefly for one that hangs', async () => {
   const ended = question([1, 2]);
   ended.request.answered(1, ended.id, 'of 1');
   ended.request.leave(2);
@@ -48,7 +48,7 @@ test('11.5 nobody waits for a worker that ended, nor for long for one that hangs
   expect(await hanging.answers).toEqual(['of 2']);
 });
 
-test('11.5 without anybody to ask there is no answer', async () => {
+test('11.5 a request without workers has no answers', async () => {
   const { answers } = question([]);
   await vi.advanceTimersByTimeAsync(ANSWER_MS);
   expect(await answers).toEqual([]);

@@ -95,14 +95,14 @@ describe('the number of workers', () => {
   const read = (variables: Record<string, string>) =>
     readConfig({ REVERB_SCALING_ENABLED: 'true', ...variables }).workers;
 
-  test('2.1 is 1 when nobody says otherwise, and has a limit', () => {
+  test('2.1 is 1 by default, and has a limit', () => {
     expect(readConfig({}).workers).toBe(1);
     expect([read({ [name]: '1' }), read({ [name]: `${MAX_WORKERS}` })]).toEqual([1, MAX_WORKERS]);
     expect(readConfig({ [name]: '1' }).workers).toBe(1);
   });
 
   test.each(['0', `${MAX_WORKERS + 1}`, '-1', '1.5', 'many', 'auto'])(
-    '2.1 %j is refused by name',
+    '2.1 %j is refused with the name of the setting',
     async (bad) => {
       expect(await run(['start', `--workers=${bad}`], settings())).toEqual({
         code: 1,
@@ -112,7 +112,7 @@ describe('the number of workers', () => {
     },
   );
 
-  test('3.13 more than one without Redis is refused, with the settings that are missing and why', async () => {
+  test('3.13 above 1 needs Redis: the error names the missing settings and the reason', async () => {
     const refusal = {
       code: 1,
       stdout: '',
@@ -124,7 +124,7 @@ describe('the number of workers', () => {
     expect(await run(['start'], { [name]: '2' })).toEqual(refusal);
   });
 
-  test('2.1 one is one process, and no cluster', async () => {
+  test('2.1 of 1 runs one process, without node:cluster', async () => {
     const server = await startServer({}, ['--workers', '1']);
     onTestFinished(() => server.close());
     expect(childrenOf(server.pid)).toEqual([]);
@@ -133,7 +133,7 @@ describe('the number of workers', () => {
 });
 
 describe('the start', () => {
-  test('2.1 is told once, with one port for all, by flag or by variable', async () => {
+  test('2.1 is printed once, with one port for all, by flag or by variable', async () => {
     const server = await startWorkers({ WAVEHALL_WORKERS: `${WORKERS}` }, []);
     expect(childrenOf(server.pid)).toHaveLength(WORKERS);
     const output = server.output();
@@ -141,7 +141,7 @@ describe('the start', () => {
     expect(output).toContain(`"workers":${WORKERS},`);
   });
 
-  test('2.1 a port that is in use ends it with 1 and the sentence of a single process, once', async () => {
+  test('2.1 fails once with exit code 1 for a port that is in use, with the message of a single process', async () => {
     const other = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await once(other, 'listening');
     onTestFinished(() => void other.close());
@@ -154,14 +154,14 @@ describe('the start', () => {
     );
   });
 
-  test('8.11 a Redis that cannot be reached, or refuses, ends it with 1 and one sentence', async () => {
+  test('8.11 fails with exit code 1 and one message when Redis cannot be reached or refuses', async () => {
     const env = settings({ REDIS_PORT: `${await freePort()}` });
     const several = await run(['start', '--workers', '3'], env);
     expect(several).toEqual(await run(['start'], env));
     expect(several.stderr).toMatch(/^wavehall: Redis cannot be reached at .*\n$/);
   });
 
-  test('2.1 a certificate that cannot be read ends it with 1 and one sentence', async () => {
+  test('2.1 fails with exit code 1 and one message when a certificate cannot be read', async () => {
     const env = settings({ WAVEHALL_TLS_CERT: '/nowhere.crt' });
     const several = await run(['start', '--workers', '2'], env);
     expect(several).toEqual(await run(['start'], env));
@@ -171,7 +171,7 @@ describe('the start', () => {
     ]);
   });
 
-  test('2.1 inside a cluster of somebody else it is refused, with the setting', async () => {
+  test("2.1 fails inside another program's node:cluster, and names the setting", async () => {
     const script =
       'const cluster = require("node:cluster"); const [exec, ...args] = process.argv.slice(1);' +
       'cluster.setupPrimary({ exec, args, execArgv: [] }); cluster.fork().on("exit", (code) => process.exit(code));';
@@ -184,7 +184,7 @@ describe('the start', () => {
 });
 
 describe('SIGHUP', () => {
-  test('2.1 every worker serves the new certificate', async () => {
+  test('2.1 makes every worker serve the new certificate', async () => {
     const folder = temporaryFolder();
     const files = { cert: join(folder, 'a.crt'), key: join(folder, 'a.key') };
     makeCertificate(files, 'first');
@@ -203,7 +203,7 @@ describe('SIGHUP', () => {
 });
 
 describe('clients on different workers', () => {
-  test('3.13 each hears what is published, and what the others say', async () => {
+  test("3.13 receive published events and each other's client events", async () => {
     const server = await startWorkers();
     const wires = await openMany(server);
     for (const wire of wires) await subscribe(wire, 'private-room');
@@ -218,7 +218,7 @@ describe('clients on different workers', () => {
       expect((await wire.settle()).filter(({ event }) => event === 'news')).toEqual([]);
   });
 
-  test('4.3 see one roster, and who comes and goes; the API tells of all of them, whichever worker answers', async () => {
+  test('4.3 see one roster and its changes; the API lists all members, whichever worker answers', async () => {
     const server = await startWorkers();
     const wires = await openMany(server);
     for (const [at, wire] of wires.entries()) {
@@ -243,7 +243,7 @@ describe('clients on different workers', () => {
     }
   });
 
-  test('8.2 strict replay protection takes a signature once, whichever worker is asked', async () => {
+  test('8.2 cannot use a signature twice with strict replay protection, whichever worker answers', async () => {
     const server = await startWorkers({ WAVEHALL_REPLAY_PROTECTION: 'strict' });
     const path = signedPath(endpoint(server), 'GET', `/apps/${APP.id}/channels`);
     const statuses: number[] = [];
@@ -252,7 +252,7 @@ describe('clients on different workers', () => {
     expect(statuses).toEqual([200, ...Array.from({ length: 2 * WORKERS - 1 }, () => 401)]);
   });
 
-  test('8.11 /up and /ready say 503 while one of them hangs, whichever answers', async () => {
+  test('8.11 get 503 from /up and /ready while one worker hangs, whichever answers', async () => {
     const server = await startWorkers();
     // The hanging worker is dealt connections too, and answers nothing.
     const ask = (path: string): Promise<number | undefined> =>
@@ -285,7 +285,7 @@ describe('clients on different workers', () => {
     );
   }, 60_000);
 
-  test('11.5 the figures are those of all workers, whichever is asked', async () => {
+  test('11.5 read the metrics of all workers, whichever answers', async () => {
     const server = await startWorkers();
     const wires = await openMany(server, 7);
     for (let each = 0; each < WORKERS; each += 1) {
@@ -306,7 +306,7 @@ describe('clients on different workers', () => {
 });
 
 describe('the front door', () => {
-  test('11.4 the percentage is that of all workers, and so is what the admin API tells of them', async () => {
+  test('11.4 shares its percentage and its status with all workers', async () => {
     const other = await startStandIn({
       ...APP_VARIABLES,
     });
@@ -348,8 +348,8 @@ describe('the front door', () => {
   });
 });
 
-describe('a worker that dies', () => {
-  test('2.9 takes its own sockets with it and is replaced; the others and their clients notice nothing', async () => {
+describe('a worker that ends', () => {
+  test('2.9 loses its own sockets and is replaced; other workers and their clients are not affected', async () => {
     const server = await startWorkers();
     const wires = await openMany(server);
     for (const wire of wires) await subscribe(wire, 'room');
@@ -381,7 +381,7 @@ describe('a worker that dies', () => {
     );
   });
 
-  test('8.11 is started again until it can: while Redis is away the others stay, and it is said why', async () => {
+  test('8.11 is started again until Redis is back; meanwhile the others serve and the log has the reason', async () => {
     const own = await startRedis();
     onTestFinished(() => own.close());
     const server = await startWorkers({ REDIS_PORT: `${own.port}` });
@@ -404,7 +404,7 @@ describe('a worker that dies', () => {
     );
   }, 60_000);
 
-  test('2.13 SIGTERM to one worker sends its sockets away, and another takes its place', async () => {
+  test('2.13 by SIGTERM drains its sockets first, and is replaced', async () => {
     const server = await startWorkers();
     const wires = await openMany(server);
     const [leaver = 0, ...others] = childrenOf(server.pid);
@@ -426,7 +426,7 @@ describe('a worker that dies', () => {
   });
 });
 
-describe('the end', () => {
+describe('the shutdown', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
     '2.13 %s: each socket of each worker gets error 4200 and close 4200, and the exit code is 0',
     async (signal) => {
@@ -443,7 +443,7 @@ describe('the end', () => {
     },
   );
 
-  test('2.13 a signal to the whole group is one signal, and a second one ends the drain at once', async () => {
+  test('2.13 treats a signal to the whole process group as one, and a second one ends the drain at once', async () => {
     const server = await startWorkers({ WAVEHALL_DRAIN_SECONDS: '600' });
     const all = [server.pid, ...childrenOf(server.pid)];
     const wires = await openMany(server, 300);
@@ -457,7 +457,7 @@ describe('the end', () => {
     expect(await server.exited).toBe(0);
   });
 
-  test('2.13 a worker that is killed while it drains makes the exit code 1', async () => {
+  test('2.13 has exit code 1 when a worker is killed while it drains', async () => {
     const server = await startWorkers({ WAVEHALL_DRAIN_SECONDS: '600' });
     const workers = childrenOf(server.pid);
     const wires = await openMany(server, 300);
@@ -469,7 +469,7 @@ describe('the end', () => {
     expect(workers.filter(isRunning)).toEqual([]);
   });
 
-  test('2.13 a primary that is killed leaves no worker', async () => {
+  test('2.13 ends all workers when the primary is killed', async () => {
     const server = await startWorkers();
     const workers = childrenOf(server.pid);
     const [wire] = (await openMany(server, 1)) as [Wire];

@@ -132,7 +132,7 @@ withChromium('2.3 stock clients in a browser', () => {
     });
 
     for (const kind of ['orders', 'private-orders', 'presence-room', 'private-encrypted-orders']) {
-      test(`3.13 hears an event on ${kind} once`, async () => {
+      test(`3.13 receives an event on ${kind} once`, async () => {
         const name = stage.name(kind);
         const window = await open();
         await window.connect();
@@ -199,7 +199,7 @@ withChromium('2.3 stock clients in a browser', () => {
 
   for (const broadcaster of ['reverb', 'pusher']) {
     describe(`Echo, broadcaster ${broadcaster}`, () => {
-      test('3.13 channel() and private() hear events', async () => {
+      test('3.13 channel() and private() receive events', async () => {
         const name = stage.name('orders');
         const window = await open();
         await window.openEcho(broadcaster);

@@ -20,7 +20,7 @@ function notes() {
 
 for (const broadcaster of ['reverb', 'pusher'] as const) {
   describe(`broadcaster ${broadcaster}`, () => {
-    test('3.13 listen() hears events of Laravel, by class and by name', async () => {
+    test('3.13 listen() receives events of Laravel, by class and by name', async () => {
       const name = stage.name('orders');
       const { ear, as } = notes();
       const echo = stage.echo(broadcaster);
@@ -40,7 +40,7 @@ for (const broadcaster of ['reverb', 'pusher'] as const) {
       expect([ear.all('class'), ear.all('name')]).toEqual([[{ id: 1 }], [{ id: 2 }]]);
     });
 
-    test('3.5 private() hears the events of its channel', async () => {
+    test('3.5 private() receives the events of its channel', async () => {
       const name = stage.name('orders');
       const { ear, as } = notes();
       stage.echo(broadcaster).private(name).listen('.shipped', as('shipped')).subscribed(as('subscribed'));

@@ -107,7 +107,7 @@ describe('channels', () => {
 
 describe('cache channels', () => {
   for (const kind of ['cache', 'private-cache', 'presence-cache', 'private-encrypted-cache']) {
-    test(`3.10 a newcomer to a ${kind} channel is told of a miss, later the last event`, async () => {
+    test(`3.10 a new subscriber of a ${kind} channel receives a cache miss, later the last event`, async () => {
       const name = stage.name(kind);
       const first = await enter(stage.pusher('1'), name);
       await first.ear.next('pusher:cache_miss');

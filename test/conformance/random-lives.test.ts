@@ -22,11 +22,11 @@ afterAll(async () => {
   await Promise.all(servers.map((server) => server.close()));
 });
 
-test.each([1, 2, 3])('3.13 two servers answer the same random life alike (seed %i)', async (seed) => {
+test.each([1, 2, 3])('3.13 two servers answer the same random steps alike (seed %i)', async (seed) => {
   expect(await compareLives(pair, seed, 250, [])).toBeUndefined();
 });
 
-test('5.1 a random life finds a server that differs in one setting', async () => {
+test('5.1 random steps detect a server that differs in one setting', async () => {
   const other = await start({ REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: 'none' });
   const found = await compareLives([pair[0], other], 4, 250, []);
   expect(found?.step.do).toBe('whisper');

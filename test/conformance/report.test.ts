@@ -21,7 +21,7 @@ const report = {
   forms: ['F1'],
 };
 
-test('1.1 every case has an id of its own, a group, and a rule of the specification', async () => {
+test('1.1 every case has a unique id, a group, and a rule of the specification', async () => {
   const ids = cases.map(({ id }) => id);
   expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
   expect(ids.filter((id) => !/^[CSWUH]\d\d$/.test(id))).toEqual([]);
@@ -30,18 +30,18 @@ test('1.1 every case has an id of its own, a group, and a rule of the specificat
   expect(cases.filter(({ rule }) => !rules.has(rule)).map(({ id }) => id)).toEqual([]);
 });
 
-test('1.1 every named difference of Reverb is one of a case or a form', () => {
+test('1.1 every expected difference of Reverb names a case or a form', () => {
   const known = new Set([...cases.map(({ id }) => id), ...Object.keys(FORMS)]);
   expect(Object.keys(differences).filter((id) => !known.has(id))).toEqual([]);
 });
 
-test('1.1 a run is as expected when exactly the named cases and forms differ', () => {
+test('1.1 a run is as expected if exactly the named cases and forms differ', () => {
   expect(judge(report, { C02: 'reason', F1: 'reason' })).toEqual({ unnamed: [], gone: [] });
   // A case that could not run proves nothing.
   expect(judge(report, { C02: 'reason', F1: 'reason', S01: 'reason' })).toEqual({ unnamed: [], gone: [] });
 });
 
-test('1.1 reports a difference that is not named, and a named one that is gone', () => {
+test('1.1 reports a difference that was not expected, and an expected one that is gone', () => {
   expect(judge(report, { F1: 'reason' })).toEqual({ unnamed: ['C02'], gone: [] });
   expect(judge(report, { C02: 'reason', F1: 'reason', C01: 'reason' })).toEqual({
     unnamed: [],
@@ -53,7 +53,7 @@ test('1.1 reports a difference that is not named, and a named one that is gone',
   });
 });
 
-test('1.1 shows the result in lines, totals and the table', () => {
+test('1.1 prints the result as lines, totals and a table', () => {
   expect(totals(report.outcomes)).toBe('1 passed, 1 failed, 1 not applicable');
   expect(report.outcomes.map((each) => line(each, { C02: 'reason' }).split(' ')[0])).toEqual([
     'pass',

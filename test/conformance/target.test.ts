@@ -35,7 +35,7 @@ test.each([
   ['ends at once', `sh -c 'echo no config; exit 3'`, /ended\. The end of its log:\nno config/],
   ['is not there', 'no-such-command-of-anybody', /ended\. The end of its log:\n.*not found/s],
 ])(
-  '1.1 ends the run with the end of the log when a server %s, and stops that server',
+  "1.1 ends the run with the server's last log lines when the server %s, and stops that server",
   async (_what, command, words) => {
     const failed = await started('Other', command, undefined, 1_000)
       .shared()

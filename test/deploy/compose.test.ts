@@ -21,14 +21,14 @@ const environment = Object.fromEntries(
 );
 
 describe('docker-compose.yml', () => {
-  test('2.13 it waits longer than the server drains', () => {
+  test('2.13 waits longer than the server drains', () => {
     const patience = Number(/^(\d+)s$/.exec(scalar(...SERVICE, 'stop_grace_period'))?.[1]);
     const drain = readConfig({ ...APP, ...environment }).drainSeconds;
     expect(drain).toBeGreaterThan(0);
     expect(patience).toBeGreaterThan(drain + FAREWELL_SECONDS);
   });
 
-  test('2.5 every name of .env reaches the server, but for where the containers find each other', () => {
+  test('2.5 passes every variable of .env to the server, except the addresses of the containers', () => {
     expect(items(...SERVICE, 'env_file')).toEqual(['path: .env required: false']);
     const example: readonly string[] =
       readFileSync(`${root}.env.example`, 'utf8').match(/(?<=^#)[A-Z_0-9]+(?==)/gm) ?? [];
@@ -47,12 +47,12 @@ describe('docker-compose.yml', () => {
     for (const name of PASSED_ON) expect(scalar(...SERVICE, 'environment', name)).toBe('');
   });
 
-  test('2.5 without an app the image does not start: there is none for development in it', () => {
+  test('2.5 does not start without an app: the image has no development app', () => {
     expect(() => readConfig({ ...environment, NODE_ENV: 'production' })).toThrow('No app is configured');
     expect(argsOf(image, 'ENV')).toEqual(['NODE_ENV=production', 'REVERB_SERVER_HOST=0.0.0.0']);
   });
 
-  test('2.1 nginx alone is published, on the port of the server, and passes on to where the server listens', () => {
+  test("2.1 publishes only nginx, on the server's port, which proxies to the address of the server", () => {
     expect(() => items(...SERVICE, 'ports')).toThrow();
     const [port = '', ...more] = items('services', 'nginx', 'ports');
     expect(more).toEqual([]);
@@ -61,20 +61,20 @@ describe('docker-compose.yml', () => {
     expect(nginxConfiguration).toContain(`set $nodes wavehall:${theOnly(image, 'EXPOSE')};`);
   });
 
-  test('2.1 several nodes share one Redis, which is a service of its own', () => {
+  test('2.1 runs several nodes and one Redis service', () => {
     const { scaling, redisHost, redisPort } = readConfig({ ...APP, ...environment });
     expect([scaling, redisHost, redisPort]).toEqual([true, 'redis', 6379]);
     expect(scalar('services', redisHost, 'image')).toMatch(/^redis:/);
     expect(Number(withDefaults(scalar(...SERVICE, 'deploy', 'replicas')))).toBeGreaterThan(1);
   });
 
-  test('2.10 nginx is more patient than the server', () => {
+  test("2.10 gives nginx a longer timeout than the server's", () => {
     const patience = Number(/proxy_read_timeout (\d+)s;/.exec(nginxConfiguration)?.[1]);
     for (const { activityTimeoutSeconds, pingIntervalSeconds } of readConfig(APP).apps)
       expect(patience).toBeGreaterThan(Math.max(activityTimeoutSeconds, pingIntervalSeconds));
   });
 
-  test('2.6 what nginx says of a client counts, and nobody else on the way is trusted', () => {
+  test("2.6 trusts nginx's headers about a client, and no other proxy", () => {
     expect(nginxConfiguration).toContain('proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;');
     expect(nginxConfiguration).toContain('proxy_set_header X-Forwarded-Proto $scheme;');
     expect(readConfig({ ...APP, ...environment }).trustedProxies).toEqual([
@@ -83,7 +83,7 @@ describe('docker-compose.yml', () => {
     ]);
   });
 
-  test('8.11 it asks for health with the very command of the Dockerfile', () => {
+  test('8.11 checks health with the same command as the Dockerfile', () => {
     expect(items(...SERVICE, 'healthcheck', 'test')).toEqual([
       'CMD',
       ...execForm(theOnly(image, 'HEALTHCHECK')),
@@ -95,7 +95,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('2.7 it allows as many open files as a node may want sockets', () => {
+  test('2.7 allows enough open files for the sockets of a node', () => {
     const { soft, hard } = entries(...SERVICE, 'ulimits', 'nofile');
     expect(Number(soft)).toBeGreaterThanOrEqual(100_000);
     expect(hard).toBe(soft);

@@ -39,8 +39,8 @@ function reachesTheBuild(path: string): boolean {
   return lines.includes(`!${path}`);
 }
 
-describe('what it says', () => {
-  test('8.11 it copies only what exists and is let through to the build', () => {
+describe('the Dockerfile', () => {
+  test('8.11 copies only files that exist and that .dockerignore lets through', () => {
     const sources = stages
       .flatMap(copiesOf)
       .filter(({ from }) => from === undefined)
@@ -50,13 +50,13 @@ describe('what it says', () => {
     expect(sources.filter((source) => !reachesTheBuild(source))).toEqual([]);
   });
 
-  test('8.11 nothing secret reaches the build', () => {
+  test('8.11 gets no secret file into the build', () => {
     for (const path of ['.env', '.git', 'node_modules', 'dist', 'test', 'examples']) {
       expect(reachesTheBuild(path)).toBe(false);
     }
   });
 
-  test('2.1 it runs a Node that the package supports, without root, on the port of the server', () => {
+  test('2.1 runs a supported Node, without root, on the port of the server', () => {
     const majors = stages.map((stage) => Number(/^node:(\d+)-/.exec(stage.image)?.[1]));
     expect(new Set(majors).size).toBe(1);
     const least = Number(/^>=(\d+)/.exec((json('package.json')['engines'] as { node: string }).node)?.[1]);
@@ -65,14 +65,14 @@ describe('what it says', () => {
     expect(Number(theOnly(image, 'EXPOSE'))).toBe(readConfig({}).port);
   });
 
-  test('2.13 its entry point is the server itself, so that signals reach it', () => {
+  test('2.13 has the server itself as entry point, so that signals reach it', () => {
     expect(entryPoint[0]).toBe('node');
     const bin = json('package.json')['bin'] as { wavehall: string };
     expect(entryPoint.slice(1)).toEqual([bin.wavehall, 'start']);
   });
 });
 
-describe('what it does', () => {
+describe('the image', () => {
   let folder: string;
   let server: ChildProcess | undefined;
 
@@ -150,7 +150,7 @@ describe('what it does', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('8.11 the server runs from the files of the image alone, healthy until SIGTERM ends it', async () => {
+  test('8.11 runs from its own files alone, healthy until SIGTERM', async () => {
     const { child, port } = await start();
     expect(await healthOf(port)).toBe(0);
     child.kill('SIGTERM');
@@ -159,7 +159,7 @@ describe('what it does', () => {
   });
 
   const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
-  test.skipIf(!hasOpenssl)('8.11 a server with a certificate of its own is healthy as well', async () => {
+  test.skipIf(!hasOpenssl)('8.11 is healthy with a certificate too', async () => {
     const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
     const wanted = ['-nodes', '-days', '1', '-subj', '/CN=ws.test', '-newkey', 'ec', '-pkeyopt'];
     const files = ['ec_paramgen_curve:prime256v1', '-keyout', key, '-out', certificate];
@@ -170,7 +170,7 @@ describe('what it does', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  test('8.11 a server that answers 503 is unhealthy', async () => {
+  test('8.11 is unhealthy when the server answers 503', async () => {
     const draining = createServer((_request, response) => response.writeHead(503).end());
     await new Promise<void>((resolve) => draining.listen(0, '127.0.0.1', resolve));
     try {

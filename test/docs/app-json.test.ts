@@ -19,12 +19,12 @@ const rows = readFileSync(`${ROOT}docs/app-json.md`, 'utf8')
   .filter((line) => line.startsWith('| `'))
   .map((line) => line.split('|').slice(1, 4).map(plain));
 
-test('every key that an app in JSON may have has a row, once, and no other key has', () => {
+test('every key of an app in JSON has exactly one row, and no other key has one', () => {
   expect(rows.map(([key]) => key).sort()).toEqual([...APP_KEYS].sort());
 });
 
 test.each(SETTINGS.map((setting) => [setting.key ?? setting.name, setting] as const))(
-  '%s has the variable and the default that the server has',
+  '%s has the variable and the default of the source',
   (key, { name, fallback }) => {
     expect(rows.find(([known]) => known === key)).toEqual([key, name, fallback === '' ? 'none' : fallback]);
   },

@@ -17,7 +17,7 @@ const questions = rowsIn(partOf('Where is … decided?'));
 const all = rowsIn(PAGE);
 
 describe('where is … decided?', () => {
-  test('at least fifty questions are answered, each with a file and a name', () => {
+  test('answers at least fifty questions, each with a file and a name', () => {
     expect(questions.length).toBeGreaterThanOrEqual(50);
     expect(questions.filter(({ name }) => name === undefined)).toEqual([]);
   });
@@ -42,12 +42,12 @@ describe('where is … decided?', () => {
     'goes back by itself',
     'ping timeout',
   ];
-  test.each(SEARCHED)('a newcomer who searches for "%s" finds a row', (word) => {
+  test.each(SEARCHED)('has a row for a search for "%s"', (word) => {
     expect(questions.some(({ question }) => question.includes(word))).toBe(true);
   });
 });
 
-describe('each name is exported by the file beside it', () => {
+describe('names only exports of the files', () => {
   test.each(all.filter(({ name }) => name !== undefined))('$question $file: $name', ({ file, name }) => {
     const declaration = new RegExp(`^export (class|const|(async )?function|interface|type) ${name}\\b`, 'm');
     expect(readFileSync(file, 'utf8')).toMatch(declaration);
@@ -55,7 +55,7 @@ describe('each name is exported by the file beside it', () => {
 });
 
 test.each(['The walk of one event', 'The walk of one subscription', 'The walk of one crash'])(
-  '%s has its steps in their order, each with its file',
+  '%s has numbered steps in order, each with its file',
   (heading) => {
     const steps = rowsIn(partOf(heading)).map(({ question }) => Number(/^(\d+)\. /.exec(question)?.[1]));
     expect(steps.length).toBeGreaterThanOrEqual(10);
@@ -66,13 +66,13 @@ test.each(['The walk of one event', 'The walk of one subscription', 'The walk of
 test.each([
   ['docs/architecture.md', PAGE],
   ['CONTRIBUTING.md', GLOSSARY],
-])('each file and folder that %s names exists', (_, text) => {
+])('each file and folder on %s exists', (_, text) => {
   const named = [...text.matchAll(/`((?:src|protocol|test)\/[^`]+)`/g)].map(([, path = '']) => path);
   expect(named.length).toBeGreaterThan(30);
   expect(named.filter((path) => !existsSync(path))).toEqual([]);
 });
 
-test('the adding of each thing that people add is described', () => {
+test('the page says how to add each kind of thing', () => {
   const part = partOf('How do I add …');
   for (const thing of [
     'kind of channel',

@@ -22,12 +22,12 @@ const rowsOf = (page: string): string[][] =>
 
 const rows = rowsOf(FOR_READERS).filter(([first = '']) => first !== 'situation' && !first.startsWith('---'));
 
-test('each difference of the run is in exactly one row for readers, and each row names only such', () => {
+test('each difference of the run is in exactly one row of the page, and no row names another', () => {
   const cases = rows.flatMap((cells) => CASES.exec(cells.at(-1) ?? '')?.[1]?.split(' ') ?? []);
   expect(cases.toSorted()).toEqual(Object.keys(named).toSorted());
 });
 
-test('each row for readers says the situation, what each server does, and what it means', () => {
+test('each row of the page has the situation, both servers and the meaning', () => {
   expect(rows.length).toBeGreaterThan(60);
   for (const cells of rows) {
     expect(cells, cells[0]).toHaveLength(4);
@@ -35,7 +35,7 @@ test('each row for readers says the situation, what each server does, and what i
   }
 });
 
-test('the page of the run has each difference, with the reason that the run was given', () => {
+test('the page of the run has each difference with its reason', () => {
   const forms = rowsOf(OF_THE_RUN).filter(([first]) => first === 'everywhere');
   const cases = rowsOf(OF_THE_RUN).filter(([first = '']) => /^[CSWUH]\d\d$/.test(first));
   const isForm = ([id]: readonly [string, string]): boolean => id.startsWith('F');
@@ -45,7 +45,7 @@ test('the page of the run has each difference, with the reason that the run was 
   expect(reasonById).toEqual(Object.fromEntries(list.filter((each) => !isForm(each))));
 });
 
-test('the two pages lead to each other', () => {
+test('the two pages link to each other', () => {
   expect(readFileSync(FOR_READERS, 'utf8')).toContain('](differences-from-reverb-run.md)');
   expect(readFileSync(OF_THE_RUN, 'utf8')).toContain('](differences-from-reverb.md)');
 });

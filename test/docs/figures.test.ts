@@ -27,7 +27,7 @@ const spellings = (name: string): string[] => {
   return fallback === '' || fallback === '0' ? [fallback, 'none'] : [fallback];
 };
 
-test('each default in the table of README is the one that the server has', () => {
+test('each default in the table of README is the default of the source', () => {
   const rows = rowsOf('README.md').filter(([first = '']) => /^`(REVERB|WAVEHALL)_/.test(first));
   expect(rows.length).toBeGreaterThan(5);
   for (const [names = '', defaults = ''] of rows.filter(([, each]) => each !== 'a development app')) {
@@ -38,7 +38,7 @@ test('each default in the table of README is the one that the server has', () =>
   }
 });
 
-test('each default in the list of limits that Reverb lacks is the one that the server has', () => {
+test('each default in the list of limits that Reverb lacks is the default of the source', () => {
   const limits = rowsOf('docs/differences-from-reverb.md').flatMap(([, , wavehall = '']) => {
     const [, fallback, name] = /^([\d,]+|none) \(`(WAVEHALL_\w+)`\)/.exec(wavehall) ?? [];
     return fallback === undefined || name === undefined ? [] : [{ fallback, name }];
@@ -48,7 +48,7 @@ test('each default in the list of limits that Reverb lacks is the one that the s
     expect(spellings(name), name).toContain(fallback.replaceAll(',', ''));
 });
 
-test.each(CONFORMANCE)('%s counts the cases of the conformance suite as they are', (page) => {
+test.each(CONFORMANCE)('%s has the present number of conformance cases', (page) => {
   const rows = rowsOf(page);
   for (const group of Object.values(GROUPS)) {
     const count = cases.filter(({ id }) => groupOf(id) === group).length;
@@ -59,7 +59,7 @@ test.each(CONFORMANCE)('%s counts the cases of the conformance suite as they are
   }
 });
 
-test('README and docs tell of the same run beside Reverb', () => {
+test('README and docs show the same run against Reverb', () => {
   const [one, other] = CONFORMANCE.map((page) => ({
     day: /Run on (\d{4}-\d\d-\d\d) against Laravel Reverb/.exec(textOf(page))?.[1],
     rows: rowsOf(page).filter(([name = '']) => (Object.values(GROUPS) as string[]).includes(name)),
@@ -68,7 +68,7 @@ test('README and docs tell of the same run beside Reverb', () => {
   expect(one?.day).toBeDefined();
 });
 
-test('what README says of a delivery beside Reverb is what was measured', () => {
+test('the cost of a delivery in README is the measured one', () => {
   const [, ratio = ''] = /\| +(0\.\d+) of Reverb's +\|/.exec(textOf('README.md')) ?? [];
   const measured = rowsOf('docs/performance.md').find(
     ([figure, server]) => figure === '1000 sockets, 1 event a tick' && server === 'Wavehall',
@@ -76,7 +76,7 @@ test('what README says of a delivery beside Reverb is what was measured', () => 
   expect(measured?.[3]).toContain(`${ratio} x Laravel Reverb`);
 });
 
-test('each block of figures is of a scenario of the benchmark, and says when and where it was measured', () => {
+test('each block of figures belongs to a scenario and says when and where it was measured', () => {
   const text = textOf('docs/performance.md');
   const blocks = [...text.matchAll(/<!-- bench:(\S+) -->([^]+?)<!-- \/bench:\1 -->/g)];
   expect(blocks.map(([, name = '']) => name).sort()).toEqual(SCENARIOS.map(({ name }) => name).sort());
@@ -84,7 +84,7 @@ test('each block of figures is of a scenario of the benchmark, and says when and
     expect(block, name).toMatch(/^\n\n\d{4}-\d\d-\d\d \d\d:\d\d UTC, .+, Node v\d+[^]+load average \d/);
 });
 
-test('the figures of goals that were missed are those of the blocks', () => {
+test('the figures of missed goals are those of the blocks', () => {
   const text = textOf('docs/performance.md');
   const [, goals = ''] = /Goals that are missed[^\n]+\n([^]+?)\n## /.exec(text) ?? [];
   const blocks = rowsOf('docs/performance.md').flat().join(' | ');

@@ -64,7 +64,7 @@ test.each(once([...inBlocks, ...toTry]).map((span) => [where(span), span.text]))
   TIMEOUT_MS,
 );
 
-test('each command that is neither run nor tried is in the list, with its reason and a test in its place', () => {
+test('each command that is neither run nor tried is in the list, with its reason and another test', () => {
   const inPages = new Set(commands.map(({ text }) => text));
   for (const [text, why] of standIns) {
     expect(inPages.has(text) && !isIn(run, text), `${text} is in no line of a page, or a block runs it`).toBe(
@@ -76,14 +76,14 @@ test('each command that is neither run nor tried is in the list, with its reason
   }
 });
 
-test('each name of a page exists, or is in the list of those that are not ours', () => {
+test('each name on a page exists, or is in the list of foreign names', () => {
   const names = spans.filter(({ text }) => !isCommand(text));
   expect(names.length).toBeGreaterThan(400);
   const missing = names.filter(({ page, text }) => !foreign.has(text) && !exists(page, text, blocks));
   expect(missing.map(where)).toEqual([]);
 });
 
-test('each name in that list is in a page, and not in the source', () => {
+test('each name in that list is on a page and not in the source', () => {
   const inPages = new Map(spans.map((span) => [span.text, span]));
   for (const [text, why] of foreign) {
     const span = inPages.get(text);

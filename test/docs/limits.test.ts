@@ -56,7 +56,7 @@ test('every setting that is a number and limits something has a row', () => {
 });
 
 test.each(rows.map((row) => [row.variable, row] as const))(
-  '%s has the default that the server has, and every column',
+  '%s has the default of the source, and every column',
   (variable, row) => {
     const setting = SETTINGS.find(({ name }) => name === variable);
     expect(setting?.fallback).toBe(row.fallback);
@@ -64,7 +64,7 @@ test.each(rows.map((row) => [row.variable, row] as const))(
   },
 );
 
-test('what counts a limit is a reason of wavehall_refusals_total or a metric', () => {
+test('each limit is counted by a reason of wavehall_refusals_total or a metric', () => {
   const reasons = new Set(Object.keys(REASONS));
   const named = rows.flatMap(({ counted }) =>
     [...counted.matchAll(/`([a-z_]+)`/g)].map(([, name = '']) => name),
@@ -197,12 +197,12 @@ function numberIn(file: string, name: string): number {
   return name.endsWith('_MS') ? value / 1000 : value;
 }
 
-test('the fixed limits are those of this list, each with every column', () => {
+test('the fixed limits are those of this list, with every column', () => {
   expect([...fixed.keys()].sort()).toEqual(Object.keys(FIXED).sort());
   for (const cells of fixed.values()) expect(cells.slice(0, 4)).not.toContain('');
 });
 
-test.each(Object.entries(FIXED))('%s: the value is that of the source, and tried', (limit, place) => {
+test.each(Object.entries(FIXED))('%s: has the value of the source, and a test', (limit, place) => {
   const [file, name, tried, title] = place;
   expect(fixed.get(limit)?.[0]).toBe(`${numberIn(file, name)}`);
   const path = `${ROOT}test/${tried}`;
@@ -210,13 +210,13 @@ test.each(Object.entries(FIXED))('%s: the value is that of the source, and tried
   expect(tests.includes(title), `${tried} has a test with the title ${title}`).toBe(true);
 });
 
-test('what counts a fixed limit is a reason or a metric', () => {
+test('each fixed limit is counted by a reason or a metric', () => {
   const named = [...fixed.values()].flatMap((cells) => [...(cells[2] ?? '').matchAll(/`([a-z_]+)`/g)]);
   const unknown = named.filter(([, name = '']) => !(name in REASONS) && !name.startsWith('wavehall_'));
   expect(unknown).toEqual([]);
 });
 
-test('every reason for which something is refused is explained', () => {
+test('every reason of a refusal is explained', () => {
   const text = readFileSync(`${ROOT}docs/limits.md`, 'utf8');
   expect(Object.keys(REASONS).filter((reason) => !text.includes(`\`${reason}\``))).toEqual([]);
 });

@@ -23,13 +23,13 @@ const links = pages()
   .flatMap(linksOf)
   .filter(({ text }) => !/^[a-z+]+:/.test(text));
 
-test('every relative link leads to something that is in the repository', () => {
+test('every relative link leads to a file of the repository', () => {
   const broken = links.filter(({ page, text }) => !known.has(targetOf(page, text)));
   expect(broken).toEqual([]);
   expect(links.length).toBeGreaterThan(50);
 });
 
-test('every anchor is one of a heading', () => {
+test('every anchor belongs to a heading', () => {
   const anchored = links.filter(({ text }) => text.includes('#'));
   const broken = anchored.filter(
     ({ page, text }) => !hasAnchor(targetOf(page, text), text.split('#')[1] ?? ''),

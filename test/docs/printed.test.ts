@@ -21,7 +21,7 @@ const inOrder = [...new Set(toRun.map(({ page }) => page))].sort(
   (one, other) => Number(other === 'README.md') - Number(one === 'README.md'),
 );
 
-test('each shell block that is not run is in the list of README.md with its reason, and names what runs in its place', () => {
+test('each shell block that is not run is in the list of README.md with its reason and a test that covers it', () => {
   const listed = readFileSync(`${ROOT}test/docs/README.md`, 'utf8')
     .split('\n')
     .filter((line) => /^\| \S+\.md /.test(line))

@@ -15,13 +15,13 @@ test('each folder of test/ has its row', () => {
   expect(missing.map(({ name }) => name)).toEqual([]);
 });
 
-test('each file and folder that it names exists', () => {
+test('each file and folder on the page exists', () => {
   const named = codeIn(MAP).filter((text) => /^(test|src|protocol)\/|^\.ci\/|\.config\.ts$/.test(text));
   expect(named.length).toBeGreaterThan(40);
   expect(named.filter((path) => !existsSync(ROOT + path))).toEqual([]);
 });
 
-test('each helper that it names is exported by the file beside it', () => {
+test('each helper on the page is exported by its file', () => {
   const helpers = [...MAP.matchAll(/((?:`\w+`(?: and )?)+) in `(test\/[^`]+)`/g)].flatMap(
     ([, names = '', file = '']) => codeIn(names).map((name) => ({ name, file })),
   );
@@ -32,7 +32,7 @@ test('each helper that it names is exported by the file beside it', () => {
     );
 });
 
-test('each script that it names is one of package.json', () => {
+test('each script on the page is in package.json', () => {
   const named = codeIn(MAP).flatMap((text) => /^npm run (\S+)/.exec(text)?.[1] ?? []);
   expect(named.filter((script) => !(script in scripts))).toEqual([]);
 });

@@ -73,7 +73,7 @@ withChromium('5.3 the browser chat', () => {
     });
   const seen = (page: Page) => page.evaluate(() => (globalThis as unknown as { states: string[] }).states);
 
-  test('5.3 a message reaches the other window once, and its own window shows its own copy', async () => {
+  test('5.3 a message reaches the other window once, and is shown once in its own', async () => {
     const ada = await enter('Ada', 'messages');
     const grace = await enter('Grace', 'messages');
     await say(ada, 'Is anybody here?');
@@ -84,7 +84,7 @@ withChromium('5.3 the browser chat', () => {
     for (const page of [ada, grace]) expect(await page.locator('.bubble').count()).toBe(2);
   });
 
-  test('5.3 rooms do not hear each other', async () => {
+  test("5.3 rooms do not receive each other's messages", async () => {
     const [ada, grace, alone] = [
       await enter('Ada', 'one'),
       await enter('Grace', 'one'),
@@ -109,7 +109,7 @@ withChromium('5.3 the browser chat', () => {
     await expect.poll(() => grace.textContent('#typing')).toBe('');
   });
 
-  test('5.3 who comes, is renamed or leaves is shown to the others', async () => {
+  test('5.3 users who join, change their name or leave are shown to the others', async () => {
     const ada = await enter('Ada', 'people');
     const grace = await enter('Grace', 'people');
     await people(grace).toEqual(['Grace', 'Ada']);
@@ -122,7 +122,7 @@ withChromium('5.3 the browser chat', () => {
     await ada.waitForSelector('.note:text-is("Hopper left")');
   });
 
-  test('5.3 what others send is shown as text, never as markup', async () => {
+  test('5.3 messages are shown as text, never as markup', async () => {
     const ada = await enter('<b>Ada</b>', 'markup');
     const grace = await enter('Grace', 'markup');
     await say(ada, '<img src=x onerror="document.title=1">');
@@ -133,7 +133,7 @@ withChromium('5.3 the browser chat', () => {
     expect(await grace.locator('main img, main b').count()).toBe(0);
   });
 
-  test('2.5 a wrong key is shown with what the server said, and a button', async () => {
+  test("2.5 a wrong key is shown with the server's error and a button", async () => {
     const page = await open({ key: 'wrong' });
     await state(page, 'disconnected');
     await page.waitForSelector('.note:text-is("The server says: Application does not exist (4001)")');
@@ -141,7 +141,7 @@ withChromium('5.3 the browser chat', () => {
     expect(await page.isDisabled('#text')).toBe(true);
   });
 
-  test('2.14 writing waits for the server to come back, and then goes on', async () => {
+  test('2.14 writing is disabled while the server is down, and works again afterwards', async () => {
     const ada = await enter('Ada', 'restart');
     const grace = await enter('Grace', 'restart');
     const { port } = server;

@@ -64,8 +64,8 @@ async function ask(method: string, path: string, body?: object, cookie = '') {
   return { status: response.status, headers: response.headers, json };
 }
 
-describe('asked by HTTP', () => {
-  test('3.5 signs the channels that somebody may enter, and no others', async () => {
+describe('the backend over HTTP', () => {
+  test('3.5 signs the channels that a user may join, and no others', async () => {
     const ada = await logIn('Ada');
     const enter = async (channel_name: string) =>
       (await ada('POST', '/broadcasting/auth', { socket_id: '1.2', channel_name })).status;
@@ -76,7 +76,7 @@ describe('asked by HTTP', () => {
     expect(await enter('presence-other')).toBe(403);
   });
 
-  test('3.5 signs nothing for strangers, and nothing but socket ids', async () => {
+  test('3.5 signs only for users who are logged in, and only for valid socket ids', async () => {
     const form = { socket_id: '1.2', channel_name: 'presence-team' };
     expect((await ask('POST', '/broadcasting/auth', form)).status).toBe(403);
     expect((await ask('POST', '/user-auth', form)).status).toBe(403);
@@ -134,7 +134,7 @@ withChromium('8.4 the page of the Node backend', () => {
     await page.click(`[data-post="${where}"]`);
   };
 
-  test('4.3 both windows show who is on the presence channel', async () => {
+  test('4.3 both windows show the members of the presence channel', async () => {
     for (const page of [ada, grace]) {
       await expect
         .poll(() =>
@@ -144,7 +144,7 @@ withChromium('8.4 the page of the Node backend', () => {
     }
   });
 
-  test('8.4 a published text reaches the other window, and the own one only as its own copy', async () => {
+  test('8.4 a published text reaches the other window, and is shown once in its own', async () => {
     await publish(ada, '/news', 'Version 2 is out');
     await hears(grace, 'news', 'Ada: Version 2 is out');
     await hears(ada, 'news', 'You: Version 2 is out');
@@ -158,7 +158,7 @@ withChromium('8.4 the page of the Node backend', () => {
     for (const page of [ada, grace]) await hears(page, 'encrypted', 'Grace: The cake is in the kitchen');
   });
 
-  test('8.5 a batch reaches everybody and one person', async () => {
+  test('8.5 a batch reaches all users and one user', async () => {
     await ada.click('#digest');
     await hears(ada, 'private', 'Your digest, Ada');
     await hears(grace, 'news', 'A digest is out');
@@ -171,7 +171,7 @@ withChromium('8.4 the page of the Node backend', () => {
     expect(await heard(grace, 'to you alone')).toBe(0);
   });
 
-  test('8.6 the server says which channels are occupied', async () => {
+  test('8.6 the server lists the occupied channels', async () => {
     await ada.click('#ask');
     await ada.waitForSelector('#channels li');
     const shown = await ada.locator('#channels li').allTextContents();
@@ -184,7 +184,7 @@ withChromium('8.4 the page of the Node backend', () => {
     ]);
   });
 
-  test('6.7 a terminated user is disconnected, and comes back only when asked to', async () => {
+  test('6.7 a terminated user is disconnected, and reconnects only by a click', async () => {
     await ada.click('[data-person=Grace] button:text-is("Disconnect")');
     await grace.waitForSelector('#connection[data-state=disconnected]');
     await hears(grace, 'error', 'You got disconnected by the app. (4009)');

@@ -66,7 +66,7 @@ afterAll(async () => {
 });
 
 describe('three nodes behind nginx', () => {
-  test('4.3 clients on any node are on one member list and hear everything', async () => {
+  test('4.3 clients on any node are on one member list and receive every event', async () => {
     const [room, news] = [site.name('presence-room'), site.name('news')];
     const ids = Array.from({ length: 9 }, (_, at) => String(at));
     const wires = await Promise.all(ids.map((id) => site.subscriber(room, { member: member(id) })));
@@ -76,7 +76,7 @@ describe('three nodes behind nginx', () => {
     expect(await membersOf(room)).toBe(ids.join());
   });
 
-  test('8.3 while Redis is shut down nobody is disconnected and publishing answers 503; afterwards all are on the member list', async () => {
+  test('8.3 while Redis is shut down no client is disconnected and publishing answers 503; afterwards all are on the member list', async () => {
     const redisPort = Number(/Redis\s+127\.0\.0\.1:(\d+)/.exec(output)?.[1]);
     const room = site.name('presence-hall');
     const wires: Wire[] = [];
@@ -97,7 +97,7 @@ describe('three nodes behind nginx', () => {
     }
   });
 
-  test('8.3 while a node is killed, requests over nginx are answered, and clients of others stay', async () => {
+  test('8.3 when a node is killed, requests over nginx are answered, and clients of other nodes stay', async () => {
     expect(pids).toHaveLength(3);
     const wires = await Promise.all(Array.from({ length: 9 }, () => site.subscriber(site.name('news'))));
     process.kill(pids[0]!, 'SIGKILL');
@@ -110,7 +110,7 @@ describe('three nodes behind nginx', () => {
     expect(late.socketId).not.toBe('');
   });
 
-  test('2.13 one signal ends all of it, and nothing is left running', async () => {
+  test('2.13 one signal ends all processes', async () => {
     await site.cleanUp();
     const exited = once(example, 'exit');
     example.kill('SIGINT');

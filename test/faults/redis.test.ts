@@ -10,29 +10,33 @@ describe('Redis is killed and started again', () => {
     { kept: 'with nothing', redisArgs: [] },
   ];
   for (const { kept, redisArgs } of variants) {
-    fault(`4.4 F12 ${kept}: nothing accepted is lost, nobody seems to go`, { redisArgs }, async (stage) => {
-      const { room, news, crowd, stop } = await startLoad(stage, 3, 20);
-      await stage.cluster.redis.kill();
-      await Promise.all(stage.cluster.nodes.map((node) => node.unready()));
-      await pause(500);
-      await stage.cluster.redis.restart();
-      const ms = await msUntilAccepting(stage, news);
-      await pause(500);
-      await stop();
-      const { refusals, longestMs } = stage.checker.figures;
-      report(`F12 ${kept}`, {
-        'back after ms': ms,
-        'longest answer ms': Math.round(longestMs),
-        'answers with 503': refusals,
-      });
-      expect(refusals).toBeGreaterThan(0);
-      await stage.settled();
-      // A loss of data is followed by a quiet time, in which nobody may be said to have gone.
-      await pause(6_000);
-      await stage.settled();
-      expectNoMemberChanges(room, crowd);
-      await stage.emptied();
-    });
+    fault(
+      `4.4 F12 ${kept}: no accepted event is lost and no member seems to leave`,
+      { redisArgs },
+      async (stage) => {
+        const { room, news, crowd, stop } = await startLoad(stage, 3, 20);
+        await stage.cluster.redis.kill();
+        await Promise.all(stage.cluster.nodes.map((node) => node.unready()));
+        await pause(500);
+        await stage.cluster.redis.restart();
+        const ms = await msUntilAccepting(stage, news);
+        await pause(500);
+        await stop();
+        const { refusals, longestMs } = stage.checker.figures;
+        report(`F12 ${kept}`, {
+          'back after ms': ms,
+          'longest answer ms': Math.round(longestMs),
+          'answers with 503': refusals,
+        });
+        expect(refusals).toBeGreaterThan(0);
+        await stage.settled();
+        // A loss of data is followed by a quiet time, in which nobody may be said to have gone.
+        await pause(6_000);
+        await stage.settled();
+        expectNoMemberChanges(room, crowd);
+        await stage.emptied();
+      },
+    );
   }
 });
 

@@ -6,7 +6,7 @@ import { fault, pause, SharedCluster } from './fault-run.ts';
 const shared = new SharedCluster();
 afterAll(() => shared.close());
 for (const kind of ['swallow', 'cut'] as const)
-  fault(`6.5 F20 who watches is told when the link is back (${kind})`, shared, async (stage) => {
+  fault(`6.5 F20 watchers receive a missed change when the link is back (${kind})`, shared, async (stage) => {
     const [here, there] = [0, 1].map((at) => new Site(stage.node(at).endpoint)) as [Site, Site];
     const watched = stage.name('watched');
     const wire = await here.signedIn({ id: stage.name('watcher'), watchlist: [watched] });

@@ -23,7 +23,7 @@ const LONGEST_MS = IS_LONG ? 1_800_000 : 120_000;
 /** The canary's own, and requests on their way. */
 const OTHER_SOCKETS_MOST = 16;
 
-describe.each([0, 100])('a front door that leads %d percent of the clients to Wavehall', (percent) => {
+describe.each([0, 100])('a front door that sends %d percent of the clients to Wavehall', (percent) => {
   let stage: CutoverScenario;
   beforeAll(async () => {
     const kind = upstreamKinds().at(-1);
@@ -50,7 +50,7 @@ describe.each([0, 100])('a front door that leads %d percent of the clients to Wa
   };
 
   test.each(attacks(SIZES))(
-    '11.12 lives through $name, leaves no socket at the other server, moves nobody, and serves honest clients of both',
+    '11.12 survives $name, leaves no socket at the upstream, moves no client, and serves honest clients of both',
     async (each) => {
       const target: Target = {
         ...APP,
@@ -79,7 +79,7 @@ describe.each([0, 100])('a front door that leads %d percent of the clients to Wa
     LONGEST_MS,
   );
 
-  test('8.3 none of it is a defect to the server: its log has no error', () => {
+  test('8.3 logs no error during the attacks', () => {
     const isError = (line: string): boolean => /"level":(50|60)/.test(line);
     expect(stage.server.output().split('\n').filter(isError)).toEqual([]);
   });

@@ -81,7 +81,7 @@ describe.each(SITES)('a server with $name', ({ attacks: all, prepare }) => {
   });
 
   test.each(all)(
-    '2.12 lives through $name, gives back what they took, and answers honest clients meanwhile',
+    '2.12 survives $name, releases what they used, and answers honest clients meanwhile',
     async (each) => {
       const address = { host: server.host, port: server.port, prefix: '' };
       const target = { ...APP, ...address, pid: server.pid, retainedMb };
@@ -94,7 +94,7 @@ describe.each(SITES)('a server with $name', ({ attacks: all, prepare }) => {
     LONGEST_MS,
   );
 
-  test('8.3 none of it is a defect to the server: its log has no error', () => {
+  test('8.3 logs no error during the attacks', () => {
     expect(
       server
         .output()

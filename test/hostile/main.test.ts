@@ -53,14 +53,14 @@ describe('8.3 the arguments of npm run hostile', () => {
     expect('show' in wanted && wanted.show).toContain('half-open upgrades');
   });
 
-  test('a wrong one ends it with 2 and the usage', async () => {
+  test('a wrong one exits with 2 and the usage', async () => {
     const { code, text } = await hostile('--frames', 'many');
     expect([code, text]).toEqual([2, expect.stringMatching(/^--frames many: .*\n\nnpm run hostile/)]);
   });
 });
 
 describe('8.3 npm run hostile', () => {
-  test('says that nothing listens, and ends with 2', async () => {
+  test('reports that nothing listens, and exits with 2', async () => {
     const { code, text } = await hostile('--against', `127.0.0.1:${await freePort()},${APP}`);
     expect([code, text]).toEqual([
       2,
@@ -68,13 +68,13 @@ describe('8.3 npm run hostile', () => {
     ]);
   });
 
-  test('says that the secret is wrong, and ends with 2', async () => {
+  test('reports a wrong secret, and exits with 2', async () => {
     const { port } = await start();
     const { code, text } = await hostile('--against', `127.0.0.1:${port},app-id,app-key,other`);
     expect([code, text]).toEqual([2, expect.stringContaining('the API answers 401 and 401')]);
   });
 
-  test('attacks no server that somebody uses, and ends with 2', async () => {
+  test('does not attack a server that is in use, and exits with 2', async () => {
     const server = await start();
     const tcp = await Tcp.upgraded(server, '/app/app-key');
     await tcp.message();
@@ -83,7 +83,7 @@ describe('8.3 npm run hostile', () => {
     expect([code, text]).toEqual([2, expect.stringContaining('has 1 connections and 0 channels')]);
   });
 
-  test('tells what each attack found, and ends with 0 when it is nothing', async () => {
+  test('prints the result of each attack, and exits with 0 when none succeeded', async () => {
     const server = await start();
     const { code, text } = await hostile(
       ...['--against', `127.0.0.1:${server.port},${APP}`, '--pid', String(server.pid)],

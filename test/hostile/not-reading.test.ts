@@ -16,7 +16,7 @@ afterEach(async () => {
   await server?.close();
 });
 
-test('2.12 ten sockets that ping and never read do no harm to a server of 256 MB', async () => {
+test('2.12 a server of 256 MB survives ten sockets that ping and never read', async () => {
   const node = ['--max-old-space-size=256'];
   server = await startServer({ WAVEHALL_MAX_MESSAGES_PER_SECOND: '0' }, [], ['start'], { node });
   const pings = Buffer.concat(
@@ -38,7 +38,7 @@ test('2.12 ten sockets that ping and never read do no harm to a server of 256 MB
   }
 }, 60_000);
 
-test('2.12 twenty sockets that write pings without a pause keep nobody waiting for a second', async () => {
+test('2.12 twenty sockets that write pings without a pause delay no other client by a second', async () => {
   server = await startServer();
   const pings = Buffer.concat(
     Array.from({ length: 20_000 }, (_, index) =>
@@ -69,7 +69,7 @@ test.each([
   ['the stall time is over', { WAVEHALL_STALL_SECONDS: '1' }],
   ['too much waits for them', { WAVEHALL_MAX_BUFFER_TOTAL: '1000000' }],
 ])(
-  '2.15 clients that are cut because they do not read, when %s, have left with all that they had said and was not looked at',
+  '2.15 clients that are disconnected because they do not read, when %s, leave at once, whatever they had sent',
   async (_what, env) => {
     server = await startServer({ ...env, WAVEHALL_MAX_MESSAGES_PER_SECOND: '0' });
     const target = appAt(server);
@@ -113,7 +113,7 @@ async function restless(count: number): Promise<void> {
   tcp.write(Buffer.concat(Array.from({ length: count }, () => [enter, leave]).flat()));
 }
 
-test('2.16 members of a channel of 500 x 2 kB who enter and leave without reading take bounded memory, and nobody waits', async () => {
+test('2.16 clients that join and leave a channel of 500 members of 2 kB without reading take bounded memory and delay no other client', async () => {
   const redis = await startRedis();
   const env = redisSettings(APP, redis);
   server = await startServer({ ...env, WAVEHALL_STALL_SECONDS: '60' });

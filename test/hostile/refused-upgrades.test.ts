@@ -53,7 +53,7 @@ async function attackOften(act: (tcp: Tcp) => void, path = '/x', headers = {}): 
 }
 
 describe.each(Object.entries(ENDINGS))('a client that %s after its upgrade was refused', (_what, act) => {
-  test(`2.1 gives its file back: ${ATTACKS} of them do no harm to a server of ${OPEN_FILES} files`, async () => {
+  test(`2.1 releases its file: ${ATTACKS} of them do not fill a server of ${OPEN_FILES} files`, async () => {
     await attackOften(act);
     expect(await health()).toBe(200);
     const one = await Tcp.upgraded(server, '/app/app-key');
@@ -69,7 +69,7 @@ test.each([
   ['of an app that is unknown, and the close frame is not answered', '/app/nobody', {}],
   ['that the library refuses', '/app/app-key', { 'Sec-WebSocket-Version': '1' }],
 ])(
-  '2.1 upgrades %s give their files back',
+  '2.1 upgrades %s release their files',
   async (_what, path, headers) => {
     await attackOften((tcp) => tcp.write('\x81\x80'), path, headers);
     expect(await health()).toBe(200);

@@ -39,17 +39,17 @@ describe('the HTTP client', () => {
     });
   });
 
-  test('11.7 cuts an answer after as many bytes as are wanted', async () => {
+  test('11.7 truncates an answer at the maximum size', async () => {
     const url = await start((_, response) => void response.end('x'.repeat(100_000)));
     expect((await sendRequest(url, { ...GET, maxAnswerBytes: 10 })).text).toBe('x'.repeat(10));
   });
 
-  test('11.7 a connection that is refused sent nothing', async () => {
+  test('11.7 rejects a refused connection as not-sent', async () => {
     const url = new URL(`http://127.0.0.1:${await freePort()}`);
     await expect(sendRequest(url, GET)).rejects.toMatchObject({ kind: 'not-sent', reason: 'ECONNREFUSED' });
   });
 
-  test('11.7 an answer that does not come in time is a timeout', async () => {
+  test('11.7 rejects with timeout when no answer arrives in time', async () => {
     const url = await start(() => undefined);
     const asked = sendRequest(url, { ...GET, timeoutMs: 50 });
     await expect(asked).rejects.toMatchObject({ kind: 'timeout', message: 'no answer in 50 ms' });
@@ -63,12 +63,12 @@ describe('the HTTP client', () => {
       (request) =>
         void request.socket.end('HTTP/1.1 101 Switching\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\n'),
     ],
-  ])('11.7 a connection that ends %s is broken', async (_, listener) => {
+  ])('11.7 rejects a connection that ends %s as broken', async (_, listener) => {
     const url = await start(listener);
     await expect(sendRequest(url, GET)).rejects.toMatchObject({ kind: 'broken' });
   });
 
-  test('11.7 a kept connection serves the next request, and is stale when the server resets it', async () => {
+  test('11.7 reuses a kept connection, and rejects as stale when the server resets it', async () => {
     const sockets: Socket[] = [];
     let count = 0;
     const listener: RequestListener = (request, response) =>
@@ -82,7 +82,7 @@ describe('the HTTP client', () => {
     await expect(sendRequest(url, { ...GET, agent })).rejects.toMatchObject({ kind: 'stale' });
   });
 
-  test('11.7 a signal ends the request', async () => {
+  test('11.7 aborts the request at a signal', async () => {
     const url = await start(() => undefined);
     await expect(sendRequest(url, { ...GET, signal: AbortSignal.timeout(20) })).rejects.toMatchObject({
       kind: 'broken',

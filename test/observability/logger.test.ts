@@ -21,7 +21,7 @@ function logger(options: { debugging: boolean; forTerminal: boolean }) {
 const recordsOf = (lines: readonly string[]) =>
   lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 
-describe('for machines: JSON lines', () => {
+describe('JSON lines', () => {
   const options = { debugging: true, forTerminal: false };
 
   test('1.1 writes each entry as one line of JSON with Reverb’s title', () => {
@@ -59,7 +59,7 @@ describe('for machines: JSON lines', () => {
     expect(log.text().replace(/\n$/, '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
-  test('7.1 secrets are hidden', () => {
+  test('7.1 hides secrets', () => {
     const log = logger(options);
     log.debug('Message Received', '1.2', `{"event":"pusher:subscribe","data":{"auth":"${SECRET}"}}`);
     expect(log.text()).toContain('pusher:subscribe');
@@ -108,7 +108,7 @@ describe('for people: two columns', () => {
     expect(stripVTControlCharacters(log.text()).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
-  test('7.1 secrets are hidden', () => {
+  test('7.1 hides secrets', () => {
     const log = logger(options);
     log.debug('Message Received', '1.2', `{"event":"pusher:subscribe","data":{"auth":"${SECRET}"}}`);
     expect(log.text()).toContain('pusher:subscribe');

@@ -26,13 +26,13 @@ test.each(vectors.usersOf)('$rule "$name" is the channel of $user', ({ name, use
   expect(userOfChannel(name)).toBe(user ?? undefined);
 });
 
-test('3.2 the length is a setting, and 0 means any length', () => {
+test('3.2 the maximum length is a setting, and 0 means no limit', () => {
   expect(isChannelName('abc', 3)).toBe(true);
   expect(isChannelName('abcd', 3)).toBe(false);
   expect(isChannelName('x'.repeat(50_000), 0)).toBe(true);
 });
 
-test('3.2 a name that is too long is refused before any expression looks at it', () => {
+test('3.2 a name that is too long is refused before any regular expression runs', () => {
   const expression = vi.spyOn(RegExp.prototype, 'test');
   try {
     expect(isChannelName('x'.repeat(50_000), 200)).toBe(false);

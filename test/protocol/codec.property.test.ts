@@ -60,7 +60,7 @@ const frame = fc.oneof({ weight: 5, arbitrary: likeAMessage }, cutShort, anyText
 
 const KINDS = ['subscribe', 'unsubscribe', 'signin', 'client-event', 'ping', 'pong', 'ignored'];
 
-test('1.5 whatever comes in, it is decoded or refused with 4200', () => {
+test('1.5 every input is decoded or refused with 4200', () => {
   const seen = new Set<string>();
   fc.assert(
     fc.property(frame, (text) => {
@@ -77,7 +77,7 @@ test('1.5 whatever comes in, it is decoded or refused with 4200', () => {
   expect([...seen].sort()).toEqual([...KINDS, 'refused'].sort());
 });
 
-test('1.5 nothing that comes in changes what objects inherit', () => {
+test('1.5 no input changes Object.prototype', () => {
   const before = Object.getOwnPropertyNames(Object.prototype);
   fc.assert(
     fc.property(key, anyValue, eventName, (name, value, event) => {
@@ -131,7 +131,7 @@ test('3.13 an event parses back to what was published', () => {
   );
 });
 
-test('1.2 the server’s own data survives both encodings', () => {
+test('1.2 the server’s own data is the same after both encodings', () => {
   fc.assert(
     fc.property(anyText, (userData) => {
       const { data } = JSON.parse(encode.signinSuccess(userData)) as { data: string };
@@ -162,7 +162,7 @@ const whisper = fc.oneof(
   frame,
 );
 
-test('5.3 a client event that is written plainly is what it is when it is read with care', () => {
+test('5.3 the fast and the full way of decoding a client event agree', () => {
   let plain = 0;
   fc.assert(
     fc.property(whisper, (text) => {

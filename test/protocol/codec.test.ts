@@ -55,7 +55,7 @@ test.each([
   expect(error).toMatchObject({ code: errors.invalidMessage.code, closes: false });
 });
 
-test('1.5 only what the sender wrote is read, not what every object inherits', () => {
+test('1.5 reads only the sender’s own fields, not inherited ones', () => {
   Object.defineProperty(Object.prototype, 'channel', { value: 'private-a', configurable: true });
   try {
     expect(thrownBy(() => decode('{"event":"pusher:subscribe","data":{}}'))).toBeInstanceOf(ProtocolError);
@@ -65,7 +65,7 @@ test('1.5 only what the sender wrote is read, not what every object inherits', (
   }
 });
 
-test('1.2 every frame of the server but an error has a string for data, and that holds JSON', () => {
+test('1.2 data of every server frame except errors is a string that holds JSON', () => {
   const own = frames.fromServer.filter(({ call }) => call !== 'event' && call !== 'error');
   expect(own.length).toBeGreaterThan(10);
   for (const { frame } of own) {
@@ -75,7 +75,7 @@ test('1.2 every frame of the server but an error has a string for data, and that
   }
 });
 
-test('1.8 the server makes only reserved names', () => {
+test('1.8 the server’s own events have reserved names only', () => {
   for (const name of Object.values(serverEvents)) expect(name).toMatch(/^pusher(_internal)?:[a-z_]+$/);
 });
 
@@ -102,13 +102,13 @@ test('1.3 every other failure is an error frame, with the channel when there is 
   ]);
 });
 
-test('3.6 a failure without a channel is still a frame', () => {
+test('3.6 a failure without a channel is encoded too', () => {
   const { subscription } = subscriptionUnauthorized('private-a');
   const [frame = ''] = encode.failure(new ProtocolError(errors.unauthorized, { subscription }));
   expect(JSON.parse(frame)).toMatchObject({ event: 'pusher:subscription_error', channel: '' });
 });
 
-test('4.3 a roster may come from any collection', () => {
+test('4.3 a roster is built from any iterable', () => {
   const member: Member = { id: '7', userId: 7, infoJson: undefined };
   expect(encode.subscriptionSucceeded('presence-a', new Map([['7', member]]).values())).toBe(
     encode.subscriptionSucceeded('presence-a', [member]),

@@ -20,19 +20,22 @@ function reconnects(code: number): ErrorEntry['reconnects'] {
   return code < 4300 ? 'at once' : 'never';
 }
 
-test.each(entries)('2.14 %s has the true time of reconnecting', (_name, { code, reconnects: said }) => {
-  if (said !== 'stays') expect(reconnects(code)).toBe(said);
-});
+test.each(entries)(
+  '2.14 %s has the reconnect time of its code’s range',
+  (_name, { code, reconnects: said }) => {
+    if (said !== 'stays') expect(reconnects(code)).toBe(said);
+  },
+);
 
 test.each(entries)(
-  '2.14 %s closes with no code from 4300 on, and its reason fits a close frame',
+  '2.14 %s closes with a code below 4300, and its reason fits into a close frame',
   (_name, entry) => {
     if (entry.reconnects !== 'stays') expect(entry.code).toBeLessThan(4300);
     expect(Buffer.byteLength(entry.message)).toBeLessThanOrEqual(123);
   },
 );
 
-test('2.14 the catalogue of SPEC.md and the list in the code are the same', () => {
+test('2.14 the table of SPEC.md and the list in the code are the same', () => {
   const spec = readFileSync(new URL('../../protocol/SPEC.md', import.meta.url), 'utf8');
   const section = spec.slice(spec.indexOf('### 2.14'), spec.indexOf('## 3 '));
   const written = [...section.matchAll(/^\| (\d{4}) \| `([^`]+)` +\| (is closed|stays open)/gm)].map(

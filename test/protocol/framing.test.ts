@@ -22,7 +22,7 @@ test.each(vectors.refused)('$rule refused: $title', ({ body, status, text }) => 
   }
 });
 
-test('10.1 frames survive a line, and a line is one line', () => {
+test('10.1 frames are the same after a line is decoded, and a line has no line break', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'binary' })), (frames) => {
       const line = framing.array(frames);
@@ -32,7 +32,7 @@ test('10.1 frames survive a line, and a line is one line', () => {
   );
 });
 
-test('10.2 what a client packs is unpacked', () => {
+test('10.2 decodes what a client encodes', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'binary' })), (frames) => {
       expect(decodeSend(JSON.stringify(frames))).toEqual(frames);

@@ -51,7 +51,7 @@ const { value } = fc.letrec<{ value: string }>((tie) => ({
 const fields = fc.array(fc.tuple(name, value, space), { maxLength: 6 });
 
 describe('the text of a field', () => {
-  test('5.3 is exactly what was written, in every spelling, and the last one of a name counts', () => {
+  test('5.3 is exactly the received text, in every spelling, and the last one of a name counts', () => {
     fc.assert(
       fc.property(fields, space, (written, gap) => {
         const body = written.map(([key, text, room]) => `${room}${key}${gap}:${room}${text}${gap}`);
@@ -67,7 +67,7 @@ describe('the text of a field', () => {
     );
   });
 
-  test('6.5 the items of a list are exactly what was written', () => {
+  test('6.5 the items of a list are exactly the received texts', () => {
     fc.assert(
       fc.property(fc.array(value, { maxLength: 6 }), space, (items, gap) => {
         expect(textsOfItems(`${gap}[${items.map((item) => gap + item + gap).join(',')}]`)).toEqual(items);
@@ -75,7 +75,7 @@ describe('the text of a field', () => {
     );
   });
 
-  test('5.3 data comes as it was written, wherever it stands in the frame, whatever else is there, however long it is', () => {
+  test('5.3 data is exactly the received text, at any place in the frame, beside any other field, of any length', () => {
     const others = fc.subarray(['"user_id":"9"', '"extra":{"data":1}', `"long":"${'x'.repeat(5000)}"`]);
     fc.assert(
       fc.property(value, others, space, fc.nat(5), (data, more, gap, at) => {
@@ -93,7 +93,7 @@ describe('the text of a field', () => {
 describe('nesting', () => {
   const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 
-  test('1.5 512 levels are taken, 513 are not; brackets in strings are none', () => {
+  test('1.5 512 levels are accepted, 513 are not; brackets in strings do not count', () => {
     expect(isTooDeep(deep(MOST_LEVELS))).toBe(false);
     expect(isTooDeep(deep(MOST_LEVELS + 1))).toBe(true);
     expect(isTooDeep(JSON.stringify(deep(MOST_LEVELS + 1)))).toBe(false);
@@ -109,7 +109,7 @@ describe('nesting', () => {
   });
 });
 
-test('1.5 the time that a text takes grows with its length, whatever is in it', () => {
+test('1.5 the time to read a text grows linearly with its length', () => {
   const texts: ((size: number) => string)[] = [
     (size) => JSON.stringify({ a: '\\'.repeat(size), data: 1 }),
     (size) => JSON.stringify({ a: '"'.repeat(size), data: 1 }),

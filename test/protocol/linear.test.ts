@@ -29,13 +29,13 @@ const bones = (source: string): string =>
     .replace(/\[[^\]]*\]/g, 'x')
     .replace(/\{\d+(,\d+)?\}/g, '');
 
-test('3.2 the expressions of the protocol are found', () => {
+test('3.2 finds the regular expressions of the protocol', () => {
   expect(expressions).toContain('^\\d+\\.\\d+$');
   expect(expressions.some((source) => source.startsWith('^#?[-a-zA-Z0-9_=@,.;'))).toBe(true);
   expect(expressions.length).toBeGreaterThan(8);
 });
 
-test.each(expressions)('3.2 %s repeats nothing inside a repetition, and nothing twice in a row', (source) => {
+test.each(expressions)('3.2 %s has no nested and no adjacent repetitions', (source) => {
   expect(bones(source)).not.toMatch(/[+*][^()]*\)[+*{]/);
   expect(bones(source)).not.toMatch(/x[+*]x?[+*]/);
 });

@@ -33,7 +33,7 @@ test.each(vectors.refusedMembers)('$rule no member: $title', ({ channelData }) =
   });
 });
 
-test('4.1 no channel_data at all is refused like a wrong signature', () => {
+test('4.1 a missing channel_data is refused like a wrong signature', () => {
   expect(refusalOf(undefined)).toMatchObject({ code: 4009, subscription: { type: 'AuthError' } });
 });
 
@@ -81,7 +81,7 @@ const member = fc
     infoJson: info === undefined ? undefined : JSON.stringify(info),
   }));
 
-test('4.3 a roster is what was put in, whatever the users are called', () => {
+test('4.3 a roster holds exactly its members, whatever their ids are', () => {
   fc.assert(
     fc.property(fc.uniqueArray(member, { selector: ({ id }) => id }), (members) => {
       const { presence } = JSON.parse(rosterJson(members)) as Roster;
@@ -98,7 +98,7 @@ test('4.3 a roster is what was put in, whatever the users are called', () => {
   );
 });
 
-test('4.1 whatever channel_data is, there is a member or a refusal', () => {
+test('4.1 every channel_data makes a member or a refusal', () => {
   const data = fc.oneof(
     fc.string(),
     fc.json(),

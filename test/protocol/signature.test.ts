@@ -27,7 +27,7 @@ test.each(vectors.channels)('$rule $title', ({ channel, channelData, text, signa
   expect(verifyChannelAuth([credential], { socketId, channel, auth, channelData }, true)).toBe(true);
 });
 
-test('7.1 is the HMAC of any library, whatever the secret and its length', () => {
+test('7.1 is the same HMAC as of any library, for secrets of every length', () => {
   const secrets = ['', 'a', 'x'.repeat(64), 'x'.repeat(65), 'é'.repeat(40), 'y'.repeat(500)];
   const texts = ['', 'a', 'é€😀', '\ud800', 'z'.repeat(9000), Buffer.from([0, 255, 1])];
   for (const secret of [...secrets, ...secrets])
@@ -77,7 +77,7 @@ test.each([
   expect(equalHex('ab', 'ab')).toBe(true);
 });
 
-test('7.4 the hash of a body is that of its bytes', () => {
+test('7.4 the hash of a body is the hash of its bytes', () => {
   expect(md5Hex('{}')).toBe('99914b932bd37a50b983c5e7c90ae93b');
   expect(md5Hex(Buffer.from('{"a":"é"}'))).toBe(createHash('md5').update('{"a":"é"}', 'utf8').digest('hex'));
 });
@@ -86,7 +86,7 @@ const channel = fc.stringMatching(/^(private|presence)-[-a-zA-Z0-9_=@,.;]{1,20}$
 const userId = fc.string({ unit: 'binary', minLength: 1 });
 const data = fc.record({ user_id: userId, user_info: fc.dictionary(fc.string(), fc.jsonValue()) });
 
-test('7.2 channels authorised by the official library are authorised here, and nothing near them', () => {
+test('7.2 accepts channel signatures of the official library, and no changed ones', () => {
   const pusher = new Pusher({ appId: '3', host: 'localhost', ...credential });
   fc.assert(
     fc.property(channel, fc.option(data, { nil: undefined }), (name, member) => {
@@ -102,7 +102,7 @@ test('7.2 channels authorised by the official library are authorised here, and n
   );
 });
 
-test('7.3 users authenticated by the official library are authenticated here', () => {
+test('7.3 accepts user signatures of the official library', () => {
   const pusher = new Pusher({ appId: '3', host: 'localhost', ...credential });
   fc.assert(
     fc.property(fc.string({ unit: 'binary', minLength: 1 }), fc.jsonValue(), (id, info) => {
@@ -113,7 +113,7 @@ test('7.3 users authenticated by the official library are authenticated here', (
   );
 });
 
-test('7.3 a sign-in is never a subscription', () => {
+test('7.3 a signature of a sign-in is never valid for a subscription', () => {
   fc.assert(
     fc.property(channel, fc.jsonValue(), (name, value) => {
       const userData = JSON.stringify(value);

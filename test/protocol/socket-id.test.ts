@@ -30,17 +30,17 @@ test('2.4 new ids are socket ids, both parts from 1 to 10^9, all different', () 
   }
 });
 
-test('2.4 the smallest and the largest number can be drawn', async () => {
+test('2.4 draws the smallest and the largest number too', async () => {
   const newId = await idsFrom(0, 999_999_999);
   expect(newId()).toBe('1.1000000000');
 });
 
-test('2.4 draws that would favour small numbers are made again', async () => {
+test('2.4 draws again where a number would favour small ones', async () => {
   const newId = await idsFrom(4_294_967_295, 4_000_000_000, 3_999_999_999, 1_000_000_000);
   expect(newId()).toBe('1000000000.1');
 });
 
-test('2.4 what is drawn at once is used up before it is drawn anew', async () => {
+test('2.4 uses all drawn numbers before it draws more', async () => {
   const source = vi.spyOn(crypto, 'getRandomValues');
   const newId = await idsFrom();
   for (let at = 0; at < 1000; at += 1) newId();
@@ -49,7 +49,7 @@ test('2.4 what is drawn at once is used up before it is drawn anew', async () =>
   expect(calls).toBeLessThan(20);
 });
 
-test('2.4 a text that is too long is refused before any expression looks at it', () => {
+test('2.4 a text that is too long is refused before any regular expression runs', () => {
   const expression = vi.spyOn(RegExp.prototype, 'test');
   expect(isSocketId('1'.repeat(50_000))).toBe(false);
   expect(expression).not.toHaveBeenCalled();

@@ -14,7 +14,7 @@ test('6.4 the channel of a user contains the id', () => {
   for (const { user } of vectors.users) expect(userOfChannel(`#server-to-user-${user.id}`)).toBe(user.id);
 });
 
-test('6.5 the number of watched ids is a setting, and 0 means any number', () => {
+test('6.5 the number of watched ids is a setting, and 0 means no limit', () => {
   const userData = '{"id":"42","watchlist":["1","2","3"]}';
   const watching = (watchlistIds: number) => parseUserData(userData, { ...DEFAULT_LIMITS, watchlistIds });
   expect(watching(3)).toMatchObject({ watchlist: ['1', '2', '3'], watchlistOverflow: false });

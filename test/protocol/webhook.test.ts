@@ -14,7 +14,7 @@ test.each(vectors.clientEventData)('$rule client event data: $title', ({ dataJso
   expect(webhookData(dataJson)).toBe(data);
 });
 
-test('9.1 the official library takes headers and body, and refuses another body', () => {
+test('9.1 the official library accepts headers and body, and refuses another body', () => {
   const pusher = new Pusher({ appId: '3', host: 'localhost', ...credential });
   const body = encodeWebhook(1_327_078_148_132, [{ name: 'channel_occupied', channel: 'a' }]);
   const headers = Object.fromEntries(

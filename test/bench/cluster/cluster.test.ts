@@ -12,26 +12,26 @@ function sound(figures: readonly Figure[]): void {
   expect(figures.filter(({ goal, value }) => goal === '0' && value !== 0)).toEqual([]);
 }
 
-test('4.4 figures of a killed node: its clients are back, who died with it is told gone once', async () => {
+test('4.4 measures a killed node: its clients reconnect, each removed member is sent once', async () => {
   const figures = await nodeKilled({ sockets: 30, leaseSeconds: 2 });
   sound(figures);
   expect(figures).toHaveLength(8);
 }, 60_000);
 
-test('3.13 figures of a killed Redis: nothing accepted is lost, nobody is told of members', async () => {
+test('3.13 measures a killed Redis: no accepted event is lost, no member change is sent', async () => {
   const figures = await redisKilled({ channels: 60, perSecond: 100, outageSeconds: 0.5, keepsData: false });
   sound(figures);
   const refused = figures.find(({ name }) => name.endsWith('answered 503'));
   expect(refused?.value).toBeGreaterThan(0);
 }, 60_000);
 
-test('3.13 figures of messages that cross: every one arrives, on every road', async () => {
+test('3.13 measures messages between nodes: each arrives, by every kind of publish', async () => {
   const figures = await crossing({ rounds: 1, seconds: 0.05 });
   sound(figures);
   expect(figures.every(({ value = 0 }) => value > 0)).toBe(true);
 }, 60_000);
 
-test('3.10 figures of memory: each kind of thing takes some', async () => {
+test('3.10 measures memory: every kind of object takes some', async () => {
   const figures = await memory({ channels: 100 });
   sound(figures);
   expect(figures.every(({ value = 0 }) => value > 0)).toBe(true);

@@ -96,7 +96,7 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
     async () => {
       const on = await halfway(kind);
       await on.during('the bridge is cut', heardFromThere, async () => {
-        on.other.front.cut('bridge');
+        on.other.proxy.cut('bridge');
         await eventually(async () => (await bridgeOf(on)).connected, 'the bridge is back', 20_000);
       });
       const verdict = await ends(on, { faultMs: 1500 });
@@ -107,9 +107,9 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
 
   test('11.7 the other side is slow by 2 s: late, in order, once', { timeout: TEST_MS }, async () => {
     const on = await halfway(kind);
-    on.other.front.delayMs = 2000;
+    on.other.proxy.delayMs = 2000;
     await pause(5000);
-    await on.other.front.heal();
+    await on.other.proxy.heal();
     await ends(on, { settleMs: 5000 });
     expect(await bridgeOf(on)).toMatchObject({ dropped: {}, gaps: 0 });
   });
@@ -119,9 +119,9 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
     { timeout: TEST_MS },
     async () => {
       const on = await halfway(kind);
-      on.other.front.failRequests(500);
+      on.other.proxy.failRequests(500);
       await pause(3000);
-      on.other.front.failRequests(undefined);
+      on.other.proxy.failRequests(undefined);
       await ends(on, { settleMs: 5000 });
       expect(await bridgeOf(on)).toMatchObject({ dropped: {}, gaps: 0 });
     },

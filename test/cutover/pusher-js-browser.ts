@@ -12,17 +12,17 @@ const Pusher = PusherModule as unknown as typeof PusherModule.default;
 /** Factory with which pusher-js opens its sockets, in Node as in browsers. */
 const runtime = Pusher.Runtime as unknown as { createWebSocket(url: string): unknown };
 
-/** By this the two sides tell which of them a socket is on: Wavehall is started with it, the other side is not. */
+/** Shows in the greeting which side serves a socket: Wavehall is started with it, the upstream is not. */
 export const WAVEHALL_ACTIVITY_TIMEOUT_S = 31;
 
 const browsers = new Map<string, PusherJsBrowser>();
-const otherwise = runtime.createWebSocket.bind(runtime);
-runtime.createWebSocket = (url) => browsers.get(new URL(url).hostname)?.open(url) ?? otherwise(url);
+const createRealWebSocket = runtime.createWebSocket.bind(runtime);
+runtime.createWebSocket = (url) => browsers.get(new URL(url).hostname)?.open(url) ?? createRealWebSocket(url);
 
 export const EVENT = 'App\\Events\\Walked';
-export const WHISPER = 'client-walked';
-/** All of these are the same to the last byte. */
-export const TWIN = 'App\\Events\\Twin';
+export const CLIENT_EVENT = 'client-walked';
+/** Event whose copies are all equal, to the last byte. */
+export const EQUAL_EVENT = 'App\\Events\\Twin';
 
 interface RawFrame {
   readonly event: string;
@@ -33,33 +33,33 @@ interface RawFrame {
 export interface BrowserOptions {
   readonly name: string;
   readonly user: string;
-  readonly door: () => Address;
+  readonly frontDoor: () => Address;
   readonly log: DeliveryLog;
   readonly nowMs: () => number;
 }
 
-/** A stock pusher-js client that keeps cookies as a browser does, and writes down all that it hears. */
+/** A stock pusher-js client that keeps cookies as a browser does, and records everything that it receives. */
 export class PusherJsBrowser {
   readonly name: string;
   readonly user: string;
-  /** How often it was connected, and with what each connection ended. */
+  /** Number of connects; the close code of each connection that ended is in `endings`. */
   connects = 0;
   readonly endings: number[] = [];
   cookie: string | undefined;
   side: Side | undefined;
-  /** Twins heard, per channel. */
-  readonly twins = new Map<string, number>();
-  readonly #needs: BrowserOptions;
+  /** Number of equal events received, by channel. */
+  readonly equalEvents = new Map<string, number>();
+  readonly #options: BrowserOptions;
   readonly #pusher: Pusher;
-  readonly #stays = new Map<string, ClientSubscription>();
+  readonly #subscriptions = new Map<string, ClientSubscription>();
   #roster = new Map<string, readonly string[]>();
   #channels: string[] = [];
 
-  constructor(needs: BrowserOptions) {
-    this.#needs = needs;
-    this.name = needs.name;
-    this.user = needs.user;
-    const host = `${needs.name}.test`;
+  constructor(options: BrowserOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.user = options.user;
+    const host = `${options.name}.test`;
     browsers.set(host, this);
     this.#pusher = new Pusher(APP.key, {
       wsHost: host,
@@ -79,35 +79,39 @@ export class PusherJsBrowser {
     });
   }
 
-  enter(channels: readonly string[]): void {
+  subscribe(channels: readonly string[]): void {
     for (const name of channels) {
       this.#channels.push(name);
       this.#listen(this.#pusher.subscribe(name), name);
     }
   }
 
-  /** Connected, and confirmed on every channel. */
+  /** True when it is connected and subscribed to every channel. */
   get isSettled(): boolean {
-    return this.#pusher.connection.state === 'connected' && this.#stays.size === this.#channels.length;
+    return (
+      this.#pusher.connection.state === 'connected' && this.#subscriptions.size === this.#channels.length
+    );
   }
 
   get socketId(): string | undefined {
     return this.#pusher.connection.state === 'connected' ? this.#pusher.connection.socket_id : undefined;
   }
 
-  /** From 0 to 9999; `undefined` before the first answer. */
+  /** Bucket in the cookie, from 0 to 9999; `undefined` before the first answer. */
   get bucket(): number | undefined {
     const text = /wavehall_bucket=(\d+)/.exec(this.cookie ?? '')?.[1];
     return text === undefined ? undefined : Number(text);
   }
 
   isOn(channel: string): boolean {
-    return this.#stays.has(channel);
+    return this.#subscriptions.has(channel);
   }
 
-  /** Says it at best effort: false when it could not even be sent. */
-  whisper(channel: string, number: number): boolean {
-    return this.isOn(channel) && this.#pusher.channel(channel).trigger(WHISPER, contentOf(number, channel));
+  /** Sends a client event; false when it could not be sent. */
+  sendClientEvent(channel: string, number: number): boolean {
+    return (
+      this.isOn(channel) && this.#pusher.channel(channel).trigger(CLIENT_EVENT, contentOf(number, channel))
+    );
   }
 
   leave(): void {
@@ -118,7 +122,7 @@ export class PusherJsBrowser {
   /** Opens a connection; pusher-js calls it for each one. */
   open(url: string): WebSocket {
     const { pathname, search } = new URL(url);
-    const { host, port } = this.#needs.door();
+    const { host, port } = this.#options.frontDoor();
     const socket = new WebSocket(`ws://${host}:${port}${pathname}${search}`, {
       perMessageDeflate: false,
       origin: 'http://app.test',
@@ -136,9 +140,9 @@ export class PusherJsBrowser {
   }
 
   #sign({ socketId, channelName }: { socketId: string; channelName: string }) {
-    const isMember = channelName.startsWith('presence-');
+    const isPresence = channelName.startsWith('presence-');
     const data = JSON.stringify({ user_id: this.user, user_info: { name: this.user } });
-    if (!isMember) return { auth: channelAuth(APP, socketId, channelName) };
+    if (!isPresence) return { auth: channelAuth(APP, socketId, channelName) };
     return { auth: channelAuth(APP, socketId, channelName, data), channel_data: data };
   }
 
@@ -157,19 +161,19 @@ export class PusherJsBrowser {
     const kind = /^pusher_internal:member_(added|removed)$/.exec(event)?.[1] as
       'added' | 'removed' | undefined;
     if (kind === undefined) return;
-    const news = { user: String(inside().user_id), kind, atMs: this.#needs.nowMs() };
-    this.#stays.get(channel)?.news.push(news);
+    const change = { user: String(inside().user_id), kind, atMs: this.#options.nowMs() };
+    this.#subscriptions.get(channel)?.news.push(change);
   }
 
   #listen(channel: Channel, name: string): void {
     channel.bind('pusher:subscription_succeeded', () => this.#begin(name));
-    channel.bind(TWIN, () => this.twins.set(name, (this.twins.get(name) ?? 0) + 1));
-    for (const event of [EVENT, WHISPER])
+    channel.bind(EQUAL_EVENT, () => this.equalEvents.set(name, (this.equalEvents.get(name) ?? 0) + 1));
+    for (const event of [EVENT, CLIENT_EVENT])
       channel.bind(event, (data: { number?: unknown }, about?: { user_id?: string }) => {
         const user = about?.user_id;
-        this.#stays.get(name)?.heard.push({
+        this.#subscriptions.get(name)?.heard.push({
           number: Number(data.number),
-          atMs: this.#needs.nowMs(),
+          atMs: this.#options.nowMs(),
           data,
           ...(user !== undefined && { user }),
         });
@@ -177,24 +181,24 @@ export class PusherJsBrowser {
   }
 
   #begin(channel: string): void {
-    const isMember = channel.startsWith('presence-');
-    const stay: ClientSubscription = {
+    const isPresence = channel.startsWith('presence-');
+    const subscription: ClientSubscription = {
       client: this.name,
-      ...(isMember && { user: this.user, roster: this.#roster.get(channel) ?? [] }),
+      ...(isPresence && { user: this.user, roster: this.#roster.get(channel) ?? [] }),
       socket: this.#pusher.connection.socket_id,
       side: this.side ?? 'upstream',
       channel,
-      sinceMs: this.#needs.nowMs(),
+      sinceMs: this.#options.nowMs(),
       untilMs: Infinity,
       heard: [],
       news: [],
     };
-    this.#stays.set(channel, stay);
-    this.#needs.log.stays.push(stay);
+    this.#subscriptions.set(channel, subscription);
+    this.#options.log.stays.push(subscription);
   }
 
   #end(): void {
-    for (const stay of this.#stays.values()) stay.untilMs = this.#needs.nowMs();
-    this.#stays.clear();
+    for (const subscription of this.#subscriptions.values()) subscription.untilMs = this.#options.nowMs();
+    this.#subscriptions.clear();
   }
 }

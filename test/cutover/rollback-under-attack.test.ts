@@ -204,7 +204,7 @@ test(
     await until(on, ({ watch: { health } }) => health.wavehall.arrivals.good >= 17);
     const giveBack = fill(on, places);
     await sleep(500);
-    on.other.front.cutOldest('bridge');
+    on.other.proxy.cutOldest('bridge');
     const isShutOut = ({ bridge }: CutoverStatus): boolean =>
       bridge[0]?.connected === false && bridge[0].lastError?.startsWith('4004') === true;
     await until(on, isShutOut);

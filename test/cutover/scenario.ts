@@ -7,7 +7,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { http, publisher, type Answer, type Endpoint } from '../support/wire-http.ts';
 import { eventually, type Address } from '../support/wire.ts';
-import { PusherJsBrowser, EVENT, TWIN, WAVEHALL_ACTIVITY_TIMEOUT_S } from './pusher-js-browser.ts';
+import { PusherJsBrowser, EVENT, EQUAL_EVENT, WAVEHALL_ACTIVITY_TIMEOUT_S } from './pusher-js-browser.ts';
 import { check, type CheckOptions, type Verdict } from './checker.ts';
 import { contentOf, emptyLog, type Fault, type DeliveryLog, type SentEvent } from './delivery-log.ts';
 import { type UpstreamServer, type UpstreamKind } from './upstream.ts';
@@ -170,11 +170,17 @@ export class CutoverScenario {
    */
   async twins(channel: string, count: number): Promise<number[]> {
     const there = this.browsers.filter((each) => each.isOn(channel));
-    for (const { twins } of there) twins.delete(channel);
-    const heard = (): number[] => [...new Set(there.map(({ twins }) => twins.get(channel) ?? 0))];
+    for (const { equalEvents: twins } of there) twins.delete(channel);
+    const heard = (): number[] => [
+      ...new Set(there.map(({ equalEvents: twins }) => twins.get(channel) ?? 0)),
+    ];
     const publishing = (['wavehall', 'upstream'] as const).map(async (side) => {
       for (let sent = 0; sent < count; sent += 1)
-        await publisher(this.app(side)).post('/events', { name: TWIN, data: '{"twin":true}', channel });
+        await publisher(this.app(side)).post('/events', {
+          name: EQUAL_EVENT,
+          data: '{"twin":true}',
+          channel,
+        });
     });
     await Promise.all(publishing);
     await eventually(
@@ -245,12 +251,12 @@ export class CutoverScenario {
       const browser = new PusherJsBrowser({
         name: `b${at}`,
         user,
-        door: () => this.door(at),
+        frontDoor: () => this.door(at),
         log: this.log,
         nowMs: this.nowMs,
       });
       this.browsers.push(browser);
-      browser.enter(this.#channelsOf(user, at));
+      browser.subscribe(this.#channelsOf(user, at));
       if (at % 20 === 19)
         await eventually(() => this.browsers.every(({ isSettled }) => isSettled), 'twenty more', 15_000);
     }
@@ -331,7 +337,7 @@ export class CutoverScenario {
           except: browser.socketId,
           ...(isRoom && { user: browser.user }),
         });
-        sent.isTaken = browser.whisper(channel, sent.number);
+        sent.isTaken = browser.sendClientEvent(channel, sent.number);
         sent.endedMs = this.nowMs();
       }
       await pause(everyMs);

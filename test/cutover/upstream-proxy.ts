@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Opener of a connection, by the head of its first request. */
-export type Origin = 'bridge' | 'door' | 'request';
+/** Opener of a connection, known by the head of its first request. */
+export type Origin = 'bridge' | 'front-door' | 'request';
 
 class Pair {
   origin: Origin | undefined;
@@ -77,15 +77,15 @@ class Pair {
 const originOf = (head: string): Origin | undefined => {
   if (!head.includes('\r\n\r\n')) return undefined;
   if (!/^upgrade:/im.test(head)) return 'request';
-  return /^x-forwarded-for:/im.test(head) ? 'door' : 'bridge';
+  return /^x-forwarded-for:/im.test(head) ? 'front-door' : 'bridge';
 };
 
 /**
- * The address under which Wavehall knows the other side: everything passes through it as it is, until it is told to be slow,
- * to answer requests itself, to refuse, or to break what is there. So the same faults can be had with any other side.
+ * TCP proxy before the upstream; its address is WAVEHALL_CUTOVER_UPSTREAM. Passes everything on unchanged, until a test
+ * makes it delay, answer requests itself, refuse, or cut connections: the same faults with every kind of upstream.
  */
 export class UpstreamProxy {
-  /** By how much everything that comes back is late. */
+  /** Delay of everything that comes back. */
   delayMs = 0;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
@@ -100,7 +100,7 @@ export class UpstreamProxy {
         socket,
         this.#targetPort,
         () => this.delayMs,
-        (_head, origin) => (origin === 'request' ? this.#instead() : ''),
+        (_head, origin) => (origin === 'request' ? this.#answerInstead() : ''),
       );
       this.#pairs.add(pair);
       pair.onClose(() => this.#pairs.delete(pair));
@@ -108,9 +108,9 @@ export class UpstreamProxy {
   }
 
   static async open(targetPort: number): Promise<UpstreamProxy> {
-    const front = new UpstreamProxy(targetPort);
-    await front.accept();
-    return front;
+    const proxy = new UpstreamProxy(targetPort);
+    await proxy.accept();
+    return proxy;
   }
 
   get port(): number {
@@ -122,18 +122,18 @@ export class UpstreamProxy {
     return [...this.#pairs].filter((pair) => pair.origin === origin).length;
   }
 
-  /** Breaks the oldest connection of a kind. */
+  /** Resets the oldest connection of a kind. */
   cutOldest(origin: Origin): void {
     [...this.#pairs].find((pair) => pair.origin === origin)?.cut();
   }
 
-  /** Every request is answered with this status, without the other side; `undefined`: no longer. */
+  /** Answers every request with this status in place of the upstream; `undefined`: no longer. */
   failRequests(status: number | undefined): void {
     this.#status = status;
     if (status !== undefined) this.cut('request');
   }
 
-  /** Breaks what is there, once, loudly. */
+  /** Resets all connections, or those of one kind, once. */
   cut(origin?: Origin): void {
     for (const pair of [...this.#pairs]) if (origin === undefined || pair.origin === origin) pair.cut();
   }
@@ -147,7 +147,7 @@ export class UpstreamProxy {
     await closed;
   }
 
-  /** Listens, on the port that it had. */
+  /** Listens, again on the same port. */
   async accept(): Promise<void> {
     if (this.#server.listening) return;
     this.#server.listen(this.#port, '127.0.0.1');
@@ -161,7 +161,7 @@ export class UpstreamProxy {
     await this.accept();
   }
 
-  #instead(): string {
+  #answerInstead(): string {
     if (this.#status === undefined) return '';
     return `HTTP/1.1 ${this.#status} Internal Server Error\r\nConnection: close\r\n\r\nInternal server error.`;
   }

@@ -7,26 +7,26 @@ import { startServer } from '../support/server.ts';
 import { http, type Endpoint } from '../support/wire-http.ts';
 import { UpstreamProxy } from './upstream-proxy.ts';
 
-/** The server that browsers are moved away from, and what can be done to it. */
+/** The server that browsers are moved away from, with the faults that a test can cause. */
 export interface UpstreamServer {
   readonly name: string;
-  /** Where its own publishers reach it, and whoever wants the truth: not through the front. */
+  /** Its own address, not through the proxy. */
   readonly app: Endpoint;
   /** Value of WAVEHALL_CUTOVER_UPSTREAM. */
   readonly url: string;
-  readonly front: UpstreamProxy;
+  readonly proxy: UpstreamProxy;
   output(): string;
-  /** Without a word, as when the machine is gone; nobody listens any more. */
+  /** Kills the process and stops listening, as when the machine is gone. */
   kill9(): Promise<void>;
-  /** On the port that it had. */
+  /** Starts it again on the same port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A kind of other side. `start` makes a new one. */
+/** A kind of upstream; `start` starts a new one. */
 export interface UpstreamKind {
   readonly name: string;
-  /** False for a server that somebody else has started. */
+  /** False for a server that the test has not started itself. */
   readonly canBeKilled: boolean;
   start(): Promise<UpstreamServer>;
 }
@@ -41,21 +41,21 @@ const appEnv = (port: number): Record<string, string> => ({
 const openProcess = async (name: string, start: StartProcess): Promise<UpstreamServer> => {
   let server = await start(0);
   const { port } = server;
-  const front = await UpstreamProxy.open(port);
+  const proxy = await UpstreamProxy.open(port);
   const kill9 = async (): Promise<void> => {
     server.kill('SIGKILL');
-    await Promise.all([server.exited, front.refuse()]);
+    await Promise.all([server.exited, proxy.refuse()]);
   };
   return {
     name,
     app: { ...APP, host: '127.0.0.1', port, prefix: '' },
-    url: `http://127.0.0.1:${front.port}`,
-    front,
+    url: `http://127.0.0.1:${proxy.port}`,
+    proxy,
     output: () => server.output(),
     kill9,
     async restart() {
       server = await start(port);
-      await front.accept();
+      await proxy.accept();
     },
     stop: kill9,
   };
@@ -67,7 +67,7 @@ const byProcess = (name: string, start: StartProcess): UpstreamKind => ({
   start: () => openProcess(name, start),
 });
 
-/** Whispers here are not limited: what is measured is the bridge. */
+/** Client events are not limited here: the tests measure the bridge. */
 const wavehall = byProcess('a second Wavehall', (port) =>
   startServer({ ...appEnv(port), WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0' }),
 );
@@ -101,24 +101,24 @@ const givenAddress = (text: string): UpstreamKind => ({
   canBeKilled: false,
   async start() {
     const app = parseEndpoint(text);
-    const front = await UpstreamProxy.open(app.port);
+    const proxy = await UpstreamProxy.open(app.port);
     const cannot = () => Promise.reject(new Error('a server that is only an address cannot be killed'));
     return {
       name: this.name,
       app,
-      url: `http://127.0.0.1:${front.port}`,
-      front,
+      url: `http://127.0.0.1:${proxy.port}`,
+      proxy,
       output: () => '',
       kill9: cannot,
       restart: cannot,
-      stop: () => front.refuse(),
+      stop: () => proxy.refuse(),
     };
   },
 });
 
 /**
- * A second Wavehall and the stand-in; instead of them, by hand, WAVEHALL_TEST_UPSTREAM=HOST:PORT,ID,KEY,SECRET for a server
- * that is there, or WAVEHALL_TEST_UPSTREAM_START for the command that starts one, e.g. a real Reverb.
+ * A second Wavehall and the stand-in for Reverb. By hand, one other upstream in their place: WAVEHALL_TEST_UPSTREAM with
+ * HOST:PORT,ID,KEY,SECRET of a running server, or WAVEHALL_TEST_UPSTREAM_START with the command that starts one.
  */
 export const upstreamKinds = (): readonly UpstreamKind[] => {
   const { WAVEHALL_TEST_UPSTREAM: address, WAVEHALL_TEST_UPSTREAM_START: command } = process.env;

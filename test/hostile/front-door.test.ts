@@ -45,8 +45,8 @@ describe.each([0, 100])('a front door that sends %d percent of the clients to Wa
 
   /** Sockets at the other server that clients of the front door have, and all others. */
   const socketsThere = (): { door: number; others: number } => {
-    const { front } = stage.other;
-    return { door: front.count('door'), others: front.count('request') + front.count('bridge') };
+    const { proxy: front } = stage.other;
+    return { door: front.count('front-door'), others: front.count('request') + front.count('bridge') };
   };
 
   test.each(attacks(SIZES))(

@@ -24,8 +24,8 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
       }
       await stage.fence(channel, a, b);
       for (const person of [a, b]) {
-        expect(person.heard('from-here')).toEqual(numbers(20));
-        expect(person.heard('from-there')).toEqual(numbers(20));
+        expect(person.received('from-here')).toEqual(numbers(20));
+        expect(person.received('from-there')).toEqual(numbers(20));
       }
       expect(stage.node.state).toMatchObject({ forwarded: 21, received: 21, dropped: {} });
     },
@@ -42,8 +42,8 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     ]);
     await stage.fence('orders', a, b);
     for (const person of [a, b]) {
-      expect(person.heard('tick').filter((data) => data === 'same')).toHaveLength(50);
-      expect(person.heard('tick')).toHaveLength(100);
+      expect(person.received('tick').filter((data) => data === 'same')).toHaveLength(50);
+      expect(person.received('tick')).toHaveLength(100);
     }
   });
 
@@ -55,7 +55,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     await stage.publishHere('private-orders', 'without-b', 1, b.socketId);
     await stage.publishThere('private-orders', 'not-b', 1, b.socketId);
     await stage.fence('private-orders', a, b, c);
-    const heard = (name: string) => [a, b, c].map((person) => person.heard(name).length);
+    const heard = (name: string) => [a, b, c].map((person) => person.received(name).length);
     expect(heard('without-a')).toEqual([0, 1, 1]);
     expect(heard('without-b')).toEqual([1, 0, 1]);
     expect(heard('not-b')).toEqual([1, 0, 1]);
@@ -70,11 +70,11 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     });
     await Promise.all([
       publisher(stage.node.app).post('/batch_events', batch('here')),
-      publisher(stage.other.app).post('/batch_events', batch('there')),
+      publisher(stage.upstream.app).post('/batch_events', batch('there')),
     ]);
     await stage.fence('orders', a, b);
     for (const person of [a, b])
-      for (const name of ['here', 'there']) expect(person.heard(name)).toEqual(numbers(10));
+      for (const name of ['here', 'there']) expect(person.received(name)).toEqual(numbers(10));
   });
 
   test('11.9 client events cross once in both directions', async () => {
@@ -83,17 +83,20 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     for (const person of [a, b, c]) await person.join('private-chat');
     const said = [{ typing: true, text: 'é / ü', list: [1, { a: {} }] }, {}, { 0: 'x', 1: 'y' }];
     for (const data of said) {
-      a.whisper('private-chat', 'client-a', data);
-      b.whisper('private-chat', 'client-b', data);
+      a.sendClientEvent('private-chat', 'client-a', data);
+      b.sendClientEvent('private-chat', 'client-b', data);
     }
-    await eventually(() => b.heard('client-a').length === 3 && a.heard('client-b').length === 3, 'whispers');
+    await eventually(
+      () => b.received('client-a').length === 3 && a.received('client-b').length === 3,
+      'whispers',
+    );
     await stage.fence('private-chat', a, b, c);
-    expect([a, b, c].map((person) => person.heard('client-a').length)).toEqual([0, 3, 3]);
-    expect([a, b, c].map((person) => person.heard('client-b').length)).toEqual([3, 0, 3]);
+    expect([a, b, c].map((person) => person.received('client-a').length)).toEqual([0, 3, 3]);
+    expect([a, b, c].map((person) => person.received('client-b').length)).toEqual([3, 0, 3]);
     // PHP makes a list of an empty object.
     const carried = { ...said[0], list: [1, { a: expect.toBeOneOf([{}, []]) as unknown }] };
-    expect(b.heard('client-a')[0]).toEqual(carried);
-    expect(a.heard('client-b')[0]).toEqual(carried);
+    expect(b.received('client-a')[0]).toEqual(carried);
+    expect(a.received('client-b')[0]).toEqual(carried);
     expect(stage.node.state).toMatchObject({ clientEventsSent: 3, clientEventsReceived: 3, dropped: {} });
   });
 
@@ -106,11 +109,11 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     await c.join(channel, { user_id: 'c', user_info: {} });
     await eventually(() => b.roster(channel).length === 3, 'everybody is there');
     for (const [at, data] of [{ n: 1 }, {}, { n: 1 }].entries()) {
-      a.whisper(channel, 'client-x', data);
-      c.whisper(channel, 'client-x', data);
-      b.whisper(channel, 'client-x', data);
+      a.sendClientEvent(channel, 'client-x', data);
+      c.sendClientEvent(channel, 'client-x', data);
+      b.sendClientEvent(channel, 'client-x', data);
       await eventually(
-        () => [a, b, c].every((person) => person.heard('client-x').length >= 2 * (at + 1)),
+        () => [a, b, c].every((person) => person.received('client-x').length >= 2 * (at + 1)),
         'whispers',
       );
     }
@@ -155,9 +158,9 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     twin.leave(channel);
     await eventually(() => [b, d].every((person) => person.roster(channel).join() === 'b,d'), 'c left');
     await stage.fence(channel, b, d);
-    expect(b.comings(channel)).toEqual(['+a', '+c', '-a', '+d', '-c']);
-    expect(c.comings(channel)).toEqual(['-a']);
-    expect(d.comings(channel)).toEqual(['-c']);
+    expect(b.memberChanges(channel)).toEqual(['+a', '+c', '-a', '+d', '-c']);
+    expect(c.memberChanges(channel)).toEqual(['-a']);
+    expect(d.memberChanges(channel)).toEqual(['-c']);
   });
 
   test('11.10 loses and doubles nothing when the listener changes under load', async () => {
@@ -189,7 +192,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     isOver = true;
     await loading;
     await stage.fence(channel, watcher, b);
-    expect(watcher.heard('load')).toEqual(published);
+    expect(watcher.received('load')).toEqual(published);
     expect(watcher.roster(channel)).toEqual(['b', 'watcher']);
   });
 
@@ -215,19 +218,19 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
       const b = await stage.there();
       await b.join(channel, member('b'));
       await stage.publishThere(channel, 'price', 1);
-      await eventually(() => b.heard('price').length === 1, 'it is published');
+      await eventually(() => b.received('price').length === 1, 'it is published');
       const a = await stage.here();
       await a.join(channel, member('a'));
-      await eventually(() => a.heard('price').length > 0, 'what the other side remembers');
+      await eventually(() => a.received('price').length > 0, 'what the other side remembers');
       await stage.publishThere(channel, 'price', 2);
-      await eventually(() => a.heard('price').length === 2, 'live');
+      await eventually(() => a.received('price').length === 2, 'live');
       const c = await stage.here();
       await c.join(channel, member('c'));
-      await eventually(() => c.heard('price').length > 0, 'newest');
+      await eventually(() => c.received('price').length > 0, 'newest');
       await stage.publishHere(channel, 'price', 3);
       await stage.fence(channel, a, b, c);
-      expect(a.heard('price')).toEqual(['1', '2', '3']);
-      expect(c.heard('price')).toEqual(['2', '3']);
+      expect(a.received('price')).toEqual(['1', '2', '3']);
+      expect(c.received('price')).toEqual(['2', '3']);
     },
   );
 
@@ -268,8 +271,8 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
       'presence-both': { user_count: 2 },
     });
     expect(await get('/connections')).toEqual({ connections: 3 });
-    stage.other.front.cut();
-    await stage.other.front.refuse();
+    stage.upstream.proxy.cut();
+    await stage.upstream.proxy.refuse();
     await eventually(() => !stage.node.state.connected, 'alone');
     expect(await get('/channels/orders', 'subscription_count')).toEqual({
       occupied: true,
@@ -288,13 +291,13 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     await Promise.all(
       people.map(async (person, at) => {
         await person.join('presence-chat', { user_id: `a${at + 1}`, user_info: {} });
-        for (const n of [1, 2]) person.whisper('presence-chat', 'client-hello', { n });
+        for (const n of [1, 2]) person.sendClientEvent('presence-chat', 'client-hello', { n });
         await person.join('private-chat');
-        person.whisper('private-chat', 'client-hello', {});
+        person.sendClientEvent('private-chat', 'client-hello', {});
       }),
     );
     await eventually(
-      () => b.heard('client-hello').length === 15,
+      () => b.received('client-hello').length === 15,
       () => JSON.stringify(stage.node.state),
     );
     expect(stage.node.state).toMatchObject({ dropped: {}, gaps: 0 });

@@ -6,13 +6,13 @@ import { RecordingClient } from './recording-client.ts';
 
 /** Both sides with a bridge between them, and people on both. */
 export class BridgedPair {
-  readonly other: UpstreamServer;
+  readonly upstream: UpstreamServer;
   readonly node: BridgedNode;
   readonly #people: RecordingClient[] = [];
   #fences = 0;
 
   private constructor(other: UpstreamServer, node: BridgedNode) {
-    this.other = other;
+    this.upstream = other;
     this.node = node;
   }
 
@@ -31,7 +31,7 @@ export class BridgedPair {
   }
 
   there(): Promise<RecordingClient> {
-    return this.#connect(this.other.app);
+    return this.#connect(this.upstream.app);
   }
 
   publishHere(channel: string, name: string, data: unknown, except?: string): Promise<void> {
@@ -39,7 +39,7 @@ export class BridgedPair {
   }
 
   publishThere(channel: string, name: string, data: unknown, except?: string): Promise<void> {
-    return publish(this.other.app, channel, name, data, except);
+    return publish(this.upstream.app, channel, name, data, except);
   }
 
   /** Everything that was published on this channel before has arrived with these people, or never will. */
@@ -50,7 +50,7 @@ export class BridgedPair {
     await this.publishHere(channel, here, {});
     for (const name of [here, there])
       await eventually(
-        () => people.every((person) => person.heard(name, channel).length > 0),
+        () => people.every((person) => person.received(name, channel).length > 0),
         () => `everybody hears ${name}: ${JSON.stringify(people.map((each) => each.wire.texts.slice(-5)))}`,
       );
   }
@@ -58,7 +58,7 @@ export class BridgedPair {
   async close(): Promise<void> {
     for (const person of this.#people) person.wire.drop();
     await this.node.stop();
-    await this.other.stop();
+    await this.upstream.stop();
     const { defects } = this.node.logger;
     if (defects.length > 0) throw new Error(`defects: ${JSON.stringify(defects)}`);
   }

@@ -42,7 +42,7 @@ async function fence(channel: string, number: number): Promise<void> {
   for (const [at, app] of apps.entries()) await publish(app, channel, `fence-${number}-${at}`, {});
   for (const at of apps.keys())
     await eventually(
-      () => people.every((person) => person.heard(`fence-${number}-${at}`, channel).length > 0),
+      () => people.every((person) => person.received(`fence-${number}-${at}`, channel).length > 0),
       `everybody hears fence ${at}`,
     );
 }
@@ -83,8 +83,8 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
       );
       await fence(channel, index);
       for (const person of people) {
-        for (const at of apps.keys()) expect(person.heard(`from-${at}`)).toEqual(numbers(15));
-        expect(person.heard('equal')).toHaveLength(15 * apps.length);
+        for (const at of apps.keys()) expect(person.received(`from-${at}`)).toEqual(numbers(15));
+        expect(person.received('equal')).toHaveLength(15 * apps.length);
       }
     }
     people = [...inOrders, ...inPrivate];
@@ -105,10 +105,13 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
       () => people.map((person) => person.roster(room).join()).join(' | '),
       15_000,
     );
-    a.whisper(room, 'client-x', { from: 'a' });
-    b.whisper(room, 'client-x', { from: 'b' });
-    d.whisper(room, 'client-x', {});
-    await eventually(() => [b, a, c, d].every((person) => person.heard('client-x').length >= 2), 'whispers');
+    a.sendClientEvent(room, 'client-x', { from: 'a' });
+    b.sendClientEvent(room, 'client-x', { from: 'b' });
+    d.sendClientEvent(room, 'client-x', {});
+    await eventually(
+      () => [b, a, c, d].every((person) => person.received('client-x').length >= 2),
+      'whispers',
+    );
     await fence(room, 1);
     const users = (person: RecordingClient): unknown[] =>
       person.frames.filter(({ event }) => event === 'client-x').map(({ user_id: id }) => id);
@@ -127,7 +130,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
     expect(
       left.map((person) =>
         person
-          .comings(room)
+          .memberChanges(room)
           .filter((each) => each.startsWith('-'))
           .sort(),
       ),
@@ -178,7 +181,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
     await eventually(() => nodes.every(({ stores }) => !stores.isReady()), 'they know');
     await publish(other.app, 'orders', 'meanwhile', 1);
     await eventually(
-      () => people.every((person) => person.heard('meanwhile').length === 1),
+      () => people.every((person) => person.received('meanwhile').length === 1),
       'each node hears the other side by itself',
     );
     await redis.restart();
@@ -190,8 +193,8 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
     );
     await fence('orders', 1);
     for (const person of people) {
-      for (const at of apps.keys()) expect(person.heard(`after-${at}`)).toEqual(numbers(10));
-      expect(person.heard('meanwhile')).toHaveLength(1);
+      for (const at of apps.keys()) expect(person.received(`after-${at}`)).toEqual(numbers(10));
+      expect(person.received('meanwhile')).toHaveLength(1);
       expect(person.roster('presence-room')).toEqual(['u0', 'u1', 'u2', 'u3']);
     }
   });

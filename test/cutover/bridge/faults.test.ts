@@ -35,17 +35,17 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
     for (const channel of ['orders', 'cache-orders']) await a.join(channel);
     await a.join(room, { user_id: 'a', user_info: {} });
     await eventually(() => a.roster(room).join() === 'a,b', 'everybody');
-    await stage.other.kill9();
+    await stage.upstream.kill9();
     await isDisconnected();
     await publishAll('meanwhile', numbers(30));
-    await eventually(() => a.heard('meanwhile').length === 30, 'this side goes on');
+    await eventually(() => a.received('meanwhile').length === 30, 'this side goes on');
     const late = await stage.here();
     await late.join('orders');
     await eventually(
       () => a.roster(room).join() === 'a',
       'the members of the upstream are removed after the grace time',
     );
-    await stage.other.restart();
+    await stage.upstream.restart();
     await isConnected();
     const back = await stage.there();
     await back.join(room, { user_id: 'b', user_info: {} });
@@ -57,7 +57,7 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
     await isQueueEmpty();
     await stage.fence('orders', a, late, back);
     await stage.fence(room, a, back);
-    expect(a.heard('meanwhile')).toEqual(numbers(30));
+    expect(a.received('meanwhile')).toEqual(numbers(30));
     expect(stage.node.state).toMatchObject({ dropped: {}, gaps: expect.any(Number) as number });
     expect(stage.node.state.gaps).toBeGreaterThan(0);
     const lines = stage.node.logger.warnings
@@ -82,7 +82,7 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
         publishAll(`round-${round}`, numbers(30)),
         publishAll(`round-${round}`, numbers(30), room),
       ]);
-      stage.other.front.cut('bridge');
+      stage.upstream.proxy.cut('bridge');
       await publishing;
       await isConnected();
     }
@@ -94,23 +94,23 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
     for (const person of [a, b, c])
       for (const channel of ['orders', room])
         for (let round = 0; round < 3; round += 1)
-          expect(person.heard(`round-${round}`, channel)).toEqual(numbers(30));
-    expect(a.comings(room)).not.toContain('-u1');
+          expect(person.received(`round-${round}`, channel)).toEqual(numbers(30));
+    expect(a.memberChanges(room)).not.toContain('-u1');
   });
 
   test('11.7 it answers 500: waiting events are forwarded once and in order when it works again', async () => {
     stage = await BridgedPair.open(kind, { limits: QUICK });
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
-    stage.other.front.failRequests(500);
+    stage.upstream.proxy.failRequests(500);
     await publishAll('hurt', numbers(25));
-    await eventually(() => a.heard('hurt').length === 25, 'this side goes on');
+    await eventually(() => a.received('hurt').length === 25, 'this side goes on');
     expect(stage.node.state.queue.events).toBe(25);
     expect(stage.node.state.lastError).toContain('500');
-    stage.other.front.failRequests(undefined);
+    stage.upstream.proxy.failRequests(undefined);
     await isQueueEmpty();
     await stage.fence('orders', a, b);
-    for (const person of [a, b]) expect(person.heard('hurt')).toEqual(numbers(25));
+    for (const person of [a, b]) expect(person.received('hurt')).toEqual(numbers(25));
     expect(stage.node.state).toMatchObject({ forwarded: 26, dropped: {} });
   });
 
@@ -118,18 +118,18 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
     stage = await BridgedPair.open(kind);
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
-    stage.other.front.delayMs = 2000;
+    stage.upstream.proxy.delayMs = 2000;
     const begunMs = performance.now();
     await publishAll('slow', numbers(8));
     expect((performance.now() - begunMs) / 8).toBeLessThan(600);
     await stage.publishThere('orders', 'slow-there', 1);
     await isQueueEmpty();
-    await eventually(() => a.heard('slow-there').length === 1, 'late, but here');
-    stage.other.front.delayMs = 0;
+    await eventually(() => a.received('slow-there').length === 1, 'late, but here');
+    stage.upstream.proxy.delayMs = 0;
     await stage.fence('orders', a, b);
     for (const person of [a, b]) {
-      expect(person.heard('slow')).toEqual(numbers(8));
-      expect(person.heard('slow-there')).toEqual(['1']);
+      expect(person.received('slow')).toEqual(numbers(8));
+      expect(person.received('slow-there')).toEqual(['1']);
     }
     expect(stage.node.state.lagMs).toBeDefined();
   });
@@ -138,13 +138,13 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
     stage = await BridgedPair.open(kind, { limits: { ...QUICK, requestTimeoutMs: 300 } });
     const [a, b] = [await stage.here(), await stage.there()];
     for (const person of [a, b]) await person.join('orders');
-    stage.other.front.delayMs = 500;
+    stage.upstream.proxy.delayMs = 500;
     await publishAll('unanswered', numbers(3));
     await isQueueEmpty();
-    stage.other.front.delayMs = 0;
+    stage.upstream.proxy.delayMs = 0;
     await stage.fence('orders', a, b);
-    expect(a.heard('unanswered')).toEqual(numbers(3));
-    expect(b.heard('unanswered')).toEqual(numbers(3));
+    expect(a.received('unanswered')).toEqual(numbers(3));
+    expect(b.received('unanswered')).toEqual(numbers(3));
     expect(stage.node.state.dropped).toEqual({});
   });
 
@@ -152,15 +152,15 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
     stage = await BridgedPair.open(kind, { limits: { ...QUICK, requestTimeoutMs: 300 } });
     const b = await stage.there();
     await b.join('orders');
-    stage.other.front.delayMs = 500;
+    stage.upstream.proxy.delayMs = 500;
     await publishAll('unanswered', numbers(3));
     await isQueueEmpty();
-    stage.other.front.delayMs = 0;
-    await eventually(() => b.heard('unanswered').length === 3, 'they were taken all the same');
+    stage.upstream.proxy.delayMs = 0;
+    await eventually(() => b.received('unanswered').length === 3, 'they were taken all the same');
     expect(stage.node.state.dropped).toEqual({ unanswered: 3 });
     await stage.publishHere('orders', 'last', 1);
-    await eventually(() => b.heard('last').length === 1, 'the last');
-    expect(b.heard('unanswered')).toEqual(numbers(3));
+    await eventually(() => b.received('last').length === 1, 'the last');
+    expect(b.received('unanswered')).toEqual(numbers(3));
   });
 
   test('11.7 the queue is limited in number, bytes and age; dropped events are counted', async () => {
@@ -169,7 +169,7 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
     });
     const b = await stage.there();
     await b.join('orders');
-    stage.other.front.failRequests(503);
+    stage.upstream.proxy.failRequests(503);
     await publishAll('number', numbers(10));
     expect(stage.node.state).toMatchObject({ queue: { events: 10 }, dropped: {} });
     await publishAll('number', ['one too many']);
@@ -180,9 +180,9 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
     await publishAll('bytes', [large, large, large]);
     expect(stage.node.state.queue).toMatchObject({ events: 2 });
     expect(stage.node.state.dropped).toEqual({ 'queue-full': 2, 'too-old': 10 });
-    stage.other.front.failRequests(undefined);
+    stage.upstream.proxy.failRequests(undefined);
     await isQueueEmpty();
-    await eventually(() => b.heard('bytes').length === 2, 'what was young enough');
-    expect(b.heard('number')).toEqual([]);
+    await eventually(() => b.received('bytes').length === 2, 'what was young enough');
+    expect(b.received('number')).toEqual([]);
   });
 });

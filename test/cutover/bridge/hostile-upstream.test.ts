@@ -87,14 +87,14 @@ describe('an upstream that breaks the protocol', () => {
       await person.join('presence-room', { user_id: person === a ? 'a' : 'b' });
     }
     await publish(node.app, 'orders', 'fine', 1);
-    a.whisper('presence-room', 'client-x', {});
+    a.sendClientEvent('presence-room', 'client-x', {});
     await eventually(
-      () => a.heard('fine').length === 1 && b.heard('client-x').length === 1,
+      () => a.received('fine').length === 1 && b.received('client-x').length === 1,
       'this side works',
     );
     a.leave('presence-room');
-    await eventually(() => b.comings('presence-room').includes('-a'), 'he leaves');
-    expect(a.heard('pusher_internal:what')).toEqual([]);
+    await eventually(() => b.memberChanges('presence-room').includes('-a'), 'he leaves');
+    expect(a.received('pusher_internal:what')).toEqual([]);
     expect(node.logger.defects).toEqual([]);
     for (const person of [a, b]) person.wire.drop();
   });

@@ -29,7 +29,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     await stage.publishThere('orders', 'from-there', LIST);
     await stage.fence('orders', a, b);
     for (const person of [a, b])
-      for (const name of ['from-here', 'from-there']) expect(person.heard(name)).toEqual([LIST]);
+      for (const name of ['from-here', 'from-there']) expect(person.received(name)).toEqual([LIST]);
   });
 
   test('11.9 numbers in a client event cross as the upstream writes them', async () => {

@@ -50,12 +50,12 @@ export class RecordingClient {
     this.wire.send({ event: 'pusher:unsubscribe', data: { channel } });
   }
 
-  whisper(channel: string, event: string, data: unknown): void {
+  sendClientEvent(channel: string, event: string, data: unknown): void {
     this.wire.send({ event, channel, data });
   }
 
   /** `data` of the events of that name, in the order of their arrival. */
-  heard(event: string, channel?: string): unknown[] {
+  received(event: string, channel?: string): unknown[] {
     return this.frames
       .filter((frame) => frame.event === event && (channel === undefined || frame.channel === channel))
       .map(({ data }) => data);
@@ -80,7 +80,7 @@ export class RecordingClient {
   }
 
   /** Comings and goings after the first roster, e.g. `+7` and `-7`. */
-  comings(channel: string): string[] {
+  memberChanges(channel: string): string[] {
     return this.frames.flatMap((frame) => {
       if (frame.channel !== channel) return [];
       const { user_id: id } = (dataOf(frame) ?? {}) as { user_id?: string | number };

@@ -50,7 +50,7 @@ function connect(app: Endpoint, user: string): Pusher {
 describe.each(upstreamKinds())('stock clients beside $name', (kind) => {
   test('11.8, 11.9, 11.10 pusher-js and the Node SDK work on both sides without a difference', async () => {
     stage = await BridgedPair.open(kind);
-    const sides = [stage.node.app, stage.other.app];
+    const sides = [stage.node.app, stage.upstream.app];
     const heard: string[][] = [[], []];
     const rooms = sides.map((app, at) => {
       const pusher = connect(app, `u${at}`);
@@ -100,7 +100,7 @@ describe.each(upstreamKinds())('stock clients beside $name', (kind) => {
 describe.each(upstreamKinds().filter(({ name }) => name === 'a second Wavehall'))('beside $name', (kind) => {
   test('11.12 an event to a user reaches its connections on either side that supports users', async () => {
     stage = await BridgedPair.open(kind);
-    const pusher = connect(stage.other.app, '42');
+    const pusher = connect(stage.upstream.app, '42');
     const heard: unknown[] = [];
     pusher.user.bind('greeting', (data: unknown) => heard.push(data));
     pusher.signin();

@@ -35,7 +35,7 @@ async function works(): Promise<void> {
   const person = await RecordingClient.connect(node.app);
   await person.join('private-orders');
   await publish(node.app, 'private-orders', 'still', 1);
-  await eventually(() => person.heard('still').length === 1, 'this side works');
+  await eventually(() => person.received('still').length === 1, 'this side works');
   person.wire.drop();
 }
 

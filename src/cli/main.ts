@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addCutover } from './commands/cutover.ts';
 import { addStart, type Start } from './commands/start.ts';
-import { start } from './start.ts';
 
 /** The package's own version, from source (`src/cli`) and as built (`dist/src/cli`). */
 function packageVersion(): string {
@@ -21,7 +20,8 @@ const version = packageVersion();
 const program = new Command('wavehall')
   .description("A Pusher-protocol server that takes Laravel Reverb's place")
   .version(version);
-const startThis: Start = (flags, settings) => start(flags, version, settings);
-addStart(program, startThis);
-addCutover(program, startThis);
+/** Loads the server's code only for the commands that start it. */
+const start: Start = async (flags, settings) => (await import('./start.ts')).start(flags, version, settings);
+addStart(program, start);
+addCutover(program, start);
 await program.parseAsync();

@@ -9,7 +9,8 @@ import { openFilesLimit } from './open-files.ts';
 import type { CommandSettings, StartFlags } from './commands/start.ts';
 import { serveAlone } from './serve.ts';
 import { startBlock, startLine, stopLine } from './start-block.ts';
-import { failAsWorker, ownNumber, serveAsWorker } from './workers/worker.ts';
+import { ownNumber } from './workers/mark.ts';
+import { failAsWorker, serveAsWorker } from './workers/worker.ts';
 
 const NO_SETTINGS: CommandSettings = { given: {}, required: [] };
 

@@ -1,10 +1,10 @@
 import cluster from 'node:cluster';
 import type { Config } from '../../config/index.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import { handleSignals } from '../serve.ts';
+import { handleSignals } from '../signals.ts';
 import type { Opened } from './messages.ts';
 import { Primary } from './primary.ts';
-import { WORKER_VARIABLE, workerMark } from './worker.ts';
+import { WORKER_VARIABLE, workerMark } from './mark.ts';
 
 /**
  * Serves by several processes until a signal ends them. Rejects when they cannot start.

@@ -5,17 +5,6 @@ import { type Server, startServer } from '../../server/index.ts';
 import type { WorkerGroup } from '../../server/worker-group.ts';
 import type { Order, Report } from './messages.ts';
 
-/** Variable that names a worker's slot. The primary's process id in it tells it from one that was inherited. */
-export const WORKER_VARIABLE = 'WAVEHALL_WORKER';
-
-export const workerMark = (number: number, primary: number): string => `${number}/${primary}`;
-
-/** Number of the worker that this process is; `undefined` when it is none. */
-export function ownNumber(): number | undefined {
-  const [number, primary] = (process.env[WORKER_VARIABLE] ?? '').split('/');
-  return process.send !== undefined && primary === String(process.ppid) ? Number(number) : undefined;
-}
-
 /** Sends a report to the primary; one that cannot be sent is dropped, since the primary is gone. */
 const send = (report: Report): void => void process.send?.(report, () => undefined);
 

@@ -105,7 +105,7 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'protocol/json/json-text.ts',
     'MOST_LEVELS',
     'protocol/json-text',
-    '512 levels are taken, 513 are not',
+    '512 levels are accepted, 513 are not',
   ],
   'bytes of a message or a request body, whatever is set': [
     'src/server/http.ts',

@@ -44,19 +44,19 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
       scope.setNotFoundHandler((_request, reply) => sendError(reply, 404, 'Not found.'));
       scope.setErrorHandler((error, _request, reply) => answerError(error, reply));
       parseAllAsJson(scope);
-      addMetrics(scope, options);
-      addCutover(scope, options.cutover);
+      addMetricsRoute(scope, options);
+      addCutoverRoutes(scope, options.cutover);
       done();
     },
     { prefix: '/admin' },
   );
 }
 
-function addMetrics(scope: FastifyInstance, { metrics }: AdminOptions): void {
+function addMetricsRoute(scope: FastifyInstance, { metrics }: AdminOptions): void {
   scope.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
 }
 
-function addCutover(scope: FastifyInstance, cutover: CutoverControl | undefined): void {
+function addCutoverRoutes(scope: FastifyInstance, cutover: CutoverControl | undefined): void {
   const route = (
     method: 'GET' | 'PUT' | 'POST',
     url: string,
@@ -84,7 +84,7 @@ function addCutover(scope: FastifyInstance, cutover: CutoverControl | undefined)
   });
 }
 
-/** Parses every body as JSON, whatever its content type is: `curl -d` sends that of a form. */
+/** Parses every body as JSON, whatever its content type is: `curl -d` sends the type of a form. */
 function parseAllAsJson(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', { parseAs: 'string' }, (_, body, done) => {

@@ -1,7 +1,7 @@
 import { type HttpAnswer, type HttpFailure, sendRequest } from '../net/http-client.ts';
 
 const TIMEOUT_MS = 10_000;
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const MAX_STATUS_BYTES = 16 * 1024 * 1024;
 
 export interface AdminAddress {
   readonly url: string;
@@ -9,8 +9,9 @@ export interface AdminAddress {
 }
 
 /** Local address of a server with these variables. */
-export const ownUrl = ({ REVERB_SERVER_PORT: port }: Readonly<Record<string, string | undefined>>): string =>
-  `http://127.0.0.1:${port ?? '8080'}`;
+export const localAdminUrl = ({
+  REVERB_SERVER_PORT: port,
+}: Readonly<Record<string, string | undefined>>): string => `http://127.0.0.1:${port ?? '8080'}`;
 
 /** Sends a request to the admin API of a running server; rejects with a sentence for the operator (SPEC 11.5). */
 export async function askAdmin<T>(
@@ -23,12 +24,12 @@ export async function askAdmin<T>(
     throw new Error('--token, or WAVEHALL_ADMIN_TOKEN: expected the token of the admin API');
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port or https://host:port`);
-  const { status, text } = await send(new URL(`/admin${path}`, url), method, token, body);
+  const { status, text } = await sendToAdmin(new URL(`/admin${path}`, url), method, token, body);
   if (status === 200) return JSON.parse(text) as T;
-  throw new Error(sentence(status, text, url));
+  throw new Error(reasonOfStatus(status, text, url));
 }
 
-function sentence(status: number, text: string, url: string): string {
+function reasonOfStatus(status: number, text: string, url: string): string {
   if (status === 401) return `${url} refuses this token: --token, or WAVEHALL_ADMIN_TOKEN`;
   const error = errorIn(text);
   if (error !== undefined) return error;
@@ -45,14 +46,19 @@ function errorIn(text: string): string | undefined {
   }
 }
 
-async function send(url: URL, method: string, token: string, body: object | undefined): Promise<HttpAnswer> {
+async function sendToAdmin(
+  url: URL,
+  method: string,
+  token: string,
+  body: object | undefined,
+): Promise<HttpAnswer> {
   try {
     return await sendRequest(url, {
       method,
       headers: { authorization: `Bearer ${token}` },
       body: body && JSON.stringify(body),
       timeoutMs: TIMEOUT_MS,
-      maxAnswerBytes: MAX_ANSWER_BYTES,
+      maxAnswerBytes: MAX_STATUS_BYTES,
     });
   } catch (error) {
     throw new Error(`--url ${url.origin}: cannot be reached (${(error as HttpFailure).reason})`);

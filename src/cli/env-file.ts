@@ -3,8 +3,8 @@ import { ConfigError, type Variables } from '../settings/settings.ts';
 import { loadDotenv } from '../config/dotenv/load.ts';
 
 /**
- * The values that Laravel reads from a `.env` beside `outer`, which wins. A name that stands alone has an empty text.
- * Throws what is wrong with it, line by line.
+ * Reads a `.env` file as Laravel does. Variables in `outer` win. A name without a value is an empty text.
+ * Throws a `ConfigError` with each invalid line.
  */
 export function readEnvFile(file: string, outer: Variables): Record<string, string> {
   try {

@@ -1,4 +1,4 @@
-/** Each problem on its line; the command ends with 1. */
+/** Prints each problem on its own line and sets exit code 1. */
 export function fail(problems: readonly string[]): void {
   process.stderr.write(problems.map((problem) => `wavehall: ${problem}\n`).join(''));
   process.exitCode = 1;

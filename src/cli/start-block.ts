@@ -5,19 +5,19 @@ import { describeAddress, type RedisOptions } from '../stores/redis/options.ts';
 const FEW_OPEN_FILES = 10_000;
 
 /** Port and scheme at which clients reach the server. */
-interface Place {
+interface ListeningAt {
   readonly port: number;
   readonly secure: boolean;
 }
 
-/** The start block as one JSON line, for logs: the same facts, by name. */
+/** The start block as one JSON line, for logs. */
 export function startLine(
   config: Config,
-  server: Place,
+  server: ListeningAt,
   version: string,
   openFiles: number | undefined,
 ): string {
-  const { webSocket, httpApi } = addresses(config, server);
+  const { webSocket, httpApi } = clientAddresses(config, server);
   return `${JSON.stringify({
     level: 30,
     time: Date.now(),
@@ -40,9 +40,9 @@ export function startLine(
 
 /** The last line of a log. */
 export const stopLine = (signal: string): string =>
-  `${JSON.stringify({ level: 30, time: Date.now(), msg: 'Wavehall is stopping: connections are asked to connect again elsewhere', signal })}\n`;
+  `${JSON.stringify({ level: 30, time: Date.now(), msg: 'Wavehall is stopping: clients are asked to reconnect', signal })}\n`;
 
-function addresses(config: Config, { port, secure }: Place) {
+function clientAddresses(config: Config, { port, secure }: ListeningAt) {
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const at = `${host}:${port}${config.path === '' ? '' : `/${config.path}`}`;
   const s = secure ? 's' : '';
@@ -51,14 +51,14 @@ function addresses(config: Config, { port, secure }: Place) {
 
 const scaling = ({ redis }: Config): string => (redis ? `on: ${redisAt(redis)}` : 'off: one node, no Redis');
 
-/** Text that `wavehall start` prints when it is ready: where to connect, with which app, and what to mind. */
+/** Text that `wavehall start` prints when it is ready: where to connect, with which app, and warnings. */
 export function startBlock(
   config: Config,
-  server: Place,
+  server: ListeningAt,
   version: string,
   openFiles: number | undefined,
 ): string {
-  const { webSocket, httpApi } = addresses(config, server);
+  const { webSocket, httpApi } = clientAddresses(config, server);
   const row = (name: string, value: string): string =>
     `  ${styleText('green', '➜')}  ${name.padEnd(12)}${value}`;
   const optionalRow = (name: string, value: string | undefined): string[] =>

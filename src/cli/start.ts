@@ -38,14 +38,14 @@ export async function start(flags: StartFlags, version: string, settings = NO_SE
   }
 }
 
-/** On SIGUSR1, Node opens its inspector to every user of this machine, unless the signal has a listener. */
+/** Adds a listener for SIGUSR1: without one, Node would open its inspector to every user of this machine. */
 function keepInspectorClosed(): void {
   process.on('SIGUSR1', () => undefined);
 }
 
 const withHint = (problem: string): string =>
   problem.includes('EADDRINUSE')
-    ? `${problem}. Is it Laravel Reverb (php artisan reverb:start), or another Wavehall? Stop it, or take another port (--port, REVERB_SERVER_PORT)`
+    ? `${problem}. Is it Laravel Reverb (php artisan reverb:start), or another Wavehall? Stop it, or choose another port (--port, REVERB_SERVER_PORT)`
     : problem;
 
 /** Logs that the server stops; a terminal shows it by itself. */

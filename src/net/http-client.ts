@@ -3,22 +3,22 @@ import { Agent as TlsAgent, request as requestTls } from 'node:https';
 import { type TlsPeer, type TlsTrust, tlsTrust } from './tls-trust.ts';
 
 /** Enough of an answer to show its reason. */
-const MAX_ANSWER_BYTES = 4096;
+const DEFAULT_MAX_ANSWER_BYTES = 4096;
 
 export interface HttpRequest {
   readonly method: string;
-  /** Replaces path and query of the URL and is sent as it is, where dots and empty segments must stay. */
+  /** Replaces path and query of the URL, and is sent unchanged: a `URL` would remove dots and empty segments. */
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** JSON. */
   readonly body?: string | undefined;
   /** From the call to the last byte of the answer. */
   readonly timeoutMs: number;
-  /** The answer is cut after so many bytes. */
+  /** The answer is truncated after this number of bytes. */
   readonly maxAnswerBytes?: number;
   readonly signal?: AbortSignal;
   readonly tls?: TlsTrust;
-  /** Without one the request has a connection of its own: Reverb ends each after one answer without saying so. */
+  /** Without one the request has a connection of its own: Reverb ends each connection after one answer, without announcing it. */
   readonly agent?: Agent;
 }
 
@@ -28,15 +28,15 @@ export interface HttpAnswer {
 }
 
 /**
- * Why a request has no whole answer. `not-sent`: no connection was made. `stale`: the server closed a kept connection
- * as the request was sent on it. `timeout`: the server may still answer. `broken`: the request may have been carried out.
+ * Reason why a request has no complete answer. `not-sent`: no connection was made. `stale`: the server closed a kept connection
+ * while the request was sent on it. `timeout`: the server may still answer. `broken`: the request may have been carried out.
  */
 export type HttpFailureKind = 'not-sent' | 'stale' | 'timeout' | 'broken';
 
 export class HttpFailure extends Error {
   override readonly name = 'HttpFailure';
   readonly kind: HttpFailureKind;
-  /** Of the system's error, such as `ECONNREFUSED`. */
+  /** Code of the system's error, such as `ECONNREFUSED`. */
   readonly code: string | undefined;
 
   constructor(kind: HttpFailureKind, message: string, code?: string) {
@@ -45,13 +45,13 @@ export class HttpFailure extends Error {
     this.code = code;
   }
 
-  /** The code says more than the message, which names an address that is known anyway. */
+  /** Code of the error if it has one, which is clearer than the message. */
   get reason(): string {
     return this.code ?? this.message;
   }
 }
 
-/** Connections to one server that are kept for the next requests. */
+/** Agent that keeps connections to one server for the next requests. */
 export function keptConnections(peer: TlsPeer, maxSockets: number): Agent {
   const options = { keepAlive: true, maxSockets };
   return peer.url.protocol === 'https:'
@@ -62,7 +62,7 @@ export function keptConnections(peer: TlsPeer, maxSockets: number): Agent {
 /** Sends one request; rejects with `HttpFailure`. A redirect is an answer like any other. */
 export function sendRequest(url: URL, request: HttpRequest): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const { timeoutMs, maxAnswerBytes = MAX_ANSWER_BYTES, body, agent } = request;
+    const { timeoutMs, maxAnswerBytes = DEFAULT_MAX_ANSWER_BYTES, body, agent } = request;
     const outgoing = open(url, request);
     let hasAnswer = false;
     const fail = (failure: HttpFailure): void => {

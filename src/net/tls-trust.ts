@@ -1,9 +1,9 @@
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 
-/** A server that is connected to as a client, and what its certificate must be. */
+/** A server that this process connects to, and the certificates that it accepts for it. */
 export interface TlsPeer {
   readonly url: URL;
-  /** Certificates (PEM) that are trusted besides the usual ones. */
+  /** Certificates (PEM) that are trusted besides the system's. */
   readonly tlsCa?: string | undefined;
   /** False: the certificate is not verified. */
   readonly tlsVerify?: boolean | undefined;
@@ -14,7 +14,7 @@ export interface TlsTrust {
   readonly secureContext?: SecureContext;
 }
 
-/** Made once for each set of certificates: reading the usual ones takes longer than a handshake. */
+/** Created once for each set of certificates: reading the system's certificates takes longer than a handshake. */
 const contexts = new Map<string, SecureContext>();
 
 /** The TLS options of every connection to a server (SPEC 11.6); none for `http:`. */

@@ -75,6 +75,6 @@ async function refuseUnreachable(
   const reason = await whyUpstreamIsAway();
   if (reason === undefined) return;
   throw new Conflict(
-    `The upstream cannot be connected (${reason}): no browser is moved there, and the share stays at ${percentage.percent} %. Add --force (admin API: "force":true) to lower it all the same.`,
+    `The upstream cannot be connected (${reason}): no browser is moved there, and the share stays at ${percentage.percent} %. Add --force (admin API: "force":true) to lower it anyway.`,
   );
 }

@@ -84,7 +84,7 @@ export function openFrontDoor(cutover: Cutover, config: Config, backend: Backend
   if (config.cutover?.proxyHttp === true) proxyUnserved(http, frontDoor, clientInfo, refusals);
 }
 
-/** Refuses a request that has passed this front door before: the upstream leads back to this server. */
+/** Refuses a request that has passed this front door before: the address of the upstream leads back to this server. */
 function refuseLoops(http: FastifyInstance, { route }: FrontDoor): void {
   http.addHook('onRequest', (request, reply, done) => {
     if (!isLoop(request.raw, route)) return done();
@@ -93,7 +93,7 @@ function refuseLoops(http: FastifyInstance, { route }: FrontDoor): void {
 }
 
 const PUBLISHES = /\/apps\/:appId\/(batch_)?events$/;
-/** Size of the head of a request that the bridge makes, beside its body. */
+/** Size of the head of a request that the bridge sends. */
 const BRIDGE_HEAD_BYTES = 400;
 
 /**
@@ -116,7 +116,7 @@ function refuseTooLarge(http: FastifyInstance, cutover: Cutover, most: number, r
   });
 }
 
-/** Bytes of a request's head as it came. */
+/** Bytes of a request's head as it was received. */
 function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage): number {
   const lines = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0);
   return `${method} ${url} HTTP/1.1\r\n`.length + lines + 2;

@@ -7,54 +7,58 @@ import { type KeyPair, readKeyPair } from '../transports/tls.ts';
 import { RequestInTurn } from './pipelining.ts';
 
 const CHECK_CONNECTIONS_MS = 2_000;
-/** No message and no request body is larger, whatever an operator allows. */
+/** Upper bound of every message and request body, whatever the settings allow. */
 const CEILING_BYTES = 16 * 1024 * 1024;
 
 const BAD_PATH = 'Bad request.';
-/** Characters of one part of a path: an id or a channel name, as it is written there. */
+/** Characters of one segment of a path: an id or a channel name, percent-encoded. */
 const MAX_PART_CHARACTERS = 1024;
 
-/** The server that everything comes in by. */
+/** Creates the HTTP server that receives all requests and upgrades. */
 export function createHttp(
   config: Config,
   keyPair: KeyPair | undefined,
   refusals: Refusals,
 ): FastifyInstance {
-  const timeoutMs = config.requestTimeoutSeconds * 1000;
-  const options = {
-    logger: false,
-    bodyLimit: largest(config, 'requestBytes'),
-    requestTimeout: timeoutMs,
-    keepAliveTimeout: config.keepAliveSeconds * 1000,
-    forceCloseConnections: 'idle' as const,
-    routerOptions: { maxParamLength: MAX_PART_CHARACTERS, querystringParser: () => ({}) },
-    // A path that no router can read.
-    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-      countRefusal({ refusals }, request, { status: 400, body: BAD_PATH });
-      return reply.code(400).send(BAD_PATH);
-    },
-  };
-  const tuning = {
-    IncomingMessage: RequestInTurn,
-    // Said here too: Node checks the one against the other before Fastify says its own.
-    requestTimeout: timeoutMs,
-    headersTimeout: timeoutMs,
-    connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
-    // Node refuses from this number on.
-    maxHeaderSize: config.maxHeaderBytes + 1,
-  };
+  const node = nodeOptions(config);
   const http = Fastify({
-    ...options,
+    ...fastifyOptions(config, refusals),
     ...(keyPair === undefined
-      ? { http: tuning }
-      : { https: { ...tuning, ...keyPair, handshakeTimeout: timeoutMs } }),
+      ? { http: node }
+      : { https: { ...node, ...keyPair, handshakeTimeout: timeoutMs(config) } }),
   } as object) as FastifyInstance;
-  // All header lines that there are, whose bytes are limited: with those of the body's framing among them.
+  // No limit on the number of header lines: their bytes are limited. Otherwise Node would drop lines, those of the body's framing among them.
   http.server.maxHeadersCount = 0;
   return http;
 }
 
-/** The largest of all apps; each app's own limit is checked once the app is known. */
+const timeoutMs = (config: Config): number => config.requestTimeoutSeconds * 1000;
+
+const fastifyOptions = (config: Config, refusals: Refusals) => ({
+  logger: false,
+  bodyLimit: largest(config, 'requestBytes'),
+  requestTimeout: timeoutMs(config),
+  keepAliveTimeout: config.keepAliveSeconds * 1000,
+  forceCloseConnections: 'idle' as const,
+  routerOptions: { maxParamLength: MAX_PART_CHARACTERS, querystringParser: () => ({}) },
+  // A path that no router can read.
+  frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    countRefusal({ refusals }, request, { status: 400, body: BAD_PATH });
+    return reply.code(400).send(BAD_PATH);
+  },
+});
+
+const nodeOptions = (config: Config) => ({
+  IncomingMessage: RequestInTurn,
+  // Also set here: Node compares both timeouts before Fastify sets its own.
+  requestTimeout: timeoutMs(config),
+  headersTimeout: timeoutMs(config),
+  connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
+  // Node refuses from this number on.
+  maxHeaderSize: config.maxHeaderBytes + 1,
+});
+
+/** Largest value of this limit among all apps; each app's own limit is checked once the app is known. */
 export function largest(
   config: Config,
   name: 'requestBytes' | 'messageBytes' | 'fragmentsPerMessage',
@@ -62,7 +66,7 @@ export function largest(
   return Math.max(...config.apps.map(({ limits }) => Math.min(limits[name] || CEILING_BYTES, CEILING_BYTES)));
 }
 
-/** Reads the certificate again; what is of no use leaves the old one in place. */
+/** Reads the certificate again; an invalid one leaves the old one in place. */
 export function reloadTls(config: Config, http: FastifyInstance, logger: Logger): void {
   const server = http.server as unknown as { setSecureContext?: (keyPair: KeyPair) => void };
   try {

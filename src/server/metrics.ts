@@ -2,7 +2,7 @@ import { gauge, type Metric, scalar } from '../core/ports/metric.ts';
 import type { Hub } from '../core/channels/hub.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
-/** Metrics of every server, whatever it is used for. */
+/** Metrics of every server, with or without Redis, workers and a cutover. */
 export const serverMetrics = (hub: Hub, isReady: () => boolean): Metric[] => [
   gauge('ready', '1 while the server accepts new clients.', [], 'min', () => scalar(Number(isReady()))),
   gauge('connections', 'Open client connections.', [], 'sum', () => scalar(hub.size)),

@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import type { Refusals } from '../core/refusals.ts';
 
-const OWNER = Symbol('open sockets');
+const OPEN_SOCKETS = Symbol('open sockets');
 /** First byte of a TLS record that opens a connection. */
 const TLS_HANDSHAKE = 0x16;
 type ClientError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
@@ -9,13 +9,13 @@ type ClientError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 /** True for requests that the HTTP parser refuses or that take too long; a connection that is lost is neither. */
 const isOfClient = (code: string): boolean => /^(HPE_|ERR_HTTP_REQUEST_TIMEOUT$)/.test(code);
 
-type Owned = Socket & { [OWNER]?: Set<Socket> };
+type TrackedSocket = Socket & { [OPEN_SOCKETS]?: Set<Socket> };
 
-/** Every network socket of a server while it lives: requests, upgraded, refused and handed over ones, unfinished handshakes. */
+/** All open network sockets of a server: of requests, upgrades, refused and proxied connections and unfinished handshakes. */
 export class OpenSockets {
   readonly #all = new Set<Socket>();
 
-  /** `most`: further ones are closed at once, and counted; 0: no limit. */
+  /** `most`: further sockets are closed at once, and counted; 0: no limit. */
   constructor(server: Server, most: number, refusals: Refusals) {
     if (most > 0) server.maxConnections = most;
     server.on('drop', (peer) => refusals.count('sockets_full', { address: peer?.remoteAddress ?? '', most }));
@@ -28,13 +28,13 @@ export class OpenSockets {
           code,
         });
     });
-    server.on('connection', (socket: Owned) => {
-      // A connection whose request offered another protocol is handed to the server again (`upgrades.ts`).
+    server.on('connection', (socket: TrackedSocket) => {
+      // A connection whose request offered another protocol is given to the server again (`upgrades.ts`).
       if (this.#all.has(socket)) return;
       this.#all.add(socket);
-      socket[OWNER] = this.#all;
-      // `once` would keep a closure of its own for each socket.
-      socket.on('close', forget);
+      socket[OPEN_SOCKETS] = this.#all;
+      // `once` would create a closure for each socket.
+      socket.on('close', forgetClosed);
     });
   }
 
@@ -47,6 +47,6 @@ export class OpenSockets {
   }
 }
 
-function forget(this: Owned): void {
-  this[OWNER]?.delete(this);
+function forgetClosed(this: TrackedSocket): void {
+  this[OPEN_SOCKETS]?.delete(this);
 }

@@ -8,7 +8,7 @@ const REUSE_MS = 200;
 const READY_REQUEST = 'ready';
 
 /**
- * Tells load balancers whether this port accepts new clients. The next connection may go to any worker, so that all of them
+ * Answers load balancers whether this port accepts new clients. The next connection may go to any worker, so all of them
  * must be ready; a worker that is being restarted or does not answer in time is not.
  */
 export function readinessOf(own: () => boolean, workers: WorkerGroup | undefined): () => Promise<boolean> {

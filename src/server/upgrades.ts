@@ -1,15 +1,15 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { inTurn, type OnUpgrade, putBack, readAgain } from './pipelining.ts';
+import { inTurn, type OnUpgrade, putBackRequest, readAgain } from './pipelining.ts';
 
-/** The only protocol that is upgraded to (SPEC 2.1). Any other offer is passed over (RFC 9110, 7.8). */
+/** True for the only upgrade that is served (SPEC 2.1). Any other offer is ignored (RFC 9110, 7.8). */
 const asksForWebSocket = ({ headers }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === 'websocket';
 
 /**
- * Hands WebSocket upgrades to `handle`, and serves a request that offers something else (Java's HttpClient offers `h2c`
+ * Passes WebSocket upgrades to `handle`, and serves a request that offers something else (Java's HttpClient offers `h2c`
  * with each of its requests) as if it had offered nothing. The `shouldUpgradeCallback` of newer Nodes is not used: the
- * requests that come in one piece behind a declined offer are lost with it.
+ * requests that arrive in one chunk after a declined offer are lost with it.
  */
 export function onWebSocketUpgrade(http: HttpServer, handle: OnUpgrade): void {
   const serve: OnUpgrade = (request, network, head) => {
@@ -19,19 +19,19 @@ export function onWebSocketUpgrade(http: HttpServer, handle: OnUpgrade): void {
   http.on('upgrade', inTurn(http, serve));
 }
 
-/** Hands CONNECT to `handle`. There is no tunnel: left out, the connection ends. */
+/** Passes CONNECT to `handle`; without one the connection ends, because there is no tunnel. */
 export function onTunnel(http: HttpServer, handle: OnUpgrade = (_, network) => network.destroy()): void {
   http.on('connect', inTurn(http, handle));
 }
 
-/** The parser has let go of this connection after the head of the request: it is read again without the offer. */
+/** Reads the request again without its offer: the parser has released the connection after the head. */
 function serveWithoutUpgrade(
   http: HttpServer,
   request: IncomingMessage,
   network: Socket,
   head: Buffer,
 ): void {
-  putBack(network, request, withoutOffer(request.rawHeaders), head);
+  putBackRequest(network, request, withoutOffer(request.rawHeaders), head);
   readAgain(http, network);
 }
 

@@ -118,7 +118,7 @@ describe('the percentage', () => {
   test('11.5 back, and a lower share with a move, are refused while the other server is dead, unless forced', async () => {
     const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 50);
     const refusal =
-      'The upstream cannot be connected (ECONNREFUSED): no browser is moved there, and the share stays at 50 %. Add --force (admin API: "force":true) to lower it all the same.';
+      'The upstream cannot be connected (ECONNREFUSED): no browser is moved there, and the share stays at 50 %. Add --force (admin API: "force":true) to lower it anyway.';
     const post = (body?: object) =>
       door.admin('/cutover/rollback', { method: 'POST', ...(body && { body: JSON.stringify(body) }) });
     for (const body of [undefined, { to: 'last-good' }, { move: false }, { force: false }])

@@ -4,13 +4,13 @@ import { type Config, readConfig } from '../../config/index.ts';
 import { compare } from '../../cutover/compare/compare.ts';
 import { comparisonTable } from '../../cutover/compare/comparison-report.ts';
 import { ownSite, upstreamSite } from '../../cutover/probe/sites.ts';
-import { ownUrl } from '../admin-client.ts';
+import { localAdminUrl } from '../admin-client.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 
 const NO_GO = 2;
 
-interface Flags {
+interface CompareFlags {
   readonly channels: string;
   readonly seconds: string;
   readonly member?: string;
@@ -18,17 +18,17 @@ interface Flags {
   readonly upstream?: string;
 }
 
-interface Common {
+interface SharedFlags {
   readonly url?: string;
   readonly envFile?: string;
   readonly json?: boolean;
 }
 
-/** `wavehall cutover compare`: compares both servers on given channels; ends with 0 for go, 2 for no go (SPEC 11.16). */
+/** `wavehall cutover compare`: compares both servers on given channels; exits with 0 for go, 2 for no go (SPEC 11.16). */
 export function addCompare(cutover: Command): void {
   cutover
     .command('compare')
-    .description('Listen to channels at both servers and compare; ends with 0 (go) or 2 (no go)')
+    .description('Subscribe to channels on both servers and compare; exits with 0 (go) or 2 (no go)')
     .requiredOption('--channels <names>', 'channels, separated by commas')
     .option('--seconds <seconds>', 'how long', '60')
     .option(
@@ -37,10 +37,10 @@ export function addCompare(cutover: Command): void {
     )
     .option('--app <id>', 'the app, when there are several')
     .option('--upstream <url>', 'address of the upstream (WAVEHALL_CUTOVER_UPSTREAM)')
-    .action((flags: Flags) => run(flags, cutover.opts()));
+    .action((flags: CompareFlags) => run(flags, cutover.opts()));
 }
 
-async function run(flags: Flags, common: Common): Promise<void> {
+async function run(flags: CompareFlags, common: SharedFlags): Promise<void> {
   try {
     const channels = flags.channels.split(',').filter((name) => name.trim() !== '');
     if (channels.length === 0) throw new Error('--channels: expected names separated by commas');
@@ -64,12 +64,12 @@ async function run(flags: Flags, common: Common): Promise<void> {
 }
 
 /** Reads the apps, their secrets and the upstream as `wavehall start` does. */
-function sitesFor(flags: Flags, common: Common) {
+function sitesFor(flags: CompareFlags, common: SharedFlags) {
   const file = common.envFile === undefined ? {} : readEnvFile(common.envFile, process.env);
   const given = flags.upstream === undefined ? {} : { WAVEHALL_CUTOVER_UPSTREAM: flags.upstream };
   const variables = { ...file, ...process.env, ...given };
   const config = readConfig(variables);
-  const url = common.url ?? ownUrl(variables);
+  const url = common.url ?? localAdminUrl(variables);
   if (config.cutover === undefined)
     throw new Error('--upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream');
   if (!URL.canParse(url)) throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port`);

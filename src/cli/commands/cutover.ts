@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { percentage } from '../../config/cutover.ts';
 import { type CutoverStatus, statusTable } from '../../cutover/status/status-report.ts';
-import { type AdminAddress, askAdmin, ownUrl } from '../admin-client.ts';
+import { type AdminAddress, askAdmin, localAdminUrl } from '../admin-client.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 import { addCompare } from './compare.ts';
 import { addStartFlags, type Start, type StartFlags } from './start.ts';
 
-interface Flags {
+interface CutoverFlags {
   readonly url?: string;
   readonly token?: string;
   readonly envFile?: string;
@@ -36,18 +36,18 @@ export function addCutover(program: Command, start: Start): void {
     .option('--token <token>', 'token of its admin API (WAVEHALL_ADMIN_TOKEN)')
     .option('--env-file <file>', "read variables from Laravel's .env; variables that are set already win")
     .option('--json', 'print JSON')
-    .action((flags: Flags) => printStatus(flags, (admin) => askAdmin(admin, 'GET', '/cutover')));
+    .action((flags: CutoverFlags) => printStatus(flags, (admin) => askAdmin(admin, 'GET', '/cutover')));
   cutover
     .command('set <percent>')
-    .description('Set the share of the browsers for Wavehall')
-    .option('--move', 'also reconnect browsers that are open at the wrong server for the new share')
+    .description('Set the percentage of browsers for Wavehall')
+    .option('--move', 'also move connected browsers that belong to the other server at the new percentage')
     .option('--force', FORCE)
     .action((percent: string, flags: SetFlags) => set(cutover.opts(), percent, flags));
   cutover
     .command('rollback')
-    .description('Roll back: every browser to the upstream')
-    .option('--last-good', 'only to the latest share that held without a breach')
-    .option('--stay', 'do not reconnect open browsers')
+    .description('Roll back: move every browser to the upstream')
+    .option('--last-good', 'only to the latest percentage that held without a breach')
+    .option('--stay', 'do not move connected browsers')
     .option('--force', FORCE)
     .action((flags: RollbackFlags) => rollBack(cutover.opts(), flags));
   addServe(cutover, start);
@@ -58,9 +58,9 @@ function addServe(cutover: Command, start: Start): void {
   addStartFlags(cutover.command('serve'))
     .description('Start the server with the front door on')
     .option('--upstream <url>', 'address of the upstream (WAVEHALL_CUTOVER_UPSTREAM)')
-    .option('--percent <percent>', 'first share for Wavehall (WAVEHALL_CUTOVER_PERCENT)')
+    .option('--percent <percent>', 'percentage for Wavehall at the first start (WAVEHALL_CUTOVER_PERCENT)')
     .action((own: StartFlags & { upstream?: string; percent?: string }) => {
-      const envFile = own.envFile ?? cutover.opts<Flags>().envFile;
+      const envFile = own.envFile ?? cutover.opts<CutoverFlags>().envFile;
       const { upstream, percent, ...flags } = own;
       return start(
         { ...flags, ...(envFile !== undefined && { envFile }) },
@@ -73,7 +73,7 @@ function addServe(cutover: Command, start: Start): void {
 }
 
 function rollBack(
-  flags: Flags,
+  flags: CutoverFlags,
   { lastGood = false, stay = false, force = false }: RollbackFlags,
 ): Promise<void> {
   const to = lastGood ? 'last-good' : 'zero';
@@ -82,7 +82,7 @@ function rollBack(
   );
 }
 
-function set(flags: Flags, given: string, { move = false, force = false }: SetFlags): Promise<void> {
+function set(flags: CutoverFlags, given: string, { move = false, force = false }: SetFlags): Promise<void> {
   return printStatus(flags, (admin) => {
     const percent = percentage.parse(given);
     if (percent === undefined)
@@ -93,7 +93,7 @@ function set(flags: Flags, given: string, { move = false, force = false }: SetFl
 
 /** Prints the state that the admin API answers. */
 async function printStatus(
-  flags: Flags,
+  flags: CutoverFlags,
   ask: (admin: AdminAddress) => Promise<CutoverStatus>,
 ): Promise<void> {
   try {
@@ -109,8 +109,8 @@ async function printStatus(
 }
 
 /** The server that these variables configure, unless a flag names another. */
-function adminAddress({ url, token, envFile }: Flags): AdminAddress {
+function adminAddress({ url, token, envFile }: CutoverFlags): AdminAddress {
   const file = envFile === undefined ? {} : readEnvFile(envFile, process.env);
   const variables = { ...file, ...process.env };
-  return { url: url ?? ownUrl(variables), token: token ?? variables.WAVEHALL_ADMIN_TOKEN };
+  return { url: url ?? localAdminUrl(variables), token: token ?? variables.WAVEHALL_ADMIN_TOKEN };
 }

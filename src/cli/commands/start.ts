@@ -34,4 +34,4 @@ export const addStartFlags = (command: Command): Command =>
     .option('--hostname <name>', 'name whose Herd or Valet certificate is used (REVERB_HOST)')
     .option('--workers <count>', 'processes that serve the port together, with Redis (WAVEHALL_WORKERS)')
     .option('--debug', 'show every message')
-    .option('--env-file <file>', "read variables from Laravel's .env; what is set already wins");
+    .option('--env-file <file>', "read variables from Laravel's .env; variables that are set already win");

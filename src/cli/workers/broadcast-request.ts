@@ -1,4 +1,4 @@
-/** Time that the workers have for their answers; one that answers later is left out. */
+/** Time that the workers have to answer; later answers are ignored. */
 export const ANSWER_MS = 2000;
 
 interface Open {

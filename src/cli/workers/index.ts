@@ -8,7 +8,7 @@ import { WORKER_VARIABLE, workerMark } from './mark.ts';
 
 /**
  * Serves by several processes until a signal ends them. Rejects when they cannot start.
- * `node:cluster` deals connections out in turn: docs/decisions/0006-workers.md.
+ * `node:cluster` distributes connections in turn: docs/decisions/0006-workers.md.
  */
 export async function serveWithWorkers({ workers }: Config, logger: Logger): Promise<Opened> {
   if (cluster.isWorker)

@@ -91,8 +91,8 @@ export class Primary {
   }
 
   /**
-   * At the start no worker listens before all can, so that no client meets a part of them.
-   * A process loses messages that arrive before it listens to its channel, so an order to stop is sent again here.
+   * At the start no worker listens before all can, so that clients never find only a part of them.
+   * A process loses messages that arrive before it listens to its channel, so an order to stop is repeated here.
    */
   #onPrepared(slot: WorkerSlot): void {
     if (this.#phase !== 'starting')

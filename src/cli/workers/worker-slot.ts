@@ -20,7 +20,7 @@ export interface End {
   readonly servedMs: number;
 }
 
-/** A place for one worker at a time. */
+/** Runs one worker at a time. */
 export class WorkerSlot {
   readonly number: number;
   readonly #deps: WorkerSlotDeps;

@@ -5,18 +5,19 @@ import { type Server, startServer } from '../../server/index.ts';
 import type { WorkerGroup } from '../../server/worker-group.ts';
 import type { Order, Report } from './messages.ts';
 
-/** Sends a report to the primary; one that cannot be sent is dropped, since the primary is gone. */
-const send = (report: Report): void => void process.send?.(report, () => undefined);
+/** Sends a report to the primary; drops it if the primary has ended. */
+const sendToPrimary = (report: Report): void => void process.send?.(report, () => undefined);
 
 /** Reports why this worker cannot start. The primary prints it, once for all workers, and ends this process. */
-export const failAsWorker = (problems: readonly string[]): void => send({ report: 'failed', problems });
+export const failAsWorker = (problems: readonly string[]): void =>
+  sendToPrimary({ report: 'failed', problems });
 
-/** Serves until the primary orders the end. Rejects when it cannot start. `node:cluster` ends this process when the primary has ended. */
+/** Serves until the primary orders a stop. Rejects when it cannot start. `node:cluster` ends this process when the primary has ended. */
 export async function serveAsWorker(config: Config, logger: Logger): Promise<void> {
   const link = new PrimaryLink(config.workers);
   const server = await startServer(config, logger, link).catch(rephrase);
   link.serve(server);
-  send({ report: 'opened', at: { port: server.port, secure: server.secure } });
+  sendToPrimary({ report: 'opened', at: { port: server.port, secure: server.secure } });
 }
 
 /** Turns an error of `bind`, which the primary calls for a worker, into the one that a single process has. */
@@ -42,7 +43,7 @@ class PrimaryLink implements WorkerGroup {
     process.on('message', (order: Order) => this.#obey(order));
   }
 
-  /** Obeys signals to this process too; one that the whole group receives does no more than the primary's order. */
+  /** Handles signals to this process too; a signal to the whole process group has the same effect as the primary's order. */
   serve(server: Server): void {
     this.#server = server;
     process.on('SIGTERM', () => this.#stopOnce());
@@ -54,7 +55,7 @@ class PrimaryLink implements WorkerGroup {
   waitUntilAllPrepared(): Promise<void> {
     return new Promise((resolve) => {
       this.#open = resolve;
-      send({ report: 'prepared' });
+      sendToPrimary({ report: 'prepared' });
     });
   }
 
@@ -68,7 +69,7 @@ class PrimaryLink implements WorkerGroup {
       this.#pending.set(id, (answers) =>
         resolve(answers.filter((each) => each !== undefined && each !== null)),
       );
-      send({ report: 'ask', question, id });
+      sendToPrimary({ report: 'ask', question, id });
     });
   }
 
@@ -104,6 +105,6 @@ class PrimaryLink implements WorkerGroup {
   }
 
   async #answer(question: string, id: number): Promise<void> {
-    send({ report: 'answer', id, answer: await this.#handlers.get(question)?.() });
+    sendToPrimary({ report: 'answer', id, answer: await this.#handlers.get(question)?.() });
   }
 }

@@ -1,0 +1,91 @@
+import { StaticApps } from '../apps/static.ts';
+import type { Config } from '../config/index.ts';
+import type { App } from '../core/app.ts';
+import { FanOut } from '../core/channels/fan-out.ts';
+import { Hub } from '../core/channels/hub.ts';
+import { SubscriptionCounter } from '../core/channels/subscription-counter.ts';
+import { Gateway } from '../core/client/gateway.ts';
+import { Liveness, type LivenessLimits } from '../core/client/liveness.ts';
+import { Outbound } from '../core/client/outbound.ts';
+import { SocketLimits } from '../core/client/socket-limits.ts';
+import type { Stores } from '../core/ports/cluster.ts';
+import type { Logger } from '../core/ports/logger.ts';
+import { Refusals } from '../core/refusals.ts';
+import { Users } from '../core/users.ts';
+import { HeapGuard } from '../observability/heap.ts';
+
+const TICK_MS = 1000;
+
+export type ServerCore = ReturnType<typeof assembleCore>;
+
+/** Connects the parts of the core over these stores, and to the one timer that all of them share. */
+export function assembleCore(config: Config, stores: Stores, logger: Logger) {
+  const clock = Date.now;
+  const refusals = new Refusals(logger, clock);
+  const heap = new HeapGuard(config.maxHeapPercent, logger);
+  const shared = { stores, logger, clock, refusals };
+  const channels = assembleChannels(config, shared);
+  const { liveness, ...clients } = assembleClients(config, { ...shared, ...channels });
+  const { apps, hub, users, subscriptionCounter } = channels;
+  let ticker: NodeJS.Timeout | undefined;
+  const tick = (): void => {
+    heap.tick();
+    liveness.sweep();
+    users.tick();
+    subscriptionCounter.tick();
+    refusals.tick();
+  };
+  return {
+    ...clients,
+    apps,
+    hub,
+    users,
+    heap,
+    refusals,
+    start: () => void (ticker = setInterval(tick, TICK_MS)),
+    stop: () => clearInterval(ticker),
+  };
+}
+
+interface SharedParts {
+  readonly stores: Stores;
+  readonly logger: Logger;
+  readonly clock: () => number;
+  readonly refusals: Refusals;
+}
+
+function assembleChannels(config: Config, { stores, logger, clock, refusals }: SharedParts) {
+  const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
+  const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
+  const outbound = new Outbound(buffers, refusals);
+  const hub = new Hub({ ...stores, fanOut: new FanOut(outbound), logger });
+  const users = new Users({ ...stores, hub, clock });
+  const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
+  return { apps, outbound, hub, users, subscriptionCounter };
+}
+
+function assembleClients(
+  config: Config,
+  { stores, ...parts }: SharedParts & ReturnType<typeof assembleChannels>,
+) {
+  const liveness = new Liveness({ ...parts, limits: livenessLimits(config) });
+  const limits = {
+    connections: config.maxConnections,
+    connectionsPerAddress: config.maxConnectionsPerAddress,
+    delayedRefusals: config.maxDelayedRefusals,
+    refusalDelayMs: config.refusalDelayMs,
+  };
+  const sockets = new SocketLimits(limits, parts.hub);
+  const { errorDataAsString, unusedAppsHint } = config;
+  const gateway = new Gateway({ ...stores, ...parts, limits, sockets, errorDataAsString, unusedAppsHint });
+  return { sockets, gateway, liveness };
+}
+
+/** A single node never misses events, so it keeps no history, only the cached events for new subscribers. */
+const withoutHistory = (app: App): App => ({ ...app, historySize: 0, historyRules: [] });
+
+const livenessLimits = (config: Config): LivenessLimits => ({
+  pongTimeoutMs: config.pongTimeoutSeconds * 1000,
+  stallMs: config.stallSeconds * 1000,
+  bufferedTotalBytes: config.maxBufferTotalBytes,
+});

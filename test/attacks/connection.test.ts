@@ -3,6 +3,7 @@ import { member } from '../conformance/site.ts';
 import { OPCODE, Tcp, frameBytes, textFrame, upgradeText } from '../support/wire-tcp.ts';
 import type { Wire } from '../support/wire.ts';
 import { arena, range, times, unharmed } from './arena.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const ORIGINS = 'app.com,*.wild.com,https://exact.com:8443';
 
@@ -308,7 +309,7 @@ describe('slow clients', () => {
           await wire.settle();
           await here.site.get('/channels');
           delays.push(performance.now() - at);
-          await new Promise((resolve) => setTimeout(resolve, 50));
+          await sleep(50);
         }
       } finally {
         clearInterval(drip);

@@ -9,6 +9,7 @@ import { startServer } from '../support/server.ts';
 import { signedPath } from '../support/wire-http.ts';
 import { makeCertificate } from '../transports/certificate.ts';
 import { arena, range } from './arena.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const here = arena();
 const BASE = `/apps/${APP.id}`;
@@ -57,7 +58,7 @@ describe('an offer of another protocol than WebSocket is ignored', () => {
     const whole = publish(body);
     for (const at of [0, 1_000, 2_000, 3_000]) {
       connection.write(whole.subarray(at, at === 3_000 ? undefined : at + 1_000));
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
     expect((await connection.answer())?.status).toBe(200);
 

@@ -5,6 +5,7 @@ import { signedPath } from '../support/wire-http.ts';
 import { OPCODE, Tcp, frameBytes } from '../support/wire-tcp.ts';
 import { dataOf, eventually } from '../support/wire.ts';
 import { arena, range, times } from './arena.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 /** Every limit is small, and is tried at n and at n + 1. */
 describe('limits of messages and requests', () => {
@@ -270,7 +271,7 @@ describe('limits of rates', () => {
     );
     await eventually(async () => {
       here.site.clientEvent(a, 'private-a', { again: true });
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await sleep(200);
       return b.pending.length > 4;
     }, 'a later event is relayed');
   });

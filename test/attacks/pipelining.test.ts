@@ -11,6 +11,7 @@ import { textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { filesOf } from '../hostile/target.ts';
 import { makeCertificate } from '../transports/certificate.ts';
 import { arena, range } from './arena.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const here = arena({ WAVEHALL_KEEP_ALIVE_SECONDS: '1' });
 const BASE = `/apps/${APP.id}`;
@@ -111,7 +112,7 @@ describe('requests that are sent at once', () => {
     connection.write(Buffer.concat([live, late.subarray(0, -5)]));
     expect((await connection.answer())?.status).toBe(200);
     // An idle connection is ended after the second of the setting and one of Node's own.
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await sleep(3_000);
     connection.write(late.subarray(-5));
     expect((await connection.answer())?.status).toBe(200);
     await connection.end();

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from './sdk.ts';
 import { enter, inState, openStage, type Stage } from './stock.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 let stage: Stage;
 
@@ -46,7 +47,7 @@ describe('whispers', () => {
     const { from, ear } = await pair();
     for (let at = 0; at < 246; at += 1) {
       from.trigger('client-cursor', { at });
-      await new Promise((resolve) => setTimeout(resolve, 1000 / 60));
+      await sleep(1000 / 60);
     }
     await ear.until(() => ear.count('client-cursor') === 246, 'every whisper', 10_000);
     expect(ear.all('client-cursor')).toEqual(Array.from({ length: 246 }, (_, at) => ({ at })));

@@ -9,6 +9,7 @@ import { selfSigned } from '../support/certificates.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { Ear } from './ear.ts';
 import { enter, inState, membersOf, openStage, optionsFor, Pusher } from './stock.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 /** pusher-js tries after one second and, when that was too early, after fifteen more. */
 const RECONNECT_MS = 40_000;
@@ -209,7 +210,7 @@ describe('a server that requires TLS, behind a proxy that does not send https', 
     const { port } = front.address() as AddressInfo;
     const pusher = new Pusher(APP.key, { ...optionsFor({ host: '127.0.0.1', port }), forceTLS: true });
     undo.push(() => pusher.disconnect());
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await sleep(2000);
     expect(accepted).toBeGreaterThan(0);
     expect(accepted).toBeLessThan(6);
   });

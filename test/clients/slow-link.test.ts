@@ -6,6 +6,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startThrottle, type Throttle } from '../support/throttle.ts';
 import { Ear } from './ear.ts';
 import { inState, membersOf, openStage, type Stage } from './stock.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const CHANNEL = 'presence-stadium';
 const MEMBERS = 650;
@@ -44,7 +45,7 @@ test('2.16 delivers a roster of 5.9 MB over a link of 500 kB/s, beside two event
   let published = 0;
   while (Date.now() - startedAtMs < WATCHED_MS) {
     await stage.sdk.trigger(CHANNEL, 'goal', { number: (published += 1) });
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
   }
   await ear.next('pusher:subscription_succeeded', 20_000);
   expect(membersOf(channel).count).toBe(MEMBERS + 1);

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../support/seeded-random.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 export interface ConnectionFaults {
   /** Probability that a script is executed twice. */

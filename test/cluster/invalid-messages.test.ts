@@ -12,6 +12,7 @@ import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
 
 const PAYLOADS = 100_000;
 const AT_A_TIME = 1000;
@@ -80,11 +81,8 @@ const NUMBERS = [
 
 /** From messages that Redis really sent: bytes of chance, parts, changed fields, two in one, what other channels say. */
 function* garbage(genuine: readonly Buffer[], seed: number): Generator<Buffer> {
-  let state = seed;
-  const below = (limit: number): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * limit);
-  };
+  const random = new SeededRandom(seed);
+  const below = (limit: number): number => random.below(limit);
   const one = <T>(all: readonly T[]): T => all[below(all.length)] as T;
   const bytes = (length: number): Buffer => Buffer.from(Array.from({ length }, () => below(256)));
   const kinds: (() => Buffer)[] = [

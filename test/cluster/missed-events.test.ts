@@ -10,6 +10,7 @@ import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { channelOf, openNode, nodeOptions } from './redis-node.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 type Node = Awaited<ReturnType<typeof openNode>>;
 
@@ -135,7 +136,7 @@ test('3.13 counts events as lost after a disconnection longer than WAVEHALL_HIST
     const ref = channelOf(name);
     const { node, other } = await awayDuring(ref, keep, async ({ broker }) => {
       for (const payload of missed) await broker.publish(ref, { payload }, keep);
-      if (isLate) await new Promise((resolve) => setTimeout(resolve, 2500));
+      if (isLate) await sleep(2500);
     });
     await eventually(() => node.isReady(), 'the node is back');
     for (const payload of after) await other.broker.publish(ref, { payload }, keep);

@@ -1,15 +1,16 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { Keys } from '../../src/stores/redis/keys.ts';
 import { defineScripts, luaOf } from '../../src/stores/redis/link/scripts.ts';
 import type { TestRedis } from '../support/redis.ts';
-import { SeededRandom } from './seeded-random.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
 import { TransitionChecker } from './transition-checker.ts';
 import { LEASE_MS, ModelNode, SCRIPTS } from './model-node.ts';
 import { NO_FAULTS, type ConnectionFaults } from './faulty-connection.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const APP = 'a:b';
 const CHANNELS = ['presence-a', 'presence-b:1', 'presence-c'];

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Member } from '#protocol';
 import { notYetInRoster } from '../../src/core/channels/subscribe-reply.ts';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
@@ -18,8 +17,9 @@ import { RedisMembership } from '../../src/stores/redis/membership/membership.ts
 import { ClusterNode } from '../../src/stores/redis/node/node.ts';
 import type { RedisOptions } from '../../src/stores/redis/options.ts';
 import { FakeLogger } from '../core/fakes.ts';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../support/seeded-random.ts';
 import { NO_FAULTS, FaultyConnection, type ConnectionFaults } from './faulty-connection.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 export const LEASE_MS = 800;
 export const SETTLING_MS = 400;

@@ -1,13 +1,6 @@
 import type { Step } from './lives.ts';
 import { ownChannel } from './lives.ts';
-
-/** A small generator of numbers from 0 to 1 that is the same for the same seed (mulberry32). */
-const randomFrom = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-};
+import { SeededRandom } from '../support/seeded-random.ts';
 
 const CLIENTS = 8;
 const PLAIN_NAMES = ['orders', 'private-a', 'private-b', 'presence-a', 'presence-b', 'private-encrypted-a'];
@@ -24,7 +17,7 @@ const INFOS = ['', '', 'user_count', 'subscription_count', 'user_count,subscript
 
 /** Draws steps that fit what has happened so far, and remembers just enough to do so. */
 export class Fate {
-  readonly #random: () => number;
+  readonly #random: SeededRandom;
   readonly #plain: readonly string[];
   readonly #cached: readonly string[];
   /** The channels of each connected client. */
@@ -36,7 +29,7 @@ export class Fate {
 
   /** The tag ends the name of every channel, so that nothing is left of an earlier life on the same servers. */
   constructor(seed: number, tag: string) {
-    this.#random = randomFrom(seed);
+    this.#random = new SeededRandom(seed);
     this.#plain = PLAIN_NAMES.map((name) => `${name}-${tag}`);
     this.#cached = CACHED_NAMES.map((name) => `${name}-${tag}`);
   }
@@ -53,12 +46,12 @@ export class Fate {
   }
 
   #pick<T>(list: readonly T[]): T {
-    return list[Math.floor(this.#random() * list.length)]!;
+    return this.#random.pick(list)!;
   }
 
   #draw(): Step | undefined {
     const clients = [...this.#on.keys()];
-    const dice = this.#random();
+    const dice = this.#random.next();
     if (clients.length === 0 || (dice < 0.08 && clients.length < CLIENTS)) return this.#connect();
     const client = this.#pick(clients);
     if (dice < 0.12) return { do: dice < 0.1 ? 'drop' : 'close', client };
@@ -86,7 +79,7 @@ export class Fate {
 
   #subscribe(client: number): Step | undefined {
     const channel = this.#pick([...this.#plain, ...this.#cached]);
-    const isForged = /^(private|presence)-/.test(channel) && this.#random() < 0.15;
+    const isForged = /^(private|presence)-/.test(channel) && this.#random.is(0.15);
     const isComparable = this.#fresh.has(channel) === this.#ever.has(channel);
     if (this.#cached.includes(channel) && !isForged && !isComparable) return undefined;
     return { do: 'subscribe', client, channel, forged: isForged };
@@ -100,12 +93,12 @@ export class Fate {
   /** Channels of one publish: each once, and cache channels only while it has a subscriber. */
   #some(most: number): string[] {
     const heard = this.#cached.filter((channel) => this.#isOccupied(channel));
-    const count = 1 + Math.floor(this.#random() * most);
+    const count = 1 + this.#random.below(most);
     return [...new Set(Array.from({ length: count }, () => this.#pick([...this.#plain, ...heard])))];
   }
 
   #publish(clients: readonly number[]): Step {
-    const except = this.#random() < 0.5 ? this.#pick(clients) : undefined;
+    const except = this.#random.is(0.5) ? this.#pick(clients) : undefined;
     return { do: 'publish', channels: this.#some(3), except, info: this.#pick(INFOS), n: this.#n };
   }
 
@@ -113,7 +106,7 @@ export class Fate {
     const channel = this.#pick(this.#plain);
     const info = this.#pick(INFOS);
     const query = info === '' ? [] : [['info', info] as const];
-    const dice = this.#random();
+    const dice = this.#random.next();
     if (dice < 0.3) return { do: 'get', path: '/channels', query };
     if (dice < 0.5)
       return { do: 'get', path: '/channels', query: [...query, ['filter_by_prefix', 'presence-'] as const] };

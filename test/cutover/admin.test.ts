@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { closedPort, startFrontDoor, startTestServer, type CutoverStatus, TOKEN } from './servers.ts';
+import { startFrontDoor, startTestServer, type CutoverStatus, TOKEN } from './servers.ts';
+import { freePort } from '../support/free-port.ts';
 
 const PUT = (body: unknown) => ({
   method: 'PUT',
@@ -30,7 +31,7 @@ describe('the token', () => {
     `Bearer ${TOKEN}x`,
     `Bearer x ${TOKEN}`,
   ])('11.5 authorization %j is refused, and every path alike', async (authorization) => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
     for (const [path, method] of [
       ['/cutover', 'GET'],
@@ -110,13 +111,13 @@ describe('the percentage', () => {
     { body: '', error: 'The body is not a JSON object.' },
     { body: '{percent:1}', error: 'The body is not JSON.' },
   ])('11.17 $body is refused with its reason', async ({ body, error }) => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
     expect(await errorOf(await door.admin('/cutover', PUT(body)))).toEqual([400, error]);
     expect((await door.status()).percentage.percent).toBe(7);
   });
 
   test('11.5 back, and a lower share with a move, are refused while the other server is dead, unless forced', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 50);
+    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 50);
     const refusal =
       'The upstream cannot be connected (ECONNREFUSED): no browser is moved there, and the share stays at 50 %. Add --force (admin API: "force":true) to lower it anyway.';
     const post = (body?: object) =>
@@ -139,7 +140,7 @@ describe('the percentage', () => {
   });
 
   test('11.17 refuses back with an unknown target', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
     const answer = await door.admin('/cutover/rollback', { method: 'POST', body: '{"to":"yesterday"}' });
     expect(await errorOf(answer)).toEqual([400, 'to "yesterday": expected "zero" or "last-good"']);
     const large = await door.admin('/cutover', PUT(`{"percent":1${' '.repeat(5000)}}`));

@@ -4,7 +4,8 @@ import { APP_VARIABLES } from '../support/app.ts';
 import { run } from '../cli/command.ts';
 import { startServer } from '../support/server.ts';
 import { publisher } from '../support/wire-http.ts';
-import { closedPort, startFrontDoor, startTestServer, TOKEN } from './servers.ts';
+import { startFrontDoor, startTestServer, TOKEN } from './servers.ts';
+import { freePort } from '../support/free-port.ts';
 
 const cutover = (door: { origin: string }, ...args: string[]) =>
   run(['cutover', ...args, '--url', door.origin, '--token', TOKEN]);
@@ -32,7 +33,7 @@ describe('wavehall cutover', () => {
   });
 
   test('11.5 back ends with 1 while the other server is dead, and everybody stays; --force goes all the same', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 50);
+    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 50);
     const refused = await cutover(door, 'rollback');
     expect([refused.code, refused.stdout]).toEqual([1, '']);
     expect(refused.stderr).toMatch(/^wavehall: The upstream cannot be connected \(ECONNREFUSED\): .*--force/);
@@ -42,7 +43,7 @@ describe('wavehall cutover', () => {
   });
 
   test.each(['101', '1.234', 'half', '100.5'])('11.17 set %s ends with 1 and says why', async (given) => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 7);
+    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
     expect(await cutover(door, 'set', given)).toEqual({
       code: 1,
       stdout: '',
@@ -54,7 +55,7 @@ describe('wavehall cutover', () => {
   test('11.17 what stands in the way is said with the name of the flag or setting', async () => {
     const house = await startTestServer();
     const silent = await startTestServer({ WAVEHALL_ADMIN_TOKEN: '' });
-    const gone = `http://127.0.0.1:${await closedPort()}`;
+    const gone = `http://127.0.0.1:${await freePort()}`;
     const saidBy = async (...args: string[]) => {
       const { code, stdout, stderr } = await run(['cutover', ...args]);
       expect([code, stdout]).toEqual([1, '']);
@@ -147,7 +148,7 @@ describe('wavehall cutover compare', () => {
     const go = await run([...args, '--json'], env(other.origin));
     expect([go.code, go.stderr]).toEqual([0, '']);
     expect((JSON.parse(go.stdout) as { isGo: boolean }).isGo).toBe(true);
-    const gone = `http://127.0.0.1:${await closedPort()}`;
+    const gone = `http://127.0.0.1:${await freePort()}`;
     const noGo = await run(args, env(gone));
     expect([noGo.code, noGo.stderr]).toEqual([2, '']);
     expect(noGo.stdout).toContain('the upstream');

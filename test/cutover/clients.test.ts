@@ -6,7 +6,8 @@ import { Ear } from '../clients/ear.ts';
 import { ask, sdkFor } from '../clients/sdk.ts';
 import { authFor, enter, inState, membersOf, optionsFor, Pusher } from '../clients/stock.ts';
 import { startRedis } from '../support/redis.ts';
-import { closedPort, startFrontDoor, startTestServer } from './servers.ts';
+import { startFrontDoor, startTestServer } from './servers.ts';
+import { freePort } from '../support/free-port.ts';
 
 type House = Awaited<ReturnType<typeof startTestServer>>;
 
@@ -70,7 +71,7 @@ describe('pusher-js', () => {
   });
 
   test('11.3 connects through the door while the other server is not there', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 0);
+    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 0);
     const { ear } = await enter(await client(door, '1'), 'orders');
     await sdkFor(door).trigger('orders', 'placed', { id: 1 });
     expect(await ear.next('placed')).toEqual({ id: 1 });

@@ -12,6 +12,7 @@ import {
   startFaultyProxy,
   startServerInProcess,
 } from './faulty-servers.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 let wavehall: Server;
 let upstream: Server;
@@ -150,7 +151,7 @@ describe('no go', () => {
     const comparison = await during(
       async () => {
         await say('wavehall', 'a', 1);
-        await new Promise((resolve) => setTimeout(resolve, 30));
+        await sleep(30);
         await say('upstream', 'a', 1);
       },
       { maxBehindMs: 5 },

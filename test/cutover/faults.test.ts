@@ -4,7 +4,8 @@ import { eventually } from '../support/wire.ts';
 import { KINDS, type CheckOptions, type Verdict } from './checker.ts';
 import type { SentEvent, ClientSubscription } from './delivery-log.ts';
 import { upstreamKinds } from './upstream.ts';
-import { CutoverScenario, pause } from './scenario.ts';
+import { CutoverScenario } from './scenario.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const BROWSERS = 40;
 const TEST_MS = 60_000;
@@ -56,13 +57,13 @@ const halfway = async (
     env: { WAVEHALL_CUTOVER_PERCENT: '50', ...env },
   });
   stage.makeNoise();
-  await pause(AROUND_MS);
+  await sleep(AROUND_MS);
   return stage;
 };
 
 const ends = async (on: CutoverScenario, options: CheckOptions): Promise<Verdict> => {
   await on.everybodyIsSettled();
-  await pause(AROUND_MS);
+  await sleep(AROUND_MS);
   await on.silence();
   const verdict = await on.verdict({ faultMs: 500, ...options });
   console.log(expect.getState().currentTestName, verdict, await bridgeOf(on));
@@ -108,7 +109,7 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
   test('11.7 the other side is slow by 2 s: late, in order, once', { timeout: TEST_MS }, async () => {
     const on = await halfway(kind);
     on.other.proxy.delayMs = 2000;
-    await pause(5000);
+    await sleep(5000);
     await on.other.proxy.heal();
     await ends(on, { settleMs: 5000 });
     expect(await bridgeOf(on)).toMatchObject({ dropped: {}, gaps: 0 });
@@ -120,7 +121,7 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
     async () => {
       const on = await halfway(kind);
       on.other.proxy.failRequests(500);
-      await pause(3000);
+      await sleep(3000);
       on.other.proxy.failRequests(undefined);
       await ends(on, { settleMs: 5000 });
       expect(await bridgeOf(on)).toMatchObject({ dropped: {}, gaps: 0 });
@@ -161,9 +162,9 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
         async () => {
           while (!isTold() && on.nowMs() - beganMs < 20_000) {
             on.server.kill('SIGSTOP');
-            await pause(300);
+            await sleep(300);
             on.server.kill('SIGCONT');
-            await pause(50);
+            await sleep(50);
           }
           expect(isTold(), on.server.output().slice(-2000)).toBe(true);
         },

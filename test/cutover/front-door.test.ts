@@ -13,7 +13,8 @@ import { selfSigned } from '../support/certificates.ts';
 import { Wire } from '../support/wire.ts';
 import { publisher } from '../support/wire-http.ts';
 import { signedSide } from '../../src/cutover/split/side-header.ts';
-import { webSocketAccept, closedPort, startFrontDoor, startTestServer, startTcpServer } from './servers.ts';
+import { webSocketAccept, startFrontDoor, startTestServer, startTcpServer } from './servers.ts';
+import { freePort } from '../support/free-port.ts';
 
 const PATH = `/app/${APP.key}?protocol=7&client=js&version=8.4.0`;
 const ORIGIN = 'https://example.com';
@@ -426,7 +427,7 @@ describe('other requests', () => {
   });
 
   test('11.2 an other side that is away is answered for with 502 and the name of the setting', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 100);
+    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 100);
     const answer = await fetch(`${door.origin}/pulse`);
     expect(answer.status).toBe(502);
     expect(await answer.text()).toBe(
@@ -444,7 +445,7 @@ describe('other requests', () => {
 
 describe('the side that works', () => {
   test('11.3 an unreachable other side at the start: this one serves everybody, and the setting is named', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await closedPort()}`, 0);
+    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 0);
     expect(await sideOf(door, AT(1))).toBe('wavehall');
     const { split } = await door.status();
     expect([split.total, split.failovers]).toEqual([
@@ -495,7 +496,7 @@ describe('the side that works', () => {
   });
 
   test('11.17 a door whose other side is itself serves by itself and says so', async () => {
-    const port = await closedPort();
+    const port = await freePort();
     const door = await startFrontDoor({ port }, 0, { REVERB_SERVER_PORT: String(port) });
     expect(await sideOf(door, AT(1))).toBe('wavehall');
     expect((await fetch(`${door.origin}/pulse`)).status).toBe(508);

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Health } from '../../src/cutover/watch/health.ts';
 import { DEFAULT_WATCH_LIMITS } from './default-watch-limits.ts';
@@ -6,6 +5,7 @@ import { LoopDelay } from '../../src/cutover/watch/loop-delay.ts';
 import { percentile, SlidingWindow } from '../../src/cutover/watch/sliding-window.ts';
 import { FakeClock } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const open = (changes: Partial<typeof DEFAULT_WATCH_LIMITS> = {}) => {
   const clock = new FakeClock();

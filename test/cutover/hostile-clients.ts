@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { APP } from '../support/app.ts';
 import { http } from '../support/wire-http.ts';
 import { frameBytes, OPCODE, Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { type Address, Wire } from '../support/wire.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const GOOD = `/app/${APP.key}?protocol=7&client=hostile&version=1`;
 /** Of a page that may connect. */

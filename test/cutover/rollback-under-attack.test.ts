@@ -2,7 +2,6 @@
  * The rollback is nobody else's to trigger or to prevent. By hand, for a minute: HOSTILE_MS=60000. Real processes; the
  * other server is the stand-in for Reverb.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { APP } from '../support/app.ts';
 import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
@@ -13,6 +12,7 @@ import { eventually, Wire } from '../support/wire.ts';
 import { startHostileClients, QUICK_CLOSERS } from './hostile-clients.ts';
 import { upstreamKinds, standInWith } from './upstream.ts';
 import { CutoverScenario } from './scenario.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const HOSTILE_MS = Number(process.env.HOSTILE_MS ?? 10_000);
 const BREACH_SECONDS = Number(process.env.HOSTILE_BREACH_SECONDS ?? 3);

@@ -11,6 +11,8 @@ import { PusherJsBrowser, EVENT, EQUAL_EVENT, WAVEHALL_ACTIVITY_TIMEOUT_S } from
 import { check, type CheckOptions, type Verdict } from './checker.ts';
 import { contentOf, emptyLog, type Fault, type DeliveryLog, type SentEvent } from './delivery-log.ts';
 import { type UpstreamServer, type UpstreamKind } from './upstream.ts';
+import { sleep } from '../../src/core/util/time.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
 
 const TOKEN = 'token-of-the-walk';
 
@@ -30,14 +32,6 @@ interface Lane {
   places: number;
 }
 
-/** Pseudo-random and the same in every run: 32 bits, mulberry. */
-const dice = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-};
-
 /** Both sides, the front door, browsers in front of it, and whoever publishes and whispers all the time. */
 export class CutoverScenario {
   readonly other: UpstreamServer;
@@ -45,7 +39,7 @@ export class CutoverScenario {
   readonly browsers: PusherJsBrowser[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #channels: readonly string[];
-  readonly #random = dice(7);
+  readonly #random = new SeededRandom(7);
   readonly #begin = performance.now();
   #folder = '';
   readonly #servers: TestServer[];
@@ -189,7 +183,7 @@ export class CutoverScenario {
       10_000,
     );
     // Whatever comes too often comes now.
-    await pause(500);
+    await sleep(500);
     return heard();
   }
 
@@ -271,7 +265,7 @@ export class CutoverScenario {
   }
 
   #pick<T>(all: readonly T[]): T | undefined {
-    return all[Math.floor(this.#random() * all.length)];
+    return this.#random.pick(all);
   }
 
   #next(lane: Lane, channel: string, more: Partial<SentEvent> = {}): SentEvent {
@@ -294,9 +288,9 @@ export class CutoverScenario {
       const there = this.browsers.filter(
         (each) => each.isOn(channel) && (at === 'wavehall' || each.side === at),
       );
-      const except = this.#random() < 0.3 ? this.#pick(there)?.socketId : undefined;
+      const except = this.#random.is(0.3) ? this.#pick(there)?.socketId : undefined;
       await this.#publish(lane, channel, except);
-      await pause(everyMs);
+      await sleep(everyMs);
     }
   }
 
@@ -340,7 +334,7 @@ export class CutoverScenario {
         sent.isTaken = browser.sendClientEvent(channel, sent.number);
         sent.endedMs = this.nowMs();
       }
-      await pause(everyMs);
+      await sleep(everyMs);
     }
   }
 
@@ -378,8 +372,6 @@ const describe = (browsers: readonly PusherJsBrowser[]): string =>
         `${name} ${side ?? 'nowhere'} ${bucket ?? 'none'} ${isSettled} ${endings.join()}`,
     )
     .join('; ')}`;
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** p50 and p99 of the time from sending to hearing, by where it was sent and where it was heard. */
 export const latencies = ({ sent, stays }: DeliveryLog): Record<string, string> => {

@@ -93,13 +93,3 @@ export async function startTcpServer(serve: (socket: Socket) => void, server: Tc
 /** The server's half of a WebSocket handshake (RFC 6455, 4.2.2). */
 export const webSocketAccept = (key: string): string =>
   createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-
-/** A port on which nobody listens. */
-export async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -6,7 +6,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { KINDS } from './checker.ts';
 import { startHostileClients } from './hostile-clients.ts';
 import { upstreamKinds } from './upstream.ts';
-import { CutoverScenario, latencies, pause } from './scenario.ts';
+import { CutoverScenario, latencies } from './scenario.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const BROWSERS = Number(process.env.WALK_BROWSERS ?? 200);
 const FEW_BROWSERS = Math.ceil(BROWSERS / 3);
@@ -34,12 +35,12 @@ afterEach(async () => {
 const walk = async (on: CutoverScenario): Promise<void> => {
   const hostility = startHostileClients(on.door(), HOSTILE);
   on.makeNoise();
-  await pause(STEP_MS);
+  await sleep(STEP_MS);
   for (const percent of STEPS) {
     const before = on.browsers.map(({ side, connects }) => ({ side, connects }));
     await on.set(percent);
     await on.everybodyIsPlaced(percent);
-    await pause(STEP_MS);
+    await sleep(STEP_MS);
     if (percent === 50)
       for (const channel of ['walk-0', 'presence-walk-1'])
         expect(await on.twins(channel, TWINS), `equal events on ${channel}`).toEqual([2 * TWINS]);

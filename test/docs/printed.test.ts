@@ -6,6 +6,7 @@ import { publisher } from '../support/wire-http.ts';
 import { APP, type Reader, welcomeReader } from './reader.ts';
 import { commandsOf, firstLine, pages, ROOT, type ShellBlock, shellBlocksOf } from './shell-blocks.ts';
 import { Terminal } from './terminal.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const BLOCK_TIMEOUT_MS = 240_000;
 /** The last command of a block that runs until it is stopped. */
@@ -117,7 +118,7 @@ function publishOn(channels: readonly string[]): () => Promise<void> {
     for (let number = 1; !isOver; number += 1) {
       for (const channel of channels)
         await app.post('/events', { name: 'printed', channel, data: `${number}` });
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
     }
   })();
   return async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as pause } from 'node:timers/promises';
+import { sleep } from '../../src/core/util/time.ts';
 
 export interface Ran {
   readonly code: number | null;
@@ -55,7 +55,7 @@ export class Terminal {
       if (child.exitCode !== null || child.signalCode !== null)
         throw new Error(`ended with ${child.exitCode ?? child.signalCode}:\n${output()}`);
       if (Date.now() > until) throw new Error(`does not answer on port ${port}:\n${output()}`);
-      await pause(50);
+      await sleep(50);
     }
   }
 

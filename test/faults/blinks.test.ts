@@ -1,6 +1,7 @@
 /** Links to Redis that break again and again, and what each kind of channel loses by it. */
 import { expect } from 'vitest';
-import { fault, pause, report } from './fault-run.ts';
+import { fault, report } from './fault-run.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 /** By hand: FAULT_CUT_SECONDS=60. */
 const SECONDS = Number(process.env.FAULT_CUT_SECONDS ?? 12);
@@ -24,7 +25,7 @@ fault(
     const stop = stage.load(channels, 10);
     for (let second = 0; second < SECONDS; second += 1) {
       for (const { proxy } of stage.cluster.nodes) proxy.cut();
-      await pause(1000);
+      await sleep(1000);
     }
     await stage.cluster.ready();
     await stop();
@@ -52,7 +53,7 @@ fault(
     proxy.isRefusing = true;
     proxy.cut();
     const before = stage.checker.accepted().length;
-    await pause(6000);
+    await sleep(6000);
     proxy.heal();
     await stage.cluster.ready();
     await stop();

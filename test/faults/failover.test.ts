@@ -6,7 +6,8 @@ import type { Publish } from '../support/cluster-checker.ts';
 import { SentinelRedis } from '../support/redis-topology.ts';
 import { eventually } from '../support/wire.ts';
 import { underwayAt, msUntilAccepting, startLoad, expectNoMemberChanges, acceptedMore } from './steps.ts';
-import { fault, pause, report, sideBySide, type FaultRun } from './fault-run.ts';
+import { fault, report, sideBySide, type FaultRun } from './fault-run.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 /** After a change of the master, nobody may be said to have gone for so long. */
 const QUIET_MS = 6000;
@@ -82,7 +83,7 @@ interface Ended {
 async function ended(stage: FaultRun, { room, crowd, mayBeLost, ms }: Ended): Promise<void> {
   const expected = { mayBeLost, withinMs: 15_000 };
   await stage.settled(expected);
-  await pause(QUIET_MS);
+  await sleep(QUIET_MS);
   await stage.settled(expected);
   report('F17', {
     'back after ms': ms,

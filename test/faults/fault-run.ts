@@ -3,6 +3,8 @@ import { ClusterChecker, type Expectations, type Publish } from '../support/clus
 import { Cluster, type ClusterOptions, type TestNode } from '../support/cluster.ts';
 import { ClusterClient } from '../support/cluster-client.ts';
 import type { Answer } from '../support/wire-http.ts';
+import { sleep } from '../../src/core/util/time.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
 
 /** `npm run faults -- --seeds 20` sets these; a failure says which seed to take. */
 const SEEDS = Number(process.env.FAULT_SEEDS ?? 1);
@@ -15,22 +17,11 @@ export const sideBySide = SEEDS === 1 ? describe.concurrent : describe;
 let names = 0;
 let numbers = 0;
 
-/** Numbers between 0 and 1 that a seed determines (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** Stage of one fault: a cluster, visitors, publishers, and the one checker that watches all of them. */
 export class FaultRun {
   readonly cluster: Cluster;
   readonly checker: ClusterChecker;
-  readonly random: () => number;
+  readonly random: SeededRandom;
   readonly #visitors: ClusterClient[] = [];
   readonly #ending: (() => Promise<unknown>)[] = [];
   readonly #suffix = `${(names += 1)}`;
@@ -38,7 +29,7 @@ export class FaultRun {
   constructor(cluster: Cluster, seed: number) {
     this.cluster = cluster;
     this.checker = new ClusterChecker(cluster);
-    this.random = randomFrom(seed);
+    this.random = new SeededRandom(seed);
   }
 
   node(index: number): TestNode {
@@ -51,7 +42,7 @@ export class FaultRun {
   }
 
   pick<T>(items: readonly T[]): T {
-    return items[Math.floor(this.random() * items.length)]!;
+    return this.random.pick(items)!;
   }
 
   /** Connects a client to a node and its channels; it comes back to any node that is up. */
@@ -99,7 +90,7 @@ export class FaultRun {
   load(channels: readonly string[], everyMs = 10): () => Promise<void> {
     return this.background(async () => {
       await Promise.all(channels.map((channel) => this.publish(channel, this.pick(this.cluster.up))));
-      await pause(everyMs);
+      await sleep(everyMs);
     });
   }
 
@@ -134,8 +125,6 @@ export class FaultRun {
     await Promise.all(this.#visitors.map((visitor) => visitor.quit(true)));
   }
 }
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A cluster that several faults share: a fault that fails leaves it to nobody. */
 export class SharedCluster {

@@ -4,7 +4,8 @@ import { afterAll, describe, expect } from 'vitest';
 import type { Publish } from '../support/cluster-checker.ts';
 import { eventually } from '../support/wire.ts';
 import { msUntilAccepting, startLoad, acceptedMore } from './steps.ts';
-import { fault, pause, report, SharedCluster, type FaultRun } from './fault-run.ts';
+import { fault, report, SharedCluster, type FaultRun } from './fault-run.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const shared = new SharedCluster({ env: { WAVEHALL_LEASE_SECONDS: '12' } });
 afterAll(() => shared.close());
@@ -28,11 +29,11 @@ describe('Redis is frozen', () => {
       await stage.crowd(2, [news]);
       expect((await stage.publish(news, stage.node(0))).status).toBe(200);
       stage.cluster.redis.pause();
-      await pause(50);
+      await sleep(50);
       const sent: Promise<{ readonly status: number }>[] = [];
       for (let number = 0; number < 50; number += 1) {
         sent.push(stage.publish(news, stage.pick(stage.cluster.nodes)));
-        await pause(50);
+        await sleep(50);
       }
       const statuses = (await Promise.all(sent)).map(({ status }) => status);
       expect(statuses).toEqual(Array(50).fill(503));
@@ -67,9 +68,9 @@ describe('Redis is frozen', () => {
       const { news, stop } = await startLoad(stage, 2, 2);
       for (let round = 0; round < 12; round += 1) {
         stage.cluster.redis.pause();
-        await pause(50 + stage.random() * 1200);
+        await sleep(50 + stage.random.next() * 1200);
         stage.cluster.redis.resume();
-        await pause(stage.random() * 300);
+        await sleep(stage.random.next() * 300);
       }
       await msUntilAccepting(stage, news);
       await stop();
@@ -225,7 +226,7 @@ describe('terminating the connections of a user', () => {
     const news = stage.name('news');
     const [visitor] = await stage.crowd(1, [news]);
     stage.cluster.redis.pause();
-    await pause(50);
+    await sleep(50);
     const answer = await stage.node(0).post(`/users/${visitor!.user}/terminate_connections`, {});
     stage.cluster.redis.resume();
     expect(answer.status).toBe(503);

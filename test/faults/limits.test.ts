@@ -2,7 +2,8 @@
 import { describe, expect } from 'vitest';
 import { eventually } from '../support/wire.ts';
 import { askRedis, msUntilAccepting, startLoad, keepRejoining, acceptedMore } from './steps.ts';
-import { fault, pause, report, type FaultRun } from './fault-run.ts';
+import { fault, report, type FaultRun } from './fault-run.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const setting = (stage: FaultRun, name: string, value: string | number): Promise<unknown> =>
   askRedis(stage, (redis) => redis.call('CONFIG', 'SET', name, value));
@@ -34,7 +35,7 @@ describe('Redis is full', () => {
       const comes = await stage.visitor('comes', 1, [room, news]);
       await stage.visitor('passes', 2, [room]).then((visitor) => visitor.quit());
       expect(comes.standing).toHaveLength(2);
-      await pause(1500);
+      await sleep(1500);
       expect(stage.checker.accepted()).toHaveLength(accepted);
       await setting(stage, 'maxmemory', 0);
       const ms = await msUntilAccepting(stage, news);
@@ -58,7 +59,7 @@ describe('Redis is full', () => {
     async (stage) => {
       const { room, news, stop } = await startLoad(stage, 3);
       await setting(stage, 'maxmemory', 1);
-      await pause(5_000);
+      await sleep(5_000);
       await setting(stage, 'maxmemory', 0);
       const ms = await msUntilAccepting(stage, news);
       await stage.cluster.ready();
@@ -87,7 +88,7 @@ describe('Redis is full', () => {
     const stopChurn = keepRejoining(stage, crowd, room);
     for (let round = 0; round < 5; round += 1) {
       await setting(stage, 'maxmemory', 1);
-      await pause(stage.random() * 300);
+      await sleep(stage.random.next() * 300);
       await setting(stage, 'maxmemory', 0);
       await acceptedMore(stage, news, 3);
     }
@@ -107,7 +108,7 @@ describe('Redis accepts no more connections', () => {
       for (const { proxy } of stage.cluster.nodes) proxy.cut();
       await Promise.all(stage.cluster.nodes.map((node) => node.unready()));
       for (const node of stage.cluster.nodes) expect((await stage.publish(news, node)).status).toBe(503);
-      await pause(1000);
+      await sleep(1000);
       await redis.call('CONFIG', 'SET', 'maxclients', 1000);
     });
     const ms = await msUntilAccepting(stage, news);

@@ -3,7 +3,8 @@ import { afterAll, describe, expect } from 'vitest';
 import { LEASE_MS } from '../support/cluster.ts';
 import { eventually } from '../support/wire.ts';
 import { askRedis, startLoad, keepRejoining, acceptedMore } from './steps.ts';
-import { fault, pause, report, SharedCluster } from './fault-run.ts';
+import { fault, report, SharedCluster } from './fault-run.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
@@ -48,7 +49,7 @@ describe('the connection for subscriptions', () => {
       const { news, stop } = await startLoad(stage);
       const begin = performance.now();
       stage.node(0).proxy.suffer('swallowed', 'subscriber');
-      await pause(LEASE_MS / 2);
+      await sleep(LEASE_MS / 2);
       stage.node(0).proxy.heal();
       await acceptedMore(stage, news, 20);
       await stop();
@@ -65,7 +66,7 @@ describe('the connection for subscriptions', () => {
     proxy.suffer('swallowed');
     proxy.cut('subscriber');
     await stage.node(0).unready();
-    await pause(LEASE_MS / 2);
+    await sleep(LEASE_MS / 2);
     proxy.heal();
     await acceptedMore(stage, news, 10);
     await stage.node(0).ready(15_000);
@@ -154,7 +155,7 @@ describe('the connection for commands', () => {
     for (let round = 0; round < 4; round += 1) {
       const { proxy } = stage.pick(stage.cluster.nodes);
       proxy.suffer('mute', 'commands');
-      await pause(100 + stage.random() * 200);
+      await sleep(100 + stage.random.next() * 200);
       proxy.heal();
       await acceptedMore(stage, news, 5);
     }
@@ -188,9 +189,9 @@ describe('both connections', () => {
       await acceptedMore(stage, news, 3);
       proxy.isRefusing = true;
       proxy.cut();
-      await pause(stage.random() * 300);
+      await sleep(stage.random.next() * 300);
       proxy.heal();
-      await pause(stage.random() * 300);
+      await sleep(stage.random.next() * 300);
     }
     await stage.node(1).ready();
     await acceptedMore(stage, room, 5);

@@ -2,7 +2,8 @@
 import { afterAll, describe, expect } from 'vitest';
 import type { ClusterClient } from '../support/cluster-client.ts';
 import { eventually } from '../support/wire.ts';
-import { fault, pause, report, SharedCluster } from './fault-run.ts';
+import { fault, report, SharedCluster } from './fault-run.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
@@ -17,7 +18,7 @@ describe('presence', () => {
       stage.background(async () => {
         const visitor = crowd[at * 2]!;
         await visitor.leave(room);
-        if (stage.random() < 0.3) await pause(stage.random() * 30);
+        if (stage.random.next() < 0.3) await sleep(stage.random.next() * 30);
         await visitor.enter(room);
         steps += 2;
       }),
@@ -44,9 +45,9 @@ describe('presence', () => {
         );
         await stage.settled();
         while (tabs.length > 0) {
-          const at = Math.floor(stage.random() * tabs.length);
+          const at = Math.floor(stage.random.next() * tabs.length);
           const [tab] = tabs.splice(at, 1);
-          if (stage.random() < 0.5) await tab!.quit(stage.random() < 0.5);
+          if (stage.random.next() < 0.5) await tab!.quit(stage.random.next() < 0.5);
           else void tab!.quit();
         }
         await eventually(() => stage.checker.truth(room).join() === 'watcher', 'all tabs are closed');
@@ -69,7 +70,7 @@ describe('returning clients', () => {
     }
     await Promise.all([1, 2].map((at) => stage.visitor(`watcher${at}`, at, rooms)));
     const stop = stage.load([news]);
-    await pause(200);
+    await sleep(200);
     const begin = performance.now();
     await stage.node(0).kill();
     await eventually(
@@ -78,7 +79,7 @@ describe('returning clients', () => {
       20_000,
     );
     report('F34', { '500 clients back after ms': Math.round(performance.now() - begin) });
-    await pause(300);
+    await sleep(300);
     await stop();
     await stage.node(0).start();
     await stage.settled();

@@ -4,7 +4,8 @@ import { LEASE_MS, type TestNode } from '../support/cluster.ts';
 import type { ClusterClient } from '../support/cluster-client.ts';
 import { eventually } from '../support/wire.ts';
 import { startLoad, acceptedMore } from './steps.ts';
-import { fault, pause, report, SharedCluster } from './fault-run.ts';
+import { fault, report, SharedCluster } from './fault-run.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
@@ -43,7 +44,7 @@ describe('a node is killed', () => {
       const { room, crowd, stop } = await startLoad(stage, 10);
       // With a second socket elsewhere: he never goes.
       await stage.visitor('u0x0', 1, [room]);
-      await pause(100);
+      await sleep(100);
       const begin = performance.now();
       await stage.node(0).kill();
       await eventually(
@@ -80,7 +81,7 @@ describe('a node is killed', () => {
     for (let round = 0; round < 3; round += 1) {
       node.proxy.suffer('mute', 'commands');
       const joining = stage.visitor(`late${round}`, 1, [room]).catch(() => undefined);
-      await pause(20 + stage.random() * 200);
+      await sleep(20 + stage.random.next() * 200);
       await node.kill();
       node.proxy.heal();
       await joining;
@@ -139,7 +140,7 @@ describe('a node is killed', () => {
     await stage.node(0).kill();
     await stage.node(0).start();
     await stage.visitor('newcomer', 0, [room]);
-    await pause(LEASE_MS * 1.5);
+    await sleep(LEASE_MS * 1.5);
     await stop();
     await stage.settled();
     await stage.emptied();
@@ -150,7 +151,7 @@ describe('a node is suspended', () => {
   fault('4.4 F09 for less than its lease: no client notices', shared, async (stage) => {
     const { news, stop } = await startLoad(stage);
     stage.node(0).freeze();
-    await pause(LEASE_MS / 3);
+    await sleep(LEASE_MS / 3);
     stage.node(0).thaw();
     await eventually(
       async () => (await stage.publish(news, stage.node(0))).status === 200,
@@ -188,10 +189,10 @@ describe('a node is stopped', () => {
   fault('2.13 F05 F06 under load: every accepted event arrives, exit 0', shared, async (stage) => {
     const { room, crowd, stop } = await startLoad(stage, 10);
     const node = stage.node(1);
-    await pause(100);
+    await sleep(100);
     node.mayFail = true;
     node.server.kill('SIGTERM');
-    await pause(stage.random() * 200);
+    await sleep(stage.random.next() * 200);
     node.server.kill('SIGINT');
     expect(await node.server.exited).toBe(0);
     const codes = crowd.filter(({ closings }) => closings.length > 0).flatMap(({ closings }) => closings);

@@ -2,7 +2,8 @@
 import { describe, expect } from 'vitest';
 import { REDIS_TIMEOUT_MS } from '../support/cluster.ts';
 import { askRedis, msUntilAccepting, startLoad, expectNoMemberChanges } from './steps.ts';
-import { fault, pause, report } from './fault-run.ts';
+import { fault, report } from './fault-run.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 describe('Redis is killed and started again', () => {
   const variants = [
@@ -17,10 +18,10 @@ describe('Redis is killed and started again', () => {
         const { room, news, crowd, stop } = await startLoad(stage, 3, 20);
         await stage.cluster.redis.kill();
         await Promise.all(stage.cluster.nodes.map((node) => node.unready()));
-        await pause(500);
+        await sleep(500);
         await stage.cluster.redis.restart();
         const ms = await msUntilAccepting(stage, news);
-        await pause(500);
+        await sleep(500);
         await stop();
         const { refusals, longestMs } = stage.checker.figures;
         report(`F12 ${kept}`, {
@@ -31,7 +32,7 @@ describe('Redis is killed and started again', () => {
         expect(refusals).toBeGreaterThan(0);
         await stage.settled();
         // A loss of data is followed by a quiet time, in which nobody may be said to have gone.
-        await pause(6_000);
+        await sleep(6_000);
         await stage.settled();
         expectNoMemberChanges(room, crowd);
         await stage.emptied();
@@ -57,7 +58,7 @@ describe('Redis is unavailable', () => {
       const { status } = await stage.publish(news, node);
       expect([node.index, status]).toEqual([node.index, 503]);
     }
-    await pause(1500);
+    await sleep(1500);
     await stage.cluster.redis.restart();
     report('F13', {
       'back after ms': await msUntilAccepting(stage, news),
@@ -83,13 +84,13 @@ describe('Redis is unavailable', () => {
           stage.ask(node, 'GET users', () => node.get(`/channels/${room}/users`)),
           stage.ask(node, 'GET /connections', () => node.get('/connections')),
         ]);
-        await pause(100);
+        await sleep(100);
       });
       await crowd[0]!.leave(room);
       const comes = await stage.visitor('comes', 1, [room, news]);
       report('F14', { 'a client got in during the freeze after ms': Math.round(performance.now() - begin) });
       expect(comes.standing).toHaveLength(2);
-      await pause(Math.max(0, 5_000 - (performance.now() - begin)));
+      await sleep(Math.max(0, 5_000 - (performance.now() - begin)));
       stage.cluster.redis.resume();
       const ms = await msUntilAccepting(stage, news);
       await stopReads();
@@ -114,10 +115,10 @@ describe('Redis is unavailable', () => {
       await askRedis(stage, (redis) => redis.call('FLUSHALL'));
       const ms = await msUntilAccepting(stage, news);
       report('F26', { 'back after ms': ms });
-      await pause(1000);
+      await sleep(1000);
       await stop();
       await stage.settled();
-      await pause(6_000);
+      await sleep(6_000);
       await stage.settled();
       expectNoMemberChanges(room, crowd);
       await stage.emptied();

@@ -13,7 +13,8 @@ import {
   expectNoMemberChanges,
   acceptedMore,
 } from './steps.ts';
-import { fault, pause, report } from './fault-run.ts';
+import { fault, report } from './fault-run.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const SLOTS = 16_384;
 const PARTITIONS = 16;
@@ -117,7 +118,7 @@ describe('a server leaves', () => {
       await stop();
       const expected = { mayBeLost: underwayAt(killedMs, 300, 100), withinMs: 20_000 };
       await stage.settled(expected);
-      await pause(QUIET_MS);
+      await sleep(QUIET_MS);
       await stage.settled(expected);
       report('F28', {
         'back after ms': Math.round(performance.now() - killedMs),

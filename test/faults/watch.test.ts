@@ -1,7 +1,8 @@
 import { afterAll, expect } from 'vitest';
 import { Site } from '../conformance/site.ts';
 import { dataOf } from '../support/wire.ts';
-import { fault, pause, SharedCluster } from './fault-run.ts';
+import { fault, SharedCluster } from './fault-run.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
@@ -20,7 +21,7 @@ for (const kind of ['swallow', 'cut'] as const)
       proxy.cut('subscriber');
     }
     await there.signedIn({ id: watched });
-    await pause(500);
+    await sleep(500);
     proxy.heal();
     try {
       expect(await next()).toEqual([{ name: 'online', user_ids: [watched] }]);

@@ -1,6 +1,7 @@
-import { SeededRandom } from '../cluster/seeded-random.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
 import { Bystander } from './bystander.ts';
 import { filesOf, heldBy, rssMbOf, type Target } from './target.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 /** Something that a hostile client does. It ends by itself; what it leaves open, `release` closes. */
 export interface Attack {
@@ -97,7 +98,7 @@ async function recovered(target: Target, before: Before, limitMs: number, faults
   do {
     left = await whatIsLeft(target, before).catch((error: unknown) => String(error));
     if (left === '') return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   } while (Date.now() < until);
   faults.push(`left after ${limitMs / 1000} s: ${left}`);
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
 import type { Target } from './target.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const PING_EVERY_MS = 50;
 const PING = JSON.stringify({ event: 'pusher:ping', data: {} });
@@ -32,7 +33,7 @@ export class Bystander {
   /** Waits for the pong that is under way, so that a stall at the end of an attack counts too. */
   async close(limitMs: number): Promise<void> {
     const until = Date.now() + limitMs;
-    while (this.#sentAtMs > 0 && !this.wasClosed && Date.now() < until) await pause(10);
+    while (this.#sentAtMs > 0 && !this.wasClosed && Date.now() < until) await sleep(10);
     clearTimeout(this.#timer);
     this.#count();
     this.#socket.removeAllListeners('close');
@@ -56,5 +57,3 @@ export class Bystander {
     this.#sentAtMs = 0;
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

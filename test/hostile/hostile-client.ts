@@ -43,5 +43,3 @@ export async function readUntil(
 }
 
 export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

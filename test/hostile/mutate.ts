@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../cluster/seeded-random.ts';
+import type { SeededRandom } from '../support/seeded-random.ts';
 
 /** Values that parsers stumble over. */
 const ODD_VALUES: readonly unknown[] = [

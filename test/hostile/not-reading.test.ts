@@ -8,6 +8,7 @@ import { frameBytes, OPCODE, Tcp, textFrame } from '../support/wire-tcp.ts';
 import { eventually } from '../support/wire.ts';
 import { Bystander } from './bystander.ts';
 import { heldBy, rssMbOf } from './target.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 let server: TestServer | undefined;
 const tcps: Tcp[] = [];
@@ -34,7 +35,7 @@ test('2.12 a server of 256 MB survives ten sockets that ping and never read', as
   for (let round = 0; round < 10; round += 1) {
     bystander.write(textFrame({ event: 'pusher:ping', data: {} }));
     expect(await bystander.message(1000)).toMatchObject({ event: 'pusher:pong' });
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(200);
   }
 }, 60_000);
 
@@ -58,7 +59,7 @@ test('2.12 twenty sockets that write pings without a pause delay no other client
   const flooding = [...tcps];
   for (let round = 0; round < 10; round += 1) {
     for (const tcp of flooding) if (tcp.socket.writableLength < 4_000_000) tcp.write(pings);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
   await bystander.close(20_000);
   expect(bystander.wasClosed).toBe(false);
@@ -126,14 +127,14 @@ test('2.16 clients that join and leave a channel of 500 members of 2 kB without 
     const target = { ...appAt(server), pid: server.pid };
     // What one roster costs a server that has not made one yet is no leak.
     await restless(1);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await sleep(1000);
     const before = rssMbOf(target) ?? 0;
     const bystander = await Bystander.open(target);
     for (let count = 0; count < 5; count += 1) await restless(300);
     let most = 0;
     for (const until = Date.now() + 8_000; Date.now() < until;) {
       most = Math.max(most, rssMbOf(target) ?? 0);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
     }
     await bystander.close(5_000);
     expect(bystander.wasClosed).toBe(false);

@@ -2,6 +2,7 @@ import { APP } from './app.ts';
 import type { TestNode } from './cluster.ts';
 import { type Frame, Wire, dataOf, eventually } from './wire.ts';
 import { channelAuth } from './wire-http.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 /** One subscription of one socket, and everything that was heard on it. */
 export interface Stay {
@@ -146,7 +147,7 @@ export class ClusterClient {
 
   async #comeBack(): Promise<void> {
     while (!this.#isQuitting) {
-      await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 150));
+      await sleep(50 + Math.random() * 150);
       this.node = this.#pick();
       const isBack = await this.#connect().then(
         () => true,

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { freePort } from './free-port.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const CACHE = new URL('../../node_modules/.cache/wavehall-redis/', import.meta.url).pathname;
 const START_TIMEOUT_MS = 10_000;
@@ -135,7 +136,7 @@ async function answering(port: number, child: ChildProcess): Promise<void> {
   const until = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < until && child.exitCode === null) {
     if (await ping(port)) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await sleep(10);
   }
   throw new Error(`redis-server did not start on port ${port}`);
 }

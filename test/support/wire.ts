@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
+import { sleep } from '../../src/core/util/time.ts';
 
 /** One decoded protocol message as it came over the wire; nothing in it is repaired. */
 export interface Frame {
@@ -267,6 +268,6 @@ export const eventually = async (
   while (!(await holds())) {
     if (Date.now() >= deadline)
       throw new Error(`not within ${limitMs} ms: ${typeof what === 'string' ? what : what()}`);
-    await new Promise((resolve) => setTimeout(resolve, 15));
+    await sleep(15);
   }
 };

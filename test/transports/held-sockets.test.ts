@@ -9,6 +9,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 import { eventually } from '../support/wire.ts';
 import { frameBytes, OPCODE, Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { makeCertificate } from './certificate.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const TOKEN = 'a-token-for-tests';
 const PATH = '/app/app-key?protocol=7';
@@ -154,7 +155,7 @@ async function endsAfter(tcp: Tcp, seconds: number): Promise<string> {
   return head.split('\r\n', 1)[0] ?? '';
 }
 
-const aSecond = () => new Promise((resolve) => setTimeout(resolve, 1000));
+const aSecond = () => sleep(1000);
 
 describe('time to arrive: WAVEHALL_REQUEST_TIMEOUT', () => {
   const TWO = { WAVEHALL_REQUEST_TIMEOUT: '2' };
@@ -304,7 +305,7 @@ test.concurrent(
     const [sends, stays] = [await open(context, server), await open(context, server)];
     for (const tcp of [sends, stays]) tcp.write(post + 'x'.repeat(1500));
     const since = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
     // No answer while the request may still complete.
     expect([sends.received.length, stays.received.length]).toEqual([0, 0]);
     sends.write('x'.repeat(500));
@@ -328,7 +329,7 @@ test.concurrent(
     server.kill();
     for (const tcp of tcps) expect((await tcp.closing()).code).toBe(4200);
     const since = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
     expect([answers.isEnded, stays.isEnded]).toEqual([false, false]);
     answers.write(frameBytes({ opcode: OPCODE.close, payload: Buffer.from([0x10, 0x68]) }));
     await answers.end();

@@ -16,6 +16,7 @@ import { temporaryFolder } from '../cli/command.ts';
 import { testApp } from '../core/fakes.ts';
 import { frameBytes, OPCODE, upgradeText } from '../support/wire-tcp.ts';
 import { makeCertificate } from './certificate.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 /** Each look lets the client read once more. */
 const OFTEN = { timeout: 20_000, interval: 2 };
@@ -145,7 +146,7 @@ test('2.9 answers only the newest ping of a client that does not read', async ()
   connection.write(LARGE);
   for (let number = 1; number <= 100; number += 1)
     client!.write(frameBytes({ opcode: OPCODE.ping, payload: `ping-${number}` }));
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await sleep(500);
   const parts: Buffer[] = [];
   client!.on('data', (part: Buffer) => parts.push(part.subarray(-2000)));
   const pongs = (): string[] =>

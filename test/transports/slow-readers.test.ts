@@ -12,6 +12,7 @@ import { eventually } from '../support/wire.ts';
 import { signedPath } from '../support/wire-http.ts';
 import { Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { type CertificateFiles, makeCertificate } from './certificate.ts';
+import { sleep } from '../../src/core/util/time.ts';
 
 const MEGABYTE = 1_000_000;
 /** More than the kernel takes at once on both sides of a loopback. */
@@ -103,7 +104,6 @@ const open = (port: number, tls: CertificateFiles | undefined): Socket => {
   return socket.on('error', () => undefined);
 };
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const startForLarge = (context: TestContext, tls: CertificateFiles | undefined): Promise<TestServer> =>
   start(context, {
     REVERB_MAX_REQUEST_SIZE: `${EVENT_BYTES + 1000}`,
@@ -128,7 +128,7 @@ describe.concurrent.each([
       const part = await portion(socket, Math.min(MEGABYTE, EVENT_BYTES - taken));
       taken += part.length;
       end = part.toString('latin1');
-      await pause(1000);
+      await sleep(1000);
     }
     expect(taken).toBeGreaterThanOrEqual(EVENT_BYTES);
     expect(Date.now() - startedAtMs).toBeGreaterThan(6_000);
@@ -185,7 +185,7 @@ test.concurrent(
     expect(await refused(server)).toBe(0);
     const bystander = await Bystander.open(appAt(server));
     await eventually(async () => (await refused(server)) === 10, 'ten cuts', 60_000);
-    await pause(500);
+    await sleep(500);
     await bystander.close(5_000);
     expect(bystander.wasClosed).toBe(false);
     expect(bystander.longestPingMs).toBeLessThan(1_000);

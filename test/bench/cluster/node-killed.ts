@@ -2,7 +2,8 @@
 import { startLoadBalancer } from '../../cluster/load-balancer.ts';
 import { type Endpoint, publisher } from '../../support/wire-http.ts';
 import { type Frame, dataOf, eventually } from '../../support/wire.ts';
-import { arriveAll, cpuUs, endpointOf, type Figure, Guest, pause, quantile, Site } from './site.ts';
+import { arriveAll, cpuUs, endpointOf, type Figure, Guest, quantile, Site } from './site.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 export interface Sizes {
   /** Sockets of the killed node whose clients come back; a tenth as many more do not. */
@@ -112,7 +113,7 @@ async function killed(
   );
   const goneMs = Math.max(...watchers.map(({ lastRemovalMs }) => lastRemovalMs - before));
   // What is told twice is told late.
-  await pause(lease * 500);
+  await sleep(lease * 500);
   const expected = new Set([
     ...returning.map(({ user }) => user),
     ...watchers.map(({ guest }) => guest.user),

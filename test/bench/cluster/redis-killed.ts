@@ -3,7 +3,8 @@ import { Agent } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Frame, dataOf, eventually } from '../../support/wire.ts';
 import { type Endpoint, http, signedPath } from '../../support/wire-http.ts';
-import { arriveAll, cpuUs, type Figure, Guest, pause, quantile, Site } from './site.ts';
+import { arriveAll, cpuUs, type Figure, Guest, quantile, Site } from './site.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 export interface Sizes {
   readonly channels: number;
@@ -105,7 +106,7 @@ export async function redisKilled(sizes: Sizes): Promise<Figure[]> {
   try {
     await arriveAll(guests, 10);
     load = new Load(site, channels, perSecond);
-    await pause(1000);
+    await sleep(1000);
     told.news = 0;
     const delay = monitorEventLoopDelay();
     delay.enable();
@@ -114,7 +115,7 @@ export async function redisKilled(sizes: Sizes): Promise<Figure[]> {
     await Promise.all(site.nodes.map((_, at) => ready(site.endpoint(at))));
     const readyMs = performance.now() - backMs;
     const spentSeconds = cpuSeconds(site) - cpu;
-    await pause(AFTER_MS);
+    await sleep(AFTER_MS);
     await load.stop();
     return await outcome(load.publishes, {
       backMs,
@@ -136,7 +137,7 @@ const cpuSeconds = (site: Site): number => site.nodes.reduce((total, { pid }) =>
 /** Resolves, once Redis answers again, with the time at which it did. */
 async function outage(site: Site, lengthMs: number): Promise<number> {
   await site.redis.kill();
-  await pause(lengthMs);
+  await sleep(lengthMs);
   await site.redis.restart();
   return performance.now();
 }

@@ -18,8 +18,6 @@ export interface Figure {
   readonly more?: Readonly<Record<string, number | undefined>>;
 }
 
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** The value below which a share of all lies; `undefined` of nothing. */
 export function quantile(values: readonly number[], share: number): number | undefined {
   const sorted = [...values].sort((left, right) => left - right);

@@ -1,8 +1,8 @@
 /** Cost of many sockets on which nothing happens, and on which clients only send pings. */
-import { pause } from '../cluster/site.ts';
 import type { Bench, Scenario } from '../bench.ts';
 import type { Row } from '../figures.ts';
 import { type Seat, seatAll, unseatAll } from '../rounds.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const SOCKETS = 10_000;
 const GOAL_PERCENT = 0.5;
@@ -30,7 +30,7 @@ export const idle: Scenario = {
 };
 
 async function measure(bench: Bench, { contestant, load, sockets }: Seat): Promise<Row[]> {
-  await pause(bench.sizes.seconds * SETTLE_MEASUREMENTS * 1000);
+  await sleep(bench.sizes.seconds * SETTLE_MEASUREMENTS * 1000);
   const seconds = bench.sizes.seconds * 10;
   const rows: Row[] = [];
   for (const ping of [0, PING_SECONDS]) {

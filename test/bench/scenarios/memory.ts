@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Bench, Scenario } from '../bench.ts';
 import { type Contestant, startNaive, startWavehall } from '../contestants.ts';
 import { compare, type Row } from '../figures.ts';
-import { pause } from '../cluster/site.ts';
 import { isReverb } from '../rows.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const FEW = 3000;
 const MANY = 9500;
@@ -69,7 +69,7 @@ async function settledRss({ pid, collects }: Contestant): Promise<number> {
   let [before, now] = [0, rssKib(pid)];
   for (let tries = 0; tries < 10 && Math.abs(now - before) > now / 500; tries += 1) {
     if (collects) process.kill(pid, 'SIGUSR2');
-    await pause(300);
+    await sleep(300);
     [before, now] = [now, rssKib(pid)];
   }
   return now;

@@ -2,9 +2,10 @@
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
-import { cpuUs, pause, quantile } from '../cluster/site.ts';
+import { cpuUs, quantile } from '../cluster/site.ts';
 import type { Endpoint } from '../../support/wire-http.ts';
 import type { Driven, Share } from './share.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const [host = '', port = '', id = '', key = '', secret = ''] = process.argv.slice(2);
 const endpoint: Endpoint = { host, port: Number(port), id, key, secret, prefix: '' };
@@ -169,9 +170,9 @@ async function repeat(what: 'post' | 'visit' | 'churn', parameters: Parameters):
     plain: numberOf(parameters, 'plain', 0) > 0,
   };
   await tellAll('begin', () => share);
-  await pause(numberOf(parameters, 'warmup', 0.2) * 1000);
+  await sleep(numberOf(parameters, 'warmup', 0.2) * 1000);
   await clear();
-  const time = await interval(parameters, () => pause(numberOf(parameters, 'seconds', 1) * 1000));
+  const time = await interval(parameters, () => sleep(numberOf(parameters, 'seconds', 1) * 1000));
   const found = await gather();
   await tellAll('end');
   return { ...found, ...time };
@@ -186,7 +187,7 @@ async function rest(parameters: Parameters): Promise<object> {
       const count = ping > 0 ? Math.floor(((opened * s) / ping - pings) / threads.length) : 0;
       if (count > 0) await tellAll('ping', () => ({ count }));
       pings += count * threads.length;
-      await pause(20);
+      await sleep(20);
     }
   });
   const found = await gather();

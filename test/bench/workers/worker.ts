@@ -4,6 +4,7 @@ import type { Endpoint } from '../../support/wire-http.ts';
 import { Client, type Hearer } from './client.ts';
 import { Publisher } from './publisher.ts';
 import type { Share } from './share.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 interface Start {
   readonly endpoint: Endpoint;
@@ -20,7 +21,6 @@ let latenciesMs: number[] = [];
 let [arrivals, settled, failed, rounds, bad] = [0, 0, 0, 0, 0];
 let [complaint, isOver] = ['', false];
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const DUE = /due=(\d{19})/;
 
 function heard(text: string, atNs: bigint): void {
@@ -65,7 +65,7 @@ async function open({ indices, channelsOf, together }: Share['open']): Promise<o
       client.open();
       opened += 1;
     }
-    await pause(1);
+    await sleep(1);
     if (settled + failed !== seen) [seen, progressMs] = [settled + failed, performance.now()];
   }
   return { open: settled, failed, complaint };

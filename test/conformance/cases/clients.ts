@@ -5,6 +5,7 @@ import { channelAuth } from '../../support/wire-http.ts';
 import type { Case } from '../case.ts';
 import { same } from '../expect.ts';
 import type { Site } from '../site.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 // The package declares its class as a default export, but in Node it is the module itself.
 const Pusher = PusherModule as unknown as typeof PusherModule.default;
@@ -52,7 +53,7 @@ export const clients: Case[] = [
           () => `disconnected, but ${client.connection.state}`,
         );
         const before = attempts;
-        await new Promise((resolve) => setTimeout(resolve, 2.5 * PUSHER_RETRY_MS));
+        await sleep(2.5 * PUSHER_RETRY_MS);
         same(
           [client.connection.state, attempts],
           ['disconnected', before],

@@ -11,6 +11,7 @@ import type { ServerFrame } from '../../../src/cutover/client/server-frame.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';
 import { held } from '../../core/fakes.ts';
 import { eventually } from '../../support/wire.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const event = (data: string): ForwardedEvent => ({ channel: 'c', name: 'e', data });
 
@@ -78,7 +79,7 @@ describe('echoes from the upstream', () => {
     for (const node of nodes) node.barrier = barrier.promise;
     const pending = await nodes[0].echoes.announce([event('x')]);
     nodes[0].echoes.answered(pending);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     expect(nodes.map(({ book }) => book.size)).toEqual([1, 1]);
     barrier.release();
     await eventually(() => nodes.every(({ book }) => book.size === 0), 'settled');

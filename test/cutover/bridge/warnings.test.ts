@@ -7,6 +7,7 @@ import { eventually } from '../../support/wire.ts';
 import { openBridgedNode, type BridgedNode, type BridgedNodeOptions } from './bridged-node.ts';
 import { RecordingClient } from './recording-client.ts';
 import { publish } from './bridged-pair.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const QUICK = { reconnectFirstMs: 50, reconnectMostMs: 100, subscribeWaitMs: 300 };
 const APP = { REVERB_APP_ID: 'app-id', REVERB_APP_KEY: 'app-key', REVERB_APP_SECRET: 'app-secret' };
@@ -44,7 +45,7 @@ describe('logs what is wrong with the upstream once, by the name of the setting'
     await open({ REVERB_APP_KEY: 'another' });
     await warned('WAVEHALL_CUTOVER_UPSTREAM: the upstream has no app with this key');
     await works();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await sleep(300);
     expect(node.logger.warnings.filter(({ what }) => what.includes('app with this key'))).toHaveLength(1);
   });
 

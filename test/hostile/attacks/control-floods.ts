@@ -1,6 +1,7 @@
 import { frameBytes, OPCODE, type Tcp } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { connectHostileClient, pause, range } from '../hostile-client.ts';
+import { connectHostileClient, range } from '../hostile-client.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const FRAMES_PER_WRITE = 500;
 const ANSWER_MS = 30_000;
@@ -32,7 +33,7 @@ export const controlFloods = (sockets: number, seconds: number): Attack => ({
       clients.forEach(({ tcp }, at) => {
         if (tcp.socket.writableLength < 100_000) tcp.write(floods[at % floods.length]!.bytes);
       });
-      await pause(5);
+      await sleep(5);
     }
     // Another server's own matter.
     const asked = target.isAnsweredElsewhere === true ? [] : clients;

@@ -1,7 +1,8 @@
 import { frameBytes, OPCODE, Tcp, upgradeText } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { connectHostileClient, pause, range, socketPath } from '../hostile-client.ts';
+import { connectHostileClient, range, socketPath } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const DRIP_EVERY_MS = 500;
 
@@ -29,7 +30,7 @@ export const drips = (sockets: number, seconds: number): Attack => ({
     const half = Math.ceil(sockets / 2);
     const requests = await Promise.all(range(half).map((at) => dripRequest(target, at)));
     const visitors = await Promise.all(range(sockets - half).map(() => dripFrame(target)));
-    await pause(seconds * 1000);
+    await sleep(seconds * 1000);
     for (const { tcp, stop } of visitors) {
       stop();
       if (tcp.isEnded) faults.push('a client that writes a frame byte by byte was ended');

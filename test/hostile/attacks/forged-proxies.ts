@@ -1,5 +1,5 @@
 import { Tcp, upgradeText } from '../../support/wire-tcp.ts';
-import type { SeededRandom } from '../../cluster/seeded-random.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { Attack } from '../attack.ts';
 
 const NAMES = [

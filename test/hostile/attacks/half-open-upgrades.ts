@@ -1,7 +1,7 @@
 import { type Target } from '../target.ts';
 import type { Attack } from '../attack.ts';
 import { Tcp, upgradeText } from '../../support/wire-tcp.ts';
-import type { SeededRandom } from '../../cluster/seeded-random.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
 
 /** Texts that a client sends before it falls silent and keeps its end open. */
 const BEGINNINGS: readonly ((target: Target) => string)[] = [

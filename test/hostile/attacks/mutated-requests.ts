@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import type { SeededRandom } from '../../cluster/seeded-random.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
 import { type Endpoint, signedPath } from '../../support/wire-http.ts';
 import { upgradeText } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';

@@ -1,8 +1,9 @@
-import type { SeededRandom } from '../../cluster/seeded-random.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
 import { frameBytes, OPCODE, Tcp, upgradeText } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
 import { pingFrame, range, socketPath } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const TOGETHER = 16;
 /** An odd request is answered or ended within the time that a server gives an unfinished one (10 s), and its sweep. */
@@ -243,7 +244,7 @@ async function statusesOf(tcp: Tcp, count: number): Promise<number[]> {
     );
   while (found().length < count && !tcp.isEnded) {
     if (Date.now() > until) throw new Error(`${found().length} answers and no end within ${PATIENCE_MS} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(5);
   }
   return found();
 }

@@ -1,6 +1,7 @@
 import { Tcp } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { pause, range } from '../hostile-client.ts';
+import { range } from '../hostile-client.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const REQUEST = 'GET /up HTTP/1.1\r\nHost: a\r\n\r\n';
 /** 2 MB: as much as one connection can bring in one turn of the server's event loop. */
@@ -20,7 +21,7 @@ export const pipelinedRequests = (sockets: number, seconds: number): Attack => (
     const until = Date.now() + seconds * 1000;
     while (Date.now() < until) {
       for (const tcp of clients) if (tcp.socket.writableLength < requests.length) tcp.write(requests);
-      await pause(5);
+      await sleep(5);
     }
     // Millions of requests wait in both machines' buffers; whoever leaves takes them along.
     for (const tcp of clients) tcp.destroy();

@@ -3,6 +3,7 @@ import { type Tcp, textFrame } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
 import { connectHostileClient } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const CHANNEL = 'slow-news';
 const EVENT_BYTES = 9_000;
@@ -43,7 +44,7 @@ async function publishFor(target: Target, seconds: number): Promise<number> {
     const body = { name: 'news', channel: CHANNEL, data: 'x'.repeat(EVENT_BYTES) };
     const { status } = await publisher(target).post('/events', body);
     if (status === 200) published += 1;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await sleep(10);
   }
   return published;
 }

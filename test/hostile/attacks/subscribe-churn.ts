@@ -1,4 +1,4 @@
-import { SeededRandom } from '../../cluster/seeded-random.ts';
+import { SeededRandom } from '../../support/seeded-random.ts';
 import { channelAuth } from '../../support/wire-http.ts';
 import { Tcp, textFrame, upgradeText } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';

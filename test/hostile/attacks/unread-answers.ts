@@ -3,6 +3,7 @@ import { frameBytes, OPCODE, textFrame } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
 import { connectHostileClient, type HostileClient, range } from '../hostile-client.ts';
 import type { Target } from '../target.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const PINGS_PER_WRITE = 500;
 const MEMBER_INFO_BYTES = 1_500;
@@ -66,7 +67,7 @@ async function flood(
     clients.forEach(({ tcp }, index) => {
       if (tcp.socket.writableLength < 100_000) tcp.write(bytesFor(index));
     });
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(5);
   }
   // The clients go; a reader that never reads would be cut by the server as well, but not at once.
   for (const { tcp } of clients) tcp.destroy();

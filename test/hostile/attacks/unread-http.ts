@@ -1,6 +1,7 @@
 import { Tcp } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
-import { pause, range } from '../hostile-client.ts';
+import { range } from '../hostile-client.ts';
+import { sleep } from '../../../src/core/util/time.ts';
 
 const REQUEST = 'GET /up HTTP/1.1\r\nHost: a\r\n\r\n';
 const REQUESTS_PER_WRITE = 500;
@@ -15,7 +16,7 @@ export const unreadHttp = (sockets: number, seconds: number): Attack => ({
     const until = Date.now() + seconds * 1000;
     while (Date.now() < until) {
       for (const tcp of clients) if (tcp.socket.writableLength < 100_000) tcp.write(requests);
-      await pause(5);
+      await sleep(5);
     }
     return () => clients.forEach((tcp) => tcp.destroy());
   },

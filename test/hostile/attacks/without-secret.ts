@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../../cluster/seeded-random.ts';
+import type { SeededRandom } from '../../support/seeded-random.ts';
 import { textFrame } from '../../support/wire-tcp.ts';
 import type { Attack } from '../attack.ts';
 import { connectHostileClient, pingFrame, range, readUntil, subscribeFrame } from '../hostile-client.ts';

@@ -11,11 +11,11 @@ const errorOf = async (answer: Response) => [
   ((await answer.json()) as { error: string }).error,
 ];
 
-describe('the token', () => {
-  test('11.5 without one configured, nothing below /admin is there', async () => {
-    const house = await startTestServer({ WAVEHALL_ADMIN_TOKEN: '' });
+describe('the admin token', () => {
+  test('11.5 without a configured token every path below /admin is 404', async () => {
+    const server = await startTestServer({ WAVEHALL_ADMIN_TOKEN: '' });
     for (const path of ['/admin', '/admin/cutover', '/admin/metrics']) {
-      const answer = await fetch(`${house.origin}${path}`, { headers: { authorization: 'Bearer ' } });
+      const answer = await fetch(`${server.origin}${path}`, { headers: { authorization: 'Bearer ' } });
       expect([path, answer.status]).toEqual([path, 404]);
     }
   });
@@ -31,7 +31,7 @@ describe('the token', () => {
     `Bearer ${TOKEN}x`,
     `Bearer x ${TOKEN}`,
   ])('11.5 authorization %j is refused, and every path alike', async (authorization) => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
+    const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
     for (const [path, method] of [
       ['/cutover', 'GET'],
@@ -40,54 +40,57 @@ describe('the token', () => {
       ['/metrics', 'GET'],
       ['/nothing', 'GET'],
     ] as const) {
-      const answer = await fetch(`${door.origin}/admin${path}`, { method, headers });
+      const answer = await fetch(`${frontDoor.origin}/admin${path}`, { method, headers });
       expect([path, answer.status, answer.headers.get('www-authenticate')]).toEqual([path, 401, 'Bearer']);
     }
-    expect((await door.status()).percentage.percent).toBe(7);
+    expect((await frontDoor.status()).percentage.percent).toBe(7);
   });
 
-  test('11.5 without another server there is no cutover, which is said', async () => {
-    const house = await startTestServer();
-    expect(await errorOf(await house.admin('/cutover'))).toEqual([
+  test('11.5 without an upstream the cutover API answers 404 with the missing setting', async () => {
+    const server = await startTestServer();
+    expect(await errorOf(await server.admin('/cutover'))).toEqual([
       404,
       'There is no cutover: WAVEHALL_CUTOVER_UPSTREAM is not set.',
     ]);
-    expect((await house.admin('/metrics')).status).toBe(200);
-    expect((await house.admin('/nothing')).status).toBe(404);
+    expect((await server.admin('/metrics')).status).toBe(200);
+    expect((await server.admin('/nothing')).status).toBe(404);
   });
 });
 
 describe('the percentage', () => {
-  test('11.5 is told, set and brought back', async () => {
-    const door = await startFrontDoor(await startTestServer(), 5);
-    expect((await door.status()).percentage).toMatchObject({ percent: 5, isShared: true });
-    const set = await door.admin('/cutover', PUT({ percent: 12.5 }));
+  test('11.5 is read, set and rolled back', async () => {
+    const frontDoor = await startFrontDoor(await startTestServer(), 5);
+    expect((await frontDoor.status()).percentage).toMatchObject({ percent: 5, isShared: true });
+    const set = await frontDoor.admin('/cutover', PUT({ percent: 12.5 }));
     expect(set.status).toBe(200);
     expect(((await set.json()) as CutoverStatus).percentage).toMatchObject({
       percent: 12.5,
       changedBy: 'the admin API (127.0.0.1)',
     });
-    const back = await door.admin('/cutover/rollback', { method: 'POST' });
-    expect(((await back.json()) as CutoverStatus).percentage.percent).toBe(0);
+    const rollback = await frontDoor.admin('/cutover/rollback', { method: 'POST' });
+    expect(((await rollback.json()) as CutoverStatus).percentage.percent).toBe(0);
   });
 
-  test('11.5 back to the last good percentage never raises the share', async () => {
-    const door = await startFrontDoor(await startTestServer(), 0);
-    const back = async () => {
-      const answer = await door.admin('/cutover/rollback', { method: 'POST', body: '{"to":"last-good"}' });
+  test('11.5 a rollback to the last good percentage never raises the share', async () => {
+    const frontDoor = await startFrontDoor(await startTestServer(), 0);
+    const rollback = async () => {
+      const answer = await frontDoor.admin('/cutover/rollback', {
+        method: 'POST',
+        body: '{"to":"last-good"}',
+      });
       return ((await answer.json()) as CutoverStatus).percentage.percent;
     };
-    await door.admin('/cutover', PUT({ percent: 50 }));
-    expect(await back()).toBe(0);
+    await frontDoor.admin('/cutover', PUT({ percent: 50 }));
+    expect(await rollback()).toBe(0);
   });
 
-  test('11.4 is there again after a restart, whatever the first share is', async () => {
-    const other = await startTestServer();
-    const door = await startFrontDoor(other, 5);
-    await door.admin('/cutover', PUT({ percent: 33 }));
-    await door.server.stop();
-    const { WAVEHALL_CUTOVER_STATE_FILE = '' } = door.env;
-    const next = await startFrontDoor(other, 5, { WAVEHALL_CUTOVER_STATE_FILE });
+  test('11.4 is kept over a restart, whatever the first share is', async () => {
+    const upstream = await startTestServer();
+    const frontDoor = await startFrontDoor(upstream, 5);
+    await frontDoor.admin('/cutover', PUT({ percent: 33 }));
+    await frontDoor.server.stop();
+    const { WAVEHALL_CUTOVER_STATE_FILE = '' } = frontDoor.env;
+    const next = await startFrontDoor(upstream, 5, { WAVEHALL_CUTOVER_STATE_FILE });
     expect((await next.status()).percentage.percent).toBe(33);
   });
 
@@ -111,47 +114,47 @@ describe('the percentage', () => {
     { body: '', error: 'The body is not a JSON object.' },
     { body: '{percent:1}', error: 'The body is not JSON.' },
   ])('11.17 $body is refused with its reason', async ({ body, error }) => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
-    expect(await errorOf(await door.admin('/cutover', PUT(body)))).toEqual([400, error]);
-    expect((await door.status()).percentage.percent).toBe(7);
+    const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
+    expect(await errorOf(await frontDoor.admin('/cutover', PUT(body)))).toEqual([400, error]);
+    expect((await frontDoor.status()).percentage.percent).toBe(7);
   });
 
-  test('11.5 back, and a lower share with a move, are refused while the other server is dead, unless forced', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 50);
+  test('11.5 a rollback, and a lower share with a move, are refused while the upstream is down, unless forced', async () => {
+    const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 50);
     const refusal =
       'The upstream cannot be connected (ECONNREFUSED): no browser is moved there, and the share stays at 50 %. Add --force (admin API: "force":true) to lower it anyway.';
     const post = (body?: object) =>
-      door.admin('/cutover/rollback', { method: 'POST', ...(body && { body: JSON.stringify(body) }) });
+      frontDoor.admin('/cutover/rollback', { method: 'POST', ...(body && { body: JSON.stringify(body) }) });
     for (const body of [undefined, { to: 'last-good' }, { move: false }, { force: false }])
       expect(await errorOf(await post(body))).toEqual([409, refusal]);
-    expect(await errorOf(await door.admin('/cutover', PUT({ percent: 5, move: true })))).toEqual([
+    expect(await errorOf(await frontDoor.admin('/cutover', PUT({ percent: 5, move: true })))).toEqual([
       409,
       refusal,
     ]);
-    expect((await door.status()).percentage.percent).toBe(50);
-    // Who is moved here, or nobody at all, needs no other server.
+    expect((await frontDoor.status()).percentage.percent).toBe(50);
+    // Moving browsers to Wavehall, or none at all, needs no upstream.
     for (const change of [{ percent: 60, move: true }, { percent: 50 }])
-      expect((await door.admin('/cutover', PUT(change))).status).toBe(200);
-    const forced = await door.admin('/cutover', PUT({ percent: 25, move: true, force: true }));
-    expect([forced.status, (await door.status()).percentage.percent]).toEqual([200, 25]);
+      expect((await frontDoor.admin('/cutover', PUT(change))).status).toBe(200);
+    const forced = await frontDoor.admin('/cutover', PUT({ percent: 25, move: true, force: true }));
+    expect([forced.status, (await frontDoor.status()).percentage.percent]).toEqual([200, 25]);
     expect((await post({ force: true })).status).toBe(200);
-    expect((await door.status()).percentage.percent).toBe(0);
+    expect((await frontDoor.status()).percentage.percent).toBe(0);
     expect((await post()).status).toBe(200);
   });
 
-  test('11.17 refuses back with an unknown target', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
-    const answer = await door.admin('/cutover/rollback', { method: 'POST', body: '{"to":"yesterday"}' });
+  test('11.17 refuses a rollback with an unknown target', async () => {
+    const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
+    const answer = await frontDoor.admin('/cutover/rollback', { method: 'POST', body: '{"to":"yesterday"}' });
     expect(await errorOf(answer)).toEqual([400, 'to "yesterday": expected "zero" or "last-good"']);
-    const large = await door.admin('/cutover', PUT(`{"percent":1${' '.repeat(5000)}}`));
+    const large = await frontDoor.admin('/cutover', PUT(`{"percent":1${' '.repeat(5000)}}`));
     expect(large.status).toBe(413);
   });
 });
 
-test('11.5 the state tells of the split, the bridge and both sides', async () => {
-  const door = await startFrontDoor(await startTestServer(), 25);
-  await vi.waitFor(async () => expect((await door.status()).bridge[0]?.connected).toBe(true));
-  expect(await door.status()).toMatchObject({
+test('11.5 the status holds the split, the bridge and the health of both sides', async () => {
+  const frontDoor = await startFrontDoor(await startTestServer(), 25);
+  await vi.waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
+  expect(await frontDoor.status()).toMatchObject({
     upstream: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/),
     percentage: { percent: 25, lastGood: 0, isShared: true },
     split: { open: { wavehall: 0, upstream: 0 } },
@@ -160,10 +163,10 @@ test('11.5 the state tells of the split, the bridge and both sides', async () =>
   });
 });
 
-test('11.5 the figures are Prometheus text', async () => {
-  const door = await startFrontDoor(await startTestServer(), 12.5);
-  await vi.waitFor(async () => expect((await door.status()).bridge[0]?.connected).toBe(true));
-  const answer = await door.admin('/metrics');
+test('11.5 the metrics are Prometheus text', async () => {
+  const frontDoor = await startFrontDoor(await startTestServer(), 12.5);
+  await vi.waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
+  const answer = await frontDoor.admin('/metrics');
   expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
   const lines = (await answer.text()).split('\n');
   for (const line of [

@@ -16,7 +16,7 @@ import {
 } from './faulty-servers.ts';
 
 const WELL = { wavehall: expect.any(Number) as number, upstream: expect.any(Number) as number };
-/** Long enough for a loaded machine where events must come, short where they must not. */
+/** Long enough for a loaded machine when an event must arrive, short when it must not. */
 const PATIENT_MS = 10_000;
 const IMPATIENT_MS = 400;
 
@@ -41,8 +41,8 @@ interface Opening {
 }
 
 function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0, isFull }: Opening = {}) {
-  const told: string[] = [];
-  const note = (what: string, ok: boolean) => void told.push(`${what} ${ok ? 'ok' : 'failed'}`);
+  const reports: string[] = [];
+  const note = (what: string, ok: boolean) => void reports.push(`${what} ${ok ? 'ok' : 'failed'}`);
   const logger = new FakeLogger();
   const canary = new Canary({
     sites: { wavehall: probeSiteAt(wavehall.port), upstream: probeSiteAt(upstream.port), ...sites },
@@ -60,10 +60,10 @@ function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0, isFull }: Opening = 
     ...(isFull && { isFull }),
   });
   ends.push(() => canary.stop());
-  return { canary, told, logger };
+  return { canary, reports, logger };
 }
 
-/** Both sides are one server: the best bridge there is. */
+/** Both sides are the same server, so every event crosses. */
 const oneServer = () => ({ wavehall: probeSiteAt(wavehall.port), upstream: probeSiteAt(wavehall.port) });
 
 const faultyAt = async (server: Server): Promise<ProbeSite> => {
@@ -72,21 +72,21 @@ const faultyAt = async (server: Server): Promise<ProbeSite> => {
   return probeSiteAt(faulty.port);
 };
 
-describe('events that travel the whole road', () => {
-  test('11.14 are published at each side and seen at both', async () => {
-    const { canary, told } = open({ sites: oneServer() });
+describe('canary events', () => {
+  test('11.14 are published on each side and received on both', async () => {
+    const { canary, reports } = open({ sites: oneServer() });
     expect(await canary.round()).toEqual({
       wavehall: { wavehall: expect.any(Number), upstream: expect.anything() },
       upstream: { wavehall: expect.anything(), upstream: expect.any(Number) },
     });
     expect(await canary.round()).toEqual({ wavehall: WELL, upstream: WELL });
-    expect(told.slice(0, 4).sort()).toEqual([
+    expect(reports.slice(0, 4).sort()).toEqual([
       'connect upstream ok',
       'connect wavehall ok',
       'subscribe upstream ok',
       'subscribe wavehall ok',
     ]);
-    expect(told.slice(-4)).toEqual([
+    expect(reports.slice(-4)).toEqual([
       'wavehall→wavehall ok',
       'wavehall→upstream ok',
       'upstream→wavehall ok',
@@ -95,7 +95,7 @@ describe('events that travel the whole road', () => {
     expect(canary.status().doubled).toEqual({ wavehall: 0, upstream: 0 });
   });
 
-  test('11.14 are kept apart when rounds overlap', async () => {
+  test('11.14 are told apart by their ids when rounds overlap', async () => {
     const { canary } = open({ sites: oneServer() });
     await canary.round();
     const rounds = await Promise.all(Array.from({ length: 10 }, () => canary.round()));
@@ -103,7 +103,7 @@ describe('events that travel the whole road', () => {
     expect(canary.status().rounds).toBe(11);
   });
 
-  test('11.14 are published each second while it runs, and not any more when it has stopped', async () => {
+  test('11.14 are published each second until the canary is stopped', async () => {
     const logger = new FakeLogger();
     let seen = 0;
     const canary = new Canary({
@@ -129,15 +129,15 @@ describe('events that travel the whole road', () => {
   });
 });
 
-describe('whose fault it is', () => {
-  test('11.14 where nothing crosses although both sides deliver, it is the bridge’s', async () => {
-    const { canary, told } = open({ timeoutMs: 3000 });
+describe('a failure counts against', () => {
+  test('11.14 the bridge when no event crosses although both sides deliver', async () => {
+    const { canary, reports } = open({ timeoutMs: 3000 });
     await canary.round();
     expect(await canary.round()).toEqual({
       wavehall: { wavehall: expect.any(Number), upstream: 'lost' },
       upstream: { wavehall: 'lost', upstream: expect.any(Number) },
     });
-    expect(told.slice(-4)).toEqual([
+    expect(reports.slice(-4)).toEqual([
       'wavehall→wavehall ok',
       'wavehall→upstream failed',
       'upstream→wavehall failed',
@@ -145,53 +145,55 @@ describe('whose fault it is', () => {
     ]);
   });
 
-  test('11.14 but the bridge has time to come back after either side did', async () => {
+  test('11.14 nothing while the bridge has time to reconnect after a server restarted', async () => {
     const { canary } = open({ timeoutMs: IMPATIENT_MS, graceMs: 3_600_000 });
     await canary.round();
     const round = await canary.round();
     expect([round.wavehall.upstream, round.upstream.wavehall]).toEqual(['unclear', 'unclear']);
   });
 
-  test('11.14 a server that is away answers for itself, and not for the other one', async () => {
+  test('11.14 the upstream alone when it is down', async () => {
     const gone = probeSiteAt(await freePort());
-    const { canary, told } = open({ sites: { upstream: gone } });
+    const { canary, reports } = open({ sites: { upstream: gone } });
     expect(await canary.round()).toEqual({
       wavehall: { wavehall: expect.any(Number), upstream: 'unclear' },
       upstream: { wavehall: 'unclear', upstream: 'lost' },
     });
-    expect(told.filter((each) => each.startsWith('connect upstream'))).toEqual(['connect upstream failed']);
-    expect(told.slice(-2)).toEqual(['wavehall→wavehall ok', 'upstream→upstream failed']);
+    expect(reports.filter((each) => each.startsWith('connect upstream'))).toEqual([
+      'connect upstream failed',
+    ]);
+    expect(reports.slice(-2)).toEqual(['wavehall→wavehall ok', 'upstream→upstream failed']);
   });
 
-  test('11.14 the same holds when it is this one', async () => {
-    const { canary, told } = open({ sites: { wavehall: probeSiteAt(await freePort()) } });
+  test('11.14 Wavehall alone when it is down', async () => {
+    const { canary, reports } = open({ sites: { wavehall: probeSiteAt(await freePort()) } });
     expect(await canary.round()).toEqual({
       wavehall: { wavehall: 'lost', upstream: 'unclear' },
       upstream: { wavehall: 'unclear', upstream: expect.any(Number) },
     });
-    expect(told).toContain('connect wavehall failed');
-    expect(told).not.toContain('connect upstream failed');
+    expect(reports).toContain('connect wavehall failed');
+    expect(reports).not.toContain('connect upstream failed');
   });
 
-  test('11.14 a server that lets no newcomer in is found by a new connect, although the old one goes on', async () => {
-    const { canary, told } = open({
+  test('11.14 a server that refuses new connections, although the canary’s old one works', async () => {
+    const { canary, reports } = open({
       sites: { wavehall: await faultyAt(wavehall), upstream: probeSiteAt(wavehall.port) },
     });
     await canary.round();
     await canary.tryConnect();
-    expect(told.filter((each) => each === 'connect wavehall ok')).toHaveLength(2);
+    expect(reports.filter((each) => each === 'connect wavehall ok')).toHaveLength(2);
     faulty.fault = 'no-upgrade';
     await canary.tryConnect();
-    expect(told.at(-1)).toBe('connect wavehall failed');
+    expect(reports.at(-1)).toBe('connect wavehall failed');
     expect((await canary.round()).wavehall.wavehall).toEqual(expect.any(Number));
   });
 
-  test('11.14 one that is full answers for nothing: how many come is for clients to decide', async () => {
+  test('11.14 nothing when a server is full, because clients decide how many connect', async () => {
     const full = await startServerInProcess({ REVERB_APP_MAX_CONNECTIONS: '1' });
     ends.push(() => full.stop());
     const probe = await Wire.open({ host: '127.0.0.1', port: full.port }, '/app/app-key?protocol=7');
     await probe.next('pusher:connection_established');
-    const { canary, told } = open({
+    const { canary, reports } = open({
       sites: { upstream: probeSiteAt(full.port), wavehall: probeSiteAt(full.port) },
     });
     await canary.tryConnect();
@@ -199,30 +201,30 @@ describe('whose fault it is', () => {
       wavehall: { wavehall: 'unclear', upstream: 'unclear' },
       upstream: { wavehall: 'unclear', upstream: 'unclear' },
     });
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
     await probe.close();
   });
 
-  test('11.14 while memory is short, a newcomer that is not let in says nothing', async () => {
-    const { canary, told } = open({
+  test('11.14 nothing when a new connection is refused while memory is short', async () => {
+    const { canary, reports } = open({
       sites: { wavehall: await faultyAt(wavehall) },
       isFull: () => faulty.fault === 'no-upgrade',
     });
     faulty.fault = 'no-upgrade';
     await canary.tryConnect();
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
   });
 
-  test('11.14 a server that takes connections and says nothing is away', async () => {
+  test('11.14 a server that accepts connections and never answers', async () => {
     const frozen = await startSilentServer();
     ends.push(() => frozen.close());
-    const { canary, told } = open({ sites: { upstream: probeSiteAt(frozen.port) }, timeoutMs: 1000 });
+    const { canary, reports } = open({ sites: { upstream: probeSiteAt(frozen.port) }, timeoutMs: 1000 });
     const { wavehall: ours, upstream: theirs } = await canary.round();
     expect([ours.upstream, theirs.wavehall, theirs.upstream]).toEqual(['unclear', 'unclear', 'lost']);
-    expect(told).toContain('connect upstream failed');
+    expect(reports).toContain('connect upstream failed');
   });
 
-  test('11.14 a server whose API answers 500 answers for itself; our own delivery goes on', async () => {
+  test('11.14 the upstream alone when its API answers 500', async () => {
     const { canary } = open({ sites: { upstream: await faultyAt(wavehall) } });
     await canary.round();
     faulty.fault = 'http-500';
@@ -233,37 +235,37 @@ describe('whose fault it is', () => {
   });
 
   test.each(['http-silent', 'deaf'] as const)(
-    '11.14 so it is when it takes no events or brings none: %s',
+    '11.14 the upstream alone when it accepts no events or delivers none: %s',
     async (fault) => {
-      const { canary, told } = open({ sites: { upstream: await faultyAt(wavehall) }, timeoutMs: 1500 });
+      const { canary, reports } = open({ sites: { upstream: await faultyAt(wavehall) }, timeoutMs: 1500 });
       await canary.round();
       faulty.fault = fault;
       expect((await canary.round()).upstream.upstream).toBe('lost');
-      expect(told.filter((each) => each.endsWith('failed'))).toEqual(['upstream→upstream failed']);
+      expect(reports.filter((each) => each.endsWith('failed'))).toEqual(['upstream→upstream failed']);
     },
   );
 
-  test('11.14 our own delivery is found broken although the other side is well', async () => {
-    const { canary, told } = open({ sites: { wavehall: await faultyAt(upstream) }, timeoutMs: 1500 });
+  test('11.14 Wavehall alone when its own delivery is broken', async () => {
+    const { canary, reports } = open({ sites: { wavehall: await faultyAt(upstream) }, timeoutMs: 1500 });
     await canary.round();
     faulty.fault = 'deaf';
-    told.length = 0;
+    reports.length = 0;
     await canary.round();
-    expect(told.filter((each) => each.endsWith('failed'))).toEqual(['wavehall→wavehall failed']);
-    expect(told).toContain('upstream→upstream ok');
+    expect(reports.filter((each) => each.endsWith('failed'))).toEqual(['wavehall→wavehall failed']);
+    expect(reports).toContain('upstream→upstream ok');
   });
 });
 
-describe('its connections', () => {
-  test('11.14 are made again when they ended', async () => {
-    const { canary, told } = open({ sites: { upstream: await faultyAt(wavehall) } });
+describe('the canary’s connections', () => {
+  test('11.14 are opened again after they ended', async () => {
+    const { canary, reports } = open({ sites: { upstream: await faultyAt(wavehall) } });
     await canary.round();
     faulty.fault = 'no-upgrade';
     faulty.drop();
     await eventually(
       async () => {
         await canary.round();
-        return told.includes('connect upstream failed');
+        return reports.includes('connect upstream failed');
       },
       () => 'the end of the connection is known',
     );
@@ -272,7 +274,7 @@ describe('its connections', () => {
     expect(faulty.sockets()).toBe(1);
   });
 
-  test('11.14 a dead one is given up after three lost events, and the next one hears again', async () => {
+  test('11.14 are replaced after three lost events, and the new one receives again', async () => {
     const { canary } = open({ sites: { upstream: await faultyAt(wavehall) }, timeoutMs: 1500 });
     await canary.round();
     expect(faulty.sockets()).toBe(1);
@@ -286,10 +288,10 @@ describe('its connections', () => {
     expect((await canary.round()).upstream.upstream).toEqual(expect.any(Number));
   });
 
-  test('11.14 end at once when it stops, also while one is being made', async () => {
+  test('11.14 end at once when it stops, also while one is being opened', async () => {
     const frozen = await startSilentServer();
     ends.push(() => frozen.close());
-    const { canary, told } = open({ sites: { upstream: probeSiteAt(frozen.port) }, timeoutMs: 3_600_000 });
+    const { canary, reports } = open({ sites: { upstream: probeSiteAt(frozen.port) }, timeoutMs: 3_600_000 });
     const round = canary.round();
     await eventually(
       () => Promise.resolve(wavehall.connections() === 1),
@@ -297,26 +299,26 @@ describe('its connections', () => {
     );
     await canary.stop();
     expect(await round).toMatchObject({ upstream: { upstream: 'unclear' } });
-    expect(told).not.toContain('upstream→upstream failed');
+    expect(reports).not.toContain('upstream→upstream failed');
   });
 });
 
-describe('what is set wrongly', () => {
-  test('11.17 an unknown key or a wrong secret is said once, with the name of the setting, and counts for nobody', async () => {
+describe('a wrong setting', () => {
+  test('11.17 an unknown key or a wrong secret is logged once with the name of the setting, and counts against no side', async () => {
     const credential = { key: 'app-key', secret: 'another' };
-    const { canary, told, logger } = open({
+    const { canary, reports, logger } = open({
       sites: { upstream: probeSiteAt(wavehall.port, { credential }) },
     });
     for (let at = 0; at < 3; at += 1)
       expect((await canary.round()).upstream).toEqual({ wavehall: 'unclear', upstream: 'unclear' });
-    expect(told.filter((each) => each.endsWith('failed'))).toEqual([]);
+    expect(reports.filter((each) => each.endsWith('failed'))).toEqual([]);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
       'Cutover: the canary cannot measure the upstream: HTTP 401. See WAVEHALL_CUTOVER_UPSTREAM: the upstream must have the same app id, key and secret.',
     ]);
     expect(canary.status().notAllowed).toEqual({ wavehall: null, upstream: 'HTTP 401' });
   });
 
-  test('11.17 so is a key that the other server does not know, and an origin that it refuses', async () => {
+  test('11.17 a key that the upstream does not have, and an origin that it refuses, are logged likewise', async () => {
     const credential = { key: 'nobody', secret: 'app-secret' };
     const unknown = open({ sites: { upstream: probeSiteAt(upstream.port, { credential }) } });
     await unknown.canary.round();
@@ -333,7 +335,7 @@ describe('what is set wrongly', () => {
   });
 });
 
-test('11.14 an event that comes twice is counted', async () => {
+test('11.14 an event that arrives twice is counted', async () => {
   const channels: string[] = [];
   const { canary } = open({ sites: oneServer() });
   await canary.round();
@@ -349,7 +351,7 @@ test('11.14 an event that comes twice is counted', async () => {
   );
   await eventually(
     () => Promise.resolve(canary.status().doubled.upstream === 1),
-    () => 'the second copy is seen at the other side',
+    () => 'the second copy arrives at the other server',
   );
 });
 

@@ -7,76 +7,79 @@ import { publisher } from '../support/wire-http.ts';
 import { startFrontDoor, startTestServer, TOKEN } from './servers.ts';
 import { freePort } from '../support/free-port.ts';
 
-const cutover = (door: { origin: string }, ...args: string[]) =>
-  run(['cutover', ...args, '--url', door.origin, '--token', TOKEN]);
+const cutover = (frontDoor: { origin: string }, ...args: string[]) =>
+  run(['cutover', ...args, '--url', frontDoor.origin, '--token', TOKEN]);
 
 describe('wavehall cutover', () => {
-  test('11.5 prints the state as a table', async () => {
-    const door = await startFrontDoor(await startTestServer(), 25);
-    const { code, stdout, stderr } = await cutover(door);
+  test('11.5 prints the status as a table', async () => {
+    const frontDoor = await startFrontDoor(await startTestServer(), 25);
+    const { code, stdout, stderr } = await cutover(frontDoor);
     expect([code, stderr]).toEqual([0, '']);
     const text = stripVTControlCharacters(stdout);
     expect(text).toContain('Wavehall has 25 % of the browsers');
     expect(text).toMatch(/clients now +0 +0/);
   });
 
-  test('11.5 set and back, with the token from the environment, and as JSON', async () => {
-    const door = await startFrontDoor(await startTestServer(), 0);
+  test('11.5 sets and rolls back, with the token from the environment, and prints JSON', async () => {
+    const frontDoor = await startFrontDoor(await startTestServer(), 0);
     const env = { WAVEHALL_ADMIN_TOKEN: TOKEN };
-    const set = await run(['cutover', '--json', 'set', '12.5', '--url', door.origin], env);
+    const set = await run(['cutover', '--json', 'set', '12.5', '--url', frontDoor.origin], env);
     expect([set.code, set.stderr]).toEqual([0, '']);
     expect((JSON.parse(set.stdout) as { percentage: object }).percentage).toMatchObject({ percent: 12.5 });
-    expect((await door.status()).percentage.percent).toBe(12.5);
-    const back = await run(['cutover', 'rollback', '--url', door.origin], env);
-    expect([back.code, back.stderr]).toEqual([0, '']);
-    expect((await door.status()).percentage.percent).toBe(0);
+    expect((await frontDoor.status()).percentage.percent).toBe(12.5);
+    const rollback = await run(['cutover', 'rollback', '--url', frontDoor.origin], env);
+    expect([rollback.code, rollback.stderr]).toEqual([0, '']);
+    expect((await frontDoor.status()).percentage.percent).toBe(0);
   });
 
-  test('11.5 back ends with 1 while the other server is dead, and everybody stays; --force goes all the same', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 50);
-    const refused = await cutover(door, 'rollback');
+  test('11.5 a rollback ends with 1 and moves no browser while the upstream is down, unless --force is given', async () => {
+    const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 50);
+    const refused = await cutover(frontDoor, 'rollback');
     expect([refused.code, refused.stdout]).toEqual([1, '']);
     expect(refused.stderr).toMatch(/^wavehall: The upstream cannot be connected \(ECONNREFUSED\): .*--force/);
-    expect((await door.status()).percentage.percent).toBe(50);
-    expect((await cutover(door, 'rollback', '--force')).code).toBe(0);
-    expect((await door.status()).percentage.percent).toBe(0);
+    expect((await frontDoor.status()).percentage.percent).toBe(50);
+    expect((await cutover(frontDoor, 'rollback', '--force')).code).toBe(0);
+    expect((await frontDoor.status()).percentage.percent).toBe(0);
   });
 
-  test.each(['101', '1.234', 'half', '100.5'])('11.17 set %s ends with 1 and says why', async (given) => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
-    expect(await cutover(door, 'set', given)).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: `wavehall: set "${given}": expected a number from 0 to 100 with at most two decimals\n`,
-    });
-    expect((await door.status()).percentage.percent).toBe(7);
-  });
+  test.each(['101', '1.234', 'half', '100.5'])(
+    '11.17 set %s ends with 1 and prints the reason',
+    async (given) => {
+      const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
+      expect(await cutover(frontDoor, 'set', given)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `wavehall: set "${given}": expected a number from 0 to 100 with at most two decimals\n`,
+      });
+      expect((await frontDoor.status()).percentage.percent).toBe(7);
+    },
+  );
 
-  test('11.17 what stands in the way is said with the name of the flag or setting', async () => {
-    const house = await startTestServer();
+  test('11.17 errors name the flag or setting', async () => {
+    const server = await startTestServer();
     const silent = await startTestServer({ WAVEHALL_ADMIN_TOKEN: '' });
     const gone = `http://127.0.0.1:${await freePort()}`;
-    const saidBy = async (...args: string[]) => {
+    const stderrOf = async (...args: string[]) => {
       const { code, stdout, stderr } = await run(['cutover', ...args]);
       expect([code, stdout]).toEqual([1, '']);
       return stderr.trim();
     };
-    expect(await saidBy('--url', house.origin)).toBe(
+    expect(await stderrOf('--url', server.origin)).toBe(
       'wavehall: --token, or WAVEHALL_ADMIN_TOKEN: expected the token of the admin API',
     );
-    expect(await saidBy('--url', house.origin, '--token', 'wrong')).toBe(
-      `wavehall: ${house.origin} refuses this token: --token, or WAVEHALL_ADMIN_TOKEN`,
+    expect(await stderrOf('--url', server.origin, '--token', 'wrong')).toBe(
+      `wavehall: ${server.origin} refuses this token: --token, or WAVEHALL_ADMIN_TOKEN`,
     );
-    expect(await saidBy('--url', house.origin, '--token', TOKEN)).toBe(
+    expect(await stderrOf('--url', server.origin, '--token', TOKEN)).toBe(
       'wavehall: There is no cutover: WAVEHALL_CUTOVER_UPSTREAM is not set.',
     );
-    expect(await saidBy('--url', silent.origin, '--token', TOKEN)).toBe(
+    expect(await stderrOf('--url', silent.origin, '--token', TOKEN)).toBe(
       `wavehall: ${silent.origin} has no admin API: WAVEHALL_ADMIN_TOKEN is not set there`,
     );
-    expect(await saidBy('--url', gone, '--token', TOKEN)).toBe(
+    expect(await stderrOf('--url', gone, '--token', TOKEN)).toBe(
       `wavehall: --url ${gone}: cannot be reached (ECONNREFUSED)`,
     );
-    expect(await saidBy('--url', 'localhost', '--token', TOKEN)).toBe(
+    expect(await stderrOf('--url', 'localhost', '--token', TOKEN)).toBe(
       'wavehall: --url "localhost": expected http://host:port or https://host:port',
     );
   });
@@ -95,19 +98,19 @@ describe('wavehall cutover serve', () => {
     expect(stderr).toContain('WAVEHALL_CUTOVER_PERCENT="101": expected a number from 0 to 100');
   });
 
-  test('11.1 is wavehall start with the front door on', async () => {
-    const other = await startTestServer();
+  test('11.1 starts Wavehall with a front door', async () => {
+    const upstream = await startTestServer();
     const server = await startServer(
       {
         ...APP_VARIABLES,
         WAVEHALL_ADMIN_TOKEN: TOKEN,
         WAVEHALL_CUTOVER_STATE_FILE: '/dev/null/none',
       },
-      ['--upstream', other.origin, '--percent', '30'],
+      ['--upstream', upstream.origin, '--percent', '30'],
       ['cutover', 'serve'],
     );
     try {
-      expect(server.output()).toContain(`"cutover":"front door before ${other.origin}/"`);
+      expect(server.output()).toContain(`"cutover":"front door before ${upstream.origin}/"`);
       const { stdout } = await cutover({ origin: `http://127.0.0.1:${server.port}` }, '--json');
       expect(JSON.parse(stdout)).toMatchObject({ percentage: { percent: 30 } });
     } finally {
@@ -123,10 +126,10 @@ describe('wavehall cutover compare', () => {
     WAVEHALL_CUTOVER_UPSTREAM: upstream,
   });
 
-  test('11.16 go is 0, no go is 2', async () => {
-    const other = await startTestServer();
-    const door = await startFrontDoor(other, 50);
-    await vi.waitFor(async () => expect((await door.status()).bridge[0]?.connected).toBe(true));
+  test('11.16 exits with 0 on go and with 2 on no go', async () => {
+    const upstream = await startTestServer();
+    const frontDoor = await startFrontDoor(upstream, 50);
+    await vi.waitFor(async () => expect((await frontDoor.status()).bridge[0]?.connected).toBe(true));
     const args = [
       'cutover',
       'compare',
@@ -135,17 +138,17 @@ describe('wavehall cutover compare', () => {
       '--seconds',
       '0.5',
       '--url',
-      door.origin,
+      frontDoor.origin,
     ];
     const publishing = setInterval(() => {
-      void publisher(door).post('/events', {
+      void publisher(frontDoor).post('/events', {
         name: 'e',
         channels: ['orders', 'private-x'],
         data: `${Date.now()}`,
       });
     }, 20);
     onTestFinished(() => clearInterval(publishing));
-    const go = await run([...args, '--json'], env(other.origin));
+    const go = await run([...args, '--json'], env(upstream.origin));
     expect([go.code, go.stderr]).toEqual([0, '']);
     expect((JSON.parse(go.stdout) as { isGo: boolean }).isGo).toBe(true);
     const gone = `http://127.0.0.1:${await freePort()}`;
@@ -154,18 +157,18 @@ describe('wavehall cutover compare', () => {
     expect(noGo.stdout).toContain('the upstream');
   });
 
-  test('11.17 what is missing is named', async () => {
-    const saidBy = async (...args: string[]) => (await run(['cutover', 'compare', ...args])).stderr.trim();
-    expect(await saidBy('--channels', 'a')).toBe(
+  test('11.17 errors name the missing or invalid flag', async () => {
+    const stderrOf = async (...args: string[]) => (await run(['cutover', 'compare', ...args])).stderr.trim();
+    expect(await stderrOf('--channels', 'a')).toBe(
       'wavehall: --upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream',
     );
-    expect(await saidBy('--channels', ',', '--upstream', 'http://a')).toBe(
+    expect(await stderrOf('--channels', ',', '--upstream', 'http://a')).toBe(
       'wavehall: --channels: expected names separated by commas',
     );
-    expect(await saidBy('--channels', 'a', '--seconds', 'x', '--upstream', 'http://a')).toBe(
+    expect(await stderrOf('--channels', 'a', '--seconds', 'x', '--upstream', 'http://a')).toBe(
       'wavehall: --seconds x: expected a number above 0',
     );
-    expect(await saidBy('--channels', 'a', '--app', 'b', '--upstream', 'http://a')).toBe(
+    expect(await stderrOf('--channels', 'a', '--app', 'b', '--upstream', 'http://a')).toBe(
       'wavehall: --app b: expected one of app-id',
     );
   });

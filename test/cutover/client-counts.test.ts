@@ -26,9 +26,9 @@ async function statusOf(server: Server): Promise<CutoverStatus> {
   return (await http(at(server), { method: 'GET', path: '/admin/cutover', headers })).json as CutoverStatus;
 }
 
-/** An other server, and so many nodes with a front door, whose canaries and bridges are at work. */
+/** An upstream, and nodes with a front door whose canaries and bridges run. */
 async function open(count: number): Promise<{ other: Server; nodes: Server[] }> {
-  const folder = await mkdtemp(join(tmpdir(), 'wavehall-people-'));
+  const folder = await mkdtemp(join(tmpdir(), 'wavehall-counts-'));
   ends.push(() => rm(folder, { recursive: true }));
   const redis = count > 1 ? await startRedis() : undefined;
   ends.push(() => redis?.close() ?? Promise.resolve());
@@ -68,17 +68,17 @@ const connect = async (server: Server, bucket: number): Promise<Wire> => {
   return wire;
 };
 
-describe.each([1, 2])('what Pulse shows through the front door of %d nodes', (count) => {
-  test('11.10 is people: canary, bridge and their channels are in no count', async () => {
+describe.each([1, 2])('the counts for Pulse through the front door of %d nodes', (count) => {
+  test('11.10 leave out canary, bridge and their channels', async () => {
     const { other, nodes } = await open(count);
-    // The canaries and the bridges are at the other server all the same.
+    // The canaries and the bridges are connected to the upstream meanwhile.
     expect(other.connections()).toBeGreaterThanOrEqual(2 * count);
     for (const node of nodes) {
       await eventually(
         async () => ((await ask(node, '/connections')) as { connections: number }).connections === 0,
-        'nobody is there',
+        'no client is counted',
       );
-      // Newcomers of the canary come and go: they are never seen.
+      // New connections of the canary come and go: they are never counted.
       for (let again = 0; again < 30; again += 1) {
         expect(await ask(node, '/connections')).toEqual({ connections: 0 });
         expect(await ask(node, '/channels')).toEqual({ channels: {} });
@@ -95,7 +95,7 @@ describe.each([1, 2])('what Pulse shows through the front door of %d nodes', (co
     for (const each of nodes)
       await eventually(
         async () => ((await ask(each, '/connections')) as { connections: number }).connections === 3,
-        'three people, on both sides',
+        'three clients, on both sides',
       );
   });
 });

@@ -28,14 +28,14 @@ afterAll(async () => {
   await Promise.all([wavehall.stop(), upstream.stop()]);
 });
 
-async function say(side: Side, name: string, data: unknown, channel = 'orders'): Promise<void> {
+async function publishOn(side: Side, name: string, data: unknown, channel = 'orders'): Promise<void> {
   const event = { name, channel, data: JSON.stringify(data) };
   expect((await publishAtSite(sites[side], event, { timeoutMs: 10_000 })).status).toBe(200);
 }
 const both = (name: string, data: unknown, channel?: string) =>
-  Promise.all([say('wavehall', name, data, channel), say('upstream', name, data, channel)]);
+  Promise.all([publishOn('wavehall', name, data, channel), publishOn('upstream', name, data, channel)]);
 
-/** While it listens, what the test says happens; nothing waits for a time. */
+/** Runs the test's actions while it listens, without waiting. */
 const during = (listen: () => unknown, changes: Partial<CompareOptions> = {}) =>
   compare({
     sites,
@@ -50,7 +50,7 @@ const during = (listen: () => unknown, changes: Partial<CompareOptions> = {}) =>
 const NOTHING = { wavehall: 0, upstream: 0 };
 
 describe('go', () => {
-  test('11.16 when both sides brought the same on every kind of channel', async () => {
+  test('11.16 when both sides delivered the same events on every kind of channel', async () => {
     const channels = ['orders', 'private-orders', 'cache-orders', 'private-encrypted-orders'];
     const comparison = await during(
       async () => {
@@ -71,9 +71,9 @@ describe('go', () => {
       });
   });
 
-  test('11.16 data is the same when a browser sees the same', async () => {
+  test('11.16 when data differs only in a form that browsers decode alike', async () => {
     const comparison = await during(async () => {
-      await say('wavehall', 'changed', { list: {}, text: 'é' });
+      await publishOn('wavehall', 'changed', { list: {}, text: 'é' });
       const raw = { name: 'changed', channel: 'orders', data: '{"list": [], "text":"\\u00e9"}' };
       expect((await publishAtSite(sites.upstream, raw, { timeoutMs: 10_000 })).status).toBe(200);
     });
@@ -86,7 +86,7 @@ describe('presence channels', () => {
     { member: undefined, reason: 'name one of them with --member' },
     { member: 'nobody', reason: 'nobody is not on it now' },
   ])(
-    '11.16 without somebody who is there ($member) they are not listened to, and it says so',
+    '11.16 are left out with a reason when no present member is named ($member)',
     async ({ member, reason }) => {
       const wires = [
         await joinPresenceChannel(wavehall.port, 'presence-orders', 'ada'),
@@ -106,7 +106,7 @@ describe('presence channels', () => {
     },
   );
 
-  test('11.16 as a further connection of somebody who is there they are compared, and nobody notices', async () => {
+  test('11.16 are compared over a further connection of a present member, which the other members do not see', async () => {
     const wires = [
       await joinPresenceChannel(wavehall.port, 'presence-orders', 'ada'),
       await joinPresenceChannel(upstream.port, 'presence-orders', 'ada'),
@@ -125,13 +125,13 @@ describe('presence channels', () => {
 });
 
 describe('no go', () => {
-  test('11.16 when something is missing, doubled or different, each told by side', async () => {
+  test('11.16 when events are missing, doubled or different, by side', async () => {
     const comparison = await during(async () => {
       await both('a', 1);
-      await say('wavehall', 'only-here', 2);
+      await publishOn('wavehall', 'only-here', 2);
       await both('b', 3);
-      await say('upstream', 'b', 3);
-      await Promise.all([say('wavehall', 'c', 'x'), say('upstream', 'c', 'y')]);
+      await publishOn('upstream', 'b', 3);
+      await Promise.all([publishOn('wavehall', 'c', 'x'), publishOn('upstream', 'c', 'y')]);
     });
     expect(comparison.isGo).toBe(false);
     expect(comparison.channels.orders).toMatchObject({
@@ -150,9 +150,9 @@ describe('no go', () => {
   test('11.16 when a side is too far behind', async () => {
     const comparison = await during(
       async () => {
-        await say('wavehall', 'a', 1);
+        await publishOn('wavehall', 'a', 1);
         await sleep(30);
-        await say('upstream', 'a', 1);
+        await publishOn('upstream', 'a', 1);
       },
       { maxBehindMs: 5 },
     );
@@ -161,7 +161,7 @@ describe('no go', () => {
     ]);
   });
 
-  test('11.16 when nothing was published: that proves nothing', async () => {
+  test('11.16 when nothing was published', async () => {
     const comparison = await during(() => undefined);
     expect(comparison.reasons).toEqual([
       'Nothing was published on these channels meanwhile, so nothing could be compared.',
@@ -178,7 +178,7 @@ describe('no go', () => {
     ]);
   });
 
-  test('11.16 when a side refuses a channel, whose name is told; the others are compared', async () => {
+  test('11.16 when a side refuses a channel; the report names it and compares the others', async () => {
     const credential = { ...APP, secret: 'another' };
     const comparison = await during(() => both('a', 1, 'orders'), {
       sites: { ...sites, upstream: probeSiteAt(upstream.port, { credential }) },
@@ -191,7 +191,7 @@ describe('no go', () => {
     expect(comparison.channels.orders).toMatchObject({ same: 1 });
   });
 
-  test('11.16 when a connection ends before the end', async () => {
+  test('11.16 when a connection is lost during the comparison', async () => {
     const faulty = await startFaultyProxy(upstream.port);
     const comparison = await during(
       async () => {

@@ -1,4 +1,4 @@
-/** examples/cutover-from-reverb as its README says, with the stand-in instead of an app's Reverb. */
+/** Runs examples/cutover-from-reverb by its README, with the stand-in in place of an app's Reverb. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -14,13 +14,13 @@ const walk = (env: Record<string, string>, ...args: string[]) =>
   run(process.execPath, [EXAMPLE, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, CHROMIUM_PATH: CHROMIUM, ...env },
   }).then(
-    (said) => ({ code: 0, ...said }),
+    (output) => ({ code: 0, ...output }),
     (error: unknown) => error as { code: number; stdout: string; stderr: string },
   );
 
 withChromium('11.18 the example', () => {
   test(
-    '11.18 walks with Chromium from 0 to 100 percent and back, and nobody notices',
+    '11.18 moves Chromium windows from 0 to 100 percent and back without a lost event',
     { timeout: TEST_MS },
     async () => {
       const { code, stdout, stderr } = await walk({
@@ -39,7 +39,7 @@ withChromium('11.18 the example', () => {
   );
 });
 
-test('11.17 the example says what is missing', async () => {
+test('11.17 the example names the missing argument', async () => {
   expect(await walk({ PORT: '0' })).toMatchObject({
     code: 1,
     stderr: 'Say where the app is: node walk.js /path/to/your/laravel/app\n',

@@ -24,17 +24,17 @@ test.each([
   expect(at(url, prefix, path)).toBe(expected);
 });
 
-/** The value of X-Forwarded-For that upstream gets for a socket with this address. */
+/** Value of X-Forwarded-For that the upstream gets for a socket with this address. */
 function forwardedFor(remoteAddress: string): string | undefined {
   const request = { socket: { remoteAddress }, headers: { host: 'a' }, rawHeaders: [] };
-  const visitor = { address: remoteAddress, secure: false, viaProxy: false };
+  const client = { address: remoteAddress, secure: false, viaProxy: false };
   const route: UpstreamRoute = {
     upstream: { url: new URL('http://a'), tlsVerify: true },
     prefix: '',
     frontDoorId: 'd',
     adminToken: undefined,
   };
-  const lines = forwardedHeaders(request as unknown as IncomingMessage, visitor, route);
+  const lines = forwardedHeaders(request as unknown as IncomingMessage, client, route);
   return lines[lines.indexOf('X-Forwarded-For') + 1];
 }
 

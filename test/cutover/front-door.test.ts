@@ -20,14 +20,14 @@ const PATH = `/app/${APP.key}?protocol=7&client=js&version=8.4.0`;
 const ORIGIN = 'https://example.com';
 const AT = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` }, origin: ORIGIN });
 
-type House = Awaited<ReturnType<typeof startTestServer>>;
+type RunningServer = Awaited<ReturnType<typeof startTestServer>>;
 
-/** How many sockets the other side has that are no probe's and no bridge's. */
-const sideOf = async (door: House, options: object): Promise<string> => {
-  const before = (await door.status()).split.total;
-  const wire = await Wire.open(door, PATH, options);
+/** Connects a browser; resolves with the side that the counters show for it. */
+const sideOf = async (frontDoor: RunningServer, options: object): Promise<string> => {
+  const before = (await frontDoor.status()).split.total;
+  const wire = await Wire.open(frontDoor, PATH, options);
   await wire.first();
-  const after = (await door.status()).split.total;
+  const after = (await frontDoor.status()).split.total;
   await wire.close();
   return after.wavehall > before.wavehall
     ? 'wavehall'
@@ -37,19 +37,19 @@ const sideOf = async (door: House, options: object): Promise<string> => {
 };
 
 describe('the split', () => {
-  test('11.1 goes by the bucket in the cookie', async () => {
-    const door = await startFrontDoor(await startTestServer(), 25);
-    expect(await sideOf(door, AT(2499))).toBe('wavehall');
-    expect(await sideOf(door, AT(2500))).toBe('upstream');
+  test('11.1 follows the bucket in the cookie', async () => {
+    const frontDoor = await startFrontDoor(await startTestServer(), 25);
+    expect(await sideOf(frontDoor, AT(2499))).toBe('wavehall');
+    expect(await sideOf(frontDoor, AT(2500))).toBe('upstream');
   });
 
   test.each([
     { percent: 0, side: 'upstream' },
     { percent: 100, side: 'wavehall' },
   ])('11.1 at $percent % a browser gets its cookie with the 101 of $side', async ({ percent, side }) => {
-    const door = await startFrontDoor(await startTestServer(), percent);
+    const frontDoor = await startFrontDoor(await startTestServer(), percent);
     const cookies: (string[] | undefined)[] = [];
-    const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, { origin: ORIGIN });
+    const socket = new WebSocket(`ws://127.0.0.1:${frontDoor.port}${PATH}`, { origin: ORIGIN });
     socket.on('error', () => undefined);
     socket.on('upgrade', (answer) => cookies.push(answer.headers['set-cookie']));
     await once(socket, 'message');
@@ -58,12 +58,14 @@ describe('the split', () => {
     expect(cookies).toEqual([
       [expect.stringMatching(/^wavehall_bucket=\d{1,4}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Lax$/)],
     ]);
-    expect((await door.status()).split.total).toMatchObject({ [side]: 1 });
+    expect((await frontDoor.status()).split.total).toMatchObject({ [side]: 1 });
   });
 
-  test('11.1 over TLS, as a trusted proxy says, the cookie is for pages of other sites too', async () => {
-    const door = await startFrontDoor(await startTestServer(), 0, { WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
-    const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, {
+  test('11.1 behind a trusted proxy with TLS the cookie is for pages of other sites too', async () => {
+    const frontDoor = await startFrontDoor(await startTestServer(), 0, {
+      WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
+    });
+    const socket = new WebSocket(`ws://127.0.0.1:${frontDoor.port}${PATH}`, {
       origin: ORIGIN,
       headers: { 'x-forwarded-proto': 'https' },
     });
@@ -74,9 +76,9 @@ describe('the split', () => {
   });
 
   test('11.1 a browser that has a cookie gets no other', async () => {
-    const door = await startFrontDoor(await startTestServer(), 50);
+    const frontDoor = await startFrontDoor(await startTestServer(), 50);
     for (const bucket of [1, 9999]) {
-      const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, AT(bucket));
+      const socket = new WebSocket(`ws://127.0.0.1:${frontDoor.port}${PATH}`, AT(bucket));
       socket.on('error', () => undefined);
       const [answer] = (await once(socket, 'upgrade')) as [{ headers: Record<string, string[]> }];
       socket.close();
@@ -84,15 +86,15 @@ describe('the split', () => {
     }
   });
 
-  test('11.1 by address a proxy tells browsers apart', async () => {
-    const door = await startFrontDoor(await startTestServer(), 50, {
+  test('11.1 by address tells browsers behind a trusted proxy apart', async () => {
+    const frontDoor = await startFrontDoor(await startTestServer(), 50, {
       WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
       WAVEHALL_CUTOVER_STICKY: 'address',
     });
     const sides = () =>
       Promise.all(
         Array.from({ length: 20 }, async (_, number) => {
-          const wire = await Wire.open(door, PATH, {
+          const wire = await Wire.open(frontDoor, PATH, {
             origin: ORIGIN,
             headers: { 'x-forwarded-for': `192.0.2.${number}` },
           });
@@ -101,29 +103,29 @@ describe('the split', () => {
         }),
       );
     await sides();
-    const { open } = (await door.status()).split;
+    const { open } = (await frontDoor.status()).split;
     expect(open.wavehall).toBeGreaterThan(0);
     expect(open.upstream).toBeGreaterThan(0);
     await sides();
-    expect((await door.status()).split.open).toEqual({
+    expect((await frontDoor.status()).split.open).toEqual({
       wavehall: 2 * open.wavehall,
       upstream: 2 * open.upstream,
     });
   });
 
-  test('11.1 phones of one model behind one address are split by the share, and all of them at 0 and 100', async () => {
+  test('11.1 splits phones of one model behind one address by the share', async () => {
     const PHONES = 200;
-    const door = await startFrontDoor(await startTestServer(), 0);
+    const frontDoor = await startFrontDoor(await startTestServer(), 0);
     const headers = { 'user-agent': 'okhttp/4' };
     for (const percent of [0, 50, 100]) {
-      await door.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent }) });
-      const before = (await door.status()).split.total;
+      await frontDoor.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent }) });
+      const before = (await frontDoor.status()).split.total;
       for (let at = 0; at < PHONES; at += 1) {
-        const wire = await Wire.open(door, PATH, { headers });
+        const wire = await Wire.open(frontDoor, PATH, { headers });
         await wire.next('pusher:connection_established');
         wire.drop();
       }
-      const { wavehall, upstream } = (await door.status()).split.total;
+      const { wavehall, upstream } = (await frontDoor.status()).split.total;
       const [ours, theirs] = [wavehall - before.wavehall, upstream - before.upstream];
       // Five standard deviations.
       const tolerance = 5 * Math.sqrt(PHONES * (percent / 100) * (1 - percent / 100));
@@ -132,23 +134,23 @@ describe('the split', () => {
     }
   });
 
-  test('11.1 an app that only the other side knows stays there', async () => {
-    const other = await startTestServer({
+  test('11.1 an app that only the upstream has stays there', async () => {
+    const upstreamServer = await startTestServer({
       REVERB_APP_ID: 'b',
       REVERB_APP_KEY: 'their-key',
       REVERB_APP_SECRET: 's',
     });
-    const door = await startFrontDoor(other, 100);
-    const wire = await Wire.open(door, '/app/their-key?protocol=7', { origin: ORIGIN });
+    const frontDoor = await startFrontDoor(upstreamServer, 100);
+    const wire = await Wire.open(frontDoor, '/app/their-key?protocol=7', { origin: ORIGIN });
     expect((await wire.first()).event).toBe('pusher:connection_established');
     await wire.close();
-    expect((await door.status()).split.total).toEqual({ wavehall: 0, upstream: 0 });
+    expect((await frontDoor.status()).split.total).toEqual({ wavehall: 0, upstream: 0 });
   });
 
-  test('11.1 a probe that knows the secret chooses its side, without a cookie, and is not counted', async () => {
-    const door = await startFrontDoor(await startTestServer(), 0);
+  test('11.1 a probe with the app’s secret chooses its side, gets no cookie and is not counted', async () => {
+    const frontDoor = await startFrontDoor(await startTestServer(), 0);
     const openAs = async (value: string) => {
-      const socket = new WebSocket(`ws://127.0.0.1:${door.port}${PATH}`, {
+      const socket = new WebSocket(`ws://127.0.0.1:${frontDoor.port}${PATH}`, {
         origin: ORIGIN,
         headers: { 'x-wavehall-side': value },
       });
@@ -158,17 +160,17 @@ describe('the split', () => {
       return answer.headers['set-cookie'] === undefined;
     };
     expect(await openAs(signedSide(APP, 'wavehall'))).toBe(true);
-    expect(door.server.connections()).toBe(1);
-    const nobody = { wavehall: 0, upstream: 0 };
-    expect((await door.status()).split).toMatchObject({ open: nobody, total: nobody });
+    expect(frontDoor.server.connections()).toBe(1);
+    const none = { wavehall: 0, upstream: 0 };
+    expect((await frontDoor.status()).split).toMatchObject({ open: none, total: none });
     expect(await openAs(`wavehall:${'0'.repeat(64)}`)).toBe(false);
-    expect((await door.status()).split.total).toEqual({ wavehall: 0, upstream: 1 });
+    expect((await frontDoor.status()).split.total).toEqual({ wavehall: 0, upstream: 1 });
   });
 });
 
-/** Records an upgrade as it arrives at the upstream, and everything that is sent afterwards. */
+/** Records an upgrade as it arrives at the upstream, and all bytes after it. */
 async function recorded(answer: string, env: Record<string, string> = {}) {
-  const heard: Buffer[] = [];
+  const received: Buffer[] = [];
   const sockets: Socket[] = [];
   const upstream = await startTcpServer((socket) => {
     let isFirst = true;
@@ -179,13 +181,13 @@ async function recorded(answer: string, env: Record<string, string> = {}) {
         socket.write(answer);
       }
       isFirst = false;
-      heard.push(chunk);
+      received.push(chunk);
     });
   });
-  const door = await startFrontDoor(upstream, 0, env);
-  const browser = connect(door.port, '127.0.0.1').on('error', () => undefined);
+  const frontDoor = await startFrontDoor(upstream, 0, env);
+  const browser = connect(frontDoor.port, '127.0.0.1').on('error', () => undefined);
   onTestFinished(() => void browser.destroy());
-  return { door, browser, sockets, heard: () => Buffer.concat(heard).toString('latin1') };
+  return { frontDoor, browser, sockets, received: () => Buffer.concat(received).toString('latin1') };
 }
 
 const KEY = 'AAAAAAAAAAAAAAAAAAAAAA==';
@@ -210,14 +212,14 @@ const ANSWER = [
   '',
 ].join('\r\n');
 
-describe('passing through', () => {
-  test('11.2 the head passes but for the lines that tell where it came from', async () => {
-    const { browser, heard } = await recorded(ANSWER);
+describe('proxying a socket', () => {
+  test('11.2 forwards the head except for the headers of its origin', async () => {
+    const { browser, received } = await recorded(ANSWER);
     browser.write(
       `${[...HEAD, 'X-Forwarded-For: 6.6.6.6', 'X-Forwarded-Proto: https'].join('\r\n')}\r\n\r\n`,
     );
     await once(browser, 'data');
-    expect(heard().split('\r\n')).toEqual([
+    expect(received().split('\r\n')).toEqual([
       HEAD[0],
       'Host: Chat.Example.com:8080',
       ...HEAD.slice(1, 6).map((line) => line.replace(':  two', ': two')),
@@ -232,29 +234,33 @@ describe('passing through', () => {
     ]);
   });
 
-  test('11.2 what a trusted proxy said is kept and continued', async () => {
-    const { browser, heard } = await recorded(ANSWER, { WAVEHALL_TRUSTED_PROXIES: '127.0.0.0/8' });
-    const said = ['X-Forwarded-For: 192.0.2.7', 'X-Forwarded-Proto: https', 'X-Forwarded-Host: example.com'];
-    browser.write(`${[...HEAD, ...said].join('\r\n')}\r\n\r\n`);
+  test('11.2 keeps and extends the headers of a trusted proxy', async () => {
+    const { browser, received } = await recorded(ANSWER, { WAVEHALL_TRUSTED_PROXIES: '127.0.0.0/8' });
+    const proxyHeaders = [
+      'X-Forwarded-For: 192.0.2.7',
+      'X-Forwarded-Proto: https',
+      'X-Forwarded-Host: example.com',
+    ];
+    browser.write(`${[...HEAD, ...proxyHeaders].join('\r\n')}\r\n\r\n`);
     await once(browser, 'data');
-    expect(heard()).toContain('X-Forwarded-For: 192.0.2.7, 127.0.0.1\r\n');
-    expect(heard()).toContain('X-Forwarded-Proto: https\r\n');
-    expect(heard()).toContain('X-Forwarded-Host: example.com\r\n');
+    expect(received()).toContain('X-Forwarded-For: 192.0.2.7, 127.0.0.1\r\n');
+    expect(received()).toContain('X-Forwarded-Proto: https\r\n');
+    expect(received()).toContain('X-Forwarded-Host: example.com\r\n');
   });
 
-  test('11.2 the answer and every byte after it pass as they are, both ways, also right behind the heads', async () => {
-    const { browser, sockets, heard } = await recorded(`${ANSWER}\u0081\u0002hi`);
+  test('11.2 forwards the answer and every byte after it unchanged, both ways, also right behind the heads', async () => {
+    const { browser, sockets, received } = await recorded(`${ANSWER}\u0081\u0002hi`);
     const answers: Buffer[] = [];
     browser.on('data', (chunk: Buffer) => answers.push(chunk));
     browser.write(`${HEAD.join('\r\n')}\r\n\r\nEARLY`);
-    await vi.waitFor(() => expect(heard()).toContain('\r\n\r\nEARLY'));
+    await vi.waitFor(() => expect(received()).toContain('\r\n\r\nEARLY'));
     const [up, down] = [randomBytes(3_000_000), randomBytes(3_000_000)];
     browser.write(up);
     sockets[0]?.write(down);
     const given = () => Buffer.concat(answers);
     await vi.waitFor(
       () => {
-        expect(heard().length).toBeGreaterThan(up.length);
+        expect(received().length).toBeGreaterThan(up.length);
         expect(given().length).toBeGreaterThan(down.length);
       },
       { timeout: 10_000 },
@@ -263,10 +269,10 @@ describe('passing through', () => {
     await vi.waitFor(() => expect(given().length).toBe(start.length + down.length));
     expect(given().subarray(0, start.length)).toEqual(start);
     expect(given().subarray(start.length).equals(down)).toBe(true);
-    expect(Buffer.from(heard(), 'latin1').subarray(-up.length).equals(up)).toBe(true);
+    expect(Buffer.from(received(), 'latin1').subarray(-up.length).equals(up)).toBe(true);
   });
 
-  test('11.2 a slow browser holds the other side back, not the memory of the door', async () => {
+  test('11.2 a slow browser slows the upstream down and does not fill this server’s memory', async () => {
     const { browser, sockets } = await recorded(ANSWER);
     browser.write(`${HEAD.join('\r\n')}\r\n\r\n`);
     await once(browser, 'data');
@@ -279,7 +285,7 @@ describe('passing through', () => {
     expect(isTaken).toBe(false);
   });
 
-  test('11.2 an end passes, whoever makes it', async () => {
+  test('11.2 forwards the end of either socket', async () => {
     const one = await recorded(ANSWER);
     one.browser.write(`${HEAD.join('\r\n')}\r\n\r\n`);
     await once(one.browser, 'data');
@@ -288,36 +294,38 @@ describe('passing through', () => {
     expect(last.toString()).toBe('bye');
     await once(one.browser, 'end');
 
-    const other = await recorded(ANSWER);
-    other.browser.write(`${HEAD.join('\r\n')}\r\n\r\n`);
-    await once(other.browser, 'data');
-    const gone = once(other.sockets[0]!, 'close');
-    other.browser.destroy();
+    const upstreamServer = await recorded(ANSWER);
+    upstreamServer.browser.write(`${HEAD.join('\r\n')}\r\n\r\n`);
+    await once(upstreamServer.browser, 'data');
+    const gone = once(upstreamServer.sockets[0]!, 'close');
+    upstreamServer.browser.destroy();
     await gone;
-    await vi.waitFor(async () => expect((await other.door.status()).split.open.upstream).toBe(0));
+    await vi.waitFor(async () =>
+      expect((await upstreamServer.frontDoor.status()).split.open.upstream).toBe(0),
+    );
   });
 
-  test('11.2 below another path the other side gets its own', async () => {
-    const other = await startTestServer({ REVERB_SERVER_PATH: 'theirs' });
-    const door = await startFrontDoor(`http://127.0.0.1:${other.port}/theirs/`, 0, {
+  test('11.2 replaces this server’s path prefix with the upstream’s', async () => {
+    const upstreamServer = await startTestServer({ REVERB_SERVER_PATH: 'theirs' });
+    const frontDoor = await startFrontDoor(`http://127.0.0.1:${upstreamServer.port}/theirs/`, 0, {
       REVERB_SERVER_PATH: 'ours',
     });
     for (const path of [PATH, `/ours${PATH}`]) {
-      const wire = await Wire.open(door, path, AT(1));
+      const wire = await Wire.open(frontDoor, path, AT(1));
       expect((await wire.first()).event).toBe('pusher:connection_established');
       await wire.close();
     }
-    expect((await door.status()).split.total).toEqual({ wavehall: 0, upstream: 2 });
+    expect((await frontDoor.status()).split.total).toEqual({ wavehall: 0, upstream: 2 });
   });
 
-  test('11.2 over TLS with a certificate that is trusted; without, this side serves and says why', async () => {
+  test('11.2 verifies the upstream’s certificate, and serves here with a warning when it is not trusted', async () => {
     const tls = selfSigned();
     onTestFinished(() => tls.remove());
-    const other = await startTestServer({
+    const upstreamServer = await startTestServer({
       WAVEHALL_TLS_CERT: tls.certificate,
       WAVEHALL_TLS_KEY: tls.key,
     });
-    const url = `https://localhost:${other.port}`;
+    const url = `https://localhost:${upstreamServer.port}`;
     const trusting = await startFrontDoor(url, 0, { WAVEHALL_CUTOVER_TLS_CA: tls.certificate });
     expect(await sideOf(trusting, AT(1))).toBe('upstream');
     const careless = await startFrontDoor(url, 0, { WAVEHALL_CUTOVER_TLS_VERIFY: 'false' });
@@ -327,32 +335,32 @@ describe('passing through', () => {
     expect(warningsOf(careful)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM.*SELF_SIGNED/);
   });
 
-  test('11.2 the name of a host over TLS is its own', async () => {
+  test('11.2 sends the upstream’s own host name over TLS', async () => {
     const tls = selfSigned();
     onTestFinished(() => tls.remove());
-    const heard: string[] = [];
+    const received: string[] = [];
     const server = createTlsServer(
       { cert: readFileSync(tls.certificate), key: readFileSync(tls.key) },
       (socket) => {
         socket.on('error', () => undefined);
         socket.on('data', (chunk: Buffer) => {
-          heard.push(chunk.toString());
+          received.push(chunk.toString());
           socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
         });
       },
     );
     const { port } = await startTcpServer(() => undefined, server);
-    const door = await startFrontDoor(`https://localhost:${port}`, 0, {
+    const frontDoor = await startFrontDoor(`https://localhost:${port}`, 0, {
       WAVEHALL_CUTOVER_TLS_VERIFY: 'false',
     });
-    await expect(Wire.open(door, `${PATH}&mine=1`, AT(1))).rejects.toThrow('403');
-    const mine = heard.find((text) => text.includes('mine=1'));
+    await expect(Wire.open(frontDoor, `${PATH}&mine=1`, AT(1))).rejects.toThrow('403');
+    const mine = received.find((text) => text.includes('mine=1'));
     expect(mine).toContain(`Host: localhost:${port}\r\n`);
-    expect(mine).toContain(`X-Forwarded-Host: 127.0.0.1:${door.port}\r\n`);
+    expect(mine).toContain(`X-Forwarded-Host: 127.0.0.1:${frontDoor.port}\r\n`);
   });
 });
 
-const warningsOf = ({ logger }: House): string => JSON.stringify(logger.warnings);
+const warningsOf = ({ logger }: RunningServer): string => JSON.stringify(logger.warnings);
 
 const drained = (socket: Socket): Promise<boolean> =>
   Promise.race([
@@ -360,7 +368,7 @@ const drained = (socket: Socket): Promise<boolean> =>
     new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 500)),
   ]);
 
-/** A web server that tells what it was asked. */
+/** A web server that answers with the request that it received. */
 async function startSite() {
   const asked: { method: string; url: string; headers: Record<string, unknown>; body: string }[] = [];
   const server = createHttpServer((request, response) => {
@@ -378,17 +386,17 @@ async function startSite() {
     server.close();
     server.closeAllConnections();
   });
-  /** Without what the bridge asks, and the door when it looks whether it stands before itself. */
+  /** Requests without those of the bridge, and without the front door's check that the upstream is not itself. */
   const notOurs = () =>
     asked.filter(({ url, headers }) => !url.startsWith('/app') && headers['x-forwarded-for'] !== undefined);
   return { port: (server.address() as AddressInfo).port, asked: notOurs };
 }
 
 describe('other requests', () => {
-  test('11.2 pass with their body, and the answer comes back', async () => {
+  test('11.2 are proxied with their body, and the answer is returned', async () => {
     const site = await startSite();
-    const door = await startFrontDoor(site, 100);
-    const answer = await fetch(`${door.origin}/pulse/x?y=%20z`, {
+    const frontDoor = await startFrontDoor(site, 100);
+    const answer = await fetch(`${frontDoor.origin}/pulse/x?y=%20z`, {
       method: 'POST',
       body: 'ünïcode',
       headers: { 'content-type': 'text/plain', 'x-mine': '1' },
@@ -405,7 +413,7 @@ describe('other requests', () => {
         url: '/pulse/x?y=%20z',
         body: 'ünïcode',
         headers: expect.objectContaining({
-          host: `127.0.0.1:${door.port}`,
+          host: `127.0.0.1:${frontDoor.port}`,
           'x-mine': '1',
           'x-forwarded-for': '127.0.0.1',
           'x-forwarded-proto': 'http',
@@ -414,10 +422,10 @@ describe('other requests', () => {
     ]);
   });
 
-  test('11.2 /up, /ready, /live, /apps and /admin are ours', async () => {
+  test('11.2 /up, /ready, /live, /apps and /admin are answered here', async () => {
     const site = await startSite();
-    const door = await startFrontDoor(site, 0, { WAVEHALL_ADMIN_TOKEN: '' });
-    const statusOf = async (path: string) => (await fetch(`${door.origin}${path}`)).status;
+    const frontDoor = await startFrontDoor(site, 0, { WAVEHALL_ADMIN_TOKEN: '' });
+    const statusOf = async (path: string) => (await fetch(`${frontDoor.origin}${path}`)).status;
     expect(
       await Promise.all(
         ['/up', '/ready', '/live', '/apps/x/events', '/apps/y', '/admin/cutover'].map(statusOf),
@@ -426,87 +434,87 @@ describe('other requests', () => {
     expect(site.asked()).toEqual([]);
   });
 
-  test('11.2 an other side that is away is answered for with 502 and the name of the setting', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 100);
-    const answer = await fetch(`${door.origin}/pulse`);
+  test('11.2 are answered with 502 and the name of the setting while the upstream is down', async () => {
+    const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 100);
+    const answer = await fetch(`${frontDoor.origin}/pulse`);
     expect(answer.status).toBe(502);
     expect(await answer.text()).toBe(
       'The upstream (WAVEHALL_CUTOVER_UPSTREAM) cannot be reached: ECONNREFUSED.',
     );
   });
 
-  test('11.2 WAVEHALL_CUTOVER_PROXY_HTTP=off keeps them here', async () => {
+  test('11.2 are answered here with WAVEHALL_CUTOVER_PROXY_HTTP=off', async () => {
     const site = await startSite();
-    const door = await startFrontDoor(site, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'off' });
-    expect((await fetch(`${door.origin}/pulse`)).status).toBe(404);
+    const frontDoor = await startFrontDoor(site, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'off' });
+    expect((await fetch(`${frontDoor.origin}/pulse`)).status).toBe(404);
     expect(site.asked()).toEqual([]);
   });
 });
 
-describe('the side that works', () => {
-  test('11.3 an unreachable other side at the start: this one serves everybody, and the setting is named', async () => {
-    const door = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 0);
-    expect(await sideOf(door, AT(1))).toBe('wavehall');
-    const { split } = await door.status();
+describe('failover', () => {
+  test('11.3 serves every browser here while the upstream is down, with a warning that names the setting', async () => {
+    const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 0);
+    expect(await sideOf(frontDoor, AT(1))).toBe('wavehall');
+    const { split } = await frontDoor.status();
     expect([split.total, split.failovers]).toEqual([
       { wavehall: 1, upstream: 0 },
       { wavehall: 1, upstream: 0 },
     ]);
-    expect(warningsOf(door)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM.*ECONNREFUSED/);
-    expect((await publisher(door).get('/channels')).status).toBe(200);
+    expect(warningsOf(frontDoor)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM.*ECONNREFUSED/);
+    expect((await publisher(frontDoor).get('/channels')).status).toBe(200);
   });
 
   test.each([
     { what: '5xx', answer: 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n' },
     { what: 'no HTTP', answer: 'x'.repeat(20_000) },
     { what: 'nothing', answer: '' },
-  ])('11.3 an other side that answers with $what', async ({ answer }) => {
+  ])('11.3 serves here when the upstream answers with $what', async ({ answer }) => {
     const upstream = await startTcpServer((socket) => socket.once('data', () => socket.end(answer)));
-    const door = await startFrontDoor(upstream, 0);
-    expect(await sideOf(door, AT(1))).toBe('wavehall');
+    const frontDoor = await startFrontDoor(upstream, 0);
+    expect(await sideOf(frontDoor, AT(1))).toBe('wavehall');
   });
 
-  test('11.3 an other side that takes connections and says nothing', async () => {
-    const door = await startFrontDoor(await startTcpServer(() => undefined), 0);
-    const wire = await Wire.open(door, PATH, AT(1));
+  test('11.3 serves here when the upstream accepts connections and never answers', async () => {
+    const frontDoor = await startFrontDoor(await startTcpServer(() => undefined), 0);
+    const wire = await Wire.open(frontDoor, PATH, AT(1));
     expect((await wire.first()).event).toBe('pusher:connection_established');
     await wire.close();
   });
 
-  test('11.3 the other side’s own refusal is passed on', async () => {
+  test('11.3 forwards the upstream’s own refusal', async () => {
     const upstream = await startTcpServer((socket) =>
       socket.once('data', () => socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nno!\n')),
     );
-    const door = await startFrontDoor(upstream, 0);
-    await expect(Wire.open(door, PATH, AT(1))).rejects.toThrow('HTTP 403: no!');
+    const frontDoor = await startFrontDoor(upstream, 0);
+    await expect(Wire.open(frontDoor, PATH, AT(1))).rejects.toThrow('HTTP 403: no!');
   });
 
-  test('11.3 while this side is not ready its browsers are led to the other one', async () => {
+  test('11.3 proxies to the upstream while this server is not ready', async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.close());
-    const door = await startFrontDoor(await startTestServer(), 100, {
+    const frontDoor = await startFrontDoor(await startTestServer(), 100, {
       REVERB_SCALING_ENABLED: 'true',
       REDIS_PORT: String(redis.port),
     });
-    expect(await sideOf(door, AT(1))).toBe('wavehall');
+    expect(await sideOf(frontDoor, AT(1))).toBe('wavehall');
     await redis.kill('SIGKILL');
-    await vi.waitFor(async () => expect((await fetch(`${door.origin}/ready`)).status).toBe(503), 10_000);
-    expect(await sideOf(door, AT(1))).toBe('upstream');
-    expect((await door.status()).split.failovers).toEqual({ wavehall: 0, upstream: 1 });
+    await vi.waitFor(async () => expect((await fetch(`${frontDoor.origin}/ready`)).status).toBe(503), 10_000);
+    expect(await sideOf(frontDoor, AT(1))).toBe('upstream');
+    expect((await frontDoor.status()).split.failovers).toEqual({ wavehall: 0, upstream: 1 });
   });
 
-  test('11.17 a door whose other side is itself serves by itself and says so', async () => {
+  test('11.17 serves here with a warning when the upstream is this server', async () => {
     const port = await freePort();
-    const door = await startFrontDoor({ port }, 0, { REVERB_SERVER_PORT: String(port) });
-    expect(await sideOf(door, AT(1))).toBe('wavehall');
-    expect((await fetch(`${door.origin}/pulse`)).status).toBe(508);
-    expect(warningsOf(door)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream/);
-    const wire = await Wire.open(door, PATH, AT(1));
+    const frontDoor = await startFrontDoor({ port }, 0, { REVERB_SERVER_PORT: String(port) });
+    expect(await sideOf(frontDoor, AT(1))).toBe('wavehall');
+    expect((await fetch(`${frontDoor.origin}/pulse`)).status).toBe(508);
+    expect(warningsOf(frontDoor)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream/);
+    const wire = await Wire.open(frontDoor, PATH, AT(1));
     await wire.first();
     wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
     await wire.next('pusher_internal:subscription_succeeded');
     const event = { name: 'e', channel: 'orders', data: '1' };
-    expect((await publisher(door).post('/events', event)).status).toBe(200);
+    expect((await publisher(frontDoor).post('/events', event)).status).toBe(200);
     await wire.next('e');
     await wire.settle();
     expect(wire.texts.filter((text) => text.includes('"e"'))).toHaveLength(1);
@@ -514,26 +522,29 @@ describe('the side that works', () => {
   });
 });
 
-test('2.13 a shutdown ends what passes through as well', async () => {
-  const other = await startTestServer();
-  const door = await startFrontDoor(other, 50);
-  const [ours, theirs] = [await Wire.open(door, PATH, AT(1)), await Wire.open(door, PATH, AT(9999))];
+test('2.13 a shutdown ends proxied sockets as well', async () => {
+  const upstreamServer = await startTestServer();
+  const frontDoor = await startFrontDoor(upstreamServer, 50);
+  const [ours, theirs] = [
+    await Wire.open(frontDoor, PATH, AT(1)),
+    await Wire.open(frontDoor, PATH, AT(9999)),
+  ];
   await Promise.all([ours.first(), theirs.first()]);
-  await door.server.stop();
+  await frontDoor.server.stop();
   expect((await ours.closing()).code).toBe(4200);
   expect((await theirs.closing()).code).toBe(1006);
-  await vi.waitFor(() => expect(other.server.connections()).toBe(0));
+  await vi.waitFor(() => expect(upstreamServer.server.connections()).toBe(0));
 });
 
 describe('moving', () => {
-  test('11.4 with move, sockets come again on the other side: 4200 from here, an end from there', async () => {
-    const door = await startFrontDoor(await startTestServer(), 50);
-    const ours = await Wire.open(door, PATH, AT(1));
-    const theirs = await Wire.open(door, PATH, AT(9999));
-    const steady = await Wire.open(door, PATH, AT(0));
+  test('11.4 with move, sockets reconnect on their new side: 4200 from Wavehall, an end from the upstream', async () => {
+    const frontDoor = await startFrontDoor(await startTestServer(), 50);
+    const ours = await Wire.open(frontDoor, PATH, AT(1));
+    const theirs = await Wire.open(frontDoor, PATH, AT(9999));
+    const steady = await Wire.open(frontDoor, PATH, AT(0));
     await Promise.all([ours.first(), theirs.first(), steady.first()]);
     const set = (percent: number, move?: boolean) =>
-      door.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent, move }) });
+      frontDoor.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent, move }) });
 
     await set(100);
     await ours.settle();
@@ -548,12 +559,12 @@ describe('moving', () => {
     await steady.close();
   });
 
-  test('11.4 a rollback moves each connection of this side once', async () => {
-    const door = await startFrontDoor(await startTestServer(), 100);
-    const wire = await Wire.open(door, PATH, AT(1));
+  test('11.4 a rollback moves each connection of Wavehall once', async () => {
+    const frontDoor = await startFrontDoor(await startTestServer(), 100);
+    const wire = await Wire.open(frontDoor, PATH, AT(1));
     await wire.first();
-    await door.admin('/cutover/rollback', { method: 'POST' });
+    await frontDoor.admin('/cutover/rollback', { method: 'POST' });
     expect((await wire.closing()).code).toBe(4200);
-    expect(await sideOf(door, AT(1))).toBe('upstream');
+    expect(await sideOf(frontDoor, AT(1))).toBe('upstream');
   });
 });

@@ -21,8 +21,8 @@ const open = (changes: Partial<typeof DEFAULT_WATCH_LIMITS> = {}) => {
   return { clock, health, names, seconds };
 };
 
-describe('the window', () => {
-  test('11.14 counts what happened in it and forgets what is older', () => {
+describe('the sliding window', () => {
+  test('11.14 counts its own events and drops older ones', () => {
     const clock = new FakeClock();
     const window = new SlidingWindow(10_000, clock.read);
     window.record(true, 5);
@@ -35,7 +35,7 @@ describe('the window', () => {
     expect(window.summary()).toEqual({ good: 0, bad: 0, p50Ms: null, p99Ms: null });
   });
 
-  test('11.14 tells what happened since a given time apart', () => {
+  test('11.14 counts the events since a given time separately', () => {
     const clock = new FakeClock();
     const window = new SlidingWindow(10_000, clock.read);
     window.record(false);
@@ -46,7 +46,7 @@ describe('the window', () => {
     expect(window.lastBadMs(clock.nowMs - 1000)).toBeUndefined();
   });
 
-  test('11.14 holds a bounded number of times, and counts all of them', () => {
+  test('11.14 keeps a bounded number of times, and counts all of them', () => {
     const clock = new FakeClock();
     const window = new SlidingWindow(10_000, clock.read);
     for (let ms = 0; ms < 100_000; ms += 1) window.record(true, ms);
@@ -70,7 +70,7 @@ describe('the window', () => {
     expect(window.summary().bad).toBe(1);
   });
 
-  test('11.14 a percentile is a value that was there', () => {
+  test('11.14 a percentile is one of the measured values', () => {
     const hundred = Array.from({ length: 100 }, (_, at) => at + 1);
     expect([percentile(hundred, 0.5), percentile(hundred, 0.99), percentile([4], 0.5)]).toEqual([50, 99, 4]);
     expect(percentile([], 0.5)).toBeNull();
@@ -93,7 +93,7 @@ describe('a breach', () => {
     expect(health.judge('wavehall')[0]?.text).toBe('18.2 % of the connects failed (limit 10 %)');
   });
 
-  test('11.14 is not judged from too few events', () => {
+  test('11.14 needs the minimum number of events', () => {
     const { health, names } = open();
     for (let at = 0; at < 4; at += 1) health.api('wavehall', false);
     expect(names()).toEqual([]);
@@ -101,7 +101,7 @@ describe('a breach', () => {
     expect(names()).toEqual(['api']);
   });
 
-  test('11.14 is over when nothing bad comes any more, although the window remembers it', () => {
+  test('11.14 is over when no failure is added any more, although the window still holds the old ones', () => {
     const { clock, health, names } = open();
     for (let at = 0; at < 20; at += 1) health.connect('wavehall', false, 1);
     clock.pass(4000);
@@ -111,7 +111,7 @@ describe('a breach', () => {
     expect(health.report().wavehall.connects.bad).toBe(20);
   });
 
-  test('11.14 is the slowest hundredth of the canary events and of the event loop', () => {
+  test('11.14 is judged by the p99 of canary events and of the event loop', () => {
     const { health, names, seconds } = open();
     seconds(6, () => {
       health.canary('wavehall', 'wavehall', true, 1500);
@@ -126,7 +126,7 @@ describe('a breach', () => {
     expect(health.report().wavehall.loopMs).toBe(800);
   });
 
-  test('11.14 what becomes of clients’ connects is shown and never judged, on either side', () => {
+  test('11.14 results of clients’ connects are shown and never judged, on either side', () => {
     const { health, names } = open();
     for (let at = 0; at < 100; at += 1)
       for (const side of ['wavehall', 'upstream'] as const) health.client(side, false, 1);
@@ -135,14 +135,14 @@ describe('a breach', () => {
     expect(health.report().wavehall.connects).toMatchObject({ good: 0, bad: 0 });
   });
 
-  test('11.14 clients cannot outweigh what the canary finds: a thousand that are answered change no share', () => {
+  test('11.14 1000 answered clients do not change the share of failures that the canary found', () => {
     const { health, names } = open();
     for (let at = 0; at < 5; at += 1) health.connect('wavehall', false, 1);
     for (let at = 0; at < 1000; at += 1) health.client('wavehall', true, 1);
     expect(names()).toEqual(['connects']);
   });
 
-  test('11.14 a fault of our own counts once a second, however many clients meet it', () => {
+  test('11.14 a fault of this server counts once a second, however many clients meet it', () => {
     const { health, names, seconds } = open();
     for (let at = 0; at < 1000; at += 1) health.fault('connects');
     expect(names()).toEqual([]);
@@ -155,7 +155,7 @@ describe('a breach', () => {
     expect(names()).toEqual(['connects', 'subscribes']);
   });
 
-  test('11.14 of a limit of 0 there is none', () => {
+  test('11.14 a limit of 0 is switched off', () => {
     const { health, names, seconds } = open({ connectShare: 0, latencyMs: 0, loopMs: 0, lostShare: 0 });
     seconds(10, () => {
       health.connect('wavehall', false, 1);
@@ -166,7 +166,7 @@ describe('a breach', () => {
     expect(names()).toEqual([]);
   });
 
-  test('11.14 of the other side is never one of ours', () => {
+  test('11.14 of the upstream never counts against Wavehall', () => {
     const { health, names, seconds } = open();
     seconds(10, () => {
       health.connect('upstream', false, 1);
@@ -179,7 +179,7 @@ describe('a breach', () => {
     expect(names('upstream')).toEqual(['connects', 'subscribes', 'api', 'delivery']);
   });
 
-  test('11.14 of the bridge is ours; only what does not arrive here is a reason to move people', () => {
+  test('11.14 of the bridge counts against Wavehall, and causes a rollback only for events that do not arrive here', () => {
     const { health, seconds } = open();
     seconds(6, () => {
       health.canary('upstream', 'wavehall', false, 0);
@@ -192,7 +192,7 @@ describe('a breach', () => {
     expect(health.judge('upstream')).toEqual([]);
   });
 
-  test('11.14 is judged by what happened since then when that is asked', () => {
+  test('11.14 can be judged by the events since a given time', () => {
     const { clock, health, names } = open();
     for (let at = 0; at < 20; at += 1) health.connect('wavehall', false, 1);
     clock.pass(1000);
@@ -201,7 +201,7 @@ describe('a breach', () => {
   });
 });
 
-test('11.14 the report has both sides, and no figure where nothing was measured', () => {
+test('11.14 the report has both sides, and no value where nothing was measured', () => {
   const { health } = open();
   health.connect('upstream', true, 12);
   health.canary('upstream', 'wavehall', true, 30);
@@ -216,7 +216,7 @@ const block = (ms: number) => {
   while (performance.now() < endMs);
 };
 
-test('11.14 the delay of the event loop is seen', async () => {
+test('11.14 the delay of the event loop is measured', async () => {
   const loop = new LoopDelay();
   loop.start();
   try {
@@ -234,7 +234,7 @@ test('11.14 the delay of the event loop is seen', async () => {
   }
 });
 
-test('11.14 a delay of whoever measures it is one too', () => {
+test('11.14 a late timer of the measurement counts as delay', () => {
   const loop = new LoopDelay();
   loop.start();
   loop.stop();

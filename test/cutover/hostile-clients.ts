@@ -5,24 +5,24 @@ import { type Address, Wire } from '../support/wire.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
 const GOOD = `/app/${APP.key}?protocol=7&client=hostile&version=1`;
-/** Of a page that may connect. */
+/** Origin of a page that may connect. */
 const ORIGIN = 'http://app.test';
-/** No act waits longer than this for a server that makes it wait. */
+/** Longest time that an act waits for the server. */
 const PATIENCE_MS = 2000;
 
-type Act = (door: Address) => Promise<unknown>;
+type Act = (target: Address) => Promise<unknown>;
 
-const greeted = async (door: Address): Promise<Wire> => {
-  const wire = await Wire.open(door, GOOD, { origin: ORIGIN });
+const greeted = async (target: Address): Promise<Wire> => {
+  const wire = await Wire.open(target, GOOD, { origin: ORIGIN });
   await wire.next('pusher:connection_established', PATIENCE_MS);
   return wire;
 };
 
-/** Says something on a good connection, waits for the answer to a ping, and goes. */
-const saying =
+/** Sends messages on a good connection, waits for the pong of a ping, and closes. */
+const sending =
   (...messages: unknown[]): Act =>
-  async (door) => {
-    const wire = await greeted(door);
+  async (target) => {
+    const wire = await greeted(target);
     for (const message of messages) wire.send(message);
     await wire.settle(PATIENCE_MS).catch(() => undefined);
     wire.drop();
@@ -30,24 +30,24 @@ const saying =
 
 const closingWith =
   (code: number): Act =>
-  async (door) => {
-    const wire = await greeted(door);
+  async (target) => {
+    const wire = await greeted(target);
     await wire.close(code);
   };
 
 const refused =
   (path: string, origin = ORIGIN): Act =>
-  async (door) => {
-    const wire = await Wire.open(door, path, { origin });
+  async (target) => {
+    const wire = await Wire.open(target, path, { origin });
     await wire.closing(PATIENCE_MS).catch(() => undefined);
     wire.drop();
   };
 
-/** Bytes that no client library sends. */
+/** Sends bytes that no client library sends. */
 const raw =
   (bytes: string | Buffer, ...more: readonly Buffer[]): Act =>
-  async (door) => {
-    const tcp = await Tcp.open(door);
+  async (target) => {
+    const tcp = await Tcp.open(target);
     tcp.socket.write(bytes);
     for (const each of more) {
       await sleep(10);
@@ -57,14 +57,14 @@ const raw =
     tcp.socket.destroy();
   };
 
-const reset: Act = async (door) => {
-  const wire = await greeted(door);
+const reset: Act = async (target) => {
+  const wire = await greeted(target);
   (wire.socket as unknown as { _socket: { resetAndDestroy(): void } })._socket.resetAndDestroy();
 };
 
 const request = (method: string, path: string, body = ''): Act => {
   const headers = { 'Content-Type': 'application/json' };
-  return (door) => http(door, { method, path, headers, ...(body !== '' && { body }) });
+  return (target) => http(target, { method, path, headers, ...(body !== '' && { body }) });
 };
 
 const SUBSCRIBE = (channel: string, auth?: string) => ({
@@ -74,31 +74,31 @@ const SUBSCRIBE = (channel: string, auth?: string) => ({
 const many = <T>(count: number, make: (at: number) => T): T[] =>
   Array.from({ length: count }, (_, at) => make(at));
 
-/** Closes at once, in every way there is. */
+/** Close the connection at once, in every possible way. */
 export const QUICK_CLOSERS: readonly Act[] = [
   ...[1000, 1001, 3000, 4000, 4004, 4009, 4100, 4201, 4301, 4999].map(closingWith),
-  async (door) => (await greeted(door)).drop(),
-  async (door) => (await Wire.open(door, GOOD, { origin: ORIGIN })).drop(),
+  async (target) => (await greeted(target)).drop(),
+  async (target) => (await Wire.open(target, GOOD, { origin: ORIGIN })).drop(),
   raw(upgradeText(GOOD, { Origin: ORIGIN }), frameBytes({ opcode: OPCODE.close })),
   reset,
 ];
 
-/** Acts of anybody who has the key of a page: mistakes, rudeness, and everything that a limit or a rule refuses. */
+/** Acts of a client with a page's key: mistakes, abuse, and everything that a limit or a rule refuses. */
 export const HOSTILE_ACTS: readonly Act[] = [
   ...QUICK_CLOSERS,
   refused(`/app/${APP.key}?protocol=1`),
   refused(`/app/${APP.key}?protocol=x`),
   refused('/app/nobody?protocol=7'),
   refused(GOOD, 'https://evil.test'),
-  saying({ event: 'pusher:signin', data: { auth: 'app-key:00', user_data: '{"id":"1"}' } }),
-  saying(SUBSCRIBE('private-a', 'app-key:00'), SUBSCRIBE('presence-a', 'x'), SUBSCRIBE('no spaces')),
-  saying(
+  sending({ event: 'pusher:signin', data: { auth: 'app-key:00', user_data: '{"id":"1"}' } }),
+  sending(SUBSCRIBE('private-a', 'app-key:00'), SUBSCRIBE('presence-a', 'x'), SUBSCRIBE('no spaces')),
+  sending(
     ...many(300, (at) => SUBSCRIBE(`c-${at}`)),
     ...many(50, (at) => ({ event: 'client-x', channel: `c-${at}`, data: {} })),
   ),
-  saying(...many(2000, () => ({ event: 'pusher:ping', data: {} }))),
-  saying('{', 'null', '[]', { event: 7 }, { event: 'pusher:subscribe', data: 'x' }),
-  saying({ event: 'x', data: 'y'.repeat(300_000) }),
+  sending(...many(2000, () => ({ event: 'pusher:ping', data: {} }))),
+  sending('{', 'null', '[]', { event: 7 }, { event: 'pusher:subscribe', data: 'x' }),
+  sending({ event: 'x', data: 'y'.repeat(300_000) }),
   raw(
     upgradeText(GOOD, { Origin: ORIGIN }),
     frameBytes({ opcode: OPCODE.text, payload: Buffer.from([0xff, 0xfe]) }),
@@ -129,14 +129,14 @@ export const HOSTILE_ACTS: readonly Act[] = [
 ];
 
 export interface HostileClients {
-  /** Acts that were carried out so far. */
+  /** Number of acts so far. */
   readonly acts: () => number;
   stop(): Promise<void>;
 }
 
-/** So many clients that do one thing after another, each beginning somewhere else. */
+/** Starts clients that each do all acts in turn, beginning with a different one. */
 export function startHostileClients(
-  door: Address,
+  target: Address,
   clients: number,
   acts: readonly Act[] = HOSTILE_ACTS,
 ): HostileClients {
@@ -144,7 +144,7 @@ export function startHostileClients(
   let isOver = false;
   const loop = async (from: number): Promise<void> => {
     for (let at = from; !isOver; at += 1) {
-      await acts[at % acts.length]?.(door).catch(() => undefined);
+      await acts[at % acts.length]?.(target).catch(() => undefined);
       done += 1;
       await sleep(1);
     }

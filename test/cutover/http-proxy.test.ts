@@ -1,4 +1,4 @@
-/** Requests that are passed to the other server, and answers that are no good: nothing hangs, and no header is passed that is not meant to be. */
+/** Proxied HTTP requests, with good and bad answers: no request hangs, and no header is forwarded that must not be. */
 import { describe, expect, test, vi } from 'vitest';
 import { APP } from '../support/app.ts';
 import { upgradeText } from '../support/wire-tcp.ts';
@@ -13,7 +13,7 @@ import {
 
 const GET = requestText('GET /pulse', 'Host: localhost', 'Connection: close');
 const answerTo = async (answer: string | ((head: string) => string), text = GET) => {
-  const other = await startRecordingUpstream(
+  const upstream = await startRecordingUpstream(
     typeof answer === 'string'
       ? (_, socket) => {
           socket.end(answer, 'latin1');
@@ -21,10 +21,10 @@ const answerTo = async (answer: string | ((head: string) => string), text = GET)
         }
       : answer,
   );
-  const door = await startFrontDoor(other, 50);
-  const client = sendRaw(door.port, text);
+  const frontDoor = await startFrontDoor(upstream, 50);
+  const client = sendRaw(frontDoor.port, text);
   await client.ended;
-  return { client, other, door };
+  return { client, upstream, frontDoor };
 };
 
 const BAD: readonly (readonly [what: string, answer: string])[] = [
@@ -46,7 +46,7 @@ const BAD: readonly (readonly [what: string, answer: string])[] = [
   ['a head without an end', `HTTP/1.1 200 OK\r\n${'X-A: b\r\n'.repeat(5000)}`],
 ];
 
-describe('an answer that is none', () => {
+describe('an invalid answer', () => {
   test.each(BAD)('11.2 %s is answered with 502, and the connection ends', async (_, answer) => {
     const { client } = await answerTo(answer);
     expect(client.status()).toBe(502);
@@ -63,9 +63,9 @@ describe('an answer that is none', () => {
     expect(client.text()).not.toContain('a'.repeat(100));
   });
 
-  test('11.2 an endless answer ends with the client', async () => {
+  test('11.2 an endless answer is ended when the client leaves', async () => {
     let isOpen = true;
-    const other = await startRecordingUpstream((_, socket) => {
+    const upstream = await startRecordingUpstream((_, socket) => {
       const more = setInterval(
         () => socket.writableLength < 1_000_000 && socket.write('x'.repeat(65_536)),
         5,
@@ -76,8 +76,8 @@ describe('an answer that is none', () => {
       });
       return 'HTTP/1.1 200 OK\r\n\r\n';
     });
-    const door = await startFrontDoor(other, 50);
-    const client = sendRaw(door.port, GET);
+    const frontDoor = await startFrontDoor(upstream, 50);
+    const client = sendRaw(frontDoor.port, GET);
     await client.answered();
     expect(isOpen).toBe(true);
     client.socket.destroy();
@@ -85,7 +85,7 @@ describe('an answer that is none', () => {
   });
 });
 
-describe('an answer is framed', () => {
+describe('the framing of an answer', () => {
   test.each([
     [
       'HEAD /pulse',
@@ -114,7 +114,7 @@ describe('an answer is framed', () => {
   });
 });
 
-describe('a request is framed', () => {
+describe('the framing of a request', () => {
   test.each([
     [
       'Trailer without chunks',
@@ -136,14 +136,14 @@ describe('a request is framed', () => {
       400,
     ],
   ])('11.2 %s is answered at once', async (_, text, status) => {
-    const { client, other } = await answerTo(() => SECRET_RESPONSE, text);
+    const { client, upstream } = await answerTo(() => SECRET_RESPONSE, text);
     expect(client.text().replace('HTTP/1.1 100 Continue\r\n\r\n', '')).toMatch(
       new RegExp(`^HTTP/1\\.1 ${status}`),
     );
-    expect(other.heard()).not.toMatch(/trailer|^te:|expect/im);
+    expect(upstream.received()).not.toMatch(/trailer|^te:|expect/im);
   });
 
-  test('11.2 a body behind 2,001 header lines, and one of GET in chunks, arrive as bodies and not as requests', async () => {
+  test('11.2 a body behind 2,001 header lines, and a chunked body of GET, arrive as bodies and not as requests', async () => {
     const many = Array.from({ length: 2001 }, () => 'a:');
     const inner = requestText('GET /inner', 'Host: a');
     const first = await answerTo(
@@ -151,13 +151,13 @@ describe('a request is framed', () => {
       `${requestText('POST /pulse', 'Host: a', 'Connection: close', ...many, `Content-Length: ${inner.length}`)}${inner}`,
     );
     expect(first.client.status()).toBe(200);
-    expect(first.other.heard()).toMatch(new RegExp(`\\r\\nContent-Length: ${inner.length}\\r\\n`));
+    expect(first.upstream.received()).toMatch(new RegExp(`\\r\\nContent-Length: ${inner.length}\\r\\n`));
     const second = await answerTo(
       () => SECRET_RESPONSE,
       `${requestText('GET /pulse', 'Host: a', 'Connection: close', 'Transfer-Encoding: chunked')}${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`,
     );
     expect(second.client.status()).toBe(200);
-    expect(second.other.heard()).toContain('\r\nTransfer-Encoding: chunked\r\n');
+    expect(second.upstream.received()).toContain('\r\nTransfer-Encoding: chunked\r\n');
   });
 });
 
@@ -201,27 +201,27 @@ describe.each([
   ['an upgrade', asUpgrade],
 ] as const)('the headers of %s', (_, build) => {
   const headFor = async (lines: readonly string[], env: Record<string, string> = {}): Promise<string> => {
-    const other = await startRecordingUpstream(obliging);
-    const door = await startFrontDoor(other, 50, env);
-    await sendRaw(door.port, build(...lines)).answered();
-    return other.heard();
+    const upstream = await startRecordingUpstream(obliging);
+    const frontDoor = await startFrontDoor(upstream, 50, env);
+    await sendRaw(frontDoor.port, build(...lines)).answered();
+    return upstream.received();
   };
 
-  test('11.2 without those of the connection, and those that Connection names', async () => {
+  test('11.2 without hop-by-hop headers, and those that Connection names', async () => {
     const head = await headFor([...OF_THE_CONNECTION, 'X-Kept: 1']);
     expect(head).toContain('X-Kept: 1\r\n');
     expect(head).not.toMatch(/keep-alive|proxy-|^te:|x-named|secret/im);
   });
 
-  test('11.2 without headers of proxies that the client made up', async () => {
+  test('11.2 without proxy headers that the client forged', async () => {
     const head = await headFor(['Connection: close, Upgrade', ...OF_PROXIES]);
-    // As a word: the random mark of the front door may contain these digits.
+    // As a whole word: the random id of the front door may contain these digits.
     expect(head).not.toMatch(/6\.6\.6\.6|evil|\b666\b|https/);
     expect(head).toContain('X-Forwarded-For: 127.0.0.1\r\n');
     expect(head).toContain('X-Forwarded-Proto: http\r\n');
   });
 
-  test('11.2 with what a trusted proxy says, continued', async () => {
+  test('11.2 with the headers of a trusted proxy, extended', async () => {
     const head = await headFor(['Connection: close, Upgrade', ...OF_PROXIES], {
       WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
     });
@@ -233,7 +233,7 @@ describe.each([
   });
 });
 
-test('11.2 an answer passes without the headers of its connection', async () => {
+test('11.2 an answer is forwarded without its hop-by-hop headers', async () => {
   const { client } = await answerTo(
     'HTTP/1.1 200 OK\r\nConnection: X-Named\r\nX-Named: secret\r\nKeep-Alive: timeout=1\r\nProxy-Authenticate: Basic\r\nTrailer: X-A\r\nUpgrade: h2c\r\nX-Kept: 1\r\nContent-Length: 2\r\n\r\nok',
   );
@@ -241,37 +241,34 @@ test('11.2 an answer passes without the headers of its connection', async () => 
   expect(client.text()).not.toMatch(/x-named|secret|keep-alive|proxy-|trailer|upgrade/i);
 });
 
-describe('requests that a client sends at once', () => {
+describe('pipelined requests', () => {
   test.each([
     ['this side', 100],
-    ['the other side', 0],
-  ])(
-    '11.2 are answered in their order by both sides, and an upgrade to %s behind them',
-    async (_, percent) => {
-      const other = await startRecordingUpstream((head, socket) => {
-        if (/^upgrade:/im.test(head)) return acceptResponse(head);
-        setTimeout(() => socket.write(SECRET_RESPONSE), 100);
-        return undefined;
-      });
-      const door = await startFrontDoor(other, percent);
-      const passed = requestText('GET /pulse', 'Host: a');
-      const own = requestText('GET /live', 'Host: a');
-      const client = sendRaw(door.port, passed, own, passed, upgradeText(`/app/${APP.key}?protocol=7`));
-      await vi.waitFor(() => expect(client.text()).toContain(' 101 '), 15_000);
-      const answers = client.text().match(/HTTP\/1\.1 \d{3}|secret!|"live":true/g);
-      expect(answers).toEqual([
-        ...['HTTP/1.1 200', 'secret!'],
-        ...['HTTP/1.1 200', '"live":true'],
-        ...['HTTP/1.1 200', 'secret!'],
-        'HTTP/1.1 101',
-      ]);
-    },
-  );
+    ['the upstream', 0],
+  ])('11.2 are answered in order by both servers, and an upgrade to %s behind them', async (_, percent) => {
+    const upstream = await startRecordingUpstream((head, socket) => {
+      if (/^upgrade:/im.test(head)) return acceptResponse(head);
+      setTimeout(() => socket.write(SECRET_RESPONSE), 100);
+      return undefined;
+    });
+    const frontDoor = await startFrontDoor(upstream, percent);
+    const passed = requestText('GET /pulse', 'Host: a');
+    const own = requestText('GET /live', 'Host: a');
+    const client = sendRaw(frontDoor.port, passed, own, passed, upgradeText(`/app/${APP.key}?protocol=7`));
+    await vi.waitFor(() => expect(client.text()).toContain(' 101 '), 15_000);
+    const answers = client.text().match(/HTTP\/1\.1 \d{3}|secret!|"live":true/g);
+    expect(answers).toEqual([
+      ...['HTTP/1.1 200', 'secret!'],
+      ...['HTTP/1.1 200', '"live":true'],
+      ...['HTTP/1.1 200', 'secret!'],
+      'HTTP/1.1 101',
+    ]);
+  });
 
-  test('11.2 CONNECT behind them is refused behind their answers', async () => {
-    const door = await startFrontDoor(await startRecordingUpstream(), 50);
+  test('11.2 with CONNECT behind them get their answers, then its refusal', async () => {
+    const frontDoor = await startFrontDoor(await startRecordingUpstream(), 50);
     const tunnel = requestText('CONNECT a:1', 'Host: a:1');
-    const client = sendRaw(door.port, requestText('GET /pulse', 'Host: a'), tunnel);
+    const client = sendRaw(frontDoor.port, requestText('GET /pulse', 'Host: a'), tunnel);
     await client.ended;
     expect(client.text().match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 405']);
   });

@@ -1,4 +1,4 @@
-/** The split made by nginx or HAProxy, with the configurations of examples/cutover-from-reverb as they are but for the ports. */
+/** The split by nginx or HAProxy, with the configurations of examples/cutover-from-reverb except for the ports. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -16,24 +16,24 @@ import { upstreamKinds, type UpstreamServer } from './upstream.ts';
 
 const EXAMPLE = new URL('../../examples/cutover-from-reverb/', import.meta.url);
 const BROWSERS = 120;
-/** By this the two servers are told apart. */
+/** Tells the two servers apart in their greetings. */
 const OURS_S = 31;
 
-/** A proxy of the examples, in a folder of its own. */
+/** One proxy of the examples, running in a folder of its own. */
 interface Proxy {
   readonly port: number;
   share(percent: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Both sides, the proxy between them, and whoever connects to it. */
+/** Both servers, the proxy before them, and the clients that connect to it. */
 let other: UpstreamServer;
 let wavehall: TestServer;
 const folder = mkdtempSync(join(tmpdir(), 'wavehall-split-'));
 
 beforeAll(async () => {
   const kind = upstreamKinds().at(-1);
-  if (kind === undefined) throw new Error('no other side');
+  if (kind === undefined) throw new Error('no upstream');
   other = await kind.start();
   wavehall = await startServer({
     ...APP_VARIABLES,
@@ -86,7 +86,7 @@ const startNginx = async (): Promise<Proxy> => {
       await eventually(isNew, 'nginx has new workers');
       await eventually(
         () => old.split('\n').every((line) => line === '' || !workers().includes(line)),
-        'the old workers take nobody',
+        'the old workers accept no connection',
       );
     },
     close: () => nginx.close(),
@@ -158,7 +158,7 @@ describe.each([
   };
   const shareOf = (sides: readonly boolean[]): number => (sides.filter(Boolean).length * 100) / sides.length;
 
-  test('11.1 the share is the one that was set, and raising it moves nobody back', async () => {
+  test('11.1 the share is the one that was set, and raising it moves no browser back', async () => {
     await proxy.share(0);
     expect(shareOf(await sidesOf())).toBe(0);
     await proxy.share(25);
@@ -175,7 +175,7 @@ describe.each([
     expect(shareOf(await sidesOf())).toBe(100);
   });
 
-  test('11.6 11.7 what is published through the proxy, or at the other server, reaches everybody once', async () => {
+  test('11.6 11.7 an event published through the proxy or at the upstream reaches each client once', async () => {
     await proxy.share(50);
     const channel = site.name('orders');
     const placed = await arrive(16);

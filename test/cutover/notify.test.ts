@@ -28,7 +28,7 @@ afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
 
-/** A URL that answers as the test says. */
+/** A URL that answers as the test decides. */
 async function startReceiver(answer: (response: ServerResponse, count: number) => void) {
   const taken: Taken[] = [];
   const server = createServer((request, response) => {
@@ -57,7 +57,7 @@ function open(url: URL, changes: Partial<NotifierOptions> = {}) {
 }
 
 describe('a notification', () => {
-  test('11.15 is signed as a webhook is, and the official library takes it', async () => {
+  test('11.15 is signed as a webhook, and the official library accepts it', async () => {
     const { url, taken } = await startReceiver((response) => response.end());
     const { notifier } = open(url);
     notifier.send(NOTE);
@@ -82,7 +82,7 @@ describe('a notification', () => {
     expect(notifier.counts()).toEqual({ sent: 1, failed: 0, dropped: 0 });
   });
 
-  test('11.15 is tried again, with longer pauses, until it is taken', async () => {
+  test('11.15 is sent again, with longer pauses, until it is accepted', async () => {
     const { url, taken } = await startReceiver((response, count) =>
       response.writeHead([503, 429, 408][count - 1] ?? 204).end(),
     );
@@ -110,35 +110,34 @@ describe('a notification', () => {
     ]);
   });
 
-  test.each([301, 400, 404])(
-    '11.15 is not tried again when the receiver does not want it: %i',
-    async (status) => {
-      const { url, taken } = await startReceiver((response) =>
-        response.writeHead(status, { location: '/elsewhere' }).end(),
-      );
-      const { notifier } = open(url);
-      notifier.send(NOTE);
-      await notifier.idle();
-      expect(taken).toHaveLength(1);
-      expect(notifier.counts().failed).toBe(1);
-    },
-  );
+  test.each([301, 400, 404])('11.15 is not sent again after a final refusal: %i', async (status) => {
+    const { url, taken } = await startReceiver((response) =>
+      response.writeHead(status, { location: '/elsewhere' }).end(),
+    );
+    const { notifier } = open(url);
+    notifier.send(NOTE);
+    await notifier.idle();
+    expect(taken).toHaveLength(1);
+    expect(notifier.counts().failed).toBe(1);
+  });
 
-  test('11.15 that is not answered in time, or at an address where nobody is, is given up in the end', async () => {
+  test('11.15 is given up after unanswered or refused connections', async () => {
     const { url } = await startReceiver(() => undefined);
     const silent = open(url, { timeoutMs: 50 });
     silent.notifier.send(NOTE);
     await silent.notifier.idle();
     expect(silent.logger.warnings[0]?.details).toEqual({ reason: 'no answer in 50 ms' });
 
-    const nobody = open(new URL(`http://127.0.0.1:${await freePort()}/`));
-    nobody.notifier.send(NOTE);
-    await nobody.notifier.idle();
-    expect(nobody.logger.warnings[0]?.details).toEqual({ reason: expect.stringContaining('ECONNREFUSED') });
+    const unreachable = open(new URL(`http://127.0.0.1:${await freePort()}/`));
+    unreachable.notifier.send(NOTE);
+    await unreachable.notifier.idle();
+    expect(unreachable.logger.warnings[0]?.details).toEqual({
+      reason: expect.stringContaining('ECONNREFUSED'),
+    });
   });
 });
 
-test('11.15 notifications wait for each other, in order, and only so many do', async () => {
+test('11.15 notifications are sent one by one and in order, and a bounded number waits', async () => {
   const answers: ServerResponse[] = [];
   const { url, taken } = await startReceiver((response) => void answers.push(response));
   const { notifier } = open(url);
@@ -156,7 +155,7 @@ test('11.15 notifications wait for each other, in order, and only so many do', a
   expect(notifier.counts()).toEqual({ sent: 17, failed: 0, dropped: 3 });
 });
 
-test('11.15 when the server stops, what is under way is given up at once, in an attempt and in a pause', async () => {
+test('11.15 a stop of the server aborts an attempt or a pause at once', async () => {
   const { url, taken } = await startReceiver(() => undefined);
   const trying = open(url, { timeoutMs: 3_600_000 });
   trying.notifier.send(NOTE);

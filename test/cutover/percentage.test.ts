@@ -4,7 +4,7 @@ import { Unavailable } from '../../src/core/ports/failures.ts';
 import { SharedPercentage } from '../../src/cutover/split/percentage.ts';
 import { FakeClock, FakeLogger } from '../core/fakes.ts';
 
-/** State that nodes share, and the fault that it is out of reach. */
+/** State that nodes share, which a test can make unreachable. */
 class FakeShared implements SharedState {
   readonly values = new Map<string, unknown>();
   isAway = false;
@@ -25,13 +25,13 @@ const clock = new FakeClock();
 
 function node(shared: SharedState, first = 0) {
   const percentage = new SharedPercentage({ shared, clock: () => clock.nowMs++, logger, first });
-  const heard: [number, boolean][] = [];
-  percentage.onChange((...change) => heard.push(change));
-  return { percentage, heard };
+  const changes: [number, boolean][] = [];
+  percentage.onChange((...change) => changes.push(change));
+  return { percentage, changes };
 }
 
 describe('one node', () => {
-  test('11.4 begins with the configured share, and keeps what was set over a restart', async () => {
+  test('11.4 begins with the configured share, and keeps a set share over a restart', async () => {
     const shared = new FakeShared();
     const first = node(shared, 1);
     await first.percentage.tick();
@@ -45,50 +45,50 @@ describe('one node', () => {
     expect(next.percentage.state).toMatchObject({ percent: 12.34, lastGood: 5, changedBy: 'ada' });
   });
 
-  test('11.4 tells every change, also one that only moves sockets', async () => {
-    const { percentage, heard } = node(new FakeShared());
+  test('11.4 reports every change, also one that only moves sockets', async () => {
+    const { percentage, changes } = node(new FakeShared());
     await percentage.set(5, 'a');
     await percentage.set(5, 'a', true);
     await percentage.markGood(5);
     await percentage.tick();
-    expect(heard).toEqual([
+    expect(changes).toEqual([
       [5, false],
       [5, true],
     ]);
   });
 
   test.each([-1, 100.01, 101, 1.234, Number.NaN, Infinity])('11.17 %d is no percentage', (bad) => {
-    const { percentage, heard } = node(new FakeShared());
+    const { percentage, changes } = node(new FakeShared());
     expect(() => percentage.set(bad, 'a')).toThrow(`percent ${bad}: expected a number from 0 to 100`);
-    expect([percentage.percent, heard]).toEqual([0, []]);
+    expect([percentage.percent, changes]).toEqual([0, []]);
   });
 
   test.each([null, 'x', 7, { percent: 200, number: 1 }, { percent: 5 }, { percent: '5', number: 1 }, []])(
-    '11.4 %j in the place of what is shared changes nothing',
+    '11.4 %j in place of the shared state changes nothing',
     async (value) => {
       const shared = new FakeShared();
       shared.values.set('cutover', value);
-      const { percentage, heard } = node(shared, 3);
+      const { percentage, changes } = node(shared, 3);
       await percentage.tick();
-      expect([percentage.percent, heard]).toEqual([3, []]);
+      expect([percentage.percent, changes]).toEqual([3, []]);
     },
   );
 });
 
 describe('several nodes', () => {
-  test('11.4 hear what one of them was told, with the wish to move', async () => {
+  test('11.4 receive a change that was set on one of them, with its move', async () => {
     const shared = new FakeShared();
     const [a, b] = [node(shared), node(shared)];
     await a.percentage.set(25, 'ada', true);
     await b.percentage.tick();
     await b.percentage.tick();
-    expect(b.heard).toEqual([[25, true]]);
+    expect(b.changes).toEqual([[25, true]]);
     await b.percentage.set(0, 'ben');
     await a.percentage.tick();
     expect(a.percentage.state).toMatchObject({ percent: 0, changedBy: 'ben' });
   });
 
-  test('11.4 agree after two were told something else at once', async () => {
+  test('11.4 agree after different shares were set on two of them at once', async () => {
     const shared = new FakeShared();
     const [a, b] = [node(shared), node(shared)];
     await Promise.all([a.percentage.set(25, 'ada'), b.percentage.set(50, 'ben')]);
@@ -96,7 +96,7 @@ describe('several nodes', () => {
     expect(a.percentage.state).toEqual(b.percentage.state);
   });
 
-  test('11.4 finding a percentage good never undoes a change that was not heard of yet', async () => {
+  test('11.4 marking a percentage as good never undoes a change that is not read yet', async () => {
     const shared = new FakeShared();
     const [a, b] = [node(shared), node(shared)];
     await a.percentage.set(25, 'ada');
@@ -110,8 +110,8 @@ describe('several nodes', () => {
   });
 });
 
-describe('while what is shared is away', () => {
-  test('11.4 a change counts here at once and is shared later', async () => {
+describe('while the shared state is unreachable', () => {
+  test('11.4 a change counts on this node at once and is shared later', async () => {
     const shared = new FakeShared();
     const [a, b] = [node(shared), node(shared)];
     await a.percentage.set(50, 'ada');
@@ -125,7 +125,7 @@ describe('while what is shared is away', () => {
     expect([b.percentage.percent, a.percentage.isShared]).toEqual([0, true]);
   });
 
-  test('11.4 what was lost there is said again', async () => {
+  test('11.4 a state that was lost there is written again', async () => {
     const shared = new FakeShared();
     const { percentage } = node(shared);
     await percentage.set(50, 'ada');
@@ -135,16 +135,16 @@ describe('while what is shared is away', () => {
     expect(shared.values.get('cutover')).toMatchObject({ percent: 50 });
   });
 
-  test('11.4 an older state that comes back does not count', async () => {
+  test('11.4 an older state that reappears is ignored', async () => {
     const shared = new FakeShared();
-    const { percentage, heard } = node(shared);
+    const { percentage, changes } = node(shared);
     await percentage.set(5, 'ada');
     const old = shared.values.get('cutover') as object;
     await percentage.set(50, 'ada');
     await shared.write('cutover', old);
     await percentage.tick();
     await percentage.tick();
-    expect([percentage.percent, heard.length]).toEqual([50, 2]);
+    expect([percentage.percent, changes.length]).toEqual([50, 2]);
     expect(shared.values.get('cutover')).toMatchObject({ percent: 50 });
   });
 });

@@ -32,7 +32,7 @@ async function open(changes: Partial<ProbeSite> = {}) {
 }
 
 describe('at a server that answers as Reverb does', () => {
-  test('11.16 a probe listens to channels of each kind, and hears what is published', async () => {
+  test('11.16 a probe subscribes to channels of each kind, and receives their events', async () => {
     const { probe, arrivals, site } = await open();
     const channels = ['orders', 'private-orders', 'presence-orders', 'cache-orders'];
     for (const channel of channels)
@@ -50,7 +50,7 @@ describe('at a server that answers as Reverb does', () => {
     );
   });
 
-  test('11.16 a refusal that does not name its channel is that of the channel which was asked for', async () => {
+  test('11.16 a refusal without a channel belongs to the channel that was requested', async () => {
     const { probe } = await open({ credential: { ...APP, secret: 'another' } });
     const refusal = (await probe.subscribe('private-a').catch((error: unknown) => error)) as ProbeRefused;
     expect(refusal).toBeInstanceOf(ProbeRefused);
@@ -72,7 +72,7 @@ describe('at a server that answers as Reverb does', () => {
     expect((await publishAtSite(site, event, { timeoutMs: TIMEOUT_MS })).status).toBe(401);
   });
 
-  test('11.14 a connection that the server ends is known to have ended, and so is what it was asked', async () => {
+  test('11.14 a close by the server ends the probe and its pending requests', async () => {
     const own = await startStandIn(ENV);
     ends.push(() => own.close());
     const { probe } = await open({ url: new URL(`http://127.0.0.1:${own.port}`) });
@@ -117,7 +117,7 @@ describe('frames', () => {
   );
 });
 
-test('11.14 addresses keep the path of the other server', () => {
+test('11.14 addresses keep the path of the server', () => {
   const site = probeSiteAt(1, { url: new URL('https://rt.test:8443/reverb/') });
   const client = { key: 'app-key', client: 'wavehall-probe' };
   expect(clientUrl(site, client).href).toBe(

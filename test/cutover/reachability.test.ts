@@ -15,14 +15,14 @@ const start = async (env: Record<string, string> = {}) => {
   return server;
 };
 
-describe('whether the other server can be connected', () => {
-  test('11.15 it can when it greets a probe, and nothing of the probe is left', async () => {
+describe('the upstream', () => {
+  test('11.15 is reachable when it greets a probe, which leaves nothing behind', async () => {
     const server = await start();
     expect(await whyUnreachable(probeSiteAt(server.port))).toBeUndefined();
     await eventually(() => server.connections() === 0, 'the probe has gone');
   });
 
-  test('11.15 it can when it says no to the probe: clients may have used up its quota, or the probe’s origin is a stranger', async () => {
+  test('11.15 is reachable when it refuses the probe: clients may have used up its quota, or the origin is not allowed', async () => {
     const full = await start({ REVERB_APP_MAX_CONNECTIONS: '1' });
     const client = await Wire.open({ host: '127.0.0.1', port: full.port }, '/app/app-key?protocol=7');
     await client.next('pusher:connection_established');
@@ -32,13 +32,11 @@ describe('whether the other server can be connected', () => {
     expect(await whyUnreachable(probeSiteAt(strict.port, { origin: 'https://other.test' }))).toBeUndefined();
   });
 
-  test('11.15 it cannot when nobody listens, nobody answers, or it has no WebSockets to give', async () => {
+  test('11.15 is unreachable when it does not listen, does not answer, or accepts no WebSockets', async () => {
     expect(await whyUnreachable(probeSiteAt(await freePort()))).toBe('ECONNREFUSED');
     const frozen = await startSilentServer();
     ends.push(() => frozen.close());
-    expect(await whyUnreachable(probeSiteAt(frozen.port), 300)).toMatch(
-      /timed out|no greeting/,
-    );
+    expect(await whyUnreachable(probeSiteAt(frozen.port), 300)).toMatch(/timed out|no greeting/);
     const faulty = await startFaultyProxy((await start()).port);
     ends.push(() => faulty.close());
     faulty.fault = 'no-upgrade';

@@ -2,14 +2,14 @@ import { connect, type Socket } from 'node:net';
 import { onTestFinished, vi } from 'vitest';
 import { webSocketAccept, startTcpServer } from './servers.ts';
 
-/** Of the other side's own visitors: the bridge, and the door that looks whether it stands before itself. */
-const NOT_THROUGH_THE_DOOR = /client=wavehall-bridge|^GET \/\S*live /;
+/** Requests that are not proxied: of the bridge, and the front door's check that the upstream is not itself. */
+const NOT_PROXIED = /client=wavehall-bridge|^GET \/\S*live /;
 
 export const SECRET_RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsecret!';
 
 const keyIn = (head: string): string => /^sec-websocket-key: *(\S+)/im.exec(head)?.[1] ?? '';
 
-/** A right answer to a WebSocket handshake. */
+/** A valid answer to a WebSocket handshake. */
 export const acceptResponse = (head: string): string =>
   [
     'HTTP/1.1 101 Switching Protocols',
@@ -20,13 +20,13 @@ export const acceptResponse = (head: string): string =>
     '',
   ].join('\r\n');
 
-/** The most obliging other side: it takes every upgrade and answers everything else with a secret. */
-const obliging = (head: string): string =>
+/** Accepts every upgrade, and answers everything else with a secret. */
+const acceptAll = (head: string): string =>
   /^upgrade:/im.test(head) ? acceptResponse(head) : SECRET_RESPONSE;
 
-/** Another server that writes down every byte that comes to it through the door, and answers each head. */
+/** An upstream that records every byte that is proxied to it, and answers each head. */
 export async function startRecordingUpstream(
-  answer: (head: string, socket: Socket) => string | undefined = obliging,
+  answer: (head: string, socket: Socket) => string | undefined = acceptAll,
 ) {
   const texts: string[] = [];
   const sockets: Socket[] = [];
@@ -36,7 +36,7 @@ export async function startRecordingUpstream(
       text += chunk.toString('latin1');
       if (at === -1 && !text.includes('\r\n\r\n')) return;
       if (at === -1) {
-        if (NOT_THROUGH_THE_DOOR.test(text)) return void socket.destroy();
+        if (NOT_PROXIED.test(text)) return void socket.destroy();
         at = texts.push(text) - 1;
         sockets.push(socket);
         const given = answer(text, socket);
@@ -45,10 +45,10 @@ export async function startRecordingUpstream(
       texts[at] = text;
     });
   });
-  return { port, texts, sockets, heard: () => texts.join('\n---\n') };
+  return { port, texts, sockets, received: () => texts.join('\n---\n') };
 }
 
-/** A client that sends what it likes. */
+/** A client that sends raw bytes. */
 export function sendRaw(port: number, ...parts: readonly (string | Buffer)[]) {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   let text = '';

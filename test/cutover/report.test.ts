@@ -86,7 +86,7 @@ const withWatch = (changes: Partial<CutoverStatus['watch']>): CutoverStatus => (
 });
 
 describe('the table of both servers', () => {
-  test('11.5 shows side by side what a person needs at a glance', () => {
+  test('11.5 shows the health of both servers side by side', () => {
     expect(statusTable(HEALTHY, PLAIN)).toBe(
       [
         'Wavehall has 25 % of the browsers, set 2027-01-15T08:00:00Z by ada',
@@ -112,14 +112,14 @@ describe('the table of both servers', () => {
     );
   });
 
-  test('11.5 columns stand under each other whatever is in them', () => {
+  test('11.5 aligns its columns whatever their contents', () => {
     const lines = statusTable(HEALTHY, PLAIN).split('\n').slice(3, 15);
     const column = lines[0]?.indexOf('upstream') ?? -1;
     for (const line of lines) expect(line.slice(column - 2, column)).toBe('  ');
     for (const line of lines) expect(line[column]).toMatch(/\S/);
   });
 
-  test('11.14 a breach stands out, with its figure and its limit', () => {
+  test('11.14 marks a breach, with its value and its limit', () => {
     const breaches = [
       {
         of: 'delivery',
@@ -161,7 +161,7 @@ describe('the table of both servers', () => {
     expect(text).toContain('its share stays, because the upstream cannot be connected');
   });
 
-  test('11.5 what is away, was lost or is not shared is said in words', () => {
+  test('11.5 names in words what is disconnected, dropped or not shared', () => {
     const text = statusTable(
       {
         ...HEALTHY,
@@ -202,13 +202,13 @@ describe('the table of both servers', () => {
     expect(statusTable(withWatch({ canary: null }), PLAIN)).toContain('WAVEHALL_CUTOVER_CANARY_SECONDS=0');
   });
 
-  test('11.5 a server of which nothing is known is not called good', () => {
+  test('11.5 does not call a server good that was not measured yet', () => {
     const { health } = HEALTHY.watch;
     const text = statusTable(withWatch({ health: { ...health, upstream: QUIET } }), PLAIN);
     expect(text).toMatch(/^health +good +not known yet$/m);
   });
 
-  test('11.5 colours are added to the same text, and only where they are wanted', () => {
+  test('11.5 adds colours to the same text, and only when they are wanted', () => {
     const plain = statusTable(HEALTHY, PLAIN);
     const coloured = statusTable(HEALTHY, { colour: true });
     expect(coloured).not.toBe(plain);
@@ -216,7 +216,7 @@ describe('the table of both servers', () => {
     expect(plain).not.toContain('\u001B');
   });
 
-  test('11.5 nothing that others wrote controls the terminal', () => {
+  test('11.5 removes control characters from foreign text', () => {
     const evil = '\u001B[2Jx\r\n';
     const text = statusTable(
       {
@@ -270,7 +270,7 @@ describe('the table of a comparison', () => {
     ]);
   });
 
-  test('11.16 says GO when nothing is wrong, and why not when nobody could be asked', () => {
+  test('11.16 prints GO without faults, and the reason when no server could be compared', () => {
     expect(comparisonTable({ ...comparison, isGo: true, reasons: [] }, PLAIN)).toContain(
       'GO: both servers delivered the same events.',
     );

@@ -13,7 +13,7 @@ import { Wire } from '../support/wire.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import type { TestServer } from '../support/server.ts';
 
-/** These wait a minute or longer for what Reverb does once a minute, or need another server. */
+/** Cases that wait a minute or longer for Reverb, or need a second server. */
 const LEFT_OUT = new Set(['C16', 'C17', 'C40']);
 
 let standIn: TestServer;
@@ -40,11 +40,14 @@ describe('11.18 the stand-in for Reverb', () => {
     return isNamed(each) || result === 'passed' ? result : detail;
   };
 
-  test.each(tried.filter((each) => !isNamed(each)))('11.18 answers case $id as it should', async (each) => {
-    expect(await resultOf(each)).toBe('passed');
-  });
+  test.each(tried.filter((each) => !isNamed(each)))(
+    '11.18 answers case $id as the protocol says',
+    async (each) => {
+      expect(await resultOf(each)).toBe('passed');
+    },
+  );
 
-  // Most of their time goes into waiting for what Reverb never sends.
+  // Most of their time is spent waiting for frames that Reverb never sends.
   describe.concurrent('differs where Reverb does', () => {
     test.each(tried.filter(isNamed))('11.18 in case $id', { timeout: 60_000 }, async (each) => {
       expect(await resultOf(each)).toBe('failed');
@@ -56,7 +59,7 @@ describe('11.18 the stand-in for Reverb', () => {
   });
 });
 
-test('11.17 a refused origin is told and the socket stays open', async () => {
+test('11.17 a refused origin gets an error and the socket stays open', async () => {
   const strict = await startStandIn({ ...APP_ENV, STAND_IN_ALLOWED_ORIGINS: 'app.test' });
   const wire = await Wire.open(strict, `/app/${APP.key}`, { origin: 'https://else.test' });
   expect(await wire.first()).toEqual({
@@ -68,7 +71,7 @@ test('11.17 a refused origin is told and the socket stays open', async () => {
   await strict.close();
 });
 
-test('11.13 a socket that is silent is asked, and dropped when it does not answer', async () => {
+test('11.13 a silent socket is pinged, and dropped when it does not answer', async () => {
   const quick = await startStandIn({ ...APP_ENV, REVERB_APP_PING_INTERVAL: '1', STAND_IN_SWEEP_MS: '700' });
   const wire = await Wire.open(quick, `/app/${APP.key}`);
   await wire.first();
@@ -79,7 +82,7 @@ test('11.13 a socket that is silent is asked, and dropped when it does not answe
   await quick.close();
 });
 
-test('11.1 two apps of one stand-in do not hear each other', async () => {
+test('11.1 two apps of one stand-in receive nothing of each other', async () => {
   const two = await startStandIn({ ...APP_ENV, STAND_IN_MORE_APPS: JSON.stringify([secondApp.app]) });
   const wires = await Promise.all(
     [APP.key, secondApp.app.key].map((key) => Wire.open(two, `/app/${key}?protocol=7`)),

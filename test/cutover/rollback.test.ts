@@ -8,7 +8,7 @@ class FakePercentage {
   percent: number;
   lastGood: number;
   readonly sets: { readonly percent: number; readonly by: string; readonly move: boolean | undefined }[] = [];
-  /** Writing waits for it. */
+  /** Delays each write. */
   blocked: Promise<void> = Promise.resolve();
 
   constructor(percent: number, lastGood: number) {
@@ -34,7 +34,7 @@ interface Start {
   readonly limits?: Partial<typeof DEFAULT_WATCH_LIMITS>;
 }
 
-/** Seconds that pass when a test says so; in each of them, what `each` does happens. */
+/** A fake clock: each second that a test lets pass calls `each`. */
 function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) {
   const limits = { ...DEFAULT_WATCH_LIMITS, ...changes };
   const clock = new FakeClock();
@@ -43,7 +43,7 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const percentage = new FakePercentage(percent, lastGood);
   const notes: RollbackNote[] = [];
   const notify = (note: RollbackNote) => void notes.push(note);
-  /** Why the other server cannot be connected. */
+  /** Reason why the upstream cannot be connected. */
   const other: { away: string | undefined } = { away: undefined };
   const whyUpstreamIsAway = () => Promise.resolve(other.away);
   const rollback = new Rollback({
@@ -66,7 +66,7 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
 }
 
 describe('the rollback', () => {
-  test('11.15 a breach that lasts sets the percentage to 0 when none was good, and moves the sockets', async () => {
+  test('11.15 a lasting breach sets the percentage to 0 when none was good, and moves the sockets', async () => {
     const { percentage, seconds, bad } = open({ percent: 25 });
     await seconds(10, bad);
     expect(percentage.sets).toEqual([]);
@@ -106,7 +106,7 @@ describe('the rollback', () => {
     expect(percentage.sets).toEqual([]);
   });
 
-  test('11.15 one breach goes back once: what brought it down does not count at the lower percentage', async () => {
+  test('11.15 one breach causes one rollback: it does not count at the lower percentage', async () => {
     const { percentage, seconds, bad, good, notes } = open({ percent: 50, lastGood: 25 });
     await seconds(11, bad);
     await seconds(120, good);
@@ -115,7 +115,7 @@ describe('the rollback', () => {
     expect(notes).toHaveLength(1);
   });
 
-  test('11.15 a breach that goes on at the last good percentage goes on to 0, and there it ends', async () => {
+  test('11.15 a breach that goes on at the last good percentage causes a rollback to 0, the last one', async () => {
     const { percentage, seconds, bad, rollback } = open({ percent: 50, lastGood: 25 });
     await seconds(300, bad);
     expect(percentage.sets.map(({ percent }) => percent)).toEqual([25, 0]);
@@ -123,7 +123,7 @@ describe('the rollback', () => {
     expect(percentage.lastGood).toBe(0);
   });
 
-  test('11.15 at 0 percent nothing is done, and a rise is judged by what happens after it', async () => {
+  test('11.15 at 0 percent nothing is done, and a rise is judged by the events after it', async () => {
     const { percentage, seconds, bad, good } = open({ percent: 0 });
     await seconds(60, bad);
     expect(percentage.sets).toEqual([]);
@@ -137,7 +137,7 @@ describe('the rollback', () => {
     expect(percentage.sets.map(({ percent }) => percent)).toEqual([5]);
   });
 
-  test('11.15 the other side’s faults are not ours', async () => {
+  test('11.15 faults of the upstream cause no rollback', async () => {
     const { percentage, seconds, good, health } = open();
     await seconds(60, () => {
       good();
@@ -148,7 +148,7 @@ describe('the rollback', () => {
     expect(percentage.sets).toEqual([]);
   });
 
-  test('11.15 nobody is sent to a server that cannot be connected; when it can be, they are', async () => {
+  test('11.15 is blocked while the upstream cannot be connected, and done as soon as it can', async () => {
     const { percentage, seconds, bad, other, logger, rollback } = open();
     other.away = 'ECONNREFUSED';
     await seconds(30, bad);
@@ -165,7 +165,7 @@ describe('the rollback', () => {
     expect(rollback.status().isBlocked).toBe(false);
   });
 
-  test('11.15 only a connect of its own tells whether the other server can be connected', async () => {
+  test('11.15 tests with a connect of its own that the upstream can be connected', async () => {
     const { percentage, seconds, bad, health } = open();
     await seconds(11, () => {
       bad();
@@ -179,7 +179,7 @@ describe('the rollback', () => {
     expect(percentage.percent).toBe(0);
   });
 
-  test('11.15 slow canary events and a late event loop, which anybody can cause, are told and move nobody', async () => {
+  test('11.15 slow canary events and a late event loop, which any client can cause, are logged and move no browser', async () => {
     const { percentage, seconds, health, logger } = open();
     await seconds(60, () => {
       health.canary('wavehall', 'wavehall', true, 2000);
@@ -192,7 +192,7 @@ describe('the rollback', () => {
     ]);
   });
 
-  test('11.15 another share that is set while the other server is asked stays', async () => {
+  test('11.15 a share that is set during the check of the upstream stays', async () => {
     const { percentage, seconds, bad, rollback, clock, other } = open();
     await seconds(10, bad);
     const asked = held();
@@ -206,7 +206,7 @@ describe('the rollback', () => {
     expect(percentage.sets).toEqual([]);
   });
 
-  test('11.15 events that do not cross to the other server are told, and move nobody', async () => {
+  test('11.15 events that do not cross to the upstream are logged, and move no browser', async () => {
     const { percentage, seconds, health, logger } = open();
     const lost = () => {
       for (let at = 0; at < 5; at += 1) health.canary('wavehall', 'upstream', false, 0);
@@ -227,7 +227,7 @@ describe('the rollback', () => {
     expect(percentage.sets).toEqual([]);
   });
 
-  test('11.15 it is told in one clear line, to whoever is notified, and in the counts', async () => {
+  test('11.15 it is in one log line, in the notification and in the counts', async () => {
     const { seconds, bad, logger, notes, rollback, clock } = open({ percent: 50, lastGood: 25 });
     await seconds(11, bad);
     expect(logger.warnings).toEqual([
@@ -265,7 +265,7 @@ describe('the rollback', () => {
     expect(percentage.sets).toHaveLength(1);
   });
 
-  test('11.15 what cannot be written is said and tried again', async () => {
+  test('11.15 a share that cannot be written is logged and tried again', async () => {
     const { percentage, seconds, bad, logger, rollback } = open();
     percentage.blocked = Promise.reject(new Error('the disk is full'));
     await seconds(12, bad);
@@ -281,7 +281,7 @@ describe('the rollback', () => {
 });
 
 describe('the last good percentage', () => {
-  test('11.15 is the present one when it has held for the set time', async () => {
+  test('11.15 is the present one after it has held for the set time', async () => {
     const { percentage, seconds, good } = open({ percent: 25, lastGood: 5 });
     await seconds(59, good);
     expect(percentage.lastGood).toBe(5);
@@ -289,7 +289,7 @@ describe('the last good percentage', () => {
     expect(percentage.lastGood).toBe(25);
   });
 
-  test('11.15 any breach begins the time again, also one that moves nobody', async () => {
+  test('11.15 any breach restarts the time, also one without a rollback', async () => {
     const { percentage, seconds, good, health } = open({ percent: 25 });
     await seconds(50, good);
     await seconds(1, () => {
@@ -301,7 +301,7 @@ describe('the last good percentage', () => {
     expect(percentage.lastGood).toBe(25);
   });
 
-  test('11.15 a change of the percentage begins the time again', async () => {
+  test('11.15 a change of the percentage restarts the time', async () => {
     const { percentage, seconds, good } = open({ percent: 25 });
     await seconds(50, good);
     percentage.percent = 50;
@@ -311,7 +311,7 @@ describe('the last good percentage', () => {
     expect(percentage.lastGood).toBe(50);
   });
 
-  test('11.15 0 percent proves nothing', async () => {
+  test('11.15 is never 0 percent', async () => {
     const { percentage, seconds, good } = open({ percent: 0, lastGood: 25 });
     await seconds(120, good);
     expect(percentage.lastGood).toBe(25);

@@ -1,4 +1,4 @@
-/** Requests with which a stranger tries to get more than a WebSocket of an app from the server behind the front door. */
+/** Requests with which an attacker tries to reach more of the upstream than the WebSocket of an app. */
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { APP, APP_VARIABLES } from '../support/app.ts';
@@ -29,7 +29,7 @@ const upgradeOf = (protocol: string): string[] => [
 ];
 const without = (name: string): string[] => HANDSHAKE.filter((line) => !line.startsWith(name));
 
-const NOT_LED: readonly (readonly [what: string, text: string])[] = [
+const NOT_PROXIED: readonly (readonly [what: string, text: string])[] = [
   ['another path with another protocol', requestText('GET /secret', ...upgradeOf('foo'))],
   ['another path', requestText('GET /secret', ...HANDSHAKE)],
   ['the root', requestText('GET /', ...HANDSHAKE)],
@@ -69,25 +69,25 @@ const NOT_LED: readonly (readonly [what: string, text: string])[] = [
 ];
 
 describe.each(['true', 'false'])('with WAVEHALL_CUTOVER_PROXY_HTTP=%s', (pass) => {
-  test.each(NOT_LED)(
+  test.each(NOT_PROXIED)(
     '11.2 an upgrade with %s is answered here and never becomes a tunnel',
     async (_, text) => {
-      const other = await startRecordingUpstream();
-      const door = await startFrontDoor(other, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: pass });
-      const client = sendRaw(door.port, text);
+      const upstream = await startRecordingUpstream();
+      const frontDoor = await startFrontDoor(upstream, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: pass });
+      const client = sendRaw(frontDoor.port, text);
       expect(await client.answered()).not.toBe(101);
       client.socket.write(
         requestText('GET /secret', 'Host: localhost', 'X-Forwarded-For: 6.6.6.6', 'Connection: close'),
       );
       client.socket.end();
       await client.ended;
-      expect(other.heard()).not.toMatch(/upgrade|6\.6\.6\.6|hello|token/i);
+      expect(upstream.received()).not.toMatch(/upgrade|6\.6\.6\.6|hello|token/i);
       if (/upgrade: websocket/i.test(text)) expect(client.status()).toBeGreaterThanOrEqual(400);
     },
   );
 });
 
-describe('only sockets are joined', () => {
+describe('only accepted sockets become tunnels', () => {
   const ANSWERS: readonly (readonly [what: string, (head: string) => string])[] = [
     ['200', () => SECRET_RESPONSE],
     ['101 to another protocol', (head) => acceptResponse(head).replace('Upgrade: websocket', 'Upgrade: foo')],
@@ -108,73 +108,77 @@ describe('only sockets are joined', () => {
   ];
 
   test.each(ANSWERS)(
-    '11.2 an other side that answers a handshake with %s gets no byte more',
+    '11.2 an upstream that answers a handshake with %s gets no further byte',
     async (_, answer) => {
-      const other = await startRecordingUpstream(answer);
-      const door = await startFrontDoor(other, 0);
-      const client = sendRaw(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
+      const upstream = await startRecordingUpstream(answer);
+      const frontDoor = await startFrontDoor(upstream, 0);
+      const client = sendRaw(
+        frontDoor.port,
+        upgradeText(PATH),
+        textFrame({ event: 'pusher:ping', data: {} }),
+      );
       await client.answered();
       if (client.status() === 101) {
         await vi.waitFor(() => expect(client.text()).toContain('connection_established'));
         await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
       } else await client.ended;
-      for (const text of other.texts) expect(text.slice(text.indexOf('\r\n\r\n'))).toBe('\r\n\r\n');
+      for (const text of upstream.texts) expect(text.slice(text.indexOf('\r\n\r\n'))).toBe('\r\n\r\n');
       expect(client.text()).not.toContain('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsecret!GET');
     },
   );
 
-  test('11.2 hints before the 101 are passed over', async () => {
-    const other = await startRecordingUpstream(
+  test('11.2 informational answers before the 101 are skipped', async () => {
+    const upstream = await startRecordingUpstream(
       (head) => `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${acceptResponse(head)}`,
     );
-    const door = await startFrontDoor(other, 0);
-    const client = sendRaw(door.port, upgradeText(PATH), 'EARLY');
+    const frontDoor = await startFrontDoor(upstream, 0);
+    const client = sendRaw(frontDoor.port, upgradeText(PATH), 'EARLY');
     expect(await client.answered()).toBe(101);
-    await vi.waitFor(() => expect(other.heard()).toMatch(/\r\n\r\nEARLY$/));
+    await vi.waitFor(() => expect(upstream.received()).toMatch(/\r\n\r\nEARLY$/));
   });
 
-  test('11.2 the other side’s refusal ends the connection, whatever the client sends behind it', async () => {
-    const other = await startRecordingUpstream(
+  test('11.2 the upstream’s refusal ends the connection, whatever the client sends behind it', async () => {
+    const upstream = await startRecordingUpstream(
       () => 'HTTP/1.1 403 Forbidden\r\nX-Why: a\r\nContent-Length: 3\r\n\r\nno!',
     );
-    const door = await startFrontDoor(other, 0);
-    const client = sendRaw(door.port, upgradeText(PATH), requestText('GET /secret', 'Host: localhost'));
+    const frontDoor = await startFrontDoor(upstream, 0);
+    const client = sendRaw(frontDoor.port, upgradeText(PATH), requestText('GET /secret', 'Host: localhost'));
     expect(await client.answered()).toBe(403);
     await client.ended;
     expect(client.text()).toMatch(
       /^HTTP\/1\.1 403 Forbidden\r\nX-Why: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nno!$/,
     );
-    expect(other.heard()).not.toContain('secret');
+    expect(upstream.received()).not.toContain('secret');
   });
 
-  test('11.2 with WAVEHALL_CUTOVER_PROXY_HTTP=false a key that is not ours is refused here', async () => {
-    const other = await startRecordingUpstream();
-    const door = await startFrontDoor(other, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'false' });
-    const client = sendRaw(door.port, upgradeText('/app/their-key?protocol=7'));
+  test('11.2 with WAVEHALL_CUTOVER_PROXY_HTTP=false an unknown key is refused here', async () => {
+    const upstream = await startRecordingUpstream();
+    const frontDoor = await startFrontDoor(upstream, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'false' });
+    const client = sendRaw(frontDoor.port, upgradeText('/app/their-key?protocol=7'));
     await vi.waitFor(() => expect(client.text()).toContain('4001'));
-    expect(other.heard()).toBe('');
+    expect(upstream.received()).toBe('');
   });
 
   test.each(['..%2f..%2fsecret', '%2e%2e', 'a%5cb', 'a%00'])(
     '11.2 the key %s, which is a path to some servers, is refused here',
     async (key) => {
-      const other = await startRecordingUpstream();
-      const door = await startFrontDoor(other, 0);
-      const client = sendRaw(door.port, upgradeText(`/app/${key}`));
+      const upstream = await startRecordingUpstream();
+      const frontDoor = await startFrontDoor(upstream, 0);
+      const client = sendRaw(frontDoor.port, upgradeText(`/app/${key}`));
       await vi.waitFor(() => expect(client.text()).toContain('4001'));
-      expect(other.heard()).toBe('');
+      expect(upstream.received()).toBe('');
     },
   );
 
-  test('11.2 a browser reaches a real other side as before', async () => {
-    const other = await startStandIn({
+  test('11.2 a browser reaches a real upstream', async () => {
+    const upstream = await startStandIn({
       REVERB_APP_KEY: APP.key,
       REVERB_APP_ID: APP.id,
       REVERB_APP_SECRET: APP.secret,
     });
-    onTestFinished(() => other.close());
-    const door = await startFrontDoor(other, 0);
-    const client = sendRaw(door.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
+    onTestFinished(() => upstream.close());
+    const frontDoor = await startFrontDoor(upstream, 0);
+    const client = sendRaw(frontDoor.port, upgradeText(PATH), textFrame({ event: 'pusher:ping', data: {} }));
     await vi.waitFor(() => expect(client.text()).toContain('pusher:pong'));
     expect(client.text()).toContain('X-Powered-By: Laravel Reverb');
     client.socket.write(frameBytes({ opcode: OPCODE.close, payload: Buffer.from([3, 232]) }));
@@ -182,12 +186,12 @@ describe('only sockets are joined', () => {
   });
 
   test.each(['GET /secret', 'GET /admin/metrics', 'POST /apps/app-id/events', `POST ${PATH}`])(
-    '11.2 %s with an upgrade does not reach a real other side',
+    '11.2 %s with an upgrade does not reach a real upstream',
     async (line) => {
-      const other = await startStandIn({ REVERB_APP_KEY: APP.key });
-      onTestFinished(() => other.close());
-      const door = await startFrontDoor(other, 0);
-      const client = sendRaw(door.port, requestText(line, ...HANDSHAKE));
+      const upstream = await startStandIn({ REVERB_APP_KEY: APP.key });
+      onTestFinished(() => upstream.close());
+      const frontDoor = await startFrontDoor(upstream, 0);
+      const client = sendRaw(frontDoor.port, requestText(line, ...HANDSHAKE));
       expect(await client.answered()).toBeGreaterThanOrEqual(400);
       await client.ended;
       expect(client.text()).not.toContain('Reverb');
@@ -236,12 +240,15 @@ const ADMIN: readonly string[] = [
   '/Live/',
 ];
 
-describe('what is the operator’s stays here', () => {
+describe('the operator’s paths and token stay here', () => {
   test.each(['', 'ws'])(
-    '11.2 with the path prefix "%s" no spelling of the admin API or the HTTP API is passed',
+    '11.2 with the path prefix "%s" no spelling of the admin API or the HTTP API is proxied',
     async (prefix) => {
-      const other = await startRecordingUpstream();
-      const door = await startFrontDoor(other, 50, { REVERB_SERVER_PATH: prefix, WAVEHALL_ADMIN_TOKEN: '' });
+      const upstream = await startRecordingUpstream();
+      const frontDoor = await startFrontDoor(upstream, 50, {
+        REVERB_SERVER_PATH: prefix,
+        WAVEHALL_ADMIN_TOKEN: '',
+      });
       const targets =
         prefix === ''
           ? ADMIN
@@ -252,7 +259,7 @@ describe('what is the operator’s stays here', () => {
             ];
       for (const target of targets) {
         const client = sendRaw(
-          door.port,
+          frontDoor.port,
           requestText(
             `GET ${target}`,
             'Host: localhost',
@@ -263,13 +270,13 @@ describe('what is the operator’s stays here', () => {
         await client.ended;
         expect(client.text(), target).not.toContain('secret!');
       }
-      expect(other.heard()).toBe('');
+      expect(upstream.received()).toBe('');
     },
   );
 
-  test('11.2 a request that carries the operator’s token goes nowhere, wherever it stands', async () => {
-    const other = await startRecordingUpstream();
-    const door = await startFrontDoor(other, 50);
+  test('11.2 a request with the operator’s token in any place is not proxied', async () => {
+    const upstream = await startRecordingUpstream();
+    const frontDoor = await startFrontDoor(upstream, 50);
     const ways: readonly string[] = [
       requestText('GET /pulse', 'Host: localhost', `Authorization: Bearer ${TOKEN}`, 'Connection: close'),
       requestText(
@@ -288,52 +295,61 @@ describe('what is the operator’s stays here', () => {
         'Connection: close',
       ),
     ];
-    for (const way of ways) {
-      const client = sendRaw(door.port, way);
+    for (const text of ways) {
+      const client = sendRaw(frontDoor.port, text);
       await client.ended;
-      expect(client.status(), way).toBe(404);
+      expect(client.status(), text).toBe(404);
     }
-    expect(other.heard()).toBe('');
+    expect(upstream.received()).toBe('');
     const client = sendRaw(
-      door.port,
+      frontDoor.port,
       requestText('GET /pulse', 'Host: localhost', 'Authorization: Bearer x', 'Connection: close'),
     );
     await client.ended;
     expect(client.text()).toContain('secret!');
-    expect(other.heard()).toContain('Authorization: Bearer x');
+    expect(upstream.received()).toContain('Authorization: Bearer x');
   });
 
-  test('11.2 a socket that carries the operator’s token is led over without it', async () => {
-    const other = await startRecordingUpstream();
-    const door = await startFrontDoor(other, 0);
-    const client = sendRaw(door.port, upgradeText(PATH, { Authorization: `Bearer ${TOKEN}`, 'X-Mine': '1' }));
+  test('11.2 a socket with the operator’s token is proxied without it', async () => {
+    const upstream = await startRecordingUpstream();
+    const frontDoor = await startFrontDoor(upstream, 0);
+    const client = sendRaw(
+      frontDoor.port,
+      upgradeText(PATH, { Authorization: `Bearer ${TOKEN}`, 'X-Mine': '1' }),
+    );
     expect(await client.answered()).toBe(101);
-    expect(other.heard()).toContain('X-Mine: 1');
-    expect(other.heard()).not.toContain(TOKEN);
+    expect(upstream.received()).toContain('X-Mine: 1');
+    expect(upstream.received()).not.toContain(TOKEN);
   });
 
   test('11.2 CONNECT and TRACE are answered here', async () => {
-    const other = await startRecordingUpstream();
-    const door = await startFrontDoor(other, 0);
+    const upstream = await startRecordingUpstream();
+    const frontDoor = await startFrontDoor(upstream, 0);
     for (const line of ['CONNECT localhost:80', 'CONNECT /secret', 'TRACE /secret']) {
-      const client = sendRaw(door.port, requestText(line, 'Host: localhost'), 'GET /secret HTTP/1.1\r\n\r\n');
+      const client = sendRaw(
+        frontDoor.port,
+        requestText(line, 'Host: localhost'),
+        'GET /secret HTTP/1.1\r\n\r\n',
+      );
       expect(await client.answered()).toBeGreaterThanOrEqual(400);
       client.socket.end();
       await client.ended;
     }
-    expect(other.heard()).toBe('');
+    expect(upstream.received()).toBe('');
   });
 });
 
 const filesOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
-describe.runIf(existsSync('/proc/self/fd'))('what was refused is let go', () => {
-  test('2.1 a client that is refused at the door and stays is ended within 5 s, and SIGTERM ends the server before that', async () => {
-    const other = await startRecordingUpstream(() => 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
+describe.runIf(existsSync('/proc/self/fd'))('a refused socket', () => {
+  test('2.1 that the client keeps open is ended within 5 s, and SIGTERM ends the server before that', async () => {
+    const upstream = await startRecordingUpstream(
+      () => 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n',
+    );
     const start = () =>
       startServer({
         ...APP_VARIABLES,
-        WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${other.port}`,
+        WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${upstream.port}`,
         WAVEHALL_CUTOVER_STATE_FILE: `/tmp/wavehall-${process.pid}-${Math.random()}.json`,
         WAVEHALL_DRAIN_SECONDS: '0',
       });

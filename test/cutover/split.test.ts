@@ -3,11 +3,11 @@ import { type SplitInput, chooseBucket, sideOf } from '../../src/cutover/split/s
 
 const BROWSERS = 10_000;
 const STEPS = [0, 0.5, 1, 5, 25, 50, 75, 99.5, 100];
-/** Five standard deviations: a fair split is outside once in two million times. */
+/** Five standard deviations: a fair split is outside once in two million runs. */
 const tolerance = (percent: number): number =>
   5 * Math.sqrt(BROWSERS * (percent / 100) * (1 - percent / 100)) + 1e-9;
 
-const cluesOf = (changes: Partial<SplitInput> = {}): SplitInput => ({
+const inputOf = (changes: Partial<SplitInput> = {}): SplitInput => ({
   client: { address: '192.0.2.1', secure: false, viaProxy: false },
   cookie: undefined,
   origin: 'https://example.com',
@@ -15,19 +15,19 @@ const cluesOf = (changes: Partial<SplitInput> = {}): SplitInput => ({
   ...changes,
 });
 
-/** A browser that keeps the cookie that it is given. */
+/** A browser that keeps its cookie. */
 class CookieBrowser {
   cookie: string | undefined;
 
   side(percent: number): string {
-    const { bucket, cookieLine } = chooseBucket('cookie', cluesOf({ cookie: this.cookie }));
+    const { bucket, cookieLine } = chooseBucket('cookie', inputOf({ cookie: this.cookie }));
     if (cookieLine !== undefined)
       this.cookie = `a=b; ${/wavehall_bucket=\d+/.exec(cookieLine)?.[0] ?? ''}; c=d`;
     return sideOf(bucket, percent);
   }
 }
 
-/** One that is known by its address. */
+/** A client that is recognised by its address. */
 class AddressBrowser {
   readonly #address: string;
   constructor(number: number) {
@@ -35,8 +35,8 @@ class AddressBrowser {
   }
 
   side(percent: number): string {
-    const visitor = { address: this.#address, secure: false, viaProxy: true };
-    return sideOf(chooseBucket('address', cluesOf({ client: visitor })).bucket, percent);
+    const client = { address: this.#address, secure: false, viaProxy: true };
+    return sideOf(chooseBucket('address', inputOf({ client })).bucket, percent);
   }
 }
 
@@ -44,7 +44,7 @@ describe.each([
   { sticky: 'cookie', browser: () => new CookieBrowser() },
   { sticky: 'address', browser: (number: number) => new AddressBrowser(number) },
 ])('10,000 browsers, sticky by $sticky', ({ browser }) => {
-  test('11.1 each step has its share, and nobody goes back while the percentage rises', () => {
+  test('11.1 each step has its share, and no browser goes back while the percentage rises', () => {
     const browsers = Array.from({ length: BROWSERS }, (_, number) => browser(number));
     let before = browsers.map(() => 'upstream');
     for (const percent of STEPS) {
@@ -57,7 +57,7 @@ describe.each([
     }
   });
 
-  test('11.1 on the way down nobody goes over to this side', () => {
+  test('11.1 while the percentage falls, no browser goes over to Wavehall', () => {
     const browsers = Array.from({ length: BROWSERS }, (_, number) => browser(number));
     let before = browsers.map((each) => each.side(100));
     for (const percent of [...STEPS].reverse()) {
@@ -84,7 +84,7 @@ describe('the bucket', () => {
     ['a=1;wavehall_bucket=9999', 9999],
     ['a=1; wavehall_bucket=42 ; b=2', 42],
   ])('11.1 is kept in the cookie: %s', (cookie, bucket) => {
-    expect(chooseBucket('cookie', cluesOf({ cookie }))).toEqual({ bucket, cookieLine: undefined });
+    expect(chooseBucket('cookie', inputOf({ cookie }))).toEqual({ bucket, cookieLine: undefined });
   });
 
   test.each([
@@ -94,13 +94,13 @@ describe('the bucket', () => {
     'xwavehall_bucket=7',
     'wavehall_bucket=7x',
   ])('11.1 a cookie that is none of ours is replaced: %s', (cookie) => {
-    const { bucket, cookieLine } = chooseBucket('cookie', cluesOf({ cookie }));
+    const { bucket, cookieLine } = chooseBucket('cookie', inputOf({ cookie }));
     expect(cookieLine).toContain(`wavehall_bucket=${bucket};`);
   });
 
-  test('11.1 the cookie fits the scheme that the browser uses', () => {
+  test('11.1 the cookie suits the scheme that the browser uses', () => {
     const lineOf = (secure: boolean) =>
-      chooseBucket('cookie', cluesOf({ client: { address: 'a', secure, viaProxy: true } })).cookieLine;
+      chooseBucket('cookie', inputOf({ client: { address: 'a', secure, viaProxy: true } })).cookieLine;
     expect(lineOf(true)).toMatch(
       /^Set-Cookie: wavehall_bucket=\d+; Path=\/; Max-Age=2592000; HttpOnly; SameSite=None; Secure$/,
     );
@@ -109,15 +109,15 @@ describe('the bucket', () => {
     );
   });
 
-  test('11.1 whoever is no browser gets no cookie; one that it brings counts', () => {
-    const app = cluesOf({ origin: undefined, userAgent: 'okhttp/4' });
+  test('11.1 a client without an origin gets no cookie; one that it sends counts', () => {
+    const app = inputOf({ origin: undefined, userAgent: 'okhttp/4' });
     expect(chooseBucket('cookie', app).cookieLine).toBeUndefined();
     const keeping = { ...app, cookie: 'wavehall_bucket=42' };
     expect(chooseBucket('cookie', keeping)).toEqual({ bucket: 42, cookieLine: undefined });
   });
 
-  test('11.1 ten thousand phones of one model behind one address have their share at each step', () => {
-    const phone = cluesOf({ origin: undefined, userAgent: 'okhttp/4' });
+  test('11.1 10,000 phones of one model behind one address have their share at each step', () => {
+    const phone = inputOf({ origin: undefined, userAgent: 'okhttp/4' });
     for (const percent of STEPS) {
       const sides = Array.from({ length: BROWSERS }, () =>
         sideOf(chooseBucket('cookie', phone).bucket, percent),
@@ -129,15 +129,15 @@ describe('the bucket', () => {
     }
   });
 
-  test('11.1 a page without a cookie keeps the bucket that it is given, whatever the phones beside it do', () => {
+  test('11.1 a page keeps the bucket of its first answer, whatever phones at its address do', () => {
     const browsers = Array.from({ length: 1000 }, () => new CookieBrowser());
     const before = browsers.map((each) => each.side(50));
-    for (let at = 0; at < 1000; at += 1) chooseBucket('cookie', cluesOf({ origin: undefined }));
+    for (let at = 0; at < 1000; at += 1) chooseBucket('cookie', inputOf({ origin: undefined }));
     expect(browsers.map((each) => each.side(50))).toEqual(before);
   });
 
-  test('11.1 by address nobody gets a cookie, nor is one believed', () => {
-    const [one, other] = [cluesOf(), cluesOf({ cookie: 'wavehall_bucket=7' })].map((clues) =>
+  test('11.1 by address no cookie is set or read', () => {
+    const [one, other] = [inputOf(), inputOf({ cookie: 'wavehall_bucket=7' })].map((clues) =>
       chooseBucket('address', clues),
     );
     expect(one).toEqual(other);

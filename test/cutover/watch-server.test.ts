@@ -49,7 +49,7 @@ async function status(): Promise<CutoverStatus> {
   return (await answer.json()) as CutoverStatus;
 }
 
-/** The status when it is as wanted. */
+/** Resolves with the status when the condition holds. */
 async function statusWhen(holds: (now: CutoverStatus) => boolean, what: string): Promise<CutoverStatus> {
   let last = await status();
   await eventually(
@@ -60,8 +60,8 @@ async function statusWhen(holds: (now: CutoverStatus) => boolean, what: string):
   return last;
 }
 
-describe('the canary of a server with another one', () => {
-  test('11.14 crosses the bridge both ways, whatever the percentage is, and is no browser', async () => {
+describe('the canary of a server with an upstream', () => {
+  test('11.14 crosses the bridge both ways at every percentage, and counts as no browser', async () => {
     await start({ WAVEHALL_CUTOVER_PERCENT: '0' });
     const now = await statusWhen(
       ({ watch: { health } }) => health.wavehall.arrivals.good >= 3 && health.upstream.arrivals.good >= 3,
@@ -77,13 +77,13 @@ describe('the canary of a server with another one', () => {
     expect(statusTable(now, { colour: false })).toMatch(/^canary, across +\d+ ok, .* +\d+ ok, /m);
   });
 
-  test('11.15 the other server is killed at 50 percent: it is told, and the percentage stays', async () => {
+  test('11.15 reports a killed upstream at 50 percent, and the percentage stays', async () => {
     await start({ WAVEHALL_CUTOVER_PERCENT: '50', WAVEHALL_CUTOVER_BREACH_SECONDS: '1' });
     await statusWhen(({ watch: { health } }) => health.upstream.delivery.good >= 3, 'a good start');
     await upstream.stop();
     const now = await statusWhen(
       ({ watch: { health } }) => health.upstream.breaches.some(({ of }) => of === 'connects'),
-      'the breach of the other server',
+      'the breach of the upstream',
     );
     expect(now.watch.health.wavehall.breaches).toEqual([]);
     expect(now.percentage.percent).toBe(50);
@@ -91,7 +91,7 @@ describe('the canary of a server with another one', () => {
   });
 });
 
-test('11.14 a canary of our own is in no limit, asks for no origin and needs no TLS', async () => {
+test('11.14 the canary needs no limit, origin or TLS certificate of this server', async () => {
   await start({
     WAVEHALL_ALLOWED_ORIGINS: 'shop.test',
     WAVEHALL_REQUIRE_TLS: 'true',
@@ -108,7 +108,7 @@ test('11.14 a canary of our own is in no limit, asks for no origin and needs no 
   expect(now.watch.health.wavehall).toMatchObject({ connects: { bad: 0 }, delivery: { bad: 0 } });
 });
 
-test('11.16 through the front door, at 0 percent, both sides bring the same', async () => {
+test('11.16 through the front door, at 0 percent, both sides deliver the same events', async () => {
   await start({ WAVEHALL_CUTOVER_PERCENT: '0' });
   const headers = { [SIDE_HEADER]: signedSide(APP, 'wavehall') };
   const sites: Record<Side, ProbeSite> = {
@@ -146,7 +146,7 @@ test('11.16 through the front door, at 0 percent, both sides bring the same', as
   for (const wire of members) await wire.close();
 });
 
-/** Waits until the bridge has nothing left to do, so that every event has crossed. */
+/** Waits until the bridge's queue is empty: every event has crossed. */
 async function settled(): Promise<void> {
   const before = (await status()).watch.canary?.rounds ?? 0;
   await statusWhen(

@@ -14,7 +14,7 @@ import { FakeLogger } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
 import { type FaultyProxy, probeSiteAt, startFaultyProxy, startServerInProcess } from './faulty-servers.ts';
 
-/** Short, but what a loaded machine may do to times is not judged: only the order of things is. */
+/** Short limits. Only the order of events is judged, because a loaded machine changes times. */
 const QUICK: Partial<WatchLimits> = {
   canaryEveryMs: 50,
   canaryTimeoutMs: 3000,
@@ -39,7 +39,7 @@ afterEach(async () => {
 });
 afterAll(() => server.stop());
 
-/** Only on this node. */
+/** State of this node alone. */
 function ownPercentage(percent: number, lastGood: number): Percentage & { readonly sets: readonly number[] } {
   let state: PercentageState = { percent, lastGood, changedAtMs: 0, changedBy: 'the test', move: false };
   const sets: number[] = [];
@@ -117,13 +117,13 @@ const happens = (holds: () => boolean, what: string) =>
     LONG_MS,
   );
 
-describe('all of it together', () => {
-  test('11.15 our own delivery breaks: back to the last good percentage, then to 0, each told once', async () => {
+describe('canary, health and rollback together', () => {
+  test('11.15 broken delivery of Wavehall causes a rollback to the last good percentage, then to 0, each notified once', async () => {
     const receiver = await startReceiver();
     const { watch, logger, percentage } = open({
       sites: { wavehall: await standBefore() },
       notify: receiver.url,
-      // On a busy machine the good start may last long enough to make 50 % the good one.
+      // On a loaded machine the start may last long enough to mark 50 % as good.
       limits: { goodMs: 60_000 },
     });
     await happens(() => watch.status().health.wavehall.delivery.good > 5, 'a good start');
@@ -146,14 +146,14 @@ describe('all of it together', () => {
   });
 
   test.each(['http-500', 'deaf', 'no-upgrade'] as const)(
-    '11.15 the other side breaks (%s): it is told, and nobody is moved',
+    '11.15 a broken upstream (%s) is reported, and moves no browser',
     async (fault) => {
       const { watch, percentage } = open({ sites: { upstream: await standBefore() }, lastGood: 50 });
       await happens(() => watch.status().health.upstream.delivery.good > 5, 'a good start');
       faulty.fault = fault;
       if (fault === 'no-upgrade') faulty.drop();
       const broken = () => watch.status().health.upstream.breaches.length > 0;
-      await happens(broken, 'a breach of the other side');
+      await happens(broken, 'a breach of the upstream');
       const { rounds } = watch.status().canary ?? { rounds: 0 };
       await happens(() => (watch.status().canary?.rounds ?? 0) > rounds + 50, 'fifty rounds more');
       expect(watch.status().health.wavehall.breaches).toEqual([]);
@@ -162,13 +162,13 @@ describe('all of it together', () => {
     },
   );
 
-  test('11.15 a percentage that holds becomes the good one', async () => {
+  test('11.15 a percentage that holds is marked as good', async () => {
     const { percentage } = open({ percent: 75 });
     await happens(() => percentage.lastGood === 75, 'the mark');
     expect(percentage.sets).toEqual([]);
   });
 
-  test('11.14 without a canary there is no probe, and what others report is judged all the same', async () => {
+  test('11.14 without a canary there is no probe, and other reports are still judged', async () => {
     const { watch, percentage } = open({ limits: { canaryEveryMs: 0 } });
     const beat = setInterval(() => watch.health.connect('wavehall', false, 1), 20);
     ends.push(() => Promise.resolve(clearInterval(beat)));
@@ -177,7 +177,7 @@ describe('all of it together', () => {
     expect(server.connections()).toBe(0);
   });
 
-  test('11.14 nothing is left of it when it has stopped', async () => {
+  test('11.14 a stop leaves no connection and no timer', async () => {
     const { watch } = open();
     await happens(() => watch.status().health.wavehall.delivery.good > 0, 'a first event');
     await watch.stop();
@@ -185,10 +185,10 @@ describe('all of it together', () => {
   });
 });
 
-describe('a probe asks the front door for a side', () => {
+describe('a probe requests a side of the front door', () => {
   const old = { key: 'app-key', secret: 'before' };
 
-  test('11.1 with a header that only the app’s secret makes', () => {
+  test('11.1 with a header that is signed with the app’s secret', () => {
     for (const side of ['wavehall', 'upstream'] as const) {
       expect(requestedSide([APP], signedSide(APP, side))).toBe(side);
       expect(requestedSide([APP, old], signedSide(old, side))).toBe(side);
@@ -196,7 +196,7 @@ describe('a probe asks the front door for a side', () => {
     }
   });
 
-  test('11.1 anything else is split as every other connection', () => {
+  test('11.1 any other header is ignored, and the connection is split', () => {
     const signature = signedSide(APP, 'wavehall').split(':')[1] ?? '';
     for (const header of [
       undefined,

@@ -153,31 +153,31 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'src/cutover/proxy/upstream-upgrade.ts',
     'ANSWER_TIMEOUT_MS',
     'cutover/proxy-limits',
-    'an upgrade, for 5 seconds',
+    'an upgrade waits 5 seconds',
   ],
   'seconds for the upstream to answer a request': [
     'src/cutover/proxy/http-proxy.ts',
     'PROXY_TIMEOUT_MS',
     'cutover/proxy-limits',
-    'another request, for 30 seconds',
+    'another request waits 30 seconds',
   ],
   'new clients that wait until another of the app leaves': [
     'src/cutover/split/upstream-side.ts',
     'MOST_WAITING_FOR_QUOTA',
     'cutover/proxy-limits',
-    '100 newcomers wait',
+    '100 new clients wait',
   ],
   "sockets that show an app's members at the upstream": [
     'src/cutover/bridge/limits.ts',
     'connections',
     'cutover/bridge/hostile-upstream',
-    'as many connections as are allowed, and no more',
+    'opens as many connections as are allowed, and no more',
   ],
   'members of a channel of the upstream': [
     'src/cutover/bridge/limits.ts',
     'members',
     'cutover/bridge/hostile-upstream',
-    'of one more than are allowed',
+    'shows the first ones and counts the rest',
   ],
 };
 

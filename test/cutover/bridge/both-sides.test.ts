@@ -4,8 +4,8 @@ import { dataOf, eventually } from '../../support/wire.ts';
 import { upstreamKinds } from '../upstream.ts';
 import { BridgedPair } from './bridged-pair.ts';
 
-let stage: BridgedPair;
-afterEach(() => stage.close());
+let pair: BridgedPair;
+afterEach(() => pair.close());
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => JSON.stringify({ at }));
 
@@ -13,127 +13,122 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
   test.each(['orders', 'private-orders', 'private-encrypted-orders', 'presence-orders'])(
     '11.8 delivers an event on %s once on each side and in order, whichever side it was published on',
     async (channel) => {
-      stage = await BridgedPair.open(kind);
-      const [a, b] = [await stage.here(), await stage.there()];
+      pair = await BridgedPair.open(kind);
+      const [a, b] = [await pair.here(), await pair.there()];
       const isPresence = channel.startsWith('presence');
       await b.join(channel, isPresence ? { user_id: 'b', user_info: {} } : undefined);
       await a.join(channel, isPresence ? { user_id: 'a', user_info: {} } : undefined);
       for (const data of numbers(20)) {
-        await stage.publishHere(channel, 'from-here', data);
-        await stage.publishThere(channel, 'from-there', data);
+        await pair.publishHere(channel, 'from-here', data);
+        await pair.publishThere(channel, 'from-there', data);
       }
-      await stage.fence(channel, a, b);
-      for (const person of [a, b]) {
-        expect(person.received('from-here')).toEqual(numbers(20));
-        expect(person.received('from-there')).toEqual(numbers(20));
+      await pair.fence(channel, a, b);
+      for (const client of [a, b]) {
+        expect(client.received('from-here')).toEqual(numbers(20));
+        expect(client.received('from-there')).toEqual(numbers(20));
       }
-      expect(stage.node.state).toMatchObject({ forwarded: 21, received: 21, dropped: {} });
+      expect(pair.node.state).toMatchObject({ forwarded: 21, received: 21, dropped: {} });
     },
   );
 
   test('11.8 delivers all equal events of both publishers in the same second', async () => {
-    stage = await BridgedPair.open(kind);
-    const [a, b] = [await stage.here(), await stage.there()];
+    pair = await BridgedPair.open(kind);
+    const [a, b] = [await pair.here(), await pair.there()];
     await Promise.all([a.join('orders'), b.join('orders')]);
     const data = numbers(50).map((_, at) => (at % 2 === 0 ? 'same' : {}));
     await Promise.all([
-      ...data.map((each) => stage.publishHere('orders', 'tick', each)),
-      ...data.map((each) => stage.publishThere('orders', 'tick', each)),
+      ...data.map((each) => pair.publishHere('orders', 'tick', each)),
+      ...data.map((each) => pair.publishThere('orders', 'tick', each)),
     ]);
-    await stage.fence('orders', a, b);
-    for (const person of [a, b]) {
-      expect(person.received('tick').filter((data) => data === 'same')).toHaveLength(50);
-      expect(person.received('tick')).toHaveLength(100);
+    await pair.fence('orders', a, b);
+    for (const client of [a, b]) {
+      expect(client.received('tick').filter((data) => data === 'same')).toHaveLength(50);
+      expect(client.received('tick')).toHaveLength(100);
     }
   });
 
   test('11.7 excludes the socket of an event on either side', async () => {
-    stage = await BridgedPair.open(kind);
-    const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
-    for (const person of [a, b, c]) await person.join('private-orders');
-    await stage.publishHere('private-orders', 'without-a', 1, a.socketId);
-    await stage.publishHere('private-orders', 'without-b', 1, b.socketId);
-    await stage.publishThere('private-orders', 'not-b', 1, b.socketId);
-    await stage.fence('private-orders', a, b, c);
-    const heard = (name: string) => [a, b, c].map((person) => person.received(name).length);
-    expect(heard('without-a')).toEqual([0, 1, 1]);
-    expect(heard('without-b')).toEqual([1, 0, 1]);
-    expect(heard('not-b')).toEqual([1, 0, 1]);
+    pair = await BridgedPair.open(kind);
+    const [a, b, c] = [await pair.here(), await pair.there(), await pair.here()];
+    for (const client of [a, b, c]) await client.join('private-orders');
+    await pair.publishHere('private-orders', 'without-a', 1, a.socketId);
+    await pair.publishHere('private-orders', 'without-b', 1, b.socketId);
+    await pair.publishThere('private-orders', 'not-b', 1, b.socketId);
+    await pair.fence('private-orders', a, b, c);
+    const receivedBy = (name: string) => [a, b, c].map((client) => client.received(name).length);
+    expect(receivedBy('without-a')).toEqual([0, 1, 1]);
+    expect(receivedBy('without-b')).toEqual([1, 0, 1]);
+    expect(receivedBy('not-b')).toEqual([1, 0, 1]);
   });
 
   test('11.7 batches of publishers of both sides keep their order', async () => {
-    stage = await BridgedPair.open(kind);
-    const [a, b] = [await stage.here(), await stage.there()];
-    for (const person of [a, b]) await person.join('orders');
+    pair = await BridgedPair.open(kind);
+    const [a, b] = [await pair.here(), await pair.there()];
+    for (const client of [a, b]) await client.join('orders');
     const batch = (name: string) => ({
       batch: numbers(10).map((data) => ({ name, channel: 'orders', data, socket_id: '1.1' })),
     });
     await Promise.all([
-      publisher(stage.node.app).post('/batch_events', batch('here')),
-      publisher(stage.upstream.app).post('/batch_events', batch('there')),
+      publisher(pair.node.app).post('/batch_events', batch('here')),
+      publisher(pair.upstream.app).post('/batch_events', batch('there')),
     ]);
-    await stage.fence('orders', a, b);
-    for (const person of [a, b])
-      for (const name of ['here', 'there']) expect(person.received(name)).toEqual(numbers(10));
+    await pair.fence('orders', a, b);
+    for (const client of [a, b])
+      for (const name of ['here', 'there']) expect(client.received(name)).toEqual(numbers(10));
   });
 
   test('11.9 client events cross once in both directions', async () => {
-    stage = await BridgedPair.open(kind);
-    const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
-    for (const person of [a, b, c]) await person.join('private-chat');
-    const said = [{ typing: true, text: 'é / ü', list: [1, { a: {} }] }, {}, { 0: 'x', 1: 'y' }];
-    for (const data of said) {
+    pair = await BridgedPair.open(kind);
+    const [a, b, c] = [await pair.here(), await pair.there(), await pair.here()];
+    for (const client of [a, b, c]) await client.join('private-chat');
+    const sent = [{ typing: true, text: 'é / ü', list: [1, { a: {} }] }, {}, { 0: 'x', 1: 'y' }];
+    for (const data of sent) {
       a.sendClientEvent('private-chat', 'client-a', data);
       b.sendClientEvent('private-chat', 'client-b', data);
     }
     await eventually(
       () => b.received('client-a').length === 3 && a.received('client-b').length === 3,
-      'whispers',
+      'client events',
     );
-    await stage.fence('private-chat', a, b, c);
-    expect([a, b, c].map((person) => person.received('client-a').length)).toEqual([0, 3, 3]);
-    expect([a, b, c].map((person) => person.received('client-b').length)).toEqual([3, 0, 3]);
-    // PHP makes a list of an empty object.
-    const carried = { ...said[0], list: [1, { a: expect.toBeOneOf([{}, []]) as unknown }] };
+    await pair.fence('private-chat', a, b, c);
+    expect([a, b, c].map((client) => client.received('client-a').length)).toEqual([0, 3, 3]);
+    expect([a, b, c].map((client) => client.received('client-b').length)).toEqual([3, 0, 3]);
+    // PHP turns an empty object into a list.
+    const carried = { ...sent[0], list: [1, { a: expect.toBeOneOf([{}, []]) as unknown }] };
     expect(b.received('client-a')[0]).toEqual(carried);
     expect(a.received('client-b')[0]).toEqual(carried);
-    expect(stage.node.state).toMatchObject({ clientEventsSent: 3, clientEventsReceived: 3, dropped: {} });
+    expect(pair.node.state).toMatchObject({ clientEventsSent: 3, clientEventsReceived: 3, dropped: {} });
   });
 
   test('11.9 a client event on a presence channel keeps its user, whichever connection is the listener', async () => {
-    stage = await BridgedPair.open(kind);
+    pair = await BridgedPair.open(kind);
     const channel = 'presence-chat';
-    const [a, b, c] = [await stage.here(), await stage.there(), await stage.here()];
+    const [a, b, c] = [await pair.here(), await pair.there(), await pair.here()];
     await b.join(channel, { user_id: 'b', user_info: {} });
     await a.join(channel, { user_id: 'a', user_info: {} });
     await c.join(channel, { user_id: 'c', user_info: {} });
-    await eventually(() => b.roster(channel).length === 3, 'everybody is there');
+    await eventually(() => b.roster(channel).length === 3, 'all members are listed');
     for (const [at, data] of [{ n: 1 }, {}, { n: 1 }].entries()) {
       a.sendClientEvent(channel, 'client-x', data);
       c.sendClientEvent(channel, 'client-x', data);
       b.sendClientEvent(channel, 'client-x', data);
       await eventually(
-        () => [a, b, c].every((person) => person.received('client-x').length >= 2 * (at + 1)),
-        'whispers',
+        () => [a, b, c].every((client) => client.received('client-x').length >= 2 * (at + 1)),
+        'client events',
       );
     }
-    await stage.fence(channel, a, b, c);
-    const from = (person: typeof a): unknown[] =>
-      person.frames.filter(({ event }) => event === 'client-x').map(({ user_id: id }) => id);
+    await pair.fence(channel, a, b, c);
+    const from = (client: typeof a): unknown[] =>
+      client.frames.filter(({ event }) => event === 'client-x').map(({ user_id: id }) => id);
     expect(from(a).sort()).toEqual(['b', 'b', 'b', 'c', 'c', 'c']);
     expect(from(b).sort()).toEqual(['a', 'a', 'a', 'c', 'c', 'c']);
     expect(from(c).sort()).toEqual(['a', 'a', 'a', 'b', 'b', 'b']);
   });
 
   test('11.10 members of both sides see each other, and a user on both sides is one member', async () => {
-    stage = await BridgedPair.open(kind);
+    pair = await BridgedPair.open(kind);
     const channel = 'presence-room';
-    const [a, b, c, twin] = [
-      await stage.here(),
-      await stage.there(),
-      await stage.here(),
-      await stage.there(),
-    ];
+    const [a, b, c, twin] = [await pair.here(), await pair.there(), await pair.here(), await pair.there()];
     await b.join(channel, { user_id: 'b', user_info: { name: 'B' } });
     const first = await a.join(channel, { user_id: 'a', user_info: { name: 'A' } });
     expect(dataOf(first)).toEqual({
@@ -145,32 +140,32 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     });
     await eventually(() => b.roster(channel).join() === 'a,b', 'b sees a');
     await c.join(channel, { user_id: 'c' });
-    await eventually(() => [a, b].every((person) => person.roster(channel).join() === 'a,b,c'), 'c is seen');
+    await eventually(() => [a, b].every((client) => client.roster(channel).join() === 'a,b,c'), 'c is seen');
     await twin.join(channel, { user_id: 'c', user_info: {} });
-    // The first of us, who is the one that is heard, leaves: nobody notices anything else.
+    // The first member, whose connection is the listener, leaves: the others receive nothing else.
     a.leave(channel);
-    await eventually(() => [b, c].every((person) => person.roster(channel).join() === 'b,c'), 'a left');
-    await stage.fence(channel, b, c, twin);
+    await eventually(() => [b, c].every((client) => client.roster(channel).join() === 'b,c'), 'a left');
+    await pair.fence(channel, b, c, twin);
     c.leave(channel);
-    const d = await stage.here();
+    const d = await pair.here();
     await d.join(channel, { user_id: 'd', user_info: {} });
-    await eventually(() => [b, d].every((person) => person.roster(channel).join() === 'b,c,d'), 'd is seen');
+    await eventually(() => [b, d].every((client) => client.roster(channel).join() === 'b,c,d'), 'd is seen');
     twin.leave(channel);
-    await eventually(() => [b, d].every((person) => person.roster(channel).join() === 'b,d'), 'c left');
-    await stage.fence(channel, b, d);
+    await eventually(() => [b, d].every((client) => client.roster(channel).join() === 'b,d'), 'c left');
+    await pair.fence(channel, b, d);
     expect(b.memberChanges(channel)).toEqual(['+a', '+c', '-a', '+d', '-c']);
     expect(c.memberChanges(channel)).toEqual(['-a']);
     expect(d.memberChanges(channel)).toEqual(['-c']);
   });
 
   test('11.10 loses and doubles nothing when the listener changes under load', async () => {
-    stage = await BridgedPair.open(kind);
+    pair = await BridgedPair.open(kind);
     const channel = 'presence-load';
-    const watcher = await stage.here();
-    const b = await stage.there();
+    const watcher = await pair.here();
+    const b = await pair.there();
     await b.join(channel, { user_id: 'b', user_info: {} });
-    const leavers = await Promise.all(numbers(6).map(() => stage.here()));
-    for (const [at, person] of leavers.entries()) await person.join(channel, { user_id: `l${at}` });
+    const leavers = await Promise.all(numbers(6).map(() => pair.here()));
+    for (const [at, client] of leavers.entries()) await client.join(channel, { user_id: `l${at}` });
     await watcher.join(channel, { user_id: 'watcher' });
     await eventually(() => b.roster(channel).length === 8, 'all are there');
     const published: string[] = [];
@@ -178,72 +173,72 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     const load = async (): Promise<void> => {
       for (let at = 0; !isOver; at += 1) {
         published.push(JSON.stringify({ at: Math.floor(at / 3) }));
-        await stage.publishThere(channel, 'load', published.at(-1));
+        await pair.publishThere(channel, 'load', published.at(-1));
       }
     };
     const loading = load();
-    for (const person of leavers) {
-      person.leave(channel);
+    for (const client of leavers) {
+      client.leave(channel);
       await eventually(
-        () => b.roster(channel).length === 8 - leavers.indexOf(person) - 1,
+        () => b.roster(channel).length === 8 - leavers.indexOf(client) - 1,
         () => `he leaves: ${b.roster(channel).join()}`,
       );
     }
     isOver = true;
     await loading;
-    await stage.fence(channel, watcher, b);
+    await pair.fence(channel, watcher, b);
     expect(watcher.received('load')).toEqual(published);
     expect(watcher.roster(channel)).toEqual(['b', 'watcher']);
   });
 
   test('11.10 there are as many connections as the fullest channel has members', async () => {
-    stage = await BridgedPair.open(kind, { limits: { idleMs: 50 } });
-    const people = await Promise.all(numbers(5).map(() => stage.here()));
-    for (const [at, person] of people.entries())
+    pair = await BridgedPair.open(kind, { limits: { idleMs: 50 } });
+    const clients = await Promise.all(numbers(5).map(() => pair.here()));
+    for (const [at, client] of clients.entries())
       for (const channel of ['presence-1', 'presence-2', 'presence-3'])
-        await person.join(channel, { user_id: `u${at}` });
-    await eventually(() => stage.node.state.connections === 6, 'five and the one that listens');
-    expect(stage.node.state).toMatchObject({ members: 15, channels: 3 });
-    for (const person of people) person.wire.drop();
-    await eventually(() => stage.node.state.connections === 1, 'unused ones are closed');
-    expect(stage.node.state).toMatchObject({ members: 0, channels: 0 });
+        await client.join(channel, { user_id: `u${at}` });
+    await eventually(() => pair.node.state.connections === 6, 'five for the members and the main connection');
+    expect(pair.node.state).toMatchObject({ members: 15, channels: 3 });
+    for (const client of clients) client.wire.drop();
+    await eventually(() => pair.node.state.connections === 1, 'unused connections are closed');
+    expect(pair.node.state).toMatchObject({ members: 0, channels: 0 });
   });
 
   test.each(['cache-price', 'private-cache-price', 'presence-cache-price'])(
     '11.11 sends new subscribers of %s the newest event of either side',
     async (channel) => {
-      stage = await BridgedPair.open(kind);
+      pair = await BridgedPair.open(kind);
       const member = (id: string) =>
         channel.startsWith('presence') ? { user_id: id, user_info: {} } : undefined;
-      const b = await stage.there();
+      const b = await pair.there();
       await b.join(channel, member('b'));
-      await stage.publishThere(channel, 'price', 1);
-      await eventually(() => b.received('price').length === 1, 'it is published');
-      const a = await stage.here();
+      await pair.publishThere(channel, 'price', 1);
+      await eventually(() => b.received('price').length === 1, 'the event is published');
+      const a = await pair.here();
       await a.join(channel, member('a'));
-      await eventually(() => a.received('price').length > 0, 'what the other side remembers');
-      await stage.publishThere(channel, 'price', 2);
+      await eventually(() => a.received('price').length > 0, 'the cached event of the upstream');
+      await pair.publishThere(channel, 'price', 2);
       await eventually(() => a.received('price').length === 2, 'live');
-      const c = await stage.here();
+      const c = await pair.here();
       await c.join(channel, member('c'));
       await eventually(() => c.received('price').length > 0, 'newest');
-      await stage.publishHere(channel, 'price', 3);
-      await stage.fence(channel, a, b, c);
+      await pair.publishHere(channel, 'price', 3);
+      await pair.fence(channel, a, b, c);
       expect(a.received('price')).toEqual(['1', '2', '3']);
       expect(c.received('price')).toEqual(['2', '3']);
     },
   );
 
   test('11.10 the API counts both sides, also on channels without subscribers here', async () => {
-    stage = await BridgedPair.open(kind);
-    const [a, b, c] = [await stage.here(), await stage.there(), await stage.there()];
-    for (const person of [a, b]) await person.join('orders');
+    pair = await BridgedPair.open(kind);
+    const [a, b, c] = [await pair.here(), await pair.there(), await pair.there()];
+    for (const client of [a, b]) await client.join('orders');
     await b.join('private-there');
     await b.join('presence-there', { user_id: 'b', user_info: {} });
     await c.join('presence-both', { user_id: 'c', user_info: {} });
     await c.join('wavehall-canary-x');
     await a.join('presence-both', { user_id: 'a', user_info: {} });
-    const api = publisher(stage.node.app);
+    const api = publisher(pair.node.app);
     const get = async (path: string, info?: string) =>
       (await api.get(path, info === undefined ? [] : [['info', info]])).json;
     await eventually(() => c.roster('presence-both').length === 2, 'a is there');
@@ -271,9 +266,9 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
       'presence-both': { user_count: 2 },
     });
     expect(await get('/connections')).toEqual({ connections: 3 });
-    stage.upstream.proxy.cut();
-    await stage.upstream.proxy.refuse();
-    await eventually(() => !stage.node.state.connected, 'alone');
+    pair.upstream.proxy.cut();
+    await pair.upstream.proxy.refuse();
+    await eventually(() => !pair.node.state.connected, 'the bridge is disconnected');
     expect(await get('/channels/orders', 'subscription_count')).toEqual({
       occupied: true,
       subscription_count: 1,
@@ -282,33 +277,33 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
   });
 
   test('11.9 a client event sent right after joining reaches the upstream', async () => {
-    stage = await BridgedPair.open(kind);
-    const b = await stage.there();
+    pair = await BridgedPair.open(kind);
+    const b = await pair.there();
     await b.join('private-chat');
     await b.join('presence-chat', { user_id: 'b', user_info: {} });
-    await (await stage.here()).join('presence-chat', { user_id: 'a0', user_info: {} });
-    const people = await Promise.all(numbers(5).map(() => stage.here()));
+    await (await pair.here()).join('presence-chat', { user_id: 'a0', user_info: {} });
+    const clients = await Promise.all(numbers(5).map(() => pair.here()));
     await Promise.all(
-      people.map(async (person, at) => {
-        await person.join('presence-chat', { user_id: `a${at + 1}`, user_info: {} });
-        for (const n of [1, 2]) person.sendClientEvent('presence-chat', 'client-hello', { n });
-        await person.join('private-chat');
-        person.sendClientEvent('private-chat', 'client-hello', {});
+      clients.map(async (client, at) => {
+        await client.join('presence-chat', { user_id: `a${at + 1}`, user_info: {} });
+        for (const n of [1, 2]) client.sendClientEvent('presence-chat', 'client-hello', { n });
+        await client.join('private-chat');
+        client.sendClientEvent('private-chat', 'client-hello', {});
       }),
     );
     await eventually(
       () => b.received('client-hello').length === 15,
-      () => JSON.stringify(stage.node.state),
+      () => JSON.stringify(pair.node.state),
     );
-    expect(stage.node.state).toMatchObject({ dropped: {}, gaps: 0 });
+    expect(pair.node.state).toMatchObject({ dropped: {}, gaps: 0 });
   });
 
   test('11.12 terminates a user on both sides', async () => {
-    stage = await BridgedPair.open(kind);
-    const [a, b] = [await stage.here(), await stage.there()];
+    pair = await BridgedPair.open(kind);
+    const [a, b] = [await pair.here(), await pair.there()];
     await a.join('presence-x', { user_id: '7', user_info: {} });
     await b.join('presence-x', { user_id: '7', user_info: {} });
-    await publisher(stage.node.app).post('/users/7/terminate_connections', {});
+    await publisher(pair.node.app).post('/users/7/terminate_connections', {});
     await Promise.all([a.wire.closing(), b.wire.closing()]);
   });
 });

@@ -24,15 +24,15 @@ import { Refusals } from '../../../src/core/refusals.ts';
 const MESSAGE_BYTES = 1024 * 1024;
 
 export interface BridgedNodeOptions {
-  /** Where the other side is. */
+  /** URL of the upstream. */
   readonly upstream: string;
   readonly origin?: string;
   readonly limits?: Partial<BridgeLimits>;
-  /** As the command reads it: apps, Redis. */
+  /** Environment variables: apps, Redis. */
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-/** One node of this side in this process, its stores bridged; there is no front door. */
+/** One Wavehall node in this process with bridged stores and without a front door. */
 export interface BridgedNode {
   readonly app: Endpoint;
   readonly bridge: Bridge;

@@ -4,15 +4,15 @@ import type { UpstreamServer, UpstreamKind } from '../upstream.ts';
 import { openBridgedNode, type BridgedNode, type BridgedNodeOptions } from './bridged-node.ts';
 import { RecordingClient } from './recording-client.ts';
 
-/** Both sides with a bridge between them, and people on both. */
+/** A Wavehall node and an upstream with a bridge between them, and clients on both. */
 export class BridgedPair {
   readonly upstream: UpstreamServer;
   readonly node: BridgedNode;
-  readonly #people: RecordingClient[] = [];
+  readonly #clients: RecordingClient[] = [];
   #fences = 0;
 
-  private constructor(other: UpstreamServer, node: BridgedNode) {
-    this.upstream = other;
+  private constructor(upstream: UpstreamServer, node: BridgedNode) {
+    this.upstream = upstream;
     this.node = node;
   }
 
@@ -20,10 +20,10 @@ export class BridgedPair {
     kind: UpstreamKind,
     options: Omit<BridgedNodeOptions, 'upstream'> = {},
   ): Promise<BridgedPair> {
-    const other = await kind.start();
-    const node = await openBridgedNode({ upstream: other.url, ...options });
+    const upstream = await kind.start();
+    const node = await openBridgedNode({ upstream: upstream.url, ...options });
     await eventually(() => node.state.connected, 'the bridge is connected');
-    return new BridgedPair(other, node);
+    return new BridgedPair(upstream, node);
   }
 
   here(): Promise<RecordingClient> {
@@ -42,31 +42,32 @@ export class BridgedPair {
     return publish(this.upstream.app, channel, name, data, except);
   }
 
-  /** Everything that was published on this channel before has arrived with these people, or never will. */
-  async fence(channel: string, ...people: RecordingClient[]): Promise<void> {
+  /** Publishes one more event on each side and waits for it: every event before it has been received then, or never will. */
+  async fence(channel: string, ...clients: RecordingClient[]): Promise<void> {
     const number = (this.#fences += 1);
     const [here, there] = [`fence-here-${number}`, `fence-there-${number}`];
     await this.publishThere(channel, there, {});
     await this.publishHere(channel, here, {});
     for (const name of [here, there])
       await eventually(
-        () => people.every((person) => person.received(name, channel).length > 0),
-        () => `everybody hears ${name}: ${JSON.stringify(people.map((each) => each.wire.texts.slice(-5)))}`,
+        () => clients.every((client) => client.received(name, channel).length > 0),
+        () =>
+          `each client receives ${name}: ${JSON.stringify(clients.map((each) => each.wire.texts.slice(-5)))}`,
       );
   }
 
   async close(): Promise<void> {
-    for (const person of this.#people) person.wire.drop();
+    for (const client of this.#clients) client.wire.drop();
     await this.node.stop();
     await this.upstream.stop();
     const { defects } = this.node.logger;
-    if (defects.length > 0) throw new Error(`defects: ${JSON.stringify(defects)}`);
+    if (defects.length > 0) throw new Error(`errors: ${JSON.stringify(defects)}`);
   }
 
   async #connect(app: Endpoint): Promise<RecordingClient> {
-    const person = await RecordingClient.connect(app);
-    this.#people.push(person);
-    return person;
+    const client = await RecordingClient.connect(app);
+    this.#clients.push(client);
+    return client;
   }
 }
 

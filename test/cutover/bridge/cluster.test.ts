@@ -13,7 +13,7 @@ const numbers = (count: number): string[] => Array.from({ length: count }, (_, a
 let redis: TestRedis;
 let other: UpstreamServer;
 let nodes: BridgedNode[];
-let people: RecordingClient[];
+let clients: RecordingClient[];
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -28,51 +28,51 @@ const open = (): Promise<BridgedNode> =>
   });
 
 const connect = async (app: BridgedNode['app']): Promise<RecordingClient> => {
-  const person = await RecordingClient.connect(app);
-  people.push(person);
-  return person;
+  const client = await RecordingClient.connect(app);
+  clients.push(client);
+  return client;
 };
 
 const isConnected = (node: BridgedNode): Promise<void> =>
   eventually(() => node.state.connected, 'the bridge is connected', 10_000);
 
-/** Everything that was published on the channel before has arrived with everybody. */
+/** Publishes one more event from each side and waits until every client has received it. */
 async function fence(channel: string, number: number): Promise<void> {
   const apps = [other.app, ...nodes.map(({ app }) => app)];
   for (const [at, app] of apps.entries()) await publish(app, channel, `fence-${number}-${at}`, {});
   for (const at of apps.keys())
     await eventually(
-      () => people.every((person) => person.received(`fence-${number}-${at}`, channel).length > 0),
-      `everybody hears fence ${at}`,
+      () => clients.every((client) => client.received(`fence-${number}-${at}`, channel).length > 0),
+      `each client receives fence ${at}`,
     );
 }
 
 describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
   beforeEach(async () => {
-    people = [];
+    clients = [];
     other = await kind.start();
     nodes = await Promise.all([open(), open(), open()]);
     await Promise.all(nodes.map(isConnected));
   });
   afterEach(async () => {
-    for (const person of people) person.wire.drop();
+    for (const client of clients) client.wire.drop();
     await Promise.all(nodes.map((node) => node.stop()));
     await other.stop();
     expect(nodes.flatMap(({ logger }) => logger.defects)).toEqual([]);
   });
 
-  test('11.8 delivers an event of any node or of the upstream once everywhere, equal ones too', async () => {
+  test('11.8 delivers an event of any node or of the upstream once to every client, equal ones too', async () => {
     for (const app of [other.app, ...nodes.map((node) => node.app)])
       for (const channel of ['orders', 'private-orders']) await (await connect(app)).join(channel);
-    const half = people.length / 2;
-    const [inOrders, inPrivate] = [0, 1].map((rest) => people.filter((_, at) => at % 2 === rest)) as [
+    const half = clients.length / 2;
+    const [inOrders, inPrivate] = [0, 1].map((rest) => clients.filter((_, at) => at % 2 === rest)) as [
       RecordingClient[],
       RecordingClient[],
     ];
     expect([inOrders.length, inPrivate.length]).toEqual([half, half]);
     const apps = [other.app, ...nodes.map((node) => node.app)];
     for (const [index, channel] of ['orders', 'private-orders'].entries()) {
-      people = [inOrders, inPrivate][index] as RecordingClient[];
+      clients = [inOrders, inPrivate][index] as RecordingClient[];
       await Promise.all(
         apps.map(async (app, at) => {
           for (const data of numbers(15)) {
@@ -82,12 +82,12 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
         }),
       );
       await fence(channel, index);
-      for (const person of people) {
-        for (const at of apps.keys()) expect(person.received(`from-${at}`)).toEqual(numbers(15));
-        expect(person.received('equal')).toHaveLength(15 * apps.length);
+      for (const client of clients) {
+        for (const at of apps.keys()) expect(client.received(`from-${at}`)).toEqual(numbers(15));
+        expect(client.received('equal')).toHaveLength(15 * apps.length);
       }
     }
-    people = [...inOrders, ...inPrivate];
+    clients = [...inOrders, ...inPrivate];
   });
 
   test('11.9, 11.10 presence and client events over all nodes; a user on two nodes and the upstream is one member', async () => {
@@ -97,24 +97,24 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
       await (await connect(app)).join(room, { user_id: `u${at}`, user_info: { at } });
     for (const app of apps.slice(0, 3))
       await (await connect(app)).join(room, { user_id: 'twin', user_info: {} });
-    const [b, a, c, d] = people as [RecordingClient, RecordingClient, RecordingClient, RecordingClient];
-    const twins = people.slice(4);
+    const [b, a, c, d] = clients as [RecordingClient, RecordingClient, RecordingClient, RecordingClient];
+    const twins = clients.slice(4);
     const all = 'twin,u0,u1,u2,u3';
     await eventually(
-      () => people.every((person) => person.roster(room).join() === all),
-      () => people.map((person) => person.roster(room).join()).join(' | '),
+      () => clients.every((client) => client.roster(room).join() === all),
+      () => clients.map((client) => client.roster(room).join()).join(' | '),
       15_000,
     );
     a.sendClientEvent(room, 'client-x', { from: 'a' });
     b.sendClientEvent(room, 'client-x', { from: 'b' });
     d.sendClientEvent(room, 'client-x', {});
     await eventually(
-      () => [b, a, c, d].every((person) => person.received('client-x').length >= 2),
-      'whispers',
+      () => [b, a, c, d].every((client) => client.received('client-x').length >= 2),
+      'client events',
     );
     await fence(room, 1);
-    const users = (person: RecordingClient): unknown[] =>
-      person.frames.filter(({ event }) => event === 'client-x').map(({ user_id: id }) => id);
+    const users = (client: RecordingClient): unknown[] =>
+      client.frames.filter(({ event }) => event === 'client-x').map(({ user_id: id }) => id);
     expect(users(b).sort()).toEqual(['u1', 'u3']);
     expect(users(a).sort()).toEqual(['u0', 'u3']);
     expect(users(c).sort()).toEqual(['u0', 'u1', 'u3']);
@@ -123,13 +123,13 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
     a.leave(room);
     const left = [b, c, d];
     await eventually(
-      () => left.every((person) => person.roster(room).join() === 'u0,u2,u3'),
-      () => left.map((person) => person.roster(room).join()).join(' | '),
+      () => left.every((client) => client.roster(room).join() === 'u0,u2,u3'),
+      () => left.map((client) => client.roster(room).join()).join(' | '),
       15_000,
     );
     expect(
-      left.map((person) =>
-        person
+      left.map((client) =>
+        client
           .memberChanges(room)
           .filter((each) => each.startsWith('-'))
           .sort(),
@@ -149,13 +149,13 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
         { occupied: true, subscription_count: expected },
         { orders: { subscription_count: expected } },
       ]);
-      const said = new Map<BridgedNode, string>();
+      const answers = new Map<BridgedNode, string>();
       await eventually(
         async () => {
-          for (const node of on) said.set(node, JSON.stringify(await count(node.app)));
-          return [...said.values()].every((each) => each === is);
+          for (const node of on) answers.set(node, JSON.stringify(await count(node.app)));
+          return [...answers.values()].every((each) => each === is);
         },
-        () => `${expected} on each node: ${[...said.values()].join(' | ')}`,
+        () => `${expected} on each node: ${[...answers.values()].join(' | ')}`,
       );
     };
     await (await connect(other.app)).join('orders');
@@ -164,25 +164,25 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
       await (await connect(node.app)).join('orders');
       await all(at + 2);
     }
-    for (const [at, person] of people.slice(1).entries()) {
-      person.leave('orders');
+    for (const [at, client] of clients.slice(1).entries()) {
+      client.leave('orders');
       await all(3 - at);
     }
   });
 
-  test('11.8, 11.13 delivers everything once again after Redis was killed and restarted', async () => {
+  test('11.8, 11.13 delivers each event once again after Redis was killed and restarted', async () => {
     const apps = [other.app, ...nodes.map((node) => node.app)];
     for (const [at, app] of apps.entries()) {
-      const person = await connect(app);
-      await person.join('orders');
-      await person.join('presence-room', { user_id: `u${at}`, user_info: {} });
+      const client = await connect(app);
+      await client.join('orders');
+      await client.join('presence-room', { user_id: `u${at}`, user_info: {} });
     }
     await redis.kill();
     await eventually(() => nodes.every(({ stores }) => !stores.isReady()), 'they know');
     await publish(other.app, 'orders', 'meanwhile', 1);
     await eventually(
-      () => people.every((person) => person.received('meanwhile').length === 1),
-      'each node hears the other side by itself',
+      () => clients.every((client) => client.received('meanwhile').length === 1),
+      'each node receives the event of the upstream itself',
     );
     await redis.restart();
     await eventually(() => nodes.every(({ stores }) => stores.isReady()), 'Redis is back', 20_000);
@@ -192,10 +192,10 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
       }),
     );
     await fence('orders', 1);
-    for (const person of people) {
-      for (const at of apps.keys()) expect(person.received(`after-${at}`)).toEqual(numbers(10));
-      expect(person.received('meanwhile')).toHaveLength(1);
-      expect(person.roster('presence-room')).toEqual(['u0', 'u1', 'u2', 'u3']);
+    for (const client of clients) {
+      for (const at of apps.keys()) expect(client.received(`after-${at}`)).toEqual(numbers(10));
+      expect(client.received('meanwhile')).toHaveLength(1);
+      expect(client.roster('presence-room')).toEqual(['u0', 'u1', 'u2', 'u3']);
     }
   });
 });

@@ -7,7 +7,7 @@ const KEYS = ['x', 'y'] as const;
 interface Step {
   readonly side: 'here' | 'there' | 'arrival';
   readonly key: (typeof KEYS)[number];
-  /** Which of the events on their way arrives next: an upstream of several nodes may change their order. */
+  /** Picks the event that arrives next: an upstream of several nodes may change their order. */
   readonly pick: number;
 }
 

@@ -73,7 +73,7 @@ describe('echoes from the upstream', () => {
     expect(nodes.map(({ book }) => book.size)).toEqual([0, 0]);
   });
 
-  test('11.8 an echo that has not come by the pong after the answer is not awaited any more', async () => {
+  test('11.8 an echo that has not arrived by the pong after the answer is not awaited any more', async () => {
     const nodes = openNodes();
     const barrier = held();
     for (const node of nodes) node.barrier = barrier.promise;

@@ -150,9 +150,9 @@ describe('a hand-over', () => {
         lines[1].receive = (frame) => process.receivedTo(frame);
         let ended: HandOverResult | undefined;
         void process.run(ROUNDS).then((each) => (ended = each));
-        const heard: string[] = [];
+        const received: string[] = [];
         for (let at = 0; at < lostAfter; at += 1) {
-          heard.push(`e${at}`);
+          received.push(`e${at}`);
           for (const line of lines) {
             line.arriving.push(`e${at}`);
             if (at % 2 === 1) line.answer();
@@ -169,7 +169,7 @@ describe('a hand-over', () => {
         }
         // All but the last answer of the first may be there when the second is lost.
         expect(ended).toBeOneOf(lost === 0 ? ['lost'] : ['lost', 'done']);
-        expect(passed).toEqual(heard);
+        expect(passed).toEqual(received);
       }
     },
   );

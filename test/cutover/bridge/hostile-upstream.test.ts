@@ -14,7 +14,7 @@ let http: Server;
 let node: BridgedNode;
 const sockets: WebSocket[] = [];
 
-/** Another side that greets, and then says what the test says. */
+/** An upstream that greets, and then sends what the test sends. */
 async function open(
   answer: (socket: WebSocket, text: string) => void,
   status = 200,
@@ -82,9 +82,9 @@ describe('an upstream that breaks the protocol', () => {
       socket.send(Buffer.from([0xff, 0xfe, 0x00]));
     });
     const [a, b] = [await RecordingClient.connect(node.app), await RecordingClient.connect(node.app)];
-    for (const person of [a, b]) {
-      await person.join('orders');
-      await person.join('presence-room', { user_id: person === a ? 'a' : 'b' });
+    for (const client of [a, b]) {
+      await client.join('orders');
+      await client.join('presence-room', { user_id: client === a ? 'a' : 'b' });
     }
     await publish(node.app, 'orders', 'fine', 1);
     a.sendClientEvent('presence-room', 'client-x', {});
@@ -96,7 +96,7 @@ describe('an upstream that breaks the protocol', () => {
     await eventually(() => b.memberChanges('presence-room').includes('-a'), 'he leaves');
     expect(a.received('pusher_internal:what')).toEqual([]);
     expect(node.logger.defects).toEqual([]);
-    for (const person of [a, b]) person.wire.drop();
+    for (const client of [a, b]) client.wire.drop();
   });
 
   test('11.13 closes and reopens a connection whose pings it does not answer', async () => {
@@ -105,16 +105,16 @@ describe('an upstream that breaks the protocol', () => {
     expect(node.state.lastError).toBe('no pong in time');
   });
 
-  test('11.6 it confirms no subscription: clients wait a bounded time', async () => {
+  test('11.6 clients wait a bounded time when it confirms no subscription', async () => {
     await open((socket, text) => void polite(socket, text));
-    const person = await RecordingClient.connect(node.app);
+    const client = await RecordingClient.connect(node.app);
     const begunMs = performance.now();
-    await person.join('orders');
-    await person.join('presence-room', { user_id: 'a' });
+    await client.join('orders');
+    await client.join('presence-room', { user_id: 'a' });
     const tookMs = performance.now() - begunMs;
     expect(tookMs).toBeGreaterThan(350);
     expect(tookMs).toBeLessThan(2000);
-    person.wire.drop();
+    client.wire.drop();
   });
 
   test('11.7 sends the other events of a batch of which it refuses one', async () => {
@@ -151,31 +151,35 @@ describe('an upstream that breaks the protocol', () => {
   });
 
   test.each([
-    ['as many members of its channel are shown as are allowed', 2, {}],
-    ['of one more than are allowed, which is counted, the first', 3, { 'too-many-members': 1 }],
+    ['shows as many members of its channel as are allowed', 2, {}],
+    [
+      'shows the first ones and counts the rest when there are more than are allowed',
+      3,
+      { 'too-many-members': 1 },
+    ],
   ])('11.9 %s', async (_what, count, dropped) => {
     const ids = Array.from({ length: count }, (_, at) => `there-${at}`);
     const hash = Object.fromEntries(ids.map((id) => [id, {}]));
     await open((socket, text) => {
       const { event, data } = JSON.parse(text) as { event: string; data: { channel?: string } };
       if (polite(socket, text) || event !== 'pusher:subscribe') return;
-      const told = JSON.stringify({ presence: { count, ids, hash } });
-      const answer = { event: 'pusher_internal:subscription_succeeded', channel: data.channel, data: told };
+      const roster = JSON.stringify({ presence: { count, ids, hash } });
+      const answer = { event: 'pusher_internal:subscription_succeeded', channel: data.channel, data: roster };
       socket.send(JSON.stringify(answer));
     });
     await node.stop();
     const { port } = http.address() as { port: number };
     node = await openBridgedNode({ upstream: `http://127.0.0.1:${port}`, limits: { ...QUICK, members: 2 } });
     await eventually(() => node.state.connected, 'connected');
-    const person = await RecordingClient.connect(node.app);
-    await person.join('presence-room', { user_id: 'here' });
-    await eventually(() => person.roster('presence-room').length >= 3, 'the members of both sides');
-    expect(person.roster('presence-room')).toEqual(['here', 'there-0', 'there-1']);
+    const client = await RecordingClient.connect(node.app);
+    await client.join('presence-room', { user_id: 'here' });
+    await eventually(() => client.roster('presence-room').length >= 3, 'the members of both sides');
+    expect(client.roster('presence-room')).toEqual(['here', 'there-0', 'there-1']);
     expect(node.state.dropped).toEqual(dropped);
-    person.wire.drop();
+    client.wire.drop();
   });
 
-  test('11.10 as many connections as are allowed, and no more', async () => {
+  test('11.10 opens as many connections as are allowed, and no more', async () => {
     await open((socket, text) => void polite(socket, text));
     await node.stop();
     const { port } = http.address() as { port: number };
@@ -184,12 +188,12 @@ describe('an upstream that breaks the protocol', () => {
       limits: { ...QUICK, connections: 2 },
     });
     await eventually(() => node.state.connected, 'connected');
-    const people = await Promise.all(['a', 'b', 'c'].map(() => RecordingClient.connect(node.app)));
-    for (const [at, person] of people.entries()) await person.join('presence-room', { user_id: `u${at}` });
+    const clients = await Promise.all(['a', 'b', 'c'].map(() => RecordingClient.connect(node.app)));
+    for (const [at, client] of clients.entries()) await client.join('presence-room', { user_id: `u${at}` });
     expect(node.state).toMatchObject({ members: 2, dropped: { 'too-many-connections': 1 } });
-    expect(people[2]?.roster('presence-room')).toEqual(['u0', 'u1', 'u2']);
-    for (const person of people) person.leave('presence-room');
-    await eventually(() => node.state.members === 0, 'nobody is left');
-    for (const person of people) person.wire.drop();
+    expect(clients[2]?.roster('presence-room')).toEqual(['u0', 'u1', 'u2']);
+    for (const client of clients) client.leave('presence-room');
+    await eventually(() => node.state.members === 0, 'no member is left');
+    for (const client of clients) client.wire.drop();
   });
 });

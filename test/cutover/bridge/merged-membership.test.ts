@@ -17,7 +17,7 @@ const step = fc.tuple(
   fc.nat(7),
 ) as fc.Arbitrary<Step>;
 
-function openMembership(isHeard: boolean) {
+function openMembership(isSubscribed: boolean) {
   const stores = openMemoryStores();
   const changes: string[] = [];
   void stores.broker.start((_, event) => {
@@ -27,7 +27,7 @@ function openMembership(isHeard: boolean) {
   const failures: unknown[] = [];
   const membership = new MergedMembership({
     inner: stores.membership,
-    upstream: { join: () => Promise.resolve(), leave: () => undefined, isSubscribed: () => isHeard },
+    upstream: { join: () => Promise.resolve(), leave: () => undefined, isSubscribed: () => isSubscribed },
     counts: {
       members: () => Promise.resolve([]),
       occupancy: () => Promise.resolve(undefined),
@@ -42,8 +42,8 @@ function openMembership(isHeard: boolean) {
 describe('members of a presence channel', () => {
   test('11.10 a user is a member while one of the two sources has it, and is announced once', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.boolean(), async (steps, isHeard) => {
-        const { membership, changes, failures } = openMembership(isHeard);
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.boolean(), async (steps, isSubscribed) => {
+        const { membership, changes, failures } = openMembership(isSubscribed);
         const [local, upstream] = [new Set<string>(), new Set<string>()];
         const expected = (): string[] => [...new Set([...local, ...upstream])].sort();
         for (const [kind, user, rest] of steps) {
@@ -55,7 +55,7 @@ describe('members of a presence channel', () => {
             await membership.join(REF, { subscriptions: local.size, member: memberOf(id), socketId: '1.1' });
           } else if (kind === 'leave' && local.delete(id)) {
             await membership.leave(REF, { subscriptions: local.size, member: memberOf(id) });
-            if (!isHeard) upstream.delete(id);
+            if (!isSubscribed) upstream.delete(id);
             if (local.size === 0) upstream.clear();
           } else if (kind === 'joined') {
             membership.upstreamJoined(REF, memberOf(id));

@@ -1,11 +1,11 @@
-/** Numbers that no JavaScript number is: they cross as they were written. */
+/** Numbers that JavaScript cannot represent cross the bridge as they were written. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../support/wire.ts';
 import { upstreamKinds } from '../upstream.ts';
 import { BridgedPair } from './bridged-pair.ts';
 
-let stage: BridgedPair;
-afterEach(() => stage.close());
+let pair: BridgedPair;
+afterEach(() => pair.close());
 
 const NUMBERS = [
   '9007199254740993',
@@ -22,34 +22,34 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
   const isWavehall = kind.name.includes('Wavehall');
 
   test('11.8 numbers in the data of an event cross unchanged in both directions', async () => {
-    stage = await BridgedPair.open(kind);
-    const [a, b] = [await stage.here(), await stage.there()];
+    pair = await BridgedPair.open(kind);
+    const [a, b] = [await pair.here(), await pair.there()];
     await Promise.all([a.join('orders'), b.join('orders')]);
-    await stage.publishHere('orders', 'from-here', LIST);
-    await stage.publishThere('orders', 'from-there', LIST);
-    await stage.fence('orders', a, b);
-    for (const person of [a, b])
-      for (const name of ['from-here', 'from-there']) expect(person.received(name)).toEqual([LIST]);
+    await pair.publishHere('orders', 'from-here', LIST);
+    await pair.publishThere('orders', 'from-there', LIST);
+    await pair.fence('orders', a, b);
+    for (const client of [a, b])
+      for (const name of ['from-here', 'from-there']) expect(client.received(name)).toEqual([LIST]);
   });
 
   test('11.9 numbers in a client event cross as the upstream writes them', async () => {
-    stage = await BridgedPair.open(kind);
-    const [a, b, c] = [await stage.here(), await stage.there(), await stage.there()];
-    for (const person of [a, b, c]) await person.join('private-chat');
-    const whisper = (event: string): string =>
+    pair = await BridgedPair.open(kind);
+    const [a, b, c] = [await pair.here(), await pair.there(), await pair.there()];
+    for (const client of [a, b, c]) await client.join('private-chat');
+    const clientEvent = (event: string): string =>
       `{"event":"${event}","channel":"private-chat","data":{"n":${LIST}}}`;
-    const rawOf = (person: typeof a, event: string): string | undefined =>
-      person.wire.texts.find((text) => text.includes(`"${event}"`));
-    a.wire.send(whisper('client-a'));
-    await eventually(() => rawOf(b, 'client-a') !== undefined, 'a whisper from here is heard there');
-    b.wire.send(whisper('client-b'));
+    const rawOf = (client: typeof a, event: string): string | undefined =>
+      client.wire.texts.find((text) => text.includes(`"${event}"`));
+    a.wire.send(clientEvent('client-a'));
+    await eventually(() => rawOf(b, 'client-a') !== undefined, 'a client event from here arrives there');
+    b.wire.send(clientEvent('client-b'));
     await eventually(
-      () => [a, c].every((person) => rawOf(person, 'client-b') !== undefined),
-      'a whisper from there is heard on both sides',
+      () => [a, c].every((client) => rawOf(client, 'client-b') !== undefined),
+      'a client event from there arrives on both sides',
     );
     const listIn = (text: string | undefined): string | undefined =>
       /"n":\s*(\[[^\]]*\])/.exec(text ?? '')?.[1];
-    // What the other side makes of its own whisper arrives here untouched.
+    // The upstream's own form of its client event arrives here unchanged.
     expect(listIn(rawOf(a, 'client-b'))).toBe(listIn(rawOf(c, 'client-b')));
     if (isWavehall) {
       expect(listIn(rawOf(a, 'client-b'))).toBe(LIST);
@@ -58,24 +58,27 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
   });
 
   test('11.10 numbers in user_info keep their signed form in the rosters of both sides', async () => {
-    stage = await BridgedPair.open(kind);
+    pair = await BridgedPair.open(kind);
     const channel = 'presence-room';
-    const [a, b] = [await stage.here(), await stage.there()];
+    const [a, b] = [await pair.here(), await pair.there()];
     const info = (text: string): string => `{"n":${text}}`;
     await b.joinRaw(channel, `{"user_id":"b","user_info":${info(LIST)}}`);
     await a.joinRaw(channel, `{"user_id":"a","user_info":${info(LIST)}}`);
-    await eventually(() => [a, b].every((person) => person.roster(channel).length === 2), 'both are there');
-    const late = [await stage.here(), await stage.there()];
-    for (const [at, person] of late.entries())
-      await person.joinRaw(channel, `{"user_id":"late-${at}","user_info":{}}`);
-    const infos = (person: typeof a): string[] =>
-      person.wire.texts.flatMap((text) =>
+    await eventually(
+      () => [a, b].every((client) => client.roster(channel).length === 2),
+      'both members are listed',
+    );
+    const late = [await pair.here(), await pair.there()];
+    for (const [at, client] of late.entries())
+      await client.joinRaw(channel, `{"user_id":"late-${at}","user_info":{}}`);
+    const infos = (client: typeof a): string[] =>
+      client.wire.texts.flatMap((text) =>
         [...text.replaceAll('\\"', '"').matchAll(/"n":\s*(\[[^\]]*\])/g)].map(([, list]) => list ?? ''),
       );
-    for (const person of [a, ...late]) expect(infos(person).length).toBeGreaterThan(0);
-    const said = new Set([a, b, ...late].flatMap(infos));
-    // A server in PHP may write its own members' numbers in its own way; here nothing is added to that.
-    if (isWavehall) expect([...said]).toEqual([LIST]);
+    for (const client of [a, ...late]) expect(infos(client).length).toBeGreaterThan(0);
+    const seen = new Set([a, b, ...late].flatMap(infos));
+    // A server in PHP may write the numbers of its own members in another form; the bridge changes nothing more.
+    if (isWavehall) expect([...seen]).toEqual([LIST]);
     const here = new Set(infos(late[0] as typeof a));
     for (const list of infos(late[1] as typeof a)) expect(here).toContain(list);
   });

@@ -6,7 +6,7 @@ export interface Member {
   readonly user_info?: unknown;
 }
 
-/** A client that keeps what a page would have seen. */
+/** A client that records every frame that a page would receive. */
 export class RecordingClient {
   readonly wire: Wire;
   readonly #app: Endpoint;
@@ -27,7 +27,7 @@ export class RecordingClient {
     return this.wire.socketId;
   }
 
-  /** Everything that ever arrived. */
+  /** All frames since the connect. */
   get frames(): Frame[] {
     return this.wire.texts.map((text) => JSON.parse(text) as Frame);
   }
@@ -36,7 +36,7 @@ export class RecordingClient {
     return this.joinRaw(channel, member === undefined ? undefined : JSON.stringify(member));
   }
 
-  /** With the text that is signed as it is. */
+  /** Joins with this `channel_data`, which is signed as it is. */
   async joinRaw(channel: string, data?: string): Promise<Frame> {
     const auth = channelAuth(this.#app, this.socketId, channel, data);
     this.wire.send({ event: 'pusher:subscribe', data: { channel, auth, channel_data: data } });
@@ -54,14 +54,14 @@ export class RecordingClient {
     this.wire.send({ event, channel, data });
   }
 
-  /** `data` of the events of that name, in the order of their arrival. */
+  /** `data` of the received events with that name, in order. */
   received(event: string, channel?: string): unknown[] {
     return this.frames
       .filter((frame) => frame.event === event && (channel === undefined || frame.channel === channel))
       .map(({ data }) => data);
   }
 
-  /** As pusher-js keeps it: the ids on a presence channel. */
+  /** Ids of the members of a presence channel, kept as pusher-js keeps them. */
   roster(channel: string): string[] {
     const members = new Set<string>();
     for (const frame of this.frames.filter((each) => each.channel === channel)) {
@@ -79,7 +79,7 @@ export class RecordingClient {
     return [...members].sort();
   }
 
-  /** Comings and goings after the first roster, e.g. `+7` and `-7`. */
+  /** Members that joined and left after the first roster, as `+7` and `-7`. */
   memberChanges(channel: string): string[] {
     return this.frames.flatMap((frame) => {
       if (frame.channel !== channel) return [];

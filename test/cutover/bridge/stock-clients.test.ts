@@ -9,14 +9,14 @@ import { BridgedPair } from './bridged-pair.ts';
 const Pusher = PusherModule as unknown as typeof PusherModule.default;
 type Pusher = InstanceType<typeof Pusher>;
 
-let stage: BridgedPair;
+let pair: BridgedPair;
 const open: Pusher[] = [];
 afterEach(async () => {
   for (const pusher of open.splice(0)) pusher.disconnect();
-  await stage.close();
+  await pair.close();
 });
 
-/** pusher-js as a page has it, its subscriptions signed as the application would for this user. */
+/** pusher-js as in a page, with subscriptions signed for this user. */
 function connect(app: Endpoint, user: string): Pusher {
   const pusher = new Pusher(app.key, {
     wsHost: app.host,
@@ -48,18 +48,18 @@ function connect(app: Endpoint, user: string): Pusher {
 }
 
 describe.each(upstreamKinds())('stock clients beside $name', (kind) => {
-  test('11.8, 11.9, 11.10 pusher-js and the Node SDK work on both sides without a difference', async () => {
-    stage = await BridgedPair.open(kind);
-    const sides = [stage.node.app, stage.upstream.app];
-    const heard: string[][] = [[], []];
+  test('11.8, 11.9, 11.10 pusher-js and the Node SDK work alike on both sides', async () => {
+    pair = await BridgedPair.open(kind);
+    const sides = [pair.node.app, pair.upstream.app];
+    const received: string[][] = [[], []];
     const rooms = sides.map((app, at) => {
       const pusher = connect(app, `u${at}`);
       const room = pusher.subscribe('presence-room');
       pusher.subscribe('private-orders').bind('order', (data: { from: number; at: number }) => {
-        heard[at]?.push(`${data.from}:${data.at}`);
+        received[at]?.push(`${data.from}:${data.at}`);
       });
       room.bind('client-hello', (data: { n: number }, { user_id: id }: { user_id: string }) => {
-        heard[at]?.push(`${id} says ${data.n}`);
+        received[at]?.push(`${id} sent ${data.n}`);
       });
       return room as typeof room & { members: { count: number; get(id: string): unknown } };
     });
@@ -80,17 +80,20 @@ describe.each(upstreamKinds())('stock clients beside $name', (kind) => {
       { socket_id: open[1]?.connection.socket_id ?? '' },
     );
     for (const [n, room] of rooms.entries()) room.trigger('client-hello', { n });
-    await eventually(() => heard.every((each) => each.some((word) => word.includes('says'))), 'whispers');
     await eventually(
-      () => heard[0]?.length === 22 && heard[1]?.length === 21,
-      () => JSON.stringify(heard),
+      () => received.every((each) => each.some((word) => word.includes('sent'))),
+      'client events',
     );
-    for (const [side, words] of heard.entries()) {
+    await eventually(
+      () => received[0]?.length === 22 && received[1]?.length === 21,
+      () => JSON.stringify(received),
+    );
+    for (const [side, words] of received.entries()) {
       for (const from of [0, 1])
         expect(words.filter((word) => word.startsWith(`${from}:`))).toEqual(
           Array.from({ length: 10 }, (_, at) => `${from}:${at}`),
         );
-      expect(words.filter((word) => word.includes('says'))).toEqual([`u${1 - side} says ${1 - side}`]);
+      expect(words.filter((word) => word.includes('sent'))).toEqual([`u${1 - side} sent ${1 - side}`]);
     }
     open[0]?.disconnect();
     await eventually(() => rooms[1]?.members.count === 1, 'he has left there too');
@@ -99,17 +102,17 @@ describe.each(upstreamKinds())('stock clients beside $name', (kind) => {
 
 describe.each(upstreamKinds().filter(({ name }) => name === 'a second Wavehall'))('beside $name', (kind) => {
   test('11.12 an event to a user reaches its connections on either side that supports users', async () => {
-    stage = await BridgedPair.open(kind);
-    const pusher = connect(stage.upstream.app, '42');
-    const heard: unknown[] = [];
-    pusher.user.bind('greeting', (data: unknown) => heard.push(data));
+    pair = await BridgedPair.open(kind);
+    const pusher = connect(pair.upstream.app, '42');
+    const received: unknown[] = [];
+    pusher.user.bind('greeting', (data: unknown) => received.push(data));
     pusher.signin();
     await eventually(() => pusher.user.user_data !== null, 'signed in');
-    const sdk = sdkFor(stage.node.app, stage.node.app.id);
+    const sdk = sdkFor(pair.node.app, pair.node.app.id);
     await eventually(async () => {
       await sdk.sendToUser('42', 'greeting', { hello: true });
-      return heard.length > 0;
+      return received.length > 0;
     }, 'greeted');
-    expect(heard[0]).toEqual({ hello: true });
+    expect(received[0]).toEqual({ hello: true });
   });
 });

@@ -31,17 +31,17 @@ async function open(env: Record<string, string>, options: Partial<BridgedNodeOpt
   node = await openBridgedNode({ upstream: `http://127.0.0.1:${server.port}`, limits: QUICK, ...options });
 }
 
-/** This side works as it does without a cutover. */
+/** Checks that Wavehall works as without a cutover. */
 async function works(): Promise<void> {
-  const person = await RecordingClient.connect(node.app);
-  await person.join('private-orders');
+  const client = await RecordingClient.connect(node.app);
+  await client.join('private-orders');
   await publish(node.app, 'private-orders', 'still', 1);
-  await eventually(() => person.received('still').length === 1, 'this side works');
-  person.wire.drop();
+  await eventually(() => client.received('still').length === 1, 'Wavehall delivers');
+  client.wire.drop();
 }
 
-describe('logs what is wrong with the upstream once, by the name of the setting', () => {
-  test('11.17 it has no app with the key', async () => {
+describe('logs once, with the name of the setting, that the upstream', () => {
+  test('11.17 has no app with the key', async () => {
     await open({ REVERB_APP_KEY: 'another' });
     await warned('WAVEHALL_CUTOVER_UPSTREAM: the upstream has no app with this key');
     await works();
@@ -49,7 +49,7 @@ describe('logs what is wrong with the upstream once, by the name of the setting'
     expect(node.logger.warnings.filter(({ what }) => what.includes('app with this key'))).toHaveLength(1);
   });
 
-  test('11.17 it has another secret', async () => {
+  test('11.17 has another secret', async () => {
     await open({ REVERB_APP_SECRET: 'another' });
     await eventually(() => node.state.connected, 'connected all the same');
     await works();
@@ -58,14 +58,14 @@ describe('logs what is wrong with the upstream once, by the name of the setting'
     expect(node.state.dropped).toEqual({ refused: 1 });
   });
 
-  test('11.17 it has another id', async () => {
+  test('11.17 has another app id', async () => {
     await open({ REVERB_APP_ID: 'another' });
     await eventually(() => node.state.connected, 'connected all the same');
     await works();
     await warned('has no app with this id');
   });
 
-  test('11.17 it refuses the origin without closing, and accepts the one that is set', async () => {
+  test('11.17 refuses the origin without a close, and accepts WAVEHALL_CUTOVER_ORIGIN', async () => {
     await open({ STAND_IN_ALLOWED_ORIGINS: 'shop.test' });
     await warned('WAVEHALL_CUTOVER_ORIGIN: the upstream does not allow the origin');
     await works();
@@ -75,16 +75,16 @@ describe('logs what is wrong with the upstream once, by the name of the setting'
     await eventually(() => node.state.connected, 'it may connect');
   });
 
-  test.each(['no server listens', 'no server answers', 'another protocol answers'])(
+  test.each(['does not listen', 'does not answer', 'answers in another protocol'])(
     '11.13 %s at the start',
-    async (who) => {
+    async (what) => {
       const strange = createServer((socket) => {
         socket.on('error', () => undefined);
-        if (who === 'another protocol answers') socket.end('220 smtp.test ESMTP\r\n');
+        if (what === 'answers in another protocol') socket.end('220 smtp.test ESMTP\r\n');
       }).listen(0, '127.0.0.1');
       await once(strange, 'listening');
       const { port } = strange.address() as { port: number };
-      if (who === 'no server listens') await new Promise((resolve) => strange.close(resolve));
+      if (what === 'does not listen') await new Promise((resolve) => strange.close(resolve));
       node = await openBridgedNode({
         upstream: `http://127.0.0.1:${port}`,
         limits: { ...QUICK, handshakeMs: 200 },

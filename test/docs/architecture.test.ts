@@ -39,7 +39,7 @@ describe('where is … decided?', () => {
     'rate limit',
     'missed events',
     'which server a browser goes to',
-    'goes back by itself',
+    'rollback',
     'ping timeout',
   ];
   test.each(SEARCHED)('has a row for a search for "%s"', (word) => {

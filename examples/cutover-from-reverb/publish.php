@@ -1,6 +1,6 @@
 <?php
-// A worker of the app: broadcasts what it is told on its standard input, one JSON object a line, and says "ok" to each.
-// Which server it broadcasts to is up to the app's own settings, as for any queue worker.
+// A worker of the app: broadcasts each JSON line of its standard input, and prints "ok" for each.
+// The app's own settings name the server, as for any queue worker.
 [, $folder] = $argv;
 require "$folder/vendor/autoload.php";
 $app = require "$folder/bootstrap/app.php";

@@ -1,12 +1,12 @@
-// Walks 0 → 100 → 0 % with browsers attached: your app, its Reverb on another port, and Wavehall where Reverb was.
+// Moves browsers from 0 to 100 % and back: your app, its Reverb on another port, and Wavehall on Reverb's port.
 //
 //   node walk.js /path/to/your/laravel/app
 //
-//   PORT=8080            where Wavehall listens, that is: where Reverb listened
+//   PORT=8080            port of Wavehall: the one that Reverb had
 //   STEPS=5,25,50,100,0  the percentages
-//   SECONDS=5            how long each of them is looked at
+//   SECONDS=5            duration of each of them
 //   BROWSERS=6           Chromium windows, each with cookies of its own
-//   REVERB_COMMAND       starts another server than the app's Reverb, on $PORT, e.g. for a try without PHP
+//   REVERB_COMMAND       starts another server than the app's Reverb, on $PORT, e.g. for a run without PHP
 import { spawn } from 'node:child_process';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -50,7 +50,7 @@ const answers = (port) =>
     socket.on('close', (hadError) => resolve(!hadError));
   });
 
-/** Starts a program; with a port, waits until it listens. When it ends by itself, what it said is shown. */
+/** Starts a program; with a port, waits until it listens. Prints its output when it ends by itself. */
 async function start(name, command, args, { port, env = {}, cwd = temporary } = {}) {
   const child = spawn(command, args, {
     cwd,
@@ -58,25 +58,25 @@ async function start(name, command, args, { port, env = {}, cwd = temporary } = 
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  let said = '';
+  let output = '';
   for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk) => (said = (said + chunk).slice(-4000)));
+    stream.on('data', (chunk) => (output = (output + chunk).slice(-4000)));
   child.stdin.on('error', () => undefined);
   let failure;
   child.on('error', (error) => (failure = error.message));
   const isOver = () => failure !== undefined || child.exitCode !== null || child.signalCode !== null;
-  child.on('exit', () => isStopping || console.error(`${name} has ended:\n${said}`));
+  child.on('exit', () => isStopping || console.error(`${name} has ended:\n${output}`));
   undo.unshift(async () => {
     if (isOver()) return;
     const exited = once(child, 'exit');
-    // The whole group: the app's web server has workers.
+    // The whole process group: the app's web server has workers.
     process.kill(-child.pid, 'SIGTERM');
     const hard = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), 3000);
     await exited;
     clearTimeout(hard);
   });
   for (let waited = 0; port !== undefined && !(await answers(port)); waited += 50) {
-    if (isOver() || waited > START_MS) throw new Error(`${name} did not start: ${failure ?? said}`);
+    if (isOver() || waited > START_MS) throw new Error(`${name} did not start: ${failure ?? output}`);
     await pause(50);
   }
   return child;
@@ -91,12 +91,12 @@ async function stop() {
 
 // --- the app's own settings ----------------------------------------------------------------------
 
-/** The credentials stay as they are: they are the same on both servers. */
+/** Reads the app's credentials, which are the same on both servers. */
 function credentials() {
   const env = folder === undefined ? '' : readFileSync(join(folder, '.env'), 'utf8');
-  const read = (name, otherwise) => {
+  const read = (name, fallback) => {
     const value =
-      new RegExp(`^${name}=["']?([^"'\\r\\n]*)`, 'm').exec(env)?.[1] || (folder === undefined && otherwise);
+      new RegExp(`^${name}=["']?([^"'\\r\\n]*)`, 'm').exec(env)?.[1] || (folder === undefined && fallback);
     if (!value)
       throw new Error(`${name} is not in ${join(folder, '.env')}: is Reverb installed in this app?`);
     return value;
@@ -108,7 +108,7 @@ function credentials() {
   };
 }
 
-/** A worker broadcasts one event after another; a worker of the app does it with the app's own broadcaster. */
+/** Starts a worker that broadcasts one event after another, with the app's own broadcaster when there is an app. */
 async function worker(name, app, port) {
   if (folder === undefined) return (event) => publish(app, port, event);
   const env = { REVERB_HOST: '127.0.0.1', REVERB_PORT: String(port), REVERB_SCHEME: 'http' };
@@ -129,7 +129,7 @@ async function worker(name, app, port) {
 
 const hmac = (secret, text) => createHmac('sha256', secret).update(text).digest('hex');
 
-/** What every server library of Pusher's does. */
+/** Publishes as Pusher's server libraries do. */
 async function publish({ REVERB_APP_ID: id, REVERB_APP_KEY: key, REVERB_APP_SECRET: secret }, port, event) {
   const { channel, name, data, socket } = event;
   const body = JSON.stringify({
@@ -156,7 +156,7 @@ async function publish({ REVERB_APP_ID: id, REVERB_APP_KEY: key, REVERB_APP_SECR
 
 // --- the browsers --------------------------------------------------------------------------------
 
-/** The page that the browsers open, and who signs their subscriptions, as `/broadcasting/auth` of an app does. */
+/** Serves the page that the browsers open, and signs their subscriptions as an app's `/broadcasting/auth` does. */
 async function servePage({ REVERB_APP_KEY: key, REVERB_APP_SECRET: secret }) {
   const files = { '/': new URL('page.html', import.meta.url), '/pusher.js': pusherJs };
   const server = createHttpServer(async (incoming, answer) => {
@@ -204,18 +204,18 @@ const bucketOf = async ({ context }) => {
 
 // --- the walk ------------------------------------------------------------------------------------
 
-/** What an operator types. */
+/** Runs `wavehall cutover` as an operator does. */
 async function cutover(port, token, ...words) {
   const args = [wavehall, 'cutover', ...words, '--url', `http://127.0.0.1:${port}`, '--token', token];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`wavehall cutover ${words.join(' ')}: ${said}`);
-  return said;
+  if (code !== 0) throw new Error(`wavehall cutover ${words.join(' ')}: ${output}`);
+  return output;
 }
 
-/** Publishes at both servers until it is told to end; every fifth event leaves one window out. */
+/** Publishes at both servers until the returned function is called; every fifth event excludes one window. */
 function publishing(workers, browsers, sent) {
   let isOver = false;
   const run = async ([name, send]) => {
@@ -224,7 +224,7 @@ function publishing(workers, browsers, sent) {
       const number = sent.length;
       const event = { number, channel, by: name, except: undefined };
       sent.push(event);
-      // A worker that talks to Reverb can leave out only a window that is on Reverb; see the README.
+      // A worker that publishes to Reverb can exclude only windows that are connected to Reverb.
       if (turn % 5 === 4 && name === 'switched')
         event.except = await browsers[turn % browsers.length].page.evaluate('walk.socket');
       await send({ channel, name: 'walked', data: { number }, socket: event.except });
@@ -238,13 +238,13 @@ function publishing(workers, browsers, sent) {
   };
 }
 
-/** Windows that changed the server were away for a moment: what was published then is not theirs. */
+/** Counts each window's events; those published while it changed servers are not expected. */
 async function verdictOf(browsers, sent, windowsAway) {
   const rows = [];
   for (const browser of browsers) {
-    const { heard, connects, people } = await browser.page.evaluate('({ ...walk })');
-    const numbers = heard.map(({ number }) => number);
-    const excluded = heard.filter(({ number, socket }) => sent[number].except === socket).length;
+    const { received, connects, people } = await browser.page.evaluate('({ ...walk })');
+    const numbers = received.map(({ number }) => number);
+    const excluded = received.filter(({ number, socket }) => sent[number].except === socket).length;
     const away = windowsAway.get(browser.user) ?? [];
     const lost = sent.filter(
       ({ number, except }) =>
@@ -255,7 +255,7 @@ async function verdictOf(browsers, sent, windowsAway) {
     const doubled = numbers.length - new Set(numbers).size;
     rows.push({
       window: browser.user,
-      heard: numbers.length,
+      received: numbers.length,
       lost: lost.length,
       doubled,
       excluded,
@@ -269,7 +269,7 @@ async function verdictOf(browsers, sent, windowsAway) {
 async function main() {
   if (!existsSync(wavehall)) throw new Error('Build the server first: npm ci && npm run build');
   if (folder === undefined && reverbCommand === undefined)
-    throw new Error('Say where the app is: node walk.js /path/to/your/laravel/app');
+    throw new Error('The path of the app is missing: node walk.js /path/to/your/laravel/app');
   const app = credentials();
   const port = await freePort(Number(process.env.PORT ?? 8080));
   const reverbPort = await freePort();
@@ -277,7 +277,7 @@ async function main() {
 
   const reverbEnv = { ...app, PORT: String(reverbPort), REVERB_SERVER_PORT: String(reverbPort) };
   if (reverbCommand !== undefined)
-    await start('the other server', 'sh', ['-c', `exec ${reverbCommand}`], {
+    await start('the upstream', 'sh', ['-c', `exec ${reverbCommand}`], {
       port: reverbPort,
       env: reverbEnv,
       cwd: process.cwd(),
@@ -300,7 +300,7 @@ async function main() {
   });
   if (folder !== undefined) {
     const appPort = await freePort();
-    // The app is told nothing but where its Reverb has always been: that is Wavehall's front door now.
+    // Reverb's usual address is now that of Wavehall's front door.
     const env = { REVERB_HOST: '127.0.0.1', REVERB_PORT: String(port), REVERB_SCHEME: 'http' };
     await start('the app', 'php', ['artisan', 'serve', '--host=127.0.0.1', `--port=${appPort}`], {
       port: appPort,
@@ -319,14 +319,14 @@ async function main() {
   ];
   const sent = [];
   const away = new Map(browsers.map(({ user }) => [user, []]));
-  const silence = publishing(workers, browsers, sent);
+  const stopPublishing = publishing(workers, browsers, sent);
   await pause(stepMs);
 
   for (const percent of steps) {
     const before = sent.length;
     const connects = await Promise.all(browsers.map(({ page }) => page.evaluate('walk.connects')));
     await cutover(port, token, 'set', String(percent), '--move');
-    // Whoever changes the server is back within a second or two.
+    // Windows that change the server reconnect within a second or two.
     await pause(2500);
     await Promise.all(browsers.map(settled));
     const sides = { wavehall: 0, reverb: 0 };
@@ -340,7 +340,7 @@ async function main() {
     );
     await pause(stepMs);
   }
-  await silence();
+  await stopPublishing();
   await pause(1500);
   console.log(`\n${await cutover(port, token)}`);
   const rows = await verdictOf(browsers, sent, away);
@@ -350,8 +350,8 @@ async function main() {
   );
   console.log(
     isGood
-      ? `Nobody noticed: ${sent.length} events, each once in each window.`
-      : 'Somebody noticed: see the table.',
+      ? `No event lost or doubled: ${sent.length} events, each once in each window.`
+      : 'Events were lost or doubled: see the table.',
   );
   if (!isGood) process.exitCode = 1;
 }

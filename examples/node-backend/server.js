@@ -1,6 +1,6 @@
 /**
  * A backend in one file: node:http, and Pusher's own Node library pointed at Wavehall.
- * It publishes, says who may listen to what, signs people in, asks who is there, and throws people out.
+ * It publishes, authorises subscriptions, signs users in, lists members and disconnects users.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -18,14 +18,14 @@ const pusher = new Pusher({
   appId: env.PUSHER_APP_ID ?? 'app-id',
   key: env.PUSHER_APP_KEY ?? 'app-key',
   secret: env.PUSHER_APP_SECRET ?? 'app-secret',
-  // Only this process and the people it lets in know this key; the server passes on what it cannot read.
+  // Only this process and authorised pages have this key; the server forwards data that it cannot read.
   encryptionMasterKeyBase64: env.PUSHER_ENCRYPTION_KEY ?? randomBytes(32).toString('base64'),
 });
 
 const MAX_BODY_BYTES = 16 * 1024;
 const page = await readFile(new URL('index.html', import.meta.url));
 
-/** Who is logged in, by the token in their cookie. A real application has a session store and passwords. */
+/** Logged-in users by the token in their cookie. A real application has a session store and passwords. */
 const sessions = new Map();
 
 class Refusal extends Error {
@@ -35,7 +35,7 @@ class Refusal extends Error {
   }
 }
 
-/** The rules of this application: everybody may join the team, a user's own channel is for that user alone. */
+/** Rules of this application: every user may join the team; a user's own channel is for that user alone. */
 function mayEnter(user, channel) {
   const team = ['private-team', 'presence-team', 'private-encrypted-team'];
   return team.includes(channel) || channel === `private-user-${user.id}`;
@@ -48,7 +48,7 @@ const text = (body) => {
   return value;
 };
 
-// ---- what everybody may ask --------------------------------------------------------------------
+// ---- requests without a login --------------------------------------------------------------------
 
 const open = {
   'GET /settings': () => ({
@@ -70,10 +70,10 @@ const open = {
   },
 };
 
-// ---- what logged-in people may ask -------------------------------------------------------------
+// ---- requests of logged-in users -------------------------------------------------------------
 
 const loggedIn = {
-  /** pusher-js asks here before it subscribes to a private or presence channel. */
+  /** pusher-js sends this request before it subscribes to a private or presence channel. */
   'POST /broadcasting/auth': ({ body, user }) => {
     const { socket_id: socketId, channel_name: channel } = body;
     if (!mayEnter(user, channel)) throw new Refusal(403, `${user.name} may not enter ${channel}.`);
@@ -81,13 +81,13 @@ const loggedIn = {
     return pusher.authorizeChannel(socketId, channel, channel.startsWith('presence-') ? member : undefined);
   },
 
-  /** pusher-js asks here for `pusher.signin()`; signed-in users can be sent to and disconnected by their id. */
+  /** pusher-js sends this request for `pusher.signin()`; signed-in users can be sent to and disconnected by their id. */
   'POST /user-auth': ({ body, user }) => {
     const userData = { id: user.id, user_info: { name: user.name } };
     return pusher.authenticateUser(body.socket_id, userData);
   },
 
-  /** A public event to everybody but the window that sent it, which shows its own copy. */
+  /** Sends a public event to all windows except the sender's, which shows its own copy. */
   'POST /news': async ({ body, user }) => {
     const except = body.socket_id ? { socket_id: body.socket_id } : {};
     await pusher.trigger('news', 'published', { text: text(body), by: user.name }, except);

@@ -1,6 +1,6 @@
-// Starts Redis, three nodes and nginx in front of them, says where to connect, and stops all of it on Ctrl-C.
+// Starts Redis, three nodes and nginx in front of them, prints the address, and stops all of it on Ctrl-C.
 //
-//   PORT=8080 node start.js     PORT: where nginx listens. Everything else takes ports that are free.
+//   PORT=8080 node start.js     PORT: port of nginx. All others use free ports.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'wavehall-three-nodes-'));
 const running = [];
 let stopping;
 
-/** A package that is missing is worth a sentence. */
+/** Names a missing package. */
 function find(name, install) {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/opt/homebrew/bin'];
   const file = folders.map((each) => join(each, name)).find((each) => existsSync(each));
@@ -41,9 +41,9 @@ const answers = (port) =>
     socket.on('close', (hadError) => resolve(!hadError));
   });
 
-/** Starts a program and waits until it listens. When it does not, what it said is shown. */
+/** Starts a program and waits until it listens; prints its output when it does not. */
 async function start(name, port, command, args, env = {}) {
-  // In a group of its own: Ctrl-C is for us, and we stop things in their order.
+  // In a process group of its own: Ctrl-C reaches this script alone, which stops the programs in order.
   const child = spawn(command, args, {
     cwd: folder,
     detached: true,
@@ -68,7 +68,7 @@ async function start(name, port, command, args, env = {}) {
 
 function stop() {
   stopping ??= (async () => {
-    // Nodes first: each asks its clients to connect again elsewhere, and takes leave of Redis.
+    // Nodes first: each asks its clients to reconnect, and removes itself from Redis.
     const order = [...running].sort((a, b) => rank(a.name) - rank(b.name));
     for (const group of [0, 1, 2]) {
       const ended = order.filter(({ name }) => rank(name) === group);

@@ -33,7 +33,7 @@ withChromium('11.18 the example', () => {
       expect(stderr).toBe('');
       expect(stdout).toContain('100 %   4 windows on Wavehall, 0 on Reverb');
       expect(stdout).toContain('  0 %   0 windows on Wavehall, 4 on Reverb');
-      expect(stdout).toMatch(/Nobody noticed: \d{2,} events/);
+      expect(stdout).toMatch(/No event lost or doubled: \d{2,} events/);
       expect(code).toBe(0);
     },
   );
@@ -42,7 +42,7 @@ withChromium('11.18 the example', () => {
 test('11.17 the example names the missing argument', async () => {
   expect(await walk({ PORT: '0' })).toMatchObject({
     code: 1,
-    stderr: 'Say where the app is: node walk.js /path/to/your/laravel/app\n',
+    stderr: 'The path of the app is missing: node walk.js /path/to/your/laravel/app\n',
   });
   const { code, stderr } = await walk({ PORT: '0' }, '/nowhere');
   expect({ code, stderr }).toMatchObject({ code: 1 });

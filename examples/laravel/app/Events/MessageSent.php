@@ -9,7 +9,7 @@ use Illuminate\Contracts\Broadcasting\ShouldBroadcast;
 use Illuminate\Foundation\Events\Dispatchable;
 use Illuminate\Queue\SerializesModels;
 
-/** For those who are in the room: a presence channel. Sent with toOthers(), see routes/web.php. */
+/** For the members of the room: a presence channel. Sent with toOthers(), see routes/web.php. */
 class MessageSent implements ShouldBroadcast
 {
     use Dispatchable, InteractsWithSockets, SerializesModels;

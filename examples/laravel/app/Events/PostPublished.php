@@ -7,7 +7,7 @@ use Illuminate\Broadcasting\InteractsWithSockets;
 use Illuminate\Contracts\Broadcasting\ShouldBroadcast;
 use Illuminate\Foundation\Events\Dispatchable;
 
-/** News for everybody: a public channel, no authorisation. */
+/** For every guest: a public channel without authorisation. */
 class PostPublished implements ShouldBroadcast
 {
     use Dispatchable, InteractsWithSockets;

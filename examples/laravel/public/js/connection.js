@@ -46,7 +46,7 @@ connection.bind('state_change', ({ current }) => {
 connection.bind('message', ({ event, channel, data }) => record('frame', event, channel, data));
 show(connection.state);
 
-// The server ended this connection for good, as terminateUserConnections does: only a person brings it back.
+// The server ended this connection for good, as terminateUserConnections does: only a click reconnects it.
 find('[data-connect]', status).addEventListener('click', () => echo.connector.pusher.connect());
 
 // localhost and 127.0.0.1 are two sites with a session each: a second person in the same browser.

@@ -57,7 +57,7 @@ const room = echo
     say('theirs', avatar(user), element('p', {}, text));
   })
   .listenForWhisper('typing', (data, metadata) => {
-    // The server set user_id: a whisper cannot pretend to come from somebody else.
+    // The server sets user_id, so the sender of a whisper cannot be forged.
     const id = String(metadata.user_id);
     clearTimeout(typing.get(id));
     typing.set(id, setTimeout(notTyping, TYPING_SHOWN_MS, id));
@@ -71,6 +71,6 @@ form.elements.text.addEventListener('input', () => {
   room.whisper('typing', {});
 });
 
-// toOthers() leaves this window out, so it shows its own message itself.
+// toOthers() excludes this window, so it shows its own message itself.
 onSubmit(form, '/room', (text) => say('mine', element('p', {}, text)));
 form.addEventListener('reset', () => (whisperedAt = 0));

@@ -58,7 +58,7 @@ describe('wavehall cutover', () => {
   test('11.17 errors name the flag or setting', async () => {
     const server = await startTestServer();
     const silent = await startTestServer({ WAVEHALL_ADMIN_TOKEN: '' });
-    const gone = `http://127.0.0.1:${await freePort()}`;
+    const closedUrl = `http://127.0.0.1:${await freePort()}`;
     const stderrOf = async (...args: string[]) => {
       const { code, stdout, stderr } = await run(['cutover', ...args]);
       expect([code, stdout]).toEqual([1, '']);
@@ -76,8 +76,8 @@ describe('wavehall cutover', () => {
     expect(await stderrOf('--url', silent.origin, '--token', TOKEN)).toBe(
       `wavehall: ${silent.origin} has no admin API: WAVEHALL_ADMIN_TOKEN is not set there`,
     );
-    expect(await stderrOf('--url', gone, '--token', TOKEN)).toBe(
-      `wavehall: --url ${gone}: cannot be reached (ECONNREFUSED)`,
+    expect(await stderrOf('--url', closedUrl, '--token', TOKEN)).toBe(
+      `wavehall: --url ${closedUrl}: cannot be reached (ECONNREFUSED)`,
     );
     expect(await stderrOf('--url', 'localhost', '--token', TOKEN)).toBe(
       'wavehall: --url "localhost": expected http://host:port or https://host:port',
@@ -151,8 +151,8 @@ describe('wavehall cutover compare', () => {
     const go = await run([...args, '--json'], env(upstream.origin));
     expect([go.code, go.stderr]).toEqual([0, '']);
     expect((JSON.parse(go.stdout) as { isGo: boolean }).isGo).toBe(true);
-    const gone = `http://127.0.0.1:${await freePort()}`;
-    const noGo = await run(args, env(gone));
+    const closedUrl = `http://127.0.0.1:${await freePort()}`;
+    const noGo = await run(args, env(closedUrl));
     expect([noGo.code, noGo.stderr]).toEqual([2, '']);
     expect(noGo.stdout).toContain('the upstream');
   });

@@ -27,16 +27,16 @@ async function statusOf(server: Server): Promise<CutoverStatus> {
 }
 
 /** An upstream, and nodes with a front door whose canaries and bridges run. */
-async function open(count: number): Promise<{ other: Server; nodes: Server[] }> {
+async function open(count: number): Promise<{ upstreamServer: Server; nodes: Server[] }> {
   const folder = await mkdtemp(join(tmpdir(), 'wavehall-counts-'));
   ends.push(() => rm(folder, { recursive: true }));
   const redis = count > 1 ? await startRedis() : undefined;
   ends.push(() => redis?.close() ?? Promise.resolve());
-  const other = await startServerInProcess();
-  ends.push(() => other.stop());
+  const upstreamServer = await startServerInProcess();
+  ends.push(() => upstreamServer.stop());
   const starting = Array.from({ length: count }, () =>
     startServerInProcess({
-      WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${other.port}`,
+      WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${upstreamServer.port}`,
       WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'),
       WAVEHALL_CUTOVER_BREACH_SECONDS: '0',
       WAVEHALL_ADMIN_TOKEN: TOKEN,
@@ -52,10 +52,10 @@ async function open(count: number): Promise<{ other: Server; nodes: Server[] }> 
         const { wavehall, upstream } = watch.health;
         return bridge[0]?.connected === true && wavehall.connects.good >= 2 && upstream.delivery.good >= 2;
       },
-      'canary and bridge are at work',
+      'canary and bridge run',
       30_000,
     );
-  return { other, nodes };
+  return { upstreamServer, nodes };
 }
 
 const connect = async (server: Server, bucket: number): Promise<Wire> => {
@@ -70,9 +70,9 @@ const connect = async (server: Server, bucket: number): Promise<Wire> => {
 
 describe.each([1, 2])('the counts for Pulse through the front door of %d nodes', (count) => {
   test('11.10 leave out canary, bridge and their channels', async () => {
-    const { other, nodes } = await open(count);
+    const { upstreamServer, nodes } = await open(count);
     // The canaries and the bridges are connected to the upstream meanwhile.
-    expect(other.connections()).toBeGreaterThanOrEqual(2 * count);
+    expect(upstreamServer.connections()).toBeGreaterThanOrEqual(2 * count);
     for (const node of nodes) {
       await eventually(
         async () => ((await ask(node, '/connections')) as { connections: number }).connections === 0,

@@ -16,7 +16,7 @@ export const probeSiteAt = (port: number, changes: Partial<ProbeSite> = {}): Pro
   ...changes,
 });
 
-/** A whole Wavehall in this process, on a free port. */
+/** A complete Wavehall in this process, on a free port. */
 export async function startServerInProcess(env: Record<string, string> = {}) {
   const config = readConfig({
     REVERB_SERVER_HOST: '127.0.0.1',
@@ -28,7 +28,7 @@ export async function startServerInProcess(env: Record<string, string> = {}) {
   return startServer(config, new FakeLogger());
 }
 
-/** Enters a presence channel of one server as a user. `headers`: such as ask a front door for a side. */
+/** Joins a presence channel of one server as a user; `headers` may request a side of a front door. */
 export async function joinPresenceChannel(
   port: number,
   channel: string,
@@ -45,44 +45,44 @@ export async function joinPresenceChannel(
 }
 
 /** Faults between a client and its server. */
-export type Fault = 'none' | 'http-500' | 'http-silent' | 'deaf' | 'no-upgrade';
+export type Fault = 'none' | 'http-500' | 'http-silent' | 'no-delivery' | 'no-upgrade';
 
 export interface FaultyProxy {
   readonly port: number;
   fault: Fault;
-  /** WebSockets that are open through it. */
+  /** Number of open WebSockets. */
   sockets(): number;
   /** Ends all of them. */
   drop(): void;
   close(): Promise<void>;
 }
 
-/** Stands before a server and lets go wrong what a test says. `deaf`: nothing that the server sends comes through. */
+/** A proxy before a server that causes the fault a test sets. `no-delivery`: it drops everything that the server sends. */
 export async function startFaultyProxy(target: number): Promise<FaultyProxy> {
   const open = new Set<Duplex>();
   const server = createServer((incoming, response) => {
     if (faulty.fault === 'http-500') return void response.writeHead(500).end('{}');
-    if (faulty.fault !== 'http-silent') passRequest(target, incoming, response);
+    if (faulty.fault !== 'http-silent') forwardRequest(target, incoming, response);
   });
   server.on('upgrade', (incoming: IncomingMessage, client: Socket, head: Buffer) => {
     client.on('error', () => undefined);
     if (faulty.fault === 'no-upgrade') return void client.end('HTTP/1.1 503 Service Unavailable\r\n\r\n');
-    const behind = connect(target, '127.0.0.1');
+    const upstream = connect(target, '127.0.0.1');
     const lines = incoming.rawHeaders.reduce(
       (text, each, at) => text + each + (at % 2 === 0 ? ': ' : '\r\n'),
       '',
     );
-    behind.write(`GET ${incoming.url ?? ''} HTTP/1.1\r\n${lines}\r\n`);
-    behind.write(head);
-    client.pipe(behind);
-    behind.on('data', (chunk) => faulty.fault === 'deaf' || client.write(chunk));
-    behind.on('end', () => client.end());
-    for (const socket of [client, behind]) {
+    upstream.write(`GET ${incoming.url ?? ''} HTTP/1.1\r\n${lines}\r\n`);
+    upstream.write(head);
+    client.pipe(upstream);
+    upstream.on('data', (chunk) => faulty.fault === 'no-delivery' || client.write(chunk));
+    upstream.on('end', () => client.end());
+    for (const socket of [client, upstream]) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
         open.delete(client);
         client.destroy();
-        behind.destroy();
+        upstream.destroy();
       });
     }
     open.add(client);
@@ -103,18 +103,18 @@ export async function startFaultyProxy(target: number): Promise<FaultyProxy> {
   return faulty;
 }
 
-function passRequest(target: number, incoming: IncomingMessage, response: ServerResponse): void {
+function forwardRequest(target: number, incoming: IncomingMessage, response: ServerResponse): void {
   const { method, url, headers } = incoming;
-  const behind = request({ port: target, host: '127.0.0.1', method, path: url, headers, agent: false });
-  behind.on('response', (answer) => {
+  const upstream = request({ port: target, host: '127.0.0.1', method, path: url, headers, agent: false });
+  upstream.on('response', (answer) => {
     response.writeHead(answer.statusCode ?? 0, answer.headers);
     answer.pipe(response);
   });
-  behind.on('error', () => response.destroy());
-  incoming.pipe(behind);
+  upstream.on('error', () => response.destroy());
+  incoming.pipe(upstream);
 }
 
-/** Takes connections and says nothing, as a frozen process does. */
+/** Accepts connections and never answers, as a frozen process does. */
 export async function startSilentServer() {
   const open = new Set<Socket>();
   const server = createTcpServer((socket) => {

@@ -297,9 +297,9 @@ describe('proxying a socket', () => {
     const upstreamServer = await recorded(ANSWER);
     upstreamServer.browser.write(`${HEAD.join('\r\n')}\r\n\r\n`);
     await once(upstreamServer.browser, 'data');
-    const gone = once(upstreamServer.sockets[0]!, 'close');
+    const closed = once(upstreamServer.sockets[0]!, 'close');
     upstreamServer.browser.destroy();
-    await gone;
+    await closed;
     await vi.waitFor(async () =>
       expect((await upstreamServer.frontDoor.status()).split.open.upstream).toBe(0),
     );

@@ -4,17 +4,17 @@ import { frameBytes, OPCODE, Tcp, textFrame, upgradeText } from '../support/wire
 import { type Address, Wire } from '../support/wire.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-const GOOD = `/app/${APP.key}?protocol=7&client=hostile&version=1`;
+const VALID_PATH = `/app/${APP.key}?protocol=7&client=hostile&version=1`;
 /** Origin of a page that may connect. */
 const ORIGIN = 'http://app.test';
 /** Longest time that an act waits for the server. */
-const PATIENCE_MS = 2000;
+const WAIT_MS = 2000;
 
 type Act = (target: Address) => Promise<unknown>;
 
-const greeted = async (target: Address): Promise<Wire> => {
-  const wire = await Wire.open(target, GOOD, { origin: ORIGIN });
-  await wire.next('pusher:connection_established', PATIENCE_MS);
+const openGreeted = async (target: Address): Promise<Wire> => {
+  const wire = await Wire.open(target, VALID_PATH, { origin: ORIGIN });
+  await wire.next('pusher:connection_established', WAIT_MS);
   return wire;
 };
 
@@ -22,16 +22,16 @@ const greeted = async (target: Address): Promise<Wire> => {
 const sending =
   (...messages: unknown[]): Act =>
   async (target) => {
-    const wire = await greeted(target);
+    const wire = await openGreeted(target);
     for (const message of messages) wire.send(message);
-    await wire.settle(PATIENCE_MS).catch(() => undefined);
+    await wire.settle(WAIT_MS).catch(() => undefined);
     wire.drop();
   };
 
 const closingWith =
   (code: number): Act =>
   async (target) => {
-    const wire = await greeted(target);
+    const wire = await openGreeted(target);
     await wire.close(code);
   };
 
@@ -39,7 +39,7 @@ const refused =
   (path: string, origin = ORIGIN): Act =>
   async (target) => {
     const wire = await Wire.open(target, path, { origin });
-    await wire.closing(PATIENCE_MS).catch(() => undefined);
+    await wire.closing(WAIT_MS).catch(() => undefined);
     wire.drop();
   };
 
@@ -58,7 +58,7 @@ const raw =
   };
 
 const reset: Act = async (target) => {
-  const wire = await greeted(target);
+  const wire = await openGreeted(target);
   (wire.socket as unknown as { _socket: { resetAndDestroy(): void } })._socket.resetAndDestroy();
 };
 
@@ -77,9 +77,9 @@ const many = <T>(count: number, make: (at: number) => T): T[] =>
 /** Close the connection at once, in every possible way. */
 export const QUICK_CLOSERS: readonly Act[] = [
   ...[1000, 1001, 3000, 4000, 4004, 4009, 4100, 4201, 4301, 4999].map(closingWith),
-  async (target) => (await greeted(target)).drop(),
-  async (target) => (await Wire.open(target, GOOD, { origin: ORIGIN })).drop(),
-  raw(upgradeText(GOOD, { Origin: ORIGIN }), frameBytes({ opcode: OPCODE.close })),
+  async (target) => (await openGreeted(target)).drop(),
+  async (target) => (await Wire.open(target, VALID_PATH, { origin: ORIGIN })).drop(),
+  raw(upgradeText(VALID_PATH, { Origin: ORIGIN }), frameBytes({ opcode: OPCODE.close })),
   reset,
 ];
 
@@ -89,7 +89,7 @@ export const HOSTILE_ACTS: readonly Act[] = [
   refused(`/app/${APP.key}?protocol=1`),
   refused(`/app/${APP.key}?protocol=x`),
   refused('/app/nobody?protocol=7'),
-  refused(GOOD, 'https://evil.test'),
+  refused(VALID_PATH, 'https://evil.test'),
   sending({ event: 'pusher:signin', data: { auth: 'app-key:00', user_data: '{"id":"1"}' } }),
   sending(SUBSCRIBE('private-a', 'app-key:00'), SUBSCRIBE('presence-a', 'x'), SUBSCRIBE('no spaces')),
   sending(
@@ -100,24 +100,27 @@ export const HOSTILE_ACTS: readonly Act[] = [
   sending('{', 'null', '[]', { event: 7 }, { event: 'pusher:subscribe', data: 'x' }),
   sending({ event: 'x', data: 'y'.repeat(300_000) }),
   raw(
-    upgradeText(GOOD, { Origin: ORIGIN }),
+    upgradeText(VALID_PATH, { Origin: ORIGIN }),
     frameBytes({ opcode: OPCODE.text, payload: Buffer.from([0xff, 0xfe]) }),
   ),
   raw(
-    upgradeText(GOOD, { Origin: ORIGIN }),
+    upgradeText(VALID_PATH, { Origin: ORIGIN }),
     frameBytes({ opcode: 3 }),
     frameBytes({ opcode: OPCODE.text, masked: false }),
   ),
-  raw(upgradeText(GOOD, { Origin: ORIGIN }), frameBytes({ opcode: OPCODE.text, claimedLength: 1n << 40n })),
-  raw(upgradeText(GOOD, { Origin: ORIGIN }).slice(0, 60)),
-  raw(upgradeText(GOOD, { Origin: ORIGIN, 'Sec-WebSocket-Key': 'short' })),
-  raw(upgradeText(GOOD, { Origin: ORIGIN, 'Sec-WebSocket-Version': '1', 'Content-Length': '9' })),
-  raw(upgradeText(GOOD, { Origin: ORIGIN, Cookie: `wavehall_bucket=${'9'.repeat(4000)}` })),
-  raw(upgradeText(GOOD, { Upgrade: 'foo' })),
+  raw(
+    upgradeText(VALID_PATH, { Origin: ORIGIN }),
+    frameBytes({ opcode: OPCODE.text, claimedLength: 1n << 40n }),
+  ),
+  raw(upgradeText(VALID_PATH, { Origin: ORIGIN }).slice(0, 60)),
+  raw(upgradeText(VALID_PATH, { Origin: ORIGIN, 'Sec-WebSocket-Key': 'short' })),
+  raw(upgradeText(VALID_PATH, { Origin: ORIGIN, 'Sec-WebSocket-Version': '1', 'Content-Length': '9' })),
+  raw(upgradeText(VALID_PATH, { Origin: ORIGIN, Cookie: `wavehall_bucket=${'9'.repeat(4000)}` })),
+  raw(upgradeText(VALID_PATH, { Upgrade: 'foo' })),
   raw('GET /app/%ZZ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'),
   raw('\u0000\u0001 HTTP/9.9\r\n\r\n'),
   raw(
-    upgradeText(GOOD, { Origin: ORIGIN }),
+    upgradeText(VALID_PATH, { Origin: ORIGIN }),
     ...many(20, () => textFrame({ event: 'pusher:ping', data: {} })),
   ),
   request('POST', `/apps/${APP.id}/events`, '{"name":"x","channel":"y","data":"z"}'),

@@ -27,25 +27,25 @@ interface Proxy {
 }
 
 /** Both servers, the proxy before them, and the clients that connect to it. */
-let other: UpstreamServer;
+let upstream: UpstreamServer;
 let wavehall: TestServer;
 const folder = mkdtempSync(join(tmpdir(), 'wavehall-split-'));
 
 beforeAll(async () => {
   const kind = upstreamKinds().at(-1);
   if (kind === undefined) throw new Error('no upstream');
-  other = await kind.start();
+  upstream = await kind.start();
   wavehall = await startServer({
     ...APP_VARIABLES,
     REVERB_APP_ACTIVITY_TIMEOUT: String(OURS_S),
-    WAVEHALL_CUTOVER_UPSTREAM: other.url,
+    WAVEHALL_CUTOVER_UPSTREAM: upstream.url,
     WAVEHALL_CUTOVER_PERCENT: '100',
     WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'),
     WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
   });
 });
 afterAll(async () => {
-  await Promise.all([wavehall.close(), other.stop()]);
+  await Promise.all([wavehall.close(), upstream.stop()]);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -53,7 +53,7 @@ const configured = (name: string, port: number): string =>
   readFileSync(new URL(name, EXAMPLE), 'utf8')
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`)
     .replaceAll('127.0.0.1:8081', `127.0.0.1:${wavehall.port}`)
-    .replaceAll('127.0.0.1:8082', `127.0.0.1:${other.app.port}`)
+    .replaceAll('127.0.0.1:8082', `127.0.0.1:${upstream.app.port}`)
     .replaceAll('/run/haproxy/admin.sock', join(folder, 'haproxy.sock'));
 
 const startNginx = async (): Promise<Proxy> => {
@@ -182,10 +182,10 @@ describe.each([
     expect(new Set(placed.map(({ isOurs }) => isOurs)).size).toBe(2);
     for (const { wire } of placed) await site.subscribe(wire, channel);
     await site.publish('through', '"the proxy"', channel);
-    await new Site(other.app).publish('directly', '"at the other"', channel);
+    await new Site(upstream.app).publish('directly', '"at the upstream"', channel);
     for (const { wire } of placed) {
       expect(dataOf(await wire.next('through'))).toBe('the proxy');
-      expect(dataOf(await wire.next('directly'))).toBe('at the other');
+      expect(dataOf(await wire.next('directly'))).toBe('at the upstream');
     }
     await site.publish('fence', '1', channel);
     for (const { wire } of placed) await wire.next('fence');

@@ -162,12 +162,12 @@ describe('proxied sockets end', () => {
     // It keeps its half open, and goes on writing.
     const client = sendRaw(frontDoor.port, upgradeText(PATH));
     expect(await client.answered()).toBe(101);
-    const gone = new Promise((resolve) => client.socket.once('close', resolve));
+    const closed = new Promise((resolve) => client.socket.once('close', resolve));
     const sinceMs = performance.now();
     upstream.sockets[0]!.end('last words');
     const talk = setInterval(() => client.socket.write('x'), 50);
     onTestFinished(() => clearInterval(talk));
-    await gone;
+    await closed;
     expect(client.text()).toContain('last words');
     expect(performance.now() - sinceMs).toBeGreaterThan(900);
     expect(performance.now() - sinceMs).toBeLessThan(4500);
@@ -185,11 +185,11 @@ describe('proxied sockets end', () => {
       const [reader, writer] = end === 'browser' ? [client.socket, server] : [server, client.socket];
       reader.pause();
       writer.on('error', () => undefined);
-      const gone = new Promise((resolve) => writer.once('close', resolve));
+      const closed = new Promise((resolve) => writer.once('close', resolve));
       const chunk = Buffer.alloc(256 * 1024);
       const push = setInterval(() => writer.writableLength < 1_000_000 && writer.write(chunk), 5);
       onTestFinished(() => clearInterval(push));
-      await gone;
+      await closed;
       await vi.waitFor(async () => expect((await frontDoor.status()).split.open.upstream).toBe(0));
       expect(await (await frontDoor.admin('/metrics')).text()).toMatch(/reason="slow_reader"[^}]*\} 1/);
     },

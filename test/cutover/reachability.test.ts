@@ -19,7 +19,7 @@ describe('the upstream', () => {
   test('11.15 is reachable when it greets a probe, which leaves nothing behind', async () => {
     const server = await start();
     expect(await whyUnreachable(probeSiteAt(server.port))).toBeUndefined();
-    await eventually(() => server.connections() === 0, 'the probe has gone');
+    await eventually(() => server.connections() === 0, 'the probe is closed');
   });
 
   test('11.15 is reachable when it refuses the probe: clients may have used up its quota, or the origin is not allowed', async () => {
@@ -41,7 +41,7 @@ describe('the upstream', () => {
     ends.push(() => faulty.close());
     faulty.fault = 'no-upgrade';
     expect(await whyUnreachable(probeSiteAt(faulty.port))).toContain('503');
-    faulty.fault = 'deaf';
+    faulty.fault = 'no-delivery';
     expect(await whyUnreachable(probeSiteAt(faulty.port), 300)).toBeDefined();
   });
 });

@@ -44,8 +44,8 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const notes: RollbackNote[] = [];
   const notify = (note: RollbackNote) => void notes.push(note);
   /** Reason why the upstream cannot be connected. */
-  const other: { away: string | undefined } = { away: undefined };
-  const whyUpstreamIsAway = () => Promise.resolve(other.away);
+  const upstream: { away: string | undefined } = { away: undefined };
+  const whyUpstreamIsAway = () => Promise.resolve(upstream.away);
   const rollback = new Rollback({
     ...{ health, percentage, logger, notify, whyUpstreamIsAway, clock: clock.read, limits },
   });
@@ -62,7 +62,7 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const good = () => {
     for (let at = 0; at < 10; at += 1) health.canary('wavehall', 'wavehall', true, 5);
   };
-  return { clock, logger, health, percentage, notes, rollback, seconds, bad, good, other };
+  return { clock, logger, health, percentage, notes, rollback, seconds, bad, good, upstream };
 }
 
 describe('the rollback', () => {
@@ -149,8 +149,8 @@ describe('the rollback', () => {
   });
 
   test('11.15 is blocked while the upstream cannot be connected, and done as soon as it can', async () => {
-    const { percentage, seconds, bad, other, logger, rollback } = open();
-    other.away = 'ECONNREFUSED';
+    const { percentage, seconds, bad, upstream, logger, rollback } = open();
+    upstream.away = 'ECONNREFUSED';
     await seconds(30, bad);
     expect(percentage.sets).toEqual([]);
     expect(rollback.status()).toMatchObject({ isBlocked: true, counts: { blocked: 1 } });
@@ -159,7 +159,7 @@ describe('the rollback', () => {
         /^Cutover: Wavehall is in breach \(.*\), but its share stays at 50 %: the upstream cannot be connected \(ECONNREFUSED\)/,
       ),
     ]);
-    other.away = undefined;
+    upstream.away = undefined;
     await seconds(1, bad);
     expect(percentage.sets).toHaveLength(1);
     expect(rollback.status().isBlocked).toBe(false);
@@ -193,10 +193,10 @@ describe('the rollback', () => {
   });
 
   test('11.15 a share that is set during the check of the upstream stays', async () => {
-    const { percentage, seconds, bad, rollback, clock, other } = open();
+    const { percentage, seconds, bad, rollback, clock, upstream } = open();
     await seconds(10, bad);
     const asked = held();
-    Object.defineProperty(other, 'away', { get: () => asked.promise });
+    Object.defineProperty(upstream, 'away', { get: () => asked.promise });
     bad();
     clock.pass(1000);
     const ticking = rollback.tick();

@@ -137,8 +137,8 @@ describe('the bucket', () => {
   });
 
   test('11.1 by address no cookie is set or read', () => {
-    const [one, other] = [inputOf(), inputOf({ cookie: 'wavehall_bucket=7' })].map((clues) =>
-      chooseBucket('address', clues),
+    const [one, other] = [inputOf(), inputOf({ cookie: 'wavehall_bucket=7' })].map((input) =>
+      chooseBucket('address', input),
     );
     expect(one).toEqual(other);
     expect(one?.cookieLine).toBeUndefined();

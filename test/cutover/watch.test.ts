@@ -145,7 +145,7 @@ describe('canary, health and rollback together', () => {
     expect(percentage.state).toMatchObject({ move: true, lastGood: 0 });
   });
 
-  test.each(['http-500', 'deaf', 'no-upgrade'] as const)(
+  test.each(['http-500', 'no-delivery', 'no-upgrade'] as const)(
     '11.15 a broken upstream (%s) is reported, and moves no browser',
     async (fault) => {
       const { watch, percentage } = open({ sites: { upstream: await standBefore() }, lastGood: 50 });

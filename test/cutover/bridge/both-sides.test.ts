@@ -138,7 +138,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
         hash: { a: { name: 'A' }, b: { name: 'B' } },
       },
     });
-    await eventually(() => b.roster(channel).join() === 'a,b', 'b sees a');
+    await eventually(() => b.roster(channel).join() === 'a,b', 'b lists a');
     await c.join(channel, { user_id: 'c' });
     await eventually(() => [a, b].every((client) => client.roster(channel).join() === 'a,b,c'), 'c is seen');
     await twin.join(channel, { user_id: 'c', user_info: {} });
@@ -167,7 +167,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     const leavers = await Promise.all(numbers(6).map(() => pair.here()));
     for (const [at, client] of leavers.entries()) await client.join(channel, { user_id: `l${at}` });
     await watcher.join(channel, { user_id: 'watcher' });
-    await eventually(() => b.roster(channel).length === 8, 'all are there');
+    await eventually(() => b.roster(channel).length === 8, 'all members are listed');
     const published: string[] = [];
     let isOver = false;
     const load = async (): Promise<void> => {

@@ -11,7 +11,7 @@ const QUICK = { reconnectFirstMs: 100, reconnectMostMs: 400, graceMs: 600, retry
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => JSON.stringify({ at }));
 
 let redis: TestRedis;
-let other: UpstreamServer;
+let upstream: UpstreamServer;
 let nodes: BridgedNode[];
 let clients: RecordingClient[];
 
@@ -22,7 +22,7 @@ afterAll(() => redis.close());
 
 const open = (): Promise<BridgedNode> =>
   openBridgedNode({
-    upstream: other.url,
+    upstream: upstream.url,
     limits: QUICK,
     variables: { REVERB_SCALING_ENABLED: 'true', REDIS_URL: redis.url },
   });
@@ -38,7 +38,7 @@ const isConnected = (node: BridgedNode): Promise<void> =>
 
 /** Publishes one more event from each side and waits until every client has received it. */
 async function fence(channel: string, number: number): Promise<void> {
-  const apps = [other.app, ...nodes.map(({ app }) => app)];
+  const apps = [upstream.app, ...nodes.map(({ app }) => app)];
   for (const [at, app] of apps.entries()) await publish(app, channel, `fence-${number}-${at}`, {});
   for (const at of apps.keys())
     await eventually(
@@ -50,19 +50,19 @@ async function fence(channel: string, number: number): Promise<void> {
 describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
   beforeEach(async () => {
     clients = [];
-    other = await kind.start();
+    upstream = await kind.start();
     nodes = await Promise.all([open(), open(), open()]);
     await Promise.all(nodes.map(isConnected));
   });
   afterEach(async () => {
     for (const client of clients) client.wire.drop();
     await Promise.all(nodes.map((node) => node.stop()));
-    await other.stop();
+    await upstream.stop();
     expect(nodes.flatMap(({ logger }) => logger.defects)).toEqual([]);
   });
 
   test('11.8 delivers an event of any node or of the upstream once to every client, equal ones too', async () => {
-    for (const app of [other.app, ...nodes.map((node) => node.app)])
+    for (const app of [upstream.app, ...nodes.map((node) => node.app)])
       for (const channel of ['orders', 'private-orders']) await (await connect(app)).join(channel);
     const half = clients.length / 2;
     const [inOrders, inPrivate] = [0, 1].map((rest) => clients.filter((_, at) => at % 2 === rest)) as [
@@ -70,7 +70,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
       RecordingClient[],
     ];
     expect([inOrders.length, inPrivate.length]).toEqual([half, half]);
-    const apps = [other.app, ...nodes.map((node) => node.app)];
+    const apps = [upstream.app, ...nodes.map((node) => node.app)];
     for (const [index, channel] of ['orders', 'private-orders'].entries()) {
       clients = [inOrders, inPrivate][index] as RecordingClient[];
       await Promise.all(
@@ -92,7 +92,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
 
   test('11.9, 11.10 presence and client events over all nodes; a user on two nodes and the upstream is one member', async () => {
     const room = 'presence-room';
-    const apps = [other.app, ...nodes.map((node) => node.app)];
+    const apps = [upstream.app, ...nodes.map((node) => node.app)];
     for (const [at, app] of apps.entries())
       await (await connect(app)).join(room, { user_id: `u${at}`, user_info: { at } });
     for (const app of apps.slice(0, 3))
@@ -158,7 +158,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
         () => `${expected} on each node: ${[...answers.values()].join(' | ')}`,
       );
     };
-    await (await connect(other.app)).join('orders');
+    await (await connect(upstream.app)).join('orders');
     await all(1);
     for (const [at, node] of nodes.entries()) {
       await (await connect(node.app)).join('orders');
@@ -171,7 +171,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
   });
 
   test('11.8, 11.13 delivers each event once again after Redis was killed and restarted', async () => {
-    const apps = [other.app, ...nodes.map((node) => node.app)];
+    const apps = [upstream.app, ...nodes.map((node) => node.app)];
     for (const [at, app] of apps.entries()) {
       const client = await connect(app);
       await client.join('orders');
@@ -179,7 +179,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
     }
     await redis.kill();
     await eventually(() => nodes.every(({ stores }) => !stores.isReady()), 'they know');
-    await publish(other.app, 'orders', 'meanwhile', 1);
+    await publish(upstream.app, 'orders', 'meanwhile', 1);
     await eventually(
       () => clients.every((client) => client.received('meanwhile').length === 1),
       'each node receives the event of the upstream itself',

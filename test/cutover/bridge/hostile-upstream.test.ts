@@ -90,7 +90,7 @@ describe('an upstream that breaks the protocol', () => {
     a.sendClientEvent('presence-room', 'client-x', {});
     await eventually(
       () => a.received('fine').length === 1 && b.received('client-x').length === 1,
-      'this side works',
+      'Wavehall delivers',
     );
     a.leave('presence-room');
     await eventually(() => b.memberChanges('presence-room').includes('-a'), 'he leaves');
@@ -146,7 +146,7 @@ describe('an upstream that breaks the protocol', () => {
     });
     await publish(node.app, 'orders', 'large', 'x'.repeat(10_000));
     await publish(node.app, 'orders', 'small', 'x');
-    await eventually(() => node.state.queue.events === 0, 'all is settled');
+    await eventually(() => node.state.queue.events === 0, 'the queue is empty');
     expect(node.state).toMatchObject({ forwarded: 1, dropped: { 'too-large': 1 } });
   });
 

@@ -63,7 +63,7 @@ describe.each(upstreamKinds())('stock clients beside $name', (kind) => {
       });
       return room as typeof room & { members: { count: number; get(id: string): unknown } };
     });
-    await eventually(() => rooms.every(({ members }) => members.count === 2), 'both see both');
+    await eventually(() => rooms.every(({ members }) => members.count === 2), 'each client lists both');
     for (const [at, room] of rooms.entries())
       expect(room.members.get(`u${1 - at}`)).toEqual({
         id: `u${1 - at}`,
@@ -96,7 +96,7 @@ describe.each(upstreamKinds())('stock clients beside $name', (kind) => {
       expect(words.filter((word) => word.includes('sent'))).toEqual([`u${1 - side} sent ${1 - side}`]);
     }
     open[0]?.disconnect();
-    await eventually(() => rooms[1]?.members.count === 1, 'he has left there too');
+    await eventually(() => rooms[1]?.members.count === 1, 'the member has left there, too');
   });
 });
 

@@ -51,7 +51,7 @@ describe('logs once, with the name of the setting, that the upstream', () => {
 
   test('11.17 has another secret', async () => {
     await open({ REVERB_APP_SECRET: 'another' });
-    await eventually(() => node.state.connected, 'connected all the same');
+    await eventually(() => node.state.connected, 'the bridge is connected');
     await works();
     await warned('the app must have the same secret there');
     await warned('refuses the signature of the bridge');
@@ -60,7 +60,7 @@ describe('logs once, with the name of the setting, that the upstream', () => {
 
   test('11.17 has another app id', async () => {
     await open({ REVERB_APP_ID: 'another' });
-    await eventually(() => node.state.connected, 'connected all the same');
+    await eventually(() => node.state.connected, 'the bridge is connected');
     await works();
     await warned('has no app with this id');
   });
@@ -72,7 +72,7 @@ describe('logs once, with the name of the setting, that the upstream', () => {
     await node.stop();
     const upstream = `http://127.0.0.1:${server?.port ?? 0}`;
     node = await openBridgedNode({ upstream, limits: QUICK, origin: 'https://shop.test' });
-    await eventually(() => node.state.connected, 'it may connect');
+    await eventually(() => node.state.connected, 'the bridge is connected');
   });
 
   test.each(['does not listen', 'does not answer', 'answers in another protocol'])(

@@ -42,11 +42,11 @@ export function objectTextIn({ data, dataJson }: Pick<ServerFrame, 'data' | 'dat
 /** The code and the message of an error frame. */
 export function errorTextIn({ data }: Pick<ServerFrame, 'data'>): string {
   const { code, message } = objectIn(data);
-  return `${textOf(code) ?? ''} ${textOf(message) ?? ''}`;
+  return `${jsonTextOf(code) ?? ''} ${jsonTextOf(message) ?? ''}`;
 }
 
 /** JSON text of a value that came from outside; `undefined` when it is nested too deep to be written. */
-export function textOf(value: unknown): string | undefined {
+export function jsonTextOf(value: unknown): string | undefined {
   try {
     return JSON.stringify(value ?? null);
   } catch {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rosterIn } from '../../../src/cutover/bridge/connection/member-frames.ts';
 import { echoKey } from '../../../src/cutover/bridge/echo/echo-key.ts';
-import { readServerFrame, textOf } from '../../../src/cutover/client/read-frame.ts';
+import { readServerFrame, jsonTextOf } from '../../../src/cutover/client/read-frame.ts';
 
 const jsonObject = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }));
 
@@ -57,7 +57,7 @@ describe('frames of the upstream', () => {
       expect(readServerFrame(text)).toBeUndefined();
     const frame = readServerFrame(`{"event":"e","data":${deep},"channel":7,"user_id":{}}`);
     expect(frame).toMatchObject({ channel: undefined, userId: undefined });
-    expect(textOf(frame?.data)).toBeUndefined();
+    expect(jsonTextOf(frame?.data)).toBeUndefined();
     expect(typeof echoKey('client-e', frame?.data)).toBe('string');
     fc.assert(
       fc.property(fc.json(), fc.jsonValue(), (text, data) => {

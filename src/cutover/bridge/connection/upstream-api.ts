@@ -60,7 +60,7 @@ export class UpstreamApi implements UpstreamRequests {
     this.#agent.destroy();
   }
 
-  /** A server that has closed a kept connection has not read the request on it: it is sent a second time at once. */
+  /** Sends a request once more, at once, when the server had closed the kept connection: it has not read the first one. */
   async #send(request: SignedRequest, isSecond = false): Promise<RequestOutcome> {
     try {
       const { status, text } = await this.#request(request);

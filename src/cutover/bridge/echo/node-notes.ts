@@ -22,16 +22,16 @@ export interface UpstreamSockets {
 
 const NO_SOCKETS: UpstreamSockets = { own: 0, proxied: 0, isBridged: false };
 
-/** How long the numbers of a node count: one that ended publishes no more. They are published again in less than half of it. */
+/** Time after which the numbers of a node expire: it has ended. Each node publishes them again in less than half of it. */
 const SOCKETS_KNOWN_MS = 30_000;
 const SOCKETS_AGAIN_MS = 10_000;
 /** More nodes than any cluster has. */
 const MOST_NODES = 1000;
 
 export const NOTES_CHANNEL = '#bridge';
-/** Begins each note; no event begins so, because payloads of events are objects. */
+/** Prefix of each note; the payload of an event is an object and never begins so. */
 const MARK = 'wavehall-bridge ';
-/** How much is kept for a node that reads missed notes after it lost Redis for a moment. */
+/** Notes kept for a node that reads missed ones after a short loss of Redis. */
 const KEEP = { size: 1000, ttlSeconds: 60 };
 
 /**

@@ -30,7 +30,7 @@ export class Forwarder {
     return { events: this.#pending.size, bytes: this.#bytes, oldestMs };
   }
 
-  /** The last request failed; publishers do not wait for the upstream meanwhile. */
+  /** True after a failed request: publishers do not wait for the upstream then. */
   get isFailing(): boolean {
     return this.#isFailing;
   }

@@ -11,7 +11,7 @@ export interface Published {
   readonly userId: string | undefined;
 }
 
-/** SPEC 11.7: false for changes of members, which each side sends itself, and for reserved channels but those of users. */
+/** SPEC 11.7: false for changes of members, which each side sends itself, and for reserved channels except those of users. */
 export const isForwarded = ({ channel }: ChannelRef, { memberChange }: ChannelEvent): boolean =>
   memberChange === undefined && (!isReservedChannel(channel) || channel.startsWith(SERVER_TO_USER_PREFIX));
 

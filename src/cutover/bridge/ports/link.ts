@@ -23,9 +23,9 @@ export interface UpstreamLink {
 export interface LinkListener {
   opened(): void;
   frame(frame: ServerFrame): void;
-  /** It was open and is lost; it reconnects. */
+  /** The open connection is lost; it reconnects. */
   lost(): void;
-  /** It could not be opened, or was refused. */
+  /** The connection could not be opened, or was refused. */
   failed(reason: string): void;
 }
 

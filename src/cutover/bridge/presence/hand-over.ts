@@ -42,7 +42,7 @@ export class HandOver<Frame extends Comparable> {
 
   async run(rounds: number): Promise<HandOverResult> {
     const { from, to } = this.#deps;
-    // Client events that `to` itself has sent are received by `from` alone: the first pongs show that they are through.
+    // Client events that `to` itself sent reach `from` alone: after the first pongs none is in flight any more.
     if (!(await pinged(to, () => undefined))) return 'lost';
     if (!(await pinged(from, () => this.#begin()))) return 'lost';
     for (let round = 1; !this.#isOver; round += 1) {

@@ -101,7 +101,7 @@ export class PresenceChannel implements SlotOwner {
     });
   }
 
-  /** Resolves when everything that was on its way has been received. */
+  /** Resolves when all frames that were in flight have been received. */
   async barrier(): Promise<void> {
     await this.#lock.run(async () => {
       await this.#listener.slot?.link.barrier();
@@ -166,7 +166,7 @@ export class PresenceChannel implements SlotOwner {
     return isHere && this.#listener.slot === undefined;
   }
 
-  /** Subscribes again, which brings the roster; a server that does not repeat it is listened to without. */
+  /** Subscribes again to receive the roster; when the server does not send it again, listens without a new one. */
   async #listenAgainOn(slot: MemberSlot): Promise<void> {
     this.#subscribe(slot);
     await within(this.#rosterReceived.next(), this.#deps.limits.subscribeWaitMs);

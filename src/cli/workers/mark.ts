@@ -1,4 +1,4 @@
-/** Variable that names a worker's slot. The primary's process id in it tells it from one that was inherited. */
+/** Variable that names a worker's slot. It contains the primary's process id, so that an inherited variable is not mistaken for it. */
 export const WORKER_VARIABLE = 'WAVEHALL_WORKER';
 
 export const workerMark = (number: number, primary: number): string => `${number}/${primary}`;

@@ -1,12 +1,12 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { APP, secondApp } from '../conformance/settings.ts';
-import { SUCCEEDED, member } from '../conformance/site.ts';
+import { SUCCEEDED, member } from '../conformance/case-tools.ts';
 import { channelAuth, hmacHex, userAuth } from '../support/wire-http.ts';
 import { dataOf } from '../support/wire.ts';
-import { arena, range } from './arena.ts';
+import { attackedServer, range } from './attacked-server.ts';
 
-const here = arena(secondApp.needs);
+const here = attackedServer(secondApp.needs);
 
 describe('subscribing without permission', () => {
   const SEVEN = JSON.stringify(member('7'));

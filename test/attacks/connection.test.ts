@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { member } from '../conformance/site.ts';
+import { member } from '../conformance/case-tools.ts';
 import { OPCODE, Tcp, frameBytes, textFrame, upgradeText } from '../support/wire-tcp.ts';
 import type { Wire } from '../support/wire.ts';
-import { arena, range, times, unharmed } from './arena.ts';
+import { attackedServer, range, times, unharmed } from './attacked-server.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
 const ORIGINS = 'app.com,*.wild.com,https://exact.com:8443';
 
 describe('an app with default settings', () => {
-  const here = arena();
+  const here = attackedServer();
 
   test('2.5 A01 an unknown key gets error and close 4001', async () => {
     const wire = await here.site.open('/app/nope');
@@ -117,7 +117,7 @@ describe('an app with default settings', () => {
 });
 
 describe('two clients', () => {
-  const here = arena();
+  const here = attackedServer();
 
   test('2.8 A25 serves a client while another floods with pings and reads nothing', async () => {
     const tcp = await Tcp.upgraded(here.site.app, here.site.path);
@@ -131,7 +131,7 @@ describe('two clients', () => {
 });
 
 describe('origins', () => {
-  const here = arena({ WAVEHALL_ALLOWED_ORIGINS: ORIGINS });
+  const here = attackedServer({ WAVEHALL_ALLOWED_ORIGINS: ORIGINS });
 
   test.each([
     'https://app.com',
@@ -191,7 +191,7 @@ describe('origins', () => {
 });
 
 describe('a disabled app', () => {
-  const here = arena({ WAVEHALL_APP_ENABLED: 'false' }, { asks: false });
+  const here = attackedServer({ WAVEHALL_APP_ENABLED: 'false' }, { asks: false });
 
   test('2.5 A02 a client gets error and close 4003', async () => {
     await here.site.refused(await here.site.open(here.site.path), 4003);
@@ -206,7 +206,7 @@ describe('a disabled app', () => {
 });
 
 describe('an app that requires TLS', () => {
-  const here = arena({ WAVEHALL_REQUIRE_TLS: 'true' });
+  const here = attackedServer({ WAVEHALL_REQUIRE_TLS: 'true' });
 
   test('2.5 A03 plain ws gets error and close 4000', async () => {
     await here.site.refused(await here.site.open(here.site.path), 4000);
@@ -219,7 +219,7 @@ describe('an app that requires TLS', () => {
 });
 
 describe('delayed refusals, of which two may wait', () => {
-  const here = arena({
+  const here = attackedServer({
     WAVEHALL_REQUIRE_TLS: 'true',
     WAVEHALL_REFUSAL_DELAY_MS: '1500',
     WAVEHALL_MAX_DELAYED_REFUSALS: '2',
@@ -241,7 +241,7 @@ describe('delayed refusals, of which two may wait', () => {
 });
 
 describe('an app that requires TLS, behind a trusted proxy', () => {
-  const here = arena({ WAVEHALL_REQUIRE_TLS: 'true', WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
+  const here = attackedServer({ WAVEHALL_REQUIRE_TLS: 'true', WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
 
   test('2.5 A30 accepts X-Forwarded-Proto of the proxy', async () => {
     await here.site.connect('', { headers: { 'X-Forwarded-Proto': 'https' } });
@@ -250,7 +250,7 @@ describe('an app that requires TLS, behind a trusted proxy', () => {
 });
 
 describe('few connections of one address', () => {
-  const here = arena({ WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2' });
+  const here = attackedServer({ WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2' });
 
   test('2.7 A30 ignores X-Forwarded-For of a client', async () => {
     const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
@@ -261,7 +261,7 @@ describe('few connections of one address', () => {
 });
 
 describe('idle sockets', () => {
-  const here = arena({
+  const here = attackedServer({
     REVERB_APP_PING_INTERVAL: '1',
     WAVEHALL_PONG_TIMEOUT: '1',
     REVERB_APP_MAX_CONNECTIONS: '200',
@@ -279,7 +279,7 @@ describe('idle sockets', () => {
 });
 
 describe('slow clients', () => {
-  const here = arena();
+  const here = attackedServer();
 
   test(
     '8.12 A23 closes two hundred slow connections within 15 s while others are served',

@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { APP } from '../conformance/settings.ts';
 import { dataOf, type Wire } from '../support/wire.ts';
 import { signChannel, signUser } from '#protocol';
-import { arena } from './arena.ts';
+import { attackedServer } from './attacked-server.ts';
 
 const [ONE, TWO] = ['7212345678901234567', '7212345678901234568'] as const;
 /** Numbers that no double holds, a key twice, escapes, spaces, and a name that every object inherits. */
 const ODD =
   '{"b":1.0,"a":1e400,"big":12345678901234567890,"a":"\\u00e9\\/" , "__proto__":{"x":[ 1,2]},"z":-0}';
 
-const here = arena();
+const here = attackedServer();
 
 /** The text behind `"data":` in a frame that the server made around it. */
 const relayed = (wire: Wire, event: string): string[] =>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OPCODE, Tcp, frameBytes, textFrame, upgradeText } from '../support/wire-tcp.ts';
 import type { RawFrame } from '../support/wire-tcp.ts';
-import { arena, range } from './arena.ts';
+import { attackedServer, range } from './attacked-server.ts';
 
 const PING = '{"event":"pusher:ping","data":{}}';
 /** The bytes 35 and 36 are one character. */
@@ -22,7 +22,7 @@ const fragments = (texts: readonly (string | Buffer)[]): RawFrame[] =>
 const pingIn = (parts: number): RawFrame[] =>
   fragments(range(parts).map((index) => (index < parts - 1 ? (PING[index] ?? '') : PING.slice(parts - 1))));
 
-const here = arena();
+const here = attackedServer();
 
 /** Connects, writes the frames at once, and resolves with how the connection ended. */
 const codeAfter = async (frames: readonly RawFrame[]): Promise<number> => {

@@ -3,9 +3,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { APP } from '../conformance/settings.ts';
 import { RawHttp, requestText } from '../support/raw-http.ts';
 import { canonical, hmacHex, md5Hex, type Pairs, signedPath } from '../support/wire-http.ts';
-import { arena, range } from './arena.ts';
+import { attackedServer, range } from './attacked-server.ts';
 
-const here = arena();
+const here = attackedServer();
 const BASE = `/apps/${APP.id}`;
 const EVENT = { name: 'e', data: 'd', channel: 'orders' };
 

@@ -8,10 +8,10 @@ import { RawHttp, requestText } from '../support/raw-http.ts';
 import { startServer } from '../support/server.ts';
 import { signedPath } from '../support/wire-http.ts';
 import { makeCertificate } from '../transports/certificate.ts';
-import { arena, range } from './arena.ts';
+import { attackedServer, range } from './attacked-server.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-const here = arena();
+const here = attackedServer();
 const BASE = `/apps/${APP.id}`;
 /** Header lines that Java's HttpClient sends with each request. */
 const OFFER = ['Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAEAAEAAAAIAAAAB', 'Upgrade: h2c'];

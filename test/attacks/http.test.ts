@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { APP, secondApp } from '../conformance/settings.ts';
-import { member } from '../conformance/site.ts';
+import { member } from '../conformance/case-tools.ts';
 import type { Pairs } from '../support/wire-http.ts';
 import { canonical, hmacHex, md5Hex, signedPath } from '../support/wire-http.ts';
 import { Tcp } from '../support/wire-tcp.ts';
-import { arena, range } from './arena.ts';
+import { attackedServer, range } from './attacked-server.ts';
 
-const here = arena(secondApp.needs);
+const here = attackedServer(secondApp.needs);
 const INVALID = 'Authentication signature invalid.';
 const BASE = `/apps/${APP.id}`;
 const EVENT = { name: 'e', data: 'd', channel: 'orders' };

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { APP } from '../conformance/settings.ts';
-import { SUCCEEDED, member } from '../conformance/site.ts';
+import { SUCCEEDED, member } from '../conformance/case-tools.ts';
 import { signedPath } from '../support/wire-http.ts';
 import { OPCODE, Tcp, frameBytes } from '../support/wire-tcp.ts';
 import { dataOf, eventually } from '../support/wire.ts';
-import { arena, range, times } from './arena.ts';
+import { attackedServer, range, times } from './attacked-server.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
 /** Every limit is small, and is tried at n and at n + 1. */
 describe('limits of messages and requests', () => {
-  const here = arena({
+  const here = attackedServer({
     REVERB_APP_MAX_MESSAGE_SIZE: '300',
     WAVEHALL_MAX_FRAGMENTS: '4',
     WAVEHALL_MAX_EVENT_DATA_SIZE: '100',
@@ -111,7 +111,7 @@ describe('limits of messages and requests', () => {
 });
 
 describe('the size of a request', () => {
-  const here = arena({ REVERB_MAX_REQUEST_SIZE: '500' });
+  const here = attackedServer({ REVERB_MAX_REQUEST_SIZE: '500' });
   const body = (bytes: number) =>
     JSON.stringify({ name: 'e', data: 'd', channel: 'orders' }).padEnd(bytes, ' ');
 
@@ -150,7 +150,7 @@ describe('the size of a request', () => {
 });
 
 describe('without limits of messages and requests', () => {
-  const here = arena({
+  const here = attackedServer({
     REVERB_APP_MAX_MESSAGE_SIZE: '0',
     REVERB_MAX_REQUEST_SIZE: '0',
     WAVEHALL_MAX_EVENT_DATA_SIZE: '0',
@@ -174,7 +174,7 @@ describe('without limits of messages and requests', () => {
 });
 
 describe('limits of channels and users', () => {
-  const here = arena({
+  const here = attackedServer({
     WAVEHALL_MAX_SUBSCRIPTIONS: '3',
     WAVEHALL_MAX_SUBSCRIPTION_BYTES: '100',
     WAVEHALL_MAX_PRESENCE_MEMBERS: '2',
@@ -255,7 +255,7 @@ describe('limits of channels and users', () => {
 });
 
 describe('limits of rates', () => {
-  const here = arena({
+  const here = attackedServer({
     WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '4',
     WAVEHALL_MAX_MESSAGES_PER_SECOND: '5',
     WAVEHALL_MESSAGE_BURST: '20',
@@ -299,7 +299,7 @@ describe('limits of rates', () => {
 });
 
 describe('the rate of requests', () => {
-  const here = arena({ WAVEHALL_MAX_REQUESTS_PER_SECOND: '5' }, { asks: false });
+  const here = attackedServer({ WAVEHALL_MAX_REQUESTS_PER_SECOND: '5' }, { asks: false });
 
   test('8.3 WAVEHALL_MAX_REQUESTS_PER_SECOND: 429 with Retry-After, only for this app and not for /up', async () => {
     const answers = await Promise.all(range(12).map(() => here.site.get('/channels')));
@@ -316,7 +316,7 @@ describe('the rate of requests', () => {
 
 describe('limits of connections', () => {
   describe('of the app', () => {
-    const here = arena({ REVERB_APP_MAX_CONNECTIONS: '2' });
+    const here = attackedServer({ REVERB_APP_MAX_CONNECTIONS: '2' });
     test('2.7 REVERB_APP_MAX_CONNECTIONS', async () => {
       await times(2, () => here.site.connect());
       await here.site.refused(await here.site.open(here.site.path), 4004);
@@ -324,7 +324,7 @@ describe('limits of connections', () => {
   });
 
   describe('of the node', () => {
-    const here = arena({ WAVEHALL_MAX_CONNECTIONS: '2' });
+    const here = attackedServer({ WAVEHALL_MAX_CONNECTIONS: '2' });
     test('2.7 WAVEHALL_MAX_CONNECTIONS', async () => {
       await times(2, () => here.site.connect());
       await here.site.refused(await here.site.open(here.site.path), 4100);
@@ -332,7 +332,10 @@ describe('limits of connections', () => {
   });
 
   describe('of an address', () => {
-    const here = arena({ WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2', WAVEHALL_TRUSTED_PROXIES: '127.0.0.1' });
+    const here = attackedServer({
+      WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2',
+      WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
+    });
     test('2.7 WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS, behind a trusted proxy by X-Forwarded-For', async () => {
       const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
       await times(2, () => here.site.connect('', from('192.0.2.1')));
@@ -345,7 +348,7 @@ describe('limits of connections', () => {
 });
 
 describe("Reverb's limiter", () => {
-  const here = arena({
+  const here = attackedServer({
     REVERB_APP_RATE_LIMITING_ENABLED: 'true',
     REVERB_APP_RATE_LIMIT_MAX_ATTEMPTS: '3',
     REVERB_APP_RATE_LIMIT_DECAY_SECONDS: '2',
@@ -375,7 +378,7 @@ describe('remembered signatures', () => {
     WAVEHALL_REPLAY_SIGNATURES: '3',
     WAVEHALL_ADMIN_TOKEN: TOKEN,
   };
-  const here = arena(env, { asks: false });
+  const here = attackedServer(env, { asks: false });
 
   test('8.2 WAVEHALL_REPLAY_SIGNATURES: with n the first is known, with n + 1 it is forgotten, which is counted', async () => {
     const paths = range(4).map((at) => signedPath(here.site.app, 'GET', `/apps/${APP.id}/channels/c${at}`));
@@ -396,7 +399,7 @@ describe('remembered signatures', () => {
 });
 
 describe('replayed requests', () => {
-  const here = arena({ WAVEHALL_REPLAY_PROTECTION: 'strict' }, { asks: false });
+  const here = attackedServer({ WAVEHALL_REPLAY_PROTECTION: 'strict' }, { asks: false });
 
   test('8.2 A11 WAVEHALL_REPLAY_PROTECTION=strict: the second time 401, and delivered once', async () => {
     const wire = await here.site.subscriber('orders');

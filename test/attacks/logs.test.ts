@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { APP } from '../conformance/settings.ts';
-import { member } from '../conformance/site.ts';
+import { member } from '../conformance/case-tools.ts';
 import { channelAuth, signedPath, userAuth } from '../support/wire-http.ts';
-import { arena } from './arena.ts';
+import { attackedServer } from './attacked-server.ts';
 
-const here = arena({ REVERB_APP_MAX_MESSAGE_SIZE: '200000' }, { args: ['--debug'] });
+const here = attackedServer({ REVERB_APP_MAX_MESSAGE_SIZE: '200000' }, { args: ['--debug'] });
 
 /** The part of a signature that no honest text has. */
 const hexOf = (auth: string): string => auth.slice(auth.indexOf(':') + 1);

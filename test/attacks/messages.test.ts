@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { SUCCEEDED, member } from '../conformance/site.ts';
-import type { Site } from '../conformance/site.ts';
+import { SUCCEEDED, member } from '../conformance/case-tools.ts';
+import type { CaseTools } from '../conformance/case-tools.ts';
 import { Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { dataOf } from '../support/wire.ts';
-import { arena, range, times } from './arena.ts';
+import { attackedServer, range, times } from './attacked-server.ts';
 
 const HOSTILE = [
   '__proto__',
@@ -16,13 +16,13 @@ const HOSTILE = [
 ];
 
 /** Two sockets on one channel. */
-const pair = async (site: Site, channel: string) => ({
+const pair = async (site: CaseTools, channel: string) => ({
   a: await site.subscriber(channel),
   b: await site.subscriber(channel),
 });
 
 describe('events that a client may not send', () => {
-  const here = arena({ WAVEHALL_CLIENT_EVENTS_ON_PUBLIC: 'false' });
+  const here = attackedServer({ WAVEHALL_CLIENT_EVENTS_ON_PUBLIC: 'false' });
 
   test.each([
     ['pusher_internal:member_added', undefined],
@@ -74,7 +74,7 @@ describe('events that a client may not send', () => {
 });
 
 describe('names with a meaning in JavaScript', () => {
-  const here = arena();
+  const here = attackedServer();
 
   test.each(HOSTILE)('3.2 A19 %s as a channel', async (channel) => {
     const wire = await here.site.subscriber(channel);
@@ -129,7 +129,7 @@ describe('names with a meaning in JavaScript', () => {
 });
 
 describe('hostile JSON', () => {
-  const here = arena();
+  const here = attackedServer();
 
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
@@ -200,7 +200,7 @@ describe('hostile JSON', () => {
 });
 
 describe('too many or too large', () => {
-  const here = arena({ WAVEHALL_MAX_PRESENCE_MEMBERS: '2', WAVEHALL_MAX_USER_INFO_SIZE: '1000' });
+  const here = attackedServer({ WAVEHALL_MAX_PRESENCE_MEMBERS: '2', WAVEHALL_MAX_USER_INFO_SIZE: '1000' });
 
   test('3.12 A21 the 2,001st subscription is refused, the others stay', async () => {
     const wire = await here.site.connect();
@@ -255,7 +255,7 @@ describe('too many or too large', () => {
 });
 
 describe('inputs that slow regular expressions down', () => {
-  const here = arena();
+  const here = attackedServer();
 
   /** Time that the server is busy with the requests of `act`, in ms. */
   const busyMs = async (act: () => Promise<unknown>): Promise<number> => {
@@ -301,7 +301,7 @@ describe('inputs that slow regular expressions down', () => {
 });
 
 describe('messages in the segment of the upgrade', () => {
-  const here = arena();
+  const here = attackedServer();
 
   test('2.12 A06 slows them down like all others and answers each', async () => {
     const tcp = await Tcp.open(here.site.app);

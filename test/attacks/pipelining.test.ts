@@ -10,10 +10,10 @@ import { signedPath } from '../support/wire-http.ts';
 import { textFrame, upgradeText } from '../support/wire-tcp.ts';
 import { filesOf } from '../hostile/target.ts';
 import { makeCertificate } from '../transports/certificate.ts';
-import { arena, range } from './arena.ts';
+import { attackedServer, range } from './attacked-server.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-const here = arena({ WAVEHALL_KEEP_ALIVE_SECONDS: '1' });
+const here = attackedServer({ WAVEHALL_KEEP_ALIVE_SECONDS: '1' });
 const BASE = `/apps/${APP.id}`;
 
 const opened: RawHttp[] = [];

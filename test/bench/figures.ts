@@ -1,5 +1,5 @@
 /** Results of a benchmark: one figure of one server, and its ratio to the same figure of others in the same rounds. */
-import { quantile } from './cluster/site.ts';
+import { quantile } from './cluster/bench-cluster.ts';
 
 export interface Comparison {
   readonly to: string;

@@ -4,7 +4,7 @@ import { Bench, type Sizes } from './bench.ts';
 import { startBareWrite, startFloor, startWavehall } from './contestants.ts';
 import { planPinning } from './machine.ts';
 import { compileNative } from './native.ts';
-import { type Seat, seatAll, unseatAll } from './rounds.ts';
+import { type LoadedServer, openClients, closeClients } from './rounds.ts';
 import { EIGHT, measureFanOut, ONE } from './scenarios/fan-out.ts';
 
 const SIZES: Sizes = { rounds: 20, seconds: 0.06, scale: 1 };
@@ -75,20 +75,24 @@ async function measure(floor: string, generator: string): Promise<number[]> {
     pinning,
     native: undefined,
   });
-  const seats = await seatAll(bench, contestants, SOCKETS);
+  const loadedServers = await openClients(bench, contestants, SOCKETS);
   try {
-    expect(seats).toHaveLength(contestants.length);
+    expect(loadedServers).toHaveLength(contestants.length);
     const ratios: number[] = [];
-    for (const limit of LIMITS) ratios.push(await ratioOf(bench, seats, limit));
+    for (const limit of LIMITS) ratios.push(await ratioOf(bench, loadedServers, limit));
     return ratios;
   } finally {
-    await unseatAll(seats);
+    await closeClients(loadedServers);
     await Promise.all(contestants.map((each) => each.close()));
   }
 }
 
-async function ratioOf(bench: Bench, seats: readonly Seat[], { manner, other }: Limit): Promise<number> {
-  const taking = seats.filter(({ contestant: { name } }) => ['Wavehall', other].includes(name));
+async function ratioOf(
+  bench: Bench,
+  loadedServers: readonly LoadedServer[],
+  { manner, other }: Limit,
+): Promise<number> {
+  const taking = loadedServers.filter(({ contestant: { name } }) => ['Wavehall', other].includes(name));
   const before = bench.leftOut.length;
   const rows = await measureFanOut(bench, taking, manner, SOCKETS);
   // The median is one of all rounds: where one could not be measured this is no try.

@@ -4,33 +4,33 @@ import type { Contestant } from './contestants.ts';
 import type { Interval, Load } from './load.ts';
 
 /** One server and its clients. */
-export interface Seat {
+export interface LoadedServer {
   readonly contestant: Contestant;
   readonly load: Load;
   readonly sockets: number;
 }
 
-/** Opens so many subscribers on each; who cannot take them is left out. Whoever calls closes the seats. */
-export async function seatAll(
+/** Opens so many subscribers on each; who cannot take them is left out. Whoever calls closes the loadedServers. */
+export async function openClients(
   bench: Bench,
   contestants: readonly Contestant[],
   wanted: number,
   parameters: Readonly<Record<string, number>> = {},
-): Promise<Seat[]> {
-  const seats: Seat[] = [];
+): Promise<LoadedServer[]> {
+  const loadedServers: LoadedServer[] = [];
   for (const contestant of contestants) {
-    const seat = await seatOne(bench, contestant, wanted, parameters);
-    if (seat !== undefined) seats.push(seat);
+    const loaded = await openClientsOf(bench, contestant, wanted, parameters);
+    if (loaded !== undefined) loadedServers.push(loaded);
   }
-  return seats;
+  return loadedServers;
 }
 
-async function seatOne(
+async function openClientsOf(
   bench: Bench,
   contestant: Contestant,
   wanted: number,
   parameters: Readonly<Record<string, number>>,
-): Promise<Seat | undefined> {
+): Promise<LoadedServer | undefined> {
   const sockets = bench.socketsOn(contestant, wanted);
   const load = bench.load(contestant);
   if (sockets === 0) return { contestant, load, sockets };
@@ -44,22 +44,22 @@ async function seatOne(
   return undefined;
 }
 
-export async function unseatAll(seats: readonly Seat[]): Promise<void> {
-  await Promise.all(seats.map(({ load }) => load.close()));
+export async function closeClients(loadedServers: readonly LoadedServer[]): Promise<void> {
+  await Promise.all(loadedServers.map(({ load }) => load.close()));
 }
 
-/** Results by seat, one for each round; `undefined` where a turn failed. */
+/** Results by loaded, one for each round; `undefined` where a turn failed. */
 export async function interleave<Result>(
   bench: Bench,
-  seats: readonly Seat[],
-  turn: (seat: Seat) => Promise<Result | undefined>,
-): Promise<Map<Seat, (Result | undefined)[]>> {
-  const results = new Map<Seat, (Result | undefined)[]>(seats.map((seat) => [seat, []]));
+  loadedServers: readonly LoadedServer[],
+  turn: (loaded: LoadedServer) => Promise<Result | undefined>,
+): Promise<Map<LoadedServer, (Result | undefined)[]>> {
+  const results = new Map<LoadedServer, (Result | undefined)[]>(loadedServers.map((loaded) => [loaded, []]));
   for (let round = 0; round <= bench.sizes.rounds; round += 1) {
-    for (const seat of shuffled(seats)) {
-      const result = await attempt(bench, seat, turn);
+    for (const loaded of shuffled(loadedServers)) {
+      const result = await attempt(bench, loaded, turn);
       // The first one is for the compilers in the servers.
-      if (round > 0) results.get(seat)?.push(result);
+      if (round > 0) results.get(loaded)?.push(result);
     }
   }
   return results;
@@ -67,20 +67,20 @@ export async function interleave<Result>(
 
 async function attempt<Result>(
   bench: Bench,
-  seat: Seat,
-  turn: (seat: Seat) => Promise<Result | undefined>,
+  loaded: LoadedServer,
+  turn: (loaded: LoadedServer) => Promise<Result | undefined>,
 ): Promise<Result | undefined> {
   try {
-    return await turn(seat);
+    return await turn(loaded);
   } catch (error) {
-    bench.leaveOut(`a round of ${seat.contestant.name}`, (error as Error).message);
+    bench.leaveOut(`a round of ${loaded.contestant.name}`, (error as Error).message);
     return undefined;
   }
 }
 
 /** Says why a round does not count. */
-export function refuse(bench: Bench, seat: Seat, what: string, { complaint }: Interval): undefined {
-  bench.leaveOut(`a round of ${seat.contestant.name}`, complaint === '' ? what : `${what}; ${complaint}`);
+export function refuse(bench: Bench, loaded: LoadedServer, what: string, { complaint }: Interval): undefined {
+  bench.leaveOut(`a round of ${loaded.contestant.name}`, complaint === '' ? what : `${what}; ${complaint}`);
   return undefined;
 }
 

@@ -1,7 +1,7 @@
 /** Rows of the table from what each server came to in each round. */
 import type { Contestant } from './contestants.ts';
 import { type Base, compare, median, type Row, type Rounds } from './figures.ts';
-import type { Seat } from './rounds.ts';
+import type { LoadedServer } from './rounds.ts';
 
 /** Result of one turn; `value` is undefined where it needs a process that is not known. */
 export interface Found {
@@ -9,7 +9,7 @@ export interface Found {
   readonly more?: Readonly<Record<string, number | undefined>>;
 }
 
-export type Results = ReadonlyMap<Seat, readonly (Found | undefined)[]>;
+export type Results = ReadonlyMap<LoadedServer, readonly (Found | undefined)[]>;
 
 export interface Label {
   readonly scenario: string;
@@ -23,8 +23,8 @@ export interface Label {
 }
 
 export function rowsOf(label: Label, results: Results): Row[] {
-  return [...results].map(([seat, rounds]): Row => {
-    const { contestant, sockets } = seat;
+  return [...results].map(([loaded, rounds]): Row => {
+    const { contestant, sockets } = loaded;
     const own = valuesOf(rounds);
     return {
       scenario: label.scenario,
@@ -33,7 +33,7 @@ export function rowsOf(label: Label, results: Results): Row[] {
       value: median(own),
       unit: label.unit,
       atMost: label.atMost?.(contestant),
-      against: compare(own, bases(label, seat, results)),
+      against: compare(own, bases(label, loaded, results)),
       more: mediansOf(rounds),
       note: label.sockets !== undefined && sockets < label.sockets ? `${sockets} sockets` : undefined,
     };
@@ -50,7 +50,7 @@ function mediansOf(rounds: readonly (Found | undefined)[]): Record<string, numbe
 }
 
 /** Everybody is compared with floors, Wavehall with all others too. */
-function bases(label: Label, { contestant }: Seat, results: Results): Base[] {
+function bases(label: Label, { contestant }: LoadedServer, results: Results): Base[] {
   const isOurs = contestant.role === 'wavehall';
   return [...results]
     .filter(([{ contestant: other }]) => other !== contestant && (other.role === 'floor' || isOurs))
@@ -65,7 +65,7 @@ export const isReverb = ({ name, role }: Contestant): boolean => role === 'other
 
 /** CPU time of the server, where its process is known. */
 export const perUnit = (
-  { contestant }: Seat,
+  { contestant }: LoadedServer,
   { serverUs }: { readonly serverUs: number },
   units: number,
 ): number | undefined => (contestant.pid === 0 || units === 0 ? undefined : serverUs / units);

@@ -5,8 +5,16 @@ import { APP } from '../support/app.ts';
 import { launchChromium, withChromium } from '../support/browser.ts';
 import { startServer } from '../support/server.ts';
 import { userInfo } from './application.ts';
-import { Ear } from './ear.ts';
-import { authFor, echoOptions, openStage, optionsFor, type Echo, type Pusher, type Stage } from './stock.ts';
+import { EventRecorder } from './event-recorder.ts';
+import {
+  authFor,
+  echoOptions,
+  openClients,
+  optionsFor,
+  type Echo,
+  type Pusher,
+  type ClientsContext,
+} from './stock-clients.ts';
 
 const RECONNECT_MS = 40_000;
 
@@ -22,30 +30,33 @@ interface InPage {
 /** One browser window, and the events that its page has received. */
 class BrowserWindow {
   readonly page: Page;
-  readonly ear = new Ear({ bind_global: () => undefined });
+  readonly recorder = new EventRecorder({ bind_global: () => undefined });
   /** Addresses of the WebSockets that the page has opened. */
   readonly sockets: string[] = [];
-  readonly #stage: Stage;
+  readonly #clients: ClientsContext;
   readonly #user: string;
 
-  private constructor(page: Page, stage: Stage, user: string) {
+  private constructor(page: Page, clients: ClientsContext, user: string) {
     this.page = page;
-    this.#stage = stage;
+    this.#clients = clients;
     this.#user = user;
   }
 
-  static async open(browser: Browser, stage: Stage, user: string): Promise<BrowserWindow> {
+  static async open(browser: Browser, clients: ClientsContext, user: string): Promise<BrowserWindow> {
     const page = await browser.newPage();
-    const window = new BrowserWindow(page, stage, user);
+    const window = new BrowserWindow(page, clients, user);
     page.on('websocket', (socket) => window.sockets.push(socket.url()));
-    await page.exposeFunction('note', (event: string, data: unknown) => window.ear.note(event, data));
-    await page.goto(stage.application.url);
+    await page.exposeFunction('note', (event: string, data: unknown) => window.recorder.note(event, data));
+    await page.goto(clients.application.url);
     await page.waitForFunction(() => 'Pusher' in globalThis && 'Echo' in globalThis);
     return window;
   }
 
   async connect(key = APP.key): Promise<void> {
-    const options = { ...optionsFor(this.#stage.server), ...authFor(this.#stage.application, this.#user) };
+    const options = {
+      ...optionsFor(this.#clients.server),
+      ...authFor(this.#clients.application, this.#user),
+    };
     await this.page.evaluate(
       ([given, withOptions]) => {
         const here = globalThis as unknown as InPage;
@@ -64,13 +75,13 @@ class BrowserWindow {
       const here = globalThis as unknown as InPage;
       here.pusher.subscribe(channel).bind_global((event: string, data: unknown) => here.note(event, data));
     }, name);
-    await this.ear.next('pusher:subscription_succeeded');
+    await this.recorder.next('pusher:subscription_succeeded');
   }
 
   async openEcho(broadcaster: string): Promise<void> {
     const options = {
-      ...echoOptions(this.#stage.application, this.#user),
-      ...optionsFor(this.#stage.server),
+      ...echoOptions(this.#clients.application, this.#user),
+      ...optionsFor(this.#clients.server),
     };
     await this.page.evaluate(
       (given) => {
@@ -89,18 +100,18 @@ class BrowserWindow {
 
 withChromium('2.3 stock clients in a browser', () => {
   let browser: Browser;
-  let stage: Stage;
+  let clients: ClientsContext;
   const undo: (() => Promise<unknown>)[] = [];
   const windows: BrowserWindow[] = [];
   const open = async (user = '1'): Promise<BrowserWindow> => {
-    const window = await BrowserWindow.open(browser, stage, user);
+    const window = await BrowserWindow.open(browser, clients, user);
     windows.push(window);
     return window;
   };
 
   beforeAll(async () => {
-    stage = await openStage({}, { '40': ['41'] });
-    undo.push(() => stage.close());
+    clients = await openClients({}, { '40': ['41'] });
+    undo.push(() => clients.close());
     browser = await launchChromium();
     undo.push(() => browser.close());
   });
@@ -115,15 +126,15 @@ withChromium('2.3 stock clients in a browser', () => {
     test('2.3 connects on the first attempt', async () => {
       const window = await open();
       await window.connect();
-      await window.ear.next('connected');
+      await window.recorder.next('connected');
       expect(window.sockets).toHaveLength(1);
     });
 
     test('2.5 an unknown key disconnects for good', async () => {
       const window = await open();
       await window.connect('nope');
-      await window.ear.next('disconnected');
-      expect(window.ear.all('error')).toContainEqual(
+      await window.recorder.next('disconnected');
+      expect(window.recorder.all('error')).toContainEqual(
         expect.objectContaining({
           error: expect.objectContaining({ data: expect.objectContaining({ code: 4001 }) }),
         }),
@@ -133,27 +144,27 @@ withChromium('2.3 stock clients in a browser', () => {
 
     for (const kind of ['orders', 'private-orders', 'presence-room', 'private-encrypted-orders']) {
       test(`3.13 receives an event on ${kind} once`, async () => {
-        const name = stage.name(kind);
+        const name = clients.name(kind);
         const window = await open();
         await window.connect();
         await window.enter(name);
-        await stage.sdk.trigger(name, 'shipped', { id: 1, text: 'ünïcode' });
-        await stage.fence(name, window.ear);
-        expect(window.ear.all('shipped')).toEqual([{ id: 1, text: 'ünïcode' }]);
+        await clients.sdk.trigger(name, 'shipped', { id: 1, text: 'ünïcode' });
+        await clients.fence(name, window.recorder);
+        expect(window.recorder.all('shipped')).toEqual([{ id: 1, text: 'ünïcode' }]);
       });
     }
 
     test('3.10 receives the last event of a cache channel', async () => {
-      const name = stage.name('cache-price');
-      await stage.sdk.trigger(name, 'price', { cents: 2 });
+      const name = clients.name('cache-price');
+      await clients.sdk.trigger(name, 'price', { cents: 2 });
       const window = await open();
       await window.connect();
       await window.enter(name);
-      expect(await window.ear.next('price')).toEqual({ cents: 2 });
+      expect(await window.recorder.next('price')).toEqual({ cents: 2 });
     });
 
     test('5.3 whispers reach the other window only', async () => {
-      const name = stage.name('private-room');
+      const name = clients.name('private-room');
       const [sender, listener] = [await open('7'), await open('9')];
       for (const window of [sender, listener]) {
         await window.connect();
@@ -162,9 +173,9 @@ withChromium('2.3 stock clients in a browser', () => {
       await sender.run((channel) => {
         (globalThis as unknown as InPage).pusher.channel(channel).trigger('client-typing', { n: 1 });
       }, name);
-      expect(await listener.ear.next('client-typing')).toEqual({ n: 1 });
-      await stage.fence(name, sender.ear);
-      expect(sender.ear.count('client-typing')).toBe(0);
+      expect(await listener.recorder.next('client-typing')).toEqual({ n: 1 });
+      await clients.fence(name, sender.recorder);
+      expect(sender.recorder.count('client-typing')).toBe(0);
     });
 
     test('6.4 signs in, receives events of its user, and sees a watched user come online', async () => {
@@ -178,21 +189,21 @@ withChromium('2.3 stock clients in a browser', () => {
           here.pusher.signin();
         });
       }
-      expect(await watcher.ear.next('online')).toEqual({ name: 'online', user_ids: ['41'] });
+      expect(await watcher.recorder.next('online')).toEqual({ name: 'online', user_ids: ['41'] });
       await watcher.page.waitForFunction(() => {
         const { user } = (globalThis as unknown as InPage).pusher;
         return user.user_data !== null && user.serverToUserChannel.subscribed;
       });
-      await stage.sdk.sendToUser('40', 'greeting', { text: 'hello' });
-      expect(await watcher.ear.next('greeting')).toEqual({ text: 'hello' });
+      await clients.sdk.sendToUser('40', 'greeting', { text: 'hello' });
+      expect(await watcher.recorder.next('greeting')).toEqual({ text: 'hello' });
     });
 
     test('6.7 a terminated user is disconnected for good', async () => {
       const window = await open('50');
       await window.connect();
-      await window.enter(stage.name('presence-room'));
-      await stage.sdk.terminateUserConnections('50');
-      await window.ear.next('disconnected');
+      await window.enter(clients.name('presence-room'));
+      await clients.sdk.terminateUserConnections('50');
+      await window.recorder.next('disconnected');
       expect(window.sockets).toHaveLength(1);
     });
   });
@@ -200,7 +211,7 @@ withChromium('2.3 stock clients in a browser', () => {
   for (const broadcaster of ['reverb', 'pusher']) {
     describe(`Echo, broadcaster ${broadcaster}`, () => {
       test('3.13 channel() and private() receive events', async () => {
-        const name = stage.name('orders');
+        const name = clients.name('orders');
         const window = await open();
         await window.openEcho(broadcaster);
         await window.run((channel) => {
@@ -213,11 +224,11 @@ withChromium('2.3 stock clients in a browser', () => {
             room.subscribed(() => here.note('subscribed', {}));
           }
         }, name);
-        await window.ear.next('subscribed');
-        await window.ear.next('subscribed');
-        await stage.sdk.trigger([name, `private-${name}`], 'App\\Events\\OrderShipped', { id: 1 });
-        expect(await window.ear.next('public')).toEqual({ id: 1 });
-        expect(await window.ear.next('private')).toEqual({ id: 1 });
+        await window.recorder.next('subscribed');
+        await window.recorder.next('subscribed');
+        await clients.sdk.trigger([name, `private-${name}`], 'App\\Events\\OrderShipped', { id: 1 });
+        expect(await window.recorder.next('public')).toEqual({ id: 1 });
+        expect(await window.recorder.next('private')).toEqual({ id: 1 });
       });
 
       test('3.6 error() is called with the status', async () => {
@@ -226,12 +237,12 @@ withChromium('2.3 stock clients in a browser', () => {
         await window.run((channel) => {
           const here = globalThis as unknown as InPage;
           here.echo.private(channel).error((data: unknown) => here.note('refused', data));
-        }, stage.name('missigned'));
-        expect(await window.ear.next('refused')).toMatchObject({ type: 'AuthError', status: 401 });
+        }, clients.name('missigned'));
+        expect(await window.recorder.next('refused')).toMatchObject({ type: 'AuthError', status: 401 });
       });
 
       test('4.4 here(), joining() and leaving() report a closed window, and whisper() typing', async () => {
-        const name = stage.name('room');
+        const name = clients.name('room');
         const [first, second] = [await open('7'), await open('9')];
         for (const window of [first, second]) {
           await window.openEcho(broadcaster);
@@ -243,23 +254,23 @@ withChromium('2.3 stock clients in a browser', () => {
             room.leaving((data: unknown) => here.note('leaving', data));
             room.listenForWhisper('typing', (data: unknown) => here.note('typing', data));
           }, name);
-          await window.ear.next('here');
+          await window.recorder.next('here');
         }
-        expect(first.ear.all('here')).toEqual([[userInfo('7')]]);
-        expect(second.ear.all('here')).toEqual([[userInfo('7'), userInfo('9')]]);
-        expect(await first.ear.next('joining')).toEqual(userInfo('9'));
+        expect(first.recorder.all('here')).toEqual([[userInfo('7')]]);
+        expect(second.recorder.all('here')).toEqual([[userInfo('7'), userInfo('9')]]);
+        expect(await first.recorder.next('joining')).toEqual(userInfo('9'));
         await second.run((channel) => {
           (globalThis as unknown as InPage).echo.join(channel).whisper('typing', { name: 'Grace' });
         }, name);
-        expect(await first.ear.next('typing')).toEqual({ name: 'Grace' });
+        expect(await first.recorder.next('typing')).toEqual({ name: 'Grace' });
         await second.page.close();
-        expect(await first.ear.next('leaving')).toEqual(userInfo('9'));
+        expect(await first.recorder.next('leaving')).toEqual(userInfo('9'));
       });
     });
   }
 
   test('2.14 reconnects by itself after kill -9 and a start on the same port', async () => {
-    const own = await openStage();
+    const own = await openClients();
     const window = await BrowserWindow.open(browser, own, '7');
     windows.push(window);
     await window.connect();
@@ -268,10 +279,14 @@ withChromium('2.3 stock clients in a browser', () => {
     await own.server.exited;
     const again = await startServer({ REVERB_SERVER_PORT: String(own.server.port) });
     try {
-      await window.ear.until(() => window.ear.count('connected') === 2, 'reconnection', RECONNECT_MS);
-      await window.ear.next('pusher:subscription_succeeded');
+      await window.recorder.until(
+        () => window.recorder.count('connected') === 2,
+        'reconnection',
+        RECONNECT_MS,
+      );
+      await window.recorder.next('pusher:subscription_succeeded');
       await own.sdk.trigger('presence-room', 'shipped', { id: 1 });
-      expect(await window.ear.next('shipped')).toEqual({ id: 1 });
+      expect(await window.recorder.next('shipped')).toEqual({ id: 1 });
     } finally {
       await again.close();
       await own.close();

@@ -1,14 +1,14 @@
 /** A stock client that disconnects has left: at once, for every count and list. */
 import { afterEach, expect, test } from 'vitest';
 import { ask } from './sdk.ts';
-import { enter, inState, openStage, type Stage } from './stock.ts';
+import { subscribeTo, inState, openClients, type ClientsContext } from './stock-clients.ts';
 
-let stage: Stage | undefined;
-afterEach(() => stage?.close());
+let clients: ClientsContext | undefined;
+afterEach(() => clients?.close());
 
 test('2.15 pusher-js disconnects and reconnects at once where one connection is allowed: 20 times of 20', async () => {
-  stage = await openStage({ REVERB_APP_MAX_CONNECTIONS: '1' });
-  const pusher = stage.pusher();
+  clients = await openClients({ REVERB_APP_MAX_CONNECTIONS: '1' });
+  const pusher = clients.pusher();
   const failures: unknown[] = [];
   pusher.connection.bind('error', (error: unknown) => failures.push(error));
   await inState(pusher, 'connected');
@@ -27,12 +27,12 @@ test('2.15 pusher-js disconnects and reconnects at once where one connection is 
 }, 60_000);
 
 test('4.3 removes the member from every list right after disconnect(), 50 times of 50', async () => {
-  stage = await openStage();
-  const pusher = stage.pusher('7');
-  const name = stage.name('presence-room');
-  const users = () => ask(stage!.sdk, `/channels/${name}/users`, {});
+  clients = await openClients();
+  const pusher = clients.pusher('7');
+  const name = clients.name('presence-room');
+  const users = () => ask(clients!.sdk, `/channels/${name}/users`, {});
   await inState(pusher, 'connected');
-  await enter(pusher, name);
+  await subscribeTo(pusher, name);
   for (let round = 1; round <= 50; round += 1) {
     await expect.poll(users, { interval: 5 }).toEqual({ users: [{ id: '7' }] });
     pusher.disconnect();
@@ -40,5 +40,5 @@ test('4.3 removes the member from every list right after disconnect(), 50 times 
     pusher.connect();
     await inState(pusher, 'connected');
   }
-  expect(await ask(stage.sdk, '/connections', {})).toEqual({ connections: 1 });
+  expect(await ask(clients.sdk, '/connections', {})).toEqual({ connections: 1 });
 }, 90_000);

@@ -1,22 +1,22 @@
 /** Habits of apps that ran on Reverb, with the default limits: many channels at a reconnect, a shared cursor, a burst of client events. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from './sdk.ts';
-import { enter, inState, openStage, type Stage } from './stock.ts';
+import { subscribeTo, inState, openClients, type ClientsContext } from './stock-clients.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-let stage: Stage;
+let clients: ClientsContext;
 
 beforeAll(async () => {
-  stage = await openStage();
+  clients = await openClients();
 });
-afterEach(() => stage.clear());
-afterAll(() => stage.close());
+afterEach(() => clients.clear());
+afterAll(() => clients.close());
 
 describe('many channels', () => {
   test.each([350, 1000])(
     '3.12 %i of them all succeed, at the first connection and after a reconnect',
     async (count) => {
-      const pusher = stage.pusher();
+      const pusher = clients.pusher();
       const answers = new Map<string, number>();
       for (let at = 0; at < count; at += 1) {
         const name = `many-${count}-${at}`;
@@ -30,7 +30,7 @@ describe('many channels', () => {
       await inState(pusher, 'disconnected');
       pusher.connect();
       await expect.poll(() => answered(2), { timeout: 30_000 }).toBe(count);
-      await expect.poll(() => ask(stage.sdk, '/connections', {})).toEqual({ connections: 1 });
+      await expect.poll(() => ask(clients.sdk, '/connections', {})).toEqual({ connections: 1 });
     },
     90_000,
   );
@@ -38,25 +38,28 @@ describe('many channels', () => {
 
 describe('whispers', () => {
   const pair = async () => {
-    const name = stage.name('private-cursor');
-    const [from, to] = [await enter(stage.pusher('1'), name), await enter(stage.pusher('2'), name)];
-    return { from: from.channel, ear: to.ear };
+    const name = clients.name('private-cursor');
+    const [from, to] = [
+      await subscribeTo(clients.pusher('1'), name),
+      await subscribeTo(clients.pusher('2'), name),
+    ];
+    return { from: from.channel, recorder: to.recorder };
   };
 
   test('5.5 a shared cursor at 60 a second arrives whole: 246 of 246', async () => {
-    const { from, ear } = await pair();
+    const { from, recorder } = await pair();
     for (let at = 0; at < 246; at += 1) {
       from.trigger('client-cursor', { at });
       await sleep(1000 / 60);
     }
-    await ear.until(() => ear.count('client-cursor') === 246, 'every whisper', 10_000);
-    expect(ear.all('client-cursor')).toEqual(Array.from({ length: 246 }, (_, at) => ({ at })));
+    await recorder.until(() => recorder.count('client-cursor') === 246, 'every whisper', 10_000);
+    expect(recorder.all('client-cursor')).toEqual(Array.from({ length: 246 }, (_, at) => ({ at })));
   });
 
   test('2.12 a burst above every rate arrives whole and in order: 3,500 of 3,500', async () => {
-    const { from, ear } = await pair();
+    const { from, recorder } = await pair();
     for (let at = 0; at < 3500; at += 1) from.trigger('client-burst', { at });
-    await ear.until(() => ear.count('client-burst') === 3500, 'every whisper', 30_000);
-    expect(ear.all('client-burst')).toEqual(Array.from({ length: 3500 }, (_, at) => ({ at })));
+    await recorder.until(() => recorder.count('client-burst') === 3500, 'every whisper', 30_000);
+    expect(recorder.all('client-burst')).toEqual(Array.from({ length: 3500 }, (_, at) => ({ at })));
   }, 60_000);
 });

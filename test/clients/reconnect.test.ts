@@ -7,8 +7,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { APP, APP_VARIABLES } from '../support/app.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { startServer, type TestServer } from '../support/server.ts';
-import { Ear } from './ear.ts';
-import { enter, inState, membersOf, openStage, optionsFor, Pusher } from './stock.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { subscribeTo, inState, membersOf, openClients, optionsFor, Pusher } from './stock-clients.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
 /** pusher-js tries after one second and, when that was too early, after fifteen more. */
@@ -66,13 +66,13 @@ const overQuota = { code: 4004, message: 'Application is over connection quota' 
 function client(server: TestServer, key = APP.key) {
   const pusher = new Pusher(key, optionsFor(server));
   undo.push(() => pusher.disconnect());
-  return { pusher, ear: new Ear(pusher.connection) };
+  return { pusher, recorder: new EventRecorder(pusher.connection) };
 }
 
 /** Records when almost a second has passed since the connection was closed. */
 const SECOND = 'almost a second has passed';
-function noteTheSecond(connection: Pusher['connection'], ear: Ear): void {
-  connection.bind('error', () => setTimeout(() => ear.note(SECOND, {}), 900).unref());
+function noteTheSecond(connection: Pusher['connection'], recorder: EventRecorder): void {
+  connection.bind('error', () => setTimeout(() => recorder.note(SECOND, {}), 900).unref());
 }
 
 const refusals = (server: TestServer, message: string): number => server.output().split(message).length - 1;
@@ -84,8 +84,8 @@ describe('refused', () => {
     await inState(holder.pusher, 'connected');
 
     const unknown = client(server, 'nope');
-    await unknown.ear.next('disconnected');
-    expect(unknown.ear.all('error')).toContainEqual(
+    await unknown.recorder.next('disconnected');
+    expect(unknown.recorder.all('error')).toContainEqual(
       expect.objectContaining({ error: expect.objectContaining({ data: unknownKey }) }),
     );
 
@@ -94,7 +94,7 @@ describe('refused', () => {
     await expect
       .poll(() => refusals(server, 'Server is over capacity'), { timeout: 30_000, interval: 100 })
       .toBeGreaterThanOrEqual(10);
-    expect(patient.ear.count('connecting_in')).toBeGreaterThanOrEqual(9);
+    expect(patient.recorder.count('connecting_in')).toBeGreaterThanOrEqual(9);
     expect(unknown.pusher.connection.state).toBe('disconnected');
     expect(refusals(server, 'Application does not exist')).toBe(1);
   }, 60_000);
@@ -104,56 +104,57 @@ describe('refused', () => {
     const first = client(server);
     await inState(first.pusher, 'connected');
     const second = client(server);
-    await second.ear.next('disconnected');
-    expect(second.ear.all('error')).toContainEqual(
+    await second.recorder.next('disconnected');
+    expect(second.recorder.all('error')).toContainEqual(
       expect.objectContaining({ error: expect.objectContaining({ data: overQuota }) }),
     );
-    expect(second.ear.count('connecting_in')).toBe(0);
+    expect(second.recorder.count('connecting_in')).toBe(0);
   });
 });
 
 describe('lost', () => {
   test('2.14 reconnects by itself after kill -9 and a start on the same port, with all its channels', async () => {
-    const stage = later(await openStage());
-    const { port } = stage.server;
-    const pusher = stage.pusher('7');
-    const connection = new Ear(pusher.connection);
-    const orders = await enter(pusher, 'orders');
-    const mine = await enter(pusher, 'private-orders');
-    const room = await enter(pusher, 'presence-room');
+    const clients = later(await openClients());
+    const { port } = clients.server;
+    const pusher = clients.pusher('7');
+    const connection = new EventRecorder(pusher.connection);
+    const orders = await subscribeTo(pusher, 'orders');
+    const mine = await subscribeTo(pusher, 'private-orders');
+    const room = await subscribeTo(pusher, 'presence-room');
     pusher.signin();
     await pusher.user.signinDonePromise;
     const before = pusher.connection.socket_id;
 
-    stage.server.kill('SIGKILL');
-    expect(await stage.server.exited).toBeNull();
+    clients.server.kill('SIGKILL');
+    expect(await clients.server.exited).toBeNull();
     later(await startServer({ REVERB_SERVER_PORT: String(port) }));
 
     await connection.until(() => connection.count('connected') === 2, 'reconnection', RECONNECT_MS);
-    for (const { ear } of [orders, mine, room]) {
-      await ear.until(() => ear.count('pusher:subscription_succeeded') === 2, 'new subscription');
+    for (const { recorder } of [orders, mine, room]) {
+      await recorder.until(() => recorder.count('pusher:subscription_succeeded') === 2, 'new subscription');
     }
     expect(pusher.connection.socket_id).not.toBe(before);
     expect(membersOf(room.channel).count).toBe(1);
-    await stage.sdk.trigger(['orders', 'private-orders', 'presence-room'], 'shipped', { id: 1 });
-    for (const { ear } of [orders, mine, room]) expect(await ear.next('shipped')).toEqual({ id: 1 });
+    await clients.sdk.trigger(['orders', 'private-orders', 'presence-room'], 'shipped', { id: 1 });
+    for (const { recorder } of [orders, mine, room])
+      expect(await recorder.next('shipped')).toEqual({ id: 1 });
     await pusher.user.signinDonePromise;
-    const user = new Ear(pusher.user);
-    await stage.sdk.sendToUser('7', 'greeting', {});
+    const user = new EventRecorder(pusher.user);
+    await clients.sdk.sendToUser('7', 'greeting', {});
     await user.next('greeting');
   }, 90_000);
 
   test('2.13 reconnects to another node at once when its node shuts down', async () => {
     const front = later(new Front());
     const port = await front.listen();
-    const stage = later(await openStage());
+    const clients = later(await openClients());
     const next = later(await startServer());
-    front.target = stage.server.port;
-    const clients = await Promise.all(
+    front.target = clients.server.port;
+    const users = await Promise.all(
       ['7', '8', '9'].map(async (user) => {
-        const pusher = stage.pusher(user, { wsPort: port, wssPort: port });
-        const connection = new Ear(pusher.connection);
-        const room = await enter(pusher, 'presence-room');
+        const pusher = clients.pusher(user, { wsPort: port, wssPort: port });
+        const connection = new EventRecorder(pusher.connection);
+        const room = await subscribeTo(pusher, 'presence-room');
         noteTheSecond(pusher.connection, connection);
         return { connection, room };
       }),
@@ -161,19 +162,22 @@ describe('lost', () => {
     expect(front.accepted).toBe(3);
 
     front.target = next.port;
-    stage.server.kill('SIGTERM');
-    for (const { connection, room } of clients) {
+    clients.server.kill('SIGTERM');
+    for (const { connection, room } of users) {
       await connection.until(() => connection.count('connected') === 2, 'connection to the other node');
       expect(connection.all('error')).toContainEqual(
         expect.objectContaining({ data: expect.objectContaining({ code: 4200 }) }),
       );
       // Lower codes than 4200 would have made it wait for a second.
-      const events = connection.heard.map(({ event }) => event);
+      const events = connection.events.map(({ event }) => event);
       const waited = events.slice(events.indexOf('error'), events.lastIndexOf('connecting'));
       expect(waited).not.toContain(SECOND);
-      await room.ear.until(() => membersOf(room.channel).count === 3, 'roster of three on the other node');
+      await room.recorder.until(
+        () => membersOf(room.channel).count === 3,
+        'roster of three on the other node',
+      );
     }
-    expect(await stage.server.exited).toBe(0);
+    expect(await clients.server.exited).toBe(0);
     expect(front.accepted).toBe(6);
   }, 40_000);
 });

@@ -4,8 +4,8 @@ import { APP } from '../support/app.ts';
 import { startMembersOnOtherNode, redisSettings } from '../support/members-on-other-node.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startThrottle, type Throttle } from '../support/throttle.ts';
-import { Ear } from './ear.ts';
-import { inState, membersOf, openStage, type Stage } from './stock.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { inState, membersOf, openClients, type ClientsContext } from './stock-clients.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
 const CHANNEL = 'presence-stadium';
@@ -15,43 +15,43 @@ const BYTES_PER_SECOND = 500_000;
 const WATCHED_MS = 20_000;
 
 let redis: TestRedis;
-let stage: Stage;
+let clients: ClientsContext;
 let link: Throttle;
 let leave: () => Promise<void>;
 
 beforeAll(async () => {
   redis = await startRedis();
   const env = redisSettings(APP, redis);
-  stage = await openStage(env);
-  link = await startThrottle(stage.server, BYTES_PER_SECOND);
+  clients = await openClients(env);
+  link = await startThrottle(clients.server, BYTES_PER_SECOND);
   const ref = { app: APP.id, channel: CHANNEL };
   leave = await startMembersOnOtherNode(env, ref, { count: MEMBERS, infoBytes: INFO_BYTES });
 }, 60_000);
 afterAll(async () => {
-  await stage.close();
+  await clients.close();
   link.close();
   await leave();
   await redis.close();
 });
 
 test('2.16 delivers a roster of 5.9 MB over a link of 500 kB/s, beside two events a second, without a disconnect', async () => {
-  const pusher = stage.pusher('1', { wsHost: link.host, wsPort: link.port });
+  const pusher = clients.pusher('1', { wsHost: link.host, wsPort: link.port });
   const states: string[] = [];
   pusher.connection.bind('state_change', ({ current }: { current: string }) => states.push(current));
   await inState(pusher, 'connected');
   const channel = pusher.subscribe(CHANNEL);
-  const ear = new Ear(channel);
+  const recorder = new EventRecorder(channel);
   const startedAtMs = Date.now();
   let published = 0;
   while (Date.now() - startedAtMs < WATCHED_MS) {
-    await stage.sdk.trigger(CHANNEL, 'goal', { number: (published += 1) });
+    await clients.sdk.trigger(CHANNEL, 'goal', { number: (published += 1) });
     await sleep(500);
   }
-  await ear.next('pusher:subscription_succeeded', 20_000);
+  await recorder.next('pusher:subscription_succeeded', 20_000);
   expect(membersOf(channel).count).toBe(MEMBERS + 1);
   expect(states.filter((state) => state !== 'connecting')).toEqual(['connected']);
-  await stage.fence(CHANNEL, ear);
-  const numbers = (ear.all('goal') as { number: number }[]).map(({ number }) => number);
+  await clients.fence(CHANNEL, recorder);
+  const numbers = (recorder.all('goal') as { number: number }[]).map(({ number }) => number);
   const first = numbers[0] ?? 0;
   expect(first).toBeLessThanOrEqual(3);
   expect(numbers).toEqual(Array.from({ length: published - first + 1 }, (_, at) => first + at));

@@ -1,22 +1,22 @@
 /** Cases of the protocol that are about several nodes. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { same } from '../conformance/expect.ts';
-import { Site, member } from '../conformance/site.ts';
+import { CaseTools, member } from '../conformance/case-tools.ts';
 import { Cluster, LEASE_MS } from '../support/cluster.ts';
 import { dataOf, eventually } from '../support/wire.ts';
 
 let cluster: Cluster;
-let sites: Site[];
+let sites: CaseTools[];
 beforeAll(async () => {
   cluster = await Cluster.start();
-  sites = cluster.nodes.map(({ endpoint }) => new Site(endpoint));
+  sites = cluster.nodes.map(({ endpoint }) => new CaseTools(endpoint));
 });
 afterEach(async () => {
   for (const site of sites) await site.cleanUp();
 });
 afterAll(() => cluster.close());
 
-const on = (node: number): Site => sites[node]!;
+const on = (node: number): CaseTools => sites[node]!;
 const users = async (node: number, room: string): Promise<unknown> =>
   (await on(node).get(`/channels/${room}/users`)).json;
 

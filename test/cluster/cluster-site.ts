@@ -1,4 +1,4 @@
-import { Site } from '../conformance/site.ts';
+import { CaseTools } from '../conformance/case-tools.ts';
 import type { Endpoint } from '../support/wire-http.ts';
 import type { Wire, WireOptions } from '../support/wire.ts';
 
@@ -9,17 +9,17 @@ const CHANNEL = 'markers-between-nodes';
  * has to receive all of them. Earlier events of a node arrive before its marker.
  */
 export class MessageBarrier {
-  readonly #sites: readonly Site[];
+  readonly #sites: readonly CaseTools[];
   readonly #witnesses: readonly Wire[];
   #number = 0;
 
-  private constructor(sites: readonly Site[], witnesses: readonly Wire[]) {
+  private constructor(sites: readonly CaseTools[], witnesses: readonly Wire[]) {
     this.#sites = sites;
     this.#witnesses = witnesses;
   }
 
   static async open(nodes: readonly Endpoint[]): Promise<MessageBarrier> {
-    const sites = nodes.map((node) => new Site(node));
+    const sites = nodes.map((node) => new CaseTools(node));
     return new MessageBarrier(sites, await Promise.all(sites.map((site) => site.subscriber(CHANNEL))));
   }
 
@@ -35,7 +35,7 @@ export class MessageBarrier {
 }
 
 /** A site whose clients may be on different nodes, where a ping and its pong are no barrier for events of other nodes. */
-export class ClusterSite extends Site {
+export class ClusterSite extends CaseTools {
   readonly #markers: MessageBarrier;
   readonly #opened: Wire[] = [];
 

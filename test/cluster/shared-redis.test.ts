@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { Redis } from 'ioredis';
 import type { AppIdentity } from '../../src/stores/redis/options.ts';
 import type { RedisOptions } from '../../src/stores/redis/index.ts';
-import { member, Site } from '../conformance/site.ts';
+import { member, CaseTools } from '../conformance/case-tools.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer } from '../support/server.ts';
 import { dataOf, eventually, type Wire } from '../support/wire.ts';
@@ -179,7 +179,7 @@ describe('production and staging on one Redis', () => {
   const PRODUCTION = { id: 'shop', key: 'production-key', secret: 'production-secret' };
   const STAGING = { id: 'shop', key: 'staging-key', secret: 'staging-secret' };
 
-  async function siteOf(app: typeof PRODUCTION, env: Record<string, string> = {}): Promise<Site> {
+  async function siteOf(app: typeof PRODUCTION, env: Record<string, string> = {}): Promise<CaseTools> {
     const server = await startServer({
       REVERB_APP_ID: app.id,
       REVERB_APP_KEY: app.key,
@@ -190,7 +190,7 @@ describe('production and staging on one Redis', () => {
       ...env,
     });
     onTestFinished(() => server.close());
-    return new Site({ ...app, host: server.host, port: server.port, prefix: '' });
+    return new CaseTools({ ...app, host: server.host, port: server.port, prefix: '' });
   }
 
   test.each([
@@ -202,7 +202,7 @@ describe('production and staging on one Redis', () => {
     onTestFinished(async () => {
       await Promise.all([production.cleanUp(), staging.cleanUp()]);
     });
-    const watching = async (site: Site): Promise<Wire> => {
+    const watching = async (site: CaseTools): Promise<Wire> => {
       const wire = await site.signedIn({ id: '7', watchlist: ['8'] });
       for (const [name, how] of [['orders'], ['presence-room', { member: member('7') }]] as const)
         await site.subscribe(wire, name, how);

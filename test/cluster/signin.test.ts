@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Redis } from 'ioredis';
 import { APP, APP_ENV } from '../conformance/settings.ts';
-import { Site } from '../conformance/site.ts';
+import { CaseTools } from '../conformance/case-tools.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 
@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 test('6.2 repeating a sign-in sends nothing to Redis, whatever its watchlist', async () => {
-  const site = new Site({ ...APP, host: server.host, port: server.port, prefix: '' });
+  const site = new CaseTools({ ...APP, host: server.host, port: server.port, prefix: '' });
   const asker = new Redis({ host: '127.0.0.1', port: redis.port });
   const scripts = async (): Promise<number> => {
     const stats = await asker.info('commandstats');

@@ -1,4 +1,4 @@
-import type { Site } from './site.ts';
+import type { CaseTools } from './case-tools.ts';
 
 /** Settings (environment variables) that a case needs of its server. */
 export type CaseSettings = Readonly<Record<string, string>>;
@@ -16,7 +16,7 @@ export interface Case {
   readonly alone?: boolean;
   readonly limitMs?: number;
   /** Rejects when the server does otherwise. */
-  run(site: Site): Promise<unknown>;
+  run(tools: CaseTools): Promise<unknown>;
 }
 
 export const GROUPS = {

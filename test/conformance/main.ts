@@ -7,7 +7,7 @@ import { cases } from './cases/index.ts';
 import { formLine, judge, line, markdown, totals } from './report.ts';
 import type { Differences, Report } from './report.ts';
 import { runAll } from './runner.ts';
-import { FORMS } from './site.ts';
+import { FORMS } from './case-tools.ts';
 import { parseEndpoint, running, started, wavehall } from './target.ts';
 
 const USAGE = `npm run conformance -- [options]

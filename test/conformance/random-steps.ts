@@ -1,5 +1,5 @@
-import type { Step } from './lives.ts';
-import { ownChannel } from './lives.ts';
+import type { Step } from './run-steps.ts';
+import { ownChannel } from './run-steps.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 
 const CLIENTS = 8;
@@ -16,7 +16,7 @@ const TEXTS = [
 const INFOS = ['', '', 'user_count', 'subscription_count', 'user_count,subscription_count'];
 
 /** Draws steps that fit what has happened so far, and remembers just enough to do so. */
-export class Fate {
+export class StepGenerator {
   readonly #random: SeededRandom;
   readonly #plain: readonly string[];
   readonly #cached: readonly string[];

@@ -5,7 +5,7 @@ import { cases } from './cases/index.ts';
 import differences from './reverb-differences.ts';
 import { judge, line, markdown, totals } from './report.ts';
 import type { Outcome, Result } from './runner.ts';
-import { FORMS } from './site.ts';
+import { FORMS } from './case-tools.ts';
 
 const outcome = (id: string, result: Result): Outcome => ({
   id,

@@ -1,7 +1,7 @@
 import { GROUPS, groupOf } from './case.ts';
 import type { Outcome, Result } from './runner.ts';
-import { FORMS } from './site.ts';
-import type { Form } from './site.ts';
+import { FORMS } from './case-tools.ts';
+import type { Form } from './case-tools.ts';
 
 /** Results of one run, as they are stored in a file. */
 export interface Report {

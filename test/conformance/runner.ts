@@ -1,7 +1,7 @@
 import { eventually } from '../support/wire.ts';
 import type { Case, CaseSettings } from './case.ts';
-import { Site } from './site.ts';
-import type { Forms, Running } from './site.ts';
+import { CaseTools } from './case-tools.ts';
+import type { Forms, StartedServer } from './case-tools.ts';
 import type { Target } from './target.ts';
 
 export type Result = 'passed' | 'failed' | 'not applicable';
@@ -21,7 +21,7 @@ const LIMIT_MS = 20_000;
 /** Cases with the same settings share a server; it is closed when its last case is done. */
 export class Servers {
   readonly #target: Target;
-  readonly #running = new Map<string, Promise<Running | undefined>>();
+  readonly #running = new Map<string, Promise<StartedServer | undefined>>();
 
   constructor(target: Target) {
     this.#target = target;
@@ -31,7 +31,7 @@ export class Servers {
   async for({
     needs,
     alone,
-  }: Pick<Case, 'needs' | 'alone'>): Promise<{ running: Running; done(): Promise<void> } | undefined> {
+  }: Pick<Case, 'needs' | 'alone'>): Promise<{ running: StartedServer; done(): Promise<void> } | undefined> {
     if (alone) {
       const own = await this.#target.start(needs ?? {});
       if (own) return { running: own, done: () => own.close() };
@@ -41,7 +41,7 @@ export class Servers {
     return running && { running, done: () => Promise.resolve() };
   }
 
-  #shared(needs: CaseSettings | undefined): Promise<Running | undefined> {
+  #shared(needs: CaseSettings | undefined): Promise<StartedServer | undefined> {
     const key = JSON.stringify(needs ?? {});
     const known = this.#running.get(key);
     if (known) return known;
@@ -50,7 +50,7 @@ export class Servers {
     return started;
   }
 
-  async #start(needs: CaseSettings | undefined): Promise<Running | undefined> {
+  async #start(needs: CaseSettings | undefined): Promise<StartedServer | undefined> {
     return needs ? this.#target.start(needs) : this.#target.shared();
   }
 
@@ -60,8 +60,8 @@ export class Servers {
   }
 }
 
-const isQuiet = async (site: Site): Promise<boolean> => {
-  const { json } = await site.get('/channels');
+const isQuiet = async (tools: CaseTools): Promise<boolean> => {
+  const { json } = await tools.get('/channels');
   return Object.keys((json as { channels?: object } | undefined)?.channels ?? { unknown: 1 }).length === 0;
 };
 
@@ -78,13 +78,13 @@ const withLimit = async (work: Promise<unknown>, limitMs: number): Promise<void>
 };
 
 /** Tries one case on a running server and closes all its clients; throws what differs. */
-export const tryCase = async (each: Case, running: Running, forms?: Forms): Promise<void> => {
-  const site = new Site(running.endpoint, running, forms);
+export const tryCase = async (each: Case, running: StartedServer, forms?: Forms): Promise<void> => {
+  const tools = new CaseTools(running.endpoint, running, forms);
   try {
-    if (each.alone) await eventually(() => isQuiet(site), 'the app has no channels', 10_000);
-    await withLimit(each.run(site), each.limitMs ?? LIMIT_MS);
+    if (each.alone) await eventually(() => isQuiet(tools), 'the app has no channels', 10_000);
+    await withLimit(each.run(tools), each.limitMs ?? LIMIT_MS);
   } finally {
-    await site.cleanUp();
+    await tools.cleanUp();
   }
 };
 

@@ -6,15 +6,15 @@ import { http } from '../support/wire-http.ts';
 import { eventually } from '../support/wire.ts';
 import type { CaseSettings } from './case.ts';
 import { APP, APP_ENV } from './settings.ts';
-import type { Running } from './site.ts';
+import type { StartedServer } from './case-tools.ts';
 
 /** A server product that cases can be tried on. */
 export interface Target {
   readonly name: string;
   /** A server with default settings that many cases share. */
-  shared(): Promise<Running>;
+  shared(): Promise<StartedServer>;
   /** A server of its own with these settings; undefined when the target cannot be set up so. */
-  start(needs: CaseSettings): Promise<Running> | undefined;
+  start(needs: CaseSettings): Promise<StartedServer> | undefined;
 }
 
 const prefixOf = (needs: CaseSettings): string => needs.REVERB_SERVER_PATH ?? '';
@@ -29,7 +29,7 @@ export const parseEndpoint = (text: string, prefix = ''): Endpoint => {
 
 /** Wavehall, built from source and started as a process of its own. */
 export const wavehall = (): Target => {
-  const start = async (needs: CaseSettings): Promise<Running> => {
+  const start = async (needs: CaseSettings): Promise<StartedServer> => {
     const server = await startServer({ ...APP_ENV, ...needs });
     return {
       endpoint: { ...APP, host: server.host, port: server.port, prefix: prefixOf(needs) },
@@ -47,7 +47,11 @@ const START_LIMIT_MS = 20_000;
  * Starts `command` with PORT, APP_ID, APP_KEY, APP_SECRET and NEEDS (`NAME=value …`) and waits for its /up. Rejects with
  * the end of what it printed, and leaves nothing running, when it ends or never answers.
  */
-const startCommand = async (command: string, needs: CaseSettings, limitMs: number): Promise<Running> => {
+const startCommand = async (
+  command: string,
+  needs: CaseSettings,
+  limitMs: number,
+): Promise<StartedServer> => {
   const port = await freePort();
   const settings = Object.entries(needs).map(([name, value]) => `${name}=${value}`);
   const child = spawn('sh', ['-c', `exec ${command}`], {

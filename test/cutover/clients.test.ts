@@ -2,9 +2,9 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { APP } from '../support/app.ts';
 import { startApplication } from '../clients/application.ts';
-import { Ear } from '../clients/ear.ts';
+import { EventRecorder } from '../clients/event-recorder.ts';
 import { ask, sdkFor } from '../clients/sdk.ts';
-import { authFor, enter, inState, membersOf, optionsFor, Pusher } from '../clients/stock.ts';
+import { authFor, subscribeTo, inState, membersOf, optionsFor, Pusher } from '../clients/stock-clients.ts';
 import { startRedis } from '../support/redis.ts';
 import { startFrontDoor, startTestServer } from './servers.ts';
 import { freePort } from '../support/free-port.ts';
@@ -34,15 +34,15 @@ describe('pusher-js', () => {
     const frontDoor = await startFrontDoor(upstream, 100);
     await bridged(frontDoor);
     const [here, there] = await Promise.all([client(frontDoor, '1'), client(upstream, '2')]);
-    const listeners = [await enter(here, 'private-orders'), await enter(there, 'private-orders')];
+    const listeners = [await subscribeTo(here, 'private-orders'), await subscribeTo(there, 'private-orders')];
     for (const [at, server] of [frontDoor, upstream, frontDoor, upstream].entries()) {
       await sdkFor(server).trigger('private-orders', 'placed', { at });
-      for (const { ear } of listeners) await ear.next('placed');
+      for (const { recorder } of listeners) await recorder.next('placed');
     }
     await sdkFor(frontDoor).trigger('private-orders', 'last', {});
-    for (const { ear } of listeners) {
-      await ear.next('last');
-      expect(ear.all('placed')).toEqual([{ at: 0 }, { at: 1 }, { at: 2 }, { at: 3 }]);
+    for (const { recorder } of listeners) {
+      await recorder.next('last');
+      expect(recorder.all('placed')).toEqual([{ at: 0 }, { at: 1 }, { at: 2 }, { at: 3 }]);
     }
   });
 
@@ -50,8 +50,8 @@ describe('pusher-js', () => {
     const frontDoor = await startFrontDoor(await startTestServer(), 0);
     await bridged(frontDoor);
     const pusher = await client(frontDoor, '1');
-    const { ear } = await enter(pusher, 'presence-room');
-    const states = new Ear(pusher.connection);
+    const { recorder } = await subscribeTo(pusher, 'presence-room');
+    const states = new EventRecorder(pusher.connection);
     for (const [percent, side] of [
       [100, 'wavehall'],
       [0, 'upstream'],
@@ -59,12 +59,12 @@ describe('pusher-js', () => {
       const before = pusher.connection.socket_id;
       await set(frontDoor, percent);
       await states.next('connected');
-      await ear.next('pusher:subscription_succeeded');
+      await recorder.next('pusher:subscription_succeeded');
       expect(pusher.connection.socket_id).not.toBe(before);
       expect((await frontDoor.status()).split.open[side]).toBe(1);
       await sdkFor(frontDoor).trigger('presence-room', `at-${side}`, {});
-      await ear.next(`at-${side}`);
-      expect(ear.count(`at-${side}`)).toBe(1);
+      await recorder.next(`at-${side}`);
+      expect(recorder.count(`at-${side}`)).toBe(1);
     }
     expect(states.count('connected')).toBe(2);
     expect(membersOf(pusher.channel('presence-room') as never).count).toBe(1);
@@ -72,9 +72,9 @@ describe('pusher-js', () => {
 
   test('11.3 connects through the front door while the upstream is down', async () => {
     const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 0);
-    const { ear } = await enter(await client(frontDoor, '1'), 'orders');
+    const { recorder } = await subscribeTo(await client(frontDoor, '1'), 'orders');
     await sdkFor(frontDoor).trigger('orders', 'placed', { id: 1 });
-    expect(await ear.next('placed')).toEqual({ id: 1 });
+    expect(await recorder.next('placed')).toEqual({ id: 1 });
     expect(await ask(sdkFor(frontDoor), '/channels')).toEqual({ channels: { orders: {} } });
   });
 });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APP, APP_VARIABLES } from '../support/app.ts';
-import { Site } from '../conformance/site.ts';
+import { CaseTools } from '../conformance/case-tools.ts';
 import { findNginx } from '../support/cluster-nginx.ts';
 import { freePort } from '../support/free-port.ts';
 import { findHaproxy, runProxy } from '../support/proxies.ts';
@@ -131,10 +131,10 @@ describe.each([
   ['HAProxy', startHaproxy],
 ] as const)('11.1 the split at %s', (_name, start) => {
   let proxy: Proxy;
-  let site: Site;
+  let site: CaseTools;
   beforeAll(async () => {
     proxy = await start();
-    site = new Site({ ...APP, host: '127.0.0.1', port: proxy.port, prefix: '' });
+    site = new CaseTools({ ...APP, host: '127.0.0.1', port: proxy.port, prefix: '' });
   });
   afterAll(async () => {
     await site.cleanUp();
@@ -182,7 +182,7 @@ describe.each([
     expect(new Set(placed.map(({ isOurs }) => isOurs)).size).toBe(2);
     for (const { wire } of placed) await site.subscribe(wire, channel);
     await site.publish('through', '"the proxy"', channel);
-    await new Site(upstream.app).publish('directly', '"at the upstream"', channel);
+    await new CaseTools(upstream.app).publish('directly', '"at the upstream"', channel);
     for (const { wire } of placed) {
       expect(dataOf(await wire.next('through'))).toBe('the proxy');
       expect(dataOf(await wire.next('directly'))).toBe('at the upstream');

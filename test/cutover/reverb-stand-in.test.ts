@@ -1,6 +1,6 @@
 /**
  * The stand-in answers as Laravel Reverb 1.10.2 does: it meets every difference that the conformance suite names for Reverb,
- * and no other. By hand, against the real one: `npx tsx --conditions=source test/conformance/random-lives.ts --strict --a … --b …`.
+ * and no other. By hand, against the real one: `npx tsx --conditions=source test/conformance/random-runs.ts --strict --a … --b …`.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cases } from '../conformance/cases/index.ts';

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Site, member } from '../conformance/site.ts';
+import { CaseTools, member } from '../conformance/case-tools.ts';
 import { pathWithNginx } from '../support/cluster-nginx.ts';
 import { redisCli, startRedis, type TestRedis } from '../support/redis.ts';
 import { dataOf, eventually, type Wire } from '../support/wire.ts';
@@ -12,7 +12,7 @@ const RECOVERY_MS = 15_000;
 
 let example: ChildProcess;
 let output = '';
-let site: Site;
+let site: CaseTools;
 let pids: number[];
 /** Redis that the reader starts in place of the one that was shut down. */
 let redis: TestRedis | undefined;
@@ -50,7 +50,7 @@ beforeAll(async () => {
     START_MS,
   );
   const port = Number(/Connect to\s+127\.0\.0\.1:(\d+)/.exec(output)?.[1]);
-  site = new Site({
+  site = new CaseTools({
     host: '127.0.0.1',
     port,
     id: 'app-id',

@@ -1,5 +1,5 @@
 import { afterAll, expect } from 'vitest';
-import { Site } from '../conformance/site.ts';
+import { CaseTools } from '../conformance/case-tools.ts';
 import { dataOf } from '../support/wire.ts';
 import { fault, SharedCluster } from './fault-run.ts';
 import { sleep } from '../../src/core/util/time.ts';
@@ -8,7 +8,10 @@ const shared = new SharedCluster();
 afterAll(() => shared.close());
 for (const kind of ['swallow', 'cut'] as const)
   fault(`6.5 F20 watchers receive a missed change when the link is back (${kind})`, shared, async (stage) => {
-    const [here, there] = [0, 1].map((at) => new Site(stage.node(at).endpoint)) as [Site, Site];
+    const [here, there] = [0, 1].map((at) => new CaseTools(stage.node(at).endpoint)) as [
+      CaseTools,
+      CaseTools,
+    ];
     const watched = stage.name('watched');
     const wire = await here.signedIn({ id: stage.name('watcher'), watchlist: [watched] });
     const next = async () =>

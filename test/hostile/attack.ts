@@ -1,5 +1,5 @@
 import { SeededRandom } from '../support/seeded-random.ts';
-import { Bystander } from './bystander.ts';
+import { HonestClient } from './honest-client.ts';
 import { filesOf, heldBy, rssMbOf, type Target } from './target.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
@@ -56,7 +56,7 @@ export async function attack(
   const faults: string[] = [];
   const lasting: string[] = [];
   const retainedBefore = await target.retainedMb?.();
-  const bystander = await Bystander.open(target);
+  const honestClient = await HonestClient.open(target);
   const files = new Samples(() => filesOf(target));
   const memory = new Samples(() => rssMbOf(target));
   const startedAtMs = Date.now();
@@ -65,8 +65,8 @@ export async function attack(
     return undefined;
   });
   const seconds = (Date.now() - startedAtMs) / 1000;
-  await bystander.close(10_000);
-  if (bystander.wasClosed) lasting.push('the honest client was closed');
+  await honestClient.close(10_000);
+  if (honestClient.wasClosed) lasting.push('the honest client was closed');
   if (rssGrowthMb !== undefined && isAbove(memory.most, memory.before, rssGrowthMb))
     lasting.push(`its memory grew from ${memory.before} to ${memory.most} MiB`);
   const wanted = { files: files.before, retainedMb: retainedBefore };
@@ -76,7 +76,7 @@ export async function attack(
   return {
     name,
     seconds: Math.round(seconds * 10) / 10,
-    longestPingMs: Math.round(bystander.longestPingMs),
+    longestPingMs: Math.round(honestClient.longestPingMs),
     files: files.end(),
     rssMb: memory.end(),
     retainedMb: { before: retainedBefore, after: retainedAfter },

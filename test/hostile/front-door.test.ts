@@ -10,7 +10,7 @@ import { CutoverScenario } from '../cutover/scenario.ts';
 import { eventually } from '../support/wire.ts';
 import { attack } from './attack.ts';
 import { attacks } from './attacks/index.ts';
-import { Bystander } from './bystander.ts';
+import { HonestClient } from './honest-client.ts';
 import { outcomeLine } from './report.ts';
 import type { Target } from './target.ts';
 
@@ -59,7 +59,7 @@ describe.each([0, 100])('a front door that sends %d percent of the clients to Wa
         pid: stage.server.pid,
         isAnsweredElsewhere: percent === 0,
       };
-      const elsewhere = await Bystander.open(stage.other.app);
+      const elsewhere = await HonestClient.open(stage.other.app);
       const outcome = await attack(target, each, { seed: SEED });
       await elsewhere.close(10_000);
       console.log(

@@ -7,7 +7,7 @@ export interface HostileClient {
   readonly socketId: string;
 }
 
-/** Under load a greeting takes its time; how long others wait is measured by the bystander. */
+/** Under load a greeting takes its time; how long others wait is measured by the honestClient. */
 const GREETING_MS = 20_000;
 
 /** The path at which a visitor of the app's pages connects. */

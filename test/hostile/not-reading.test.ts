@@ -6,7 +6,7 @@ import { startServer, type TestServer } from '../support/server.ts';
 import { channelAuth } from '../support/wire-http.ts';
 import { frameBytes, OPCODE, Tcp, textFrame } from '../support/wire-tcp.ts';
 import { eventually } from '../support/wire.ts';
-import { Bystander } from './bystander.ts';
+import { HonestClient } from './honest-client.ts';
 import { heldBy, rssMbOf } from './target.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
@@ -29,12 +29,12 @@ test('2.12 a server of 256 MB survives ten sockets that ping and never read', as
     tcp.socket.pause();
     for (let sent = 0; sent < 10; sent += 1) tcp.write(pings);
   }
-  const bystander = await Tcp.upgraded(server, '/app/app-key');
-  tcps.push(bystander);
-  await bystander.message();
+  const honestClient = await Tcp.upgraded(server, '/app/app-key');
+  tcps.push(honestClient);
+  await honestClient.message();
   for (let round = 0; round < 10; round += 1) {
-    bystander.write(textFrame({ event: 'pusher:ping', data: {} }));
-    expect(await bystander.message(1000)).toMatchObject({ event: 'pusher:pong' });
+    honestClient.write(textFrame({ event: 'pusher:ping', data: {} }));
+    expect(await honestClient.message(1000)).toMatchObject({ event: 'pusher:pong' });
     await sleep(200);
   }
 }, 60_000);
@@ -55,15 +55,15 @@ test('2.12 twenty sockets that write pings without a pause delay no other client
     // The answers are taken, so that nothing but the server's own care slows them down.
     tcp.socket.removeAllListeners('data').resume();
   }
-  const bystander = await Bystander.open(target);
+  const honestClient = await HonestClient.open(target);
   const flooding = [...tcps];
   for (let round = 0; round < 10; round += 1) {
     for (const tcp of flooding) if (tcp.socket.writableLength < 4_000_000) tcp.write(pings);
     await sleep(100);
   }
-  await bystander.close(20_000);
-  expect(bystander.wasClosed).toBe(false);
-  expect(bystander.longestPingMs).toBeLessThan(1_000);
+  await honestClient.close(20_000);
+  expect(honestClient.wasClosed).toBe(false);
+  expect(honestClient.longestPingMs).toBeLessThan(1_000);
 }, 60_000);
 
 test.each([
@@ -129,19 +129,19 @@ test('2.16 clients that join and leave a channel of 500 members of 2 kB without 
     await restless(1);
     await sleep(1000);
     const before = rssMbOf(target) ?? 0;
-    const bystander = await Bystander.open(target);
+    const honestClient = await HonestClient.open(target);
     for (let count = 0; count < 5; count += 1) await restless(300);
     let most = 0;
     for (const until = Date.now() + 8_000; Date.now() < until;) {
       most = Math.max(most, rssMbOf(target) ?? 0);
       await sleep(50);
     }
-    await bystander.close(5_000);
-    expect(bystander.wasClosed).toBe(false);
-    expect(bystander.longestPingMs).toBeLessThan(1_000);
+    await honestClient.close(5_000);
+    expect(honestClient.wasClosed).toBe(false);
+    expect(honestClient.longestPingMs).toBeLessThan(1_000);
     expect(most - before, `${before} MiB before, ${most} MiB at most`).toBeLessThan(200);
     console.log(
-      `rosters: ${before} MiB before, ${most} MiB at most, longest ping ${bystander.longestPingMs} ms`,
+      `rosters: ${before} MiB before, ${most} MiB at most, longest ping ${honestClient.longestPingMs} ms`,
     );
   } finally {
     await goneHome();

@@ -7,7 +7,7 @@
 import { rm } from 'node:fs/promises';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { enter, optionsFor, Pusher } from '../clients/stock.ts';
+import { subscribeTo, optionsFor, Pusher } from '../clients/stock-clients.ts';
 import { launchChromium } from '../support/browser.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { assemble, configure, laravel8, laravelOf, type Connection, type Laravel } from './app-folder.ts';
@@ -82,7 +82,7 @@ function scenario(laravel: Laravel, connection: Connection): void {
     // Version 4 of the SDK writes a space into the URL as it is, which is no HTTP.
     const names = ['a+b', 'a%2Bb', 'a%20b', ...(laravel === laravel8 ? [] : ['a b'])];
     const pusher = new Pusher(CREDENTIALS.REVERB_APP_KEY, optionsFor(server));
-    for (const name of names) await enter(pusher, name);
+    for (const name of names) await subscribeTo(pusher, name);
     for (const name of names) {
       const query = { filter_by_prefix: name, info: 'subscription_count' };
       expect(await sdk(folder, 'getChannels', query)).toEqual({

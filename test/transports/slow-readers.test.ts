@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { appAt } from '../support/app.ts';
 import { temporaryFolder } from '../cli/command.ts';
-import { Bystander } from '../hostile/bystander.ts';
+import { HonestClient } from '../hostile/honest-client.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { eventually } from '../support/wire.ts';
 import { signedPath } from '../support/wire-http.ts';
@@ -183,12 +183,12 @@ test.concurrent(
     first.write(textFrame({ event: 'pusher:ping', data: {} }));
     await first.message(60_000);
     expect(await refused(server)).toBe(0);
-    const bystander = await Bystander.open(appAt(server));
+    const honestClient = await HonestClient.open(appAt(server));
     await eventually(async () => (await refused(server)) === 10, 'ten cuts', 60_000);
     await sleep(500);
-    await bystander.close(5_000);
-    expect(bystander.wasClosed).toBe(false);
-    expect(bystander.longestPingMs).toBeLessThan(1_000);
+    await honestClient.close(5_000);
+    expect(honestClient.wasClosed).toBe(false);
+    expect(honestClient.longestPingMs).toBeLessThan(1_000);
   },
   180_000,
 );

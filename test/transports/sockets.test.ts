@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { APP, APP_ENV } from '../conformance/settings.ts';
-import { Site } from '../conformance/site.ts';
+import { CaseTools } from '../conformance/case-tools.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { frameBytes, OPCODE, Tcp } from '../support/wire-tcp.ts';
 import { eventually } from '../support/wire.ts';
@@ -31,7 +31,7 @@ test('idle connections never use the files that the server itself needs', async 
     () => server.output(),
   );
   for (const socket of idle) socket.destroy();
-  const site = new Site({ ...APP, host: server.host, port: server.port, prefix: '' });
+  const site = new CaseTools({ ...APP, host: server.host, port: server.port, prefix: '' });
   await eventually(
     async () => (await site.request({ method: 'GET', path: '/up' }).catch(() => undefined))?.status === 200,
     () => server.output(),

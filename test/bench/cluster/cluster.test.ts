@@ -4,7 +4,7 @@ import { crossing } from './crossing.ts';
 import { memory } from './memory.ts';
 import { nodeKilled } from './node-killed.ts';
 import { redisKilled } from './redis-killed.ts';
-import type { Figure } from './site.ts';
+import type { Figure } from './bench-cluster.ts';
 
 /** Expects figures that must be 0 to be 0, and every figure to be measured. */
 function sound(figures: readonly Figure[]): void {

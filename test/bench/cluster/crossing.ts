@@ -1,11 +1,11 @@
 /** Cost of a message that crosses from one node to another, on both, relative to two bare ioredis clients. */
 import { affinityOf, pin, type Pinning, unpin } from '../machine.ts';
 import { Drive, type Mode, stayAwake } from './drive.ts';
-import { clientEventRoad, httpRoad, relayRoad, type Road } from './roads.ts';
-import { cpuUs, type Figure, quantile, Site, startLonelyNode } from './site.ts';
+import { clientEventRoute, httpRoute, relayRoute, type Route } from './routes.ts';
+import { cpuUs, type Figure, quantile, BenchCluster, startSingleNode } from './bench-cluster.ts';
 
 export interface Sizes {
-  /** Every road is driven so often, in turn with the others. */
+  /** Every route is driven so often, in turn with the others. */
   readonly rounds: number;
   readonly seconds: number;
 }
@@ -19,10 +19,10 @@ interface Terms {
 const BURST = 32;
 const MANY_BURSTS = 8;
 const GOAL_US = 8;
-/** Each road is driven for so many rounds before it is measured: by then its code is compiled. */
+/** Each route is driven for so many rounds before it is measured: by then its code is compiled. */
 const WARM_ROUNDS = 3;
 
-/** Result of one round of one road, per message. */
+/** Result of one round of one route, per message. */
 interface Round {
   readonly publisherUs: number;
   readonly subscriberUs: number;
@@ -43,34 +43,34 @@ const ENV = {
   WAVEHALL_MAX_BATCH_SIZE: `${BURST}`,
 };
 
-/** Rejects when a node, Redis or a road cannot be started, or a message does not arrive. */
+/** Rejects when a node, Redis or a route cannot be started, or a message does not arrive. */
 export async function crossing(
   sizes: Sizes,
   { pinning, isWanted = () => true }: Terms = {},
 ): Promise<Figure[]> {
-  const site = await Site.open(2, ENV);
-  const lonely = await startLonelyNode(ENV);
-  const roads: Road[] = [];
+  const site = await BenchCluster.open(2, ENV);
+  const lonely = await startSingleNode(ENV);
+  const routes: Route[] = [];
   let leavePlaces = ignore;
   try {
     const redisPid = await site.redisPid();
-    for (const opening of openings(site, lonely)) roads.push(await opening());
-    if (pinning !== undefined) leavePlaces = takePlaces(pinning, [redisPid, ...roads.flatMap(endsOf)]);
+    for (const opening of openings(site, lonely)) routes.push(await opening());
+    if (pinning !== undefined) leavePlaces = takePlaces(pinning, [redisPid, ...routes.flatMap(endsOf)]);
     const found: Figure[] = [];
     for (const mode of MODES) {
-      const wanted = roads.filter((road) => isWanted(nameOf(mode, road)));
+      const wanted = routes.filter((route) => isWanted(nameOf(mode, route)));
       found.push(...(await measure(wanted, mode, redisPid, sizes)));
     }
     return found;
   } finally {
     leavePlaces();
-    await Promise.all(roads.map((road) => road.close()));
+    await Promise.all(routes.map((route) => route.close()));
     await Promise.all([lonely.close(), site.close()]);
   }
 }
 
-const endsOf = ({ publisher, subscriber }: Road): number[] => [publisher, subscriber];
-const nameOf = (mode: Mode, road: Road): string => `crossing, ${mode.name}, ${road.name}`;
+const endsOf = ({ publisher, subscriber }: Route): number[] => [publisher, subscriber];
+const nameOf = (mode: Mode, route: Route): string => `crossing, ${mode.name}, ${route.name}`;
 
 /** These on the servers' core, this process on its own, and awake where nobody else needs that. Undone by a call of what is returned. */
 function takePlaces({ server, generator, isApart }: Pinning, pids: readonly number[]): () => void {
@@ -87,54 +87,54 @@ function takePlaces({ server, generator, isApart }: Pinning, pids: readonly numb
 const ignore = (): void => undefined;
 
 /** The first one is the floor. */
-function openings(site: Site, lonely: Site['nodes'][number]): (() => Promise<Road>)[] {
+function openings(site: BenchCluster, lonely: BenchCluster['nodes'][number]): (() => Promise<Route>)[] {
   const [from = lonely, to = lonely] = site.nodes;
   const { port } = site.redis;
   const [plain, kept] = ['private-plain', 'private-kept'].map((channel) => ({ from, to, channel }));
   if (plain === undefined || kept === undefined) return [];
   return [
-    () => relayRoad('each', 'floor: ioredis, PUBLISH each', port),
-    () => relayRoad('joined', 'floor: ioredis, PUBLISH per read', port),
-    () => relayRoad('stores', 'stores alone, no history', port),
-    () => relayRoad('stores-kept', 'stores alone, history 50', port),
-    () => clientEventRoad({ ...plain, from: lonely, to: lonely }, 'client events, one node, no Redis'),
-    () => clientEventRoad(plain, 'client events, no history'),
-    () => clientEventRoad(kept, 'client events, history 50'),
-    () => clientEventRoad(kept, 'client events of 32 clients, history 50', BURST),
-    () => httpRoad(kept, 'POST events, history 50', 'each'),
-    () => httpRoad(kept, 'POST batch_events, history 50', 'batch'),
+    () => relayRoute('each', 'floor: ioredis, PUBLISH each', port),
+    () => relayRoute('joined', 'floor: ioredis, PUBLISH per read', port),
+    () => relayRoute('stores', 'stores alone, no history', port),
+    () => relayRoute('stores-kept', 'stores alone, history 50', port),
+    () => clientEventRoute({ ...plain, from: lonely, to: lonely }, 'client events, one node, no Redis'),
+    () => clientEventRoute(plain, 'client events, no history'),
+    () => clientEventRoute(kept, 'client events, history 50'),
+    () => clientEventRoute(kept, 'client events of 32 clients, history 50', BURST),
+    () => httpRoute(kept, 'POST events, history 50', 'each'),
+    () => httpRoute(kept, 'POST batch_events, history 50', 'batch'),
   ];
 }
 
 async function measure(
-  roads: readonly Road[],
+  routes: readonly Route[],
   mode: Mode,
   redisPid: number,
   sizes: Sizes,
 ): Promise<Figure[]> {
-  const rounds = new Map<Road, Round[]>(roads.map((road) => [road, []]));
+  const rounds = new Map<Route, Round[]>(routes.map((route) => [route, []]));
   for (let turn = 0; turn < sizes.rounds; turn += 1) {
-    for (const [road, results] of rounds) {
-      if (turn === 0) await new Drive(road, mode).run(sizes.seconds * WARM_ROUNDS * 1000);
-      results.push(await round(road, mode, redisPid, sizes.seconds * 1000));
+    for (const [route, results] of rounds) {
+      if (turn === 0) await new Drive(route, mode).run(sizes.seconds * WARM_ROUNDS * 1000);
+      results.push(await round(route, mode, redisPid, sizes.seconds * 1000));
     }
   }
-  const floors = (rounds.get(roads[0] as Road) ?? []).map(bothUs);
-  return roads.flatMap((road) => figures(road, mode, rounds.get(road) ?? [], floors));
+  const floors = (rounds.get(routes[0] as Route) ?? []).map(bothUs);
+  return routes.flatMap((route) => figures(route, mode, rounds.get(route) ?? [], floors));
 }
 
 const bothUs = ({ publisherUs, subscriberUs }: Round): number => publisherUs + subscriberUs;
 
-async function round(road: Road, mode: Mode, redisPid: number, ms: number): Promise<Round> {
-  const pids = [road.publisher, road.subscriber, redisPid] as const;
+async function round(route: Route, mode: Mode, redisPid: number, ms: number): Promise<Round> {
+  const pids = [route.publisher, route.subscriber, redisPid] as const;
   const before = pids.map(cpuUs);
-  const drive = new Drive(road, mode);
+  const drive = new Drive(route, mode);
   const tookMs = await drive.run(ms);
   const count = drive.latenciesMs.length;
   const [publisherUs = 0, subscriberUs = 0, redisUs = 0] = pids.map(
     (pid, at) => (cpuUs(pid) - (before[at] ?? 0)) / count,
   );
-  const isAlone = road.publisher === road.subscriber;
+  const isAlone = route.publisher === route.subscriber;
   return {
     publisherUs,
     subscriberUs: isAlone ? 0 : subscriberUs,
@@ -144,16 +144,16 @@ async function round(road: Road, mode: Mode, redisPid: number, ms: number): Prom
   };
 }
 
-function figures(road: Road, mode: Mode, rounds: readonly Round[], floors: readonly number[]): Figure[] {
+function figures(route: Route, mode: Mode, rounds: readonly Round[], floors: readonly number[]): Figure[] {
   const median = (of: (round: Round, at: number) => number): number | undefined =>
     quantile(rounds.map(of), 0.5);
   const latencies = rounds.flatMap(({ latenciesMs }) => latenciesMs);
   // A signed request for each message costs what the figure `trigger` says, whatever it crosses afterwards.
   const isJudged =
-    mode.burst > 1 && road.publisher !== road.subscriber && !road.name.startsWith('POST events');
+    mode.burst > 1 && route.publisher !== route.subscriber && !route.name.startsWith('POST events');
   return [
     {
-      name: nameOf(mode, road),
+      name: nameOf(mode, route),
       value: median(bothUs),
       unit: 'us/message',
       ...(isJudged && { goal: `<= ${GOAL_US}` }),

@@ -1,5 +1,5 @@
-/** Sends along a road and counts what has arrived. */
-import type { Road } from './roads.ts';
+/** Sends along a route and counts what has arrived. */
+import type { Route } from './routes.ts';
 
 const PATIENCE_MS = 10_000;
 
@@ -15,13 +15,13 @@ let numbers = 0;
 /** A closed loop: the next burst leaves when one has arrived whole. */
 export class Drive {
   readonly latenciesMs: number[] = [];
-  readonly #road: Road;
+  readonly #route: Route;
   readonly #mode: Mode;
   readonly #sentMs = new Map<number, number>();
   #isOver = false;
 
-  constructor(road: Road, mode: Mode) {
-    this.#road = road;
+  constructor(route: Route, mode: Mode) {
+    this.#route = route;
     this.#mode = mode;
   }
 
@@ -30,11 +30,11 @@ export class Drive {
     const beganMs = performance.now();
     return new Promise((resolve, reject) => {
       const late = setTimeout(
-        () => reject(new Error(`${this.#road.name}: ${this.#sentMs.size} did not arrive`)),
+        () => reject(new Error(`${this.#route.name}: ${this.#sentMs.size} did not arrive`)),
         ms + PATIENCE_MS,
       );
       setTimeout(() => (this.#isOver = true), ms);
-      this.#road.arrived = (number) => {
+      this.#route.arrived = (number) => {
         this.#arrive(number);
         if (!this.#isOver || this.#sentMs.size > 0) return;
         clearTimeout(late);
@@ -57,7 +57,7 @@ export class Drive {
     const own = Array.from({ length: this.#mode.burst }, () => (numbers += 1));
     const now = performance.now();
     for (const number of own) this.#sentMs.set(number, now);
-    this.#road.send(own);
+    this.#route.send(own);
   }
 }
 

@@ -6,7 +6,7 @@ import { crossing } from './crossing.ts';
 import { memory } from './memory.ts';
 import { nodeKilled } from './node-killed.ts';
 import { redisKilled } from './redis-killed.ts';
-import type { Figure } from './site.ts';
+import type { Figure } from './bench-cluster.ts';
 
 const USAGE = `npm run bench:cluster -- [options]
   --only TEXT   node, redis, crossing or memory

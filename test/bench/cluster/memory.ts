@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis';
 import { publisher } from '../../support/wire-http.ts';
 import { eventually } from '../../support/wire.ts';
-import { arriveAll, type Figure, Guest, Site } from './site.ts';
+import { subscribeAll, type Figure, LightClient, BenchCluster } from './bench-cluster.ts';
 
 export interface Sizes {
   readonly channels: number;
@@ -19,7 +19,7 @@ interface Held {
 }
 
 export async function memory({ channels }: Sizes): Promise<Figure[]> {
-  const site = await Site.open(1);
+  const site = await BenchCluster.open(1);
   try {
     return [
       ...(await site.ask((redis) => occupied(site, redis, channels))),
@@ -55,36 +55,36 @@ function figures(name: string, count: number, before: Held, after: Held): Figure
   ];
 }
 
-async function occupied(site: Site, redis: Redis, count: number): Promise<Figure[]> {
+async function occupied(site: BenchCluster, redis: Redis, count: number): Promise<Figure[]> {
   const before = await held(redis);
   const channels = Array.from({ length: count }, (_, at) => named('occupied', at));
-  const guest = new Guest('somebody', site.endpoint(0), channels);
-  await guest.arrive();
+  const client = new LightClient('somebody', site.endpoint(0), channels);
+  await client.subscribe();
   const found = figures('one occupied channel', count, before, await held(redis));
-  guest.quit();
+  client.close();
   await emptied(redis);
   return found;
 }
 
 /** As many members as channels above, a hundred on each presence channel at most. */
-async function members(site: Site, redis: Redis, count: number): Promise<Figure[]> {
+async function members(site: BenchCluster, redis: Redis, count: number): Promise<Figure[]> {
   const perRoom = Math.min(100, count);
   const rooms = Array.from({ length: Math.ceil(count / perRoom) }, (_, at) => named('presence-room', at));
-  const guests = Array.from({ length: perRoom }, (_, at) => {
+  const clients = Array.from({ length: perRoom }, (_, at) => {
     const user = `user-${at}-`.padEnd(DATA_LENGTH / 2 - 20, 'u');
-    return new Guest(user, site.endpoint(0), rooms);
+    return new LightClient(user, site.endpoint(0), rooms);
   });
   // The first one occupies the channels.
-  await arriveAll(guests.slice(0, 1));
+  await subscribeAll(clients.slice(0, 1));
   const before = await held(redis);
-  await arriveAll(guests.slice(1), 1);
+  await subscribeAll(clients.slice(1), 1);
   const found = figures('one member more', rooms.length * (perRoom - 1), before, await held(redis));
-  for (const guest of guests) guest.quit();
+  for (const client of clients) client.close();
   await emptied(redis);
   return found;
 }
 
-async function remembered(site: Site, redis: Redis, count: number): Promise<Figure[]> {
+async function remembered(site: BenchCluster, redis: Redis, count: number): Promise<Figure[]> {
   const { post } = publisher(site.endpoint(0));
   const before = await held(redis);
   for (let at = 0; at < count; at += AT_ONCE) {

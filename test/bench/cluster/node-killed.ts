@@ -2,7 +2,15 @@
 import { startLoadBalancer } from '../../cluster/load-balancer.ts';
 import { type Endpoint, publisher } from '../../support/wire-http.ts';
 import { type Frame, dataOf, eventually } from '../../support/wire.ts';
-import { arriveAll, cpuUs, endpointOf, type Figure, Guest, quantile, Site } from './site.ts';
+import {
+  subscribeAll,
+  cpuUs,
+  endpointOf,
+  type Figure,
+  LightClient,
+  quantile,
+  BenchCluster,
+} from './bench-cluster.ts';
 import { sleep } from '../../../src/core/util/time.ts';
 
 export interface Sizes {
@@ -16,18 +24,18 @@ const LIMIT_MS = 60_000;
 
 /** A client of another node on every room, which keeps the rosters and counts impossible changes. */
 class Watcher {
-  readonly guest: Guest;
+  readonly client: LightClient;
   readonly rosters = new Map<string, Set<string>>();
   /** Removals of somebody who was not there, and additions of somebody who was. */
   repeated = 0;
   lastRemovalMs = 0;
 
   constructor(name: string, address: Endpoint, rooms: readonly string[]) {
-    this.guest = new Guest(name, address, rooms);
-    this.guest.hear = (frame) => this.#hear(frame);
+    this.client = new LightClient(name, address, rooms);
+    this.client.onFrame = (frame) => this.#receive(frame);
   }
 
-  #hear({ event, channel, ...rest }: Frame): void {
+  #receive({ event, channel, ...rest }: Frame): void {
     const data = dataOf(rest) as { user_id?: string; presence?: { ids: string[] } } | undefined;
     const room = channel as string;
     if (data?.presence !== undefined) this.rosters.set(room, new Set(data.presence.ids));
@@ -44,22 +52,22 @@ class Watcher {
 }
 
 interface Scene {
-  readonly site: Site;
+  readonly site: BenchCluster;
   readonly rooms: readonly string[];
   readonly watchers: readonly Watcher[];
-  readonly returning: readonly Guest[];
-  readonly leaving: readonly Guest[];
+  readonly returning: readonly LightClient[];
+  readonly leaving: readonly LightClient[];
 }
 
-const roomOf = ({ channels }: Guest): string => channels.at(-1) ?? '';
+const roomOf = ({ channels }: LightClient): string => channels.at(-1) ?? '';
 
 /** How many of some users each watcher has on its rosters, added up. */
-const seen = (watchers: readonly Watcher[], users: readonly Guest[]): number =>
-  watchers.flatMap(({ rosters }) => users.filter((guest) => rosters.get(roomOf(guest))?.has(guest.user)))
+const seen = (watchers: readonly Watcher[], users: readonly LightClient[]): number =>
+  watchers.flatMap(({ rosters }) => users.filter((client) => rosters.get(roomOf(client))?.has(client.user)))
     .length;
 
 export async function nodeKilled({ sockets, leaseSeconds }: Sizes): Promise<Figure[]> {
-  const site = await Site.open(3, { WAVEHALL_LEASE_SECONDS: `${leaseSeconds}` });
+  const site = await BenchCluster.open(3, { WAVEHALL_LEASE_SECONDS: `${leaseSeconds}` });
   // As a balancer does that tries the next node when one does not answer.
   let open = [0];
   let turn = 0;
@@ -72,11 +80,11 @@ export async function nodeKilled({ sockets, leaseSeconds }: Sizes): Promise<Figu
   );
   const crowd = Array.from({ length: sockets + leavers }, (_, at) => {
     const channels = [`private-user.${at}`, rooms[at % rooms.length] ?? ''];
-    return new Guest(`u${at}`, endpointOf(balancer), channels);
+    return new LightClient(`u${at}`, endpointOf(balancer), channels);
   });
   const watchers = [1, 2].map((at) => new Watcher(`watcher${at}`, site.endpoint(at), rooms));
   try {
-    await arriveAll([...watchers.map(({ guest }) => guest), ...crowd]);
+    await subscribeAll([...watchers.map(({ client }) => client), ...crowd]);
     await eventually(() => seen(watchers, crowd) === crowd.length * 2, 'all rosters are whole', LIMIT_MS);
     const scene = {
       site,
@@ -88,7 +96,7 @@ export async function nodeKilled({ sockets, leaseSeconds }: Sizes): Promise<Figu
     open = [1, 2];
     return await killed(scene, leaseSeconds);
   } finally {
-    for (const guest of [...crowd, ...watchers.map((watcher) => watcher.guest)]) guest.quit();
+    for (const client of [...crowd, ...watchers.map((watcher) => watcher.client)]) client.close();
     await balancer.close();
     await site.close();
   }
@@ -98,16 +106,16 @@ async function killed(
   { site, rooms, watchers, returning, leaving }: Scene,
   lease: number,
 ): Promise<Figure[]> {
-  for (const guest of leaving) guest.comesBack = false;
+  for (const client of leaving) client.reconnects = false;
   const cpu = cpuSeconds(site);
   const before = performance.now();
   site.nodes[0]?.kill('SIGKILL');
   await site.nodes[0]?.exited;
-  const isBack = ({ sinceMs = 0 }: Guest): boolean => sinceMs > before;
+  const isBack = ({ subscribedSinceMs: sinceMs = 0 }: LightClient): boolean => sinceMs > before;
   await eventually(() => returning.every(isBack), 'everybody is back', LIMIT_MS);
   const spent = cpuSeconds(site).map((each, at) => each - (cpu[at] ?? 0));
   const [one, other, here] = spent;
-  const backMs = returning.map(({ sinceMs = Infinity }) => sinceMs - before);
+  const backMs = returning.map(({ subscribedSinceMs: sinceMs = Infinity }) => sinceMs - before);
   await eventually(() => seen(watchers, leaving) === 0, 'the last ghost is gone', LIMIT_MS).catch(
     () => undefined,
   );
@@ -116,7 +124,7 @@ async function killed(
   await sleep(lease * 500);
   const expected = new Set([
     ...returning.map(({ user }) => user),
-    ...watchers.map(({ guest }) => guest.user),
+    ...watchers.map(({ client }) => client.user),
   ]);
   const [ghosts, absent] = await differences(site, rooms, expected);
   const name = `node killed, lease ${lease} s:`;
@@ -144,14 +152,14 @@ async function killed(
 }
 
 /** Of the two nodes that live on, and of the clients and the balancer. */
-const cpuSeconds = (site: Site): number[] =>
+const cpuSeconds = (site: BenchCluster): number[] =>
   [...site.nodes.slice(1).map(({ pid }) => pid), process.pid].map((pid) => cpuUs(pid) / 1e6);
 
 const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
 
 /** Surplus and missing members in the rosters that the API returns. */
 async function differences(
-  site: Site,
+  site: BenchCluster,
   rooms: readonly string[],
   expected: ReadonlySet<string>,
 ): Promise<[number, number]> {

@@ -3,7 +3,7 @@ import { Agent } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Frame, dataOf, eventually } from '../../support/wire.ts';
 import { type Endpoint, http, signedPath } from '../../support/wire-http.ts';
-import { arriveAll, cpuUs, type Figure, Guest, quantile, Site } from './site.ts';
+import { subscribeAll, cpuUs, type Figure, LightClient, quantile, BenchCluster } from './bench-cluster.ts';
 import { sleep } from '../../../src/core/util/time.ts';
 
 export interface Sizes {
@@ -39,7 +39,7 @@ class Load {
   readonly #asking = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(site: Site, channels: readonly string[], perSecond: number) {
+  constructor(site: BenchCluster, channels: readonly string[], perSecond: number) {
     this.#endpoints = site.nodes.map((_, at) => site.endpoint(at));
     const beganMs = performance.now();
     this.#timer = setInterval(() => {
@@ -76,35 +76,43 @@ class Load {
   }
 }
 
-/** Changes of members that the guests received since all were there. */
+/** Changes of members that the clients received since all were there. */
 interface Told {
   news: number;
 }
 
-function settle(site: Site, channels: readonly string[], told: Told, load: () => Load | undefined): Guest[] {
+function settle(
+  site: BenchCluster,
+  channels: readonly string[],
+  told: Told,
+  load: () => Load | undefined,
+): LightClient[] {
   const count = Math.max(NODES, Math.ceil(channels.length / 100));
   return Array.from({ length: count }, (_, at) => {
     const own = channels.filter((_channel, index) => index % count === at);
-    const guest = new Guest(`u${at}`, site.endpoint(at % NODES), [...own, `presence-room.${at % ROOMS}`]);
-    guest.hear = (frame: Frame) => {
+    const client = new LightClient(`u${at}`, site.endpoint(at % NODES), [
+      ...own,
+      `presence-room.${at % ROOMS}`,
+    ]);
+    client.onFrame = (frame: Frame) => {
       if (/member_(added|removed)$/.test(frame.event as string)) told.news += 1;
       if (frame.event !== 'counted') return;
       const publish = load()?.publishes[(dataOf(frame) as { n: number }).n];
       if (publish !== undefined) publish.arrived += 1;
     };
-    return guest;
+    return client;
   });
 }
 
 export async function redisKilled(sizes: Sizes): Promise<Figure[]> {
   const { perSecond, keepsData } = sizes;
-  const site = await Site.open(NODES, {}, keepsData ? ['--appendonly', 'yes'] : []);
+  const site = await BenchCluster.open(NODES, {}, keepsData ? ['--appendonly', 'yes'] : []);
   const channels = Array.from({ length: sizes.channels }, (_, at) => `orders.${at}`);
   const told: Told = { news: 0 };
   let load: Load | undefined;
-  const guests = settle(site, channels, told, () => load);
+  const clients = settle(site, channels, told, () => load);
   try {
-    await arriveAll(guests, 10);
+    await subscribeAll(clients, 10);
     load = new Load(site, channels, perSecond);
     await sleep(1000);
     told.news = 0;
@@ -127,15 +135,16 @@ export async function redisKilled(sizes: Sizes): Promise<Figure[]> {
     });
   } finally {
     await load?.stop();
-    for (const guest of guests) guest.quit();
+    for (const client of clients) client.close();
     await site.close();
   }
 }
 
-const cpuSeconds = (site: Site): number => site.nodes.reduce((total, { pid }) => total + cpuUs(pid) / 1e6, 0);
+const cpuSeconds = (site: BenchCluster): number =>
+  site.nodes.reduce((total, { pid }) => total + cpuUs(pid) / 1e6, 0);
 
 /** Resolves, once Redis answers again, with the time at which it did. */
-async function outage(site: Site, lengthMs: number): Promise<number> {
+async function outage(site: BenchCluster, lengthMs: number): Promise<number> {
   await site.redis.kill();
   await sleep(lengthMs);
   await site.redis.restart();

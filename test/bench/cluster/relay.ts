@@ -1,5 +1,5 @@
 /**
- * One side of a bare road over Redis, as a process: what comes in on its TCP port is published, or what is heard goes
+ * One side of a bare route over Redis, as a process: what comes in on its TCP port is published, or what is heard goes
  * out there, one message a line. `each` and `joined` are ioredis alone; `stores` is this project's stores alone.
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -11,8 +11,8 @@ type Kind = 'each' | 'joined' | 'stores' | 'stores-kept';
 type Publish = (chunk: Buffer) => void;
 type Hear = (say: (text: Buffer | string) => void) => Promise<unknown>;
 
-const [kind, port, role] = process.argv.slice(2) as [Kind, string, 'hear' | 'speak'];
-const BUS = `road-${kind}`;
+const [kind, port, role] = process.argv.slice(2) as [Kind, string, 'subscribe' | 'publish'];
+const BUS = `route-${kind}`;
 
 const side = kind === 'each' || kind === 'joined' ? bare() : await stores();
 let out: Socket | undefined;
@@ -24,7 +24,7 @@ await side.hear((text) => {
 const server = createServer((socket) => {
   socket.setNoDelay(true);
   socket.on('error', () => undefined);
-  if (role === 'hear') out = socket;
+  if (role === 'subscribe') out = socket;
   else socket.on('data', side.publish);
   socket.write('\n');
 });
@@ -86,7 +86,7 @@ async function stores(): Promise<{ publish: Publish; hear: Hear }> {
     publish: byLine((payload) => void broker.publish(ref, { payload }, keep)),
     hear: async (say) => {
       await broker.start((_ref, event) => say(event.payload));
-      if (role === 'hear') await broker.subscribe(ref);
+      if (role === 'subscribe') await broker.subscribe(ref);
     },
   };
 }

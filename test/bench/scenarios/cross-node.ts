@@ -1,7 +1,7 @@
 /** Cost on both nodes of a message that crosses Redis: figures of test/bench/cluster, which starts its own servers. */
 import type { Scenario } from '../bench.ts';
 import { crossing } from '../cluster/crossing.ts';
-import type { Figure } from '../cluster/site.ts';
+import type { Figure } from '../cluster/bench-cluster.ts';
 import type { Row } from '../figures.ts';
 
 const ROUNDS = 5;

@@ -3,7 +3,7 @@ import type { Bench, Scenario } from '../bench.ts';
 import { type Contestant, startBareWrite } from '../contestants.ts';
 import type { Row } from '../figures.ts';
 import type { Parameters } from '../load.ts';
-import { interleave, refuse, type Seat, seatAll, unseatAll } from '../rounds.ts';
+import { interleave, refuse, type LoadedServer, openClients, closeClients } from '../rounds.ts';
 import { type Found, isReverb, perUnit, rowsOf } from '../rows.ts';
 
 interface Manner {
@@ -60,12 +60,12 @@ export const fanOut: Scenario = {
 
 async function measureAll(bench: Bench, contestants: readonly Contestant[], wanted: number): Promise<Row[]> {
   const rows: Row[] = [];
-  const seats = await seatAll(bench, contestants, wanted);
+  const loadedServers = await openClients(bench, contestants, wanted);
   try {
     for (const manner of [ONE, EIGHT, EIGHT_REQUESTS])
-      rows.push(...(await measureFanOut(bench, seats, manner, wanted)));
+      rows.push(...(await measureFanOut(bench, loadedServers, manner, wanted)));
   } finally {
-    await unseatAll(seats);
+    await closeClients(loadedServers);
   }
   return rows;
 }
@@ -90,14 +90,14 @@ function ableTo(bench: Bench, contestants: readonly Contestant[], wanted: number
 
 export async function measureFanOut(
   bench: Bench,
-  seats: readonly Seat[],
+  loadedServers: readonly LoadedServer[],
   manner: Manner,
   sockets: number,
 ): Promise<Row[]> {
-  const taking = seats.filter(
+  const taking = loadedServers.filter(
     ({ contestant }) => manner.floor === 'join' || contestant.name !== 'floor join',
   );
-  const results = await interleave(bench, taking, (seat) => turn(bench, seat, manner));
+  const results = await interleave(bench, taking, (loaded) => turn(bench, loaded, manner));
   const label = {
     scenario: fanOut.name,
     figure: `${sockets} sockets, ${manner.name}`,
@@ -111,15 +111,15 @@ export async function measureFanOut(
   return rowsOf(label, results);
 }
 
-async function turn(bench: Bench, seat: Seat, { parameters }: Manner): Promise<Found | undefined> {
-  const { pid } = seat.contestant;
+async function turn(bench: Bench, loaded: LoadedServer, { parameters }: Manner): Promise<Found | undefined> {
+  const { pid } = loaded.contestant;
   const { seconds } = bench.sizes;
   const warmup = Math.min(0.2, seconds / 2);
-  const found = await seat.load.ask('fanout', { ...parameters, seconds, warmup, pids: pid });
-  if (!found.whole) return refuse(bench, seat, `${found.missing} deliveries did not arrive`, found);
-  if (found.refused > 0) return refuse(bench, seat, `${found.refused} requests were refused`, found);
+  const found = await loaded.load.ask('fanout', { ...parameters, seconds, warmup, pids: pid });
+  if (!found.whole) return refuse(bench, loaded, `${found.missing} deliveries did not arrive`, found);
+  if (found.refused > 0) return refuse(bench, loaded, `${found.refused} requests were refused`, found);
   return {
-    value: perUnit(seat, found, found.deliveries),
+    value: perUnit(loaded, found, found.deliveries),
     more: {
       'deliveries/s': found.deliveries / found.seconds,
       'p99 ms': found.p99Ms,

@@ -1,23 +1,23 @@
 /** Clients that connect, subscribe to one channel, vanish and come again, beside a bare WebSocket handshake. */
 import type { Scenario } from '../bench.ts';
-import { interleave, refuse, unseatAll } from '../rounds.ts';
+import { interleave, refuse, closeClients } from '../rounds.ts';
 import { isReverb, perUnit, rowsOf } from '../rows.ts';
-import { bareSeat, seatsWithoutCrowd } from './seats.ts';
+import { bareServer, serversWithoutClients } from './without-clients.ts';
 
 export const handshake: Scenario = {
   name: 'handshake',
   title: 'CPU of the server for one handshake with one subscription',
   async run(bench) {
-    const seats = seatsWithoutCrowd(bench);
-    const bare = bareSeat(bench, 'bare ws');
+    const loadedServers = serversWithoutClients(bench);
+    const bare = bareServer(bench, 'bare ws');
     try {
-      const results = await interleave(bench, [...bare, ...seats], async (seat) => {
-        const parameters = { seconds: bench.sizes.seconds, pids: seat.contestant.pid, inflight: 32 };
-        const found = await seat.load.ask('visit', { ...parameters, bare: Number(bare.includes(seat)) });
+      const results = await interleave(bench, [...bare, ...loadedServers], async (loaded) => {
+        const parameters = { seconds: bench.sizes.seconds, pids: loaded.contestant.pid, inflight: 32 };
+        const found = await loaded.load.ask('visit', { ...parameters, bare: Number(bare.includes(loaded)) });
         if (found.rounds === 0 || found.bad > 0)
-          return refuse(bench, seat, `${found.bad} handshakes failed`, found);
+          return refuse(bench, loaded, `${found.bad} handshakes failed`, found);
         return {
-          value: perUnit(seat, found, found.rounds),
+          value: perUnit(loaded, found, found.rounds),
           more: { 'handshakes/s': found.rounds / found.seconds, 'p99 ms': found.p99Ms },
         };
       });
@@ -30,7 +30,7 @@ export const handshake: Scenario = {
         results,
       );
     } finally {
-      await unseatAll([...bare, ...seats]);
+      await closeClients([...bare, ...loadedServers]);
     }
   },
 };

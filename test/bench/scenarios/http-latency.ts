@@ -1,6 +1,6 @@
 /** How long a publisher of something small waits for its answer while large fan-outs run. */
 import type { Scenario } from '../bench.ts';
-import { interleave, refuse, type Seat, seatAll, unseatAll } from '../rounds.ts';
+import { interleave, refuse, type LoadedServer, openClients, closeClients } from '../rounds.ts';
 import { type Found, rowsOf } from '../rows.ts';
 
 const SOCKETS = 5000;
@@ -13,15 +13,15 @@ export const httpLatency: Scenario = {
   async run(bench) {
     const wanted = bench.scaled(SOCKETS);
     const able = bench.contestants.filter(({ role }) => role !== 'floor');
-    const seats = await seatAll(bench, able, wanted);
-    const rate = (seat: Seat): number => DELIVERIES_PER_SECOND / seat.sockets;
+    const loadedServers = await openClients(bench, able, wanted);
+    const rate = (loaded: LoadedServer): number => DELIVERIES_PER_SECOND / loaded.sockets;
     const seconds = bench.sizes.seconds * 2;
     try {
-      const results = await interleave(bench, seats, async (seat): Promise<Found | undefined> => {
-        const { pid } = seat.contestant;
-        const parameters = { rate: rate(seat), probe: PROBES_PER_SECOND, seconds, pids: pid };
-        const found = await seat.load.ask('fanout', parameters);
-        if (found.probes === 0) return refuse(bench, seat, 'no request was answered', found);
+      const results = await interleave(bench, loadedServers, async (loaded): Promise<Found | undefined> => {
+        const { pid } = loaded.contestant;
+        const parameters = { rate: rate(loaded), probe: PROBES_PER_SECOND, seconds, pids: pid };
+        const found = await loaded.load.ask('fanout', parameters);
+        if (found.probes === 0) return refuse(bench, loaded, 'no request was answered', found);
         return {
           value: found.probeP99Ms,
           more: {
@@ -34,7 +34,7 @@ export const httpLatency: Scenario = {
       const figure = `${DELIVERIES_PER_SECOND} deliveries/s to ${wanted} sockets`;
       return rowsOf({ scenario: 'http-latency', figure, unit: 'ms, p99', sockets: wanted }, results);
     } finally {
-      await unseatAll(seats);
+      await closeClients(loadedServers);
     }
   },
 };

@@ -1,7 +1,7 @@
 /** Cost of many sockets on which nothing happens, and on which clients only send pings. */
 import type { Bench, Scenario } from '../bench.ts';
 import type { Row } from '../figures.ts';
-import { type Seat, seatAll, unseatAll } from '../rounds.ts';
+import { type LoadedServer, openClients, closeClients } from '../rounds.ts';
 import { sleep } from '../../../src/core/util/time.ts';
 
 const SOCKETS = 10_000;
@@ -18,18 +18,18 @@ export const idle: Scenario = {
     const rows: Row[] = [];
     for (const contestant of bench.contestants.filter(({ role, pid }) => role !== 'floor' && pid !== 0)) {
       // One after another: so many sockets of all at once would be a test of the kernel.
-      const seats = await seatAll(bench, [contestant], bench.scaled(SOCKETS));
+      const loadedServers = await openClients(bench, [contestant], bench.scaled(SOCKETS));
       try {
-        for (const seat of seats) rows.push(...(await measure(bench, seat)));
+        for (const loaded of loadedServers) rows.push(...(await measure(bench, loaded)));
       } finally {
-        await unseatAll(seats);
+        await closeClients(loadedServers);
       }
     }
     return rows;
   },
 };
 
-async function measure(bench: Bench, { contestant, load, sockets }: Seat): Promise<Row[]> {
+async function measure(bench: Bench, { contestant, load, sockets }: LoadedServer): Promise<Row[]> {
   await sleep(bench.sizes.seconds * SETTLE_MEASUREMENTS * 1000);
   const seconds = bench.sizes.seconds * 10;
   const rows: Row[] = [];

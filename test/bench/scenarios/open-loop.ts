@@ -2,7 +2,7 @@
 import type { Bench, Scenario } from '../bench.ts';
 import { median, type Row } from '../figures.ts';
 import type { FannedOut } from '../load.ts';
-import { type Seat, seatAll, unseatAll } from '../rounds.ts';
+import { type LoadedServer, openClients, closeClients } from '../rounds.ts';
 
 const SOCKETS = 1000;
 const RATES = [20, 40, 80, 160, 320, 640, 1280];
@@ -17,31 +17,35 @@ export const openLoop: Scenario = {
   title: 'Latency of deliveries at rising rates',
   async run(bench) {
     const able = bench.contestants.filter(({ role }) => role !== 'floor');
-    const seats = await seatAll(bench, able, bench.scaled(SOCKETS));
-    let running = seats;
+    const loadedServers = await openClients(bench, able, bench.scaled(SOCKETS));
+    let running = loadedServers;
     const rows: Row[] = [];
     try {
       for (const rate of RATES) {
         if (running.length === 0) break;
         const results = await atRate(bench, running, rate);
-        rows.push(...[...results].map(([seat, rounds]) => row(seat, rate, rounds)));
-        running = running.filter((seat) => keepsUp(results.get(seat) ?? []));
+        rows.push(...[...results].map(([loaded, rounds]) => row(loaded, rate, rounds)));
+        running = running.filter((loaded) => keepsUp(results.get(loaded) ?? []));
       }
     } finally {
-      await unseatAll(seats);
+      await closeClients(loadedServers);
     }
     return rows;
   },
 };
 
 /** Few but long turns: latency grows for as long as a server is behind. */
-async function atRate(bench: Bench, seats: readonly Seat[], rate: number): Promise<Map<Seat, FannedOut[]>> {
-  const results = new Map<Seat, FannedOut[]>(seats.map((seat) => [seat, []]));
+async function atRate(
+  bench: Bench,
+  loadedServers: readonly LoadedServer[],
+  rate: number,
+): Promise<Map<LoadedServer, FannedOut[]>> {
+  const results = new Map<LoadedServer, FannedOut[]>(loadedServers.map((loaded) => [loaded, []]));
   const seconds = bench.sizes.seconds * 2.5;
   for (let round = 0; round < Math.ceil(bench.sizes.rounds / 2); round += 1) {
-    for (const { contestant, load } of seats) {
+    for (const { contestant, load } of loadedServers) {
       const found = await load.ask('fanout', { rate, seconds, warmup: seconds / 8, pids: contestant.pid });
-      results.get(seats.find((seat) => seat.load === load) as Seat)?.push(found);
+      results.get(loadedServers.find((loaded) => loaded.load === load) as LoadedServer)?.push(found);
     }
   }
   return results;
@@ -54,7 +58,7 @@ const keepsUp = (rounds: readonly FannedOut[]): boolean =>
   (median(rounds.map(shareOf)) ?? 0) >= KEPT_UP &&
   (median(rounds.map(({ p99Ms }) => p99Ms)) ?? Infinity) < HOPELESS_MS;
 
-function row({ contestant, sockets }: Seat, rate: number, rounds: readonly FannedOut[]): Row {
+function row({ contestant, sockets }: LoadedServer, rate: number, rounds: readonly FannedOut[]): Row {
   const middle = (of: (found: FannedOut) => number): number | undefined => median(rounds.map(of));
   const isGoal = contestant.role === 'wavehall' && rate === GOAL_RATE;
   return {

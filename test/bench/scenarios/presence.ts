@@ -1,6 +1,6 @@
 /** Members who enter and leave a presence channel all the time, each as a new user, while others watch. */
 import type { Scenario } from '../bench.ts';
-import { interleave, refuse, seatAll, unseatAll } from '../rounds.ts';
+import { interleave, refuse, openClients, closeClients } from '../rounds.ts';
 import { perUnit, rowsOf } from '../rows.ts';
 
 const WATCHERS = 50;
@@ -10,15 +10,15 @@ export const presence: Scenario = {
   title: 'CPU of the server for one member who enters and leaves',
   async run(bench) {
     const able = bench.contestants.filter(({ role }) => role !== 'floor');
-    const seats = await seatAll(bench, able, WATCHERS, { presence: 1 });
+    const loadedServers = await openClients(bench, able, WATCHERS, { presence: 1 });
     try {
-      const results = await interleave(bench, seats, async (seat) => {
-        const parameters = { seconds: bench.sizes.seconds, pids: seat.contestant.pid, inflight: 16 };
-        const found = await seat.load.ask('churn', parameters);
+      const results = await interleave(bench, loadedServers, async (loaded) => {
+        const parameters = { seconds: bench.sizes.seconds, pids: loaded.contestant.pid, inflight: 16 };
+        const found = await loaded.load.ask('churn', parameters);
         if (found.rounds === 0 || found.bad > 0)
-          return refuse(bench, seat, `${found.bad} members were lost`, found);
+          return refuse(bench, loaded, `${found.bad} members were lost`, found);
         return {
-          value: perUnit(seat, found, found.rounds),
+          value: perUnit(loaded, found, found.rounds),
           more: {
             'members/s': found.rounds / found.seconds,
             'told of each': found.arrivals / found.rounds,
@@ -29,7 +29,7 @@ export const presence: Scenario = {
       const figure = `enter and leave, ${WATCHERS} members watch`;
       return rowsOf({ scenario: 'presence', figure, unit: 'us' }, results);
     } finally {
-      await unseatAll(seats);
+      await closeClients(loadedServers);
     }
   },
 };

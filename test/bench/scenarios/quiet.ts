@@ -1,6 +1,6 @@
 /** From a request to the one subscriber's socket while nothing else happens. */
 import type { Scenario } from '../bench.ts';
-import { interleave, refuse, seatAll, unseatAll } from '../rounds.ts';
+import { interleave, refuse, openClients, closeClients } from '../rounds.ts';
 import { rowsOf } from '../rows.ts';
 
 const RATE = 200;
@@ -11,12 +11,12 @@ export const quiet: Scenario = {
   title: 'Latency of one delivery on an idle server',
   async run(bench) {
     const able = bench.contestants.filter(({ name }) => name !== 'floor join');
-    const seats = await seatAll(bench, able, 1);
+    const loadedServers = await openClients(bench, able, 1);
     try {
-      const results = await interleave(bench, seats, async (seat) => {
-        const found = await seat.load.ask('fanout', { rate: RATE, seconds: bench.sizes.seconds });
+      const results = await interleave(bench, loadedServers, async (loaded) => {
+        const found = await loaded.load.ask('fanout', { rate: RATE, seconds: bench.sizes.seconds });
         if (!found.whole || found.deliveries === 0)
-          return refuse(bench, seat, 'not everything arrived', found);
+          return refuse(bench, loaded, 'not everything arrived', found);
         return { value: found.p99Ms, more: { 'p50 ms': found.p50Ms } };
       });
       const atMost = ({ role }: { readonly role: string }) => (role === 'wavehall' ? GOAL_MS : undefined);
@@ -25,7 +25,7 @@ export const quiet: Scenario = {
         results,
       );
     } finally {
-      await unseatAll(seats);
+      await closeClients(loadedServers);
     }
   },
 };

@@ -6,17 +6,17 @@ import { freePort } from '../../support/free-port.ts';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
 import { startServer } from '../../support/server.ts';
 import type { Bench, Scenario } from '../bench.ts';
-import { cpuUs } from '../cluster/site.ts';
+import { cpuUs } from '../cluster/bench-cluster.ts';
 import { isRunning, MEASURES_CPU } from '../contestants.ts';
 import type { Row } from '../figures.ts';
-import { interleave, refuse, type Seat, unseatAll } from '../rounds.ts';
+import { interleave, refuse, type LoadedServer, closeClients } from '../rounds.ts';
 import { type Found, perUnit, rowsOf } from '../rows.ts';
 
 const WORKERS = 4;
 const CROWD = 400;
 
 /** One server with its workers; alone, it is its only one. */
-interface Staffed extends Seat {
+interface Staffed extends LoadedServer {
   readonly workers: readonly number[];
 }
 
@@ -46,16 +46,17 @@ export const workers: Scenario = {
       return [];
     }
     const redis = await startRedis();
-    const seats: Staffed[] = [];
+    const loadedServers: Staffed[] = [];
     try {
       for (const way of WAYS) {
-        if (way.name !== 'SO_REUSEPORT' || hasReusePort()) seats.push(await seat(bench, way, redis));
+        if (way.name !== 'SO_REUSEPORT' || hasReusePort())
+          loadedServers.push(await loaded(bench, way, redis));
         else bench.leaveOut(way.name, `Node ${process.versions.node} has no reusePort`);
       }
-      return [...(await handshakes(bench, seats)), ...(await balances(bench, seats))];
+      return [...(await handshakes(bench, loadedServers)), ...(await balances(bench, loadedServers))];
     } finally {
-      await unseatAll(seats);
-      await Promise.all(seats.map(({ contestant }) => contestant.close()));
+      await closeClients(loadedServers);
+      await Promise.all(loadedServers.map(({ contestant }) => contestant.close()));
       await redis.close();
     }
   },
@@ -66,7 +67,7 @@ function hasReusePort(): boolean {
   return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
 }
 
-async function seat(bench: Bench, { name, role, workers: count, env = {} }: Way, redis: TestRedis) {
+async function loaded(bench: Bench, { name, role, workers: count, env = {} }: Way, redis: TestRedis) {
   const port = await freePort();
   const server = await startServer(
     {
@@ -97,9 +98,9 @@ async function seat(bench: Bench, { name, role, workers: count, env = {} }: Way,
 const pidsOf = ({ contestant, workers: own }: Staffed): number[] => [...new Set([contestant.pid, ...own])];
 
 /** The primary's part is in it: it is what dealing out costs. */
-async function handshakes(bench: Bench, seats: readonly Staffed[]): Promise<Row[]> {
-  const staffed = new Map<Seat, Staffed>(seats.map((each) => [each, each]));
-  const results = await interleave(bench, seats, async (each) => {
+async function handshakes(bench: Bench, loadedServers: readonly Staffed[]): Promise<Row[]> {
+  const staffed = new Map<LoadedServer, Staffed>(loadedServers.map((each) => [each, each]));
+  const results = await interleave(bench, loadedServers, async (each) => {
     const pids = pidsOf(staffed.get(each) as Staffed);
     const before = pids.map(cpuUs);
     const parameters = { seconds: bench.sizes.seconds, inflight: 32, pids: pids.join() };
@@ -126,11 +127,11 @@ const ARRIVALS = [
 ];
 
 /** Sockets of the fullest worker, of those that each would have if all had the same. */
-async function balances(bench: Bench, seats: readonly Staffed[]): Promise<Row[]> {
+async function balances(bench: Bench, loadedServers: readonly Staffed[]): Promise<Row[]> {
   const rows: Row[] = [];
-  const staffed = seats.filter((each) => each.workers.length > 1);
+  const staffed = loadedServers.filter((each) => each.workers.length > 1);
   for (const { name, together } of ARRIVALS) {
-    const results = new Map<Seat, Found[]>(staffed.map((each) => [each, []]));
+    const results = new Map<LoadedServer, Found[]>(staffed.map((each) => [each, []]));
     for (let round = 0; round < bench.sizes.rounds; round += 1)
       for (const each of staffed) results.get(each)?.push(await balance(bench, each, together));
     const figure = `fullest worker, of sockets ${name}`;

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
-import { cpuUs, quantile } from '../cluster/site.ts';
+import { cpuUs, quantile } from '../cluster/bench-cluster.ts';
 import type { Endpoint } from '../../support/wire-http.ts';
 import type { Driven, Share } from './share.ts';
 import { sleep } from '../../../src/core/util/time.ts';

@@ -2,21 +2,21 @@ import { eventually } from '../../support/wire.ts';
 import type { Case } from '../case.ts';
 import { same } from '../expect.ts';
 import { needs } from '../settings.ts';
-import { member, SUCCEEDED } from '../site.ts';
-import type { Site } from '../site.ts';
+import { member, SUCCEEDED } from '../case-tools.ts';
+import type { CaseTools } from '../case-tools.ts';
 
 const missOf = (channel: string) => ({ event: 'pusher:cache_miss', channel, data: '{}' });
 
 /** All frames that a subscription brings. */
-const frames = async (site: Site, channel: string, who?: object) => {
-  const wire = await site.connect();
-  site.ask(wire, channel, who ? { member: who } : {});
+const frames = async (tools: CaseTools, channel: string, who?: object) => {
+  const wire = await tools.connect();
+  tools.ask(wire, channel, who ? { member: who } : {});
   return { wire, frames: await wire.settle() };
 };
 
 /** A new subscriber gets success and then exactly this frame. */
-const greets = async (site: Site, channel: string, expected: object, who?: object) => {
-  const got = (await frames(site, channel, who)).frames;
+const greets = async (tools: CaseTools, channel: string, expected: object, who?: object) => {
+  const got = (await frames(tools, channel, who)).frames;
   same(got[0]?.event, SUCCEEDED, 'the first frame');
   same(got.slice(1), [expected], 'the frames after success');
 };
@@ -26,47 +26,47 @@ export const cache: Case[] = [
     id: 'S21',
     rule: '3.10',
     title: 'an empty cache channel: success, then cache_miss with its channel',
-    async run(site) {
+    async run(tools) {
       for (const base of ['cache-x', 'private-cache-x', 'private-encrypted-cache-x']) {
-        const channel = site.name(base);
-        await greets(site, channel, missOf(channel));
+        const channel = tools.name(base);
+        await greets(tools, channel, missOf(channel));
       }
-      const presence = site.name('presence-cache-x');
-      await greets(site, presence, missOf(presence), member('1'));
+      const presence = tools.name('presence-cache-x');
+      await greets(tools, presence, missOf(presence), member('1'));
     },
   },
   {
     id: 'S22',
     rule: '3.10',
     title: 'a later subscriber receives an event that was published without subscribers',
-    async run(site) {
-      const channel = site.name('cache-x');
-      await site.publish('e', '{"n":1}', channel);
-      await greets(site, channel, { event: 'e', data: '{"n":1}', channel });
+    async run(tools) {
+      const channel = tools.name('cache-x');
+      await tools.publish('e', '{"n":1}', channel);
+      await greets(tools, channel, { event: 'e', data: '{"n":1}', channel });
     },
   },
   {
     id: 'S61',
     rule: '3.10',
     title: 'the last event counts, while there are subscribers as well',
-    async run(site) {
-      const channel = site.name('cache-x');
-      const { wire } = await frames(site, channel);
-      for (const n of ['1', '2', '3']) await site.publish('e', n, channel);
+    async run(tools) {
+      const channel = tools.name('cache-x');
+      const { wire } = await frames(tools, channel);
+      for (const n of ['1', '2', '3']) await tools.publish('e', n, channel);
       await wire.settle();
-      await greets(site, channel, { event: 'e', data: '3', channel });
+      await greets(tools, channel, { event: 'e', data: '3', channel });
     },
   },
   {
     id: 'S62',
     rule: '3.10',
     title: 'the cached frame is the same text as the live one',
-    async run(site) {
-      const channel = site.name('cache-x');
-      const { wire: live } = await frames(site, channel);
-      await site.publish('App\\Events\\E', '{"a":"\\u00e9/é"}', channel);
+    async run(tools) {
+      const channel = tools.name('cache-x');
+      const { wire: live } = await frames(tools, channel);
+      await tools.publish('App\\Events\\E', '{"a":"\\u00e9/é"}', channel);
       await live.settle();
-      const { wire: late } = await frames(site, channel);
+      const { wire: late } = await frames(tools, channel);
       const text = live.texts.find((each) => each.includes('Events'));
       same(
         late.texts.find((each) => each.includes('Events')),
@@ -79,61 +79,61 @@ export const cache: Case[] = [
     id: 'S23',
     rule: '3.10',
     title: 'a client event is not cached',
-    async run(site) {
-      const channel = site.name('private-cache-x');
-      const sender = await site.subscriber(channel);
-      await site.publish('e', 'published', channel);
-      site.clientEvent(sender, channel, { n: 1 });
+    async run(tools) {
+      const channel = tools.name('private-cache-x');
+      const sender = await tools.subscriber(channel);
+      await tools.publish('e', 'published', channel);
+      tools.clientEvent(sender, channel, { n: 1 });
       await sender.settle();
-      await greets(site, channel, { event: 'e', data: 'published', channel });
+      await greets(tools, channel, { event: 'e', data: 'published', channel });
     },
   },
   {
     id: 'S24',
     rule: '3.10',
     title: 'member_removed is not cached',
-    async run(site) {
-      const channel = site.name('presence-cache-x');
-      await site.subscriber(channel, { member: member('stays') });
-      const goer = await site.subscriber(channel, { member: member('goes') });
-      await site.publish('e', 'published', channel);
-      site.unsubscribe(goer, channel);
+    async run(tools) {
+      const channel = tools.name('presence-cache-x');
+      await tools.subscriber(channel, { member: member('stays') });
+      const goer = await tools.subscriber(channel, { member: member('goes') });
+      await tools.publish('e', 'published', channel);
+      tools.unsubscribe(goer, channel);
       await goer.settle();
-      await greets(site, channel, { event: 'e', data: 'published', channel }, member('new'));
+      await greets(tools, channel, { event: 'e', data: 'published', channel }, member('new'));
     },
   },
   {
     id: 'S26',
     rule: '7.7',
     title: 'an encrypted cache channel greets with the identical ciphertext',
-    async run(site) {
-      const channel = site.name('private-encrypted-cache-x');
+    async run(tools) {
+      const channel = tools.name('private-encrypted-cache-x');
       const data = '{"nonce":"AAAA+/==","ciphertext":"q83vEjRWeJA/+w=="}';
-      await site.publish('e', data, channel);
-      await greets(site, channel, { event: 'e', data, channel });
+      await tools.publish('e', data, channel);
+      await greets(tools, channel, { event: 'e', data, channel });
     },
   },
   {
     id: 'S63',
     rule: '3.10',
     title: 'an event that excludes a socket is cached all the same',
-    async run(site) {
-      const channel = site.name('cache-x');
-      const { wire } = await frames(site, channel);
-      await site.publish('e', 'd', channel, { socket_id: wire.socketId });
-      await site.silent(wire);
-      await greets(site, channel, { event: 'e', data: 'd', channel });
+    async run(tools) {
+      const channel = tools.name('cache-x');
+      const { wire } = await frames(tools, channel);
+      await tools.publish('e', 'd', channel, { socket_id: wire.socketId });
+      await tools.silent(wire);
+      await greets(tools, channel, { event: 'e', data: 'd', channel });
     },
   },
   {
     id: 'S64',
     rule: '3.10',
     title: 'subscribing again brings the cached event again',
-    async run(site) {
-      const channel = site.name('cache-x');
-      await site.publish('e', 'd', channel);
-      const { wire } = await frames(site, channel);
-      site.ask(wire, channel);
+    async run(tools) {
+      const channel = tools.name('cache-x');
+      await tools.publish('e', 'd', channel);
+      const { wire } = await frames(tools, channel);
+      tools.ask(wire, channel);
       const again = await wire.settle();
       same(
         again.map(({ event }) => event),
@@ -146,25 +146,25 @@ export const cache: Case[] = [
     id: 'S65',
     rule: '3.10',
     title: 'the cache outlives its subscribers',
-    async run(site) {
-      const channel = site.name('cache-x');
-      const { wire } = await frames(site, channel);
-      await site.publish('e', 'd', channel);
-      site.unsubscribe(wire, channel);
+    async run(tools) {
+      const channel = tools.name('cache-x');
+      const { wire } = await frames(tools, channel);
+      await tools.publish('e', 'd', channel);
+      tools.unsubscribe(wire, channel);
       await wire.settle();
-      await greets(site, channel, { event: 'e', data: 'd', channel });
+      await greets(tools, channel, { event: 'e', data: 'd', channel });
     },
   },
   {
     id: 'S66',
     rule: '3.4',
     title: 'on a presence-cache channel success with the roster stands before the cached event',
-    async run(site) {
-      const channel = site.name('presence-cache-x');
-      await site.publish('e', 'd', channel);
-      const watcher = await site.subscriber(channel, { member: member('w') });
+    async run(tools) {
+      const channel = tools.name('presence-cache-x');
+      await tools.publish('e', 'd', channel);
+      const watcher = await tools.subscriber(channel, { member: member('w') });
       await watcher.settle();
-      const { frames: got } = await frames(site, channel, member('1'));
+      const { frames: got } = await frames(tools, channel, member('1'));
       same(
         got.map(({ event }) => event),
         [SUCCEEDED, 'e'],
@@ -181,11 +181,11 @@ export const cache: Case[] = [
     id: 'S67',
     rule: '3.1',
     title: 'cache- in the middle of a name makes no cache channel',
-    async run(site) {
+    async run(tools) {
       for (const base of ['my-cache-x', 'private-x-cache-y', 'cache']) {
-        const channel = site.name(base).replace(/^cache-/, 'cache.');
-        await site.publish('e', 'd', channel);
-        const got = (await frames(site, channel)).frames;
+        const channel = tools.name(base).replace(/^cache-/, 'cache.');
+        await tools.publish('e', 'd', channel);
+        const got = (await frames(tools, channel)).frames;
         same(
           got.map(({ event }) => event),
           [SUCCEEDED],
@@ -199,16 +199,16 @@ export const cache: Case[] = [
     rule: '3.10',
     title: 'the event of a cache channel is forgotten after the configured time',
     needs: needs.shortCache,
-    async run(site) {
-      const channel = site.name('cache-x');
-      await site.publish('e', 'd', channel);
-      await greets(site, channel, { event: 'e', data: 'd', channel });
+    async run(tools) {
+      const channel = tools.name('cache-x');
+      await tools.publish('e', 'd', channel);
+      await greets(tools, channel, { event: 'e', data: 'd', channel });
       const isForgotten = async () => {
-        const { cache: kept } = (await site.channel(channel, 'cache')) as { cache: unknown };
+        const { cache: kept } = (await tools.channel(channel, 'cache')) as { cache: unknown };
         return kept === null;
       };
       await eventually(isForgotten, 'the event is forgotten', 4_000);
-      await greets(site, channel, missOf(channel));
+      await greets(tools, channel, missOf(channel));
     },
   },
 ];

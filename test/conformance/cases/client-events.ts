@@ -1,25 +1,25 @@
 import type { Case } from '../case.ts';
 import { same } from '../expect.ts';
 import { needs, secondApp } from '../settings.ts';
-import { member } from '../site.ts';
-import type { Site } from '../site.ts';
+import { member } from '../case-tools.ts';
+import type { CaseTools } from '../case-tools.ts';
 
 /** Two sockets on one private channel. */
-const pair = async (site: Site, base = 'private-a') => {
-  const channel = site.name(base);
-  return { channel, a: await site.subscriber(channel), b: await site.subscriber(channel) };
+const pair = async (tools: CaseTools, base = 'private-a') => {
+  const channel = tools.name(base);
+  return { channel, a: await tools.subscriber(channel), b: await tools.subscriber(channel) };
 };
 
 /** The sender gets exactly this error, the others nothing. */
 const refuses = async (
-  site: Site,
-  sender: Awaited<ReturnType<Site['connect']>>,
+  tools: CaseTools,
+  sender: Awaited<ReturnType<CaseTools['connect']>>,
   code: number,
   message?: string,
 ) => {
   const frames = await sender.settle();
   same(frames.length, 1, 'frames to the sender');
-  site.error(frames[0], code, message);
+  tools.error(frames[0], code, message);
 };
 
 const NOT_MEMBER = 'The client is not a member of the specified channel.';
@@ -30,10 +30,10 @@ const relay: Case[] = [
     id: 'W01',
     rule: '5.3',
     title: 'a client event reaches the others with the same data, the sender gets nothing',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
-      site.clientEvent(a, channel, { n: 1 });
-      await site.silent(a);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
+      tools.clientEvent(a, channel, { n: 1 });
+      await tools.silent(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other');
     },
   },
@@ -41,10 +41,10 @@ const relay: Case[] = [
     id: 'W02',
     rule: '5.4',
     title: "on presence the server adds the sender's user_id and no forged one",
-    async run(site) {
-      const channel = site.name('presence-a');
-      const a = await site.subscriber(channel, { member: member('7') });
-      const b = await site.subscriber(channel, { member: member('9') });
+    async run(tools) {
+      const channel = tools.name('presence-a');
+      const a = await tools.subscriber(channel, { member: member('7') });
+      const b = await tools.subscriber(channel, { member: member('9') });
       a.send({ event: 'client-x', channel, data: { n: 1 }, user_id: '999', socket_id: 'x', extra: true });
       await a.settle();
       same(
@@ -58,10 +58,10 @@ const relay: Case[] = [
     id: 'W10',
     rule: '5.3',
     title: 'unknown members of the frame are dropped, on private channels a user_id as well',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
       a.send({ event: 'client-x', channel, data: {}, user_id: '1', socket_id: '1.1', name: 'x' });
-      await site.silent(a);
+      await tools.silent(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: {} }], 'frames of the other');
     },
   },
@@ -69,11 +69,11 @@ const relay: Case[] = [
     id: 'W07',
     rule: '5.3',
     title: 'another socket of the same user receives',
-    async run(site) {
-      const channel = site.name('presence-a');
-      const first = await site.subscriber(channel, { member: member('7') });
-      const second = await site.subscriber(channel, { member: member('7') });
-      site.clientEvent(first, channel, { n: 1 });
+    async run(tools) {
+      const channel = tools.name('presence-a');
+      const first = await tools.subscriber(channel, { member: member('7') });
+      const second = await tools.subscriber(channel, { member: member('7') });
+      tools.clientEvent(first, channel, { n: 1 });
       await first.settle();
       same(await second.settle(), [{ event: 'client-x', channel, data: { n: 1 }, user_id: '7' }], 'frames');
     },
@@ -82,10 +82,10 @@ const relay: Case[] = [
     id: 'W09',
     rule: '5.3',
     title: 'data that is a string is relayed as a string',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
-      site.clientEvent(a, channel, 'abc');
-      await site.silent(a);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
+      tools.clientEvent(a, channel, 'abc');
+      await tools.silent(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: 'abc' }], 'frames of the other');
     },
   },
@@ -93,10 +93,10 @@ const relay: Case[] = [
     id: 'W11',
     rule: '5.3',
     title: 'a string holding JSON stays that string',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
-      site.clientEvent(a, channel, '{"a": "\\/"}');
-      await site.silent(a);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
+      tools.clientEvent(a, channel, '{"a": "\\/"}');
+      await tools.silent(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: '{"a": "\\/"}' }], 'frames of the other');
     },
   },
@@ -104,11 +104,11 @@ const relay: Case[] = [
     id: 'W12',
     rule: '5.3',
     title: 'objects, arrays and null are relayed',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
       for (const data of [{ a: { b: [] } }, [1, 'é', { x: {} }], null, {}, []]) {
-        site.clientEvent(a, channel, data);
-        await site.silent(a);
+        tools.clientEvent(a, channel, data);
+        await tools.silent(a);
         same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other');
       }
     },
@@ -117,11 +117,11 @@ const relay: Case[] = [
     id: 'W13',
     rule: '5.3',
     title: 'numbers and booleans are relayed',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
       for (const data of [7, 0, -1.5, true, false, '']) {
-        site.clientEvent(a, channel, data);
-        await site.silent(a);
+        tools.clientEvent(a, channel, data);
+        await tools.silent(a);
         same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other');
       }
     },
@@ -130,10 +130,10 @@ const relay: Case[] = [
     id: 'W14',
     rule: '5.3',
     title: 'absent data is relayed as null',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
       a.send({ event: 'client-x', channel });
-      await site.silent(a);
+      await tools.silent(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: null }], 'frames of the other');
     },
   },
@@ -141,10 +141,10 @@ const relay: Case[] = [
     id: 'W15',
     rule: '5.2',
     title: 'on a public channel client events are relayed by default (as Reverb)',
-    async run(site) {
-      const { channel, a, b } = await pair(site, 'orders');
-      site.clientEvent(a, channel, { n: 1 });
-      await site.silent(a);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools, 'orders');
+      tools.clientEvent(a, channel, { n: 1 });
+      await tools.silent(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other');
     },
   },
@@ -153,48 +153,48 @@ const relay: Case[] = [
     rule: '5.2',
     title: 'with the option off a client event on a public channel gets error 4301',
     needs: needs.noPublicClientEvents,
-    async run(site) {
-      const { channel, a, b } = await pair(site, 'orders');
-      site.clientEvent(a, channel, { n: 1 });
-      await refuses(site, a, 4301);
-      await site.silent(b);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools, 'orders');
+      tools.clientEvent(a, channel, { n: 1 });
+      await refuses(tools, a, 4301);
+      await tools.silent(b);
     },
   },
   {
     id: 'W17',
     rule: '5.3',
     title: 'a client that has unsubscribed gets no client events and may send none',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
-      site.unsubscribe(b, channel);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
+      tools.unsubscribe(b, channel);
       await b.settle();
-      site.clientEvent(a, channel, { n: 1 });
-      await site.silent(a, b);
-      site.clientEvent(b, channel, { n: 1 });
-      await refuses(site, b, 4009, NOT_MEMBER);
-      await site.silent(a);
+      tools.clientEvent(a, channel, { n: 1 });
+      await tools.silent(a, b);
+      tools.clientEvent(b, channel, { n: 1 });
+      await refuses(tools, b, 4009, NOT_MEMBER);
+      await tools.silent(a);
     },
   },
   {
     id: 'W18',
     rule: '5.3',
     title: 'an event without the dash is no client event',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
       for (const event of ['client_x', 'clientx', 'Client-x', ' client-x'])
-        site.clientEvent(a, channel, { n: 1 }, event);
-      await site.silent(a, b);
+        tools.clientEvent(a, channel, { n: 1 }, event);
+      await tools.silent(a, b);
     },
   },
   {
     id: 'W19',
     rule: '1.5',
     title: 'a client event without a channel gets error 4200',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       for (const channel of [undefined, null, 7, {}, ['private-a']]) {
         wire.send({ event: 'client-x', data: {}, channel });
-        await refuses(site, wire, 4200, 'Invalid message format');
+        await refuses(tools, wire, 4200, 'Invalid message format');
       }
     },
   },
@@ -202,12 +202,12 @@ const relay: Case[] = [
     id: 'W20',
     rule: '5.3',
     title: 'hostile event names and data are relayed as plain text',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
       const data = JSON.parse('{"__proto__":{"x":1},"constructor":1,"a":"\\u2028\\ud83d\\ude00"}') as unknown;
       for (const event of ['client-__proto__', 'client-"\\', 'client-é😀', 'client-']) {
         a.send(`{"event":${JSON.stringify(event)},"channel":"${channel}","data":${JSON.stringify(data)}}`);
-        await site.silent(a);
+        await tools.silent(a);
         same(await b.settle(), [{ event, channel, data }], `frames of the other for ${event}`);
       }
     },
@@ -219,24 +219,24 @@ const rules: Case[] = [
     id: 'W03',
     rule: '5.1',
     title: 'mode members: a sender that is not subscribed gets error 4009, nothing is delivered',
-    async run(site) {
-      const channel = site.name('private-a');
-      const insider = await site.subscriber(channel);
-      const stranger = await site.connect();
-      site.clientEvent(stranger, channel, { n: 1 });
-      await refuses(site, stranger, 4009, NOT_MEMBER);
-      await site.silent(insider);
+    async run(tools) {
+      const channel = tools.name('private-a');
+      const insider = await tools.subscriber(channel);
+      const stranger = await tools.connect();
+      tools.clientEvent(stranger, channel, { n: 1 });
+      await refuses(tools, stranger, 4009, NOT_MEMBER);
+      await tools.silent(insider);
     },
   },
   {
     id: 'W21',
     rule: '5.1',
     title: 'a client event on an unoccupied channel gets error 4009',
-    async run(site) {
-      const stranger = await site.connect();
-      for (const channel of [site.name('private-none'), site.name('presence-none'), '__proto__']) {
-        site.clientEvent(stranger, channel, { n: 1 });
-        await refuses(site, stranger, 4009, NOT_MEMBER);
+    async run(tools) {
+      const stranger = await tools.connect();
+      for (const channel of [tools.name('private-none'), tools.name('presence-none'), '__proto__']) {
+        tools.clientEvent(stranger, channel, { n: 1 });
+        await refuses(tools, stranger, 4009, NOT_MEMBER);
       }
     },
   },
@@ -245,11 +245,11 @@ const rules: Case[] = [
     rule: '5.1',
     title: 'mode none: error 4301',
     needs: needs.clientEventsFromNone,
-    async run(site) {
-      const { channel, a, b } = await pair(site);
-      site.clientEvent(a, channel, { n: 1 });
-      await refuses(site, a, 4301, SWITCHED_OFF);
-      await site.silent(b);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
+      tools.clientEvent(a, channel, { n: 1 });
+      await refuses(tools, a, 4301, SWITCHED_OFF);
+      await tools.silent(b);
     },
   },
   {
@@ -257,12 +257,12 @@ const rules: Case[] = [
     rule: '5.4',
     title: 'mode all: a client that is not subscribed may send, but a forged user_id is not passed on',
     needs: needs.clientEventsFromAll,
-    async run(site) {
-      const channel = site.name('presence-a');
-      const insider = await site.subscriber(channel, { member: member('7') });
-      const stranger = await site.connect();
+    async run(tools) {
+      const channel = tools.name('presence-a');
+      const insider = await tools.subscriber(channel, { member: member('7') });
+      const stranger = await tools.connect();
       stranger.send({ event: 'client-x', channel, data: { n: 1 }, user_id: '1' });
-      await site.silent(stranger);
+      await tools.silent(stranger);
       same(await insider.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the member');
     },
   },
@@ -271,10 +271,10 @@ const rules: Case[] = [
     rule: '5.1',
     title: 'mode all: a member still gets its verified user_id, extra members are dropped',
     needs: needs.clientEventsFromAll,
-    async run(site) {
-      const channel = site.name('presence-a');
-      const a = await site.subscriber(channel, { member: member('7') });
-      const b = await site.subscriber(channel, { member: member('9') });
+    async run(tools) {
+      const channel = tools.name('presence-a');
+      const a = await tools.subscriber(channel, { member: member('7') });
+      const b = await tools.subscriber(channel, { member: member('9') });
       a.send({ event: 'client-x', channel, data: { n: 1 }, user_id: '1', extra: 1 });
       await a.settle();
       same(
@@ -288,10 +288,10 @@ const rules: Case[] = [
     id: 'W06',
     rule: '5.5',
     title: 'a hundred client events at once are all delivered, and none is refused',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
-      for (let n = 0; n < 100; n += 1) site.clientEvent(a, channel, { n });
-      await site.silent(a);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
+      for (let n = 0; n < 100; n += 1) tools.clientEvent(a, channel, { n });
+      await tools.silent(a);
       same(
         (await b.settle()).map(({ data }) => data),
         Array.from({ length: 100 }, (_, n) => ({ n })),
@@ -304,10 +304,10 @@ const rules: Case[] = [
     rule: '5.5',
     title: 'the rate per app can be set',
     needs: needs.fewClientEvents,
-    async run(site) {
-      const { channel, a, b } = await pair(site);
-      for (let n = 0; n < 4; n += 1) site.clientEvent(a, channel, { n });
-      await refuses(site, a, 4301);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
+      for (let n = 0; n < 4; n += 1) tools.clientEvent(a, channel, { n });
+      await refuses(tools, a, 4301);
       same((await b.settle()).length, 3, 'events delivered');
     },
   },
@@ -315,25 +315,25 @@ const rules: Case[] = [
     id: 'W24',
     rule: '5.5',
     title: 'an event name of 200 characters is relayed, of 201 gets error 4301',
-    async run(site) {
-      const { channel, a, b } = await pair(site);
-      site.clientEvent(a, channel, { n: 1 }, 'client-'.padEnd(200, 'x'));
-      await site.silent(a);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools);
+      tools.clientEvent(a, channel, { n: 1 }, 'client-'.padEnd(200, 'x'));
+      await tools.silent(a);
       same((await b.settle()).length, 1, 'frames of the other');
-      site.clientEvent(a, channel, { n: 1 }, 'client-'.padEnd(201, 'x'));
-      await refuses(site, a, 4301);
-      await site.silent(b);
+      tools.clientEvent(a, channel, { n: 1 }, 'client-'.padEnd(201, 'x'));
+      await refuses(tools, a, 4301);
+      await tools.silent(b);
     },
   },
   {
     id: 'W25',
     rule: '5.2',
     title: 'client events on encrypted channels are refused',
-    async run(site) {
-      const { channel, a, b } = await pair(site, 'private-encrypted-a');
-      site.clientEvent(a, channel, { n: 1 });
-      await refuses(site, a, 4301);
-      await site.silent(b);
+    async run(tools) {
+      const { channel, a, b } = await pair(tools, 'private-encrypted-a');
+      tools.clientEvent(a, channel, { n: 1 });
+      await refuses(tools, a, 4301);
+      await tools.silent(b);
     },
   },
   {
@@ -341,17 +341,17 @@ const rules: Case[] = [
     rule: '5.3',
     title: 'two apps with a channel of the same name receive nothing of each other',
     needs: secondApp.needs,
-    async run(site) {
-      const other = site.as(secondApp.app);
-      const channel = site.name('private-a');
-      const [a, b] = [await site.subscriber(channel), await site.subscriber(channel)];
+    async run(tools) {
+      const other = tools.as(secondApp.app);
+      const channel = tools.name('private-a');
+      const [a, b] = [await tools.subscriber(channel), await tools.subscriber(channel)];
       const foreign = await other.subscriber(channel);
-      site.clientEvent(a, channel, { n: 1 });
-      await site.silent(a);
+      tools.clientEvent(a, channel, { n: 1 });
+      await tools.silent(a);
       same((await b.settle()).length, 1, 'frames in the same app');
-      await site.silent(foreign);
-      await site.publish('e', 'd', channel);
-      await site.silent(foreign);
+      await tools.silent(foreign);
+      await tools.publish('e', 'd', channel);
+      await tools.silent(foreign);
       same((await b.settle()).length, 1, 'frames in the same app');
       same(
         await other.channel(channel, 'subscription_count'),
@@ -364,11 +364,11 @@ const rules: Case[] = [
     id: 'W26',
     rule: '5.4',
     title: 'a numeric user_id is passed on as its string',
-    async run(site) {
-      const channel = site.name('presence-a');
-      const a = await site.subscriber(channel, { member: member(7) });
-      const b = await site.subscriber(channel, { member: member(9) });
-      site.clientEvent(a, channel, { n: 1 });
+    async run(tools) {
+      const channel = tools.name('presence-a');
+      const a = await tools.subscriber(channel, { member: member(7) });
+      const b = await tools.subscriber(channel, { member: member(9) });
+      tools.clientEvent(a, channel, { n: 1 });
       await a.settle();
       same(
         await b.settle(),

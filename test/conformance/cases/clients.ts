@@ -4,7 +4,7 @@ import { eventually } from '../../support/wire.ts';
 import { channelAuth } from '../../support/wire-http.ts';
 import type { Case } from '../case.ts';
 import { same } from '../expect.ts';
-import type { Site } from '../site.ts';
+import type { CaseTools } from '../case-tools.ts';
 import { sleep } from '../../../src/core/util/time.ts';
 
 // The package declares its class as a default export, but in Node it is the module itself.
@@ -16,12 +16,12 @@ interface Authorisation {
 }
 
 /** pusher-js as a page would configure it for this server; signatures come from the suite instead of an HTTP endpoint. */
-const pusher = (site: Site, key: string, member?: object) =>
+const pusher = (tools: CaseTools, key: string, member?: object) =>
   new Pusher(key, {
     cluster: '',
-    wsHost: site.app.host,
-    wsPort: site.app.port,
-    wsPath: site.app.prefix,
+    wsHost: tools.app.host,
+    wsPort: tools.app.port,
+    wsPath: tools.app.prefix,
     forceTLS: false,
     enabledTransports: ['ws'],
     channelAuthorization: {
@@ -29,7 +29,7 @@ const pusher = (site: Site, key: string, member?: object) =>
       transport: 'ajax',
       customHandler: ({ socketId, channelName }: Authorisation, done: (error: null, data: never) => void) => {
         const data = member && JSON.stringify(member);
-        const auth = channelAuth(site.app, socketId, channelName, data);
+        const auth = channelAuth(tools.app, socketId, channelName, data);
         done(null, { auth, ...(data && { channel_data: data }) } as never);
       },
     },
@@ -43,8 +43,8 @@ export const clients: Case[] = [
     id: 'C25',
     rule: '2.14',
     title: 'pusher-js with an unknown key stops for good',
-    async run(site) {
-      const client = pusher(site, 'nope');
+    async run(tools) {
+      const client = pusher(tools, 'nope');
       let attempts = 0;
       client.connection.bind('connecting', () => (attempts += 1));
       try {
@@ -68,11 +68,11 @@ export const clients: Case[] = [
     id: 'S29',
     rule: '4.3',
     title: 'Echo: here() gets the user_info of everybody, and no null',
-    async run(site) {
-      const room = site.name('room');
-      await site.subscriber(`presence-${room}`, { member: { user_id: '1', user_info: { name: 'A' } } });
-      const client = pusher(site, site.app.key, { user_id: '2', user_info: { name: 'B' } });
-      const echo = new Echo({ broadcaster: 'reverb', client, key: site.app.key, withoutInterceptors: true });
+    async run(tools) {
+      const room = tools.name('room');
+      await tools.subscriber(`presence-${room}`, { member: { user_id: '1', user_info: { name: 'A' } } });
+      const client = pusher(tools, tools.app.key, { user_id: '2', user_info: { name: 'B' } });
+      const echo = new Echo({ broadcaster: 'reverb', client, key: tools.app.key, withoutInterceptors: true });
       try {
         let members: unknown;
         echo.join(room).here((present: unknown) => (members = present));

@@ -4,13 +4,17 @@ import { Tcp, upgradeText } from '../../support/wire-tcp.ts';
 import type { Case } from '../case.ts';
 import { holds, matches, same } from '../expect.ts';
 import { needs } from '../settings.ts';
-import type { Site } from '../site.ts';
+import type { CaseTools } from '../case-tools.ts';
 
 const PING = { event: 'pusher:ping', data: {} };
 
 /** The head of the answer to an upgrade with these headers in place of the honest ones. */
-const upgradeHead = async (site: Site, path: string, headers: Record<string, string | undefined> = {}) => {
-  const tcp = await Tcp.open(site.app);
+const upgradeHead = async (
+  tools: CaseTools,
+  path: string,
+  headers: Record<string, string | undefined> = {},
+) => {
+  const tcp = await Tcp.open(tools.app);
   tcp.write(upgradeText(path, headers));
   const head = await tcp.head();
   tcp.destroy();
@@ -20,11 +24,11 @@ const upgradeHead = async (site: Site, path: string, headers: Record<string, str
 const statusOf = (head: string): number => Number(head.split(' ')[1]);
 
 /** Opens sockets, a limited number at a time, and returns the ids they were given. */
-const manyIds = async (site: Site, count: number, atOnce: number): Promise<Set<string>> => {
+const manyIds = async (tools: CaseTools, count: number, atOnce: number): Promise<Set<string>> => {
   const ids = new Set<string>();
   const lane = async () => {
     while (ids.size < count) {
-      const wire = await site.connect();
+      const wire = await tools.connect();
       holds(!ids.has(wire.socketId), 'the socket id', 'one that was not given before', wire.socketId);
       ids.add(wire.socketId);
       await wire.close();
@@ -39,13 +43,13 @@ const established: Case[] = [
     id: 'C01',
     rule: '2.3',
     title: 'an upgrade as pusher-js makes it gets connection_established first',
-    async run(site) {
-      const wire = await site.open(`${site.path}?protocol=7&client=js&version=8.6.0&flash=false`);
+    async run(tools) {
+      const wire = await tools.open(`${tools.path}?protocol=7&client=js&version=8.6.0&flash=false`);
       const frame = await wire.first();
-      const timeout = site.established(wire, frame);
+      const timeout = tools.established(wire, frame);
       same(timeout, 30, 'activity_timeout');
       same(Object.keys(frame).sort(), ['data', 'event'], 'members of the frame');
-      await site.silent(wire);
+      await tools.silent(wire);
     },
   },
   {
@@ -53,30 +57,30 @@ const established: Case[] = [
     rule: '2.4',
     title: '10 000 connections get 10 000 socket ids',
     limitMs: 120_000,
-    run: (site) => manyIds(site, 10_000, 50),
+    run: (tools) => manyIds(tools, 10_000, 50),
   },
   {
     id: 'C03',
     rule: '2.2',
     title: 'an upgrade without any query is protocol 7',
-    run: (site) => site.connect(''),
+    run: (tools) => tools.connect(''),
   },
   {
     id: 'C04',
     rule: '2.1',
     title: 'a configured prefix stands before /app',
     needs: needs.prefix,
-    async run(site) {
-      const wire = await site.open(`/rt/app/${site.app.key}`);
-      site.established(wire, await wire.first());
+    async run(tools) {
+      const wire = await tools.open(`/rt/app/${tools.app.key}`);
+      tools.established(wire, await wire.first());
     },
   },
   {
     id: 'C26',
     rule: '2.4',
     title: 'a socket id is two integers of 1 to 1 000 000 000',
-    async run(site) {
-      const { socketId } = await site.connect();
+    async run(tools) {
+      const { socketId } = await tools.connect();
       for (const part of socketId.split('.')) {
         holds(/^[1-9]\d*$/.test(part) && Number(part) <= 1e9, 'a part of the id', '1 to 1e9', socketId);
       }
@@ -87,18 +91,18 @@ const established: Case[] = [
     rule: '2.3',
     title: 'activity_timeout is the configured one',
     needs: needs.activityTimeout,
-    async run(site) {
-      const wire = await site.open(site.path);
-      same(site.established(wire, await wire.first()), 45, 'activity_timeout');
+    async run(tools) {
+      const wire = await tools.open(tools.path);
+      same(tools.established(wire, await wire.first()), 45, 'activity_timeout');
     },
   },
   {
     id: 'C28',
     rule: '2.1',
     title: 'a trailing slash after the key is accepted',
-    async run(site) {
-      const wire = await site.open(`${site.path}/?protocol=7`);
-      site.established(wire, await wire.first());
+    async run(tools) {
+      const wire = await tools.open(`${tools.path}/?protocol=7`);
+      tools.established(wire, await wire.first());
     },
   },
   {
@@ -106,16 +110,16 @@ const established: Case[] = [
     rule: '2.1',
     title: 'with a prefix configured the path without it is accepted as well',
     needs: needs.prefix,
-    async run(site) {
-      const wire = await site.open(`/app/${site.app.key}`);
-      site.established(wire, await wire.first());
+    async run(tools) {
+      const wire = await tools.open(`/app/${tools.app.key}`);
+      tools.established(wire, await wire.first());
       same(
-        (await site.request({ method: 'GET', path: '/up' })).status,
+        (await tools.request({ method: 'GET', path: '/up' })).status,
         200,
         'status of /up without the prefix',
       );
       same(
-        (await site.request({ method: 'GET', path: '/rt/up' })).status,
+        (await tools.request({ method: 'GET', path: '/rt/up' })).status,
         200,
         'status of /up with the prefix',
       );
@@ -125,21 +129,21 @@ const established: Case[] = [
     id: 'C30',
     rule: '2.2',
     title: 'protocols 4, 5, 6 and 7 are accepted',
-    async run(site) {
-      for (const version of [4, 5, 6, 7]) await site.connect(`?protocol=${version}`);
+    async run(tools) {
+      for (const version of [4, 5, 6, 7]) await tools.connect(`?protocol=${version}`);
     },
   },
   {
     id: 'C07',
     rule: '2.2',
     title: 'a protocol above 7 is treated as 7',
-    run: (site) => site.connect('?protocol=99'),
+    run: (tools) => tools.connect('?protocol=99'),
   },
   {
     id: 'C31',
     rule: '2.2',
     title: 'unknown query items are ignored',
-    run: (site) => site.connect('?protocol=7&flash=true&x=1&x=2&y[]=z&%C3%A9=%F0%9F%98%80&client='),
+    run: (tools) => tools.connect('?protocol=7&flash=true&x=1&x=2&y[]=z&%C3%A9=%F0%9F%98%80&client='),
   },
 ];
 
@@ -148,8 +152,8 @@ const handshake: Case[] = [
     id: 'C08',
     rule: '2.1',
     title: 'a plain GET of /app/{key} gets 426',
-    async run(site) {
-      const answer = await site.request({ method: 'GET', path: site.path });
+    async run(tools) {
+      const answer = await tools.request({ method: 'GET', path: tools.path });
       same(answer.status, 426, 'status');
     },
   },
@@ -157,8 +161,8 @@ const handshake: Case[] = [
     id: 'C32',
     rule: '2.1',
     title: 'the 426 names the upgrade',
-    async run(site) {
-      const { headers } = await site.request({ method: 'GET', path: site.path });
+    async run(tools) {
+      const { headers } = await tools.request({ method: 'GET', path: tools.path });
       same(headers.upgrade, 'websocket', 'header Upgrade');
       matches(headers.connection, /\bupgrade\b/i, 'header Connection');
     },
@@ -167,8 +171,8 @@ const handshake: Case[] = [
     id: 'C09',
     rule: '2.1',
     title: 'an unknown path gets 404 "Not found."',
-    async run(site) {
-      const answer = await site.request({ method: 'GET', path: '/nothing' });
+    async run(tools) {
+      const answer = await tools.request({ method: 'GET', path: '/nothing' });
       same([answer.status, answer.text], [404, 'Not found.'], 'status and body');
     },
   },
@@ -176,17 +180,17 @@ const handshake: Case[] = [
     id: 'C33',
     rule: '2.1',
     title: 'an upgrade on an unknown path gets 404',
-    async run(site) {
-      same(statusOf(await upgradeHead(site, '/nothing')), 404, 'status');
+    async run(tools) {
+      same(statusOf(await upgradeHead(tools, '/nothing')), 404, 'status');
     },
   },
   {
     id: 'C34',
     rule: '2.1',
     title: 'an upgrade on a route of the HTTP API is not accepted',
-    async run(site) {
-      for (const path of ['/up', `/apps/${site.app.id}/events`]) {
-        const status = statusOf(await upgradeHead(site, site.app.prefix + path));
+    async run(tools) {
+      for (const path of ['/up', `/apps/${tools.app.id}/events`]) {
+        const status = statusOf(await upgradeHead(tools, tools.app.prefix + path));
         holds(status >= 400 && status < 500, `status of ${path}`, 'a 4xx', status);
       }
     },
@@ -195,8 +199,8 @@ const handshake: Case[] = [
     id: 'C35',
     rule: '2.1',
     title: 'Upgrade: h2c does not become a WebSocket',
-    async run(site) {
-      const status = statusOf(await upgradeHead(site, site.path, { Upgrade: 'h2c' }));
+    async run(tools) {
+      const status = statusOf(await upgradeHead(tools, tools.path, { Upgrade: 'h2c' }));
       holds(status >= 400 && status < 500, 'status', 'a 4xx', status);
     },
   },
@@ -204,16 +208,16 @@ const handshake: Case[] = [
     id: 'C36',
     rule: '2.1',
     title: 'the upgrade value is compared without case',
-    async run(site) {
-      same(statusOf(await upgradeHead(site, site.path, { Upgrade: 'WebSocket' })), 101, 'status');
+    async run(tools) {
+      same(statusOf(await upgradeHead(tools, tools.path, { Upgrade: 'WebSocket' })), 101, 'status');
     },
   },
   {
     id: 'C37',
     rule: '2.1',
     title: 'offered subprotocols and compression are not selected',
-    async run(site) {
-      const head = await upgradeHead(site, site.path, {
+    async run(tools) {
+      const head = await upgradeHead(tools, tools.path, {
         'Sec-WebSocket-Protocol': 'pusher, graphql-ws',
         'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits',
       });
@@ -233,8 +237,8 @@ const liveness: Case[] = [
     id: 'C14',
     rule: '2.8',
     title: 'pusher:ping gets pusher:pong with data "{}"',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       wire.send(PING);
       same(await wire.first(), { event: 'pusher:pong', data: '{}' }, 'the answer');
     },
@@ -243,8 +247,8 @@ const liveness: Case[] = [
     id: 'C38',
     rule: '2.8',
     title: 'pusher:ping is answered whatever its data is',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       for (const data of ['{}', '', null, 1, [], { x: 1 }, undefined]) {
         wire.send({ event: 'pusher:ping', data });
         same((await wire.first()).event, 'pusher:pong', `answer to a ping with data ${JSON.stringify(data)}`);
@@ -255,18 +259,18 @@ const liveness: Case[] = [
     id: 'C39',
     rule: '2.8',
     title: 'pusher:pong from a client gets no answer',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       wire.send({ event: 'pusher:pong', data: {} });
-      await site.silent(wire);
+      await tools.silent(wire);
     },
   },
   {
     id: 'C15',
     rule: '2.9',
     title: 'a control ping gets a control pong with its payload',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       const payloads = ['abc', '', randomBytes(60).toString('hex')];
       for (const payload of payloads) wire.socket.ping(payload);
       await wire.until(
@@ -281,8 +285,8 @@ const liveness: Case[] = [
     rule: '2.10',
     title: 'a client that answers nothing is pinged, then closed with 4201',
     needs: needs.quickPings,
-    async run(site) {
-      const wire = await site.connect('', { autoPong: false });
+    async run(tools) {
+      const wire = await tools.connect('', { autoPong: false });
       await wire.until(
         () => wire.pings.length > 0,
         () => 'a control ping',
@@ -290,7 +294,7 @@ const liveness: Case[] = [
       );
       const { frames, closing } = await wire.rest(4_000);
       same(frames.length, 1, 'frames before the close');
-      site.error(frames[0], 4201, 'Pong reply not received in time');
+      tools.error(frames[0], 4201, 'Pong reply not received in time');
       same(closing.code, 4201, 'close code');
     },
   },
@@ -300,9 +304,9 @@ const liveness: Case[] = [
     title: 'a control pong or a pusher:pong keeps a socket open',
     needs: needs.quickPings,
     limitMs: 30_000,
-    async run(site) {
-      const control = await site.connect('');
-      const events = await site.connect('', { autoPong: false });
+    async run(tools) {
+      const control = await tools.connect('');
+      const events = await tools.connect('', { autoPong: false });
       events.socket.on('ping', () => events.send({ event: 'pusher:pong', data: {} }));
       for (const wire of [control, events]) {
         await wire.until(
@@ -310,7 +314,7 @@ const liveness: Case[] = [
           () => 'five pings',
           15_000,
         );
-        await site.silent(wire);
+        await tools.silent(wire);
       }
     },
   },
@@ -320,9 +324,9 @@ const liveness: Case[] = [
     title: 'a client that keeps sending is not pinged',
     needs: needs.quickPings,
     limitMs: 30_000,
-    async run(site) {
-      const idle = await site.connect('');
-      const busy = await site.connect('');
+    async run(tools) {
+      const idle = await tools.connect('');
+      const busy = await tools.connect('');
       const talk = setInterval(() => busy.send({ event: 'anything', channel: 'any' }), 200);
       try {
         await idle.until(
@@ -340,8 +344,8 @@ const liveness: Case[] = [
     id: 'C41',
     rule: '2.9',
     title: 'a client closes with 1000 and gets 1000 back',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       wire.socket.close(1000, 'bye');
       same((await wire.closing()).code, 1000, 'close code');
     },
@@ -353,18 +357,18 @@ const liveness: Case[] = [
     needs: needs.quickDrain,
     alone: true,
     limitMs: 30_000,
-    async run(site) {
-      const wires = await Promise.all(Array.from({ length: 50 }, () => site.connect()));
-      site.server?.kill('SIGTERM');
+    async run(tools) {
+      const wires = await Promise.all(Array.from({ length: 50 }, () => tools.connect()));
+      tools.server?.kill('SIGTERM');
       await Promise.all(
         wires.map(async (wire) => {
           const { frames, closing } = await wire.rest(15_000);
-          site.error(frames[0], 4200);
+          tools.error(frames[0], 4200);
           same(closing.code, 4200, 'close code');
         }),
       );
       const refused = () =>
-        site.open(site.path).then(
+        tools.open(tools.path).then(
           () => false,
           () => true,
         );

@@ -2,16 +2,16 @@ import type { Answer } from '../../support/wire-http.ts';
 import type { Case } from '../case.ts';
 import { holds, same } from '../expect.ts';
 import { needs } from '../settings.ts';
-import { member } from '../site.ts';
-import type { Site } from '../site.ts';
+import { member } from '../case-tools.ts';
+import type { CaseTools } from '../case-tools.ts';
 
 const is = (answer: Answer, status: number, json?: unknown): void => {
   same(answer.status, status, `status (${answer.text.slice(0, 120)})`);
   if (json !== undefined) same(answer.json, json, 'body');
 };
 
-const post = (site: Site, body: unknown) => site.publisher.post('/events', body);
-const postBatch = (site: Site, batch: unknown) => site.publisher.post('/batch_events', { batch });
+const post = (tools: CaseTools, body: unknown) => tools.publisher.post('/events', body);
+const postBatch = (tools: CaseTools, batch: unknown) => tools.publisher.post('/batch_events', { batch });
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
@@ -20,13 +20,13 @@ const delivery: Case[] = [
     id: 'H09',
     rule: '8.4',
     title: 'socket_id excludes that socket; an unknown one excludes none',
-    async run(site) {
-      const channel = site.name('orders');
-      const [a, b] = [await site.subscriber(channel), await site.subscriber(channel)];
-      await site.publish('e', '1', channel, { socket_id: a.socketId });
-      await site.silent(a);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const [a, b] = [await tools.subscriber(channel), await tools.subscriber(channel)];
+      await tools.publish('e', '1', channel, { socket_id: a.socketId });
+      await tools.silent(a);
       same(await b.settle(), [{ event: 'e', data: '1', channel }], 'frames of the other');
-      await site.publish('e', '2', channel, { socket_id: '1.1' });
+      await tools.publish('e', '2', channel, { socket_id: '1.1' });
       for (const wire of [a, b]) same((await wire.settle()).length, 1, 'frames with an unknown socket_id');
     },
   },
@@ -34,11 +34,11 @@ const delivery: Case[] = [
     id: 'H10',
     rule: '3.13',
     title: 'a socket on two listed channels gets two frames',
-    async run(site) {
-      const channels = [site.name('c1'), site.name('c2')];
-      const wire = await site.connect();
-      for (const channel of channels) await site.subscribe(wire, channel);
-      same((await site.publish('e', 'd', channels)).text, '{}', 'body');
+    async run(tools) {
+      const channels = [tools.name('c1'), tools.name('c2')];
+      const wire = await tools.connect();
+      for (const channel of channels) await tools.subscribe(wire, channel);
+      same((await tools.publish('e', 'd', channels)).text, '{}', 'body');
       same(
         await wire.settle(),
         channels.map((channel) => ({ event: 'e', data: 'd', channel })),
@@ -50,10 +50,10 @@ const delivery: Case[] = [
     id: 'H51',
     rule: '8.4',
     title: 'a channel listed twice gets the event once',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
-      await site.publish('e', 'd', [channel, channel]);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
+      await tools.publish('e', 'd', [channel, channel]);
       same((await wire.settle()).length, 1, 'frames');
     },
   },
@@ -61,21 +61,21 @@ const delivery: Case[] = [
     id: 'H52',
     rule: '8.4',
     title: 'when channels and channel are given, channels counts',
-    async run(site) {
-      const [listed, single] = [site.name('listed'), site.name('single')];
-      const [a, b] = [await site.subscriber(listed), await site.subscriber(single)];
-      is(await post(site, { name: 'e', data: 'd', channels: [listed], channel: single }), 200, {});
+    async run(tools) {
+      const [listed, single] = [tools.name('listed'), tools.name('single')];
+      const [a, b] = [await tools.subscriber(listed), await tools.subscriber(single)];
+      is(await post(tools, { name: 'e', data: 'd', channels: [listed], channel: single }), 200, {});
       same((await a.settle()).length, 1, 'frames on the listed channel');
-      await site.silent(b);
+      await tools.silent(b);
     },
   },
   {
     id: 'H53',
     rule: '3.13',
     title: 'data arrives as the very string that was published',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
       const texts = [
         'plain',
         ' {"a" : 1} ',
@@ -89,7 +89,7 @@ const delivery: Case[] = [
         '{}',
       ];
       for (const data of texts) {
-        await site.publish('e', data, channel);
+        await tools.publish('e', data, channel);
         same(await wire.settle(), [{ event: 'e', data, channel }], 'frames');
       }
     },
@@ -98,17 +98,17 @@ const delivery: Case[] = [
     id: 'H24',
     rule: '3.13',
     title: 'event names of Laravel: backslashes arrive, the sender is excluded',
-    async run(site) {
-      const channel = site.name('private-orders.7');
-      const [sender, other] = [await site.subscriber(channel), await site.subscriber(channel)];
+    async run(tools) {
+      const channel = tools.name('private-orders.7');
+      const [sender, other] = [await tools.subscriber(channel), await tools.subscriber(channel)];
       const body = {
         name: 'App\\Events\\E',
         channels: [channel],
         data: '{"socket":null}',
         socket_id: sender.socketId,
       };
-      is(await post(site, body), 200, {});
-      await site.silent(sender);
+      is(await post(tools, body), 200, {});
+      await tools.silent(sender);
       same(
         await other.settle(),
         [{ event: 'App\\Events\\E', data: '{"socket":null}', channel }],
@@ -120,11 +120,11 @@ const delivery: Case[] = [
     id: 'H54',
     rule: '3.13',
     title: 'event names may contain any character',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
       for (const event of ['.custom', 'é😀', '"', 'a b', '__proto__', '0', 'a/b:c']) {
-        await site.publish(event, 'd', channel);
+        await tools.publish(event, 'd', channel);
         same(await wire.settle(), [{ event, data: 'd', channel }], 'frames');
       }
     },
@@ -133,18 +133,18 @@ const delivery: Case[] = [
     id: 'H55',
     rule: '8.4',
     title: 'publishing to a channel without subscribers answers 200 {}',
-    run: async (site) =>
-      is(await post(site, { name: 'e', data: 'd', channel: site.name('nobody') }), 200, {}),
+    run: async (tools) =>
+      is(await post(tools, { name: 'e', data: 'd', channel: tools.name('nobody') }), 200, {}),
   },
   {
     id: 'H56',
     rule: '8.4',
     title: 'unknown fields are ignored',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
       const body = { name: 'e', data: 'd', channel, user_id: '1', event: 'x', tags: {}, constructor: 1 };
-      is(await post(site, body), 200, {});
+      is(await post(tools, body), 200, {});
       same(await wire.settle(), [{ event: 'e', data: 'd', channel }], 'frames');
     },
   },
@@ -155,15 +155,15 @@ const refusals: Case[] = [
     id: 'H06',
     rule: '8.4',
     title: 'a missing name: 422 with its message',
-    run: async (site) =>
-      is(await post(site, { data: 'd', channel: 'orders' }), 422, { name: ['The name field is required.'] }),
+    run: async (tools) =>
+      is(await post(tools, { data: 'd', channel: 'orders' }), 422, { name: ['The name field is required.'] }),
   },
   {
     id: 'H57',
     rule: '8.4',
     title: 'a name that is no string: 422',
-    run: async (site) =>
-      is(await post(site, { name: 7, data: 'd', channel: 'orders' }), 422, {
+    run: async (tools) =>
+      is(await post(tools, { name: 7, data: 'd', channel: 'orders' }), 422, {
         name: ['The name field must be a string.'],
       }),
   },
@@ -171,8 +171,8 @@ const refusals: Case[] = [
     id: 'H58',
     rule: '8.4',
     title: 'no channel and no channels: 422 with both messages',
-    run: async (site) =>
-      is(await post(site, { name: 'e', data: 'd' }), 422, {
+    run: async (tools) =>
+      is(await post(tools, { name: 'e', data: 'd' }), 422, {
         channels: ['The channels field is required when channel is not present.'],
         channel: ['The channel field is required when channels is not present.'],
       }),
@@ -181,8 +181,8 @@ const refusals: Case[] = [
     id: 'H59',
     rule: '8.4',
     title: 'channels that is no list: 422',
-    run: async (site) =>
-      is(await post(site, { name: 'e', data: 'd', channels: 'orders' }), 422, {
+    run: async (tools) =>
+      is(await post(tools, { name: 'e', data: 'd', channels: 'orders' }), 422, {
         channels: ['The channels field must be an array.'],
       }),
   },
@@ -190,15 +190,15 @@ const refusals: Case[] = [
     id: 'H60',
     rule: '8.4',
     title: 'missing data: 422',
-    run: async (site) =>
-      is(await post(site, { name: 'e', channel: 'orders' }), 422, { data: ['The data field is required.'] }),
+    run: async (tools) =>
+      is(await post(tools, { name: 'e', channel: 'orders' }), 422, { data: ['The data field is required.'] }),
   },
   {
     id: 'H61',
     rule: '8.4',
     title: 'all missing fields are named at once',
-    async run(site) {
-      const answer = await post(site, {});
+    async run(tools) {
+      const answer = await post(tools, {});
       same(answer.status, 422, 'status');
       same(Object.keys(answer.json as object).sort(), ['channel', 'channels', 'data', 'name'], 'fields');
     },
@@ -208,9 +208,9 @@ const refusals: Case[] = [
     rule: '8.4',
     title:
       'names in the list that are no strings, socket_id and info that are none: refused with 4xx, nothing is delivered',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
       const event = { name: 'e', data: 'd', channel };
       for (const body of [
         { ...event, channel: undefined, channels: [channel, 7] },
@@ -219,37 +219,37 @@ const refusals: Case[] = [
         { ...event, socket_id: 7 },
         { ...event, info: ['user_count'] },
       ]) {
-        const { status } = await post(site, body);
+        const { status } = await post(tools, body);
         holds(status >= 400 && status < 500, `status for ${JSON.stringify(body)}`, 'a 4xx', status);
       }
-      await site.silent(wire);
+      await tools.silent(wire);
     },
   },
   {
     id: 'H63',
     rule: '8.12',
     title: 'a name of 200 characters is accepted, of 201 refused with 400',
-    async run(site) {
-      is(await post(site, { name: 'x'.repeat(200), data: 'd', channel: site.name('orders') }), 200, {});
-      is(await post(site, { name: 'x'.repeat(201), data: 'd', channel: site.name('orders') }), 400);
+    async run(tools) {
+      is(await post(tools, { name: 'x'.repeat(200), data: 'd', channel: tools.name('orders') }), 200, {});
+      is(await post(tools, { name: 'x'.repeat(201), data: 'd', channel: tools.name('orders') }), 400);
     },
   },
   {
     id: 'H11',
     rule: '8.12',
     title: '100 channels are accepted, 101 refused with 400',
-    async run(site) {
-      const channels = range(101).map((index) => site.name(`c${index}`));
-      is(await post(site, { name: 'e', data: 'd', channels: channels.slice(1) }), 200, {});
-      is(await post(site, { name: 'e', data: 'd', channels }), 400);
+    async run(tools) {
+      const channels = range(101).map((index) => tools.name(`c${index}`));
+      is(await post(tools, { name: 'e', data: 'd', channels: channels.slice(1) }), 200, {});
+      is(await post(tools, { name: 'e', data: 'd', channels }), 400);
     },
   },
   {
     id: 'H64',
     rule: '8.4',
     title: 'no channel in the list: 4xx',
-    async run(site) {
-      const { status } = await post(site, { name: 'e', data: 'd', channels: [] });
+    async run(tools) {
+      const { status } = await post(tools, { name: 'e', data: 'd', channels: [] });
       holds(status === 422 || status === 400, 'status', '422 or 400', status);
     },
   },
@@ -257,24 +257,24 @@ const refusals: Case[] = [
     id: 'H65',
     rule: '8.4',
     title: 'an invalid channel name: 400, and no channel of the list gets the event',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
       for (const bad of ['two words', 'a:b', 'x'.repeat(201), '', 'é', 'a\n']) {
-        is(await post(site, { name: 'e', data: 'd', channels: [channel, bad] }), 400);
+        is(await post(tools, { name: 'e', data: 'd', channels: [channel, bad] }), 400);
       }
-      await site.silent(wire);
+      await tools.silent(wire);
     },
   },
   {
     id: 'H66',
     rule: '8.12',
     title: 'data of 10 240 bytes is accepted, of 10 241 refused with 413',
-    async run(site) {
-      const channel = site.name('orders');
-      is(await post(site, { name: 'e', data: 'x'.repeat(10_240), channel }), 200, {});
-      is(await post(site, { name: 'e', data: 'x'.repeat(10_241), channel }), 413);
-      is(await post(site, { name: 'e', data: 'é'.repeat(5_121), channel }), 413);
+    async run(tools) {
+      const channel = tools.name('orders');
+      is(await post(tools, { name: 'e', data: 'x'.repeat(10_240), channel }), 200, {});
+      is(await post(tools, { name: 'e', data: 'x'.repeat(10_241), channel }), 413);
+      is(await post(tools, { name: 'e', data: 'é'.repeat(5_121), channel }), 413);
     },
   },
 ];
@@ -284,11 +284,11 @@ const batches: Case[] = [
     id: 'H14',
     rule: '8.5',
     title: 'a batch without info answers {} and keeps the order',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
       const batch = range(10).map((n) => ({ name: `e${n}`, data: String(n), channel }));
-      const answer = await postBatch(site, batch);
+      const answer = await postBatch(tools, batch);
       same([answer.status, answer.text], [200, '{}'], 'the answer');
       same(
         await wire.settle(),
@@ -301,11 +301,11 @@ const batches: Case[] = [
     id: 'H13',
     rule: '8.5',
     title: 'a batch with info answers one object for each event',
-    async run(site) {
-      const channel = site.name('orders');
-      await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      await tools.subscriber(channel);
       const event = { name: 'e', data: 'd', channel };
-      is(await postBatch(site, [event, { ...event, info: 'subscription_count' }]), 200, {
+      is(await postBatch(tools, [event, { ...event, info: 'subscription_count' }]), 200, {
         batch: [{}, { subscription_count: 1 }],
       });
     },
@@ -314,23 +314,23 @@ const batches: Case[] = [
     id: 'H67',
     rule: '8.5',
     title: 'an invalid event refuses the whole batch with 422, nothing is sent',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
       const event = { name: 'e', data: 'd', channel };
-      const answer = await postBatch(site, [event, { data: 'd', channel }]);
+      const answer = await postBatch(tools, [event, { data: 'd', channel }]);
       same(answer.status, 422, 'status');
       same(Object.keys(answer.json as object), ['batch.1.name'], 'fields');
-      await site.silent(wire);
+      await tools.silent(wire);
     },
   },
   {
     id: 'H68',
     rule: '8.5',
     title: 'a missing batch, or one that is no list: 422',
-    async run(site) {
+    async run(tools) {
       for (const body of [{}, { batch: 'x' }, { batch: null }]) {
-        const answer = await site.publisher.post('/batch_events', body);
+        const answer = await tools.publisher.post('/batch_events', body);
         same(answer.status, 422, `status for ${JSON.stringify(body)}`);
         same(Object.keys(answer.json as object), ['batch'], 'fields');
       }
@@ -340,12 +340,12 @@ const batches: Case[] = [
     id: 'H69',
     rule: '8.12',
     title: '10 events are accepted, 11 refused with 400 and nothing is sent',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
       const batch = range(11).map((n) => ({ name: 'e', data: String(n), channel }));
-      is(await postBatch(site, batch), 400);
-      await site.silent(wire);
+      is(await postBatch(tools, batch), 400);
+      await tools.silent(wire);
     },
   },
   {
@@ -353,12 +353,12 @@ const batches: Case[] = [
     rule: '8.12',
     title: 'the limit of a batch can be taken off',
     needs: needs.anyBatch,
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
       is(
         await postBatch(
-          site,
+          tools,
           range(50).map((n) => ({ name: 'e', data: String(n), channel })),
         ),
         200,
@@ -371,12 +371,12 @@ const batches: Case[] = [
     id: 'H71',
     rule: '8.5',
     title: 'each event of a batch excludes its own socket',
-    async run(site) {
-      const channel = site.name('orders');
-      const [a, b] = [await site.subscriber(channel), await site.subscriber(channel)];
+    async run(tools) {
+      const channel = tools.name('orders');
+      const [a, b] = [await tools.subscriber(channel), await tools.subscriber(channel)];
       const event = { name: 'e', channel };
       is(
-        await postBatch(site, [
+        await postBatch(tools, [
           { ...event, data: '1', socket_id: a.socketId },
           { ...event, data: '2', socket_id: b.socketId },
           { ...event, data: '3' },
@@ -399,26 +399,26 @@ const batches: Case[] = [
     id: 'H72',
     rule: '3.10',
     title: 'events of a batch are cached on cache channels',
-    async run(site) {
-      const channel = site.name('cache-x');
+    async run(tools) {
+      const channel = tools.name('cache-x');
       is(
         await postBatch(
-          site,
+          tools,
           [1, 2].map((n) => ({ name: 'e', data: String(n), channel })),
         ),
         200,
       );
-      const wire = await site.subscriber(channel);
+      const wire = await tools.subscriber(channel);
       same(await wire.settle(), [{ event: 'e', data: '2', channel }], 'frames after success');
     },
   },
 ];
 
 /** A presence channel with user 7 on two sockets and user 9, and a public channel with three sockets. */
-const crowd = async (site: Site) => {
-  const [presence, orders] = [site.name('presence-a'), site.name('orders')];
-  for (const id of ['7', '7', '9']) await site.subscriber(presence, { member: member(id) });
-  for (let socket = 0; socket < 3; socket += 1) await site.subscriber(orders);
+const crowd = async (tools: CaseTools) => {
+  const [presence, orders] = [tools.name('presence-a'), tools.name('orders')];
+  for (const id of ['7', '7', '9']) await tools.subscriber(presence, { member: member(id) });
+  for (let socket = 0; socket < 3; socket += 1) await tools.subscriber(orders);
   return { presence, orders };
 };
 
@@ -427,9 +427,9 @@ const info: Case[] = [
     id: 'H12',
     rule: '8.4',
     title: 'info of a publish: users of presence, sockets of the others',
-    async run(site) {
-      const { presence, orders } = await crowd(site);
-      const answer = await site.publish('e', 'd', [presence, orders], {
+    async run(tools) {
+      const { presence, orders } = await crowd(tools);
+      const answer = await tools.publish('e', 'd', [presence, orders], {
         info: 'user_count,subscription_count',
       });
       same(
@@ -443,9 +443,9 @@ const info: Case[] = [
     id: 'H73',
     rule: '8.4',
     title: 'info of unoccupied channels: the applicable attribute with 0',
-    async run(site) {
-      const [presence, orders] = [site.name('presence-none'), site.name('none')];
-      const answer = await site.publish('e', 'd', [presence, orders], {
+    async run(tools) {
+      const [presence, orders] = [tools.name('presence-none'), tools.name('none')];
+      const answer = await tools.publish('e', 'd', [presence, orders], {
         info: 'user_count,subscription_count',
       });
       same(
@@ -459,11 +459,11 @@ const info: Case[] = [
     id: 'H74',
     rule: '8.4',
     title: 'an info name that does not apply or is unknown leaves an empty object',
-    async run(site) {
-      const channel = site.name('orders');
-      await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      await tools.subscriber(channel);
       for (const wanted of ['user_count', 'nothing', 'constructor', '__proto__,toString']) {
-        const answer = await site.publish('e', 'd', channel, { info: wanted });
+        const answer = await tools.publish('e', 'd', channel, { info: wanted });
         same(answer.json, { channels: { [channel]: {} } }, `body with info=${wanted}`);
       }
     },
@@ -472,8 +472,8 @@ const info: Case[] = [
     id: 'H75',
     rule: '8.4',
     title: 'a channel called __proto__ is a key like any other',
-    async run(site) {
-      const answer = await site.publish('e', 'd', ['__proto__', site.name('orders')], {
+    async run(tools) {
+      const answer = await tools.publish('e', 'd', ['__proto__', tools.name('orders')], {
         info: 'subscription_count',
       });
       same(Object.keys((answer.json as { channels: object }).channels).length, 2, 'channels in the answer');

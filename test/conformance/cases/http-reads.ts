@@ -2,11 +2,11 @@ import { eventually } from '../../support/wire.ts';
 import type { Case } from '../case.ts';
 import { holds, same } from '../expect.ts';
 import { needs } from '../settings.ts';
-import { member } from '../site.ts';
-import type { Site } from '../site.ts';
+import { member } from '../case-tools.ts';
+import type { CaseTools } from '../case-tools.ts';
 
-const channelsOf = async (site: Site, query: readonly (readonly [string, string])[] = []) => {
-  const answer = await site.get('/channels', query);
+const channelsOf = async (tools: CaseTools, query: readonly (readonly [string, string])[] = []) => {
+  const answer = await tools.get('/channels', query);
   same(answer.status, 200, 'status');
   return (answer.json as { channels: Record<string, unknown> }).channels;
 };
@@ -17,10 +17,10 @@ const lists: Case[] = [
     rule: '8.6',
     title: 'no channels: {"channels":{}}, an object',
     alone: true,
-    async run(site) {
-      const answer = await site.get('/channels');
+    async run(tools) {
+      const answer = await tools.get('/channels');
       same([answer.status, answer.text], [200, '{"channels":{}}'], 'the answer');
-      const filtered = await site.get('/channels', [
+      const filtered = await tools.get('/channels', [
         ['filter_by_prefix', 'none-'],
         ['info', 'user_count'],
       ]);
@@ -31,11 +31,11 @@ const lists: Case[] = [
     id: 'H76',
     rule: '8.6',
     title: 'occupied channels are listed with {} each, cached but empty ones are not',
-    async run(site) {
-      const [orders, cached] = [site.name('orders'), site.name('cache-x')];
-      await site.subscriber(orders);
-      await site.publish('e', 'd', cached);
-      const channels = await channelsOf(site);
+    async run(tools) {
+      const [orders, cached] = [tools.name('orders'), tools.name('cache-x')];
+      await tools.subscriber(orders);
+      await tools.publish('e', 'd', cached);
+      const channels = await channelsOf(tools);
       same(channels[orders], {}, 'the occupied channel');
       same(channels[cached], undefined, 'the channel without subscribers');
     },
@@ -44,11 +44,11 @@ const lists: Case[] = [
     id: 'H16',
     rule: '8.6',
     title: 'filter_by_prefix=presence- and info=user_count: presence channels with their users',
-    async run(site) {
-      const presence = site.name('presence-a');
-      for (const id of ['7', '7', '9']) await site.subscriber(presence, { member: member(id) });
-      await site.subscriber(site.name('orders'));
-      const channels = await channelsOf(site, [
+    async run(tools) {
+      const presence = tools.name('presence-a');
+      for (const id of ['7', '7', '9']) await tools.subscriber(presence, { member: member(id) });
+      await tools.subscriber(tools.name('orders'));
+      const channels = await channelsOf(tools, [
         ['filter_by_prefix', 'presence-'],
         ['info', 'user_count'],
       ]);
@@ -61,11 +61,11 @@ const lists: Case[] = [
     id: 'H77',
     rule: '8.6',
     title: 'attributes that do not apply are left out',
-    async run(site) {
-      const [presence, orders] = [site.name('presence-a'), site.name('orders')];
-      await site.subscriber(presence, { member: member('7') });
-      await site.subscriber(orders);
-      const channels = await channelsOf(site, [['info', 'user_count,subscription_count,constructor']]);
+    async run(tools) {
+      const [presence, orders] = [tools.name('presence-a'), tools.name('orders')];
+      await tools.subscriber(presence, { member: member('7') });
+      await tools.subscriber(orders);
+      const channels = await channelsOf(tools, [['info', 'user_count,subscription_count,constructor']]);
       same(
         [channels[presence], channels[orders]],
         [{ user_count: 1 }, { subscription_count: 1 }],
@@ -77,17 +77,17 @@ const lists: Case[] = [
     id: 'H78',
     rule: '8.6',
     title: 'the filter is a plain prefix, no pattern',
-    async run(site) {
-      const channel = site.name('orders');
-      await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      await tools.subscriber(channel);
       for (const filter of ['.*', '*', '^orders', 'rders', '[o]', channel.toUpperCase(), `${channel}x`]) {
         same(
-          Object.hasOwn(await channelsOf(site, [['filter_by_prefix', filter]]), channel),
+          Object.hasOwn(await channelsOf(tools, [['filter_by_prefix', filter]]), channel),
           false,
           `found by ${filter}`,
         );
       }
-      same(await channelsOf(site, [['filter_by_prefix', channel]]), { [channel]: {} }, 'found by its name');
+      same(await channelsOf(tools, [['filter_by_prefix', channel]]), { [channel]: {} }, 'found by its name');
     },
   },
   {
@@ -95,14 +95,14 @@ const lists: Case[] = [
     rule: '8.6',
     title: 'strict info: user_count without a presence prefix is refused with 400',
     needs: needs.strictInfo,
-    async run(site) {
-      await site.subscriber(site.name('orders'));
-      same((await site.get('/channels', [['info', 'user_count']])).status, 400, 'status');
+    async run(tools) {
+      await tools.subscriber(tools.name('orders'));
+      same((await tools.get('/channels', [['info', 'user_count']])).status, 400, 'status');
       const query = [
         ['info', 'user_count'],
         ['filter_by_prefix', 'presence-'],
       ] as const;
-      same((await site.get('/channels', query)).status, 200, 'status with the prefix');
+      same((await tools.get('/channels', query)).status, 200, 'status with the prefix');
     },
   },
 ];
@@ -112,21 +112,21 @@ const single: Case[] = [
     id: 'H17',
     rule: '8.7',
     title: 'an unoccupied channel: 200 {"occupied":false}',
-    run: async (site) => same(await site.channel(site.name('orders')), { occupied: false }, 'body'),
+    run: async (tools) => same(await tools.channel(tools.name('orders')), { occupied: false }, 'body'),
   },
   {
     id: 'H80',
     rule: '8.7',
     title: 'an unoccupied channel with info: the counts that apply are 0',
-    async run(site) {
+    async run(tools) {
       const asked = 'user_count,subscription_count';
       same(
-        await site.channel(site.name('orders'), asked),
+        await tools.channel(tools.name('orders'), asked),
         { occupied: false, subscription_count: 0 },
         'public',
       );
       same(
-        await site.channel(site.name('presence-a'), asked),
+        await tools.channel(tools.name('presence-a'), asked),
         { occupied: false, user_count: 0 },
         'presence',
       );
@@ -136,24 +136,24 @@ const single: Case[] = [
     id: 'H81',
     rule: '8.7',
     title: 'an occupied channel: the attributes that apply and were asked for',
-    async run(site) {
-      const [presence, orders] = [site.name('presence-a'), site.name('orders')];
-      for (const id of ['7', '7', '9']) await site.subscriber(presence, { member: member(id) });
-      for (let index = 0; index < 2; index += 1) await site.subscriber(orders);
+    async run(tools) {
+      const [presence, orders] = [tools.name('presence-a'), tools.name('orders')];
+      for (const id of ['7', '7', '9']) await tools.subscriber(presence, { member: member(id) });
+      for (let index = 0; index < 2; index += 1) await tools.subscriber(orders);
       const asked = 'user_count,subscription_count';
-      same(await site.channel(presence, asked), { occupied: true, user_count: 2 }, 'presence');
-      same(await site.channel(orders, asked), { occupied: true, subscription_count: 2 }, 'public');
-      same(await site.channel(orders), { occupied: true }, 'without info');
+      same(await tools.channel(presence, asked), { occupied: true, user_count: 2 }, 'presence');
+      same(await tools.channel(orders, asked), { occupied: true, subscription_count: 2 }, 'public');
+      same(await tools.channel(orders), { occupied: true }, 'without info');
     },
   },
   {
     id: 'H18',
     rule: '8.7',
     title: 'info=cache: data and remaining seconds of the cached event',
-    async run(site) {
-      const channel = site.name('cache-x');
-      await site.publish('e', '{"n":1}', channel);
-      const { cache, occupied } = (await site.channel(channel, 'cache')) as {
+    async run(tools) {
+      const channel = tools.name('cache-x');
+      await tools.publish('e', '{"n":1}', channel);
+      const { cache, occupied } = (await tools.channel(channel, 'cache')) as {
         occupied: boolean;
         cache?: { data?: unknown; ttl?: unknown };
       };
@@ -171,13 +171,13 @@ const single: Case[] = [
     id: 'H82',
     rule: '8.7',
     title: 'info=cache: null when nothing is cached, left out on other channels',
-    async run(site) {
+    async run(tools) {
       same(
-        await site.channel(site.name('cache-x'), 'cache'),
+        await tools.channel(tools.name('cache-x'), 'cache'),
         { occupied: false, cache: null },
         'an empty cache channel',
       );
-      same(await site.channel(site.name('orders'), 'cache'), { occupied: false }, 'a public channel');
+      same(await tools.channel(tools.name('orders'), 'cache'), { occupied: false }, 'a public channel');
     },
   },
 ];
@@ -187,10 +187,10 @@ const usersAndConnections: Case[] = [
     id: 'H19',
     rule: '8.8',
     title: 'users: each once, as strings, in order of joining',
-    async run(site) {
-      const channel = site.name('presence-a');
-      for (const id of ['7', '9', '7']) await site.subscriber(channel, { member: member(id) });
-      const answer = await site.get(`/channels/${channel}/users`);
+    async run(tools) {
+      const channel = tools.name('presence-a');
+      for (const id of ['7', '9', '7']) await tools.subscriber(channel, { member: member(id) });
+      const answer = await tools.get(`/channels/${channel}/users`);
       same([answer.status, answer.text], [200, '{"users":[{"id":"7"},{"id":"9"}]}'], 'the answer');
     },
   },
@@ -198,11 +198,11 @@ const usersAndConnections: Case[] = [
     id: 'H20',
     rule: '8.8',
     title: 'users of a channel that is not presence: 400',
-    async run(site) {
+    async run(tools) {
       for (const base of ['orders', 'private-a', 'cache-x']) {
-        const channel = site.name(base);
-        await site.subscriber(channel);
-        same((await site.get(`/channels/${channel}/users`)).status, 400, `status for ${base}`);
+        const channel = tools.name(base);
+        await tools.subscriber(channel);
+        same((await tools.get(`/channels/${channel}/users`)).status, 400, `status for ${base}`);
       }
     },
   },
@@ -210,8 +210,8 @@ const usersAndConnections: Case[] = [
     id: 'H83',
     rule: '8.8',
     title: 'users of an unoccupied presence channel: 200 with an empty list',
-    async run(site) {
-      const answer = await site.get(`/channels/${site.name('presence-none')}/users`);
+    async run(tools) {
+      const answer = await tools.get(`/channels/${tools.name('presence-none')}/users`);
       same([answer.status, answer.text], [200, '{"users":[]}'], 'the answer');
     },
   },
@@ -220,8 +220,8 @@ const usersAndConnections: Case[] = [
     rule: '8.8',
     title: 'a setting answers 404 for users of an unoccupied channel, as Reverb',
     needs: needs.usersOfUnoccupied404,
-    async run(site) {
-      same((await site.get(`/channels/${site.name('presence-none')}/users`)).status, 404, 'status');
+    async run(tools) {
+      same((await tools.get(`/channels/${tools.name('presence-none')}/users`)).status, 404, 'status');
     },
   },
   {
@@ -229,14 +229,14 @@ const usersAndConnections: Case[] = [
     rule: '8.10',
     title: 'connections counts all established sockets, with and without channels',
     alone: true,
-    async run(site) {
+    async run(tools) {
       const count = async () =>
-        ((await site.get('/connections')).json as { connections?: number }).connections;
+        ((await tools.get('/connections')).json as { connections?: number }).connections;
       await eventually(async () => (await count()) === 0, 'no connections at the start');
-      for (let index = 0; index < 3; index += 1) await site.subscriber(site.name('orders'));
-      const idle = await site.connect();
-      await site.connect();
-      same((await site.get('/connections')).text, '{"connections":5}', 'body');
+      for (let index = 0; index < 3; index += 1) await tools.subscriber(tools.name('orders'));
+      const idle = await tools.connect();
+      await tools.connect();
+      same((await tools.get('/connections')).text, '{"connections":5}', 'body');
       await idle.close();
       await eventually(async () => (await count()) === 4, 'one connection less');
     },

@@ -2,19 +2,19 @@ import type { Frame, Wire } from '../../support/wire.ts';
 import type { Case } from '../case.ts';
 import { same } from '../expect.ts';
 import { needs } from '../settings.ts';
-import { SUCCEEDED } from '../site.ts';
-import type { Site } from '../site.ts';
+import { SUCCEEDED } from '../case-tools.ts';
+import type { CaseTools } from '../case-tools.ts';
 
 const MALFORMED = 'Invalid message format';
 
 /** Each message gets exactly one error 4200, and the socket goes on. */
-const malformed = async (site: Site, messages: readonly unknown[]): Promise<void> => {
-  const wire = await site.connect();
+const malformed = async (tools: CaseTools, messages: readonly unknown[]): Promise<void> => {
+  const wire = await tools.connect();
   for (const message of messages) {
     wire.send(message);
     const frames = await wire.settle();
     same(frames.length, 1, `frames in answer to ${JSON.stringify(message)}`);
-    site.error(frames[0], 4200, MALFORMED);
+    tools.error(frames[0], 4200, MALFORMED);
   }
 };
 
@@ -38,14 +38,14 @@ const formats: Case[] = [
     id: 'C20',
     rule: '1.5',
     title: 'hello, [], no event and an unknown pusher: event each get error 4200',
-    run: (site) => malformed(site, ['hello', '[]', { data: {} }, { event: 'pusher:what' }]),
+    run: (tools) => malformed(tools, ['hello', '[]', { data: {} }, { event: 'pusher:what' }]),
   },
   {
     id: 'C51',
     rule: '1.5',
     title: 'JSON that is no object gets error 4200',
-    run: (site) =>
-      malformed(site, [
+    run: (tools) =>
+      malformed(tools, [
         'null',
         '1',
         '"text"',
@@ -60,16 +60,16 @@ const formats: Case[] = [
     id: 'C52',
     rule: '1.5',
     title: 'an event that is no string gets error 4200',
-    run: (site) =>
-      malformed(site, [{ event: 1 }, { event: null }, { event: {} }, { event: ['pusher:ping'] }, {}]),
+    run: (tools) =>
+      malformed(tools, [{ event: 1 }, { event: null }, { event: {} }, { event: ['pusher:ping'] }, {}]),
   },
   {
     id: 'C53',
     rule: '1.5',
     title: 'a subscribe without a channel name gets error 4200',
-    run: (site) =>
+    run: (tools) =>
       malformed(
-        site,
+        tools,
         [
           undefined,
           null,
@@ -88,53 +88,53 @@ const formats: Case[] = [
     id: 'C54',
     rule: '1.1',
     title: 'the own prototype chain is no message: __proto__ carries no event',
-    run: (site) =>
-      malformed(site, ['{"__proto__":{"event":"pusher:ping"}}', '{"constructor":{"event":"pusher:ping"}}']),
+    run: (tools) =>
+      malformed(tools, ['{"__proto__":{"event":"pusher:ping"}}', '{"constructor":{"event":"pusher:ping"}}']),
   },
   {
     id: 'C21',
     rule: '1.6',
     title: 'an event that is no client event gets no answer',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       wire.send({ event: 'foo', channel: 'bar', data: {} });
       wire.send({ event: 'Client-x', channel: 'bar', data: {} });
       wire.send({ event: '__proto__', channel: '__proto__', data: {} });
-      await site.silent(wire);
+      await tools.silent(wire);
     },
   },
   {
     id: 'C55',
     rule: '1.6',
     title: 'pusher_internal: events from a client get no answer and are not relayed',
-    async run(site) {
-      const channel = site.name('orders');
-      const [sender, other] = [await site.subscriber(channel), await site.subscriber(channel)];
+    async run(tools) {
+      const channel = tools.name('orders');
+      const [sender, other] = [await tools.subscriber(channel), await tools.subscriber(channel)];
       for (const event of ['pusher_internal:member_added', SUCCEEDED])
         sender.send({ event, channel, data: '{}' });
-      await site.silent(sender, other);
+      await tools.silent(sender, other);
     },
   },
   {
     id: 'C22',
     rule: '1.4',
     title: 'data may be a string holding JSON',
-    async run(site) {
-      const wire = await site.connect();
-      const channel = site.name('orders');
+    async run(tools) {
+      const wire = await tools.connect();
+      const channel = tools.name('orders');
       wire.send({ event: 'pusher:subscribe', data: JSON.stringify({ channel }) });
       same(await wire.first(), { event: SUCCEEDED, data: '{}', channel }, 'the answer');
       wire.send({ event: 'pusher:unsubscribe', data: JSON.stringify({ channel }) });
-      await site.silent(wire);
-      same(await site.channel(channel), { occupied: false }, 'the channel after unsubscribing');
+      await tools.silent(wire);
+      same(await tools.channel(channel), { occupied: false }, 'the channel after unsubscribing');
     },
   },
   {
     id: 'C56',
     rule: '1.7',
     title: 'a binary message of valid UTF-8 is read as text',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       wire.sendBinary(Buffer.from('{"event":"pusher:ping","data":{"é":"😀"}}'));
       same((await wire.first()).event, 'pusher:pong', 'the answer');
     },
@@ -143,8 +143,8 @@ const formats: Case[] = [
     id: 'C57',
     rule: '1.7',
     title: 'a binary message that is no UTF-8 gets error 4200',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       wire.sendBinary(
         Buffer.concat([
           Buffer.from('{"event":"pusher:ping","data":"'),
@@ -154,16 +154,16 @@ const formats: Case[] = [
       );
       const frames = await wire.settle();
       same(frames.length, 1, 'number of frames');
-      site.error(frames[0], 4200, MALFORMED);
+      tools.error(frames[0], 4200, MALFORMED);
     },
   },
   {
     id: 'C58',
     rule: '1.1',
     title: 'messages in one burst are answered one after another, in order',
-    async run(site) {
-      const wire = await site.connect();
-      const channels = Array.from({ length: 10 }, (_, index) => site.name(`burst-${index}`));
+    async run(tools) {
+      const wire = await tools.connect();
+      const channels = Array.from({ length: 10 }, (_, index) => tools.name(`burst-${index}`));
       for (const channel of channels) {
         wire.send({ event: 'pusher:subscribe', data: { channel } });
         wire.send('not json');
@@ -184,8 +184,8 @@ const asReverb: Case = {
   rule: '1.3',
   title: 'a setting sends data of pusher:error as a string, as Reverb does',
   needs: needs.errorAsString,
-  async run(site) {
-    const wire = await site.connect();
+  async run(tools) {
+    const wire = await tools.connect();
     wire.send('hello');
     const data = JSON.stringify({ code: 4200, message: MALFORMED });
     same(await wire.first(), { event: 'pusher:error', data }, 'the answer');
@@ -197,8 +197,8 @@ const sizes: Case[] = [
     id: 'C18',
     rule: '2.11',
     title: 'a message of max_message_size + 1 bytes closes with 1009',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       wire.send(pingOf(10_001));
       const { frames, closing } = await wire.rest();
       same(frames, [], 'frames before the close');
@@ -209,8 +209,8 @@ const sizes: Case[] = [
     id: 'C19',
     rule: '2.11',
     title: 'exactly max_message_size bytes in 3 fragments are processed',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       sendInParts(wire, pingOf(10_000), 3);
       same((await wire.first()).event, 'pusher:pong', 'the answer');
       wire.send(pingOf(10_000));
@@ -221,8 +221,8 @@ const sizes: Case[] = [
     id: 'C59',
     rule: '2.11',
     title: 'fragments are counted together',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       sendInParts(wire, pingOf(10_001), 3);
       same(await wire.closing(), tooLarge, 'the close');
     },
@@ -231,8 +231,8 @@ const sizes: Case[] = [
     id: 'C60',
     rule: '2.11',
     title: 'the size counts bytes, not characters',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       wire.send(JSON.stringify({ event: 'pusher:ping', data: { pad: 'é'.repeat(4_900) } }));
       wire.send(JSON.stringify({ event: 'pusher:ping', data: { pad: 'é'.repeat(5_000) } }));
       same((await wire.first()).event, 'pusher:pong', 'the answer to the smaller one');
@@ -244,8 +244,8 @@ const sizes: Case[] = [
     rule: '2.11',
     title: 'a configured max_message_size is the limit',
     needs: needs.smallMessages,
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       wire.send(pingOf(200));
       same((await wire.first()).event, 'pusher:pong', 'the answer to 200 bytes');
       wire.send(pingOf(201));
@@ -254,15 +254,15 @@ const sizes: Case[] = [
   },
 ];
 
-const subscribes = (site: Site, wire: Wire, count: number): void => {
-  for (let index = 0; index < count; index += 1) site.ask(wire, site.name(`rate-${index}`));
+const subscribes = (tools: CaseTools, wire: Wire, count: number): void => {
+  for (let index = 0; index < count; index += 1) tools.ask(wire, tools.name(`rate-${index}`));
 };
 
 /** The sixth subscription was refused: for its channel, and as Reverb refuses every message over its limit. */
-const limitedLast = (site: Site, frames: readonly Frame[]): void => {
-  site.error(frames.at(-1), 4301, 'Rate limit exceeded');
+const limitedLast = (tools: CaseTools, frames: readonly Frame[]): void => {
+  tools.error(frames.at(-1), 4301, 'Rate limit exceeded');
   const told = frames.slice(5, -1).map(({ event, channel }) => [event, String(channel).startsWith('rate-5')]);
-  site.form('F2', told.length === 1, 'two frames for the sixth', frames.slice(5));
+  tools.form('F2', told.length === 1, 'two frames for the sixth', frames.slice(5));
   if (told.length > 0) same(told, [['pusher:subscription_error', true]], 'the frame before the error');
 };
 
@@ -273,16 +273,16 @@ const rates: Case[] = [
     title:
       'rate limiting 5 in 60 s: the sixth subscription is refused for its channel and gets error 4301, the socket stays',
     needs: needs.rateLimited,
-    async run(site) {
-      const wire = await site.connect();
-      subscribes(site, wire, 6);
+    async run(tools) {
+      const wire = await tools.connect();
+      subscribes(tools, wire, 6);
       const frames = await wire.settle();
       same(
         frames.slice(0, 5).map(({ event }) => event),
         Array.from({ length: 5 }, () => SUCCEEDED),
         'the first five',
       );
-      limitedLast(site, frames);
+      limitedLast(tools, frames);
     },
   },
   {
@@ -290,11 +290,11 @@ const rates: Case[] = [
     rule: '2.12',
     title: 'pings and pongs never count for the rate',
     needs: needs.rateLimited,
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       for (let index = 0; index < 10; index += 1) wire.send({ event: 'pusher:pong', data: {} });
       for (let index = 0; index < 10; index += 1) same(await wire.settle(), [], 'frames before a pong');
-      subscribes(site, wire, 5);
+      subscribes(tools, wire, 5);
       same(
         (await wire.settle()).map(({ event }) => event),
         Array.from({ length: 5 }, () => SUCCEEDED),
@@ -307,11 +307,11 @@ const rates: Case[] = [
     rule: '2.12',
     title: 'terminate_on_limit: the error comes first, then close 4100',
     needs: needs.rateTerminated,
-    async run(site) {
-      const wire = await site.connect();
-      subscribes(site, wire, 6);
+    async run(tools) {
+      const wire = await tools.connect();
+      subscribes(tools, wire, 6);
       const { frames, closing } = await wire.rest();
-      limitedLast(site, frames);
+      limitedLast(tools, frames);
       same(closing.code, 4100, 'close code');
     },
   },
@@ -321,8 +321,8 @@ const afterABurst: Case = {
   id: 'C64',
   rule: '2.8',
   title: 'a ping is answered also after a burst of 400 other messages',
-  async run(site) {
-    const wire = await site.connect();
+  async run(tools) {
+    const wire = await tools.connect();
     for (let index = 0; index < 400; index += 1) wire.send({ event: 'anything', channel: 'any' });
     wire.send({ event: 'pusher:ping', data: {} });
     same((await wire.next('pusher:pong')).event, 'pusher:pong', 'the answer');

@@ -2,47 +2,47 @@ import type { Case } from '../case.ts';
 import { holds, same } from '../expect.ts';
 import { needs } from '../settings.ts';
 import { appDisabled, ORIGINS } from '../settings.ts';
-import type { Site } from '../site.ts';
+import type { CaseTools } from '../case-tools.ts';
 import { eventually } from '../../support/wire.ts';
 
-const withOrigin = (site: Site, origin?: string) =>
-  site.open(`${site.path}?protocol=7`, origin === undefined ? {} : { origin });
+const withOrigin = (tools: CaseTools, origin?: string) =>
+  tools.open(`${tools.path}?protocol=7`, origin === undefined ? {} : { origin });
 
-const isIn = async (site: Site, origin: string): Promise<void> => {
-  const wire = await withOrigin(site, origin);
-  site.established(wire, await wire.first());
+const isIn = async (tools: CaseTools, origin: string): Promise<void> => {
+  const wire = await withOrigin(tools, origin);
+  tools.established(wire, await wire.first());
 };
 
-const isOut = async (site: Site, origin?: string): Promise<void> =>
-  site.refused(await withOrigin(site, origin), 4009, 'Origin not allowed');
+const isOut = async (tools: CaseTools, origin?: string): Promise<void> =>
+  tools.refused(await withOrigin(tools, origin), 4009, 'Origin not allowed');
 
 const byVersion: Case[] = [
   {
     id: 'C05',
     rule: '2.5',
     title: 'an unknown key gets error and close 4001',
-    async run(site) {
-      const wire = await site.open(`${site.app.prefix}/app/nope?protocol=7`);
-      await site.refused(wire, 4001, 'Application does not exist');
+    async run(tools) {
+      const wire = await tools.open(`${tools.app.prefix}/app/nope?protocol=7`);
+      await tools.refused(wire, 4001, 'Application does not exist');
     },
   },
   {
     id: 'C42',
     rule: '2.5',
     title: 'hostile keys are unknown keys',
-    async run(site) {
+    async run(tools) {
       for (const key of [
         '__proto__',
         'constructor',
         'toString',
-        `${site.app.key}x`,
-        site.app.id,
+        `${tools.app.key}x`,
+        tools.app.id,
         '%00',
         'a'.repeat(300),
       ]) {
-        const wire = await site.open(`${site.app.prefix}/app/${key}`);
+        const wire = await tools.open(`${tools.app.prefix}/app/${key}`);
         const frame = await wire.first();
-        site.error(frame, 4001, 'Application does not exist');
+        tools.error(frame, 4001, 'Application does not exist');
       }
     },
   },
@@ -50,18 +50,18 @@ const byVersion: Case[] = [
     id: 'C06',
     rule: '2.2',
     title: 'protocol 3 gets error and close 4007',
-    async run(site) {
-      await site.refused(await site.open(`${site.path}?protocol=3`), 4007, 'Unsupported protocol version');
+    async run(tools) {
+      await tools.refused(await tools.open(`${tools.path}?protocol=3`), 4007, 'Unsupported protocol version');
     },
   },
   {
     id: 'C43',
     rule: '2.2',
     title: 'protocols 1 and 2 get error and close 4007',
-    async run(site) {
+    async run(tools) {
       for (const version of [1, 2]) {
-        const wire = await site.open(`${site.path}?protocol=${version}`);
-        await site.refused(wire, 4007, 'Unsupported protocol version');
+        const wire = await tools.open(`${tools.path}?protocol=${version}`);
+        await tools.refused(wire, 4007, 'Unsupported protocol version');
       }
     },
   },
@@ -69,9 +69,9 @@ const byVersion: Case[] = [
     id: 'C44',
     rule: '2.2',
     title: 'a protocol that is no integer gets error and close 4006',
-    async run(site) {
+    async run(tools) {
       for (const version of ['abc', '1.5', '7x', '0x7']) {
-        await site.refused(await site.open(`${site.path}?protocol=${version}`), 4006);
+        await tools.refused(await tools.open(`${tools.path}?protocol=${version}`), 4006);
       }
     },
   },
@@ -80,13 +80,13 @@ const byVersion: Case[] = [
     rule: '2.5',
     title: 'the app is looked up before the version, the version before the origin',
     needs: needs.origins,
-    async run(site) {
-      const unknown = await site.open(`${site.app.prefix}/app/nope?protocol=3`, {
+    async run(tools) {
+      const unknown = await tools.open(`${tools.app.prefix}/app/nope?protocol=3`, {
         origin: 'https://evil.test',
       });
-      await site.refused(unknown, 4001);
-      const old = await site.open(`${site.path}?protocol=3`, { origin: 'https://evil.test' });
-      await site.refused(old, 4007);
+      await tools.refused(unknown, 4001);
+      const old = await tools.open(`${tools.path}?protocol=3`, { origin: 'https://evil.test' });
+      await tools.refused(old, 4007);
     },
   },
   {
@@ -94,8 +94,8 @@ const byVersion: Case[] = [
     rule: '2.5',
     title: 'a disabled app gets error and close 4003',
     needs: appDisabled,
-    async run(site) {
-      await site.refused(await site.open(site.path), 4003);
+    async run(tools) {
+      await tools.refused(await tools.open(tools.path), 4003);
     },
   },
 ];
@@ -106,9 +106,9 @@ const byOrigin: Case[] = [
     rule: '2.6',
     title: 'allowed origins, also by wildcard and with another port, connect',
     needs: needs.origins,
-    async run(site) {
-      await isIn(site, 'https://app.test:8443');
-      await isIn(site, 'http://a.foo.test');
+    async run(tools) {
+      await isIn(tools, 'https://app.test:8443');
+      await isIn(tools, 'http://a.foo.test');
     },
   },
   {
@@ -116,13 +116,13 @@ const byOrigin: Case[] = [
     rule: '2.6',
     title: 'a foreign or missing origin gets error and close 4009, and nothing it sends counts',
     needs: needs.origins,
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await withOrigin(site, 'https://evil.test');
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await withOrigin(tools, 'https://evil.test');
       wire.send({ event: 'pusher:subscribe', data: { channel, auth: '' } });
-      await site.refused(wire, 4009, 'Origin not allowed');
-      same(await site.channel(channel), { occupied: false }, 'the channel asked for meanwhile');
-      await isOut(site);
+      await tools.refused(wire, 4009, 'Origin not allowed');
+      same(await tools.channel(channel), { occupied: false }, 'the channel asked for meanwhile');
+      await isOut(tools);
     },
   },
   {
@@ -130,18 +130,18 @@ const byOrigin: Case[] = [
     rule: '2.6',
     title: 'an origin is compared without case',
     needs: needs.origins,
-    run: async (site) => isIn(site, 'https://APP.Test'),
+    run: async (tools) => isIn(tools, 'https://APP.Test'),
   },
   {
     id: 'C48',
     rule: '2.6',
     title: 'an entry with scheme and port admits exactly that origin',
     needs: needs.origins,
-    async run(site) {
+    async run(tools) {
       same(ORIGINS.includes('https://exact.test:8443'), true, 'the list under test');
-      await isIn(site, 'https://exact.test:8443');
+      await isIn(tools, 'https://exact.test:8443');
       for (const origin of ['https://exact.test', 'http://exact.test:8443', 'https://exact.test:8444']) {
-        await isOut(site, origin);
+        await isOut(tools, origin);
       }
     },
   },
@@ -150,7 +150,7 @@ const byOrigin: Case[] = [
     rule: '2.6',
     title: 'look-alike origins are refused',
     needs: needs.origins,
-    async run(site) {
+    async run(tools) {
       const near = [
         'https://app.test.evil.test',
         'https://xapp.test',
@@ -158,7 +158,7 @@ const byOrigin: Case[] = [
         'https://appxtest',
         'null',
       ];
-      for (const origin of near) await isOut(site, origin);
+      for (const origin of near) await isOut(tools, origin);
     },
   },
 ];
@@ -170,9 +170,9 @@ const byQuota: Case[] = [
     title: 'an idle socket without channels counts for max_connections: the next one gets 4004',
     needs: needs.oneConnection,
     alone: true,
-    async run(site) {
-      await site.connect();
-      await site.refused(await site.open(site.path), 4004, 'Application is over connection quota');
+    async run(tools) {
+      await tools.connect();
+      await tools.refused(await tools.open(tools.path), 4004, 'Application is over connection quota');
     },
   },
   {
@@ -181,15 +181,15 @@ const byQuota: Case[] = [
     title: 'a closed socket makes room again, a refused one takes none',
     needs: needs.oneConnection,
     alone: true,
-    async run(site) {
-      const first = await site.connect();
-      await site.refused(await site.open(site.path), 4004);
+    async run(tools) {
+      const first = await tools.connect();
+      await tools.refused(await tools.open(tools.path), 4004);
       await first.close();
       await eventually(async () => {
-        const wire = await site.open(site.path);
+        const wire = await tools.open(tools.path);
         const frame = await wire.first();
         if (frame.event !== 'pusher:connection_established') return false;
-        site.established(wire, frame);
+        tools.established(wire, frame);
         return true;
       }, 'a third socket gets in after the first has closed');
     },
@@ -200,14 +200,14 @@ const byQuota: Case[] = [
     title: 'a full node answers with error and close 4100 or HTTP 503',
     needs: needs.fullNode,
     alone: true,
-    async run(site) {
-      await site.connect();
-      const answer = await site.open(site.path).then(
+    async run(tools) {
+      await tools.connect();
+      const answer = await tools.open(tools.path).then(
         (wire) => wire.first().then((frame) => ({ frame, wire })),
         (error: unknown) => error as { status?: number },
       );
       if ('frame' in answer) {
-        site.error(answer.frame, 4100);
+        tools.error(answer.frame, 4100);
         same((await answer.wire.closing()).code, 4100, 'close code');
       } else holds(answer.status === 503, 'status of the upgrade', '503', answer.status);
     },

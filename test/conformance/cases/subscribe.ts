@@ -4,13 +4,13 @@ import type { Case } from '../case.ts';
 import { dataOf } from '../../support/wire.ts';
 import { holds, same } from '../expect.ts';
 import { APP, needs } from '../settings.ts';
-import { member, SUCCEEDED } from '../site.ts';
-import type { Site } from '../site.ts';
+import { member, SUCCEEDED } from '../case-tools.ts';
+import type { CaseTools } from '../case-tools.ts';
 
 /** The subscription of a name is refused for its form: one frame, and the socket stays. */
-const badName = async (site: Site, channel: string): Promise<void> => {
-  const wire = await site.connect();
-  site.ask(wire, channel);
+const badName = async (tools: CaseTools, channel: string): Promise<void> => {
+  const wire = await tools.connect();
+  tools.ask(wire, channel);
   const frames = await wire.settle();
   same(frames.length, 1, `frames in answer to channel ${JSON.stringify(channel).slice(0, 60)}`);
   same(frames[0]?.event, 'pusher:subscription_error', 'event');
@@ -25,15 +25,15 @@ const badName = async (site: Site, channel: string): Promise<void> => {
 
 /** Subscribing with this `auth` fails as unauthorised and leaves nothing behind. */
 const badAuth = async (
-  site: Site,
+  tools: CaseTools,
   channel: string,
   auth: unknown,
   member?: object | string,
 ): Promise<void> => {
-  const wire = await site.connect();
-  site.ask(wire, channel, { auth, ...(member !== undefined && { member }) });
-  await site.unauthorised(wire, channel);
-  same(await site.channel(channel), { occupied: false }, 'the channel afterwards');
+  const wire = await tools.connect();
+  tools.ask(wire, channel, { auth, ...(member !== undefined && { member }) });
+  await tools.unauthorised(wire, channel);
+  same(await tools.channel(channel), { occupied: false }, 'the channel afterwards');
 };
 
 const plain: Case[] = [
@@ -41,22 +41,22 @@ const plain: Case[] = [
     id: 'S01',
     rule: '3.3',
     title: 'a subscription to a public channel is answered with exactly one frame',
-    async run(site) {
-      const wire = await site.connect();
-      const channel = site.name('orders');
+    async run(tools) {
+      const wire = await tools.connect();
+      const channel = tools.name('orders');
       wire.send({ event: 'pusher:subscribe', data: { channel, auth: '' } });
       same(await wire.first(), { event: SUCCEEDED, channel, data: '{}' }, 'the answer');
-      await site.silent(wire);
+      await tools.silent(wire);
     },
   },
   {
     id: 'S30',
     rule: '3.5',
     title: 'auth and channel_data on a public channel are ignored',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       for (const [index, auth] of ['nonsense', 7, {}, null, 'a:b'].entries()) {
-        const channel = site.name(`orders-${index}`);
+        const channel = tools.name(`orders-${index}`);
         wire.send({ event: 'pusher:subscribe', data: { channel, auth, channel_data: 'not json' } });
         same(
           await wire.first(),
@@ -70,32 +70,32 @@ const plain: Case[] = [
     id: 'S18',
     rule: '3.7',
     title: 'subscribing twice succeeds twice and counts once',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
-      await site.subscribe(wire, channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
+      await tools.subscribe(wire, channel);
       same(
-        await site.channel(channel, 'subscription_count'),
+        await tools.channel(channel, 'subscription_count'),
         { occupied: true, subscription_count: 1 },
         'the channel',
       );
-      await site.publish('e', 'd', channel);
+      await tools.publish('e', 'd', channel);
       same(await wire.settle(), [{ event: 'e', data: 'd', channel }], 'copies of one event');
-      site.unsubscribe(wire, channel);
-      await site.silent(wire);
-      same(await site.channel(channel), { occupied: false }, 'the channel after one unsubscribe');
+      tools.unsubscribe(wire, channel);
+      await tools.silent(wire);
+      same(await tools.channel(channel), { occupied: false }, 'the channel after one unsubscribe');
     },
   },
   {
     id: 'S31',
     rule: '3.7',
     title: 'subscribing again checks the signature again, and a bad one changes nothing',
-    async run(site) {
-      const channel = site.name('private-a');
-      const wire = await site.subscriber(channel);
-      site.ask(wire, channel, { auth: `${site.app.key}:${'0'.repeat(64)}` });
-      await site.unauthorised(wire, channel);
-      await site.publish('e', 'd', channel);
+    async run(tools) {
+      const channel = tools.name('private-a');
+      const wire = await tools.subscriber(channel);
+      tools.ask(wire, channel, { auth: `${tools.app.key}:${'0'.repeat(64)}` });
+      await tools.unauthorised(wire, channel);
+      await tools.publish('e', 'd', channel);
       same(await wire.settle(), [{ event: 'e', data: 'd', channel }], 'frames of the old subscription');
     },
   },
@@ -103,25 +103,25 @@ const plain: Case[] = [
     id: 'S19',
     rule: '3.8',
     title: 'unsubscribing an unknown channel gets no answer',
-    async run(site) {
-      const wire = await site.connect();
-      for (const channel of [site.name('never'), 'private-never', '__proto__', ''])
-        site.unsubscribe(wire, channel);
-      await site.silent(wire);
+    async run(tools) {
+      const wire = await tools.connect();
+      for (const channel of [tools.name('never'), 'private-never', '__proto__', ''])
+        tools.unsubscribe(wire, channel);
+      await tools.silent(wire);
     },
   },
   {
     id: 'S20',
     rule: '3.8',
     title: 'after unsubscribing no event comes and the channel is gone',
-    async run(site) {
-      const channel = site.name('orders');
-      const wire = await site.subscriber(channel);
-      site.unsubscribe(wire, channel);
-      await site.silent(wire);
-      await site.publish('e', 'd', channel);
-      await site.silent(wire);
-      const { json } = await site.get('/channels');
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wire = await tools.subscriber(channel);
+      tools.unsubscribe(wire, channel);
+      await tools.silent(wire);
+      await tools.publish('e', 'd', channel);
+      await tools.silent(wire);
+      const { json } = await tools.get('/channels');
       const { channels } = json as { channels: Record<string, unknown> };
       holds(!Object.hasOwn(channels, channel), 'GET channels', 'no such channel', channels[channel]);
     },
@@ -130,12 +130,12 @@ const plain: Case[] = [
     id: 'S32',
     rule: '3.8',
     title: 'a client can unsubscribe and subscribe again',
-    async run(site) {
-      const channel = site.name('private-a');
-      const wire = await site.subscriber(channel);
-      site.unsubscribe(wire, channel);
-      await site.subscribe(wire, channel);
-      await site.publish('e', 'd', channel);
+    async run(tools) {
+      const channel = tools.name('private-a');
+      const wire = await tools.subscriber(channel);
+      tools.unsubscribe(wire, channel);
+      await tools.subscribe(wire, channel);
+      await tools.publish('e', 'd', channel);
       same(await wire.settle(), [{ event: 'e', data: 'd', channel }], 'frames');
     },
   },
@@ -143,13 +143,14 @@ const plain: Case[] = [
     id: 'S33',
     rule: '3.11',
     title: 'a dropped TCP connection leaves every channel',
-    async run(site) {
-      const channels = ['orders', 'private-a', 'cache-c'].map((base) => site.name(base));
-      const wire = await site.connect();
-      for (const channel of channels) await site.subscribe(wire, channel);
+    async run(tools) {
+      const channels = ['orders', 'private-a', 'cache-c'].map((base) => tools.name(base));
+      const wire = await tools.connect();
+      for (const channel of channels) await tools.subscribe(wire, channel);
       wire.drop();
       for (const channel of channels) {
-        const gone = async () => ((await site.channel(channel)) as { occupied?: boolean }).occupied === false;
+        const gone = async () =>
+          ((await tools.channel(channel)) as { occupied?: boolean }).occupied === false;
         await eventually(gone, `${channel} is vacated`);
       }
     },
@@ -158,10 +159,10 @@ const plain: Case[] = [
     id: 'S34',
     rule: '3.13',
     title: 'a hundred events arrive once each and in order',
-    async run(site) {
-      const channel = site.name('orders');
-      const wires = [await site.subscriber(channel), await site.subscriber(channel)];
-      for (let index = 0; index < 100; index += 1) await site.publish('n', String(index), channel);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const wires = [await tools.subscriber(channel), await tools.subscriber(channel)];
+      for (let index = 0; index < 100; index += 1) await tools.publish('n', String(index), channel);
       for (const wire of wires) {
         const got = (await wire.settle()).map(({ data }) => data);
         same(
@@ -177,17 +178,17 @@ const plain: Case[] = [
     rule: '3.12',
     title: 'a socket may hold a configured number of channels, the next is refused',
     needs: needs.fewSubscriptions,
-    async run(site) {
-      const wire = await site.connect();
-      for (let index = 0; index < 3; index += 1) await site.subscribe(wire, site.name(`c${index}`));
-      const channel = site.name('c3');
-      site.ask(wire, channel);
+    async run(tools) {
+      const wire = await tools.connect();
+      for (let index = 0; index < 3; index += 1) await tools.subscribe(wire, tools.name(`c${index}`));
+      const channel = tools.name('c3');
+      tools.ask(wire, channel);
       const frames = await wire.settle();
       same(frames[0]?.event, 'pusher:subscription_error', 'event');
       same((dataOf(frames[0]!) as { type?: unknown }).type, 'LimitReached', 'type');
-      same(await site.channel(channel), { occupied: false }, 'the refused channel');
-      site.unsubscribe(wire, site.name('c0'));
-      await site.subscribe(wire, channel);
+      same(await tools.channel(channel), { occupied: false }, 'the refused channel');
+      tools.unsubscribe(wire, tools.name('c0'));
+      await tools.subscribe(wire, channel);
     },
   },
 ];
@@ -197,8 +198,8 @@ const names: Case[] = [
     id: 'S25',
     rule: '3.1',
     title: 'privateer, cachexyz and presenceful are public channels',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       for (const base of [
         'privateer',
         'cachexyz',
@@ -208,7 +209,7 @@ const names: Case[] = [
         'my-private-a',
         'private',
       ]) {
-        const channel = site.name(base).replace(/^(private)-/, '$1');
+        const channel = tools.name(base).replace(/^(private)-/, '$1');
         wire.send({ event: 'pusher:subscribe', data: { channel } });
         same(await wire.settle(), [{ event: SUCCEEDED, channel, data: '{}' }], `answer for ${base}`);
       }
@@ -218,11 +219,11 @@ const names: Case[] = [
     id: 'S27',
     rule: '3.2',
     title: 'a name of 201 characters, with a space, or beginning with # is refused, the socket stays',
-    async run(site) {
-      await badName(site, 'x'.repeat(201));
-      await badName(site, 'two words');
-      const wire = await site.connect();
-      site.ask(wire, '#foo');
+    async run(tools) {
+      await badName(tools, 'x'.repeat(201));
+      await badName(tools, 'two words');
+      const wire = await tools.connect();
+      tools.ask(wire, '#foo');
       const frames = await wire.settle();
       same(frames[0]?.event, 'pusher:subscription_error', 'event of the first frame for #foo');
       same(frames[0]?.channel, '#foo', 'its channel');
@@ -232,9 +233,9 @@ const names: Case[] = [
     id: 'S36',
     rule: '3.2',
     title: 'all legal characters and 200 of them are accepted',
-    async run(site) {
-      const wire = await site.connect();
-      const start = site.name('ABCxyz019_-=@,.;');
+    async run(tools) {
+      const wire = await tools.connect();
+      const start = tools.name('ABCxyz019_-=@,.;');
       for (const channel of [start, start.padEnd(200, 'x')]) {
         wire.send({ event: 'pusher:subscribe', data: { channel } });
         same(await wire.first(), { event: SUCCEEDED, channel, data: '{}' }, 'the answer');
@@ -245,7 +246,7 @@ const names: Case[] = [
     id: 'S37',
     rule: '3.2',
     title: 'every other character is refused',
-    async run(site) {
+    async run(tools) {
       const bad = [
         '',
         'a:b',
@@ -264,22 +265,22 @@ const names: Case[] = [
         'a%20b',
         '#',
       ];
-      for (const channel of bad) await badName(site, channel);
+      for (const channel of bad) await badName(tools, channel);
     },
   },
   {
     id: 'S38',
     rule: '3.2',
     title: 'names from the prototype chain are names like any other',
-    async run(site) {
-      const wire = await site.connect();
+    async run(tools) {
+      const wire = await tools.connect();
       for (const channel of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
-        await site.subscribe(wire, channel);
-        await site.publish('__proto__', 'd', channel);
+        await tools.subscribe(wire, channel);
+        await tools.publish('__proto__', 'd', channel);
         same(await wire.settle(), [{ event: '__proto__', data: 'd', channel }], `frames on ${channel}`);
-        site.unsubscribe(wire, channel);
-        await site.silent(wire);
-        same(await site.channel(channel), { occupied: false }, `${channel} afterwards`);
+        tools.unsubscribe(wire, channel);
+        await tools.silent(wire);
+        same(await tools.channel(channel), { occupied: false }, `${channel} afterwards`);
       }
     },
   },
@@ -288,12 +289,12 @@ const names: Case[] = [
     rule: '3.2',
     title: 'a setting allows more characters in names, but never all',
     needs: needs.extraCharacters,
-    async run(site) {
-      const channel = site.name('a:b/c d');
-      const wire = await site.subscriber(channel);
-      await site.publish('e', 'd', channel);
+    async run(tools) {
+      const channel = tools.name('a:b/c d');
+      const wire = await tools.subscriber(channel);
+      await tools.publish('e', 'd', channel);
       same(await wire.settle(), [{ event: 'e', data: 'd', channel }], 'frames');
-      for (const bad of ['a{b', 'a"b', 'a\nb', 'a!b']) await badName(site, bad);
+      for (const bad of ['a{b', 'a"b', 'a\nb', 'a!b']) await badName(tools, bad);
     },
   },
 ];
@@ -303,15 +304,15 @@ const signed: Case[] = [
     id: 'S02',
     rule: '7.2',
     title: 'the digest of the published vector is accepted (made for the socket at hand)',
-    async run(site) {
+    async run(tools) {
       const vector = '58df8b0c36d6982b82c3ecf6b4662e34fe8c25bba48f5369f135bf843651c3a4';
       same(
         channelAuth(APP, '1234.1234', 'private-foobar'),
         `${APP.key}:${vector}`,
         'the signer of this suite',
       );
-      const wire = await site.connect();
-      const auth = `${site.app.key}:${hmacHex(site.app.secret, `${wire.socketId}:private-foobar`)}`;
+      const wire = await tools.connect();
+      const auth = `${tools.app.key}:${hmacHex(tools.app.secret, `${wire.socketId}:private-foobar`)}`;
       wire.send({ event: 'pusher:subscribe', data: { channel: 'private-foobar', auth } });
       same(await wire.first(), { event: SUCCEEDED, channel: 'private-foobar', data: '{}' }, 'the answer');
     },
@@ -320,28 +321,28 @@ const signed: Case[] = [
     id: 'S03',
     rule: '3.6',
     title: 'a wrong digest and a missing auth get both error frames and count for nothing',
-    async run(site) {
-      const channel = site.name('private-a');
-      await badAuth(site, channel, `${site.app.key}:${'a'.repeat(64)}`);
-      await badAuth(site, channel, null);
+    async run(tools) {
+      const channel = tools.name('private-a');
+      await badAuth(tools, channel, `${tools.app.key}:${'a'.repeat(64)}`);
+      await badAuth(tools, channel, null);
     },
   },
   {
     id: 'S04',
     rule: '3.5',
     title: 'a digest made for another socket is refused',
-    async run(site) {
-      const other = await site.connect();
-      const channel = site.name('private-a');
-      await badAuth(site, channel, channelAuth(site.app, other.socketId, channel));
+    async run(tools) {
+      const other = await tools.connect();
+      const channel = tools.name('private-a');
+      await badAuth(tools, channel, channelAuth(tools.app, other.socketId, channel));
     },
   },
   {
     id: 'S05',
     rule: '7.1',
     title: 'a digest in upper case, cut, prolonged or padded is refused',
-    async run(site) {
-      const channel = site.name('private-a');
+    async run(tools) {
+      const channel = tools.name('private-a');
       const changes = [
         (hex: string) => hex.toUpperCase(),
         (hex: string) => hex.slice(0, -1),
@@ -352,10 +353,10 @@ const signed: Case[] = [
         () => '',
       ];
       for (const change of changes) {
-        const wire = await site.connect();
-        const hex = hmacHex(site.app.secret, `${wire.socketId}:${channel}`);
-        site.ask(wire, channel, { auth: `${site.app.key}:${change(hex)}` });
-        await site.unauthorised(wire, channel);
+        const wire = await tools.connect();
+        const hex = hmacHex(tools.app.secret, `${wire.socketId}:${channel}`);
+        tools.ask(wire, channel, { auth: `${tools.app.key}:${change(hex)}` });
+        await tools.unauthorised(wire, channel);
       }
     },
   },
@@ -363,25 +364,25 @@ const signed: Case[] = [
     id: 'S39',
     rule: '3.5',
     title: 'an auth that is no string is refused',
-    async run(site) {
-      for (const auth of [7, {}, [], true]) await badAuth(site, site.name('private-a'), auth);
+    async run(tools) {
+      for (const auth of [7, {}, [], true]) await badAuth(tools, tools.name('private-a'), auth);
     },
   },
   {
     id: 'S40',
     rule: '3.5',
     title: 'a digest made for another channel or secret is refused',
-    async run(site) {
-      const channel = site.name('private-a');
-      const wire = await site.connect();
+    async run(tools) {
+      const channel = tools.name('private-a');
+      const wire = await tools.connect();
       const foreign = [
-        channelAuth(site.app, wire.socketId, `${channel}x`),
-        channelAuth({ ...site.app, secret: 'other' }, wire.socketId, channel),
-        channelAuth(site.app, wire.socketId, channel, '{}'),
+        channelAuth(tools.app, wire.socketId, `${channel}x`),
+        channelAuth({ ...tools.app, secret: 'other' }, wire.socketId, channel),
+        channelAuth(tools.app, wire.socketId, channel, '{}'),
       ];
       for (const auth of foreign) {
-        site.ask(wire, channel, { auth });
-        await site.unauthorised(wire, channel);
+        tools.ask(wire, channel, { auth });
+        await tools.unauthorised(wire, channel);
       }
     },
   },
@@ -389,11 +390,11 @@ const signed: Case[] = [
     id: 'S41',
     rule: '3.5',
     title: 'the key part of auth may be a foreign one (lenient, as Reverb)',
-    async run(site) {
-      const wire = await site.connect();
-      const channel = site.name('private-a');
-      await site.subscribe(wire, channel, {
-        auth: channelAuth({ ...site.app, key: 'other-key' }, wire.socketId, channel),
+    async run(tools) {
+      const wire = await tools.connect();
+      const channel = tools.name('private-a');
+      await tools.subscribe(wire, channel, {
+        auth: channelAuth({ ...tools.app, key: 'other-key' }, wire.socketId, channel),
       });
     },
   },
@@ -402,29 +403,29 @@ const signed: Case[] = [
     rule: '3.5',
     title: 'with strict keys a foreign key part is refused',
     needs: needs.strictAuthKey,
-    async run(site) {
-      const wire = await site.connect();
-      const channel = site.name('private-a');
-      site.ask(wire, channel, {
-        auth: channelAuth({ ...site.app, key: 'other-key' }, wire.socketId, channel),
+    async run(tools) {
+      const wire = await tools.connect();
+      const channel = tools.name('private-a');
+      tools.ask(wire, channel, {
+        auth: channelAuth({ ...tools.app, key: 'other-key' }, wire.socketId, channel),
       });
-      await site.unauthorised(wire, channel);
-      await site.subscribe(wire, channel);
+      await tools.unauthorised(wire, channel);
+      await tools.subscribe(wire, channel);
     },
   },
   {
     id: 'S43',
     rule: '7.2',
     title: 'channel_data on a private channel is signed when it is a non-empty string',
-    async run(site) {
-      const wire = await site.connect();
-      const channel = site.name('private-a');
-      await site.subscribe(wire, channel, { member: '{"x":1}' });
-      site.ask(wire, channel, { member: '{"x":1}', auth: channelAuth(site.app, wire.socketId, channel) });
-      await site.unauthorised(wire, channel);
-      await site.subscribe(wire, channel, {
+    async run(tools) {
+      const wire = await tools.connect();
+      const channel = tools.name('private-a');
+      await tools.subscribe(wire, channel, { member: '{"x":1}' });
+      tools.ask(wire, channel, { member: '{"x":1}', auth: channelAuth(tools.app, wire.socketId, channel) });
+      await tools.unauthorised(wire, channel);
+      await tools.subscribe(wire, channel, {
         member: '',
-        auth: channelAuth(site.app, wire.socketId, channel),
+        auth: channelAuth(tools.app, wire.socketId, channel),
       });
     },
   },
@@ -432,12 +433,12 @@ const signed: Case[] = [
     id: 'S44',
     rule: '7.7',
     title: 'an encrypted channel needs a signature and passes ciphertext untouched',
-    async run(site) {
-      const channel = site.name('private-encrypted-a');
-      await badAuth(site, channel, '');
-      const wire = await site.subscriber(channel);
+    async run(tools) {
+      const channel = tools.name('private-encrypted-a');
+      await badAuth(tools, channel, '');
+      const wire = await tools.subscriber(channel);
       const data = '{"nonce":"AAAA+/==","ciphertext":"q83vEjRWeJA/+w=="}';
-      await site.publish('secret', data, channel);
+      await tools.publish('secret', data, channel);
       same(await wire.settle(), [{ event: 'secret', data, channel }], 'frames');
     },
   },
@@ -449,37 +450,37 @@ const counts: Case[] = [
     rule: '3.9',
     title: 'subscription_count goes to all subscribers, the newcomer included, never on presence',
     needs: needs.subscriptionCounts,
-    async run(site) {
-      const channel = site.name('orders');
+    async run(tools) {
+      const channel = tools.name('orders');
       const count = (value: number) => ({
         event: 'pusher_internal:subscription_count',
         data: JSON.stringify({ subscription_count: value }),
         channel,
       });
       const succeeded = { event: SUCCEEDED, data: '{}', channel };
-      const first = await site.connect();
-      site.ask(first, channel);
+      const first = await tools.connect();
+      tools.ask(first, channel);
       same([await first.first(), await first.first()], [succeeded, count(1)], 'frames of the first');
-      const second = await site.connect();
-      site.ask(second, channel);
+      const second = await tools.connect();
+      tools.ask(second, channel);
       same([await second.first(), await second.first()], [succeeded, count(2)], 'frames of the second');
       same(await first.first(), count(2), 'news to the first');
-      const presence = site.name('presence-a');
-      await site.subscribe(first, presence, { member: member('1') });
-      site.unsubscribe(second, channel);
+      const presence = tools.name('presence-a');
+      await tools.subscribe(first, presence, { member: member('1') });
+      tools.unsubscribe(second, channel);
       same(await first.first(), count(1), 'the next news to the first');
-      await site.silent(first, second);
+      await tools.silent(first, second);
     },
   },
   {
     id: 'S45',
     rule: '3.9',
     title: 'by default there is no subscription_count',
-    async run(site) {
-      const channel = site.name('orders');
-      const first = await site.subscriber(channel);
-      const second = await site.subscriber(channel);
-      await site.silent(first, second);
+    async run(tools) {
+      const channel = tools.name('orders');
+      const first = await tools.subscriber(channel);
+      const second = await tools.subscriber(channel);
+      await tools.silent(first, second);
     },
   },
 ];

@@ -6,13 +6,13 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { TestServer } from '../../support/server.ts';
 import { type Endpoint, http, signedPath } from '../../support/wire-http.ts';
-import { arriveAll, endpointOf, Guest } from './site.ts';
+import { subscribeAll, endpointOf, LightClient } from './bench-cluster.ts';
 
 /** Bytes of an event's data, as in the prototypes that the goal was taken from. */
 const DATA_BYTES = 256;
 const RELAY = new URL('./relay.ts', import.meta.url).pathname;
 
-export interface Road {
+export interface Route {
   readonly name: string;
   /** Processes at its two ends; the same where there is one. */
   readonly publisher: number;
@@ -27,25 +27,25 @@ const dataOf = (number: number): string => `{"n":${number},"pad":"`.padEnd(DATA_
 const NUMBER = /"n\\*":(\d+)/;
 const ignore = (): void => undefined;
 
-/** A road of two bare processes. */
-export async function relayRoad(kind: string, name: string, redisPort: number): Promise<Road> {
-  const [speaker, hearer] = await Promise.all([
-    relay(kind, redisPort, 'speak'),
-    relay(kind, redisPort, 'hear'),
+/** A route of two bare processes. */
+export async function relayRoute(kind: string, name: string, redisPort: number): Promise<Route> {
+  const [publisher, subscriber] = await Promise.all([
+    relay(kind, redisPort, 'publish'),
+    relay(kind, redisPort, 'subscribe'),
   ]);
-  const road: Road = {
+  const route: Route = {
     name,
-    publisher: speaker.pid,
-    subscriber: hearer.pid,
-    send: (numbers) => void speaker.socket.write(numbers.map((number) => `${dataOf(number)}\n`).join('')),
+    publisher: publisher.pid,
+    subscriber: subscriber.pid,
+    send: (numbers) => void publisher.socket.write(numbers.map((number) => `${dataOf(number)}\n`).join('')),
     arrived: ignore,
-    close: () => Promise.all([speaker.close(), hearer.close()]),
+    close: () => Promise.all([publisher.close(), subscriber.close()]),
   };
-  createInterface(hearer.socket).on('line', (line) => road.arrived(Number(NUMBER.exec(line)?.[1])));
-  return road;
+  createInterface(subscriber.socket).on('line', (line) => route.arrived(Number(NUMBER.exec(line)?.[1])));
+  return route;
 }
 
-async function relay(kind: string, redisPort: number, role: 'speak' | 'hear') {
+async function relay(kind: string, redisPort: number, role: 'publish' | 'subscribe') {
   const args = ['--import', 'tsx', '--conditions=source', RELAY, kind, `${redisPort}`, role];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
@@ -69,30 +69,30 @@ interface Ends {
   readonly channel: string;
 }
 
-async function ears({ from, to, channel }: Ends, name: string): Promise<[Road, Guest]> {
-  const guest = new Guest('hearer', endpointOf(to), [channel]);
-  const road: Road = {
+async function subscribedRoute({ from, to, channel }: Ends, name: string): Promise<[Route, LightClient]> {
+  const client = new LightClient('subscriber', endpointOf(to), [channel]);
+  const route: Route = {
     name,
     publisher: from.pid,
     subscriber: to.pid,
     send: ignore,
     arrived: ignore,
-    close: () => Promise.resolve(guest.quit()),
+    close: () => Promise.resolve(client.close()),
   };
-  guest.hear = ({ channel: on }, text) => on === channel && road.arrived(Number(NUMBER.exec(text)?.[1]));
-  await guest.arrive();
-  return [road, guest];
+  client.onFrame = ({ channel: on }, text) => on === channel && route.arrived(Number(NUMBER.exec(text)?.[1]));
+  await client.subscribe();
+  return [route, client];
 }
 
 /** Clients of one node send client events, one client of another hears them. */
-export async function clientEventRoad(ends: Ends, name: string, senders = 1): Promise<Road> {
-  const [road, guest] = await ears(ends, name);
+export async function clientEventRoute(ends: Ends, name: string, senders = 1): Promise<Route> {
+  const [route, client] = await subscribedRoute(ends, name);
   // Not on the channel itself: that node only sends.
   const crowd = Array.from(
     { length: senders },
-    (_, at) => new Guest(`u${at}`, endpointOf(ends.from), ['lobby']),
+    (_, at) => new LightClient(`u${at}`, endpointOf(ends.from), ['lobby']),
   );
-  await arriveAll(crowd);
+  await subscribeAll(crowd);
   const head = `{"event":"client-counted","channel":"${ends.channel}","data":`;
   const send = (numbers: readonly number[]): void =>
     crowd.forEach((sender, at) =>
@@ -100,13 +100,13 @@ export async function clientEventRoad(ends: Ends, name: string, senders = 1): Pr
         numbers.filter((_, place) => place % senders === at).map((number) => `${head}${dataOf(number)}}`),
       ),
     );
-  const close = () => Promise.resolve([guest, ...crowd].forEach((each) => each.quit()));
-  return Object.assign(road, { send, close });
+  const close = () => Promise.resolve([client, ...crowd].forEach((each) => each.close()));
+  return Object.assign(route, { send, close });
 }
 
 /** Signed requests over connections that stay open. `batch`: all that are sent at once are one request. */
-export async function httpRoad(ends: Ends, name: string, how: 'each' | 'batch'): Promise<Road> {
-  const [road, guest] = await ears(ends, name);
+export async function httpRoute(ends: Ends, name: string, how: 'each' | 'batch'): Promise<Route> {
+  const [route, client] = await subscribedRoute(ends, name);
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
   const endpoint = endpointOf(ends.from);
   const event = (number: number) => ({ name: 'counted', channel: ends.channel, data: dataOf(number) });
@@ -114,7 +114,7 @@ export async function httpRoad(ends: Ends, name: string, how: 'each' | 'batch'):
     if (how === 'batch') request(endpoint, agent, 'batch_events', { batch: numbers.map(event) });
     else for (const number of numbers) request(endpoint, agent, 'events', event(number));
   };
-  return Object.assign(road, { send, close: () => Promise.resolve([guest.quit(), agent.destroy()]) });
+  return Object.assign(route, { send, close: () => Promise.resolve([client.close(), agent.destroy()]) });
 }
 
 function request(endpoint: Endpoint, agent: Agent, route: string, value: unknown): void {

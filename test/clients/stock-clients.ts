@@ -3,7 +3,7 @@ import PusherModule, { type Channel, type Members, type Options } from 'pusher-j
 import { APP } from '../support/app.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { startApplication, type Application } from './application.ts';
-import { Ear } from './ear.ts';
+import { EventRecorder } from './event-recorder.ts';
 import { sdkFor } from './sdk.ts';
 
 /** At run time the CommonJS module is the class itself; its types promise a `default`. */
@@ -17,7 +17,7 @@ export interface Address {
 }
 
 /** The server under test, an application with users, and stock clients of both; `close` ends all of it. */
-export interface Stage {
+export interface ClientsContext {
   readonly server: TestServer;
   readonly application: Application;
   readonly sdk: ReturnType<typeof sdkFor>;
@@ -26,8 +26,8 @@ export interface Stage {
   echo<T extends 'reverb' | 'pusher'>(broadcaster: T, user?: string): Echo<T>;
   /** A channel name that no other test uses. */
   name(kind: string): string;
-  /** Publishes on a channel and waits until `ear` has received it: anything that was sent earlier has arrived by then, or never will. */
-  fence(channel: string, ear: Ear): Promise<void>;
+  /** Publishes on a channel and waits until `recorder` has received it: anything that was sent earlier has arrived by then, or never will. */
+  fence(channel: string, recorder: EventRecorder): Promise<void>;
   /** Disconnects every client. */
   clear(): void;
   close(): Promise<void>;
@@ -60,10 +60,10 @@ export const authFor = (application: Application, user: string) => {
   };
 };
 
-export async function openStage(
+export async function openClients(
   env: Record<string, string> = {},
   watchlists: Record<string, readonly string[]> = {},
-): Promise<Stage> {
+): Promise<ClientsContext> {
   const server = await startServer(env);
   const application = await startApplication(server, watchlists);
   const sdk = sdkFor(server);
@@ -86,10 +86,10 @@ export async function openStage(
     echo: (broadcaster, user = '1') =>
       kept(newEcho(broadcaster, { ...echoOptions(application, user), ...optionsFor(server), Pusher })),
     name: (kind) => `${kind}-${++names}`,
-    fence: async (channel, ear) => {
+    fence: async (channel, recorder) => {
       const event = `fence-${++names}`;
       await sdk.trigger(channel, event, {});
-      await ear.next(event);
+      await recorder.next(event);
     },
     clear,
     close: async () => {
@@ -120,16 +120,19 @@ function newEcho<T extends 'reverb' | 'pusher'>(broadcaster: T, options: object)
 /** Resolves in the given state, with the connection's socket id. */
 export async function inState(pusher: Pusher, state: string, limitMs = 8_000): Promise<string> {
   const { connection } = pusher;
-  if (connection.state !== state) await new Ear(connection).next(state, limitMs);
+  if (connection.state !== state) await new EventRecorder(connection).next(state, limitMs);
   return connection.socket_id;
 }
 
 /** Subscribes and resolves once the subscription has succeeded; every event since then is recorded. */
-export async function enter(pusher: Pusher, name: string): Promise<{ channel: Channel; ear: Ear }> {
+export async function subscribeTo(
+  pusher: Pusher,
+  name: string,
+): Promise<{ channel: Channel; recorder: EventRecorder }> {
   const channel = pusher.subscribe(name);
-  const ear = new Ear(channel);
-  await ear.next('pusher:subscription_succeeded');
-  return { channel, ear };
+  const recorder = new EventRecorder(channel);
+  await recorder.next('pusher:subscription_succeeded');
+  return { channel, recorder };
 }
 
 /** Members of a presence channel, as the client sees them. */

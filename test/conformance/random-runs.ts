@@ -4,12 +4,12 @@ import { parseArgs } from 'node:util';
 import type { Endpoint } from '../support/wire-http.ts';
 import { ALLOWANCES, AVOIDED } from './allowances.ts';
 import type { Allowance } from './allowances.ts';
-import { World, differenceOf } from './lives.ts';
-import type { Step } from './lives.ts';
-import { Fate } from './random-steps.ts';
+import { StepRunner, differenceOf } from './run-steps.ts';
+import type { Step } from './run-steps.ts';
+import { StepGenerator } from './random-steps.ts';
 import { parseEndpoint } from './target.ts';
 
-const USAGE = `npx tsx --conditions=source test/conformance/random-lives.ts [options]
+const USAGE = `npx tsx --conditions=source test/conformance/random-runs.ts [options]
   --a HOST:PORT,ID,KEY,SECRET  one server, without limits on the rate of messages and client events
   --b HOST:PORT,ID,KEY,SECRET  another server
   --steps N                    how long the life is (600)
@@ -26,24 +26,24 @@ export interface Divergence {
 }
 
 /** Lives the life of one seed on two servers, and compares after each step every frame and every answer. */
-export const compareLives = async (
+export const compareRuns = async (
   [a, b]: readonly [Endpoint, Endpoint],
   seed: number,
   steps: number,
   allowances: readonly Allowance[],
 ): Promise<Divergence | undefined> => {
-  const worlds = [new World(a), new World(b)] as const;
-  const fate = new Fate(seed, randomBytes(3).toString('hex'));
+  const runners = [new StepRunner(a), new StepRunner(b)] as const;
+  const generator = new StepGenerator(seed, randomBytes(3).toString('hex'));
   try {
     for (let number = 1; number <= steps; number += 1) {
-      const step = fate.next();
-      const events = await Promise.all([worlds[0].live(step), worlds[1].live(step)]);
+      const step = generator.next();
+      const events = await Promise.all([runners[0].run(step), runners[1].run(step)]);
       const difference = differenceOf(step, events, allowances);
       if (difference) return { seed, number, step, a: difference[0], b: difference[1] };
     }
     return undefined;
   } finally {
-    await Promise.all(worlds.map((world) => world.end()));
+    await Promise.all(runners.map((runner) => runner.end()));
   }
 };
 
@@ -66,7 +66,7 @@ const main = async (): Promise<number> => {
   const allowances = values.strict ? [] : ALLOWANCES;
   for (const { id, why } of allowances) console.log(`allowed  ${id}: ${why}`);
   for (const what of AVOIDED) console.log(`avoided  ${what}`);
-  const found = await compareLives(
+  const found = await compareRuns(
     [parseEndpoint(values.a), parseEndpoint(values.b)],
     seed,
     steps,

@@ -7,7 +7,7 @@ const PING_EVERY_MS = 50;
 const PING = JSON.stringify({ event: 'pusher:ping', data: {} });
 
 /** An honest client that pings all the time: what it waits for a pong is what an attack costs everybody. */
-export class Bystander {
+export class HonestClient {
   longestPingMs = 0;
   /** The server closed it, which no attack may bring about. */
   wasClosed = false;
@@ -22,12 +22,12 @@ export class Bystander {
     socket.on('error', () => undefined);
   }
 
-  static async open({ host, port, prefix, key }: Target): Promise<Bystander> {
+  static async open({ host, port, prefix, key }: Target): Promise<HonestClient> {
     const socket = new WebSocket(`ws://${host}:${port}${prefix}/app/${key}?protocol=7`);
     await once(socket, 'open');
-    const bystander = new Bystander(socket);
-    bystander.#ping();
-    return bystander;
+    const honestClient = new HonestClient(socket);
+    honestClient.#ping();
+    return honestClient;
   }
 
   /** Waits for the pong that is under way, so that a stall at the end of an attack counts too. */

@@ -8,7 +8,7 @@ import { Difference, holds, same } from './expect.ts';
 export const SUCCEEDED = 'pusher_internal:subscription_succeeded';
 
 /** A server that was started for one case or one group of cases. */
-export interface Running {
+export interface StartedServer {
   readonly endpoint: Endpoint;
   output(): string;
   kill(signal: NodeJS.Signals): void;
@@ -46,15 +46,15 @@ interface Subscribing {
 }
 
 /** Tools of a case: one app of one server, clients that are closed after the case, and exact expectations. */
-export class Site {
+export class CaseTools {
   readonly app: Endpoint;
-  readonly server: Running | undefined;
+  readonly server: StartedServer | undefined;
   readonly publisher: ReturnType<typeof publisher>;
   readonly #forms: Forms;
   readonly #wires: Wire[];
   readonly #suffix = randomBytes(3).toString('hex');
 
-  constructor(app: Endpoint, server?: Running, forms: Forms = STRICT, wires: Wire[] = []) {
+  constructor(app: Endpoint, server?: StartedServer, forms: Forms = STRICT, wires: Wire[] = []) {
     this.app = app;
     this.server = server;
     this.publisher = publisher(app);
@@ -62,9 +62,9 @@ export class Site {
     this.#wires = wires;
   }
 
-  /** The same server, seen as another of its apps; its clients are closed with those of this site. */
-  as(app: Partial<Endpoint>): Site {
-    return new Site({ ...this.app, ...app }, this.server, this.#forms, this.#wires);
+  /** The same server, seen as another of its apps; its clients are closed with those of these tools. */
+  as(app: Partial<Endpoint>): CaseTools {
+    return new CaseTools({ ...this.app, ...app }, this.server, this.#forms, this.#wires);
   }
 
   /** A channel name that no other case uses. */

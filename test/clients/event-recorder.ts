@@ -4,15 +4,15 @@ interface Emitter {
   bind_global(callback: (event: string, data: unknown) => void): unknown;
 }
 
-export interface Heard {
+export interface RecordedEvent {
   readonly event: string;
   readonly data: unknown;
 }
 
 /** Everything that a channel, a user or a connection of pusher-js tells its application, in order. */
-export class Ear {
-  readonly heard: Heard[] = [];
-  readonly #taken = new Set<Heard>();
+export class EventRecorder {
+  readonly events: RecordedEvent[] = [];
+  readonly #taken = new Set<RecordedEvent>();
   readonly #waiters = new Set<() => void>();
 
   constructor(emitter: Emitter) {
@@ -20,22 +20,22 @@ export class Ear {
   }
 
   note(event: string, data: unknown): void {
-    this.heard.push({ event, data });
+    this.events.push({ event, data });
     for (const wake of [...this.#waiters]) wake();
   }
 
   count(event: string): number {
-    return this.heard.filter((each) => each.event === event).length;
+    return this.events.filter((each) => each.event === event).length;
   }
 
   /** Data of every such event until now. */
   all(event: string): unknown[] {
-    return this.heard.filter((each) => each.event === event).map(({ data }) => data);
+    return this.events.filter((each) => each.event === event).map(({ data }) => data);
   }
 
   /** Resolves with the oldest such event that was not taken yet, now or when it arrives. */
   async next(event: string, limitMs = LIMIT_MS): Promise<unknown> {
-    const found = () => this.heard.find((each) => each.event === event && !this.#taken.has(each));
+    const found = () => this.events.find((each) => each.event === event && !this.#taken.has(each));
     await this.until(() => found() !== undefined, event, limitMs);
     const taken = found();
     if (taken === undefined) throw new Error('unreachable');
@@ -47,7 +47,7 @@ export class Ear {
   async until(holds: () => boolean, what: string, limitMs = LIMIT_MS): Promise<void> {
     const deadline = Date.now() + limitMs;
     while (!holds() && Date.now() < deadline) await this.#event(deadline - Date.now());
-    if (!holds()) throw new Error(`no ${what} within ${limitMs} ms; heard ${JSON.stringify(this.heard)}`);
+    if (!holds()) throw new Error(`no ${what} within ${limitMs} ms; received ${JSON.stringify(this.events)}`);
   }
 
   /** Resolves at the next event, or when there is none in time. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
 import type { Endpoint } from '../support/wire-http.ts';
-import { compareLives } from './random-lives.ts';
+import { compareRuns } from './random-runs.ts';
 import { APP, APP_ENV } from './settings.ts';
 
 const ENV = { ...APP_ENV, WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0', WAVEHALL_MAX_MESSAGES_PER_SECOND: '0' };
@@ -23,11 +23,11 @@ afterAll(async () => {
 });
 
 test.each([1, 2, 3])('3.13 two servers answer the same random steps alike (seed %i)', async (seed) => {
-  expect(await compareLives(pair, seed, 250, [])).toBeUndefined();
+  expect(await compareRuns(pair, seed, 250, [])).toBeUndefined();
 });
 
 test('5.1 random steps detect a server that differs in one setting', async () => {
   const other = await start({ REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: 'none' });
-  const found = await compareLives([pair[0], other], 4, 250, []);
+  const found = await compareRuns([pair[0], other], 4, 250, []);
   expect(found?.step.do).toBe('whisper');
 });

@@ -27,7 +27,7 @@ export type Step =
   | { readonly do: 'get'; readonly path: string; readonly query: readonly (readonly [string, string])[] };
 
 /** Result of one step: the answer of the API, if it was called, and the new frames of each client. */
-export interface Events {
+export interface ClientEvents {
   readonly answer: { readonly status: number; readonly body: unknown } | undefined;
   readonly frames: Readonly<Record<number, readonly Frame[]>>;
 }
@@ -42,7 +42,7 @@ export const userOf = (client: number) => ({
 export const ownChannel = (client: number): string => `own-${client}`;
 
 /** One server as a stage for lives. */
-export class World {
+export class StepRunner {
   readonly #app: Endpoint;
   readonly #api: ReturnType<typeof publisher>;
   readonly #wires = new Map<number, Wire>();
@@ -53,7 +53,7 @@ export class World {
   }
 
   /** Does one step and waits until nothing of it is under way. */
-  async live(step: Step): Promise<Events> {
+  async run(step: Step): Promise<ClientEvents> {
     const answer = await this.#do(step);
     if ('client' in step) await this.#barrier(step.client);
     const frames: Record<number, Frame[]> = {};
@@ -67,7 +67,7 @@ export class World {
 
   /** Everybody goes, and the app is empty again. */
   async end(): Promise<void> {
-    for (const client of [...this.#wires.keys()]) await this.live({ do: 'close', client });
+    for (const client of [...this.#wires.keys()]) await this.run({ do: 'close', client });
   }
 
   readonly #kept = new Map<number, Frame[]>();
@@ -197,7 +197,11 @@ const bodyBy = (body: unknown, allowances: readonly Allowance[]): unknown =>
 const byChannel = (left: Frame, right: Frame) => String(left.channel).localeCompare(String(right.channel));
 
 /** The events of a step as they are compared. A closing socket leaves its channels in any order. */
-const comparable = ({ answer, frames }: Events, step: Step, allowances: readonly Allowance[]): unknown => {
+const comparable = (
+  { answer, frames }: ClientEvents,
+  step: Step,
+  allowances: readonly Allowance[],
+): unknown => {
   const isLeaving = step.do === 'drop' || step.do === 'close';
   const lists = Object.entries(frames).map(([client, list]) => {
     const kept = list.map((frame) => frameBy(frame, allowances)).filter((frame) => frame !== undefined);
@@ -212,7 +216,7 @@ const comparable = ({ answer, frames }: Events, step: Step, allowances: readonly
 /** Results of two servers for the same step, where they differ. */
 export const differenceOf = (
   step: Step,
-  [left, right]: readonly [Events, Events],
+  [left, right]: readonly [ClientEvents, ClientEvents],
   allowances: readonly Allowance[],
 ): readonly [unknown, unknown] | undefined => {
   const pair = [comparable(left, step, allowances), comparable(right, step, allowances)] as const;

@@ -49,7 +49,7 @@ export const endpointOf = ({ port }: { readonly port: number }): Endpoint => ({
 });
 
 /** A Redis and real nodes, each as it is started in production: built, and with no proxy between. */
-export class Site {
+export class BenchCluster {
   readonly redis: TestRedis;
   readonly nodes: readonly TestServer[];
 
@@ -62,12 +62,12 @@ export class Site {
     nodes: number,
     env: Readonly<Record<string, string>> = {},
     redisArgs: readonly string[] = [],
-  ): Promise<Site> {
+  ): Promise<BenchCluster> {
     const redis = await startRedis(redisArgs);
     const settings = { ...SETTINGS, REVERB_SCALING_ENABLED: 'true', REDIS_PORT: `${redis.port}`, ...env };
     const started = Array.from({ length: nodes }, () => startServer(settings));
     const all = await Promise.allSettled(started);
-    const site = new Site(
+    const site = new BenchCluster(
       redis,
       all.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])),
     );
@@ -102,7 +102,7 @@ export class Site {
 }
 
 /** A node that shares nothing with anybody. */
-export const startLonelyNode = (env: Readonly<Record<string, string>> = {}): Promise<TestServer> =>
+export const startSingleNode = (env: Readonly<Record<string, string>> = {}): Promise<TestServer> =>
   startServer({ ...SETTINGS, ...env });
 
 /** Waits of pusher-js after a close without a code, and after an upgrade that failed. */
@@ -110,16 +110,16 @@ const BACK_AFTER_MS = 1000;
 const AGAIN_AFTER_MS = 15_000;
 
 /** A client as pusher-js is one, as light as can be: it comes back, to the same address, and enters its channels. */
-export class Guest {
+export class LightClient {
   readonly user: string;
   readonly channels: readonly string[];
   /** Every frame but answers to its own subscriptions. */
-  hear: (frame: Frame, text: string) => void = () => undefined;
+  onFrame: (frame: Frame, text: string) => void = () => undefined;
   /** Since when it has been on all its channels; `undefined` while it is not. */
-  sinceMs: number | undefined;
-  comesBack = true;
+  subscribedSinceMs: number | undefined;
+  reconnects = true;
   readonly #address: Endpoint;
-  readonly #entered = new Set<string>();
+  readonly #subscribed = new Set<string>();
   #socket: WebSocket | undefined;
   #waiting: (() => void)[] = [];
 
@@ -130,7 +130,7 @@ export class Guest {
   }
 
   /** Resolves when it is on all its channels. */
-  arrive(): Promise<void> {
+  subscribe(): Promise<void> {
     this.#connect();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -147,8 +147,8 @@ export class Guest {
     stream?.uncork();
   }
 
-  quit(): void {
-    this.comesBack = false;
+  close(): void {
+    this.reconnects = false;
     this.#socket?.terminate();
   }
 
@@ -160,24 +160,24 @@ export class Guest {
     this.#socket = socket;
     socket.on('open', () => (isOpen = true));
     socket.on('error', () => undefined);
-    socket.on('message', (bytes: Buffer) => this.#hear(bytes.toString()));
+    socket.on('message', (bytes: Buffer) => this.#receive(bytes.toString()));
     socket.on('close', () => {
-      this.sinceMs = undefined;
-      this.#entered.clear();
-      if (this.comesBack)
-        setTimeout(() => this.comesBack && this.#connect(), isOpen ? BACK_AFTER_MS : AGAIN_AFTER_MS);
+      this.subscribedSinceMs = undefined;
+      this.#subscribed.clear();
+      if (this.reconnects)
+        setTimeout(() => this.reconnects && this.#connect(), isOpen ? BACK_AFTER_MS : AGAIN_AFTER_MS);
     });
   }
 
-  #hear(text: string): void {
+  #receive(text: string): void {
     const frame = JSON.parse(text) as Frame;
     if (frame.event === 'pusher:connection_established')
       this.#subscribe((dataOf(frame) as { socket_id: string }).socket_id);
-    else this.hear(frame, text);
+    else this.onFrame(frame, text);
     if (frame.event !== 'pusher_internal:subscription_succeeded') return;
-    this.#entered.add(frame.channel as string);
-    if (this.#entered.size < this.channels.length) return;
-    this.sinceMs = performance.now();
+    this.#subscribed.add(frame.channel as string);
+    if (this.#subscribed.size < this.channels.length) return;
+    this.subscribedSinceMs = performance.now();
     for (const arrived of this.#waiting.splice(0)) arrived();
   }
 
@@ -194,7 +194,7 @@ export class Guest {
 }
 
 /** Everybody arrives, some at a time. */
-export async function arriveAll(guests: readonly Guest[], atATime = 100): Promise<void> {
-  for (let at = 0; at < guests.length; at += atATime)
-    await Promise.all(guests.slice(at, at + atATime).map((guest) => guest.arrive()));
+export async function subscribeAll(clients: readonly LightClient[], atATime = 100): Promise<void> {
+  for (let at = 0; at < clients.length; at += atATime)
+    await Promise.all(clients.slice(at, at + atATime).map((client) => client.subscribe()));
 }

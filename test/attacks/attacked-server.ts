@@ -1,18 +1,18 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { APP, APP_ENV } from '../conformance/settings.ts';
-import { Site } from '../conformance/site.ts';
+import { CaseTools } from '../conformance/case-tools.ts';
 import { startServer } from '../support/server.ts';
 import type { TestServer } from '../support/server.ts';
 import { eventually } from '../support/wire.ts';
 
-export interface Arena {
+export interface AttackedServer {
   /** A fresh site for each test; its clients are closed afterwards. */
-  readonly site: Site;
+  readonly site: CaseTools;
   readonly server: TestServer;
 }
 
 /** The server answers, and no channel and no connection is left of the attack. */
-export const unharmed = async (site: Site, limitMs = 5_000): Promise<void> => {
+export const unharmed = async (site: CaseTools, limitMs = 5_000): Promise<void> => {
   const up = await site.request({ method: 'GET', path: '/up' });
   expect([up.status, up.text]).toEqual([200, '{"health":"OK"}']);
   const left = async () => (await site.get('/channels')).text + (await site.get('/connections')).text;
@@ -31,18 +31,18 @@ interface ArenaOptions {
 }
 
 /** A server for all tests of a file or group. After each test it must be unharmed. */
-export const arena = (
+export const attackedServer = (
   env: Record<string, string> = {},
   { args = [], asks = true }: ArenaOptions = {},
-): Arena => {
-  const held: { site?: Site; server?: TestServer; hasEnded?: boolean } = {};
+): AttackedServer => {
+  const held: { site?: CaseTools; server?: TestServer; hasEnded?: boolean } = {};
   beforeAll(async () => {
     held.server = await startServer({ ...APP_ENV, ...env }, args);
     void held.server.exited.then(() => (held.hasEnded = true));
   });
   beforeEach(() => {
     const { host, port } = held.server!;
-    held.site = new Site({ ...APP, host, port, prefix: '' });
+    held.site = new CaseTools({ ...APP, host, port, prefix: '' });
   });
   afterEach(async () => {
     await held.site!.cleanUp();

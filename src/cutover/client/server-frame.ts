@@ -16,4 +16,4 @@ export const isInternal = (event: string): boolean =>
   event.startsWith('pusher:') || event.startsWith('pusher_internal:');
 
 /** Events that a client sent to the other subscribers of a channel; Laravel Echo calls them whispers. */
-export const isClientEvent = (event: string): boolean => event.startsWith('client-');
+export const isClientEventName = (event: string): boolean => event.startsWith('client-');

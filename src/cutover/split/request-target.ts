@@ -16,7 +16,7 @@ const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
  * targets that servers read in different ways are refused.
  */
 export function mayGoUpstream(target: string, prefix: string): boolean {
-  const path = PLAIN.test(target) ? decodedPath(pathOf(target)) : undefined;
+  const path = PLAIN.test(target) ? fullyDecodedPath(pathOf(target)) : undefined;
   if (path === undefined || ODD_WHEN_DECODED.test(path)) return false;
   const [first, ...rest] = segmentsOf(path, prefix);
   if (LOCAL_SEGMENTS.includes(first)) return false;
@@ -30,7 +30,7 @@ export function hasOneHost({ rawHeaders, headers }: IncomingMessage): boolean {
 }
 
 /** Decodes as often as possible: the next server may decode again. */
-function decodedPath(path: string): string | undefined {
+function fullyDecodedPath(path: string): string | undefined {
   let before = path;
   try {
     for (let round = 0; round < MOST_DECODINGS; round += 1) {

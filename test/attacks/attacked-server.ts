@@ -6,12 +6,12 @@ import type { TestServer } from '../support/server.ts';
 import { eventually } from '../support/wire.ts';
 
 export interface AttackedServer {
-  /** A fresh site for each test; its clients are closed afterwards. */
+  /** Fresh case tools for each test; their clients are closed afterwards. */
   readonly site: CaseTools;
   readonly server: TestServer;
 }
 
-/** The server answers, and no channel and no connection is left of the attack. */
+/** Checks that the server answers and that the attack left no channel and no connection. */
 export const unharmed = async (site: CaseTools, limitMs = 5_000): Promise<void> => {
   const up = await site.request({ method: 'GET', path: '/up' });
   expect([up.status, up.text]).toEqual([200, '{"health":"OK"}']);
@@ -26,7 +26,7 @@ export const unharmed = async (site: CaseTools, limitMs = 5_000): Promise<void> 
 
 interface ArenaOptions {
   readonly args?: readonly string[];
-  /** false: the API cannot be asked, because the app refuses everything. */
+  /** False: the API cannot be used, because the app refuses every request. */
   readonly asks?: boolean;
 }
 
@@ -62,7 +62,7 @@ export const attackedServer = (
 
 export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
-/** Does something so many times, one after another. */
+/** Calls `act` `count` times, one after another. */
 export const times = async (count: number, act: (index: number) => unknown): Promise<void> => {
   for (let index = 0; index < count; index += 1) await act(index);
 };

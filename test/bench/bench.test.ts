@@ -1,4 +1,4 @@
-/** The figures are for quiet machines; that each can be had, with either generator, and that what is missing is said, is for all. */
+/** Checks that every figure can be measured, with either generator, and that missing parts are named. The values themselves need a quiet machine. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -55,7 +55,7 @@ function sound(rows: readonly Row[], servers: readonly string[]): void {
   expect(rows.filter(({ value }) => value === undefined || !Number.isFinite(value))).toEqual([]);
 }
 
-/** Only Linux tells what others cost; elsewhere the benchmark says that it leaves it out. In CI it is there. */
+/** Only Linux shows the CPU time of other processes; on other systems the benchmark names what it leaves out. */
 const it = MEASURES_CPU || process.env.CI !== undefined ? test : test.skip;
 
 it.each(RULES)(

@@ -56,7 +56,7 @@ export class Bench {
     });
   }
 
-  /** Said at once, and again under the table. */
+  /** Printed at once, and again under the table. */
   leaveOut(subject: string, why: string): void {
     const what = this.#scenario === '' ? subject : `${this.#scenario}: ${subject}`;
     if (this.leftOut.some((each) => each.what === what && each.why === why)) return;

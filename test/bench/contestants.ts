@@ -1,4 +1,4 @@
-/** The servers that are measured side by side: ours, the floor, the naive one, and whatever runs already. */
+/** The servers that are measured side by side: Wavehall, the floor, the naive server, and any server that runs already. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Only Linux tells of others how long they have run. */
+/** Only Linux shows how long other processes have run. */
 export const MEASURES_CPU = existsSync('/proc/self/schedstat');
 
 const measurable = (pid: number): number => (MEASURES_CPU ? pid : 0);
@@ -54,7 +54,7 @@ export interface Start {
   readonly nodeOptions?: readonly string[];
 }
 
-/** As it is started in production, but for the limits of what one client may ask. */
+/** Starts Wavehall as in production, but without the limits for one client. */
 export async function startWavehall({ core, nodeOptions = [] }: Start): Promise<Contestant> {
   const server = await startServer({
     ...APP_VARIABLES,
@@ -94,7 +94,7 @@ export const startNaive = ({ core, nodeOptions = [] }: Start): Promise<Contestan
 export const startFloor = (program: string, mode: 'send' | 'join', { core }: Start): Promise<Contestant> =>
   startProgram(`floor ${mode}`, 'floor', core, [program, mode]);
 
-/** A program that says on which port it listens. */
+/** Starts a program that prints the port on which it listens. */
 async function startProgram(
   name: string,
   role: Role,
@@ -159,7 +159,7 @@ function selects(pid: number): boolean {
   return isPhp && !OTHER_LOOPS.test(readFileSync(`/proc/${pid}/maps`, 'utf8'));
 }
 
-/** It was there before, and stays; its cores are given back. */
+/** It ran before and keeps running; it may use its former cores again. */
 export function join(text: string, core: number | undefined): Contestant {
   const found = parseAgainst(text);
   if (found.pid !== 0 && !isRunning(found.pid))

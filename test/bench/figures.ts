@@ -4,7 +4,7 @@ import { quantile } from './cluster/bench-cluster.ts';
 export interface Comparison {
   readonly to: string;
   readonly ratio: number;
-  /** The ratio has to be no more than that. */
+  /** Largest ratio that meets the goal. */
   readonly atMost?: number | undefined;
 }
 
@@ -15,7 +15,7 @@ export interface Row {
   /** `undefined`: it could not be measured; `note` says why. */
   readonly value: number | undefined;
   readonly unit: string;
-  /** The value has to be no more than that. */
+  /** Largest value that meets the goal. */
   readonly atMost?: number | undefined;
   readonly against?: readonly Comparison[];
   readonly more?: Readonly<Record<string, number | undefined>>;
@@ -52,7 +52,7 @@ export function compare(own: Rounds, bases: readonly Base[]): Comparison[] {
   });
 }
 
-/** Everything with a goal in this row, and whether it is met. */
+/** Each goal of this row, with `met` or `MISSED`. */
 export function goalsOf(row: Row): { readonly text: string; readonly isMet: boolean }[] {
   const own =
     row.atMost === undefined || row.value === undefined

@@ -1,4 +1,4 @@
-/** The gate: what a delivery costs, held against the kernel's floor and a bare write of the same rounds. No time has to be met. */
+/** Compares the cost of a delivery with the kernel's floor and a bare write of the same rounds. No absolute time has to be met. */
 import { expect, test } from 'vitest';
 import { Bench, type Sizes } from './bench.ts';
 import { startBareWrite, startFloor, startWavehall } from './contestants.ts';
@@ -35,7 +35,7 @@ const TRIES = 3;
 const native = compileNative();
 const reason = typeof native === 'string' ? native : '';
 
-/** A floor needs a compiler. Where everything has to be proven there is one; elsewhere it is said that there is none. */
+/** A floor needs a compiler. In CI there is one; on other machines the test is skipped with a message. */
 test('3.13 the limit for fan-outs is checked in CI, where there is a compiler', ({ skip }) => {
   if (process.env.CI === undefined) skip(reason !== '', `the gate is left out: ${reason}`);
   expect(reason).toBe('');

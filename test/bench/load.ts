@@ -1,4 +1,4 @@
-/** One process that plays all clients of one server, and its application: told what to do line by line. */
+/** One process that acts as all clients of one server and as its application; it reads one command a line. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -93,7 +93,7 @@ export class Load {
     return this.#child.pid ?? 0;
   }
 
-  /** One command at a time. Rejects when the generator ends, or says nothing for long. */
+  /** Sends one command at a time. Rejects when the generator ends, or does not answer for long. */
   async ask<Name extends keyof Answers>(name: Name, parameters: Parameters = {}): Promise<Answers[Name]> {
     const words = Object.entries(parameters).map(([key, value]) => `${key}=${value}`);
     this.#child.stdin.write(`${[name, ...words].join(' ')}\n`);

@@ -1,4 +1,4 @@
-/** The machine that the figures are of, what it allows, and which core is whose. */
+/** The machine of the figures, its limits, and the use of its cores. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
@@ -39,11 +39,11 @@ export function openFilesOf(pid: number | 'self', running = false): number {
   return limit === 'unlimited' ? 1_000_000 : Number(limit);
 }
 
-/** Which core serves and which one makes the load; a reason where nothing can be pinned. */
+/** The cores of the servers and of the generator; a reason if nothing can be pinned. */
 export interface Pinning {
   readonly server: number | undefined;
   readonly generator: number | undefined;
-  /** True where the generator takes nothing from the servers: they share no core. */
+  /** True if generator and servers share no core. */
   readonly isApart: boolean;
   readonly text: string;
 }

@@ -1,4 +1,4 @@
-/** Compiles the C parts, once per text of theirs. */
+/** Compiles the C sources, once for each version of their text. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
@@ -33,7 +33,7 @@ const filesIn = (folder: string): string[] =>
     .sort()
     .map((name) => join(folder, name));
 
-/** Named by what it was made of; put in place in one step, for whoever compiles at the same time. */
+/** Name contains the hash of the sources; the file is moved into place in one step, because another run may compile at the same time. */
 function compile(compiler: string, name: string, files: readonly string[]): string {
   const version = execFileSync(compiler, ['--version'], { stdio: ['ignore', 'pipe', 'pipe'] });
   const hash = createHash('sha256').update(version);

@@ -1,4 +1,4 @@
-/** One table of everything that was found, for a terminal, and as Markdown for the documentation. */
+/** One table of all figures, for a terminal, and as Markdown for the documentation. */
 import type { LeftOut, Row } from './figures.ts';
 import { goalsOf } from './figures.ts';
 import type { Machine } from './machine.ts';

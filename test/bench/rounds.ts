@@ -1,4 +1,4 @@
-/** Short rounds in which every server has its turn, in another order each time: what disturbs one disturbs all. */
+/** Short rounds in which every server has a turn, in another order each time, so that a disturbance meets all of them. */
 import type { Bench } from './bench.ts';
 import type { Contestant } from './contestants.ts';
 import type { Interval, Load } from './load.ts';
@@ -10,7 +10,7 @@ export interface LoadedServer {
   readonly sockets: number;
 }
 
-/** Opens so many subscribers on each; who cannot take them is left out. Whoever calls closes the loadedServers. */
+/** Opens `wanted` subscribers on each server; a server that cannot take them is left out. The caller closes them. */
 export async function openClients(
   bench: Bench,
   contestants: readonly Contestant[],
@@ -78,7 +78,7 @@ async function attempt<Result>(
   }
 }
 
-/** Says why a round does not count. */
+/** Reports why a round does not count. */
 export function refuse(bench: Bench, loaded: LoadedServer, what: string, { complaint }: Interval): undefined {
   bench.leaveOut(`a round of ${loaded.contestant.name}`, complaint === '' ? what : `${what}; ${complaint}`);
   return undefined;

@@ -1,4 +1,4 @@
-/** Rows of the table from what each server came to in each round. */
+/** Rows of the table, from the results of each server in each round. */
 import type { Contestant } from './contestants.ts';
 import { type Base, compare, median, type Row, type Rounds } from './figures.ts';
 import type { LoadedServer } from './rounds.ts';
@@ -18,7 +18,7 @@ export interface Label {
   readonly atMost?: (own: Contestant) => number | undefined;
   /** The ratio that ours may be of the other. */
   readonly goal?: (other: Contestant) => number | undefined;
-  /** Sockets that were wanted: who had fewer says so. */
+  /** Sockets that were wanted; a server with fewer is marked. */
   readonly sockets?: number;
 }
 
@@ -49,7 +49,7 @@ function mediansOf(rounds: readonly (Found | undefined)[]): Record<string, numbe
   );
 }
 
-/** Everybody is compared with floors, Wavehall with all others too. */
+/** Every server is compared with floors, Wavehall with all others too. */
 function bases(label: Label, { contestant }: LoadedServer, results: Results): Base[] {
   const isOurs = contestant.role === 'wavehall';
   return [...results]

@@ -1,4 +1,4 @@
-/** One whole run: finds out what the machine allows, starts everybody, and lets the scenarios do their rounds. */
+/** One whole run: checks the machine, starts all servers, and runs the scenarios. */
 import { Bench, FULL, QUICK, type Scenario, type Sizes } from './bench.ts';
 import {
   type Contestant,
@@ -57,7 +57,7 @@ export interface Terms {
   readonly sizes: Sizes;
 }
 
-/** Finds out what can be used, and starts everybody. */
+/** Checks which parts can be used, and starts all servers. */
 export async function prepare({ against, workers, sizes }: Terms): Promise<Course> {
   const pinning = planPinning();
   const compiled = workers ? 'the worker threads were asked for' : compileNative();
@@ -97,7 +97,7 @@ async function startAll(
   { server: core }: Pinning,
   native: Native | undefined,
 ): Promise<Contestant[]> {
-  // Those that are there already first: what is wrong with them is said before anything is started.
+  // Running servers first: their faults are reported before anything is started.
   const others = against.map((text) => join(text, core));
   const floors =
     native === undefined

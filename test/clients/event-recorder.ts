@@ -9,7 +9,7 @@ export interface RecordedEvent {
   readonly data: unknown;
 }
 
-/** Everything that a channel, a user or a connection of pusher-js tells its application, in order. */
+/** Records every event that a channel, a user or a connection of pusher-js emits, in order. */
 export class EventRecorder {
   readonly events: RecordedEvent[] = [];
   readonly #taken = new Set<RecordedEvent>();
@@ -43,14 +43,14 @@ export class EventRecorder {
     return taken.data;
   }
 
-  /** Looks at a condition after every event; `what` is for the message when it never holds. */
+  /** Checks a condition after every event; `what` is for the message when it never holds. */
   async until(holds: () => boolean, what: string, limitMs = LIMIT_MS): Promise<void> {
     const deadline = Date.now() + limitMs;
     while (!holds() && Date.now() < deadline) await this.#event(deadline - Date.now());
     if (!holds()) throw new Error(`no ${what} within ${limitMs} ms; received ${JSON.stringify(this.events)}`);
   }
 
-  /** Resolves at the next event, or when there is none in time. */
+  /** Resolves at the next event, or at the time limit. */
   #event(limitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {

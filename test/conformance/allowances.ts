@@ -1,7 +1,7 @@
 import { dataOf } from '../support/wire.ts';
 import type { Frame } from '../support/wire.ts';
 
-/** A known difference between two servers that random lives look past, each for a reason. */
+/** A known difference between two servers that random runs ignore, with its reason. */
 export interface Allowance {
   readonly id: string;
   readonly why: string;
@@ -95,7 +95,7 @@ export const ALLOWANCES: readonly Allowance[] = [
   },
 ];
 
-/** Not allowances of single frames: what a life must not do, because Reverb is known to fail at it (see reverb-differences.ts). */
+/** Steps that a random run must not take, because Reverb is known to fail at them (see reverb-differences.ts). */
 export const AVOIDED = [
   'members without user_info, with empty user_info or with the id 0 (S15, S50, S52)',
   'whispers of anything but objects that are not empty (W09 to W13)',

@@ -22,7 +22,7 @@ export const same = (got: unknown, expected: unknown, what: string): void => {
   if (!isDeepStrictEqual(got, expected)) throw new Difference(what, show(expected), show(got));
 };
 
-/** The value passes a test; `expected` describes it in words. */
+/** Fails unless the value passes a test; `expected` describes it in words. */
 export const holds = (test: boolean, what: string, expected: string, got: unknown): void => {
   if (!test) throw new Difference(what, expected, show(got));
 };

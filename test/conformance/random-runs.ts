@@ -12,11 +12,11 @@ import { parseEndpoint } from './target.ts';
 const USAGE = `npx tsx --conditions=source test/conformance/random-runs.ts [options]
   --a HOST:PORT,ID,KEY,SECRET  one server, without limits on the rate of messages and client events
   --b HOST:PORT,ID,KEY,SECRET  another server
-  --steps N                    how long the life is (600)
-  --seed N                     which life it is (drawn when left out)
+  --steps N                    number of steps (600)
+  --seed N                     seed of the steps (random by default)
   --strict                     no allowances for what is known of Laravel Reverb`;
 
-/** The first step that two servers made something different of. */
+/** The first step whose results differ between two servers. */
 export interface Divergence {
   readonly seed: number;
   readonly number: number;
@@ -25,7 +25,7 @@ export interface Divergence {
   readonly b: unknown;
 }
 
-/** Lives the life of one seed on two servers, and compares after each step every frame and every answer. */
+/** Runs the steps of one seed on two servers, and compares every frame and every answer after each step. */
 export const compareRuns = async (
   [a, b]: readonly [Endpoint, Endpoint],
   seed: number,

@@ -5,7 +5,7 @@ import { channelAuth, publisher } from '../support/wire-http.ts';
 import type { Answer, Endpoint } from '../support/wire-http.ts';
 import type { Allowance } from './allowances.ts';
 
-/** One thing that happens in a life; clients are numbers, channels are names, so that it can happen on any server. */
+/** One step of a random run; clients are numbers, channels are names, so that it can run on any server. */
 export type Step =
   | { readonly do: 'connect' | 'drop' | 'close'; readonly client: number }
   | { readonly do: 'subscribe'; readonly client: number; readonly channel: string; readonly forged: boolean }
@@ -32,7 +32,7 @@ export interface ClientEvents {
   readonly frames: Readonly<Record<number, readonly Frame[]>>;
 }
 
-/** Four people share the clients; each is one user with the same card wherever he shows up. */
+/** Four users share the clients; each has the same `user_info` on every socket. */
 export const userOf = (client: number) => ({
   user_id: String((client % 4) + 1),
   user_info: { name: `N${client % 4}` },
@@ -41,7 +41,7 @@ export const userOf = (client: number) => ({
 /** Every client holds a channel of its own, so that its leaving can be seen from outside. */
 export const ownChannel = (client: number): string => `own-${client}`;
 
-/** One server as a stage for lives. */
+/** Runs steps against one server. */
 export class StepRunner {
   readonly #app: Endpoint;
   readonly #api: ReturnType<typeof publisher>;
@@ -52,7 +52,7 @@ export class StepRunner {
     this.#api = publisher(app);
   }
 
-  /** Does one step and waits until nothing of it is under way. */
+  /** Runs one step and waits until nothing of it is in flight. */
   async run(step: Step): Promise<ClientEvents> {
     const answer = await this.#do(step);
     if ('client' in step) await this.#barrier(step.client);
@@ -65,7 +65,7 @@ export class StepRunner {
     return { answer: answer && { status: answer.status, body: answer.json ?? answer.text }, frames };
   }
 
-  /** Everybody goes, and the app is empty again. */
+  /** Closes all clients and waits until the app is empty. */
   async end(): Promise<void> {
     for (const client of [...this.#wires.keys()]) await this.run({ do: 'close', client });
   }

@@ -111,7 +111,7 @@ const FOR_SPEED = new Set(['WAVEHALL_PONG_TIMEOUT', 'WAVEHALL_DRAIN_SECONDS']);
 
 const isOnlyOurs = (setting: string) => setting.startsWith('WAVEHALL_') && !FOR_SPEED.has(setting);
 
-/** A server that is running already. Without a command for others it cannot be tried with other settings. */
+/** A server that is running already. Without a command for further servers it cannot be tested with other settings. */
 export const running = (name: string, app: Endpoint): Target => ({
   name,
   shared: () =>

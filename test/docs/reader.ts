@@ -8,7 +8,7 @@ import { startRedis } from '../support/redis.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import { ROOT } from './shell-blocks.ts';
 
-/** Possessions of a reader: a fresh clone, an app of Laravel, Redis, and the other server of a cutover. */
+/** Everything that a reader needs: a fresh clone, an app of Laravel, Redis, and the upstream of a cutover. */
 export interface Reader {
   /** The fresh clone. */
   readonly copy: string;

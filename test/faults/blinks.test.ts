@@ -1,4 +1,4 @@
-/** Links to Redis that break again and again, and what each kind of channel loses by it. */
+/** Links to Redis that break again and again: no kind of channel loses an event. */
 import { expect } from 'vitest';
 import { fault, report } from './fault-run.ts';
 import { sleep } from '../../src/core/util/time.ts';

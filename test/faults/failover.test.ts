@@ -9,9 +9,9 @@ import { underwayAt, msUntilAccepting, startLoad, expectNoMemberChanges, accepte
 import { fault, report, sideBySide, type FaultRun } from './fault-run.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-/** After a change of the master, nobody may be said to have gone for so long. */
+/** Time after a change of the master in which no member may be removed. */
 const QUIET_MS = 6000;
-/** How old what a replica lacks may be. */
+/** Age of the newest write that a replica may lack. */
 const LAG_MS = 300;
 
 const options = (args: readonly string[] = []) => ({
@@ -66,7 +66,7 @@ describe('the master changes', () => {
         const ms = await msUntilAccepting(stage, news);
         await acceptedMore(stage, room, 10);
         await stop();
-        // Until the old master is told, it acknowledges what nobody will know.
+        // Until the old master knows of the change, it acknowledges writes that will be lost.
         await ended(stage, { room, crowd, mayBeLost: underwayAt(changedMs, 2000, ms + 500), ms });
       },
     );
@@ -94,7 +94,7 @@ async function ended(stage: FaultRun, { room, crowd, mayBeLost, ms }: Ended): Pr
   await stage.emptied();
 }
 
-/** The old master and one node on this side, all others on that side. */
+/** The old master and one node on one side of the partition, all others on the other side. */
 async function split(stage: FaultRun): Promise<void> {
   const { group, paths } = groundOf(stage);
   group.link.suffer('held');
@@ -137,7 +137,7 @@ describe('a split brain: the old master is reached by one node only', () => {
         const mayBeLost = (publish: Publish): boolean =>
           isOfOldSide(publish) || underwayAt(splitMs, LAG_MS, 200)(publish);
         expect(comes.standing).toHaveLength(2);
-        // Each side had buried the other.
+        // Each side had cleaned up the other.
         const expected = { mayBeLost, flaps: () => 4, withinMs: 20_000 };
         await stage.settled(expected);
         const lost = stage.checker.missed();
@@ -155,7 +155,7 @@ describe('a split brain: the old master is reached by one node only', () => {
       '3.13 F18 with min-replicas-to-write 1 the old master soon refuses',
       options(['--min-replicas-to-write', '1', '--min-replicas-max-lag', '1']),
       async (stage) => {
-        // On that side too, somebody has to follow before it may be written to.
+        // On the other side too, a replica has to follow before the new master accepts writes.
         const { room, news, stop } = await startLoad(stage, 2, 20);
         const ground = groundOf(stage);
         const old = await ground.group.master();
@@ -202,7 +202,7 @@ async function healedAt(stage: FaultRun, oldPort: number): Promise<void> {
 
 async function replication(port: number): Promise<string> {
   const client = new Redis(port, '127.0.0.1');
-  // Whoever is made a replica is cut off from everybody.
+  // A server that becomes a replica loses all its client connections.
   client.on('error', () => undefined);
   try {
     return await client.info('replication');

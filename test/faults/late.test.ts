@@ -1,4 +1,4 @@
-/** Redis comes to something late, or its answer is lost: what was answered must be what happened. */
+/** Redis carries out a command late, or its answer is lost: the HTTP answer must be true. */
 import { Redis } from 'ioredis';
 import { afterAll, describe, expect } from 'vitest';
 import type { Publish } from '../support/cluster-checker.ts';
@@ -190,7 +190,7 @@ describe('the answer of Redis is lost', () => {
   });
 });
 
-/** Redis throws away whatever it may throw away. */
+/** Redis evicts every key that it may evict. */
 async function evict(port: number): Promise<void> {
   const admin = new Redis(port);
   await admin.config('SET', 'maxmemory-policy', 'volatile-ttl');

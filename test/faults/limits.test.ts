@@ -1,4 +1,4 @@
-/** Redis runs, and refuses: it is full, it forgets, it takes no more connections. */
+/** Redis runs but refuses: it is full, it evicts keys, it accepts no more connections. */
 import { describe, expect } from 'vitest';
 import { eventually } from '../support/wire.ts';
 import { askRedis, msUntilAccepting, startLoad, keepRejoining, acceptedMore } from './steps.ts';
@@ -77,7 +77,7 @@ describe('Redis is full', () => {
     await setting(stage, 'maxmemory', 1);
     for (const node of stage.cluster.nodes) expect((await stage.publish(news, node)).status).toBe(503);
     await setting(stage, 'maxmemory', 0);
-    // As with a balancer, which sends nobody to who is not ready.
+    // As with a balancer, which sends no client to a node that is not ready.
     await stage.cluster.ready(8_000);
     await stage.settled();
     await stage.emptied();

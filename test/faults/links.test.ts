@@ -8,10 +8,10 @@ import { sleep } from '../../src/core/util/time.ts';
 
 const shared = new SharedCluster();
 afterAll(() => shared.close());
-/** Where nobody may be buried, or taken for deaf, while the fault is on. */
+/** Settings with which no node is cleaned up, and no link counts as broken, during the fault. */
 const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
 
-/** Where a command that takes 200 ms is in time however busy the machine is. */
+/** Settings with which a command of 200 ms is in time even on a busy machine. */
 const unhurried = { env: { WAVEHALL_REDIS_TIMEOUT_MS: '3000' } };
 
 describe('the connection for subscriptions', () => {

@@ -1,4 +1,4 @@
-/** Many at once: comers and goers, users with sockets everywhere, a wave of returning clients. */
+/** Load: many joins and leaves, users with sockets on every node, many clients that reconnect at once. */
 import { afterAll, describe, expect } from 'vitest';
 import type { ClusterClient } from '../support/cluster-client.ts';
 import { eventually } from '../support/wire.ts';

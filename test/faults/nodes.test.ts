@@ -19,7 +19,7 @@ async function usersOn(node: TestNode, channel: string): Promise<string> {
     .join();
 }
 
-/** Milliseconds until a node no longer names somebody. */
+/** Milliseconds until a node no longer lists a user. */
 async function goneAfter(node: TestNode, channel: string, user: string): Promise<number> {
   const begin = performance.now();
   await eventually(
@@ -30,7 +30,7 @@ async function goneAfter(node: TestNode, channel: string, user: string): Promise
   return Math.round(performance.now() - begin);
 }
 
-/** Ends a node and everybody on it for good. */
+/** Kills a node and closes its clients for good. */
 async function killWithAll(node: TestNode, crowd: readonly ClusterClient[]): Promise<void> {
   const there = crowd.filter((visitor) => visitor.node === node);
   await Promise.all([...there.map((visitor) => visitor.quit(true)), node.kill()]);
@@ -42,7 +42,7 @@ describe('a node is killed', () => {
     shared,
     async (stage) => {
       const { room, crowd, stop } = await startLoad(stage, 10);
-      // With a second socket elsewhere: he never goes.
+      // With a second socket on another node: this user never leaves.
       await stage.visitor('u0x0', 1, [room]);
       await sleep(100);
       const begin = performance.now();
@@ -92,7 +92,7 @@ describe('a node is killed', () => {
     await stage.emptied();
   });
 
-  // One partition, so that the burial takes several steps, and answers that take a while, so that it is met in the middle.
+  // One partition, so that the cleanup takes several steps, and slow answers, so that the kill falls into its middle.
   const slowBurial = { env: { WAVEHALL_REDIS_PARTITIONS: '1' } };
   fault(
     '4.4 F03 F04 two others clean it up at once, and one of them is killed too',
@@ -197,7 +197,7 @@ describe('a node is stopped', () => {
     expect(await node.server.exited).toBe(0);
     const codes = crowd.filter(({ closings }) => closings.length > 0).flatMap(({ closings }) => closings);
     expect(codes).toEqual(Array.from({ length: 10 }, () => 4200));
-    // It has given its lease back: nobody waits for its end.
+    // It has released its lease: the others do not wait for its end.
     await eventually(
       async () => (await usersOn(stage.node(0), room)) === stage.checker.truth(room).join(),
       'members agree at once',

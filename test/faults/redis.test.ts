@@ -31,7 +31,7 @@ describe('Redis is killed and started again', () => {
         });
         expect(refusals).toBeGreaterThan(0);
         await stage.settled();
-        // A loss of data is followed by a quiet time, in which nobody may be said to have gone.
+        // A loss of data is followed by the settling time, in which no member may be removed.
         await sleep(6_000);
         await stage.settled();
         expectNoMemberChanges(room, crowd);

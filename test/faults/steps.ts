@@ -25,7 +25,7 @@ export async function acceptedMore(stage: FaultRun, channel: string, count: numb
   );
 }
 
-/** Lets clients leave and enter again, over and over. */
+/** Makes clients leave and join again, over and over. */
 export const keepRejoining = (
   stage: FaultRun,
   crowd: readonly ClusterClient[],
@@ -37,7 +37,7 @@ export const keepRejoining = (
     await visitor.enter(channel);
   });
 
-/** Asks Redis itself, past every proxy. */
+/** Sends a command to Redis directly, not through a proxy. */
 export const askRedis = <T>({ cluster }: FaultRun, task: (redis: RedisClient) => Promise<T>): Promise<T> =>
   cluster.ground.ask(task);
 
@@ -54,7 +54,7 @@ export async function msUntilAccepting(stage: FaultRun, channel: string): Promis
   return Math.round(performance.now() - begin);
 }
 
-/** Everybody was there before and after: nobody may be told that somebody came or went. */
+/** All members were there before and after: no client may receive a join or leave. */
 export function expectNoMemberChanges(room: string, crowd: readonly ClusterClient[]): void {
   const stays = crowd.flatMap((visitor) => visitor.stays.filter(({ channel }) => channel === room));
   expect(stays).toHaveLength(crowd.length);

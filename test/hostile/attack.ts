@@ -3,7 +3,7 @@ import { HonestClient } from './honest-client.ts';
 import { filesOf, heldBy, rssMbOf, type Target } from './target.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-/** Something that a hostile client does. It ends by itself; what it leaves open, `release` closes. */
+/** An attack of hostile clients. It ends by itself; `release` closes what it leaves open. */
 export interface Attack {
   readonly name: string;
   /** MiB by which the resident memory may grow meanwhile, where it can be seen. */
@@ -91,7 +91,7 @@ interface Before {
   readonly retainedMb: number | undefined;
 }
 
-/** Nothing is left: no connection, no channel, no file, no memory. */
+/** Checks that nothing is left: no connection, no channel, no file, no memory. */
 async function recovered(target: Target, before: Before, limitMs: number, faults: string[]): Promise<void> {
   const until = Date.now() + limitMs;
   let left = '';

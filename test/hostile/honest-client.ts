@@ -6,7 +6,7 @@ import { sleep } from '../../src/core/util/time.ts';
 const PING_EVERY_MS = 50;
 const PING = JSON.stringify({ event: 'pusher:ping', data: {} });
 
-/** An honest client that pings all the time: what it waits for a pong is what an attack costs everybody. */
+/** An honest client that pings all the time: the time until its pongs shows how much an attack delays other clients. */
 export class HonestClient {
   longestPingMs = 0;
   /** The server closed it, which no attack may bring about. */

@@ -1,5 +1,5 @@
 /**
- * Hostile clients against the real command: after each attack the server lives and has everything back.
+ * Hostile clients against the real command: after each attack the server runs and has released everything.
  * With `WAVEHALL_HOSTILE=long` there is more of each; `HOSTILE_SEED` makes other attacks, and the same ones again.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

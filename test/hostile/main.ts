@@ -6,7 +6,7 @@ import { filesOf, heldBy, type Target } from './target.ts';
 /** An attack could not begin. */
 class CannotBegin extends Error {}
 
-/** The server answers, nobody is connected whom an attack would harm or who would be taken for what it left, and its process can be seen. */
+/** Checks that the server answers, that no client is connected (it could be harmed, or counted as a leftover), and that the process can be seen. */
 async function checkTarget(target: Target): Promise<void> {
   const address = `${target.host}:${target.port}${target.prefix}`;
   const { connections, channels } = await heldBy(target).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import type { SeededRandom } from '../support/seeded-random.ts';
 
-/** Values that parsers stumble over. */
+/** Values that break careless parsers. */
 const ODD_VALUES: readonly unknown[] = [
   null,
   true,

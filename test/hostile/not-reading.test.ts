@@ -97,7 +97,7 @@ test.each([
 
 const ROOM = 'presence-crowd';
 
-/** Enters and leaves the room again and again, and reads nothing of it. */
+/** Joins and leaves the channel again and again, and never reads. */
 async function restless(count: number): Promise<void> {
   const tcp = await Tcp.upgraded(server!, '/app/app-key?protocol=7');
   tcps.push(tcp);

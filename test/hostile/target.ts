@@ -4,7 +4,7 @@ import { type Endpoint, publisher } from '../support/wire-http.ts';
 /** The server under attack. With `pid` (on the same machine) its files and memory are watched as well. */
 export interface Target extends Endpoint {
   readonly pid?: number | undefined;
-  /** Another server than Wavehall may answer, which lets in who is refused here. */
+  /** True for another server than Wavehall, which may accept clients that Wavehall refuses. */
   readonly isAnsweredElsewhere?: boolean;
   /** Where it can be asked, what the server keeps after a collection is compared. */
   readonly retainedMb?: (() => Promise<number>) | undefined;

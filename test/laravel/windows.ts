@@ -58,7 +58,7 @@ export class Window {
     return (await this.page.textContent('[data-socket]')) ?? '';
   }
 
-  /** Resolves when exactly these people are shown as being in the room. */
+  /** Resolves when exactly these users are shown as members of the room. */
   async peopleAre(...names: string[]): Promise<void> {
     const wanted = names.toSorted().join();
     await this.page.waitForFunction((expected) => {

@@ -48,7 +48,7 @@ export const endpointOf = ({ port }: { readonly port: number }): Endpoint => ({
   prefix: '',
 });
 
-/** A Redis and real nodes, each as it is started in production: built, and with no proxy between. */
+/** A Redis and real nodes, each started as in production: built, and without a proxy between. */
 export class BenchCluster {
   readonly redis: TestRedis;
   readonly nodes: readonly TestServer[];
@@ -101,7 +101,7 @@ export class BenchCluster {
   }
 }
 
-/** A node that shares nothing with anybody. */
+/** Starts one node without Redis. */
 export const startSingleNode = (env: Readonly<Record<string, string>> = {}): Promise<TestServer> =>
   startServer({ ...SETTINGS, ...env });
 
@@ -109,13 +109,13 @@ export const startSingleNode = (env: Readonly<Record<string, string>> = {}): Pro
 const BACK_AFTER_MS = 1000;
 const AGAIN_AFTER_MS = 15_000;
 
-/** A client as pusher-js is one, as light as can be: it comes back, to the same address, and enters its channels. */
+/** A light client that behaves like pusher-js: it reconnects to the same address and subscribes to its channels again. */
 export class LightClient {
   readonly user: string;
   readonly channels: readonly string[];
   /** Every frame but answers to its own subscriptions. */
   onFrame: (frame: Frame, text: string) => void = () => undefined;
-  /** Since when it has been on all its channels; `undefined` while it is not. */
+  /** Time since which it is on all its channels; `undefined` while it is not. */
   subscribedSinceMs: number | undefined;
   reconnects = true;
   readonly #address: Endpoint;
@@ -139,7 +139,7 @@ export class LightClient {
     this.#socket?.send(text);
   }
 
-  /** In one write, so that they may be read as one. */
+  /** Sends all texts in one write, so that the server may read them at once. */
   sendTogether(texts: readonly string[]): void {
     const stream = (this.#socket as unknown as { readonly _socket?: Socket } | undefined)?._socket;
     stream?.cork();
@@ -193,7 +193,7 @@ export class LightClient {
   }
 }
 
-/** Everybody arrives, some at a time. */
+/** Subscribes all clients, some at a time. */
 export async function subscribeAll(clients: readonly LightClient[], atATime = 100): Promise<void> {
   for (let at = 0; at < clients.length; at += atATime)
     await Promise.all(clients.slice(at, at + atATime).map((client) => client.subscribe()));

@@ -1,4 +1,4 @@
-/** The figures themselves are for quiet machines; that they can be had, and that nothing is wrong in them, is for all. */
+/** Checks that the figures of several nodes can be measured and that nothing is lost. The values themselves need a quiet machine. */
 import { expect, test } from 'vitest';
 import { crossing } from './crossing.ts';
 import { memory } from './memory.ts';

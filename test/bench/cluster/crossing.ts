@@ -1,4 +1,4 @@
-/** Cost of a message that crosses from one node to another, on both, relative to two bare ioredis clients. */
+/** Cost of a message from one node to another, on both nodes, relative to two bare ioredis clients. */
 import { affinityOf, pin, type Pinning, unpin } from '../machine.ts';
 import { Drive, type Mode, stayAwake } from './drive.ts';
 import { clientEventRoute, httpRoute, relayRoute, type Route } from './routes.ts';
@@ -43,7 +43,7 @@ const ENV = {
   WAVEHALL_MAX_BATCH_SIZE: `${BURST}`,
 };
 
-/** Rejects when a node, Redis or a route cannot be started, or a message does not arrive. */
+/** Measures all routes. Rejects when a node, Redis or a route cannot be started, or a message does not arrive. */
 export async function crossing(
   sizes: Sizes,
   { pinning, isWanted = () => true }: Terms = {},

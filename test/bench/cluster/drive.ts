@@ -1,4 +1,4 @@
-/** Sends along a route and counts what has arrived. */
+/** Sends messages by a route and counts those that have arrived. */
 import type { Route } from './routes.ts';
 
 const PATIENCE_MS = 10_000;
@@ -61,7 +61,7 @@ export class Drive {
   }
 }
 
-/** Keeps this process from sleeping: a server would pay for waking it up. Ends with a call of the returned function. */
+/** Keeps this process awake, because a server would pay for waking it up. The returned function ends this. */
 export function stayAwake(): () => void {
   let next = setImmediate(function again() {
     next = setImmediate(again);

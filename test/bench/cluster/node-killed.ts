@@ -1,4 +1,4 @@
-/** One of three nodes is killed: when are its clients back, when are those gone who are not, and who is told what. */
+/** Kills one of three nodes and measures when its clients are back, when the other members are removed, and which changes are sent. */
 import { startLoadBalancer } from '../../cluster/load-balancer.ts';
 import { type Endpoint, publisher } from '../../support/wire-http.ts';
 import { type Frame, dataOf, eventually } from '../../support/wire.ts';
@@ -14,7 +14,7 @@ import {
 import { sleep } from '../../../src/core/util/time.ts';
 
 export interface Sizes {
-  /** Sockets of the killed node whose clients come back; a tenth as many more do not. */
+  /** Sockets of the killed node whose clients reconnect; 10 % more do not. */
   readonly sockets: number;
   readonly leaseSeconds: number;
 }
@@ -22,11 +22,11 @@ export interface Sizes {
 const USERS_PER_ROOM = 20;
 const LIMIT_MS = 60_000;
 
-/** A client of another node on every room, which keeps the rosters and counts impossible changes. */
+/** A client of another node on every channel, which keeps the rosters and counts impossible changes. */
 class Watcher {
   readonly client: LightClient;
   readonly rosters = new Map<string, Set<string>>();
-  /** Removals of somebody who was not there, and additions of somebody who was. */
+  /** Removals of users who were not members, and additions of users who were. */
   repeated = 0;
   lastRemovalMs = 0;
 
@@ -120,7 +120,7 @@ async function killed(
     () => undefined,
   );
   const goneMs = Math.max(...watchers.map(({ lastRemovalMs }) => lastRemovalMs - before));
-  // What is told twice is told late.
+  // A change that is sent twice is sent late.
   await sleep(lease * 500);
   const expected = new Set([
     ...returning.map(({ user }) => user),
@@ -151,7 +151,7 @@ async function killed(
   ];
 }
 
-/** Of the two nodes that live on, and of the clients and the balancer. */
+/** CPU time of the two remaining nodes, and of the clients and the balancer. */
 const cpuSeconds = (site: BenchCluster): number[] =>
   [...site.nodes.slice(1).map(({ pid }) => pid), process.pid].map((pid) => cpuUs(pid) / 1e6);
 

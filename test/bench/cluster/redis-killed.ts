@@ -1,4 +1,4 @@
-/** Redis is killed and started again while events are published: what is answered, lost, told falsely, and for how long. */
+/** Kills Redis and starts it again while events are published: measures answers, lost events, false member changes, and how long each takes. */
 import { Agent } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Frame, dataOf, eventually } from '../../support/wire.ts';
@@ -10,7 +10,7 @@ export interface Sizes {
   readonly channels: number;
   readonly perSecond: number;
   readonly outageSeconds: number;
-  /** It comes back with its data (append-only file), or with nothing. */
+  /** Redis starts again with its data (append-only file), or empty. */
   readonly keepsData: boolean;
 }
 
@@ -18,7 +18,7 @@ const NODES = 3;
 const ROOMS = 10;
 const LIMIT_MS = 60_000;
 const STEP_MS = 10;
-/** After a loss of data nothing is told of members for five seconds; a false event would come after that. */
+/** After a loss of data no member change is sent for five seconds; a false one would come after that. */
 const AFTER_MS = 7000;
 
 interface Publish {

@@ -29,7 +29,7 @@ const server = createServer((socket) => {
   socket.write('\n');
 });
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
-// Whoever started it is gone.
+// The process that started it has ended.
 process.stdin.resume().on('end', () => process.exit());
 
 function flush(): void {
@@ -37,7 +37,7 @@ function flush(): void {
   lines = [];
 }
 
-/** Hands on whole lines. */
+/** Passes on complete lines. */
 function byLine(take: (line: string) => void): Publish {
   let rest = '';
   return (chunk) => {

@@ -1,4 +1,4 @@
-/** The ways by which a message can cross from one process to another over Redis. */
+/** Ways for a message from one process to another over Redis. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent } from 'node:http';
@@ -18,7 +18,7 @@ export interface Route {
   readonly publisher: number;
   readonly subscriber: number;
   send(numbers: readonly number[]): void;
-  /** Set by who drives. */
+  /** Set by the caller that sends. */
   arrived: (number: number) => void;
   close(): Promise<unknown>;
 }
@@ -53,7 +53,7 @@ async function relay(kind: string, redisPort: number, role: 'publish' | 'subscri
   const socket = connect(Number(line), '127.0.0.1')
     .on('error', () => undefined)
     .setNoDelay(true);
-  // It greets once it has taken the connection.
+  // It sends a first byte once it has accepted the connection.
   await once(socket, 'data');
   const close = async (): Promise<void> => {
     socket.destroy();
@@ -84,7 +84,7 @@ async function subscribedRoute({ from, to, channel }: Ends, name: string): Promi
   return [route, client];
 }
 
-/** Clients of one node send client events, one client of another hears them. */
+/** Clients of one node send client events, one client of another node receives them. */
 export async function clientEventRoute(ends: Ends, name: string, senders = 1): Promise<Route> {
   const [route, client] = await subscribedRoute(ends, name);
   // Not on the channel itself: that node only sends.
@@ -121,6 +121,6 @@ function request(endpoint: Endpoint, agent: Agent, route: string, value: unknown
   const body = JSON.stringify(value);
   const path = signedPath(endpoint, 'POST', `/apps/${endpoint.id}/${route}`, [], body);
   const headers = { 'Content-Type': 'application/json' };
-  // What was not taken does not arrive, and is missed there.
+  // An event that was not accepted does not arrive, which the receiver detects.
   http(endpoint, { method: 'POST', path, body, headers, agent }).catch(ignore);
 }

@@ -116,7 +116,7 @@ function modelRows(model: Model): Row[] {
   ];
 }
 
-/** Measured cost, cost by the model, and how many events a second leave a fifth of a core free. */
+/** Measured cost, cost by the model, and the events a second that leave 20 % of a core free. */
 function row({ shape, audience, usPerEvent }: Point, model: Model): Row[] {
   const { connections, channels } = shape;
   const foretold = model.usPerEvent + audience * model.usPerDelivery;

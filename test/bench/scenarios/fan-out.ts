@@ -1,4 +1,4 @@
-/** Cost of one delivery on the server: events to everybody on one channel, the next ones when the last have arrived. */
+/** Cost of one delivery on the server: events to all subscribers of one channel; the next ones follow when the last have arrived. */
 import type { Bench, Scenario } from '../bench.ts';
 import { type Contestant, startBareWrite } from '../contestants.ts';
 import type { Row } from '../figures.ts';
@@ -9,7 +9,7 @@ import { type Found, isReverb, perUnit, rowsOf } from '../rows.ts';
 interface Manner {
   readonly name: string;
   readonly parameters: Parameters;
-  /** The floor that it is held against. */
+  /** The floor that it is compared with. */
   readonly floor: 'send' | 'join' | undefined;
   readonly ofFloor?: number;
   readonly ofReverb?: number;

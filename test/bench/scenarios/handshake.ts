@@ -1,4 +1,4 @@
-/** Clients that connect, subscribe to one channel, vanish and come again, beside a bare WebSocket handshake. */
+/** Clients that connect, subscribe to one channel, disconnect and connect again, compared with a bare WebSocket handshake. */
 import type { Scenario } from '../bench.ts';
 import { interleave, refuse, closeClients } from '../rounds.ts';
 import { isReverb, perUnit, rowsOf } from '../rows.ts';

@@ -1,4 +1,4 @@
-/** How long a publisher of something small waits for its answer while large fan-outs run. */
+/** Latency of a small publish while large fan-outs run. */
 import type { Scenario } from '../bench.ts';
 import { interleave, refuse, type LoadedServer, openClients, closeClients } from '../rounds.ts';
 import { type Found, rowsOf } from '../rows.ts';

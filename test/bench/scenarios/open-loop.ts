@@ -1,4 +1,4 @@
-/** Events that leave when they are due, at rising rates, until a server cannot keep up; then it is not asked for more. */
+/** Publishes events when they are due, at rising rates, until a server cannot keep up; it gets no higher rate then. */
 import type { Bench, Scenario } from '../bench.ts';
 import { median, type Row } from '../figures.ts';
 import type { FannedOut } from '../load.ts';

@@ -1,4 +1,4 @@
-/** Members who enter and leave a presence channel all the time, each as a new user, while others watch. */
+/** Members who join and leave a presence channel all the time, each as a new user, while other members receive the changes. */
 import type { Scenario } from '../bench.ts';
 import { interleave, refuse, openClients, closeClients } from '../rounds.ts';
 import { perUnit, rowsOf } from '../rows.ts';

@@ -1,4 +1,4 @@
-/** From a request to the one subscriber's socket while nothing else happens. */
+/** Latency from a request to one subscriber while nothing else happens. */
 import type { Scenario } from '../bench.ts';
 import { interleave, refuse, openClients, closeClients } from '../rounds.ts';
 import { rowsOf } from '../rows.ts';

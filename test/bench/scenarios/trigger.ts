@@ -1,4 +1,4 @@
-/** Signed requests to publish on a channel where nobody is: one event each, beside a bare node:http; and ten in one. */
+/** Signed publishes on a channel without subscribers: one event each, compared with a bare node:http, and ten in one request. */
 import type { Bench, Scenario } from '../bench.ts';
 import type { Row } from '../figures.ts';
 import type { Repeated } from '../load.ts';
@@ -62,7 +62,7 @@ interface Kind {
   readonly batch?: number;
 }
 
-/** Each in its turn, after everybody is warm. */
+/** One server after another, after all are warm. */
 async function measure(
   bench: Bench,
   loadedServers: readonly LoadedServer[],

@@ -1,8 +1,8 @@
-/** Seats for what needs no subscribers. */
+/** Servers for scenarios without subscribers. */
 import type { Bench } from '../bench.ts';
 import type { LoadedServer } from '../rounds.ts';
 
-/** Everybody but the floor, which is one of fan-outs only. */
+/** Every server but the floor, which serves fan-outs only. */
 export const serversWithoutClients = (bench: Bench): LoadedServer[] =>
   bench.contestants
     .filter(({ role }) => role !== 'floor')

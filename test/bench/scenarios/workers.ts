@@ -1,4 +1,4 @@
-/** How connections come to the workers of one machine: what each way costs for a handshake, and how evenly it deals out. */
+/** Ways to distribute connections to the workers of one machine: the cost of a handshake, and how even each is. */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { APP, APP_VARIABLES } from '../../support/app.ts';
 import { childrenOf } from '../../support/processes.ts';
@@ -126,7 +126,7 @@ const ARRIVALS = [
   { name: 'that come one after another', together: 1 },
 ];
 
-/** Sockets of the fullest worker, of those that each would have if all had the same. */
+/** Sockets of the fullest worker, divided by an equal share. */
 async function balances(bench: Bench, loadedServers: readonly Staffed[]): Promise<Row[]> {
   const rows: Row[] = [];
   const staffed = loadedServers.filter((each) => each.workers.length > 1);

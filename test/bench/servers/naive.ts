@@ -81,7 +81,7 @@ function publish({ name, channel, channels: names = [channel ?? ''], data }: Eve
   }
 }
 
-/** Of the application `bare`: everybody hears everything. */
+/** Of the application `bare`: each socket receives every event. */
 const crowd: Duplex[] = [];
 
 function join(socket: WebSocket, tcp: Duplex): void {

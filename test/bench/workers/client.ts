@@ -118,7 +118,7 @@ export class Client {
     this.#rest = all.subarray(at);
   }
 
-  /** Where the next frame begins; `at` when this one is not whole yet. */
+  /** Offset of the next frame; `at` while this one is not complete. */
   #frame(all: Buffer, at: number, atNs: bigint): number {
     if (all.length - at < 2) return at;
     const opcode = all.readUInt8(at) & 15;

@@ -40,7 +40,7 @@ export class Publisher {
     return tally;
   }
 
-  /** True once nothing is on its way any more. */
+  /** True once no event is in flight. */
   async #settled(tally: Tally): Promise<boolean> {
     const until = performance.now() + PATIENCE_MS;
     const isDone = (): boolean =>
@@ -97,7 +97,7 @@ export class Publisher {
     );
   }
 
-  /** True when it was taken. */
+  /** True when it was accepted. */
   async #post(channel: string, size: number, batch: number, agent: Agent): Promise<boolean> {
     const data = dataOf(size);
     const event = { name: 'bench', channel, data };

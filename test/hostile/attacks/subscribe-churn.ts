@@ -25,7 +25,7 @@ export const subscribeChurn = (sockets: number, seconds: number): Attack => ({
   },
 });
 
-/** One client from its first to its last word; rejects when it is not answered. */
+/** One client from connect to disconnect; rejects when it gets no answer. */
 async function visitor(target: Target, chance: SeededRandom): Promise<void> {
   const tcp = await Tcp.open(target);
   try {
@@ -46,7 +46,7 @@ async function visits(tcp: Tcp, target: Target, chance: SeededRandom): Promise<v
   await tcp.message(ANSWER_MS);
 }
 
-/** Enters a channel and whispers; leaves it, or not: the end of the connection has to do it. */
+/** Subscribes to a channel and sends a client event; unsubscribes, or leaves that to the end of the connection. */
 function visit(target: Target, socketId: string, chance: SeededRandom): Buffer[] {
   const kind = chance.pick(KINDS) ?? '';
   const channel = `${kind}churn-${chance.below(1e9)}`;

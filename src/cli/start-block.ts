@@ -23,7 +23,7 @@ export function startLine(
     time: Date.now(),
     msg: 'Wavehall has started',
     version,
-    node: process.versions.node,
+    nodeVersion: process.versions.node,
     mode: mode(config),
     webSocket,
     httpApi,
@@ -82,7 +82,7 @@ export function startBlock(
 
 const cutover = ({ cutover: options, adminToken }: Config): string | undefined =>
   options &&
-  `front door before ${options.upstream.url.href}${adminToken === undefined ? '   no admin API: set WAVEHALL_ADMIN_TOKEN' : ''}`;
+  `proxy in front of ${options.upstream.url.href}${adminToken === undefined ? '   no admin API: set WAVEHALL_ADMIN_TOKEN' : ''}`;
 
 const mode = ({ appsFrom }: Config): string => (appsFrom === DEVELOPMENT ? 'development' : 'production');
 

@@ -76,7 +76,10 @@ function openOwnLogger({ debug: debugging }: Config, worker: number | undefined)
     write: (line) => process.stdout.write(line),
   });
   const logUnexpected = (error: unknown): void =>
-    logger.error('An unexpected error; the server continues', error);
+    logger.error(
+      'Bug in Wavehall: an error was not caught; the server continues. Please report this stack, and restart if it repeats',
+      error,
+    );
   process.on('uncaughtException', logUnexpected);
   process.on('unhandledRejection', logUnexpected);
   return logger;

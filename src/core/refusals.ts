@@ -6,17 +6,20 @@ import type { Logger } from './ports/logger.ts';
 export const REASONS = {
   unknown_app: 'Clients asked for an app key that is not configured',
   app_disabled: 'Clients or requests of a disabled app were refused',
-  app_quota: 'Clients were refused: the app has REVERB_APP_MAX_CONNECTIONS connections',
+  app_quota: 'Clients were refused: the app has reached REVERB_APP_MAX_CONNECTIONS',
   protocol_version: 'Clients were refused: the protocol version in their URL is not supported (4 or more is)',
   tls_required: 'Clients were refused: they connect without TLS (WAVEHALL_REQUIRE_TLS)',
   origin: 'Clients were refused: their page is on an origin that is not allowed',
-  server_full: 'Clients were refused: the server has WAVEHALL_MAX_CONNECTIONS connections',
-  address_full: 'Clients were refused: their address has WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS connections',
+  server_full:
+    'Clients were refused: this node has as many connections as it may (WAVEHALL_MAX_CONNECTIONS; by default 95 % of ulimit -n). Raise it, or add a node',
+  address_full:
+    'Clients were refused: their address has reached WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS. Behind a proxy set WAVEHALL_TRUSTED_PROXIES',
   sockets_full:
     'Connections were closed at once: the process has as many as its open files allow (ulimit -n)',
   tls_on_plain_port:
     'Clients speak TLS to this plain port: set VITE_REVERB_SCHEME=http (VITE_PUSHER_SCHEME, forceTLS) or end TLS before it',
-  memory_short: 'Clients were refused: memory is short (WAVEHALL_MAX_HEAP_PERCENT)',
+  memory_short:
+    "Clients were refused: Node's heap is above WAVEHALL_MAX_HEAP_PERCENT. Raise NODE_OPTIONS=--max-old-space-size, or add a node",
   server_closing: 'Clients were refused: the server is stopping',
   upgrade: 'Upgrade requests were refused: not a WebSocket at /app/{key}',
   channel_name: 'Subscriptions were refused: the channel name is not allowed',
@@ -37,8 +40,10 @@ export const REASONS = {
   client_event_rate: 'Client events were refused: more than WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND',
   websocket_frame: 'Clients were closed: their WebSocket frames break the protocol or a limit',
   cutover_idle: 'Clients of the upstream were disconnected: no byte passed for WAVEHALL_CUTOVER_IDLE_SECONDS',
-  cutover_upgrade: 'Upgrade requests were refused at the front door: not a WebSocket handshake of an app',
-  cutover_request: 'Requests were not proxied to the upstream: what they ask for stays at this server',
+  cutover_upgrade:
+    'Upgrade requests were refused during the cutover: see status (400: invalid handshake, 405: CONNECT, 502: the upstream did not answer, 508: WAVEHALL_CUTOVER_UPSTREAM leads back here)',
+  cutover_request:
+    'Requests were not proxied to the upstream but answered with 404 here: their path is of this server alone, their method is TRACE or CONNECT, they do not name one host, or they hold the admin token',
   cutover_size:
     'Events were refused with 413: the upstream accepts WAVEHALL_CUTOVER_MAX_REQUEST_SIZE bytes, and browsers are there',
   slow_reader: 'Clients were disconnected: they do not read what they are sent',

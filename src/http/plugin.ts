@@ -47,7 +47,8 @@ export function registerHttp(server: FastifyInstance, options: HttpOptions): voi
   const { logger, prefix } = options;
   server.setErrorHandler(async (error, request, reply) => {
     const answer = answerTo(error);
-    if (answer === undefined) logger.error('A request could not be handled', error);
+    if (answer === undefined)
+      logger.error('Bug in Wavehall: a request was answered with 500. Please report this stack', error);
     else countRefusal(options, request, answer);
     if (answer?.status === 413) await drainRequest(request.raw);
     return sendAnswer(reply, answer ?? INTERNAL_ERROR);

@@ -63,12 +63,16 @@ export class HeapGuard {
   #setFull(isFull: boolean): void {
     this.#isFull = isFull;
     const { usedBytes, limitBytes } = this.#measure();
-    const megabytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);
-    const details = { usedMb: megabytes(usedBytes), limitMb: megabytes(limitBytes) };
+    const mebibytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);
+    const details = {
+      heapUsedMiB: mebibytes(usedBytes),
+      heapLimitMiB: mebibytes(limitBytes),
+      maxPercent: Math.round(this.#maxShare * 100),
+    };
     this.#logger.warn(
       isFull
-        ? 'Memory is short (WAVEHALL_MAX_HEAP_PERCENT): new connections are refused with 503'
-        : 'Memory is sufficient again: new connections are accepted',
+        ? "Node's heap is above WAVEHALL_MAX_HEAP_PERCENT: new connections, /up and /ready are answered with 503, connected clients stay. Raise NODE_OPTIONS=--max-old-space-size, or add a node"
+        : "Node's heap is below the limit again: new connections are accepted",
       details,
     );
   }

@@ -75,6 +75,6 @@ async function refuseUnreachable(
   const reason = await whyUpstreamIsAway();
   if (reason === undefined) return;
   throw new Conflict(
-    `The upstream cannot be connected (${reason}): no browser is moved there, and the share stays at ${percentage.percent} %. Add --force (admin API: "force":true) to lower it anyway.`,
+    `The upstream cannot be reached (${reason}): no browser is moved there, and the percentage stays at ${percentage.percent} %. Add --force (admin API: "force":true) to lower it anyway.`,
   );
 }

@@ -73,6 +73,9 @@ export function reloadTls(config: Config, http: FastifyInstance, logger: Logger)
     const keyPair = readKeyPair(config.tls);
     if (keyPair !== undefined) server.setSecureContext?.(keyPair);
   } catch (error) {
-    logger.warn('The certificate was not read again', { reason: (error as Error).message });
+    logger.warn(
+      'SIGHUP: the new TLS certificate cannot be used, the previous one stays in use. Correct the file and send SIGHUP again',
+      { reason: (error as Error).message },
+    );
   }
 }

@@ -28,7 +28,7 @@ describe('the start block', () => {
         time: expect.any(Number),
         msg: 'Wavehall has started',
         version,
-        node: process.versions.node,
+        nodeVersion: process.versions.node,
         mode: 'development',
         webSocket: `ws://127.0.0.1:${server.port}/ws/app/{key}`,
         httpApi: `http://127.0.0.1:${server.port}/ws/apps/{id}`,

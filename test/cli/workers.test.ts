@@ -362,7 +362,7 @@ describe('a worker that ends', () => {
     );
     await eventually(() => childrenOf(server.pid).length === WORKERS, 'another one', PATIENCE_MS);
     await eventually(
-      () => /A worker has ended.*[^]*A worker that was started again listens/.test(server.output()),
+      () => /A worker process exited.*[^]*A restarted worker accepts connections again/.test(server.output()),
       () => `it is told of: ${server.output()}`,
       PATIENCE_MS,
     );
@@ -398,7 +398,7 @@ describe('a worker that ends', () => {
     );
     await own.restart();
     await eventually(
-      () => server.output().includes('A worker that was started again listens'),
+      () => server.output().includes('A restarted worker accepts connections again'),
       'another one',
       2 * PATIENCE_MS,
     );

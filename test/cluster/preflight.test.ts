@@ -171,8 +171,8 @@ describe('while it runs', () => {
     const policy = ['CONFIG', 'SET', 'maxmemory', '1'];
     expect(await suffers({ password: 'hush-hush' }, [policy], [['CONFIG', 'SET', 'maxmemory', '0']])).toEqual(
       [
-        'Publishing may answer 503: Redis is full: raise maxmemory in Redis',
-        'Redis accepts every command again',
+        'Redis refuses commands: Redis is full: raise maxmemory in Redis. Until it accepts them, publishes may be answered with 503, and /up and /ready are',
+        'Redis accepts commands again',
       ],
     );
   });
@@ -181,8 +181,8 @@ describe('while it runs', () => {
     await tell(redis, setUser(...EVERYTHING));
     const user = { username: 'u', password: 'hush' };
     expect(await suffers(user, [setUser(...EVERYTHING, '-evalsha')], [setUser(...EVERYTHING)])).toEqual([
-      'Publishing may answer 503: the Redis user may not run EVALSHA: allow it (ACL)',
-      'Redis accepts every command again',
+      'Redis refuses commands: the Redis user may not run EVALSHA: allow it (ACL). Until it accepts them, publishes may be answered with 503, and /up and /ready are',
+      'Redis accepts commands again',
     ]);
   });
 
@@ -194,7 +194,7 @@ describe('while it runs', () => {
     ];
     const back = [['ACL', 'SETUSER', 'u', '>hush']];
     expect(await suffers({ username: 'u', password: 'hush' }, change, back, 2)).toEqual([
-      'Lost the connection to Redis: publishing answers 503 until it is back',
+      'Lost the connection to Redis: until it is back, publishes, /up and /ready are answered with 503 and new subscriptions are refused; connected clients stay. Check Redis and the network',
       'Cannot reconnect to Redis: Redis refuses the login: check REDIS_PASSWORD, and REDIS_USERNAME if there is one',
       'Reconnected to Redis',
     ]);

@@ -122,7 +122,7 @@ describe('the percentage', () => {
   test('11.5 a rollback, and a lower share with a move, are refused while the upstream is down, unless forced', async () => {
     const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 50);
     const refusal =
-      'The upstream cannot be connected (ECONNREFUSED): no browser is moved there, and the share stays at 50 %. Add --force (admin API: "force":true) to lower it anyway.';
+      'The upstream cannot be reached (ECONNREFUSED): no browser is moved there, and the percentage stays at 50 %. Add --force (admin API: "force":true) to lower it anyway.';
     const post = (body?: object) =>
       frontDoor.admin('/cutover/rollback', { method: 'POST', ...(body && { body: JSON.stringify(body) }) });
     for (const body of [undefined, { to: 'last-good' }, { move: false }, { force: false }])

@@ -36,7 +36,7 @@ describe('wavehall cutover', () => {
     const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 50);
     const refused = await cutover(frontDoor, 'rollback');
     expect([refused.code, refused.stdout]).toEqual([1, '']);
-    expect(refused.stderr).toMatch(/^wavehall: The upstream cannot be connected \(ECONNREFUSED\): .*--force/);
+    expect(refused.stderr).toMatch(/^wavehall: The upstream cannot be reached \(ECONNREFUSED\): .*--force/);
     expect((await frontDoor.status()).percentage.percent).toBe(50);
     expect((await cutover(frontDoor, 'rollback', '--force')).code).toBe(0);
     expect((await frontDoor.status()).percentage.percent).toBe(0);
@@ -110,7 +110,7 @@ describe('wavehall cutover serve', () => {
       ['cutover', 'serve'],
     );
     try {
-      expect(server.output()).toContain(`"cutover":"front door before ${upstream.origin}/"`);
+      expect(server.output()).toContain(`"cutover":"proxy in front of ${upstream.origin}/"`);
       const { stdout } = await cutover({ origin: `http://127.0.0.1:${server.port}` }, '--json');
       expect(JSON.parse(stdout)).toMatchObject({ percentage: { percent: 30 } });
     } finally {

@@ -48,7 +48,7 @@ describe('Redis is full', () => {
       });
       await stage.settled({ withinMs: 15_000 });
       expect(linesOf(stage, 'Redis is full')).toEqual([1, 1, 1]);
-      expect(linesOf(stage, 'Redis accepts every command again')).toEqual([1, 1, 1]);
+      expect(linesOf(stage, 'Redis accepts commands again')).toEqual([1, 1, 1]);
       await stage.emptied();
     },
   );

@@ -292,7 +292,9 @@ describe('a defect', () => {
       const answer = await request(http);
       expect([...shown(answer), isText(answer)]).toEqual([500, 'Internal server error.', true]);
       expect(JSON.stringify(answer.headers)).not.toContain('secret');
-      expect(http.logger.defects).toEqual([{ what: 'A request could not be handled', error }]);
+      expect(http.logger.defects).toEqual([
+        { what: 'Bug in Wavehall: a request was answered with 500. Please report this stack', error },
+      ]);
     },
   );
 

@@ -32,8 +32,8 @@ describe('a heap that is nearly full', () => {
     const { isFullAt, logger } = heap(90);
     for (const bytes of [950, 960, 940, 100, 200]) isFullAt(bytes);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
-      'Memory is short (WAVEHALL_MAX_HEAP_PERCENT): new connections are refused with 503',
-      'Memory is sufficient again: new connections are accepted',
+      "Node's heap is above WAVEHALL_MAX_HEAP_PERCENT: new connections, /up and /ready are answered with 503, connected clients stay. Raise NODE_OPTIONS=--max-old-space-size, or add a node",
+      "Node's heap is below the limit again: new connections are accepted",
     ]);
   });
 

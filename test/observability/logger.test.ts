@@ -89,12 +89,12 @@ describe('for people: two columns', () => {
 
   test('1.1 marks warnings and errors', () => {
     const log = logger(options);
-    log.warn('The certificate was not read again', { reason: 'ENOENT' });
+    log.warn('The new TLS certificate cannot be used', { reason: 'ENOENT' });
     log.warn('Without details');
     log.error('Something went wrong', new Error('broken'));
     const lines = stripVTControlCharacters(log.text()).split('\n');
     expect(lines.slice(0, 4)).toEqual([
-      '  WARN The certificate was not read again {"reason":"ENOENT"}',
+      '  WARN The new TLS certificate cannot be used {"reason":"ENOENT"}',
       '  WARN Without details {}',
       '  ERROR Something went wrong',
       '    Error: broken',

@@ -72,7 +72,10 @@ describe('wss', () => {
     try {
       spoil(files);
       server.kill('SIGHUP');
-      await eventually(() => server.output().includes('The certificate was not read again'), 'the warning');
+      await eventually(
+        () => server.output().includes('the new TLS certificate cannot be used'),
+        'the warning',
+      );
       expect(await subjectShown(server.port)).toBe('first');
     } finally {
       await server.close();

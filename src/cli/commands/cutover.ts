@@ -25,7 +25,7 @@ interface RollbackFlags {
   readonly force?: boolean;
 }
 
-const FORCE = 'also when the upstream cannot be connected';
+const FORCE = 'also when the upstream cannot be reached';
 
 /** `wavehall cutover`: prints the state; `set`, `rollback`, `serve`, `compare` (SPEC 11.5, 11.16). */
 export function addCutover(program: Command, start: Start): void {
@@ -56,7 +56,7 @@ export function addCutover(program: Command, start: Start): void {
 
 function addServe(cutover: Command, start: Start): void {
   addStartFlags(cutover.command('serve'))
-    .description('Start the server with the front door on')
+    .description('Start the server as a proxy in front of the upstream')
     .option('--upstream <url>', 'address of the upstream (WAVEHALL_CUTOVER_UPSTREAM)')
     .option('--percent <percent>', 'percentage for Wavehall at the first start (WAVEHALL_CUTOVER_PERCENT)')
     .action((own: StartFlags & { upstream?: string; percent?: string }) => {

@@ -103,7 +103,7 @@ export class Primary {
 
   #onOpened(slot: WorkerSlot, at: Opened): void {
     if (this.#phase !== 'starting') {
-      this.#deps.logger.warn('A worker that was started again listens', { worker: slot.number });
+      this.#deps.logger.warn('A restarted worker accepts connections again', { worker: slot.number });
       return;
     }
     this.#opened.add(slot);
@@ -128,12 +128,11 @@ export class Primary {
     if (this.#phase === 'starting')
       return this.#giveUp([`Worker ${slot.number} ended (${end.how}) before it could serve`]);
     if (this.#phase === 'stopping') return this.#onStopped(end);
-    const againInMs = slot.restart(end);
-    this.#deps.logger.warn('A worker has ended and is started again', {
-      worker: slot.number,
-      how: end.how,
-      againInMs,
-    });
+    const restartInMs = slot.restart(end);
+    this.#deps.logger.warn(
+      "A worker process exited: its clients were disconnected, and it is restarted. After SIGKILL look for the kernel's out-of-memory killer; else see the error before this line",
+      { worker: slot.number, pid: end.pid, exit: end.how, restartInMs },
+    );
   }
 
   /** A worker that served and did not finish its drain has left sockets without a close frame: exit code 1. */

@@ -13,6 +13,8 @@ export interface WorkerSlotDeps {
 
 /** How a worker ended. */
 export interface End {
+  /** 0 when no process could be started. */
+  readonly pid: number;
   readonly how: string;
   /** True when every socket had been drained before. */
   readonly isOrderly: boolean;
@@ -84,6 +86,6 @@ export class WorkerSlot {
       this.#servesSinceMs === undefined ? 0 : Math.max(1, this.#deps.clock() - this.#servesSinceMs);
     const how = this.#reason ?? signal ?? `code ${code ?? 0}`;
     this.#worker = this.#servesSinceMs = this.#reason = undefined;
-    this.#deps.onEnd(this, { how, isOrderly: code === 0, servedMs });
+    this.#deps.onEnd(this, { pid: worker.process.pid ?? 0, how, isOrderly: code === 0, servedMs });
   }
 }

@@ -79,6 +79,7 @@ export class Relay {
     const { hub, logger } = this.#deps;
     // After an unknown outcome nothing is delivered here: if it was published, it arrives from the broker.
     if (error instanceof Unavailable) hub.deliver(ref, event);
-    else if (!(error instanceof OutcomeUnknown)) logger.error('A client event could not be relayed', error);
+    else if (!(error instanceof OutcomeUnknown))
+      logger.error('Bug in Wavehall: a client event was lost. Please report this stack', error);
   }
 }

@@ -55,7 +55,10 @@ export class SubscriptionCounter {
         else this.#end(throttle);
       },
       (error: unknown) => {
-        this.#logger.error('A subscription count could not be sent', error);
+        this.#logger.error(
+          'Bug in Wavehall: a subscription count was not sent. Please report this stack',
+          error,
+        );
         this.#throttles.delete(channelKey(ref));
       },
     );

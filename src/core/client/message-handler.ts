@@ -120,7 +120,10 @@ export class MessageHandler {
 
   #refuse(from: Connection, error: unknown): void {
     if (!(error instanceof ProtocolError)) {
-      this.#core.logger.error('A message could not be handled', error);
+      this.#core.logger.error(
+        'Bug in Wavehall: a message could not be handled and its client was disconnected. Please report this stack',
+        error,
+      );
       from.close(errors.internal);
       return;
     }

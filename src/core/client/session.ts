@@ -135,7 +135,7 @@ export class ClientSession implements Session {
   }
 
   #failed(error: unknown): void {
-    this.#core.logger.error('A client could not be served', error);
+    this.#core.logger.error('Bug in Wavehall: a client was disconnected. Please report this stack', error);
     this.#socket.close(errors.internal.code, errors.internal.message);
   }
 

@@ -44,7 +44,7 @@ export async function subscribe(core: SubscribeDeps, from: Connection, message: 
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     if (error instanceof Unavailable) throw subscriptionUnavailable(message.channel);
-    core.logger.error('A subscription failed', error);
+    core.logger.error('Bug in Wavehall: a subscription was refused. Please report this stack', error);
     throw subscriptionFailed(message.channel);
   }
 }

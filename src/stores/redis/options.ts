@@ -43,6 +43,10 @@ export interface RedisOptions extends Address {
   readonly commandTimeoutMs: number;
 }
 
+/** Addresses of the servers, or of the Sentinels, in messages for an operator. */
+export const describeServers = (options: RedisOptions): string =>
+  (options.cluster ?? options.sentinels ?? [options]).map(describeAddress).join(', ');
+
 /** Names one server in messages for an operator. */
 export const describeAddress = ({ host, port, path }: Address & Pick<RedisOptions, 'path'>): string =>
   path ?? `${host}:${port}`;

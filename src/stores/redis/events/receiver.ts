@@ -57,7 +57,7 @@ export class Receiver {
     this.#deps = deps;
     this.#unreadLog = new MinuteLog({
       logger: deps.logger,
-      what: 'The events that a channel missed cannot be read: it continues with its newest event. See the reason, and the keys of the channel in Redis',
+      what: 'Clients missed events of a channel: its history in Redis cannot be read; newer events are delivered. If it repeats, check whether another program writes to keys that begin with WAVEHALL_REDIS_PREFIX',
     });
     deps.links.subscriber.events.on('message', (pubsubChannel, bytes) =>
       this.#onMessage(pubsubChannel, bytes),
@@ -283,11 +283,11 @@ export class Receiver {
     if (lost <= 0) return;
     this.#lostEvents += lost;
     this.#deps.logger.warn(
-      'Lost events: they were published while this node was disconnected from Redis, and the history no longer has them. Raise WAVEHALL_HISTORY_SIZE, WAVEHALL_HISTORY_TTL or WAVEHALL_HISTORY_MAX_BYTES',
+      'Clients missed events: they were published while this node was disconnected from Redis, and the history no longer has them. Find out why it was; to keep more, raise WAVEHALL_HISTORY_SIZE, WAVEHALL_HISTORY_TTL or WAVEHALL_HISTORY_MAX_BYTES',
       {
         app: ref.app,
         channel: ref.channel,
-        lost,
+        count: lost,
       },
     );
   }

@@ -44,7 +44,9 @@ export class HealthCheck {
     // The connection may have been closed or reopened meanwhile.
     if (unanswered < DEAD_AFTER_BEATS || server.status !== 'ready') return;
     this.#unanswered.set(server, 0);
-    this.#deps.logger.warn('A connection to Redis no longer answers: reconnecting');
+    this.#deps.logger.warn('A connection to Redis is open but brings no answers: it is opened again', {
+      server: serverNameOf(server),
+    });
     server.disconnect(true);
   }
 

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../../../core/ports/logger.ts';
+import { serverNameOf } from './eviction-policy.ts';
 import type { Links } from '../link/links.ts';
 
 const PING_EVERY_MS = 400;
@@ -24,7 +25,7 @@ export class Responsiveness {
   }
 
   get isAnswering(): boolean {
-    return [...this.#unanswered.values()].every((pings) => pings < UNRESPONSIVE_AFTER);
+    return this.#silentServers().length === 0;
   }
 
   start(): void {
@@ -33,6 +34,10 @@ export class Responsiveness {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  #silentServers(): Redis[] {
+    return [...this.#unanswered].flatMap(([server, pings]) => (pings < UNRESPONSIVE_AFTER ? [] : [server]));
   }
 
   #pingAll(): void {
@@ -59,6 +64,10 @@ export class Responsiveness {
     if (isAnswering === this.#wasAnswering || !this.#links.isUp) return;
     this.#wasAnswering = isAnswering;
     if (isAnswering) this.#logger.warn('Redis answers again');
-    else this.#logger.warn('Redis does not answer: publishing answers 503 until it does');
+    else
+      this.#logger.warn(
+        'Redis is connected but does not answer: until it does, publishes, /up and /ready are answered with 503; connected clients stay. Check Redis',
+        { servers: this.#silentServers().map(serverNameOf).join(', ') },
+      );
   }
 }

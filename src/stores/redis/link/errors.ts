@@ -1,5 +1,5 @@
 import { Unavailable } from '../../../core/ports/failures.ts';
-import { describeAddress, type RedisOptions } from '../options.ts';
+import { describeServers, type RedisOptions } from '../options.ts';
 
 export interface RedisProblem {
   /** `unreachable`: no server answered. An operator has to fix the other kinds. */
@@ -124,9 +124,8 @@ function rootMessage(error: unknown): string {
 }
 
 function unreachable(message: string, options: RedisOptions): string {
-  const { sentinels, cluster, host, port, path, tls } = options;
+  const { sentinels, cluster, path, tls } = options;
   const several = cluster ?? sentinels;
-  const at = (several ?? [{ host, port, path }]).map(describeAddress).join(', ');
   const setting =
     cluster !== undefined
       ? 'WAVEHALL_REDIS_CLUSTER'
@@ -138,5 +137,5 @@ function unreachable(message: string, options: RedisOptions): string {
   const code = /\bE[A-Z]{4,}\b/.exec(message)?.[0];
   // ioredis does not report the certificate errors of several servers.
   const trust = tls && several !== undefined ? ', and WAVEHALL_REDIS_TLS_CA' : '';
-  return `Redis cannot be reached at ${at}${code === undefined ? '' : ` (${code})`}: check ${setting}${trust}`;
+  return `Redis cannot be reached at ${describeServers(options)}${code === undefined ? '' : ` (${code})`}: check ${setting}${trust}`;
 }

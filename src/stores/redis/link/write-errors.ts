@@ -25,7 +25,7 @@ export class WriteErrors {
     try {
       if (this.#reason !== 'state') await check();
       this.#reason = undefined;
-      this.#logger.warn('Redis accepts every command again');
+      this.#logger.warn('Redis accepts commands again');
     } catch {
       // The next beat looks again.
     }
@@ -34,7 +34,10 @@ export class WriteErrors {
   #onScriptFailed(error: Error): void {
     const { kind, sentence } = explainError(error, this.#options);
     if (kind === 'unreachable') return;
-    if (this.#reason === undefined) this.#logger.warn(`Publishing may answer 503: ${sentence}`);
+    if (this.#reason === undefined)
+      this.#logger.warn(
+        `Redis refuses commands: ${sentence}. Until it accepts them, publishes may be answered with 503, and /up and /ready are`,
+      );
     this.#reason = kind;
   }
 }

@@ -265,7 +265,7 @@ export class ClusterNode {
         this.#reportedNodes.delete([...this.#reportedNodes][0] ?? '');
       const own = parts.filter((part) => part.node === node);
       this.#logger.warn(
-        'A node stopped renewing its lease: this node removed its members and connections. Unless it was stopped, check that process and its connection to Redis',
+        'Another node has not renewed its lease for WAVEHALL_LEASE_SECONDS: its members and connections were removed. If it was not stopped on purpose, check that it runs and reaches Redis',
         {
           node,
           members: own.reduce((sum, { members }) => sum + members, 0),

@@ -7,7 +7,7 @@ import type { RedisConnectionQuota } from './connection-quota.ts';
 import { type Links, runIdIn } from '../link/links.ts';
 import type { Receiver } from '../events/receiver.ts';
 import type { ClusterNode } from './node.ts';
-import type { RedisOptions } from '../options.ts';
+import { describeServers, type RedisOptions } from '../options.ts';
 import { explainError } from '../link/errors.ts';
 import { HealthCheck } from '../health/health-check.ts';
 import { WriteErrors } from '../link/write-errors.ts';
@@ -170,17 +170,20 @@ export class Supervisor {
     this.#beatsWithoutLoopback = control.isLoopbackIntact ? 0 : this.#beatsWithoutLoopback + 1;
     if (this.#beatsWithoutLoopback < RECONNECT_AFTER_BEATS) return control.sendLoopback();
     this.#beatsWithoutLoopback = 0;
-    logger.warn('The subscription to Redis no longer receives messages: reconnecting');
+    logger.warn('The subscription to Redis is open but receives no messages: it is opened again');
     links.subscriber.reopen();
   }
 
   #onConnectionLost(): void {
-    const { node, links, logger } = this.#deps;
+    const { node, links, logger, options } = this.#deps;
     if (!links.isUp) node.detach();
     if (!this.#wasReady || this.#isStopped) return;
     this.#wasReady = false;
     this.#reportedReason = undefined;
-    logger.warn('Lost the connection to Redis: publishing answers 503 until it is back');
+    logger.warn(
+      'Lost the connection to Redis: until it is back, publishes, /up and /ready are answered with 503 and new subscriptions are refused; connected clients stay. Check Redis and the network',
+      { redis: describeServers(options) },
+    );
   }
 
   /** Logs why Redis cannot be reached again, when an operator can fix it. */

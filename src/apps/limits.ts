@@ -79,7 +79,7 @@ export const APP_LIMITS = {
     'max_event_data_size',
     limit,
     DEFAULT_LIMITS.eventDataBytes,
-    "Bytes of one event's data, or REVERB_MAX_REQUEST_SIZE where that is larger; 0: no limit.",
+    "Bytes of one event's data; if this is not set and you set REVERB_MAX_REQUEST_SIZE to more, that value; 0: no limit.",
   ),
   channelsPerEvent: appSetting(
     'WAVEHALL_MAX_CHANNELS_PER_EVENT',

@@ -54,7 +54,7 @@ export const CUTOVER_SETTINGS = {
     'WAVEHALL_CUTOVER_UPSTREAM',
     upstreamUrl,
     '',
-    'URL of the upstream, the server that Wavehall replaces, e.g. http://127.0.0.1:8081; empty: no cutover.',
+    'URL of the upstream, the server that Wavehall replaces, e.g. http://127.0.0.1:8082; empty: no cutover.',
   ),
   cutoverPercent: setting(
     'WAVEHALL_CUTOVER_PERCENT',
@@ -90,13 +90,13 @@ export const CUTOVER_SETTINGS = {
     'WAVEHALL_CUTOVER_MAX_REQUEST_SIZE',
     limit,
     10_000,
-    'Largest publish that the upstream accepts (its REVERB_MAX_REQUEST_SIZE); larger ones get 413 while it has browsers; 0: off.',
+    'Largest publish that the upstream accepts (its REVERB_MAX_REQUEST_SIZE); larger ones get 413 while it has browsers; default: REVERB_MAX_REQUEST_SIZE if that is set, else 10000; 0: off.',
   ),
   cutoverStateFile: setting(
     'WAVEHALL_CUTOVER_STATE_FILE',
     text,
     '.wavehall-cutover.json',
-    'File that keeps the percentage over a restart, without Redis.',
+    'File that keeps the percentage over a restart, without Redis; relative to the folder in which the server is started.',
   ),
   cutoverTlsCa: setting(
     'WAVEHALL_CUTOVER_TLS_CA',

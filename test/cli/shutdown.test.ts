@@ -48,7 +48,7 @@ describe('a shutdown', () => {
 
   test('2.13 accepts no new client, neither on the port nor on a connection that was open before', async () => {
     const server = await startServer({ WAVEHALL_DRAIN_SECONDS: '600' });
-    // More than one step of the drain, so that the server is still at it while the newcomers come.
+    // More than one step of the drain, so that the drain is still running when the new clients connect.
     const wires = await open(server, 150);
     const half = await Tcp.open(server);
     const request = upgradeText(PATH);

@@ -64,7 +64,7 @@ async function open(server: TestServer): Promise<Wire> {
   return wire;
 }
 
-/** More than there are workers, one after another: dealt out in turn, they are on all of them. */
+/** More clients than workers, one after another: they are distributed in turn, so that each worker has one. */
 async function openMany(server: TestServer, count = 2 * WORKERS): Promise<Wire[]> {
   const wires: Wire[] = [];
   for (let each = 0; each < count; each += 1) wires.push(await open(server));
@@ -254,7 +254,7 @@ describe('clients on different workers', () => {
 
   test('8.11 get 503 from /up and /ready while one worker hangs, whichever answers', async () => {
     const server = await startWorkers();
-    // The hanging worker is dealt connections too, and answers nothing.
+    // The hanging worker gets connections too, and answers nothing.
     const ask = (path: string): Promise<number | undefined> =>
       http(server, { method: 'GET', path, limitMs: 2000 }).then(
         ({ status }) => status,

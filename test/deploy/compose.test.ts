@@ -7,7 +7,7 @@ import { entries, items, scalar, withDefaults } from './compose.ts';
 import { argsOf, execForm, readStages, root, theOnly, type Stage } from './dockerfile.ts';
 
 const SERVICE = ['services', 'wavehall'];
-/** After the last goodbye the server waits this long for answers. */
+/** Time that the server waits for answers after the last close frame. */
 const FAREWELL_SECONDS = 1;
 
 const nginxConfiguration = readFileSync(`${root}examples/deploy/nginx/compose.conf`, 'utf8');

@@ -23,7 +23,7 @@ const healthCheck = execForm(theOnly(image, 'HEALTHCHECK'));
 
 const json = (file: string) => JSON.parse(readFileSync(join(root, file), 'utf8')) as Record<string, unknown>;
 
-/** The exit code of the health check's command, which is told the port as the server is. */
+/** Runs the health check's command with the server's port, and returns its exit code. */
 async function healthOf(port: number): Promise<number> {
   const [command = '', ...args] = healthCheck;
   const env = { PATH: process.env['PATH'], REVERB_SERVER_PORT: String(port) };

@@ -1,4 +1,4 @@
-/** docs/architecture.md says where things are, and the glossary of CONTRIBUTING.md too: they are there. */
+/** Checks that the files and names in docs/architecture.md and in the glossary of CONTRIBUTING.md exist. */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 

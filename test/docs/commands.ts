@@ -1,4 +1,4 @@
-/** Commands in the lines of a page, tried with the real program in a form that ends at once. */
+/** Tries inline commands of a page with the real program, in a form that ends at once. */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { run } from '../cli/command.ts';

@@ -1,4 +1,4 @@
-/** Figures that the pages repeat, against what they are figures of: defaults, cases of the conformance suite, runs of the benchmark. */
+/** Compares the figures on the pages with their sources: defaults, cases of the conformance suite, runs of the benchmark. */
 import { expect, test } from 'vitest';
 import { SCENARIOS } from '../bench/scenarios/index.ts';
 import { groupOf, GROUPS } from '../conformance/case.ts';

@@ -75,7 +75,7 @@ test('each limit is counted by a reason of wavehall_refusals_total or a metric',
 
 // --- what has no variable ----------------------------------------------------------------------
 
-/** Where the number of each fixed limit stands, and the test that tries it at n and at n + 1. */
+/** The constant of each fixed limit, and the test that tries it at n and at n + 1. */
 const FIXED: Readonly<Record<string, readonly [file: string, name: string, test: string, title: string]>> = {
   'messages of a socket that wait for an earlier one': [
     'src/core/client/session.ts',

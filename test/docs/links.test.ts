@@ -1,4 +1,4 @@
-/** The links of every page: each leads to a file or folder that git knows, and each anchor to a heading. */
+/** Checks the links of every page: each leads to a file or folder in git, and each anchor to a heading. */
 import { execFileSync } from 'node:child_process';
 import { posix } from 'node:path';
 import { expect, test } from 'vitest';

@@ -22,7 +22,7 @@ const git = (args: readonly string[]): string[] =>
     .filter((file) => file !== '');
 
 const files = git(['ls-files', '-z', '--cached', '--others', '--exclude-standard']);
-/** Pages, what tests them, and what other projects wrote prove nothing. */
+/** Pages, their tests and files of other projects do not count as source. */
 const NO_SOURCE = /\.md$|^test\/docs\/|^package-lock\.json$|\.(png|ico|woff2?|gz|rdb)$/;
 const source = files
   .filter((file) => !NO_SOURCE.test(file))
@@ -93,7 +93,7 @@ function isMetric(text: string): boolean {
   return new RegExp(`'${name}',[^;]{0,200}${label === undefined ? '' : `\\['${label}`}`).test(source);
 }
 
-/** True when an option is one of a program of ours. */
+/** True when the option belongs to one of our programs. */
 function isOption(text: string): boolean {
   const [, name] = /^--([\w-]+)(?: \S+)?$/.exec(text) ?? [];
   const defined = `^\\s*'?${name}'?: \\{ type|'--${name}[ ']`;

@@ -59,7 +59,7 @@ withChromium('5.3 the browser chat', () => {
   const people = (page: Page) =>
     expect.poll(() => page.locator('[data-person] .name').allTextContents(), { timeout: 10_000 });
 
-  /** From now on the page keeps every state that it has shown, and whether one could write. */
+  /** Makes the page record every state that it shows, and whether writing was enabled. */
   const watchState = (page: Page) =>
     page.evaluate(() => {
       const pill = document.querySelector<HTMLElement>('#connection');

@@ -1,5 +1,5 @@
 /**
- * All attacks through the front door of a cutover, when all clients go to the other server and when none does. The short form runs beside
+ * All attacks through the front door of a cutover, when all clients go to the upstream and when none does. The short form runs beside
  * a stand-in for Reverb; by hand `WAVEHALL_HOSTILE=long` for more of each, and WAVEHALL_TEST_UPSTREAM_START for a real Reverb.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -43,7 +43,7 @@ describe.each([0, 100])('a front door that sends %d percent of the clients to Wa
 
   const status = (): Promise<CutoverStatus> => stage.status() as unknown as Promise<CutoverStatus>;
 
-  /** Sockets at the other server that clients of the front door have, and all others. */
+  /** Sockets at the upstream that clients of the front door have, and all others. */
   const socketsThere = (): { door: number; others: number } => {
     const { proxy: front } = stage.other;
     return { door: front.count('front-door'), others: front.count('request') + front.count('bridge') };

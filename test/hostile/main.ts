@@ -47,7 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
 // An attack that could not go on may have left timers.
 const code = await main(process.argv.slice(2)).catch((error: unknown) => {
   const { message } = error as Error;
-  // What ends here during an attack is a find too: the server no longer answers.
+  // An attack that fails here is a finding too: the server no longer answers.
   const isBeginning = error instanceof CannotBegin || !/ECONN|EPIPE|within \d+ ms|no upgrade/.test(message);
   console.error(isBeginning ? message : `FAIL the server no longer takes connections: ${message}`);
   if (isBeginning && !(error instanceof CannotBegin)) console.error(`\n${USAGE}`);

@@ -253,7 +253,7 @@ const understood = (signature: string, written: string) => {
   const verdict = verifyRequest([credential], request, options);
   return verdict.refusal === undefined ? verdict.values.get('filter_by_prefix') : undefined;
 };
-/** Spellings of a value in a URL, as an SDK or somebody who copied the request may choose them. */
+/** Spellings of a value in a URL that an SDK, or a person who copies the request, may use. */
 const spellings = (text: string): string[] => {
   const form = new URLSearchParams({ x: text }).toString().slice(2);
   return [

@@ -1,4 +1,4 @@
-/** Limits of sockets that are not clients yet, or no longer: each at n and at n + 1. */
+/** Limits of sockets before they become clients and after they were clients: each at n and at n + 1. */
 import { readdirSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';

@@ -5,7 +5,7 @@ import type { Target } from '../target.ts';
 
 const TOGETHER = 20;
 const CLOSE_MS = 20_000;
-/** Another server may take for whole what Wavehall does not. */
+/** Another server may accept frames that Wavehall refuses. */
 const CLOSE_ELSEWHERE_MS = 1_000;
 
 const close = (code: number, reason = ''): Buffer => {
@@ -96,7 +96,7 @@ async function broken(
   return `${name}: ${typeof ending === 'string' ? ending : ending.code}, not ${codes.join(' or ')}`;
 }
 
-/** They stay for a batch, and go without a word. */
+/** They stay for a batch, and disconnect without a close frame. */
 async function unfinished(target: Target, from: number, count: number): Promise<void> {
   const clients = await Promise.all(range(count).map(() => connectHostileClient(target)));
   clients.forEach(({ tcp }, at) => tcp.write(UNFINISHED[(from + at) % UNFINISHED.length]!));

@@ -35,7 +35,7 @@ export const controlFloods = (sockets: number, seconds: number): Attack => ({
       });
       await sleep(5);
     }
-    // Another server's own matter.
+    // Another server may answer otherwise.
     const asked = target.isAnsweredElsewhere === true ? [] : clients;
     const answered = await Promise.all(asked.map(({ tcp }) => isAnswered(tcp)));
     answered.forEach((is, at) => {
@@ -46,7 +46,7 @@ export const controlFloods = (sockets: number, seconds: number): Attack => ({
   },
 });
 
-/** The pong of a last ping, looked for in all that comes. */
+/** Finds the pong of the last ping in all received bytes. */
 function isAnswered(tcp: Tcp): Promise<boolean> {
   return new Promise((resolve) => {
     let end = '';

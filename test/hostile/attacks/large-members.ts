@@ -18,8 +18,8 @@ const LARGEST_INFO_BYTES = 9_000;
 const ANSWER_MS = 60_000;
 
 /**
- * Members whose page signed a `user_info` of 1 MiB are closed for the size of their message and are on nobody's roster; `count`
- * members of the largest that is allowed enter, each is shown all of them, and leave.
+ * Members with a signed `user_info` of 1 MiB are closed for the size of their message and are on no roster; `count`
+ * members of the largest allowed size join, receive the whole roster, and leave.
  */
 export const largeMembers = (count: number): Attack => ({
   name: `${count} members with the largest user_info, and ten with 1 MiB`,

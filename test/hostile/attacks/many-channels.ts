@@ -14,7 +14,7 @@ const NAMES_PER_SOCKET = 1_000;
 const SOCKETS_TOGETHER = 5;
 const ANSWER_MS = 60_000;
 
-/** `count` channels of names that nobody else uses are entered and left, each of them answered. */
+/** Subscribes to `count` channels with unique names and unsubscribes; each subscription is answered. */
 export const manyChannels = (count: number): Attack => ({
   name: `${count.toLocaleString('en-US')} channels that are entered and left`,
   async run(target, chance, faults) {

@@ -15,7 +15,7 @@ export const pipelinedRequests = (sockets: number, seconds: number): Attack => (
   rssGrowthMb: RSS_GROWTH_MB,
   async run(target) {
     const clients = await Promise.all(range(sockets).map(() => Tcp.open(target)));
-    // Answers are taken and dropped.
+    // Answers are read and dropped.
     for (const { socket } of clients) socket.removeAllListeners('data').resume();
     const requests = REQUEST.repeat(REQUESTS_PER_WRITE);
     const until = Date.now() + seconds * 1000;
@@ -23,7 +23,7 @@ export const pipelinedRequests = (sockets: number, seconds: number): Attack => (
       for (const tcp of clients) if (tcp.socket.writableLength < requests.length) tcp.write(requests);
       await sleep(5);
     }
-    // Millions of requests wait in both machines' buffers; whoever leaves takes them along.
+    // Millions of requests wait in the buffers of both sides; they are dropped when their client leaves.
     for (const tcp of clients) tcp.destroy();
     return undefined;
   },

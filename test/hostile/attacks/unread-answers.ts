@@ -69,7 +69,7 @@ async function flood(
     });
     await sleep(5);
   }
-  // The clients go; a reader that never reads would be cut by the server as well, but not at once.
+  // The clients leave; the server would disconnect a client that never reads too, but not at once.
   for (const { tcp } of clients) tcp.destroy();
   return () => undefined;
 }

@@ -76,6 +76,17 @@ test('the cost of a delivery in README is the measured one', () => {
   expect(measured?.[3]).toContain(`${ratio} x Laravel Reverb`);
 });
 
+test('the printed answer of wavehall cutover has the rows and columns of the source', () => {
+  const [, printed = ''] =
+    /```text\n(Wavehall has [^]+?)```/.exec(textOf('docs/coming-from-reverb.md')) ?? [];
+  const source = textOf('src/cutover/status/status-report.ts');
+  const lines = printed.split('\n').slice(4);
+  const columns = lines.find((line) => line.startsWith('bridge')) ?? '';
+  const rows = lines.slice(0, lines.indexOf('')).map((line) => line.split(/ {2,}/)[0] ?? '');
+  expect(rows.length).toBeGreaterThan(9);
+  for (const name of [...rows, ...columns.trim().split(/ {2,}/)]) expect(source).toContain(`'${name}'`);
+});
+
 test('each block of figures belongs to a scenario and says when and where it was measured', () => {
   const text = textOf('docs/performance.md');
   const blocks = [...text.matchAll(/<!-- bench:(\S+) -->([^]+?)<!-- \/bench:\1 -->/g)];

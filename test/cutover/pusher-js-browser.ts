@@ -4,7 +4,7 @@ import { APP } from '../support/app.ts';
 import type { Side } from '../../src/cutover/ports.ts';
 import { channelAuth } from '../support/wire-http.ts';
 import type { Address } from '../support/wire.ts';
-import { contentOf, type DeliveryLog, type ClientSubscription } from './delivery-log.ts';
+import { contentOf, type DeliveryLog, type ClientSubscription } from '../support/delivery/delivery-log.ts';
 
 type Pusher = InstanceType<typeof PusherModule.default>;
 /** At run time the CommonJS module is the class itself; its types promise a `default`. */
@@ -162,7 +162,7 @@ export class PusherJsBrowser {
       'added' | 'removed' | undefined;
     if (kind === undefined) return;
     const change = { user: String(inside().user_id), kind, atMs: this.#options.nowMs() };
-    this.#subscriptions.get(channel)?.news.push(change);
+    this.#subscriptions.get(channel)?.memberChanges.push(change);
   }
 
   #listen(channel: Channel, name: string): void {
@@ -171,7 +171,7 @@ export class PusherJsBrowser {
     for (const event of [EVENT, CLIENT_EVENT])
       channel.bind(event, (data: { number?: unknown }, about?: { user_id?: string }) => {
         const user = about?.user_id;
-        this.#subscriptions.get(name)?.heard.push({
+        this.#subscriptions.get(name)?.received.push({
           number: Number(data.number),
           atMs: this.#options.nowMs(),
           data,
@@ -190,11 +190,11 @@ export class PusherJsBrowser {
       channel,
       sinceMs: this.#options.nowMs(),
       untilMs: Infinity,
-      heard: [],
-      news: [],
+      received: [],
+      memberChanges: [],
     };
     this.#subscriptions.set(channel, subscription);
-    this.#options.log.stays.push(subscription);
+    this.#options.log.subscriptions.push(subscription);
   }
 
   #end(): void {

@@ -8,11 +8,11 @@ import { startServer, type TestServer } from '../support/server.ts';
 import { http, publisher, type Answer, type Endpoint } from '../support/wire-http.ts';
 import { eventually, type Address } from '../support/wire.ts';
 import { PusherJsBrowser, EVENT, EQUAL_EVENT, WAVEHALL_ACTIVITY_TIMEOUT_S } from './pusher-js-browser.ts';
-import { check, type CheckOptions, type Verdict } from './checker.ts';
-import { contentOf, emptyLog, type Fault, type DeliveryLog, type SentEvent } from './delivery-log.ts';
+import { check, type CheckOptions, type Verdict } from '../support/delivery/delivery-checker.ts';
+import { contentOf, type DeliveryLog } from '../support/delivery/delivery-log.ts';
+import { DeliveryScenario, rosterClaim, type EventBody } from '../support/delivery/delivery-scenario.ts';
 import { type UpstreamServer, type UpstreamKind } from './upstream.ts';
 import { sleep } from '../../src/core/util/time.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
 
 const TOKEN = 'token-of-the-walk';
 
@@ -25,29 +25,16 @@ export interface CutoverScenarioOptions {
   readonly nodes?: number;
 }
 
-interface Lane {
-  readonly name: string;
-  readonly node: number;
-  readonly at: Side;
-  places: number;
-}
-
-/** Both sides, the front door, browsers in front of it, and whoever publishes and whispers all the time. */
-export class CutoverScenario {
+/** Both servers, the front door, browsers in front of it, and publishers and client events all the time. */
+export class CutoverScenario extends DeliveryScenario {
   readonly other: UpstreamServer;
-  readonly log: DeliveryLog = emptyLog();
   readonly browsers: PusherJsBrowser[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #channels: readonly string[];
-  readonly #random = new SeededRandom(7);
-  readonly #begin = performance.now();
   #folder = '';
   readonly #servers: TestServer[];
   readonly #redis: TestRedis | undefined;
-  #numbers = 0;
-  #isLoud = false;
-  #loops: Promise<void>[] = [];
-  #lanes = 0;
+  #publishers = 0;
 
   private constructor(
     other: UpstreamServer,
@@ -55,6 +42,7 @@ export class CutoverScenario {
     redis: TestRedis | undefined,
     { channels = 4, env = {} }: CutoverScenarioOptions,
   ) {
+    super(7);
     this.other = other;
     this.#servers = servers;
     this.#redis = redis;
@@ -84,8 +72,6 @@ export class CutoverScenario {
     await stage.#arrive(options.browsers);
     return stage;
   }
-
-  nowMs = (): number => performance.now() - this.#begin;
 
   /** The first node. */
   get server(): TestServer {
@@ -150,12 +136,11 @@ export class CutoverScenario {
 
   // --- what goes on all the time ---------------------------------------------------------------
 
-  /** Publishers at both sides, each one request after another, and whispering browsers. */
-  makeNoise({ lanes = 2, everyMs = 60, whisperEveryMs = 50 } = {}): void {
-    this.#isLoud = true;
+  /** Publishers at both servers, each one request after another, and client events of browsers. */
+  startLoad({ publishers = 2, everyMs = 60, clientEventEveryMs = 50 } = {}): void {
     for (const at of ['wavehall', 'upstream'] as const)
-      for (let lane = 0; lane < lanes; lane += 1) this.#loops.push(this.#publishing(at, everyMs));
-    this.#loops.push(this.#whispering(whisperEveryMs));
+      for (let count = 0; count < publishers; count += 1) this.#publishAt(at, everyMs);
+    this.#sendClientEvents(clientEventEveryMs);
   }
 
   /**
@@ -187,18 +172,6 @@ export class CutoverScenario {
     return heard();
   }
 
-  async silence(): Promise<void> {
-    this.#isLoud = false;
-    await Promise.all(this.#loops.splice(0));
-  }
-
-  /** Remembers the time in which something was broken on purpose. */
-  async during(what: string, mayLose: Fault['mayLose'], task: () => Promise<unknown>): Promise<void> {
-    const beganMs = this.nowMs();
-    await task();
-    this.log.faults.push({ what, mayLose, beganMs, endedMs: this.nowMs() });
-  }
-
   async restartWavehall(): Promise<void> {
     this.#servers[0] = await startWavehall(this.other, {
       ...this.#env,
@@ -212,17 +185,17 @@ export class CutoverScenario {
   async verdict(options: CheckOptions = {}, limitMs = 10_000): Promise<Verdict> {
     let verdict: Verdict | undefined;
     const isGood = async (): Promise<boolean> => {
-      await this.#askBothSides();
+      await this.#readRosters();
       verdict = check(this.log, options);
       return verdict.counts.lost + verdict.counts.rosters === 0;
     };
     await eventually(isGood, 'everything has arrived', limitMs).catch(() => undefined);
-    if (verdict === undefined) throw new Error('nothing was looked at');
+    if (verdict === undefined) throw new Error('nothing was compared');
     return verdict;
   }
 
   async close(): Promise<void> {
-    await this.silence();
+    await this.stopBackground();
     for (const browser of this.browsers) browser.leave();
     for (const server of this.#servers) server.kill('SIGKILL');
     await Promise.all([...this.#servers.map(({ exited }) => exited), this.other.stop()]);
@@ -257,97 +230,65 @@ export class CutoverScenario {
     await this.everybodyIsSettled();
   }
 
-  /** One of each kind; the room is that of the user, so that his windows meet. */
+  /** One of each kind; the presence channel is that of the user, so that its windows share one. */
   #channelsOf(user: string, at: number): string[] {
     const each = this.#channels.length / 3;
     const room = Number(user.slice(1)) % each;
     return [at % each, each + ((at + 1) % each), 2 * each + room].map((index) => this.#channels[index] ?? '');
   }
 
-  #pick<T>(all: readonly T[]): T | undefined {
-    return this.#random.pick(all);
-  }
-
-  #next(lane: Lane, channel: string, more: Partial<SentEvent> = {}): SentEvent {
-    this.#numbers += 1;
-    lane.places += 1;
-    const sent: SentEvent = {
-      ...{ number: this.#numbers, lane: lane.name, place: lane.places, channel, kind: 'event', at: lane.at },
-      ...{ beganMs: this.nowMs(), endedMs: Infinity, isTaken: false },
-      ...more,
-    };
-    this.log.sent.push(sent);
-    return sent;
-  }
-
-  async #publishing(at: Side, everyMs: number): Promise<void> {
-    const lane: Lane = { name: `publisher ${(this.#lanes += 1)}`, node: this.#lanes, at, places: 0 };
-    while (this.#isLoud) {
-      const channel = this.#pick(this.#channels) ?? '';
-      // Who publishes at the other side knows the sockets of the other side only.
-      const there = this.browsers.filter(
+  #publishAt(at: Side, everyMs: number): void {
+    const node = (this.#publishers += 1);
+    const lane = `publisher ${node}`;
+    this.background(async () => {
+      const channel = this.pick(this.#channels);
+      // A publisher at the upstream has the sockets of the upstream only.
+      const present = this.browsers.filter(
         (each) => each.isOn(channel) && (at === 'wavehall' || each.side === at),
       );
-      const except = this.#random.is(0.3) ? this.#pick(there)?.socketId : undefined;
-      await this.#publish(lane, channel, except);
+      const except = this.random.is(0.3) ? this.random.pick(present)?.socketId : undefined;
+      const sent = this.sending({ channel, at, lane, except }, (number) => contentOf(number, channel));
+      await this.post(sent, EVENT, (body) => this.#statusOf(this.app(at, node), body));
       await sleep(everyMs);
-    }
+    });
   }
 
-  async #publish(lane: Lane, channel: string, except: string | undefined): Promise<void> {
-    const sent = this.#next(lane, channel, { except });
-    const body = {
-      name: EVENT,
-      data: JSON.stringify(contentOf(sent.number, channel)),
-      channel,
-      ...(except !== undefined && { socket_id: except }),
-    };
-    const answer = await publisher(this.app(lane.at, lane.node))
+  async #statusOf(app: Endpoint, body: EventBody): Promise<number> {
+    const answer = await publisher(app)
       .post('/events', body)
       .catch(() => undefined);
-    sent.endedMs = this.nowMs();
-    sent.isTaken = answer?.status === 200;
+    return answer?.status ?? 0;
   }
 
-  async #whispering(everyMs: number): Promise<void> {
-    const lanes = new Map<PusherJsBrowser, Lane>();
-    while (this.#isLoud) {
-      const browser = this.#pick(this.browsers);
-      const channel = this.#pick(
-        this.#channels.filter((each) => each.includes('-walk') && browser?.isOn(each)),
-      );
-      if (browser?.side !== undefined && channel !== undefined) {
-        const lane = lanes.get(browser) ?? {
-          name: `whispers of ${browser.name}`,
-          node: 0,
-          at: browser.side,
-          places: 0,
-        };
-        lanes.set(browser, lane);
-        const isRoom = channel.startsWith('presence-');
-        const sent = this.#next({ ...lane, at: browser.side }, channel, {
-          kind: 'whisper',
-          place: this.#numbers + 1,
-          except: browser.socketId,
-          ...(isRoom && { user: browser.user }),
-        });
-        sent.isTaken = browser.sendClientEvent(channel, sent.number);
-        sent.endedMs = this.nowMs();
-      }
+  #sendClientEvents(everyMs: number): void {
+    this.background(async () => {
+      this.#sendClientEvent(this.pick(this.browsers));
       await sleep(everyMs);
-    }
+    });
   }
 
-  async #askBothSides(): Promise<void> {
-    this.log.claims.length = 0;
+  #sendClientEvent(browser: PusherJsBrowser): void {
+    const { side: at, name, user, socketId: except } = browser;
+    const channel = this.random.pick(
+      this.#channels.filter((each) => each.includes('-walk') && browser.isOn(each)),
+    );
+    if (at === undefined || channel === undefined) return;
+    const sent = this.sending(
+      {
+        ...{ kind: 'clientEvent', channel, at, lane: `client events of ${name}`, except },
+        ...(channel.startsWith('presence-') && { user }),
+      },
+      (number) => contentOf(number, channel),
+    );
+    sent.status = browser.sendClientEvent(channel, sent.number) ? 200 : 0;
+    sent.endedMs = this.nowMs();
+  }
+
+  async #readRosters(): Promise<void> {
+    this.log.rosters.length = 0;
     for (const side of ['wavehall', 'upstream'] as const)
-      for (const channel of this.#channels.filter((each) => each.startsWith('presence-'))) {
-        const answer = await publisher(this.app(side))
-          .get(`/channels/${channel}/users`)
-          .catch(() => undefined);
-        const { users = [] } = (answer?.json ?? {}) as { users?: { id: unknown }[] };
-        this.log.claims.push({ by: side, channel, users: users.map(({ id }) => String(id)) });
-      }
+      for (const channel of this.#channels.filter((each) => each.startsWith('presence-')))
+        this.log.rosters.push(await rosterClaim(side, this.app(side), channel));
   }
 }
 
@@ -373,12 +314,12 @@ const describe = (browsers: readonly PusherJsBrowser[]): string =>
     )
     .join('; ')}`;
 
-/** p50 and p99 of the time from sending to hearing, by where it was sent and where it was heard. */
-export const latencies = ({ sent, stays }: DeliveryLog): Record<string, string> => {
+/** p50 and p99 of the time from sending to receiving, by the servers of both. */
+export const latencies = ({ sent, subscriptions }: DeliveryLog): Record<string, string> => {
   const began = new Map(sent.map((each) => [each.number, each]));
   const times = new Map<string, number[]>();
-  for (const { side, heard } of stays)
-    for (const { number, atMs } of heard) {
+  for (const { side, received } of subscriptions)
+    for (const { number, atMs } of received) {
       const from = began.get(number);
       if (from === undefined) continue;
       const key = `${from.kind} ${from.at} → ${side}`;

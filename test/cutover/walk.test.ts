@@ -3,7 +3,7 @@
  * With WAVEHALL_TEST_UPSTREAM or WAVEHALL_TEST_UPSTREAM_START (see upstream.ts) the same walk goes along any other server.
  */
 import { afterEach, describe, expect, test } from 'vitest';
-import { KINDS } from './checker.ts';
+import { KINDS } from '../support/delivery/delivery-checker.ts';
 import { startHostileClients } from './hostile-clients.ts';
 import { upstreamKinds } from './upstream.ts';
 import { CutoverScenario, latencies } from './scenario.ts';
@@ -34,7 +34,7 @@ afterEach(async () => {
 /** Up and down again; everybody who changes the side does so with one reconnect. */
 const walk = async (on: CutoverScenario): Promise<void> => {
   const hostility = startHostileClients(on.door(), HOSTILE);
-  on.makeNoise();
+  on.startLoad();
   await sleep(STEP_MS);
   for (const percent of STEPS) {
     const before = on.browsers.map(({ side, connects }) => ({ side, connects }));
@@ -49,7 +49,7 @@ const walk = async (on: CutoverScenario): Promise<void> => {
       expect(connects, `connects of browser ${at} at ${percent} %`).toBe((before[at]?.connects ?? 0) + moved);
     }
   }
-  await on.silence();
+  await on.stopBackground();
   await hostility.stop();
   if (HOSTILE > 0) console.log(`${hostility.acts()} hostile acts`, JSON.stringify(await on.status()));
 };
@@ -60,13 +60,13 @@ const nobodyNoticed = async (on: CutoverScenario, browsers: number): Promise<voi
     on.other.name,
     verdict.counts,
     `${verdict.deliveries} deliveries`,
-    `${verdict.overtaken} events overtaken by a browser, ${verdict.outrun} outrun`,
+    `${verdict.doubledByMove} events doubled and ${verdict.missedByMove} missed by a move`,
     latencies(on.log),
   );
   expect(verdict.examples).toEqual([]);
   expect(verdict.counts).toEqual(nothingWrong);
   expect(verdict.lostInFaults).toBe(0);
-  expect((verdict.overtaken + verdict.outrun) / verdict.expected).toBeLessThan(OUTRUN_SHARE);
+  expect((verdict.doubledByMove + verdict.missedByMove) / verdict.expected).toBeLessThan(OUTRUN_SHARE);
   expect(verdict.expected).toBeGreaterThan(browsers * 50);
 };
 

@@ -31,8 +31,8 @@ fault(
     await stop();
     await stage.settled({ withinMs: 20_000 });
     for (const channel of channels) {
-      const accepted = stage.checker.accepted(channel).length;
-      const missed = stage.checker.missed().filter((each) => each.channel === channel).length;
+      const accepted = stage.recorder.accepted(channel).length;
+      const missed = stage.recorder.missed().filter((each) => each.channel === channel).length;
       report(`F20 ${channel}`, { accepted, deliveries: accepted * crowd.length, lost: missed });
       expect(accepted).toBeGreaterThan(SECONDS);
       expect(missed).toBe(0);
@@ -52,14 +52,14 @@ fault(
     const { proxy } = stage.node(1);
     proxy.isRefusing = true;
     proxy.cut();
-    const before = stage.checker.accepted().length;
+    const before = stage.recorder.accepted().length;
     await sleep(6000);
     proxy.heal();
     await stage.cluster.ready();
     await stop();
-    expect(stage.checker.accepted().length).toBeGreaterThan(before + 100);
+    expect(stage.recorder.accepted().length).toBeGreaterThan(before + 100);
     await stage.settled({ withinMs: 20_000 });
-    expect(stage.checker.missed()).toEqual([]);
+    expect(stage.recorder.missed()).toEqual([]);
     await stage.emptied();
   },
 );

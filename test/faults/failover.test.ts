@@ -2,7 +2,7 @@
 import { describe, expect } from 'vitest';
 import { Redis } from 'ioredis';
 import type { ClusterClient } from '../support/cluster-client.ts';
-import type { Publish } from '../support/cluster-checker.ts';
+import type { SentEvent } from '../support/delivery/delivery-log.ts';
 import { SentinelRedis } from '../support/redis-topology.ts';
 import { eventually } from '../support/wire.ts';
 import { underwayAt, msUntilAccepting, startLoad, expectNoMemberChanges, acceptedMore } from './steps.ts';
@@ -76,7 +76,7 @@ describe('the master changes', () => {
 interface Ended {
   readonly room: string;
   readonly crowd: readonly ClusterClient[];
-  readonly mayBeLost: (publish: Publish) => boolean;
+  readonly mayBeLost: (publish: SentEvent) => boolean;
   readonly ms: number;
 }
 
@@ -87,8 +87,8 @@ async function ended(stage: FaultRun, { room, crowd, mayBeLost, ms }: Ended): Pr
   await stage.settled(expected);
   report('F17', {
     'back after ms': ms,
-    'longest answer ms': Math.round(stage.checker.figures.longestMs),
-    'acknowledged and lost with the old master': stage.checker.missed().length,
+    'longest answer ms': Math.round(stage.recorder.answers.longestMs),
+    'acknowledged and lost with the old master': stage.recorder.missed().length,
   });
   expectNoMemberChanges(room, crowd);
   await stage.emptied();
@@ -132,15 +132,15 @@ describe('a split brain: the old master is reached by one node only', () => {
         const backMs = performance.now();
         await acceptedMore(stage, room, 10);
         await stop();
-        const isOfOldSide = ({ node, beganMs, endedMs }: Publish): boolean =>
-          node.index === 0 && endedMs >= splitMs - LAG_MS && beganMs <= backMs;
-        const mayBeLost = (publish: Publish): boolean =>
+        const isOfOldSide = ({ at, beganMs, endedMs }: SentEvent): boolean =>
+          at === 'node 0' && endedMs >= splitMs - LAG_MS && beganMs <= backMs;
+        const mayBeLost = (publish: SentEvent): boolean =>
           isOfOldSide(publish) || underwayAt(splitMs, LAG_MS, 200)(publish);
         expect(comes.standing).toHaveLength(2);
         // Each side had cleaned up the other.
         const expected = { mayBeLost, flaps: () => 4, withinMs: 20_000 };
         await stage.settled(expected);
-        const lost = stage.checker.missed();
+        const lost = stage.recorder.missed();
         report('F18', {
           'the one back after ms': Math.round(backMs - healedMs),
           'published on the old side and lost': lost.length,
@@ -175,13 +175,13 @@ describe('a split brain: the old master is reached by one node only', () => {
         await msUntilAccepting(stage, news);
         await acceptedMore(stage, room, 10);
         await stop();
-        const mayBeLost = (publish: Publish): boolean =>
+        const mayBeLost = (publish: SentEvent): boolean =>
           underwayAt(splitMs, LAG_MS, 200)(publish) ||
-          (publish.node.index === 0 && publish.beganMs >= splitMs && publish.beganMs <= refusedMs);
+          (publish.at === 'node 0' && publish.beganMs >= splitMs && publish.beganMs <= refusedMs);
         await stage.settled({ mayBeLost, flaps: () => 4, withinMs: 20_000 });
         report('F18 with min-replicas-to-write', {
           'refused after ms': Math.round(refusedMs - splitMs),
-          'published on the old side and lost': stage.checker.missed().length,
+          'published on the old side and lost': stage.recorder.missed().length,
         });
         await stage.emptied();
       },

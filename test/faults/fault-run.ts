@@ -1,10 +1,12 @@
 import { describe, test } from 'vitest';
-import { ClusterChecker, type Expectations, type Publish } from '../support/cluster-checker.ts';
-import { Cluster, type ClusterOptions, type TestNode } from '../support/cluster.ts';
-import { ClusterClient } from '../support/cluster-client.ts';
+import { ClusterRecorder, type Expectations } from '../support/cluster-recorder.ts';
+import { Cluster, type ClusterOptions, nodeName, type TestNode } from '../support/cluster.ts';
+import { CLUSTER_EVENT, ClusterClient } from '../support/cluster-client.ts';
+import type { SentEvent } from '../support/delivery/delivery-log.ts';
+import { DeliveryScenario } from '../support/delivery/delivery-scenario.ts';
+import { ignore } from '../../src/core/util/ignore.ts';
 import type { Answer } from '../support/wire-http.ts';
 import { sleep } from '../../src/core/util/time.ts';
-import { SeededRandom } from '../support/seeded-random.ts';
 
 /** `npm run faults -- --seeds 20` sets these; a failure says which seed to take. */
 const SEEDS = Number(process.env.FAULT_SEEDS ?? 1);
@@ -15,21 +17,18 @@ const LIMIT_MS = 60_000;
 export const sideBySide = SEEDS === 1 ? describe.concurrent : describe;
 
 let names = 0;
-let numbers = 0;
 
-/** Stage of one fault: a cluster, visitors, publishers, and the one checker that watches all of them. */
-export class FaultRun {
+/** One fault: a cluster, clients, publishers, and the one recorder that compares what all of them see. */
+export class FaultRun extends DeliveryScenario {
   readonly cluster: Cluster;
-  readonly checker: ClusterChecker;
-  readonly random: SeededRandom;
+  readonly recorder: ClusterRecorder;
   readonly #visitors: ClusterClient[] = [];
-  readonly #ending: (() => Promise<unknown>)[] = [];
   readonly #suffix = `${(names += 1)}`;
 
   constructor(cluster: Cluster, seed: number) {
+    super(seed);
     this.cluster = cluster;
-    this.checker = new ClusterChecker(cluster);
-    this.random = new SeededRandom(seed);
+    this.recorder = new ClusterRecorder(cluster, this.log);
   }
 
   node(index: number): TestNode {
@@ -41,14 +40,10 @@ export class FaultRun {
     return `${base}-${this.#suffix}`;
   }
 
-  pick<T>(items: readonly T[]): T {
-    return this.random.pick(items)!;
-  }
-
-  /** Connects a client to a node and its channels; it comes back to any node that is up. */
+  /** Connects a client to a node and its channels; it reconnects to any node that is up. */
   async visitor(user: string, node: number, channels: readonly string[]): Promise<ClusterClient> {
     const pick = (): TestNode => this.pick(this.cluster.up);
-    const visitor = new ClusterClient(user, this.node(node), pick, this.checker);
+    const visitor = new ClusterClient(user, this.node(node), pick, this.recorder);
     this.#visitors.push(visitor);
     return visitor.arrive(channels);
   }
@@ -62,18 +57,15 @@ export class FaultRun {
     );
   }
 
-  /** Publishes one event and notes how it was answered. */
-  async publish(channel: string, node: TestNode): Promise<Publish> {
-    numbers += 1;
-    const publish = { channel, number: numbers, node, beganMs: performance.now(), endedMs: 0, status: 0 };
-    this.checker.published(publish);
-    const body = { name: 'counted', channel, data: JSON.stringify({ n: publish.number }) };
-    publish.status = await this.ask(node, 'POST /events', () => node.post('/events', body));
-    publish.endedMs = performance.now();
-    return publish;
+  /** Publishes one event and records how it was answered. */
+  publish(channel: string, node: TestNode): Promise<SentEvent> {
+    const sent = this.sending({ channel, at: nodeName(node) }, (n) => ({ n }));
+    return this.post(sent, CLUSTER_EVENT, (body) =>
+      this.ask(node, 'POST /events', () => node.post('/events', body)),
+    );
   }
 
-  /** Asks the API; whatever it says is looked at by the checker. */
+  /** Asks the API; the recorder receives the status and the time of the answer. */
   async ask(node: TestNode, what: string, request: () => Promise<Answer>): Promise<number> {
     const begin = performance.now();
     const { troubles } = node;
@@ -82,11 +74,11 @@ export class FaultRun {
       () => 0,
     );
     if (troubles === node.troubles && !node.mayFail)
-      this.checker.answered(node, what, status, performance.now() - begin);
+      this.recorder.answered(node, what, status, performance.now() - begin);
     return status;
   }
 
-  /** Publishes without a pause for breath, one lane per channel, each event through any node that is up. */
+  /** Publishes all the time, one event per channel at once, each through any node that is up. */
   load(channels: readonly string[], everyMs = 10): () => Promise<void> {
     return this.background(async () => {
       await Promise.all(channels.map((channel) => this.publish(channel, this.pick(this.cluster.up))));
@@ -94,34 +86,19 @@ export class FaultRun {
     });
   }
 
-  /** Repeats a task until the returned function is called. */
-  background(task: () => Promise<unknown>): () => Promise<void> {
-    let isOver = false;
-    const run = async (): Promise<void> => {
-      while (!isOver) await task();
-    };
-    const running = run();
-    running.catch(() => undefined);
-    const stop = async (): Promise<void> => {
-      isOver = true;
-      await running;
-    };
-    this.#ending.push(() => stop().catch(() => undefined));
-    return stop;
-  }
-
-  /** All invariants, then everybody leaves, and nothing may stay behind. */
+  /** Everything has arrived, all agree, and nothing was ever wrong. */
   async settled(expected?: Expectations): Promise<void> {
-    await this.checker.settled(expected);
+    await this.recorder.settled(expected);
   }
 
+  /** All clients leave, and nothing may stay behind. */
   async emptied(withinMs?: number): Promise<void> {
     await Promise.all(this.#visitors.map((visitor) => visitor.quit()));
-    await this.checker.nothingLeft(withinMs);
+    await this.recorder.nothingLeft(withinMs);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#ending.map((end) => end()));
+    await this.stopBackground().catch(ignore);
     await Promise.all(this.#visitors.map((visitor) => visitor.quit(true)));
   }
 }

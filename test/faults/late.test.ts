@@ -1,7 +1,7 @@
 /** Redis carries out a command late, or its answer is lost: the HTTP answer must be true. */
 import { Redis } from 'ioredis';
 import { afterAll, describe, expect } from 'vitest';
-import type { Publish } from '../support/cluster-checker.ts';
+import type { SentEvent } from '../support/delivery/delivery-log.ts';
 import { eventually } from '../support/wire.ts';
 import { msUntilAccepting, startLoad, acceptedMore } from './steps.ts';
 import { fault, report, SharedCluster, type FaultRun } from './fault-run.ts';
@@ -74,7 +74,7 @@ describe('Redis is frozen', () => {
       }
       await msUntilAccepting(stage, news);
       await stop();
-      const { answers, refusals, unknown, longestMs } = stage.checker.figures;
+      const { answers, refusals, unknown, longestMs } = stage.recorder.answers;
       report('F14 frozen 12 times', {
         ...{ 'answers with 200': answers, 'with 503': refusals, 'with 504': unknown },
         'longest answer ms': Math.round(longestMs),
@@ -89,7 +89,7 @@ describe('Redis is frozen', () => {
 
 interface Unheard {
   /** Publishes that have reached node 1 and are not answered yet. */
-  readonly taken: readonly Publish[];
+  readonly taken: readonly SentEvent[];
   /** Settles when all that was sent is answered. */
   readonly answered: Promise<unknown>;
 }
@@ -100,9 +100,9 @@ interface Unheard {
  */
 async function unheard(stage: FaultRun, channel: string): Promise<Unheard> {
   const node = stage.node(0);
-  const taken = (): Publish[] => {
-    const seen = stage.checker.seenOn(stage.node(1), channel);
-    return stage.checker.underway(channel).filter(({ number }) => seen.includes(number));
+  const taken = (): SentEvent[] => {
+    const seen = stage.recorder.receivedOn(stage.node(1), channel);
+    return stage.recorder.underway(channel).filter(({ number }) => seen.includes(number));
   };
   for (;;) {
     const isMute = (): boolean => node.proxy.faultOf('commands') === 'mute';

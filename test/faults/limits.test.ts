@@ -27,7 +27,7 @@ describe('Redis is full', () => {
         );
         await node.unready();
       }
-      const accepted = stage.checker.accepted().length;
+      const accepted = stage.recorder.accepted().length;
       const [goes, moves] = [crowd[0]!, crowd[4]!];
       await goes.leave(room);
       await moves.leave(room);
@@ -36,7 +36,7 @@ describe('Redis is full', () => {
       await stage.visitor('passes', 2, [room]).then((visitor) => visitor.quit());
       expect(comes.standing).toHaveLength(2);
       await sleep(1500);
-      expect(stage.checker.accepted()).toHaveLength(accepted);
+      expect(stage.recorder.accepted()).toHaveLength(accepted);
       await setting(stage, 'maxmemory', 0);
       const ms = await msUntilAccepting(stage, news);
       await stage.cluster.ready();
@@ -44,7 +44,7 @@ describe('Redis is full', () => {
       await stop();
       report('F25', {
         'back after ms': ms,
-        'longest answer ms': Math.round(stage.checker.figures.longestMs),
+        'longest answer ms': Math.round(stage.recorder.answers.longestMs),
       });
       await stage.settled({ withinMs: 15_000 });
       expect(linesOf(stage, 'Redis is full')).toEqual([1, 1, 1]);

@@ -120,9 +120,9 @@ describe('the connection for commands', () => {
     );
     await node.unready();
     await acceptedMore(stage, news, 30);
-    const watcher = stage.checker.accepted(news).at(-5)!;
+    const watcher = stage.recorder.accepted(news).at(-5)!;
     await eventually(
-      () => stage.checker.seenOn(node, news).includes(watcher.number),
+      () => stage.recorder.receivedOn(node, news).includes(watcher.number),
       'what others publish arrives on the node that cannot',
     );
     node.proxy.heal();
@@ -141,7 +141,7 @@ describe('the connection for commands', () => {
     await acceptedMore(stage, news, 10);
     await stopChurn();
     await stop();
-    const { refusals, longestMs } = stage.checker.figures;
+    const { refusals, longestMs } = stage.recorder.answers;
     report('F15', { 'longest answer ms at 200 ms per command': Math.round(longestMs) });
     expect(refusals).toBe(0);
     stage.cluster.heal();
@@ -175,7 +175,7 @@ describe('the connection for commands', () => {
     }
     await stopChurn();
     await stop();
-    expect(stage.checker.figures.refusals).toBe(0);
+    expect(stage.recorder.answers.refusals).toBe(0);
     await stage.settled();
     await stage.emptied();
   });

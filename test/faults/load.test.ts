@@ -1,6 +1,7 @@
 /** Load: many joins and leaves, users with sockets on every node, many clients that reconnect at once. */
 import { afterAll, describe, expect } from 'vitest';
 import type { ClusterClient } from '../support/cluster-client.ts';
+import { changesByUser } from '../support/delivery/delivery-log.ts';
 import { eventually } from '../support/wire.ts';
 import { fault, report, SharedCluster } from './fault-run.ts';
 import { sleep } from '../../src/core/util/time.ts';
@@ -50,9 +51,9 @@ describe('presence', () => {
           if (stage.random.next() < 0.5) await tab!.quit(stage.random.next() < 0.5);
           else void tab!.quit();
         }
-        await eventually(() => stage.checker.truth(room).join() === 'watcher', 'all tabs are closed');
+        await eventually(() => stage.recorder.truth(room).join() === 'watcher', 'all tabs are closed');
         await stage.settled();
-        expect(watcher.stays[0]!.news.get('tabs')).toBe(round * 2);
+        expect(changesByUser(watcher.subscriptions[0]!).get('tabs')).toBe(round * 2);
       }
       await stage.emptied();
     },

@@ -2,6 +2,7 @@
 import { afterAll, describe, expect } from 'vitest';
 import { LEASE_MS, type TestNode } from '../support/cluster.ts';
 import type { ClusterClient } from '../support/cluster-client.ts';
+import { changesByUser, rosterOf } from '../support/delivery/delivery-log.ts';
 import { eventually } from '../support/wire.ts';
 import { startLoad, acceptedMore } from './steps.ts';
 import { fault, report, SharedCluster } from './fault-run.ts';
@@ -68,9 +69,10 @@ describe('a node is killed', () => {
     expect(ms).toBeLessThan(LEASE_MS * 2);
     await stop();
     await stage.settled();
-    const watcher = crowd[0]!.stays.find(({ channel }) => channel === room)!;
-    for (const at of [0, 1, 2, 3, 4]) expect(watcher.news.get(`u2x${at}`)).toBeLessThanOrEqual(2);
-    expect([...watcher.members!].sort().join()).toBe(await usersOn(stage.node(1), room));
+    const watcher = crowd[0]!.subscriptions.find(({ channel }) => channel === room)!;
+    const changes = changesByUser(watcher);
+    for (const at of [0, 1, 2, 3, 4]) expect(changes.get(`u2x${at}`)).toBeLessThanOrEqual(2);
+    expect(rosterOf(watcher).join()).toBe(await usersOn(stage.node(1), room));
     await stage.node(2).start();
     await stage.emptied();
   });
@@ -105,16 +107,18 @@ describe('a node is killed', () => {
       for (const at of [1, 2]) stage.node(at).proxy.delayMs = 30;
       await killWithAll(stage.node(0), doomed);
       const buried = (): number =>
-        watcher.stays.filter(({ members }) => !users.slice(0, 3).some((user) => members!.has(user))).length;
+        watcher.subscriptions.filter(
+          (each) => !users.slice(0, 3).some((user) => rosterOf(each).includes(user)),
+        ).length;
       await eventually(() => buried() > 0, 'the burial has begun', 20_000);
       const atKill = buried();
       await killWithAll(stage.node(1), doomed);
       stage.node(2).proxy.delayMs = 0;
       report('F03', { 'rooms buried when one of two buriers was killed': atKill, of: rooms.length });
       await stage.settled({ withinMs: 15_000 });
-      for (const { news, members, channel } of watcher.stays) {
-        const told = users.map((user) => news.get(user) ?? 0);
-        expect([channel, told, [...members!]]).toEqual([channel, [2, 2, 2, 2], ['watcher']]);
+      for (const each of watcher.subscriptions) {
+        const changes = users.map((user) => changesByUser(each).get(user) ?? 0);
+        expect([each.channel, changes, rosterOf(each)]).toEqual([each.channel, [2, 2, 2, 2], ['watcher']]);
       }
       await Promise.all([stage.node(0).start(), stage.node(1).start()]);
       await stage.emptied();
@@ -129,7 +133,7 @@ describe('a node is killed', () => {
     const ms = await goneAfter(stage.node(0), room, 'u');
     report('F08', { 'ghosts of all nodes gone after ms': ms });
     await stage.settled();
-    await stage.checker.nothingLeft();
+    await stage.recorder.nothingLeft();
     await Promise.all([stage.node(1).start(), stage.node(2).start()]);
     expect((await stage.publish(news, stage.node(2))).status).toBe(200);
     await stage.emptied();
@@ -199,7 +203,7 @@ describe('a node is stopped', () => {
     expect(codes).toEqual(Array.from({ length: 10 }, () => 4200));
     // It has released its lease: the others do not wait for its end.
     await eventually(
-      async () => (await usersOn(stage.node(0), room)) === stage.checker.truth(room).join(),
+      async () => (await usersOn(stage.node(0), room)) === stage.recorder.truth(room).join(),
       'members agree at once',
       LEASE_MS / 2,
     );

@@ -23,7 +23,7 @@ describe('Redis is killed and started again', () => {
         const ms = await msUntilAccepting(stage, news);
         await sleep(500);
         await stop();
-        const { refusals, longestMs } = stage.checker.figures;
+        const { refusals, longestMs } = stage.recorder.answers;
         report(`F12 ${kept}`, {
           'back after ms': ms,
           'longest answer ms': Math.round(longestMs),
@@ -62,7 +62,7 @@ describe('Redis is unavailable', () => {
     await stage.cluster.redis.restart();
     report('F13', {
       'back after ms': await msUntilAccepting(stage, news),
-      'longest answer ms': Math.round(stage.checker.figures.longestMs),
+      'longest answer ms': Math.round(stage.recorder.answers.longestMs),
     });
     await stop();
     await stage.settled({ withinMs: 15_000 });
@@ -95,7 +95,7 @@ describe('Redis is unavailable', () => {
       const ms = await msUntilAccepting(stage, news);
       await stopReads();
       await stop();
-      const { longestMs, refusals } = stage.checker.figures;
+      const { longestMs, refusals } = stage.recorder.answers;
       report('F14', {
         'back after ms': ms,
         'longest answer ms': Math.round(longestMs),

@@ -82,7 +82,7 @@ describe('slots move', () => {
       const movedMs = performance.now() - begin;
       await acceptedMore(stage, news, 20);
       for (const stopIt of [stopChurn, stopSpread, stop]) await stopIt();
-      const { refusals, answers, longestMs } = stage.checker.figures;
+      const { refusals, answers, longestMs } = stage.recorder.answers;
       report('F28', {
         'slots moved': slots,
         'in ms': Math.round(movedMs),
@@ -123,8 +123,8 @@ describe('a server leaves', () => {
       report('F28', {
         'back after ms': Math.round(performance.now() - killedMs),
         'answered everywhere ms after that': ms,
-        'longest answer ms': Math.round(stage.checker.figures.longestMs),
-        'acknowledged and lost with the server': stage.checker.missed().length,
+        'longest answer ms': Math.round(stage.recorder.answers.longestMs),
+        'acknowledged and lost with the server': stage.recorder.missed().length,
       });
       expectNoMemberChanges(room, crowd);
       await stage.emptied();

@@ -1,6 +1,6 @@
 /** First and last steps of many faults. */
 import { expect } from 'vitest';
-import type { Publish } from '../support/cluster-checker.ts';
+import { changesByUser, type SentEvent } from '../support/delivery/delivery-log.ts';
 import type { ClusterClient } from '../support/cluster-client.ts';
 import type { RedisClient } from '../support/redis-topology.ts';
 import { eventually } from '../support/wire.ts';
@@ -17,9 +17,9 @@ export async function startLoad(stage: FaultRun, perNode = 2, everyMs = 10) {
 
 /** So many more events are accepted. */
 export async function acceptedMore(stage: FaultRun, channel: string, count: number): Promise<void> {
-  const begin = stage.checker.accepted(channel).length;
+  const begin = stage.recorder.accepted(channel).length;
   await eventually(
-    () => stage.checker.accepted(channel).length >= begin + count,
+    () => stage.recorder.accepted(channel).length >= begin + count,
     `${count} more events are accepted on ${channel}`,
     20_000,
   );
@@ -56,14 +56,17 @@ export async function msUntilAccepting(stage: FaultRun, channel: string): Promis
 
 /** All members were there before and after: no client may receive a join or leave. */
 export function expectNoMemberChanges(room: string, crowd: readonly ClusterClient[]): void {
-  const stays = crowd.flatMap((visitor) => visitor.stays.filter(({ channel }) => channel === room));
-  expect(stays).toHaveLength(crowd.length);
-  for (const { news } of stays) for (const [user, times] of news) expect([user, times]).toEqual([user, 1]);
+  const subscriptions = crowd.flatMap((visitor) =>
+    visitor.subscriptions.filter(({ channel }) => channel === room),
+  );
+  expect(subscriptions).toHaveLength(crowd.length);
+  for (const each of subscriptions)
+    for (const [user, times] of changesByUser(each)) expect([user, times]).toEqual([user, 1]);
   expect(crowd.flatMap(({ closings }) => closings)).toEqual([]);
 }
 
 /** Events that were under way at a moment at which what a master had acknowledged may be lost with it. */
 export const underwayAt =
   (momentMs: number, beforeMs: number, afterMs: number) =>
-  ({ beganMs, endedMs }: Publish): boolean =>
+  ({ beganMs, endedMs }: SentEvent): boolean =>
     endedMs >= momentMs - beforeMs && beganMs <= momentMs + afterMs;

@@ -1,49 +1,42 @@
 import { APP } from './app.ts';
-import type { TestNode } from './cluster.ts';
+import { nodeName, type TestNode } from './cluster.ts';
+import type { ClientSubscription, MemberChange } from './delivery/delivery-log.ts';
 import { type Frame, Wire, dataOf, eventually } from './wire.ts';
 import { channelAuth } from './wire-http.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-/** One subscription of one socket, and everything that was heard on it. */
-export interface Stay {
-  readonly channel: string;
-  readonly visitor: ClusterClient;
+/** Event that clients of a cluster record; its data is `{ n: number }`. */
+export const CLUSTER_EVENT = 'counted';
+
+/** One subscription of one socket of a cluster's client, from the request on. */
+export interface ClusterSubscription extends ClientSubscription {
+  readonly owner: ClusterClient;
   readonly node: TestNode;
-  /** When `subscription_succeeded` arrived. */
-  sinceMs: number | undefined;
-  /** Asked to leave, or the socket closed. */
-  isOver: boolean;
-  /** The server has confirmed by a pong that it is past our leaving. */
+  /** The server has confirmed by a pong that the unsubscription is done. */
   isGone: boolean;
-  /** Numbers of the events, as they came. */
-  readonly seen: number[];
-  /** Members, as this client received them; presence channels only. */
-  members: Set<string> | undefined;
-  /** News of members, per user. */
-  readonly news: Map<string, number>;
 }
 
 /** Receives the sockets of all clients as they open and close, to compare them with what the cluster reports. */
 export interface ClientObserver {
-  opened(stay: Stay): void;
-  closed(stay: Stay): void;
+  opened(subscription: ClusterSubscription): void;
+  closed(subscription: ClusterSubscription): void;
   complain(what: string): void;
 }
 
 /**
- * A client as pusher-js is one: it comes back when its socket closes, to any node that is up, and enters its channels
- * again. It keeps the roster that it was told, and complains about what cannot be.
+ * A client that behaves as pusher-js: when its socket closes it connects to any node that is up and subscribes to its
+ * channels again. It records what it receives, and complains about frames that may not come.
  */
 export class ClusterClient {
   readonly user: string;
-  readonly stays: Stay[] = [];
+  readonly subscriptions: ClusterSubscription[] = [];
   readonly closings: number[] = [];
   node: TestNode;
   readonly #pick: () => TestNode;
-  readonly #watcher: ClientObserver;
+  readonly #observer: ClientObserver;
   readonly #wanted = new Set<string>();
   #wire: Wire | undefined;
-  #current = new Map<string, Stay>();
+  #current = new Map<string, ClusterSubscription>();
   #read = 0;
   #pongs: (() => void)[] = [];
   #isQuitting = false;
@@ -51,16 +44,18 @@ export class ClusterClient {
   #refusal = 'nothing was refused';
   #returning: Promise<void> | undefined;
 
-  constructor(user: string, home: TestNode, pick: () => TestNode, watcher: ClientObserver) {
+  constructor(user: string, home: TestNode, pick: () => TestNode, observer: ClientObserver) {
     this.user = user;
     this.node = home;
     this.#pick = pick;
-    this.#watcher = watcher;
+    this.#observer = observer;
   }
 
-  /** The subscriptions that stand now. */
-  get standing(): readonly Stay[] {
-    return [...this.#current.values()].filter(({ sinceMs, isOver }) => sinceMs !== undefined && !isOver);
+  /** The subscriptions that are confirmed and not ended. */
+  get standing(): readonly ClusterSubscription[] {
+    return [...this.#current.values()].filter(
+      ({ sinceMs, untilMs }) => sinceMs !== Infinity && untilMs === Infinity,
+    );
   }
 
   get isConnected(): boolean {
@@ -84,14 +79,14 @@ export class ClusterClient {
   /** Resolves when the server has processed it, or the socket is gone. */
   async leave(channel: string): Promise<void> {
     this.#wanted.delete(channel);
-    const stay = this.#current.get(channel);
+    const subscription = this.#current.get(channel);
     const wire = this.#wire;
-    if (stay === undefined || wire === undefined) return;
-    this.#over(stay);
+    if (subscription === undefined || wire === undefined) return;
+    this.#end(subscription);
     wire.send({ event: 'pusher:unsubscribe', data: { channel } });
     await new Promise<void>((resolve) => {
       this.#pongs.push(() => {
-        stay.isGone = true;
+        subscription.isGone = true;
         resolve();
       });
       wire.send({ event: 'pusher:ping', data: {} });
@@ -109,7 +104,7 @@ export class ClusterClient {
   }
 
   #isOn(channel: string): boolean {
-    return this.#current.get(channel)?.sinceMs !== undefined;
+    return (this.#current.get(channel)?.sinceMs ?? Infinity) !== Infinity;
   }
 
   #settled(holds: () => boolean): Promise<void> {
@@ -129,18 +124,18 @@ export class ClusterClient {
     );
     this.#wire = wire;
     this.#read = 0;
-    wire.socket.on('message', () => this.#hear(wire));
+    wire.socket.on('message', () => this.#readFrames(wire));
     void wire.closed.then(({ code }) => {
       this.closings.push(code);
       if (this.#wire === wire) this.#closed();
       if (!this.#isQuitting) this.#returning = this.#comeBack();
     });
-    this.#hear(wire);
+    this.#readFrames(wire);
   }
 
   #closed(): void {
     this.#wire = undefined;
-    for (const stay of this.#current.values()) this.#over(stay);
+    for (const subscription of this.#current.values()) this.#end(subscription);
     this.#current = new Map();
     for (const pong of this.#pongs.splice(0)) pong();
   }
@@ -157,30 +152,34 @@ export class ClusterClient {
     }
   }
 
-  #over(stay: Stay): void {
-    if (stay.isOver) return;
-    stay.isOver = true;
-    this.#watcher.closed(stay);
+  #end(subscription: ClusterSubscription): void {
+    if (subscription.untilMs !== Infinity) return;
+    subscription.untilMs = performance.now();
+    this.#observer.closed(subscription);
   }
 
   #subscribe(channel: string): void {
-    if (this.#current.get(channel)?.isOver === false) return;
-    const stay: Stay = {
+    if (this.#current.get(channel)?.untilMs === Infinity) return;
+    const isPresence = channel.startsWith('presence-');
+    const subscription: ClusterSubscription = {
+      client: this.user,
+      ...(isPresence && { user: this.user }),
+      socket: this.#wire?.socketId ?? '',
+      side: nodeName(this.node),
       channel,
-      visitor: this,
+      sinceMs: Infinity,
+      untilMs: Infinity,
+      received: [],
+      memberChanges: [],
+      owner: this,
       node: this.node,
-      sinceMs: undefined,
-      isOver: false,
       isGone: false,
-      seen: [],
-      members: undefined,
-      news: new Map(),
     };
-    this.#current.set(channel, stay);
-    this.stays.push(stay);
-    this.#watcher.opened(stay);
+    this.#current.set(channel, subscription);
+    this.subscriptions.push(subscription);
+    this.#observer.opened(subscription);
     const data = { user_id: this.user, user_info: { name: this.user } };
-    const channelData = channel.startsWith('presence-') ? JSON.stringify(data) : undefined;
+    const channelData = isPresence ? JSON.stringify(data) : undefined;
     const isSigned = /^(private|presence)-/.test(channel);
     this.#wire?.send({
       event: 'pusher:subscribe',
@@ -192,7 +191,7 @@ export class ClusterClient {
     });
   }
 
-  #hear(wire: Wire): void {
+  #readFrames(wire: Wire): void {
     while (this.#read < wire.texts.length) {
       const frame = JSON.parse(wire.texts[this.#read] ?? '') as Frame;
       this.#read += 1;
@@ -201,7 +200,7 @@ export class ClusterClient {
         for (const channel of this.#wanted) this.#subscribe(channel);
       } else if (frame.event === 'pusher:pong') this.#pongs.shift()?.();
       else if (frame.event === 'pusher:error') this.#erred(frame);
-      else if (typeof frame.channel === 'string') this.#heard(frame.channel, frame);
+      else if (typeof frame.channel === 'string') this.#receive(frame.channel, frame);
     }
   }
 
@@ -209,43 +208,37 @@ export class ClusterClient {
     const { code } = (typeof frame.data === 'string' ? dataOf(frame) : frame.data) as { code?: number };
     this.#refusal = JSON.stringify(frame);
     // Being asked to come again is how nodes end.
-    if (code !== 4200) this.#watcher.complain(`${this.user} got ${JSON.stringify(frame)}`);
+    if (code !== 4200) this.#observer.complain(`${this.user} got ${JSON.stringify(frame)}`);
   }
 
-  #heard(channel: string, frame: Frame): void {
-    const stay = this.#current.get(channel);
-    if (stay === undefined || stay.isGone) {
-      this.#watcher.complain(`I4 ${this.user} is not on ${channel} and got ${String(frame.event)}`);
+  #receive(channel: string, frame: Frame): void {
+    const subscription = this.#current.get(channel);
+    if (subscription === undefined || subscription.isGone) {
+      this.#observer.complain(`I4 ${this.user} is not on ${channel} and got ${String(frame.event)}`);
       return;
     }
     if (frame.event === 'pusher:subscription_error') this.#refusal = JSON.stringify(frame);
     const data = dataOf(frame) as Record<string, unknown>;
-    if (frame.event === 'pusher_internal:subscription_succeeded') this.#succeeded(stay, data);
-    else if (frame.event === 'pusher_internal:member_added') this.#news(stay, String(data.user_id), true);
-    else if (frame.event === 'pusher_internal:member_removed') this.#news(stay, String(data.user_id), false);
-    else if (frame.event === 'counted') this.#event(stay, data.n as number);
+    if (frame.event === 'pusher_internal:subscription_succeeded') this.#succeeded(subscription, data);
+    else if (frame.event === 'pusher_internal:member_added')
+      this.#changed(subscription, String(data.user_id), 'added');
+    else if (frame.event === 'pusher_internal:member_removed')
+      this.#changed(subscription, String(data.user_id), 'removed');
+    else if (frame.event === CLUSTER_EVENT) this.#event(subscription, data);
   }
 
-  #succeeded(stay: Stay, data: Record<string, unknown>): void {
-    stay.sinceMs = performance.now();
+  #succeeded(subscription: ClusterSubscription, data: Record<string, unknown>): void {
+    subscription.sinceMs = performance.now();
     const presence = data.presence as { ids: string[] } | undefined;
-    if (presence !== undefined) stay.members = new Set(presence.ids);
+    if (presence !== undefined) subscription.roster = presence.ids;
   }
 
-  #event(stay: Stay, number: number): void {
-    if (stay.sinceMs === undefined)
-      this.#watcher.complain(`3.4 an event came before the success on ${stay.channel}`);
-    stay.seen.push(number);
+  #event({ sinceMs, channel, received }: ClusterSubscription, data: Record<string, unknown>): void {
+    if (sinceMs === Infinity) this.#observer.complain(`3.4 an event came before the success on ${channel}`);
+    received.push({ number: data.n as number, atMs: performance.now(), data });
   }
 
-  /** I6: who comes was not there, who goes was there. */
-  #news({ members, news, channel, node }: Stay, user: string, came: boolean): void {
-    news.set(user, (news.get(user) ?? 0) + 1);
-    if (members?.has(user) === came) {
-      const what = came ? 'came though he was there' : 'went though he was not there';
-      this.#watcher.complain(`I6 ${user} ${what}: ${channel}, told to ${this.user} by node ${node.index}`);
-    }
-    if (came) members?.add(user);
-    else members?.delete(user);
+  #changed({ memberChanges }: ClusterSubscription, user: string, kind: MemberChange['kind']): void {
+    memberChanges.push({ user, kind, atMs: performance.now() });
   }
 }

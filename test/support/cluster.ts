@@ -144,6 +144,9 @@ export class TestNode {
   }
 }
 
+/** Name of a node in logs of deliveries. */
+export const nodeName = ({ index }: TestNode): string => `node ${index}`;
+
 interface Below {
   readonly ground: RedisTopology;
   readonly redis: TestRedis | undefined;

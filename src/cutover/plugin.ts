@@ -115,9 +115,16 @@ export class Cutover {
       server,
       adminToken,
     });
+    let from = percentage.percent;
     percentage.onChange((percent, move) => {
       const { changedBy } = percentage.state;
-      logger.warn('Wavehall’s share of the browsers has changed', { percent, by: changedBy });
+      logger.warn('The cutover percentage changed', {
+        from,
+        percent,
+        by: changedBy,
+        move: move ? 'yes' : 'no',
+      });
+      from = percent;
       if (move) void new Drain(this.#misplaced(frontDoor, connections()), this.#deps.moveMs).run();
     });
     return (this.#frontDoor = frontDoor);
@@ -147,7 +154,7 @@ export class Cutover {
     return this.#frontDoor?.upstream.tunnels ?? [];
   }
 
-  /** Reason why the upstream cannot be connected; `undefined`: it answers. */
+  /** Reason why the upstream cannot be reached; `undefined`: it answers. */
   readonly whyUpstreamIsAway = (): Promise<string | undefined> => this.#watch.whyUpstreamIsAway();
 
   /** Stops the watch before the shutdown looks like a breach. */

@@ -4,7 +4,13 @@ import type { WorkerGroup } from './worker-group.ts';
 
 /** Metrics of every server, with or without Redis, workers and a cutover. */
 export const serverMetrics = (hub: Hub, isReady: () => boolean): Metric[] => [
-  gauge('ready', '1 while the server accepts new clients.', [], 'min', () => scalar(Number(isReady()))),
+  gauge(
+    'ready',
+    '1 while every worker in this answer accepts new clients; a missing worker shows in wavehall_workers.',
+    [],
+    'min',
+    () => scalar(Number(isReady())),
+  ),
   gauge('connections', 'Open client connections.', [], 'sum', () => scalar(hub.size)),
 ];
 

@@ -313,7 +313,7 @@ describe('a wrong setting', () => {
       expect((await canary.round()).upstream).toEqual({ wavehall: 'unclear', upstream: 'unclear' });
     expect(reports.filter((each) => each.endsWith('failed'))).toEqual([]);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
-      'Cutover: the canary cannot measure the upstream: HTTP 401. See WAVEHALL_CUTOVER_UPSTREAM: the upstream must have the same app id, key and secret.',
+      'The test client (canary) is refused by the upstream (HTTP 401): until this is fixed, the upstream and the bridge are not checked. Check WAVEHALL_CUTOVER_UPSTREAM: the upstream must have the same app id, key and secret',
     ]);
     expect(canary.status().notAllowed).toEqual({ wavehall: null, upstream: 'HTTP 401' });
   });

@@ -17,7 +17,7 @@ describe('wavehall cutover', () => {
     expect([code, stderr]).toEqual([0, '']);
     const text = stripVTControlCharacters(stdout);
     expect(text).toContain('Wavehall has 25 % of the browsers');
-    expect(text).toMatch(/clients now +0 +0/);
+    expect(text).toMatch(/clients connected +0 +0/);
   });
 
   test('11.5 sets and rolls back, with the token from the environment, and prints JSON', async () => {

@@ -156,7 +156,7 @@ describe('the rollback', () => {
     expect(rollback.status()).toMatchObject({ isBlocked: true, counts: { blocked: 1 } });
     expect(logger.warnings.map(({ what }) => what)).toEqual([
       expect.stringMatching(
-        /^Cutover: Wavehall is in breach \(.*\), but its share stays at 50 %: the upstream cannot be connected \(ECONNREFUSED\)/,
+        /^Rollback blocked: Wavehall exceeds a limit \(.*\) and the upstream cannot be reached \(ECONNREFUSED\), so the percentage stays at 50 %/,
       ),
     ]);
     upstream.away = undefined;
@@ -188,7 +188,7 @@ describe('the rollback', () => {
     expect(percentage.sets).toEqual([]);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
       'Cutover: 2000 ms was the p99 of the canary events (limit 1000 ms); clients can cause this by load, so the share stays: check the load of this server',
-      'Cutover: 2000 ms was the p99 of the event loop’s delay (limit 500 ms); clients can cause this by load, so the share stays: check the load of this server',
+      'Cutover: the p99 event loop delay was 2000 ms (limit 500 ms); clients can cause this by load, so the percentage stays: check the load of this server',
     ]);
   });
 
@@ -232,7 +232,7 @@ describe('the rollback', () => {
     await seconds(11, bad);
     expect(logger.warnings).toEqual([
       {
-        what: 'Cutover: automatic rollback of Wavehall’s share from 50 % to 25 %: 100 % of the canary events were lost (limit 10 %)',
+        what: 'Automatic rollback of the cutover percentage from 50 % to 25 %: 100 % of the canary events were lost (limit 10 %). Open connections are moved. Look for the cause before you raise it again: wavehall cutover',
         details: { from: 50, to: 25, breachSeconds: 10, reasons: 'delivery' },
       },
     ]);
@@ -270,7 +270,7 @@ describe('the rollback', () => {
     percentage.blocked = Promise.reject(new Error('the disk is full'));
     await seconds(12, bad);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
-      'Cutover: the automatic rollback could not save Wavehall’s share: the disk is full',
+      'The check for an automatic rollback failed and is repeated; meanwhile there is no automatic rollback. To roll back by hand: wavehall cutover rollback',
     ]);
     percentage.blocked = Promise.resolve();
     await seconds(5, bad);

@@ -74,7 +74,9 @@ describe('the canary of a server with an upstream', () => {
       notAllowed: { wavehall: null, upstream: null },
     });
     expect(now.split.total).toEqual({ wavehall: 0, upstream: 0 });
-    expect(statusTable(now, { colour: false })).toMatch(/^canary, across +\d+ ok, .* +\d+ ok, /m);
+    expect(statusTable(now, { colour: false })).toMatch(
+      /^test events from the other server +\d+ ok, .* +\d+ ok, /m,
+    );
   });
 
   test('11.15 reports a killed upstream at 50 percent, and the percentage stays', async () => {

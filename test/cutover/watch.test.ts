@@ -134,9 +134,9 @@ describe('canary, health and rollback together', () => {
     expect(percentage.sets).toEqual([25, 0]);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
       expect.stringMatching(
-        /^Cutover: automatic rollback of Wavehall’s share from 50 % to 25 %: .*canary events were lost/,
+        /^Automatic rollback of the cutover percentage from 50 % to 25 %: .*canary events were lost/,
       ),
-      expect.stringMatching(/^Cutover: automatic rollback of Wavehall’s share from 25 % to 0 %/),
+      expect.stringMatching(/^Automatic rollback of the cutover percentage from 25 % to 0 %/),
     ]);
     expect(receiver.bodies.map((body) => (JSON.parse(body) as { events: object[] }).events[0])).toEqual([
       expect.objectContaining({ name: 'cutover_rollback', from_percent: 50, to_percent: 25 }),

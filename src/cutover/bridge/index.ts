@@ -84,7 +84,10 @@ class AppBridges implements Bridge {
 
   readonly #failed = (error: unknown): void => {
     const reason = String(error);
-    this.#deps.logger.warn('A change of the members at the upstream could not be stored', { reason });
+    this.#deps.logger.warn(
+      'Redis did not store a join or leave from the upstream: the member list of a presence channel may be wrong. Check Redis',
+      { reason },
+    );
   };
 }
 

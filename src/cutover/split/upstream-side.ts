@@ -200,7 +200,7 @@ export class UpstreamSide {
     if (clock() - this.#warnedAtMs < WARN_EVERY_MS) return;
     this.#warnedAtMs = clock();
     logger.warn(
-      'The upstream accepts no WebSockets; Wavehall serves its browsers meanwhile. Check the upstream and WAVEHALL_CUTOVER_UPSTREAM',
+      'New WebSocket connections to the upstream fail: Wavehall serves these clients itself. Check the upstream and WAVEHALL_CUTOVER_UPSTREAM',
       { upstream: route.upstream.url.href, reason: errorReason(reason) },
     );
   }

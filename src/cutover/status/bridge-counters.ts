@@ -24,7 +24,11 @@ const rows = {
     metric: 'bridge_gaps_total',
     help: 'Periods in which a channel in use here was not subscribed at the upstream.',
   },
-  gapMs: { metric: 'bridge_gap_seconds_total', help: 'Length of these periods in all.', isMs: true },
+  gapMs: {
+    metric: 'bridge_gap_seconds_total',
+    help: 'Seconds in total in which a channel in use here was not subscribed at the upstream: clients here missed what was published there.',
+    isMs: true,
+  },
 } satisfies Record<string, BridgeCounterRow>;
 
 export type BridgeCounterName = keyof typeof rows;

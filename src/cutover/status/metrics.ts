@@ -1,6 +1,7 @@
 import { counter, gauge, type MergeRule, type Metric, scalar } from '../../core/ports/metric.ts';
 import type { Side } from '../ports.ts';
 import type { BridgeState } from '../bridge/port.ts';
+import type { RollbackCounts } from '../watch/rollback.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';
 import { SIDES } from '../sides.ts';
 import { BRIDGE_COUNTER_NAMES, BRIDGE_COUNTERS } from './bridge-counters.ts';
@@ -39,8 +40,12 @@ function percentageMetrics(read: () => CutoverStatus): Metric[] {
     gauge('cutover_last_good_percent', 'Latest percentage that held without a breach.', [], 'max', () =>
       scalar(read().percentage.lastGood),
     ),
-    gauge('cutover_shared', '1 when all nodes have the last change of the percentage.', [], 'min', () =>
-      scalar(Number(read().percentage.isShared)),
+    gauge(
+      'cutover_shared',
+      '1 when the last change of the percentage is saved (Redis, or WAVEHALL_CUTOVER_STATE_FILE); 0: other nodes and the next start do not have it.',
+      [],
+      'min',
+      () => scalar(Number(read().percentage.isShared)),
     ),
   ];
 }
@@ -49,15 +54,22 @@ function upgradeMetrics(read: () => CutoverStatus): Metric[] {
   const sides = (counts: Readonly<Record<Side, number>>): MetricValues =>
     SIDES.map((side) => [[side], counts[side]]);
   return [
-    gauge('cutover_sockets', 'Open sockets of the front door by side.', ['side'], 'sum', () =>
-      sides(read().split.open),
+    gauge(
+      'cutover_sockets',
+      'Open client connections by the server that serves them: wavehall or upstream (proxied).',
+      ['side'],
+      'sum',
+      () => sides(read().split.open),
     ),
-    counter('cutover_upgrades_total', 'Upgrades by the side that served them.', ['side'], () =>
-      sides(read().split.total),
+    counter(
+      'cutover_upgrades_total',
+      'Upgrades by the server that served them: wavehall or upstream.',
+      ['side'],
+      () => sides(read().split.total),
     ),
     counter(
       'cutover_failovers_total',
-      'Upgrades that were served by this side because the other one could not serve them.',
+      'Upgrades that this server (wavehall or upstream) served because the other one could not.',
       ['side'],
       () => sides(read().split.failovers),
     ),
@@ -76,11 +88,24 @@ const BRIDGE_GAUGES: readonly BridgeGauge[] = [
   ['bridge_channels', 'Channels subscribed at the upstream.', 'sum', (s) => s.channels],
   ['bridge_members', 'Members of this node that are members at the upstream.', 'sum', (s) => s.members],
   ['bridge_connections', 'Connections of the bridge to the upstream.', 'sum', (s) => s.connections],
-  ['bridge_queue_events', 'Events that wait to be forwarded.', 'sum', (s) => s.queue.events],
-  ['bridge_queue_bytes', 'Bytes that wait to be forwarded.', 'sum', (s) => s.queue.bytes],
-  ['bridge_queue_oldest_seconds', 'Age of the oldest of them.', 'max', (s) => seconds(s.queue.oldestMs)],
-  ['bridge_lag_seconds', 'Round trip of the last ping to the upstream.', 'max', (s) => seconds(s.lagMs)],
+  ['bridge_queue_events', 'Events that wait to be forwarded to the upstream.', 'sum', (s) => s.queue.events],
+  ['bridge_queue_bytes', 'Bytes that wait to be forwarded to the upstream.', 'sum', (s) => s.queue.bytes],
+  [
+    'bridge_queue_oldest_seconds',
+    'Age in seconds of the oldest event that waits to be forwarded to the upstream.',
+    'max',
+    (s) => seconds(s.queue.oldestMs),
+  ],
+  [
+    'bridge_lag_seconds',
+    'Round trip in seconds of the last ping to the upstream.',
+    'max',
+    (s) => seconds(s.lagMs),
+  ],
 ];
+
+const DROPPED_HELP =
+  'Events and members that the bridge did not pass on, by reason: queue-full (WAVEHALL_CUTOVER_QUEUE_*), too-old (waited longer than WAVEHALL_CUTOVER_QUEUE_SECONDS), refused (answered with 4xx), unanswered (no answer in time; not sent again), too-large (for the upstream), not-bridged (client events of a channel without a subscription at the upstream), too-many-connections (members not shown at the upstream), too-many-members (members of the upstream not shown here), too-many-echoes (passed on, and possibly delivered here twice), stopped (this server stopped first).';
 
 const seconds = (ms: number | null | undefined): number | undefined =>
   ms === null || ms === undefined ? undefined : ms / 1000;
@@ -105,7 +130,7 @@ function bridgeMetrics(read: () => CutoverStatus): Metric[] {
         perApp((state) => (isMs === true ? seconds(state[name]) : state[name])),
       );
     }),
-    counter('bridge_dropped_total', 'What was not carried across, by reason.', ['app', 'reason'], dropped),
+    counter('bridge_dropped_total', DROPPED_HELP, ['app', 'reason'], dropped),
   ];
 }
 
@@ -115,12 +140,22 @@ const WINDOW_GAUGES: readonly (readonly [
   acrossWorkers: MergeRule,
   value: (window: WindowSummary) => number | undefined,
 ])[] = [
-  ['cutover_health_good', 'Good events in the window.', 'sum', (w) => w.good],
-  ['cutover_health_bad', 'Bad events in the window.', 'sum', (w) => w.bad],
-  ['cutover_health_p50_seconds', 'Median of the times in the window.', 'max', (w) => seconds(w.p50Ms)],
+  [
+    'cutover_health_good',
+    'Successful checks of one kind within WAVEHALL_CUTOVER_WINDOW_SECONDS, by side (wavehall or upstream). measure: connects and subscribes (test client), api (signed requests), delivery (test events on the same server), arrivals (test events from the other server), clients (connections of real clients; shown only).',
+    'sum',
+    (w) => w.good,
+  ],
+  ['cutover_health_bad', 'Failed checks; labels as in wavehall_cutover_health_good.', 'sum', (w) => w.bad],
+  [
+    'cutover_health_p50_seconds',
+    'Median time in seconds; labels as in wavehall_cutover_health_good.',
+    'max',
+    (w) => seconds(w.p50Ms),
+  ],
   [
     'cutover_health_p99_seconds',
-    '99th percentile of the times in the window.',
+    '99th percentile of the time in seconds; labels as in wavehall_cutover_health_good.',
     'max',
     (w) => seconds(w.p99Ms),
   ],
@@ -138,8 +173,12 @@ function healthMetrics(read: () => CutoverStatus): Metric[] {
     ...WINDOW_GAUGES.map(([name, help, acrossWorkers, valueOf]) =>
       gauge(name, help, ['side', 'measure'], acrossWorkers, () => perMeasure(valueOf)),
     ),
-    gauge('cutover_breaches', 'Limits that a side exceeds now.', ['side'], 'max', () =>
-      SIDES.map((side) => [[side], read().watch.health[side].breaches.length]),
+    gauge(
+      'cutover_breaches',
+      'Number of limits (WAVEHALL_CUTOVER_BREACH_*) that a side (wavehall or upstream) exceeds now.',
+      ['side'],
+      'max',
+      () => SIDES.map((side) => [[side], read().watch.health[side].breaches.length]),
     ),
   ];
 }
@@ -151,12 +190,15 @@ function rollbackMetrics(read: () => CutoverStatus): Metric[] {
   return [
     counter(
       'cutover_rollbacks_total',
-      'Automatic rollbacks by outcome: to the last good share, to 0, blocked because the upstream is away, or failed.',
+      'Automatic rollbacks by outcome: last_good (to the last good percentage), zero (to 0), blocked (none, because the upstream cannot be reached), failed (the check failed and is repeated).',
       ['outcome'],
-      () => all(watch().rollback.counts),
+      () => rollbackValues(watch().rollback.counts),
     ),
-    counter('cutover_notifications_total', 'Notifications of a rollback by outcome.', ['outcome'], () =>
-      all(watch().notifications),
+    counter(
+      'cutover_notifications_total',
+      'Notifications of a rollback by outcome: sent, failed (refused, or given up after 5 attempts), dropped (too many were waiting).',
+      ['outcome'],
+      () => all(watch().notifications),
     ),
     counter(
       'cutover_canary_rounds_total',
@@ -169,3 +211,10 @@ function rollbackMetrics(read: () => CutoverStatus): Metric[] {
     ),
   ];
 }
+
+const rollbackValues = ({ toLastGood, toZero, blocked, failed }: RollbackCounts): MetricValues => [
+  [['last_good'], toLastGood],
+  [['zero'], toZero],
+  [['blocked'], blocked],
+  [['failed'], failed],
+];

@@ -41,6 +41,7 @@ export function statusTable(status: CutoverStatus, options: ReportOptions): stri
   return [
     ...headLines(status, paint),
     '',
+    CHECKS_LINE,
     paint('bold', head),
     ...body.slice(0, -1),
     colourHealth(body.at(-1) ?? '', paint),
@@ -51,6 +52,8 @@ export function statusTable(status: CutoverStatus, options: ReportOptions): stri
   ].join('\n');
 }
 
+const CHECKS_LINE = 'Checks within WAVEHALL_CUTOVER_WINDOW_SECONDS: ok, failed, p50/p99 ms.';
+
 function sideRows({ split, watch }: CutoverStatus): string[][] {
   const { wavehall, upstream } = watch.health;
   const counts = (name: string, { wavehall: ours, upstream: theirs }: SplitCounts['open']): string[] => [
@@ -60,15 +63,15 @@ function sideRows({ split, watch }: CutoverStatus): string[][] {
   ];
   return [
     ['', 'Wavehall', 'upstream'],
-    counts('clients now', split.open),
-    counts('clients in all', split.total),
+    counts('clients connected', split.open),
+    counts('clients since start', split.total),
     counts('failovers', split.failovers),
     row('clients answered', wavehall.clients, upstream.clients),
-    row('connects', wavehall.connects, upstream.connects),
-    row('subscriptions', wavehall.subscribes, upstream.subscribes),
-    row('API requests', wavehall.api, upstream.api),
-    row('canary, own', wavehall.delivery, upstream.delivery),
-    row('canary, across', wavehall.arrivals, upstream.arrivals),
+    row('test connects', wavehall.connects, upstream.connects),
+    row('test subscriptions', wavehall.subscribes, upstream.subscribes),
+    row('signed API requests', wavehall.api, upstream.api),
+    row('test events, same server', wavehall.delivery, upstream.delivery),
+    row('test events from the other server', wavehall.arrivals, upstream.arrivals),
     ['event loop p99', inMs(wavehall.loopMs), EMPTY_CELL],
     ['health', healthOf(wavehall), healthOf(upstream)],
   ];
@@ -85,7 +88,7 @@ function headLines({ percentage, upstream }: CutoverStatus, paint: Paint): strin
     `Last good: ${lastGood} %. Upstream: ${printable(upstream)}`,
     ...(isShared
       ? []
-      : [paint('red', 'The last change is not shared yet: other nodes and the next start may not have it.')]),
+      : [paint('red', 'The last change is not saved yet: other nodes and the next start do not have it.')]),
   ];
 }
 
@@ -115,7 +118,7 @@ const breachLines = (side: Side, { breaches }: SideReport, paint: Paint): string
 
 const BRIDGE_COLUMNS: readonly (readonly [head: string, cell: (bridge: BridgeState) => string])[] = [
   ['bridge', ({ app }) => printable(app)],
-  ['state', ({ connected }) => (connected ? 'connected' : 'AWAY')],
+  ['state', ({ connected }) => (connected ? 'connected' : 'DISCONNECTED')],
   ['channels', ({ channels }) => String(channels)],
   ['members', ({ members }) => String(members)],
   ['sockets', ({ connections }) => String(connections)],
@@ -126,9 +129,9 @@ const BRIDGE_COLUMNS: readonly (readonly [head: string, cell: (bridge: BridgeSta
     ({ clientEventsSent, clientEventsReceived }) => `${clientEventsSent}/${clientEventsReceived}`,
   ],
   ['waiting', ({ queue }) => String(queue.events)],
-  ['lag', ({ lagMs }) => inMs(lagMs ?? null)],
+  ['ping', ({ lagMs }) => inMs(lagMs ?? null)],
   ['dropped', ({ dropped }) => String(Object.values(dropped).reduce((sum, count) => sum + count, 0))],
-  ['gaps', ({ gaps, gapMs }) => (gaps === 0 ? '0' : `${gaps} (${inMs(gapMs)})`)],
+  ['gaps (total time)', ({ gaps, gapMs }) => (gaps === 0 ? '0' : `${gaps} (${inMs(gapMs)})`)],
 ];
 
 function bridgeLines(bridge: readonly BridgeState[], paint: Paint): string[] {
@@ -166,8 +169,11 @@ function noteLines({ watch: { rollback, canary, notifications } }: CutoverStatus
 function rollbackNotes({ last, isBlocked, breachSinceMs }: RollbackStatus): string[] {
   const notes: string[] = [];
   if (isBlocked)
-    notes.push('Wavehall is in breach; its share stays, because the upstream cannot be connected.');
-  else if (breachSinceMs !== null) notes.push(`Wavehall is in breach since ${timeOf(breachSinceMs)}.`);
+    notes.push(
+      'Rollback blocked: Wavehall exceeds a limit, and the percentage stays, because the upstream cannot be reached.',
+    );
+  else if (breachSinceMs !== null)
+    notes.push(`Wavehall has exceeded a limit since ${timeOf(breachSinceMs)}.`);
   if (last !== null) {
     const why = last.reasons.map(({ text }) => text).join('; ');
     notes.push(

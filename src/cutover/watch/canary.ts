@@ -197,13 +197,18 @@ export class Canary {
   #noteNotAllowed(side: Side, reason: string): void {
     if (this.#notAllowed[side] === reason) return;
     this.#notAllowed[side] = reason;
-    const what = `Cutover: the canary cannot measure ${SIDE_NAMES[side]}: ${reason}.`;
+    const what = `The test client (canary) is refused by ${SIDE_NAMES[side]} (${reason}): ${NOT_MEASURED[side]}.`;
     this.#options.logger.warn(`${what} ${whatToLookAt(side, reason)}`);
   }
 }
 
+const NOT_MEASURED: Readonly<Record<Side, string>> = {
+  wavehall: 'until this is fixed, the automatic rollback does not see failed connections or lost events',
+  upstream: 'until this is fixed, the upstream and the bridge are not checked',
+};
+
 function whatToLookAt(side: Side, reason: string): string {
-  if (reason.includes('(4009)')) return 'See WAVEHALL_CUTOVER_ORIGIN and the allowed origins of the app.';
-  if (side === 'wavehall') return 'See the settings of the app.';
-  return 'See WAVEHALL_CUTOVER_UPSTREAM: the upstream must have the same app id, key and secret.';
+  if (reason.includes('(4009)')) return 'Check WAVEHALL_CUTOVER_ORIGIN and the allowed origins of the app';
+  if (side === 'wavehall') return 'Check the limits of the app and WAVEHALL_REQUIRE_TLS';
+  return 'Check WAVEHALL_CUTOVER_UPSTREAM: the upstream must have the same app id, key and secret';
 }

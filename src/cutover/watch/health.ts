@@ -57,25 +57,41 @@ interface Check {
   /** Side at which it is measured, when that is not the side that is judged. */
   readonly at?: Side;
   readonly limit: 'connectShare' | 'subscribeShare' | 'apiShare' | 'lostShare' | 'latencyMs' | 'loopMs';
-  readonly text: string;
+  readonly text: (value: string) => string;
   /** Why a breach of it causes no rollback. */
   readonly noRollbackReason?: string;
 }
 
 const ROLLBACK_DOES_NOT_HELP = 'a rollback would not help';
 /** Anyone who sends enough can cause delay; an event that is delayed beyond the canary's timeout counts as lost. */
-const CAUSED_BY_LOAD = 'clients can cause this by load, so the share stays: check the load of this server';
+const CAUSED_BY_LOAD =
+  'clients can cause this by load, so the percentage stays: check the load of this server';
 
 const CHECKS_OF_BOTH: readonly Check[] = [
-  { of: 'connects', measure: 'connects', limit: 'connectShare', text: 'of the connects failed' },
-  { of: 'subscribes', measure: 'subscribes', limit: 'subscribeShare', text: 'of the subscriptions failed' },
-  { of: 'api', measure: 'api', limit: 'apiShare', text: 'of the API requests failed' },
-  { of: 'delivery', measure: 'delivery', limit: 'lostShare', text: 'of the canary events were lost' },
+  {
+    of: 'connects',
+    measure: 'connects',
+    limit: 'connectShare',
+    text: (value) => `${value} of the connects failed`,
+  },
+  {
+    of: 'subscribes',
+    measure: 'subscribes',
+    limit: 'subscribeShare',
+    text: (value) => `${value} of the subscriptions failed`,
+  },
+  { of: 'api', measure: 'api', limit: 'apiShare', text: (value) => `${value} of the API requests failed` },
+  {
+    of: 'delivery',
+    measure: 'delivery',
+    limit: 'lostShare',
+    text: (value) => `${value} of the canary events were lost`,
+  },
   {
     of: 'latency',
     measure: 'delivery',
     limit: 'latencyMs',
-    text: 'was the p99 of the canary events',
+    text: (value) => `the p99 delay of the canary events was ${value}`,
     noRollbackReason: CAUSED_BY_LOAD,
   },
 ];
@@ -87,21 +103,21 @@ const CHECKS_OF_WAVEHALL: readonly Check[] = [
     of: 'event-loop',
     measure: 'loop',
     limit: 'loopMs',
-    text: 'was the p99 of the event loop’s delay',
+    text: (value) => `the p99 event loop delay was ${value}`,
     noRollbackReason: CAUSED_BY_LOAD,
   },
   {
     of: 'from-upstream',
     measure: 'arrivals',
     limit: 'lostShare',
-    text: 'of the canary events from the upstream did not arrive here',
+    text: (value) => `${value} of the canary events from the upstream did not arrive here`,
   },
   {
     of: 'to-upstream',
     measure: 'arrivals',
     at: 'upstream',
     limit: 'lostShare',
-    text: 'of the canary events from here did not arrive at the upstream',
+    text: (value) => `${value} of the canary events from here did not arrive at the upstream`,
     noRollbackReason: ROLLBACK_DOES_NOT_HELP,
   },
 ];
@@ -194,7 +210,7 @@ export class Health implements HealthSink {
     const lastMs = isShare ? window.lastBadMs(sinceMs) : window.lastSlowerMs(limit, sinceMs);
     if (value <= limit || lastMs === undefined || this.#clock() - lastMs > FRESH_MS) return undefined;
     const show = isShare ? inPercent : roundedMs;
-    const text = `${show(value)} ${check.text} (limit ${show(limit)})`;
+    const text = `${check.text(show(value))} (limit ${show(limit)})`;
     const { of, noRollbackReason } = check;
     return {
       of,

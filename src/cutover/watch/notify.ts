@@ -30,6 +30,11 @@ export interface NotifierCounts {
   dropped: number;
 }
 
+interface Refusal {
+  readonly reason: string;
+  readonly attempts: number;
+}
+
 /** Sends a POST to a URL after each rollback, signed as Pusher's webhooks are (SPEC 9.1, 11.15). Never more than one request at a time. */
 export class Notifier {
   readonly #options: NotifierOptions;
@@ -72,20 +77,20 @@ export class Notifier {
     for (let note = this.#waiting.shift(); note !== undefined; note = this.#waiting.shift()) {
       const refusal = await this.#deliver(encodeRollbackNote(note));
       if (refusal === undefined) this.#counts.sent += 1;
-      else this.#giveUp(refusal);
+      else this.#giveUp(note, refusal);
     }
   }
 
-  /** Resolves with the reason of the failure; `undefined`: delivered. */
-  async #deliver(body: string): Promise<string | undefined> {
+  /** Resolves with the failure; `undefined`: delivered. */
+  async #deliver(body: string): Promise<Refusal | undefined> {
     const { pause = sleep } = this.#options;
-    let refusal = '';
+    let refusal: Refusal = { reason: '', attempts: 0 };
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (attempt > 0) await pause(backoffMs(attempt - 1, RETRY), this.#stopping.signal);
-      if (this.#stopping.signal.aborted) return 'the server stops';
+      if (this.#stopping.signal.aborted) return { ...refusal, reason: 'the server stops' };
       const { status, reason } = await this.#attempt(body);
       if (status >= 200 && status < 300) return undefined;
-      refusal = reason;
+      refusal = { reason, attempts: attempt + 1 };
       if (isFinal(status)) break;
     }
     return refusal;
@@ -103,12 +108,12 @@ export class Notifier {
     }
   }
 
-  #giveUp(reason: string): void {
+  #giveUp({ fromPercent, toPercent }: RollbackNote, refusal: Refusal): void {
     this.#counts.failed += 1;
     if (this.#stopping.signal.aborted) return;
     this.#options.logger.warn(
-      'The notification of a rollback could not be delivered: check WAVEHALL_CUTOVER_NOTIFY_URL',
-      { reason },
+      `The notification of the rollback from ${fromPercent} % to ${toPercent} % was not delivered: check WAVEHALL_CUTOVER_NOTIFY_URL and its receiver`,
+      { ...refusal },
     );
   }
 }

@@ -20,7 +20,7 @@ export interface RollbackNote {
 export interface RollbackCounts {
   toLastGood: number;
   toZero: number;
-  /** Breaches without a rollback, because the upstream could not be connected. */
+  /** Breaches without a rollback, because the upstream could not be reached. */
   blocked: number;
   failed: number;
 }
@@ -28,7 +28,7 @@ export interface RollbackCounts {
 export interface RollbackStatus {
   /** Start of Wavehall's breach at the present percentage; `null`: there is none. */
   readonly breachSinceMs: number | null;
-  /** True while a rollback is due, but the upstream cannot be connected. */
+  /** True while a rollback is due, but the upstream cannot be reached. */
   readonly isBlocked: boolean;
   readonly last: RollbackNote | null;
   readonly counts: Readonly<RollbackCounts>;
@@ -156,7 +156,7 @@ export class Rollback {
 
   #logRollback({ fromPercent, toPercent, breachMs, reasons }: RollbackNote, why: string): void {
     this.#options.logger.warn(
-      `Cutover: automatic rollback of Wavehall’s share from ${fromPercent} % to ${toPercent} %: ${why}`,
+      `Automatic rollback of the cutover percentage from ${fromPercent} % to ${toPercent} %: ${why}. Open connections are moved. Look for the cause before you raise it again: wavehall cutover`,
       {
         from: fromPercent,
         to: toPercent,
@@ -166,7 +166,7 @@ export class Rollback {
     );
   }
 
-  /** True when the upstream cannot be connected: browsers are never moved there then. */
+  /** True when the upstream cannot be reached: browsers are never moved there then. */
   async #isBlockedByUpstream(reasons: readonly Breach[]): Promise<boolean> {
     const { whyUpstreamIsAway, logger } = this.#options;
     const away = await whyUpstreamIsAway();
@@ -179,7 +179,7 @@ export class Rollback {
       this.#counts.blocked += 1;
       const why = reasons.map(({ text }) => text).join('; ');
       logger.warn(
-        `Cutover: Wavehall is in breach (${why}), but its share stays at ${this.#percent} %: the upstream cannot be connected (${away})`,
+        `Rollback blocked: Wavehall exceeds a limit (${why}) and the upstream cannot be reached (${away}), so the percentage stays at ${this.#percent} %. Start the upstream: while the limit is exceeded, the rollback then follows by itself. To lower it anyway: wavehall cutover rollback --force`,
       );
     }
     return true;
@@ -203,7 +203,8 @@ export class Rollback {
     this.#counts.failed += 1;
     this.#retryAtMs = this.#options.clock() + SHARE_RETRY_MS;
     this.#options.logger.warn(
-      `Cutover: the automatic rollback could not save Wavehall’s share: ${error.message}`,
+      'The check for an automatic rollback failed and is repeated; meanwhile there is no automatic rollback. To roll back by hand: wavehall cutover rollback',
+      { reason: error.message },
     );
   }
 }

@@ -64,7 +64,7 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
       .map(({ what }) => what)
       .filter((what) => /the upstream/.test(what));
     expect(lines).toEqual([
-      'WAVEHALL_CUTOVER_UPSTREAM: the bridge cannot reach the upstream; it tries again until it can',
+      'The bridge has no connection to the upstream and retries: clients on Wavehall miss what is published there, and events for it wait for at most WAVEHALL_CUTOVER_QUEUE_SECONDS. Check that the upstream runs; at the first start, check WAVEHALL_CUTOVER_UPSTREAM',
       'The bridge is connected to the upstream again',
     ]);
   });

@@ -64,7 +64,7 @@ export class Dispatch {
     if (!this.#isStarted) return;
     const { api, warnings } = this.#deps;
     const outcome = await api.post(`/users/${encodeURIComponent(user)}/terminate_connections`, '{}');
-    if (outcome.kind !== 'taken') warnings.notTerminated(outcome);
+    if (outcome.kind !== 'taken') warnings.notTerminated(user, outcome);
   }
 
   async #send(path: string, body: string): Promise<RequestOutcome> {

@@ -48,9 +48,12 @@ export class WarningLog {
     });
   }
 
-  notTerminated({ text }: RequestOutcome): void {
+  notTerminated(user: string, { text }: RequestOutcome): void {
     this.#counters.error(`terminate: ${text}`);
-    this.#warn('The upstream did not terminate the connections of a user', { answer: text });
+    this.#warn(
+      'A user may still be connected at the upstream: it did not accept the termination, which is not tried again. Terminate the user there',
+      { user, answer: text },
+    );
   }
 
   notForwarded({ kind, text }: RequestOutcome): void {
@@ -69,7 +72,11 @@ export class WarningLog {
       this.#warn('An event is larger than the upstream accepts; raise REVERB_MAX_REQUEST_SIZE there', {
         status,
       });
-    else this.#warn('The upstream refuses an event', { status, answer: text });
+    else
+      this.#warn(`The upstream refused an event (HTTP ${status}): its clients did not receive it`, {
+        status,
+        answer: text,
+      });
   }
 
   /** An error frame without a channel: Reverb answers a refused subscription so. */
@@ -79,7 +86,7 @@ export class WarningLog {
     this.#warn(
       isSignature
         ? 'WAVEHALL_CUTOVER_UPSTREAM: the upstream refuses a subscription of the bridge; the app must have the same secret there'
-        : 'The upstream answers the bridge with an error',
+        : "The upstream sent the bridge an error: look it up by its code in the upstream's log",
       { answer: text },
     );
   }
@@ -101,5 +108,5 @@ function connectionWarning(reason: string): string {
     return 'WAVEHALL_CUTOVER_UPSTREAM: the app is over its connection quota at the upstream';
   if (/origin/i.test(reason))
     return 'WAVEHALL_CUTOVER_ORIGIN: the upstream does not allow the origin that the bridge sends';
-  return 'WAVEHALL_CUTOVER_UPSTREAM: the bridge cannot reach the upstream; it tries again until it can';
+  return 'The bridge has no connection to the upstream and retries: clients on Wavehall miss what is published there, and events for it wait for at most WAVEHALL_CUTOVER_QUEUE_SECONDS. Check that the upstream runs; at the first start, check WAVEHALL_CUTOVER_UPSTREAM';
 }

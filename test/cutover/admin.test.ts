@@ -176,7 +176,7 @@ test('11.5 the metrics are Prometheus text', async () => {
     'wavehall_bridge_connected{app="app-id"} 1',
     'wavehall_bridge_queue_events{app="app-id"} 0',
     'wavehall_cutover_breaches{side="wavehall"} 0',
-    'wavehall_cutover_rollbacks_total{outcome="toZero"} 0',
+    'wavehall_cutover_rollbacks_total{outcome="zero"} 0',
   ]) {
     expect(lines).toContain(line);
   }

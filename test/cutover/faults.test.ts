@@ -152,7 +152,7 @@ describe.each(kinds)('11.13 faults beside $name', (kind) => {
       });
       expect(on.count('wavehall')).toBeGreaterThan(0);
       const before = on.browsers.map(({ connects }) => connects);
-      const isTold = (): boolean => /event loop.*the share stays/i.test(on.server.output());
+      const isTold = (): boolean => /event loop.*the percentage stays/i.test(on.server.output());
       const beganMs = on.nowMs();
       await on.during(
         'Wavehall hangs',

@@ -119,7 +119,7 @@ describe('a breach', () => {
     });
     expect(names()).toEqual(['latency']);
     expect(health.judge('wavehall')[0]?.text).toBe(
-      '1500 ms was the p99 of the canary events (limit 1000 ms)',
+      'the p99 delay of the canary events was 1500 ms (limit 1000 ms)',
     );
     seconds(3, () => health.loop(800));
     expect(names()).toEqual(['latency', 'event-loop']);

@@ -187,7 +187,7 @@ describe('the rollback', () => {
     });
     expect(percentage.sets).toEqual([]);
     expect(logger.warnings.map(({ what }) => what)).toEqual([
-      'Cutover: 2000 ms was the p99 of the canary events (limit 1000 ms); clients can cause this by load, so the share stays: check the load of this server',
+      'Cutover: the p99 delay of the canary events was 2000 ms (limit 1000 ms); clients can cause this by load, so the percentage stays: check the load of this server',
       'Cutover: the p99 event loop delay was 2000 ms (limit 500 ms); clients can cause this by load, so the percentage stays: check the load of this server',
     ]);
   });

@@ -114,7 +114,7 @@ describe('the table of both servers', () => {
   });
 
   test('11.5 aligns its columns whatever their contents', () => {
-    const lines = statusTable(HEALTHY, PLAIN).split('\n').slice(3, 15);
+    const lines = statusTable(HEALTHY, PLAIN).split('\n').slice(4, 16);
     const column = lines[0]?.indexOf('upstream') ?? -1;
     for (const line of lines) expect(line.slice(column - 2, column)).toBe('  ');
     for (const line of lines) expect(line[column]).toMatch(/\S/);
@@ -192,7 +192,7 @@ describe('the table of both servers', () => {
     );
     expect(text).toMatch(/^shop +DISCONNECTED .* – +7 +2 \(1500 ms\)$/m);
     for (const sentence of [
-      'The last change is not shared yet: other nodes and the next start may not have it.',
+      'The last change is not saved yet: other nodes and the next start do not have it.',
       '! shop dropped: 3 queue-full, 4 refused',
       '! shop: connect ECONNREFUSED',
       'The canary cannot measure the upstream: HTTP 401',

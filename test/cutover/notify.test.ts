@@ -126,7 +126,7 @@ describe('a notification', () => {
     const silent = open(url, { timeoutMs: 50 });
     silent.notifier.send(NOTE);
     await silent.notifier.idle();
-    expect(silent.logger.warnings[0]?.details).toEqual({ reason: 'no answer in 50 ms' });
+    expect(silent.logger.warnings[0]?.details).toEqual({ reason: 'no answer in 50 ms', attempts: 5 });
 
     const unreachable = open(new URL(`http://127.0.0.1:${await freePort()}/`));
     unreachable.notifier.send(NOTE);

@@ -80,7 +80,7 @@ test('the printed answer of wavehall cutover has the rows and columns of the sou
   const [, printed = ''] =
     /```text\n(Wavehall has [^]+?)```/.exec(textOf('docs/coming-from-reverb.md')) ?? [];
   const source = textOf('src/cutover/status/status-report.ts');
-  const lines = printed.split('\n').slice(4);
+  const lines = printed.split('\n').slice(5);
   const columns = lines.find((line) => line.startsWith('bridge')) ?? '';
   const rows = lines.slice(0, lines.indexOf('')).map((line) => line.split(/ {2,}/)[0] ?? '');
   expect(rows.length).toBeGreaterThan(9);

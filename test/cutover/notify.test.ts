@@ -133,6 +133,7 @@ describe('a notification', () => {
     await unreachable.notifier.idle();
     expect(unreachable.logger.warnings[0]?.details).toEqual({
       reason: expect.stringContaining('ECONNREFUSED'),
+      attempts: 5,
     });
   });
 });

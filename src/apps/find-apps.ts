@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { App } from '../core/app.ts';
 import { optionalText, setting, textIn, type Values, type Variables } from '../settings/settings.ts';
 import { ignoredKeys } from './ignored.ts';
-import { appFromEnvironment, appsFromJson, developmentApp, unusedApps, type UnusedApp } from './reverb.ts';
+import { appFromEnvironment, developmentApp, unusedApps, type UnusedApp } from './environment-app.ts';
+import { appsFromJson } from './json-apps.ts';
 import { reverbConfigIn, type ReverbTls, requestSizeOf, tlsOf } from './reverb-config.ts';
 
 /** The settings that give several apps. */
@@ -49,18 +50,18 @@ export function findApps(
     inline !== undefined
       ? fromJson(inline, APPS_SETTINGS.apps.name, variables, problems)
       : file !== undefined
-        ? fromJson(readText(file, problems), file, variables, problems)
+        ? fromJson(readAppsFile(file, problems), file, variables, problems)
         : fromVariables(variables, problems);
   checkUnique(found, problems);
   return { ...found, unused: unusedApps(variables, found.from) };
 }
 
-type Found = Omit<FoundApps, 'unused'>;
+type AppsOfSource = Omit<FoundApps, 'unused'>;
 
-function fromVariables(variables: Variables, problems: string[]): Found {
+function fromVariables(variables: Variables, problems: string[]): AppsOfSource {
   const found = appFromEnvironment(variables, problems);
   if (found !== undefined) return { apps: [found.app], from: found.from };
-  const problem = refusedDevelopment(variables);
+  const problem = reasonAgainstDevelopment(variables);
   if (problem !== undefined) problems.push(problem);
   return { apps: [developmentApp(variables, problems)], from: DEVELOPMENT };
 }
@@ -69,7 +70,7 @@ const HOW_TO_NAME_AN_APP =
   "set REVERB_APP_ID, REVERB_APP_KEY and REVERB_APP_SECRET, or read Laravel's .env with --env-file, or set WAVEHALL_APPS or WAVEHALL_APPS_FILE";
 
 /** The reason why no app for development is made: a variable names apps and is empty, or this is production. */
-function refusedDevelopment(variables: Variables): string | undefined {
+function reasonAgainstDevelopment(variables: Variables): string | undefined {
   const { apps, appsFile } = APPS_SETTINGS;
   const empty = [apps.name, appsFile.name, 'WAVEHALL_APP_CREDENTIALS'].find(
     (name) => variables[name] !== undefined,
@@ -81,7 +82,12 @@ function refusedDevelopment(variables: Variables): string | undefined {
   return word && `No app is configured, and ${word} says production: ${HOW_TO_NAME_AN_APP}`;
 }
 
-function fromJson(json: string | undefined, from: string, variables: Variables, problems: string[]): Found {
+function fromJson(
+  json: string | undefined,
+  from: string,
+  variables: Variables,
+  problems: string[],
+): AppsOfSource {
   if (json === undefined) return { apps: [], from };
   try {
     const config = reverbConfigIn(JSON.parse(json) as unknown);
@@ -101,7 +107,7 @@ function fromJson(json: string | undefined, from: string, variables: Variables, 
   }
 }
 
-function readText(file: string, problems: string[]): string | undefined {
+function readAppsFile(file: string, problems: string[]): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
@@ -110,7 +116,7 @@ function readText(file: string, problems: string[]): string | undefined {
   }
 }
 
-function checkUnique({ apps, from }: Found, problems: string[]): void {
+function checkUnique({ apps, from }: AppsOfSource, problems: string[]): void {
   const ids = apps.map(({ id }) => id);
   // One app may have several secrets for one key, while its secret is rotated.
   const keys = apps.flatMap(({ credentials }) => [...new Set(credentials.map(({ key }) => key))]);

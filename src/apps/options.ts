@@ -1,9 +1,9 @@
 import type { HistoryRule } from '../core/app.ts';
 import { origins } from './origins.ts';
-import { appSetting, boolean, integer, type Kind, limit, list, text } from '../settings/settings.ts';
+import { appSetting, boolean, integer, type SettingType, limit, list, text } from '../settings/settings.ts';
 
 /** Reverb: `members`, `all`, and anything else is nobody. */
-const clientEventModes: Kind<'members' | 'all' | 'none'> = {
+const clientEventModes: SettingType<'members' | 'all' | 'none'> = {
   expected: 'members, all or none',
   parse: (given) => (given === 'members' || given === 'all' ? given : 'none'),
 };
@@ -13,7 +13,7 @@ const MAX_HISTORY_SIZE = 100_000;
 const MAX_TTL_SECONDS = 99_999_999;
 
 /** `private-orders-=200/600,presence-=0/0` */
-const historyRules: Kind<readonly HistoryRule[]> = {
+const historyRules: SettingType<readonly HistoryRule[]> = {
   expected: `prefix=size/seconds, separated by commas, with a size of at most ${MAX_HISTORY_SIZE}`,
   parse(given) {
     const found = list.parse(given)?.map((rule) => /^([^=]+)=(\d{1,6})\/(\d{1,8})$/.exec(rule));

@@ -1,16 +1,16 @@
 import { isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { type Kind, list } from '../settings/settings.ts';
+import { type SettingType, list } from '../settings/settings.ts';
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
 /** No page has them as its origin's scheme. */
-const NO_PAGE = new Set(['ws', 'wss', 'file', 'data', 'blob', 'javascript', 'about']);
+const NON_PAGE_SCHEMES = new Set(['ws', 'wss', 'file', 'data', 'blob', 'javascript', 'about']);
 
 /**
  * SPEC 2.6: allowed origins in the form that browsers send: lower case, punycode, no default port, no slash at the end.
  * An entry that could never match any page is refused by name.
  */
-export const origins: Kind<readonly string[]> = {
+export const origins: SettingType<readonly string[]> = {
   expected:
     'a host such as app.test or *.app.test, or an origin such as https://app.test:8443, without path, user or query',
   parse(given) {
@@ -28,18 +28,18 @@ function normalOrigin(entry: string): string | undefined {
   const [, scheme, givenHost = '', port] = ENTRY.exec(entry) ?? [];
   const host = normalHost(givenHost);
   if (host === undefined || host === 'null' || Number(port) > 65_535) return undefined;
-  return scheme === undefined ? ofHost(host, port) : ofScheme(scheme.toLowerCase(), host, port);
+  return scheme === undefined ? hostEntry(host, port) : originEntry(scheme.toLowerCase(), host, port);
 }
 
 /** A host with a port means a page there by any scheme; a default port has one scheme only. */
-function ofHost(host: string, port: string | undefined): string {
+function hostEntry(host: string, port: string | undefined): string {
   if (port === undefined || port === '*') return host;
   const scheme = Object.keys(DEFAULT_PORTS).find((each) => DEFAULT_PORTS[each] === port);
   return scheme === undefined ? `*://${host}:${Number(port)}` : `${scheme}://${host}`;
 }
 
-function ofScheme(scheme: string, host: string, port: string | undefined): string | undefined {
-  if (NO_PAGE.has(scheme)) return undefined;
+function originEntry(scheme: string, host: string, port: string | undefined): string | undefined {
+  if (NON_PAGE_SCHEMES.has(scheme)) return undefined;
   const isUsual = port === undefined || port === DEFAULT_PORTS[scheme];
   return `${scheme}://${host}${isUsual ? '' : `:${port === '*' ? port : Number(port)}`}`;
 }

@@ -1,8 +1,8 @@
-import { integer, type Kind, limit, type Values, setting } from '../settings/settings.ts';
+import { integer, type SettingType, limit, type Values, setting } from '../settings/settings.ts';
 import type { WatchLimits } from '../cutover/watch-limits.ts';
 
 /** A share from 0 to 1, written in percent. */
-const shareInPercent: Kind<number> = {
+const shareInPercent: SettingType<number> = {
   expected: 'a number from 0 to 100',
   parse(given) {
     const value = /^\d{1,3}(\.\d{1,3})?$/.test(given) ? Number(given) : undefined;

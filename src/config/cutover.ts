@@ -1,7 +1,7 @@
 import {
   boolean,
   integer,
-  type Kind,
+  type SettingType,
   limit,
   oneOf,
   optionalText,
@@ -14,7 +14,7 @@ import { readCertificates } from './certificates.ts';
 import { HEALTH_SETTINGS, watchLimits } from './cutover-health.ts';
 
 /** A percentage of the browsers, with the precision of the split: two decimals (SPEC 11.4). */
-export const percentage: Kind<number> = {
+export const percentage: SettingType<number> = {
   expected: 'a number from 0 to 100 with at most two decimals',
   parse(given) {
     const value = /^\d{1,3}(\.\d{1,2})?$/.test(given) ? Number(given) : undefined;
@@ -25,7 +25,7 @@ export const percentage: Kind<number> = {
 const HTTP = /^https?:$/;
 
 /** An HTTP URL without the parts that the cutover does not use. */
-const upstreamUrl: Kind<URL | undefined> = {
+const upstreamUrl: SettingType<URL | undefined> = {
   expected: 'http://host:port or https://host:port, and no name, password, ? or # in it',
   parse(given) {
     const url = URL.canParse(given) ? new URL(given) : undefined;
@@ -35,7 +35,7 @@ const upstreamUrl: Kind<URL | undefined> = {
   },
 };
 
-const notifyUrl: Kind<URL | undefined> = {
+const notifyUrl: SettingType<URL | undefined> = {
   expected: 'an http:// or https:// address',
   parse(given) {
     const url = URL.canParse(given) ? new URL(given) : undefined;
@@ -43,7 +43,7 @@ const notifyUrl: Kind<URL | undefined> = {
   },
 };
 
-const origin: Kind<string | undefined> = {
+const origin: SettingType<string | undefined> = {
   expected: 'an origin such as https://example.com',
   parse: (given) => (URL.canParse(given) && new URL(given).origin === given ? given : undefined),
 };

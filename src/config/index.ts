@@ -1,11 +1,11 @@
 import { getHeapStatistics } from 'node:v8';
 import { DEVELOPMENT, findApps, type FoundApps } from '../apps/find-apps.ts';
 import { APP_OPTIONS } from '../apps/options.ts';
-import { type UnusedApp, unusedAppsHint } from '../apps/reverb.ts';
+import { type UnusedApp, unusedAppsHint } from '../apps/environment-app.ts';
 import {
   ConfigError,
-  environment,
-  readAll,
+  environmentSource,
+  readSettings,
   textIn,
   type Values,
   type Variables,
@@ -46,7 +46,11 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
 /** Reads and checks the whole configuration. Throws `ConfigError` with all problems at once. */
 export function readConfig(variables: Variables): Config {
   const problems: string[] = renamedSettings(variables);
-  const values = readAll(SERVER_SETTINGS, redisSource(environment(variables), variables), problems);
+  const values = readSettings(
+    SERVER_SETTINGS,
+    redisSource(environmentSource(variables), variables),
+    problems,
+  );
   const found = findApps(values, variables, problems);
   const redis = redisOptions(values, problems);
   if (redis?.path === undefined && redis?.host.includes('@') === true) problems.push(CREDENTIALS_IN_HOST);
@@ -59,13 +63,13 @@ export function readConfig(variables: Variables): Config {
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
   return Object.freeze({
     ...values,
-    host: hostOf(values.host, found, variables),
+    host: serverHost(values.host, found, variables),
     path: values.path.replace(/^\/+|\/+$/g, ''),
     maxBufferTotalBytes: maxBufferTotalBytes || Math.floor(getHeapStatistics().heap_size_limit / 4),
     apps: found.apps,
     appsFrom: found.from,
     // An invalid value is reported where the apps are read.
-    ...readAll({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environment(variables), []),
+    ...readSettings({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environmentSource(variables), []),
     maxSockets: 0,
     warnings: [...(found.warnings ?? []), ...redisWarnings(values, redis)],
     unusedApps: found.unused,
@@ -80,7 +84,7 @@ const CREDENTIALS_IN_HOST =
   'REDIS_HOST=(not shown): expected a host alone; user and password go to REDIS_USERNAME and REDIS_PASSWORD';
 
 /** The app for development has public credentials: it is served on the loopback, unless a host is set. */
-const hostOf = (host: string, { from }: FoundApps, variables: Variables): string =>
+const serverHost = (host: string, { from }: FoundApps, variables: Variables): string =>
   from === DEVELOPMENT && textIn(variables, SERVER_SETTINGS.host.name) === undefined ? '127.0.0.1' : host;
 
 /** Reverb and Wavehall may read one `.env`: `REVERB_MAX_REQUEST_SIZE` is also the limit of the upstream, unless that is set. */

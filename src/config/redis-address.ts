@@ -16,7 +16,7 @@ export const socketPathIn = (given: string): string | undefined =>
   /^(?:unix:(?:\/\/)?)?(\/(?!\/)[^\0]*[^\0/])$/i.exec(given)?.[1];
 
 /** `undefined`: it is no URL of Redis. */
-export function redisUrlIn(given: string): RedisUrl | undefined {
+export function parseRedisUrl(given: string): RedisUrl | undefined {
   try {
     const socket = SOCKET_URL.exec(given)?.groups;
     return socket === undefined ? serverUrl(given) : socketUrl(socket);
@@ -27,7 +27,7 @@ export function redisUrlIn(given: string): RedisUrl | undefined {
 
 function serverUrl(given: string): RedisUrl | undefined {
   const url = new URL(given);
-  const database = databaseIn(url.pathname.slice(1));
+  const database = parseDatabase(url.pathname.slice(1));
   if (!/^(rediss?|tls|tcp):$/.test(url.protocol) || url.hostname === '' || database === undefined)
     return undefined;
   return {
@@ -35,7 +35,7 @@ function serverUrl(given: string): RedisUrl | undefined {
     path: undefined,
     tls: /^(rediss|tls):$/.test(url.protocol),
     ...(url.port === '' ? {} : { port: Number(url.port) }),
-    ...who(decodeURIComponent(url.username), decodeURIComponent(url.password)),
+    ...loginOf(decodeURIComponent(url.username), decodeURIComponent(url.password)),
     ...database,
   };
 }
@@ -48,23 +48,23 @@ const SOCKET_URL =
 function socketUrl({ username = '', password = '', path = '', query }: Record<string, string>) {
   const asked = new URLSearchParams(query);
   const from = (...names: string[]): string => names.map((name) => asked.get(name)).find(Boolean) ?? '';
-  const database = databaseIn(from('db', 'database'));
+  const database = parseDatabase(from('db', 'database'));
   const decoded = socketPathIn(decodeURIComponent(path));
   if (decoded === undefined || database === undefined) return undefined;
   const user = decodeURIComponent(username) || from('username');
   const word = decodeURIComponent(password) || from('password');
-  return { path: decoded, tls: false, ...who(user, word), ...database };
+  return { path: decoded, tls: false, ...loginOf(user, word), ...database };
 }
 
-const who = (username: string, password: string): RedisUrl => ({
+const loginOf = (username: string, password: string): RedisUrl => ({
   ...(username === '' ? {} : { username }),
   ...(password === '' ? {} : { password }),
 });
 
-const databaseIn = (given: string): RedisUrl | undefined =>
+const parseDatabase = (given: string): RedisUrl | undefined =>
   !/^\d{0,5}$/.test(given) ? undefined : given === '' ? {} : { database: Number(given) };
 
-export function addressIn(given: string, usualPort: number): Address | undefined {
+export function parseAddress(given: string, usualPort: number): Address | undefined {
   const found = /^(\[[\da-f:]+\]|[^:[\]/@\s]+)(?::(\d{1,5}))?$/i.exec(given);
   const port = Number(found?.[2] ?? usualPort);
   if (found?.[1] === undefined || port < 1 || port > 65_535) return undefined;

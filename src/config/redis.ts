@@ -1,12 +1,12 @@
 import {
   boolean,
   integer,
-  type Kind,
+  type SettingType,
   limit,
   list,
   optionalText,
   secret,
-  type Source,
+  type SettingSource,
   text,
   textIn,
   type Values,
@@ -15,15 +15,15 @@ import {
 } from '../settings/settings.ts';
 import type { Address, RedisOptions } from '../stores/redis/options.ts';
 import { readCertificates } from './certificates.ts';
-import { addressIn, type RedisUrl, redisUrlIn, socketPathIn } from './redis-address.ts';
+import { parseAddress, type RedisUrl, parseRedisUrl, socketPathIn } from './redis-address.ts';
 
 const DEFAULT_PORT = 6379;
 const DEFAULT_SENTINEL_PORT = 26_379;
 
-const addresses = (usualPort: number): Kind<readonly Address[]> => ({
+const addressList = (usualPort: number): SettingType<readonly Address[]> => ({
   expected: 'host:port,host:port',
   parse(given) {
-    const found = list.parse(given)?.map((each) => addressIn(each, usualPort));
+    const found = list.parse(given)?.map((each) => parseAddress(each, usualPort));
     return found?.every((each) => each !== undefined) === true ? found : undefined;
   },
 });
@@ -37,13 +37,13 @@ const SCHEMES: Readonly<Record<string, 'tcp' | 'tls' | 'unix'>> = {
   unix: 'unix',
 };
 
-const scheme: Kind<'tcp' | 'tls' | 'unix'> = {
+const scheme: SettingType<'tcp' | 'tls' | 'unix'> = {
   expected: `one of ${Object.keys(SCHEMES).join(', ')}`,
   parse: (given) => (Object.hasOwn(SCHEMES, given) ? SCHEMES[given] : undefined),
 };
 
 /** Kubernetes and Docker set this name to a URL where a service is called redis. */
-const port: Kind<number> = {
+const port: SettingType<number> = {
   expected: `a whole number from 1 to 65535; Kubernetes sets this name for a service called redis (enableServiceLinks: false ends that), and a port in REDIS_URL wins over it`,
   parse: (given) => integer(1, 65_535).parse(given),
 };
@@ -94,7 +94,7 @@ export const REDIS_SETTINGS = {
   ),
   redisSentinels: setting(
     'WAVEHALL_REDIS_SENTINELS',
-    addresses(DEFAULT_SENTINEL_PORT),
+    addressList(DEFAULT_SENTINEL_PORT),
     '',
     'Addresses of Redis Sentinels: host:port,host:port.',
   ),
@@ -118,7 +118,7 @@ export const REDIS_SETTINGS = {
   ),
   redisCluster: setting(
     'WAVEHALL_REDIS_CLUSTER',
-    addresses(DEFAULT_PORT),
+    addressList(DEFAULT_PORT),
     '',
     'Addresses of some servers of a Redis Cluster (7 or newer): host:port,host:port.',
   ),
@@ -151,40 +151,42 @@ export const REDIS_SETTINGS = {
 type RedisValues = Values<typeof REDIS_SETTINGS>;
 
 /** Leaves out the names that say nothing here: other programs and other connections have theirs among `REDIS_*`. */
-export function redisSource(source: Source, variables: Variables): Source {
+export function redisSource(source: SettingSource, variables: Variables): SettingSource {
   const textOf = ({ name }: { readonly name: string }): string | undefined => textIn(variables, name)?.trim();
   if (boolean.parse(textOf(REDIS_SETTINGS.scaling) ?? '') !== true)
     return without(source, (name) => name.startsWith('REDIS_'));
-  const unused = new Set(unusedNames(textOf));
+  const unused = new Set(unusedSettings(textOf));
   return without(source, (name) => unused.has(name));
 }
 
-const without = (source: Source, isUnused: (name: string) => boolean): Source => ({
+const without = (source: SettingSource, isUnused: (name: string) => boolean): SettingSource => ({
   ...source,
   textOf: (setting) => (isUnused(setting.name) ? undefined : source.textOf(setting)),
 });
 
-function* unusedNames(textOf: (setting: { readonly name: string }) => string | undefined): Generator<string> {
+function* unusedSettings(
+  textOf: (setting: { readonly name: string }) => string | undefined,
+): Generator<string> {
   const { redisHost, redisPort, redisUrl, redisScheme, redisSentinels, redisCluster } = REDIS_SETTINGS;
-  const url = redisUrlIn(textOf(redisUrl) ?? '');
-  const isElsewhere = [redisSentinels, redisCluster].some((each) => textOf(each) !== undefined);
-  if (isElsewhere || url !== undefined) yield redisHost.name;
+  const url = parseRedisUrl(textOf(redisUrl) ?? '');
+  const hasSeveralServers = [redisSentinels, redisCluster].some((each) => textOf(each) !== undefined);
+  if (hasSeveralServers || url !== undefined) yield redisHost.name;
   const isSocket =
     url === undefined
       ? textOf(redisScheme) === 'unix' || socketPathIn(textOf(redisHost) ?? '') !== undefined
       : url.path !== undefined;
-  if (isElsewhere || isSocket || url?.port !== undefined) yield redisPort.name;
+  if (hasSeveralServers || isSocket || url?.port !== undefined) yield redisPort.name;
 }
 
 /** How the stores are to reach Redis; `undefined` when this node is the only one. What is wrong is added to `problems`. */
 export function redisOptions(values: RedisValues, problems: string[]): RedisOptions | undefined {
   if (!values.scaling) return undefined;
-  const url = values.redisUrl === undefined ? {} : redisUrlIn(values.redisUrl);
-  problems.push(...contradictions(values, url));
+  const url = values.redisUrl === undefined ? {} : parseRedisUrl(values.redisUrl);
+  problems.push(...conflictingSettings(values, url));
   return {
-    ...single(values),
+    ...singleServer(values),
     ...url,
-    ...servers(values),
+    ...sentinelsOrCluster(values),
     tlsCa:
       values.redisTlsCa === undefined
         ? undefined
@@ -210,22 +212,23 @@ export function redisWarnings(
 }
 
 /** Lists settings that contradict each other. Parts of a URL are not shown: each may be a password. */
-function* contradictions(values: RedisValues, url: RedisUrl | undefined): Generator<string> {
+function* conflictingSettings(values: RedisValues, url: RedisUrl | undefined): Generator<string> {
   const { redisSentinels, redisCluster, redisDatabase, redisPrefix } = values;
   const isCluster = redisCluster.length > 0;
   if (url === undefined)
     yield 'REDIS_URL=(not shown): expected redis://user:password@host:port/0 or unix:///path?db=0';
   if (isCluster && redisSentinels.length > 0)
     yield 'WAVEHALL_REDIS_CLUSTER: expected not to be set together with WAVEHALL_REDIS_SENTINELS';
-  if (!isCluster && redisSentinels.length === 0 && values.redisUrl === undefined) yield* wrongSocket(values);
+  if (!isCluster && redisSentinels.length === 0 && values.redisUrl === undefined)
+    yield* conflictsOfSocket(values);
   if (isCluster && (url?.database ?? redisDatabase) !== 0)
     yield 'REDIS_DB: expected 0, because a Redis Cluster has only that database';
   if (/[{}]/.test(redisPrefix))
     yield 'WAVEHALL_REDIS_PREFIX: expected a text without { and }, which mean something to a Cluster';
 }
 
-function* wrongSocket(values: RedisValues): Generator<string> {
-  const { path, tls } = single(values);
+function* conflictsOfSocket(values: RedisValues): Generator<string> {
+  const { path, tls } = singleServer(values);
   if (path === undefined && (values.redisScheme === 'unix' || /^unix:/i.test(values.redisHost)))
     yield 'REDIS_PATH, REDIS_HOST: expected the whole path of a unix socket, such as /run/redis/redis.sock';
   if (path !== undefined && tls)
@@ -233,7 +236,7 @@ function* wrongSocket(values: RedisValues): Generator<string> {
 }
 
 /** Those who know where Redis is, when it is not one server. */
-function servers(values: RedisValues) {
+function sentinelsOrCluster(values: RedisValues) {
   const { redisSentinels, redisCluster } = values;
   return {
     sentinels: redisSentinels.length > 0 ? redisSentinels : undefined,
@@ -244,7 +247,7 @@ function servers(values: RedisValues) {
   };
 }
 
-function single(values: RedisValues) {
+function singleServer(values: RedisValues) {
   const { redisHost, redisPort, redisUsername, redisPassword, redisDatabase, redisScheme, redisTls } = values;
   const path = redisScheme === 'unix' ? socketPathIn(values.redisPath ?? redisHost) : socketPathIn(redisHost);
   return {

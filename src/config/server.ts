@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import {
   boolean,
   integer,
-  type Kind,
+  type SettingType,
   limit,
   list,
   oneOf,
@@ -15,7 +15,7 @@ import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { REDIS_SETTINGS } from './redis.ts';
 
-const proxies: Kind<readonly string[]> = {
+const proxies: SettingType<readonly string[]> = {
   expected: 'addresses or networks such as 10.0.0.0/8, separated by commas',
   parse(given) {
     const all = list.parse(given);
@@ -24,7 +24,7 @@ const proxies: Kind<readonly string[]> = {
 };
 
 /** A path that the router takes literally: no wildcards, parameters or escapes. */
-const path: Kind<string> = {
+const path: SettingType<string> = {
   expected: "a path such as ws or ws/eu, of letters, digits and -._~!$&'+,;=@",
   parse(given) {
     const segments = given.replace(/^\/+|\/+$/g, '').split('/');
@@ -34,7 +34,7 @@ const path: Kind<string> = {
 };
 
 /** An IPv6 address stands alone, or in brackets as PHP writes it. */
-const host: Kind<string> = {
+const host: SettingType<string> = {
   expected: 'an address or a host name, such as 0.0.0.0, :: or [::]',
   parse(given) {
     const inBrackets = /^\[(.*)\]$/.exec(given)?.[1];

@@ -6,11 +6,11 @@ const STEP_MS = 100;
 /** Connections closed at once, at least: a small server is empty in a moment. */
 const LEAST_PER_STEP = 50;
 
-type Reason = typeof errors.closing;
+type DrainReason = typeof errors.closing;
 
 /** A connection, or what stands for one, that can be closed so that its client reconnects. */
 export interface Drainable {
-  close(reason: Reason): void;
+  close(reason: DrainReason): void;
 }
 
 /**

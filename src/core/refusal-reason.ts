@@ -22,6 +22,6 @@ const BY_ENTRY = new Map<ErrorEntry, RefusalReason>([
 ]);
 
 /** The reason under which a broken rule is counted; an error that is not listed was a malformed message. */
-export const reasonOf = ({ entry, subscription }: ProtocolError): RefusalReason =>
+export const refusalReasonOf = ({ entry, subscription }: ProtocolError): RefusalReason =>
   BY_ENTRY.get(entry) ??
   (subscription === undefined ? 'malformed_message' : BY_SUBSCRIPTION[subscription.type]);

@@ -110,7 +110,7 @@ export class Refusals {
     const counted = new MinuteLog({
       logger: this.#logger,
       clock: this.#clock,
-      what: REASONS[reason],
+      message: REASONS[reason],
       details: { reason },
     });
     this.#counted.set(reason, counted);

@@ -1,5 +1,5 @@
 import { encode, errors, memberFromUser, type SignedInUser, type WatchlistEvent } from '#protocol';
-import { channelKey } from './util/channel-key.ts';
+import { channelMapKey } from './util/channel-map-key.ts';
 import type { Connection } from './client/connection.ts';
 import type { Hub } from './channels/hub.ts';
 import { MultiMap } from './util/multi-map.ts';
@@ -12,9 +12,9 @@ import { ifUnavailable } from './ports/failures.ts';
 export const OFFLINE_AFTER_MS = 3000;
 
 /** A signed-in user is a member of a channel that no client can subscribe to; the sockets that watch the user listen to it. */
-const PREFIX = '#user-';
+const USER_CHANNEL_PREFIX = '#user-';
 
-type Presence = WatchlistEvent['name'];
+type OnlineState = WatchlistEvent['name'];
 
 interface UsersDeps {
   readonly hub: Hub;
@@ -33,7 +33,7 @@ export class Users {
     string,
     { readonly ref: ChannelRef; readonly dueMs: number; readonly isOffline: boolean }
   >();
-  readonly #changes = new Map<Connection, Map<string, Presence>>();
+  readonly #changes = new Map<Connection, Map<string, OnlineState>>();
 
   constructor(deps: UsersDeps) {
     this.#deps = deps;
@@ -57,21 +57,21 @@ export class Users {
   async sendOnlineUsers(connection: Connection, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     const presences = ids.map(
-      async (id) => [id, await this.#presenceOf(refOf(connection.app.id, id))] as const,
+      async (id) => [id, await this.#onlineStateOf(userChannel(connection.app.id, id))] as const,
     );
     const state = new Map(await Promise.all(presences));
     // A change that arrived meanwhile is older than the answer, or is sent at the next tick.
-    sendPresences(connection, state);
+    sendOnlineStates(connection, state);
   }
 
   async signedOut(connection: Connection): Promise<void> {
     const { user } = connection;
     if (user === undefined) return;
-    const ref = refOf(connection.app.id, user.id);
+    const ref = userChannel(connection.app.id, user.id);
     this.#changes.delete(connection);
     const unwatched = this.#unwatch(connection, user.watchlist);
-    const isLast = this.#sockets.delete(channelKey(ref), connection);
-    if (isLast) this.#leaves(ref, false);
+    const isLast = this.#sockets.delete(channelMapKey(ref), connection);
+    if (isLast) this.#startLeaving(ref, false);
     const left = isLast
       ? this.#deps.membership.leave(ref, { subscriptions: 0, member: memberFromUser(user) })
       : undefined;
@@ -80,17 +80,17 @@ export class Users {
 
   /** Takes the change of a signed-in user, from this node or another. False: the event belongs to another channel. */
   handleEvent(ref: ChannelRef, { memberChange: change }: ChannelEvent): boolean {
-    if (!ref.channel.startsWith(PREFIX)) return false;
-    const key = channelKey(ref);
+    if (!ref.channel.startsWith(USER_CHANNEL_PREFIX)) return false;
+    const key = channelMapKey(ref);
     if (change?.joined === true) {
       if (!this.#leaving.delete(key)) this.#queue(ref, 'online');
-    } else if (change?.joined === false && this.#watchers.has(key)) this.#leaves(ref, true);
+    } else if (change?.joined === false && this.#watchers.has(key)) this.#startLeaving(ref, true);
     return true;
   }
 
   /** SPEC 6.7: ends every socket of this node that is signed in as the user or is that member of a presence channel. */
   terminate(app: string, user: string): void {
-    const sockets = new Set(this.#sockets.get(channelKey(refOf(app, user))));
+    const sockets = new Set(this.#sockets.get(channelMapKey(userChannel(app, user))));
     for (const connection of this.#deps.hub.connections(app)) {
       if (connection.subscriptions.some(({ member }) => member?.id === user)) sockets.add(connection);
     }
@@ -107,56 +107,56 @@ export class Users {
       if (isOffline) this.#queue(ref, 'offline');
     }
     for (const [connection, changes] of this.#changes)
-      if (changes.size > 0) sendPresences(connection, changes);
+      if (changes.size > 0) sendOnlineStates(connection, changes);
     this.#changes.clear();
   }
 
-  #leaves(ref: ChannelRef, isOffline: boolean): void {
-    this.#leaving.set(channelKey(ref), { ref, dueMs: this.#deps.clock() + OFFLINE_AFTER_MS, isOffline });
+  #startLeaving(ref: ChannelRef, isOffline: boolean): void {
+    this.#leaving.set(channelMapKey(ref), { ref, dueMs: this.#deps.clock() + OFFLINE_AFTER_MS, isOffline });
   }
 
   /** `undefined`: another socket of this node is signed in as the user. */
   #join(connection: Connection, user: SignedInUser): Promise<void> | undefined {
-    const ref = refOf(connection.app.id, user.id);
-    if (!this.#sockets.add(channelKey(ref), connection)) return undefined;
+    const ref = userChannel(connection.app.id, user.id);
+    if (!this.#sockets.add(channelMapKey(ref), connection)) return undefined;
     const { socketId } = connection;
     return this.#deps.membership.join(ref, { subscriptions: 1, member: memberFromUser(user), socketId });
   }
 
   async #watch(connection: Connection, ids: readonly string[]): Promise<void> {
-    const refs = ids.map((id) => refOf(connection.app.id, id));
-    const fresh = refs.filter((ref) => this.#watchers.add(channelKey(ref), connection));
+    const refs = ids.map((id) => userChannel(connection.app.id, id));
+    const fresh = refs.filter((ref) => this.#watchers.add(channelMapKey(ref), connection));
     await Promise.all(fresh.map((ref) => this.#deps.broker.subscribe(ref)));
   }
 
   async #unwatch(connection: Connection, ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#changes.get(connection)?.delete(id);
-    const refs = ids.map((id) => refOf(connection.app.id, id));
-    const alone = refs.filter((ref) => this.#watchers.delete(channelKey(ref), connection));
+    const refs = ids.map((id) => userChannel(connection.app.id, id));
+    const alone = refs.filter((ref) => this.#watchers.delete(channelMapKey(ref), connection));
     await Promise.all(alone.map((ref) => this.#deps.broker.unsubscribe(ref)));
   }
 
-  #queue(ref: ChannelRef, presence: Presence): void {
-    for (const watcher of this.#watchers.get(channelKey(ref))) {
-      const changes = this.#changes.get(watcher) ?? new Map<string, Presence>();
-      this.#changes.set(watcher, changes.set(ref.channel.slice(PREFIX.length), presence));
+  #queue(ref: ChannelRef, presence: OnlineState): void {
+    for (const watcher of this.#watchers.get(channelMapKey(ref))) {
+      const changes = this.#changes.get(watcher) ?? new Map<string, OnlineState>();
+      this.#changes.set(watcher, changes.set(ref.channel.slice(USER_CHANNEL_PREFIX.length), presence));
     }
   }
 
-  async #presenceOf(ref: ChannelRef): Promise<Presence> {
-    if (this.#sockets.has(channelKey(ref))) return 'online';
+  async #onlineStateOf(ref: ChannelRef): Promise<OnlineState> {
+    if (this.#sockets.has(channelMapKey(ref))) return 'online';
     const members = await ifUnavailable(this.#deps.membership.members(ref), () => []);
     if (members.length > 0) return 'online';
-    if (!this.#leaving.has(channelKey(ref))) return 'offline';
-    this.#leaves(ref, true);
+    if (!this.#leaving.has(channelMapKey(ref))) return 'offline';
+    this.#startLeaving(ref, true);
     return 'online';
   }
 }
 
-const refOf = (app: string, user: string): ChannelRef => ({ app, channel: PREFIX + user });
+const userChannel = (app: string, user: string): ChannelRef => ({ app, channel: USER_CHANNEL_PREFIX + user });
 
-function sendPresences(connection: Connection, changes: ReadonlyMap<string, Presence>): void {
-  const named = (name: Presence): WatchlistEvent[] => {
+function sendOnlineStates(connection: Connection, changes: ReadonlyMap<string, OnlineState>): void {
+  const named = (name: OnlineState): WatchlistEvent[] => {
     const userIds = [...changes].filter(([, presence]) => presence === name).map(([user]) => user);
     return userIds.length === 0 ? [] : [{ name, userIds }];
   };

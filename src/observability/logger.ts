@@ -29,8 +29,8 @@ function jsonLogger({ debugging, worker, write }: LoggerOptions): Logger {
     debug: (title, subject, message) => {
       if (debugging) log.debug({ subject: plain(subject), message: message && presentable(message) }, title);
     },
-    warn: (what, details) => log.warn(details && plainDetails(details), what),
-    error: (what, error) => log.error({ error: stackOf(error) }, what),
+    warn: (message, details) => log.warn(details && plainDetails(details), message),
+    error: (message, error) => log.error({ error: stackOf(error) }, message),
   };
 }
 
@@ -45,11 +45,12 @@ function terminalLogger({ debugging, worker, write }: LoggerOptions): Logger {
       write(`  ${prefix}${title} ${styleText('gray', dots)} ${name}\n`);
       if (message !== undefined) write(`    ${styleText('gray', presentable(message))}\n`);
     },
-    warn: (what, details) =>
+    warn: (message, details) =>
       write(
-        `  ${styleText('yellow', 'WARN')} ${prefix}${what} ${JSON.stringify(plainDetails(details ?? {}))}\n`,
+        `  ${styleText('yellow', 'WARN')} ${prefix}${message} ${JSON.stringify(plainDetails(details ?? {}))}\n`,
       ),
-    error: (what, error) => write(`  ${styleText('red', 'ERROR')} ${prefix}${what}\n    ${stackOf(error)}\n`),
+    error: (message, error) =>
+      write(`  ${styleText('red', 'ERROR')} ${prefix}${message}\n    ${stackOf(error)}\n`),
   };
 }
 

@@ -4,7 +4,7 @@ import type { App } from '../core/app.ts';
 import { FanOut } from '../core/channels/fan-out.ts';
 import { Hub } from '../core/channels/hub.ts';
 import { SubscriptionCounter } from '../core/channels/subscription-counter.ts';
-import { Gateway } from '../core/client/gateway.ts';
+import { CoreGateway } from '../core/client/gateway.ts';
 import { Liveness, type LivenessLimits } from '../core/client/liveness.ts';
 import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
@@ -77,7 +77,14 @@ function assembleClients(
   };
   const sockets = new SocketLimits(limits, parts.hub);
   const { errorDataAsString, unusedAppsHint } = config;
-  const gateway = new Gateway({ ...stores, ...parts, limits, sockets, errorDataAsString, unusedAppsHint });
+  const gateway = new CoreGateway({
+    ...stores,
+    ...parts,
+    limits,
+    sockets,
+    errorDataAsString,
+    unusedAppsHint,
+  });
   return { sockets, gateway, liveness };
 }
 

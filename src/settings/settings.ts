@@ -1,5 +1,5 @@
 /** Turns the text of a setting into its value; `undefined` when the text is not what is expected. */
-export interface Kind<T> {
+export interface SettingType<T> {
   readonly expected: string;
   /** White space at the ends belongs to the value, as in a password. */
   readonly exact?: boolean;
@@ -14,7 +14,7 @@ export interface Setting<T> {
   readonly name: string;
   /** Its key in the JSON of an app, as Reverb's `config/reverb.php` calls it. */
   readonly key?: string;
-  readonly kind: Kind<T>;
+  readonly type: SettingType<T>;
   /** Text that stands for the default; empty: none. */
   readonly fallback: string;
   readonly doc: string;
@@ -24,13 +24,13 @@ export interface Setting<T> {
 export const appSetting = <T>(
   name: string,
   key: string,
-  kind: Kind<T>,
+  type: SettingType<T>,
   fallback: unknown,
   doc: string,
 ): Setting<T> => ({
   name,
   key,
-  kind,
+  type,
   fallback: String(fallback),
   doc,
 });
@@ -41,7 +41,7 @@ export type Values<S extends Settings> = {
 };
 
 /** Where texts come from: a variable or key that is not set is `undefined`. */
-export interface Source {
+export interface SettingSource {
   /** How the place of a setting is called in an error. */
   nameOf(setting: Setting<unknown>): string;
   textOf(setting: Setting<unknown>): string | undefined;
@@ -59,36 +59,43 @@ export class ConfigError extends Error {
 }
 
 /** Reads every setting. What is wrong is added to `problems`, and its default stands in. */
-export function readAll<S extends Settings>(settings: S, source: Source, problems: string[]): Values<S> {
+export function readSettings<S extends Settings>(
+  settings: S,
+  source: SettingSource,
+  problems: string[],
+): Values<S> {
   const entries = Object.entries(settings).map(([name, setting]) => [
     name,
-    readOne(setting, source, problems),
+    readSetting(setting, source, problems),
   ]);
   return Object.freeze(Object.fromEntries(entries)) as Values<S>;
 }
 
-function readOne(setting: Setting<unknown>, source: Source, problems: string[]): unknown {
-  const text = source.textOf(setting);
-  const given = text === undefined ? undefined : setting.kind.parse(setting.kind.exact ? text : text.trim());
-  if (text !== undefined && given === undefined) {
+function readSetting(setting: Setting<unknown>, source: SettingSource, problems: string[]): unknown {
+  const plainText = source.textOf(setting);
+  const given =
+    plainText === undefined
+      ? undefined
+      : setting.type.parse(setting.type.exact ? plainText : plainText.trim());
+  if (plainText !== undefined && given === undefined) {
     problems.push(
-      `${source.nameOf(setting)}=${shown(setting, setting.kind.wrongPart?.(text) ?? text)}: expected ${setting.kind.expected}`,
+      `${source.nameOf(setting)}=${shownValue(setting, setting.type.wrongPart?.(plainText) ?? plainText)}: expected ${setting.type.expected}`,
     );
   }
-  return given ?? setting.kind.parse(setting.fallback);
+  return given ?? setting.type.parse(setting.fallback);
 }
 
-const shown = ({ name }: Setting<unknown>, text: string): string =>
+const shownValue = ({ name }: Setting<unknown>, text: string): string =>
   /SECRET|TOKEN|PASSWORD|PASSPHRASE|APPS$|CREDENTIALS/.test(name)
     ? '(not shown)'
     : JSON.stringify(text.replace(/^([a-z][\w+.-]*:\/\/)?[^]*@/i, '$1(not shown)@').slice(0, 100));
 
 /** Laravel's words for nothing: such a variable counts as not set. */
-const NOTHING = new Set(['', 'null', '(null)', 'empty', '(empty)']);
+const EMPTY_WORDS = new Set(['', 'null', '(null)', 'empty', '(empty)']);
 
 /** Reads a text as Laravel's `env()` does: `undefined` for its words for nothing, else the text without quotes around all of it. */
 export function laravelText(text: string): string | undefined {
-  if (NOTHING.has(text.toLowerCase())) return undefined;
+  if (EMPTY_WORDS.has(text.toLowerCase())) return undefined;
   return /^(['"])([^\n]*)\1$/.exec(text)?.[2] ?? text;
 }
 
@@ -101,12 +108,12 @@ export function textIn(variables: Variables, name: string): string | undefined {
 }
 
 /** Settings from environment variables. */
-export const environment = (variables: Variables): Source => ({
+export const environmentSource = (variables: Variables): SettingSource => ({
   nameOf: ({ name }) => name,
   textOf: ({ name }) => textIn(variables, name),
 });
 
-const WORDS: Readonly<Record<string, boolean>> = {
+const BOOLEAN_WORDS: Readonly<Record<string, boolean>> = {
   true: true,
   '(true)': true,
   1: true,
@@ -119,27 +126,27 @@ const WORDS: Readonly<Record<string, boolean>> = {
   no: false,
 };
 
-export const boolean: Kind<boolean> = {
+export const boolean: SettingType<boolean> = {
   expected: 'true or false',
-  parse: (text) => WORDS[text.toLowerCase()],
+  parse: (text) => BOOLEAN_WORDS[text.toLowerCase()],
 };
 
-export const text: Kind<string> = { expected: 'a text', parse: (given) => given };
+export const text: SettingType<string> = { expected: 'a text', parse: (given) => given };
 
 /** A text of which every character counts. */
-export const secret: Kind<string | undefined> = {
+export const secret: SettingType<string | undefined> = {
   expected: 'a text',
   exact: true,
   parse: (given) => given || undefined,
 };
 
 /** A text that need not be there. */
-export const optionalText: Kind<string | undefined> = {
+export const optionalText: SettingType<string | undefined> = {
   expected: 'a text',
   parse: (given) => given || undefined,
 };
 
-export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Kind<number> => ({
+export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): SettingType<number> => ({
   expected:
     most === Number.MAX_SAFE_INTEGER
       ? `a whole number from ${least}`
@@ -153,7 +160,7 @@ export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Kind<num
 /** A limit: 0 or nothing is "no limit". */
 export const limit = integer(0);
 
-export const list: Kind<readonly string[]> = {
+export const list: SettingType<readonly string[]> = {
   expected: 'a list separated by commas',
   parse: (given) =>
     given
@@ -162,15 +169,20 @@ export const list: Kind<readonly string[]> = {
       .filter((item) => item !== ''),
 };
 
-export const oneOf = <T extends string>(...words: readonly T[]): Kind<T> => ({
+export const oneOf = <T extends string>(...words: readonly T[]): SettingType<T> => ({
   expected: `one of ${words.join(', ')}`,
   parse: (given) => words.find((word) => word === given),
 });
 
 /** A setting of the server. */
-export const setting = <T>(name: string, kind: Kind<T>, fallback: unknown, doc: string): Setting<T> => ({
+export const setting = <T>(
+  name: string,
+  type: SettingType<T>,
+  fallback: unknown,
+  doc: string,
+): Setting<T> => ({
   name,
-  kind,
+  type,
   fallback: String(fallback),
   doc,
 });

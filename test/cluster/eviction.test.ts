@@ -36,7 +36,7 @@ afterAll(async () => {
 
 type Node = Awaited<ReturnType<typeof openNode>>;
 
-const words = (node: Node): string[] => node.logger.warnings.map(({ what }) => what);
+const words = (node: Node): string[] => node.logger.warnings.map(({ message }) => message);
 
 const memory = async (name: string): Promise<number> =>
   Number(new RegExp(`${name}:(\\d+)`).exec(await client.info())?.[1]);
@@ -73,7 +73,7 @@ describe('the server starts', () => {
       const kind = policy.startsWith('volatile') ? 'keys that expire' : 'any key';
       expect(node.logger.warnings).toMatchObject([
         {
-          what: expect.stringMatching(new RegExp(`evicts ${kind}.*maxmemory-policy noeviction`)) as string,
+          message: expect.stringMatching(new RegExp(`evicts ${kind}.*maxmemory-policy noeviction`)) as string,
           details: { policy },
         },
       ]);

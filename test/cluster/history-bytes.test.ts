@@ -67,7 +67,7 @@ test.each([
     expect(tight.node.count('dropped_histories_total')).toBe(1);
     expect(tight.node.logger.warnings).toMatchObject([
       {
-        what: expect.stringContaining('WAVEHALL_HISTORY_MAX_BYTES') as string,
+        message: expect.stringContaining('WAVEHALL_HISTORY_MAX_BYTES') as string,
         details: { app: 'a', count: 1 },
       },
     ]);
@@ -208,7 +208,7 @@ test('3.13 logs and counts a possible loss when even the position of a channel w
   expect(node.payloads('orders')).toEqual(['before', 'after']);
   expect(node.count('unread_histories_total')).toBe(1);
   expect(node.logger.warnings).toContainEqual({
-    what: expect.stringContaining('cannot be read') as string,
+    message: expect.stringContaining('cannot be read') as string,
     details: expect.objectContaining({
       reason: expect.stringContaining('WAVEHALL_HISTORY_MAX_BYTES') as string,
     }) as object,

@@ -210,10 +210,10 @@ describe('100,000 invalid messages', () => {
     expect(node.count('invalid_data_total')).toBeGreaterThan(PAYLOADS * 0.7);
     expect(node.count('invalid_data_total')).toBeLessThanOrEqual(PAYLOADS);
     expect(node.count('lost_events_total')).toBe(0);
-    expect(node.logger.warnings.map(({ what }) => what)).toEqual([
+    expect(node.logger.warnings.map(({ message }) => message)).toEqual([
       'Ignored an invalid message on a Redis channel: no node sends such. Does another program publish to channels that begin with WAVEHALL_REDIS_PREFIX?',
     ]);
-    expect(node.logger.defects).toEqual([]);
+    expect(node.logger.errors).toEqual([]);
     expect(node.isReady()).toBe(true);
   }, 120_000);
 

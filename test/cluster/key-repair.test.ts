@@ -242,9 +242,9 @@ async function live(world: World, [, kind, keyOf]: Case, spoil: Spoil, isCounted
   await b.state.write('cutover', { percent: 2 });
   expect(await c.state.read('cutover')).toEqual({ percent: 2 });
   for (const each of nodes) {
-    expect(each.logger.defects).toEqual([]);
-    const lines = each.logger.warnings.filter(({ what }) =>
-      what.startsWith('Removed invalid data from a Redis key'),
+    expect(each.logger.errors).toEqual([]);
+    const lines = each.logger.warnings.filter(({ message }) =>
+      message.startsWith('Removed invalid data from a Redis key'),
     );
     expect(lines.length).toBeLessThanOrEqual(1);
   }

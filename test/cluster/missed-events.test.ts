@@ -225,7 +225,7 @@ test('3.13 logs and counts that a history cannot be read, and continues with the
   }
   expect(node.count('lost_events_total')).toBe(4);
   expect(node.count('unread_histories_total')).toBe(2);
-  const said = node.logger.warnings.filter(({ what }) => what.includes('cannot be read'));
+  const said = node.logger.warnings.filter(({ message }) => message.includes('cannot be read'));
   expect(said).toMatchObject([
     { details: { app: 'a', reason: expect.stringContaining('Unknown') as string } },
   ]);

@@ -27,7 +27,7 @@ test('4.4 logs a removed node once, though each of its partitions is cleaned up 
   await eventually(() => node.logger.warnings.length > 0, 'it is logged');
   expect(node.logger.warnings).toEqual([
     {
-      what: expect.stringMatching(/^Another node has not renewed its lease /) as string,
+      message: expect.stringMatching(/^Another node has not renewed its lease /) as string,
       details: { node: 'ended-node', members: 0, channels: 0 },
     },
   ]);

@@ -131,7 +131,7 @@ async function oldRedis(version: string): Promise<Server> {
 describe('while it runs', () => {
   let installations = 0;
   const words = (node: Awaited<ReturnType<typeof openNode>>): string[] =>
-    node.logger.warnings.map(({ what }) => what);
+    node.logger.warnings.map(({ message }) => message);
 
   /** Breaks something, publishes until it is refused, mends it, publishes until it is taken: two lines in the log. */
   async function suffers(user: object, broken: string[][], mended: string[][], told = 1): Promise<string[]> {

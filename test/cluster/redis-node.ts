@@ -93,6 +93,6 @@ export async function exerciseAllPorts(options: RedisOptions): Promise<void> {
   await b.broker.unsubscribe(orders);
   await a.close();
   await eventually(async () => (await b.membership.channels('a', '')).size === 0, 'nothing is left');
-  const troubles = [a, b].flatMap(({ logger }) => [...logger.warnings, ...logger.defects]);
+  const troubles = [a, b].flatMap(({ logger }) => [...logger.warnings, ...logger.errors]);
   expect(troubles).toEqual([]);
 }

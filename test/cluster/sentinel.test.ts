@@ -100,7 +100,7 @@ test('4.4 after a failover publishing works again soon, nodes write their member
     expect(ids).toEqual(['1', '2']);
     expect(await node.membership.occupancy(ORDERS)).toMatchObject({ subscriptions: 2 });
     expect(node.payloads('orders')).toEqual(['before', 'after']);
-    const words = node.logger.warnings.map(({ what }) => what);
+    const words = node.logger.warnings.map(({ message }) => message);
     expect(words.filter((what) => what.startsWith('Lost the connection to Redis'))).toHaveLength(1);
     expect(words.filter((what) => what === 'Reconnected to Redis')).toHaveLength(1);
   }

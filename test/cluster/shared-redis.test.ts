@@ -83,7 +83,8 @@ describe('two installations over one Redis exchange nothing', () => {
   test('3.13 ignores a command of the other installation, and each logs once that the other exists', async () => {
     const [a, b] = await two({ apps: [appWith(OLD)] }, { apps: [appWith(NEW)] });
     for (let times = 0; times < 3; times += 1) await crossing(a, b);
-    const said = (node: Node) => node.logger.warnings.filter(({ what }) => what.startsWith('Another inst'));
+    const said = (node: Node) =>
+      node.logger.warnings.filter(({ message }) => message.startsWith('Another inst'));
     await eventually(() => said(a).length === 1 && said(b).length === 1, 'both say it');
     expect(said(b)).toMatchObject([{ details: { app: 'a' } }]);
     expect(JSON.stringify([a.logger.warnings, b.logger.warnings])).not.toMatch(/secret":|-secret/);

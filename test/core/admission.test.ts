@@ -5,9 +5,9 @@ import {
   type ConnectOptions,
   dataOf,
   FakeSocket,
-  held,
-  openSite,
-  type Site,
+  deferred,
+  openCore,
+  type TestCore,
   settled,
   testApp,
 } from './fakes.ts';
@@ -31,10 +31,10 @@ interface Refusal {
   readonly message: string;
   readonly app?: Partial<App>;
   readonly from: () => ConnectOptions;
-  readonly prepare?: (site: Site) => unknown;
+  readonly prepare?: (site: TestCore) => unknown;
 }
 
-const fill = (site: Site): Promise<unknown> =>
+const fill = (site: TestCore): Promise<unknown> =>
   site.connect({ socket: secureSocket(), origin: 'https://app.test' });
 
 /** SPEC 2.5: the first check that fails answers, though all that come later would fail too. */
@@ -94,7 +94,7 @@ const REFUSALS: readonly Refusal[] = [
 
 describe('refusals', () => {
   test.each(REFUSALS)('$title is answered with error and close $code', async (refusal) => {
-    const site = openSite({ apps: [strictApp(refusal.app)] });
+    const site = openCore({ apps: [strictApp(refusal.app)] });
     await refusal.prepare?.(site);
     const before = site.hub.size;
     const client = await site.connect(refusal.from());
@@ -102,7 +102,7 @@ describe('refusals', () => {
     expect(client.frames).toEqual([{ event: 'pusher:error', data: { code, message } }]);
     expect(client.socket.closed).toEqual({ code, reason: message });
     expect(site.hub.size).toBe(before);
-    expect(site.logger.defects).toEqual([]);
+    expect(site.logger.errors).toEqual([]);
   });
 
   test('2.5 the words are those of the catalogue', () => {
@@ -111,7 +111,7 @@ describe('refusals', () => {
   });
 
   test("1.3 the error of a refusal has the app's form, once the app is known", async () => {
-    const site = openSite({ apps: [testApp({ errorDataAsString: true, enabled: false })] });
+    const site = openCore({ apps: [testApp({ errorDataAsString: true, enabled: false })] });
     const client = await site.connect();
     expect(client.frames[0]?.data).toBe('{"code":4003,"message":"Application is disabled"}');
     const unknown = await site.connect({ appKey: 'nobody' });
@@ -119,7 +119,7 @@ describe('refusals', () => {
   });
 
   test("1.3 where there is no app, the error has the server's form, also while it stops", async () => {
-    const site = openSite({ errorDataAsString: true });
+    const site = openCore({ errorDataAsString: true });
     const unknown = await site.connect({ appKey: 'nobody' });
     expect(unknown.frames[0]?.data).toBe('{"code":4001,"message":"Application does not exist"}');
     site.gateway.stopAdmitting();
@@ -128,25 +128,25 @@ describe('refusals', () => {
   });
 
   test('2.5 a refused client does not count, and its going takes nothing away', async () => {
-    const site = openSite({ apps: [testApp({ limits: { connections: 1 } })] });
+    const site = openCore({ apps: [testApp({ limits: { connections: 1 } })] });
     const first = await site.connect();
     const refused = await site.connect();
-    refused.leave(4004);
+    refused.close(4004);
     await settled();
     expect(await site.stores.quota.connections('app-id')).toBe(1);
     expect((await site.connect()).socket.closed?.code).toBe(4004);
-    first.leave();
+    first.close();
     await settled();
     expect((await site.connect()).socket.closed).toBeUndefined();
   });
 
   test('2.5 when the provider is out of reach, the socket is closed with 1011, without the reason', async () => {
     const outOfReach = () => Promise.reject(new Error('SQL at 10.0.0.5'));
-    const site = openSite({ provider: { byKey: outOfReach, byId: outOfReach } });
+    const site = openCore({ provider: { byKey: outOfReach, byId: outOfReach } });
     const client = await site.connect();
     expect(client.socket.closed).toEqual({ code: 1011, reason: 'Internal server error' });
     expect(JSON.stringify(client.frames)).not.toContain('SQL');
-    expect(site.logger.defects).toHaveLength(1);
+    expect(site.logger.errors).toHaveLength(1);
   });
 });
 
@@ -169,31 +169,31 @@ describe('versions', () => {
     ['٧', 4006],
     ['0x7', 4006],
   ])('2.2 protocol %j: %j', async (protocol, code) => {
-    const client = await openSite().connect({ protocol });
+    const client = await openCore().connect({ protocol });
     expect(client.socket.closed?.code).toBe(code);
   });
 });
 
 describe('quotas', () => {
-  const established = async (site: Site, socket = new FakeSocket()): Promise<boolean> =>
+  const established = async (site: TestCore, socket = new FakeSocket()): Promise<boolean> =>
     (await site.connect({ socket })).socket.closed === undefined;
 
   test('2.7 an app takes n connections and refuses n + 1', async () => {
-    const site = openSite({ apps: [testApp({ limits: { connections: 3 } })] });
+    const site = openCore({ apps: [testApp({ limits: { connections: 3 } })] });
     for (let at = 0; at < 3; at += 1) expect(await established(site)).toBe(true);
     expect(await established(site)).toBe(false);
   });
 
   test('2.7 the quota of one app is not that of another', async () => {
     const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 's' }] });
-    const site = openSite({ apps: [testApp({ limits: { connections: 1 } }), other] });
+    const site = openCore({ apps: [testApp({ limits: { connections: 1 } }), other] });
     await site.connect();
     expect((await site.connect()).socket.closed?.code).toBe(4004);
     expect((await site.connect({ appKey: 'other-key' })).socket.closed).toBeUndefined();
   });
 
   test('2.7 connections that open at the same time are counted one by one', async () => {
-    const site = openSite({ apps: [testApp({ limits: { connections: 5 } })] });
+    const site = openCore({ apps: [testApp({ limits: { connections: 5 } })] });
     const clients = Array.from({ length: 20 }, () => site.open());
     await settled();
     expect(clients.filter(({ socket }) => socket.closed === undefined)).toHaveLength(5);
@@ -202,19 +202,19 @@ describe('quotas', () => {
 
   test('2.7 a node takes n connections of all apps together and refuses n + 1 with 4100', async () => {
     const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 's' }] });
-    const site = openSite({ apps: [testApp(), other], admission: { connections: 2 } });
+    const site = openCore({ apps: [testApp(), other], admission: { connections: 2 } });
     const first = await site.connect();
     await site.connect({ appKey: 'other-key' });
     const third = await site.connect();
     expect(dataOf(third.frames[0])).toEqual({ code: 4100, message: 'Server is over capacity' });
     expect(third.socket.closed?.code).toBe(4100);
-    first.leave();
+    first.close();
     await settled();
     expect(await established(site)).toBe(true);
   });
 
   test('2.7 a node that fills up in one moment keeps to its limit', async () => {
-    const site = openSite({ admission: { connections: 5 } });
+    const site = openCore({ admission: { connections: 5 } });
     const clients = Array.from({ length: 20 }, () => site.open());
     await settled();
     expect(clients.filter(({ socket }) => socket.closed === undefined)).toHaveLength(5);
@@ -222,20 +222,20 @@ describe('quotas', () => {
   });
 
   test('2.7 an address takes n connections and refuses n + 1, until one of them closes', async () => {
-    const site = openSite({ admission: { connectionsPerAddress: 2 } });
+    const site = openCore({ admission: { connectionsPerAddress: 2 } });
     const from = (remoteAddress: string): FakeSocket => Object.assign(new FakeSocket(), { remoteAddress });
     const first = await site.connect({ socket: from('192.0.2.1') });
     expect(await established(site, from('192.0.2.1'))).toBe(true);
     expect(await established(site, from('192.0.2.1'))).toBe(false);
     expect(await established(site, from('192.0.2.2'))).toBe(true);
-    first.leave();
+    first.close();
     await settled();
     expect(await established(site, from('192.0.2.1'))).toBe(true);
     expect(await established(site, from('192.0.2.1'))).toBe(false);
   });
 
   test('2.7 without limits no client is refused', async () => {
-    const site = openSite();
+    const site = openCore();
     const clients = Array.from({ length: 300 }, () => site.open());
     await settled();
     expect(clients.every(({ socket }) => socket.closed === undefined)).toBe(true);
@@ -245,14 +245,14 @@ describe('quotas', () => {
 
 describe('the first frame', () => {
   test('2.3 is connection_established, with the timeout of the app', async () => {
-    const site = openSite({ apps: [testApp({ activityTimeoutSeconds: 17 })] });
+    const site = openCore({ apps: [testApp({ activityTimeoutSeconds: 17 })] });
     const client = await site.connect();
     expect(client.frames).toHaveLength(1);
     expect(dataOf(client.frames[0])).toEqual({ socket_id: client.socketId, activity_timeout: 17 });
   });
 
   test('2.4 every socket has an id of its own, in the form that libraries check', async () => {
-    const site = openSite();
+    const site = openCore();
     const clients = Array.from({ length: 500 }, () => site.open());
     await settled();
     const ids = clients.map(({ socketId }) => socketId);
@@ -261,10 +261,10 @@ describe('the first frame', () => {
   });
 
   test('2.4 an id is free again after its socket has closed', async () => {
-    const site = openSite();
+    const site = openCore();
     const client = await site.connect();
     expect(site.hub.connection('app-id', client.socketId)).toBeDefined();
-    client.leave();
+    client.close();
     await settled();
     expect(site.hub.connection('app-id', client.socketId)).toBeUndefined();
   });
@@ -274,16 +274,16 @@ describe('the first frame', () => {
       { key: 'new', secret: 'a' },
       { key: 'old', secret: 'b' },
     ] as const;
-    const site = openSite({ apps: [testApp({ credentials })] });
-    expect((await site.connect({ appKey: 'new' })).story).toEqual(['pusher:connection_established']);
-    expect((await site.connect({ appKey: 'old' })).story).toEqual(['pusher:connection_established']);
+    const site = openCore({ apps: [testApp({ credentials })] });
+    expect((await site.connect({ appKey: 'new' })).eventNames).toEqual(['pusher:connection_established']);
+    expect((await site.connect({ appKey: 'old' })).eventNames).toEqual(['pusher:connection_established']);
     expect((await site.connect({ appKey: 'app-key' })).socket.closed?.code).toBe(4001);
   });
 
   test('2.13 a client that is still being looked up when the server stops is refused as well', async () => {
-    const lookup = held<App | undefined>();
+    const lookup = deferred<App | undefined>();
     const provider = { byKey: () => lookup.promise, byId: () => lookup.promise };
-    const site = openSite({ provider });
+    const site = openCore({ provider });
     const client = site.open();
     site.gateway.stopAdmitting();
     lookup.release(testApp());

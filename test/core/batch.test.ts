@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Batch, type Chunks, JOIN_BYTES } from '../../src/core/channels/batch.ts';
 import type { ChannelEvent } from '../../src/core/ports/events.ts';
-import { lineWire } from './fakes.ts';
+import { lineEncoder } from './fakes.ts';
 
-const wire = lineWire();
+const wire = lineEncoder();
 const textOf = (chunks: Chunks): string[] => chunks.flatMap((chunk) => wire.payloads(chunk));
 const numbered = (...events: ChannelEvent[]): Batch => new Batch(events, 10 + events.length - 1);
 const event = (payload: string, more: Partial<ChannelEvent> = {}): ChannelEvent => ({ payload, ...more });
@@ -15,15 +15,15 @@ describe('what one fan-out gives', () => {
   });
 
   test('3.13 gives all sockets the same bytes, encoded once per kind of transport', () => {
-    const [ours, other] = [lineWire(), lineWire('~')];
+    const [ours, other] = [lineEncoder(), lineEncoder('~')];
     const batch = numbered(event('a'), event('b'));
     const chunks = batch.forAll(ours);
     expect(batch.forAll(ours)).toBe(chunks);
     expect(chunks.map(String)).toEqual(['a\nb\n']);
     expect(batch.forAll(other).map(String)).toEqual(['~a\n~b\n']);
     batch.forOne(ours, 'x', 10, false);
-    expect(ours.framed).toEqual(['a', 'b']);
-    expect(other.framed).toEqual(['a', 'b']);
+    expect(ours.encoded).toEqual(['a', 'b']);
+    expect(other.encoded).toEqual(['a', 'b']);
   });
 
   test('3.13 leaves an event out for its own publisher only', () => {

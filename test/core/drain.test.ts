@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Connection } from '../../src/core/client/connection.ts';
 import { Drain } from '../../src/core/drain.ts';
-import { FakeSocket, testApp, unlimited } from './fakes.ts';
+import { FakeSocket, testApp, unlimitedOutbound } from './fakes.ts';
 
 const app = testApp();
 
@@ -12,7 +12,7 @@ const crowd = (size: number): FakeSocket[] => Array.from({ length: size }, () =>
 
 function drainOf(sockets: readonly FakeSocket[], windowMs: number): Drain {
   return new Drain(
-    sockets.map((socket, at) => new Connection(app, `1.${at + 1}`, socket, 0, unlimited)),
+    sockets.map((socket, at) => new Connection(app, `1.${at + 1}`, socket, 0, unlimitedOutbound)),
     windowMs,
   );
 }

@@ -1,12 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Credential, signChannel, signUser } from '#protocol';
-import { developmentApp } from '../../src/apps/reverb.ts';
+import { developmentApp } from '../../src/apps/environment-app.ts';
 import { StaticApps } from '../../src/apps/static.ts';
 import type { AdmissionLimits } from '../../src/core/client/admission.ts';
 import { SubscriptionCounter } from '../../src/core/channels/subscription-counter.ts';
 import type { App, AppLimits } from '../../src/core/app.ts';
 import { FanOut } from '../../src/core/channels/fan-out.ts';
-import { Gateway } from '../../src/core/client/gateway.ts';
+import { CoreGateway } from '../../src/core/client/gateway.ts';
 import { Hub } from '../../src/core/channels/hub.ts';
 import { Liveness, type LivenessLimits } from '../../src/core/client/liveness.ts';
 import { Outbound, type OutboundLimits } from '../../src/core/client/outbound.ts';
@@ -27,19 +27,19 @@ export interface Frame {
   readonly user_id?: string;
 }
 
-/** A wire whose bytes can be read back: one line per payload. */
-export interface LineWire extends FrameEncoder {
-  readonly framed: string[];
+/** An encoder whose bytes can be read back: one line per payload. */
+export interface LineEncoder extends FrameEncoder {
+  readonly encoded: string[];
   payloads(bytes: Buffer): string[];
 }
 
-/** `mark` tells the bytes of one wire from those of another; `framed` is everything that was ever put on it. */
-export function lineWire(mark = ''): LineWire {
-  const framed: string[] = [];
+/** `mark` distinguishes the bytes of one encoder from those of another. `encoded` lists every payload that was encoded. */
+export function lineEncoder(mark = ''): LineEncoder {
+  const encoded: string[] = [];
   return {
-    framed,
+    encoded,
     encode(payload) {
-      framed.push(payload);
+      encoded.push(payload);
       return Buffer.from(`${mark}${payload}\n`);
     },
     payloads: (bytes) =>
@@ -48,14 +48,14 @@ export function lineWire(mark = ''): LineWire {
         .split('\n')
         .slice(0, -1)
         .map((line) => {
-          if (!line.startsWith(mark)) throw new Error(`bytes of another wire: ${line}`);
+          if (!line.startsWith(mark)) throw new Error(`bytes of another encoder: ${line}`);
           return line.slice(mark.length);
         }),
   };
 }
 
 export class FakeSocket implements Socket {
-  readonly encoder: LineWire;
+  readonly encoder: LineEncoder;
   remoteAddress = '192.0.2.1';
   secure = false;
   bufferedBytes = 0;
@@ -68,9 +68,9 @@ export class FakeSocket implements Socket {
   terminated = false;
   pings = 0;
   /** The reasons not to read, as bits. */
-  stopped = 0;
+  stopReasons = 0;
 
-  constructor(wire: LineWire = lineWire()) {
+  constructor(wire: LineEncoder = lineEncoder()) {
     this.encoder = wire;
   }
 
@@ -95,7 +95,7 @@ export class FakeSocket implements Socket {
   }
 
   /** The network takes something: so many bytes are left. */
-  take(bufferedBytes: number): void {
+  flushTo(bufferedBytes: number): void {
     this.flushedBytes += this.bufferedBytes - bufferedBytes;
     this.bufferedBytes = bufferedBytes;
     for (const done of this.#waiting.splice(0)) done();
@@ -114,15 +114,15 @@ export class FakeSocket implements Socket {
   }
 
   get readingStopped(): boolean {
-    return this.stopped !== 0;
+    return this.stopReasons !== 0;
   }
 
   stopReading(reason: StopReason): void {
-    this.stopped |= reason;
+    this.stopReasons |= reason;
   }
 
   resumeReading(reason: StopReason): void {
-    this.stopped &= ~reason;
+    this.stopReasons &= ~reason;
   }
 }
 
@@ -130,26 +130,26 @@ export class FakeSocket implements Socket {
 export class FakeLogger implements Logger {
   debugging = true;
   readonly debugs: { readonly title: LogTitle; readonly subject: string; readonly message?: string }[] = [];
-  readonly warnings: { readonly what: string; readonly details: unknown }[] = [];
-  readonly defects: { readonly what: string; readonly error: unknown }[] = [];
+  readonly warnings: { readonly message: string; readonly details: unknown }[] = [];
+  readonly errors: { readonly message: string; readonly error: unknown }[] = [];
 
   debug(title: LogTitle, subject: string, message?: string): void {
     this.debugs.push(message === undefined ? { title, subject } : { title, subject, message });
   }
 
-  warn(what: string, details?: unknown): void {
-    this.warnings.push({ what, details });
+  warn(message: string, details?: unknown): void {
+    this.warnings.push({ message, details });
   }
 
-  error(what: string, error: unknown): void {
-    this.defects.push({ what, error });
+  error(message: string, error: unknown): void {
+    this.errors.push({ message, error });
   }
 }
 
 export const CREDENTIAL: Credential = { key: 'app-key', secret: 'app-secret' };
 
 /** For connections whose unsent bytes do not matter. */
-export const unlimited = new Outbound(
+export const unlimitedOutbound = new Outbound(
   { softBytes: Infinity, hardBytes: Infinity },
   { count: () => undefined },
 );
@@ -172,7 +172,7 @@ export function testApp({ limits = {}, ...changes }: AppChanges = {}): App {
   return { ...app, ...changes, limits: { ...app.limits, messagesPerSecond: 0, ...limits } };
 }
 
-export interface SiteOptions {
+export interface TestCoreOptions {
   readonly apps?: readonly App[];
   readonly provider?: AppProvider;
   /** Puts something between the core and the memory stores. */
@@ -187,10 +187,10 @@ export interface ConnectOptions extends Partial<Handshake> {
   readonly socket?: FakeSocket;
 }
 
-export type Site = ReturnType<typeof openSite>;
+export type TestCore = ReturnType<typeof openCore>;
 
 /** The whole core of one node over memory stores. */
-export function openSite(options: SiteOptions = {}) {
+export function openCore(options: TestCoreOptions = {}) {
   const clock = new FakeClock();
   const logger = new FakeLogger();
   const stores = (options.stores ?? ((memory: Stores) => memory))(openMemoryStores());
@@ -214,7 +214,7 @@ export function openSite(options: SiteOptions = {}) {
     Object.fromEntries(
       [...(refusals.metrics[0]?.values() ?? [])].map(([[reason = ''], total]) => [reason, total]),
     );
-  const gateway = new Gateway({
+  const gateway = new CoreGateway({
     ...stores,
     outbound,
     refusals,
@@ -297,37 +297,37 @@ export class Client {
     return (dataOf(first) as { socket_id: string }).socket_id;
   }
 
-  say(message: unknown): void {
+  send(message: unknown): void {
     this.session.received(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)));
   }
 
   subscribe(channel: string, member?: unknown, credential = CREDENTIAL): void {
     const channelData = member === undefined ? undefined : JSON.stringify(member);
     const auth = signChannel(credential, this.socketId, channel, channelData);
-    this.say({ event: 'pusher:subscribe', data: { channel, auth, channel_data: channelData } });
+    this.send({ event: 'pusher:subscribe', data: { channel, auth, channel_data: channelData } });
   }
 
   unsubscribe(channel: string): void {
-    this.say({ event: 'pusher:unsubscribe', data: { channel } });
+    this.send({ event: 'pusher:unsubscribe', data: { channel } });
   }
 
   signin(user: unknown, credential = CREDENTIAL): void {
     const userData = JSON.stringify(user);
     const auth = signUser(credential, this.socketId, userData);
-    this.say({ event: 'pusher:signin', data: { auth, user_data: userData } });
+    this.send({ event: 'pusher:signin', data: { auth, user_data: userData } });
   }
 
-  whisper(channel: string, event: string, data?: unknown): void {
-    this.say({ event, channel, data });
+  sendClientEvent(channel: string, event: string, data?: unknown): void {
+    this.send({ event, channel, data });
   }
 
   /** As the transport reports it. */
-  leave(code = 1000): void {
+  close(code = 1000): void {
     this.session.closed(code);
   }
 
   /** Received frames in order, as short words: `event` or `event channel`. */
-  get story(): string[] {
+  get eventNames(): string[] {
     return this.frames.map(({ event, channel }) => (channel === undefined ? event : `${event} ${channel}`));
   }
 }
@@ -342,7 +342,7 @@ export async function settled(turns = 4): Promise<void> {
 }
 
 /** The same thing with other methods in some places. */
-export const withChanges = <T extends object>(target: T, changes: Partial<T>): T =>
+export const withOverrides = <T extends object>(target: T, changes: Partial<T>): T =>
   new Proxy(target, {
     get(inner, name) {
       const own: unknown = Reflect.get(Object.hasOwn(changes, name) ? changes : inner, name);
@@ -351,7 +351,7 @@ export const withChanges = <T extends object>(target: T, changes: Partial<T>): T
   });
 
 /** A promise and its handles, for steps that a test holds back. */
-export function held<T = void>(): {
+export function deferred<T = void>(): {
   promise: Promise<T>;
   release: (value: T) => void;
   fail: (error: Error) => void;

@@ -6,7 +6,7 @@ import { FanOut } from '../../src/core/channels/fan-out.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 import { LocalChannel } from '../../src/core/channels/local-channel.ts';
-import { FakeLogger, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
+import { FakeLogger, FakeSocket, lineEncoder, settled, testApp } from './fakes.ts';
 
 /** More than two slices, so that a fan-out is interrupted at least twice. */
 const SUBSCRIBERS = 2600;
@@ -44,7 +44,7 @@ interface Expected {
 }
 
 const app = testApp();
-const wires = [lineWire(), lineWire('~')] as const;
+const wires = [lineEncoder(), lineEncoder('~')] as const;
 const parsed = new WeakMap<Buffer, readonly string[]>();
 
 /** The same bytes go to thousands of sockets: each is parsed once. */

@@ -5,7 +5,7 @@ import { FanOut, SLICE_SOCKETS } from '../../src/core/channels/fan-out.ts';
 import { LocalChannel } from '../../src/core/channels/local-channel.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
-import { FakeLogger, FakeSocket, lineWire, settled, testApp } from './fakes.ts';
+import { FakeLogger, FakeSocket, lineEncoder, settled, testApp } from './fakes.ts';
 
 const app = testApp();
 const limits = { softBytes: 1000, hardBytes: 10_000 };
@@ -69,13 +69,13 @@ describe('who gets what', () => {
   });
 
   test('3.13 sockets of different transports get the same events in their own framing', async () => {
-    const [lines, marked] = [lineWire(), lineWire('~')];
+    const [lines, marked] = [lineEncoder(), lineEncoder('~')];
     const subscribers = [lines, marked, lines, marked].map((wire) => joined(new FakeSocket(wire)));
     push('a');
     push('b');
     await turn();
     for (const { socket } of subscribers) expect(socket.payloads).toEqual(['a', 'b']);
-    expect([lines.framed, marked.framed]).toEqual([
+    expect([lines.encoded, marked.encoded]).toEqual([
       ['a', 'b'],
       ['a', 'b'],
     ]);

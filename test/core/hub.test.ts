@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Stores } from '../../src/core/ports/cluster.ts';
-import { eventPayload, held, openSite, settled, type Site, withChanges } from './fakes.ts';
+import { eventPayload, deferred, openCore, settled, type TestCore, withOverrides } from './fakes.ts';
 
 const ORDERS = { app: 'app-id', channel: 'orders' };
 const ROOM = { app: 'app-id', channel: 'presence-room' };
@@ -9,7 +9,7 @@ const ROOM = { app: 'app-id', channel: 'presence-room' };
 function recording(calls: string[]) {
   return (memory: Stores): Stores => ({
     ...memory,
-    broker: withChanges(memory.broker, {
+    broker: withOverrides(memory.broker, {
       subscribe: (ref) => {
         calls.push(`subscribe ${ref.channel}`);
         return memory.broker.subscribe(ref);
@@ -19,7 +19,7 @@ function recording(calls: string[]) {
         return memory.broker.unsubscribe(ref);
       },
     }),
-    membership: withChanges(memory.membership, {
+    membership: withOverrides(memory.membership, {
       join: (ref, joining) => {
         calls.push(`join ${ref.channel} ${joining.subscriptions} ${joining.member?.id ?? '-'}`);
         return memory.membership.join(ref, joining);
@@ -38,11 +38,11 @@ function recording(calls: string[]) {
 
 function openRecorded() {
   const calls: string[] = [];
-  return { calls, site: openSite({ stores: recording(calls) }) };
+  return { calls, site: openCore({ stores: recording(calls) }) };
 }
 
 /** The node keeps nothing of a channel: an event for it meets nobody. */
-function isForgotten(site: Site, channel: string): boolean {
+function isForgotten(site: TestCore, channel: string): boolean {
   const before = site.logger.debugs.length;
   site.hub.deliver({ app: 'app-id', channel }, { payload: eventPayload('probe', channel) });
   return site.logger.debugs.length === before;
@@ -62,7 +62,7 @@ describe('the cluster learns edges, not sockets', () => {
     for (const client of clients) client.subscribe('orders');
     await settled();
     calls.length = 0;
-    clients[0]?.leave();
+    clients[0]?.close();
     await settled();
     expect(calls).toEqual(['count orders 1']);
     clients[1]?.unsubscribe('orders');
@@ -84,9 +84,9 @@ describe('the cluster learns edges, not sockets', () => {
       'join presence-room 3 8',
     ]);
     calls.length = 0;
-    first.leave();
+    first.close();
     await settled();
-    second.leave();
+    second.close();
     await settled();
     expect(calls).toEqual(['count presence-room 2', 'leave presence-room 1 7']);
   });
@@ -104,12 +104,12 @@ describe('the cluster learns edges, not sockets', () => {
 
 describe('one channel, one gate', () => {
   test('3.4 no success is sent before the node is subscribed', async () => {
-    const gate = held();
+    const gate = deferred();
     const calls: string[] = [];
-    const site = openSite({
+    const site = openCore({
       stores: (memory) => {
         const stores = recording(calls)(memory);
-        return { ...stores, broker: withChanges(stores.broker, { subscribe: () => gate.promise }) };
+        return { ...stores, broker: withOverrides(stores.broker, { subscribe: () => gate.promise }) };
       },
     });
     const [first, second] = [await site.connect(), await site.connect()];
@@ -132,10 +132,10 @@ describe('one channel, one gate', () => {
       expect(inside).toBe(1);
       inside -= 1;
     };
-    const site = openSite({
+    const site = openCore({
       stores: (memory) => ({
         ...memory,
-        broker: withChanges(memory.broker, {
+        broker: withOverrides(memory.broker, {
           subscribe: () => slowly('subscribe'),
           unsubscribe: () => slowly('unsubscribe'),
         }),
@@ -155,11 +155,11 @@ describe('one channel, one gate', () => {
   });
 
   test('3.3 a gate of one channel does not hold up another', async () => {
-    const gate = held();
-    const site = openSite({
+    const gate = deferred();
+    const site = openCore({
       stores: (memory) => ({
         ...memory,
-        broker: withChanges(memory.broker, {
+        broker: withOverrides(memory.broker, {
           subscribe: ({ channel }) => (channel === 'slow' ? gate.promise : Promise.resolve()),
         }),
       }),
@@ -168,11 +168,11 @@ describe('one channel, one gate', () => {
     slow.subscribe('slow');
     fast.subscribe('fast');
     await settled();
-    expect(fast.story.at(-1)).toBe('pusher_internal:subscription_succeeded fast');
+    expect(fast.eventNames.at(-1)).toBe('pusher_internal:subscription_succeeded fast');
     expect(slow.frames).toHaveLength(1);
     gate.release();
     await settled();
-    expect(slow.story.at(-1)).toBe('pusher_internal:subscription_succeeded slow');
+    expect(slow.eventNames.at(-1)).toBe('pusher_internal:subscription_succeeded slow');
   });
 });
 
@@ -181,16 +181,16 @@ describe('a failure half-way in', () => {
     const fail = { now: true };
     const maybe = <T>(otherwise: () => Promise<T>): Promise<T> =>
       fail.now ? Promise.reject(new Error('out of reach')) : otherwise();
-    const site = openSite({
+    const site = openCore({
       stores: (memory) => {
         const { broker, membership, ...others } = recording(calls)(memory);
         return {
           ...others,
-          broker: withChanges(broker, {
+          broker: withOverrides(broker, {
             subscribe: (ref) =>
               what === 'broker.subscribe' ? maybe(() => broker.subscribe(ref)) : broker.subscribe(ref),
           }),
-          membership: withChanges(membership, {
+          membership: withOverrides(membership, {
             join: (ref, joining) =>
               what === 'membership.join'
                 ? maybe(() => membership.join(ref, joining))
@@ -221,14 +221,14 @@ describe('a failure half-way in', () => {
       const again = await site.connect();
       again.subscribe(ROOM.channel, { user_id: '7' });
       await settled();
-      expect(again.story.at(-1)).toBe('pusher_internal:subscription_succeeded presence-room');
+      expect(again.eventNames.at(-1)).toBe('pusher_internal:subscription_succeeded presence-room');
       expect(await site.stores.membership.occupancy(ROOM)).toEqual({ subscriptions: 1, users: 1 });
     },
   );
 
   test('3.6 a member whose subscription failed is not announced, or removed at once', async () => {
     const calls: string[] = [];
-    const site = openSite({
+    const site = openCore({
       stores: (memory) => ({
         ...recording(calls)(memory),
         history: { last: () => Promise.reject(new Error('out of reach')) },
@@ -243,7 +243,7 @@ describe('a failure half-way in', () => {
     expect(await site.stores.membership.members({ app: 'app-id', channel: 'presence-cache-room' })).toEqual(
       [],
     );
-    expect(watcher.story.filter((word) => word.includes('member_'))).toEqual([]);
+    expect(watcher.eventNames.filter((word) => word.includes('member_'))).toEqual([]);
   });
 });
 
@@ -257,20 +257,20 @@ describe('what is kept', () => {
         client.subscribe(channel, { user_id: at });
     });
     await settled();
-    for (const client of clients) client.leave();
+    for (const client of clients) client.close();
     await settled(10);
     expect(site.hub.size).toBe(0);
     expect([...site.hub.connections()]).toEqual([]);
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
     for (const channel of ['orders', 'own-7', 'presence-3']) expect(isForgotten(site, channel)).toBe(true);
-    expect(site.logger.defects).toEqual([]);
+    expect(site.logger.errors).toEqual([]);
   });
 
   test('3.6 a refused subscribe makes no channel', async () => {
     const { calls, site } = openRecorded();
     const client = await site.connect();
-    client.say({ event: 'pusher:subscribe', data: { channel: 'private-orders', auth: 'app-key:bad' } });
-    client.say({ event: 'pusher:unsubscribe', data: { channel: 'never' } });
+    client.send({ event: 'pusher:subscribe', data: { channel: 'private-orders', auth: 'app-key:bad' } });
+    client.send({ event: 'pusher:unsubscribe', data: { channel: 'never' } });
     await settled();
     expect(calls).toEqual([]);
     expect(isForgotten(site, 'private-orders')).toBe(true);

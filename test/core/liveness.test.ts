@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type Client, dataOf, openSite, settled, testApp } from './fakes.ts';
+import { type Client, dataOf, openCore, settled, testApp } from './fakes.ts';
 
 const app = testApp({ pingIntervalSeconds: 60 });
 const ping = { event: 'pusher:ping', data: {} };
 
-async function connected(options: Parameters<typeof openSite>[0] = {}) {
-  const site = openSite({ apps: [app], ...options });
+async function connected(options: Parameters<typeof openCore>[0] = {}) {
+  const site = openCore({ apps: [app], ...options });
   const client = await site.connect();
   const pass = (ms: number): void => {
     site.clock.pass(ms);
@@ -38,9 +38,9 @@ describe('idle sockets', () => {
 
   test.each([
     ['a control frame', (client: Client) => client.session.alive()],
-    ['a message', (client: Client) => client.say(ping)],
-    ['nonsense', (client: Client) => client.say('x')],
-    ['a pong of the protocol', (client: Client) => client.say({ event: 'pusher:pong', data: {} })],
+    ['a message', (client: Client) => client.send(ping)],
+    ['nonsense', (client: Client) => client.send('x')],
+    ['a pong of the protocol', (client: Client) => client.send({ event: 'pusher:pong', data: {} })],
   ])('2.9 %s is a sign of life', async (_, live) => {
     const { client, pass } = await connected();
     pass(60_000);
@@ -75,7 +75,7 @@ describe('idle sockets', () => {
 
   test('2.10 one that went is left alone', async () => {
     const { site, client, pass } = await connected();
-    client.leave();
+    client.close();
     await settled();
     pass(600_000);
     expect([client.socket.pings, client.frames.length]).toEqual([0, 1]);
@@ -90,7 +90,7 @@ describe('authorised connections', () => {
   test('6.8 a client that neither signs in nor subscribes to a signed channel is closed in time', async () => {
     const { client, pass } = await connected({ apps: [strict] });
     client.subscribe('orders');
-    client.say({ event: 'pusher:subscribe', data: { channel: 'private-a', auth: 'app-key:wrong' } });
+    client.send({ event: 'pusher:subscribe', data: { channel: 'private-a', auth: 'app-key:wrong' } });
     await settled();
     pass(9999);
     expect(client.socket.closed).toBeUndefined();
@@ -133,7 +133,7 @@ describe('readers that stall', () => {
     expect([client.socket.terminated, client.socket.closed]).toEqual([true, undefined]);
     expect(site.refusalLog.warnings).toEqual([
       {
-        what: 'Clients were disconnected: they do not read what they are sent',
+        message: 'Clients were disconnected: they do not read what they are sent',
         details: {
           reason: 'slow_reader',
           count: 1,
@@ -174,7 +174,7 @@ describe('readers that stall', () => {
 
 describe('the memory of the node', () => {
   const crowd = async (bufferedTotalBytes: number) => {
-    const site = openSite({ apps: [app], liveness: { bufferedTotalBytes } });
+    const site = openCore({ apps: [app], liveness: { bufferedTotalBytes } });
     const clients = await Promise.all([100, 400, 0, 300, 200].map(() => site.connect()));
     [100, 400, 0, 300, 200].forEach((bytes, at) => (clients[at]!.socket.bufferedBytes = bytes));
     site.liveness.sweep();
@@ -193,7 +193,7 @@ describe('the memory of the node', () => {
   });
 
   test('2.9 what is ended already is not counted', async () => {
-    const site = openSite({ apps: [app], liveness: { bufferedTotalBytes: 500 } });
+    const site = openCore({ apps: [app], liveness: { bufferedTotalBytes: 500 } });
     const [large, small] = [await site.connect(), await site.connect()];
     large.socket.bufferedBytes = 1000;
     small.socket.bufferedBytes = 400;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { Mutex } from '../../src/core/util/mutex.ts';
-import { held, settled } from './fakes.ts';
+import { deferred, settled } from './fakes.ts';
 
 describe('one thing at a time', () => {
   test('3.4 runs tasks in the order in which they were asked for, never two at once', async () => {
     const serial = new Mutex();
     const steps: string[] = [];
-    const gates = [held(), held(), held()];
+    const gates = [deferred(), deferred(), deferred()];
     const all = gates.map((gate, at) =>
       serial.run(async () => {
         steps.push(`begin ${at}`);
@@ -51,7 +51,7 @@ describe('one thing at a time', () => {
 
   test('2.12 counts the tasks that have not settled', async () => {
     const serial = new Mutex();
-    const gate = held();
+    const gate = deferred();
     expect(serial.length).toBe(0);
     void serial.run(() => gate.promise);
     void serial.run(() => Promise.resolve());

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { dataOf, openSite, settled, testApp } from './fakes.ts';
+import { dataOf, openCore, settled, testApp } from './fakes.ts';
 
 /** First frame to a page of that origin, from an app that allows only its own pages. */
 async function visit(allowedOrigins: readonly string[], origin: string | undefined) {
-  const site = openSite({ apps: [testApp({ allowedOrigins })] });
+  const site = openCore({ apps: [testApp({ allowedOrigins })] });
   const client = await site.connect({ origin });
   return { site, client };
 }
@@ -85,14 +85,14 @@ describe('origins', () => {
 
   test.each(OWN)('2.6 with %j allowed, %j is welcome', async (allowed, origin) => {
     const { client } = await visit(allowed, origin);
-    expect(client.story).toEqual(['pusher:connection_established']);
+    expect(client.eventNames).toEqual(['pusher:connection_established']);
     expect(client.socket.closed).toBeUndefined();
   });
 
   test('2.6 a refused page is not listened to, even while its socket is still closing', async () => {
     const { site, client } = await visit(['app.test'], 'https://evil.test');
-    client.say({ event: 'pusher:subscribe', data: { channel: 'orders' } });
-    client.say({ event: 'pusher:ping', data: {} });
+    client.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
+    client.send({ event: 'pusher:ping', data: {} });
     await settled();
     expect(client.frames).toHaveLength(1);
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
@@ -105,9 +105,9 @@ describe('origins', () => {
       credentials: [{ key: 'strict-key', secret: 's' }],
       allowedOrigins: ['app.test'],
     });
-    const site = openSite({ apps: [open, strict] });
+    const site = openCore({ apps: [open, strict] });
     const origin = 'https://evil.test';
-    expect((await site.connect({ origin })).story).toEqual(['pusher:connection_established']);
+    expect((await site.connect({ origin })).eventNames).toEqual(['pusher:connection_established']);
     const refused = await site.connect({ origin, appKey: 'strict-key' });
     expect(dataOf(refused.frames[0])).toEqual({ code: 4009, message: 'Origin not allowed' });
   });

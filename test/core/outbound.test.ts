@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Connection } from '../../src/core/client/connection.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
-import { FakeLogger, FakeSocket, openSite, settled, testApp } from './fakes.ts';
+import { FakeLogger, FakeSocket, openCore, settled, testApp } from './fakes.ts';
 
 const limits = { softBytes: 1000, hardBytes: 10_000 };
 let logger: FakeLogger;
@@ -34,9 +34,9 @@ describe('what waits for one client', () => {
   test('2.16 it is read again as soon as no more than the soft limit is left', () => {
     socket.bufferedBytes = 5 * limits.softBytes;
     connection.send('{}');
-    socket.take(limits.softBytes + 1);
+    socket.flushTo(limits.softBytes + 1);
     expect([connection.isBehind, socket.readingStopped]).toEqual([true, true]);
-    socket.take(limits.softBytes);
+    socket.flushTo(limits.softBytes);
     expect([connection.isBehind, socket.readingStopped]).toEqual([false, false]);
   });
 
@@ -75,17 +75,17 @@ describe('what waits for one client', () => {
 
 describe('a client that does not take its answers', () => {
   test('2.16 is answered when it has taken enough, in the order in which it asked', async () => {
-    const { connect } = openSite();
+    const { connect } = openCore();
     const client = await connect();
     client.take();
     client.socket.bufferedBytes = limits.softBytes + 1;
-    client.say({ event: 'pusher:ping', data: {} });
+    client.send({ event: 'pusher:ping', data: {} });
     for (const channel of ['a', 'b']) client.subscribe(channel);
     await settled();
     expect(client.take().map(({ event }) => event)).toEqual(['pusher:pong']);
-    client.socket.take(0);
+    client.socket.flushTo(0);
     await settled();
-    expect(client.story.slice(2)).toEqual([
+    expect(client.eventNames.slice(2)).toEqual([
       'pusher_internal:subscription_succeeded a',
       'pusher_internal:subscription_succeeded b',
     ]);
@@ -93,19 +93,19 @@ describe('a client that does not take its answers', () => {
   });
 
   test('2.15 leaves as soon as it closes, whatever waits', async () => {
-    const { connect, hub } = openSite();
+    const { connect, hub } = openCore();
     const client = await connect();
     client.socket.bufferedBytes = limits.softBytes + 1;
-    client.say({ event: 'pusher:ping', data: {} });
+    client.send({ event: 'pusher:ping', data: {} });
     client.subscribe('a');
-    client.leave();
+    client.close();
     await settled();
     expect(hub.size).toBe(0);
-    expect(client.story.slice(2)).toEqual([]);
+    expect(client.eventNames.slice(2)).toEqual([]);
   });
 
   test('2.16 is ended by any frame for it: the changes of watched users', async () => {
-    const { connect, users, clock, refused } = openSite();
+    const { connect, users, clock, refused } = openCore();
     const watcher = await connect();
     watcher.signin({ id: 'watcher', watchlist: ['friend'] });
     await settled();

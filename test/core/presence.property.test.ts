@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Client, dataOf, type Frame, openSite, settled, type Site } from './fakes.ts';
+import { type Client, dataOf, type Frame, openCore, settled, type TestCore } from './fakes.ts';
 
 const CHANNEL = 'presence-room';
 /** Ids that are easily confused: `7` and `'7'` are one user, `0` and `'0'` are one, and none is nobody. */
@@ -73,7 +73,7 @@ async function again({ client, id }: Present): Promise<void> {
   await settled();
 }
 
-async function play(site: Site, steps: readonly Step[]): Promise<readonly Present[]> {
+async function play(site: TestCore, steps: readonly Step[]): Promise<readonly Present[]> {
   const sockets: Client[] = [];
   const joins = steps.filter((each) => each.do === 'join').length;
   for (let at = 0; at < joins; at += 1) sockets.push(await site.connect());
@@ -91,7 +91,7 @@ async function play(site: Site, steps: readonly Step[]): Promise<readonly Presen
       if (action.do === 'again') await again(who);
       else present.splice(at, 1);
       if (action.do === 'leave') who.client.unsubscribe(CHANNEL);
-      if (action.do === 'drop') who.client.leave(1006);
+      if (action.do === 'drop') who.client.close(1006);
     }
   }
   await settled(12);
@@ -101,7 +101,7 @@ async function play(site: Site, steps: readonly Step[]): Promise<readonly Presen
 test('4.4 after any joins and leaves, each subscriber has the true roster', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
-      const site = openSite();
+      const site = openCore();
       const present = await play(site, steps);
       const ids = [...new Set(present.map(({ id }) => id))].sort();
       const ref = { app: 'app-id', channel: CHANNEL };
@@ -111,7 +111,7 @@ test('4.4 after any joins and leaves, each subscriber has the true roster', asyn
         users: ids.length,
       });
       for (const { client } of present) expect([...believed(client.frames)!].sort()).toEqual(ids);
-      expect(site.logger.defects).toEqual([]);
+      expect(site.logger.errors).toEqual([]);
     }),
     { numRuns: 300 },
   );

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Client, dataOf, openSite, settled, type Site } from './fakes.ts';
+import { type Client, dataOf, openCore, settled, type TestCore } from './fakes.ts';
 
-async function joined(site: Site, member: object): Promise<Client> {
+async function joined(site: TestCore, member: object): Promise<Client> {
   const client = await site.connect();
   client.subscribe('presence-a', member);
   await settled();
@@ -13,7 +13,7 @@ const news = (client: Client): unknown[] => client.take().map((frame) => [frame.
 
 describe('roster', () => {
   test('4.3 lists users in the order in which they joined, each once, with the data of their first socket', async () => {
-    const site = openSite();
+    const site = openCore();
     await joined(site, { user_id: 9, user_info: { name: 'first' } });
     await joined(site, { user_id: '7' });
     const client = await joined(site, { user_id: '9', user_info: { name: 'second' } });
@@ -23,7 +23,7 @@ describe('roster', () => {
   });
 
   test('4.3 hash is an object with own keys only, whatever users are called', async () => {
-    const site = openSite();
+    const site = openCore();
     await joined(site, { user_id: '__proto__', user_info: { admin: true } });
     const client = await joined(site, { user_id: '0' });
     expect(client.socket.payloads.at(-1)).toContain(
@@ -34,12 +34,12 @@ describe('roster', () => {
 
 describe('news of members', () => {
   test('4.4 first socket in, last socket out, and nothing between', async () => {
-    const site = openSite();
+    const site = openCore();
     const watcher = await joined(site, { user_id: '1' });
     watcher.take();
     const [first, second] = [await joined(site, { user_id: 9 }), await joined(site, { user_id: '9' })];
     expect(news(watcher)).toEqual([['pusher_internal:member_added', { user_id: 9 }]]);
-    first.leave(1006);
+    first.close(1006);
     await settled();
     expect(news(watcher)).toEqual([]);
     second.unsubscribe('presence-a');
@@ -48,7 +48,7 @@ describe('news of members', () => {
   });
 
   test('4.4 user_info is there when there is one, null included', async () => {
-    const site = openSite();
+    const site = openCore();
     const watcher = await joined(site, { user_id: '1' });
     watcher.take();
     await joined(site, { user_id: '2', user_info: null });
@@ -60,7 +60,7 @@ describe('news of members', () => {
   });
 
   test('4.4 no member gets its own changes, nor those of other channels', async () => {
-    const site = openSite();
+    const site = openCore();
     const client = await joined(site, { user_id: '1' });
     const other = await site.connect();
     other.subscribe('presence-b', { user_id: '2' });
@@ -71,9 +71,9 @@ describe('news of members', () => {
   });
 
   test('4.4 a second tab of the same user gets no change when the first one leaves', async () => {
-    const site = openSite();
+    const site = openCore();
     const [first, second] = [await joined(site, { user_id: '1' }), await joined(site, { user_id: '1' })];
-    first.leave();
+    first.close();
     await settled();
     expect(second.frames).toHaveLength(2);
     const ref = { app: 'app-id', channel: 'presence-a' };
@@ -81,11 +81,11 @@ describe('news of members', () => {
   });
 
   test('4.4 each of the members that leave together is removed once', async () => {
-    const site = openSite();
+    const site = openCore();
     const watcher = await joined(site, { user_id: 'w' });
     const guests = await Promise.all([...Array(20).keys()].map((at) => joined(site, { user_id: at % 10 })));
     watcher.take();
-    for (const guest of guests) guest.leave(1006);
+    for (const guest of guests) guest.close(1006);
     await settled(12);
     const removed = news(watcher) as [string, { user_id: number }][];
     expect(removed.every(([event]) => event === 'pusher_internal:member_removed')).toBe(true);

@@ -3,15 +3,15 @@ import type { Stores } from '../../src/core/ports/cluster.ts';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
 import { publish, publishAll } from '../../src/core/channels/publish.ts';
-import { openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
+import { openCore, settled, type TestCore, testApp, withOverrides } from './fakes.ts';
 
 const app = testApp({ cacheTtlSeconds: 60 });
-const say = (site: Site, channels: string[], dataJson = '"1"', except?: string): Promise<void> =>
+const say = (site: TestCore, channels: string[], dataJson = '"1"', except?: string): Promise<void> =>
   publish({ ...site, ...site.stores }, app, { name: 'x', dataJson, channels, except });
 
 describe('one event', () => {
   test('3.13 reaches each subscriber of each channel once, also when a channel is named twice', async () => {
-    const site = openSite({ apps: [app] });
+    const site = openCore({ apps: [app] });
     const client = await site.connect();
     for (const channel of ['a', 'b', 'c']) client.subscribe(channel);
     await settled();
@@ -25,7 +25,7 @@ describe('one event', () => {
   });
 
   test('3.13 data goes out untouched', async () => {
-    const site = openSite({ apps: [app] });
+    const site = openCore({ apps: [app] });
     const client = await site.connect();
     client.subscribe('a');
     await settled();
@@ -36,7 +36,7 @@ describe('one event', () => {
   });
 
   test('3.13 not the excluded socket; an unknown socket id excludes none', async () => {
-    const site = openSite({ apps: [app] });
+    const site = openCore({ apps: [app] });
     const [client, other] = [await site.connect(), await site.connect()];
     for (const each of [client, other]) each.subscribe('a');
     await settled();
@@ -49,7 +49,7 @@ describe('one event', () => {
 
   test('3.10 only cache channels keep it, whichever socket was excluded', async () => {
     const alone = { ...app, historySize: 0 };
-    const site = openSite({ apps: [alone] });
+    const site = openCore({ apps: [alone] });
     const channels = ['a', 'cache-a', 'private-cache-a', 'presence-a'];
     const event = { name: 'x', dataJson: '"1"', channels, except: '1.1' };
     await publish({ ...site, ...site.stores }, alone, event);
@@ -62,7 +62,7 @@ describe('one event', () => {
   });
 
   test('8.3 is not published when one of its channels is too far behind', async () => {
-    const site = openSite({ apps: [app] });
+    const site = openCore({ apps: [app] });
     const client = await site.connect();
     for (const channel of ['a', 'b']) client.subscribe(channel);
     await settled();
@@ -82,13 +82,16 @@ const lost = new OutcomeUnknown('lost');
 const defect = new Error('broken');
 
 /** A site whose broker takes what is published on a channel, or fails as it is told to. */
-const openFailing = (failures: Readonly<Record<string, Error>>): Site => {
+const openFailing = (failures: Readonly<Record<string, Error>>): TestCore => {
   const publish = ({ channel }: ChannelRef): Promise<void> => {
     const failure = failures[channel];
     return failure === undefined ? Promise.resolve() : Promise.reject(failure);
   };
-  const stores = (memory: Stores): Stores => ({ ...memory, broker: withChanges(memory.broker, { publish }) });
-  return openSite({ apps: [app], stores });
+  const stores = (memory: Stores): Stores => ({
+    ...memory,
+    broker: withOverrides(memory.broker, { publish }),
+  });
+  return openCore({ apps: [app], stores });
 };
 
 describe('one request of several channels', () => {

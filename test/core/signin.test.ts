@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { signUser } from '#protocol';
-import { type Client, CREDENTIAL, dataOf, openSite, settled, testApp } from './fakes.ts';
+import { type Client, CREDENTIAL, dataOf, openCore, settled, testApp } from './fakes.ts';
 
 const signinWith = (client: Client, data: Record<string, unknown>): void =>
-  client.say({ event: 'pusher:signin', data });
+  client.send({ event: 'pusher:signin', data });
 
 const FAILED = { code: 4009, message: 'Connection not authorized.' };
 const SIGNED = '{"id":"42"}';
 
 describe('signing in', () => {
   test('6.1 success returns the exact text that was signed', async () => {
-    const client = await openSite().connect();
+    const client = await openCore().connect();
     const userData = '{ "id" : "42", "user_info": {"name":"Ä"} }';
     signinWith(client, { auth: signUser(CREDENTIAL, client.socketId, userData), user_data: userData });
     await settled();
@@ -20,15 +20,15 @@ describe('signing in', () => {
   });
 
   test('6.2 signing in again as the same user succeeds again', async () => {
-    const client = await openSite().connect();
+    const client = await openCore().connect();
     client.signin({ id: 42 });
     client.signin({ id: '42', user_info: { name: 'new' } });
     await settled();
-    expect(client.story.slice(1)).toEqual(['pusher:signin_success', 'pusher:signin_success']);
+    expect(client.eventNames.slice(1)).toEqual(['pusher:signin_success', 'pusher:signin_success']);
   });
 
   test('6.2 as another user it ends the connection', async () => {
-    const client = await openSite().connect();
+    const client = await openCore().connect();
     client.signin({ id: '42' });
     client.signin({ id: '43' });
     await settled();
@@ -63,7 +63,7 @@ describe('signing in', () => {
   ];
 
   test.each(wrong)('6.3 %s ends the connection with 4009', async (_, data) => {
-    const site = openSite();
+    const site = openCore();
     const client = await site.connect();
     signinWith(client, data(client.socketId));
     await settled();
@@ -75,8 +75,8 @@ describe('signing in', () => {
   test.each(['"text"', '7', '[]', 'null'])(
     '1.5 a sign-in whose data is %s is malformed and closes nothing',
     async (data) => {
-      const client = await openSite().connect();
-      client.say(`{"event":"pusher:signin","data":${data}}`);
+      const client = await openCore().connect();
+      client.send(`{"event":"pusher:signin","data":${data}}`);
       await settled();
       expect(client.frames.slice(1).map(dataOf)).toEqual([{ code: 4200, message: 'Invalid message format' }]);
       expect(client.socket.closed).toBeUndefined();
@@ -88,34 +88,34 @@ describe("a user's own channel", () => {
   const refused = ['pusher:subscription_error #server-to-user-42', 'pusher:error'];
 
   test('6.4 is open to the user, without a signature', async () => {
-    const site = openSite();
+    const site = openCore();
     const client = await site.connect();
     client.signin({ id: 42 });
-    client.say({ event: 'pusher:subscribe', data: { channel: '#server-to-user-42' } });
+    client.send({ event: 'pusher:subscribe', data: { channel: '#server-to-user-42' } });
     await settled();
-    expect(client.story.at(-1)).toBe('pusher_internal:subscription_succeeded #server-to-user-42');
+    expect(client.eventNames.at(-1)).toBe('pusher_internal:subscription_succeeded #server-to-user-42');
     site.hub.deliver(
       { app: 'app-id', channel: '#server-to-user-42' },
       { payload: '{"event":"x","data":""}' },
     );
     await settled();
-    expect(client.story.at(-1)).toBe('x');
+    expect(client.eventNames.at(-1)).toBe('x');
   });
 
   test('6.4 is closed to all others, signed or not', async () => {
-    const site = openSite();
+    const site = openCore();
     const [nobody, other] = [await site.connect(), await site.connect()];
     other.signin({ id: '43' });
     for (const client of [nobody, other]) client.subscribe('#server-to-user-42');
     await settled();
-    expect(nobody.story.slice(1)).toEqual(refused);
-    expect(other.story.slice(2)).toEqual(refused);
+    expect(nobody.eventNames.slice(1)).toEqual(refused);
+    expect(other.eventNames.slice(2)).toEqual(refused);
   });
 });
 
 describe('presence of the signed-in user', () => {
   test('6.6 joins under the signed-in id when channel_data is missing', async () => {
-    const client = await openSite().connect();
+    const client = await openCore().connect();
     client.signin({ id: 42, user_info: { name: 'A' } });
     client.subscribe('presence-a');
     await settled();
@@ -125,7 +125,7 @@ describe('presence of the signed-in user', () => {
   });
 
   test('6.6 channel_data that was sent counts more', async () => {
-    const client = await openSite().connect();
+    const client = await openCore().connect();
     client.signin({ id: '42' });
     client.subscribe('presence-a', { user_id: '7' });
     await settled();
@@ -133,17 +133,17 @@ describe('presence of the signed-in user', () => {
   });
 
   test('6.6 a signature is needed all the same', async () => {
-    const client = await openSite().connect();
+    const client = await openCore().connect();
     client.signin({ id: '42' });
-    client.say({ event: 'pusher:subscribe', data: { channel: 'presence-a' } });
+    client.send({ event: 'pusher:subscribe', data: { channel: 'presence-a' } });
     await settled();
-    expect(client.story.slice(2)).toEqual(['pusher:subscription_error presence-a', 'pusher:error']);
+    expect(client.eventNames.slice(2)).toEqual(['pusher:subscription_error presence-a', 'pusher:error']);
   });
 });
 
 describe('terminating', () => {
   test('6.7 ends every socket of the user: signed in, or a member of a channel', async () => {
-    const site = openSite();
+    const site = openCore();
     const clients = [...Array(5).keys()].map(() => site.open());
     await settled();
     const [signedIn, member, both, other, nobody] = clients as [Client, Client, Client, Client, Client];
@@ -164,7 +164,7 @@ describe('terminating', () => {
 
   test('6.7 not the user of that id in another app, and an unknown user is no error', async () => {
     const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 'app-secret' }] });
-    const site = openSite({ apps: [testApp(), other] });
+    const site = openCore({ apps: [testApp(), other] });
     const client = await site.connect({ appKey: 'other-key' });
     client.signin({ id: '42' });
     await settled();
@@ -175,7 +175,7 @@ describe('terminating', () => {
   });
 
   test('6.7 the app may choose another code, with which its users reconnect', async () => {
-    const site = openSite({ apps: [testApp({ terminateCloseCode: 4200 })] });
+    const site = openCore({ apps: [testApp({ terminateCloseCode: 4200 })] });
     const client = await site.connect();
     client.signin({ id: '42' });
     await settled();
@@ -184,7 +184,7 @@ describe('terminating', () => {
   });
 
   test('6.7 a user who has left the channel is not ended for it', async () => {
-    const site = openSite();
+    const site = openCore();
     const client = await site.connect();
     client.subscribe('presence-a', { user_id: '42' });
     client.unsubscribe('presence-a');

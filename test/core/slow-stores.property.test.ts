@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Stores } from '../../src/core/ports/cluster.ts';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
-import { type Client, dataOf, openSite, settled, type Site, withChanges } from './fakes.ts';
+import { type Client, dataOf, openCore, settled, type TestCore, withOverrides } from './fakes.ts';
 
 const CHANNELS = ['orders', 'cache-orders', 'presence-room', 'presence-cache-room'];
 const ref = (channel: string): ChannelRef => ({ app: 'app-id', channel });
@@ -27,11 +27,11 @@ class SlowStores {
     const { broker, membership, history } = memory;
     return {
       ...memory,
-      broker: withChanges(broker, {
+      broker: withOverrides(broker, {
         subscribe: (at) => this.#gated(at, 'subscribe', true, () => broker.subscribe(at)),
         unsubscribe: (at) => this.#gated(at, 'unsubscribe', false, () => broker.unsubscribe(at)),
       }),
-      membership: withChanges(membership, {
+      membership: withOverrides(membership, {
         join: (at, joining) => this.#gated(at, 'join', true, () => membership.join(at, joining)),
         leave: (at, leaving) => this.#gated(at, 'leave', false, () => membership.leave(at, leaving)),
         members: (at) => this.#late(true, () => membership.members(at)),
@@ -79,11 +79,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** Clients 0 and 1 are one user, as are 2 and 3. */
 const userOf = (who: number): string => `user ${who >> 1}`;
 
-async function play(site: Site, clients: readonly Client[], steps: readonly Step[]): Promise<void> {
+async function play(site: TestCore, clients: readonly Client[], steps: readonly Step[]): Promise<void> {
   let events = 0;
   for (const action of steps) {
     if (action.do === 'turn') await settled(1);
-    else if (action.do === 'close') clients[action.who]?.leave(1006);
+    else if (action.do === 'close') clients[action.who]?.close(1006);
     else if (action.do === 'enter')
       clients[action.who]?.subscribe(action.channel, { user_id: userOf(action.who) });
     else if (action.do === 'leave') clients[action.who]?.unsubscribe(action.channel);
@@ -91,7 +91,7 @@ async function play(site: Site, clients: readonly Client[], steps: readonly Step
   }
 }
 
-const publish = (site: Site, at: string, number: number): Promise<void> =>
+const publish = (site: TestCore, at: string, number: number): Promise<void> =>
   site.stores.broker.publish(
     ref(at),
     { payload: JSON.stringify({ event: 'numbered', data: String(number), channel: at }) },
@@ -122,7 +122,7 @@ function checkFrames(client: Client): void {
   }
 }
 
-async function checkTruth(site: Site): Promise<void> {
+async function checkTruth(site: TestCore): Promise<void> {
   const subscriptions = [...site.hub.connections()].flatMap((connection) => connection.subscriptions);
   for (const name of CHANNELS) {
     const here = subscriptions.filter((each) => each.ref.channel === name);
@@ -142,7 +142,7 @@ test('3.11 however late the stores answer, and whatever fails: the order holds, 
       fc.array(fc.nat(60), { maxLength: 3 }),
       async (steps, delays, failures) => {
         const slow = new SlowStores(delays, failures);
-        const site = openSite({ stores: (memory) => slow.over(memory) });
+        const site = openCore({ stores: (memory) => slow.over(memory) });
         const clients = Array.from({ length: 8 }, () => site.open());
         await settled();
         await play(site, clients, steps);
@@ -151,8 +151,8 @@ test('3.11 however late the stores answer, and whatever fails: the order holds, 
         expect(slow.overlaps).toEqual([]);
         await checkTruth(site);
         for (const client of clients) checkFrames(client);
-        for (const client of clients) if (client.socket.closed === undefined) client.leave();
-        for (const client of clients) if (client.socket.closed !== undefined) client.leave(1011);
+        for (const client of clients) if (client.socket.closed === undefined) client.close();
+        for (const client of clients) if (client.socket.closed !== undefined) client.close(1011);
         await settled(600);
         expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
         expect(site.hub.size).toBe(0);

@@ -1,19 +1,28 @@
 import { describe, expect, test } from 'vitest';
 import { publish } from '../../src/core/channels/publish.ts';
 import type { Stores } from '../../src/core/ports/cluster.ts';
-import { type Client, dataOf, held, openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
+import {
+  type Client,
+  dataOf,
+  deferred,
+  openCore,
+  settled,
+  type TestCore,
+  testApp,
+  withOverrides,
+} from './fakes.ts';
 
 const app = testApp({ subscriptionCounts: true });
 
 /** The roster and the history answer when the test says so; joining waits at a gate of its own. */
 function slowSite() {
-  const gates = { join: held(), ask: held(), members: held(), last: held() };
+  const gates = { join: deferred(), ask: deferred(), members: deferred(), last: deferred() };
   gates.ask.release();
-  const site = openSite({
+  const site = openCore({
     apps: [app],
     stores: (memory: Stores): Stores => ({
       ...memory,
-      membership: withChanges(memory.membership, {
+      membership: withOverrides(memory.membership, {
         join: async (ref, joining) => {
           await memory.membership.join(ref, joining);
           await gates.join.promise;
@@ -37,7 +46,7 @@ function slowSite() {
   return { site, gates };
 }
 
-const say = (site: Site, channel: string, name: string, except?: string): Promise<void> =>
+const say = (site: TestCore, channel: string, name: string, except?: string): Promise<void> =>
   publish({ ...site, ...site.stores }, app, { name, dataJson: '"{}"', channels: [channel], except });
 
 const events = (client: Client): string[] =>
@@ -153,7 +162,7 @@ describe('order of frames on a subscription', () => {
     const watcher = await site.connect();
     watcher.subscribe('presence-room', { user_id: '1' });
     await settled();
-    gates.members = held();
+    gates.members = deferred();
     const client = await site.connect();
     client.subscribe('presence-room', { user_id: '2', user_info: { name: 'B' } });
     await settled();
@@ -168,7 +177,7 @@ describe('order of frames on a subscription', () => {
   test('4.4 a member that joined before the roster was read is in it, without member_added; a later one gets it', async () => {
     const { site, gates } = slowSite();
     gates.join.release();
-    gates.ask = held();
+    gates.ask = deferred();
     const [client, early, late] = [await site.connect(), await site.connect(), await site.connect()];
     client.subscribe('presence-room', { user_id: '1' });
     early.subscribe('presence-room', { user_id: '2' });

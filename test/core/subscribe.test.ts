@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { signChannel } from '#protocol';
 import { Unavailable } from '../../src/core/ports/failures.ts';
-import { type Client, CREDENTIAL, dataOf, openSite, settled, testApp, withChanges } from './fakes.ts';
+import { type Client, CREDENTIAL, dataOf, openCore, settled, testApp, withOverrides } from './fakes.ts';
 
 const UNAUTHORIZED = { type: 'AuthError', error: 'Connection is unauthorized', status: 401 };
 
 const attempt = (client: Client, data: Record<string, unknown>): void =>
-  client.say({ event: 'pusher:subscribe', data });
+  client.send({ event: 'pusher:subscribe', data });
 
 /** The frames after the first one, `data` decoded. */
 const answers = (client: Client): unknown[] =>
@@ -48,7 +48,7 @@ const WRONG_AUTH: readonly (readonly [title: string, data: (own: string) => Reco
 
 describe('authorisation', () => {
   test.each(WRONG_AUTH)('3.5 %s is refused, and nothing is left behind', async (_, data) => {
-    const site = openSite();
+    const site = openCore();
     const client = await site.connect();
     attempt(client, { channel: 'private-a', ...data(client.socketId) });
     await settled();
@@ -60,10 +60,10 @@ describe('authorisation', () => {
   test.each(['private-a', 'private-encrypted-a', 'private-cache-a', 'private-encrypted-cache-a'])(
     '3.5 %s is entered with a signature of this socket and this channel',
     async (channel) => {
-      const client = await openSite().connect();
+      const client = await openCore().connect();
       client.subscribe(channel);
       await settled();
-      expect(client.story[1]).toBe(`pusher_internal:subscription_succeeded ${channel}`);
+      expect(client.eventNames[1]).toBe(`pusher_internal:subscription_succeeded ${channel}`);
     },
   );
 
@@ -76,7 +76,7 @@ describe('authorisation', () => {
     ['an object', { user_id: { id: 7 } }],
     ['a list', { user_id: [7] }],
   ])('4.1 a presence channel needs a user: %s is refused', async (_, member) => {
-    const site = openSite();
+    const site = openCore();
     const client = await site.connect();
     client.subscribe('presence-a', member);
     await settled();
@@ -85,16 +85,16 @@ describe('authorisation', () => {
   });
 
   test('3.5 public channels do not look at auth', async () => {
-    const client = await openSite().connect();
+    const client = await openCore().connect();
     attempt(client, { channel: 'orders', auth: 'nonsense', channel_data: 'nonsense' });
     await settled();
-    expect(client.story[1]).toBe('pusher_internal:subscription_succeeded orders');
+    expect(client.eventNames[1]).toBe('pusher_internal:subscription_succeeded orders');
   });
 
   test('3.5 the key before the colon counts only where the app wants it', async () => {
     const other = { key: 'other-key', secret: CREDENTIAL.secret };
     for (const strictAuthKey of [false, true]) {
-      const client = await openSite({ apps: [testApp({ strictAuthKey })] }).connect();
+      const client = await openCore({ apps: [testApp({ strictAuthKey })] }).connect();
       client.subscribe('private-a', undefined, other);
       await settled();
       expect(answers(client)).toEqual(
@@ -107,18 +107,18 @@ describe('authorisation', () => {
 
   test('7.6 every credential of the app signs', async () => {
     const credentials = [{ key: 'new', secret: 'n' }, CREDENTIAL] as const;
-    const client = await openSite({ apps: [testApp({ credentials })] }).connect({ appKey: 'new' });
+    const client = await openCore({ apps: [testApp({ credentials })] }).connect({ appKey: 'new' });
     client.subscribe('private-a', undefined, CREDENTIAL);
     client.subscribe('private-b', undefined, credentials[0]);
     await settled();
-    expect(client.story.slice(1)).toEqual([
+    expect(client.eventNames.slice(1)).toEqual([
       'pusher_internal:subscription_succeeded private-a',
       'pusher_internal:subscription_succeeded private-b',
     ]);
   });
 
   test('1.3 errors are texts for apps that want them so', async () => {
-    const client = await openSite({ apps: [testApp({ errorDataAsString: true })] }).connect();
+    const client = await openCore({ apps: [testApp({ errorDataAsString: true })] }).connect();
     attempt(client, { channel: 'private-a' });
     await settled();
     expect(client.frames.at(-1)?.data).toBe('{"code":4009,"message":"Connection is unauthorized"}');
@@ -131,7 +131,7 @@ describe('names', () => {
   test.each(['', 'a b', 'a:b', 'a/b', 'ü', 'a\nb', '#', '#other', '#server-to-user-', 'a"b', 'a{b}'])(
     '3.2 %j is refused as InvalidChannel, without an error frame',
     async (channel) => {
-      const client = await openSite().connect();
+      const client = await openCore().connect();
       attempt(client, { channel });
       await settled();
       expect(answers(client)).toEqual(refusedAs(channel, invalid));
@@ -139,22 +139,22 @@ describe('names', () => {
   );
 
   test('3.2 a name of n characters is taken, one of n + 1 is not', async () => {
-    const client = await openSite({ apps: [testApp({ limits: { channelNameLength: 10 } })] }).connect();
+    const client = await openCore({ apps: [testApp({ limits: { channelNameLength: 10 } })] }).connect();
     attempt(client, { channel: 'x'.repeat(10) });
     attempt(client, { channel: 'x'.repeat(11) });
     await settled();
-    expect(client.story.slice(1)).toEqual([
+    expect(client.eventNames.slice(1)).toEqual([
       'pusher_internal:subscription_succeeded xxxxxxxxxx',
       'pusher:subscription_error xxxxxxxxxxx',
     ]);
   });
 
   test('3.2 an app may allow more characters', async () => {
-    const client = await openSite({ apps: [testApp({ extraChannelCharacters: ':/' })] }).connect();
+    const client = await openCore({ apps: [testApp({ extraChannelCharacters: ':/' })] }).connect();
     attempt(client, { channel: 'a:b/c' });
     attempt(client, { channel: 'a b' });
     await settled();
-    expect(client.story.slice(1)).toEqual([
+    expect(client.eventNames.slice(1)).toEqual([
       'pusher_internal:subscription_succeeded a:b/c',
       'pusher:subscription_error a b',
     ]);
@@ -163,11 +163,11 @@ describe('names', () => {
   test.each(['__proto__', 'constructor', 'hasOwnProperty'])(
     '3.2 %s is a channel like any other',
     async (channel) => {
-      const site = openSite();
+      const site = openCore();
       const client = await site.connect();
       attempt(client, { channel });
       await settled();
-      expect(client.story[1]).toBe(`pusher_internal:subscription_succeeded ${channel}`);
+      expect(client.eventNames[1]).toBe(`pusher_internal:subscription_succeeded ${channel}`);
       expect([...(await site.stores.membership.channels('app-id', '')).keys()]).toEqual([channel]);
     },
   );
@@ -177,10 +177,10 @@ describe('limits', () => {
   const limitReached = (error: string, status = 400) => ({ type: 'LimitReached', error, status });
 
   test('3.12 a socket may be on n channels and not on n + 1, until it leaves one', async () => {
-    const client = await openSite({ apps: [testApp({ limits: { subscriptionsPerSocket: 2 } })] }).connect();
+    const client = await openCore({ apps: [testApp({ limits: { subscriptionsPerSocket: 2 } })] }).connect();
     for (const channel of ['a', 'b', 'c']) client.subscribe(channel);
     await settled();
-    expect(client.story.slice(1)).toEqual([
+    expect(client.eventNames.slice(1)).toEqual([
       'pusher_internal:subscription_succeeded a',
       'pusher_internal:subscription_succeeded b',
       'pusher:subscription_error c',
@@ -190,14 +190,14 @@ describe('limits', () => {
     client.unsubscribe('b');
     client.subscribe('c');
     await settled();
-    expect(client.story.slice(4)).toEqual([
+    expect(client.eventNames.slice(4)).toEqual([
       'pusher_internal:subscription_succeeded a',
       'pusher_internal:subscription_succeeded c',
     ]);
   });
 
   const membersOf = (presenceMembers: number) =>
-    openSite({ apps: [testApp({ limits: { presenceMembers } })] });
+    openCore({ apps: [testApp({ limits: { presenceMembers } })] });
   const FULL = limitReached('The maximum amount of members per presence channel limit was reached', 4100);
 
   test('4.5 a presence channel takes n users and not n + 1; more sockets of a user are welcome', async () => {
@@ -206,7 +206,7 @@ describe('limits', () => {
       const client = await site.connect();
       client.subscribe('presence-a', { user_id: userId });
       await settled();
-      expect(client.story[1]).toBe('pusher_internal:subscription_succeeded presence-a');
+      expect(client.eventNames[1]).toBe('pusher_internal:subscription_succeeded presence-a');
     }
     const third = await site.connect();
     third.subscribe('presence-a', { user_id: '3' });
@@ -214,7 +214,7 @@ describe('limits', () => {
     expect(answers(third)).toEqual(refusedAs('presence-a', FULL));
     third.subscribe('presence-b', { user_id: '3' });
     await settled();
-    expect(third.story.at(-1)).toBe('pusher_internal:subscription_succeeded presence-b');
+    expect(third.eventNames.at(-1)).toBe('pusher_internal:subscription_succeeded presence-b');
   });
 
   test('4.5 users that join at the same time are counted one by one', async () => {
@@ -223,7 +223,7 @@ describe('limits', () => {
     await settled();
     clients.forEach((client, at) => client.subscribe('presence-a', { user_id: at }));
     await settled();
-    expect(clients.filter(({ story }) => story[1]?.includes('succeeded'))).toHaveLength(3);
+    expect(clients.filter(({ eventNames: story }) => story[1]?.includes('succeeded'))).toHaveLength(3);
     expect(await site.stores.membership.occupancy({ app: 'app-id', channel: 'presence-a' })).toEqual({
       subscriptions: 3,
       users: 3,
@@ -231,13 +231,13 @@ describe('limits', () => {
   });
 
   test('4.5 a user id of n characters is taken, one of n + 1 is not', async () => {
-    const client = await openSite({ apps: [testApp({ limits: { userIdLength: 5 } })] }).connect();
+    const client = await openCore({ apps: [testApp({ limits: { userIdLength: 5 } })] }).connect();
     client.subscribe('presence-a', { user_id: '12345' });
     client.subscribe('presence-b', { user_id: 12_345 });
     client.subscribe('presence-c', { user_id: '123456' });
     client.subscribe('presence-d', { user_id: 123_456 });
     await settled();
-    expect(client.story.slice(1)).toEqual([
+    expect(client.eventNames.slice(1)).toEqual([
       'pusher_internal:subscription_succeeded presence-a',
       'pusher_internal:subscription_succeeded presence-b',
       'pusher:subscription_error presence-c',
@@ -247,11 +247,11 @@ describe('limits', () => {
   });
 
   test('4.5 a user_info of n bytes is taken, one of n + 1 is not', async () => {
-    const client = await openSite({ apps: [testApp({ limits: { userInfoBytes: 6 } })] }).connect();
+    const client = await openCore({ apps: [testApp({ limits: { userInfoBytes: 6 } })] }).connect();
     client.subscribe('presence-a', { user_id: 1, user_info: 'üü' });
     client.subscribe('presence-b', { user_id: 1, user_info: 'üüx' });
     await settled();
-    expect(client.story.slice(1)).toEqual([
+    expect(client.eventNames.slice(1)).toEqual([
       'pusher_internal:subscription_succeeded presence-a',
       'pusher:subscription_error presence-b',
     ]);
@@ -261,11 +261,11 @@ describe('limits', () => {
 
 describe('channel_data on a private channel', () => {
   const enterWith = async (channelData: string, extraChannelCharacters = '') => {
-    const client = await openSite({ apps: [testApp({ extraChannelCharacters })] }).connect();
+    const client = await openCore({ apps: [testApp({ extraChannelCharacters })] }).connect();
     const auth = signChannel(CREDENTIAL, client.socketId, 'private-a', channelData);
     attempt(client, { channel: 'private-a', auth, channel_data: channelData });
     await settled();
-    return client.story[1];
+    return client.eventNames[1];
   };
 
   test.each(['my-custom-data', '7', 'a:b', '"text"', '[1]', '{"x":1}', ' {', 'é'])(
@@ -283,18 +283,18 @@ describe('channel_data on a private channel', () => {
   });
 
   test('7.2 it has to be the text that was signed', async () => {
-    const client = await openSite().connect();
+    const client = await openCore().connect();
     const auth = signChannel(CREDENTIAL, client.socketId, 'private-a', 'one');
     attempt(client, { channel: 'private-a', auth, channel_data: 'two' });
     attempt(client, { channel: 'private-a', auth });
     await settled();
-    expect(client.story.filter((event) => event.endsWith('succeeded private-a'))).toEqual([]);
+    expect(client.eventNames.filter((event) => event.endsWith('succeeded private-a'))).toEqual([]);
   });
 });
 
 describe('again and away', () => {
   test('3.7 subscribing again answers again, and changes nothing for anybody', async () => {
-    const site = openSite({ apps: [testApp({ subscriptionCounts: true })] });
+    const site = openCore({ apps: [testApp({ subscriptionCounts: true })] });
     const [client, other] = [await site.connect(), await site.connect()];
     other.subscribe('presence-a', { user_id: '1' });
     client.subscribe('presence-a', { user_id: '2' });
@@ -315,7 +315,7 @@ describe('again and away', () => {
   });
 
   test('3.7 as another member, the new one replaces the old one for all subscribers', async () => {
-    const site = openSite();
+    const site = openCore();
     const [client, other] = [await site.connect(), await site.connect()];
     other.subscribe('presence-a', { user_id: '1' });
     client.subscribe('presence-a', { user_id: '2' });
@@ -331,20 +331,20 @@ describe('again and away', () => {
       ['member_added', { user_id: '3', user_info: { name: 'C' } }],
       ['member_removed', { user_id: '2' }],
     ]);
-    client.whisper('presence-a', 'client-x', 1);
+    client.sendClientEvent('presence-a', 'client-x', 1);
     await settled();
     expect(other.take()).toMatchObject([{ event: 'client-x', user_id: '3' }]);
     const ref = { app: 'app-id', channel: 'presence-a' };
     site.hub.deliver(ref, { payload: JSON.stringify({ event: 'x', data: '', channel: 'presence-a' }) });
     await settled();
     expect(client.take()).toHaveLength(1);
-    client.leave();
+    client.close();
     await settled();
     expect((await site.stores.membership.members(ref)).map(({ id }) => id)).toEqual(['1']);
   });
 
   test('3.7 as another member above the member limit, it stays the member that it was', async () => {
-    const site = openSite({ apps: [testApp({ limits: { presenceMembers: 2 } })] });
+    const site = openCore({ apps: [testApp({ limits: { presenceMembers: 2 } })] });
     const [client, other] = [await site.connect(), await site.connect()];
     other.subscribe('presence-a', { user_id: '1' });
     client.subscribe('presence-a', { user_id: '2' });
@@ -359,7 +359,7 @@ describe('again and away', () => {
   });
 
   test('3.7 a failed attempt leaves the old subscription alone', async () => {
-    const site = openSite();
+    const site = openCore();
     const client = await site.connect();
     client.subscribe('private-a');
     attempt(client, { channel: 'private-a', auth: 'app-key:wrong' });
@@ -372,7 +372,7 @@ describe('again and away', () => {
   });
 
   test('3.8 unsubscribing has no answer, and no event follows', async () => {
-    const site = openSite();
+    const site = openCore();
     const client = await site.connect();
     client.unsubscribe('never');
     client.subscribe('orders');
@@ -385,23 +385,25 @@ describe('again and away', () => {
   });
 
   test('3.8 after unsubscribing a socket can come back', async () => {
-    const client = await openSite().connect();
+    const client = await openCore().connect();
     for (let round = 0; round < 3; round += 1) {
       client.subscribe('presence-a', { user_id: '1' });
       client.unsubscribe('presence-a');
     }
     await settled();
-    expect(client.story.slice(1)).toEqual(Array(3).fill('pusher_internal:subscription_succeeded presence-a'));
+    expect(client.eventNames.slice(1)).toEqual(
+      Array(3).fill('pusher_internal:subscription_succeeded presence-a'),
+    );
   });
 });
 
 describe('cache channels', () => {
   const ref = { app: 'app-id', channel: 'cache-a' };
-  const publish = (site: ReturnType<typeof openSite>, payload: string, ttlSeconds = 10) =>
+  const publish = (site: ReturnType<typeof openCore>, payload: string, ttlSeconds = 10) =>
     site.stores.broker.publish(ref, { payload }, { size: 0, ttlSeconds: 0, lastSeconds: ttlSeconds });
 
   test('3.10 a new subscriber gets the exact frame that was published last, or a miss', async () => {
-    const site = openSite();
+    const site = openCore();
     const [early, late] = [await site.connect(), await site.connect()];
     early.subscribe('cache-a');
     await settled();
@@ -419,29 +421,29 @@ describe('cache channels', () => {
   });
 
   test('3.10 it is kept without subscribers, and for its time only', async () => {
-    const site = openSite();
+    const site = openCore();
     await publish(site, '{"event":"x","data":"1","channel":"cache-a"}', 0);
     const client = await site.connect();
     client.subscribe('cache-a');
     await settled();
-    expect(client.story.at(-1)).toBe('pusher:cache_miss cache-a');
-    client.leave();
+    expect(client.eventNames.at(-1)).toBe('pusher:cache_miss cache-a');
+    client.close();
     await settled();
     await publish(site, '{"event":"x","data":"2","channel":"cache-a"}');
     const later = await site.connect();
     later.subscribe('cache-a');
     await settled();
-    expect(later.story.at(-1)).toBe('x cache-a');
+    expect(later.eventNames.at(-1)).toBe('x cache-a');
   });
 
   test('3.7 subscribing again brings it again', async () => {
-    const site = openSite();
+    const site = openCore();
     await publish(site, '{"event":"x","data":"1","channel":"cache-a"}');
     const client = await site.connect();
     client.subscribe('cache-a');
     client.subscribe('cache-a');
     await settled();
-    expect(client.story.slice(1)).toEqual([
+    expect(client.eventNames.slice(1)).toEqual([
       'pusher_internal:subscription_succeeded cache-a',
       'x cache-a',
       'pusher_internal:subscription_succeeded cache-a',
@@ -466,10 +468,10 @@ describe('every subscription ends in an answer for its channel', () => {
       undefined,
     ],
   ])('3.6 subscription_error for %s', async (_, failure, status, error, code) => {
-    const site = openSite({
+    const site = openCore({
       stores: (memory) => ({
         ...memory,
-        broker: withChanges(memory.broker, { subscribe: () => Promise.reject(failure) }),
+        broker: withOverrides(memory.broker, { subscribe: () => Promise.reject(failure) }),
       }),
     });
     const client = await site.connect();
@@ -479,7 +481,7 @@ describe('every subscription ends in an answer for its channel', () => {
     const closed = ['pusher:error', undefined, { code: 1011, message: error }];
     expect(errorsOf(client)).toEqual(code === undefined ? [told] : [told, closed]);
     expect(client.socket.closed?.code).toBe(code);
-    expect(site.logger.defects).toHaveLength(code === undefined ? 0 : 1);
+    expect(site.logger.errors).toHaveLength(code === undefined ? 0 : 1);
     expect(site.refused()).toEqual({ channel_failed: 1 });
     expect(await site.stores.membership.occupancy({ app: 'app-id', channel: 'orders' })).toMatchObject({
       subscriptions: 0,
@@ -488,7 +490,7 @@ describe('every subscription ends in an answer for its channel', () => {
 
   test("2.12 over Reverb's limit: subscription_error for the channel, then Reverb's error", async () => {
     const rateLimiting = { maxAttempts: 1, decaySeconds: 60, terminate: false };
-    const site = openSite({ apps: [testApp({ rateLimiting })] });
+    const site = openCore({ apps: [testApp({ rateLimiting })] });
     const client = await site.connect();
     client.subscribe('a');
     client.subscribe('b');
@@ -505,7 +507,7 @@ describe('every subscription ends in an answer for its channel', () => {
 
   test('3.12 the names of the channels are counted in bytes, n are taken and n + 1 are not', async () => {
     const limits = { subscriptionBytesPerSocket: 6 };
-    const site = openSite({ apps: [testApp({ limits, extraChannelCharacters: 'é' })] });
+    const site = openCore({ apps: [testApp({ limits, extraChannelCharacters: 'é' })] });
     const client = await site.connect();
     client.subscribe('éé');
     client.subscribe('ab');
@@ -521,7 +523,7 @@ describe('every subscription ends in an answer for its channel', () => {
 
   test('3.2 the length of a name is one of bytes', async () => {
     const limits = { channelNameLength: 4 };
-    const client = await openSite({ apps: [testApp({ limits, extraChannelCharacters: 'é' })] }).connect();
+    const client = await openCore({ apps: [testApp({ limits, extraChannelCharacters: 'é' })] }).connect();
     client.subscribe('éé');
     client.subscribe('ééa');
     await settled();

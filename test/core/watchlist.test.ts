@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OFFLINE_AFTER_MS } from '../../src/core/users.ts';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
-import { type Client, dataOf, openSite, settled, type Site, testApp, withChanges } from './fakes.ts';
+import { type Client, dataOf, openCore, settled, type TestCore, testApp, withOverrides } from './fakes.ts';
 
 type News = Record<string, string[]>;
 
@@ -16,20 +16,20 @@ const news = (client: Client): News[] =>
       return Object.fromEntries(events.map(({ name, user_ids: userIds }) => [name, userIds]));
     });
 
-async function signedIn(site: Site, id: string, watchlist?: unknown[]): Promise<Client> {
+async function signedIn(site: TestCore, id: string, watchlist?: unknown[]): Promise<Client> {
   const client = await site.connect();
   client.signin({ id, watchlist });
   await settled();
   return client;
 }
 
-async function away(site: Site, client: Client): Promise<void> {
-  client.leave();
+async function away(site: TestCore, client: Client): Promise<void> {
+  client.close();
   await settled();
   site.users.tick();
 }
 
-function pass(site: Site, seconds: number): void {
+function pass(site: TestCore, seconds: number): void {
   for (let at = 0; at < seconds; at += 1) {
     site.clock.pass(1000);
     site.users.tick();
@@ -38,17 +38,20 @@ function pass(site: Site, seconds: number): void {
 
 describe('the present state', () => {
   test('6.5 is sent after the sign-in', async () => {
-    const site = openSite();
+    const site = openCore();
     await signedIn(site, '7');
     const watcher = await signedIn(site, '1', ['7', 9, '7']);
-    expect(watcher.story.slice(1)).toEqual(['pusher:signin_success', 'pusher_internal:watchlist_events']);
+    expect(watcher.eventNames.slice(1)).toEqual([
+      'pusher:signin_success',
+      'pusher_internal:watchlist_events',
+    ]);
     expect(news(watcher)).toEqual([{ online: ['7'], offline: ['9'] }]);
   });
 
   test.each([[undefined], [[]], ['7'], [{ 7: true }]])(
     '6.5 a watchlist %j watches nobody',
     async (watchlist) => {
-      const site = openSite();
+      const site = openCore();
       const watcher = await signedIn(site, '1', watchlist as unknown[]);
       await signedIn(site, '7');
       site.users.tick();
@@ -57,11 +60,11 @@ describe('the present state', () => {
   );
 
   test('6.5 n ids are watched; of n + 1 the first n, with error 4302 and a sign-in that succeeds', async () => {
-    const site = openSite({ apps: [testApp({ limits: { watchlistIds: 2 } })] });
+    const site = openCore({ apps: [testApp({ limits: { watchlistIds: 2 } })] });
     const fair = await signedIn(site, '1', ['a', 'b']);
     const greedy = await signedIn(site, '2', ['a', 'b', 'c']);
-    expect(fair.story).not.toContain('pusher:error');
-    expect(greedy.story.slice(1)).toEqual([
+    expect(fair.eventNames).not.toContain('pusher:error');
+    expect(greedy.eventNames.slice(1)).toEqual([
       'pusher:signin_success',
       'pusher:error',
       'pusher_internal:watchlist_events',
@@ -74,7 +77,7 @@ describe('the present state', () => {
   });
 
   test('6.2 signing in again, the new watchlist counts and the old one does not', async () => {
-    const site = openSite();
+    const site = openCore();
     const watcher = await signedIn(site, '1', ['a']);
     news(watcher);
     watcher.signin({ id: '1', watchlist: ['b'] });
@@ -87,13 +90,13 @@ describe('the present state', () => {
   });
 
   test('6.2 signing in again with the same watchlist is answered, and nothing is sent twice', async () => {
-    const site = openSite();
+    const site = openCore();
     const watcher = await signedIn(site, '1', ['a']);
     await signedIn(site, 'a');
     news(watcher);
     watcher.signin({ id: '1', watchlist: ['a'] });
     await settled();
-    expect(watcher.story.at(-1)).toBe('pusher:signin_success');
+    expect(watcher.eventNames.at(-1)).toBe('pusher:signin_success');
     site.users.tick();
     expect(news(watcher)).toEqual([{ online: ['a'] }]);
     site.users.tick();
@@ -106,14 +109,14 @@ describe('the present state', () => {
       asked.push(`${what} ${channel}`);
       return Promise.resolve();
     };
-    const site = openSite({
+    const site = openCore({
       stores: (memory) => ({
         ...memory,
-        broker: withChanges(memory.broker, {
+        broker: withOverrides(memory.broker, {
           subscribe: (ref) => note('watch', ref),
           unsubscribe: (ref) => note('unwatch', ref),
         }),
-        membership: withChanges(memory.membership, {
+        membership: withOverrides(memory.membership, {
           join: (ref) => note('join', ref),
           members: (ref) => note('read', ref).then(() => []),
         }),
@@ -129,13 +132,13 @@ describe('the present state', () => {
     await settled();
     expect(asked.sort()).toEqual(['read #user-d', 'unwatch #user-a', 'watch #user-d']);
     asked.length = 0;
-    watcher.leave();
+    watcher.close();
     await settled();
     expect(asked.sort()).toEqual(['unwatch #user-b', 'unwatch #user-c', 'unwatch #user-d']);
   });
 
   test('6.2 signing in again keeps the first user_info, which a presence channel shows already', async () => {
-    const site = openSite();
+    const site = openCore();
     const watcher = await signedIn(site, '1');
     watcher.signin({ id: '1', user_info: { name: 'new' } });
     await settled();
@@ -145,7 +148,7 @@ describe('the present state', () => {
 
 describe('changes', () => {
   test('6.5 online with the first socket, offline after the last', async () => {
-    const site = openSite();
+    const site = openCore();
     const watcher = await signedIn(site, '1', ['7']);
     news(watcher);
     const first = await signedIn(site, '7');
@@ -167,7 +170,7 @@ describe('changes', () => {
   });
 
   test('6.5 a page reload is no news', async () => {
-    const site = openSite();
+    const site = openCore();
     const watcher = await signedIn(site, '1', ['7']);
     const page = await signedIn(site, '7');
     site.users.tick();
@@ -180,7 +183,7 @@ describe('changes', () => {
   });
 
   test('6.5 a user who may be back any moment counts as online', async () => {
-    const site = openSite();
+    const site = openCore();
     await away(site, await signedIn(site, '7'));
     const watcher = await signedIn(site, '1', ['7']);
     expect(news(watcher)).toEqual([{ online: ['7'] }]);
@@ -190,11 +193,11 @@ describe('changes', () => {
   });
 
   test('6.5 what happens between two ticks leaves in one frame', async () => {
-    const site = openSite();
+    const site = openCore();
     const leaver = await signedIn(site, 'z');
     const watcher = await signedIn(site, '1', ['a', 'b', 'z']);
     news(watcher);
-    leaver.leave();
+    leaver.close();
     await settled();
     site.clock.pass(OFFLINE_AFTER_MS);
     await signedIn(site, 'a');
@@ -208,21 +211,21 @@ describe('changes', () => {
 
   test('6.5 only watchers get it, only in their app, and not after they left', async () => {
     const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 'app-secret' }] });
-    const site = openSite({ apps: [testApp(), other] });
+    const site = openCore({ apps: [testApp(), other] });
     const [gone, stranger] = [await signedIn(site, '1', ['7']), await signedIn(site, '2', ['8'])];
     const elsewhere = await site.connect({ appKey: 'other-key' });
     elsewhere.signin({ id: '1', watchlist: ['7'] });
     await settled();
     for (const client of [gone, stranger, elsewhere]) client.take();
     await signedIn(site, '7');
-    gone.leave();
+    gone.close();
     await settled();
     site.users.tick();
     for (const client of [gone, stranger, elsewhere]) expect(news(client)).toEqual([]);
   });
 
   test('6.5 hostile ids are ids', async () => {
-    const site = openSite();
+    const site = openCore();
     const watcher = await signedIn(site, 'constructor', ['__proto__', 'toString']);
     expect(news(watcher)).toEqual([{ offline: ['__proto__', 'toString'] }]);
     await signedIn(site, '__proto__');
@@ -237,14 +240,14 @@ describe('changes', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const site = openSite();
+        const site = openCore();
         const watcher = await signedIn(site, '1', ['a', 'b']);
         const sockets: { client: Client; user: string }[] = [];
         for (const action of steps) {
           if (action.do === 'in') {
             sockets.push({ client: await signedIn(site, action.user), user: action.user });
           } else if (action.do === 'out') {
-            sockets.splice(action.at % Math.max(1, sockets.length), 1)[0]?.client.leave();
+            sockets.splice(action.at % Math.max(1, sockets.length), 1)[0]?.client.close();
             await settled(2);
           } else pass(site, action.at % 6);
         }

@@ -312,7 +312,7 @@ describe('a wrong setting', () => {
     for (let at = 0; at < 3; at += 1)
       expect((await canary.round()).upstream).toEqual({ wavehall: 'unclear', upstream: 'unclear' });
     expect(reports.filter((each) => each.endsWith('failed'))).toEqual([]);
-    expect(logger.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ message }) => message)).toEqual([
       'The test client (canary) is refused by the upstream (HTTP 401): until this is fixed, the upstream and the bridge are not checked. Check WAVEHALL_CUTOVER_UPSTREAM: the upstream must have the same app id, key and secret',
     ]);
     expect(canary.status().notAllowed).toEqual({ wavehall: null, upstream: 'HTTP 401' });
@@ -322,13 +322,15 @@ describe('a wrong setting', () => {
     const credential = { key: 'nobody', secret: 'app-secret' };
     const unknown = open({ sites: { upstream: probeSiteAt(upstream.port, { credential }) } });
     await unknown.canary.round();
-    expect(unknown.logger.warnings[0]?.what).toMatch(/Application does not exist \(4001\).*_UPSTREAM/);
+    expect(unknown.logger.warnings[0]?.message).toMatch(/Application does not exist \(4001\).*_UPSTREAM/);
 
     const strict = await startServerInProcess({ WAVEHALL_APPS: STRICT });
     ends.push(() => strict.stop());
     const refused = open({ sites: { upstream: probeSiteAt(strict.port, { origin: 'https://other.test' }) } });
     expect((await refused.canary.round()).upstream.upstream).toBe('unclear');
-    expect(refused.logger.warnings[0]?.what).toMatch(/Origin not allowed \(4009\).*WAVEHALL_CUTOVER_ORIGIN/);
+    expect(refused.logger.warnings[0]?.message).toMatch(
+      /Origin not allowed \(4009\).*WAVEHALL_CUTOVER_ORIGIN/,
+    );
     const shop = probeSiteAt(strict.port, { origin: 'https://shop.test' });
     const letIn = open({ sites: { wavehall: shop, upstream: shop } });
     expect((await letIn.canary.round()).upstream.upstream).toEqual(expect.any(Number));

@@ -104,7 +104,7 @@ describe('a notification', () => {
     expect(notifier.counts()).toEqual({ sent: 0, failed: 1, dropped: 0 });
     expect(logger.warnings).toEqual([
       {
-        what: `The notification of the rollback from ${NOTE.fromPercent} % to ${NOTE.toPercent} % was not delivered: check WAVEHALL_CUTOVER_NOTIFY_URL and its receiver`,
+        message: `The notification of the rollback from ${NOTE.fromPercent} % to ${NOTE.toPercent} % was not delivered: check WAVEHALL_CUTOVER_NOTIFY_URL and its receiver`,
         details: { reason: 'HTTP 500', attempts: 5 },
       },
     ]);

@@ -118,7 +118,7 @@ describe('while the shared state is unreachable', () => {
     shared.isAway = true;
     await a.percentage.set(0, 'a rollback');
     expect([a.percentage.percent, a.percentage.isShared]).toEqual([0, false]);
-    expect(logger.warnings.at(-1)?.what).toContain('WAVEHALL_CUTOVER_STATE_FILE');
+    expect(logger.warnings.at(-1)?.message).toContain('WAVEHALL_CUTOVER_STATE_FILE');
     shared.isAway = false;
     await a.percentage.tick();
     await b.percentage.tick();

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Health } from '../../src/cutover/watch/health.ts';
 import { DEFAULT_WATCH_LIMITS } from './default-watch-limits.ts';
 import { Rollback, type RollbackNote } from '../../src/cutover/watch/rollback.ts';
-import { FakeClock, FakeLogger, held } from '../core/fakes.ts';
+import { FakeClock, FakeLogger, deferred } from '../core/fakes.ts';
 
 class FakePercentage {
   percent: number;
@@ -154,7 +154,7 @@ describe('the rollback', () => {
     await seconds(30, bad);
     expect(percentage.sets).toEqual([]);
     expect(rollback.status()).toMatchObject({ isBlocked: true, counts: { blocked: 1 } });
-    expect(logger.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ message }) => message)).toEqual([
       expect.stringMatching(
         /^Rollback blocked: Wavehall exceeds a limit \(.*\) and the upstream cannot be reached \(ECONNREFUSED\), so the percentage stays at 50 %/,
       ),
@@ -186,7 +186,7 @@ describe('the rollback', () => {
       health.loop(2000);
     });
     expect(percentage.sets).toEqual([]);
-    expect(logger.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ message }) => message)).toEqual([
       'Cutover: the p99 delay of the canary events was 2000 ms (limit 1000 ms); clients can cause this by load, so the percentage stays: check the load of this server',
       'Cutover: the p99 event loop delay was 2000 ms (limit 500 ms); clients can cause this by load, so the percentage stays: check the load of this server',
     ]);
@@ -195,7 +195,7 @@ describe('the rollback', () => {
   test('11.15 a share that is set during the check of the upstream stays', async () => {
     const { percentage, seconds, bad, rollback, clock, upstream } = open();
     await seconds(10, bad);
-    const asked = held();
+    const asked = deferred();
     Object.defineProperty(upstream, 'away', { get: () => asked.promise });
     bad();
     clock.pass(1000);
@@ -215,10 +215,10 @@ describe('the rollback', () => {
     expect(percentage.sets).toEqual([]);
     const sentence =
       'Cutover: 100 % of the canary events from here did not arrive at the upstream (limit 10 %); a rollback would not help';
-    expect(logger.warnings.map(({ what }) => what)).toEqual([sentence]);
+    expect(logger.warnings.map(({ message }) => message)).toEqual([sentence]);
     await seconds(60);
     await seconds(60, lost);
-    expect(logger.warnings.map(({ what }) => what)).toEqual([sentence, sentence]);
+    expect(logger.warnings.map(({ message }) => message)).toEqual([sentence, sentence]);
   });
 
   test('11.15 it is switched off with a time of 0', async () => {
@@ -232,7 +232,7 @@ describe('the rollback', () => {
     await seconds(11, bad);
     expect(logger.warnings).toEqual([
       {
-        what: 'Automatic rollback of the cutover percentage from 50 % to 25 %: 100 % of the canary events were lost (limit 10 %). Open connections are moved. Look for the cause before you raise it again: wavehall cutover',
+        message: 'Automatic rollback of the cutover percentage from 50 % to 25 %: 100 % of the canary events were lost (limit 10 %). Open connections are moved. Look for the cause before you raise it again: wavehall cutover',
         details: { from: 50, to: 25, breachSeconds: 10, reasons: 'delivery' },
       },
     ]);
@@ -249,7 +249,7 @@ describe('the rollback', () => {
 
   test('11.15 starts no second rollback while the first is being written', async () => {
     const { percentage, seconds, bad, rollback, clock } = open();
-    const writing = held();
+    const writing = deferred();
     percentage.blocked = writing.promise;
     await seconds(10, bad);
     clock.pass(1000);
@@ -269,7 +269,7 @@ describe('the rollback', () => {
     const { percentage, seconds, bad, logger, rollback } = open();
     percentage.blocked = Promise.reject(new Error('the disk is full'));
     await seconds(12, bad);
-    expect(logger.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ message }) => message)).toEqual([
       'The check for an automatic rollback failed and is repeated; meanwhile there is no automatic rollback. To roll back by hand: wavehall cutover rollback',
     ]);
     percentage.blocked = Promise.resolve();

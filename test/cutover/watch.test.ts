@@ -132,7 +132,7 @@ describe('canary, health and rollback together', () => {
     await happens(() => percentage.percent === 0, 'the rollback');
     await happens(() => watch.status().notifications?.sent === 2, 'two notifications');
     expect(percentage.sets).toEqual([25, 0]);
-    expect(logger.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ message }) => message)).toEqual([
       expect.stringMatching(
         /^Automatic rollback of the cutover percentage from 50 % to 25 %: .*canary events were lost/,
       ),

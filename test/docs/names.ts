@@ -59,7 +59,7 @@ function isSetting(text: string): boolean | undefined {
   );
   if (named.length === 0) return undefined;
   if (value === undefined || value.endsWith('…')) return true;
-  return named.some(({ kind }) => kind.parse(value) !== undefined);
+  return named.some(({ type: kind }) => kind.parse(value) !== undefined);
 }
 
 /** A placeholder of a template in the source, which stands where the page has a number or a name. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { type AppChanges, dataOf, settled, testApp, withChanges } from '../core/fakes.ts';
+import { type AppChanges, dataOf, settled, testApp, withOverrides } from '../core/fakes.ts';
 import { EVENT, type Http, openHttp, shown } from './fixture.ts';
 
 const ALL = 'user_count,subscription_count,cache';
@@ -120,7 +120,7 @@ test.each(['', 'x', '{}', 'null', '[]', '{"data":7}', '{"event":"e","channel":"c
   async (payload) => {
     const last = () => Promise.resolve({ payload, ttlSeconds: 5 });
     const site = await openHttp({
-      stores: (memory) => ({ ...memory, history: withChanges<object>(memory.history, { last }) as never }),
+      stores: (memory) => ({ ...memory, history: withOverrides<object>(memory.history, { last }) as never }),
     });
     const answer = await site.get('/channels/cache-a', { info: 'cache' });
     expect(shown(answer)).toEqual([200, { occupied: false, cache: null }]);
@@ -396,7 +396,7 @@ describe('connections', () => {
     await settled();
     expect((await http.get('/connections')).body).toEqual({ connections: 3 });
     await http.connect({ appKey: 'unknown' });
-    clients[1]!.leave();
+    clients[1]!.close();
     await settled();
     expect((await http.get('/connections')).body).toEqual({ connections: 2 });
   });

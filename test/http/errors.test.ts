@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Stores } from '../../src/core/ports/cluster.ts';
 import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
-import { testApp, withChanges } from '../core/fakes.ts';
+import { testApp, withOverrides } from '../core/fakes.ts';
 import { EVENT, type Http, type TestHttpOptions, openHttp, type Reply, shown } from './fixture.ts';
 
 const isText = ({ headers }: Reply) => headers['content-type'] === 'text/plain; charset=utf-8';
@@ -209,7 +209,7 @@ const failing = (
 ): TestHttpOptions => {
   const fail = vi.fn().mockRejectedValue(error);
   return {
-    stores: (memory) => ({ ...memory, [port]: withChanges<object>(memory[port], { [method]: fail }) }),
+    stores: (memory) => ({ ...memory, [port]: withOverrides<object>(memory[port], { [method]: fail }) }),
   };
 };
 
@@ -239,7 +239,7 @@ describe('the cluster', () => {
       const answer = await request(http);
       expect([...shown(answer), isText(answer)]).toEqual([503, 'Service unavailable.', true]);
       expect(answer.headers['retry-after']).toBe('1');
-      expect(http.logger.defects).toEqual([]);
+      expect(http.logger.errors).toEqual([]);
     },
   );
 });
@@ -256,7 +256,7 @@ describe('a publish whose outcome in the cluster is unknown', () => {
       'Outcome unknown: it may have been delivered.',
       true,
     ]);
-    expect(http.logger.defects).toEqual([]);
+    expect(http.logger.errors).toEqual([]);
   });
 
   test.each(AFTERWARDS)(
@@ -265,7 +265,7 @@ describe('a publish whose outcome in the cluster is unknown', () => {
       const http = await openHttp(failing(port, method, new Unavailable('away')));
       const answer = await request(http);
       expect(answer.status).toBe(200);
-      expect(http.logger.defects).toEqual([]);
+      expect(http.logger.errors).toEqual([]);
     },
   );
 
@@ -276,7 +276,8 @@ describe('a publish whose outcome in the cluster is unknown', () => {
     const publish = vi.fn().mockResolvedValue(undefined);
     const http = await openHttp({
       app: testApp({ strictInfo: true }),
-      stores: (memory) => ({ ...memory, broker: withChanges<object>(memory.broker, { publish }) }) as Stores,
+      stores: (memory) =>
+        ({ ...memory, broker: withOverrides<object>(memory.broker, { publish }) }) as Stores,
     });
     expect((await http.post(path, body)).status).toBe(400);
     expect(publish).not.toHaveBeenCalled();
@@ -292,8 +293,8 @@ describe('a defect', () => {
       const answer = await request(http);
       expect([...shown(answer), isText(answer)]).toEqual([500, 'Internal server error.', true]);
       expect(JSON.stringify(answer.headers)).not.toContain('secret');
-      expect(http.logger.defects).toEqual([
-        { what: 'Bug in Wavehall: a request was answered with 500. Please report this stack', error },
+      expect(http.logger.errors).toEqual([
+        { message: 'Bug in Wavehall: a request was answered with 500. Please report this stack', error },
       ]);
     },
   );
@@ -322,7 +323,7 @@ describe('a defect', () => {
   ])('8.3 treats %s as a defect', async (_what, error) => {
     const http = await openHttp(failing('quota', 'connections', error));
     expect(shown(await http.get('/connections'))).toEqual([500, 'Internal server error.']);
-    expect(http.logger.defects).toHaveLength(1);
+    expect(http.logger.errors).toHaveLength(1);
   });
 
   test('8.3 does not affect the next requests', async () => {

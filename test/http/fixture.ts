@@ -5,10 +5,11 @@ import { StaticApps } from '../../src/apps/static.ts';
 import type { App } from '../../src/core/app.ts';
 import type { AppProvider } from '../../src/core/ports/apps.ts';
 import { type HttpOptions, registerHttp } from '../../src/http/plugin.ts';
-import { CREDENTIAL, openSite, type SiteOptions, testApp } from '../core/fakes.ts';
+import { CREDENTIAL, openCore, type TestCoreOptions, testApp } from '../core/fakes.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 
-export interface TestHttpOptions extends SiteOptions, Partial<Pick<HttpOptions, 'prefix' | 'onAnswered'>> {
+export interface TestHttpOptions
+  extends TestCoreOptions, Partial<Pick<HttpOptions, 'prefix' | 'onAnswered'>> {
   readonly refuseReplays?: boolean;
   readonly app?: App;
 }
@@ -40,7 +41,7 @@ export type Http = Awaited<ReturnType<typeof openHttp>>;
 /** The HTTP API of one node over memory stores; requests are injected. */
 export async function openHttp(options: TestHttpOptions = {}) {
   const apps = options.apps ?? [options.app ?? testApp()];
-  const site = openSite({ ...options, apps });
+  const site = openCore({ ...options, apps });
   const { hub, logger, clock } = site;
   const provider: AppProvider = options.provider ?? new StaticApps(apps);
   const condition = { ready: true };

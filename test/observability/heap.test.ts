@@ -31,7 +31,7 @@ describe('a heap that is nearly full', () => {
   test('8.11 logs once when it is full and once when it is not any more', () => {
     const { isFullAt, logger } = heap(90);
     for (const bytes of [950, 960, 940, 100, 200]) isFullAt(bytes);
-    expect(logger.warnings.map(({ what }) => what)).toEqual([
+    expect(logger.warnings.map(({ message }) => message)).toEqual([
       "Node's heap is above WAVEHALL_MAX_HEAP_PERCENT: new connections, /up and /ready are answered with 503, connected clients stay. Raise NODE_OPTIONS=--max-old-space-size, or add a node",
       "Node's heap is below the limit again: new connections are accepted",
     ]);

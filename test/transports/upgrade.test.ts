@@ -210,6 +210,6 @@ describe('messages', () => {
     socket.close(1000);
     expect((await closed).code).toBe(1000);
     await vi.waitFor(() => expect(server.connections()).toBe(0));
-    expect(logger.defects).toEqual([]);
+    expect(logger.errors).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
-import { trimmed } from './lines.ts';
+import { phpTrim } from './lines.ts';
 
 /** A value in parts: a part that is `open` may begin with a reference such as `${NAME}`. */
-export interface Part {
+export interface ValuePart {
   readonly text: string;
   readonly open: boolean;
 }
@@ -9,7 +9,7 @@ export interface Part {
 export interface Entry {
   readonly name: string;
   /** `undefined`: the name stands alone, without an equals sign. */
-  readonly value: readonly Part[] | undefined;
+  readonly value: readonly ValuePart[] | undefined;
 }
 
 /** An entry that `vlucas/phpdotenv` refuses. The message never shows the value, which may be a secret. */
@@ -20,14 +20,14 @@ export class EntryError extends Error {
 /** Reads `NAME=value` as `vlucas/phpdotenv` 5 does. */
 export function parseEntry(text: string): Entry {
   const at = text.indexOf('=');
-  if (at === -1) return { name: nameIn(text), value: undefined };
-  const left = trimmed(text.slice(0, at));
+  if (at === -1) return { name: parseName(text), value: undefined };
+  const left = phpTrim(text.slice(0, at));
   if (left === '') throw new EntryError('expected a name before the equals sign');
-  const name = nameIn(left);
-  return { name, value: valueIn(name, trimmed(text.slice(at + 1))) };
+  const name = parseName(left);
+  return { name, value: parseValue(name, phpTrim(text.slice(at + 1))) };
 }
 
-function nameIn(text: string): string {
+function parseName(text: string): string {
   const exported = /^export[ \t\n\r\v\f]+(?=[^])/.exec(text);
   const plain = exported === null ? text : text.slice(exported[0].length);
   const name = /^(["'])[^]+\1$/.test(plain) ? plain.slice(1, -1) : plain;
@@ -44,7 +44,7 @@ const SPACE = /^[ \t\n\r\v\f]+$/;
 const ESCAPED: Readonly<Record<string, string>> = { f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 const UNFINISHED = new Set<State>(['single', 'double', 'escape']);
 
-function valueIn(name: string, text: string): Part[] {
+function parseValue(name: string, text: string): ValuePart[] {
   let state: State = 'start';
   let last = { text: '', open: false };
   const parts = [last];

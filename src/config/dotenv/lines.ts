@@ -6,11 +6,11 @@ export interface RawEntry {
 }
 
 /** The entries of a `.env`, without comments and empty lines, cut as `vlucas/phpdotenv` 5 cuts them. */
-export function entriesIn(content: string): RawEntry[] {
+export function splitEntries(content: string): RawEntry[] {
   const entries: RawEntry[] = [];
   let open: { line: number; texts: string[] } | undefined;
   const add = (line: number, text: string): void => {
-    if (!isCommentOrNothing(text)) entries.push({ line, text });
+    if (!isCommentOrBlank(text)) entries.push({ line, text });
   };
   for (const [at, text] of content.split(/\r\n|\n|\r/).entries()) {
     if (open !== undefined) open.texts.push(text);
@@ -37,6 +37,6 @@ function opensQuote(text: string): boolean {
 const quotesIn = (text: string): number => text.replaceAll('\\\\', '').match(/(?<!\\)"/g)?.length ?? 0;
 
 /** The white space that PHP's `trim` removes: a form feed is not among it. */
-export const trimmed = (text: string): string => text.replace(/^[ \n\r\t\0\v]+|[ \n\r\t\0\v]+$/g, '');
+export const phpTrim = (text: string): string => text.replace(/^[ \n\r\t\0\v]+|[ \n\r\t\0\v]+$/g, '');
 
-const isCommentOrNothing = (text: string): boolean => /^(#|$)/.test(trimmed(text));
+const isCommentOrBlank = (text: string): boolean => /^(#|$)/.test(phpTrim(text));

@@ -1,6 +1,6 @@
 import { ConfigError, type Variables } from '../../settings/settings.ts';
-import { EntryError, parseEntry, type Part } from './entry.ts';
-import { entriesIn } from './lines.ts';
+import { EntryError, parseEntry, type ValuePart } from './entry.ts';
+import { splitEntries } from './lines.ts';
 
 /**
  * Reads what a `.env` adds to an environment: the values that Laravel's `env()` finds beside `outer`, which wins, also where it
@@ -9,9 +9,9 @@ import { entriesIn } from './lines.ts';
 export function loadDotenv(content: Buffer, outer: Variables): Map<string, string | undefined> {
   const found = new Map<string, string | undefined>();
   const settled = new Set<string>();
-  for (const { name, value } of parse(decoded(content))) {
+  for (const { name, value } of parseEntries(decodeUtf8(content))) {
     if (outer[name] !== undefined || settled.has(name)) continue;
-    const text = value && resolved(value, (other) => outer[other] ?? found.get(other));
+    const text = value && resolveReferences(value, (other) => outer[other] ?? found.get(other));
     found.set(name, text);
     // PHP's putenv takes no NUL: such a value stays, whatever follows.
     if (text?.includes('\0') === true) settled.add(name);
@@ -19,9 +19,9 @@ export function loadDotenv(content: Buffer, outer: Variables): Map<string, strin
   return found;
 }
 
-function parse(content: string) {
+function parseEntries(content: string) {
   const problems: string[] = [];
-  const entries = entriesIn(content).flatMap(({ line, text }) => {
+  const entries = splitEntries(content).flatMap(({ line, text }) => {
     try {
       return [parseEntry(text)];
     } catch (error) {
@@ -35,7 +35,10 @@ function parse(content: string) {
 }
 
 /** From the right: what a reference comes to may complete one before it. What has no value stays as it is written. */
-function resolved(parts: readonly Part[], valueOf: (name: string) => string | undefined): string {
+function resolveReferences(
+  parts: readonly ValuePart[],
+  valueOf: (name: string) => string | undefined,
+): string {
   return parts.reduceRight((tail, { text, open }) => {
     const all = text + tail;
     return open
@@ -48,14 +51,14 @@ const BYTE_ORDER_MARK = /^\ufeff/;
 const REPLACEMENT = '\ufffd';
 
 /** As PHP's mb_convert_encoding: what is no UTF-8 becomes a question mark. A byte order mark is left out. */
-function decoded(content: Buffer): string {
+function decodeUtf8(content: Buffer): string {
   const text = content.toString('utf8');
-  const read = text.includes(REPLACEMENT) ? questioned(content) : text;
+  const read = text.includes(REPLACEMENT) ? replaceInvalidUtf8(content) : text;
   return read.replace(BYTE_ORDER_MARK, '');
 }
 
 /** A replacement character that the file itself has stays one: it is kept apart under a lone surrogate, which UTF-8 cannot hold. */
-function questioned(content: Buffer): string {
+function replaceInvalidUtf8(content: Buffer): string {
   const pieces: string[] = [];
   const own = Buffer.from(REPLACEMENT);
   let from = 0;

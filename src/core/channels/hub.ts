@@ -11,7 +11,7 @@ export const BACKLOG_EVENTS = 1000;
 export const BACKLOG_BYTES = 4 * 1024 * 1024;
 
 /** The connections and channels of one app on this node. Apps never see each other: every look-up begins here. */
-interface Scope {
+interface AppScope {
   readonly connections: Map<string, Connection>;
   readonly channels: Map<string, LocalChannel>;
 }
@@ -28,7 +28,7 @@ export const isPendingDelivery = ({ subscription, upTo }: PendingDelivery): bool
 
 /** The connections of this node, the channels that each is on, and the events on their way to them. */
 export class Hub {
-  readonly #scopes = new Map<string, Scope>();
+  readonly #scopes = new Map<string, AppScope>();
   readonly #broker: Broker;
   readonly #membership: Membership;
   readonly #fanOut: FanOut;
@@ -100,7 +100,7 @@ export class Hub {
       channel.hold(subscription);
       const userJoined = member !== undefined && channel.userJoined(member);
       try {
-        const joined = this.#joined(channel, userJoined ? member : undefined, connection.socketId);
+        const joined = this.#reportJoin(channel, userJoined ? member : undefined, connection.socketId);
         if (joined !== undefined) await joined;
       } catch (error) {
         await this.#exit(channel, subscription);
@@ -164,7 +164,7 @@ export class Hub {
   caughtUp(ref: ChannelRef): Promise<void> | undefined {
     const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
     if (channel === undefined || !isBehind(channel)) return undefined;
-    return (channel.caughtUp ??= catchUp(channel));
+    return (channel.caughtUp ??= whenCaughtUp(channel));
   }
 
   /** The events of this client's channels that are not sent to it yet, as one entry for each channel. */
@@ -185,12 +185,16 @@ export class Hub {
     channel.drop(subscription);
     const userLeft = member !== undefined && channel.userLeft(member);
     if (channel.subscribers === 0) await this.#broker.unsubscribe(channel.ref);
-    const left = this.#left(channel, userLeft ? member : undefined);
+    const left = this.#reportLeave(channel, userLeft ? member : undefined);
     if (left !== undefined) await left;
   }
 
   /** `undefined`: the cluster learns no more than a number, which is not waited for. */
-  #joined(channel: LocalChannel, member: Member | undefined, socketId: string): Promise<void> | undefined {
+  #reportJoin(
+    channel: LocalChannel,
+    member: Member | undefined,
+    socketId: string,
+  ): Promise<void> | undefined {
     const { ref, subscribers: subscriptions } = channel;
     if (subscriptions === 1 || member !== undefined) {
       return this.#membership.join(ref, { subscriptions, member, socketId });
@@ -199,7 +203,7 @@ export class Hub {
     return undefined;
   }
 
-  #left(channel: LocalChannel, member: Member | undefined): Promise<void> | undefined {
+  #reportLeave(channel: LocalChannel, member: Member | undefined): Promise<void> | undefined {
     const { ref, subscribers: subscriptions } = channel;
     if (subscriptions === 0 || member !== undefined)
       return this.#membership.leave(ref, { subscriptions, member });
@@ -217,7 +221,7 @@ export class Hub {
     }
   }
 
-  #scope(app: string): Scope {
+  #scope(app: string): AppScope {
     let scope = this.#scopes.get(app);
     if (scope === undefined) {
       scope = { connections: new Map(), channels: new Map() };
@@ -252,7 +256,7 @@ const isBehind = ({ pending, pendingBytes }: LocalChannel): boolean =>
   pending.length >= BACKLOG_EVENTS || pendingBytes >= BACKLOG_BYTES;
 
 /** Fan-outs advance with each turn of the event loop. */
-async function catchUp(channel: LocalChannel): Promise<void> {
+async function whenCaughtUp(channel: LocalChannel): Promise<void> {
   while (isBehind(channel)) await new Promise((resolve) => setImmediate(resolve));
   channel.caughtUp = undefined;
 }

@@ -36,13 +36,14 @@ export async function publishAll(
   let previous: readonly string[] = [];
   let isFirst = true;
   for (const publication of publications) {
-    if (publishing.length > 0 && !isSame(previous, publication.channels)) {
+    if (publishing.length > 0 && !areSameChannels(previous, publication.channels)) {
       await allTaken(publishing, isFirst);
       isFirst = false;
       publishing = [];
     }
     previous = publication.channels;
-    for (const channel of new Set(previous)) publishing.push(send(broker, app, publication, channel));
+    for (const channel of new Set(previous))
+      publishing.push(publishToChannel(broker, app, publication, channel));
   }
   await (publishing.length === 1 && isFirst ? publishing[0] : allTaken(publishing, isFirst));
 }
@@ -63,10 +64,10 @@ async function allTaken(publishing: readonly Promise<void>[], isFirst: boolean):
   throw new OutcomeUnknown('A part of it was taken.', { cause: reasons[0] });
 }
 
-const isSame = (some: readonly string[], others: readonly string[]): boolean =>
+const areSameChannels = (some: readonly string[], others: readonly string[]): boolean =>
   some.length === others.length && some.every((channel, at) => channel === others[at]);
 
-function send(
+function publishToChannel(
   broker: Broker,
   app: App,
   { name, dataJson, except }: Publication,

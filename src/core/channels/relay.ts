@@ -20,7 +20,7 @@ interface PendingEvent {
 }
 
 /** Events that the broker publishes together: it answers all of them with one promise. */
-interface PublishBatch {
+interface RelayBatch {
   readonly events: PendingEvent[];
   /** Resolves when the broker has answered; never rejects. */
   readonly settled: Promise<void>;
@@ -37,7 +37,7 @@ interface PublishBatch {
  */
 export class Relay {
   readonly #deps: RelayDeps;
-  readonly #batches = new Map<Promise<void>, PublishBatch>();
+  readonly #batches = new Map<Promise<void>, RelayBatch>();
 
   constructor(deps: RelayDeps) {
     this.#deps = deps;
@@ -53,7 +53,7 @@ export class Relay {
     return limiters.clientEventsInFlight < MOST_IN_FLIGHT ? undefined : batch.settled;
   }
 
-  #startBatch(published: Promise<void>): PublishBatch {
+  #startBatch(published: Promise<void>): RelayBatch {
     const events: PendingEvent[] = [];
     const batch = { events, settled: this.#settle(published, events) };
     this.#batches.set(published, batch);

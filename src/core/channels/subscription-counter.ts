@@ -1,5 +1,5 @@
 import { encode, isReservedChannel, kindOf } from '#protocol';
-import { channelKey } from '../util/channel-key.ts';
+import { channelMapKey } from '../util/channel-map-key.ts';
 import type { App } from '../app.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Broker, ChannelRef } from '../ports/events.ts';
@@ -35,7 +35,7 @@ export class SubscriptionCounter {
   /** Never throws and never waits: a count that cannot be sent now is sent with the next change. */
   changed(app: App, ref: ChannelRef): void {
     if (!app.subscriptionCounts || kindOf(ref.channel).members || isReservedChannel(ref.channel)) return;
-    const throttle = this.#throttles.get(channelKey(ref));
+    const throttle = this.#throttles.get(channelMapKey(ref));
     if (throttle === undefined) this.#send(ref);
     else throttle.changed = true;
   }
@@ -48,7 +48,7 @@ export class SubscriptionCounter {
 
   #send(ref: ChannelRef): void {
     const throttle: Throttle = { ref, untilMs: Infinity, changed: false };
-    this.#throttles.set(channelKey(ref), throttle);
+    this.#throttles.set(channelMapKey(ref), throttle);
     this.#publish(ref).then(
       (subscriptions) => {
         if (subscriptions > EVERY_CHANGE_UP_TO) throttle.untilMs = this.#clock() + THROTTLE_MS;
@@ -59,13 +59,13 @@ export class SubscriptionCounter {
           'Bug in Wavehall: a subscription count was not sent. Please report this stack',
           error,
         );
-        this.#throttles.delete(channelKey(ref));
+        this.#throttles.delete(channelMapKey(ref));
       },
     );
   }
 
   #end({ ref, changed }: Throttle): void {
-    this.#throttles.delete(channelKey(ref));
+    this.#throttles.delete(channelMapKey(ref));
     if (changed) this.#send(ref);
   }
 

@@ -36,10 +36,10 @@ export interface AdmissionDeps {
 }
 
 /** A refusal: the error for the client, and the reason for the operator. */
-type Refusal = readonly [error: ErrorEntry, reason: RefusalReason];
+type AdmissionRefusal = readonly [error: ErrorEntry, reason: RefusalReason];
 
-const CLOSING: Refusal = [errors.closing, 'server_closing'];
-const UNKNOWN_APP: Refusal = [errors.unknownApp, 'unknown_app'];
+const CLOSING: AdmissionRefusal = [errors.closing, 'server_closing'];
+const UNKNOWN_APP: AdmissionRefusal = [errors.unknownApp, 'unknown_app'];
 
 /** Admits and refuses clients (SPEC 2.2 to 2.7). `dismiss` takes back what `admit` counted. */
 export class Admission {
@@ -82,7 +82,7 @@ export class Admission {
   }
 
   /** SPEC 2.5: the first reason in the order of the rule. */
-  #reasonAgainst(app: App, socket: Socket, handshake: Handshake): Refusal | undefined {
+  #reasonAgainst(app: App, socket: Socket, handshake: Handshake): AdmissionRefusal | undefined {
     if (this.#stopped) return CLOSING;
     if (!app.enabled) return [errors.appDisabled, 'app_disabled'];
     const version = refusedVersion(handshake.protocol);
@@ -94,7 +94,12 @@ export class Admission {
     return full && [errors.overCapacity, full];
   }
 
-  #refuse(socket: Socket, handshake: Handshake, [error, reason]: Refusal, app: App | undefined): undefined {
+  #refuse(
+    socket: Socket,
+    handshake: Handshake,
+    [error, reason]: AdmissionRefusal,
+    app: App | undefined,
+  ): undefined {
     this.#deps.logger.debug('Connection Refused', socket.remoteAddress, error.message);
     this.#deps.refusals.count(reason, exampleOf(socket, handshake, app ?? this.#deps.unusedAppsHint));
     const { errorDataAsString } = app ?? this.#deps;

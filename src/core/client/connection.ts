@@ -39,7 +39,7 @@ interface OutboundRule {
   check(connection: Connection): void;
 }
 
-interface Reason {
+interface CloseReason {
   readonly code: number;
   readonly message: string;
 }
@@ -113,13 +113,13 @@ export class Connection {
   }
 
   /** SPEC 2.5: sends the reason in a frame and in the close code. */
-  close(reason: Reason): void {
+  close(reason: CloseReason): void {
     this.send(encode.error(reason.code, reason.message, this.app.errorDataAsString));
     this.end(reason);
   }
 
   /** Sends the reason in the close code alone (SPEC 2.11). */
-  end({ code, message }: Reason): void {
+  end({ code, message }: CloseReason): void {
     if (this.closing) return;
     this.closing = true;
     this.socket.close(code, message);

@@ -6,7 +6,7 @@ import { ClientSession, type SessionDeps } from './session.ts';
 type GatewayDeps = AdmissionDeps & MessageHandlerDeps;
 
 /** The only entry into the core: opens a session for each socket. */
-export class Gateway implements transport.Gateway {
+export class CoreGateway implements transport.Gateway {
   readonly #session: SessionDeps & { readonly admission: Admission };
 
   constructor(deps: GatewayDeps) {

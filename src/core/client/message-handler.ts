@@ -2,16 +2,16 @@ import { type ClientMessage, decode, errors, exceeds, ProtocolError } from '#pro
 import type { Hub } from '../channels/hub.ts';
 import { Relay } from '../channels/relay.ts';
 import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
-import { clientEvent } from '../handlers/client-event.ts';
-import { ping } from '../handlers/ping.ts';
-import { signin } from '../handlers/signin.ts';
-import { subscribe } from '../handlers/subscribe.ts';
-import { unsubscribe } from '../handlers/unsubscribe.ts';
+import { handleClientEvent } from '../handlers/client-event.ts';
+import { handlePing } from '../handlers/ping.ts';
+import { handleSignin } from '../handlers/signin.ts';
+import { handleSubscribe } from '../handlers/subscribe.ts';
+import { handleUnsubscribe } from '../handlers/unsubscribe.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Broker, History } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { Logger } from '../ports/logger.ts';
-import { reasonOf } from '../refusal-reason.ts';
+import { refusalReasonOf } from '../refusal-reason.ts';
 import type { Refusals } from '../refusals.ts';
 import type { Users } from '../users.ts';
 import type { Connection } from './connection.ts';
@@ -103,15 +103,15 @@ export class MessageHandler {
   #dispatch(from: Connection, message: ClientMessage): Promise<void> | undefined {
     switch (message.kind) {
       case 'subscribe':
-        return subscribe(this.#core, from, message);
+        return handleSubscribe(this.#core, from, message);
       case 'unsubscribe':
-        return unsubscribe(this.#core, from, message.channel);
+        return handleUnsubscribe(this.#core, from, message.channel);
       case 'client-event':
-        return clientEvent(this.#core, from, message);
+        return handleClientEvent(this.#core, from, message);
       case 'signin':
-        return signin(this.#core, from, message);
+        return handleSignin(this.#core, from, message);
       case 'ping':
-        return ping(this.#core, from);
+        return handlePing(this.#core, from);
       case 'pong':
       case 'ignored':
         return undefined;
@@ -127,7 +127,7 @@ export class MessageHandler {
       from.close(errors.internal);
       return;
     }
-    this.#core.refusals.count(reasonOf(error), {
+    this.#core.refusals.count(refusalReasonOf(error), {
       app: from.app.id,
       address: from.socket.remoteAddress,
       socket: from.socketId,

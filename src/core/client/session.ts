@@ -26,7 +26,7 @@ export interface SessionDeps {
 }
 
 /** A message, or the code with which the socket closed. */
-type Item = Buffer | number;
+type QueueItem = Buffer | number;
 
 /**
  * The queue of one client: its admission, its messages and its end happen one after another, so that no message is
@@ -38,7 +38,7 @@ export class ClientSession implements Session {
   readonly #socket: Socket;
   #connection: Connection | undefined;
   /** Items behind the one that is in progress; `undefined` while none is. */
-  #queue: Item[] | undefined;
+  #queue: QueueItem[] | undefined;
   #paused = false;
 
   constructor(core: SessionDeps, socket: Socket, handshake: Handshake) {
@@ -77,13 +77,13 @@ export class ClientSession implements Session {
     }
   }
 
-  #serve(item: Item): void {
+  #serve(item: QueueItem): void {
     const task = this.#begin(item);
     if (task !== undefined) void this.#waitFor(task);
   }
 
   /** Never throws. `undefined`: it is done. */
-  #begin(item: Item): Promise<void> | undefined {
+  #begin(item: QueueItem): Promise<void> | undefined {
     const connection = this.#connection;
     if (connection === undefined) return undefined;
     try {
@@ -109,7 +109,7 @@ export class ClientSession implements Session {
   }
 
   /** Begins the waiting items in order, up to the first that is not done at once. */
-  #next(queue: Item[]): void {
+  #next(queue: QueueItem[]): void {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
       const task = this.#begin(item);
       if (task !== undefined) return void this.#waitFor(task);

@@ -26,7 +26,7 @@ interface ClientEventDeps {
 }
 
 /** SPEC 5: relays to the others on the channel, rebuilt from the known fields. A promise: the client's next message has to wait. */
-export function clientEvent(
+export function handleClientEvent(
   core: ClientEventDeps,
   from: Connection,
   message: ClientEvent,

@@ -5,7 +5,7 @@ import { type Hub, isPendingDelivery, type PendingDelivery } from '../channels/h
 const PONG = encode.pong();
 
 /** SPEC 2.8: answers behind the events that this client's channels have for it, so that a pong confirms their arrival. */
-export function ping({ hub }: { readonly hub: Hub }, from: Connection): Promise<void> | undefined {
+export function handlePing({ hub }: { readonly hub: Hub }, from: Connection): Promise<void> | undefined {
   const pending = hub.pendingDeliveries(from);
   if (pending.length > 0) return allSent(pending).then(() => from.send(PONG));
   from.send(PONG);

@@ -13,12 +13,12 @@ import type { Users } from '../users.ts';
 type Signin = Extract<ClientMessage, { kind: 'signin' }>;
 
 /** SPEC 6.1 to 6.3: signs the socket in; it stays that user until it closes. */
-export async function signin(
+export async function handleSignin(
   { users }: { readonly users: Users },
   from: Connection,
   message: Signin,
 ): Promise<void> {
-  const user = verified(from, message);
+  const user = verifiedUser(from, message);
   if (from.user !== undefined && from.user.id !== user.id) throw new ProtocolError(errors.signinFailed);
   from.authorized = true;
   const added = await users.signedIn(from, user);
@@ -27,7 +27,7 @@ export async function signin(
   await users.sendOnlineUsers(from, added);
 }
 
-function verified(from: Connection, { auth, userData }: Signin): SignedInUser {
+function verifiedUser(from: Connection, { auth, userData }: Signin): SignedInUser {
   const { credentials, strictAuthKey, limits, extraChannelCharacters } = from.app;
   const request = { socketId: from.socketId, auth, userData };
   const user = verifyUserAuth(credentials, request, strictAuthKey)

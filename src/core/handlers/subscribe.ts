@@ -38,7 +38,11 @@ interface SubscribeDeps {
 }
 
 /** SPEC 3.6: ends in success or in a refusal for this channel, whatever fails. */
-export async function subscribe(core: SubscribeDeps, from: Connection, message: Subscribe): Promise<void> {
+export async function handleSubscribe(
+  core: SubscribeDeps,
+  from: Connection,
+  message: Subscribe,
+): Promise<void> {
   try {
     await enterOrReplyAgain(core, from, message);
   } catch (error) {
@@ -81,7 +85,7 @@ function admit(from: Connection, kind: ChannelKind, message: Subscribe): Member 
     throw subscriptionUnauthorized(channel);
   }
   from.authorized = true;
-  return kind.members ? memberOf(from, message) : undefined;
+  return kind.members ? subscribingMember(from, message) : undefined;
 }
 
 function admitToReserved(from: Connection, channel: string): undefined {
@@ -91,7 +95,7 @@ function admitToReserved(from: Connection, channel: string): undefined {
 }
 
 /** SPEC 6.6: without `channel_data`, a signed-in user joins under their own id. */
-function memberOf(from: Connection, { channel, channelData }: Subscribe): Member {
+function subscribingMember(from: Connection, { channel, channelData }: Subscribe): Member {
   if (!channelData && from.user !== undefined) return memberFromUser(from.user);
   return parseMember(channelData, from.app.limits, channel);
 }

@@ -8,7 +8,11 @@ interface UnsubscribeDeps {
 }
 
 /** SPEC 3.8: no answer, and nothing happens when there was no subscription. */
-export async function unsubscribe(core: UnsubscribeDeps, from: Connection, channel: string): Promise<void> {
+export async function handleUnsubscribe(
+  core: UnsubscribeDeps,
+  from: Connection,
+  channel: string,
+): Promise<void> {
   const subscription = from.subscription(channel);
   if (subscription !== undefined) await leave(core, subscription);
 }

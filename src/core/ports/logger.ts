@@ -16,7 +16,7 @@ export interface Logger {
   /** False when debug lines are dropped: callers skip the work of building them. */
   readonly debugging: boolean;
   debug(title: LogTitle, subject: string, message?: string): void;
-  warn(what: string, details?: Readonly<Record<string, string | number>>): void;
+  warn(message: string, details?: Readonly<Record<string, string | number>>): void;
   /** Logs a defect: something that should not have been possible. */
-  error(what: string, error: unknown): void;
+  error(message: string, error: unknown): void;
 }

@@ -7,7 +7,7 @@ export type LogExample = Readonly<Record<string, string | number>>;
 
 interface MinuteLogOptions {
   readonly logger: Pick<Logger, 'warn'>;
-  readonly what: string;
+  readonly message: string;
   /** Shown in each line. */
   readonly details?: LogExample;
   readonly clock?: () => number;
@@ -46,8 +46,8 @@ export class MinuteLog {
   tick(): void {
     const now = this.#clock();
     if (this.#unlogged === 0 || now - this.#loggedAtMs < LINE_EVERY_MS) return;
-    const { logger, what, details } = this.#options;
-    logger.warn(what, { ...details, count: this.#unlogged, ...this.#example });
+    const { logger, message, details } = this.#options;
+    logger.warn(message, { ...details, count: this.#unlogged, ...this.#example });
     this.#unlogged = 0;
     this.#loggedAtMs = now;
   }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { channelKey } from '../../core/util/channel-key.ts';
+import { channelMapKey } from '../../core/util/channel-map-key.ts';
 import type { Retention } from '../../core/ports/events.ts';
 import type { ChannelRef, History, Remembered } from '../../core/ports/events.ts';
 
@@ -14,11 +14,11 @@ export class MemoryHistory implements History {
   });
 
   remember(ref: ChannelRef, payload: string, { lastSeconds = 0 }: Retention): void {
-    if (lastSeconds > 0) this.#last.set(channelKey(ref), payload, { ttl: lastSeconds * 1000 });
+    if (lastSeconds > 0) this.#last.set(channelMapKey(ref), payload, { ttl: lastSeconds * 1000 });
   }
 
   last(ref: ChannelRef): Promise<Remembered | undefined> {
-    const key = channelKey(ref);
+    const key = channelMapKey(ref);
     const payload = this.#last.get(key);
     if (payload === undefined) return Promise.resolve(undefined);
     return Promise.resolve({ payload, ttlSeconds: Math.ceil(this.#last.getRemainingTTL(key) / 1000) });

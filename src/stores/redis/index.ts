@@ -108,5 +108,6 @@ function assemble(options: RedisOptions, logger: Logger) {
 const droppedHistoriesLog = (logger: Logger): MinuteLog =>
   new MinuteLog({
     logger,
-    what: 'Histories were dropped early because an app exceeds WAVEHALL_HISTORY_MAX_BYTES: clients and nodes that reconnect may miss events. Raise that setting, or keep less (WAVEHALL_HISTORY_SIZE, WAVEHALL_HISTORY_TTL)',
+    message:
+      'Histories were dropped early because an app exceeds WAVEHALL_HISTORY_MAX_BYTES: clients and nodes that reconnect may miss events. Raise that setting, or keep less (WAVEHALL_HISTORY_SIZE, WAVEHALL_HISTORY_TTL)',
   });

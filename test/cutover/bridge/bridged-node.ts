@@ -5,7 +5,7 @@ import { StaticApps } from '../../../src/apps/static.ts';
 import { SubscriptionCounter } from '../../../src/core/channels/subscription-counter.ts';
 import type { App } from '../../../src/core/app.ts';
 import { FanOut } from '../../../src/core/channels/fan-out.ts';
-import { Gateway } from '../../../src/core/client/gateway.ts';
+import { CoreGateway } from '../../../src/core/client/gateway.ts';
 import { Hub } from '../../../src/core/channels/hub.ts';
 import { Outbound } from '../../../src/core/client/outbound.ts';
 import type { Stores } from '../../../src/core/ports/cluster.ts';
@@ -114,7 +114,7 @@ function assemble(apps: readonly App[], stores: Stores, logger: FakeLogger) {
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   const provider = new StaticApps(apps);
   const limits = { connections: 0, connectionsPerAddress: 0, delayedRefusals: 0, refusalDelayMs: 0 };
-  const gateway = new Gateway({
+  const gateway = new CoreGateway({
     ...stores,
     apps: provider,
     hub,

@@ -60,8 +60,8 @@ export class BridgedPair {
     for (const client of this.#clients) client.wire.drop();
     await this.node.stop();
     await this.upstream.stop();
-    const { defects } = this.node.logger;
-    if (defects.length > 0) throw new Error(`errors: ${JSON.stringify(defects)}`);
+    const { errors } = this.node.logger;
+    if (errors.length > 0) throw new Error(`errors: ${JSON.stringify(errors)}`);
   }
 
   async #connect(app: Endpoint): Promise<RecordingClient> {

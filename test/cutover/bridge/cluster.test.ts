@@ -58,7 +58,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
     for (const client of clients) client.wire.drop();
     await Promise.all(nodes.map((node) => node.stop()));
     await upstream.stop();
-    expect(nodes.flatMap(({ logger }) => logger.defects)).toEqual([]);
+    expect(nodes.flatMap(({ logger }) => logger.errors)).toEqual([]);
   });
 
   test('11.8 delivers an event of any node or of the upstream once to every client, equal ones too', async () => {

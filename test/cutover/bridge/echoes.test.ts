@@ -9,7 +9,7 @@ import type { SubscriptionState } from '../../../src/cutover/bridge/ports/receiv
 import { BridgeCounters } from '../../../src/cutover/bridge/status/counters.ts';
 import type { ServerFrame } from '../../../src/cutover/client/server-frame.ts';
 import { openMemoryStores } from '../../../src/stores/memory/index.ts';
-import { held } from '../../core/fakes.ts';
+import { deferred } from '../../core/fakes.ts';
 import { eventually } from '../../support/wire.ts';
 import { sleep } from '../../../src/core/util/time.ts';
 
@@ -75,7 +75,7 @@ describe('echoes from the upstream', () => {
 
   test('11.8 an echo that has not arrived by the pong after the answer is not awaited any more', async () => {
     const nodes = openNodes();
-    const barrier = held();
+    const barrier = deferred();
     for (const node of nodes) node.barrier = barrier.promise;
     const pending = await nodes[0].echoes.announce([event('x')]);
     nodes[0].echoes.answered(pending);

@@ -61,7 +61,7 @@ describe.each(upstreamKinds().filter(({ canBeKilled }) => canBeKilled))('beside 
     expect(stage.node.state).toMatchObject({ dropped: {}, gaps: expect.any(Number) as number });
     expect(stage.node.state.gaps).toBeGreaterThan(0);
     const lines = stage.node.logger.warnings
-      .map(({ what }) => what)
+      .map(({ message }) => message)
       .filter((what) => /the upstream/.test(what));
     expect(lines).toEqual([
       'The bridge has no connection to the upstream and retries: clients on Wavehall miss what is published there, and events for it wait for at most WAVEHALL_CUTOVER_QUEUE_SECONDS. Check that the upstream runs; at the first start, check WAVEHALL_CUTOVER_UPSTREAM',

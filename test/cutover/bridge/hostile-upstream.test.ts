@@ -95,7 +95,7 @@ describe('an upstream that breaks the protocol', () => {
     a.leave('presence-room');
     await eventually(() => b.memberChanges('presence-room').includes('-a'), 'he leaves');
     expect(a.received('pusher_internal:what')).toEqual([]);
-    expect(node.logger.defects).toEqual([]);
+    expect(node.logger.errors).toEqual([]);
     for (const client of [a, b]) client.wire.drop();
   });
 

@@ -22,7 +22,7 @@ afterEach(async () => {
 
 const warned = (text: string): Promise<void> =>
   eventually(
-    () => node.logger.warnings.some(({ what }) => what.includes(text)),
+    () => node.logger.warnings.some(({ message }) => message.includes(text)),
     () => `a warning with ${text}: ${JSON.stringify(node.logger.warnings)}`,
   );
 
@@ -46,7 +46,9 @@ describe('logs once, with the name of the setting, that the upstream', () => {
     await warned('WAVEHALL_CUTOVER_UPSTREAM: the upstream has no app with this key');
     await works();
     await sleep(300);
-    expect(node.logger.warnings.filter(({ what }) => what.includes('app with this key'))).toHaveLength(1);
+    expect(node.logger.warnings.filter(({ message }) => message.includes('app with this key'))).toHaveLength(
+      1,
+    );
   });
 
   test('11.17 has another secret', async () => {

@@ -1,5 +1,5 @@
 import type { ChannelRef, History, Remembered } from '../../../core/ports/events.ts';
-import { channelKey } from '../../../core/util/channel-key.ts';
+import { channelMapKey } from '../../../core/util/channel-map-key.ts';
 
 interface Last {
   payload: string | undefined;
@@ -19,22 +19,23 @@ export class LastEvents implements History {
   }
 
   hold(ref: ChannelRef): void {
-    if (!this.#held.has(channelKey(ref))) this.#held.set(channelKey(ref), { payload: undefined, untilMs: 0 });
+    if (!this.#held.has(channelMapKey(ref)))
+      this.#held.set(channelMapKey(ref), { payload: undefined, untilMs: 0 });
   }
 
   drop(ref: ChannelRef): void {
-    this.#held.delete(channelKey(ref));
+    this.#held.delete(channelMapKey(ref));
   }
 
   remember(ref: ChannelRef, payload: string, ttlSeconds: number): void {
-    const last = this.#held.get(channelKey(ref));
+    const last = this.#held.get(channelMapKey(ref));
     if (last === undefined) return;
     last.payload = payload;
     last.untilMs = Date.now() + ttlSeconds * 1000;
   }
 
   last(ref: ChannelRef): Promise<Remembered | undefined> {
-    const last = this.#held.get(channelKey(ref));
+    const last = this.#held.get(channelMapKey(ref));
     const leftMs = (last?.untilMs ?? 0) - Date.now();
     if (last?.payload === undefined || leftMs <= 0) return this.#inner.last(ref);
     return Promise.resolve({ payload: last.payload, ttlSeconds: Math.ceil(leftMs / 1000) });

@@ -1,5 +1,5 @@
 import { isReservedChannel, kindOf, type Member } from '#protocol';
-import { channelKey } from '../../../core/util/channel-key.ts';
+import { channelMapKey } from '../../../core/util/channel-map-key.ts';
 import type { ChannelRef } from '../../../core/ports/events.ts';
 import type { Joining, Leaving, Membership, Occupancy } from '../../../core/ports/membership.ts';
 
@@ -69,7 +69,7 @@ export class MergedMembership implements Membership {
   }
 
   async leave(ref: ChannelRef, leaving: Leaving): Promise<void> {
-    const merged = this.#channels.get(channelKey(ref));
+    const merged = this.#channels.get(channelMapKey(ref));
     if (merged === undefined) return this.#inner.leave(ref, leaving);
     const { member, subscriptions } = leaving;
     merged.subscriptions = subscriptions;
@@ -83,20 +83,20 @@ export class MergedMembership implements Membership {
   }
 
   count(ref: ChannelRef, subscriptions: number): void {
-    const merged = this.#channels.get(channelKey(ref));
+    const merged = this.#channels.get(channelMapKey(ref));
     if (merged !== undefined) merged.subscriptions = subscriptions;
     this.#inner.count(ref, subscriptions);
   }
 
   /** Channels that this node is on are known from both sides; for others the upstream is asked. */
   async members(ref: ChannelRef): Promise<readonly Member[]> {
-    if (!isMerged(ref) || this.#channels.has(channelKey(ref))) return this.#inner.members(ref);
+    if (!isMerged(ref) || this.#channels.has(channelMapKey(ref))) return this.#inner.members(ref);
     const [own, upstream] = await Promise.all([this.#inner.members(ref), this.#counts.members(ref)]);
     return [...new Map([...upstream, ...own].map((member) => [member.id, member])).values()];
   }
 
   async occupancy(ref: ChannelRef): Promise<Occupancy> {
-    if (isReservedChannel(ref.channel) || this.#channels.has(channelKey(ref)))
+    if (isReservedChannel(ref.channel) || this.#channels.has(channelMapKey(ref)))
       return this.#inner.occupancy(ref);
     const [own, upstream] = await Promise.all([this.#inner.occupancy(ref), this.#counts.occupancy(ref)]);
     return this.#sum(ref, own, upstream);
@@ -117,7 +117,7 @@ export class MergedMembership implements Membership {
   // --- members of the upstream -----------------------------------------------------------------
 
   upstreamJoined(ref: ChannelRef, member: Member): void {
-    const merged = this.#channels.get(channelKey(ref));
+    const merged = this.#channels.get(channelMapKey(ref));
     if (merged === undefined || merged.upstream.has(member.id)) return;
     merged.upstream.set(member.id, member);
     if (merged.local.has(member.id)) return;
@@ -126,7 +126,7 @@ export class MergedMembership implements Membership {
   }
 
   upstreamLeft(ref: ChannelRef, id: string): void {
-    const merged = this.#channels.get(channelKey(ref));
+    const merged = this.#channels.get(channelMapKey(ref));
     const member = merged?.upstream.get(id);
     if (merged === undefined || member === undefined) return;
     merged.upstream.delete(id);
@@ -136,7 +136,7 @@ export class MergedMembership implements Membership {
 
   /** Replaces the list: members that are not in it have left. */
   upstreamRoster(ref: ChannelRef, members: readonly Member[]): void {
-    const merged = this.#channels.get(channelKey(ref));
+    const merged = this.#channels.get(channelMapKey(ref));
     if (merged === undefined) return;
     const named = new Set(members.map(({ id }) => id));
     for (const id of [...merged.upstream.keys()]) if (!named.has(id)) this.upstreamLeft(ref, id);
@@ -145,7 +145,7 @@ export class MergedMembership implements Membership {
 
   /** Number of the upstream's members that are listed. */
   upstreamCount(ref: ChannelRef): number {
-    return this.#channels.get(channelKey(ref))?.upstream.size ?? 0;
+    return this.#channels.get(channelMapKey(ref))?.upstream.size ?? 0;
   }
 
   // --- within ----------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ export class MergedMembership implements Membership {
 
   /** The last user of this node has left: removes the upstream's members, which are not followed any more. */
   async #close({ ref, upstream }: MergedChannel, leaving: Leaving): Promise<void> {
-    this.#channels.delete(channelKey(ref));
+    this.#channels.delete(channelMapKey(ref));
     const others = [...upstream.values()].filter(({ id }) => id !== leaving.member?.id);
     const left = others.map((member) => this.#inner.leave(ref, { subscriptions: 1, member }));
     await Promise.all(left);
@@ -169,7 +169,7 @@ export class MergedMembership implements Membership {
   }
 
   #open(ref: ChannelRef): MergedChannel {
-    const known = this.#channels.get(channelKey(ref));
+    const known = this.#channels.get(channelMapKey(ref));
     if (known !== undefined) return known;
     const merged = {
       ref,
@@ -177,7 +177,7 @@ export class MergedMembership implements Membership {
       local: new Map<string, Member>(),
       upstream: new Map<string, Member>(),
     };
-    this.#channels.set(channelKey(ref), merged);
+    this.#channels.set(channelMapKey(ref), merged);
     return merged;
   }
 }

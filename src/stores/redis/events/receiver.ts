@@ -57,7 +57,8 @@ export class Receiver {
     this.#deps = deps;
     this.#unreadLog = new MinuteLog({
       logger: deps.logger,
-      what: 'Clients missed events of a channel: its history in Redis cannot be read; newer events are delivered. If it repeats, check whether another program writes to keys that begin with WAVEHALL_REDIS_PREFIX',
+      message:
+        'Clients missed events of a channel: its history in Redis cannot be read; newer events are delivered. If it repeats, check whether another program writes to keys that begin with WAVEHALL_REDIS_PREFIX',
     });
     deps.links.subscriber.events.on('message', (pubsubChannel, bytes) =>
       this.#onMessage(pubsubChannel, bytes),

@@ -23,11 +23,11 @@ export function warnOfPolicy(policy: string | undefined, server: string, logger:
 export const serverNameOf = ({ options: { host, port, path } }: Redis): string => path ?? `${host}:${port}`;
 
 /** Reads a field of an INFO answer. */
-export const valueIn = (info: string, name: string): string | undefined =>
+export const infoField = (info: string, name: string): string | undefined =>
   new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
 
 /** Reads maxmemory-policy; `undefined` when Redis does not report it. */
-export const policyIn = (info: string): string | undefined => valueIn(info, 'maxmemory_policy');
+export const policyIn = (info: string): string | undefined => infoField(info, 'maxmemory_policy');
 
 /** Reads the number of keys that the server has evicted since its start. */
-export const evictedIn = (info: string): number => Number(valueIn(info, 'evicted_keys') ?? 0);
+export const evictedIn = (info: string): number => Number(infoField(info, 'evicted_keys') ?? 0);

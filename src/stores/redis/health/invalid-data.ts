@@ -9,11 +9,13 @@ export class InvalidData {
   constructor(logger: Logger) {
     this.#messages = new MinuteLog({
       logger,
-      what: 'Ignored an invalid message on a Redis channel: no node sends such. Does another program publish to channels that begin with WAVEHALL_REDIS_PREFIX?',
+      message:
+        'Ignored an invalid message on a Redis channel: no node sends such. Does another program publish to channels that begin with WAVEHALL_REDIS_PREFIX?',
     });
     this.#keys = new MinuteLog({
       logger,
-      what: 'Removed invalid data from a Redis key: the nodes write it again. Does another program write to keys that begin with WAVEHALL_REDIS_PREFIX?',
+      message:
+        'Removed invalid data from a Redis key: the nodes write it again. Does another program write to keys that begin with WAVEHALL_REDIS_PREFIX?',
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Logger } from '../../../core/ports/logger.ts';
-import { serverNameOf, policyIn, warnOfPolicy, valueIn } from './eviction-policy.ts';
+import { serverNameOf, policyIn, warnOfPolicy, infoField } from './eviction-policy.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { runScript } from '../link/scripts.ts';
@@ -27,7 +27,7 @@ export async function checkRedis(links: Links, keys: Keys, logger: Logger): Prom
   const oldest = links.publishCommand === 'SPUBLISH' ? OLDEST_CLUSTER : OLDEST_VERSION;
   for (const server of links.servers()) {
     const info = await server.info();
-    checkVersion(valueIn(info, 'redis_version'), oldest);
+    checkVersion(infoField(info, 'redis_version'), oldest);
     warnOfPolicy(policyIn(info), serverNameOf(server), logger);
   }
   await checkPermissions(links, keys);

@@ -16,7 +16,7 @@ export type KeyKind =
   | 'generation';
 
 /** Kinds of the keys of each script, in their order. */
-const KINDS: Readonly<Partial<Record<ScriptName, readonly KeyKind[]>>> = {
+const KINDS_OF_SCRIPT: Readonly<Partial<Record<ScriptName, readonly KeyKind[]>>> = {
   attach: ['generation', 'leases'],
   'renew-lease': ['generation', 'leases'],
   'sync-channel': ['generation', 'leases', 'set', 'numbers', 'set', 'numbers', 'hash', 'version', 'set'],
@@ -33,4 +33,4 @@ const KINDS: Readonly<Partial<Record<ScriptName, readonly KeyKind[]>>> = {
 };
 
 /** Empty for `publish`, which repairs its keys itself: a second run would publish twice. */
-export const kindsOf = (name: ScriptName): readonly KeyKind[] => KINDS[name] ?? [];
+export const kindsOf = (name: ScriptName): readonly KeyKind[] => KINDS_OF_SCRIPT[name] ?? [];

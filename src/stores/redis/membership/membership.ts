@@ -1,5 +1,5 @@
 import { encode, type Member } from '#protocol';
-import { channelKey } from '../../../core/util/channel-key.ts';
+import { channelMapKey } from '../../../core/util/channel-map-key.ts';
 import type { ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/events.ts';
 import type { Joining, Leaving, Membership, Occupancy } from '../../../core/ports/membership.ts';
 import type { MemberMessage } from '../events/message-codec.ts';
@@ -41,7 +41,7 @@ export class RedisMembership implements Membership {
   constructor(deps: RedisMembershipDeps) {
     this.#deps = deps;
     this.#watched = new WatchedChannels({
-      localMembers: (ref) => this.#held.get(channelKey(ref))?.roster?.members(),
+      localMembers: (ref) => this.#held.get(channelMapKey(ref))?.roster?.members(),
       read: (ref) => readRoster(deps, ref),
       emit: (ref, change) => this.#deliverChange(ref, change),
     });
@@ -63,7 +63,7 @@ export class RedisMembership implements Membership {
   }
 
   async leave(ref: ChannelRef, { subscriptions, member }: Leaving): Promise<void> {
-    const held = this.#held.get(channelKey(ref));
+    const held = this.#held.get(channelMapKey(ref));
     if (held === undefined) return;
     held.sync.setDesired(subscriptions, undefined, member?.id);
     if (member !== undefined) held.roster?.removeLocal(member.id);
@@ -75,7 +75,7 @@ export class RedisMembership implements Membership {
 
   /** Sends many changes of the same event-loop tick once. */
   count(ref: ChannelRef, subscriptions: number): void {
-    const held = this.#held.get(channelKey(ref));
+    const held = this.#held.get(channelMapKey(ref));
     if (held === undefined) return;
     held.sync.setDesired(subscriptions);
     this.#pendingCounts.add(held);
@@ -83,7 +83,7 @@ export class RedisMembership implements Membership {
   }
 
   async members(ref: ChannelRef): Promise<readonly Member[]> {
-    const held = this.#held.get(channelKey(ref));
+    const held = this.#held.get(channelMapKey(ref));
     const members = held?.roster?.members();
     if (members !== undefined) return members;
     if (held !== undefined && !this.#deps.node.isAttached) return [...held.sync.members()];
@@ -111,7 +111,7 @@ export class RedisMembership implements Membership {
 
   /** Applies a member change from another node, or this one; delivers it unless the clients here have it already. */
   onMessage(ref: ChannelRef, message: MemberMessage): void {
-    const roster = this.#held.get(channelKey(ref))?.roster;
+    const roster = this.#held.get(channelMapKey(ref))?.roster;
     if (roster === undefined) this.#deliverChange(ref, changeOf(message));
     else roster.onMessage(message);
   }
@@ -144,10 +144,10 @@ export class RedisMembership implements Membership {
   // --- private ---------------------------------------------------------------------------------
 
   #hold(ref: ChannelRef, hasMembers: boolean): HeldChannel {
-    let held = this.#held.get(channelKey(ref));
+    let held = this.#held.get(channelMapKey(ref));
     if (held === undefined) {
       held = { sync: new ChannelSync(ref, this.#deps) };
-      this.#held.set(channelKey(ref), held);
+      this.#held.set(channelMapKey(ref), held);
     }
     if (hasMembers) {
       held.roster ??= new RosterReplica(this.#deps, held.sync, (change) => this.#deliverChange(ref, change));
@@ -170,7 +170,7 @@ export class RedisMembership implements Membership {
   }
 
   #forget(held: HeldChannel): void {
-    const key = channelKey(held.sync.ref);
+    const key = channelMapKey(held.sync.ref);
     // A client that joined meanwhile may have replaced it.
     if (held.sync.isDone && this.#held.get(key) === held) this.#held.delete(key);
   }

@@ -1,5 +1,5 @@
 import type { Member } from '#protocol';
-import { channelKey } from '../../../core/util/channel-key.ts';
+import { channelMapKey } from '../../../core/util/channel-map-key.ts';
 import type { ChannelRef } from '../../../core/ports/events.ts';
 import { inBatches } from '../events/in-batches.ts';
 import type { RosterChange, RosterSnapshot } from './roster-copy.ts';
@@ -29,23 +29,23 @@ export class WatchedChannels {
   }
 
   watch(ref: ChannelRef): void {
-    this.#watched.set(channelKey(ref), { ref, members: new Map(), isStale: false });
+    this.#watched.set(channelMapKey(ref), { ref, members: new Map(), isStale: false });
   }
 
   unwatch(ref: ChannelRef): void {
-    this.#watched.delete(channelKey(ref));
+    this.#watched.delete(channelMapKey(ref));
   }
 
   /** Called with every change that is delivered on this node. */
   onChange(ref: ChannelRef, { member, joined }: RosterChange): void {
-    const watched = this.#watched.get(channelKey(ref));
+    const watched = this.#watched.get(channelMapKey(ref));
     if (joined) watched?.members.set(member.id, member);
     else watched?.members.delete(member.id);
   }
 
   /** Called with the members of a channel when they were read for another purpose. */
   setMembers(ref: ChannelRef, members: readonly Member[]): void {
-    const watched = this.#watched.get(channelKey(ref));
+    const watched = this.#watched.get(channelMapKey(ref));
     if (watched === undefined) return;
     watched.members = new Map(members.map((member) => [member.id, member]));
     watched.isStale = false;

@@ -50,7 +50,7 @@ export function unusedApps(variables: Variables, usedNames: string): readonly Un
   })).filter((each): each is UnusedApp => each.names !== usedNames && each.id !== undefined);
 }
 
-/** A sentence on the apps that are configured and not served, and why; `undefined`: there are none. */
+/** Explains in a sentence which configured apps are not served, and why; `undefined`: there are none. */
 export function unusedAppsHint(apps: readonly UnusedApp[], usedNames: string): string | undefined {
   if (apps.length === 0) return undefined;
   const each = apps.map(({ names, id }) => `${names} (id ${id})`).join(' and ');

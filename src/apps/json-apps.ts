@@ -39,7 +39,7 @@ const olderCredentialsIn = (value: unknown): readonly Credential[] | undefined =
 const isCredential = (value: unknown): value is Credential =>
   isJsonObject(value) && isFilledText(value.key) && isFilledText(value.secret);
 
-/** A text that is not empty: with an empty secret, anybody could sign. */
+/** True for a text that is not empty: with an empty secret, anybody could sign. */
 const isFilledText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
 /** Reads a setting from an app's JSON, else from `fallback`. */

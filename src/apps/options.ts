@@ -2,13 +2,13 @@ import type { HistoryRule } from '../core/app.ts';
 import { origins } from './origins.ts';
 import { appSetting, boolean, integer, type SettingType, limit, list, text } from '../settings/settings.ts';
 
-/** Reverb: `members`, `all`, and anything else is nobody. */
+/** As in Reverb, any word except `members` and `all` means none. */
 const clientEventModes: SettingType<'members' | 'all' | 'none'> = {
   expected: 'members, all or none',
   parse: (given) => (given === 'members' || given === 'all' ? given : 'none'),
 };
 
-/** Events of a channel; a node that missed all of them reads and delivers them in one go. */
+/** Bound of one history: a node that missed all of its events reads and delivers them without a pause. */
 const MAX_HISTORY_SIZE = 100_000;
 const MAX_TTL_SECONDS = 99_999_999;
 
@@ -27,7 +27,7 @@ const historyRules: SettingType<readonly HistoryRule[]> = {
   },
 };
 
-/** Close codes that pusher-js understands: 4000 to 4299 (from 4300 on it would never come back). */
+/** Close codes that pusher-js understands: 4000 to 4299 (from 4300 on it does not reconnect). */
 const closeCode = integer(4000, 4299);
 
 /** Every option of an app: a variable for the one app of the environment, a key for apps in JSON. */

@@ -3,7 +3,7 @@ import { domainToASCII } from 'node:url';
 import { type SettingType, list } from '../settings/settings.ts';
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
-/** No page has them as its origin's scheme. */
+/** Schemes that are never those of a page's origin. */
 const NON_PAGE_SCHEMES = new Set(['ws', 'wss', 'file', 'data', 'blob', 'javascript', 'about']);
 
 /**
@@ -31,7 +31,7 @@ function normalOrigin(entry: string): string | undefined {
   return scheme === undefined ? hostEntry(host, port) : originEntry(scheme.toLowerCase(), host, port);
 }
 
-/** A host with a port means a page there by any scheme; a default port has one scheme only. */
+/** Returns the entry for a host: with a port it stands for any scheme, with a default port for the scheme of that port. */
 function hostEntry(host: string, port: string | undefined): string {
   if (port === undefined || port === '*') return host;
   const scheme = Object.keys(DEFAULT_PORTS).find((each) => DEFAULT_PORTS[each] === port);
@@ -54,7 +54,7 @@ function normalHost(host: string): string | undefined {
 const plainHost = ({ hostname }: URL): string | undefined =>
   hostname === '' || /^\.|\.\./.test(hostname) ? undefined : hostname;
 
-/** A label with a `*` in it is a pattern of ASCII; any other is a name. */
+/** Normalises one label of a host: a label with `*` is a pattern in ASCII, any other is a name. */
 function normalLabel(label: string): string | undefined {
   if (label.includes('*')) return /^[a-z\d_*-]+$/.test(label) ? label : undefined;
   return domainToASCII(label) || undefined;

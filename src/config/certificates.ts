@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The text of a file that the setting names; `undefined`, and a problem that says so, when it cannot be read. */
+/** Reads the file that a setting names. When it cannot be read, returns `undefined` and adds a problem. */
 export function readCertificates(setting: string, file: string, problems: string[]): string | undefined {
   try {
     return readFileSync(file, 'utf8');

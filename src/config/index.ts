@@ -28,7 +28,7 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   readonly appsFrom: string;
   /** Apps that the environment names and that are not served, because another source has precedence. */
   readonly unusedApps: readonly UnusedApp[];
-  /** The same in a sentence, for the log lines of requests to such an app. */
+  /** Sentence about these apps, for the log lines of requests to them. */
   readonly unusedAppsHint: string | undefined;
   /** Settings that are set and have no effect, as sentences. */
   readonly warnings: readonly string[];
@@ -87,14 +87,14 @@ const CREDENTIALS_IN_HOST =
 const serverHost = (host: string, { from }: FoundApps, variables: Variables): string =>
   from === DEVELOPMENT && textIn(variables, SERVER_SETTINGS.host.name) === undefined ? '127.0.0.1' : host;
 
-/** Reverb and Wavehall may read one `.env`: `REVERB_MAX_REQUEST_SIZE` is also the limit of the upstream, unless that is set. */
+/** Takes `REVERB_MAX_REQUEST_SIZE` as the limit of the upstream too, unless that is set: both servers may read one `.env`. */
 function upstreamRequestSize(variables: Variables): { readonly cutoverRequestBytes?: number } {
   const bytes = Number(textIn(variables, 'REVERB_MAX_REQUEST_SIZE') ?? 0);
   const isSet = textIn(variables, SERVER_SETTINGS.cutoverRequestBytes.name) !== undefined;
   return isSet || !(bytes > 0) ? {} : { cutoverRequestBytes: bytes };
 }
 
-/** Each worker is a node of its own: without Redis, its clients would not get the events of the others. */
+/** Reports several workers without Redis: each is a node, and its clients would not get the events of the others. */
 function workersWithoutRedis({ workers, scaling }: Values<typeof SERVER_SETTINGS>): string[] {
   if (workers === 1 || scaling) return [];
   const { workers: setting, scaling: redis } = SERVER_SETTINGS;

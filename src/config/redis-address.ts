@@ -11,11 +11,11 @@ export interface RedisUrl {
   readonly database?: number;
 }
 
-/** The path of a unix socket as phpredis and Predis take it: alone, or after unix: or unix://. */
+/** Returns the path of a unix socket in the forms of phpredis and Predis: alone, or after unix: or unix://. */
 export const socketPathIn = (given: string): string | undefined =>
   /^(?:unix:(?:\/\/)?)?(\/(?!\/)[^\0]*[^\0/])$/i.exec(given)?.[1];
 
-/** `undefined`: it is no URL of Redis. */
+/** Parses a URL of Redis; `undefined` when it is none. */
 export function parseRedisUrl(given: string): RedisUrl | undefined {
   try {
     const socket = SOCKET_URL.exec(given)?.groups;
@@ -40,11 +40,11 @@ function serverUrl(given: string): RedisUrl | undefined {
   };
 }
 
-/** A user without a host is none to `URL`. */
+/** `unix:` URLs are parsed by this pattern, because `URL` refuses a user without a host. */
 const SOCKET_URL =
   /^unix:(?:\/\/(?:(?<username>[^/?#@:]*)(?::(?<password>[^/?#@]*))?@)?(?:localhost)?)?(?<path>\/(?!\/)[^?#]*)(?:\?(?<query>[^#]*))?$/i;
 
-/** `unix://user:password@/path?db=0`, or all of it in the query, as Predis and others write it. */
+/** Reads `unix://user:password@/path?db=0`; user, password and database may also be in the query, as Predis writes them. */
 function socketUrl({ username = '', password = '', path = '', query }: Record<string, string>) {
   const asked = new URLSearchParams(query);
   const from = (...names: string[]): string => names.map((name) => asked.get(name)).find(Boolean) ?? '';

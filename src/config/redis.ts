@@ -48,7 +48,7 @@ const port: SettingType<number> = {
   parse: (given) => integer(1, 65_535).parse(given),
 };
 
-/** Where Redis is and how it is used: Laravel's own names where it has one. */
+/** Settings of Redis, under the names that Laravel uses where it has them. */
 export const REDIS_SETTINGS = {
   scaling: setting('REVERB_SCALING_ENABLED', boolean, false, 'Connect several nodes over Redis.'),
   redisUrl: setting(
@@ -150,7 +150,7 @@ export const REDIS_SETTINGS = {
 
 type RedisValues = Values<typeof REDIS_SETTINGS>;
 
-/** Leaves out the names that say nothing here: other programs and other connections have theirs among `REDIS_*`. */
+/** Ignores `REDIS_*` variables without effect, so that their values are not checked: they may belong to another program. */
 export function redisSource(source: SettingSource, variables: Variables): SettingSource {
   const textOf = ({ name }: { readonly name: string }): string | undefined => textIn(variables, name)?.trim();
   if (boolean.parse(textOf(REDIS_SETTINGS.scaling) ?? '') !== true)
@@ -178,7 +178,7 @@ function* unusedSettings(
   if (hasSeveralServers || isSocket || url?.port !== undefined) yield redisPort.name;
 }
 
-/** How the stores are to reach Redis; `undefined` when this node is the only one. What is wrong is added to `problems`. */
+/** Options of the Redis stores; `undefined` when this node is the only one. Problems are added to `problems`. */
 export function redisOptions(values: RedisValues, problems: string[]): RedisOptions | undefined {
   if (!values.scaling) return undefined;
   const url = values.redisUrl === undefined ? {} : parseRedisUrl(values.redisUrl);
@@ -199,7 +199,7 @@ export function redisOptions(values: RedisValues, problems: string[]): RedisOpti
   };
 }
 
-/** Says where TLS was asked for and the URL, which wins as in Laravel, asks for none. */
+/** Warns when a setting asks for TLS and REDIS_URL, which wins as in Laravel, does not. */
 export function redisWarnings(
   { redisTls, redisScheme }: RedisValues,
   redis: RedisOptions | undefined,
@@ -235,7 +235,7 @@ function* conflictsOfSocket(values: RedisValues): Generator<string> {
     yield 'REDIS_TLS, REDIS_SCHEME: expected no TLS, because Redis is at a unix socket';
 }
 
-/** Those who know where Redis is, when it is not one server. */
+/** Options of Sentinels or a Cluster. */
 function sentinelsOrCluster(values: RedisValues) {
   const { redisSentinels, redisCluster } = values;
   return {

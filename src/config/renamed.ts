@@ -5,7 +5,7 @@ export const RENAMED_SETTINGS: Readonly<Record<string, string>> = {
   WAVEHALL_CUTOVER_PASS: 'WAVEHALL_CUTOVER_PROXY_HTTP',
 };
 
-/** A problem for each former name that is set: it would be ignored otherwise, and the default would count unnoticed. */
+/** Lists a problem for each former name that is set; otherwise it would be ignored unnoticed, and the default would apply. */
 export const renamedSettings = (variables: Variables): string[] =>
   Object.entries(RENAMED_SETTINGS)
     .filter(([former]) => textIn(variables, former) !== undefined)

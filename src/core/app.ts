@@ -37,12 +37,12 @@ export interface App {
   /** Characters allowed in channel names beside the official ones. */
   readonly extraChannelCharacters: string;
   readonly cacheTtlSeconds: number;
-  /** Events of a channel that are remembered, so that a node that lost its link can read those it missed. */
+  /** Events of a channel that are remembered, so that a node that was disconnected can read those it missed. */
   readonly historySize: number;
   readonly historyTtlSeconds: number;
-  /** Bytes of all that is remembered of the app, one half for histories, one for last events; 0: no limit. */
+  /** Bytes that are remembered for the app in total, one half for histories, one for last events; 0: no limit. */
   readonly historyMaxBytes: number;
-  /** For channels whose name begins so; the first that fits counts. */
+  /** Retention for channels whose name begins with a prefix; the first rule that fits applies. */
   readonly historyRules: readonly HistoryRule[];
   readonly subscriptionCounts: boolean;
   /** The key part of a channel's `auth` must be one of the app's keys. */

@@ -3,7 +3,7 @@ import { sleep } from './util/time.ts';
 
 /** Time between two groups of closes. */
 const STEP_MS = 100;
-/** Connections closed at once, at least: a small server is empty in a moment. */
+/** Least number of connections that are closed at once, so that a small server drains quickly. */
 const LEAST_PER_STEP = 50;
 
 type DrainReason = typeof errors.closing;
@@ -43,7 +43,7 @@ export class Drain {
   }
 }
 
-/** Random, so that no app or address is hit by the whole wave at once. */
+/** Shuffles the connections, so that no app or address loses all of its connections at once. */
 function shuffled<T>(items: T[]): T[] {
   for (let at = items.length - 1; at > 0; at -= 1) {
     const other = Math.floor(Math.random() * (at + 1));

@@ -8,10 +8,10 @@ import type { Broker, ChannelEvent, ChannelRef } from './ports/events.ts';
 import type { Membership } from './ports/membership.ts';
 import { ifUnavailable } from './ports/failures.ts';
 
-/** A page reload is not an absence: `offline` waits this long for the user to come back. */
+/** Delay before `offline` is sent, so that a page reload does not count as leaving. */
 export const OFFLINE_AFTER_MS = 3000;
 
-/** A signed-in user is a member of a channel that no client can subscribe to; the sockets that watch the user listen to it. */
+/** A signed-in user is a member of a channel that no client can subscribe to; the sockets that watch the user subscribe to it. */
 const USER_CHANNEL_PREFIX = '#user-';
 
 type OnlineState = WatchlistEvent['name'];

@@ -8,14 +8,14 @@ export interface SettingType<T> {
   wrongPart?(text: string): string | undefined;
 }
 
-/** One thing that an operator may set, wherever it is written. */
+/** A setting: a variable, or a key of an app in JSON. */
 export interface Setting<T> {
   /** The environment variable. */
   readonly name: string;
   /** Its key in the JSON of an app, as Reverb's `config/reverb.php` calls it. */
   readonly key?: string;
   readonly type: SettingType<T>;
-  /** Text that stands for the default; empty: none. */
+  /** Text of the default; empty: there is none. */
   readonly fallback: string;
   readonly doc: string;
 }
@@ -40,14 +40,14 @@ export type Values<S extends Settings> = {
   readonly [Name in keyof S]: S[Name] extends Setting<infer T> ? T : never;
 };
 
-/** Where texts come from: a variable or key that is not set is `undefined`. */
+/** Source of the texts of settings, such as the environment. A setting that is not set is `undefined`. */
 export interface SettingSource {
-  /** How the place of a setting is called in an error. */
+  /** Returns the name of a setting for error messages. */
   nameOf(setting: Setting<unknown>): string;
   textOf(setting: Setting<unknown>): string | undefined;
 }
 
-/** Everything that is wrong with the configuration, at once: a line for each setting. */
+/** All problems of the configuration at once: one line for each setting. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -58,7 +58,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Reads every setting. What is wrong is added to `problems`, and its default stands in. */
+/** Reads every setting. An invalid value is added to `problems`, and the default is used. */
 export function readSettings<S extends Settings>(
   settings: S,
   source: SettingSource,
@@ -90,10 +90,10 @@ const shownValue = ({ name }: Setting<unknown>, text: string): string =>
     ? '(not shown)'
     : JSON.stringify(text.replace(/^([a-z][\w+.-]*:\/\/)?[^]*@/i, '$1(not shown)@').slice(0, 100));
 
-/** Laravel's words for nothing: such a variable counts as not set. */
+/** Words that Laravel reads as null or empty: such a variable counts as not set. */
 const EMPTY_WORDS = new Set(['', 'null', '(null)', 'empty', '(empty)']);
 
-/** Reads a text as Laravel's `env()` does: `undefined` for its words for nothing, else the text without quotes around all of it. */
+/** Reads a text as Laravel's `env()` does: `undefined` for `EMPTY_WORDS`, else the text without quotes around all of it. */
 export function laravelText(text: string): string | undefined {
   if (EMPTY_WORDS.has(text.toLowerCase())) return undefined;
   return /^(['"])([^\n]*)\1$/.exec(text)?.[2] ?? text;
@@ -101,7 +101,7 @@ export function laravelText(text: string): string | undefined {
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The text of a variable as `env()` gives it to Laravel, white space included, unless it says nothing. */
+/** Returns the text of a variable as `env()` gives it to Laravel, with its white space; `undefined` when it is blank. */
 export function textIn(variables: Variables, name: string): string | undefined {
   const text = laravelText(variables[name] ?? '');
   return text === undefined || text.trim() === '' ? undefined : text;
@@ -133,14 +133,14 @@ export const boolean: SettingType<boolean> = {
 
 export const text: SettingType<string> = { expected: 'a text', parse: (given) => given };
 
-/** A text of which every character counts. */
+/** A text in which white space at the ends matters. */
 export const secret: SettingType<string | undefined> = {
   expected: 'a text',
   exact: true,
   parse: (given) => given || undefined,
 };
 
-/** A text that need not be there. */
+/** A text that may be absent. */
 export const optionalText: SettingType<string | undefined> = {
   expected: 'a text',
   parse: (given) => given || undefined,

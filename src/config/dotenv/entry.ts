@@ -38,7 +38,7 @@ function parseName(text: string): string {
 
 type State = 'start' | 'plain' | 'single' | 'double' | 'escape' | 'behind' | 'comment';
 
-/** Runs of line ends, of other white space, one of the signs that mean something, or a run of anything else. */
+/** Tokens: a run of line ends, a run of other white space, one special character, or a run of anything else. */
 const TOKENS = /[\r\n]+|[ \t\v\f]+|[\\'"#$]|[^ \t\n\r\v\f\\'"#$]+/g;
 const SPACE = /^[ \t\n\r\v\f]+$/;
 const ESCAPED: Readonly<Record<string, string>> = { f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };

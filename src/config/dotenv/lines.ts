@@ -5,7 +5,7 @@ export interface RawEntry {
   readonly text: string;
 }
 
-/** The entries of a `.env`, without comments and empty lines, cut as `vlucas/phpdotenv` 5 cuts them. */
+/** Splits a `.env` into entries as `vlucas/phpdotenv` 5 does, without comments and empty lines. */
 export function splitEntries(content: string): RawEntry[] {
   const entries: RawEntry[] = [];
   let open: { line: number; texts: string[] } | undefined;
@@ -25,7 +25,7 @@ export function splitEntries(content: string): RawEntry[] {
   return entries;
 }
 
-/** A double quote right behind the equals sign, and no other in the line. */
+/** True when a double quote follows the equals sign and is not closed in this line. */
 function opensQuote(text: string): boolean {
   const at = text.indexOf('="');
   if (at === -1) return false;
@@ -33,10 +33,10 @@ function opensQuote(text: string): boolean {
   return (hash === -1 || hash > at) && quotesIn(text) <= 1;
 }
 
-/** Double quotes that no backslash stands before. */
+/** Counts double quotes without a backslash before them. */
 const quotesIn = (text: string): number => text.replaceAll('\\\\', '').match(/(?<!\\)"/g)?.length ?? 0;
 
-/** The white space that PHP's `trim` removes: a form feed is not among it. */
+/** Removes the same white space as PHP's `trim`, which keeps form feeds. */
 export const phpTrim = (text: string): string => text.replace(/^[ \n\r\t\0\v]+|[ \n\r\t\0\v]+$/g, '');
 
 const isCommentOrBlank = (text: string): boolean => /^(#|$)/.test(phpTrim(text));

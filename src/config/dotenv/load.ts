@@ -13,7 +13,7 @@ export function loadDotenv(content: Buffer, outer: Variables): Map<string, strin
     if (outer[name] !== undefined || settled.has(name)) continue;
     const text = value && resolveReferences(value, (other) => outer[other] ?? found.get(other));
     found.set(name, text);
-    // PHP's putenv takes no NUL: such a value stays, whatever follows.
+    // PHP's putenv refuses NUL, so a later entry cannot replace such a value.
     if (text?.includes('\0') === true) settled.add(name);
   }
   return found;
@@ -34,7 +34,7 @@ function parseEntries(content: string) {
   return entries;
 }
 
-/** From the right: what a reference comes to may complete one before it. What has no value stays as it is written. */
+/** Replaces references from right to left: the value of one may complete the one before it. A reference without a value stays. */
 function resolveReferences(
   parts: readonly ValuePart[],
   valueOf: (name: string) => string | undefined,
@@ -50,14 +50,14 @@ function resolveReferences(
 const BYTE_ORDER_MARK = /^\ufeff/;
 const REPLACEMENT = '\ufffd';
 
-/** As PHP's mb_convert_encoding: what is no UTF-8 becomes a question mark. A byte order mark is left out. */
+/** Decodes as PHP's mb_convert_encoding does: invalid UTF-8 becomes a question mark. A byte order mark is removed. */
 function decodeUtf8(content: Buffer): string {
   const text = content.toString('utf8');
   const read = text.includes(REPLACEMENT) ? replaceInvalidUtf8(content) : text;
   return read.replace(BYTE_ORDER_MARK, '');
 }
 
-/** A replacement character that the file itself has stays one: it is kept apart under a lone surrogate, which UTF-8 cannot hold. */
+/** Decodes the pieces between the replacement characters (U+FFFD) of the file itself, so that these stay. */
 function replaceInvalidUtf8(content: Buffer): string {
   const pieces: string[] = [];
   const own = Buffer.from(REPLACEMENT);

@@ -6,7 +6,7 @@ import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { Logger } from '../ports/logger.ts';
 
-/** Events that may wait for one channel's sockets before publishers are told to come back later. */
+/** Limits of what waits for one channel's sockets: beyond, publishers get 503 and client events wait. */
 export const BACKLOG_EVENTS = 1000;
 export const BACKLOG_BYTES = 4 * 1024 * 1024;
 
@@ -60,7 +60,7 @@ export class Hub {
     return this.#scopes.get(app)?.connections.get(socketId);
   }
 
-  /** Of one app, or of all. */
+  /** Lists the connections of one app, or of all. */
   *connections(app?: string): Iterable<Connection> {
     for (const [id, scope] of this.#scopes) {
       if (app === undefined || app === id) yield* scope.connections.values();
@@ -77,11 +77,11 @@ export class Hub {
 
   /**
    * Adds a connection to a channel. When it resolves, the cluster knows the subscription, and its events are held until
-   * `release`. No event is lost, because it listens first and joins second:
+   * `release`. No event is lost, because the node subscribes first and joins second:
    *   1. `check`, where given, may reject; the channel's mutex keeps the members as they are from here to the end.
    *   2. For the first socket here, the broker is subscribed: events arrive from now on.
    *   3. The subscription holds them.
-   *   4. The cluster learns of it; for a new member it sends `member_added` to the others.
+   *   4. The cluster is informed; for a new member it sends `member_added` to the others.
    * After a rejection the connection is not on the channel.
    */
   enter(
@@ -111,8 +111,8 @@ export class Hub {
   }
 
   /**
-   * SPEC 3.7: makes the subscriber another member. The others receive both changes, it misses no event. When `check` or
-   * the cluster rejects, it stays the member that it was.
+   * SPEC 3.7: makes the subscriber another member. The others receive both changes; the subscriber misses no event.
+   * When `check` or the cluster rejects, it stays the member that it was.
    */
   changeMember(subscription: Subscription, member: Member, check: () => Promise<void>): Promise<void> {
     const channel = this.#channel(subscription.ref);
@@ -189,7 +189,7 @@ export class Hub {
     if (left !== undefined) await left;
   }
 
-  /** `undefined`: the cluster learns no more than a number, which is not waited for. */
+  /** `undefined`: only a count is reported, which is not waited for. */
   #reportJoin(
     channel: LocalChannel,
     member: Member | undefined,

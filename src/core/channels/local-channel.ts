@@ -42,7 +42,7 @@ export class LocalChannel {
     return this.live.length + this.waiting.length;
   }
 
-  /** The subscriber counts from now on; its events are kept until `release`. */
+  /** Adds a subscriber; its events are kept until `release`. */
   hold(subscription: Subscription): void {
     subscription.held = [];
     this.waiting.push(subscription);

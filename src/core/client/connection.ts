@@ -12,7 +12,7 @@ export class Subscription {
   member: Member | undefined;
   /** Place among the channel's live subscribers, -1 while it is not one. */
   index = -1;
-  /** Number of the last event of the channel that is settled for this subscriber: sent, or before its time. */
+  /** Number of the last event of the channel that this subscriber got, or that was published before it subscribed. */
   upTo = 0;
   /** Events that arrived before the client got its `subscription_succeeded` (SPEC 3.4). */
   held: ChannelEvent[] | undefined;
@@ -24,7 +24,7 @@ export class Subscription {
   }
 }
 
-/** Created when a client first does what they limit. */
+/** Limiters of one client; each is created when it is first needed. */
 export interface Limiters {
   messages?: TokenBucket;
   window?: FixedWindow;
@@ -33,7 +33,7 @@ export interface Limiters {
   clientEventsInFlight?: number;
 }
 
-/** Decides about a client for which more than `leastBytes` wait (SPEC 2.16). */
+/** Stops reading from, or ends, a client for which more than `leastBytes` wait (SPEC 2.16). */
 interface OutboundRule {
   readonly leastBytes: number;
   check(connection: Connection): void;
@@ -64,13 +64,13 @@ export class Connection {
   stalledAtMs = 0;
   /** Set while a message waits because the client is too fast (SPEC 2.12): ends the wait. */
   endRateWait: (() => void) | undefined;
-  /** More waits to be sent than the soft limit: its messages are not handled (SPEC 2.16). */
+  /** True while more bytes wait than the soft limit: its messages are not handled (SPEC 2.16). */
   isBehind = false;
   /** Set while a message waits because of that: ends the wait. */
   endBacklogWait: (() => void) | undefined;
-  /** Signed in, or once let into a signed channel (SPEC 6.8). */
+  /** True once it signed in or subscribed to a signed channel (SPEC 6.8). */
   authorized = false;
-  /** A probe, which no count of clients includes (SPEC 11.1). */
+  /** True for a probe, which no count of clients includes (SPEC 11.1). */
   isProbe = false;
   /** Nothing more is sent once it is true. */
   closing = false;

@@ -5,17 +5,17 @@ import type { Refusals } from '../refusals.ts';
 export interface OutboundLimits {
   /** Unsent bytes above which a client is not read, and gets no best-effort events. */
   readonly softBytes: number;
-  /** Unsent bytes beyond the largest frame among them, above which a client is ended: it does not read. */
+  /** Unsent bytes, without the largest frame among them, above which a client is disconnected: it does not read. */
   readonly hardBytes: number;
 }
 
 /**
- * The rule for everything that leaves (SPEC 2.16), applied by `Connection.write`, which every frame of an admitted client
- * passes: above the soft limit the client is not read until the network has taken enough, above the hard limit it is ended.
+ * Limits the unsent bytes of each client (SPEC 2.16). `Connection.write`, which every frame of an admitted client passes, applies
+ * it: above the soft limit the client is not read until the network has taken enough, above the hard limit it is disconnected.
  */
 export class Outbound {
   readonly softBytes: number;
-  /** Up to so many unsent bytes there is nothing to check. */
+  /** Unsent bytes up to which there is nothing to check. */
   readonly leastBytes: number;
   readonly #hardBytes: number;
   readonly #refusals: Pick<Refusals, 'count'>;

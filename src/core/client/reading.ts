@@ -4,7 +4,7 @@ export const STOP_READING = {
   queueFull: 1,
   /** The client does not read fast enough. */
   outboundFull: 2,
-  /** The client sends more messages than it may. */
+  /** The client exceeds its message rate. */
   tooManyMessages: 4,
 } as const;
 

@@ -20,7 +20,7 @@ export interface Control {
   terminate(app: string, user: string): Promise<void>;
 }
 
-/** A few small things that all nodes share and that outlive them, as JSON values. */
+/** Small JSON values that all nodes share and that outlive them, such as the percentage of a cutover. */
 export interface SharedState {
   /** `undefined`: it was never written, or cannot be understood. Rejects with `Unavailable`. */
   read(name: string): Promise<unknown>;
@@ -39,7 +39,7 @@ export interface Replays {
   take(app: string, signature: string, ttlMs: number): Promise<boolean>;
 }
 
-/** Everything shared, from one place: memory or Redis. Opened together, closed together. */
+/** All stores of one kind, memory or Redis. They are opened and closed together. */
 export interface Stores {
   readonly broker: Broker;
   readonly history: History;
@@ -50,7 +50,7 @@ export interface Stores {
   readonly replays: Replays;
   /** Metrics of the stores. */
   readonly metrics: readonly Metric[];
-  /** False while the shared store is out of reach. */
+  /** False while the shared store cannot be reached. */
   isReady(): boolean;
   /** Problems that an operator should know although the node serves; short sentences, without app data. */
   warnings(): readonly string[];

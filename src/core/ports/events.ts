@@ -1,14 +1,14 @@
-/** Events of a channel that are remembered, so that a node that lost its link can read those it missed. */
+/** Events of a channel that are remembered, so that a node that was disconnected can read those it missed. */
 export interface HistoryBounds {
   readonly size: number;
   readonly ttlSeconds: number;
 }
 
-/** The memory of published events: how many, and for how long. */
+/** Retention of published events: how many are remembered, and for how long. */
 export interface Retention extends HistoryBounds {
   /** Cache channels: time for which new subscribers get the event (SPEC 3.10). 0 or none: they do not. */
   readonly lastSeconds?: number;
-  /** Bytes of all that is remembered of the app, one half for histories, one for last events. 0 or none: no limit. */
+  /** Bytes that are remembered for the app in total, one half for histories, one for last events. 0 or none: no limit. */
   readonly appBytes?: number;
 }
 
@@ -18,7 +18,7 @@ export interface ChannelRef {
   readonly channel: string;
 }
 
-/** An event on its way: encoded once, by its publisher. */
+/** An event, encoded once by its publisher. */
 export interface ChannelEvent {
   /** The finished frame text, as `encode.*` makes it. */
   readonly payload: string;
@@ -37,7 +37,7 @@ export interface MemberChange {
 
 export type Deliver = (ref: ChannelRef, event: ChannelEvent) => void;
 
-/** Carries events between nodes, this one included: an event has one road, and one order per channel. */
+/** Carries events between nodes, this one included. Every event takes this way, so that each channel has one order. */
 export interface Broker {
   /** Called once, before any `subscribe`. `deliver` must not throw. */
   start(deliver: Deliver): Promise<void>;

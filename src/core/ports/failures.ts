@@ -1,4 +1,4 @@
-/** The shared store is out of reach for now: publishers are to retry. */
+/** The shared store cannot be reached for now: publishers should retry. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
 }
@@ -6,7 +6,7 @@ export class Unavailable extends Error {
 /** The sockets of a channel read more slowly than is published. The server itself is well. */
 export class SlowSubscribers extends Unavailable {}
 
-/** It is not known whether something was done, wholly or in part. It will not be done later. */
+/** An operation that was done wholly, partly or not at all: this is unknown. It will not be done later. */
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown';
 }

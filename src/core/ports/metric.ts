@@ -1,4 +1,4 @@
-/** How one value comes from those of several workers that serve one port. */
+/** Rule that merges the values of several workers of one port into one. */
 export type MergeRule = 'sum' | 'min' | 'max';
 
 /** One metric in Prometheus' terms; its values are read at each scrape. */
@@ -12,7 +12,7 @@ export interface Metric {
   values(): Iterable<readonly [labels: readonly string[], value: number]>;
 }
 
-/** A metric that rises and falls: only its author knows whether workers add up, so that the rule has no default. */
+/** Makes a metric that rises and falls. The merge rule has no default: only the author of a gauge knows whether values add up. */
 export const gauge = (
   name: string,
   help: string,
@@ -21,7 +21,7 @@ export const gauge = (
   values: Metric['values'],
 ): Metric => ({ name: `wavehall_${name}`, help, kind: 'gauge', labels, acrossWorkers, values });
 
-/** A metric that only grows; its name ends in `_total`. Each worker counts its own part, unless `acrossWorkers` differs. */
+/** Makes a metric that only grows; its name ends in `_total`. Each worker counts its own part, unless `acrossWorkers` differs. */
 export const counter = (
   name: string,
   help: string,
@@ -30,5 +30,5 @@ export const counter = (
   acrossWorkers: MergeRule = 'sum',
 ): Metric => ({ name: `wavehall_${name}`, help, kind: 'counter', labels, acrossWorkers, values });
 
-/** The values of a metric without labels. */
+/** Returns the values of a metric without labels. */
 export const scalar = (value: number): ReturnType<Metric['values']> => [[[], value]];

@@ -6,7 +6,7 @@ export interface FrameEncoder {
   encode(payload: string): Buffer;
 }
 
-/** A client as its transport presents it: anything that takes bytes and can be closed. No member may throw. */
+/** Connection of one client, as its transport offers it to the core. No member may throw. */
 export interface Socket {
   readonly encoder: FrameEncoder;
   readonly remoteAddress: string;
@@ -25,13 +25,13 @@ export interface Socket {
   close(code: number, reason: string): void;
   /** Ends the socket at once, without a close frame: for peers that do not read. */
   terminate(): void;
-  /** Asks for a sign of life by a control frame or heartbeat. */
+  /** Pings the client by a control frame or heartbeat. */
   ping(): void;
   /** True while reading is stopped, for any reason. */
   readonly readingStopped: boolean;
-  /** Stops reading from the client until the same reason is taken back. A socket that is closing reads on, and drops. */
+  /** Stops reading from the client until the same reason is withdrawn. A socket that is closing reads on, and drops. */
   stopReading(reason: StopReason): void;
-  /** Takes one reason back; reading goes on when no other is left. */
+  /** Withdraws one reason; reading continues when no other is left. */
   resumeReading(reason: StopReason): void;
 }
 
@@ -47,7 +47,7 @@ export interface Handshake {
 
 /** The core's end of a socket: the three things that a transport must report. No member throws. */
 export interface Session {
-  /** One whole message in UTF-8; what is not UTF-8 comes as an empty one, which is as malformed. */
+  /** Takes one whole message in UTF-8. A message that is not UTF-8 is passed as an empty one, which is malformed too. */
   received(message: Buffer): void;
   /** A control frame or heartbeat arrived. */
   alive(): void;

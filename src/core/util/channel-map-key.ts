@@ -1,4 +1,4 @@
 import type { ChannelRef } from '../ports/events.ts';
 
-/** One text for a channel of an app. No two pairs share one: names of channels have no line breaks. */
+/** Key of a channel in the maps of this process. It is unique, because channel names have no line breaks. */
 export const channelMapKey = ({ app, channel }: ChannelRef): string => `${app}\n${channel}`;

@@ -1,4 +1,4 @@
-/** Several values per key; a key without values takes no room. */
+/** Maps each key to several values. A key without values is removed. */
 export class MultiMap<Key, Value> {
   readonly #sets = new Map<Key, Set<Value>>();
 

@@ -7,7 +7,7 @@ export class Semaphore {
     this.#free = permits;
   }
 
-  /** Resolves when there is a permit, with what gives it back; calling that twice does no harm. */
+  /** Resolves when there is a permit, with a function that gives it back; a second call of it has no effect. */
   async acquire(): Promise<() => void> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -14,7 +14,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 
 const TIMEOUT = Symbol('timeout');
 
-/** Settles as `task` does, but after `ms` at the latest: then with what `late` returns, or throws. */
+/** Settles as `task` does, or after `ms` with the result of `late`, which may throw. */
 export async function within<T, L = undefined>(
   task: Promise<T>,
   ms: number,

@@ -3,7 +3,7 @@ import { channelMapKey } from '../../core/util/channel-map-key.ts';
 import type { Retention } from '../../core/ports/events.ts';
 import type { ChannelRef, History, Remembered } from '../../core/ports/events.ts';
 
-/** Bytes; above it, the channels without events for longest are forgotten first. */
+/** Limit in bytes; above it, the channels without events for longest are forgotten first. */
 export const HISTORY_BYTES = 64 * 1024 * 1024;
 
 /** The last event of each cache channel, for as long as it may be kept. */

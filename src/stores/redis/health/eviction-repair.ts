@@ -70,7 +70,7 @@ export class EvictionRepair {
 
   /**
    * Schedules a check for the next beat, after a key was repaired. `partition`: where other nodes may have lost data too; they
-   * learn it because the partition settles (`ClusterNode.startSettling`).
+   * detect it because the partition settles (`ClusterNode.startSettling`).
    */
   scheduleNow(partition?: number): void {
     if (partition !== undefined) this.#repairedPartitions.add(partition);

@@ -55,7 +55,7 @@ export async function checkPermissions(links: Links, keys: Keys): Promise<void> 
   await links.subscriber.unsubscribe(`${base}check`);
 }
 
-/** Tells the operator in one sentence why the node cannot start. */
+/** Reason, in one sentence for the operator, why the node cannot start. */
 export class PreflightError extends Error {
   override readonly name = 'PreflightError';
 }

@@ -232,7 +232,8 @@ describe('the rollback', () => {
     await seconds(11, bad);
     expect(logger.warnings).toEqual([
       {
-        message: 'Automatic rollback of the cutover percentage from 50 % to 25 %: 100 % of the canary events were lost (limit 10 %). Open connections are moved. Look for the cause before you raise it again: wavehall cutover',
+        message:
+          'Automatic rollback of the cutover percentage from 50 % to 25 %: 100 % of the canary events were lost (limit 10 %). Open connections are moved. Look for the cause before you raise it again: wavehall cutover',
         details: { from: 50, to: 25, breachSeconds: 10, reasons: 'delivery' },
       },
     ]);

@@ -40,7 +40,7 @@ export class Users {
   }
 
   /**
-   * Resolves when the cluster knows the user, with the ids of the watchlist that were not watched before. A second sign-in
+   * Resolves when the user is in the membership that all nodes share, with the ids of the watchlist that were not watched before. A second sign-in
    * of the same user changes the watchlist alone (SPEC 6.2).
    */
   async signedIn(connection: Connection, user: SignedInUser): Promise<readonly string[]> {

@@ -1,7 +1,7 @@
 import type { App } from '../core/app.ts';
 import { Drain, type Drainable } from '../core/drain.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { Stores } from '../core/ports/cluster.ts';
+import type { Stores } from '../core/ports/stores.ts';
 import type { Broker } from '../core/ports/events.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Socket } from '../core/ports/transport.ts';
@@ -10,7 +10,7 @@ import { FrontDoor, type LocalServer } from './split/front-door.ts';
 import { isSelf } from './proxy/http-proxy.ts';
 import { SharedPercentage } from './split/percentage.ts';
 import type { CutoverOptions, HealthSink } from './ports.ts';
-import type { Bridge } from './bridge/port.ts';
+import type { Bridge } from './bridge/bridge.ts';
 import type { CutoverStatus } from './status/status-report.ts';
 import { ownSite, upstreamSite } from './probe/sites.ts';
 import { sideOf } from './split/split.ts';

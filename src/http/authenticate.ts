@@ -1,7 +1,7 @@
 import { type HttpRefusal, type QueryValues, verifyRequest, type SignedRequest } from '#protocol';
 import type { App } from '../core/app.ts';
 import { TokenBucket } from '../core/client/limiters.ts';
-import type { Replays } from '../core/ports/cluster.ts';
+import type { Replays } from '../core/ports/stores.ts';
 import { httpError, HttpError } from './errors.ts';
 
 export interface AuthenticationOptions {

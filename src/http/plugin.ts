@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { exceeds } from '#protocol';
 import type { AppProvider } from '../core/ports/apps.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { Replays } from '../core/ports/cluster.ts';
+import type { Replays } from '../core/ports/stores.ts';
 import { SlowSubscribers } from '../core/ports/failures.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals.ts';

@@ -8,7 +8,7 @@ import { CoreGateway } from '../core/client/gateway.ts';
 import { Liveness, type LivenessLimits } from '../core/client/liveness.ts';
 import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
-import type { Stores } from '../core/ports/cluster.ts';
+import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import { Refusals } from '../core/refusals.ts';
 import { Users } from '../core/users.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/index.ts';
 import type { Hub } from '../core/channels/hub.ts';
-import type { Stores } from '../core/ports/cluster.ts';
+import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Gateway } from '../core/ports/transport.ts';
 import type { Refusals } from '../core/refusals.ts';

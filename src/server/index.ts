@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/index.ts';
-import type { Stores } from '../core/ports/cluster.ts';
+import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 import { registerHttp } from '../http/plugin.ts';

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Drain } from '../core/drain.ts';
 import { sleep } from '../core/util/time.ts';
 import type { Hub } from '../core/channels/hub.ts';
-import type { Stores } from '../core/ports/cluster.ts';
+import type { Stores } from '../core/ports/stores.ts';
 import type { OpenSockets } from './open-sockets.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 

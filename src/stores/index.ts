@@ -1,6 +1,6 @@
 import type { App } from '../core/app.ts';
 import { retentionOf } from '../core/channels/retention.ts';
-import type { Stores } from '../core/ports/cluster.ts';
+import type { Stores } from '../core/ports/stores.ts';
 import type { ChannelRef } from '../core/ports/events.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import { openMemoryStores } from './memory/index.ts';

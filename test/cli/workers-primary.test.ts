@@ -1,19 +1,24 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Backoff, FIRST_WAIT_MS, LONGEST_WAIT_MS, SETTLED_MS } from '../../src/cli/workers/backoff.ts';
+import {
+  RestartDelay,
+  FIRST_WAIT_MS,
+  LONGEST_WAIT_MS,
+  SETTLED_MS,
+} from '../../src/cli/workers/restart-delay.ts';
 import { ANSWER_MS, BroadcastRequest } from '../../src/cli/workers/broadcast-request.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 test('2.1 a worker that ends soon is started again after a longer pause each time, up to the limit', () => {
-  const backoff = new Backoff();
+  const backoff = new RestartDelay();
   const waits = Array.from({ length: 12 }, () => backoff.next(0));
   expect(waits.slice(0, 3)).toEqual([FIRST_WAIT_MS, 2 * FIRST_WAIT_MS, 4 * FIRST_WAIT_MS]);
   expect(waits.slice(-3)).toEqual([LONGEST_WAIT_MS, LONGEST_WAIT_MS, LONGEST_WAIT_MS]);
 });
 
 test('2.1 a worker that served for long is started again at once', () => {
-  const backoff = new Backoff();
+  const backoff = new RestartDelay();
   for (let each = 0; each < 12; each += 1) backoff.next(SETTLED_MS - 1);
   expect(backoff.next(SETTLED_MS - 1)).toBe(LONGEST_WAIT_MS);
   expect(backoff.next(SETTLED_MS)).toBe(FIRST_WAIT_MS);

@@ -1,4 +1,4 @@
-/** Each of our keys, spoilt in each way by another program, while nodes work, start and are buried. */
+/** Each of our keys, spoilt in each way by another program, while nodes work, start and are cleaned up. */
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
@@ -27,7 +27,7 @@ interface Place {
   readonly node: string;
 }
 
-/** An ended node that nobody has buried. */
+/** An ended node that is not cleaned up yet. */
 const GHOST = 'ghost';
 
 type Kind = 'hash' | 'set' | 'zset' | 'list' | 'string';
@@ -153,7 +153,7 @@ async function doAll(node: Node, n: number): Promise<void> {
     () => node.quota.connections('a'),
     () => node.replays.take('a', `signature ${n}`, MINUTE_MS),
     () => node.state.read('cutover'),
-    () => node.history.last(ROOM),
+    () => node.cachedEvents.last(ROOM),
     () => node.broker.publish(ROOM, { payload: `meanwhile ${n}` }, KEPT),
     () => node.control.terminate('a', `meanwhile ${n}`),
     () => node.broker.subscribe(OTHER),

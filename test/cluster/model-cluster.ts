@@ -335,7 +335,7 @@ export class ModelCluster {
         const fields = await this.#executor.hkeys(key);
         wrong.push(
           ...fields
-            .filter((field) => !['run', 'generation', 'quiet'].includes(field))
+            .filter((field) => !['run', 'generation', 'settling'].includes(field))
             .map((field) => `${key} ${field} is left`),
         );
       }

@@ -9,8 +9,8 @@ import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 
 const SLOTS = 16_384;
 /** By then every node has compared. */
-const AFTER_QUIET_MS = 2000;
-const QUIET_LIMIT_MS = 15_000;
+const AFTER_SETTLING_MS = 2000;
+const SETTLING_LIMIT_MS = 15_000;
 const KEPT = { size: 100, ttlSeconds: 60 };
 
 let cluster: TestCluster;
@@ -160,10 +160,10 @@ test('4.4 when a server fails, its replica takes over, the other servers never s
   const stateKey = keys.generation(keys.channel(room).partition);
   const generationAt = (server: TestRedis) =>
     asked(server, async (client) => Number(await client.hget(stateKey, 'generation')));
-  const sinceQuietMs = (server: TestRedis) =>
+  const sinceSettlingMs = (server: TestRedis) =>
     asked(server, async (client) => {
       const [now] = await client.time();
-      return Number(now) * 1000 - Number(await client.hget(stateKey, 'quiet'));
+      return Number(now) * 1000 - Number(await client.hget(stateKey, 'settling'));
     });
   const generation = await generationAt(home);
   const news = [a, b].map((node) => node.payloads('presence-room'));
@@ -180,7 +180,11 @@ test('4.4 when a server fails, its replica takes over, the other servers never s
   const heir = await homeOf(room, where.keyPrefix);
   expect(heir).not.toBe(home);
   await eventually(async () => (await generationAt(heir)) > generation, 'the generation is another');
-  await eventually(async () => (await sinceQuietMs(heir)) > AFTER_QUIET_MS, 'quiet is over', QUIET_LIMIT_MS);
+  await eventually(
+    async () => (await sinceSettlingMs(heir)) > AFTER_SETTLING_MS,
+    'the settling is over',
+    SETTLING_LIMIT_MS,
+  );
   for (const node of [a, b])
     expect((await node.membership.members(room)).map(({ id }) => id).sort()).toEqual(['1', '2']);
   expect([a, b].map((node) => node.payloads('presence-room'))).toEqual(

@@ -86,7 +86,7 @@ export async function exerciseAllPorts(options: RedisOptions): Promise<void> {
   expect(await b.quota.connections('a')).toBe(1);
   a.quota.dismiss('a');
   await a.broker.publish(orders, { payload: 'kept' }, { size: 50, ttlSeconds: 60, lastSeconds: 60 });
-  expect((await b.history.last(orders))?.payload).toBe('kept');
+  expect((await b.cachedEvents.last(orders))?.payload).toBe('kept');
   await a.control.terminate('a', 'u');
   await a.membership.leave(room, { subscriptions: 0, member: member('1') });
   await eventually(() => b.payloads('orders').length > 0 && terminated.length > 0, 'b receives both');

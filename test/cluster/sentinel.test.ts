@@ -9,8 +9,8 @@ import { eventually } from '../support/wire.ts';
 import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 
 /** By then every node has compared. */
-const AFTER_QUIET_MS = 2000;
-const QUIET_LIMIT_MS = 15_000;
+const AFTER_SETTLING_MS = 2000;
+const SETTLING_LIMIT_MS = 15_000;
 const ROOM = channelOf('presence-room');
 const ORDERS = channelOf('orders');
 
@@ -27,7 +27,10 @@ async function stateAt(server: TestRedis, { keyPrefix }: { keyPrefix: string }) 
   const state = await client.hgetall(new Keys(keyPrefix, 16).generation(0));
   const [seconds] = await client.time();
   client.disconnect();
-  return { generation: Number(state.generation), quietMs: Number(state.quiet ?? 0) - Number(seconds) * 1000 };
+  return {
+    generation: Number(state.generation),
+    settlingMs: Number(state.settling ?? 0) - Number(seconds) * 1000,
+  };
 }
 
 describe('start', () => {
@@ -89,11 +92,11 @@ test('4.4 after a failover publishing works again soon, nodes write their member
   const after = await sentinels.master();
   expect(after.port).not.toBe(before.port);
   expect((await stateAt(after, where)).generation).toBeGreaterThan(generation);
-  // All is told again within the time of quiet, and compared with what clients know after it.
+  // All is told again within the settling time, and compared with what clients know after it.
   await eventually(
-    async () => (await stateAt(after, where)).quietMs < -AFTER_QUIET_MS,
-    'quiet is over',
-    QUIET_LIMIT_MS,
+    async () => (await stateAt(after, where)).settlingMs < -AFTER_SETTLING_MS,
+    'the settling is over',
+    SETTLING_LIMIT_MS,
   );
   for (const node of [a, b]) {
     const ids = (await node.membership.members(ROOM)).map(({ id }) => id).sort();

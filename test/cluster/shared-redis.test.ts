@@ -56,7 +56,7 @@ async function crossing(from: Node, to: Node) {
     subscriptions: (await to.membership.occupancy(room)).subscriptions,
     connections: await to.quota.connections('a'),
     state: await to.state.read('cutover'),
-    last: (await to.history.last(orders))?.payload,
+    last: (await to.cachedEvents.last(orders))?.payload,
   };
 }
 

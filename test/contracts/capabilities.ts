@@ -1,4 +1,4 @@
-import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/stores.ts';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
 
 /** Access of a contract suite to an implementation, and the abilities of that implementation. */

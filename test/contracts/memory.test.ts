@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, vi } from 'vitest';
-import { HISTORY_BYTES } from '../../src/stores/memory/history.ts';
+import { MAX_CACHED_BYTES } from '../../src/stores/memory/cached-events.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
 import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
-import { historyContract } from './history.ts';
+import { cachedEventsContract } from './cached-events.ts';
 import { leaseContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 import { replaysContract } from './replays.ts';
@@ -12,7 +12,7 @@ import { stateContract } from './state.ts';
 const memory: Implementation = {
   open: () => openMemoryStores(undefined, 5),
   pass: (seconds) => void vi.advanceTimersByTime(seconds * 1000),
-  historyBound: HISTORY_BYTES,
+  historyBound: MAX_CACHED_BYTES,
 };
 
 beforeAll(() => {
@@ -23,7 +23,7 @@ afterAll(() => void vi.useRealTimers().restoreAllMocks());
 
 for (const contract of [
   brokerContract,
-  historyContract,
+  cachedEventsContract,
   membershipContract,
   leaseContract,
   replaysContract,

@@ -11,13 +11,13 @@ import {
 } from '../support/redis-groups.ts';
 import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
-import { historyContract } from './history.ts';
+import { cachedEventsContract } from './cached-events.ts';
 import { leaseContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 
 function contracts(where: () => Partial<RedisOptions>, pass: Implementation['pass']): void {
   const open = () => openRedisStores(nodeOptions({ leaseMs: 12_000, ...where() }), new FakeLogger());
-  for (const contract of [brokerContract, historyContract, membershipContract, leaseContract])
+  for (const contract of [brokerContract, cachedEventsContract, membershipContract, leaseContract])
     contract({ open, pass });
 }
 

@@ -4,7 +4,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
-import { historyContract } from './history.ts';
+import { cachedEventsContract } from './cached-events.ts';
 import { leaseContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 import { replaysContract } from './replays.ts';
@@ -22,7 +22,7 @@ afterAll(() => redis.close());
 
 for (const contract of [
   brokerContract,
-  historyContract,
+  cachedEventsContract,
   membershipContract,
   leaseContract,
   replaysContract,

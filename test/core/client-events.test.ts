@@ -81,7 +81,9 @@ describe('relay', () => {
     const { site, sender } = await room('private-cache-a');
     sender.sendClientEvent('private-cache-a', 'client-x', 1);
     await settled();
-    expect(await site.stores.history.last({ app: 'app-id', channel: 'private-cache-a' })).toBeUndefined();
+    expect(
+      await site.stores.cachedEvents.last({ app: 'app-id', channel: 'private-cache-a' }),
+    ).toBeUndefined();
   });
 
   test('5.3 a socket that reads too slowly does not get it', async () => {

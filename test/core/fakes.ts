@@ -11,7 +11,7 @@ import { Hub } from '../../src/core/channels/hub.ts';
 import { Liveness, type LivenessLimits } from '../../src/core/client/liveness.ts';
 import { Outbound, type OutboundLimits } from '../../src/core/client/outbound.ts';
 import type { AppProvider } from '../../src/core/ports/apps.ts';
-import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/stores.ts';
 import type { Logger, LogTitle } from '../../src/core/ports/logger.ts';
 import type { Handshake, Session, Socket, FrameEncoder } from '../../src/core/ports/transport.ts';
 import { Users } from '../../src/core/users.ts';

@@ -25,19 +25,19 @@ describe('what waits for one client', () => {
   test('2.16 at the soft limit it is read, above it it is not', () => {
     socket.bufferedBytes = limits.softBytes;
     connection.send('{}');
-    expect([connection.isBehind, socket.readingStopped]).toEqual([false, false]);
+    expect([connection.isSlowReader, socket.readingStopped]).toEqual([false, false]);
     socket.bufferedBytes = limits.softBytes + 1;
     connection.send('{}');
-    expect([connection.isBehind, socket.readingStopped, socket.ended]).toEqual([true, true, false]);
+    expect([connection.isSlowReader, socket.readingStopped, socket.ended]).toEqual([true, true, false]);
   });
 
   test('2.16 it is read again as soon as no more than the soft limit is left', () => {
     socket.bufferedBytes = 5 * limits.softBytes;
     connection.send('{}');
     socket.flushTo(limits.softBytes + 1);
-    expect([connection.isBehind, socket.readingStopped]).toEqual([true, true]);
+    expect([connection.isSlowReader, socket.readingStopped]).toEqual([true, true]);
     socket.flushTo(limits.softBytes);
-    expect([connection.isBehind, socket.readingStopped]).toEqual([false, false]);
+    expect([connection.isSlowReader, socket.readingStopped]).toEqual([false, false]);
   });
 
   test('2.16 at the hard limit it stays, above it it is ended, and counted once', () => {

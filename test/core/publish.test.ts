@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/stores.ts';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
 import { publish, publishAll } from '../../src/core/channels/publish.ts';
@@ -54,7 +54,7 @@ describe('one event', () => {
     const event = { name: 'x', dataJson: '"1"', channels, except: '1.1' };
     await publish({ ...site, ...site.stores }, alone, event);
     const last = async (channel: string) =>
-      (await site.stores.history.last({ app: 'app-id', channel }))?.payload;
+      (await site.stores.cachedEvents.last({ app: 'app-id', channel }))?.payload;
     expect(await last('a')).toBeUndefined();
     expect(await last('presence-a')).toBeUndefined();
     expect(await last('cache-a')).toBe('{"event":"x","data":"1","channel":"cache-a"}');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/stores.ts';
 import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
 import { deferred, openCore, settled, testApp, withOverrides } from './fakes.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { App } from '../../src/core/app.ts';
-import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/stores.ts';
 import { dataOf, deferred, openCore, settled, testApp, withOverrides } from './fakes.ts';
 
 /** An app that is found when the test says so. */

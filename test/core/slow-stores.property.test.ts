@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/stores.ts';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { type Client, dataOf, openCore, settled, type TestCore, withOverrides } from './fakes.ts';
 
@@ -24,7 +24,7 @@ class SlowStores {
   }
 
   over(memory: Stores): Stores {
-    const { broker, membership, history } = memory;
+    const { broker, membership, cachedEvents: history } = memory;
     return {
       ...memory,
       broker: withOverrides(broker, {
@@ -36,7 +36,7 @@ class SlowStores {
         leave: (at, leaving) => this.#gated(at, 'leave', false, () => membership.leave(at, leaving)),
         members: (at) => this.#late(true, () => membership.members(at)),
       }),
-      history: { last: (at) => this.#late(true, () => history.last(at)) },
+      cachedEvents: { last: (at) => this.#late(true, () => history.last(at)) },
     };
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { publish } from '../../src/core/channels/publish.ts';
-import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/stores.ts';
 import {
   type Client,
   dataOf,
@@ -34,9 +34,9 @@ function slowSite() {
           return members;
         },
       }),
-      history: {
+      cachedEvents: {
         last: async (ref) => {
-          const remembered = await memory.history.last(ref);
+          const remembered = await memory.cachedEvents.last(ref);
           await gates.last.promise;
           return remembered;
         },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SharedState } from '../../src/core/ports/cluster.ts';
+import type { SharedState } from '../../src/core/ports/stores.ts';
 import { Unavailable } from '../../src/core/ports/failures.ts';
 import { SharedPercentage } from '../../src/cutover/split/percentage.ts';
 import { FakeClock, FakeLogger } from '../core/fakes.ts';

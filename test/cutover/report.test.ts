@@ -4,7 +4,7 @@ import type { ChannelFindings } from '../../src/cutover/compare/compare-channel.
 import type { Comparison } from '../../src/cutover/compare/compare.ts';
 import { comparisonTable } from '../../src/cutover/compare/comparison-report.ts';
 import type { SideReport } from '../../src/cutover/watch/health.ts';
-import type { BridgeState } from '../../src/cutover/bridge/port.ts';
+import type { BridgeState } from '../../src/cutover/bridge/bridge.ts';
 import { type CutoverStatus, statusTable } from '../../src/cutover/status/status-report.ts';
 
 const PLAIN = { colour: false };

@@ -138,9 +138,9 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'to the admin API',
   ],
   'bytes of cached events, without Redis': [
-    'src/stores/memory/history.ts',
-    'HISTORY_BYTES',
-    'contracts/history',
+    'src/stores/memory/cached-events.ts',
+    'MAX_CACHED_BYTES',
+    'contracts/cached-events',
     'memory is bounded',
   ],
   'seconds for close frames and answers after the drain': [

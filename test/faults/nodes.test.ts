@@ -106,15 +106,18 @@ describe('a node is killed', () => {
       const doomed = await Promise.all(users.map((user, at) => stage.visitor(user, at < 3 ? 0 : 1, rooms)));
       for (const at of [1, 2]) stage.node(at).proxy.delayMs = 30;
       await killWithAll(stage.node(0), doomed);
-      const buried = (): number =>
+      const cleaned = (): number =>
         watcher.subscriptions.filter(
           (each) => !users.slice(0, 3).some((user) => rosterOf(each).includes(user)),
         ).length;
-      await eventually(() => buried() > 0, 'the burial has begun', 20_000);
-      const atKill = buried();
+      await eventually(() => cleaned() > 0, 'the cleanup has begun', 20_000);
+      const atKill = cleaned();
       await killWithAll(stage.node(1), doomed);
       stage.node(2).proxy.delayMs = 0;
-      report('F03', { 'rooms buried when one of two buriers was killed': atKill, of: rooms.length });
+      report('F03', {
+        'rooms cleaned up when one of two cleaning nodes was killed': atKill,
+        of: rooms.length,
+      });
       await stage.settled({ withinMs: 15_000 });
       for (const each of watcher.subscriptions) {
         const changes = users.map((user) => changesByUser(each).get(user) ?? 0);

@@ -120,7 +120,10 @@ test.each(['', 'x', '{}', 'null', '[]', '{"data":7}', '{"event":"e","channel":"c
   async (payload) => {
     const last = () => Promise.resolve({ payload, ttlSeconds: 5 });
     const site = await openHttp({
-      stores: (memory) => ({ ...memory, history: withOverrides<object>(memory.history, { last }) as never }),
+      stores: (memory) => ({
+        ...memory,
+        cachedEvents: withOverrides<object>(memory.cachedEvents, { last }) as never,
+      }),
     });
     const answer = await site.get('/channels/cache-a', { info: 'cache' });
     expect(shown(answer)).toEqual([200, { occupied: false, cache: null }]);

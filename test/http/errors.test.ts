@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { Stores } from '../../src/core/ports/cluster.ts';
+import type { Stores } from '../../src/core/ports/stores.ts';
 import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
 import { testApp, withOverrides } from '../core/fakes.ts';
 import { EVENT, type Http, type TestHttpOptions, openHttp, type Reply, shown } from './fixture.ts';
@@ -219,7 +219,7 @@ const STEPS = [
   ['broker', 'publish', (http: Http) => http.post('/batch_events', { batch: [EVENT] })],
   ['membership', 'channels', (http: Http) => http.get('/channels')],
   ['membership', 'occupancy', (http: Http) => http.get('/channels/orders')],
-  ['history', 'last', (http: Http) => http.get('/channels/cache-a', INFO)],
+  ['cachedEvents', 'last', (http: Http) => http.get('/channels/cache-a', INFO)],
   ['membership', 'members', (http: Http) => http.get('/channels/presence-a/users')],
   ['quota', 'connections', (http: Http) => http.get('/connections')],
 ] as const;
@@ -228,7 +228,7 @@ const STEPS = [
 const AFTERWARDS = [
   ['membership', 'occupancy', (http: Http) => http.post('/events', { ...EVENT, ...INFO })],
   ['membership', 'occupancy', (http: Http) => http.post('/batch_events', { batch: [{ ...EVENT, ...INFO }] })],
-  ['history', 'last', (http: Http) => http.post('/events', { ...EVENT, channel: 'cache-a', ...INFO })],
+  ['cachedEvents', 'last', (http: Http) => http.post('/events', { ...EVENT, channel: 'cache-a', ...INFO })],
 ] as const;
 
 describe('the cluster', () => {

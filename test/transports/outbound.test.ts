@@ -79,11 +79,11 @@ describe.each([
     const connection = await open({ softBytes, hardBytes: 1_000_000_000 }, isSecure);
     connection.write(LARGE);
     connection.write(Buffer.alloc(1000));
-    expect([connection.socket.bufferedBytes, connection.isBehind]).toEqual([softBytes, false]);
+    expect([connection.socket.bufferedBytes, connection.isSlowReader]).toEqual([softBytes, false]);
     connection.write(Buffer.alloc(1));
-    expect([connection.isBehind, connection.socket.readingStopped]).toEqual([true, true]);
+    expect([connection.isSlowReader, connection.socket.readingStopped]).toEqual([true, true]);
     client!.resume();
-    await vi.waitFor(() => expect(connection.isBehind).toBe(false), 20_000);
+    await vi.waitFor(() => expect(connection.isSlowReader).toBe(false), 20_000);
     expect(connection.socket.readingStopped).toBe(false);
   }, 60_000);
 
@@ -92,7 +92,7 @@ describe.each([
     connection.write(LARGE);
     const writing = setInterval(() => connection.write(Buffer.alloc(100)), 1);
     client!.resume();
-    await vi.waitFor(() => expect(connection.isBehind).toBe(false), 20_000);
+    await vi.waitFor(() => expect(connection.isSlowReader).toBe(false), 20_000);
     clearInterval(writing);
   }, 60_000);
 

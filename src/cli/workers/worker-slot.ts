@@ -1,6 +1,6 @@
 import type { Worker } from 'node:cluster';
 import type { Clock } from '../../core/ports/clock.ts';
-import { Backoff } from './backoff.ts';
+import { RestartDelay } from './restart-delay.ts';
 import type { Order, Report } from './messages.ts';
 
 export interface WorkerSlotDeps {
@@ -26,7 +26,7 @@ export interface End {
 export class WorkerSlot {
   readonly number: number;
   readonly #deps: WorkerSlotDeps;
-  readonly #backoff = new Backoff();
+  readonly #backoff = new RestartDelay();
   #worker: Worker | undefined;
   #servesSinceMs: number | undefined;
   #reason: string | undefined;

@@ -34,7 +34,10 @@ function parseEntries(content: string) {
   return entries;
 }
 
-/** Replaces references from right to left: the value of one may complete the one before it. A reference without a value stays. */
+/**
+ * Replaces references from right to left: the value of one may complete the one before it. A reference without a value stays.
+ *   ${A_${B}} with B=x becomes ${A_x}, and then its value
+ */
 function resolveReferences(
   parts: readonly ValuePart[],
   valueOf: (name: string) => string | undefined,

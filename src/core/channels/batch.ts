@@ -12,7 +12,7 @@ export type Chunks = readonly Buffer[];
  * same joined bytes.
  */
 export class Batch {
-  /** Numbers of the first and the last event in their channel. */
+  /** Local sequence numbers of the first and the last event. */
   readonly first: number;
   readonly last: number;
   readonly #events: readonly ChannelEvent[];
@@ -45,7 +45,7 @@ export class Batch {
     return chunks;
   }
 
-  /** True when a socket may not get every event. */
+  /** True when an event is left out for this socket. */
   differsFor(socketId: string, slow: boolean): boolean {
     return (slow && this.#someBestEffort) || (this.#excluded !== undefined && this.#excluded.has(socketId));
   }

@@ -28,7 +28,7 @@ export class FanOut {
   }
 
   push(channel: LocalChannel, event: ChannelEvent): void {
-    channel.sequence += 1;
+    channel.localSequence += 1;
     for (const subscription of channel.waiting) subscription.held?.push(event);
     channel.pendingBytes += Buffer.byteLength(event.payload);
     if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#mark(channel);
@@ -54,7 +54,7 @@ export class FanOut {
   }
 
   #flush(channel: LocalChannel): void {
-    const batch = new Batch(channel.pending, channel.sequence);
+    const batch = new Batch(channel.pending, channel.localSequence);
     channel.pending = [];
     channel.pendingBytes = 0;
     channel.progress = { batch, next: 0, missedBySwap: [] };
@@ -118,7 +118,7 @@ function writeAll(connections: readonly Connection[], count: number, batch: Batc
   }
 }
 
-/** Writes to a subscriber that may not get every event of the batch. */
+/** Writes to a subscriber for which an event of the batch may be left out. */
 function writeOwn(connection: Connection, batch: Batch, upTo: number, slow: boolean): void {
   const { socket, socketId } = connection;
   const isOne = upTo >= batch.first || batch.differsFor(socketId, slow);

@@ -76,7 +76,7 @@ export class Hub {
   // --- subscriptions ---------------------------------------------------------------------------
 
   /**
-   * Adds a connection to a channel. When it resolves, the cluster knows the subscription, and its events are held until
+   * Adds a connection to a channel. When it resolves, the subscription is in the membership that all nodes share, and its events are held until
    * `release`. No event is lost, because the node subscribes first and joins second:
    *   1. `check`, where given, may reject; the channel's mutex keeps the members as they are from here to the end.
    *   2. For the first socket here, the broker is subscribed: events arrive from now on.
@@ -155,22 +155,22 @@ export class Hub {
   }
 
   /** True when the channel's sockets here are so far behind that more events would only wait in memory. */
-  isBehind(ref: ChannelRef): boolean {
+  hasBacklog(ref: ChannelRef): boolean {
     const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
-    return channel !== undefined && isBehind(channel);
+    return channel !== undefined && hasBacklog(channel);
   }
 
   /** Resolves when the channel is not behind any more; all callers share one promise. `undefined`: it is not behind. */
   caughtUp(ref: ChannelRef): Promise<void> | undefined {
     const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
-    if (channel === undefined || !isBehind(channel)) return undefined;
+    if (channel === undefined || !hasBacklog(channel)) return undefined;
     return (channel.caughtUp ??= whenCaughtUp(channel));
   }
 
   /** The events of this client's channels that are not sent to it yet, as one entry for each channel. */
   pendingDeliveries({ subscriptions }: Connection): readonly PendingDelivery[] {
     return subscriptions
-      .map((subscription) => ({ subscription, upTo: this.#channel(subscription.ref).sequence }))
+      .map((subscription) => ({ subscription, upTo: this.#channel(subscription.ref).localSequence }))
       .filter(isPendingDelivery);
   }
 
@@ -252,11 +252,11 @@ export class Hub {
   }
 }
 
-const isBehind = ({ pending, pendingBytes }: LocalChannel): boolean =>
+const hasBacklog = ({ pending, pendingBytes }: LocalChannel): boolean =>
   pending.length >= BACKLOG_EVENTS || pendingBytes >= BACKLOG_BYTES;
 
 /** Fan-outs advance with each turn of the event loop. */
 async function whenCaughtUp(channel: LocalChannel): Promise<void> {
-  while (isBehind(channel)) await new Promise((resolve) => setImmediate(resolve));
+  while (hasBacklog(channel)) await new Promise((resolve) => setImmediate(resolve));
   channel.caughtUp = undefined;
 }

@@ -21,8 +21,8 @@ export class LocalChannel {
   readonly waiting: Subscription[] = [];
   /** Sockets per user, on presence channels. */
   users: Map<string, number> | undefined;
-  /** Events so far; each has its number. */
-  sequence = 0;
+  /** Number of the newest event that this node received for the channel. It differs between nodes and is never sent (see offset). */
+  localSequence = 0;
   /** Events that no fan-out has taken yet: the last `pending.length` numbers. */
   pending: ChannelEvent[] = [];
   pendingBytes = 0;
@@ -50,7 +50,7 @@ export class LocalChannel {
 
   release(subscription: Subscription): void {
     this.#forget(subscription);
-    subscription.upTo = this.sequence;
+    subscription.upTo = this.localSequence;
     subscription.index = this.live.push(subscription) - 1;
   }
 

@@ -30,7 +30,9 @@ export async function publishAll(
   app: App,
   publications: readonly Publication[],
 ): Promise<void> {
-  if (publications.some(({ channels }) => channels.some((channel) => hub.isBehind({ app: app.id, channel }))))
+  if (
+    publications.some(({ channels }) => channels.some((channel) => hub.hasBacklog({ app: app.id, channel })))
+  )
     throw new SlowSubscribers('The channel cannot take more events now.');
   let publishing: Promise<void>[] = [];
   let previous: readonly string[] = [];

@@ -1,5 +1,5 @@
 import type { Member } from '#protocol';
-import type { ChannelEvent, Remembered } from '../ports/events.ts';
+import type { ChannelEvent, CachedEvent } from '../ports/events.ts';
 
 /** SPEC 3.4, 4.4: the events held for a new subscriber, without the member changes that its roster includes already. */
 export function notYetInRoster(held: readonly ChannelEvent[], roster: readonly Member[]): ChannelEvent[] {
@@ -16,6 +16,6 @@ export function notYetInRoster(held: readonly ChannelEvent[], roster: readonly M
 /** SPEC 3.10, 3.13: true when the cached event is among those held for the socket: it arrives with them, in order. */
 export const isQueuedEvent = (
   held: readonly ChannelEvent[],
-  cached: Remembered | undefined,
+  cached: CachedEvent | undefined,
   socketId: string,
 ): boolean => held.some(({ payload, except }) => payload === cached?.payload && except !== socketId);

@@ -6,7 +6,7 @@ import { originAllowed } from './origin.ts';
 import type { Outbound } from './outbound.ts';
 import type { AppProvider } from '../ports/apps.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ConnectionQuota } from '../ports/cluster.ts';
+import type { ConnectionQuota } from '../ports/stores.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Handshake, Socket } from '../ports/transport.ts';
 import type { RefusalReason, Refusals } from '../refusals.ts';

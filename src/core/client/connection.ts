@@ -12,7 +12,7 @@ export class Subscription {
   member: Member | undefined;
   /** Place among the channel's live subscribers, -1 while it is not one. */
   index = -1;
-  /** Number of the last event of the channel that this subscriber got, or that was published before it subscribed. */
+  /** Local sequence number of the last event that this subscriber got, or that was published before it subscribed. */
   upTo = 0;
   /** Events that arrived before the client got its `subscription_succeeded` (SPEC 3.4). */
   held: ChannelEvent[] | undefined;
@@ -65,7 +65,7 @@ export class Connection {
   /** Set while a message waits because the client is too fast (SPEC 2.12): ends the wait. */
   endRateWait: (() => void) | undefined;
   /** True while more bytes wait than the soft limit: its messages are not handled (SPEC 2.16). */
-  isBehind = false;
+  isSlowReader = false;
   /** Set while a message waits because of that: ends the wait. */
   endBacklogWait: (() => void) | undefined;
   /** True once it signed in or subscribed to a signed channel (SPEC 6.8). */

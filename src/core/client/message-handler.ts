@@ -8,7 +8,7 @@ import { handleSignin } from '../handlers/signin.ts';
 import { handleSubscribe } from '../handlers/subscribe.ts';
 import { handleUnsubscribe } from '../handlers/unsubscribe.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Broker, History } from '../ports/events.ts';
+import type { Broker, CachedEvents } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { Logger } from '../ports/logger.ts';
 import { refusalReasonOf } from '../refusal-reason.ts';
@@ -22,7 +22,7 @@ export interface MessageHandlerDeps {
   readonly users: Users;
   readonly subscriptionCounter: SubscriptionCounter;
   readonly broker: Broker;
-  readonly history: History;
+  readonly cachedEvents: CachedEvents;
   readonly membership: Membership;
   readonly logger: Logger;
   readonly clock: Clock;

@@ -46,8 +46,8 @@ export class Outbound {
   }
 
   #hold(connection: Connection): void {
-    if (connection.isBehind) return;
-    connection.isBehind = true;
+    if (connection.isSlowReader) return;
+    connection.isSlowReader = true;
     connection.socket.stopReading(STOP_READING.outboundFull);
     this.#await(connection);
   }
@@ -61,7 +61,7 @@ export class Outbound {
   }
 
   #release(connection: Connection): void {
-    connection.isBehind = false;
+    connection.isSlowReader = false;
     connection.socket.resumeReading(STOP_READING.outboundFull);
     connection.endBacklogWait?.();
   }

@@ -90,7 +90,7 @@ export class ClientSession implements Session {
       if (typeof item === 'number') return this.#left(connection, item);
       // The socket closed: its waiting messages are dropped, so that its end is next.
       if (connection.closing) return undefined;
-      if (connection.isBehind) return this.#onceCaughtUp(connection, item);
+      if (connection.isSlowReader) return this.#onceCaughtUp(connection, item);
       return this.#core.messages.handle(connection, item);
     } catch (error) {
       this.#failed(error);

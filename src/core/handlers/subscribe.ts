@@ -22,7 +22,7 @@ import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import { notYetInRoster, isQueuedEvent } from '../channels/subscribe-reply.ts';
 import type { Hub } from '../channels/hub.ts';
-import type { ChannelRef, History } from '../ports/events.ts';
+import type { ChannelRef, CachedEvents } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import { Unavailable, ifUnavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -32,7 +32,7 @@ type Subscribe = Extract<ClientMessage, { kind: 'subscribe' }>;
 interface SubscribeDeps {
   readonly hub: Hub;
   readonly membership: Membership;
-  readonly history: History;
+  readonly cachedEvents: CachedEvents;
   readonly subscriptionCounter: SubscriptionCounter;
   readonly logger: Logger;
 }
@@ -56,7 +56,7 @@ export async function handleSubscribe(
 /** SPEC 3: changes nothing before every rule is checked; then sends the frames in the order of 3.4. */
 async function enterOrReplyAgain(core: SubscribeDeps, from: Connection, message: Subscribe): Promise<void> {
   const kind = kindOf(message.channel);
-  const member = admit(from, kind, message);
+  const member = authorize(from, kind, message);
   const subscription = from.subscription(message.channel);
   if (subscription === undefined) return enter(core, from, kind, message.channel, member);
   if (member !== undefined && member.id !== subscription.member?.id)
@@ -67,12 +67,12 @@ async function enterOrReplyAgain(core: SubscribeDeps, from: Connection, message:
 }
 
 /** Checks the right to the channel and returns the member, if it has members. Throws the refusal (SPEC 3.2, 3.5, 4.1, 6.4). */
-function admit(from: Connection, kind: ChannelKind, message: Subscribe): Member | undefined {
+function authorize(from: Connection, kind: ChannelKind, message: Subscribe): Member | undefined {
   const { channel } = message;
   const { limits, extraChannelCharacters } = from.app;
   if (!isChannelName(channel, limits.channelNameLength, extraChannelCharacters))
     throw invalidChannel(channel);
-  if (isReservedChannel(channel)) return admitToReserved(from, channel);
+  if (isReservedChannel(channel)) return authorizeReserved(from, channel);
   if (!kind.signed) return undefined;
   const request = {
     socketId: from.socketId,
@@ -88,7 +88,7 @@ function admit(from: Connection, kind: ChannelKind, message: Subscribe): Member 
   return kind.members ? subscribingMember(from, message) : undefined;
 }
 
-function admitToReserved(from: Connection, channel: string): undefined {
+function authorizeReserved(from: Connection, channel: string): undefined {
   const user = userOfChannel(channel);
   if (user === undefined) throw invalidChannel(channel);
   if (user !== from.user?.id) throw subscriptionUnauthorized(channel);
@@ -158,7 +158,7 @@ async function reply(
 ): Promise<void> {
   const ref = { app: from.app.id, channel };
   const roster = kind.members ? await core.membership.members(ref) : undefined;
-  const cached = kind.cached ? await ifUnavailable(core.history.last(ref), () => undefined) : undefined;
+  const cached = kind.cached ? await ifUnavailable(core.cachedEvents.last(ref), () => undefined) : undefined;
   from.send(encode.subscriptionSucceeded(channel, roster));
   if (fresh?.held && roster) fresh.held = notYetInRoster(fresh.held, roster);
   if (kind.cached && !isQueuedEvent(fresh?.held ?? [], cached, from.socketId))

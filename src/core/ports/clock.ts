@@ -1,2 +1,2 @@
-/** Milliseconds; a port so that tests can let time pass. */
+/** Unix time in milliseconds, as `Date.now` gives it. Tests pass a clock of their own. */
 export type Clock = () => number;

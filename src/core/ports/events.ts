@@ -18,7 +18,7 @@ export interface ChannelRef {
   readonly channel: string;
 }
 
-/** An event, encoded once by its publisher. */
+/** An event with its finished frame. The publishing node encodes it; member changes are encoded by each node that receives them from Redis. */
 export interface ChannelEvent {
   /** The finished frame text, as `encode.*` makes it. */
   readonly payload: string;
@@ -52,12 +52,12 @@ export interface Broker {
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void>;
 }
 
-export interface Remembered {
+export interface CachedEvent {
   readonly payload: string;
   readonly ttlSeconds: number;
 }
 
 /** Reads what the broker remembered. */
-export interface History {
-  last(ref: ChannelRef): Promise<Remembered | undefined>;
+export interface CachedEvents {
+  last(ref: ChannelRef): Promise<CachedEvent | undefined>;
 }

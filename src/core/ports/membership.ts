@@ -27,7 +27,8 @@ export interface Leaving {
 /**
  * Subscriptions and members of the whole cluster. A node reports edges, not sockets: its first and last socket on a
  * channel, the first and last socket of a user on a presence channel.
- * The step that decides that a user joined or left also publishes `member_added` or `member_removed` on the channel.
+ * The step that decides that a user joined or left also publishes the change; each node sends `member_added` or
+ * `member_removed` to its own sockets.
  */
 export interface Membership {
   join(ref: ChannelRef, joining: Joining): Promise<void>;

@@ -4,7 +4,7 @@ import type { Broker, ChannelRef, Deliver } from '../../core/ports/events.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { errorTextIn } from '../client/read-frame.ts';
 import type { HealthSink, Upstream } from '../ports.ts';
-import type { BridgeState } from './port.ts';
+import type { BridgeState } from './bridge.ts';
 import { Link, type LinkOptions } from './connection/link.ts';
 import { MainConnection } from './connection/main-connection.ts';
 import { UpstreamApi } from './connection/upstream-api.ts';

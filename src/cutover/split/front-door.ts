@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type Credential, encode, type ErrorEntry, errors } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { ConnectionQuota } from '../../core/ports/cluster.ts';
+import type { ConnectionQuota } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { Gateway, Session } from '../../core/ports/transport.ts';
 import type { Refusals } from '../../core/refusals.ts';

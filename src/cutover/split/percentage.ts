@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/ports/clock.ts';
-import type { SharedState } from '../../core/ports/cluster.ts';
+import type { SharedState } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { Percentage, PercentageState } from '../ports.ts';
 

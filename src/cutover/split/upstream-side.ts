@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { sleep } from '../../core/util/time.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { ConnectionQuota } from '../../core/ports/cluster.ts';
+import type { ConnectionQuota } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { Refusals } from '../../core/refusals.ts';
 import type { Fullness, SocketLimits } from '../../core/client/socket-limits.ts';

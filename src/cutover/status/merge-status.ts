@@ -1,5 +1,5 @@
 import type { Side } from '../ports.ts';
-import type { BridgeState } from '../bridge/port.ts';
+import type { BridgeState } from '../bridge/bridge.ts';
 import type { SideReport } from '../watch/health.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';
 import { bridgeCounts } from './bridge-counters.ts';

@@ -1,6 +1,6 @@
 import { counter, gauge, type MergeRule, type Metric, scalar } from '../../core/ports/metric.ts';
 import type { Side } from '../ports.ts';
-import type { BridgeState } from '../bridge/port.ts';
+import type { BridgeState } from '../bridge/bridge.ts';
 import type { RollbackCounts } from '../watch/rollback.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';
 import { SIDES } from '../sides.ts';

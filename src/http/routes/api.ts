@@ -1,15 +1,15 @@
 import type { QueryValues } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Hub } from '../../core/channels/hub.ts';
-import type { Control, ConnectionQuota } from '../../core/ports/cluster.ts';
-import type { Broker, History } from '../../core/ports/events.ts';
+import type { Control, ConnectionQuota } from '../../core/ports/stores.ts';
+import type { Broker, CachedEvents } from '../../core/ports/events.ts';
 import type { Membership } from '../../core/ports/membership.ts';
 
 /** Parts of the server that the routes of the API use. */
 export interface Api {
   readonly hub: Hub;
   readonly broker: Broker;
-  readonly history: History;
+  readonly cachedEvents: CachedEvents;
   readonly membership: Membership;
   readonly quota: ConnectionQuota;
   readonly control: Control;

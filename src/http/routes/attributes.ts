@@ -1,6 +1,6 @@
 import { kindOf, parseJsonObject } from '#protocol';
 import type { App } from '../../core/app.ts';
-import type { ChannelRef, History, Remembered } from '../../core/ports/events.ts';
+import type { ChannelRef, CachedEvents, CachedEvent } from '../../core/ports/events.ts';
 import type { Membership, Occupancy } from '../../core/ports/membership.ts';
 import { ifUnavailable } from '../../core/ports/failures.ts';
 import { HttpError } from '../errors.ts';
@@ -15,7 +15,7 @@ export interface Attributes {
 
 interface AttributeStores {
   readonly membership: Membership;
-  readonly history: History;
+  readonly cachedEvents: CachedEvents;
 }
 
 type InfoNames = ReadonlySet<string>;
@@ -31,13 +31,14 @@ export function counts(channel: string, info: InfoNames, occupancy: Occupancy): 
 
 /** Counts, and the cached event of a cache channel. Rejects with `Unavailable`. */
 export async function attributes(
-  { history }: Pick<AttributeStores, 'history'>,
+  { cachedEvents }: Pick<AttributeStores, 'cachedEvents'>,
   ref: ChannelRef,
   info: InfoNames,
   occupancy: Occupancy,
 ): Promise<Attributes> {
   const found = counts(ref.channel, info, occupancy);
-  if (info.has('cache') && kindOf(ref.channel).cached) found.cache = cachedEvent(await history.last(ref));
+  if (info.has('cache') && kindOf(ref.channel).cached)
+    found.cache = cacheAttribute(await cachedEvents.last(ref));
   return found;
 }
 
@@ -55,7 +56,7 @@ export function attributesIfKnown(
   return ifUnavailable<Attributes, Attributes>(found, () => ({}));
 }
 
-function cachedEvent(remembered: Remembered | undefined): NonNullable<Attributes['cache']> | null {
+function cacheAttribute(remembered: CachedEvent | undefined): NonNullable<Attributes['cache']> | null {
   if (remembered === undefined) return null;
   const data = dataIn(remembered.payload);
   return data === undefined ? null : { data, ttl: remembered.ttlSeconds };

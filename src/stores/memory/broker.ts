@@ -1,17 +1,17 @@
 import type { Retention } from '../../core/ports/events.ts';
 import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../core/ports/events.ts';
-import type { MemoryHistory } from './history.ts';
+import type { MemoryCachedEvents } from './cached-events.ts';
 
 /** One promise for all events: its callers attach one handler (`Broker.publish`). */
 const PUBLISHED = Promise.resolve();
 
 /** The broker of a single node: an event has arrived when it is published. */
 export class MemoryBroker implements Broker {
-  readonly #history: MemoryHistory;
+  readonly #cachedEvents: MemoryCachedEvents;
   #deliver: Deliver = () => undefined;
 
-  constructor(history: MemoryHistory) {
-    this.#history = history;
+  constructor(cachedEvents: MemoryCachedEvents) {
+    this.#cachedEvents = cachedEvents;
   }
 
   start(deliver: Deliver): Promise<void> {
@@ -29,7 +29,7 @@ export class MemoryBroker implements Broker {
   }
 
   publish(ref: ChannelRef, event: ChannelEvent, keep?: Retention): Promise<void> {
-    if (keep !== undefined) this.#history.remember(ref, event.payload, keep);
+    if (keep !== undefined) this.#cachedEvents.remember(ref, event.payload, keep);
     this.#deliver(ref, event);
     return PUBLISHED;
   }

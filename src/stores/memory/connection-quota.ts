@@ -1,5 +1,5 @@
 import { exceeds } from '#protocol';
-import type { ConnectionQuota } from '../../core/ports/cluster.ts';
+import type { ConnectionQuota } from '../../core/ports/stores.ts';
 
 /** The connection quota of a single node. */
 export class MemoryConnectionQuota implements ConnectionQuota {

@@ -1,4 +1,4 @@
-import type { Control, Terminate } from '../../core/ports/cluster.ts';
+import type { Control, Terminate } from '../../core/ports/stores.ts';
 
 /** The control of a single node: runs each command here. */
 export class MemoryControl implements Control {

@@ -1,8 +1,8 @@
-import type { Stores } from '../../core/ports/cluster.ts';
+import type { Stores } from '../../core/ports/stores.ts';
 import { replayMetrics } from '../../core/replays.ts';
 import { MemoryBroker } from './broker.ts';
 import { MemoryControl } from './control.ts';
-import { MemoryHistory } from './history.ts';
+import { MemoryCachedEvents } from './cached-events.ts';
 import { MemoryConnectionQuota } from './connection-quota.ts';
 import { MemoryMembership } from './membership.ts';
 import { MemoryReplays } from './replays.ts';
@@ -11,11 +11,11 @@ import { FileState } from './state.ts';
 /** Opens in-memory stores, for a single node. With `stateFile`, the shared state survives restarts; nothing else does. */
 export function openMemoryStores(stateFile?: string, signatures?: number): Stores {
   const replays = new MemoryReplays({ signatures });
-  const history = new MemoryHistory();
-  const broker = new MemoryBroker(history);
+  const cachedEvents = new MemoryCachedEvents();
+  const broker = new MemoryBroker(cachedEvents);
   return {
     broker,
-    history,
+    cachedEvents,
     membership: new MemoryMembership(broker),
     quota: new MemoryConnectionQuota(),
     control: new MemoryControl(),

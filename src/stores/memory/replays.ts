@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Replays } from '../../core/ports/cluster.ts';
+import type { Replays } from '../../core/ports/stores.ts';
 import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replays.ts';
 
 /** The signatures that a single node has accepted. */

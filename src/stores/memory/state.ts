@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { type JsonObject, parseJsonObject } from '#protocol';
-import type { SharedState } from '../../core/ports/cluster.ts';
+import type { SharedState } from '../../core/ports/stores.ts';
 import { Unavailable } from '../../core/ports/failures.ts';
 import { Mutex } from '../../core/util/mutex.ts';
 

@@ -1,5 +1,5 @@
 import { MinuteLog } from '../../core/util/minute-log.ts';
-import type { Stores } from '../../core/ports/cluster.ts';
+import type { Stores } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { replayMetrics } from '../../core/replays.ts';
 import { RedisBroker } from './broker.ts';
@@ -9,7 +9,7 @@ import { DeadlineScripts } from './deadline/deadline-scripts.ts';
 import { redisMetrics } from './metrics.ts';
 import { EvictionRepair } from './health/eviction-repair.ts';
 import { InvalidData } from './health/invalid-data.ts';
-import { RedisHistory } from './events/cached-events.ts';
+import { RedisCachedEvents } from './events/cached-events.ts';
 import { Keys } from './keys.ts';
 import { RedisConnectionQuota } from './node/connection-quota.ts';
 import { Supervisor } from './node/supervisor.ts';
@@ -84,7 +84,7 @@ function assemble(options: RedisOptions, logger: Logger) {
   links.commands.on(CHANNEL_DAMAGED, () => repair.schedule());
   return {
     broker: new RedisBroker({ receiver, publisher, membership }),
-    history: new RedisHistory(links, keys),
+    cachedEvents: new RedisCachedEvents(links, keys),
     membership,
     quota,
     control,

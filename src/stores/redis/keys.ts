@@ -92,6 +92,8 @@ export class Keys {
   #build(app: string, channelKey: string): ChannelKeys {
     const partition = hash(channelKey) % this.partitions;
     const base = `${this.channelPrefix(partition)}${channelKey}`;
+    // o: sockets of each node, r: nodes of each user, u: members, v: version of the roster, h: history, p: position,
+    // l: last event.
     return {
       partition,
       channelKey,

@@ -1,4 +1,4 @@
-import type { Replays } from '../../core/ports/cluster.ts';
+import type { Replays } from '../../core/ports/stores.ts';
 import { DEFAULT_SIGNATURES } from '../../core/replays.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './link/links.ts';

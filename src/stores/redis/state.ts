@@ -1,5 +1,5 @@
 import { parseJson } from '#protocol';
-import type { SharedState } from '../../core/ports/cluster.ts';
+import type { SharedState } from '../../core/ports/stores.ts';
 import { Unavailable } from '../../core/ports/failures.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './link/links.ts';

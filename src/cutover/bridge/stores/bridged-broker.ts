@@ -3,7 +3,7 @@ import type { App } from '../../../core/app.ts';
 import type { Retention } from '../../../core/ports/events.ts';
 import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/events.ts';
 import { isForwarded } from '../outgoing/published.ts';
-import type { LastEvents } from './last-events.ts';
+import type { BridgedCachedEvents } from './cached-events.ts';
 
 /** Events of one app's bridge. */
 export interface UpstreamEvents {
@@ -20,7 +20,7 @@ export interface UpstreamEvents {
 
 interface BridgedBrokerDeps {
   readonly inner: Broker;
-  readonly history: LastEvents;
+  readonly cachedEvents: BridgedCachedEvents;
   readonly apps: ReadonlyMap<string, App>;
   readonly upstreamOf: (ref: ChannelRef) => UpstreamEvents | undefined;
 }
@@ -45,16 +45,16 @@ export class BridgedBroker implements Broker {
 
   async subscribe(ref: ChannelRef): Promise<void> {
     const kind = kindOf(ref.channel);
-    const { inner, history } = this.#deps;
-    if (isBridged(ref) && kind.cached) history.hold(ref);
+    const { inner, cachedEvents } = this.#deps;
+    if (isBridged(ref) && kind.cached) cachedEvents.hold(ref);
     const subscribed =
       isBridged(ref) && !kind.members ? this.#upstream(ref)?.subscribe(ref.channel) : undefined;
     await Promise.all([inner.subscribe(ref), subscribed]);
   }
 
   async unsubscribe(ref: ChannelRef): Promise<void> {
-    const { inner, history } = this.#deps;
-    history.drop(ref);
+    const { inner, cachedEvents } = this.#deps;
+    cachedEvents.drop(ref);
     if (isBridged(ref)) this.#upstream(ref)?.unsubscribe(ref.channel);
     await inner.unsubscribe(ref);
   }
@@ -73,7 +73,7 @@ export class BridgedBroker implements Broker {
   remember(ref: ChannelRef, payload: string): void {
     const app = this.#deps.apps.get(ref.app);
     if (app !== undefined && kindOf(ref.channel).cached)
-      this.#deps.history.remember(ref, payload, app.cacheTtlSeconds);
+      this.#deps.cachedEvents.remember(ref, payload, app.cacheTtlSeconds);
   }
 
   #upstream(ref: ChannelRef): UpstreamEvents | undefined {

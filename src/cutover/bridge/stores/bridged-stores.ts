@@ -1,12 +1,12 @@
 import type { Member } from '#protocol';
 import type { App } from '../../../core/app.ts';
-import type { Control, Stores, Terminate } from '../../../core/ports/cluster.ts';
+import type { Control, Stores, Terminate } from '../../../core/ports/stores.ts';
 import type { Broker, ChannelRef, Deliver } from '../../../core/ports/events.ts';
 import type { Membership, Occupancy } from '../../../core/ports/membership.ts';
 import type { SubscriptionState } from '../ports/receiver.ts';
 import { BridgedBroker, type UpstreamEvents } from './bridged-broker.ts';
 import { BridgedConnectionQuota } from './connection-quota.ts';
-import { LastEvents } from './last-events.ts';
+import { BridgedCachedEvents } from './cached-events.ts';
 import { MergedMembership } from './merged-membership.ts';
 
 /** One app's bridge, as the bridged stores use it. */
@@ -49,14 +49,14 @@ export function bridgedStores(
   deps: BridgedStoresDeps,
 ): { readonly stores: Stores; readonly local: LocalStores } {
   const { apps, upstreams } = deps;
-  const history = new LastEvents(inner.history);
+  const cachedEvents = new BridgedCachedEvents(inner.cachedEvents);
   const membership = mergedMembership(inner.membership, deps);
   const quota = new BridgedConnectionQuota(
     inner.quota,
     async (app) => (await upstreams.get(app)?.counts.connections()) ?? 0,
   );
   const upstreamOf = ({ app }: ChannelRef): UpstreamApp | undefined => upstreams.get(app);
-  const broker = new BridgedBroker({ inner: inner.broker, history, apps, upstreamOf });
+  const broker = new BridgedBroker({ inner: inner.broker, cachedEvents, apps, upstreamOf });
   const control = new BridgedControl(inner.control, (app, user) =>
     upstreams.get(app)?.dispatch.terminate(user),
   );
@@ -66,7 +66,7 @@ export function bridgedStores(
     members: membership,
     remember: (ref, payload) => broker.remember(ref, payload),
   };
-  return { stores: { ...inner, broker, history, membership, quota, control }, local };
+  return { stores: { ...inner, broker, cachedEvents, membership, quota, control }, local };
 }
 
 function mergedMembership(inner: Membership, { upstreams, failed }: BridgedStoresDeps): MergedMembership {

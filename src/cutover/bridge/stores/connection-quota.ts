@@ -1,4 +1,4 @@
-import type { ConnectionQuota } from '../../../core/ports/cluster.ts';
+import type { ConnectionQuota } from '../../../core/ports/stores.ts';
 
 /** SPEC 11.10: the quota counts this side's connections, proxied ones included; the number of connections is that of both sides. */
 export class BridgedConnectionQuota implements ConnectionQuota {

@@ -1,4 +1,4 @@
-import type { ChannelRef, History, Remembered } from '../../../core/ports/events.ts';
+import type { ChannelRef, CachedEvents, CachedEvent } from '../../../core/ports/events.ts';
 import { Unavailable } from '../../../core/ports/failures.ts';
 import { decodeEvents } from './message-codec.ts';
 import type { Keys } from '../keys.ts';
@@ -6,7 +6,7 @@ import type { Links } from '../link/links.ts';
 import { repairKeys, withRepair } from '../link/scripts.ts';
 
 /** Reads the last event of a cache channel, which is what it sends to new subscribers. */
-export class RedisHistory implements History {
+export class RedisCachedEvents implements CachedEvents {
   readonly #links: Links;
   readonly #keys: Keys;
 
@@ -15,7 +15,7 @@ export class RedisHistory implements History {
     this.#keys = keys;
   }
 
-  async last(ref: ChannelRef): Promise<Remembered | undefined> {
+  async last(ref: ChannelRef): Promise<CachedEvent | undefined> {
     const { lastEvent } = this.#keys.channel(ref);
     const { commands } = this.#links;
     try {

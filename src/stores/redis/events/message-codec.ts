@@ -6,7 +6,7 @@ import { EventDecoder } from './event-decoder.ts';
 /** Events of one channel that are sent in one message. */
 export interface EventsMessage {
   readonly kind: 'events';
-  /** `undefined`: the events are not kept. */
+  /** `undefined`: the events have no offset, because the channel keeps no history or they are client events or counts. */
   readonly position:
     { readonly epoch: string; readonly generation: string; readonly first: number } | undefined;
   readonly events: readonly ChannelEvent[];
@@ -22,6 +22,13 @@ export interface MemberMessage {
   readonly member: Member | undefined;
 }
 
+/**
+ * A message of a channel's pub/sub channel: a head line, then the body.
+ *   e EPOCH GENERATION FIRST_OFFSET COUNT    COUNT events; without offsets the head is `e - - 0 COUNT`
+ *   m GENERATION VERSION +|- SOCKET|- BYTES  the member that joined (JSON) or the id of the user that left
+ * An event is a line `BYTES BEST_EFFORT EXCLUDED_SOCKET|-` and its payload. The scripts publish, sync-channel and clean-up-node
+ * write these messages as well.
+ */
 export type PubSubMessage = EventsMessage | MemberMessage;
 
 const LONGEST_MESSAGE_BYTES = 64 * 1024 * 1024;

@@ -51,7 +51,7 @@ export class Receiver {
   #deliverEvent: Deliver = () => undefined;
   #lostEvents = 0;
   readonly #unreadLog: MinuteLog;
-  #isBehind = false;
+  #needsResume = false;
 
   constructor(deps: ReceiverDeps) {
     this.#deps = deps;
@@ -82,8 +82,8 @@ export class Receiver {
   }
 
   /** True when a subscription or reading failed though the connection is up: `resume` is needed. */
-  get isBehind(): boolean {
-    return this.#isBehind;
+  get needsResume(): boolean {
+    return this.#needsResume;
   }
 
   /** Resolves once events published from now on will be delivered; while Redis is unavailable, the next `resume` subscribes. */
@@ -93,7 +93,7 @@ export class Receiver {
       await this.#deps.links.subscriber.subscribe([channel.keys.pubsubChannel]);
       await this.#catchUp(channel);
     } catch {
-      this.#isBehind = true;
+      this.#needsResume = true;
     }
   }
 
@@ -105,14 +105,14 @@ export class Receiver {
 
   /** Subscribes to everything again after an outage, then reads what was missed. Rejects when the connection breaks again. */
   async resume(): Promise<void> {
-    this.#isBehind = false;
+    this.#needsResume = false;
     const all = [...this.#channels.values()];
     for (const channel of all) channel.queue ??= [];
     try {
       await this.#deps.links.subscriber.subscribe(all.map(({ keys }) => keys.pubsubChannel));
       await inBatches(all, (channel) => this.#catchUp(channel));
     } catch (error) {
-      this.#isBehind = true;
+      this.#needsResume = true;
       throw error;
     }
     this.#deps.members.reread();
@@ -125,7 +125,7 @@ export class Receiver {
       this.#channels.delete(old);
       void this.#deps.links.subscriber.unsubscribe(old).catch(() => undefined);
       this.#begin(ref);
-      this.#isBehind = true;
+      this.#needsResume = true;
     }
   }
 
@@ -179,7 +179,7 @@ export class Receiver {
     const sinceMs = performance.now();
     this.#catchUp(channel).catch(() => {
       channel.missingSinceMs ??= sinceMs;
-      this.#isBehind = true;
+      this.#needsResume = true;
     });
   }
 

@@ -13,7 +13,7 @@ export const retryDelayMs = (attempt: number): number => backoffMs(attempt - 1, 
 
 /**
  * Options of all connections. While Redis is unavailable nothing is queued or sent a second time: the caller gets the error.
- * Subscriptions are restored by `Receiver`, which knows what it missed meanwhile.
+ * Subscriptions are restored by `Receiver`, which reads what it missed meanwhile.
  */
 function connectionOptions(options: RedisOptions) {
   const { username, password, tls, tlsCa, tlsVerify } = options;

@@ -53,7 +53,7 @@ export class ChannelSync {
   }
 
   /** True when Redis is out of date and no script is on its way. */
-  get isBehind(): boolean {
+  get hasUnsent(): boolean {
     return this.#dirty && this.#inFlight === undefined;
   }
 

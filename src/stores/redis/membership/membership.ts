@@ -216,7 +216,7 @@ export class RedisMembership implements Membership {
   }
 
   async #catchUpAll(): Promise<void> {
-    const behind = [...this.#held.values()].filter(({ sync, roster }) => sync.isBehind || roster?.isStale);
+    const behind = [...this.#held.values()].filter(({ sync, roster }) => sync.hasUnsent || roster?.isStale);
     const isAttached = (): boolean => this.#deps.node.isAttached;
     await inBatches(behind, (held) => this.#catchUpOne(held), isAttached);
     if (isAttached() && !this.#isSettling) await this.#watched.read();

@@ -1,5 +1,5 @@
 import { exceeds } from '#protocol';
-import type { ConnectionQuota } from '../../../core/ports/cluster.ts';
+import type { ConnectionQuota } from '../../../core/ports/stores.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import type { ClusterNode } from './node.ts';

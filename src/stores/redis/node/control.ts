@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Control, Terminate } from '../../../core/ports/cluster.ts';
+import type { Control, Terminate } from '../../../core/ports/stores.ts';
 import type { DeadlineScripts } from '../deadline/deadline-scripts.ts';
 import type { InvalidData } from '../health/invalid-data.ts';
 import type { Keys } from '../keys.ts';

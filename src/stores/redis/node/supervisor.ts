@@ -86,7 +86,7 @@ export class Supervisor {
     const { links, node, receiver } = this.#deps;
     this.#healthCheck.check(links.servers());
     if (links.isUp && !node.isAttached) void this.#attach();
-    if (links.subscriber.isUp && (!this.#isSubscribed || receiver.isBehind)) void this.#resume();
+    if (links.subscriber.isUp && (!this.#isSubscribed || receiver.needsResume)) void this.#resume();
     if (node.isAttached) void this.#beat();
     if (links.isUp) void this.#checkServers();
     if (node.isAttached && this.#isSubscribed) this.#checkLoopback();
@@ -126,7 +126,7 @@ export class Supervisor {
       quota.sendAll();
       this.#onReady();
       // Reads what could not be read while this connection was down.
-      if (links.subscriber.isUp && (!this.#isSubscribed || receiver.isBehind)) void this.#resume();
+      if (links.subscriber.isUp && (!this.#isSubscribed || receiver.needsResume)) void this.#resume();
     } catch {
       // The next beat tries again.
     }

@@ -11,6 +11,7 @@
 -- The bytes of an app are accounted by entries; an entry is the key without the prefix of the partition. Counted are the
 -- bytes of the events and, by measurement, the overhead of Redis for each event, key and entry.
 -- Defining a function costs time in every run: those that are seldom needed are defined where they are called.
+-- POSITION_MS is POSITION_EXTRA_MS of missed-events.ts.
 local EVENT_BYTES, ENTRY_BYTES, POSITION_MS = 16, 400, 60000
 local names = string.sub(KEYS[2], 1, -2)
 local repaired = {}

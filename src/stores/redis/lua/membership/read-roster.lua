@@ -3,7 +3,7 @@
 -- evicted a part of the channel that no node has written again yet), and whether the channel is whole.
 local now = now_ms()
 check_version(KEYS[2])
-local settlingUntil = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0')
+local settlingUntil = tonumber(redis.call('HGET', KEYS[1], 'settling') or '0')
 local held, counted = 0, 0
 for _, node in ipairs(redis.call('HKEYS', KEYS[5])) do
   local users = redis.pcall('SCARD', ARGV[1] .. node)

@@ -11,7 +11,7 @@ if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'LOST' } e
 if redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) ~= ARGV[3] then return { 'FENCED' } end
 local now = now_ms()
 check_version(KEYS[8])
-local isSettling = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0') > now
+local isSettling = tonumber(redis.call('HGET', KEYS[1], 'settling') or '0') > now
 local sockets = tonumber(ARGV[6])
 local changes = {}
 

@@ -8,7 +8,7 @@
 local now = now_ms()
 local lease = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if lease and tonumber(lease) > now then return { 'ALIVE', 0 } end
-local isSettling = tonumber(redis.call('HGET', KEYS[1], 'quiet') or '0') > now
+local isSettling = tonumber(redis.call('HGET', KEYS[1], 'settling') or '0') > now
 -- After an outage every lease has ended: the nodes that live are about to come back.
 if isSettling and ARGV[7] ~= '1' then return { 'SETTLING', 0 } end
 redis.call('HDEL', KEYS[1], 'node:' .. ARGV[1]) -- From here on the node is fenced.

@@ -4,7 +4,7 @@
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'LOST' } end
 if redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) ~= ARGV[3] then return { 'FENCED' } end
 local now = now_ms()
-local settlingUntil = redis.call('HGET', KEYS[1], 'quiet') or '0'
+local settlingUntil = redis.call('HGET', KEYS[1], 'settling') or '0'
 check(is_time(settlingUntil))
 settlingUntil = tonumber(settlingUntil)
 local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 16)
@@ -15,7 +15,7 @@ if tonumber(redis.call('ZSCORE', KEYS[2], ARGV[2]) or '0') <= now then
   -- Its lease has ended and no node cleaned up: none could, for Redis accepted nothing. The leases of the others prove
   -- nothing either.
   settlingUntil = math.max(settlingUntil, now + tonumber(ARGV[5]))
-  redis.call('HSET', KEYS[1], 'quiet', settlingUntil)
+  redis.call('HSET', KEYS[1], 'settling', settlingUntil)
 end
 redis.call('ZADD', KEYS[2], now + tonumber(ARGV[4]), ARGV[2])
 return { 'OK', math.max(0, settlingUntil - now), unpack(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 16)) }

@@ -16,7 +16,7 @@ local IS_VALID = {
   position = is_position_field,
   generation = function(field, value)
     if field == 'run' then return is_name(value) end
-    if field == 'generation' or field == 'quiet' then return is_time(value) end
+    if field == 'generation' or field == 'settling' then return is_time(value) end
     return string.sub(field, 1, 5) == 'node:' and is_name(string.sub(field, 6)) and is_whole(value, 15)
   end,
 }
@@ -77,7 +77,7 @@ for at, key in ipairs(KEYS) do
     repaired[#repaired + 1] = key
   end
 end
--- As `publish.lua` does where a position is dropped: a node that missed events can no longer learn how many.
+-- As `publish.lua` does where a position is dropped: a node that missed events can no longer find out how many.
 if is_position_gone then
   for at, kind in ipairs(ARGV) do
     if kind == 'sizes' then redis.call('HSET', KEYS[at], 'forgotten', now_ms()) end

@@ -5,6 +5,6 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- A clock that is behind its earlier time is another server's, or was set: the deadline means nothing on it.
 if now < tonumber(ARGV[1]) or now > tonumber(ARGV[2]) then return { 'LATE', now } end
--- Comes first: a sender that lost the answer learns from the marker that this ran, and a Redis that refuses writes fails here, before any effect.
+-- Comes first: a sender that lost the answer reads in the marker that this ran, and a Redis that refuses writes fails here, before any effect.
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 

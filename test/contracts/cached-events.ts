@@ -7,8 +7,8 @@ const CACHE: ChannelRef = { app: 'a', channel: 'cache-a' };
 const MINUTE: Retention = { size: 0, ttlSeconds: 0, lastSeconds: 60 };
 
 /** The contract of `History`, for every implementation. */
-export function historyContract(implementation: Implementation): void {
-  describe('history', () => {
+export function cachedEventsContract(implementation: Implementation): void {
+  describe('cached events', () => {
     let node: Awaited<ReturnType<typeof openStores>>;
     beforeEach(async () => {
       node = await openStores(implementation);
@@ -17,10 +17,10 @@ export function historyContract(implementation: Implementation): void {
 
     const publish = (payload: string, keep?: Retention, ref = CACHE) =>
       node.broker.publish(ref, { payload }, keep);
-    const payloadOf = async (ref: ChannelRef) => (await node.history.last(ref))?.payload;
+    const payloadOf = async (ref: ChannelRef) => (await node.cachedEvents.last(ref))?.payload;
 
     test('3.10 nothing is remembered of a channel without events', async () => {
-      expect(await node.history.last(CACHE)).toBeUndefined();
+      expect(await node.cachedEvents.last(CACHE)).toBeUndefined();
     });
 
     test('3.10 only the last event is remembered, byte for byte', async () => {
@@ -38,11 +38,11 @@ export function historyContract(implementation: Implementation): void {
 
     test('3.10 an event is remembered for its time, not longer', async () => {
       await publish('x', MINUTE);
-      expect(await node.history.last(CACHE)).toEqual({ payload: 'x', ttlSeconds: 60 });
+      expect(await node.cachedEvents.last(CACHE)).toEqual({ payload: 'x', ttlSeconds: 60 });
       await implementation.pass(59);
-      expect(await node.history.last(CACHE)).toEqual({ payload: 'x', ttlSeconds: 1 });
+      expect(await node.cachedEvents.last(CACHE)).toEqual({ payload: 'x', ttlSeconds: 1 });
       await implementation.pass(2);
-      expect(await node.history.last(CACHE)).toBeUndefined();
+      expect(await node.cachedEvents.last(CACHE)).toBeUndefined();
     });
 
     test('3.10 the time begins again with the next event, and is that of the last one', async () => {
@@ -50,10 +50,10 @@ export function historyContract(implementation: Implementation): void {
       await implementation.pass(40);
       await publish('2', MINUTE);
       await implementation.pass(40);
-      expect(await node.history.last(CACHE)).toEqual({ payload: '2', ttlSeconds: 20 });
+      expect(await node.cachedEvents.last(CACHE)).toEqual({ payload: '2', ttlSeconds: 20 });
       await publish('3', { ...MINUTE, lastSeconds: 5 });
       await implementation.pass(6);
-      expect(await node.history.last(CACHE)).toBeUndefined();
+      expect(await node.cachedEvents.last(CACHE)).toBeUndefined();
     });
 
     test.each([
@@ -61,7 +61,7 @@ export function historyContract(implementation: Implementation): void {
       { size: 50, ttlSeconds: 60, lastSeconds: 0 },
     ])('3.10 a retention of %o remembers no last event', async (keep) => {
       await publish('x', keep);
-      expect(await node.history.last(CACHE)).toBeUndefined();
+      expect(await node.cachedEvents.last(CACHE)).toBeUndefined();
     });
 
     test('3.10 channels are apart, and so are apps', async () => {
@@ -73,7 +73,7 @@ export function historyContract(implementation: Implementation): void {
       expect(await Promise.all(refs.map(payloadOf))).toEqual(
         refs.map(({ app, channel }) => `${app} ${channel}`),
       );
-      expect(await node.history.last({ app: 'c', channel: 'cache-a' })).toBeUndefined();
+      expect(await node.cachedEvents.last({ app: 'c', channel: 'cache-a' })).toBeUndefined();
     });
 
     test('3.10 memory is bounded: the channels without events for longest are forgotten first', async () => {

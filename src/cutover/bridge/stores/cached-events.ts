@@ -1,4 +1,4 @@
-import type { ChannelRef, History, Remembered } from '../../../core/ports/events.ts';
+import type { ChannelRef, CachedEvents, CachedEvent } from '../../../core/ports/events.ts';
 import { channelMapKey } from '../../../core/util/channel-map-key.ts';
 
 interface Last {
@@ -10,11 +10,11 @@ interface Last {
  * SPEC 11.11: the last event, of either side, of each cache channel that this node is subscribed to. For other channels
  * the cluster's own cache answers.
  */
-export class LastEvents implements History {
-  readonly #inner: History;
+export class BridgedCachedEvents implements CachedEvents {
+  readonly #inner: CachedEvents;
   readonly #held = new Map<string, Last>();
 
-  constructor(inner: History) {
+  constructor(inner: CachedEvents) {
     this.#inner = inner;
   }
 
@@ -34,7 +34,7 @@ export class LastEvents implements History {
     last.untilMs = Date.now() + ttlSeconds * 1000;
   }
 
-  last(ref: ChannelRef): Promise<Remembered | undefined> {
+  last(ref: ChannelRef): Promise<CachedEvent | undefined> {
     const last = this.#held.get(channelMapKey(ref));
     const leftMs = (last?.untilMs ?? 0) - Date.now();
     if (last?.payload === undefined || leftMs <= 0) return this.#inner.last(ref);

@@ -1,4 +1,4 @@
-import type { Stores } from '../../core/ports/cluster.ts';
+import type { Stores } from '../../core/ports/stores.ts';
 import type { BridgeCounts } from '../status/bridge-counters.ts';
 
 /** The state of one app's bridge; its counters are the rows of `BRIDGE_COUNTERS`. */

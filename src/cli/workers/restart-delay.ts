@@ -9,7 +9,7 @@ export const SETTLED_MS = 30_000;
 const LIMITS = { firstMs: FIRST_WAIT_MS, mostMs: LONGEST_WAIT_MS };
 
 /** Pauses before a worker is started again: longer each time, until one has served for `SETTLED_MS`. */
-export class Backoff {
+export class RestartDelay {
   #starts = 0;
 
   /** Pause after a worker that served for `servedMs`; 0: it never served. */

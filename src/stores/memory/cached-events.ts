@@ -1,15 +1,15 @@
 import { LRUCache } from 'lru-cache';
 import { channelMapKey } from '../../core/util/channel-map-key.ts';
 import type { Retention } from '../../core/ports/events.ts';
-import type { ChannelRef, History, Remembered } from '../../core/ports/events.ts';
+import type { ChannelRef, CachedEvents, CachedEvent } from '../../core/ports/events.ts';
 
 /** Limit in bytes; above it, the channels without events for longest are forgotten first. */
-export const HISTORY_BYTES = 64 * 1024 * 1024;
+export const MAX_CACHED_BYTES = 64 * 1024 * 1024;
 
 /** The last event of each cache channel, for as long as it may be kept. */
-export class MemoryHistory implements History {
+export class MemoryCachedEvents implements CachedEvents {
   readonly #last = new LRUCache<string, string>({
-    maxSize: HISTORY_BYTES,
+    maxSize: MAX_CACHED_BYTES,
     sizeCalculation: (payload, key) => Buffer.byteLength(payload) + Buffer.byteLength(key) + 1,
   });
 
@@ -17,7 +17,7 @@ export class MemoryHistory implements History {
     if (lastSeconds > 0) this.#last.set(channelMapKey(ref), payload, { ttl: lastSeconds * 1000 });
   }
 
-  last(ref: ChannelRef): Promise<Remembered | undefined> {
+  last(ref: ChannelRef): Promise<CachedEvent | undefined> {
     const key = channelMapKey(ref);
     const payload = this.#last.get(key);
     if (payload === undefined) return Promise.resolve(undefined);

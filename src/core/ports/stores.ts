@@ -1,4 +1,4 @@
-import type { Broker, History } from './events.ts';
+import type { Broker, CachedEvents } from './events.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
 
@@ -42,7 +42,7 @@ export interface Replays {
 /** All stores of one kind, memory or Redis. They are opened and closed together. */
 export interface Stores {
   readonly broker: Broker;
-  readonly history: History;
+  readonly cachedEvents: CachedEvents;
   readonly membership: Membership;
   readonly quota: ConnectionQuota;
   readonly control: Control;

@@ -363,11 +363,11 @@ describe('a worker that ends', () => {
     await eventually(() => childrenOf(server.pid).length === WORKERS, 'another one', PATIENCE_MS);
     await eventually(
       () => /A worker process exited.*[^]*A restarted worker accepts connections again/.test(server.output()),
-      () => `it is told of: ${server.output()}`,
+      () => `the log has both: ${server.output()}`,
       PATIENCE_MS,
     );
     expect(childrenOf(server.pid)).toEqual(expect.arrayContaining(others));
-    expect(server.output()).toMatch(/"how":"SIGKILL"/);
+    expect(server.output()).toMatch(/"reason":"SIGKILL"/);
     const back = await openMany(server);
     for (const wire of back) await subscribe(wire, 'room');
     await publisher(endpoint(server)).post('/events', { name: 'news', channel: 'room', data: '{}' });
@@ -389,7 +389,7 @@ describe('a worker that ends', () => {
     await own.kill();
     process.kill(childrenOf(server.pid)[0] ?? 0, 'SIGKILL');
     await eventually(
-      () => (server.output().match(/"how":"Redis cannot be reached/g) ?? []).length >= 2,
+      () => (server.output().match(/"reason":"Redis cannot be reached/g) ?? []).length >= 2,
       () => `two attempts: ${server.output()}`,
       2 * PATIENCE_MS,
     );

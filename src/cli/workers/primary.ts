@@ -130,8 +130,8 @@ export class Primary {
     if (this.#phase === 'stopping') return this.#onStopped(end);
     const restartInMs = slot.restart(end);
     this.#deps.logger.warn(
-      "A worker process exited: its clients were disconnected, and it is restarted. After SIGKILL look for the kernel's out-of-memory killer; else see the error before this line",
-      { worker: slot.number, pid: end.pid, exit: end.how, restartInMs },
+      "A worker process exited: its clients were disconnected, and it is restarted. See the reason; after SIGKILL look for the kernel's out-of-memory killer",
+      { worker: slot.number, pid: end.pid, reason: end.how, restartInMs },
     );
   }
 

@@ -195,7 +195,7 @@ describe('the table of both servers', () => {
       'The last change is not saved yet: other nodes and the next start do not have it.',
       '! shop dropped: 3 queue-full, 4 refused',
       '! shop: connect ECONNREFUSED',
-      'The canary cannot measure the upstream: HTTP 401',
+      'The test client (canary) is refused by the upstream: HTTP 401',
       '2 canary events arrived twice at Wavehall.',
       '2 notifications could not be delivered.',
     ])

@@ -1,6 +1,5 @@
 import type { Member } from '#protocol';
 import { type Connection, Subscription } from '../client/connection.ts';
-import type { FanOut } from './fan-out.ts';
 import { LocalChannel } from './local-channel.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
@@ -9,6 +8,12 @@ import type { Logger } from '../ports/logger.ts';
 /** Limits of what waits for one channel's sockets: beyond, publishers get 503 and client events wait. */
 export const BACKLOG_EVENTS = 1000;
 export const BACKLOG_BYTES = 4 * 1024 * 1024;
+
+/** Brings the events of a channel to its sockets. */
+interface ChannelFanOut {
+  push(channel: LocalChannel, event: ChannelEvent): void;
+  release(channel: LocalChannel, subscription: Subscription): void;
+}
 
 /** The connections and channels of one app on this node. Apps never see each other: every look-up begins here. */
 interface AppScope {
@@ -31,10 +36,10 @@ export class Hub {
   readonly #scopes = new Map<string, AppScope>();
   readonly #broker: Broker;
   readonly #membership: Membership;
-  readonly #fanOut: FanOut;
+  readonly #fanOut: ChannelFanOut;
   readonly #logger: Logger;
 
-  constructor(deps: { broker: Broker; membership: Membership; fanOut: FanOut; logger: Logger }) {
+  constructor(deps: { broker: Broker; membership: Membership; fanOut: ChannelFanOut; logger: Logger }) {
     this.#broker = deps.broker;
     this.#membership = deps.membership;
     this.#fanOut = deps.fanOut;

@@ -187,6 +187,6 @@ const canaryNotes = ({ notAllowed, doubled }: CanaryStatus): string[] =>
   SIDES.flatMap((side) => [
     ...(notAllowed[side] === null
       ? []
-      : [`The canary cannot measure ${SIDE_NAMES[side]}: ${printable(notAllowed[side])}`]),
+      : [`The test client (canary) is refused by ${SIDE_NAMES[side]}: ${printable(notAllowed[side])}`]),
     ...(doubled[side] === 0 ? [] : [`${doubled[side]} canary events arrived twice at ${SIDE_NAMES[side]}.`]),
   ]);

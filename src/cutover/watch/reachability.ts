@@ -4,7 +4,7 @@ import type { ProbeSite } from '../probe/probe-site.ts';
 const REACHABILITY_TIMEOUT_MS = 5000;
 
 /**
- * Reason why the server cannot be connected; `undefined`: it answers. A server that refuses this probe (origin, used-up
+ * Reason why the server cannot be reached; `undefined`: it answers. A server that refuses this probe (origin, used-up
  * quota) can be connected.
  */
 export async function whyUnreachable(

@@ -96,7 +96,7 @@ export class Watch {
     return this.#canary?.socketsAt('upstream') ?? 0;
   }
 
-  /** Reason why the upstream cannot be connected; `undefined`: it answers. */
+  /** Reason why the upstream cannot be reached; `undefined`: it answers. */
   whyUpstreamIsAway(): Promise<string | undefined> {
     return whyUnreachable(this.#options.sites().upstream);
   }

@@ -14,6 +14,7 @@ import { Keys } from './keys.ts';
 import { RedisConnectionQuota } from './node/connection-quota.ts';
 import { Supervisor } from './node/supervisor.ts';
 import { firstScopes, Installation } from './node/installation.ts';
+import type { Links } from './link/links.ts';
 import { openLinks } from './link/open-links.ts';
 import { Receiver } from './events/receiver.ts';
 import { RedisMembership } from './membership/membership.ts';
@@ -77,22 +78,15 @@ function assemble(options: RedisOptions, logger: Logger) {
     pauseMs: leaseMs,
     settleMs: 2 * SETTLING_MS + 4 * leaseMs,
   });
-  links.commands.on(KEY_REPAIRED, (key: string) => {
-    invalidData.addKey(key);
-    repair.scheduleNow(keys.partitionOfMembers(key));
-  });
-  links.commands.on(CHANNEL_DAMAGED, () => repair.schedule());
+  repairOnDamage({ links, keys, invalidData, repair });
   return {
+    ...{ membership, quota, control, repair },
     broker: new RedisBroker({ receiver, publisher, membership }),
     cachedEvents: new RedisCachedEvents(links, keys),
-    membership,
-    quota,
-    control,
     state: new RedisState(links, keys),
     replays: new RedisReplays(links, keys, options.replaySignatures),
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, control, repair }),
     responsiveness: new Responsiveness(links, logger),
-    repair,
     counts: () => ({
       lostEvents: receiver.lostEvents,
       unreadHistories: receiver.unreadHistories,
@@ -103,6 +97,22 @@ function assemble(options: RedisOptions, logger: Logger) {
       unknownOutcomes: deadlines.unknownOutcomes,
     }),
   };
+}
+
+interface DamageDeps {
+  readonly links: Links;
+  readonly keys: Keys;
+  readonly invalidData: InvalidData;
+  readonly repair: EvictionRepair;
+}
+
+/** Writes the members of a partition again when one of its keys was repaired, and all of them when a channel is damaged. */
+function repairOnDamage({ links, keys, invalidData, repair }: DamageDeps): void {
+  links.commands.on(KEY_REPAIRED, (key: string) => {
+    invalidData.addKey(key);
+    repair.scheduleNow(keys.partitionOfMembers(key));
+  });
+  links.commands.on(CHANNEL_DAMAGED, () => repair.schedule());
 }
 
 const droppedHistoriesLog = (logger: Logger): MinuteLog =>

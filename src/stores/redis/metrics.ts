@@ -1,4 +1,4 @@
-import { counter, gauge, type Metric, scalar } from '../../core/ports/metric.ts';
+import { counter, gauge, type MergeRule, type Metric, scalar } from '../../core/ports/metric.ts';
 
 /** Counts since the start. */
 export interface RedisCounts {
@@ -18,55 +18,52 @@ export interface RedisCounts {
   readonly unknownOutcomes: number;
 }
 
-/** Metrics of the Redis stores; values are read at each scrape. */
-export function redisMetrics(isReady: () => boolean, counts: () => RedisCounts): Metric[] {
-  return [
-    gauge('redis_ready', '1 while Redis is reachable and accepts every command.', [], 'min', () =>
-      scalar(Number(isReady())),
-    ),
-    counter(
+/** The counters: name, help, the count, and how those of workers are merged. */
+const COUNTERS: readonly (readonly [name: string, help: string, of: keyof RedisCounts, merge?: MergeRule])[] =
+  [
+    [
       'redis_lost_events_total',
       'Events that this node did not deliver: published while it was disconnected from Redis, and no longer in the history.',
-      [],
-      () => scalar(counts().lostEvents),
-    ),
-    counter(
+      'lostEvents',
+    ],
+    [
       'redis_unknown_outcomes_total',
       'Publishes and terminations for which it stayed unknown whether Redis carried them out.',
-      [],
-      () => scalar(counts().unknownOutcomes),
-    ),
-    counter(
+      'unknownOutcomes',
+    ],
+    [
       'redis_unread_histories_total',
       'Times that missed events could not be read and the channel continued with its newest event.',
-      [],
-      () => scalar(counts().unreadHistories),
-    ),
-    counter(
+      'unreadHistories',
+    ],
+    [
       'redis_dropped_histories_total',
       'Histories and last events dropped or shortened because an app exceeded WAVEHALL_HISTORY_MAX_BYTES.',
-      [],
-      () => scalar(counts().droppedHistories),
-    ),
-    counter(
+      'droppedHistories',
+    ],
+    [
       'redis_invalid_data_total',
       'Invalid messages on Redis channels (ignored) and invalid data in Redis keys (removed): another program may use WAVEHALL_REDIS_PREFIX.',
-      [],
-      () => scalar(counts().invalidData),
-    ),
-    counter(
+      'invalidData',
+    ],
+    // A count of the Redis server: every worker reads the same.
+    [
       'redis_evicted_keys_total',
       'Keys that Redis evicted for lack of memory, those of other programs included.',
-      [],
-      () => scalar(counts().evictedKeys),
-      // A count of the Redis server: every worker reads the same.
+      'evictedKeys',
       'max',
-    ),
-    counter(
+    ],
+    [
       'redis_repaired_channels_total',
       'Channels of which Redis had evicted keys that this node wrote again.',
-      [],
-      () => scalar(counts().repairedChannels),
-    ),
+      'repairedChannels',
+    ],
   ];
-}
+
+/** Metrics of the Redis stores; values are read at each scrape. */
+export const redisMetrics = (isReady: () => boolean, counts: () => RedisCounts): Metric[] => [
+  gauge('redis_ready', '1 while Redis is reachable and accepts every command.', [], 'min', () =>
+    scalar(Number(isReady())),
+  ),
+  ...COUNTERS.map(([name, help, of, merge]) => counter(name, help, [], () => scalar(counts()[of]), merge)),
+];

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
+import { parseUrl } from '../core/util/url.ts';
 import { type SettingType, list } from '../settings/settings.ts';
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
@@ -45,14 +46,13 @@ function originEntry(scheme: string, host: string, port: string | undefined): st
 }
 
 function normalHost(host: string): string | undefined {
-  if (!host.includes('*'))
-    return URL.canParse(`http://${host}`) ? plainHost(new URL(`http://${host}`)) : undefined;
+  if (!host.includes('*')) return plainHost(parseUrl(`http://${host}`));
   const labels = host.toLowerCase().split('.').map(normalLabel);
   return labels.every((label) => label !== undefined) ? labels.join('.') : undefined;
 }
 
-const plainHost = ({ hostname }: URL): string | undefined =>
-  hostname === '' || /^\.|\.\./.test(hostname) ? undefined : hostname;
+const plainHost = (url: URL | undefined): string | undefined =>
+  url === undefined || url.hostname === '' || /^\.|\.\./.test(url.hostname) ? undefined : url.hostname;
 
 /** Normalises one label of a host: a label with `*` is a pattern in ASCII, any other is a name. */
 function normalLabel(label: string): string | undefined {

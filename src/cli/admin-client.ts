@@ -1,3 +1,4 @@
+import { parseUrl } from '../core/util/url.ts';
 import { type HttpAnswer, type HttpFailure, sendRequest } from '../net/http-client.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -22,7 +23,7 @@ export async function askAdmin<T>(
 ): Promise<T> {
   if (token === undefined || token === '')
     throw new Error('--token, or WAVEHALL_ADMIN_TOKEN: expected the token of the admin API');
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+  if (!/^https?:$/.test(parseUrl(url)?.protocol ?? ''))
     throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port or https://host:port`);
   const { status, text } = await sendToAdmin(new URL(`/admin${path}`, url), method, token, body);
   if (status === 200) return JSON.parse(text) as T;

@@ -9,6 +9,7 @@ import {
   type Values,
   setting,
 } from '../settings/settings.ts';
+import { parseUrl } from '../core/util/url.ts';
 import type { CutoverOptions } from '../cutover/ports.ts';
 import { readCertificates } from './certificates.ts';
 import { HEALTH_SETTINGS, watchLimits } from './cutover-health.ts';
@@ -28,7 +29,7 @@ const HTTP = /^https?:$/;
 const upstreamUrl: SettingType<URL | undefined> = {
   expected: 'http://host:port or https://host:port, and no name, password, ? or # in it',
   parse(given) {
-    const url = URL.canParse(given) ? new URL(given) : undefined;
+    const url = parseUrl(given);
     if (url === undefined || !HTTP.test(url.protocol) || url.username !== '' || url.password !== '')
       return undefined;
     return url.search === '' && url.hash === '' ? url : undefined;
@@ -38,14 +39,14 @@ const upstreamUrl: SettingType<URL | undefined> = {
 const notifyUrl: SettingType<URL | undefined> = {
   expected: 'an http:// or https:// address',
   parse(given) {
-    const url = URL.canParse(given) ? new URL(given) : undefined;
+    const url = parseUrl(given);
     return url !== undefined && HTTP.test(url.protocol) ? url : undefined;
   },
 };
 
 const origin: SettingType<string | undefined> = {
   expected: 'an origin such as https://example.com',
-  parse: (given) => (URL.canParse(given) && new URL(given).origin === given ? given : undefined),
+  parse: (given) => (parseUrl(given)?.origin === given ? given : undefined),
 };
 
 /** Settings of the cutover: the upstream, the split of the browsers, and the queue of the bridge. */

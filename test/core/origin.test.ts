@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { originAllowed } from '../../src/core/client/origin.ts';
 import { dataOf, openCore, settled, testApp } from './fakes.ts';
 
 /** First frame to a page of that origin, from an app that allows only its own pages. */
@@ -96,6 +97,13 @@ describe('origins', () => {
     await settled();
     expect(client.frames).toHaveLength(1);
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
+  });
+
+  test('2.6 an origin gets the same answer however often it was asked', () => {
+    const answers = Array.from({ length: 20_000 }, () =>
+      originAllowed(['bücher.test', 'xn--bcher-kva.test'], 'https://bücher.test'),
+    );
+    expect(new Set(answers)).toEqual(new Set([true]));
   });
 
   test('2.6 each app has its own list', async () => {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../../settings/settings.ts';
 import { type Config, readConfig } from '../../config/index.ts';
+import { parseUrl } from '../../core/util/url.ts';
 import { compare } from '../../cutover/compare/compare.ts';
 import { comparisonTable } from '../../cutover/compare/comparison-report.ts';
 import { ownSite, upstreamSite } from '../../cutover/probe/sites.ts';
@@ -72,7 +73,7 @@ function sitesFor(flags: CompareFlags, common: SharedFlags) {
   const url = common.url ?? localAdminUrl(variables);
   if (config.cutover === undefined)
     throw new Error('--upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream');
-  if (!URL.canParse(url)) throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port`);
+  if (parseUrl(url) === undefined) throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port`);
   const app = appIn(config, flags.app);
   const { upstream } = config.cutover;
   return {

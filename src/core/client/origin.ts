@@ -1,3 +1,5 @@
+import { parseUrl } from '../util/url.ts';
+
 /**
  * SPEC 2.6: true when a page of this `Origin` may connect.
  * An entry is a glob over the host (as Reverb compares) or, when it has a scheme, over the whole origin.
@@ -14,9 +16,9 @@ export function originAllowed(allowed: readonly string[], origin: string | undef
 
 /** `URL.origin` is `null` for schemes that are not the web's own, such as `capacitor://localhost`. */
 function parseOrigin(origin: string | undefined): { origin: string; hostname: string } | undefined {
-  if (origin === undefined || !URL.canParse(origin)) return undefined;
-  const { protocol, host, hostname } = new URL(origin.toLowerCase());
-  return hostname === '' ? undefined : { origin: `${protocol}//${host}`, hostname };
+  const url = origin === undefined ? undefined : parseUrl(origin.toLowerCase());
+  if (url === undefined || url.hostname === '') return undefined;
+  return { origin: `${url.protocol}//${url.host}`, hostname: url.hostname };
 }
 
 /** `*` stands for any run of characters. Linear: each literal part is looked for once, from left to right. */

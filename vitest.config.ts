@@ -40,6 +40,8 @@ export default defineConfig({
         test: {
           ...limits,
           name: 'unit',
+          // These files share their modules: loading them again for each file takes longer than the tests.
+          isolate: false,
           include: [UNIT],
           exclude: [...configDefaults.exclude, ...STARTING],
         },

@@ -7,10 +7,9 @@ import { readEnvFile } from './env-file.ts';
 import { fail } from './fail.ts';
 import { openFilesLimit } from './open-files.ts';
 import type { CommandSettings, StartFlags } from './commands/start.ts';
-import { serveAlone } from './serve.ts';
 import { startBlock, startLine, stopLine } from './start-block.ts';
 import { ownNumber } from './workers/mark.ts';
-import { failAsWorker, serveAsWorker } from './workers/worker.ts';
+import { failAsWorker } from './workers/send-to-primary.ts';
 
 const NO_SETTINGS: CommandSettings = { given: {}, required: [] };
 
@@ -60,10 +59,18 @@ function refuseInspector(): void {
   process.exit();
 }
 
-/** Loads the code for workers only where there are workers. */
+// Each process loads only the code that it runs: the primary of several workers serves nothing itself.
+
+async function serveAlone(config: Config, logger: Logger) {
+  return (await import('./serve.ts')).serveAlone(config, logger);
+}
+
 async function serveByWorkers(config: Config, logger: Logger) {
-  const { serveWithWorkers } = await import('./workers/index.ts');
-  return serveWithWorkers(config, logger);
+  return (await import('./workers/index.ts')).serveWithWorkers(config, logger);
+}
+
+async function serveAsWorker(config: Config, logger: Logger) {
+  return (await import('./workers/worker.ts')).serveAsWorker(config, logger);
 }
 
 /** Opens the log of this process; errors from now on are written there and do not end the process. */

@@ -4,7 +4,7 @@ import type { Stores } from '../core/ports/stores.ts';
 import type { ChannelRef } from '../core/ports/events.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import { openMemoryStores } from './memory/index.ts';
-import { openRedisStores, type RedisOptions } from './redis/index.ts';
+import type { RedisOptions } from './redis/options.ts';
 
 export interface StoresOptions {
   /** `undefined`: this node is the only one. */
@@ -15,12 +15,12 @@ export interface StoresOptions {
   readonly replaySignatures: number;
 }
 
-/** Opens the stores: in memory for one node, in Redis for several. */
-export function openStores(options: StoresOptions, logger: Logger): Promise<Stores> {
+/** Opens the stores: in memory for one node, in Redis for several. The code for Redis is loaded only where it is used. */
+export async function openStores(options: StoresOptions, logger: Logger): Promise<Stores> {
   const { redis, cutoverStateFile, apps, replaySignatures } = options;
-  return redis === undefined
-    ? Promise.resolve(openMemoryStores(cutoverStateFile, replaySignatures))
-    : openRedisStores({ ...redis, apps, replaySignatures, historyTtlMs: ttlsOf(apps) }, logger);
+  if (redis === undefined) return openMemoryStores(cutoverStateFile, replaySignatures);
+  const { openRedisStores } = await import('./redis/index.ts');
+  return openRedisStores({ ...redis, apps, replaySignatures, historyTtlMs: ttlsOf(apps) }, logger);
 }
 
 function ttlsOf(apps: readonly App[]): (ref: ChannelRef) => number {

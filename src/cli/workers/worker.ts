@@ -3,14 +3,8 @@ import type { Config } from '../../config/index.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { type Server, startServer } from '../../server/index.ts';
 import type { WorkerGroup } from '../../server/worker-group.ts';
-import type { Order, Report } from './messages.ts';
-
-/** Sends a report to the primary; drops it if the primary has ended. */
-const sendToPrimary = (report: Report): void => void process.send?.(report, () => undefined);
-
-/** Reports why this worker cannot start. The primary prints it, once for all workers, and ends this process. */
-export const failAsWorker = (problems: readonly string[]): void =>
-  sendToPrimary({ report: 'failed', problems });
+import type { Order } from './messages.ts';
+import { sendToPrimary } from './send-to-primary.ts';
 
 /** Serves until the primary orders a stop. Rejects when it cannot start. `node:cluster` ends this process when the primary has ended. */
 export async function serveAsWorker(config: Config, logger: Logger): Promise<void> {

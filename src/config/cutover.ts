@@ -10,6 +10,7 @@ import {
   setting,
 } from '../settings/settings.ts';
 import { parseUrl } from '../core/util/url.ts';
+import { BRIDGE_LIMITS } from '../cutover/bridge/limits.ts';
 import type { CutoverOptions } from '../cutover/ports.ts';
 import { readCertificates } from './certificates.ts';
 import { HEALTH_SETTINGS, watchLimits } from './cutover-health.ts';
@@ -114,19 +115,19 @@ export const CUTOVER_SETTINGS = {
   cutoverQueueEvents: setting(
     'WAVEHALL_CUTOVER_QUEUE_EVENTS',
     integer(1),
-    10_000,
+    BRIDGE_LIMITS.queueEvents,
     'Events of one app that may wait for the upstream.',
   ),
   cutoverQueueBytes: setting(
     'WAVEHALL_CUTOVER_QUEUE_BYTES',
     integer(1),
-    16 * 1024 * 1024,
+    BRIDGE_LIMITS.queueBytes,
     'Bytes of one app that may wait for the upstream.',
   ),
   cutoverQueueSeconds: setting(
     'WAVEHALL_CUTOVER_QUEUE_SECONDS',
     integer(1, 3600),
-    30,
+    BRIDGE_LIMITS.queueAgeMs / 1000,
     'Seconds after which an event that waits for the upstream is dropped.',
   ),
   cutoverNotifyUrl: setting(

@@ -14,6 +14,3 @@ export interface ServerFrame {
 /** Frames of the server itself, as against events that were published. */
 export const isInternal = (event: string): boolean =>
   event.startsWith('pusher:') || event.startsWith('pusher_internal:');
-
-/** Events that a client sent to the other subscribers of a channel; Laravel Echo calls them whispers. */
-export const isClientEventName = (event: string): boolean => event.startsWith('client-');

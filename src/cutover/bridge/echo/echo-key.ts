@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
-import { parseJson } from '#protocol';
+import { isClientEvent, parseJson } from '#protocol';
 import { phpJson } from '../../client/php-json.ts';
 import { jsonTextOf } from '../../client/read-frame.ts';
-import { isClientEventName } from '../../client/server-frame.ts';
 
 /** SPEC 11.8: key that an event and its echo have in common. */
 export const echoKey = (name: string, data: unknown): string =>
@@ -10,7 +9,7 @@ export const echoKey = (name: string, data: unknown): string =>
 
 /** The data of a client event may come back decoded and encoded again; that of other events is the same string on both sides. */
 function dataKey(name: string, data: unknown): string {
-  if (!isClientEventName(name)) return typeof data === 'string' ? data : (jsonTextOf(data) ?? '');
+  if (!isClientEvent(name)) return typeof data === 'string' ? data : (jsonTextOf(data) ?? '');
   const inside = typeof data === 'string' ? parseJson(data) : data;
   const value = typeof inside === 'object' ? inside : data;
   return phpJson(value ?? null) ?? '';

@@ -1,6 +1,6 @@
-import { encode, kindOf } from '#protocol';
+import { isClientEvent, encode, kindOf } from '#protocol';
 import type { ChannelRef, Deliver } from '../../../core/ports/events.ts';
-import { isClientEventName, isInternal, type ServerFrame } from '../../client/server-frame.ts';
+import { isInternal, type ServerFrame } from '../../client/server-frame.ts';
 import type { BridgeCounters } from '../status/counters.ts';
 
 export interface LocalDeliveryDeps {
@@ -25,7 +25,7 @@ export class LocalDelivery {
     const payload = payloadOf(channel, frame);
     if (payload === undefined) return;
     const ref = this.#ref(channel);
-    if (isClientEventName(frame.event)) {
+    if (isClientEvent(frame.event)) {
       counters.add('clientEventsReceived');
       deliver(ref, { payload, bestEffort: true });
     } else {
@@ -37,7 +37,7 @@ export class LocalDelivery {
 
   /** SPEC 11.11: keeps the event; a cache miss is an internal frame and is ignored. */
   cachedEvent(channel: string, frame: ServerFrame): void {
-    if (isInternal(frame.event) || isClientEventName(frame.event)) return;
+    if (isInternal(frame.event) || isClientEvent(frame.event)) return;
     const payload = payloadOf(channel, frame);
     if (payload !== undefined) this.#deps.remember(this.#ref(channel), payload);
   }
@@ -49,6 +49,6 @@ export class LocalDelivery {
 
 /** The frame for this node's clients. Its data is the text that came: decoding it would round numbers. */
 function payloadOf(channel: string, { event, dataJson, userId }: ServerFrame): string | undefined {
-  const user = isClientEventName(event) && kindOf(channel).members ? userId : undefined;
+  const user = isClientEvent(event) && kindOf(channel).members ? userId : undefined;
   return dataJson === undefined ? undefined : encode.event(event, dataJson, channel, user);
 }

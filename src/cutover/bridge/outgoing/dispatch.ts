@@ -1,6 +1,7 @@
+import { isClientEvent } from '#protocol';
 import type { ChannelEvent, ChannelRef } from '../../../core/ports/events.ts';
 import { within } from '../../../core/util/time.ts';
-import { isClientEventName, isInternal } from '../../client/server-frame.ts';
+import { isInternal } from '../../client/server-frame.ts';
 import type { HealthSink } from '../../ports.ts';
 import type { RequestOutcome, UpstreamRequests } from '../ports/requests.ts';
 import type { ClientEvents } from './client-events.ts';
@@ -51,7 +52,7 @@ export class Dispatch {
     if (published === undefined || isInternal(published.name)) return;
     const { clientEvents, limits, isDisconnected } = this.#deps;
     const { name, data, dataJson } = published;
-    if (event.bestEffort === true && isClientEventName(name))
+    if (event.bestEffort === true && isClientEvent(name))
       return void clientEvents.send(ref.channel, published);
     const text = typeof data === 'string' ? data : dataJson;
     const forward = { channel: ref.channel, name, data: text, except: event.except };

@@ -6,56 +6,56 @@ import type { TestServer } from '../support/server.ts';
 import { eventually } from '../support/wire.ts';
 
 export interface AttackedServer {
-  /** Fresh case tools for each test; their clients are closed afterwards. */
-  readonly site: CaseTools;
+  /** New case tools for each test; their clients are closed after it. */
+  readonly tools: CaseTools;
   readonly server: TestServer;
 }
 
-/** Checks that the server answers and that the attack left no channel and no connection. */
-export const unharmed = async (site: CaseTools, limitMs = 5_000): Promise<void> => {
-  const up = await site.request({ method: 'GET', path: '/up' });
+/** Checks that the server answers and that no channel and no connection is left. */
+export const expectUnharmed = async (tools: CaseTools, limitMs = 5_000): Promise<void> => {
+  const up = await tools.request({ method: 'GET', path: '/up' });
   expect([up.status, up.text]).toEqual([200, '{"health":"OK"}']);
-  const left = async () => (await site.get('/channels')).text + (await site.get('/connections')).text;
+  const left = async () => (await tools.get('/channels')).text + (await tools.get('/connections')).text;
   let last = '';
   await eventually(
     async () => (last = await left()) === '{"channels":{}}{"connections":0}',
-    () => `nothing is left, but ${last}`,
+    () => `no channel and no connection is left, but ${last}`,
     limitMs,
   );
 };
 
-interface ArenaOptions {
+interface ServerOptions {
   readonly args?: readonly string[];
-  /** False: the API cannot be used, because the app refuses every request. */
-  readonly asks?: boolean;
+  /** False if the API cannot be used for checks, because the app refuses requests. */
+  readonly usesApi?: boolean;
 }
 
-/** A server for all tests of a file or group. After each test it must be unharmed. */
+/** Starts a server for all tests of a file or group. Checks after each test that it is unharmed. */
 export const attackedServer = (
   env: Record<string, string> = {},
-  { args = [], asks = true }: ArenaOptions = {},
+  { args = [], usesApi = true }: ServerOptions = {},
 ): AttackedServer => {
-  const held: { site?: CaseTools; server?: TestServer; hasEnded?: boolean } = {};
+  const current: { tools?: CaseTools; server?: TestServer; hasEnded?: boolean } = {};
   beforeAll(async () => {
-    held.server = await startServer({ ...APP_ENV, ...env }, args);
-    void held.server.exited.then(() => (held.hasEnded = true));
+    current.server = await startServer({ ...APP_ENV, ...env }, args);
+    void current.server.exited.then(() => (current.hasEnded = true));
   });
   beforeEach(() => {
-    const { host, port } = held.server!;
-    held.site = new CaseTools({ ...APP, host, port, prefix: '' });
+    const { host, port } = current.server!;
+    current.tools = new CaseTools({ ...APP, host, port, prefix: '' });
   });
   afterEach(async () => {
-    await held.site!.cleanUp();
-    if (asks) await unharmed(held.site!);
-    expect(held.hasEnded, held.server!.output()).toBeUndefined();
+    await current.tools!.cleanUp();
+    if (usesApi) await expectUnharmed(current.tools!);
+    expect(current.hasEnded, current.server!.output()).toBeUndefined();
   });
-  afterAll(() => held.server?.close());
+  afterAll(() => current.server?.close());
   return {
-    get site() {
-      return held.site!;
+    get tools() {
+      return current.tools!;
     },
     get server() {
-      return held.server!;
+      return current.server!;
     },
   };
 };

@@ -5,13 +5,13 @@ import { signChannel, signUser } from '#protocol';
 import { attackedServer } from './attacked-server.ts';
 
 const [ONE, TWO] = ['7212345678901234567', '7212345678901234568'] as const;
-/** Numbers that no double holds, a key twice, escapes, spaces, and a name that every object inherits. */
+/** Numbers beyond double precision, a repeated key, escapes, spaces, and a property that every object inherits. */
 const ODD =
   '{"b":1.0,"a":1e400,"big":12345678901234567890,"a":"\\u00e9\\/" , "__proto__":{"x":[ 1,2]},"z":-0}';
 
-const here = attackedServer();
+const target = attackedServer();
 
-/** The text behind `"data":` in a frame that the server made around it. */
+/** The texts of `data` in the received frames of an event. */
 const relayed = (wire: Wire, event: string): string[] =>
   wire.texts
     .filter((text) => text.startsWith(`{"event":"${event}","data":`))
@@ -19,49 +19,49 @@ const relayed = (wire: Wire, event: string): string[] =>
 
 describe('a user whose id is beyond 2^53', () => {
   const channel = 'presence-exact';
-  const enter = (id: string, info = ODD) =>
-    here.site.subscriber(channel, { member: `{"user_id":${id},"user_info":${info}}` });
+  const join = (id: string, info = ODD) =>
+    target.tools.subscriber(channel, { member: `{"user_id":${id},"user_info":${info}}` });
 
-  test('4.2 is one member, and the next id another, each with its own signed user_info', async () => {
-    const first = await enter(ONE);
-    const second = await here.site.connect();
-    const answer = await here.site.subscribe(second, channel, { member: `{"user_id":${TWO}}` });
+  test('4.2 is a different member than the next id, with its own signed user_info', async () => {
+    const first = await join(ONE);
+    const second = await target.tools.connect();
+    const answer = await target.tools.subscribe(second, channel, { member: `{"user_id":${TWO}}` });
     const roster = `{"presence":{"count":2,"ids":["${ONE}","${TWO}"],"hash":{"${ONE}":${ODD},"${TWO}":null}}}`;
     expect(answer.data).toBe(roster);
     expect((await first.next('pusher_internal:member_added')).data).toBe(`{"user_id":"${TWO}"}`);
-    const users = await here.site.get(`/channels/${channel}/users`);
+    const users = await target.tools.get(`/channels/${channel}/users`);
     expect(users.json).toEqual({ users: [{ id: ONE }, { id: TWO }] });
     await second.close();
     expect((await first.next('pusher_internal:member_removed')).data).toBe(`{"user_id":"${TWO}"}`);
   });
 
-  test('6.7 is terminated by exactly this id; the next id stays', async () => {
-    const [first, second] = [await enter(ONE), await enter(TWO)];
-    const answer = await here.site.publisher.post(`/users/${ONE}/terminate_connections`, {});
+  test('6.7 is disconnected by exactly this id; the next id stays connected', async () => {
+    const [first, second] = [await join(ONE), await join(TWO)];
+    const answer = await target.tools.publisher.post(`/users/${ONE}/terminate_connections`, {});
     expect(answer.status).toBe(200);
     expect((await first.closing()).code).toBe(4009);
     await second.next('pusher_internal:member_removed');
-    await here.site.silent(second);
+    await target.tools.silent(second);
   });
 
   const signIn = async (userData: string): Promise<Wire> => {
-    const wire = await here.site.connect();
+    const wire = await target.tools.connect();
     const auth = signUser({ key: APP.key, secret: APP.secret }, wire.socketId, userData);
     wire.send({ event: 'pusher:signin', data: { auth, user_data: userData } });
     await wire.next('pusher:signin_success');
     return wire;
   };
 
-  test('6.4 has a channel of its own, closed to the next id and to the rounded one', async () => {
+  test('6.4 can subscribe to its own channel, not to that of the next or a rounded id', async () => {
     const first = await signIn(`{"id":${ONE}}`);
     for (const other of [TWO, '7212345678901235000', '7212345678901234600']) {
-      here.site.ask(first, `#server-to-user-${other}`);
+      target.tools.ask(first, `#server-to-user-${other}`);
       expect(dataOf(await first.next('pusher:subscription_error'))).toMatchObject({ type: 'AuthError' });
     }
-    await here.site.subscribe(first, `#server-to-user-${ONE}`);
+    await target.tools.subscribe(first, `#server-to-user-${ONE}`);
     const second = await signIn(`{"id":${TWO}}`);
-    await here.site.subscribe(second, `#server-to-user-${TWO}`);
-    await here.site.publish('to-one', '{}', `#server-to-user-${ONE}`);
+    await target.tools.subscribe(second, `#server-to-user-${TWO}`);
+    await target.tools.publish('to-one', '{}', `#server-to-user-${ONE}`);
     await first.next('to-one');
     expect((await second.settle()).filter(({ event }) => event === 'to-one')).toEqual([]);
   });
@@ -78,7 +78,10 @@ describe('a user whose id is beyond 2^53', () => {
 });
 
 test('5.3 relays data of a client event literally, in every spelling of the frame', async () => {
-  const [a, b] = [await here.site.subscriber('private-exact'), await here.site.subscriber('private-exact')];
+  const [a, b] = [
+    await target.tools.subscriber('private-exact'),
+    await target.tools.subscriber('private-exact'),
+  ];
   const long = `"${'x'.repeat(6000)}"`;
   const spellings = [
     `{"event":"client-x","data":${ODD},"channel":"private-exact"}`,
@@ -99,25 +102,25 @@ test('5.3 relays data of a client event literally, in every spelling of the fram
 });
 
 test('3.13 delivers published data literally, also from a cache channel', async () => {
-  const wire = await here.site.subscriber('cache-exact');
+  const wire = await target.tools.subscriber('cache-exact');
   await wire.next('pusher:cache_miss');
-  await here.site.publish('e', ODD, 'cache-exact');
+  await target.tools.publish('e', ODD, 'cache-exact');
   expect((await wire.next('e')).data).toBe(ODD);
-  const late = await here.site.subscriber('cache-exact');
+  const late = await target.tools.subscriber('cache-exact');
   expect((await late.next('e')).data).toBe(ODD);
-  const info = await here.site.get('/channels/cache-exact', [['info', 'cache']]);
+  const info = await target.tools.get('/channels/cache-exact', [['info', 'cache']]);
   expect(info.json).toMatchObject({ cache: { data: ODD } });
 });
 
 test('7.1 refuses a signature whose text differs by a lone surrogate', async () => {
-  const wire = await here.site.connect();
+  const wire = await target.tools.connect();
   const signed = '{"user_id":"\ufffd"}';
   const userAuth = signUser({ key: APP.key, secret: APP.secret }, wire.socketId, '{"id":"\ufffd"}');
-  here.site.ask(wire, 'presence-exact', { member: signed });
+  target.tools.ask(wire, 'presence-exact', { member: signed });
   expect((await wire.first()).event).toBe('pusher_internal:subscription_succeeded');
-  here.site.unsubscribe(wire, 'presence-exact');
+  target.tools.unsubscribe(wire, 'presence-exact');
   const auth = signChannel({ key: APP.key, secret: APP.secret }, wire.socketId, 'presence-exact', signed);
-  here.site.ask(wire, 'presence-exact', { member: '{"user_id":"\ud800"}', auth });
+  target.tools.ask(wire, 'presence-exact', { member: '{"user_id":"\ud800"}', auth });
   expect(dataOf(await wire.next('pusher:subscription_error'))).toMatchObject({ type: 'AuthError' });
   wire.send({ event: 'pusher:signin', data: { auth: userAuth, user_data: '{"id":"\ud800"}' } });
   expect((await wire.closing()).code).toBe(4009);

@@ -10,7 +10,7 @@ const TEXT = OPCODE.text;
 const MORE = OPCODE.continuation;
 const NOT_UTF8 = Buffer.from([0x22, 0xce, 0xba, 0xe1, 0xbd, 0x22]);
 
-/** One message in so many fragments. */
+/** Makes one message of these fragments. */
 const fragments = (texts: readonly (string | Buffer)[]): RawFrame[] =>
   texts.map((payload, index) => ({
     opcode: index === 0 ? TEXT : MORE,
@@ -18,15 +18,15 @@ const fragments = (texts: readonly (string | Buffer)[]): RawFrame[] =>
     fin: index === texts.length - 1,
   }));
 
-/** Splits the ping into so many parts, some of them empty. */
+/** Splits a pusher:ping into `parts` fragments, some of them empty. */
 const pingIn = (parts: number): RawFrame[] =>
   fragments(range(parts).map((index) => (index < parts - 1 ? (PING[index] ?? '') : PING.slice(parts - 1))));
 
-const here = attackedServer();
+const target = attackedServer();
 
-/** Connects, writes the frames at once, and resolves with how the connection ended. */
+/** Connects, sends the frames in one write, and returns the close code. */
 const codeAfter = async (frames: readonly RawFrame[]): Promise<number> => {
-  const tcp = await Tcp.upgraded(here.site.app, here.site.path);
+  const tcp = await Tcp.upgraded(target.tools.app, target.tools.path);
   await tcp.message();
   tcp.write(Buffer.concat(frames.map(frameBytes)));
   const { code } = await tcp.closing();
@@ -34,9 +34,9 @@ const codeAfter = async (frames: readonly RawFrame[]): Promise<number> => {
   return code;
 };
 
-/** Connects, writes the frames, and returns the event of the answer. */
+/** Connects, sends the frames in one write, and returns the event of the answer. */
 const answerTo = async (frames: readonly RawFrame[]): Promise<unknown> => {
-  const tcp = await Tcp.upgraded(here.site.app, here.site.path);
+  const tcp = await Tcp.upgraded(target.tools.app, target.tools.path);
   await tcp.message();
   tcp.write(Buffer.concat(frames.map(frameBytes)));
   const { event } = await tcp.message();
@@ -54,7 +54,7 @@ describe('frames that break RFC 6455', () => {
     ['reserved opcode 7', 1002, [{ opcode: 7, payload: PING }]],
     ['reserved opcode 11', 1002, [{ opcode: 11, payload: 'x' }]],
     ['reserved opcode 15', 1002, [{ opcode: 15, payload: 'x' }]],
-    ['a continuation of nothing', 1002, [{ opcode: MORE, payload: PING }]],
+    ['a continuation without a first frame', 1002, [{ opcode: MORE, payload: PING }]],
     [
       'a text frame inside a fragmented message',
       1002,
@@ -69,13 +69,13 @@ describe('frames that break RFC 6455', () => {
     ['a close with code 999', 1002, [{ opcode: OPCODE.close, payload: Buffer.from([0x03, 0xe7]) }]],
     ['a close of one byte', 1002, [{ opcode: OPCODE.close, payload: 'x' }]],
     [
-      'a close whose reason is no UTF-8',
+      'a close whose reason is not UTF-8',
       1007,
       [{ opcode: OPCODE.close, payload: Buffer.from([0x03, 0xe8, 0xff]) }],
     ],
-    ['text that is no UTF-8', 1007, [{ opcode: TEXT, payload: NOT_UTF8 }]],
+    ['text that is not UTF-8', 1007, [{ opcode: TEXT, payload: NOT_UTF8 }]],
     [
-      'text that is no UTF-8, split in the middle of a character',
+      'text that is not UTF-8, split in the middle of a character',
       1007,
       [
         { opcode: TEXT, payload: NOT_UTF8.subarray(0, 2), fin: false },
@@ -112,7 +112,7 @@ describe('valid frames at the limits', () => {
       ],
     ],
     [
-      'a control pong that nobody asked for',
+      'an unsolicited control pong',
       [
         { opcode: OPCODE.pong, payload: 'x' },
         { opcode: TEXT, payload: PING },
@@ -127,7 +127,7 @@ describe('valid frames at the limits', () => {
   });
 
   test('2.11 answers a message that arrives byte by byte', async () => {
-    const tcp = await Tcp.upgraded(here.site.app, here.site.path);
+    const tcp = await Tcp.upgraded(target.tools.app, target.tools.path);
     await tcp.message();
     for (const byte of textFrame(PING)) {
       tcp.write(Buffer.from([byte]));
@@ -138,7 +138,7 @@ describe('valid frames at the limits', () => {
   });
 
   test('2.9 a close frame without a code is answered, and the connection ends', async () => {
-    const tcp = await Tcp.upgraded(here.site.app, here.site.path);
+    const tcp = await Tcp.upgraded(target.tools.app, target.tools.path);
     await tcp.message();
     tcp.write(frameBytes({ opcode: OPCODE.close }));
     await tcp.closing();
@@ -148,21 +148,21 @@ describe('valid frames at the limits', () => {
 
 describe('handshakes', () => {
   const statusOf = async (head: string): Promise<number> => {
-    const tcp = await Tcp.open(here.site.app);
+    const tcp = await Tcp.open(target.tools.app);
     tcp.write(head);
     const answer = await tcp.head();
     tcp.destroy();
     return Number(answer.split(' ')[1]);
   };
   const withHeaders = (headers: Record<string, string | undefined>) =>
-    statusOf(upgradeText(here.site.path, headers));
+    statusOf(upgradeText(target.tools.path, headers));
 
   test.each<[string, number, Record<string, string | undefined>]>([
     ['a wrong version', 400, { 'Sec-WebSocket-Version': '12' }],
     ['no version', 400, { 'Sec-WebSocket-Version': undefined }],
     ['no key', 400, { 'Sec-WebSocket-Key': undefined }],
     ['a short key', 400, { 'Sec-WebSocket-Key': 'AAAA' }],
-    ['a key that is no base64', 400, { 'Sec-WebSocket-Key': '!'.repeat(24) }],
+    ['a key that is not base64', 400, { 'Sec-WebSocket-Key': '!'.repeat(24) }],
     ['an empty subprotocol', 400, { 'Sec-WebSocket-Protocol': 'a,,b' }],
     ['8 000 spaces in the subprotocols', 400, { 'Sec-WebSocket-Protocol': `a,${' '.repeat(8_000)}b,` }],
     ['a header of 20 kB', 431, { 'X-Long': 'x'.repeat(20_000) }],
@@ -178,12 +178,14 @@ describe('handshakes', () => {
   });
 
   test.each(['POST', 'PUT', 'HEAD', 'OPTIONS'])('2.1 refuses an upgrade by %s', async (method) => {
-    const status = await statusOf(upgradeText(here.site.path, {}, `${method} ${here.site.path} HTTP/1.1`));
+    const status = await statusOf(
+      upgradeText(target.tools.path, {}, `${method} ${target.tools.path} HTTP/1.1`),
+    );
     expect(status).toBe(405);
   });
 
   test('2.1 does not upgrade HTTP/1.0', async () => {
-    const status = await statusOf(upgradeText(here.site.path, {}, `GET ${here.site.path} HTTP/1.0`));
+    const status = await statusOf(upgradeText(target.tools.path, {}, `GET ${target.tools.path} HTTP/1.0`));
     expect([101, 400, 426]).toContain(status);
   });
 });

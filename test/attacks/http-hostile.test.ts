@@ -5,19 +5,19 @@ import { RawHttp, requestText } from '../support/raw-http.ts';
 import { canonical, hmacHex, md5Hex, type Pairs, signedPath } from '../support/wire-http.ts';
 import { attackedServer, range } from './attacked-server.ts';
 
-const here = attackedServer();
+const target = attackedServer();
 const BASE = `/apps/${APP.id}`;
 const EVENT = { name: 'e', data: 'd', channel: 'orders' };
 
 const opened: RawHttp[] = [];
 const open = async (): Promise<RawHttp> => {
-  const connection = await RawHttp.open(here.site.app);
+  const connection = await RawHttp.open(target.tools.app);
   opened.push(connection);
   return connection;
 };
 afterEach(() => opened.splice(0).forEach((each) => each.destroy()));
 
-/** The query of a request, signed over its bytes, whatever they are. */
+/** Signs a request over the exact bytes of its body; returns path and query. */
 const signedBytes = (path: string, body: Buffer): string => {
   const pairs: Pairs = [
     ['auth_key', APP.key],
@@ -29,15 +29,15 @@ const signedBytes = (path: string, body: Buffer): string => {
   return `${path}?${pairs.map((pair) => pair.join('=')).join('&')}&auth_signature=${signature}`;
 };
 
-/** Posts bytes that are signed as they are. */
+/** Posts a body, signed over its exact bytes. */
 const post = (route: string, body: Buffer | string, headers: Record<string, string> = {}) => {
   const bytes = Buffer.from(body as string);
   const path = signedBytes(`${BASE}${route}`, bytes);
-  return here.site.request({ method: 'POST', path, body: bytes, headers });
+  return target.tools.request({ method: 'POST', path, body: bytes, headers });
 };
 
-/** Answers to errors are small, whatever was asked. */
-const MOST_BYTES = 16_384;
+/** Largest permitted answer to an invalid request. */
+const MAX_ANSWER_BYTES = 16_384;
 
 describe('a body that is not an event', () => {
   test.each<[string, Buffer]>([
@@ -49,12 +49,12 @@ describe('a body that is not an event', () => {
     ['UTF-16', Buffer.from('\ufeff{"name":"e","data":"é","channel":"orders"}', 'utf16le')],
     ['a broken name of a key', Buffer.from('{"name":"e","data":"d","channel":"orders","\xff":1}', 'latin1')],
   ])('8.3 in an encoding other than UTF-8 (%s): 400, and no delivery', async (_what, body) => {
-    const wire = await here.site.subscriber('orders');
+    const wire = await target.tools.subscriber('orders');
     for (const route of ['/events', '/batch_events']) {
       const answer = await post(route, body);
       expect([answer.status, answer.text]).toEqual([400, 'The body is not UTF-8.']);
     }
-    await here.site.silent(wire);
+    await target.tools.silent(wire);
   });
 
   test.each<[string, string]>([
@@ -63,8 +63,8 @@ describe('a body that is not an event', () => {
     ['two values', `${JSON.stringify(EVENT)}{}`],
     ['a list', `[${JSON.stringify(EVENT)}]`],
     ['a text', JSON.stringify(JSON.stringify(EVENT))],
-    ['10,000 lists in each other', '['.repeat(10_000) + ']'.repeat(10_000)],
-    ['60,000 lists that never end', '['.repeat(60_000)],
+    ['10,000 nested lists', '['.repeat(10_000) + ']'.repeat(10_000)],
+    ['60,000 unclosed lists', '['.repeat(60_000)],
     ['NaN', '{"name":NaN}'],
     ['a comment', `/* */${JSON.stringify(EVENT)}`],
   ])('8.3 %s: 400', async (_what, body) => {
@@ -84,7 +84,7 @@ describe('a body that is not an event', () => {
     const route = name === 'batch' ? '/batch_events' : '/events';
     const answer = await post(route, `{"name":"e","data":"d","${name}":${list}}`);
     expect([400, 422]).toContain(answer.status);
-    expect(answer.text.length).toBeLessThan(MOST_BYTES);
+    expect(answer.text.length).toBeLessThan(MAX_ANSWER_BYTES);
   });
 
   test('8.3 names at most the first hundred invalid fields', async () => {
@@ -115,8 +115,8 @@ describe('a body that is not an event', () => {
     expect(answer.text.length).toBeLessThan(1_000);
   });
 
-  test('8.4 treats keys that every object inherits like any other', async () => {
-    const wire = await here.site.subscriber('orders');
+  test('8.4 gives keys that every object inherits no meaning', async () => {
+    const wire = await target.tools.subscriber('orders');
     const body =
       '{"__proto__":{"channel":"x"},"constructor":1,"toString":2,"name":"e","data":"d","channel":"orders"}';
     expect((await post('/events', body)).text).toBe('{}');
@@ -133,13 +133,13 @@ describe('a body that is not an event', () => {
   });
 
   test('8.4 takes the last value of a repeated key', async () => {
-    const wire = await here.site.subscriber('orders');
+    const wire = await target.tools.subscriber('orders');
     await post('/events', '{"name":"a","name":"b","data":"d","channel":"x","channel":"orders"}');
     expect((await wire.settle()).map(({ event }) => event)).toEqual(['b']);
   });
 
   test('8.4 delivers the escape of a lone surrogate unchanged', async () => {
-    const wire = await here.site.subscriber('orders');
+    const wire = await target.tools.subscriber('orders');
     const answer = await post('/events', '{"name":"\\ud800","data":"\\udfff x","channel":"orders"}');
     expect(answer.text).toBe('{}');
     expect(await wire.settle()).toEqual([{ event: '\ud800', data: '\udfff x', channel: 'orders' }]);
@@ -171,9 +171,9 @@ describe('a body that is not an event', () => {
 });
 
 describe('a signature is valid for one resource', () => {
-  const signedFor = (path: string) => signedPath(here.site.app, 'GET', path).slice(path.length);
+  const signedFor = (path: string) => signedPath(target.tools.app, 'GET', path).slice(path.length);
   const status = async (path: string, signedOver: string) =>
-    (await here.site.request({ method: 'GET', path: path + signedFor(signedOver) })).status;
+    (await target.tools.request({ method: 'GET', path: path + signedFor(signedOver) })).status;
 
   test.each([
     ['channels/presence-a/users', 'channels/presence-a%2Fusers'],
@@ -220,10 +220,10 @@ describe('a request that is unusual HTTP', () => {
     const headers = { 'Content-Type': type };
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
       for (const path of ['/nothing', '/', `${BASE}/nothing`, '/apps']) {
-        const answer = await here.site.request({ method, path, headers, body: '{' });
+        const answer = await target.tools.request({ method, path, headers, body: '{' });
         expect([method, path, answer.status, answer.text]).toEqual([method, path, 404, 'Not found.']);
       }
-      const known = await here.site.request({ method, path: '/up', headers, body: '{' });
+      const known = await target.tools.request({ method, path: '/up', headers, body: '{' });
       expect([known.status, known.headers.allow]).toEqual([405, 'GET, HEAD']);
     }
   });
@@ -237,9 +237,9 @@ describe('a request that is unusual HTTP', () => {
     expect((await connection.answer())?.body).toBe('{"live":true}');
   });
 
-  test('8.1 answers a thousand requests that are sent at once on one connection one by one', async () => {
+  test('8.1 answers a thousand pipelined requests in order', async () => {
     const connection = await open();
-    const signed = requestText(`GET ${signedPath(here.site.app, 'GET', `${BASE}/connections`)}`);
+    const signed = requestText(`GET ${signedPath(target.tools.app, 'GET', `${BASE}/connections`)}`);
     const three = [signed, requestText('GET /up'), requestText('POST /nothing', [], 'x')];
     connection.write(Buffer.concat(range(999).map((at) => three[at % 3]!)));
     const answers = await connection.answers(999);
@@ -260,7 +260,7 @@ describe('a request that is unusual HTTP', () => {
     }
   });
 
-  test('8.12 reads as many short header lines as fit, those of the body among them', async () => {
+  test('8.12 reads 2,300 short header lines and the body of the request', async () => {
     const connection = await open();
     const path = signedBytes(`${BASE}/events`, Buffer.from(JSON.stringify(EVENT)));
     connection.write(
@@ -315,7 +315,7 @@ describe('a request that is unusual HTTP', () => {
 
   test("8.3 checks the signature of a GET's body, and never reads it as the next request", async () => {
     const connection = await open();
-    const path = signedPath(here.site.app, 'GET', `${BASE}/channels`);
+    const path = signedPath(target.tools.app, 'GET', `${BASE}/channels`);
     connection.write(requestText(`GET ${path}`, [], 'GET /up HTTP/1.1\r\nHost: a\r\n\r\n'));
     connection.write(requestText('GET /live'));
     const [first, second] = await connection.answers(2);
@@ -337,7 +337,7 @@ describe('a request that is unusual HTTP', () => {
     await without.end();
   });
 
-  test('8.1 framing in a trailer: 400', async () => {
+  test('8.1 refuses framing headers in a trailer', async () => {
     for (const trailer of ['Content-Length: 5', 'Transfer-Encoding: chunked']) {
       const connection = await open();
       connection.write(requestText(`POST ${BASE}/events`, ['Transfer-Encoding: chunked']));
@@ -355,11 +355,11 @@ describe('a request that is unusual HTTP', () => {
     },
   );
 
-  test('8.1 reads an absolute address by its path, for the signature too', async () => {
+  test('8.1 uses only the path of an absolute address, for the signature too', async () => {
     const connection = await open();
     connection.write(requestText('GET http://evil.test/up'));
     expect((await connection.answer())?.body).toBe('{"health":"OK"}');
-    const path = signedPath(here.site.app, 'GET', `${BASE}/channels`);
+    const path = signedPath(target.tools.app, 'GET', `${BASE}/channels`);
     for (const origin of ['http://evil.test', 'https://evil.test:81', 'http://user@evil.test']) {
       connection.write(requestText(`GET ${origin}${path}`));
       expect((await connection.answer())?.body).toBe('{"channels":{}}');
@@ -371,18 +371,18 @@ describe('a request that is unusual HTTP', () => {
   test.each(['%00', 'a%00b', '%0a', '%0d%0aX:%20y', '%7f', '%c2%80'])(
     '8.2 a channel name with %s: refused',
     async (name) => {
-      const path = signedPath(here.site.app, 'GET', `${BASE}/channels/${name}`);
-      const answer = await here.site.request({ method: 'GET', path });
+      const path = signedPath(target.tools.app, 'GET', `${BASE}/channels/${name}`);
+      const answer = await target.tools.request({ method: 'GET', path });
       expect([400, 401]).toContain(answer.status);
     },
   );
 
-  test('8.2 reads five thousand parameters, or one repeated as often, in a moment', async () => {
+  test('8.2 reads hundreds of parameters, or one repeated as often, within 2 s', async () => {
     for (const name of [(at: number) => `p${at}`, () => 'info', () => 'info[]']) {
       const pairs: Pairs = range(600).map((at) => [name(at), String(at)]);
       const begin = performance.now();
-      const path = `${signedPath(here.site.app, 'GET', `${BASE}/channels`)}&${pairs.map((pair) => pair.join('=')).join('&')}`;
-      const answer = await here.site.request({ method: 'GET', path });
+      const path = `${signedPath(target.tools.app, 'GET', `${BASE}/channels`)}&${pairs.map((pair) => pair.join('=')).join('&')}`;
+      const answer = await target.tools.request({ method: 'GET', path });
       expect([200, 401]).toContain(answer.status);
       expect(performance.now() - begin).toBeLessThan(2_000);
     }
@@ -390,13 +390,13 @@ describe('a request that is unusual HTTP', () => {
 });
 
 describe('the log', () => {
-  test('8.3 shows once a minute what was refused, for which app, and what was expected; no secret, no query', async () => {
+  test('8.3 shows once a minute what was refused, for which app, and what was expected, without secrets and queries', async () => {
     const at = (seconds: number) => ({ timestampS: Math.floor(Date.now() / 1000) + seconds });
-    await here.site.publisher.post('/events', EVENT, at(-1_000));
-    await here.site.publisher.post('/events', EVENT, { secret: 'wrong-secret' });
-    await here.site.request({ method: 'GET', path: '/apps/99/channels?auth_key=hidden' });
-    await here.site.request({ method: 'GET', path: '/rt/apps/3/channels?auth_key=hidden' });
-    const lines = here.server
+    await target.tools.publisher.post('/events', EVENT, at(-1_000));
+    await target.tools.publisher.post('/events', EVENT, { secret: 'wrong-secret' });
+    await target.tools.request({ method: 'GET', path: '/apps/99/channels?auth_key=hidden' });
+    await target.tools.request({ method: 'GET', path: '/rt/apps/3/channels?auth_key=hidden' });
+    const lines = target.server
       .output()
       .split('\n')
       .filter((line) => line.startsWith('{'))
@@ -408,6 +408,8 @@ describe('the log', () => {
     expect(of('http_timestamp')[0]?.expected).toMatch(
       /^a time at most 600 s away; the request's is 100\d s behind$/,
     );
-    expect(here.server.output()).not.toMatch(new RegExp(`${APP.secret}|wrong-secret|hidden|auth_signature=`));
+    expect(target.server.output()).not.toMatch(
+      new RegExp(`${APP.secret}|wrong-secret|hidden|auth_signature=`),
+    );
   });
 });

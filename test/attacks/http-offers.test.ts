@@ -11,14 +11,14 @@ import { makeCertificate } from '../transports/certificate.ts';
 import { attackedServer, range } from './attacked-server.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-const here = attackedServer();
+const target = attackedServer();
 const BASE = `/apps/${APP.id}`;
 /** Header lines that Java's HttpClient sends with each request. */
 const OFFER = ['Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAEAAEAAAAIAAAAB', 'Upgrade: h2c'];
 
 const opened: RawHttp[] = [];
 const open = async (): Promise<RawHttp> => {
-  const connection = await RawHttp.open(here.site.app);
+  const connection = await RawHttp.open(target.tools.app);
   opened.push(connection);
   return connection;
 };
@@ -26,12 +26,12 @@ afterEach(() => opened.splice(0).forEach((each) => each.destroy()));
 
 const event = (name: string, data = 'd') => JSON.stringify({ name, data, channel: 'orders' });
 const publish = (body: string, headers: readonly string[] = OFFER): Buffer =>
-  requestText(`POST ${signedPath(here.site.app, 'POST', `${BASE}/events`, [], body)}`, headers, body);
+  requestText(`POST ${signedPath(target.tools.app, 'POST', `${BASE}/events`, [], body)}`, headers, body);
 const up = (headers: readonly string[] = OFFER) => requestText('GET /up', headers);
 
 describe('an offer of another protocol than WebSocket is ignored', () => {
-  test('2.1 publishes a request that offers h2c', async () => {
-    const wire = await here.site.subscriber('orders');
+  test('2.1 serves a request that offers h2c', async () => {
+    const wire = await target.tools.subscriber('orders');
     const connection = await open();
     connection.write(publish(event('shipped')));
     expect(await connection.answer()).toMatchObject({
@@ -43,7 +43,7 @@ describe('an offer of another protocol than WebSocket is ignored', () => {
   });
 
   test.each(['h2c', 'H2C', 'TLS/1.0, HTTP/1.1', 'foo', 'websocket, h2c', 'websockets'])(
-    '2.1 publishes a request that offers %s',
+    '2.1 serves a request that offers %s',
     async (offer) => {
       const connection = await open();
       connection.write(publish(event('shipped'), ['Connection: Upgrade', `Upgrade: ${offer}`]));
@@ -51,8 +51,8 @@ describe('an offer of another protocol than WebSocket is ignored', () => {
     },
   );
 
-  test('2.1 reads its body in pieces, as chunks, and after 100 Continue', async () => {
-    const wire = await here.site.subscriber('orders');
+  test('2.1 reads the body in pieces, as chunks, and after 100 Continue', async () => {
+    const wire = await target.tools.subscriber('orders');
     const connection = await open();
     const body = event('shipped', 'x'.repeat(5_000));
     const whole = publish(body);
@@ -63,7 +63,7 @@ describe('an offer of another protocol than WebSocket is ignored', () => {
     expect((await connection.answer())?.status).toBe(200);
 
     const head = (...headers: string[]) =>
-      requestText(`POST ${signedPath(here.site.app, 'POST', `${BASE}/events`, [], body)}`, [
+      requestText(`POST ${signedPath(target.tools.app, 'POST', `${BASE}/events`, [], body)}`, [
         ...OFFER,
         ...headers,
       ]);
@@ -78,9 +78,9 @@ describe('an offer of another protocol than WebSocket is ignored', () => {
     expect((await wire.settle()).length).toBe(3);
   });
 
-  test('2.1 answers requests before and after it in their order', async () => {
+  test('2.1 answers requests with and without an offer in order', async () => {
     const connection = await open();
-    const list = requestText(`GET ${signedPath(here.site.app, 'GET', `${BASE}/channels`)}`);
+    const list = requestText(`GET ${signedPath(target.tools.app, 'GET', `${BASE}/channels`)}`);
     const live = requestText('GET /live');
     connection.write(Buffer.concat([list, live, up(), publish(event('e')), list, up(), live]));
     const bodies = (await connection.answers(7)).map((answer) => answer?.body);
@@ -88,13 +88,13 @@ describe('an offer of another protocol than WebSocket is ignored', () => {
     expect(bodies).toEqual([channels, lives, health, '{}', channels, health, lives]);
   });
 
-  test('2.1 serves a thousand of them on one connection without a leak', async () => {
+  test('2.1 serves a thousand such requests on one connection without a leak', async () => {
     const connection = await open();
     for (let round = 0; round < 100; round += 1) {
       connection.write(Buffer.concat(range(10).map(() => up())));
       for (const answer of await connection.answers(10)) expect(answer?.body).toBe('{"health":"OK"}');
     }
-    expect(here.server.output()).not.toMatch(/warning/i);
+    expect(target.server.output()).not.toMatch(/warning/i);
   });
 
   test('2.1 closes the connection after the answer for Connection: close, and keeps it for keep-alive', async () => {
@@ -106,7 +106,7 @@ describe('an offer of another protocol than WebSocket is ignored', () => {
     expect(await connection.end()).toBe('');
   });
 
-  test('2.1 ignores it in HTTP/1.0 too, and closes', async () => {
+  test('2.1 ignores it in HTTP/1.0 too, and closes the connection', async () => {
     const connection = await open();
     connection.write('GET /up HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
     expect((await connection.answer())?.status).toBe(200);
@@ -121,7 +121,7 @@ describe('an offer of another protocol than WebSocket is ignored', () => {
     expect((await connection.answer())?.status).toBe(413);
   });
 
-  test('2.1 survives clients that disconnect in the middle of it', async () => {
+  test('2.1 survives clients that disconnect in the middle of such a request', async () => {
     for (const bytes of [publish(event('e')), Buffer.concat([up(), publish(event('e'))])]) {
       for (const length of [20, bytes.length - 5, bytes.length]) {
         const connection = await open();
@@ -134,7 +134,7 @@ describe('an offer of another protocol than WebSocket is ignored', () => {
     expect((await connection.answer())?.status).toBe(200);
   });
 
-  test('2.1 answers GET of the socket’s address with 426 and keeps the connection', async () => {
+  test('2.1 answers GET of the WebSocket path with 426 and keeps the connection', async () => {
     const connection = await open();
     const hint = { status: 426, body: 'Upgrade required.', headers: { upgrade: 'websocket' } };
     connection.write(requestText(`GET /app/${APP.key}`, OFFER));

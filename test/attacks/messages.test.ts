@@ -16,13 +16,13 @@ const HOSTILE = [
 ];
 
 /** Two sockets on one channel. */
-const pair = async (site: CaseTools, channel: string) => ({
-  a: await site.subscriber(channel),
-  b: await site.subscriber(channel),
+const pair = async (tools: CaseTools, channel: string) => ({
+  a: await tools.subscriber(channel),
+  b: await tools.subscriber(channel),
 });
 
 describe('events that a client may not send', () => {
-  const here = attackedServer({ WAVEHALL_CLIENT_EVENTS_ON_PUBLIC: 'false' });
+  const target = attackedServer({ WAVEHALL_CLIENT_EVENTS_ON_PUBLIC: 'false' });
 
   test.each([
     ['pusher_internal:member_added', undefined],
@@ -34,36 +34,36 @@ describe('events that a client may not send', () => {
     ['orders.shipped', undefined],
     ['CLIENT-x', undefined],
   ])('1.6 A16 relays no %s', async (event, code) => {
-    const { a, b } = await pair(here.site, 'private-a');
+    const { a, b } = await pair(target.tools, 'private-a');
     a.send({ event, channel: 'private-a', data: { user_id: '1' } });
     const frames = await a.settle();
     if (code === undefined) expect(frames).toEqual([]);
-    else here.site.error(frames[0], code);
-    await here.site.silent(b);
+    else target.tools.error(frames[0], code);
+    await target.tools.silent(b);
   });
 
   test.each([
     ['a public channel', 'orders', 4301],
     ['an encrypted channel', 'private-encrypted-a', 4301],
   ])('5.2 A16 refuses a client event on %s with error 4301', async (_what, channel, code) => {
-    const { a, b } = await pair(here.site, channel);
-    here.site.clientEvent(a, channel, { n: 1 });
-    here.site.error((await a.settle())[0], code);
-    await here.site.silent(b);
+    const { a, b } = await pair(target.tools, channel);
+    target.tools.clientEvent(a, channel, { n: 1 });
+    target.tools.error((await a.settle())[0], code);
+    await target.tools.silent(b);
   });
 
   test('5.1 A16 refuses a client event on a channel that the client has not joined with error 4009', async () => {
-    const b = await here.site.subscriber('private-a');
-    const a = await here.site.subscriber('private-b');
+    const b = await target.tools.subscriber('private-a');
+    const a = await target.tools.subscriber('private-b');
     for (const channel of ['private-a', 'private-none']) {
-      here.site.clientEvent(a, channel, { n: 1 });
-      here.site.error((await a.settle())[0], 4009);
+      target.tools.clientEvent(a, channel, { n: 1 });
+      target.tools.error((await a.settle())[0], 4009);
     }
-    await here.site.silent(b);
+    await target.tools.silent(b);
   });
 
   test('5.3 A16 relays a frame that is built from known fields only', async () => {
-    const { a, b } = await pair(here.site, 'private-a');
+    const { a, b } = await pair(target.tools, 'private-a');
     a.send(
       '{"channel":"private-a","__proto__":{"x":1},"user_id":"1","socket_id":"1.1","event":"client-x","data":{},"id":7}',
     );
@@ -74,72 +74,75 @@ describe('events that a client may not send', () => {
 });
 
 describe('names with a meaning in JavaScript', () => {
-  const here = attackedServer();
+  const target = attackedServer();
 
-  test.each(HOSTILE)('3.2 A19 %s as a channel', async (channel) => {
-    const wire = await here.site.subscriber(channel);
-    await here.site.publish('e', 'd', channel, { info: 'subscription_count' });
+  test.each(HOSTILE)('3.2 A19 serves a channel called %s', async (channel) => {
+    const wire = await target.tools.subscriber(channel);
+    await target.tools.publish('e', 'd', channel, { info: 'subscription_count' });
     expect(await wire.settle()).toEqual([{ event: 'e', data: 'd', channel }]);
-    expect(await here.site.channel(channel)).toEqual({ occupied: true });
+    expect(await target.tools.channel(channel)).toEqual({ occupied: true });
   });
 
-  test.each(HOSTILE)('4.3 A19 %s as a user', async (user) => {
-    const watcher = await here.site.subscriber('presence-a', { member: member('w') });
-    const wire = await here.site.connect();
-    const frame = await here.site.subscribe(wire, 'presence-a', { member: member(user) });
+  test.each(HOSTILE)('4.3 A19 serves a member called %s', async (user) => {
+    const watcher = await target.tools.subscriber('presence-a', { member: member('w') });
+    const wire = await target.tools.connect();
+    const frame = await target.tools.subscribe(wire, 'presence-a', { member: member(user) });
     const { presence } = dataOf(frame) as { presence: { ids: string[]; hash: object } };
     expect([presence.ids, Object.keys(presence.hash)]).toEqual([
       ['w', user],
       ['w', user],
     ]);
-    expect((await here.site.get('/channels/presence-a/users')).json).toEqual({
+    expect((await target.tools.get('/channels/presence-a/users')).json).toEqual({
       users: [{ id: 'w' }, { id: user }],
     });
     wire.drop();
     await watcher.next('pusher_internal:member_removed');
   });
 
-  test.each(HOSTILE)('6.1 A19 %s as a signed-in user', async (user) => {
-    const wire = await here.site.signedIn({ id: user, watchlist: HOSTILE });
-    await here.site.subscribe(wire, `#server-to-user-${user}`);
+  test.each(HOSTILE)('6.1 A19 serves a signed-in user called %s', async (user) => {
+    const wire = await target.tools.signedIn({ id: user, watchlist: HOSTILE });
+    await target.tools.subscribe(wire, `#server-to-user-${user}`);
     await wire.next('pusher_internal:watchlist_events');
   });
 
-  test.each(HOSTILE)('8.2 A19 %s as app, event, key of the body, parameter and header', async (name) => {
-    const { site } = here;
-    expect((await site.publisher.send('GET', `/apps/${name}/channels`, [], undefined)).status).toBe(404);
-    expect(
-      (
-        await site.get('/channels', [
-          [name, '1'],
-          ['info', name],
-        ])
-      ).status,
-    ).toBe(200);
-    const body = `{"name":"${name}","data":"d","channel":"orders","${name}":{"isAdmin":true}}`;
-    expect((await site.publisher.post('/events', body)).status).toBe(200);
-    const tcp = await Tcp.open(site.app);
-    tcp.write(`GET /up HTTP/1.1\r\nHost: a\r\n${name}: x\r\nConnection: close\r\n\r\n`);
-    expect(await tcp.head()).toMatch(/^HTTP\/1.1 200 /);
-    const probe = await site.subscriber('orders');
-    await site.publish('e', 'd', 'orders');
-    await probe.settle();
-    expect(probe.texts.at(-2)).toBe('{"event":"e","data":"d","channel":"orders"}');
-  });
+  test.each(HOSTILE)(
+    '8.2 A19 gives %s no meaning as app, event, key of the body, parameter and header',
+    async (name) => {
+      const { tools } = target;
+      expect((await tools.publisher.send('GET', `/apps/${name}/channels`, [], undefined)).status).toBe(404);
+      expect(
+        (
+          await tools.get('/channels', [
+            [name, '1'],
+            ['info', name],
+          ])
+        ).status,
+      ).toBe(200);
+      const body = `{"name":"${name}","data":"d","channel":"orders","${name}":{"isAdmin":true}}`;
+      expect((await tools.publisher.post('/events', body)).status).toBe(200);
+      const tcp = await Tcp.open(tools.app);
+      tcp.write(`GET /up HTTP/1.1\r\nHost: a\r\n${name}: x\r\nConnection: close\r\n\r\n`);
+      expect(await tcp.head()).toMatch(/^HTTP\/1.1 200 /);
+      const probe = await tools.subscriber('orders');
+      await tools.publish('e', 'd', 'orders');
+      await probe.settle();
+      expect(probe.texts.at(-2)).toBe('{"event":"e","data":"d","channel":"orders"}');
+    },
+  );
 });
 
 describe('hostile JSON', () => {
-  const here = attackedServer();
+  const target = attackedServer();
 
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
   test.each([100, 1_000, 4_900])('1.5 A20 handles %i nested lists', async (depth) => {
-    const { a, b } = await pair(here.site, 'private-a');
+    const { a, b } = await pair(target.tools, 'private-a');
     a.send(`{"event":"client-x","channel":"private-a","data":${nested(depth)}}`);
     const answers = await a.settle();
     const relayed = await b.settle();
     expect(answers.length + relayed.length).toBe(1);
-    if (answers[0]) here.site.error(answers[0], 4200);
+    if (answers[0]) target.tools.error(answers[0], 4200);
   });
 
   test.each([
@@ -147,7 +150,7 @@ describe('hostile JSON', () => {
     ['channels', `{"name":"e","data":"d","channels":${nested(50_000)}}`],
     ['the whole body', nested(50_000)],
   ])('8.3 A20 handles 50,000 nested lists as %s of a request', async (_what, body) => {
-    const { status } = await here.site.publisher.post('/events', body);
+    const { status } = await target.tools.publisher.post('/events', body);
     expect([400, 422]).toContain(status);
   });
 
@@ -155,26 +158,26 @@ describe('hostile JSON', () => {
     const body = `{${range(1_000_000)
       .map((index) => `"k${index}":0`)
       .join()}}`;
-    // The server may have hung up before the client had said all and read the answer.
-    const outcome = await here.site.publisher.post('/events', body).then(
+    // The server may close the connection before the client has sent everything and read the answer.
+    const outcome = await target.tools.publisher.post('/events', body).then(
       ({ status }) => status,
       () => 'ended',
     );
     expect([413, 'ended']).toContain(outcome);
   });
 
-  test('4.1 A20 refuses an endless number as a user', async () => {
-    const wire = await here.site.connect();
+  test('4.1 A20 refuses a number beyond the range of a double as a user id', async () => {
+    const wire = await target.tools.connect();
     for (const number of ['1e999', '-1e999']) {
-      here.site.ask(wire, 'presence-a', { member: `{"user_id":${number}}` });
-      await here.site.unauthorised(wire, 'presence-a');
+      target.tools.ask(wire, 'presence-a', { member: `{"user_id":${number}}` });
+      await target.tools.unauthorised(wire, 'presence-a');
     }
   });
 
   test('1.5 A20 takes the last value of a repeated key', async () => {
-    const wire = await here.site.connect();
+    const wire = await target.tools.connect();
     wire.send('{"event":"pusher:ping","event":"foo","channel":"bar"}');
-    await here.site.silent(wire);
+    await target.tools.silent(wire);
     wire.send('{"event":"pusher:subscribe","data":{"channel":"a","channel":"b"}}');
     expect((await wire.first()).channel).toBe('b');
   });
@@ -191,128 +194,131 @@ describe('hostile JSON', () => {
     '1e',
     ' ',
   ])('1.5 A20 %j is answered with 4200 or ignored', async (text) => {
-    const wire = await here.site.connect();
+    const wire = await target.tools.connect();
     wire.send(text);
     const frames = await wire.settle();
     expect(frames.length).toBeLessThan(2);
-    if (frames[0]) here.site.error(frames[0], 4200);
+    if (frames[0]) target.tools.error(frames[0], 4200);
   });
 });
 
 describe('too many or too large', () => {
-  const here = attackedServer({ WAVEHALL_MAX_PRESENCE_MEMBERS: '2', WAVEHALL_MAX_USER_INFO_SIZE: '1000' });
+  const target = attackedServer({ WAVEHALL_MAX_PRESENCE_MEMBERS: '2', WAVEHALL_MAX_USER_INFO_SIZE: '1000' });
 
-  test('3.12 A21 the 2,001st subscription is refused, the others stay', async () => {
-    const wire = await here.site.connect();
-    for (const index of range(2001)) here.site.ask(wire, `c${index}`);
+  test('3.12 A21 the 2,001st subscription is refused, the others remain', async () => {
+    const wire = await target.tools.connect();
+    for (const index of range(2001)) target.tools.ask(wire, `c${index}`);
     const frames = await wire.settle(20_000);
     expect(frames.slice(0, 2000).every(({ event }) => event === SUCCEEDED)).toBe(true);
     expect(frames.slice(2000).map(({ event, channel }) => [event, channel])).toEqual([
       ['pusher:subscription_error', 'c2000'],
     ]);
-    await here.site.publish('e', 'd', ['c0', 'c1999', 'c2000']);
+    await target.tools.publish('e', 'd', ['c0', 'c1999', 'c2000']);
     expect((await wire.settle()).map(({ channel }) => channel)).toEqual(['c0', 'c1999']);
   });
 
   test('3.12 A21 limits the bytes of subscriptions to long names and answers each', async () => {
-    const wire = await here.site.connect();
+    const wire = await target.tools.connect();
     const names = range(1200).map((index) => `${'x'.repeat(190)}${index}`);
-    for (const name of names) here.site.ask(wire, name);
+    for (const name of names) target.tools.ask(wire, name);
     const frames = await wire.settle(20_000);
     expect(frames.map(({ channel }) => channel)).toEqual(names);
-    const taken = frames.filter(({ event }) => event === SUCCEEDED).map(({ channel }) => String(channel));
-    expect(taken.join('').length).toBeLessThanOrEqual(200_000);
-    expect(taken.join('').length).toBeGreaterThan(199_800);
+    const accepted = frames.filter(({ event }) => event === SUCCEEDED).map(({ channel }) => String(channel));
+    expect(accepted.join('').length).toBeLessThanOrEqual(200_000);
+    expect(accepted.join('').length).toBeGreaterThan(199_800);
     expect(frames.filter(({ event }) => event === 'pusher:subscription_error')).toHaveLength(
-      names.length - taken.length,
+      names.length - accepted.length,
     );
   });
 
-  test('4.5 A22 refuses a third user where two are allowed, without a trace', async () => {
-    const first = await here.site.subscriber('presence-a', { member: member('1') });
-    await here.site.subscriber('presence-a', { member: member('2') });
+  test('4.5 A22 refuses a third user where two are allowed, without an effect on the others', async () => {
+    const first = await target.tools.subscriber('presence-a', { member: member('1') });
+    await target.tools.subscriber('presence-a', { member: member('2') });
     await first.settle();
-    const third = await here.site.connect();
-    here.site.ask(third, 'presence-a', { member: member('3') });
+    const third = await target.tools.connect();
+    target.tools.ask(third, 'presence-a', { member: member('3') });
     const frames = await third.settle();
     expect(frames.map(({ event }) => event)).toEqual(['pusher:subscription_error']);
     expect(dataOf(frames[0]!)).toMatchObject({ type: 'LimitReached' });
-    await here.site.silent(first);
-    expect((await here.site.get('/channels/presence-a/users')).json).toEqual({
+    await target.tools.silent(first);
+    expect((await target.tools.get('/channels/presence-a/users')).json).toEqual({
       users: [{ id: '1' }, { id: '2' }],
     });
     // Another socket of a member is not another member.
-    await here.site.subscriber('presence-a', { member: member('2') });
+    await target.tools.subscriber('presence-a', { member: member('2') });
   });
 
-  test('4.5 A22 refuses user_info that is too large, without a trace', async () => {
-    const wire = await here.site.connect();
-    here.site.ask(wire, 'presence-a', { member: { user_id: '1', user_info: 'x'.repeat(2_000) } });
+  test('4.5 A22 refuses user_info that is too large, and occupies no channel', async () => {
+    const wire = await target.tools.connect();
+    target.tools.ask(wire, 'presence-a', { member: { user_id: '1', user_info: 'x'.repeat(2_000) } });
     const frames = await wire.settle();
     expect(dataOf(frames[0]!)).toMatchObject({ type: 'LimitReached' });
-    expect((await here.site.get('/channels')).text).toBe('{"channels":{}}');
+    expect((await target.tools.get('/channels')).text).toBe('{"channels":{}}');
   });
 });
 
 describe('inputs that slow regular expressions down', () => {
-  const here = attackedServer();
+  const target = attackedServer();
 
-  /** Time that the server is busy with the requests of `act`, in ms. */
-  const busyMs = async (act: () => Promise<unknown>): Promise<number> => {
+  /** Duration of the requests of `act`, in ms. */
+  const durationMs = async (act: () => Promise<unknown>): Promise<number> => {
     const begin = performance.now();
     await act();
     return performance.now() - begin;
   };
 
   test.each([
-    ['legal characters and one that is not', `${'a'.repeat(50_000)}!`],
+    ['valid characters and one invalid one', `${'a'.repeat(50_000)}!`],
     ['dashes', '-'.repeat(50_000)],
     ['prefixes', 'private-encrypted-cache-'.repeat(2_000)],
     ['digits and dots', '1.'.repeat(25_000)],
     ['spaces', ' '.repeat(50_000)],
-  ])('3.2 A53 50 kB of %s as channel, event and socket id', async (_what, text) => {
-    const event = { name: 'e', data: 'd', channel: 'orders' };
-    for (const body of [
-      { ...event, channel: text },
-      { ...event, name: text },
-      { ...event, socket_id: text },
-    ]) {
-      const took = await busyMs(() => here.site.publisher.post('/events', body));
-      expect(took).toBeLessThan(250);
-    }
-  });
+  ])(
+    '3.2 A53 handles 50 kB of %s as channel, event and socket id in less than 250 ms',
+    async (_what, text) => {
+      const event = { name: 'e', data: 'd', channel: 'orders' };
+      for (const body of [
+        { ...event, channel: text },
+        { ...event, name: text },
+        { ...event, socket_id: text },
+      ]) {
+        const took = await durationMs(() => target.tools.publisher.post('/events', body));
+        expect(took).toBeLessThan(250);
+      }
+    },
+  );
 
-  test('2.6 A53 8 kB of origin and of path', async () => {
+  test('2.6 A53 handles 8 kB of origin and of path in less than 250 ms', async () => {
     const texts = [
       `https://${'a.'.repeat(4_000)}com`,
       `https://${'-'.repeat(8_000)}`,
       'https://'.repeat(1_000),
     ];
     for (const origin of texts) {
-      expect(await busyMs(() => here.site.connect('', { origin }))).toBeLessThan(250);
+      expect(await durationMs(() => target.tools.connect('', { origin }))).toBeLessThan(250);
     }
-    expect(await busyMs(() => here.site.request({ method: 'GET', path: '/app'.repeat(2_000) }))).toBeLessThan(
-      250,
-    );
     expect(
-      await busyMs(() => here.site.get('/channels', [['info', 'user_count,'.repeat(1_000)]])),
+      await durationMs(() => target.tools.request({ method: 'GET', path: '/app'.repeat(2_000) })),
+    ).toBeLessThan(250);
+    expect(
+      await durationMs(() => target.tools.get('/channels', [['info', 'user_count,'.repeat(1_000)]])),
     ).toBeLessThan(250);
   });
 });
 
 describe('messages in the segment of the upgrade', () => {
-  const here = attackedServer();
+  const target = attackedServer();
 
-  test('2.12 A06 slows them down like all others and answers each', async () => {
-    const tcp = await Tcp.open(here.site.app);
+  test('2.12 A06 handles each of them at the permitted rate', async () => {
+    const tcp = await Tcp.open(target.tools.app);
     const count = 3400;
     const frame = textFrame({ event: 'pusher:subscribe', data: { channel: 'orders' } });
-    tcp.write(Buffer.concat([Buffer.from(upgradeText(here.site.path)), ...range(count).map(() => frame)]));
+    tcp.write(Buffer.concat([Buffer.from(upgradeText(target.tools.path)), ...range(count).map(() => frame)]));
     await tcp.head();
     const startMs = performance.now();
     await tcp.message();
     await times(count, async () => expect(await tcp.message()).toMatchObject({ event: SUCCEEDED }));
-    // 400 of them had to wait for their turn, 200 a second.
+    // 400 of them exceed the burst and are handled at 200 per second.
     expect(performance.now() - startMs).toBeGreaterThan(1200);
     tcp.destroy();
   }, 30_000);

@@ -1,4 +1,4 @@
-/** Requests that a client writes without waiting for answers: they are served as if it had waited. */
+/** Pipelined requests: served as if the client had waited for each answer. */
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { join } from 'node:path';
 import { temporaryFolder } from '../cli/command.ts';
@@ -13,11 +13,11 @@ import { makeCertificate } from '../transports/certificate.ts';
 import { attackedServer, range } from './attacked-server.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-const here = attackedServer({ WAVEHALL_KEEP_ALIVE_SECONDS: '1' });
+const target = attackedServer({ WAVEHALL_KEEP_ALIVE_SECONDS: '1' });
 const BASE = `/apps/${APP.id}`;
 
 const opened: RawHttp[] = [];
-const open = async (address: Address = here.site.app): Promise<RawHttp> => {
+const open = async (address: Address = target.tools.app): Promise<RawHttp> => {
   const connection = await RawHttp.open(address);
   opened.push(connection);
   return connection;
@@ -26,9 +26,13 @@ afterEach(() => opened.splice(0).forEach((each) => each.destroy()));
 
 const publish = (name: string, headers: readonly string[] = []): Buffer => {
   const body = JSON.stringify({ name, data: 'd', channel: 'orders' });
-  return requestText(`POST ${signedPath(here.site.app, 'POST', `${BASE}/events`, [], body)}`, headers, body);
+  return requestText(
+    `POST ${signedPath(target.tools.app, 'POST', `${BASE}/events`, [], body)}`,
+    headers,
+    body,
+  );
 };
-const list = () => requestText(`GET ${signedPath(here.site.app, 'GET', `${BASE}/channels`)}`);
+const list = () => requestText(`GET ${signedPath(target.tools.app, 'GET', `${BASE}/channels`)}`);
 const live = requestText('GET /live');
 const upgrade = Buffer.from(upgradeText(`/app/${APP.key}?protocol=7`));
 const PING = textFrame({ event: 'pusher:ping', data: {} });
@@ -36,12 +40,12 @@ const PING = textFrame({ event: 'pusher:ping', data: {} });
 const received = async (connection: RawHttp, text: string): Promise<void> =>
   eventually(
     () => connection.received.includes(text),
-    () => `${text} comes, but ${connection.received}`,
+    () => `${text} arrives, but ${connection.received}`,
   );
 
-describe('requests that are sent at once', () => {
-  test('8.1 are served in order: their events and their answers', async () => {
-    const wire = await here.site.subscriber('orders');
+describe('pipelined requests', () => {
+  test('8.1 are served and answered in order', async () => {
+    const wire = await target.tools.subscriber('orders');
     const connection = await open();
     const names = range(50).map((at) => `event-${at}`);
     connection.write(Buffer.concat(names.flatMap((name) => [publish(name), list(), live])));
@@ -52,11 +56,11 @@ describe('requests that are sent at once', () => {
     expect((await wire.settle()).map((frame) => frame.event)).toEqual(names);
   });
 
-  test('8.1 with bodies in chunks, with Expect, and with answers that are refusals', async () => {
+  test('8.1 may have chunked bodies or Expect, and may be refused', async () => {
     const connection = await open();
     const body = JSON.stringify({ name: 'e', data: 'd', channel: 'orders' });
     const head = (header: string): Buffer =>
-      requestText(`POST ${signedPath(here.site.app, 'POST', `${BASE}/events`, [], body)}`, [header]);
+      requestText(`POST ${signedPath(target.tools.app, 'POST', `${BASE}/events`, [], body)}`, [header]);
     connection.write(
       Buffer.concat([
         list(),
@@ -73,7 +77,7 @@ describe('requests that are sent at once', () => {
     expect(statuses).toEqual([200, 200, 404, 100, 200, 426, 200]);
   });
 
-  test('8.1 are answered in pieces of any length', async () => {
+  test('8.1 are answered when they arrive in pieces of any length', async () => {
     const bytes = Buffer.concat(range(3).flatMap(() => [live, publish('e'), list()]));
     for (const length of [1, 7, 50, 333]) {
       const connection = await open();
@@ -86,7 +90,7 @@ describe('requests that are sent at once', () => {
   });
 
   test('8.1 are not served after one with Connection: close', async () => {
-    const wire = await here.site.subscriber('orders');
+    const wire = await target.tools.subscriber('orders');
     for (const first of [
       requestText('GET /live', ['Connection: close']),
       Buffer.from('GET /live HTTP/1.0\r\n\r\n'),
@@ -94,33 +98,33 @@ describe('requests that are sent at once', () => {
       const connection = await open();
       connection.write(Buffer.concat([live, first, publish('e'), upgrade]));
       expect((await connection.answers(2)).map((answer) => answer?.status)).toEqual([200, 200]);
-      // Bytes behind it are an error to the parser: they may be answered with 400.
+      // The parser treats bytes after it as an error and may answer them with 400.
       expect(await connection.end()).toMatch(/^(HTTP\/1\.1 400 |$)/);
     }
-    await here.site.silent(wire);
+    await target.tools.silent(wire);
   });
 
-  test('8.1 of HTTP/1.0 are answered as well when they keep the connection', async () => {
+  test('8.1 are answered in HTTP/1.0 too if they keep the connection', async () => {
     const connection = await open();
     connection.write('GET /live HTTP/1.0\r\nConnection: keep-alive\r\n\r\n'.repeat(5));
     expect((await connection.answers(5)).map((answer) => answer?.status)).toEqual(range(5).map(() => 200));
   });
 
-  test('8.1 have the timeout of a request, not of an idle connection', async () => {
+  test('8.1 have the timeout of a request, not that of an idle connection', async () => {
     const connection = await open();
     const late = publish('e');
     connection.write(Buffer.concat([live, late.subarray(0, -5)]));
     expect((await connection.answer())?.status).toBe(200);
-    // An idle connection is ended after the second of the setting and one of Node's own.
+    // An idle connection is closed after 2 s: 1 s of the setting and 1 s that Node adds.
     await sleep(3_000);
     connection.write(late.subarray(-5));
     expect((await connection.answer())?.status).toBe(200);
     await connection.end();
   });
 
-  test('8.1 leave nothing behind when their clients disconnect', async () => {
-    const files = (): number => filesOf({ ...here.site.app, pid: here.server.pid }) ?? 0;
-    await here.site.get('/channels');
+  test('8.1 release their files when their clients disconnect', async () => {
+    const files = (): number => filesOf({ ...target.tools.app, pid: target.server.pid }) ?? 0;
+    await target.tools.get('/channels');
     const before = files();
     const many = Buffer.concat(range(500).flatMap(() => [list(), live]));
     for (const at of range(40)) {
@@ -132,19 +136,19 @@ describe('requests that are sent at once', () => {
     }
     await eventually(
       () => files() <= before + 2,
-      () => `the files of ${before} are back, but ${files()}`,
+      () => `${before} files are open as before, but ${files()}`,
       15_000,
     );
-    expect(here.server.output()).not.toMatch(/warning/i);
+    expect(target.server.output()).not.toMatch(/warning/i);
   });
 });
 
 describe('an upgrade after other requests', () => {
-  const greeted = 'pusher:connection_established';
-  interface Place {
+  const ESTABLISHED = 'pusher:connection_established';
+  interface Transport {
     open(): Promise<RawHttp>;
   }
-  const places: Record<string, () => Promise<Place>> = {
+  const transports: Record<string, () => Promise<Transport>> = {
     plain: () => Promise.resolve({ open }),
     'over TLS': async () => {
       const folder = temporaryFolder();
@@ -163,18 +167,18 @@ describe('an upgrade after other requests', () => {
     },
   };
 
-  describe.each(Object.entries(places))('%s', (_, prepare) => {
-    let place: Place;
-    beforeEach(async () => (place = await prepare()));
+  describe.each(Object.entries(transports))('%s', (_, prepare) => {
+    let transport: Transport;
+    beforeEach(async () => (transport = await prepare()));
 
     test('2.1 is answered after their answers, and the bytes after it are read as frames', async () => {
-      const connection = await place.open();
+      const connection = await transport.open();
       const h2c = requestText('GET /up', ['Connection: Upgrade', 'Upgrade: h2c']);
       const noUpgrade = requestText('GET /live', ['Upgrade: websocket']);
       connection.write(Buffer.concat([list(), live, h2c, noUpgrade, list(), upgrade, PING, PING]));
       const statuses = (await connection.answers(6)).map((answer) => answer?.status);
       expect(statuses).toEqual([200, 200, 200, 200, 200, 101]);
-      await received(connection, greeted);
+      await received(connection, ESTABLISHED);
       await eventually(
         () => connection.received.split('pusher:pong').length === 3,
         'both pings are answered',
@@ -182,14 +186,14 @@ describe('an upgrade after other requests', () => {
     });
 
     test('2.1 is answered after a request whose answer is delayed', async () => {
-      const connection = await place.open();
+      const connection = await transport.open();
       connection.write(Buffer.concat([publish('e'), upgrade]));
       expect((await connection.answers(2)).map((answer) => answer?.status)).toEqual([200, 101]);
-      await received(connection, greeted);
+      await received(connection, ESTABLISHED);
     });
 
     test('2.1 CONNECT closes the connection after their answers', async () => {
-      const connection = await place.open();
+      const connection = await transport.open();
       connection.write(
         Buffer.concat([list(), live, Buffer.from('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n')]),
       );

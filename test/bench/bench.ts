@@ -1,4 +1,4 @@
-/** Input of every scenario: the servers that take part, the sizes, and where to report what was left out. */
+/** Input of every scenario: the servers, the sizes, and where to report what was left out. */
 import { loadavg } from 'node:os';
 import type { Contestant } from './contestants.ts';
 import type { LeftOut, Row } from './figures.ts';
@@ -8,7 +8,7 @@ import type { Native } from './native.ts';
 
 export interface Sizes {
   readonly rounds: number;
-  /** Of one measurement. */
+  /** Duration of one measurement. */
   readonly seconds: number;
   /** Factor for the numbers of sockets and channels. */
   readonly scale: number;
@@ -20,9 +20,9 @@ export const QUICK: Sizes = { rounds: 2, seconds: 0.2, scale: 0.2 };
 export interface Scenario {
   readonly name: string;
   readonly title: string;
-  /** Placement of processes on cores, where it differs from the usual one. */
+  /** Placement of processes on cores, if it differs from the default. */
   readonly pinning?: string;
-  /** Servers that can take part; others are not mentioned. */
+  /** Measures the servers that support the scenario and returns their rows. */
   run(bench: Bench): Promise<Row[]>;
 }
 
@@ -31,7 +31,7 @@ interface Setting {
   readonly contestants: readonly Contestant[];
   readonly generator: GeneratorKind;
   readonly native: Native | undefined;
-  /** Sockets that the generator can have. */
+  /** Largest number of sockets of the generator. */
   readonly maxSockets: number;
   readonly pinning: Pinning;
 }
@@ -47,7 +47,7 @@ export class Bench {
     this.sizes = setting.sizes;
   }
 
-  /** Those that are still there. */
+  /** Servers whose processes still run. */
   get contestants(): Contestant[] {
     return this.setting.contestants.filter((each) => {
       if (each.isAlive()) return true;
@@ -56,7 +56,7 @@ export class Bench {
     });
   }
 
-  /** Printed at once, and again under the table. */
+  /** Records what is not measured; it is printed immediately and again under the table. */
   leaveOut(subject: string, why: string): void {
     const what = this.#scenario === '' ? subject : `${this.#scenario}: ${subject}`;
     if (this.leftOut.some((each) => each.what === what && each.why === why)) return;
@@ -68,7 +68,7 @@ export class Bench {
     return Math.max(1, Math.round(count * this.sizes.scale));
   }
 
-  /** As many sockets as wanted, or as many as server and generator can have. */
+  /** Returns `wanted`, or the largest number of sockets that server and generator can have. */
   socketsOn(contestant: Contestant, wanted: number): number {
     const possible = Math.min(wanted, contestant.maxSockets, this.setting.maxSockets);
     if (possible < wanted)
@@ -79,10 +79,10 @@ export class Bench {
     return possible;
   }
 
-  /** `beside`: the server may run on every core, the generator's too. */
-  load(contestant: Contestant, beside = false): Load {
+  /** Starts a generator. `sharesCore`: the server may also run on the core of the generator, which then does not busy-poll. */
+  load(contestant: Contestant, sharesCore = false): Load {
     const { generator } = this.setting;
-    return Load.start(contestant.endpoint, beside ? { ...generator, isAwake: false } : generator);
+    return Load.start(contestant.endpoint, sharesCore ? { ...generator, isBusyPolling: false } : generator);
   }
 
   announce({ name }: Scenario): void {

@@ -1,4 +1,4 @@
-/** The servers that are measured side by side: Wavehall, the floor, the naive server, and any server that runs already. */
+/** The measured servers: Wavehall, the floor, the naive server, and any server that already runs. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -15,16 +15,16 @@ export interface Contestant {
   readonly name: string;
   readonly role: Role;
   readonly endpoint: Endpoint;
-  /** 0: not known, so there is no CPU time and no memory of it. */
+  /** 0: unknown, so its CPU time and memory are not measured. */
   readonly pid: number;
   readonly maxSockets: number;
-  /** SIGUSR2 collects its garbage. */
-  readonly collects: boolean;
+  /** True if SIGUSR2 runs its garbage collector. */
+  readonly collectsGarbage: boolean;
   isAlive(): boolean;
   close(): Promise<void>;
 }
 
-/** Files that a process needs for itself, beside its sockets. */
+/** Files that a process needs besides its sockets. */
 const OWN_FILES = 300;
 
 const localhost = (port: number): Endpoint => ({ ...APP, host: '127.0.0.1', port, prefix: '' });
@@ -35,12 +35,12 @@ export function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    // It is somebody else's.
+    // It runs, as another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
-/** Only Linux shows how long other processes have run. */
+/** Only Linux shows the CPU time of other processes. */
 export const MEASURES_CPU = existsSync('/proc/self/schedstat');
 
 const measurable = (pid: number): number => (MEASURES_CPU ? pid : 0);
@@ -50,11 +50,11 @@ const NAIVE = new URL('./servers/naive.ts', import.meta.url).pathname;
 
 export interface Start {
   readonly core?: number | undefined;
-  /** For the Node that it runs on. */
+  /** Options of Node. */
   readonly nodeOptions?: readonly string[];
 }
 
-/** Starts Wavehall as in production, but without the limits for one client. */
+/** Starts Wavehall as in production, but without limits for a single client. */
 export async function startWavehall({ core, nodeOptions = [] }: Start): Promise<Contestant> {
   const server = await startServer({
     ...APP_VARIABLES,
@@ -69,7 +69,7 @@ export async function startWavehall({ core, nodeOptions = [] }: Start): Promise<
     endpoint: localhost(server.port),
     pid: measurable(server.pid),
     maxSockets: socketsFor(openFilesOf(server.pid, true)),
-    collects: true,
+    collectsGarbage: true,
     isAlive: () => isRunning(server.pid),
     close: async () => {
       server.kill('SIGKILL');
@@ -78,7 +78,7 @@ export async function startWavehall({ core, nodeOptions = [] }: Start): Promise<
   };
 }
 
-/** The naive server's application of `socket.write` and nothing else, for fan-outs only: a process of its own. */
+/** Starts the naive server for its application `bare`, which only calls `socket.write`; for fan-outs only. */
 export async function startBareWrite(start: Start): Promise<Contestant> {
   const naive = await startNaive(start);
   return { ...naive, name: 'bare write', endpoint: { ...naive.endpoint, id: 'bare', key: 'bare' } };
@@ -112,7 +112,7 @@ async function startProgram(
     endpoint: localhost(Number(line)),
     pid: measurable(pid),
     maxSockets: socketsFor(openFilesOf(pid, role !== 'floor')),
-    collects: role === 'naive',
+    collectsGarbage: role === 'naive',
     isAlive: () => isRunning(pid),
     close: async () => {
       child.kill('SIGKILL');
@@ -121,12 +121,12 @@ async function startProgram(
   };
 }
 
-/** `name=host:port,id,key,secret[,pid[,most sockets]]` */
+/** Parses `name=host:port,id,key,secret[,pid[,largest number of sockets]]`. */
 export function parseAgainst(text: string): Omit<Contestant, 'isAlive' | 'close'> {
-  const [, name, host, port, id, key, secret, pid = '', most] =
+  const [, name, host, port, id, key, secret, pid = '', maxSockets] =
     /^([^=]+)=([^,]+):(\d+),([^,]+),([^,]+),([^,]+)(?:,(\d*))?(?:,(\d+))?$/.exec(text) ?? [];
   if (!name || !host || !port || !id || !key || !secret)
-    throw new Error(`"${text}" is not NAME=HOST:PORT,ID,KEY,SECRET[,PID[,MOST_SOCKETS]]`);
+    throw new Error(`"${text}" is not NAME=HOST:PORT,ID,KEY,SECRET[,PID[,MAX_SOCKETS]]`);
   const files = pid === '' || !isRunning(Number(pid)) ? 1_000_000 : openFilesOf(Number(pid), true);
   return {
     name,
@@ -141,25 +141,25 @@ export function parseAgainst(text: string): Omit<Contestant, 'isAlive' | 'close'
     },
     pid: measurable(Number(pid)),
     maxSockets: Math.min(
-      Number(most ?? Infinity),
-      selects(Number(pid)) ? SELECT_SOCKETS : Infinity,
+      Number(maxSockets ?? Infinity),
+      usesSelect(Number(pid)) ? SELECT_SOCKETS : Infinity,
       socketsFor(files),
     ),
-    collects: false,
+    collectsGarbage: false,
   };
 }
 
-/** select(2) stops at 1,024 files; that is what PHP's event loop uses without an extension for another. */
+/** Below the 1,024 files of select(2), which PHP's event loop uses unless an extension provides another one. */
 const SELECT_SOCKETS = 900;
-const OTHER_LOOPS = /\/(uv|ev|event)\.so/;
+const LOOP_EXTENSIONS = /\/(uv|ev|event)\.so/;
 
-function selects(pid: number): boolean {
+function usesSelect(pid: number): boolean {
   if (pid === 0 || !existsSync(`/proc/${pid}/maps`)) return false;
   const isPhp = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]?.includes('php') ?? false;
-  return isPhp && !OTHER_LOOPS.test(readFileSync(`/proc/${pid}/maps`, 'utf8'));
+  return isPhp && !LOOP_EXTENSIONS.test(readFileSync(`/proc/${pid}/maps`, 'utf8'));
 }
 
-/** It ran before and keeps running; it may use its former cores again. */
+/** Adds a server that already runs; closing only gives it its former cores back. */
 export function join(text: string, core: number | undefined): Contestant {
   const found = parseAgainst(text);
   if (found.pid !== 0 && !isRunning(found.pid))

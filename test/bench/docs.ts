@@ -1,4 +1,4 @@
-/** The figures of a run in docs/performance.md: each scenario between its own marks, the rest of the text untouched. */
+/** Writes the figures of a run to docs/performance.md: replaces the text between the marks of each scenario. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { markdown, type Report } from './report.ts';
@@ -12,7 +12,7 @@ export async function writeDocs(reports: readonly Report[]): Promise<void> {
   writeFileSync(DOCUMENT, await format(document, { ...style, parser: 'markdown' }));
 }
 
-/** Throws when the document has no place for it: figures are not lost silently. */
+/** Throws if the document has no marks for the scenario. */
 export function filled(document: string, scenario: string, block: string): string {
   const [open, close] = [`<!-- bench:${scenario} -->`, `<!-- /bench:${scenario} -->`];
   const [from, to] = [document.indexOf(open), document.indexOf(close)];

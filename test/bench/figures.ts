@@ -1,4 +1,4 @@
-/** Results of a benchmark: one figure of one server, and its ratio to the same figure of others in the same rounds. */
+/** Results of a benchmark: one figure of one server, and its ratio to that figure of other servers in the same rounds. */
 import { quantile } from './cluster/bench-cluster.ts';
 
 export interface Comparison {
@@ -12,7 +12,7 @@ export interface Row {
   readonly scenario: string;
   readonly figure: string;
   readonly server: string;
-  /** `undefined`: it could not be measured; `note` says why. */
+  /** `undefined`: could not be measured; `note` gives the reason. */
   readonly value: number | undefined;
   readonly unit: string;
   /** Largest value that meets the goal. */
@@ -34,7 +34,7 @@ export const median = (values: readonly (number | undefined)[]): number | undefi
 /** Values of one server, one for each round; `undefined` where a round failed. */
 export type Rounds = readonly (number | undefined)[];
 
-/** The median of the ratios of each round: what slows a whole round slows both. */
+/** Median of the ratios of each round; a disturbance of a whole round affects both values. */
 export function ratioOf(own: Rounds, other: Rounds): number | undefined {
   return median(own.map((value, at) => (value === undefined ? undefined : value / (other[at] ?? NaN))));
 }

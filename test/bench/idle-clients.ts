@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 
 /**
- * Clients in a worker thread, so that the heap of the test holds the server's side only. Each upgrades with headers and a query
- * that contain the marker, subscribes to one channel, and then sends nothing.
+ * Clients in a worker thread, so that the heap of the test contains only the server. Each upgrades with headers and a
+ * query that contain the marker, subscribes to one channel, and then sends nothing.
  */
 const CLIENTS = `
 const { connect } = require('node:net');
@@ -18,11 +18,11 @@ let ready = 0;
 const open = (number) => {
   const socket = connect(port, '127.0.0.1');
   let text = '';
-  let asked = false;
+  let isSubscribing = false;
   socket.on('data', (chunk) => {
     text += chunk.toString('latin1');
-    if (!asked && text.includes('connection_established')) {
-      asked = true;
+    if (!isSubscribing && text.includes('connection_established')) {
+      isSubscribing = true;
       socket.write(subscribe);
     }
     if (text.includes('subscription_succeeded')) {

@@ -1,25 +1,25 @@
-/** One process that acts as all clients of one server and as its application; it reads one command a line. */
+/** The generator: one process that acts as all clients and as the application of one server; it reads one command per line. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Endpoint } from '../support/wire-http.ts';
 
-/** How it is started, and what it is. */
+/** Which generator to start, and how. */
 export interface GeneratorKind {
   readonly name: string;
   readonly command: readonly string[];
   readonly core: number | undefined;
-  /** True where its core is its own: it does not sleep while it measures, so that no server pays for waking it up. */
-  readonly isAwake?: boolean;
+  /** True if it has a core of its own: it polls without sleeping while it measures, so that no server spends time on waking it up. */
+  readonly isBusyPolling?: boolean;
 }
 
-/** Every answer has what it measured of time; `complaint`: the first thing that went wrong. */
+/** Times of a measurement; `firstError`: the first error. */
 export interface Interval {
   readonly seconds: number;
   readonly serverUs: number;
   readonly ownUs: number;
-  readonly complaint: string;
+  readonly firstError: string;
 }
 
 export interface Opened extends Interval {
@@ -30,12 +30,12 @@ export interface Opened extends Interval {
 export interface FannedOut extends Interval {
   readonly events: number;
   readonly deliveries: number;
-  /** Of them: before the interval was over. */
+  /** Deliveries before the interval ended. */
   readonly inTime: number;
   readonly missing: number;
   readonly refused: number;
   readonly lost: number;
-  /** Everything arrived. */
+  /** True if every delivery arrived. */
   readonly whole: boolean;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -53,7 +53,7 @@ export interface Repeated extends Interval {
   readonly p99Ms: number;
 }
 
-export interface Rested extends Interval {
+export interface Idle extends Interval {
   readonly open: number;
   readonly pings: number;
 }
@@ -63,14 +63,14 @@ interface Answers {
   readonly close: object;
   readonly fanout: FannedOut;
   readonly post: Repeated;
-  readonly visit: Repeated;
+  readonly handshake: Repeated;
   readonly churn: Repeated;
-  readonly rest: Rested;
+  readonly idle: Idle;
 }
 
 export type Parameters = Readonly<Record<string, number | string>>;
 
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
 export class Load {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
@@ -82,10 +82,10 @@ export class Load {
   }
 
   static start({ host, port, id, key, secret }: Endpoint, kind: GeneratorKind): Load {
-    const { command, core, isAwake = false } = kind;
+    const { command, core, isBusyPolling = false } = kind;
     const pinned = core === undefined ? [] : ['taskset', '-c', `${core}`];
     const [program, ...args] = [...pinned, ...command, host, `${port}`, id, key, secret];
-    const env = { ...process.env, GENERATOR_AWAKE: isAwake ? '1' : undefined };
+    const env = { ...process.env, GENERATOR_BUSY_POLL: isBusyPolling ? '1' : undefined };
     return new Load(spawn(program, args, { env, stdio: ['pipe', 'pipe', 'inherit'] }));
   }
 
@@ -93,13 +93,13 @@ export class Load {
     return this.#child.pid ?? 0;
   }
 
-  /** Sends one command at a time. Rejects when the generator ends, or does not answer for long. */
-  async ask<Name extends keyof Answers>(name: Name, parameters: Parameters = {}): Promise<Answers[Name]> {
+  /** Runs one command; only one at a time. Rejects when the generator ends or does not answer in time. */
+  async run<Name extends keyof Answers>(name: Name, parameters: Parameters = {}): Promise<Answers[Name]> {
     const words = Object.entries(parameters).map(([key, value]) => `${key}=${value}`);
     this.#child.stdin.write(`${[name, ...words].join(' ')}\n`);
-    const late = setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE_MS);
+    const timeout = setTimeout(() => this.#child.kill('SIGKILL'), TIMEOUT_MS);
     const { value, done } = await this.#lines.next();
-    clearTimeout(late);
+    clearTimeout(timeout);
     if (done === true) throw new Error(`The generator ended at "${name}"`);
     return JSON.parse(value) as Answers[Name];
   }

@@ -1,4 +1,4 @@
-/** The machine of the figures, its limits, and the use of its cores. */
+/** The machine that a benchmark runs on, its limits, and the use of its cores. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
@@ -10,7 +10,7 @@ export interface Machine {
   readonly kernel: string;
   readonly node: string;
   readonly date: string;
-  /** Load average of the last minute, before anything was started. */
+  /** Load average of the last minute, before the servers were started. */
   readonly load: number;
   /** Files that one process may have open. */
   readonly openFiles: number;
@@ -30,7 +30,7 @@ export function readMachine(): Machine {
   };
 }
 
-/** Limit of open files to which a process may raise itself; `running`: the one that it has now. */
+/** The hard limit of open files, to which a process may raise itself; `running`: its present limit. */
 export function openFilesOf(pid: number | 'self', running = false): number {
   if (!existsSync(`/proc/${pid}/limits`)) return 256;
   const text = readFileSync(`/proc/${pid}/limits`, 'utf8');
@@ -39,7 +39,7 @@ export function openFilesOf(pid: number | 'self', running = false): number {
   return limit === 'unlimited' ? 1_000_000 : Number(limit);
 }
 
-/** The cores of the servers and of the generator; a reason if nothing can be pinned. */
+/** The cores of the servers and of the generator; `text` gives the reason if nothing is pinned. */
 export interface Pinning {
   readonly server: number | undefined;
   readonly generator: number | undefined;
@@ -61,12 +61,12 @@ export function planPinning(cores: readonly number[] = allowedCores(), tool = 't
   return { server, generator, isApart: apart !== undefined, text };
 }
 
-/** All threads of it; false when that is not allowed. */
+/** Pins all threads of a process; returns false if that is not allowed. */
 export function pin(pid: number, core: number | undefined): boolean {
   return core === undefined || runs('taskset', ['-a', '-cp', `${core}`, `${pid}`]);
 }
 
-/** The cores on which a process may run now, as taskset takes them. */
+/** The cores on which a process may run, in the format of taskset. */
 export const affinityOf = (pid: number): string => coresOf(pid) || '0';
 
 export function unpin(pid: number, cores: string): void {
@@ -92,7 +92,7 @@ function allowedCores(): number[] {
   return list === '' ? cpus().map((_, at) => at) : numbersIn(list);
 }
 
-/** `0-2,5` */
+/** Parses a list such as `0-2,5`. */
 function numbersIn(list: string): number[] {
   return list.split(',').flatMap((part) => {
     const [from = 0, to = from] = part.split('-').map(Number);
@@ -100,7 +100,7 @@ function numbersIn(list: string): number[] {
   });
 }
 
-/** Threads of the same core: they would take its time. */
+/** Hardware threads of the same core; they share its time. */
 function siblingsOf(core: number): number[] {
   const file = `/sys/devices/system/cpu/cpu${core}/topology/thread_siblings_list`;
   return existsSync(file) ? numbersIn(readFileSync(file, 'utf8').trim()) : [core];

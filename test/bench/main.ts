@@ -1,17 +1,18 @@
-/** `npm run bench`: Wavehall beside the kernel's floor, a naive server, and any other of the same protocol. */
+/** `npm run bench`: compares Wavehall with the kernel's floor, a naive server, and any other server of the same protocol. */
 import { parseArgs } from 'node:util';
 import { run } from './run.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 
 const USAGE = `npm run bench -- [options]
-  --against NAME=HOST:PORT,ID,KEY,SECRET[,PID[,MOST_SOCKETS]]
-                 a server that runs already; with its PID there are CPU and memory of it. More than once is fine
-  --only NAMES   ${SCENARIOS.map(({ name }) => name).join(', ')}
-  --quick        few short rounds with a fifth of the sockets
-  --rounds N     how often each server has its turn (6); more is steadier
-  --json         everything as JSON
-  --write-docs   puts the figures into docs/performance.md, each scenario in its place
-  --workers      the load is made by worker threads of Node, even where there is a compiler`;
+  --against NAME=HOST:PORT,ID,KEY,SECRET[,PID[,MAX_SOCKETS]]
+                 also measure a server that already runs; its CPU and memory if PID is given. Can be repeated
+  --only NAMES   run only these scenarios, separated by commas:
+                 ${SCENARIOS.map(({ name }) => name).join(', ')}
+  --quick        run few short rounds with a fifth of the sockets
+  --rounds N     number of rounds (6); more rounds give steadier figures
+  --json         print everything as JSON
+  --write-docs   write the figures into docs/performance.md
+  --workers      generate the load with worker threads of Node, even if there is a C compiler`;
 
 const options = {
   against: { type: 'string', multiple: true },

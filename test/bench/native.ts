@@ -1,4 +1,4 @@
-/** Compiles the C sources, once for each version of their text. */
+/** Compiles the C sources; a program is compiled again only when its sources or the compiler change. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
@@ -12,7 +12,7 @@ export interface Native {
   readonly floor: string;
 }
 
-/** The two programs, or the reason why there are none. `compiler` is looked for on the path. */
+/** Returns the two programs, or the reason why they cannot be compiled. `compiler` is looked up in PATH. */
 export function compileNative(compiler = process.env.CC ?? 'cc'): Native | string {
   if (process.platform !== 'linux') return `the C generator needs Linux, not ${process.platform}`;
   try {
@@ -33,7 +33,7 @@ const filesIn = (folder: string): string[] =>
     .sort()
     .map((name) => join(folder, name));
 
-/** Name contains the hash of the sources; the file is moved into place in one step, because another run may compile at the same time. */
+/** Names the program by a hash of its sources; renames it into place atomically, because another run may compile at the same time. */
 function compile(compiler: string, name: string, files: readonly string[]): string {
   const version = execFileSync(compiler, ['--version'], { stdio: ['ignore', 'pipe', 'pipe'] });
   const hash = createHash('sha256').update(version);
@@ -41,9 +41,9 @@ function compile(compiler: string, name: string, files: readonly string[]): stri
   const program = join(CACHE, `${name}-${hash.digest('hex').slice(0, 16)}`);
   if (existsSync(program)) return program;
   mkdirSync(CACHE, { recursive: true });
-  const draft = `${program}.${process.pid}`;
+  const temporary = `${program}.${process.pid}`;
   const sources = files.filter((file) => file.endsWith('.c'));
-  execFileSync(compiler, ['-O2', '-Wall', '-Wextra', '-o', draft, ...sources], { stdio: 'pipe' });
-  renameSync(draft, program);
+  execFileSync(compiler, ['-O2', '-Wall', '-Wextra', '-o', temporary, ...sources], { stdio: 'pipe' });
+  renameSync(temporary, program);
   return program;
 }

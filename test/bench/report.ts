@@ -1,9 +1,9 @@
-/** One table of all figures, for a terminal, and as Markdown for the documentation. */
+/** Tables of all figures: text for a terminal, Markdown for the documentation. */
 import type { LeftOut, Row } from './figures.ts';
 import { goalsOf } from './figures.ts';
 import type { Machine } from './machine.ts';
 
-/** Of one scenario. */
+/** Results of one scenario. */
 export interface Report {
   readonly scenario: string;
   readonly title: string;
@@ -50,7 +50,7 @@ function cells(row: Row): string[] {
   ];
 }
 
-/** All scenarios in one table, under the facts of the machine when the first one began. */
+/** Puts all scenarios into one table, under the facts of the machine at the start of the first one. */
 export function table(reports: readonly Report[]): string {
   const [first] = reports;
   const rows = [HEAD, ...reports.flatMap((each) => each.rows.map(cells))];
@@ -69,7 +69,7 @@ export function table(reports: readonly Report[]): string {
   );
 }
 
-/** The rows of one scenario, for the documentation. */
+/** Formats the rows of one scenario for the documentation. */
 export function markdown(report: Report): string {
   const head = HEAD.slice(1);
   const lines = report.rows.map((row) => `| ${cells(row).slice(1).join(' | ')} |`);

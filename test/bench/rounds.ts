@@ -1,16 +1,16 @@
-/** Short rounds in which every server has a turn, in another order each time, so that a disturbance meets all of them. */
+/** Short rounds in which every server has a turn, in random order, so that a disturbance affects all of them. */
 import type { Bench } from './bench.ts';
 import type { Contestant } from './contestants.ts';
 import type { Interval, Load } from './load.ts';
 
-/** One server and its clients. */
+/** A server and the generator that acts as its clients. */
 export interface LoadedServer {
   readonly contestant: Contestant;
   readonly load: Load;
   readonly sockets: number;
 }
 
-/** Opens `wanted` subscribers on each server; a server that cannot take them is left out. The caller closes them. */
+/** Opens `wanted` subscribers on each server; leaves out a server that does not accept them. The caller closes them. */
 export async function openClients(
   bench: Bench,
   contestants: readonly Contestant[],
@@ -34,11 +34,11 @@ async function openClientsOf(
   const sockets = bench.socketsOn(contestant, wanted);
   const load = bench.load(contestant);
   if (sockets === 0) return { contestant, load, sockets };
-  const { open, complaint } = await load.ask('open', { n: sockets, ...parameters });
+  const { open, firstError } = await load.run('open', { n: sockets, ...parameters });
   if (open === sockets) return { contestant, load, sockets };
   bench.leaveOut(
     `${sockets} sockets on ${contestant.name}`,
-    `${open} came up; ${complaint || 'then nothing more'}`,
+    `${open} were opened; ${firstError || 'then it timed out'}`,
   );
   await load.close();
   return undefined;
@@ -48,7 +48,7 @@ export async function closeClients(loadedServers: readonly LoadedServer[]): Prom
   await Promise.all(loadedServers.map(({ load }) => load.close()));
 }
 
-/** Results by loaded, one for each round; `undefined` where a turn failed. */
+/** Runs all rounds. Returns the results of each server, one per round; `undefined` where its turn failed. */
 export async function interleave<Result>(
   bench: Bench,
   loadedServers: readonly LoadedServer[],
@@ -58,7 +58,7 @@ export async function interleave<Result>(
   for (let round = 0; round <= bench.sizes.rounds; round += 1) {
     for (const loaded of shuffled(loadedServers)) {
       const result = await attempt(bench, loaded, turn);
-      // The first one is for the compilers in the servers.
+      // The first round only warms up the JIT compilers of the servers.
       if (round > 0) results.get(loaded)?.push(result);
     }
   }
@@ -78,9 +78,14 @@ async function attempt<Result>(
   }
 }
 
-/** Reports why a round does not count. */
-export function refuse(bench: Bench, loaded: LoadedServer, what: string, { complaint }: Interval): undefined {
-  bench.leaveOut(`a round of ${loaded.contestant.name}`, complaint === '' ? what : `${what}; ${complaint}`);
+/** Reports why a round is not counted. */
+export function refuse(
+  bench: Bench,
+  loaded: LoadedServer,
+  what: string,
+  { firstError }: Interval,
+): undefined {
+  bench.leaveOut(`a round of ${loaded.contestant.name}`, firstError === '' ? what : `${what}; ${firstError}`);
   return undefined;
 }
 

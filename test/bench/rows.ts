@@ -3,22 +3,22 @@ import type { Contestant } from './contestants.ts';
 import { type Base, compare, median, type Row, type Rounds } from './figures.ts';
 import type { LoadedServer } from './rounds.ts';
 
-/** Result of one turn; `value` is undefined where it needs a process that is not known. */
-export interface Found {
+/** Result of one turn; `value` is undefined if the server's process is unknown. */
+export interface TurnResult {
   readonly value: number | undefined;
   readonly more?: Readonly<Record<string, number | undefined>>;
 }
 
-export type Results = ReadonlyMap<LoadedServer, readonly (Found | undefined)[]>;
+export type Results = ReadonlyMap<LoadedServer, readonly (TurnResult | undefined)[]>;
 
 export interface Label {
   readonly scenario: string;
   readonly figure: string;
   readonly unit: string;
   readonly atMost?: (own: Contestant) => number | undefined;
-  /** The ratio that ours may be of the other. */
+  /** Largest ratio of Wavehall's value to the other server's that meets the goal. */
   readonly goal?: (other: Contestant) => number | undefined;
-  /** Sockets that were wanted; a server with fewer is marked. */
+  /** Intended number of sockets; a server with fewer gets a note. */
   readonly sockets?: number;
 }
 
@@ -40,16 +40,17 @@ export function rowsOf(label: Label, results: Results): Row[] {
   });
 }
 
-const valuesOf = (rounds: readonly (Found | undefined)[]): Rounds => rounds.map((found) => found?.value);
+const valuesOf = (rounds: readonly (TurnResult | undefined)[]): Rounds =>
+  rounds.map((result) => result?.value);
 
-function mediansOf(rounds: readonly (Found | undefined)[]): Record<string, number | undefined> {
-  const names = new Set(rounds.flatMap((found) => Object.keys(found?.more ?? {})));
+function mediansOf(rounds: readonly (TurnResult | undefined)[]): Record<string, number | undefined> {
+  const names = new Set(rounds.flatMap((result) => Object.keys(result?.more ?? {})));
   return Object.fromEntries(
-    [...names].map((name) => [name, median(rounds.map((found) => found?.more?.[name]))]),
+    [...names].map((name) => [name, median(rounds.map((result) => result?.more?.[name]))]),
   );
 }
 
-/** Every server is compared with floors, Wavehall with all others too. */
+/** Bases of a comparison: the floors for every server, all other servers for Wavehall. */
 function bases(label: Label, { contestant }: LoadedServer, results: Results): Base[] {
   const isOurs = contestant.role === 'wavehall';
   return [...results]
@@ -63,7 +64,7 @@ function bases(label: Label, { contestant }: LoadedServer, results: Results): Ba
 
 export const isReverb = ({ name, role }: Contestant): boolean => role === 'other' && /reverb/i.test(name);
 
-/** CPU time of the server, where its process is known. */
+/** CPU time of the server per unit; `undefined` if its process is unknown. */
 export const perUnit = (
   { contestant }: LoadedServer,
   { serverUs }: { readonly serverUs: number },

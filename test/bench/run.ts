@@ -1,4 +1,4 @@
-/** One whole run: checks the machine, starts all servers, and runs the scenarios. */
+/** Runs the benchmark: checks the machine, starts all servers, and runs the scenarios. */
 import { Bench, FULL, QUICK, type Scenario, type Sizes } from './bench.ts';
 import {
   type Contestant,
@@ -18,7 +18,7 @@ import { type Report, table } from './report.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import { workersKind } from './workers.ts';
 
-export interface Wishes {
+export interface RunOptions {
   readonly against: readonly string[];
   readonly only?: string | undefined;
   readonly quick: boolean;
@@ -28,39 +28,39 @@ export interface Wishes {
   readonly workers: boolean;
 }
 
-export async function run(wishes: Wishes): Promise<void> {
-  const chosen = choose(wishes.only);
-  const course = await prepare({ ...wishes, sizes: sizesFor(wishes) });
+export async function run(options: RunOptions): Promise<void> {
+  const selected = select(options.only);
+  const prepared = await prepare({ ...options, sizes: sizesFor(options) });
   try {
-    await warmUp(course.bench);
-    await print(wishes, await runAll(course, chosen));
+    await warmUp(prepared.bench);
+    await print(options, await runAll(prepared, selected));
   } finally {
-    await course.close();
+    await prepared.close();
   }
 }
 
-function sizesFor({ quick, rounds }: Wishes): Sizes {
+function sizesFor({ quick, rounds }: RunOptions): Sizes {
   const sizes = quick ? QUICK : FULL;
   if (rounds === undefined) return sizes;
   if (!/^[1-9]\d*$/.test(rounds)) throw new Error(`--rounds ${rounds} is no number of rounds`);
   return { ...sizes, rounds: Number(rounds) };
 }
 
-export interface Course {
+export interface PreparedBench {
   readonly bench: Bench;
   readonly close: () => Promise<void>;
 }
 
-export interface Terms {
+export interface PrepareOptions {
   readonly against: readonly string[];
   readonly workers: boolean;
   readonly sizes: Sizes;
 }
 
 /** Checks which parts can be used, and starts all servers. */
-export async function prepare({ against, workers, sizes }: Terms): Promise<Course> {
+export async function prepare({ against, workers, sizes }: PrepareOptions): Promise<PreparedBench> {
   const pinning = planPinning();
-  const compiled = workers ? 'the worker threads were asked for' : compileNative();
+  const compiled = workers ? '--workers was given' : compileNative();
   const native = typeof compiled === 'string' ? undefined : compiled;
   const contestants = await startAll(against, pinning, native);
   const bench = new Bench({
@@ -79,7 +79,7 @@ export async function prepare({ against, workers, sizes }: Terms): Promise<Cours
   return { bench, close };
 }
 
-function choose(only: string | undefined): readonly Scenario[] {
+function select(only: string | undefined): readonly Scenario[] {
   if (only === undefined) return SCENARIOS.filter(({ name }) => name !== 'cost');
   const names = only.split(',');
   const unknown = names.filter((name) => !SCENARIOS.some((each) => each.name === name));
@@ -90,14 +90,14 @@ function choose(only: string | undefined): readonly Scenario[] {
 const kindOf = (native: Native | undefined, { generator, isApart }: Pinning): GeneratorKind =>
   native === undefined
     ? workersKind(generator)
-    : { name: 'generator: compiled C', command: [native.generator], core: generator, isAwake: isApart };
+    : { name: 'generator: compiled C', command: [native.generator], core: generator, isBusyPolling: isApart };
 
 async function startAll(
   against: readonly string[],
   { server: core }: Pinning,
   native: Native | undefined,
 ): Promise<Contestant[]> {
-  // Running servers first: their faults are reported before anything is started.
+  // Running servers first: a wrong --against fails before anything is started.
   const others = against.map((text) => join(text, core));
   const floors =
     native === undefined
@@ -109,22 +109,22 @@ async function startAll(
 
 const WARM_SECONDS = 1;
 
-/** Servers with a compiler of their own are measured compiled. */
+/** Lets servers with a JIT compiler compile their code before they are measured. */
 async function warmUp(bench: Bench): Promise<void> {
   for (const contestant of bench.contestants.filter(({ role }) => role !== 'floor')) {
     const load = bench.load(contestant);
-    for (const command of ['post', 'visit', 'churn'] as const)
-      await load.ask(command, { seconds: WARM_SECONDS * bench.sizes.scale, inflight: 8 });
+    for (const command of ['post', 'handshake', 'churn'] as const)
+      await load.run(command, { seconds: WARM_SECONDS * bench.sizes.scale, inflight: 8 });
     await load.close();
   }
 }
 
-/** A report for each scenario; what goes wrong in one does not end the others. */
-async function runAll({ bench }: Course, chosen: readonly Scenario[]): Promise<Report[]> {
+/** Runs the scenarios one after another; an error in one does not end the others. */
+async function runAll({ bench }: PreparedBench, selected: readonly Scenario[]): Promise<Report[]> {
   const reports: Report[] = [];
   const { rounds, seconds, scale } = bench.sizes;
   const sizes = `${rounds} rounds of ${seconds} s${scale === 1 ? '' : `, ${scale} of the sockets`}`;
-  for (const scenario of chosen) {
+  for (const scenario of selected) {
     bench.announce(scenario);
     const before = bench.leftOut.length;
     const machine = readMachine();
@@ -153,8 +153,8 @@ async function attempt(bench: Bench, scenario: Scenario): Promise<Row[]> {
   }
 }
 
-async function print(wishes: Wishes, reports: readonly Report[]): Promise<void> {
-  if (wishes.json) console.log(JSON.stringify(reports, null, 2));
+async function print(options: RunOptions, reports: readonly Report[]): Promise<void> {
+  if (options.json) console.log(JSON.stringify(reports, null, 2));
   else console.log(table(reports));
-  if (wishes['write-docs']) await writeDocs(reports);
+  if (options['write-docs']) await writeDocs(reports);
 }

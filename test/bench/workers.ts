@@ -1,4 +1,4 @@
-/** The load made by worker threads of Node, for machines without a compiler. */
+/** The generator that uses worker threads of Node, for machines without a C compiler. */
 import type { GeneratorKind } from './load.ts';
 
 const PROGRAM = new URL('./workers/main.ts', import.meta.url).pathname;

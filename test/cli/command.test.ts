@@ -18,7 +18,7 @@ const HAS_IPV6 = Object.values(networkInterfaces()).some((each) =>
 );
 
 describe('the start block', () => {
-  test('2.1 shows where to connect, with which app, and warnings; without a terminal each line is JSON', async () => {
+  test('2.1 shows the addresses, the app and warnings; without a terminal each line is JSON', async () => {
     const server = await startServer({ REVERB_SERVER_PATH: '/ws/' });
     await server.close();
     const lines = server.output().trim().split('\n');
@@ -74,7 +74,7 @@ describe('flags', () => {
   });
 
   test.each([[['start', '--prot', '1']], [['begin']], [['start', '--port']], [['start', 'now']]])(
-    '2.1 %j is refused with exit code 1 and a message that names it',
+    '2.1 %j is refused with exit code 1 and an error message',
     async (args) => {
       const { code, stdout, stderr } = await run(args);
       expect([code, stdout]).toEqual([1, '']);
@@ -131,7 +131,7 @@ describe('the start fails', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('The inspector is open')]);
   });
 
-  test('7.1 not for SIGUSR1, which opens no inspector', async () => {
+  test('7.1 not for SIGUSR1, which does not open an inspector', async () => {
     const server = await startServer(APP);
     server.kill('SIGUSR1');
     const wire = await Wire.open(server, '/app/k?protocol=7');
@@ -161,8 +161,8 @@ describe('--debug', () => {
     wire.send({ event: 'client-a', channel: 'private-a', data: 'hello' });
     await wire.settle();
     await wire.close();
-    await eventually(() => server.output().includes('Connection Closed'), 'the last title');
-    const refused = await Wire.open(server, '/app/nobody?protocol=7');
+    await eventually(() => server.output().includes('Connection Closed'), 'the log line of the close');
+    const refused = await Wire.open(server, '/app/unknown?protocol=7');
     await refused.closing();
     await eventually(() => server.output().includes('Connection Refused'), 'the refusal');
     await server.close();
@@ -184,7 +184,7 @@ describe('--debug', () => {
     expect(server.output()).not.toContain(auth.slice(2));
   });
 
-  test('7.7 is needed to log messages', async () => {
+  test('7.7 messages are not logged without --debug', async () => {
     const server = await startServer();
     const wire = await Wire.open(server, '/app/app-key?protocol=7');
     wire.send({ event: 'pusher:subscribe', data: { channel: 'very-special' } });

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
 export const MAIN = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
-const PATIENCE_MS = 15_000;
-const OURS = /^(REVERB|PUSHER|WAVEHALL|NODE_OPTIONS)/;
+const TIMEOUT_MS = 15_000;
+const NOT_INHERITED = /^(REVERB|PUSHER|WAVEHALL|NODE_OPTIONS)/;
 
 export interface Outcome {
   readonly code: number | null;
@@ -14,10 +14,10 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** The test's own environment without names that the server would read. */
+/** Environment of the test process without the variables that the server reads. */
 export const cleanEnvironment = (env: Record<string, string> = {}): Record<string, string> => {
   const inherited = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && !OURS.test(entry[0]),
+    (entry): entry is [string, string] => entry[1] !== undefined && !NOT_INHERITED.test(entry[0]),
   );
   return {
     ...Object.fromEntries(inherited),
@@ -27,7 +27,7 @@ export const cleanEnvironment = (env: Record<string, string> = {}): Record<strin
   };
 };
 
-/** Runs the real command to its end; one that does not end by itself is killed and has no exit code. */
+/** Runs the real command until it exits; at the time limit it is killed and has no exit code. */
 export function run(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -37,20 +37,20 @@ export function run(
     env: cleanEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const patience = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   return new Promise((resolve) => {
     child.on('close', (code) => {
-      clearTimeout(patience);
+      clearTimeout(killTimer);
       resolve({ code, stdout, stderr });
     });
   });
 }
 
-/** A folder that is removed when the test is over. Tests that run side by side pass `onTestFinished` of their own context. */
+/** Creates a folder that is removed after the test. Concurrent tests pass `onTestFinished` of their own context. */
 export function temporaryFolder(finished: typeof onTestFinished = onTestFinished): string {
   const folder = mkdtempSync(join(tmpdir(), 'wavehall-test-'));
   finished(() => rmSync(folder, { recursive: true, force: true }));

@@ -6,8 +6,8 @@ import { signedPath } from '../support/wire-http.ts';
 import { Tcp, textFrame, upgradeText } from '../support/wire-tcp.ts';
 
 const PATH = '/app/app-key?protocol=7';
-const GOODBYE = 'Server is closing. Please reconnect shortly.';
-const CLOSING = { event: 'pusher:error', data: { code: 4200, message: GOODBYE } };
+const CLOSE_REASON = 'Server is closing. Please reconnect shortly.';
+const CLOSING = { event: 'pusher:error', data: { code: 4200, message: CLOSE_REASON } };
 
 const open = async (server: TestServer, count: number): Promise<Wire[]> => {
   const wires = await Promise.all(Array.from({ length: count }, () => Wire.open(server, PATH)));
@@ -16,14 +16,14 @@ const open = async (server: TestServer, count: number): Promise<Wire[]> => {
 };
 
 describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
-  test(`2.13 ${signal}: each socket gets error 4200 and close 4200, and the exit code is 0`, async () => {
+  test(`2.13 ${signal}: each socket receives error 4200 and close 4200, and the exit code is 0`, async () => {
     const server = await startServer();
     const wires = await open(server, 20);
     server.kill(signal);
     const ends = await Promise.all(wires.map((wire) => wire.rest()));
     for (const { frames, closing } of ends) {
       expect(frames).toEqual([CLOSING]);
-      expect(closing).toEqual({ code: 4200, reason: GOODBYE });
+      expect(closing).toEqual({ code: 4200, reason: CLOSE_REASON });
     }
     expect(await server.exited).toBe(0);
   });
@@ -36,33 +36,33 @@ describe('a shutdown', () => {
     expect(await server.exited).toBe(0);
   });
 
-  test('2.13 does not wait for a socket that never answers', async () => {
+  test('2.13 does not wait for a socket that never answers the close frame', async () => {
     const server = await startServer();
-    const silent = await Tcp.upgraded(server, PATH);
-    await silent.message();
+    const unresponsive = await Tcp.upgraded(server, PATH);
+    await unresponsive.message();
     server.kill();
-    expect(await silent.message()).toEqual(CLOSING);
+    expect(await unresponsive.message()).toEqual(CLOSING);
     expect(await server.exited).toBe(0);
-    silent.destroy();
+    unresponsive.destroy();
   });
 
-  test('2.13 accepts no new client, neither on the port nor on a connection that was open before', async () => {
+  test('2.13 accepts no new client, neither on the port nor on a connection that is already open', async () => {
     const server = await startServer({ WAVEHALL_DRAIN_SECONDS: '600' });
-    // More than one step of the drain, so that the drain is still running when the new clients connect.
+    // Enough for several steps of the drain, so that it is still running when the new clients connect.
     const wires = await open(server, 150);
-    const half = await Tcp.open(server);
+    const partial = await Tcp.open(server);
     const request = upgradeText(PATH);
-    half.write(request.slice(0, 60));
-    // Answered, so what was written before on the other connection has been read too.
+    partial.write(request.slice(0, 60));
+    // After this answer the server has also read what was written on the other connection before.
     await wires[0]!.settle();
     server.kill();
     await Promise.race(wires.map((wire) => wire.next('pusher:error')));
     await expect(Wire.open(server, PATH)).rejects.toThrow(/ECONNREFUSED|ECONNRESET/);
-    half.write(request.slice(60));
-    expect(await half.head()).toMatch(/^HTTP\/1\.1 101 /);
-    expect(await half.message()).toEqual(CLOSING);
-    expect(await half.closing()).toEqual({ code: 4200, reason: GOODBYE });
-    half.destroy();
+    partial.write(request.slice(60));
+    expect(await partial.head()).toMatch(/^HTTP\/1\.1 101 /);
+    expect(await partial.message()).toEqual(CLOSING);
+    expect(await partial.closing()).toEqual({ code: 4200, reason: CLOSE_REASON });
+    partial.destroy();
     const codes = await Promise.all(wires.map(async (wire) => (await wire.closing()).code));
     expect(codes).toEqual(codes.map(() => 4200));
     expect(await server.exited).toBe(0);
@@ -74,31 +74,31 @@ describe('a shutdown', () => {
     const app = appAt(server);
     const body = JSON.stringify({ name: 'last', channel: 'a', data: '{}' });
     const path = signedPath(app, 'POST', '/apps/app-id/events', [], body);
-    const flight = await Tcp.open(server);
-    flight.write(
+    const connection = await Tcp.open(server);
+    connection.write(
       `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n` +
         `Content-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
     );
-    expect(await flight.head()).toBe('HTTP/1.1 100 Continue');
-    flight.write(body.slice(0, 10));
+    expect(await connection.head()).toBe('HTTP/1.1 100 Continue');
+    connection.write(body.slice(0, 10));
     server.kill();
     await wire.next('pusher:error');
-    flight.write(body.slice(10));
-    expect(await flight.head()).toMatch(/^HTTP\/1\.1 200 /);
+    connection.write(body.slice(10));
+    expect(await connection.head()).toMatch(/^HTTP\/1\.1 200 /);
     expect(await server.exited).toBe(0);
-    flight.destroy();
+    connection.destroy();
   });
 
   test('2.13 does not wait for a request that never ends', async () => {
     const server = await startServer();
-    const flight = await Tcp.open(server);
-    flight.write(
+    const connection = await Tcp.open(server);
+    connection.write(
       'POST /apps/app-id/events HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n',
     );
-    await flight.head();
+    await connection.head();
     server.kill();
     expect(await server.exited).toBe(0);
-    flight.destroy();
+    connection.destroy();
   });
 
   test('2.13 delivers what was sent to a socket before its error 4200', async () => {
@@ -115,7 +115,7 @@ describe('a shutdown', () => {
 });
 
 describe('the drain', () => {
-  /** At fifty each tenth of a second, the least, so many need about four seconds. */
+  /** Takes about 4 seconds at the lowest rate of the drain: 50 sockets each 100 ms. */
   const MANY = 2000;
 
   test('2.13 closes sockets one after another, and the rest at once after a second signal', async () => {
@@ -125,15 +125,15 @@ describe('the drain', () => {
       sockets.push(...(await Promise.all(Array.from({ length: 100 }, () => Tcp.upgraded(server, PATH)))));
     }
     await Promise.all(sockets.map((socket) => socket.message()));
-    const goodbyes = () => sockets.filter((socket) => socket.received.includes('4200')).length;
+    const closed = () => sockets.filter((socket) => socket.received.includes('4200')).length;
     server.kill();
-    await eventually(() => goodbyes() >= 50, 'the first group');
-    expect(goodbyes()).toBeLessThan(MANY / 2);
+    await eventually(() => closed() >= 50, 'the first group');
+    expect(closed()).toBeLessThan(MANY / 2);
     server.kill();
     await eventually(
-      () => goodbyes() === MANY,
-      () => `all goodbyes, but ${goodbyes()}`,
-      // At its pace the drain would take 600 s; a busy machine needs some seconds to read from all sockets.
+      () => closed() === MANY,
+      () => `error 4200 at all ${MANY} sockets, so far at ${closed()}`,
+      // The drain would take 600 seconds at its rate; a loaded machine needs some seconds to read from all sockets.
       10_000,
     );
     expect(await server.exited).toBe(0);
@@ -149,16 +149,19 @@ describe('the drain', () => {
     expect(await server.exited).toBe(0);
   });
 
-  test('2.13 serves the other sockets meanwhile', async () => {
+  test('2.13 serves the remaining sockets meanwhile', async () => {
     const server = await startServer({ WAVEHALL_DRAIN_SECONDS: '600' });
     const sockets = await Promise.all(Array.from({ length: 600 }, () => Tcp.upgraded(server, PATH)));
     await Promise.all(sockets.map((socket) => socket.message()));
     server.kill();
-    await eventually(() => sockets.some((socket) => socket.received.includes('4200')), 'a goodbye');
-    const staying = sockets.filter((socket) => !socket.received.includes('4200'));
-    expect(staying.length).toBeGreaterThan(50);
-    for (const socket of staying) socket.write(textFrame({ event: 'pusher:ping', data: {} }));
-    await eventually(() => staying.some((socket) => socket.received.includes('pusher:pong')), 'a pong');
+    await eventually(
+      () => sockets.some((socket) => socket.received.includes('4200')),
+      'the first error 4200',
+    );
+    const remaining = sockets.filter((socket) => !socket.received.includes('4200'));
+    expect(remaining.length).toBeGreaterThan(50);
+    for (const socket of remaining) socket.write(textFrame({ event: 'pusher:ping', data: {} }));
+    await eventually(() => remaining.some((socket) => socket.received.includes('pusher:pong')), 'a pong');
     server.kill();
     expect(await server.exited).toBe(0);
     for (const socket of sockets) socket.destroy();

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { eventually, Wire } from '../support/wire.ts';
 import { cleanEnvironment, MAIN } from './command.ts';
 
-/** Of util-linux: runs a command in a terminal of its own. */
+/** Program of util-linux that runs a command in its own terminal. */
 const SCRIPT = '/usr/bin/script';
 const HAS_TERMINAL = spawnSync(SCRIPT, ['-qec', 'true', '/dev/null'], { stdio: 'ignore' }).status === 0;
 
@@ -19,7 +19,7 @@ const start = (command: string, args: readonly string[]) => {
 };
 
 describe('the output', () => {
-  test.runIf(HAS_TERMINAL)('1.1 has two columns on a terminal instead of JSON', async () => {
+  test.runIf(HAS_TERMINAL)('1.1 has two columns on a terminal, not JSON', async () => {
     const command = `echo pid $$; exec ${process.execPath} ${MAIN} start --debug`;
     const { child, output, portOf, exited } = start(SCRIPT, ['-qec', `sh -c '${command}'`, '/dev/null']);
     await eventually(() => portOf() > 0, 'the start block', 15_000);
@@ -28,7 +28,7 @@ describe('the output', () => {
       const wire = await Wire.open({ host: '127.0.0.1', port: portOf() }, '/app/app-key?protocol=7');
       await wire.settle();
       await wire.close();
-      await eventually(() => output().includes('Connection Closed'), 'the last title');
+      await eventually(() => output().includes('Connection Closed'), 'the log line of the close');
     } finally {
       process.kill(pid, 'SIGTERM');
       await exited;
@@ -42,7 +42,7 @@ describe('the output', () => {
     expect(text).not.toContain('"msg"');
   });
 
-  test('2.13 may lose its reader: the server keeps serving and shuts down as usual', async () => {
+  test('2.13 may lose its reader: the server continues to serve and shuts down as usual', async () => {
     const { child, portOf, exited } = start(process.execPath, [MAIN, 'start', '--debug']);
     await eventually(() => portOf() > 0, 'the start block', 15_000);
     const port = portOf();
@@ -52,9 +52,9 @@ describe('the output', () => {
     for (let message = 0; message < 20; message += 1) await wire.settle();
     child.kill('SIGTERM');
     expect(await wire.closing()).toMatchObject({ code: 4200 });
-    const patience = setTimeout(() => child.kill('SIGKILL'), 5000);
+    const killTimer = setTimeout(() => child.kill('SIGKILL'), 5000);
     await exited;
-    clearTimeout(patience);
+    clearTimeout(killTimer);
     expect([child.exitCode, child.signalCode]).toEqual([0, null]);
   });
 });

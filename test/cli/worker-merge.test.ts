@@ -8,14 +8,14 @@ import { workerMetrics, serverMetrics } from '../../src/server/metrics.ts';
 import type { Hub } from '../../src/core/channels/hub.ts';
 import { redisMetrics } from '../../src/stores/redis/metrics.ts';
 
-const figures = (good: number, p99Ms: number | null) => ({ good, bad: 1, p50Ms: p99Ms, p99Ms });
+const counts = (good: number, p99Ms: number | null) => ({ good, bad: 1, p50Ms: p99Ms, p99Ms });
 const side = (good: number, p99Ms: number | null, breaches: readonly string[]) => ({
-  connects: figures(good, p99Ms),
-  subscribes: figures(good, null),
-  api: figures(good, null),
-  delivery: figures(good, null),
-  arrivals: figures(good, null),
-  clients: figures(good, null),
+  connects: counts(good, p99Ms),
+  subscribes: counts(good, null),
+  api: counts(good, null),
+  delivery: counts(good, null),
+  arrivals: counts(good, null),
+  clients: counts(good, null),
   loopMs: p99Ms,
   breaches: breaches.map((of) => ({ of, text: of })),
 });
@@ -77,7 +77,7 @@ test('11.5 a boolean that is false on one worker is false in the merged status',
   expect([merged.percentage.isShared, merged.bridge[0]?.connected]).toEqual([false, false]);
 });
 
-test('11.5 metrics of several workers: sum, minimum or maximum by rule, and nothing for what was not measured', async () => {
+test('11.5 metrics of several workers are merged by their rule: sum, minimum or maximum; unmeasured ones are left out', async () => {
   const answers: unknown[] = [];
   const process = (value: number) => {
     const all = [
@@ -98,7 +98,7 @@ test('11.5 metrics of several workers: sum, minimum or maximum by rule, and noth
   expect(text).not.toMatch(/^wavehall_unknown|NaN/m);
 });
 
-test('11.5 each metric that is not summed names its rule', () => {
+test('11.5 each metric has its rule for several workers', () => {
   const metrics = [
     ...serverMetrics({ size: 0 } as unknown as Hub, () => true),
     ...workerMetrics({ count: 1 } as Parameters<typeof workerMetrics>[0]),

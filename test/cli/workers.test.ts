@@ -20,15 +20,15 @@ const PATH = `/app/${APP.key}?protocol=7`;
 const TOKEN = 'a-token-for-tests';
 const CLOSING = { event: 'pusher:error', data: { code: 4200, message: expect.any(String) as string } };
 const WORKERS = 3;
-const PATIENCE_MS = 15_000;
-vi.setConfig({ testTimeout: 4 * PATIENCE_MS });
+const TIMEOUT_MS = 15_000;
+vi.setConfig({ testTimeout: 4 * TIMEOUT_MS });
 
 let redis: TestRedis;
 let prefixes = 0;
 beforeAll(async () => void (redis = await startRedis()));
 afterAll(() => redis.close());
 
-/** Settings with an empty Redis for each test. */
+/** Settings with an own Redis prefix for each test. */
 const settings = (env: Record<string, string> = {}): Record<string, string> => ({
   ...APP_VARIABLES,
   REVERB_SCALING_ENABLED: 'true',
@@ -49,7 +49,7 @@ async function startWorkers(
   const workers = childrenOf(server.pid);
   onTestFinished(async () => {
     await server.close();
-    await eventually(() => !workers.some(isRunning), 'no worker is left', PATIENCE_MS);
+    await eventually(() => !workers.some(isRunning), 'no worker is left', TIMEOUT_MS);
   });
   return server;
 }
@@ -59,12 +59,12 @@ const endpoint = ({ port }: TestServer): Endpoint => ({ ...APP, host: '127.0.0.1
 async function open(server: TestServer): Promise<Wire> {
   const wire = await Wire.open(server, PATH);
   wire.socketId = (
-    dataOf(await wire.next('pusher:connection_established', PATIENCE_MS)) as { socket_id: string }
+    dataOf(await wire.next('pusher:connection_established', TIMEOUT_MS)) as { socket_id: string }
   ).socket_id;
   return wire;
 }
 
-/** More clients than workers, one after another: they are distributed in turn, so that each worker has one. */
+/** Opens clients one after another: workers accept them in turn, so that each worker has some. */
 async function openMany(server: TestServer, count = 2 * WORKERS): Promise<Wire[]> {
   const wires: Wire[] = [];
   for (let each = 0; each < count; each += 1) wires.push(await open(server));
@@ -79,7 +79,7 @@ async function subscribe(wire: Wire, channel: string, user?: string) {
     event: 'pusher:subscribe',
     data: { channel, ...(auth && { auth }), ...(channelData && { channel_data: channelData }) },
   });
-  return dataOf(await wire.next('pusher_internal:subscription_succeeded', PATIENCE_MS));
+  return dataOf(await wire.next('pusher_internal:subscription_succeeded', TIMEOUT_MS));
 }
 
 const metricsOf = async (server: TestServer): Promise<string> => {
@@ -87,7 +87,7 @@ const metricsOf = async (server: TestServer): Promise<string> => {
   return (await http(endpoint(server), { method: 'GET', path: '/admin/metrics', headers })).text;
 };
 
-const figure = (text: string, name: string): number =>
+const metric = (text: string, name: string): number =>
   Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
 
 describe('the number of workers', () => {
@@ -95,7 +95,7 @@ describe('the number of workers', () => {
   const read = (variables: Record<string, string>) =>
     readConfig({ REVERB_SCALING_ENABLED: 'true', ...variables }).workers;
 
-  test('2.1 is 1 by default, and has a limit', () => {
+  test('2.1 is 1 by default, and has a maximum', () => {
     expect(readConfig({}).workers).toBe(1);
     expect([read({ [name]: '1' }), read({ [name]: `${MAX_WORKERS}` })]).toEqual([1, MAX_WORKERS]);
     expect(readConfig({ [name]: '1' }).workers).toBe(1);
@@ -133,7 +133,7 @@ describe('the number of workers', () => {
 });
 
 describe('the start', () => {
-  test('2.1 is printed once, with one port for all, by flag or by variable', async () => {
+  test('2.1 is printed once, with one port for all workers', async () => {
     const server = await startWorkers({ WAVEHALL_WORKERS: `${WORKERS}` }, []);
     expect(childrenOf(server.pid)).toHaveLength(WORKERS);
     const output = server.output();
@@ -141,7 +141,7 @@ describe('the start', () => {
     expect(output).toContain(`"workers":${WORKERS},`);
   });
 
-  test('2.1 fails once with exit code 1 for a port that is in use, with the message of a single process', async () => {
+  test('2.1 fails with exit code 1 for a port that is in use, with the one message of a single process', async () => {
     const other = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await once(other, 'listening');
     onTestFinished(() => void other.close());
@@ -189,15 +189,15 @@ describe('SIGHUP', () => {
     const files = { cert: join(folder, 'a.crt'), key: join(folder, 'a.key') };
     makeCertificate(files, 'first');
     const server = await startWorkers({ WAVEHALL_TLS_CERT: files.cert, WAVEHALL_TLS_KEY: files.key });
-    // In turn: so many in a row are of all workers.
-    const shown = () => Promise.all(Array.from({ length: WORKERS }, () => subjectShown(server.port)));
-    expect(await shown()).toEqual(Array.from({ length: WORKERS }, () => 'first'));
+    // Workers accept in turn: so many connections in a row reach all of them.
+    const subjects = () => Promise.all(Array.from({ length: WORKERS }, () => subjectShown(server.port)));
+    expect(await subjects()).toEqual(Array.from({ length: WORKERS }, () => 'first'));
     makeCertificate(files, 'second');
     server.kill('SIGHUP');
     await eventually(
-      async () => (await shown()).every((name) => name === 'second'),
-      'all have the new one',
-      PATIENCE_MS,
+      async () => (await subjects()).every((name) => name === 'second'),
+      'all workers have the new certificate',
+      TIMEOUT_MS,
     );
   });
 });
@@ -209,16 +209,16 @@ describe('clients on different workers', () => {
     for (const wire of wires) await subscribe(wire, 'private-room');
     const [first] = wires as [Wire];
     first.send({ event: 'client-hello', channel: 'private-room', data: { from: 'first' } });
-    for (const wire of wires.slice(1)) await wire.next('client-hello', PATIENCE_MS);
+    for (const wire of wires.slice(1)) await wire.next('client-hello', TIMEOUT_MS);
     const app = publisher(endpoint(server));
     const answer = await app.post('/events', { name: 'news', channel: 'private-room', data: '{}' });
     expect(answer.status).toBe(200);
-    for (const wire of wires) await wire.next('news', PATIENCE_MS);
+    for (const wire of wires) await wire.next('news', TIMEOUT_MS);
     for (const wire of wires)
       expect((await wire.settle()).filter(({ event }) => event === 'news')).toEqual([]);
   });
 
-  test('4.3 see one roster and its changes; the API lists all members, whichever worker answers', async () => {
+  test('4.3 receive one roster and its changes; the API lists all members, whichever worker answers', async () => {
     const server = await startWorkers();
     const wires = await openMany(server);
     for (const [at, wire] of wires.entries()) {
@@ -235,10 +235,10 @@ describe('clients on different workers', () => {
       for (const path of ['/up', '/ready', '/live'])
         expect((await http(endpoint(server), { method: 'GET', path })).status).toBe(200);
     }
-    const [leaver, ...staying] = wires as [Wire, ...Wire[]];
-    await leaver.close();
-    for (const wire of staying) {
-      const removed = await wire.next('pusher_internal:member_removed', PATIENCE_MS);
+    const [leaving, ...remaining] = wires as [Wire, ...Wire[]];
+    await leaving.close();
+    for (const wire of remaining) {
+      const removed = await wire.next('pusher_internal:member_removed', TIMEOUT_MS);
       expect(dataOf(removed)).toMatchObject({ user_id: 'user-0' });
     }
   });
@@ -252,16 +252,16 @@ describe('clients on different workers', () => {
     expect(statuses).toEqual([200, ...Array.from({ length: 2 * WORKERS - 1 }, () => 401)]);
   });
 
-  test('8.11 get 503 from /up and /ready while one worker hangs, whichever answers', async () => {
+  test('8.11 receive 503 from /up and /ready while one worker hangs, whichever answers', async () => {
     const server = await startWorkers();
-    // The hanging worker gets connections too, and answers nothing.
-    const ask = (path: string): Promise<number | undefined> =>
+    // The hanging worker accepts connections too, and never answers.
+    const get = (path: string): Promise<number | undefined> =>
       http(server, { method: 'GET', path, limitMs: 2000 }).then(
         ({ status }) => status,
         () => undefined,
       );
     const statuses = (): Promise<(number | undefined)[]> =>
-      Promise.all(['/up', '/ready', '/up', '/ready', '/up', '/ready'].map(ask));
+      Promise.all(['/up', '/ready', '/up', '/ready', '/up', '/ready'].map(get));
     expect(await statuses()).toEqual(Array.from({ length: 6 }, () => 200));
     const [hanging = 0] = childrenOf(server.pid);
     process.kill(hanging, 'SIGSTOP');
@@ -273,15 +273,15 @@ describe('clients on different workers', () => {
         const answered = (await statuses()).filter((status) => status !== undefined);
         return answered.length > 0 && answered.every((status) => status === 503);
       },
-      'all that answer say 503',
-      PATIENCE_MS,
+      'all answers are 503',
+      TIMEOUT_MS,
     );
-    expect(await ask('/live')).not.toBe(503);
+    expect(await get('/live')).not.toBe(503);
     process.kill(hanging, 'SIGCONT');
     await eventually(
       async () => (await statuses()).every((status) => status === 200),
       'all are ready',
-      PATIENCE_MS,
+      TIMEOUT_MS,
     );
   }, 60_000);
 
@@ -290,29 +290,29 @@ describe('clients on different workers', () => {
     const wires = await openMany(server, 7);
     for (let each = 0; each < WORKERS; each += 1) {
       const text = await metricsOf(server);
-      expect([figure(text, 'wavehall_connections'), figure(text, 'wavehall_workers')]).toEqual([7, WORKERS]);
-      expect(figure(text, 'wavehall_workers_wanted')).toBe(WORKERS);
-      // Of what is true or not there is no sum.
-      expect([figure(text, 'wavehall_ready'), figure(text, 'wavehall_redis_ready')]).toEqual([1, 1]);
-      expect(figure(text, 'process_max_fds') % WORKERS).toBe(0);
+      expect([metric(text, 'wavehall_connections'), metric(text, 'wavehall_workers')]).toEqual([7, WORKERS]);
+      expect(metric(text, 'wavehall_workers_wanted')).toBe(WORKERS);
+      // Booleans are not summed.
+      expect([metric(text, 'wavehall_ready'), metric(text, 'wavehall_redis_ready')]).toEqual([1, 1]);
+      expect(metric(text, 'process_max_fds') % WORKERS).toBe(0);
     }
     for (const wire of wires) await wire.close();
     await eventually(
-      async () => figure(await metricsOf(server), 'wavehall_connections') === 0,
-      'all are gone',
-      PATIENCE_MS,
+      async () => metric(await metricsOf(server), 'wavehall_connections') === 0,
+      'all connections are closed',
+      TIMEOUT_MS,
     );
   });
 });
 
 describe('the front door', () => {
   test('11.4 shares its percentage and its status with all workers', async () => {
-    const other = await startStandIn({
+    const upstream = await startStandIn({
       ...APP_VARIABLES,
     });
-    onTestFinished(() => other.close());
+    onTestFinished(() => upstream.close());
     const server = await startWorkers({
-      WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${other.port}`,
+      WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${upstream.port}`,
       WAVEHALL_CUTOVER_PERCENT: '100',
       WAVEHALL_CUTOVER_BREACH_SECONDS: '0',
       WAVEHALL_CUTOVER_CANARY_SECONDS: '0',
@@ -329,59 +329,59 @@ describe('the front door', () => {
     }
     const put = { method: 'PUT', path: '/admin/cutover', headers, body: '{"percent":0}' };
     expect((await http(endpoint(server), put)).status).toBe(200);
-    // In turn: so many answers in a row are of all workers.
+    // Workers accept in turn: so many answers in a row come from all of them.
     const percents = () => Promise.all(Array.from({ length: WORKERS }, status));
     await eventually(
       async () => (await percents()).every(({ percentage }) => percentage.percent === 0),
-      'all workers know of the change',
-      PATIENCE_MS,
+      'all workers have the new percentage',
+      TIMEOUT_MS,
     );
     await openMany(server, WORKERS);
     const { split } = await status();
     expect(split.open).toEqual({ wavehall: 7, upstream: WORKERS });
     const text = await metricsOf(server);
-    expect([figure(text, 'wavehall_cutover_percent'), figure(text, 'wavehall_workers')]).toEqual([
+    expect([metric(text, 'wavehall_cutover_percent'), metric(text, 'wavehall_workers')]).toEqual([
       0,
       WORKERS,
     ]);
-    expect(figure(text, 'wavehall_cutover_sockets\\{side="upstream"\\}')).toBe(WORKERS);
+    expect(metric(text, 'wavehall_cutover_sockets\\{side="upstream"\\}')).toBe(WORKERS);
   });
 });
 
-describe('a worker that ends', () => {
+describe('a worker that exits', () => {
   test('2.9 loses its own sockets and is replaced; other workers and their clients are not affected', async () => {
     const server = await startWorkers();
     const wires = await openMany(server);
     for (const wire of wires) await subscribe(wire, 'room');
-    const [victim = 0, ...others] = childrenOf(server.pid);
-    process.kill(victim, 'SIGKILL');
+    const [killed = 0, ...others] = childrenOf(server.pid);
+    process.kill(killed, 'SIGKILL');
     await eventually(
       () => wires.filter(({ ended }) => ended !== undefined).length === wires.length / WORKERS,
-      'its clients are cut off',
-      PATIENCE_MS,
+      'its clients are disconnected',
+      TIMEOUT_MS,
     );
-    await eventually(() => childrenOf(server.pid).length === WORKERS, 'another one', PATIENCE_MS);
+    await eventually(() => childrenOf(server.pid).length === WORKERS, 'its replacement', TIMEOUT_MS);
     await eventually(
       () => /A worker process exited.*[^]*A restarted worker accepts connections again/.test(server.output()),
-      () => `the log has both: ${server.output()}`,
-      PATIENCE_MS,
+      () => `the log has both lines: ${server.output()}`,
+      TIMEOUT_MS,
     );
     expect(childrenOf(server.pid)).toEqual(expect.arrayContaining(others));
     expect(server.output()).toMatch(/"reason":"SIGKILL"/);
-    const back = await openMany(server);
-    for (const wire of back) await subscribe(wire, 'room');
+    const reconnected = await openMany(server);
+    for (const wire of reconnected) await subscribe(wire, 'room');
     await publisher(endpoint(server)).post('/events', { name: 'news', channel: 'room', data: '{}' });
-    const here = [...wires.filter(({ ended }) => ended === undefined), ...back];
-    expect(here).toHaveLength(wires.length - wires.length / WORKERS + back.length);
-    for (const wire of here) await wire.next('news', PATIENCE_MS);
+    const connected = [...wires.filter(({ ended }) => ended === undefined), ...reconnected];
+    expect(connected).toHaveLength(wires.length - wires.length / WORKERS + reconnected.length);
+    for (const wire of connected) await wire.next('news', TIMEOUT_MS);
     await eventually(
-      async () => figure(await metricsOf(server), 'wavehall_connections') === here.length,
-      'the figures are whole again',
-      PATIENCE_MS,
+      async () => metric(await metricsOf(server), 'wavehall_connections') === connected.length,
+      'the metrics include all workers again',
+      TIMEOUT_MS,
     );
   });
 
-  test('8.11 is started again until Redis is back; meanwhile the others serve and the log has the reason', async () => {
+  test('8.11 is restarted until Redis is back; meanwhile the other workers serve and the log has the reason', async () => {
     const own = await startRedis();
     onTestFinished(() => own.close());
     const server = await startWorkers({ REDIS_PORT: `${own.port}` });
@@ -391,7 +391,7 @@ describe('a worker that ends', () => {
     await eventually(
       () => (server.output().match(/"reason":"Redis cannot be reached/g) ?? []).length >= 2,
       () => `two attempts: ${server.output()}`,
-      2 * PATIENCE_MS,
+      2 * TIMEOUT_MS,
     );
     expect(wires.filter(({ ended }) => ended === undefined)).toHaveLength(
       wires.length - wires.length / WORKERS,
@@ -399,28 +399,28 @@ describe('a worker that ends', () => {
     await own.restart();
     await eventually(
       () => server.output().includes('A restarted worker accepts connections again'),
-      'another one',
-      2 * PATIENCE_MS,
+      'its replacement',
+      2 * TIMEOUT_MS,
     );
   }, 60_000);
 
   test('2.13 by SIGTERM drains its sockets first, and is replaced', async () => {
     const server = await startWorkers();
     const wires = await openMany(server);
-    const [leaver = 0, ...others] = childrenOf(server.pid);
-    process.kill(leaver, 'SIGTERM');
+    const [stopped = 0, ...others] = childrenOf(server.pid);
+    process.kill(stopped, 'SIGTERM');
     await eventually(
       () => wires.filter(({ ended }) => ended?.code === 4200).length === wires.length / WORKERS,
-      'its clients are asked to come again',
-      PATIENCE_MS,
+      'its clients have received close 4200',
+      TIMEOUT_MS,
     );
     await eventually(
       () => {
         const now = childrenOf(server.pid);
-        return now.length === WORKERS && !now.includes(leaver);
+        return now.length === WORKERS && !now.includes(stopped);
       },
-      'another one',
-      PATIENCE_MS,
+      'its replacement',
+      TIMEOUT_MS,
     );
     expect(childrenOf(server.pid)).toEqual(expect.arrayContaining(others));
   });
@@ -428,14 +428,14 @@ describe('a worker that ends', () => {
 
 describe('the shutdown', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    '2.13 %s: each socket of each worker gets error 4200 and close 4200, and the exit code is 0',
+    '2.13 %s: each socket of each worker receives error 4200 and close 4200, and the exit code is 0',
     async (signal) => {
       const server = await startWorkers({ WAVEHALL_DRAIN_SECONDS: '1' });
       const workers = childrenOf(server.pid);
       const wires = await openMany(server);
       server.kill(signal);
       for (const wire of wires) {
-        const { frames, closing } = await wire.rest(PATIENCE_MS);
+        const { frames, closing } = await wire.rest(TIMEOUT_MS);
         expect([frames, closing.code]).toEqual([[CLOSING], 4200]);
       }
       expect(await server.exited).toBe(0);
@@ -443,16 +443,16 @@ describe('the shutdown', () => {
     },
   );
 
-  test('2.13 treats a signal to the whole process group as one, and a second one ends the drain at once', async () => {
+  test('2.13 treats a signal to the whole process group as one signal; a second one ends the drain at once', async () => {
     const server = await startWorkers({ WAVEHALL_DRAIN_SECONDS: '600' });
     const all = [server.pid, ...childrenOf(server.pid)];
     const wires = await openMany(server, 300);
-    const left = () => wires.filter(({ ended }) => ended === undefined).length;
+    const openCount = () => wires.filter(({ ended }) => ended === undefined).length;
     for (const pid of all) process.kill(pid, 'SIGINT');
-    await eventually(() => left() < wires.length, 'the first goodbyes', PATIENCE_MS);
-    expect(left()).toBeGreaterThan(0);
+    await eventually(() => openCount() < wires.length, 'the first closed sockets', TIMEOUT_MS);
+    expect(openCount()).toBeGreaterThan(0);
     for (const pid of all) process.kill(pid, 'SIGINT');
-    await eventually(() => left() === 0, 'the other goodbyes', PATIENCE_MS);
+    await eventually(() => openCount() === 0, 'all sockets are closed', TIMEOUT_MS);
     expect(new Set(wires.map(({ ended }) => ended?.code))).toEqual(new Set([4200]));
     expect(await server.exited).toBe(0);
   });
@@ -462,7 +462,11 @@ describe('the shutdown', () => {
     const workers = childrenOf(server.pid);
     const wires = await openMany(server, 300);
     server.kill();
-    await eventually(() => wires.some(({ ended }) => ended !== undefined), 'the first goodbyes', PATIENCE_MS);
+    await eventually(
+      () => wires.some(({ ended }) => ended !== undefined),
+      'the first closed sockets',
+      TIMEOUT_MS,
+    );
     for (const pid of workers.slice(1)) process.kill(pid, 'SIGKILL');
     server.kill();
     expect(await server.exited).toBe(1);
@@ -474,7 +478,7 @@ describe('the shutdown', () => {
     const workers = childrenOf(server.pid);
     const [wire] = (await openMany(server, 1)) as [Wire];
     server.kill('SIGKILL');
-    await eventually(() => !workers.some(isRunning), 'no worker is left', PATIENCE_MS);
+    await eventually(() => !workers.some(isRunning), 'no worker is left', TIMEOUT_MS);
     await wire.closing();
   });
 });

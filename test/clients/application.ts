@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sdkFor, type Target } from './sdk.ts';
 
-/** Echo's build for bundlers and the build of pusher-js for script tags, as a Laravel page has them. */
+/** Page with Echo's build for bundlers and pusher-js' build for script tags, like a Laravel page. */
 const PAGE = `<!doctype html><link rel="icon" href="data:," /><script src="/pusher.js"></script>
 <script type="module">import Echo from '/echo.js'; window.Echo = Echo;</script>`;
 const browserBuild = (path: string) => readFileSync(new URL(`../../node_modules/${path}`, import.meta.url));
 
-/** The application, which authorizes users for channels; the server under test does not know them. */
+/** Application that authorizes its users for channels; the server under test has no users of its own. */
 export interface Application {
   readonly url: string;
   close(): Promise<void>;
@@ -17,15 +17,15 @@ export interface Application {
 /**
  * The application's own web server: Laravel's two endpoints, answered by the stock SDK, and a page with the browser
  * builds. The bearer token is the user's id. It refuses channels named `…forbidden…` and signs `…missigned…` with
- * another secret; `missigned` is also a user whom it signs in wrongly.
+ * another secret; it signs in the user `missigned` with that secret too.
  */
 export async function startApplication(
   target: Target,
   watchlists: Record<string, readonly string[]> = {},
 ): Promise<Application> {
-  const right = sdkFor(target);
-  const wrong = sdkFor({ ...target, secret: 'another-secret' });
-  const static_ = new Map([
+  const sdk = sdkFor(target);
+  const missigningSdk = sdkFor({ ...target, secret: 'another-secret' });
+  const files = new Map([
     ['/', { type: 'text/html', body: PAGE }],
     [
       '/pusher.js',
@@ -40,21 +40,21 @@ export async function startApplication(
   const authorize = (form: URLSearchParams, user: string): unknown => {
     const channel = form.get('channel_name') ?? '';
     if (channel.includes('forbidden')) return undefined;
-    const sdk = channel.includes('missigned') ? wrong : right;
+    const signer = channel.includes('missigned') ? missigningSdk : sdk;
     const member = { user_id: user, user_info: userInfo(user) };
     const data = channel.startsWith('presence-') ? member : undefined;
-    return sdk.authorizeChannel(form.get('socket_id') ?? '', channel, data);
+    return signer.authorizeChannel(form.get('socket_id') ?? '', channel, data);
   };
   const signIn = (form: URLSearchParams, user: string): unknown =>
-    (user === 'missigned' ? wrong : right).authenticateUser(form.get('socket_id') ?? '', {
+    (user === 'missigned' ? missigningSdk : sdk).authenticateUser(form.get('socket_id') ?? '', {
       id: user,
       user_info: userInfo(user),
       watchlist: watchlists[user] ?? [],
     });
 
   const server = createServer((request, response) => {
-    const found = static_.get(request.url ?? '');
-    if (found !== undefined) return void response.setHeader('Content-Type', found.type).end(found.body);
+    const file = files.get(request.url ?? '');
+    if (file !== undefined) return void response.setHeader('Content-Type', file.type).end(file.body);
     const user = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
     const handler = request.url === '/broadcasting/auth' ? authorize : signIn;
     void readForm(request).then((form) => {
@@ -74,7 +74,7 @@ export async function startApplication(
   };
 }
 
-/** Not ASCII, so that a signature over anything but the raw text would fail. */
+/** Not ASCII, so that only a signature over the raw text is valid. */
 export const userInfo = (user: string) => ({ name: `Üser/${user}` });
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {

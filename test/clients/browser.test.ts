@@ -18,11 +18,11 @@ import {
 
 const RECONNECT_MS = 40_000;
 
-/** Globals of the page: both libraries, and a function that reports events to the test. */
+/** Globals of the page: both libraries, and a function that passes events to the test's recorder. */
 interface InPage {
   Pusher: new (key: string, options: object) => Pusher;
   Echo: new (options: object) => Echo<'reverb'>;
-  note(event: string, data: unknown): void;
+  record(event: string, data: unknown): void;
   pusher: Pusher;
   echo: Echo<'reverb'>;
 }
@@ -46,7 +46,9 @@ class BrowserWindow {
     const page = await browser.newPage();
     const window = new BrowserWindow(page, clients, user);
     page.on('websocket', (socket) => window.sockets.push(socket.url()));
-    await page.exposeFunction('note', (event: string, data: unknown) => window.recorder.note(event, data));
+    await page.exposeFunction('record', (event: string, data: unknown) =>
+      window.recorder.record(event, data),
+    );
     await page.goto(clients.application.url);
     await page.waitForFunction(() => 'Pusher' in globalThis && 'Echo' in globalThis);
     return window;
@@ -59,21 +61,23 @@ class BrowserWindow {
     };
     await this.page.evaluate(
       ([given, withOptions]) => {
-        const here = globalThis as unknown as InPage;
-        here.pusher = new here.Pusher(given, withOptions);
-        const { connection } = here.pusher;
-        connection.bind('state_change', ({ current }: { current: string }) => here.note(current, {}));
-        connection.bind('error', (error: unknown) => here.note('error', error));
+        const globals = globalThis as unknown as InPage;
+        globals.pusher = new globals.Pusher(given, withOptions);
+        const { connection } = globals.pusher;
+        connection.bind('state_change', ({ current }: { current: string }) => globals.record(current, {}));
+        connection.bind('error', (error: unknown) => globals.record('error', error));
       },
       [key, options] as const,
     );
   }
 
-  /** Subscribes, and records the channel's events. */
-  async enter(name: string): Promise<void> {
+  /** Subscribes and records the channel's events. */
+  async subscribe(name: string): Promise<void> {
     await this.page.evaluate((channel) => {
-      const here = globalThis as unknown as InPage;
-      here.pusher.subscribe(channel).bind_global((event: string, data: unknown) => here.note(event, data));
+      const globals = globalThis as unknown as InPage;
+      globals.pusher
+        .subscribe(channel)
+        .bind_global((event: string, data: unknown) => globals.record(event, data));
     }, name);
     await this.recorder.next('pusher:subscription_succeeded');
   }
@@ -85,8 +89,8 @@ class BrowserWindow {
     };
     await this.page.evaluate(
       (given) => {
-        const here = globalThis as unknown as InPage;
-        here.echo = new here.Echo(given);
+        const globals = globalThis as unknown as InPage;
+        globals.echo = new globals.Echo(given);
       },
       { broadcaster, ...options },
     );
@@ -101,7 +105,7 @@ class BrowserWindow {
 withChromium('2.3 stock clients in a browser', () => {
   let browser: Browser;
   let clients: ClientsContext;
-  const undo: (() => Promise<unknown>)[] = [];
+  const cleanups: (() => Promise<unknown>)[] = [];
   const windows: BrowserWindow[] = [];
   const open = async (user = '1'): Promise<BrowserWindow> => {
     const window = await BrowserWindow.open(browser, clients, user);
@@ -111,15 +115,15 @@ withChromium('2.3 stock clients in a browser', () => {
 
   beforeAll(async () => {
     clients = await openClients({}, { '40': ['41'] });
-    undo.push(() => clients.close());
+    cleanups.push(() => clients.close());
     browser = await launchChromium();
-    undo.push(() => browser.close());
+    cleanups.push(() => browser.close());
   });
   afterEach(async () => {
     for (const { page } of windows.splice(0)) await page.close();
   });
   afterAll(async () => {
-    for (const step of undo.toReversed()) await step();
+    for (const cleanup of cleanups.toReversed()) await cleanup();
   });
 
   describe('pusher-js', () => {
@@ -130,7 +134,7 @@ withChromium('2.3 stock clients in a browser', () => {
       expect(window.sockets).toHaveLength(1);
     });
 
-    test('2.5 an unknown key disconnects for good', async () => {
+    test('2.5 does not reconnect after an unknown key', async () => {
       const window = await open();
       await window.connect('nope');
       await window.recorder.next('disconnected');
@@ -147,7 +151,7 @@ withChromium('2.3 stock clients in a browser', () => {
         const name = clients.name(kind);
         const window = await open();
         await window.connect();
-        await window.enter(name);
+        await window.subscribe(name);
         await clients.sdk.trigger(name, 'shipped', { id: 1, text: 'ünïcode' });
         await clients.fence(name, window.recorder);
         expect(window.recorder.all('shipped')).toEqual([{ id: 1, text: 'ünïcode' }]);
@@ -159,7 +163,7 @@ withChromium('2.3 stock clients in a browser', () => {
       await clients.sdk.trigger(name, 'price', { cents: 2 });
       const window = await open();
       await window.connect();
-      await window.enter(name);
+      await window.subscribe(name);
       expect(await window.recorder.next('price')).toEqual({ cents: 2 });
     });
 
@@ -168,7 +172,7 @@ withChromium('2.3 stock clients in a browser', () => {
       const [sender, listener] = [await open('7'), await open('9')];
       for (const window of [sender, listener]) {
         await window.connect();
-        await window.enter(name);
+        await window.subscribe(name);
       }
       await sender.run((channel) => {
         (globalThis as unknown as InPage).pusher.channel(channel).trigger('client-typing', { n: 1 });
@@ -178,15 +182,15 @@ withChromium('2.3 stock clients in a browser', () => {
       expect(sender.recorder.count('client-typing')).toBe(0);
     });
 
-    test('6.4 signs in, receives events of its user, and sees a watched user come online', async () => {
+    test('6.4 signs in, receives events of its user, and receives the online event of a watched user', async () => {
       const [watcher, watched] = [await open('40'), await open('41')];
       for (const window of [watcher, watched]) {
         await window.connect();
         await window.page.evaluate(() => {
-          const here = globalThis as unknown as InPage;
-          here.pusher.user.bind_global((event: string, data: unknown) => here.note(event, data));
-          here.pusher.user.watchlist.bind('online', (data: unknown) => here.note('online', data));
-          here.pusher.signin();
+          const globals = globalThis as unknown as InPage;
+          globals.pusher.user.bind_global((event: string, data: unknown) => globals.record(event, data));
+          globals.pusher.user.watchlist.bind('online', (data: unknown) => globals.record('online', data));
+          globals.pusher.signin();
         });
       }
       expect(await watcher.recorder.next('online')).toEqual({ name: 'online', user_ids: ['41'] });
@@ -198,10 +202,10 @@ withChromium('2.3 stock clients in a browser', () => {
       expect(await watcher.recorder.next('greeting')).toEqual({ text: 'hello' });
     });
 
-    test('6.7 a terminated user is disconnected for good', async () => {
+    test('6.7 a terminated user is disconnected and does not reconnect', async () => {
       const window = await open('50');
       await window.connect();
-      await window.enter(clients.name('presence-room'));
+      await window.subscribe(clients.name('presence-room'));
       await clients.sdk.terminateUserConnections('50');
       await window.recorder.next('disconnected');
       expect(window.sockets).toHaveLength(1);
@@ -215,13 +219,13 @@ withChromium('2.3 stock clients in a browser', () => {
         const window = await open();
         await window.openEcho(broadcaster);
         await window.run((channel) => {
-          const here = globalThis as unknown as InPage;
-          for (const [kind, room] of [
-            ['public', here.echo.channel(channel)],
-            ['private', here.echo.private(channel)],
+          const globals = globalThis as unknown as InPage;
+          for (const [kind, subscription] of [
+            ['public', globals.echo.channel(channel)],
+            ['private', globals.echo.private(channel)],
           ] as const) {
-            room.listen('OrderShipped', (data: unknown) => here.note(kind, data));
-            room.subscribed(() => here.note('subscribed', {}));
+            subscription.listen('OrderShipped', (data: unknown) => globals.record(kind, data));
+            subscription.subscribed(() => globals.record('subscribed', {}));
           }
         }, name);
         await window.recorder.next('subscribed');
@@ -235,24 +239,24 @@ withChromium('2.3 stock clients in a browser', () => {
         const window = await open();
         await window.openEcho(broadcaster);
         await window.run((channel) => {
-          const here = globalThis as unknown as InPage;
-          here.echo.private(channel).error((data: unknown) => here.note('refused', data));
+          const globals = globalThis as unknown as InPage;
+          globals.echo.private(channel).error((data: unknown) => globals.record('refused', data));
         }, clients.name('missigned'));
         expect(await window.recorder.next('refused')).toMatchObject({ type: 'AuthError', status: 401 });
       });
 
-      test('4.4 here(), joining() and leaving() report a closed window, and whisper() typing', async () => {
+      test('4.4 here(), joining() and leaving() report users, a closed window included, and whisper() sends typing', async () => {
         const name = clients.name('room');
         const [first, second] = [await open('7'), await open('9')];
         for (const window of [first, second]) {
           await window.openEcho(broadcaster);
           await window.run((channel) => {
-            const here = globalThis as unknown as InPage;
-            const room = here.echo.join(channel);
-            room.here((data: unknown) => here.note('here', data));
-            room.joining((data: unknown) => here.note('joining', data));
-            room.leaving((data: unknown) => here.note('leaving', data));
-            room.listenForWhisper('typing', (data: unknown) => here.note('typing', data));
+            const globals = globalThis as unknown as InPage;
+            const presence = globals.echo.join(channel);
+            presence.here((data: unknown) => globals.record('here', data));
+            presence.joining((data: unknown) => globals.record('joining', data));
+            presence.leaving((data: unknown) => globals.record('leaving', data));
+            presence.listenForWhisper('typing', (data: unknown) => globals.record('typing', data));
           }, name);
           await window.recorder.next('here');
         }
@@ -274,10 +278,10 @@ withChromium('2.3 stock clients in a browser', () => {
     const window = await BrowserWindow.open(browser, own, '7');
     windows.push(window);
     await window.connect();
-    await window.enter('presence-room');
+    await window.subscribe('presence-room');
     own.server.kill('SIGKILL');
     await own.server.exited;
-    const again = await startServer({ REVERB_SERVER_PORT: String(own.server.port) });
+    const restarted = await startServer({ REVERB_SERVER_PORT: String(own.server.port) });
     try {
       await window.recorder.until(
         () => window.recorder.count('connected') === 2,
@@ -288,7 +292,7 @@ withChromium('2.3 stock clients in a browser', () => {
       await own.sdk.trigger('presence-room', 'shipped', { id: 1 });
       expect(await window.recorder.next('shipped')).toEqual({ id: 1 });
     } finally {
-      await again.close();
+      await restarted.close();
       await own.close();
     }
   }, 60_000);

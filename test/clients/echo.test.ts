@@ -1,4 +1,4 @@
-/** Laravel Echo as it comes from npm, in Node, with both of its broadcasters, against the real server process. */
+/** Unmodified Laravel Echo in Node, with both of its broadcasters, against the real server process. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { userInfo } from './application.ts';
 import { EventRecorder } from './event-recorder.ts';
@@ -12,17 +12,17 @@ beforeAll(async () => {
 afterEach(() => clients.clear());
 afterAll(() => clients.close());
 
-/** Keeps what Echo's callbacks are given. */
-function notes() {
+/** Records the arguments of Echo's callbacks. */
+function startRecording() {
   const recorder = new EventRecorder({ bind_global: () => undefined });
-  return { recorder, as: (event: string) => (data?: unknown) => recorder.note(event, data) };
+  return { recorder, as: (event: string) => (data?: unknown) => recorder.record(event, data) };
 }
 
 for (const broadcaster of ['reverb', 'pusher'] as const) {
   describe(`broadcaster ${broadcaster}`, () => {
     test('3.13 listen() receives events of Laravel, by class and by name', async () => {
       const name = clients.name('orders');
-      const { recorder, as } = notes();
+      const { recorder, as } = startRecording();
       const echo = clients.echo(broadcaster);
       echo
         .channel(name)
@@ -42,7 +42,7 @@ for (const broadcaster of ['reverb', 'pusher'] as const) {
 
     test('3.5 private() receives the events of its channel', async () => {
       const name = clients.name('orders');
-      const { recorder, as } = notes();
+      const { recorder, as } = startRecording();
       clients.echo(broadcaster).private(name).listen('.shipped', as('shipped')).subscribed(as('subscribed'));
       await recorder.next('subscribed');
       await clients.sdk.trigger(`private-${name}`, 'shipped', { id: 1 });
@@ -50,7 +50,7 @@ for (const broadcaster of ['reverb', 'pusher'] as const) {
     });
 
     test('3.6 error() is called when the server refuses, and when the application does', async () => {
-      const { recorder, as } = notes();
+      const { recorder, as } = startRecording();
       const echo = clients.echo(broadcaster);
       echo.private(clients.name('missigned')).error(as('server'));
       expect(await recorder.next('server')).toMatchObject({ type: 'AuthError', status: 401 });
@@ -63,17 +63,17 @@ for (const broadcaster of ['reverb', 'pusher'] as const) {
 
     test('4.3 here() receives every user, and no null', async () => {
       const name = clients.name('room');
-      const first = notes();
+      const first = startRecording();
       clients.echo(broadcaster, '7').join(name).here(first.as('here'));
       expect(await first.recorder.next('here')).toEqual([userInfo('7')]);
-      const second = notes();
+      const second = startRecording();
       clients.echo(broadcaster, '9').join(name).here(second.as('here'));
       expect(await second.recorder.next('here')).toEqual([userInfo('7'), userInfo('9')]);
     });
 
     test('4.4 joining() and leaving() are called once for each user', async () => {
       const name = clients.name('room');
-      const { recorder, as } = notes();
+      const { recorder, as } = startRecording();
       clients
         .echo(broadcaster, '7')
         .join(name)
@@ -101,18 +101,18 @@ for (const broadcaster of ['reverb', 'pusher'] as const) {
     for (const kind of ['private', 'join'] as const) {
       test(`5.3 whisper() reaches the others on ${kind}(), never the sender`, async () => {
         const name = clients.name('room');
-        const [sender, listener] = [notes(), notes()];
-        const enter = (user: string, { as }: typeof sender) =>
+        const [sender, listener] = [startRecording(), startRecording()];
+        const join = (user: string, { as }: typeof sender) =>
           clients
             .echo(broadcaster, user)
             [kind](name)
             .listenForWhisper('typing', as('typing'))
             .listen('.fence', as('fence'))
             .subscribed(as('subscribed'));
-        const room = enter('7', sender) as unknown as { whisper(event: string, data: unknown): void };
-        enter('9', listener);
+        const channel = join('7', sender) as unknown as { whisper(event: string, data: unknown): void };
+        join('9', listener);
         await Promise.all([sender.recorder.next('subscribed'), listener.recorder.next('subscribed')]);
-        room.whisper('typing', { name: 'Ada' });
+        channel.whisper('typing', { name: 'Ada' });
         expect(await listener.recorder.next('typing')).toEqual({ name: 'Ada' });
         await clients.sdk.trigger(`${kind === 'join' ? 'presence' : 'private'}-${name}`, 'fence', {});
         await sender.recorder.next('fence');
@@ -122,7 +122,7 @@ for (const broadcaster of ['reverb', 'pusher'] as const) {
 
     test('7.7 encryptedPrivate() decrypts', async () => {
       const name = clients.name('orders');
-      const { recorder, as } = notes();
+      const { recorder, as } = startRecording();
       clients
         .echo(broadcaster)
         .encryptedPrivate(name)
@@ -133,9 +133,9 @@ for (const broadcaster of ['reverb', 'pusher'] as const) {
       expect(await recorder.next('shipped')).toEqual({ pin: '1234' });
     });
 
-    test('8.4 toOthers() excludes the window whose socketId() is named', async () => {
+    test('8.4 toOthers() excludes the window with the given socketId()', async () => {
       const name = clients.name('orders');
-      const [sender, other] = [notes(), notes()];
+      const [sender, other] = [startRecording(), startRecording()];
       const listen = ({ as }: typeof sender) => {
         const echo = clients.echo(broadcaster);
         echo

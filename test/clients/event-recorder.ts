@@ -16,10 +16,10 @@ export class EventRecorder {
   readonly #waiters = new Set<() => void>();
 
   constructor(emitter: Emitter) {
-    emitter.bind_global((event, data) => this.note(event, data));
+    emitter.bind_global((event, data) => this.record(event, data));
   }
 
-  note(event: string, data: unknown): void {
+  record(event: string, data: unknown): void {
     this.events.push({ event, data });
     for (const wake of [...this.#waiters]) wake();
   }
@@ -28,30 +28,30 @@ export class EventRecorder {
     return this.events.filter((each) => each.event === event).length;
   }
 
-  /** Data of every such event until now. */
+  /** Data of all received events with this name. */
   all(event: string): unknown[] {
     return this.events.filter((each) => each.event === event).map(({ data }) => data);
   }
 
-  /** Resolves with the oldest such event that was not taken yet, now or when it arrives. */
+  /** Takes the oldest event with this name that was not taken yet; waits for it if necessary. */
   async next(event: string, limitMs = LIMIT_MS): Promise<unknown> {
-    const found = () => this.events.find((each) => each.event === event && !this.#taken.has(each));
-    await this.until(() => found() !== undefined, event, limitMs);
-    const taken = found();
+    const find = () => this.events.find((each) => each.event === event && !this.#taken.has(each));
+    await this.until(() => find() !== undefined, event, limitMs);
+    const taken = find();
     if (taken === undefined) throw new Error('unreachable');
     this.#taken.add(taken);
     return taken.data;
   }
 
-  /** Checks a condition after every event; `what` is for the message when it never holds. */
+  /** Waits for a condition, which it checks after every event; `what` describes it in the error. */
   async until(holds: () => boolean, what: string, limitMs = LIMIT_MS): Promise<void> {
     const deadline = Date.now() + limitMs;
-    while (!holds() && Date.now() < deadline) await this.#event(deadline - Date.now());
+    while (!holds() && Date.now() < deadline) await this.#nextEvent(deadline - Date.now());
     if (!holds()) throw new Error(`no ${what} within ${limitMs} ms; received ${JSON.stringify(this.events)}`);
   }
 
   /** Resolves at the next event, or at the time limit. */
-  #event(limitMs: number): Promise<void> {
+  #nextEvent(limitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);

@@ -1,4 +1,4 @@
-/** A stock client that disconnects has left: at once, for every count and list. */
+/** A disconnect of a stock client takes effect at once in every count and list. */
 import { afterEach, expect, test } from 'vitest';
 import { ask } from './sdk.ts';
 import { subscribeTo, inState, openClients, type ClientsContext } from './stock-clients.ts';
@@ -6,7 +6,7 @@ import { subscribeTo, inState, openClients, type ClientsContext } from './stock-
 let clients: ClientsContext | undefined;
 afterEach(() => clients?.close());
 
-test('2.15 pusher-js disconnects and reconnects at once where one connection is allowed: 20 times of 20', async () => {
+test('2.15 pusher-js disconnects and reconnects at once with a quota of one connection: 20 times of 20', async () => {
   clients = await openClients({ REVERB_APP_MAX_CONNECTIONS: '1' });
   const pusher = clients.pusher();
   const failures: unknown[] = [];

@@ -1,4 +1,4 @@
-/** Habits of apps that ran on Reverb, with the default limits: many channels at a reconnect, a shared cursor, a burst of client events. */
+/** Typical uses of apps from Reverb, under the default limits: many channels at a reconnect, a shared cursor, a burst of client events. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from './sdk.ts';
 import { subscribeTo, inState, openClients, type ClientsContext } from './stock-clients.ts';
@@ -14,7 +14,7 @@ afterAll(() => clients.close());
 
 describe('many channels', () => {
   test.each([350, 1000])(
-    '3.12 %i of them all succeed, at the first connection and after a reconnect',
+    '3.12 all of %i subscriptions succeed, at the first connection and after a reconnect',
     async (count) => {
       const pusher = clients.pusher();
       const answers = new Map<string, number>();
@@ -46,7 +46,7 @@ describe('whispers', () => {
     return { from: from.channel, recorder: to.recorder };
   };
 
-  test('5.5 a shared cursor at 60 a second arrives whole: 246 of 246', async () => {
+  test('5.5 all events of a shared cursor at 60 a second are delivered: 246 of 246', async () => {
     const { from, recorder } = await pair();
     for (let at = 0; at < 246; at += 1) {
       from.trigger('client-cursor', { at });
@@ -56,7 +56,7 @@ describe('whispers', () => {
     expect(recorder.all('client-cursor')).toEqual(Array.from({ length: 246 }, (_, at) => ({ at })));
   });
 
-  test('2.12 a burst above every rate arrives whole and in order: 3,500 of 3,500', async () => {
+  test('2.12 all events of a burst above every rate are delivered in order: 3,500 of 3,500', async () => {
     const { from, recorder } = await pair();
     for (let at = 0; at < 3500; at += 1) from.trigger('client-burst', { at });
     await recorder.until(() => recorder.count('client-burst') === 3500, 'every whisper', 30_000);

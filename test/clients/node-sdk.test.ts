@@ -1,4 +1,4 @@
-/** Pusher's Node SDK as it comes from npm, against the real server process. */
+/** Pusher's unmodified Node SDK against the real server process. */
 import PusherSdk from 'pusher';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { APP } from '../support/app.ts';
@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterEach(() => clients.clear());
 afterAll(() => clients.close());
 
-/** The names of what is occupied in this test's own corner. */
+/** Occupied channels with the prefix of one test. */
 const occupied = (prefix: string, info?: string) =>
   ask(sdk, '/channels', { filter_by_prefix: prefix, ...(info !== undefined && { info }) });
 
@@ -31,7 +31,7 @@ describe('trigger', () => {
     expect(recorders.map((recorder) => recorder.count('shipped'))).toEqual([1, 1, 0]);
   });
 
-  test('8.4 leaves out the socket that it names, and no other', async () => {
+  test('8.4 excludes the socket of socket_id, and no other', async () => {
     const name = clients.name('orders');
     const sender = clients.pusher();
     const [mine, other] = [await subscribeTo(sender, name), await subscribeTo(clients.pusher(), name)];
@@ -42,21 +42,21 @@ describe('trigger', () => {
     expect([mine.recorder.count('unknown'), other.recorder.count('unknown')]).toEqual([1, 1]);
   });
 
-  test('8.4 receives the attributes of the channels that it asks for', async () => {
-    const [name, room] = [clients.name('orders'), clients.name('presence-room')];
+  test('8.4 receives the attributes that it requests', async () => {
+    const [name, presenceChannel] = [clients.name('orders'), clients.name('presence-room')];
     for (const user of ['7', '7', '9']) {
       const pusher = clients.pusher(user);
       await subscribeTo(pusher, name);
-      await subscribeTo(pusher, room);
+      await subscribeTo(pusher, presenceChannel);
     }
     const response = await sdk.trigger(
-      [name, room],
+      [name, presenceChannel],
       'shipped',
       {},
       { info: 'subscription_count,user_count' },
     );
     expect(await response.json()).toEqual({
-      channels: { [name]: { subscription_count: 3 }, [room]: { user_count: 2 } },
+      channels: { [name]: { subscription_count: 3 }, [presenceChannel]: { user_count: 2 } },
     });
   });
 
@@ -77,7 +77,7 @@ describe('trigger', () => {
     expect(second.all('shipped')).toEqual([{ id: 2 }]);
   });
 
-  test('8.5 receives the attributes that each event of a batch asks for', async () => {
+  test('8.5 receives the attributes that each event of a batch requests', async () => {
     const name = clients.name('orders');
     await subscribeTo(clients.pusher(), name);
     const response = await sdk.triggerBatch([
@@ -87,7 +87,7 @@ describe('trigger', () => {
     expect(await response.json()).toEqual({ batch: [{}, { subscription_count: 1 }] });
   });
 
-  test('7.7 encrypts end to end, alone and in a batch', async () => {
+  test('7.7 encrypts end to end, single events and batches', async () => {
     const name = clients.name('private-encrypted-orders');
     const { recorder } = await subscribeTo(clients.pusher(), name);
     await sdk.trigger(name, 'secret', { pin: 'Ünı' });
@@ -97,24 +97,26 @@ describe('trigger', () => {
   });
 });
 
-describe('questions', () => {
-  test('8.6 lists no channel as an object, then the occupied ones', async () => {
-    const corner = clients.name('corner');
-    expect(await occupied(corner)).toEqual({ channels: {} });
+describe('queries', () => {
+  test('8.6 lists the occupied channels; no channels are an empty object', async () => {
+    const prefix = clients.name('prefix');
+    expect(await occupied(prefix)).toEqual({ channels: {} });
     const pusher = clients.pusher();
-    await subscribeTo(pusher, `${corner}-a`);
-    await subscribeTo(clients.pusher(), `${corner}-a`);
-    await subscribeTo(pusher, `${corner}-b`);
-    expect(await occupied(corner)).toEqual({ channels: { [`${corner}-a`]: {}, [`${corner}-b`]: {} } });
-    expect(await occupied(corner, 'subscription_count')).toEqual({
-      channels: { [`${corner}-a`]: { subscription_count: 2 }, [`${corner}-b`]: { subscription_count: 1 } },
+    await subscribeTo(pusher, `${prefix}-a`);
+    await subscribeTo(clients.pusher(), `${prefix}-a`);
+    await subscribeTo(pusher, `${prefix}-b`);
+    expect(await occupied(prefix)).toEqual({ channels: { [`${prefix}-a`]: {}, [`${prefix}-b`]: {} } });
+    expect(await occupied(prefix, 'subscription_count')).toEqual({
+      channels: { [`${prefix}-a`]: { subscription_count: 2 }, [`${prefix}-b`]: { subscription_count: 1 } },
     });
   });
 
   test('8.6 counts users of presence channels', async () => {
-    const room = clients.name('presence-room');
-    for (const user of ['7', '7', '9']) await subscribeTo(clients.pusher(user), room);
-    expect(await occupied(room, 'user_count')).toEqual({ channels: { [room]: { user_count: 2 } } });
+    const presenceChannel = clients.name('presence-room');
+    for (const user of ['7', '7', '9']) await subscribeTo(clients.pusher(user), presenceChannel);
+    expect(await occupied(presenceChannel, 'user_count')).toEqual({
+      channels: { [presenceChannel]: { user_count: 2 } },
+    });
   });
 
   test('8.7 describes a channel, occupied or not', async () => {
@@ -128,10 +130,12 @@ describe('questions', () => {
   });
 
   test('8.8 lists the users of a presence channel', async () => {
-    const room = clients.name('presence-room');
-    expect(await ask(sdk, `/channels/${room}/users`)).toEqual({ users: [] });
-    for (const user of ['7', '9', '7']) await subscribeTo(clients.pusher(user), room);
-    expect(await ask(sdk, `/channels/${room}/users`)).toEqual({ users: [{ id: '7' }, { id: '9' }] });
+    const presenceChannel = clients.name('presence-room');
+    expect(await ask(sdk, `/channels/${presenceChannel}/users`)).toEqual({ users: [] });
+    for (const user of ['7', '9', '7']) await subscribeTo(clients.pusher(user), presenceChannel);
+    expect(await ask(sdk, `/channels/${presenceChannel}/users`)).toEqual({
+      users: [{ id: '7' }, { id: '9' }],
+    });
   });
 
   test('8.10 counts connections', async () => {
@@ -143,7 +147,7 @@ describe('questions', () => {
 });
 
 describe('users', () => {
-  test('6.1 authenticateUser() signs in a real client', async () => {
+  test('6.1 a client signs in with the result of authenticateUser()', async () => {
     const pusher = clients.pusher('1', {
       userAuthentication: {
         endpoint: '',
@@ -158,7 +162,7 @@ describe('users', () => {
     expect(pusher.user.user_data).toEqual({ id: 'ada', user_info: { name: 'Ada \u2028/"ü"' } });
   });
 
-  test('3.5 authorizeChannel() admits a real client to its channel only', async () => {
+  test('3.5 the result of authorizeChannel() is valid for its channel only', async () => {
     const name = clients.name('presence-room');
     const pusher = clients.pusher('1', {
       channelAuthorization: {
@@ -187,15 +191,15 @@ describe('users', () => {
   });
 
   test('8.9 terminateUserConnections() ends the sockets of one user and no others', async () => {
-    const room = clients.name('presence-room');
+    const presenceChannel = clients.name('presence-room');
     const leaving = clients.pusher('7');
-    await subscribeTo(leaving, room);
-    const staying = await subscribeTo(clients.pusher('9'), room);
+    await subscribeTo(leaving, presenceChannel);
+    const remaining = await subscribeTo(clients.pusher('9'), presenceChannel);
     const response = await sdk.terminateUserConnections('7');
     expect([response.status, await response.json()]).toEqual([200, {}]);
     await inState(leaving, 'disconnected');
-    await staying.recorder.next('pusher:member_removed');
-    expect(await ask(sdk, `/channels/${room}/users`)).toEqual({ users: [{ id: '9' }] });
+    await remaining.recorder.next('pusher:member_removed');
+    expect(await ask(sdk, `/channels/${presenceChannel}/users`)).toEqual({ users: [{ id: '9' }] });
   });
 });
 
@@ -211,8 +215,8 @@ describe('refusals', () => {
   };
 
   test('8.2 another secret is refused', async () => {
-    const stranger = sdkFor({ ...clients.server, secret: 'another-secret' });
-    const { status, body } = await failure(stranger.trigger('orders', 'shipped', {}));
+    const wrongSdk = sdkFor({ ...clients.server, secret: 'another-secret' });
+    const { status, body } = await failure(wrongSdk.trigger('orders', 'shipped', {}));
     expect([status, body]).toEqual([401, 'Authentication signature invalid.']);
   });
 
@@ -221,7 +225,7 @@ describe('refusals', () => {
     expect([status, body]).toEqual([404, 'No matching application for ID [nope].']);
   });
 
-  test('8.12 a batch of more than ten is refused whole', async () => {
+  test('8.12 a batch of more than ten events is refused as a whole', async () => {
     const name = clients.name('orders');
     const { recorder } = await subscribeTo(clients.pusher(), name);
     const batch = Array.from({ length: 11 }, (_, id) => ({ channel: name, name: 'shipped', data: { id } }));
@@ -230,7 +234,7 @@ describe('refusals', () => {
     expect(recorder.count('shipped')).toBe(0);
   });
 
-  test('8.8 a channel without members has no users', async () => {
+  test('8.8 the users of a channel that is not a presence channel are refused', async () => {
     expect((await failure(ask(sdk, '/channels/orders/users'))).status).toBe(400);
   });
 
@@ -245,16 +249,18 @@ describe('refusals', () => {
 
 describe('values with +, % and spaces', () => {
   const NAMES = ['orders-a+b', 'orders-a b', 'orders-a%2Bb', 'orders-a%20b', 'orders-a%b'];
-  let odd: ClientsContext;
+  let lenient: ClientsContext;
   beforeAll(async () => {
-    odd = await openClients({ WAVEHALL_EXTRA_CHANNEL_CHARACTERS: '+ %' });
-    const pusher = odd.pusher();
+    lenient = await openClients({ WAVEHALL_EXTRA_CHANNEL_CHARACTERS: '+ %' });
+    const pusher = lenient.pusher();
     for (const name of NAMES) await subscribeTo(pusher, name);
   });
-  afterAll(() => odd.close());
+  afterAll(() => lenient.close());
 
-  test.each(NAMES)('7.4 the SDK asks for the channel %j and receives that one', async (name) => {
-    expect(await ask(odd.sdk, '/channels', { filter_by_prefix: name, info: 'subscription_count' })).toEqual({
+  test.each(NAMES)('7.4 the SDK requests the channel %j and receives that one', async (name) => {
+    expect(
+      await ask(lenient.sdk, '/channels', { filter_by_prefix: name, info: 'subscription_count' }),
+    ).toEqual({
       channels: { [name]: { subscription_count: 1 } },
     });
   });
@@ -266,21 +272,18 @@ describe('values with +, % and spaces', () => {
     ['orders-a b', '%2B'],
     ['orders-a%2Bb', '+'],
     ['orders-a%20b', ' '],
-  ])(
-    '7.4 a request for %j that was copied and rewritten with %j never asks for another channel',
-    async (name, by) => {
-      const path = `/apps/${APP.id}/channels`;
-      const query = odd.sdk.createSignedQueryString({
-        method: 'GET',
-        path,
-        params: { filter_by_prefix: name },
-        body: '',
-      });
-      const { host, port } = odd.server;
-      const rewritten = query.replace(/(filter_by_prefix=orders-a)(\+| |%2B|%20)/, `$1${by}`);
-      const answer = await fetch(`http://${host}:${port}${path}?${rewritten}`);
-      if (answer.status === 200) expect(await answer.json()).toEqual({ channels: { [name]: {} } });
-      else expect([answer.status, await answer.text()]).toEqual([401, 'Authentication signature invalid.']);
-    },
-  );
+  ])('7.4 a signed request for %j, rewritten with %j, never returns another channel', async (name, by) => {
+    const path = `/apps/${APP.id}/channels`;
+    const query = lenient.sdk.createSignedQueryString({
+      method: 'GET',
+      path,
+      params: { filter_by_prefix: name },
+      body: '',
+    });
+    const { host, port } = lenient.server;
+    const rewritten = query.replace(/(filter_by_prefix=orders-a)(\+| |%2B|%20)/, `$1${by}`);
+    const answer = await fetch(`http://${host}:${port}${path}?${rewritten}`);
+    if (answer.status === 200) expect(await answer.json()).toEqual({ channels: { [name]: {} } });
+    else expect([answer.status, await answer.text()]).toEqual([401, 'Authentication signature invalid.']);
+  });
 });

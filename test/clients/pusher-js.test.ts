@@ -1,4 +1,4 @@
-/** pusher-js as it comes from npm, in Node, against the real server process. */
+/** Unmodified pusher-js in Node against the real server process. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { APP } from '../support/app.ts';
 import { userInfo } from './application.ts';
@@ -40,12 +40,12 @@ describe('connection', () => {
     }
   });
 
-  test('2.1 connects below a path', async () => {
-    const below = await openClients({ REVERB_SERVER_PATH: 'realtime' });
+  test('2.1 connects under a path', async () => {
+    const withPath = await openClients({ REVERB_SERVER_PATH: 'realtime' });
     try {
-      await inState(below.pusher('1', { wsPath: '/realtime' }), 'connected');
+      await inState(withPath.pusher('1', { wsPath: '/realtime' }), 'connected');
     } finally {
-      await below.close();
+      await withPath.close();
     }
   });
 });
@@ -62,7 +62,7 @@ describe('channels', () => {
 
   test('3.8 receives nothing after unsubscribing', async () => {
     const name = clients.name('orders');
-    const { recorder: witness } = await subscribeTo(clients.pusher(), name);
+    const { recorder: subscribed } = await subscribeTo(clients.pusher(), name);
     const pusher = clients.pusher();
     const { recorder } = await subscribeTo(pusher, name);
     pusher.unsubscribe(name);
@@ -70,8 +70,8 @@ describe('channels', () => {
       .poll(async () => ask(clients.sdk, `/channels/${name}`, { info: 'subscription_count' }))
       .toEqual({ occupied: true, subscription_count: 1 });
     await clients.sdk.trigger(name, 'late', {});
-    await clients.fence(name, witness);
-    expect([witness.count('late'), recorder.count('late')]).toEqual([1, 0]);
+    await clients.fence(name, subscribed);
+    expect([subscribed.count('late'), recorder.count('late')]).toEqual([1, 0]);
   });
 
   test('3.5 subscribes to a private channel that its application has signed', async () => {
@@ -81,7 +81,7 @@ describe('channels', () => {
     expect(await recorder.next('shipped')).toBe('a plain string');
   });
 
-  test('3.6 receives the name of a refused channel and stays connected', async () => {
+  test('3.6 receives an error for a refused channel and remains connected', async () => {
     const pusher = clients.pusher();
     const errors = new EventRecorder(pusher.connection);
     const name = clients.name('private-missigned');
@@ -100,7 +100,7 @@ describe('channels', () => {
     expect(await refused.next('pusher:subscription_error')).toMatchObject({ type: 'AuthError', status: 403 });
   });
 
-  test('7.7 decrypts events that the server cannot read', async () => {
+  test('7.7 decrypts events, which the server has only encrypted', async () => {
     const name = clients.name('private-encrypted-orders');
     const pusher = clients.pusher();
     const wire = new EventRecorder(pusher.connection);
@@ -131,7 +131,7 @@ describe('cache channels', () => {
 });
 
 describe('presence', () => {
-  test('4.3 sends the whole roster to a new member, itself included', async () => {
+  test('4.3 a new member receives the whole roster, with itself', async () => {
     const name = clients.name('presence-room');
     await subscribeTo(clients.pusher('7'), name);
     const { channel } = await subscribeTo(clients.pusher('9'), name);
@@ -141,7 +141,7 @@ describe('presence', () => {
     expect(members.me).toEqual({ id: '9', info: userInfo('9') });
   });
 
-  test('4.4 announces a user once to the others, whatever the number of its sockets', async () => {
+  test('4.4 the other members receive one join and one leave of a user with several sockets', async () => {
     const name = clients.name('presence-room');
     const { recorder, channel } = await subscribeTo(clients.pusher('7'), name);
     const tabs = [clients.pusher('9'), clients.pusher('9')];
@@ -177,13 +177,13 @@ describe('client events', () => {
     const listener = await subscribeTo(clients.pusher('9'), name);
     const senders = new EventRecorder({ bind_global: () => undefined });
     listener.channel.bind('client-typing', (_data: unknown, metadata: unknown) => {
-      senders.note('client-typing', metadata);
+      senders.record('client-typing', metadata);
     });
     sender.channel.trigger('client-typing', {});
     expect(await senders.next('client-typing')).toEqual({ user_id: '7' });
   });
 
-  test('5.5 more than WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND are answered with an error, and the socket stays', async () => {
+  test('5.5 more than WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND are answered with an error, and the socket remains open', async () => {
     const name = clients.name('private-room');
     const pusher = clients.pusher('7');
     const errors = new EventRecorder(pusher.connection);
@@ -207,7 +207,7 @@ describe('users', () => {
     expect(pusher.user.user_data).toMatchObject({ id: '30', user_info: userInfo('30') });
   });
 
-  test('6.4 delivers an event to a user in every window, and to no other', async () => {
+  test('6.4 delivers an event to every window of a user, and to no other user', async () => {
     const windows = ['31', '31', '32'].map((user) => clients.pusher(user));
     const recorders = windows.map((window) => new EventRecorder(window.user));
     for (const window of windows) {
@@ -233,7 +233,7 @@ describe('users', () => {
     expect(recorders.map((recorder) => recorder.count('greeting'))).toEqual([1, 1, 1]);
   });
 
-  test('6.5 reports online and offline of a watched user to its watchers', async () => {
+  test('6.5 sends online and offline of a watched user to its watchers', async () => {
     const watcher = clients.pusher('40');
     const recorder = new EventRecorder(watcher.user.watchlist);
     watcher.signin();
@@ -245,7 +245,7 @@ describe('users', () => {
     expect(await recorder.next('offline')).toEqual({ name: 'offline', user_ids: ['41'] });
   });
 
-  test('6.3 a sign-in with a wrong signature ends the connection for good', async () => {
+  test('6.3 a sign-in with a wrong signature ends the connection, without a reconnect', async () => {
     const pusher = clients.pusher('missigned');
     const connection = new EventRecorder(pusher.connection);
     pusher.signin();
@@ -256,7 +256,7 @@ describe('users', () => {
     expect(connection.count('connecting_in')).toBe(0);
   });
 
-  test('6.7 a terminated user is disconnected for good, on every socket', async () => {
+  test('6.7 a terminated user is disconnected on every socket, without a reconnect', async () => {
     const name = clients.name('presence-room');
     const signedIn = clients.pusher('50');
     signedIn.signin();
@@ -264,7 +264,7 @@ describe('users', () => {
     await signedIn.user.signinDonePromise;
     const member = clients.pusher('50');
     await subscribeTo(member, name);
-    const bystander = await subscribeTo(clients.pusher('51'), name);
+    const other = await subscribeTo(clients.pusher('51'), name);
     const recorders = [signedIn, member].map((pusher) => new EventRecorder(pusher.connection));
     await clients.sdk.terminateUserConnections('50');
     for (const recorder of recorders) {
@@ -273,7 +273,7 @@ describe('users', () => {
         expect.objectContaining({ data: { code: 4009, message: 'You got disconnected by the app.' } }),
       );
     }
-    expect(await bystander.recorder.next('pusher:member_removed')).toMatchObject({ id: '50' });
-    await clients.fence(name, bystander.recorder);
+    expect(await other.recorder.next('pusher:member_removed')).toMatchObject({ id: '50' });
+    await clients.fence(name, other.recorder);
   });
 });

@@ -1,4 +1,4 @@
-/** Reconnects of a stock pusher-js after a refusal, a crash and a shutdown: the close codes decide. */
+/** Reconnects of a stock pusher-js after a refusal, a crash and a shutdown, by close code. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
@@ -11,34 +11,34 @@ import { EventRecorder } from './event-recorder.ts';
 import { subscribeTo, inState, membersOf, openClients, optionsFor, Pusher } from './stock-clients.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-/** pusher-js tries after one second and, when that was too early, after fifteen more. */
+/** pusher-js retries after 1 second, then after another 15. */
 const RECONNECT_MS = 40_000;
 
-const undo: (() => unknown)[] = [];
-const later = <T extends { close(): unknown }>(thing: T): T => {
-  undo.push(() => thing.close());
-  return thing;
+const cleanups: (() => unknown)[] = [];
+const closeLater = <T extends { close(): unknown }>(resource: T): T => {
+  cleanups.push(() => resource.close());
+  return resource;
 };
 
 afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** One address in front of changing servers, as a load balancer has. */
-class Front {
+/** TCP proxy at one address whose target can change, like a load balancer. */
+class SwitchableProxy {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
   target = 0;
-  /** Connections that clients have made. */
+  /** Number of accepted connections. */
   accepted = 0;
 
   constructor() {
     this.#server = createServer((client) => {
       this.accepted += 1;
-      const behind = connect(this.target, '127.0.0.1');
+      const upstream = connect(this.target, '127.0.0.1');
       for (const [from, to] of [
-        [client, behind],
-        [behind, client],
+        [client, upstream],
+        [upstream, client],
       ] as const) {
         this.#open.add(from);
         from.pipe(to);
@@ -65,21 +65,21 @@ const overQuota = { code: 4004, message: 'Application is over connection quota' 
 
 function client(server: TestServer, key = APP.key) {
   const pusher = new Pusher(key, optionsFor(server));
-  undo.push(() => pusher.disconnect());
+  cleanups.push(() => pusher.disconnect());
   return { pusher, recorder: new EventRecorder(pusher.connection) };
 }
 
-/** Records when almost a second has passed since the connection was closed. */
-const SECOND = 'almost a second has passed';
-function noteTheSecond(connection: Pusher['connection'], recorder: EventRecorder): void {
-  connection.bind('error', () => setTimeout(() => recorder.note(SECOND, {}), 900).unref());
+/** Records an event 900 ms after the connection was closed. */
+const ALMOST_A_SECOND = 'almost a second has passed';
+function recordAlmostASecond(connection: Pusher['connection'], recorder: EventRecorder): void {
+  connection.bind('error', () => setTimeout(() => recorder.record(ALMOST_A_SECOND, {}), 900).unref());
 }
 
 const refusals = (server: TestServer, message: string): number => server.output().split(message).length - 1;
 
-describe('refused', () => {
-  test('2.5 an unknown key disconnects for good: no attempt while other clients make ten', async () => {
-    const server = later(await startServer({ WAVEHALL_MAX_CONNECTIONS: '1' }, ['--debug']));
+describe('a refused client', () => {
+  test('2.5 does not reconnect after an unknown key, while another client makes ten attempts', async () => {
+    const server = closeLater(await startServer({ WAVEHALL_MAX_CONNECTIONS: '1' }, ['--debug']));
     const holder = client(server);
     await inState(holder.pusher, 'connected');
 
@@ -89,18 +89,18 @@ describe('refused', () => {
       expect.objectContaining({ error: expect.objectContaining({ data: unknownKey }) }),
     );
 
-    // A client that is sent 4100 tries again every second: the clock of this test, and proof that attempts are seen.
-    const patient = client(server);
+    // A client that receives 4100 retries every second: it measures the time, and shows that the test counts attempts.
+    const retrying = client(server);
     await expect
       .poll(() => refusals(server, 'Server is over capacity'), { timeout: 30_000, interval: 100 })
       .toBeGreaterThanOrEqual(10);
-    expect(patient.recorder.count('connecting_in')).toBeGreaterThanOrEqual(9);
+    expect(retrying.recorder.count('connecting_in')).toBeGreaterThanOrEqual(9);
     expect(unknown.pusher.connection.state).toBe('disconnected');
     expect(refusals(server, 'Application does not exist')).toBe(1);
   }, 60_000);
 
-  test('2.7 a client over the quota of the app stays away', async () => {
-    const server = later(await startServer({ REVERB_APP_MAX_CONNECTIONS: '1' }));
+  test('2.7 does not reconnect after the quota of the app is exceeded', async () => {
+    const server = closeLater(await startServer({ REVERB_APP_MAX_CONNECTIONS: '1' }));
     const first = client(server);
     await inState(first.pusher, 'connected');
     const second = client(server);
@@ -112,31 +112,31 @@ describe('refused', () => {
   });
 });
 
-describe('lost', () => {
+describe('a client that loses its server', () => {
   test('2.14 reconnects by itself after kill -9 and a start on the same port, with all its channels', async () => {
-    const clients = later(await openClients());
+    const clients = closeLater(await openClients());
     const { port } = clients.server;
     const pusher = clients.pusher('7');
     const connection = new EventRecorder(pusher.connection);
     const orders = await subscribeTo(pusher, 'orders');
-    const mine = await subscribeTo(pusher, 'private-orders');
-    const room = await subscribeTo(pusher, 'presence-room');
+    const own = await subscribeTo(pusher, 'private-orders');
+    const presence = await subscribeTo(pusher, 'presence-room');
     pusher.signin();
     await pusher.user.signinDonePromise;
     const before = pusher.connection.socket_id;
 
     clients.server.kill('SIGKILL');
     expect(await clients.server.exited).toBeNull();
-    later(await startServer({ REVERB_SERVER_PORT: String(port) }));
+    closeLater(await startServer({ REVERB_SERVER_PORT: String(port) }));
 
     await connection.until(() => connection.count('connected') === 2, 'reconnection', RECONNECT_MS);
-    for (const { recorder } of [orders, mine, room]) {
+    for (const { recorder } of [orders, own, presence]) {
       await recorder.until(() => recorder.count('pusher:subscription_succeeded') === 2, 'new subscription');
     }
     expect(pusher.connection.socket_id).not.toBe(before);
-    expect(membersOf(room.channel).count).toBe(1);
+    expect(membersOf(presence.channel).count).toBe(1);
     await clients.sdk.trigger(['orders', 'private-orders', 'presence-room'], 'shipped', { id: 1 });
-    for (const { recorder } of [orders, mine, room])
+    for (const { recorder } of [orders, own, presence])
       expect(await recorder.next('shipped')).toEqual({ id: 1 });
     await pusher.user.signinDonePromise;
     const user = new EventRecorder(pusher.user);
@@ -145,35 +145,35 @@ describe('lost', () => {
   }, 90_000);
 
   test('2.13 reconnects to another node at once when its node shuts down', async () => {
-    const front = later(new Front());
+    const front = closeLater(new SwitchableProxy());
     const port = await front.listen();
-    const clients = later(await openClients());
-    const next = later(await startServer());
+    const clients = closeLater(await openClients());
+    const next = closeLater(await startServer());
     front.target = clients.server.port;
     const users = await Promise.all(
       ['7', '8', '9'].map(async (user) => {
         const pusher = clients.pusher(user, { wsPort: port, wssPort: port });
         const connection = new EventRecorder(pusher.connection);
-        const room = await subscribeTo(pusher, 'presence-room');
-        noteTheSecond(pusher.connection, connection);
-        return { connection, room };
+        const presence = await subscribeTo(pusher, 'presence-room');
+        recordAlmostASecond(pusher.connection, connection);
+        return { connection, presence };
       }),
     );
     expect(front.accepted).toBe(3);
 
     front.target = next.port;
     clients.server.kill('SIGTERM');
-    for (const { connection, room } of users) {
+    for (const { connection, presence } of users) {
       await connection.until(() => connection.count('connected') === 2, 'connection to the other node');
       expect(connection.all('error')).toContainEqual(
         expect.objectContaining({ data: expect.objectContaining({ code: 4200 }) }),
       );
-      // Lower codes than 4200 would have made it wait for a second.
+      // After a code below 4200 it would wait for 1 second.
       const events = connection.events.map(({ event }) => event);
-      const waited = events.slice(events.indexOf('error'), events.lastIndexOf('connecting'));
-      expect(waited).not.toContain(SECOND);
-      await room.recorder.until(
-        () => membersOf(room.channel).count === 3,
+      const beforeReconnect = events.slice(events.indexOf('error'), events.lastIndexOf('connecting'));
+      expect(beforeReconnect).not.toContain(ALMOST_A_SECOND);
+      await presence.recorder.until(
+        () => membersOf(presence.channel).count === 3,
         'roster of three on the other node',
       );
     }
@@ -183,24 +183,24 @@ describe('lost', () => {
 });
 
 describe('a server that requires TLS, behind a proxy that does not send https', () => {
-  test('2.5 slows down pusher-js, which reconnects at once: a few connections in two seconds', async () => {
-    const server = later(
+  test('2.5 delays pusher-js, which reconnects at once: fewer than six connections in two seconds', async () => {
+    const server = closeLater(
       await startServer({
         WAVEHALL_REQUIRE_TLS: 'true',
         ...APP_VARIABLES,
       }),
     );
     let accepted = 0;
-    const made = selfSigned();
-    undo.push(() => made.remove());
+    const files = selfSigned();
+    cleanups.push(() => files.remove());
     const front = createTlsServer(
-      { cert: readFileSync(made.certificate), key: readFileSync(made.key) },
+      { cert: readFileSync(files.certificate), key: readFileSync(files.key) },
       (client) => {
         accepted += 1;
-        const behind = connect(server.port, '127.0.0.1');
+        const upstream = connect(server.port, '127.0.0.1');
         for (const [from, to] of [
-          [client, behind],
-          [behind, client],
+          [client, upstream],
+          [upstream, client],
         ] as const) {
           from.pipe(to);
           from.on('error', () => to.destroy());
@@ -208,12 +208,12 @@ describe('a server that requires TLS, behind a proxy that does not send https', 
       },
     ).listen(0, '127.0.0.1');
     await once(front, 'listening');
-    undo.push(() => front.close());
+    cleanups.push(() => front.close());
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
-    undo.push(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
+    cleanups.push(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
     const { port } = front.address() as AddressInfo;
     const pusher = new Pusher(APP.key, { ...optionsFor({ host: '127.0.0.1', port }), forceTLS: true });
-    undo.push(() => pusher.disconnect());
+    cleanups.push(() => pusher.disconnect());
     await sleep(2000);
     expect(accepted).toBeGreaterThan(0);
     expect(accepted).toBeLessThan(6);

@@ -11,7 +11,7 @@ export interface Target {
 
 const encryptionMasterKeyBase64 = randomBytes(32).toString('base64');
 
-/** Pusher's Node SDK; all of one run share the key of encrypted channels. */
+/** Pusher's Node SDK; all instances of a run share the key of encrypted channels. */
 export const sdkFor = ({ host, port, secret = APP.secret }: Target, appId = APP.id): PusherSdk =>
   new PusherSdk({
     appId,
@@ -23,7 +23,7 @@ export const sdkFor = ({ host, port, secret = APP.secret }: Target, appId = APP.
     encryptionMasterKeyBase64,
   });
 
-/** Asks with a signed GET, and decodes the answer. */
+/** Sends a signed GET and decodes the answer. */
 export const ask = async (
   sdk: PusherSdk,
   path: string,

@@ -6,7 +6,7 @@ import { startApplication, type Application } from './application.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { sdkFor } from './sdk.ts';
 
-/** At run time the CommonJS module is the class itself; its types promise a `default`. */
+/** At run time the CommonJS module is the class itself; its types declare a `default`. */
 export const Pusher = PusherModule as unknown as typeof PusherModule.default;
 export type Pusher = InstanceType<typeof Pusher>;
 export type Echo<T extends 'reverb' | 'pusher'> = EchoModule<T>;
@@ -16,7 +16,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** The server under test, an application with users, and stock clients of both; `close` ends all of it. */
+/** Server under test, application with users, and stock clients of both; `close` stops all of them. */
 export interface ClientsContext {
   readonly server: TestServer;
   readonly application: Application;
@@ -26,7 +26,7 @@ export interface ClientsContext {
   echo<T extends 'reverb' | 'pusher'>(broadcaster: T, user?: string): Echo<T>;
   /** A channel name that no other test uses. */
   name(kind: string): string;
-  /** Publishes on a channel and waits until `recorder` has received it: anything that was sent earlier has arrived by then, or never will. */
+  /** Barrier: publishes an event and waits until `recorder` receives it; all earlier events are delivered by then. */
   fence(channel: string, recorder: EventRecorder): Promise<void>;
   /** Disconnects every client. */
   clear(): void;
@@ -69,7 +69,7 @@ export async function openClients(
   const sdk = sdkFor(server);
   const open = new Set<{ disconnect(): void }>();
   let names = 0;
-  const kept = <T extends { disconnect(): void }>(client: T): T => {
+  const tracked = <T extends { disconnect(): void }>(client: T): T => {
     open.add(client);
     return client;
   };
@@ -82,9 +82,9 @@ export async function openClients(
     application,
     sdk,
     pusher: (user = '1', options = {}, key = APP.key) =>
-      kept(new Pusher(key, { ...optionsFor(server), ...authFor(application, user), ...options })),
+      tracked(new Pusher(key, { ...optionsFor(server), ...authFor(application, user), ...options })),
     echo: (broadcaster, user = '1') =>
-      kept(newEcho(broadcaster, { ...echoOptions(application, user), ...optionsFor(server), Pusher })),
+      tracked(newEcho(broadcaster, { ...echoOptions(application, user), ...optionsFor(server), Pusher })),
     name: (kind) => `${kind}-${++names}`,
     fence: async (channel, recorder) => {
       const event = `fence-${++names}`;
@@ -99,7 +99,7 @@ export async function openClients(
   };
 }
 
-/** The same, in the terms of Echo. */
+/** Options of an Echo client of `user`. */
 export const echoOptions = (application: Application, user: string) => ({
   key: APP.key,
   authEndpoint: `${application.url}/broadcasting/auth`,
@@ -117,7 +117,7 @@ function newEcho<T extends 'reverb' | 'pusher'>(broadcaster: T, options: object)
   >[0]);
 }
 
-/** Resolves in the given state, with the connection's socket id. */
+/** Waits for the connection state; resolves with the socket id. */
 export async function inState(pusher: Pusher, state: string, limitMs = 8_000): Promise<string> {
   const { connection } = pusher;
   if (connection.state !== state) await new EventRecorder(connection).next(state, limitMs);
@@ -135,5 +135,5 @@ export async function subscribeTo(
   return { channel, recorder };
 }
 
-/** Members of a presence channel, as the client sees them. */
+/** Members of a presence channel according to the client. */
 export const membersOf = (channel: Channel): Members => (channel as unknown as { members: Members }).members;

@@ -5,17 +5,17 @@ import type { Wire, WireOptions } from '../support/wire.ts';
 const CHANNEL = 'markers-between-nodes';
 
 /**
- * Waits until everything on its way between nodes has arrived: publishes a marker through each node, and a witness on each node
- * has to receive all of them. Earlier events of a node arrive before its marker.
+ * Waits until all messages between nodes have arrived: publishes a marker through each node, and waits until a subscriber on
+ * each node has received all markers. Earlier events of a node arrive before its marker.
  */
 export class MessageBarrier {
   readonly #sites: readonly CaseTools[];
-  readonly #witnesses: readonly Wire[];
+  readonly #subscribers: readonly Wire[];
   #number = 0;
 
-  private constructor(sites: readonly CaseTools[], witnesses: readonly Wire[]) {
+  private constructor(sites: readonly CaseTools[], subscribers: readonly Wire[]) {
     this.#sites = sites;
-    this.#witnesses = witnesses;
+    this.#subscribers = subscribers;
   }
 
   static async open(nodes: readonly Endpoint[]): Promise<MessageBarrier> {
@@ -26,7 +26,7 @@ export class MessageBarrier {
   async pass(): Promise<void> {
     const names = this.#sites.map(() => `marker-${(this.#number += 1)}`);
     await Promise.all(this.#sites.map((site, at) => site.publish(names[at]!, '', CHANNEL)));
-    for (const witness of this.#witnesses) for (const name of names) await witness.next(name);
+    for (const subscriber of this.#subscribers) for (const name of names) await subscriber.next(name);
   }
 
   async close(): Promise<void> {
@@ -34,7 +34,7 @@ export class MessageBarrier {
   }
 }
 
-/** A site whose clients may be on different nodes, where a ping and its pong are no barrier for events of other nodes. */
+/** Case tools for several nodes: a ping and its pong do not show that events of other nodes have arrived, so `settle` waits for markers. */
 export class ClusterSite extends CaseTools {
   readonly #markers: MessageBarrier;
   readonly #opened: Wire[] = [];
@@ -55,7 +55,7 @@ export class ClusterSite extends CaseTools {
     return wire;
   }
 
-  /** Waits until every node has handled what its clients sent, and all events of it have arrived. */
+  /** Waits until every node has handled the messages of its clients, and all resulting events have arrived. */
   async #arrived(): Promise<void> {
     await Promise.all(this.#opened.map((wire) => this.#answered(wire)));
     await this.#markers.pass();

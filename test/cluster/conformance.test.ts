@@ -1,6 +1,6 @@
 /**
- * The conformance cases once more, on three nodes: each connection and each request goes to whichever node chance takes.
- * Cases that need a server with settings of its own, or that end it, stay on one node.
+ * Runs the conformance cases against three nodes: each connection and each request goes to a random node. Cases that need a
+ * server with other settings, or that stop it, run on one node only.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Case } from '../conformance/case.ts';
@@ -12,27 +12,27 @@ import { eventually } from '../support/wire.ts';
 import { type LoadBalancer, startLoadBalancer } from './load-balancer.ts';
 import { ClusterSite, MessageBarrier } from './cluster-site.ts';
 
-const PATIENCE_MS = 20_000;
+const SETTLE_LIMIT_MS = 20_000;
 
 let cluster: Cluster;
-let markers: MessageBarrier;
+let barrier: MessageBarrier;
 beforeAll(async () => {
-  // The defaults of the cases are those of a server without settings.
+  // The cases expect the default settings.
   cluster = await Cluster.start({ env: { ...APP_ENV, WAVEHALL_LEASE_SECONDS: '12' } });
-  markers = await MessageBarrier.open(
+  barrier = await MessageBarrier.open(
     cluster.nodes.map(({ server }) => ({ ...APP, host: '127.0.0.1', port: server.port, prefix: '' })),
   );
 });
 afterAll(async () => {
-  await markers.close();
+  await barrier.close();
   await cluster.close();
 });
 
 const ports = (): number[] => cluster.nodes.map(({ server }) => server.port);
 
-/** As the runner does it for one server; here "nothing has come" means: from no node. */
-async function tryAt(port: number, each: Case): Promise<void> {
-  const site = new ClusterSite({ ...APP, host: '127.0.0.1', port, prefix: '' }, markers);
+/** Runs a case as the runner does for one server; an expectation of no events holds for the events of all nodes. */
+async function runCase(port: number, each: Case): Promise<void> {
+  const site = new ClusterSite({ ...APP, host: '127.0.0.1', port, prefix: '' }, barrier);
   try {
     await each.run(site);
   } finally {
@@ -49,10 +49,10 @@ describe('on three nodes, each connection to any of them', () => {
   afterAll(() => balancer.close());
 
   for (const each of shared) {
-    test(titleOf(each), () => tryAt(balancer.port, each), (each.limitMs ?? 20_000) + PATIENCE_MS);
+    test(titleOf(each), () => runCase(balancer.port, each), (each.limitMs ?? 20_000) + SETTLE_LIMIT_MS);
   }
 
-  test('2.4 every node has received a share of the connections', () => {
+  test('2.4 every node receives a share of the connections', () => {
     const least = shared.length / 4;
     for (const count of balancer.counts) expect(count).toBeGreaterThan(least);
   });
@@ -63,13 +63,13 @@ describe('on three nodes behind nginx', () => {
   beforeAll(async () => void (nginx = await startNginx(ports())));
   afterAll(() => nginx.close());
 
-  // What nginx itself answers, or changes on the way, is not what these cases are about.
+  // The other cases check bytes that nginx itself answers or changes.
   const chosen = shared.filter(({ id }) => /^[SWU]/.test(id));
   for (const each of chosen) {
-    test(titleOf(each), () => tryAt(nginx.port, each), (each.limitMs ?? 20_000) + PATIENCE_MS);
+    test(titleOf(each), () => runCase(nginx.port, each), (each.limitMs ?? 20_000) + SETTLE_LIMIT_MS);
   }
 
-  test('8.11 traffic avoids a node that has ended', async () => {
+  test('8.11 nginx sends no requests to a node that has stopped', async () => {
     const node = cluster.node(2);
     await node.kill();
     const statuses = await Promise.all(
@@ -79,6 +79,6 @@ describe('on three nodes behind nginx', () => {
     );
     expect(new Set(statuses)).toEqual(new Set([200]));
     await node.start();
-    await eventually(async () => (await node.readiness()) === 200, 'it is back');
+    await eventually(async () => (await node.readiness()) === 200, 'the node is ready again');
   });
 });

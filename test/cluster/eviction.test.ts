@@ -1,4 +1,4 @@
-/** A Redis that is full and removes keys to make room, as one does that is shared with a cache. */
+/** A full Redis that evicts keys, as a Redis does that is shared with a cache. */
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { Redis } from 'ioredis';
 import { firstScopes } from '../../src/stores/redis/node/installation.ts';
@@ -12,7 +12,7 @@ import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const LEASE_MS = 1000;
-const PATIENCE_MS = 40_000;
+const LIMIT_MS = 40_000;
 const POLICIES = [
   ...['allkeys-lru', 'allkeys-lfu', 'allkeys-random'],
   ...['volatile-lru', 'volatile-lfu', 'volatile-random', 'volatile-ttl'],
@@ -36,19 +36,19 @@ afterAll(async () => {
 
 type Node = Awaited<ReturnType<typeof openNode>>;
 
-const words = (node: Node): string[] => node.logger.warnings.map(({ message }) => message);
+const warningsOf = (node: Node): string[] => node.logger.warnings.map(({ message }) => message);
 
 const memory = async (name: string): Promise<number> =>
   Number(new RegExp(`${name}:(\\d+)`).exec(await client.info())?.[1]);
 
-/** From now on there is room for so much more. */
+/** Sets maxmemory to what is used now, and so many bytes more. */
 async function limit(policy: string, bytes: number): Promise<void> {
   await client.config('SET', 'maxmemory-policy', policy);
   await client.config('SET', 'maxmemory', String((await memory('used_memory')) + bytes));
 }
 
 let fillers = 0;
-/** Writes as a cache does until Redis has removed so many keys. */
+/** Writes cache entries until Redis has evicted so many keys. */
 async function evict(keys: number): Promise<void> {
   const before = await memory('evicted_keys');
   await eventually(
@@ -59,7 +59,7 @@ async function evict(keys: number): Promise<void> {
       return (await memory('evicted_keys')) - before >= keys;
     },
     `${keys} keys are evicted`,
-    PATIENCE_MS,
+    LIMIT_MS,
   );
 }
 
@@ -84,36 +84,35 @@ describe('the server starts', () => {
     await client.config('SET', 'maxmemory-policy', 'noeviction');
     const node = await openNode(nodeOptions({ port: redis.port, leaseMs: LEASE_MS }));
     await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    await eventually(() => words(node).length > 0, 'it is said');
-    expect(words(node)[0]).toMatch(/evicts any key/);
+    await eventually(() => warningsOf(node).length > 0, 'it is logged');
+    expect(warningsOf(node)[0]).toMatch(/evicts any key/);
     expect(node.isReady()).toBe(true);
   });
 });
 
-test('8.11 data that must stay has no expiry, so that no volatile-* policy can evict it', async () => {
+test('8.11 data that must not be lost has no expiry, so that no volatile-* policy can evict it', async () => {
   const node = await openNode(nodeOptions({ port: redis.port, apps: APPS }));
-  const room = channelOf('presence-room');
-  await node.membership.join(room, { subscriptions: 1, member: member('1'), socketId: '1.1' });
+  const channel = channelOf('presence-room');
+  await node.membership.join(channel, { subscriptions: 1, member: member('1'), socketId: '1.1' });
   await node.quota.admit('a', 10);
   await node.state.write('cutover', { percent: 5 });
   await node.replays.take('a', 'signature', 1000);
-  await node.broker.publish(room, { payload: 'x' }, { size: 5, ttlSeconds: 60 });
+  await node.broker.publish(channel, { payload: 'x' }, { size: 5, ttlSeconds: 60 });
   const expiring: string[] = [];
   for (const key of await client.keys('*')) if ((await client.pttl(key)) !== -1) expiring.push(key);
-  // The history of a channel, its position, what is known of all histories of the app, and the mark of a publish that was
-  // carried out.
+  // The history of a channel, its position, the two indexes of all histories of the app, and the id of a completed publish.
   expect(expiring.map((key) => /\}:(\w+):/.exec(key)?.[1]).sort()).toEqual(['h', 'hb', 'hx', 'p', 'x']);
 });
 
-const ROOMS = Array.from({ length: 30 }, (_, at) => channelOf(`presence-${at}`));
+const PRESENCE = Array.from({ length: 30 }, (_, at) => channelOf(`presence-${at}`));
 const PLAIN = Array.from({ length: 30 }, (_, at) => channelOf(`plain-${at}`));
 
-/** Two nodes with users on all rooms, one of them on both nodes. */
-async function inhabited(): Promise<readonly [Node, Node]> {
+/** Opens two nodes with users on all presence channels; one user is on both nodes. */
+async function openOccupiedNodes(): Promise<readonly [Node, Node]> {
   const where = nodeOptions({ port: redis.port, leaseMs: LEASE_MS, apps: APPS });
   const nodes = [await openNode(where), await openNode(where)] as const;
   for (const [at, node] of nodes.entries()) {
-    for (const ref of ROOMS) {
+    for (const ref of PRESENCE) {
       await node.broker.subscribe(ref);
       for (const [count, id] of [`own-${at}`, 'both'].entries())
         await node.membership.join(ref, {
@@ -128,11 +127,11 @@ async function inhabited(): Promise<readonly [Node, Node]> {
   return nodes;
 }
 
-/** How a node sees everything. */
-async function seenBy(node: Node): Promise<unknown> {
-  const rosters = await Promise.all(ROOMS.map((ref) => node.membership.members(ref)));
+/** Returns rosters, counts and connections as a node reads them. */
+async function stateOf(node: Node): Promise<unknown> {
+  const rosters = await Promise.all(PRESENCE.map((ref) => node.membership.members(ref)));
   const occupancies = await node.membership.channels('a', '');
-  const one = await Promise.all([...ROOMS, ...PLAIN].map((ref) => node.membership.occupancy(ref)));
+  const one = await Promise.all([...PRESENCE, ...PLAIN].map((ref) => node.membership.occupancy(ref)));
   return {
     rosters: [
       ...new Set(
@@ -150,36 +149,38 @@ async function seenBy(node: Node): Promise<unknown> {
   };
 }
 
-const WHOLE = {
+const COMPLETE = {
   rosters: ['both,own-0,own-1'],
-  listed: ROOMS.length + PLAIN.length,
+  listed: PRESENCE.length + PLAIN.length,
   counts: ['{"subscriptions":4,"users":0,"nodes":2}', '{"subscriptions":4,"users":3,"nodes":2}'],
   connections: 6,
 };
 
-async function whole(nodes: readonly Node[]): Promise<void> {
+async function expectComplete(nodes: readonly Node[]): Promise<void> {
   let last: unknown;
   await eventually(
     async () => {
-      last = await Promise.all(nodes.map(seenBy)).catch(String);
-      return JSON.stringify(last) === JSON.stringify(nodes.map(() => WHOLE));
+      last = await Promise.all(nodes.map(stateOf)).catch(String);
+      return JSON.stringify(last) === JSON.stringify(nodes.map(() => COMPLETE));
     },
-    () => `everything is as it was: ${JSON.stringify(last)}`,
-    PATIENCE_MS,
+    () => `all data is complete: ${JSON.stringify(last)}`,
+    LIMIT_MS,
   );
 }
 
-/** Removals of members that clients received. */
+/** Returns the member_removed events that a node has delivered. */
 const removals = (node: Node): string[] =>
-  ROOMS.flatMap(({ channel: name }) => node.payloads(name)).filter((text) => text.includes('member_removed'));
+  PRESENCE.flatMap(({ channel: name }) => node.payloads(name)).filter((text) =>
+    text.includes('member_removed'),
+  );
 
-/** Of whom clients of this node were told last that he left. */
-function toldGone(node: Node): string[] {
+/** Returns members whose last delivered event is member_removed. */
+function lastRemoved(node: Node): string[] {
   const last = new Map<string, boolean>();
   for (const { ref, event } of node.deliveries)
     if (event.memberChange !== undefined)
       last.set(`${ref.channel} ${event.memberChange.id}`, event.memberChange.joined);
-  return [...last].filter(([, came]) => !came).map(([who]) => who);
+  return [...last].filter(([, joined]) => !joined).map(([id]) => id);
 }
 
 describe('after evictions, the nodes write their data again', () => {
@@ -196,14 +197,14 @@ describe('after evictions, the nodes write their data again', () => {
   ])(
     '4.4 when the %s of channels are missing',
     async (_what, pattern) => {
-      const nodes = await inhabited();
-      await whole(nodes);
+      const nodes = await openOccupiedNodes();
+      await expectComplete(nodes);
       await limit('volatile-ttl', MEBIBYTE);
-      const gone = (await Promise.all(ROOMS.slice(0, 20).map((ref) => keysOf(ref, pattern)))).flat();
-      expect(gone.length).toBeGreaterThanOrEqual(20);
-      await client.del(gone);
+      const evicted = (await Promise.all(PRESENCE.slice(0, 20).map((ref) => keysOf(ref, pattern)))).flat();
+      expect(evicted.length).toBeGreaterThanOrEqual(20);
+      await client.del(evicted);
       await evict(1);
-      await whole(nodes);
+      await expectComplete(nodes);
       await eventually(
         () => nodes.some((node) => node.count('repaired_channels_total') > 0),
         'it is counted',
@@ -224,16 +225,16 @@ describe('after evictions, the nodes write their data again', () => {
   ])(
     '4.4 when the %s are missing',
     async (_what, pattern) => {
-      const nodes = await inhabited();
-      await whole(nodes);
+      const nodes = await openOccupiedNodes();
+      await expectComplete(nodes);
       await limit('volatile-ttl', MEBIBYTE);
       await client.del((await client.keys('*')).filter((key) => pattern.test(key)));
       await evict(1);
-      await whole(nodes);
+      await expectComplete(nodes);
       expect(nodes.flatMap(removals)).toEqual([]);
-      // And everybody who leaves then is gone: nothing was counted twice.
+      // Nothing was counted twice: after all have left, no channel is occupied.
       for (const node of nodes) {
-        for (const ref of ROOMS)
+        for (const ref of PRESENCE)
           for (const id of ['own-0', 'own-1', 'both'])
             await node.membership.leave(ref, { subscriptions: 0, member: member(id) });
         for (const ref of PLAIN) await node.membership.leave(ref, { subscriptions: 0 });
@@ -241,68 +242,66 @@ describe('after evictions, the nodes write their data again', () => {
       await eventually(
         async () => (await nodes[0].membership.channels('a', '')).size === 0,
         'nothing is left',
-        PATIENCE_MS,
+        LIMIT_MS,
       );
     },
     60_000,
   );
 
   test('4.4 removes a user who left while its data was incomplete', async () => {
-    const nodes = await inhabited();
-    const [room] = ROOMS;
+    const nodes = await openOccupiedNodes();
+    const [channel] = PRESENCE;
     await limit('volatile-ttl', MEBIBYTE);
-    await client.del(await keysOf(room!, /:m:[\w-]+$/));
-    await nodes[0].membership.leave(room!, { subscriptions: 1, member: member('own-0') });
+    await client.del(await keysOf(channel!, /:m:[\w-]+$/));
+    await nodes[0].membership.leave(channel!, { subscriptions: 1, member: member('own-0') });
     await evict(1);
     for (const node of nodes)
       await eventually(
-        async () => (await node.membership.members(room!)).every(({ id }) => id !== 'own-0'),
-        'he is gone',
-        PATIENCE_MS,
+        async () => (await node.membership.members(channel!)).every(({ id }) => id !== 'own-0'),
+        'the user is removed',
+        LIMIT_MS,
       );
-    expect((await nodes[1].membership.occupancy(room!)).users).toBe(2);
+    expect((await nodes[1].membership.occupancy(channel!)).users).toBe(2);
   }, 60_000);
 
-  test('4.4 cleans up a node that ended, though its lease was evicted', async () => {
-    const nodes = await inhabited();
+  test('4.4 cleans up a stopped node whose lease was evicted', async () => {
+    const nodes = await openOccupiedNodes();
     const where = nodeOptions({ port: redis.port });
     expect(where.partitions).toBe(16);
     const keys = (await client.keys('*')).filter((key) => key.endsWith('presence-0:o'));
     expect(keys).toHaveLength(1);
     await client.hset(keys[0]!, 'ended-node', 7);
-    await client.sadd(keys[0]!.replace(/:o$/, ':m:ended-node'), 'ghost');
+    await client.sadd(keys[0]!.replace(/:o$/, ':m:ended-node'), '9');
     await limit('volatile-ttl', MEBIBYTE);
     await evict(1);
-    await whole(nodes);
+    await expectComplete(nodes);
   }, 60_000);
 
   test.each(['allkeys-random', 'allkeys-lru'])(
-    '4.4 under real evictions by %s rosters and counts recover, no present user stays removed, and it is logged',
+    '4.4 after evictions by %s rosters and counts are complete again, no present user stays removed, and it is logged',
     async (policy) => {
-      const nodes = await inhabited();
-      await whole(nodes);
+      const nodes = await openOccupiedNodes();
+      await expectComplete(nodes);
       await limit(policy, MEBIBYTE);
       for (let round = 0; round < 5; round += 1) await evict(1000);
       await limit(policy, 64 * MEBIBYTE);
-      await whole(nodes);
-      await eventually(
-        () => nodes.every((node) => toldGone(node).length === 0),
-        'nobody was told gone for good',
-      );
+      await expectComplete(nodes);
+      await eventually(() => nodes.every((node) => lastRemoved(node).length === 0), 'no user stays removed');
       for (const node of nodes) {
         expect(node.count('evicted_keys_total')).toBeGreaterThan(0);
         expect(node.isReady()).toBe(true);
         expect(node.warnings()).toEqual(['Redis evicts keys: it needs more memory']);
-        const said = () => words(node).filter((what) => what.startsWith('Redis is full and has evicted'));
-        await eventually(() => said().length > 0, 'it is said', PATIENCE_MS);
-        expect(said()).toHaveLength(1);
+        const evictionLines = () =>
+          warningsOf(node).filter((what) => what.startsWith('Redis is full and has evicted'));
+        await eventually(() => evictionLines().length > 0, 'it is logged', LIMIT_MS);
+        expect(evictionLines()).toHaveLength(1);
       }
     },
     90_000,
   );
 });
 
-test('8.11 /up stays 200 while Redis evicts, and /ready warns of it', async () => {
+test('8.11 /up answers 200 while Redis evicts keys, and /ready has a warning', async () => {
   await limit('allkeys-lru', 2 * MEBIBYTE);
   const server = await startServer({
     REVERB_SCALING_ENABLED: 'true',
@@ -315,9 +314,9 @@ test('8.11 /up stays 200 while Redis evicts, and /ready warns of it', async () =
   await evict(500);
   await eventually(
     async () => JSON.stringify((await ask('/ready')).json).includes('Redis evicts keys'),
-    '/ready says it',
+    '/ready has the warning',
   );
-  await eventually(async () => (await ask('/ready')).status === 200, 'it is ready', PATIENCE_MS);
+  await eventually(async () => (await ask('/ready')).status === 200, 'it is ready', LIMIT_MS);
   expect((await ask('/up')).json).toEqual({ health: 'OK' });
   expect(server.output()).toMatch(/any key.*noeviction/);
 });

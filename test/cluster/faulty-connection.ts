@@ -13,34 +13,34 @@ export interface ConnectionFaults {
 
 export const NO_FAULTS: ConnectionFaults = { twice: 0, lostReply: 0, lostCommand: 0, longestDelayMs: 0 };
 
-/** Commands of a cut connection that may be executed once more, late. */
-const REMEMBERED = 6;
+/** Number of commands of a cut connection that may be executed again, late. */
+const MAX_REPEATED = 6;
 
 type Task = () => Promise<unknown>;
 
 /**
- * One unreliable connection: commands are executed in their order, but late, twice, or without an answer. When it is cut,
- * callers get an error; commands on their way are still executed, and some earlier ones are executed again.
+ * An unreliable connection: commands are executed in their order, but late, twice, or without an answer. When it is cut,
+ * callers get an error; commands already sent are still executed, and some earlier ones are executed again.
  */
 export class FaultyConnection {
-  readonly #chance: SeededRandom;
+  readonly #random: SeededRandom;
   readonly #faults: () => ConnectionFaults;
   #tail: Promise<unknown> = Promise.resolve();
   readonly #executed: Task[] = [];
   readonly #waiting = new Set<(error: Error) => void>();
   #pause: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
 
-  constructor(chance: SeededRandom, faults: () => ConnectionFaults) {
-    this.#chance = chance;
+  constructor(random: SeededRandom, faults: () => ConnectionFaults) {
+    this.#random = random;
     this.#faults = faults;
   }
 
   run(task: Task): Promise<unknown> {
     const { twice, lostReply, lostCommand, longestDelayMs } = this.#faults();
-    const isTwice = this.#chance.is(twice);
-    const isLost = this.#chance.is(lostReply);
-    const isNever = this.#chance.is(lostCommand);
-    const delayMs = longestDelayMs === 0 ? 0 : this.#chance.below(longestDelayMs);
+    const isTwice = this.#random.is(twice);
+    const isLost = this.#random.is(lostReply);
+    const isNever = this.#random.is(lostCommand);
+    const delayMs = longestDelayMs === 0 ? 0 : this.#random.below(longestDelayMs);
     return new Promise((resolve, reject) => {
       this.#waiting.add(reject);
       this.#tail = this.#tail
@@ -48,12 +48,12 @@ export class FaultyConnection {
         .then(() => (delayMs > 0 ? sleep(delayMs) : undefined))
         .then(() => {
           if (isNever) return reject(new Error('Command timed out'));
-          this.#remember(task);
+          this.#record(task);
           const answers = isTwice ? [task(), task()] : [task()];
           void Promise.all(answers)
             .then(([first, second]) => {
               if (isLost) reject(new Error('Command timed out'));
-              else resolve(this.#chance.is(0.5) ? first : (second ?? first));
+              else resolve(this.#random.is(0.5) ? first : (second ?? first));
             }, reject)
             .finally(() => this.#waiting.delete(reject));
         });
@@ -73,20 +73,20 @@ export class FaultyConnection {
     this.#pause = undefined;
   }
 
-  /** Closes the caller's side; Redis may still read what was sent. */
+  /** Closes the connection for the caller; commands already sent are still executed. */
   async cut(): Promise<void> {
     this.resume();
     for (const reject of this.#waiting) reject(new Error('Connection is closed.'));
     this.#waiting.clear();
-    const again = this.#executed.slice(-this.#chance.below(REMEMBERED + 1));
-    const delayMs = this.#chance.below(60);
+    const again = this.#executed.slice(-this.#random.below(MAX_REPEATED + 1));
+    const delayMs = this.#random.below(60);
     await this.#tail;
     await sleep(delayMs);
     for (const task of again) await task().catch(() => undefined);
   }
 
-  #remember(task: Task): void {
+  #record(task: Task): void {
     this.#executed.push(task);
-    if (this.#executed.length > REMEMBERED) this.#executed.shift();
+    if (this.#executed.length > MAX_REPEATED) this.#executed.shift();
   }
 }

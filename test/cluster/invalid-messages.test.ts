@@ -14,8 +14,8 @@ import { eventually, Wire } from '../support/wire.ts';
 import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 
-const PAYLOADS = 100_000;
-const AT_A_TIME = 1000;
+const MESSAGES = 100_000;
+const BATCH_SIZE = 1000;
 const SEED = Number(process.env.WAVEHALL_TEST_SEED ?? 20_261_121);
 
 const event = fc.record({
@@ -26,7 +26,7 @@ const event = fc.record({
 describe('a pub/sub message', () => {
   const heads = fc.constantFrom('- - 0', 'Abc-_9 1700000000000 1', 'e 2 999999999999999');
 
-  test('3.13 whole events are decoded as they were encoded', () => {
+  test('3.13 decodes events as they were encoded', () => {
     fc.assert(
       fc.property(heads, fc.array(event, { minLength: 1, maxLength: 5 }), (head, events) => {
         const text = `e ${head} ${events.length}\n${events.map((each) => encodeEvent(each).text).join('')}`;
@@ -37,7 +37,7 @@ describe('a pub/sub message', () => {
     );
   });
 
-  test('3.13 a message that is shorter or longer than its head says is invalid', () => {
+  test('3.13 a message whose length differs from its head is invalid', () => {
     fc.assert(
       fc.property(heads, fc.array(event, { minLength: 1, maxLength: 5 }), fc.nat(), (head, events, cut) => {
         const bytes = Buffer.from(
@@ -49,7 +49,7 @@ describe('a pub/sub message', () => {
     );
   });
 
-  test('3.13 any bytes decode to a whole message or to none, and never throw', () => {
+  test('3.13 decodes any bytes to a complete message or to none, and does not throw', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 400 }),
@@ -64,7 +64,7 @@ describe('a pub/sub message', () => {
   });
 });
 
-/** Numbers that somebody might make of a number. */
+/** Texts in place of a number in a message. */
 const NUMBERS = [
   '0',
   '-1',
@@ -79,8 +79,8 @@ const NUMBERS = [
   '0x10',
 ];
 
-/** From messages that Redis really sent: bytes of chance, parts, changed fields, two in one, what other channels say. */
-function* garbage(genuine: readonly Buffer[], seed: number): Generator<Buffer> {
+/** Generates invalid messages from real ones: random bytes, parts, changed fields, two in one, commands of the control channel. */
+function* invalidMessages(valid: readonly Buffer[], seed: number): Generator<Buffer> {
   const random = new SeededRandom(seed);
   const below = (limit: number): number => random.below(limit);
   const one = <T>(all: readonly T[]): T => all[below(all.length)] as T;
@@ -88,13 +88,13 @@ function* garbage(genuine: readonly Buffer[], seed: number): Generator<Buffer> {
   const kinds: (() => Buffer)[] = [
     () => bytes(below(200)),
     () => {
-      const message = one(genuine);
+      const message = one(valid);
       return message.subarray(0, below(message.length));
     },
-    () => Buffer.concat([one(genuine), bytes(1 + below(20))]),
-    () => Buffer.concat([one(genuine), one(genuine)]),
+    () => Buffer.concat([one(valid), bytes(1 + below(20))]),
+    () => Buffer.concat([one(valid), one(valid)]),
     () => {
-      const [head = '', ...body] = one(genuine).toString('latin1').split('\n');
+      const [head = '', ...body] = one(valid).toString('latin1').split('\n');
       const fields = head.split(' ');
       const field = below(fields.length);
       const changed = one([...NUMBERS, 'e', 'm', 'x'.repeat(300), bytes(3).toString('latin1')]);
@@ -105,59 +105,63 @@ function* garbage(genuine: readonly Buffer[], seed: number): Generator<Buffer> {
       Buffer.from(JSON.stringify({ terminate: one([null, 1, {}, { app: 1, user: 2 }, { app: 'a' }, []]) })),
     () => Buffer.from(JSON.stringify({ call: below(10), terminate: { app: 'app-id', user: 'u' } })),
     () => Buffer.alloc(below(3)),
-    // Whole but for its bytes, which are no UTF-8.
+    // A complete message whose payload is no UTF-8.
     () => Buffer.concat([Buffer.from('e - - 0 1\n3 0 -\n'), Buffer.from([0xff, 0xfe, 0x80 + below(64)])]),
-    () => Buffer.from(one(genuine).toString('utf8'), 'utf16le'),
+    () => Buffer.from(one(valid).toString('utf8'), 'utf16le'),
     () => Buffer.concat([Buffer.from(`m 1 ${one(NUMBERS)} - - 2\n`), Buffer.from([0xc0, 0x80])]),
     () => Buffer.from(`e ${'9'.repeat(below(40))} ${one(NUMBERS)} ${one(NUMBERS)} ${one(NUMBERS)}\n`),
   ];
-  for (let at = 0; at < PAYLOADS; at += 1) yield one(kinds)();
+  for (let at = 0; at < MESSAGES; at += 1) yield one(kinds)();
 }
 
-/** Publishes all of it; resolves when Redis has sent it on. */
-async function shower(client: Redis, channels: readonly string[], genuine: readonly Buffer[]): Promise<void> {
+/** Publishes all invalid messages; resolves when Redis has accepted them. */
+async function publishInvalid(
+  client: Redis,
+  channels: readonly string[],
+  valid: readonly Buffer[],
+): Promise<void> {
   let batch = client.pipeline();
   let at = 0;
-  for (const payload of garbage(genuine, SEED)) {
+  for (const payload of invalidMessages(valid, SEED)) {
     batch.publish(channels[at % channels.length] ?? '', payload);
     at += 1;
-    if (batch.length < AT_A_TIME) continue;
+    if (batch.length < BATCH_SIZE) continue;
     await batch.exec();
     batch = client.pipeline();
   }
   await batch.exec();
-  expect(at).toBe(PAYLOADS);
+  expect(at).toBe(MESSAGES);
 }
 
-/** Messages that Redis sends while `act` is done. */
-async function overheard(
+/** Returns the first `count` messages that Redis sends while `act` runs. */
+async function recordMessages(
   redis: TestRedis,
   channels: readonly string[],
   act: () => Promise<void>,
   count: number,
 ) {
   const client = new Redis(redis.port);
-  const heard: Buffer[] = [];
-  client.on('messageBuffer', (_channel: Buffer, bytes: Buffer) => heard.push(bytes));
+  const messages: Buffer[] = [];
+  client.on('messageBuffer', (_channel: Buffer, bytes: Buffer) => messages.push(bytes));
   await client.subscribe(...channels);
   await act();
-  await eventually(() => heard.length >= count, 'the messages are overheard');
+  await eventually(() => messages.length >= count, 'the messages are recorded');
   client.disconnect();
-  return heard.slice(0, count);
+  return messages.slice(0, count);
 }
 
 describe('messages of ten megabytes', () => {
   const HUGE = 10 * 1024 * 1024;
   const heads = ['', 'e ', 'e - - 0 1\n', `e - - 0 1\n${HUGE} 0 -\n`, 'm 1 1 - - 9\n', '{"terminate":'];
 
-  test('3.13 are ignored and counted, whatever they begin with, at almost no cost', () => {
+  test('3.13 are ignored and counted, with any first bytes', () => {
     const logger = new FakeLogger();
-    const garbage = new InvalidData(logger);
+    const invalid = new InvalidData(logger);
     for (const head of heads)
       for (const byte of [0x20, 0x39, 0xff])
         if (decodeMessage(Buffer.concat([Buffer.from(head), Buffer.alloc(HUGE - 1, byte)])) === undefined)
-          garbage.addMessage('bus');
-    expect(garbage.count).toBe(heads.length * 3);
+          invalid.addMessage('bus');
+    expect(invalid.count).toBe(heads.length * 3);
     expect(logger.warnings).toHaveLength(1);
   });
 });
@@ -175,40 +179,40 @@ describe('100,000 invalid messages', () => {
   });
 
   test(`3.13 are not delivered, are counted, and logged once (seed ${SEED})`, async () => {
-    const where = nodeOptions({ port: redis.port, leaseMs: 12_000 });
-    const keys = new Keys(where.keyPrefix, where.partitions);
-    const node = await openNode(where);
-    const [orders, room, plain] = [channelOf('orders'), channelOf('presence-room'), channelOf('plain')];
-    for (const ref of [orders, room, plain]) await node.broker.subscribe(ref);
-    const buses = [orders, room, plain].map((ref) => keys.channel(ref).pubsubChannel);
+    const options = nodeOptions({ port: redis.port, leaseMs: 12_000 });
+    const keys = new Keys(options.keyPrefix, options.partitions);
+    const node = await openNode(options);
+    const [orders, presence, plain] = [channelOf('orders'), channelOf('presence-room'), channelOf('plain')];
+    for (const ref of [orders, presence, plain]) await node.broker.subscribe(ref);
+    const pubsubChannels = [orders, presence, plain].map((ref) => keys.channel(ref).pubsubChannel);
     const kept = { size: 100, ttlSeconds: 60 };
-    const genuine = await overheard(
+    const valid = await recordMessages(
       redis,
-      buses,
+      pubsubChannels,
       async () => {
         for (const payload of ['one', 'two', 'three ü']) await node.broker.publish(orders, { payload }, kept);
         await node.broker.publish(plain, { payload: 'four', except: '1.2' });
-        await node.membership.join(room, { subscriptions: 1, member: member('1'), socketId: '1.2' });
+        await node.membership.join(presence, { subscriptions: 1, member: member('1'), socketId: '1.2' });
       },
       5,
     );
     const terminated: string[] = [];
     node.control.onTerminate((app, user) => terminated.push(`${app} ${user}`));
-    await eventually(() => node.deliveries.length >= 4, 'the genuine ones are there');
+    await eventually(() => node.deliveries.length >= 4, 'the valid messages are delivered');
     const known = new Set([...node.deliveries.map((each) => each.event.payload), 'last']);
 
-    await shower(client, [...buses, keys.control()], genuine);
+    await publishInvalid(client, [...pubsubChannels, keys.control()], valid);
     for (const ref of [orders, plain]) await node.broker.publish(ref, { payload: 'last' }, kept);
     await node.control.terminate('a', 'last');
-    await eventually(() => terminated.includes('a last'), 'an order is still heard', 15_000);
+    await eventually(() => terminated.includes('a last'), 'a command is still received', 15_000);
     for (const name of ['orders', 'plain'])
-      await eventually(() => node.payloads(name).at(-1) === 'last', `${name} still works`, 15_000);
+      await eventually(() => node.payloads(name).at(-1) === 'last', `${name} still delivers events`, 15_000);
 
     expect(terminated).toEqual(['a last']);
     expect(node.deliveries.filter((each) => !known.has(each.event.payload))).toEqual([]);
     expect(node.payloads('orders')).toEqual(['one', 'two', 'three ü', 'last']);
-    expect(node.count('invalid_data_total')).toBeGreaterThan(PAYLOADS * 0.7);
-    expect(node.count('invalid_data_total')).toBeLessThanOrEqual(PAYLOADS);
+    expect(node.count('invalid_data_total')).toBeGreaterThan(MESSAGES * 0.7);
+    expect(node.count('invalid_data_total')).toBeLessThanOrEqual(MESSAGES);
     expect(node.count('lost_events_total')).toBe(0);
     expect(node.logger.warnings.map(({ message }) => message)).toEqual([
       'Ignored an invalid message on a Redis channel: no node sends such. Does another program publish to channels that begin with WAVEHALL_REDIS_PREFIX?',
@@ -217,7 +221,7 @@ describe('100,000 invalid messages', () => {
     expect(node.isReady()).toBe(true);
   }, 120_000);
 
-  test(`3.13 a running server survives them, and its clients receive none (seed ${SEED})`, async () => {
+  test(`3.13 a server continues to run, and its clients receive none of them (seed ${SEED})`, async () => {
     const server = await startServer({ REVERB_SCALING_ENABLED: 'true', REDIS_PORT: `${redis.port}` });
     try {
       const wire = await Wire.open(server, '/app/app-key?protocol=7');
@@ -231,8 +235,8 @@ describe('100,000 invalid messages', () => {
       const publish = (name: string) =>
         publisher(app).post('/events', { name, channels: ['orders'], data: '"x"' });
       const act = async () => expect((await publish('one')).status).toBe(200);
-      const genuine = await overheard(redis, [pubsubChannel], act, 1);
-      await shower(client, [pubsubChannel, keys.control()], genuine);
+      const valid = await recordMessages(redis, [pubsubChannel], act, 1);
+      await publishInvalid(client, [pubsubChannel, keys.control()], valid);
       expect((await publish('last')).status).toBe(200);
       await wire.next('last', 15_000);
       expect(wire.texts.map((text) => (JSON.parse(text) as { event: string }).event)).toEqual([

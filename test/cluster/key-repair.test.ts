@@ -1,4 +1,4 @@
-/** Each of our keys, spoilt in each way by another program, while nodes work, start and are cleaned up. */
+/** Every key of Wavehall with every kind of invalid data, while nodes run, start and are cleaned up. */
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
@@ -14,73 +14,73 @@ type Node = Awaited<ReturnType<typeof openNode>>;
 type Admin = Redis | Cluster;
 
 const APPS = [{ id: 'a', credentials: [{ key: 'k', secret: 's' }] }] as const;
-const ROOM = channelOf('presence-cache-room');
+const CHANNEL = channelOf('presence-cache-room');
 const OTHER = channelOf('other');
-const KEPT = { size: 100, ttlSeconds: 60, lastSeconds: 60, appBytes: 1_000_000 };
-/** Time that settling, a lease and a few beats need on a busy machine. */
-const HEALED_WITHIN_MS = 45_000;
+const RETENTION = { size: 100, ttlSeconds: 60, lastSeconds: 60, appBytes: 1_000_000 };
+/** Time limit of a repair: settling, a lease and a few renewals on a slow machine. */
+const REPAIR_LIMIT_MS = 45_000;
 const MINUTE_MS = 60_000;
 
-interface Place {
+interface Target {
   readonly keys: Keys;
-  /** The id of a node that lives. */
+  /** The id of a running node. */
   readonly node: string;
 }
 
-/** An ended node that is not cleaned up yet. */
-const GHOST = 'ghost';
+/** Id of a stopped node that is not cleaned up yet. */
+const STOPPED_NODE = 'stopped-node';
 
 type Kind = 'hash' | 'set' | 'zset' | 'list' | 'string';
 
-/** Every key that `keys.ts` names and that is not a channel of the bus, or one process's own for a moment. */
-type Case = readonly [name: string, kind: Kind, key: (place: Place) => string];
+/** Every key of `keys.ts`, except pub/sub channels and keys that one process uses for a moment. */
+type Case = readonly [name: string, kind: Kind, key: (target: Target) => string];
 const KEYS: readonly Case[] = [
   ['generation', 'hash', ({ keys }) => keys.generation(0)],
   ['nodes', 'zset', ({ keys }) => keys.nodes(0)],
-  ['index of a node that lives', 'set', ({ keys, node }) => keys.index(0, node)],
-  ['index of a node that ended', 'set', ({ keys }) => keys.index(0, GHOST)],
+  ['index of a running node', 'set', ({ keys, node }) => keys.index(0, node)],
+  ['index of a stopped node', 'set', ({ keys }) => keys.index(0, STOPPED_NODE)],
   ['occupied channels', 'set', ({ keys }) => keys.occupied(0, 'a')],
   ['connections', 'hash', ({ keys }) => keys.connections('a')],
   ['signatures', 'zset', ({ keys }) => keys.signatures('a')],
   ['shared state', 'string', ({ keys }) => keys.state('cutover')],
   ['scopes', 'hash', ({ keys }) => keys.scopes()],
-  ['counts', 'hash', ({ keys }) => keys.channel(ROOM).counts],
-  ['nodes per user', 'hash', ({ keys }) => keys.channel(ROOM).nodesPerUser],
-  ['roster', 'hash', ({ keys }) => keys.channel(ROOM).members],
-  ['version', 'string', ({ keys }) => keys.channel(ROOM).version],
-  ['users of a node that lives', 'set', ({ keys, node }) => keys.channel(ROOM).usersOf(node)],
-  ['users of a node that ended', 'set', ({ keys }) => keys.channel(ROOM).usersOf(GHOST)],
-  ['history', 'list', ({ keys }) => keys.channel(ROOM).history],
-  ['last event', 'string', ({ keys }) => keys.channel(ROOM).lastEvent],
-  ['expiry of histories', 'zset', ({ keys }) => keys.channel(ROOM).retention.keys[0]],
-  ['bytes of histories', 'hash', ({ keys }) => keys.channel(ROOM).retention.keys[1]],
-  ['expiry of last events', 'zset', ({ keys }) => keys.channel(ROOM).retention.keys[2]],
-  ['bytes of last events', 'hash', ({ keys }) => keys.channel(ROOM).retention.keys[3]],
-  ['position', 'hash', ({ keys }) => keys.channel(ROOM).position],
+  ['counts', 'hash', ({ keys }) => keys.channel(CHANNEL).counts],
+  ['nodes per user', 'hash', ({ keys }) => keys.channel(CHANNEL).nodesPerUser],
+  ['roster', 'hash', ({ keys }) => keys.channel(CHANNEL).members],
+  ['version', 'string', ({ keys }) => keys.channel(CHANNEL).version],
+  ['users of a running node', 'set', ({ keys, node }) => keys.channel(CHANNEL).usersOf(node)],
+  ['users of a stopped node', 'set', ({ keys }) => keys.channel(CHANNEL).usersOf(STOPPED_NODE)],
+  ['history', 'list', ({ keys }) => keys.channel(CHANNEL).history],
+  ['last event', 'string', ({ keys }) => keys.channel(CHANNEL).lastEvent],
+  ['expiry of histories', 'zset', ({ keys }) => keys.channel(CHANNEL).retention.keys[0]],
+  ['bytes of histories', 'hash', ({ keys }) => keys.channel(CHANNEL).retention.keys[1]],
+  ['expiry of last events', 'zset', ({ keys }) => keys.channel(CHANNEL).retention.keys[2]],
+  ['bytes of last events', 'hash', ({ keys }) => keys.channel(CHANNEL).retention.keys[3]],
+  ['position', 'hash', ({ keys }) => keys.channel(CHANNEL).position],
 ];
 
 const BINARY = Buffer.from([0xff, 0x00, 0xfe, 0x0a, 0x80]);
 const HUGE = 'x'.repeat(1024 * 1024);
 
-/** Values for a text, a field of a hash, a member of a set or a list. */
+/** Invalid values for a string, a field of a hash, a member of a set or of a list. */
 const TEXTS: readonly (readonly [name: string, value: string | Buffer])[] = [
   ['text', 'garbage'],
-  ['nothing', ''],
+  ['empty text', ''],
   ['bytes', BINARY],
   ['a megabyte', HUGE],
   ['below zero', '-5'],
   ['a fraction', '1.5'],
   ['no number', 'NaN'],
-  ['without end', '1e400'],
+  ['an infinite number', '1e400'],
   ['too large a number', '9223372036854775807'],
   ['a hexadecimal number', '0x10'],
   ['separators', '::: \n\n'],
   ['other JSON', '{"percent":"all","number":9007199254740991}'],
 ];
 
-type Spoil = (admin: Admin, key: string) => Promise<unknown>;
+type Damage = (admin: Admin, key: string) => Promise<unknown>;
 
-const another: Record<Kind, Spoil> = {
+const replaced: Record<Kind, Damage> = {
   string: async (admin, key) => [await admin.del(key), await admin.lpush(key, 'garbage')],
   hash: async (admin, key) => [await admin.del(key), await admin.set(key, 'garbage')],
   set: async (admin, key) => [await admin.del(key), await admin.hset(key, 'garbage', BINARY)],
@@ -88,12 +88,12 @@ const another: Record<Kind, Spoil> = {
   list: async (admin, key) => [await admin.del(key), await admin.zadd(key, 1, 'garbage')],
 };
 
-const added: Record<Kind, (value: string | Buffer) => Spoil> = {
+const added: Record<Kind, (value: string | Buffer) => Damage> = {
   string: (value) => (admin, key) => admin.set(key, value),
-  /** In every field, and in fields of its own. */
+  /** Writes the value to every field, and adds two fields. */
   hash: (value) => async (admin, key) => {
     for (const field of await admin.hkeysBuffer(key)) await admin.hset(key, field, value);
-    await admin.hset(key, 'stranger', value);
+    await admin.hset(key, 'unknown', value);
     await admin.hset(key, value, '7');
   },
   set: (value) => (admin, key) => admin.sadd(key, value),
@@ -104,57 +104,57 @@ const added: Record<Kind, (value: string | Buffer) => Spoil> = {
   list: (value) => (admin, key) => admin.rpush(key, value),
 };
 
-interface World {
+interface Topology {
   readonly name: string;
   readonly options: () => Partial<RedisOptions>;
   readonly admin: () => Admin;
   readonly texts: typeof TEXTS;
 }
 
-/** Leaves behind what a crashed node does: it was on the room with a user of its own. */
-async function leaveGhost(admin: Admin, keys: Keys): Promise<void> {
-  const room = keys.channel(ROOM);
-  await admin.hset(keys.generation(0), `node:${GHOST}`, 1);
-  await admin.sadd(keys.index(0, GHOST), room.channelKey);
-  await admin.hset(room.counts, GHOST, 1);
-  await admin.sadd(room.usersOf(GHOST), '9');
-  await admin.hset(room.nodesPerUser, '9', 1);
-  await admin.hset(room.members, '9', `${Date.now() * 100} ["9",null]`);
-  await admin.zadd(keys.nodes(0), Date.now() - 1, GHOST);
+/** Writes the keys of a crashed node that had one user on the channel. */
+async function writeStoppedNode(admin: Admin, keys: Keys): Promise<void> {
+  const channelKeys = keys.channel(CHANNEL);
+  await admin.hset(keys.generation(0), `node:${STOPPED_NODE}`, 1);
+  await admin.sadd(keys.index(0, STOPPED_NODE), channelKeys.channelKey);
+  await admin.hset(channelKeys.counts, STOPPED_NODE, 1);
+  await admin.sadd(channelKeys.usersOf(STOPPED_NODE), '9');
+  await admin.hset(channelKeys.nodesPerUser, '9', 1);
+  await admin.hset(channelKeys.members, '9', `${Date.now() * 100} ["9",null]`);
+  await admin.zadd(keys.nodes(0), Date.now() - 1, STOPPED_NODE);
 }
 
-/** Redis being away is an answer; anything else is a defect. */
+/** Accepts only the errors of an unavailable Redis. */
 const allowed = (error: unknown): undefined => {
   expect((error as Error).name).toMatch(/^(Unavailable|OutcomeUnknown)$/);
 };
 
-/** A busy machine may be too late with it. */
-const taken = (task: () => Promise<unknown>): Promise<void> =>
+/** Repeats a task until Redis accepts it, since a slow machine may exceed a deadline. */
+const untilAccepted = (task: () => Promise<unknown>): Promise<void> =>
   eventually(
     () =>
       task().then(
         () => true,
         () => false,
       ),
-    'Redis takes it',
+    'Redis accepts it',
     15_000,
   );
 
-const enter = async (node: Node, id: string): Promise<void> => {
-  await node.broker.subscribe(ROOM);
-  await node.membership.join(ROOM, { subscriptions: 1, member: member(id), socketId: `${id}.1` });
+const join = async (node: Node, id: string): Promise<void> => {
+  await node.broker.subscribe(CHANNEL);
+  await node.membership.join(CHANNEL, { subscriptions: 1, member: member(id), socketId: `${id}.1` });
 };
 
-async function doAll(node: Node, n: number): Promise<void> {
+async function useAll(node: Node, n: number): Promise<void> {
   const tasks: (() => Promise<unknown>)[] = [
-    () => node.membership.occupancy(ROOM),
+    () => node.membership.occupancy(CHANNEL),
     () => node.membership.channels('a', ''),
-    () => node.membership.members(ROOM),
+    () => node.membership.members(CHANNEL),
     () => node.quota.connections('a'),
     () => node.replays.take('a', `signature ${n}`, MINUTE_MS),
     () => node.state.read('cutover'),
-    () => node.cachedEvents.last(ROOM),
-    () => node.broker.publish(ROOM, { payload: `meanwhile ${n}` }, KEPT),
+    () => node.cachedEvents.last(CHANNEL),
+    () => node.broker.publish(CHANNEL, { payload: `meanwhile ${n}` }, RETENTION),
     () => node.control.terminate('a', `meanwhile ${n}`),
     () => node.broker.subscribe(OTHER),
     () => node.membership.join(OTHER, { subscriptions: 1, member: undefined, socketId: '5.5' }),
@@ -171,72 +171,77 @@ const idsOn = async (node: Node, ref: ChannelRef): Promise<string> =>
         .map(({ id }) => id)
         .sort()
         .join(),
-    () => 'away',
+    () => 'unavailable',
   );
 
-async function isWhole(nodes: readonly Node[]): Promise<string> {
-  const said: string[] = [];
+async function stateOf(nodes: readonly Node[]): Promise<string> {
+  const state: string[] = [];
   for (const node of nodes) {
-    said.push(await idsOn(node, ROOM));
-    const count = await node.membership.occupancy(ROOM).catch(() => undefined);
-    said.push(`${count?.subscriptions} ${count?.users}`);
+    state.push(await idsOn(node, CHANNEL));
+    const count = await node.membership.occupancy(CHANNEL).catch(() => undefined);
+    state.push(`${count?.subscriptions} ${count?.users}`);
     const channels = await node.membership.channels('a', 'presence-').catch(() => new Map());
-    said.push(String((channels.get(ROOM.channel) as { users?: number } | undefined)?.users));
-    said.push(String(await node.quota.connections('a').catch(() => -1)));
+    state.push(String((channels.get(CHANNEL.channel) as { users?: number } | undefined)?.users));
+    state.push(String(await node.quota.connections('a').catch(() => -1)));
   }
-  return said.join(' ');
+  return state.join(' ');
 }
 
-/** Resolves when all is well again; `isCounted`: and when somebody has counted it. */
-async function live(world: World, [, kind, keyOf]: Case, spoil: Spoil, isCounted: boolean): Promise<void> {
-  const where = nodeOptions({ ...world.options(), partitions: 1, leaseMs: 2000, apps: APPS });
-  const keys = new Keys(where.keyPrefix, 1, 0, firstScopes(APPS));
-  const admin = world.admin();
-  const [a, b] = [await openNode(where), await openNode(where)];
-  await enter(a, '1');
-  const [node = ''] = await admin.hkeys(keys.channel(ROOM).counts);
-  await enter(b, '2');
+/** Damages a key; resolves when the data is complete again and, with `isCounted`, when a node has counted the invalid data. */
+async function damageAndExpectRepair(
+  topology: Topology,
+  [, kind, keyOf]: Case,
+  damage: Damage,
+  isCounted: boolean,
+): Promise<void> {
+  const options = nodeOptions({ ...topology.options(), partitions: 1, leaseMs: 2000, apps: APPS });
+  const keys = new Keys(options.keyPrefix, 1, 0, firstScopes(APPS));
+  const admin = topology.admin();
+  const [a, b] = [await openNode(options), await openNode(options)];
+  await join(a, '1');
+  const [node = ''] = await admin.hkeys(keys.channel(CHANNEL).counts);
+  await join(b, '2');
   expect(await a.quota.admit('a', 10)).toBe(true);
-  await taken(() => a.broker.publish(ROOM, { payload: 'before' }, KEPT));
+  await untilAccepted(() => a.broker.publish(CHANNEL, { payload: 'before' }, RETENTION));
   await a.replays.take('a', 'before', MINUTE_MS);
   await a.state.write('cutover', { percent: 1 });
-  await leaveGhost(admin, keys);
+  await writeStoppedNode(admin, keys);
   const key = keyOf({ keys, node });
-  await spoil(admin, key);
+  await damage(admin, key);
 
-  for (const [n, each] of [a, b].entries()) await doAll(each, n);
-  const c = await openNode(where);
-  await enter(c, '3');
-  for (const [n, each] of [c, a].entries()) await doAll(each, n + 10);
+  for (const [n, each] of [a, b].entries()) await useAll(each, n);
+  const c = await openNode(options);
+  await join(c, '3');
+  for (const [n, each] of [c, a].entries()) await useAll(each, n + 10);
 
   const nodes = [a, b, c];
   const counted = (): number => nodes.reduce((sum, each) => sum + each.count('invalid_data_total'), 0);
-  let said = '';
-  const whole = nodes.map(() => '1,2,3 3 3 3 1').join(' ');
+  let state = '';
+  const complete = nodes.map(() => '1,2,3 3 3 3 1').join(' ');
   await eventually(
     async () => {
-      // What a publish looks at only now and then is mended then.
-      await a.broker.publish(ROOM, { payload: 'meanwhile' }, KEPT).catch(allowed);
+      // Some keys are checked, and repaired, only by one publish of many.
+      await a.broker.publish(CHANNEL, { payload: 'meanwhile' }, RETENTION).catch(allowed);
       return (
-        (said = await isWhole(nodes)) === whole &&
-        (said = await admin.type(key)).replace('none', kind) === kind &&
-        (!isCounted || (said = `counted ${counted()}`) !== 'counted 0') &&
-        (await admin.zscore(keys.nodes(0), GHOST)) === null
+        (state = await stateOf(nodes)) === complete &&
+        (state = await admin.type(key)).replace('none', kind) === kind &&
+        (!isCounted || (state = `counted ${counted()}`) !== 'counted 0') &&
+        (await admin.zscore(keys.nodes(0), STOPPED_NODE)) === null
       );
     },
-    () => `everybody is there, the ended node is not: ${said}`,
-    HEALED_WITHIN_MS,
+    () => `all members are listed, the stopped node is removed: ${state}`,
+    REPAIR_LIMIT_MS,
   );
-  for (const each of nodes) await each.insist(ROOM, 'after');
+  for (const each of nodes) await each.insist(CHANNEL, 'after');
   for (const each of nodes)
     await eventually(
-      () => each.payloads(ROOM.channel).filter((text) => text === 'after').length >= 3,
-      'events are heard',
+      () => each.payloads(CHANNEL.channel).filter((text) => text === 'after').length >= 3,
+      'events are received',
     );
   const terminated: string[] = [];
   for (const each of nodes) each.control.onTerminate((_app, user) => terminated.push(user));
-  await taken(() => a.control.terminate('a', 'u'));
-  await eventually(() => terminated.length >= nodes.length, 'an order is heard');
+  await untilAccepted(() => a.control.terminate('a', 'u'));
+  await eventually(() => terminated.length >= nodes.length, 'a command is received');
   expect(await b.replays.take('a', 'after', MINUTE_MS)).toBe(true);
   expect(await c.replays.take('a', 'after', MINUTE_MS)).toBe(false);
   await b.state.write('cutover', { percent: 2 });
@@ -253,49 +258,51 @@ async function live(world: World, [, kind, keyOf]: Case, spoil: Spoil, isCounted
 
 let single: Awaited<ReturnType<typeof startRedis>>;
 let group: Awaited<ReturnType<typeof startCluster>>;
-let toSingle: Redis;
-let toGroup: Cluster;
+let singleClient: Redis;
+let clusterClient: Cluster;
 beforeAll(async () => {
   single = await startRedis();
   group = await startCluster();
-  toSingle = new Redis(single.port);
-  toGroup = new Cluster(group.addresses.map((each) => ({ ...each })));
+  singleClient = new Redis(single.port);
+  clusterClient = new Cluster(group.addresses.map((each) => ({ ...each })));
 }, 60_000);
 afterAll(async () => {
-  toSingle.disconnect();
-  toGroup.disconnect();
+  singleClient.disconnect();
+  clusterClient.disconnect();
   await single.close();
   await group.close();
 });
 
-const WORLDS: readonly World[] = [
-  { name: 'one Redis', options: () => ({ port: single.port }), admin: () => toSingle, texts: TEXTS },
+const TOPOLOGIES: readonly Topology[] = [
+  { name: 'one Redis', options: () => ({ port: single.port }), admin: () => singleClient, texts: TEXTS },
   {
     name: 'a Redis Cluster',
     options: () => ({ cluster: group.addresses }),
-    admin: () => toGroup,
+    admin: () => clusterClient,
     texts: TEXTS.slice(2, 5),
   },
 ];
 
-describe.each(WORLDS)('over $name', (world) => {
+describe.each(TOPOLOGIES)('over $name', (topology) => {
   test.each(KEYS)(
-    '3.13 repairs, counts and logs once another type in a key, while everything works: %s',
+    '3.13 repairs a key of another type, counts it and logs it once, while the nodes continue to work: %s',
     async (...each) => {
-      await live(world, each, another[each[1]], true);
+      await damageAndExpectRepair(topology, each, replaced[each[1]], true);
     },
     120_000,
   );
 
   test.each(KEYS)(
-    '3.13 invalid data of the right type does no harm once it is repaired: %s',
+    '3.13 works again after invalid data of the right type is repaired: %s',
     async (...each) => {
       const results = await Promise.allSettled(
-        world.texts.map(([, value]) => live(world, each, added[each[1]](value), false)),
+        topology.texts.map(([, value]) =>
+          damageAndExpectRepair(topology, each, added[each[1]](value), false),
+        ),
       );
       const failures = results.flatMap((result, at) =>
         result.status === 'rejected'
-          ? [`${world.texts[at]?.[0]}: ${String(result.reason).slice(0, 600)}`]
+          ? [`${topology.texts[at]?.[0]}: ${String(result.reason).slice(0, 600)}`]
           : [],
       );
       expect(failures).toEqual([]);

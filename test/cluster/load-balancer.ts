@@ -22,16 +22,16 @@ export async function startLoadBalancer(
     const node = connect({ port: ports[at] ?? 0, host: '127.0.0.1', allowHalfOpen: true });
     client.pipe(node);
     node.pipe(client);
-    for (const [side, other] of [
+    for (const [side, opposite] of [
       [client, node],
       [node, client],
     ] as const) {
       side.setNoDelay(true);
       open.add(side);
-      side.on('error', () => other.resetAndDestroy());
+      side.on('error', () => opposite.resetAndDestroy());
       side.on('close', () => {
         open.delete(side);
-        other.end();
+        opposite.end();
       });
     }
   });

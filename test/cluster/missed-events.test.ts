@@ -27,12 +27,12 @@ afterAll(async () => {
 
 const KEEP = { size: 50, ttlSeconds: 60 };
 
-test('3.13 delivers what is published while Redis does not yet answer the position of a new channel', async () => {
+test('3.13 delivers events that are published before Redis returns the position of a new channel', async () => {
   const options = nodeOptions({ port: redis.port });
   const [slow, other] = [await openNode({ ...options, commandTimeoutMs: 100 }), await openNode(options)];
   const orders = channelOf('orders');
   await other.broker.publish(orders, { payload: 'before' }, KEEP);
-  // Scripts wait, subscriptions do not.
+  // CLIENT PAUSE WRITE delays scripts, but not subscriptions.
   await admin.call('CLIENT', 'PAUSE', '60000', 'WRITE');
   await slow.broker.subscribe(orders);
   const published = other.broker.publish(orders, { payload: 'first' }, KEEP);
@@ -45,18 +45,18 @@ test('3.13 delivers what is published while Redis does not yet answer the positi
 
 const NINE_THOUSAND = Array.from({ length: 9000 }, (_, at) => `event ${at}`);
 
-interface Circumstances {
+interface Options {
   readonly port?: number;
   readonly before?: (node: Node, other: Node) => Promise<unknown>;
-  readonly onReturn?: (proxy: FaultProxy) => void;
+  readonly onReconnect?: (proxy: FaultProxy) => void;
 }
 
-/** A node that hears nothing of `ref` while `missed` is done, then everything again. */
-async function awayDuring(
+/** Disconnects a node that is subscribed to `ref` while `missed` runs, then reconnects it. */
+async function disconnectDuring(
   ref: ChannelRef,
   keep: Retention,
   missed: (other: Node) => Promise<void>,
-  { port = redis.port, before, onReturn }: Circumstances = {},
+  { port = redis.port, before, onReconnect }: Options = {},
 ) {
   const proxy = await FaultProxy.open(port);
   onTestFinished(() => proxy.close());
@@ -65,18 +65,18 @@ async function awayDuring(
   await node.broker.subscribe(ref);
   await before?.(node, other);
   await other.broker.publish(ref, { payload: 'before' }, keep);
-  await eventually(() => node.payloads(ref.channel).length === 1, 'the node hears the channel');
+  await eventually(() => node.payloads(ref.channel).length === 1, 'the node receives events of the channel');
   proxy.isRefusing = true;
   proxy.cut();
-  await eventually(() => !node.isReady(), 'the node is away');
+  await eventually(() => !node.isReady(), 'the node is disconnected');
   await missed(other);
   proxy.heal();
-  onReturn?.(proxy);
+  onReconnect?.(proxy);
   const keys = new Keys(options.keyPrefix, options.partitions).channel(ref);
   return { node, other, keys, proxy };
 }
 
-test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node delivers 9,000 missed events, all in their order', async () => {
+test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node delivers 9,000 missed events in order', async () => {
   const proxy = await FaultProxy.open(redis.port);
   onTestFinished(() => proxy.close());
   const env = {
@@ -85,11 +85,11 @@ test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node delivers 9,000 missed events, 
     WAVEHALL_MAX_BATCH_SIZE: '500',
     WAVEHALL_REDIS_PREFIX: 'long:',
   };
-  const away = await startServer({ ...env, REDIS_PORT: `${proxy.port}` });
-  onTestFinished(() => away.close());
+  const disconnected = await startServer({ ...env, REDIS_PORT: `${proxy.port}` });
+  onTestFinished(() => disconnected.close());
   const other = await startServer({ ...env, REDIS_PORT: `${redis.port}` });
   onTestFinished(() => other.close());
-  const wire = await Wire.open(away, '/app/app-key?protocol=7');
+  const wire = await Wire.open(disconnected, '/app/app-key?protocol=7');
   onTestFinished(async () => {
     await wire.close();
   });
@@ -102,7 +102,10 @@ test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node delivers 9,000 missed events, 
   };
   proxy.isRefusing = true;
   proxy.cut();
-  await eventually(() => away.output().includes('Lost the connection to Redis'), 'the node is away');
+  await eventually(
+    () => disconnected.output().includes('Lost the connection to Redis'),
+    'the node is disconnected',
+  );
   for (let at = 0; at < 9000; at += 500) await publish(NINE_THOUSAND.slice(at, at + 500));
   proxy.heal();
   await wire.next(NINE_THOUSAND.at(-1) ?? '', 30_000);
@@ -110,13 +113,13 @@ test('3.13 with WAVEHALL_HISTORY_SIZE=9000 a node delivers 9,000 missed events, 
   await wire.next('after', 15_000);
   const names = wire.texts.map((text) => (JSON.parse(text) as { event: string }).event);
   expect(names.filter((name) => !name.startsWith('pusher'))).toEqual([...NINE_THOUSAND, 'after']);
-  expect(away.output()).not.toMatch(/Lost events|cannot be read/);
+  expect(disconnected.output()).not.toMatch(/Lost events|cannot be read/);
 }, 120_000);
 
-test('3.13 delivers the newest of more missed events than a history keeps, and counts the others as lost', async () => {
+test('3.13 when more events are missed than a history keeps, delivers the newest and counts the others as lost', async () => {
   const keep = { size: 1200, ttlSeconds: 60 };
   const all = Array.from({ length: 3000 }, (_, at) => `event ${at}`);
-  const { node } = await awayDuring(channelOf('many'), keep, async ({ broker }) => {
+  const { node } = await disconnectDuring(channelOf('many'), keep, async ({ broker }) => {
     await Promise.all(all.map((payload) => broker.publish(channelOf('many'), { payload }, keep)));
   });
   await eventually(() => node.payloads('many').at(-1) === all.at(-1), 'the newest is delivered');
@@ -134,11 +137,11 @@ test('3.13 counts events as lost after a disconnection longer than WAVEHALL_HIST
   ] as const) {
     const keep = { size: 50, ttlSeconds };
     const ref = channelOf(name);
-    const { node, other } = await awayDuring(ref, keep, async ({ broker }) => {
+    const { node, other } = await disconnectDuring(ref, keep, async ({ broker }) => {
       for (const payload of missed) await broker.publish(ref, { payload }, keep);
       if (isLate) await sleep(2500);
     });
-    await eventually(() => node.isReady(), 'the node is back');
+    await eventually(() => node.isReady(), 'the node is reconnected');
     for (const payload of after) await other.broker.publish(ref, { payload }, keep);
     await eventually(() => node.payloads(name).at(-1) === after[1], 'the newest is delivered');
     expect(node.payloads(name)).toEqual(['before', ...(isLate ? [] : missed), ...after]);
@@ -146,35 +149,39 @@ test('3.13 counts events as lost after a disconnection longer than WAVEHALL_HIST
   }
 }, 60_000);
 
-test('3.13 delivers large missed events whole, in their order', async () => {
+test('3.13 delivers large missed events complete and in order', async () => {
   const keep = { size: 50, ttlSeconds: 60 };
   const all = Array.from({ length: 12 }, (_, at) => `${at} ${'ü'.repeat(200_000)}`);
-  const { node } = await awayDuring(channelOf('large'), keep, async ({ broker }) => {
+  const { node } = await disconnectDuring(channelOf('large'), keep, async ({ broker }) => {
     for (const payload of all) await broker.publish(channelOf('large'), { payload }, keep);
   });
   await eventually(() => node.payloads('large').length > all.length, 'all are delivered');
   expect(node.payloads('large')).toEqual(['before', ...all]);
 }, 60_000);
 
-/** A node that has read some of the 9,000 events that it missed, over a link that is slow. */
-async function inTheMiddle(name: string) {
+/** Opens a node that has read some of the 9,000 events that it missed, over a slow link. */
+async function openWhileReading(name: string) {
   const ref = channelOf(name);
   const keep = { size: 9000, ttlSeconds: 60 };
-  const away = await awayDuring(
+  const disconnected = await disconnectDuring(
     ref,
     keep,
     async ({ broker }) => {
       await Promise.all(NINE_THOUSAND.map((payload) => broker.publish(ref, { payload }, keep)));
     },
-    { onReturn: (proxy) => (proxy.delayMs = 50) },
+    { onReconnect: (proxy) => (proxy.delayMs = 50) },
   );
-  await eventually(() => away.node.payloads(name).length > 500, 'some are delivered');
-  expect(away.node.payloads(name).length).toBeLessThan(9000);
-  return { ...away, ref, publish: (payload: string) => away.other.broker.publish(ref, { payload }, keep) };
+  await eventually(() => disconnected.node.payloads(name).length > 500, 'some are delivered');
+  expect(disconnected.node.payloads(name).length).toBeLessThan(9000);
+  return {
+    ...disconnected,
+    ref,
+    publish: (payload: string) => disconnected.other.broker.publish(ref, { payload }, keep),
+  };
 }
 
-test('3.13 connections that break while 9,000 missed events are read lose and repeat none', async () => {
-  const { node, proxy, publish } = await inTheMiddle('cut');
+test('3.13 loses and repeats no event when connections break while 9,000 missed events are read', async () => {
+  const { node, proxy, publish } = await openWhileReading('cut');
   proxy.cut();
   proxy.heal();
   await publish('after');
@@ -185,15 +192,15 @@ test('3.13 connections that break while 9,000 missed events are read lose and re
 }, 60_000);
 
 test('3.13 continues with the newest event when a history fails while 9,000 missed events are read', async () => {
-  const { node, proxy, keys, publish } = await inTheMiddle('spoilt');
+  const { node, proxy, keys, publish } = await openWhileReading('damaged');
   await admin.hset(keys.position, 'base:x', 'no number');
   proxy.heal();
-  await eventually(() => node.count('unread_histories_total') > 0, 'it is counted', 20_000);
-  const delivered = node.payloads('spoilt');
+  await eventually(() => node.count('unread_histories_total') > 0, 'the failed read is counted', 20_000);
+  const delivered = node.payloads('damaged');
   expect(delivered).toEqual(['before', ...NINE_THOUSAND.slice(0, delivered.length - 1)]);
   await publish('after');
-  await eventually(() => node.payloads('spoilt').at(-1) === 'after', 'the channel goes on', 20_000);
-  expect(node.payloads('spoilt')).toEqual([...delivered, 'after']);
+  await eventually(() => node.payloads('damaged').at(-1) === 'after', 'the channel continues', 20_000);
+  expect(node.payloads('damaged')).toEqual([...delivered, 'after']);
 }, 60_000);
 
 test('3.13 logs and counts that a history cannot be read, and continues with the newest event', async () => {
@@ -201,32 +208,32 @@ test('3.13 logs and counts that a history cannot be read, and continues with the
   onTestFinished(() => withoutRanges.close());
   const keep = { size: 50, ttlSeconds: 60 };
   const refs = [channelOf('broken'), channelOf('broken too')];
-  const say = async ({ broker }: Node, payload: string) =>
+  const publishToAll = async ({ broker }: Node, payload: string) =>
     Promise.all(refs.map((ref) => broker.publish(ref, { payload }, keep)));
-  const { node, other } = await awayDuring(
-    channelOf('sound'),
+  const { node, other } = await disconnectDuring(
+    channelOf('valid'),
     keep,
-    async (away) => {
-      for (const payload of ['missed 1', 'missed 2']) await say(away, payload);
+    async (sender) => {
+      for (const payload of ['missed 1', 'missed 2']) await publishToAll(sender, payload);
     },
     {
       port: withoutRanges.port,
-      before: async (away, sender) => {
-        for (const ref of refs) await away.broker.subscribe(ref);
-        await say(sender, 'before');
+      before: async (disconnected, sender) => {
+        for (const ref of refs) await disconnected.broker.subscribe(ref);
+        await publishToAll(sender, 'before');
       },
     },
   );
   await eventually(() => node.count('unread_histories_total') === 2, 'both are counted');
-  await say(other, 'after');
+  await publishToAll(other, 'after');
   for (const { channel: name } of refs) {
-    await eventually(() => node.payloads(name).at(-1) === 'after', 'the channel goes on');
+    await eventually(() => node.payloads(name).at(-1) === 'after', 'the channel continues');
     expect(node.payloads(name)).toEqual(['before', 'after']);
   }
   expect(node.count('lost_events_total')).toBe(4);
   expect(node.count('unread_histories_total')).toBe(2);
-  const said = node.logger.warnings.filter(({ message }) => message.includes('cannot be read'));
-  expect(said).toMatchObject([
+  const warnings = node.logger.warnings.filter(({ message }) => message.includes('cannot be read'));
+  expect(warnings).toMatchObject([
     { details: { app: 'a', reason: expect.stringContaining('Unknown') as string } },
   ]);
 }, 60_000);

@@ -17,7 +17,7 @@ const CHANNELS = ['presence-a', 'presence-b:1', 'presence-c'];
 const USERS = ['1', '0', '__proto__', 'zoë'];
 const PARTITIONS = 2;
 const NODES = 3;
-/** Time after the last fault within which everything has to be correct. */
+/** Time limit after the last fault for all keys and rosters to be correct. */
 const SETTLE_MS = 15_000;
 
 const FAULTS: ConnectionFaults = { twice: 0.12, lostReply: 0.04, lostCommand: 0.03, longestDelayMs: 8 };
@@ -36,10 +36,10 @@ const STEPS = {
 
 export type ExcludedSteps = readonly (keyof typeof STEPS)[];
 
-/** Three nodes on one Redis, with random steps and faults from a seed; at the end all of them must agree. */
+/** Three nodes on one Redis, with random steps and faults from a seed; at the end all nodes must have the same rosters. */
 export class ModelCluster {
   readonly #redis: TestRedis;
-  readonly #chance: SeededRandom;
+  readonly #random: SeededRandom;
   readonly #prefix: string;
   readonly #keys: Keys;
   readonly #transitions = new TransitionChecker();
@@ -54,7 +54,7 @@ export class ModelCluster {
 
   constructor(redis: TestRedis, seed: number) {
     this.#redis = redis;
-    this.#chance = new SeededRandom(seed);
+    this.#random = new SeededRandom(seed);
     this.#prefix = `s${seed}:`;
     this.#keys = new Keys(this.#prefix, PARTITIONS);
     this.#executor = new Redis(redis.port, '127.0.0.1', {
@@ -77,16 +77,16 @@ export class ModelCluster {
       await this.#executor.flushall();
       await this.#loadScripts();
       for (let at = 0; at < NODES; at += 1) await this.#start();
-      for (let at = 0; at < steps; at += 1) await this.#step(this.#chance.weighed(weights));
+      for (let at = 0; at < steps; at += 1) await this.#step(this.#random.pickWeighted(weights));
       this.#faults = NO_FAULTS;
       await Promise.all(this.#pending);
       await this.#settle('at the end', () => this.#problems());
       await Promise.all(this.#nodes.map((node) => node.leaveAll()));
-      await this.#settle('after everybody left', () => this.#problems());
+      await this.#settle('after all clients left', () => this.#problems());
       await Promise.all(this.#nodes.map((node) => node.stop()));
       await this.#settle('after all nodes stopped', () => this.#leftovers());
     } finally {
-      for (const node of this.#nodes) if (!node.isGone) node.crash();
+      for (const node of this.#nodes) if (!node.hasEnded) node.crash();
       this.#executor.disconnect();
     }
     const found = [...this.#transitions.violations, ...this.#violations];
@@ -100,10 +100,10 @@ export class ModelCluster {
   // --- steps and faults ----------------------------------------------------------------------------
 
   async #step(step: keyof typeof STEPS): Promise<void> {
-    const chance = this.#chance;
-    const node = chance.pick(this.#nodes)!;
-    const ref = { app: APP, channel: chance.pick(CHANNELS)! };
-    const id = chance.pick(USERS)!;
+    const random = this.#random;
+    const node = random.pick(this.#nodes)!;
+    const ref = { app: APP, channel: random.pick(CHANNELS)! };
+    const id = random.pick(USERS)!;
     const name = node.options.name;
     this.#log.push(
       step === 'enter' || step === 'leave' ? `${name} ${step} ${ref.channel} ${id}` : `${name} ${step}`,
@@ -113,17 +113,17 @@ export class ModelCluster {
         this.#later(node.enter(ref, { id, userId: id, infoJson: undefined }));
         break;
       case 'leave':
-        this.#later(node.leave(ref, chance));
+        this.#later(node.leave(ref, random));
         break;
       case 'crash':
         node.crash();
         this.#nodes = this.#nodes.filter((other) => other !== node);
-        if (chance.is(0.7)) await this.#expire(node.node.id);
+        if (random.is(0.7)) await this.#expire(node.node.id);
         await this.#start();
         break;
       case 'sleep':
-        this.#later(node.sleep(20 + chance.below(150)));
-        if (chance.is(0.7)) await this.#expire(node.node.id);
+        this.#later(node.sleep(20 + random.below(150)));
+        if (random.is(0.7)) await this.#expire(node.node.id);
         break;
       case 'cutCommands':
         node.cutCommands();
@@ -136,7 +136,7 @@ export class ModelCluster {
         break;
       case 'wipe':
         await this.#executor.flushall();
-        // Earlier answers are added first; later ones need a node that has attached again.
+        // Lets earlier answers be added before the reset; later ones come from nodes that have attached again.
         await turn();
         this.#transitions.reset(new Map());
         break;
@@ -144,7 +144,7 @@ export class ModelCluster {
         await this.#restart();
         break;
     }
-    if (chance.is(0.6)) await sleep(chance.below(8));
+    if (random.is(0.6)) await sleep(random.below(8));
   }
 
   #later(task: Promise<unknown>): void {
@@ -158,7 +158,7 @@ export class ModelCluster {
       port: this.#redis.port,
       prefix: this.#prefix,
       partitions: PARTITIONS,
-      chance: this.#chance,
+      random: this.#random,
       faults: () => this.#faults,
       execute: (script, args, by) => this.#execute(script, args, by),
       violated: (what) => this.#violations.push(what),
@@ -175,13 +175,13 @@ export class ModelCluster {
 
   /** Restarts Redis with its present data, with its last snapshot, or empty. */
   async #restart(): Promise<void> {
-    const kind = this.#chance.pick(['kept', 'old', 'nothing'] as const)!;
+    const kind = this.#random.pick(['kept', 'old', 'nothing'] as const)!;
     this.#log.push(kind);
     if (kind === 'kept') await this.#executor.save();
-    if (kind === 'nothing') await this.#forgetSaved();
+    if (kind === 'nothing') await this.#removeSnapshot();
     this.#isDown = true;
     await this.#redis.kill();
-    await sleep(this.#chance.below(LEASE_MS));
+    await sleep(this.#random.below(LEASE_MS));
     await this.#redis.restart();
     while (this.#executor.status !== 'ready') await sleep(2);
     await this.#loadScripts();
@@ -194,12 +194,12 @@ export class ModelCluster {
     this.#isDown = false;
   }
 
-  /** Loads the scripts, since an answer that needs a load first would be added late. */
+  /** Loads the scripts, so that no call has to load one first and its answer is added late. */
   async #loadScripts(): Promise<void> {
     for (const name of SCRIPTS) await this.#executor.script('LOAD', luaOf(name));
   }
 
-  async #forgetSaved(): Promise<void> {
+  async #removeSnapshot(): Promise<void> {
     const [, folder = ''] = await this.#executor.config('GET', 'dir');
     rmSync(join(folder, 'dump.rdb'), { force: true });
   }
@@ -229,13 +229,13 @@ export class ModelCluster {
 
   // --- checks ----------------------------------------------------------------------------
 
-  /** Waits until there are no problems; those that stay are violations. */
-  async #settle(when: string, wrong: () => Promise<string[]>): Promise<void> {
+  /** Waits until there are no problems; records those that remain as violations. */
+  async #settle(when: string, problems: () => Promise<string[]>): Promise<void> {
     const until = Date.now() + SETTLE_MS;
-    let found = await wrong();
+    let found = await problems();
     while (found.length > 0 && Date.now() < until) {
       await sleep(20);
-      found = await wrong();
+      found = await problems();
     }
     this.#violations.push(...found.map((what) => `${when}: ${what}`));
   }
@@ -245,19 +245,21 @@ export class ModelCluster {
   }
 
   async #rosterProblems(): Promise<string[]> {
-    const wrong: string[] = [];
+    const problems: string[] = [];
     for (const channel of CHANNELS) {
       const ref: ChannelRef = { app: APP, channel };
-      const truth = this.#usersOf(channel);
+      const expectedUsers = this.#usersOf(channel);
       for (const node of this.#nodes) {
-        wrong.push(...node.viewProblems(channel, truth));
+        problems.push(...node.viewProblems(channel, expectedUsers));
         const roster = await node.membership.members(ref).catch(() => []);
         const ids = roster.map(({ id }) => id).sort();
-        if (ids.join() !== truth.join())
-          wrong.push(`${node.options.name} has [${ids.join()}] on ${channel}, not [${truth.join()}]`);
+        if (ids.join() !== expectedUsers.join())
+          problems.push(
+            `${node.options.name} has [${ids.join()}] on ${channel}, not [${expectedUsers.join()}]`,
+          );
       }
     }
-    return wrong;
+    return problems;
   }
 
   #usersOf(channel: string): string[] {
@@ -273,7 +275,7 @@ export class ModelCluster {
       .map((name) => `${name} is ${found.get(name) ?? 'not there'}, not ${expected.get(name) ?? 'there'}`);
   }
 
-  /** Returns all keys as the living nodes' clients require them, without versions. */
+  /** Returns the expected values of all keys, from the clients of the running nodes; versions are left out. */
   #expectedKeys(): Map<string, string> {
     const rows = new Map<string, string[]>();
     const add = (key: string, value: string): void => void rows.set(key, [...(rows.get(key) ?? []), value]);
@@ -326,20 +328,20 @@ export class ModelCluster {
       .join();
   }
 
-  /** Lists keys that are left; only the generation may stay. */
+  /** Lists keys that remain; only the generation may remain. */
   async #leftovers(): Promise<string[]> {
-    const wrong: string[] = [];
+    const problems: string[] = [];
     for (const key of await this.#executor.keys(`${this.#prefix}*`)) {
-      if (!key.endsWith(':g')) wrong.push(`${key} is left`);
+      if (!key.endsWith(':g')) problems.push(`${key} remains`);
       else {
         const fields = await this.#executor.hkeys(key);
-        wrong.push(
+        problems.push(
           ...fields
             .filter((field) => !['run', 'generation', 'settling'].includes(field))
-            .map((field) => `${key} ${field} is left`),
+            .map((field) => `${key} ${field} remains`),
         );
       }
     }
-    return wrong;
+    return problems;
   }
 }

@@ -23,9 +23,9 @@ import { sleep } from '../../src/core/util/time.ts';
 
 export const LEASE_MS = 800;
 export const SETTLING_MS = 400;
-const BEAT_MS = 60;
+const RENEWAL_MS = 60;
 
-/** Runs a script on the connection that all nodes of a model share, so that scripts have one order. */
+/** Runs a script on the connection that all nodes of a model share, so that the order of all scripts is known. */
 export type Execute = (script: string, args: readonly unknown[], by: string) => Promise<unknown>;
 
 export interface ModelNodeOptions {
@@ -33,7 +33,7 @@ export interface ModelNodeOptions {
   readonly port: number;
   readonly prefix: string;
   readonly partitions: number;
-  readonly chance: SeededRandom;
+  readonly random: SeededRandom;
   readonly faults: () => ConnectionFaults;
   readonly execute: Execute;
   readonly violated: (what: string) => void;
@@ -56,7 +56,7 @@ interface ModelChannel {
 
 export const SCRIPTS = ['attach', 'renew-lease', 'sync-channel', 'clean-up-node', 'read-roster'] as const;
 
-/** A server process without transports: the real stores over faulty connections, and clients that check what they receive. */
+/** A server process without transports: the Redis stores over faulty connections, and clients that check what they receive. */
 export class ModelNode {
   readonly options: ModelNodeOptions;
   readonly keys: Keys;
@@ -67,13 +67,13 @@ export class ModelNode {
   readonly #supervisor: Supervisor;
   readonly #channels = new Map<string, ModelChannel>();
   #connection: FaultyConnection;
-  #beating: NodeJS.Timeout | undefined;
+  #renewalTimer: NodeJS.Timeout | undefined;
   #messages: Promise<unknown> = Promise.resolve();
   #sockets = 0;
-  #isAsleep: Promise<void> | undefined;
+  #suspended: Promise<void> | undefined;
   #isStarted = false;
   #isCut = false;
-  isGone = false;
+  hasEnded = false;
 
   constructor(needs: ModelNodeOptions) {
     this.options = needs;
@@ -90,7 +90,7 @@ export class ModelNode {
       commandTimeoutMs: 1000,
     };
     this.#links = openLinks(options, this.keys, logger);
-    this.#connection = new FaultyConnection(needs.chance, () => this.#faults());
+    this.#connection = new FaultyConnection(needs.random, () => this.#faults());
     this.#makeCommandsFaulty();
     this.#delayMessages();
     const invalidData = new InvalidData(logger);
@@ -137,15 +137,15 @@ export class ModelNode {
   async start(): Promise<void> {
     await this.#supervisor.start();
     this.#isStarted = true;
-    this.#beating = setInterval(() => {
-      if (this.#isAsleep === undefined) this.#supervisor.beat();
-    }, BEAT_MS);
+    this.#renewalTimer = setInterval(() => {
+      if (this.#suspended === undefined) this.#supervisor.beat();
+    }, RENEWAL_MS);
   }
 
   // --- clients ---------------------------------------------------------------------------------
 
   async enter(ref: ChannelRef, member: Member): Promise<void> {
-    const room = this.#channel(ref);
+    const channel = this.#channel(ref);
     const socket: ModelSocket = {
       id: `${this.options.name.replace(/\D/g, '')}.${++this.#sockets}`,
       member,
@@ -153,33 +153,33 @@ export class ModelNode {
       view: new Set(),
       received: [],
     };
-    await room.mutex.run(async () => {
-      if (this.isGone) return;
-      if (room.sockets.size === 0) await this.#receiver.subscribe(ref);
-      const isNew = ![...room.sockets].some((other) => other.member.id === member.id);
-      room.sockets.add(socket);
-      const subscriptions = room.sockets.size;
+    await channel.mutex.run(async () => {
+      if (this.hasEnded) return;
+      if (channel.sockets.size === 0) await this.#receiver.subscribe(ref);
+      const isNew = ![...channel.sockets].some((other) => other.member.id === member.id);
+      channel.sockets.add(socket);
+      const subscriptions = channel.sockets.size;
       if (isNew) await this.membership.join(ref, { subscriptions, member, socketId: socket.id });
       else this.membership.count(ref, subscriptions);
     });
     try {
       const roster = await this.membership.members(ref);
-      // It may have left meanwhile.
-      if (room.sockets.has(socket)) this.#subscribed(socket, roster);
+      // The socket may have left meanwhile.
+      if (channel.sockets.has(socket)) this.#subscribed(socket, roster);
     } catch {
-      await this.#leave(room, socket);
+      await this.#leave(channel, socket);
     }
   }
 
-  async leave(ref: ChannelRef, chance: SeededRandom): Promise<void> {
-    const room = this.#channel(ref);
-    const socket = chance.pick([...room.sockets]);
-    if (socket !== undefined) await this.#leave(room, socket);
+  async leave(ref: ChannelRef, random: SeededRandom): Promise<void> {
+    const channel = this.#channel(ref);
+    const socket = random.pick([...channel.sockets]);
+    if (socket !== undefined) await this.#leave(channel, socket);
   }
 
   async leaveAll(): Promise<void> {
-    const leaving = [...this.#channels.values()].flatMap((room) =>
-      [...room.sockets].map((socket) => this.#leave(room, socket)),
+    const leaving = [...this.#channels.values()].flatMap((channel) =>
+      [...channel.sockets].map((socket) => this.#leave(channel, socket)),
     );
     await Promise.all(leaving);
   }
@@ -191,13 +191,13 @@ export class ModelNode {
   }
 
   /** Describes how the views of clients differ from the expected users. */
-  viewProblems(channel: string, truth: readonly string[]): string[] {
-    const expected = [...truth].sort().join();
+  viewProblems(channel: string, expectedUsers: readonly string[]): string[] {
+    const expected = [...expectedUsers].sort().join();
     return [...(this.#channels.get(channel)?.sockets ?? [])]
       .filter(({ view }) => [...view].sort().join() !== expected)
       .map(
-        ({ id, view, received: told }) =>
-          `${id} of ${this.options.name} on ${channel} has the view [${[...view].join()}] after ${told.join(' ')}`,
+        ({ id, view, received }) =>
+          `${id} of ${this.options.name} on ${channel} has the view [${[...view].join()}] after ${received.join(' ')}`,
       );
   }
 
@@ -213,13 +213,13 @@ export class ModelNode {
     this.#links.subscriber.reopen();
   }
 
-  /** Suspends the process: no beats, and everything sent or received is held. */
+  /** Suspends the process: renews nothing, and holds all commands and messages. */
   async sleep(ms: number): Promise<void> {
-    if (this.#isAsleep !== undefined || this.isGone) return;
+    if (this.#suspended !== undefined || this.hasEnded) return;
     this.#connection.pause();
-    this.#isAsleep = sleep(ms);
-    await this.#isAsleep;
-    this.#isAsleep = undefined;
+    this.#suspended = sleep(ms);
+    await this.#suspended;
+    this.#suspended = undefined;
     this.#connection.resume();
   }
 
@@ -238,8 +238,8 @@ export class ModelNode {
   // --- private ----------------------------------------------------------------------------------
 
   #end(): void {
-    this.isGone = true;
-    clearInterval(this.#beating);
+    this.hasEnded = true;
+    clearInterval(this.#renewalTimer);
     this.#channels.clear();
   }
 
@@ -248,20 +248,20 @@ export class ModelNode {
   }
 
   #channel(ref: ChannelRef): ModelChannel {
-    const room = this.#channels.get(ref.channel) ?? { ref, mutex: new Mutex(), sockets: new Set() };
-    this.#channels.set(ref.channel, room);
-    return room;
+    const channel = this.#channels.get(ref.channel) ?? { ref, mutex: new Mutex(), sockets: new Set() };
+    this.#channels.set(ref.channel, channel);
+    return channel;
   }
 
-  #leave(room: ModelChannel, socket: ModelSocket): Promise<void> {
-    return room.mutex.run(async () => {
-      if (!room.sockets.delete(socket) || this.isGone) return;
+  #leave(channel: ModelChannel, socket: ModelSocket): Promise<void> {
+    return channel.mutex.run(async () => {
+      if (!channel.sockets.delete(socket) || this.hasEnded) return;
       const { member } = socket;
-      const isLast = ![...room.sockets].some((other) => other.member.id === member.id);
-      const subscriptions = room.sockets.size;
-      if (subscriptions === 0) await this.#receiver.unsubscribe(room.ref);
-      if (isLast) await this.membership.leave(room.ref, { subscriptions, member });
-      else this.membership.count(room.ref, subscriptions);
+      const isLast = ![...channel.sockets].some((other) => other.member.id === member.id);
+      const subscriptions = channel.sockets.size;
+      if (subscriptions === 0) await this.#receiver.unsubscribe(channel.ref);
+      if (isLast) await this.membership.leave(channel.ref, { subscriptions, member });
+      else this.membership.count(channel.ref, subscriptions);
     });
   }
 
@@ -287,7 +287,7 @@ export class ModelNode {
     if (change === undefined || except === socket.id) return;
     socket.received.push(`${change.joined ? '+' : '-'}${change.id}`);
     if (socket.view.has(change.id) === change.joined)
-      this.#violated(socket, 'receives a change that it has already');
+      this.#violated(socket, 'receives a change that was already applied');
     if (change.joined) socket.view.add(change.id);
     else socket.view.delete(change.id);
   }
@@ -300,7 +300,7 @@ export class ModelNode {
 
   #reconnect(): void {
     const old = this.#connection;
-    this.#connection = new FaultyConnection(this.options.chance, () => this.#faults());
+    this.#connection = new FaultyConnection(this.options.random, () => this.#faults());
     void old.cut();
   }
 
@@ -320,17 +320,17 @@ export class ModelNode {
   #delayMessages(): void {
     const { events } = this.#links.subscriber;
     const emit = events.emit.bind(events) as (...args: unknown[]) => boolean;
-    const spoilt = (event: string, ...args: unknown[]): boolean => {
+    const delayed = (event: string, ...args: unknown[]): boolean => {
       if (event !== 'message') return emit(event, ...args);
-      const delayMs = this.options.chance.below(this.#faults().longestDelayMs + 1);
+      const delayMs = this.options.random.below(this.#faults().longestDelayMs + 1);
       this.#messages = this.#messages
-        .then(() => this.#isAsleep)
+        .then(() => this.#suspended)
         .then(() => (delayMs > 0 ? sleep(delayMs) : undefined))
         .then(() => {
-          if (!this.isGone) emit(event, ...args);
+          if (!this.hasEnded) emit(event, ...args);
         });
       return true;
     };
-    events.emit = spoilt as typeof events.emit;
+    events.emit = delayed as typeof events.emit;
   }
 }

@@ -1,4 +1,4 @@
-/** A node that ended, cleaned up by another. */
+/** The cleanup of a node that has stopped. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Redis } from 'ioredis';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -23,7 +23,10 @@ test('4.4 logs a removed node once, though each of its partitions is cleaned up 
   for (const key of leases) await client.zadd(key, 1, 'ended-node');
   const isCleanedUp = async (key: string): Promise<boolean> =>
     (await client.zscore(key, 'ended-node')) === null;
-  await eventually(async () => (await Promise.all(leases.map(isCleanedUp))).every(Boolean), 'it is gone');
+  await eventually(
+    async () => (await Promise.all(leases.map(isCleanedUp))).every(Boolean),
+    'the node is removed',
+  );
   await eventually(() => node.logger.warnings.length > 0, 'it is logged');
   expect(node.logger.warnings).toEqual([
     {

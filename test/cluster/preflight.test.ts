@@ -11,7 +11,7 @@ import { channelOf, openNode, nodeOptions } from './redis-node.ts';
 const ORDERS = channelOf('orders');
 const PREFIX = 'wavehall:';
 
-/** How the command ends when Redis is not as it should be: at once, with one sentence, without a secret. */
+/** Runs the start, which must fail with one line of error and no secret in it; returns that line. */
 async function refusal(env: Record<string, string>): Promise<string> {
   const { code, stdout, stderr } = await run(['start'], { REVERB_SCALING_ENABLED: 'true', ...env });
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -21,7 +21,7 @@ async function refusal(env: Record<string, string>): Promise<string> {
   return sentences[0] ?? '';
 }
 
-async function tell(redis: TestRedis, ...commands: readonly (readonly string[])[]): Promise<void> {
+async function execute(redis: TestRedis, ...commands: readonly (readonly string[])[]): Promise<void> {
   const client = new Redis({ port: redis.port, password: 'hush-hush' });
   for (const [name = '', ...rest] of commands) await client.call(name, ...rest);
   client.disconnect();
@@ -51,11 +51,11 @@ describe('refuses to start', () => {
     );
   });
 
-  test('8.11 when a server accepts connections and answers nothing', async () => {
-    const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    expect(await refusal({ REDIS_PORT: String(portOf(silent)) })).toMatch(/^Redis cannot be reached/);
-    silent.close();
+  test('8.11 when a server accepts connections and does not answer', async () => {
+    const unresponsive = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+    await once(unresponsive, 'listening');
+    expect(await refusal({ REDIS_PORT: String(portOf(unresponsive)) })).toMatch(/^Redis cannot be reached/);
+    unresponsive.close();
   });
 
   test('8.11 with a wrong password, a missing one, or a wrong one in a URL', async () => {
@@ -79,7 +79,7 @@ describe('refuses to start', () => {
       expected: /channels that begin with WAVEHALL_REDIS_PREFIX/,
     },
   ])('8.11 for a Redis user with $rules', async ({ rules, expected }) => {
-    await tell(redis, setUser(...rules));
+    await execute(redis, setUser(...rules));
     expect(await refusal(at({ REDIS_USERNAME: 'u', REDIS_PASSWORD: 'hush' }))).toMatch(expected);
   });
 
@@ -99,7 +99,7 @@ describe('refuses to start', () => {
   });
 
   test('8.11 when Redis accepts no more connections', async () => {
-    await tell(redis, ['CONFIG', 'SET', 'maxclients', '1']);
+    await execute(redis, ['CONFIG', 'SET', 'maxclients', '1']);
     const first = new Redis({ port: redis.port, password: 'hush-hush' });
     await first.ping();
     expect(await refusal(at())).toMatch(/raise maxclients in Redis$/);
@@ -110,7 +110,7 @@ describe('refuses to start', () => {
 
 const portOf = (server: Server): number => (server.address() as { port: number }).port;
 
-/** Enough of a Redis of before RESP3 to be asked how old it is. */
+/** A server that answers HELLO and INFO as an old Redis without RESP3. */
 async function oldRedis(version: string): Promise<Server> {
   const info = `redis_version:${version}\r\nmaxmemory_policy:noeviction\r\nloading:0\r\n`;
   const server = createServer((socket) => {
@@ -128,19 +128,24 @@ async function oldRedis(version: string): Promise<Server> {
   return server;
 }
 
-describe('while it runs', () => {
+describe('a running node', () => {
   let installations = 0;
-  const words = (node: Awaited<ReturnType<typeof openNode>>): string[] =>
+  const warningsOf = (node: Awaited<ReturnType<typeof openNode>>): string[] =>
     node.logger.warnings.map(({ message }) => message);
 
-  /** Breaks something, publishes until it is refused, mends it, publishes until it is taken: two lines in the log. */
-  async function suffers(user: object, broken: string[][], mended: string[][], told = 1): Promise<string[]> {
+  /** Runs `broken`, publishes until Redis refuses, runs `restored`, publishes until Redis accepts; returns the warnings. */
+  async function breakAndRestore(
+    user: object,
+    broken: string[][],
+    restored: string[][],
+    warningCount = 1,
+  ): Promise<string[]> {
     const node = await openNode(
       nodeOptions({ port: redis.port, keyPrefix: `${PREFIX}${(installations += 1)}:`, ...user }),
     );
     const publish = () => node.broker.publish(ORDERS, { payload: 'x' }, { size: 10, ttlSeconds: 60 });
     await publish();
-    await tell(redis, ...broken);
+    await execute(redis, ...broken);
     await eventually(
       () =>
         publish().then(
@@ -152,48 +157,50 @@ describe('while it runs', () => {
     for (let again = 0; again < 20; again += 1)
       await expect(publish()).rejects.toMatchObject({ name: 'Unavailable' });
     expect(node.isReady()).toBe(false);
-    await eventually(() => words(node).length === told, 'it is told of');
-    await tell(redis, ...mended);
+    await eventually(() => warningsOf(node).length === warningCount, 'it is logged');
+    await execute(redis, ...restored);
     await eventually(
       () =>
         publish().then(
           () => true,
           () => false,
         ),
-      'Redis takes it again',
+      'Redis accepts it again',
       15_000,
     );
     await node.ready();
-    return words(node);
+    return warningsOf(node);
   }
 
-  test('8.11 logs once that Redis is full, and once that it is over', async () => {
+  test('8.11 logs once that Redis is full, and once that it accepts commands again', async () => {
     const policy = ['CONFIG', 'SET', 'maxmemory', '1'];
-    expect(await suffers({ password: 'hush-hush' }, [policy], [['CONFIG', 'SET', 'maxmemory', '0']])).toEqual(
-      [
-        'Redis refuses commands: Redis is full: raise maxmemory in Redis. Until it accepts them, publishes may be answered with 503, and /up and /ready are',
-        'Redis accepts commands again',
-      ],
-    );
+    expect(
+      await breakAndRestore({ password: 'hush-hush' }, [policy], [['CONFIG', 'SET', 'maxmemory', '0']]),
+    ).toEqual([
+      'Redis refuses commands: Redis is full: raise maxmemory in Redis. Until it accepts them, publishes may be answered with 503, and /up and /ready are',
+      'Redis accepts commands again',
+    ]);
   });
 
-  test('8.11 logs once that a command is no longer allowed, and once that it is over', async () => {
-    await tell(redis, setUser(...EVERYTHING));
+  test('8.11 logs once that a command is no longer allowed, and once that it is allowed again', async () => {
+    await execute(redis, setUser(...EVERYTHING));
     const user = { username: 'u', password: 'hush' };
-    expect(await suffers(user, [setUser(...EVERYTHING, '-evalsha')], [setUser(...EVERYTHING)])).toEqual([
+    expect(
+      await breakAndRestore(user, [setUser(...EVERYTHING, '-evalsha')], [setUser(...EVERYTHING)]),
+    ).toEqual([
       'Redis refuses commands: the Redis user may not run EVALSHA: allow it (ACL). Until it accepts them, publishes may be answered with 503, and /up and /ready are',
       'Redis accepts commands again',
     ]);
   });
 
-  test('8.11 logs once that the password was changed, and once that it is over', async () => {
-    await tell(redis, setUser(...EVERYTHING));
+  test('8.11 logs once that the password was changed, and once that it is accepted again', async () => {
+    await execute(redis, setUser(...EVERYTHING));
     const change = [
       ['ACL', 'SETUSER', 'u', 'resetpass', '>other'],
       ['CLIENT', 'KILL', 'USER', 'u'],
     ];
-    const back = [['ACL', 'SETUSER', 'u', '>hush']];
-    expect(await suffers({ username: 'u', password: 'hush' }, change, back, 2)).toEqual([
+    const restore = [['ACL', 'SETUSER', 'u', '>hush']];
+    expect(await breakAndRestore({ username: 'u', password: 'hush' }, change, restore, 2)).toEqual([
       'Lost the connection to Redis: until it is back, publishes, /up and /ready are answered with 503 and new subscriptions are refused; connected clients stay. Check Redis and the network',
       'Cannot reconnect to Redis: Redis refuses the login: check REDIS_PASSWORD, and REDIS_USERNAME if there is one',
       'Reconnected to Redis',

@@ -1,4 +1,4 @@
-/** Where Redis is, as Laravel's `.env` and other programs write it: two real servers find each other there. */
+/** The address of Redis in each form that Laravel's `.env` and other programs write: two servers connect through it. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../cli/command.ts';
@@ -25,7 +25,7 @@ async function startNode(env: Record<string, string>): Promise<TestServer> {
 }
 
 /** Expects an event that is published at one node to arrive at a client of the other. */
-async function twoNodesTalk(env: Record<string, string>): Promise<TestServer> {
+async function expectExchange(env: Record<string, string>): Promise<TestServer> {
   const scaled = { REVERB_SCALING_ENABLED: 'true', WAVEHALL_LEASE_SECONDS: '2', ...env };
   const [one, other] = [await startNode(scaled), await startNode(scaled)];
   const wire = await Wire.open(other, `/app/${APP.key}?protocol=7`);
@@ -38,7 +38,7 @@ async function twoNodesTalk(env: Record<string, string>): Promise<TestServer> {
   return one;
 }
 
-/** How the start ends that is refused: one sentence, without a secret. */
+/** Runs the start, which must fail without a secret in its error; returns the error. */
 async function refusal(env: Record<string, string>): Promise<string> {
   const { code, stdout, stderr } = await run(['start'], { REVERB_SCALING_ENABLED: 'true', ...env });
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -61,11 +61,14 @@ describe('a unix socket', () => {
     ['REDIS_SCHEME=unix and REDIS_PATH', (at) => ({ REDIS_SCHEME: 'unix', REDIS_PATH: at, ...FOREIGN })],
     ['REDIS_SCHEME=unix and REDIS_HOST', (at) => ({ REDIS_SCHEME: 'unix', REDIS_HOST: at })],
     ['REDIS_URL', (at) => ({ REDIS_URL: `unix://:hush-hush@${at}?db=2`, REDIS_PASSWORD: 'x', ...FOREIGN })],
-  ])('3.13 is found by %s: two nodes talk over it, and the start line names it', async (_, names) => {
-    const server = await twoNodesTalk({ REDIS_PASSWORD: 'hush-hush', ...names(path) });
-    expect(server.output()).toContain(`"scaling":"on: Redis at ${path}"`);
-    expect(server.output()).not.toContain('hush');
-  });
+  ])(
+    '3.13 with %s: two nodes exchange events over it, and the line of the start names it',
+    async (_, names) => {
+      const server = await expectExchange({ REDIS_PASSWORD: 'hush-hush', ...names(path) });
+      expect(server.output()).toContain(`"scaling":"on: Redis at ${path}"`);
+      expect(server.output()).not.toContain('hush');
+    },
+  );
 
   test('3.13 nodes reconnect to it', { timeout: 30_000 }, async () => {
     const server = await startNode({
@@ -75,12 +78,12 @@ describe('a unix socket', () => {
     });
     const { get } = publisher({ ...APP, ...server, prefix: '' });
     await redis.kill();
-    await eventually(async () => (await get('/channels')).status === 503, 'Redis is away', 10_000);
+    await eventually(async () => (await get('/channels')).status === 503, 'Redis is unavailable', 10_000);
     await redis.restart();
-    await eventually(async () => (await get('/channels')).status === 200, 'Redis is back', 15_000);
+    await eventually(async () => (await get('/channels')).status === 200, 'Redis is available again', 15_000);
   });
 
-  test('3.13 that does not exist ends the start with its path and the settings to check', async () => {
+  test('3.13 that does not exist: the start fails with its path and the settings to check', async () => {
     expect(await refusal({ REDIS_HOST: `${path}.none` })).toBe(
       `wavehall: Redis cannot be reached at ${path}.none (ENOENT): check REDIS_URL, REDIS_HOST or REDIS_PATH, and whether this user may open that socket`,
     );
@@ -99,16 +102,16 @@ describe('settings of other programs', () => {
     expect(server.output()).toContain('"scaling":"off: one node, no Redis"');
   });
 
-  test('3.13 end the start with scaling, with a message that names their likely source and what to do', async () => {
+  test('3.13 with scaling the start fails, with a message that names their likely source and what to do', async () => {
     expect(await refusal({ ...FOREIGN })).toMatch(
       /^wavehall: REDIS_PORT="tcp:\/\/10\.0\.0\.2:6379": expected a whole number .*Kubernetes.*REDIS_URL/,
     );
   });
 
-  test('3.13 do no harm beside a REDIS_URL with host and port', async () => {
+  test('3.13 have no effect when REDIS_URL has a host and a port', async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.close());
-    await twoNodesTalk({ ...FOREIGN, REDIS_HOST: 'user:hush@elsewhere', REDIS_URL: redis.url });
+    await expectExchange({ ...FOREIGN, REDIS_HOST: 'user:hush@elsewhere', REDIS_URL: redis.url });
   });
 });
 
@@ -122,13 +125,13 @@ describe('TLS', () => {
   const trusted = (): Record<string, string> => ({ WAVEHALL_REDIS_TLS_CA: secured.certificate });
 
   test('3.13 REDIS_TLS=true uses TLS, as REDIS_SCHEME=tls does', async () => {
-    await twoNodesTalk({ ...trusted(), REDIS_PORT: `${secured.tlsPort}`, REDIS_TLS: 'true' });
-    // The certificate is looked at: it is no plain connection.
+    await expectExchange({ ...trusted(), REDIS_PORT: `${secured.tlsPort}`, REDIS_TLS: 'true' });
+    // Fails because of the certificate, so the connection uses TLS.
     expect(await refusal({ REDIS_PORT: `${secured.tlsPort}`, REDIS_TLS: 'true' })).toMatch(/not trusted/);
     expect(await refusal({ REDIS_PORT: `${secured.tlsPort}`, REDIS_TLS: 'false' })).toMatch(/REDIS_SCHEME/);
   });
 
-  test('3.13 a REDIS_URL without TLS wins, as in Laravel, and the log says so', async () => {
+  test('3.13 a REDIS_URL without TLS overrides REDIS_TLS, as in Laravel, and it is logged', async () => {
     const server = await startNode({
       REVERB_SCALING_ENABLED: 'true',
       REDIS_TLS: 'true',

@@ -9,22 +9,22 @@ import { channelOf, exerciseAllPorts, member, openNode, nodeOptions } from './re
 
 const SOURCES = new URL('../../src/stores/redis/', import.meta.url);
 const ORDERS = channelOf('orders');
-const ROOM = channelOf('presence-room');
+const PRESENCE = channelOf('presence-room');
 
-async function ask<T>(
+async function withClient<T>(
   redis: TestRedis,
-  question: (client: Redis) => Promise<T>,
+  use: (client: Redis) => Promise<T>,
   password?: string,
 ): Promise<T> {
   const client = new Redis({ port: redis.port, ...(password === undefined ? {} : { password }) });
   try {
-    return await question(client);
+    return await use(client);
   } finally {
     client.disconnect();
   }
 }
 
-/** As the documentation gives it. */
+/** Reads the ACL rules from the documentation of the source. */
 function aclLine(isCluster: boolean): string[] {
   const source = readFileSync(new URL('health/preflight.ts', SOURCES), 'utf8').replace(/^ \* ?/gm, '');
   const block = /^ +user wavehall on >secret ((?:.+\n)+)/m.exec(source)?.[1];
@@ -43,17 +43,17 @@ describe('credentials and permissions', () => {
   beforeAll(async () => void (redis = await startRedis(['--requirepass', 'hush'])));
   afterAll(() => redis.close());
 
-  test('3.13 a password opens Redis', () =>
+  test('3.13 logs in with a password', () =>
     exerciseAllPorts(nodeOptions({ port: redis.port, password: 'hush' })));
 
-  test('3.13 the permissions in the documentation are enough for everything', async () => {
-    await ask(
+  test('3.13 the permissions in the documentation are sufficient', async () => {
+    await withClient(
       redis,
       (client) => client.call('ACL', 'SETUSER', 'wavehall', 'on', '>secret', ...aclLine(false)),
       'hush',
     );
     await exerciseAllPorts(nodeOptions({ port: redis.port, username: 'wavehall', password: 'secret' }));
-    const log = await ask(redis, (client) => client.call('ACL', 'LOG'), 'hush');
+    const log = await withClient(redis, (client) => client.call('ACL', 'LOG'), 'hush');
     expect(log).toEqual([]);
   });
 
@@ -62,8 +62,8 @@ describe('credentials and permissions', () => {
     const node = await openNode(options);
     await node.broker.subscribe(ORDERS);
     await node.broker.publish(ORDERS, { payload: 'x' }, { size: 1, ttlSeconds: 60 });
-    await node.membership.join(ROOM, { subscriptions: 1, member: member('1'), socketId: '1.1' });
-    const [keys, channels, elsewhere] = await ask(
+    await node.membership.join(PRESENCE, { subscriptions: 1, member: member('1'), socketId: '1.1' });
+    const [keys, channels, elsewhere] = await withClient(
       redis,
       async (client) => {
         const found = await client.pubsub('CHANNELS');
@@ -95,18 +95,18 @@ describe('credentials and permissions', () => {
   });
 });
 
-test('3.13 on a Cluster, the permissions in the documentation are enough for everything', async () => {
+test('3.13 on a Cluster, the permissions in the documentation are sufficient', async () => {
   const cluster = await startCluster();
   try {
     for (const server of cluster.masters)
-      await ask(server, (client) =>
+      await withClient(server, (client) =>
         client.call('ACL', 'SETUSER', 'wavehall', 'on', '>secret', ...aclLine(true)),
       );
     await exerciseAllPorts(
       nodeOptions({ cluster: cluster.addresses, username: 'wavehall', password: 'secret' }),
     );
     for (const server of cluster.masters)
-      expect(await ask(server, (client) => client.call('ACL', 'LOG'))).toEqual([]);
+      expect(await withClient(server, (client) => client.call('ACL', 'LOG'))).toEqual([]);
   } finally {
     await cluster.close();
   }

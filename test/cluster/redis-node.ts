@@ -8,7 +8,7 @@ import { eventually } from '../support/wire.ts';
 
 let opened = 0;
 
-/** Options that all nodes of these tests share, besides the address of Redis. */
+/** Default options of a node in these tests, with an own key prefix for each call. */
 export const nodeOptions = (options: Partial<RedisOptions> = {}): RedisOptions => ({
   host: '127.0.0.1',
   port: 1,
@@ -21,7 +21,7 @@ export const nodeOptions = (options: Partial<RedisOptions> = {}): RedisOptions =
   ...options,
 });
 
-/** Opens the stores of one node and records what is delivered there; closed when the test is over. */
+/** Opens the stores of one node and records its deliveries; closes them when the test ends. */
 export async function openNode(options: RedisOptions) {
   const logger = new FakeLogger();
   const stores = await openRedisStores(options, logger);
@@ -71,16 +71,16 @@ export const member = (id: string) => ({ id, userId: id, infoJson: undefined });
 /** Uses every port of two nodes once and expects no warnings. */
 export async function exerciseAllPorts(options: RedisOptions): Promise<void> {
   const [a, b] = [await openNode(options), await openNode(options)];
-  const [orders, room] = [channelOf('orders'), channelOf('presence-room')];
+  const [orders, presence] = [channelOf('orders'), channelOf('presence-room')];
   const terminated: string[] = [];
   b.control.onTerminate((_app, user) => terminated.push(user));
   for (const node of [a, b]) {
     await node.broker.subscribe(orders);
-    await node.broker.subscribe(room);
+    await node.broker.subscribe(presence);
   }
-  await a.membership.join(room, { subscriptions: 1, member: member('1'), socketId: '1.1' });
-  expect(await b.membership.members(room)).toEqual([member('1')]);
-  expect(await b.membership.occupancy(room)).toMatchObject({ subscriptions: 1, users: 1 });
+  await a.membership.join(presence, { subscriptions: 1, member: member('1'), socketId: '1.1' });
+  expect(await b.membership.members(presence)).toEqual([member('1')]);
+  expect(await b.membership.occupancy(presence)).toMatchObject({ subscriptions: 1, users: 1 });
   expect([...(await b.membership.channels('a', 'presence-')).keys()]).toEqual(['presence-room']);
   expect(await a.quota.admit('a', 10)).toBe(true);
   expect(await b.quota.connections('a')).toBe(1);
@@ -88,11 +88,11 @@ export async function exerciseAllPorts(options: RedisOptions): Promise<void> {
   await a.broker.publish(orders, { payload: 'kept' }, { size: 50, ttlSeconds: 60, lastSeconds: 60 });
   expect((await b.cachedEvents.last(orders))?.payload).toBe('kept');
   await a.control.terminate('a', 'u');
-  await a.membership.leave(room, { subscriptions: 0, member: member('1') });
+  await a.membership.leave(presence, { subscriptions: 0, member: member('1') });
   await eventually(() => b.payloads('orders').length > 0 && terminated.length > 0, 'b receives both');
   await b.broker.unsubscribe(orders);
   await a.close();
-  await eventually(async () => (await b.membership.channels('a', '')).size === 0, 'nothing is left');
-  const troubles = [a, b].flatMap(({ logger }) => [...logger.warnings, ...logger.errors]);
-  expect(troubles).toEqual([]);
+  await eventually(async () => (await b.membership.channels('a', '')).size === 0, 'no channel is occupied');
+  const problems = [a, b].flatMap(({ logger }) => [...logger.warnings, ...logger.errors]);
+  expect(problems).toEqual([]);
 }

@@ -10,7 +10,7 @@ beforeAll(async () => void (redis = await startRedis()));
 afterAll(() => redis.close());
 
 describe('a signature', () => {
-  test('8.2 is taken once over all nodes, also when all receive it at once', async () => {
+  test('8.2 is accepted once over all nodes, also when all receive it at the same time', async () => {
     const options = nodeOptions({ port: redis.port });
     const nodes = [await openNode(options), await openNode(options), await openNode(options)];
     const [first, second] = nodes;
@@ -23,7 +23,7 @@ describe('a signature', () => {
     expect(answers.filter(Boolean)).toHaveLength(1);
   });
 
-  test('8.2 is not taken while Redis is unavailable', async () => {
+  test('8.2 is refused while Redis is unavailable', async () => {
     const own = await startRedis();
     try {
       const node = await openNode(nodeOptions({ port: own.port }));

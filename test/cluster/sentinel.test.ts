@@ -8,10 +8,10 @@ import type { TestRedis } from '../support/redis.ts';
 import { eventually } from '../support/wire.ts';
 import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
 
-/** By then every node has compared. */
+/** Time after the settling by which every node has compared its members. */
 const AFTER_SETTLING_MS = 2000;
 const SETTLING_LIMIT_MS = 15_000;
-const ROOM = channelOf('presence-room');
+const PRESENCE = channelOf('presence-room');
 const ORDERS = channelOf('orders');
 
 let sentinels: TestSentinels;
@@ -21,7 +21,7 @@ afterAll(() => sentinels.close());
 const options = () =>
   nodeOptions({ sentinels: sentinels.addresses, sentinelName: MASTER_NAME, sentinelPassword: 'hush' });
 
-/** State that one of the partitions keeps of the generation of its data. */
+/** Reads the generation of the data, and the end of its settling, from the first partition. */
 async function stateAt(server: TestRedis, { keyPrefix }: { keyPrefix: string }) {
   const client = new Redis(server.port);
   const state = await client.hgetall(new Keys(keyPrefix, 16).generation(0));
@@ -34,7 +34,7 @@ async function stateAt(server: TestRedis, { keyPrefix }: { keyPrefix: string }) 
 }
 
 describe('start', () => {
-  const start = (differing: object) => openRedisStores({ ...options(), ...differing }, new FakeLogger());
+  const start = (changes: object) => openRedisStores({ ...options(), ...changes }, new FakeLogger());
 
   test('8.11 names the setting of a master name that the Sentinels do not have', async () => {
     await expect(start({ sentinelName: 'other' })).rejects.toThrow(/WAVEHALL_REDIS_SENTINEL_NAME/);
@@ -56,56 +56,56 @@ describe('start', () => {
   });
 });
 
-test('4.4 after a failover publishing works again soon, nodes write their members again, and clients receive no false change', async () => {
-  const where = options();
-  const [a, b] = [await openNode(where), await openNode(where)];
+test('4.4 after a failover publishing works within 12 seconds, nodes write their members again, and clients receive no false member event', async () => {
+  const nodeSettings = options();
+  const [a, b] = [await openNode(nodeSettings), await openNode(nodeSettings)];
   for (const [node, id] of [
     [a, '1'],
     [b, '2'],
   ] as const) {
-    await node.broker.subscribe(ROOM);
+    await node.broker.subscribe(PRESENCE);
     await node.broker.subscribe(ORDERS);
-    await node.membership.join(ROOM, { subscriptions: 1, member: member(id), socketId: '1.1' });
+    await node.membership.join(PRESENCE, { subscriptions: 1, member: member(id), socketId: '1.1' });
     await node.membership.join(ORDERS, { subscriptions: 1, socketId: '1.1' });
   }
   await a.insist(ORDERS, 'before');
-  await a.insist(ROOM, 'before');
+  await a.insist(PRESENCE, 'before');
   for (const node of [a, b]) {
-    await eventually(() => node.payloads('orders').includes('before'), 'both hear it');
-    await eventually(() => node.payloads('presence-room').includes('before'), 'both hear it');
+    await eventually(() => node.payloads('orders').includes('before'), 'both nodes receive it');
+    await eventually(() => node.payloads('presence-room').includes('before'), 'both nodes receive it');
   }
   const before = await sentinels.master();
-  const { generation } = await stateAt(before, where);
-  const news = () => [a, b].map((node) => node.payloads('presence-room').length);
-  const known = news();
+  const { generation } = await stateAt(before, nodeSettings);
+  const presenceEvents = () => [a, b].map((node) => node.payloads('presence-room').length);
+  const eventsBefore = presenceEvents();
 
   await before.kill();
   const killedAt = Date.now();
-  await eventually(() => !a.isReady() && !b.isReady(), 'both nodes notice');
+  await eventually(() => !a.isReady() && !b.isReady(), 'neither node is ready');
   const refusals = await a.insist(ORDERS, 'after');
   expect(refusals).toBeGreaterThan(0);
   expect(Date.now() - killedAt).toBeLessThan(12_000);
   await Promise.all([a.ready(), b.ready()]);
   for (const node of [a, b])
-    await eventually(() => node.payloads('orders').includes('after'), 'both hear it');
+    await eventually(() => node.payloads('orders').includes('after'), 'both nodes receive it');
 
   const after = await sentinels.master();
   expect(after.port).not.toBe(before.port);
-  expect((await stateAt(after, where)).generation).toBeGreaterThan(generation);
-  // All is told again within the settling time, and compared with what clients know after it.
+  expect((await stateAt(after, nodeSettings)).generation).toBeGreaterThan(generation);
+  // Nodes write their members again within the settling time, and compare them with the rosters of their clients after it.
   await eventually(
-    async () => (await stateAt(after, where)).settlingMs < -AFTER_SETTLING_MS,
+    async () => (await stateAt(after, nodeSettings)).settlingMs < -AFTER_SETTLING_MS,
     'the settling is over',
     SETTLING_LIMIT_MS,
   );
   for (const node of [a, b]) {
-    const ids = (await node.membership.members(ROOM)).map(({ id }) => id).sort();
+    const ids = (await node.membership.members(PRESENCE)).map(({ id }) => id).sort();
     expect(ids).toEqual(['1', '2']);
     expect(await node.membership.occupancy(ORDERS)).toMatchObject({ subscriptions: 2 });
     expect(node.payloads('orders')).toEqual(['before', 'after']);
-    const words = node.logger.warnings.map(({ message }) => message);
-    expect(words.filter((what) => what.startsWith('Lost the connection to Redis'))).toHaveLength(1);
-    expect(words.filter((what) => what === 'Reconnected to Redis')).toHaveLength(1);
+    const messages = node.logger.warnings.map(({ message }) => message);
+    expect(messages.filter((what) => what.startsWith('Lost the connection to Redis'))).toHaveLength(1);
+    expect(messages.filter((what) => what === 'Reconnected to Redis')).toHaveLength(1);
   }
-  expect(news()).toEqual(known);
+  expect(presenceEvents()).toEqual(eventsBefore);
 }, 60_000);

@@ -19,41 +19,44 @@ const appWith = (...credentials: [typeof OLD, ...(typeof OLD)[]]): AppIdentity =
 
 type Difference = Pick<RedisOptions, 'apps'> & { database?: number };
 
-/** Two nodes that differ in nothing else. */
+/** Opens two nodes whose options differ only in the given ones. */
 async function two(one: Difference, other: Difference) {
-  const where = nodeOptions({ port: redis.port });
-  return [await openNode({ ...where, ...one }), await openNode({ ...where, ...other })] as const;
+  const options = nodeOptions({ port: redis.port });
+  return [await openNode({ ...options, ...one }), await openNode({ ...options, ...other })] as const;
 }
 
 type Node = Awaited<ReturnType<typeof openNode>>;
 
-const [orders, room, user] = [channelOf('orders'), channelOf('presence-room'), channelOf('#user-7')];
+const [orders, presence, user] = [channelOf('orders'), channelOf('presence-room'), channelOf('#user-7')];
 
-/** Everything that goes over Redis, from one node; then what of it the other has heard or can read. */
-async function crossing(from: Node, to: Node) {
+/** Uses every feature over Redis on one node; returns what the other node has received or can read of it. */
+async function exchange(from: Node, to: Node) {
   const terminated: string[] = [];
-  for (const node of [from, to]) for (const ref of [orders, room, user]) await node.broker.subscribe(ref);
+  for (const node of [from, to]) for (const ref of [orders, presence, user]) await node.broker.subscribe(ref);
   to.control.onTerminate((_app, id) => terminated.push(id));
   const own: string[] = [];
   from.control.onTerminate((_app, id) => own.push(id));
-  await from.membership.join(room, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
+  await from.membership.join(presence, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
   await from.membership.join(user, { subscriptions: 1, member: memberOf('7'), socketId: '1.1' });
   await from.quota.admit('a', 10);
   await from.state.write('cutover', { percent: 50 });
   await from.broker.publish(orders, { payload: 'x' }, { size: 10, ttlSeconds: 60, lastSeconds: 60 });
   await from.control.terminate('a', '7');
-  await eventually(() => from.payloads('orders').length > 0 && own.length > 0, 'the sender hears itself');
-  // What goes the same road later has passed what went before.
+  await eventually(
+    () => from.payloads('orders').length > 0 && own.length > 0,
+    'the sender receives its own event',
+  );
+  // Events keep their order: when `y` has arrived, every earlier event would have arrived.
   await to.broker.publish(orders, { payload: 'y' }, { size: 10, ttlSeconds: 60, lastSeconds: 60 });
-  await eventually(() => to.payloads('orders').includes('y'), 'the other hears itself');
+  await eventually(() => to.payloads('orders').includes('y'), 'the other node receives its own event');
   return {
     events: to.payloads('orders').filter((payload) => payload === 'x').length,
-    news: to.payloads('presence-room').length + to.payloads('#user-7').length,
+    memberEvents: to.payloads('presence-room').length + to.payloads('#user-7').length,
     terminated: terminated.length,
-    members: (await to.membership.members(room)).length,
+    members: (await to.membership.members(presence)).length,
     watched: (await to.membership.members(user)).length,
     occupied: (await to.membership.channels('a', '')).size,
-    subscriptions: (await to.membership.occupancy(room)).subscriptions,
+    subscriptions: (await to.membership.occupancy(presence)).subscriptions,
     connections: await to.quota.connections('a'),
     state: await to.state.read('cutover'),
     last: (await to.cachedEvents.last(orders))?.payload,
@@ -61,7 +64,7 @@ async function crossing(from: Node, to: Node) {
 }
 
 const NOTHING = {
-  ...{ events: 0, news: 0, terminated: 0, members: 0, watched: 0, occupied: 0, subscriptions: 0 },
+  ...{ events: 0, memberEvents: 0, terminated: 0, members: 0, watched: 0, occupied: 0, subscriptions: 0 },
   ...{ connections: 0, state: undefined, last: 'y' },
 };
 
@@ -77,23 +80,23 @@ describe('two installations over one Redis exchange nothing', () => {
     ['the key alone', { apps }, { apps: [appWith(OTHER_KEY)] }],
   ])('3.13 when they differ in %s', async (_what, one, other) => {
     const [a, b] = await two(one, other);
-    expect(await crossing(a, b)).toEqual(NOTHING);
+    expect(await exchange(a, b)).toEqual(NOTHING);
   });
 
-  test('3.13 ignores a command of the other installation, and each logs once that the other exists', async () => {
+  test('3.13 each ignores commands of the other installation, and logs once that another exists', async () => {
     const [a, b] = await two({ apps: [appWith(OLD)] }, { apps: [appWith(NEW)] });
-    for (let times = 0; times < 3; times += 1) await crossing(a, b);
-    const said = (node: Node) =>
+    for (let times = 0; times < 3; times += 1) await exchange(a, b);
+    const linesOf = (node: Node) =>
       node.logger.warnings.filter(({ message }) => message.startsWith('Another inst'));
-    await eventually(() => said(a).length === 1 && said(b).length === 1, 'both say it');
-    expect(said(b)).toMatchObject([{ details: { app: 'a' } }]);
+    await eventually(() => linesOf(a).length === 1 && linesOf(b).length === 1, 'both log it');
+    expect(linesOf(b)).toMatchObject([{ details: { app: 'a' } }]);
     expect(JSON.stringify([a.logger.warnings, b.logger.warnings])).not.toMatch(/secret":|-secret/);
   });
 
   test('3.13 with the same database, key and secret they are one installation', async () => {
     const [a, b] = await two({ apps }, { apps });
     const joined = { events: 1, terminated: 1, members: 1, watched: 1, subscriptions: 1, connections: 1 };
-    expect(await crossing(a, b)).toMatchObject({ ...joined, state: { percent: 50 } });
+    expect(await exchange(a, b)).toMatchObject({ ...joined, state: { percent: 50 } });
     expect([...a.logger.warnings, ...b.logger.warnings]).toEqual([]);
   });
 
@@ -111,24 +114,24 @@ describe('two installations over one Redis exchange nothing', () => {
 
 describe('while credentials are rotated', () => {
   const steps = [[appWith(OLD)], [appWith(NEW, OLD)], [appWith(NEW)]];
-  /** Each hears what the other publishes, and both read the same roster. */
-  async function hearEachOther(...nodes: Node[]): Promise<void> {
+  /** Publishes on each node; expects that every node receives each event. */
+  async function expectExchange(...nodes: Node[]): Promise<void> {
     for (const node of nodes) await node.broker.subscribe(orders);
     for (const [at, node] of nodes.entries()) {
       const payload = `from ${at}`;
       await eventually(async () => {
-        // While a node takes over another name, it publishes nothing for a moment.
+        // A node that changes its scope refuses to publish for a moment.
         await node.broker
           .publish(orders, { payload }, { size: 10, ttlSeconds: 60, lastSeconds: 60 })
           .catch(() => undefined);
         return nodes.every((each) => each.payloads('orders').includes(payload));
-      }, `all hear node ${at}`);
+      }, `all nodes receive the event of node ${at}`);
     }
   }
 
-  async function nodesOf(where: RedisOptions, order: readonly number[]): Promise<Node[]> {
+  async function nodesOf(options: RedisOptions, order: readonly number[]): Promise<Node[]> {
     const nodes: Node[] = [];
-    for (const step of order) nodes.push(await openNode({ ...where, apps: steps[step] }));
+    for (const step of order) nodes.push(await openNode({ ...options, apps: steps[step] }));
     return nodes;
   }
 
@@ -136,43 +139,43 @@ describe('while credentials are rotated', () => {
     '7.6 nodes with the old, both and the new credentials exchange events, started in the order %j',
     async (order) => {
       const nodes = await nodesOf(nodeOptions({ port: redis.port, leaseMs: 1000 }), order);
-      await hearEachOther(...nodes);
-      await nodes[0]!.membership.join(room, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
-      for (const node of nodes) expect(await node.membership.members(room)).toHaveLength(1);
+      await expectExchange(...nodes);
+      await nodes[0]!.membership.join(presence, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
+      for (const node of nodes) expect(await node.membership.members(presence)).toHaveLength(1);
     },
   );
 
   test('7.6 two installations become one when a node starts with the credentials of both', async () => {
-    const where = nodeOptions({ port: redis.port, leaseMs: 1000 });
-    const [last, first] = await nodesOf(where, [2, 0]);
+    const options = nodeOptions({ port: redis.port, leaseMs: 1000 });
+    const [last, first] = await nodesOf(options, [2, 0]);
     await last!.broker.subscribe(orders);
-    await last!.broker.subscribe(room);
-    await last!.membership.join(room, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
-    expect(await first!.membership.members(room)).toEqual([]);
-    const both = await openNode({ ...where, apps: steps[1] });
-    await hearEachOther(last!, first!, both);
+    await last!.broker.subscribe(presence);
+    await last!.membership.join(presence, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
+    expect(await first!.membership.members(presence)).toEqual([]);
+    const both = await openNode({ ...options, apps: steps[1] });
+    await expectExchange(last!, first!, both);
     for (const node of [last!, first!, both])
       await eventually(
-        async () => (await node.membership.members(room)).length === 1,
-        'the roster is the same everywhere',
+        async () => (await node.membership.members(presence)).length === 1,
+        'all nodes read the same roster',
       );
     await eventually(
-      async () => (await both.membership.occupancy(room)).subscriptions === 1,
-      'and the count',
+      async () => (await both.membership.occupancy(presence)).subscriptions === 1,
+      'the count includes all nodes',
     );
   });
 
   test('7.6 stays one installation after Redis lost all data', async () => {
     const own = await startRedis();
     onTestFinished(() => own.close());
-    const where = nodeOptions({ port: own.port, leaseMs: 1000 });
-    const [, both, last] = await nodesOf(where, [0, 1, 2]);
+    const options = nodeOptions({ port: own.port, leaseMs: 1000 });
+    const [, both, last] = await nodesOf(options, [0, 1, 2]);
     const client = new Redis(own.port);
     await client.flushall();
     client.disconnect();
-    const fresh = await openNode({ ...where, apps: steps[2] });
+    const fresh = await openNode({ ...options, apps: steps[2] });
     for (const node of [both!, last!]) await node.ready();
-    await hearEachOther(both!, last!, fresh);
+    await expectExchange(both!, last!, fresh);
   });
 });
 
@@ -198,7 +201,7 @@ describe('production and staging on one Redis', () => {
     ['their databases', PRODUCTION, { REDIS_DB: '3' }],
     ['their keys and secrets', STAGING, {}],
     ['their secrets', { ...PRODUCTION, secret: 'staging-secret' }, {}],
-  ])('3.13 with the same app id and separated by %s, nothing crosses', async (_what, app, env) => {
+  ])('3.13 with the same app id and separated by %s, exchange nothing', async (_what, app, env) => {
     const [production, staging] = [await siteOf(PRODUCTION), await siteOf(app, env)];
     onTestFinished(async () => {
       await Promise.all([production.cleanUp(), staging.cleanUp()]);
@@ -211,20 +214,20 @@ describe('production and staging on one Redis', () => {
     };
     const wire = await watching(production);
     await staging.signedIn({ id: '8' });
-    const visitor = await staging.subscriber('presence-room', { member: member('9') });
-    await staging.subscribe(visitor, 'orders');
+    const stagingMember = await staging.subscriber('presence-room', { member: member('9') });
+    await staging.subscribe(stagingMember, 'orders');
     await staging.publish('from-staging', 'x', ['orders']);
     await staging.publish('to-user', 'x', ['#server-to-user-7']);
     expect((await staging.publisher.post('/users/7/terminate_connections', {})).status).toBe(200);
-    await visitor.next('from-staging');
+    await stagingMember.next('from-staging');
 
     expect(await production.channel('presence-room', 'user_count')).toMatchObject({ user_count: 1 });
     expect((await production.get('/connections')).json).toMatchObject({ connections: 1 });
     expect((await staging.get('/connections')).json).toMatchObject({ connections: 2 });
     await production.publish('own', 'x', ['orders']);
     await wire.next('own');
-    const heard = wire.texts.map((text) => (JSON.parse(text) as { event: string }).event);
-    expect(heard.filter((event) => /staging|to-user|member_|watchlist/.test(event))).toEqual([
+    const received = wire.texts.map((text) => (JSON.parse(text) as { event: string }).event);
+    expect(received.filter((event) => /staging|to-user|member_|watchlist/.test(event))).toEqual([
       'pusher_internal:watchlist_events',
     ]);
     const [state] = wire.texts.filter((text) => text.includes('watchlist_events'));

@@ -15,7 +15,7 @@ export class TransitionChecker {
     else present.delete(what);
   }
 
-  /** Continues from the state that was found after a loss of data. */
+  /** Continues from the state of Redis after a loss of data. */
   reset(found: ReadonlyMap<string, readonly string[]>): void {
     this.#present.clear();
     for (const [channel, users] of found) this.#present.set(channel, new Set([' ', ...users]));

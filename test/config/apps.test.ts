@@ -41,13 +41,13 @@ const LARAVEL_APP = {
 };
 
 describe('the app of the environment', () => {
-  test('7.6 REVERB_APP_* make the app', () => {
+  test('7.6 REVERB_APP_* define the app', () => {
     const config = readConfig(REVERB);
     expect(credentialsOf(config)).toEqual([['r-id', { key: 'r-key', secret: 'r-secret' }]]);
     expect(config.appsFrom).toBe('REVERB_APP_*');
   });
 
-  test('7.6 PUSHER_APP_* make it when there is no REVERB_APP_*', () => {
+  test('7.6 PUSHER_APP_* define it when there is no REVERB_APP_*', () => {
     const config = readConfig(PUSHER);
     expect(credentialsOf(config)).toEqual([['p-id', { key: 'p-key', secret: 'p-secret' }]]);
     expect(config.appsFrom).toBe('PUSHER_APP_*');
@@ -79,7 +79,7 @@ describe('the app of the environment', () => {
     expect(readConfig({ REVERB_HOST: 'a.test', PUSHER_APP_CLUSTER: 'mt1' }).appsFrom).toBe('development');
   });
 
-  test('7.6 without any there is one for development', () => {
+  test('7.6 without a configured app an app for development is served', () => {
     const config = readConfig({});
     expect(credentialsOf(config)).toEqual([['app-id', { key: 'app-key', secret: 'app-secret' }]]);
     expect(config.appsFrom).toBe('development');
@@ -141,7 +141,7 @@ describe('the app of the environment', () => {
     expect([' a b ', '"c"', "'d'", '"e'].map(secretOf)).toEqual([' a b ', 'c', 'd', '"e']);
   });
 
-  test('7.6 the names that were left are known beside those that won', () => {
+  test('7.6 the unused names are kept beside those that are used', () => {
     const { unusedApps, unusedAppsHint } = readConfig({ ...REVERB, ...PUSHER });
     expect(unusedApps).toEqual([{ names: 'PUSHER_APP_*', id: 'p-id' }]);
     expect(unusedAppsHint).toBe(
@@ -184,7 +184,7 @@ describe('the app of the environment', () => {
 });
 
 describe('apps as JSON', () => {
-  test('7.6 an untouched app of config/reverb.php is the app with every default', () => {
+  test('7.6 an unchanged app of config/reverb.php is the app with every default', () => {
     const [fromJson] = readConfig(withApps([LARAVEL_APP])).apps;
     const [fromEnvironment] = readConfig({
       REVERB_APP_ID: '100001',
@@ -194,7 +194,7 @@ describe('apps as JSON', () => {
     expect(fromJson).toEqual(fromEnvironment);
   });
 
-  test('7.6 what an app says is taken, numbers as texts and switches as words too', () => {
+  test('7.6 the options of an app are read, numbers as strings and switches as words too', () => {
     const [app] = readConfig(
       withApps([
         {
@@ -230,7 +230,7 @@ describe('apps as JSON', () => {
     });
   });
 
-  test('2.6 an empty list of origins lets nobody in, a missing one everybody', () => {
+  test('2.6 an empty list of origins allows no page, a missing one allows all', () => {
     const silent = { ...LARAVEL_APP, allowed_origins: undefined };
     const second = { ...silent, app_id: '2', key: 'k2', allowed_origins: [] };
     expect(readConfig(withApps([silent, second])).apps.map(({ allowedOrigins }) => allowedOrigins)).toEqual([
@@ -239,7 +239,7 @@ describe('apps as JSON', () => {
     ]);
   });
 
-  test('7.6 what an app does not say is taken from the environment; what it says comes first', () => {
+  test('7.6 an option that an app does not set is read from the environment; its own options take precedence', () => {
     const silent = { ...LARAVEL_APP, ping_interval: undefined };
     const apps = [silent, { ...LARAVEL_APP, app_id: '2', key: 'k2' }];
     const config = readConfig(withApps(apps, { REVERB_APP_PING_INTERVAL: '11' }));
@@ -340,7 +340,7 @@ describe('what is wrong with apps', () => {
   });
 
   test.each(['app_id', 'key', 'secret'])(
-    '7.1 an app without %s is refused: nobody signs with nothing',
+    '7.1 an app without %s is refused, as signatures need a value',
     (name) => {
       for (const nothing of [undefined, null, '', true, {}]) {
         const app = { ...LARAVEL_APP, [name]: nothing };

@@ -21,7 +21,7 @@ describe('the other server', () => {
     expect(readConfig({ WAVEHALL_CUTOVER_PERCENT: '25' }).cutover).toBeUndefined();
   });
 
-  test('11.1 its address turns the front door on, with every default', () => {
+  test('11.1 its address enables the cutover, with every default', () => {
     expect(readConfig({ WAVEHALL_CUTOVER_UPSTREAM: UPSTREAM }).cutover).toEqual({
       upstream: { url: new URL(UPSTREAM), origin: undefined, tlsCa: undefined, tlsVerify: true },
       percent: 0,
@@ -48,7 +48,7 @@ describe('the other server', () => {
     });
   });
 
-  test('11.7 the other server takes what REVERB_MAX_REQUEST_SIZE says, unless its own setting says otherwise', () => {
+  test('11.7 the body limit of the upstream is REVERB_MAX_REQUEST_SIZE, unless its own setting is given', () => {
     const sizeWith = (env: Record<string, string>) =>
       readConfig({ WAVEHALL_CUTOVER_UPSTREAM: UPSTREAM, ...env }).cutover?.requestBytes;
     expect(sizeWith({ REVERB_MAX_REQUEST_SIZE: '50000' })).toBe(50_000);
@@ -65,7 +65,7 @@ describe('the other server', () => {
   );
 
   test.each(['http://user:hush@a', 'http://a?b=c', 'https://a#b'])(
-    '11.17 an address with what would be left out is refused: %s',
+    '11.17 an address with a part that would be ignored is refused: %s',
     (bad) => {
       const [problem = ''] = problemsOf({ WAVEHALL_CUTOVER_UPSTREAM: bad });
       expect(problem).toContain('WAVEHALL_CUTOVER_UPSTREAM=');
@@ -83,7 +83,7 @@ describe('the other server', () => {
 });
 
 describe('the percentage', () => {
-  test.each(['0', '0.01', '1', '99.99', '100', '100.00'])('11.4 %s is one', (good) => {
+  test.each(['0', '0.01', '1', '99.99', '100', '100.00'])('11.4 %s is a percentage', (good) => {
     const { cutover } = readConfig({
       WAVEHALL_CUTOVER_UPSTREAM: UPSTREAM,
       WAVEHALL_CUTOVER_PERCENT: good,
@@ -92,7 +92,7 @@ describe('the percentage', () => {
   });
 
   test.each(['-1', '101', '100.01', '1.234', '25%', 'all', '1e1', '.5', '0x10'])(
-    '11.17 WAVEHALL_CUTOVER_PERCENT=%s is none',
+    '11.17 WAVEHALL_CUTOVER_PERCENT=%s is refused',
     (bad) => {
       expect(problemsOf({ WAVEHALL_CUTOVER_PERCENT: bad })).toEqual([
         `WAVEHALL_CUTOVER_PERCENT="${bad}": expected a number from 0 to 100 with at most two decimals`,
@@ -110,7 +110,7 @@ test.each(['example.com', 'https://a.b/', 'https://a.b/c', 'null://'])(
   },
 );
 
-test.each(['-1', '101', 'half'])('11.17 a threshold of %s percent is none', (bad) => {
+test.each(['-1', '101', 'half'])('11.17 a threshold of %s percent is refused', (bad) => {
   expect(problemsOf({ WAVEHALL_CUTOVER_BREACH_API_PERCENT: bad })).toEqual([
     `WAVEHALL_CUTOVER_BREACH_API_PERCENT="${bad}": expected a number from 0 to 100`,
   ]);

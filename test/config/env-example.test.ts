@@ -63,7 +63,7 @@ test('2.1 .env.example gives each default', () => {
   expect(readConfig({ ...uncommented, ...app })).toEqual(readConfig(app));
 });
 
-test('2.1 .env.example explains each setting in its own words and says whether Reverb knows it', () => {
+test('2.1 .env.example explains each setting in plain words and states whether Reverb has it', () => {
   for (const { name, doc } of settings) {
     const whose = name.startsWith('REVERB_') ? "[Reverb's own name]" : '[ours';
     expect(commentOf(name)).toContain(`# ${doc} ${whose}`);

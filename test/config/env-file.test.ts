@@ -67,37 +67,37 @@ describe("Laravel's .env", () => {
     });
   });
 
-  test('2.1 ${NAME} is filled in whatever the alphabet says', () => {
+  test('2.1 ${NAME} is expanded in any order of names', () => {
     expect(read('Z_SHARED=k\nA_KEY="${Z_SHARED}"').A_KEY).toBe('k');
     expect(read('A_KEY="${Z_SHARED}"\nZ_SHARED=k').A_KEY).toBe('${Z_SHARED}');
   });
 
-  test('2.1 what the environment has wins, an empty text too, as in Laravel', () => {
+  test('2.1 the environment takes precedence, an empty value too, as in Laravel', () => {
     expect(read('A=file\nB=file', { A: '', B: 'outer' })).toEqual({});
   });
 
-  test('2.1 a name alone is there, with an empty text', () => {
+  test('2.1 a name alone is set to an empty value', () => {
     expect(read('A\nexport B')).toEqual({ A: '', B: '' });
   });
 
   test('8.12 what phpdotenv refuses is refused, each line with its number and reason, and no value is shown', () => {
     const wrong = ['A=b', 'B=hush c', '=hush', 'C-D=hush', '', 'E="hush\\x"', "F='hush"].join('\n');
     expect(() => read(wrong)).toThrow(ConfigError);
-    const [told] = [wrong].map((text) => {
+    const [reported] = [wrong].map((text) => {
       try {
         return read(text);
       } catch (error) {
         return (error as ConfigError).problems;
       }
     }) as [readonly string[]];
-    expect(told.map((problem) => problem.replace(/^.*\.env: /, ''))).toEqual([
+    expect(reported.map((problem) => problem.replace(/^.*\.env: /, ''))).toEqual([
       'line 2: B: expected quotes around a value with white space, and nothing behind them',
       'line 3: expected a name before the equals sign',
       'line 4: expected a name of letters, digits, _ and . alone (a comment begins with #)',
       'line 6: E: expected one of " \\ $ f n r t v behind a backslash',
       'line 7: F: expected a closing quote',
     ]);
-    expect(told.join()).not.toContain('hush');
+    expect(reported.join()).not.toContain('hush');
   });
 
   test('2.1 ${NAME} is what the environment has where both have it, as for Laravel', () => {
@@ -109,7 +109,7 @@ describe('--env-file', () => {
   const ENV_FILE =
     'REVERB_APP_ID=file\nREVERB_APP_KEY=k1\nREVERB_APP_SECRET=s1\nREVERB_SERVER_PATH=from-file\n';
 
-  test('2.1 the file is read, and what the environment has already wins', async () => {
+  test('2.1 the file is read, and the environment takes precedence', async () => {
     const file = temporaryFile('.env', `${ENV_FILE}REVERB_SERVER_HOST=192.0.2.1\nREVERB_SERVER_PORT=1\n`);
     const server = await startServer({}, ['--env-file', file]);
     await server.close();
@@ -117,7 +117,7 @@ describe('--env-file', () => {
     expect(server.output()).toMatch(/"apps":"1 {2}\(from REVERB_APP_\*\)"/);
   });
 
-  test('2.1 a flag wins over both', async () => {
+  test('2.1 a flag takes precedence over both', async () => {
     const file = temporaryFile('.env', ENV_FILE);
     const server = await startServer({ REVERB_SERVER_PATH: 'from-environment' }, [
       '--env-file',

@@ -16,7 +16,7 @@ function problems(variables: Record<string, string>): readonly string[] {
   return [];
 }
 
-test('3.13 without scaling nothing of Redis is looked at', () => {
+test('3.13 without scaling the settings of Redis are ignored', () => {
   const foreign = { REDIS_PORT: 'tcp://10.0.0.2:6379', REDIS_SCHEME: 'http', REDIS_TLS: '?', REDIS_DB: '-' };
   const nonsense = {
     REDIS_URL: 'nonsense',
@@ -35,7 +35,7 @@ describe('where Redis is', () => {
     ['the scheme', { REDIS_SCHEME: 'tls' }, { ...usual, tls: true }],
     ["Predis' rediss", { REDIS_SCHEME: 'rediss' }, { ...usual, tls: true }],
     ['REDIS_TLS', { REDIS_TLS: 'true' }, { ...usual, tls: true }],
-    ['REDIS_SCHEME=tls, whatever REDIS_TLS says', { REDIS_SCHEME: 'tls', REDIS_TLS: 'false' }, { tls: true }],
+    ['REDIS_SCHEME=tls, whatever REDIS_TLS is', { REDIS_SCHEME: 'tls', REDIS_TLS: 'false' }, { tls: true }],
     ["Laravel's tls:// before the host", { REDIS_HOST: 'tls://r' }, { ...usual, host: 'r', tls: true }],
     ['a URL', { REDIS_URL: 'redis://r:7/3' }, { ...usual, host: 'r', port: 7, database: 3 }],
     ['a URL with IPv6', { REDIS_URL: 'redis://[::1]:7' }, { ...usual, host: '::1', port: 7 }],
@@ -76,7 +76,7 @@ describe('where Redis is', () => {
     });
   });
 
-  test('3.13 a URL of a unix socket says the database and who we are, before or behind the path', () => {
+  test('3.13 a URL of a unix socket gives database, user and password, before or after the path', () => {
     const expected = { path: '/run/my redis.sock', username: 'u@', password: 'p/#', database: 3 };
     const behind = '?username=u%40&password=p%2F%23&database=3';
     for (const url of [
@@ -104,7 +104,7 @@ describe('where Redis is', () => {
       ]);
   });
 
-  test('3.13 REDIS_PORT is not looked at where something else says where Redis is', () => {
+  test('3.13 REDIS_PORT is ignored where another setting gives the address of Redis', () => {
     const foreign = { REDIS_PORT: 'tcp://10.0.0.2:6379' };
     expect(redis({ ...foreign, REDIS_URL: 'redis://r:7' })).toMatchObject({ host: 'r', port: 7 });
     for (const name of ['WAVEHALL_REDIS_SENTINELS', 'WAVEHALL_REDIS_CLUSTER'])
@@ -153,7 +153,7 @@ test('3.13 Sentinels and a Cluster exclude each other, and a Cluster has one dat
   expect(redis(cluster)).toMatchObject({ cluster: [{ host: 'a', port: 6379 }], sentinels: undefined });
 });
 
-test('3.13 a prefix with braces would tear keys apart that belong together', () => {
+test('3.13 a prefix with braces is refused, as it changes the Cluster slots of keys', () => {
   expect(problems({ WAVEHALL_REDIS_PREFIX: 'a{b}' })).toEqual([
     'WAVEHALL_REDIS_PREFIX: expected a text without { and }, which mean something to a Cluster',
   ]);

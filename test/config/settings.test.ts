@@ -257,7 +257,7 @@ test('8.12 every setting has a case here', () => {
 describe.each(NUMBERS)('$name', ({ rule, name, usual, least, most }) => {
   const range = most === UNBOUNDED ? `from ${least}` : `from ${least} to ${most}`;
 
-  test(`${rule} ${name} is ${usual} when nobody says otherwise`, () => {
+  test(`${rule} ${name} is ${usual} by default`, () => {
     expect(valueOf(name, {})).toBe(usual);
   });
 
@@ -286,7 +286,7 @@ test('3.13 WAVEHALL_MAX_BUFFER_TOTAL is a share of the memory unless it is set',
 });
 
 describe.each(SWITCHES)('$name', ({ rule, name, usual }) => {
-  test(`${rule} ${name} is ${String(usual)} when nobody says otherwise`, () => {
+  test(`${rule} ${name} is ${String(usual)} by default`, () => {
     expect(valueOf(name, name.endsWith('LIMITING_ENABLED') ? { [name]: '' } : {})).toBe(usual);
   });
 
@@ -332,7 +332,7 @@ test.each(NOTHING)("7.6 Laravel's %j is no app, and no reason for the one for de
   expect(problemsOf({ WAVEHALL_APPS: word, WAVEHALL_APPS_FILE: word })).toHaveLength(1);
 });
 
-test('3.13 without scaling the REDIS_* of other programs are not looked at', () => {
+test('3.13 without scaling the REDIS_* of other programs are ignored', () => {
   const foreign = {
     REDIS_PORT: 'tcp://10.0.0.2:6379',
     REDIS_SCHEME: 'http',
@@ -366,7 +366,7 @@ test('2.1 REVERB_SERVER_HOST takes an IPv6 address with and without brackets', (
     expect(problemsOf({ REVERB_SERVER_HOST: bad })).toEqual([expect.stringContaining('REVERB_SERVER_HOST=')]);
 });
 
-test('5.1 REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: what Reverb does not know lets nobody send', () => {
+test('5.1 REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: an unknown value lets no client send', () => {
   const of = (word: string) =>
     readConfig({ REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: word }).apps[0]?.clientEvents;
   expect(['members', 'all', 'none', 'nobody', 'All'].map(of)).toEqual([
@@ -405,7 +405,7 @@ test('8.12 REVERB_MAX_REQUEST_SIZE makes room for the data of one event, unless 
   expect(dataOf({ REVERB_MAX_REQUEST_SIZE: '5000' })).toBe(10_240);
 });
 
-test('8.12 all problems are said at once, each with variable, value and expectation', () => {
+test('8.12 all problems are reported together, each with variable, value and expectation', () => {
   const problems = problemsOf({
     REVERB_SERVER_PORT: '65536',
     WAVEHALL_DEBUG: 'perhaps',

@@ -23,7 +23,7 @@ describe('the development app', () => {
     );
   });
 
-  test('7.6 it is not there beside a configured one, and the start block shows no secret', async () => {
+  test('7.6 the app for development is not served beside a configured one, and the start block shows no secret', async () => {
     const server = await startServer({
       REVERB_APP_ID: 'a',
       REVERB_APP_KEY: 'b',
@@ -41,7 +41,7 @@ describe('the development app', () => {
   });
 });
 
-test('7.6 whoever asks for the app that the environment has and that is not served is told of in the log, by its names', async () => {
+test('7.6 a client that requests an app of the environment that is not served is logged, with the names of its settings', async () => {
   const server = await startServer({
     REVERB_APP_ID: '9',
     REVERB_APP_KEY: 'b',
@@ -87,7 +87,7 @@ describe('without an app', () => {
   test.each([
     ['NODE_ENV', { NODE_ENV: 'production' }, ''],
     ['APP_ENV', {}, 'APP_ENV=production\n'],
-  ])('7.6 where %s says production the start ends with 1 and a sentence', async (name, env, file) => {
+  ])('7.6 with %s set to production the start ends with 1 and an error', async (name, env, file) => {
     const args = file === '' ? [] : ['--env-file', temporaryFile('.env', file)];
     const { code, stdout, stderr } = await run(['start', ...args], env);
     expect([code, stdout]).toEqual([1, '']);
@@ -113,7 +113,7 @@ describe('a wrong configuration', () => {
     { rule: '2.10', name: 'REVERB_APP_PING_INTERVAL', bad: '0', expected: 'a whole number from 1 to 86400' },
     { rule: '1.1', name: 'WAVEHALL_DEBUG', bad: 'maybe', expected: 'true or false' },
     { rule: '8.2', name: 'WAVEHALL_REPLAY_PROTECTION', bad: 'x', expected: 'one of off, strict' },
-  ])('$rule $name=$bad ends the command with 1 and says so', async ({ name, bad, expected }) => {
+  ])('$rule $name=$bad ends the command with 1 and an error', async ({ name, bad, expected }) => {
     expect(await run(['start'], { [name]: bad })).toEqual({
       code: 1,
       stdout: '',

@@ -5,9 +5,9 @@ import type { Frame } from '../support/wire.ts';
 export interface Allowance {
   readonly id: string;
   readonly why: string;
-  /** The frame as it is compared; undefined when it is not compared at all. */
+  /** Returns the frame in the form that is compared, or undefined to leave it out of the comparison. */
   readonly frame?: (frame: Frame) => Frame | undefined;
-  /** The body of an answer as it is compared. */
+  /** Returns the body of an answer in the form that is compared. */
   readonly body?: (body: unknown) => unknown;
 }
 
@@ -21,8 +21,8 @@ const sorted = (value: unknown): unknown =>
 
 const isError = ({ event }: Frame) => event === 'pusher:error';
 
-/** Applies `change` to the value of a member, wherever there is one. */
-const changing = (body: unknown, name: string, change: (value: unknown) => unknown): unknown =>
+/** Applies `change` to the property `name`, if the body has one. */
+const withProperty = (body: unknown, name: string, change: (value: unknown) => unknown): unknown =>
   isRecord(body) && name in body ? { ...body, [name]: change(body[name]) } : body;
 
 export const ALLOWANCES: readonly Allowance[] = [
@@ -50,19 +50,19 @@ export const ALLOWANCES: readonly Allowance[] = [
   },
   {
     id: 'roster-order',
-    why: 'Reverb moves a user whose first socket has left behind those who joined before its second',
+    why: 'Reverb orders a user by its second socket when the first has left',
     frame(frame) {
       const data = dataOf(frame);
       if (!isRecord(data) || !isRecord(data.presence)) return frame;
-      return { ...frame, data: JSON.stringify({ presence: changing(data.presence, 'ids', sorted) }) };
+      return { ...frame, data: JSON.stringify({ presence: withProperty(data.presence, 'ids', sorted) }) };
     },
-    body: (body) => changing(body, 'users', sorted),
+    body: (body) => withProperty(body, 'users', sorted),
   },
   {
     id: 'empty-list',
     why: 'PHP writes an empty map of channels as []',
     body: (body) =>
-      changing(body, 'channels', (value) => (Array.isArray(value) && value.length === 0 ? {} : value)),
+      withProperty(body, 'channels', (value) => (Array.isArray(value) && value.length === 0 ? {} : value)),
   },
   {
     id: 'empty-batch',
@@ -76,16 +76,16 @@ export const ALLOWANCES: readonly Allowance[] = [
     id: 'unoccupied-counts',
     why: 'Reverb leaves the counts of unoccupied channels out',
     body(body) {
-      const without = (value: unknown) =>
+      const withoutZeros = (value: unknown) =>
         isRecord(value)
           ? Object.fromEntries(Object.entries(value).filter(([, count]) => count !== 0))
           : value;
-      const inside = (value: unknown) =>
+      const withoutZerosInEach = (value: unknown) =>
         isRecord(value)
-          ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, without(each)]))
+          ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, withoutZeros(each)]))
           : value;
-      const each = (value: unknown) => (Array.isArray(value) ? value.map(without) : value);
-      return without(changing(changing(body, 'channels', inside), 'batch', each));
+      const each = (value: unknown) => (Array.isArray(value) ? value.map(withoutZeros) : value);
+      return withoutZeros(withProperty(withProperty(body, 'channels', withoutZerosInEach), 'batch', each));
     },
   },
   {
@@ -95,13 +95,13 @@ export const ALLOWANCES: readonly Allowance[] = [
   },
 ];
 
-/** Steps that a random run must not take, because Reverb is known to fail at them (see reverb-differences.ts). */
+/** Steps that a random run leaves out, because Reverb is known to differ in them (see reverb-differences.ts). */
 export const AVOIDED = [
   'members without user_info, with empty user_info or with the id 0 (S15, S50, S52)',
-  'whispers of anything but objects that are not empty (W09 to W13)',
-  'whispers on cache channels, and presence-cache channels, whose cache Reverb fills with other frames (S23, S24)',
-  'greetings of cache channels that were vacated since their last event (S65)',
+  'client events whose data is no object, or an empty one (W09 to W13)',
+  'client events on cache channels, and presence-cache channels: Reverb caches client events and member_removed (S23, S24)',
+  'subscribing to a cache channel that was vacated since its last event (S65)',
   'the same channel twice in one publish, socket_id in a batch, terminating users (H51, H71, U07)',
-  'sockets without any channel when connections are counted (H21): each client holds a channel of its own',
-  'users of channels that nobody is on (H83)',
+  'sockets without channels when connections are counted (H21): each client subscribes to a channel of its own',
+  'users of unoccupied channels (H83)',
 ] as const;

@@ -15,14 +15,14 @@ export interface StartedServer {
   close(): Promise<void>;
 }
 
-/** Forms a server may differ in everywhere at once. A run names those it tolerates, and must then meet each of them. */
+/** Differences that may appear in many cases. A run names those that it tolerates; it fails when a tolerated one never appears. */
 export const FORMS = {
   F1: 'data of pusher:error is an object',
   F2: 'a refused subscription is answered with pusher:subscription_error, then pusher:error',
 } as const;
 export type Form = keyof typeof FORMS;
 
-/** Which forms a run tolerates, and where it notes those it has met. */
+/** The forms that a run tolerates, and those of them that have appeared. */
 export interface Forms {
   readonly tolerated: ReadonlySet<string>;
   readonly met: Set<string>;
@@ -35,13 +35,13 @@ export interface Member {
   readonly user_info?: unknown;
 }
 
-/** A usual presence member. Reverb cannot do without user_info, so only the cases about that leave it out. */
+/** Returns a presence member with user_info, which only cases about user_info leave out, because Reverb needs it. */
 export const member = (user_id: unknown, name = 'N'): Member => ({ user_id, user_info: { name } });
 
 interface Subscribing {
   /** `channel_data`, as text or as a value to encode. */
   readonly member?: Member | string;
-  /** Sent instead of the proper signature; null leaves `auth` out. */
+  /** Sent instead of the correct signature; null leaves `auth` out. */
   readonly auth?: unknown;
 }
 
@@ -62,17 +62,17 @@ export class CaseTools {
     this.#wires = wires;
   }
 
-  /** The same server, seen as another of its apps; its clients are closed with those of these tools. */
+  /** Returns tools for another app of the same server; `cleanUp` closes its clients as well. */
   as(app: Partial<Endpoint>): CaseTools {
     return new CaseTools({ ...this.app, ...app }, this.server, this.#forms, this.#wires);
   }
 
-  /** A channel name that no other case uses. */
+  /** Returns a channel name that no other case uses. */
   name(base: string): string {
     return `${base}-${this.#suffix}`;
   }
 
-  /** Opens a WebSocket on any path and leaves every frame to the case. */
+  /** Opens a WebSocket on any path and reads none of its frames. */
   async open(path: string, options: WireOptions = {}): Promise<Wire> {
     const wire = await Wire.open(this.app, path, options);
     this.#wires.push(wire);
@@ -83,7 +83,7 @@ export class CaseTools {
     return `${this.app.prefix}/app/${this.app.key}`;
   }
 
-  /** Connects to the app and takes the first frame, which must be `connection_established`. */
+  /** Connects to the app and reads the first frame, which must be `connection_established`. */
   async connect(
     query = '?protocol=7&client=js&version=8.6.0&flash=false',
     options: WireOptions = {},
@@ -93,7 +93,7 @@ export class CaseTools {
     return wire;
   }
 
-  /** Checks a `connection_established` frame and remembers the socket id; returns the activity timeout. */
+  /** Checks a `connection_established` frame, stores the socket id and returns the activity timeout. */
   established(wire: Wire, frame: Frame): number {
     same(frame.event, 'pusher:connection_established', 'the first frame');
     const data = dataOf(frame) as { socket_id?: unknown; activity_timeout?: unknown } | undefined;
@@ -113,7 +113,7 @@ export class CaseTools {
     return Number(data?.activity_timeout);
   }
 
-  /** Sends a subscribe with the proper signature (or what the case puts in its place) and waits for nothing. */
+  /** Sends a subscribe with the correct signature (or the `auth` of the case), without waiting for an answer. */
   ask(wire: Wire, channel: string, { member, auth }: Subscribing = {}): void {
     const data = member === undefined || typeof member === 'string' ? member : JSON.stringify(member);
     const signed = /^(private-|presence-)/.test(channel)
@@ -129,7 +129,7 @@ export class CaseTools {
     });
   }
 
-  /** Subscribes and takes the success frame; frames before it stay pending. */
+  /** Subscribes and reads the success frame; frames before it are kept for later reads. */
   async subscribe(wire: Wire, channel: string, how: Subscribing = {}): Promise<Frame> {
     this.ask(wire, channel, how);
     return wire.next((frame) => frame.event === SUCCEEDED && frame.channel === channel);
@@ -157,7 +157,7 @@ export class CaseTools {
     return userData;
   }
 
-  /** Connects and signs in; the success frame is taken. */
+  /** Connects, signs in and reads the success frame. */
   async signedIn(user: unknown): Promise<Wire> {
     const wire = await this.connect();
     this.signIn(wire, user);
@@ -165,7 +165,7 @@ export class CaseTools {
     return wire;
   }
 
-  /** Publishes by the HTTP API; anything but 200 is a difference. */
+  /** Publishes by the HTTP API; fails unless the answer is 200. */
   async publish(
     event: string,
     data: string,
@@ -186,14 +186,14 @@ export class CaseTools {
     return http(this.app, wanted);
   }
 
-  /** Answer of the API about one channel. */
+  /** Returns what the API answers about one channel. */
   async channel(name: string, info = ''): Promise<unknown> {
     const answer = await this.get(`/channels/${encodeURIComponent(name)}`, info ? [['info', info]] : []);
     same(answer.status, 200, `status of GET channel (${answer.text.slice(0, 100)})`);
     return answer.json;
   }
 
-  /** A frame is an error with this code and message, in the form that all client libraries read. */
+  /** Expects an error frame with this code and message, in the form that all client libraries read. */
   error(frame: Frame | undefined, code: number, message?: string): void {
     same(frame?.event, 'pusher:error', 'event of the frame');
     const decoded = typeof frame?.data === 'string' ? dataOf(frame) : frame?.data;
@@ -203,17 +203,17 @@ export class CaseTools {
     this.form('F1', typeof frame?.data === 'object', 'an object', frame?.data);
   }
 
-  /** The connection was refused: one error frame, then the close frame with the same code and message. */
+  /** Expects that the connection is refused: one error frame, then a close frame with the same code and message. */
   async refused(wire: Wire, code: number, message?: string): Promise<void> {
     const frame = await wire.first();
     this.error(frame, code, message);
     const { frames, closing } = await wire.rest();
     same(frames, [], 'frames between the error and the close');
-    const said = (frame.data as { message?: string }).message;
-    same(closing, { code, reason: said }, 'the close frame');
+    const reason = (frame.data as { message?: string }).message;
+    same(closing, { code, reason }, 'the close frame');
   }
 
-  /** The subscription was refused: both frames, in order, and the socket stays. */
+  /** Expects that the subscription is refused: both frames, in order, and the socket stays open. */
   async unauthorised(wire: Wire, channel: string): Promise<void> {
     const frames = await wire.settle();
     const last = frames.at(-1);
@@ -227,19 +227,19 @@ export class CaseTools {
     same(dataOf(first), detail, 'data of pusher:subscription_error');
   }
 
-  /** A form that one run may tolerate everywhere; all others report the difference. */
+  /** Fails when a form is not met, unless this run tolerates it. */
   form(form: Form, met: boolean, expected: string, got: unknown): void {
     if (met) return;
     if (!this.#forms.tolerated.has(form)) throw new Difference(FORMS[form], expected, JSON.stringify(got));
     this.#forms.met.add(form);
   }
 
-  /** Nothing arrived at these clients, proven by a ping and its pong on each. */
+  /** Expects that these clients have received nothing: sends a ping on each and reads until its pong. */
   async silent(...wires: Wire[]): Promise<void> {
-    for (const wire of wires) same(await wire.settle(), [], 'frames that should not have come');
+    for (const wire of wires) same(await wire.settle(), [], 'frames received, where none was expected');
   }
 
-  /** Closes every client of the case and waits for the end of each. */
+  /** Closes every client of the case and waits until each is closed. */
   async cleanUp(): Promise<Closing[]> {
     return Promise.all(this.#wires.splice(0).map((wire) => wire.close()));
   }

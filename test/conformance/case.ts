@@ -3,19 +3,19 @@ import type { CaseTools } from './case-tools.ts';
 /** Settings (environment variables) that a case needs of its server. */
 export type CaseSettings = Readonly<Record<string, string>>;
 
-/** One conformance case: a rule of the protocol as something that can be tried on any server. */
+/** One conformance case: a rule of the protocol, as a test that runs against any server. */
 export interface Case {
   /** Letter of the group and number; never reused. */
   readonly id: string;
   /** Number of the rule in protocol/SPEC.md. */
   readonly rule: string;
   readonly title: string;
-  /** The case gets a server of its own kind, started with these settings. */
+  /** The case runs on a server that is started with these settings. */
   readonly needs?: CaseSettings;
-  /** The case looks at the whole app, or ends its server: it must not share one with a case that runs meanwhile. */
+  /** The case checks the whole app, or stops its server: no other case runs on that server meanwhile. */
   readonly alone?: boolean;
   readonly limitMs?: number;
-  /** Rejects when the server does otherwise. */
+  /** Rejects when the server differs from the rule. */
   run(tools: CaseTools): Promise<unknown>;
 }
 
@@ -27,5 +27,5 @@ export const GROUPS = {
   H: 'HTTP API',
 } as const;
 
-/** The group of a case, by the letter of its id. */
+/** Returns the group of a case, by the letter of its id. */
 export const groupOf = (id: string): string => GROUPS[id[0] as keyof typeof GROUPS];

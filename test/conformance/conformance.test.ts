@@ -17,18 +17,18 @@ const tryOne = async (each: Case) => {
   }
 };
 
-const PATIENCE_MS = 20_000;
+const SERVER_START_LIMIT_MS = 20_000;
 const titleOf = ({ rule, id, title }: Case) => `${rule} ${id} ${title}`;
 
 describe('on one server', () => {
   for (const each of cases.filter(({ needs, alone }) => !needs && !alone)) {
-    test(titleOf(each), () => tryOne(each), (each.limitMs ?? 20_000) + PATIENCE_MS);
+    test(titleOf(each), () => tryOne(each), (each.limitMs ?? 20_000) + SERVER_START_LIMIT_MS);
   }
 });
 
-// The limit of vitest's concurrency bounds how many of these servers run at once.
+// Vitest's maxConcurrency limits how many of these servers run at once.
 describe.concurrent('on servers of their own', () => {
   for (const each of cases.filter(({ needs, alone }) => needs ?? alone)) {
-    test(titleOf(each), () => tryOne(each), (each.limitMs ?? 20_000) + PATIENCE_MS);
+    test(titleOf(each), () => tryOne(each), (each.limitMs ?? 20_000) + SERVER_START_LIMIT_MS);
   }
 });

@@ -17,7 +17,7 @@ export class Difference extends Error {
   }
 }
 
-/** Equal as JSON values, key order aside. */
+/** Fails unless both are equal as JSON values; the order of keys does not matter. */
 export const same = (got: unknown, expected: unknown, what: string): void => {
   if (!isDeepStrictEqual(got, expected)) throw new Difference(what, show(expected), show(got));
 };

@@ -13,8 +13,8 @@ import { parseEndpoint, running, started, wavehall } from './target.ts';
 const USAGE = `npm run conformance -- [options]
   --against HOST:PORT,ID,KEY,SECRET  a running server; without it Wavehall is built and started
   --path /PREFIX                     the prefix in front of /app and /apps of that server
-  --name TEXT                        what to call it
-  --start COMMAND                    starts that server, with other settings too: gets PORT, APP_ID, APP_KEY, APP_SECRET, NEEDS
+  --name TEXT                        name of the server in the output
+  --start COMMAND                    starts the server, also with the settings of a case; receives PORT, APP_ID, APP_KEY, APP_SECRET, NEEDS
   --only C05,H                       only these cases, or groups by their letter
   --expect-differences FILE          a module whose default export names the differences: {id: reason}
   --json FILE                        writes the outcomes
@@ -48,13 +48,13 @@ const targetOf = ({ against, name, path, start }: Values) => {
   return app === undefined ? wavehall() : running(name ?? against ?? '', app);
 };
 
-/** Ids are names of cases or the letter of a group. */
-const chosenBy = (only: string | undefined) => {
+/** Selects cases by id (`C05`) or by the letter of their group (`C`). */
+const selectCases = (only: string | undefined) => {
   const wanted = only?.split(',');
   return cases.filter(({ id }) => !wanted || wanted.includes(id) || wanted.includes(id[0] ?? ''));
 };
 
-/** Only forms that are named as differences are tolerated. */
+/** Tolerates the forms that are named as differences. */
 const formsIn = (named: Differences) => ({
   tolerated: new Set(Object.keys(FORMS).filter((form) => Object.hasOwn(named, form))),
   met: new Set<string>(),
@@ -63,16 +63,16 @@ const formsIn = (named: Differences) => ({
 const writeFiles = async (report: Report, { json, markdown: table, beside }: Values) => {
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 1)}\n`);
   if (table === undefined) return;
-  const other = beside === undefined ? [] : [JSON.parse(await readFile(beside, 'utf8')) as Report];
-  await writeFile(table, markdown([...other, report]));
+  const earlier = beside === undefined ? [] : [JSON.parse(await readFile(beside, 'utf8')) as Report];
+  await writeFile(table, markdown([...earlier, report]));
 };
 
-/** Exit code of the run: nothing may differ but what is named, and what is named must differ. */
-const verdict = (report: Report, named: Differences, isExpecting: boolean): number => {
+/** Returns the exit code of the run: 0 when exactly the named differences were found. */
+const exitCodeOf = (report: Report, named: Differences, isExpecting: boolean): number => {
   if (!isExpecting) return report.outcomes.some(({ result }) => result === 'failed') ? 1 : 0;
   const { unnamed, gone } = judge(report, named);
   if (unnamed.length > 0) console.log(`not named as differences: ${unnamed.join(', ')}`);
-  if (gone.length > 0) console.log(`named as differences, but not seen: ${gone.join(', ')}`);
+  if (gone.length > 0) console.log(`named as differences, but not found: ${gone.join(', ')}`);
   return unnamed.length + gone.length > 0 ? 1 : 0;
 };
 
@@ -86,17 +86,17 @@ const main = async (): Promise<number> => {
   const named = await readDifferences(values['expect-differences']);
   const target = targetOf(values);
   const forms = formsIn(named);
-  const outcomes = await runAll(chosenBy(values.only), target, forms, (outcome) =>
+  const outcomes = await runAll(selectCases(values.only), target, forms, (outcome) =>
     console.log(line(outcome, named)),
   );
   const report: Report = { target: target.name, outcomes, forms: [...forms.met].sort(), named };
   for (const form of report.forms) console.log(formLine(form, named));
   console.log(`\n${target.name}: ${totals(outcomes)}`);
   await writeFiles(report, values);
-  return verdict(report, named, values['expect-differences'] !== undefined && values.only === undefined);
+  return exitCodeOf(report, named, values['expect-differences'] !== undefined && values.only === undefined);
 };
 
-/** A server that cannot be started ends the run: its words are the report. */
+/** When a server cannot be started, the run ends with the message of the error, which has the last lines of its log. */
 process.exitCode = await main().catch((error: unknown) => {
   console.error((error as Error).message);
   return 1;

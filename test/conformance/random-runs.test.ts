@@ -26,7 +26,7 @@ test.each([1, 2, 3])('3.13 two servers answer the same random steps alike (seed 
   expect(await compareRuns(pair, seed, 250, [])).toBeUndefined();
 });
 
-test('5.1 random steps detect a server that differs in one setting', async () => {
+test('5.1 a random run detects a server that differs in one setting', async () => {
   const other = await start({ REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: 'none' });
   const found = await compareRuns([pair[0], other], 4, 250, []);
   expect(found?.step.do).toBe('whisper');

@@ -10,13 +10,13 @@ import { StepGenerator } from './random-steps.ts';
 import { parseEndpoint } from './target.ts';
 
 const USAGE = `npx tsx --conditions=source test/conformance/random-runs.ts [options]
-  --a HOST:PORT,ID,KEY,SECRET  one server, without limits on the rate of messages and client events
+  --a HOST:PORT,ID,KEY,SECRET  one server, without rate limits for messages and client events
   --b HOST:PORT,ID,KEY,SECRET  another server
   --steps N                    number of steps (600)
   --seed N                     seed of the steps (random by default)
-  --strict                     no allowances for what is known of Laravel Reverb`;
+  --strict                     compares also what is known to differ in Laravel Reverb`;
 
-/** The first step whose results differ between two servers. */
+/** The first step with different results on two servers. */
 export interface Divergence {
   readonly seed: number;
   readonly number: number;

@@ -15,19 +15,20 @@ const TEXTS = [
 ];
 const INFOS = ['', '', 'user_count', 'subscription_count', 'user_count,subscription_count'];
 
-/** Draws steps that fit what has happened so far, and remembers just enough to do so. */
+/** Chooses random steps that are possible after the earlier ones, and tracks the state that this needs. */
 export class StepGenerator {
   readonly #random: SeededRandom;
   readonly #plain: readonly string[];
   readonly #cached: readonly string[];
-  /** The channels of each connected client. */
-  readonly #on = new Map<number, Set<string>>();
-  /** Cache channels whose last event was received and that were never empty since; and those with any event at all. */
-  readonly #fresh = new Set<string>();
-  readonly #ever = new Set<string>();
+  /** The channels of each connected client, by the number of the client. */
+  readonly #channels = new Map<number, Set<string>>();
+  /** Cache channels that have been occupied ever since their last event. */
+  readonly #occupiedSinceEvent = new Set<string>();
+  /** Cache channels with an event at any time. */
+  readonly #published = new Set<string>();
   #n = 0;
 
-  /** The tag ends the name of every channel, so that nothing is left of an earlier life on the same servers. */
+  /** `tag` ends the name of every channel, so that an earlier run on the same servers does not matter. */
   constructor(seed: number, tag: string) {
     this.#random = new SeededRandom(seed);
     this.#plain = PLAIN_NAMES.map((name) => `${name}-${tag}`);
@@ -39,7 +40,7 @@ export class StepGenerator {
     for (;;) {
       const step = this.#draw();
       if (step) {
-        this.#remember(step);
+        this.#track(step);
         return step;
       }
     }
@@ -50,7 +51,7 @@ export class StepGenerator {
   }
 
   #draw(): Step | undefined {
-    const clients = [...this.#on.keys()];
+    const clients = [...this.#channels.keys()];
     const dice = this.#random.next();
     if (clients.length === 0 || (dice < 0.08 && clients.length < CLIENTS)) return this.#connect();
     const client = this.#pick(clients);
@@ -72,7 +73,7 @@ export class StepGenerator {
 
   #connect(): Step {
     const free = Array.from({ length: CLIENTS }, (_, client) => client).filter(
-      (client) => !this.#on.has(client),
+      (client) => !this.#channels.has(client),
     );
     return { do: 'connect', client: this.#pick(free) };
   }
@@ -80,7 +81,7 @@ export class StepGenerator {
   #subscribe(client: number): Step | undefined {
     const channel = this.#pick([...this.#plain, ...this.#cached]);
     const isForged = /^(private|presence)-/.test(channel) && this.#random.is(0.15);
-    const isComparable = this.#fresh.has(channel) === this.#ever.has(channel);
+    const isComparable = this.#occupiedSinceEvent.has(channel) === this.#published.has(channel);
     if (this.#cached.includes(channel) && !isForged && !isComparable) return undefined;
     return { do: 'subscribe', client, channel, forged: isForged };
   }
@@ -90,11 +91,11 @@ export class StepGenerator {
     return { do: 'whisper', client, channel: this.#pick(channels), n: this.#n };
   }
 
-  /** Channels of one publish: each once, and cache channels only while it has a subscriber. */
+  /** Returns channels for one publish: each once, and a cache channel only while it is occupied. */
   #some(most: number): string[] {
-    const heard = this.#cached.filter((channel) => this.#isOccupied(channel));
+    const occupied = this.#cached.filter((channel) => this.#isOccupied(channel));
     const count = 1 + this.#random.below(most);
-    return [...new Set(Array.from({ length: count }, () => this.#pick([...this.#plain, ...heard])))];
+    return [...new Set(Array.from({ length: count }, () => this.#pick([...this.#plain, ...occupied])))];
   }
 
   #publish(clients: readonly number[]): Step {
@@ -118,26 +119,27 @@ export class StepGenerator {
     const name = occupied.length > 0 ? this.#pick(occupied) : 'orders';
     return {
       do: 'get',
-      path: `/channels/${name === 'orders' ? ownChannel([...this.#on.keys()][0]!) : name}/users`,
+      path: `/channels/${name === 'orders' ? ownChannel([...this.#channels.keys()][0]!) : name}/users`,
       query: [],
     };
   }
 
   #isOccupied(channel: string): boolean {
-    return [...this.#on.values()].some((channels) => channels.has(channel));
+    return [...this.#channels.values()].some((channels) => channels.has(channel));
   }
 
-  #remember(step: Step): void {
-    if (step.do === 'connect') this.#on.set(step.client, new Set());
-    if (step.do === 'drop' || step.do === 'close') this.#on.delete(step.client);
-    if (step.do === 'subscribe' && !step.forged) this.#on.get(step.client)?.add(step.channel);
-    if (step.do === 'unsubscribe') this.#on.get(step.client)?.delete(step.channel);
+  #track(step: Step): void {
+    if (step.do === 'connect') this.#channels.set(step.client, new Set());
+    if (step.do === 'drop' || step.do === 'close') this.#channels.delete(step.client);
+    if (step.do === 'subscribe' && !step.forged) this.#channels.get(step.client)?.add(step.channel);
+    if (step.do === 'unsubscribe') this.#channels.get(step.client)?.delete(step.channel);
     if (step.do === 'publish' || step.do === 'batch') {
       for (const channel of step.channels.filter((name) => this.#cached.includes(name))) {
-        this.#fresh.add(channel);
-        this.#ever.add(channel);
+        this.#occupiedSinceEvent.add(channel);
+        this.#published.add(channel);
       }
     }
-    for (const channel of this.#fresh) if (!this.#isOccupied(channel)) this.#fresh.delete(channel);
+    for (const channel of this.#occupiedSinceEvent)
+      if (!this.#isOccupied(channel)) this.#occupiedSinceEvent.delete(channel);
   }
 }

@@ -35,13 +35,13 @@ test('1.1 every expected difference of Reverb names a case or a form', () => {
   expect(Object.keys(differences).filter((id) => !known.has(id))).toEqual([]);
 });
 
-test('1.1 a run is as expected if exactly the named cases and forms differ', () => {
+test('1.1 a run is as expected when exactly the named cases and forms differ', () => {
   expect(judge(report, { C02: 'reason', F1: 'reason' })).toEqual({ unnamed: [], gone: [] });
-  // A case that could not run proves nothing.
+  // A case that could not run is neither a difference nor proof of one.
   expect(judge(report, { C02: 'reason', F1: 'reason', S01: 'reason' })).toEqual({ unnamed: [], gone: [] });
 });
 
-test('1.1 reports a difference that was not expected, and an expected one that is gone', () => {
+test('1.1 reports a difference that was not expected, and an expected one that was not found', () => {
   expect(judge(report, { F1: 'reason' })).toEqual({ unnamed: ['C02'], gone: [] });
   expect(judge(report, { C02: 'reason', F1: 'reason', C01: 'reason' })).toEqual({
     unnamed: [],

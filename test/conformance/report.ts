@@ -7,13 +7,13 @@ import type { Form } from './case-tools.ts';
 export interface Report {
   readonly target: string;
   readonly outcomes: readonly Outcome[];
-  /** Forms that were tolerated and met, by id. */
+  /** Ids of the tolerated forms that appeared. */
   readonly forms: readonly string[];
   /** Differences that this run expected, with their reasons. */
   readonly named?: Differences;
 }
 
-/** Id of a case or form, and why it differs. */
+/** Reasons why cases or forms differ, by their id. */
 export type Differences = Readonly<Record<string, string>>;
 
 export interface Verdict {
@@ -27,7 +27,7 @@ const count = (outcomes: readonly Outcome[], result: Result) =>
 export const totals = (outcomes: readonly Outcome[]): string =>
   `${count(outcomes, 'passed')} passed, ${count(outcomes, 'failed')} failed, ${count(outcomes, 'not applicable')} not applicable`;
 
-/** One line about one case. */
+/** Returns the line of a case in the output. */
 export const line = ({ id, rule, title, result, detail, ms }: Outcome, named: Differences): string => {
   if (result === 'passed') return `pass     ${id} ${rule} ${title} (${ms} ms)`;
   if (result === 'not applicable') return `n/a      ${id} ${rule} ${title}: ${detail}`;
@@ -35,15 +35,15 @@ export const line = ({ id, rule, title, result, detail, ms }: Outcome, named: Di
   return `differs  ${id} ${rule} ${title}: ${detail}${reason === undefined ? '' : `\n         named: ${reason}`}`;
 };
 
-/** One line about a form that was tolerated. */
+/** Returns the line of a tolerated form in the output. */
 export const formLine = (form: string, named: Differences): string =>
   `form     ${form} ${FORMS[form as Form]}\n         named: ${named[form] ?? ''}`;
 
-/** Compares what differs with what is known to differ. A case that could not be tried is no evidence either way. */
+/** Compares the differences of a run with the named ones. A case that could not run counts as found. */
 export const judge = ({ outcomes, forms }: Report, named: Differences): Verdict => {
   const failed = outcomes.filter(({ result }) => result === 'failed').map(({ id }) => id);
-  const untried = outcomes.filter(({ result }) => result === 'not applicable').map(({ id }) => id);
-  const seen = new Set([...failed, ...forms, ...untried]);
+  const notRun = outcomes.filter(({ result }) => result === 'not applicable').map(({ id }) => id);
+  const seen = new Set([...failed, ...forms, ...notRun]);
   return {
     unnamed: failed.filter((id) => !Object.hasOwn(named, id)),
     gone: Object.keys(named).filter((id) => !seen.has(id)),
@@ -55,9 +55,9 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\
 const groupRow = (name: string, reports: readonly Report[]): string => {
   const cells = reports.map(({ outcomes }) => {
     const group = outcomes.filter(({ id }) => groupOf(id) === name);
-    const tried = group.filter(({ result }) => result !== 'not applicable');
-    const untried = group.length - tried.length;
-    return `${count(tried, 'passed')} of ${tried.length}${untried ? ` (${untried} not applicable)` : ''}`;
+    const ran = group.filter(({ result }) => result !== 'not applicable');
+    const notRun = group.length - ran.length;
+    return `${count(ran, 'passed')} of ${ran.length}${notRun ? ` (${notRun} not applicable)` : ''}`;
   });
   return `| ${name} | ${cells.join(' | ')} |`;
 };

@@ -38,7 +38,7 @@ export const userOf = (client: number) => ({
   user_info: { name: `N${client % 4}` },
 });
 
-/** Every client holds a channel of its own, so that its leaving can be seen from outside. */
+/** Every client subscribes to a channel of its own, so that the HTTP API shows when it has left. */
 export const ownChannel = (client: number): string => `own-${client}`;
 
 /** Runs steps against one server. */
@@ -52,16 +52,16 @@ export class StepRunner {
     this.#api = publisher(app);
   }
 
-  /** Runs one step and waits until nothing of it is in flight. */
+  /** Runs one step and waits until its frames have arrived. */
   async run(step: Step): Promise<ClientEvents> {
     const answer = await this.#do(step);
     if ('client' in step) await this.#barrier(step.client);
     const frames: Record<number, Frame[]> = {};
     for (const [client, wire] of this.#wires) {
-      const got = [...(this.#kept.get(client) ?? []), ...(await wire.settle())];
+      const got = [...(this.#pending.get(client) ?? []), ...(await wire.settle())];
       if (got.length > 0) frames[client] = got.map((frame) => withoutIds(frame));
     }
-    this.#kept.clear();
+    this.#pending.clear();
     return { answer: answer && { status: answer.status, body: answer.json ?? answer.text }, frames };
   }
 
@@ -70,11 +70,11 @@ export class StepRunner {
     for (const client of [...this.#wires.keys()]) await this.run({ do: 'close', client });
   }
 
-  readonly #kept = new Map<number, Frame[]>();
+  readonly #pending = new Map<number, Frame[]>();
 
   async #barrier(client: number): Promise<void> {
     const wire = this.#wires.get(client);
-    if (wire) this.#kept.set(client, await wire.settle());
+    if (wire) this.#pending.set(client, await wire.settle());
   }
 
   #wire(client: number): Wire {
@@ -83,7 +83,7 @@ export class StepRunner {
     return wire;
   }
 
-  #say(client: number, message: unknown): undefined {
+  #send(client: number, message: unknown): undefined {
     this.#wire(client).send(message);
   }
 
@@ -97,18 +97,18 @@ export class StepRunner {
       case 'subscribe':
         return this.#subscribe(step.client, step.channel, step.forged);
       case 'unsubscribe':
-        return this.#say(step.client, {
+        return this.#send(step.client, {
           event: 'pusher:unsubscribe',
           data: { channel: step.channel },
         });
       case 'whisper':
-        return this.#say(step.client, {
+        return this.#send(step.client, {
           event: 'client-x',
           channel: step.channel,
           data: { n: step.n },
         });
       case 'send':
-        return this.#say(step.client, step.text);
+        return this.#send(step.client, step.text);
       case 'publish':
         return this.#publish(step);
       case 'batch':
@@ -124,7 +124,7 @@ export class StepRunner {
     wire.socketId = String((dataOf(frame) as { socket_id?: unknown }).socket_id);
     this.#wires.set(client, wire);
     wire.send({ event: 'pusher:subscribe', data: { channel: ownChannel(client) } });
-    this.#kept.set(client, [frame]);
+    this.#pending.set(client, [frame]);
   }
 
   async #leave(client: number, how: 'drop' | 'close'): Promise<undefined> {
@@ -173,30 +173,30 @@ const batchOf = ({ channels, info, n }: Step & { do: 'batch' }) =>
     ...(info !== '' && { info }),
   }));
 
-/** A socket id is drawn anew on each server; everything else about the frame is kept. */
+/** Replaces the socket id, which is random on each server. */
 const withoutIds = (frame: Frame): Frame => {
   if (frame.event !== 'pusher:connection_established') return frame;
   return { ...frame, data: String(frame.data).replace(/\d+\.\d+/, 'SOCKET') };
 };
 
-/** Text inside data is compared decoded: PHP escapes what JavaScript does not. */
+/** Decodes data, because PHP escapes characters that JavaScript does not. */
 const decoded = (frame: Frame): unknown => {
   const data = dataOf(frame);
   return data === undefined ? frame : { ...frame, data: { json: data } };
 };
 
-const frameBy = (frame: Frame, allowances: readonly Allowance[]): Frame | undefined =>
+const applyToFrame = (frame: Frame, allowances: readonly Allowance[]): Frame | undefined =>
   allowances.reduce<Frame | undefined>(
     (each, { frame: change }) => (each && change ? change(each) : each),
     frame,
   );
 
-const bodyBy = (body: unknown, allowances: readonly Allowance[]): unknown =>
+const applyToBody = (body: unknown, allowances: readonly Allowance[]): unknown =>
   allowances.reduce((each, { body: change }) => (change ? change(each) : each), body);
 
 const byChannel = (left: Frame, right: Frame) => String(left.channel).localeCompare(String(right.channel));
 
-/** The events of a step as they are compared. A closing socket leaves its channels in any order. */
+/** Returns the results of a step in the form that is compared. A closing socket leaves its channels in any order. */
 const comparable = (
   { answer, frames }: ClientEvents,
   step: Step,
@@ -204,16 +204,16 @@ const comparable = (
 ): unknown => {
   const isLeaving = step.do === 'drop' || step.do === 'close';
   const lists = Object.entries(frames).map(([client, list]) => {
-    const kept = list.map((frame) => frameBy(frame, allowances)).filter((frame) => frame !== undefined);
+    const kept = list.map((frame) => applyToFrame(frame, allowances)).filter((frame) => frame !== undefined);
     return [client, (isLeaving ? [...kept].sort(byChannel) : kept).map(decoded)] as const;
   });
   return {
-    answer: answer && { ...answer, body: bodyBy(answer.body, allowances) },
+    answer: answer && { ...answer, body: applyToBody(answer.body, allowances) },
     frames: Object.fromEntries(lists.filter(([, list]) => list.length > 0)),
   };
 };
 
-/** Results of two servers for the same step, where they differ. */
+/** Returns the results of two servers for the same step, if they differ. */
 export const differenceOf = (
   step: Step,
   [left, right]: readonly [ClientEvents, ClientEvents],

@@ -18,7 +18,7 @@ export interface Outcome {
 
 const LIMIT_MS = 20_000;
 
-/** Cases with the same settings share a server; it is closed when its last case is done. */
+/** Cases with the same settings share a server; `close` closes all of them. */
 export class Servers {
   readonly #target: Target;
   readonly #running = new Map<string, Promise<StartedServer | undefined>>();
@@ -27,7 +27,7 @@ export class Servers {
     this.#target = target;
   }
 
-  /** The server for a case; undefined when the target cannot be set up so. */
+  /** Returns the server for a case; undefined when the target cannot be started with its settings. */
   async for({
     needs,
     alone,
@@ -60,35 +60,35 @@ export class Servers {
   }
 }
 
-const isQuiet = async (tools: CaseTools): Promise<boolean> => {
+const hasNoChannels = async (tools: CaseTools): Promise<boolean> => {
   const { json } = await tools.get('/channels');
   return Object.keys((json as { channels?: object } | undefined)?.channels ?? { unknown: 1 }).length === 0;
 };
 
 const withLimit = async (work: Promise<unknown>, limitMs: number): Promise<void> => {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
+  const expired = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`not done within ${limitMs} ms`)), limitMs);
   });
   try {
-    await Promise.race([work, late]);
+    await Promise.race([work, expired]);
   } finally {
     clearTimeout(timer);
   }
 };
 
-/** Tries one case on a running server and closes all its clients; throws what differs. */
+/** Runs one case on a running server and closes all its clients; throws the difference. */
 export const tryCase = async (each: Case, running: StartedServer, forms?: Forms): Promise<void> => {
   const tools = new CaseTools(running.endpoint, running, forms);
   try {
-    if (each.alone) await eventually(() => isQuiet(tools), 'the app has no channels', 10_000);
+    if (each.alone) await eventually(() => hasNoChannels(tools), 'the app has no channels', 10_000);
     await withLimit(each.run(tools), each.limitMs ?? LIMIT_MS);
   } finally {
     await tools.cleanUp();
   }
 };
 
-/** Tries one case on the server it needs. */
+/** Runs one case on the server that it needs, and returns the outcome. */
 export const outcomeOf = async (each: Case, servers: Servers, forms: Forms): Promise<Outcome> => {
   const { id, rule, title } = each;
   const begin = performance.now();
@@ -110,27 +110,27 @@ export const outcomeOf = async (each: Case, servers: Servers, forms: Forms): Pro
   }
 };
 
-/** Tries all cases: those on the common server one after another, the others a few at a time. */
+/** Runs all cases: those on the common server one after another, the others 3 at a time. */
 export const runAll = async (
   cases: readonly Case[],
   target: Target,
   forms: Forms,
-  tell: (outcome: Outcome) => void,
+  onOutcome: (outcome: Outcome) => void,
 ): Promise<Outcome[]> => {
   const servers = new Servers(target);
   const outcomes: Outcome[] = [];
-  const lane = async (queue: Case[]) => {
+  const worker = async (queue: Case[]) => {
     for (let each = queue.shift(); each; each = queue.shift()) {
       const outcome = await outcomeOf(each, servers, forms);
       outcomes.push(outcome);
-      tell(outcome);
+      onOutcome(outcome);
     }
   };
   const common = cases.filter(({ needs }) => !needs);
   const special = cases.filter(({ needs }) => needs);
   try {
-    await lane(common);
-    await Promise.all([lane(special), lane(special), lane(special)]);
+    await worker(common);
+    await Promise.all([worker(special), worker(special), worker(special)]);
   } finally {
     await servers.close();
   }

@@ -1,4 +1,4 @@
-// Names of the settings that cases need, in one place. REVERB_* names mean the same to Laravel Reverb.
+// The settings that cases need. Laravel Reverb has the same REVERB_* settings.
 
 export const APP = { id: '3', key: '278d425bdf160c739803', secret: '7ad3773142a6692b25b8' } as const;
 
@@ -9,7 +9,7 @@ export const APP_ENV = {
   REVERB_APP_SECRET: APP.secret,
 } as const;
 
-/** Origins that the server of the origin cases admits. */
+/** Origins that are allowed on the server of the origin cases. */
 export const ORIGINS = 'app.test,*.foo.test,https://exact.test:8443';
 
 export const needs = {

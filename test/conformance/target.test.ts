@@ -28,22 +28,22 @@ test.each([
     /did not answer GET \/up within 1 s.*starting/s,
   ],
   [
-    'accepts and is silent',
+    'accepts connections and does not answer',
     `node -e "require('node:net').createServer().listen(process.env.PORT)"`,
     /did not answer/,
   ],
-  ['ends at once', `sh -c 'echo no config; exit 3'`, /ended\. The end of its log:\nno config/],
-  ['is not there', 'no-such-command-of-anybody', /ended\. The end of its log:\n.*not found/s],
+  ['exits at once', `sh -c 'echo no config; exit 3'`, /ended\. The end of its log:\nno config/],
+  ['is an unknown command', 'no-such-command', /ended\. The end of its log:\n.*not found/s],
 ])(
   "1.1 ends the run with the server's last log lines when the server %s, and stops that server",
-  async (_what, command, words) => {
+  async (_what, command, expected) => {
     const failed = await started('Other', command, undefined, 1_000)
       .shared()
       .then(
         () => 'it started',
         (error: unknown) => (error as Error).message,
       );
-    expect(failed).toMatch(words);
+    expect(failed).toMatch(expected);
     const pid = /^\d+$/m.exec(failed)?.[0];
     if (pid !== undefined) expect(() => process.kill(Number(pid), 0)).toThrow();
   },

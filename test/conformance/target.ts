@@ -8,12 +8,12 @@ import type { CaseSettings } from './case.ts';
 import { APP, APP_ENV } from './settings.ts';
 import type { StartedServer } from './case-tools.ts';
 
-/** A server product that cases can be tried on. */
+/** A server product that cases run against. */
 export interface Target {
   readonly name: string;
-  /** A server with default settings that many cases share. */
+  /** Returns a server with default settings, which many cases share. */
   shared(): Promise<StartedServer>;
-  /** A server of its own with these settings; undefined when the target cannot be set up so. */
+  /** Starts a server with these settings; undefined when the target cannot be started with them. */
   start(needs: CaseSettings): Promise<StartedServer> | undefined;
 }
 
@@ -44,8 +44,8 @@ export const wavehall = (): Target => {
 const START_LIMIT_MS = 20_000;
 
 /**
- * Starts `command` with PORT, APP_ID, APP_KEY, APP_SECRET and NEEDS (`NAME=value …`) and waits for its /up. Rejects with
- * the end of what it printed, and leaves nothing running, when it ends or never answers.
+ * Starts `command` with PORT, APP_ID, APP_KEY, APP_SECRET and NEEDS (`NAME=value …`) and waits until GET /up answers.
+ * When the command exits or does not answer, stops it and rejects with the end of its output.
  */
 const startCommand = async (
   command: string,
@@ -76,12 +76,12 @@ const startCommand = async (
       resolve();
     }),
   );
-  /** The command may be a script that starts others: all of them. */
+  /** Signals the whole process group, since the command may be a script that starts other processes. */
   const kill = (signal: NodeJS.Signals): void => {
     try {
       process.kill(-(child.pid ?? 0), signal);
     } catch {
-      // There is none of them any more.
+      // The process group has exited.
     }
   };
   const close = async (): Promise<void> => {
@@ -96,22 +96,22 @@ const startCommand = async (
       ({ status }) => status === 200,
       () => false,
     );
-  const isDecided = async (): Promise<boolean> => life.hasEnded || (await isUp());
-  await eventually(isDecided, 'the server is up', limitMs).catch(() => undefined);
+  const hasStartedOrExited = async (): Promise<boolean> => life.hasEnded || (await isUp());
+  await eventually(hasStartedOrExited, 'the server is up', limitMs).catch(() => undefined);
   if (life.hasEnded || !(await isUp())) {
-    const how = life.hasEnded ? 'ended' : `did not answer GET /up within ${limitMs / 1000} s`;
+    const problem = life.hasEnded ? 'ended' : `did not answer GET /up within ${limitMs / 1000} s`;
     await close();
-    throw new Error(`"${command}" ${how}. The end of its log:\n${output.slice(-2_000)}`);
+    throw new Error(`"${command}" ${problem}. The end of its log:\n${output.slice(-2_000)}`);
   }
   return { endpoint, output: () => output, kill, close };
 };
 
-/** Settings that only make a case quick: a server that does not know them is tried all the same. */
+/** Settings that only make a case faster: servers without them run the case as well. */
 const FOR_SPEED = new Set(['WAVEHALL_PONG_TIMEOUT', 'WAVEHALL_DRAIN_SECONDS']);
 
 const isOnlyOurs = (setting: string) => setting.startsWith('WAVEHALL_') && !FOR_SPEED.has(setting);
 
-/** A server that is running already. Without a command for further servers it cannot be tested with other settings. */
+/** A server that is running already. It cannot be tested with other settings, since nothing starts it. */
 export const running = (name: string, app: Endpoint): Target => ({
   name,
   shared: () =>
@@ -124,7 +124,7 @@ export const running = (name: string, app: Endpoint): Target => ({
   start: () => undefined,
 });
 
-/** Any server that a command starts; `app`: one that is running already serves the cases that need no settings. */
+/** A server that a command starts. `app`: a running server for the cases that need no settings. */
 export const started = (name: string, command: string, app?: Endpoint, limitMs = START_LIMIT_MS): Target => ({
   name,
   shared: () => (app === undefined ? startCommand(command, {}, limitMs) : running(name, app).shared()),

@@ -13,26 +13,26 @@ export function brokerContract(implementation: Implementation): void {
     });
     afterEach(() => node.close());
 
-    /** Events of a channel, once the mark that is published last has arrived. */
-    async function heard(ref: ChannelRef): Promise<ChannelEvent[]> {
+    /** Returns the events delivered for a channel, once the marker published last has arrived. */
+    async function eventsOf(ref: ChannelRef): Promise<ChannelEvent[]> {
       await node.broker.publish(ref, { payload: 'mark' });
       const events = () => node.deliveries.filter((each) => same(each.ref, ref)).map(({ event }) => event);
       await vi.waitFor(() => expect(events().at(-1)?.payload).toBe('mark'));
       return events().slice(0, -1);
     }
 
-    test('3.13 what is published after subscribing arrives once, in order', async () => {
+    test('3.13 events published after subscribing arrive once, in order', async () => {
       await node.broker.subscribe(ORDERS);
       const payloads = Array.from({ length: 200 }, (_, at) => `{"n":${at}}`);
       for (const payload of payloads) await node.broker.publish(ORDERS, { payload });
-      expect((await heard(ORDERS)).map(({ payload }) => payload)).toEqual(payloads);
+      expect((await eventsOf(ORDERS)).map(({ payload }) => payload)).toEqual(payloads);
     });
 
     test('3.13 publishes that do not wait for each other keep the order of their calls', async () => {
       await node.broker.subscribe(ORDERS);
       const payloads = Array.from({ length: 200 }, (_, at) => String(at));
       await Promise.all(payloads.map((payload) => node.broker.publish(ORDERS, { payload })));
-      expect((await heard(ORDERS)).map(({ payload }) => payload)).toEqual(payloads);
+      expect((await eventsOf(ORDERS)).map(({ payload }) => payload)).toEqual(payloads);
     });
 
     test.each([
@@ -44,17 +44,17 @@ export function brokerContract(implementation: Implementation): void {
     ])('3.13 an event arrives as it was given: %s', async (_what, event) => {
       await node.broker.subscribe(ORDERS);
       await node.broker.publish(ORDERS, event);
-      expect(await heard(ORDERS)).toEqual([event]);
+      expect(await eventsOf(ORDERS)).toEqual([event]);
     });
 
-    test('3.13 channels are apart, and so are apps', async () => {
+    test('3.13 channels are separate, and so are apps', async () => {
       const refs = ['a', 'b', '__proto__'].flatMap((app) =>
         ['orders', 'order', 'orders2', ...HOSTILE_NAMES].map((channel) => ({ app, channel })),
       );
       for (const ref of refs) await node.broker.subscribe(ref);
       for (const ref of refs) await node.broker.publish(ref, { payload: `${ref.app} ${ref.channel}` });
       for (const ref of refs) {
-        expect(await heard(ref)).toEqual([{ payload: `${ref.app} ${ref.channel}` }]);
+        expect(await eventsOf(ref)).toEqual([{ payload: `${ref.app} ${ref.channel}` }]);
       }
     });
 
@@ -66,10 +66,10 @@ export function brokerContract(implementation: Implementation): void {
       await node.broker.unsubscribe({ app: 'a', channel: 'never' });
       await node.broker.subscribe(ORDERS);
       await node.broker.publish(ORDERS, { payload: 'x' });
-      expect(await heard(ORDERS)).toEqual([{ payload: 'x' }]);
+      expect(await eventsOf(ORDERS)).toEqual([{ payload: 'x' }]);
     });
 
-    test('3.10 what is published with a retention is remembered once the publish resolves, and delivered as well', async () => {
+    test('3.10 an event published with a retention is cached once the publish resolves, and delivered as well', async () => {
       await node.broker.subscribe(ORDERS);
       await node.broker.publish(
         ORDERS,
@@ -77,10 +77,10 @@ export function brokerContract(implementation: Implementation): void {
         { size: 50, ttlSeconds: 60, lastSeconds: 60 },
       );
       expect((await node.cachedEvents.last(ORDERS))?.payload).toBe('x');
-      expect(await heard(ORDERS)).toEqual([{ payload: 'x', except: '1.2' }]);
+      expect(await eventsOf(ORDERS)).toEqual([{ payload: 'x', except: '1.2' }]);
     });
 
-    test('3.10 publishing to a channel without subscribers is no error, and is remembered', async () => {
+    test('3.10 publishing to a channel without subscribers is no error, and the event is cached', async () => {
       await node.broker.publish(ORDERS, { payload: 'x' }, { size: 50, ttlSeconds: 60, lastSeconds: 60 });
       expect((await node.cachedEvents.last(ORDERS))?.payload).toBe('x');
     });

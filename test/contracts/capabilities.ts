@@ -1,14 +1,14 @@
 import type { Stores } from '../../src/core/ports/stores.ts';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
 
-/** Access of a contract suite to an implementation, and the abilities of that implementation. */
+/** Access of a contract suite to an implementation, and the capabilities of that implementation. */
 export interface Implementation {
   /** Fresh and empty stores of one node. */
   open(): Stores | Promise<Stores>;
-  /** Lets so many seconds go by, for everything that expires. */
+  /** Advances the time by so many seconds, for everything that expires. */
   pass(seconds: number): void | Promise<void>;
-  /** Characters after which the history forgets; left out where something else bounds it. */
-  readonly historyBound?: number;
+  /** Characters after which cached events are evicted; undefined where something else bounds them. */
+  readonly cachedEventsBound?: number;
 }
 
 export interface Delivery {
@@ -24,7 +24,7 @@ export async function openStores(implementation: Implementation) {
   return { ...stores, deliveries };
 }
 
-/** Names that are something else to a careless object, glob or key. */
+/** Names with a special meaning in objects, globs or Redis keys. */
 export const HOSTILE_NAMES = [
   '__proto__',
   'constructor',

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
 
-/** The contract of `Lease`, for every implementation. */
-export function leaseContract(implementation: Implementation): void {
-  describe('lease', () => {
+/** The contract of the connection quota, for every implementation. */
+export function connectionQuotaContract(implementation: Implementation): void {
+  describe('connection quota', () => {
     let node: Awaited<ReturnType<typeof openStores>>;
     beforeEach(async () => {
       node = await openStores(implementation);
@@ -29,19 +29,19 @@ export function leaseContract(implementation: Implementation): void {
       await count('a', 7);
     });
 
-    test('2.7 a limit of 0 is none', async () => {
+    test('2.7 a limit of 0 means no limit', async () => {
       expect(await admitted('a', 0, 50)).toEqual(Array.from({ length: 50 }, () => true));
       await count('a', 50);
     });
 
-    test('2.7 a place that becomes free can be taken, by one', async () => {
+    test('2.7 a closed connection makes room for exactly one other', async () => {
       await admitted('a', 2, 2);
       node.quota.dismiss('a');
       await count('a', 1);
       expect(await admitted('a', 2, 2)).toEqual([true, false]);
     });
 
-    test('2.7 a refused connection takes no place', async () => {
+    test('2.7 a refused connection is not counted', async () => {
       await admitted('a', 1, 3);
       node.quota.dismiss('a');
       await count('a', 0);
@@ -57,18 +57,18 @@ export function leaseContract(implementation: Implementation): void {
       expect(await admitted('a', 2, 2)).toEqual([true, false]);
     });
 
-    test('2.7 dismissing what was never admitted makes no room', async () => {
+    test('2.7 dismissing a connection that was never admitted makes no room', async () => {
       node.quota.dismiss('a');
       node.quota.dismiss('a');
       expect(await admitted('a', 1, 2)).toEqual([true, false]);
       await count('a', 1);
     });
 
-    test('8.10 an app without connections has none', async () => {
+    test('8.10 an app without connections has a count of 0', async () => {
       expect(await node.quota.connections('unknown')).toBe(0);
     });
 
-    test('8.10 apps are apart, whatever they are called', async () => {
+    test('8.10 apps are separate, whatever their ids are', async () => {
       for (const [at, app] of HOSTILE_NAMES.entries()) {
         expect(await node.quota.connections(app)).toBe(0);
         await admitted(app, 1 + at, 2 + at);

@@ -9,7 +9,7 @@ test.each([
   ['ASCII', 'u'],
   ['two bytes for each character', 'ü'],
   ['four bytes for each two units of UTF-16', '𝒳'],
-])('3.13 one script takes so many bytes of UTF-8 and no more: %s', (_what, letter) => {
+])('3.13 one script is limited by its bytes of UTF-8: %s', (_what, letter) => {
   const { text, bytes } = encodeEvent({ payload: letter.repeat(1000), except: '1.2' });
   expect(bytes).toBe(Buffer.byteLength(text));
   const load = new PublishBatch(0, 1);

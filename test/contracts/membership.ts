@@ -35,7 +35,7 @@ export function membershipContract(implementation: Implementation): void {
     ];
 
     /** Events of a channel, once the mark that is published last has arrived. */
-    async function told(ref = ROOM) {
+    async function memberEvents(ref = ROOM) {
       await node.broker.publish(ref, { payload: 'mark' });
       const events = () =>
         node.deliveries
@@ -69,7 +69,7 @@ export function membershipContract(implementation: Implementation): void {
         expect(await channels('a', '')).toEqual(['later']);
       });
 
-      test('3.11 leaving twice, or what was never entered, is no error', async () => {
+      test('3.11 leaving twice, or leaving a channel that was never joined, is no error', async () => {
         await leaves(0, member('1'));
         await joins(1, member('1'));
         await leaves(0, member('1'));
@@ -78,7 +78,7 @@ export function membershipContract(implementation: Implementation): void {
         expect(await ids()).toEqual([]);
       });
 
-      test('4.4 a user who leaves while others of the node stay leaves alone', async () => {
+      test('4.4 a user who leaves does not remove the other users of the node', async () => {
         await node.broker.subscribe(ROOM);
         await joins(1, member('1'));
         await joins(2, member('2'));
@@ -89,7 +89,7 @@ export function membershipContract(implementation: Implementation): void {
     });
 
     describe('members', () => {
-      test('4.2 ids beyond 2^53 are the ids that they are, and user_info is the text that came in', async () => {
+      test('4.2 ids beyond 2^53 keep their digits, and user_info is kept as the text that was received', async () => {
         const info = '{"b":1.0,"a":1e400,"n":12345678901234567890,"a":"\\u00e9\\/","__proto__":[ ]}';
         const [one, two] = ['7212345678901234567', '7212345678901234568'].map((id) => member(id, info));
         await node.broker.subscribe(ROOM);
@@ -100,14 +100,14 @@ export function membershipContract(implementation: Implementation): void {
         await leaves(1, one);
         await vi.waitFor(async () => expect(await node.membership.members(ROOM)).toEqual([two]));
         const added = (who: Member | undefined) => encode.memberAdded(ROOM.channel, who as Member);
-        expect((await told()).map(({ payload }) => payload)).toEqual([
+        expect((await memberEvents()).map(({ payload }) => payload)).toEqual([
           added(one),
           added(two),
           encode.memberRemoved(ROOM.channel, one as Member),
         ]);
       });
 
-      test('4.3 come in the order in which they joined', async () => {
+      test('4.3 members are listed in the order in which they joined', async () => {
         const order = ['9', '10', '1', 'b', 'a', '01', '2'];
         await node.broker.subscribe(ROOM);
         for (const [at, id] of order.entries()) await joins(1 + at, member(id));
@@ -117,7 +117,7 @@ export function membershipContract(implementation: Implementation): void {
         await vi.waitFor(async () => expect(await ids()).toEqual(['9', '10', 'b', 'a', '01', '2', '1']));
       });
 
-      test('4.2 keep type and info that came with them first', async () => {
+      test('4.2 a member keeps the id type and user_info of its first subscription', async () => {
         const first = [
           member(7, '{"name":"Zoë \\ud83d"}'),
           member('x', 'null'),
@@ -129,7 +129,7 @@ export function membershipContract(implementation: Implementation): void {
         expect(await node.membership.members(ROOM)).toEqual(first);
       });
 
-      test('4.2 whatever an id looks like, it is a user of its own', async () => {
+      test('4.2 whatever an id looks like, it is one separate user', async () => {
         await node.broker.subscribe(ROOM);
         for (const [at, id] of HOSTILE_NAMES.entries()) await joins(1 + at, member(id));
         await vi.waitFor(async () => expect(await ids()).toEqual(HOSTILE_NAMES));
@@ -140,7 +140,7 @@ export function membershipContract(implementation: Implementation): void {
         await vi.waitFor(async () => expect(await ids()).toEqual(left));
       });
 
-      test('4.3 there are none on a channel without subscribers, nor in its neighbours', async () => {
+      test('4.3 a channel without subscribers has no members, also when its name resembles another', async () => {
         await joins(1, member('1'));
         expect(await ids({ app: 'a', channel: 'presence-' })).toEqual([]);
         expect(await ids({ app: 'a', channel: 'presence-ab' })).toEqual([]);
@@ -149,14 +149,16 @@ export function membershipContract(implementation: Implementation): void {
       });
     });
 
-    describe('news', () => {
+    describe('member events', () => {
       test('4.4 member_added is sent once, to all but the joining socket', async () => {
         const who = member(7, '{"name":"Zoë"}');
         await node.broker.subscribe(ROOM);
         await joins(1, who, ROOM, '3.4');
         await joins(2, who, ROOM, '5.6');
         const payload = encode.memberAdded(ROOM.channel, who);
-        expect(await told()).toEqual([{ payload, except: '3.4', memberChange: { id: '7', joined: true } }]);
+        expect(await memberEvents()).toEqual([
+          { payload, except: '3.4', memberChange: { id: '7', joined: true } },
+        ]);
       });
 
       test('4.4 member_removed is sent once, with the id as it was given first', async () => {
@@ -166,7 +168,9 @@ export function membershipContract(implementation: Implementation): void {
         await leaves(1, member('7'));
         await leaves(1, member('7'));
         const payload = encode.memberRemoved(ROOM.channel, { userId: 7 });
-        expect((await told()).slice(2)).toEqual([{ payload, memberChange: { id: '7', joined: false } }]);
+        expect((await memberEvents()).slice(2)).toEqual([
+          { payload, memberChange: { id: '7', joined: false } },
+        ]);
       });
 
       test('4.4 joins and leaves are sent in their order', async () => {
@@ -178,36 +182,36 @@ export function membershipContract(implementation: Implementation): void {
         await joins(2, member('3'));
         await leaves(1, member('2'));
         await leaves(1, member('1'));
-        const news = (await told()).map(
+        const changes = (await memberEvents()).map(
           (event) => `${event.memberChange?.joined ? '+' : '-'}${event.memberChange?.id}`,
         );
-        expect(news).toEqual(['+1', '+2', '-1', '+1', '+3', '-2', '-1']);
+        expect(changes).toEqual(['+1', '+2', '-1', '+1', '+3', '-2', '-1']);
       });
 
-      test('4.4 no member_removed is sent for a user that was not there', async () => {
+      test('4.4 no member_removed is sent for a user who was not a member', async () => {
         await node.broker.subscribe(ROOM);
         await leaves(0, member('1'));
         await joins(1, member('1'));
         await leaves(1, member('2'));
-        expect(await told()).toHaveLength(1);
+        expect(await memberEvents()).toHaveLength(1);
         expect(await ids()).toEqual(['1']);
       });
 
-      test('4.4 is of this channel and app alone', async () => {
+      test('4.4 member events are sent to their own channel and app only', async () => {
         const others: ChannelRef[] = [
           { app: 'b', channel: 'presence-a' },
           { app: 'a', channel: 'presence-b' },
         ];
         for (const ref of [ROOM, ...others]) await node.broker.subscribe(ref);
         await joins(1, member('1'));
-        for (const ref of others) expect(await told(ref)).toEqual([]);
+        for (const ref of others) expect(await memberEvents(ref)).toEqual([]);
       });
 
-      test('3.9 channels without members send nothing', async () => {
+      test('3.9 channels without members send no member events', async () => {
         await node.broker.subscribe(ORDERS);
         await joins(1, undefined, ORDERS);
         await leaves(0, undefined, ORDERS);
-        expect(await told(ORDERS)).toEqual([]);
+        expect(await memberEvents(ORDERS)).toEqual([]);
       });
     });
 
@@ -216,7 +220,7 @@ export function membershipContract(implementation: Implementation): void {
         for (const channel of names) await joins(1, undefined, { app, channel });
       };
 
-      test('8.6 all occupied ones, each with its counts', async () => {
+      test('8.6 lists all occupied channels, each with its counts', async () => {
         await enter('a', 'orders');
         await joins(1, member('1'));
         await joins(2, member('2'));
@@ -242,12 +246,12 @@ export function membershipContract(implementation: Implementation): void {
         ['.', []],
         ['A', ['A']],
         ['#', ['#a']],
-      ])('8.6 prefix %j is compared as it is', async (prefix, expected) => {
+      ])('8.6 prefix %j is compared literally', async (prefix, expected) => {
         await enter('a', 'a', 'ab', 'abc', 'b', 'a*', 'a?', '[a]', 'A', '#a');
         expect((await channels('a', prefix)).sort()).toEqual([...expected].sort());
       });
 
-      test('8.6 apps are apart, whatever apps and channels are called', async () => {
+      test('8.6 apps are separate, whatever apps and channels are called', async () => {
         for (const name of HOSTILE_NAMES) await enter(name, `of-${name}`, name);
         for (const name of HOSTILE_NAMES) {
           expect((await channels(name, '')).sort()).toEqual([name, `of-${name}`].sort());
@@ -256,7 +260,7 @@ export function membershipContract(implementation: Implementation): void {
         expect(await channels('__proto_', '')).toEqual([]);
       });
 
-      test('8.6 what was left is not listed, what was entered again is', async () => {
+      test('8.6 a channel that was left is not listed, one that was joined again is', async () => {
         await enter('a', 'orders', 'news');
         await leaves(0, undefined, ORDERS);
         expect(await channels('a', '')).toEqual(['news']);

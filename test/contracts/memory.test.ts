@@ -4,7 +4,7 @@ import { openMemoryStores } from '../../src/stores/memory/index.ts';
 import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
-import { leaseContract } from './connection-quota.ts';
+import { connectionQuotaContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 import { replaysContract } from './replays.ts';
 import { stateContract } from './state.ts';
@@ -12,7 +12,7 @@ import { stateContract } from './state.ts';
 const memory: Implementation = {
   open: () => openMemoryStores(undefined, 5),
   pass: (seconds) => void vi.advanceTimersByTime(seconds * 1000),
-  historyBound: MAX_CACHED_BYTES,
+  cachedEventsBound: MAX_CACHED_BYTES,
 };
 
 beforeAll(() => {
@@ -25,7 +25,7 @@ for (const contract of [
   brokerContract,
   cachedEventsContract,
   membershipContract,
-  leaseContract,
+  connectionQuotaContract,
   replaysContract,
   stateContract,
 ])

@@ -12,12 +12,12 @@ import {
 import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
-import { leaseContract } from './connection-quota.ts';
+import { connectionQuotaContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 
 function contracts(where: () => Partial<RedisOptions>, pass: Implementation['pass']): void {
   const open = () => openRedisStores(nodeOptions({ leaseMs: 12_000, ...where() }), new FakeLogger());
-  for (const contract of [brokerContract, cachedEventsContract, membershipContract, leaseContract])
+  for (const contract of [brokerContract, cachedEventsContract, membershipContract, connectionQuotaContract])
     contract({ open, pass });
 }
 
@@ -27,7 +27,7 @@ describe('over Sentinel', () => {
   afterAll(() => sentinels.close());
   contracts(
     () => ({ sentinels: sentinels.addresses, sentinelName: MASTER_NAME }),
-    async (seconds) => (await sentinels.master()).pass(seconds),
+    async (seconds) => (await sentinels.master()).advanceTime(seconds),
   );
 });
 
@@ -37,6 +37,6 @@ describe('over a Cluster', () => {
   afterAll(() => cluster.close());
   contracts(
     () => ({ cluster: cluster.addresses }),
-    (seconds) => cluster.pass(seconds),
+    (seconds) => cluster.advanceTime(seconds),
   );
 });

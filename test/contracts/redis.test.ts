@@ -5,7 +5,7 @@ import { FakeLogger } from '../core/fakes.ts';
 import { brokerContract } from './broker.ts';
 import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
-import { leaseContract } from './connection-quota.ts';
+import { connectionQuotaContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
 import { replaysContract } from './replays.ts';
 import { stateContract } from './state.ts';
@@ -14,7 +14,7 @@ let redis: TestRedis;
 let opened = 0;
 const implementation: Implementation = {
   open: () => openRedisStores({ ...redisOptions(redis.port), keyPrefix: `t${opened++}:` }, new FakeLogger()),
-  pass: (seconds) => redis.pass(seconds),
+  pass: (seconds) => redis.advanceTime(seconds),
 };
 
 beforeAll(async () => void (redis = await startRedis()));
@@ -24,7 +24,7 @@ for (const contract of [
   brokerContract,
   cachedEventsContract,
   membershipContract,
-  leaseContract,
+  connectionQuotaContract,
   replaysContract,
   stateContract,
 ])

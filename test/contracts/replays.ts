@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
 
-/** The contract of `Replays`, for every implementation; it remembers 5 signatures of an app. */
+/** The contract of `Replays`, for every implementation; it stores 5 signatures of an app. */
 export function replaysContract(implementation: Implementation): void {
   describe('replays', () => {
     let node: Awaited<ReturnType<typeof openStores>>;
@@ -27,7 +27,7 @@ export function replaysContract(implementation: Implementation): void {
       }
     });
 
-    test('8.2 it may come again when it has expired; without an expiry never', async () => {
+    test('8.2 a signature is accepted again after it has expired; without an expiry never', async () => {
       await take('short', 'a', 10_000);
       await take('forever', 'a', 0);
       await implementation.pass(9);
@@ -38,7 +38,7 @@ export function replaysContract(implementation: Implementation): void {
       expect(await take('forever', 'a', 0)).toBe(false);
     });
 
-    test('8.2 of more than there is room for, the oldest are forgotten, and counted', async () => {
+    test('8.2 above the limit the oldest signatures are evicted, and counted', async () => {
       for (const signature of ['1', '2', '3', '4', '5']) expect(await take(signature)).toBe(true);
       expect(await take('1')).toBe(false);
       expect(node.replays.forgotten).toBe(0);

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../cli/command.ts';
 
 const newFile = (): string => join(temporaryFolder(), 'state.json');
 
-test('11.4 the file is there for the next start, for people to read, and nothing is left beside it', async () => {
+test('11.4 the state survives a restart in readable JSON, and no temporary file is left', async () => {
   const file = newFile();
   await new FileState(file).write('cutover', { percent: 25 });
   expect(await new FileState(file).read('cutover')).toEqual({ percent: 25 });
@@ -15,14 +15,14 @@ test('11.4 the file is there for the next start, for people to read, and nothing
   expect(readdirSync(dirname(file))).toEqual(['state.json']);
 });
 
-test('11.4 no file is made before there is something to keep', async () => {
+test('11.4 no file is created before the first write', async () => {
   const file = newFile();
   expect(await new FileState(file).read('cutover')).toBeUndefined();
   expect(readdirSync(dirname(file))).toEqual([]);
 });
 
 test.each(['', '{', 'null', '[1]', '"x"'])(
-  '11.4 a file that holds %j says nothing, and is written anew',
+  '11.4 a file that contains %j is read as empty, and is overwritten',
   async (text) => {
     const file = newFile();
     writeFileSync(file, text);
@@ -33,11 +33,11 @@ test.each(['', '{', 'null', '[1]', '"x"'])(
   },
 );
 
-test('11.17 a folder that is not there cannot be written to: rejects with Unavailable', async () => {
+test('11.17 writing to a missing folder rejects with Unavailable', async () => {
   const file = join(temporaryFolder(), 'nowhere', 'state.json');
   await expect(new FileState(file).write('cutover', {})).rejects.toThrow(Unavailable);
 });
 
-test('11.17 what cannot be read is not taken for an empty file', async () => {
+test('11.17 an unreadable file is not treated as an empty file', async () => {
   await expect(new FileState(temporaryFolder()).read('cutover')).rejects.toThrow(Unavailable);
 });

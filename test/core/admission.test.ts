@@ -105,7 +105,7 @@ describe('refusals', () => {
     expect(site.logger.errors).toEqual([]);
   });
 
-  test('2.5 the words are those of the catalogue', () => {
+  test('2.5 the messages are those of the error catalogue', () => {
     const known = new Set<string>(Object.values(errors).map(({ code, message }) => `${code} ${message}`));
     for (const { code, message } of REFUSALS) expect(known).toContain(`${code} ${message}`);
   });
@@ -127,7 +127,7 @@ describe('refusals', () => {
     expect(typeof late.frames[0]?.data).toBe('string');
   });
 
-  test('2.5 a refused client does not count, and its going takes nothing away', async () => {
+  test('2.5 a refused client is not counted, and its close does not lower the count', async () => {
     const site = openCore({ apps: [testApp({ limits: { connections: 1 } })] });
     const first = await site.connect();
     const refused = await site.connect();
@@ -140,7 +140,7 @@ describe('refusals', () => {
     expect((await site.connect()).socket.closed).toBeUndefined();
   });
 
-  test('2.5 when the provider is out of reach, the socket is closed with 1011, without the reason', async () => {
+  test('2.5 when the app provider cannot be reached, the socket is closed with 1011, without the reason', async () => {
     const outOfReach = () => Promise.reject(new Error('SQL at 10.0.0.5'));
     const site = openCore({ provider: { byKey: outOfReach, byId: outOfReach } });
     const client = await site.connect();
@@ -184,7 +184,7 @@ describe('quotas', () => {
     expect(await established(site)).toBe(false);
   });
 
-  test('2.7 the quota of one app is not that of another', async () => {
+  test('2.7 each app has a quota of its own', async () => {
     const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 's' }] });
     const site = openCore({ apps: [testApp({ limits: { connections: 1 } }), other] });
     await site.connect();
@@ -213,7 +213,7 @@ describe('quotas', () => {
     expect(await established(site)).toBe(true);
   });
 
-  test('2.7 a node that fills up in one moment keeps to its limit', async () => {
+  test('2.7 a node keeps its limit when many connections open at the same time', async () => {
     const site = openCore({ admission: { connections: 5 } });
     const clients = Array.from({ length: 20 }, () => site.open());
     await settled();

@@ -8,7 +8,7 @@ const textOf = (chunks: Chunks): string[] => chunks.flatMap((chunk) => wire.payl
 const numbered = (...events: ChannelEvent[]): Batch => new Batch(events, 10 + events.length - 1);
 const event = (payload: string, more: Partial<ChannelEvent> = {}): ChannelEvent => ({ payload, ...more });
 
-describe('what one fan-out gives', () => {
+describe('the events of one fan-out', () => {
   test('3.13 numbers its events as the channel counted them', () => {
     const batch = new Batch([event('a'), event('b'), event('c')], 7);
     expect([batch.first, batch.last]).toEqual([5, 7]);
@@ -35,7 +35,7 @@ describe('what one fan-out gives', () => {
     expect(textOf(batch.forOne(wire, '3.3', 0, false))).toEqual(['a', 'b', 'c']);
   });
 
-  test('5.3 leaves best effort out for a slow socket, and nothing else', () => {
+  test('5.3 skips best-effort events for a slow socket, and no others', () => {
     const batch = numbered(event('a'), event('b', { bestEffort: true }), event('c'));
     expect(batch.differsFor('1.1', true)).toBe(true);
     expect(batch.differsFor('1.1', false)).toBe(false);
@@ -62,7 +62,7 @@ describe('what one fan-out gives', () => {
       expect(chunk.length + (chunks[at]?.length ?? 0)).toBeGreaterThan(JOIN_BYTES);
   });
 
-  test('3.13 a join of exactly 64 KiB is one chunk, one byte more is two', () => {
+  test('3.13 events of exactly 64 KiB together are one chunk, one byte more is two', () => {
     const halves = (more: number): Batch =>
       numbered(event('a'.repeat(JOIN_BYTES / 2 - 1)), event('b'.repeat(JOIN_BYTES / 2 - 1 + more)));
     expect(halves(0).forAll(wire)).toHaveLength(1);

@@ -4,7 +4,7 @@ import { type Client, dataOf, openCore, settled, testApp } from './fakes.ts';
 const KINDS = ['orders', 'private-a', 'presence-a', 'cache-a', 'private-cache-a', 'presence-cache-a'];
 const ENCRYPTED = ['private-encrypted-a', 'private-encrypted-cache-a'];
 
-/** Three sockets on one channel: the sender, another one of the same user, and somebody else. */
+/** Three sockets on one channel: the sender, another one of the same user, and one of another user. */
 async function room(channel: string, app = testApp()) {
   const site = openCore({ apps: [app] });
   const clients: Client[] = [];
@@ -15,8 +15,8 @@ async function room(channel: string, app = testApp()) {
     clients.push(client);
   }
   for (const client of clients) client.take();
-  const [sender, twin, other] = clients as [Client, Client, Client];
-  return { site, sender, twin, other };
+  const [sender, sameUser, other] = clients as [Client, Client, Client];
+  return { site, sender, sameUser, other };
 }
 
 const refusal = (code: number, message: string, channel: string) => [
@@ -27,13 +27,13 @@ const NOT_A_MEMBER = 'The client is not a member of the specified channel.';
 
 describe('relay', () => {
   test.each(KINDS)('5.3 on %s it reaches all subscribers but its sender', async (channel) => {
-    const { sender, twin, other } = await room(channel);
+    const { sender, sameUser, other } = await room(channel);
     sender.sendClientEvent(channel, 'client-typing', { id: 7 });
     await settled();
     const expected = { event: 'client-typing', data: { id: 7 }, channel };
     const frame = channel.startsWith('presence-') ? { ...expected, user_id: '7' } : expected;
     expect(sender.take()).toEqual([]);
-    expect(twin.take()).toEqual([frame]);
+    expect(sameUser.take()).toEqual([frame]);
     expect(other.take()).toEqual([frame]);
   });
 
@@ -54,7 +54,7 @@ describe('relay', () => {
     expect(other.take()).toEqual([{ event: 'client-x', data: null, channel: 'presence-a', user_id: '7' }]);
   });
 
-  test('5.4 the user id is a text, whatever type the sender has', async () => {
+  test('5.4 the user id is a string, whatever type the sender has', async () => {
     const site = openCore();
     const [sender, other] = [await site.connect(), await site.connect()];
     sender.subscribe('presence-a', { user_id: 0 });
@@ -65,7 +65,7 @@ describe('relay', () => {
     expect(other.frames.at(-1)).toMatchObject({ event: 'client-x', user_id: '0' });
   });
 
-  test('5.3 it never reaches another app', async () => {
+  test('5.3 it is never sent to another app', async () => {
     const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 'app-secret' }] });
     const site = openCore({ apps: [testApp(), other] });
     const [here, there] = [await site.connect(), await site.connect({ appKey: 'other-key' })];
@@ -77,7 +77,7 @@ describe('relay', () => {
     expect(there.frames).toHaveLength(2);
   });
 
-  test('3.10 it is not kept on a cache channel', async () => {
+  test('3.10 it is not cached on a cache channel', async () => {
     const { site, sender } = await room('private-cache-a');
     sender.sendClientEvent('private-cache-a', 'client-x', 1);
     await settled();
@@ -87,23 +87,23 @@ describe('relay', () => {
   });
 
   test('5.3 a socket that reads too slowly does not get it', async () => {
-    const { sender, twin, other } = await room('private-a');
-    twin.socket.bufferedBytes = 1001;
+    const { sender, sameUser, other } = await room('private-a');
+    sameUser.socket.bufferedBytes = 1001;
     sender.sendClientEvent('private-a', 'client-x', 1);
     await settled();
-    expect([twin.take().length, other.take().length]).toEqual([0, 1]);
+    expect([sameUser.take().length, other.take().length]).toEqual([0, 1]);
   });
 
-  test('5.3 a channel that is hopelessly behind makes senders wait, and loses none of what they send', async () => {
-    const { site, sender, twin, other } = await room('private-a');
+  test('5.3 a channel with a full backlog makes senders wait, and loses none of what they send', async () => {
+    const { site, sender, sameUser, other } = await room('private-a');
     for (let at = 0; at < 1000; at += 1)
       site.hub.deliver({ app: 'app-id', channel: 'private-a' }, { payload: '{"event":"e"}' });
     for (let at = 0; at < 5; at += 1) sender.sendClientEvent('private-a', 'client-x', at);
-    twin.sendClientEvent('private-a', 'client-y', 0);
+    sameUser.sendClientEvent('private-a', 'client-y', 0);
     await settled(8);
-    const heard = other.take().filter(({ event }) => event.startsWith('client-'));
-    expect(heard.filter(({ event }) => event === 'client-x').map(dataOf)).toEqual([0, 1, 2, 3, 4]);
-    expect(heard).toHaveLength(6);
+    const received = other.take().filter(({ event }) => event.startsWith('client-'));
+    expect(received.filter(({ event }) => event === 'client-x').map(dataOf)).toEqual([0, 1, 2, 3, 4]);
+    expect(received).toHaveLength(6);
     expect(site.refused()).toEqual({ channel_behind: 2 });
     expect(sender.socket.closed).toBeUndefined();
   });
@@ -136,7 +136,7 @@ describe('who may send', () => {
     expect(other.take()).toEqual([{ event: 'client-x', data: 1, channel: 'presence-a' }]);
   });
 
-  test('5.1 all: not to a name that is no channel', async () => {
+  test('5.1 all: a name that is no channel is refused', async () => {
     const { sender } = await room('private-a', testApp({ clientEvents: 'all' }));
     sender.sendClientEvent('a b', 'client-x', 1);
     await settled();
@@ -199,7 +199,7 @@ describe('name and rate', () => {
     expect(other.take()).toEqual([]);
   });
 
-  test('5.5 n a second are relayed, n + 1 are not, and the next second begins anew', async () => {
+  test('5.5 n a second are relayed, n + 1 are not, and each second has its own count', async () => {
     const { site, sender, other } = await room(
       'private-a',
       testApp({ limits: { clientEventsPerSecond: 3 } }),
@@ -217,10 +217,10 @@ describe('name and rate', () => {
     expect(other.take()).toHaveLength(3);
   });
 
-  test('5.5 each socket has its own rate, and 0 is none at all', async () => {
+  test('5.5 each socket has its own rate, and 0 means no limit', async () => {
     const one = await room('private-a', testApp({ limits: { clientEventsPerSecond: 1 } }));
     one.sender.sendClientEvent('private-a', 'client-x', 1);
-    one.twin.sendClientEvent('private-a', 'client-x', 2);
+    one.sameUser.sendClientEvent('private-a', 'client-x', 2);
     await settled();
     expect(one.other.take()).toHaveLength(2);
     const none = await room('private-a', testApp({ limits: { clientEventsPerSecond: 0 } }));

@@ -45,7 +45,7 @@ describe('closing connections', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('2.13 a small server is empty in a moment', async () => {
+  test('2.13 the few connections of a small server are closed quickly', async () => {
     const sockets = crowd(120);
     const done = drainOf(sockets, 60_000).run();
     expect(closedOf(sockets)).toBe(50);
@@ -75,7 +75,7 @@ describe('closing connections', () => {
   });
 });
 
-describe('hastening', () => {
+describe('finishing early', () => {
   test('2.13 finishNow closes all that are left', async () => {
     const sockets = crowd(10_000);
     const drain = drainOf(sockets, 60_000);
@@ -88,7 +88,7 @@ describe('hastening', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('2.13 before the beginning and after the end it does no harm', async () => {
+  test('2.13 finishNow before the start and after the end has no effect', async () => {
     const sockets = crowd(200);
     const drain = drainOf(sockets, 60_000);
     drain.finishNow();

@@ -154,7 +154,7 @@ export const unlimitedOutbound = new Outbound(
   { count: () => undefined },
 );
 
-/** Time that passes when a test says so. */
+/** A clock that a test advances. */
 export class FakeClock {
   nowMs = 1_800_000_000_000;
   readonly read = (): number => this.nowMs;
@@ -166,7 +166,7 @@ export class FakeClock {
 
 export type AppChanges = Partial<Omit<App, 'limits'>> & { readonly limits?: Partial<AppLimits> };
 
-/** An app with every default; message floods are unlimited, because tests speak faster than people. */
+/** An app with every default; message floods are unlimited, because tests send faster than users. */
 export function testApp({ limits = {}, ...changes }: AppChanges = {}): App {
   const app = developmentApp({}, []);
   return { ...app, ...changes, limits: { ...app.limits, messagesPerSecond: 0, ...limits } };

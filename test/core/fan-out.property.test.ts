@@ -29,7 +29,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('turn' as const) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('hold' as const, 'join' as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('release' as const), who: place }) },
-  // Biased to low places: leaving there moves somebody whom the fan-out has not reached yet.
+  // Biased to low places: leaving there moves a subscriber that the fan-out has not reached yet.
   { weight: 6, arbitrary: fc.record({ do: fc.constant('leave' as const), who: place.map((at) => at * at) }) },
 );
 

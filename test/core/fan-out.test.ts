@@ -46,7 +46,7 @@ const crowd = (size: number, socket = new FakeSocket()): Subscriber[] =>
 const push = (payload: string, more: { except?: string; bestEffort?: boolean } = {}): void =>
   fanOut.push(channel, { payload, ...more });
 
-describe('who gets what', () => {
+describe('delivery', () => {
   test('3.13 each subscriber gets each event once, in order, with one write for the events of a turn', async () => {
     const subscribers = [joined(), joined(), joined()];
     for (const payload of ['a', 'b', 'c']) push(payload);
@@ -59,7 +59,7 @@ describe('who gets what', () => {
     expect(subscribers[0]?.socket.writes[0]).toEqual(subscribers[1]?.socket.writes[0]);
   });
 
-  test('3.13 not the socket that is excluded', async () => {
+  test('3.13 the excluded socket does not get the event', async () => {
     const [own, other] = [joined(), joined()];
     push('a', { except: own.subscription.connection.socketId });
     push('b');
@@ -81,7 +81,7 @@ describe('who gets what', () => {
     ]);
   });
 
-  test('3.4 a subscriber that is let in while events are pending does not get them', async () => {
+  test('3.4 a subscriber that is admitted while events are pending does not get them', async () => {
     joined();
     push('before');
     const late = joined();
@@ -134,7 +134,7 @@ describe('sockets that read slowly', () => {
     expect(fair.socket.payloads).toEqual(['a', 'b']);
   });
 
-  test('5.3 it costs them nothing else: what they are given stays in order', async () => {
+  test('5.3 they get all other events, in order', async () => {
     const { socket } = joined();
     for (const payload of ['a', 'b', 'c', 'd']) {
       socket.bufferedBytes = payload === 'b' ? 2000 : 0;
@@ -158,7 +158,7 @@ describe('sockets that read slowly', () => {
     expect(logger.warnings).toHaveLength(1);
   });
 
-  test('3.13 at the hard limit they are not', async () => {
+  test('3.13 at the hard limit they stay connected', async () => {
     const { socket } = joined();
     socket.bufferedBytes = limits.hardBytes;
     push('a');
@@ -201,7 +201,7 @@ describe('large channels', () => {
       expect(subscriber.socket.payloads).toEqual(['a']);
   });
 
-  test('3.13 the last one gets the event although another one leaves and it moves to the front', async () => {
+  test('3.13 the last subscriber gets the event although another one leaves and it moves to the front', async () => {
     const [first] = crowd(SLICE_SOCKETS);
     const last = joined();
     push('a');
@@ -211,7 +211,7 @@ describe('large channels', () => {
     expect(last.socket.payloads).toEqual(['a']);
   });
 
-  test('3.8 and does not get it when it leaves as well', async () => {
+  test('3.8 the last subscriber does not get the event when it leaves as well', async () => {
     const [first] = crowd(SLICE_SOCKETS);
     const last = joined();
     push('a');
@@ -222,7 +222,7 @@ describe('large channels', () => {
     expect(last.socket.payloads).toEqual([]);
   });
 
-  test('3.13 subscribers that join and leave without end do not delay the next event', async () => {
+  test('3.13 subscribers that join and leave continuously do not delay the next event', async () => {
     const steady = joined();
     let guests = crowd(SLICE_SOCKETS + 500);
     for (const payload of ['a', 'b', 'c']) {

@@ -13,7 +13,7 @@ describe('messages', () => {
     expect(client.socket.payloads.slice(1)).toEqual(['{"event":"pusher:pong","data":"{}"}']);
   });
 
-  test('2.8 a pong is sent behind every event that waits for the client', async () => {
+  test('2.8 a pong is sent after every event that waits for the client', async () => {
     const site = openCore();
     const [client, other] = [await site.connect(), await site.connect()];
     for (const each of [client, other]) each.subscribe('orders');
@@ -44,9 +44,9 @@ describe('messages', () => {
       await settled(1);
       publish();
     }
-    const heard = client.take().map(({ event }) => event);
-    expect(heard.indexOf('pusher:pong')).toBeGreaterThan(heard.indexOf('e1'));
-    expect(heard.indexOf('pusher:pong')).toBeLessThan(heard.length - 1);
+    const received = client.take().map(({ event }) => event);
+    expect(received.indexOf('pusher:pong')).toBeGreaterThan(received.indexOf('e1'));
+    expect(received.indexOf('pusher:pong')).toBeLessThan(received.length - 1);
   });
 
   test.each([
@@ -68,7 +68,7 @@ describe('messages', () => {
   });
 
   test.each(['hello', 'pusher_internal:subscription_succeeded', '__proto__', 'clientx'])(
-    '1.6 %j means nothing and has no answer',
+    '1.6 %j is ignored and has no answer',
     async (event) => {
       const client = await openCore().connect();
       client.send({ event, data: '{}', channel: 'orders' });
@@ -77,7 +77,7 @@ describe('messages', () => {
     },
   );
 
-  test('2.11 a message of the limit is read, one byte more ends the connection with 1009 and no frame', async () => {
+  test('2.11 a message at the limit is read, one byte more ends the connection with 1009 and no frame', async () => {
     const app = testApp({ limits: { messageBytes: 100 } });
     const client = await openCore({ apps: [app] }).connect();
     const sized = (bytes: number): string => JSON.stringify(ping).padEnd(bytes, ' ');
@@ -91,14 +91,14 @@ describe('messages', () => {
     expect(client.socket.closed).toEqual({ code: 1009, reason: 'Maximum message size exceeded' });
   });
 
-  test('2.11 bytes count, not characters', async () => {
+  test('2.11 bytes are counted, not characters', async () => {
     const client = await openCore({ apps: [testApp({ limits: { messageBytes: 40 } })] }).connect();
     client.send(JSON.stringify({ event: 'x', data: 'ü'.repeat(20) }));
     await settled();
     expect(client.socket.closed?.code).toBe(1009);
   });
 
-  test('2.11 no limit takes everything', async () => {
+  test('2.11 without a limit a message of any size is read', async () => {
     const client = await openCore({ apps: [testApp({ limits: { messageBytes: 0 } })] }).connect();
     client.send(JSON.stringify(ping).padEnd(1_000_000, ' '));
     await settled();
@@ -187,7 +187,7 @@ describe('floods', () => {
     expect(subscribed(client)).toBe(20);
   });
 
-  test('2.12 what is malformed waits like everything else, and each is answered', async () => {
+  test('2.12 malformed messages wait like all others, and each is answered', async () => {
     const client = await guarded().connect();
     for (let at = 0; at < 40; at += 1) client.send('x');
     const answers = () => client.frames.slice(1).map(dataOf);
@@ -195,7 +195,7 @@ describe('floods', () => {
     expect(new Set(answers().map((each) => (each as { code: number }).code))).toEqual(new Set([4200]));
   });
 
-  test('2.12 a slowed client that closes leaves at once, whatever of it waits', async () => {
+  test('2.12 a slowed client that closes is removed at once, whatever messages wait', async () => {
     const site = guarded(1);
     const client = await site.connect();
     client.subscribe('presence-a', { user_id: '1' });

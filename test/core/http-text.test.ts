@@ -13,7 +13,7 @@ test.each([
   expect(pathOf(target)).toBe(path);
 });
 
-test('2.1 a response has its length in bytes, and no body but the given one', () => {
+test('2.1 a response has its length in bytes, and only the given body', () => {
   expect(responseText('404 Not Found', ['Connection: close'], 'é')).toBe(
     'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 2\r\n\r\né',
   );

@@ -41,22 +41,22 @@ function openRecorded() {
   return { calls, site: openCore({ stores: recording(calls) }) };
 }
 
-/** The node keeps nothing of a channel: an event for it meets nobody. */
+/** The node keeps no state of a channel: an event for it has no subscriber. */
 function isForgotten(site: TestCore, channel: string): boolean {
   const before = site.logger.debugs.length;
   site.hub.deliver({ app: 'app-id', channel }, { payload: eventPayload('probe', channel) });
   return site.logger.debugs.length === before;
 }
 
-describe('the cluster learns edges, not sockets', () => {
-  test('3.3 the first subscriber brings the node to the channel, later ones only count', async () => {
+describe('only the first and the last subscriber reach the cluster', () => {
+  test('3.3 the first subscriber subscribes the node to the channel, later ones are only counted', async () => {
     const { calls, site } = openRecorded();
     for (let at = 0; at < 3; at += 1) (await site.connect()).subscribe('orders');
     await settled();
     expect(calls).toEqual(['subscribe orders', 'join orders 1 -', 'count orders 2', 'count orders 3']);
   });
 
-  test('3.11 the last one takes it away again', async () => {
+  test('3.11 the last subscriber that leaves unsubscribes the node', async () => {
     const { calls, site } = openRecorded();
     const clients = [await site.connect(), await site.connect()];
     for (const client of clients) client.subscribe('orders');
@@ -102,7 +102,7 @@ describe('the cluster learns edges, not sockets', () => {
   });
 });
 
-describe('one channel, one gate', () => {
+describe('one mutex for each channel', () => {
   test('3.4 no success is sent before the node is subscribed', async () => {
     const gate = deferred();
     const calls: string[] = [];
@@ -154,7 +154,7 @@ describe('one channel, one gate', () => {
     expect(isForgotten(site, 'orders')).toBe(true);
   });
 
-  test('3.3 a gate of one channel does not hold up another', async () => {
+  test('3.3 the mutex of one channel does not delay another', async () => {
     const gate = deferred();
     const site = openCore({
       stores: (memory) => ({
@@ -176,7 +176,7 @@ describe('one channel, one gate', () => {
   });
 });
 
-describe('a failure half-way in', () => {
+describe('a failure during a subscription', () => {
   const failing = (what: 'broker.subscribe' | 'membership.join' | 'membership.members', calls: string[]) => {
     const fail = { now: true };
     const maybe = <T>(otherwise: () => Promise<T>): Promise<T> =>
@@ -247,7 +247,7 @@ describe('a failure half-way in', () => {
   });
 });
 
-describe('what is kept', () => {
+describe('cleanup', () => {
   test('3.11 a node that all clients have left keeps no channel and no socket', async () => {
     const { site } = openRecorded();
     const clients = Array.from({ length: 50 }, () => site.open());
@@ -266,7 +266,7 @@ describe('what is kept', () => {
     expect(site.logger.errors).toEqual([]);
   });
 
-  test('3.6 a refused subscribe makes no channel', async () => {
+  test('3.6 a refused subscribe creates no channel', async () => {
     const { calls, site } = openRecorded();
     const client = await site.connect();
     client.send({ event: 'pusher:subscribe', data: { channel: 'private-orders', auth: 'app-key:bad' } });
@@ -289,7 +289,7 @@ describe('what is kept', () => {
     expect(isForgotten(site, 'orders')).toBe(true);
   });
 
-  test('3.4 letting a subscriber in twice, or after it has left, changes nothing', async () => {
+  test('3.4 admitting a subscriber twice, or after it has left, changes nothing', async () => {
     const { site } = openRecorded();
     const client = await site.connect();
     client.subscribe('orders');
@@ -306,7 +306,7 @@ describe('what is kept', () => {
     expect(client.take().map(({ channel }) => channel)).toEqual(['orders']);
   });
 
-  test('2.4 a second socket with the same id is not let in', async () => {
+  test('2.4 a second socket with the same id is not admitted', async () => {
     const { site } = openRecorded();
     const client = await site.connect();
     const connection = site.hub.connection('app-id', client.socketId)!;

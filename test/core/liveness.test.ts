@@ -41,7 +41,7 @@ describe('idle sockets', () => {
     ['a message', (client: Client) => client.send(ping)],
     ['nonsense', (client: Client) => client.send('x')],
     ['a pong of the protocol', (client: Client) => client.send({ event: 'pusher:pong', data: {} })],
-  ])('2.9 %s is a sign of life', async (_, live) => {
+  ])('2.9 %s counts as activity', async (_, live) => {
     const { client, pass } = await connected();
     pass(60_000);
     pass(29_999);
@@ -53,7 +53,7 @@ describe('idle sockets', () => {
     expect(client.socket.pings).toBe(2);
   });
 
-  test('2.9 what the server sends is no sign of life of the client', async () => {
+  test('2.9 frames that the server sends do not count as activity of the client', async () => {
     const { site, client, pass } = await connected();
     client.subscribe('orders');
     await settled();
@@ -73,7 +73,7 @@ describe('idle sockets', () => {
     expect([client.socket.pings, quick.socket.pings]).toEqual([0, 1]);
   });
 
-  test('2.10 one that went is left alone', async () => {
+  test('2.10 a closed socket is not pinged', async () => {
     const { site, client, pass } = await connected();
     client.close();
     await settled();
@@ -112,7 +112,7 @@ describe('authorised connections', () => {
     expect(client.socket.closed).toBeUndefined();
   });
 
-  test('6.8 is off by default', async () => {
+  test('6.8 the check is off by default', async () => {
     const { client, pass } = await connected();
     for (let at = 0; at < 100; at += 1) {
       client.session.alive();
@@ -146,7 +146,7 @@ describe('readers that stall', () => {
     ]);
   });
 
-  test('2.9 a slow one that gets on is not', async () => {
+  test('2.9 a slow reader that makes progress stays connected', async () => {
     const { client, pass } = await connected();
     client.socket.bufferedBytes = 500;
     for (let at = 0; at < 40; at += 1) {
@@ -188,11 +188,11 @@ describe('the memory of the node', () => {
     expect(await crowd(1)).toEqual([true, true, false, true, true]);
   });
 
-  test('2.9 without a cap none is', async () => {
+  test('2.9 without a cap no socket is ended', async () => {
     expect(await crowd(0)).toEqual([false, false, false, false, false]);
   });
 
-  test('2.9 what is ended already is not counted', async () => {
+  test('2.9 sockets that have been ended are not counted', async () => {
     const site = openCore({ apps: [app], liveness: { bufferedTotalBytes: 500 } });
     const [large, small] = [await site.connect(), await site.connect()];
     large.socket.bufferedBytes = 1000;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Mutex } from '../../src/core/util/mutex.ts';
 import { deferred, settled } from './fakes.ts';
 
-describe('one thing at a time', () => {
+describe('mutex', () => {
   test('3.4 runs tasks in the order in which they were asked for, never two at once', async () => {
     const serial = new Mutex();
     const steps: string[] = [];
@@ -37,7 +37,7 @@ describe('one thing at a time', () => {
     }
   });
 
-  test('3.6 keeps the failure of one task from the ones behind it', async () => {
+  test('3.6 runs the next tasks after one fails', async () => {
     const serial = new Mutex();
     const first = serial.run(() => Promise.reject(new Error('first')));
     const second = serial.run(() => Promise.resolve('second'));

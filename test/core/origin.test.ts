@@ -90,7 +90,7 @@ describe('origins', () => {
     expect(client.socket.closed).toBeUndefined();
   });
 
-  test('2.6 a refused page is not listened to, even while its socket is still closing', async () => {
+  test('2.6 messages of a refused page are ignored, even while its socket is still closing', async () => {
     const { site, client } = await visit(['app.test'], 'https://evil.test');
     client.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
     client.send({ event: 'pusher:ping', data: {} });

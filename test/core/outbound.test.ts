@@ -21,8 +21,8 @@ beforeEach(() => {
   );
 });
 
-describe('what waits for one client', () => {
-  test('2.16 at the soft limit it is read, above it it is not', () => {
+describe('unsent data of one client', () => {
+  test('2.16 a client at the soft limit is read, above it is not', () => {
     socket.bufferedBytes = limits.softBytes;
     connection.send('{}');
     expect([connection.isSlowReader, socket.readingStopped]).toEqual([false, false]);
@@ -40,7 +40,7 @@ describe('what waits for one client', () => {
     expect([connection.isSlowReader, socket.readingStopped]).toEqual([false, false]);
   });
 
-  test('2.16 at the hard limit it stays, above it it is ended, and counted once', () => {
+  test('2.16 a client at the hard limit stays connected, above it is ended, and counted once', () => {
     socket.bufferedBytes = limits.hardBytes;
     connection.send('{}');
     expect(socket.ended).toBe(false);
@@ -92,7 +92,7 @@ describe('a client that does not take its answers', () => {
     expect(client.socket.readingStopped).toBe(false);
   });
 
-  test('2.15 leaves as soon as it closes, whatever waits', async () => {
+  test('2.15 is removed as soon as it closes, whatever data waits', async () => {
     const { connect, hub } = openCore();
     const client = await connect();
     client.socket.bufferedBytes = limits.softBytes + 1;

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { type Client, dataOf, type Frame, openCore, settled, type TestCore } from './fakes.ts';
 
 const CHANNEL = 'presence-room';
-/** Ids that are easily confused: `7` and `'7'` are one user, `0` and `'0'` are one, and none is nobody. */
+/** Ids that are easily confused: `7` and `'7'` are one user, `0` and `'0'` are one, and none is an absent user. */
 const USER_IDS = ['__proto__', 'constructor', 'toString', 0, '0', 7, '7', -1, 1.5, 'true', ' ', 'ü'];
 
 type Step =
@@ -66,7 +66,7 @@ interface Present {
   readonly id: string;
 }
 
-/** A fresh roster tells everything that has happened, news of which may still be on their way; so nothing may be. */
+/** A fresh roster contains every change so far; no member event may still be in flight when it is compared. */
 async function again({ client, id }: Present): Promise<void> {
   await settled();
   client.subscribe(CHANNEL, { user_id: id });

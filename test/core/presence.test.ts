@@ -32,8 +32,8 @@ describe('roster', () => {
   });
 });
 
-describe('news of members', () => {
-  test('4.4 first socket in, last socket out, and nothing between', async () => {
+describe('member events', () => {
+  test('4.4 the first socket adds the member, the last one removes it, others send nothing', async () => {
     const site = openCore();
     const watcher = await joined(site, { user_id: '1' });
     watcher.take();
@@ -47,7 +47,7 @@ describe('news of members', () => {
     expect(news(watcher)).toEqual([['pusher_internal:member_removed', { user_id: 9 }]]);
   });
 
-  test('4.4 user_info is there when there is one, null included', async () => {
+  test('4.4 user_info is included when it was given, null as well', async () => {
     const site = openCore();
     const watcher = await joined(site, { user_id: '1' });
     watcher.take();

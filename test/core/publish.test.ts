@@ -6,7 +6,7 @@ import { publish, publishAll } from '../../src/core/channels/publish.ts';
 import { openCore, settled, type TestCore, testApp, withOverrides } from './fakes.ts';
 
 const app = testApp({ cacheTtlSeconds: 60 });
-const say = (site: TestCore, channels: string[], dataJson = '"1"', except?: string): Promise<void> =>
+const publishTo = (site: TestCore, channels: string[], dataJson = '"1"', except?: string): Promise<void> =>
   publish({ ...site, ...site.stores }, app, { name: 'x', dataJson, channels, except });
 
 describe('one event', () => {
@@ -16,7 +16,7 @@ describe('one event', () => {
     for (const channel of ['a', 'b', 'c']) client.subscribe(channel);
     await settled();
     client.take();
-    await say(site, ['a', 'b', 'a', 'nobody']);
+    await publishTo(site, ['a', 'b', 'a', 'nobody']);
     await settled();
     expect(client.take()).toEqual([
       { event: 'x', data: '1', channel: 'a' },
@@ -24,30 +24,30 @@ describe('one event', () => {
     ]);
   });
 
-  test('3.13 data goes out untouched', async () => {
+  test('3.13 data is sent unchanged', async () => {
     const site = openCore({ apps: [app] });
     const client = await site.connect();
     client.subscribe('a');
     await settled();
     const data = JSON.stringify('{"a": 1e3, "ü": "\u2028"}');
-    await say(site, ['a'], data);
+    await publishTo(site, ['a'], data);
     await settled();
     expect(client.socket.payloads.at(-1)).toBe(`{"event":"x","data":${data},"channel":"a"}`);
   });
 
-  test('3.13 not the excluded socket; an unknown socket id excludes none', async () => {
+  test('3.13 the excluded socket does not receive it; an unknown socket id excludes none', async () => {
     const site = openCore({ apps: [app] });
     const [client, other] = [await site.connect(), await site.connect()];
     for (const each of [client, other]) each.subscribe('a');
     await settled();
-    await say(site, ['a'], '"1"', client.socketId);
-    await say(site, ['a'], '"2"', '9.9');
+    await publishTo(site, ['a'], '"1"', client.socketId);
+    await publishTo(site, ['a'], '"2"', '9.9');
     await settled();
     expect(client.frames.slice(2).map(({ data }) => data)).toEqual(['2']);
     expect(other.frames.slice(2).map(({ data }) => data)).toEqual(['1', '2']);
   });
 
-  test('3.10 only cache channels keep it, whichever socket was excluded', async () => {
+  test('3.10 only cache channels cache it, whichever socket was excluded', async () => {
     const alone = { ...app, historySize: 0 };
     const site = openCore({ apps: [alone] });
     const channels = ['a', 'cache-a', 'private-cache-a', 'presence-a'];
@@ -68,10 +68,10 @@ describe('one event', () => {
     await settled();
     client.take();
     for (let at = 0; at < 1000; at += 1) site.hub.deliver({ app: 'app-id', channel: 'b' }, { payload: '{}' });
-    await expect(say(site, ['a', 'b'])).rejects.toBeInstanceOf(Unavailable);
+    await expect(publishTo(site, ['a', 'b'])).rejects.toBeInstanceOf(Unavailable);
     await settled();
     expect(client.take().filter(({ event }) => event === 'x')).toEqual([]);
-    await say(site, ['a', 'b']);
+    await publishTo(site, ['a', 'b']);
     await settled();
     expect(client.take()).toHaveLength(2);
   });
@@ -81,7 +81,7 @@ const away = new Unavailable('away');
 const lost = new OutcomeUnknown('lost');
 const defect = new Error('broken');
 
-/** A site whose broker takes what is published on a channel, or fails as it is told to. */
+/** A site whose broker takes what is published on a channel, or fails as the test sets it. */
 const openFailing = (failures: Readonly<Record<string, Error>>): TestCore => {
   const publish = ({ channel }: ChannelRef): Promise<void> => {
     const failure = failures[channel];
@@ -102,11 +102,11 @@ describe('one request of several channels', () => {
     ['of one it is not known', { b: lost }, OutcomeUnknown],
     ['one is not taken, of one it is not known', { a: away, b: lost }, OutcomeUnknown],
   ])('8.3 %s', async (_, failures, kind) => {
-    await expect(say(openFailing(failures), ['a', 'b'])).rejects.toBeInstanceOf(kind);
+    await expect(publishTo(openFailing(failures), ['a', 'b'])).rejects.toBeInstanceOf(kind);
   });
 
-  test('8.3 a defect stays one, whatever the outcome of the others', async () => {
-    await expect(say(openFailing({ a: away, b: defect }), ['a', 'b', 'c'])).rejects.toBe(defect);
+  test('8.3 a defect is reported as a defect, whatever the outcome of the other channels', async () => {
+    await expect(publishTo(openFailing({ a: away, b: defect }), ['a', 'b', 'c'])).rejects.toBe(defect);
   });
 
   test.each([

@@ -3,13 +3,13 @@ import type { App } from '../../src/core/app.ts';
 import type { Stores } from '../../src/core/ports/stores.ts';
 import { dataOf, deferred, openCore, settled, testApp, withOverrides } from './fakes.ts';
 
-/** An app that is found when the test says so. */
+/** An app provider that answers when the test resolves it. */
 function slowProvider() {
   const lookup = deferred<App | undefined>();
   return { lookup, provider: { byKey: () => lookup.promise, byId: () => lookup.promise } };
 }
 
-/** Memory stores whose membership waits at the door. */
+/** Memory stores whose membership waits until the test releases it. */
 function slowMembership() {
   const gate = deferred();
   const stores = (memory: Stores): Stores => ({
@@ -98,7 +98,7 @@ describe('one client, one queue', () => {
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
   });
 
-  test('3.8 subscribe and at once unsubscribe ends unsubscribed', async () => {
+  test('3.8 a subscribe followed directly by an unsubscribe ends unsubscribed', async () => {
     const { gate, stores } = slowMembership();
     const site = openCore({ stores });
     const client = await site.connect();

@@ -27,7 +27,7 @@ describe('signing in', () => {
     expect(client.eventNames.slice(1)).toEqual(['pusher:signin_success', 'pusher:signin_success']);
   });
 
-  test('6.2 as another user it ends the connection', async () => {
+  test('6.2 signing in as another user ends the connection', async () => {
     const client = await openCore().connect();
     client.signin({ id: '42' });
     client.signin({ id: '43' });
@@ -87,7 +87,7 @@ describe('signing in', () => {
 describe("a user's own channel", () => {
   const refused = ['pusher:subscription_error #server-to-user-42', 'pusher:error'];
 
-  test('6.4 is open to the user, without a signature', async () => {
+  test('6.4 the user may subscribe to it without a signature', async () => {
     const site = openCore();
     const client = await site.connect();
     client.signin({ id: 42 });
@@ -102,7 +102,7 @@ describe("a user's own channel", () => {
     expect(client.eventNames.at(-1)).toBe('x');
   });
 
-  test('6.4 is closed to all others, signed or not', async () => {
+  test('6.4 all others are refused, with or without a signature', async () => {
     const site = openCore();
     const [nobody, other] = [await site.connect(), await site.connect()];
     other.signin({ id: '43' });
@@ -114,7 +114,7 @@ describe("a user's own channel", () => {
 });
 
 describe('presence of the signed-in user', () => {
-  test('6.6 joins under the signed-in id when channel_data is missing', async () => {
+  test('6.6 the socket joins with the signed-in id when channel_data is missing', async () => {
     const client = await openCore().connect();
     client.signin({ id: 42, user_info: { name: 'A' } });
     client.subscribe('presence-a');
@@ -124,7 +124,7 @@ describe('presence of the signed-in user', () => {
     });
   });
 
-  test('6.6 channel_data that was sent counts more', async () => {
+  test('6.6 channel_data in the message takes precedence', async () => {
     const client = await openCore().connect();
     client.signin({ id: '42' });
     client.subscribe('presence-a', { user_id: '7' });
@@ -132,7 +132,7 @@ describe('presence of the signed-in user', () => {
     expect(dataOf(client.frames.at(-1))).toMatchObject({ presence: { ids: ['7'] } });
   });
 
-  test('6.6 a signature is needed all the same', async () => {
+  test('6.6 a signature is still required', async () => {
     const client = await openCore().connect();
     client.signin({ id: '42' });
     client.send({ event: 'pusher:subscribe', data: { channel: 'presence-a' } });
@@ -162,7 +162,7 @@ describe('terminating', () => {
     expect([other.socket.closed, nobody.socket.closed]).toEqual([undefined, undefined]);
   });
 
-  test('6.7 not the user of that id in another app, and an unknown user is no error', async () => {
+  test('6.7 the user with the same id in another app stays connected, and an unknown user is no error', async () => {
     const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 'app-secret' }] });
     const site = openCore({ apps: [testApp(), other] });
     const client = await site.connect({ appKey: 'other-key' });
@@ -183,7 +183,7 @@ describe('terminating', () => {
     expect(client.socket.closed?.code).toBe(4200);
   });
 
-  test('6.7 a user who has left the channel is not ended for it', async () => {
+  test('6.7 a user who has left the channel is not disconnected', async () => {
     const site = openCore();
     const client = await site.connect();
     client.subscribe('presence-a', { user_id: '42' });

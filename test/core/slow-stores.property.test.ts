@@ -100,7 +100,7 @@ const publish = (site: TestCore, at: string, number: number): Promise<void> =>
 
 /**
  * Nothing before the greeting, nothing twice, nothing out of order. A greeting that is repeated on a cache channel tells
- * the remembered event again (3.7), which may still be on its way: that one has no place in the order.
+ * the cached event again (3.7), which may still be in flight: that one has no place in the order.
  */
 function checkFrames(client: Client): void {
   const numbers = new Map<string, number>();

@@ -14,7 +14,7 @@ import {
 
 const app = testApp({ subscriptionCounts: true });
 
-/** The roster and the history answer when the test says so; joining waits at a gate of its own. */
+/** Stores whose roster, cached events and joins answer only once the test releases them. */
 function slowSite() {
   const gates = { join: deferred(), ask: deferred(), members: deferred(), last: deferred() };
   gates.ask.release();
@@ -46,7 +46,7 @@ function slowSite() {
   return { site, gates };
 }
 
-const say = (site: TestCore, channel: string, name: string, except?: string): Promise<void> =>
+const publishEvent = (site: TestCore, channel: string, name: string, except?: string): Promise<void> =>
   publish({ ...site, ...site.stores }, app, { name, dataJson: '"{}"', channels: [channel], except });
 
 const events = (client: Client): string[] =>
@@ -60,30 +60,30 @@ describe('order of frames on a subscription', () => {
       const client = await site.connect();
       client.subscribe(channel, { user_id: '7' });
       await settled();
-      await say(site, channel, 'one');
+      await publishEvent(site, channel, 'one');
       gates.join.release();
       await settled();
-      await say(site, channel, 'two');
+      await publishEvent(site, channel, 'two');
       gates.members.release();
       await settled();
-      await say(site, channel, 'three');
+      await publishEvent(site, channel, 'three');
       gates.last.release();
       await settled();
-      await say(site, channel, 'four');
+      await publishEvent(site, channel, 'four');
       await settled();
-      const told = events(client).filter((event) => event !== 'subscription_count');
-      expect(told).toEqual(['subscription_succeeded', 'one', 'two', 'three', 'four']);
+      const received = events(client).filter((event) => event !== 'subscription_count');
+      expect(received).toEqual(['subscription_succeeded', 'one', 'two', 'three', 'four']);
     },
   );
 
   test('3.10 the cached event is sent before those that are published after it was read', async () => {
     const { site, gates } = slowSite();
-    await say(site, 'cache-orders', 'kept');
+    await publishEvent(site, 'cache-orders', 'kept');
     const client = await site.connect();
     client.subscribe('cache-orders');
     gates.join.release();
     await settled();
-    await say(site, 'cache-orders', 'one');
+    await publishEvent(site, 'cache-orders', 'one');
     gates.last.release();
     await settled();
     expect(events(client)).toEqual(['subscription_succeeded', 'kept', 'one', 'subscription_count']);
@@ -94,32 +94,32 @@ describe('order of frames on a subscription', () => {
     const client = await site.connect();
     client.subscribe('cache-orders');
     await settled();
-    await say(site, 'cache-orders', 'own', client.socketId);
+    await publishEvent(site, 'cache-orders', 'own', client.socketId);
     gates.join.release();
     gates.last.release();
     await settled();
     expect(events(client)).toEqual(['subscription_succeeded', 'own', 'subscription_count']);
   });
 
-  test('3.10 nothing is a miss when nothing was published until it was looked up', async () => {
+  test('3.10 a cache_miss is sent when no event was published before the lookup', async () => {
     const { site, gates } = slowSite();
     const client = await site.connect();
     client.subscribe('cache-orders');
     gates.join.release();
     await settled();
-    await say(site, 'cache-orders', 'one');
+    await publishEvent(site, 'cache-orders', 'one');
     gates.last.release();
     await settled();
     expect(events(client)).toEqual(['subscription_succeeded', 'cache_miss', 'one', 'subscription_count']);
   });
 
-  test('3.4 nothing at all is sent before the roster is there', async () => {
+  test('3.4 no frame is sent before the roster has been read', async () => {
     const { site, gates } = slowSite();
     const client = await site.connect();
     client.subscribe('presence-room', { user_id: '7' });
     gates.join.release();
     await settled();
-    for (let at = 0; at < 50; at += 1) await say(site, 'presence-room', `event-${at}`);
+    for (let at = 0; at < 50; at += 1) await publishEvent(site, 'presence-room', `event-${at}`);
     await settled();
     expect(events(client)).toEqual([]);
     gates.members.release();
@@ -130,26 +130,26 @@ describe('order of frames on a subscription', () => {
     ]);
   });
 
-  test('3.4 what is held for one is not held back from others', async () => {
+  test('3.4 events held for one subscriber are sent to the others without delay', async () => {
     const { site, gates } = slowSite();
     gates.join.release();
     const [early, late] = [await site.connect(), await site.connect()];
     early.subscribe('orders');
     late.subscribe('presence-room', { user_id: '7' });
     await settled();
-    await say(site, 'orders', 'one');
+    await publishEvent(site, 'orders', 'one');
     await settled();
     expect(events(early)).toContain('one');
     expect(events(late)).toEqual([]);
   });
 
-  test('3.13 the excluded socket does not get its own event out of what was held', async () => {
+  test('3.13 the excluded socket does not receive its own event from the held events', async () => {
     const { site, gates } = slowSite();
     const client = await site.connect();
     client.subscribe('orders');
     await settled();
-    await say(site, 'orders', 'own', client.socketId);
-    await say(site, 'orders', 'others');
+    await publishEvent(site, 'orders', 'own', client.socketId);
+    await publishEvent(site, 'orders', 'others');
     gates.join.release();
     await settled();
     expect(events(client)).toEqual(['subscription_succeeded', 'others', 'subscription_count']);
@@ -200,7 +200,7 @@ describe('order of frames on a subscription', () => {
     ]);
   });
 
-  test('3.9 the count is sent behind the success, and to the newest subscriber as well', async () => {
+  test('3.9 the count is sent after the success, and to the newest subscriber as well', async () => {
     const { site, gates } = slowSite();
     gates.join.release();
     gates.last.release();

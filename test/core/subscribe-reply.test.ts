@@ -35,7 +35,7 @@ describe('the events that a new subscriber still gets', () => {
     );
   });
 
-  test('3.10 the cached event is not sent apart when it is among the held ones', () => {
+  test('3.10 the cached event is not sent separately when it is among the held ones', () => {
     const held = [{ payload: 'one' }, { payload: 'own', except: '1.1' }];
     const remembered = (payload: string) => ({ payload, ttlSeconds: 1 });
     expect(isQueuedEvent(held, remembered('one'), '1.1')).toBe(true);

@@ -84,7 +84,7 @@ describe('authorisation', () => {
     expect(await site.stores.membership.channels('app-id', '')).toEqual(new Map());
   });
 
-  test('3.5 public channels do not look at auth', async () => {
+  test('3.5 public channels ignore auth', async () => {
     const client = await openCore().connect();
     attempt(client, { channel: 'orders', auth: 'nonsense', channel_data: 'nonsense' });
     await settled();
@@ -117,7 +117,7 @@ describe('authorisation', () => {
     ]);
   });
 
-  test('1.3 errors are texts for apps that want them so', async () => {
+  test('1.3 the data of errors is a string for apps that set this', async () => {
     const client = await openCore({ apps: [testApp({ errorDataAsString: true })] }).connect();
     attempt(client, { channel: 'private-a' });
     await settled();
@@ -200,7 +200,7 @@ describe('limits', () => {
     openCore({ apps: [testApp({ limits: { presenceMembers } })] });
   const FULL = limitReached('The maximum amount of members per presence channel limit was reached', 4100);
 
-  test('4.5 a presence channel takes n users and not n + 1; more sockets of a user are welcome', async () => {
+  test('4.5 a presence channel takes n users and not n + 1; more sockets of a user are accepted', async () => {
     const site = membersOf(2);
     for (const userId of ['1', '2', '2']) {
       const client = await site.connect();
@@ -292,8 +292,8 @@ describe('channel_data on a private channel', () => {
   });
 });
 
-describe('again and away', () => {
-  test('3.7 subscribing again answers again, and changes nothing for anybody', async () => {
+describe('subscribing again and unsubscribing', () => {
+  test('3.7 subscribing again answers again, and sends nothing to the other subscribers', async () => {
     const site = openCore({ apps: [testApp({ subscriptionCounts: true })] });
     const [client, other] = [await site.connect(), await site.connect()];
     other.subscribe('presence-a', { user_id: '1' });
@@ -314,7 +314,7 @@ describe('again and away', () => {
     expect(client.take()).toHaveLength(1);
   });
 
-  test('3.7 as another member, the new one replaces the old one for all subscribers', async () => {
+  test('3.7 subscribing again as another member, the new one replaces the old one for all subscribers', async () => {
     const site = openCore();
     const [client, other] = [await site.connect(), await site.connect()];
     other.subscribe('presence-a', { user_id: '1' });
@@ -326,8 +326,8 @@ describe('again and away', () => {
     await settled();
     const [again] = client.take().filter(({ event }) => event.endsWith('subscription_succeeded'));
     expect((dataOf(again) as { presence: object }).presence).toMatchObject({ count: 2, ids: ['1', '3'] });
-    const heard = other.take().map((frame) => [frame.event.split(':')[1], dataOf(frame)]);
-    expect(heard).toEqual([
+    const received = other.take().map((frame) => [frame.event.split(':')[1], dataOf(frame)]);
+    expect(received).toEqual([
       ['member_added', { user_id: '3', user_info: { name: 'C' } }],
       ['member_removed', { user_id: '2' }],
     ]);
@@ -343,7 +343,7 @@ describe('again and away', () => {
     expect((await site.stores.membership.members(ref)).map(({ id }) => id)).toEqual(['1']);
   });
 
-  test('3.7 as another member above the member limit, it stays the member that it was', async () => {
+  test('3.7 subscribing again as another member above the member limit is refused, and its member is kept', async () => {
     const site = openCore({ apps: [testApp({ limits: { presenceMembers: 2 } })] });
     const [client, other] = [await site.connect(), await site.connect()];
     other.subscribe('presence-a', { user_id: '1' });
@@ -358,7 +358,7 @@ describe('again and away', () => {
     expect(await site.stores.membership.occupancy(ref)).toEqual({ subscriptions: 2, users: 1 });
   });
 
-  test('3.7 a failed attempt leaves the old subscription alone', async () => {
+  test('3.7 a failed attempt leaves the old subscription unchanged', async () => {
     const site = openCore();
     const client = await site.connect();
     client.subscribe('private-a');
@@ -384,7 +384,7 @@ describe('again and away', () => {
     expect(client.take()).toEqual([]);
   });
 
-  test('3.8 after unsubscribing a socket can come back', async () => {
+  test('3.8 after unsubscribing a socket can subscribe again', async () => {
     const client = await openCore().connect();
     for (let round = 0; round < 3; round += 1) {
       client.subscribe('presence-a', { user_id: '1' });
@@ -420,7 +420,7 @@ describe('cache channels', () => {
     expect(late.socket.payloads.slice(2)).toEqual(['{"event":"x","data":"2","channel":"cache-a"}']);
   });
 
-  test('3.10 it is kept without subscribers, and for its time only', async () => {
+  test('3.10 the last event is cached without subscribers, until its time to live ends', async () => {
     const site = openCore();
     await publish(site, '{"event":"x","data":"1","channel":"cache-a"}', 0);
     const client = await site.connect();
@@ -436,7 +436,7 @@ describe('cache channels', () => {
     expect(later.eventNames.at(-1)).toBe('x cache-a');
   });
 
-  test('3.7 subscribing again brings it again', async () => {
+  test('3.7 subscribing again sends the cached event again', async () => {
     const site = openCore();
     await publish(site, '{"event":"x","data":"1","channel":"cache-a"}');
     const client = await site.connect();
@@ -477,9 +477,9 @@ describe('every subscription ends in an answer for its channel', () => {
     const client = await site.connect();
     client.subscribe('orders');
     await settled();
-    const told = ['pusher:subscription_error', 'orders', { type: 'ServerError', error, status }];
+    const refusal = ['pusher:subscription_error', 'orders', { type: 'ServerError', error, status }];
     const closed = ['pusher:error', undefined, { code: 1011, message: error }];
-    expect(errorsOf(client)).toEqual(code === undefined ? [told] : [told, closed]);
+    expect(errorsOf(client)).toEqual(code === undefined ? [refusal] : [refusal, closed]);
     expect(client.socket.closed?.code).toBe(code);
     expect(site.logger.errors).toHaveLength(code === undefined ? 0 : 1);
     expect(site.refused()).toEqual({ channel_failed: 1 });
@@ -505,7 +505,7 @@ describe('every subscription ends in an answer for its channel', () => {
     expect(site.refused()).toEqual({ rate_limit: 2 });
   });
 
-  test('3.12 the names of the channels are counted in bytes, n are taken and n + 1 are not', async () => {
+  test('3.12 the names of the channels are counted in bytes, n are accepted and n + 1 are not', async () => {
     const limits = { subscriptionBytesPerSocket: 6 };
     const site = openCore({ apps: [testApp({ limits, extraChannelCharacters: 'é' })] });
     const client = await site.connect();
@@ -521,7 +521,7 @@ describe('every subscription ends in an answer for its channel', () => {
     expect(site.refused()).toEqual({ channel_limit: 1 });
   });
 
-  test('3.2 the length of a name is one of bytes', async () => {
+  test('3.2 the length of a name is counted in bytes', async () => {
     const limits = { channelNameLength: 4 };
     const client = await openCore({ apps: [testApp({ limits, extraChannelCharacters: 'é' })] }).connect();
     client.subscribe('éé');

@@ -45,13 +45,13 @@ describe('small channels', () => {
     );
   });
 
-  test('3.9 not when the app does not turn it on', async () => {
+  test('3.9 no count is sent when the app does not turn it on', async () => {
     const site = openCore({ apps: [testApp()] });
     const client = await subscribed(site, 'orders');
     expect(counts(client)).toEqual([]);
   });
 
-  test("3.9 never on channels with members, nor on a user's own", async () => {
+  test("3.9 no count is sent on presence channels, nor on a user's own", async () => {
     const site = openCore({ apps: [app] });
     const client = await subscribed(site, 'presence-a', { user_id: '1' });
     client.signin({ id: '1' });
@@ -127,9 +127,9 @@ describe('large channels', () => {
     site.clock.pass(THROTTLE_MS);
     site.subscriptionCounter.tick();
     await settled();
-    const told = counts(last);
-    expect(told.length).toBeLessThanOrEqual(2);
-    expect(told.at(-1)).toBe(1);
+    const sentCounts = counts(last);
+    expect(sentCounts.length).toBeLessThanOrEqual(2);
+    expect(sentCounts.at(-1)).toBe(1);
   });
 
   test('3.9 changes while the number is being looked up are sent as one frame', async () => {
@@ -166,7 +166,7 @@ describe('large channels', () => {
 });
 
 describe('a count that cannot be sent', () => {
-  test('3.9 is a defect in the logger, and the subscription stands', async () => {
+  test('3.9 the failure is logged as a defect, and the subscription stays', async () => {
     const fail = { now: true };
     const site = openCore({
       apps: [app],

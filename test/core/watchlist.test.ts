@@ -4,10 +4,10 @@ import { OFFLINE_AFTER_MS } from '../../src/core/users.ts';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { type Client, dataOf, openCore, settled, type TestCore, testApp, withOverrides } from './fakes.ts';
 
-type News = Record<string, string[]>;
+type OnlineOffline = Record<string, string[]>;
 
 /** The watchlist events that arrived since the last look, each as `{ online: […], offline: […] }`. */
-const news = (client: Client): News[] =>
+const watchlistEvents = (client: Client): OnlineOffline[] =>
   client
     .take()
     .filter(({ event }) => event === 'pusher_internal:watchlist_events')
@@ -37,7 +37,7 @@ function pass(site: TestCore, seconds: number): void {
 }
 
 describe('the present state', () => {
-  test('6.5 is sent after the sign-in', async () => {
+  test('6.5 the present state is sent after the sign-in', async () => {
     const site = openCore();
     await signedIn(site, '7');
     const watcher = await signedIn(site, '1', ['7', 9, '7']);
@@ -45,17 +45,17 @@ describe('the present state', () => {
       'pusher:signin_success',
       'pusher_internal:watchlist_events',
     ]);
-    expect(news(watcher)).toEqual([{ online: ['7'], offline: ['9'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ online: ['7'], offline: ['9'] }]);
   });
 
   test.each([[undefined], [[]], ['7'], [{ 7: true }]])(
-    '6.5 a watchlist %j watches nobody',
+    '6.5 a watchlist %j watches no user',
     async (watchlist) => {
       const site = openCore();
       const watcher = await signedIn(site, '1', watchlist as unknown[]);
       await signedIn(site, '7');
       site.users.tick();
-      expect(news(watcher)).toEqual([]);
+      expect(watchlistEvents(watcher)).toEqual([]);
     },
   );
 
@@ -70,37 +70,37 @@ describe('the present state', () => {
       'pusher_internal:watchlist_events',
     ]);
     expect(greedy.frames[2]?.data).toEqual({ code: 4302, message: 'Watchlist limit exceeded' });
-    expect(news(greedy)).toEqual([{ offline: ['a', 'b'] }]);
+    expect(watchlistEvents(greedy)).toEqual([{ offline: ['a', 'b'] }]);
     await signedIn(site, 'c');
     site.users.tick();
-    expect(news(greedy)).toEqual([]);
+    expect(watchlistEvents(greedy)).toEqual([]);
   });
 
   test('6.2 signing in again, the new watchlist counts and the old one does not', async () => {
     const site = openCore();
     const watcher = await signedIn(site, '1', ['a']);
-    news(watcher);
+    watchlistEvents(watcher);
     watcher.signin({ id: '1', watchlist: ['b'] });
     await settled();
-    expect(news(watcher)).toEqual([{ offline: ['b'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ offline: ['b'] }]);
     await signedIn(site, 'a');
     await signedIn(site, 'b');
     site.users.tick();
-    expect(news(watcher)).toEqual([{ online: ['b'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ online: ['b'] }]);
   });
 
   test('6.2 signing in again with the same watchlist is answered, and nothing is sent twice', async () => {
     const site = openCore();
     const watcher = await signedIn(site, '1', ['a']);
     await signedIn(site, 'a');
-    news(watcher);
+    watchlistEvents(watcher);
     watcher.signin({ id: '1', watchlist: ['a'] });
     await settled();
     expect(watcher.eventNames.at(-1)).toBe('pusher:signin_success');
     site.users.tick();
-    expect(news(watcher)).toEqual([{ online: ['a'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ online: ['a'] }]);
     site.users.tick();
-    expect(news(watcher)).toEqual([]);
+    expect(watchlistEvents(watcher)).toEqual([]);
   });
 
   test('6.2 signing in again asks the cluster for nothing, a changed watchlist for its difference', async () => {
@@ -150,66 +150,66 @@ describe('changes', () => {
   test('6.5 online with the first socket, offline after the last', async () => {
     const site = openCore();
     const watcher = await signedIn(site, '1', ['7']);
-    news(watcher);
+    watchlistEvents(watcher);
     const first = await signedIn(site, '7');
     site.users.tick();
-    expect(news(watcher)).toEqual([{ online: ['7'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ online: ['7'] }]);
     const second = await signedIn(site, '7');
     await away(site, first);
     site.clock.pass(OFFLINE_AFTER_MS);
     site.users.tick();
-    expect(news(watcher)).toEqual([]);
+    expect(watchlistEvents(watcher)).toEqual([]);
     await away(site, second);
-    expect(news(watcher)).toEqual([]);
+    expect(watchlistEvents(watcher)).toEqual([]);
     site.clock.pass(OFFLINE_AFTER_MS - 1);
     site.users.tick();
-    expect(news(watcher)).toEqual([]);
+    expect(watchlistEvents(watcher)).toEqual([]);
     site.clock.pass(1);
     site.users.tick();
-    expect(news(watcher)).toEqual([{ offline: ['7'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ offline: ['7'] }]);
   });
 
-  test('6.5 a page reload is no news', async () => {
+  test('6.5 a page reload sends no event', async () => {
     const site = openCore();
     const watcher = await signedIn(site, '1', ['7']);
     const page = await signedIn(site, '7');
     site.users.tick();
-    news(watcher);
+    watchlistEvents(watcher);
     await away(site, page);
     site.clock.pass(OFFLINE_AFTER_MS - 1);
     await signedIn(site, '7');
     pass(site, 5);
-    expect(news(watcher)).toEqual([]);
+    expect(watchlistEvents(watcher)).toEqual([]);
   });
 
-  test('6.5 a user who may be back any moment counts as online', async () => {
+  test('6.5 a user within the offline delay counts as online', async () => {
     const site = openCore();
     await away(site, await signedIn(site, '7'));
     const watcher = await signedIn(site, '1', ['7']);
-    expect(news(watcher)).toEqual([{ online: ['7'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ online: ['7'] }]);
     site.clock.pass(OFFLINE_AFTER_MS);
     site.users.tick();
-    expect(news(watcher)).toEqual([{ offline: ['7'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ offline: ['7'] }]);
   });
 
-  test('6.5 what happens between two ticks leaves in one frame', async () => {
+  test('6.5 changes between two ticks are sent in one frame', async () => {
     const site = openCore();
     const leaver = await signedIn(site, 'z');
     const watcher = await signedIn(site, '1', ['a', 'b', 'z']);
-    news(watcher);
+    watchlistEvents(watcher);
     leaver.close();
     await settled();
     site.clock.pass(OFFLINE_AFTER_MS);
     await signedIn(site, 'a');
     await signedIn(site, 'b');
-    expect(news(watcher)).toEqual([]);
+    expect(watchlistEvents(watcher)).toEqual([]);
     site.users.tick();
-    expect(news(watcher)).toEqual([{ online: ['a', 'b'], offline: ['z'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ online: ['a', 'b'], offline: ['z'] }]);
     site.users.tick();
-    expect(news(watcher)).toEqual([]);
+    expect(watchlistEvents(watcher)).toEqual([]);
   });
 
-  test('6.5 only watchers get it, only in their app, and not after they left', async () => {
+  test('6.5 only watchers of the same app receive changes, until they disconnect', async () => {
     const other = testApp({ id: 'other', credentials: [{ key: 'other-key', secret: 'app-secret' }] });
     const site = openCore({ apps: [testApp(), other] });
     const [gone, stranger] = [await signedIn(site, '1', ['7']), await signedIn(site, '2', ['8'])];
@@ -221,16 +221,16 @@ describe('changes', () => {
     gone.close();
     await settled();
     site.users.tick();
-    for (const client of [gone, stranger, elsewhere]) expect(news(client)).toEqual([]);
+    for (const client of [gone, stranger, elsewhere]) expect(watchlistEvents(client)).toEqual([]);
   });
 
-  test('6.5 hostile ids are ids', async () => {
+  test('6.5 ids such as __proto__ are ordinary ids', async () => {
     const site = openCore();
     const watcher = await signedIn(site, 'constructor', ['__proto__', 'toString']);
-    expect(news(watcher)).toEqual([{ offline: ['__proto__', 'toString'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ offline: ['__proto__', 'toString'] }]);
     await signedIn(site, '__proto__');
     site.users.tick();
-    expect(news(watcher)).toEqual([{ online: ['__proto__'] }]);
+    expect(watchlistEvents(watcher)).toEqual([{ online: ['__proto__'] }]);
   });
 
   test('6.5 whatever happens, a watcher gets online and offline in turn, and the last one is true', async () => {
@@ -252,9 +252,9 @@ describe('changes', () => {
           } else pass(site, action.at % 6);
         }
         pass(site, 4);
-        const heard = news(watcher);
+        const received = watchlistEvents(watcher);
         for (const user of ['a', 'b']) {
-          const words = heard.flatMap((each) =>
+          const words = received.flatMap((each) =>
             Object.keys(each).filter((name) => each[name]?.includes(user)),
           );
           expect(words.every((word, at) => word === (at % 2 === 0 ? 'offline' : 'online'))).toBe(true);

@@ -30,7 +30,7 @@ describe('the admin token', () => {
     TOKEN,
     `Bearer ${TOKEN}x`,
     `Bearer x ${TOKEN}`,
-  ])('11.5 authorization %j is refused, and every path alike', async (authorization) => {
+  ])('11.5 authorization %j is refused on every path', async (authorization) => {
     const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 7);
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
     for (const [path, method] of [

@@ -15,43 +15,43 @@ import {
   startServerInProcess,
 } from './faulty-servers.ts';
 
-const WELL = { wavehall: expect.any(Number) as number, upstream: expect.any(Number) as number };
+const BOTH_RECEIVED = { wavehall: expect.any(Number) as number, upstream: expect.any(Number) as number };
 /** Long enough for a loaded machine when an event must arrive, short when it must not. */
-const PATIENT_MS = 10_000;
-const IMPATIENT_MS = 400;
+const LONG_TIMEOUT_MS = 10_000;
+const SHORT_TIMEOUT_MS = 400;
 
 let wavehall: Server;
 let upstream: Server;
 let faulty: FaultyProxy;
-const ends: (() => Promise<unknown>)[] = [];
+const cleanUps: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   [wavehall, upstream] = await Promise.all([startServerInProcess(), startServerInProcess()]);
 });
 afterEach(async () => {
-  for (const end of ends.splice(0)) await end();
+  for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
 afterAll(() => Promise.all([wavehall.stop(), upstream.stop()]));
 
-interface Opening {
+interface OpenOptions {
   readonly sites?: Partial<Record<Side, ProbeSite>>;
   readonly timeoutMs?: number;
   readonly graceMs?: number;
   readonly isFull?: () => boolean;
 }
 
-function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0, isFull }: Opening = {}) {
+function open({ sites, timeoutMs = LONG_TIMEOUT_MS, graceMs = 0, isFull }: OpenOptions = {}) {
   const reports: string[] = [];
-  const note = (what: string, ok: boolean) => void reports.push(`${what} ${ok ? 'ok' : 'failed'}`);
+  const report = (what: string, ok: boolean) => void reports.push(`${what} ${ok ? 'ok' : 'failed'}`);
   const logger = new FakeLogger();
   const canary = new Canary({
     sites: { wavehall: probeSiteAt(wavehall.port), upstream: probeSiteAt(upstream.port), ...sites },
     sink: {
-      connect: (side, ok) => note(`connect ${side}`, ok),
-      subscribe: (side, ok) => note(`subscribe ${side}`, ok),
+      connect: (side, ok) => report(`connect ${side}`, ok),
+      subscribe: (side, ok) => report(`subscribe ${side}`, ok),
       canary: (from, to, ok, ms) => {
         expect(ms).toBeGreaterThanOrEqual(0);
-        note(`${from}→${to}`, ok);
+        report(`${from}→${to}`, ok);
       },
     },
     logger,
@@ -59,7 +59,7 @@ function open({ sites, timeoutMs = PATIENT_MS, graceMs = 0, isFull }: Opening = 
     bridgeGraceMs: graceMs,
     ...(isFull && { isFull }),
   });
-  ends.push(() => canary.stop());
+  cleanUps.push(() => canary.stop());
   return { canary, reports, logger };
 }
 
@@ -68,7 +68,7 @@ const oneServer = () => ({ wavehall: probeSiteAt(wavehall.port), upstream: probe
 
 const faultyAt = async (server: Server): Promise<ProbeSite> => {
   faulty = await startFaultyProxy(server.port);
-  ends.push(() => faulty.close());
+  cleanUps.push(() => faulty.close());
   return probeSiteAt(faulty.port);
 };
 
@@ -79,7 +79,7 @@ describe('canary events', () => {
       wavehall: { wavehall: expect.any(Number), upstream: expect.anything() },
       upstream: { wavehall: expect.anything(), upstream: expect.any(Number) },
     });
-    expect(await canary.round()).toEqual({ wavehall: WELL, upstream: WELL });
+    expect(await canary.round()).toEqual({ wavehall: BOTH_RECEIVED, upstream: BOTH_RECEIVED });
     expect(reports.slice(0, 4).sort()).toEqual([
       'connect upstream ok',
       'connect wavehall ok',
@@ -95,36 +95,38 @@ describe('canary events', () => {
     expect(canary.status().doubled).toEqual({ wavehall: 0, upstream: 0 });
   });
 
-  test('11.14 are told apart by their ids when rounds overlap', async () => {
+  test('11.14 are matched by their ids when rounds overlap', async () => {
     const { canary } = open({ sites: oneServer() });
     await canary.round();
     const rounds = await Promise.all(Array.from({ length: 10 }, () => canary.round()));
-    expect(rounds).toEqual(Array.from({ length: 10 }, () => ({ wavehall: WELL, upstream: WELL })));
+    expect(rounds).toEqual(
+      Array.from({ length: 10 }, () => ({ wavehall: BOTH_RECEIVED, upstream: BOTH_RECEIVED })),
+    );
     expect(canary.status().rounds).toBe(11);
   });
 
   test('11.14 are published each second until the canary is stopped', async () => {
     const logger = new FakeLogger();
-    let seen = 0;
+    let received = 0;
     const canary = new Canary({
       sites: oneServer(),
-      sink: { connect: () => undefined, subscribe: () => undefined, canary: () => (seen += 1) },
+      sink: { connect: () => undefined, subscribe: () => undefined, canary: () => (received += 1) },
       logger,
-      limits: { canaryEveryMs: 20, canaryTimeoutMs: PATIENT_MS },
+      limits: { canaryEveryMs: 20, canaryTimeoutMs: LONG_TIMEOUT_MS },
     });
     canary.start();
     await eventually(
-      () => Promise.resolve(seen >= 8),
+      () => Promise.resolve(received >= 8),
       () => 'eight events',
     );
     await canary.stop();
     const { rounds } = canary.status();
-    const afterwards = seen;
+    const afterwards = received;
     await eventually(
       () => Promise.resolve(wavehall.connections() === 0),
-      () => 'no probe is left',
+      () => 'every probe is closed',
     );
-    expect([canary.status().rounds, seen]).toEqual([rounds, afterwards]);
+    expect([canary.status().rounds, received]).toEqual([rounds, afterwards]);
     expect(logger.warnings).toEqual([]);
   });
 });
@@ -146,15 +148,15 @@ describe('a failure counts against', () => {
   });
 
   test('11.14 nothing while the bridge has time to reconnect after a server restarted', async () => {
-    const { canary } = open({ timeoutMs: IMPATIENT_MS, graceMs: 3_600_000 });
+    const { canary } = open({ timeoutMs: SHORT_TIMEOUT_MS, graceMs: 3_600_000 });
     await canary.round();
     const round = await canary.round();
     expect([round.wavehall.upstream, round.upstream.wavehall]).toEqual(['unclear', 'unclear']);
   });
 
   test('11.14 the upstream alone when it is down', async () => {
-    const gone = probeSiteAt(await freePort());
-    const { canary, reports } = open({ sites: { upstream: gone } });
+    const closed = probeSiteAt(await freePort());
+    const { canary, reports } = open({ sites: { upstream: closed } });
     expect(await canary.round()).toEqual({
       wavehall: { wavehall: expect.any(Number), upstream: 'unclear' },
       upstream: { wavehall: 'unclear', upstream: 'lost' },
@@ -190,7 +192,7 @@ describe('a failure counts against', () => {
 
   test('11.14 nothing when a server is full, because clients decide how many connect', async () => {
     const full = await startServerInProcess({ REVERB_APP_MAX_CONNECTIONS: '1' });
-    ends.push(() => full.stop());
+    cleanUps.push(() => full.stop());
     const probe = await Wire.open({ host: '127.0.0.1', port: full.port }, '/app/app-key?protocol=7');
     await probe.next('pusher:connection_established');
     const { canary, reports } = open({
@@ -217,10 +219,14 @@ describe('a failure counts against', () => {
 
   test('11.14 a server that accepts connections and never answers', async () => {
     const frozen = await startSilentServer();
-    ends.push(() => frozen.close());
+    cleanUps.push(() => frozen.close());
     const { canary, reports } = open({ sites: { upstream: probeSiteAt(frozen.port) }, timeoutMs: 1000 });
-    const { wavehall: ours, upstream: theirs } = await canary.round();
-    expect([ours.upstream, theirs.wavehall, theirs.upstream]).toEqual(['unclear', 'unclear', 'lost']);
+    const { wavehall: fromWavehall, upstream: fromUpstream } = await canary.round();
+    expect([fromWavehall.upstream, fromUpstream.wavehall, fromUpstream.upstream]).toEqual([
+      'unclear',
+      'unclear',
+      'lost',
+    ]);
     expect(reports).toContain('connect upstream failed');
   });
 
@@ -229,7 +235,7 @@ describe('a failure counts against', () => {
     await canary.round();
     faulty.fault = 'http-500';
     expect(await canary.round()).toEqual({
-      wavehall: WELL,
+      wavehall: BOTH_RECEIVED,
       upstream: { wavehall: 'unclear', upstream: 'lost' },
     });
   });
@@ -257,7 +263,7 @@ describe('a failure counts against', () => {
 });
 
 describe('the canary’s connections', () => {
-  test('11.14 are opened again after they ended', async () => {
+  test('11.14 are opened again after they were closed', async () => {
     const { canary, reports } = open({ sites: { upstream: await faultyAt(wavehall) } });
     await canary.round();
     faulty.fault = 'no-upgrade';
@@ -267,14 +273,14 @@ describe('the canary’s connections', () => {
         await canary.round();
         return reports.includes('connect upstream failed');
       },
-      () => 'the end of the connection is known',
+      () => 'the failed reconnect is reported',
     );
     faulty.fault = 'none';
     expect((await canary.round()).upstream.upstream).toEqual(expect.any(Number));
     expect(faulty.sockets()).toBe(1);
   });
 
-  test('11.14 are replaced after three lost events, and the new one receives again', async () => {
+  test('11.14 are replaced after three lost events, and the new connection receives events', async () => {
     const { canary } = open({ sites: { upstream: await faultyAt(wavehall) }, timeoutMs: 1500 });
     await canary.round();
     expect(faulty.sockets()).toBe(1);
@@ -282,20 +288,20 @@ describe('the canary’s connections', () => {
     await Promise.all([canary.round(), canary.round(), canary.round()]);
     await eventually(
       () => Promise.resolve(faulty.sockets() === 0),
-      () => 'the dead connection is given up',
+      () => 'the connection that delivers nothing is closed',
     );
     faulty.fault = 'none';
     expect((await canary.round()).upstream.upstream).toEqual(expect.any(Number));
   });
 
-  test('11.14 end at once when it stops, also while one is being opened', async () => {
+  test('11.14 are closed at once when the canary stops, also while one is being opened', async () => {
     const frozen = await startSilentServer();
-    ends.push(() => frozen.close());
+    cleanUps.push(() => frozen.close());
     const { canary, reports } = open({ sites: { upstream: probeSiteAt(frozen.port) }, timeoutMs: 3_600_000 });
     const round = canary.round();
     await eventually(
       () => Promise.resolve(wavehall.connections() === 1),
-      () => 'the other probe is there',
+      () => 'the probe of Wavehall is connected',
     );
     await canary.stop();
     expect(await round).toMatchObject({ upstream: { upstream: 'unclear' } });
@@ -325,15 +331,15 @@ describe('a wrong setting', () => {
     expect(unknown.logger.warnings[0]?.message).toMatch(/Application does not exist \(4001\).*_UPSTREAM/);
 
     const strict = await startServerInProcess({ WAVEHALL_APPS: STRICT });
-    ends.push(() => strict.stop());
+    cleanUps.push(() => strict.stop());
     const refused = open({ sites: { upstream: probeSiteAt(strict.port, { origin: 'https://other.test' }) } });
     expect((await refused.canary.round()).upstream.upstream).toBe('unclear');
     expect(refused.logger.warnings[0]?.message).toMatch(
       /Origin not allowed \(4009\).*WAVEHALL_CUTOVER_ORIGIN/,
     );
     const shop = probeSiteAt(strict.port, { origin: 'https://shop.test' });
-    const letIn = open({ sites: { wavehall: shop, upstream: shop } });
-    expect((await letIn.canary.round()).upstream.upstream).toEqual(expect.any(Number));
+    const allowed = open({ sites: { wavehall: shop, upstream: shop } });
+    expect((await allowed.canary.round()).upstream.upstream).toEqual(expect.any(Number));
   });
 });
 
@@ -346,14 +352,14 @@ test('11.14 an event that arrives twice is counted', async () => {
   channels.push(...listed);
   expect(channels).toEqual([expect.stringMatching(/^wavehall-canary-[0-9a-f]{16}$/)]);
   const event = { name: 'canary', channel: channels[0] ?? '', data: '{"event_id":"1:wavehall"}' };
-  expect((await publishAtSite(site, event, { timeoutMs: PATIENT_MS })).status).toBe(200);
+  expect((await publishAtSite(site, event, { timeoutMs: LONG_TIMEOUT_MS })).status).toBe(200);
   await eventually(
     () => Promise.resolve(canary.status().doubled.wavehall === 1),
-    () => 'the second copy is seen',
+    () => 'the second copy on Wavehall is counted',
   );
   await eventually(
     () => Promise.resolve(canary.status().doubled.upstream === 1),
-    () => 'the second copy arrives',
+    () => 'the second copy on the upstream is counted',
   );
 });
 

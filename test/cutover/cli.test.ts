@@ -57,7 +57,7 @@ describe('wavehall cutover', () => {
 
   test('11.17 errors name the flag or setting', async () => {
     const server = await startTestServer();
-    const silent = await startTestServer({ WAVEHALL_ADMIN_TOKEN: '' });
+    const withoutAdminApi = await startTestServer({ WAVEHALL_ADMIN_TOKEN: '' });
     const closedUrl = `http://127.0.0.1:${await freePort()}`;
     const stderrOf = async (...args: string[]) => {
       const { code, stdout, stderr } = await run(['cutover', ...args]);
@@ -73,8 +73,8 @@ describe('wavehall cutover', () => {
     expect(await stderrOf('--url', server.origin, '--token', TOKEN)).toBe(
       'wavehall: There is no cutover: WAVEHALL_CUTOVER_UPSTREAM is not set.',
     );
-    expect(await stderrOf('--url', silent.origin, '--token', TOKEN)).toBe(
-      `wavehall: ${silent.origin} has no admin API: WAVEHALL_ADMIN_TOKEN is not set there`,
+    expect(await stderrOf('--url', withoutAdminApi.origin, '--token', TOKEN)).toBe(
+      `wavehall: ${withoutAdminApi.origin} has no admin API: WAVEHALL_ADMIN_TOKEN is not set there`,
     );
     expect(await stderrOf('--url', closedUrl, '--token', TOKEN)).toBe(
       `wavehall: --url ${closedUrl}: cannot be reached (ECONNREFUSED)`,

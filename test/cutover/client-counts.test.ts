@@ -13,27 +13,28 @@ import { startServerInProcess } from './faulty-servers.ts';
 const TOKEN = 'open-sesame';
 vi.setConfig({ testTimeout: 90_000 });
 
-const ends: (() => Promise<unknown>)[] = [];
+const cleanUps: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-const at = (server: Server) => ({ ...APP, host: '127.0.0.1', port: server.port, prefix: '' });
-const ask = async (server: Server, path: string) => (await publisher(at(server)).get(path)).json;
+const endpointOf = (server: Server) => ({ ...APP, host: '127.0.0.1', port: server.port, prefix: '' });
+const getJson = async (server: Server, path: string) => (await publisher(endpointOf(server)).get(path)).json;
 
 async function statusOf(server: Server): Promise<CutoverStatus> {
   const headers = { Authorization: `Bearer ${TOKEN}` };
-  return (await http(at(server), { method: 'GET', path: '/admin/cutover', headers })).json as CutoverStatus;
+  return (await http(endpointOf(server), { method: 'GET', path: '/admin/cutover', headers }))
+    .json as CutoverStatus;
 }
 
 /** An upstream, and nodes with a front door whose canaries and bridges run. */
 async function open(count: number): Promise<{ upstreamServer: Server; nodes: Server[] }> {
   const folder = await mkdtemp(join(tmpdir(), 'wavehall-counts-'));
-  ends.push(() => rm(folder, { recursive: true }));
+  cleanUps.push(() => rm(folder, { recursive: true }));
   const redis = count > 1 ? await startRedis() : undefined;
-  ends.push(() => redis?.close() ?? Promise.resolve());
+  cleanUps.push(() => redis?.close() ?? Promise.resolve());
   const upstreamServer = await startServerInProcess();
-  ends.push(() => upstreamServer.stop());
+  cleanUps.push(() => upstreamServer.stop());
   const starting = Array.from({ length: count }, () =>
     startServerInProcess({
       WAVEHALL_CUTOVER_UPSTREAM: `http://127.0.0.1:${upstreamServer.port}`,
@@ -44,7 +45,7 @@ async function open(count: number): Promise<{ upstreamServer: Server; nodes: Ser
     }),
   );
   const nodes = await Promise.all(starting);
-  for (const node of nodes) ends.push(() => node.stop());
+  for (const node of nodes) cleanUps.push(() => node.stop());
   for (const node of nodes)
     await eventually(
       async () => {
@@ -59,33 +60,33 @@ async function open(count: number): Promise<{ upstreamServer: Server; nodes: Ser
 }
 
 const connect = async (server: Server, bucket: number): Promise<Wire> => {
-  const wire = await Wire.open(at(server), `/app/${APP.key}?protocol=7`, {
+  const wire = await Wire.open(endpointOf(server), `/app/${APP.key}?protocol=7`, {
     origin: 'http://app.test',
     headers: { cookie: `wavehall_bucket=${bucket}` },
   });
-  ends.push(() => wire.close());
+  cleanUps.push(() => wire.close());
   await wire.next('pusher:connection_established');
   return wire;
 };
 
 describe.each([1, 2])('the counts for Pulse through the front door of %d nodes', (count) => {
-  test('11.10 leave out canary, bridge and their channels', async () => {
+  test('11.10 exclude the canary, the bridge and their channels', async () => {
     const { upstreamServer, nodes } = await open(count);
-    // The canaries and the bridges are connected to the upstream meanwhile.
+    // The canaries and the bridges are connected to the upstream.
     expect(upstreamServer.connections()).toBeGreaterThanOrEqual(2 * count);
     for (const node of nodes) {
       await eventually(
-        async () => ((await ask(node, '/connections')) as { connections: number }).connections === 0,
+        async () => ((await getJson(node, '/connections')) as { connections: number }).connections === 0,
         'no client is counted',
       );
-      // New connections of the canary come and go: they are never counted.
-      for (let again = 0; again < 30; again += 1) {
-        expect(await ask(node, '/connections')).toEqual({ connections: 0 });
-        expect(await ask(node, '/channels')).toEqual({ channels: {} });
+      // The canary opens and closes connections meanwhile, which are never counted.
+      for (let round = 0; round < 30; round += 1) {
+        expect(await getJson(node, '/connections')).toEqual({ connections: 0 });
+        expect(await getJson(node, '/channels')).toEqual({ channels: {} });
       }
     }
     const [node = nodes[0] as Server] = nodes;
-    await http(at(node), {
+    await http(endpointOf(node), {
       method: 'PUT',
       path: '/admin/cutover',
       headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
@@ -94,7 +95,7 @@ describe.each([1, 2])('the counts for Pulse through the front door of %d nodes',
     for (const bucket of [1, 2, 9999]) await connect(node, bucket);
     for (const each of nodes)
       await eventually(
-        async () => ((await ask(each, '/connections')) as { connections: number }).connections === 3,
+        async () => ((await getJson(each, '/connections')) as { connections: number }).connections === 3,
         'three clients, on both sides',
       );
   });

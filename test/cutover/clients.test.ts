@@ -1,4 +1,4 @@
-/** Stock clients and the stock SDK at the front door: a change of sides costs one reconnect. */
+/** Stock clients and the stock SDK at the front door: a client that changes sides reconnects once. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { APP } from '../support/app.ts';
 import { startApplication } from '../clients/application.ts';
@@ -33,8 +33,11 @@ describe('pusher-js', () => {
     const upstream = await startTestServer();
     const frontDoor = await startFrontDoor(upstream, 100);
     await bridged(frontDoor);
-    const [here, there] = await Promise.all([client(frontDoor, '1'), client(upstream, '2')]);
-    const listeners = [await subscribeTo(here, 'private-orders'), await subscribeTo(there, 'private-orders')];
+    const [onWavehall, onUpstream] = await Promise.all([client(frontDoor, '1'), client(upstream, '2')]);
+    const listeners = [
+      await subscribeTo(onWavehall, 'private-orders'),
+      await subscribeTo(onUpstream, 'private-orders'),
+    ];
     for (const [at, server] of [frontDoor, upstream, frontDoor, upstream].entries()) {
       await sdkFor(server).trigger('private-orders', 'placed', { at });
       for (const { recorder } of listeners) await recorder.next('placed');
@@ -46,7 +49,7 @@ describe('pusher-js', () => {
     }
   });
 
-  test('11.4 is moved over and back with one reconnect each, and sends and receives again', async () => {
+  test('11.4 is moved to Wavehall and back to the upstream with one reconnect each, and receives events again', async () => {
     const frontDoor = await startFrontDoor(await startTestServer(), 0);
     await bridged(frontDoor);
     const pusher = await client(frontDoor, '1');

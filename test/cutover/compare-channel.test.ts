@@ -124,9 +124,9 @@ describe('the start and the end of the window', () => {
   });
 
   test('11.16 a copy received before the window does not disturb the pairing of identical events', () => {
-    const ours = 't@970 t@1010 t@1210 t@1410';
-    const theirs = 't@1000 t@1200 t@1400';
-    const found = find(ours, theirs, { fromMs: 995, untilMs: 2000, settleMs: 500 });
+    const onWavehall = 't@970 t@1010 t@1210 t@1410';
+    const onUpstream = 't@1000 t@1200 t@1400';
+    const found = find(onWavehall, onUpstream, { fromMs: 995, untilMs: 2000, settleMs: 500 });
     expect(found).toMatchObject({ same: 3, missing: NOTHING, doubled: NOTHING });
     expect(found.behind.wavehall.p99Ms).toBe(10);
   });

@@ -23,8 +23,8 @@ beforeAll(async () => {
   sites = { wavehall: probeSiteAt(wavehall.port), upstream: probeSiteAt(upstream.port) };
 });
 afterAll(async () => {
-  const gone = () => Promise.resolve(wavehall.connections() + upstream.connections() === 0);
-  await eventually(gone, () => 'no probe is left');
+  const isEveryProbeClosed = () => Promise.resolve(wavehall.connections() + upstream.connections() === 0);
+  await eventually(isEveryProbeClosed, () => 'every probe is closed');
   await Promise.all([wavehall.stop(), upstream.stop()]);
 });
 
@@ -32,11 +32,11 @@ async function publishOn(side: Side, name: string, data: unknown, channel = 'ord
   const event = { name, channel, data: JSON.stringify(data) };
   expect((await publishAtSite(sites[side], event, { timeoutMs: 10_000 })).status).toBe(200);
 }
-const both = (name: string, data: unknown, channel?: string) =>
+const publishOnBoth = (name: string, data: unknown, channel?: string) =>
   Promise.all([publishOn('wavehall', name, data, channel), publishOn('upstream', name, data, channel)]);
 
-/** Runs the test's actions while it listens, without waiting. */
-const during = (listen: () => unknown, changes: Partial<CompareOptions> = {}) =>
+/** Compares while the test's actions run, without waiting for the set time. */
+const compareDuring = (listen: () => unknown, changes: Partial<CompareOptions> = {}) =>
   compare({
     sites,
     channels: ['orders'],
@@ -52,10 +52,10 @@ const NOTHING = { wavehall: 0, upstream: 0 };
 describe('go', () => {
   test('11.16 when both sides delivered the same events on every kind of channel', async () => {
     const channels = ['orders', 'private-orders', 'cache-orders', 'private-encrypted-orders'];
-    const comparison = await during(
+    const comparison = await compareDuring(
       async () => {
         for (let at = 0; at < 5; at += 1)
-          for (const channel of channels) await both('changed', { at }, channel);
+          for (const channel of channels) await publishOnBoth('changed', { at }, channel);
       },
       { channels },
     );
@@ -72,7 +72,7 @@ describe('go', () => {
   });
 
   test('11.16 when data differs only in a form that browsers decode alike', async () => {
-    const comparison = await during(async () => {
+    const comparison = await compareDuring(async () => {
       await publishOn('wavehall', 'changed', { list: {}, text: 'é' });
       const raw = { name: 'changed', channel: 'orders', data: '{"list": [], "text":"\\u00e9"}' };
       expect((await publishAtSite(sites.upstream, raw, { timeoutMs: 10_000 })).status).toBe(200);
@@ -92,7 +92,7 @@ describe('presence channels', () => {
         await joinPresenceChannel(wavehall.port, 'presence-orders', 'ada'),
         await joinPresenceChannel(upstream.port, 'presence-orders', 'ada'),
       ];
-      const comparison = await during(() => both('changed', 1, 'presence-orders'), {
+      const comparison = await compareDuring(() => publishOnBoth('changed', 1, 'presence-orders'), {
         channels: ['presence-orders'],
         member,
       });
@@ -111,7 +111,7 @@ describe('presence channels', () => {
       await joinPresenceChannel(wavehall.port, 'presence-orders', 'ada'),
       await joinPresenceChannel(upstream.port, 'presence-orders', 'ada'),
     ];
-    const comparison = await during(() => both('changed', 1, 'presence-orders'), {
+    const comparison = await compareDuring(() => publishOnBoth('changed', 1, 'presence-orders'), {
       channels: ['presence-orders'],
       member: 'ada',
     });
@@ -126,10 +126,10 @@ describe('presence channels', () => {
 
 describe('no go', () => {
   test('11.16 when events are missing, doubled or different, by side', async () => {
-    const comparison = await during(async () => {
-      await both('a', 1);
+    const comparison = await compareDuring(async () => {
+      await publishOnBoth('a', 1);
       await publishOn('wavehall', 'only-here', 2);
-      await both('b', 3);
+      await publishOnBoth('b', 3);
       await publishOn('upstream', 'b', 3);
       await Promise.all([publishOn('wavehall', 'c', 'x'), publishOn('upstream', 'c', 'y')]);
     });
@@ -148,7 +148,7 @@ describe('no go', () => {
   });
 
   test('11.16 when a side is too far behind', async () => {
-    const comparison = await during(
+    const comparison = await compareDuring(
       async () => {
         await publishOn('wavehall', 'a', 1);
         await sleep(30);
@@ -162,14 +162,14 @@ describe('no go', () => {
   });
 
   test('11.16 when nothing was published', async () => {
-    const comparison = await during(() => undefined);
+    const comparison = await compareDuring(() => undefined);
     expect(comparison.reasons).toEqual([
       'Nothing was published on these channels meanwhile, so nothing could be compared.',
     ]);
   });
 
   test('11.16 when a side cannot be reached', async () => {
-    const comparison = await during(() => undefined, {
+    const comparison = await compareDuring(() => undefined, {
       sites: { ...sites, upstream: probeSiteAt(await freePort()) },
     });
     expect(comparison).toMatchObject({ isGo: false, channels: {} });
@@ -180,7 +180,7 @@ describe('no go', () => {
 
   test('11.16 when a side refuses a channel; the report names it and compares the others', async () => {
     const credential = { ...APP, secret: 'another' };
-    const comparison = await during(() => both('a', 1, 'orders'), {
+    const comparison = await compareDuring(() => publishOnBoth('a', 1, 'orders'), {
       sites: { ...sites, upstream: probeSiteAt(upstream.port, { credential }) },
       channels: ['private-a', 'private-b', 'orders'],
     });
@@ -193,9 +193,9 @@ describe('no go', () => {
 
   test('11.16 when a connection is lost during the comparison', async () => {
     const faulty = await startFaultyProxy(upstream.port);
-    const comparison = await during(
+    const comparison = await compareDuring(
       async () => {
-        await both('a', 1);
+        await publishOnBoth('a', 1);
         faulty.drop();
       },
       { sites: { ...sites, upstream: probeSiteAt(faulty.port) } },

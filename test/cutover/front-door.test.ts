@@ -18,7 +18,7 @@ import { freePort } from '../support/free-port.ts';
 
 const PATH = `/app/${APP.key}?protocol=7&client=js&version=8.4.0`;
 const ORIGIN = 'https://example.com';
-const AT = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` }, origin: ORIGIN });
+const withBucket = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` }, origin: ORIGIN });
 
 type RunningServer = Awaited<ReturnType<typeof startTestServer>>;
 
@@ -39,29 +39,36 @@ const sideOf = async (frontDoor: RunningServer, options: object): Promise<string
 describe('the split', () => {
   test('11.1 follows the bucket in the cookie', async () => {
     const frontDoor = await startFrontDoor(await startTestServer(), 25);
-    expect(await sideOf(frontDoor, AT(2499))).toBe('wavehall');
-    expect(await sideOf(frontDoor, AT(2500))).toBe('upstream');
+    expect(await sideOf(frontDoor, withBucket(2499))).toBe('wavehall');
+    expect(await sideOf(frontDoor, withBucket(2500))).toBe('upstream');
   });
 
   test.each([
     { percent: 0, side: 'upstream' },
     { percent: 100, side: 'wavehall' },
-  ])('11.1 at $percent % a browser gets its cookie with the 101 of $side', async ({ percent, side }) => {
-    const frontDoor = await startFrontDoor(await startTestServer(), percent);
-    const cookies: (string[] | undefined)[] = [];
-    const socket = new WebSocket(`ws://127.0.0.1:${frontDoor.port}${PATH}`, { origin: ORIGIN });
-    socket.on('error', () => undefined);
-    socket.on('upgrade', (answer) => cookies.push(answer.headers['set-cookie']));
-    await once(socket, 'message');
-    socket.close();
-    await once(socket, 'close');
-    expect(cookies).toEqual([
-      [expect.stringMatching(/^wavehall_bucket=\d{1,4}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Lax$/)],
-    ]);
-    expect((await frontDoor.status()).split.total).toMatchObject({ [side]: 1 });
-  });
+  ])(
+    '11.1 at $percent percent a browser gets its cookie with the 101 of $side',
+    async ({ percent, side }) => {
+      const frontDoor = await startFrontDoor(await startTestServer(), percent);
+      const cookies: (string[] | undefined)[] = [];
+      const socket = new WebSocket(`ws://127.0.0.1:${frontDoor.port}${PATH}`, { origin: ORIGIN });
+      socket.on('error', () => undefined);
+      socket.on('upgrade', (answer) => cookies.push(answer.headers['set-cookie']));
+      await once(socket, 'message');
+      socket.close();
+      await once(socket, 'close');
+      expect(cookies).toEqual([
+        [
+          expect.stringMatching(
+            /^wavehall_bucket=\d{1,4}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Lax$/,
+          ),
+        ],
+      ]);
+      expect((await frontDoor.status()).split.total).toMatchObject({ [side]: 1 });
+    },
+  );
 
-  test('11.1 behind a trusted proxy with TLS the cookie is for pages of other sites too', async () => {
+  test('11.1 behind a trusted proxy with TLS the cookie is also sent from pages of other sites', async () => {
     const frontDoor = await startFrontDoor(await startTestServer(), 0, {
       WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
     });
@@ -78,7 +85,7 @@ describe('the split', () => {
   test('11.1 a browser that has a cookie gets no other', async () => {
     const frontDoor = await startFrontDoor(await startTestServer(), 50);
     for (const bucket of [1, 9999]) {
-      const socket = new WebSocket(`ws://127.0.0.1:${frontDoor.port}${PATH}`, AT(bucket));
+      const socket = new WebSocket(`ws://127.0.0.1:${frontDoor.port}${PATH}`, withBucket(bucket));
       socket.on('error', () => undefined);
       const [answer] = (await once(socket, 'upgrade')) as [{ headers: Record<string, string[]> }];
       socket.close();
@@ -86,7 +93,7 @@ describe('the split', () => {
     }
   });
 
-  test('11.1 by address tells browsers behind a trusted proxy apart', async () => {
+  test('11.1 by address distinguishes browsers behind a trusted proxy', async () => {
     const frontDoor = await startFrontDoor(await startTestServer(), 50, {
       WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
       WAVEHALL_CUTOVER_STICKY: 'address',
@@ -126,15 +133,17 @@ describe('the split', () => {
         wire.drop();
       }
       const { wavehall, upstream } = (await frontDoor.status()).split.total;
-      const [ours, theirs] = [wavehall - before.wavehall, upstream - before.upstream];
+      const [newOnWavehall, newOnUpstream] = [wavehall - before.wavehall, upstream - before.upstream];
       // Five standard deviations.
       const tolerance = 5 * Math.sqrt(PHONES * (percent / 100) * (1 - percent / 100));
-      expect(ours + theirs).toBe(PHONES);
-      expect(Math.abs(ours - (PHONES * percent) / 100), `${percent} %`).toBeLessThanOrEqual(tolerance);
+      expect(newOnWavehall + newOnUpstream).toBe(PHONES);
+      expect(Math.abs(newOnWavehall - (PHONES * percent) / 100), `${percent} %`).toBeLessThanOrEqual(
+        tolerance,
+      );
     }
   });
 
-  test('11.1 an app that only the upstream has stays there', async () => {
+  test('11.1 proxies clients of an app that only the upstream has, also at 100 %', async () => {
     const upstreamServer = await startTestServer({
       REVERB_APP_ID: 'b',
       REVERB_APP_KEY: 'their-key',
@@ -248,7 +257,7 @@ describe('proxying a socket', () => {
     expect(received()).toContain('X-Forwarded-Host: example.com\r\n');
   });
 
-  test('11.2 forwards the answer and every byte after it unchanged, both ways, also right behind the heads', async () => {
+  test('11.2 forwards the answer and every byte after it unchanged, both ways, also bytes that arrive together with a head', async () => {
     const { browser, sockets, received } = await recorded(`${ANSWER}\u0081\u0002hi`);
     const answers: Buffer[] = [];
     browser.on('data', (chunk: Buffer) => answers.push(chunk));
@@ -278,11 +287,11 @@ describe('proxying a socket', () => {
     await once(browser, 'data');
     browser.pause();
     const chunk = Buffer.alloc(1024 * 1024);
-    let isTaken = true;
-    for (let sent = 0; sent < 64 && isTaken; sent += 1) {
-      isTaken = sockets[0]!.write(chunk) || (await drained(sockets[0]!));
+    let isWritable = true;
+    for (let sent = 0; sent < 64 && isWritable; sent += 1) {
+      isWritable = sockets[0]!.write(chunk) || (await drained(sockets[0]!));
     }
-    expect(isTaken).toBe(false);
+    expect(isWritable).toBe(false);
   });
 
   test('11.2 forwards the end of either socket', async () => {
@@ -311,14 +320,14 @@ describe('proxying a socket', () => {
       REVERB_SERVER_PATH: 'ours',
     });
     for (const path of [PATH, `/ours${PATH}`]) {
-      const wire = await Wire.open(frontDoor, path, AT(1));
+      const wire = await Wire.open(frontDoor, path, withBucket(1));
       expect((await wire.first()).event).toBe('pusher:connection_established');
       await wire.close();
     }
     expect((await frontDoor.status()).split.total).toEqual({ wavehall: 0, upstream: 2 });
   });
 
-  test('11.2 verifies the upstream’s certificate, and serves here with a warning when it is not trusted', async () => {
+  test('11.2 verifies the upstream’s certificate, and serves the browser itself, with a warning, when it is not trusted', async () => {
     const tls = selfSigned();
     onTestFinished(() => tls.remove());
     const upstreamServer = await startTestServer({
@@ -327,11 +336,11 @@ describe('proxying a socket', () => {
     });
     const url = `https://localhost:${upstreamServer.port}`;
     const trusting = await startFrontDoor(url, 0, { WAVEHALL_CUTOVER_TLS_CA: tls.certificate });
-    expect(await sideOf(trusting, AT(1))).toBe('upstream');
+    expect(await sideOf(trusting, withBucket(1))).toBe('upstream');
     const careless = await startFrontDoor(url, 0, { WAVEHALL_CUTOVER_TLS_VERIFY: 'false' });
-    expect(await sideOf(careless, AT(1))).toBe('upstream');
+    expect(await sideOf(careless, withBucket(1))).toBe('upstream');
     const careful = await startFrontDoor(url, 0);
-    expect(await sideOf(careful, AT(1))).toBe('wavehall');
+    expect(await sideOf(careful, withBucket(1))).toBe('wavehall');
     expect(warningsOf(careful)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM.*SELF_SIGNED/);
   });
 
@@ -353,7 +362,7 @@ describe('proxying a socket', () => {
     const frontDoor = await startFrontDoor(`https://localhost:${port}`, 0, {
       WAVEHALL_CUTOVER_TLS_VERIFY: 'false',
     });
-    await expect(Wire.open(frontDoor, `${PATH}&mine=1`, AT(1))).rejects.toThrow('403');
+    await expect(Wire.open(frontDoor, `${PATH}&mine=1`, withBucket(1))).rejects.toThrow('403');
     const mine = received.find((text) => text.includes('mine=1'));
     expect(mine).toContain(`Host: localhost:${port}\r\n`);
     expect(mine).toContain(`X-Forwarded-Host: 127.0.0.1:${frontDoor.port}\r\n`);
@@ -369,14 +378,14 @@ const drained = (socket: Socket): Promise<boolean> =>
   ]);
 
 /** A web server that answers with the request that it received. */
-async function startSite() {
-  const asked: { method: string; url: string; headers: Record<string, unknown>; body: string }[] = [];
+async function startWebServer() {
+  const requests: { method: string; url: string; headers: Record<string, unknown>; body: string }[] = [];
   const server = createHttpServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const { method = '', url = '', headers } = request;
-      asked.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
+      requests.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
       response.writeHead(418, 'Teapot', { 'X-Kept': ['a', 'b'], 'Content-Type': 'text/x' });
       response.end(`pong ${url}`);
     });
@@ -387,15 +396,17 @@ async function startSite() {
     server.closeAllConnections();
   });
   /** Requests without those of the bridge, and without the front door's check that the upstream is not itself. */
-  const notOurs = () =>
-    asked.filter(({ url, headers }) => !url.startsWith('/app') && headers['x-forwarded-for'] !== undefined);
-  return { port: (server.address() as AddressInfo).port, asked: notOurs };
+  const proxied = () =>
+    requests.filter(
+      ({ url, headers }) => !url.startsWith('/app') && headers['x-forwarded-for'] !== undefined,
+    );
+  return { port: (server.address() as AddressInfo).port, requests: proxied };
 }
 
 describe('other requests', () => {
   test('11.2 are proxied with their body, and the answer is returned', async () => {
-    const site = await startSite();
-    const frontDoor = await startFrontDoor(site, 100);
+    const webServer = await startWebServer();
+    const frontDoor = await startFrontDoor(webServer, 100);
     const answer = await fetch(`${frontDoor.origin}/pulse/x?y=%20z`, {
       method: 'POST',
       body: 'ünïcode',
@@ -407,7 +418,7 @@ describe('other requests', () => {
       'pong /pulse/x?y=%20z',
     ]);
     expect(answer.headers.get('x-kept')).toBe('a, b');
-    expect(site.asked()).toEqual([
+    expect(webServer.requests()).toEqual([
       {
         method: 'POST',
         url: '/pulse/x?y=%20z',
@@ -422,16 +433,16 @@ describe('other requests', () => {
     ]);
   });
 
-  test('11.2 /up, /ready, /live, /apps and /admin are answered here', async () => {
-    const site = await startSite();
-    const frontDoor = await startFrontDoor(site, 0, { WAVEHALL_ADMIN_TOKEN: '' });
+  test('11.2 /up, /ready, /live, /apps and /admin are answered by Wavehall', async () => {
+    const webServer = await startWebServer();
+    const frontDoor = await startFrontDoor(webServer, 0, { WAVEHALL_ADMIN_TOKEN: '' });
     const statusOf = async (path: string) => (await fetch(`${frontDoor.origin}${path}`)).status;
     expect(
       await Promise.all(
         ['/up', '/ready', '/live', '/apps/x/events', '/apps/y', '/admin/cutover'].map(statusOf),
       ),
     ).toEqual([200, 200, 200, 405, 404, 404]);
-    expect(site.asked()).toEqual([]);
+    expect(webServer.requests()).toEqual([]);
   });
 
   test('11.2 are answered with 502 and the name of the setting while the upstream is down', async () => {
@@ -443,18 +454,18 @@ describe('other requests', () => {
     );
   });
 
-  test('11.2 are answered here with WAVEHALL_CUTOVER_PROXY_HTTP=off', async () => {
-    const site = await startSite();
-    const frontDoor = await startFrontDoor(site, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'off' });
+  test('11.2 are answered by Wavehall with WAVEHALL_CUTOVER_PROXY_HTTP=off', async () => {
+    const webServer = await startWebServer();
+    const frontDoor = await startFrontDoor(webServer, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'off' });
     expect((await fetch(`${frontDoor.origin}/pulse`)).status).toBe(404);
-    expect(site.asked()).toEqual([]);
+    expect(webServer.requests()).toEqual([]);
   });
 });
 
 describe('failover', () => {
-  test('11.3 serves every browser here while the upstream is down, with a warning that names the setting', async () => {
+  test('11.3 serves every browser itself while the upstream is down, with a warning that names the setting', async () => {
     const frontDoor = await startFrontDoor(`http://127.0.0.1:${await freePort()}`, 0);
-    expect(await sideOf(frontDoor, AT(1))).toBe('wavehall');
+    expect(await sideOf(frontDoor, withBucket(1))).toBe('wavehall');
     const { split } = await frontDoor.status();
     expect([split.total, split.failovers]).toEqual([
       { wavehall: 1, upstream: 0 },
@@ -468,15 +479,15 @@ describe('failover', () => {
     { what: '5xx', answer: 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n' },
     { what: 'no HTTP', answer: 'x'.repeat(20_000) },
     { what: 'nothing', answer: '' },
-  ])('11.3 serves here when the upstream answers with $what', async ({ answer }) => {
+  ])('11.3 serves the browser itself when the upstream answers with $what', async ({ answer }) => {
     const upstream = await startTcpServer((socket) => socket.once('data', () => socket.end(answer)));
     const frontDoor = await startFrontDoor(upstream, 0);
-    expect(await sideOf(frontDoor, AT(1))).toBe('wavehall');
+    expect(await sideOf(frontDoor, withBucket(1))).toBe('wavehall');
   });
 
-  test('11.3 serves here when the upstream accepts connections and never answers', async () => {
+  test('11.3 serves the browser itself when the upstream accepts connections and never answers', async () => {
     const frontDoor = await startFrontDoor(await startTcpServer(() => undefined), 0);
-    const wire = await Wire.open(frontDoor, PATH, AT(1));
+    const wire = await Wire.open(frontDoor, PATH, withBucket(1));
     expect((await wire.first()).event).toBe('pusher:connection_established');
     await wire.close();
   });
@@ -486,7 +497,7 @@ describe('failover', () => {
       socket.once('data', () => socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nno!\n')),
     );
     const frontDoor = await startFrontDoor(upstream, 0);
-    await expect(Wire.open(frontDoor, PATH, AT(1))).rejects.toThrow('HTTP 403: no!');
+    await expect(Wire.open(frontDoor, PATH, withBucket(1))).rejects.toThrow('HTTP 403: no!');
   });
 
   test('11.3 proxies to the upstream while this server is not ready', async () => {
@@ -496,20 +507,20 @@ describe('failover', () => {
       REVERB_SCALING_ENABLED: 'true',
       REDIS_PORT: String(redis.port),
     });
-    expect(await sideOf(frontDoor, AT(1))).toBe('wavehall');
+    expect(await sideOf(frontDoor, withBucket(1))).toBe('wavehall');
     await redis.kill('SIGKILL');
     await vi.waitFor(async () => expect((await fetch(`${frontDoor.origin}/ready`)).status).toBe(503), 10_000);
-    expect(await sideOf(frontDoor, AT(1))).toBe('upstream');
+    expect(await sideOf(frontDoor, withBucket(1))).toBe('upstream');
     expect((await frontDoor.status()).split.failovers).toEqual({ wavehall: 0, upstream: 1 });
   });
 
-  test('11.17 serves here with a warning when the upstream is this server', async () => {
+  test('11.17 serves the browser itself, with a warning, when the upstream is this server', async () => {
     const port = await freePort();
     const frontDoor = await startFrontDoor({ port }, 0, { REVERB_SERVER_PORT: String(port) });
-    expect(await sideOf(frontDoor, AT(1))).toBe('wavehall');
+    expect(await sideOf(frontDoor, withBucket(1))).toBe('wavehall');
     expect((await fetch(`${frontDoor.origin}/pulse`)).status).toBe(508);
     expect(warningsOf(frontDoor)).toMatch(/WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream/);
-    const wire = await Wire.open(frontDoor, PATH, AT(1));
+    const wire = await Wire.open(frontDoor, PATH, withBucket(1));
     await wire.first();
     wire.send({ event: 'pusher:subscribe', data: { channel: 'orders' } });
     await wire.next('pusher_internal:subscription_succeeded');
@@ -525,46 +536,46 @@ describe('failover', () => {
 test('2.13 a shutdown ends proxied sockets as well', async () => {
   const upstreamServer = await startTestServer();
   const frontDoor = await startFrontDoor(upstreamServer, 50);
-  const [ours, theirs] = [
-    await Wire.open(frontDoor, PATH, AT(1)),
-    await Wire.open(frontDoor, PATH, AT(9999)),
+  const [onWavehall, onUpstream] = [
+    await Wire.open(frontDoor, PATH, withBucket(1)),
+    await Wire.open(frontDoor, PATH, withBucket(9999)),
   ];
-  await Promise.all([ours.first(), theirs.first()]);
+  await Promise.all([onWavehall.first(), onUpstream.first()]);
   await frontDoor.server.stop();
-  expect((await ours.closing()).code).toBe(4200);
-  expect((await theirs.closing()).code).toBe(1006);
+  expect((await onWavehall.closing()).code).toBe(4200);
+  expect((await onUpstream.closing()).code).toBe(1006);
   await vi.waitFor(() => expect(upstreamServer.server.connections()).toBe(0));
 });
 
 describe('moving', () => {
-  test('11.4 with move, sockets reconnect on their new side: 4200 from Wavehall, an end from the upstream', async () => {
+  test('11.4 with move, sockets of the changed side are ended so that browsers reconnect: Wavehall’s with 4200, proxied ones without a close frame', async () => {
     const frontDoor = await startFrontDoor(await startTestServer(), 50);
-    const ours = await Wire.open(frontDoor, PATH, AT(1));
-    const theirs = await Wire.open(frontDoor, PATH, AT(9999));
-    const steady = await Wire.open(frontDoor, PATH, AT(0));
-    await Promise.all([ours.first(), theirs.first(), steady.first()]);
+    const onWavehall = await Wire.open(frontDoor, PATH, withBucket(1));
+    const onUpstream = await Wire.open(frontDoor, PATH, withBucket(9999));
+    const lowestBucket = await Wire.open(frontDoor, PATH, withBucket(0));
+    await Promise.all([onWavehall.first(), onUpstream.first(), lowestBucket.first()]);
     const set = (percent: number, move?: boolean) =>
       frontDoor.admin('/cutover', { method: 'PUT', body: JSON.stringify({ percent, move }) });
 
     await set(100);
-    await ours.settle();
-    expect([theirs.ended, ours.ended]).toEqual([undefined, undefined]);
+    await onWavehall.settle();
+    expect([onUpstream.ended, onWavehall.ended]).toEqual([undefined, undefined]);
     await set(100, true);
-    expect((await theirs.closing()).code).toBe(1006);
+    expect((await onUpstream.closing()).code).toBe(1006);
     await set(0.02, true);
-    await steady.settle();
-    expect(ours.ended).toBeUndefined();
+    await lowestBucket.settle();
+    expect(onWavehall.ended).toBeUndefined();
     await set(0.01, true);
-    expect((await ours.closing()).code).toBe(4200);
-    await steady.close();
+    expect((await onWavehall.closing()).code).toBe(4200);
+    await lowestBucket.close();
   });
 
   test('11.4 a rollback moves each connection of Wavehall once', async () => {
     const frontDoor = await startFrontDoor(await startTestServer(), 100);
-    const wire = await Wire.open(frontDoor, PATH, AT(1));
+    const wire = await Wire.open(frontDoor, PATH, withBucket(1));
     await wire.first();
     await frontDoor.admin('/cutover/rollback', { method: 'POST' });
     expect((await wire.closing()).code).toBe(4200);
-    expect(await sideOf(frontDoor, AT(1))).toBe('upstream');
+    expect(await sideOf(frontDoor, withBucket(1))).toBe('upstream');
   });
 });

@@ -46,7 +46,7 @@ describe('the sliding window', () => {
     expect(window.lastBadMs(clock.nowMs - 1000)).toBeUndefined();
   });
 
-  test('11.14 keeps a bounded number of times, and counts all of them', () => {
+  test('11.14 keeps a bounded number of measured durations, and counts every event', () => {
     const clock = new FakeClock();
     const window = new SlidingWindow(10_000, clock.read);
     for (let ms = 0; ms < 100_000; ms += 1) window.record(true, ms);

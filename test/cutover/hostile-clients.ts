@@ -7,7 +7,7 @@ import { sleep } from '../../src/core/util/time.ts';
 const VALID_PATH = `/app/${APP.key}?protocol=7&client=hostile&version=1`;
 /** Origin of a page that may connect. */
 const ORIGIN = 'http://app.test';
-/** Longest time that an act waits for the server. */
+/** Longest time that an act waits for an answer. */
 const WAIT_MS = 2000;
 
 type Act = (target: Address) => Promise<unknown>;
@@ -74,7 +74,7 @@ const SUBSCRIBE = (channel: string, auth?: string) => ({
 const many = <T>(count: number, make: (at: number) => T): T[] =>
   Array.from({ length: count }, (_, at) => make(at));
 
-/** Close the connection at once, in every possible way. */
+/** Acts that close the connection right after it is opened, in every possible way. */
 export const QUICK_CLOSERS: readonly Act[] = [
   ...[1000, 1001, 3000, 4000, 4004, 4009, 4100, 4201, 4301, 4999].map(closingWith),
   async (target) => (await openGreeted(target)).drop(),

@@ -1,4 +1,4 @@
-/** Proxied HTTP requests, with good and bad answers: no request hangs, and no header is forwarded that must not be. */
+/** Proxied HTTP requests, with good and bad answers: no request hangs, and no hop-by-hop or forged header is forwarded. */
 import { describe, expect, test, vi } from 'vitest';
 import { APP } from '../support/app.ts';
 import { upgradeText } from '../support/wire-tcp.ts';
@@ -56,14 +56,14 @@ describe('an invalid answer', () => {
   test.each([
     ['with a length', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc'],
     ['in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab'],
-    ['in chunks that are none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n'],
-  ])('11.2 an answer %s that breaks off is cut, not completed', async (_, answer) => {
+    ['in invalid chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n'],
+  ])('11.2 an incomplete answer %s is cut off, not completed', async (_, answer) => {
     const { client } = await answerTo(answer);
     expect(client.text()).not.toMatch(/\r\n0\r\n\r\n$/);
     expect(client.text()).not.toContain('a'.repeat(100));
   });
 
-  test('11.2 an endless answer is ended when the client leaves', async () => {
+  test('11.2 an endless answer is ended when the client disconnects', async () => {
     let isOpen = true;
     const upstream = await startRecordingUpstream((_, socket) => {
       const more = setInterval(
@@ -129,7 +129,7 @@ describe('the framing of a request', () => {
     ],
     ['no host', 'GET /pulse HTTP/1.0\r\n\r\n', 200],
     ['two hosts', requestText('GET /pulse', 'Host: a', 'Host: b', 'Connection: close'), 404],
-    ['a host that is none', requestText('GET /pulse', 'Host: a/b@c', 'Connection: close'), 404],
+    ['an invalid host', requestText('GET /pulse', 'Host: a/b@c', 'Connection: close'), 404],
     [
       'two framings',
       `${requestText('POST /pulse', 'Host: a', 'Content-Length: 3', 'Transfer-Encoding: chunked')}abc`,
@@ -161,7 +161,7 @@ describe('the framing of a request', () => {
   });
 });
 
-const OF_THE_CONNECTION = [
+const HOP_BY_HOP_HEADERS = [
   'Connection: close, X-Named, Upgrade',
   'Keep-Alive: timeout=9',
   'Proxy-Connection: keep-alive',
@@ -170,7 +170,7 @@ const OF_THE_CONNECTION = [
   'TE: gzip',
   'X-Named: secret',
 ];
-const OF_PROXIES = [
+const PROXY_HEADERS = [
   'Forwarded: for=6.6.6.6',
   'X-Forwarded-For: 6.6.6.6',
   'X-Forwarded-Proto: https',
@@ -193,7 +193,7 @@ const asUpgrade = (...lines: string[]) =>
     /Connection: Upgrade\r\n/,
     `${lines.join('\r\n')}\r\n`,
   );
-const obliging = (head: string): string =>
+const acceptUpgrades = (head: string): string =>
   head.startsWith('GET /app') ? acceptResponse(head) : SECRET_RESPONSE;
 
 describe.each([
@@ -201,20 +201,20 @@ describe.each([
   ['an upgrade', asUpgrade],
 ] as const)('the headers of %s', (_, build) => {
   const headFor = async (lines: readonly string[], env: Record<string, string> = {}): Promise<string> => {
-    const upstream = await startRecordingUpstream(obliging);
+    const upstream = await startRecordingUpstream(acceptUpgrades);
     const frontDoor = await startFrontDoor(upstream, 50, env);
     await sendRaw(frontDoor.port, build(...lines)).answered();
     return upstream.received();
   };
 
   test('11.2 without hop-by-hop headers, and those that Connection names', async () => {
-    const head = await headFor([...OF_THE_CONNECTION, 'X-Kept: 1']);
+    const head = await headFor([...HOP_BY_HOP_HEADERS, 'X-Kept: 1']);
     expect(head).toContain('X-Kept: 1\r\n');
     expect(head).not.toMatch(/keep-alive|proxy-|^te:|x-named|secret/im);
   });
 
   test('11.2 without proxy headers that the client forged', async () => {
-    const head = await headFor(['Connection: close, Upgrade', ...OF_PROXIES]);
+    const head = await headFor(['Connection: close, Upgrade', ...PROXY_HEADERS]);
     // As a whole word: the random id of the front door may contain these digits.
     expect(head).not.toMatch(/6\.6\.6\.6|evil|\b666\b|https/);
     expect(head).toContain('X-Forwarded-For: 127.0.0.1\r\n');
@@ -222,7 +222,7 @@ describe.each([
   });
 
   test('11.2 with the headers of a trusted proxy, extended', async () => {
-    const head = await headFor(['Connection: close, Upgrade', ...OF_PROXIES], {
+    const head = await headFor(['Connection: close, Upgrade', ...PROXY_HEADERS], {
       WAVEHALL_TRUSTED_PROXIES: '127.0.0.1',
     });
     expect(head).toContain('X-Forwarded-For: 6.6.6.6, 127.0.0.1\r\n');
@@ -252,9 +252,9 @@ describe('pipelined requests', () => {
       return undefined;
     });
     const frontDoor = await startFrontDoor(upstream, percent);
-    const passed = requestText('GET /pulse', 'Host: a');
+    const proxied = requestText('GET /pulse', 'Host: a');
     const own = requestText('GET /live', 'Host: a');
-    const client = sendRaw(frontDoor.port, passed, own, passed, upgradeText(`/app/${APP.key}?protocol=7`));
+    const client = sendRaw(frontDoor.port, proxied, own, proxied, upgradeText(`/app/${APP.key}?protocol=7`));
     await vi.waitFor(() => expect(client.text()).toContain(' 101 '), 15_000);
     const answers = client.text().match(/HTTP\/1\.1 \d{3}|secret!|"live":true/g);
     expect(answers).toEqual([

@@ -16,8 +16,8 @@ import { upstreamKinds, type UpstreamServer } from './upstream.ts';
 
 const EXAMPLE = new URL('../../examples/cutover-from-reverb/', import.meta.url);
 const BROWSERS = 120;
-/** Tells the two servers apart in their greetings. */
-const OURS_S = 31;
+/** Activity timeout in the greetings of Wavehall; the upstream greets with another one. */
+const WAVEHALL_ACTIVITY_TIMEOUT_S = 31;
 
 /** One proxy of the examples, running in a folder of its own. */
 interface Proxy {
@@ -26,7 +26,6 @@ interface Proxy {
   close(): Promise<void>;
 }
 
-/** Both servers, the proxy before them, and the clients that connect to it. */
 let upstream: UpstreamServer;
 let wavehall: TestServer;
 const folder = mkdtempSync(join(tmpdir(), 'wavehall-split-'));
@@ -37,7 +36,7 @@ beforeAll(async () => {
   upstream = await kind.start();
   wavehall = await startServer({
     ...APP_VARIABLES,
-    REVERB_APP_ACTIVITY_TIMEOUT: String(OURS_S),
+    REVERB_APP_ACTIVITY_TIMEOUT: String(WAVEHALL_ACTIVITY_TIMEOUT_S),
     WAVEHALL_CUTOVER_UPSTREAM: upstream.url,
     WAVEHALL_CUTOVER_PERCENT: '100',
     WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'),
@@ -86,7 +85,7 @@ const startNginx = async (): Promise<Proxy> => {
       await eventually(isNew, 'nginx has new workers');
       await eventually(
         () => old.split('\n').every((line) => line === '' || !workers().includes(line)),
-        'the old workers accept no connection',
+        'the old workers have stopped accepting',
       );
     },
     close: () => nginx.close(),
@@ -121,9 +120,9 @@ const startHaproxy = async (): Promise<Proxy> => {
   };
 };
 
-interface Placed {
+interface ConnectedBrowser {
   readonly wire: Wire;
-  readonly isOurs: boolean;
+  readonly isOnWavehall: boolean;
 }
 
 describe.each([
@@ -141,24 +140,24 @@ describe.each([
     await proxy.close();
   });
 
-  const arrive = async (count: number): Promise<Placed[]> =>
+  const connectBrowsers = async (count: number): Promise<ConnectedBrowser[]> =>
     Promise.all(
       Array.from({ length: count }, async (_, at) => {
         const wire = await site.open(`${site.path}?protocol=7`, {
           headers: { 'User-Agent': `browser ${at}` },
         });
-        const isOurs = site.established(wire, await wire.first()) === OURS_S;
-        return { wire, isOurs };
+        const isOnWavehall = site.established(wire, await wire.first()) === WAVEHALL_ACTIVITY_TIMEOUT_S;
+        return { wire, isOnWavehall };
       }),
     );
   const sidesOf = async (): Promise<boolean[]> => {
-    const placed = await arrive(BROWSERS);
+    const browsers = await connectBrowsers(BROWSERS);
     await site.cleanUp();
-    return placed.map(({ isOurs }) => isOurs);
+    return browsers.map(({ isOnWavehall }) => isOnWavehall);
   };
   const shareOf = (sides: readonly boolean[]): number => (sides.filter(Boolean).length * 100) / sides.length;
 
-  test('11.1 the share is the one that was set, and raising it moves no browser back', async () => {
+  test('11.1 splits browsers by the set share, and moves no browser back when the share is raised', async () => {
     await proxy.share(0);
     expect(shareOf(await sidesOf())).toBe(0);
     await proxy.share(25);
@@ -170,7 +169,7 @@ describe.each([
     const more = await sidesOf();
     expect(shareOf(more)).toBeGreaterThan(40);
     expect(shareOf(more)).toBeLessThan(80);
-    expect(quarter.filter((isOurs, at) => isOurs && !more[at])).toEqual([]);
+    expect(quarter.filter((isOnWavehall, at) => isOnWavehall && !more[at])).toEqual([]);
     await proxy.share(100);
     expect(shareOf(await sidesOf())).toBe(100);
   });
@@ -178,17 +177,17 @@ describe.each([
   test('11.6 11.7 an event published through the proxy or at the upstream reaches each client once', async () => {
     await proxy.share(50);
     const channel = site.name('orders');
-    const placed = await arrive(16);
-    expect(new Set(placed.map(({ isOurs }) => isOurs)).size).toBe(2);
-    for (const { wire } of placed) await site.subscribe(wire, channel);
+    const browsers = await connectBrowsers(16);
+    expect(new Set(browsers.map(({ isOnWavehall }) => isOnWavehall)).size).toBe(2);
+    for (const { wire } of browsers) await site.subscribe(wire, channel);
     await site.publish('through', '"the proxy"', channel);
     await new CaseTools(upstream.app).publish('directly', '"at the upstream"', channel);
-    for (const { wire } of placed) {
+    for (const { wire } of browsers) {
       expect(dataOf(await wire.next('through'))).toBe('the proxy');
       expect(dataOf(await wire.next('directly'))).toBe('at the upstream');
     }
     await site.publish('fence', '1', channel);
-    for (const { wire } of placed) await wire.next('fence');
-    await site.silent(...placed.map(({ wire }) => wire));
+    for (const { wire } of browsers) await wire.next('fence');
+    await site.silent(...browsers.map(({ wire }) => wire));
   });
 });

@@ -18,33 +18,33 @@ const NOTE: RollbackNote = {
   reasons: [{ of: 'delivery', text: '42 % of the canary events were lost (limit 10 %)' }],
 };
 
-interface Taken {
+interface ReceivedRequest {
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
 }
 
-const ends: (() => Promise<unknown>)[] = [];
+const cleanUps: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
-  for (const end of ends.splice(0)) await end();
+  for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
 
-/** A URL that answers as the test decides. */
+/** Starts an HTTP server that answers as the test decides, and records every request. */
 async function startReceiver(answer: (response: ServerResponse, count: number) => void) {
-  const taken: Taken[] = [];
+  const requests: ReceivedRequest[] = [];
   const server = createServer((request, response) => {
     let body = '';
     request.setEncoding('utf8');
     request.on('data', (chunk: string) => (body += chunk));
-    request.on('end', () => answer(response, taken.push({ headers: request.headers, body })));
+    request.on('end', () => answer(response, requests.push({ headers: request.headers, body })));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  ends.push(() => {
+  cleanUps.push(() => {
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeAllConnections();
     return closed;
   });
-  return { taken, url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?team=1`) };
+  return { requests, url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?team=1`) };
 }
 
 function open(url: URL, changes: Partial<NotifierOptions> = {}) {
@@ -52,18 +52,18 @@ function open(url: URL, changes: Partial<NotifierOptions> = {}) {
   const pauses: number[] = [];
   const pause = (ms: number) => Promise.resolve(void pauses.push(ms));
   const notifier = new Notifier({ url, credential: APP, logger, pause, ...changes });
-  ends.push(() => notifier.stop());
+  cleanUps.push(() => notifier.stop());
   return { notifier, logger, pauses };
 }
 
 describe('a notification', () => {
   test('11.15 is signed as a webhook, and the official library accepts it', async () => {
-    const { url, taken } = await startReceiver((response) => response.end());
+    const { url, requests } = await startReceiver((response) => response.end());
     const { notifier } = open(url);
     notifier.send(NOTE);
     await notifier.idle();
-    expect(taken).toHaveLength(1);
-    const [{ headers, body }] = taken as [Taken];
+    expect(requests).toHaveLength(1);
+    const [{ headers, body }] = requests as [ReceivedRequest];
     expect(headers['content-type']).toBe('application/json');
     expect(headers['x-pusher-key']).toBe(APP.key);
     const pusher = new Pusher({ appId: APP.id, key: APP.key, secret: APP.secret, host: 'localhost' });
@@ -83,24 +83,26 @@ describe('a notification', () => {
   });
 
   test('11.15 is sent again, with longer pauses, until it is accepted', async () => {
-    const { url, taken } = await startReceiver((response, count) =>
+    const { url, requests } = await startReceiver((response, count) =>
       response.writeHead([503, 429, 408][count - 1] ?? 204).end(),
     );
     const { notifier, pauses, logger } = open(url);
     notifier.send(NOTE);
     await notifier.idle();
-    expect(taken.map(({ body }) => body)).toEqual(Array.from({ length: 4 }, () => encodeRollbackNote(NOTE)));
+    expect(requests.map(({ body }) => body)).toEqual(
+      Array.from({ length: 4 }, () => encodeRollbackNote(NOTE)),
+    );
     expect(pauses).toEqual([1000, 2000, 4000]);
     expect(notifier.counts()).toEqual({ sent: 1, failed: 0, dropped: 0 });
     expect(logger.warnings).toEqual([]);
   });
 
   test('11.15 is given up after five attempts, with one warning that names the setting', async () => {
-    const { url, taken } = await startReceiver((response) => response.writeHead(500).end());
+    const { url, requests } = await startReceiver((response) => response.writeHead(500).end());
     const { notifier, logger } = open(url);
     notifier.send(NOTE);
     await notifier.idle();
-    expect(taken).toHaveLength(5);
+    expect(requests).toHaveLength(5);
     expect(notifier.counts()).toEqual({ sent: 0, failed: 1, dropped: 0 });
     expect(logger.warnings).toEqual([
       {
@@ -111,22 +113,22 @@ describe('a notification', () => {
   });
 
   test.each([301, 400, 404])('11.15 is not sent again after a final refusal: %i', async (status) => {
-    const { url, taken } = await startReceiver((response) =>
+    const { url, requests } = await startReceiver((response) =>
       response.writeHead(status, { location: '/elsewhere' }).end(),
     );
     const { notifier } = open(url);
     notifier.send(NOTE);
     await notifier.idle();
-    expect(taken).toHaveLength(1);
+    expect(requests).toHaveLength(1);
     expect(notifier.counts().failed).toBe(1);
   });
 
   test('11.15 is given up after unanswered or refused connections', async () => {
     const { url } = await startReceiver(() => undefined);
-    const silent = open(url, { timeoutMs: 50 });
-    silent.notifier.send(NOTE);
-    await silent.notifier.idle();
-    expect(silent.logger.warnings[0]?.details).toEqual({ reason: 'no answer in 50 ms', attempts: 5 });
+    const unanswered = open(url, { timeoutMs: 50 });
+    unanswered.notifier.send(NOTE);
+    await unanswered.notifier.idle();
+    expect(unanswered.logger.warnings[0]?.details).toEqual({ reason: 'no answer in 50 ms', attempts: 5 });
 
     const unreachable = open(new URL(`http://127.0.0.1:${await freePort()}/`));
     unreachable.notifier.send(NOTE);
@@ -140,41 +142,41 @@ describe('a notification', () => {
 
 test('11.15 notifications are sent one by one and in order, and a bounded number waits', async () => {
   const answers: ServerResponse[] = [];
-  const { url, taken } = await startReceiver((response) => void answers.push(response));
+  const { url, requests } = await startReceiver((response) => void answers.push(response));
   const { notifier } = open(url);
   for (let at = 0; at < 20; at += 1) notifier.send({ ...NOTE, atMs: at });
-  const timeOf = ({ body }: Taken) => (JSON.parse(body) as { time_ms: number }).time_ms;
+  const timeOf = ({ body }: ReceivedRequest) => (JSON.parse(body) as { time_ms: number }).time_ms;
   for (let expected = 1; expected <= 17; expected += 1) {
     await eventually(
-      () => Promise.resolve(taken.length === expected),
+      () => Promise.resolve(requests.length === expected),
       () => `request ${expected}`,
     );
     answers.at(-1)?.end();
   }
   await notifier.idle();
-  expect(taken.map(timeOf)).toEqual([0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+  expect(requests.map(timeOf)).toEqual([0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
   expect(notifier.counts()).toEqual({ sent: 17, failed: 0, dropped: 3 });
 });
 
 test('11.15 a stop of the server aborts an attempt or a pause at once', async () => {
-  const { url, taken } = await startReceiver(() => undefined);
-  const trying = open(url, { timeoutMs: 3_600_000 });
-  trying.notifier.send(NOTE);
+  const { url, requests } = await startReceiver(() => undefined);
+  const waiting = open(url, { timeoutMs: 3_600_000 });
+  waiting.notifier.send(NOTE);
   await eventually(
-    () => Promise.resolve(taken.length === 1),
+    () => Promise.resolve(requests.length === 1),
     () => 'the request',
   );
-  await trying.notifier.stop();
+  await waiting.notifier.stop();
 
-  const busy = await startReceiver((response) => response.writeHead(500).end());
-  const notifier = new Notifier({ url: busy.url, credential: APP, logger: new FakeLogger() });
+  const failing = await startReceiver((response) => response.writeHead(500).end());
+  const notifier = new Notifier({ url: failing.url, credential: APP, logger: new FakeLogger() });
   notifier.send(NOTE);
   await eventually(
-    () => Promise.resolve(busy.taken.length === 1),
+    () => Promise.resolve(failing.requests.length === 1),
     () => 'the first attempt',
   );
   await notifier.stop();
   notifier.send(NOTE);
   await notifier.idle();
-  expect(busy.taken).toHaveLength(1);
+  expect(failing.requests).toHaveLength(1);
 });

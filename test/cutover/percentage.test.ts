@@ -7,14 +7,16 @@ import { FakeClock, FakeLogger } from '../core/fakes.ts';
 /** State that nodes share, which a test can make unreachable. */
 class FakeShared implements SharedState {
   readonly values = new Map<string, unknown>();
-  isAway = false;
+  isUnreachable = false;
 
   read(name: string): Promise<unknown> {
-    return this.isAway ? Promise.reject(new Unavailable('away')) : Promise.resolve(this.values.get(name));
+    return this.isUnreachable
+      ? Promise.reject(new Unavailable('unreachable'))
+      : Promise.resolve(this.values.get(name));
   }
 
   write(name: string, value: object): Promise<void> {
-    if (this.isAway) return Promise.reject(new Unavailable('away'));
+    if (this.isUnreachable) return Promise.reject(new Unavailable('unreachable'));
     this.values.set(name, structuredClone(value));
     return Promise.resolve();
   }
@@ -76,7 +78,7 @@ describe('one node', () => {
 });
 
 describe('several nodes', () => {
-  test('11.4 receive a change that was set on one of them, with its move', async () => {
+  test('11.4 apply a change that was set on one of them, and its move', async () => {
     const shared = new FakeShared();
     const [a, b] = [node(shared), node(shared)];
     await a.percentage.set(25, 'ada', true);
@@ -111,21 +113,21 @@ describe('several nodes', () => {
 });
 
 describe('while the shared state is unreachable', () => {
-  test('11.4 a change counts on this node at once and is shared later', async () => {
+  test('11.4 a change applies to this node at once and is shared later', async () => {
     const shared = new FakeShared();
     const [a, b] = [node(shared), node(shared)];
     await a.percentage.set(50, 'ada');
-    shared.isAway = true;
+    shared.isUnreachable = true;
     await a.percentage.set(0, 'a rollback');
     expect([a.percentage.percent, a.percentage.isShared]).toEqual([0, false]);
     expect(logger.warnings.at(-1)?.message).toContain('WAVEHALL_CUTOVER_STATE_FILE');
-    shared.isAway = false;
+    shared.isUnreachable = false;
     await a.percentage.tick();
     await b.percentage.tick();
     expect([b.percentage.percent, a.percentage.isShared]).toEqual([0, true]);
   });
 
-  test('11.4 a state that was lost there is written again', async () => {
+  test('11.4 a shared state that was lost is written again', async () => {
     const shared = new FakeShared();
     const { percentage } = node(shared);
     await percentage.set(50, 'ada');

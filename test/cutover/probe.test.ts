@@ -13,13 +13,13 @@ const TIMEOUT_MS = 10_000;
 const ENV = { REVERB_APP_ID: APP.id, REVERB_APP_KEY: APP.key, REVERB_APP_SECRET: APP.secret };
 
 let standIn: TestServer;
-const ends: (() => Promise<unknown>)[] = [];
+const cleanUps: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   standIn = await startStandIn(ENV);
 });
 afterEach(async () => {
-  for (const end of ends.splice(0)) await end();
+  for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
 afterAll(() => standIn.close());
 
@@ -27,7 +27,7 @@ async function open(changes: Partial<ProbeSite> = {}) {
   const arrivals: ReceivedEvent[] = [];
   const site = probeSiteAt(standIn.port, changes);
   const probe = await Probe.open(site, { timeoutMs: TIMEOUT_MS, received: (each) => arrivals.push(each) });
-  ends.push(() => probe.close());
+  cleanUps.push(() => probe.close());
   return { probe, arrivals, site };
 }
 
@@ -74,11 +74,11 @@ describe('at a server that answers as Reverb does', () => {
 
   test('11.14 a close by the server ends the probe and its pending requests', async () => {
     const own = await startStandIn(ENV);
-    ends.push(() => own.close());
+    cleanUps.push(() => own.close());
     const { probe } = await open({ url: new URL(`http://127.0.0.1:${own.port}`) });
-    const asked = probe.roundTrip();
+    const pending = probe.roundTrip();
     own.kill('SIGKILL');
-    await asked.catch(() => undefined);
+    await pending.catch(() => undefined);
     await probe.closed;
     expect(probe.isOpen).toBe(false);
     await expect(probe.subscribe('orders')).rejects.toThrow();

@@ -1,4 +1,4 @@
-/** Limits on proxied sockets: what clients occupy of this server while the upstream serves them. */
+/** Limits on proxied sockets: how much of this server clients occupy while the upstream serves them. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { APP, APP_VARIABLES } from '../support/app.ts';
 import { UpstreamSide } from '../../src/cutover/split/upstream-side.ts';
@@ -12,7 +12,7 @@ import { startFrontDoor, startTestServer } from './servers.ts';
 import { acceptResponse, SECRET_RESPONSE, sendRaw, startRecordingUpstream } from './recording-upstream.ts';
 
 const PATH = `/app/${APP.key}?protocol=7`;
-const BUCKET = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` } });
+const withBucket = (bucket: number) => ({ headers: { cookie: `wavehall_bucket=${bucket}` } });
 
 describe('proxied sockets count', () => {
   test('2.7 twice in WAVEHALL_MAX_CONNECTIONS, one for each end: two of 5 are proxied, the next is refused with 4100', async () => {
@@ -40,15 +40,15 @@ describe('proxied sockets count', () => {
     const frontDoor = await startFrontDoor(await startRecordingUpstream(), 50, {
       WAVEHALL_MAX_CONNECTIONS_PER_ADDRESS: '2',
     });
-    const ours = await Wire.open(frontDoor, PATH, BUCKET(1));
-    expect((await ours.first()).event).toBe('pusher:connection_established');
+    const onWavehall = await Wire.open(frontDoor, PATH, withBucket(1));
+    expect((await onWavehall.first()).event).toBe('pusher:connection_established');
     const proxied = sendRaw(frontDoor.port, upgradeText(PATH, { Cookie: 'wavehall_bucket=9999' }));
     expect(await proxied.answered()).toBe(101);
     for (const bucket of [1, 9999]) {
       const next = sendRaw(frontDoor.port, upgradeText(PATH, { Cookie: `wavehall_bucket=${bucket}` }));
       await vi.waitFor(() => expect(next.text()).toContain('4100'));
     }
-    await ours.close();
+    await onWavehall.close();
   });
 });
 
@@ -60,7 +60,7 @@ describe('proxied sockets are connections of the app', () => {
     return upstream;
   };
   const connect = (frontDoor: { host: string; port: number }, bucket: number) =>
-    Wire.open(frontDoor, PATH, BUCKET(bucket));
+    Wire.open(frontDoor, PATH, withBucket(bucket));
   const greeted = async (frontDoor: { host: string; port: number }, bucket: number) => {
     const wire = await connect(frontDoor, bucket);
     expect((await wire.first()).event).toBe('pusher:connection_established');
@@ -71,7 +71,7 @@ describe('proxied sockets are connections of the app', () => {
 
   test('2.7 both sides share REVERB_APP_MAX_CONNECTIONS: one more is refused with 4004 on either side', async () => {
     const frontDoor = await startFrontDoor(await reverb(), 50, { REVERB_APP_MAX_CONNECTIONS: '3' });
-    const [ours, proxied] = [await greeted(frontDoor, 1), await greeted(frontDoor, 9999)];
+    const [onWavehall, proxied] = [await greeted(frontDoor, 1), await greeted(frontDoor, 9999)];
     await greeted(frontDoor, 9998);
     expect(await connections(frontDoor)).toEqual({ connections: 3 });
     for (const bucket of [1, 9999]) {
@@ -83,14 +83,14 @@ describe('proxied sockets are connections of the app', () => {
     expect(metrics).toMatch(/wavehall_refusals_total\{[^}]*reason="app_quota"[^}]*\} 2/);
     await proxied.close();
     await greeted(frontDoor, 1);
-    await ours.close();
+    await onWavehall.close();
     await greeted(frontDoor, 9999);
     expect(await (await connect(frontDoor, 9999)).first()).toMatchObject({ event: 'pusher:error' });
   });
 
-  test('2.7 a client that reconnects at once finds its own place free', async () => {
+  test('2.7 a closed connection takes no place when its client reconnects at once', async () => {
     const frontDoor = await startFrontDoor(await reverb(), 0, { REVERB_APP_MAX_CONNECTIONS: '1' });
-    for (let again = 0; again < 20; again += 1) {
+    for (let attempt = 0; attempt < 20; attempt += 1) {
       const wire = await greeted(frontDoor, 9999);
       void wire.close();
     }
@@ -104,9 +104,9 @@ describe('proxied sockets are connections of the app', () => {
       return undefined;
     });
     const frontDoor = await startFrontDoor(upstream, 0, { REVERB_APP_MAX_CONNECTIONS: '1' });
-    for (let again = 0; again < 3; again += 1)
+    for (let attempt = 0; attempt < 3; attempt += 1)
       expect(await sendRaw(frontDoor.port, upgradeText(`${PATH}&refuse`)).answered()).toBe(403);
-    // Served here as a failover, and counted once.
+    // Served by Wavehall as a failover, and counted once.
     await greeted(frontDoor, 9999);
     expect(await connections(frontDoor)).toEqual({ connections: 1 });
   });
@@ -145,12 +145,12 @@ describe('proxied sockets end', () => {
   test('11.2 when no byte is sent for WAVEHALL_CUTOVER_IDLE_SECONDS', async () => {
     const upstream = await startRecordingUpstream();
     const frontDoor = await startFrontDoor(upstream, 0, { WAVEHALL_CUTOVER_IDLE_SECONDS: '2' });
-    const silent = sendRaw(frontDoor.port, upgradeText(PATH));
+    const idle = sendRaw(frontDoor.port, upgradeText(PATH));
     const busy = sendRaw(frontDoor.port, upgradeText(PATH));
-    await Promise.all([silent.answered(), busy.answered()]);
-    const talk = setInterval(() => busy.socket.write('x'), 200);
-    onTestFinished(() => clearInterval(talk));
-    await silent.ended;
+    await Promise.all([idle.answered(), busy.answered()]);
+    const writing = setInterval(() => busy.socket.write('x'), 200);
+    onTestFinished(() => clearInterval(writing));
+    await idle.ended;
     expect(busy.socket.readableEnded).toBe(false);
     expect((await frontDoor.status()).split.open.upstream).toBe(1);
     expect(await (await frontDoor.admin('/metrics')).text()).toMatch(/reason="cutover_idle"[^}]*\} 1/);
@@ -159,14 +159,14 @@ describe('proxied sockets end', () => {
   test('11.2 WAVEHALL_LINGER_SECONDS after the other end has closed, and not before', async () => {
     const upstream = await startRecordingUpstream();
     const frontDoor = await startFrontDoor(upstream, 0, { WAVEHALL_LINGER_SECONDS: '1' });
-    // It keeps its half open, and goes on writing.
+    // The client keeps its half open, and goes on writing.
     const client = sendRaw(frontDoor.port, upgradeText(PATH));
     expect(await client.answered()).toBe(101);
     const closed = new Promise((resolve) => client.socket.once('close', resolve));
     const sinceMs = performance.now();
     upstream.sockets[0]!.end('last words');
-    const talk = setInterval(() => client.socket.write('x'), 50);
-    onTestFinished(() => clearInterval(talk));
+    const writing = setInterval(() => client.socket.write('x'), 50);
+    onTestFinished(() => clearInterval(writing));
     await closed;
     expect(client.text()).toContain('last words');
     expect(performance.now() - sinceMs).toBeGreaterThan(900);
@@ -187,8 +187,8 @@ describe('proxied sockets end', () => {
       writer.on('error', () => undefined);
       const closed = new Promise((resolve) => writer.once('close', resolve));
       const chunk = Buffer.alloc(256 * 1024);
-      const push = setInterval(() => writer.writableLength < 1_000_000 && writer.write(chunk), 5);
-      onTestFinished(() => clearInterval(push));
+      const writing = setInterval(() => writer.writableLength < 1_000_000 && writer.write(chunk), 5);
+      onTestFinished(() => clearInterval(writing));
       await closed;
       await vi.waitFor(async () => expect((await frontDoor.status()).split.open.upstream).toBe(0));
       expect(await (await frontDoor.admin('/metrics')).text()).toMatch(/reason="slow_reader"[^}]*\} 1/);
@@ -204,7 +204,7 @@ describe('time limits of the upstream', () => {
     return (performance.now() - sinceMs) / 1000;
   };
 
-  test('11.3 an upgrade waits 5 seconds, and is then served here', async () => {
+  test('11.3 an upgrade waits 5 seconds, and is then served by Wavehall', async () => {
     const upstream = await startRecordingUpstream((head, socket) => {
       if (head.includes('late')) setTimeout(() => socket.write(acceptResponse(head), 'latin1'), 3500);
       return undefined;
@@ -212,14 +212,14 @@ describe('time limits of the upstream', () => {
     const frontDoor = await startFrontDoor(upstream, 0);
     const late = sendRaw(frontDoor.port, upgradeText(`${PATH}&late`));
     const never = sendRaw(frontDoor.port, upgradeText(PATH));
-    const [isLed, isServed] = await Promise.all([
+    const [proxiedAfterSeconds, servedAfterSeconds] = await Promise.all([
       secondsUntil(() => late.text().includes('101')),
       secondsUntil(() => never.text().includes('connection_established')),
     ]);
     expect(late.text()).not.toContain('connection_established');
-    expect(isLed).toBeGreaterThan(3.4);
-    expect(isServed).toBeGreaterThan(4.9);
-    expect(isServed).toBeLessThan(9);
+    expect(proxiedAfterSeconds).toBeGreaterThan(3.4);
+    expect(servedAfterSeconds).toBeGreaterThan(4.9);
+    expect(servedAfterSeconds).toBeLessThan(9);
     expect((await frontDoor.status()).split.failovers.wavehall).toBe(1);
   }, 60_000);
 
@@ -239,24 +239,24 @@ describe('time limits of the upstream', () => {
   }, 60_000);
 
   test('2.7 100 new clients wait a moment for a place in the app’s quota, one more does not', async () => {
-    let [asked, waiting] = [0, 0];
+    let [admitCalls, waiting] = [0, 0];
     const side = new UpstreamSide({
-      quota: { admit: () => Promise.resolve(((asked += 1), false)), dismiss: () => undefined },
+      quota: { admit: () => Promise.resolve(((admitCalls += 1), false)), dismiss: () => undefined },
     } as unknown as ConstructorParameters<typeof UpstreamSide>[0]);
     const app = { id: 'app-id', limits: { connections: 1 } };
     const arrival = { app, choice: { bucket: 1 }, network: { destroyed: false } };
-    const lead = async () => {
+    const proxy = async () => {
       waiting += 1;
       expect(await side.proxy(arrival as unknown as Parameters<typeof side.proxy>[0])).toBe('app_quota');
       waiting -= 1;
     };
-    const all = Array.from({ length: 100 }, lead);
-    const askedOnce = asked;
-    await lead();
+    const all = Array.from({ length: 100 }, proxy);
+    const admitCallsBefore = admitCalls;
+    await proxy();
     // Tried once, and refused while the others still wait.
-    expect([askedOnce, asked, waiting]).toEqual([100, 101, 100]);
+    expect([admitCallsBefore, admitCalls, waiting]).toEqual([100, 101, 100]);
     await Promise.all(all);
-    expect(asked).toBe(100 * 5 + 1);
+    expect(admitCalls).toBe(100 * 5 + 1);
   });
 });
 
@@ -276,10 +276,10 @@ describe('the upstream’s request size', () => {
   test('11.7 an event that Reverb refuses for its size is refused as Reverb refuses it, while the upstream has browsers', async () => {
     const upstream = await reverb();
     const frontDoor = await startFrontDoor(upstream, 50);
-    const theirs = await publish({ ...APP, host: '127.0.0.1', port: upstream.port, prefix: '' }, 10_100);
-    const ours = await publish(frontDoor, 10_100);
-    expect(theirs.status).toBe(413);
-    expect([ours.status, ours.text]).toEqual([theirs.status, theirs.text]);
+    const atReverb = await publish({ ...APP, host: '127.0.0.1', port: upstream.port, prefix: '' }, 10_100);
+    const atWavehall = await publish(frontDoor, 10_100);
+    expect(atReverb.status).toBe(413);
+    expect([atWavehall.status, atWavehall.text]).toEqual([atReverb.status, atReverb.text]);
     expect((await publish(frontDoor, 9000)).status).toBe(200);
     expect(await (await frontDoor.admin('/metrics')).text()).toMatch(/reason="cutover_size"[^}]*\} 1/);
   });
@@ -339,7 +339,7 @@ describe('the upstream’s request size', () => {
       WAVEHALL_CUTOVER_MAX_REQUEST_SIZE: '2000',
     });
     const { port } = frontDoor;
-    const ask = async (bytes: number) => {
+    const statusFor = async (bytes: number) => {
       const head = (length: number) =>
         `POST /apps/${APP.id}/events HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'x'.repeat(400)}\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`;
       const body = 'x'.repeat(bytes - head(1000).length);
@@ -347,12 +347,12 @@ describe('the upstream’s request size', () => {
       await client.ended;
       return client.status();
     };
-    expect(await ask(2001)).toBe(413);
-    expect(await ask(2000)).toBe(401);
+    expect(await statusFor(2001)).toBe(413);
+    expect(await statusFor(2000)).toBe(401);
   });
 });
 
-test('11.2 a browser that leaves before the upstream answers leaves no socket behind', async () => {
+test('11.2 the socket to the upstream is closed when its browser disconnects before the upstream answers', async () => {
   const upstream = await startRecordingUpstream(() => undefined);
   const frontDoor = await startFrontDoor(upstream, 0, { WAVEHALL_MAX_CONNECTIONS: '2' });
   const client = sendRaw(frontDoor.port, upgradeText(PATH));

@@ -21,8 +21,8 @@ runtime.createWebSocket = (url) => browsers.get(new URL(url).hostname)?.open(url
 
 export const EVENT = 'App\\Events\\Walked';
 export const CLIENT_EVENT = 'client-walked';
-/** Event whose copies are all equal, to the last byte. */
-export const EQUAL_EVENT = 'App\\Events\\Twin';
+/** Event that is published many times with equal bytes. */
+export const EQUAL_EVENT = 'App\\Events\\Equal';
 
 interface RawFrame {
   readonly event: string;
@@ -68,7 +68,7 @@ export class PusherJsBrowser {
       enabledTransports: ['ws'],
       cluster: '',
       channelAuthorization: {
-        customHandler: (asked, answer) => answer(null, this.#sign(asked)),
+        customHandler: (request, answer) => answer(null, this.#sign(request)),
         endpoint: '',
         transport: 'ajax',
       },
@@ -132,7 +132,7 @@ export class PusherJsBrowser {
       const set = headers['set-cookie']?.[0]?.split(';', 1)[0];
       if (set !== undefined) this.cookie = set;
     });
-    socket.addEventListener('message', ({ data }) => this.#raw(data as string));
+    socket.addEventListener('message', ({ data }) => this.#readRaw(data as string));
     // pusher-js listens for errors only until it has given a connection up.
     socket.on('error', () => undefined);
     socket.on('close', (code) => this.endings.push(code));
@@ -146,8 +146,8 @@ export class PusherJsBrowser {
     return { auth: channelAuth(APP, socketId, channelName, data), channel_data: data };
   }
 
-  /** Reads frames that pusher-js does not pass on: the greeting, the roster as it came, and changes without effect. */
-  #raw(text: string): void {
+  /** Reads frames that pusher-js does not pass on: the greeting, the roster as it was received, and changes without effect. */
+  #readRaw(text: string): void {
     if (!text.includes('"pusher')) return;
     const { event, channel, data } = JSON.parse(text) as RawFrame;
     const inside = (): Record<string, unknown> => JSON.parse(String(data)) as Record<string, unknown>;
@@ -186,7 +186,7 @@ export class PusherJsBrowser {
       client: this.name,
       ...(isPresence && { user: this.user, roster: this.#roster.get(channel) ?? [] }),
       socket: this.#pusher.connection.socket_id,
-      side: this.side ?? 'upstream',
+      server: this.side ?? 'upstream',
       channel,
       sinceMs: this.#options.nowMs(),
       untilMs: Infinity,

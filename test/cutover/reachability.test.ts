@@ -4,19 +4,19 @@ import { freePort } from '../support/free-port.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { probeSiteAt, startFaultyProxy, startSilentServer, startServerInProcess } from './faulty-servers.ts';
 
-const ends: (() => Promise<unknown>)[] = [];
+const cleanUps: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
 const start = async (env: Record<string, string> = {}) => {
   const server = await startServerInProcess(env);
-  ends.push(() => server.stop());
+  cleanUps.push(() => server.stop());
   return server;
 };
 
 describe('the upstream', () => {
-  test('11.15 is reachable when it greets a probe, which leaves nothing behind', async () => {
+  test('11.15 is reachable when it greets a probe, which is closed afterwards', async () => {
     const server = await start();
     expect(await whyUnreachable(probeSiteAt(server.port))).toBeUndefined();
     await eventually(() => server.connections() === 0, 'the probe is closed');
@@ -35,10 +35,10 @@ describe('the upstream', () => {
   test('11.15 is unreachable when it does not listen, does not answer, or accepts no WebSockets', async () => {
     expect(await whyUnreachable(probeSiteAt(await freePort()))).toBe('ECONNREFUSED');
     const frozen = await startSilentServer();
-    ends.push(() => frozen.close());
+    cleanUps.push(() => frozen.close());
     expect(await whyUnreachable(probeSiteAt(frozen.port), 300)).toMatch(/timed out|no greeting/);
     const faulty = await startFaultyProxy((await start()).port);
-    ends.push(() => faulty.close());
+    cleanUps.push(() => faulty.close());
     faulty.fault = 'no-upgrade';
     expect(await whyUnreachable(probeSiteAt(faulty.port))).toContain('503');
     faulty.fault = 'no-delivery';

@@ -9,7 +9,7 @@ import { type CutoverStatus, statusTable } from '../../src/cutover/status/status
 
 const PLAIN = { colour: false };
 const NOTHING = { good: 0, bad: 0, p50Ms: null, p99Ms: null };
-const QUIET: SideReport = {
+const UNMEASURED: SideReport = {
   connects: NOTHING,
   subscribes: NOTHING,
   api: NOTHING,
@@ -55,14 +55,14 @@ const HEALTHY: CutoverStatus = {
   watch: {
     health: {
       wavehall: {
-        ...QUIET,
+        ...UNMEASURED,
         connects: { good: 20, bad: 0, p50Ms: 3, p99Ms: 9 },
         clients: { good: 120, bad: 0, p50Ms: 3, p99Ms: 9 },
         delivery: { good: 20, bad: 0, p50Ms: 4.4, p99Ms: 11 },
         arrivals: { good: 19, bad: 1, p50Ms: 7, p99Ms: 30 },
         loopMs: 12.2,
       },
-      upstream: { ...QUIET, delivery: { good: 20, bad: 0, p50Ms: 5, p99Ms: 14 } },
+      upstream: { ...UNMEASURED, delivery: { good: 20, bad: 0, p50Ms: 5, p99Ms: 14 } },
     },
     rollback: {
       breachSinceMs: null,
@@ -203,9 +203,9 @@ describe('the table of both servers', () => {
     expect(statusTable(withWatch({ canary: null }), PLAIN)).toContain('WAVEHALL_CUTOVER_CANARY_SECONDS=0');
   });
 
-  test('11.5 does not call a server good that was not measured yet', () => {
+  test('11.5 shows the health of a server that was not measured as not known yet', () => {
     const { health } = HEALTHY.watch;
-    const text = statusTable(withWatch({ health: { ...health, upstream: QUIET } }), PLAIN);
+    const text = statusTable(withWatch({ health: { ...health, upstream: UNMEASURED } }), PLAIN);
     expect(text).toMatch(/^health +good +not known yet$/m);
   });
 

@@ -1,6 +1,6 @@
 /**
- * The stand-in answers as Laravel Reverb 1.10.2 does: it meets every difference that the conformance suite names for Reverb,
- * and no other. By hand, against the real one: `npx tsx --conditions=source test/conformance/random-runs.ts --strict --a … --b …`.
+ * The stand-in answers as Laravel Reverb 1.10.2 does: it has every difference that the conformance suite lists for Reverb,
+ * and no other. By hand, against a real Reverb: `npx tsx --conditions=source test/conformance/random-runs.ts --strict --a … --b …`.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cases } from '../conformance/cases/index.ts';
@@ -14,7 +14,7 @@ import { startStandIn } from '../support/reverb-stand-in.ts';
 import type { TestServer } from '../support/server.ts';
 
 /** Cases that wait a minute or longer for Reverb, or need a second server. */
-const LEFT_OUT = new Set(['C16', 'C17', 'C40']);
+const SKIPPED = new Set(['C16', 'C17', 'C40']);
 
 let standIn: TestServer;
 let app: Endpoint;
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => standIn.close());
 
 describe('11.18 the stand-in for Reverb', () => {
-  const tried = cases.filter(({ id, needs, alone }) => !needs && !alone && !LEFT_OUT.has(id));
+  const tested = cases.filter(({ id, needs, alone }) => !needs && !alone && !SKIPPED.has(id));
   const forms = { tolerated: new Set(['F1', 'F2']), met: new Set<string>() };
   const target = (): Target => running('the stand-in', app);
   let servers: Servers;
@@ -34,14 +34,14 @@ describe('11.18 the stand-in for Reverb', () => {
   });
   afterAll(() => servers.close());
 
-  const isNamed = ({ id }: { id: string }): boolean => Object.hasOwn(differences, id);
-  const resultOf = async (each: (typeof tried)[number]): Promise<string> => {
+  const isKnownDifference = ({ id }: { id: string }): boolean => Object.hasOwn(differences, id);
+  const resultOf = async (each: (typeof tested)[number]): Promise<string> => {
     const { result, detail } = await outcomeOf(each, servers, forms);
-    return isNamed(each) || result === 'passed' ? result : detail;
+    return isKnownDifference(each) || result === 'passed' ? result : detail;
   };
 
-  test.each(tried.filter((each) => !isNamed(each)))(
-    '11.18 answers case $id as the protocol says',
+  test.each(tested.filter((each) => !isKnownDifference(each)))(
+    '11.18 answers case $id as the protocol requires',
     async (each) => {
       expect(await resultOf(each)).toBe('passed');
     },
@@ -49,17 +49,17 @@ describe('11.18 the stand-in for Reverb', () => {
 
   // Most of their time is spent waiting for frames that Reverb never sends.
   describe.concurrent('differs where Reverb does', () => {
-    test.each(tried.filter(isNamed))('11.18 in case $id', { timeout: 60_000 }, async (each) => {
+    test.each(tested.filter(isKnownDifference))('11.18 in case $id', { timeout: 60_000 }, async (each) => {
       expect(await resultOf(each)).toBe('failed');
     });
   });
 
-  test('11.18 has the forms of Reverb: errors as a string, no subscription_error', () => {
+  test('11.18 uses the forms of Reverb: errors as a string, no subscription_error', () => {
     expect([...forms.met].sort()).toEqual(['F1', 'F2']);
   });
 });
 
-test('11.17 a refused origin gets an error and the socket stays open', async () => {
+test('11.17 a refused origin is answered with an error, and its socket is not closed', async () => {
   const strict = await startStandIn({ ...APP_ENV, STAND_IN_ALLOWED_ORIGINS: 'app.test' });
   const wire = await Wire.open(strict, `/app/${APP.key}`, { origin: 'https://else.test' });
   expect(await wire.first()).toEqual({
@@ -71,7 +71,7 @@ test('11.17 a refused origin gets an error and the socket stays open', async () 
   await strict.close();
 });
 
-test('11.13 a silent socket is pinged, and dropped when it does not answer', async () => {
+test('11.13 an idle socket is pinged, and ended without a close frame when it does not answer', async () => {
   const quick = await startStandIn({ ...APP_ENV, REVERB_APP_PING_INTERVAL: '1', STAND_IN_SWEEP_MS: '700' });
   const wire = await Wire.open(quick, `/app/${APP.key}`);
   await wire.first();
@@ -82,7 +82,7 @@ test('11.13 a silent socket is pinged, and dropped when it does not answer', asy
   await quick.close();
 });
 
-test('11.1 two apps of one stand-in receive nothing of each other', async () => {
+test('11.1 delivers a client event only to clients of the same app', async () => {
   const two = await startStandIn({ ...APP_ENV, STAND_IN_MORE_APPS: JSON.stringify([secondApp.app]) });
   const wires = await Promise.all(
     [APP.key, secondApp.app.key].map((key) => Wire.open(two, `/app/${key}?protocol=7`)),

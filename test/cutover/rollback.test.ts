@@ -34,7 +34,7 @@ interface Start {
   readonly limits?: Partial<typeof DEFAULT_WATCH_LIMITS>;
 }
 
-/** A fake clock: each second that a test lets pass calls `each`. */
+/** A rollback with a fake clock; `seconds` calls `each` once a second. */
 function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) {
   const limits = { ...DEFAULT_WATCH_LIMITS, ...changes };
   const clock = new FakeClock();
@@ -44,8 +44,8 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
   const notes: RollbackNote[] = [];
   const notify = (note: RollbackNote) => void notes.push(note);
   /** Reason why the upstream cannot be connected. */
-  const upstream: { away: string | undefined } = { away: undefined };
-  const whyUpstreamIsAway = () => Promise.resolve(upstream.away);
+  const upstream: { problem: string | undefined } = { problem: undefined };
+  const whyUpstreamIsAway = () => Promise.resolve(upstream.problem);
   const rollback = new Rollback({
     ...{ health, percentage, logger, notify, whyUpstreamIsAway, clock: clock.read, limits },
   });
@@ -66,7 +66,7 @@ function open({ percent = 50, lastGood = 0, limits: changes = {} }: Start = {}) 
 }
 
 describe('the rollback', () => {
-  test('11.15 a lasting breach sets the percentage to 0 when none was good, and moves the sockets', async () => {
+  test('11.15 a lasting breach sets the percentage to 0 when no percentage was good, and moves the sockets', async () => {
     const { percentage, seconds, bad } = open({ percent: 25 });
     await seconds(10, bad);
     expect(percentage.sets).toEqual([]);
@@ -80,14 +80,14 @@ describe('the rollback', () => {
     ]);
   });
 
-  test('11.15 it goes to the last good percentage when that is lower', async () => {
+  test('11.15 it sets the last good percentage when that is lower', async () => {
     const { percentage, seconds, bad } = open({ percent: 50, lastGood: 25 });
     await seconds(11, bad);
     expect(percentage.percent).toBe(25);
     expect(percentage.lastGood).toBe(25);
   });
 
-  test('11.15 it goes to 0 when the good percentage itself is in breach or was a higher one', async () => {
+  test('11.15 it sets 0 when the last good percentage is in breach itself or is higher', async () => {
     for (const lastGood of [50, 80]) {
       const { percentage, seconds, bad } = open({ percent: 50, lastGood });
       await seconds(11, bad);
@@ -123,7 +123,7 @@ describe('the rollback', () => {
     expect(percentage.lastGood).toBe(0);
   });
 
-  test('11.15 at 0 percent nothing is done, and a rise is judged by the events after it', async () => {
+  test('11.15 at 0 percent there is no rollback, and a rise is judged by the events after it', async () => {
     const { percentage, seconds, bad, good } = open({ percent: 0 });
     await seconds(60, bad);
     expect(percentage.sets).toEqual([]);
@@ -148,9 +148,9 @@ describe('the rollback', () => {
     expect(percentage.sets).toEqual([]);
   });
 
-  test('11.15 is blocked while the upstream cannot be connected, and done as soon as it can', async () => {
+  test('11.15 is blocked while the upstream cannot be connected, and follows as soon as it can', async () => {
     const { percentage, seconds, bad, upstream, logger, rollback } = open();
-    upstream.away = 'ECONNREFUSED';
+    upstream.problem = 'ECONNREFUSED';
     await seconds(30, bad);
     expect(percentage.sets).toEqual([]);
     expect(rollback.status()).toMatchObject({ isBlocked: true, counts: { blocked: 1 } });
@@ -159,13 +159,13 @@ describe('the rollback', () => {
         /^Rollback blocked: Wavehall exceeds a limit \(.*\) and the upstream cannot be reached \(ECONNREFUSED\), so the percentage stays at 50 %/,
       ),
     ]);
-    upstream.away = undefined;
+    upstream.problem = undefined;
     await seconds(1, bad);
     expect(percentage.sets).toHaveLength(1);
     expect(rollback.status().isBlocked).toBe(false);
   });
 
-  test('11.15 tests with a connect of its own that the upstream can be connected', async () => {
+  test('11.15 checks with a connect of its own that the upstream can be connected', async () => {
     const { percentage, seconds, bad, health } = open();
     await seconds(11, () => {
       bad();
@@ -192,16 +192,16 @@ describe('the rollback', () => {
     ]);
   });
 
-  test('11.15 a share that is set during the check of the upstream stays', async () => {
+  test('11.15 a percentage that is set during the check of the upstream is not overwritten', async () => {
     const { percentage, seconds, bad, rollback, clock, upstream } = open();
     await seconds(10, bad);
-    const asked = deferred();
-    Object.defineProperty(upstream, 'away', { get: () => asked.promise });
+    const check = deferred();
+    Object.defineProperty(upstream, 'problem', { get: () => check.promise });
     bad();
     clock.pass(1000);
     const ticking = rollback.tick();
     percentage.percent = 75;
-    asked.release();
+    check.release();
     await ticking;
     expect(percentage.sets).toEqual([]);
   });
@@ -213,21 +213,21 @@ describe('the rollback', () => {
     };
     await seconds(60, lost);
     expect(percentage.sets).toEqual([]);
-    const sentence =
+    const warning =
       'Cutover: 100 % of the canary events from here did not arrive at the upstream (limit 10 %); a rollback would not help';
-    expect(logger.warnings.map(({ message }) => message)).toEqual([sentence]);
+    expect(logger.warnings.map(({ message }) => message)).toEqual([warning]);
     await seconds(60);
     await seconds(60, lost);
-    expect(logger.warnings.map(({ message }) => message)).toEqual([sentence, sentence]);
+    expect(logger.warnings.map(({ message }) => message)).toEqual([warning, warning]);
   });
 
-  test('11.15 it is switched off with a time of 0', async () => {
+  test('11.15 a breach time of 0 switches it off', async () => {
     const { percentage, seconds, bad } = open({ limits: { breachMs: 0 } });
     await seconds(60, bad);
     expect(percentage.sets).toEqual([]);
   });
 
-  test('11.15 it is in one log line, in the notification and in the counts', async () => {
+  test('11.15 it is reported in one log line, in the notification and in the counts', async () => {
     const { seconds, bad, logger, notes, rollback, clock } = open({ percent: 50, lastGood: 25 });
     await seconds(11, bad);
     expect(logger.warnings).toEqual([
@@ -266,7 +266,7 @@ describe('the rollback', () => {
     expect(percentage.sets).toHaveLength(1);
   });
 
-  test('11.15 a share that cannot be written is logged and tried again', async () => {
+  test('11.15 a percentage that cannot be written is logged and tried again', async () => {
     const { percentage, seconds, bad, logger, rollback } = open();
     percentage.blocked = Promise.reject(new Error('the disk is full'));
     await seconds(12, bad);
@@ -282,7 +282,7 @@ describe('the rollback', () => {
 });
 
 describe('the last good percentage', () => {
-  test('11.15 is the present one after it has held for the set time', async () => {
+  test('11.15 is the current one after the set time without a breach', async () => {
     const { percentage, seconds, good } = open({ percent: 25, lastGood: 5 });
     await seconds(59, good);
     expect(percentage.lastGood).toBe(5);

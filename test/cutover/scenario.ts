@@ -10,7 +10,7 @@ import { eventually, type Address } from '../support/wire.ts';
 import { PusherJsBrowser, EVENT, EQUAL_EVENT, WAVEHALL_ACTIVITY_TIMEOUT_S } from './pusher-js-browser.ts';
 import { check, type CheckOptions, type Verdict } from '../support/delivery/delivery-checker.ts';
 import { contentOf, type DeliveryLog } from '../support/delivery/delivery-log.ts';
-import { DeliveryScenario, rosterClaim, type EventBody } from '../support/delivery/delivery-scenario.ts';
+import { DeliveryScenario, reportedRoster, type EventBody } from '../support/delivery/delivery-scenario.ts';
 import { type UpstreamServer, type UpstreamKind } from './upstream.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
@@ -18,16 +18,16 @@ const TOKEN = 'token-of-the-walk';
 
 export interface CutoverScenarioOptions {
   readonly browsers: number;
-  /** Public, private and presence channels, of each so many. */
+  /** Number of channels of each type: public, private and presence. */
   readonly channels?: number;
   readonly env?: Readonly<Record<string, string>>;
   /** Several nodes of Wavehall share a Redis; browsers and publishers are spread over them. */
   readonly nodes?: number;
 }
 
-/** Both servers, the front door, browsers in front of it, and publishers and client events all the time. */
+/** Both servers, a front door with browsers, and constant load from publishers and client events. */
 export class CutoverScenario extends DeliveryScenario {
-  readonly other: UpstreamServer;
+  readonly upstream: UpstreamServer;
   readonly browsers: PusherJsBrowser[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #channels: readonly string[];
@@ -37,13 +37,13 @@ export class CutoverScenario extends DeliveryScenario {
   #publishers = 0;
 
   private constructor(
-    other: UpstreamServer,
+    upstream: UpstreamServer,
     servers: TestServer[],
     redis: TestRedis | undefined,
     { channels = 4, env = {} }: CutoverScenarioOptions,
   ) {
     super(7);
-    this.other = other;
+    this.upstream = upstream;
     this.#servers = servers;
     this.#redis = redis;
     this.#env = env;
@@ -53,7 +53,7 @@ export class CutoverScenario extends DeliveryScenario {
   }
 
   static async open(kind: UpstreamKind, options: CutoverScenarioOptions): Promise<CutoverScenario> {
-    const other = await kind.start();
+    const upstream = await kind.start();
     const { nodes = 1, env = {} } = options;
     const redis = nodes > 1 ? await startRedis() : undefined;
     const shared = redis && {
@@ -63,14 +63,14 @@ export class CutoverScenario extends DeliveryScenario {
     };
     const folder = mkdtempSync(join(tmpdir(), 'wavehall-walk-'));
     const settings = { WAVEHALL_CUTOVER_STATE_FILE: join(folder, 'state.json'), ...shared, ...env };
-    const starting = Array.from({ length: nodes }, () => startWavehall(other, settings));
-    const stage = new CutoverScenario(other, await Promise.all(starting), redis, {
+    const starting = Array.from({ length: nodes }, () => startWavehall(upstream, settings));
+    const scenario = new CutoverScenario(upstream, await Promise.all(starting), redis, {
       ...options,
       env: settings,
     });
-    stage.#folder = folder;
-    await stage.#arrive(options.browsers);
-    return stage;
+    scenario.#folder = folder;
+    await scenario.#addBrowsers(options.browsers);
+    return scenario;
   }
 
   /** The first node. */
@@ -78,20 +78,20 @@ export class CutoverScenario extends DeliveryScenario {
     return this.#node(0);
   }
 
-  /** A node's front door. */
-  door(node = 0): Address {
+  /** Address of a node's front door. */
+  frontDoor(node = 0): Address {
     return { host: '127.0.0.1', port: this.#node(node).port };
   }
 
-  /** One side as its publishers see it. */
+  /** The app on one side, for publishers. */
   app(side: Side, node = 0): Endpoint {
-    return side === 'upstream' ? this.other.app : { ...APP, ...this.door(node), prefix: '' };
+    return side === 'upstream' ? this.upstream.app : { ...APP, ...this.frontDoor(node), prefix: '' };
   }
 
-  // --- the way of the operator -----------------------------------------------------------------
+  // --- admin API ------------------------------------------------------------------------------
 
   admin(method: string, path: string, body?: unknown): Promise<Answer> {
-    return http(this.door(), {
+    return http(this.frontDoor(), {
       method,
       path: `/admin${path}`,
       headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
@@ -108,11 +108,12 @@ export class CutoverScenario extends DeliveryScenario {
     return (await this.admin('GET', '/cutover')).json as Record<string, unknown>;
   }
 
-  /** Every browser is where its bucket belongs, and on all its channels. */
-  async everybodyIsPlaced(percent: number, limitMs = 20_000): Promise<void> {
+  /** Waits until each browser is on the side of its bucket, and subscribed to all its channels. */
+  async waitUntilPlaced(percent: number, limitMs = 20_000): Promise<void> {
     const misplaced = (): PusherJsBrowser[] =>
       this.browsers.filter(
-        (each) => !each.isSettled || each.side !== (isOurs(each, percent) ? 'wavehall' : 'upstream'),
+        (each) =>
+          !each.isSettled || each.side !== (belongsToWavehall(each, percent) ? 'wavehall' : 'upstream'),
       );
     await eventually(
       () => misplaced().length === 0,
@@ -121,11 +122,12 @@ export class CutoverScenario extends DeliveryScenario {
     );
   }
 
-  async everybodyIsSettled(limitMs = 20_000): Promise<void> {
-    const away = (): PusherJsBrowser[] => this.browsers.filter(({ isSettled }) => !isSettled);
+  /** Waits until each browser is connected, and subscribed to all its channels. */
+  async waitUntilSettled(limitMs = 20_000): Promise<void> {
+    const unsettled = (): PusherJsBrowser[] => this.browsers.filter(({ isSettled }) => !isSettled);
     await eventually(
-      () => away().length === 0,
-      () => `everybody is connected: ${describe(away())}`,
+      () => unsettled().length === 0,
+      () => `all browsers are connected and subscribed: ${describe(unsettled())}`,
       limitMs,
     );
   }
@@ -134,9 +136,9 @@ export class CutoverScenario extends DeliveryScenario {
     return this.browsers.filter((each) => each.side === side).length;
   }
 
-  // --- what goes on all the time ---------------------------------------------------------------
+  // --- load -----------------------------------------------------------------------------------
 
-  /** Publishers at both servers, each one request after another, and client events of browsers. */
+  /** Starts publishers on both sides, each with one request after another, and client events of browsers. */
   startLoad({ publishers = 2, everyMs = 60, clientEventEveryMs = 50 } = {}): void {
     for (const at of ['wavehall', 'upstream'] as const)
       for (let count = 0; count < publishers; count += 1) this.#publishAt(at, everyMs);
@@ -144,44 +146,44 @@ export class CutoverScenario extends DeliveryScenario {
   }
 
   /**
-   * Publishes so many events at each side at the same time, none of which differs from any other. Resolves with how many of
-   * them the browsers on the channel have heard: with one number, when all have heard the same.
+   * Publishes `count` equal events on each side at the same time. Resolves with the distinct numbers of events that the
+   * subscribed browsers have received: with one number when all have received equally many.
    */
-  async twins(channel: string, count: number): Promise<number[]> {
-    const there = this.browsers.filter((each) => each.isOn(channel));
-    for (const { equalEvents: twins } of there) twins.delete(channel);
-    const heard = (): number[] => [
-      ...new Set(there.map(({ equalEvents: twins }) => twins.get(channel) ?? 0)),
+  async publishEqualEvents(channel: string, count: number): Promise<number[]> {
+    const subscribed = this.browsers.filter((each) => each.isOn(channel));
+    for (const { equalEvents } of subscribed) equalEvents.delete(channel);
+    const received = (): number[] => [
+      ...new Set(subscribed.map(({ equalEvents }) => equalEvents.get(channel) ?? 0)),
     ];
     const publishing = (['wavehall', 'upstream'] as const).map(async (side) => {
       for (let sent = 0; sent < count; sent += 1)
         await publisher(this.app(side)).post('/events', {
           name: EQUAL_EVENT,
-          data: '{"twin":true}',
+          data: '{"equal":true}',
           channel,
         });
     });
     await Promise.all(publishing);
     await eventually(
-      () => Math.min(...heard()) >= 2 * count,
-      () => `all twins are heard on ${channel}: ${heard().join()}`,
+      () => Math.min(...received()) >= 2 * count,
+      () => `all equal events are received on ${channel}: ${received().join()}`,
       10_000,
     );
-    // Whatever comes too often comes now.
+    // Time for second copies to arrive.
     await sleep(500);
-    return heard();
+    return received();
   }
 
   async restartWavehall(): Promise<void> {
-    this.#servers[0] = await startWavehall(this.other, {
+    this.#servers[0] = await startWavehall(this.upstream, {
       ...this.#env,
       REVERB_SERVER_PORT: String(this.server.port),
     });
   }
 
-  // --- the end ---------------------------------------------------------------------------------
+  // --- verdict --------------------------------------------------------------------------------
 
-  /** Waits until all that was sent has arrived and all rosters agree, or it is too late; then reads the log. */
+  /** Waits until every event has arrived and all rosters agree, or until the limit; then checks the log. */
   async verdict(options: CheckOptions = {}, limitMs = 10_000): Promise<Verdict> {
     let verdict: Verdict | undefined;
     const isGood = async (): Promise<boolean> => {
@@ -189,7 +191,7 @@ export class CutoverScenario extends DeliveryScenario {
       verdict = check(this.log, options);
       return verdict.counts.lost + verdict.counts.rosters === 0;
     };
-    await eventually(isGood, 'everything has arrived', limitMs).catch(() => undefined);
+    await eventually(isGood, 'every event has arrived', limitMs).catch(() => undefined);
     if (verdict === undefined) throw new Error('nothing was compared');
     return verdict;
   }
@@ -198,12 +200,12 @@ export class CutoverScenario extends DeliveryScenario {
     await this.stopBackground();
     for (const browser of this.browsers) browser.leave();
     for (const server of this.#servers) server.kill('SIGKILL');
-    await Promise.all([...this.#servers.map(({ exited }) => exited), this.other.stop()]);
+    await Promise.all([...this.#servers.map(({ exited }) => exited), this.upstream.stop()]);
     await this.#redis?.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  // --- within ----------------------------------------------------------------------------------
+  // --- internals ------------------------------------------------------------------------------
 
   #node(at: number): TestServer {
     const server = this.#servers[at % this.#servers.length];
@@ -211,14 +213,14 @@ export class CutoverScenario extends DeliveryScenario {
     return server;
   }
 
-  async #arrive(count: number): Promise<void> {
+  async #addBrowsers(count: number): Promise<void> {
     for (let at = 0; at < count; at += 1) {
       // Every fourth user has two windows.
       const user = `u${at % Math.max(1, Math.ceil(count * 0.8))}`;
       const browser = new PusherJsBrowser({
         name: `b${at}`,
         user,
-        frontDoor: () => this.door(at),
+        frontDoor: () => this.frontDoor(at),
         log: this.log,
         nowMs: this.nowMs,
       });
@@ -227,27 +229,31 @@ export class CutoverScenario extends DeliveryScenario {
       if (at % 20 === 19)
         await eventually(() => this.browsers.every(({ isSettled }) => isSettled), 'twenty more', 15_000);
     }
-    await this.everybodyIsSettled();
+    await this.waitUntilSettled();
   }
 
-  /** One of each kind; the presence channel is that of the user, so that its windows share one. */
+  /** One channel of each type; all windows of a user have the same presence channel. */
   #channelsOf(user: string, at: number): string[] {
     const each = this.#channels.length / 3;
-    const room = Number(user.slice(1)) % each;
-    return [at % each, each + ((at + 1) % each), 2 * each + room].map((index) => this.#channels[index] ?? '');
+    const presence = Number(user.slice(1)) % each;
+    return [at % each, each + ((at + 1) % each), 2 * each + presence].map(
+      (index) => this.#channels[index] ?? '',
+    );
   }
 
   #publishAt(at: Side, everyMs: number): void {
     const node = (this.#publishers += 1);
-    const lane = `publisher ${node}`;
+    const sender = `publisher ${node}`;
     this.background(async () => {
       const channel = this.pick(this.#channels);
-      // A publisher at the upstream has the sockets of the upstream only.
-      const present = this.browsers.filter(
+      // A publisher at the upstream can exclude only sockets of the upstream.
+      const excludable = this.browsers.filter(
         (each) => each.isOn(channel) && (at === 'wavehall' || each.side === at),
       );
-      const except = this.random.is(0.3) ? this.random.pick(present)?.socketId : undefined;
-      const sent = this.sending({ channel, at, lane, except }, (number) => contentOf(number, channel));
+      const except = this.random.is(0.3) ? this.random.pick(excludable)?.socketId : undefined;
+      const sent = this.sending({ channel, server: at, sender, except }, (number) =>
+        contentOf(number, channel),
+      );
       await this.post(sent, EVENT, (body) => this.#statusOf(this.app(at, node), body));
       await sleep(everyMs);
     });
@@ -275,7 +281,7 @@ export class CutoverScenario extends DeliveryScenario {
     if (at === undefined || channel === undefined) return;
     const sent = this.sending(
       {
-        ...{ kind: 'clientEvent', channel, at, lane: `client events of ${name}`, except },
+        ...{ kind: 'clientEvent', channel, server: at, sender: `client events of ${name}`, except },
         ...(channel.startsWith('presence-') && { user }),
       },
       (number) => contentOf(number, channel),
@@ -288,25 +294,28 @@ export class CutoverScenario extends DeliveryScenario {
     this.log.rosters.length = 0;
     for (const side of ['wavehall', 'upstream'] as const)
       for (const channel of this.#channels.filter((each) => each.startsWith('presence-')))
-        this.log.rosters.push(await rosterClaim(side, this.app(side), channel));
+        this.log.rosters.push(await reportedRoster(side, this.app(side), channel));
   }
 }
 
-const startWavehall = (other: UpstreamServer, env: Readonly<Record<string, string>>): Promise<TestServer> =>
+const startWavehall = (
+  upstream: UpstreamServer,
+  env: Readonly<Record<string, string>>,
+): Promise<TestServer> =>
   startServer({
     ...APP_VARIABLES,
     REVERB_APP_ACTIVITY_TIMEOUT: String(WAVEHALL_ACTIVITY_TIMEOUT_S),
     WAVEHALL_MAX_CLIENT_EVENTS_PER_SECOND: '0',
-    WAVEHALL_CUTOVER_UPSTREAM: other.url,
+    WAVEHALL_CUTOVER_UPSTREAM: upstream.url,
     WAVEHALL_ADMIN_TOKEN: TOKEN,
     ...env,
   });
 
-const isOurs = ({ bucket = -1 }: PusherJsBrowser, percent: number): boolean =>
+const belongsToWavehall = ({ bucket = -1 }: PusherJsBrowser, percent: number): boolean =>
   bucket >= 0 && bucket < percent * 100;
 
 const describe = (browsers: readonly PusherJsBrowser[]): string =>
-  `${browsers.length} are not, e.g. ${browsers
+  `${browsers.length} browsers are not, e.g. ${browsers
     .slice(0, 5)
     .map(
       ({ name, side, bucket, isSettled, endings }) =>
@@ -314,15 +323,15 @@ const describe = (browsers: readonly PusherJsBrowser[]): string =>
     )
     .join('; ')}`;
 
-/** p50 and p99 of the time from sending to receiving, by the servers of both. */
+/** p50 and p99 of the time from sending to receiving, by kind of event and by the sides of sender and receiver. */
 export const latencies = ({ sent, subscriptions }: DeliveryLog): Record<string, string> => {
   const began = new Map(sent.map((each) => [each.number, each]));
   const times = new Map<string, number[]>();
-  for (const { side, received } of subscriptions)
+  for (const { server, received } of subscriptions)
     for (const { number, atMs } of received) {
       const from = began.get(number);
       if (from === undefined) continue;
-      const key = `${from.kind} ${from.at} → ${side}`;
+      const key = `${from.kind} ${from.server} → ${server}`;
       const list = times.get(key) ?? [];
       times.set(key, list);
       list.push(atMs - from.beganMs);

@@ -73,7 +73,7 @@ export const startFrontDoor = (
     ...env,
   });
 
-/** Something that listens and does with each socket what a test wants. */
+/** Starts a TCP server that passes each socket to `serve`; it ends with the test. */
 export async function startTcpServer(serve: (socket: Socket) => void, server: TcpServer = createServer()) {
   const open = new Set<Socket>();
   server.on(server.listenerCount('secureConnection') > 0 ? 'none' : 'connection', (socket: Socket) => {

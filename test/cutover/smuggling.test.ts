@@ -61,19 +61,19 @@ const NOT_PROXIED: readonly (readonly [what: string, text: string])[] = [
     `${requestText(`GET ${PATH}`, ...HANDSHAKE, 'Content-Length: 60')}${requestText('GET /secret', 'Host: localhost')}`,
   ],
   ['two hosts', requestText(`GET ${PATH}`, ...HANDSHAKE, 'Host: other')],
-  ['a host that is none', requestText(`GET ${PATH}`, ...without('Host'), 'Host: a/b')],
+  ['an invalid host', requestText(`GET ${PATH}`, ...without('Host'), 'Host: a/b')],
   [
     'a body behind 2,001 lines',
     `${requestText(`GET ${PATH}`, ...HANDSHAKE, ...Array.from({ length: 2001 }, () => 'a:'), 'Content-Length: 5')}hello`,
   ],
 ];
 
-describe.each(['true', 'false'])('with WAVEHALL_CUTOVER_PROXY_HTTP=%s', (pass) => {
+describe.each(['true', 'false'])('with WAVEHALL_CUTOVER_PROXY_HTTP=%s', (proxyHttp) => {
   test.each(NOT_PROXIED)(
-    '11.2 an upgrade with %s is answered here and never becomes a tunnel',
+    '11.2 an upgrade with %s is answered by Wavehall and never becomes a tunnel',
     async (_, text) => {
       const upstream = await startRecordingUpstream();
-      const frontDoor = await startFrontDoor(upstream, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: pass });
+      const frontDoor = await startFrontDoor(upstream, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: proxyHttp });
       const client = sendRaw(frontDoor.port, text);
       expect(await client.answered()).not.toBe(101);
       client.socket.write(
@@ -99,7 +99,7 @@ describe('only accepted sockets become tunnels', () => {
       (head) => acceptResponse(head).replace(/Accept: .{5}/, 'Accept: xxxxx'),
     ],
     ['an endless list of hints', () => 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(50)],
-    ['a status that is none', () => 'HTTP/1.1 000 ?\r\n\r\n'],
+    ['an invalid status', () => 'HTTP/1.1 000 ?\r\n\r\n'],
     ['an endless head', () => `HTTP/1.1 200 OK\r\n${'X-A: b\r\n'.repeat(9000)}`],
     [
       'two framings',
@@ -151,7 +151,7 @@ describe('only accepted sockets become tunnels', () => {
     expect(upstream.received()).not.toContain('secret');
   });
 
-  test('11.2 with WAVEHALL_CUTOVER_PROXY_HTTP=false an unknown key is refused here', async () => {
+  test('11.2 with WAVEHALL_CUTOVER_PROXY_HTTP=false an unknown key is refused by Wavehall', async () => {
     const upstream = await startRecordingUpstream();
     const frontDoor = await startFrontDoor(upstream, 0, { WAVEHALL_CUTOVER_PROXY_HTTP: 'false' });
     const client = sendRaw(frontDoor.port, upgradeText('/app/their-key?protocol=7'));
@@ -160,7 +160,7 @@ describe('only accepted sockets become tunnels', () => {
   });
 
   test.each(['..%2f..%2fsecret', '%2e%2e', 'a%5cb', 'a%00'])(
-    '11.2 the key %s, which is a path to some servers, is refused here',
+    '11.2 the key %s, which is a path to some servers, is refused by Wavehall',
     async (key) => {
       const upstream = await startRecordingUpstream();
       const frontDoor = await startFrontDoor(upstream, 0);
@@ -170,7 +170,7 @@ describe('only accepted sockets become tunnels', () => {
     },
   );
 
-  test('11.2 a browser reaches a real upstream', async () => {
+  test('11.2 a browser reaches the stand-in for Reverb', async () => {
     const upstream = await startStandIn({
       REVERB_APP_KEY: APP.key,
       REVERB_APP_ID: APP.id,
@@ -186,7 +186,7 @@ describe('only accepted sockets become tunnels', () => {
   });
 
   test.each(['GET /secret', 'GET /admin/metrics', 'POST /apps/app-id/events', `POST ${PATH}`])(
-    '11.2 %s with an upgrade does not reach a real upstream',
+    '11.2 %s with an upgrade does not reach the stand-in for Reverb',
     async (line) => {
       const upstream = await startStandIn({ REVERB_APP_KEY: APP.key });
       onTestFinished(() => upstream.close());
@@ -199,7 +199,7 @@ describe('only accepted sockets become tunnels', () => {
   );
 });
 
-const ADMIN: readonly string[] = [
+const LOCAL_TARGETS: readonly string[] = [
   '/admin/cutover',
   '/admin',
   '/admin?a=b',
@@ -240,7 +240,7 @@ const ADMIN: readonly string[] = [
   '/Live/',
 ];
 
-describe('the operator’s paths and token stay here', () => {
+describe('the operator’s paths and token are not forwarded', () => {
   test.each(['', 'ws'])(
     '11.2 with the path prefix "%s" no spelling of the admin API or the HTTP API is proxied',
     async (prefix) => {
@@ -251,10 +251,10 @@ describe('the operator’s paths and token stay here', () => {
       });
       const targets =
         prefix === ''
-          ? ADMIN
+          ? LOCAL_TARGETS
           : [
-              ...ADMIN,
-              ...ADMIN.filter((each) => each.startsWith('/')).map((each) => `/${prefix}${each}`),
+              ...LOCAL_TARGETS,
+              ...LOCAL_TARGETS.filter((each) => each.startsWith('/')).map((each) => `/${prefix}${each}`),
               `/${prefix}/${prefix}/admin`,
             ];
       for (const target of targets) {
@@ -277,7 +277,7 @@ describe('the operator’s paths and token stay here', () => {
   test('11.2 a request with the operator’s token in any place is not proxied', async () => {
     const upstream = await startRecordingUpstream();
     const frontDoor = await startFrontDoor(upstream, 50);
-    const ways: readonly string[] = [
+    const requests: readonly string[] = [
       requestText('GET /pulse', 'Host: localhost', `Authorization: Bearer ${TOKEN}`, 'Connection: close'),
       requestText(
         'GET /pulse',
@@ -295,7 +295,7 @@ describe('the operator’s paths and token stay here', () => {
         'Connection: close',
       ),
     ];
-    for (const text of ways) {
+    for (const text of requests) {
       const client = sendRaw(frontDoor.port, text);
       await client.ended;
       expect(client.status(), text).toBe(404);
@@ -322,7 +322,7 @@ describe('the operator’s paths and token stay here', () => {
     expect(upstream.received()).not.toContain(TOKEN);
   });
 
-  test('11.2 CONNECT and TRACE are answered here', async () => {
+  test('11.2 CONNECT and TRACE are answered by Wavehall', async () => {
     const upstream = await startRecordingUpstream();
     const frontDoor = await startFrontDoor(upstream, 0);
     for (const line of ['CONNECT localhost:80', 'CONNECT /secret', 'TRACE /secret']) {
@@ -339,7 +339,7 @@ describe('the operator’s paths and token stay here', () => {
   });
 });
 
-const filesOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+const openFilesOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
 describe.runIf(existsSync('/proc/self/fd'))('a refused socket', () => {
   test('2.1 that the client keeps open is ended within 5 s, and SIGTERM ends the server before that', async () => {
@@ -355,7 +355,7 @@ describe.runIf(existsSync('/proc/self/fd'))('a refused socket', () => {
       });
     const server = await start();
     onTestFinished(() => server.close());
-    const before = filesOf(server.pid);
+    const before = openFilesOf(server.pid);
     const refuse = async () => {
       const clients = Array.from({ length: 40 }, (_, at) =>
         sendRaw(
@@ -368,13 +368,13 @@ describe.runIf(existsSync('/proc/self/fd'))('a refused socket', () => {
       for (const client of clients) client.socket.write('more');
     };
     await refuse();
-    await vi.waitFor(() => expect(filesOf(server.pid)).toBeLessThan(before + 5), 12_000);
+    await vi.waitFor(() => expect(openFilesOf(server.pid)).toBeLessThan(before + 5), 12_000);
     await refuse();
     server.kill('SIGTERM');
     expect(
       await Promise.race([
         server.exited,
-        new Promise((resolve) => setTimeout(() => resolve('still there'), 4500)),
+        new Promise((resolve) => setTimeout(() => resolve('still running'), 4500)),
       ]),
     ).toBe(0);
   });

@@ -27,7 +27,7 @@ class CookieBrowser {
   }
 }
 
-/** A client that is recognised by its address. */
+/** A client whose bucket is chosen by its address. */
 class AddressBrowser {
   readonly #address: string;
   constructor(number: number) {
@@ -44,7 +44,7 @@ describe.each([
   { sticky: 'cookie', browser: () => new CookieBrowser() },
   { sticky: 'address', browser: (number: number) => new AddressBrowser(number) },
 ])('10,000 browsers, sticky by $sticky', ({ browser }) => {
-  test('11.1 each step has its share, and no browser goes back while the percentage rises', () => {
+  test('11.1 each step has its share, and no browser moves back while the percentage rises', () => {
     const browsers = Array.from({ length: BROWSERS }, (_, number) => browser(number));
     let before = browsers.map(() => 'upstream');
     for (const percent of STEPS) {
@@ -57,7 +57,7 @@ describe.each([
     }
   });
 
-  test('11.1 while the percentage falls, no browser goes over to Wavehall', () => {
+  test('11.1 while the percentage falls, no browser moves to Wavehall', () => {
     const browsers = Array.from({ length: BROWSERS }, (_, number) => browser(number));
     let before = browsers.map((each) => each.side(100));
     for (const percent of [...STEPS].reverse()) {
@@ -69,7 +69,7 @@ describe.each([
 });
 
 describe('the bucket', () => {
-  test('11.1 the edges of a share', () => {
+  test('11.1 buckets below the share belong to Wavehall, all others to the upstream', () => {
     expect(sideOf(0, 0)).toBe('upstream');
     expect(sideOf(9999, 100)).toBe('wavehall');
     expect([sideOf(0, 0.01), sideOf(1, 0.01)]).toEqual(['wavehall', 'upstream']);
@@ -93,12 +93,12 @@ describe('the bucket', () => {
     'wavehall_bucket=10000',
     'xwavehall_bucket=7',
     'wavehall_bucket=7x',
-  ])('11.1 a cookie that is none of ours is replaced: %s', (cookie) => {
+  ])('11.1 an invalid bucket cookie is replaced: %s', (cookie) => {
     const { bucket, cookieLine } = chooseBucket('cookie', inputOf({ cookie }));
     expect(cookieLine).toContain(`wavehall_bucket=${bucket};`);
   });
 
-  test('11.1 the cookie suits the scheme that the browser uses', () => {
+  test('11.1 the cookie is SameSite=None and Secure with TLS, and SameSite=Lax without', () => {
     const lineOf = (secure: boolean) =>
       chooseBucket('cookie', inputOf({ client: { address: 'a', secure, viaProxy: true } })).cookieLine;
     expect(lineOf(true)).toMatch(
@@ -109,11 +109,11 @@ describe('the bucket', () => {
     );
   });
 
-  test('11.1 a client without an origin gets no cookie; one that it sends counts', () => {
+  test('11.1 a client without an origin gets no cookie; a cookie that it sends is used', () => {
     const app = inputOf({ origin: undefined, userAgent: 'okhttp/4' });
     expect(chooseBucket('cookie', app).cookieLine).toBeUndefined();
-    const keeping = { ...app, cookie: 'wavehall_bucket=42' };
-    expect(chooseBucket('cookie', keeping)).toEqual({ bucket: 42, cookieLine: undefined });
+    const withCookie = { ...app, cookie: 'wavehall_bucket=42' };
+    expect(chooseBucket('cookie', withCookie)).toEqual({ bucket: 42, cookieLine: undefined });
   });
 
   test('11.1 10,000 phones of one model behind one address have their share at each step', () => {

@@ -4,60 +4,60 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 /** Opener of a connection, known by the head of its first request. */
 export type Origin = 'bridge' | 'front-door' | 'request';
 
-class Pair {
+class ProxiedConnection {
   origin: Origin | undefined;
-  readonly #near: Socket;
-  readonly #far: Socket;
-  readonly #late: { bytes: Buffer | undefined; dueMs: number }[] = [];
+  readonly #client: Socket;
+  readonly #upstream: Socket;
+  readonly #queue: { bytes: Buffer | undefined; dueMs: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
-    near: Socket,
+    client: Socket,
     port: number,
     delayMs: () => number,
     answer: (head: string, origin: Origin) => string,
   ) {
-    this.#near = near;
-    this.#far = connect(port, '127.0.0.1');
-    for (const socket of [near, this.#far]) {
+    this.#client = client;
+    this.#upstream = connect(port, '127.0.0.1');
+    for (const socket of [client, this.#upstream]) {
       socket.setNoDelay(true);
       socket.on('error', () => undefined);
     }
     let head = '';
-    near.on('data', (bytes: Buffer) => {
+    client.on('data', (bytes: Buffer) => {
       if (this.origin === undefined) {
         head += bytes.toString('latin1');
         this.origin = originOf(head);
         const instead = this.origin === undefined ? '' : answer(head, this.origin);
-        if (instead !== '') return void near.end(instead);
+        if (instead !== '') return void client.end(instead);
       }
-      this.#far.write(bytes);
+      this.#upstream.write(bytes);
     });
-    this.#far.on('data', (bytes: Buffer) => this.#push(bytes, delayMs()));
-    this.#far.on('end', () => this.#push(undefined, delayMs()));
-    this.#far.on('close', () => this.#push(undefined, delayMs()));
-    near.on('close', () => this.#far.destroy());
-    near.on('end', () => this.#far.end());
+    this.#upstream.on('data', (bytes: Buffer) => this.#push(bytes, delayMs()));
+    this.#upstream.on('end', () => this.#push(undefined, delayMs()));
+    this.#upstream.on('close', () => this.#push(undefined, delayMs()));
+    client.on('close', () => this.#upstream.destroy());
+    client.on('end', () => this.#upstream.end());
   }
 
   onClose(listener: () => void): void {
-    this.#near.once('close', listener);
+    this.#client.once('close', listener);
   }
 
   cut(): void {
-    this.#near.resetAndDestroy();
-    this.#far.destroy();
+    this.#client.resetAndDestroy();
+    this.#upstream.destroy();
   }
 
-  /** Answers keep their order, each not before its time. */
+  /** Queues bytes of the upstream, which are sent in order and each after its delay. */
   #push(bytes: Buffer | undefined, delayMs: number): void {
-    this.#late.push({ bytes, dueMs: performance.now() + delayMs });
-    if (this.#late.length === 1) this.#drain();
+    this.#queue.push({ bytes, dueMs: performance.now() + delayMs });
+    if (this.#queue.length === 1) this.#drain();
   }
 
   #drain(): void {
     for (;;) {
-      const [first] = this.#late;
+      const [first] = this.#queue;
       if (first === undefined || this.#timer !== undefined) return;
       const waitMs = first.dueMs - performance.now();
       if (waitMs > 0.5) {
@@ -67,9 +67,9 @@ class Pair {
         }, waitMs);
         return;
       }
-      this.#late.shift();
-      if (first.bytes === undefined) this.#near.end();
-      else this.#near.write(first.bytes);
+      this.#queue.shift();
+      if (first.bytes === undefined) this.#client.end();
+      else this.#client.write(first.bytes);
     }
   }
 }
@@ -85,10 +85,10 @@ const originOf = (head: string): Origin | undefined => {
  * makes it delay, answer requests itself, refuse, or cut connections: the same faults with every kind of upstream.
  */
 export class UpstreamProxy {
-  /** Delay of everything that comes back. */
+  /** Delay of every byte that the upstream sends. */
   delayMs = 0;
   readonly #server: Server;
-  readonly #pairs = new Set<Pair>();
+  readonly #connections = new Set<ProxiedConnection>();
   readonly #targetPort: number;
   #status: number | undefined;
   #port = 0;
@@ -96,14 +96,14 @@ export class UpstreamProxy {
   private constructor(targetPort: number) {
     this.#targetPort = targetPort;
     this.#server = createServer((socket) => {
-      const pair = new Pair(
+      const connection = new ProxiedConnection(
         socket,
         this.#targetPort,
         () => this.delayMs,
         (_head, origin) => (origin === 'request' ? this.#answerInstead() : ''),
       );
-      this.#pairs.add(pair);
-      pair.onClose(() => this.#pairs.delete(pair));
+      this.#connections.add(connection);
+      connection.onClose(() => this.#connections.delete(connection));
     });
   }
 
@@ -119,12 +119,12 @@ export class UpstreamProxy {
 
   /** Open connections of one kind. */
   count(origin: Origin): number {
-    return [...this.#pairs].filter((pair) => pair.origin === origin).length;
+    return [...this.#connections].filter((connection) => connection.origin === origin).length;
   }
 
   /** Resets the oldest connection of a kind. */
   cutOldest(origin: Origin): void {
-    [...this.#pairs].find((pair) => pair.origin === origin)?.cut();
+    [...this.#connections].find((connection) => connection.origin === origin)?.cut();
   }
 
   /** Answers every request with this status in place of the upstream; `undefined`: no longer. */
@@ -135,7 +135,8 @@ export class UpstreamProxy {
 
   /** Resets all connections, or those of one kind, once. */
   cut(origin?: Origin): void {
-    for (const pair of [...this.#pairs]) if (origin === undefined || pair.origin === origin) pair.cut();
+    for (const connection of [...this.#connections])
+      if (origin === undefined || connection.origin === origin) connection.cut();
   }
 
   /** Stops listening and destroys every open connection. */
@@ -155,7 +156,8 @@ export class UpstreamProxy {
     this.#port = (this.#server.address() as { port: number }).port;
   }
 
-  async heal(): Promise<void> {
+  /** Ends every fault: no delay, no failed requests, connections accepted. */
+  async restore(): Promise<void> {
     this.delayMs = 0;
     this.failRequests(undefined);
     await this.accept();

@@ -16,7 +16,7 @@ export interface UpstreamServer {
   readonly url: string;
   readonly proxy: UpstreamProxy;
   output(): string;
-  /** Kills the process and stops listening, as when the machine is gone. */
+  /** Kills the process and stops listening, as when its machine fails. */
   kill9(): Promise<void>;
   /** Starts it again on the same port. */
   restart(): Promise<void>;

@@ -61,14 +61,19 @@ async function statusWhen(holds: (now: CutoverStatus) => boolean, what: string):
 }
 
 describe('the canary of a server with an upstream', () => {
-  test('11.14 crosses the bridge both ways at every percentage, and counts as no browser', async () => {
+  test('11.14 sends events across the bridge both ways, also at 0 percent, and is not counted as a browser', async () => {
     await start({ WAVEHALL_CUTOVER_PERCENT: '0' });
     const now = await statusWhen(
       ({ watch: { health } }) => health.wavehall.arrivals.good >= 3 && health.upstream.arrivals.good >= 3,
-      'events across',
+      'events have crossed the bridge both ways',
     );
-    const { wavehall: ours, upstream: theirs } = now.watch.health;
-    expect([ours.delivery.bad, theirs.delivery.bad, ours.breaches, theirs.breaches]).toEqual([0, 0, [], []]);
+    const { wavehall: onWavehall, upstream: onUpstream } = now.watch.health;
+    expect([
+      onWavehall.delivery.bad,
+      onUpstream.delivery.bad,
+      onWavehall.breaches,
+      onUpstream.breaches,
+    ]).toEqual([0, 0, [], []]);
     expect(now.watch.canary).toMatchObject({
       doubled: { wavehall: 0, upstream: 0 },
       notAllowed: { wavehall: null, upstream: null },
@@ -79,9 +84,12 @@ describe('the canary of a server with an upstream', () => {
     );
   });
 
-  test('11.15 reports a killed upstream at 50 percent, and the percentage stays', async () => {
+  test('11.15 reports a killed upstream at 50 percent, and does not change the percentage', async () => {
     await start({ WAVEHALL_CUTOVER_PERCENT: '50', WAVEHALL_CUTOVER_BREACH_SECONDS: '1' });
-    await statusWhen(({ watch: { health } }) => health.upstream.delivery.good >= 3, 'a good start');
+    await statusWhen(
+      ({ watch: { health } }) => health.upstream.delivery.good >= 3,
+      'the first canary events of the upstream have arrived',
+    );
     await upstream.stop();
     const now = await statusWhen(
       ({ watch: { health } }) => health.upstream.breaches.some(({ of }) => of === 'connects'),
@@ -104,7 +112,7 @@ test('11.14 the canary needs no limit, origin or TLS certificate of this server'
   });
   const now = await statusWhen(
     ({ watch: { health } }) => health.wavehall.delivery.good >= 3 && health.wavehall.connects.good >= 3,
-    'the canary measures',
+    'the canary has connected and received its events',
   );
   expect(now.watch.canary?.notAllowed.wavehall).toBeNull();
   expect(now.watch.health.wavehall).toMatchObject({ connects: { bad: 0 }, delivery: { bad: 0 } });
@@ -118,7 +126,7 @@ test('11.16 through the front door, at 0 percent, both sides deliver the same ev
     upstream: probeSiteAt(upstream.port),
   };
   const channels = ['orders', 'private-orders', 'presence-orders'];
-  await statusWhen(({ watch: { health } }) => health.wavehall.arrivals.good >= 1, 'the bridge is there');
+  await statusWhen(({ watch: { health } }) => health.wavehall.arrivals.good >= 1, 'the bridge is connected');
   const members = [
     await joinPresenceChannel(wavehall.port, 'presence-orders', 'ada', headers),
     await joinPresenceChannel(upstream.port, 'presence-orders', 'ada'),
@@ -154,6 +162,6 @@ async function settled(): Promise<void> {
   await statusWhen(
     ({ bridge, watch }) =>
       bridge.every(({ queue }) => queue.events === 0) && (watch.canary?.rounds ?? 0) >= before + 2,
-    'an empty queue, and canary events behind it',
+    'an empty queue, and two canary rounds after it',
   );
 }

@@ -14,7 +14,7 @@ import { FakeLogger } from '../core/fakes.ts';
 import { eventually } from '../support/wire.ts';
 import { type FaultyProxy, probeSiteAt, startFaultyProxy, startServerInProcess } from './faulty-servers.ts';
 
-/** Short limits. Only the order of events is judged, because a loaded machine changes times. */
+/** Short limits. The tests check the order of events only, because times depend on the load of the machine. */
 const QUICK: Partial<WatchLimits> = {
   canaryEveryMs: 50,
   canaryTimeoutMs: 3000,
@@ -29,13 +29,13 @@ vi.setConfig({ testTimeout: 60_000 });
 
 let server: Server;
 let faulty: FaultyProxy;
-const ends: (() => Promise<unknown>)[] = [];
+const cleanUps: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   server = await startServerInProcess();
 });
 afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 afterAll(() => server.stop());
 
@@ -88,13 +88,13 @@ function open({ limits, percent = 50, lastGood = 25, notify, sites }: Start = {}
     notify: notify && { url: notify, credential: APP },
   });
   watch.start();
-  ends.push(() => watch.stop());
+  cleanUps.push(() => watch.stop());
   return { watch, logger, percentage };
 }
 
-const standBefore = async (): Promise<ProbeSite> => {
+const startFaultySite = async (): Promise<ProbeSite> => {
   faulty = await startFaultyProxy(server.port);
-  ends.push(() => faulty.close());
+  cleanUps.push(() => faulty.close());
   return probeSiteAt(faulty.port);
 };
 
@@ -106,11 +106,11 @@ async function startReceiver() {
   });
   receiver.listen(0, '127.0.0.1');
   await once(receiver, 'listening');
-  ends.push(() => new Promise((resolve) => receiver.close(resolve)));
+  cleanUps.push(() => new Promise((resolve) => receiver.close(resolve)));
   return { bodies, url: new URL(`http://127.0.0.1:${(receiver.address() as AddressInfo).port}`) };
 }
 
-const happens = (holds: () => boolean, what: string) =>
+const waitUntil = (holds: () => boolean, what: string) =>
   eventually(
     () => Promise.resolve(holds()),
     () => what,
@@ -121,16 +121,19 @@ describe('canary, health and rollback together', () => {
   test('11.15 broken delivery of Wavehall causes a rollback to the last good percentage, then to 0, each notified once', async () => {
     const receiver = await startReceiver();
     const { watch, logger, percentage } = open({
-      sites: { wavehall: await standBefore() },
+      sites: { wavehall: await startFaultySite() },
       notify: receiver.url,
-      // On a loaded machine the start may last long enough to mark 50 % as good.
+      // On a loaded machine the start may take long enough for 50 % to be marked as good.
       limits: { goodMs: 60_000 },
     });
-    await happens(() => watch.status().health.wavehall.delivery.good > 5, 'a good start');
+    await waitUntil(
+      () => watch.status().health.wavehall.delivery.good > 5,
+      'the first canary events have arrived',
+    );
     expect(percentage.sets).toEqual([]);
     faulty.fault = 'http-500';
-    await happens(() => percentage.percent === 0, 'the rollback');
-    await happens(() => watch.status().notifications?.sent === 2, 'two notifications');
+    await waitUntil(() => percentage.percent === 0, 'the rollback');
+    await waitUntil(() => watch.status().notifications?.sent === 2, 'two notifications');
     expect(percentage.sets).toEqual([25, 0]);
     expect(logger.warnings.map(({ message }) => message)).toEqual([
       expect.stringMatching(
@@ -148,40 +151,46 @@ describe('canary, health and rollback together', () => {
   test.each(['http-500', 'no-delivery', 'no-upgrade'] as const)(
     '11.15 a broken upstream (%s) is reported, and moves no browser',
     async (fault) => {
-      const { watch, percentage } = open({ sites: { upstream: await standBefore() }, lastGood: 50 });
-      await happens(() => watch.status().health.upstream.delivery.good > 5, 'a good start');
+      const { watch, percentage } = open({ sites: { upstream: await startFaultySite() }, lastGood: 50 });
+      await waitUntil(
+        () => watch.status().health.upstream.delivery.good > 5,
+        'the first canary events have arrived',
+      );
       faulty.fault = fault;
       if (fault === 'no-upgrade') faulty.drop();
       const broken = () => watch.status().health.upstream.breaches.length > 0;
-      await happens(broken, 'a breach of the upstream');
+      await waitUntil(broken, 'a breach of the upstream');
       const { rounds } = watch.status().canary ?? { rounds: 0 };
-      await happens(() => (watch.status().canary?.rounds ?? 0) > rounds + 50, 'fifty rounds more');
+      await waitUntil(() => (watch.status().canary?.rounds ?? 0) > rounds + 50, 'fifty more rounds');
       expect(watch.status().health.wavehall.breaches).toEqual([]);
       expect(watch.status().rollback.breachSinceMs).toBeNull();
       expect(percentage.sets).toEqual([]);
     },
   );
 
-  test('11.15 a percentage that holds is marked as good', async () => {
+  test('11.15 a percentage is marked as good after the set time without a breach', async () => {
     const { percentage } = open({ percent: 75 });
-    await happens(() => percentage.lastGood === 75, 'the mark');
+    await waitUntil(() => percentage.lastGood === 75, '75 % is marked as good');
     expect(percentage.sets).toEqual([]);
   });
 
   test('11.14 without a canary there is no probe, and other reports are still judged', async () => {
     const { watch, percentage } = open({ limits: { canaryEveryMs: 0 } });
-    const beat = setInterval(() => watch.health.connect('wavehall', false, 1), 20);
-    ends.push(() => Promise.resolve(clearInterval(beat)));
-    await happens(() => percentage.percent === 0, 'the rollback');
+    const failing = setInterval(() => watch.health.connect('wavehall', false, 1), 20);
+    cleanUps.push(() => Promise.resolve(clearInterval(failing)));
+    await waitUntil(() => percentage.percent === 0, 'the rollback');
     expect(watch.status()).toMatchObject({ canary: null, notifications: null });
     expect(server.connections()).toBe(0);
   });
 
   test('11.14 a stop leaves no connection and no timer', async () => {
     const { watch } = open();
-    await happens(() => watch.status().health.wavehall.delivery.good > 0, 'a first event');
+    await waitUntil(
+      () => watch.status().health.wavehall.delivery.good > 0,
+      'the first canary event has arrived',
+    );
     await watch.stop();
-    await happens(() => server.connections() === 0, 'no probe is left');
+    await waitUntil(() => server.connections() === 0, 'every probe is closed');
   });
 });
 
@@ -196,7 +205,7 @@ describe('a probe requests a side of the front door', () => {
     }
   });
 
-  test('11.1 any other header is ignored, and the connection is split', () => {
+  test('11.1 any other header is ignored, and the connection is split by its bucket', () => {
     const signature = signedSide(APP, 'wavehall').split(':')[1] ?? '';
     for (const header of [
       undefined,

@@ -1,4 +1,4 @@
-/** docker-compose.yml against the server and the Dockerfile that it goes with. */
+/** docker-compose.yml against the server and the Dockerfile. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { argsOf, execForm, readStages, root, theOnly, type Stage } from './docke
 
 const SERVICE = ['services', 'wavehall'];
 /** Time that the server waits for answers after the last close frame. */
-const FAREWELL_SECONDS = 1;
+const CLOSE_SECONDS = 1;
 
 const nginxConfiguration = readFileSync(`${root}examples/deploy/nginx/compose.conf`, 'utf8');
 const image = readStages().at(-1) as Stage;
@@ -21,11 +21,11 @@ const environment = Object.fromEntries(
 );
 
 describe('docker-compose.yml', () => {
-  test('2.13 waits longer than the server drains', () => {
-    const patience = Number(/^(\d+)s$/.exec(scalar(...SERVICE, 'stop_grace_period'))?.[1]);
+  test('2.13 has a longer grace period than the drain of the server', () => {
+    const gracePeriod = Number(/^(\d+)s$/.exec(scalar(...SERVICE, 'stop_grace_period'))?.[1]);
     const drain = readConfig({ ...APP, ...environment }).drainSeconds;
     expect(drain).toBeGreaterThan(0);
-    expect(patience).toBeGreaterThan(drain + FAREWELL_SECONDS);
+    expect(gracePeriod).toBeGreaterThan(drain + CLOSE_SECONDS);
   });
 
   test('2.5 passes every variable of .env to the server, except the addresses of the containers', () => {
@@ -33,10 +33,10 @@ describe('docker-compose.yml', () => {
     const example: readonly string[] =
       readFileSync(`${root}.env.example`, 'utf8').match(/(?<=^#)[A-Z_0-9]+(?==)/gm) ?? [];
     expect(example.length).toBeGreaterThan(100);
-    const decided = Object.keys(environment).filter((name) => example.includes(name));
-    const inside =
+    const overridden = Object.keys(environment).filter((name) => example.includes(name));
+    const ofContainers =
       /^(REVERB_SERVER_(HOST|PORT)|REVERB_SCALING_ENABLED|REDIS_(URL|HOST|PORT|USERNAME|PASSWORD|SCHEME|TLS)|WAVEHALL_TRUSTED_PROXIES)$/;
-    expect(decided.filter((name) => !inside.test(name))).toEqual([]);
+    expect(overridden.filter((name) => !ofContainers.test(name))).toEqual([]);
     const given = { ...APP, WAVEHALL_ALLOWED_ORIGINS: 'a.test', WAVEHALL_DRAIN_SECONDS: '3' };
     const config = readConfig({ ...given, ...environment });
     expect([config.apps[0]?.id, config.apps[0]?.allowedOrigins, config.drainSeconds]).toEqual([
@@ -56,8 +56,8 @@ describe('docker-compose.yml', () => {
     expect(() => items(...SERVICE, 'ports')).toThrow();
     const [port = '', ...more] = items('services', 'nginx', 'ports');
     expect(more).toEqual([]);
-    const listens = /listen (\d+);/.exec(nginxConfiguration)?.[1];
-    expect(withDefaults(port)).toBe(`${readConfig(APP).port}:${listens}`);
+    const nginxPort = /listen (\d+);/.exec(nginxConfiguration)?.[1];
+    expect(withDefaults(port)).toBe(`${readConfig(APP).port}:${nginxPort}`);
     expect(nginxConfiguration).toContain(`set $nodes wavehall:${theOnly(image, 'EXPOSE')};`);
   });
 
@@ -69,9 +69,9 @@ describe('docker-compose.yml', () => {
   });
 
   test("2.10 gives nginx a longer timeout than the server's", () => {
-    const patience = Number(/proxy_read_timeout (\d+)s;/.exec(nginxConfiguration)?.[1]);
+    const readTimeout = Number(/proxy_read_timeout (\d+)s;/.exec(nginxConfiguration)?.[1]);
     for (const { activityTimeoutSeconds, pingIntervalSeconds } of readConfig(APP).apps)
-      expect(patience).toBeGreaterThan(Math.max(activityTimeoutSeconds, pingIntervalSeconds));
+      expect(readTimeout).toBeGreaterThan(Math.max(activityTimeoutSeconds, pingIntervalSeconds));
   });
 
   test("2.6 trusts nginx's headers about a client, and no other proxy", () => {
@@ -102,8 +102,8 @@ describe('docker-compose.yml', () => {
   });
 
   const available = spawnSync('docker', ['compose', 'version']).status === 0;
-  const title = '2.1 Docker Compose reads it without a complaint';
-  test.skipIf(!available)(available ? title : `${title} (skipped: docker compose is not here)`, () => {
+  const title = '2.1 Docker Compose reads it without an error';
+  test.skipIf(!available)(available ? title : `${title} (skipped: docker compose is not installed)`, () => {
     const { status, stderr } = spawnSync('docker', ['compose', 'config', '--quiet'], {
       cwd: root,
       encoding: 'utf8',

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { root } from './dockerfile.ts';
 
 /**
- * The lines of docker-compose.yml below `path`, unindented: enough YAML for this one file, which uses block maps,
- * block lists and folded texts. A key that is missing is an error.
+ * Lines of docker-compose.yml under `path`, without indentation. Parses only the YAML of this file: block maps,
+ * block lists and folded strings. Throws if a key is missing.
  */
-function below(path: readonly string[]): { inline: string; lines: string[] } {
+function linesUnder(path: readonly string[]): { inline: string; lines: string[] } {
   let lines = readFileSync(`${root}docker-compose.yml`, 'utf8')
     .split('\n')
     .filter((line) => line.trim() !== '' && !line.trim().startsWith('#'));
@@ -22,24 +22,24 @@ function below(path: readonly string[]): { inline: string; lines: string[] } {
   return { inline, lines };
 }
 
-/** A scalar, without quotes. */
-export const scalar = (...path: string[]): string => unquoted(below(path).inline);
+/** Scalar at `path`, without quotes. */
+export const scalar = (...path: string[]): string => unquoted(linesUnder(path).inline);
 
 const unquoted = (text: string): string => text.replace(/^'(.*)'$/, '$1');
 
-/** The entries of a map of scalars. */
+/** Entries of a map of scalars. */
 export const entries = (...path: string[]): Record<string, string> =>
   Object.fromEntries(
-    below(path).lines.map((line) => {
+    linesUnder(path).lines.map((line) => {
       const at = line.indexOf(':');
       return [line.slice(0, at), unquoted(line.slice(at + 1).trim())];
     }),
   );
 
-/** The items of a list of scalars; a folded one is joined by spaces, as YAML does. */
+/** Items of a list of scalars; the lines of a folded string are joined by spaces, as in YAML. */
 export function items(...path: string[]): string[] {
   const list: string[] = [];
-  for (const line of below(path).lines) {
+  for (const line of linesUnder(path).lines) {
     if (line.startsWith('- ')) list.push(line.slice(2).trim());
     else list.push(`${list.pop() ?? ''} ${line.trim()}`);
   }
@@ -48,4 +48,4 @@ export function items(...path: string[]): string[] {
 
 /** Text with each `${NAME:-default}` replaced by its default. */
 export const withDefaults = (text: string): string =>
-  text.replace(/\$\{\w+:-([^}]*)\}/g, (_whole, otherwise: string) => otherwise);
+  text.replace(/\$\{\w+:-([^}]*)\}/g, (_match, fallback: string) => fallback);

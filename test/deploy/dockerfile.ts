@@ -15,7 +15,7 @@ export interface Stage {
 }
 
 export interface Copy {
-  /** The stage that it copies from; undefined: the folder that is built. */
+  /** Stage that it copies from; undefined for the build context. */
   readonly from: string | undefined;
   readonly sources: readonly string[];
   readonly to: string;
@@ -39,15 +39,15 @@ export function readStages(): Stage[] {
 export const argsOf = (stage: Stage, name: string): string[] =>
   stage.instructions.filter((each) => each.name === name).map(({ args }) => args);
 
-/** The one instruction of that name. */
+/** Arguments of the only instruction with this name; throws if there is none or more than one. */
 export function theOnly(stage: Stage, name: string): string {
   const [only, ...more] = argsOf(stage, name);
   if (only === undefined || more.length > 0)
-    throw new Error(`${name} is there ${more.length} times too often`);
+    throw new Error(`expected one ${name}, found ${argsOf(stage, name).length}`);
   return only;
 }
 
-/** A command in exec form; the shell form would put a shell between Docker and the process. */
+/** Parses a command in exec form; throws for the shell form, which would start a shell as the main process. */
 export function execForm(args: string): string[] {
   const words: unknown = JSON.parse(args.slice(args.indexOf('[')));
   if (!Array.isArray(words)) throw new Error(`not in exec form: ${args}`);

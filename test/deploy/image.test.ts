@@ -1,4 +1,4 @@
-/** The Dockerfile, followed step by step where no container engine is needed. */
+/** Executes the steps of the Dockerfile without a container engine. */
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -32,27 +32,27 @@ async function healthOf(port: number): Promise<number> {
   return code;
 }
 
-/** True when .dockerignore, a list of what is let through, lets a path through. */
-function reachesTheBuild(path: string): boolean {
+/** True if .dockerignore includes a path in the build context. */
+function isInBuildContext(path: string): boolean {
   const lines = readFileSync(join(root, '.dockerignore'), 'utf8').split('\n');
   expect(lines).toContain('*');
   return lines.includes(`!${path}`);
 }
 
 describe('the Dockerfile', () => {
-  test('8.11 copies only files that exist and that .dockerignore lets through', () => {
+  test('8.11 copies only files that exist and that .dockerignore includes', () => {
     const sources = stages
       .flatMap(copiesOf)
       .filter(({ from }) => from === undefined)
       .flatMap((copy) => copy.sources);
     expect(sources).toContain('src');
     expect(sources.filter((source) => !existsSync(join(root, source)))).toEqual([]);
-    expect(sources.filter((source) => !reachesTheBuild(source))).toEqual([]);
+    expect(sources.filter((source) => !isInBuildContext(source))).toEqual([]);
   });
 
-  test('8.11 gets no secret file into the build', () => {
+  test('8.11 excludes secret files from the build context', () => {
     for (const path of ['.env', '.git', 'node_modules', 'dist', 'test', 'examples']) {
-      expect(reachesTheBuild(path)).toBe(false);
+      expect(isInBuildContext(path)).toBe(false);
     }
   });
 
@@ -65,7 +65,7 @@ describe('the Dockerfile', () => {
     expect(Number(theOnly(image, 'EXPOSE'))).toBe(readConfig({}).port);
   });
 
-  test('2.13 has the server itself as entry point, so that signals reach it', () => {
+  test('2.13 has the server itself as entry point, so that it receives signals', () => {
     expect(entryPoint[0]).toBe('node');
     const bin = json('package.json')['bin'] as { wavehall: string };
     expect(entryPoint.slice(1)).toEqual([bin.wavehall, 'start']);
@@ -76,20 +76,20 @@ describe('the image', () => {
   let folder: string;
   let server: ChildProcess | undefined;
 
-  /** Follows the COPY lines of a stage into its folder; `contexts` says where each origin is. */
+  /** Executes the COPY instructions of a stage; `contexts` has the folder of each source stage. */
   async function copy(stage: Stage, contexts: Record<string, string>, to: string): Promise<void> {
     await mkdir(to, { recursive: true });
     for (const { from = '', sources, to: target } of copiesOf(stage)) {
       for (const source of sources) {
         const name = target === './' ? basename(source) : target;
         const origin = join(contexts[from] ?? `no stage ${from}`, source.replace(/^\/app\//, ''));
-        // Production packages are put there below, as `npm prune` would leave them.
+        // `installProduction` copies the production packages, as `npm prune` would leave them.
         if (name !== './node_modules') await cp(origin, join(to, name), { recursive: true });
       }
     }
   }
 
-  /** Installs what `npm prune --omit=dev` leaves, by the lock file; copied, so that nothing else can be found from there. */
+  /** Copies the packages that `npm prune --omit=dev` would keep, by the lock file, so that no other package can be resolved. */
   async function installProduction(to: string): Promise<void> {
     const { packages } = json('package-lock.json') as { packages: Record<string, { dev?: boolean }> };
     const wanted = Object.entries(packages)
@@ -117,17 +117,17 @@ describe('the image', () => {
     server = child;
     let output = '';
     const port = await new Promise<number>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`it did not start: ${output}`)), START_MS);
+      const timer = setTimeout(() => reject(new Error(`the server did not start: ${output}`)), START_MS);
       const read = (chunk: Buffer) => {
         output += chunk.toString();
         const found = /"webSocket":"wss?:\/\/[^"]+?:(\d+)\//.exec(output)?.[1];
         if (found === undefined) return;
-        clearTimeout(late);
+        clearTimeout(timer);
         resolve(Number(found));
       };
       child.stdout.on('data', read);
       child.stderr.on('data', read);
-      child.on('exit', (code) => reject(new Error(`it ended with ${code ?? 'a signal'}: ${output}`)));
+      child.on('exit', (code) => reject(new Error(`the server ended with ${code ?? 'a signal'}: ${output}`)));
     });
     return { child, port };
   }
@@ -150,7 +150,7 @@ describe('the image', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('8.11 runs from its own files alone, healthy until SIGTERM', async () => {
+  test('8.11 runs with its own files only, and is healthy until SIGTERM', async () => {
     const { child, port } = await start();
     expect(await healthOf(port)).toBe(0);
     child.kill('SIGTERM');
@@ -159,7 +159,7 @@ describe('the image', () => {
   });
 
   const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
-  test.skipIf(!hasOpenssl)('8.11 is healthy with a certificate too', async () => {
+  test.skipIf(!hasOpenssl)('8.11 is healthy with TLS too', async () => {
     const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
     const wanted = ['-nodes', '-days', '1', '-subj', '/CN=ws.test', '-newkey', 'ec', '-pkeyopt'];
     const files = ['ec_paramgen_curve:prime256v1', '-keyout', key, '-out', certificate];
@@ -171,12 +171,12 @@ describe('the image', () => {
   });
 
   test('8.11 is unhealthy when the server answers 503', async () => {
-    const draining = createServer((_request, response) => response.writeHead(503).end());
-    await new Promise<void>((resolve) => draining.listen(0, '127.0.0.1', resolve));
+    const unhealthy = createServer((_request, response) => response.writeHead(503).end());
+    await new Promise<void>((resolve) => unhealthy.listen(0, '127.0.0.1', resolve));
     try {
-      expect(await healthOf((draining.address() as AddressInfo).port)).toBe(1);
+      expect(await healthOf((unhealthy.address() as AddressInfo).port)).toBe(1);
     } finally {
-      draining.close();
+      unhealthy.close();
     }
   });
 });

@@ -1,4 +1,4 @@
-/** docs/app-json.md against the settings of an app: each key has its variable and its default, and no row is left over. */
+/** docs/app-json.md against the settings of an app: each key has a row with its variable and default, and there are no other rows. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { APP_KEYS } from '../../src/apps/ignored.ts';
@@ -11,15 +11,15 @@ const SETTINGS: readonly Setting<unknown>[] = [APP_OPTIONS, APP_LIMITS, RATE_LIM
   (table): Setting<unknown>[] => Object.values(table),
 );
 
-const plain = (cell = ''): string => cell.trim().replaceAll('`', '');
+const withoutCode = (cell = ''): string => cell.trim().replaceAll('`', '');
 
 /** Key, variable and default of each row whose first cell is a key. */
 const rows = readFileSync(`${ROOT}docs/app-json.md`, 'utf8')
   .split('\n')
   .filter((line) => line.startsWith('| `'))
-  .map((line) => line.split('|').slice(1, 4).map(plain));
+  .map((line) => line.split('|').slice(1, 4).map(withoutCode));
 
-test('every key of an app in JSON has exactly one row, and no other key has one', () => {
+test('every key of an app in JSON has exactly one row, and there are no other rows', () => {
   expect(rows.map(([key]) => key).sort()).toEqual([...APP_KEYS].sort());
 });
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 const PAGE = readFileSync('docs/architecture.md', 'utf8');
 const GLOSSARY = readFileSync('CONTRIBUTING.md', 'utf8');
 
-/** The rows of a part of the page: a question or a step, the file, and the name that the file exports. */
+/** Parses the rows of a text: a question or a step, the file, and the name that the file exports. */
 const rowsIn = (text: string) =>
   [...text.matchAll(/^\| (.+?) +\| `([^`]+)` +\| (?:`([^`]+)`)? +\|$/gm)].map(
     ([, question = '', file = '', name]) => ({ question, file, name }),
@@ -22,7 +22,7 @@ describe('where is … decided?', () => {
     expect(questions.filter(({ name }) => name === undefined)).toEqual([]);
   });
 
-  const SEARCHED = [
+  const SEARCH_TERMS = [
     'Origin',
     'cache',
     'slow reader',
@@ -42,7 +42,7 @@ describe('where is … decided?', () => {
     'rollback',
     'ping timeout',
   ];
-  test.each(SEARCHED)('has a row for a search for "%s"', (word) => {
+  test.each(SEARCH_TERMS)('has a row for a search for "%s"', (word) => {
     expect(questions.some(({ question }) => question.includes(word))).toBe(true);
   });
 });

@@ -1,12 +1,12 @@
-/** The two pages of differences from Reverb, against the list that the conformance suite is run with: none is missing, none is left over. */
+/** The two pages of differences from Reverb, against the list of the conformance suite: both have the same differences. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import named from '../conformance/reverb-differences.ts';
+import differences from '../conformance/reverb-differences.ts';
 import { textOf } from './page.ts';
 
-const FOR_READERS = 'docs/differences-from-reverb.md';
-const OF_THE_RUN = 'docs/differences-from-reverb-run.md';
-/** Cases of a row, in a comment that a reader of the page does not see: `<!-- C05 C63 -->`. */
+const READERS_PAGE = 'docs/differences-from-reverb.md';
+const RUN_PAGE = 'docs/differences-from-reverb-run.md';
+/** Cases of a row, in an HTML comment, which is not displayed: `<!-- C05 C63 -->`. */
 const CASES = /<!-- ((?:[A-Z]\d+ ?)+) -->/;
 
 const rowsOf = (page: string): string[][] =>
@@ -20,11 +20,11 @@ const rowsOf = (page: string): string[][] =>
         .map((cell) => cell.trim()),
     );
 
-const rows = rowsOf(FOR_READERS).filter(([first = '']) => first !== 'situation' && !first.startsWith('---'));
+const rows = rowsOf(READERS_PAGE).filter(([first = '']) => first !== 'situation' && !first.startsWith('---'));
 
-test('each difference of the run is in exactly one row of the page, and no row names another', () => {
+test('each difference of the run is in exactly one row of the page, and no row names an unknown one', () => {
   const cases = rows.flatMap((cells) => CASES.exec(cells.at(-1) ?? '')?.[1]?.split(' ') ?? []);
-  expect(cases.toSorted()).toEqual(Object.keys(named).toSorted());
+  expect(cases.toSorted()).toEqual(Object.keys(differences).toSorted());
 });
 
 test('each row of the page has the situation, both servers and the meaning', () => {
@@ -36,16 +36,16 @@ test('each row of the page has the situation, both servers and the meaning', () 
 });
 
 test('the page of the run has each difference with its reason', () => {
-  const forms = rowsOf(OF_THE_RUN).filter(([first]) => first === 'everywhere');
-  const cases = rowsOf(OF_THE_RUN).filter(([first = '']) => /^[CSWUH]\d\d$/.test(first));
+  const forms = rowsOf(RUN_PAGE).filter(([first]) => first === 'everywhere');
+  const cases = rowsOf(RUN_PAGE).filter(([first = '']) => /^[CSWUH]\d\d$/.test(first));
   const isForm = ([id]: readonly [string, string]): boolean => id.startsWith('F');
-  const list = Object.entries(named);
+  const list = Object.entries(differences);
   expect(forms.map(([, , reason]) => reason)).toEqual(list.filter(isForm).map(([, reason]) => reason));
   const reasonById = Object.fromEntries(cases.map(([id = '', , reason]) => [id, reason]));
   expect(reasonById).toEqual(Object.fromEntries(list.filter((each) => !isForm(each))));
 });
 
 test('the two pages link to each other', () => {
-  expect(readFileSync(FOR_READERS, 'utf8')).toContain('](differences-from-reverb-run.md)');
-  expect(readFileSync(OF_THE_RUN, 'utf8')).toContain('](differences-from-reverb.md)');
+  expect(readFileSync(READERS_PAGE, 'utf8')).toContain('](differences-from-reverb-run.md)');
+  expect(readFileSync(RUN_PAGE, 'utf8')).toContain('](differences-from-reverb.md)');
 });

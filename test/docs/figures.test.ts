@@ -1,4 +1,4 @@
-/** Compares the figures on the pages with their sources: defaults, cases of the conformance suite, runs of the benchmark. */
+/** Compares the numbers on the pages with their sources: defaults, conformance cases, benchmark runs. */
 import { expect, test } from 'vitest';
 import { SCENARIOS } from '../bench/scenarios/index.ts';
 import { groupOf, GROUPS } from '../conformance/case.ts';
@@ -8,7 +8,7 @@ import { codeIn, textOf } from './page.ts';
 
 const CONFORMANCE = ['README.md', 'docs/differences-from-reverb-run.md'];
 
-/** The cells of each row of the tables of a page. */
+/** Cells of all table rows of a page. */
 const rowsOf = (page: string): string[][] =>
   textOf(page)
     .split('\n')
@@ -20,7 +20,7 @@ const rowsOf = (page: string): string[][] =>
         .map((cell) => cell.trim()),
     );
 
-/** How a page writes a default: none for an empty text and for a limit that is off. */
+/** Accepted spellings of a default; `none` for an empty text and for a disabled limit. */
 const spellings = (name: string): string[] => {
   const fallback = SETTINGS.find((setting) => setting.name === name)?.fallback;
   if (fallback === undefined) return [];
@@ -48,7 +48,7 @@ test('each default in the list of limits that Reverb lacks is the default of the
     expect(spellings(name), name).toContain(fallback.replaceAll(',', ''));
 });
 
-test.each(CONFORMANCE)('%s has the present number of conformance cases', (page) => {
+test.each(CONFORMANCE)('%s has the current number of conformance cases', (page) => {
   const rows = rowsOf(page);
   for (const group of Object.values(GROUPS)) {
     const count = cases.filter(({ id }) => groupOf(id) === group).length;
@@ -87,7 +87,7 @@ test('the printed answer of wavehall cutover has the rows and columns of the sou
   for (const name of [...rows, ...columns.trim().split(/ {2,}/)]) expect(source).toContain(`'${name}'`);
 });
 
-test('each block of figures belongs to a scenario and says when and where it was measured', () => {
+test('each block of measurements belongs to a scenario and has the date and the machine', () => {
   const text = textOf('docs/performance.md');
   const blocks = [...text.matchAll(/<!-- bench:(\S+) -->([^]+?)<!-- \/bench:\1 -->/g)];
   expect(blocks.map(([, name = '']) => name).sort()).toEqual(SCENARIOS.map(({ name }) => name).sort());
@@ -95,7 +95,7 @@ test('each block of figures belongs to a scenario and says when and where it was
     expect(block, name).toMatch(/^\n\n\d{4}-\d\d-\d\d \d\d:\d\d UTC, .+, Node v\d+[^]+load average \d/);
 });
 
-test('the figures of missed goals are those of the blocks', () => {
+test('the numbers of missed goals are those of the blocks', () => {
   const text = textOf('docs/performance.md');
   const [, goals = ''] = /Goals that are missed[^\n]+\n([^]+?)\n## /.exec(text) ?? [];
   const blocks = rowsOf('docs/performance.md').flat().join(' | ');

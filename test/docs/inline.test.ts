@@ -1,15 +1,15 @@
-/** Code in the lines of every page, and commands of blocks that are not run: a command is run by a block or tried, a name exists, and the rest is in a list (README.md beside this file). */
+/** Checks inline code and blocks that are not run: commands are tried, names exist; README.md lists the exceptions. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { isCommand, isIn, toBeTriedOf, whatIsWrongWith } from './commands.ts';
+import { isCommand, isIn, toBeTriedOf, commandError } from './commands.ts';
 import { exists } from './names.ts';
 import { codeIn, commentedCommandsOf, inlineCodeOf, type Span } from './page.ts';
 import { pages, ROOT, shellBlocksOf } from './shell-blocks.ts';
 
 const TIMEOUT_MS = 240_000;
-/** Speaks of the tests and lists what is not run. */
+/** Page with the exceptions; its code is not checked. */
 const LIST = 'test/docs/README.md';
-/** Most of its code is frames and grammar, which test/protocol holds against its rules. */
+/** Page whose code is mostly frames and grammar, which test/protocol checks. */
 const SPEC = 'protocol/SPEC.md';
 /** Texts that look like a variable, a metric, or a path of the repository. */
 const LOOKS_LIKE_OURS =
@@ -50,7 +50,7 @@ const inBlocks = blocks
 const commands = once(spans.filter(({ text }) => isCommand(text)));
 const toTry = commands.filter(({ text }) => !isIn(run, text) && !standIns.has(text));
 
-test('finds the commands of the pages', () => {
+test('the pages have commands to check', () => {
   expect(commands.length).toBeGreaterThan(20);
   expect(toTry.length).toBeGreaterThan(10);
   expect(inBlocks.length).toBeGreaterThan(5);
@@ -59,17 +59,15 @@ test('finds the commands of the pages', () => {
 test.each(once([...inBlocks, ...toTry]).map((span) => [where(span), span.text]))(
   '%s is accepted by the program that it calls',
   async (_, text) => {
-    expect(await whatIsWrongWith(text)).toBeUndefined();
+    expect(await commandError(text)).toBeUndefined();
   },
   TIMEOUT_MS,
 );
 
-test('each command that is neither run nor tried is in the list, with its reason and another test', () => {
+test('each command that is neither run nor tried is in the list, with a reason and a test that replaces it', () => {
   const inPages = new Set(commands.map(({ text }) => text));
   for (const [text, why] of standIns) {
-    expect(inPages.has(text) && !isIn(run, text), `${text} is in no line of a page, or a block runs it`).toBe(
-      true,
-    );
+    expect(inPages.has(text) && !isIn(run, text), `${text} is on no page, or a block runs it`).toBe(true);
     const [instead = ''] = /\b(?:test|examples)\/[\w./-]+/.exec(why) ?? [];
     expect(instead, why).not.toBe('');
     expect(exists('README.md', instead, []), why).toBe(true);
@@ -83,7 +81,7 @@ test('each name on a page exists, or is in the list of foreign names', () => {
   expect(missing.map(where)).toEqual([]);
 });
 
-test('each name in that list is on a page and not in the source', () => {
+test('each foreign name is on a page and not in the source', () => {
   const inPages = new Map(spans.map((span) => [span.text, span]));
   for (const [text, why] of foreign) {
     const span = inPages.get(text);

@@ -1,4 +1,4 @@
-/** docs/limits.md against the settings tables and the list of reasons: nothing is missing, nothing is out of date. */
+/** docs/limits.md against the settings and the reasons of refusals: complete and up to date. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { APP_LIMITS } from '../../src/apps/limits.ts';
@@ -24,7 +24,7 @@ const SETTINGS: readonly Setting<unknown>[] = [
   SERVER_SETTINGS,
 ].flatMap((table): Setting<unknown>[] => Object.values(table));
 
-/** Numbers that limit nothing that a client or publisher does. */
+/** Numeric settings that do not limit clients or publishers. */
 const NO_LIMIT =
   /_PORT$|^REDIS_DB$|^WAVEHALL_(WORKERS|TERMINATE_CLOSE_CODE|REDIS_PARTITIONS|CUTOVER_(?!QUEUE|MAX|IDLE).*)$/;
 
@@ -73,9 +73,9 @@ test('each limit is counted by a reason of wavehall_refusals_total or a metric',
   expect(named.length).toBeGreaterThan(20);
 });
 
-// --- what has no variable ----------------------------------------------------------------------
+// --- fixed limits ----------------------------------------------------------------------
 
-/** The constant of each fixed limit, and the test that tries it at n and at n + 1. */
+/** Constant of each fixed limit, and the test that tries n and n + 1. */
 const FIXED: Readonly<Record<string, readonly [file: string, name: string, test: string, title: string]>> = {
   'messages of a socket that wait for an earlier one': [
     'src/core/client/session.ts',
@@ -189,7 +189,7 @@ const fixed = new Map(
     .map(([, limit = '', ...cells]) => [limit, cells] as const),
 );
 
-/** A number of the source, as it is written there: `4 * 1024`, `10_000`. Milliseconds count as seconds. */
+/** Reads a constant of the source, also in a form such as `4 * 1024` or `10_000`; milliseconds become seconds. */
 function numberIn(file: string, name: string): number {
   const source = readFileSync(`${ROOT}${file}`, 'utf8');
   const written = new RegExp(`\\b${name}\\s*[=:]\\s*([\\d_* ]+)[,;]`).exec(source)?.[1] ?? '';
@@ -202,12 +202,12 @@ test('the fixed limits are those of this list, with every column', () => {
   for (const cells of fixed.values()) expect(cells.slice(0, 4)).not.toContain('');
 });
 
-test.each(Object.entries(FIXED))('%s: has the value of the source, and a test', (limit, place) => {
-  const [file, name, tried, title] = place;
+test.each(Object.entries(FIXED))('%s: has the value of the source, and a test', (limit, source) => {
+  const [file, name, testFile, title] = source;
   expect(fixed.get(limit)?.[0]).toBe(`${numberIn(file, name)}`);
-  const path = `${ROOT}test/${tried}`;
+  const path = `${ROOT}test/${testFile}`;
   const tests = readFileSync(existsSync(`${path}.test.ts`) ? `${path}.test.ts` : `${path}.ts`, 'utf8');
-  expect(tests.includes(title), `${tried} has a test with the title ${title}`).toBe(true);
+  expect(tests.includes(title), `${testFile} has a test with the title ${title}`).toBe(true);
 });
 
 test('each fixed limit is counted by a reason or a metric', () => {

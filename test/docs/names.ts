@@ -1,4 +1,4 @@
-/** Names that a page may use: settings, files, and whatever the source itself contains. */
+/** Names that a page may use: settings, files, and text of the source. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
@@ -22,35 +22,35 @@ const git = (args: readonly string[]): string[] =>
     .filter((file) => file !== '');
 
 const files = git(['ls-files', '-z', '--cached', '--others', '--exclude-standard']);
-/** Pages, their tests and files of other projects do not count as source. */
+/** Files that do not count as source: pages, their tests and files of other projects. */
 const NO_SOURCE = /\.md$|^test\/docs\/|^package-lock\.json$|\.(png|ico|woff2?|gz|rdb)$/;
 const source = files
   .filter((file) => !NO_SOURCE.test(file))
   .map((file) => readFileSync(ROOT + file, 'utf8'))
   .join('\n');
 
-const places = new Set(files.flatMap((file) => [file, ...foldersOf(file)]));
+const paths = new Set(files.flatMap((file) => [file, ...foldersOf(file)]));
 function foldersOf(file: string): string[] {
   const parts = file.split('/');
   return parts.slice(1).map((_, at) => parts.slice(0, at + 1).join('/'));
 }
 
 /** A path from the root, from the folder of the page, or from the sources. */
-function isPlace(page: string, text: string): boolean {
+function isPath(page: string, text: string): boolean {
   const path = text.replace(/\/$/, '');
-  const near = [
+  const roots = [
     '.',
     posix.dirname(page),
     'src',
     'examples/laravel/public/js',
     'examples/cutover-from-reverb',
   ];
-  return near.some((folder) => places.has(posix.normalize(posix.join(folder, path))));
+  return roots.some((folder) => paths.has(posix.normalize(posix.join(folder, path))));
 }
 
 const NAME = /^(?:REDIS|REVERB|WAVEHALL)_[A-Z_]*\*?$/;
 
-/** True when a variable of ours exists and takes the value that the page gives it. */
+/** True if the setting exists and accepts the value on the page. */
 function isSetting(text: string): boolean | undefined {
   const [name = '', value] = text.split(/=(.*)/);
   if (!NAME.test(name)) return undefined;
@@ -62,9 +62,9 @@ function isSetting(text: string): boolean | undefined {
   return named.some(({ type: kind }) => kind.parse(value) !== undefined);
 }
 
-/** A placeholder of a template in the source, which stands where the page has a number or a name. */
+/** Placeholder of a template in the source, in the position of a number or name on the page. */
 const PLACEHOLDER = '\\$\\{[^}\\n]+\\}';
-/** Parts of a text of a page that the source may spell otherwise; anything else is itself. */
+/** Parts of a text that may differ in the source; other parts are matched literally. */
 const LOOSE: readonly (readonly [RegExp, (part: string) => string])[] = [
   [/^\d+$/, (part) => `(?:${part}|${PLACEHOLDER})`],
   [/^\{\w+\}$/, (part) => `(?:\\{${part.slice(1, -1)}\\}|:\\w+|${PLACEHOLDER})`],
@@ -73,7 +73,7 @@ const LOOSE: readonly (readonly [RegExp, (part: string) => string])[] = [
   [/^['"]$/, () => `\\\\?['"]`],
 ];
 
-/** Finds a text in the source: a number or a name in braces may be a placeholder there, and `…` is anything. */
+/** Searches the source for a text: a number or a name in braces also matches a placeholder, and `…` matches any text. */
 function isInSource(text: string): boolean {
   const parts =
     text.replace(/^(?:GET|POST|PUT|DELETE) /, '').match(/\d+|\{\w+\}|\s+|[…'"{]|[^\d\s{…'"]+/gu) ?? [];
@@ -86,14 +86,14 @@ function isInSource(text: string): boolean {
   ).test(source);
 }
 
-/** True when a metric is defined under this name, with this label. */
+/** True if a metric with this name and label is defined. */
 function isMetric(text: string): boolean {
   const [, name, label] = /^wavehall_([a-z_]+?)(?:\{(\w+)\})?$/.exec(text) ?? [];
   if (name === undefined) return false;
   return new RegExp(`'${name}',[^;]{0,200}${label === undefined ? '' : `\\['${label}`}`).test(source);
 }
 
-/** True when the option belongs to one of our programs. */
+/** True if one of the project's programs has this option. */
 function isOption(text: string): boolean {
   const [, name] = /^--([\w-]+)(?: \S+)?$/.exec(text) ?? [];
   const defined = `^\\s*'?${name}'?: \\{ type|'--${name}[ ']`;
@@ -107,10 +107,10 @@ const { name: packageName, exports } = JSON.parse(readFileSync(`${ROOT}package.j
 const isExport = (text: string): boolean =>
   text.startsWith(packageName) && `.${text.slice(packageName.length)}` in exports;
 
-/** Values, and parts of them, which other tests compare with the settings. */
+/** True for numbers, which other tests compare with the settings. */
 const isNumber = (text: string): boolean => /^[\d., ]+%?$/.test(text);
 
-/** A variable that is no setting of ours with its value, or a header: both parts are in the source. */
+/** True for a header, or a variable that is not a setting, with a value, if both parts are in the source. */
 function isPair(text: string): boolean {
   const [, name, value] = /^([\w-]+)(?:=|: )(\S+)$/.exec(text) ?? [];
   if (name === undefined || value === undefined || name.startsWith('NODE_')) return false;
@@ -122,7 +122,7 @@ export const exists = (page: string, text: string, blocks: readonly ShellBlock[]
   isSetting(text) ??
   (isNumber(text) ||
     isMetric(text) ||
-    isPlace(page, text) ||
+    isPath(page, text) ||
     APP_KEYS.has(text) ||
     isOption(text) ||
     isExport(text) ||

@@ -1,4 +1,4 @@
-/** A page without its fenced blocks: the code in its lines, its links, and the anchors of its headings. */
+/** Parser of a page without its fenced blocks: inline code, links, and anchors of headings. */
 import { readFileSync } from 'node:fs';
 import { ROOT } from './shell-blocks.ts';
 
@@ -10,14 +10,14 @@ export interface Span {
 
 const FENCE = /^ {0,3}(```|~~~)/;
 const CODE = /(?<!`)(`+)(?!`)([^]+?)(?<!`)\1(?!`)/g;
-/** Up to the end of its sentence, or of what stands in parentheses. */
+/** Command in a comment, up to the end of its sentence or parenthesis. */
 const COMMENTED =
   /(?<=^#.*[\s(])((?:wavehall|npm|npx|php|composer|docker|curl) .+?)(?=[;,)]|\.?(?: \[.*)?$|\. )/g;
 const LINK = /\]\(([^)\s]+)\)|^\[[^\]]+\]:\s+(\S+)|\bhref="([^"]+)"/gm;
 
 export const textOf = (page: string): string => readFileSync(ROOT + page, 'utf8');
 
-/** The text with fenced blocks as empty lines, so that line numbers stay. */
+/** The text with fenced blocks replaced by empty lines, so that line numbers remain the same. */
 function prose(text: string): string {
   let fence: string | undefined;
   return text
@@ -33,13 +33,13 @@ function prose(text: string): string {
 
 const lineAt = (text: string, index: number): number => text.slice(0, index).split('\n').length;
 
-/** Texts between backticks. */
+/** All texts between backticks. */
 export const codeIn = (text: string): string[] => [...text.matchAll(CODE)].map(read);
 
 const read = (match: RegExpExecArray): string =>
   (match[2] ?? '').replaceAll(/\s+/g, ' ').replaceAll('\\|', '|').trim();
 
-/** The code in the lines of a page, on one line even if it was broken. */
+/** Inline code of a page; line breaks in it become spaces. */
 export function inlineCodeOf(page: string): Span[] {
   const text = prose(textOf(page));
   return [...text.matchAll(CODE)].map((match) => ({
@@ -49,7 +49,7 @@ export function inlineCodeOf(page: string): Span[] {
   }));
 }
 
-/** Commands in the comments of an example of `.env`, where there are no backticks. */
+/** Commands in the comments of an `.env` example, which has no backticks. */
 export const commentedCommandsOf = (page: string): Span[] =>
   textOf(page)
     .split('\n')
@@ -57,7 +57,7 @@ export const commentedCommandsOf = (page: string): Span[] =>
       [...line.matchAll(COMMENTED)].map(([, text = '']) => ({ page, line: at + 1, text })),
     );
 
-/** Where the links of a page lead. */
+/** Targets of the links of a page. */
 export function linksOf(page: string): Span[] {
   const text = prose(textOf(page)).replaceAll(CODE, (code) => code.replaceAll(/[^\n]/g, '`'));
   return [...text.matchAll(LINK)].map((match) => ({

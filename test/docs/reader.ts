@@ -8,18 +8,18 @@ import { startRedis } from '../support/redis.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import { ROOT } from './shell-blocks.ts';
 
-/** Everything that a reader needs: a fresh clone, an app of Laravel, Redis, and the upstream of a cutover. */
+/** Environment of a reader: a fresh clone, a Laravel app, Redis, and the upstream of a cutover. */
 export interface Reader {
   /** The fresh clone. */
   readonly copy: string;
   /** Environment of the pages' commands. */
   readonly env: NodeJS.ProcessEnv;
-  /** The text of a block with ports and folders of this machine in place of those that are printed. */
+  /** Replaces the printed ports and folders of a block with those of this machine. */
   replaced(text: string): string;
-  /** The port of this machine for one that is printed. */
+  /** Returns the port of this machine for a printed one. */
   portFor(printed: number): number;
-  /** Removes and ends all of it. */
-  leave(): Promise<void>;
+  /** Stops all servers and removes all folders. */
+  close(): Promise<void>;
 }
 
 export const APP = { id: 'app-id', key: 'app-key', secret: 'app-secret' };
@@ -29,58 +29,58 @@ const REVERB_CONFIG = `<?php return ['apps' => ['provider' => 'config', 'apps' =
   ['app_id' => 'two', 'key' => 'two-key', 'secret' => 'two-secret', 'allowed_origins' => ['*']],
 ]]];`;
 
-/** Ports that the pages print, or that a command takes when none is given. */
-const SERVER = 8080;
-const OTHER_SERVER = 8082;
-const PAGE = 3000;
+/** Ports that the pages print, or that commands use by default. */
+const SERVER_PORT = 8080;
+const UPSTREAM_PORT = 8082;
+const PAGE_PORT = 3000;
 const PRINTED_PORT = /(127\.0\.0\.1:|localhost:|--port[ =])(\d{4,5})\b/g;
 
-/** Long commands, and the same commands with less to do. */
+/** Long commands, and shorter replacements. */
 const SHORTER: readonly (readonly [RegExp, string])[] = [
   [/--seconds 600/g, '--seconds 2'],
   [/npm run conformance(?: --)?(?= |$)/gm, 'npm run conformance -- --only C01,S01,W01,U01,H01'],
   [/--only trigger --quick/g, '--only trigger --quick --rounds 1'],
 ];
 
-/** The names that this run of the tests brought into the environment: a reader's terminal has none of them. */
-const OURS =
+/** Variables of the test run, which a reader's terminal does not have. */
+const TEST_VARIABLES =
   /^(REVERB|PUSHER|WAVEHALL|REDIS|VITEST|npm)_|^(VITEST|NODE_ENV|NODE_OPTIONS|TEST|PROD|DEV|MODE|BASE_URL)$/;
 
-/** Prepares a reader's machine; `withLaravel` needs PHP and Composer. */
-export async function welcomeReader(texts: readonly string[], withLaravel: boolean): Promise<Reader> {
-  const undo: (() => unknown)[] = [];
-  const leave = async (): Promise<void> => {
-    for (const step of undo.splice(0).toReversed()) await step();
+/** Prepares the environment; `withLaravel` needs PHP and Composer. */
+export async function prepareReader(texts: readonly string[], withLaravel: boolean): Promise<Reader> {
+  const cleanups: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
   };
   try {
     const folder = mkdtempSync(join(tmpdir(), 'wavehall-printed-'));
-    undo.push(() => rmSync(folder, { recursive: true, force: true }));
+    cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
     const [copy, prefix] = [join(folder, 'wavehall'), join(folder, 'npm')];
     mkdirSync(prefix);
     copyProject(copy);
     const laravel = withLaravel ? await prepareLaravel() : '/no/php/here';
-    if (withLaravel) undo.push(() => rmSync(laravel, { recursive: true, force: true }));
+    if (withLaravel) cleanups.push(() => rmSync(laravel, { recursive: true, force: true }));
     const redis = await startRedis();
-    undo.push(() => redis.close());
+    cleanups.push(() => redis.close());
     const upstream = await startStandIn(APP_ENV);
-    undo.push(() => upstream.close());
+    cleanups.push(() => upstream.close());
     const ports = await portsFor(texts);
-    ports.set(OTHER_SERVER, upstream.port);
+    ports.set(UPSTREAM_PORT, upstream.port);
     const portFor = (printed: number): number => ports.get(printed) ?? printed;
     return {
       copy,
       env: environment(prefix, portFor, redis.port),
       replaced: (text) => replace(text, laravel, portFor),
       portFor,
-      leave,
+      close,
     };
   } catch (error) {
-    await leave();
+    await close();
     throw error;
   }
 }
 
-/** Copies every file that git knows, as a fresh clone has it. */
+/** Copies every file in git, like a fresh clone. */
 function copyProject(to: string): void {
   const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: ROOT,
@@ -104,7 +104,7 @@ async function prepareLaravel(): Promise<string> {
 async function portsFor(texts: readonly string[]): Promise<Map<number, number>> {
   const printed = texts.flatMap((text) => [...text.matchAll(PRINTED_PORT)].map(([, , port]) => Number(port)));
   const ports = new Map<number, number>();
-  for (const port of new Set([SERVER, PAGE, ...printed])) ports.set(port, await freePort());
+  for (const port of new Set([SERVER_PORT, PAGE_PORT, ...printed])) ports.set(port, await freePort());
   return ports;
 }
 
@@ -115,15 +115,15 @@ function replace(text: string, laravel: string, portFor: Reader['portFor']): str
   return SHORTER.reduce((longer, [long, short]) => longer.replaceAll(long, short), here);
 }
 
-/** Variables that are not printed because they are defaults: the ports of the server, the page and Redis. */
+/** Environment with the ports that the pages do not print because they are defaults: server, page and Redis. */
 const environment = (prefix: string, portFor: Reader['portFor'], redisPort: number): NodeJS.ProcessEnv => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name))),
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !TEST_VARIABLES.test(name))),
   PATH: `${prefix}/bin:${process.env.PATH}`,
   COMPOSER_ALLOW_SUPERUSER: '1',
   npm_config_prefix: prefix,
   npm_config_audit: 'false',
-  REVERB_SERVER_PORT: `${portFor(SERVER)}`,
-  PUSHER_PORT: `${portFor(SERVER)}`,
+  REVERB_SERVER_PORT: `${portFor(SERVER_PORT)}`,
+  PUSHER_PORT: `${portFor(SERVER_PORT)}`,
   REDIS_PORT: `${redisPort}`,
-  PORT: `${portFor(PAGE)}`,
+  PORT: `${portFor(PAGE_PORT)}`,
 });

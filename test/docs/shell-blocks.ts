@@ -4,24 +4,24 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A fenced shell block of a page, as it is printed, with the marks above it (README.md beside this file). */
+/** A fenced shell block of a page, as printed, with the marks above it (see README.md in this folder). */
 export interface ShellBlock {
   readonly page: string;
   /** Line of the page on which the block begins. */
   readonly line: number;
   readonly text: string;
-  /** Why the test leaves it out: `<!-- not run: … -->`. */
+  /** Reason why it is not run: `<!-- not run: … -->`. */
   readonly notRun: string | undefined;
-  /** The command of a server that the page takes for granted: `<!-- beside: … -->`. */
+  /** Command of a server that the page assumes to be running: `<!-- beside: … -->`. */
   readonly beside: string | undefined;
-  /** Channels on which the reader's app publishes meanwhile: `<!-- the app publishes on: … -->`. */
+  /** Channels on which the reader's app publishes while it runs: `<!-- the app publishes on: … -->`. */
   readonly publishing: readonly string[];
 }
 
 const SHELL = /^(?:```|~~~)(?:sh|bash|shell|console|zsh)\b/;
 const MARK = /^<!-- (not run|beside|the app publishes on): (.+) -->$/;
 
-/** Every page that a reader meets: those that git knows, without what other projects wrote. */
+/** All pages of the project: the Markdown files in git. */
 export const pages = (): string[] =>
   execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
     cwd: ROOT,
@@ -57,7 +57,7 @@ function marksAbove(lines: readonly string[]): Readonly<Record<string, string | 
   return Object.fromEntries(marks.map(([, name = '', text]) => [name, text]));
 }
 
-/** The first line of a block, by which the list of those that are not run names it. */
+/** First line of a block, its name in the list of blocks that are not run. */
 export const firstLine = ({ text }: ShellBlock): string => text.split('\n')[0] ?? '';
 
 /** A block without the comments at the ends of its lines. */

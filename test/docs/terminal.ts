@@ -2,18 +2,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { sleep } from '../../src/core/util/time.ts';
 
-export interface Ran {
+export interface RunResult {
   readonly code: number | null;
   readonly output: string;
 }
 
-/** Marks, at the end of a block's output, the folder that it ended in. */
+/** Marker at the end of a block's output, before the folder in which it ended. */
 const FOLDER = '\u0001folder:';
 const STOP_TIMEOUT_MS = 20_000;
 
 /**
- * A reader's terminal: pasted blocks run in a real shell, one after another, in the folder where the last one ended.
- * What keeps running (a server) keeps running until `close` or until something else is started on its port.
+ * Terminal that runs pasted blocks in a real shell, each in the folder in which the previous one ended.
+ * A server runs until `close`, or until another one is started on its port.
  */
 export class Terminal {
   #folder: string;
@@ -31,19 +31,19 @@ export class Terminal {
     this.#folder = folder;
   }
 
-  /** Runs a block to its end; one that does not end in time is stopped, and has no code. */
-  async run(text: string): Promise<Ran> {
+  /** Runs a block; at the time limit it is stopped and has no exit code. */
+  async run(text: string): Promise<RunResult> {
     const child = this.#spawn(`${text}\nprintf '${FOLDER}%s' "$PWD"`);
     const output = collect(child);
-    const late = setTimeout(() => void stop(child), this.#limitMs);
+    const timer = setTimeout(() => void stop(child), this.#limitMs);
     const [code] = (await once(child, 'close')) as [number | null];
-    clearTimeout(late);
+    clearTimeout(timer);
     const [printed = '', folder = this.#folder] = output().split(FOLDER);
     if (code === 0) this.#folder = folder;
     return { code, output: printed };
   }
 
-  /** Starts a block that does not end by itself, in place of what runs on `port`; resolves when `isUp` says so. */
+  /** Starts a block that runs until it is stopped, after stopping the server on `port`; resolves when `isUp` returns true. */
   async start(text: string, port: number, isUp: () => Promise<boolean>): Promise<void> {
     const former = this.#servers.get(port);
     if (former !== undefined) await stop(former);
@@ -59,7 +59,7 @@ export class Terminal {
     }
   }
 
-  /** Ends what still runs, with its children. */
+  /** Stops all servers and their child processes. */
   async close(): Promise<void> {
     await Promise.all([...this.#servers.values()].map(stop));
   }
@@ -91,8 +91,8 @@ async function stop(child: ChildProcess): Promise<void> {
   };
   const closed = child.exitCode === null && child.signalCode === null ? once(child, 'close') : undefined;
   signal('SIGINT');
-  const patience = setTimeout(() => signal('SIGKILL'), STOP_TIMEOUT_MS);
+  const killTimer = setTimeout(() => signal('SIGKILL'), STOP_TIMEOUT_MS);
   await closed;
-  clearTimeout(patience);
+  clearTimeout(killTimer);
   signal('SIGKILL');
 }

@@ -1,4 +1,4 @@
-/** test/README.md, the map of the tests, against the folders and files that are there. */
+/** test/README.md, the map of the tests, against the existing folders and files. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { codeIn } from './page.ts';
@@ -9,7 +9,7 @@ const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
   scripts: Readonly<Record<string, string>>;
 };
 
-test('each folder of test/ has its row', () => {
+test('each folder of test/ has a row', () => {
   const folders = readdirSync(`${ROOT}test`, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   const missing = folders.filter(({ name }) => !MAP.includes(`\n| \`test/${name}\``));
   expect(missing.map(({ name }) => name)).toEqual([]);

@@ -1,4 +1,4 @@
-/** examples/browser-chat, opened from disk as a reader would, in Chromium windows. */
+/** examples/browser-chat, opened from disk in Chromium windows. */
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -11,26 +11,26 @@ const WAIT_MS = 10_000;
 const RECONNECT_MS = 40_000;
 
 withChromium('5.3 the browser chat', () => {
-  const undo: (() => Promise<unknown>)[] = [];
+  const cleanups: (() => Promise<unknown>)[] = [];
   let server: TestServer;
   let browser: Browser;
   const failures: string[] = [];
 
   beforeAll(async () => {
     server = await startServer();
-    undo.push(() => server.close());
+    cleanups.push(() => server.close());
     browser = await launchChromium();
-    undo.push(() => browser.close());
+    cleanups.push(() => browser.close());
   });
   afterEach(async () => {
     for (const context of browser.contexts()) await context.close();
     expect(failures.splice(0)).toEqual([]);
   });
   afterAll(async () => {
-    for (const step of undo.toReversed()) await step();
+    for (const cleanup of cleanups.toReversed()) await cleanup();
   });
 
-  /** Opens the page; the query says where the server is and whatever else is given. */
+  /** Opens the page with the address of the server and the given parameters in its query. */
   async function open(query: Record<string, string>): Promise<Page> {
     const context = await browser.newContext();
     await serveCdn(context);
@@ -42,7 +42,7 @@ withChromium('5.3 the browser chat', () => {
     return page;
   }
 
-  async function enter(name: string, room: string): Promise<Page> {
+  async function join(name: string, room: string): Promise<Page> {
     const page = await open({ name, room });
     await page.waitForSelector('#text:enabled');
     return page;
@@ -50,86 +50,87 @@ withChromium('5.3 the browser chat', () => {
 
   const state = (page: Page, name: string, timeout = WAIT_MS) =>
     page.waitForSelector(`#connection[data-state=${name}]`, { timeout });
-  const say = async (page: Page, text: string) => {
+  const sendMessage = async (page: Page, text: string) => {
     await page.fill('#text', text);
     await page.press('#text', 'Enter');
   };
-  const sees = (page: Page, text: string, mine = false) =>
+  const messageShown = (page: Page, text: string, mine = false) =>
     page.waitForSelector(`.message${mine ? '.mine' : ':not(.mine)'} .bubble:text-is("${text}")`);
-  const people = (page: Page) =>
+  const expectUsers = (page: Page) =>
     expect.poll(() => page.locator('[data-person] .name').allTextContents(), { timeout: 10_000 });
 
-  /** Makes the page record every state that it shows, and whether writing was enabled. */
-  const watchState = (page: Page) =>
+  /** Starts recording, in the page, every displayed state and whether the text field is enabled. */
+  const recordStates = (page: Page) =>
     page.evaluate(() => {
-      const pill = document.querySelector<HTMLElement>('#connection');
+      const indicator = document.querySelector<HTMLElement>('#connection');
       const text = document.querySelector<HTMLInputElement>('#text');
       const states: string[] = [];
       Object.assign(globalThis, { states });
-      if (pill === null || text === null) throw new Error('the page has neither state nor input');
+      if (indicator === null || text === null) throw new Error('the page has neither state nor input');
       new MutationObserver(() => {
-        states.push(`${pill.dataset['state'] ?? ''}, ${text.disabled ? 'disabled' : 'enabled'}`);
-      }).observe(pill, { attributes: true });
+        states.push(`${indicator.dataset['state'] ?? ''}, ${text.disabled ? 'disabled' : 'enabled'}`);
+      }).observe(indicator, { attributes: true });
     });
-  const seen = (page: Page) => page.evaluate(() => (globalThis as unknown as { states: string[] }).states);
+  const recordedStates = (page: Page) =>
+    page.evaluate(() => (globalThis as unknown as { states: string[] }).states);
 
   test('5.3 a message reaches the other window once, and is shown once in its own', async () => {
-    const ada = await enter('Ada', 'messages');
-    const grace = await enter('Grace', 'messages');
-    await say(ada, 'Is anybody here?');
-    await sees(ada, 'Is anybody here?', true);
-    await sees(grace, 'Is anybody here?');
-    await say(grace, 'I am');
-    await sees(ada, 'I am');
+    const ada = await join('Ada', 'messages');
+    const grace = await join('Grace', 'messages');
+    await sendMessage(ada, 'Who is here?');
+    await messageShown(ada, 'Who is here?', true);
+    await messageShown(grace, 'Who is here?');
+    await sendMessage(grace, 'I am');
+    await messageShown(ada, 'I am');
     for (const page of [ada, grace]) expect(await page.locator('.bubble').count()).toBe(2);
   });
 
   test("5.3 rooms do not receive each other's messages", async () => {
-    const [ada, grace, alone] = [
-      await enter('Ada', 'one'),
-      await enter('Grace', 'one'),
-      await enter('Joan', 'two'),
+    const [ada, grace, joan] = [
+      await join('Ada', 'one'),
+      await join('Grace', 'one'),
+      await join('Joan', 'two'),
     ];
-    await say(ada, 'In room one');
-    await sees(grace, 'In room one');
-    await say(alone, 'In room two');
-    await people(alone).toEqual(['Joan']);
-    await people(ada).toEqual(['Ada', 'Grace']);
+    await sendMessage(ada, 'In room one');
+    await messageShown(grace, 'In room one');
+    await sendMessage(joan, 'In room two');
+    await expectUsers(joan).toEqual(['Joan']);
+    await expectUsers(ada).toEqual(['Ada', 'Grace']);
     expect(await ada.locator('.bubble').allTextContents()).toEqual(['In room one']);
   });
 
   test('5.3 typing is shown in the other window and ends with the message', async () => {
-    const ada = await enter('Ada', 'typing');
-    const grace = await enter('Grace', 'typing');
+    const ada = await join('Ada', 'typing');
+    const grace = await join('Grace', 'typing');
     await ada.locator('#text').pressSequentially('We');
     await grace.waitForSelector('#typing:text-is("Ada is typing…")');
     expect(await ada.textContent('#typing')).toBe('');
     await ada.press('#text', 'Enter');
-    await sees(grace, 'We');
+    await messageShown(grace, 'We');
     await expect.poll(() => grace.textContent('#typing')).toBe('');
   });
 
   test('5.3 users who join, change their name or leave are shown to the others', async () => {
-    const ada = await enter('Ada', 'people');
-    const grace = await enter('Grace', 'people');
-    await people(grace).toEqual(['Grace', 'Ada']);
-    await people(ada).toEqual(['Ada', 'Grace']);
+    const ada = await join('Ada', 'people');
+    const grace = await join('Grace', 'people');
+    await expectUsers(grace).toEqual(['Grace', 'Ada']);
+    await expectUsers(ada).toEqual(['Ada', 'Grace']);
     await grace.fill('#name', 'Hopper');
     await grace.press('#name', 'Tab');
-    await people(ada).toEqual(['Ada', 'Hopper']);
+    await expectUsers(ada).toEqual(['Ada', 'Hopper']);
     await grace.close({ runBeforeUnload: false });
-    await people(ada).toEqual(['Ada']);
+    await expectUsers(ada).toEqual(['Ada']);
     await ada.waitForSelector('.note:text-is("Hopper left")');
   });
 
   test('5.3 messages are shown as text, never as markup', async () => {
-    const ada = await enter('<b>Ada</b>', 'markup');
-    const grace = await enter('Grace', 'markup');
-    await say(ada, '<img src=x onerror="document.title=1">');
+    const ada = await join('<b>Ada</b>', 'markup');
+    const grace = await join('Grace', 'markup');
+    await sendMessage(ada, '<img src=x onerror="document.title=1">');
     await expect
       .poll(() => grace.locator('.bubble').allTextContents())
       .toEqual(['<img src=x onerror="document.title=1">']);
-    await people(grace).toEqual(['Grace', '<b>Ada</b>']);
+    await expectUsers(grace).toEqual(['Grace', '<b>Ada</b>']);
     expect(await grace.locator('main img, main b').count()).toBe(0);
   });
 
@@ -142,19 +143,19 @@ withChromium('5.3 the browser chat', () => {
   });
 
   test('2.14 writing is disabled while the server is down, and works again afterwards', async () => {
-    const ada = await enter('Ada', 'restart');
-    const grace = await enter('Grace', 'restart');
+    const ada = await join('Ada', 'restart');
+    const grace = await join('Grace', 'restart');
     const { port } = server;
-    await watchState(ada);
+    await recordStates(ada);
     server.kill('SIGKILL');
     await server.exited;
     server = await startServer({ REVERB_SERVER_PORT: String(port) });
-    await expect.poll(() => seen(ada), { timeout: RECONNECT_MS }).toContain('connecting, disabled');
+    await expect.poll(() => recordedStates(ada), { timeout: RECONNECT_MS }).toContain('connecting, disabled');
     for (const page of [ada, grace]) {
       await page.waitForSelector('#text:enabled', { timeout: RECONNECT_MS });
     }
-    await people(ada).toEqual(['Ada', 'Grace']);
-    await say(ada, 'Back again');
-    await sees(grace, 'Back again');
+    await expectUsers(ada).toEqual(['Ada', 'Grace']);
+    await sendMessage(ada, 'Back again');
+    await messageShown(grace, 'Back again');
   }, 60_000);
 });

@@ -6,8 +6,8 @@ const CDN = 'https://cdn.jsdelivr.net/npm/';
 const modules = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 
 /**
- * Answers what the pages ask of their CDN from node_modules, so that the tests need no network. A page that asks for
- * another version than the installed one gets a 404, and its `integrity` is checked by the browser as ever.
+ * Serves the pages' CDN requests from node_modules, so that the tests need no network. A request for a version that is
+ * not installed is answered with 404; the browser checks `integrity` as usual.
  */
 export async function serveCdn(context: BrowserContext): Promise<void> {
   await context.route(/^https:/, async (route) => {

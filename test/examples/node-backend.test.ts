@@ -1,4 +1,4 @@
-/** examples/node-backend: the backend as a process of its own, asked by HTTP and used in Chromium windows. */
+/** examples/node-backend: the backend in its own process, over HTTP and in Chromium windows. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -10,20 +10,20 @@ import { serveCdn } from './cdn.ts';
 
 const WAIT_MS = 10_000;
 
-const undo: (() => Promise<unknown>)[] = [];
+const cleanups: (() => Promise<unknown>)[] = [];
 let server: TestServer;
 let url: string;
 
 beforeAll(async () => {
   server = await startServer();
-  undo.push(() => server.close());
+  cleanups.push(() => server.close());
   url = await startBackend(server);
 });
 afterAll(async () => {
-  for (const step of undo.toReversed()) await step();
+  for (const cleanup of cleanups.toReversed()) await cleanup();
 });
 
-/** Runs `npm start`'s command and resolves with the address that it prints. */
+/** Runs the command of `npm start` and resolves with the printed address. */
 async function startBackend({ host, port }: TestServer): Promise<string> {
   const child = spawn(process.execPath, ['server.js'], {
     cwd: 'examples/node-backend',
@@ -31,7 +31,7 @@ async function startBackend({ host, port }: TestServer): Promise<string> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit');
-  undo.push(async () => {
+  cleanups.push(async () => {
     child.kill();
     await exited;
   });
@@ -47,14 +47,14 @@ async function startBackend({ host, port }: TestServer): Promise<string> {
   });
 }
 
-/** Logs a user in, and returns its cookie. */
+/** Logs a user in; returns a function that sends requests with the user's cookie. */
 async function logIn(name: string) {
-  const login = await ask('POST', '/login', { name });
+  const login = await request('POST', '/login', { name });
   const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? '';
-  return (method: string, path: string, body?: object) => ask(method, path, body, cookie);
+  return (method: string, path: string, body?: object) => request(method, path, body, cookie);
 }
 
-async function ask(method: string, path: string, body?: object, cookie = '') {
+async function request(method: string, path: string, body?: object, cookie = '') {
   const response = await fetch(url + path, {
     method,
     headers: { 'Content-Type': 'application/json', Cookie: cookie },
@@ -67,22 +67,22 @@ async function ask(method: string, path: string, body?: object, cookie = '') {
 describe('the backend over HTTP', () => {
   test('3.5 signs the channels that a user may join, and no others', async () => {
     const ada = await logIn('Ada');
-    const enter = async (channel_name: string) =>
+    const authStatus = async (channel_name: string) =>
       (await ada('POST', '/broadcasting/auth', { socket_id: '1.2', channel_name })).status;
-    expect(await enter('private-user-ada')).toBe(200);
-    expect(await enter('presence-team')).toBe(200);
-    expect(await enter('private-user-grace')).toBe(403);
-    expect(await enter('private-user-ada:::1')).toBe(403);
-    expect(await enter('presence-other')).toBe(403);
+    expect(await authStatus('private-user-ada')).toBe(200);
+    expect(await authStatus('presence-team')).toBe(200);
+    expect(await authStatus('private-user-grace')).toBe(403);
+    expect(await authStatus('private-user-ada:::1')).toBe(403);
+    expect(await authStatus('presence-other')).toBe(403);
   });
 
   test('3.5 signs only for users who are logged in, and only for valid socket ids', async () => {
     const form = { socket_id: '1.2', channel_name: 'presence-team' };
-    expect((await ask('POST', '/broadcasting/auth', form)).status).toBe(403);
-    expect((await ask('POST', '/user-auth', form)).status).toBe(403);
+    expect((await request('POST', '/broadcasting/auth', form)).status).toBe(403);
+    expect((await request('POST', '/user-auth', form)).status).toBe(403);
     const ada = await logIn('Ada');
-    const odd = { socket_id: '1.2:private-user-grace', channel_name: 'private-user-ada' };
-    expect((await ada('POST', '/broadcasting/auth', odd)).status).toBe(422);
+    const invalid = { socket_id: '1.2:private-user-grace', channel_name: 'private-user-ada' };
+    expect((await ada('POST', '/broadcasting/auth', invalid)).status).toBe(422);
   });
 
   test('8.6 lists the channels, none of them occupied', async () => {
@@ -91,7 +91,7 @@ describe('the backend over HTTP', () => {
     expect((await ada('GET', '/people')).json).toEqual({ users: [] });
   });
 
-  test('8.4 depends on the library that these tests cover', async () => {
+  test('8.4 depends on the SDK version that these tests use', async () => {
     const dependencyOf = async (file: string, kind: 'dependencies' | 'devDependencies') =>
       (JSON.parse(await readFile(file, 'utf8')) as Record<string, Record<string, string>>)[kind]?.['pusher'];
     expect(await dependencyOf('examples/node-backend/package.json', 'dependencies')).toBe(
@@ -108,7 +108,7 @@ withChromium('8.4 the page of the Node backend', () => {
 
   beforeAll(async () => {
     browser = await launchChromium();
-    undo.push(() => browser.close());
+    cleanups.push(() => browser.close());
     [ada, grace] = [await open('Ada'), await open('Grace')];
   });
   afterEach(() => expect(failures.splice(0)).toEqual([]));
@@ -126,9 +126,9 @@ withChromium('8.4 the page of the Node backend', () => {
     return page;
   }
 
-  const hears = (page: Page, where: string, what: string) =>
+  const textShown = (page: Page, where: string, what: string) =>
     page.waitForSelector(`[data-where="${where}"]:has-text("${what}")`);
-  const heard = (page: Page, where: string) => page.locator(`[data-where="${where}"]`).count();
+  const shownCount = (page: Page, where: string) => page.locator(`[data-where="${where}"]`).count();
   const publish = async (page: Page, where: '/news' | '/secret', text: string) => {
     await page.fill('[name=text]', text);
     await page.click(`[data-post="${where}"]`);
@@ -146,29 +146,29 @@ withChromium('8.4 the page of the Node backend', () => {
 
   test('8.4 a published text reaches the other window, and is shown once in its own', async () => {
     await publish(ada, '/news', 'Version 2 is out');
-    await hears(grace, 'news', 'Ada: Version 2 is out');
-    await hears(ada, 'news', 'You: Version 2 is out');
+    await textShown(grace, 'news', 'Ada: Version 2 is out');
+    await textShown(ada, 'news', 'You: Version 2 is out');
     await publish(grace, '/news', 'I saw it');
-    await hears(ada, 'news', 'Grace: I saw it');
-    expect(await heard(ada, 'news')).toBe(2);
+    await textShown(ada, 'news', 'Grace: I saw it');
+    expect(await shownCount(ada, 'news')).toBe(2);
   });
 
   test('7.7 an encrypted text can be read in both windows', async () => {
     await publish(grace, '/secret', 'The cake is in the kitchen');
-    for (const page of [ada, grace]) await hears(page, 'encrypted', 'Grace: The cake is in the kitchen');
+    for (const page of [ada, grace]) await textShown(page, 'encrypted', 'Grace: The cake is in the kitchen');
   });
 
   test('8.5 a batch reaches all users and one user', async () => {
     await ada.click('#digest');
-    await hears(ada, 'private', 'Your digest, Ada');
-    await hears(grace, 'news', 'A digest is out');
-    expect(await heard(grace, 'private')).toBe(0);
+    await textShown(ada, 'private', 'Your digest, Ada');
+    await textShown(grace, 'news', 'A digest is out');
+    expect(await shownCount(grace, 'private')).toBe(0);
   });
 
   test('6.4 a greeting reaches one user', async () => {
     await grace.click('[data-person=Ada] button:text-is("Hello")');
-    await hears(ada, 'to you alone', 'Grace: Hello!');
-    expect(await heard(grace, 'to you alone')).toBe(0);
+    await textShown(ada, 'to you alone', 'Grace: Hello!');
+    expect(await shownCount(grace, 'to you alone')).toBe(0);
   });
 
   test('8.6 the server lists the occupied channels', async () => {
@@ -187,7 +187,7 @@ withChromium('8.4 the page of the Node backend', () => {
   test('6.7 a terminated user is disconnected, and reconnects only by a click', async () => {
     await ada.click('[data-person=Grace] button:text-is("Disconnect")');
     await grace.waitForSelector('#connection[data-state=disconnected]');
-    await hears(grace, 'error', 'You got disconnected by the app. (4009)');
+    await textShown(grace, 'error', 'You got disconnected by the app. (4009)');
     await ada.waitForSelector('[data-person=Grace]', { state: 'detached' });
     await grace.click('#again');
     await grace.waitForSelector('#connection[data-state=connected]');

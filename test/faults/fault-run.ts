@@ -8,21 +8,21 @@ import { ignore } from '../../src/core/util/ignore.ts';
 import type { Answer } from '../support/wire-http.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-/** `npm run faults -- --seeds 20` sets these; a failure says which seed to take. */
+/** `npm run faults -- --seeds 20` sets these; the message of a failure names its seed. */
 const SEEDS = Number(process.env.FAULT_SEEDS ?? 1);
 const FIRST_SEED = Number(process.env.FAULT_SEED ?? 1);
 const LIMIT_MS = 60_000;
 
-/** For faults in which most is waiting; with many seeds there would be too many at once. */
-export const sideBySide = SEEDS === 1 ? describe.concurrent : describe;
+/** For faults that mostly wait; one after another when there are many seeds. */
+export const describeConcurrent = SEEDS === 1 ? describe.concurrent : describe;
 
 let names = 0;
 
-/** One fault: a cluster, clients, publishers, and the one recorder that compares what all of them see. */
+/** One run of a fault: a cluster, its clients and publishers, and the recorder that checks what they received. */
 export class FaultRun extends DeliveryScenario {
   readonly cluster: Cluster;
   readonly recorder: ClusterRecorder;
-  readonly #visitors: ClusterClient[] = [];
+  readonly #clients: ClusterClient[] = [];
   readonly #suffix = `${(names += 1)}`;
 
   constructor(cluster: Cluster, seed: number) {
@@ -40,45 +40,45 @@ export class FaultRun extends DeliveryScenario {
     return `${base}-${this.#suffix}`;
   }
 
-  /** Connects a client to a node and its channels; it reconnects to any node that is up. */
-  async visitor(user: string, node: number, channels: readonly string[]): Promise<ClusterClient> {
+  /** Connects a client to a node and subscribes it; when its socket closes, it reconnects to any node that is up. */
+  async connectClient(user: string, node: number, channels: readonly string[]): Promise<ClusterClient> {
     const pick = (): TestNode => this.pick(this.cluster.up);
-    const visitor = new ClusterClient(user, this.node(node), pick, this.recorder);
-    this.#visitors.push(visitor);
-    return visitor.arrive(channels);
+    const client = new ClusterClient(user, this.node(node), pick, this.recorder);
+    this.#clients.push(client);
+    return client.connect(channels);
   }
 
-  /** `perNode` users on every node, all on these channels. */
-  async crowd(perNode: number, channels: readonly string[]): Promise<ClusterClient[]> {
+  /** Connects `perNode` users to every node, all subscribed to these channels. */
+  async connectClients(perNode: number, channels: readonly string[]): Promise<ClusterClient[]> {
     return Promise.all(
       this.cluster.nodes.flatMap(({ index }) =>
-        Array.from({ length: perNode }, (_, at) => this.visitor(`u${index}x${at}`, index, channels)),
+        Array.from({ length: perNode }, (_, at) => this.connectClient(`u${index}x${at}`, index, channels)),
       ),
     );
   }
 
-  /** Publishes one event and records how it was answered. */
+  /** Publishes one event and records the status of its answer. */
   publish(channel: string, node: TestNode): Promise<SentEvent> {
-    const sent = this.sending({ channel, at: nodeName(node) }, (n) => ({ n }));
+    const sent = this.sending({ channel, server: nodeName(node) }, (n) => ({ n }));
     return this.post(sent, CLUSTER_EVENT, (body) =>
-      this.ask(node, 'POST /events', () => node.post('/events', body)),
+      this.request(node, 'POST /events', () => node.post('/events', body)),
     );
   }
 
-  /** Asks the API; the recorder receives the status and the time of the answer. */
-  async ask(node: TestNode, what: string, request: () => Promise<Answer>): Promise<number> {
+  /** Sends an API request; records the status and the duration of its answer. */
+  async request(node: TestNode, what: string, send: () => Promise<Answer>): Promise<number> {
     const begin = performance.now();
-    const { troubles } = node;
-    const status = await request().then(
+    const { outages } = node;
+    const status = await send().then(
       (answer) => answer.status,
       () => 0,
     );
-    if (troubles === node.troubles && !node.mayFail)
+    if (outages === node.outages && !node.mayFail)
       this.recorder.answered(node, what, status, performance.now() - begin);
     return status;
   }
 
-  /** Publishes all the time, one event per channel at once, each through any node that is up. */
+  /** Publishes to all channels every `everyMs`, each event through any node that is up; returns how to stop it. */
   load(channels: readonly string[], everyMs = 10): () => Promise<void> {
     return this.background(async () => {
       await Promise.all(channels.map((channel) => this.publish(channel, this.pick(this.cluster.up))));
@@ -86,24 +86,24 @@ export class FaultRun extends DeliveryScenario {
     });
   }
 
-  /** Everything has arrived, all agree, and nothing was ever wrong. */
+  /** Expects every accepted event to arrive, all nodes to agree on the members, and no violation to be recorded. */
   async settled(expected?: Expectations): Promise<void> {
     await this.recorder.settled(expected);
   }
 
-  /** All clients leave, and nothing may stay behind. */
+  /** Disconnects all clients and expects nothing of them to remain in Redis. */
   async emptied(withinMs?: number): Promise<void> {
-    await Promise.all(this.#visitors.map((visitor) => visitor.quit()));
-    await this.recorder.nothingLeft(withinMs);
+    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.recorder.expectNoKeysLeft(withinMs);
   }
 
   async close(): Promise<void> {
     await this.stopBackground().catch(ignore);
-    await Promise.all(this.#visitors.map((visitor) => visitor.quit(true)));
+    await Promise.all(this.#clients.map((client) => client.close(true)));
   }
 }
 
-/** A cluster that several faults share: a fault that fails leaves it to nobody. */
+/** A cluster that several faults share; after a fault that failed, the next one starts a new cluster. */
 export class SharedCluster {
   readonly #options: ClusterOptions;
   #running: Cluster | undefined;
@@ -125,48 +125,48 @@ export class SharedCluster {
   }
 }
 
-/** One fault, once per seed. `options`: how to start a cluster for this fault alone. */
+/** Defines the test of a fault, one per seed. `options`: a shared cluster, or how to start one for this test alone. */
 export function fault(
   title: string,
   options: ClusterOptions | SharedCluster,
-  play: (stage: FaultRun) => Promise<void>,
+  scenario: (run: FaultRun) => Promise<void>,
   limitMs = LIMIT_MS,
 ): void {
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) {
     const name = SEEDS === 1 ? title : `${title} (seed ${seed})`;
-    test(name, { timeout: limitMs }, () => once(options, seed, play));
+    test(name, { timeout: limitMs }, () => runFault(options, seed, scenario));
   }
 }
 
-async function once(
+async function runFault(
   options: ClusterOptions | SharedCluster,
   seed: number,
-  play: (stage: FaultRun) => Promise<void>,
+  scenario: (run: FaultRun) => Promise<void>,
 ): Promise<void> {
   const shared = options instanceof SharedCluster ? options : new SharedCluster(options);
   const cluster = await shared.take();
-  const stage = new FaultRun(cluster, seed);
+  const run = new FaultRun(cluster, seed);
   let isFine = false;
   try {
-    await play(stage);
+    await scenario(run);
     isFine = true;
   } catch (error) {
     const outputs = cluster.nodes.map(
       ({ index, server }) => `node ${index}: …${server.output().slice(-400)}`,
     );
-    const message = `${(error as Error).message}\nFAULT_SEED=${seed} plays it again.\n${outputs.join('\n')}`;
-    // The stack says where the fault was being played.
+    const message = `${(error as Error).message}\nFAULT_SEED=${seed} repeats it.\n${outputs.join('\n')}`;
+    // The stack of the original error shows the failing step.
     (error as Error).message = message;
     throw error;
   } finally {
     cluster.heal();
-    await stage.close();
+    await run.close();
     if (!isFine || shared !== options) await shared.close();
   }
 }
 
-/** Figures that are worth reading, on the run's output. */
-export function report(fault: string, figures: Readonly<Record<string, number | string>>): void {
-  const text = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
+/** Prints measurements of a fault. */
+export function report(fault: string, values: Readonly<Record<string, number | string>>): void {
+  const text = Object.entries(values).map(([name, value]) => `${name} ${value}`);
   console.log(`${fault}: ${text.join(', ')}`);
 }

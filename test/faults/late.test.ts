@@ -1,19 +1,19 @@
-/** Redis carries out a command late, or its answer is lost: the HTTP answer must be true. */
+/** Redis carries out a command late, or its answer is lost: the HTTP status must still be correct. */
 import { Redis } from 'ioredis';
 import { afterAll, describe, expect } from 'vitest';
 import type { SentEvent } from '../support/delivery/delivery-log.ts';
 import { eventually } from '../support/wire.ts';
-import { msUntilAccepting, startLoad, acceptedMore } from './steps.ts';
+import { msUntilAccepting, startLoad, waitForAccepted } from './steps.ts';
 import { fault, report, SharedCluster, type FaultRun } from './fault-run.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
 const shared = new SharedCluster({ env: { WAVEHALL_LEASE_SECONDS: '12' } });
 afterAll(() => shared.close());
 
-/** Where there is time to ask. */
-const slow = { env: { WAVEHALL_REDIS_TIMEOUT_MS: '4000' } };
+/** A timeout that leaves time to ask Redis whether it carried out a publish. */
+const longTimeout = { env: { WAVEHALL_REDIS_TIMEOUT_MS: '4000' } };
 
-/** Publishes whose outcome stayed unknown, by the metrics of all nodes. */
+/** Number of publishes with an unknown outcome, by the metrics of all nodes. */
 async function unknownOutcomes({ cluster }: FaultRun): Promise<number> {
   const texts = await Promise.all(cluster.up.map((node) => node.metrics()));
   const counts = texts.map((text) => /^wavehall_redis_unknown_outcomes_total (\d+)/m.exec(text)?.[1]);
@@ -22,109 +22,109 @@ async function unknownOutcomes({ cluster }: FaultRun): Promise<number> {
 
 describe('Redis is frozen', () => {
   fault(
-    '8.3 F14 answers 503 to what is sent meanwhile, and never delivers it later',
+    '8.3 F14 answers 503 to events published meanwhile, and never delivers them later',
     shared,
-    async (stage) => {
-      const news = stage.name('news');
-      await stage.crowd(2, [news]);
-      expect((await stage.publish(news, stage.node(0))).status).toBe(200);
-      stage.cluster.redis.pause();
+    async (run) => {
+      const news = run.name('news');
+      await run.connectClients(2, [news]);
+      expect((await run.publish(news, run.node(0))).status).toBe(200);
+      run.cluster.redis.pause();
       await sleep(50);
       const sent: Promise<{ readonly status: number }>[] = [];
       for (let number = 0; number < 50; number += 1) {
-        sent.push(stage.publish(news, stage.pick(stage.cluster.nodes)));
+        sent.push(run.publish(news, run.pick(run.cluster.nodes)));
         await sleep(50);
       }
       const statuses = (await Promise.all(sent)).map(({ status }) => status);
       expect(statuses).toEqual(Array(50).fill(503));
-      stage.cluster.redis.resume();
-      await msUntilAccepting(stage, news);
-      await stage.settled();
-      await stage.emptied();
+      run.cluster.redis.resume();
+      await msUntilAccepting(run, news);
+      await run.settled();
+      await run.emptied();
     },
   );
 
-  fault('8.11 /up answers 503 within 2 s, and 200 again when Redis answers', shared, async (stage) => {
-    const news = stage.name('news');
-    await stage.crowd(1, [news]);
-    const ups = async (): Promise<number[]> => Promise.all(stage.cluster.nodes.map((node) => node.health()));
-    stage.cluster.redis.pause();
+  fault('8.11 /up answers 503 within 2 s, and 200 when Redis answers again', shared, async (run) => {
+    const news = run.name('news');
+    await run.connectClients(1, [news]);
+    const ups = async (): Promise<number[]> => Promise.all(run.cluster.nodes.map((node) => node.health()));
+    run.cluster.redis.pause();
     const frozenMs = performance.now();
     await eventually(async () => (await ups()).every((status) => status === 503), '/up answers 503');
     const afterMs = performance.now() - frozenMs;
-    stage.cluster.redis.resume();
+    run.cluster.redis.resume();
     await eventually(async () => (await ups()).every((status) => status === 200), '/up answers 200 again');
     report('/up', { 'answers 503 after ms': Math.round(afterMs) });
     expect(afterMs).toBeLessThan(2000);
-    await msUntilAccepting(stage, news);
-    await stage.emptied();
+    await msUntilAccepting(run, news);
+    await run.emptied();
   });
 
   fault(
-    '8.3 F14 repeatedly, under load: an event with 503 arrives nowhere, one with 200 everywhere',
+    '8.3 F14 repeatedly, under load: an event answered 503 reaches no client, one answered 200 reaches all',
     shared,
-    async (stage) => {
-      const before = await unknownOutcomes(stage);
-      const { news, stop } = await startLoad(stage, 2, 2);
+    async (run) => {
+      const before = await unknownOutcomes(run);
+      const { news, stop } = await startLoad(run, 2, 2);
       for (let round = 0; round < 12; round += 1) {
-        stage.cluster.redis.pause();
-        await sleep(50 + stage.random.next() * 1200);
-        stage.cluster.redis.resume();
-        await sleep(stage.random.next() * 300);
+        run.cluster.redis.pause();
+        await sleep(50 + run.random.next() * 1200);
+        run.cluster.redis.resume();
+        await sleep(run.random.next() * 300);
       }
-      await msUntilAccepting(stage, news);
+      await msUntilAccepting(run, news);
       await stop();
-      const { answers, refusals, unknown, longestMs } = stage.recorder.answers;
+      const { answers, refusals, unknown, longestMs } = run.recorder.answers;
       report('F14 frozen 12 times', {
         ...{ 'answers with 200': answers, 'with 503': refusals, 'with 504': unknown },
         'longest answer ms': Math.round(longestMs),
       });
       expect(refusals).toBeGreaterThan(0);
-      expect((await unknownOutcomes(stage)) > before).toBe(unknown > 0);
-      await stage.settled({ withinMs: 15_000 });
-      await stage.emptied();
+      expect((await unknownOutcomes(run)) > before).toBe(unknown > 0);
+      await run.settled({ withinMs: 15_000 });
+      await run.emptied();
     },
   );
 });
 
-interface Unheard {
-  /** Publishes that have reached node 1 and are not answered yet. */
-  readonly taken: readonly SentEvent[];
-  /** Settles when all that was sent is answered. */
+interface Unanswered {
+  /** Events that clients of node 1 have received and that node 0 has not answered yet. */
+  readonly delivered: readonly SentEvent[];
+  /** Resolves when every publish is answered. */
   readonly answered: Promise<unknown>;
 }
 
 /**
- * Publishes through node 0 without a pause until its link to Redis brings no answers any more, and again from the start
- * where Redis had just answered everything.
+ * Loses the answers of Redis to publishes of node 0: publishes without a pause, mutes the link, and starts again if
+ * Redis happened to have answered everything before.
  */
-async function unheard(stage: FaultRun, channel: string): Promise<Unheard> {
-  const node = stage.node(0);
-  const taken = (): SentEvent[] => {
-    const seen = stage.recorder.receivedOn(stage.node(1), channel);
-    return stage.recorder.underway(channel).filter(({ number }) => seen.includes(number));
+async function loseAnswers(run: FaultRun, channel: string): Promise<Unanswered> {
+  const node = run.node(0);
+  const delivered = (): SentEvent[] => {
+    const received = run.recorder.receivedOn(run.node(1), channel);
+    return run.recorder.inFlight(channel).filter(({ number }) => received.includes(number));
   };
   for (;;) {
-    const isMute = (): boolean => node.proxy.faultOf('commands') === 'mute';
+    const isMute = (): boolean => node.proxy.faultOf('commands') === 'repliesLost';
     let wasMuted = false;
-    const lane = async (): Promise<void> => {
+    const publishAll = async (): Promise<void> => {
       let status: number;
-      do ({ status } = await stage.publish(channel, node));
+      do ({ status } = await run.publish(channel, node));
       while (!wasMuted || (status === 200 && isMute()));
     };
-    const answered = Promise.all(Array.from({ length: 4 }, lane));
-    await acceptedMore(stage, channel, 20);
+    const answered = Promise.all(Array.from({ length: 4 }, publishAll));
+    await waitForAccepted(run, channel, 20);
     wasMuted = true;
-    node.proxy.suffer('mute', 'commands');
-    const isTaken = eventually(() => taken().length > 0, 'node 1 has an event that is not answered', 500);
-    const isThere = await isTaken.then(
+    node.proxy.setFault('repliesLost', 'commands');
+    const found = eventually(() => delivered().length > 0, 'node 1 delivered an unanswered event', 500);
+    const isFound = await found.then(
       () => true,
       () => false,
     );
-    // What node 0 was about to answer when its link fell silent is answered before this request.
-    if (isThere) await node.live();
-    const unanswered = taken();
-    if (unanswered.length > 0) return { taken: unanswered, answered };
+    // Answers that node 0 was about to send when the link was muted are sent before the answer to this request.
+    if (isFound) await node.live();
+    const unanswered = delivered();
+    if (unanswered.length > 0) return { delivered: unanswered, answered };
     node.proxy.heal();
     await answered;
     await node.ready();
@@ -133,64 +133,68 @@ async function unheard(stage: FaultRun, channel: string): Promise<Unheard> {
 
 describe('the answer of Redis is lost', () => {
   fault(
-    '8.3 answers 200 to what Redis had carried out when Redis can be asked in time',
-    slow,
-    async (stage) => {
-      const news = stage.name('news');
-      await stage.crowd(1, [news]);
-      const isAnsweredWell = async (): Promise<boolean> => {
-        const { taken, answered } = await unheard(stage, news);
-        // The link breaks, and the next one is well.
-        stage.node(0).proxy.heal();
+    '8.3 answers 200 to a publish that Redis carried out if it can ask Redis in time',
+    longTimeout,
+    async (run) => {
+      const news = run.name('news');
+      await run.connectClients(1, [news]);
+      const isAnswered200 = async (): Promise<boolean> => {
+        const { delivered, answered } = await loseAnswers(run, news);
+        // Replaces the muted link by a working one.
+        run.node(0).proxy.heal();
         await answered;
-        await stage.node(0).ready();
-        return taken.some(({ status }) => status === 200);
+        await run.node(0).ready();
+        return delivered.some(({ status }) => status === 200);
       };
-      await eventually(isAnsweredWell, 'what was taken is answered 200', 20_000);
-      await msUntilAccepting(stage, news);
-      await stage.settled();
-      await stage.emptied();
+      await eventually(isAnswered200, 'a delivered event is answered 200', 20_000);
+      await msUntilAccepting(run, news);
+      await run.settled();
+      await run.emptied();
     },
   );
 
   fault(
-    '8.3 answers 504 to what Redis carried out, and counts it, when Redis cannot be asked',
+    '8.3 answers 504 to a publish that Redis carried out, and counts it, if it cannot ask Redis',
     shared,
-    async (stage) => {
-      const news = stage.name('news');
-      await stage.crowd(1, [news]);
-      const before = await unknownOutcomes(stage);
-      const { taken, answered } = await unheard(stage, news);
+    async (run) => {
+      const news = run.name('news');
+      await run.connectClients(1, [news]);
+      const before = await unknownOutcomes(run);
+      const { delivered, answered } = await loseAnswers(run, news);
       await answered;
-      expect(taken.length).toBeGreaterThan(0);
-      for (const { status } of taken) expect(status).toBe(504);
-      expect((await stage.publish(news, stage.node(0))).status).toBe(503);
-      expect(await unknownOutcomes(stage)).toBeGreaterThan(before);
-      stage.node(0).proxy.heal();
-      await msUntilAccepting(stage, news);
-      await stage.settled();
-      await stage.emptied();
+      expect(delivered.length).toBeGreaterThan(0);
+      for (const { status } of delivered) expect(status).toBe(504);
+      expect((await run.publish(news, run.node(0))).status).toBe(503);
+      expect(await unknownOutcomes(run)).toBeGreaterThan(before);
+      run.node(0).proxy.heal();
+      await msUntilAccepting(run, news);
+      await run.settled();
+      await run.emptied();
     },
   );
 
-  fault('8.3 a missing marker proves nothing after another process has replaced Redis', {}, async (stage) => {
-    const news = stage.name('news');
-    await stage.crowd(1, [news]);
-    const { taken, answered } = await unheard(stage, news);
-    // It begins with nothing: also without a sign of what the one before had done.
-    await stage.cluster.redis.kill();
-    await stage.cluster.redis.restart();
-    stage.node(0).proxy.heal();
-    await answered;
-    expect(taken.length).toBeGreaterThan(0);
-    for (const { status } of taken) expect(status).toBe(504);
-    await msUntilAccepting(stage, news);
-    await stage.settled({ withinMs: 15_000 });
-    await stage.emptied();
-  });
+  fault(
+    '8.3 answers 504, not 503, to a publish without a marker after Redis was restarted empty',
+    {},
+    async (run) => {
+      const news = run.name('news');
+      await run.connectClients(1, [news]);
+      const { delivered, answered } = await loseAnswers(run, news);
+      // It starts empty: also without the markers of the publishes that the old process carried out.
+      await run.cluster.redis.kill();
+      await run.cluster.redis.restart();
+      run.node(0).proxy.heal();
+      await answered;
+      expect(delivered.length).toBeGreaterThan(0);
+      for (const { status } of delivered) expect(status).toBe(504);
+      await msUntilAccepting(run, news);
+      await run.settled({ withinMs: 15_000 });
+      await run.emptied();
+    },
+  );
 });
 
-/** Redis evicts every key that it may evict. */
+/** Makes Redis evict every key that it may evict. */
 async function evict(port: number): Promise<void> {
   const admin = new Redis(port);
   await admin.config('SET', 'maxmemory-policy', 'volatile-ttl');
@@ -203,36 +207,36 @@ async function evict(port: number): Promise<void> {
 
 describe('the answer of Redis is lost, and so is its marker', () => {
   fault(
-    '8.3 a missing marker proves nothing on a Redis that evicts keys: never 503 for what was delivered',
-    { ...slow },
-    async (stage) => {
-      const news = stage.name('news');
-      await stage.crowd(1, [news]);
-      const { taken, answered } = await unheard(stage, news);
-      await evict(stage.cluster.redis.port);
-      stage.node(0).proxy.heal();
+    '8.3 answers 504, not 503, to a publish without a marker on a Redis that evicts keys',
+    { ...longTimeout },
+    async (run) => {
+      const news = run.name('news');
+      await run.connectClients(1, [news]);
+      const { delivered, answered } = await loseAnswers(run, news);
+      await evict(run.cluster.redis.port);
+      run.node(0).proxy.heal();
       await answered;
-      expect(taken.length).toBeGreaterThan(0);
-      for (const { status } of taken) expect(status).toBe(504);
-      await msUntilAccepting(stage, news);
-      await stage.settled({ withinMs: 15_000 });
-      await stage.emptied();
+      expect(delivered.length).toBeGreaterThan(0);
+      for (const { status } of delivered) expect(status).toBe(504);
+      await msUntilAccepting(run, news);
+      await run.settled({ withinMs: 15_000 });
+      await run.emptied();
     },
   );
 });
 
 describe('terminating the connections of a user', () => {
-  fault('8.9 is refused while Redis is frozen, and never carried out later', shared, async (stage) => {
-    const news = stage.name('news');
-    const [visitor] = await stage.crowd(1, [news]);
-    stage.cluster.redis.pause();
+  fault('8.9 answers 503 while Redis is frozen, and never carries it out later', shared, async (run) => {
+    const news = run.name('news');
+    const [client] = await run.connectClients(1, [news]);
+    run.cluster.redis.pause();
     await sleep(50);
-    const answer = await stage.node(0).post(`/users/${visitor!.user}/terminate_connections`, {});
-    stage.cluster.redis.resume();
+    const answer = await run.node(0).post(`/users/${client!.user}/terminate_connections`, {});
+    run.cluster.redis.resume();
     expect(answer.status).toBe(503);
-    await msUntilAccepting(stage, news);
-    expect(visitor!.closings).toEqual([]);
-    await stage.settled();
-    await stage.emptied();
+    await msUntilAccepting(run, news);
+    expect(client!.closings).toEqual([]);
+    await run.settled();
+    await run.emptied();
   });
 });

@@ -1,124 +1,125 @@
-/** Redis runs but refuses: it is full, it evicts keys, it accepts no more connections. */
+/** Redis runs but refuses: it is full, or it accepts no more connections. */
 import { describe, expect } from 'vitest';
 import { eventually } from '../support/wire.ts';
-import { askRedis, msUntilAccepting, startLoad, keepRejoining, acceptedMore } from './steps.ts';
+import { askRedis, msUntilAccepting, startLoad, keepRejoining, waitForAccepted } from './steps.ts';
 import { fault, report, type FaultRun } from './fault-run.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-const setting = (stage: FaultRun, name: string, value: string | number): Promise<unknown> =>
-  askRedis(stage, (redis) => redis.call('CONFIG', 'SET', name, value));
+const setConfig = (run: FaultRun, name: string, value: string | number): Promise<unknown> =>
+  askRedis(run, (redis) => redis.call('CONFIG', 'SET', name, value));
 
-const linesOf = (stage: FaultRun, text: string): number[] =>
-  stage.cluster.nodes.map(({ server }) => server.output().split(text).length - 1);
+/** How often each node logged a text. */
+const logCounts = (run: FaultRun, text: string): number[] =>
+  run.cluster.nodes.map(({ server }) => server.output().split(text).length - 1);
 
-const patient = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
+const longLease = { env: { WAVEHALL_LEASE_SECONDS: '12' } };
 
 describe('Redis is full', () => {
   fault(
-    '8.3 F25 publishing answers 503, clients join and leave, then everything works again',
-    patient,
-    async (stage) => {
-      const { room, news, crowd, stop } = await startLoad(stage, 3);
-      await setting(stage, 'maxmemory', 1);
-      for (const node of stage.cluster.nodes) {
+    '8.3 F25 publishes are answered 503, clients can join and leave, and it recovers',
+    longLease,
+    async (run) => {
+      const { presence, news, clients, stop } = await startLoad(run, 3);
+      await setConfig(run, 'maxmemory', 1);
+      for (const node of run.cluster.nodes) {
         await eventually(
-          async () => (await stage.publish(news, node)).status === 503,
+          async () => (await run.publish(news, node)).status === 503,
           () => `node ${node.index} refuses`,
         );
-        await node.unready();
+        await node.notReady();
       }
-      const accepted = stage.recorder.accepted().length;
-      const [goes, moves] = [crowd[0]!, crowd[4]!];
-      await goes.leave(room);
-      await moves.leave(room);
-      await moves.enter(room);
-      const comes = await stage.visitor('comes', 1, [room, news]);
-      await stage.visitor('passes', 2, [room]).then((visitor) => visitor.quit());
-      expect(comes.standing).toHaveLength(2);
+      const accepted = run.recorder.accepted().length;
+      const [leaving, rejoining] = [clients[0]!, clients[4]!];
+      await leaving.unsubscribe(presence);
+      await rejoining.unsubscribe(presence);
+      await rejoining.subscribe(presence);
+      const joining = await run.connectClient('joining', 1, [presence, news]);
+      await run.connectClient('brief', 2, [presence]).then((client) => client.close());
+      expect(joining.confirmed).toHaveLength(2);
       await sleep(1500);
-      expect(stage.recorder.accepted()).toHaveLength(accepted);
-      await setting(stage, 'maxmemory', 0);
-      const ms = await msUntilAccepting(stage, news);
-      await stage.cluster.ready();
-      await acceptedMore(stage, room, 10);
+      expect(run.recorder.accepted()).toHaveLength(accepted);
+      await setConfig(run, 'maxmemory', 0);
+      const ms = await msUntilAccepting(run, news);
+      await run.cluster.ready();
+      await waitForAccepted(run, presence, 10);
       await stop();
       report('F25', {
         'back after ms': ms,
-        'longest answer ms': Math.round(stage.recorder.answers.longestMs),
+        'longest answer ms': Math.round(run.recorder.answers.longestMs),
       });
-      await stage.settled({ withinMs: 15_000 });
-      expect(linesOf(stage, 'Redis is full')).toEqual([1, 1, 1]);
-      expect(linesOf(stage, 'Redis accepts commands again')).toEqual([1, 1, 1]);
-      await stage.emptied();
+      await run.settled({ withinMs: 15_000 });
+      expect(logCounts(run, 'Redis is full')).toEqual([1, 1, 1]);
+      expect(logCounts(run, 'Redis accepts commands again')).toEqual([1, 1, 1]);
+      await run.emptied();
     },
   );
 
   fault(
-    '8.3 F25 for longer than a lease: afterwards all rosters are as before, on every node',
+    '8.3 F25 for longer than a lease: afterwards every node has the same rosters as before',
     {},
-    async (stage) => {
-      const { room, news, stop } = await startLoad(stage, 3);
-      await setting(stage, 'maxmemory', 1);
+    async (run) => {
+      const { presence, news, stop } = await startLoad(run, 3);
+      await setConfig(run, 'maxmemory', 1);
       await sleep(5_000);
-      await setting(stage, 'maxmemory', 0);
-      const ms = await msUntilAccepting(stage, news);
-      await stage.cluster.ready();
-      await acceptedMore(stage, room, 10);
+      await setConfig(run, 'maxmemory', 0);
+      const ms = await msUntilAccepting(run, news);
+      await run.cluster.ready();
+      await waitForAccepted(run, presence, 10);
       await stop();
       report('F25 longer than a lease', { 'back after ms': ms });
-      await stage.settled({ withinMs: 15_000 });
-      await stage.emptied();
+      await run.settled({ withinMs: 15_000 });
+      await run.emptied();
     },
   );
 
-  fault('8.3 F25 becomes ready again without any publish', patient, async (stage) => {
-    const { news, stop } = await startLoad(stage, 1);
+  fault('8.3 F25 nodes become ready again without a publish', longLease, async (run) => {
+    const { news, stop } = await startLoad(run, 1);
     await stop();
-    await setting(stage, 'maxmemory', 1);
-    for (const node of stage.cluster.nodes) expect((await stage.publish(news, node)).status).toBe(503);
-    await setting(stage, 'maxmemory', 0);
-    // As with a balancer, which sends no client to a node that is not ready.
-    await stage.cluster.ready(8_000);
-    await stage.settled();
-    await stage.emptied();
+    await setConfig(run, 'maxmemory', 1);
+    for (const node of run.cluster.nodes) expect((await run.publish(news, node)).status).toBe(503);
+    await setConfig(run, 'maxmemory', 0);
+    // A load balancer sends no client to a node that is not ready: it has to recover without one.
+    await run.cluster.ready(8_000);
+    await run.settled();
+    await run.emptied();
   });
 
-  fault('8.3 F25 repeatedly, under load', patient, async (stage) => {
-    const { room, news, crowd, stop } = await startLoad(stage, 3);
-    const stopChurn = keepRejoining(stage, crowd, room);
+  fault('8.3 F25 repeatedly, under load: no event is lost', longLease, async (run) => {
+    const { presence, news, clients, stop } = await startLoad(run, 3);
+    const stopChurn = keepRejoining(run, clients, presence);
     for (let round = 0; round < 5; round += 1) {
-      await setting(stage, 'maxmemory', 1);
-      await sleep(stage.random.next() * 300);
-      await setting(stage, 'maxmemory', 0);
-      await acceptedMore(stage, news, 3);
+      await setConfig(run, 'maxmemory', 1);
+      await sleep(run.random.next() * 300);
+      await setConfig(run, 'maxmemory', 0);
+      await waitForAccepted(run, news, 3);
     }
     await stopChurn();
     await stop();
-    await stage.cluster.ready();
-    await stage.settled({ withinMs: 15_000 });
-    await stage.emptied();
+    await run.cluster.ready();
+    await run.settled({ withinMs: 15_000 });
+    await run.emptied();
   });
 });
 
 describe('Redis accepts no more connections', () => {
-  fault('8.3 F27 lost connections are restored when it accepts them again', patient, async (stage) => {
-    const { room, news, stop } = await startLoad(stage);
-    await askRedis(stage, async (redis) => {
+  fault('8.3 F27 lost connections are restored when it accepts them again', longLease, async (run) => {
+    const { presence, news, stop } = await startLoad(run);
+    await askRedis(run, async (redis) => {
       await redis.call('CONFIG', 'SET', 'maxclients', 1);
-      for (const { proxy } of stage.cluster.nodes) proxy.cut();
-      await Promise.all(stage.cluster.nodes.map((node) => node.unready()));
-      for (const node of stage.cluster.nodes) expect((await stage.publish(news, node)).status).toBe(503);
+      for (const { proxy } of run.cluster.nodes) proxy.cut();
+      await Promise.all(run.cluster.nodes.map((node) => node.notReady()));
+      for (const node of run.cluster.nodes) expect((await run.publish(news, node)).status).toBe(503);
       await sleep(1000);
       await redis.call('CONFIG', 'SET', 'maxclients', 1000);
     });
-    const ms = await msUntilAccepting(stage, news);
-    await stage.cluster.ready();
-    await acceptedMore(stage, room, 10);
+    const ms = await msUntilAccepting(run, news);
+    await run.cluster.ready();
+    await waitForAccepted(run, presence, 10);
     await stop();
     report('F27', { 'back after ms': ms });
-    await stage.settled();
-    expect(linesOf(stage, 'Lost the connection to Redis')).toEqual([1, 1, 1]);
-    expect(linesOf(stage, 'Reconnected to Redis')).toEqual([1, 1, 1]);
-    await stage.emptied();
+    await run.settled();
+    expect(logCounts(run, 'Lost the connection to Redis')).toEqual([1, 1, 1]);
+    expect(logCounts(run, 'Reconnected to Redis')).toEqual([1, 1, 1]);
+    await run.emptied();
   });
 });

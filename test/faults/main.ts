@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
 const USAGE = `npm run faults -- [options]
-  --seeds NUMBER   every fault so many times, each time with another seed (20)
-  --seed NUMBER    the first of them (1)
-  --only TEXT      only faults whose title has this text, such as F12`;
+  --seeds NUMBER   run every fault with so many seeds (20)
+  --seed NUMBER    the first seed (1)
+  --only TEXT      run only faults whose title contains this text, such as F12`;
 
 const { values } = parseArgs({
   options: {

@@ -6,16 +6,16 @@ import type { Target } from './target.ts';
 
 export const USAGE = `npm run hostile -- --against HOST:PORT,ID,KEY,SECRET [options]
   --path /PREFIX    the prefix in front of /app and /apps of that server
-  --pid NUMBER      its process on this machine: its files and memory are watched too
-  --seed NUMBER     the first draw; the same seed makes the same attack (1)
+  --pid NUMBER      its process on this machine, to check its files and memory too
+  --seed NUMBER     seed of all random choices; the same seed repeats the same attack (1)
   --requests NUMBER mutated HTTP requests (50000)
   --frames NUMBER   mutated frames (200000)
-  --seconds NUMBER  length of the attacks that are measured in time (5)
-  --only TEXT       only attacks whose name has this text
-  --list            the names of all attacks
+  --seconds NUMBER  duration of attacks that run for a time (5)
+  --only TEXT       run only attacks whose name contains this text
+  --list            print the names of all attacks
 
-Attack only a server of your own that nobody else uses. Ends with 0 when nothing was found, with 1 when something was, with 2 when it
-could not begin.`;
+Attack only a server of your own without other users. Exits with 0 if no attack succeeded, with 1 if one did, with 2 if it could
+not start.`;
 
 const OPTIONS = {
   against: { type: 'string' },
@@ -30,13 +30,13 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const;
 
-/** Parsed command line: an attack, or a text to show. */
-export type Wanted =
+/** Parsed command line: attacks to run, or a text to show. */
+export type Command =
   | { readonly show: string }
   | { readonly target: Target; readonly seed: number; readonly attacks: readonly Attack[] };
 
-/** Throws an error that names the argument that is wrong, its value and what was expected. */
-export function wantedOf(args: readonly string[]): Wanted {
+/** Parses the command line. Throws an error that names the wrong argument, its value and what was expected. */
+export function parseCommand(args: readonly string[]): Command {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   if (values.help) return { show: USAGE };
   const sizes: Sizes = {
@@ -53,10 +53,10 @@ export function wantedOf(args: readonly string[]): Wanted {
   const target = { ...parseEndpoint(values.against, values.path), pid };
   if (!Number.isInteger(target.port) || target.port < 1 || target.port > 65_535)
     throw new Error(`--against ${values.against.split(',')[0]}: a port is a number from 1 to 65535`);
-  const chosen = all.filter(({ name }) => name.includes(values.only));
-  if (chosen.length === 0)
+  const selected = all.filter(({ name }) => name.includes(values.only));
+  if (selected.length === 0)
     throw new Error(`--only ${values.only}: no attack has this in its name; see --list`);
-  return { target, seed: countOf('seed', values.seed), attacks: chosen };
+  return { target, seed: countOf('seed', values.seed), attacks: selected };
 }
 
 function countOf(name: string, text: string): number {

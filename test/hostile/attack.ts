@@ -1,56 +1,56 @@
 import { SeededRandom } from '../support/seeded-random.ts';
 import { HonestClient } from './honest-client.ts';
-import { filesOf, heldBy, rssMbOf, type Target } from './target.ts';
+import { filesOf, occupancyOf, rssMbOf, type Target } from './target.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
-/** An attack of hostile clients. It ends by itself; `release` closes what it leaves open. */
+/** An attack of hostile clients that ends by itself. */
 export interface Attack {
   readonly name: string;
-  /** MiB by which the resident memory may grow meanwhile, where it can be seen. */
+  /** MiB by which the resident memory may grow during the attack, if it can be measured. */
   readonly rssGrowthMb?: number;
-  /** Draws come from `chance` alone, so that a seed replays it. Adds what went wrong to `faults`. */
-  run(target: Target, chance: SeededRandom, faults: string[]): Promise<Release | undefined>;
+  /** Makes all random choices with `random`, so that a seed repeats it. Adds what went wrong to `faults`. */
+  run(target: Target, random: SeededRandom, faults: string[]): Promise<Release | undefined>;
 }
 
-/** Lets go of what an attack still holds at its own end. */
+/** Closes what an attack leaves open. */
 export type Release = () => void;
 
 export interface Outcome {
   readonly name: string;
   readonly seconds: number;
   readonly longestPingMs: number;
-  readonly files: Course;
-  readonly rssMb: Course;
-  /** Memory that a full collection leaves, before and after. */
-  readonly retainedMb: Pick<Course, 'before' | 'after'>;
+  readonly files: Measured;
+  readonly rssMb: Measured;
+  /** Memory after a full garbage collection, before and after the attack. */
+  readonly retainedMb: Pick<Measured, 'before' | 'after'>;
   readonly faults: readonly string[];
-  /** Of these, what does not depend on who answers: what is left, and an honest client that was closed. */
+  /** Those of the faults that Wavehall causes even if another server answers: leftovers, and a closed honest client. */
   readonly lasting: readonly string[];
 }
 
-interface Course {
+interface Measured {
   readonly before: number | undefined;
-  readonly most: number | undefined;
+  readonly max: number | undefined;
   readonly after: number | undefined;
 }
 
 export interface AttackOptions {
   readonly seed: number;
-  /** How long the server may take to let go of everything while the attacker keeps its ends open. */
+  /** How long the server may take to release everything while the attacker keeps its sockets open. */
   readonly recoveryMs?: number;
 }
 
 const SAMPLE_EVERY_MS = 50;
 const RECOVERY_MS = 30_000;
-/** Files that come and go by themselves: the log, a connection of the checks. */
+/** Files that change independently of the attack: the log, a connection of the checks. */
 const FILES_SLACK = 8;
-/** Compiled code, and what is remembered on purpose: events of the history, the keys in Redis of 10,000 channels (15 MiB, reached by 25,000 channels). */
+/** Compiled code and caches: events of the history, the keys in Redis of 10,000 channels (15 MiB, reached by 25,000 channels). */
 const RETAINED_SLACK_MB = 20;
 
-/** Runs one attack beside an honest client, and looks at what is left of it before the attacker lets go. */
+/** Runs one attack together with an honest client, and checks what is left before the attacker closes its sockets. */
 export async function attack(
   target: Target,
-  { name, rssGrowthMb, ...act }: Attack,
+  { name, rssGrowthMb, ...rest }: Attack,
   { seed, recoveryMs = RECOVERY_MS }: AttackOptions,
 ): Promise<Outcome> {
   const faults: string[] = [];
@@ -60,17 +60,17 @@ export async function attack(
   const files = new Samples(() => filesOf(target));
   const memory = new Samples(() => rssMbOf(target));
   const startedAtMs = Date.now();
-  const release = await act.run(target, new SeededRandom(seed), faults).catch((error: unknown) => {
-    lasting.push(`it could not go on: ${String(error)}`);
+  const release = await rest.run(target, new SeededRandom(seed), faults).catch((error: unknown) => {
+    lasting.push(`the attack failed: ${String(error)}`);
     return undefined;
   });
   const seconds = (Date.now() - startedAtMs) / 1000;
   await honestClient.close(10_000);
   if (honestClient.wasClosed) lasting.push('the honest client was closed');
-  if (rssGrowthMb !== undefined && isAbove(memory.most, memory.before, rssGrowthMb))
-    lasting.push(`its memory grew from ${memory.before} to ${memory.most} MiB`);
-  const wanted = { files: files.before, retainedMb: retainedBefore };
-  await recovered(target, wanted, recoveryMs, lasting);
+  if (rssGrowthMb !== undefined && isAbove(memory.max, memory.before, rssGrowthMb))
+    lasting.push(`its memory grew from ${memory.before} to ${memory.max} MiB`);
+  const before = { files: files.before, retainedMb: retainedBefore };
+  await checkReleased(target, before, recoveryMs, lasting);
   const retainedAfter = await target.retainedMb?.();
   release?.();
   return {
@@ -85,26 +85,31 @@ export async function attack(
   };
 }
 
-/** Resources of the server before the attack; undefined where they cannot be seen. */
+/** Resources of the server before the attack; undefined if they cannot be measured. */
 interface Before {
   readonly files: number | undefined;
   readonly retainedMb: number | undefined;
 }
 
-/** Checks that nothing is left: no connection, no channel, no file, no memory. */
-async function recovered(target: Target, before: Before, limitMs: number, faults: string[]): Promise<void> {
+/** Checks that the server has released all connections, channels, files and memory. */
+async function checkReleased(
+  target: Target,
+  before: Before,
+  limitMs: number,
+  faults: string[],
+): Promise<void> {
   const until = Date.now() + limitMs;
   let left = '';
   do {
-    left = await whatIsLeft(target, before).catch((error: unknown) => String(error));
+    left = await leftovers(target, before).catch((error: unknown) => String(error));
     if (left === '') return;
     await sleep(100);
   } while (Date.now() < until);
   faults.push(`left after ${limitMs / 1000} s: ${left}`);
 }
 
-async function whatIsLeft(target: Target, before: Before): Promise<string> {
-  const { connections, channels } = await heldBy(target);
+async function leftovers(target: Target, before: Before): Promise<string> {
+  const { connections, channels } = await occupancyOf(target);
   const files = filesOf(target);
   const retainedMb = await target.retainedMb?.();
   return [
@@ -122,27 +127,27 @@ const isAbove = (now: number | undefined, before: number | undefined, slack: num
 
 class Samples {
   readonly before: number | undefined;
-  #most: number | undefined;
+  #max: number | undefined;
   readonly #read: () => number | undefined;
   readonly #timer: NodeJS.Timeout;
 
   constructor(read: () => number | undefined) {
     this.#read = read;
-    this.before = this.#most = read();
-    this.#timer = setInterval(() => this.#take(), SAMPLE_EVERY_MS);
+    this.before = this.#max = read();
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_EVERY_MS);
   }
 
-  get most(): number | undefined {
-    return this.#most;
+  get max(): number | undefined {
+    return this.#max;
   }
 
-  end(): Course {
+  end(): Measured {
     clearInterval(this.#timer);
-    return { before: this.before, most: this.#most, after: this.#read() };
+    return { before: this.before, max: this.#max, after: this.#read() };
   }
 
-  #take(): void {
+  #sample(): void {
     const now = this.#read();
-    if (now !== undefined && now > (this.#most ?? 0)) this.#most = now;
+    if (now !== undefined && now > (this.#max ?? 0)) this.#max = now;
   }
 }

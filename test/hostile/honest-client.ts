@@ -6,10 +6,10 @@ import { sleep } from '../../src/core/util/time.ts';
 const PING_EVERY_MS = 50;
 const PING = JSON.stringify({ event: 'pusher:ping', data: {} });
 
-/** An honest client that pings all the time: the time until its pongs shows how much an attack delays other clients. */
+/** An honest client that keeps pinging: the time until each pong shows how much an attack delays other clients. */
 export class HonestClient {
   longestPingMs = 0;
-  /** The server closed it, which no attack may bring about. */
+  /** True if the server closed it, which no attack may cause. */
   wasClosed = false;
   readonly #socket: WebSocket;
   #sentAtMs = 0;
@@ -30,12 +30,12 @@ export class HonestClient {
     return honestClient;
   }
 
-  /** Waits for the pong that is under way, so that a stall at the end of an attack counts too. */
+  /** Waits for the outstanding pong first, so that a stall at the end of an attack is measured too. */
   async close(limitMs: number): Promise<void> {
     const until = Date.now() + limitMs;
     while (this.#sentAtMs > 0 && !this.wasClosed && Date.now() < until) await sleep(10);
     clearTimeout(this.#timer);
-    this.#count();
+    this.#measure();
     this.#socket.removeAllListeners('close');
     this.#socket.close();
   }
@@ -47,11 +47,11 @@ export class HonestClient {
 
   #received(text: string): void {
     if (!text.includes('pusher:pong')) return;
-    this.#count();
+    this.#measure();
     this.#timer = setTimeout(() => this.#ping(), PING_EVERY_MS);
   }
 
-  #count(): void {
+  #measure(): void {
     if (this.#sentAtMs > 0)
       this.longestPingMs = Math.max(this.longestPingMs, performance.now() - this.#sentAtMs);
     this.#sentAtMs = 0;

@@ -1,21 +1,21 @@
 import { Tcp, textFrame } from '../support/wire-tcp.ts';
 import type { Target } from './target.ts';
 
-/** A greeted client with its bare TCP connection. */
+/** A connected client (connection_established received) on a raw TCP connection. */
 export interface HostileClient {
   readonly tcp: Tcp;
   readonly socketId: string;
 }
 
-/** Under load a greeting takes its time; how long others wait is measured by the honestClient. */
-const GREETING_MS = 20_000;
+/** Generous, because HonestClient measures the delay of other clients under load. */
+const ESTABLISHED_MS = 20_000;
 
-/** The path at which a visitor of the app's pages connects. */
+/** The path at which the app's clients connect. */
 export const socketPath = ({ prefix, key }: Target): string => `${prefix}/app/${key}?protocol=7`;
 
 export async function connectHostileClient(target: Target): Promise<HostileClient> {
-  const tcp = await Tcp.upgraded(target, socketPath(target), {}, GREETING_MS);
-  const { data } = await tcp.message(GREETING_MS);
+  const tcp = await Tcp.upgraded(target, socketPath(target), {}, ESTABLISHED_MS);
+  const { data } = await tcp.message(ESTABLISHED_MS);
   return { tcp, socketId: (JSON.parse(String(data)) as { socket_id: string }).socket_id };
 }
 
@@ -27,7 +27,7 @@ export const unsubscribeFrame = (channel: string): Buffer =>
 
 export const pingFrame = textFrame({ event: 'pusher:ping', data: {} });
 
-/** Reads answers until the one that is looked for; a text that says what came instead. */
+/** Reads messages until the wanted one; returns the reason if it does not arrive. */
 export async function readUntil(
   tcp: Tcp,
   isWanted: (message: Record<string, unknown>) => boolean,

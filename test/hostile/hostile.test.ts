@@ -1,6 +1,6 @@
 /**
- * Hostile clients against the real command: after each attack the server runs and has released everything.
- * With `WAVEHALL_HOSTILE=long` there is more of each; `HOSTILE_SEED` makes other attacks, and the same ones again.
+ * Hostile clients against the real command: after each attack the server still runs and has released everything.
+ * `WAVEHALL_HOSTILE=long` runs more of each attack; `HOSTILE_SEED` sets the seed of their random choices.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APP, APP_ENV } from '../conformance/settings.ts';
@@ -20,37 +20,37 @@ const IS_LONG = process.env.WAVEHALL_HOSTILE === 'long';
 const SIZES = IS_LONG
   ? { requests: 200_000, frames: 1_000_000, seconds: 20 }
   : { requests: 50_000, frames: 200_000, seconds: 3 };
-const OVER_REDIS = IS_LONG
+const REDIS_SIZES = IS_LONG
   ? { requests: 50_000, frames: 200_000, seconds: 20 }
   : { requests: 2_000, frames: 10_000, seconds: 3 };
-const LONGEST_MS = IS_LONG ? 1_800_000 : 300_000;
-const LONGEST_PING_MS = 5_000;
-const NODE = ['--max-old-space-size=256', ...PROBED];
+const TIMEOUT_MS = IS_LONG ? 1_800_000 : 300_000;
+const MAX_PING_MS = 5_000;
+const NODE_OPTIONS = ['--max-old-space-size=256', ...PROBED];
 
-interface Place {
+interface Environment {
   readonly env: Record<string, string>;
   readonly redis?: TestRedis;
 }
 
-interface Site {
+interface Setup {
   readonly name: string;
   readonly attacks: readonly Attack[];
-  readonly prepare: () => Promise<Place>;
+  readonly prepare: () => Promise<Environment>;
 }
 
-const SITES: readonly Site[] = [
+const SETUPS: readonly Setup[] = [
   {
     name: 'a heap of 256 MB',
     attacks: attacks(SIZES),
     prepare: () => Promise.resolve({ env: {} }),
   },
   {
-    name: 'a heap of 256 MB, over a Redis of 40 MB, which trusts what proxies say',
+    name: 'a heap of 256 MB and a Redis of 40 MB, which trusts proxy headers',
     attacks: [
-      subscribeChurn(30, OVER_REDIS.seconds),
+      subscribeChurn(30, REDIS_SIZES.seconds),
       forgedProxies(1_000),
-      mutatedRequests(OVER_REDIS.requests),
-      mutatedFrames(OVER_REDIS.frames),
+      mutatedRequests(REDIS_SIZES.requests),
+      mutatedFrames(REDIS_SIZES.frames),
     ],
     prepare: async () => {
       const redis = await startRedis(['--maxmemory', '40mb']);
@@ -64,24 +64,24 @@ const SITES: readonly Site[] = [
   },
 ];
 
-describe.each(SITES)('a server with $name', ({ attacks: all, prepare }) => {
+describe.each(SETUPS)('a server with $name', ({ attacks: all, prepare }) => {
   let server: TestServer;
-  let place: Place | undefined;
+  let environment: Environment | undefined;
   let retainedMb: () => Promise<number>;
   let hasEnded = false;
   beforeAll(async () => {
-    place = await prepare();
-    server = await startServer({ ...APP_ENV, ...place.env }, [], ['start'], { node: NODE });
+    environment = await prepare();
+    server = await startServer({ ...APP_ENV, ...environment.env }, [], ['start'], { node: NODE_OPTIONS });
     void server.exited.then(() => (hasEnded = true));
     retainedMb = retainedMbOf(server);
   });
   afterAll(async () => {
     await server.close();
-    await place?.redis?.close();
+    await environment?.redis?.close();
   });
 
   test.each(all)(
-    '2.12 survives $name, releases what they used, and answers honest clients meanwhile',
+    '2.12 survives $name, releases their resources, and answers honest clients meanwhile',
     async (each) => {
       const address = { host: server.host, port: server.port, prefix: '' };
       const target = { ...APP, ...address, pid: server.pid, retainedMb };
@@ -89,9 +89,9 @@ describe.each(SITES)('a server with $name', ({ attacks: all, prepare }) => {
       console.log(outcomeLine(outcome));
       expect(hasEnded, server.output().slice(-3000)).toBe(false);
       expect(outcome.faults).toEqual([]);
-      expect(outcome.longestPingMs).toBeLessThan(LONGEST_PING_MS);
+      expect(outcome.longestPingMs).toBeLessThan(MAX_PING_MS);
     },
-    LONGEST_MS,
+    TIMEOUT_MS,
   );
 
   test('8.3 logs no error during the attacks', () => {

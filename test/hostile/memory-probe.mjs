@@ -1,4 +1,4 @@
-/** Loaded into a server under attack (`node --import`): at SIGUSR2 it collects all garbage and prints the bytes that are left. */
+/** Loaded into a server under attack (`node --import`): on SIGUSR2 runs the garbage collector and prints the bytes in use. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 

@@ -41,7 +41,7 @@ const ODD_KEYS: readonly string[] = [
   'x'.repeat(500),
 ];
 
-/** Texts that are written into the middle of another. */
+/** Texts to insert into another. */
 const ODD_TEXTS: readonly string[] = [
   '\0',
   '\r\n',
@@ -68,32 +68,32 @@ const ODD_TEXTS: readonly string[] = [
   '\t',
 ];
 
-/** One place of a JSON value is another value, is missing, or is there twice. */
-export function mutateJson(value: unknown, chance: SeededRandom): unknown {
-  if (chance.is(0.25) || typeof value !== 'object' || value === null) return chance.pick(ODD_VALUES);
+/** Replaces, removes or duplicates one part of a JSON value. */
+export function mutateJson(value: unknown, random: SeededRandom): unknown {
+  if (random.is(0.25) || typeof value !== 'object' || value === null) return random.pick(ODD_VALUES);
   if (Array.isArray(value)) {
     const copy: unknown[] = [...value];
-    copy.splice(chance.below(copy.length + 1), chance.below(2), mutateJson(chance.pick(copy), chance));
+    copy.splice(random.below(copy.length + 1), random.below(2), mutateJson(random.pick(copy), random));
     return copy;
   }
   const entries = Object.entries(value);
-  const at = chance.below(entries.length);
+  const at = random.below(entries.length);
   const [key, item] = entries[at] ?? ['data', {}];
-  if (chance.is(0.1)) entries.splice(at, 1);
-  else if (chance.is(0.1)) entries.push([chance.pick(ODD_KEYS) ?? '', item]);
-  else entries[at] = [key, mutateJson(item, chance)];
+  if (random.is(0.1)) entries.splice(at, 1);
+  else if (random.is(0.1)) entries.push([random.pick(ODD_KEYS) ?? '', item]);
+  else entries[at] = [key, mutateJson(item, random)];
   return Object.fromEntries(entries);
 }
 
-/** Some bytes of a text are others, are missing, come twice or have something odd between them. */
-export function mutateBytes(bytes: Buffer, chance: SeededRandom): Buffer {
-  const at = chance.below(bytes.length + 1);
-  const end = Math.min(bytes.length, at + chance.below(40));
-  switch (chance.weighed({ flip: 4, cut: 1, drop: 2, repeat: 2, insert: 4 })) {
+/** Changes, removes, repeats or inserts bytes of a text. */
+export function mutateBytes(bytes: Buffer, random: SeededRandom): Buffer {
+  const at = random.below(bytes.length + 1);
+  const end = Math.min(bytes.length, at + random.below(40));
+  switch (random.pickWeighted({ flip: 4, cut: 1, drop: 2, repeat: 2, insert: 4 })) {
     case 'flip': {
       const copy = Buffer.from(bytes);
-      for (let count = 1 + chance.below(4); count > 0; count -= 1)
-        copy[chance.below(copy.length)] = chance.below(256);
+      for (let count = 1 + random.below(4); count > 0; count -= 1)
+        copy[random.below(copy.length)] = random.below(256);
       return copy;
     }
     case 'cut':
@@ -105,7 +105,7 @@ export function mutateBytes(bytes: Buffer, chance: SeededRandom): Buffer {
     case 'insert':
       return Buffer.concat([
         bytes.subarray(0, at),
-        Buffer.from(chance.pick(ODD_TEXTS) ?? ''),
+        Buffer.from(random.pick(ODD_TEXTS) ?? ''),
         bytes.subarray(at),
       ]);
   }

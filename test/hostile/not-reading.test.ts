@@ -7,7 +7,7 @@ import { channelAuth } from '../support/wire-http.ts';
 import { frameBytes, OPCODE, Tcp, textFrame } from '../support/wire-tcp.ts';
 import { eventually } from '../support/wire.ts';
 import { HonestClient } from './honest-client.ts';
-import { heldBy, rssMbOf } from './target.ts';
+import { occupancyOf, rssMbOf } from './target.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
 let server: TestServer | undefined;
@@ -17,7 +17,7 @@ afterEach(async () => {
   await server?.close();
 });
 
-test('2.12 a server of 256 MB survives ten sockets that ping and never read', async () => {
+test('2.12 a server of 256 MB survives ten sockets that send pings and never read', async () => {
   const node = ['--max-old-space-size=256'];
   server = await startServer({ WAVEHALL_MAX_MESSAGES_PER_SECOND: '0' }, [], ['start'], { node });
   const pings = Buffer.concat(
@@ -39,7 +39,7 @@ test('2.12 a server of 256 MB survives ten sockets that ping and never read', as
   }
 }, 60_000);
 
-test('2.12 twenty sockets that write pings without a pause delay no other client by a second', async () => {
+test('2.12 twenty sockets that send pings without a pause delay no other client by a second', async () => {
   server = await startServer();
   const pings = Buffer.concat(
     Array.from({ length: 20_000 }, (_, index) =>
@@ -52,7 +52,7 @@ test('2.12 twenty sockets that write pings without a pause delay no other client
   for (let count = 0; count < 20; count += 1) {
     const tcp = await Tcp.upgraded(server, '/app/app-key');
     tcps.push(tcp);
-    // The answers are taken, so that nothing but the server's own care slows them down.
+    // Reads the answers, so that only the server itself can slow these clients down.
     tcp.socket.removeAllListeners('data').resume();
   }
   const honestClient = await HonestClient.open(target);
@@ -67,10 +67,10 @@ test('2.12 twenty sockets that write pings without a pause delay no other client
 }, 60_000);
 
 test.each([
-  ['the stall time is over', { WAVEHALL_STALL_SECONDS: '1' }],
-  ['too much waits for them', { WAVEHALL_MAX_BUFFER_TOTAL: '1000000' }],
+  ['after the stall time', { WAVEHALL_STALL_SECONDS: '1' }],
+  ['because too many bytes are buffered', { WAVEHALL_MAX_BUFFER_TOTAL: '1000000' }],
 ])(
-  '2.15 clients that are disconnected because they do not read, when %s, leave at once, whatever they had sent',
+  '2.15 clients that do not read are disconnected %s and removed at once, even with unprocessed messages',
   async (_what, env) => {
     server = await startServer({ ...env, WAVEHALL_MAX_MESSAGES_PER_SECOND: '0' });
     const target = appAt(server);
@@ -84,67 +84,67 @@ test.each([
       tcp.socket.pause();
       for (let sent = 0; sent < 10; sent += 1) tcp.write(pings);
     }
-    const isCut = (): boolean => server!.output().includes('do not read what they are sent');
-    await eventually(isCut, 'a slow reader is counted', 30_000);
-    const left = async (): Promise<boolean> => {
-      const { connections, channels } = await heldBy(target);
+    const isDisconnected = (): boolean => server!.output().includes('do not read what they are sent');
+    await eventually(isDisconnected, 'a slow reader is disconnected', 30_000);
+    const isEmpty = async (): Promise<boolean> => {
+      const { connections, channels } = await occupancyOf(target);
       return connections === 0 && channels.length === 0;
     };
-    await eventually(left, 'nobody and no channel is left', 30_000);
+    await eventually(isEmpty, 'no connection and no channel is left', 30_000);
   },
   90_000,
 );
 
-const ROOM = 'presence-crowd';
+const CHANNEL = 'presence-crowd';
 
-/** Joins and leaves the channel again and again, and never reads. */
-async function restless(count: number): Promise<void> {
+/** Sends `count` joins and leaves of the channel, and never reads. */
+async function joinAndLeave(count: number): Promise<void> {
   const tcp = await Tcp.upgraded(server!, '/app/app-key?protocol=7');
   tcps.push(tcp);
   const { data } = await tcp.message();
   const { socket_id: socketId } = JSON.parse(String(data)) as { socket_id: string };
   tcp.socket.pause();
-  const channelData = JSON.stringify({ user_id: `restless-${tcps.length}` });
-  const auth = channelAuth(APP, socketId, ROOM, channelData);
-  const enter = textFrame({
+  const channelData = JSON.stringify({ user_id: `member-${tcps.length}` });
+  const auth = channelAuth(APP, socketId, CHANNEL, channelData);
+  const join = textFrame({
     event: 'pusher:subscribe',
-    data: { channel: ROOM, auth, channel_data: channelData },
+    data: { channel: CHANNEL, auth, channel_data: channelData },
   });
-  const leave = textFrame({ event: 'pusher:unsubscribe', data: { channel: ROOM } });
-  tcp.write(Buffer.concat(Array.from({ length: count }, () => [enter, leave]).flat()));
+  const leave = textFrame({ event: 'pusher:unsubscribe', data: { channel: CHANNEL } });
+  tcp.write(Buffer.concat(Array.from({ length: count }, () => [join, leave]).flat()));
 }
 
-test('2.16 clients that join and leave a channel of 500 members of 2 kB without reading take bounded memory and delay no other client', async () => {
+test('2.16 clients that join and leave a channel with 500 members of 2 kB without reading use bounded memory and delay no other client', async () => {
   const redis = await startRedis();
   const env = redisSettings(APP, redis);
   server = await startServer({ ...env, WAVEHALL_STALL_SECONDS: '60' });
-  const goneHome = await startMembersOnOtherNode(
+  const stopMembers = await startMembersOnOtherNode(
     env,
-    { app: APP.id, channel: ROOM },
+    { app: APP.id, channel: CHANNEL },
     { count: 500, infoBytes: 2_000 },
   );
   try {
     const target = { ...appAt(server), pid: server.pid };
-    // What one roster costs a server that has not made one yet is no leak.
-    await restless(1);
+    // The first roster allocates memory that is no leak.
+    await joinAndLeave(1);
     await sleep(1000);
     const before = rssMbOf(target) ?? 0;
     const honestClient = await HonestClient.open(target);
-    for (let count = 0; count < 5; count += 1) await restless(300);
-    let most = 0;
+    for (let count = 0; count < 5; count += 1) await joinAndLeave(300);
+    let max = 0;
     for (const until = Date.now() + 8_000; Date.now() < until;) {
-      most = Math.max(most, rssMbOf(target) ?? 0);
+      max = Math.max(max, rssMbOf(target) ?? 0);
       await sleep(50);
     }
     await honestClient.close(5_000);
     expect(honestClient.wasClosed).toBe(false);
     expect(honestClient.longestPingMs).toBeLessThan(1_000);
-    expect(most - before, `${before} MiB before, ${most} MiB at most`).toBeLessThan(200);
+    expect(max - before, `${before} MiB before, ${max} MiB at most`).toBeLessThan(200);
     console.log(
-      `rosters: ${before} MiB before, ${most} MiB at most, longest ping ${honestClient.longestPingMs} ms`,
+      `rosters: ${before} MiB before, ${max} MiB at most, longest ping ${honestClient.longestPingMs} ms`,
     );
   } finally {
-    await goneHome();
+    await stopMembers();
     for (const tcp of tcps.splice(0)) tcp.destroy();
     await server.close();
     await redis.close();

@@ -5,19 +5,19 @@ import { eventually } from '../support/wire.ts';
 import { Tcp, upgradeText } from '../support/wire-tcp.ts';
 
 const OPEN_FILES = 512;
-const ATTACKS = 600;
+const CLIENTS = 600;
 const TOGETHER = 60;
 
-/** Acts of a client after the answer to a refused upgrade. */
+/** Acts of a client after its upgrade was refused. */
 const ENDINGS: Record<string, (tcp: Tcp) => void> = {
   'sends more and closes': (tcp) => {
     tcp.write('x');
     tcp.socket.end();
   },
-  'sends more and stays': (tcp) => tcp.write('x'.repeat(1000)),
-  'closes its side': (tcp) => tcp.socket.end(),
+  'sends more and stays connected': (tcp) => tcp.write('x'.repeat(1000)),
+  'half-closes': (tcp) => tcp.socket.end(),
   resets: (tcp) => tcp.reset(),
-  stays: () => undefined,
+  'stays connected': () => undefined,
 };
 
 let server: TestServer;
@@ -38,7 +38,11 @@ afterEach(async () => {
   await server.close();
 });
 
-async function attack(path: string, headers: Record<string, string>, act: (tcp: Tcp) => void): Promise<void> {
+async function upgrade(
+  path: string,
+  headers: Record<string, string>,
+  act: (tcp: Tcp) => void,
+): Promise<void> {
   const tcp = await Tcp.open(server);
   tcps.push(tcp);
   tcp.write(upgradeText(path, headers));
@@ -46,40 +50,40 @@ async function attack(path: string, headers: Record<string, string>, act: (tcp: 
   act(tcp);
 }
 
-async function attackOften(act: (tcp: Tcp) => void, path = '/x', headers = {}): Promise<void> {
-  for (let sent = 0; sent < ATTACKS; sent += TOGETHER) {
-    await Promise.all(Array.from({ length: TOGETHER }, () => attack(path, headers, act)));
+async function upgradeMany(act: (tcp: Tcp) => void, path = '/x', headers = {}): Promise<void> {
+  for (let sent = 0; sent < CLIENTS; sent += TOGETHER) {
+    await Promise.all(Array.from({ length: TOGETHER }, () => upgrade(path, headers, act)));
   }
 }
 
 describe.each(Object.entries(ENDINGS))('a client that %s after its upgrade was refused', (_what, act) => {
-  test(`2.1 releases its file: ${ATTACKS} of them do not fill a server of ${OPEN_FILES} files`, async () => {
-    await attackOften(act);
+  test(`2.1 releases its file: ${CLIENTS} of them do not exhaust a server of ${OPEN_FILES} files`, async () => {
+    await upgradeMany(act);
     expect(await health()).toBe(200);
     const one = await Tcp.upgraded(server, '/app/app-key');
     expect(await one.message()).toMatchObject({ event: 'pusher:connection_established' });
     one.destroy();
-    await eventually(() => filesOf(server) <= files + 2, 'the files are back', 10_000);
+    await eventually(() => filesOf(server) <= files + 2, 'the files are closed', 10_000);
     server.kill();
     expect(await server.exited).toBe(0);
   }, 60_000);
 });
 
 test.each([
-  ['of an app that is unknown, and the close frame is not answered', '/app/nobody', {}],
+  ['of an unknown app, whose close frame is not answered', '/app/unknown', {}],
   ['that the library refuses', '/app/app-key', { 'Sec-WebSocket-Version': '1' }],
 ])(
   '2.1 upgrades %s release their files',
   async (_what, path, headers) => {
-    await attackOften((tcp) => tcp.write('\x81\x80'), path, headers);
+    await upgradeMany((tcp) => tcp.write('\x81\x80'), path, headers);
     expect(await health()).toBe(200);
-    await eventually(() => filesOf(server) <= files + 2, 'the files are back', 10_000);
+    await eventually(() => filesOf(server) <= files + 2, 'the files are closed', 10_000);
   },
   60_000,
 );
 
-test('2.13 SIGTERM ends the process in bounded time while refused and silent sockets are open', async () => {
-  for (const act of Object.values(ENDINGS)) await attack('/x', {}, act);
+test('2.13 SIGTERM ends the process in bounded time while refused and idle sockets are open', async () => {
+  for (const act of Object.values(ENDINGS)) await upgrade('/x', {}, act);
   tcps.push(await Tcp.open(server), await Tcp.upgraded(server, '/app/app-key'));
   const since = Date.now();
   server.kill();

@@ -6,10 +6,10 @@ const MIB = 1024 * 1024;
 const LIMIT_MS = 10_000;
 const PROBE = fileURLToPath(new URL('./memory-probe.mjs', import.meta.url));
 
-/** Flags of Node with which a server tells what it keeps. */
+/** Options of Node with which a server prints its retained memory on SIGUSR2. */
 export const PROBED = ['--import', PROBE];
 
-/** Heap and buffers outside it that a server started with `PROBED` keeps after a full collection, in MiB. */
+/** Returns a function that reads the heap and external memory after a full garbage collection, in MiB; needs `PROBED`. */
 export function retainedMbOf(server: TestServer): () => Promise<number> {
   let number = 0;
   return async () => {

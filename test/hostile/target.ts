@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { type Endpoint, publisher } from '../support/wire-http.ts';
 
-/** The server under attack. With `pid` (on the same machine) its files and memory are watched as well. */
+/** The server under attack. With `pid` (on the same machine) its files and memory are measured too. */
 export interface Target extends Endpoint {
   readonly pid?: number | undefined;
   /** True for another server than Wavehall, which may accept clients that Wavehall refuses. */
-  readonly isAnsweredElsewhere?: boolean;
-  /** Where it can be asked, what the server keeps after a collection is compared. */
+  readonly isOtherServer?: boolean;
+  /** Reads the memory after a full garbage collection, if the server supports that. */
   readonly retainedMb?: (() => Promise<number>) | undefined;
 }
 
-/** Open files of the process; `undefined` where they cannot be seen. */
+/** Number of open files of the process; `undefined` if it cannot be read. */
 export function filesOf({ pid }: Target): number | undefined {
   try {
     return pid === undefined ? undefined : readdirSync(`/proc/${pid}/fd`).length;
@@ -31,8 +31,8 @@ export function rssMbOf({ pid }: Target): number | undefined {
 
 const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, 'utf8');
 
-/** Resources that the server still holds for the app: its connections and the names of its channels. */
-export async function heldBy(target: Target): Promise<{ connections: number; channels: string[] }> {
+/** Reads the number of connections and the occupied channels of the app. */
+export async function occupancyOf(target: Target): Promise<{ connections: number; channels: string[] }> {
   const api = publisher(target);
   const [connections, channels] = await Promise.all([api.get('/connections'), api.get('/channels')]);
   if (connections.status !== 200 || channels.status !== 200)

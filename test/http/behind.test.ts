@@ -18,10 +18,10 @@ describe('a channel whose subscribers read too slowly', () => {
       fill();
       return apps.byId(id);
     };
-    const told: boolean[] = [];
+    const outcomes: boolean[] = [];
     const http = await openHttp({
       provider: { byKey: (key) => apps.byKey(key), byId },
-      onAnswered: (isOk) => void told.push(isOk),
+      onAnswered: (isOk) => void outcomes.push(isOk),
     });
     const client = await http.connect();
     for (const channel of ['busy', 'orders']) client.subscribe(channel);
@@ -29,11 +29,11 @@ describe('a channel whose subscribers read too slowly', () => {
     client.take();
     const answer = await http.post(path, body);
     await settled();
-    const heard = client
+    const received = client
       .take()
       .map(({ event }) => event)
       .filter((event) => event !== 'old');
-    return { answer, heard, told };
+    return { answer, received, outcomes };
   }
 
   test.each<[string, unknown]>([
@@ -43,25 +43,25 @@ describe('a channel whose subscribers read too slowly', () => {
     ['/batch_events', { batch: [EVENT, busy('a')] }],
     ['/batch_events', { batch: [busy('a'), EVENT] }],
   ])('8.3 refuses %s with 503 and Retry-After, and delivers nothing: %j', async (path, body) => {
-    const { answer, heard } = await behind(BACKLOG_EVENTS, path, body);
+    const { answer, received } = await behind(BACKLOG_EVENTS, path, body);
     expect([...shown(answer), answer.headers['retry-after']]).toEqual([503, 'Service unavailable.', '1']);
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
   });
 
   test('8.5 accepts the whole of a batch that fills the buffer', async () => {
     const batch = ['a', 'b', 'c'].map(busy);
-    const { answer, heard } = await behind(BACKLOG_EVENTS - 1, '/batch_events', { batch });
+    const { answer, received } = await behind(BACKLOG_EVENTS - 1, '/batch_events', { batch });
     expect(shown(answer)).toEqual([200, {}]);
-    expect(heard).toEqual(['a', 'b', 'c']);
+    expect(received).toEqual(['a', 'b', 'c']);
   });
 
   test('11.14 does not count against the health of this server', async () => {
-    expect((await behind(BACKLOG_EVENTS, '/events', busy('a'))).told).toEqual([]);
-    expect((await behind(0, '/events', busy('a'))).told).toEqual([true]);
+    expect((await behind(BACKLOG_EVENTS, '/events', busy('a'))).outcomes).toEqual([]);
+    expect((await behind(0, '/events', busy('a'))).outcomes).toEqual([true]);
   });
 
   test('8.3 serves other channels', async () => {
-    const { answer, heard } = await behind(BACKLOG_EVENTS, '/events', EVENT);
-    expect([answer.status, heard]).toEqual([200, ['shipped']]);
+    const { answer, received } = await behind(BACKLOG_EVENTS, '/events', EVENT);
+    expect([answer.status, received]).toEqual([200, ['shipped']]);
   });
 });

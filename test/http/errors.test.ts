@@ -300,16 +300,16 @@ describe('a defect', () => {
   );
 
   test('11.14 reports it to health, and no request without a valid signature', async () => {
-    const told: boolean[] = [];
+    const outcomes: boolean[] = [];
     const options = failing('quota', 'connections', new Error('a defect'));
-    const http = await openHttp({ ...options, onAnswered: (isOk) => void told.push(isOk) });
+    const http = await openHttp({ ...options, onAnswered: (isOk) => void outcomes.push(isOk) });
     const wrong = { key: 'app-key', secret: 'wrong' };
     await http.call('GET', '/apps/app-id/connections', { credential: wrong });
-    expect(told).toEqual([]);
+    expect(outcomes).toEqual([]);
     await http.get('/connections');
     await http.get('/channels');
     await http.post('/events', '{');
-    expect(told).toEqual([false, true, true]);
+    expect(outcomes).toEqual([false, true, true]);
   });
 
   test.each([

@@ -23,27 +23,27 @@ const BROWSER_BUILDS = {
 
 export type Connection = 'pusher' | 'reverb';
 
-/** A Laravel to run the example on: its vendor folder, and the files that differ from the example's own. */
+/** Laravel version to run the example on: its vendor folder, and the files that replace those of the example. */
 export interface Laravel {
   readonly name: string;
   vendor(): Promise<string>;
   readonly overlay: string | undefined;
 }
 
-/** The newest Laravel that every Composer mirror holds whole; installed once per composer.json. */
+/** Newest Laravel whose packages every Composer mirror has; installed once per composer.json. */
 export const laravel8: Laravel = { name: 'Laravel 8', vendor: installLaravel8, overlay };
 
-/** The Laravel of an app folder whose packages are installed already. */
+/** Laravel of an app folder with installed packages. */
 export function laravelOf(folder: string): Laravel {
   return { name: 'Laravel 12', vendor: () => Promise.resolve(join(folder, 'vendor')), overlay: undefined };
 }
 
-/** A fresh copy of examples/laravel with packages, key and seeded database; the caller deletes it. */
+/** Creates a copy of examples/laravel with packages and an empty database; the caller deletes it. */
 export async function assemble(laravel: Laravel): Promise<string> {
   const vendor = await laravel.vendor();
   const folder = await mkdtemp(join(tmpdir(), 'wavehall-laravel-'));
-  const leaveOut = ['vendor', 'node_modules', '.env', 'lib', 'database.sqlite'];
-  const filter = (path: string) => !leaveOut.some((name) => path.endsWith(`/${name}`));
+  const excluded = ['vendor', 'node_modules', '.env', 'lib', 'database.sqlite'];
+  const filter = (path: string) => !excluded.some((name) => path.endsWith(`/${name}`));
   await cp(example, folder, { recursive: true, filter });
   if (laravel.overlay !== undefined) await cp(laravel.overlay, folder, { recursive: true, filter });
   await linkPackages(vendor, join(folder, 'vendor'));
@@ -57,7 +57,7 @@ export async function assemble(laravel: Laravel): Promise<string> {
   return folder;
 }
 
-/** Writes .env as the example's README gives it for one connection: the other connection's block is not there. */
+/** Writes .env for one connection as in the example's README, without the variables of the other connection. */
 export async function configure(folder: string, connection: Connection, port: number): Promise<void> {
   const other = connection === 'pusher' ? 'REVERB_' : 'PUSHER_';
   const given = await readFile(join(example, '.env.example'), 'utf8');
@@ -75,8 +75,7 @@ export async function configure(folder: string, connection: Connection, port: nu
 }
 
 /**
- * Composer's autoloader finds the app relative to itself, so its own files are copied;
- * the packages are only linked.
+ * Copies Composer's autoloader, because it locates the app relative to its own files, and links the packages.
  */
 async function linkPackages(from: string, to: string): Promise<void> {
   await mkdir(to);
@@ -96,11 +95,11 @@ async function installLaravel8(): Promise<string> {
   if (existsSync(installed)) return join(installed, 'vendor');
 
   await mkdir(cache, { recursive: true });
-  const half = await mkdtemp(join(cache, 'installing-'));
-  await writeFile(join(half, 'composer.json'), composerJson);
+  const temporary = await mkdtemp(join(cache, 'installing-'));
+  await writeFile(join(temporary, 'composer.json'), composerJson);
   const flags = ['install', '--no-progress', '--no-interaction', '--prefer-dist'];
-  await run('composer', flags, { cwd: half, env: composerEnv(), timeout: INSTALL_MS });
-  // Only a complete install gets the name that the next run looks for; one that lost the race is dropped.
-  await rename(half, installed).catch(() => rm(half, { recursive: true, force: true }));
+  await run('composer', flags, { cwd: temporary, env: composerEnv(), timeout: INSTALL_MS });
+  // Renames only a complete installation to the name that later runs use; removes it if a concurrent run was first.
+  await rename(temporary, installed).catch(() => rm(temporary, { recursive: true, force: true }));
   return join(installed, 'vendor');
 }

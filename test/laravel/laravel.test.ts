@@ -1,7 +1,7 @@
 /**
- * examples/laravel on a stock Laravel, its page in two Chromium windows, and Wavehall in between.
+ * examples/laravel on a stock Laravel with Wavehall, its page in two Chromium windows.
  *
- * Laravel 8 is what Composer gives everywhere, so it is required. WAVEHALL_LARAVEL_APP names the folder of a
+ * Laravel 8 can be installed from every Composer mirror, so it is required. WAVEHALL_LARAVEL_APP names the folder of a
  * Laravel 12 app whose packages are installed; then the same tests run on those packages too.
  */
 import { rm } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { launchChromium } from '../support/browser.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { assemble, configure, laravel8, laravelOf, type Connection, type Laravel } from './app-folder.ts';
 import { artisan, sdk, serve, type WebServer } from './php.ts';
-import { whatIsMissing } from './requirements.ts';
+import { missingRequirements } from './requirements.ts';
 import { Window } from './windows.ts';
 
 const CREDENTIALS = { REVERB_APP_ID: 'app-id', REVERB_APP_KEY: 'app-key', REVERB_APP_SECRET: 'app-secret' };
@@ -22,7 +22,7 @@ const TEST_MS = 60_000;
 const named = process.env['WAVEHALL_LARAVEL_APP'];
 const laravels = named === undefined ? [laravel8] : [laravel8, laravelOf(named)];
 const connections: Connection[] = ['pusher', 'reverb'];
-const missing = whatIsMissing();
+const missing = missingRequirements();
 
 if (missing === undefined) {
   for (const laravel of laravels) {
@@ -39,7 +39,7 @@ if (missing === undefined) {
 }
 
 function scenario(laravel: Laravel, connection: Connection): void {
-  const undo: (() => Promise<unknown>)[] = [];
+  const cleanups: (() => Promise<unknown>)[] = [];
   let folder: string;
   let web: WebServer;
   let server: TestServer;
@@ -47,39 +47,39 @@ function scenario(laravel: Laravel, connection: Connection): void {
   let ada: Window;
   let grace: Window;
 
-  const person = async (): Promise<BrowserContext> => browser.newContext();
-  const everybodySees = async (text: string) => {
-    await Promise.all([ada.seesPost(text), grace.seesPost(text)]);
+  const newUser = async (): Promise<BrowserContext> => browser.newContext();
+  const postShownInBoth = async (text: string) => {
+    await Promise.all([ada.postShown(text), grace.postShown(text)]);
   };
-  /** A post comes after everything that was sent before it: what has not arrived by then never will. */
-  const afterTheNextPost = async (text: string) => {
+  /** Barrier: publishes a post and waits for it in both windows; all earlier events have been delivered by then. */
+  const waitForPost = async (text: string) => {
     await artisan(folder, 'feed:post', text);
-    await everybodySees(text);
+    await postShownInBoth(text);
   };
 
   beforeAll(async () => {
     folder = await assemble(laravel);
-    undo.push(() => rm(folder, { recursive: true, force: true }));
+    cleanups.push(() => rm(folder, { recursive: true, force: true }));
     server = await startServer({ ...CREDENTIALS, WAVEHALL_EXTRA_CHANNEL_CHARACTERS: '+ %' });
-    undo.push(() => server.close());
+    cleanups.push(() => server.close());
     await configure(folder, connection, server.port);
     await artisan(folder, 'migrate', '--seed', '--force');
     web = await serve(folder);
-    undo.push(() => web.close());
+    cleanups.push(() => web.close());
     browser = await launchChromium();
-    undo.push(() => browser.close());
+    cleanups.push(() => browser.close());
   }, SETUP_MS);
 
   afterAll(async () => {
-    for (const step of undo.toReversed()) await step();
+    for (const cleanup of cleanups.toReversed()) await cleanup();
   });
 
   test('8.6 the PHP SDK reads an empty list of channels', { timeout: TEST_MS }, async () => {
     expect(await sdk(folder, 'getChannels')).toEqual({ channels: [] });
   });
 
-  test('7.4 the PHP SDK asks for names with +, % and spaces', { timeout: TEST_MS }, async () => {
-    // Version 4 of the SDK writes a space into the URL as it is, which is no HTTP.
+  test('7.4 the PHP SDK requests names with +, % and spaces', { timeout: TEST_MS }, async () => {
+    // Version 4 of the SDK does not encode a space in the URL, which is invalid HTTP.
     const names = ['a+b', 'a%2Bb', 'a%20b', ...(laravel === laravel8 ? [] : ['a b'])];
     const pusher = new Pusher(CREDENTIALS.REVERB_APP_KEY, optionsFor(server));
     for (const name of names) await subscribeTo(pusher, name);
@@ -94,31 +94,31 @@ function scenario(laravel: Laravel, connection: Connection): void {
   });
 
   test('2.3 connects both windows when two users log in', { timeout: TEST_MS }, async () => {
-    ada = await Window.open(await person(), web.url, 'Ada');
-    grace = await Window.open(await person(), web.url, 'Grace');
+    ada = await Window.open(await newUser(), web.url, 'Ada');
+    grace = await Window.open(await newUser(), web.url, 'Grace');
     expect(ada.frames[0]?.event).toBe('pusher:connection_established');
     expect(await grace.socketId()).not.toBe(await ada.socketId());
   });
 
   test('4.3 each window shows the members of the channel', { timeout: TEST_MS }, async () => {
-    await Promise.all([ada.peopleAre('Ada', 'Grace'), grace.peopleAre('Ada', 'Grace')]);
-    await ada.seesTalk('event', 'Grace came in');
+    await Promise.all([ada.usersAre('Ada', 'Grace'), grace.usersAre('Ada', 'Grace')]);
+    await ada.messageShown('event', 'Grace came in');
   });
 
   test('4.4 a user with two windows joins once and leaves once', { timeout: TEST_MS }, async () => {
-    const joan = await person();
+    const joan = await newUser();
     const first = await Window.open(joan, web.url, 'Joan');
-    await Promise.all([ada.peopleAre('Ada', 'Grace', 'Joan'), first.peopleAre('Ada', 'Grace', 'Joan')]);
+    await Promise.all([ada.usersAre('Ada', 'Grace', 'Joan'), first.usersAre('Ada', 'Grace', 'Joan')]);
     const second = await Window.open(joan, web.url, 'Joan');
-    await second.peopleAre('Ada', 'Grace', 'Joan');
+    await second.usersAre('Ada', 'Grace', 'Joan');
     await first.page.close();
-    await afterTheNextPost('One window of Joan is closed');
-    await second.seesPost('One window of Joan is closed');
+    await waitForPost('One window of Joan is closed');
+    await second.postShown('One window of Joan is closed');
     expect(ada.count('pusher_internal:member_removed')).toBe(0);
 
     await second.page.close();
-    await ada.seesTalk('event', 'Joan left');
-    await Promise.all([ada.peopleAre('Ada', 'Grace'), grace.peopleAre('Ada', 'Grace')]);
+    await ada.messageShown('event', 'Joan left');
+    await Promise.all([ada.usersAre('Ada', 'Grace'), grace.usersAre('Ada', 'Grace')]);
     expect(ada.count('pusher_internal:member_added')).toBe(2);
     expect(ada.count('pusher_internal:member_removed')).toBe(1);
     await joan.close();
@@ -126,9 +126,9 @@ function scenario(laravel: Laravel, connection: Connection): void {
 
   test('3.13 an event from the server reaches every window once', { timeout: TEST_MS }, async () => {
     await artisan(folder, 'feed:post', 'From artisan');
-    await everybodySees('From artisan');
+    await postShownInBoth('From artisan');
     await ada.post('From the page of Ada');
-    await everybodySees('From the page of Ada');
+    await postShownInBoth('From the page of Ada');
     for (const window of [ada, grace]) {
       const texts = window.frames
         .filter((frame) => frame.channel === 'feed')
@@ -143,26 +143,26 @@ function scenario(laravel: Laravel, connection: Connection): void {
     { timeout: TEST_MS },
     async () => {
       await grace.press(1, 'move');
-      await ada.seesOutcome(1, 'Brewing: heard on private-orders.1');
-      await afterTheNextPost('The order of Ada is brewing');
+      await ada.outcomeShown(1, 'Brewing: heard on private-orders.1');
+      await waitForPost('The order of Ada is brewing');
       expect(ada.count('App\\Events\\OrderMoved')).toBe(1);
       expect(grace.count('App\\Events\\OrderMoved')).toBe(0);
     },
   );
 
-  test('3.6 a refused channel is shown as refused', { timeout: TEST_MS }, async () => {
+  test('3.6 the page shows that a channel is refused', { timeout: TEST_MS }, async () => {
     await grace.press(1, 'listen');
-    await grace.seesOutcome(1, 'Refused (403)');
+    await grace.outcomeShown(1, 'Refused (403)');
     await ada.press(1, 'move');
-    await ada.seesOutcome(1, 'Ready');
-    await afterTheNextPost('The order of Ada is ready');
+    await ada.outcomeShown(1, 'Ready');
+    await waitForPost('The order of Ada is ready');
     expect(grace.count('App\\Events\\OrderMoved')).toBe(0);
   });
 
   test('5.3 a typing whisper reaches the other window only', { timeout: TEST_MS }, async () => {
     await ada.type('Is the');
-    await grace.seesTyping('Ada is typing');
-    await afterTheNextPost('Ada has whispered');
+    await grace.typingShown('Ada is typing');
+    await waitForPost('Ada has whispered');
     expect(grace.count('client-typing')).toBeGreaterThan(0);
     expect(ada.count('client-typing')).toBe(0);
   });
@@ -174,10 +174,10 @@ function scenario(laravel: Laravel, connection: Connection): void {
   });
 
   test('8.4 toOthers() excludes the window that sent the message', { timeout: TEST_MS }, async () => {
-    await ada.say('Is the window seat free?');
-    await grace.seesTalk('theirs', 'Is the window seat free?');
-    await ada.seesTalk('mine', 'Is the window seat free?');
-    await afterTheNextPost('Ada has asked');
+    await ada.sendMessage('Is the window seat free?');
+    await grace.messageShown('theirs', 'Is the window seat free?');
+    await ada.messageShown('mine', 'Is the window seat free?');
+    await waitForPost('Ada has asked');
     expect(grace.count('App\\Events\\MessageSent')).toBe(1);
     expect(ada.count('App\\Events\\MessageSent')).toBe(0);
   });
@@ -209,7 +209,7 @@ function scenario(laravel: Laravel, connection: Connection): void {
   test('8.4 the PHP SDK triggers an event', { timeout: TEST_MS }, async () => {
     const data = { text: 'From the SDK', by: 'SDK' };
     await sdk(folder, 'trigger', ['feed'], 'App\\Events\\PostPublished', data);
-    await everybodySees('From the SDK');
+    await postShownInBoth('From the SDK');
   });
 
   test('8.5 the PHP SDK triggers a batch', { timeout: TEST_MS }, async () => {
@@ -219,8 +219,8 @@ function scenario(laravel: Laravel, connection: Connection): void {
       data: { text, by: 'SDK' },
     });
     await sdk(folder, 'triggerBatch', [event('First of a batch'), event('Second of a batch')]);
-    await everybodySees('First of a batch');
-    await everybodySees('Second of a batch');
+    await postShownInBoth('First of a batch');
+    await postShownInBoth('Second of a batch');
   });
 
   test('2.14 both windows reconnect after the server was killed', { timeout: TEST_MS }, async () => {
@@ -234,7 +234,7 @@ function scenario(laravel: Laravel, connection: Connection): void {
 
     server = await startServer({ ...CREDENTIALS, REVERB_SERVER_PORT: String(port) });
     await Promise.all(windows.map((window) => window.connected()));
-    await Promise.all(windows.map((window) => window.peopleAre('Ada', 'Grace')));
+    await Promise.all(windows.map((window) => window.usersAre('Ada', 'Grace')));
     for (const [index, window] of windows.entries()) {
       expect(await window.socketId()).not.toBe(before[index]);
       await expect
@@ -245,26 +245,30 @@ function scenario(laravel: Laravel, connection: Connection): void {
     }
   });
 
-  test('3.13 events of every kind flow again after the restart', { timeout: TEST_MS }, async () => {
-    await afterTheNextPost('Open again');
+  test('3.13 events of every kind are delivered again after the restart', { timeout: TEST_MS }, async () => {
+    await waitForPost('Open again');
     await ada.press(2, 'move');
-    await grace.seesOutcome(2, 'Brewing');
-    await grace.say('I kept the seat for you');
-    await ada.seesTalk('theirs', 'I kept the seat for you');
+    await grace.outcomeShown(2, 'Brewing');
+    await grace.sendMessage('I kept the seat for you');
+    await ada.messageShown('theirs', 'I kept the seat for you');
     await ada.type('Thank you');
-    await grace.seesTyping('Ada is typing');
+    await grace.typingShown('Ada is typing');
   });
 
-  test('8.9 the PHP SDK ends the connections of one user for good', { timeout: TEST_MS }, async () => {
-    await sdk(folder, 'terminateUserConnections', '2');
-    await grace.disconnectedForGood();
-    await ada.peopleAre('Ada');
-    await ada.connected();
-    await grace.connectAgain();
-    await Promise.all([ada.peopleAre('Ada', 'Grace'), grace.peopleAre('Ada', 'Grace')]);
-  });
+  test(
+    '8.9 the PHP SDK ends the connections of one user, without a reconnect',
+    { timeout: TEST_MS },
+    async () => {
+      await sdk(folder, 'terminateUserConnections', '2');
+      await grace.disconnected();
+      await ada.usersAre('Ada');
+      await ada.connected();
+      await grace.reconnect();
+      await Promise.all([ada.usersAre('Ada', 'Grace'), grace.usersAre('Ada', 'Grace')]);
+    },
+  );
 
-  test('1.2 no script of the page failed on a message of the server', () => {
+  test('1.2 no message of the server causes a script error on the page', () => {
     expect([...ada.failures, ...grace.failures]).toEqual([]);
   });
 }

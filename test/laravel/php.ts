@@ -15,13 +15,13 @@ export interface WebServer {
   close(): Promise<void>;
 }
 
-/** An app's own .env decides: nothing of the surrounding configuration may reach PHP. */
+/** Environment without the variables of the test process, so that only the app's .env configures it. */
 const phpEnv: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
 
-/** PHP's own web server with several workers, on a free port. */
+/** Starts PHP's built-in web server with several workers, on a free port. */
 export async function serve(folder: string): Promise<WebServer> {
   const env = { ...phpEnv, PHP_CLI_SERVER_WORKERS: WORKERS };
-  // A process group of its own, because the workers outlive their parent.
+  // In its own process group, because the workers do not exit with their parent.
   const child = spawn('php', ['-S', '127.0.0.1:0', '-t', 'public'], { cwd: folder, env, detached: true });
   const exited = once(child, 'exit');
   const port = await new Promise<string>((resolve, reject) => {
@@ -49,9 +49,9 @@ export async function artisan(folder: string, ...words: string[]): Promise<strin
   return stdout;
 }
 
-/** Calls the app's own pusher/pusher-php-server, as the app has configured it, and returns its answer. */
-export async function sdk(folder: string, call: string, ...given: unknown[]): Promise<unknown> {
-  const words = [sdkScript, folder, call, JSON.stringify(given)];
-  const { stdout } = await run('php', words, { cwd: folder, env: phpEnv });
+/** Calls the pusher/pusher-php-server of the app, with its configuration, and returns the result. */
+export async function sdk(folder: string, call: string, ...callArgs: unknown[]): Promise<unknown> {
+  const args = [sdkScript, folder, call, JSON.stringify(callArgs)];
+  const { stdout } = await run('php', args, { cwd: folder, env: phpEnv });
   return JSON.parse(stdout);
 }

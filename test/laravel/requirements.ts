@@ -5,8 +5,8 @@ import { CHROMIUM } from '../support/browser.ts';
 const EXTENSIONS = ['curl', 'dom', 'mbstring', 'pdo_sqlite', 'xml'];
 const INSTALL = 'apt-get install chromium composer php-cli php-curl php-mbstring php-sqlite3 php-xml';
 
-/** Names what this machine lacks for the Laravel tests; undefined when nothing is missing. */
-export function whatIsMissing(): string | undefined {
+/** Describes the missing requirements of the Laravel tests; undefined if all are present. */
+export function missingRequirements(): string | undefined {
   const missing: string[] = [];
   const php = spawnSync('php', ['-m'], { encoding: 'utf8' });
   if (php.status === 0) {
@@ -23,7 +23,7 @@ export function whatIsMissing(): string | undefined {
   return `The Laravel tests need ${missing.join(', ')} (Debian: ${INSTALL})`;
 }
 
-/** Without this, composer asks a question when root runs it, and waits for an answer. */
+/** Environment in which Composer, run as root, does not wait for an answer. */
 export function composerEnv(): NodeJS.ProcessEnv {
   return { ...process.env, COMPOSER_ALLOW_SUPERUSER: '1', COMPOSER_NO_INTERACTION: '1' };
 }

@@ -1,7 +1,7 @@
 <?php
 
 // usage: php sdk.php APP_FOLDER CALL JSON_ARGUMENTS
-// Calls the Pusher SDK that the app's stock broadcaster was built with and prints what it returned as JSON.
+// Calls the Pusher SDK of the app's stock broadcaster and prints the result as JSON.
 
 use GuzzleHttp\Client;
 use Illuminate\Contracts\Console\Kernel;
@@ -20,7 +20,7 @@ $pusher = Broadcast::connection()->getPusher();
 // Version 4 of the SDK has the same calls under older names.
 $older = ['getChannels' => 'get_channels', 'getChannelInfo' => 'get_channel_info', 'getPresenceUsers' => 'get_users_info'];
 
-/** Version 4 of the SDK cannot terminate connections, but it can sign the request that does. */
+/** Terminates connections with version 4 of the SDK, which has no call for it but can sign the request. */
 function terminateWithVersion4(Pusher $pusher, string $userId)
 {
     $settings = $pusher->getSettings();

@@ -1,7 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core';
 
 const WAIT_MS = 15_000;
-// pusher-js tries again after one second and, when that was too early, after fifteen more.
+// pusher-js retries after 1 second, then after another 15.
 const RECONNECT_MS = 40_000;
 
 export interface Frame {
@@ -11,7 +11,7 @@ export interface Frame {
   readonly user_id?: unknown;
 }
 
-/** One window of the example, logged in, and everything that its sockets received. */
+/** Window of the example with a logged-in user, and all frames that its sockets received. */
 export class Window {
   readonly page: Page;
   readonly frames: Frame[] = [];
@@ -26,12 +26,12 @@ export class Window {
     });
   }
 
-  /** Opens the example in `context` and logs in as `person` unless the context has done so before. */
-  static async open(context: BrowserContext, url: string, person: string): Promise<Window> {
+  /** Opens the example in `context` and logs in as `name` unless the context is already logged in. */
+  static async open(context: BrowserContext, url: string, name: string): Promise<Window> {
     const window = new Window(await context.newPage());
     await window.page.goto(url);
     if (window.page.url().endsWith('/login')) {
-      await window.page.getByRole('button', { name: person }).click();
+      await window.page.getByRole('button', { name }).click();
     }
     await window.connected();
     return window;
@@ -42,14 +42,14 @@ export class Window {
   }
 
   notConnected(): Promise<void> {
-    return this.#sees('#connection:not([data-state=connected])');
+    return this.#shown('#connection:not([data-state=connected])');
   }
 
-  disconnectedForGood(): Promise<void> {
-    return this.#sees('#connection[data-state=disconnected]');
+  disconnected(): Promise<void> {
+    return this.#shown('#connection[data-state=disconnected]');
   }
 
-  async connectAgain(): Promise<void> {
+  async reconnect(): Promise<void> {
     await this.page.click('[data-connect]');
     await this.connected();
   }
@@ -58,8 +58,8 @@ export class Window {
     return (await this.page.textContent('[data-socket]')) ?? '';
   }
 
-  /** Resolves when exactly these users are shown as members of the room. */
-  async peopleAre(...names: string[]): Promise<void> {
+  /** Resolves when exactly these users are shown as members of the presence channel. */
+  async usersAre(...names: string[]): Promise<void> {
     const wanted = names.toSorted().join();
     await this.page.waitForFunction((expected) => {
       const shown = [...document.querySelectorAll<HTMLElement>('[data-person]')];
@@ -77,7 +77,7 @@ export class Window {
     await this.page.click('#feed button');
   }
 
-  async say(text: string): Promise<void> {
+  async sendMessage(text: string): Promise<void> {
     await this.page.fill('#room input', text);
     await this.page.click('#room button');
   }
@@ -86,20 +86,20 @@ export class Window {
     await this.page.locator('#room input').pressSequentially(text);
   }
 
-  seesPost(text: string): Promise<void> {
-    return this.#sees(`.posts li:has-text("${text}")`);
+  postShown(text: string): Promise<void> {
+    return this.#shown(`.posts li:has-text("${text}")`);
   }
 
-  seesTalk(kind: 'theirs' | 'mine' | 'event', text: string): Promise<void> {
-    return this.#sees(`.talk .${kind}:has-text("${text}")`);
+  messageShown(kind: 'theirs' | 'mine' | 'event', text: string): Promise<void> {
+    return this.#shown(`.talk .${kind}:has-text("${text}")`);
   }
 
-  seesTyping(text: string): Promise<void> {
-    return this.#sees(`.typing:has-text("${text}")`);
+  typingShown(text: string): Promise<void> {
+    return this.#shown(`.typing:has-text("${text}")`);
   }
 
-  seesOutcome(order: number, text: string): Promise<void> {
-    return this.#sees(`.order[data-order="${order}"] .outcome:has-text("${text}")`);
+  outcomeShown(order: number, text: string): Promise<void> {
+    return this.#shown(`.order[data-order="${order}"] .outcome:has-text("${text}")`);
   }
 
   async press(order: number, button: 'listen' | 'move'): Promise<void> {
@@ -110,7 +110,7 @@ export class Window {
     return this.frames.slice(since).filter((frame) => frame.event === event).length;
   }
 
-  async #sees(selector: string): Promise<void> {
+  async #shown(selector: string): Promise<void> {
     await this.page.waitForSelector(selector);
   }
 }

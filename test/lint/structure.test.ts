@@ -10,7 +10,7 @@ const files = execFileSync('git', ['ls-files', 'src', 'protocol'], { encoding: '
   .split('\n')
   .filter((file) => file !== '');
 
-/** The files that a file imports: values and types, at once or later. */
+/** Files that a file imports: values and types, static and dynamic imports. */
 function importsOf(file: string): string[] {
   const found = readFileSync(file, 'utf8').matchAll(/(?:\bfrom |^import |\bimport\()'([^']+)'/gm);
   return [...found].flatMap(([, specifier = '']) => {
@@ -19,7 +19,7 @@ function importsOf(file: string): string[] {
   });
 }
 
-/** The longest chain of imports that begins with a file. */
+/** Longest import chain of each file. */
 const chains = new Map<string, readonly string[]>();
 function chainOf(file: string): readonly string[] {
   const known = chains.get(file);
@@ -37,7 +37,7 @@ test(`no chain of imports has more than ${MAX_CHAIN} files`, () => {
   expect(all.filter((chain) => chain.length > MAX_CHAIN)).toEqual([]);
 });
 
-test(`no folder has more than ${MAX_NAMES} names`, () => {
+test(`no folder has more than ${MAX_NAMES} files and folders`, () => {
   const names = new Map<string, Set<string>>();
   for (const file of files)
     for (let name = file; name !== '.'; name = posix.dirname(name)) {

@@ -67,7 +67,7 @@ describe('JSON lines', () => {
   });
 });
 
-describe('for people: two columns', () => {
+describe('readable format: two columns', () => {
   const options = { debugging: true, forTerminal: true };
 
   test('1.1 writes title, dots and subject, and the message below', () => {

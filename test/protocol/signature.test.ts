@@ -66,7 +66,7 @@ test.each([
   ['null', null],
   ['a number', 0],
   ['a list of the signature', ['ab']],
-  ['an object that says it is the signature', { length: 2, toString: () => 'ab' }],
+  ['an object that resembles the signature', { length: 2, toString: () => 'ab' }],
   ['a shorter text', 'a'],
   ['a longer text', 'ab0'],
   ['upper case', 'AB'],

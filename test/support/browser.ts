@@ -21,8 +21,8 @@ export function launchChromium(): Promise<Browser> {
 }
 
 /**
- * Declares `tests` when Chromium is there. Without it they fail where CI is set, with the reason,
- * and are skipped elsewhere, with the reason in the title.
+ * Declares `tests` if Chromium is installed. Otherwise they fail with the reason if CI is set,
+ * and are skipped with the reason in the title if not.
  */
 export function withChromium(title: string, tests: () => void): void {
   const reason = `Chromium is missing at ${CHROMIUM} (Debian: apt-get install chromium; or set CHROMIUM_PATH)`;

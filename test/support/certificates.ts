@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A certificate that nobody has signed, for localhost and 127.0.0.1. */
+/** Files of a self-signed certificate for localhost and 127.0.0.1, and of its key. */
 export interface SelfSigned {
   readonly certificate: string;
   readonly key: string;

@@ -8,51 +8,51 @@ import { sleep } from '../../src/core/util/time.ts';
 /** Event that clients of a cluster record; its data is `{ n: number }`. */
 export const CLUSTER_EVENT = 'counted';
 
-/** One subscription of one socket of a cluster's client, from the request on. */
+/** One subscription of one socket of a cluster client, from its request on. */
 export interface ClusterSubscription extends ClientSubscription {
   readonly owner: ClusterClient;
   readonly node: TestNode;
-  /** The server has confirmed by a pong that the unsubscription is done. */
-  isGone: boolean;
+  /** The server has processed the unsubscription: the pong that followed it was received. */
+  isEnded: boolean;
 }
 
-/** Receives the sockets of all clients as they open and close, to compare them with what the cluster reports. */
+/** Receives the start and end of every client's subscriptions, to compare them with what the cluster reports. */
 export interface ClientObserver {
   opened(subscription: ClusterSubscription): void;
   closed(subscription: ClusterSubscription): void;
-  complain(what: string): void;
+  reportViolation(what: string): void;
 }
 
 /**
- * A client that behaves as pusher-js: when its socket closes it connects to any node that is up and subscribes to its
- * channels again. It records what it receives, and complains about frames that may not come.
+ * Client that behaves like pusher-js: when its socket closes it reconnects to any running node and subscribes to its
+ * channels again. It records what it receives, and reports frames that it must not receive.
  */
 export class ClusterClient {
   readonly user: string;
   readonly subscriptions: ClusterSubscription[] = [];
   readonly closings: number[] = [];
   node: TestNode;
-  readonly #pick: () => TestNode;
+  readonly #pickNode: () => TestNode;
   readonly #observer: ClientObserver;
   readonly #wanted = new Set<string>();
   #wire: Wire | undefined;
   #current = new Map<string, ClusterSubscription>();
   #read = 0;
   #pongs: (() => void)[] = [];
-  #isQuitting = false;
-  /** Last refusal or message of the server. */
-  #refusal = 'nothing was refused';
-  #returning: Promise<void> | undefined;
+  #isClosing = false;
+  /** Last error frame. */
+  #lastError = 'no error was received';
+  #reconnecting: Promise<void> | undefined;
 
-  constructor(user: string, home: TestNode, pick: () => TestNode, observer: ClientObserver) {
+  constructor(user: string, node: TestNode, pickNode: () => TestNode, observer: ClientObserver) {
     this.user = user;
-    this.node = home;
-    this.#pick = pick;
+    this.node = node;
+    this.#pickNode = pickNode;
     this.#observer = observer;
   }
 
-  /** The subscriptions that are confirmed and not ended. */
-  get standing(): readonly ClusterSubscription[] {
+  /** Subscriptions that are confirmed and not ended. */
+  get confirmed(): readonly ClusterSubscription[] {
     return [...this.#current.values()].filter(
       ({ sinceMs, untilMs }) => sinceMs !== Infinity && untilMs === Infinity,
     );
@@ -62,22 +62,22 @@ export class ClusterClient {
     return this.#wire !== undefined;
   }
 
-  /** Connects and enters; resolves when it is on all of them. */
-  async arrive(channels: readonly string[]): Promise<this> {
+  /** Connects and subscribes; resolves when all subscriptions are confirmed. */
+  async connect(channels: readonly string[]): Promise<this> {
     for (const channel of channels) this.#wanted.add(channel);
     await this.#connect();
-    await this.#settled(() => [...this.#wanted].every((channel) => this.#isOn(channel)));
+    await this.#waitUntil(() => [...this.#wanted].every((channel) => this.#isSubscribed(channel)));
     return this;
   }
 
-  async enter(channel: string): Promise<void> {
+  async subscribe(channel: string): Promise<void> {
     this.#wanted.add(channel);
     if (this.#wire !== undefined) this.#subscribe(channel);
-    await this.#settled(() => this.#isOn(channel) || !this.#wanted.has(channel));
+    await this.#waitUntil(() => this.#isSubscribed(channel) || !this.#wanted.has(channel));
   }
 
-  /** Resolves when the server has processed it, or the socket is gone. */
-  async leave(channel: string): Promise<void> {
+  /** Unsubscribes; resolves when the server has processed it, or the socket is closed. */
+  async unsubscribe(channel: string): Promise<void> {
     this.#wanted.delete(channel);
     const subscription = this.#current.get(channel);
     const wire = this.#wire;
@@ -86,32 +86,32 @@ export class ClusterClient {
     wire.send({ event: 'pusher:unsubscribe', data: { channel } });
     await new Promise<void>((resolve) => {
       this.#pongs.push(() => {
-        subscription.isGone = true;
+        subscription.isEnded = true;
         resolve();
       });
       wire.send({ event: 'pusher:ping', data: {} });
     });
   }
 
-  /** Closes for good. `abruptly`: as when the device loses its network. */
-  async quit(abruptly = false): Promise<void> {
-    this.#isQuitting = true;
+  /** Closes without a reconnect. `abruptly`: without a close frame, as when the device loses its network. */
+  async close(abruptly = false): Promise<void> {
+    this.#isClosing = true;
     this.#wanted.clear();
-    await this.#returning;
+    await this.#reconnecting;
     if (abruptly) this.#wire?.drop();
     else await this.#wire?.close();
     this.#closed();
   }
 
-  #isOn(channel: string): boolean {
+  #isSubscribed(channel: string): boolean {
     return (this.#current.get(channel)?.sinceMs ?? Infinity) !== Infinity;
   }
 
-  #settled(holds: () => boolean): Promise<void> {
-    const waits = (): string => [...this.#wanted].filter((channel) => !this.#isOn(channel)).join();
+  #waitUntil(holds: () => boolean): Promise<void> {
+    const missing = (): string => [...this.#wanted].filter((channel) => !this.#isSubscribed(channel)).join();
     return eventually(
       holds,
-      () => `${this.user} on node ${this.node.index} is on ${waits()}: ${this.#refusal}`,
+      () => `${this.user} on node ${this.node.index} is subscribed to ${missing()}: ${this.#lastError}`,
       15_000,
     );
   }
@@ -128,7 +128,7 @@ export class ClusterClient {
     void wire.closed.then(({ code }) => {
       this.closings.push(code);
       if (this.#wire === wire) this.#closed();
-      if (!this.#isQuitting) this.#returning = this.#comeBack();
+      if (!this.#isClosing) this.#reconnecting = this.#reconnect();
     });
     this.#readFrames(wire);
   }
@@ -140,15 +140,15 @@ export class ClusterClient {
     for (const pong of this.#pongs.splice(0)) pong();
   }
 
-  async #comeBack(): Promise<void> {
-    while (!this.#isQuitting) {
+  async #reconnect(): Promise<void> {
+    while (!this.#isClosing) {
       await sleep(50 + Math.random() * 150);
-      this.node = this.#pick();
-      const isBack = await this.#connect().then(
+      this.node = this.#pickNode();
+      const isConnected = await this.#connect().then(
         () => true,
         () => false,
       );
-      if (isBack) return;
+      if (isConnected) return;
     }
   }
 
@@ -165,7 +165,7 @@ export class ClusterClient {
       client: this.user,
       ...(isPresence && { user: this.user }),
       socket: this.#wire?.socketId ?? '',
-      side: nodeName(this.node),
+      server: nodeName(this.node),
       channel,
       sinceMs: Infinity,
       untilMs: Infinity,
@@ -173,7 +173,7 @@ export class ClusterClient {
       memberChanges: [],
       owner: this,
       node: this.node,
-      isGone: false,
+      isEnded: false,
     };
     this.#current.set(channel, subscription);
     this.subscriptions.push(subscription);
@@ -199,25 +199,27 @@ export class ClusterClient {
         wire.socketId = (dataOf(frame) as { socket_id: string }).socket_id;
         for (const channel of this.#wanted) this.#subscribe(channel);
       } else if (frame.event === 'pusher:pong') this.#pongs.shift()?.();
-      else if (frame.event === 'pusher:error') this.#erred(frame);
+      else if (frame.event === 'pusher:error') this.#receiveError(frame);
       else if (typeof frame.channel === 'string') this.#receive(frame.channel, frame);
     }
   }
 
-  #erred(frame: Frame): void {
+  #receiveError(frame: Frame): void {
     const { code } = (typeof frame.data === 'string' ? dataOf(frame) : frame.data) as { code?: number };
-    this.#refusal = JSON.stringify(frame);
-    // Being asked to come again is how nodes end.
-    if (code !== 4200) this.#observer.complain(`${this.user} got ${JSON.stringify(frame)}`);
+    this.#lastError = JSON.stringify(frame);
+    // A node that shuts down sends 4200: the client has to reconnect.
+    if (code !== 4200) this.#observer.reportViolation(`${this.user} received ${JSON.stringify(frame)}`);
   }
 
   #receive(channel: string, frame: Frame): void {
     const subscription = this.#current.get(channel);
-    if (subscription === undefined || subscription.isGone) {
-      this.#observer.complain(`I4 ${this.user} is not on ${channel} and got ${String(frame.event)}`);
+    if (subscription === undefined || subscription.isEnded) {
+      this.#observer.reportViolation(
+        `I4 ${this.user} is not on ${channel} and received ${String(frame.event)}`,
+      );
       return;
     }
-    if (frame.event === 'pusher:subscription_error') this.#refusal = JSON.stringify(frame);
+    if (frame.event === 'pusher:subscription_error') this.#lastError = JSON.stringify(frame);
     const data = dataOf(frame) as Record<string, unknown>;
     if (frame.event === 'pusher_internal:subscription_succeeded') this.#succeeded(subscription, data);
     else if (frame.event === 'pusher_internal:member_added')
@@ -234,7 +236,8 @@ export class ClusterClient {
   }
 
   #event({ sinceMs, channel, received }: ClusterSubscription, data: Record<string, unknown>): void {
-    if (sinceMs === Infinity) this.#observer.complain(`3.4 an event came before the success on ${channel}`);
+    if (sinceMs === Infinity)
+      this.#observer.reportViolation(`3.4 an event was received before subscription_succeeded on ${channel}`);
     received.push({ number: data.n as number, atMs: performance.now(), data });
   }
 

@@ -8,7 +8,7 @@ import { runProxy } from './proxies.ts';
 const CACHE = new URL('../../node_modules/.cache/wavehall-nginx/', import.meta.url).pathname;
 const CONFIGURATION = new URL('../../examples/three-nodes/nginx.conf', import.meta.url);
 
-/** On the path, else unpacked from Debian's package without root; else one sentence that says what to do. */
+/** Finds nginx on the path, or unpacks it from Debian's package without root; throws with the install command otherwise. */
 export function findNginx(): string {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', join(CACHE, 'usr/sbin')];
   const find = (): string | undefined =>
@@ -26,11 +26,11 @@ function unpack(): void {
   try {
     execFileSync('sh', ['-c', script], { cwd: CACHE, stdio: 'ignore', timeout: 60_000 });
   } catch {
-    // The sentence of `findNginx` says it.
+    // `findNginx` throws with the install command.
   }
 }
 
-/** The path under which a process that we start finds nginx. */
+/** PATH with the folder of nginx, for a process that a test starts. */
 export const pathWithNginx = (): string => `${process.env.PATH ?? ''}${delimiter}${dirname(findNginx())}`;
 
 export interface Nginx {
@@ -38,7 +38,7 @@ export interface Nginx {
   close(): Promise<void>;
 }
 
-/** The nginx of examples/three-nodes, in front of these ports. */
+/** Starts nginx with the configuration of examples/three-nodes and these ports as upstreams. */
 export async function startNginx(ports: readonly number[]): Promise<Nginx> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'wavehall-nginx-'));

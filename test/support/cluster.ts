@@ -6,7 +6,7 @@ import { type TestServer, startServer } from './server.ts';
 import { type Answer, type Endpoint, http, publisher } from './wire-http.ts';
 import { eventually } from './wire.ts';
 
-/** Short enough for a test, long enough for a machine with other things to do; or as somebody wants to measure them. */
+/** Short enough for a test, long enough for a loaded machine; environment variables set other values for measurements. */
 export const LEASE_MS = Number(process.env.FAULT_LEASE_MS ?? 2000);
 export const REDIS_TIMEOUT_MS = Number(process.env.FAULT_REDIS_TIMEOUT_MS ?? 600);
 
@@ -16,20 +16,20 @@ export interface ClusterOptions {
   readonly nodes?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly redisArgs?: readonly string[];
-  /** In place of one server. */
-  readonly ground?: () => Promise<RedisTopology>;
+  /** Starts the Redis topology; a single server by default. */
+  readonly topology?: () => Promise<RedisTopology>;
 }
 
-/** One real server process, which reaches Redis through a proxy of its own. */
+/** One real server process, connected to Redis through its own proxy. */
 export class TestNode {
   readonly index: number;
   readonly proxy: FaultProxy;
   readonly #env: Record<string, string>;
   #server: TestServer | undefined;
-  #isStopped = false;
+  #isFrozen = false;
   #mayFail = false;
-  /** How often it was ended or frozen. */
-  troubles = 0;
+  /** Number of times that it was killed or frozen. */
+  outages = 0;
 
   constructor(index: number, proxy: FaultProxy, env: Record<string, string>) {
     this.index = index;
@@ -37,7 +37,7 @@ export class TestNode {
     this.#env = env;
   }
 
-  /** Also again, on the port that it had. */
+  /** Starts it; a restart uses the same port. */
   async start(): Promise<void> {
     const port = this.#server === undefined ? '0' : `${this.#server.port}`;
     this.#server = await startServer({
@@ -57,13 +57,13 @@ export class TestNode {
     return { ...APP, host: '127.0.0.1', port: this.server.port, prefix: '' };
   }
 
-  /** Set by whoever ends or freezes it: that its requests fail meanwhile is no dishonesty. */
+  /** True while the test has killed or frozen it: its requests may fail then, which is not a violation. */
   get mayFail(): boolean {
     return this.#mayFail;
   }
 
   set mayFail(mayFail: boolean) {
-    if (mayFail) this.troubles += 1;
+    if (mayFail) this.outages += 1;
     this.#mayFail = mayFail;
   }
 
@@ -71,23 +71,23 @@ export class TestNode {
     return !this.mayFail;
   }
 
-  /** Without a word, as when the machine is gone. */
+  /** Kills it with SIGKILL, as when its machine fails. */
   async kill(): Promise<void> {
     this.mayFail = true;
     this.server.kill('SIGKILL');
     await this.server.exited;
   }
 
-  /** Its clock goes on, it does not. */
+  /** Stops the process with SIGSTOP; time continues meanwhile. */
   freeze(): void {
     this.mayFail = true;
-    this.#isStopped = true;
+    this.#isFrozen = true;
     this.server.kill('SIGSTOP');
   }
 
-  thaw(): void {
+  resume(): void {
     this.server.kill('SIGCONT');
-    this.#isStopped = false;
+    this.#isFrozen = false;
     this.mayFail = false;
   }
 
@@ -104,12 +104,12 @@ export class TestNode {
     return (await http(this.endpoint, { method: 'GET', path: '/up' })).status;
   }
 
-  /** Resolves when it has answered /live, for which it asks nothing of Redis. */
+  /** Resolves when it has answered /live, which does not use Redis. */
   async live(): Promise<void> {
     await http(this.endpoint, { method: 'GET', path: '/live' });
   }
 
-  /** All metrics, as Prometheus reads them. */
+  /** All metrics in Prometheus' format. */
   async metrics(): Promise<string> {
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
     return (await http(this.endpoint, { method: 'GET', path: '/admin/metrics', headers })).text;
@@ -128,53 +128,62 @@ export class TestNode {
     );
   }
 
-  async unready(limitMs = 10_000): Promise<void> {
+  async notReady(limitMs = 10_000): Promise<void> {
     await eventually(
       async () => (await this.readiness()) === 503,
-      `node ${this.index} says that it is not ready`,
+      `node ${this.index} is not ready`,
       limitMs,
     );
   }
 
   async close(): Promise<void> {
-    if (this.#isStopped) this.server.kill('SIGCONT');
+    if (this.#isFrozen) this.server.kill('SIGCONT');
     this.#server?.kill('SIGKILL');
     await this.#server?.exited;
     await this.proxy.close();
   }
 }
 
-/** Name of a node in logs of deliveries. */
+/** Name of a node in the delivery log. */
 export const nodeName = ({ index }: TestNode): string => `node ${index}`;
 
-interface Below {
-  readonly ground: RedisTopology;
+interface RedisParts {
+  readonly topology: RedisTopology;
   readonly redis: TestRedis | undefined;
 }
 
-/** A Redis and several real nodes over it. */
+/** Redis and several real nodes that share it. */
 export class Cluster {
-  readonly ground: RedisTopology;
+  readonly topology: RedisTopology;
   readonly nodes: readonly TestNode[];
   readonly #redis: TestRedis | undefined;
 
-  /** Parts that the data is cut into. */
+  /** Number of partitions of the data in Redis. */
   readonly partitions: number;
-  /** Time for Redis' answers. */
+  /** Time limit for answers of Redis. */
   readonly redisTimeoutMs: number;
 
-  private constructor(below: Below, nodes: readonly TestNode[], env: Readonly<Record<string, string>>) {
-    const { ground, redis } = below;
-    this.ground = ground;
+  private constructor(
+    redisParts: RedisParts,
+    nodes: readonly TestNode[],
+    env: Readonly<Record<string, string>>,
+  ) {
+    const { topology, redis } = redisParts;
+    this.topology = topology;
     this.nodes = nodes;
     this.partitions = Number(env.WAVEHALL_REDIS_PARTITIONS ?? 16);
     this.redisTimeoutMs = Number(env.WAVEHALL_REDIS_TIMEOUT_MS);
     this.#redis = redis;
   }
 
-  static async start({ nodes = 3, env = {}, redisArgs = [], ground }: ClusterOptions = {}): Promise<Cluster> {
-    const redis = ground === undefined ? await startRedis(redisArgs) : undefined;
-    const below = redis === undefined ? await ground!() : new SingleRedis(redis);
+  static async start({
+    nodes = 3,
+    env = {},
+    redisArgs = [],
+    topology,
+  }: ClusterOptions = {}): Promise<Cluster> {
+    const redis = topology === undefined ? await startRedis(redisArgs) : undefined;
+    const started = redis === undefined ? await topology!() : new SingleRedis(redis);
     const settings: Readonly<Record<string, string>> = {
       ...APP_VARIABLES,
       REVERB_SCALING_ENABLED: 'true',
@@ -189,10 +198,13 @@ export class Cluster {
     const all: TestNode[] = [];
     for (let index = 0; index < nodes; index += 1)
       all.push(
-        new TestNode(index, await FaultProxy.open(redis?.port ?? 1), { ...settings, ...(await below.env()) }),
+        new TestNode(index, await FaultProxy.open(redis?.port ?? 1), {
+          ...settings,
+          ...(await started.env()),
+        }),
       );
-    // A node that has no time for itself while it starts may find that Redis does not answer, and end. One after another.
-    const cluster = new Cluster({ ground: below, redis }, all, settings);
+    // One node after another: on a loaded machine a starting node may reach its Redis timeout and exit.
+    const cluster = new Cluster({ topology: started, redis }, all, settings);
     try {
       for (const node of all) await node.start();
     } catch (error) {
@@ -202,9 +214,9 @@ export class Cluster {
     return cluster;
   }
 
-  /** Where there is but one server. */
+  /** The Redis server of a topology with a single one. */
   get redis(): TestRedis {
-    if (this.#redis === undefined) throw new Error('There is more than one server');
+    if (this.#redis === undefined) throw new Error('this cluster has no single Redis server');
     return this.#redis;
   }
 
@@ -222,14 +234,14 @@ export class Cluster {
     await Promise.all(this.up.map((node) => node.ready(limitMs)));
   }
 
-  /** Brings back what a test that failed may have left broken. */
+  /** Removes the network faults that a failed test may have left. */
   heal(): void {
     for (const { proxy } of this.nodes) proxy.heal();
-    this.ground.heal();
+    this.topology.heal();
   }
 
   async close(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.close()));
-    await this.ground.close();
+    await this.topology.close();
   }
 }

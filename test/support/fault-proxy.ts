@@ -1,43 +1,43 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** The two connections of a node to Redis, told apart by what they say first. */
+/** The two connections of a node to Redis, distinguished by their first command. */
 export type Link = 'commands' | 'subscriber';
 
 /**
  * Faults of a connection:
- * `held`: nothing arrives on either side until it heals, as in a partition: TCP repeats what it could not send.
- * `swallowed`: nothing arrives on either side, ever again, as when the state of a firewall in between is lost.
- * `mute`: what the node says arrives and is done; the answers are lost. The connection breaks when it heals.
+ * `stalled`: no bytes arrive in either direction until it heals, as in a partition; TCP then retransmits them.
+ * `blackholed`: bytes in both directions are discarded, as when a firewall loses its state; the connection never recovers.
+ * `repliesLost`: Redis runs the node's commands, and its replies are discarded. The connection is closed when it heals.
  */
-export type Fault = 'none' | 'held' | 'swallowed' | 'mute';
+export type Fault = 'none' | 'stalled' | 'blackholed' | 'repliesLost';
 
-/** Bytes of one direction on their way, in their order, each not before its time. */
+/** Bytes in flight in one direction: delivers them in order, each after its delay. */
 class Direction {
   readonly #to: Socket;
   #queue: { bytes: Buffer | undefined; dueMs: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
-  isHeld = false;
+  isStalled = false;
 
   constructor(to: Socket) {
     this.#to = to;
   }
 
   push(bytes: Buffer, delayMs: number): void {
-    if (delayMs === 0 && this.#queue.length === 0 && !this.isHeld) this.#to.write(bytes);
+    if (delayMs === 0 && this.#queue.length === 0 && !this.isStalled) this.#to.write(bytes);
     else this.#queue.push({ bytes, dueMs: performance.now() + delayMs });
-    this.#arm();
+    this.#schedule();
   }
 
-  /** Ends the connection after everything that was sent before has arrived. */
+  /** Ends the connection after all bytes that were sent before are delivered. */
   end(delayMs: number): void {
     this.#queue.push({ bytes: undefined, dueMs: performance.now() + delayMs });
-    this.#arm();
+    this.#schedule();
   }
 
   release(): void {
-    this.isHeld = false;
-    this.#arm();
+    this.isStalled = false;
+    this.#schedule();
   }
 
   stop(): void {
@@ -45,18 +45,18 @@ class Direction {
     this.#queue = [];
   }
 
-  #arm(): void {
+  #schedule(): void {
     const [first] = this.#queue;
-    if (first === undefined || this.isHeld || this.#timer !== undefined) return;
+    if (first === undefined || this.isStalled || this.#timer !== undefined) return;
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        while (!this.isHeld && (this.#queue[0]?.dueMs ?? Infinity) <= performance.now()) {
+        while (!this.isStalled && (this.#queue[0]?.dueMs ?? Infinity) <= performance.now()) {
           const { bytes } = this.#queue.shift()!;
           if (bytes === undefined) this.#to.destroySoon();
           else this.#to.write(bytes);
         }
-        this.#arm();
+        this.#schedule();
       },
       Math.max(0, first.dueMs - performance.now()),
     );
@@ -64,7 +64,7 @@ class Direction {
 }
 
 /** One connection through the proxy. */
-class Pair {
+class ProxiedConnection {
   link: Link | undefined;
   readonly #proxy: FaultProxy;
   readonly #node: Socket;
@@ -72,7 +72,7 @@ class Pair {
   readonly #toNode: Direction;
   readonly #toRedis: Direction;
   #fault: Fault = 'none';
-  #isSpoilt = false;
+  #hasLostBytes = false;
 
   constructor(proxy: FaultProxy, node: Socket, redisPort: number) {
     this.#proxy = proxy;
@@ -84,13 +84,13 @@ class Pair {
     this.#redis.setNoDelay(true);
     node.on('data', (bytes: Buffer) => this.#fromNode(bytes));
     this.#redis.on('data', (bytes: Buffer) => this.#fromRedis(bytes));
-    for (const [side, other] of [
+    for (const [socket, opposite] of [
       [node, this.#toRedis],
       [this.#redis, this.#toNode],
     ] as const) {
-      side.on('error', () => undefined);
-      // Of a connection that is lost for good, neither end hears what becomes of the other.
-      side.on('close', () => (this.#fault === 'swallowed' ? undefined : other.end(proxy.delayMs)));
+      socket.on('error', () => undefined);
+      // On a blackholed connection neither end receives the close of the other.
+      socket.on('close', () => (this.#fault === 'blackholed' ? undefined : opposite.end(proxy.delayMs)));
     }
   }
 
@@ -98,14 +98,14 @@ class Pair {
     this.#node.once('close', listener);
   }
 
-  suffer(fault: Fault): void {
-    if (this.#isSpoilt) {
-      if (fault === 'none' && this.#fault === 'mute') this.cut();
+  setFault(fault: Fault): void {
+    if (this.#hasLostBytes) {
+      if (fault === 'none' && this.#fault === 'repliesLost') this.cut();
       return;
     }
     this.#fault = fault;
     for (const direction of [this.#toNode, this.#toRedis]) {
-      if (fault === 'held') direction.isHeld = true;
+      if (fault === 'stalled') direction.isStalled = true;
       else direction.release();
     }
   }
@@ -119,43 +119,43 @@ class Pair {
 
   #fromNode(bytes: Buffer): void {
     this.#recognise(bytes);
-    if (this.#fault === 'swallowed') this.#isSpoilt = true;
+    if (this.#fault === 'blackholed') this.#hasLostBytes = true;
     else this.#toRedis.push(bytes, this.#proxy.delayMs);
   }
 
   #fromRedis(bytes: Buffer): void {
-    if (this.#fault === 'swallowed' || this.#fault === 'mute') this.#isSpoilt = true;
+    if (this.#fault === 'blackholed' || this.#fault === 'repliesLost') this.#hasLostBytes = true;
     else this.#toNode.push(bytes, this.#proxy.delayMs);
   }
 
   #recognise(bytes: Buffer): void {
     if (this.link !== undefined) return;
-    const said = /\r\n(s?subscribe|evalsha|eval)\r\n/i.exec(bytes.toString('latin1'))?.[1];
-    if (said === undefined) return;
-    this.link = said.toLowerCase().endsWith('subscribe') ? 'subscriber' : 'commands';
-    this.suffer(this.#proxy.faultOf(this.link));
+    const command = /\r\n(s?subscribe|evalsha|eval)\r\n/i.exec(bytes.toString('latin1'))?.[1];
+    if (command === undefined) return;
+    this.link = command.toLowerCase().endsWith('subscribe') ? 'subscriber' : 'commands';
+    this.setFault(this.#proxy.faultOf(this.link));
   }
 }
 
-/** A TCP proxy between one node and Redis, whose connections can be broken in the ways in which networks break. */
+/** TCP proxy between one node and Redis that injects network faults into its connections. */
 export class FaultProxy {
-  /** Added to everything, in each direction. */
+  /** Latency that is added in each direction. */
   delayMs = 0;
-  /** New connections are refused. */
+  /** True: new connections are refused. */
   isRefusing = false;
   readonly #server: Server;
-  readonly #pairs = new Set<Pair>();
+  readonly #connections = new Set<ProxiedConnection>();
   readonly #faults: Record<Link, Fault> = { commands: 'none', subscriber: 'none' };
 
   private constructor(redisPort: number) {
     this.#server = createServer((socket) => {
       socket.on('error', () => undefined);
       if (this.isRefusing) return void socket.resetAndDestroy();
-      const pair = new Pair(this, socket, redisPort);
-      this.#pairs.add(pair);
-      pair.onClose(() => this.#pairs.delete(pair));
-      // Before it has said what it is, a connection suffers what both suffer.
-      if (this.#faults.commands === this.#faults.subscriber) pair.suffer(this.#faults.commands);
+      const connection = new ProxiedConnection(this, socket, redisPort);
+      this.#connections.add(connection);
+      connection.onClose(() => this.#connections.delete(connection));
+      // Until its first command shows its link, a connection has a fault only if both links have the same.
+      if (this.#faults.commands === this.#faults.subscriber) connection.setFault(this.#faults.commands);
     });
   }
 
@@ -174,23 +174,23 @@ export class FaultProxy {
     return this.#faults[link];
   }
 
-  /** From now on, for connections that are there and for those to come. */
-  suffer(fault: Fault, link?: Link): void {
+  /** Sets the fault of present and future connections. */
+  setFault(fault: Fault, link?: Link): void {
     for (const each of link === undefined ? (['commands', 'subscriber'] as const) : [link])
       this.#faults[each] = fault;
-    for (const pair of this.#of(link)) pair.suffer(fault);
+    for (const connection of this.#of(link)) connection.setFault(fault);
   }
 
-  /** Breaks what is there, once, loudly. */
+  /** Closes the present connections. */
   cut(link?: Link): void {
-    for (const pair of this.#of(link)) pair.cut();
+    for (const connection of this.#of(link)) connection.cut();
   }
 
-  /** Everything is well again, but for connections that are lost for good. */
+  /** Removes all faults; connections that have lost bytes do not recover. */
   heal(): void {
     this.delayMs = 0;
     this.isRefusing = false;
-    this.suffer('none');
+    this.setFault('none');
   }
 
   async close(): Promise<void> {
@@ -199,7 +199,7 @@ export class FaultProxy {
     await once(this.#server, 'close');
   }
 
-  #of(link?: Link): Pair[] {
-    return [...this.#pairs].filter((pair) => link === undefined || pair.link === link);
+  #of(link?: Link): ProxiedConnection[] {
+    return [...this.#connections].filter((each) => link === undefined || each.link === link);
   }
 }

@@ -10,7 +10,7 @@ interface Credentials {
   readonly secret: string;
 }
 
-/** Settings of a server with one app over Redis, where Redis is no part of what is tested. */
+/** Settings of a server with one app over Redis, for tests whose subject is not Redis. */
 export const redisSettings = (app: Credentials, redis: TestRedis): Record<string, string> => ({
   REVERB_APP_ID: app.id,
   REVERB_APP_KEY: app.key,
@@ -21,8 +21,8 @@ export const redisSettings = (app: Credentials, redis: TestRedis): Record<string
 });
 
 /**
- * Members of a presence channel whose sockets are on another node: the roster is as large as with them here, and
- * nobody has to be sent all that they would have to hear of each other. What is returned takes them away.
+ * Adds members to a presence channel whose sockets are on another node: they make the roster as large as local members
+ * would, without sockets that have to receive each other's joins. The returned function removes them.
  */
 export async function startMembersOnOtherNode(
   env: Record<string, string>,
@@ -32,7 +32,7 @@ export async function startMembersOnOtherNode(
   const stores = await openStores(readConfig(env), new FakeLogger());
   const infoJson = JSON.stringify({ pad: 'x'.repeat(infoBytes) });
   for (let at = 1; at <= count; at += 1) {
-    const id = `away-${at}`;
+    const id = `remote-${at}`;
     await stores.membership.join(ref, {
       subscriptions: at,
       member: { id, userId: id, infoJson },

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-/** Processes that were started by this one and still run. */
+/** Returns the ids of the running child processes of a process. */
 export function childrenOf(pid: number): number[] {
   return (existsSync('/proc/self/stat') ? fromProc() : fromPs())
     .filter(([, parent]) => parent === pid)
@@ -9,15 +9,15 @@ export function childrenOf(pid: number): number[] {
     .sort((left, right) => left - right);
 }
 
-type Kinship = readonly [pid: number, parent: number];
+type ParentOf = readonly [pid: number, parent: number];
 
-const fromProc = (): Kinship[] =>
+const fromProc = (): ParentOf[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap(kinshipOf);
+    .flatMap(parentOf);
 
-/** Parents of a process; one that has ended, or is a zombie, has none. */
-function kinshipOf(name: string): Kinship[] {
+/** Returns the parent of a process; nothing for a process that has exited or is a zombie. */
+function parentOf(name: string): ParentOf[] {
   try {
     const [state, parent] = readFileSync(`/proc/${name}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
@@ -28,7 +28,7 @@ function kinshipOf(name: string): Kinship[] {
   }
 }
 
-const fromPs = (): Kinship[] =>
+const fromPs = (): ParentOf[] =>
   [...execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).matchAll(/(\d+)\s+(\d+)/g)].map(
     ([, pid, parent]) => [Number(pid), Number(parent)],
   );
@@ -39,5 +39,5 @@ export function isRunning(pid: number): boolean {
   } catch {
     return false;
   }
-  return !existsSync('/proc/self/stat') || kinshipOf(`${pid}`).length > 0;
+  return !existsSync('/proc/self/stat') || parentOf(`${pid}`).length > 0;
 }

@@ -1,4 +1,4 @@
-/** Real proxies, as processes. */
+/** Real proxies (nginx, HAProxy) as processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -14,24 +14,24 @@ export function findHaproxy(): string {
   return found;
 }
 
-/** Resolves when the proxy listens. */
+/** Starts a proxy and resolves when it listens. */
 export async function runProxy(folder: string, command: string, args: readonly string[], port: number) {
   const child: ChildProcess = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
+  let output = '';
   for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const exited = once(child, 'exit');
   await eventually(
     () => isListening(port),
-    () => `${command} listens: ${said}`,
+    () => `${command} listens: ${output}`,
   );
   return {
     child,
     async close() {
       child.kill('SIGTERM');
-      const hard = setTimeout(() => child.kill('SIGKILL'), 3000);
+      const killTimer = setTimeout(() => child.kill('SIGKILL'), 3000);
       await exited;
-      clearTimeout(hard);
+      clearTimeout(killTimer);
     },
   };
 }

@@ -10,7 +10,7 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** One HTTP answer off the front of `bytes`; without a length, all that came. */
+/** Parses the HTTP answer at the start of `bytes`; returns it and the rest. Without a length it has no body. */
 const takeAnswer = (bytes: Buffer): [RawAnswer, Buffer] | undefined => {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
@@ -19,13 +19,13 @@ const takeAnswer = (bytes: Buffer): [RawAnswer, Buffer] | undefined => {
     lines.map((each) => [each.split(':', 1)[0]!.toLowerCase(), each.slice(each.indexOf(':') + 1).trim()]),
   );
   const length = Number(headers['content-length'] ?? 0);
-  const whole = end + 4 + length;
-  if (bytes.length < whole) return undefined;
-  const body = bytes.subarray(end + 4, whole).toString();
-  return [{ status: Number(line.split(' ')[1]), headers, body }, bytes.subarray(whole)];
+  const size = end + 4 + length;
+  if (bytes.length < size) return undefined;
+  const body = bytes.subarray(end + 4, size).toString();
+  return [{ status: Number(line.split(' ')[1]), headers, body }, bytes.subarray(size)];
 };
 
-/** A connection over which a test writes HTTP as badly as it wants, and reads answers one by one. */
+/** Connection over which a test sends any bytes as HTTP, valid or not, and reads answers one by one. */
 export class RawHttp {
   readonly socket: Socket;
   isEnded = false;
@@ -62,7 +62,7 @@ export class RawHttp {
     if (!this.socket.destroyed) this.socket.write(bytes);
   }
 
-  /** The next answer; `undefined` when the server ended the connection before one was whole. */
+  /** Takes the next answer; `undefined` if the server ended the connection before a whole one. */
   async answer(limitMs = 5_000): Promise<RawAnswer | undefined> {
     const deadline = Date.now() + limitMs;
     for (;;) {
@@ -76,21 +76,21 @@ export class RawHttp {
     }
   }
 
-  /** So many answers, in their order. */
+  /** Takes `count` answers, in order. */
   async answers(count: number): Promise<(RawAnswer | undefined)[]> {
     const all: (RawAnswer | undefined)[] = [];
     while (all.length < count) all.push(await this.answer());
     return all;
   }
 
-  /** The end of the connection, and what came before it that was not taken. */
+  /** Waits for the end of the connection; resolves with the bytes that were not taken. */
   async end(limitMs = 5_000): Promise<string> {
     const deadline = Date.now() + limitMs;
     while (!this.isEnded) await this.#change(deadline, 'end of the connection');
     return this.#bytes.toString();
   }
 
-  /** Received text that was not read yet. */
+  /** Received text that was not taken yet. */
   get received(): string {
     return this.#bytes.toString('latin1');
   }
@@ -112,7 +112,7 @@ export class RawHttp {
   }
 }
 
-/** The text of a request; a body gets its length unless the headers say how it is framed. */
+/** Encodes a request; adds `Content-Length` to a body unless the headers contain its framing. */
 export const requestText = (
   line: string,
   headers: readonly string[] = [],

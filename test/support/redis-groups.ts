@@ -11,16 +11,16 @@ import { eventually } from './wire.ts';
 const SLOTS = 16_384;
 const READY_MS = 20_000;
 
-/** A master with replicas, and Sentinels that watch over it. */
+/** A master, a replica, and Sentinels that monitor them. */
 export interface TestSentinels {
   readonly servers: readonly TestRedis[];
   /** For `WAVEHALL_REDIS_SENTINELS`. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  /** The one that is written to, as the Sentinels see it. */
+  /** The current master according to the Sentinels. */
   master(): Promise<TestRedis>;
-  /** Where that is asked for: what replica and Sentinels reach the first server over, and are told as its address. */
+  /** With `isLinked`: proxy, at the announced address, through which replica and Sentinels reach the first server. */
   readonly link: FaultProxy | undefined;
-  /** A Sentinel makes the replica the master, though nothing is wrong. */
+  /** Forces a failover although the master is up. */
   failOver(): Promise<void>;
   close(): Promise<void>;
 }
@@ -32,57 +32,57 @@ export interface SentinelOptions {
   readonly isLinked?: boolean;
   /** Arguments for the two servers. */
   readonly args?: readonly string[];
-  /** All speak TLS with each other, and `addresses` expect it. */
-  readonly paper?: SelfSigned;
+  /** Servers and Sentinels use TLS with each other, and `addresses` require it. */
+  readonly tlsFiles?: SelfSigned;
 }
 
-/** Besides the usual port, which the test itself uses. */
-const secure = ({ certificate, key }: SelfSigned, port: number): string[] => [
+/** Arguments for a TLS port beside the plain one, which the test itself uses. */
+const tlsArgs = ({ certificate, key }: SelfSigned, port: number): string[] => [
   ...['--tls-port', `${port}`, '--tls-cert-file', certificate, '--tls-key-file', key],
   ...['--tls-ca-cert-file', certificate, '--tls-auth-clients', 'no'],
 ];
 
 export async function startSentinels(options: SentinelOptions = {}): Promise<TestSentinels> {
-  const args = [...HASTY, ...(options.args ?? [])];
-  const { paper } = options;
-  const secured = async (): Promise<{ port: number | undefined; args: string[] }> => {
-    if (paper === undefined) return { port: undefined, args };
+  const args = [...FAST_SYNC, ...(options.args ?? [])];
+  const { tlsFiles } = options;
+  const serverArgs = async (): Promise<{ port: number | undefined; args: string[] }> => {
+    if (tlsFiles === undefined) return { port: undefined, args };
     const port = await freePort();
-    return { port, args: [...args, ...secure(paper, port), '--tls-replication', 'yes'] };
+    return { port, args: [...args, ...tlsArgs(tlsFiles, port), '--tls-replication', 'yes'] };
   };
-  const [one, two] = [await secured(), await secured()];
+  const [one, two] = [await serverArgs(), await serverArgs()];
   const first = await startRedis(one.args);
   const link = options.isLinked === true ? await FaultProxy.open(first.port) : undefined;
   const firstPort = one.port ?? link?.port ?? first.port;
-  if (link !== undefined) await announce(first, link.port);
+  if (link !== undefined) await announcePort(first, link.port);
   const replica = await startRedis(['--replicaof', '127.0.0.1', `${firstPort}`, ...two.args]);
   const replicaPort = two.port ?? replica.port;
-  await followed(first);
+  await waitForReplica(first);
   const servers = [first, replica];
-  const acquainted = await acquaintances(paper !== undefined);
+  const addresses = await sentinelAddresses(tlsFiles !== undefined);
   const sentinels = await Promise.all(
-    acquainted.map((self) => startSentinel({ self, acquainted, firstPort, replicaPort, ...options })),
+    addresses.map((self) => startSentinel({ self, all: addresses, firstPort, replicaPort, ...options })),
   );
   const auth = options.password === undefined ? {} : { password: options.password };
-  await Promise.all(sentinels.map(({ port }) => hurry({ port, ...auth })));
-  const ask = async <T>(question: (sentinel: Redis) => Promise<T>): Promise<T> => {
+  await Promise.all(sentinels.map(({ port }) => shortenPeriods({ port, ...auth })));
+  const query = async <T>(task: (sentinel: Redis) => Promise<T>): Promise<T> => {
     const client = new Redis({ port: sentinels[0]?.port ?? 0, host: '127.0.0.1', ...auth });
     try {
-      return await question(client);
+      return await task(client);
     } finally {
       client.disconnect();
     }
   };
   await eventually(
-    () => ask(async (client) => knowsAll(await client.call('SENTINEL', 'MASTER', MASTER_NAME))),
-    'the Sentinels know each other and the replica',
+    () => query(async (client) => hasDiscoveredAll(await client.call('SENTINEL', 'MASTER', MASTER_NAME))),
+    'each Sentinel has discovered the others and the replica',
     READY_MS,
   );
   return {
     servers,
-    addresses: acquainted.map(({ port, securePort }) => ({ host: '127.0.0.1', port: securePort ?? port })),
+    addresses: addresses.map(({ port, securePort }) => ({ host: '127.0.0.1', port: securePort ?? port })),
     async master() {
-      const found = await ask((client) => client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME));
+      const found = await query((client) => client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME));
       const port = Number((found as string[])[1]);
       const server = new Map([
         ...servers.map((each) => [each.port, each] as const),
@@ -94,7 +94,7 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Tes
     },
     link,
     failOver: () =>
-      ask(async (client) => {
+      query(async (client) => {
         await client.call('SENTINEL', 'FAILOVER', MASTER_NAME);
       }),
     async close() {
@@ -104,21 +104,24 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Tes
   };
 }
 
-/** A Sentinel asks every ten seconds, and acts after several of its turns; from Redis 7 on it can be told to hurry. */
-async function hurry(sentinel: { readonly port: number; readonly password?: string }): Promise<void> {
+/** Shortens a Sentinel's periods from 10 seconds; does nothing before Redis 7, which introduced the command. */
+async function shortenPeriods(sentinel: {
+  readonly port: number;
+  readonly password?: string;
+}): Promise<void> {
   const client = new Redis({ host: '127.0.0.1', ...sentinel });
   const periods = Object.entries({ 'info-period': 500, 'publish-period': 500, 'ping-period': 300 });
   await client.call('SENTINEL', 'DEBUG', ...periods.flat()).catch(() => undefined);
   client.disconnect();
 }
 
-/** The replica has told its master, not long ago, how far it has come. */
-async function followed(master: TestRedis): Promise<void> {
+/** Waits until the replica is online and has acknowledged within the last second. */
+async function waitForReplica(master: TestRedis): Promise<void> {
   const client = new Redis(master.port, '127.0.0.1');
   try {
     await eventually(
       async () => /^slave0:.*state=online.*lag=[01]\b/m.test(await client.info('replication')),
-      'the replica follows',
+      'the replica is online',
       READY_MS,
     );
   } finally {
@@ -126,27 +129,27 @@ async function followed(master: TestRedis): Promise<void> {
   }
 }
 
-/** As a replica it is to be known by this port. */
-async function announce(server: TestRedis, port: number): Promise<void> {
+/** Sets the port under which the Sentinels list this server when it is a replica. */
+async function announcePort(server: TestRedis, port: number): Promise<void> {
   const client = new Redis(server.port, '127.0.0.1');
   await client.config('SET', 'replica-announce-port', port);
   client.disconnect();
 }
 
-function knowsAll(answer: unknown): boolean {
+function hasDiscoveredAll(answer: unknown): boolean {
   const fields = answer as string[];
   const valueOf = (name: string): number => Number(fields[fields.indexOf(name) + 1]);
   return valueOf('num-slaves') === 1 && valueOf('num-other-sentinels') === 2;
 }
 
-interface Acquaintance {
+interface SentinelAddress {
   readonly id: string;
   readonly port: number;
   readonly securePort: number | undefined;
 }
 
-/** By themselves they would take ten seconds to find each other. */
-const acquaintances = (isSecure: boolean): Promise<Acquaintance[]> =>
+/** Chooses ids and ports in advance for the configuration of all Sentinels: discovery would take 10 seconds. */
+const sentinelAddresses = (isSecure: boolean): Promise<SentinelAddress[]> =>
   Promise.all(
     Array.from({ length: 3 }, async () => ({
       id: randomBytes(20).toString('hex'),
@@ -156,16 +159,16 @@ const acquaintances = (isSecure: boolean): Promise<Acquaintance[]> =>
   );
 
 interface SentinelStart extends SentinelOptions {
-  readonly self: Acquaintance;
-  readonly acquainted: readonly Acquaintance[];
+  readonly self: SentinelAddress;
+  readonly all: readonly SentinelAddress[];
   readonly firstPort: number;
   readonly replicaPort: number;
 }
 
 function startSentinel(start: SentinelStart): Promise<TestRedis> {
-  const { self, acquainted, firstPort, replicaPort, password, paper } = start;
-  const others = acquainted.filter((each) => each !== self);
-  const secured = paper && self.securePort !== undefined ? secure(paper, self.securePort) : [];
+  const { self, all, firstPort, replicaPort, password, tlsFiles } = start;
+  const others = all.filter((each) => each !== self);
+  const secured = tlsFiles && self.securePort !== undefined ? tlsArgs(tlsFiles, self.securePort) : [];
   const lines = [
     `port ${self.port}`,
     'bind 127.0.0.1',
@@ -191,30 +194,32 @@ function startSentinel(start: SentinelStart): Promise<TestRedis> {
   );
 }
 
-/** Servers that share the slots; `replicas`: as many servers again that stand ready. */
+/** Redis Cluster: three masters that share the slots, and with `replicas` one replica of each. */
 export interface TestCluster {
   readonly masters: readonly TestRedis[];
   readonly replicas: readonly TestRedis[];
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  pass(seconds: number): Promise<void>;
+  advanceTime(seconds: number): Promise<void>;
   close(): Promise<void>;
 }
 
-const HASTY = ['--repl-diskless-sync-delay', '0'];
-const CLUSTER = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1500', ...HASTY];
+const FAST_SYNC = ['--repl-diskless-sync-delay', '0'];
+const CLUSTER = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1500', ...FAST_SYNC];
 
-/** `paper`: its servers speak TLS with each other, and `addresses` expect it. */
+/** Starts a Redis Cluster. `tlsFiles`: its servers use TLS with each other, and `addresses` require it. */
 export async function startCluster(
-  options: { replicas?: boolean; paper?: SelfSigned } = {},
+  options: { replicas?: boolean; tlsFiles?: SelfSigned } = {},
 ): Promise<TestCluster> {
-  const { paper } = options;
+  const { tlsFiles } = options;
   const securePorts = new Map<TestRedis, number>();
   const start = async (): Promise<TestRedis> => {
     const port = await freePort();
     const secured =
-      paper === undefined ? [] : [...secure(paper, port), '--tls-cluster', 'yes', '--tls-replication', 'yes'];
+      tlsFiles === undefined
+        ? []
+        : [...tlsArgs(tlsFiles, port), '--tls-cluster', 'yes', '--tls-replication', 'yes'];
     const server = await startRedis([...CLUSTER, ...secured, '--cluster-port', `${await freePort()}`]);
-    if (paper !== undefined) securePorts.set(server, port);
+    if (tlsFiles !== undefined) securePorts.set(server, port);
     return server;
   };
   const portOf = (server: TestRedis): number => securePorts.get(server) ?? server.port;
@@ -223,8 +228,8 @@ export async function startCluster(
   const all = [...masters, ...replicas];
   const clients = all.map(({ port }) => new Redis(port, '127.0.0.1'));
   try {
-    await join3(masters.map(portOf), clients);
-    await follow(clients.slice(0, 3), clients.slice(3));
+    await formCluster(masters.map(portOf), clients);
+    await attachReplicas(clients.slice(0, 3), clients.slice(3));
   } finally {
     for (const client of clients) client.disconnect();
   }
@@ -233,8 +238,8 @@ export async function startCluster(
     masters,
     replicas,
     addresses,
-    async pass(seconds) {
-      await Promise.all(masters.map((each) => each.pass(seconds)));
+    async advanceTime(seconds) {
+      await Promise.all(masters.map((each) => each.advanceTime(seconds)));
     },
     async close() {
       await Promise.all(all.map((each) => each.close()));
@@ -242,8 +247,8 @@ export async function startCluster(
   };
 }
 
-/** Introduces all to the first, and gives each master its share of the slots. */
-async function join3(masters: readonly number[], clients: readonly Redis[]): Promise<void> {
+/** Connects all servers to the first and assigns the slots to the masters. */
+async function formCluster(masters: readonly number[], clients: readonly Redis[]): Promise<void> {
   const [first] = clients;
   const port = masters[0] ?? 0;
   const busPort = Number(((await first?.config('GET', 'cluster-port')) as string[])[1]);
@@ -260,13 +265,13 @@ async function join3(masters: readonly number[], clients: readonly Redis[]): Pro
         const info = await client.cluster('INFO');
         return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${clients.length}`);
       },
-      'the cluster is whole',
+      'all servers are in the cluster',
       READY_MS,
     );
   }
 }
 
-async function follow(masters: readonly Redis[], replicas: readonly Redis[]): Promise<void> {
+async function attachReplicas(masters: readonly Redis[], replicas: readonly Redis[]): Promise<void> {
   for (const [at, replica] of replicas.entries()) {
     const id = String(await masters[at]?.call('CLUSTER', 'MYID'));
     await eventually(
@@ -275,12 +280,12 @@ async function follow(masters: readonly Redis[], replicas: readonly Redis[]): Pr
           () => true,
           () => false,
         ),
-      'the replica knows its master',
+      'the replica accepts its master',
       READY_MS,
     );
     await eventually(
       async () => (await replica.info('replication')).includes('master_link_status:up'),
-      'the replica has followed',
+      'the replica is connected to its master',
       READY_MS,
     );
   }

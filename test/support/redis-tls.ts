@@ -2,7 +2,7 @@ import { freePort } from './free-port.ts';
 import { selfSigned } from './certificates.ts';
 import { startRedis, type TestRedis } from './redis.ts';
 
-/** A Redis that also speaks TLS, with a certificate of nobody. */
+/** Redis that also accepts TLS, with a self-signed certificate. */
 export interface TlsRedis {
   readonly redis: TestRedis;
   readonly tlsPort: number;
@@ -12,17 +12,17 @@ export interface TlsRedis {
 }
 
 export async function startTlsRedis(): Promise<TlsRedis> {
-  const paper = selfSigned();
+  const tlsFiles = selfSigned();
   const tlsPort = await freePort();
-  const files = ['--tls-cert-file', paper.certificate, '--tls-key-file', paper.key];
+  const files = ['--tls-cert-file', tlsFiles.certificate, '--tls-key-file', tlsFiles.key];
   const redis = await startRedis(['--tls-port', `${tlsPort}`, ...files, '--tls-auth-clients', 'no']);
   return {
     redis,
     tlsPort,
-    certificate: paper.certificate,
+    certificate: tlsFiles.certificate,
     async close() {
       await redis.close();
-      paper.remove();
+      tlsFiles.remove();
     },
   };
 }

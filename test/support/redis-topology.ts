@@ -13,17 +13,17 @@ import { SentinelView } from './sentinel-view.ts';
 
 export type RedisClient = Redis | RedisCluster;
 
-/** Redis of several nodes, in some form, and each node's own way to it. */
+/** Redis of a cluster: a single server, Sentinel or Redis Cluster, with its own connection path for each node. */
 export interface RedisTopology {
-  /** Settings for a node that is new. */
+  /** Settings for a new node. */
   env(): Promise<Record<string, string>>;
-  /** Asks whoever is written to now. */
-  ask<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T>;
+  /** Runs commands on the current master; `servers` are all masters. */
+  run<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T>;
   heal(): void;
   close(): Promise<void>;
 }
 
-async function asking<T, C extends RedisClient>(client: C, task: (client: C) => Promise<T>): Promise<T> {
+async function withClient<T, C extends RedisClient>(client: C, task: (client: C) => Promise<T>): Promise<T> {
   client.on('error', () => undefined);
   try {
     return await task(client);
@@ -35,7 +35,7 @@ async function asking<T, C extends RedisClient>(client: C, task: (client: C) => 
 const clientOf = ({ port }: { readonly port: number }): Redis =>
   new Redis(port, '127.0.0.1', { maxRetriesPerRequest: 3 });
 
-/** One server; nodes reach it by `REDIS_PORT`, which is their proxy's. */
+/** One server; each node reaches it through its own proxy, whose port is its `REDIS_PORT`. */
 export class SingleRedis implements RedisTopology {
   readonly #redis: TestRedis;
 
@@ -47,12 +47,12 @@ export class SingleRedis implements RedisTopology {
     return Promise.resolve({});
   }
 
-  ask<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T> {
-    return asking(clientOf(this.#redis), (client) => task(client, [client]));
+  run<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T> {
+    return withClient(clientOf(this.#redis), (client) => task(client, [client]));
   }
 
   heal(): void {
-    // Proxies of nodes are healed by those who own them.
+    // The cluster heals the proxies of its nodes.
   }
 
   close(): Promise<void> {
@@ -60,18 +60,18 @@ export class SingleRedis implements RedisTopology {
   }
 }
 
-/** The ways that one node has: to the two servers and to the Sentinels. */
-export interface Paths {
+/** Proxies of one node: to the two servers, and to the Sentinels. */
+export interface NodeProxies {
   readonly first: FaultProxy;
   readonly second: FaultProxy;
   readonly view: SentinelView;
 }
 
-/** A master, a replica and Sentinels. The replica and the Sentinels reach the first server over `group.link`. */
+/** A master, a replica and Sentinels. The replica and the Sentinels reach the first server through `group.link`. */
 export class SentinelRedis implements RedisTopology {
   readonly group: TestSentinels & { readonly link: FaultProxy };
-  /** In the order in which nodes were started. */
-  readonly paths: Paths[] = [];
+  /** One for each node, in start order. */
+  readonly proxies: NodeProxies[] = [];
 
   private constructor(group: TestSentinels & { readonly link: FaultProxy }) {
     this.group = group;
@@ -88,26 +88,26 @@ export class SentinelRedis implements RedisTopology {
     const [first, second] = await Promise.all(servers.map(({ port }) => FaultProxy.open(port)));
     const sentinel = addresses[0];
     if (first === undefined || second === undefined || sentinel === undefined) throw new Error('no servers');
-    const ways = new Map([
+    const proxyPorts = new Map([
       [servers[0]!.port, first.port],
       [link.port, first.port],
       [servers[1]!.port, second.port],
     ]);
-    const view = await SentinelView.open(sentinel.port, ways);
-    this.paths.push({ first, second, view });
+    const view = await SentinelView.open(sentinel.port, proxyPorts);
+    this.proxies.push({ first, second, view });
     return {
       WAVEHALL_REDIS_SENTINELS: `127.0.0.1:${view.port}`,
       WAVEHALL_REDIS_SENTINEL_NAME: MASTER_NAME,
     };
   }
 
-  async ask<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T> {
-    return asking(clientOf(await this.group.master()), (client) => task(client, [client]));
+  async run<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T> {
+    return withClient(clientOf(await this.group.master()), (client) => task(client, [client]));
   }
 
   heal(): void {
     this.group.link.heal();
-    for (const { first, second, view } of this.paths) {
+    for (const { first, second, view } of this.proxies) {
       first.heal();
       second.heal();
       view.heal();
@@ -116,13 +116,13 @@ export class SentinelRedis implements RedisTopology {
 
   async close(): Promise<void> {
     await Promise.all(
-      this.paths.flatMap(({ first, second, view }) => [first.close(), second.close(), view.close()]),
+      this.proxies.flatMap(({ first, second, view }) => [first.close(), second.close(), view.close()]),
     );
     await this.group.close();
   }
 }
 
-/** A Redis Cluster, which nodes reach without anything in between. */
+/** A Redis Cluster, which nodes reach directly. */
 export class ClusterRedis implements RedisTopology {
   readonly group: TestCluster;
 
@@ -139,17 +139,20 @@ export class ClusterRedis implements RedisTopology {
     return Promise.resolve({ WAVEHALL_REDIS_CLUSTER: addresses.join() });
   }
 
-  ask<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T> {
+  run<T>(task: (client: RedisClient, servers: readonly Redis[]) => Promise<T>): Promise<T> {
     const all = [...this.group.masters, ...this.group.replicas];
     const startup = all.map(({ port }) => ({ host: '127.0.0.1', port }));
-    return asking(new RedisCluster(startup, { redisOptions: { connectTimeout: 500 } }), async (client) => {
-      await client.ping();
-      return task(client, client.nodes('master'));
-    });
+    return withClient(
+      new RedisCluster(startup, { redisOptions: { connectTimeout: 500 } }),
+      async (client) => {
+        await client.ping();
+        return task(client, client.nodes('master'));
+      },
+    );
   }
 
   heal(): void {
-    // Nothing is in between.
+    // There are no proxies.
   }
 
   close(): Promise<void> {

@@ -11,7 +11,7 @@ import { sleep } from '../../src/core/util/time.ts';
 const CACHE = new URL('../../node_modules/.cache/wavehall-redis/', import.meta.url).pathname;
 const START_TIMEOUT_MS = 10_000;
 
-/** A Redis of our own, that a test may kill, stop and restart. */
+/** Redis server that a test can kill, pause and restart. */
 export interface TestRedis {
   readonly port: number;
   readonly url: string;
@@ -19,26 +19,26 @@ export interface TestRedis {
   kill(signal?: NodeJS.Signals): Promise<void>;
   pause(): void;
   resume(): void;
-  /** Everything that expires does so this much sooner. */
-  pass(seconds: number): Promise<void>;
-  /** Starts it again on the same port, with what it had written to its folder. */
+  /** Shortens the time to live of all keys by this time. */
+  advanceTime(seconds: number): Promise<void>;
+  /** Starts it again on the same port with the data in its folder. */
   restart(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Starts a redis-server on a free port, with nothing kept on disk unless `args` ask for it.
- * `whole`: all arguments, for what is no ordinary server.
+ * Starts a redis-server on a free port, without persistence unless `args` enable it.
+ * `allArgs`: replaces all arguments, e.g. for a Sentinel.
  */
 export async function startRedis(
   args: readonly string[] = [],
-  whole?: (folder: string, port: number) => readonly string[],
+  allArgs?: (folder: string, port: number) => readonly string[],
   givenPort?: number,
 ): Promise<TestRedis> {
   const binary = findServer();
   const port = givenPort ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), 'wavehall-redis-'));
-  const options = whole?.(folder, port) ?? [
+  const options = allArgs?.(folder, port) ?? [
     '--port',
     `${port}`,
     '--bind',
@@ -52,7 +52,7 @@ export async function startRedis(
   ];
   const start = async (): Promise<ChildProcess> => {
     const child = spawn(binary.file, [...options, ...args], { stdio: 'ignore', env: binary.env });
-    await answering(port, child);
+    await waitUntilReady(port, child);
     return child;
   };
   let child = await start();
@@ -69,7 +69,7 @@ export async function startRedis(
     kill,
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
-    pass: (seconds) => passTime(port, seconds),
+    advanceTime: (seconds) => advanceTime(port, seconds),
     restart: async () => {
       await kill();
       child = await start();
@@ -82,7 +82,7 @@ export async function startRedis(
   };
 }
 
-/** Runs the program that comes with the server; rejects with what it said when it fails. */
+/** Runs redis-cli; rejects with its output if it fails. */
 export async function redisCli(args: readonly string[]): Promise<string> {
   const { file, env } = findServer();
   const cli = file.replace(/server$/, 'cli');
@@ -100,7 +100,7 @@ interface Binary {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** On the path, else unpacked from Debian's packages without root; else one sentence that says what to do. */
+/** Finds a server on the path, or unpacks Debian's packages without root; throws with the install command otherwise. */
 function findServer(): Binary {
   const names = ['redis-server', 'valkey-server'];
   const folders = (process.env.PATH ?? '').split(':');
@@ -127,12 +127,12 @@ function unpack(): void {
   try {
     execFileSync('sh', ['-c', script], { cwd: CACHE, stdio: 'ignore', timeout: 60_000 });
   } catch {
-    // The sentence of `findServer` says it.
+    // `findServer` throws with the install command.
   }
 }
 
 /** Waits until it answers PING. */
-async function answering(port: number, child: ChildProcess): Promise<void> {
+async function waitUntilReady(port: number, child: ChildProcess): Promise<void> {
   const until = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < until && child.exitCode === null) {
     if (await ping(port)) return;
@@ -141,7 +141,7 @@ async function answering(port: number, child: ChildProcess): Promise<void> {
   throw new Error(`redis-server did not start on port ${port}`);
 }
 
-async function passTime(port: number, seconds: number): Promise<void> {
+async function advanceTime(port: number, seconds: number): Promise<void> {
   const client = new Redis(port, '127.0.0.1');
   for (const key of await client.keys('*')) {
     const left = await client.pttl(key);

@@ -3,7 +3,7 @@ import { startProcess, type TestServer } from './server-process.ts';
 
 const MAIN = fileURLToPath(new URL('./reverb-stand-in/main.ts', import.meta.url));
 
-/** Starts the stand-in for Laravel Reverb as a process of its own, with Reverb's environment variables. */
+/** Starts the stand-in for Laravel Reverb in its own process; takes Reverb's environment variables. */
 export const startStandIn = (env: Readonly<Record<string, string>> = {}): Promise<TestServer> =>
   startProcess({
     name: 'The stand-in for Reverb',

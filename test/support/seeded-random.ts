@@ -1,4 +1,4 @@
-/** Random numbers that are the same for the same seed (mulberry32). */
+/** Pseudorandom numbers, equal for equal seeds (mulberry32). */
 export class SeededRandom {
   #state: number;
 
@@ -6,7 +6,7 @@ export class SeededRandom {
     this.#state = Math.imul(seed, 0x9e3779b1) | 0;
   }
 
-  /** Returns a number from 0 to 1, without 1. */
+  /** Returns a number from 0 to below 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -26,8 +26,8 @@ export class SeededRandom {
     return list[this.below(list.length)];
   }
 
-  /** Picks a key by its weight. */
-  weighed<T extends string>(weights: Readonly<Record<T, number>>): T {
+  /** Picks a key with a probability in proportion to its weight. */
+  pickWeighted<T extends string>(weights: Readonly<Record<T, number>>): T {
     const entries = Object.entries(weights) as [T, number][];
     let at = this.next() * entries.reduce((total, [, weight]) => total + weight, 0);
     for (const [kind, weight] of entries) {

@@ -6,33 +6,33 @@ import { MASTER_NAME } from './redis-groups.ts';
 const TOPIC = '+switch-master';
 
 /**
- * View that one node has of the Sentinels: a Sentinel that asks a real one and names, in place of each server, the way that
- * this node has to it. So each node can be cut off from each server and from the Sentinels on its own.
+ * Sentinel for one node: forwards queries to a real Sentinel and replaces the port of each server with the port of this
+ * node's proxy to it. A test can thus disconnect a single node from a server or from the Sentinels.
  */
 export class SentinelView {
   readonly #server: Server;
-  readonly #real: Redis;
-  readonly #news: Redis;
-  readonly #ways: ReadonlyMap<number, number>;
+  readonly #commands: Redis;
+  readonly #subscriber: Redis;
+  readonly #proxyPorts: ReadonlyMap<number, number>;
   readonly #open = new Set<Socket>();
-  readonly #listening = new WeakSet<Socket>();
+  readonly #subscribed = new WeakSet<Socket>();
   #isCut = false;
 
-  private constructor(sentinel: number, ways: ReadonlyMap<number, number>) {
-    this.#ways = ways;
-    this.#real = new Redis(sentinel, '127.0.0.1');
-    this.#news = new Redis(sentinel, '127.0.0.1');
-    for (const client of [this.#real, this.#news]) client.on('error', () => undefined);
+  private constructor(sentinel: number, proxyPorts: ReadonlyMap<number, number>) {
+    this.#proxyPorts = proxyPorts;
+    this.#commands = new Redis(sentinel, '127.0.0.1');
+    this.#subscriber = new Redis(sentinel, '127.0.0.1');
+    for (const client of [this.#commands, this.#subscriber]) client.on('error', () => undefined);
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** `ways`: for the port of each server, the port that the node has to take. */
-  static async open(sentinel: number, ways: ReadonlyMap<number, number>): Promise<SentinelView> {
-    const view = new SentinelView(sentinel, ways);
-    await view.#news.subscribe(TOPIC);
-    view.#news.on('message', (_, text: string) => {
+  /** `proxyPorts`: port of the node's proxy by port of the server. */
+  static async open(sentinel: number, proxyPorts: ReadonlyMap<number, number>): Promise<SentinelView> {
+    const view = new SentinelView(sentinel, proxyPorts);
+    await view.#subscriber.subscribe(TOPIC);
+    view.#subscriber.on('message', (_, text: string) => {
       for (const socket of view.#open)
-        if (view.#listening.has(socket)) socket.write(array(['message', TOPIC, text]));
+        if (view.#subscribed.has(socket)) socket.write(array(['message', TOPIC, text]));
     });
     view.#server.listen(0, '127.0.0.1');
     await once(view.#server, 'listening');
@@ -43,7 +43,7 @@ export class SentinelView {
     return (this.#server.address() as { port: number }).port;
   }
 
-  /** The node reaches no Sentinel, and learns nothing. */
+  /** Disconnects the node from the Sentinels until `heal`. */
   cut(): void {
     this.#isCut = true;
     for (const socket of this.#open) socket.destroy();
@@ -55,7 +55,7 @@ export class SentinelView {
 
   async close(): Promise<void> {
     this.cut();
-    for (const client of [this.#real, this.#news]) client.disconnect();
+    for (const client of [this.#commands, this.#subscriber]) client.disconnect();
     this.#server.close();
     await once(this.#server, 'close');
   }
@@ -65,25 +65,25 @@ export class SentinelView {
     if (this.#isCut) return void socket.destroy();
     this.#open.add(socket);
     socket.on('close', () => this.#open.delete(socket));
-    let line = Promise.resolve();
-    // Clients wait for an answer before they say more, or send whole commands at once.
+    let replies = Promise.resolve();
+    // A chunk contains whole commands: clients wait for a reply before they send more, or send whole commands at once.
     socket.on('data', (bytes) => {
       for (const words of commandsIn(bytes.toString()))
-        line = line.then(async () => void socket.write(await this.#answer(socket, words)));
+        replies = replies.then(async () => void socket.write(await this.#reply(socket, words)));
     });
   }
 
-  async #answer(socket: Socket, [name = '', what = '']: readonly string[]): Promise<string> {
+  async #reply(socket: Socket, [name = '', what = '']: readonly string[]): Promise<string> {
     switch (`${name} ${what}`.toLowerCase()) {
       case 'sentinel get-master-addr-by-name': {
-        const found = await this.#real.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME);
+        const found = await this.#commands.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME);
         const port = Number((found as string[])[1]);
-        return array(['127.0.0.1', `${this.#ways.get(port) ?? port}`]);
+        return array(['127.0.0.1', `${this.#proxyPorts.get(port) ?? port}`]);
       }
       case 'sentinel sentinels':
         return '*0\r\n';
       case `subscribe ${TOPIC}`:
-        this.#listening.add(socket);
+        this.#subscribed.add(socket);
         return `*3\r\n${bulk('subscribe')}${bulk(TOPIC)}:1\r\n`;
       default:
         return name.toLowerCase() === 'hello' ? "-ERR unknown command 'HELLO'\r\n" : '+OK\r\n';

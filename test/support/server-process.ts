@@ -5,35 +5,35 @@ import type { Readable } from 'node:stream';
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 15_000;
 
-/** A server that runs as a process of its own. */
+/** Server in its own process. */
 export interface TestServer {
   readonly host: string;
   readonly port: number;
   readonly pid: number;
-  /** Everything that it has printed so far. */
+  /** Its stdout and stderr so far. */
   output(): string;
   kill(signal?: NodeJS.Signals): void;
-  /** Resolves with the exit code, or `null` when a signal ended it. */
+  /** Resolves with the exit code, or `null` if a signal ended it. */
   readonly exited: Promise<number | null>;
-  /** Ends it and waits; harmless when it has ended already. */
+  /** Ends it and waits for its exit; does nothing if it has already exited. */
   close(): Promise<void>;
 }
 
 export interface ServerCommand {
-  /** For the error when it does not start. */
+  /** Name in the error if it does not start. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
   readonly env: SpawnOptions['env'];
-  /** The port once it listens; called after each output, and every 100 ms. */
+  /** Returns the port once the server listens; called after each output and every 100 ms. */
   readonly portOf: (output: string) => number | undefined | Promise<number | undefined>;
-  /** How it is asked to end; SIGKILL follows when it does not. */
+  /** Requests its exit; SIGKILL follows if it does not exit in time. */
   readonly stop: (kill: (signal: NodeJS.Signals) => void) => void;
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
-/** Starts a server and waits until it listens. Rejects, with what it printed, when it ends instead or takes too long. */
+/** Starts a server and waits until it listens. Rejects with its output if it exits or exceeds the time limit. */
 export async function startProcess(options: ServerCommand): Promise<TestServer> {
   const { name, command, args, env } = options;
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -64,14 +64,14 @@ export async function startProcess(options: ServerCommand): Promise<TestServer> 
 
 function listening(child: Child, port: () => ReturnType<ServerCommand['portOf']>): Promise<number> {
   return new Promise((resolve) => {
-    const look = async (): Promise<void> => {
+    const check = async (): Promise<void> => {
       const found = await port();
       if (found === undefined) return;
       clearInterval(timer);
       child.stdout.off('data', onData);
       resolve(found);
     };
-    const onData = (): void => void look();
+    const onData = (): void => void check();
     const timer = setInterval(onData, 100);
     child.stdout.on('data', onData);
     child.once('exit', () => clearInterval(timer));
@@ -80,8 +80,8 @@ function listening(child: Child, port: () => ReturnType<ServerCommand['portOf']>
 
 async function close(child: Child, exited: Promise<unknown>, stop: ServerCommand['stop']): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const patience = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   stop((signal) => child.kill(signal));
   await exited;
-  clearTimeout(patience);
+  clearTimeout(killTimer);
 }

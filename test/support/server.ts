@@ -4,21 +4,21 @@ export type { TestServer } from './server-process.ts';
 
 const MAIN = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
 
-/** Variables of the tests' own environment that the server must not inherit. */
-const OURS = /^(REVERB|PUSHER|WAVEHALL|REDIS)_/;
+/** Variables of the test process that the server must not inherit. */
+const NOT_INHERITED = /^(REVERB|PUSHER|WAVEHALL|REDIS)_/;
 
 /**
- * Starts the real command as a process of its own, on a free port unless `REVERB_SERVER_PORT` says otherwise.
- * Rejects, with what it printed, when it ends instead of listening.
+ * Starts the real command in its own process, on a free port unless `REVERB_SERVER_PORT` is set.
+ * Rejects with its output if it exits before it listens.
  */
 export async function startServer(
   env: Record<string, string> = {},
   args: readonly string[] = [],
   command: readonly string[] = ['start'],
-  /** A shell's `ulimit -n`, and flags of Node. */
+  /** `openFiles`: value of `ulimit -n`; `node`: flags of Node. */
   { openFiles, node = [] }: { readonly openFiles?: number; readonly node?: readonly string[] } = {},
 ): Promise<TestServer> {
-  const inherited = Object.entries(process.env).filter(([name]) => !OURS.test(name));
+  const inherited = Object.entries(process.env).filter(([name]) => !NOT_INHERITED.test(name));
   const words = [process.execPath, ...node, MAIN, ...command, ...args];
   const limited =
     openFiles === undefined ? words : ['sh', '-c', `ulimit -n ${openFiles}; exec "$@"`, 'sh', ...words];

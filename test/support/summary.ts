@@ -1,15 +1,15 @@
 import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node';
 
 /**
- * Ends every run with one plain line, `N passed, N failed, N skipped`, counted from what really ran. What needed a second
- * try stands before it, by name.
+ * Prints one line at the end of every run: `N passed, N failed, N skipped`. The names of tests that passed only on
+ * a retry precede it.
  */
 export default class Summary implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[], reason: TestRunEndReason): void {
     const count = { passed: 0, failed: errors.length, skipped: 0 };
     for (const module of modules) {
       const suites = [...module.children.allSuites()];
-      // What breaks outside a test, in a file or a hook, fails the run as a test does.
+      // An error outside a test, in a file or a hook, counts as a failure.
       count.failed += module.errors().length + suites.flatMap((suite) => suite.errors()).length;
       for (const test of module.children.allTests()) {
         const { state } = test.result();

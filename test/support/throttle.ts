@@ -4,7 +4,7 @@ import type { Address } from './wire.ts';
 
 const STEP_MS = 20;
 
-/** A narrow link: what the server sends arrives at `bytesPerSecond`, and TCP holds the rest back; what a client sends passes at once. */
+/** TCP proxy that forwards the server's bytes at `bytesPerSecond`, with backpressure; the client's are not limited. */
 export interface Throttle extends Address {
   close(): void;
 }
@@ -26,7 +26,7 @@ export async function startThrottle(to: Address, bytesPerSecond: number): Promis
         other.destroy();
       });
     }
-    trickle(server, client, bytesPerSecond);
+    forwardAtRate(server, client, bytesPerSecond);
   });
   proxy.listen(0, '127.0.0.1');
   await once(proxy, 'listening');
@@ -40,8 +40,8 @@ export async function startThrottle(to: Address, bytesPerSecond: number): Promis
   };
 }
 
-/** Reads no more than it may pass on, so that the rest stays with the sender. */
-function trickle(from: Socket, to: Socket, bytesPerSecond: number): void {
+/** Reads only as many bytes as it may forward, so that TCP flow control slows the sender. */
+function forwardAtRate(from: Socket, to: Socket, bytesPerSecond: number): void {
   let lastMs = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();

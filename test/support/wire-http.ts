@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Address } from './wire.ts';
 
-/** One app of a server under test, as its publisher sees it. */
+/** One app of a server under test: its address and credentials. */
 export interface Endpoint extends Address {
   readonly id: string;
   readonly key: string;
@@ -15,27 +15,27 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
-  /** The decoded body; undefined when it is no JSON. */
+  /** The decoded body; undefined if it is not JSON. */
   readonly json: unknown;
 }
 
 export type Pairs = readonly (readonly [string, string])[];
 
-/** Deviations of a signed request; every field defaults to what an honest SDK sends. */
+/** Deviations of a signed request; every field defaults to what an SDK sends. */
 export interface Signing {
   readonly key?: string;
   readonly secret?: string;
   readonly timestampS?: number | string;
   readonly version?: string;
-  /** The path inside the signature, when it differs from the path on the wire. */
+  /** Path in the signature, if it differs from the path that is sent. */
   readonly signPath?: string;
-  /** The body inside the signature, when it differs from the body sent. */
+  /** Body in the signature, if it differs from the body that is sent. */
   readonly signBody?: string;
   /** Parameters left out of both signature and query. */
   readonly without?: readonly string[];
   /** Changes the finished signature. */
   readonly alter?: (signature: string) => string;
-  /** Values go over the wire unencoded, as the node SDK does. */
+  /** Sends values unencoded, like the Node SDK. */
   readonly rawQuery?: boolean;
   /** Pairs added to the query after signing. */
   readonly unsigned?: Pairs;
@@ -89,7 +89,7 @@ const authPairs = (app: Endpoint, body: string, { key, timestampS, version }: Si
   ...(body === '' ? [] : [['body_md5', md5Hex(body)] as const]),
 ];
 
-/** Signs a request and returns path and query as they go on the wire. */
+/** Signs a request and returns the path and query to send. */
 export const signedPath = (
   app: Endpoint,
   method: string,
@@ -124,18 +124,18 @@ export interface RawRequest {
 }
 
 /** Sends one request on its own connection (unless an agent is given) and reads the whole answer. */
-export const http = (address: Address, wanted: RawRequest): Promise<Answer> =>
+export const http = (address: Address, options: RawRequest): Promise<Answer> =>
   new Promise((resolve, reject) => {
-    const body = wanted.body === undefined ? undefined : Buffer.from(wanted.body as string);
+    const body = options.body === undefined ? undefined : Buffer.from(options.body as string);
     const outgoing = request(
       {
         host: address.host,
         port: address.port,
-        method: wanted.method,
-        path: wanted.path,
-        headers: { ...(body && { 'Content-Length': String(body.length) }), ...wanted.headers },
-        agent: wanted.agent ?? new Agent({ keepAlive: false }),
-        timeout: wanted.limitMs ?? 10_000,
+        method: options.method,
+        path: options.path,
+        headers: { ...(body && { 'Content-Length': String(body.length) }), ...options.headers },
+        agent: options.agent ?? new Agent({ keepAlive: false }),
+        timeout: options.limitMs ?? 10_000,
       },
       (response) => {
         const chunks: Buffer[] = [];
@@ -147,12 +147,14 @@ export const http = (address: Address, wanted: RawRequest): Promise<Answer> =>
         });
       },
     );
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer to ${wanted.method} ${wanted.path}`)));
+    outgoing.on('timeout', () =>
+      outgoing.destroy(new Error(`no answer to ${options.method} ${options.path}`)),
+    );
     outgoing.on('error', reject);
     outgoing.end(body);
   });
 
-/** A publisher: signs and sends requests for one app with its own small signer. */
+/** Signs and sends HTTP API requests for one app, independently of the server's code. */
 export const publisher = (app: Endpoint) => {
   const send = (
     method: string,
@@ -172,7 +174,7 @@ export const publisher = (app: Endpoint) => {
     /** GET under `/apps/{id}`. */
     get: (path: string, query: Pairs = [], signing?: Signing) =>
       send('GET', `/apps/${app.id}${path}`, query, undefined, signing),
-    /** POST under `/apps/{id}`; a text goes out as it is, anything else as JSON. */
+    /** POST under `/apps/{id}`; sends a string unchanged, any other value as JSON. */
     post: (path: string, body: unknown, signing?: Signing, headers?: Record<string, string>) =>
       send(
         'POST',

@@ -3,14 +3,14 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Address, Closing } from './wire.ts';
 
-/** One WebSocket frame as bytes say it: nothing is checked, so illegal ones can be written and read. */
+/** One WebSocket frame. Nothing is validated, so invalid frames can be written and read. */
 export interface RawFrame {
   readonly fin?: boolean;
   readonly rsv?: number;
   readonly opcode: number;
   readonly payload?: Buffer | string;
   readonly masked?: boolean;
-  /** The length the header claims, when it is to differ from the payload's. */
+  /** Length in the header, if it differs from the payload's. */
   readonly claimedLength?: bigint;
 }
 
@@ -25,7 +25,7 @@ const lengthBytes = (length: bigint): Buffer => {
   return bytes;
 };
 
-/** Writes one frame, legal or not. */
+/** Encodes one frame, valid or not. */
 export const frameBytes = (frame: RawFrame): Buffer => {
   const payload = Buffer.from((frame.payload ?? '') as string);
   const masked = frame.masked ?? true;
@@ -34,8 +34,8 @@ export const frameBytes = (frame: RawFrame): Buffer => {
   length[0]! |= masked ? 0x80 : 0;
   if (!masked) return Buffer.concat([Buffer.from([head]), length, payload]);
   const mask = randomBytes(4);
-  const hidden = payload.map((byte, index) => byte ^ mask[index % 4]!);
-  return Buffer.concat([Buffer.from([head]), length, mask, hidden]);
+  const maskedPayload = payload.map((byte, index) => byte ^ mask[index % 4]!);
+  return Buffer.concat([Buffer.from([head]), length, mask, maskedPayload]);
 };
 
 export const textFrame = (message: unknown): Buffer =>
@@ -44,13 +44,13 @@ export const textFrame = (message: unknown): Buffer =>
     payload: typeof message === 'string' ? message : JSON.stringify(message),
   });
 
-/** The lines of an honest upgrade request; `headers` are added or, when equal in name, take the place of the honest ones. */
+/** Text of a valid upgrade request; `headers` are added to its own, or replace those of the same name. */
 export const upgradeText = (
   path: string,
   headers: Record<string, string | undefined> = {},
   requestLine = `GET ${path} HTTP/1.1`,
 ): string => {
-  const honest: Record<string, string | undefined> = {
+  const all: Record<string, string | undefined> = {
     Host: 'localhost',
     Connection: 'Upgrade',
     Upgrade: 'websocket',
@@ -58,7 +58,7 @@ export const upgradeText = (
     'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
     ...headers,
   };
-  const lines = Object.entries(honest).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const lines = Object.entries(all).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return [requestLine, ...lines.map(([name, value]) => `${name}: ${value}`), '', ''].join('\r\n');
 };
 
@@ -68,7 +68,7 @@ interface Parsed {
   size: number;
 }
 
-/** Reads one unmasked server frame off the front of `bytes`. */
+/** Parses one unmasked server frame at the start of `bytes`; undefined while it is incomplete. */
 const parseFrame = (bytes: Buffer): Parsed | undefined => {
   if (bytes.length < 2) return undefined;
   const short = bytes[1]! & 0x7f;
@@ -81,7 +81,7 @@ const parseFrame = (bytes: Buffer): Parsed | undefined => {
   return { opcode: bytes[0]! & 0x0f, payload: bytes.subarray(headSize, size), size };
 };
 
-/** A bare TCP connection that can speak HTTP and WebSocket as badly as a test wants. */
+/** Raw TCP connection for HTTP and WebSocket bytes, valid or not. */
 export class Tcp {
   readonly socket: Socket;
   readonly ended: Promise<void>;
@@ -103,7 +103,7 @@ export class Tcp {
         this.#wake();
       };
       socket.on('close', end);
-      // The server's half-close is an end as well; a client that still wants to write must not keep it open.
+      // The server's half-close counts as the end: closes this half too, so that the connection does not remain half open.
       socket.on('end', () => {
         socket.end();
         end();
@@ -120,7 +120,7 @@ export class Tcp {
     });
   }
 
-  /** Opens a TCP connection and brings it through the upgrade; the head must say 101. */
+  /** Opens a TCP connection and upgrades it; rejects unless the status is 101. */
   static async upgraded(
     address: Address,
     path: string,
@@ -138,12 +138,12 @@ export class Tcp {
     if (!this.socket.destroyed) this.socket.write(bytes);
   }
 
-  /** Everything received and not yet taken. */
+  /** All bytes that were received and not taken yet. */
   get received(): Buffer {
     return this.#bytes;
   }
 
-  /** Takes the head of an HTTP answer, up to and without the empty line; '' when the server ended before one came. */
+  /** Takes the head of an HTTP answer without its empty line; '' if the server ended the connection before a whole head. */
   async head(limitMs = 5_000): Promise<string> {
     await this.#until(() => this.#bytes.includes('\r\n\r\n') || this.isEnded, limitMs, 'an HTTP head');
     const end = this.#bytes.indexOf('\r\n\r\n');
@@ -157,7 +157,7 @@ export class Tcp {
   async frame(limitMs = 5_000): Promise<{ opcode: number; payload: Buffer }> {
     await this.#until(() => parseFrame(this.#bytes) !== undefined || this.isEnded, limitMs, 'a frame');
     const parsed = parseFrame(this.#bytes);
-    if (!parsed) throw new Error('the connection ended before a frame came');
+    if (!parsed) throw new Error('the connection ended before a frame');
     this.#bytes = this.#bytes.subarray(parsed.size);
     return parsed;
   }
@@ -172,7 +172,7 @@ export class Tcp {
     }
   }
 
-  /** Reads on to the end of the connection; the code is 1006 when no close frame came, 1005 when it was empty. */
+  /** Reads to the end of the connection; the code is 1006 without a close frame, and 1005 if the close frame was empty. */
   async closing(limitMs = 5_000): Promise<Closing> {
     for (;;) {
       const frame = await this.frame(limitMs).catch((error: unknown) => {

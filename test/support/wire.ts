@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
 import { sleep } from '../../src/core/util/time.ts';
 
-/** One decoded protocol message as it came over the wire; nothing in it is repaired. */
+/** One protocol message, decoded and otherwise unchanged. */
 export interface Frame {
   readonly event?: unknown;
   readonly data?: unknown;
@@ -26,16 +26,16 @@ export interface WireOptions {
   readonly origin?: string;
   readonly subprotocols?: string[];
   readonly compress?: boolean;
-  /** false: the client never answers control pings, as a dead peer would not. */
+  /** False: the client never answers control pings, like a peer whose host is down. */
   readonly autoPong?: boolean;
 }
 
-/** Which pending frame `next` takes: the name of an event, or a test of the frame. */
+/** Selects the pending frame that `next` takes: by event name, or by a predicate. */
 export type Wanted = string | ((frame: Frame) => boolean);
 
 const LIMIT_MS = 5_000;
 
-/** The HTTP answer to an upgrade that did not become a WebSocket. */
+/** HTTP answer to a WebSocket upgrade that the server refused. */
 export class UpgradeRefused extends Error {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
@@ -50,26 +50,26 @@ export class UpgradeRefused extends Error {
 
 const describeWanted = (wanted: Wanted) =>
   typeof wanted === 'string' ? wanted : `a frame where ${wanted.toString()}`;
-const fits = (frame: Frame, wanted: Wanted) =>
+const matches = (frame: Frame, wanted: Wanted) =>
   typeof wanted === 'string' ? frame.event === wanted : wanted(frame);
 
-/** Decodes a message without any opinion; what is no JSON object shows up as `{ undecodable: text }`. */
+/** Decodes a message without validation; text that is not a JSON object becomes `{ undecodable: text }`. */
 const decode = (text: string): Frame => {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Frame;
   } catch {
-    // Not JSON: reported below, so that the case which meets it can say so.
+    // Not JSON: returned below as undecodable, so that the test can show it.
   }
   return { undecodable: text };
 };
 
 /**
- * A raw Pusher client: it sends exactly what it is told and keeps every frame until somebody takes it.
- * It knows one trick only: `settle` uses a ping and its pong as a barrier, so "nothing arrived" needs no sleeping.
+ * Raw Pusher client: sends messages unchanged and queues every received frame until the test takes it.
+ * `settle` uses a ping and its pong as a barrier, so that a test for "nothing was received" does not have to sleep.
  */
 export class Wire {
-  /** Every text message since the connection opened, untouched. */
+  /** Every text message since the connection opened, undecoded. */
   readonly texts: string[] = [];
   /** Payloads of control pings and pongs in order of arrival. */
   readonly pings: string[] = [];
@@ -89,8 +89,8 @@ export class Wire {
       this.#pending.push(decode(text));
       this.#wake();
     });
-    socket.on('ping', (payload: Buffer) => this.#note(this.pings, payload));
-    socket.on('pong', (payload: Buffer) => this.#note(this.pongs, payload));
+    socket.on('ping', (payload: Buffer) => this.#record(this.pings, payload));
+    socket.on('pong', (payload: Buffer) => this.#record(this.pongs, payload));
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
       socket.on('close', (code, reason) => {
@@ -101,7 +101,7 @@ export class Wire {
     });
   }
 
-  /** Opens a WebSocket; rejects with `UpgradeRefused` when the server answers with anything but 101. */
+  /** Opens a WebSocket; rejects with `UpgradeRefused` if the server answers with another status than 101. */
   static open(address: Address, path: string, options: WireOptions = {}): Promise<Wire> {
     const socket = new WebSocket(`ws://${address.host}:${address.port}${path}`, options.subprotocols ?? [], {
       perMessageDeflate: options.compress ?? false,
@@ -125,7 +125,7 @@ export class Wire {
     });
   }
 
-  /** Sends a text as it is, or anything else as JSON. */
+  /** Sends a string unchanged, any other value as JSON. */
   send(message: unknown): void {
     this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
@@ -134,17 +134,17 @@ export class Wire {
     this.socket.send(bytes, { binary: true });
   }
 
-  /** Takes the oldest frame that nobody has taken, whatever it is. */
+  /** Takes the oldest pending frame, of any event. */
   first(limitMs = LIMIT_MS): Promise<Frame> {
     return this.next(() => true, limitMs);
   }
 
-  /** Takes the oldest pending frame that fits; the others stay. Rejects at the time limit or when the socket closes. */
+  /** Takes the oldest pending frame that matches. Rejects at the time limit or when the socket closes. */
   async next(wanted: Wanted, limitMs = LIMIT_MS): Promise<Frame> {
     let index = -1;
     await this.until(
       () => {
-        index = this.#pending.findIndex((frame) => fits(frame, wanted));
+        index = this.#pending.findIndex((frame) => matches(frame, wanted));
         return index >= 0;
       },
       () => describeWanted(wanted),
@@ -153,7 +153,7 @@ export class Wire {
     return this.#pending.splice(index, 1)[0]!;
   }
 
-  /** Waits for a condition on this wire, looked at after every arrival. */
+  /** Waits for a condition on this client; checks it after every received frame. */
   async until(
     holds: () => boolean,
     what: () => string = () => 'a condition',
@@ -162,13 +162,15 @@ export class Wire {
     const deadline = Date.now() + limitMs;
     while (!holds()) {
       if (this.ended)
-        throw new Error(`closed with ${this.#end()} while waiting for ${what()}${this.#rest()}`);
-      if (Date.now() >= deadline) throw new Error(`no ${what()} within ${limitMs} ms${this.#rest()}`);
-      await this.#arrival(deadline - Date.now());
+        throw new Error(
+          `closed with ${this.#closingText()} while waiting for ${what()}${this.#pendingText()}`,
+        );
+      if (Date.now() >= deadline) throw new Error(`no ${what()} within ${limitMs} ms${this.#pendingText()}`);
+      await this.#nextChange(deadline - Date.now());
     }
   }
 
-  /** Barrier: pings, waits for the pong, and takes everything that arrived before it. */
+  /** Barrier: sends a ping, waits for its pong, and takes every frame that was received before it. */
   async settle(limitMs = LIMIT_MS): Promise<Frame[]> {
     this.send({ event: 'pusher:ping', data: {} });
     await this.until(
@@ -182,27 +184,30 @@ export class Wire {
     return before;
   }
 
-  /** Frames that have arrived and were not taken. */
+  /** Frames that were received and not taken yet. */
   get pending(): readonly Frame[] {
     return this.#pending;
   }
 
-  /** Takes all frames until the socket is closed. */
+  /** Waits until the socket is closed, then takes all pending frames. */
   async rest(limitMs = LIMIT_MS): Promise<{ frames: Frame[]; closing: Closing }> {
     const closing = await this.closing(limitMs);
     return { frames: this.#pending.splice(0), closing };
   }
 
-  /** Waits until the socket is closed, by whichever side. */
+  /** Waits until the socket is closed, by either end. */
   async closing(limitMs = LIMIT_MS): Promise<Closing> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`not closed within ${limitMs} ms${this.#rest()}`)), limitMs);
+    const timeout = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`not closed within ${limitMs} ms${this.#pendingText()}`)),
+        limitMs,
+      );
     });
-    return Promise.race([this.closed, late]).finally(() => clearTimeout(timer));
+    return Promise.race([this.closed, timeout]).finally(() => clearTimeout(timer));
   }
 
-  /** Closes politely and waits for the end. */
+  /** Closes with a close frame and waits for the close. */
   async close(code = 1000): Promise<Closing> {
     if (this.socket.readyState <= WebSocket.OPEN) this.socket.close(code);
     return this.closing().catch(() => {
@@ -211,12 +216,12 @@ export class Wire {
     });
   }
 
-  /** Drops the TCP connection without a word. */
+  /** Destroys the TCP connection without a close frame. */
   drop(): void {
     this.socket.terminate();
   }
 
-  #note(list: string[], payload: Buffer): void {
+  #record(list: string[], payload: Buffer): void {
     list.push(payload.toString('utf8'));
     this.#wake();
   }
@@ -225,7 +230,7 @@ export class Wire {
     for (const waker of [...this.#wakers]) waker();
   }
 
-  #arrival(limitMs: number): Promise<void> {
+  #nextChange(limitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
@@ -237,18 +242,18 @@ export class Wire {
     });
   }
 
-  #end(): string {
+  #closingText(): string {
     return `${this.ended?.code ?? 0} "${this.ended?.reason ?? ''}"`;
   }
 
-  #rest(): string {
+  #pendingText(): string {
     return this.#pending.length
       ? `; pending: ${JSON.stringify(this.#pending).slice(0, 600)}`
       : '; nothing pending';
   }
 }
 
-/** Decodes double-encoded data; undefined when it is no string holding JSON. */
+/** Decodes double-encoded data; undefined if it is not a string with JSON. */
 export const dataOf = (frame: Frame): unknown => {
   if (typeof frame.data !== 'string') return undefined;
   try {
@@ -258,7 +263,7 @@ export const dataOf = (frame: Frame): unknown => {
   }
 };
 
-/** Polls until `holds` answers true; used where the protocol itself sends nothing to wait for. */
+/** Polls until `holds` returns true; for conditions that no message of the protocol announces. */
 export const eventually = async (
   holds: () => boolean | Promise<boolean>,
   what: string | (() => string),

@@ -87,7 +87,7 @@ describe('2.15 a client whose TCP connection stays open counts as closed', () =>
     const tcp = await connect();
     tcp.write(frameBytes({ opcode: 3, payload: 'x' }));
     expect((await tcp.closing()).code).toBe(1002);
-    await eventually(async () => (await connections()) === 0, 'nobody is counted', 1000);
+    await eventually(async () => (await connections()) === 0, 'no connection is counted', 1000);
   });
 
   test('with the close frame of terminate_connections: the next one connects, 20 times of 20', async () => {

@@ -42,8 +42,8 @@ async function subscriber(
   onTestFinished(() => void socket.destroy());
   socket.write(upgradeText('/app/app-key?protocol=7'));
   socket.write(textFrame({ event: 'pusher:subscribe', data: { channel: 'news' } }));
-  let heard = '';
-  while (!heard.includes('subscription_succeeded')) heard += String(await portion(socket, 1));
+  let received = '';
+  while (!received.includes('subscription_succeeded')) received += String(await portion(socket, 1));
   return socket;
 }
 

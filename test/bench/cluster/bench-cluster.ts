@@ -8,7 +8,7 @@ import { type TestServer, startServer } from '../../support/server.ts';
 import { channelAuth, type Endpoint } from '../../support/wire-http.ts';
 import { type Frame, dataOf } from '../../support/wire.ts';
 
-/** One line of the table. `goal`: what it has to be, where there is one. */
+/** One line of the table. `goal`: the required value, if any. */
 export interface Figure {
   readonly name: string;
   readonly value: number | undefined;
@@ -18,13 +18,13 @@ export interface Figure {
   readonly more?: Readonly<Record<string, number | undefined>>;
 }
 
-/** The value below which a share of all lies; `undefined` of nothing. */
+/** Returns the quantile at `share`; `undefined` if there are no values. */
 export function quantile(values: readonly number[], share: number): number | undefined {
   const sorted = [...values].sort((left, right) => left - right);
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 }
 
-/** Microseconds that all threads of a process have been on a CPU. */
+/** CPU time of all threads of a process, in microseconds. */
 export function cpuUs(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   const ns = threads.map((id) =>
@@ -48,7 +48,7 @@ export const endpointOf = ({ port }: { readonly port: number }): Endpoint => ({
   prefix: '',
 });
 
-/** A Redis and real nodes, each started as in production: built, and without a proxy between. */
+/** A Redis and real nodes, started as in production: built, and connected to Redis directly. */
 export class BenchCluster {
   readonly redis: TestRedis;
   readonly nodes: readonly TestServer[];
@@ -67,13 +67,13 @@ export class BenchCluster {
     const settings = { ...SETTINGS, REVERB_SCALING_ENABLED: 'true', REDIS_PORT: `${redis.port}`, ...env };
     const started = Array.from({ length: nodes }, () => startServer(settings));
     const all = await Promise.allSettled(started);
-    const site = new BenchCluster(
+    const cluster = new BenchCluster(
       redis,
       all.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])),
     );
     const failed = all.find((each) => each.status === 'rejected');
-    if (failed === undefined) return site;
-    await site.close();
+    if (failed === undefined) return cluster;
+    await cluster.close();
     throw failed.reason;
   }
 
@@ -81,7 +81,8 @@ export class BenchCluster {
     return endpointOf(this.nodes[index] ?? { port: 0 });
   }
 
-  async ask<T>(task: (redis: Redis) => Promise<T>): Promise<T> {
+  /** Runs a task with a Redis client of its own. */
+  async withRedis<T>(task: (redis: Redis) => Promise<T>): Promise<T> {
     const redis = new Redis(this.redis.port, '127.0.0.1');
     try {
       return await task(redis);
@@ -91,7 +92,7 @@ export class BenchCluster {
   }
 
   async redisPid(): Promise<number> {
-    return Number(/process_id:(\d+)/.exec(await this.ask((redis) => redis.info('server')))?.[1]);
+    return Number(/process_id:(\d+)/.exec(await this.withRedis((redis) => redis.info('server')))?.[1]);
   }
 
   async close(): Promise<void> {
@@ -105,17 +106,17 @@ export class BenchCluster {
 export const startSingleNode = (env: Readonly<Record<string, string>> = {}): Promise<TestServer> =>
   startServer({ ...SETTINGS, ...env });
 
-/** Waits of pusher-js after a close without a code, and after an upgrade that failed. */
-const BACK_AFTER_MS = 1000;
-const AGAIN_AFTER_MS = 15_000;
+/** Delays of pusher-js before it reconnects: after a closed connection, and after a failed upgrade. */
+const RECONNECT_MS = 1000;
+const RETRY_UPGRADE_MS = 15_000;
 
-/** A light client that behaves like pusher-js: it reconnects to the same address and subscribes to its channels again. */
+/** A lightweight client that behaves like pusher-js: it reconnects to the same address and subscribes to its channels again. */
 export class LightClient {
   readonly user: string;
   readonly channels: readonly string[];
-  /** Every frame but answers to its own subscriptions. */
+  /** Receives every frame after the connection is established. */
   onFrame: (frame: Frame, text: string) => void = () => undefined;
-  /** Time since which it is on all its channels; `undefined` while it is not. */
+  /** Time at which it was subscribed to all its channels; `undefined` while it is not. */
   subscribedSinceMs: number | undefined;
   reconnects = true;
   readonly #address: Endpoint;
@@ -129,7 +130,7 @@ export class LightClient {
     this.channels = channels;
   }
 
-  /** Resolves when it is on all its channels. */
+  /** Connects; resolves when it is subscribed to all its channels. */
   subscribe(): Promise<void> {
     this.#connect();
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -139,7 +140,7 @@ export class LightClient {
     this.#socket?.send(text);
   }
 
-  /** Sends all texts in one write, so that the server may read them at once. */
+  /** Sends all texts in one write, so that the server may read them together. */
   sendTogether(texts: readonly string[]): void {
     const stream = (this.#socket as unknown as { readonly _socket?: Socket } | undefined)?._socket;
     stream?.cork();
@@ -165,7 +166,7 @@ export class LightClient {
       this.subscribedSinceMs = undefined;
       this.#subscribed.clear();
       if (this.reconnects)
-        setTimeout(() => this.reconnects && this.#connect(), isOpen ? BACK_AFTER_MS : AGAIN_AFTER_MS);
+        setTimeout(() => this.reconnects && this.#connect(), isOpen ? RECONNECT_MS : RETRY_UPGRADE_MS);
     });
   }
 
@@ -178,7 +179,7 @@ export class LightClient {
     this.#subscribed.add(frame.channel as string);
     if (this.#subscribed.size < this.channels.length) return;
     this.subscribedSinceMs = performance.now();
-    for (const arrived of this.#waiting.splice(0)) arrived();
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #subscribe(socketId: string): void {
@@ -193,7 +194,7 @@ export class LightClient {
   }
 }
 
-/** Subscribes all clients, some at a time. */
+/** Subscribes all clients, `atATime` together. */
 export async function subscribeAll(clients: readonly LightClient[], atATime = 100): Promise<void> {
   for (let at = 0; at < clients.length; at += atATime)
     await Promise.all(clients.slice(at, at + atATime).map((client) => client.subscribe()));

@@ -1,17 +1,17 @@
 /** Cost of a message from one node to another, on both nodes, relative to two bare ioredis clients. */
 import { affinityOf, pin, type Pinning, unpin } from '../machine.ts';
-import { Drive, type Mode, stayAwake } from './drive.ts';
+import { Drive, type Mode, busyPoll } from './drive.ts';
 import { clientEventRoute, httpRoute, relayRoute, type Route } from './routes.ts';
 import { cpuUs, type Figure, quantile, BenchCluster, startSingleNode } from './bench-cluster.ts';
 
 export interface Sizes {
-  /** Every route is driven so often, in turn with the others. */
+  /** Rounds of every route, in turn with the other routes. */
   readonly rounds: number;
   readonly seconds: number;
 }
 
-/** `pinning`: nodes and Redis share one core, this process has another. `isWanted`: which figures, by their names. */
-interface Terms {
+/** `pinning`: nodes and Redis share one core, this process has another. `isWanted`: selects figures by name. */
+interface CrossingOptions {
   readonly pinning?: Pinning;
   readonly isWanted?: (name: string) => boolean;
 }
@@ -19,7 +19,7 @@ interface Terms {
 const BURST = 32;
 const MANY_BURSTS = 8;
 const GOAL_US = 8;
-/** Each route is driven for so many rounds before it is measured: by then its code is compiled. */
+/** Rounds of each route before it is measured, in which its code is compiled. */
 const WARM_ROUNDS = 3;
 
 /** Result of one round of one route, per message. */
@@ -43,19 +43,19 @@ const ENV = {
   WAVEHALL_MAX_BATCH_SIZE: `${BURST}`,
 };
 
-/** Measures all routes. Rejects when a node, Redis or a route cannot be started, or a message does not arrive. */
+/** Measures all routes. Rejects if a node, Redis or a route cannot be started, or if a message does not arrive. */
 export async function crossing(
   sizes: Sizes,
-  { pinning, isWanted = () => true }: Terms = {},
+  { pinning, isWanted = () => true }: CrossingOptions = {},
 ): Promise<Figure[]> {
-  const site = await BenchCluster.open(2, ENV);
-  const lonely = await startSingleNode(ENV);
+  const cluster = await BenchCluster.open(2, ENV);
+  const singleNode = await startSingleNode(ENV);
   const routes: Route[] = [];
-  let leavePlaces = ignore;
+  let unpinProcesses = ignore;
   try {
-    const redisPid = await site.redisPid();
-    for (const opening of openings(site, lonely)) routes.push(await opening());
-    if (pinning !== undefined) leavePlaces = takePlaces(pinning, [redisPid, ...routes.flatMap(endsOf)]);
+    const redisPid = await cluster.redisPid();
+    for (const openRoute of routeOpeners(cluster, singleNode)) routes.push(await openRoute());
+    if (pinning !== undefined) unpinProcesses = pinProcesses(pinning, [redisPid, ...routes.flatMap(pidsOf)]);
     const found: Figure[] = [];
     for (const mode of MODES) {
       const wanted = routes.filter((route) => isWanted(nameOf(mode, route)));
@@ -63,23 +63,23 @@ export async function crossing(
     }
     return found;
   } finally {
-    leavePlaces();
+    unpinProcesses();
     await Promise.all(routes.map((route) => route.close()));
-    await Promise.all([lonely.close(), site.close()]);
+    await Promise.all([singleNode.close(), cluster.close()]);
   }
 }
 
-const endsOf = ({ publisher, subscriber }: Route): number[] => [publisher, subscriber];
+const pidsOf = ({ publisher, subscriber }: Route): number[] => [publisher, subscriber];
 const nameOf = (mode: Mode, route: Route): string => `crossing, ${mode.name}, ${route.name}`;
 
-/** These on the servers' core, this process on its own, and awake where nobody else needs that. Undone by a call of what is returned. */
-function takePlaces({ server, generator, isApart }: Pinning, pids: readonly number[]): () => void {
+/** Pins these processes to the servers' core and this process to its own, where it keeps running. The returned function undoes this. */
+function pinProcesses({ server, generator, isApart }: Pinning, pids: readonly number[]): () => void {
   const cores = affinityOf(process.pid);
   for (const pid of new Set(pids)) pin(pid, server);
   pin(process.pid, generator);
-  const rest = isApart ? stayAwake() : ignore;
+  const stopPolling = isApart ? busyPoll() : ignore;
   return () => {
-    rest();
+    stopPolling();
     unpin(process.pid, cores);
   };
 }
@@ -87,22 +87,33 @@ function takePlaces({ server, generator, isApart }: Pinning, pids: readonly numb
 const ignore = (): void => undefined;
 
 /** The first one is the floor. */
-function openings(site: BenchCluster, lonely: BenchCluster['nodes'][number]): (() => Promise<Route>)[] {
-  const [from = lonely, to = lonely] = site.nodes;
-  const { port } = site.redis;
-  const [plain, kept] = ['private-plain', 'private-kept'].map((channel) => ({ from, to, channel }));
-  if (plain === undefined || kept === undefined) return [];
+function routeOpeners(
+  cluster: BenchCluster,
+  singleNode: BenchCluster['nodes'][number],
+): (() => Promise<Route>)[] {
+  const [from = singleNode, to = singleNode] = cluster.nodes;
+  const { port } = cluster.redis;
+  const [noHistory, withHistory] = ['private-plain', 'private-kept'].map((channel) => ({
+    from,
+    to,
+    channel,
+  }));
+  if (noHistory === undefined || withHistory === undefined) return [];
   return [
     () => relayRoute('each', 'floor: ioredis, PUBLISH each', port),
     () => relayRoute('joined', 'floor: ioredis, PUBLISH per read', port),
     () => relayRoute('stores', 'stores alone, no history', port),
     () => relayRoute('stores-kept', 'stores alone, history 50', port),
-    () => clientEventRoute({ ...plain, from: lonely, to: lonely }, 'client events, one node, no Redis'),
-    () => clientEventRoute(plain, 'client events, no history'),
-    () => clientEventRoute(kept, 'client events, history 50'),
-    () => clientEventRoute(kept, 'client events of 32 clients, history 50', BURST),
-    () => httpRoute(kept, 'POST events, history 50', 'each'),
-    () => httpRoute(kept, 'POST batch_events, history 50', 'batch'),
+    () =>
+      clientEventRoute(
+        { ...noHistory, from: singleNode, to: singleNode },
+        'client events, one node, no Redis',
+      ),
+    () => clientEventRoute(noHistory, 'client events, no history'),
+    () => clientEventRoute(withHistory, 'client events, history 50'),
+    () => clientEventRoute(withHistory, 'client events of 32 clients, history 50', BURST),
+    () => httpRoute(withHistory, 'POST events, history 50', 'each'),
+    () => httpRoute(withHistory, 'POST batch_events, history 50', 'batch'),
   ];
 }
 
@@ -148,15 +159,15 @@ function figures(route: Route, mode: Mode, rounds: readonly Round[], floors: rea
   const median = (of: (round: Round, at: number) => number): number | undefined =>
     quantile(rounds.map(of), 0.5);
   const latencies = rounds.flatMap(({ latenciesMs }) => latenciesMs);
-  // A signed request for each message costs what the figure `trigger` says, whatever it crosses afterwards.
-  const isJudged =
+  // Single signed requests have their own goal in the scenario `trigger`.
+  const hasGoal =
     mode.burst > 1 && route.publisher !== route.subscriber && !route.name.startsWith('POST events');
   return [
     {
       name: nameOf(mode, route),
       value: median(bothUs),
       unit: 'us/message',
-      ...(isJudged && { goal: `<= ${GOAL_US}` }),
+      ...(hasGoal && { goal: `<= ${GOAL_US}` }),
       more: {
         publisher: median(({ publisherUs }) => publisherUs),
         subscriber: median(({ subscriberUs }) => subscriberUs),

@@ -1,18 +1,18 @@
-/** Sends messages by a route and counts those that have arrived. */
+/** Sends messages over a route and measures their latency. */
 import type { Route } from './routes.ts';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 export interface Mode {
   readonly name: string;
   readonly burst: number;
-  /** Bursts that are on their way together. */
+  /** Bursts in flight at the same time. */
   readonly together: number;
 }
 
-let numbers = 0;
+let lastNumber = 0;
 
-/** A closed loop: the next burst leaves when one has arrived whole. */
+/** A closed loop: sends the next burst when one has arrived completely. */
 export class Drive {
   readonly latenciesMs: number[] = [];
   readonly #route: Route;
@@ -25,26 +25,26 @@ export class Drive {
     this.#mode = mode;
   }
 
-  /** Resolves with the milliseconds that it took, when the last message has arrived; rejects when one never does. */
+  /** Resolves with the duration in milliseconds when the last message has arrived; rejects if one does not arrive in time. */
   run(ms: number): Promise<number> {
     const beganMs = performance.now();
     return new Promise((resolve, reject) => {
-      const late = setTimeout(
+      const timeout = setTimeout(
         () => reject(new Error(`${this.#route.name}: ${this.#sentMs.size} did not arrive`)),
-        ms + PATIENCE_MS,
+        ms + TIMEOUT_MS,
       );
       setTimeout(() => (this.#isOver = true), ms);
       this.#route.arrived = (number) => {
-        this.#arrive(number);
+        this.#receive(number);
         if (!this.#isOver || this.#sentMs.size > 0) return;
-        clearTimeout(late);
+        clearTimeout(timeout);
         resolve(performance.now() - beganMs);
       };
       for (let burst = 0; burst < this.#mode.together; burst += 1) this.#send();
     });
   }
 
-  #arrive(number: number): void {
+  #receive(number: number): void {
     const sentMs = this.#sentMs.get(number);
     if (sentMs === undefined) return;
     this.#sentMs.delete(number);
@@ -54,15 +54,15 @@ export class Drive {
   }
 
   #send(): void {
-    const own = Array.from({ length: this.#mode.burst }, () => (numbers += 1));
+    const own = Array.from({ length: this.#mode.burst }, () => (lastNumber += 1));
     const now = performance.now();
     for (const number of own) this.#sentMs.set(number, now);
     this.#route.send(own);
   }
 }
 
-/** Keeps this process awake, because a server would pay for waking it up. The returned function ends this. */
-export function stayAwake(): () => void {
+/** Keeps this process running, because a server would spend CPU time on waking it up. The returned function stops this. */
+export function busyPoll(): () => void {
   let next = setImmediate(function again() {
     next = setImmediate(again);
   });

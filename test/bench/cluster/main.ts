@@ -9,9 +9,9 @@ import { redisKilled } from './redis-killed.ts';
 import type { Figure } from './bench-cluster.ts';
 
 const USAGE = `npm run bench:cluster -- [options]
-  --only TEXT   node, redis, crossing or memory
-  --small       tiny sizes: does it run at all
-  --json        the figures as JSON`;
+  --only NAME   run only node, redis, crossing or memory
+  --small       run with tiny sizes, to check that it works
+  --json        print the figures as JSON`;
 
 const { values } = parseArgs({
   options: {

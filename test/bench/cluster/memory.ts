@@ -1,4 +1,4 @@
-/** Memory of Redis for an occupied channel, a member, and a channel with ten events of history. */
+/** Memory of Redis for an occupied channel, for a member, and for a channel with a history of ten events. */
 import type { Redis } from 'ioredis';
 import { publisher } from '../../support/wire-http.ts';
 import { eventually } from '../../support/wire.ts';
@@ -9,30 +9,30 @@ export interface Sizes {
 }
 
 const EVENTS = 10;
-const AT_ONCE = 100;
+const CHANNELS_PER_REQUEST = 100;
 const NAME_LENGTH = 40;
 const DATA_LENGTH = 120;
 
-interface Held {
+interface RedisMemory {
   readonly used: number;
   readonly keys: number;
 }
 
 export async function memory({ channels }: Sizes): Promise<Figure[]> {
-  const site = await BenchCluster.open(1);
+  const cluster = await BenchCluster.open(1);
   try {
     return [
-      ...(await site.ask((redis) => occupied(site, redis, channels))),
-      ...(await site.ask((redis) => members(site, redis, channels))),
-      ...(await site.ask((redis) => remembered(site, redis, channels))),
+      ...(await cluster.withRedis((redis) => occupied(cluster, redis, channels))),
+      ...(await cluster.withRedis((redis) => members(cluster, redis, channels))),
+      ...(await cluster.withRedis((redis) => withHistory(cluster, redis, channels))),
     ];
   } finally {
-    await site.close();
+    await cluster.close();
   }
 }
 
-/** All that Redis uses, and what of it its keys do: the rest are subscriptions and buffers. */
-async function held(redis: Redis): Promise<Held> {
+/** Reads the memory that Redis uses and the part of its keys; the rest are subscriptions and buffers. */
+async function readMemory(redis: Redis): Promise<RedisMemory> {
   const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
   let [keys, cursor] = [0, '0'];
   do {
@@ -47,7 +47,7 @@ async function held(redis: Redis): Promise<Held> {
 
 const named = (kind: string, at: number): string => `${kind}.${at}.`.padEnd(NAME_LENGTH, 'x');
 
-function figures(name: string, count: number, before: Held, after: Held): Figure[] {
+function figures(name: string, count: number, before: RedisMemory, after: RedisMemory): Figure[] {
   const unit = 'bytes';
   return [
     { name: `memory: ${name}, keys`, value: (after.keys - before.keys) / count, unit },
@@ -55,44 +55,53 @@ function figures(name: string, count: number, before: Held, after: Held): Figure
   ];
 }
 
-async function occupied(site: BenchCluster, redis: Redis, count: number): Promise<Figure[]> {
-  const before = await held(redis);
+async function occupied(cluster: BenchCluster, redis: Redis, count: number): Promise<Figure[]> {
+  const before = await readMemory(redis);
   const channels = Array.from({ length: count }, (_, at) => named('occupied', at));
-  const client = new LightClient('somebody', site.endpoint(0), channels);
+  const client = new LightClient('user', cluster.endpoint(0), channels);
   await client.subscribe();
-  const found = figures('one occupied channel', count, before, await held(redis));
+  const found = figures('one occupied channel', count, before, await readMemory(redis));
   client.close();
-  await emptied(redis);
+  await waitUntilEmpty(redis);
   return found;
 }
 
-/** As many members as channels above, a hundred on each presence channel at most. */
-async function members(site: BenchCluster, redis: Redis, count: number): Promise<Figure[]> {
-  const perRoom = Math.min(100, count);
-  const rooms = Array.from({ length: Math.ceil(count / perRoom) }, (_, at) => named('presence-room', at));
-  const clients = Array.from({ length: perRoom }, (_, at) => {
+/** As many members as `occupied` has channels, at most 100 on each presence channel. */
+async function members(cluster: BenchCluster, redis: Redis, count: number): Promise<Figure[]> {
+  const perChannel = Math.min(100, count);
+  const channels = Array.from({ length: Math.ceil(count / perChannel) }, (_, at) =>
+    named('presence-room', at),
+  );
+  const clients = Array.from({ length: perChannel }, (_, at) => {
     const user = `user-${at}-`.padEnd(DATA_LENGTH / 2 - 20, 'u');
-    return new LightClient(user, site.endpoint(0), rooms);
+    return new LightClient(user, cluster.endpoint(0), channels);
   });
   // The first one occupies the channels.
   await subscribeAll(clients.slice(0, 1));
-  const before = await held(redis);
+  const before = await readMemory(redis);
   await subscribeAll(clients.slice(1), 1);
-  const found = figures('one member more', rooms.length * (perRoom - 1), before, await held(redis));
+  const found = figures(
+    'one more member',
+    channels.length * (perChannel - 1),
+    before,
+    await readMemory(redis),
+  );
   for (const client of clients) client.close();
-  await emptied(redis);
+  await waitUntilEmpty(redis);
   return found;
 }
 
-async function remembered(site: BenchCluster, redis: Redis, count: number): Promise<Figure[]> {
-  const { post } = publisher(site.endpoint(0));
-  const before = await held(redis);
-  for (let at = 0; at < count; at += AT_ONCE) {
-    const some = Array.from({ length: Math.min(AT_ONCE, count - at) }, (_, next) => named('kept', at + next));
+async function withHistory(cluster: BenchCluster, redis: Redis, count: number): Promise<Figure[]> {
+  const { post } = publisher(cluster.endpoint(0));
+  const before = await readMemory(redis);
+  for (let at = 0; at < count; at += CHANNELS_PER_REQUEST) {
+    const channels = Array.from({ length: Math.min(CHANNELS_PER_REQUEST, count - at) }, (_, next) =>
+      named('kept', at + next),
+    );
     for (let event = 0; event < EVENTS; event += 1) {
       const { status } = await post('/events', {
         name: 'kept',
-        channels: some,
+        channels,
         data: 'd'.repeat(DATA_LENGTH),
       });
       if (status !== 200) throw new Error(`An event was answered with ${status}.`);
@@ -102,9 +111,9 @@ async function remembered(site: BenchCluster, redis: Redis, count: number): Prom
     `one channel with ${EVENTS} events of ${DATA_LENGTH} bytes`,
     count,
     before,
-    await held(redis),
+    await readMemory(redis),
   );
 }
 
-const emptied = (redis: Redis): Promise<void> =>
-  eventually(async () => !(await redis.keys('*:c:*')).length, 'everybody is gone from Redis', 30_000);
+const waitUntilEmpty = (redis: Redis): Promise<void> =>
+  eventually(async () => !(await redis.keys('*:c:*')).length, 'Redis has no occupied channel', 30_000);

@@ -1,4 +1,4 @@
-/** Kills Redis and starts it again while events are published: measures answers, lost events, false member changes, and how long each takes. */
+/** Kills and restarts Redis while events are published: measures API answers, lost events, false member changes, and the time to recover. */
 import { Agent } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Frame, dataOf, eventually } from '../../support/wire.ts';
@@ -10,15 +10,15 @@ export interface Sizes {
   readonly channels: number;
   readonly perSecond: number;
   readonly outageSeconds: number;
-  /** Redis starts again with its data (append-only file), or empty. */
+  /** True: Redis restarts with its data (append-only file); false: empty. */
   readonly keepsData: boolean;
 }
 
 const NODES = 3;
-const ROOMS = 10;
+const PRESENCE_CHANNELS = 10;
 const LIMIT_MS = 60_000;
 const STEP_MS = 10;
-/** After a loss of data no member change is sent for five seconds; a false one would come after that. */
+/** After a loss of data no member change is sent for five seconds; a false change would follow after that. */
 const AFTER_MS = 7000;
 
 interface Publish {
@@ -27,34 +27,34 @@ interface Publish {
   endedMs: number;
   /** 0: no answer. */
   status: number;
-  /** How often it arrived at its one subscriber. */
+  /** Number of deliveries to its one subscriber. */
   arrived: number;
 }
 
-/** Publishes at a steady rate through all nodes in turn, however long the answers take. */
+/** Publishes at a fixed rate through all nodes in turn, without waiting for answers. */
 class Load {
   readonly publishes: Publish[] = [];
   readonly #endpoints: readonly Endpoint[];
   readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity });
-  readonly #asking = new Set<Promise<void>>();
+  readonly #pending = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(site: BenchCluster, channels: readonly string[], perSecond: number) {
-    this.#endpoints = site.nodes.map((_, at) => site.endpoint(at));
+  constructor(cluster: BenchCluster, channels: readonly string[], perSecond: number) {
+    this.#endpoints = cluster.nodes.map((_, at) => cluster.endpoint(at));
     const beganMs = performance.now();
     this.#timer = setInterval(() => {
       const due = ((performance.now() - beganMs) * perSecond) / 1000;
       while (this.publishes.length < due) {
         const channel = channels[Math.floor(Math.random() * channels.length)] ?? '';
-        const asking = this.#publish(channel).finally(() => this.#asking.delete(asking));
-        this.#asking.add(asking);
+        const request = this.#publish(channel).finally(() => this.#pending.delete(request));
+        this.#pending.add(request);
       }
     }, STEP_MS);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.all(this.#asking);
+    await Promise.all(this.#pending);
     this.#agent.destroy();
   }
 
@@ -67,8 +67,8 @@ class Load {
     if (endpoint === undefined) return;
     const path = signedPath(endpoint, 'POST', `/apps/${endpoint.id}/events`, [], body);
     const headers = { 'Content-Type': 'application/json' };
-    const asked = http(endpoint, { method: 'POST', path, body, headers, agent: this.#agent });
-    publish.status = await asked.then(
+    const answer = http(endpoint, { method: 'POST', path, body, headers, agent: this.#agent });
+    publish.status = await answer.then(
       ({ status }) => status,
       () => 0,
     );
@@ -76,26 +76,27 @@ class Load {
   }
 }
 
-/** Changes of members that the clients received since all were there. */
-interface Told {
-  news: number;
+/** Number of member changes that the clients received after all had subscribed. */
+interface MemberChanges {
+  count: number;
 }
 
-function settle(
-  site: BenchCluster,
+/** Creates clients that share the channels and count deliveries and member changes. */
+function createClients(
+  cluster: BenchCluster,
   channels: readonly string[],
-  told: Told,
+  memberChanges: MemberChanges,
   load: () => Load | undefined,
 ): LightClient[] {
   const count = Math.max(NODES, Math.ceil(channels.length / 100));
   return Array.from({ length: count }, (_, at) => {
     const own = channels.filter((_channel, index) => index % count === at);
-    const client = new LightClient(`u${at}`, site.endpoint(at % NODES), [
+    const client = new LightClient(`u${at}`, cluster.endpoint(at % NODES), [
       ...own,
-      `presence-room.${at % ROOMS}`,
+      `presence-room.${at % PRESENCE_CHANNELS}`,
     ]);
     client.onFrame = (frame: Frame) => {
-      if (/member_(added|removed)$/.test(frame.event as string)) told.news += 1;
+      if (/member_(added|removed)$/.test(frame.event as string)) memberChanges.count += 1;
       if (frame.event !== 'counted') return;
       const publish = load()?.publishes[(dataOf(frame) as { n: number }).n];
       if (publish !== undefined) publish.arrived += 1;
@@ -106,29 +107,29 @@ function settle(
 
 export async function redisKilled(sizes: Sizes): Promise<Figure[]> {
   const { perSecond, keepsData } = sizes;
-  const site = await BenchCluster.open(NODES, {}, keepsData ? ['--appendonly', 'yes'] : []);
+  const cluster = await BenchCluster.open(NODES, {}, keepsData ? ['--appendonly', 'yes'] : []);
   const channels = Array.from({ length: sizes.channels }, (_, at) => `orders.${at}`);
-  const told: Told = { news: 0 };
+  const memberChanges: MemberChanges = { count: 0 };
   let load: Load | undefined;
-  const clients = settle(site, channels, told, () => load);
+  const clients = createClients(cluster, channels, memberChanges, () => load);
   try {
     await subscribeAll(clients, 10);
-    load = new Load(site, channels, perSecond);
+    load = new Load(cluster, channels, perSecond);
     await sleep(1000);
-    told.news = 0;
+    memberChanges.count = 0;
     const delay = monitorEventLoopDelay();
     delay.enable();
-    const cpu = cpuSeconds(site);
-    const backMs = await outage(site, sizes.outageSeconds * 1000);
-    await Promise.all(site.nodes.map((_, at) => ready(site.endpoint(at))));
+    const cpu = cpuSeconds(cluster);
+    const backMs = await outage(cluster, sizes.outageSeconds * 1000);
+    await Promise.all(cluster.nodes.map((_, at) => ready(cluster.endpoint(at))));
     const readyMs = performance.now() - backMs;
-    const spentSeconds = cpuSeconds(site) - cpu;
+    const spentSeconds = cpuSeconds(cluster) - cpu;
     await sleep(AFTER_MS);
     await load.stop();
     return await outcome(load.publishes, {
       backMs,
       readyMs,
-      told,
+      memberChanges,
       keepsData,
       stalledMs: delay.max / 1e6,
       spentSeconds,
@@ -136,18 +137,18 @@ export async function redisKilled(sizes: Sizes): Promise<Figure[]> {
   } finally {
     await load?.stop();
     for (const client of clients) client.close();
-    await site.close();
+    await cluster.close();
   }
 }
 
-const cpuSeconds = (site: BenchCluster): number =>
-  site.nodes.reduce((total, { pid }) => total + cpuUs(pid) / 1e6, 0);
+const cpuSeconds = (cluster: BenchCluster): number =>
+  cluster.nodes.reduce((total, { pid }) => total + cpuUs(pid) / 1e6, 0);
 
-/** Resolves, once Redis answers again, with the time at which it did. */
-async function outage(site: BenchCluster, lengthMs: number): Promise<number> {
-  await site.redis.kill();
+/** Stops Redis for a time. Resolves with the time at which Redis answers again. */
+async function outage(cluster: BenchCluster, lengthMs: number): Promise<number> {
+  await cluster.redis.kill();
   await sleep(lengthMs);
-  await site.redis.restart();
+  await cluster.redis.restart();
   return performance.now();
 }
 
@@ -162,32 +163,35 @@ const ready = (endpoint: Endpoint): Promise<void> =>
     LIMIT_MS,
   );
 
-interface Circumstances {
+interface OutageMeasurements {
   readonly backMs: number;
   readonly readyMs: number;
-  readonly told: Told;
+  readonly memberChanges: MemberChanges;
   readonly keepsData: boolean;
-  /** The longest time for which this process could not look. */
+  /** Longest delay of this process's event loop. */
   readonly stalledMs: number;
-  /** CPU of all nodes, from the kill until all were ready. */
+  /** CPU time of all nodes, from the kill until all are ready. */
   readonly spentSeconds: number;
 }
 
 async function outcome(
   publishes: readonly Publish[],
-  { backMs, readyMs, told, keepsData, stalledMs, spentSeconds }: Circumstances,
+  { backMs, readyMs, memberChanges, keepsData, stalledMs, spentSeconds }: OutageMeasurements,
 ): Promise<Figure[]> {
   const accepted = publishes.filter(({ status }) => status === 200);
   const missing = (): number => accepted.filter(({ arrived }) => arrived === 0).length;
-  await eventually(() => missing() === 0, 'everything has arrived').catch(() => undefined);
+  await eventually(() => missing() === 0, 'every accepted event has arrived').catch(() => undefined);
   const took = publishes.map(({ beganMs, endedMs }) => endedMs - beganMs);
   const refused = publishes.filter(({ status }) => status === 503);
+  // SPEC 8.3: Redis ended while it had the event, so nobody knows whether it was published.
+  const unknown = publishes.filter(({ status }) => status === 504);
   const lastRefusalMs = Math.max(backMs, ...refused.map(({ endedMs }) => endedMs)) - backMs;
-  const name = `Redis killed, back with ${keepsData ? 'its data' : 'nothing'}:`;
+  const name = `Redis killed, restarted ${keepsData ? 'with its data' : 'empty'}:`;
   const none = { unit: '', goal: '0' };
   return [
     { name: `${name} events published`, value: publishes.length, unit: '' },
     { name: `${name} answered 503`, value: refused.length, unit: '' },
+    { name: `${name} answered 504`, value: unknown.length, unit: '' },
     {
       name: `${name} longest API answer`,
       value: quantile(took, 1),
@@ -196,14 +200,14 @@ async function outcome(
       more: { 'p99 ms': quantile(took, 0.99), 'this process stalled ms': stalledMs },
     },
     {
-      name: `${name} neither 200 nor 503`,
-      value: publishes.length - accepted.length - refused.length,
+      name: `${name} another answer, or none`,
+      value: publishes.length - accepted.length - refused.length - unknown.length,
       ...none,
     },
-    { name: `${name} false presence events`, value: told.news, ...none },
+    { name: `${name} false presence events`, value: memberChanges.count, ...none },
     { name: `${name} events lost`, value: missing(), ...none },
     {
-      name: `${name} events told twice`,
+      name: `${name} events delivered twice`,
       value: publishes.filter(({ arrived }) => arrived > 1).length,
       ...none,
     },

@@ -1,6 +1,7 @@
 /**
- * One side of a bare route over Redis, as a process: what comes in on its TCP port is published, or what is heard goes
- * out there, one message a line. `each` and `joined` are ioredis alone; `stores` is this project's stores alone.
+ * One end of a bare route over Redis, as a process: publishes the lines that it receives on its TCP port, or writes the
+ * messages that it receives from Redis to that port, one per line. `each` and `joined` use ioredis only; `stores` and
+ * `stores-kept` use only the stores of this project.
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
@@ -9,15 +10,15 @@ import { openRedisStores } from '../../../src/stores/redis/index.ts';
 
 type Kind = 'each' | 'joined' | 'stores' | 'stores-kept';
 type Publish = (chunk: Buffer) => void;
-type Hear = (say: (text: Buffer | string) => void) => Promise<unknown>;
+type Subscribe = (onMessage: (text: Buffer | string) => void) => Promise<unknown>;
 
 const [kind, port, role] = process.argv.slice(2) as [Kind, string, 'subscribe' | 'publish'];
-const BUS = `route-${kind}`;
+const CHANNEL = `route-${kind}`;
 
 const side = kind === 'each' || kind === 'joined' ? bare() : await stores();
 let out: Socket | undefined;
 let lines: string[] = [];
-await side.hear((text) => {
+await side.subscribe((text) => {
   if (typeof text !== 'string') return void out?.write(text);
   if (lines.push(text) === 1) setImmediate(flush);
 });
@@ -29,7 +30,7 @@ const server = createServer((socket) => {
   socket.write('\n');
 });
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
-// The process that started it has ended.
+// stdin ends with the process that started this one.
 process.stdin.resume().on('end', () => process.exit());
 
 function flush(): void {
@@ -37,7 +38,7 @@ function flush(): void {
   lines = [];
 }
 
-/** Passes on complete lines. */
+/** Splits chunks into complete lines. */
 function byLine(take: (line: string) => void): Publish {
   let rest = '';
   return (chunk) => {
@@ -47,26 +48,26 @@ function byLine(take: (line: string) => void): Publish {
   };
 }
 
-function bare(): { publish: Publish; hear: Hear } {
+function bare(): { publish: Publish; subscribe: Subscribe } {
   const options = { host: '127.0.0.1', port: Number(port) };
   const [commands, subscriber] = [new Redis(options), new Redis(options)];
   const isJoined = kind === 'joined';
   return {
     publish: isJoined
-      ? (chunk) => void commands.publish(BUS, chunk)
-      : byLine((line) => void commands.publish(BUS, line)),
-    hear: (say) => {
-      subscriber.on('messageBuffer', (_bus: Buffer, bytes: Buffer) =>
-        say(isJoined ? bytes : bytes.toString()),
+      ? (chunk) => void commands.publish(CHANNEL, chunk)
+      : byLine((line) => void commands.publish(CHANNEL, line)),
+    subscribe: (onMessage) => {
+      subscriber.on('messageBuffer', (_channel: Buffer, bytes: Buffer) =>
+        onMessage(isJoined ? bytes : bytes.toString()),
       );
-      return subscriber.subscribe(BUS);
+      return subscriber.subscribe(CHANNEL);
     },
   };
 }
 
-async function stores(): Promise<{ publish: Publish; hear: Hear }> {
-  const quiet = (): void => undefined;
-  const logger: Logger = { debugging: false, debug: quiet, warn: quiet, error: quiet };
+async function stores(): Promise<{ publish: Publish; subscribe: Subscribe }> {
+  const ignore = (): void => undefined;
+  const logger: Logger = { debugging: false, debug: ignore, warn: ignore, error: ignore };
   const { broker } = await openRedisStores(
     {
       host: '127.0.0.1',
@@ -80,12 +81,12 @@ async function stores(): Promise<{ publish: Publish; hear: Hear }> {
     },
     logger,
   );
-  const ref = { app: 'app', channel: BUS };
+  const ref = { app: 'app', channel: CHANNEL };
   const keep = kind === 'stores-kept' ? { size: 50, ttlSeconds: 120, lastSeconds: 0 } : undefined;
   return {
     publish: byLine((payload) => void broker.publish(ref, { payload }, keep)),
-    hear: async (say) => {
-      await broker.start((_ref, event) => say(event.payload));
+    subscribe: async (onMessage) => {
+      await broker.start((_ref, event) => onMessage(event.payload));
       if (role === 'subscribe') await broker.subscribe(ref);
     },
   };

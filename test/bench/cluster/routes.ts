@@ -1,4 +1,4 @@
-/** Ways for a message from one process to another over Redis. */
+/** Routes of a message from one process to another over Redis. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent } from 'node:http';
@@ -8,17 +8,17 @@ import type { TestServer } from '../../support/server.ts';
 import { type Endpoint, http, signedPath } from '../../support/wire-http.ts';
 import { subscribeAll, endpointOf, LightClient } from './bench-cluster.ts';
 
-/** Bytes of an event's data, as in the prototypes that the goal was taken from. */
+/** Size of an event's data; the goal of `crossing` was derived with this size. */
 const DATA_BYTES = 256;
 const RELAY = new URL('./relay.ts', import.meta.url).pathname;
 
 export interface Route {
   readonly name: string;
-  /** Processes at its two ends; the same where there is one. */
+  /** Pids of the processes at its two ends; equal if it is one process. */
   readonly publisher: number;
   readonly subscriber: number;
   send(numbers: readonly number[]): void;
-  /** Set by the caller that sends. */
+  /** Set by the sender; called for each message that arrives. */
   arrived: (number: number) => void;
   close(): Promise<unknown>;
 }
@@ -27,7 +27,7 @@ const dataOf = (number: number): string => `{"n":${number},"pad":"`.padEnd(DATA_
 const NUMBER = /"n\\*":(\d+)/;
 const ignore = (): void => undefined;
 
-/** A route of two bare processes. */
+/** A route between two relay processes without a server. */
 export async function relayRoute(kind: string, name: string, redisPort: number): Promise<Route> {
   const [publisher, subscriber] = await Promise.all([
     relay(kind, redisPort, 'publish'),
@@ -53,7 +53,7 @@ async function relay(kind: string, redisPort: number, role: 'publish' | 'subscri
   const socket = connect(Number(line), '127.0.0.1')
     .on('error', () => undefined)
     .setNoDelay(true);
-  // It sends a first byte once it has accepted the connection.
+  // The relay sends one byte when it has accepted the connection.
   await once(socket, 'data');
   const close = async (): Promise<void> => {
     socket.destroy();
@@ -87,31 +87,31 @@ async function subscribedRoute({ from, to, channel }: Ends, name: string): Promi
 /** Clients of one node send client events, one client of another node receives them. */
 export async function clientEventRoute(ends: Ends, name: string, senders = 1): Promise<Route> {
   const [route, client] = await subscribedRoute(ends, name);
-  // Not on the channel itself: that node only sends.
-  const crowd = Array.from(
+  // Not subscribed to the channel itself, so that this node only publishes.
+  const senderClients = Array.from(
     { length: senders },
     (_, at) => new LightClient(`u${at}`, endpointOf(ends.from), ['lobby']),
   );
-  await subscribeAll(crowd);
+  await subscribeAll(senderClients);
   const head = `{"event":"client-counted","channel":"${ends.channel}","data":`;
   const send = (numbers: readonly number[]): void =>
-    crowd.forEach((sender, at) =>
+    senderClients.forEach((sender, at) =>
       sender.sendTogether(
         numbers.filter((_, place) => place % senders === at).map((number) => `${head}${dataOf(number)}}`),
       ),
     );
-  const close = () => Promise.resolve([client, ...crowd].forEach((each) => each.close()));
+  const close = () => Promise.resolve([client, ...senderClients].forEach((each) => each.close()));
   return Object.assign(route, { send, close });
 }
 
-/** Signed requests over connections that stay open. `batch`: all that are sent at once are one request. */
-export async function httpRoute(ends: Ends, name: string, how: 'each' | 'batch'): Promise<Route> {
+/** Sends signed requests over keep-alive connections. `batch`: all messages of one `send` in one request. */
+export async function httpRoute(ends: Ends, name: string, mode: 'each' | 'batch'): Promise<Route> {
   const [route, client] = await subscribedRoute(ends, name);
   const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
   const endpoint = endpointOf(ends.from);
   const event = (number: number) => ({ name: 'counted', channel: ends.channel, data: dataOf(number) });
   const send = (numbers: readonly number[]): void => {
-    if (how === 'batch') request(endpoint, agent, 'batch_events', { batch: numbers.map(event) });
+    if (mode === 'batch') request(endpoint, agent, 'batch_events', { batch: numbers.map(event) });
     else for (const number of numbers) request(endpoint, agent, 'events', event(number));
   };
   return Object.assign(route, { send, close: () => Promise.resolve([client.close(), agent.destroy()]) });
@@ -121,6 +121,6 @@ function request(endpoint: Endpoint, agent: Agent, route: string, value: unknown
   const body = JSON.stringify(value);
   const path = signedPath(endpoint, 'POST', `/apps/${endpoint.id}/${route}`, [], body);
   const headers = { 'Content-Type': 'application/json' };
-  // An event that was not accepted does not arrive, which the receiver detects.
+  // A rejected event does not arrive, which the receiver detects.
   http(endpoint, { method: 'POST', path, body, headers, agent }).catch(ignore);
 }

@@ -1,8 +1,8 @@
 /*
- * The kernel's price of a fan-out: the same bytes to the same sockets as a server sends, and next to nothing around it.
- * It greets, lets everybody subscribe, takes every event as it comes, and knows one channel.
- *   floor send   one send(2) for each event and socket
- *   floor join   the events of one moment joined, one send(2) for each socket
+ * The kernel's part of the cost of a fan-out: sends the same bytes to the same sockets as a server, with almost no other
+ * work. It accepts every subscription and every event without a check, and has one channel.
+ *   floor send   one send(2) per event and socket
+ *   floor join   joins events that arrive together: one send(2) per socket
  * Prints its port.
  */
 #define _GNU_SOURCE
@@ -21,10 +21,10 @@
 #include <unistd.h>
 
 #define MAX_FILES 200000
-#define ROOM (1 << 18)
+#define BUFFER_SIZE (1 << 18)
 
 struct client {
-    int place; /* among the subscribers, -1: none of them */
+    int place; /* index in `subscribers`, -1: not subscribed */
     uint8_t *rest;
     size_t rest_length;
 };
@@ -32,12 +32,12 @@ struct client {
 static struct client clients[MAX_FILES];
 static int subscribers[MAX_FILES], subscriber_count, loop_fd, listener;
 static bool joins;
-static uint8_t room[ROOM * 2], joined[ROOM * 4];
+static uint8_t buffer[BUFFER_SIZE * 2], joined[BUFFER_SIZE * 4];
 static size_t joined_length;
 
 static void put(int fd, const void *bytes, size_t length)
 {
-    /* A reader that is too slow loses it, and the generator misses it. */
+    /* A reader that is too slow loses the event; the generator counts it as missing. */
     (void)!send(fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
@@ -56,7 +56,7 @@ static size_t frame(uint8_t *out, const char *text, size_t length)
     return at + length;
 }
 
-static void say(int fd, const char *text)
+static void send_text(int fd, const char *text)
 {
     uint8_t out[512];
     put(fd, out, frame(out, text, strlen(text)));
@@ -70,7 +70,7 @@ static void deliver(const uint8_t *bytes, size_t length)
 
 static void publish(const char *data, size_t length)
 {
-    static char text[ROOM];
+    static char text[BUFFER_SIZE];
     uint8_t *out = joins ? joined + joined_length : joined;
     int text_length = snprintf(text, sizeof text, "{\"event\":\"bench\",\"channel\":\"bench-0\",\"data\":\"%.*s\"}", (int)length, data);
     size_t framed = frame(out, text, (size_t)text_length);
@@ -80,7 +80,7 @@ static void publish(const char *data, size_t length)
         deliver(out, framed);
 }
 
-static void forget(int fd)
+static void close_client(int fd)
 {
     struct client *client = &clients[fd];
     if (client->place >= 0) {
@@ -93,7 +93,7 @@ static void forget(int fd)
     close(fd);
 }
 
-static void welcome(int fd)
+static void accept_upgrade(int fd)
 {
     static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                                  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -101,18 +101,18 @@ static void welcome(int fd)
     put(fd, answer, sizeof answer - 1);
     snprintf(text, sizeof text,
              "{\"event\":\"pusher:connection_established\",\"data\":\"{\\\"socket_id\\\":\\\"%d.1\\\",\\\"activity_timeout\\\":120}\"}", fd);
-    say(fd, text);
+    send_text(fd, text);
 }
 
-/* Each answers the bytes that it took; 0: not whole yet. */
-static size_t take_request(int fd, const uint8_t *bytes, size_t length)
+/* Both return the number of bytes read; 0: incomplete. */
+static size_t read_request(int fd, const uint8_t *bytes, size_t length)
 {
     const uint8_t *end = memmem(bytes, length, "\r\n\r\n", 4);
     if (!end)
         return 0;
     size_t whole = (size_t)(end - bytes) + 4;
     if (bytes[0] == 'G') {
-        welcome(fd);
+        accept_upgrade(fd);
         return whole;
     }
     const char *size = memmem(bytes, whole, "Content-Length: ", 16);
@@ -132,7 +132,7 @@ static size_t take_request(int fd, const uint8_t *bytes, size_t length)
     return whole + body;
 }
 
-static size_t take_frame(int fd, const uint8_t *bytes, size_t length)
+static size_t read_frame(int fd, const uint8_t *bytes, size_t length)
 {
     if (length < 2)
         return 0;
@@ -145,42 +145,42 @@ static size_t take_frame(int fd, const uint8_t *bytes, size_t length)
     }
     if (length < header + payload)
         return 0;
-    /* The only thing that is asked for; masks are zeros. */
+    /* The generator sends no other message that matters, and masks with zeros. */
     if (memmem(bytes + header, payload, "pusher:subscribe", 16) && clients[fd].place < 0) {
         clients[fd].place = subscriber_count;
         subscribers[subscriber_count++] = fd;
-        say(fd, "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"bench-0\",\"data\":\"{}\"}");
+        send_text(fd, "{\"event\":\"pusher_internal:subscription_succeeded\",\"channel\":\"bench-0\",\"data\":\"{}\"}");
     }
     return header + payload;
 }
 
-static void take(int fd)
+static void read_client(int fd)
 {
     struct client *client = &clients[fd];
     size_t have = client->rest_length, at = 0;
     if (have)
-        memcpy(room, client->rest, have);
-    ssize_t got = recv(fd, room + have, ROOM, 0);
+        memcpy(buffer, client->rest, have);
+    ssize_t got = recv(fd, buffer + have, BUFFER_SIZE, 0);
     if (got <= 0) {
-        forget(fd);
+        close_client(fd);
         return;
     }
     have += (size_t)got;
     while (at < have) {
-        bool is_frame = room[at] & 0x80;
-        size_t taken = is_frame ? take_frame(fd, room + at, have - at) : take_request(fd, room + at, have - at);
-        if (!taken)
+        bool is_frame = buffer[at] & 0x80;
+        size_t consumed = is_frame ? read_frame(fd, buffer + at, have - at) : read_request(fd, buffer + at, have - at);
+        if (!consumed)
             break;
-        at += taken;
+        at += consumed;
     }
     free(client->rest);
     client->rest_length = have - at;
     client->rest = have > at ? malloc(have - at) : NULL;
     if (client->rest)
-        memcpy(client->rest, room + at, have - at);
+        memcpy(client->rest, buffer + at, have - at);
 }
 
-static void enter(void)
+static void accept_client(void)
 {
     int one = 1, fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
     if (fd < 0)
@@ -222,7 +222,7 @@ int main(int argc, char **argv)
     joins = argc > 1 && !strcmp(argv[1], "join");
     start();
     for (;;) {
-        /* What is sent at once comes on several connections: a millisecond of silence says that it has come. */
+        /* Events that are sent together arrive on several connections: delivers them after 1 ms without another. */
         int count = epoll_wait(loop_fd, events, 512, joined_length ? 1 : -1);
         if (count == 0 && joined_length) {
             deliver(joined, joined_length);
@@ -230,8 +230,8 @@ int main(int argc, char **argv)
         }
         for (int i = 0; i < count; i++)
             if (events[i].data.fd == listener)
-                enter();
+                accept_client();
             else
-                take(events[i].data.fd);
+                read_client(events[i].data.fd);
     }
 }

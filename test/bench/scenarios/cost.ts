@@ -1,6 +1,6 @@
 /**
- * How cost grows: µs for an event and µs for a delivery, fitted over channels of very different size, and how well the
- * two numbers foretell each of them. From that, what one core can carry.
+ * A model of the server's cost: µs per event and µs per delivery, fitted over channels of very different size, with the
+ * error of the model for each size and the rates that one core allows.
  */
 import type { Bench, Scenario } from '../bench.ts';
 import type { Contestant } from '../contestants.ts';
@@ -11,7 +11,7 @@ interface Shape {
   readonly channels: number;
   /** Channels of each connection. */
   readonly per: number;
-  /** Events that are on their way together, each to a channel by chance. */
+  /** Events in flight at the same time, each to a random channel. */
   readonly burst: number;
 }
 
@@ -29,15 +29,15 @@ const SHAPES: readonly Shape[] = [
   { connections: 5000, channels: 50_000, per: 10, burst: 16 },
 ];
 
-/** Alone, a small event also pays for waking the server up: that is no part of what many of them cost. */
-const isLonely = ({ channels, connections }: Shape): boolean => channels === 1 && connections < 1000;
+/** A single small event also costs the wake-up of the server, which the model must not include. */
+const includesWakeUp = ({ channels, connections }: Shape): boolean => channels === 1 && connections < 1000;
 
-/** Of a core: above it latency grows quickly. */
+/** Share of a core above which latency grows quickly. */
 const FULL_LOAD = 0.8;
 
 interface Point {
   readonly shape: Shape;
-  /** Deliveries of one event. */
+  /** Deliveries per event. */
   readonly audience: number;
   readonly usPerEvent: number;
 }
@@ -52,13 +52,13 @@ export const cost: Scenario = {
   title: 'What events and deliveries cost, from small channels to large ones',
   async run(bench) {
     const points: Point[] = [];
-    const able = bench.contestants.find(({ role }) => role === 'wavehall');
-    if (able === undefined) return [];
+    const wavehall = bench.contestants.find(({ role }) => role === 'wavehall');
+    if (wavehall === undefined) return [];
     for (const shape of SHAPES) {
-      const point = await measure(bench, able, scaled(bench, shape));
+      const point = await measure(bench, wavehall, scaled(bench, shape));
       if (point !== undefined) points.push(point);
     }
-    const model = fit(points.filter(({ shape }) => !isLonely(shape)));
+    const model = fit(points.filter(({ shape }) => !includesWakeUp(shape)));
     return [...modelRows(model), ...points.flatMap((point) => row(point, model))];
   },
 };
@@ -74,13 +74,13 @@ async function measure(bench: Bench, contestant: Contestant, shape: Shape): Prom
   const connections = bench.socketsOn(contestant, shape.connections);
   const load = bench.load(contestant);
   try {
-    const { open, complaint } = await load.ask('open', { n: connections, channels, per });
-    if (open !== connections) throw new Error(`${open} of ${connections} came up; ${complaint}`);
+    const { open, firstError } = await load.run('open', { n: connections, channels, per });
+    if (open !== connections) throw new Error(`${open} of ${connections} were opened; ${firstError}`);
     const rounds: number[] = [];
     for (let round = 0; round <= bench.sizes.rounds; round += 1) {
       const { seconds } = bench.sizes;
-      const found = await load.ask('fanout', { burst, seconds, pids: contestant.pid });
-      if (round > 0 && found.whole) rounds.push(found.serverUs / found.events);
+      const result = await load.run('fanout', { burst, seconds, pids: contestant.pid });
+      if (round > 0 && result.whole) rounds.push(result.serverUs / result.events);
     }
     const usPerEvent = median(rounds);
     if (usPerEvent === undefined) throw new Error('deliveries did not arrive');
@@ -93,7 +93,7 @@ async function measure(bench: Bench, contestant: Contestant, shape: Shape): Prom
   }
 }
 
-/** Two numbers whose sum misses each point by as small a share as can be: least squares of relative errors. */
+/** Fits the two parameters by least squares of the relative errors. */
 export function fit(points: readonly Pick<Point, 'audience' | 'usPerEvent'>[]): Model {
   let [aa, ab, bb, a, b] = [0, 0, 0, 0, 0];
   for (const { audience, usPerEvent } of points) {
@@ -116,10 +116,10 @@ function modelRows(model: Model): Row[] {
   ];
 }
 
-/** Measured cost, cost by the model, and the events a second that leave 20 % of a core free. */
+/** Measured cost, cost by the model, and the events per second that leave 20 % of a core free. */
 function row({ shape, audience, usPerEvent }: Point, model: Model): Row[] {
   const { connections, channels } = shape;
-  const foretold = model.usPerEvent + audience * model.usPerDelivery;
+  const predicted = model.usPerEvent + audience * model.usPerDelivery;
   const events = (FULL_LOAD * 1e6) / usPerEvent;
   return [
     {
@@ -130,12 +130,12 @@ function row({ shape, audience, usPerEvent }: Point, model: Model): Row[] {
       unit: 'us/event',
       more: {
         'deliveries of an event': audience,
-        'model us': foretold,
-        'model is off by %': (foretold / usPerEvent - 1) * 100,
+        'model us': predicted,
+        'model is off by %': (predicted / usPerEvent - 1) * 100,
         [`events/s at ${FULL_LOAD * 100} % of a core`]: Math.floor(events),
         'deliveries/s': Math.floor(events * audience),
       },
-      note: isLonely(shape) ? 'one at a time: the server wakes up for each' : undefined,
+      note: includesWakeUp(shape) ? 'one at a time: the server wakes up for each' : undefined,
     },
   ];
 }

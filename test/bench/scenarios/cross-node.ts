@@ -1,4 +1,4 @@
-/** Cost on both nodes of a message that crosses Redis: figures of test/bench/cluster, which starts its own servers. */
+/** Cost on both nodes of a message that crosses Redis, measured by test/bench/cluster, which starts its own servers. */
 import type { Scenario } from '../bench.ts';
 import { crossing } from '../cluster/crossing.ts';
 import type { Figure } from '../cluster/bench-cluster.ts';
@@ -22,7 +22,7 @@ export const crossNode: Scenario = {
   },
 };
 
-/** Leaves the cost of the store's parts to `npm run bench:cluster`. */
+/** Omits the parts of the store, which `npm run bench:cluster` measures. */
 const isWanted = (name: string): boolean =>
   /floor|one node|history 50$/.test(name) && !/stores alone|32 clients|^crossing, bursts/.test(name);
 

@@ -1,21 +1,21 @@
-/** Cost of one delivery on the server: events to all subscribers of one channel; the next ones follow when the last have arrived. */
+/** Cost of one delivery on the server: publishes events to all subscribers of one channel, the next when the last has arrived everywhere. */
 import type { Bench, Scenario } from '../bench.ts';
 import { type Contestant, startBareWrite } from '../contestants.ts';
 import type { Row } from '../figures.ts';
 import type { Parameters } from '../load.ts';
 import { interleave, refuse, type LoadedServer, openClients, closeClients } from '../rounds.ts';
-import { type Found, isReverb, perUnit, rowsOf } from '../rows.ts';
+import { type TurnResult, isReverb, perUnit, rowsOf } from '../rows.ts';
 
-interface Manner {
+interface PublishPattern {
   readonly name: string;
   readonly parameters: Parameters;
-  /** The floor that it is compared with. */
+  /** The floor to compare with. */
   readonly floor: 'send' | 'join' | undefined;
   readonly ofFloor?: number;
   readonly ofReverb?: number;
 }
 
-export const ONE: Manner = {
+export const ONE: PublishPattern = {
   name: '1 event a tick',
   parameters: { burst: 1 },
   floor: 'send',
@@ -23,15 +23,15 @@ export const ONE: Manner = {
   ofReverb: 0.7,
 };
 
-export const EIGHT: Manner = {
+export const EIGHT: PublishPattern = {
   name: '8 events a tick (one batch)',
   parameters: { burst: 1, batch: 8 },
   floor: 'join',
   ofFloor: 1.8,
 };
 
-/** As they come they may be of one tick or of two. */
-const EIGHT_REQUESTS: Manner = {
+/** These may arrive within one tick of the server or within two. */
+const EIGHT_REQUESTS: PublishPattern = {
   name: '8 events in 8 requests at once',
   parameters: { burst: 8 },
   floor: 'join',
@@ -49,7 +49,7 @@ export const fanOut: Scenario = {
     try {
       for (const [at, wanted] of sizesOf(bench).entries()) {
         const all = [...bench.contestants, bare];
-        rows.push(...(await measureAll(bench, at === 0 ? all : ableTo(bench, all, wanted), wanted)));
+        rows.push(...(await measureAll(bench, at === 0 ? all : withSockets(bench, all, wanted), wanted)));
       }
     } finally {
       await bare.close();
@@ -62,15 +62,15 @@ async function measureAll(bench: Bench, contestants: readonly Contestant[], want
   const rows: Row[] = [];
   const loadedServers = await openClients(bench, contestants, wanted);
   try {
-    for (const manner of [ONE, EIGHT, EIGHT_REQUESTS])
-      rows.push(...(await measureFanOut(bench, loadedServers, manner, wanted)));
+    for (const pattern of [ONE, EIGHT, EIGHT_REQUESTS])
+      rows.push(...(await measureFanOut(bench, loadedServers, pattern, wanted)));
   } finally {
     await closeClients(loadedServers);
   }
   return rows;
 }
 
-/** Each size once, lowered to what the generator can have. */
+/** Each size once, limited to the sockets of the generator. */
 function sizesOf(bench: Bench): number[] {
   const { maxSockets } = bench.setting;
   const sizes = SIZES.map((size) => bench.scaled(size));
@@ -79,11 +79,11 @@ function sizesOf(bench: Bench): number[] {
   return [...new Set(sizes.map((size) => Math.min(size, maxSockets)))];
 }
 
-/** A figure for many sockets is none with a few. */
-function ableTo(bench: Bench, contestants: readonly Contestant[], wanted: number): Contestant[] {
+/** Leaves out servers that accept fewer sockets: their figure would not be comparable. */
+function withSockets(bench: Bench, contestants: readonly Contestant[], wanted: number): Contestant[] {
   return contestants.filter(({ name, maxSockets }) => {
     if (maxSockets >= wanted) return true;
-    bench.leaveOut(`${wanted} sockets on ${name}`, `it takes ${maxSockets} at most`);
+    bench.leaveOut(`${wanted} sockets on ${name}`, `it accepts ${maxSockets} at most`);
     return false;
   });
 }
@@ -91,39 +91,43 @@ function ableTo(bench: Bench, contestants: readonly Contestant[], wanted: number
 export async function measureFanOut(
   bench: Bench,
   loadedServers: readonly LoadedServer[],
-  manner: Manner,
+  pattern: PublishPattern,
   sockets: number,
 ): Promise<Row[]> {
-  const taking = loadedServers.filter(
-    ({ contestant }) => manner.floor === 'join' || contestant.name !== 'floor join',
+  const compared = loadedServers.filter(
+    ({ contestant }) => pattern.floor === 'join' || contestant.name !== 'floor join',
   );
-  const results = await interleave(bench, taking, (loaded) => turn(bench, loaded, manner));
+  const results = await interleave(bench, compared, (loaded) => turn(bench, loaded, pattern));
   const label = {
     scenario: fanOut.name,
-    figure: `${sockets} sockets, ${manner.name}`,
+    figure: `${sockets} sockets, ${pattern.name}`,
     unit: 'us/delivery',
     sockets,
     goal: (other: Contestant): number | undefined => {
-      if (other.name === `floor ${manner.floor ?? ''}`) return manner.ofFloor;
-      return isReverb(other) ? manner.ofReverb : undefined;
+      if (other.name === `floor ${pattern.floor ?? ''}`) return pattern.ofFloor;
+      return isReverb(other) ? pattern.ofReverb : undefined;
     },
   };
   return rowsOf(label, results);
 }
 
-async function turn(bench: Bench, loaded: LoadedServer, { parameters }: Manner): Promise<Found | undefined> {
+async function turn(
+  bench: Bench,
+  loaded: LoadedServer,
+  { parameters }: PublishPattern,
+): Promise<TurnResult | undefined> {
   const { pid } = loaded.contestant;
   const { seconds } = bench.sizes;
   const warmup = Math.min(0.2, seconds / 2);
-  const found = await loaded.load.ask('fanout', { ...parameters, seconds, warmup, pids: pid });
-  if (!found.whole) return refuse(bench, loaded, `${found.missing} deliveries did not arrive`, found);
-  if (found.refused > 0) return refuse(bench, loaded, `${found.refused} requests were refused`, found);
+  const result = await loaded.load.run('fanout', { ...parameters, seconds, warmup, pids: pid });
+  if (!result.whole) return refuse(bench, loaded, `${result.missing} deliveries did not arrive`, result);
+  if (result.refused > 0) return refuse(bench, loaded, `${result.refused} requests were refused`, result);
   return {
-    value: perUnit(loaded, found, found.deliveries),
+    value: perUnit(loaded, result, result.deliveries),
     more: {
-      'deliveries/s': found.deliveries / found.seconds,
-      'p99 ms': found.p99Ms,
-      'generator %': found.ownUs / found.seconds / 1e4,
+      'deliveries/s': result.deliveries / result.seconds,
+      'p99 ms': result.p99Ms,
+      'generator %': result.ownUs / result.seconds / 1e4,
     },
   };
 }

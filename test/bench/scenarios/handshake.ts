@@ -1,4 +1,4 @@
-/** Clients that connect, subscribe to one channel, disconnect and connect again, compared with a bare WebSocket handshake. */
+/** Clients that connect, subscribe to one channel, disconnect and reconnect, compared with a bare WebSocket handshake. */
 import type { Scenario } from '../bench.ts';
 import { interleave, refuse, closeClients } from '../rounds.ts';
 import { isReverb, perUnit, rowsOf } from '../rows.ts';
@@ -13,12 +13,15 @@ export const handshake: Scenario = {
     try {
       const results = await interleave(bench, [...bare, ...loadedServers], async (loaded) => {
         const parameters = { seconds: bench.sizes.seconds, pids: loaded.contestant.pid, inflight: 32 };
-        const found = await loaded.load.ask('visit', { ...parameters, bare: Number(bare.includes(loaded)) });
-        if (found.rounds === 0 || found.bad > 0)
-          return refuse(bench, loaded, `${found.bad} handshakes failed`, found);
+        const result = await loaded.load.run('handshake', {
+          ...parameters,
+          bare: Number(bare.includes(loaded)),
+        });
+        if (result.rounds === 0 || result.bad > 0)
+          return refuse(bench, loaded, `${result.bad} handshakes failed`, result);
         return {
-          value: perUnit(loaded, found, found.rounds),
-          more: { 'handshakes/s': found.rounds / found.seconds, 'p99 ms': found.p99Ms },
+          value: perUnit(loaded, result, result.rounds),
+          more: { 'handshakes/s': result.rounds / result.seconds, 'p99 ms': result.p99Ms },
         };
       });
       const label = { scenario: 'handshake', figure: 'connect, subscribe, vanish', unit: 'us' };

@@ -1,4 +1,4 @@
-/** Cost of many sockets on which nothing happens, and on which clients only send pings. */
+/** Cost of many idle sockets, without any traffic and with the clients' pings only. */
 import type { Bench, Scenario } from '../bench.ts';
 import type { Row } from '../figures.ts';
 import { type LoadedServer, openClients, closeClients } from '../rounds.ts';
@@ -6,9 +6,9 @@ import { sleep } from '../../../src/core/util/time.ts';
 
 const SOCKETS = 10_000;
 const GOAL_PERCENT = 0.5;
-/** pusher-js, left alone, pings so often when the server asks for signs of life every 30 s, as Wavehall and Reverb do. */
+/** Ping interval of pusher-js at an activity timeout of 30 s, the default of Wavehall and Reverb. */
 const PING_SECONDS = 30;
-/** Time for the work that opening them has left, in measurements of other scenarios. */
+/** Pause after opening the sockets, in durations of a measurement. */
 const SETTLE_MEASUREMENTS = 2.5;
 
 export const idle: Scenario = {
@@ -17,7 +17,7 @@ export const idle: Scenario = {
   async run(bench) {
     const rows: Row[] = [];
     for (const contestant of bench.contestants.filter(({ role, pid }) => role !== 'floor' && pid !== 0)) {
-      // One after another: so many sockets of all at once would be a test of the kernel.
+      // One server at a time: the sockets of all servers together would measure the kernel.
       const loadedServers = await openClients(bench, [contestant], bench.scaled(SOCKETS));
       try {
         for (const loaded of loadedServers) rows.push(...(await measure(bench, loaded)));
@@ -34,15 +34,15 @@ async function measure(bench: Bench, { contestant, load, sockets }: LoadedServer
   const seconds = bench.sizes.seconds * 10;
   const rows: Row[] = [];
   for (const ping of [0, PING_SECONDS]) {
-    const found = await load.ask('rest', { seconds, ping, pids: contestant.pid });
+    const result = await load.run('idle', { seconds, ping, pids: contestant.pid });
     rows.push({
       scenario: idle.name,
       figure: ping === 0 ? 'silence' : `each client pings every ${ping} s`,
       server: contestant.name,
-      value: found.serverUs / found.seconds / 1e4,
+      value: result.serverUs / result.seconds / 1e4,
       unit: '% of a core',
       ...(contestant.role === 'wavehall' && ping === 0 && { atMost: GOAL_PERCENT }),
-      more: { 'pings/s': found.pings / found.seconds, 'lost sockets': sockets - found.open },
+      more: { 'pings/s': result.pings / result.seconds, 'lost sockets': sockets - result.open },
       note: `${sockets} sockets`,
     });
   }

@@ -14,7 +14,7 @@ import { workers } from './workers.ts';
 
 /** In the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
-  // First: a server that runs already has not yet freed anything that it could take again.
+  // First: a server that already runs has not yet freed memory that it could reuse.
   memory,
   fanOut,
   openLoop,

@@ -1,4 +1,4 @@
-/** Memory of one more idle subscriber: the slope of RSS between two crowds, so that what a process takes anyway is not in it. */
+/** Memory of one more idle subscriber: the slope of RSS between two numbers of sockets, which excludes the memory of an empty process. */
 import { readFileSync } from 'node:fs';
 import type { Bench, Scenario } from '../bench.ts';
 import { type Contestant, startNaive, startWavehall } from '../contestants.ts';
@@ -10,7 +10,7 @@ const FEW = 3000;
 const MANY = 9500;
 const GOAL_KIB = 7;
 const GOAL_OF_REVERB = 0.35;
-/** V8's space for new objects is no part of a subscriber; as large as in Node 20, it has grown before the first crowd is whole. */
+/** Size of Node 20: V8's young generation then reaches it before the first reading and is not counted as memory of subscribers. */
 const YOUNG_GENERATION = ['--max-semi-space-size=16'];
 
 interface Slope {
@@ -27,7 +27,7 @@ export const memory: Scenario = {
   async run(bench) {
     const { server: core } = bench.setting.pinning;
     const slopes: Slope[] = [];
-    // Fresh ones: what a process has freed it takes again without growing.
+    // New processes: a process reuses memory that it has freed before without growing.
     for (const start of [startNaive, startWavehall]) {
       const contestant = await start({ core, nodeOptions: YOUNG_GENERATION });
       try {
@@ -51,24 +51,24 @@ async function slopeOf(bench: Bench, contestant: Contestant): Promise<Slope[]> {
   const few = Math.round((many * FEW) / MANY);
   const load = bench.load(contestant);
   try {
-    const first = await load.ask('open', { n: few });
+    const first = await load.run('open', { n: few });
     const low = await settledRss(contestant);
-    const { open, complaint } = await load.ask('open', { n: many - few });
+    const { open, firstError } = await load.run('open', { n: many - few });
     const high = await settledRss(contestant);
     if (first.open === few && open === many)
       return [{ contestant, kib: (high - low) / (many - few), few, many, rssKib: high }];
-    bench.leaveOut(`memory of ${contestant.name}`, `${open} of ${many} sockets came up; ${complaint}`);
+    bench.leaveOut(`memory of ${contestant.name}`, `${open} of ${many} sockets were opened; ${firstError}`);
     return [];
   } finally {
     await load.close();
   }
 }
 
-/** Two readings that are alike, after the garbage is gone where that can be asked for. */
-async function settledRss({ pid, collects }: Contestant): Promise<number> {
+/** Reads RSS until two readings agree; collects garbage before each where the process supports that. */
+async function settledRss({ pid, collectsGarbage }: Contestant): Promise<number> {
   let [before, now] = [0, rssKib(pid)];
   for (let tries = 0; tries < 10 && Math.abs(now - before) > now / 500; tries += 1) {
-    if (collects) process.kill(pid, 'SIGUSR2');
+    if (collectsGarbage) process.kill(pid, 'SIGUSR2');
     await sleep(300);
     [before, now] = [now, rssKib(pid)];
   }
@@ -97,6 +97,6 @@ function row({ contestant, kib, few, many, rssKib: rss }: Slope, all: readonly S
       })),
     ),
     more: { 'all MiB': rss / 1024 },
-    note: `between ${few} and ${many} sockets${contestant.collects ? `, garbage collected, ${YOUNG_GENERATION.join(' ')}` : ''}`,
+    note: `between ${few} and ${many} sockets${contestant.collectsGarbage ? `, garbage collected, ${YOUNG_GENERATION.join(' ')}` : ''}`,
   };
 }

@@ -1,4 +1,4 @@
-/** Publishes events when they are due, at rising rates, until a server cannot keep up; it gets no higher rate then. */
+/** Publishes events on schedule at rising rates; a server that cannot keep up is not measured at higher rates. */
 import type { Bench, Scenario } from '../bench.ts';
 import { median, type Row } from '../figures.ts';
 import type { FannedOut } from '../load.ts';
@@ -8,22 +8,22 @@ const SOCKETS = 1000;
 const RATES = [20, 40, 80, 160, 320, 640, 1280];
 const GOAL_RATE = 320;
 const GOAL_P99_MS = 50;
-/** Behind: less than that was delivered by the end, or the last one in a hundred waited longer. */
-const KEPT_UP = 0.95;
-const HOPELESS_MS = 1000;
+/** A server keeps up if it delivers this share in time and its p99 is below the limit. */
+const MIN_IN_TIME_SHARE = 0.95;
+const MAX_P99_MS = 1000;
 
 export const openLoop: Scenario = {
   name: 'open-loop',
   title: 'Latency of deliveries at rising rates',
   async run(bench) {
-    const able = bench.contestants.filter(({ role }) => role !== 'floor');
-    const loadedServers = await openClients(bench, able, bench.scaled(SOCKETS));
+    const contestants = bench.contestants.filter(({ role }) => role !== 'floor');
+    const loadedServers = await openClients(bench, contestants, bench.scaled(SOCKETS));
     let running = loadedServers;
     const rows: Row[] = [];
     try {
       for (const rate of RATES) {
         if (running.length === 0) break;
-        const results = await atRate(bench, running, rate);
+        const results = await measureAtRate(bench, running, rate);
         rows.push(...[...results].map(([loaded, rounds]) => row(loaded, rate, rounds)));
         running = running.filter((loaded) => keepsUp(results.get(loaded) ?? []));
       }
@@ -34,8 +34,8 @@ export const openLoop: Scenario = {
   },
 };
 
-/** Few but long turns: latency grows for as long as a server is behind. */
-async function atRate(
+/** Measures in few but long turns: latency grows for as long as a server is behind. */
+async function measureAtRate(
   bench: Bench,
   loadedServers: readonly LoadedServer[],
   rate: number,
@@ -44,8 +44,8 @@ async function atRate(
   const seconds = bench.sizes.seconds * 2.5;
   for (let round = 0; round < Math.ceil(bench.sizes.rounds / 2); round += 1) {
     for (const { contestant, load } of loadedServers) {
-      const found = await load.ask('fanout', { rate, seconds, warmup: seconds / 8, pids: contestant.pid });
-      results.get(loadedServers.find((loaded) => loaded.load === load) as LoadedServer)?.push(found);
+      const result = await load.run('fanout', { rate, seconds, warmup: seconds / 8, pids: contestant.pid });
+      results.get(loadedServers.find((loaded) => loaded.load === load) as LoadedServer)?.push(result);
     }
   }
   return results;
@@ -55,26 +55,26 @@ const shareOf = ({ inTime, deliveries, missing }: FannedOut): number =>
   inTime / (deliveries + Math.max(0, missing));
 
 const keepsUp = (rounds: readonly FannedOut[]): boolean =>
-  (median(rounds.map(shareOf)) ?? 0) >= KEPT_UP &&
-  (median(rounds.map(({ p99Ms }) => p99Ms)) ?? Infinity) < HOPELESS_MS;
+  (median(rounds.map(shareOf)) ?? 0) >= MIN_IN_TIME_SHARE &&
+  (median(rounds.map(({ p99Ms }) => p99Ms)) ?? Infinity) < MAX_P99_MS;
 
 function row({ contestant, sockets }: LoadedServer, rate: number, rounds: readonly FannedOut[]): Row {
-  const middle = (of: (found: FannedOut) => number): number | undefined => median(rounds.map(of));
+  const medianOf = (of: (result: FannedOut) => number): number | undefined => median(rounds.map(of));
   const isGoal = contestant.role === 'wavehall' && rate === GOAL_RATE;
   return {
     scenario: openLoop.name,
     figure: `${rate} events/s to ${sockets} sockets`,
     server: contestant.name,
-    value: middle(({ p99Ms }) => p99Ms),
+    value: medianOf(({ p99Ms }) => p99Ms),
     unit: 'ms, p99',
     ...(isGoal && { atMost: GOAL_P99_MS }),
     more: {
-      'p50 ms': middle(({ p50Ms }) => p50Ms),
-      'deliveries/s': middle(({ inTime, seconds }) => inTime / seconds),
-      'in time %': middle((found) => shareOf(found) * 100),
+      'p50 ms': medianOf(({ p50Ms }) => p50Ms),
+      'deliveries/s': medianOf(({ inTime, seconds }) => inTime / seconds),
+      'in time %': medianOf((result) => shareOf(result) * 100),
       'server CPU %':
-        contestant.pid === 0 ? undefined : middle(({ serverUs, seconds }) => serverUs / seconds / 1e4),
-      'generator %': middle(({ ownUs, seconds }) => ownUs / seconds / 1e4),
+        contestant.pid === 0 ? undefined : medianOf(({ serverUs, seconds }) => serverUs / seconds / 1e4),
+      'generator %': medianOf(({ ownUs, seconds }) => ownUs / seconds / 1e4),
     },
     note: keepsUp(rounds) ? undefined : 'behind: asked for no more',
   };

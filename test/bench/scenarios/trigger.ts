@@ -3,11 +3,11 @@ import type { Bench, Scenario } from '../bench.ts';
 import type { Row } from '../figures.ts';
 import type { Repeated } from '../load.ts';
 import { interleave, refuse, type LoadedServer, closeClients } from '../rounds.ts';
-import { type Found, isReverb, perUnit, type Results, rowsOf } from '../rows.ts';
+import { type TurnResult, isReverb, perUnit, type Results, rowsOf } from '../rows.ts';
 import { bareServer, serversWithoutClients } from './without-clients.ts';
 
 const BATCH = 10;
-/** Before so many a server runs code that is not compiled yet; on a busy machine a short round has a few hundred. */
+/** Requests until a server's code is compiled; on a busy machine a short round has only a few hundred. */
 const WARM_REQUESTS = 50_000;
 const WARM_MS = 10_000;
 
@@ -16,8 +16,8 @@ export const trigger: Scenario = {
   title: 'CPU of the server for one signed request of one event',
   async run(bench) {
     const bare = bareServer(bench, 'bare http');
-    const kindOf = (loaded: LoadedServer): Kind => (bare.includes(loaded) ? { plain: 1 } : {});
-    return withSeats(bench, bare, async (loadedServers) =>
+    const kindOf = (loaded: LoadedServer): RequestKind => (bare.includes(loaded) ? { plain: 1 } : {});
+    return withServers(bench, bare, async (loadedServers) =>
       rowsOf(
         {
           scenario: 'trigger',
@@ -35,7 +35,7 @@ export const batch: Scenario = {
   name: 'batch',
   title: 'CPU of the server for one event of a batch',
   run: (bench) =>
-    withSeats(bench, [], async (loadedServers) => {
+    withServers(bench, [], async (loadedServers) => {
       const results = await measure(bench, loadedServers, () => ({ batch: BATCH }));
       return rowsOf(
         { scenario: 'batch', figure: `POST batch_events, ${BATCH} events`, unit: 'us/event' },
@@ -44,7 +44,7 @@ export const batch: Scenario = {
     }),
 };
 
-async function withSeats(
+async function withServers(
   bench: Bench,
   bare: readonly LoadedServer[],
   task: (loadedServers: readonly LoadedServer[]) => Promise<Row[]>,
@@ -57,43 +57,48 @@ async function withSeats(
   }
 }
 
-interface Kind {
+interface RequestKind {
   readonly plain?: number;
   readonly batch?: number;
 }
 
-/** One server after another, after all are warm. */
+/** Warms up all servers, then measures them. */
 async function measure(
   bench: Bench,
   loadedServers: readonly LoadedServer[],
-  kindOf: (loaded: LoadedServer) => Kind,
+  kindOf: (loaded: LoadedServer) => RequestKind,
 ): Promise<Results> {
   for (const loaded of loadedServers) await warmUp(bench, loaded, kindOf(loaded));
-  return interleave(bench, loadedServers, (loaded) => post(bench, loaded, kindOf(loaded)));
+  return interleave(bench, loadedServers, (loaded) => turn(bench, loaded, kindOf(loaded)));
 }
 
-async function warmUp(bench: Bench, loaded: LoadedServer, kind: Kind): Promise<void> {
+async function warmUp(bench: Bench, loaded: LoadedServer, kind: RequestKind): Promise<void> {
   const wanted = WARM_REQUESTS * bench.sizes.scale;
   const until = Date.now() + WARM_MS;
-  let taken = 0;
-  while (taken < wanted && Date.now() < until) taken += (await ask(bench, loaded, kind)).rounds;
+  let answered = 0;
+  while (answered < wanted && Date.now() < until)
+    answered += (await sendRequests(bench, loaded, kind)).rounds;
 }
 
-function ask({ sizes }: Bench, { load, contestant }: LoadedServer, kind: Kind): Promise<Repeated> {
-  return load.ask('post', { seconds: sizes.seconds, pids: contestant.pid, inflight: 16, ...kind });
+function sendRequests(
+  { sizes }: Bench,
+  { load, contestant }: LoadedServer,
+  kind: RequestKind,
+): Promise<Repeated> {
+  return load.run('post', { seconds: sizes.seconds, pids: contestant.pid, inflight: 16, ...kind });
 }
 
-async function post(bench: Bench, loaded: LoadedServer, kind: Kind): Promise<Found | undefined> {
-  const found = await ask(bench, loaded, kind);
-  if (found.rounds === 0) return refuse(bench, loaded, 'no request was answered', found);
-  if (found.bad > 0) return refuse(bench, loaded, `${found.bad} requests failed`, found);
-  const events = found.rounds * (kind.batch ?? 1);
+async function turn(bench: Bench, loaded: LoadedServer, kind: RequestKind): Promise<TurnResult | undefined> {
+  const result = await sendRequests(bench, loaded, kind);
+  if (result.rounds === 0) return refuse(bench, loaded, 'no request was answered', result);
+  if (result.bad > 0) return refuse(bench, loaded, `${result.bad} requests failed`, result);
+  const events = result.rounds * (kind.batch ?? 1);
   return {
-    value: perUnit(loaded, found, events),
+    value: perUnit(loaded, result, events),
     more: {
-      'events/s': events / found.seconds,
-      'p99 ms': found.p99Ms,
-      'generator %': found.ownUs / found.seconds / 1e4,
+      'events/s': events / result.seconds,
+      'p99 ms': result.p99Ms,
+      'generator %': result.ownUs / result.seconds / 1e4,
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Ways to distribute connections to the workers of one machine: the cost of a handshake, and how even each is. */
+/** Compares ways to distribute connections to the workers of one machine: the cost of a handshake and the balance. */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { APP, APP_VARIABLES } from '../../support/app.ts';
 import { childrenOf } from '../../support/processes.ts';
@@ -10,17 +10,17 @@ import { cpuUs } from '../cluster/bench-cluster.ts';
 import { isRunning, MEASURES_CPU } from '../contestants.ts';
 import type { Row } from '../figures.ts';
 import { interleave, refuse, type LoadedServer, closeClients } from '../rounds.ts';
-import { type Found, perUnit, rowsOf } from '../rows.ts';
+import { type TurnResult, perUnit, rowsOf } from '../rows.ts';
 
 const WORKERS = 4;
-const CROWD = 400;
+const SOCKETS = 400;
 
-/** One server with its workers; alone, it is its only one. */
-interface Staffed extends LoadedServer {
+/** A server with the pids of its workers; a single process is its own worker. */
+interface WorkerServer extends LoadedServer {
   readonly workers: readonly number[];
 }
 
-interface Way {
+interface Variant {
   readonly name: string;
   readonly role: 'floor' | 'wavehall' | 'other';
   readonly workers: number;
@@ -29,7 +29,7 @@ interface Way {
 
 const REUSE_PORT = new URL('../servers/reuse-port.mjs', import.meta.url).href;
 
-const WAYS: readonly Way[] = [
+const VARIANTS: readonly Variant[] = [
   { name: 'one process', role: 'floor', workers: 1 },
   { name: 'Wavehall', role: 'wavehall', workers: WORKERS },
   { name: 'SCHED_NONE', role: 'other', workers: WORKERS, env: { NODE_CLUSTER_SCHED_POLICY: 'none' } },
@@ -42,16 +42,16 @@ export const workers: Scenario = {
   pinning: 'servers on every core, generator on one of them',
   async run(bench) {
     if (!MEASURES_CPU) {
-      bench.leaveOut('workers', 'there is no /proc that tells of their sockets');
+      bench.leaveOut('workers', 'there is no /proc to count their sockets');
       return [];
     }
     const redis = await startRedis();
-    const loadedServers: Staffed[] = [];
+    const loadedServers: WorkerServer[] = [];
     try {
-      for (const way of WAYS) {
-        if (way.name !== 'SO_REUSEPORT' || hasReusePort())
-          loadedServers.push(await loaded(bench, way, redis));
-        else bench.leaveOut(way.name, `Node ${process.versions.node} has no reusePort`);
+      for (const variant of VARIANTS) {
+        if (variant.name !== 'SO_REUSEPORT' || hasReusePort())
+          loadedServers.push(await startVariant(bench, variant, redis));
+        else bench.leaveOut(variant.name, `Node ${process.versions.node} has no reusePort`);
       }
       return [...(await handshakes(bench, loadedServers)), ...(await balances(bench, loadedServers))];
     } finally {
@@ -67,7 +67,11 @@ function hasReusePort(): boolean {
   return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
 }
 
-async function loaded(bench: Bench, { name, role, workers: count, env = {} }: Way, redis: TestRedis) {
+async function startVariant(
+  bench: Bench,
+  { name, role, workers: count, env = {} }: Variant,
+  redis: TestRedis,
+) {
   const port = await freePort();
   const server = await startServer(
     {
@@ -85,8 +89,8 @@ async function loaded(bench: Bench, { name, role, workers: count, env = {} }: Wa
     role,
     endpoint: { ...APP, host: '127.0.0.1', port, prefix: '' },
     pid: server.pid,
-    maxSockets: CROWD,
-    collects: false,
+    maxSockets: SOCKETS,
+    collectsGarbage: false,
     isAlive: () => isRunning(server.pid),
     close: () => server.close(),
   };
@@ -94,27 +98,29 @@ async function loaded(bench: Bench, { name, role, workers: count, env = {} }: Wa
   return { contestant, load: bench.load(contestant, true), sockets: 0, workers: own };
 }
 
-/** The first one is the primary. */
-const pidsOf = ({ contestant, workers: own }: Staffed): number[] => [...new Set([contestant.pid, ...own])];
+/** Process ids, the primary's first. */
+const pidsOf = ({ contestant, workers: own }: WorkerServer): number[] => [
+  ...new Set([contestant.pid, ...own]),
+];
 
-/** The primary's part is in it: it is what dealing out costs. */
-async function handshakes(bench: Bench, loadedServers: readonly Staffed[]): Promise<Row[]> {
-  const staffed = new Map<LoadedServer, Staffed>(loadedServers.map((each) => [each, each]));
+/** Includes the CPU time of the primary: that is the cost of distributing connections. */
+async function handshakes(bench: Bench, loadedServers: readonly WorkerServer[]): Promise<Row[]> {
+  const byServer = new Map<LoadedServer, WorkerServer>(loadedServers.map((each) => [each, each]));
   const results = await interleave(bench, loadedServers, async (each) => {
-    const pids = pidsOf(staffed.get(each) as Staffed);
+    const pids = pidsOf(byServer.get(each) as WorkerServer);
     const before = pids.map(cpuUs);
     const parameters = { seconds: bench.sizes.seconds, inflight: 32, pids: pids.join() };
-    const found = await each.load.ask('visit', parameters);
+    const result = await each.load.run('handshake', parameters);
     const [primaryUs = 0, ...workersUs] = pids.map((pid, at) => cpuUs(pid) - (before[at] ?? 0));
     const allUs = workersUs.reduce((sum, each) => sum + each, primaryUs);
-    if (found.rounds === 0 || found.bad > 0)
-      return refuse(bench, each, `${found.bad} handshakes failed`, found);
+    if (result.rounds === 0 || result.bad > 0)
+      return refuse(bench, each, `${result.bad} handshakes failed`, result);
     return {
-      value: perUnit(each, found, found.rounds),
+      value: perUnit(each, result, result.rounds),
       more: {
         'primary %': workersUs.length === 0 ? undefined : (100 * primaryUs) / allUs,
-        'handshakes/s': found.rounds / found.seconds,
-        'p99 ms': found.p99Ms,
+        'handshakes/s': result.rounds / result.seconds,
+        'p99 ms': result.p99Ms,
       },
     };
   });
@@ -126,25 +132,29 @@ const ARRIVALS = [
   { name: 'that come one after another', together: 1 },
 ];
 
-/** Sockets of the fullest worker, divided by an equal share. */
-async function balances(bench: Bench, loadedServers: readonly Staffed[]): Promise<Row[]> {
+/** Sockets of the worker with the most, divided by an equal share. */
+async function balances(bench: Bench, loadedServers: readonly WorkerServer[]): Promise<Row[]> {
   const rows: Row[] = [];
-  const staffed = loadedServers.filter((each) => each.workers.length > 1);
+  const withWorkers = loadedServers.filter((each) => each.workers.length > 1);
   for (const { name, together } of ARRIVALS) {
-    const results = new Map<LoadedServer, Found[]>(staffed.map((each) => [each, []]));
+    const results = new Map<LoadedServer, TurnResult[]>(withWorkers.map((each) => [each, []]));
     for (let round = 0; round < bench.sizes.rounds; round += 1)
-      for (const each of staffed) results.get(each)?.push(await balance(bench, each, together));
+      for (const each of withWorkers) results.get(each)?.push(await balance(bench, each, together));
     const figure = `fullest worker, of sockets ${name}`;
     rows.push(...rowsOf({ scenario: 'workers', figure, unit: 'x fair share' }, results));
   }
   return rows;
 }
 
-async function balance(bench: Bench, { load, workers: own }: Staffed, together: number): Promise<Found> {
-  const before = own.map(socketsOf);
-  const { open } = await load.ask('open', { n: Math.max(WORKERS, bench.scaled(CROWD)), together });
-  const shares = own.map((pid, at) => socketsOf(pid) - (before[at] ?? 0));
-  await load.ask('close');
+async function balance(
+  bench: Bench,
+  { load, workers: own }: WorkerServer,
+  together: number,
+): Promise<TurnResult> {
+  const before = own.map(socketCount);
+  const { open } = await load.run('open', { n: Math.max(WORKERS, bench.scaled(SOCKETS)), together });
+  const shares = own.map((pid, at) => socketCount(pid) - (before[at] ?? 0));
+  await load.run('close');
   const fair = open / own.length;
   return {
     value: Math.max(...shares) / fair,
@@ -152,7 +162,7 @@ async function balance(bench: Bench, { load, workers: own }: Staffed, together: 
   };
 }
 
-const socketsOf = (pid: number): number =>
+const socketCount = (pid: number): number =>
   readdirSync(`/proc/${pid}/fd`).filter((fd) => {
     try {
       return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');

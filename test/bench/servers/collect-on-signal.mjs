@@ -1,4 +1,4 @@
-// Loaded into a server whose memory is measured: SIGUSR2 collects its garbage.
+// Loaded into a server whose memory is measured: SIGUSR2 runs the garbage collector.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 

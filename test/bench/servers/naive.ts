@@ -1,7 +1,6 @@
 /**
- * A server that one writes in an afternoon on top of `ws`: every event is turned into text again for every socket.
- * Beside it, on `/bare` and `/echo`, what `ws` and node:http cost with nothing on top, and for the application `bare`
- * what `socket.write` costs.
+ * A naive server on top of `ws`, which encodes every event again for every socket. `/bare` and `/echo` measure `ws` and
+ * node:http alone, the application `bare` measures `socket.write` alone.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -24,53 +23,53 @@ const channels = new Map<string, Set<WebSocket>>();
 const members = new Map<WebSocket, string>();
 let sockets = 0;
 
-const say = (socket: WebSocket, event: string, channel: string | undefined, data: unknown): void =>
+const sendEvent = (socket: WebSocket, event: string, channel: string | undefined, data: unknown): void =>
   socket.send(JSON.stringify({ event, channel, data: JSON.stringify(data) }));
 
-function announce(channel: string, event: string, data: unknown): void {
-  for (const socket of channels.get(channel) ?? []) say(socket, event, channel, data);
+function broadcast(channel: string, event: string, data: unknown): void {
+  for (const socket of channels.get(channel) ?? []) sendEvent(socket, event, channel, data);
 }
 
-function enter(socket: WebSocket, { channel, channel_data: member }: Message['data']): void {
-  const inside = channels.get(channel) ?? new Set();
-  channels.set(channel, inside);
+function subscribe(socket: WebSocket, { channel, channel_data: member }: Message['data']): void {
+  const subscribers = channels.get(channel) ?? new Set();
+  channels.set(channel, subscribers);
   if (member === undefined) {
-    inside.add(socket);
-    say(socket, 'pusher_internal:subscription_succeeded', channel, {});
+    subscribers.add(socket);
+    sendEvent(socket, 'pusher_internal:subscription_succeeded', channel, {});
     return;
   }
   const { user_id: id } = JSON.parse(member) as { readonly user_id: string };
-  announce(channel, 'pusher_internal:member_added', JSON.parse(member));
-  inside.add(socket);
+  broadcast(channel, 'pusher_internal:member_added', JSON.parse(member));
+  subscribers.add(socket);
   members.set(socket, id);
-  const ids = [...inside].map((each) => members.get(each));
-  say(socket, 'pusher_internal:subscription_succeeded', channel, {
+  const ids = [...subscribers].map((each) => members.get(each));
+  sendEvent(socket, 'pusher_internal:subscription_succeeded', channel, {
     presence: { count: ids.length, ids, hash: {} },
   });
 }
 
-function leave(socket: WebSocket, channel: string): void {
+function unsubscribe(socket: WebSocket, channel: string): void {
   if (channels.get(channel)?.delete(socket) !== true) return;
   if (!channel.startsWith('presence-')) return;
-  announce(channel, 'pusher_internal:member_removed', { user_id: members.get(socket) });
+  broadcast(channel, 'pusher_internal:member_removed', { user_id: members.get(socket) });
 }
 
-function greet(socket: WebSocket): void {
+function accept(socket: WebSocket): void {
   sockets += 1;
-  say(socket, 'pusher:connection_established', undefined, {
+  sendEvent(socket, 'pusher:connection_established', undefined, {
     socket_id: `${sockets}.1`,
     activity_timeout: 120,
   });
   socket.on('error', () => undefined);
   socket.on('close', () => {
-    for (const channel of channels.keys()) leave(socket, channel);
+    for (const channel of channels.keys()) unsubscribe(socket, channel);
     members.delete(socket);
   });
   socket.on('message', (bytes: Buffer) => {
     const { event, data } = JSON.parse(bytes.toString()) as Message;
-    if (event === 'pusher:subscribe') enter(socket, data);
-    else if (event === 'pusher:unsubscribe') leave(socket, data.channel);
-    else if (event === 'pusher:ping') say(socket, 'pusher:pong', undefined, {});
+    if (event === 'pusher:subscribe') subscribe(socket, data);
+    else if (event === 'pusher:unsubscribe') unsubscribe(socket, data.channel);
+    else if (event === 'pusher:ping') sendEvent(socket, 'pusher:pong', undefined, {});
   });
 }
 
@@ -81,19 +80,19 @@ function publish({ name, channel, channels: names = [channel ?? ''], data }: Eve
   }
 }
 
-/** Of the application `bare`: each socket receives every event. */
-const crowd: Duplex[] = [];
+/** Sockets of the application `bare`, each of which receives every event. */
+const bareSockets: Duplex[] = [];
 
-function join(socket: WebSocket, tcp: Duplex): void {
-  crowd.push(tcp);
-  socket.on('close', () => crowd.splice(crowd.indexOf(tcp), 1));
-  greet(socket);
+function acceptBare(socket: WebSocket, tcp: Duplex): void {
+  bareSockets.push(tcp);
+  socket.on('close', () => bareSockets.splice(bareSockets.indexOf(tcp), 1));
+  accept(socket);
 }
 
-function write({ name, channel, channels: names = [channel ?? ''], data }: Event): void {
+function publishBare({ name, channel, channels: names = [channel ?? ''], data }: Event): void {
   for (const each of names) {
     const frame = frameOf(JSON.stringify({ event: name, channel: each, data }));
-    for (const tcp of crowd) tcp.write(frame);
+    for (const tcp of bareSockets) tcp.write(frame);
   }
 }
 
@@ -111,7 +110,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
       const body = JSON.parse(Buffer.concat(chunks).toString()) as Event & {
         readonly batch?: readonly Event[];
       };
-      const send = request.url.startsWith('/apps/bare/') ? write : publish;
+      const send = request.url.startsWith('/apps/bare/') ? publishBare : publish;
       for (const event of body.batch ?? [body]) send(event);
     }
     response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': '2' }).end('{}');
@@ -123,8 +122,8 @@ const upgrades = new WebSocketServer({ noServer: true, clientTracking: false, pe
 server.on('upgrade', (request, socket, head) =>
   upgrades.handleUpgrade(request, socket, head, (client) => {
     if (request.url === '/bare') client.on('error', () => undefined);
-    else if (request.url?.startsWith('/app/bare?') === true) join(client, socket);
-    else greet(client);
+    else if (request.url?.startsWith('/app/bare?') === true) acceptBare(client, socket);
+    else accept(client);
   }),
 );
 server.listen(0, '127.0.0.1', 4096, () => console.log((server.address() as AddressInfo).port));

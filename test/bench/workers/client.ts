@@ -1,46 +1,47 @@
-/** One WebSocket of a subscriber, with just enough of both protocols to be quick. */
+/** A fast WebSocket client of one subscriber: implements only what the benchmark needs of WebSocket and Pusher protocol. */
 import { connect, type Socket } from 'node:net';
 import { channelAuth, type Endpoint } from '../../support/wire-http.ts';
 
-export interface Wanted {
+export interface ClientOptions {
   readonly endpoint: Endpoint;
   readonly index: number;
   readonly channels: readonly string[];
-  /** Ends with the upgrade, at a path where nothing is said. */
+  /** True: only upgrades, at a path that sends nothing. */
   readonly isBare: boolean;
 }
 
-export interface Hearer {
-  settled(client: Client): void;
-  ended(client: Client, why: string): void;
-  /** Any text that is not part of entering. */
-  heard(text: string, atNs: bigint): void;
+export interface ClientHandlers {
+  subscribed(client: Client): void;
+  closed(client: Client, reason: string): void;
+  /** Receives every text that is not part of connecting and subscribing. */
+  received(text: string, atNs: bigint): void;
 }
 
 const UPGRADE = 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n';
 const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 
 export class Client {
-  readonly wanted: Wanted;
-  readonly #hearer: Hearer;
+  readonly options: ClientOptions;
+  readonly #handlers: ClientHandlers;
   #socket: Socket | undefined;
   #rest: Buffer = Buffer.alloc(0);
   #isUpgraded = false;
-  #entered = 0;
+  #subscribedCount = 0;
   #socketId = '';
-  life = 0;
+  /** How often it has subscribed; part of the user id. */
+  subscribeCount = 0;
   sinceMs = 0;
-  isSettled = false;
+  isSubscribed = false;
 
-  constructor(wanted: Wanted, hearer: Hearer) {
-    this.wanted = wanted;
-    this.#hearer = hearer;
+  constructor(options: ClientOptions, handlers: ClientHandlers) {
+    this.options = options;
+    this.#handlers = handlers;
   }
 
   open(): void {
-    const { endpoint, isBare } = this.wanted;
+    const { endpoint, isBare } = this.options;
     const { host, port, key } = endpoint;
-    [this.#isUpgraded, this.isSettled, this.#rest] = [false, false, Buffer.alloc(0)];
+    [this.#isUpgraded, this.isSubscribed, this.#rest] = [false, false, Buffer.alloc(0)];
     this.sinceMs = performance.now();
     const socket = connect({ host, port, noDelay: true });
     this.#socket = socket;
@@ -61,7 +62,7 @@ export class Client {
     socket?.resetAndDestroy();
   }
 
-  say(text: string): void {
+  sendText(text: string): void {
     const bytes = Buffer.from(text);
     const short = bytes.length < 126;
     const head = Buffer.alloc(short ? 6 : 8);
@@ -71,30 +72,30 @@ export class Client {
     this.#socket?.write(Buffer.concat([head, bytes]));
   }
 
-  /** Asks for all its channels, signed where they have to be, each time as another user. */
-  enter(): void {
-    this.#entered = 0;
-    this.life += 1;
-    for (const channel of this.wanted.channels) this.say(this.#subscription(channel));
+  /** Subscribes to all its channels, signed where needed, each time as another user. */
+  subscribe(): void {
+    this.#subscribedCount = 0;
+    this.subscribeCount += 1;
+    for (const channel of this.options.channels) this.sendText(this.#subscription(channel));
   }
 
   #subscription(channel: string): string {
     if (!channel.startsWith('presence-'))
       return JSON.stringify({ event: 'pusher:subscribe', data: { auth: '', channel } });
-    const user = { user_id: `${this.wanted.index}-${this.life}`, user_info: { name: 'Bench' } };
+    const user = { user_id: `${this.options.index}-${this.subscribeCount}`, user_info: { name: 'Bench' } };
     const member = JSON.stringify(user);
-    const auth = channelAuth(this.wanted.endpoint, this.#socketId, channel, member);
+    const auth = channelAuth(this.options.endpoint, this.#socketId, channel, member);
     return JSON.stringify({ event: 'pusher:subscribe', data: { auth, channel, channel_data: member } });
   }
 
-  #end(why: string): void {
+  #end(reason: string): void {
     this.close();
-    this.#hearer.ended(this, why);
+    this.#handlers.closed(this, reason);
   }
 
-  #settle(): void {
-    this.isSettled = true;
-    this.#hearer.settled(this);
+  #complete(): void {
+    this.isSubscribed = true;
+    this.#handlers.subscribed(this);
   }
 
   #read(bytes: Buffer): void {
@@ -106,19 +107,19 @@ export class Client {
       if (!all.subarray(0, 12).includes(' 101')) return this.#end(all.toString('latin1', 0, 100));
       this.#isUpgraded = true;
       all = all.subarray(end + 4);
-      if (this.wanted.isBare) return this.#settle();
+      if (this.options.isBare) return this.#complete();
     }
     const socket = this.#socket;
     let at = 0;
     for (let next = this.#frame(all, at, atNs); next > at; next = this.#frame(all, at, atNs)) {
-      // What was closed by what it heard, or opened anew, hears no more of this.
+      // Closed or reconnected by a handler: the rest of these bytes belongs to the old socket.
       if (socket !== this.#socket) return;
       at = next;
     }
     this.#rest = all.subarray(at);
   }
 
-  /** Offset of the next frame; `at` while this one is not complete. */
+  /** Reads one frame. Returns the offset of the next one, or `at` while this one is incomplete. */
   #frame(all: Buffer, at: number, atNs: bigint): number {
     if (all.length - at < 2) return at;
     const opcode = all.readUInt8(at) & 15;
@@ -129,21 +130,21 @@ export class Client {
       [length, from] = [Number(all.readBigUInt64BE(from)), from + 8];
     else if (length > 125) return at;
     if (all.length < from + length) return at;
-    if (opcode === 1) this.#hear(all.toString('latin1', from, from + length), atNs);
+    if (opcode === 1) this.#receive(all.toString('latin1', from, from + length), atNs);
     else if (opcode === 8) this.#end(all.toString('latin1', from + 2, from + length));
     return from + length;
   }
 
-  #hear(text: string, atNs: bigint): void {
-    if (text.includes('due=')) return this.#hearer.heard(text, atNs);
+  #receive(text: string, atNs: bigint): void {
+    if (text.includes('due=')) return this.#handlers.received(text, atNs);
     if (text.includes('pusher:connection_established')) {
       this.#socketId = /socket_id[^0-9]+([0-9.]+)/.exec(text)?.[1] ?? '';
-      this.enter();
+      this.subscribe();
     } else if (text.includes('subscription_succeeded')) {
-      this.#entered += 1;
-      if (this.#entered === this.wanted.channels.length) this.#settle();
-    } else if (text.includes('pusher:ping')) this.say('{"event":"pusher:pong","data":{}}');
-    else if (text.includes('pusher:error') && !this.isSettled) this.#end(text);
-    else this.#hearer.heard(text, atNs);
+      this.#subscribedCount += 1;
+      if (this.#subscribedCount === this.options.channels.length) this.#complete();
+    } else if (text.includes('pusher:ping')) this.sendText('{"event":"pusher:pong","data":{}}');
+    else if (text.includes('pusher:error') && !this.isSubscribed) this.#end(text);
+    else this.#handlers.received(text, atNs);
   }
 }

@@ -1,10 +1,10 @@
-/** The commands of the C generator, obeyed by worker threads: the same lines in, the same objects out. */
+/** The generator for machines without a C compiler: runs the commands of the C generator with worker threads. */
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
 import { cpuUs, quantile } from '../cluster/bench-cluster.ts';
 import type { Endpoint } from '../../support/wire-http.ts';
-import type { Driven, Share } from './share.ts';
+import type { PublishResult, Share } from './share.ts';
 import { sleep } from '../../../src/core/util/time.ts';
 
 const [host = '', port = '', id = '', key = '', secret = ''] = process.argv.slice(2);
@@ -13,37 +13,38 @@ const delivered = new Int32Array(new SharedArrayBuffer(4));
 const from = new BigInt64Array(new SharedArrayBuffer(8));
 const PROGRAM = new URL('./start.mjs', import.meta.url);
 
-interface Found {
+interface ThreadResult {
   readonly latenciesMs: readonly number[];
   readonly arrivals: number;
   readonly rounds: number;
   readonly bad: number;
   readonly open: number;
-  readonly complaint: string;
+  readonly firstError: string;
 }
 
-/** As many as there are cores for it, the main thread's is theirs too. */
+/** One thread per core, including the core of the main thread. */
 const threads = Array.from(
   { length: availableParallelism() },
   () => new Worker(PROGRAM, { workerData: { endpoint, delivered, from } }),
 );
 
-function tell(thread: Worker, name: string, share?: object): Promise<unknown> {
+/** Sends a command to a thread and resolves with its answer. */
+function call(thread: Worker, name: string, share?: object): Promise<unknown> {
   return new Promise((resolve) => {
     thread.once('message', resolve);
     thread.postMessage([name, share]);
   });
 }
 
-const tellAll = (name: string, share?: (at: number) => object): Promise<unknown[]> =>
-  Promise.all(threads.map((thread, at) => tell(thread, name, share?.(at))));
+const callAll = (name: string, share?: (at: number) => object): Promise<unknown[]> =>
+  Promise.all(threads.map((thread, at) => call(thread, name, share?.(at))));
 
 type Parameters = ReadonlyMap<string, string>;
 
 const numberOf = (parameters: Parameters, name: string, otherwise: number): number =>
   Number(parameters.get(name) ?? otherwise);
 
-/** Runs the task, and says what it took of time here and in the server. */
+/** Runs a task and measures its duration and the CPU time of server and generator. */
 async function interval(parameters: Parameters, task: () => Promise<unknown>): Promise<object> {
   const pids = (parameters.get('pids') ?? '').split(',').map(Number).filter(Boolean);
   const read = (): number => pids.map(cpuUs).reduce((sum, each) => sum + each, 0);
@@ -54,21 +55,22 @@ async function interval(parameters: Parameters, task: () => Promise<unknown>): P
 }
 
 async function clear(): Promise<void> {
-  await tellAll('clear');
+  await callAll('clear');
   Atomics.store(delivered, 0, 0);
   from[0] = process.hrtime.bigint();
 }
 
 async function gather() {
-  const all = (await tellAll('found')) as Found[];
-  const sum = (of: (found: Found) => number): number => all.reduce((total, found) => total + of(found), 0);
+  const all = (await callAll('found')) as ThreadResult[];
+  const sum = (of: (found: ThreadResult) => number): number =>
+    all.reduce((total, found) => total + of(found), 0);
   const latencies = all.flatMap(({ latenciesMs }) => latenciesMs);
   return {
     rounds: sum(({ rounds }) => rounds),
     bad: sum(({ bad }) => bad),
     arrivals: sum(({ arrivals }) => arrivals),
     open: sum(({ open }) => open),
-    complaint: all.find(({ complaint }) => complaint !== '')?.complaint ?? '',
+    firstError: all.find(({ firstError }) => firstError !== '')?.firstError ?? '',
     ...spread(latencies),
   };
 }
@@ -81,7 +83,7 @@ const spread = (values: readonly number[]) => ({
 
 let [prefix, on, opened] = ['', [0], 0];
 
-/** Every thread takes its turn in the row of clients. */
+/** Opens clients, spread over all threads in turn. */
 async function open(parameters: Parameters): Promise<object> {
   const [n, channels, per] = [
     numberOf(parameters, 'n', 1),
@@ -99,20 +101,20 @@ async function open(parameters: Parameters): Promise<object> {
     share?.channelsOf.push(own.map((channel) => `${prefix}bench-${channel}`));
   }
   opened += n;
-  let answers: { open: number; failed: number; complaint: string }[] = [];
+  let answers: { open: number; failed: number; firstError: string }[] = [];
   const time = await interval(parameters, async () => {
-    answers = (await tellAll('open', (at) => shares[at] as Share['open'])) as typeof answers;
+    answers = (await callAll('open', (at) => shares[at] as Share['open'])) as typeof answers;
   });
   return {
     ...time,
     open: answers.reduce((sum, each) => sum + each.open, 0),
     failed: answers.reduce((sum, each) => sum + each.failed, 0),
-    complaint: answers.find(({ complaint }) => complaint !== '')?.complaint ?? '',
+    firstError: answers.find(({ firstError }) => firstError !== '')?.firstError ?? '',
   };
 }
 
 async function close(): Promise<object> {
-  await tellAll('close');
+  await callAll('close');
   [on, opened] = [[0], 0];
   return {};
 }
@@ -130,37 +132,37 @@ async function fanout(parameters: Parameters): Promise<object> {
   });
   const [publisher] = threads as [Worker];
   await clear();
-  await tell(publisher, 'publish', share(numberOf(parameters, 'warmup', 0.2)));
+  await call(publisher, 'publish', share(numberOf(parameters, 'warmup', 0.2)));
   await clear();
-  let driven = {} as Driven;
+  let published = {} as PublishResult;
   const seconds = numberOf(parameters, 'seconds', 1);
   let inTime = 0;
-  const over = setTimeout(() => (inTime = Atomics.load(delivered, 0)), seconds * 1000);
+  const timer = setTimeout(() => (inTime = Atomics.load(delivered, 0)), seconds * 1000);
   const time = await interval(parameters, async () => {
-    driven = (await tell(publisher, 'publish', share(seconds))) as Driven;
+    published = (await call(publisher, 'publish', share(seconds))) as PublishResult;
   });
-  clearTimeout(over);
+  clearTimeout(timer);
   const deliveries = Atomics.load(delivered, 0);
   const found = await gather();
-  const { p50Ms: probeP50Ms, p99Ms: probeP99Ms } = spread(driven.probesMs);
+  const { p50Ms: probeP50Ms, p99Ms: probeP99Ms } = spread(published.probesMs);
   return {
     ...found,
     ...time,
-    events: driven.events,
+    events: published.events,
     deliveries,
     inTime: share(seconds).rate > 0 ? inTime : deliveries,
-    missing: driven.expected - deliveries,
-    refused: driven.refused,
-    lost: driven.lost,
-    whole: deliveries >= driven.expected && driven.lost === 0,
-    probes: driven.probesMs.length,
+    missing: published.expected - deliveries,
+    refused: published.refused,
+    lost: published.lost,
+    whole: deliveries >= published.expected && published.lost === 0,
+    probes: published.probesMs.length,
     probeP50Ms,
     probeP99Ms,
   };
 }
 
-/** Many that each do the same over and over, each thread its share of them. */
-async function repeat(what: 'post' | 'visit' | 'churn', parameters: Parameters): Promise<object> {
+/** Runs closed loops of requests, handshakes or joins, spread over all threads. */
+async function repeat(what: 'post' | 'handshake' | 'churn', parameters: Parameters): Promise<object> {
   const inflight = Math.ceil(numberOf(parameters, 'inflight', 16) / threads.length);
   const share: Share['begin'] = {
     what,
@@ -169,23 +171,23 @@ async function repeat(what: 'post' | 'visit' | 'churn', parameters: Parameters):
     batch: numberOf(parameters, 'batch', 0),
     plain: numberOf(parameters, 'plain', 0) > 0,
   };
-  await tellAll('begin', () => share);
+  await callAll('begin', () => share);
   await sleep(numberOf(parameters, 'warmup', 0.2) * 1000);
   await clear();
   const time = await interval(parameters, () => sleep(numberOf(parameters, 'seconds', 1) * 1000));
   const found = await gather();
-  await tellAll('end');
+  await callAll('end');
   return { ...found, ...time };
 }
 
-async function rest(parameters: Parameters): Promise<object> {
+async function idle(parameters: Parameters): Promise<object> {
   const [seconds, ping] = [numberOf(parameters, 'seconds', 1), numberOf(parameters, 'ping', 0)];
   let pings = 0;
   const time = await interval(parameters, async () => {
     const began = performance.now();
     for (let s = 0; s < seconds; s = (performance.now() - began) / 1000) {
       const count = ping > 0 ? Math.floor(((opened * s) / ping - pings) / threads.length) : 0;
-      if (count > 0) await tellAll('ping', () => ({ count }));
+      if (count > 0) await callAll('ping', () => ({ count }));
       pings += count * threads.length;
       await sleep(20);
     }
@@ -198,9 +200,9 @@ const commands: Record<string, (parameters: Parameters) => Promise<object>> = {
   open,
   close,
   fanout,
-  rest,
+  idle,
   post: (parameters) => repeat('post', parameters),
-  visit: (parameters) => repeat('visit', parameters),
+  handshake: (parameters) => repeat('handshake', parameters),
   churn: (parameters) => repeat('churn', parameters),
 };
 

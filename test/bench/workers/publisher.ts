@@ -1,10 +1,10 @@
-/** The application of a benchmark: signed requests over connections that stay open where the server keeps them. */
+/** The application of a benchmark: sends signed requests over keep-alive connections. */
 import { Agent } from 'node:http';
 import { type Endpoint, http, signedPath } from '../../support/wire-http.ts';
-import type { Driven, Share } from './share.ts';
+import type { PublishResult, Share } from './share.ts';
 
 const POSTERS = 64;
-const PATIENCE_MS = 5000;
+const TIMEOUT_MS = 5000;
 
 const immediate = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -32,32 +32,32 @@ export class Publisher {
     this.#delivered = delivered;
   }
 
-  /** Resolves when the time is over and, without a rate, everything has arrived or was waited for long enough. */
-  async drive(share: Share['publish']): Promise<Driven> {
+  /** Publishes for an interval. Resolves when every event has arrived, or after a timeout. */
+  async publish(share: Share['publish']): Promise<PublishResult> {
     const tally: Tally = { events: 0, expected: 0, answered: 0, sent: 0, refused: 0, lost: 0, probesMs: [] };
-    if (share.rate > 0) await this.#paced(share, tally);
-    else await this.#closed(share, tally);
+    if (share.rate > 0) await this.#openLoop(share, tally);
+    else await this.#closedLoop(share, tally);
     return tally;
   }
 
-  /** True once no event is in flight. */
-  async #settled(tally: Tally): Promise<boolean> {
-    const until = performance.now() + PATIENCE_MS;
+  /** Waits until no event is in flight; returns false after a timeout. */
+  async #allArrived(tally: Tally): Promise<boolean> {
+    const until = performance.now() + TIMEOUT_MS;
     const isDone = (): boolean =>
       Atomics.load(this.#delivered, 0) >= tally.expected && tally.answered === tally.sent;
     while (!isDone() && performance.now() < until) await immediate();
     return isDone();
   }
 
-  async #closed(share: Share['publish'], tally: Tally): Promise<void> {
+  async #closedLoop(share: Share['publish'], tally: Tally): Promise<void> {
     const end = performance.now() + share.seconds * 1000;
     while (performance.now() < end) {
       for (let at = 0; at < share.burst; at += 1) this.#submit(share, tally);
-      if (!(await this.#settled(tally))) return;
+      if (!(await this.#allArrived(tally))) return;
     }
   }
 
-  async #paced(share: Share['publish'], tally: Tally): Promise<void> {
+  async #openLoop(share: Share['publish'], tally: Tally): Promise<void> {
     const start = performance.now();
     let [due, probeDue] = [0, 0];
     for (let ms = 0; ms < share.seconds * 1000; ms = performance.now() - start) {
@@ -68,7 +68,7 @@ export class Publisher {
       }
       await immediate();
     }
-    await this.#settled(tally);
+    await this.#allArrived(tally);
   }
 
   #submit({ on, prefix, batch, size }: Share['publish'], tally: Tally): void {
@@ -91,13 +91,13 @@ export class Publisher {
 
   #probe({ size }: Share['publish'], tally: Tally): void {
     const since = performance.now();
-    this.#post('bench-nobody', size, 0, this.#probeAgent).then(
+    this.#post('bench-unused', size, 0, this.#probeAgent).then(
       () => tally.probesMs.push(performance.now() - since),
       () => (tally.lost += 1),
     );
   }
 
-  /** True when it was accepted. */
+  /** Returns true if the event was accepted. */
   async #post(channel: string, size: number, batch: number, agent: Agent): Promise<boolean> {
     const data = dataOf(size);
     const event = { name: 'bench', channel, data };
@@ -115,14 +115,14 @@ export class Publisher {
     return status === 200;
   }
 
-  /** So many requests at any time, until the function that it returns is called. */
+  /** Keeps `inflight` requests in flight until the returned function is called. */
   repeat(
     {
       inflight,
       batch,
       plain,
     }: { readonly inflight: number; readonly batch: number; readonly plain: boolean },
-    told: (ms: number, isGood: boolean) => void,
+    onAnswer: (ms: number, isGood: boolean) => void,
   ): () => void {
     const state = { isOver: false };
     const loop = async (): Promise<void> => {
@@ -130,9 +130,9 @@ export class Publisher {
         const since = performance.now();
         const one = plain
           ? this.#send('/echo', JSON.stringify({ data: dataOf(256) }), this.#agent)
-          : this.#post('bench-nobody', 256, batch, this.#agent);
+          : this.#post('bench-unused', 256, batch, this.#agent);
         const isGood = await one.catch(() => false);
-        told(performance.now() - since, isGood);
+        onAnswer(performance.now() - since, isGood);
       }
     };
     for (let at = 0; at < inflight; at += 1) void loop();

@@ -1,4 +1,4 @@
-/** Orders to one thread. */
+/** Commands to one thread, with their parameters. */
 export interface Share {
   readonly open: {
     readonly indices: readonly number[];
@@ -17,7 +17,7 @@ export interface Share {
     readonly prefix: string;
   };
   readonly begin: {
-    readonly what: 'post' | 'visit' | 'churn';
+    readonly what: 'post' | 'handshake' | 'churn';
     readonly inflight: number;
     readonly bare: boolean;
     readonly batch: number;
@@ -26,8 +26,8 @@ export interface Share {
   readonly ping: { readonly count: number };
 }
 
-/** Result of driving events. */
-export interface Driven {
+/** Result of publishing for one interval. */
+export interface PublishResult {
   readonly events: number;
   readonly expected: number;
   readonly refused: number;

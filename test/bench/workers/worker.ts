@@ -1,7 +1,7 @@
-/** One thread of the load: its share of the clients, and on the first one the publisher too. */
+/** One thread of the generator: a share of the clients, and on the first thread the publisher too. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Endpoint } from '../../support/wire-http.ts';
-import { Client, type Hearer } from './client.ts';
+import { Client, type ClientHandlers } from './client.ts';
 import { Publisher } from './publisher.ts';
 import type { Share } from './share.ts';
 import { sleep } from '../../../src/core/util/time.ts';
@@ -10,7 +10,7 @@ interface Start {
   readonly endpoint: Endpoint;
   /** [0]: deliveries of this measurement, of all threads. */
   readonly delivered: Int32Array;
-  /** [0]: when it began. */
+  /** [0]: start of this measurement; events due before it are ignored. */
   readonly from: BigInt64Array;
 }
 
@@ -18,12 +18,12 @@ const { endpoint, delivered, from } = workerData as Start;
 const clients: Client[] = [];
 const publisher = new Publisher(endpoint, delivered);
 let latenciesMs: number[] = [];
-let [arrivals, settled, failed, rounds, bad] = [0, 0, 0, 0, 0];
-let [complaint, isOver] = ['', false];
+let [arrivals, subscribed, failed, rounds, bad] = [0, 0, 0, 0, 0];
+let [firstError, isOver] = ['', false];
 
 const DUE = /due=(\d{19})/;
 
-function heard(text: string, atNs: bigint): void {
+function received(text: string, atNs: bigint): void {
   const due = DUE.exec(text)?.[1];
   if (due === undefined) {
     if (text.includes('member_added')) arrivals += 1;
@@ -35,77 +35,82 @@ function heard(text: string, atNs: bigint): void {
   Atomics.add(delivered, 0, 1);
 }
 
-function complain(why: string): void {
-  if (complaint === '') complaint = why.slice(0, 120);
+function recordError(reason: string): void {
+  if (firstError === '') firstError = reason.slice(0, 120);
 }
 
-const crowd: Hearer = {
-  heard,
-  settled: () => (settled += 1),
-  ended: (client, why) => {
-    if (client.isSettled) settled -= 1;
+const subscriberHandlers: ClientHandlers = {
+  received,
+  subscribed: () => (subscribed += 1),
+  closed: (client, reason) => {
+    if (client.isSubscribed) subscribed -= 1;
     failed += 1;
-    complain(why);
+    recordError(reason);
   },
 };
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 async function open({ indices, channelsOf, together }: Share['open']): Promise<object> {
-  const [before, wanted] = [settled + failed, indices.length];
+  const [before, wanted] = [subscribed + failed, indices.length];
   let [opened, progressMs, seen] = [0, performance.now(), -1];
-  while (settled + failed - before < wanted && performance.now() - progressMs < PATIENCE_MS) {
-    while (opened < wanted && opened - (settled + failed - before) < together) {
+  while (subscribed + failed - before < wanted && performance.now() - progressMs < TIMEOUT_MS) {
+    while (opened < wanted && opened - (subscribed + failed - before) < together) {
       const index = indices[opened] ?? 0;
       const client = new Client(
         { endpoint, index, channels: channelsOf[opened] ?? [], isBare: false },
-        crowd,
+        subscriberHandlers,
       );
       clients.push(client);
       client.open();
       opened += 1;
     }
     await sleep(1);
-    if (settled + failed !== seen) [seen, progressMs] = [settled + failed, performance.now()];
+    if (subscribed + failed !== seen) [seen, progressMs] = [subscribed + failed, performance.now()];
   }
-  return { open: settled, failed, complaint };
+  return { open: subscribed, failed, firstError };
 }
 
-/** Clients that do the same over and over until they are told that it is over. */
-function again(count: number, bare: boolean, channel: string, turn: (client: Client) => void): Client[] {
-  const ended = (_: Client, why: string): void => {
+/** Opens clients that repeat a turn until `isOver`. */
+function openLoopClients(
+  count: number,
+  bare: boolean,
+  channel: string,
+  turn: (client: Client) => void,
+): Client[] {
+  const closed = (_: Client, reason: string): void => {
     bad += 1;
-    complain(why);
+    recordError(reason);
   };
-  const troop = Array.from({ length: count }, (_, at) => {
-    const wanted = {
+  const looping = Array.from({ length: count }, (_, at) => {
+    const options = {
       endpoint,
       index: 1_000_000 + Math.floor(Math.random() * 1e9) + at,
       channels: [channel],
       isBare: bare,
     };
-    return new Client(wanted, { heard, ended, settled: (client) => !isOver && turn(client) });
+    return new Client(options, { received, closed, subscribed: (client) => !isOver && turn(client) });
   });
-  for (const client of troop) client.open();
-  return troop;
+  for (const client of looping) client.open();
+  return looping;
 }
 
-function turned(client: Client): void {
+function countRound(client: Client): void {
   rounds += 1;
   latenciesMs.push(performance.now() - client.sinceMs);
 }
 
-function visit(client: Client): void {
-  turned(client);
+function reconnect(client: Client): void {
+  countRound(client);
   client.close();
   client.open();
 }
 
 function churn(client: Client): void {
-  turned(client);
-  client.say('{"event":"pusher:unsubscribe","data":{"channel":"presence-bench-0"}}');
+  countRound(client);
+  client.sendText('{"event":"pusher:unsubscribe","data":{"channel":"presence-bench-0"}}');
   client.sinceMs = performance.now();
-  client.enter();
+  client.subscribe();
 }
 
 let stop: () => void = () => undefined;
@@ -114,15 +119,15 @@ const actions = {
   open,
   close: () => {
     for (const client of clients.splice(0)) client.close();
-    [settled, failed] = [0, 0];
+    [subscribed, failed] = [0, 0];
     return {};
   },
   clear: () => {
-    [latenciesMs, arrivals, rounds, bad, complaint] = [[], 0, 0, 0, ''];
+    [latenciesMs, arrivals, rounds, bad, firstError] = [[], 0, 0, 0, ''];
     return {};
   },
-  found: () => ({ latenciesMs, arrivals, rounds, bad, complaint, open: settled }),
-  publish: (share: Share['publish']) => publisher.drive(share),
+  found: () => ({ latenciesMs, arrivals, rounds, bad, firstError, open: subscribed }),
+  publish: (share: Share['publish']) => publisher.publish(share),
   begin: ({ what, inflight, bare, batch, plain }: Share['begin']) => {
     isOver = false;
     if (what === 'post') {
@@ -134,8 +139,8 @@ const actions = {
       return {};
     }
     const channel = what === 'churn' ? 'presence-bench-0' : 'bench-0';
-    const troop = again(inflight, bare, channel, what === 'churn' ? churn : visit);
-    stop = () => troop.forEach((client) => client.close());
+    const looping = openLoopClients(inflight, bare, channel, what === 'churn' ? churn : reconnect);
+    stop = () => looping.forEach((client) => client.close());
     return {};
   },
   end: () => {
@@ -145,7 +150,7 @@ const actions = {
   },
   ping: ({ count }: Share['ping']) => {
     for (let at = 0; at < Math.min(count, clients.length); at += 1)
-      clients[Math.floor(Math.random() * clients.length)]?.say('{"event":"pusher:ping","data":{}}');
+      clients[Math.floor(Math.random() * clients.length)]?.sendText('{"event":"pusher:ping","data":{}}');
     return {};
   },
 };

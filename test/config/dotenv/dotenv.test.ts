@@ -10,7 +10,7 @@ import { laravelText } from '../../../src/settings/settings.ts';
 import { ConfigError } from '../../../src/settings/settings.ts';
 import { loadDotenv } from '../../../src/config/dotenv/load.ts';
 import { laravel8 } from '../../laravel/app-folder.ts';
-import { whatIsMissing } from '../../laravel/requirements.ts';
+import { missingRequirements } from '../../laravel/requirements.ts';
 import { type Case, cases, names } from './generate.ts';
 
 const FILES = 4000;
@@ -91,7 +91,7 @@ function asEnv(value: string): unknown {
 }
 
 const title = `2.1 a .env has the same values, or is refused, as with Laravel's own reader (${FILES} files)`;
-const missing = whatIsMissing();
+const missing = missingRequirements();
 if (missing !== undefined && process.env.CI === undefined) test.skip(`${title} (skipped: ${missing})`);
 else
   test(

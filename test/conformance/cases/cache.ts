@@ -7,16 +7,16 @@ import type { CaseTools } from '../case-tools.ts';
 
 const missOf = (channel: string) => ({ event: 'pusher:cache_miss', channel, data: '{}' });
 
-/** All frames that a subscription brings. */
-const frames = async (tools: CaseTools, channel: string, who?: object) => {
+/** All frames that a new subscriber receives. */
+const frames = async (tools: CaseTools, channel: string, joining?: object) => {
   const wire = await tools.connect();
-  tools.ask(wire, channel, who ? { member: who } : {});
+  tools.ask(wire, channel, joining ? { member: joining } : {});
   return { wire, frames: await wire.settle() };
 };
 
-/** A new subscriber gets success and then exactly this frame. */
-const greets = async (tools: CaseTools, channel: string, expected: object, who?: object) => {
-  const got = (await frames(tools, channel, who)).frames;
+/** Expects that a new subscriber receives success and then exactly this frame. */
+const expectCached = async (tools: CaseTools, channel: string, expected: object, joining?: object) => {
+  const got = (await frames(tools, channel, joining)).frames;
   same(got[0]?.event, SUCCEEDED, 'the first frame');
   same(got.slice(1), [expected], 'the frames after success');
 };
@@ -29,10 +29,10 @@ export const cache: Case[] = [
     async run(tools) {
       for (const base of ['cache-x', 'private-cache-x', 'private-encrypted-cache-x']) {
         const channel = tools.name(base);
-        await greets(tools, channel, missOf(channel));
+        await expectCached(tools, channel, missOf(channel));
       }
       const presence = tools.name('presence-cache-x');
-      await greets(tools, presence, missOf(presence), member('1'));
+      await expectCached(tools, presence, missOf(presence), member('1'));
     },
   },
   {
@@ -42,32 +42,32 @@ export const cache: Case[] = [
     async run(tools) {
       const channel = tools.name('cache-x');
       await tools.publish('e', '{"n":1}', channel);
-      await greets(tools, channel, { event: 'e', data: '{"n":1}', channel });
+      await expectCached(tools, channel, { event: 'e', data: '{"n":1}', channel });
     },
   },
   {
     id: 'S61',
     rule: '3.10',
-    title: 'the last event counts, while there are subscribers as well',
+    title: 'the newest event is the cached one, also while there are subscribers',
     async run(tools) {
       const channel = tools.name('cache-x');
       const { wire } = await frames(tools, channel);
       for (const n of ['1', '2', '3']) await tools.publish('e', n, channel);
       await wire.settle();
-      await greets(tools, channel, { event: 'e', data: '3', channel });
+      await expectCached(tools, channel, { event: 'e', data: '3', channel });
     },
   },
   {
     id: 'S62',
     rule: '3.10',
-    title: 'the cached frame is the same text as the live one',
+    title: 'the cached frame is the same text as the frame of the publish',
     async run(tools) {
       const channel = tools.name('cache-x');
-      const { wire: live } = await frames(tools, channel);
+      const { wire: subscriber } = await frames(tools, channel);
       await tools.publish('App\\Events\\E', '{"a":"\\u00e9/é"}', channel);
-      await live.settle();
+      await subscriber.settle();
       const { wire: late } = await frames(tools, channel);
-      const text = live.texts.find((each) => each.includes('Events'));
+      const text = subscriber.texts.find((each) => each.includes('Events'));
       same(
         late.texts.find((each) => each.includes('Events')),
         text,
@@ -85,7 +85,7 @@ export const cache: Case[] = [
       await tools.publish('e', 'published', channel);
       tools.clientEvent(sender, channel, { n: 1 });
       await sender.settle();
-      await greets(tools, channel, { event: 'e', data: 'published', channel });
+      await expectCached(tools, channel, { event: 'e', data: 'published', channel });
     },
   },
   {
@@ -94,41 +94,41 @@ export const cache: Case[] = [
     title: 'member_removed is not cached',
     async run(tools) {
       const channel = tools.name('presence-cache-x');
-      await tools.subscriber(channel, { member: member('stays') });
-      const goer = await tools.subscriber(channel, { member: member('goes') });
+      await tools.subscriber(channel, { member: member('first') });
+      const leaver = await tools.subscriber(channel, { member: member('second') });
       await tools.publish('e', 'published', channel);
-      tools.unsubscribe(goer, channel);
-      await goer.settle();
-      await greets(tools, channel, { event: 'e', data: 'published', channel }, member('new'));
+      tools.unsubscribe(leaver, channel);
+      await leaver.settle();
+      await expectCached(tools, channel, { event: 'e', data: 'published', channel }, member('new'));
     },
   },
   {
     id: 'S26',
     rule: '7.7',
-    title: 'an encrypted cache channel greets with the identical ciphertext',
+    title: 'an encrypted cache channel sends the identical ciphertext to a new subscriber',
     async run(tools) {
       const channel = tools.name('private-encrypted-cache-x');
       const data = '{"nonce":"AAAA+/==","ciphertext":"q83vEjRWeJA/+w=="}';
       await tools.publish('e', data, channel);
-      await greets(tools, channel, { event: 'e', data, channel });
+      await expectCached(tools, channel, { event: 'e', data, channel });
     },
   },
   {
     id: 'S63',
     rule: '3.10',
-    title: 'an event that excludes a socket is cached all the same',
+    title: 'an event that excludes a socket is cached as well',
     async run(tools) {
       const channel = tools.name('cache-x');
       const { wire } = await frames(tools, channel);
       await tools.publish('e', 'd', channel, { socket_id: wire.socketId });
       await tools.silent(wire);
-      await greets(tools, channel, { event: 'e', data: 'd', channel });
+      await expectCached(tools, channel, { event: 'e', data: 'd', channel });
     },
   },
   {
     id: 'S64',
     rule: '3.10',
-    title: 'subscribing again brings the cached event again',
+    title: 'subscribing again sends the cached event again',
     async run(tools) {
       const channel = tools.name('cache-x');
       await tools.publish('e', 'd', channel);
@@ -145,20 +145,20 @@ export const cache: Case[] = [
   {
     id: 'S65',
     rule: '3.10',
-    title: 'the cache outlives its subscribers',
+    title: 'the cached event is kept when the last subscriber leaves',
     async run(tools) {
       const channel = tools.name('cache-x');
       const { wire } = await frames(tools, channel);
       await tools.publish('e', 'd', channel);
       tools.unsubscribe(wire, channel);
       await wire.settle();
-      await greets(tools, channel, { event: 'e', data: 'd', channel });
+      await expectCached(tools, channel, { event: 'e', data: 'd', channel });
     },
   },
   {
     id: 'S66',
     rule: '3.4',
-    title: 'on a presence-cache channel success with the roster stands before the cached event',
+    title: 'on a presence-cache channel success with the roster is sent before the cached event',
     async run(tools) {
       const channel = tools.name('presence-cache-x');
       await tools.publish('e', 'd', channel);
@@ -173,14 +173,14 @@ export const cache: Case[] = [
       same(
         (await watcher.settle()).map(({ event }) => event),
         ['pusher_internal:member_added'],
-        'frames of the other',
+        'frames of the other socket',
       );
     },
   },
   {
     id: 'S67',
     rule: '3.1',
-    title: 'cache- in the middle of a name makes no cache channel',
+    title: 'a channel with cache- in the middle of its name is no cache channel',
     async run(tools) {
       for (const base of ['my-cache-x', 'private-x-cache-y', 'cache']) {
         const channel = tools.name(base).replace(/^cache-/, 'cache.');
@@ -197,18 +197,18 @@ export const cache: Case[] = [
   {
     id: 'S69',
     rule: '3.10',
-    title: 'the event of a cache channel is forgotten after the configured time',
+    title: 'the event of a cache channel expires after the configured time',
     needs: needs.shortCache,
     async run(tools) {
       const channel = tools.name('cache-x');
       await tools.publish('e', 'd', channel);
-      await greets(tools, channel, { event: 'e', data: 'd', channel });
+      await expectCached(tools, channel, { event: 'e', data: 'd', channel });
       const isForgotten = async () => {
         const { cache: kept } = (await tools.channel(channel, 'cache')) as { cache: unknown };
         return kept === null;
       };
       await eventually(isForgotten, 'the event is forgotten', 4_000);
-      await greets(tools, channel, missOf(channel));
+      await expectCached(tools, channel, missOf(channel));
     },
   },
 ];

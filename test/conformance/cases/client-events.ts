@@ -10,8 +10,8 @@ const pair = async (tools: CaseTools, base = 'private-a') => {
   return { channel, a: await tools.subscriber(channel), b: await tools.subscriber(channel) };
 };
 
-/** The sender gets exactly this error, the others nothing. */
-const refuses = async (
+/** Expects that the sender receives exactly this error. */
+const expectError = async (
   tools: CaseTools,
   sender: Awaited<ReturnType<CaseTools['connect']>>,
   code: number,
@@ -29,18 +29,18 @@ const relay: Case[] = [
   {
     id: 'W01',
     rule: '5.3',
-    title: 'a client event reaches the others with the same data, the sender gets nothing',
+    title: 'a client event reaches the other subscribers with the same data, the sender gets nothing',
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       tools.clientEvent(a, channel, { n: 1 });
       await tools.silent(a);
-      same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other');
+      same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other socket');
     },
   },
   {
     id: 'W02',
     rule: '5.4',
-    title: "on presence the server adds the sender's user_id and no forged one",
+    title: 'on a presence channel the server adds the user_id of the sender, and drops a forged one',
     async run(tools) {
       const channel = tools.name('presence-a');
       const a = await tools.subscriber(channel, { member: member('7') });
@@ -50,7 +50,7 @@ const relay: Case[] = [
       same(
         await b.settle(),
         [{ event: 'client-x', channel, data: { n: 1 }, user_id: '7' }],
-        'frames of the other',
+        'frames of the other socket',
       );
     },
   },
@@ -62,13 +62,13 @@ const relay: Case[] = [
       const { channel, a, b } = await pair(tools);
       a.send({ event: 'client-x', channel, data: {}, user_id: '1', socket_id: '1.1', name: 'x' });
       await tools.silent(a);
-      same(await b.settle(), [{ event: 'client-x', channel, data: {} }], 'frames of the other');
+      same(await b.settle(), [{ event: 'client-x', channel, data: {} }], 'frames of the other socket');
     },
   },
   {
     id: 'W07',
     rule: '5.3',
-    title: 'another socket of the same user receives',
+    title: 'another socket of the same user receives the client event',
     async run(tools) {
       const channel = tools.name('presence-a');
       const first = await tools.subscriber(channel, { member: member('7') });
@@ -86,7 +86,7 @@ const relay: Case[] = [
       const { channel, a, b } = await pair(tools);
       tools.clientEvent(a, channel, 'abc');
       await tools.silent(a);
-      same(await b.settle(), [{ event: 'client-x', channel, data: 'abc' }], 'frames of the other');
+      same(await b.settle(), [{ event: 'client-x', channel, data: 'abc' }], 'frames of the other socket');
     },
   },
   {
@@ -97,7 +97,11 @@ const relay: Case[] = [
       const { channel, a, b } = await pair(tools);
       tools.clientEvent(a, channel, '{"a": "\\/"}');
       await tools.silent(a);
-      same(await b.settle(), [{ event: 'client-x', channel, data: '{"a": "\\/"}' }], 'frames of the other');
+      same(
+        await b.settle(),
+        [{ event: 'client-x', channel, data: '{"a": "\\/"}' }],
+        'frames of the other socket',
+      );
     },
   },
   {
@@ -109,7 +113,7 @@ const relay: Case[] = [
       for (const data of [{ a: { b: [] } }, [1, 'é', { x: {} }], null, {}, []]) {
         tools.clientEvent(a, channel, data);
         await tools.silent(a);
-        same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other');
+        same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other socket');
       }
     },
   },
@@ -122,7 +126,7 @@ const relay: Case[] = [
       for (const data of [7, 0, -1.5, true, false, '']) {
         tools.clientEvent(a, channel, data);
         await tools.silent(a);
-        same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other');
+        same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other socket');
       }
     },
   },
@@ -134,7 +138,7 @@ const relay: Case[] = [
       const { channel, a, b } = await pair(tools);
       a.send({ event: 'client-x', channel });
       await tools.silent(a);
-      same(await b.settle(), [{ event: 'client-x', channel, data: null }], 'frames of the other');
+      same(await b.settle(), [{ event: 'client-x', channel, data: null }], 'frames of the other socket');
     },
   },
   {
@@ -145,18 +149,18 @@ const relay: Case[] = [
       const { channel, a, b } = await pair(tools, 'orders');
       tools.clientEvent(a, channel, { n: 1 });
       await tools.silent(a);
-      same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other');
+      same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other socket');
     },
   },
   {
     id: 'W16',
     rule: '5.2',
-    title: 'with the option off a client event on a public channel gets error 4301',
+    title: 'with WAVEHALL_CLIENT_EVENTS_ON_PUBLIC=false a client event on a public channel gets error 4301',
     needs: needs.noPublicClientEvents,
     async run(tools) {
       const { channel, a, b } = await pair(tools, 'orders');
       tools.clientEvent(a, channel, { n: 1 });
-      await refuses(tools, a, 4301);
+      await expectError(tools, a, 4301);
       await tools.silent(b);
     },
   },
@@ -171,14 +175,14 @@ const relay: Case[] = [
       tools.clientEvent(a, channel, { n: 1 });
       await tools.silent(a, b);
       tools.clientEvent(b, channel, { n: 1 });
-      await refuses(tools, b, 4009, NOT_MEMBER);
+      await expectError(tools, b, 4009, NOT_MEMBER);
       await tools.silent(a);
     },
   },
   {
     id: 'W18',
     rule: '5.3',
-    title: 'an event without the dash is no client event',
+    title: 'an event whose name does not begin with client- is no client event',
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       for (const event of ['client_x', 'clientx', 'Client-x', ' client-x'])
@@ -194,7 +198,7 @@ const relay: Case[] = [
       const wire = await tools.connect();
       for (const channel of [undefined, null, 7, {}, ['private-a']]) {
         wire.send({ event: 'client-x', data: {}, channel });
-        await refuses(tools, wire, 4200, 'Invalid message format');
+        await expectError(tools, wire, 4200, 'Invalid message format');
       }
     },
   },
@@ -208,7 +212,7 @@ const relay: Case[] = [
       for (const event of ['client-__proto__', 'client-"\\', 'client-é😀', 'client-']) {
         a.send(`{"event":${JSON.stringify(event)},"channel":"${channel}","data":${JSON.stringify(data)}}`);
         await tools.silent(a);
-        same(await b.settle(), [{ event, channel, data }], `frames of the other for ${event}`);
+        same(await b.settle(), [{ event, channel, data }], `frames of the other socket for ${event}`);
       }
     },
   },
@@ -221,11 +225,11 @@ const rules: Case[] = [
     title: 'mode members: a sender that is not subscribed gets error 4009, nothing is delivered',
     async run(tools) {
       const channel = tools.name('private-a');
-      const insider = await tools.subscriber(channel);
-      const stranger = await tools.connect();
-      tools.clientEvent(stranger, channel, { n: 1 });
-      await refuses(tools, stranger, 4009, NOT_MEMBER);
-      await tools.silent(insider);
+      const subscriber = await tools.subscriber(channel);
+      const outsider = await tools.connect();
+      tools.clientEvent(outsider, channel, { n: 1 });
+      await expectError(tools, outsider, 4009, NOT_MEMBER);
+      await tools.silent(subscriber);
     },
   },
   {
@@ -233,10 +237,10 @@ const rules: Case[] = [
     rule: '5.1',
     title: 'a client event on an unoccupied channel gets error 4009',
     async run(tools) {
-      const stranger = await tools.connect();
+      const outsider = await tools.connect();
       for (const channel of [tools.name('private-none'), tools.name('presence-none'), '__proto__']) {
-        tools.clientEvent(stranger, channel, { n: 1 });
-        await refuses(tools, stranger, 4009, NOT_MEMBER);
+        tools.clientEvent(outsider, channel, { n: 1 });
+        await expectError(tools, outsider, 4009, NOT_MEMBER);
       }
     },
   },
@@ -248,22 +252,26 @@ const rules: Case[] = [
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       tools.clientEvent(a, channel, { n: 1 });
-      await refuses(tools, a, 4301, SWITCHED_OFF);
+      await expectError(tools, a, 4301, SWITCHED_OFF);
       await tools.silent(b);
     },
   },
   {
     id: 'W05',
     rule: '5.4',
-    title: 'mode all: a client that is not subscribed may send, but a forged user_id is not passed on',
+    title: 'mode all: a client that is not subscribed may send, but a forged user_id is dropped',
     needs: needs.clientEventsFromAll,
     async run(tools) {
       const channel = tools.name('presence-a');
-      const insider = await tools.subscriber(channel, { member: member('7') });
-      const stranger = await tools.connect();
-      stranger.send({ event: 'client-x', channel, data: { n: 1 }, user_id: '1' });
-      await tools.silent(stranger);
-      same(await insider.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the member');
+      const subscriber = await tools.subscriber(channel, { member: member('7') });
+      const outsider = await tools.connect();
+      outsider.send({ event: 'client-x', channel, data: { n: 1 }, user_id: '1' });
+      await tools.silent(outsider);
+      same(
+        await subscriber.settle(),
+        [{ event: 'client-x', channel, data: { n: 1 } }],
+        'frames of the member',
+      );
     },
   },
   {
@@ -280,7 +288,7 @@ const rules: Case[] = [
       same(
         await b.settle(),
         [{ event: 'client-x', channel, data: { n: 1 }, user_id: '7' }],
-        'frames of the other',
+        'frames of the other socket',
       );
     },
   },
@@ -302,12 +310,12 @@ const rules: Case[] = [
   {
     id: 'W23',
     rule: '5.5',
-    title: 'the rate per app can be set',
+    title: 'the rate of client events of an app can be set',
     needs: needs.fewClientEvents,
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       for (let n = 0; n < 4; n += 1) tools.clientEvent(a, channel, { n });
-      await refuses(tools, a, 4301);
+      await expectError(tools, a, 4301);
       same((await b.settle()).length, 3, 'events delivered');
     },
   },
@@ -319,9 +327,9 @@ const rules: Case[] = [
       const { channel, a, b } = await pair(tools);
       tools.clientEvent(a, channel, { n: 1 }, 'client-'.padEnd(200, 'x'));
       await tools.silent(a);
-      same((await b.settle()).length, 1, 'frames of the other');
+      same((await b.settle()).length, 1, 'frames of the other socket');
       tools.clientEvent(a, channel, { n: 1 }, 'client-'.padEnd(201, 'x'));
-      await refuses(tools, a, 4301);
+      await expectError(tools, a, 4301);
       await tools.silent(b);
     },
   },
@@ -332,26 +340,26 @@ const rules: Case[] = [
     async run(tools) {
       const { channel, a, b } = await pair(tools, 'private-encrypted-a');
       tools.clientEvent(a, channel, { n: 1 });
-      await refuses(tools, a, 4301);
+      await expectError(tools, a, 4301);
       await tools.silent(b);
     },
   },
   {
     id: 'W08',
     rule: '5.3',
-    title: 'two apps with a channel of the same name receive nothing of each other',
+    title: 'two apps with a channel of the same name receive no events of each other',
     needs: secondApp.needs,
     async run(tools) {
       const other = tools.as(secondApp.app);
       const channel = tools.name('private-a');
       const [a, b] = [await tools.subscriber(channel), await tools.subscriber(channel)];
-      const foreign = await other.subscriber(channel);
+      const inOtherApp = await other.subscriber(channel);
       tools.clientEvent(a, channel, { n: 1 });
       await tools.silent(a);
       same((await b.settle()).length, 1, 'frames in the same app');
-      await tools.silent(foreign);
+      await tools.silent(inOtherApp);
       await tools.publish('e', 'd', channel);
-      await tools.silent(foreign);
+      await tools.silent(inOtherApp);
       same((await b.settle()).length, 1, 'frames in the same app');
       same(
         await other.channel(channel, 'subscription_count'),
@@ -363,7 +371,7 @@ const rules: Case[] = [
   {
     id: 'W26',
     rule: '5.4',
-    title: 'a numeric user_id is passed on as its string',
+    title: 'a numeric user_id is sent as its string',
     async run(tools) {
       const channel = tools.name('presence-a');
       const a = await tools.subscriber(channel, { member: member(7) });
@@ -373,7 +381,7 @@ const rules: Case[] = [
       same(
         await b.settle(),
         [{ event: 'client-x', channel, data: { n: 1 }, user_id: '7' }],
-        'frames of the other',
+        'frames of the other socket',
       );
     },
   },

@@ -15,7 +15,7 @@ interface Authorisation {
   channelName: string;
 }
 
-/** pusher-js as a page would configure it for this server; signatures come from the suite instead of an HTTP endpoint. */
+/** Creates a pusher-js client configured as on a page; the suite signs subscriptions in place of an auth endpoint. */
 const pusher = (tools: CaseTools, key: string, member?: object) =>
   new Pusher(key, {
     cluster: '',
@@ -35,14 +35,14 @@ const pusher = (tools: CaseTools, key: string, member?: object) =>
     },
   });
 
-/** Two attempts of pusher-js are never further apart than this while it still tries. */
+/** Longest time between two attempts of pusher-js to reconnect. */
 const PUSHER_RETRY_MS = 1_000;
 
 export const clients: Case[] = [
   {
     id: 'C25',
     rule: '2.14',
-    title: 'pusher-js with an unknown key stops for good',
+    title: 'pusher-js with an unknown key does not reconnect',
     async run(tools) {
       const client = pusher(tools, 'nope');
       let attempts = 0;
@@ -67,15 +67,15 @@ export const clients: Case[] = [
   {
     id: 'S29',
     rule: '4.3',
-    title: 'Echo: here() gets the user_info of everybody, and no null',
+    title: 'Echo: here() gets the user_info of every member, and no null',
     async run(tools) {
-      const room = tools.name('room');
-      await tools.subscriber(`presence-${room}`, { member: { user_id: '1', user_info: { name: 'A' } } });
+      const channel = tools.name('room');
+      await tools.subscriber(`presence-${channel}`, { member: { user_id: '1', user_info: { name: 'A' } } });
       const client = pusher(tools, tools.app.key, { user_id: '2', user_info: { name: 'B' } });
       const echo = new Echo({ broadcaster: 'reverb', client, key: tools.app.key, withoutInterceptors: true });
       try {
         let members: unknown;
-        echo.join(room).here((present: unknown) => (members = present));
+        echo.join(channel).here((present: unknown) => (members = present));
         await eventually(() => members !== undefined, 'here() is called');
         same(members, [{ name: 'A' }, { name: 'B' }], 'members given to here()');
       } finally {

@@ -8,7 +8,7 @@ import type { CaseTools } from '../case-tools.ts';
 
 const PING = { event: 'pusher:ping', data: {} };
 
-/** The head of the answer to an upgrade with these headers in place of the honest ones. */
+/** Sends an upgrade with changed headers and returns the head of the response. */
 const upgradeHead = async (
   tools: CaseTools,
   path: string,
@@ -23,18 +23,18 @@ const upgradeHead = async (
 
 const statusOf = (head: string): number => Number(head.split(' ')[1]);
 
-/** Opens sockets, a limited number at a time, and returns the ids they were given. */
-const manyIds = async (tools: CaseTools, count: number, atOnce: number): Promise<Set<string>> => {
+/** Opens sockets, a limited number at a time, and returns their socket ids. */
+const openMany = async (tools: CaseTools, count: number, concurrency: number): Promise<Set<string>> => {
   const ids = new Set<string>();
-  const lane = async () => {
+  const worker = async () => {
     while (ids.size < count) {
       const wire = await tools.connect();
-      holds(!ids.has(wire.socketId), 'the socket id', 'one that was not given before', wire.socketId);
+      holds(!ids.has(wire.socketId), 'the socket id', 'one that no earlier socket has', wire.socketId);
       ids.add(wire.socketId);
       await wire.close();
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, lane));
+  await Promise.all(Array.from({ length: concurrency }, worker));
   return ids;
 };
 
@@ -57,18 +57,18 @@ const established: Case[] = [
     rule: '2.4',
     title: '10 000 connections get 10 000 socket ids',
     limitMs: 120_000,
-    run: (tools) => manyIds(tools, 10_000, 50),
+    run: (tools) => openMany(tools, 10_000, 50),
   },
   {
     id: 'C03',
     rule: '2.2',
-    title: 'an upgrade without any query is protocol 7',
+    title: 'an upgrade without a query uses protocol 7',
     run: (tools) => tools.connect(''),
   },
   {
     id: 'C04',
     rule: '2.1',
-    title: 'a configured prefix stands before /app',
+    title: 'a configured prefix comes before /app in the path',
     needs: needs.prefix,
     async run(tools) {
       const wire = await tools.open(`/rt/app/${tools.app.key}`);
@@ -160,7 +160,7 @@ const handshake: Case[] = [
   {
     id: 'C32',
     rule: '2.1',
-    title: 'the 426 names the upgrade',
+    title: 'the 426 has the header Upgrade: websocket',
     async run(tools) {
       const { headers } = await tools.request({ method: 'GET', path: tools.path });
       same(headers.upgrade, 'websocket', 'header Upgrade');
@@ -207,7 +207,7 @@ const handshake: Case[] = [
   {
     id: 'C36',
     rule: '2.1',
-    title: 'the upgrade value is compared without case',
+    title: 'the value of Upgrade is case-insensitive',
     async run(tools) {
       same(statusOf(await upgradeHead(tools, tools.path, { Upgrade: 'WebSocket' })), 101, 'status');
     },
@@ -246,7 +246,7 @@ const liveness: Case[] = [
   {
     id: 'C38',
     rule: '2.8',
-    title: 'pusher:ping is answered whatever its data is',
+    title: 'pusher:ping gets pusher:pong with any data',
     async run(tools) {
       const wire = await tools.connect();
       for (const data of ['{}', '', null, 1, [], { x: 1 }, undefined]) {
@@ -283,7 +283,7 @@ const liveness: Case[] = [
   {
     id: 'C16',
     rule: '2.10',
-    title: 'a client that answers nothing is pinged, then closed with 4201',
+    title: 'a client that answers no ping is closed with 4201',
     needs: needs.quickPings,
     async run(tools) {
       const wire = await tools.connect('', { autoPong: false });
@@ -327,7 +327,7 @@ const liveness: Case[] = [
     async run(tools) {
       const idle = await tools.connect('');
       const busy = await tools.connect('');
-      const talk = setInterval(() => busy.send({ event: 'anything', channel: 'any' }), 200);
+      const sending = setInterval(() => busy.send({ event: 'anything', channel: 'any' }), 200);
       try {
         await idle.until(
           () => idle.pings.length >= 3,
@@ -336,14 +336,14 @@ const liveness: Case[] = [
         );
         same(busy.pings.length, 0, 'pings on the busy socket');
       } finally {
-        clearInterval(talk);
+        clearInterval(sending);
       }
     },
   },
   {
     id: 'C41',
     rule: '2.9',
-    title: 'a client closes with 1000 and gets 1000 back',
+    title: 'a client that closes with 1000 receives a close frame with 1000',
     async run(tools) {
       const wire = await tools.connect();
       wire.socket.close(1000, 'bye');

@@ -25,7 +25,7 @@ const delivery: Case[] = [
       const [a, b] = [await tools.subscriber(channel), await tools.subscriber(channel)];
       await tools.publish('e', '1', channel, { socket_id: a.socketId });
       await tools.silent(a);
-      same(await b.settle(), [{ event: 'e', data: '1', channel }], 'frames of the other');
+      same(await b.settle(), [{ event: 'e', data: '1', channel }], 'frames of the other socket');
       await tools.publish('e', '2', channel, { socket_id: '1.1' });
       for (const wire of [a, b]) same((await wire.settle()).length, 1, 'frames with an unknown socket_id');
     },
@@ -60,7 +60,7 @@ const delivery: Case[] = [
   {
     id: 'H52',
     rule: '8.4',
-    title: 'when channels and channel are given, channels counts',
+    title: 'when channels and channel are given, channels is used',
     async run(tools) {
       const [listed, single] = [tools.name('listed'), tools.name('single')];
       const [a, b] = [await tools.subscriber(listed), await tools.subscriber(single)];
@@ -72,7 +72,7 @@ const delivery: Case[] = [
   {
     id: 'H53',
     rule: '3.13',
-    title: 'data arrives as the very string that was published',
+    title: 'data arrives as exactly the string that was published',
     async run(tools) {
       const channel = tools.name('orders');
       const wire = await tools.subscriber(channel);
@@ -97,7 +97,7 @@ const delivery: Case[] = [
   {
     id: 'H24',
     rule: '3.13',
-    title: 'event names of Laravel: backslashes arrive, the sender is excluded',
+    title: 'event names of Laravel: backslashes are kept, the sender is excluded',
     async run(tools) {
       const channel = tools.name('private-orders.7');
       const [sender, other] = [await tools.subscriber(channel), await tools.subscriber(channel)];
@@ -112,7 +112,7 @@ const delivery: Case[] = [
       same(
         await other.settle(),
         [{ event: 'App\\Events\\E', data: '{"socket":null}', channel }],
-        'frames of the other',
+        'frames of the other socket',
       );
     },
   },
@@ -134,7 +134,7 @@ const delivery: Case[] = [
     rule: '8.4',
     title: 'publishing to a channel without subscribers answers 200 {}',
     run: async (tools) =>
-      is(await post(tools, { name: 'e', data: 'd', channel: tools.name('nobody') }), 200, {}),
+      is(await post(tools, { name: 'e', data: 'd', channel: tools.name('empty') }), 200, {}),
   },
   {
     id: 'H56',
@@ -207,7 +207,7 @@ const refusals: Case[] = [
     id: 'H62',
     rule: '8.4',
     title:
-      'names in the list that are no strings, socket_id and info that are none: refused with 4xx, nothing is delivered',
+      'channel names, a socket_id or an info that are no strings: refused with 4xx, nothing is delivered',
     async run(tools) {
       const channel = tools.name('orders');
       const wire = await tools.subscriber(channel);
@@ -351,7 +351,7 @@ const batches: Case[] = [
   {
     id: 'H70',
     rule: '8.12',
-    title: 'the limit of a batch can be taken off',
+    title: 'the limit of a batch can be removed by a setting',
     needs: needs.anyBatch,
     async run(tools) {
       const channel = tools.name('orders');
@@ -426,7 +426,7 @@ const info: Case[] = [
   {
     id: 'H12',
     rule: '8.4',
-    title: 'info of a publish: users of presence, sockets of the others',
+    title: 'info of a publish: users of presence channels, sockets of other channels',
     async run(tools) {
       const { presence, orders } = await crowd(tools);
       const answer = await tools.publish('e', 'd', [presence, orders], {
@@ -442,7 +442,7 @@ const info: Case[] = [
   {
     id: 'H73',
     rule: '8.4',
-    title: 'info of unoccupied channels: the applicable attribute with 0',
+    title: 'info of unoccupied channels: the counts that apply are 0',
     async run(tools) {
       const [presence, orders] = [tools.name('presence-none'), tools.name('none')];
       const answer = await tools.publish('e', 'd', [presence, orders], {
@@ -471,7 +471,7 @@ const info: Case[] = [
   {
     id: 'H75',
     rule: '8.4',
-    title: 'a channel called __proto__ is a key like any other',
+    title: 'a channel named __proto__ is a key of the answer like any other',
     async run(tools) {
       const answer = await tools.publish('e', 'd', ['__proto__', tools.name('orders')], {
         info: 'subscription_count',

@@ -76,7 +76,7 @@ const lists: Case[] = [
   {
     id: 'H78',
     rule: '8.6',
-    title: 'the filter is a plain prefix, no pattern',
+    title: 'filter_by_prefix is a plain prefix, no pattern',
     async run(tools) {
       const channel = tools.name('orders');
       await tools.subscriber(channel);
@@ -149,7 +149,7 @@ const single: Case[] = [
   {
     id: 'H18',
     rule: '8.7',
-    title: 'info=cache: data and remaining seconds of the cached event',
+    title: 'info=cache: data of the cached event and the seconds until it expires',
     async run(tools) {
       const channel = tools.name('cache-x');
       await tools.publish('e', '{"n":1}', channel);
@@ -218,7 +218,7 @@ const usersAndConnections: Case[] = [
   {
     id: 'H84',
     rule: '8.8',
-    title: 'a setting answers 404 for users of an unoccupied channel, as Reverb',
+    title: 'WAVEHALL_UNOCCUPIED_USERS_404 answers 404 for users of an unoccupied channel, as Reverb does',
     needs: needs.usersOfUnoccupied404,
     async run(tools) {
       same((await tools.get(`/channels/${tools.name('presence-none')}/users`)).status, 404, 'status');

@@ -60,7 +60,7 @@ const paths: Case[] = [
   {
     id: 'H28',
     rule: '8.3',
-    title: 'every known path answers a wrong method with 405 and the right one in Allow',
+    title: 'every known path answers an unsupported method with 405 and the supported one in Allow',
     async run(tools) {
       const base = `${tools.app.prefix}/apps/${tools.app.id}`;
       const rows = [
@@ -83,7 +83,7 @@ const paths: Case[] = [
   {
     id: 'H04',
     rule: '8.3',
-    title: 'an unknown app id answers 404 with its name, before any signature is looked at',
+    title: 'an unknown app id answers 404 with the id, before the signature is checked',
     async run(tools) {
       const path = '/apps/9/events';
       is(await tools.publisher.send('POST', path, [], '{}'), 404, 'No matching application for ID [9].');
@@ -116,7 +116,7 @@ const paths: Case[] = [
   {
     id: 'H30',
     rule: '8.1',
-    title: 'channel names in the path are percent-decoded once, signed as sent',
+    title: 'channel names in the path are percent-decoded once, and the path is signed as it is sent',
     async run(tools) {
       const channel = tools.name('a@b,c=d;e');
       await tools.subscriber(channel);
@@ -128,7 +128,7 @@ const paths: Case[] = [
   {
     id: 'H85',
     rule: '7.4',
-    title: 'a path with escapes may also be signed decoded',
+    title: 'a percent-encoded path may also be signed in its decoded form',
     async run(tools) {
       const path = `/apps/${tools.app.id}/channels/${encodeURIComponent(tools.name('a@b,c=d;e'))}`;
       is(await tools.publisher.send('GET', path, [], undefined, { signPath: decodeURIComponent(path) }), 200);
@@ -137,7 +137,7 @@ const paths: Case[] = [
   {
     id: 'H31',
     rule: '8.1',
-    title: 'a success is application/json',
+    title: 'a successful answer has the Content-Type application/json',
     async run(tools) {
       const answers = [
         await tools.publisher.post('/events', EVENT),
@@ -196,7 +196,8 @@ const signatures: Case[] = [
   {
     id: 'H01',
     rule: '7.4',
-    title: 'the first published vector, signed for now: 200 {} and the subscriber gets the event',
+    title:
+      'the first published test vector, signed with the current time: 200 {} and the subscriber gets the event',
     async run(tools) {
       const body = '{"name":"foo","channels":["project-3"],"data":"{\\"some\\":\\"data\\"}"}';
       const text = canonical('POST', '/apps/3/events', [
@@ -233,7 +234,7 @@ const signatures: Case[] = [
   {
     id: 'H34',
     rule: '7.1',
-    title: 'a signature in upper case, cut, prolonged or empty: 401',
+    title: 'a signature in upper case, shortened, lengthened or empty: 401',
     async run(tools) {
       const changes = [
         (hex: string) => hex.toUpperCase(),
@@ -301,7 +302,7 @@ const signatures: Case[] = [
   {
     id: 'H40',
     rule: '8.2',
-    title: 'with the window off an old timestamp is accepted',
+    title: 'with WAVEHALL_AUTH_WINDOW=0 an old timestamp is accepted',
     needs: needs.noAuthWindow,
     run: async (tools) => is(await get(tools, { timestampS: 1_353_088_179 }), 200),
   },
@@ -352,7 +353,7 @@ const signatures: Case[] = [
   {
     id: 'H43',
     rule: '7.4',
-    title: 'values may be sent encoded or as they are',
+    title: 'values of parameters may be sent percent-encoded or not',
     async run(tools) {
       const channel = tools.name('presence-a');
       await tools.subscriber(channel, { member: member('1') });
@@ -457,7 +458,7 @@ const bodies: Case[] = [
   {
     id: 'H47',
     rule: '8.12',
-    title: 'a body of exactly the limit is accepted: headers do not count',
+    title: 'a body of exactly the limit is accepted: headers are not counted',
     needs: needs.smallRequests,
     async run(tools) {
       const body = JSON.stringify(EVENT).padEnd(1_000, ' ');
@@ -476,7 +477,7 @@ const bodies: Case[] = [
   {
     id: 'H49',
     rule: '8.12',
-    title: 'a default body limit there is: 413 "Payload too large."',
+    title: 'by default a body over the limit: 413 "Payload too large."',
     async run(tools) {
       is(
         await tools.publisher.post('/events', JSON.stringify(EVENT).padEnd(131_073, ' ')),
@@ -503,7 +504,7 @@ const bodies: Case[] = [
   {
     id: 'H26',
     rule: '8.9',
-    title: 'terminate with an empty body and with {}: both verify, 200 {}',
+    title: 'terminate with an empty body and with {}: both signatures are valid, 200 {}',
     async run(tools) {
       for (const body of ['', '{}']) {
         const answer = await tools.publisher.post('/users/42/terminate_connections', body);

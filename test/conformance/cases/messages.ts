@@ -7,7 +7,7 @@ import type { CaseTools } from '../case-tools.ts';
 
 const MALFORMED = 'Invalid message format';
 
-/** Each message gets exactly one error 4200, and the socket goes on. */
+/** Expects that each message gets exactly one error 4200, and that the socket stays open. */
 const malformed = async (tools: CaseTools, messages: readonly unknown[]): Promise<void> => {
   const wire = await tools.connect();
   for (const message of messages) {
@@ -87,7 +87,7 @@ const formats: Case[] = [
   {
     id: 'C54',
     rule: '1.1',
-    title: 'the own prototype chain is no message: __proto__ carries no event',
+    title: 'an event inside __proto__ or constructor is not read: error 4200',
     run: (tools) =>
       malformed(tools, ['{"__proto__":{"event":"pusher:ping"}}', '{"constructor":{"event":"pusher:ping"}}']),
   },
@@ -179,7 +179,7 @@ const formats: Case[] = [
   },
 ];
 
-const asReverb: Case = {
+const errorDataAsString: Case = {
   id: 'C65',
   rule: '1.3',
   title: 'a setting sends data of pusher:error as a string, as Reverb does',
@@ -220,7 +220,7 @@ const sizes: Case[] = [
   {
     id: 'C59',
     rule: '2.11',
-    title: 'fragments are counted together',
+    title: 'the size of a message is the sum of its fragments',
     async run(tools) {
       const wire = await tools.connect();
       sendInParts(wire, pingOf(10_001), 3);
@@ -258,12 +258,15 @@ const subscribes = (tools: CaseTools, wire: Wire, count: number): void => {
   for (let index = 0; index < count; index += 1) tools.ask(wire, tools.name(`rate-${index}`));
 };
 
-/** The sixth subscription was refused: for its channel, and as Reverb refuses every message over its limit. */
-const limitedLast = (tools: CaseTools, frames: readonly Frame[]): void => {
+/** Expects that the sixth subscription was refused: with an error for its channel, and with the error that Reverb sends. */
+const expectSixthRefused = (tools: CaseTools, frames: readonly Frame[]): void => {
   tools.error(frames.at(-1), 4301, 'Rate limit exceeded');
-  const told = frames.slice(5, -1).map(({ event, channel }) => [event, String(channel).startsWith('rate-5')]);
-  tools.form('F2', told.length === 1, 'two frames for the sixth', frames.slice(5));
-  if (told.length > 0) same(told, [['pusher:subscription_error', true]], 'the frame before the error');
+  const refusals = frames
+    .slice(5, -1)
+    .map(({ event, channel }) => [event, String(channel).startsWith('rate-5')]);
+  tools.form('F2', refusals.length === 1, 'two frames for the sixth', frames.slice(5));
+  if (refusals.length > 0)
+    same(refusals, [['pusher:subscription_error', true]], 'the frame before the error');
 };
 
 const rates: Case[] = [
@@ -271,7 +274,7 @@ const rates: Case[] = [
     id: 'C23',
     rule: '2.12',
     title:
-      'rate limiting 5 in 60 s: the sixth subscription is refused for its channel and gets error 4301, the socket stays',
+      'rate limiting 5 in 60 s: the sixth subscription is refused for its channel and gets error 4301, the socket stays open',
     needs: needs.rateLimited,
     async run(tools) {
       const wire = await tools.connect();
@@ -282,13 +285,13 @@ const rates: Case[] = [
         Array.from({ length: 5 }, () => SUCCEEDED),
         'the first five',
       );
-      limitedLast(tools, frames);
+      expectSixthRefused(tools, frames);
     },
   },
   {
     id: 'C62',
     rule: '2.12',
-    title: 'pings and pongs never count for the rate',
+    title: 'pings and pongs do not count for the rate limit',
     needs: needs.rateLimited,
     async run(tools) {
       const wire = await tools.connect();
@@ -305,13 +308,13 @@ const rates: Case[] = [
   {
     id: 'C63',
     rule: '2.12',
-    title: 'terminate_on_limit: the error comes first, then close 4100',
+    title: 'terminate_on_limit: the error is sent first, then close 4100',
     needs: needs.rateTerminated,
     async run(tools) {
       const wire = await tools.connect();
       subscribes(tools, wire, 6);
       const { frames, closing } = await wire.rest();
-      limitedLast(tools, frames);
+      expectSixthRefused(tools, frames);
       same(closing.code, 4100, 'close code');
     },
   },
@@ -329,4 +332,4 @@ const afterABurst: Case = {
   },
 };
 
-export const messages: Case[] = [...formats, ...sizes, ...rates, afterABurst, asReverb];
+export const messages: Case[] = [...formats, ...sizes, ...rates, afterABurst, errorDataAsString];

@@ -78,7 +78,7 @@ const byVersion: Case[] = [
   {
     id: 'C45',
     rule: '2.5',
-    title: 'the app is looked up before the version, the version before the origin',
+    title: 'the key is checked before the version, the version before the origin',
     needs: needs.origins,
     async run(tools) {
       const unknown = await tools.open(`${tools.app.prefix}/app/nope?protocol=3`, {
@@ -114,7 +114,7 @@ const byOrigin: Case[] = [
   {
     id: 'C11',
     rule: '2.6',
-    title: 'a foreign or missing origin gets error and close 4009, and nothing it sends counts',
+    title: 'an origin that is not allowed, or none, gets error and close 4009, and its messages are ignored',
     needs: needs.origins,
     async run(tools) {
       const channel = tools.name('orders');
@@ -128,14 +128,14 @@ const byOrigin: Case[] = [
   {
     id: 'C47',
     rule: '2.6',
-    title: 'an origin is compared without case',
+    title: 'origins are case-insensitive',
     needs: needs.origins,
     run: async (tools) => isIn(tools, 'https://APP.Test'),
   },
   {
     id: 'C48',
     rule: '2.6',
-    title: 'an entry with scheme and port admits exactly that origin',
+    title: 'an entry with scheme and port allows exactly that origin',
     needs: needs.origins,
     async run(tools) {
       same(ORIGINS.includes('https://exact.test:8443'), true, 'the list under test');
@@ -167,7 +167,7 @@ const byQuota: Case[] = [
   {
     id: 'C12',
     rule: '2.7',
-    title: 'an idle socket without channels counts for max_connections: the next one gets 4004',
+    title: 'an idle socket without channels counts for max_connections: the next socket gets 4004',
     needs: needs.oneConnection,
     alone: true,
     async run(tools) {
@@ -178,7 +178,7 @@ const byQuota: Case[] = [
   {
     id: 'C13',
     rule: '2.7',
-    title: 'a closed socket makes room again, a refused one takes none',
+    title: 'max_connections counts neither closed nor refused sockets',
     needs: needs.oneConnection,
     alone: true,
     async run(tools) {
@@ -191,7 +191,7 @@ const byQuota: Case[] = [
         if (frame.event !== 'pusher:connection_established') return false;
         tools.established(wire, frame);
         return true;
-      }, 'a third socket gets in after the first has closed');
+      }, 'a third socket connects after the first has closed');
     },
   },
   {

@@ -7,7 +7,7 @@ import { APP, needs } from '../settings.ts';
 import { member, SUCCEEDED } from '../case-tools.ts';
 import type { CaseTools } from '../case-tools.ts';
 
-/** The subscription of a name is refused for its form: one frame, and the socket stays. */
+/** Expects that subscribing to an invalid name gets one error frame, and that the socket stays open. */
 const badName = async (tools: CaseTools, channel: string): Promise<void> => {
   const wire = await tools.connect();
   tools.ask(wire, channel);
@@ -23,7 +23,7 @@ const badName = async (tools: CaseTools, channel: string): Promise<void> => {
   );
 };
 
-/** Subscribing with this `auth` fails as unauthorised and leaves nothing behind. */
+/** Expects that subscribing with this `auth` is refused as unauthorised and leaves the channel unoccupied. */
 const badAuth = async (
   tools: CaseTools,
   channel: string,
@@ -89,7 +89,7 @@ const plain: Case[] = [
   {
     id: 'S31',
     rule: '3.7',
-    title: 'subscribing again checks the signature again, and a bad one changes nothing',
+    title: 'subscribing again checks the signature again, and an invalid one changes nothing',
     async run(tools) {
       const channel = tools.name('private-a');
       const wire = await tools.subscriber(channel);
@@ -113,7 +113,7 @@ const plain: Case[] = [
   {
     id: 'S20',
     rule: '3.8',
-    title: 'after unsubscribing no event comes and the channel is gone',
+    title: 'after unsubscribing the socket gets no event and the channel is unoccupied',
     async run(tools) {
       const channel = tools.name('orders');
       const wire = await tools.subscriber(channel);
@@ -142,7 +142,7 @@ const plain: Case[] = [
   {
     id: 'S33',
     rule: '3.11',
-    title: 'a dropped TCP connection leaves every channel',
+    title: 'a socket whose TCP connection is lost leaves every channel',
     async run(tools) {
       const channels = ['orders', 'private-a', 'cache-c'].map((base) => tools.name(base));
       const wire = await tools.connect();
@@ -218,7 +218,7 @@ const names: Case[] = [
   {
     id: 'S27',
     rule: '3.2',
-    title: 'a name of 201 characters, with a space, or beginning with # is refused, the socket stays',
+    title: 'a name of 201 characters, with a space, or beginning with # is refused, the socket stays open',
     async run(tools) {
       await badName(tools, 'x'.repeat(201));
       await badName(tools, 'two words');
@@ -232,7 +232,7 @@ const names: Case[] = [
   {
     id: 'S36',
     rule: '3.2',
-    title: 'all legal characters and 200 of them are accepted',
+    title: 'a name of all allowed characters, and one of 200 characters, are accepted',
     async run(tools) {
       const wire = await tools.connect();
       const start = tools.name('ABCxyz019_-=@,.;');
@@ -287,7 +287,7 @@ const names: Case[] = [
   {
     id: 'S68',
     rule: '3.2',
-    title: 'a setting allows more characters in names, but never all',
+    title: 'WAVEHALL_EXTRA_CHANNEL_CHARACTERS allows more characters in names, but not every one',
     needs: needs.extraCharacters,
     async run(tools) {
       const channel = tools.name('a:b/c d');
@@ -303,7 +303,7 @@ const signed: Case[] = [
   {
     id: 'S02',
     rule: '7.2',
-    title: 'the digest of the published vector is accepted (made for the socket at hand)',
+    title: 'the digest of the published test vector is accepted (signed for the connected socket)',
     async run(tools) {
       const vector = '58df8b0c36d6982b82c3ecf6b4662e34fe8c25bba48f5369f135bf843651c3a4';
       same(
@@ -320,7 +320,7 @@ const signed: Case[] = [
   {
     id: 'S03',
     rule: '3.6',
-    title: 'a wrong digest and a missing auth get both error frames and count for nothing',
+    title: 'a wrong digest and a missing auth get both error frames and do not subscribe',
     async run(tools) {
       const channel = tools.name('private-a');
       await badAuth(tools, channel, `${tools.app.key}:${'a'.repeat(64)}`);
@@ -340,7 +340,7 @@ const signed: Case[] = [
   {
     id: 'S05',
     rule: '7.1',
-    title: 'a digest in upper case, cut, prolonged or padded is refused',
+    title: 'a digest in upper case, shortened, lengthened or padded is refused',
     async run(tools) {
       const channel = tools.name('private-a');
       const changes = [
@@ -389,7 +389,7 @@ const signed: Case[] = [
   {
     id: 'S41',
     rule: '3.5',
-    title: 'the key part of auth may be a foreign one (lenient, as Reverb)',
+    title: 'the key part of auth may be another key (lenient, as Reverb)',
     async run(tools) {
       const wire = await tools.connect();
       const channel = tools.name('private-a');
@@ -401,7 +401,7 @@ const signed: Case[] = [
   {
     id: 'S42',
     rule: '3.5',
-    title: 'with strict keys a foreign key part is refused',
+    title: 'with WAVEHALL_STRICT_AUTH_KEY another key in auth is refused',
     needs: needs.strictAuthKey,
     async run(tools) {
       const wire = await tools.connect();
@@ -432,7 +432,7 @@ const signed: Case[] = [
   {
     id: 'S44',
     rule: '7.7',
-    title: 'an encrypted channel needs a signature and passes ciphertext untouched',
+    title: 'an encrypted channel needs a signature and delivers ciphertext unchanged',
     async run(tools) {
       const channel = tools.name('private-encrypted-a');
       await badAuth(tools, channel, '');
@@ -448,7 +448,8 @@ const counts: Case[] = [
   {
     id: 'S28',
     rule: '3.9',
-    title: 'subscription_count goes to all subscribers, the newcomer included, never on presence',
+    title:
+      'subscription_count is sent to all subscribers, the new one included, but not on presence channels',
     needs: needs.subscriptionCounts,
     async run(tools) {
       const channel = tools.name('orders');

@@ -10,7 +10,7 @@ import type { CaseTools } from '../case-tools.ts';
 const FAILED = 'Connection not authorized.';
 const TERMINATED = 'You got disconnected by the app.';
 
-/** Ids are unique per case: signed-in users are a matter of the whole app. */
+/** Returns a user id that no other case uses, since signed-in users belong to the whole app. */
 const idOf = (tools: CaseTools, base: string) => tools.name(`u${base}`);
 
 const userChannel = (id: string) => `#server-to-user-${id}`;
@@ -20,8 +20,12 @@ const terminate = async (tools: CaseTools, id: string) => {
   same([answer.status, answer.json], [200, {}], 'the answer to terminating');
 };
 
-/** The sign-in fails: error 4009 and close 4009. */
-const signInFails = async (tools: CaseTools, data: unknown, before?: (wire: Wire) => Promise<void>) => {
+/** Expects that the sign-in fails: error 4009 and close 4009. */
+const expectSignInFailure = async (
+  tools: CaseTools,
+  data: unknown,
+  before?: (wire: Wire) => Promise<void>,
+) => {
   const wire = await tools.connect();
   await before?.(wire);
   wire.send({ event: 'pusher:signin', data });
@@ -56,7 +60,7 @@ const signIn: Case[] = [
   {
     id: 'U08',
     rule: '6.1',
-    title: 'a numeric id is accepted, user_data comes back unchanged, the channel is that of its text',
+    title: 'a numeric id is accepted, user_data is sent unchanged, the channel has the text of the id',
     async run(tools) {
       const wire = await tools.connect();
       const number = Math.floor(Math.random() * 1e9);
@@ -96,7 +100,7 @@ const signIn: Case[] = [
     title: 'a bad signature, no id, or another id after success: error 4009 and close 4009',
     async run(tools) {
       const userData = JSON.stringify({ id: idOf(tools, '1') });
-      await signInFails(tools, { auth: `${tools.app.key}:${'a'.repeat(64)}`, user_data: userData });
+      await expectSignInFailure(tools, { auth: `${tools.app.key}:${'a'.repeat(64)}`, user_data: userData });
       const noId = await tools.connect();
       tools.signIn(noId, { user_info: {} });
       await tools.refused(noId, 4009, FAILED);
@@ -142,7 +146,7 @@ const signIn: Case[] = [
         { auth: {}, user_data: userData },
         { auth: 1, user_data: [] },
       ]) {
-        await signInFails(tools, data);
+        await expectSignInFailure(tools, data);
       }
     },
   },
@@ -153,7 +157,7 @@ const signIn: Case[] = [
     async run(tools) {
       const userData = JSON.stringify({ id: idOf(tools, '1') });
       const other = await tools.connect();
-      await signInFails(tools, signedData(tools, other, userData));
+      await expectSignInFailure(tools, signedData(tools, other, userData));
     },
   },
 ];
@@ -162,7 +166,7 @@ const userEvents: Case[] = [
   {
     id: 'U02',
     rule: '6.4',
-    title: 'the signed-in user enters its channel without auth and gets events published to it',
+    title: 'a signed-in user subscribes to its channel without auth and gets events published to it',
     async run(tools) {
       const id = idOf(tools, '1');
       const wire = await tools.signedIn({ id });
@@ -176,7 +180,7 @@ const userEvents: Case[] = [
   {
     id: 'U03',
     rule: '6.4',
-    title: "another user's channel, and the own one before signing in, are refused",
+    title: "subscribing to another user's channel, or to one's own before signing in, is refused",
     async run(tools) {
       const id = idOf(tools, '1');
       const wire = await tools.signedIn({ id });
@@ -184,9 +188,9 @@ const userEvents: Case[] = [
         tools.ask(wire, userChannel(other));
         await tools.unauthorised(wire, userChannel(other));
       }
-      const stranger = await tools.connect();
-      tools.ask(stranger, userChannel(id));
-      await tools.unauthorised(stranger, userChannel(id));
+      const notSignedIn = await tools.connect();
+      tools.ask(notSignedIn, userChannel(id));
+      await tools.unauthorised(notSignedIn, userChannel(id));
     },
   },
   {
@@ -204,7 +208,7 @@ const userEvents: Case[] = [
   {
     id: 'U15',
     rule: '6.4',
-    title: "a user's channel is not listed and takes no client events",
+    title: "a user's channel is not listed and relays no client events",
     async run(tools) {
       const id = idOf(tools, '1');
       const [a, b] = [await tools.signedIn({ id }), await tools.signedIn({ id })];
@@ -223,7 +227,7 @@ const userEvents: Case[] = [
   {
     id: 'U16',
     rule: '6.6',
-    title: 'a signed-in socket enters presence without channel_data, as its user',
+    title: 'a signed-in socket joins a presence channel without channel_data, as its user',
     async run(tools) {
       const id = idOf(tools, '1');
       const channel = tools.name('presence-a');
@@ -249,15 +253,19 @@ const watching: Case[] = [
   {
     id: 'U05',
     rule: '6.5',
-    title: 'a watched user signs in: online; leaves: offline after a while',
+    title: 'a watched user signs in: online; disconnects: offline after a while',
     async run(tools) {
       const watched = idOf(tools, '7');
       const wire = await tools.signedIn({ id: idOf(tools, '1'), watchlist: [watched] });
       same(await watchlist(wire), [{ name: 'offline', user_ids: [watched] }], 'the state at sign-in');
       const user = await tools.signedIn({ id: watched });
-      same(await watchlist(wire), [{ name: 'online', user_ids: [watched] }], 'news of the sign-in');
+      same(await watchlist(wire), [{ name: 'online', user_ids: [watched] }], 'events after the sign-in');
       await user.close();
-      same(await watchlist(wire, 10_000), [{ name: 'offline', user_ids: [watched] }], 'news of the leaving');
+      same(
+        await watchlist(wire, 10_000),
+        [{ name: 'offline', user_ids: [watched] }],
+        'events after the disconnection',
+      );
     },
   },
   {
@@ -334,7 +342,7 @@ const terminating: Case[] = [
   {
     id: 'U07',
     rule: '6.7',
-    title: 'terminating a member of a presence channel closes its sockets, others stay',
+    title: 'terminating a member of a presence channel closes its sockets, other sockets stay open',
     async run(tools) {
       const channel = tools.name('presence-a');
       const id = idOf(tools, '42');
@@ -368,7 +376,7 @@ const terminating: Case[] = [
     id: 'U21',
     rule: '8.9',
     title: 'terminating an unknown user answers 200 {}',
-    run: (tools) => terminate(tools, idOf(tools, 'nobody')),
+    run: (tools) => terminate(tools, idOf(tools, 'unknown')),
   },
   {
     id: 'U22',
@@ -400,7 +408,7 @@ const terminating: Case[] = [
   {
     id: 'U24',
     rule: '6.7',
-    title: 'the close code of terminating can be set',
+    title: 'the close code of terminate_connections can be set',
     needs: needs.terminateCode,
     async run(tools) {
       const wire = await tools.signedIn({ id: idOf(tools, '1') });
@@ -412,7 +420,7 @@ const terminating: Case[] = [
     id: 'U25',
     rule: '6.8',
     title:
-      'with authorised connections a socket that does nothing is closed with 4009, one that entered a signed channel stays',
+      'with WAVEHALL_AUTHORIZE_WITHIN an idle socket is closed with 4009, one on a signed channel stays open',
     needs: needs.authorizeWithin,
     async run(tools) {
       const idle = await tools.subscriber(tools.name('orders'));

@@ -9,18 +9,18 @@ afterEach(() => pair.close());
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => JSON.stringify({ at }));
 
-describe.each(upstreamKinds())('beside $name', (kind) => {
+describe.each(upstreamKinds())('with $name as the upstream', (kind) => {
   test.each(['orders', 'private-orders', 'private-encrypted-orders', 'presence-orders'])(
     '11.8 delivers an event on %s once on each side and in order, whichever side it was published on',
     async (channel) => {
       pair = await BridgedPair.open(kind);
-      const [a, b] = [await pair.here(), await pair.there()];
+      const [a, b] = [await pair.connectToNode(), await pair.connectToUpstream()];
       const isPresence = channel.startsWith('presence');
       await b.join(channel, isPresence ? { user_id: 'b', user_info: {} } : undefined);
       await a.join(channel, isPresence ? { user_id: 'a', user_info: {} } : undefined);
       for (const data of numbers(20)) {
-        await pair.publishHere(channel, 'from-here', data);
-        await pair.publishThere(channel, 'from-there', data);
+        await pair.publishAtNode(channel, 'from-here', data);
+        await pair.publishAtUpstream(channel, 'from-there', data);
       }
       await pair.fence(channel, a, b);
       for (const client of [a, b]) {
@@ -33,12 +33,12 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
 
   test('11.8 delivers all equal events of both publishers in the same second', async () => {
     pair = await BridgedPair.open(kind);
-    const [a, b] = [await pair.here(), await pair.there()];
+    const [a, b] = [await pair.connectToNode(), await pair.connectToUpstream()];
     await Promise.all([a.join('orders'), b.join('orders')]);
     const data = numbers(50).map((_, at) => (at % 2 === 0 ? 'same' : {}));
     await Promise.all([
-      ...data.map((each) => pair.publishHere('orders', 'tick', each)),
-      ...data.map((each) => pair.publishThere('orders', 'tick', each)),
+      ...data.map((each) => pair.publishAtNode('orders', 'tick', each)),
+      ...data.map((each) => pair.publishAtUpstream('orders', 'tick', each)),
     ]);
     await pair.fence('orders', a, b);
     for (const client of [a, b]) {
@@ -49,11 +49,15 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
 
   test('11.7 excludes the socket of an event on either side', async () => {
     pair = await BridgedPair.open(kind);
-    const [a, b, c] = [await pair.here(), await pair.there(), await pair.here()];
+    const [a, b, c] = [
+      await pair.connectToNode(),
+      await pair.connectToUpstream(),
+      await pair.connectToNode(),
+    ];
     for (const client of [a, b, c]) await client.join('private-orders');
-    await pair.publishHere('private-orders', 'without-a', 1, a.socketId);
-    await pair.publishHere('private-orders', 'without-b', 1, b.socketId);
-    await pair.publishThere('private-orders', 'not-b', 1, b.socketId);
+    await pair.publishAtNode('private-orders', 'without-a', 1, a.socketId);
+    await pair.publishAtNode('private-orders', 'without-b', 1, b.socketId);
+    await pair.publishAtUpstream('private-orders', 'not-b', 1, b.socketId);
     await pair.fence('private-orders', a, b, c);
     const receivedBy = (name: string) => [a, b, c].map((client) => client.received(name).length);
     expect(receivedBy('without-a')).toEqual([0, 1, 1]);
@@ -63,7 +67,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
 
   test('11.7 batches of publishers of both sides keep their order', async () => {
     pair = await BridgedPair.open(kind);
-    const [a, b] = [await pair.here(), await pair.there()];
+    const [a, b] = [await pair.connectToNode(), await pair.connectToUpstream()];
     for (const client of [a, b]) await client.join('orders');
     const batch = (name: string) => ({
       batch: numbers(10).map((data) => ({ name, channel: 'orders', data, socket_id: '1.1' })),
@@ -79,7 +83,11 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
 
   test('11.9 client events cross once in both directions', async () => {
     pair = await BridgedPair.open(kind);
-    const [a, b, c] = [await pair.here(), await pair.there(), await pair.here()];
+    const [a, b, c] = [
+      await pair.connectToNode(),
+      await pair.connectToUpstream(),
+      await pair.connectToNode(),
+    ];
     for (const client of [a, b, c]) await client.join('private-chat');
     const sent = [{ typing: true, text: 'é / ü', list: [1, { a: {} }] }, {}, { 0: 'x', 1: 'y' }];
     for (const data of sent) {
@@ -103,7 +111,11 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
   test('11.9 a client event on a presence channel keeps its user, whichever connection is the listener', async () => {
     pair = await BridgedPair.open(kind);
     const channel = 'presence-chat';
-    const [a, b, c] = [await pair.here(), await pair.there(), await pair.here()];
+    const [a, b, c] = [
+      await pair.connectToNode(),
+      await pair.connectToUpstream(),
+      await pair.connectToNode(),
+    ];
     await b.join(channel, { user_id: 'b', user_info: {} });
     await a.join(channel, { user_id: 'a', user_info: {} });
     await c.join(channel, { user_id: 'c', user_info: {} });
@@ -128,7 +140,12 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
   test('11.10 members of both sides see each other, and a user on both sides is one member', async () => {
     pair = await BridgedPair.open(kind);
     const channel = 'presence-room';
-    const [a, b, c, twin] = [await pair.here(), await pair.there(), await pair.here(), await pair.there()];
+    const [a, b, c, secondC] = [
+      await pair.connectToNode(),
+      await pair.connectToUpstream(),
+      await pair.connectToNode(),
+      await pair.connectToUpstream(),
+    ];
     await b.join(channel, { user_id: 'b', user_info: { name: 'B' } });
     const first = await a.join(channel, { user_id: 'a', user_info: { name: 'A' } });
     expect(dataOf(first)).toEqual({
@@ -140,17 +157,23 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     });
     await eventually(() => b.roster(channel).join() === 'a,b', 'b lists a');
     await c.join(channel, { user_id: 'c' });
-    await eventually(() => [a, b].every((client) => client.roster(channel).join() === 'a,b,c'), 'c is seen');
-    await twin.join(channel, { user_id: 'c', user_info: {} });
+    await eventually(
+      () => [a, b].every((client) => client.roster(channel).join() === 'a,b,c'),
+      'c is listed',
+    );
+    await secondC.join(channel, { user_id: 'c', user_info: {} });
     // The first member, whose connection is the listener, leaves: the others receive nothing else.
     a.leave(channel);
     await eventually(() => [b, c].every((client) => client.roster(channel).join() === 'b,c'), 'a left');
-    await pair.fence(channel, b, c, twin);
+    await pair.fence(channel, b, c, secondC);
     c.leave(channel);
-    const d = await pair.here();
+    const d = await pair.connectToNode();
     await d.join(channel, { user_id: 'd', user_info: {} });
-    await eventually(() => [b, d].every((client) => client.roster(channel).join() === 'b,c,d'), 'd is seen');
-    twin.leave(channel);
+    await eventually(
+      () => [b, d].every((client) => client.roster(channel).join() === 'b,c,d'),
+      'd is listed',
+    );
+    secondC.leave(channel);
     await eventually(() => [b, d].every((client) => client.roster(channel).join() === 'b,d'), 'c left');
     await pair.fence(channel, b, d);
     expect(b.memberChanges(channel)).toEqual(['+a', '+c', '-a', '+d', '-c']);
@@ -161,10 +184,10 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
   test('11.10 loses and doubles nothing when the listener changes under load', async () => {
     pair = await BridgedPair.open(kind);
     const channel = 'presence-load';
-    const watcher = await pair.here();
-    const b = await pair.there();
+    const watcher = await pair.connectToNode();
+    const b = await pair.connectToUpstream();
     await b.join(channel, { user_id: 'b', user_info: {} });
-    const leavers = await Promise.all(numbers(6).map(() => pair.here()));
+    const leavers = await Promise.all(numbers(6).map(() => pair.connectToNode()));
     for (const [at, client] of leavers.entries()) await client.join(channel, { user_id: `l${at}` });
     await watcher.join(channel, { user_id: 'watcher' });
     await eventually(() => b.roster(channel).length === 8, 'all members are listed');
@@ -173,7 +196,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     const load = async (): Promise<void> => {
       for (let at = 0; !isOver; at += 1) {
         published.push(JSON.stringify({ at: Math.floor(at / 3) }));
-        await pair.publishThere(channel, 'load', published.at(-1));
+        await pair.publishAtUpstream(channel, 'load', published.at(-1));
       }
     };
     const loading = load();
@@ -181,7 +204,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
       client.leave(channel);
       await eventually(
         () => b.roster(channel).length === 8 - leavers.indexOf(client) - 1,
-        () => `he leaves: ${b.roster(channel).join()}`,
+        () => `the member has left: ${b.roster(channel).join()}`,
       );
     }
     isOver = true;
@@ -191,13 +214,16 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     expect(watcher.roster(channel)).toEqual(['b', 'watcher']);
   });
 
-  test('11.10 there are as many connections as the fullest channel has members', async () => {
+  test('11.10 opens as many connections as the fullest channel has members', async () => {
     pair = await BridgedPair.open(kind, { limits: { idleMs: 50 } });
-    const clients = await Promise.all(numbers(5).map(() => pair.here()));
+    const clients = await Promise.all(numbers(5).map(() => pair.connectToNode()));
     for (const [at, client] of clients.entries())
       for (const channel of ['presence-1', 'presence-2', 'presence-3'])
         await client.join(channel, { user_id: `u${at}` });
-    await eventually(() => pair.node.state.connections === 6, 'five for the members and the main connection');
+    await eventually(
+      () => pair.node.state.connections === 6,
+      'five connections for members and the main connection',
+    );
     expect(pair.node.state).toMatchObject({ members: 15, channels: 3 });
     for (const client of clients) client.wire.drop();
     await eventually(() => pair.node.state.connections === 1, 'unused connections are closed');
@@ -210,28 +236,32 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
       pair = await BridgedPair.open(kind);
       const member = (id: string) =>
         channel.startsWith('presence') ? { user_id: id, user_info: {} } : undefined;
-      const b = await pair.there();
+      const b = await pair.connectToUpstream();
       await b.join(channel, member('b'));
-      await pair.publishThere(channel, 'price', 1);
+      await pair.publishAtUpstream(channel, 'price', 1);
       await eventually(() => b.received('price').length === 1, 'the event is published');
-      const a = await pair.here();
+      const a = await pair.connectToNode();
       await a.join(channel, member('a'));
       await eventually(() => a.received('price').length > 0, 'the cached event of the upstream');
-      await pair.publishThere(channel, 'price', 2);
-      await eventually(() => a.received('price').length === 2, 'live');
-      const c = await pair.here();
+      await pair.publishAtUpstream(channel, 'price', 2);
+      await eventually(() => a.received('price').length === 2, 'the new event of the upstream');
+      const c = await pair.connectToNode();
       await c.join(channel, member('c'));
-      await eventually(() => c.received('price').length > 0, 'newest');
-      await pair.publishHere(channel, 'price', 3);
+      await eventually(() => c.received('price').length > 0, 'the newest event of either side');
+      await pair.publishAtNode(channel, 'price', 3);
       await pair.fence(channel, a, b, c);
       expect(a.received('price')).toEqual(['1', '2', '3']);
       expect(c.received('price')).toEqual(['2', '3']);
     },
   );
 
-  test('11.10 the API counts both sides, also on channels without subscribers here', async () => {
+  test('11.10 the API counts both sides, also on channels without subscribers on Wavehall', async () => {
     pair = await BridgedPair.open(kind);
-    const [a, b, c] = [await pair.here(), await pair.there(), await pair.there()];
+    const [a, b, c] = [
+      await pair.connectToNode(),
+      await pair.connectToUpstream(),
+      await pair.connectToUpstream(),
+    ];
     for (const client of [a, b]) await client.join('orders');
     await b.join('private-there');
     await b.join('presence-there', { user_id: 'b', user_info: {} });
@@ -241,7 +271,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
     const api = publisher(pair.node.app);
     const get = async (path: string, info?: string) =>
       (await api.get(path, info === undefined ? [] : [['info', info]])).json;
-    await eventually(() => c.roster('presence-both').length === 2, 'a is there');
+    await eventually(() => c.roster('presence-both').length === 2, 'c lists a');
     expect(await get('/channels/presence-there/users')).toEqual({ users: [{ id: 'b' }] });
     expect(await get('/channels/presence-both/users')).toEqual({
       users: expect.arrayContaining([{ id: 'a' }, { id: 'c' }]) as unknown,
@@ -278,11 +308,11 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
 
   test('11.9 a client event sent right after joining reaches the upstream', async () => {
     pair = await BridgedPair.open(kind);
-    const b = await pair.there();
+    const b = await pair.connectToUpstream();
     await b.join('private-chat');
     await b.join('presence-chat', { user_id: 'b', user_info: {} });
-    await (await pair.here()).join('presence-chat', { user_id: 'a0', user_info: {} });
-    const clients = await Promise.all(numbers(5).map(() => pair.here()));
+    await (await pair.connectToNode()).join('presence-chat', { user_id: 'a0', user_info: {} });
+    const clients = await Promise.all(numbers(5).map(() => pair.connectToNode()));
     await Promise.all(
       clients.map(async (client, at) => {
         await client.join('presence-chat', { user_id: `a${at + 1}`, user_info: {} });
@@ -300,7 +330,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
 
   test('11.12 terminates a user on both sides', async () => {
     pair = await BridgedPair.open(kind);
-    const [a, b] = [await pair.here(), await pair.there()];
+    const [a, b] = [await pair.connectToNode(), await pair.connectToUpstream()];
     await a.join('presence-x', { user_id: '7', user_info: {} });
     await b.join('presence-x', { user_id: '7', user_info: {} });
     await publisher(pair.node.app).post('/users/7/terminate_connections', {});

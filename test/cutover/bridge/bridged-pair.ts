@@ -26,29 +26,31 @@ export class BridgedPair {
     return new BridgedPair(upstream, node);
   }
 
-  here(): Promise<RecordingClient> {
+  /** Connects a client to the node. */
+  connectToNode(): Promise<RecordingClient> {
     return this.#connect(this.node.app);
   }
 
-  there(): Promise<RecordingClient> {
+  /** Connects a client to the upstream. */
+  connectToUpstream(): Promise<RecordingClient> {
     return this.#connect(this.upstream.app);
   }
 
-  publishHere(channel: string, name: string, data: unknown, except?: string): Promise<void> {
+  publishAtNode(channel: string, name: string, data: unknown, except?: string): Promise<void> {
     return publish(this.node.app, channel, name, data, except);
   }
 
-  publishThere(channel: string, name: string, data: unknown, except?: string): Promise<void> {
+  publishAtUpstream(channel: string, name: string, data: unknown, except?: string): Promise<void> {
     return publish(this.upstream.app, channel, name, data, except);
   }
 
-  /** Publishes one more event on each side and waits for it: every event before it has been received then, or never will. */
+  /** Publishes one more event on each side and waits until each client has received it, and so every event before it. */
   async fence(channel: string, ...clients: RecordingClient[]): Promise<void> {
     const number = (this.#fences += 1);
-    const [here, there] = [`fence-here-${number}`, `fence-there-${number}`];
-    await this.publishThere(channel, there, {});
-    await this.publishHere(channel, here, {});
-    for (const name of [here, there])
+    const [fromNode, fromUpstream] = [`fence-node-${number}`, `fence-upstream-${number}`];
+    await this.publishAtUpstream(channel, fromUpstream, {});
+    await this.publishAtNode(channel, fromNode, {});
+    for (const name of [fromNode, fromUpstream])
       await eventually(
         () => clients.every((client) => client.received(name, channel).length > 0),
         () =>

@@ -47,7 +47,7 @@ async function fence(channel: string, number: number): Promise<void> {
     );
 }
 
-describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
+describe.each(upstreamKinds())('three nodes with $name as the upstream', (kind) => {
   beforeEach(async () => {
     clients = [];
     upstream = await kind.start();
@@ -90,51 +90,51 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
     clients = [...inOrders, ...inPrivate];
   });
 
-  test('11.9, 11.10 presence and client events over all nodes; a user on two nodes and the upstream is one member', async () => {
-    const room = 'presence-room';
+  test('11.9, 11.10 presence and client events reach all nodes; a user on two nodes and the upstream is one member', async () => {
+    const channel = 'presence-room';
     const apps = [upstream.app, ...nodes.map((node) => node.app)];
     for (const [at, app] of apps.entries())
-      await (await connect(app)).join(room, { user_id: `u${at}`, user_info: { at } });
+      await (await connect(app)).join(channel, { user_id: `u${at}`, user_info: { at } });
     for (const app of apps.slice(0, 3))
-      await (await connect(app)).join(room, { user_id: 'twin', user_info: {} });
+      await (await connect(app)).join(channel, { user_id: 'shared', user_info: {} });
     const [b, a, c, d] = clients as [RecordingClient, RecordingClient, RecordingClient, RecordingClient];
-    const twins = clients.slice(4);
-    const all = 'twin,u0,u1,u2,u3';
+    const shared = clients.slice(4);
+    const all = 'shared,u0,u1,u2,u3';
     await eventually(
-      () => clients.every((client) => client.roster(room).join() === all),
-      () => clients.map((client) => client.roster(room).join()).join(' | '),
+      () => clients.every((client) => client.roster(channel).join() === all),
+      () => clients.map((client) => client.roster(channel).join()).join(' | '),
       15_000,
     );
-    a.sendClientEvent(room, 'client-x', { from: 'a' });
-    b.sendClientEvent(room, 'client-x', { from: 'b' });
-    d.sendClientEvent(room, 'client-x', {});
+    a.sendClientEvent(channel, 'client-x', { from: 'a' });
+    b.sendClientEvent(channel, 'client-x', { from: 'b' });
+    d.sendClientEvent(channel, 'client-x', {});
     await eventually(
       () => [b, a, c, d].every((client) => client.received('client-x').length >= 2),
       'client events',
     );
-    await fence(room, 1);
+    await fence(channel, 1);
     const users = (client: RecordingClient): unknown[] =>
       client.frames.filter(({ event }) => event === 'client-x').map(({ user_id: id }) => id);
     expect(users(b).sort()).toEqual(['u1', 'u3']);
     expect(users(a).sort()).toEqual(['u0', 'u3']);
     expect(users(c).sort()).toEqual(['u0', 'u1', 'u3']);
     expect(users(d).sort()).toEqual(['u0', 'u1']);
-    for (const twin of twins) twin.leave(room);
-    a.leave(room);
-    const left = [b, c, d];
+    for (const client of shared) client.leave(channel);
+    a.leave(channel);
+    const remaining = [b, c, d];
     await eventually(
-      () => left.every((client) => client.roster(room).join() === 'u0,u2,u3'),
-      () => left.map((client) => client.roster(room).join()).join(' | '),
+      () => remaining.every((client) => client.roster(channel).join() === 'u0,u2,u3'),
+      () => remaining.map((client) => client.roster(channel).join()).join(' | '),
       15_000,
     );
     expect(
-      left.map((client) =>
+      remaining.map((client) =>
         client
-          .memberChanges(room)
+          .memberChanges(channel)
           .filter((each) => each.startsWith('-'))
           .sort(),
       ),
-    ).toEqual(left.map(() => ['-twin', '-u1']));
+    ).toEqual(remaining.map(() => ['-shared', '-u1']));
   });
 
   test('11.10 counts subscriptions of clients only: no node counts the bridge of any node', async () => {
@@ -145,7 +145,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
       return [one, all.channels];
     };
     const all = async (expected: number, on: readonly BridgedNode[] = nodes): Promise<void> => {
-      const is = JSON.stringify([
+      const answer = JSON.stringify([
         { occupied: true, subscription_count: expected },
         { orders: { subscription_count: expected } },
       ]);
@@ -153,7 +153,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
       await eventually(
         async () => {
           for (const node of on) answers.set(node, JSON.stringify(await count(node.app)));
-          return [...answers.values()].every((each) => each === is);
+          return [...answers.values()].every((each) => each === answer);
         },
         () => `${expected} on each node: ${[...answers.values()].join(' | ')}`,
       );
@@ -170,7 +170,7 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
     }
   });
 
-  test('11.8, 11.13 delivers each event once again after Redis was killed and restarted', async () => {
+  test('11.8, 11.13 delivers each event exactly once after Redis was killed and restarted', async () => {
     const apps = [upstream.app, ...nodes.map((node) => node.app)];
     for (const [at, app] of apps.entries()) {
       const client = await connect(app);
@@ -178,7 +178,10 @@ describe.each(upstreamKinds())('three nodes beside $name', (kind) => {
       await client.join('presence-room', { user_id: `u${at}`, user_info: {} });
     }
     await redis.kill();
-    await eventually(() => nodes.every(({ stores }) => !stores.isReady()), 'they know');
+    await eventually(
+      () => nodes.every(({ stores }) => !stores.isReady()),
+      'every node has lost its connection to Redis',
+    );
     await publish(upstream.app, 'orders', 'meanwhile', 1);
     await eventually(
       () => clients.every((client) => client.received('meanwhile').length === 1),

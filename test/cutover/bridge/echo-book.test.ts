@@ -5,14 +5,15 @@ import { EchoBook } from '../../../src/cutover/bridge/echo/echo-book.ts';
 const KEYS = ['x', 'y'] as const;
 
 interface Step {
-  readonly side: 'here' | 'there' | 'arrival';
+  /** Published at the node, published at the upstream, or an event of the upstream that arrives. */
+  readonly kind: 'node' | 'upstream' | 'arrival';
   readonly key: (typeof KEYS)[number];
   /** Picks the event that arrives next: an upstream of several nodes may change their order. */
   readonly pick: number;
 }
 
 const step = fc.record({
-  side: fc.constantFrom('here', 'here', 'there', 'arrival', 'arrival', 'arrival'),
+  kind: fc.constantFrom('node', 'node', 'upstream', 'arrival', 'arrival', 'arrival'),
   key: fc.constantFrom(...KEYS),
   pick: fc.nat(20),
 }) as fc.Arbitrary<Step>;
@@ -22,24 +23,24 @@ describe('the echo book', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const book = new EchoBook(1000);
-        const onTheirWay: string[] = [];
+        const inFlight: string[] = [];
         const published = { x: 0, y: 0 };
         const delivered = { x: 0, y: 0 };
         const arrive = (at: number): void => {
-          const [key] = onTheirWay.splice(at, 1) as [Step['key']];
+          const [key] = inFlight.splice(at, 1) as [Step['key']];
           if (!book.consume('c', key)) delivered[key] += 1;
         };
-        for (const { side, key, pick } of steps) {
-          if (side === 'here') {
+        for (const { kind, key, pick } of steps) {
+          if (kind === 'node') {
             delivered[key] += 1;
             book.expect('c', key);
           }
-          if (side === 'arrival' && onTheirWay.length > 0) arrive(pick % onTheirWay.length);
-          if (side === 'arrival') continue;
+          if (kind === 'arrival' && inFlight.length > 0) arrive(pick % inFlight.length);
+          if (kind === 'arrival') continue;
           published[key] += 1;
-          onTheirWay.push(key);
+          inFlight.push(key);
         }
-        while (onTheirWay.length > 0) arrive(0);
+        while (inFlight.length > 0) arrive(0);
         expect(delivered).toEqual(published);
         expect(book.size).toBe(0);
       }),

@@ -121,7 +121,7 @@ describe('echoes from the upstream', () => {
     await eventually(() => b.book.size === 0, 'given up');
   });
 
-  test('11.8 10,000 events leave nothing in the book; echoes beyond its size are counted', async () => {
+  test('11.8 10,000 events leave no echo in the book; echoes beyond its size are counted', async () => {
     const [a, b] = openNodes({ echoes: 100 });
     for (let at = 0; at < 10_000; at += 1) {
       const pending = await a.echoes.announce([event(`${at}`)]);
@@ -135,7 +135,7 @@ describe('echoes from the upstream', () => {
     expect(a.counters.dropped).toEqual({ 'too-many-echoes': 1 });
   });
 
-  test('11.8 an event is never read as a note', () => {
+  test('11.8 invalid notes are ignored, and an event of another channel is never read as a note', () => {
     const received = vi.fn();
     const { broker } = openMemoryStores();
     const notes = new NodeNotes({ app: 'a', broker, limits: BRIDGE_LIMITS });

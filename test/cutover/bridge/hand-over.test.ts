@@ -20,18 +20,18 @@ const frameOf = (text: string): ServerFrame => ({
 
 /** One connection to a server that handles one message after the other and keeps the order of frames and pongs. */
 class ModelConnection implements Pingable {
-  readonly asked: ((isAlive: boolean) => void)[] = [];
+  readonly pendingPings: ((isAlive: boolean) => void)[] = [];
   readonly arriving: (string | ((isAlive: boolean) => void))[] = [];
   receive: (frame: ServerFrame) => void = () => undefined;
   #isLost = false;
 
   ping(pong: (isAlive: boolean) => void): void {
     if (this.#isLost) pong(false);
-    else this.asked.push(pong);
+    else this.pendingPings.push(pong);
   }
 
   answer(): void {
-    const pong = this.asked.shift();
+    const pong = this.pendingPings.shift();
     if (pong !== undefined) this.arriving.push(pong);
   }
 
@@ -43,16 +43,19 @@ class ModelConnection implements Pingable {
 
   lose(): void {
     this.#isLost = true;
-    const asked = [...this.asked.splice(0), ...this.arriving.filter((each) => typeof each !== 'string')];
+    const pendingPings = [
+      ...this.pendingPings.splice(0),
+      ...this.arriving.filter((each) => typeof each !== 'string'),
+    ];
     this.arriving.length = 0;
-    for (const pong of asked) pong(false);
+    for (const pong of pendingPings) pong(false);
   }
 }
 
 /** Enough for every generated run. */
 const ROUNDS = 50;
 
-type Step = readonly [kind: 'event' | 'answer' | 'arrive', line: 0 | 1, letter: number];
+type Step = readonly [kind: 'event' | 'answer' | 'arrive', connection: 0 | 1, letter: number];
 
 const step = fc.tuple(
   fc.constantFrom('event', 'answer', 'answer', 'arrive', 'arrive', 'arrive'),
@@ -65,34 +68,34 @@ async function handOver(
   nameOf: (at: number, letter: number) => string,
   rounds: number,
 ) {
-  const lines = [new ModelConnection(), new ModelConnection()] as const;
+  const connections = [new ModelConnection(), new ModelConnection()] as const;
   const [published, passed]: [string[], string[]] = [[], []];
   const pass = (frame: ServerFrame): void => void passed.push(frame.text);
-  const process = new HandOver({ from: lines[0], to: lines[1], deliver: pass });
-  lines[0].receive = (frame) => process.receivedFrom(frame);
+  const process = new HandOver({ from: connections[0], to: connections[1], deliver: pass });
+  connections[0].receive = (frame) => process.receivedFrom(frame);
   let result: HandOverResult | undefined;
-  lines[1].receive = (frame) => (result === undefined ? process.receivedTo(frame) : pass(frame));
+  connections[1].receive = (frame) => (result === undefined ? process.receivedTo(frame) : pass(frame));
   const running = process.run(rounds).then((each) => (result = each));
   const publish = (letter: number): void => {
     published.push(nameOf(published.length, letter));
-    for (const line of lines) line.arriving.push(published.at(-1)!);
+    for (const connection of connections) connection.arriving.push(published.at(-1)!);
   };
-  for (const [kind, line, letter] of steps) {
+  for (const [kind, connection, letter] of steps) {
     if (kind === 'event') publish(letter);
-    else if (kind === 'answer') lines[line].answer();
-    else lines[line].arrive();
+    else if (kind === 'answer') connections[connection].answer();
+    else connections[connection].arrive();
     await settled(1);
   }
   while (result === undefined) {
-    for (const line of lines) {
-      line.answer();
-      line.arrive();
+    for (const connection of connections) {
+      connection.answer();
+      connection.arrive();
       await settled(1);
     }
   }
   await running;
   publish(0);
-  for (const line of lines) while (line.arriving.length > 0) line.arrive();
+  for (const connection of connections) while (connection.arriving.length > 0) connection.arrive();
   return { published, passed, result };
 }
 
@@ -108,7 +111,7 @@ describe('a hand-over', () => {
     );
   });
 
-  test('11.10 goes on while equal frames leave several offsets possible, and loses and doubles none of them', async () => {
+  test('11.10 continues while equal frames leave several offsets possible, and loses and doubles none of them', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 60, maxLength: 300 }), async (steps) => {
         const { published, passed, result } = await handOver(steps, (_, letter) => `e${letter}`, ROUNDS);
@@ -136,38 +139,38 @@ describe('a hand-over', () => {
   });
 
   test.each([0, 1])(
-    '11.10 connection %i is lost in the middle: the first delivers all that it received',
+    '11.10 when connection %i is lost during the hand-over, the first delivers every frame that it received',
     async (lost) => {
       for (let lostAfter = 0; lostAfter < 12; lostAfter += 1) {
-        const lines = [new ModelConnection(), new ModelConnection()] as const;
+        const connections = [new ModelConnection(), new ModelConnection()] as const;
         const passed: string[] = [];
         const process = new HandOver({
-          from: lines[0],
-          to: lines[1],
+          from: connections[0],
+          to: connections[1],
           deliver: ({ text }) => void passed.push(text),
         });
-        lines[0].receive = (frame) => process.receivedFrom(frame);
-        lines[1].receive = (frame) => process.receivedTo(frame);
+        connections[0].receive = (frame) => process.receivedFrom(frame);
+        connections[1].receive = (frame) => process.receivedTo(frame);
         let ended: HandOverResult | undefined;
         void process.run(ROUNDS).then((each) => (ended = each));
         const received: string[] = [];
         for (let at = 0; at < lostAfter; at += 1) {
           received.push(`e${at}`);
-          for (const line of lines) {
-            line.arriving.push(`e${at}`);
-            if (at % 2 === 1) line.answer();
-            while (line.arriving.length > 0) line.arrive();
+          for (const connection of connections) {
+            connection.arriving.push(`e${at}`);
+            if (at % 2 === 1) connection.answer();
+            while (connection.arriving.length > 0) connection.arrive();
           }
           await settled(1);
         }
-        lines[lost as 0 | 1].lose();
+        connections[lost as 0 | 1].lose();
         while (ended === undefined) {
-          const line = lines[(1 - lost) as 0 | 1];
-          line.answer();
-          while (line.arriving.length > 0) line.arrive();
+          const connection = connections[(1 - lost) as 0 | 1];
+          connection.answer();
+          while (connection.arriving.length > 0) connection.arrive();
           await settled(1);
         }
-        // All but the last answer of the first may be there when the second is lost.
+        // The hand-over also completes when the second is lost while only the last answer of the first is missing.
         expect(ended).toBeOneOf(lost === 0 ? ['lost'] : ['lost', 'done']);
         expect(passed).toEqual(received);
       }
@@ -177,13 +180,13 @@ describe('a hand-over', () => {
 
 describe('the offset between two connections', () => {
   /** Letters are frames of the first, capitals frames of the second; `1` and `2` are their pongs. */
-  const align = (story: string): StreamAlignment => {
+  const align = (sequence: string): StreamAlignment => {
     const alignment = new StreamAlignment();
-    for (const sign of story) {
-      if (sign === '1') alignment.firstPonged();
-      else if (sign === '2') alignment.secondPonged();
-      else if (sign === sign.toLowerCase()) alignment.firstReceived(sign);
-      else alignment.secondReceived(sign.toLowerCase());
+    for (const symbol of sequence) {
+      if (symbol === '1') alignment.firstPonged();
+      else if (symbol === '2') alignment.secondPonged();
+      else if (symbol === symbol.toLowerCase()) alignment.firstReceived(symbol);
+      else alignment.secondReceived(symbol.toLowerCase());
     }
     return alignment;
   };
@@ -200,8 +203,8 @@ describe('the offset between two connections', () => {
     ['xx2X1', 'open', -1],
     ['xx2Xx1y2Y1', 'sure', 0],
     ['ab2A1cd2Q1', 'broken', 0],
-  ])('11.10 %s: %s, %i frames behind', (story, state, lag) => {
-    const alignment = align(story);
+  ])('11.10 %s: %s, %i frames behind', (sequence, state, lag) => {
+    const alignment = align(sequence);
     expect(alignment.isSure ? 'sure' : alignment.isBroken ? 'broken' : 'open').toBe(state);
     expect(alignment.lag).toBe(lag);
   });

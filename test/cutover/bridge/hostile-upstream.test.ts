@@ -39,7 +39,8 @@ async function open(
   await eventually(() => node.state.connected, 'connected');
 }
 
-const polite = (socket: WebSocket, text: string): boolean => {
+/** Answers a ping; false for any other message. */
+const answersPing = (socket: WebSocket, text: string): boolean => {
   if (!text.includes('pusher:ping')) return false;
   socket.send('{"event":"pusher:pong"}');
   return true;
@@ -76,9 +77,9 @@ const garbage = [
 ];
 
 describe('an upstream that breaks the protocol', () => {
-  test('11.6 no frame that it sends disturbs this side', async () => {
+  test('11.6 invalid frames are ignored: clients of this side receive their events, and no error is logged', async () => {
     await open((socket, text) => {
-      if (!polite(socket, text)) for (const each of garbage) socket.send(each);
+      if (!answersPing(socket, text)) for (const each of garbage) socket.send(each);
       socket.send(Buffer.from([0xff, 0xfe, 0x00]));
     });
     const [a, b] = [await RecordingClient.connect(node.app), await RecordingClient.connect(node.app)];
@@ -93,7 +94,7 @@ describe('an upstream that breaks the protocol', () => {
       'Wavehall delivers',
     );
     a.leave('presence-room');
-    await eventually(() => b.memberChanges('presence-room').includes('-a'), 'he leaves');
+    await eventually(() => b.memberChanges('presence-room').includes('-a'), 'a has left');
     expect(a.received('pusher_internal:what')).toEqual([]);
     expect(node.logger.errors).toEqual([]);
     for (const client of [a, b]) client.wire.drop();
@@ -106,12 +107,12 @@ describe('an upstream that breaks the protocol', () => {
   });
 
   test('11.6 clients wait a bounded time when it confirms no subscription', async () => {
-    await open((socket, text) => void polite(socket, text));
+    await open((socket, text) => void answersPing(socket, text));
     const client = await RecordingClient.connect(node.app);
-    const begunMs = performance.now();
+    const beganMs = performance.now();
     await client.join('orders');
     await client.join('presence-room', { user_id: 'a' });
-    const tookMs = performance.now() - begunMs;
+    const tookMs = performance.now() - beganMs;
     expect(tookMs).toBeGreaterThan(350);
     expect(tookMs).toBeLessThan(2000);
     client.wire.drop();
@@ -119,7 +120,7 @@ describe('an upstream that breaks the protocol', () => {
 
   test('11.7 sends the other events of a batch of which it refuses one', async () => {
     const bodies: string[] = [];
-    await open((socket, text) => void polite(socket, text));
+    await open((socket, text) => void answersPing(socket, text));
     http.removeAllListeners('request');
     http.on('request', (request, response) => {
       let body = '';
@@ -137,7 +138,7 @@ describe('an upstream that breaks the protocol', () => {
   });
 
   test('11.7 counts an event whose request it cuts off as too large, and forwards the others', async () => {
-    await open((socket, text) => void polite(socket, text));
+    await open((socket, text) => void answersPing(socket, text));
     http.removeAllListeners('request');
     http.on('request', (request, response) => {
       const isTooLarge = Number(request.headers['content-length']) > 10_000;
@@ -162,7 +163,7 @@ describe('an upstream that breaks the protocol', () => {
     const hash = Object.fromEntries(ids.map((id) => [id, {}]));
     await open((socket, text) => {
       const { event, data } = JSON.parse(text) as { event: string; data: { channel?: string } };
-      if (polite(socket, text) || event !== 'pusher:subscribe') return;
+      if (answersPing(socket, text) || event !== 'pusher:subscribe') return;
       const roster = JSON.stringify({ presence: { count, ids, hash } });
       const answer = { event: 'pusher_internal:subscription_succeeded', channel: data.channel, data: roster };
       socket.send(JSON.stringify(answer));
@@ -180,7 +181,7 @@ describe('an upstream that breaks the protocol', () => {
   });
 
   test('11.10 opens as many connections as are allowed, and no more', async () => {
-    await open((socket, text) => void polite(socket, text));
+    await open((socket, text) => void answersPing(socket, text));
     await node.stop();
     const { port } = http.address() as { port: number };
     node = await openBridgedNode({

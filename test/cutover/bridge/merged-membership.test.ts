@@ -9,7 +9,11 @@ const REF = { app: 'a', channel: 'presence-room' };
 const memberOf = (id: string): Member => ({ id, userId: id, infoJson: undefined });
 const IDS = ['7', '8', '9'];
 
-type Step = readonly [kind: 'join' | 'leave' | 'joined' | 'left' | 'roster', user: number, rest: number];
+type Step = readonly [
+  kind: 'join' | 'leave' | 'joined' | 'left' | 'roster',
+  user: number,
+  rosterMask: number,
+];
 
 const step = fc.tuple(
   fc.constantFrom('join', 'join', 'leave', 'joined', 'left', 'roster'),
@@ -46,7 +50,7 @@ describe('members of a presence channel', () => {
         const { membership, changes, failures } = openMembership(isSubscribed);
         const [local, upstream] = [new Set<string>(), new Set<string>()];
         const expected = (): string[] => [...new Set([...local, ...upstream])].sort();
-        for (const [kind, user, rest] of steps) {
+        for (const [kind, user, rosterMask] of steps) {
           const id = IDS[user] as string;
           const before = expected();
           changes.length = 0;
@@ -64,7 +68,7 @@ describe('members of a presence channel', () => {
             membership.upstreamLeft(REF, id);
             upstream.delete(id);
           } else if (kind === 'roster') {
-            const named = IDS.filter((_, at) => (rest >> at) % 2 === 1);
+            const named = IDS.filter((_, at) => (rosterMask >> at) % 2 === 1);
             membership.upstreamRoster(REF, named.map(memberOf));
             upstream.clear();
             if (local.size > 0) for (const each of named) upstream.add(each);
@@ -83,7 +87,7 @@ describe('members of a presence channel', () => {
     );
   });
 
-  test('11.10 leaves channels without members, and those of users, alone', async () => {
+  test('11.10 ignores members of the upstream on channels that are not presence channels', async () => {
     const { membership } = openMembership(true);
     for (const channel of ['orders', '#user-7']) {
       const ref = { app: 'a', channel };

@@ -18,15 +18,15 @@ const NUMBERS = [
 ];
 const LIST = `[${NUMBERS.join(',')}]`;
 
-describe.each(upstreamKinds())('beside $name', (kind) => {
+describe.each(upstreamKinds())('with $name as the upstream', (kind) => {
   const isWavehall = kind.name.includes('Wavehall');
 
   test('11.8 numbers in the data of an event cross unchanged in both directions', async () => {
     pair = await BridgedPair.open(kind);
-    const [a, b] = [await pair.here(), await pair.there()];
+    const [a, b] = [await pair.connectToNode(), await pair.connectToUpstream()];
     await Promise.all([a.join('orders'), b.join('orders')]);
-    await pair.publishHere('orders', 'from-here', LIST);
-    await pair.publishThere('orders', 'from-there', LIST);
+    await pair.publishAtNode('orders', 'from-here', LIST);
+    await pair.publishAtUpstream('orders', 'from-there', LIST);
     await pair.fence('orders', a, b);
     for (const client of [a, b])
       for (const name of ['from-here', 'from-there']) expect(client.received(name)).toEqual([LIST]);
@@ -34,22 +34,29 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
 
   test('11.9 numbers in a client event cross as the upstream writes them', async () => {
     pair = await BridgedPair.open(kind);
-    const [a, b, c] = [await pair.here(), await pair.there(), await pair.there()];
+    const [a, b, c] = [
+      await pair.connectToNode(),
+      await pair.connectToUpstream(),
+      await pair.connectToUpstream(),
+    ];
     for (const client of [a, b, c]) await client.join('private-chat');
     const clientEvent = (event: string): string =>
       `{"event":"${event}","channel":"private-chat","data":{"n":${LIST}}}`;
     const rawOf = (client: typeof a, event: string): string | undefined =>
       client.wire.texts.find((text) => text.includes(`"${event}"`));
     a.wire.send(clientEvent('client-a'));
-    await eventually(() => rawOf(b, 'client-a') !== undefined, 'a client event from here arrives there');
+    await eventually(
+      () => rawOf(b, 'client-a') !== undefined,
+      'the client event of Wavehall’s client arrives on the upstream',
+    );
     b.wire.send(clientEvent('client-b'));
     await eventually(
       () => [a, c].every((client) => rawOf(client, 'client-b') !== undefined),
-      'a client event from there arrives on both sides',
+      'the client event of the upstream’s client arrives on both sides',
     );
     const listIn = (text: string | undefined): string | undefined =>
       /"n":\s*(\[[^\]]*\])/.exec(text ?? '')?.[1];
-    // The upstream's own form of its client event arrives here unchanged.
+    // Wavehall delivers a client event of the upstream in the upstream's own form.
     expect(listIn(rawOf(a, 'client-b'))).toBe(listIn(rawOf(c, 'client-b')));
     if (isWavehall) {
       expect(listIn(rawOf(a, 'client-b'))).toBe(LIST);
@@ -60,7 +67,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
   test('11.10 numbers in user_info keep their signed form in the rosters of both sides', async () => {
     pair = await BridgedPair.open(kind);
     const channel = 'presence-room';
-    const [a, b] = [await pair.here(), await pair.there()];
+    const [a, b] = [await pair.connectToNode(), await pair.connectToUpstream()];
     const info = (text: string): string => `{"n":${text}}`;
     await b.joinRaw(channel, `{"user_id":"b","user_info":${info(LIST)}}`);
     await a.joinRaw(channel, `{"user_id":"a","user_info":${info(LIST)}}`);
@@ -68,7 +75,7 @@ describe.each(upstreamKinds())('beside $name', (kind) => {
       () => [a, b].every((client) => client.roster(channel).length === 2),
       'both members are listed',
     );
-    const late = [await pair.here(), await pair.there()];
+    const late = [await pair.connectToNode(), await pair.connectToUpstream()];
     for (const [at, client] of late.entries())
       await client.joinRaw(channel, `{"user_id":"late-${at}","user_info":{}}`);
     const infos = (client: typeof a): string[] =>

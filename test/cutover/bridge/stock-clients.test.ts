@@ -47,25 +47,30 @@ function connect(app: Endpoint, user: string): Pusher {
   return pusher;
 }
 
-describe.each(upstreamKinds())('stock clients beside $name', (kind) => {
+describe.each(upstreamKinds())('stock clients with $name as the upstream', (kind) => {
   test('11.8, 11.9, 11.10 pusher-js and the Node SDK work alike on both sides', async () => {
     pair = await BridgedPair.open(kind);
     const sides = [pair.node.app, pair.upstream.app];
     const received: string[][] = [[], []];
-    const rooms = sides.map((app, at) => {
+    const presenceChannels = sides.map((app, at) => {
       const pusher = connect(app, `u${at}`);
-      const room = pusher.subscribe('presence-room');
+      const presenceChannel = pusher.subscribe('presence-room');
       pusher.subscribe('private-orders').bind('order', (data: { from: number; at: number }) => {
         received[at]?.push(`${data.from}:${data.at}`);
       });
-      room.bind('client-hello', (data: { n: number }, { user_id: id }: { user_id: string }) => {
+      presenceChannel.bind('client-hello', (data: { n: number }, { user_id: id }: { user_id: string }) => {
         received[at]?.push(`${id} sent ${data.n}`);
       });
-      return room as typeof room & { members: { count: number; get(id: string): unknown } };
+      return presenceChannel as typeof presenceChannel & {
+        members: { count: number; get(id: string): unknown };
+      };
     });
-    await eventually(() => rooms.every(({ members }) => members.count === 2), 'each client lists both');
-    for (const [at, room] of rooms.entries())
-      expect(room.members.get(`u${1 - at}`)).toEqual({
+    await eventually(
+      () => presenceChannels.every(({ members }) => members.count === 2),
+      'each client lists both',
+    );
+    for (const [at, presenceChannel] of presenceChannels.entries())
+      expect(presenceChannel.members.get(`u${1 - at}`)).toEqual({
         id: `u${1 - at}`,
         info: { name: `name of u${1 - at}` },
       });
@@ -79,40 +84,44 @@ describe.each(upstreamKinds())('stock clients beside $name', (kind) => {
       { from: 9, at: 9 },
       { socket_id: open[1]?.connection.socket_id ?? '' },
     );
-    for (const [n, room] of rooms.entries()) room.trigger('client-hello', { n });
+    for (const [n, presenceChannel] of presenceChannels.entries())
+      presenceChannel.trigger('client-hello', { n });
     await eventually(
-      () => received.every((each) => each.some((word) => word.includes('sent'))),
+      () => received.every((each) => each.some((text) => text.includes('sent'))),
       'client events',
     );
     await eventually(
       () => received[0]?.length === 22 && received[1]?.length === 21,
       () => JSON.stringify(received),
     );
-    for (const [side, words] of received.entries()) {
+    for (const [side, texts] of received.entries()) {
       for (const from of [0, 1])
-        expect(words.filter((word) => word.startsWith(`${from}:`))).toEqual(
+        expect(texts.filter((text) => text.startsWith(`${from}:`))).toEqual(
           Array.from({ length: 10 }, (_, at) => `${from}:${at}`),
         );
-      expect(words.filter((word) => word.includes('sent'))).toEqual([`u${1 - side} sent ${1 - side}`]);
+      expect(texts.filter((text) => text.includes('sent'))).toEqual([`u${1 - side} sent ${1 - side}`]);
     }
     open[0]?.disconnect();
-    await eventually(() => rooms[1]?.members.count === 1, 'the member has left there, too');
+    await eventually(() => presenceChannels[1]?.members.count === 1, 'the other client lists one member');
   });
 });
 
-describe.each(upstreamKinds().filter(({ name }) => name === 'a second Wavehall'))('beside $name', (kind) => {
-  test('11.12 an event to a user reaches its connections on either side that supports users', async () => {
-    pair = await BridgedPair.open(kind);
-    const pusher = connect(pair.upstream.app, '42');
-    const received: unknown[] = [];
-    pusher.user.bind('greeting', (data: unknown) => received.push(data));
-    pusher.signin();
-    await eventually(() => pusher.user.user_data !== null, 'signed in');
-    const sdk = sdkFor(pair.node.app, pair.node.app.id);
-    await eventually(async () => {
-      await sdk.sendToUser('42', 'greeting', { hello: true });
-      return received.length > 0;
-    }, 'greeted');
-    expect(received[0]).toEqual({ hello: true });
-  });
-});
+describe.each(upstreamKinds().filter(({ name }) => name === 'a second Wavehall'))(
+  'with $name as the upstream',
+  (kind) => {
+    test('11.12 an event to a user reaches its connections on either side that supports users', async () => {
+      pair = await BridgedPair.open(kind);
+      const pusher = connect(pair.upstream.app, '42');
+      const received: unknown[] = [];
+      pusher.user.bind('greeting', (data: unknown) => received.push(data));
+      pusher.signin();
+      await eventually(() => pusher.user.user_data !== null, 'signed in');
+      const sdk = sdkFor(pair.node.app, pair.node.app.id);
+      await eventually(async () => {
+        await sdk.sendToUser('42', 'greeting', { hello: true });
+        return received.length > 0;
+      }, 'greeted');
+      expect(received[0]).toEqual({ hello: true });
+    });
+  },
+);

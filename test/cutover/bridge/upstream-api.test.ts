@@ -26,15 +26,15 @@ async function open(listener: RequestListener): Promise<UpstreamApi> {
 
 /** Answers `{}`, but resets the connection of as many requests as `resets` names once two connections are kept. */
 function resetting(resets: number): RequestListener {
-  const held: (() => void)[] = [];
-  let left = resets;
+  const waiting: (() => void)[] = [];
+  let resetsLeft = resets;
   return (request, response) => {
     const answer = (): void => void response.end('{}');
-    if (held.length < 2) {
+    if (waiting.length < 2) {
       // Both are answered together, so that each has a connection of its own.
-      if (held.push(answer) === 2) for (const each of held) each();
-    } else if (left > 0) {
-      left -= 1;
+      if (waiting.push(answer) === 2) for (const each of waiting) each();
+    } else if (resetsLeft > 0) {
+      resetsLeft -= 1;
       request.socket.resetAndDestroy();
     } else answer();
   };
@@ -48,7 +48,7 @@ test('11.7 a request on a kept connection that the upstream has closed is sent o
   expect(await api.post('/events', '{}')).toEqual({ kind: 'taken', text: '{}' });
 });
 
-test('11.7 a request that meets two closed connections may have been carried out', async () => {
+test('11.7 a request whose retry meets a closed connection too is reported as broken, because it may have been carried out', async () => {
   const api = await open(resetting(2));
   await keepTwo(api);
   expect(await api.post('/events', '{}')).toEqual({ kind: 'broken', text: 'ECONNRESET' });

@@ -80,23 +80,23 @@ describe('logs once, with the name of the setting, that the upstream', () => {
   test.each(['does not listen', 'does not answer', 'answers in another protocol'])(
     '11.13 %s at the start',
     async (what) => {
-      const strange = createServer((socket) => {
+      const wrongServer = createServer((socket) => {
         socket.on('error', () => undefined);
         if (what === 'answers in another protocol') socket.end('220 smtp.test ESMTP\r\n');
       }).listen(0, '127.0.0.1');
-      await once(strange, 'listening');
-      const { port } = strange.address() as { port: number };
-      if (what === 'does not listen') await new Promise((resolve) => strange.close(resolve));
+      await once(wrongServer, 'listening');
+      const { port } = wrongServer.address() as { port: number };
+      if (what === 'does not listen') await new Promise((resolve) => wrongServer.close(resolve));
       node = await openBridgedNode({
         upstream: `http://127.0.0.1:${port}`,
         limits: { ...QUICK, handshakeMs: 200 },
       });
       await warned('The bridge has no connection to the upstream');
-      const begunMs = performance.now();
+      const beganMs = performance.now();
       await works();
-      expect(performance.now() - begunMs).toBeLessThan(200);
+      expect(performance.now() - beganMs).toBeLessThan(200);
       expect(node.state).toMatchObject({ connected: false, queue: { events: 1 } });
-      strange.close();
+      wrongServer.close();
     },
   );
 });

@@ -6,7 +6,7 @@ import type { Target } from '../target.ts';
 const TOGETHER = 20;
 const CLOSE_MS = 20_000;
 /** Another server may accept frames that Wavehall refuses. */
-const CLOSE_ELSEWHERE_MS = 1_000;
+const OTHER_SERVER_CLOSE_MS = 1_000;
 
 const close = (code: number, reason = ''): Buffer => {
   const payload = Buffer.alloc(2 + reason.length);
@@ -15,8 +15,8 @@ const close = (code: number, reason = ''): Buffer => {
   return frameBytes({ opcode: OPCODE.close, payload });
 };
 
-/** Frames that end a connection, with the codes that may be said; 1006: no close frame. */
-const ENDING: Readonly<Record<string, readonly [bytes: Buffer, ...codes: number[]]>> = {
+/** Frames that end a connection, with the permitted close codes; 1006: no close frame. */
+const INVALID: Readonly<Record<string, readonly [bytes: Buffer, ...codes: number[]]>> = {
   'a continuation of nothing': [frameBytes({ opcode: OPCODE.continuation, payload: 'x' }), 1002],
   'a message within a message': [
     Buffer.concat(range(2).map(() => frameBytes({ opcode: OPCODE.text, fin: false, payload: 'x' }))),
@@ -54,7 +54,7 @@ const ENDING: Readonly<Record<string, readonly [bytes: Buffer, ...codes: number[
   'an opcode that does not exist': [frameBytes({ opcode: 0xb }), 1002],
 };
 
-/** Frames whose end never comes: nothing can be said about them, and nothing is answered. */
+/** Incomplete frames, which are not answered. */
 const UNFINISHED: readonly Buffer[] = [
   close(1000, 'x'.repeat(100)).subarray(0, 9),
   frameBytes({ opcode: OPCODE.ping, payload: 'p'.repeat(125) }).subarray(0, 60),
@@ -63,24 +63,24 @@ const UNFINISHED: readonly Buffer[] = [
   frameBytes({ opcode: OPCODE.text, payload: 'x'.repeat(9000) }).subarray(0, 3),
 ];
 
-/** `count` greeted clients break the framing in every way, and are closed with the code for it; as many never finish a frame, and go. */
+/** `count` connected clients send every kind of invalid frame and are closed with its code; as many never finish a frame and disconnect. */
 export const brokenFrames = (count: number): Attack => ({
-  name: `${count.toLocaleString('en-US')} clients that break or never finish a frame`,
+  name: `${count.toLocaleString('en-US')} clients that send invalid or unfinished frames`,
   async run(target, _chance, faults) {
-    const ways = Object.entries(ENDING);
+    const kinds = Object.entries(INVALID);
     for (let at = 0; at < count; at += TOGETHER) {
-      const some = range(Math.min(TOGETHER, count - at)).map((each) => ways[(at + each) % ways.length]!);
-      const found = await Promise.all(
-        some.map(([name, [bytes, ...codes]]) => broken(target, name, bytes, codes)),
+      const some = range(Math.min(TOGETHER, count - at)).map((each) => kinds[(at + each) % kinds.length]!);
+      const results = await Promise.all(
+        some.map(([name, [bytes, ...codes]]) => sendInvalid(target, name, bytes, codes)),
       );
-      faults.push(...found.filter((fault) => fault !== undefined));
-      await unfinished(target, at, some.length);
+      faults.push(...results.filter((fault) => fault !== undefined));
+      await sendUnfinished(target, at, some.length);
     }
     return undefined;
   },
 });
 
-async function broken(
+async function sendInvalid(
   target: Target,
   name: string,
   bytes: Buffer,
@@ -89,20 +89,20 @@ async function broken(
   const { tcp } = await connectHostileClient(target);
   tcp.write(bytes);
   const ending = await tcp
-    .closing(target.isAnsweredElsewhere === true ? CLOSE_ELSEWHERE_MS : CLOSE_MS)
+    .closing(target.isOtherServer === true ? OTHER_SERVER_CLOSE_MS : CLOSE_MS)
     .catch((error: unknown) => String(error));
   tcp.destroy();
   if (typeof ending !== 'string' && codes.includes(ending.code)) return undefined;
   return `${name}: ${typeof ending === 'string' ? ending : ending.code}, not ${codes.join(' or ')}`;
 }
 
-/** They stay for a batch, and disconnect without a close frame. */
-async function unfinished(target: Target, from: number, count: number): Promise<void> {
+/** Sends unfinished frames and disconnects without a close frame. */
+async function sendUnfinished(target: Target, from: number, count: number): Promise<void> {
   const clients = await Promise.all(range(count).map(() => connectHostileClient(target)));
   clients.forEach(({ tcp }, at) => tcp.write(UNFINISHED[(from + at) % UNFINISHED.length]!));
-  await Promise.all(clients.map(({ tcp }) => written(tcp)));
+  await Promise.all(clients.map(({ tcp }) => flushed(tcp)));
   clients.forEach(({ tcp }, at) => (at % 2 === 0 ? tcp.destroy() : tcp.reset()));
 }
 
-const written = (tcp: Tcp): Promise<void> =>
+const flushed = (tcp: Tcp): Promise<void> =>
   new Promise((resolve) => tcp.socket.write(Buffer.alloc(0), () => resolve()));

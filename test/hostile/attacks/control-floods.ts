@@ -7,7 +7,7 @@ const FRAMES_PER_WRITE = 500;
 const ANSWER_MS = 30_000;
 const LAST = 'the last one';
 
-/** Control frames are limited by nothing but 125 bytes each. */
+/** Control frames, whose only limit is 125 bytes each. */
 const FLOODS = {
   pings: range(FRAMES_PER_WRITE).map(() => frameBytes({ opcode: OPCODE.ping, payload: 'p'.repeat(125) })),
   pongs: range(FRAMES_PER_WRITE).map(() => frameBytes({ opcode: OPCODE.pong, payload: 'p'.repeat(125) })),
@@ -20,13 +20,13 @@ const FLOODS = {
   ]),
 };
 
-/** `sockets` clients write control frames as fast as the server takes them, and read; the last ping of each is answered. */
+/** `sockets` clients send control frames as fast as the server reads them, and read; the last ping of each is answered. */
 export const controlFloods = (sockets: number, seconds: number): Attack => ({
   name: `${sockets} clients that flood with pings and pongs`,
   async run(target, _chance, faults) {
     const floods = Object.entries(FLOODS).map(([name, frames]) => ({ name, bytes: Buffer.concat(frames) }));
     const clients = await Promise.all(range(sockets).map(() => connectHostileClient(target)));
-    // Answers are read and dropped: kept, they would be the load of this process.
+    // Reads and discards the answers: storing them would load this process.
     for (const { tcp } of clients) tcp.socket.removeAllListeners('data').resume();
     const until = Date.now() + seconds * 1000;
     while (Date.now() < until) {
@@ -35,18 +35,18 @@ export const controlFloods = (sockets: number, seconds: number): Attack => ({
       });
       await sleep(5);
     }
-    // Another server may answer otherwise.
-    const asked = target.isAnsweredElsewhere === true ? [] : clients;
-    const answered = await Promise.all(asked.map(({ tcp }) => isAnswered(tcp)));
-    answered.forEach((is, at) => {
-      if (!is) faults.push(`no answer to the last ping behind ${floods[at % floods.length]!.name}`);
+    // Another server may answer differently.
+    const checked = target.isOtherServer === true ? [] : clients;
+    const answered = await Promise.all(checked.map(({ tcp }) => isAnswered(tcp)));
+    answered.forEach((hasPong, at) => {
+      if (!hasPong) faults.push(`no answer to the last ping behind ${floods[at % floods.length]!.name}`);
     });
     for (const { tcp } of clients) tcp.destroy();
     return undefined;
   },
 });
 
-/** Finds the pong of the last ping in all received bytes. */
+/** Sends a last ping and resolves with true if its pong arrives. */
 function isAnswered(tcp: Tcp): Promise<boolean> {
   return new Promise((resolve) => {
     let end = '';

@@ -6,7 +6,7 @@ import { sleep } from '../../../src/core/util/time.ts';
 
 const DRIP_EVERY_MS = 500;
 
-/** Begins of requests whose rest comes byte by byte. */
+/** Requests of which the second part is sent byte by byte. */
 const REQUESTS: readonly ((target: Target) => readonly [begin: string, rest: string])[] = [
   (target) => ['', upgradeText(socketPath(target), { 'X-Slow': 'x'.repeat(2000) })],
   () => ['GET /up HTTP/1.1\r\nHost: a\r\nX-Slow: ', 'x'.repeat(2000)],
@@ -21,19 +21,19 @@ const REQUESTS: readonly ((target: Target) => readonly [begin: string, rest: str
 ];
 
 /**
- * `sockets` connections write one byte at a time: heads, bodies and chunks of requests, which are ended although they never stop,
- * and frames of greeted clients, which are served.
+ * `sockets` connections send one byte at a time: heads, bodies and chunks of requests, which time out even though bytes
+ * keep arriving, and frames of connected clients, which stay connected.
  */
 export const drips = (sockets: number, seconds: number): Attack => ({
   name: `${sockets} connections that write byte by byte`,
   async run(target, _chance, faults) {
     const half = Math.ceil(sockets / 2);
     const requests = await Promise.all(range(half).map((at) => dripRequest(target, at)));
-    const visitors = await Promise.all(range(sockets - half).map(() => dripFrame(target)));
+    const clients = await Promise.all(range(sockets - half).map(() => dripFrame(target)));
     await sleep(seconds * 1000);
-    for (const { tcp, stop } of visitors) {
+    for (const { tcp, stop } of clients) {
       stop();
-      if (tcp.isEnded) faults.push('a client that writes a frame byte by byte was ended');
+      if (tcp.isEnded) faults.push('a client that sends a frame byte by byte was disconnected');
       tcp.destroy();
     }
     return () => {
@@ -52,7 +52,7 @@ interface Drip {
 
 async function dripRequest(target: Target, at: number): Promise<Drip> {
   const tcp = await Tcp.open(target);
-  // Its own end stays open, whatever the server does with its own.
+  // Keeps its side of the connection open when the server closes the other.
   tcp.socket.removeAllListeners('end');
   const [begin, rest] = REQUESTS[at % REQUESTS.length]!(target);
   tcp.write(begin);

@@ -35,14 +35,14 @@ const VALUES = [
   '\u00ff\u00fe',
 ];
 
-/** `count` handshakes and requests with a proxy's headers that no proxy wrote: each is answered. */
+/** `count` handshakes and requests with forged proxy headers: each is answered. */
 export const forgedProxies = (count: number): Attack => ({
   name: `${count} handshakes with forged proxy headers`,
-  async run(target, chance, faults) {
+  async run(target, random, faults) {
     for (let index = 0; index < count; index += 1) {
       const tcp = await Tcp.open(target);
-      const headers = forged(chance);
-      const isSocket = chance.is(0.5);
+      const headers = forged(random);
+      const isSocket = random.is(0.5);
       const path = isSocket ? `${target.prefix}/app/${target.key}?protocol=7` : '/up';
       tcp.write(isSocket ? upgradeText(path, headers) : plainText(path, headers));
       const head = await tcp.head(10_000);
@@ -54,11 +54,11 @@ export const forgedProxies = (count: number): Attack => ({
   },
 });
 
-const forged = (chance: SeededRandom): Record<string, string> =>
+const forged = (random: SeededRandom): Record<string, string> =>
   Object.fromEntries(
-    Array.from({ length: 1 + chance.below(4) }, () => [
-      chance.pick(NAMES) ?? 'X-Forwarded-For',
-      chance.pick(VALUES) ?? '',
+    Array.from({ length: 1 + random.below(4) }, () => [
+      random.pick(NAMES) ?? 'X-Forwarded-For',
+      random.pick(VALUES) ?? '',
     ]),
   );
 

@@ -17,12 +17,12 @@ import { unreadHttp } from './unread-http.ts';
 import { unreadPongs, unreadRosters } from './unread-answers.ts';
 import { withoutSecret } from './without-secret.ts';
 
-/** How much of each; every attack is bounded in number or time. */
+/** Sizes of the attacks; each is bounded in number or time. */
 export interface Sizes {
   readonly requests: number;
   readonly frames: number;
   readonly seconds: number;
-  /** Divisor of the count, for acts that cost more than others. */
+  /** Divisor of the counts of expensive attacks. */
   readonly divisor?: number;
 }
 

@@ -13,32 +13,32 @@ import type { Target } from '../target.ts';
 
 const CHANNEL = 'presence-large';
 const MIB = 1024 * 1024;
-/** With channel, signature and the escapes of JSON within JSON it fits into a message of 10,000 bytes. */
+/** Fits into a message of 10,000 bytes with channel, signature and the escapes of JSON within JSON. */
 const LARGEST_INFO_BYTES = 9_000;
 const ANSWER_MS = 60_000;
 
 /**
- * Members with a signed `user_info` of 1 MiB are closed for the size of their message and are on no roster; `count`
- * members of the largest allowed size join, receive the whole roster, and leave.
+ * Clients with a signed `user_info` of 1 MiB are disconnected for the size of their message and do not join; `count`
+ * members of the largest allowed size join, receive the complete roster, and leave.
  */
 export const largeMembers = (count: number): Attack => ({
   name: `${count} members with the largest user_info, and ten with 1 MiB`,
   async run(target, _chance, faults) {
-    const tooLarge = await Promise.all(range(10).map((at) => enterTooLarge(target, `huge-${at}`)));
+    const tooLarge = await Promise.all(range(10).map((at) => joinTooLarge(target, `huge-${at}`)));
     faults.push(...tooLarge.filter((fault) => fault !== undefined));
     const members = await Promise.all(range(count).map(() => connectHostileClient(target)));
     for (const [at, member] of members.entries()) {
-      const fault = await enter(target, member, `member-${at}`, at + 1);
+      const fault = await join(target, member, `member-${at}`, at + 1);
       if (fault !== undefined) faults.push(`member ${at}: ${fault}`);
-      // What the others are told is read and dropped: kept, it would be the load of this process.
-      drop(member.tcp);
+      // Reads and discards later messages: storing them would load this process.
+      discardMessages(member.tcp);
     }
     for (const { tcp } of members) tcp.destroy();
     return undefined;
   },
 });
 
-const drop = ({ socket }: Tcp): void => void socket.removeAllListeners('data').resume();
+const discardMessages = ({ socket }: Tcp): void => void socket.removeAllListeners('data').resume();
 
 function frameOf(target: Target, { socketId }: HostileClient, id: string, infoBytes: number): Buffer {
   const channelData = JSON.stringify({ user_id: id, user_info: 'x'.repeat(infoBytes) });
@@ -46,25 +46,25 @@ function frameOf(target: Target, { socketId }: HostileClient, id: string, infoBy
   return subscribeFrame(CHANNEL, { auth, channel_data: channelData });
 }
 
-async function enterTooLarge(target: Target, id: string): Promise<string | undefined> {
-  const visitor = await connectHostileClient(target);
-  visitor.tcp.write(frameOf(target, visitor, id, MIB));
-  const ending = await visitor.tcp.closing(ANSWER_MS).catch((error: unknown) => String(error));
-  visitor.tcp.destroy();
+async function joinTooLarge(target: Target, id: string): Promise<string | undefined> {
+  const client = await connectHostileClient(target);
+  client.tcp.write(frameOf(target, client, id, MIB));
+  const ending = await client.tcp.closing(ANSWER_MS).catch((error: unknown) => String(error));
+  client.tcp.destroy();
   if (typeof ending !== 'string' && (ending.code === 1009 || ending.code === 1006)) return undefined;
   return `a user_info of 1 MiB: ${typeof ending === 'string' ? ending : ending.code}`;
 }
 
-async function enter(
+async function join(
   target: Target,
-  visitor: HostileClient,
+  client: HostileClient,
   id: string,
   expected: number,
 ): Promise<string | undefined> {
-  visitor.tcp.write(Buffer.concat([frameOf(target, visitor, id, LARGEST_INFO_BYTES), pingFrame]));
+  client.tcp.write(Buffer.concat([frameOf(target, client, id, LARGEST_INFO_BYTES), pingFrame]));
   let count: unknown;
   const fault = await readUntil(
-    visitor.tcp,
+    client.tcp,
     ({ event, data }) => {
       if (event === 'pusher_internal:subscription_succeeded')
         count = (JSON.parse(String(data)) as { presence: { count: number } }).presence.count;

@@ -5,48 +5,48 @@ import type { Attack } from '../attack.ts';
 import { mutateBytes, mutateJson } from '../mutate.ts';
 import type { Target } from '../target.ts';
 
-const LANES = 8;
+const LOOPS = 8;
 const FRAMES_PER_SOCKET = 100;
 const PONG_TIMEOUT_MS = 20_000;
 const INTERNAL_ERROR = 1011;
 
-/** `count` WebSocket messages and frames that are almost right: none of them is an internal error, none kills a pong. */
+/** `count` almost valid WebSocket messages and frames: none causes an internal error or prevents a pong. */
 export const mutatedFrames = (count: number): Attack => ({
   name: `${count.toLocaleString('en-US')} mutated frames`,
-  async run(target, chance, faults) {
+  async run(target, random, faults) {
     let left = count;
-    const seed = chance.below(2 ** 31);
-    const lane = async (): Promise<void> => {
+    const seed = random.below(2 ** 31);
+    const loop = async (): Promise<void> => {
       while (left > 0) {
         const size = Math.min(FRAMES_PER_SOCKET, left);
         const first = count - left;
         left -= size;
-        // Draws of its own: in which order the lanes get there does not matter.
+        // A generator of its own, so that the order of the loops does not matter.
         const fault = await oneSocket(target, new SeededRandom(seed + first), size);
         if (fault !== undefined) faults.push(`frames ${first} to ${first + size}: ${fault}`);
       }
     };
-    await Promise.all(Array.from({ length: LANES }, lane));
+    await Promise.all(Array.from({ length: LOOPS }, loop));
     return undefined;
   },
 });
 
-/** Messages first; the last frame breaks the framing, which ends the connection. */
-async function oneSocket(target: Target, chance: SeededRandom, size: number): Promise<string | undefined> {
+/** Sends messages, then one invalid frame, which ends the connection. */
+async function oneSocket(target: Target, random: SeededRandom, size: number): Promise<string | undefined> {
   const tcp = await Tcp.upgraded(target, `${target.prefix}/app/${target.key}?protocol=7`);
   const { data } = await tcp.message();
   const { socket_id: socketId } = JSON.parse(String(data)) as { socket_id: string };
   const messages = messagesFor(target, socketId);
-  const frames = Array.from({ length: size - 1 }, () => frameOf(mutantOf(messages, chance)));
+  const frames = Array.from({ length: size - 1 }, () => frameOf(mutantOf(messages, random)));
   const ping = frameOf(Buffer.from('{"event":"pusher:ping","data":{}}'));
-  tcp.write(Buffer.concat([...frames, ping, brokenFrame(chance)]));
+  tcp.write(Buffer.concat([...frames, ping, brokenFrame(random)]));
   const code = await closeCode(tcp);
   tcp.destroy();
   if (typeof code === 'string') return code;
   return code === INTERNAL_ERROR ? `closed with ${code}` : undefined;
 }
 
-/** Reads to the end; a text when no pong and no close came in time. */
+/** Reads until a pong or the end; returns the close code, or the reason if neither arrives in time. */
 async function closeCode(tcp: Tcp): Promise<number | string | undefined> {
   try {
     for (;;) {
@@ -70,7 +70,7 @@ function messagesFor(target: Target, socketId: string): readonly object[] {
       ...(channelData !== undefined && { channel_data: channelData }),
     },
   });
-  const user = '{"id":"somebody","user_info":{"name":"S"},"watchlist":["else"]}';
+  const user = '{"id":"1","user_info":{"name":"S"},"watchlist":["2"]}';
   return [
     { event: 'pusher:subscribe', data: { channel: 'orders' } },
     { event: 'pusher:subscribe', data: { channel: 'cache-orders' } },
@@ -86,32 +86,32 @@ function messagesFor(target: Target, socketId: string): readonly object[] {
   ];
 }
 
-function mutantOf(messages: readonly object[], chance: SeededRandom): Buffer {
-  const message = chance.pick(messages);
-  if (chance.is(0.15)) return Buffer.from(JSON.stringify(message));
-  if (chance.is(0.55)) return Buffer.from(JSON.stringify(mutateJson(message, chance)));
-  return mutateBytes(Buffer.from(JSON.stringify(message)), chance).subarray(0, 9_000);
+function mutantOf(messages: readonly object[], random: SeededRandom): Buffer {
+  const message = random.pick(messages);
+  if (random.is(0.15)) return Buffer.from(JSON.stringify(message));
+  if (random.is(0.55)) return Buffer.from(JSON.stringify(mutateJson(message, random)));
+  return mutateBytes(Buffer.from(JSON.stringify(message)), random).subarray(0, 9_000);
 }
 
-function brokenFrame(chance: SeededRandom): Buffer {
-  const payload = 'x'.repeat(chance.below(200));
-  switch (chance.below(7)) {
+function brokenFrame(random: SeededRandom): Buffer {
+  const payload = 'x'.repeat(random.below(200));
+  switch (random.below(7)) {
     case 0:
-      return frameBytes({ opcode: 3 + chance.below(5), payload });
+      return frameBytes({ opcode: 3 + random.below(5), payload });
     case 1:
-      return frameBytes({ opcode: OPCODE.text, rsv: 1 + chance.below(7), payload });
+      return frameBytes({ opcode: OPCODE.text, rsv: 1 + random.below(7), payload });
     case 2:
       return frameBytes({ opcode: OPCODE.text, masked: false, payload });
     case 3:
-      return frameBytes({ opcode: OPCODE.text, claimedLength: 2n ** BigInt(20 + chance.below(43)), payload });
+      return frameBytes({ opcode: OPCODE.text, claimedLength: 2n ** BigInt(20 + random.below(43)), payload });
     case 4:
       return frameBytes({
         opcode: OPCODE.close,
-        payload: Buffer.from([chance.below(256), chance.below(256), 0xff]),
+        payload: Buffer.from([random.below(256), random.below(256), 0xff]),
       });
     case 5:
       return frameBytes({ opcode: OPCODE.ping, fin: false, payload });
     default:
-      return Buffer.from(Array.from({ length: 1 + chance.below(60) }, () => chance.below(256)));
+      return Buffer.from(Array.from({ length: 1 + random.below(60) }, () => random.below(256)));
   }
 }

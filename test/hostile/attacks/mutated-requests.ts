@@ -6,17 +6,17 @@ import type { Attack } from '../attack.ts';
 import { mutateBytes, mutateJson } from '../mutate.ts';
 import type { Target } from '../target.ts';
 
-const LANES = 32;
-/** A request whose end was cut off is not answered; the client gives up after this. */
-const PATIENCE_MS = 200;
+const LOOPS = 32;
+/** A truncated request is not answered; the client gives up after this time. */
+const TIMEOUT_MS = 200;
 
-interface Wanted {
+interface ValidRequest {
   readonly method: string;
   readonly path: string;
   readonly body?: unknown;
 }
 
-const WANTED: readonly Wanted[] = [
+const VALID_REQUESTS: readonly ValidRequest[] = [
   { method: 'POST', path: '/events', body: { name: 'e', channels: ['a', 'private-b'], data: '{"x":1}' } },
   {
     method: 'POST',
@@ -57,18 +57,18 @@ const HEADERS = [
   `X-Long: ${'y'.repeat(9000)}`,
 ];
 
-/** `count` HTTP requests that are almost right: each is answered or closed, none of them with a 5xx of ours. */
+/** `count` almost valid HTTP requests: each is answered or closed, none with an internal error (5xx). */
 export const mutatedRequests = (count: number): Attack => ({
   name: `${count.toLocaleString('en-US')} mutated requests`,
-  async run(target, chance, faults) {
+  async run(target, random, faults) {
     let left = count;
-    const lane = async (number: number): Promise<void> => {
-      // Each lane has an address of its own, so that the ports of one do not run out.
+    const loop = async (number: number): Promise<void> => {
+      // Each loop has an address of its own, so that the ports of one address do not run out.
       const client = new RawClient(target, `127.0.0.${2 + number}`);
       while (left > 0) {
         left -= 1;
         const at = count - left;
-        const request = mutant(target, chance);
+        const request = mutant(target, random);
         const status = await client.exchange(request);
         if (status >= 500 && status !== 501 && status !== 503 && status !== 505)
           faults.push(
@@ -77,39 +77,39 @@ export const mutatedRequests = (count: number): Attack => ({
       }
       client.close();
     };
-    await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
+    await Promise.all(Array.from({ length: LOOPS }, (_, number) => loop(number)));
     return undefined;
   },
 });
 
-/** A request that is signed as it should be and wrong inside, or right inside and wrong on the wire. */
-function mutant(target: Endpoint, chance: SeededRandom): Buffer {
-  const wanted = chance.pick(WANTED) as Wanted;
-  const isSignedMutant = chance.is(0.5);
-  const mutatedBody = isSignedMutant ? mutateJson(wanted.body, chance) : wanted.body;
-  const body = wanted.body === undefined ? '' : JSON.stringify(mutatedBody);
-  const path = isSignedMutant && chance.is(0.2) ? oddPath(wanted.path, chance) : wanted.path;
-  const query: [string, string][] = chance.is(0.3)
-    ? [['info', String(chance.pick(['user_count', 'x', '', ',']))]]
+/** Returns a correctly signed request with invalid content, or a valid request with mutated bytes. */
+function mutant(target: Endpoint, random: SeededRandom): Buffer {
+  const valid = random.pick(VALID_REQUESTS) as ValidRequest;
+  const isSignedMutant = random.is(0.5);
+  const mutatedBody = isSignedMutant ? mutateJson(valid.body, random) : valid.body;
+  const body = valid.body === undefined ? '' : JSON.stringify(mutatedBody);
+  const path = isSignedMutant && random.is(0.2) ? oddPath(valid.path, random) : valid.path;
+  const query: [string, string][] = random.is(0.3)
+    ? [['info', String(random.pick(['user_count', 'x', '', ',']))]]
     : [];
-  const signed = `${target.prefix}${signedPath(target, wanted.method, `/apps/${target.id}${path}`, query, body)}`;
-  const right = textOf(
-    chance.is(0.05) ? (chance.pick(METHODS) ?? 'GET') : wanted.method,
+  const signed = `${target.prefix}${signedPath(target, valid.method, `/apps/${target.id}${path}`, query, body)}`;
+  const request = textOf(
+    random.is(0.05) ? (random.pick(METHODS) ?? 'GET') : valid.method,
     signed,
     body,
-    chance,
+    random,
   );
-  if (isSignedMutant) return right;
-  if (chance.is(0.1))
-    return mutateBytes(Buffer.from(upgradeText(`${target.prefix}/app/${target.key}`)), chance);
-  return mutateBytes(right, chance);
+  if (isSignedMutant) return request;
+  if (random.is(0.1))
+    return mutateBytes(Buffer.from(upgradeText(`${target.prefix}/app/${target.key}`)), random);
+  return mutateBytes(request, random);
 }
 
-const oddPath = (path: string, chance: SeededRandom): string =>
-  path + String(chance.pick(['/', '//', '/%2e%2e', '%00', '/%ff', ';x', '?', '/'.repeat(2000)]));
+const oddPath = (path: string, random: SeededRandom): string =>
+  path + String(random.pick(['/', '//', '/%2e%2e', '%00', '/%ff', ';x', '?', '/'.repeat(2000)]));
 
-function textOf(method: string, path: string, body: string, chance: SeededRandom): Buffer {
-  const extra = chance.is(0.2) ? `${chance.pick(HEADERS)}\r\n` : '';
+function textOf(method: string, path: string, body: string, random: SeededRandom): Buffer {
+  const extra = random.is(0.2) ? `${random.pick(HEADERS)}\r\n` : '';
   const length = Buffer.byteLength(body);
   return Buffer.from(
     `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${extra}` +
@@ -117,7 +117,7 @@ function textOf(method: string, path: string, body: string, chance: SeededRandom
   );
 }
 
-/** Writes bytes and reads one answer; connects again whenever the server or an odd answer ended the connection. */
+/** Sends bytes and reads one answer; reconnects if the connection was closed or cannot be reused. */
 class RawClient {
   readonly #target: Target;
   readonly #localAddress: string;
@@ -128,22 +128,22 @@ class RawClient {
     this.#localAddress = localAddress;
   }
 
-  /** The status of the answer, 0 when there was none. */
+  /** Returns the status of the answer, 0 if there is none. */
   async exchange(request: Buffer): Promise<number> {
     const socket = (this.#socket ??= await this.#connect());
     const answer = await new Promise<Buffer>((resolve) => {
       let received = Buffer.alloc(0);
       const done = (): void => {
-        clearTimeout(patience);
-        socket.off('data', take).off('close', done);
+        clearTimeout(timeout);
+        socket.off('data', read).off('close', done);
         resolve(received);
       };
-      const take = (chunk: Buffer): void => {
+      const read = (chunk: Buffer): void => {
         received = Buffer.concat([received, chunk]);
-        if (isWhole(received)) done();
+        if (isComplete(received)) done();
       };
-      const patience = setTimeout(done, PATIENCE_MS);
-      socket.on('data', take).on('close', done);
+      const timeout = setTimeout(done, TIMEOUT_MS);
+      socket.on('data', read).on('close', done);
       socket.write(request);
     });
     if (!isReusable(answer)) this.close();
@@ -173,7 +173,7 @@ function lengthOf(answer: Buffer): number | undefined {
   return end + 4 + length;
 }
 
-const isWhole = (answer: Buffer): boolean => answer.length >= (lengthOf(answer) ?? Infinity);
+const isComplete = (answer: Buffer): boolean => answer.length >= (lengthOf(answer) ?? Infinity);
 
 const isReusable = (answer: Buffer): boolean =>
   answer.length === lengthOf(answer) && !/\r\nconnection: *(close|upgrade)/i.test(answer.toString('latin1'));

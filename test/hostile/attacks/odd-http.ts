@@ -6,18 +6,18 @@ import type { Target } from '../target.ts';
 import { sleep } from '../../../src/core/util/time.ts';
 
 const TOGETHER = 16;
-/** An odd request is answered or ended within the time that a server gives an unfinished one (10 s), and its sweep. */
-const PATIENCE_MS = 20_000;
+/** Longer than the server's timeout of an unfinished request (10 s) and the interval of its checks. */
+const TIMEOUT_MS = 20_000;
 const BODY = '{"name":"e","channel":"a","data":"d"}';
 
-interface Odd {
+interface OddRequest {
   readonly name: string;
   readonly bytes: (target: Target) => string | Buffer;
-  /** Statuses that may come first; the end of the connection without one is an answer as well. */
+  /** Permitted first statuses; the connection may also be closed without an answer. */
   readonly statuses: readonly number[];
-  /** How many answers have to come. */
+  /** Expected number of answers. */
   readonly answers?: number;
-  /** Never finished, so that its answer is the server's time-out: once is enough. */
+  /** Never finished, so that it ends with the server's timeout; sent only once. */
   readonly isUnfinished?: true;
 }
 
@@ -28,10 +28,10 @@ const events = ({ prefix, id }: Target): string => `${prefix}/apps/${id}/events`
 const socketHead = (target: Target, headers: Record<string, string>): string =>
   upgradeText(socketPath(target), headers);
 
-/** A TLS 1.2 ClientHello as a browser begins one: record, handshake and lengths are right, the rest is nothing. */
+/** The beginning of a TLS 1.2 ClientHello: record, handshake and lengths are valid, the rest is padding. */
 const TLS_HELLO = Buffer.concat([Buffer.from('16030100fa010000f60303', 'hex'), Buffer.alloc(244, 7)]);
 
-const REQUESTS: readonly Odd[] = [
+const REQUESTS: readonly OddRequest[] = [
   {
     name: '100 requests in one write',
     bytes: () => lines('GET /up HTTP/1.1', 'Host: a').repeat(100),
@@ -39,7 +39,7 @@ const REQUESTS: readonly Odd[] = [
     answers: 100,
   },
   {
-    name: 'a request and an upgrade behind it in one write',
+    name: 'a request followed by an upgrade in one write',
     bytes: (target) => `${lines('GET /up HTTP/1.1', 'Host: a')}${upgradeText(socketPath(target))}`,
     statuses: [200],
     answers: 2,
@@ -52,7 +52,7 @@ const REQUESTS: readonly Odd[] = [
     statuses: [100, ...REFUSED],
   },
   {
-    name: 'an expectation that nobody knows',
+    name: 'an unknown expectation',
     bytes: (target) => lines(`GET ${events(target)} HTTP/1.1`, 'Host: a', 'Expect: the-unexpected'),
     statuses: REFUSED,
   },
@@ -136,7 +136,7 @@ const REQUESTS: readonly Odd[] = [
   { name: 'a target of 60 kB', bytes: () => lines(`GET /${'a'.repeat(60_000)} HTTP/1.1`), statuses: REFUSED },
 ];
 
-const UPGRADES: readonly Odd[] = [
+const UPGRADES: readonly OddRequest[] = [
   {
     name: 'subprotocols of 15 kB',
     bytes: (target) =>
@@ -153,7 +153,7 @@ const UPGRADES: readonly Odd[] = [
     statuses: REFUSED,
   },
   {
-    name: 'subprotocols that are none',
+    name: 'invalid subprotocols',
     bytes: (target) => socketHead(target, { 'Sec-WebSocket-Protocol': ',, a b,"' }),
     statuses: [101, ...REFUSED],
   },
@@ -166,7 +166,7 @@ const UPGRADES: readonly Odd[] = [
     statuses: [101, ...REFUSED],
   },
   {
-    name: 'extensions that are none',
+    name: 'invalid extensions',
     bytes: (target) => socketHead(target, { 'Sec-WebSocket-Extensions': ';;=,"' }),
     statuses: [101, ...REFUSED],
   },
@@ -176,12 +176,12 @@ const UPGRADES: readonly Odd[] = [
     statuses: [101, ...REFUSED],
   },
   {
-    name: 'an upgrade with frames behind it in one write',
+    name: 'an upgrade followed by frames in one write',
     bytes: (target) => Buffer.concat([Buffer.from(upgradeText(socketPath(target))), pingFrame, pingFrame]),
     statuses: [101],
   },
   {
-    name: 'an upgrade with a broken frame behind it in one write',
+    name: 'an upgrade followed by an invalid frame in one write',
     bytes: (target) =>
       Buffer.concat([
         Buffer.from(upgradeText(socketPath(target))),
@@ -197,28 +197,28 @@ const UPGRADES: readonly Odd[] = [
   },
 ];
 
-const ODD: readonly Odd[] = [...REQUESTS, ...UPGRADES];
+const ODD: readonly OddRequest[] = [...REQUESTS, ...UPGRADES];
 const FINISHED = ODD.filter(({ isUnfinished }) => isUnfinished !== true);
 
-/** `count` connections that begin as no browser and no SDK does; each is answered as it deserves, or ended. */
+/** `count` connections with requests that no browser and no SDK sends; each is refused, served or closed. */
 export const oddHttp = (count: number): Attack => ({
   name: `${count.toLocaleString('en-US')} odd requests and upgrades`,
-  async run(target, chance, faults) {
+  async run(target, random, faults) {
     for (let sent = 0; sent < count; sent += TOGETHER) {
-      const some = range(Math.min(TOGETHER, count - sent)).map((at) => odd(sent + at, chance));
-      const found = await Promise.all(some.map((each) => exchange(target, each)));
-      faults.push(...found.filter((fault) => fault !== undefined));
+      const some = range(Math.min(TOGETHER, count - sent)).map((at) => odd(sent + at, random));
+      const results = await Promise.all(some.map((each) => exchange(target, each)));
+      faults.push(...results.filter((fault) => fault !== undefined));
     }
     return undefined;
   },
 });
 
-/** Each in its turn first, then as it comes. */
-const odd = (at: number, chance: SeededRandom): Odd => ODD[at] ?? chance.pick(FINISHED) ?? ODD[0]!;
+/** Every request once, then random ones. */
+const odd = (at: number, random: SeededRandom): OddRequest => ODD[at] ?? random.pick(FINISHED) ?? ODD[0]!;
 
 async function exchange(
   target: Target,
-  { name, bytes, statuses, answers = 1 }: Odd,
+  { name, bytes, statuses, answers = 1 }: OddRequest,
 ): Promise<string | undefined> {
   const tcp = await Tcp.open(target);
   try {
@@ -235,15 +235,15 @@ async function exchange(
   }
 }
 
-/** The statuses of so many answers, or of those that came before the end. */
+/** Reads the statuses of `count` answers, or fewer if the connection ends. */
 async function statusesOf(tcp: Tcp, count: number): Promise<number[]> {
-  const until = Date.now() + PATIENCE_MS;
+  const until = Date.now() + TIMEOUT_MS;
   const found = (): number[] =>
     [...tcp.received.toString('latin1').matchAll(/HTTP\/1\.[01] (\d{3})/g)].map(([, status]) =>
       Number(status),
     );
   while (found().length < count && !tcp.isEnded) {
-    if (Date.now() > until) throw new Error(`${found().length} answers and no end within ${PATIENCE_MS} ms`);
+    if (Date.now() > until) throw new Error(`${found().length} answers and no end within ${TIMEOUT_MS} ms`);
     await sleep(5);
   }
   return found();

@@ -8,18 +8,18 @@ import { sleep } from '../../../src/core/util/time.ts';
 const CHANNEL = 'slow-news';
 const EVENT_BYTES = 9_000;
 
-/** `sockets` clients read a few bytes at a time from a busy channel; a client that reads gets every event. */
+/** `sockets` clients read a few bytes at a time from a busy channel; a client that reads normally receives every event. */
 export const slowReaders = (sockets: number, seconds: number): Attack => ({
   name: `${sockets} slow readers of a busy channel`,
   async run(target, _chance, faults) {
-    const honest = await subscriber(target);
+    const normal = await subscriber(target);
     const slow = await Promise.all(Array.from({ length: sockets }, () => subscriber(target)));
-    const reading = slow.map(({ socket }) => trickle(socket));
+    const reading = slow.map(({ socket }) => readSlowly(socket));
     const published = await publishFor(target, seconds);
-    const received = await count(honest, published);
-    if (received < published) faults.push(`the reader that reads got ${received} of ${published} events`);
+    const received = await count(normal, published);
+    if (received < published) faults.push(`the normal reader received ${received} of ${published} events`);
     for (const timer of reading) clearInterval(timer);
-    for (const tcp of [honest, ...slow]) tcp.destroy();
+    for (const tcp of [normal, ...slow]) tcp.destroy();
     return undefined;
   },
 });
@@ -31,8 +31,8 @@ async function subscriber(target: Target): Promise<Tcp> {
   return tcp;
 }
 
-/** About 20 kB a second. */
-function trickle(socket: Tcp['socket']): NodeJS.Timeout {
+/** Reads about 20 kB per second. */
+function readSlowly(socket: Tcp['socket']): NodeJS.Timeout {
   socket.removeAllListeners('data').pause();
   return setInterval(() => void socket.read(2_000), 100);
 }

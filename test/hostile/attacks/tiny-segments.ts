@@ -4,16 +4,16 @@ import { connectHostileClient, pingFrame, range, readUntil } from '../hostile-cl
 import type { Target } from '../target.ts';
 
 const ANSWER_MS = 30_000;
-/** So many bytes of a message go out each by itself before the loop of this process has its turn. */
+/** Single bytes to write before this process yields to its event loop. */
 const BYTES_PER_TURN = 500;
 
-/** `sockets` clients write messages of 4 kB in segments of one byte, as fast as TCP takes them; each ping is answered. */
+/** `sockets` clients send messages of 4 kB in segments of one byte, as fast as TCP accepts them; each ping is answered. */
 export const tinySegments = (sockets: number, seconds: number): Attack => ({
   name: `${sockets} clients that write in segments of one byte`,
   async run(target, _chance, faults) {
     const until = Date.now() + seconds * 1000;
-    const found = await Promise.all(range(sockets).map(() => oneClient(target, until)));
-    faults.push(...found.filter((fault) => fault !== undefined));
+    const results = await Promise.all(range(sockets).map(() => oneClient(target, until)));
+    faults.push(...results.filter((fault) => fault !== undefined));
     return undefined;
   },
 });

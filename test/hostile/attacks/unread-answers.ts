@@ -8,27 +8,29 @@ import { sleep } from '../../../src/core/util/time.ts';
 const PINGS_PER_WRITE = 500;
 const MEMBER_INFO_BYTES = 1_500;
 
-/** `sockets` clients ask for answers as fast as they can for `seconds`, and read none of them. */
+/** `sockets` clients send pings as fast as possible for `seconds`, and read no answer. */
 export const unreadPongs = (sockets: number, seconds: number): Attack => ({
-  name: `${sockets} clients that ping and do not read`,
+  name: `${sockets} clients that send pings and do not read`,
   async run(target) {
     const pings = Buffer.concat(
       Array.from({ length: PINGS_PER_WRITE }, (_, index) =>
         index % 5 === 0 ? frameBytes({ opcode: OPCODE.ping, payload: 'x'.repeat(100) }) : textFrame(PING),
       ),
     );
-    return flood(await Promise.all(range(sockets).map(() => deaf(target))), seconds, () => pings);
+    return flood(await Promise.all(range(sockets).map(() => nonReader(target))), seconds, () => pings);
   },
 });
 
-/** A presence channel with large members; `sockets` more enter it again and again and do not read its roster. */
+/** A presence channel with large members; `sockets` more clients keep subscribing to it and do not read its roster. */
 export const unreadRosters = (members: number, sockets: number, seconds: number): Attack => ({
-  name: `${sockets} clients that ask for a roster of ${members} and do not read`,
+  name: `${sockets} clients that keep subscribing to a channel of ${members} members and do not read`,
   async run(target) {
     const present = await Promise.all(range(members).map((index) => member(target, `member-${index}`)));
-    const deafOnes = await Promise.all(range(sockets).map(() => deaf(target)));
-    const asks = deafOnes.map(({ socketId }, index) => subscribe(target, socketId, `deaf-${index}`));
-    const release = await flood(deafOnes, seconds, (index) => asks[index] as Buffer);
+    const nonReaders = await Promise.all(range(sockets).map(() => nonReader(target)));
+    const subscriptions = nonReaders.map(({ socketId }, index) =>
+      subscribe(target, socketId, `non-reader-${index}`),
+    );
+    const release = await flood(nonReaders, seconds, (index) => subscriptions[index] as Buffer);
     for (const { tcp } of present) tcp.destroy();
     return release;
   },
@@ -36,7 +38,7 @@ export const unreadRosters = (members: number, sockets: number, seconds: number)
 
 const PING = '{"event":"pusher:ping","data":{}}';
 
-async function deaf(target: Target): Promise<HostileClient> {
+async function nonReader(target: Target): Promise<HostileClient> {
   const client = await connectHostileClient(target);
   client.tcp.socket.pause();
   return client;
@@ -56,7 +58,7 @@ function subscribe(target: Target, socketId: string, id: string): Buffer {
   return textFrame({ event: 'pusher:subscribe', data: { channel, auth, channel_data: channelData } });
 }
 
-/** Writes as fast as the server takes it; what it does not take is not kept here either. */
+/** Writes as fast as the server reads, without buffering more here. */
 async function flood(
   clients: readonly HostileClient[],
   seconds: number,
@@ -69,7 +71,7 @@ async function flood(
     });
     await sleep(5);
   }
-  // The clients leave; the server would disconnect a client that never reads too, but not at once.
+  // Disconnects the clients; the server would disconnect clients that never read too, but later.
   for (const { tcp } of clients) tcp.destroy();
   return () => undefined;
 }

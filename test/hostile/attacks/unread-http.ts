@@ -6,9 +6,9 @@ import { sleep } from '../../../src/core/util/time.ts';
 const REQUEST = 'GET /up HTTP/1.1\r\nHost: a\r\n\r\n';
 const REQUESTS_PER_WRITE = 500;
 
-/** `sockets` clients write requests as fast as the server takes them, read no answer, and keep their ends open. */
+/** `sockets` clients send requests as fast as the server reads them, read no answer, and keep their sockets open. */
 export const unreadHttp = (sockets: number, seconds: number): Attack => ({
-  name: `${sockets} clients that write requests and read no answer`,
+  name: `${sockets} clients that send requests and read no answer`,
   async run(target) {
     const clients = await Promise.all(range(sockets).map(() => Tcp.open(target)));
     for (const { socket } of clients) socket.removeAllListeners('end').pause();

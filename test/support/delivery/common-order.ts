@@ -1,47 +1,48 @@
 import type { SentEvent } from './delivery-log.ts';
 
 /**
- * Looks for one order of all events that every line agrees with. Returns the numbers that contradict each other: none,
- * when there is such an order.
+ * Searches for one total order that is consistent with all sequences (a topological sort). Returns the numbers that are
+ * part of a contradiction, or after one; none if there is such an order.
  *
  *     contradictionIn([[1, 2, 3], [2, 3, 4]]) // []: 1 2 3 4
  *     contradictionIn([[1, 2], [2, 1]]) // [1, 2]
  */
-export function contradictionIn(lines: readonly (readonly number[])[]): number[] {
-  const after = new Map<number, Set<number>>();
-  const before = new Map<number, number>();
-  for (const line of lines) {
-    for (const [at, number] of line.entries()) {
-      if (!before.has(number)) before.set(number, 0);
-      const next = line[at + 1];
+export function contradictionIn(sequences: readonly (readonly number[])[]): number[] {
+  const successors = new Map<number, Set<number>>();
+  /** Number of direct predecessors. */
+  const pending = new Map<number, number>();
+  for (const sequence of sequences) {
+    for (const [at, number] of sequence.entries()) {
+      if (!pending.has(number)) pending.set(number, 0);
+      const next = sequence[at + 1];
       if (next === undefined) continue;
-      const follow = after.get(number) ?? new Set();
-      after.set(number, follow);
-      if (follow.has(next)) continue;
-      follow.add(next);
-      before.set(next, (before.get(next) ?? 0) + 1);
+      const follows = successors.get(number) ?? new Set();
+      successors.set(number, follows);
+      if (follows.has(next)) continue;
+      follows.add(next);
+      pending.set(next, (pending.get(next) ?? 0) + 1);
     }
   }
-  const free = [...before].filter(([, count]) => count === 0).map(([number]) => number);
+  const free = [...pending].filter(([, count]) => count === 0).map(([number]) => number);
   for (let number = free.pop(); number !== undefined; number = free.pop()) {
-    before.delete(number);
-    for (const next of after.get(number) ?? []) {
-      const left = (before.get(next) ?? 0) - 1;
-      before.set(next, left);
+    pending.delete(number);
+    for (const next of successors.get(number) ?? []) {
+      const left = (pending.get(next) ?? 0) - 1;
+      pending.set(next, left);
       if (left === 0) free.push(next);
     }
   }
-  return [...before.keys()];
+  return [...pending.keys()];
 }
 
-/** Lines of events each of which was answered before the next one was sent: the order that requests have by time. */
-export function linesByTime(events: readonly SentEvent[]): number[][] {
-  const lines: { numbers: number[]; endedMs: number }[] = [];
+/** Splits events into sequences in which each event was answered before the next one was sent. */
+export function sequencesByTime(events: readonly SentEvent[]): number[][] {
+  const sequences: { numbers: number[]; endedMs: number }[] = [];
   for (const { number, beganMs, endedMs } of events) {
-    let line = lines.find((each) => each.endedMs <= beganMs);
-    if (line === undefined) lines.push((line = { numbers: [], endedMs }));
-    line.numbers.push(number);
-    line.endedMs = endedMs;
+    let sequence = sequences.find((each) => each.endedMs <= beganMs);
+    if (sequence === undefined) sequences.push((sequence = { numbers: [], endedMs }));
+    sequence.numbers.push(number);
+    sequence.endedMs = endedMs;
   }
-  return lines.map(({ numbers }) => numbers);
+  return sequences.map(({ numbers }) => numbers);
 }

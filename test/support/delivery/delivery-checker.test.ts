@@ -1,4 +1,4 @@
-/** The delivery checker finds each kind of violation, and none where there is none. */
+/** The delivery checker finds each kind of violation, and none in a valid log. */
 import { describe, expect, test } from 'vitest';
 import { KINDS, check, unsettled, type CheckOptions, type Kind } from './delivery-checker.ts';
 import {
@@ -13,7 +13,7 @@ import {
 const CHANNEL = 'presence-room';
 
 const sent = (number: number, more: Partial<SentEvent> = {}): SentEvent => ({
-  ...{ number, place: number, lane: 'publisher', channel: CHANNEL, kind: 'event', at: 'wavehall' },
+  ...{ number, position: number, sender: 'publisher', channel: CHANNEL, kind: 'event', server: 'wavehall' },
   ...{ data: contentOf(number, CHANNEL) },
   ...{ beganMs: number * 100, endedMs: number * 100 + 10, status: 200 },
   ...more,
@@ -33,7 +33,7 @@ const subscription = (
     client,
     user: client,
     socket: `${client}.1`,
-    side: 'wavehall',
+    server: 'wavehall',
     channel: CHANNEL,
     sinceMs: 0,
     untilMs: Infinity,
@@ -42,8 +42,8 @@ const subscription = (
   ...more,
 });
 
-/** Two people, three events, nothing wrong. */
-const good = (): DeliveryLog => ({
+/** Two users, three events, no violation. */
+const validLog = (): DeliveryLog => ({
   ...emptyLog(),
   sent: [1, 2, 3].map((number) => sent(number)),
   subscriptions: [subscription('ada', [1, 2, 3]), subscription('grace', [1, 2, 3])],
@@ -55,15 +55,15 @@ const found = (log: DeliveryLog, options: CheckOptions = {}): Partial<Record<Kin
   return Object.fromEntries(KINDS.filter((kind) => counts[kind] > 0).map((kind) => [kind, counts[kind]]));
 };
 
-const withSubscription = (changed: ClientSubscription, log = good()): DeliveryLog => ({
+const withSubscription = (changed: ClientSubscription, log = validLog()): DeliveryLog => ({
   ...log,
   subscriptions: [log.subscriptions[0]!, changed],
 });
-const withSent = (changed: SentEvent): DeliveryLog => ({ ...good(), sent: [sent(1), changed, sent(3)] });
+const withSent = (changed: SentEvent): DeliveryLog => ({ ...validLog(), sent: [sent(1), changed, sent(3)] });
 
 /** Grace receives 2 on her first socket, and again on the next. */
 const receivedTwice = (sinceMs: number) => {
-  const log = good();
+  const log = validLog();
   const [first, second] = log.subscriptions as [ClientSubscription, ClientSubscription];
   const moved = subscription('grace', [2, 3], { socket: 'grace.2', sinceMs });
   log.subscriptions.splice(
@@ -78,24 +78,36 @@ const receivedTwice = (sinceMs: number) => {
 
 describe('11.18 the delivery checker', () => {
   test('11.18 finds nothing in a log without faults', () => {
-    const verdict = check(good());
-    expect(found(good())).toEqual({});
+    const verdict = check(validLog());
+    expect(found(validLog())).toEqual({});
     expect(verdict).toMatchObject({ deliveries: 6, expected: 6, lostInFaults: 0, examples: [] });
   });
 
   const faults: readonly [string, DeliveryLog, Partial<Record<Kind, number>>][] = [
-    ['an event that one did not receive', withSubscription(subscription('grace', [1, 3])), { lost: 1 }],
+    [
+      'an event that one client did not receive',
+      withSubscription(subscription('grace', [1, 3])),
+      { lost: 1 },
+    ],
     [
       'an event that no client received',
-      withSent(sent(2, { number: 9, place: 2 })),
+      withSent(sent(2, { number: 9, position: 2 })),
       { lost: 2, invented: 2 },
     ],
-    ['an event that came twice', withSubscription(subscription('grace', [1, 2, 2, 3])), { doubled: 1 }],
-    ['an event before an earlier one', withSubscription(subscription('grace', [1, 3, 2])), { reordered: 1 }],
-    ['an event that excluded the socket', withSent(sent(2, { except: 'grace.1' })), { excluded: 1 }],
-    ['an event of another channel', withSent(sent(2, { channel: 'else' })), { invented: 2 }],
     [
-      'other data',
+      'an event that was received twice',
+      withSubscription(subscription('grace', [1, 2, 2, 3])),
+      { doubled: 1 },
+    ],
+    [
+      'an event that was received before an earlier one',
+      withSubscription(subscription('grace', [1, 3, 2])),
+      { reordered: 1 },
+    ],
+    ['an event that excluded the socket', withSent(sent(2, { except: 'grace.1' })), { excluded: 1 }],
+    ['an event that was sent to another channel', withSent(sent(2, { channel: 'else' })), { invented: 2 }],
+    [
+      'data that differs from what was sent',
       withSubscription(
         subscription('grace', [], { received: [received(1), received(2, { data: 'x' }), received(3)] }),
       ),
@@ -107,52 +119,52 @@ describe('11.18 the delivery checker', () => {
       { misattributed: 2, excluded: 1 },
     ],
     [
-      'a member that joined while it was there',
+      'a member that joins twice',
       withSubscription(
         subscription('grace', [1, 2, 3], { memberChanges: [{ user: 'ada', kind: 'added', atMs: 150 }] }),
       ),
       { memberChanges: 1 },
     ],
     [
-      'a member that left without being there',
+      'a member that leaves without having joined',
       withSubscription(
         subscription('grace', [1, 2, 3], { memberChanges: [{ user: 'joan', kind: 'removed', atMs: 150 }] }),
       ),
       { memberChanges: 1 },
     ],
     [
-      'a member that has left and is still in a roster',
+      'a roster with a member that has left',
       withSubscription(subscription('grace', [1, 2, 3], { roster: ['ada', 'grace', 'joan'] })),
       { rosters: 1 },
     ],
     [
-      'a member that is missing in a roster',
+      'a roster without a present member',
       withSubscription(subscription('grace', [1, 2, 3], { roster: ['grace'] })),
       { rosters: 1 },
     ],
     [
       'a server that lists another member',
-      { ...good(), rosters: [{ by: 'R', channel: CHANNEL, users: ['ada', 'grace', 'joan'] }] },
+      { ...validLog(), rosters: [{ by: 'R', channel: CHANNEL, users: ['ada', 'grace', 'joan'] }] },
       { rosters: 1 },
     ],
     [
       'a server that lists a member twice',
-      { ...good(), rosters: [{ by: 'R', channel: CHANNEL, users: ['ada', 'ada', 'grace'] }] },
+      { ...validLog(), rosters: [{ by: 'R', channel: CHANNEL, users: ['ada', 'ada', 'grace'] }] },
       { rosters: 1 },
     ],
     [
-      'an event that was answered 503 and came all the same',
+      'an event that was answered 503 and was delivered all the same',
       withSent(sent(2, { status: 503 })),
       { refused: 2 },
     ],
     [
       'a server that counts another number of connections',
-      { ...good(), counts: [{ what: 'connections on node 0', value: 3, truth: 2 }] },
+      { ...validLog(), counts: [{ what: 'connections on node 0', value: 3, expected: 2 }] },
       { counts: 1 },
     ],
     [
-      'a server that does not answer how many connections it has',
-      { ...good(), counts: [{ what: 'connections on node 0', value: undefined, truth: 2 }] },
+      'a server that does not report its number of connections',
+      { ...validLog(), counts: [{ what: 'connections on node 0', value: undefined, expected: 2 }] },
       { counts: 1 },
     ],
   ];
@@ -165,14 +177,14 @@ describe('11.18 the delivery checker', () => {
     expect(found(receivedTwice(190), { settleMs: 0 })).toEqual({ doubled: 1 });
   });
 
-  test('11.18 counts an event apart that was sent before the new socket came', () => {
+  test('11.18 counts separately an event received twice that was sent before the new socket opened', () => {
     expect(found(receivedTwice(250), { settleMs: 0 })).toEqual({});
     expect(check(receivedTwice(250), { settleMs: 0 }).doubledByMove).toBe(1);
   });
 
-  test('11.18 counts an event apart that had reached no client of a server when its subscriber left', () => {
+  test('11.18 counts separately a missed event that had reached no client of the server when its subscriber left', () => {
     const leftAt = (untilMs: number, other: ClientSubscription): DeliveryLog => ({
-      ...good(),
+      ...validLog(),
       rosters: [],
       subscriptions: [subscription('grace', [1], { untilMs, user: undefined }), other],
     });
@@ -187,18 +199,18 @@ describe('11.18 the delivery checker', () => {
     expect(check(leftAt(6000, late), options)).toMatchObject({ missedByMove: 0, counts: { lost: 2 } });
   });
 
-  test('11.18 does not miss what was sent before a subscription, at its end, or was not accepted', () => {
+  test('11.18 expects no event that was sent before a subscription, at its end, or that was not accepted', () => {
     expect(found(withSubscription(subscription('grace', [2, 3], { sinceMs: 150 })))).toEqual({});
-    const ended = withSubscription(subscription('grace', [1, 2], { untilMs: 311 }), good());
+    const ended = withSubscription(subscription('grace', [1, 2], { untilMs: 311 }), validLog());
     expect(found({ ...ended, rosters: [] }, { settleMs: 50 })).toEqual({ rosters: 1 });
-    const refused = { ...good(), sent: [...good().sent, sent(4, { status: 504 })] };
+    const refused = { ...validLog(), sent: [...validLog().sent, sent(4, { status: 504 })] };
     expect(found(refused)).toEqual({});
   });
 
-  test('11.18 does not miss a client event whose socket ended while it was on its way', () => {
+  test('11.18 expects no client event whose sender disconnected while it was in flight', () => {
     const clientEvent = sent(2, { kind: 'clientEvent', user: 'ada', except: 'ada.1' });
     const by = subscription('ada', [1], { untilMs: 250 });
-    const lost = { ...good(), rosters: [], sent: [sent(1), clientEvent, sent(3)] };
+    const lost = { ...validLog(), rosters: [], sent: [sent(1), clientEvent, sent(3)] };
     const log = (end: number, ...others: ClientSubscription[]): DeliveryLog => ({
       ...lost,
       subscriptions: [
@@ -214,12 +226,12 @@ describe('11.18 the delivery checker', () => {
     expect(check(log(290, third), { settleMs: 50 })).toMatchObject({ missedByMove: 0, counts: { lost: 1 } });
   });
 
-  test('11.18 does not take two publishers for one', () => {
-    const log = withSent(sent(2, { lane: 'another' }));
+  test('11.18 compares the order of events of one publisher only', () => {
+    const log = withSent(sent(2, { sender: 'another' }));
     expect(found(withSubscription(subscription('grace', [2, 1, 3]), log))).toEqual({});
   });
 
-  test('11.18 counts apart what was lost by what was broken, and only that', () => {
+  test('11.18 counts separately events that an injected fault may lose, and no others', () => {
     const broken = (mayLose: boolean): DeliveryLog => ({
       ...withSubscription(subscription('grace', [1, 3])),
       faults: [{ what: 'cut', beganMs: 190, endedMs: 220, mayLose: () => mayLose }],
@@ -231,7 +243,7 @@ describe('11.18 the delivery checker', () => {
     expect(found(later)).toEqual({ lost: 1 });
   });
 
-  test('11.18 takes what PHP makes of an empty object inside a client event for the same', () => {
+  test('11.18 accepts the empty array that PHP makes of an empty object in a client event', () => {
     const content = contentOf(2, CHANNEL);
     const data = { ...content, nested: { ...content.nested, empty: [] } };
     expect(
@@ -244,7 +256,7 @@ describe('11.18 the delivery checker', () => {
   });
 });
 
-/** The options with which the nodes of a cluster are checked. */
+/** Options for the nodes of a cluster. */
 const ofCluster = (more: CheckOptions = {}): CheckOptions => ({
   settleMs: Infinity,
   onceOverAllSockets: false,
@@ -253,31 +265,31 @@ const ofCluster = (more: CheckOptions = {}): CheckOptions => ({
   ...more,
 });
 
-/** Events without an order of their sender: only the times of sending and the clients give one. */
-const atOnce = (...beganMs: number[]): SentEvent[] =>
-  beganMs.map((each, at) => sent(at + 1, { lane: undefined, beganMs: each, endedMs: each + 10 }));
+/** Events without a sender that orders them: their order follows from the times of sending and from the clients. */
+const unordered = (...beganMs: number[]): SentEvent[] =>
+  beganMs.map((each, at) => sent(at + 1, { sender: undefined, beganMs: each, endedMs: each + 10 }));
 
 describe('the delivery checker for a cluster', () => {
   test('3.13 finds nothing in a log without faults', () => {
-    expect(found(good(), ofCluster())).toEqual({});
+    expect(found(validLog(), ofCluster())).toEqual({});
   });
 
-  test('3.13 finds clients that received events sent at once in different orders', () => {
-    const log = { ...good(), sent: atOnce(100, 100, 100) };
+  test('3.13 finds clients that received concurrent events in different orders', () => {
+    const log = { ...validLog(), sent: unordered(100, 100, 100) };
     log.subscriptions[1] = subscription('grace', [1, 3, 2]);
     expect(found(log, ofCluster())).toEqual({ reordered: 1 });
     log.subscriptions[0] = subscription('ada', [1, 3, 2]);
     expect(found(log, ofCluster())).toEqual({});
   });
 
-  test('3.13 finds an order that contradicts the times of sending, unless they need not count', () => {
-    const log = { ...good(), sent: atOnce(100, 200, 300) };
+  test('3.13 finds an order that contradicts the times of sending, except for excepted events', () => {
+    const log = { ...validLog(), sent: unordered(100, 200, 300) };
     log.subscriptions.splice(0, 2, subscription('ada', [2, 1, 3]), subscription('grace', [2, 1, 3]));
     expect(found(log, ofCluster())).toEqual({ reordered: 1 });
     expect(found(log, ofCluster({ commonOrder: ({ number }) => number !== 1 }))).toEqual({});
   });
 
-  test('3.13 finds an event that came twice on one socket, and lets it come again on the next', () => {
+  test('3.13 finds an event received twice on one socket, and allows it again on the next socket', () => {
     const twice = subscription('grace', [1, 2, 2, 3]);
     expect(found(withSubscription(twice), ofCluster({ commonOrder: () => false }))).toMatchObject({
       doubled: 1,
@@ -286,7 +298,7 @@ describe('the delivery checker for a cluster', () => {
     expect(doubled).toBe(0);
   });
 
-  test('3.13 finds an event that an open subscription misses, and asks nothing of an ended one', () => {
+  test('3.13 finds an event that an open subscription misses, and does not check ended ones', () => {
     expect(found(withSubscription(subscription('grace', [1, 3])), ofCluster())).toEqual({ lost: 1 });
     const ended = withSubscription(subscription('grace', [1], { untilMs: 10_000 }));
     expect(found({ ...ended, rosters: [] }, ofCluster())).toEqual({ rosters: 1 });
@@ -294,7 +306,7 @@ describe('the delivery checker for a cluster', () => {
     expect(found(withSubscription(subscription('grace', [1, 3])), ofCluster({ mayBeLost }))).toEqual({});
   });
 
-  test('4.4 finds more joins and leaves of a member than its sockets made', () => {
+  test('4.4 finds more joins and leaves of a member than those of its sockets', () => {
     const changes = [
       { user: 'joan', kind: 'added', atMs: 150 },
       { user: 'joan', kind: 'removed', atMs: 160 },
@@ -304,16 +316,18 @@ describe('the delivery checker for a cluster', () => {
     expect(found(log, ofCluster({ mostMemberChanges: () => 2 }))).toEqual({});
   });
 
-  test('4.4 counts a member from its request on, and compares rosters from the confirmation on', () => {
+  test('4.4 counts a member from its request on, and checks rosters from the confirmation on', () => {
     const pending = subscription('joan', [], { sinceMs: Infinity, roster: undefined });
-    const log = { ...good(), subscriptions: [...good().subscriptions, pending] };
+    const log = { ...validLog(), subscriptions: [...validLog().subscriptions, pending] };
     expect(found(log, ofCluster())).toEqual({ rosters: 3 });
   });
 
-  test('4.4 unsettled are lost events, rosters and counts, and nothing else', () => {
-    expect(unsettled(good())).toEqual([]);
+  test('4.4 unsettled() reports only lost events, wrong rosters and wrong counts', () => {
+    expect(unsettled(validLog())).toEqual([]);
     expect(unsettled(withSubscription(subscription('grace', [1, 3])))).toHaveLength(1);
     expect(unsettled(withSubscription(subscription('grace', [1, 2, 2, 3])))).toEqual([]);
-    expect(unsettled({ ...good(), counts: [{ what: 'connections', value: 1, truth: 2 }] })).toHaveLength(1);
+    expect(
+      unsettled({ ...validLog(), counts: [{ what: 'connections', value: 1, expected: 2 }] }),
+    ).toHaveLength(1);
   });
 });

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { contradictionIn, linesByTime } from './common-order.ts';
+import { contradictionIn, sequencesByTime } from './common-order.ts';
 import {
   contradictionsOf,
   changesByUser,
@@ -15,59 +15,59 @@ export const KINDS = [
   'lost',
   /** A client received an event again. */
   'doubled',
-  /** A client received the events of a sender, or of a channel, in another order. */
+  /** A client received the events of a sender, or of a channel, in the wrong order. */
   'reordered',
   /** A socket received an event that excluded it. */
   'excluded',
-  /** An event came that was not sent to this channel. */
+  /** A client received an event that was not sent to its channel. */
   'invented',
-  /** An event came that was answered 503. */
+  /** A client received an event whose request was answered 503. */
   'refused',
-  /** The data is not that which was sent. */
+  /** The received data differs from the sent data. */
   'altered',
-  /** A client event came from another user than its sender. */
+  /** A client event carries another user than its sender. */
   'misattributed',
-  /** A member joined twice, left without being there, or joined and left more often than its sockets did. */
+  /** A member joined twice, left without having joined, or joined and left more often than its sockets did. */
   'memberChanges',
-  /** A client, a server or Redis has other members than those whose sockets are open. */
+  /** A client, a server or Redis lists other members than those with open sockets. */
   'rosters',
-  /** A server or Redis reports other numbers than the open sockets say. */
+  /** A server or Redis reports another number than that of the open sockets. */
   'counts',
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** Number of violations of each kind, the first few of each in words, and how much there was to compare. */
+/** Result of a check: violations of each kind, descriptions of the first few, and the number of compared deliveries. */
 export interface Verdict {
   readonly counts: Readonly<Record<Kind, number>>;
   readonly examples: readonly string[];
-  /** Lost while something was broken on purpose, which may lose it: not counted as lost. */
+  /** Lost during an injected fault that may lose it; not counted as lost. */
   readonly lostInFaults: number;
-  /** Received on both servers by a client that moved faster than the event. */
+  /** Received on both servers by a client that reconnected faster than the event was forwarded. */
   readonly doubledByMove: number;
-  /** Received on neither: it was not yet on the server that the client left, or its sender left before it arrived. */
+  /** Received on neither: it had not reached the server that the client left, or its sender left before it arrived. */
   readonly missedByMove: number;
   readonly deliveries: number;
   readonly expected: number;
 }
 
 export interface CheckOptions {
-  /** Time before the end of a subscription in which an event may still be on its way; `Infinity`: only open ones count. */
+  /** Time before the end of a subscription in which an event may still be in flight; `Infinity`: checks open ones only. */
   readonly settleMs?: number;
   /** Time before and after a fault that counts as part of it. */
   readonly faultMs?: number;
-  /** True where the docs say that this event may be lost for this subscription. */
+  /** True if the docs allow this event to be lost for this subscription. */
   readonly mayBeLost?: (sent: SentEvent, subscription: ClientSubscription) => boolean;
-  /** False: an event may come again on the next socket of a client. */
+  /** False: an event may be received again on the next socket of a client. */
   readonly onceOverAllSockets?: boolean;
-  /** All servers have one order for a channel. True for an accepted event that keeps its place by the time it was sent. */
+  /** Checks that all servers deliver a channel in one order; true for events whose position must match their time. */
   readonly commonOrder?: (sent: SentEvent) => boolean;
-  /** Number of joins and leaves of a user that a client may receive. */
+  /** Maximum number of joins and leaves of a user that a client may receive. */
   readonly mostMemberChanges?: (channel: string, user: string) => number;
 }
 
 const EXAMPLES_PER_KIND = 5;
-/** Time after which an event that has not crossed between servers is lost. */
-const LONGEST_CROSSING_MS = 5000;
+/** Time after which an event that was not forwarded to the other server is lost. */
+const FORWARD_TIMEOUT_MS = 5000;
 
 class Findings {
   readonly counts = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<Kind, number>;
@@ -79,19 +79,26 @@ class Findings {
   }
 }
 
-const eventText = ({ number, kind, channel, at, lane, beganMs, endedMs }: SentEvent): string =>
-  `${kind} ${number} on ${channel}${lane === undefined ? '' : ` by ${lane}`} at ${at} (${beganMs.toFixed(0)}–${endedMs.toFixed(0)} ms)`;
+const eventText = ({ number, kind, channel, server, sender, beganMs, endedMs }: SentEvent): string =>
+  `${kind} ${number} on ${channel}${sender === undefined ? '' : ` by ${sender}`} at ${server} (${beganMs.toFixed(0)}–${endedMs.toFixed(0)} ms)`;
 
-const subscriptionText = ({ client, socket, side, channel, sinceMs, untilMs }: ClientSubscription): string =>
-  `${client} (${socket}, ${side}) on ${channel} since ${sinceMs.toFixed(0)}${untilMs === Infinity ? '' : ` until ${untilMs.toFixed(0)}`} ms`;
+const subscriptionText = ({
+  client,
+  socket,
+  server,
+  channel,
+  sinceMs,
+  untilMs,
+}: ClientSubscription): string =>
+  `${client} (${socket}, ${server}) on ${channel} since ${sinceMs.toFixed(0)}${untilMs === Infinity ? '' : ` until ${untilMs.toFixed(0)}`} ms`;
 
 const isAccepted = ({ status }: SentEvent): boolean => status === 200;
 
-/** Reads a whole log: every subscription of every client against everything that was sent (SPEC 11.18). */
+/** Checks a whole log: every subscription of every client against all sent events (SPEC 11.18). */
 export const check = (log: DeliveryLog, options: CheckOptions = {}): Verdict =>
   new DeliveryChecker(log, options).verdict();
 
-/** Violations that may pass with time: what is lost, other rosters, other counts. */
+/** Violations that may disappear with time: lost events, wrong rosters and wrong counts. */
 export const unsettled = (log: DeliveryLog, options: CheckOptions = {}): readonly string[] =>
   new DeliveryChecker(log, options).unsettled();
 
@@ -100,9 +107,9 @@ class DeliveryChecker {
   readonly #options: CheckOptions;
   readonly #findings = new Findings();
   readonly #byNumber: ReadonlyMap<number, SentEvent>;
-  /** When sockets ended. */
+  /** End of each socket, in ms. */
   readonly #ends: ReadonlyMap<string, number>;
-  /** When an event first arrived at a server. */
+  /** First arrival of each event at each server, in ms. */
   #arrivals: ReadonlyMap<string, number> | undefined;
   #lostInFaults = 0;
   #doubledByMove = 0;
@@ -141,9 +148,9 @@ class DeliveryChecker {
     const byChannel = groupBy(this.#log.sent, ({ channel }) => channel);
     for (const each of this.#log.subscriptions) this.#losses(each, byChannel.get(each.channel) ?? []);
     this.#rosters();
-    for (const { what, value, truth } of this.#log.counts)
-      if (value !== truth)
-        this.#findings.add('counts', `${what}: ${String(value)}, but it is ${String(truth)}`);
+    for (const { what, value, expected } of this.#log.counts)
+      if (value !== expected)
+        this.#findings.add('counts', `${what}: ${String(value)}, expected ${String(expected)}`);
     return this.#findings.examples;
   }
 
@@ -155,7 +162,7 @@ class DeliveryChecker {
       : subscriptions.map((each) => [each]);
   }
 
-  /** Finds events that were not sent to this subscription, were meant for others only, or have other data than was sent. */
+  /** Finds events that were not sent to this subscription, that excluded it, or whose data differs from the sent data. */
   #contents(subscription: ClientSubscription): void {
     const who = subscriptionText(subscription);
     for (const { number, data, user } of subscription.received) {
@@ -180,18 +187,18 @@ class DeliveryChecker {
     const latest = new Map<string, SentEvent>();
     for (const { number } of subscription.received) {
       const sent = this.#byNumber.get(number);
-      if (sent?.lane === undefined) continue;
-      const before = latest.get(sent.lane);
-      if (before !== undefined && before.place > sent.place)
+      if (sent?.sender === undefined) continue;
+      const before = latest.get(sent.sender);
+      if (before !== undefined && before.position > sent.position)
         this.#findings.add(
           'reordered',
           `${subscriptionText(subscription)} received ${eventText(sent)} after ${before.number}`,
         );
-      else latest.set(sent.lane, sent);
+      else latest.set(sent.sender, sent);
     }
   }
 
-  /** Finds channels whose events were not received, by all clients, in one order that also fits the times of sending. */
+  /** Finds channels without one order that fits both all clients and the times of sending. */
   #commonOrders(): void {
     const { commonOrder } = this.#options;
     if (commonOrder === undefined) return;
@@ -200,7 +207,7 @@ class DeliveryChecker {
         (each) => each.channel === channel && isAccepted(each) && commonOrder(each),
       );
       const received = ofChannel.map((each) => each.received.map(({ number }) => number));
-      const numbers = contradictionIn([...linesByTime(sent), ...received]);
+      const numbers = contradictionIn([...sequencesByTime(sent), ...received]);
       if (numbers.length > 0)
         this.#findings.add(
           'reordered',
@@ -210,14 +217,14 @@ class DeliveryChecker {
   }
 
   /**
-   * Also over a move to the other server: an event of the old socket must not come again on the new one, unless it was
-   * sent before the new one came and crossed more slowly than the client.
+   * Finds events that a client received twice, also across a move to the other server: an event of the old socket must not
+   * be received again on the new one, unless it was sent before the new one opened and was forwarded more slowly than that.
    */
   #doubles(subscriptions: readonly ClientSubscription[]): void {
-    const known = new Map<number, ClientSubscription>();
+    const first = new Map<number, ClientSubscription>();
     for (const each of subscriptions)
       for (const { number, atMs } of each.received) {
-        const before = known.get(number);
+        const before = first.get(number);
         const sent = this.#byNumber.get(number);
         const isByMove = before !== each && sent !== undefined && sent.endedMs < each.sinceMs;
         if (before !== undefined && isByMove) this.#doubledByMove += 1;
@@ -226,18 +233,18 @@ class DeliveryChecker {
             'doubled',
             `${subscriptionText(each)} received ${sent ? eventText(sent) : number} again at ${atMs.toFixed(0)} ms${before === each ? '' : `, first on ${before.socket}`}`,
           );
-        known.set(number, each);
+        first.set(number, each);
       }
   }
 
-  #losses(subscription: ClientSubscription, sentThere: readonly SentEvent[]): void {
+  #losses(subscription: ClientSubscription, sentToChannel: readonly SentEvent[]): void {
     const { settleMs = 1500, mayBeLost = () => false } = this.#options;
     const { sinceMs, untilMs, socket } = subscription;
     const received = new Set(subscription.received.map(({ number }) => number));
     const lastMs = untilMs === Infinity ? Infinity : untilMs - settleMs;
-    for (const sent of sentThere) {
-      const wasThere = sent.beganMs >= sinceMs && sent.endedMs <= lastMs;
-      if (!isAccepted(sent) || sent.except === socket || !wasThere || this.#senderLeft(sent, settleMs))
+    for (const sent of sentToChannel) {
+      const wasSubscribed = sent.beganMs >= sinceMs && sent.endedMs <= lastMs;
+      if (!isAccepted(sent) || sent.except === socket || !wasSubscribed || this.#senderLeft(sent, settleMs))
         continue;
       this.#expected += 1;
       if (received.has(sent.number) || mayBeLost(sent, subscription)) continue;
@@ -254,36 +261,36 @@ class DeliveryChecker {
   #senderText({ kind, except, channel }: SentEvent): string {
     if (kind === 'event') return '';
     const sender = this.#log.subscriptions.find((each) => each.socket === except && each.channel === channel);
-    return `, whose sender was there since ${sender?.sinceMs.toFixed(0) ?? 'never'}`;
+    return `, whose sender was subscribed since ${sender?.sinceMs.toFixed(0) ?? 'never'}`;
   }
 
-  /** A client event may still be on its way to the server when its sender's socket ends. */
+  /** True if a client event may still have been in flight to the server when its sender's socket ended. */
   #senderLeft({ kind, except, endedMs }: SentEvent, settleMs: number): boolean {
     if (kind === 'event') return false;
     const end = this.#ends.get(except ?? '') ?? Infinity;
     return end !== Infinity && endedMs > end - settleMs;
   }
 
-  #arrivedMs(number: number, side: string): number {
+  #arrivedMs(number: number, server: string): number {
     this.#arrivals ??= this.#firstArrivals();
-    return this.#arrivals.get(`${number} ${side}`) ?? Infinity;
+    return this.#arrivals.get(`${number} ${server}`) ?? Infinity;
   }
 
   #firstArrivals(): Map<string, number> {
     const arrivals = new Map<string, number>();
-    for (const { side, received } of this.#log.subscriptions)
+    for (const { server, received } of this.#log.subscriptions)
       for (const { number, atMs } of received)
-        for (const key of [`${number} ${side}`, `${number} ${ANYWHERE}`])
+        for (const key of [`${number} ${server}`, `${number} ${ANYWHERE}`])
           arrivals.set(key, Math.min(atMs, arrivals.get(key) ?? Infinity));
     return arrivals;
   }
 
-  /** It had not arrived at this server when the client left it, or nowhere at all when its sender left. */
-  #isByMove({ number, kind, except, endedMs }: SentEvent, { side, untilMs }: ClientSubscription): boolean {
-    if (this.#arrivedMs(number, side) >= untilMs && untilMs - endedMs < LONGEST_CROSSING_MS) return true;
+  /** True if it had not reached this server when the client left, or no server when its sender left. */
+  #isByMove({ number, kind, except, endedMs }: SentEvent, { server, untilMs }: ClientSubscription): boolean {
+    if (this.#arrivedMs(number, server) >= untilMs && untilMs - endedMs < FORWARD_TIMEOUT_MS) return true;
     const isReceived = this.#arrivedMs(number, ANYWHERE) < Infinity;
     const senderLeftMs = (kind === 'clientEvent' ? this.#ends.get(except ?? '') : undefined) ?? Infinity;
-    return !isReceived && senderLeftMs - endedMs < LONGEST_CROSSING_MS;
+    return !isReceived && senderLeftMs - endedMs < FORWARD_TIMEOUT_MS;
   }
 
   #isByFault(sent: SentEvent, subscription: ClientSubscription): boolean {
@@ -298,10 +305,7 @@ class DeliveryChecker {
     const who = subscriptionText(subscription);
     if (subscription.roster !== undefined)
       for (const { user, kind, atMs } of contradictionsOf(subscription))
-        this.#findings.add(
-          'memberChanges',
-          `${who} received at ${atMs.toFixed(0)} ms that ${user} was ${kind}`,
-        );
+        this.#findings.add('memberChanges', `${who} received at ${atMs.toFixed(0)} ms: ${user} ${kind}`);
     const { mostMemberChanges } = this.#options;
     if (mostMemberChanges === undefined) return;
     for (const [user, times] of changesByUser(subscription)) {
@@ -314,12 +318,12 @@ class DeliveryChecker {
     }
   }
 
-  /** In the end every client that is there, and every server, has the same members: those whose sockets are open. */
+  /** Finds clients and servers whose members are not those with open sockets. */
   #rosters(): void {
     const open = this.#log.subscriptions.filter(
       ({ untilMs, user }) => untilMs === Infinity && user !== undefined,
     );
-    const truths = new Map(
+    const expected = new Map(
       [...groupBy(open, ({ channel }) => channel)].map(([channel, ofChannel]) => [
         channel,
         [...new Set(ofChannel.map(({ user }) => user ?? ''))].sort(),
@@ -327,19 +331,19 @@ class DeliveryChecker {
     );
     const confirmed = open.filter(({ sinceMs }) => sinceMs !== Infinity);
     for (const each of confirmed)
-      this.#roster(subscriptionText(each), rosterOf(each), truths.get(each.channel) ?? []);
+      this.#roster(subscriptionText(each), rosterOf(each), expected.get(each.channel) ?? []);
     for (const { by, channel, users } of this.#log.rosters)
-      this.#roster(`${by} for ${channel}`, [...users].sort(), truths.get(channel) ?? []);
+      this.#roster(`${by} for ${channel}`, [...users].sort(), expected.get(channel) ?? []);
   }
 
-  #roster(whose: string, users: readonly string[], truth: readonly string[]): void {
-    const missing = truth.filter((user) => !users.includes(user));
-    const extra = users.filter((user) => !truth.includes(user));
+  #roster(whose: string, users: readonly string[], expected: readonly string[]): void {
+    const missing = expected.filter((user) => !users.includes(user));
+    const extra = users.filter((user) => !expected.includes(user));
     const twice = users.filter((user, at) => users.indexOf(user) !== at);
     if (missing.length + extra.length + twice.length > 0)
       this.#findings.add(
         'rosters',
-        `${whose}: missing ${missing.join() || 'none'}, not there ${extra.join() || 'none'}, twice ${twice.join() || 'none'}`,
+        `${whose}: missing ${missing.join() || 'none'}, extra ${extra.join() || 'none'}, twice ${twice.join() || 'none'}`,
       );
   }
 }

@@ -4,19 +4,19 @@ export interface SentEvent {
   readonly kind: 'event' | 'clientEvent';
   readonly channel: string;
   readonly data: unknown;
-  /** Server to which it was sent. */
-  readonly at: string;
-  /** Sender whose events have an order among themselves; `place` counts within it. */
-  readonly lane?: string | undefined;
-  readonly place: number;
+  /** Server that it was sent to. */
+  readonly server: string;
+  /** Sender whose events have to keep their order; `position` counts within it. */
+  readonly sender?: string | undefined;
+  readonly position: number;
   readonly beganMs: number;
   /** `Infinity` until it is answered. */
   endedMs: number;
-  /** HTTP status of the answer; 0 without one. A client event is never answered: it counts as 200. */
+  /** HTTP status of the answer; 0 without one. Client events have no answer and count as 200. */
   status: number;
   /** Socket that must not receive it: the one in `socket_id`, or the sender's own for a client event. */
   readonly except?: string | undefined;
-  /** User that a client event on a presence channel comes from. */
+  /** Sender's user of a client event on a presence channel. */
   readonly user?: string | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface ReceivedEvent {
   readonly user?: string | undefined;
 }
 
-/** Change of a presence channel after its roster. */
+/** Join or leave on a presence channel, received after the roster. */
 export interface MemberChange {
   readonly user: string;
   readonly kind: 'added' | 'removed';
@@ -37,37 +37,37 @@ export interface MemberChange {
 /** One subscription of one socket, from its confirmation to its end. */
 export interface ClientSubscription {
   readonly client: string;
-  /** User that it is a member for, on presence channels. */
+  /** User of the member; presence channels only. */
   readonly user?: string | undefined;
   readonly socket: string;
   /** Server that serves the socket. */
-  readonly side: string;
+  readonly server: string;
   readonly channel: string;
   /** `Infinity` until it is confirmed. */
   sinceMs: number;
   /** `Infinity` while it lasts. */
   untilMs: number;
   readonly received: ReceivedEvent[];
-  /** The roster that came with the confirmation; presence channels only. */
+  /** Roster of the confirmation; presence channels only. */
   roster?: readonly string[] | undefined;
   readonly memberChanges: MemberChange[];
 }
 
-/** Members of a presence channel as a server, or another source, reports them. */
-export interface RosterClaim {
+/** Members of a presence channel as a server or another source reports them. */
+export interface ReportedRoster {
   readonly by: string;
   readonly channel: string;
   readonly users: readonly string[];
 }
 
-/** Any other fact that a server reports, beside what the open sockets say. */
-export interface CountClaim {
+/** Another value that a server reports, and the value according to the open sockets. */
+export interface ReportedCount {
   readonly what: string;
   readonly value: unknown;
-  readonly truth: unknown;
+  readonly expected: unknown;
 }
 
-/** A time in which something was broken on purpose, and what the documentation allows to be lost by it. */
+/** Injected fault, and the events that it may lose according to the docs. */
 export interface Fault {
   readonly what: string;
   readonly mayLose: (sent: SentEvent, subscription: ClientSubscription) => boolean;
@@ -75,12 +75,12 @@ export interface Fault {
   readonly endedMs: number;
 }
 
-/** Everything that was sent, received and reported. */
+/** All that was sent, received and reported. */
 export interface DeliveryLog {
   readonly sent: SentEvent[];
   readonly subscriptions: ClientSubscription[];
-  readonly rosters: RosterClaim[];
-  readonly counts: CountClaim[];
+  readonly rosters: ReportedRoster[];
+  readonly counts: ReportedCount[];
   readonly faults: Fault[];
 }
 
@@ -92,7 +92,7 @@ export const emptyLog = (): DeliveryLog => ({
   faults: [],
 });
 
-/** Data that every JSON encoder on the way must keep: Unicode, quotes, nesting, an empty object. */
+/** Data that all JSON encoders on the path must preserve: Unicode, quotes, nesting, an empty object. */
 export const contentOf = (number: number, channel: string) => ({
   number,
   channel,
@@ -115,7 +115,7 @@ export function contradictionsOf(subscription: ClientSubscription): MemberChange
   });
 }
 
-/** Members, as one client received them. */
+/** Members according to one client: its roster and the changes after it. */
 export function rosterOf(subscription: ClientSubscription): string[] {
   const present = new Set(subscription.roster);
   for (const { user, kind } of effectiveChanges(subscription)) {

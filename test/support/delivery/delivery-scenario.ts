@@ -1,10 +1,10 @@
 import { ignore } from '../../../src/core/util/ignore.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { publisher, type Endpoint } from '../wire-http.ts';
-import { emptyLog, type Fault, type RosterClaim, type SentEvent } from './delivery-log.ts';
+import { emptyLog, type Fault, type ReportedRoster, type SentEvent } from './delivery-log.ts';
 
 /** Parts of an event that its sender chooses. */
-type NewEvent = Pick<SentEvent, 'channel' | 'at'> & Partial<SentEvent>;
+type NewEvent = Pick<SentEvent, 'channel' | 'server'> & Partial<SentEvent>;
 
 /** Body of `POST /events`. */
 export interface EventBody {
@@ -14,7 +14,7 @@ export interface EventBody {
   readonly socket_id?: string;
 }
 
-/** Base of tests that send events all the time and read the log of them afterwards: what is sent, at random, until when. */
+/** Base of tests that send random events in the background and check the log of them afterwards. */
 export class DeliveryScenario {
   readonly log = emptyLog();
   readonly random: SeededRandom;
@@ -34,14 +34,14 @@ export class DeliveryScenario {
 
   /** Repeats a task until the returned function is called. */
   background(task: () => Promise<unknown>): () => Promise<void> {
-    let isOver = false;
+    let isStopped = false;
     const run = async (): Promise<void> => {
-      while (!isOver) await task();
+      while (!isStopped) await task();
     };
     const running = run();
     running.catch(ignore);
     const stop = async (): Promise<void> => {
-      isOver = true;
+      isStopped = true;
       this.#tasks.delete(stop);
       await running;
     };
@@ -49,12 +49,12 @@ export class DeliveryScenario {
     return stop;
   }
 
-  /** Ends all that runs in the background; rejects as the first of them that failed. */
+  /** Stops all background tasks; rejects if one of them failed. */
   async stopBackground(): Promise<void> {
     await Promise.all([...this.#tasks].map((stop) => stop()));
   }
 
-  /** Records the time in which something is broken on purpose. */
+  /** Runs a task that injects a fault, and records its time. */
   async during(what: string, mayLose: Fault['mayLose'], task: () => Promise<unknown>): Promise<void> {
     const beganMs = this.nowMs();
     await task();
@@ -67,7 +67,7 @@ export class DeliveryScenario {
     const sent: SentEvent = {
       number: this.#numbers,
       kind: 'event',
-      place: this.#numbers,
+      position: this.#numbers,
       data: dataOf(this.#numbers),
       beganMs: this.nowMs(),
       endedMs: Infinity,
@@ -93,8 +93,8 @@ export class DeliveryScenario {
   }
 }
 
-/** Members of a presence channel by a server's HTTP API. */
-export async function rosterClaim(by: string, app: Endpoint, channel: string): Promise<RosterClaim> {
+/** Reads the members of a presence channel from a server's HTTP API. */
+export async function reportedRoster(by: string, app: Endpoint, channel: string): Promise<ReportedRoster> {
   const answer = await publisher(app)
     .get(`/channels/${channel}/users`)
     .catch(() => undefined);

@@ -5,7 +5,7 @@ import { isArray, listified, parseQuery, phpObject } from './php.ts';
 import type { Settings, StandInApp } from './settings.ts';
 import { invalidBatch, invalidEvent } from './validation.ts';
 
-/** A request as it came over its own connection. */
+/** Parsed request; each has its own connection. */
 export interface Request {
   readonly method: string;
   readonly path: string;
@@ -14,12 +14,12 @@ export interface Request {
   readonly body: string;
 }
 
-/** JSON, or a sentence. */
+/** Answer with a JSON body, or with a plain text one. */
 export type Reply =
   | { readonly status: number; readonly json: string }
   | { readonly status: number; readonly text: string; readonly allow?: string };
 
-export class HttpRefusal extends Error {
+export class HttpError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
     super(message);
@@ -31,7 +31,7 @@ const json = (value: object, status = 200): Reply => ({ status, json: phpObject(
 
 const isNumeric = (text: string): boolean => /^\s*[+-]?\d+(\.\d+)?\s*$/.test(text);
 
-/** PHP compares texts that look like numbers as numbers. */
+/** Compares like PHP: strings that look like numbers are compared as numbers. */
 const isSameId = (left: string, right: string): boolean =>
   left === right || (isNumeric(left) && isNumeric(right) && Number(left) === Number(right));
 
@@ -44,7 +44,7 @@ interface Call {
 
 type Handler = (call: Call, name: string) => Reply;
 
-/** Name, method, path after `/apps/{id}`, and who answers. */
+/** Method, path after `/apps/{id}`, and handler. */
 const ROUTES: readonly (readonly [method: string, path: RegExp, handler: Handler])[] = [
   ['POST', /^\/events$/, (call) => events(call)],
   ['POST', /^\/batch_events$/, (call) => batch(call)],
@@ -55,8 +55,8 @@ const ROUTES: readonly (readonly [method: string, path: RegExp, handler: Handler
   ['POST', /^\/users\/([^/]+)\/terminate_connections$/, ({ channels }, user) => terminate(channels, user)],
 ];
 
-const isFor = (method: string, asked: string): boolean =>
-  method === asked || (method === 'GET' && asked === 'HEAD');
+const matches = (method: string, requested: string): boolean =>
+  method === requested || (method === 'GET' && requested === 'HEAD');
 
 const notAllowed = (methods: readonly string[]): Reply => ({
   ...{ status: 405, text: 'Method not allowed.' },
@@ -76,32 +76,32 @@ export class StandInApi {
     this.#channelsOf = channelsOf;
   }
 
-  knows(method: string, path: string): boolean {
-    return path === '/up' || ROUTES.some((route) => isFor(route[0], method) && route[1].test(restOf(path)));
+  hasRoute(method: string, path: string): boolean {
+    return path === '/up' || ROUTES.some((route) => matches(route[0], method) && route[1].test(restOf(path)));
   }
 
-  /** `path` is decoded and has no prefix; undefined when there is no such route. */
+  /** `path` is decoded and without the prefix; returns undefined if no route matches. */
   answer(request: Request, path: string): Reply | undefined {
-    if (path === '/up') return isFor('GET', request.method) ? json({ health: 'OK' }) : notAllowed(['GET']);
+    if (path === '/up') return matches('GET', request.method) ? json({ health: 'OK' }) : notAllowed(['GET']);
     const [rest, id] = [restOf(path), /^\/apps\/([^/]+)/.exec(path)?.[1] ?? ''];
     const routes = ROUTES.filter(([, pattern]) => pattern.test(rest));
-    const route = routes.find(([method]) => isFor(method, request.method));
+    const route = routes.find(([method]) => matches(method, request.method));
     if (route === undefined) {
       if (routes.length === 0) return undefined;
       return notAllowed(routes.map(([method]) => method));
     }
     const app = this.#settings.apps.find((each) => isSameId(each.id, id));
-    if (app === undefined) throw new HttpRefusal(404, `No matching application for ID [${id}].`);
+    if (app === undefined) throw new HttpError(404, `No matching application for ID [${id}].`);
     const query = parseQuery(request.query);
     this.#verify(request, query, app);
     const name = route[1].exec(rest)?.[1] ?? '';
     return route[2]({ request, query, app, channels: this.#channelsOf(app) }, name);
   }
 
-  /** No timestamp, no key and no version are looked at. */
+  /** Checks the signature only: Reverb ignores the timestamp, the key and the version. */
   #verify(request: Request, query: Call['query'], { secret }: StandInApp): void {
-    const left = new Set(['auth_signature', 'body_md5', 'appId', 'appKey', 'channelName']);
-    const parameters = new Map([...query].filter(([name]) => !left.has(name)));
+    const unsigned = new Set(['auth_signature', 'body_md5', 'appId', 'appKey', 'channelName']);
+    const parameters = new Map([...query].filter(([name]) => !unsigned.has(name)));
     if (request.body !== '') parameters.set('body_md5', md5Hex(request.body));
     const text = [...parameters]
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -114,15 +114,15 @@ export class StandInApi {
       .update(`${request.method}\n${path}\n${text}`)
       .digest('hex');
     if (query.get('auth_signature') !== signature)
-      throw new HttpRefusal(401, 'Authentication signature invalid.');
+      throw new HttpError(401, 'Authentication signature invalid.');
   }
 }
 
-// --- what is known of channels -------------------------------------------------------------------
+// --- channels -------------------------------------------------------------------
 
-/** Attributes of a channel: one that does not apply is left out, and an empty channel has only `occupied`. */
+/** Requested attributes of a channel. One that does not apply is left out; an unknown channel has only `occupied`. */
 const infoOf = (channel: StandInChannel | undefined, info: string): Record<string, unknown> => {
-  const asked = info.split(',');
+  const requested = info.split(',');
   const all: Record<string, unknown> = channel
     ? {
         occupied: channel.size > 0,
@@ -132,14 +132,14 @@ const infoOf = (channel: StandInChannel | undefined, info: string): Record<strin
       }
     : { occupied: false };
   return Object.fromEntries(
-    Object.entries(all).filter(([name, value]) => asked.includes(name) && value !== undefined),
+    Object.entries(all).filter(([name, value]) => requested.includes(name) && value !== undefined),
   );
 };
 
 const asObjects = (infos: Map<string, Record<string, unknown>>): unknown =>
   infos.size === 0 ? [] : Object.fromEntries([...infos].map(([name, info]) => [name, objectIn(info)]));
 
-/** Objects that PHP keeps as such, inside a value that is encoded as a whole. */
+/** Keeps the outermost object an object, as PHP does; objects inside may become lists. */
 const objectIn = (value: object): object =>
   Object.fromEntries(Object.entries(value).map(([name, each]) => [name, listified(each)]));
 
@@ -147,7 +147,7 @@ const plain = (value: object): Reply => ({ status: 200, json: JSON.stringify(val
 
 const textIn = (query: Call['query'], name: string): string => {
   const value = query.get(name);
-  if (Array.isArray(value)) throw new TypeError('a list where a text is wanted');
+  if (Array.isArray(value)) throw new TypeError('a list instead of a string');
   return value ?? '';
 };
 
@@ -163,14 +163,14 @@ const describe = ({ channels, query }: Call, name: string): Reply =>
 const usersOf = (channel: StandInChannel | undefined): Reply => {
   if (channel === undefined) return json({}, 404);
   if (!channel.isPresence) return json({}, 400);
-  return json({ users: channel.users().map((card) => ({ id: card.user_id })) });
+  return json({ users: channel.users().map((member) => ({ id: member.user_id })) });
 };
 
-/** A socket whose first channel knows no user_id ends the whole request. */
+/** Terminates a user's connections. Like Reverb, fails at the first socket without a user_id on its first channel. */
 const terminate = (channels: StandInChannels, user: string): Reply => {
-  for (const [peer, card] of channels.connections()) {
-    if (!('user_id' in card)) throw new Error('Undefined array key "user_id"');
-    if (String(card.user_id) === user) peer.end();
+  for (const [peer, member] of channels.connections()) {
+    if (!('user_id' in member)) throw new Error('Undefined array key "user_id"');
+    if (String(member.user_id) === user) peer.end();
   }
   return json({});
 };
@@ -179,7 +179,7 @@ const terminate = (channels: StandInChannels, user: string): Reply => {
 
 const decode = (body: string): Record<string, unknown> => {
   const payload: unknown = JSON.parse(body);
-  if (!isArray(payload)) throw new TypeError('no object');
+  if (!isArray(payload)) throw new TypeError('not an object');
   return payload;
 };
 
@@ -209,14 +209,14 @@ interface Item {
   readonly info?: string;
 }
 
-/** An item that names a socket which is on a channel breaks off the batch; what came before it has been sent. */
+/** Like Reverb, fails at the first item with the socket_id of a connected socket; the items before it are sent. */
 const batch = ({ request, channels }: Call): Reply => {
   const payload = decode(request.body);
   const invalid = invalidBatch(payload);
   if (invalid) return json(invalid, 422);
   const items = Object.values(payload.batch as Record<string, Item>);
   const infos = items.map(({ name, data, channel, socket_id: except, info }) => {
-    if (socketOf(channels, except)) throw new TypeError('no Connection');
+    if (socketOf(channels, except)) throw new TypeError('not a Connection');
     channels.publish([channel], { event: name, channel, data });
     return info === undefined ? undefined : infoOf(channels.find(channel), info);
   });

@@ -2,8 +2,8 @@ import { hmacHex } from '../wire-http.ts';
 import { isArray, isEmpty, phpJson, phpObject } from './php.ts';
 import type { StandInApp } from './settings.ts';
 
-/** An answer with a code of its own; whatever else goes wrong is told as 4200. */
-export class Refusal extends Error {
+/** Error with its own code for the client; any other error is sent as 4200. */
+export class ProtocolError extends Error {
   readonly code: number;
   constructor(code: number, message: string) {
     super(message);
@@ -14,19 +14,19 @@ export class Refusal extends Error {
 const textOf = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value ?? null);
 
-/** One socket, as channels see it. */
+/** A socket of a channel. */
 export interface Peer {
   readonly id: string;
   send(text: string): void;
   end(): void;
 }
 
-/** Data of a member, as its socket sent it when it subscribed. */
-type Card = Readonly<Record<string, unknown>>;
+/** Data of a member: the channel_data of its subscription. */
+type MemberData = Readonly<Record<string, unknown>>;
 
 export type Payload = Readonly<Record<string, unknown>>;
 
-/** Reverb looks at the beginning of a name only, without the dash in three of five cases. */
+/** Like Reverb, reads the kind from the start of the name, in three of five cases without the dash. */
 const kindOf = (name: string) => ({
   isPrivate: name.startsWith('private'),
   isPresence: name.startsWith('presence'),
@@ -38,7 +38,7 @@ export class StandInChannel {
   readonly isPresence: boolean;
   readonly isCache: boolean;
   readonly #isSigned: boolean;
-  readonly #peers = new Map<Peer, Card>();
+  readonly #peers = new Map<Peer, MemberData>();
   #cached: Payload | undefined;
 
   constructor(name: string) {
@@ -53,7 +53,7 @@ export class StandInChannel {
     return this.#peers.size;
   }
 
-  get peers(): ReadonlyMap<Peer, Card> {
+  get peers(): ReadonlyMap<Peer, MemberData> {
     return this.#peers;
   }
 
@@ -63,31 +63,31 @@ export class StandInChannel {
 
   subscribe(peer: Peer, app: StandInApp, auth: string | undefined, data: string | undefined): void {
     if (this.#isSigned) this.#verify(peer, app, auth ?? '', data);
-    const card: unknown = isEmpty(data) ? {} : JSON.parse(data ?? '');
-    if (!isArray(card)) throw new TypeError('channel_data is no object');
-    const isKnown = this.isPresence && this.#hasUser(card.user_id);
-    this.#peers.set(peer, card);
+    const member: unknown = isEmpty(data) ? {} : JSON.parse(data ?? '');
+    if (!isArray(member)) throw new TypeError('channel_data is not an object');
+    const isKnown = this.isPresence && this.#hasUser(member.user_id);
+    this.#peers.set(peer, member);
     if (!this.isPresence || isKnown) return;
-    this.#tell({ event: 'pusher_internal:member_added', data: phpObject(card), channel: this.name }, peer);
+    this.#send({ event: 'pusher_internal:member_added', data: phpObject(member), channel: this.name }, peer);
   }
 
   unsubscribe(peer: Peer): void {
-    const card = this.#peers.get(peer);
+    const member = this.#peers.get(peer);
     this.#peers.delete(peer);
-    if (!this.isPresence || card === undefined || isEmpty(card.user_id) || this.#hasUser(card.user_id))
+    if (!this.isPresence || member === undefined || isEmpty(member.user_id) || this.#hasUser(member.user_id))
       return;
-    const data = phpJson({ user_id: card.user_id });
+    const data = phpJson({ user_id: member.user_id });
     this.broadcast({ event: 'pusher_internal:member_removed', data, channel: this.name }, peer);
   }
 
-  /** On a cache channel whatever is broadcast is kept, whispers and departures included. */
+  /** Sends to all subscribers. A cache channel caches every broadcast, including client events and member_removed. */
   broadcast(payload: Payload, except?: Peer): void {
     if (this.isCache) this.#cached = payload;
-    this.#tell(payload, except);
+    this.#send(payload, except);
   }
 
-  /** Cards of distinct users: the first one counts. */
-  users(): Card[] {
+  /** Members with distinct users: the first of each. */
+  users(): MemberData[] {
     const seen = new Set<string>();
     return [...this.#peers.values()].filter(({ user_id: id }) => {
       const key = textOf(id);
@@ -95,31 +95,31 @@ export class StandInChannel {
     });
   }
 
-  /** The data of subscription_succeeded. A member without user_info breaks it for everybody. */
-  greeting(): string {
+  /** Data of subscription_succeeded. Like Reverb, throws for every subscriber while one member has no user_info. */
+  succeededData(): string {
     if (!this.isPresence) return '{}';
     const users = this.users();
     if (users.some(({ user_id: id }) => id === undefined || id === null))
       return phpJson({ presence: { count: 0, ids: [], hash: [] } });
     const hash = new Map(
-      users.map((card) => {
-        if (!('user_info' in card)) throw new Error('Undefined array key "user_info"');
-        return [String(card.user_id), card.user_info] as const;
+      users.map((member) => {
+        if (!('user_info' in member)) throw new Error('Undefined array key "user_info"');
+        return [String(member.user_id), member.user_info] as const;
       }),
     );
-    return phpJson({ presence: { count: users.length, ids: users.map((card) => card.user_id), hash } });
+    return phpJson({ presence: { count: users.length, ids: users.map((member) => member.user_id), hash } });
   }
 
-  #tell(payload: Payload, except?: Peer): void {
+  #send(payload: Payload, except?: Peer): void {
     const text = phpJson(payload);
     for (const peer of [...this.#peers.keys()]) if (peer.id !== except?.id) peer.send(text);
   }
 
   #hasUser(id: unknown): boolean {
-    if (isArray(id)) throw new TypeError('user_id is no string');
+    if (isArray(id)) throw new TypeError('user_id is not a string');
     if (isEmpty(id)) return false;
     return [...this.#peers.values()].some(
-      (card) => card.user_id !== undefined && textOf(card.user_id) === textOf(id),
+      (member) => member.user_id !== undefined && textOf(member.user_id) === textOf(id),
     );
   }
 
@@ -127,11 +127,11 @@ export class StandInChannel {
     const signed = `${peer.id}:${this.name}${isEmpty(data) ? '' : `:${data ?? ''}`}`;
     const colon = auth.indexOf(':');
     if (hmacHex(app.secret, signed) !== (colon < 0 ? auth : auth.slice(colon + 1)))
-      throw new Refusal(4009, 'Connection is unauthorized');
+      throw new ProtocolError(4009, 'Connection is unauthorized');
   }
 }
 
-/** The channels of one app, in the order in which they were first named. */
+/** Channels of one app, in order of creation. */
 export class StandInChannels {
   readonly #all = new Map<string, StandInChannel>();
 
@@ -143,7 +143,7 @@ export class StandInChannels {
     return this.#all.get(name);
   }
 
-  /** A subscription that is refused leaves its channel behind, empty. */
+  /** Like Reverb, creates the channel before the subscription is checked; a refused one leaves it empty. */
   findOrCreate(name: string): StandInChannel {
     const channel = this.#all.get(name) ?? new StandInChannel(name);
     this.#all.set(name, channel);
@@ -159,11 +159,11 @@ export class StandInChannels {
     for (const channel of this.all) this.leave(channel, peer);
   }
 
-  /** Sockets that are on a channel, each with its card on the first of its channels: of others Reverb knows nothing. */
-  connections(): Map<Peer, Card> {
-    const found = new Map<Peer, Card>();
+  /** Sockets with at least one channel, each with its member data on the first one. Reverb counts no others. */
+  connections(): Map<Peer, MemberData> {
+    const found = new Map<Peer, MemberData>();
     for (const channel of this.all)
-      for (const [peer, card] of channel.peers) if (!found.has(peer)) found.set(peer, card);
+      for (const [peer, member] of channel.peers) if (!found.has(peer)) found.set(peer, member);
     return found;
   }
 

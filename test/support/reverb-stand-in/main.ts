@@ -1,4 +1,4 @@
-// The stand-in for Laravel Reverb as a process of its own, so that it can be killed. It takes Reverb's environment variables.
+// Runs the stand-in for Laravel Reverb in its own process, so that a test can kill it. Takes Reverb's environment variables.
 import { ReverbStandIn } from './server.ts';
 import { settingsFrom } from './settings.ts';
 

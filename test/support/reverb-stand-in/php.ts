@@ -1,9 +1,9 @@
-/** An object whose members come in this order, as arrays of PHP keep it. */
+/** Object with ordered keys, like an array of PHP. */
 export type Ordered = ReadonlyMap<string, unknown>;
 
 const isSequence = (keys: readonly string[]): boolean => keys.every((key, at) => key === String(at));
 
-/** PHP does not tell objects from lists: empty ones, and those whose keys are 0, 1, 2 …, become lists. */
+/** Converts objects like PHP, whose arrays are both: empty ones and those with the keys 0, 1, 2 … become lists. */
 export const listified = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(listified);
   if (typeof value !== 'object' || value === null) return value;
@@ -18,16 +18,16 @@ const escaped = (json: string): string =>
     .replaceAll('/', '\\/')
     .replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** JSON as PHP writes it, also of what it has read before. */
+/** Encodes like PHP's json_encode after json_decode. */
 export const phpJson = (value: unknown): string => escaped(JSON.stringify(listified(value)));
 
-/** The same for what PHP was told to keep as an object; that goes for the outermost level only. */
+/** Encodes like `phpJson`, but the outermost level remains an object. */
 export const phpObject = (value: object): string =>
   escaped(
     JSON.stringify(Object.fromEntries(Object.entries(value).map(([key, each]) => [key, listified(each)]))),
   );
 
-/** True for what PHP calls empty. */
+/** Like PHP's empty(). */
 export const isEmpty = (value: unknown): boolean => {
   if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
   return (
@@ -35,7 +35,7 @@ export const isEmpty = (value: unknown): boolean => {
   );
 };
 
-/** A parameter of type `?string` takes scalars as well. Anything else is an error. */
+/** Converts like a PHP parameter of type `?string`: scalars become strings, other values are an error. */
 export const asText = (value: unknown): string | undefined => {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') return value;
@@ -61,6 +61,6 @@ export const parseQuery = (query: string): Map<string, string | string[]> => {
   return all;
 };
 
-/** `*` stands for anything, the rest for itself. */
+/** Matches a pattern with `*` as wildcard, like Laravel's Str::is. */
 export const isLike = (pattern: string, text: string): boolean =>
   new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`, 's').test(text);

@@ -3,20 +3,20 @@ import { IncomingMessage, STATUS_CODES } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { WebSocketServer } from 'ws';
-import { HttpRefusal, StandInApi, type Reply, type Request } from './api.ts';
+import { HttpError, StandInApi, type Reply, type Request } from './api.ts';
 import { StandInChannels } from './channels.ts';
 import type { Settings, StandInApp } from './settings.ts';
 import { StandInSocket, errorFrame } from './socket.ts';
 
 const END = '\r\n\r\n';
 
-/** The head and body of a request; undefined while bytes are missing. */
+/** Parses a request; undefined while it is incomplete. */
 const parse = (bytes: Buffer): (Request & { rest: Buffer }) | undefined => {
   const end = bytes.indexOf(END);
   if (end < 0) return undefined;
   const [first = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n');
   const [method = '', target = '', version = ''] = first.split(' ');
-  if (!version.startsWith('HTTP/')) throw new HttpRefusal(400, 'Bad request.');
+  if (!version.startsWith('HTTP/')) throw new HttpError(400, 'Bad request.');
   const headers: Record<string, string> = {};
   for (const line of lines) {
     const colon = line.indexOf(':');
@@ -28,8 +28,8 @@ const parse = (bytes: Buffer): (Request & { rest: Buffer }) | undefined => {
   return { method, path, query, headers, body: body.toString('utf8'), rest: body };
 };
 
-/** Answers with JSON come from another part of Reverb than sentences do, and look otherwise. */
-const written = (reply: Reply): string => {
+/** Encodes an answer. Reverb writes JSON and plain text answers in different formats. */
+const encode = (reply: Reply): string => {
   if ('text' in reply) {
     const reason = reply.status === 413 ? 'Request Entity Too Large' : (STATUS_CODES[reply.status] ?? '');
     const allow = reply.allow === undefined ? '' : `Allow: ${reply.allow}\r\n`;
@@ -51,8 +51,8 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 const NEVER_NEGOTIATED = new Set(['sec-websocket-extensions', 'sec-websocket-protocol']);
 
-/** Any route upgrades when it is asked to; none but that of sockets knows what to do then. */
-const upgraded = (nonce: string): string =>
+/** Answer to an upgrade request on a route other than `/app/{key}`: Reverb upgrades it, then fails. */
+const upgradeHead = (nonce: string): string =>
   [
     'HTTP/1.1 101 Switching Protocols',
     'Upgrade: websocket',
@@ -64,8 +64,8 @@ const upgraded = (nonce: string): string =>
   ].join('\r\n');
 
 /**
- * A server that answers as Laravel Reverb 1.10.2 without Redis does, odd answers included: test/conformance/reverb-differences.ts
- * names them. One request per connection; a WebSocket ends without a close frame.
+ * Server that answers like Laravel Reverb 1.10.2 without Redis, including its deviations from the protocol, which
+ * test/conformance/reverb-differences.ts lists. One request per connection; a WebSocket ends without a close frame.
  */
 export class ReverbStandIn {
   readonly #settings: Settings;
@@ -92,7 +92,7 @@ export class ReverbStandIn {
     return (this.#server.address() as { port: number }).port;
   }
 
-  /** Sockets are ended without a word. */
+  /** Closes all sockets without a close frame. */
   async close(): Promise<void> {
     clearInterval(this.#sweeps);
     const closed = once(this.#server, 'close');
@@ -108,7 +108,7 @@ export class ReverbStandIn {
     return channels;
   }
 
-  /** Only sockets that are on a channel are looked at. */
+  /** Pings idle sockets. Like Reverb, only those with a channel. */
   #sweep(): void {
     for (const channels of this.#channels.values())
       for (const peer of channels.connections().keys()) if (peer instanceof StandInSocket) peer.sweep();
@@ -123,15 +123,15 @@ export class ReverbStandIn {
     const read = (chunk: Buffer): void => {
       buffer = Buffer.concat([buffer, chunk]);
       try {
-        if (buffer.length > this.#settings.maxRequestSize) throw new HttpRefusal(413, 'Payload too large.');
+        if (buffer.length > this.#settings.maxRequestSize) throw new HttpError(413, 'Payload too large.');
         const request = parse(buffer);
         if (request === undefined) return;
         tcp.off('data', read);
         this.#dispatch(request, request.rest, tcp);
       } catch (error) {
         tcp.off('data', read);
-        const known = error instanceof HttpRefusal ? error : new HttpRefusal(500, 'Internal server error.');
-        tcp.resume().end(written({ status: known.status, text: known.message }));
+        const failure = error instanceof HttpError ? error : new HttpError(500, 'Internal server error.');
+        tcp.resume().end(encode({ status: failure.status, text: failure.message }));
       }
     };
     tcp.on('data', read);
@@ -142,12 +142,12 @@ export class ReverbStandIn {
     const key = /^\/app\/([^/]+)$/.exec(path ?? '')?.[1];
     const isSocket = key !== undefined && (request.method === 'GET' || request.method === 'HEAD');
     const nonce = request.headers['sec-websocket-key'];
-    if (!isSocket && nonce !== undefined && path !== undefined && this.#api.knows(request.method, path)) {
-      tcp.write(`${upgraded(nonce)}${END}`);
-      throw new HttpRefusal(500, 'Internal server error.');
+    if (!isSocket && nonce !== undefined && path !== undefined && this.#api.hasRoute(request.method, path)) {
+      tcp.write(`${upgradeHead(nonce)}${END}`);
+      throw new HttpError(500, 'Internal server error.');
     }
-    if (!isSocket) return void tcp.resume().end(written(this.#reply(request, path)));
-    if (request.headers.upgrade === undefined) throw new HttpRefusal(500, 'Internal server error.');
+    if (!isSocket) return void tcp.resume().end(encode(this.#reply(request, path)));
+    if (request.headers.upgrade === undefined) throw new HttpError(500, 'Internal server error.');
     this.#upgrade(request, rest, tcp, key);
   }
 

@@ -4,7 +4,7 @@ export interface StandInApp {
   readonly secret: string;
 }
 
-/** Settings that Reverb's published configuration reads from the environment, and the hosts of allowed origins. */
+/** Settings from the environment variables of Reverb's published configuration, and the allowed origins. */
 export interface Settings {
   readonly host: string;
   readonly port: number;
@@ -16,7 +16,7 @@ export interface Settings {
   readonly maxConnections: number | undefined;
   readonly activityTimeoutS: number;
   readonly pingIntervalS: number;
-  /** Reverb looks for idle sockets once a minute. */
+  /** Interval of the check for idle sockets; Reverb's is one minute. */
   readonly sweepMs: number;
   readonly acceptClientEventsFrom: string;
   readonly rate: { readonly attempts: number; readonly seconds: number; readonly ends: boolean } | undefined;
@@ -35,7 +35,7 @@ const appsIn = (env: Env): StandInApp[] => {
 };
 
 export const settingsFrom = (env: Env): Settings => {
-  const number = (name: string, otherwise: number): number => Number(env[name] ?? otherwise);
+  const number = (name: string, fallback: number): number => Number(env[name] ?? fallback);
   return {
     host: env.REVERB_SERVER_HOST ?? '127.0.0.1',
     port: number('REVERB_SERVER_PORT', 0),

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import { Refusal, type Peer, type StandInChannels } from './channels.ts';
+import { ProtocolError, type Peer, type StandInChannels } from './channels.ts';
 import { asText, isArray, isEmpty, isLike, phpJson } from './php.ts';
 import type { Settings, StandInApp } from './settings.ts';
 
-/** Frames without data or channel leave them out, and so does an empty channel name. */
+/** Encodes a frame. Absent data, an absent channel and an empty channel name are left out. */
 const frame = (event: string, channel?: string, data?: string): string =>
   phpJson({ event, ...(data !== undefined && { data }), ...(!isEmpty(channel) && { channel }) });
 
@@ -28,7 +28,7 @@ type Message = Record<string, unknown> & { event: string };
 
 const decode = (text: string): Message => {
   const message: unknown = JSON.parse(text);
-  if (!isArray(message)) throw new TypeError('no object');
+  if (!isArray(message)) throw new TypeError('not an object');
   const data = message.data;
   const decoded: Record<string, unknown> = {
     ...message,
@@ -38,7 +38,7 @@ const decode = (text: string): Message => {
   return decoded as Message;
 };
 
-/** One WebSocket and what Reverb answers on it. */
+/** One WebSocket connection, with Reverb's answers. */
 export class StandInSocket implements Peer {
   readonly id = `${randomInt(1, 1_000_000_000)}.${randomInt(1, 1_000_000_000)}`;
   readonly #app: StandInApp;
@@ -46,7 +46,7 @@ export class StandInSocket implements Peer {
   readonly #settings: Settings;
   readonly #tcp: Socket;
   readonly #ws: WebSocket;
-  #seenMs = Date.now();
+  #lastReceivedMs = Date.now();
   #isPinged = false;
   #usesControlFrames = false;
   #attempts: number[] = [];
@@ -67,14 +67,14 @@ export class StandInSocket implements Peer {
     ws.on('close', () => channels.leaveAll(this));
   }
 
-  /** An origin or a socket too many is told, and then served all the same. */
+  /** Like Reverb, sends an error for a forbidden origin or a connection over the limit, but keeps the socket open. */
   open(origin: string | undefined): void {
     const { maxConnections, allowedOrigins } = this.#settings;
     try {
       if (maxConnections !== undefined && this.#channels.connections().size >= maxConnections)
-        throw new Refusal(4004, 'Application is over connection quota');
+        throw new ProtocolError(4004, 'Application is over connection quota');
       if (!allowedOrigins.includes('*') && !allowedOrigins.some((each) => isLike(each, hostOf(origin))))
-        throw new Refusal(4009, 'Origin not allowed');
+        throw new ProtocolError(4009, 'Origin not allowed');
       this.#establish();
     } catch (error) {
       this.#fail(error);
@@ -85,14 +85,14 @@ export class StandInSocket implements Peer {
     if (this.#tcp.writable) this.#ws.send(text);
   }
 
-  /** TCP ends without a close frame. */
+  /** Ends TCP without a close frame. */
   end(): void {
     this.#tcp.end();
   }
 
-  /** Once a minute: who was asked and has not answered is dropped, and who is silent is asked. */
+  /** Pings an idle socket; closes one that has not answered the last ping. Runs once a minute. */
   sweep(): void {
-    if (Date.now() < this.#seenMs + this.#settings.pingIntervalS * 1000) return;
+    if (Date.now() < this.#lastReceivedMs + this.#settings.pingIntervalS * 1000) return;
     if (this.#isPinged) {
       this.send(errorFrame(4201, 'Pong reply not received in time'));
       this.#channels.leaveAll(this);
@@ -110,7 +110,7 @@ export class StandInSocket implements Peer {
   }
 
   #touch(): void {
-    this.#seenMs = Date.now();
+    this.#lastReceivedMs = Date.now();
     this.#isPinged = false;
   }
 
@@ -129,7 +129,7 @@ export class StandInSocket implements Peer {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof Refusal) this.send(errorFrame(error.code, error.message));
+    if (error instanceof ProtocolError) this.send(errorFrame(error.code, error.message));
     else this.send(errorFrame(4200, 'Invalid message format'));
   }
 
@@ -140,14 +140,14 @@ export class StandInSocket implements Peer {
     this.#attempts = this.#attempts.filter((atMs) => atMs > since);
     if (this.#attempts.length >= rate.attempts) {
       if (rate.ends) this.end();
-      throw new Refusal(4301, 'Rate limit exceeded');
+      throw new ProtocolError(4301, 'Rate limit exceeded');
     }
     this.#attempts.push(Date.now());
   }
 
   #pusher({ event, data }: Message): void {
     const payload = isEmpty(data) ? {} : data;
-    if (!isArray(payload)) throw new TypeError('data is no object');
+    if (!isArray(payload)) throw new TypeError('data is not an object');
     switch (event.slice('pusher:'.length)) {
       case 'connection_established':
         return this.#establish();
@@ -170,10 +170,10 @@ export class StandInSocket implements Peer {
   #subscribe(payload: Record<string, unknown>): void {
     const [auth, data] = [asText(payload.auth), asText(payload.channel_data)];
     const name = textOf(payload.channel);
-    if (data !== undefined && data !== '' && !isJson(data)) throw new Error('channel_data is no JSON');
+    if (data !== undefined && data !== '' && !isJson(data)) throw new Error('channel_data is not JSON');
     const channel = this.#channels.findOrCreate(name);
     channel.subscribe(this, this.#app, auth, data);
-    this.send(frame('pusher_internal:subscription_succeeded', name, channel.greeting()));
+    this.send(frame('pusher_internal:subscription_succeeded', name, channel.succeededData()));
     if (!channel.isCache) return;
     if (channel.cached) this.send(phpJson(channel.cached));
     else this.send(frame('pusher:cache_miss', name));
@@ -185,21 +185,22 @@ export class StandInSocket implements Peer {
     if (!event.startsWith('client-')) return;
     const mode = this.#settings.acceptClientEventsFrom;
     if (mode !== 'all' && mode !== 'members')
-      throw new Refusal(4301, 'The app does not have client messaging enabled.');
+      throw new ProtocolError(4301, 'The app does not have client messaging enabled.');
     if (mode === 'all') {
       const { channels, ...payload } = message;
       return this.#channels.publish(Array.isArray(channels) ? channels : [name], payload, this);
     }
-    const card = this.#channels.find(name)?.peers.get(this);
-    if (card === undefined) throw new Refusal(4009, 'The client is not a member of the specified channel.');
-    const user = isEmpty(card.user_id) ? {} : { user_id: card.user_id };
+    const member = this.#channels.find(name)?.peers.get(this);
+    if (member === undefined)
+      throw new ProtocolError(4009, 'The client is not a member of the specified channel.');
+    const user = isEmpty(member.user_id) ? {} : { user_id: member.user_id };
     this.#channels.publish([name], { event, channel: name, data, ...user }, this);
   }
 }
 
 const textOf = (value: unknown): string => {
   const text = asText(value);
-  if (text === undefined) throw new TypeError('no text');
+  if (text === undefined) throw new TypeError('not a string');
   return text;
 };
 

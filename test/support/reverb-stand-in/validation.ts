@@ -1,7 +1,7 @@
 import { isArray } from './php.ts';
 
-/** Field → sentences, as Laravel's validator words them. */
-export type Complaints = Record<string, string[]>;
+/** Messages by field, as Laravel's validator words them. */
+export type ValidationErrors = Record<string, string[]>;
 
 const isMissing = (value: unknown): boolean =>
   value === undefined ||
@@ -12,37 +12,37 @@ const isMissing = (value: unknown): boolean =>
 const words = (field: string): string => field.replaceAll('_', ' ');
 
 class Validator {
-  readonly complaints: Complaints = {};
+  readonly errors: ValidationErrors = {};
 
   required(field: string, value: unknown, kind: 'string' | 'array'): void {
-    if (isMissing(value)) this.#say(field, `The ${words(field)} field is required.`);
+    if (isMissing(value)) this.#add(field, `The ${words(field)} field is required.`);
     else this.of(field, value, kind);
   }
 
-  /** `kind` is looked at when there is something, even null. */
+  /** Checks the type of a value that is present; null is present. */
   of(field: string, value: unknown, kind: 'string' | 'array'): void {
     if (value === undefined || (typeof value === 'string' && value.trim() === '')) return;
     const fits = kind === 'string' ? typeof value === 'string' : isArray(value);
     if (!fits)
-      this.#say(field, `The ${words(field)} field must be ${kind === 'string' ? 'a string' : 'an array'}.`);
+      this.#add(field, `The ${words(field)} field must be ${kind === 'string' ? 'a string' : 'an array'}.`);
   }
 
   without(field: string, value: unknown, kind: 'string' | 'array', other: string, otherValue: unknown): void {
     if (isMissing(value) && isMissing(otherValue))
-      this.#say(field, `The ${words(field)} field is required when ${words(other)} is not present.`);
+      this.#add(field, `The ${words(field)} field is required when ${words(other)} is not present.`);
     else this.of(field, value, kind);
   }
 
-  get result(): Complaints | undefined {
-    return Object.keys(this.complaints).length > 0 ? this.complaints : undefined;
+  get result(): ValidationErrors | undefined {
+    return Object.keys(this.errors).length > 0 ? this.errors : undefined;
   }
 
-  #say(field: string, sentence: string): void {
-    this.complaints[field] = [...(this.complaints[field] ?? []), sentence];
+  #add(field: string, message: string): void {
+    this.errors[field] = [...(this.errors[field] ?? []), message];
   }
 }
 
-export const invalidEvent = (payload: Record<string, unknown>): Complaints | undefined => {
+export const invalidEvent = (payload: Record<string, unknown>): ValidationErrors | undefined => {
   const validator = new Validator();
   const { name, data, channels, channel, socket_id: socketId, info } = payload;
   validator.required('name', name, 'string');
@@ -54,7 +54,7 @@ export const invalidEvent = (payload: Record<string, unknown>): Complaints | und
   return validator.result;
 };
 
-export const invalidBatch = ({ batch }: Record<string, unknown>): Complaints | undefined => {
+export const invalidBatch = ({ batch }: Record<string, unknown>): ValidationErrors | undefined => {
   const validator = new Validator();
   validator.required('batch', batch, 'array');
   if (!isArray(batch)) return validator.result;

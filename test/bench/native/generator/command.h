@@ -1,10 +1,10 @@
-/* One line in, one JSON object out: `open n=1000 channels=1`. */
+/* Commands of one line, such as `open n=1000 channels=1`; each prints one JSON object. */
 #ifndef COMMAND_H
 #define COMMAND_H
 #include "measure.h"
 #include "peer.h"
 
-/* What a command was given, and the default where it was not. */
+/* Parameters of the present command, or the default. */
 double number(const char *name, double otherwise);
 const char *word(const char *name, const char *otherwise);
 
@@ -16,7 +16,7 @@ struct interval {
 };
 void interval_begin(struct interval *);
 void interval_end(struct interval *);
-/* The members of it, then a comma. */
+/* Prints the members of the JSON object, then a comma. */
 void interval_print(const struct interval *);
 void run_until(uint64_t ns);
 
@@ -24,15 +24,15 @@ void command_open(void);
 void command_close(void);
 void command_fanout(void);
 void command_post(void);
-void command_visit(void);
+void command_handshake(void);
 void command_churn(void);
-void command_rest(void);
+void command_idle(void);
 
-/* The subscribers that `open` made. */
-struct crowd {
-    struct peer **guests;
-    int count, settled, failed, channels;
+/* The subscribers that `open` has opened. */
+struct subscribers {
+    struct peer **peers;
+    int count, ready, failed, channels;
     int *on; /* subscribers of each channel */
 };
-extern struct crowd crowd;
+extern struct subscribers subscribers;
 #endif

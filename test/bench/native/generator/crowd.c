@@ -1,110 +1,110 @@
-/* open: so many subscribers more, spread over the channels. rest: they only sit there. close: all are gone. */
+/* Commands `open`: opens more subscribers, distributed over the channels; `idle`: they send nothing but pings; `close`: closes all. */
 #include "command.h"
 #include "websocket.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_NS 10000000000u
+#define TIMEOUT_NS 10000000000u
 
-struct crowd crowd;
+struct subscribers subscribers;
 
-static void guest_settled(struct peer *peer)
+static void subscriber_ready(struct peer *peer)
 {
     (void)peer;
-    crowd.settled++;
+    subscribers.ready++;
 }
 
-static void guest_ended(struct peer *peer)
+static void subscriber_ended(struct peer *peer)
 {
-    if (peer->stage == SETTLED)
-        crowd.settled--;
-    crowd.failed++;
+    if (peer->stage == READY)
+        subscribers.ready--;
+    subscribers.failed++;
     for (int i = 0; i < peer->per; i++)
-        crowd.on[(peer->first + i) % peer->channels]--;
+        subscribers.on[(peer->first + i) % peer->channels]--;
     peer_close(peer);
 }
 
-static void invite(int index, int per, int channels, bool is_member)
+static void open_subscriber(int index, int per, int channels, bool is_member)
 {
-    struct peer *guest = crowd.guests[index] = peer_new(index);
-    guest->per = per;
-    guest->channels = channels;
-    guest->first = (int)((long)index * per % channels);
-    guest->is_member = is_member;
-    guest->settled = guest_settled;
-    guest->ended = guest_ended;
+    struct peer *peer = subscribers.peers[index] = peer_new(index);
+    peer->per = per;
+    peer->channels = channels;
+    peer->first = (int)((long)index * per % channels);
+    peer->is_member = is_member;
+    peer->ready = subscriber_ready;
+    peer->ended = subscriber_ended;
     for (int i = 0; i < per; i++)
-        crowd.on[(guest->first + i) % channels]++;
-    peer_open(guest);
+        subscribers.on[(peer->first + i) % channels]++;
+    peer_open(peer);
 }
 
-/* Some at a time; gives up when nothing comes any more. */
-static void gather(int from, int to, int together, int per, bool is_member)
+/* Opens subscribers, `together` at a time; gives up after a time without progress. */
+static void open_all(int from, int to, int together, int per, bool is_member)
 {
     int opened = from, before = -1;
     uint64_t progress = clock_ns();
-    while (crowd.settled + crowd.failed < to && clock_ns() - progress < PATIENCE_NS) {
-        while (opened < to && opened - crowd.settled - crowd.failed < together)
-            invite(opened++, per, crowd.channels, is_member);
+    while (subscribers.ready + subscribers.failed < to && clock_ns() - progress < TIMEOUT_NS) {
+        while (opened < to && opened - subscribers.ready - subscribers.failed < together)
+            open_subscriber(opened++, per, subscribers.channels, is_member);
         loop_turn(100);
-        if (crowd.settled + crowd.failed != before) {
-            before = crowd.settled + crowd.failed;
+        if (subscribers.ready + subscribers.failed != before) {
+            before = subscribers.ready + subscribers.failed;
             progress = clock_ns();
         }
     }
-    crowd.count = opened;
+    subscribers.count = opened;
 }
 
 void command_open(void)
 {
-    int from = crowd.count, to = from + (int)number("n", 1), channels = (int)number("channels", 1);
-    if (!crowd.on || channels != crowd.channels) {
-        free(crowd.on);
-        crowd.on = calloc((size_t)channels, sizeof *crowd.on);
-        crowd.channels = channels;
+    int from = subscribers.count, to = from + (int)number("n", 1), channels = (int)number("channels", 1);
+    if (!subscribers.on || channels != subscribers.channels) {
+        free(subscribers.on);
+        subscribers.on = calloc((size_t)channels, sizeof *subscribers.on);
+        subscribers.channels = channels;
     }
-    crowd.guests = realloc(crowd.guests, (size_t)to * sizeof *crowd.guests);
+    subscribers.peers = realloc(subscribers.peers, (size_t)to * sizeof *subscribers.peers);
     struct interval interval;
     interval_begin(&interval);
-    gather(from, to, (int)number("together", 64), (int)number("per", 1), number("presence", 0) > 0);
+    open_all(from, to, (int)number("together", 64), (int)number("per", 1), number("presence", 0) > 0);
     interval_end(&interval);
     printf("{");
     interval_print(&interval);
-    printf("\"open\":%d,\"failed\":%d}\n", crowd.settled, crowd.failed);
+    printf("\"open\":%d,\"failed\":%d}\n", subscribers.ready, subscribers.failed);
 }
 
 void command_close(void)
 {
-    for (int i = 0; i < crowd.count; i++) {
-        peer_close(crowd.guests[i]);
-        free(crowd.guests[i]);
+    for (int i = 0; i < subscribers.count; i++) {
+        peer_close(subscribers.peers[i]);
+        free(subscribers.peers[i]);
     }
-    free(crowd.guests);
-    free(crowd.on);
-    crowd = (struct crowd){0};
+    free(subscribers.peers);
+    free(subscribers.on);
+    subscribers = (struct subscribers){0};
     printf("{}\n");
 }
 
-/* With `ping` each says pusher:ping every so many seconds, as clients in silence do. */
-void command_rest(void)
+/* With `ping` each subscriber sends pusher:ping at this interval in seconds, as idle clients do. */
+void command_idle(void)
 {
     double ping = number("ping", 0), seconds = number("seconds", 1);
-    uint64_t said = 0;
+    uint64_t pings = 0;
     struct interval interval;
     interval_begin(&interval);
     uint64_t end = interval.from_ns + (uint64_t)(seconds * 1e9);
     for (uint64_t at = clock_ns(); at < end; at = clock_ns()) {
-        double due = ping > 0 ? (double)crowd.settled * (double)(at - interval.from_ns) / 1e9 / ping : 0;
-        for (; crowd.count && (double)said < due; said++) {
-            struct peer *guest = crowd.guests[said % (uint64_t)crowd.count];
-            if (guest->stage == SETTLED)
-                websocket_say(guest, "{\"event\":\"pusher:ping\",\"data\":{}}");
+        double due = ping > 0 ? (double)subscribers.ready * (double)(at - interval.from_ns) / 1e9 / ping : 0;
+        for (; subscribers.count && (double)pings < due; pings++) {
+            struct peer *peer = subscribers.peers[pings % (uint64_t)subscribers.count];
+            if (peer->stage == READY)
+                websocket_send_text(peer, "{\"event\":\"pusher:ping\",\"data\":{}}");
         }
         loop_turn(10);
     }
     interval_end(&interval);
     printf("{");
     interval_print(&interval);
-    printf("\"open\":%d,\"pings\":%llu}\n", crowd.settled, (unsigned long long)said);
+    printf("\"open\":%d,\"pings\":%llu}\n", subscribers.ready, (unsigned long long)pings);
 }

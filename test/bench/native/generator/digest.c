@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What both digests share: blocks of 64 bytes, a one bit behind the text, its length in bits at the end. */
+/* Padding of both digests: blocks of 64 bytes, a one bit after the text, the length in bits at the end. */
 typedef void compress(uint32_t *state, const uint8_t *block);
 
 static void run(compress *step, uint32_t *state, const uint8_t *text, size_t length, size_t before, bool is_big)
@@ -122,7 +122,7 @@ static void state_bytes(const uint32_t *state, uint8_t *bytes)
         bytes[i] = (uint8_t)(state[i / 4] >> 8 * (3 - i % 4));
 }
 
-/* Keys are never longer than a block here. */
+/* Keys are at most one block long. */
 void hmac_sha256_hex(const char *key, const char *text, size_t length, char hex[65])
 {
     uint8_t pad[64], inner[32];

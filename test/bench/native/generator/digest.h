@@ -1,4 +1,4 @@
-/* MD5, SHA-256 and HMAC-SHA-256 of short texts, in hexadecimal: what signed channels and requests need. */
+/* MD5 and HMAC-SHA-256 of short texts in hexadecimal, for the signatures of channels and requests. */
 #ifndef DIGEST_H
 #define DIGEST_H
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /*
- * fanout: events to the channels of the crowd. Without a rate the next burst leaves when the last one has arrived
- * everywhere. With one, events leave when they are due, whatever the server does, and latency counts from then.
+ * Command `fanout`: publishes events to the subscribers' channels. Without a rate it sends the next burst when the last one
+ * has arrived everywhere. With a rate it sends events when they are due, however slow the server is, and measures latency
+ * from that time.
  */
 #include "command.h"
 #include "http.h"
@@ -10,36 +11,36 @@
 #include <string.h>
 
 #define POSTERS 64
-#define PATIENCE_NS 5000000000u
+#define TIMEOUT_NS 5000000000u
 
 static struct peer *posters[POSTERS], *prober;
-static uint64_t *waiting; /* due, and no poster is free: a ring */
-static size_t waiting_room = 1 << 16, waiting_from, waiting_to;
+static uint64_t *waiting; /* ring of due times of events for which no poster is free */
+static size_t waiting_size = 1 << 16, waiting_from, waiting_to;
 static uint64_t sent, answers, refused, lost, expected;
 static uint64_t probe_due, probes;
-static struct spread probe_latency;
-static char requests[POSTERS][REQUEST_ROOM], data[9000];
+static struct histogram probe_latency;
+static char requests[POSTERS][REQUEST_SIZE], data[9000];
 static int size, batch;
-static uint32_t chance = 1;
+static uint32_t random_state = 1;
 
 static int next_channel(void)
 {
-    if (crowd.channels < 2)
+    if (subscribers.channels < 2)
         return 0;
-    chance = chance * 1664525u + 1013904223u;
-    return (int)((uint64_t)chance * (uint64_t)crowd.channels >> 32);
+    random_state = random_state * 1664525u + 1013904223u;
+    return (int)((uint64_t)random_state * (uint64_t)subscribers.channels >> 32);
 }
 
 static char *compose(int at, uint64_t due)
 {
-    struct peer all = {.is_member = crowd.count && crowd.guests[0]->is_member};
+    struct peer all = {.is_member = subscribers.count && subscribers.peers[0]->is_member};
     char name[64];
     int channel = next_channel(), events = batch ? batch : 1;
     channel_name(&all, channel, name, sizeof name);
     event_data(data, due, size);
     event_request(requests[at], name, data, batch);
     sent += (uint64_t)events;
-    expected += (uint64_t)(events * (crowd.on ? crowd.on[channel] : 0));
+    expected += (uint64_t)(events * (subscribers.on ? subscribers.on[channel] : 0));
     return requests[at];
 }
 
@@ -54,7 +55,7 @@ static void poster_answered(struct peer *poster, int status)
     if (status != 200)
         refused++;
     if (waiting_from < waiting_to)
-        publish(poster, waiting[waiting_from++ % waiting_room]);
+        publish(poster, waiting[waiting_from++ % waiting_size]);
 }
 
 static void poster_ended(struct peer *poster)
@@ -73,7 +74,7 @@ static struct peer *new_poster(int index)
     return poster;
 }
 
-/* On a free connection, or when one gets free. */
+/* Publishes on a free connection, or as soon as one is free. */
 static void submit(uint64_t due)
 {
     for (int i = 0; i < POSTERS; i++) {
@@ -84,11 +85,11 @@ static void submit(uint64_t due)
             return;
         }
     }
-    if (waiting_to - waiting_from < waiting_room)
-        waiting[waiting_to++ % waiting_room] = due;
+    if (waiting_to - waiting_from < waiting_size)
+        waiting[waiting_to++ % waiting_size] = due;
 }
 
-/* Written first and sent then, so that they arrive as close to one another as can be. All posters are free. */
+/* Publishes a burst: composes all requests before it sends them, so that they arrive close together. All posters are free. */
 static void submit_together(int burst)
 {
     uint64_t due = clock_ns();
@@ -106,13 +107,13 @@ static void probe_answered(struct peer *peer, int status)
     (void)peer;
     refused += status != 200;
     probes++;
-    spread_add(&probe_latency, clock_ns() - probe_due);
+    histogram_add(&probe_latency, clock_ns() - probe_due);
 }
 
-/* An event that nobody hears, on a connection of its own: only its answer is waited for. */
+/* Publishes an event without subscribers on a separate connection and measures the time until its answer. */
 static void probe(uint64_t due)
 {
-    static char request_of_probe[REQUEST_ROOM];
+    static char request_of_probe[REQUEST_SIZE];
     if (!prober) {
         prober = new_poster(0);
         prober->answered = probe_answered;
@@ -121,19 +122,19 @@ static void probe(uint64_t due)
         return;
     probe_due = due;
     event_data(data, due, size);
-    event_request(request_of_probe, "bench-nobody", data, 0);
+    event_request(request_of_probe, "bench-unused", data, 0);
     http_send(prober, request_of_probe);
 }
 
 static bool all_arrived(void)
 {
-    return hearing.deliveries >= expected && waiting_from == waiting_to && answers * (uint64_t)(batch ? batch : 1) >= sent;
+    return received.deliveries >= expected && waiting_from == waiting_to && answers * (uint64_t)(batch ? batch : 1) >= sent;
 }
 
-/* True when everything arrived in time. */
-static bool settle(uint64_t patience_ns)
+/* Waits for all deliveries; returns false after a timeout. */
+static bool wait_for_deliveries(uint64_t timeout_ns)
 {
-    uint64_t until = clock_ns() + patience_ns;
+    uint64_t until = clock_ns() + timeout_ns;
     while (!all_arrived() && clock_ns() < until)
         loop_turn(10);
     return all_arrived();
@@ -143,19 +144,19 @@ static void clear(void)
 {
     sent = answers = refused = lost = expected = probes = 0;
     waiting_from = waiting_to = 0;
-    hearing.from = clock_ns();
-    hearing.deliveries = hearing.refusals = 0;
-    spread_clear(&hearing.latency);
-    spread_clear(&probe_latency);
+    received.from = clock_ns();
+    received.deliveries = received.refusals = 0;
+    histogram_clear(&received.latency);
+    histogram_clear(&probe_latency);
 }
 
-/* Closed loop: ends with a whole burst, so that the interval holds exactly what was delivered in it. */
+/* Closed loop: ends with a complete burst, so that the interval covers exactly its deliveries. */
 static bool closed_loop(int burst, double seconds)
 {
     uint64_t end = clock_ns() + (uint64_t)(seconds * 1e9);
     while (clock_ns() < end) {
         submit_together(burst);
-        if (!settle(PATIENCE_NS))
+        if (!wait_for_deliveries(TIMEOUT_NS))
             return false;
     }
     return true;
@@ -182,11 +183,11 @@ static void report(const struct interval *interval, uint64_t in_time, bool is_wh
     interval_print(interval);
     printf("\"events\":%llu,\"deliveries\":%llu,\"inTime\":%llu,\"missing\":%lld,\"refused\":%llu,\"lost\":%llu,\"whole\":%s,"
            "\"p50Ms\":%.4f,\"p99Ms\":%.4f,\"maxMs\":%.4f,\"probes\":%llu,\"probeP50Ms\":%.4f,\"probeP99Ms\":%.4f}\n",
-           (unsigned long long)sent, (unsigned long long)hearing.deliveries, (unsigned long long)in_time,
-           (long long)expected - (long long)hearing.deliveries, (unsigned long long)refused, (unsigned long long)lost,
-           is_whole ? "true" : "false", spread_ms(&hearing.latency, 0.5), spread_ms(&hearing.latency, 0.99),
-           (double)hearing.latency.largest / 1e6, (unsigned long long)probes, spread_ms(&probe_latency, 0.5),
-           spread_ms(&probe_latency, 0.99));
+           (unsigned long long)sent, (unsigned long long)received.deliveries, (unsigned long long)in_time,
+           (long long)expected - (long long)received.deliveries, (unsigned long long)refused, (unsigned long long)lost,
+           is_whole ? "true" : "false", histogram_ms(&received.latency, 0.5), histogram_ms(&received.latency, 0.99),
+           (double)received.latency.largest / 1e6, (unsigned long long)probes, histogram_ms(&probe_latency, 0.5),
+           histogram_ms(&probe_latency, 0.99));
 }
 
 void command_fanout(void)
@@ -198,13 +199,13 @@ void command_fanout(void)
     size = (int)number("size", 256);
     batch = (int)number("batch", 0);
     if (!waiting)
-        waiting = calloc(waiting_room, sizeof *waiting);
+        waiting = calloc(waiting_size, sizeof *waiting);
     clear();
     if (rate > 0)
         open_loop(rate, probe_rate, number("warmup", 0.2));
     else
         is_whole = closed_loop(burst > POSTERS ? POSTERS : burst, number("warmup", 0.2));
-    is_whole = settle(PATIENCE_NS) && is_whole;
+    is_whole = wait_for_deliveries(TIMEOUT_NS) && is_whole;
     clear();
     interval_begin(&interval);
     if (rate > 0)
@@ -212,9 +213,9 @@ void command_fanout(void)
     else if (is_whole)
         is_whole = closed_loop(burst > POSTERS ? POSTERS : burst, seconds);
     interval_end(&interval);
-    uint64_t in_time = hearing.deliveries;
+    uint64_t in_time = received.deliveries;
     if (rate > 0)
-        is_whole = settle((uint64_t)(number("grace", 2) * 1e9));
+        is_whole = wait_for_deliveries((uint64_t)(number("grace", 2) * 1e9));
     report(&interval, in_time, is_whole);
     if (prober)
         peer_close(prober);

@@ -34,7 +34,7 @@ static void put_request(char *out, const char *path, const char *body, int lengt
 
 void event_request(char *out, const char *channel, const char *data, int batch)
 {
-    static char body[REQUEST_ROOM];
+    static char body[REQUEST_SIZE];
     char path[128], query[400], text[600], hex[65], whole[800];
     int length = put_body(body, channel, data, batch);
     md5_hex(body, (size_t)length, hex);
@@ -49,7 +49,7 @@ void event_request(char *out, const char *channel, const char *data, int batch)
 
 void plain_request(char *out, const char *data)
 {
-    static char body[REQUEST_ROOM];
+    static char body[REQUEST_SIZE];
     put_request(out, "/echo", body, put_body(body, "bench-0", data, 0));
 }
 
@@ -57,7 +57,7 @@ void http_send(struct peer *peer, const char *request)
 {
     peer->is_busy = true;
     peer->speaks_http = true;
-    if (peer->stage == SETTLED) {
+    if (peer->stage == READY) {
         peer_send(peer, request, strlen(request));
         return;
     }
@@ -78,7 +78,7 @@ static void answered(struct peer *peer, const uint8_t *bytes, size_t length, boo
 {
     int status = length > 12 ? atoi((const char *)bytes + 9) : 0;
     if (status != 200)
-        complain("answered: ", bytes, length);
+        record_error("answered: ", bytes, length);
     if (is_last)
         peer_close(peer);
     peer->is_busy = false;
@@ -86,7 +86,7 @@ static void answered(struct peer *peer, const uint8_t *bytes, size_t length, boo
         peer->answered(peer, status);
 }
 
-/* One whole answer. One without a length, and not in chunks, ends with its connection. */
+/* Reads one complete answer. One with neither a length nor chunks ends with its connection. */
 size_t http_read(struct peer *peer, const uint8_t *bytes, size_t length)
 {
     const uint8_t *end = memmem(bytes, length, "\r\n\r\n", 4);

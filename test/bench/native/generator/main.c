@@ -1,6 +1,6 @@
 /*
- * The load of the benchmark: one process that plays all clients of one server, and its application.
- * generator HOST PORT APP_ID KEY SECRET, then one command a line on stdin, and one JSON object a line on stdout.
+ * The load generator of the benchmark: acts as all clients and as the application of one server.
+ * generator HOST PORT APP_ID KEY SECRET: reads one command per line from stdin, prints one JSON object per command.
  */
 #define _GNU_SOURCE
 #include "command.h"
@@ -13,7 +13,7 @@
 
 static char line[1000];
 
-/* The text behind ` name=`, up to the next blank. */
+/* Returns the text after ` name=` up to the next blank. */
 const char *word(const char *name, const char *otherwise)
 {
     static char value[4][200];
@@ -51,9 +51,9 @@ void interval_end(struct interval *interval)
 
 void interval_print(const struct interval *interval)
 {
-    printf("\"seconds\":%.6f,\"serverUs\":%.1f,\"ownUs\":%.1f,\"complaint\":\"%s\",",
-           (double)(interval->to_ns - interval->from_ns) / 1e9, interval->server_us, interval->own_us, complaint);
-    *complaint = 0;
+    printf("\"seconds\":%.6f,\"serverUs\":%.1f,\"ownUs\":%.1f,\"firstError\":\"%s\",",
+           (double)(interval->to_ns - interval->from_ns) / 1e9, interval->server_us, interval->own_us, first_error);
+    *first_error = 0;
 }
 
 void run_until(uint64_t ns)
@@ -67,10 +67,10 @@ static const struct {
     void (*run)(void);
 } commands[] = {
     {"open", command_open}, {"close", command_close}, {"fanout", command_fanout}, {"post", command_post},
-    {"visit", command_visit}, {"churn", command_churn}, {"rest", command_rest},
+    {"handshake", command_handshake}, {"churn", command_churn}, {"idle", command_idle},
 };
 
-static void obey(void)
+static void run_command(void)
 {
     size_t name = strcspn(line, " ");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
@@ -83,7 +83,7 @@ static void obey(void)
     fflush(stdout);
 }
 
-/* Byte by byte: what the next command is stays in the pipe, where the loop sees it. */
+/* Reads byte by byte: the next command has to stay in the pipe, where the event loop finds it. */
 static bool read_line(void)
 {
     size_t at = 0;
@@ -116,6 +116,6 @@ int main(int argc, char **argv)
         if (loop_turn(-1)) {
             if (!read_line())
                 return 0;
-            obey();
+            run_command();
         }
 }

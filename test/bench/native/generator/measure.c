@@ -26,7 +26,7 @@ struct pids read_pids(const char *text)
     return pids;
 }
 
-/* The first number of a thread's schedstat is the nanoseconds that it has run. */
+/* The first number of a thread's schedstat is its CPU time in nanoseconds. */
 static double thread_us(int pid, const char *thread)
 {
     char path[320];
@@ -72,27 +72,27 @@ double own_work_us(void)
     return (double)(own_cpu_ns() - idle_ns) / 1e3;
 }
 
-void spread_clear(struct spread *spread)
+void histogram_clear(struct histogram *histogram)
 {
-    memset(spread, 0, sizeof *spread);
+    memset(histogram, 0, sizeof *histogram);
 }
 
-void spread_add(struct spread *spread, uint64_t ns)
+void histogram_add(struct histogram *histogram, uint64_t ns)
 {
     int power = ns < 64 ? 0 : 58 - __builtin_clzll(ns);
     uint64_t step = power ? ns >> power & 63 : ns;
-    spread->steps[power * 64 + (int)step]++;
-    spread->count++;
-    if (ns > spread->largest)
-        spread->largest = ns;
+    histogram->steps[power * 64 + (int)step]++;
+    histogram->count++;
+    if (ns > histogram->largest)
+        histogram->largest = ns;
 }
 
-double spread_ms(const struct spread *spread, double share)
+double histogram_ms(const struct histogram *histogram, double share)
 {
-    uint64_t wanted = (uint64_t)(share * (double)spread->count), seen = 0;
+    uint64_t wanted = (uint64_t)(share * (double)histogram->count), seen = 0;
     for (int i = 0; i < 60 * 64; i++) {
-        seen += spread->steps[i];
-        if (spread->steps[i] && seen > wanted)
+        seen += histogram->steps[i];
+        if (histogram->steps[i] && seen > wanted)
             return (double)((uint64_t)(i % 64) << i / 64) / 1e6;
     }
     return 0;

@@ -1,4 +1,4 @@
-/* Clocks, CPU time of other processes, and how latencies are spread. */
+/* Clocks, CPU time of processes, and a histogram of latencies. */
 #ifndef MEASURE_H
 #define MEASURE_H
 #include <stdint.h>
@@ -11,24 +11,24 @@ struct pids {
 };
 
 uint64_t clock_ns(void);
-/* "12,34": what is no number is no process. */
+/* Parses "12,34"; ignores what is not a number. */
 struct pids read_pids(const char *text);
-/* CPU time that the generator spent on staying awake: no work. */
+/* CPU time that the generator spent on polling without work. */
 extern uint64_t idle_ns;
-/* Time on a CPU of all threads of all of them. */
+/* CPU time of all threads of these processes. */
 double cpu_us(const struct pids *pids);
-/* Time on a CPU of the generator itself, and how much of it was work. */
+/* CPU time of the generator, and the part of it that was work. */
 uint64_t own_cpu_ns(void);
 double own_work_us(void);
 
-/* A value is kept with its six highest bits: to within 3 %. */
-struct spread {
+/* Keeps the six highest bits of a value: exact to within 3 %. */
+struct histogram {
     uint64_t count, largest;
     uint32_t steps[60 * 64];
 };
 
-void spread_clear(struct spread *spread);
-void spread_add(struct spread *spread, uint64_t ns);
-/* The milliseconds below which this share lies. */
-double spread_ms(const struct spread *spread, double share);
+void histogram_clear(struct histogram *histogram);
+void histogram_add(struct histogram *histogram, uint64_t ns);
+/* Returns the quantile at `share` in milliseconds. */
+double histogram_ms(const struct histogram *histogram, double share);
 #endif

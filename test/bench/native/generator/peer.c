@@ -13,24 +13,24 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define ROOM (1 << 20)
+#define BUFFER_SIZE (1 << 20)
 #define EVENTS 1024
 
 struct target target;
 uint64_t now;
-char complaint[200];
+char first_error[200];
 
 static int loop_fd, timer_fd;
-static uint8_t room[ROOM];
-/* What an event without a peer stands for. */
+static uint8_t buffer[BUFFER_SIZE];
+/* Marks of the epoll events of timer and stdin. */
 static char timer_mark, stdin_mark;
 
-void complain(const char *what, const void *text, size_t length)
+void record_error(const char *what, const void *text, size_t length)
 {
-    if (*complaint)
+    if (*first_error)
         return;
-    snprintf(complaint, sizeof complaint, "%s%.*s", what, (int)(length > 120 ? 120 : length), (const char *)text);
-    for (char *at = complaint; *at; at++)
+    snprintf(first_error, sizeof first_error, "%s%.*s", what, (int)(length > 120 ? 120 : length), (const char *)text);
+    for (char *at = first_error; *at; at++)
         if (*at == '"' || *at == '\\')
             *at = '\'';
         else if (*at < ' ')
@@ -54,14 +54,14 @@ static void watch(struct peer *peer, int operation, uint32_t events)
 
 void peer_open(struct peer *peer)
 {
-    static const struct linger reset = {1, 0}; /* nothing of it stays in the kernel */
+    static const struct linger reset = {1, 0}; /* closes with a reset, so that no TIME_WAIT remains */
     int one = 1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)target.port)};
     inet_pton(AF_INET, target.host, &address.sin_addr);
     peer->since = clock_ns();
     peer->stage = CONNECTING;
     peer->opening++;
-    peer->entered = 0;
+    peer->subscribed = 0;
     peer->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (peer->fd >= 0) {
         setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -71,7 +71,7 @@ void peer_open(struct peer *peer)
             return;
         }
     }
-    complain("cannot connect: ", strerror(errno), strlen(strerror(errno)));
+    record_error("cannot connect: ", strerror(errno), strlen(strerror(errno)));
     peer_lost(peer);
 }
 
@@ -85,7 +85,7 @@ void peer_close(struct peer *peer)
     peer->unsent = NULL;
     peer->rest_length = 0;
     peer->fd = -1;
-    peer->stage = GONE;
+    peer->stage = CLOSED;
     peer->is_busy = false;
 }
 
@@ -98,7 +98,7 @@ void peer_lost(struct peer *peer)
         peer_close(peer);
 }
 
-/* What is sent is small: a full buffer is waited for, a second at most. */
+/* Requests are small: waits up to a second while the socket's buffer is full. */
 void peer_send(struct peer *peer, const void *bytes, size_t length)
 {
     const char *at = bytes;
@@ -124,7 +124,7 @@ static void connected(struct peer *peer)
     socklen_t size = sizeof error;
     getsockopt(peer->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error) {
-        complain("cannot connect: ", strerror(error), strlen(strerror(error)));
+        record_error("cannot connect: ", strerror(error), strlen(strerror(error)));
         peer_lost(peer);
         return;
     }
@@ -134,14 +134,14 @@ static void connected(struct peer *peer)
         websocket_upgrade(peer);
         return;
     }
-    peer->stage = SETTLED;
+    peer->stage = READY;
     char *unsent = peer->unsent;
     peer->unsent = NULL;
     if (unsent)
         peer_send(peer, unsent, strlen(unsent));
     free(unsent);
-    if (peer->settled)
-        peer->settled(peer);
+    if (peer->ready)
+        peer->ready(peer);
 }
 
 static void keep_rest(struct peer *peer, const uint8_t *bytes, size_t length)
@@ -160,13 +160,13 @@ static void readable(struct peer *peer)
 {
     size_t have = peer->rest_length, at = 0;
     if (have)
-        memcpy(room, peer->rest, have);
-    ssize_t got = recv(peer->fd, room + have, ROOM - have, 0);
+        memcpy(buffer, peer->rest, have);
+    ssize_t got = recv(peer->fd, buffer + have, BUFFER_SIZE - have, 0);
     if (got < 0 && errno == EAGAIN)
         return;
     if (got <= 0) {
         if (peer->speaks_http)
-            http_closed(peer, room, have);
+            http_closed(peer, buffer, have);
         else
             peer_lost(peer);
         return;
@@ -175,13 +175,13 @@ static void readable(struct peer *peer)
     have += (size_t)got;
     uint32_t opening = peer->opening;
     while (at < have && peer->fd >= 0 && peer->opening == opening) {
-        size_t taken = peer->speaks_http ? http_read(peer, room + at, have - at) : websocket_read(peer, room + at, have - at);
-        if (!taken)
+        size_t consumed = peer->speaks_http ? http_read(peer, buffer + at, have - at) : websocket_read(peer, buffer + at, have - at);
+        if (!consumed)
             break;
-        at += taken;
+        at += consumed;
     }
     if (peer->fd >= 0 && peer->opening == opening)
-        keep_rest(peer, room + at, have - at);
+        keep_rest(peer, buffer + at, have - at);
 }
 
 void loop_start(void)
@@ -199,13 +199,13 @@ void loop_wake_at(uint64_t ns)
     timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-/* While something is measured it stays awake where it has a core of its own: servers pay nothing for waking it up. */
+/* Polls without sleeping if it has a core of its own, so that the server spends no time on waking it up. */
 static int wait_for(struct epoll_event *events, int wait_ms)
 {
-    static int is_awake = -1;
-    if (is_awake < 0)
-        is_awake = getenv("GENERATOR_AWAKE") != NULL;
-    if (!is_awake || wait_ms < 0)
+    static int is_busy_polling = -1;
+    if (is_busy_polling < 0)
+        is_busy_polling = getenv("GENERATOR_BUSY_POLL") != NULL;
+    if (!is_busy_polling || wait_ms < 0)
         return epoll_wait(loop_fd, events, EVENTS, wait_ms);
     int count = epoll_wait(loop_fd, events, EVENTS, 0);
     if (count)
@@ -220,21 +220,21 @@ static int wait_for(struct epoll_event *events, int wait_ms)
 bool loop_turn(int wait_ms)
 {
     static struct epoll_event events[EVENTS];
-    bool is_asked = false;
+    bool has_command = false;
     int count = wait_for(events, wait_ms);
     for (int i = 0; i < count; i++) {
         void *what = events[i].data.ptr;
         uint64_t expirations;
         if (what == &stdin_mark)
-            is_asked = true;
+            has_command = true;
         else if (what == &timer_mark)
             (void)!read(timer_fd, &expirations, sizeof expirations);
         else if (((struct peer *)what)->fd < 0)
-            continue; /* closed by what came before it in this turn */
+            continue; /* closed by an earlier event of this turn */
         else if (((struct peer *)what)->stage == CONNECTING)
             connected(what);
         else
             readable(what);
     }
-    return is_asked;
+    return has_command;
 }

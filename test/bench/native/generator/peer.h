@@ -1,4 +1,4 @@
-/* One connection to the server, of whatever kind, and the loop that serves all of them. */
+/* A connection to the server, WebSocket or HTTP, and the event loop of all connections. */
 #ifndef PEER_H
 #define PEER_H
 #include "measure.h"
@@ -12,47 +12,47 @@ struct target {
 };
 extern struct target target;
 
-enum stage { GONE, CONNECTING, UPGRADING, GREETING, ENTERING, SETTLED };
-/* How far a WebSocket goes by itself. */
-enum depth { TO_UPGRADE, TO_GREETING, TO_CHANNELS };
+enum stage { CLOSED, CONNECTING, UPGRADING, ESTABLISHING, SUBSCRIBING, READY };
+/* The stage at which a WebSocket is ready. */
+enum depth { TO_UPGRADE, TO_ESTABLISHED, TO_CHANNELS };
 
 struct peer {
     int fd;
     uint8_t stage, depth;
     bool speaks_http, is_busy, is_member;
     int index;
-    /* Channels that it enters: `per` of all `channels`, from `first` on. */
-    int first, per, channels, entered;
-    uint32_t life; /* how often it has entered */
+    /* Channels that it subscribes to: `per` of all `channels`, from `first` on. */
+    int first, per, channels, subscribed;
+    uint32_t subscribe_count; /* how often it has subscribed; part of the user id */
     uint32_t opening; /* how often it has been opened */
     char socket_id[40];
-    uint8_t *rest; /* bytes of a frame or an answer that is not whole yet */
+    uint8_t *rest; /* bytes of an incomplete frame or answer */
     uint32_t rest_length;
-    char *unsent; /* HTTP: goes out once connected */
+    char *unsent; /* HTTP: sent when connected */
     uint64_t since;
-    void (*settled)(struct peer *);
+    void (*ready)(struct peer *);
     void (*answered)(struct peer *, int status);
     void (*ended)(struct peer *);
 };
 
-extern uint64_t now; /* of the last bytes that were read */
-extern char complaint[200]; /* the first thing that went wrong, fit for JSON */
-void complain(const char *what, const void *text, size_t length);
+extern uint64_t now; /* time at which the last bytes were read */
+extern char first_error[200]; /* the first error, without characters that JSON has to escape */
+void record_error(const char *what, const void *text, size_t length);
 
 struct peer *peer_new(int index);
 void peer_open(struct peer *);
 void peer_close(struct peer *);
-/* Closed by the other side, or broken: told to `ended`. */
+/* Calls `ended`: the server has closed the connection, or it has failed. */
 void peer_lost(struct peer *);
 void peer_send(struct peer *, const void *bytes, size_t length);
 
 void loop_start(void);
-/* Serves what is ready, waiting so long at most. True when a command waits on stdin. */
+/* Handles events; waits for the first one up to `wait_ms`. Returns true if stdin has a command. */
 bool loop_turn(int wait_ms);
-/* The next loop_turn ends no later than that. */
+/* Ends the next loop_turn at this time at the latest. */
 void loop_wake_at(uint64_t ns);
 
-/* What the bytes mean; each answers how many it took. */
+/* Parse received bytes; both return the number of bytes read. */
 size_t websocket_read(struct peer *, const uint8_t *bytes, size_t length);
 size_t http_read(struct peer *, const uint8_t *bytes, size_t length);
 void http_closed(struct peer *, const uint8_t *bytes, size_t length);

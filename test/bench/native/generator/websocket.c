@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct hearing hearing;
+struct received received;
 
 void websocket_upgrade(struct peer *peer)
 {
@@ -20,7 +20,7 @@ void websocket_upgrade(struct peer *peer)
     peer_send(peer, request, (size_t)length);
 }
 
-/* A mask of zeros leaves the text as it is. */
+/* Masks with zeros, which leaves the text unchanged. */
 static size_t put_frame(uint8_t *out, int opcode, const char *text, size_t length)
 {
     size_t at = 0;
@@ -37,7 +37,7 @@ static size_t put_frame(uint8_t *out, int opcode, const char *text, size_t lengt
     return at + 4 + length;
 }
 
-void websocket_say(struct peer *peer, const char *text)
+void websocket_send_text(struct peer *peer, const char *text)
 {
     uint8_t frame[2048];
     peer_send(peer, frame, put_frame(frame, 1, text, strlen(text)));
@@ -48,7 +48,7 @@ void channel_name(const struct peer *peer, int channel, char *name, size_t size)
     snprintf(name, size, peer->is_member ? "presence-bench-%d" : "bench-%d", channel);
 }
 
-/* Members sign; each life of a peer is another user. */
+/* Members sign, each time as another user. */
 static void subscription(struct peer *peer, int channel, char *text, size_t size)
 {
     char name[64], data[128], signed_text[300], hex[65];
@@ -57,23 +57,23 @@ static void subscription(struct peer *peer, int channel, char *text, size_t size
         snprintf(text, size, "{\"event\":\"pusher:subscribe\",\"data\":{\"auth\":\"\",\"channel\":\"%s\"}}", name);
         return;
     }
-    snprintf(data, sizeof data, "{\"user_id\":\"%d-%u\",\"user_info\":{\"name\":\"Bench\"}}", peer->index, peer->life);
+    snprintf(data, sizeof data, "{\"user_id\":\"%d-%u\",\"user_info\":{\"name\":\"Bench\"}}", peer->index, peer->subscribe_count);
     int length = snprintf(signed_text, sizeof signed_text, "%s:%s:%s", peer->socket_id, name, data);
     hmac_sha256_hex(target.secret, signed_text, (size_t)length, hex);
     snprintf(text, size,
              "{\"event\":\"pusher:subscribe\",\"data\":{\"auth\":\"%s:%s\",\"channel\":\"%s\",\"channel_data\":"
              "\"{\\\"user_id\\\":\\\"%d-%u\\\",\\\"user_info\\\":{\\\"name\\\":\\\"Bench\\\"}}\"}}",
-             target.key, hex, name, peer->index, peer->life);
+             target.key, hex, name, peer->index, peer->subscribe_count);
 }
 
-void websocket_enter(struct peer *peer)
+void websocket_subscribe(struct peer *peer)
 {
     static uint8_t frames[1 << 17];
     char text[700];
     size_t at = 0;
-    peer->stage = ENTERING;
-    peer->entered = 0;
-    peer->life++;
+    peer->stage = SUBSCRIBING;
+    peer->subscribed = 0;
+    peer->subscribe_count++;
     for (int i = 0; i < peer->per && at + sizeof text + 16 < sizeof frames; i++) {
         subscription(peer, (peer->first + i) % peer->channels, text, sizeof text);
         at += put_frame(frames + at, 1, text, strlen(text));
@@ -81,14 +81,14 @@ void websocket_enter(struct peer *peer)
     peer_send(peer, frames, at);
 }
 
-static void settle(struct peer *peer)
+static void become_ready(struct peer *peer)
 {
-    peer->stage = SETTLED;
-    if (peer->settled)
-        peer->settled(peer);
+    peer->stage = READY;
+    if (peer->ready)
+        peer->ready(peer);
 }
 
-static void greeted(struct peer *peer, const uint8_t *text, size_t length)
+static void established(struct peer *peer, const uint8_t *text, size_t length)
 {
     const uint8_t *at = memmem(text, length, "socket_id", 9), *end = text + length;
     size_t put = 0;
@@ -97,18 +97,18 @@ static void greeted(struct peer *peer, const uint8_t *text, size_t length)
     while (at && at < end && (isdigit(*at) || *at == '.') && put < sizeof peer->socket_id - 1)
         peer->socket_id[put++] = (char)*at++;
     peer->socket_id[put] = 0;
-    if (peer->depth == TO_GREETING || peer->per == 0)
-        settle(peer);
+    if (peer->depth == TO_ESTABLISHED || peer->per == 0)
+        become_ready(peer);
     else
-        websocket_enter(peer);
+        websocket_subscribe(peer);
 }
 
-static bool holds(const uint8_t *text, size_t length, const char *part)
+static bool contains(const uint8_t *text, size_t length, const char *part)
 {
     return memmem(text, length, part, strlen(part)) != NULL;
 }
 
-/* An event of a measurement; the place of its mark is the same in most, so that is looked at first. */
+/* Counts an event of a measurement. The position of its mark seldom changes: checks the last position first. */
 static bool delivery(const uint8_t *text, size_t length)
 {
     static size_t place;
@@ -122,30 +122,30 @@ static bool delivery(const uint8_t *text, size_t length)
     uint64_t due = 0;
     for (int i = 4; i < 23; i++)
         due = due * 10 + (uint64_t)(at[i] - '0');
-    if (due < hearing.from)
+    if (due < received.from)
         return true;
-    hearing.deliveries++;
-    spread_add(&hearing.latency, now > due ? now - due : 0);
+    received.deliveries++;
+    histogram_add(&received.latency, now > due ? now - due : 0);
     return true;
 }
 
-static void said(struct peer *peer, const uint8_t *text, size_t length)
+static void read_text(struct peer *peer, const uint8_t *text, size_t length)
 {
     if (delivery(text, length))
         return;
-    if (peer->stage == GREETING && holds(text, length, "pusher:connection_established"))
-        greeted(peer, text, length);
-    else if (holds(text, length, "subscription_succeeded")) {
-        if (peer->stage == ENTERING && ++peer->entered >= peer->per)
-            settle(peer);
-    } else if (holds(text, length, "member_added"))
-        hearing.arrivals++;
-    else if (holds(text, length, "pusher:ping"))
-        websocket_say(peer, "{\"event\":\"pusher:pong\",\"data\":{}}");
-    else if (holds(text, length, "pusher:error") || holds(text, length, "subscription_error")) {
-        complain("refused: ", text, length);
-        hearing.refusals++;
-        if (peer->stage != SETTLED)
+    if (peer->stage == ESTABLISHING && contains(text, length, "pusher:connection_established"))
+        established(peer, text, length);
+    else if (contains(text, length, "subscription_succeeded")) {
+        if (peer->stage == SUBSCRIBING && ++peer->subscribed >= peer->per)
+            become_ready(peer);
+    } else if (contains(text, length, "member_added"))
+        received.arrivals++;
+    else if (contains(text, length, "pusher:ping"))
+        websocket_send_text(peer, "{\"event\":\"pusher:pong\",\"data\":{}}");
+    else if (contains(text, length, "pusher:error") || contains(text, length, "subscription_error")) {
+        record_error("refused: ", text, length);
+        received.refusals++;
+        if (peer->stage != READY)
             peer_lost(peer);
     }
 }
@@ -156,17 +156,17 @@ static size_t upgraded(struct peer *peer, const uint8_t *bytes, size_t length)
     if (!end)
         return 0;
     if (length < 12 || memcmp(bytes + 8, " 101", 4)) {
-        complain("no upgrade: ", bytes, length);
+        record_error("no upgrade: ", bytes, length);
         peer_lost(peer);
         return length;
     }
-    peer->stage = GREETING;
+    peer->stage = ESTABLISHING;
     if (peer->depth == TO_UPGRADE)
-        settle(peer);
+        become_ready(peer);
     return (size_t)(end - bytes) + 4;
 }
 
-/* One frame; servers do not cut what they send into several. */
+/* Reads one frame; the servers do not fragment messages. */
 size_t websocket_read(struct peer *peer, const uint8_t *bytes, size_t length)
 {
     if (peer->stage == UPGRADING)
@@ -186,12 +186,12 @@ size_t websocket_read(struct peer *peer, const uint8_t *bytes, size_t length)
     const uint8_t *text = bytes + header;
     int opcode = bytes[0] & 15;
     if (opcode == 1)
-        said(peer, text, payload);
+        read_text(peer, text, payload);
     else if (opcode == 9 && payload < 126) {
         uint8_t pong[140];
         peer_send(peer, pong, put_frame(pong, 10, (const char *)text, payload));
     } else if (opcode == 8) {
-        complain("closed: ", text + 2, payload > 2 ? payload - 2 : 0);
+        record_error("closed: ", text + 2, payload > 2 ? payload - 2 : 0);
         peer_lost(peer);
     }
     return header + payload;

@@ -53,11 +53,11 @@ describe('subscribing without permission', () => {
   ])('3.5 A07 A09 %s on %s', async (_what, channel, authOf, data) => {
     const [wire, other] = [await target.tools.connect(), await target.tools.connect()];
     const auth = authOf(wire.socketId, other.socketId);
-    target.tools.ask(wire, channel, { auth, ...(data !== undefined && { member: data }) });
+    target.tools.sendSubscribe(wire, channel, { auth, ...(data !== undefined && { member: data }) });
     await target.tools.unauthorised(wire, channel);
     expect((await target.tools.get('/channels')).text).toBe('{"channels":{}}');
     await target.tools.publish('e', 'd', channel);
-    await target.tools.silent(wire);
+    await target.tools.receivesNothing(wire);
   });
 
   test('7.1 A08 the code compares no signature with === or !==', async () => {
@@ -81,7 +81,7 @@ describe('a signature is valid for one purpose only', () => {
     '3.2 A14 refuses the channel name %j even with a valid signature',
     async (channel) => {
       const wire = await target.tools.connect();
-      target.tools.ask(wire, channel, { auth: channelAuth(APP, wire.socketId, channel) });
+      target.tools.sendSubscribe(wire, channel, { auth: channelAuth(APP, wire.socketId, channel) });
       const frames = await wire.settle();
       expect(frames.map(({ event }) => event)).toEqual(['pusher:subscription_error']);
       expect(dataOf(frames[0]!)).toMatchObject({ type: 'InvalidChannel' });
@@ -99,7 +99,10 @@ describe('a signature is valid for one purpose only', () => {
   test('7.2 A14 refuses a sign-in signature for a presence channel', async () => {
     const wire = await target.tools.connect();
     const userData = '{"id":"1","user_id":"1"}';
-    target.tools.ask(wire, 'presence-a', { member: userData, auth: userAuth(APP, wire.socketId, userData) });
+    target.tools.sendSubscribe(wire, 'presence-a', {
+      member: userData,
+      auth: userAuth(APP, wire.socketId, userData),
+    });
     await target.tools.unauthorised(wire, 'presence-a');
   });
 
@@ -114,9 +117,9 @@ describe('a signature is valid for one purpose only', () => {
     const wire = await target.tools.connect();
     // Signed for channel `private-a` with channel_data `b`; a channel name cannot contain a colon.
     const hex = hmacHex(APP.secret, `${wire.socketId}:private-a:b`);
-    target.tools.ask(wire, 'private-a', { auth: `${APP.key}:${hex}` });
+    target.tools.sendSubscribe(wire, 'private-a', { auth: `${APP.key}:${hex}` });
     await target.tools.unauthorised(wire, 'private-a');
-    target.tools.ask(wire, 'private-a', { auth: `${APP.key}:${hex}`, member: 'c' });
+    target.tools.sendSubscribe(wire, 'private-a', { auth: `${APP.key}:${hex}`, member: 'c' });
     await target.tools.unauthorised(wire, 'private-a');
     await target.tools.subscribe(wire, 'private-a', { auth: `${APP.key}:${hex}`, member: 'b' });
   });
@@ -161,9 +164,9 @@ describe('two apps', () => {
     const other = target.tools.as(secondApp.app);
     const own = await target.tools.subscriber('presence-a', { member: member('1') });
     const foreign = await other.subscriber('presence-a', { member: member('2') });
-    await target.tools.silent(own);
+    await target.tools.receivesNothing(own);
     await target.tools.publish('e', 'd', 'presence-a');
-    await target.tools.silent(foreign);
+    await target.tools.receivesNothing(foreign);
     expect((await other.get('/channels/presence-a/users')).json).toEqual({ users: [{ id: '2' }] });
     expect((await other.get('/connections')).json).toEqual({ connections: 1 });
   });
@@ -197,14 +200,17 @@ describe('encrypted and cached channels', () => {
     const [a, b] = await Promise.all(range(2).map(() => target.tools.subscriber('private-encrypted-a')));
     target.tools.clientEvent(a!, 'private-encrypted-a', { n: 1 });
     target.tools.error((await a!.settle())[0], 4301);
-    await target.tools.silent(b!);
+    await target.tools.receivesNothing(b!);
   });
 
   test('3.10 A46 sends a cached event only to authorised clients', async () => {
     for (const channel of ['private-cache-a', 'presence-cache-a', 'private-encrypted-cache-a']) {
       await target.tools.publish('secret', 'd', channel);
       const wire = await target.tools.connect();
-      target.tools.ask(wire, channel, { auth: `${APP.key}:${'0'.repeat(64)}`, member: member('1') });
+      target.tools.sendSubscribe(wire, channel, {
+        auth: `${APP.key}:${'0'.repeat(64)}`,
+        member: member('1'),
+      });
       await target.tools.unauthorised(wire, channel);
     }
   });
@@ -212,7 +218,7 @@ describe('encrypted and cached channels', () => {
   test('3.10 A46 sends no cached event of another app', async () => {
     await target.tools.publish('secret', 'd', 'cache-a');
     const wire = await target.tools.as(secondApp.app).connect();
-    target.tools.ask(wire, 'cache-a');
+    target.tools.sendSubscribe(wire, 'cache-a');
     expect((await wire.settle()).map(({ event }) => event)).toEqual([SUCCEEDED, 'pusher:cache_miss']);
     const info = await target.tools.as(secondApp.app).channel('cache-a', 'cache');
     expect(info).toEqual({ occupied: true, cache: null });

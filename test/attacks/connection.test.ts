@@ -18,11 +18,11 @@ describe('an app with default settings', () => {
   test('3.5 A05 cookies and tokens of the page authorise nothing', async () => {
     const headers = { Cookie: 'laravel_session=abc; XSRF-TOKEN=abc', Authorization: 'Bearer abc' };
     const wire = await target.tools.connect('', { headers });
-    target.tools.ask(wire, 'private-a', { auth: null });
+    target.tools.sendSubscribe(wire, 'private-a', { auth: null });
     await target.tools.unauthorised(wire, 'private-a');
-    target.tools.ask(wire, 'presence-a', { auth: '', member: member('1') });
+    target.tools.sendSubscribe(wire, 'presence-a', { auth: '', member: member('1') });
     await target.tools.unauthorised(wire, 'presence-a');
-    target.tools.ask(wire, '#server-to-user-1');
+    target.tools.sendSubscribe(wire, '#server-to-user-1');
     await target.tools.unauthorised(wire, '#server-to-user-1');
   });
 

@@ -41,7 +41,7 @@ describe('a user whose id is beyond 2^53', () => {
     expect(answer.status).toBe(200);
     expect((await first.closing()).code).toBe(4009);
     await second.next('pusher_internal:member_removed');
-    await target.tools.silent(second);
+    await target.tools.receivesNothing(second);
   });
 
   const signIn = async (userData: string): Promise<Wire> => {
@@ -55,7 +55,7 @@ describe('a user whose id is beyond 2^53', () => {
   test('6.4 can subscribe to its own channel, not to that of the next or a rounded id', async () => {
     const first = await signIn(`{"id":${ONE}}`);
     for (const other of [TWO, '7212345678901235000', '7212345678901234600']) {
-      target.tools.ask(first, `#server-to-user-${other}`);
+      target.tools.sendSubscribe(first, `#server-to-user-${other}`);
       expect(dataOf(await first.next('pusher:subscription_error'))).toMatchObject({ type: 'AuthError' });
     }
     await target.tools.subscribe(first, `#server-to-user-${ONE}`);
@@ -116,11 +116,11 @@ test('7.1 refuses a signature whose text differs by a lone surrogate', async () 
   const wire = await target.tools.connect();
   const signed = '{"user_id":"\ufffd"}';
   const userAuth = signUser({ key: APP.key, secret: APP.secret }, wire.socketId, '{"id":"\ufffd"}');
-  target.tools.ask(wire, 'presence-exact', { member: signed });
+  target.tools.sendSubscribe(wire, 'presence-exact', { member: signed });
   expect((await wire.first()).event).toBe('pusher_internal:subscription_succeeded');
   target.tools.unsubscribe(wire, 'presence-exact');
   const auth = signChannel({ key: APP.key, secret: APP.secret }, wire.socketId, 'presence-exact', signed);
-  target.tools.ask(wire, 'presence-exact', { member: '{"user_id":"\ud800"}', auth });
+  target.tools.sendSubscribe(wire, 'presence-exact', { member: '{"user_id":"\ud800"}', auth });
   expect(dataOf(await wire.next('pusher:subscription_error'))).toMatchObject({ type: 'AuthError' });
   wire.send({ event: 'pusher:signin', data: { auth: userAuth, user_data: '{"id":"\ud800"}' } });
   expect((await wire.closing()).code).toBe(4009);

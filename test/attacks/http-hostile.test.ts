@@ -54,7 +54,7 @@ describe('a body that is not an event', () => {
       const answer = await post(route, body);
       expect([answer.status, answer.text]).toEqual([400, 'The body is not UTF-8.']);
     }
-    await target.tools.silent(wire);
+    await target.tools.receivesNothing(wire);
   });
 
   test.each<[string, string]>([

@@ -89,7 +89,7 @@ describe('signatures', () => {
     for (const body of [` ${signBody}`, signBody.replace('"e"', '"\\u0065"'), `\ufeff${signBody}`]) {
       expect((await target.tools.publisher.post('/events', body, { signBody })).status).toBe(401);
     }
-    await target.tools.silent(wire);
+    await target.tools.receivesNothing(wire);
   });
 });
 
@@ -402,7 +402,7 @@ describe('terminating', () => {
     }
     const empty = await target.tools.publisher.post('/users//terminate_connections', '{}');
     expect([400, 404]).toContain(empty.status);
-    await target.tools.silent(foreign, own);
+    await target.tools.receivesNothing(foreign, own);
   });
 });
 
@@ -410,7 +410,7 @@ describe('listing', () => {
   test('8.6 A41 lists five thousand channels within a second', async () => {
     const wires = await Promise.all(range(25).map(() => target.tools.connect()));
     for (const [index, wire] of wires.entries()) {
-      for (const channel of range(200)) target.tools.ask(wire, `many-${index}-${channel}`);
+      for (const channel of range(200)) target.tools.sendSubscribe(wire, `many-${index}-${channel}`);
     }
     for (const wire of wires) expect((await wire.settle(10_000)).length).toBe(200);
     const begin = performance.now();
@@ -444,7 +444,7 @@ describe('listing', () => {
     async (channel) => {
       expect((await target.tools.publisher.post('/events', { ...EVENT, channel })).status).toBe(400);
       const wire = await target.tools.connect();
-      target.tools.ask(wire, channel);
+      target.tools.sendSubscribe(wire, channel);
       expect((await wire.settle()).map(({ event }) => event)).toEqual(['pusher:subscription_error']);
       const read = await target.tools.publisher.send(
         'GET',

@@ -78,7 +78,7 @@ describe('limits of messages and requests', () => {
     const wire = await target.tools.subscriber('x'.repeat(30));
     expect((await post({ channel: 'x'.repeat(30) })).status).toBe(200);
     await wire.next('e');
-    target.tools.ask(wire, 'x'.repeat(31));
+    target.tools.sendSubscribe(wire, 'x'.repeat(31));
     expect(dataOf((await wire.settle())[0]!)).toMatchObject({ type: 'InvalidChannel' });
     expect((await post({ channel: 'x'.repeat(31) })).status).toBe(400);
   });
@@ -187,7 +187,7 @@ describe('limits of channels and users', () => {
   /** Subscribes as a member; returns `success` or the type of the error. */
   const answerTo = async (user: object) => {
     const wire = await target.tools.connect();
-    target.tools.ask(wire, 'presence-a', { member: user });
+    target.tools.sendSubscribe(wire, 'presence-a', { member: user });
     const [frame, ...more] = await wire.settle();
     expect(more).toEqual([]);
     return frame!.event === SUCCEEDED ? 'success' : (dataOf(frame!) as { type: string }).type;
@@ -196,7 +196,7 @@ describe('limits of channels and users', () => {
   test('3.12 WAVEHALL_MAX_SUBSCRIPTIONS', async () => {
     const wire = await target.tools.connect();
     for (const channel of ['a', 'b', 'c']) await target.tools.subscribe(wire, channel);
-    target.tools.ask(wire, 'd');
+    target.tools.sendSubscribe(wire, 'd');
     expect(dataOf((await wire.settle())[0]!)).toMatchObject({ type: 'LimitReached' });
     await target.tools.subscribe(wire, 'a');
     target.tools.unsubscribe(wire, 'a');
@@ -207,13 +207,13 @@ describe('limits of channels and users', () => {
     const wire = await target.tools.connect();
     await target.tools.subscribe(wire, 'x'.repeat(60));
     await target.tools.subscribe(wire, 'y'.repeat(40));
-    target.tools.ask(wire, 'z');
+    target.tools.sendSubscribe(wire, 'z');
     expect(dataOf((await wire.settle())[0]!)).toMatchObject({
       type: 'LimitReached',
       error: expect.stringContaining('100 bytes') as string,
     });
     target.tools.unsubscribe(wire, 'y'.repeat(40));
-    target.tools.ask(wire, 'y'.repeat(41));
+    target.tools.sendSubscribe(wire, 'y'.repeat(41));
     expect(dataOf((await wire.settle())[0]!)).toMatchObject({ type: 'LimitReached' });
     await target.tools.subscribe(wire, 'y'.repeat(40));
   });
@@ -250,7 +250,7 @@ describe('limits of channels and users', () => {
     const idle = await target.tools.subscriber('orders');
     const signed = await target.tools.subscriber('private-a');
     expect((await idle.closing(6_000)).code).toBe(4009);
-    await target.tools.silent(signed);
+    await target.tools.receivesNothing(signed);
   });
 });
 
@@ -278,7 +278,7 @@ describe('limits of rates', () => {
 
   test('2.12 WAVEHALL_MESSAGE_BURST', async () => {
     const wire = await target.tools.connect();
-    for (const index of range(20)) target.tools.ask(wire, `c${index}`);
+    for (const index of range(20)) target.tools.sendSubscribe(wire, `c${index}`);
     await wire.until(
       () => wire.pending.length === 20,
       () => 'twenty answers',
@@ -286,7 +286,7 @@ describe('limits of rates', () => {
     expect(wire.pending.every(({ event }) => event === SUCCEEDED)).toBe(true);
     const other = await target.tools.connect();
     const startMs = performance.now();
-    for (const index of range(30)) target.tools.ask(other, `c${index}`);
+    for (const index of range(30)) target.tools.sendSubscribe(other, `c${index}`);
     await other.until(
       () => other.pending.length === 30,
       () => `thirty answers, not ${other.pending.length}`,
@@ -360,7 +360,7 @@ describe("Reverb's limiter", () => {
   test('2.12 REVERB_APP_RATE_LIMIT_MAX_ATTEMPTS messages in REVERB_APP_RATE_LIMIT_DECAY_SECONDS, then the next window begins', async () => {
     const wire = await target.tools.connect();
     const isAccepted = async (channel: string): Promise<boolean> => {
-      target.tools.ask(wire, channel);
+      target.tools.sendSubscribe(wire, channel);
       const frames = await wire.settle();
       return frames.some(({ event }) => event === SUCCEEDED);
     };

@@ -81,7 +81,7 @@ describe('with --debug', () => {
     await tools.subscribe(wire, 'private-a');
     wire.send({ event: evil, channel: evil, data: evil });
     wire.send({ event: `client-${evil}`, channel: 'private-a', data: evil });
-    tools.ask(wire, evil);
+    tools.sendSubscribe(wire, evil);
     wire.send(evil);
     await tools.subscribe(wire, 'presence-a', { member: { user_id: evil, user_info: { evil } } });
     await tools.publisher.post('/events', { name: evil, data: evil, channel: evil });

@@ -39,7 +39,7 @@ describe('events that a client may not send', () => {
     const frames = await a.settle();
     if (code === undefined) expect(frames).toEqual([]);
     else target.tools.error(frames[0], code);
-    await target.tools.silent(b);
+    await target.tools.receivesNothing(b);
   });
 
   test.each([
@@ -49,7 +49,7 @@ describe('events that a client may not send', () => {
     const { a, b } = await pair(target.tools, channel);
     target.tools.clientEvent(a, channel, { n: 1 });
     target.tools.error((await a.settle())[0], code);
-    await target.tools.silent(b);
+    await target.tools.receivesNothing(b);
   });
 
   test('5.1 A16 refuses a client event on a channel that the client has not joined with error 4009', async () => {
@@ -59,7 +59,7 @@ describe('events that a client may not send', () => {
       target.tools.clientEvent(a, channel, { n: 1 });
       target.tools.error((await a.settle())[0], 4009);
     }
-    await target.tools.silent(b);
+    await target.tools.receivesNothing(b);
   });
 
   test('5.3 A16 relays a frame that is built from known fields only', async () => {
@@ -169,7 +169,7 @@ describe('hostile JSON', () => {
   test('4.1 A20 refuses a number beyond the range of a double as a user id', async () => {
     const wire = await target.tools.connect();
     for (const number of ['1e999', '-1e999']) {
-      target.tools.ask(wire, 'presence-a', { member: `{"user_id":${number}}` });
+      target.tools.sendSubscribe(wire, 'presence-a', { member: `{"user_id":${number}}` });
       await target.tools.unauthorised(wire, 'presence-a');
     }
   });
@@ -177,7 +177,7 @@ describe('hostile JSON', () => {
   test('1.5 A20 takes the last value of a repeated key', async () => {
     const wire = await target.tools.connect();
     wire.send('{"event":"pusher:ping","event":"foo","channel":"bar"}');
-    await target.tools.silent(wire);
+    await target.tools.receivesNothing(wire);
     wire.send('{"event":"pusher:subscribe","data":{"channel":"a","channel":"b"}}');
     expect((await wire.first()).channel).toBe('b');
   });
@@ -207,7 +207,7 @@ describe('too many or too large', () => {
 
   test('3.12 A21 the 2,001st subscription is refused, the others remain', async () => {
     const wire = await target.tools.connect();
-    for (const index of range(2001)) target.tools.ask(wire, `c${index}`);
+    for (const index of range(2001)) target.tools.sendSubscribe(wire, `c${index}`);
     const frames = await wire.settle(20_000);
     expect(frames.slice(0, 2000).every(({ event }) => event === SUCCEEDED)).toBe(true);
     expect(frames.slice(2000).map(({ event, channel }) => [event, channel])).toEqual([
@@ -220,7 +220,7 @@ describe('too many or too large', () => {
   test('3.12 A21 limits the bytes of subscriptions to long names and answers each', async () => {
     const wire = await target.tools.connect();
     const names = range(1200).map((index) => `${'x'.repeat(190)}${index}`);
-    for (const name of names) target.tools.ask(wire, name);
+    for (const name of names) target.tools.sendSubscribe(wire, name);
     const frames = await wire.settle(20_000);
     expect(frames.map(({ channel }) => channel)).toEqual(names);
     const accepted = frames.filter(({ event }) => event === SUCCEEDED).map(({ channel }) => String(channel));
@@ -236,11 +236,11 @@ describe('too many or too large', () => {
     await target.tools.subscriber('presence-a', { member: member('2') });
     await first.settle();
     const third = await target.tools.connect();
-    target.tools.ask(third, 'presence-a', { member: member('3') });
+    target.tools.sendSubscribe(third, 'presence-a', { member: member('3') });
     const frames = await third.settle();
     expect(frames.map(({ event }) => event)).toEqual(['pusher:subscription_error']);
     expect(dataOf(frames[0]!)).toMatchObject({ type: 'LimitReached' });
-    await target.tools.silent(first);
+    await target.tools.receivesNothing(first);
     expect((await target.tools.get('/channels/presence-a/users')).json).toEqual({
       users: [{ id: '1' }, { id: '2' }],
     });
@@ -250,7 +250,9 @@ describe('too many or too large', () => {
 
   test('4.5 A22 refuses user_info that is too large, and occupies no channel', async () => {
     const wire = await target.tools.connect();
-    target.tools.ask(wire, 'presence-a', { member: { user_id: '1', user_info: 'x'.repeat(2_000) } });
+    target.tools.sendSubscribe(wire, 'presence-a', {
+      member: { user_id: '1', user_info: 'x'.repeat(2_000) },
+    });
     const frames = await wire.settle();
     expect(dataOf(frames[0]!)).toMatchObject({ type: 'LimitReached' });
     expect((await target.tools.get('/channels')).text).toBe('{"channels":{}}');

@@ -101,7 +101,7 @@ describe('pipelined requests', () => {
       // The parser treats bytes after it as an error and may answer them with 400.
       expect(await connection.end()).toMatch(/^(HTTP\/1\.1 400 |$)/);
     }
-    await target.tools.silent(wire);
+    await target.tools.receivesNothing(wire);
   });
 
   test('8.1 are answered in HTTP/1.0 too if they keep the connection', async () => {

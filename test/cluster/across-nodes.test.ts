@@ -38,7 +38,7 @@ test('4.4 S16 a user on two nodes leaves one, then the other: all nodes send one
     async () => JSON.stringify(await users(2, channel)).includes('"9"'),
     'the user is still a member',
   );
-  await on(0).silent(...watchers);
+  await on(0).receivesNothing(...watchers);
   await second.close();
   for (const wire of watchers) {
     const removal = await wire.next('pusher_internal:member_removed');
@@ -48,7 +48,7 @@ test('4.4 S16 a user on two nodes leaves one, then the other: all nodes send one
     async () => !JSON.stringify(await users(2, channel)).includes('"9"'),
     'the user is removed',
   );
-  await on(0).silent(...watchers);
+  await on(0).receivesNothing(...watchers);
 });
 
 test('4.4 S17 removes the users of a killed node and corrects the counts when its lease ends', async () => {
@@ -66,7 +66,7 @@ test('4.4 S17 removes the users of a killed node and corrects the counts when it
   same(dataOf(removal), { user_id: '9' }, 'the user who left');
   expect(await users(1, channel)).toEqual({ users: [{ id: '7' }] });
   expect(await on(1).channel(channel, 'user_count')).toMatchObject({ occupied: true, user_count: 1 });
-  await on(0).silent(watcher);
+  await on(0).receivesNothing(watcher);
   await cluster.node(2).start();
 });
 
@@ -77,7 +77,7 @@ test('8.4 H09 excludes the socket of socket_id on any node', async () => {
   same((await b.next('first')).channel, channel, 'channel of the event');
   await on(2).publish('second', '2', channel, { socket_id: '1.1' });
   await Promise.all([a.next('second'), b.next('second')]);
-  await on(0).silent(a, b);
+  await on(0).receivesNothing(a, b);
 });
 
 test('8.8 H19 every node lists each user of all nodes once', async () => {
@@ -95,5 +95,5 @@ test('6.7 U06 a user signed in on two nodes is terminated on both', async () => 
   const answer = await on(2).publisher.post('/users/12345/terminate_connections', {});
   expect([answer.status, answer.json]).toEqual([200, {}]);
   for (const wire of wires) expect((await wire.closing()).code).toBe(4009);
-  await on(0).silent(other);
+  await on(0).receivesNothing(other);
 });

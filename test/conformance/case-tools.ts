@@ -114,7 +114,7 @@ export class CaseTools {
   }
 
   /** Sends a subscribe with the correct signature (or the `auth` of the case), without waiting for an answer. */
-  ask(wire: Wire, channel: string, { member, auth }: Subscribing = {}): void {
+  sendSubscribe(wire: Wire, channel: string, { member, auth }: Subscribing = {}): void {
     const data = member === undefined || typeof member === 'string' ? member : JSON.stringify(member);
     const signed = /^(private-|presence-)/.test(channel)
       ? channelAuth(this.app, wire.socketId, channel, data)
@@ -131,7 +131,7 @@ export class CaseTools {
 
   /** Subscribes and reads the success frame; frames before it are kept for later reads. */
   async subscribe(wire: Wire, channel: string, how: Subscribing = {}): Promise<Frame> {
-    this.ask(wire, channel, how);
+    this.sendSubscribe(wire, channel, how);
     return wire.next((frame) => frame.event === SUCCEEDED && frame.channel === channel);
   }
 
@@ -235,7 +235,7 @@ export class CaseTools {
   }
 
   /** Expects that these clients have received nothing: sends a ping on each and reads until its pong. */
-  async silent(...wires: Wire[]): Promise<void> {
+  async receivesNothing(...wires: Wire[]): Promise<void> {
     for (const wire of wires) same(await wire.settle(), [], 'frames received, where none was expected');
   }
 

@@ -188,6 +188,6 @@ describe.each([
     }
     await site.publish('fence', '1', channel);
     for (const { wire } of browsers) await wire.next('fence');
-    await site.silent(...browsers.map(({ wire }) => wire));
+    await site.receivesNothing(...browsers.map(({ wire }) => wire));
   });
 });

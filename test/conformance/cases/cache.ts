@@ -10,7 +10,7 @@ const missOf = (channel: string) => ({ event: 'pusher:cache_miss', channel, data
 /** All frames that a new subscriber receives. */
 const frames = async (tools: CaseTools, channel: string, joining?: object) => {
   const wire = await tools.connect();
-  tools.ask(wire, channel, joining ? { member: joining } : {});
+  tools.sendSubscribe(wire, channel, joining ? { member: joining } : {});
   return { wire, frames: await wire.settle() };
 };
 
@@ -121,7 +121,7 @@ export const cache: Case[] = [
       const channel = tools.name('cache-x');
       const { wire } = await frames(tools, channel);
       await tools.publish('e', 'd', channel, { socket_id: wire.socketId });
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
       await expectCached(tools, channel, { event: 'e', data: 'd', channel });
     },
   },
@@ -133,7 +133,7 @@ export const cache: Case[] = [
       const channel = tools.name('cache-x');
       await tools.publish('e', 'd', channel);
       const { wire } = await frames(tools, channel);
-      tools.ask(wire, channel);
+      tools.sendSubscribe(wire, channel);
       const again = await wire.settle();
       same(
         again.map(({ event }) => event),

@@ -33,7 +33,7 @@ const relay: Case[] = [
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       tools.clientEvent(a, channel, { n: 1 });
-      await tools.silent(a);
+      await tools.receivesNothing(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other socket');
     },
   },
@@ -61,7 +61,7 @@ const relay: Case[] = [
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       a.send({ event: 'client-x', channel, data: {}, user_id: '1', socket_id: '1.1', name: 'x' });
-      await tools.silent(a);
+      await tools.receivesNothing(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: {} }], 'frames of the other socket');
     },
   },
@@ -85,7 +85,7 @@ const relay: Case[] = [
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       tools.clientEvent(a, channel, 'abc');
-      await tools.silent(a);
+      await tools.receivesNothing(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: 'abc' }], 'frames of the other socket');
     },
   },
@@ -96,7 +96,7 @@ const relay: Case[] = [
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       tools.clientEvent(a, channel, '{"a": "\\/"}');
-      await tools.silent(a);
+      await tools.receivesNothing(a);
       same(
         await b.settle(),
         [{ event: 'client-x', channel, data: '{"a": "\\/"}' }],
@@ -112,7 +112,7 @@ const relay: Case[] = [
       const { channel, a, b } = await pair(tools);
       for (const data of [{ a: { b: [] } }, [1, 'é', { x: {} }], null, {}, []]) {
         tools.clientEvent(a, channel, data);
-        await tools.silent(a);
+        await tools.receivesNothing(a);
         same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other socket');
       }
     },
@@ -125,7 +125,7 @@ const relay: Case[] = [
       const { channel, a, b } = await pair(tools);
       for (const data of [7, 0, -1.5, true, false, '']) {
         tools.clientEvent(a, channel, data);
-        await tools.silent(a);
+        await tools.receivesNothing(a);
         same(await b.settle(), [{ event: 'client-x', channel, data }], 'frames of the other socket');
       }
     },
@@ -137,7 +137,7 @@ const relay: Case[] = [
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       a.send({ event: 'client-x', channel });
-      await tools.silent(a);
+      await tools.receivesNothing(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: null }], 'frames of the other socket');
     },
   },
@@ -148,7 +148,7 @@ const relay: Case[] = [
     async run(tools) {
       const { channel, a, b } = await pair(tools, 'orders');
       tools.clientEvent(a, channel, { n: 1 });
-      await tools.silent(a);
+      await tools.receivesNothing(a);
       same(await b.settle(), [{ event: 'client-x', channel, data: { n: 1 } }], 'frames of the other socket');
     },
   },
@@ -161,7 +161,7 @@ const relay: Case[] = [
       const { channel, a, b } = await pair(tools, 'orders');
       tools.clientEvent(a, channel, { n: 1 });
       await expectError(tools, a, 4301);
-      await tools.silent(b);
+      await tools.receivesNothing(b);
     },
   },
   {
@@ -173,10 +173,10 @@ const relay: Case[] = [
       tools.unsubscribe(b, channel);
       await b.settle();
       tools.clientEvent(a, channel, { n: 1 });
-      await tools.silent(a, b);
+      await tools.receivesNothing(a, b);
       tools.clientEvent(b, channel, { n: 1 });
       await expectError(tools, b, 4009, NOT_MEMBER);
-      await tools.silent(a);
+      await tools.receivesNothing(a);
     },
   },
   {
@@ -187,7 +187,7 @@ const relay: Case[] = [
       const { channel, a, b } = await pair(tools);
       for (const event of ['client_x', 'clientx', 'Client-x', ' client-x'])
         tools.clientEvent(a, channel, { n: 1 }, event);
-      await tools.silent(a, b);
+      await tools.receivesNothing(a, b);
     },
   },
   {
@@ -211,7 +211,7 @@ const relay: Case[] = [
       const data = JSON.parse('{"__proto__":{"x":1},"constructor":1,"a":"\\u2028\\ud83d\\ude00"}') as unknown;
       for (const event of ['client-__proto__', 'client-"\\', 'client-é😀', 'client-']) {
         a.send(`{"event":${JSON.stringify(event)},"channel":"${channel}","data":${JSON.stringify(data)}}`);
-        await tools.silent(a);
+        await tools.receivesNothing(a);
         same(await b.settle(), [{ event, channel, data }], `frames of the other socket for ${event}`);
       }
     },
@@ -229,7 +229,7 @@ const rules: Case[] = [
       const outsider = await tools.connect();
       tools.clientEvent(outsider, channel, { n: 1 });
       await expectError(tools, outsider, 4009, NOT_MEMBER);
-      await tools.silent(subscriber);
+      await tools.receivesNothing(subscriber);
     },
   },
   {
@@ -253,7 +253,7 @@ const rules: Case[] = [
       const { channel, a, b } = await pair(tools);
       tools.clientEvent(a, channel, { n: 1 });
       await expectError(tools, a, 4301, SWITCHED_OFF);
-      await tools.silent(b);
+      await tools.receivesNothing(b);
     },
   },
   {
@@ -266,7 +266,7 @@ const rules: Case[] = [
       const subscriber = await tools.subscriber(channel, { member: member('7') });
       const outsider = await tools.connect();
       outsider.send({ event: 'client-x', channel, data: { n: 1 }, user_id: '1' });
-      await tools.silent(outsider);
+      await tools.receivesNothing(outsider);
       same(
         await subscriber.settle(),
         [{ event: 'client-x', channel, data: { n: 1 } }],
@@ -299,7 +299,7 @@ const rules: Case[] = [
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       for (let n = 0; n < 100; n += 1) tools.clientEvent(a, channel, { n });
-      await tools.silent(a);
+      await tools.receivesNothing(a);
       same(
         (await b.settle()).map(({ data }) => data),
         Array.from({ length: 100 }, (_, n) => ({ n })),
@@ -326,11 +326,11 @@ const rules: Case[] = [
     async run(tools) {
       const { channel, a, b } = await pair(tools);
       tools.clientEvent(a, channel, { n: 1 }, 'client-'.padEnd(200, 'x'));
-      await tools.silent(a);
+      await tools.receivesNothing(a);
       same((await b.settle()).length, 1, 'frames of the other socket');
       tools.clientEvent(a, channel, { n: 1 }, 'client-'.padEnd(201, 'x'));
       await expectError(tools, a, 4301);
-      await tools.silent(b);
+      await tools.receivesNothing(b);
     },
   },
   {
@@ -341,7 +341,7 @@ const rules: Case[] = [
       const { channel, a, b } = await pair(tools, 'private-encrypted-a');
       tools.clientEvent(a, channel, { n: 1 });
       await expectError(tools, a, 4301);
-      await tools.silent(b);
+      await tools.receivesNothing(b);
     },
   },
   {
@@ -355,11 +355,11 @@ const rules: Case[] = [
       const [a, b] = [await tools.subscriber(channel), await tools.subscriber(channel)];
       const inOtherApp = await other.subscriber(channel);
       tools.clientEvent(a, channel, { n: 1 });
-      await tools.silent(a);
+      await tools.receivesNothing(a);
       same((await b.settle()).length, 1, 'frames in the same app');
-      await tools.silent(inOtherApp);
+      await tools.receivesNothing(inOtherApp);
       await tools.publish('e', 'd', channel);
-      await tools.silent(inOtherApp);
+      await tools.receivesNothing(inOtherApp);
       same((await b.settle()).length, 1, 'frames in the same app');
       same(
         await other.channel(channel, 'subscription_count'),

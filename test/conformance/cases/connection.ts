@@ -49,7 +49,7 @@ const established: Case[] = [
       const timeout = tools.established(wire, frame);
       same(timeout, 30, 'activity_timeout');
       same(Object.keys(frame).sort(), ['data', 'event'], 'members of the frame');
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {
@@ -262,7 +262,7 @@ const liveness: Case[] = [
     async run(tools) {
       const wire = await tools.connect();
       wire.send({ event: 'pusher:pong', data: {} });
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {
@@ -314,7 +314,7 @@ const liveness: Case[] = [
           () => 'five pings',
           15_000,
         );
-        await tools.silent(wire);
+        await tools.receivesNothing(wire);
       }
     },
   },

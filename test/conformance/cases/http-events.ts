@@ -24,7 +24,7 @@ const delivery: Case[] = [
       const channel = tools.name('orders');
       const [a, b] = [await tools.subscriber(channel), await tools.subscriber(channel)];
       await tools.publish('e', '1', channel, { socket_id: a.socketId });
-      await tools.silent(a);
+      await tools.receivesNothing(a);
       same(await b.settle(), [{ event: 'e', data: '1', channel }], 'frames of the other socket');
       await tools.publish('e', '2', channel, { socket_id: '1.1' });
       for (const wire of [a, b]) same((await wire.settle()).length, 1, 'frames with an unknown socket_id');
@@ -66,7 +66,7 @@ const delivery: Case[] = [
       const [a, b] = [await tools.subscriber(listed), await tools.subscriber(single)];
       is(await post(tools, { name: 'e', data: 'd', channels: [listed], channel: single }), 200, {});
       same((await a.settle()).length, 1, 'frames on the listed channel');
-      await tools.silent(b);
+      await tools.receivesNothing(b);
     },
   },
   {
@@ -108,7 +108,7 @@ const delivery: Case[] = [
         socket_id: sender.socketId,
       };
       is(await post(tools, body), 200, {});
-      await tools.silent(sender);
+      await tools.receivesNothing(sender);
       same(
         await other.settle(),
         [{ event: 'App\\Events\\E', data: '{"socket":null}', channel }],
@@ -222,7 +222,7 @@ const refusals: Case[] = [
         const { status } = await post(tools, body);
         holds(status >= 400 && status < 500, `status for ${JSON.stringify(body)}`, 'a 4xx', status);
       }
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {
@@ -263,7 +263,7 @@ const refusals: Case[] = [
       for (const bad of ['two words', 'a:b', 'x'.repeat(201), '', 'é', 'a\n']) {
         is(await post(tools, { name: 'e', data: 'd', channels: [channel, bad] }), 400);
       }
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {
@@ -321,7 +321,7 @@ const batches: Case[] = [
       const answer = await postBatch(tools, [event, { data: 'd', channel }]);
       same(answer.status, 422, 'status');
       same(Object.keys(answer.json as object), ['batch.1.name'], 'fields');
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {
@@ -345,7 +345,7 @@ const batches: Case[] = [
       const wire = await tools.subscriber(channel);
       const batch = range(11).map((n) => ({ name: 'e', data: String(n), channel }));
       is(await postBatch(tools, batch), 400);
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {

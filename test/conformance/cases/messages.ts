@@ -100,7 +100,7 @@ const formats: Case[] = [
       wire.send({ event: 'foo', channel: 'bar', data: {} });
       wire.send({ event: 'Client-x', channel: 'bar', data: {} });
       wire.send({ event: '__proto__', channel: '__proto__', data: {} });
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {
@@ -112,7 +112,7 @@ const formats: Case[] = [
       const [sender, other] = [await tools.subscriber(channel), await tools.subscriber(channel)];
       for (const event of ['pusher_internal:member_added', SUCCEEDED])
         sender.send({ event, channel, data: '{}' });
-      await tools.silent(sender, other);
+      await tools.receivesNothing(sender, other);
     },
   },
   {
@@ -125,7 +125,7 @@ const formats: Case[] = [
       wire.send({ event: 'pusher:subscribe', data: JSON.stringify({ channel }) });
       same(await wire.first(), { event: SUCCEEDED, data: '{}', channel }, 'the answer');
       wire.send({ event: 'pusher:unsubscribe', data: JSON.stringify({ channel }) });
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
       same(await tools.channel(channel), { occupied: false }, 'the channel after unsubscribing');
     },
   },
@@ -255,7 +255,7 @@ const sizes: Case[] = [
 ];
 
 const subscribes = (tools: CaseTools, wire: Wire, count: number): void => {
-  for (let index = 0; index < count; index += 1) tools.ask(wire, tools.name(`rate-${index}`));
+  for (let index = 0; index < count; index += 1) tools.sendSubscribe(wire, tools.name(`rate-${index}`));
 };
 
 /** Expects that the sixth subscription was refused: with an error for its channel, and with the error that Reverb sends. */

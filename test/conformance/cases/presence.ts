@@ -58,7 +58,7 @@ const identity: Case[] = [
     async run(tools) {
       const channel = tools.name('presence-a');
       const wire = await tools.connect();
-      tools.ask(wire, channel, { auth: channelAuth(tools.app, wire.socketId, channel) });
+      tools.sendSubscribe(wire, channel, { auth: channelAuth(tools.app, wire.socketId, channel) });
       await tools.unauthorised(wire, channel);
       same(await tools.channel(channel), { occupied: false }, 'the channel');
     },
@@ -71,7 +71,7 @@ const identity: Case[] = [
       const channel = tools.name('presence-a');
       const wire = await tools.connect();
       const auth = channelAuth(tools.app, wire.socketId, channel, '{"user_id":"1"}');
-      tools.ask(wire, channel, { auth, member: '{"user_id":"2"}' });
+      tools.sendSubscribe(wire, channel, { auth, member: '{"user_id":"2"}' });
       await tools.unauthorised(wire, channel);
     },
   },
@@ -133,7 +133,7 @@ const identity: Case[] = [
       const second = await tools.connect();
       const frame = await tools.subscribe(second, channel, { member: memberData('7') });
       same((rosterOf(frame) as { count: unknown }).count, 1, 'count');
-      await tools.silent(first);
+      await tools.receivesNothing(first);
       same(await tools.channel(channel, 'user_count'), { occupied: true, user_count: 1 }, 'GET channel');
     },
   },
@@ -162,10 +162,10 @@ const identity: Case[] = [
       const watcher = await tools.subscriber(channel, { member: memberData('w') });
       for (const member of [{}, ...[null, '', {}, [], ['7'], true, false].map((id) => memberData(id))]) {
         const wire = await tools.connect();
-        tools.ask(wire, channel, { member });
+        tools.sendSubscribe(wire, channel, { member });
         await tools.unauthorised(wire, channel);
       }
-      await tools.silent(watcher);
+      await tools.receivesNothing(watcher);
       same(await tools.channel(channel, 'user_count'), { occupied: true, user_count: 1 }, 'the channel');
     },
   },
@@ -186,7 +186,7 @@ const identity: Case[] = [
         '{"user_id":"7"',
         '{"__proto__":{"user_id":"7"}}',
       ]) {
-        tools.ask(wire, channel, { member });
+        tools.sendSubscribe(wire, channel, { member });
         await tools.unauthorised(wire, channel);
       }
     },
@@ -325,7 +325,7 @@ const changes: Case[] = [
       const channel = tools.name('presence-a');
       const a = await tools.subscriber(channel, { member: memberData('7', 'A') });
       const b = await tools.connect();
-      tools.ask(b, channel, { member: memberData('9', 'B') });
+      tools.sendSubscribe(b, channel, { member: memberData('9', 'B') });
       const frames = await b.settle();
       same(
         frames.map(({ event }) => event),
@@ -349,7 +349,7 @@ const changes: Case[] = [
       const frame = await tools.subscribe(second, channel, { member: memberData('9', 'B') });
       same((rosterOf(frame) as { count: unknown }).count, 2, 'count');
       tools.unsubscribe(b, channel);
-      await tools.silent(b, second, a);
+      await tools.receivesNothing(b, second, a);
     },
   },
   {
@@ -367,7 +367,7 @@ const changes: Case[] = [
       await eventually(isDropped, 'still two users');
       second.drop();
       expectMemberChange(await a.first(), 'member_removed', channel, { user_id: '9' });
-      await tools.silent(a);
+      await tools.receivesNothing(a);
     },
   },
   {
@@ -377,7 +377,7 @@ const changes: Case[] = [
     async run(tools) {
       const { channel, a, b } = await twoMembers(tools);
       tools.unsubscribe(b, channel);
-      await tools.silent(b);
+      await tools.receivesNothing(b);
       const received = await a.settle();
       same(received.length, 1, 'frames of the other socket');
       expectMemberChange(received[0], 'member_removed', channel, { user_id: '9' });
@@ -438,7 +438,7 @@ const changes: Case[] = [
           },
         );
       }
-      await tools.silent(watcher);
+      await tools.receivesNothing(watcher);
     },
   },
   {

@@ -10,7 +10,7 @@ import type { CaseTools } from '../case-tools.ts';
 /** Expects that subscribing to an invalid name gets one error frame, and that the socket stays open. */
 const badName = async (tools: CaseTools, channel: string): Promise<void> => {
   const wire = await tools.connect();
-  tools.ask(wire, channel);
+  tools.sendSubscribe(wire, channel);
   const frames = await wire.settle();
   same(frames.length, 1, `frames in answer to channel ${JSON.stringify(channel).slice(0, 60)}`);
   same(frames[0]?.event, 'pusher:subscription_error', 'event');
@@ -31,7 +31,7 @@ const badAuth = async (
   member?: object | string,
 ): Promise<void> => {
   const wire = await tools.connect();
-  tools.ask(wire, channel, { auth, ...(member !== undefined && { member }) });
+  tools.sendSubscribe(wire, channel, { auth, ...(member !== undefined && { member }) });
   await tools.unauthorised(wire, channel);
   same(await tools.channel(channel), { occupied: false }, 'the channel afterwards');
 };
@@ -46,7 +46,7 @@ const plain: Case[] = [
       const channel = tools.name('orders');
       wire.send({ event: 'pusher:subscribe', data: { channel, auth: '' } });
       same(await wire.first(), { event: SUCCEEDED, channel, data: '{}' }, 'the answer');
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {
@@ -82,7 +82,7 @@ const plain: Case[] = [
       await tools.publish('e', 'd', channel);
       same(await wire.settle(), [{ event: 'e', data: 'd', channel }], 'copies of one event');
       tools.unsubscribe(wire, channel);
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
       same(await tools.channel(channel), { occupied: false }, 'the channel after one unsubscribe');
     },
   },
@@ -93,7 +93,7 @@ const plain: Case[] = [
     async run(tools) {
       const channel = tools.name('private-a');
       const wire = await tools.subscriber(channel);
-      tools.ask(wire, channel, { auth: `${tools.app.key}:${'0'.repeat(64)}` });
+      tools.sendSubscribe(wire, channel, { auth: `${tools.app.key}:${'0'.repeat(64)}` });
       await tools.unauthorised(wire, channel);
       await tools.publish('e', 'd', channel);
       same(await wire.settle(), [{ event: 'e', data: 'd', channel }], 'frames of the old subscription');
@@ -107,7 +107,7 @@ const plain: Case[] = [
       const wire = await tools.connect();
       for (const channel of [tools.name('never'), 'private-never', '__proto__', ''])
         tools.unsubscribe(wire, channel);
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {
@@ -118,9 +118,9 @@ const plain: Case[] = [
       const channel = tools.name('orders');
       const wire = await tools.subscriber(channel);
       tools.unsubscribe(wire, channel);
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
       await tools.publish('e', 'd', channel);
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
       const { json } = await tools.get('/channels');
       const { channels } = json as { channels: Record<string, unknown> };
       holds(!Object.hasOwn(channels, channel), 'GET channels', 'no such channel', channels[channel]);
@@ -182,7 +182,7 @@ const plain: Case[] = [
       const wire = await tools.connect();
       for (let index = 0; index < 3; index += 1) await tools.subscribe(wire, tools.name(`c${index}`));
       const channel = tools.name('c3');
-      tools.ask(wire, channel);
+      tools.sendSubscribe(wire, channel);
       const frames = await wire.settle();
       same(frames[0]?.event, 'pusher:subscription_error', 'event');
       same((dataOf(frames[0]!) as { type?: unknown }).type, 'LimitReached', 'type');
@@ -223,7 +223,7 @@ const names: Case[] = [
       await badName(tools, 'x'.repeat(201));
       await badName(tools, 'two words');
       const wire = await tools.connect();
-      tools.ask(wire, '#foo');
+      tools.sendSubscribe(wire, '#foo');
       const frames = await wire.settle();
       same(frames[0]?.event, 'pusher:subscription_error', 'event of the first frame for #foo');
       same(frames[0]?.channel, '#foo', 'its channel');
@@ -279,7 +279,7 @@ const names: Case[] = [
         await tools.publish('__proto__', 'd', channel);
         same(await wire.settle(), [{ event: '__proto__', data: 'd', channel }], `frames on ${channel}`);
         tools.unsubscribe(wire, channel);
-        await tools.silent(wire);
+        await tools.receivesNothing(wire);
         same(await tools.channel(channel), { occupied: false }, `${channel} afterwards`);
       }
     },
@@ -355,7 +355,7 @@ const signed: Case[] = [
       for (const change of changes) {
         const wire = await tools.connect();
         const hex = hmacHex(tools.app.secret, `${wire.socketId}:${channel}`);
-        tools.ask(wire, channel, { auth: `${tools.app.key}:${change(hex)}` });
+        tools.sendSubscribe(wire, channel, { auth: `${tools.app.key}:${change(hex)}` });
         await tools.unauthorised(wire, channel);
       }
     },
@@ -381,7 +381,7 @@ const signed: Case[] = [
         channelAuth(tools.app, wire.socketId, channel, '{}'),
       ];
       for (const auth of foreign) {
-        tools.ask(wire, channel, { auth });
+        tools.sendSubscribe(wire, channel, { auth });
         await tools.unauthorised(wire, channel);
       }
     },
@@ -406,7 +406,7 @@ const signed: Case[] = [
     async run(tools) {
       const wire = await tools.connect();
       const channel = tools.name('private-a');
-      tools.ask(wire, channel, {
+      tools.sendSubscribe(wire, channel, {
         auth: channelAuth({ ...tools.app, key: 'other-key' }, wire.socketId, channel),
       });
       await tools.unauthorised(wire, channel);
@@ -421,7 +421,10 @@ const signed: Case[] = [
       const wire = await tools.connect();
       const channel = tools.name('private-a');
       await tools.subscribe(wire, channel, { member: '{"x":1}' });
-      tools.ask(wire, channel, { member: '{"x":1}', auth: channelAuth(tools.app, wire.socketId, channel) });
+      tools.sendSubscribe(wire, channel, {
+        member: '{"x":1}',
+        auth: channelAuth(tools.app, wire.socketId, channel),
+      });
       await tools.unauthorised(wire, channel);
       await tools.subscribe(wire, channel, {
         member: '',
@@ -460,17 +463,17 @@ const counts: Case[] = [
       });
       const succeeded = { event: SUCCEEDED, data: '{}', channel };
       const first = await tools.connect();
-      tools.ask(first, channel);
+      tools.sendSubscribe(first, channel);
       same([await first.first(), await first.first()], [succeeded, count(1)], 'frames of the first');
       const second = await tools.connect();
-      tools.ask(second, channel);
+      tools.sendSubscribe(second, channel);
       same([await second.first(), await second.first()], [succeeded, count(2)], 'frames of the second');
       same(await first.first(), count(2), 'news to the first');
       const presence = tools.name('presence-a');
       await tools.subscribe(first, presence, { member: member('1') });
       tools.unsubscribe(second, channel);
       same(await first.first(), count(1), 'the next news to the first');
-      await tools.silent(first, second);
+      await tools.receivesNothing(first, second);
     },
   },
   {
@@ -481,7 +484,7 @@ const counts: Case[] = [
       const channel = tools.name('orders');
       const first = await tools.subscriber(channel);
       const second = await tools.subscriber(channel);
-      await tools.silent(first, second);
+      await tools.receivesNothing(first, second);
     },
   },
 ];

@@ -54,7 +54,7 @@ const signIn: Case[] = [
       same(frame.event, 'pusher:signin_success', 'event');
       same(typeof frame.data, 'string', 'type of data');
       same(dataOf(frame), { user_data: userData }, 'data');
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {
@@ -185,11 +185,11 @@ const userEvents: Case[] = [
       const id = idOf(tools, '1');
       const wire = await tools.signedIn({ id });
       for (const other of [idOf(tools, '2'), id.slice(0, -1), `${id}0`]) {
-        tools.ask(wire, userChannel(other));
+        tools.sendSubscribe(wire, userChannel(other));
         await tools.unauthorised(wire, userChannel(other));
       }
       const notSignedIn = await tools.connect();
-      tools.ask(notSignedIn, userChannel(id));
+      tools.sendSubscribe(notSignedIn, userChannel(id));
       await tools.unauthorised(notSignedIn, userChannel(id));
     },
   },
@@ -221,7 +221,7 @@ const userEvents: Case[] = [
       );
       tools.clientEvent(a, userChannel(id), { n: 1 });
       tools.error((await a.settle())[0], 4301);
-      await tools.silent(b);
+      await tools.receivesNothing(b);
     },
   },
   {
@@ -306,7 +306,7 @@ const watching: Case[] = [
       await second.close();
       await leaver.close();
       same(await watchlist(wire, 10_000), [{ name: 'offline', user_ids: [marker] }], 'the next news');
-      await tools.silent(wire);
+      await tools.receivesNothing(wire);
     },
   },
   {
@@ -336,7 +336,7 @@ const terminating: Case[] = [
       const other = await tools.signedIn({ id: idOf(tools, '2') });
       await terminate(tools, id);
       for (const wire of wires) await tools.refused(wire, 4009, TERMINATED);
-      await tools.silent(other);
+      await tools.receivesNothing(other);
     },
   },
   {
@@ -357,7 +357,7 @@ const terminating: Case[] = [
       await terminate(tools, id);
       for (const wire of sockets) await tools.refused(wire, 4009, TERMINATED);
       same(dataOf(await watcher.first()), { user_id: id }, 'data of member_removed');
-      await tools.silent(...others, watcher);
+      await tools.receivesNothing(...others, watcher);
     },
   },
   {
@@ -402,7 +402,7 @@ const terminating: Case[] = [
       const own = await tools.signedIn({ id });
       await terminate(tools, id);
       await tools.refused(own, 4009, TERMINATED);
-      await tools.silent(foreign);
+      await tools.receivesNothing(foreign);
     },
   },
   {
@@ -430,7 +430,7 @@ const terminating: Case[] = [
       const { frames, closing } = await idle.rest();
       tools.error(frames[0], 4009, 'Connection not authorized within timeout.');
       same(closing.code, 4009, 'close code');
-      await tools.silent(member, user);
+      await tools.receivesNothing(member, user);
     },
   },
 ];

@@ -18,7 +18,7 @@ function packageVersion(): string {
 
 const version = packageVersion();
 const program = new Command('wavehall')
-  .description("A WebSocket server for Laravel broadcasting that speaks the Pusher protocol")
+  .description('A WebSocket server for Laravel broadcasting that speaks the Pusher protocol')
   .version(version);
 /** Loads the server's code only for the commands that start it. */
 const start: Start = async (flags, settings) => (await import('./start.ts')).start(flags, version, settings);

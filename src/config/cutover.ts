@@ -11,7 +11,7 @@ import {
 } from '../settings/settings.ts';
 import { parseUrl } from '../core/util/url.ts';
 import { BRIDGE_LIMITS } from '../cutover/bridge/limits.ts';
-import type { CutoverOptions } from '../cutover/ports.ts';
+import type { CutoverOptions } from '../cutover/ports/options.ts';
 import { readCertificates } from './certificates.ts';
 import { HEALTH_SETTINGS, watchLimits } from './cutover-health.ts';
 

@@ -15,7 +15,7 @@ import { renamedSettings } from './renamed.ts';
 import { redisOptions, redisSource, redisWarnings } from './redis.ts';
 import { SERVER_SETTINGS } from './server.ts';
 import type { App } from '../core/app.ts';
-import type { CutoverOptions } from '../cutover/ports.ts';
+import type { CutoverOptions } from '../cutover/ports/options.ts';
 import type { RedisOptions } from '../stores/redis/options.ts';
 import type { TlsOptions } from '../transports/tls.ts';
 

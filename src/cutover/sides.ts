@@ -1,6 +1,7 @@
-import type { Side } from './ports.ts';
+/** This server, and the upstream that clients and publishers are moved away from. */
+export type Side = 'wavehall' | 'upstream';
 
-export const SIDES = ['wavehall', 'upstream'] as const;
+export const SIDES = ['wavehall', 'upstream'] as const satisfies readonly Side[];
 
 /** Names for log lines and reports, within a sentence. */
 export const SIDE_NAMES: Readonly<Record<Side, string>> = {

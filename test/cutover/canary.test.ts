@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Canary } from '../../src/cutover/watch/canary.ts';
-import type { Side } from '../../src/cutover/ports.ts';
+import type { Side } from '../../src/cutover/sides.ts';
 import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
 import { publishAtSite } from '../../src/cutover/probe/probe-site.ts';
 import type { Server } from '../../src/server/index.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APP } from '../support/app.ts';
 import { compare, type CompareOptions, type Phase } from '../../src/cutover/compare/compare.ts';
-import type { Side } from '../../src/cutover/ports.ts';
+import type { Side } from '../../src/cutover/sides.ts';
 import { type ProbeSite, publishAtSite } from '../../src/cutover/probe/probe-site.ts';
 import type { Server } from '../../src/server/index.ts';
 import { eventually } from '../support/wire.ts';

@@ -1,7 +1,7 @@
 import PusherModule, { type Channel } from 'pusher-js';
 import WebSocket from 'ws';
 import { APP } from '../support/app.ts';
-import type { Side } from '../../src/cutover/ports.ts';
+import type { Side } from '../../src/cutover/sides.ts';
 import { channelAuth } from '../support/wire-http.ts';
 import type { Address } from '../support/wire.ts';
 import { contentOf, type DeliveryLog, type ClientSubscription } from '../support/delivery/delivery-log.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APP, APP_VARIABLES } from '../support/app.ts';
-import type { Side } from '../../src/cutover/ports.ts';
+import type { Side } from '../../src/cutover/sides.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { http, publisher, type Answer, type Endpoint } from '../support/wire-http.ts';

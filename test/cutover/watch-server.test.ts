@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { APP } from '../support/app.ts';
 import { compare, type Phase } from '../../src/cutover/compare/compare.ts';
 import { comparisonTable } from '../../src/cutover/compare/comparison-report.ts';
-import type { Side } from '../../src/cutover/ports.ts';
+import type { Side } from '../../src/cutover/sides.ts';
 import { type ProbeSite, publishAtSite } from '../../src/cutover/probe/probe-site.ts';
 import { type CutoverStatus, statusTable } from '../../src/cutover/status/status-report.ts';
 import { signedSide, SIDE_HEADER } from '../../src/cutover/split/side-header.ts';

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { APP } from '../support/app.ts';
 import type { WatchLimits } from '../../src/cutover/watch-limits.ts';
 import { DEFAULT_WATCH_LIMITS } from './default-watch-limits.ts';
-import type { Percentage, PercentageState } from '../../src/cutover/ports.ts';
+import type { Percentage, PercentageState } from '../../src/cutover/ports/percentage.ts';
 import type { ProbeSite } from '../../src/cutover/probe/probe-site.ts';
 import { requestedSide, signedSide } from '../../src/cutover/split/side-header.ts';
 import { Watch } from '../../src/cutover/watch/watch.ts';

@@ -1,7 +1,8 @@
 import type { App } from '../../core/app.ts';
 import type { Stores } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import type { HealthSink, QueueLimits, Upstream } from '../ports.ts';
+import type { HealthSink } from '../ports/health-sink.ts';
+import type { QueueLimits, Upstream } from '../ports/options.ts';
 import type { Bridge, BridgeState } from './bridge.ts';
 import { AppBridge } from './app-bridge.ts';
 import { type BridgeLimits, BRIDGE_LIMITS } from './limits.ts';

@@ -1,4 +1,4 @@
-import type { Side } from '../ports.ts';
+import type { Side } from '../sides.ts';
 import { SIDE_NAMES, SIDES } from '../sides.ts';
 import { percentile } from '../watch/sliding-window.ts';
 

@@ -7,7 +7,7 @@ import {
   type ReceivedFrame,
   type ComparedWindow,
 } from './compare-channel.ts';
-import type { Side } from '../ports.ts';
+import type { Side } from '../sides.ts';
 import { phpJson } from '../client/php-json.ts';
 import { type ReceivedEvent, Probe, type ProbeMember } from '../probe/probe.ts';
 import type { ProbeSite } from '../probe/probe-site.ts';

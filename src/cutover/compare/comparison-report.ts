@@ -1,6 +1,6 @@
 import type { ChannelFindings } from './compare-channel.ts';
 import type { Comparison } from './compare.ts';
-import type { Side } from '../ports.ts';
+import type { Side } from '../sides.ts';
 import { columns, EMPTY_CELL, type Paint, painter, printable, type ReportOptions } from '../status/table.ts';
 
 const MS_PER_MINUTE = 60_000;

@@ -1,5 +1,5 @@
 import type { App } from '../../core/app.ts';
-import type { Upstream } from '../ports.ts';
+import type { Upstream } from '../ports/options.ts';
 import type { ProbeSite } from './probe-site.ts';
 import { signedSide, SIDE_HEADER } from '../split/side-header.ts';
 

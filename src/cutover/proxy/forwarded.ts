@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import { unmappedAddress } from '../../core/util/ip-address.ts';
 import { prefixOf } from '../../net/address.ts';
 import { endToEnd, headerKey, type HeaderLine, isOfProxies } from './headers.ts';
-import type { Upstream } from '../ports.ts';
+import type { Upstream } from '../ports/options.ts';
 import { SIDE_HEADER } from '../split/side-header.ts';
 import type { ClientInfo } from '../split/split.ts';
 

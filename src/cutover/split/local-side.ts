@@ -1,5 +1,5 @@
 import type { Gateway, Handshake, Session, Socket } from '../../core/ports/transport.ts';
-import type { HealthSink } from '../ports.ts';
+import type { HealthSink } from '../ports/health-sink.ts';
 
 /** Connections of this side that are a part of the split. */
 export class LocalSide {

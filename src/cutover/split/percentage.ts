@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/ports/clock.ts';
 import type { SharedState } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import type { Percentage, PercentageState } from '../ports.ts';
+import type { Percentage, PercentageState } from '../ports/percentage.ts';
 
 const NAME = 'cutover';
 /** A key of its own, so that marking a percentage as good never overwrites a newer percentage. */

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { SocketLimits } from '../../core/client/socket-limits.ts';
 import { responseText } from '../../core/util/http-text.ts';
-import type { UpgradeHandler } from '../ports.ts';
+import type { UpgradeHandler } from '../ports/upgrade-handler.ts';
 
 /** Sockets of upgrades that were not answered with 101. Each counts as a socket of its address until it ends. */
 export class RefusedUpgrades {

@@ -1,5 +1,5 @@
 import { type Credential, equalHex, hmacHex } from '#protocol';
-import type { Side } from '../ports.ts';
+import type { Side } from '../sides.ts';
 
 /** Header with which a probe requests one side of the front door. */
 export const SIDE_HEADER = 'x-wavehall-side';

@@ -1,5 +1,6 @@
 import { createHash, randomInt } from 'node:crypto';
-import type { Side, Sticky } from '../ports.ts';
+import type { Sticky } from '../ports/options.ts';
+import type { Side } from '../sides.ts';
 
 const BUCKETS = 10_000;
 const COOKIE = 'wavehall_bucket';

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { App } from '../../core/app.ts';
-import type { Side } from '../ports.ts';
+import type { Side } from '../sides.ts';
 import type { BucketChoice, ClientInfo } from './split.ts';
 
 /** One upgrade at the front door, with its client, its app and its side. */

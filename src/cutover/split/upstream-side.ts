@@ -17,7 +17,7 @@ import {
 import type { UpstreamRoute } from '../proxy/forwarded.ts';
 import { pipeBothWays } from '../proxy/tunnel.ts';
 import { type CountedSocket, Tunnel, type TunnelLimits, Tunnels } from '../proxy/tunnels.ts';
-import type { HealthSink } from '../ports.ts';
+import type { HealthSink } from '../ports/health-sink.ts';
 import type { RefusedUpgrades } from './refused-upgrades.ts';
 import type { ClientInfo } from './split.ts';
 

@@ -1,4 +1,4 @@
-import type { Side } from '../ports.ts';
+import type { Side } from '../sides.ts';
 import type { BridgeState } from '../bridge/bridge.ts';
 import type { SideReport } from '../watch/health.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';

@@ -1,5 +1,5 @@
 import { counter, gauge, type MergeRule, type Metric, scalar } from '../../core/ports/metric.ts';
-import type { Side } from '../ports.ts';
+import type { Side } from '../sides.ts';
 import type { BridgeState } from '../bridge/bridge.ts';
 import type { RollbackCounts } from '../watch/rollback.ts';
 import type { WindowSummary } from '../watch/sliding-window.ts';

@@ -1,6 +1,7 @@
 import type { CanaryStatus } from '../watch/canary.ts';
 import type { SideReport } from '../watch/health.ts';
-import type { PercentageState, Side } from '../ports.ts';
+import type { PercentageState } from '../ports/percentage.ts';
+import type { Side } from '../sides.ts';
 import type { BridgeState } from '../bridge/bridge.ts';
 import { SIDE_NAMES, SIDES } from '../sides.ts';
 import type { RollbackStatus } from '../watch/rollback.ts';

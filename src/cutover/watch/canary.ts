@@ -3,7 +3,8 @@ import { performance } from 'node:perf_hooks';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { WatchLimits } from '../watch-limits.ts';
 import { CanaryEndpoint, type CanaryEndpointOptions } from './canary-endpoint.ts';
-import type { HealthSink, Side } from '../ports.ts';
+import type { HealthSink } from '../ports/health-sink.ts';
+import type { Side } from '../sides.ts';
 import type { ProbeSite } from '../probe/probe-site.ts';
 import { otherSide, SIDE_NAMES, SIDES } from '../sides.ts';
 

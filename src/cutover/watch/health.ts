@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/ports/clock.ts';
 import type { BreachLimits } from '../watch-limits.ts';
-import type { Fault, HealthSink, Side } from '../ports.ts';
+import type { Fault, HealthSink } from '../ports/health-sink.ts';
+import type { Side } from '../sides.ts';
 import { type WindowSummary, SlidingWindow } from './sliding-window.ts';
 
 /** A breach is over when no failure was added for so long, although the window still has the old ones. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { Breach, BreachOf, Health } from './health.ts';
 import type { WatchLimits } from '../watch-limits.ts';
-import type { Percentage } from '../ports.ts';
+import type { Percentage } from '../ports/percentage.ts';
 
 /** Time until a change that could not be shared is tried again. */
 const SHARE_RETRY_MS = 5000;

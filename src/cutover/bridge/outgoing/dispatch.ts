@@ -2,7 +2,7 @@ import { isClientEvent } from '#protocol';
 import type { ChannelEvent, ChannelRef } from '../../../core/ports/events.ts';
 import { within } from '../../../core/util/time.ts';
 import { isInternal } from '../../client/server-frame.ts';
-import type { HealthSink } from '../../ports.ts';
+import type { HealthSink } from '../../ports/health-sink.ts';
 import type { RequestOutcome, UpstreamRequests } from '../ports/requests.ts';
 import type { ClientEvents } from './client-events.ts';
 import { Forwarder, type ForwarderDeps, type QueueState } from './forwarder.ts';

@@ -1,7 +1,7 @@
 import { type HttpRefusal, type QueryValues, verifyRequest, type SignedRequest } from '#protocol';
 import type { App } from '../core/app.ts';
 import { TokenBucket } from '../core/client/limiters.ts';
-import type { Replays } from '../core/ports/stores.ts';
+import type { ReplayGuard } from '../core/ports/stores.ts';
 import { httpError, HttpError } from './errors.ts';
 
 export interface AuthenticationOptions {
@@ -36,9 +36,9 @@ export class Authentication {
    * Rejects with a 401 when any node has accepted this signature before; two equal publishes within one second have the
    * same signature. Rejects with `Unavailable` when the shared store does not answer.
    */
-  async takeOnce(replays: Replays, app: App, query: QueryValues): Promise<void> {
+  async takeOnce(replayGuard: ReplayGuard, app: App, query: QueryValues): Promise<void> {
     const signature = query.get('auth_signature') ?? '';
-    if (!(await replays.take(app.id, signature, replayWindowMs(app.limits.authWindowSeconds))))
+    if (!(await replayGuard.take(app.id, signature, replayWindowMs(app.limits.authWindowSeconds))))
       throw new HttpError(401, 'Authentication signature was used before.');
   }
 

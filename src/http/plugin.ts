@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { exceeds } from '#protocol';
 import type { AppProvider } from '../core/ports/apps.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { Replays } from '../core/ports/stores.ts';
+import type { ReplayGuard } from '../core/ports/stores.ts';
 import { SlowSubscribers } from '../core/ports/failures.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals.ts';
@@ -34,7 +34,7 @@ export interface HttpOptions {
   readonly health: HealthChecks;
   readonly prefix: string;
   /** `undefined`: signatures may be used more than once. */
-  readonly replays: Replays | undefined;
+  readonly replayGuard: ReplayGuard | undefined;
   readonly refusals: Refusals;
   /** Names apps of the environment that are not served, for the log. */
   readonly unusedAppsHint?: string | undefined;
@@ -103,7 +103,8 @@ function registerApi(scope: FastifyInstance, options: HttpOptions, authenticatio
           const query = authentication.check(app, { method, path: rawPath, rawQuery, body });
           checkEncoding(request.raw);
           const answer = await reportingOutcome(options, async () => {
-            if (options.replays !== undefined) await authentication.takeOnce(options.replays, app, query);
+            if (options.replayGuard !== undefined)
+              await authentication.takeOnce(options.replayGuard, app, query);
             return handle(options.api, { app, params, query, body });
           });
           return reply.type('application/json').send(JSON.stringify(answer));

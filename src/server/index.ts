@@ -97,14 +97,17 @@ async function registerRoutes(parts: ServerParts): Promise<void> {
     clock: Date.now,
     health: { isReady: readinessOf(isReady, workers), warnings: () => stores.warnings() },
     prefix: config.path,
-    replays: config.replayProtection === 'strict' ? stores.replays : undefined,
+    replayGuard: config.replayProtection === 'strict' ? stores.replayGuard : undefined,
     unusedAppsHint: config.unusedAppsHint,
     onAnswered: cutover && ((isOk) => cutover.health.api('wavehall', isOk)),
   });
 }
 
-async function receiveFromCluster({ control, broker }: Stores, { hub, users }: ServerCore): Promise<void> {
-  control.onTerminate((app, user) => users.terminate(app, user));
+async function receiveFromCluster(
+  { nodeCommands, broker }: Stores,
+  { hub, users }: ServerCore,
+): Promise<void> {
+  nodeCommands.onTerminate((app, user) => users.terminate(app, user));
   await broker.start((ref, event) => {
     if (!users.handleEvent(ref, event)) hub.deliver(ref, event);
   });

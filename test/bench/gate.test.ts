@@ -19,7 +19,7 @@ interface Limit {
 }
 
 /**
- * What each limit detects:
+ * Defects that each limit detects:
  * - `floor join`: a server that does not batch; its ratio is about 7.
  * - `bare write`: a server that encodes the text for each socket; its ratio is 1.3 to 1.5, Wavehall's is 0.96 to 1.1,
  *   however busy the machine is.

@@ -96,7 +96,7 @@ test('8.11 data that must not be lost has no expiry, so that no volatile-* polic
   await node.membership.join(channel, { subscriptions: 1, member: member('1'), socketId: '1.1' });
   await node.quota.admit('a', 10);
   await node.state.write('cutover', { percent: 5 });
-  await node.replays.take('a', 'signature', 1000);
+  await node.replayGuard.take('a', 'signature', 1000);
   await node.broker.publish(channel, { payload: 'x' }, { size: 5, ttlSeconds: 60 });
   const expiring: string[] = [];
   for (const key of await client.keys('*')) if ((await client.pttl(key)) !== -1) expiring.push(key);

@@ -197,13 +197,13 @@ describe('100,000 invalid messages', () => {
       5,
     );
     const terminated: string[] = [];
-    node.control.onTerminate((app, user) => terminated.push(`${app} ${user}`));
+    node.nodeCommands.onTerminate((app, user) => terminated.push(`${app} ${user}`));
     await eventually(() => node.deliveries.length >= 4, 'the valid messages are delivered');
     const known = new Set([...node.deliveries.map((each) => each.event.payload), 'last']);
 
     await publishInvalid(client, [...pubsubChannels, keys.control()], valid);
     for (const ref of [orders, plain]) await node.broker.publish(ref, { payload: 'last' }, kept);
-    await node.control.terminate('a', 'last');
+    await node.nodeCommands.terminate('a', 'last');
     await eventually(() => terminated.includes('a last'), 'a command is still received', 15_000);
     for (const name of ['orders', 'plain'])
       await eventually(() => node.payloads(name).at(-1) === 'last', `${name} still delivers events`, 15_000);

@@ -151,11 +151,11 @@ async function useAll(node: Node, n: number): Promise<void> {
     () => node.membership.channels('a', ''),
     () => node.membership.members(CHANNEL),
     () => node.quota.connections('a'),
-    () => node.replays.take('a', `signature ${n}`, MINUTE_MS),
+    () => node.replayGuard.take('a', `signature ${n}`, MINUTE_MS),
     () => node.state.read('cutover'),
     () => node.cachedEvents.last(CHANNEL),
     () => node.broker.publish(CHANNEL, { payload: `meanwhile ${n}` }, RETENTION),
-    () => node.control.terminate('a', `meanwhile ${n}`),
+    () => node.nodeCommands.terminate('a', `meanwhile ${n}`),
     () => node.broker.subscribe(OTHER),
     () => node.membership.join(OTHER, { subscriptions: 1, member: undefined, socketId: '5.5' }),
     () => node.membership.leave(OTHER, { subscriptions: 0, member: undefined }),
@@ -203,7 +203,7 @@ async function damageAndExpectRepair(
   await join(b, '2');
   expect(await a.quota.admit('a', 10)).toBe(true);
   await untilAccepted(() => a.broker.publish(CHANNEL, { payload: 'before' }, RETENTION));
-  await a.replays.take('a', 'before', MINUTE_MS);
+  await a.replayGuard.take('a', 'before', MINUTE_MS);
   await a.state.write('cutover', { percent: 1 });
   await writeStoppedNode(admin, keys);
   const key = keyOf({ keys, node });
@@ -239,11 +239,11 @@ async function damageAndExpectRepair(
       'events are received',
     );
   const terminated: string[] = [];
-  for (const each of nodes) each.control.onTerminate((_app, user) => terminated.push(user));
-  await untilAccepted(() => a.control.terminate('a', 'u'));
+  for (const each of nodes) each.nodeCommands.onTerminate((_app, user) => terminated.push(user));
+  await untilAccepted(() => a.nodeCommands.terminate('a', 'u'));
   await eventually(() => terminated.length >= nodes.length, 'a command is received');
-  expect(await b.replays.take('a', 'after', MINUTE_MS)).toBe(true);
-  expect(await c.replays.take('a', 'after', MINUTE_MS)).toBe(false);
+  expect(await b.replayGuard.take('a', 'after', MINUTE_MS)).toBe(true);
+  expect(await c.replayGuard.take('a', 'after', MINUTE_MS)).toBe(false);
   await b.state.write('cutover', { percent: 2 });
   expect(await c.state.read('cutover')).toEqual({ percent: 2 });
   for (const each of nodes) {

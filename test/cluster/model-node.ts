@@ -4,7 +4,7 @@ import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
 import { Mutex } from '../../src/core/util/mutex.ts';
 import { Supervisor } from '../../src/stores/redis/node/supervisor.ts';
 import { DeadlineScripts } from '../../src/stores/redis/deadline/deadline-scripts.ts';
-import { RedisControl } from '../../src/stores/redis/node/control.ts';
+import { RedisNodeCommands } from '../../src/stores/redis/node/node-commands.ts';
 import { EvictionRepair } from '../../src/stores/redis/health/eviction-repair.ts';
 import { InvalidData } from '../../src/stores/redis/health/invalid-data.ts';
 import { Installation } from '../../src/stores/redis/node/installation.ts';
@@ -129,7 +129,7 @@ export class ModelNode {
         pauseMs: LEASE_MS,
         settleMs: 4 * LEASE_MS,
       }),
-      control: new RedisControl({ ...shared, deadlines, invalidData }),
+      nodeCommands: new RedisNodeCommands({ ...shared, deadlines, invalidData }),
     });
   }
 

@@ -74,9 +74,9 @@ describe('two nodes over a Cluster', () => {
     const where = nodeOptions({ cluster: cluster.addresses });
     const [a, b] = [await openNode(where), await openNode(where)];
     const received: string[] = [];
-    a.control.onTerminate((app, user) => received.push(`a ${app} ${user}`));
-    b.control.onTerminate((app, user) => received.push(`b ${app} ${user}`));
-    await a.control.terminate('app', 'u');
+    a.nodeCommands.onTerminate((app, user) => received.push(`a ${app} ${user}`));
+    b.nodeCommands.onTerminate((app, user) => received.push(`b ${app} ${user}`));
+    await a.nodeCommands.terminate('app', 'u');
     await eventually(() => received.length === 2, 'both nodes received it');
     expect(received.sort()).toEqual(['a app u', 'b app u']);
   });

@@ -73,7 +73,7 @@ export async function exerciseAllPorts(options: RedisOptions): Promise<void> {
   const [a, b] = [await openNode(options), await openNode(options)];
   const [orders, presence] = [channelOf('orders'), channelOf('presence-room')];
   const terminated: string[] = [];
-  b.control.onTerminate((_app, user) => terminated.push(user));
+  b.nodeCommands.onTerminate((_app, user) => terminated.push(user));
   for (const node of [a, b]) {
     await node.broker.subscribe(orders);
     await node.broker.subscribe(presence);
@@ -87,7 +87,7 @@ export async function exerciseAllPorts(options: RedisOptions): Promise<void> {
   a.quota.dismiss('a');
   await a.broker.publish(orders, { payload: 'kept' }, { size: 50, ttlSeconds: 60, lastSeconds: 60 });
   expect((await b.cachedEvents.last(orders))?.payload).toBe('kept');
-  await a.control.terminate('a', 'u');
+  await a.nodeCommands.terminate('a', 'u');
   await a.membership.leave(presence, { subscriptions: 0, member: member('1') });
   await eventually(() => b.payloads('orders').length > 0 && terminated.length > 0, 'b receives both');
   await b.broker.unsubscribe(orders);

@@ -14,11 +14,13 @@ describe('a signature', () => {
     const options = nodeOptions({ port: redis.port });
     const nodes = [await openNode(options), await openNode(options), await openNode(options)];
     const [first, second] = nodes;
-    expect(await first!.replays.take('a', 'one', MINUTE_MS)).toBe(true);
-    expect(await second!.replays.take('a', 'one', MINUTE_MS)).toBe(false);
-    expect(await second!.replays.take('b', 'one', MINUTE_MS)).toBe(true);
+    expect(await first!.replayGuard.take('a', 'one', MINUTE_MS)).toBe(true);
+    expect(await second!.replayGuard.take('a', 'one', MINUTE_MS)).toBe(false);
+    expect(await second!.replayGuard.take('b', 'one', MINUTE_MS)).toBe(true);
     const answers = await Promise.all(
-      Array.from({ length: 30 }, (_, at) => nodes[at % nodes.length]!.replays.take('a', 'two', MINUTE_MS)),
+      Array.from({ length: 30 }, (_, at) =>
+        nodes[at % nodes.length]!.replayGuard.take('a', 'two', MINUTE_MS),
+      ),
     );
     expect(answers.filter(Boolean)).toHaveLength(1);
   });
@@ -28,7 +30,9 @@ describe('a signature', () => {
     try {
       const node = await openNode(nodeOptions({ port: own.port }));
       await own.kill();
-      await expect(node.replays.take('a', 'one', MINUTE_MS)).rejects.toMatchObject({ name: 'Unavailable' });
+      await expect(node.replayGuard.take('a', 'one', MINUTE_MS)).rejects.toMatchObject({
+        name: 'Unavailable',
+      });
     } finally {
       await own.close();
     }

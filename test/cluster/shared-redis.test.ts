@@ -33,15 +33,15 @@ const [orders, presence, user] = [channelOf('orders'), channelOf('presence-room'
 async function exchange(from: Node, to: Node) {
   const terminated: string[] = [];
   for (const node of [from, to]) for (const ref of [orders, presence, user]) await node.broker.subscribe(ref);
-  to.control.onTerminate((_app, id) => terminated.push(id));
+  to.nodeCommands.onTerminate((_app, id) => terminated.push(id));
   const own: string[] = [];
-  from.control.onTerminate((_app, id) => own.push(id));
+  from.nodeCommands.onTerminate((_app, id) => own.push(id));
   await from.membership.join(presence, { subscriptions: 1, member: memberOf('1'), socketId: '1.1' });
   await from.membership.join(user, { subscriptions: 1, member: memberOf('7'), socketId: '1.1' });
   await from.quota.admit('a', 10);
   await from.state.write('cutover', { percent: 50 });
   await from.broker.publish(orders, { payload: 'x' }, { size: 10, ttlSeconds: 60, lastSeconds: 60 });
-  await from.control.terminate('a', '7');
+  await from.nodeCommands.terminate('a', '7');
   await eventually(
     () => from.payloads('orders').length > 0 && own.length > 0,
     'the sender receives its own event',

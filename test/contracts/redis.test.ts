@@ -7,7 +7,7 @@ import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
-import { replaysContract } from './replays.ts';
+import { replayGuardContract } from './replay-guard.ts';
 import { stateContract } from './state.ts';
 
 let redis: TestRedis;
@@ -25,7 +25,7 @@ for (const contract of [
   cachedEventsContract,
   membershipContract,
   connectionQuotaContract,
-  replaysContract,
+  replayGuardContract,
   stateContract,
 ])
   contract(implementation);

@@ -233,7 +233,7 @@ export function openCore(options: TestCoreOptions = {}) {
     },
     errorDataAsString: options.errorDataAsString ?? false,
   });
-  stores.control.onTerminate((app, user) => users.terminate(app, user));
+  stores.nodeCommands.onTerminate((app, user) => users.terminate(app, user));
   void stores.broker.start((ref, event) => {
     if (!users.handleEvent(ref, event)) hub.deliver(ref, event);
   });

@@ -1,4 +1,4 @@
-import { MemoryReplays } from '../../src/stores/memory/replays.ts';
+import { MemoryReplayGuard } from '../../src/stores/memory/replay-guard.ts';
 import Fastify from 'fastify';
 import { type Credential, signHttp } from '#protocol';
 import { StaticApps } from '../../src/apps/static.ts';
@@ -57,7 +57,7 @@ export async function openHttp(options: TestHttpOptions = {}) {
     clock: clock.read,
     health: { isReady: () => condition.ready },
     prefix: options.prefix ?? '',
-    replays: options.refuseReplays === true ? new MemoryReplays({ clock: clock.read }) : undefined,
+    replayGuard: options.refuseReplays === true ? new MemoryReplayGuard({ clock: clock.read }) : undefined,
     refusals: new Refusals({ warn: () => undefined }, clock.read),
     onAnswered: options.onAnswered,
   });

@@ -13,7 +13,7 @@ export interface ConnectionQuota {
 export type Terminate = (app: string, user: string) => void;
 
 /** Commands for every node, this one included. */
-export interface Control {
+export interface NodeCommands {
   /** Called once, before any `terminate`. */
   onTerminate(terminate: Terminate): void;
   /** Resolves when the command is sent; rejects as `publish` does. */
@@ -29,7 +29,7 @@ export interface SharedState {
 }
 
 /** Signatures of requests that were accepted, on all nodes: each is accepted once. */
-export interface Replays {
+export interface ReplayGuard {
   /** Signatures that were forgotten before they expired. */
   readonly forgotten: number;
   /**
@@ -45,9 +45,9 @@ export interface Stores {
   readonly cachedEvents: CachedEvents;
   readonly membership: Membership;
   readonly quota: ConnectionQuota;
-  readonly control: Control;
+  readonly nodeCommands: NodeCommands;
   readonly state: SharedState;
-  readonly replays: Replays;
+  readonly replayGuard: ReplayGuard;
   /** Metrics of the stores. */
   readonly metrics: readonly Metric[];
   /** False while the shared store cannot be reached. */

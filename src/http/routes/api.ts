@@ -1,7 +1,7 @@
 import type { QueryValues } from '#protocol';
 import type { App } from '../../core/app.ts';
 import type { Hub } from '../../core/channels/hub.ts';
-import type { Control, ConnectionQuota } from '../../core/ports/stores.ts';
+import type { NodeCommands, ConnectionQuota } from '../../core/ports/stores.ts';
 import type { Broker, CachedEvents } from '../../core/ports/events.ts';
 import type { Membership } from '../../core/ports/membership.ts';
 
@@ -12,7 +12,7 @@ export interface Api {
   readonly cachedEvents: CachedEvents;
   readonly membership: Membership;
   readonly quota: ConnectionQuota;
-  readonly control: Control;
+  readonly nodeCommands: NodeCommands;
 }
 
 /** One authenticated request. */

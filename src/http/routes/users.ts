@@ -12,9 +12,12 @@ export async function users({ membership }: Api, { app, params }: ApiRequest): P
 }
 
 /** `POST /users/{user}/terminate_connections` (SPEC 8.9), on every node. */
-export async function terminateConnections({ control }: Api, { app, params }: ApiRequest): Promise<object> {
+export async function terminateConnections(
+  { nodeCommands }: Api,
+  { app, params }: ApiRequest,
+): Promise<object> {
   const user = params.user ?? '';
   if (user === '' || /\p{Cc}/u.test(user)) throw new HttpError(400, 'Invalid user id.');
-  await control.terminate(app.id, user);
+  await nodeCommands.terminate(app.id, user);
   return {};
 }

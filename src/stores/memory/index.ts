@@ -1,16 +1,16 @@
 import type { Stores } from '../../core/ports/stores.ts';
-import { replayMetrics } from '../../core/replays.ts';
+import { replayMetrics } from '../../core/replay-metrics.ts';
 import { MemoryBroker } from './broker.ts';
-import { MemoryControl } from './control.ts';
+import { MemoryNodeCommands } from './node-commands.ts';
 import { MemoryCachedEvents } from './cached-events.ts';
 import { MemoryConnectionQuota } from './connection-quota.ts';
 import { MemoryMembership } from './membership.ts';
-import { MemoryReplays } from './replays.ts';
+import { MemoryReplayGuard } from './replay-guard.ts';
 import { FileState } from './state.ts';
 
 /** Opens in-memory stores, for a single node. With `stateFile`, the shared state survives restarts; nothing else does. */
 export function openMemoryStores(stateFile?: string, signatures?: number): Stores {
-  const replays = new MemoryReplays({ signatures });
+  const replayGuard = new MemoryReplayGuard({ signatures });
   const cachedEvents = new MemoryCachedEvents();
   const broker = new MemoryBroker(cachedEvents);
   return {
@@ -18,10 +18,10 @@ export function openMemoryStores(stateFile?: string, signatures?: number): Store
     cachedEvents,
     membership: new MemoryMembership(broker),
     quota: new MemoryConnectionQuota(),
-    control: new MemoryControl(),
+    nodeCommands: new MemoryNodeCommands(),
     state: new FileState(stateFile),
-    replays,
-    metrics: replayMetrics(replays),
+    replayGuard,
+    metrics: replayMetrics(replayGuard),
     isReady: () => true,
     warnings: () => [],
     close: () => Promise.resolve(),

@@ -1,10 +1,10 @@
 import { MinuteLog } from '../../core/util/minute-log.ts';
 import type { Stores } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import { replayMetrics } from '../../core/replays.ts';
+import { replayMetrics } from '../../core/replay-metrics.ts';
 import { RedisBroker } from './broker.ts';
 import { Responsiveness } from './health/unanswered.ts';
-import { RedisControl } from './node/control.ts';
+import { RedisNodeCommands } from './node/node-commands.ts';
 import { DeadlineScripts } from './deadline/deadline-scripts.ts';
 import { redisMetrics } from './metrics.ts';
 import { EvictionRepair } from './health/eviction-repair.ts';
@@ -21,7 +21,7 @@ import { RedisMembership } from './membership/membership.ts';
 import { ClusterNode } from './node/node.ts';
 import type { RedisOptions } from './options.ts';
 import { Publisher } from './events/publisher.ts';
-import { RedisReplays } from './replays.ts';
+import { RedisReplayGuard } from './replay-guard.ts';
 import { CHANNEL_DAMAGED, KEY_REPAIRED } from './link/scripts.ts';
 import { RedisState } from './state.ts';
 
@@ -38,7 +38,7 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
   const beat = setInterval(() => supervisor.beat(), options.leaseMs / 4);
   return {
     ...ports,
-    metrics: [...redisMetrics(isReady, counts), ...replayMetrics(ports.replays)],
+    metrics: [...redisMetrics(isReady, counts), ...replayMetrics(ports.replayGuard)],
     isReady,
     warnings: () => (repair.isEvicting ? ['Redis evicts keys: it needs more memory'] : []),
     async close() {
@@ -61,7 +61,7 @@ function assemble(options: RedisOptions, logger: Logger) {
   const membership = new RedisMembership({ links, keys, node });
   const quota = new RedisConnectionQuota({ links, keys, node });
   const deadlines = new DeadlineScripts({ links, keys, node, timeoutMs: options.commandTimeoutMs });
-  const control = new RedisControl({
+  const nodeCommands = new RedisNodeCommands({
     ...{ links, keys, deadlines, invalidData },
     onForeign: (app) => installation.warnOfOther(app),
   });
@@ -80,12 +80,12 @@ function assemble(options: RedisOptions, logger: Logger) {
   });
   repairOnDamage({ links, keys, invalidData, repair });
   return {
-    ...{ membership, quota, control, repair },
+    ...{ membership, quota, nodeCommands, repair },
     broker: new RedisBroker({ receiver, publisher, membership }),
     cachedEvents: new RedisCachedEvents(links, keys),
     state: new RedisState(links, keys),
-    replays: new RedisReplays(links, keys, options.replaySignatures),
-    supervisor: new Supervisor({ ...shared, options, node, receiver, quota, control, repair }),
+    replayGuard: new RedisReplayGuard(links, keys, options.replaySignatures),
+    supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),
     responsiveness: new Responsiveness(links, logger),
     counts: () => ({
       lostEvents: receiver.lostEvents,

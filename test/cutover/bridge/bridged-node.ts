@@ -65,7 +65,7 @@ export async function openBridgedNode(options: BridgedNodeOptions): Promise<Brid
     clock: Date.now,
     health: { isReady: () => true },
     prefix: '',
-    replays: undefined,
+    replayGuard: undefined,
   });
   new WebSocketTransport({
     maxLingering: 10,
@@ -78,7 +78,7 @@ export async function openBridgedNode(options: BridgedNodeOptions): Promise<Brid
     messageBytes: MESSAGE_BYTES,
     fragmentsPerMessage: 100,
   }).attach(http.server);
-  stores.control.onTerminate((app, user) => core.users.terminate(app, user));
+  stores.nodeCommands.onTerminate((app, user) => core.users.terminate(app, user));
   await stores.broker.start((ref, event) => {
     if (!core.users.handleEvent(ref, event)) core.hub.deliver(ref, event);
   });

@@ -1,6 +1,6 @@
 import type { Member } from '#protocol';
 import type { App } from '../../../core/app.ts';
-import type { Control, Stores, Terminate } from '../../../core/ports/stores.ts';
+import type { NodeCommands, Stores, Terminate } from '../../../core/ports/stores.ts';
 import type { Broker, ChannelRef, Deliver } from '../../../core/ports/events.ts';
 import type { Membership, Occupancy } from '../../../core/ports/membership.ts';
 import type { SubscriptionState } from '../ports/receiver.ts';
@@ -57,7 +57,7 @@ export function bridgedStores(
   );
   const upstreamOf = ({ app }: ChannelRef): UpstreamApp | undefined => upstreams.get(app);
   const broker = new BridgedBroker({ inner: inner.broker, cachedEvents, apps, upstreamOf });
-  const control = new BridgedControl(inner.control, (app, user) =>
+  const nodeCommands = new BridgedNodeCommands(inner.nodeCommands, (app, user) =>
     upstreams.get(app)?.dispatch.terminate(user),
   );
   const local: LocalStores = {
@@ -66,7 +66,7 @@ export function bridgedStores(
     members: membership,
     remember: (ref, payload) => broker.remember(ref, payload),
   };
-  return { stores: { ...inner, broker, cachedEvents, membership, quota, control }, local };
+  return { stores: { ...inner, broker, cachedEvents, membership, quota, nodeCommands }, local };
 }
 
 function mergedMembership(inner: Membership, { upstreams, failed }: BridgedStoresDeps): MergedMembership {
@@ -89,11 +89,11 @@ function mergedMembership(inner: Membership, { upstreams, failed }: BridgedStore
 }
 
 /** SPEC 11.12: terminates a user's connections on both sides. */
-class BridgedControl implements Control {
-  readonly #inner: Control;
+class BridgedNodeCommands implements NodeCommands {
+  readonly #inner: NodeCommands;
   readonly #upstream: (app: string, user: string) => Promise<void> | undefined;
 
-  constructor(inner: Control, upstream: (app: string, user: string) => Promise<void> | undefined) {
+  constructor(inner: NodeCommands, upstream: (app: string, user: string) => Promise<void> | undefined) {
     this.#inner = inner;
     this.#upstream = upstream;
   }

@@ -1,6 +1,6 @@
 import { Unavailable } from '../../../core/ports/failures.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
-import type { RedisControl } from './control.ts';
+import type { RedisNodeCommands } from './node-commands.ts';
 import type { EvictionRepair } from '../health/eviction-repair.ts';
 import type { Keys } from '../keys.ts';
 import type { RedisConnectionQuota } from './connection-quota.ts';
@@ -22,7 +22,7 @@ interface SupervisorDeps {
   readonly node: ClusterNode;
   readonly receiver: Receiver;
   readonly quota: RedisConnectionQuota;
-  readonly control: RedisControl;
+  readonly nodeCommands: RedisNodeCommands;
   readonly keys: Keys;
   readonly logger: Logger;
   readonly repair: EvictionRepair;
@@ -58,11 +58,11 @@ export class Supervisor {
 
   /** Connects and attaches. Rejects with a sentence for the operator when Redis cannot be reached or used. */
   async start(): Promise<void> {
-    const { links, node, control, keys, logger, options } = this.#deps;
+    const { links, node, nodeCommands, keys, logger, options } = this.#deps;
     try {
       await links.connect();
       await checkRedis(links, keys, logger);
-      await Promise.all([node.attach(), control.subscribe()]);
+      await Promise.all([node.attach(), nodeCommands.subscribe()]);
       this.#servers = await this.#runIds();
       await this.#healthCheck.start(links.servers());
     } catch (error) {
@@ -141,7 +141,7 @@ export class Supervisor {
 
   async #subscribeAll(): Promise<void> {
     try {
-      await this.#deps.control.subscribe();
+      await this.#deps.nodeCommands.subscribe();
       await this.#deps.receiver.resume();
       this.#isSubscribed = this.#deps.links.subscriber.isUp;
       this.#beatsWithoutLoopback = 0;
@@ -166,9 +166,9 @@ export class Supervisor {
 
   /** Reopens the subscription when it is connected but receives nothing: Redis may no longer know its subscriptions. */
   #checkLoopback(): void {
-    const { control, logger, links } = this.#deps;
-    this.#beatsWithoutLoopback = control.isLoopbackIntact ? 0 : this.#beatsWithoutLoopback + 1;
-    if (this.#beatsWithoutLoopback < RECONNECT_AFTER_BEATS) return control.sendLoopback();
+    const { nodeCommands, logger, links } = this.#deps;
+    this.#beatsWithoutLoopback = nodeCommands.isLoopbackIntact ? 0 : this.#beatsWithoutLoopback + 1;
+    if (this.#beatsWithoutLoopback < RECONNECT_AFTER_BEATS) return nodeCommands.sendLoopback();
     this.#beatsWithoutLoopback = 0;
     logger.warn('The subscription to Redis is open but receives no messages: it is opened again');
     links.subscriber.reopen();

@@ -1,16 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HOSTILE_NAMES, type Implementation, openStores } from './capabilities.ts';
 
-/** The contract of `Replays`, for every implementation; it stores 5 signatures of an app. */
-export function replaysContract(implementation: Implementation): void {
-  describe('replays', () => {
+/** The contract of `ReplayGuard`, for every implementation; it stores 5 signatures of an app. */
+export function replayGuardContract(implementation: Implementation): void {
+  describe('replay guard', () => {
     let node: Awaited<ReturnType<typeof openStores>>;
     beforeEach(async () => {
       node = await openStores(implementation);
     });
     afterEach(() => node.close());
 
-    const take = (signature: string, app = 'a', ttlMs = 60_000) => node.replays.take(app, signature, ttlMs);
+    const take = (signature: string, app = 'a', ttlMs = 60_000) =>
+      node.replayGuard.take(app, signature, ttlMs);
 
     test('8.2 a signature is accepted once, also when it arrives many times at once', async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => take('one')));
@@ -41,10 +42,10 @@ export function replaysContract(implementation: Implementation): void {
     test('8.2 above the limit the oldest signatures are evicted, and counted', async () => {
       for (const signature of ['1', '2', '3', '4', '5']) expect(await take(signature)).toBe(true);
       expect(await take('1')).toBe(false);
-      expect(node.replays.forgotten).toBe(0);
+      expect(node.replayGuard.forgotten).toBe(0);
       await implementation.pass(1);
       expect(await take('6')).toBe(true);
-      expect(node.replays.forgotten).toBe(1);
+      expect(node.replayGuard.forgotten).toBe(1);
       for (const signature of ['3', '4', '5', '6']) expect(await take(signature)).toBe(false);
     });
   });

@@ -1,11 +1,11 @@
-import type { Replays } from '../../core/ports/stores.ts';
-import { DEFAULT_SIGNATURES } from '../../core/replays.ts';
+import type { ReplayGuard } from '../../core/ports/stores.ts';
+import { DEFAULT_SIGNATURES } from '../../core/replay-metrics.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './link/links.ts';
 import { runScript } from './link/scripts.ts';
 
 /** Takes each signature once over all nodes. Expiry is on the clock of Redis; the number of signatures is bounded. */
-export class RedisReplays implements Replays {
+export class RedisReplayGuard implements ReplayGuard {
   readonly #links: Links;
   readonly #keys: Keys;
   readonly #signatures: number;

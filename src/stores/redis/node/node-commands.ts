@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Control, Terminate } from '../../../core/ports/stores.ts';
+import type { NodeCommands, Terminate } from '../../../core/ports/stores.ts';
 import type { DeadlineScripts } from '../deadline/deadline-scripts.ts';
 import type { InvalidData } from '../health/invalid-data.ts';
 import type { Keys } from '../keys.ts';
@@ -17,7 +17,7 @@ interface RedisControlDeps {
 }
 
 /** Carries commands to every node, and a loopback message that detects a subscription that no longer receives. */
-export class RedisControl implements Control {
+export class RedisNodeCommands implements NodeCommands {
   readonly #links: Links;
   readonly #keys: Keys;
   readonly #deadlines: DeadlineScripts;

@@ -1,7 +1,7 @@
-import type { Control, Terminate } from '../../core/ports/stores.ts';
+import type { NodeCommands, Terminate } from '../../core/ports/stores.ts';
 
-/** The control of a single node: runs each command here. */
-export class MemoryControl implements Control {
+/** Commands of a single node: runs each command here. */
+export class MemoryNodeCommands implements NodeCommands {
   #terminate: Terminate = () => undefined;
 
   onTerminate(terminate: Terminate): void {

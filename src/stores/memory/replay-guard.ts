@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import type { Replays } from '../../core/ports/stores.ts';
-import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replays.ts';
+import type { ReplayGuard } from '../../core/ports/stores.ts';
+import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replay-metrics.ts';
 
 /** The signatures that a single node has accepted. */
-export class MemoryReplays implements Replays {
+export class MemoryReplayGuard implements ReplayGuard {
   readonly #clock: () => number;
   readonly #signatures: number;
   readonly #apps = new Map<string, LRUCache<string, true>>();

@@ -1,5 +1,5 @@
 import { counter, type Metric, scalar } from './ports/metric.ts';
-import type { Replays } from './ports/stores.ts';
+import type { ReplayGuard } from './ports/stores.ts';
 
 /** Signatures of an app that are remembered by default. */
 export const DEFAULT_SIGNATURES = 100_000;
@@ -10,11 +10,11 @@ export interface ReplayOptions {
   readonly clock?: () => number;
 }
 
-export const replayMetrics = (replays: Replays): Metric[] => [
+export const replayMetrics = (replayGuard: ReplayGuard): Metric[] => [
   counter(
     'replay_signatures_forgotten_total',
     'Signatures forgotten before they expired, because there were more than WAVEHALL_REPLAY_SIGNATURES.',
     [],
-    () => scalar(replays.forgotten),
+    () => scalar(replayGuard.forgotten),
   ),
 ];

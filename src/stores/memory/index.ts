@@ -1,5 +1,5 @@
 import type { Stores } from '../../core/ports/stores.ts';
-import { replayMetrics } from '../../core/replay-metrics.ts';
+import { replayMetrics } from '../../core/replay-guard.ts';
 import { MemoryBroker } from './broker.ts';
 import { MemoryNodeCommands } from './node-commands.ts';
 import { MemoryCachedEvents } from './cached-events.ts';

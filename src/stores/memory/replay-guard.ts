@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { ReplayGuard } from '../../core/ports/stores.ts';
-import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replay-metrics.ts';
+import { DEFAULT_SIGNATURES, type ReplayOptions } from '../../core/replay-guard.ts';
 
 /** The signatures that a single node has accepted. */
 export class MemoryReplayGuard implements ReplayGuard {

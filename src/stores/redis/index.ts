@@ -1,7 +1,7 @@
 import { MinuteLog } from '../../core/util/minute-log.ts';
 import type { Stores } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import { replayMetrics } from '../../core/replay-metrics.ts';
+import { replayMetrics } from '../../core/replay-guard.ts';
 import { RedisBroker } from './broker.ts';
 import { Responsiveness } from './health/unanswered.ts';
 import { RedisNodeCommands } from './node/node-commands.ts';

@@ -1,5 +1,5 @@
 import type { ReplayGuard } from '../../core/ports/stores.ts';
-import { DEFAULT_SIGNATURES } from '../../core/replay-metrics.ts';
+import { DEFAULT_SIGNATURES } from '../../core/replay-guard.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './link/links.ts';
 import { runScript } from './link/scripts.ts';

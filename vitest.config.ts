@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** Files that measure a ratio: nothing else may run beside them. */
-const MEASURING = 'test/bench/*.test.ts';
+/** Judges a measured ratio: nothing else may run beside it. */
+const MEASURING = 'test/bench/gate.test.ts';
 
 /** Folders whose other tests start nothing: no server, no Redis, no program but openssl. */
 const UNIT = 'test/{protocol,core,contracts,http,net,config,transports,observability}/**/*.test.ts';

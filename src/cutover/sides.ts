@@ -1,7 +1,6 @@
 /** This server, and the upstream that clients and publishers are moved away from. */
-export type Side = 'wavehall' | 'upstream';
-
-export const SIDES = ['wavehall', 'upstream'] as const satisfies readonly Side[];
+export const SIDES = ['wavehall', 'upstream'] as const;
+export type Side = (typeof SIDES)[number];
 
 /** Names for log lines and reports, within a sentence. */
 export const SIDE_NAMES: Readonly<Record<Side, string>> = {

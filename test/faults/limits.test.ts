@@ -1,7 +1,14 @@
 /** Redis runs but refuses: it is full, or it accepts no more connections. */
 import { describe, expect } from 'vitest';
 import { eventually } from '../support/wire.ts';
-import { askRedis, msUntilAccepting, startLoad, keepRejoining, waitForAccepted } from './steps.ts';
+import {
+  askRedis,
+  changeMembers,
+  msUntilAccepting,
+  startLoad,
+  keepRejoining,
+  waitForAccepted,
+} from './steps.ts';
 import { fault, report, type FaultRun } from './fault-run.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
@@ -29,13 +36,7 @@ describe('Redis is full', () => {
         await node.notReady();
       }
       const accepted = run.recorder.accepted().length;
-      const [leaving, rejoining] = [clients[0]!, clients[4]!];
-      await leaving.unsubscribe(presence);
-      await rejoining.unsubscribe(presence);
-      await rejoining.subscribe(presence);
-      const joining = await run.connectClient('joining', 1, [presence, news]);
-      await run.connectClient('brief', 2, [presence]).then((client) => client.close());
-      expect(joining.confirmed).toHaveLength(2);
+      await changeMembers(run, clients, presence, news);
       await sleep(1500);
       expect(run.recorder.accepted()).toHaveLength(accepted);
       await setConfig(run, 'maxmemory', 0);

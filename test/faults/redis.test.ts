@@ -1,7 +1,7 @@
 /** Faults of Redis itself. */
 import { describe, expect } from 'vitest';
 import { REDIS_TIMEOUT_MS } from '../support/cluster.ts';
-import { askRedis, msUntilAccepting, startLoad, expectNoMemberChanges } from './steps.ts';
+import { askRedis, changeMembers, msUntilAccepting, startLoad, expectNoMemberChanges } from './steps.ts';
 import { fault, report } from './fault-run.ts';
 import { sleep } from '../../src/core/util/time.ts';
 
@@ -45,13 +45,7 @@ describe('Redis is unavailable', () => {
   fault('8.3 F13 the rosters contain joins and leaves of that time when it is back', {}, async (run) => {
     const { presence, news, clients, stop } = await startLoad(run, 3, 20);
     await run.cluster.redis.kill();
-    const [leaving, rejoining] = [clients[0]!, clients[4]!];
-    await leaving.unsubscribe(presence);
-    await rejoining.unsubscribe(presence);
-    await rejoining.subscribe(presence);
-    const joining = await run.connectClient('joining', 1, [presence, news]);
-    await run.connectClient('brief', 2, [presence]).then((client) => client.close());
-    expect(joining.confirmed).toHaveLength(2);
+    await changeMembers(run, clients, presence, news);
     for (const node of run.cluster.nodes) {
       await run.request(node, 'GET /channels', () => node.get('/channels'));
       await run.request(node, 'GET users', () => node.get(`/channels/${presence}/users`));

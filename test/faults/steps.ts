@@ -25,6 +25,25 @@ export async function waitForAccepted(run: FaultRun, channel: string, count: num
   );
 }
 
+/**
+ * Makes one member leave, one leave and join again, one join, and one join and disconnect. Expects that the subscriptions
+ * of the joining client are confirmed.
+ */
+export async function changeMembers(
+  run: FaultRun,
+  clients: readonly ClusterClient[],
+  presence: string,
+  news: string,
+): Promise<void> {
+  const [leaving, rejoining] = [clients[0]!, clients[4]!];
+  await leaving.unsubscribe(presence);
+  await rejoining.unsubscribe(presence);
+  await rejoining.subscribe(presence);
+  const joining = await run.connectClient('joining', 1, [presence, news]);
+  await run.connectClient('brief', 2, [presence]).then((client) => client.close());
+  expect(joining.confirmed).toHaveLength(2);
+}
+
 /** Makes clients leave and join again, over and over. */
 export const keepRejoining = (
   run: FaultRun,

@@ -1,6 +1,6 @@
 import type { NodeCommands, Terminate } from '../../core/ports/stores.ts';
 
-/** Commands of a single node: runs each command here. */
+/** Runs each command on this node, the only one. */
 export class MemoryNodeCommands implements NodeCommands {
   #terminate: Terminate = () => undefined;
 

@@ -183,7 +183,7 @@ async function outcome(
   await eventually(() => missing() === 0, 'every accepted event has arrived').catch(() => undefined);
   const took = publishes.map(({ beganMs, endedMs }) => endedMs - beganMs);
   const refused = publishes.filter(({ status }) => status === 503);
-  // SPEC 8.3: Redis ended while it had the event, so nobody knows whether it was published.
+  // SPEC 8.3: Redis ended while it had the event, so it is unknown whether it was published.
   const unknown = publishes.filter(({ status }) => status === 504);
   const lastRefusalMs = Math.max(backMs, ...refused.map(({ endedMs }) => endedMs)) - backMs;
   const name = `Redis killed, restarted ${keepsData ? 'with its data' : 'empty'}:`;

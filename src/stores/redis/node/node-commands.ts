@@ -7,7 +7,7 @@ import type { Links } from '../link/links.ts';
 
 const LONGEST_ORDER_BYTES = 4096;
 
-interface RedisControlDeps {
+interface RedisNodeCommandsDeps {
   readonly links: Links;
   readonly keys: Keys;
   readonly deadlines: DeadlineScripts;
@@ -30,7 +30,7 @@ export class RedisNodeCommands implements NodeCommands {
   readonly #unreturned = new Set<string>();
   #terminate: Terminate = () => undefined;
 
-  constructor(deps: RedisControlDeps) {
+  constructor(deps: RedisNodeCommandsDeps) {
     const { links, keys, invalidData, onForeign = () => undefined } = deps;
     this.#links = links;
     this.#keys = keys;

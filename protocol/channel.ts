@@ -2,6 +2,8 @@ import { bytesOf, exceeds } from './limits.ts';
 
 /** 3.1 — what a channel can do; its name alone decides. */
 export interface ChannelKind {
+  /** The prefix in words; `public` without one. */
+  readonly name: ChannelKindName;
   /** Subscribing needs a signature (3.5). */
   readonly signed: boolean;
   /** Has a roster and sends member changes (4). */
@@ -14,9 +16,20 @@ export interface ChannelKind {
   readonly clientEvents: boolean;
 }
 
-type Trait = keyof ChannelKind;
+export type ChannelKindName =
+  | 'public'
+  | 'private'
+  | 'presence'
+  | 'cache'
+  | 'private_cache'
+  | 'presence_cache'
+  | 'private_encrypted'
+  | 'private_encrypted_cache';
 
-const kind = (...traits: readonly Trait[]): ChannelKind => ({
+type Trait = Exclude<keyof ChannelKind, 'name'>;
+
+const kind = (name: ChannelKindName, ...traits: readonly Trait[]): ChannelKind => ({
+  name,
   signed: traits.includes('signed'),
   members: traits.includes('members'),
   cached: traits.includes('cached'),
@@ -24,16 +37,16 @@ const kind = (...traits: readonly Trait[]): ChannelKind => ({
   clientEvents: traits.includes('clientEvents'),
 });
 
-const PUBLIC = kind();
+const PUBLIC = kind('public');
 
 const KINDS: readonly (readonly [prefix: string, kind: ChannelKind])[] = [
-  ['private-encrypted-cache-', kind('signed', 'cached', 'encrypted')],
-  ['private-encrypted-', kind('signed', 'encrypted')],
-  ['presence-cache-', kind('signed', 'members', 'cached', 'clientEvents')],
-  ['private-cache-', kind('signed', 'cached', 'clientEvents')],
-  ['presence-', kind('signed', 'members', 'clientEvents')],
-  ['private-', kind('signed', 'clientEvents')],
-  ['cache-', kind('cached')],
+  ['private-encrypted-cache-', kind('private_encrypted_cache', 'signed', 'cached', 'encrypted')],
+  ['private-encrypted-', kind('private_encrypted', 'signed', 'encrypted')],
+  ['presence-cache-', kind('presence_cache', 'signed', 'members', 'cached', 'clientEvents')],
+  ['private-cache-', kind('private_cache', 'signed', 'cached', 'clientEvents')],
+  ['presence-', kind('presence', 'signed', 'members', 'clientEvents')],
+  ['private-', kind('private', 'signed', 'clientEvents')],
+  ['cache-', kind('cache', 'cached')],
 ];
 
 /** 3.1 — the longest matching prefix decides, dash included; everything else is public. */

@@ -1,4 +1,4 @@
-import { counter, type Metric } from './ports/metric.ts';
+import { counter, type NumberMetric } from './ports/metric.ts';
 import { type LogExample, MinuteLog } from './util/minute-log.ts';
 import type { Logger } from './ports/logger.ts';
 
@@ -92,7 +92,7 @@ export class Refusals {
     for (const counted of this.#counted.values()) counted.tick();
   }
 
-  get metrics(): readonly Metric[] {
+  get metrics(): readonly NumberMetric[] {
     const values = () => [...this.#counted].map(([reason, { total }]) => [[reason], total] as const);
     return [
       counter(

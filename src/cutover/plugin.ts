@@ -213,7 +213,7 @@ const NO_SPLIT_COUNTS = { sockets: ZERO_BY_SIDE, opened: ZERO_BY_SIDE, failovers
 /** Counts failures of the broker only: subscriptions with an invalid signature do not reach it. */
 function brokerWithHealth(broker: Broker, health: HealthSink): Broker {
   return {
-    start: (deliver) => broker.start(deliver),
+    start: (deliver, replayed) => broker.start(deliver, replayed),
     async subscribe(ref) {
       try {
         await broker.subscribe(ref);

@@ -8,6 +8,7 @@ import type { ReplayGuard } from '../core/ports/stores.ts';
 import { SlowSubscribers } from '../core/ports/failures.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals.ts';
+import type { AppTraffic } from '../core/traffic/app-traffic.ts';
 import { splitTarget } from '../core/util/http-text.ts';
 import type { Api } from './routes/api.ts';
 import { Authentication } from './authenticate.ts';
@@ -17,6 +18,7 @@ import { type HealthChecks, registerHealth } from './health.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { ROUTES } from './routes/index.ts';
 import { countRefusal } from './count-refusal.ts';
+import type { RequestCounts } from './request-counts.ts';
 import { endOfIteration } from './loop-iteration.ts';
 
 /** Time that a body which is too large has to arrive before the answer is sent. */
@@ -36,6 +38,7 @@ export interface HttpOptions {
   /** `undefined`: signatures may be used more than once. */
   readonly replayGuard: ReplayGuard | undefined;
   readonly refusals: Refusals;
+  readonly requests: RequestCounts;
   /** Names apps of the environment that are not served, for the log. */
   readonly unusedAppsHint?: string | undefined;
   /** Called after each request with a valid signature; false: it failed by a fault of this server. */
@@ -53,6 +56,7 @@ export function registerHttp(server: FastifyInstance, options: HttpOptions): voi
     if (answer?.status === 413) await drainRequest(request.raw);
     return sendAnswer(reply, answer ?? INTERNAL_ERROR);
   });
+  options.requests.observe(server);
   const notFound = (): never => {
     throw httpError(404);
   };
@@ -93,6 +97,7 @@ function registerApi(scope: FastifyInstance, options: HttpOptions, authenticatio
         url: `/apps/:appId${path}`,
         exposeHeadRoute: false,
         handler: async (request, reply) => {
+          const receivedAtMs = performance.now();
           await endOfIteration();
           const params = request.params as Params;
           const app = await options.apps.byId(params.appId);
@@ -105,15 +110,23 @@ function registerApi(scope: FastifyInstance, options: HttpOptions, authenticatio
           const answer = await reportingOutcome(options, async () => {
             if (options.replayGuard !== undefined)
               await authentication.takeOnce(options.replayGuard, app, query);
-            return handle(options.api, { app, params, query, body });
+            return handle(options.api, { app, params, query, body, receivedAtMs });
           });
-          return reply.type('application/json').send(JSON.stringify(answer));
+          const text = JSON.stringify(answer);
+          countRequest(options.api.traffic.of(app.id), body, text);
+          return reply.type('application/json').send(text);
         },
       });
       refuseOtherMethods(apps, `/apps/:appId${path}`, method);
     }
     done();
   });
+}
+
+function countRequest(traffic: AppTraffic, body: Buffer, answer: string): void {
+  traffic.apiRequests += 1;
+  traffic.apiBytesReceived += body.length;
+  traffic.apiBytesSent += Buffer.byteLength(answer);
 }
 
 /** Reports the outcome of a request. Slow subscribers and signatures that are used again do not count: they are no fault of this server. */

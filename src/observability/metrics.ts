@@ -7,7 +7,8 @@ import {
   type MetricValue,
   Registry,
 } from 'prom-client';
-import type { Metric } from '../core/ports/metric.ts';
+import type { HistogramMetric, Metric, NumberMetric } from '../core/ports/metric.ts';
+import type { Histogram } from '../core/util/histogram.ts';
 
 /** Default metrics of Node.js whose names `promtool check metrics` warns about. */
 const OMITTED = /^nodejs_active_\w+_total$/;
@@ -56,6 +57,11 @@ async function snapshotOf(registry: Registry): Promise<Snapshot> {
 }
 
 function add(registry: Registry, metric: Metric): void {
+  if (metric.kind === 'histogram') addHistogram(registry, metric);
+  else addNumber(registry, metric);
+}
+
+function addNumber(registry: Registry, metric: NumberMetric): void {
   // A snapshot carries the rule to the worker that merges.
   const { name, help, kind, labels, acrossWorkers: aggregator } = metric;
   const options = { name, help, labelNames: labels, registers: [registry], aggregator };
@@ -72,6 +78,40 @@ function add(registry: Registry, metric: Metric): void {
     target.reset();
     for (const [labelValues, value] of metric.values()) put(target.labels(...labelValues), value);
   }
+}
+
+/** Values that are counted elsewhere: the library's own histogram cannot be set. */
+function addHistogram(registry: Registry, metric: HistogramMetric): void {
+  const { name, help, labels, acrossWorkers: aggregator } = metric;
+  const get = () => ({
+    name,
+    help,
+    type: 'histogram',
+    aggregator,
+    values: [...metric.values()].flatMap(([values, of]) =>
+      samplesOf(name, Object.fromEntries(labels.map((label, at) => [label, values[at] ?? ''])), of),
+    ),
+  });
+  registry.registerMetric({ name, get } as unknown as Gauge);
+}
+
+/** The lines of one histogram; each bucket includes those below it. */
+function samplesOf(
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  { bounds, counts, sum }: Histogram,
+) {
+  let total = 0;
+  const buckets = counts.map((count, at) => ({
+    metricName: `${name}_bucket`,
+    labels: { ...labels, le: bounds[at] ?? '+Inf' },
+    value: (total += count),
+  }));
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: total },
+  ];
 }
 
 interface Labelled<C> {

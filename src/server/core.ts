@@ -11,6 +11,7 @@ import { SocketLimits } from '../core/client/socket-limits.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import { Refusals } from '../core/refusals.ts';
+import { Traffic } from '../core/traffic/traffic.ts';
 import { Users } from '../core/users.ts';
 import { HeapGuard } from '../observability/heap.ts';
 
@@ -22,8 +23,9 @@ export type ServerCore = ReturnType<typeof assembleCore>;
 export function assembleCore(config: Config, stores: Stores, logger: Logger) {
   const clock = Date.now;
   const refusals = new Refusals(logger, clock);
+  const traffic = new Traffic();
   const heap = new HeapGuard(config.maxHeapPercent, logger);
-  const shared = { stores, logger, clock, refusals };
+  const shared = { stores, logger, clock, refusals, traffic };
   const channels = assembleChannels(config, shared);
   const { liveness, ...clients } = assembleClients(config, { ...shared, ...channels });
   const { apps, hub, users, subscriptionCounter } = channels;
@@ -42,6 +44,7 @@ export function assembleCore(config: Config, stores: Stores, logger: Logger) {
     users,
     heap,
     refusals,
+    traffic,
     start: () => void (ticker = setInterval(tick, TICK_MS)),
     stop: () => clearInterval(ticker),
   };
@@ -52,13 +55,15 @@ interface SharedParts {
   readonly logger: Logger;
   readonly clock: () => number;
   readonly refusals: Refusals;
+  readonly traffic: Traffic;
 }
 
-function assembleChannels(config: Config, { stores, logger, clock, refusals }: SharedParts) {
+function assembleChannels(config: Config, { stores, logger, clock, refusals, traffic }: SharedParts) {
   const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const outbound = new Outbound(buffers, refusals);
-  const hub = new Hub({ ...stores, fanOut: new FanOut(outbound), logger });
+  const fanOut = new FanOut({ outbound, latency: traffic.latency });
+  const hub = new Hub({ ...stores, fanOut, logger, traffic });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   return { apps, outbound, hub, users, subscriptionCounter };

@@ -4,7 +4,9 @@ import type { Config } from '../config/index.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Cutover } from '../cutover/plugin.ts';
+import { trafficMetrics } from '../core/traffic/metrics.ts';
 import { registerHttp } from '../http/plugin.ts';
+import { RequestCounts } from '../http/request-counts.ts';
 import { openAdmin } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
@@ -88,11 +90,19 @@ function acceptUpgrades({ config, cutover, core, http, isReady }: ServerParts): 
 
 async function registerRoutes(parts: ServerParts): Promise<void> {
   const { config, logger, workers, stores, cutover, core, http, isReady } = parts;
-  const metrics = [...serverMetrics(core.hub, isReady), ...core.refusals.metrics, ...stores.metrics];
+  const requests = new RequestCounts(config.path);
+  const metrics = [
+    ...serverMetrics(isReady),
+    ...trafficMetrics(core.traffic),
+    ...requests.metrics,
+    ...core.refusals.metrics,
+    ...stores.metrics,
+  ];
   await openAdmin(http, config.adminToken, { cutover, metrics, workers });
   registerHttp(http, {
     ...core,
     api: { ...stores, ...core },
+    requests,
     logger,
     clock: Date.now,
     health: { isReady: readinessOf(isReady, workers), warnings: () => stores.warnings() },
@@ -105,12 +115,15 @@ async function registerRoutes(parts: ServerParts): Promise<void> {
 
 async function receiveFromCluster(
   { nodeCommands, broker }: Stores,
-  { hub, users }: ServerCore,
+  { hub, users, traffic }: ServerCore,
 ): Promise<void> {
   nodeCommands.onTerminate((app, user) => users.terminate(app, user));
-  await broker.start((ref, event) => {
-    if (!users.handleEvent(ref, event)) hub.deliver(ref, event);
-  });
+  await broker.start(
+    (ref, event) => {
+      if (!users.handleEvent(ref, event)) hub.deliver(ref, event);
+    },
+    ({ app }, events) => traffic.of(app).published.add('replayed', events),
+  );
 }
 
 /** URL at which this process reaches itself: the address that it listens on, or the loopback if it listens on all. */

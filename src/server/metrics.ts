@@ -1,9 +1,8 @@
 import { gauge, type Metric, scalar } from '../core/ports/metric.ts';
-import type { Hub } from '../core/channels/hub.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
 /** Metrics of every server, with or without Redis, workers and a cutover. */
-export const serverMetrics = (hub: Hub, isReady: () => boolean): Metric[] => [
+export const serverMetrics = (isReady: () => boolean): Metric[] => [
   gauge(
     'ready',
     '1 while every worker in this answer accepts new clients; a missing worker shows in wavehall_workers.',
@@ -11,7 +10,6 @@ export const serverMetrics = (hub: Hub, isReady: () => boolean): Metric[] => [
     'min',
     () => scalar(Number(isReady())),
   ),
-  gauge('connections', 'Open client connections.', [], 'sum', () => scalar(hub.size)),
 ];
 
 /** Each worker counts as one: a sum below `workers_wanted` means that a worker is missing from this answer. */

@@ -60,5 +60,5 @@ async function awaitCloseFrames(hub: Hub): Promise<void> {
   for (let waited = 0; hub.size > 0 && waited < CLOSE_GRACE_MS; waited += 50) {
     await sleep(50);
   }
-  for (const connection of hub.connections()) connection.terminate();
+  for (const connection of hub.connections()) connection.terminate('drain');
 }

@@ -70,6 +70,10 @@ class ServerWebSocket extends WebSocket implements Socket {
     return (this.#remoteAddress ??= unmappedAddress(this.#network.remoteAddress));
   }
 
+  get transport(): 'websocket' {
+    return 'websocket';
+  }
+
   get encoder(): FrameEncoder {
     return webSocketEncoder;
   }

@@ -5,7 +5,9 @@ import { openMetrics } from '../../src/observability/metrics.ts';
 import { counter, gauge, scalar } from '../../src/core/ports/metric.ts';
 import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
 import { workerMetrics, serverMetrics } from '../../src/server/metrics.ts';
-import type { Hub } from '../../src/core/channels/hub.ts';
+import { trafficMetrics } from '../../src/core/traffic/metrics.ts';
+import { Traffic } from '../../src/core/traffic/traffic.ts';
+import { Histogram } from '../../src/core/util/histogram.ts';
 import { redisMetrics } from '../../src/stores/redis/metrics.ts';
 
 const counts = (good: number, p99Ms: number | null) => ({ good, bad: 1, p50Ms: p99Ms, p99Ms });
@@ -100,11 +102,15 @@ test('11.5 metrics of several workers are merged by their rule: sum, minimum or 
 
 test('11.5 each metric has its rule for several workers', () => {
   const metrics = [
-    ...serverMetrics({ size: 0 } as unknown as Hub, () => true),
+    ...serverMetrics(() => true),
+    ...trafficMetrics(new Traffic()),
     ...workerMetrics({ count: 1 } as Parameters<typeof workerMetrics>[0]),
     ...redisMetrics(
       () => true,
+      { roundTrip: new Histogram() },
       () => ({
+        catchUps: 0,
+        recoveredEvents: 0,
         lostEvents: 0,
         unreadHistories: 0,
         droppedHistories: 0,

@@ -61,7 +61,7 @@ function countOf(metrics: readonly Metric[], name: string): number {
   const metric = metrics.find((each) => each.name === `wavehall_redis_${name}`);
   if (metric === undefined) throw new Error(`No metric ${name}`);
   const [[, value] = [[], Number.NaN]] = [...metric.values()];
-  return value;
+  return Number(value);
 }
 
 export const channelOf = (name: string): ChannelRef => ({ app: 'a', channel: name });

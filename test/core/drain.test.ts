@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Connection } from '../../src/core/client/connection.ts';
 import { Drain } from '../../src/core/drain.ts';
-import { FakeSocket, testApp, unlimitedOutbound } from './fakes.ts';
+import { FakeSocket, testApp, testConnection } from './fakes.ts';
 
 const app = testApp();
 
@@ -12,7 +11,7 @@ const crowd = (size: number): FakeSocket[] => Array.from({ length: size }, () =>
 
 function drainOf(sockets: readonly FakeSocket[], windowMs: number): Drain {
   return new Drain(
-    sockets.map((socket, at) => new Connection(app, `1.${at + 1}`, socket, 0, unlimitedOutbound)),
+    sockets.map((socket, at) => testConnection({ app, socketId: `1.${at + 1}`, socket })),
     windowMs,
   );
 }

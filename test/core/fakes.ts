@@ -3,6 +3,8 @@ import { type Credential, signChannel, signUser } from '#protocol';
 import { developmentApp } from '../../src/apps/environment-app.ts';
 import { StaticApps } from '../../src/apps/static.ts';
 import type { AdmissionLimits } from '../../src/core/client/admission.ts';
+import { Connection } from '../../src/core/client/connection.ts';
+import type { EventRequest } from '../../src/core/channels/publish.ts';
 import { SubscriptionCounter } from '../../src/core/channels/subscription-counter.ts';
 import type { App, AppLimits } from '../../src/core/app.ts';
 import { FanOut } from '../../src/core/channels/fan-out.ts';
@@ -14,6 +16,8 @@ import type { AppProvider } from '../../src/core/ports/apps.ts';
 import type { Stores } from '../../src/core/ports/stores.ts';
 import type { Logger, LogTitle } from '../../src/core/ports/logger.ts';
 import type { Handshake, Session, Socket, FrameEncoder } from '../../src/core/ports/transport.ts';
+import { AppTraffic } from '../../src/core/traffic/app-traffic.ts';
+import { Traffic } from '../../src/core/traffic/traffic.ts';
 import { Users } from '../../src/core/users.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
 import type { StopReason } from '../../src/core/client/reading.ts';
@@ -55,6 +59,7 @@ export function lineEncoder(mark = ''): LineEncoder {
 }
 
 export class FakeSocket implements Socket {
+  readonly transport = 'websocket';
   readonly encoder: LineEncoder;
   remoteAddress = '192.0.2.1';
   secure = false;
@@ -154,6 +159,24 @@ export const unlimitedOutbound = new Outbound(
   { count: () => undefined },
 );
 
+/** A connection of the test's app; `socket` is needed. */
+export const testConnection = (
+  parts: Partial<ConstructorParameters<typeof Connection>[0]> & { readonly socket: Socket },
+): Connection =>
+  new Connection(
+    {
+      app: testApp(),
+      socketId: '1.1',
+      outbound: unlimitedOutbound,
+      traffic: new AppTraffic(),
+      ...parts,
+    },
+    0,
+  );
+
+/** The request of events that a test publishes. */
+export const REQUEST: EventRequest = { source: 'http', receivedAtMs: 0 };
+
 /** A clock that a test advances. */
 export class FakeClock {
   nowMs = 1_800_000_000_000;
@@ -198,8 +221,9 @@ export function openCore(options: TestCoreOptions = {}) {
   const refusalLog = new FakeLogger();
   const refusals = new Refusals(refusalLog, clock.read);
   const outbound = new Outbound(buffers, refusals);
-  const fanOut = new FanOut(outbound);
-  const hub = new Hub({ ...stores, fanOut, logger });
+  const traffic = new Traffic();
+  const fanOut = new FanOut({ outbound, latency: traffic.latency });
+  const hub = new Hub({ ...stores, fanOut, logger, traffic });
   const users = new Users({ ...stores, hub, clock: clock.read });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock: clock.read });
   const liveness = new Liveness({
@@ -218,6 +242,7 @@ export function openCore(options: TestCoreOptions = {}) {
     ...stores,
     outbound,
     refusals,
+    traffic,
     apps: options.provider ?? new StaticApps(options.apps ?? [testApp()]),
     hub,
     users,
@@ -257,6 +282,7 @@ export function openCore(options: TestCoreOptions = {}) {
     logger,
     stores,
     fanOut,
+    traffic,
     hub,
     users,
     subscriptionCounter,

@@ -1,12 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Connection, Subscription } from '../../src/core/client/connection.ts';
+import { Subscription } from '../../src/core/client/connection.ts';
 import { FanOut } from '../../src/core/channels/fan-out.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
+import { AppTraffic } from '../../src/core/traffic/app-traffic.ts';
+import { DeliveryLatency } from '../../src/core/traffic/delivery-latency.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 import { LocalChannel } from '../../src/core/channels/local-channel.ts';
-import { FakeLogger, FakeSocket, lineEncoder, settled, testApp } from './fakes.ts';
+import { FakeLogger, FakeSocket, lineEncoder, settled, testApp, testConnection } from './fakes.ts';
 
 /** More than two slices, so that a fan-out is interrupted at least twice. */
 const SUBSCRIBERS = 2600;
@@ -57,12 +59,12 @@ function payloadsOf({ socket }: Expected): string[] {
 }
 
 class Model {
-  readonly channel = new LocalChannel({ app: 'app-id', channel: 'orders' });
+  readonly channel = new LocalChannel({ app: 'app-id', channel: 'orders' }, new AppTraffic());
   readonly #outbound = new Outbound(
     { softBytes: 100, hardBytes: 1000 },
     new Refusals(new FakeLogger(), Date.now),
   );
-  readonly fanOut = new FanOut(this.#outbound);
+  readonly fanOut = new FanOut({ outbound: this.#outbound, latency: new DeliveryLatency() });
   readonly here: Expected[] = [];
   readonly waiting: Expected[] = [];
   readonly gone: Expected[] = [];
@@ -77,7 +79,7 @@ class Model {
     const id = (this.#ids += 1);
     const socket = new FakeSocket(wires[id % 2]);
     if (slow) socket.bufferedBytes = 500;
-    const connection = new Connection(app, `${id}.1`, socket, 0, this.#outbound);
+    const connection = testConnection({ app, socketId: `${id}.1`, socket, outbound: this.#outbound });
     const subscription = new Subscription(connection, this.channel.ref, undefined);
     this.channel.hold(subscription);
     const expected = { socket, subscription, slow, events: [] };

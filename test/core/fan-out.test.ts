@@ -1,11 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Connection, Subscription } from '../../src/core/client/connection.ts';
+import { Subscription } from '../../src/core/client/connection.ts';
 import { FanOut, SLICE_SOCKETS } from '../../src/core/channels/fan-out.ts';
 import { LocalChannel } from '../../src/core/channels/local-channel.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
+import { AppTraffic } from '../../src/core/traffic/app-traffic.ts';
+import { DeliveryLatency } from '../../src/core/traffic/delivery-latency.ts';
 import { Refusals } from '../../src/core/refusals.ts';
-import { FakeLogger, FakeSocket, lineEncoder, settled, testApp } from './fakes.ts';
+import { FakeLogger, FakeSocket, lineEncoder, settled, testApp, testConnection } from './fakes.ts';
 
 const app = testApp();
 const limits = { softBytes: 1000, hardBytes: 10_000 };
@@ -16,10 +18,10 @@ let fanOut: FanOut;
 let count = 0;
 
 beforeEach(() => {
-  channel = new LocalChannel({ app: 'app-id', channel: 'orders' });
+  channel = new LocalChannel({ app: 'app-id', channel: 'orders' }, new AppTraffic());
   logger = new FakeLogger();
   outbound = new Outbound(limits, new Refusals(logger, Date.now));
-  fanOut = new FanOut(outbound);
+  fanOut = new FanOut({ outbound, latency: new DeliveryLatency() });
 });
 
 interface Subscriber {
@@ -28,7 +30,7 @@ interface Subscriber {
 }
 
 function held(socket = new FakeSocket()): Subscriber {
-  const connection = new Connection(app, `${(count += 1)}.1`, socket, 0, outbound);
+  const connection = testConnection({ app, socketId: `${(count += 1)}.1`, socket, outbound });
   const subscription = new Subscription(connection, channel.ref, undefined);
   channel.hold(subscription);
   return { socket, subscription };

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Connection } from '../../src/core/client/connection.ts';
+import type { Connection } from '../../src/core/client/connection.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { Refusals } from '../../src/core/refusals.ts';
-import { FakeLogger, FakeSocket, openCore, settled, testApp } from './fakes.ts';
+import { FakeLogger, FakeSocket, openCore, settled, testConnection } from './fakes.ts';
 
 const limits = { softBytes: 1000, hardBytes: 10_000 };
 let logger: FakeLogger;
@@ -12,13 +12,7 @@ let connection: Connection;
 beforeEach(() => {
   logger = new FakeLogger();
   socket = new FakeSocket();
-  connection = new Connection(
-    testApp(),
-    '1.1',
-    socket,
-    0,
-    new Outbound(limits, new Refusals(logger, Date.now)),
-  );
+  connection = testConnection({ socket, outbound: new Outbound(limits, new Refusals(logger, Date.now)) });
 });
 
 describe('unsent data of one client', () => {
@@ -63,7 +57,7 @@ describe('unsent data of one client', () => {
 
   test('2.16 a hard limit below the soft one counts as well', () => {
     const small = new Outbound({ softBytes: 1000, hardBytes: 10 }, new Refusals(logger, Date.now));
-    connection = new Connection(testApp(), '1.2', socket, 0, small);
+    connection = testConnection({ socketId: '1.2', socket, outbound: small });
     socket.bufferedBytes = 10;
     connection.send('{}');
     expect(socket.ended).toBe(false);

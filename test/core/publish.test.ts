@@ -3,11 +3,11 @@ import type { Stores } from '../../src/core/ports/stores.ts';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
 import { OutcomeUnknown, Unavailable } from '../../src/core/ports/failures.ts';
 import { publish, publishAll } from '../../src/core/channels/publish.ts';
-import { openCore, settled, type TestCore, testApp, withOverrides } from './fakes.ts';
+import { openCore, REQUEST, settled, type TestCore, testApp, withOverrides } from './fakes.ts';
 
 const app = testApp({ cacheTtlSeconds: 60 });
 const publishTo = (site: TestCore, channels: string[], dataJson = '"1"', except?: string): Promise<void> =>
-  publish({ ...site, ...site.stores }, app, { name: 'x', dataJson, channels, except });
+  publish({ ...site, ...site.stores }, app, { name: 'x', dataJson, channels, except }, REQUEST);
 
 describe('one event', () => {
   test('3.13 reaches each subscriber of each channel once, also when a channel is named twice', async () => {
@@ -52,7 +52,7 @@ describe('one event', () => {
     const site = openCore({ apps: [alone] });
     const channels = ['a', 'cache-a', 'private-cache-a', 'presence-a'];
     const event = { name: 'x', dataJson: '"1"', channels, except: '1.1' };
-    await publish({ ...site, ...site.stores }, alone, event);
+    await publish({ ...site, ...site.stores }, alone, event, REQUEST);
     const last = async (channel: string) =>
       (await site.stores.cachedEvents.last({ app: 'app-id', channel }))?.payload;
     expect(await last('a')).toBeUndefined();
@@ -115,6 +115,6 @@ describe('one request of several channels', () => {
   ])('8.5 a batch to %j, where b is not taken, goes on no further', async (channels, kind) => {
     const site = openFailing({ b: away });
     const batch = channels.map((channel) => ({ name: 'x', dataJson: '"1"', channels: [channel] }));
-    await expect(publishAll({ ...site, ...site.stores }, app, batch)).rejects.toBeInstanceOf(kind);
+    await expect(publishAll({ ...site, ...site.stores }, app, batch, REQUEST)).rejects.toBeInstanceOf(kind);
   });
 });

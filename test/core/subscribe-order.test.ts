@@ -6,6 +6,7 @@ import {
   dataOf,
   deferred,
   openCore,
+  REQUEST,
   settled,
   type TestCore,
   testApp,
@@ -47,7 +48,7 @@ function slowSite() {
 }
 
 const publishEvent = (site: TestCore, channel: string, name: string, except?: string): Promise<void> =>
-  publish({ ...site, ...site.stores }, app, { name, dataJson: '"{}"', channels: [channel], except });
+  publish({ ...site, ...site.stores }, app, { name, dataJson: '"{}"', channels: [channel], except }, REQUEST);
 
 const events = (client: Client): string[] =>
   client.frames.slice(1).map(({ event }) => event.replace(/^pusher(_internal)?:/, ''));

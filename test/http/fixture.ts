@@ -5,6 +5,7 @@ import { StaticApps } from '../../src/apps/static.ts';
 import type { App } from '../../src/core/app.ts';
 import type { AppProvider } from '../../src/core/ports/apps.ts';
 import { type HttpOptions, registerHttp } from '../../src/http/plugin.ts';
+import { RequestCounts } from '../../src/http/request-counts.ts';
 import { CREDENTIAL, openCore, type TestCoreOptions, testApp } from '../core/fakes.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 
@@ -42,16 +43,18 @@ export type Http = Awaited<ReturnType<typeof openHttp>>;
 export async function openHttp(options: TestHttpOptions = {}) {
   const apps = options.apps ?? [options.app ?? testApp()];
   const site = openCore({ ...options, apps });
-  const { hub, logger, clock } = site;
+  const { hub, logger, clock, traffic } = site;
   const provider: AppProvider = options.provider ?? new StaticApps(apps);
   const condition = { ready: true };
   const routes: Route[] = [];
+  const requests = new RequestCounts(options.prefix ?? '');
   const server = Fastify({ routerOptions: { maxParamLength: 1024, querystringParser: () => ({}) } });
   server.addHook('onRoute', ({ method, url }) => {
     routes.push({ methods: [method].flat(), path: filled(url) });
   });
   registerHttp(server, {
-    api: { ...site.stores, hub },
+    api: { ...site.stores, hub, traffic },
+    requests,
     apps: provider,
     logger,
     clock: clock.read,

@@ -8,12 +8,12 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Connection } from '../../src/core/client/connection.ts';
+import type { Connection } from '../../src/core/client/connection.ts';
 import { Outbound, type OutboundLimits } from '../../src/core/client/outbound.ts';
 import { PeerReader } from '../../src/transports/peer.ts';
 import { WebSocketTransport } from '../../src/transports/websocket.ts';
 import { temporaryFolder } from '../cli/command.ts';
-import { testApp } from '../core/fakes.ts';
+import { testConnection } from '../core/fakes.ts';
 import { frameBytes, OPCODE, upgradeText } from '../support/wire-tcp.ts';
 import { makeCertificate } from './certificate.ts';
 import { sleep } from '../../src/core/util/time.ts';
@@ -43,7 +43,7 @@ async function open(limits: OutboundLimits, isSecure: boolean): Promise<Connecti
   new WebSocketTransport({
     gateway: {
       opened(socket) {
-        connection = new Connection(testApp(), '1.1', socket, 0, new Outbound(limits, refusals));
+        connection = testConnection({ socket, outbound: new Outbound(limits, refusals) });
         return { received: () => undefined, alive: () => undefined, closed: () => undefined };
       },
     },

@@ -5,7 +5,19 @@ import type { FrameEncoder } from '../ports/transport.ts';
 export const JOIN_BYTES = 64 * 1024;
 
 /** The bytes for one socket: few buffers, shared by all sockets that get the same. */
-export type Chunks = readonly Buffer[];
+interface Share {
+  readonly chunks: readonly Buffer[];
+  readonly bytes: number;
+}
+
+/** The bytes for a socket that may not get every event, and why it does not. */
+interface OwnShare extends Share {
+  readonly events: number;
+  /** Events that exclude this socket. */
+  readonly excluded: number;
+  /** Best-effort events, if the socket is slow. */
+  readonly skipped: number;
+}
 
 /**
  * The events that one channel fans out in one go. Each is encoded once per kind of transport, and its sockets share the
@@ -17,7 +29,7 @@ export class Batch {
   readonly last: number;
   readonly #events: readonly ChannelEvent[];
   readonly #frames = new Map<FrameEncoder, readonly Buffer[]>();
-  readonly #joined = new Map<FrameEncoder, Chunks>();
+  readonly #joined = new Map<FrameEncoder, Share>();
   readonly #excluded: ReadonlySet<string> | undefined;
   readonly #someBestEffort: boolean;
 
@@ -30,19 +42,23 @@ export class Batch {
     this.#someBestEffort = events.some((event) => event.bestEffort);
   }
 
+  get size(): number {
+    return this.#events.length;
+  }
+
   /** True when an event excludes a socket. */
   get excludesSome(): boolean {
     return this.#excluded !== undefined;
   }
 
-  /** The chunks for sockets that get every event: the same ones for each socket with that encoder. */
-  forAll(encoder: FrameEncoder): Chunks {
-    let chunks = this.#joined.get(encoder);
-    if (chunks === undefined) {
-      chunks = join(this.#framesFor(encoder));
-      this.#joined.set(encoder, chunks);
+  /** The share of sockets that get every event: the same one for each socket with that encoder. */
+  forAll(encoder: FrameEncoder): Share {
+    let share = this.#joined.get(encoder);
+    if (share === undefined) {
+      share = shareOf(this.#framesFor(encoder));
+      this.#joined.set(encoder, share);
     }
-    return chunks;
+    return share;
   }
 
   /** True when an event is left out for this socket. */
@@ -50,12 +66,19 @@ export class Batch {
     return (slow && this.#someBestEffort) || (this.#excluded !== undefined && this.#excluded.has(socketId));
   }
 
-  /** The chunks for one socket: events after number `upTo`, without its own, and without best-effort ones if it is slow. */
-  forOne(encoder: FrameEncoder, socketId: string, upTo: number, slow: boolean): Chunks {
-    const mayHave = (event: ChannelEvent, at: number): boolean =>
-      this.first + at > upTo && event.except !== socketId && !(slow && event.bestEffort);
-    const frames = this.#framesFor(encoder);
-    return join(this.#events.flatMap((event, at) => (mayHave(event, at) ? frames.slice(at, at + 1) : [])));
+  /** The share of one socket: events after number `upTo`, without its own, and without best-effort ones if it is slow. */
+  forOne(encoder: FrameEncoder, socketId: string, upTo: number, slow: boolean): OwnShare {
+    const all = this.#framesFor(encoder);
+    const frames: Buffer[] = [];
+    let excluded = 0;
+    let skipped = 0;
+    for (let at = Math.max(0, upTo - this.first + 1); at < all.length; at += 1) {
+      const event = this.#events[at] as ChannelEvent;
+      if (event.except === socketId) excluded += 1;
+      else if (slow && event.bestEffort === true) skipped += 1;
+      else frames.push(all[at] as Buffer);
+    }
+    return { ...shareOf(frames), events: frames.length, excluded, skipped };
   }
 
   #framesFor(encoder: FrameEncoder): readonly Buffer[] {
@@ -68,7 +91,12 @@ export class Batch {
   }
 }
 
-function join(frames: readonly Buffer[]): Chunks {
+const shareOf = (frames: readonly Buffer[]): Share => ({
+  chunks: join(frames),
+  bytes: frames.reduce((sum, { length }) => sum + length, 0),
+});
+
+function join(frames: readonly Buffer[]): readonly Buffer[] {
   if (frames.length <= 1) return frames;
   const chunks: Buffer[] = [];
   let run: Buffer[] = [];

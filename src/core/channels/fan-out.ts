@@ -4,6 +4,8 @@ import type { LocalChannel, Progress } from './local-channel.ts';
 import type { Outbound } from '../client/outbound.ts';
 import type { ChannelEvent } from '../ports/events.ts';
 import type { FrameEncoder } from '../ports/transport.ts';
+import type { AppTraffic } from '../traffic/app-traffic.ts';
+import type { DeliveryLatency } from '../traffic/delivery-latency.ts';
 
 /** Sockets written to before the event loop may serve others: about 6 ms of work. */
 export const SLICE_SOCKETS = 1000;
@@ -21,16 +23,19 @@ const LOOK_AHEAD = 16;
  */
 export class FanOut {
   readonly #softBytes: number;
+  readonly #latency: Pick<DeliveryLatency, 'delivered'>;
   #dirty: LocalChannel[] = [];
 
-  constructor({ softBytes }: Pick<Outbound, 'softBytes'>) {
-    this.#softBytes = softBytes;
+  constructor(deps: { outbound: Pick<Outbound, 'softBytes'>; latency: Pick<DeliveryLatency, 'delivered'> }) {
+    this.#softBytes = deps.outbound.softBytes;
+    this.#latency = deps.latency;
   }
 
   push(channel: LocalChannel, event: ChannelEvent): void {
     channel.localSequence += 1;
     for (const subscription of channel.waiting) subscription.held?.push(event);
     channel.pendingBytes += Buffer.byteLength(event.payload);
+    if (channel.sample !== undefined) noteSample(channel, event);
     if (channel.pending.push(event) === 1 && channel.progress === undefined) this.#mark(channel);
   }
 
@@ -38,7 +43,11 @@ export class FanOut {
   release(channel: LocalChannel, subscription: Subscription): void {
     const { connection, held } = subscription;
     for (const event of held ?? []) {
-      if (event.except !== connection.socketId) connection.send(event.payload);
+      if (event.except === connection.socketId) channel.traffic.omittedExcluded += 1;
+      else {
+        connection.send(event.payload);
+        channel.traffic.deliveries += 1;
+      }
     }
     channel.release(subscription);
   }
@@ -57,7 +66,8 @@ export class FanOut {
     const batch = new Batch(channel.pending, channel.localSequence);
     channel.pending = [];
     channel.pendingBytes = 0;
-    channel.progress = { batch, next: 0, missedBySwap: [] };
+    channel.progress = { batch, sinceMs: channel.pendingSinceMs, next: 0, missedBySwap: [] };
+    channel.pendingSinceMs = undefined;
     this.#advance(channel, channel.progress);
   }
 
@@ -65,21 +75,28 @@ export class FanOut {
     const { batch } = progress;
     const missed = progress.missedBySwap.filter(({ index }) => index !== -1);
     progress.missedBySwap = [];
-    this.#write(missed, batch, 0, missed.length);
+    this.#write(channel.traffic, missed, batch, 0, missed.length);
     const end = Math.min(progress.next + SLICE_SOCKETS, channel.live.length);
-    this.#write(channel.live, batch, progress.next, end);
+    this.#write(channel.traffic, channel.live, batch, progress.next, end);
     progress.next = end;
-    if (end >= channel.live.length) this.#finish(channel);
+    if (end >= channel.live.length) this.#finish(channel, progress);
     else setImmediate(() => this.#advance(channel, progress));
   }
 
-  #finish(channel: LocalChannel): void {
+  #finish(channel: LocalChannel, { sinceMs }: Progress): void {
+    if (sinceMs !== undefined) this.#latency.delivered(sinceMs);
     channel.progress = undefined;
     if (channel.pending.length > 0) this.#mark(channel);
   }
 
   /** Looks at `LOOK_AHEAD` subscribers, then writes to those that get the shared bytes, then goes on with the next. */
-  #write(targets: readonly Subscription[], batch: Batch, from: number, to: number): void {
+  #write(
+    traffic: AppTraffic,
+    targets: readonly Subscription[],
+    batch: Batch,
+    from: number,
+    to: number,
+  ): void {
     const ready: Connection[] = [];
     for (let start = from; start < to; start += LOOK_AHEAD) {
       const end = Math.min(start + LOOK_AHEAD, to);
@@ -88,7 +105,7 @@ export class FanOut {
         const subscription = targets[at] as Subscription;
         if (this.#getsAll(subscription, batch)) ready[count++] = subscription.connection;
       }
-      writeAll(ready, count, batch);
+      writeAll(traffic, ready, count, batch);
     }
   }
 
@@ -97,7 +114,10 @@ export class FanOut {
     const { connection, upTo } = subscription;
     if (upTo >= batch.last) return false;
     subscription.upTo = batch.last;
-    if (connection.closing) return false;
+    if (connection.closing) {
+      connection.traffic.omittedClosing += batch.last - Math.max(upTo, batch.first - 1);
+      return false;
+    }
     const slow = connection.socket.bufferedBytes > this.#softBytes;
     if (upTo < batch.first && !slow && !batch.excludesSome) return true;
     writeOwn(connection, batch, upTo, slow);
@@ -105,23 +125,49 @@ export class FanOut {
   }
 }
 
-function writeAll(connections: readonly Connection[], count: number, batch: Batch): void {
+/** Recognises the event that is measured when the broker brings it. */
+function noteSample(channel: LocalChannel, event: ChannelEvent): void {
+  if (channel.sample?.payload !== event.payload) return;
+  channel.pendingSinceMs ??= channel.sample.receivedAtMs;
+  channel.sample = undefined;
+}
+
+function writeAll(
+  traffic: AppTraffic,
+  connections: readonly Connection[],
+  count: number,
+  batch: Batch,
+): void {
   let encoder: FrameEncoder | undefined;
   let chunks: readonly Buffer[] = [];
+  let shareBytes = 0;
+  let bytes = 0;
   for (let at = 0; at < count; at += 1) {
     const connection = connections[at] as Connection;
     if (connection.socket.encoder !== encoder) {
       encoder = connection.socket.encoder;
-      chunks = batch.forAll(encoder);
+      ({ chunks, bytes: shareBytes } = batch.forAll(encoder));
     }
     for (const chunk of chunks) connection.write(chunk);
+    bytes += shareBytes;
   }
+  countDeliveries(traffic, count * batch.size, bytes);
 }
 
 /** Writes to a subscriber for which an event of the batch may be left out. */
 function writeOwn(connection: Connection, batch: Batch, upTo: number, slow: boolean): void {
-  const { socket, socketId } = connection;
-  const isOne = upTo >= batch.first || batch.differsFor(socketId, slow);
-  const chunks = isOne ? batch.forOne(socket.encoder, socketId, upTo, slow) : batch.forAll(socket.encoder);
+  const { socket, socketId, traffic } = connection;
+  if (upTo < batch.first && !batch.differsFor(socketId, slow))
+    return writeAll(traffic, [connection], 1, batch);
+  const { chunks, bytes, events, excluded, skipped } = batch.forOne(socket.encoder, socketId, upTo, slow);
   for (const chunk of chunks) connection.write(chunk);
+  countDeliveries(traffic, events, bytes);
+  traffic.omittedExcluded += excluded;
+  traffic.omittedSlow += skipped;
+}
+
+function countDeliveries(traffic: AppTraffic, events: number, bytes: number): void {
+  traffic.deliveries += events;
+  traffic.messagesSent += events;
+  traffic.bytesSent += bytes;
 }

@@ -4,6 +4,8 @@ import { LocalChannel } from './local-channel.ts';
 import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { DeliverySample } from '../traffic/delivery-latency.ts';
+import type { Traffic } from '../traffic/traffic.ts';
 
 /** Limits of what waits for one channel's sockets: beyond, publishers get 503 and client events wait. */
 export const BACKLOG_EVENTS = 1000;
@@ -31,6 +33,14 @@ export interface PendingDelivery {
 export const isPendingDelivery = ({ subscription, upTo }: PendingDelivery): boolean =>
   subscription.index !== -1 && subscription.upTo < upTo;
 
+interface HubDeps {
+  readonly broker: Broker;
+  readonly membership: Membership;
+  readonly fanOut: ChannelFanOut;
+  readonly logger: Logger;
+  readonly traffic: Traffic;
+}
+
 /** The connections of this node, the channels that each is on, and the events on their way to them. */
 export class Hub {
   readonly #scopes = new Map<string, AppScope>();
@@ -38,12 +48,14 @@ export class Hub {
   readonly #membership: Membership;
   readonly #fanOut: ChannelFanOut;
   readonly #logger: Logger;
+  readonly #traffic: Traffic;
 
-  constructor(deps: { broker: Broker; membership: Membership; fanOut: ChannelFanOut; logger: Logger }) {
+  constructor(deps: HubDeps) {
     this.#broker = deps.broker;
     this.#membership = deps.membership;
     this.#fanOut = deps.fanOut;
     this.#logger = deps.logger;
+    this.#traffic = deps.traffic;
   }
 
   // --- connections -----------------------------------------------------------------------------
@@ -159,6 +171,12 @@ export class Hub {
     this.#fanOut.push(channel, event);
   }
 
+  /** Measures the time until this event is written to the channel's sockets here; without any, nothing is measured. */
+  measureDelivery(ref: ChannelRef, sample: DeliverySample): void {
+    const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
+    if (channel !== undefined) channel.sample = sample;
+  }
+
   /** True when the channel's sockets here are so far behind that more events would only wait in memory. */
   hasBacklog(ref: ChannelRef): boolean {
     const channel = this.#scopes.get(ref.app)?.channels.get(ref.channel);
@@ -239,7 +257,7 @@ export class Hub {
     const { channels } = this.#scope(ref.app);
     let channel = channels.get(ref.channel);
     if (channel === undefined) {
-      channel = new LocalChannel(ref);
+      channel = new LocalChannel(ref, this.#traffic.of(ref.app));
       channels.set(ref.channel, channel);
     }
     return channel;

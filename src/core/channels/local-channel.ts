@@ -1,12 +1,16 @@
-import type { Member } from '#protocol';
+import { isReservedChannel, kindOf, type Member } from '#protocol';
 import type { Batch } from './batch.ts';
 import type { Subscription } from '../client/connection.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
+import type { DeliverySample } from '../traffic/delivery-latency.ts';
+import type { AppTraffic, CountedKind } from '../traffic/app-traffic.ts';
 import { Mutex } from '../util/mutex.ts';
 
 /** A fan-out between two of its slices: `next` is the first place of `live` that it has not reached. */
 export interface Progress {
   readonly batch: Batch;
+  /** When the request of a measured event of the batch was received. */
+  readonly sinceMs: number | undefined;
   next: number;
   /** Subscribers that `drop` moved from a place not reached yet to one already passed. */
   missedBySwap: Subscription[];
@@ -26,6 +30,10 @@ export class LocalChannel {
   /** Events that no fan-out has taken yet: the last `pending.length` numbers. */
   pending: ChannelEvent[] = [];
   pendingBytes = 0;
+  /** Event whose delivery is to be measured, until the broker brings it. */
+  sample: DeliverySample | undefined;
+  /** When the request of a measured event among `pending` was received. */
+  pendingSinceMs: number | undefined;
   /** Shared by the callers that wait for the backlog to end. */
   caughtUp: Promise<void> | undefined;
   progress: Progress | undefined;
@@ -33,9 +41,14 @@ export class LocalChannel {
   callsInside = 0;
   /** Subscribing and leaving run one at a time. */
   readonly mutex = new Mutex();
+  readonly traffic: AppTraffic;
+  readonly #kind: CountedKind;
 
-  constructor(ref: ChannelRef) {
+  /** `traffic`: the counts of its app. */
+  constructor(ref: ChannelRef, traffic: AppTraffic) {
     this.ref = ref;
+    this.traffic = traffic;
+    this.#kind = isReservedChannel(ref.channel) ? 'server_to_user' : kindOf(ref.channel).name;
   }
 
   get subscribers(): number {
@@ -46,6 +59,7 @@ export class LocalChannel {
   hold(subscription: Subscription): void {
     subscription.held = [];
     this.waiting.push(subscription);
+    this.#count(1, this.subscribers === 1);
   }
 
   release(subscription: Subscription): void {
@@ -61,6 +75,11 @@ export class LocalChannel {
    */
   drop(subscription: Subscription): void {
     this.#forget(subscription);
+    this.#remove(subscription);
+    this.#count(-1, this.subscribers === 0);
+  }
+
+  #remove(subscription: Subscription): void {
     const { index } = subscription;
     if (index === -1) return;
     subscription.index = -1;
@@ -86,6 +105,12 @@ export class LocalChannel {
     if (sockets > 0) this.users?.set(member.id, sockets);
     else this.users?.delete(member.id);
     return sockets <= 0;
+  }
+
+  /** `isEdge`: the channel became occupied or empty here. */
+  #count(change: 1 | -1, isEdge: boolean): void {
+    this.traffic.subscriptions.add(this.#kind, change);
+    if (isEdge) this.traffic.channels.add(this.#kind, change);
   }
 
   #forget(subscription: Subscription): void {

@@ -1,22 +1,36 @@
-import { encode } from '#protocol';
+import { encode, isReservedChannel } from '#protocol';
 import type { App } from '../app.ts';
 import type { Hub } from './hub.ts';
 import type { Publication } from './publication.ts';
 import { retentionOf } from './retention.ts';
 import type { Broker } from '../ports/events.ts';
+import type { AppTraffic, EventSource } from '../traffic/app-traffic.ts';
+import type { Traffic } from '../traffic/traffic.ts';
 import { SlowSubscribers, OutcomeUnknown, Unavailable } from '../ports/failures.ts';
 
-interface PublishDeps {
+export interface PublishDeps {
   readonly hub: Hub;
   readonly broker: Broker;
+  readonly traffic: Traffic;
+}
+
+/** The request that events came with. */
+export interface EventRequest {
+  readonly source: EventSource;
+  /** When its request was received, in `performance.now()`. */
+  readonly receivedAtMs: number;
 }
 
 /**
  * SPEC 3.13: one event to several channels, each named once. Resolves when the broker has taken it; rejects with
  * `Unavailable`, nothing sent, when the sockets of one of the channels are too far behind.
  */
-export const publish = (deps: PublishDeps, app: App, publication: Publication): Promise<void> =>
-  publishAll(deps, app, [publication]);
+export const publish = (
+  deps: PublishDeps,
+  app: App,
+  publication: Publication,
+  request: EventRequest,
+): Promise<void> => publishAll(deps, app, [publication], request);
 
 /**
  * SPEC 8.5: several events in their order. A channel that is behind refuses all of them.
@@ -26,10 +40,12 @@ export const publish = (deps: PublishDeps, app: App, publication: Publication): 
  *   a → x, b → x, c → y      publish a and b, wait for both, publish c
  */
 export async function publishAll(
-  { hub, broker }: PublishDeps,
+  deps: PublishDeps,
   app: App,
   publications: readonly Publication[],
+  request: EventRequest,
 ): Promise<void> {
+  const { hub } = deps;
   if (
     publications.some(({ channels }) => channels.some((channel) => hub.hasBacklog({ app: app.id, channel })))
   )
@@ -45,9 +61,23 @@ export async function publishAll(
     }
     previous = publication.channels;
     for (const channel of new Set(previous))
-      publishing.push(publishToChannel(broker, app, publication, channel));
+      publishing.push(publishToChannel(deps, app, publication, channel, request));
   }
   await (publishing.length === 1 && isFirst ? publishing[0] : allTaken(publishing, isFirst));
+  countPublished(deps.traffic.of(app.id), publications, request);
+}
+
+/** Counts each event once for each of its channels. */
+function countPublished(
+  { published }: AppTraffic,
+  publications: readonly Publication[],
+  { source }: EventRequest,
+): void {
+  for (const { channels } of publications) {
+    const forUsers = channels.filter(isReservedChannel).length;
+    if (forUsers > 0) published.add('server_to_user', forUsers);
+    if (forUsers < channels.length) published.add(source, channels.length - forUsers);
+  }
 }
 
 /** `isFirst`: nothing else of the same request was taken before. */
@@ -70,11 +100,14 @@ const areSameChannels = (some: readonly string[], others: readonly string[]): bo
   some.length === others.length && some.every((channel, at) => channel === others[at]);
 
 function publishToChannel(
-  broker: Broker,
+  { hub, broker, traffic }: PublishDeps,
   app: App,
   { name, dataJson, except }: Publication,
   channel: string,
+  { receivedAtMs }: EventRequest,
 ): Promise<void> {
   const payload = encode.event(name, dataJson, channel);
-  return broker.publish({ app: app.id, channel }, { payload, except }, retentionOf(app, channel));
+  const ref = { app: app.id, channel };
+  if (traffic.latency.isDue(receivedAtMs)) hub.measureDelivery(ref, { payload, receivedAtMs });
+  return broker.publish(ref, { payload, except }, retentionOf(app, channel));
 }

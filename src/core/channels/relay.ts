@@ -45,6 +45,7 @@ export class Relay {
 
   /** A promise, which never rejects, when the socket's next message has to wait. */
   send(from: Connection, ref: ChannelRef, event: ChannelEvent): Promise<void> | undefined {
+    from.traffic.published.add('client');
     const published = this.#deps.broker.publish(ref, event);
     const batch = this.#batches.get(published) ?? this.#startBatch(published);
     batch.events.push({ from, ref, event });

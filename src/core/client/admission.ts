@@ -10,6 +10,9 @@ import type { ConnectionQuota } from '../ports/stores.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Handshake, Socket } from '../ports/transport.ts';
 import type { RefusalReason, Refusals } from '../refusals.ts';
+import type { AppTraffic } from '../traffic/app-traffic.ts';
+import { causeOfClose } from '../traffic/close-cause.ts';
+import type { Traffic } from '../traffic/traffic.ts';
 import { type ConnectionLimits, SocketLimits } from './socket-limits.ts';
 
 export interface AdmissionLimits extends ConnectionLimits {
@@ -27,6 +30,7 @@ export interface AdmissionDeps {
   readonly limits: AdmissionLimits;
   readonly outbound: Outbound;
   readonly refusals: Refusals;
+  readonly traffic: Traffic;
   /** SPEC 1.3: the form of errors for clients whose app is unknown. */
   readonly errorDataAsString: boolean;
   /** Names the apps of the environment that are not served, for the log. */
@@ -74,10 +78,14 @@ export class Admission {
     return this.#refuse(socket, handshake, late, app);
   }
 
-  dismiss(connection: Connection): void {
+  /** `code`: with which the socket closed. */
+  dismiss(connection: Connection, code: number): void {
     this.#deps.hub.remove(connection);
     if (connection.isProbe) return;
-    this.#countAddress(connection.socket, -1);
+    const { socket, traffic, closeCause } = connection;
+    traffic.connections.add(socket.transport, -1);
+    traffic.closed.add(closeCause ?? causeOfClose(code));
+    this.#countAddress(socket, -1);
     this.#deps.quota.dismiss(connection.app.id);
   }
 
@@ -101,11 +109,17 @@ export class Admission {
     app: App | undefined,
   ): undefined {
     this.#deps.logger.debug('Connection Refused', socket.remoteAddress, error.message);
+    this.#trafficOf(app).refused.add(String(error.code));
     this.#deps.refusals.count(reason, exampleOf(socket, handshake, app ?? this.#deps.unusedAppsHint));
     const { errorDataAsString } = app ?? this.#deps;
     const send = (): void => sendRefusal(socket, error, errorDataAsString);
     if (error === errors.tlsRequired) this.#later(send);
     else send();
+  }
+
+  #trafficOf(app: App | undefined): AppTraffic {
+    const { traffic } = this.#deps;
+    return app === undefined ? traffic.unknown : traffic.of(app.id);
   }
 
   /** SPEC 2.5: clients answer this refusal by connecting again at once; the delay limits how often. */
@@ -122,16 +136,23 @@ export class Admission {
   /** SPEC 2.3, 2.4: an id that is taken is drawn again. */
   #connect(app: App, socket: Socket, { isProbe = false, decided }: Handshake): Connection {
     const { hub, clock, logger, outbound } = this.#deps;
+    const traffic = this.#trafficOf(app);
     let connection: Connection;
-    do connection = new Connection(app, newSocketId(), socket, clock(), outbound);
+    do connection = new Connection({ app, socketId: newSocketId(), socket, outbound, traffic }, clock());
     while (!hub.add(connection));
     connection.isProbe = isProbe;
     connection.authorized = isProbe;
-    if (!isProbe) this.#countAddress(socket, 1);
+    if (!isProbe) this.#countOpened(connection);
     logger.debug('Connection Established', connection.socketId);
     connection.send(encode.connectionEstablished(connection.socketId, app.activityTimeoutSeconds));
     decided?.(true);
     return connection;
+  }
+
+  #countOpened({ socket, traffic }: Connection): void {
+    traffic.opened.add(socket.transport);
+    traffic.connections.add(socket.transport);
+    this.#countAddress(socket, 1);
   }
 
   #countAddress(socket: Socket, change: 1 | -1): void {

@@ -3,6 +3,8 @@ import type { App } from '../app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { Socket } from '../ports/transport.ts';
+import type { AppTraffic } from '../traffic/app-traffic.ts';
+import { causeOfOwnClose, type CloseCause } from '../traffic/close-cause.ts';
 
 /** One connection on one channel. */
 export class Subscription {
@@ -44,6 +46,15 @@ interface CloseReason {
   readonly message: string;
 }
 
+interface ConnectionParts {
+  readonly app: App;
+  readonly socketId: string;
+  readonly socket: Socket;
+  readonly outbound: OutboundRule;
+  /** Counts of its app. */
+  readonly traffic: AppTraffic;
+}
+
 /** An admitted client, whatever its transport. */
 export class Connection {
   readonly app: App;
@@ -74,12 +85,16 @@ export class Connection {
   isProbe = false;
   /** Nothing more is sent once it is true. */
   closing = false;
+  /** Why this server closed it; `undefined`: it did not. */
+  closeCause: CloseCause | undefined;
+  readonly traffic: AppTraffic;
   readonly #outbound: OutboundRule;
 
-  constructor(app: App, socketId: string, socket: Socket, nowMs: number, outbound: OutboundRule) {
+  constructor({ app, socketId, socket, outbound, traffic }: ConnectionParts, nowMs: number) {
     this.app = app;
     this.socketId = socketId;
     this.socket = socket;
+    this.traffic = traffic;
     this.openedAtMs = nowMs;
     this.seenAtMs = nowMs;
     this.#outbound = outbound;
@@ -97,10 +112,14 @@ export class Connection {
 
   /** Sends to this client alone, after everything that was sent to it before. */
   send(payload: string): void {
-    if (!this.closing) this.write(this.socket.encoder.encode(payload));
+    if (this.closing) return;
+    const bytes = this.socket.encoder.encode(payload);
+    this.traffic.messagesSent += 1;
+    this.traffic.bytesSent += bytes.length;
+    this.write(bytes);
   }
 
-  /** Writes bytes made by this socket's encoder: the only way out to an admitted client. */
+  /** Writes bytes made by this socket's encoder: the only way out to an admitted client. Callers count them as traffic. */
   write(bytes: Buffer): void {
     if (this.closing) return;
     this.socket.write(bytes);
@@ -122,11 +141,14 @@ export class Connection {
   end({ code, message }: CloseReason): void {
     if (this.closing) return;
     this.closing = true;
+    this.closeCause = causeOfOwnClose(message);
     this.socket.close(code, message);
   }
 
-  terminate(): void {
+  /** Ends the socket without a close frame. */
+  terminate(cause: CloseCause): void {
     this.closing = true;
+    this.closeCause ??= cause;
     this.socket.terminate();
   }
 }

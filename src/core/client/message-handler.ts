@@ -43,6 +43,8 @@ export class MessageHandler {
    */
   handle(from: Connection, message: Buffer): Promise<void> | undefined {
     if (from.closing) return undefined;
+    from.traffic.messagesReceived += 1;
+    from.traffic.bytesReceived += message.length;
     try {
       const task = this.#receive(from, message);
       if (task !== undefined) return this.#finish(from, task);
@@ -127,7 +129,9 @@ export class MessageHandler {
       from.close(errors.internal);
       return;
     }
-    this.#core.refusals.count(refusalReasonOf(error), {
+    const reason = refusalReasonOf(error);
+    if (error.subscription !== undefined) from.traffic.subscriptionsRefused.add(reason);
+    this.#core.refusals.count(reason, {
       app: from.app.id,
       address: from.socket.remoteAddress,
       socket: from.socketId,

@@ -42,7 +42,7 @@ export class Outbound {
     const { app, socketId } = connection;
     const { bufferedBytes, remoteAddress: address } = connection.socket;
     this.#refusals.count('slow_reader', { app: app.id, address, socket: socketId, bufferedBytes });
-    connection.terminate();
+    connection.terminate('slow_reader');
   }
 
   #hold(connection: Connection): void {

@@ -129,7 +129,7 @@ export class ClientSession implements Session {
   async #left(connection: Connection, code: number): Promise<void> {
     const { admission, users, logger } = this.#core;
     connection.closing = true;
-    admission.dismiss(connection);
+    admission.dismiss(connection, code);
     logger.debug('Connection Closed', connection.socketId, String(code));
     await Promise.all([users.signedOut(connection), leaveAll(this.#core, connection)]);
   }

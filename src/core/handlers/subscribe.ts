@@ -22,7 +22,7 @@ import type { SubscriptionCounter } from '../channels/subscription-counter.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import { notYetInRoster, isQueuedEvent } from '../channels/subscribe-reply.ts';
 import type { Hub } from '../channels/hub.ts';
-import type { ChannelRef, CachedEvents } from '../ports/events.ts';
+import type { ChannelRef, CachedEvent, CachedEvents } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import { Unavailable, ifUnavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -148,6 +148,18 @@ async function checkMemberLimit(
   );
 }
 
+/** SPEC 3.10: the last event of a cache channel, if there is one. */
+async function cachedEvent(
+  core: SubscribeDeps,
+  { traffic }: Connection,
+  ref: ChannelRef,
+): Promise<CachedEvent | undefined> {
+  const cached = await ifUnavailable(core.cachedEvents.last(ref), () => undefined);
+  if (cached === undefined) traffic.cacheMisses += 1;
+  else traffic.cacheHits += 1;
+  return cached;
+}
+
 /** SPEC 3.3, 3.7, 3.10: sends `subscription_succeeded`, then the cached event of a cache channel. */
 async function reply(
   core: SubscribeDeps,
@@ -158,7 +170,7 @@ async function reply(
 ): Promise<void> {
   const ref = { app: from.app.id, channel };
   const roster = kind.members ? await core.membership.members(ref) : undefined;
-  const cached = kind.cached ? await ifUnavailable(core.cachedEvents.last(ref), () => undefined) : undefined;
+  const cached = kind.cached ? await cachedEvent(core, from, ref) : undefined;
   from.send(encode.subscriptionSucceeded(channel, roster));
   if (fresh?.held && roster) fresh.held = notYetInRoster(fresh.held, roster);
   if (kind.cached && !isQueuedEvent(fresh?.held ?? [], cached, from.socketId))

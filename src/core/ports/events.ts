@@ -37,10 +37,13 @@ export interface MemberChange {
 
 export type Deliver = (ref: ChannelRef, event: ChannelEvent) => void;
 
+/** Reports how many events of a channel were delivered from the history, because this node had missed them. */
+export type Replayed = (ref: ChannelRef, events: number) => void;
+
 /** Carries events between nodes, this one included. Every event takes this way, so that each channel has one order. */
 export interface Broker {
-  /** Called once, before any `subscribe`. `deliver` must not throw. */
-  start(deliver: Deliver): Promise<void>;
+  /** Called once, before any `subscribe`. Neither `deliver` nor `replayed` may throw. */
+  start(deliver: Deliver, replayed?: Replayed): Promise<void>;
   /** Resolves once events published from now on will arrive. */
   subscribe(ref: ChannelRef): Promise<void>;
   unsubscribe(ref: ChannelRef): Promise<void>;

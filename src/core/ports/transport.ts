@@ -6,8 +6,12 @@ export interface FrameEncoder {
   encode(payload: string): Buffer;
 }
 
+/** Kind of a transport, as metrics name it. */
+export type TransportName = 'websocket';
+
 /** Connection of one client, as its transport offers it to the core. No member may throw. */
 export interface Socket {
+  readonly transport: TransportName;
   readonly encoder: FrameEncoder;
   readonly remoteAddress: string;
   readonly secure: boolean;

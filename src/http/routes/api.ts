@@ -3,6 +3,7 @@ import type { App } from '../../core/app.ts';
 import type { Hub } from '../../core/channels/hub.ts';
 import type { NodeCommands, ConnectionQuota } from '../../core/ports/stores.ts';
 import type { Broker, CachedEvents } from '../../core/ports/events.ts';
+import type { Traffic } from '../../core/traffic/traffic.ts';
 import type { Membership } from '../../core/ports/membership.ts';
 
 /** Parts of the server that the routes of the API use. */
@@ -13,6 +14,7 @@ export interface Api {
   readonly membership: Membership;
   readonly quota: ConnectionQuota;
   readonly nodeCommands: NodeCommands;
+  readonly traffic: Traffic;
 }
 
 /** One authenticated request. */
@@ -22,6 +24,8 @@ export interface ApiRequest {
   /** The values that were signed (SPEC 7.4). */
   readonly query: QueryValues;
   readonly body: Buffer;
+  /** When it was received, in `performance.now()`. */
+  readonly receivedAtMs: number;
 }
 
 /** Handles one request. Resolves with the body of the 200 answer; throws `HttpError` for any other answer. */

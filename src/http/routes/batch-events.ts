@@ -4,10 +4,10 @@ import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { batchRequest, parseBody } from './schemas.ts';
 
 /** `POST /batch_events` (SPEC 8.5): publishes in the order of the batch. If any event has `info`, the answer has one item for each event; otherwise it is `{}`. */
-export async function batchEvents(api: Api, { app, body }: ApiRequest): Promise<object> {
+export async function batchEvents(api: Api, { app, body, receivedAtMs }: ApiRequest): Promise<object> {
   const batch = batchRequest(app, parseBody(body));
   for (const { channels, info } of batch) for (const channel of channels) checkInfo(app, channel, info);
-  await publishAll(api, app, batch);
+  await publishAll(api, app, batch, { source: 'batch', receivedAtMs });
   if (batch.every(({ info }) => info.size === 0)) return {};
   return {
     batch: await Promise.all(

@@ -4,10 +4,10 @@ import { attributesIfKnown, checkInfo } from './attributes.ts';
 import { eventRequest, parseBody } from './schemas.ts';
 
 /** `POST /events` (SPEC 8.4): publishes one event to its channels. */
-export async function events(api: Api, { app, body }: ApiRequest): Promise<object> {
+export async function events(api: Api, { app, body, receivedAtMs }: ApiRequest): Promise<object> {
   const event = eventRequest(app, parseBody(body));
   for (const channel of event.channels) checkInfo(app, channel, event.info);
-  await publish(api, app, event);
+  await publish(api, app, event, { source: 'http', receivedAtMs });
   if (event.info.size === 0) return {};
   const found = event.channels.map(
     async (channel) => [channel, await attributesIfKnown(api, app, channel, event.info)] as const,

@@ -1,6 +1,6 @@
 import { isReservedChannel } from '#protocol';
 import type { Retention } from '../../core/ports/events.ts';
-import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../core/ports/events.ts';
+import type { Broker, ChannelEvent, ChannelRef, Deliver, Replayed } from '../../core/ports/events.ts';
 import type { Receiver } from './events/receiver.ts';
 import type { RedisMembership } from './membership/membership.ts';
 import type { Publisher } from './events/publisher.ts';
@@ -17,8 +17,8 @@ export class RedisBroker implements Broker {
     this.#membership = deps.membership;
   }
 
-  start(deliver: Deliver): Promise<void> {
-    this.#receiver.start(deliver);
+  start(deliver: Deliver, replayed?: Replayed): Promise<void> {
+    this.#receiver.start(deliver, replayed);
     this.#membership.start(deliver);
     return Promise.resolve();
   }

@@ -38,7 +38,7 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
   const beat = setInterval(() => supervisor.beat(), options.leaseMs / 4);
   return {
     ...ports,
-    metrics: [...redisMetrics(isReady, counts), ...replayMetrics(ports.replayGuard)],
+    metrics: [...redisMetrics(isReady, responsiveness, counts), ...replayMetrics(ports.replayGuard)],
     isReady,
     warnings: () => (repair.isEvicting ? ['Redis evicts keys: it needs more memory'] : []),
     async close() {
@@ -88,8 +88,10 @@ function assemble(options: RedisOptions, logger: Logger) {
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),
     responsiveness: new Responsiveness(links, logger),
     counts: () => ({
-      lostEvents: receiver.lostEvents,
-      unreadHistories: receiver.unreadHistories,
+      catchUps: receiver.missed.catchUps,
+      recoveredEvents: receiver.missed.recoveredEvents,
+      lostEvents: receiver.missed.lostEvents,
+      unreadHistories: receiver.missed.unreadHistories,
       droppedHistories: droppedLog.total,
       invalidData: invalidData.count,
       evictedKeys: repair.evictedKeys,

@@ -1,7 +1,12 @@
-import { counter, gauge, type MergeRule, type Metric, scalar } from '../../core/ports/metric.ts';
+import { counter, gauge, histogram, type MergeRule, type Metric, scalar } from '../../core/ports/metric.ts';
+import type { Histogram } from '../../core/util/histogram.ts';
 
 /** Counts since the start. */
 export interface RedisCounts {
+  /** Times that missed events of a channel were read from its history. */
+  readonly catchUps: number;
+  /** Events that were missed and delivered from the history. */
+  readonly recoveredEvents: number;
   /** Events that were missed and are no longer in the history. */
   readonly lostEvents: number;
   /** Times that missed events could not be read, and the channel continued with its newest event. */
@@ -21,6 +26,16 @@ export interface RedisCounts {
 /** The counters: name, help, the count, and how those of workers are merged. */
 const COUNTERS: readonly (readonly [name: string, help: string, of: keyof RedisCounts, merge?: MergeRule])[] =
   [
+    [
+      'redis_catch_ups_total',
+      'Times that this node read the missed events of a channel from its history.',
+      'catchUps',
+    ],
+    [
+      'redis_recovered_events_total',
+      'Events that this node had missed and delivered from the history.',
+      'recoveredEvents',
+    ],
     [
       'redis_lost_events_total',
       'Events that this node did not deliver: published while it was disconnected from Redis, and no longer in the history.',
@@ -61,9 +76,16 @@ const COUNTERS: readonly (readonly [name: string, help: string, of: keyof RedisC
   ];
 
 /** Metrics of the Redis stores; values are read at each scrape. */
-export const redisMetrics = (isReady: () => boolean, counts: () => RedisCounts): Metric[] => [
+export const redisMetrics = (
+  isReady: () => boolean,
+  { roundTrip }: { readonly roundTrip: Histogram },
+  counts: () => RedisCounts,
+): Metric[] => [
   gauge('redis_ready', '1 while Redis is reachable and accepts every command.', [], 'min', () =>
     scalar(Number(isReady())),
+  ),
+  histogram('redis_round_trip_seconds', 'Time of a PING to Redis, sent every 400 ms.', [], () =>
+    scalar(roundTrip),
   ),
   ...COUNTERS.map(([name, help, of, merge]) => counter(name, help, [], () => scalar(counts()[of]), merge)),
 ];

@@ -9,11 +9,13 @@ import { CoreGateway } from '../../../src/core/client/gateway.ts';
 import { Hub } from '../../../src/core/channels/hub.ts';
 import { Outbound } from '../../../src/core/client/outbound.ts';
 import type { Stores } from '../../../src/core/ports/stores.ts';
+import { Traffic } from '../../../src/core/traffic/traffic.ts';
 import { Users } from '../../../src/core/users.ts';
 import { openBridge } from '../../../src/cutover/bridge/index.ts';
 import type { BridgeLimits } from '../../../src/cutover/bridge/limits.ts';
 import type { Bridge, BridgeState } from '../../../src/cutover/bridge/bridge.ts';
 import { registerHttp } from '../../../src/http/plugin.ts';
+import { RequestCounts } from '../../../src/http/request-counts.ts';
 import { openStores } from '../../../src/stores/index.ts';
 import { PeerReader } from '../../../src/transports/peer.ts';
 import { WebSocketTransport } from '../../../src/transports/websocket.ts';
@@ -61,6 +63,7 @@ export async function openBridgedNode(options: BridgedNodeOptions): Promise<Brid
   registerHttp(http, {
     ...core,
     api: { ...stores, ...core },
+    requests: new RequestCounts(''),
     logger,
     clock: Date.now,
     health: { isReady: () => true },
@@ -97,7 +100,7 @@ export async function openBridgedNode(options: BridgedNodeOptions): Promise<Brid
     },
     async stop() {
       await bridge.stop();
-      for (const connection of core.hub.connections()) connection.terminate();
+      for (const connection of core.hub.connections()) connection.terminate('drain');
       await http.close();
       await inner.close();
     },
@@ -108,8 +111,9 @@ function assemble(apps: readonly App[], stores: Stores, logger: FakeLogger) {
   const clock = Date.now;
   const refusals = new Refusals(logger, clock);
   const outbound = new Outbound({ softBytes: MESSAGE_BYTES, hardBytes: 64 * MESSAGE_BYTES }, refusals);
-  const fanOut = new FanOut(outbound);
-  const hub = new Hub({ ...stores, fanOut, logger });
+  const traffic = new Traffic();
+  const fanOut = new FanOut({ outbound, latency: traffic.latency });
+  const hub = new Hub({ ...stores, fanOut, logger, traffic });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });
   const provider = new StaticApps(apps);
@@ -125,7 +129,8 @@ function assemble(apps: readonly App[], stores: Stores, logger: FakeLogger) {
     limits,
     outbound,
     refusals,
+    traffic,
     errorDataAsString: false,
   });
-  return { apps: provider, hub, users, gateway, refusals };
+  return { apps: provider, hub, users, gateway, refusals, traffic };
 }

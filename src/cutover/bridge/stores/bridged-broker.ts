@@ -1,7 +1,7 @@
 import { isReservedChannel, kindOf } from '#protocol';
 import type { App } from '../../../core/app.ts';
 import type { Retention } from '../../../core/ports/events.ts';
-import type { Broker, ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/events.ts';
+import type { Broker, ChannelEvent, ChannelRef, Deliver, Replayed } from '../../../core/ports/events.ts';
 import { isForwarded } from '../outgoing/published.ts';
 import type { BridgedCachedEvents } from './cached-events.ts';
 
@@ -34,13 +34,13 @@ export class BridgedBroker implements Broker {
     this.#deps = deps;
   }
 
-  start(deliver: Deliver): Promise<void> {
+  start(deliver: Deliver, replayed?: Replayed): Promise<void> {
     this.#deliver = deliver;
     return this.#deps.inner.start((ref, event) => {
       if (this.#upstream(ref)?.receiveNote(ref, event.payload)) return;
       if (event.bestEffort !== true && isForwarded(ref, event)) this.remember(ref, event.payload);
       deliver(ref, event);
-    });
+    }, replayed);
   }
 
   async subscribe(ref: ChannelRef): Promise<void> {

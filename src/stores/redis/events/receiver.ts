@@ -1,12 +1,12 @@
 import { isReservedChannel, kindOf } from '#protocol';
-import { MinuteLog } from '../../../core/util/minute-log.ts';
-import type { ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/events.ts';
+import type { ChannelEvent, ChannelRef, Deliver, Replayed } from '../../../core/ports/events.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
 import { decodeMessage, type MemberMessage } from './message-codec.ts';
 import type { InvalidData } from '../health/invalid-data.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { breakReason, gapReason, readMissed, readPosition } from './missed-events.ts';
+import { MissedEventsLog } from './missed-events-log.ts';
 import { inBatches } from './in-batches.ts';
 import {
   eventsIn,
@@ -49,17 +49,13 @@ export class Receiver {
   readonly #deps: ReceiverDeps;
   readonly #channels = new Map<string, ReceivedChannel>();
   #deliverEvent: Deliver = () => undefined;
-  #lostEvents = 0;
-  readonly #unreadLog: MinuteLog;
+  /** Counts of what this node missed. */
+  readonly missed: MissedEventsLog;
   #needsResume = false;
 
   constructor(deps: ReceiverDeps) {
     this.#deps = deps;
-    this.#unreadLog = new MinuteLog({
-      logger: deps.logger,
-      message:
-        'Clients missed events of a channel: its history in Redis cannot be read; newer events are delivered. If it repeats, check whether another program writes to keys that begin with WAVEHALL_REDIS_PREFIX',
-    });
+    this.missed = new MissedEventsLog(deps.logger);
     deps.links.subscriber.events.on('message', (pubsubChannel, bytes) =>
       this.#onMessage(pubsubChannel, bytes),
     );
@@ -67,18 +63,9 @@ export class Receiver {
   }
 
   /** `deliver` receives the events of each channel in their order, each exactly once. */
-  start(deliver: Deliver): void {
+  start(deliver: Deliver, replayed?: Replayed): void {
     this.#deliverEvent = deliver;
-  }
-
-  /** Number of events that were missed and are no longer in the history. */
-  get lostEvents(): number {
-    return this.#lostEvents;
-  }
-
-  /** Number of times that missed events could not be read, and the channel continued with its newest event. */
-  get unreadHistories(): number {
-    return this.#unreadLog.total;
+    this.missed.replayed = replayed;
   }
 
   /** True when a subscription or reading failed though the connection is up: `resume` is needed. */
@@ -157,7 +144,7 @@ export class Receiver {
     if (queue.length <= MOST_QUEUED) return;
     const dropped = queue.shift()?.message;
     if (dropped?.kind === 'events' && dropped.position === undefined)
-      this.#countLost(channel.ref, dropped.events.length);
+      this.missed.lost(channel.ref, dropped.events.length);
   }
 
   #apply(channel: ReceivedChannel, queued: QueuedMessage): void {
@@ -209,6 +196,7 @@ export class Receiver {
   async #readMissed(channel: ReceivedChannel): Promise<void> {
     const { position: before, missingSinceMs } = channel;
     channel.missingSinceMs = undefined;
+    this.missed.catchUps += 1;
     try {
       for (let target: number | undefined; ;) {
         const missed = await readMissed(this.#deps.links.commands, channel.keys, channel.position, () =>
@@ -221,9 +209,10 @@ export class Receiver {
         const gap = isFirst
           ? gapReason(before, missed, missingMs, ttlMs)
           : breakReason(channel.position, missed);
-        if (gap !== undefined) this.#countUnread(channel.ref, gap);
-        this.#countLost(channel.ref, missed.lost);
+        if (gap !== undefined) this.missed.unread(channel.ref, gap);
+        this.missed.lost(channel.ref, missed.lost);
         this.#deliver(channel, missed.events);
+        this.missed.recovered(channel.ref, missed.events.length);
         const { newest, until } = missed;
         if (newest === undefined) break;
         channel.position = { ...newest, offset: until };
@@ -250,8 +239,8 @@ export class Receiver {
       stored,
       positionsIn(channel.queue ?? []),
     );
-    this.#countUnread(channel.ref, (error as Error).message);
-    this.#countLost(channel.ref, skipped);
+    this.missed.unread(channel.ref, (error as Error).message);
+    this.missed.lost(channel.ref, skipped);
     channel.position = position;
     channel.hasBegun = true;
     this.#drainQueue(channel);
@@ -274,23 +263,6 @@ export class Receiver {
 
   #deliver({ ref }: ReceivedChannel, events: readonly ChannelEvent[]): void {
     for (const event of events) this.#deliverEvent(ref, event);
-  }
-
-  #countUnread({ app, channel }: ChannelRef, reason: string): void {
-    this.#unreadLog.add({ app, channel, reason });
-  }
-
-  #countLost(ref: ChannelRef, lost: number): void {
-    if (lost <= 0) return;
-    this.#lostEvents += lost;
-    this.#deps.logger.warn(
-      'Clients missed events: they were published while this node was disconnected from Redis, and the history no longer has them. Find out why it was; to keep more, raise WAVEHALL_HISTORY_SIZE, WAVEHALL_HISTORY_TTL or WAVEHALL_HISTORY_MAX_BYTES',
-      {
-        app: ref.app,
-        channel: ref.channel,
-        count: lost,
-      },
-    );
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../../../core/ports/logger.ts';
+import { Histogram } from '../../../core/util/histogram.ts';
 import { serverNameOf } from './eviction-policy.ts';
 import type { Links } from '../link/links.ts';
 
@@ -12,6 +13,8 @@ const UNRESPONSIVE_AFTER = 3;
  * time, so that a stall of this process is not taken for one of Redis.
  */
 export class Responsiveness {
+  /** Times of the pings that were answered, in seconds. */
+  readonly roundTrip = new Histogram();
   readonly #links: Links;
   readonly #logger: Logger;
   /** Number of pings in a row that each server has not answered. */
@@ -48,7 +51,9 @@ export class Responsiveness {
   }
 
   #ping(server: Redis): void {
+    const sentMs = performance.now();
     const onAnswer = (): void => {
+      this.roundTrip.observe((performance.now() - sentMs) / 1000);
       if (this.#unanswered.has(server)) this.#unanswered.set(server, 0);
       this.#log();
     };

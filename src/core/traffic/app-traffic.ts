@@ -1,0 +1,45 @@
+import type { ChannelKindName } from '#protocol';
+import type { TransportName } from '../ports/transport.ts';
+import type { RefusalReason } from '../refusals.ts';
+import { Tally } from '../util/tally.ts';
+import type { CloseCause } from './close-cause.ts';
+
+/** Way on which an event was published, or sent again to this node. */
+export type EventSource = 'http' | 'batch' | 'client' | 'server_to_user' | 'replayed';
+
+/** Kind of a channel; `server_to_user`: the channel of one signed-in user (SPEC 6.4). */
+export type CountedKind = ChannelKindName | 'server_to_user';
+
+/**
+ * Traffic of one app on this node, as plain numbers: the paths of events and messages only add to them. All are counts since
+ * the start, but `connections`, `channels` and `subscriptions`, which are those of this moment.
+ */
+export class AppTraffic {
+  readonly connections = new Tally<TransportName>();
+  readonly opened = new Tally<TransportName>();
+  readonly closed = new Tally<CloseCause>();
+  /** Refused connections by the code that the client got. */
+  readonly refused = new Tally();
+  readonly channels = new Tally<CountedKind>();
+  readonly subscriptions = new Tally<CountedKind>();
+  readonly subscriptionsRefused = new Tally<RefusalReason>();
+  /** Events, one for each channel of an event. */
+  readonly published = new Tally<EventSource>();
+  /** Events that were written to sockets, one for each socket. */
+  deliveries = 0;
+  /** Events that a subscriber did not get: it is the sender, reads too slowly (best effort), or is closing. */
+  omittedExcluded = 0;
+  omittedSlow = 0;
+  omittedClosing = 0;
+  messagesReceived = 0;
+  bytesReceived = 0;
+  /** Frames of every kind: deliveries and answers. */
+  messagesSent = 0;
+  bytesSent = 0;
+  cacheHits = 0;
+  cacheMisses = 0;
+  /** Requests to the HTTP API, and the bytes of their bodies and answers. */
+  apiRequests = 0;
+  apiBytesReceived = 0;
+  apiBytesSent = 0;
+}

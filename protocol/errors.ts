@@ -1,3 +1,5 @@
+import type { Limits } from './limits.ts';
+
 /** 2.14 — one error of the protocol. */
 export interface ErrorEntry {
   readonly code: number;
@@ -53,6 +55,8 @@ export interface SubscriptionFailure {
 interface Details {
   readonly channel?: string | undefined;
   readonly subscription?: SubscriptionFailure | undefined;
+  /** The number of the specification that was exceeded, where the entry does not tell. */
+  readonly limit?: keyof Limits | undefined;
 }
 
 /** A rule of the specification was broken; the only exception that rules throw. */
@@ -64,6 +68,7 @@ export class ProtocolError extends Error {
   readonly closes: boolean;
   readonly channel: string | undefined;
   readonly subscription: SubscriptionFailure | undefined;
+  readonly limit: keyof Limits | undefined;
 
   constructor(entry: ErrorEntry, details: Details = {}) {
     super(entry.message);
@@ -72,6 +77,7 @@ export class ProtocolError extends Error {
     this.closes = entry.reconnects !== 'stays';
     this.channel = details.channel;
     this.subscription = details.subscription;
+    this.limit = details.limit;
   }
 }
 
@@ -104,8 +110,17 @@ export const subscriptionUnauthorized = (channel: string): ProtocolError =>
   });
 
 /** 3.6, 3.12, 4.5 */
-export const subscriptionLimit = (channel: string, error: string, status = 400): ProtocolError =>
-  failedSubscription(limitReached, channel, { type: 'LimitReached', status, error });
+export const subscriptionLimit = (
+  limit: keyof Limits,
+  channel: string,
+  error: string,
+  status = 400,
+): ProtocolError =>
+  new ProtocolError(limitReached, {
+    channel,
+    subscription: { type: 'LimitReached', status, error },
+    limit,
+  });
 
 /** 2.12, 3.6 — a subscription over Reverb's limit is answered as every message over it, and for its channel. */
 export const subscriptionRateLimit = (channel: string): ProtocolError =>

@@ -45,9 +45,17 @@ export function memberOf(
 
 function limitBroken(member: Member, limits: MemberLimits, channel: string): ProtocolError | undefined {
   if (exceeds(member.id.length, limits.userIdLength))
-    return subscriptionLimit(channel, `The user_id is longer than ${limits.userIdLength} characters.`);
+    return subscriptionLimit(
+      'userIdLength',
+      channel,
+      `The user_id is longer than ${limits.userIdLength} characters.`,
+    );
   if (exceeds(bytesOf(member.infoJson ?? ''), limits.userInfoBytes))
-    return subscriptionLimit(channel, `The user_info is larger than ${limits.userInfoBytes} bytes.`);
+    return subscriptionLimit(
+      'userInfoBytes',
+      channel,
+      `The user_info is larger than ${limits.userInfoBytes} bytes.`,
+    );
   return undefined;
 }
 

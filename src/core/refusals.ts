@@ -1,6 +1,9 @@
 import { counter, type NumberMetric } from './ports/metric.ts';
 import { type LogExample, MinuteLog } from './util/minute-log.ts';
 import type { Logger } from './ports/logger.ts';
+import type { AppLimits } from './app.ts';
+import { limitOf, type LimitName } from './reached-limits.ts';
+import { Tally } from './util/tally.ts';
 
 /** Every reason for which a client or publisher is refused, slowed down or disconnected, with the text of its log line. */
 export const REASONS = {
@@ -76,15 +79,18 @@ export class Refusals {
   readonly #logger: Pick<Logger, 'warn'>;
   readonly #clock: () => number;
   readonly #counted = new Map<RefusalReason, MinuteLog>();
+  readonly #limits = new Tally<LimitName>();
 
   constructor(logger: Pick<Logger, 'warn'>, clock: () => number) {
     this.#logger = logger;
     this.#clock = clock;
   }
 
-  /** Never throws. */
-  count(reason: RefusalReason, example: LogExample = {}): void {
-    this.#of(reason).add(example);
+  /** Never throws. `limit`: the one that was exceeded, where the reason does not tell. */
+  count(reason: RefusalReason, example: LogExample = {}, limit?: keyof AppLimits): void {
+    const name = limitOf(reason, limit);
+    if (name !== undefined) this.#limits.add(name);
+    this.#of(reason).add(limit === undefined || name === undefined ? example : { ...example, limit: name });
   }
 
   /** Called about once a second. */
@@ -100,6 +106,12 @@ export class Refusals {
         'Refused, slowed down or disconnected clients and requests, by reason.',
         ['reason'],
         values,
+      ),
+      counter(
+        'limits_reached_total',
+        'Times that a limit was reached, by the variable that sets it.',
+        ['limit'],
+        () => [...this.#limits.entries()].map(([name, count]) => [[name], count] as const),
       ),
     ];
   }

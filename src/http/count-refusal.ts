@@ -38,7 +38,7 @@ export function countRefusal(
     Boolean,
   );
   const { appId } = (request.params ?? {}) as { appId?: string };
-  refusals.count(reason, {
+  const example = {
     status,
     ...(appId !== undefined && { app: appId.slice(0, MAX_LOGGED) }),
     method: request.method,
@@ -46,5 +46,6 @@ export function countRefusal(
     address: request.ip,
     answer: (typeof body === 'string' ? body : JSON.stringify(body)).slice(0, MAX_LOGGED),
     ...(expected.length > 0 && { expected: expected.join('; ') }),
-  });
+  };
+  refusals.count(reason, example, cause?.limit);
 }

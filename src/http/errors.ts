@@ -1,4 +1,5 @@
 import { OutcomeUnknown, Unavailable } from '../core/ports/failures.ts';
+import type { AppLimits } from '../core/app.ts';
 import type { RefusalReason } from '../core/refusals.ts';
 
 /** Response to a request. */
@@ -15,6 +16,8 @@ export interface Answer {
 export interface RefusalCause {
   readonly reason?: RefusalReason;
   readonly expected?: string;
+  /** The limit that was exceeded. */
+  readonly limit?: keyof AppLimits;
 }
 
 /** Ends a request with an answer that is not 200 (SPEC 8.3). */

@@ -87,7 +87,7 @@ test('3.6 a failed authorisation is sent as both frames, in their order', () => 
 });
 
 test('3.6 a refused name and a limit are sent as one frame', () => {
-  for (const error of [invalidChannel('a'), subscriptionLimit('a', 'Too many.')]) {
+  for (const error of [invalidChannel('a'), subscriptionLimit('presenceMembers', 'a', 'Too many.')]) {
     const eventNames = encode.failure(error).map((frame) => (JSON.parse(frame) as { event: string }).event);
     expect(eventNames).toEqual(['pusher:subscription_error']);
   }

@@ -65,8 +65,14 @@ test('3.6 a refused subscription names its channel and leaves the socket open', 
       subscriptionUnauthorized('a b'),
       { type: 'AuthError', status: 401, error: 'Connection is unauthorized' },
     ],
-    [subscriptionLimit('a b', 'Too many.'), { type: 'LimitReached', status: 400, error: 'Too many.' }],
-    [subscriptionLimit('a b', 'Full.', 4100), { type: 'LimitReached', status: 4100, error: 'Full.' }],
+    [
+      subscriptionLimit('presenceMembers', 'a b', 'Too many.'),
+      { type: 'LimitReached', status: 400, error: 'Too many.' },
+    ],
+    [
+      subscriptionLimit('presenceMembers', 'a b', 'Full.', 4100),
+      { type: 'LimitReached', status: 4100, error: 'Full.' },
+    ],
   ] as const;
   for (const [error, subscription] of cases) {
     expect(error).toBeInstanceOf(ProtocolError);

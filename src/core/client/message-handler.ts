@@ -131,12 +131,13 @@ export class MessageHandler {
     }
     const reason = refusalReasonOf(error);
     if (error.subscription !== undefined) from.traffic.subscriptionsRefused.add(reason);
-    this.#core.refusals.count(reason, {
+    const example = {
       app: from.app.id,
       address: from.socket.remoteAddress,
       socket: from.socketId,
       ...(error.channel === undefined ? {} : { channel: error.channel.slice(0, 200) }),
-    });
+    };
+    this.#core.refusals.count(reason, example, error.limit);
     if (error.code !== errors.messageTooLarge.code) from.refuse(error);
     if (error.closes) from.end(error);
     const terminates = error.entry === errors.rateLimit && from.app.rateLimiting?.terminate === true;

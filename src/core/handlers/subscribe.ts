@@ -125,9 +125,13 @@ async function enter(
 function checkSubscriptions(from: Connection, channel: string): void {
   const { subscriptionsPerSocket, subscriptionBytesPerSocket: mostBytes } = from.app.limits;
   if (exceeds(from.subscriptions.length + 1, subscriptionsPerSocket))
-    throw subscriptionLimit(channel, 'The socket has too many subscriptions');
+    throw subscriptionLimit('subscriptionsPerSocket', channel, 'The socket has too many subscriptions');
   if (exceeds(from.subscriptionBytes + Buffer.byteLength(channel), mostBytes))
-    throw subscriptionLimit(channel, `The names of the socket's channels have more than ${mostBytes} bytes`);
+    throw subscriptionLimit(
+      'subscriptionBytesPerSocket',
+      channel,
+      `The names of the socket's channels have more than ${mostBytes} bytes`,
+    );
 }
 
 /** SPEC 4.5. */
@@ -142,6 +146,7 @@ async function checkMemberLimit(
   const members = await ifUnavailable(core.membership.members(ref), () => []);
   if (members.length < presenceMembers || members.some(({ id }) => id === member.id)) return;
   throw subscriptionLimit(
+    'presenceMembers',
     ref.channel,
     'The maximum amount of members per presence channel limit was reached',
     4100,

@@ -48,6 +48,8 @@ export function batchRequest(app: App, { batch }: JsonObject): readonly EventReq
     throw new HttpError(
       400,
       `Batch too large: at most ${app.limits.eventsPerBatch} events can be sent at once.`,
+      {},
+      { limit: 'eventsPerBatch' },
     );
   }
   const errors: Errors = new Map();
@@ -134,7 +136,12 @@ function checkName({ limits: { eventNameLength: most } }: App, name: string): vo
 function checkChannelNames({ limits, extraChannelCharacters }: App, channels: readonly string[]): void {
   const { channelsPerEvent: most, channelNameLength } = limits;
   if (exceeds(channels.length, most)) {
-    throw new HttpError(400, `An event can be sent to at most ${most} channels at once.`);
+    throw new HttpError(
+      400,
+      `An event can be sent to at most ${most} channels at once.`,
+      {},
+      { limit: 'channelsPerEvent' },
+    );
   }
   const invalid = channels.find((each) => !isChannelName(each, channelNameLength, extraChannelCharacters));
   if (invalid === undefined) return;
@@ -150,7 +157,12 @@ function checkSocketId({ limits }: App, socketId: string | undefined): void {
 
 function checkData({ limits: { eventDataBytes: most } }: App, data: string): void {
   if (!exceeds(Buffer.byteLength(data), most)) return;
-  throw new HttpError(413, `The data content of this event exceeds the allowed maximum (${most} bytes).`);
+  throw new HttpError(
+    413,
+    `The data content of this event exceeds the allowed maximum (${most} bytes).`,
+    {},
+    { limit: 'eventDataBytes' },
+  );
 }
 
 const NO_INFO: ReadonlySet<string> = new Set();

@@ -11,6 +11,7 @@ import {
   setting,
 } from '../settings/settings.ts';
 import { APPS_SETTINGS } from '../apps/find-apps.ts';
+import { COMPATIBLE_SERVERS } from '../observability/soketi-metrics.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
 import { REDIS_SETTINGS } from './redis.ts';
@@ -205,6 +206,12 @@ export const SERVER_SETTINGS = {
     optionalText,
     '',
     'Bearer token of the admin API; empty: the admin API is off.',
+  ),
+  metricsCompat: setting(
+    'WAVEHALL_METRICS_COMPAT',
+    oneOf('off', ...COMPATIBLE_SERVERS),
+    'off',
+    'soketi or sockudo: serve metrics under the names of that server too, for its dashboards.',
   ),
   ...REDIS_SETTINGS,
   ...CUTOVER_SETTINGS,

@@ -1,5 +1,5 @@
 import type { AppLimits } from './app.ts';
-import type { RefusalReason } from './refusals.ts';
+import type { RefusalReason } from './reasons.ts';
 
 /** Name of a limit: the variable that sets it, or `ulimit -n`. */
 export type LimitName = `WAVEHALL_${string}` | `REVERB_${string}` | 'ulimit -n';

@@ -1,5 +1,5 @@
 import { type ErrorEntry, errors, type ProtocolError, type SubscriptionFailure } from '#protocol';
-import type { RefusalReason } from './refusals.ts';
+import type { RefusalReason } from './reasons.ts';
 
 const BY_SUBSCRIPTION: Readonly<Record<SubscriptionFailure['type'], RefusalReason>> = {
   AuthError: 'channel_signature',

@@ -4,14 +4,13 @@ import type { Config } from '../config/index.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Cutover } from '../cutover/plugin.ts';
-import { trafficMetrics } from '../core/traffic/metrics.ts';
 import { registerHttp } from '../http/plugin.ts';
 import { RequestCounts } from '../http/request-counts.ts';
 import { openAdmin } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
 import { createHttp, largest, reloadTls } from './http.ts';
-import { serverMetrics } from './metrics.ts';
+import { nodeMetrics } from './metrics.ts';
 import { readinessOf } from './readiness.ts';
 import { OpenSockets } from './open-sockets.ts';
 import { onTunnel, onWebSocketUpgrade } from './upgrades.ts';
@@ -91,13 +90,7 @@ function acceptUpgrades({ config, cutover, core, http, isReady }: ServerParts): 
 async function registerRoutes(parts: ServerParts): Promise<void> {
   const { config, logger, workers, stores, cutover, core, http, isReady } = parts;
   const requests = new RequestCounts(config.path);
-  const metrics = [
-    ...serverMetrics(isReady),
-    ...trafficMetrics(core.traffic),
-    ...requests.metrics,
-    ...core.refusals.metrics,
-    ...stores.metrics,
-  ];
+  const metrics = nodeMetrics({ config, core, stores, requests, isReady });
   await openAdmin(http, config.adminToken, { cutover, metrics, workers });
   registerHttp(http, {
     ...core,

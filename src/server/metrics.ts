@@ -1,14 +1,56 @@
+import { getHeapStatistics } from 'node:v8';
+import type { Config } from '../config/index.ts';
 import { gauge, type Metric, scalar } from '../core/ports/metric.ts';
+import type { Stores } from '../core/ports/stores.ts';
+import type { Refusals } from '../core/refusals.ts';
+import { trafficMetrics } from '../core/traffic/metrics.ts';
+import type { Traffic } from '../core/traffic/traffic.ts';
+import type { RequestCounts } from '../http/request-counts.ts';
+import { soketiMetrics } from '../observability/soketi-metrics.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
+interface NodeParts {
+  readonly config: Pick<Config, 'maxConnections' | 'metricsCompat' | 'port'>;
+  readonly core: { readonly traffic: Traffic; readonly refusals: Refusals };
+  readonly stores: Pick<Stores, 'metrics'>;
+  readonly requests: RequestCounts;
+  readonly isReady: () => boolean;
+}
+
 /** Metrics of every server, with or without Redis, workers and a cutover. */
-export const serverMetrics = (isReady: () => boolean): Metric[] => [
+export const nodeMetrics = ({ config, core, stores, requests, isReady }: NodeParts): Metric[] => [
+  ...serverMetrics(config, isReady),
+  ...trafficMetrics(core.traffic),
+  ...requests.metrics,
+  ...core.refusals.metrics,
+  ...stores.metrics,
+  ...(config.metricsCompat === 'off' ? [] : soketiMetrics(config.metricsCompat, core.traffic, config.port)),
+];
+
+export const serverMetrics = (
+  { maxConnections }: Pick<Config, 'maxConnections'>,
+  isReady: () => boolean,
+): Metric[] => [
   gauge(
     'ready',
     '1 while every worker in this answer accepts new clients; a missing worker shows in wavehall_workers.',
     [],
     'min',
     () => scalar(Number(isReady())),
+  ),
+  gauge(
+    'connections_max',
+    'Connections that this node accepts: WAVEHALL_MAX_CONNECTIONS, or 95 % of its open files; 0: no limit is known.',
+    [],
+    'sum',
+    () => scalar(maxConnections),
+  ),
+  gauge(
+    'heap_limit_bytes',
+    'Most bytes that the heap of Node.js may have (NODE_OPTIONS=--max-old-space-size).',
+    [],
+    'sum',
+    () => scalar(getHeapStatistics().heap_size_limit),
   ),
 ];
 

@@ -3,12 +3,7 @@ import { mergeStatus } from '../../src/cutover/status/merge-status.ts';
 import type { CutoverStatus } from '../../src/cutover/status/status-report.ts';
 import { openMetrics } from '../../src/observability/metrics.ts';
 import { counter, gauge, scalar } from '../../src/core/ports/metric.ts';
-import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
-import { workerMetrics, serverMetrics } from '../../src/server/metrics.ts';
-import { trafficMetrics } from '../../src/core/traffic/metrics.ts';
-import { Traffic } from '../../src/core/traffic/traffic.ts';
-import { Histogram } from '../../src/core/util/histogram.ts';
-import { redisMetrics } from '../../src/stores/redis/metrics.ts';
+import { ALL_METRICS } from '../support/all-metrics.ts';
 
 const counts = (good: number, p99Ms: number | null) => ({ good, bad: 1, p50Ms: p99Ms, p99Ms });
 const side = (good: number, p99Ms: number | null, breaches: readonly string[]) => ({
@@ -101,27 +96,7 @@ test('11.5 metrics of several workers are merged by their rule: sum, minimum or 
 });
 
 test('11.5 each metric has its rule for several workers', () => {
-  const metrics = [
-    ...serverMetrics(() => true),
-    ...trafficMetrics(new Traffic()),
-    ...workerMetrics({ count: 1 } as Parameters<typeof workerMetrics>[0]),
-    ...redisMetrics(
-      () => true,
-      { roundTrip: new Histogram() },
-      () => ({
-        catchUps: 0,
-        recoveredEvents: 0,
-        lostEvents: 0,
-        unreadHistories: 0,
-        droppedHistories: 0,
-        invalidData: 0,
-        evictedKeys: 0,
-        repairedChannels: 0,
-        unknownOutcomes: 0,
-      }),
-    ),
-    ...cutoverMetrics(() => status(1)),
-  ];
+  const metrics = Object.values(ALL_METRICS).flat();
   const rules = metrics.map(({ name, acrossWorkers }) => [name.slice('wavehall_'.length), acrossWorkers]);
   expect(Object.fromEntries(rules.filter(([, rule]) => rule !== 'sum'))).toEqual({
     workers_wanted: 'max',

@@ -3,7 +3,7 @@ import type { Batch } from './batch.ts';
 import type { Subscription } from '../client/connection.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { DeliverySample } from '../traffic/delivery-latency.ts';
-import type { AppTraffic, CountedKind } from '../traffic/app-traffic.ts';
+import type { AppTraffic } from '../traffic/app-traffic.ts';
 import { Mutex } from '../util/mutex.ts';
 
 /** A fan-out between two of its slices: `next` is the first place of `live` that it has not reached. */
@@ -42,7 +42,7 @@ export class LocalChannel {
   /** Subscribing and leaving run one at a time. */
   readonly mutex = new Mutex();
   readonly traffic: AppTraffic;
-  readonly #kind: CountedKind;
+  readonly #kind: string;
 
   /** `traffic`: the counts of its app. */
   constructor(ref: ChannelRef, traffic: AppTraffic) {

@@ -9,7 +9,8 @@ import type { Clock } from '../ports/clock.ts';
 import type { ConnectionQuota } from '../ports/stores.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Handshake, Socket } from '../ports/transport.ts';
-import type { RefusalReason, Refusals } from '../refusals.ts';
+import type { RefusalReason } from '../reasons.ts';
+import type { Refusals } from '../refusals.ts';
 import type { AppTraffic } from '../traffic/app-traffic.ts';
 import { causeOfClose } from '../traffic/close-cause.ts';
 import type { Traffic } from '../traffic/traffic.ts';
@@ -82,9 +83,9 @@ export class Admission {
   dismiss(connection: Connection, code: number): void {
     this.#deps.hub.remove(connection);
     if (connection.isProbe) return;
-    const { socket, traffic, closeCause } = connection;
+    const { socket, traffic, closeMessage, terminateCause } = connection;
     traffic.connections.add(socket.transport, -1);
-    traffic.closed.add(closeCause ?? causeOfClose(code));
+    traffic.closed.add(terminateCause ?? causeOfClose(code, closeMessage));
     this.#countAddress(socket, -1);
     this.#deps.quota.dismiss(connection.app.id);
   }

@@ -3,8 +3,7 @@ import type { App } from '../app.ts';
 import type { FixedWindow, TokenBucket } from './limiters.ts';
 import type { ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { Socket } from '../ports/transport.ts';
-import type { AppTraffic } from '../traffic/app-traffic.ts';
-import { causeOfOwnClose, type CloseCause } from '../traffic/close-cause.ts';
+import type { AppTraffic, CloseCause } from '../traffic/app-traffic.ts';
 
 /** One connection on one channel. */
 export class Subscription {
@@ -85,8 +84,9 @@ export class Connection {
   isProbe = false;
   /** Nothing more is sent once it is true. */
   closing = false;
-  /** Why this server closed it; `undefined`: it did not. */
-  closeCause: CloseCause | undefined;
+  /** The message of this server's close, and the cause of an end without one; `undefined`: the server did not end it. */
+  closeMessage: string | undefined;
+  terminateCause: CloseCause | undefined;
   readonly traffic: AppTraffic;
   readonly #outbound: OutboundRule;
 
@@ -141,14 +141,14 @@ export class Connection {
   end({ code, message }: CloseReason): void {
     if (this.closing) return;
     this.closing = true;
-    this.closeCause = causeOfOwnClose(message);
+    this.closeMessage = message;
     this.socket.close(code, message);
   }
 
   /** Ends the socket without a close frame. */
   terminate(cause: CloseCause): void {
     this.closing = true;
-    this.closeCause ??= cause;
+    this.terminateCause = cause;
     this.socket.terminate();
   }
 }

@@ -1,14 +1,24 @@
-import type { ChannelKindName } from '#protocol';
 import type { TransportName } from '../ports/transport.ts';
-import type { RefusalReason } from '../refusals.ts';
+import type { RefusalReason } from '../reasons.ts';
 import { Tally } from '../util/tally.ts';
-import type { CloseCause } from './close-cause.ts';
 
 /** Way on which an event was published, or sent again to this node. */
 export type EventSource = 'http' | 'batch' | 'client' | 'server_to_user' | 'replayed';
 
-/** Kind of a channel; `server_to_user`: the channel of one signed-in user (SPEC 6.4). */
-export type CountedKind = ChannelKindName | 'server_to_user';
+/** Cause of the end of a connection. */
+export type CloseCause =
+  | 'client'
+  | 'lost'
+  | 'drain'
+  | 'ping_timeout'
+  | 'slow_reader'
+  | 'terminated'
+  | 'unauthorized'
+  | 'message_size'
+  | 'rate_limit'
+  | 'protocol_error'
+  | 'server_error'
+  | 'other';
 
 /**
  * Traffic of one app on this node, as plain numbers: the paths of events and messages only add to them. All are counts since
@@ -20,8 +30,9 @@ export class AppTraffic {
   readonly closed = new Tally<CloseCause>();
   /** Refused connections by the code that the client got. */
   readonly refused = new Tally();
-  readonly channels = new Tally<CountedKind>();
-  readonly subscriptions = new Tally<CountedKind>();
+  /** By the kind of channel: `ChannelKind.name`, or `server_to_user` (SPEC 6.4). */
+  readonly channels = new Tally();
+  readonly subscriptions = new Tally();
   readonly subscriptionsRefused = new Tally<RefusalReason>();
   /** Events, one for each channel of an event. */
   readonly published = new Tally<EventSource>();

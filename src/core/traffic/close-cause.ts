@@ -1,19 +1,5 @@
 import { errors } from '#protocol';
-
-/** Cause of the end of a connection, as metrics name it. */
-export type CloseCause =
-  | 'client'
-  | 'lost'
-  | 'drain'
-  | 'ping_timeout'
-  | 'slow_reader'
-  | 'terminated'
-  | 'unauthorized'
-  | 'message_size'
-  | 'rate_limit'
-  | 'protocol_error'
-  | 'server_error'
-  | 'other';
+import type { CloseCause } from './app-traffic.ts';
 
 /** By the message of the close: an app may choose the code of a termination. */
 const BY_MESSAGE: ReadonlyMap<string, CloseCause> = new Map([
@@ -26,9 +12,6 @@ const BY_MESSAGE: ReadonlyMap<string, CloseCause> = new Map([
   [errors.rateLimit.message, 'rate_limit'],
   [errors.internal.message, 'server_error'],
 ]);
-
-/** Cause of a close that this server decided. */
-export const causeOfOwnClose = (message: string): CloseCause => BY_MESSAGE.get(message) ?? 'other';
 
 /** RFC 6455, 7.4.1: the client left, its connection broke, or a frame was invalid. */
 const BY_CODE: ReadonlyMap<number, CloseCause> = new Map([
@@ -43,5 +26,9 @@ const BY_CODE: ReadonlyMap<number, CloseCause> = new Map([
   [1009, 'message_size'],
 ]);
 
-/** Cause of a close that this server did not decide. The code may be the client's choice; the causes are few. */
-export const causeOfClose = (code: number): CloseCause => BY_CODE.get(code) ?? 'client';
+/**
+ * Cause of a close. `message`: with which this server closed; `undefined`: it did not. Then the code may be the client's
+ * choice, and the causes are few.
+ */
+export const causeOfClose = (code: number, message: string | undefined): CloseCause =>
+  message === undefined ? (BY_CODE.get(code) ?? 'client') : (BY_MESSAGE.get(message) ?? 'other');

@@ -1,0 +1,35 @@
+/** Every metric that a node can have, by the part of docs/monitoring.md that lists it. */
+import type { Metric } from '../../src/core/ports/metric.ts';
+import { replayMetrics } from '../../src/core/replay-guard.ts';
+import { Refusals } from '../../src/core/refusals.ts';
+import { trafficMetrics } from '../../src/core/traffic/metrics.ts';
+import { Traffic } from '../../src/core/traffic/traffic.ts';
+import { Histogram } from '../../src/core/util/histogram.ts';
+import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
+import { RequestCounts } from '../../src/http/request-counts.ts';
+import { serverMetrics, workerMetrics } from '../../src/server/metrics.ts';
+import type { WorkerGroup } from '../../src/server/worker-group.ts';
+import { redisMetrics } from '../../src/stores/redis/metrics.ts';
+
+const noCounts = new Proxy({}, { get: () => 0 }) as ReturnType<Parameters<typeof redisMetrics>[2]>;
+
+const noStatus = (): never => {
+  throw new Error('The values of these metrics cannot be read');
+};
+
+export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
+  'The server': serverMetrics({ maxConnections: 0 }, () => true),
+  'Apps: connections, channels, events': trafficMetrics(new Traffic()),
+  'HTTP requests': new RequestCounts('').metrics,
+  'Refusals and limits': new Refusals({ warn: () => undefined }, Date.now).metrics,
+  Redis: [
+    ...redisMetrics(
+      () => true,
+      { roundTrip: new Histogram() },
+      () => noCounts,
+    ),
+    ...replayMetrics({ forgotten: 0, take: () => Promise.resolve(true) }),
+  ],
+  Workers: workerMetrics({ count: 1 } as WorkerGroup),
+  'A cutover': cutoverMetrics(noStatus),
+};

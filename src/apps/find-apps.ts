@@ -5,6 +5,7 @@ import { ignoredKeys } from './ignored.ts';
 import { appFromEnvironment, developmentApp, unusedApps, type UnusedApp } from './environment-app.ts';
 import { appsFromJson } from './json-apps.ts';
 import { reverbConfigIn, type ReverbTls, requestSizeOf, tlsOf } from './reverb-config.ts';
+import { translateSoketiApps } from './soketi.ts';
 
 /** The settings that give several apps. */
 export const APPS_SETTINGS = {
@@ -90,7 +91,8 @@ function fromJson(
 ): AppsOfSource {
   if (json === undefined) return { apps: [], from };
   try {
-    const config = reverbConfigIn(JSON.parse(json) as unknown);
+    const given = reverbConfigIn(JSON.parse(json) as unknown);
+    const config = { ...given, apps: translateSoketiApps(given.apps, from, problems) };
     const overrides = requestSizeOf(config);
     return {
       apps: appsFromJson(config.apps, from, { ...variables, ...overrides }, problems),

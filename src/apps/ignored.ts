@@ -22,16 +22,40 @@ const SERVER_KEYS: Readonly<Record<string, string>> = {
   hostname: 'REVERB_HOST',
 };
 
-/** A warning for each key of an app, or of `servers.reverb`, that has no effect. */
-export function ignoredKeys({ apps, server }: ReverbConfig, from: string): string[] {
+/** Keys of soketi's apps without a counterpart, and the reason. */
+const SOKETI_KEYS: Readonly<Record<string, string>> = {
+  webhooks: 'Wavehall sends no webhooks',
+  ...Object.fromEntries(
+    [
+      'backend_events_per_sec',
+      'backend_events_per_second',
+      'read_req_per_sec',
+      'read_requests_per_second',
+    ].map((name) => [
+      `max_${name}`,
+      'the limit of requests here is max_requests_per_second, for all of them, on each node',
+    ]),
+  ),
+};
+
+/** A warning for each key of an app, of `servers.reverb`, or of soketi's file, that has no effect. */
+export function ignoredKeys({ apps, server, soketiOptions = [] }: ReverbConfig, from: string): string[] {
   const keys = new Set((Array.isArray(apps) ? apps : []).filter(isJsonObject).flatMap((app) => keysOf(app)));
   return [
     ...[...keys]
       .filter((key) => !APP_KEYS.has(key))
-      .map((key) => `${from}: the key "${key}" of an app is not known, and is ignored`),
+      .map((key) => `${from}: the key "${key}" of an app is ${reasonOf(key)}`),
     ...ignoredServerKeys(server, from),
+    ...(soketiOptions.length === 0
+      ? []
+      : [
+          `${from}: only the apps of soketi's file are read, not ${soketiOptions.map((name) => `"${name}"`).join(', ')}: docs/coming-from-soketi.md has the variables`,
+        ]),
   ];
 }
+
+const reasonOf = (key: string): string =>
+  SOKETI_KEYS[key] === undefined ? 'not known, and is ignored' : `ignored: ${SOKETI_KEYS[key]}`;
 
 const keysOf = (app: JsonObject): string[] =>
   Object.entries(app).flatMap(([key, value]) =>

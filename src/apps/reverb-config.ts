@@ -1,15 +1,20 @@
 import { isJsonObject, type JsonObject } from '#protocol';
+import { soketiFileIn } from './soketi.ts';
 
-/** The parts that Wavehall uses of Reverb's `config("reverb")` as JSON, or of its list of apps alone. */
+/** The parts that Wavehall uses of Reverb's `config("reverb")` as JSON, of its list of apps alone, or of soketi's file. */
 export interface ReverbConfig {
   /** The list of apps, not checked yet. */
   readonly apps: unknown;
   /** `servers.reverb`; `undefined` if only the apps are given. */
   readonly server: JsonObject | undefined;
+  /** Options of soketi's file that have no effect. */
+  readonly soketiOptions?: readonly string[];
 }
 
 export function reverbConfigIn(value: unknown): ReverbConfig {
   if (!isJsonObject(value)) return { apps: value, server: undefined };
+  const soketi = soketiFileIn(value);
+  if (soketi !== undefined) return { apps: soketi.apps, server: undefined, soketiOptions: soketi.others };
   return {
     apps: isJsonObject(value.apps) ? value.apps.apps : value,
     server:

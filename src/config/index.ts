@@ -11,7 +11,7 @@ import {
   type Variables,
 } from '../settings/settings.ts';
 import { cutoverOptions } from './cutover.ts';
-import { renamedSettings } from './renamed.ts';
+import { renamedSettings, soketiVariables } from './renamed.ts';
 import { redisOptions, redisSource, redisWarnings } from './redis.ts';
 import { SERVER_SETTINGS } from './server.ts';
 import type { App } from '../core/app.ts';
@@ -71,7 +71,7 @@ export function readConfig(variables: Variables): Config {
     // An invalid value is reported where the apps are read.
     ...readSettings({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environmentSource(variables), []),
     maxSockets: 0,
-    warnings: [...(found.warnings ?? []), ...redisWarnings(values, redis)],
+    warnings: [...(found.warnings ?? []), ...soketiVariables(variables), ...redisWarnings(values, redis)],
     unusedApps: found.unused,
     unusedAppsHint: unusedAppsHint(found.unused, found.from),
     redis,

@@ -19,7 +19,7 @@ export const APPS_SETTINGS = {
     'WAVEHALL_APPS_FILE',
     optionalText,
     '',
-    'File with the same JSON, or with the whole config("reverb").',
+    'File with the same JSON, with the whole config("reverb"), or with the apps of soketi.',
   ),
 } as const;
 

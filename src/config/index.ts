@@ -11,9 +11,10 @@ import {
   type Variables,
 } from '../settings/settings.ts';
 import { cutoverOptions } from './cutover.ts';
-import { renamedSettings, soketiVariables } from './renamed.ts';
+import { renamedSettings } from './renamed.ts';
 import { redisOptions, redisSource, redisWarnings } from './redis.ts';
 import { SERVER_SETTINGS } from './server.ts';
+import { soketiVariables } from './soketi.ts';
 import type { App } from '../core/app.ts';
 import type { CutoverOptions } from '../cutover/ports/options.ts';
 import type { RedisOptions } from '../stores/redis/options.ts';

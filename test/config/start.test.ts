@@ -151,3 +151,36 @@ describe('a wrong configuration', () => {
     ]);
   });
 });
+
+test("7.6 the server starts with soketi's configuration file, serves its app and warns of what it does not read", async () => {
+  const file = temporaryFile(
+    'soketi.json',
+    JSON.stringify({
+      port: 6001,
+      'appManager.array.apps': [
+        {
+          id: 'shop',
+          key: 'shop-key',
+          secret: 'hush-hush-hush',
+          maxConnections: 1,
+          enableClientMessages: true,
+        },
+      ],
+    }),
+  );
+  const server = await startServer({ WAVEHALL_APPS_FILE: file, SOKETI_DEBUG: '1' });
+  try {
+    const wire = await Wire.open(server, '/app/shop-key?protocol=7');
+    expect(dataOf(await wire.first())).toMatchObject({ activity_timeout: 30 });
+    const second = await Wire.open(server, '/app/shop-key?protocol=7');
+    expect((await second.closing()).code).toBe(4004);
+    const app = { ...server, id: 'shop', key: 'shop-key', secret: 'hush-hush-hush', prefix: '' };
+    expect((await publisher(app).post('/events', { name: 'x', channel: 'y', data: 'z' })).status).toBe(200);
+    await wire.close();
+  } finally {
+    await server.close();
+  }
+  expect(server.output()).toContain(`only the apps of soketi's file are read, not \\"port\\"`);
+  expect(server.output()).toContain('SOKETI_DEBUG (here WAVEHALL_DEBUG)');
+  expect(server.output()).not.toContain('hush');
+});

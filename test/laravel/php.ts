@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const sdkScript = fileURLToPath(new URL('./sdk.php', import.meta.url));
+const printedScript = fileURLToPath(new URL('./printed.php', import.meta.url));
 
 const WORKERS = '4';
 const STARTED = /\(http:\/\/127\.0\.0\.1:(\d+)\) started/u;
@@ -53,5 +54,11 @@ export async function artisan(folder: string, ...words: string[]): Promise<strin
 export async function sdk(folder: string, call: string, ...callArgs: unknown[]): Promise<unknown> {
   const args = [sdkScript, folder, call, JSON.stringify(callArgs)];
   const { stdout } = await run('php', args, { cwd: folder, env: phpEnv });
+  return JSON.parse(stdout);
+}
+
+/** Runs a PHP expression in the app, with its configuration, and returns its value. */
+export async function php(folder: string, expression: string): Promise<unknown> {
+  const { stdout } = await run('php', [printedScript, folder, expression], { cwd: folder, env: phpEnv });
   return JSON.parse(stdout);
 }

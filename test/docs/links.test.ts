@@ -38,6 +38,15 @@ test('every anchor belongs to a heading', () => {
   expect(anchored.length).toBeGreaterThan(5);
 });
 
+test('README has a link to every page of docs/', () => {
+  const listed = new Set(
+    links.filter(({ page }) => page === 'README.md').map((link) => targetOf(link.page, link.text)),
+  );
+  const docs = pages().filter((page) => /^docs\/[^/]+\.md$/.test(page));
+  expect(docs.filter((page) => !listed.has(page))).toEqual([]);
+  expect(docs.length).toBeGreaterThan(10);
+});
+
 function targetOf(page: string, link: string): string {
   const [path = ''] = link.split('#');
   return path === '' ? page : posix.normalize(posix.join(posix.dirname(page), path)).replace(/\/$/, '');

@@ -1,4 +1,7 @@
 /** Names that a page may use: settings, files, and text of the source. */
+import { Traffic } from '../../src/core/traffic/traffic.ts';
+import { soketiMetrics } from '../../src/observability/soketi-metrics.ts';
+import { ALL_METRICS } from '../support/all-metrics.ts';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
@@ -86,11 +89,17 @@ function isInSource(text: string): boolean {
   ).test(source);
 }
 
-/** True if a metric with this name and label is defined. */
+const METRICS = new Map(
+  [...Object.values(ALL_METRICS).flat(), ...soketiMetrics('soketi', new Traffic(), 0)].map(
+    ({ name, labels }) => [name, labels],
+  ),
+);
+
+/** True if a metric with this name and label is defined; a histogram has more names. */
 function isMetric(text: string): boolean {
-  const [, name, label] = /^wavehall_([a-z_]+?)(?:\{(\w+)\})?$/.exec(text) ?? [];
-  if (name === undefined) return false;
-  return new RegExp(`'${name}',[^;]{0,200}${label === undefined ? '' : `\\['${label}`}`).test(source);
+  const [, name = '', label] = /^(\w+?)(?:_bucket|_sum|_count)?(?:\{(\w+)\})?$/.exec(text) ?? [];
+  const labels = METRICS.get(name) ?? METRICS.get(text);
+  return labels !== undefined && (label === undefined || labels.includes(label));
 }
 
 /** True if one of the project's programs has this option. */

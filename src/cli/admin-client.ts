@@ -1,4 +1,5 @@
 import { parseUrl } from '../core/util/url.ts';
+import { textIn, type Variables } from '../settings/settings.ts';
 import { type HttpAnswer, type HttpFailure, sendRequest } from '../net/http-client.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -9,10 +10,15 @@ export interface AdminAddress {
   readonly token: string | undefined;
 }
 
-/** Local address of a server with these variables. */
-export const localAdminUrl = ({
-  REVERB_SERVER_PORT: port,
-}: Readonly<Record<string, string | undefined>>): string => `http://127.0.0.1:${port ?? '8080'}`;
+/** Local address of the admin API and the HTTP API of a server with these variables. */
+export const localAdminUrl = (variables: Variables): string => {
+  const apiPort = textIn(variables, 'WAVEHALL_API_PORT');
+  return apiPort === undefined ? localClientUrl(variables) : `http://127.0.0.1:${apiPort.trim()}`;
+};
+
+/** Local address at which clients reach a server with these variables. */
+export const localClientUrl = ({ REVERB_SERVER_PORT: port }: Variables): string =>
+  `http://127.0.0.1:${port ?? '8080'}`;
 
 /** Sends a request to the admin API of a running server; rejects with a sentence for the operator (SPEC 11.5). */
 export async function askAdmin<T>(

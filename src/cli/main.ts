@@ -1,20 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { packageVersion } from '../config/version.ts';
 import { addCutover } from './commands/cutover.ts';
 import { addStart, type Start } from './commands/start.ts';
-
-/** The package's own version, from source (`src/cli`) and as built (`dist/src/cli`). */
-function packageVersion(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version;
-    } catch {
-      continue;
-    }
-  }
-  return 'unknown';
-}
 
 const version = packageVersion();
 const program = new Command('wavehall')

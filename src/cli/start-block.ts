@@ -4,10 +4,12 @@ import { describeAddress, type RedisOptions } from '../stores/redis/options.ts';
 
 const FEW_OPEN_FILES = 10_000;
 
-/** Port and scheme at which clients reach the server. */
+/** Ports and scheme at which clients, publishers and Prometheus reach the server. */
 interface ListeningAt {
   readonly port: number;
   readonly secure: boolean;
+  readonly apiPort?: number | undefined;
+  readonly metricsPort?: number | undefined;
 }
 
 /** The start block as one JSON line, for logs. */
@@ -17,7 +19,7 @@ export function startLine(
   version: string,
   openFiles: number | undefined,
 ): string {
-  const { webSocket, httpApi } = clientAddresses(config, server);
+  const { webSocket, httpApi, metrics } = addresses(config, server);
   return `${JSON.stringify({
     level: 30,
     time: Date.now(),
@@ -27,6 +29,7 @@ export function startLine(
     mode: mode(config),
     webSocket,
     httpApi,
+    metrics,
     host: config.host,
     port: server.port,
     apps: apps(config),
@@ -42,12 +45,21 @@ export function startLine(
 export const stopLine = (signal: string): string =>
   `${JSON.stringify({ level: 30, time: Date.now(), msg: 'Wavehall is stopping: clients are asked to reconnect', signal })}\n`;
 
-function clientAddresses(config: Config, { port, secure }: ListeningAt) {
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  const at = `${host}:${port}${config.path === '' ? '' : `/${config.path}`}`;
+function addresses(config: Config, { port, secure, apiPort, metricsPort }: ListeningAt) {
+  const { host, apiHost = host, metricsHost, path } = config;
+  const prefix = path === '' ? '' : `/${path}`;
   const s = secure ? 's' : '';
-  return { webSocket: `ws${s}://${at}/app/{key}`, httpApi: `http${s}://${at}/apps/{id}` };
+  const httpApi = apiPort === undefined ? hostAndPort(host, port) : hostAndPort(apiHost, apiPort);
+  return {
+    webSocket: `ws${s}://${hostAndPort(host, port)}${prefix}/app/{key}`,
+    httpApi: `http${s}://${httpApi}${prefix}/apps/{id}`,
+    metrics:
+      metricsPort === undefined ? undefined : `http://${hostAndPort(metricsHost, metricsPort)}/metrics`,
+  };
 }
+
+const hostAndPort = (host: string, port: number): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 const scaling = ({ redis }: Config): string => (redis ? `on: ${redisAt(redis)}` : 'off: one node, no Redis');
 
@@ -58,7 +70,7 @@ export function startBlock(
   version: string,
   openFiles: number | undefined,
 ): string {
-  const { webSocket, httpApi } = clientAddresses(config, server);
+  const { webSocket, httpApi, metrics } = addresses(config, server);
   const row = (name: string, value: string): string =>
     `  ${styleText('green', '➜')}  ${name.padEnd(12)}${value}`;
   const optionalRow = (name: string, value: string | undefined): string[] =>
@@ -69,6 +81,7 @@ export function startBlock(
     '',
     row('WebSocket', webSocket),
     row('HTTP API', httpApi),
+    ...optionalRow('Metrics', metrics),
     row('Apps', apps(config)),
     row('Scaling', scaling(config)),
     ...(config.workers > 1 ? [row('Workers', `${config.workers}, each a node of its own`)] : []),

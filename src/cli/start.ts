@@ -1,6 +1,7 @@
 import { url as inspectorUrl } from 'node:inspector';
 import { ConfigError, textIn } from '../settings/settings.ts';
 import { type Config, DEVELOPMENT, readConfig } from '../config/index.ts';
+import { socketShares } from '../config/listen.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import { openLogger } from '../observability/logger.ts';
 import { readEnvFile } from './env-file.ts';
@@ -42,10 +43,12 @@ function keepInspectorClosed(): void {
   process.on('SIGUSR1', () => undefined);
 }
 
-const withHint = (problem: string): string =>
-  problem.includes('EADDRINUSE')
-    ? `${problem}. Is it Laravel Reverb (php artisan reverb:start), or another Wavehall? Stop it, or choose another port (--port, REVERB_SERVER_PORT)`
-    : problem;
+function withHint(problem: string): string {
+  if (!problem.includes('EADDRINUSE')) return problem;
+  return /^WAVEHALL_\w+_PORT/.test(problem)
+    ? `${problem}. Another program uses this port: stop it, or choose another port`
+    : `${problem}. Is it Laravel Reverb (php artisan reverb:start), or another Wavehall? Stop it, or choose another port (--port, REVERB_SERVER_PORT)`;
+}
 
 /** Logs that the server stops; a terminal shows it by itself. */
 function logStop(): void {
@@ -101,7 +104,7 @@ function configure(flags: StartFlags, settings: CommandSettings, openFiles: numb
   const config = readConfig(variables);
   if (openFiles === undefined) return config;
   const maxSockets = Math.max(openFiles - config.reservedFiles, Math.floor(openFiles / 2));
-  const room = Math.min(Math.floor(openFiles * 0.95), maxSockets);
+  const room = Math.min(Math.floor(openFiles * 0.95), socketShares(config, maxSockets).main);
   return { ...config, maxSockets, maxConnections: config.maxConnections || room };
 }
 

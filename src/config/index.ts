@@ -11,6 +11,7 @@ import {
   type Variables,
 } from '../settings/settings.ts';
 import { cutoverOptions } from './cutover.ts';
+import { equalPorts, unusedHosts } from './listen.ts';
 import { renamedSettings } from './renamed.ts';
 import { redisOptions, redisSource, redisWarnings } from './redis.ts';
 import { SERVER_SETTINGS } from './server.ts';
@@ -55,7 +56,7 @@ export function readConfig(variables: Variables): Config {
   const found = findApps(values, variables, problems);
   const redis = redisOptions(values, problems);
   if (redis?.path === undefined && redis?.host.includes('@') === true) problems.push(CREDENTIALS_IN_HOST);
-  problems.push(...workersWithoutRedis(values));
+  problems.push(...workersWithoutRedis(values), ...equalPorts(values));
   const cutover = cutoverOptions(
     { ...values, ...upstreamRequestSize({ ...variables, ...found.overrides }) },
     problems,
@@ -72,7 +73,12 @@ export function readConfig(variables: Variables): Config {
     // An invalid value is reported where the apps are read.
     ...readSettings({ errorDataAsString: APP_OPTIONS.errorDataAsString }, environmentSource(variables), []),
     maxSockets: 0,
-    warnings: [...(found.warnings ?? []), ...soketiVariables(variables), ...redisWarnings(values, redis)],
+    warnings: [
+      ...(found.warnings ?? []),
+      ...soketiVariables(variables),
+      ...redisWarnings(values, redis),
+      ...unusedHosts(values),
+    ],
     unusedApps: found.unused,
     unusedAppsHint: unusedAppsHint(found.unused, found.from),
     redis,

@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import {
   boolean,
   integer,
@@ -14,6 +13,7 @@ import { APPS_SETTINGS } from '../apps/find-apps.ts';
 import { COMPATIBLE_SERVERS } from '../observability/soketi-metrics.ts';
 import { networkIn } from '../transports/peer.ts';
 import { CUTOVER_SETTINGS } from './cutover.ts';
+import { LISTEN_SETTINGS } from './listen.ts';
 import { REDIS_SETTINGS } from './redis.ts';
 
 const proxies: SettingType<readonly string[]> = {
@@ -24,26 +24,6 @@ const proxies: SettingType<readonly string[]> = {
   },
 };
 
-/** A path that the router takes literally: no wildcards, parameters or escapes. */
-const path: SettingType<string> = {
-  expected: "a path such as ws or ws/eu, of letters, digits and -._~!$&'+,;=@",
-  parse(given) {
-    const segments = given.replace(/^\/+|\/+$/g, '').split('/');
-    const isPlain = segments.every((each) => /^[\w.~!$&'+,;=@-]+$/.test(each) && !/^\.\.?$/.test(each));
-    return isPlain || segments.join('') === '' ? given : undefined;
-  },
-};
-
-/** An IPv6 address stands alone, or in brackets as PHP writes it. */
-const host: SettingType<string> = {
-  expected: 'an address or a host name, such as 0.0.0.0, :: or [::]',
-  parse(given) {
-    const inBrackets = /^\[(.*)\]$/.exec(given)?.[1];
-    if (inBrackets !== undefined) return isIPv6(inBrackets) ? inBrackets : undefined;
-    return isIPv6(given) || /^[^\s:/?#[\]@]+$/.test(given) ? given : undefined;
-  },
-};
-
 /** More than any machine has cores, and few enough for the connections of one Redis. */
 export const MAX_WORKERS = 128;
 
@@ -51,14 +31,7 @@ const MEBIBYTE = 1024 * 1024;
 
 /** Settings of the server; those of an app stand in `src/apps`. */
 export const SERVER_SETTINGS = {
-  host: setting(
-    'REVERB_SERVER_HOST',
-    host,
-    '0.0.0.0',
-    'Address to listen on; 127.0.0.1 if no app is configured.',
-  ),
-  port: setting('REVERB_SERVER_PORT', integer(0, 65_535), 8080, 'Port to listen on.'),
-  path: setting('REVERB_SERVER_PATH', path, '', 'Path prefix of /app and /apps; both also work without it.'),
+  ...LISTEN_SETTINGS,
   hostname: setting(
     'REVERB_HOST',
     optionalText,

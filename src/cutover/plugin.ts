@@ -50,6 +50,7 @@ export class Cutover {
   #server: LocalServer | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #ownUrl = new URL('http://127.0.0.1');
+  #ownApiUrl: URL | undefined;
 
   constructor(deps: CutoverDeps) {
     const { options, apps, stores, logger, clock } = deps;
@@ -73,7 +74,7 @@ export class Cutover {
       logger,
       clock,
       sites: () => ({
-        wavehall: ownSite(app, this.#ownUrl, upstream.origin),
+        wavehall: { ...ownSite(app, this.#ownUrl, upstream.origin), apiUrl: this.#ownApiUrl },
         upstream: upstreamSite(app, upstream),
       }),
       isFull: () => this.#server?.acceptsConnections() === false,
@@ -131,9 +132,13 @@ export class Cutover {
     return (this.#frontDoor = frontDoor);
   }
 
-  /** `ownUrl`: where this server listens. Bridge and watch do not start when the upstream is this server. */
-  async start(ownUrl: URL): Promise<void> {
-    this.#ownUrl = ownUrl;
+  /**
+   * `ownUrl`: where this server listens, and where it serves the HTTP API. Bridge and watch do not start when the upstream is
+   * this server.
+   */
+  async start(ownUrl: URL | undefined, ownApiUrl: URL | undefined): Promise<void> {
+    this.#ownUrl = ownUrl ?? this.#ownUrl;
+    this.#ownApiUrl = ownApiUrl;
     this.#ticker = setInterval(() => {
       this.#frontDoor?.tick();
       void this.percentage.tick();

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { exceeds } from '#protocol';
 import type { AppProvider } from '../core/ports/apps.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -9,12 +9,13 @@ import { SlowSubscribers } from '../core/ports/failures.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals.ts';
 import type { AppTraffic } from '../core/traffic/app-traffic.ts';
-import { splitTarget } from '../core/util/http-text.ts';
+import { pathOf, splitTarget } from '../core/util/http-text.ts';
 import type { Api } from './routes/api.ts';
 import { Authentication } from './authenticate.ts';
 import { type Answer, answerTo, INTERNAL_ERROR, httpError, HttpError } from './errors.ts';
 import { registerUpgradeHint } from './upgrade-hint.ts';
 import { type HealthChecks, registerHealth } from './health.ts';
+import { type MetricsText, registerMetrics } from './metrics.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { ROUTES } from './routes/index.ts';
 import { countRefusal } from './count-refusal.ts';
@@ -35,6 +36,12 @@ export interface HttpOptions {
   readonly clock: Clock;
   readonly health: HealthChecks;
   readonly prefix: string;
+  /** Serve the HTTP API, and the hint on `/app`; not given: both. */
+  readonly serves?: { readonly api: boolean; readonly clients: boolean };
+  /** Served under `/metrics`, if given. */
+  readonly metrics?: MetricsText | undefined;
+  /** Sentence for the log about a path that nothing has here, if there is something to say. */
+  readonly notFoundHint?: ((path: string) => string | undefined) | undefined;
   /** `undefined`: signatures may be used more than once. */
   readonly replayGuard: ReplayGuard | undefined;
   readonly refusals: Refusals;
@@ -45,9 +52,9 @@ export interface HttpOptions {
   readonly onAnswered?: ((isOk: boolean) => void) | undefined;
 }
 
-/** Registers the HTTP API, the health endpoints and the hint on `/app`, with and without the path prefix (SPEC 2.1, 8.1). */
+/** Registers the health endpoints and what the port serves besides, with and without the path prefix (SPEC 2.1, 8.1, 8.13). */
 export function registerHttp(server: FastifyInstance, options: HttpOptions): void {
-  const { logger, prefix } = options;
+  const { logger, prefix, metrics, serves = { api: true, clients: true } } = options;
   server.setErrorHandler(async (error, request, reply) => {
     const answer = answerTo(error);
     if (answer === undefined)
@@ -63,14 +70,15 @@ export function registerHttp(server: FastifyInstance, options: HttpOptions): voi
   server.setNotFoundHandler(notFound);
   // Before the body is read, so that its type or size does not cause another answer. The admin API has a handler of its own.
   server.addHook('onRequest', (request, _, done) => {
-    done(request.is404 && request.server === server ? httpError(404) : undefined);
+    done(request.is404 && request.server === server ? notFoundError(request, options) : undefined);
   });
   const authentication = new Authentication(options);
   const register = (scope: FastifyInstance): void => {
     registerHealth(scope, options.health);
-    registerUpgradeHint(scope);
-    registerApi(scope, options, authentication);
+    if (serves.clients) registerUpgradeHint(scope);
+    if (serves.api) registerApi(scope, options, authentication);
   };
+  if (metrics !== undefined) registerMetrics(server, metrics);
   for (const each of prefix === '' ? [''] : ['', `/${prefix}`]) {
     void server.register(
       (scope, _, done) => {
@@ -80,6 +88,11 @@ export function registerHttp(server: FastifyInstance, options: HttpOptions): voi
       { prefix: each },
     );
   }
+}
+
+function notFoundError({ raw }: FastifyRequest, { notFoundHint }: HttpOptions): HttpError {
+  const expected = notFoundHint?.(pathOf(raw.url));
+  return httpError(404, {}, expected === undefined ? undefined : { expected });
 }
 
 /** Reads and drops the rest of a body: a client that is still sending when the connection closes may not see the answer (SPEC 8.12). */

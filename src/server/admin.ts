@@ -1,18 +1,20 @@
 import type { FastifyInstance } from 'fastify';
 import type { CutoverControl, MoveOptions } from '../admin/plugin.ts';
 import { Conflict } from '../admin/requests.ts';
+import type { Config } from '../config/index.ts';
 import type { Metric } from '../core/ports/metric.ts';
 import { cutoverMetrics } from '../cutover/status/metrics.ts';
 import { mergeStatus } from '../cutover/status/merge-status.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 import type { CutoverStatus } from '../cutover/status/status-report.ts';
-import type { WorkerMetrics } from '../observability/metrics.ts';
+import type { Metrics, WorkerMetrics } from '../observability/metrics.ts';
 import { workerMetrics } from './metrics.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
 export interface AdminDeps {
   readonly cutover: Cutover | undefined;
-  readonly metrics: readonly Metric[];
+  /** `undefined`: nothing serves them. */
+  readonly metrics: Metrics | undefined;
   /** `undefined`: this process is the only one. */
   readonly workers: WorkerGroup | undefined;
 }
@@ -23,21 +25,29 @@ export async function openAdmin(
   token: string | undefined,
   { cutover, metrics, workers }: AdminDeps,
 ): Promise<void> {
-  if (token === undefined) return;
-  const [{ registerAdmin }, { openMetrics }] = await Promise.all([
-    import('../admin/plugin.ts'),
-    import('../observability/metrics.ts'),
-  ]);
+  if (token === undefined || metrics === undefined) return;
+  const { registerAdmin } = await import('../admin/plugin.ts');
+  await registerAdmin(http, {
+    token,
+    metrics,
+    cutover: cutover && controlOf(cutover, workers),
+  });
+}
+
+/** Opens the metrics if the admin API or a port of their own serves them; otherwise their code is not loaded. */
+export async function openServedMetrics(
+  { adminToken, metricsPort }: Pick<Config, 'adminToken' | 'metricsPort'>,
+  metrics: readonly Metric[],
+  { cutover, workers }: Pick<AdminDeps, 'cutover' | 'workers'>,
+): Promise<Metrics | undefined> {
+  if (adminToken === undefined && metricsPort === undefined) return undefined;
+  const { openMetrics } = await import('../observability/metrics.ts');
   const all = [
     ...metrics,
     ...(cutover === undefined ? [] : cutoverMetrics(() => cutover.status())),
     ...(workers === undefined ? [] : workerMetrics(workers)),
   ];
-  await registerAdmin(http, {
-    token,
-    metrics: openMetrics(all, workers && metricsOf(workers)),
-    cutover: cutover && controlOf(cutover, workers),
-  });
+  return openMetrics(all, workers && metricsOf(workers));
 }
 
 const metricsOf = (workers: WorkerGroup): WorkerMetrics => ({

@@ -41,7 +41,10 @@ export async function openCutover(
 }
 
 export interface Backend {
+  /** Serves clients. */
   readonly http: FastifyInstance;
+  /** All HTTP servers that take requests of clients and publishers. */
+  readonly forRequests: readonly FastifyInstance[];
   readonly transport: WebSocketTransport;
   readonly gateway: Gateway;
   readonly hub: Hub;
@@ -53,7 +56,7 @@ export interface Backend {
 
 /** Puts the front door before all requests and upgrades (SPEC 11.1, 11.2). Called before routes are registered. */
 export function openFrontDoor(cutover: Cutover, config: Config, backend: Backend): void {
-  const { http, transport, gateway, hub, heap, isReady, sockets, refusals } = backend;
+  const { http, forRequests, transport, gateway, hub, heap, isReady, sockets, refusals } = backend;
   const peers = new PeerReader(config.trustedProxies);
   const apps = new Map(config.apps.flatMap((app) => app.credentials.map(({ key }) => [key, app] as const)));
   const clientInfo = (request: IncomingMessage) => {
@@ -79,9 +82,11 @@ export function openFrontDoor(cutover: Cutover, config: Config, backend: Backend
   );
   onWebSocketUpgrade(http.server, (request, network, head) => frontDoor.upgrade(request, network, head));
   onTunnel(http.server, (request, network) => frontDoor.connect(request, network));
-  refuseLoops(http, frontDoor);
-  refuseTooLarge(http, cutover, config.cutover?.requestBytes ?? 0, refusals);
-  if (config.cutover?.proxyHttp === true) proxyUnserved(http, frontDoor, clientInfo, refusals);
+  for (const each of forRequests) {
+    refuseLoops(each, frontDoor);
+    refuseTooLarge(each, cutover, config.cutover?.requestBytes ?? 0, refusals);
+    if (config.cutover?.proxyHttp === true) proxyUnserved(each, frontDoor, clientInfo, refusals);
+  }
 }
 
 /** Refuses a request that has passed this front door before: the address of the upstream leads back to this server. */

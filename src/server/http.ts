@@ -1,3 +1,4 @@
+import type { Server as TlsServer } from 'node:tls';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/index.ts';
 import type { Logger } from '../core/ports/logger.ts';
@@ -67,11 +68,11 @@ export function largest(
 }
 
 /** Reads the certificate again; an invalid one leaves the old one in place. */
-export function reloadTls(config: Config, http: FastifyInstance, logger: Logger): void {
-  const server = http.server as unknown as { setSecureContext?: (keyPair: KeyPair) => void };
+export function reloadTls(config: Config, all: readonly FastifyInstance[], logger: Logger): void {
   try {
     const keyPair = readKeyPair(config.tls);
-    if (keyPair !== undefined) server.setSecureContext?.(keyPair);
+    if (keyPair === undefined) return;
+    for (const { server } of all) (server as unknown as Partial<TlsServer>).setSecureContext?.(keyPair);
   } catch (error) {
     logger.warn(
       'SIGHUP: the new TLS certificate cannot be used, the previous one stays in use. Correct the file and send SIGHUP again',

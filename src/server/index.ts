@@ -1,18 +1,16 @@
-import type { AddressInfo } from 'node:net';
-import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/index.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
-import type { Cutover } from '../cutover/plugin.ts';
-import { registerHttp } from '../http/plugin.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { RequestCounts } from '../http/request-counts.ts';
-import { openAdmin } from './admin.ts';
+import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
-import { createHttp, largest, reloadTls } from './http.ts';
+import { type Entrances, listenOnAll, openEntrances } from './entrances.ts';
+import { probeContext } from './health/self-check.ts';
+import { largest, reloadTls } from './http.ts';
 import { nodeMetrics } from './metrics.ts';
-import { readinessOf } from './readiness.ts';
-import { OpenSockets } from './open-sockets.ts';
+import { registerRoutes, type RouteParts } from './routes.ts';
 import { onTunnel, onWebSocketUpgrade } from './upgrades.ts';
 import { Shutdown } from './shutdown.ts';
 import type { WorkerGroup } from './worker-group.ts';
@@ -21,12 +19,14 @@ import { PeerReader } from '../transports/peer.ts';
 import { readKeyPair } from '../transports/tls.ts';
 import { WebSocketTransport } from '../transports/websocket.ts';
 
-const BACKLOG = 4096;
-
 /** A running server. */
 export interface Server {
+  /** The port of WebSocket clients. */
   readonly port: number;
   readonly secure: boolean;
+  /** The port of the HTTP API, if it is another one. */
+  readonly apiPort: number | undefined;
+  readonly metricsPort: number | undefined;
   /** Sockets that are established. */
   connections(): number;
   /** SPEC 2.13. Drains. Resolves when every connection has ended; a second call ends the drain at once. */
@@ -35,20 +35,13 @@ export interface Server {
   reloadTls(): void;
 }
 
-/** Parts of a server that its entrances need. */
-interface ServerParts {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly workers: WorkerGroup | undefined;
-  readonly stores: Stores;
-  readonly cutover: Cutover | undefined;
+/** Parts of a server that its ports need. */
+interface ServerParts extends Omit<RouteParts, 'requests'> {
   readonly core: ServerCore;
-  readonly http: FastifyInstance;
-  readonly isReady: () => boolean;
 }
 
 /**
- * Wires all components and starts to listen. Rejects when it cannot listen. `workers`: the workers that serve the same port
+ * Wires all components and starts to listen. Rejects when it cannot listen. `workers`: the workers that serve the same ports
  * together with this process.
  */
 export async function startServer(config: Config, logger: Logger, workers?: WorkerGroup): Promise<Server> {
@@ -57,53 +50,71 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
   const core = assembleCore(config, stores, logger);
-  const http = createHttp(config, keyPair, core.refusals);
-  const openSockets = new OpenSockets(http.server, config.maxSockets, core.refusals);
-  const drainMs = config.drainSeconds * 1000;
-  const shutdown = new Shutdown({ drainMs, core, http, openSockets, stores: ownStores, cutover });
+  const entrances = openEntrances(config, keyPair, core.refusals);
+  const shutdown = openShutdown(config, { core, entrances, stores: ownStores, cutover });
   const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
-  const parts = { config, logger, workers, stores, cutover, core, http, isReady };
+  const parts = { config, logger, workers, stores, cutover, core, entrances, isReady };
   acceptUpgrades(parts);
-  await registerRoutes(parts);
+  const requests = new RequestCounts(config.path);
+  registerRoutes({ ...parts, requests }, await openOperatorRoutes(parts, requests));
   await receiveFromCluster(stores, core);
   await workers?.waitUntilAllPrepared();
-  await http.listen({ host: config.host, port: config.port, backlog: BACKLOG });
+  await listenOnAll(entrances);
   core.start();
-  const { port } = http.server.address() as AddressInfo;
-  await cutover?.start(ownUrl(config, port, keyPair !== undefined));
+  const { main, api, metrics } = entrances;
+  await cutover?.start(main.url(config.path), api.url(config.path));
   return {
-    port,
+    port: main.port ?? 0,
     secure: keyPair !== undefined,
+    apiPort: api === main ? undefined : api.port,
+    metricsPort: metrics?.port,
     connections: () => core.hub.size,
     stop: () => shutdown.stop(),
-    reloadTls: () => reloadTls(config, http, logger),
+    reloadTls: () => reloadTls(config, httpServersOf(entrances), logger),
   };
 }
 
-function acceptUpgrades({ config, cutover, core, http, isReady }: ServerParts): void {
+const httpServersOf = ({ all }: Entrances) => all.map(({ http }) => http);
+
+type ShutdownParts = Pick<ServerParts, 'core' | 'entrances' | 'stores' | 'cutover'>;
+
+function openShutdown({ drainSeconds }: Config, { entrances, ...parts }: ShutdownParts): Shutdown {
+  const { main, all } = entrances;
+  return new Shutdown({
+    ...parts,
+    drainMs: drainSeconds * 1000,
+    http: main.http,
+    others: httpServersOf(entrances).filter((each) => each !== main.http),
+    openSockets: all.map(({ openSockets }) => openSockets),
+  });
+}
+
+/** Serves WebSocket clients at the main port, through the front door of a cutover if there is one. */
+function acceptUpgrades({ config, cutover, core, entrances, isReady }: ServerParts): void {
   const transport = openTransport(config, core);
-  if (cutover !== undefined) return openFrontDoor(cutover, config, { ...core, http, transport, isReady });
-  onWebSocketUpgrade(http.server, (request, network, head) => transport.upgrade(request, network, head));
+  const { main, api, all } = entrances;
+  for (const { http } of all.filter((each) => each !== main)) {
+    onWebSocketUpgrade(http.server, (request, network) => transport.refuseUpgrade(request, network));
+    onTunnel(http.server);
+  }
+  const { http } = main;
+  const forRequests = api === main ? [http] : [http, api.http];
+  if (cutover !== undefined)
+    return openFrontDoor(cutover, config, { ...core, http, forRequests, transport, isReady });
+  const contextOf = probeContext(config, core.gateway);
+  onWebSocketUpgrade(http.server, (request, network, head) =>
+    transport.upgrade(request, network, head, contextOf(request)),
+  );
   onTunnel(http.server);
 }
 
-async function registerRoutes(parts: ServerParts): Promise<void> {
-  const { config, logger, workers, stores, cutover, core, http, isReady } = parts;
-  const requests = new RequestCounts(config.path);
-  const metrics = nodeMetrics({ config, core, stores, requests, isReady });
-  await openAdmin(http, config.adminToken, { cutover, metrics, workers });
-  registerHttp(http, {
-    ...core,
-    api: { ...stores, ...core },
-    requests,
-    logger,
-    clock: Date.now,
-    health: { isReady: readinessOf(isReady, workers), warnings: () => stores.warnings() },
-    prefix: config.path,
-    replayGuard: config.replayProtection === 'strict' ? stores.replayGuard : undefined,
-    unusedAppsHint: config.unusedAppsHint,
-    onAnswered: cutover && ((isOk) => cutover.health.api('wavehall', isOk)),
-  });
+/** Opens the metrics, and the admin API at the port of the HTTP API. */
+async function openOperatorRoutes(parts: ServerParts, requests: RequestCounts): Promise<Metrics | undefined> {
+  const { config, workers, stores, cutover, core, entrances, isReady } = parts;
+  const own = nodeMetrics({ config, core, stores, requests, isReady });
+  const metrics = await openServedMetrics(config, own, { cutover, workers });
+  await openAdmin(entrances.api.http, config.adminToken, { cutover, metrics, workers });
+  return metrics;
 }
 
 async function receiveFromCluster(
@@ -117,13 +128,6 @@ async function receiveFromCluster(
     },
     ({ app }, events) => traffic.of(app).published.add('replayed', events),
   );
-}
-
-/** URL at which this process reaches itself: the address that it listens on, or the loopback if it listens on all. */
-function ownUrl({ host, path }: Config, port: number, secure: boolean): URL {
-  const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  const name = address.includes(':') ? `[${address}]` : address;
-  return new URL(`${secure ? 'https' : 'http'}://${name}:${port}/${path}`);
 }
 
 /** Default of WAVEHALL_MAX_LINGERING: 5 % of the connections that are allowed; 0: that number is not known. */

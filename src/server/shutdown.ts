@@ -12,8 +12,11 @@ const CLOSE_GRACE_MS = 1000;
 export interface ShutdownDeps {
   readonly drainMs: number;
   readonly core: { readonly hub: Hub; readonly gateway: { stopAdmitting(): void }; stop(): void };
+  /** Serves clients: it accepts nothing more as soon as the drain begins. */
   readonly http: FastifyInstance;
-  readonly openSockets: Pick<OpenSockets, 'destroyAll'>;
+  /** Serve publishers and operators alone: they stay open until the drain has ended (SPEC 8.13). */
+  readonly others: readonly FastifyInstance[];
+  readonly openSockets: readonly Pick<OpenSockets, 'destroyAll'>[];
   readonly stores: Stores;
   readonly cutover: Cutover | undefined;
 }
@@ -39,7 +42,7 @@ export class Shutdown {
   }
 
   async #run(): Promise<void> {
-    const { core, http, openSockets, stores, cutover, drainMs } = this.#deps;
+    const { core, http, others, openSockets, stores, cutover, drainMs } = this.#deps;
     core.gateway.stopAdmitting();
     const closed = http.close();
     this.#drain = new Drain([...core.hub.connections(), ...(cutover?.proxiedSockets() ?? [])], drainMs);
@@ -47,8 +50,8 @@ export class Shutdown {
     await awaitCloseFrames(core.hub);
     await cutover?.stop();
     // Ends the rest: requests, refused sockets, sockets without an answer, and proxied ones.
-    const grace = setTimeout(() => openSockets.destroyAll(), CLOSE_GRACE_MS);
-    await closed;
+    const grace = setTimeout(() => openSockets.forEach((each) => each.destroyAll()), CLOSE_GRACE_MS);
+    await Promise.all([closed, ...others.map((each) => each.close())]);
     clearTimeout(grace);
     core.stop();
     await stores.close();

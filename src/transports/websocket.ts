@@ -274,6 +274,11 @@ export class WebSocketTransport {
     });
   }
 
+  /** Answers an upgrade on a port that serves no clients, as one of an unknown path. */
+  refuseUpgrade(request: IncomingMessage, network: Duplex): void {
+    this.#refuse(network, request, '404 Not Found', 'Not found.');
+  }
+
   #refuse(
     network: Duplex,
     request: IncomingMessage,

@@ -3,6 +3,7 @@ import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
 import { ConfigError } from '../../src/settings/settings.ts';
 import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
+import { METRICS_SOCKETS, socketShares } from '../../src/config/listen.ts';
 
 type Variables = Record<string, string>;
 
@@ -156,6 +157,10 @@ const SWITCHES = [
 const TEXTS = [
   { rule: '2.1', name: 'REVERB_SERVER_HOST', usual: '0.0.0.0', given: '::1', value: '::1' },
   { rule: '2.1', name: 'REVERB_SERVER_PATH', usual: '', given: '/ws/eu/', value: 'ws/eu' },
+  { rule: '8.13', name: 'WAVEHALL_API_PORT', usual: undefined, given: '8081', value: 8081 },
+  { rule: '8.13', name: 'WAVEHALL_API_HOST', usual: undefined, given: '[::1]', value: '::1' },
+  { rule: '8.13', name: 'WAVEHALL_METRICS_PORT', usual: undefined, given: '9601', value: 9601 },
+  { rule: '8.13', name: 'WAVEHALL_METRICS_HOST', usual: '127.0.0.1', given: '::', value: '::' },
   { rule: '2.1', name: 'REVERB_HOST', usual: undefined, given: 'app.test', value: 'app.test' },
   { rule: '2.1', name: 'WAVEHALL_TLS_CERT', usual: undefined, given: 'a.crt', value: 'a.crt' },
   { rule: '2.1', name: 'WAVEHALL_TLS_KEY', usual: undefined, given: 'a.key', value: 'a.key' },
@@ -492,4 +497,53 @@ test('3.13 a history rule keeps at most 100,000 events of a channel', () => {
 test('2.1 the former name of a setting is refused with its new name', () => {
   const problem = 'WAVEHALL_CUTOVER_PASS: expected WAVEHALL_CUTOVER_PROXY_HTTP, the new name of this setting';
   expect(() => readConfig({ ...APP, WAVEHALL_CUTOVER_PASS: 'false' })).toThrow(new ConfigError([problem]));
+});
+
+describe('ports', () => {
+  const API = 'WAVEHALL_API_PORT';
+  const METRICS = 'WAVEHALL_METRICS_PORT';
+  const equal = (name: string, port: string, other: string): string =>
+    `${name}="${port}": expected another port than ${other}, which has this one`;
+
+  test.each([
+    [{ [API]: '8080' }, [equal(API, '8080', 'REVERB_SERVER_PORT')]],
+    [{ [METRICS]: '8080' }, [equal(METRICS, '8080', 'REVERB_SERVER_PORT')]],
+    [{ REVERB_SERVER_PORT: '9000', [METRICS]: '9000' }, [equal(METRICS, '9000', 'REVERB_SERVER_PORT')]],
+    [{ [API]: '9601', [METRICS]: '9601' }, [equal(METRICS, '9601', API)]],
+    [
+      { [API]: '8080', [METRICS]: '8080', WAVEHALL_METRICS_HOST: '::1' },
+      [equal(API, '8080', 'REVERB_SERVER_PORT'), equal(METRICS, '8080', 'REVERB_SERVER_PORT')],
+    ],
+    [{ REVERB_SERVER_PORT: '0', [API]: '0', [METRICS]: '0' }, []],
+    [{ [API]: '8081', [METRICS]: '9601' }, []],
+  ])('8.13 %j: every port has a number of its own', (variables: Variables, problems) => {
+    expect(problemsOf(variables)).toEqual(problems);
+  });
+
+  test.each([API, METRICS])('8.13 %s refuses what is no port', (name) => {
+    for (const bad of ['65536', '-1', '1.5', 'many'])
+      expect(problemsOf({ [name]: bad })).toEqual([
+        `${name}="${bad}": expected a whole number from 0 to 65535`,
+      ]);
+    expect(valueOf(name, { [name]: '65535' })).toBe(65_535);
+  });
+
+  test('8.13 an address without its port is warned of', () => {
+    const { warnings } = readConfig({ WAVEHALL_API_HOST: '::1', WAVEHALL_METRICS_HOST: '0.0.0.0' });
+    expect(warnings).toEqual([
+      'WAVEHALL_API_HOST has no effect, because WAVEHALL_API_PORT is not set',
+      'WAVEHALL_METRICS_HOST has no effect, because WAVEHALL_METRICS_PORT is not set',
+    ]);
+  });
+
+  test('8.13 each port has sockets of its own, and together they have no more than the process', () => {
+    expect(socketShares({ apiPort: undefined, metricsPort: undefined }, 960)).toMatchObject({ main: 960 });
+    const { main, api, metrics } = socketShares({ apiPort: 1, metricsPort: 2 }, 960);
+    expect([main + api + metrics, api, metrics]).toEqual([960, 120, METRICS_SOCKETS]);
+    expect(socketShares({ apiPort: 1, metricsPort: 2 }, 0)).toEqual({
+      main: 0,
+      api: 0,
+      metrics: METRICS_SOCKETS,
+    });
+  });
 });

@@ -7,6 +7,8 @@ export interface Implementation {
   open(): Stores | Promise<Stores>;
   /** Advances the time by so many seconds, for everything that expires. */
   pass(seconds: number): void | Promise<void>;
+  /** True where nodes share the store. */
+  readonly isShared?: boolean;
   /** Characters after which cached events are evicted; undefined where something else bounds them. */
   readonly cachedEventsBound?: number;
 }

@@ -6,6 +6,7 @@ import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
+import { pingContract } from './ping.ts';
 import { replayGuardContract } from './replay-guard.ts';
 import { stateContract } from './state.ts';
 
@@ -26,6 +27,7 @@ for (const contract of [
   cachedEventsContract,
   membershipContract,
   connectionQuotaContract,
+  pingContract,
   replayGuardContract,
   stateContract,
 ])

@@ -14,11 +14,18 @@ import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
+import { pingContract } from './ping.ts';
 
 function contracts(where: () => Partial<RedisOptions>, pass: Implementation['pass']): void {
   const open = () => openRedisStores(nodeOptions({ leaseMs: 12_000, ...where() }), new FakeLogger());
-  for (const contract of [brokerContract, cachedEventsContract, membershipContract, connectionQuotaContract])
-    contract({ open, pass });
+  for (const contract of [
+    brokerContract,
+    cachedEventsContract,
+    membershipContract,
+    connectionQuotaContract,
+    pingContract,
+  ])
+    contract({ open, pass, isShared: true });
 }
 
 describe('over Sentinel', () => {

@@ -7,6 +7,7 @@ import type { Implementation } from './capabilities.ts';
 import { cachedEventsContract } from './cached-events.ts';
 import { connectionQuotaContract } from './connection-quota.ts';
 import { membershipContract } from './membership.ts';
+import { pingContract } from './ping.ts';
 import { replayGuardContract } from './replay-guard.ts';
 import { stateContract } from './state.ts';
 
@@ -15,6 +16,7 @@ let opened = 0;
 const implementation: Implementation = {
   open: () => openRedisStores({ ...redisOptions(redis.port), keyPrefix: `t${opened++}:` }, new FakeLogger()),
   pass: (seconds) => redis.advanceTime(seconds),
+  isShared: true,
 };
 
 beforeAll(async () => void (redis = await startRedis()));
@@ -25,6 +27,7 @@ for (const contract of [
   cachedEventsContract,
   membershipContract,
   connectionQuotaContract,
+  pingContract,
   replayGuardContract,
   stateContract,
 ])

@@ -43,7 +43,7 @@ const start = async (env: Record<string, string> = {}): Promise<void> => {
 };
 
 async function status(): Promise<CutoverStatus> {
-  const answer = await fetch(`http://127.0.0.1:${wavehall.port}/admin/cutover`, {
+  const answer = await fetch(`http://127.0.0.1:${wavehall.apiPort ?? wavehall.port}/admin/cutover`, {
     headers: { authorization: `Bearer ${TOKEN}` },
   });
   return (await answer.json()) as CutoverStatus;
@@ -61,6 +61,24 @@ async function statusWhen(holds: (now: CutoverStatus) => boolean, what: string):
 }
 
 describe('the canary of a server with an upstream', () => {
+  test('8.13 publishes at the API port and connects at the main port, when there are two', async () => {
+    await start({ WAVEHALL_CUTOVER_PERCENT: '0', WAVEHALL_API_PORT: '0' });
+    const now = await statusWhen(
+      ({ watch: { health } }) => health.wavehall.arrivals.good >= 3 && health.upstream.arrivals.good >= 3,
+      'events have crossed the bridge both ways',
+    );
+    expect([now.watch.health.wavehall.delivery.bad, now.watch.health.wavehall.breaches]).toEqual([0, []]);
+    const [onMain, onApi] = [wavehall.port, wavehall.apiPort].map(async (port) => {
+      const answer = await fetch(`http://127.0.0.1:${port}/live`, {
+        headers: { 'x-wavehall-door': 'other' },
+      });
+      return answer.status;
+    });
+    expect(await Promise.all([onMain, onApi])).toEqual([200, 200]);
+    const unserved = await fetch(`http://127.0.0.1:${wavehall.port}/admin/cutover`);
+    expect(unserved.status).toBe(404);
+  });
+
   test('11.14 sends events across the bridge both ways, also at 0 percent, and is not counted as a browser', async () => {
     await start({ WAVEHALL_CUTOVER_PERCENT: '0' });
     const now = await statusWhen(

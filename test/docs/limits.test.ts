@@ -149,6 +149,12 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'transports/held-sockets',
     'a client that does not answer the last close frame',
   ],
+  'sockets of the metrics port': [
+    'src/config/listen.ts',
+    'METRICS_SOCKETS',
+    'cli/ports',
+    'has as many sockets as it may',
+  ],
   'seconds for the upstream to answer an upgrade': [
     'src/cutover/proxy/upstream-upgrade.ts',
     'ANSWER_TIMEOUT_MS',

@@ -4,13 +4,18 @@ import { type Credential, signHttp } from '#protocol';
 import { StaticApps } from '../../src/apps/static.ts';
 import type { App } from '../../src/core/app.ts';
 import type { AppProvider } from '../../src/core/ports/apps.ts';
+import type { HealthChecks } from '../../src/http/health.ts';
 import { type HttpOptions, registerHttp } from '../../src/http/plugin.ts';
+import { healthChecks } from '../support/health.ts';
 import { RequestCounts } from '../../src/http/request-counts.ts';
 import { CREDENTIAL, openCore, type TestCoreOptions, testApp } from '../core/fakes.ts';
 import { Refusals } from '../../src/core/refusals.ts';
 
 export interface TestHttpOptions
-  extends TestCoreOptions, Partial<Pick<HttpOptions, 'prefix' | 'onAnswered'>> {
+  extends
+    TestCoreOptions,
+    Partial<Pick<HttpOptions, 'prefix' | 'onAnswered' | 'serves' | 'metrics' | 'notFoundHint'>> {
+  readonly health?: Partial<HealthChecks>;
   readonly refuseReplays?: boolean;
   readonly app?: App;
 }
@@ -58,11 +63,14 @@ export async function openHttp(options: TestHttpOptions = {}) {
     apps: provider,
     logger,
     clock: clock.read,
-    health: { isReady: () => condition.ready },
+    health: healthChecks({ isReady: () => condition.ready, ...options.health }),
     prefix: options.prefix ?? '',
     replayGuard: options.refuseReplays === true ? new MemoryReplayGuard({ clock: clock.read }) : undefined,
     refusals: new Refusals({ warn: () => undefined }, clock.read),
     onAnswered: options.onAnswered,
+    metrics: options.metrics,
+    notFoundHint: options.notFoundHint,
+    ...(options.serves && { serves: options.serves }),
   });
   await server.ready();
 

@@ -13,6 +13,10 @@ const PATHS: readonly (readonly [path: string, allow: string])[] = [
   ['/up', 'GET, HEAD'],
   ['/live', 'GET, HEAD'],
   ['/ready', 'GET, HEAD'],
+  ['/health', 'GET, HEAD'],
+  ['/health/websocket', 'GET, HEAD'],
+  ['/health/redis', 'GET, HEAD'],
+  ['/health/detailed', 'GET, HEAD'],
 ];
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 

@@ -5,7 +5,7 @@ import { parseUrl } from '../../core/util/url.ts';
 import { compare } from '../../cutover/compare/compare.ts';
 import { comparisonTable } from '../../cutover/compare/comparison-report.ts';
 import { ownSite, upstreamSite } from '../../cutover/probe/sites.ts';
-import { localAdminUrl } from '../admin-client.ts';
+import { localAdminUrl, localClientUrl } from '../admin-client.ts';
 import { readEnvFile } from '../env-file.ts';
 import { fail } from '../fail.ts';
 
@@ -70,14 +70,18 @@ function sitesFor(flags: CompareFlags, common: SharedFlags) {
   const given = flags.upstream === undefined ? {} : { WAVEHALL_CUTOVER_UPSTREAM: flags.upstream };
   const variables = { ...file, ...process.env, ...given };
   const config = readConfig(variables);
-  const url = common.url ?? localAdminUrl(variables);
+  const url = common.url ?? localClientUrl(variables);
+  const apiUrl = common.url ?? localAdminUrl(variables);
   if (config.cutover === undefined)
     throw new Error('--upstream, or WAVEHALL_CUTOVER_UPSTREAM: expected the address of the upstream');
   if (parseUrl(url) === undefined) throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port`);
   const app = appIn(config, flags.app);
   const { upstream } = config.cutover;
   return {
-    wavehall: ownSite(app, new URL(`/${config.path}`, url), upstream.origin, true),
+    wavehall: {
+      ...ownSite(app, new URL(`/${config.path}`, url), upstream.origin, true),
+      apiUrl: new URL(`/${config.path}`, apiUrl),
+    },
     upstream: upstreamSite(app, upstream),
   };
 }

@@ -4,10 +4,12 @@ export type Order =
   | { readonly order: 'answer'; readonly question: string; readonly id: number }
   | { readonly order: 'answers'; readonly id: number; readonly answers: readonly unknown[] };
 
-/** Address of a worker that listens. */
+/** Ports of a worker that listens. */
 export interface Opened {
   readonly port: number;
   readonly secure: boolean;
+  readonly apiPort?: number | undefined;
+  readonly metricsPort?: number | undefined;
 }
 
 /** Messages of a worker to the primary. */

@@ -1,4 +1,3 @@
-import { getSystemErrorMap } from 'node:util';
 import type { Config } from '../../config/index.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { type Server, startServer } from '../../server/index.ts';
@@ -9,16 +8,10 @@ import { sendToPrimary } from './send-to-primary.ts';
 /** Serves until the primary orders a stop. Rejects when it cannot start. `node:cluster` ends this process when the primary has ended. */
 export async function serveAsWorker(config: Config, logger: Logger): Promise<void> {
   const link = new PrimaryLink(config.workers);
-  const server = await startServer(config, logger, link).catch(rephrase);
+  const server = await startServer(config, logger, link);
   link.serve(server);
-  sendToPrimary({ report: 'opened', at: { port: server.port, secure: server.secure } });
-}
-
-/** Turns an error of `bind`, which the primary calls for a worker, into the one that a single process has. */
-function rephrase(error: NodeJS.ErrnoException & { address?: string; port?: number }): never {
-  const [code, words] = getSystemErrorMap().get(error.errno ?? 0) ?? [];
-  if (error.syscall !== 'bind' || code === undefined || words === undefined) throw error;
-  throw new Error(`listen ${code}: ${words} ${error.address ?? ''}:${error.port ?? ''}`, { cause: error });
+  const { port, secure, apiPort, metricsPort } = server;
+  sendToPrimary({ report: 'opened', at: { port, secure, apiPort, metricsPort } });
 }
 
 /** The channel to the primary. */

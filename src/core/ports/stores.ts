@@ -52,6 +52,11 @@ export interface Stores {
   readonly metrics: readonly Metric[];
   /** False while the shared store cannot be reached. */
   isReady(): boolean;
+  /**
+   * Milliseconds of a round trip to the shared store; `undefined`: there is none. Rejects with `Unavailable` when it does not
+   * answer within a second.
+   */
+  ping(): Promise<number | undefined>;
   /** Problems that an operator should know although the node serves; short sentences, without app data. */
   warnings(): readonly string[];
   close(): Promise<void>;

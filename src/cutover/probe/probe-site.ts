@@ -10,7 +10,12 @@ const MAX_ROSTER_BYTES = 16 * 1024 * 1024;
 export interface ProbeSite extends ClientTarget {
   readonly appId: string;
   readonly credential: Credential;
+  /** Where it serves the HTTP API, if that is another port. */
+  readonly apiUrl?: URL | undefined;
 }
+
+const apiUrlOf = ({ url, apiUrl = url }: ProbeSite, target: string): URL =>
+  new URL(`${prefixOf(apiUrl)}${target}`, apiUrl);
 
 /** True when a user is on a presence channel, by the HTTP API (SPEC 8.7). */
 export async function hasMember(
@@ -22,7 +27,7 @@ export async function hasMember(
   const path = `/apps/${encodeURIComponent(site.appId)}/channels/${encodeURIComponent(channel)}/users`;
   const timestampSeconds = Math.floor(Date.now() / 1000);
   const query = signHttp(site.credential, { method: 'GET', path, body: '', timestampSeconds });
-  const url = new URL(`${prefixOf(site.url)}${path}?${query}`, site.url);
+  const url = apiUrlOf(site, `${path}?${query}`);
   const { status, text } = await sendRequest(url, {
     method: 'GET',
     maxAnswerBytes: MAX_ROSTER_BYTES,
@@ -50,6 +55,6 @@ export function publishAtSite(
   const body = JSON.stringify({ name: event.name, channel: event.channel, data: event.data });
   const timestampSeconds = Math.floor(Date.now() / 1000);
   const query = signHttp(site.credential, { method: 'POST', path, body, timestampSeconds });
-  const url = new URL(`${prefixOf(site.url)}${path}?${query}`, site.url);
+  const url = apiUrlOf(site, `${path}?${query}`);
   return sendRequest(url, { method: 'POST', body, ...timing, tls: tlsTrust(site) });
 }

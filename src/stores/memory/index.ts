@@ -23,6 +23,7 @@ export function openMemoryStores(stateFile?: string, signatures?: number): Store
     replayGuard,
     metrics: replayMetrics(replayGuard),
     isReady: () => true,
+    ping: () => Promise.resolve(undefined),
     warnings: () => [],
     close: () => Promise.resolve(),
   };

@@ -9,6 +9,7 @@ import { DeadlineScripts } from './deadline/deadline-scripts.ts';
 import { redisMetrics } from './metrics.ts';
 import { EvictionRepair } from './health/eviction-repair.ts';
 import { InvalidData } from './health/invalid-data.ts';
+import { measureRoundTrip } from './health/round-trip.ts';
 import { RedisCachedEvents } from './events/cached-events.ts';
 import { Keys } from './keys.ts';
 import { RedisConnectionQuota } from './node/connection-quota.ts';
@@ -31,7 +32,7 @@ export { type RedisOptions } from './options.ts';
 
 /** Opens the stores of one node of several that share a Redis. Rejects when Redis cannot be reached or used. */
 export async function openRedisStores(options: RedisOptions, logger: Logger): Promise<Stores> {
-  const { supervisor, responsiveness, counts, repair, ...ports } = assemble(options, logger);
+  const { links, supervisor, responsiveness, counts, repair, ...ports } = assemble(options, logger);
   await supervisor.start();
   responsiveness.start();
   const isReady = (): boolean => supervisor.isReady && responsiveness.isAnswering;
@@ -40,6 +41,7 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
     ...ports,
     metrics: [...redisMetrics(isReady, responsiveness, counts), ...replayMetrics(ports.replayGuard)],
     isReady,
+    ping: () => measureRoundTrip(links),
     warnings: () => (repair.isEvicting ? ['Redis evicts keys: it needs more memory'] : []),
     async close() {
       clearInterval(beat);
@@ -80,7 +82,7 @@ function assemble(options: RedisOptions, logger: Logger) {
   });
   repairOnDamage({ links, keys, invalidData, repair });
   return {
-    ...{ membership, quota, nodeCommands, repair },
+    ...{ links, membership, quota, nodeCommands, repair },
     broker: new RedisBroker({ receiver, publisher, membership }),
     cachedEvents: new RedisCachedEvents(links, keys),
     state: new RedisState(links, keys),

@@ -15,6 +15,7 @@ import { openBridge } from '../../../src/cutover/bridge/index.ts';
 import type { BridgeLimits } from '../../../src/cutover/bridge/limits.ts';
 import type { Bridge, BridgeState } from '../../../src/cutover/bridge/bridge.ts';
 import { registerHttp } from '../../../src/http/plugin.ts';
+import { healthChecks } from '../../support/health.ts';
 import { RequestCounts } from '../../../src/http/request-counts.ts';
 import { openStores } from '../../../src/stores/index.ts';
 import { PeerReader } from '../../../src/transports/peer.ts';
@@ -66,7 +67,7 @@ export async function openBridgedNode(options: BridgedNodeOptions): Promise<Brid
     requests: new RequestCounts(''),
     logger,
     clock: Date.now,
-    health: { isReady: () => true },
+    health: healthChecks(),
     prefix: '',
     replayGuard: undefined,
   });

@@ -1,5 +1,6 @@
-import { within } from '../core/util/time.ts';
-import type { WorkerGroup } from './worker-group.ts';
+import { reusing } from '../../core/util/reuse.ts';
+import { within } from '../../core/util/time.ts';
+import type { WorkerGroup } from '../worker-group.ts';
 
 /** Shorter than the usual timeout of a load balancer's probe. */
 const ANSWER_WITHIN_MS = 800;
@@ -14,11 +15,7 @@ const READY_REQUEST = 'ready';
 export function readinessOf(own: () => boolean, workers: WorkerGroup | undefined): () => Promise<boolean> {
   if (workers === undefined) return () => Promise.resolve(own());
   workers.onRequest(READY_REQUEST, own);
-  let recent: Promise<boolean> | undefined;
-  const askWorkers = (): Promise<boolean> => {
-    recent ??= areAllReady(workers).finally(() => setTimeout(() => (recent = undefined), REUSE_MS).unref());
-    return recent;
-  };
+  const askWorkers = reusing(REUSE_MS, () => areAllReady(workers));
   return async () => own() && (await askWorkers()) && own();
 }
 

@@ -10,15 +10,46 @@ export interface AdminAddress {
   readonly token: string | undefined;
 }
 
-/** Local address of the admin API and the HTTP API of a server with these variables. */
-export const localAdminUrl = (variables: Variables): string => {
-  const apiPort = textIn(variables, 'WAVEHALL_API_PORT');
-  return apiPort === undefined ? localClientUrl(variables) : `http://127.0.0.1:${apiPort.trim()}`;
-};
+/** Address of the admin API and the HTTP API of the server with these variables, from its own machine. */
+export function localAdminUrl(variables: Variables): string {
+  const port = textIn(variables, 'WAVEHALL_API_PORT')?.trim();
+  if (port === undefined) return localClientUrl(variables);
+  return localUrl(variables, textIn(variables, 'WAVEHALL_API_HOST') ?? hostOf(variables), port);
+}
 
-/** Local address at which clients reach a server with these variables. */
-export const localClientUrl = ({ REVERB_SERVER_PORT: port }: Variables): string =>
-  `http://127.0.0.1:${port ?? '8080'}`;
+/** Address at which clients reach the server with these variables, from its own machine. */
+export const localClientUrl = (variables: Variables): string =>
+  localUrl(variables, hostOf(variables), textIn(variables, 'REVERB_SERVER_PORT')?.trim() ?? '8080');
+
+const hostOf = (variables: Variables): string => textIn(variables, 'REVERB_SERVER_HOST') ?? '0.0.0.0';
+
+function localUrl(variables: Variables, host: string, port: string): string {
+  const given = host.trim().replace(/^\[(.*)\]$/, '$1');
+  const own = given === '0.0.0.0' ? '127.0.0.1' : given === '::' ? '::1' : given;
+  const address = own.includes(':') ? `[${own}]` : own;
+  if (textIn(variables, 'WAVEHALL_TLS_CERT') === undefined) return `http://${address}:${port}`;
+  // The certificate has the name of a host.
+  return `https://${textIn(variables, 'REVERB_HOST')?.trim() ?? address}:${port}`;
+}
+
+/** Parses `--url`; throws a sentence for the operator. */
+export function serverUrl(url: string): URL {
+  const parsed = parseUrl(url);
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol))
+    throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port or https://host:port`);
+  if (parsed.username !== '' || parsed.password !== '')
+    throw new Error('--url: expected no user and no password');
+  return parsed;
+}
+
+/** Parses an answer; throws a sentence for the operator when it is not JSON. */
+export function jsonIn(text: string, url: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new Error(`${url} did not answer with JSON: is it Wavehall?`);
+  }
+}
 
 /** Sends a request to the admin API of a running server; rejects with a sentence for the operator (SPEC 11.5). */
 export async function askAdmin<T>(
@@ -27,16 +58,20 @@ export async function askAdmin<T>(
   path: string,
   body?: object,
 ): Promise<T> {
-  if (token === undefined || token === '')
-    throw new Error('--token, or WAVEHALL_ADMIN_TOKEN: expected the token of the admin API');
-  if (!/^https?:$/.test(parseUrl(url)?.protocol ?? ''))
-    throw new Error(`--url ${JSON.stringify(url)}: expected http://host:port or https://host:port`);
-  const { status, text } = await sendToAdmin(new URL(`/admin${path}`, url), method, token, body);
-  if (status === 200) return JSON.parse(text) as T;
+  const { status, text } = await sendToAdmin(adminUrl({ url, token }, path), method, token, body);
+  if (status === 200 || status === 202) return jsonIn(text, url) as T;
   throw new Error(reasonOfStatus(status, text, url));
 }
 
-function reasonOfStatus(status: number, text: string, url: string): string {
+/** URL of a path of the admin API; throws a sentence for the operator when the token is missing. */
+export function adminUrl({ url, token }: AdminAddress, path: string): URL {
+  if (token === undefined || token === '')
+    throw new Error('--token, or WAVEHALL_ADMIN_TOKEN: expected the token of the admin API');
+  return new URL(`/admin${path}`, serverUrl(url));
+}
+
+/** Sentence for an answer that is not a success. */
+export function reasonOfStatus(status: number, text: string, url: string): string {
   if (status === 401) return `${url} refuses this token: --token, or WAVEHALL_ADMIN_TOKEN`;
   const error = errorIn(text);
   if (error !== undefined) return error;
@@ -56,7 +91,7 @@ function errorIn(text: string): string | undefined {
 async function sendToAdmin(
   url: URL,
   method: string,
-  token: string,
+  token = '',
   body: object | undefined,
 ): Promise<HttpAnswer> {
   try {

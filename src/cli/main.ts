@@ -2,7 +2,15 @@
 import { Command } from 'commander';
 import { packageVersion } from '../config/version.ts';
 import { addCutover } from './commands/cutover.ts';
+import { addApps } from './commands/apps.ts';
+import { addChannels } from './commands/channels.ts';
+import { addRestart } from './commands/restart.ts';
 import { addStart, type Start } from './commands/start.ts';
+import { addStatus } from './commands/status.ts';
+import { addTail } from './commands/tail.ts';
+import { addTerminate } from './commands/terminate.ts';
+import { addTrigger } from './commands/trigger.ts';
+import { addUsers } from './commands/users.ts';
 
 const version = packageVersion();
 const program = new Command('wavehall')
@@ -12,4 +20,6 @@ const program = new Command('wavehall')
 const start: Start = async (flags, settings) => (await import('./start.ts')).start(flags, version, settings);
 addStart(program, start);
 addCutover(program, start);
+for (const add of [addStatus, addApps, addChannels, addUsers, addTrigger, addTerminate, addRestart, addTail])
+  add(program);
 await program.parseAsync();

@@ -12,19 +12,21 @@ import {
 } from '../settings/settings.ts';
 import { cutoverOptions } from './cutover.ts';
 import { equalPorts, unusedHosts } from './listen.ts';
+import { restartMark } from './laravel-cache.ts';
 import { renamedSettings } from './renamed.ts';
 import { redisOptions, redisSource, redisWarnings } from './redis.ts';
 import { SERVER_SETTINGS } from './server.ts';
 import { soketiVariables } from './soketi.ts';
 import type { App } from '../core/app.ts';
 import type { CutoverOptions } from '../cutover/ports/options.ts';
+import type { LaravelCacheOptions } from '../stores/laravel-cache/options.ts';
 import type { RedisOptions } from '../stores/redis/options.ts';
 import type { TlsOptions } from '../transports/tls.ts';
 
 export { DEVELOPMENT } from '../apps/find-apps.ts';
 export { SERVER_SETTINGS } from './server.ts';
 
-export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
+export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps' | 'restartOnReverb'> {
   readonly apps: readonly App[];
   /** The source of the apps, for the start block. */
   readonly appsFrom: string;
@@ -41,6 +43,8 @@ export interface Config extends Omit<Values<typeof SERVER_SETTINGS>, 'apps'> {
   readonly errorDataAsString: boolean;
   /** `undefined`: this node is the only one. */
   readonly redis: RedisOptions | undefined;
+  /** Mark of `php artisan reverb:restart`; `undefined`: it is not looked at. */
+  readonly restartMark: LaravelCacheOptions | undefined;
   /** `undefined`: there is no upstream. */
   readonly cutover: CutoverOptions | undefined;
 }
@@ -61,6 +65,7 @@ export function readConfig(variables: Variables): Config {
     { ...values, ...upstreamRequestSize({ ...variables, ...found.overrides }) },
     problems,
   );
+  const mark = restartMark(values, variables, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const { tlsCert, tlsKey, tlsPassphrase, hostname, maxBufferTotalBytes } = values;
   return Object.freeze({
@@ -82,6 +87,7 @@ export function readConfig(variables: Variables): Config {
     unusedApps: found.unused,
     unusedAppsHint: unusedAppsHint(found.unused, found.from),
     redis,
+    restartMark: mark,
     cutover,
     tls: { localCert: tlsCert, localPk: tlsKey, passphrase: tlsPassphrase, hostname, ...found.tls },
   });

@@ -1,5 +1,6 @@
 import { counter, type NumberMetric } from './ports/metric.ts';
 import { type LogExample, MinuteLog } from './util/minute-log.ts';
+import type { LiveFeed } from './live/feed.ts';
 import type { Logger } from './ports/logger.ts';
 import type { AppLimits } from './app.ts';
 import { limitOf, type LimitName } from './reached-limits.ts';
@@ -13,19 +14,24 @@ import { Tally } from './util/tally.ts';
 export class Refusals {
   readonly #logger: Pick<Logger, 'warn'>;
   readonly #clock: () => number;
+  readonly #live: LiveFeed | undefined;
   readonly #counted = new Map<RefusalReason, MinuteLog>();
   readonly #limits = new Tally<LimitName>();
 
-  constructor(logger: Pick<Logger, 'warn'>, clock: () => number) {
+  /** `live`: shows each refusal to those who look now. */
+  constructor(logger: Pick<Logger, 'warn'>, clock: () => number, live?: LiveFeed) {
+    this.#live = live;
     this.#logger = logger;
     this.#clock = clock;
   }
 
   /** Never throws. `limit`: the one that was exceeded, where the reason does not tell. */
-  count(reason: RefusalReason, example: LogExample = {}, limit?: keyof AppLimits): void {
+  count(reason: RefusalReason, given: LogExample = {}, limit?: keyof AppLimits): void {
     const name = limitOf(reason, limit);
     if (name !== undefined) this.#limits.add(name);
-    this.#of(reason).add(limit === undefined || name === undefined ? example : { ...example, limit: name });
+    const example = limit === undefined || name === undefined ? given : { ...given, limit: name };
+    this.#of(reason).add(example);
+    if (this.#live?.isWatched === true) this.#live.refused(reason, example);
   }
 
   /** Called about once a second. */

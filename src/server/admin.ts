@@ -1,20 +1,33 @@
 import type { FastifyInstance } from 'fastify';
-import type { CutoverControl, MoveOptions } from '../admin/plugin.ts';
+import type { CutoverControl, MoveOptions } from '../admin/routes/cutover.ts';
+import type { RestartControl } from '../admin/routes/restart.ts';
 import { Conflict } from '../admin/requests.ts';
 import type { Config } from '../config/index.ts';
+import type { App } from '../core/app.ts';
+import type { LiveFeed } from '../core/live/feed.ts';
 import type { Metric } from '../core/ports/metric.ts';
+import type { StatusSection } from '../core/ports/status.ts';
 import { cutoverMetrics } from '../cutover/status/metrics.ts';
 import { mergeStatus } from '../cutover/status/merge-status.ts';
 import type { Cutover } from '../cutover/plugin.ts';
 import type { CutoverStatus } from '../cutover/status/status-report.ts';
 import type { Metrics, WorkerMetrics } from '../observability/metrics.ts';
+import { shownApps } from './status/app-list.ts';
+import { LiveSource } from './live/live-source.ts';
 import { workerMetrics } from './metrics.ts';
+import { statusReader } from './status/status.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
 export interface AdminDeps {
   readonly cutover: Cutover | undefined;
   /** `undefined`: nothing serves them. */
   readonly metrics: Metrics | undefined;
+  /** Parts of `GET /admin/status`. */
+  readonly status: readonly StatusSection[];
+  readonly apps: readonly App[];
+  readonly live: LiveFeed;
+  /** False when this process stops. */
+  readonly isOpen: () => boolean;
   /** `undefined`: this process is the only one. */
   readonly workers: WorkerGroup | undefined;
 }
@@ -23,13 +36,17 @@ export interface AdminDeps {
 export async function openAdmin(
   http: FastifyInstance,
   token: string | undefined,
-  { cutover, metrics, workers }: AdminDeps,
+  { cutover, metrics, status, apps, live, isOpen, workers }: AdminDeps,
 ): Promise<void> {
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
   await registerAdmin(http, {
     token,
     metrics,
+    status: statusReader(status, workers),
+    apps: () => shownApps(apps),
+    live: new LiveSource(live, workers, isOpen),
+    restart: workers && restartOf(workers),
     cutover: cutover && controlOf(cutover, workers),
   });
 }
@@ -53,6 +70,11 @@ export async function openServedMetrics(
 const metricsOf = (workers: WorkerGroup): WorkerMetrics => ({
   onCollect: (snapshot) => workers.onRequest('metrics', snapshot),
   collectAll: () => workers.requestAll('metrics'),
+});
+
+const restartOf = (workers: WorkerGroup): RestartControl => ({
+  begin: (by) => workers.restart(by),
+  state: async () => (await workers.restartState()).state,
 });
 
 function statusOf(cutover: Cutover, workers: WorkerGroup | undefined): CutoverControl['status'] {

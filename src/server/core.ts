@@ -22,8 +22,8 @@ export type ServerCore = ReturnType<typeof assembleCore>;
 /** Connects the parts of the core over these stores, and to the one timer that all of them share. */
 export function assembleCore(config: Config, stores: Stores, logger: Logger) {
   const clock = Date.now;
-  const refusals = new Refusals(logger, clock);
   const traffic = new Traffic();
+  const refusals = new Refusals(logger, clock, traffic.live);
   const heap = new HeapGuard(config.maxHeapPercent, logger);
   const shared = { stores, logger, clock, refusals, traffic };
   const channels = assembleChannels(config, shared);
@@ -62,7 +62,7 @@ function assembleChannels(config: Config, { stores, logger, clock, refusals, tra
   const apps = new StaticApps(config.scaling ? config.apps : config.apps.map(withoutHistory));
   const buffers = { softBytes: config.softBufferBytes, hardBytes: config.maxBufferBytes };
   const outbound = new Outbound(buffers, refusals);
-  const fanOut = new FanOut({ outbound, latency: traffic.latency });
+  const fanOut = new FanOut({ outbound, latency: traffic.latency, live: traffic.live });
   const hub = new Hub({ ...stores, fanOut, logger, traffic });
   const users = new Users({ ...stores, hub, clock });
   const subscriptionCounter = new SubscriptionCounter({ ...stores, logger, clock });

@@ -41,6 +41,8 @@ const fastifyOptions = (config: Config, refusals: Refusals) => ({
   requestTimeout: timeoutMs(config),
   keepAliveTimeout: config.keepAliveSeconds * 1000,
   forceCloseConnections: 'idle' as const,
+  // A request on a kept connection is served until the stores are closed.
+  return503OnClosing: false,
   routerOptions: { maxParamLength: MAX_PART_CHARACTERS, querystringParser: () => ({}) },
   // A path that no router can read.
   frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {

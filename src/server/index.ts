@@ -6,11 +6,12 @@ import { RequestCounts } from '../http/request-counts.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
-import { type Entrances, listenOnAll, openEntrances } from './entrances.ts';
+import { type Entrances, listenOnAll, openEntrances } from './entrances/entrances.ts';
 import { probeContext } from './health/self-check.ts';
 import { largest, reloadTls } from './http.ts';
 import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
+import { nodeStatus } from './status/status.ts';
 import { onTunnel, onWebSocketUpgrade } from './upgrades.ts';
 import { Shutdown } from './shutdown.ts';
 import type { WorkerGroup } from './worker-group.ts';
@@ -38,6 +39,8 @@ export interface Server {
 /** Parts of a server that its ports need. */
 interface ServerParts extends Omit<RouteParts, 'requests'> {
   readonly core: ServerCore;
+  /** False when this process stops. */
+  readonly isOpen: () => boolean;
 }
 
 /**
@@ -53,7 +56,8 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
   const entrances = openEntrances(config, keyPair, core.refusals);
   const shutdown = openShutdown(config, { core, entrances, stores: ownStores, cutover });
   const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
-  const parts = { config, logger, workers, stores, cutover, core, entrances, isReady };
+  const isOpen = (): boolean => !shutdown.begun;
+  const parts = { config, logger, workers, stores, cutover, core, entrances, isReady, isOpen };
   acceptUpgrades(parts);
   const requests = new RequestCounts(config.path);
   registerRoutes({ ...parts, requests }, await openOperatorRoutes(parts, requests));
@@ -110,10 +114,16 @@ function acceptUpgrades({ config, cutover, core, entrances, isReady }: ServerPar
 
 /** Opens the metrics, and the admin API at the port of the HTTP API. */
 async function openOperatorRoutes(parts: ServerParts, requests: RequestCounts): Promise<Metrics | undefined> {
-  const { config, workers, stores, cutover, core, entrances, isReady } = parts;
+  const { config, workers, stores, cutover, core, entrances, isReady, isOpen } = parts;
   const own = nodeMetrics({ config, core, stores, requests, isReady });
   const metrics = await openServedMetrics(config, own, { cutover, workers });
-  await openAdmin(entrances.api.http, config.adminToken, { cutover, metrics, workers });
+  const { apps } = config;
+  const status = [nodeStatus({ hub: core.hub, stores, isReady, apps: apps.length }), ...stores.status];
+  await openAdmin(entrances.api.http, config.adminToken, {
+    ...{ cutover, metrics, status, apps, workers },
+    live: core.traffic.live,
+    isOpen,
+  });
   return metrics;
 }
 

@@ -13,7 +13,7 @@ import type { DetailsAccess, HealthChecks } from '../http/health.ts';
 import { type HttpOptions, registerHttp } from '../http/plugin.ts';
 import type { RequestCounts } from '../http/request-counts.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import type { Entrance, Entrances } from './entrances.ts';
+import type { Entrance, Entrances } from './entrances/entrances.ts';
 import { openHealthChecks } from './health/checks.ts';
 import type { WorkerGroup } from './worker-group.ts';
 

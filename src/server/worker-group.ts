@@ -5,7 +5,30 @@ export interface WorkerGroup {
   /** Resolves when every worker is ready to listen. */
   waitUntilAllPrepared(): Promise<void>;
   /** Registers this worker's answer to a request that `requestAll` sends to all workers. */
-  onRequest(name: string, handler: () => unknown): void;
-  /** The answers of the workers that run and answer in time, this one's included. */
-  requestAll(name: string): Promise<readonly unknown[]>;
+  onRequest(name: string, handler: (argument: unknown) => unknown): void;
+  /** The answers of the workers that run and answer in time, this one's included. `argument`: JSON for their handlers. */
+  requestAll(name: string, argument?: object): Promise<readonly unknown[]>;
+  /** Begins to replace all workers one by one. `by`: who asked for it. */
+  restart(by: string): Promise<RestartAnswer>;
+  restartState(): Promise<RestartAnswer>;
+}
+
+/** A restart of the workers, as `GET /admin/restart` answers it (SPEC 11.5). */
+export interface RestartState {
+  readonly phase: 'never' | 'running' | 'done' | 'failed';
+  readonly replaced: number;
+  readonly workers: number;
+  /** Name of the one who asked for it. */
+  readonly by: string;
+  /** Unix time in milliseconds; 0: it has not begun, or not ended. */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  /** Why it ended before all workers were replaced. */
+  readonly problem?: string;
+}
+
+export interface RestartAnswer {
+  /** False when a restart is running already, or was not asked for. */
+  readonly isBegun: boolean;
+  readonly state: RestartState;
 }

@@ -32,12 +32,13 @@ export function run(
   args: readonly string[],
   env: Record<string, string> = {},
   nodeArgs: readonly string[] = [],
+  timeoutMs = TIMEOUT_MS,
 ): Promise<Outcome> {
   const child = spawn(process.execPath, [...nodeArgs, MAIN, ...args], {
     env: cleanEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const killTimer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

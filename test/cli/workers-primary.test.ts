@@ -26,7 +26,7 @@ test('2.1 a worker that has served for long is restarted after the shortest dela
 });
 
 function broadcast(workers: readonly number[]) {
-  const request = new BroadcastRequest();
+  const request = new BroadcastRequest<number>();
   const sent: [worker: number, id: number][] = [];
   const answers = request.ask(workers, (...each) => void sent.push(each));
   return { request, sent, answers, id: sent[0]?.[1] ?? 0 };

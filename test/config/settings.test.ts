@@ -249,7 +249,8 @@ const TEXTS = [
   { rule: '11.14', name: 'WAVEHALL_CUTOVER_BREACH_LOST_PERCENT', usual: 0.1, given: '50', value: 0.5 },
 ];
 
-const NOT_HERE = ['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE'];
+/** Their tests: apps.test.ts, and test/cli/reverb-restart.test.ts. */
+const NOT_HERE = ['WAVEHALL_APPS', 'WAVEHALL_APPS_FILE', 'WAVEHALL_RESTART_ON_REVERB'];
 
 test('8.12 every setting has a case here', () => {
   const all = [SERVER_SETTINGS, APP_OPTIONS, APP_LIMITS, RATE_LIMITING].flatMap((group) =>

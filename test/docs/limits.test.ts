@@ -132,10 +132,34 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'a body that is too large',
   ],
   'bytes of a request to the admin API': [
-    'src/admin/plugin.ts',
+    'src/admin/routes/answers.ts',
     'MAX_BODY_BYTES',
     'transports/held-sockets',
     'to the admin API',
+  ],
+  'viewers of `wavehall tail` on one worker': [
+    'src/admin/routes/live.ts',
+    'MAX_VIEWERS',
+    'cli/tail',
+    'viewers, and one more when one has left',
+  ],
+  'lines of the live feed in a second, on one worker; deliveries are counted apart': [
+    'src/core/live/feed.ts',
+    'MAX_LINES_PER_SECOND',
+    'core/live',
+    'lines a second, and says how many more there were',
+  ],
+  'bytes that wait for such a viewer': [
+    'src/admin/routes/live.ts',
+    'MAX_WAITING_BYTES',
+    'cli/tail',
+    'leaves lines out for a viewer that does not read',
+  ],
+  "characters of an event's data in the live feed, with `--payload`": [
+    'src/core/live/feed.ts',
+    'MAX_PAYLOAD_CHARS',
+    'core/live',
+    'shows the data of events only to a viewer who asks for it',
   ],
   'bytes of cached events, without Redis': [
     'src/stores/memory/cached-events.ts',

@@ -1,19 +1,19 @@
 /** Time that the workers have to answer; later answers are ignored. */
 export const ANSWER_MS = 2000;
 
-interface Open {
+interface Open<W> {
   readonly answers: unknown[];
-  readonly missing: Set<number>;
+  readonly missing: Set<W>;
   readonly done: () => void;
 }
 
 /** Requests to all workers. Each resolves once, with the answers that arrived in time. */
-export class BroadcastRequest {
-  readonly #open = new Map<number, Open>();
+export class BroadcastRequest<W> {
+  readonly #open = new Map<number, Open<W>>();
   #last = 0;
 
-  /** Calls `send` for each worker, by its number; the worker answers with the same `id`. */
-  async ask(workers: readonly number[], send: (worker: number, id: number) => void): Promise<unknown[]> {
+  /** Calls `send` for each worker; the worker answers with the same `id`. */
+  async ask(workers: readonly W[], send: (worker: W, id: number) => void): Promise<unknown[]> {
     const id = (this.#last += 1);
     const answers: unknown[] = [];
     await new Promise<void>((resolve) => {
@@ -29,7 +29,7 @@ export class BroadcastRequest {
     return answers;
   }
 
-  answered(worker: number, id: number, answer: unknown): void {
+  answered(worker: W, id: number, answer: unknown): void {
     const open = this.#open.get(id);
     if (open?.missing.has(worker) !== true) return;
     open.answers.push(answer);
@@ -37,11 +37,11 @@ export class BroadcastRequest {
   }
 
   /** Called when a worker has ended: it answers no request any more. */
-  leave(worker: number): void {
+  leave(worker: W): void {
     for (const open of this.#open.values()) this.#remove(worker, open);
   }
 
-  #remove(worker: number, { missing, done }: Open): void {
+  #remove(worker: W, { missing, done }: Open<W>): void {
     missing.delete(worker);
     if (missing.size === 0) done();
   }

@@ -1,7 +1,7 @@
 /** Messages of the primary to a worker. */
 export type Order =
   | { readonly order: 'listen' | 'stop' | 'finish-now' | 'reload' }
-  | { readonly order: 'answer'; readonly question: string; readonly id: number }
+  | { readonly order: 'answer'; readonly question: string; readonly argument?: object; readonly id: number }
   | { readonly order: 'answers'; readonly id: number; readonly answers: readonly unknown[] };
 
 /** Ports of a worker that listens. */
@@ -12,10 +12,17 @@ export interface Opened {
   readonly metricsPort?: number | undefined;
 }
 
+/** Request to the primary itself. */
+export interface Action {
+  /** Name of the one who asks to replace the workers; `undefined`: only the state is asked for. */
+  readonly restartBy?: string;
+}
+
 /** Messages of a worker to the primary. */
 export type Report =
   | { readonly report: 'prepared' }
   | { readonly report: 'opened'; readonly at: Opened }
   | { readonly report: 'failed'; readonly problems: readonly string[] }
-  | { readonly report: 'ask'; readonly question: string; readonly id: number }
+  | { readonly report: 'ask'; readonly question: string; readonly argument?: object; readonly id: number }
+  | { readonly report: 'act'; readonly action: Action; readonly id: number }
   | { readonly report: 'answer'; readonly id: number; readonly answer: unknown };

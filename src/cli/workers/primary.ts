@@ -2,12 +2,16 @@ import type { Worker } from 'node:cluster';
 import { ConfigError } from '../../settings/settings.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
+import type { RestartAnswer } from '../../server/worker-group.ts';
 import { BroadcastRequest } from './broadcast-request.ts';
-import type { Opened, Order, Report } from './messages.ts';
+import type { Action, Opened, Order, Report } from './messages.ts';
+import { RollingRestart } from './rolling-restart.ts';
 import { type End, WorkerSlot } from './worker-slot.ts';
 
 export interface PrimaryDeps {
   readonly workers: number;
+  /** Time over which a worker asks its clients to reconnect. */
+  readonly drainMs: number;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly fork: (number: number) => Worker;
@@ -19,8 +23,9 @@ export interface PrimaryDeps {
  */
 export class Primary {
   readonly #deps: PrimaryDeps;
-  readonly #slots: readonly WorkerSlot[];
-  readonly #requests = new BroadcastRequest();
+  readonly #slots: WorkerSlot[];
+  readonly #restart: RollingRestart;
+  readonly #requests = new BroadcastRequest<WorkerSlot>();
   readonly #prepared = new Set<WorkerSlot>();
   readonly #opened = new Set<WorkerSlot>();
   #phase: 'starting' | 'serving' | 'stopping' = 'starting';
@@ -31,18 +36,20 @@ export class Primary {
 
   constructor(deps: PrimaryDeps) {
     this.#deps = deps;
-    const { clock, fork } = deps;
-    this.#slots = Array.from(
-      { length: deps.workers },
-      (_, at) =>
-        new WorkerSlot({
-          number: at + 1,
-          clock,
-          fork,
-          onReport: (slot, report) => this.#receive(slot, report),
-          onEnd: (slot, end) => this.#onEnd(slot, end),
-        }),
-    );
+    const createSlot = (number: number): WorkerSlot => this.#createSlot(number);
+    this.#slots = Array.from({ length: deps.workers }, (_, at) => createSlot(at + 1));
+    this.#restart = new RollingRestart({ ...deps, slots: this.#slots, createSlot });
+  }
+
+  #createSlot(number: number): WorkerSlot {
+    const { clock, fork } = this.#deps;
+    return new WorkerSlot({
+      number,
+      clock,
+      fork,
+      onReport: (slot, report) => this.#receive(slot, report),
+      onEnd: (slot, end) => this.#onEnd(slot, end),
+    });
   }
 
   /** Resolves when every worker listens. Rejects with the error that a single process would have; no worker is left then. */
@@ -58,6 +65,7 @@ export class Primary {
   stop(): Promise<number> {
     const order = this.#phase === 'stopping' ? 'finish-now' : 'stop';
     this.#phase = 'stopping';
+    this.#restart.cancel();
     for (const slot of this.#slots) slot.cancelRestart();
     this.#sendAll({ order });
     return new Promise((resolve) => {
@@ -66,13 +74,23 @@ export class Primary {
     });
   }
 
+  /** Replaces the workers one by one; false while that is under way already, or when the server stops. */
+  restart(by: string): boolean {
+    return this.#restart.begin(by);
+  }
+
   /** Makes every worker read its certificate again. */
   reload(): void {
     this.#sendAll({ order: 'reload' });
   }
 
   #sendAll(order: Order): void {
-    for (const slot of this.#slots) slot.send(order);
+    for (const slot of this.#allSlots) slot.send(order);
+  }
+
+  /** Slots of all processes: also of a new worker that starts, and of a replaced one that drains. */
+  get #allSlots(): WorkerSlot[] {
+    return [...this.#slots, ...this.#restart.otherSlots];
   }
 
   #receive(slot: WorkerSlot, report: Report): void {
@@ -84,9 +102,11 @@ export class Primary {
       case 'failed':
         return this.#onFailed(slot, report.problems);
       case 'ask':
-        return void this.#request(slot, report.question, report.id);
+        return void this.#request(slot, report);
       case 'answer':
-        return this.#requests.answered(slot.number, report.id, report.answer);
+        return this.#requests.answered(slot, report.id, report.answer);
+      case 'act':
+        return slot.send({ order: 'answers', id: report.id, answers: [this.#act(report.action)] });
     }
   }
 
@@ -95,13 +115,16 @@ export class Primary {
    * A process loses messages that arrive before it listens to its channel, so an order to stop is repeated here.
    */
   #onPrepared(slot: WorkerSlot): void {
-    if (this.#phase !== 'starting')
-      return slot.send({ order: this.#phase === 'serving' ? 'listen' : 'stop' });
+    if (this.#phase !== 'starting') {
+      const mayServe = this.#phase === 'serving' && !this.#restart.isRetiring(slot);
+      return slot.send({ order: mayServe ? 'listen' : 'stop' });
+    }
     this.#prepared.add(slot);
     if (this.#prepared.size === this.#slots.length) this.#sendAll({ order: 'listen' });
   }
 
   #onOpened(slot: WorkerSlot, at: Opened): void {
+    if (this.#restart.onOpened(slot)) return;
     if (this.#phase !== 'starting') {
       this.#deps.logger.warn('A restarted worker accepts connections again', { worker: slot.number });
       return;
@@ -124,10 +147,12 @@ export class Primary {
   }
 
   #onEnd(slot: WorkerSlot, end: End): void {
-    this.#requests.leave(slot.number);
+    this.#requests.leave(slot);
+    const isOutOfService = this.#restart.onEnd(slot, end);
     if (this.#phase === 'starting')
       return this.#giveUp([`Worker ${slot.number} ended (${end.how}) before it could serve`]);
     if (this.#phase === 'stopping') return this.#onStopped(end);
+    if (isOutOfService) return;
     const restartInMs = slot.restart(end);
     this.#deps.logger.warn(
       "A worker process exited: its clients were disconnected, and it is restarted. See the reason; after SIGKILL look for the kernel's out-of-memory killer",
@@ -142,15 +167,21 @@ export class Primary {
   }
 
   #finishWhenEmpty(): void {
-    if (!this.#slots.some((slot) => slot.hasWorker)) this.#allEnded?.(this.#exitCode);
+    if (!this.#allSlots.some((slot) => slot.hasWorker)) this.#allEnded?.(this.#exitCode);
   }
 
-  async #request(from: WorkerSlot, question: string, id: number): Promise<void> {
+  async #request(from: WorkerSlot, asked: Extract<Report, { report: 'ask' }>): Promise<void> {
+    const { question, argument, id } = asked;
+    const request = { question, ...(argument && { argument }) };
     const slots = this.#slots.filter((slot) => slot.isServing);
-    const answers = await this.#requests.ask(
-      slots.map(({ number }) => number),
-      (number, requestId) => this.#slots[number - 1]?.send({ order: 'answer', question, id: requestId }),
+    const answers = await this.#requests.ask(slots, (slot, requestId) =>
+      slot.send({ order: 'answer', ...request, id: requestId }),
     );
     from.send({ order: 'answers', id, answers });
+  }
+
+  #act({ restartBy }: Action): RestartAnswer {
+    const isBegun = restartBy !== undefined && this.restart(restartBy);
+    return { isBegun, state: this.#restart.state };
   }
 }

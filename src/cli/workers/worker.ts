@@ -1,8 +1,8 @@
 import type { Config } from '../../config/index.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { type Server, startServer } from '../../server/index.ts';
-import type { WorkerGroup } from '../../server/worker-group.ts';
-import type { Order } from './messages.ts';
+import type { RestartAnswer, WorkerGroup } from '../../server/worker-group.ts';
+import type { Action, Order, Report } from './messages.ts';
 import { sendToPrimary } from './send-to-primary.ts';
 
 /** Serves until the primary orders a stop. Rejects when it cannot start. `node:cluster` ends this process when the primary has ended. */
@@ -17,7 +17,7 @@ export async function serveAsWorker(config: Config, logger: Logger): Promise<voi
 /** The channel to the primary. */
 class PrimaryLink implements WorkerGroup {
   readonly count: number;
-  readonly #handlers = new Map<string, () => unknown>();
+  readonly #handlers = new Map<string, (argument: unknown) => unknown>();
   readonly #pending = new Map<number, (answers: readonly unknown[]) => void>();
   #server: Server | undefined;
   #open: (() => void) | undefined;
@@ -46,17 +46,34 @@ class PrimaryLink implements WorkerGroup {
     });
   }
 
-  onRequest(name: string, handler: () => unknown): void {
+  onRequest(name: string, handler: (argument: unknown) => unknown): void {
     this.#handlers.set(name, handler);
   }
 
-  requestAll(question: string): Promise<readonly unknown[]> {
+  async requestAll(question: string, argument?: object): Promise<readonly unknown[]> {
+    const asked = { question, ...(argument && { argument }) };
+    const answers = await this.#ask((id) => ({ report: 'ask', ...asked, id }));
+    return answers.filter((each) => each !== undefined && each !== null);
+  }
+
+  restart(by: string): Promise<RestartAnswer> {
+    return this.#act({ restartBy: by });
+  }
+
+  restartState(): Promise<RestartAnswer> {
+    return this.#act({});
+  }
+
+  async #act(action: Action): Promise<RestartAnswer> {
+    const [answer] = await this.#ask((id) => ({ report: 'act', action, id }));
+    return answer as RestartAnswer;
+  }
+
+  #ask(reportOf: (id: number) => Report): Promise<readonly unknown[]> {
     const id = (this.#last += 1);
     return new Promise((resolve) => {
-      this.#pending.set(id, (answers) =>
-        resolve(answers.filter((each) => each !== undefined && each !== null)),
-      );
-      sendToPrimary({ report: 'ask', question, id });
+      this.#pending.set(id, resolve);
+      sendToPrimary(reportOf(id));
     });
   }
 
@@ -72,7 +89,7 @@ class PrimaryLink implements WorkerGroup {
       case 'reload':
         return this.#server?.reloadTls();
       case 'answer':
-        return void this.#answer(order.question, order.id);
+        return void this.#answer(order);
       case 'answers':
         this.#pending.get(order.id)?.(order.answers);
         this.#pending.delete(order.id);
@@ -91,7 +108,7 @@ class PrimaryLink implements WorkerGroup {
     else if (!this.#isListening) process.exit(0);
   }
 
-  async #answer(question: string, id: number): Promise<void> {
-    sendToPrimary({ report: 'answer', id, answer: await this.#handlers.get(question)?.() });
+  async #answer({ question, argument, id }: Extract<Order, { order: 'answer' }>): Promise<void> {
+    sendToPrimary({ report: 'answer', id, answer: await this.#handlers.get(question)?.(argument) });
   }
 }

@@ -32,8 +32,14 @@ export class Batch {
   readonly #joined = new Map<FrameEncoder, Share>();
   readonly #excluded: ReadonlySet<string> | undefined;
   readonly #someBestEffort: boolean;
+  /** Sockets that got every event. */
+  sharedBy = 0;
+  /** By event: sockets that got it and not every other one. */
+  readonly #ownReach: number[] | undefined;
 
-  constructor(events: readonly ChannelEvent[], last: number) {
+  /** `isWatched`: the sockets of each event are counted. */
+  constructor(events: readonly ChannelEvent[], last: number, isWatched = false) {
+    this.#ownReach = isWatched ? events.map(() => 0) : undefined;
     this.#events = events;
     this.last = last;
     this.first = last - events.length + 1;
@@ -76,9 +82,17 @@ export class Batch {
       const event = this.#events[at] as ChannelEvent;
       if (event.except === socketId) excluded += 1;
       else if (slow && event.bestEffort === true) skipped += 1;
-      else frames.push(all[at] as Buffer);
+      else {
+        frames.push(all[at] as Buffer);
+        if (this.#ownReach !== undefined) this.#ownReach[at] = (this.#ownReach[at] ?? 0) + 1;
+      }
     }
     return { ...shareOf(frames), events: frames.length, excluded, skipped };
+  }
+
+  /** Calls back with each event and the number of sockets that got it, if these are counted. */
+  eachReach(act: (event: ChannelEvent, sockets: number) => void): void {
+    this.#ownReach?.forEach((own, at) => act(this.#events[at] as ChannelEvent, this.sharedBy + own));
   }
 
   #framesFor(encoder: FrameEncoder): readonly Buffer[] {

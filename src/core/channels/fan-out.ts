@@ -2,6 +2,7 @@ import { Batch } from './batch.ts';
 import type { Connection, Subscription } from '../client/connection.ts';
 import type { LocalChannel, Progress } from './local-channel.ts';
 import type { Outbound } from '../client/outbound.ts';
+import type { LiveFeed } from '../live/feed.ts';
 import type { ChannelEvent } from '../ports/events.ts';
 import type { FrameEncoder } from '../ports/transport.ts';
 import type { AppTraffic } from '../traffic/app-traffic.ts';
@@ -16,6 +17,13 @@ export const SLICE_SOCKETS = 1000;
  */
 const LOOK_AHEAD = 16;
 
+interface FanOutDeps {
+  readonly outbound: Pick<Outbound, 'softBytes'>;
+  readonly latency: Pick<DeliveryLatency, 'delivered'>;
+  /** Shows the number of sockets of each event to those who look now. */
+  readonly live?: LiveFeed;
+}
+
 /**
  * Brings events from channels to sockets. The events of one tick leave together; a fan-out to many sockets yields to
  * the event loop in slices, and the channel's next one waits for it, so that every socket sees one order.
@@ -24,9 +32,11 @@ const LOOK_AHEAD = 16;
 export class FanOut {
   readonly #softBytes: number;
   readonly #latency: Pick<DeliveryLatency, 'delivered'>;
+  readonly #live: LiveFeed | undefined;
   #dirty: LocalChannel[] = [];
 
-  constructor(deps: { outbound: Pick<Outbound, 'softBytes'>; latency: Pick<DeliveryLatency, 'delivered'> }) {
+  constructor(deps: FanOutDeps) {
+    this.#live = deps.live;
     this.#softBytes = deps.outbound.softBytes;
     this.#latency = deps.latency;
   }
@@ -63,7 +73,7 @@ export class FanOut {
   }
 
   #flush(channel: LocalChannel): void {
-    const batch = new Batch(channel.pending, channel.localSequence);
+    const batch = new Batch(channel.pending, channel.localSequence, this.#live?.isWatched);
     channel.pending = [];
     channel.pendingBytes = 0;
     channel.progress = { batch, sinceMs: channel.pendingSinceMs, next: 0, missedBySwap: [] };
@@ -83,7 +93,8 @@ export class FanOut {
     else setImmediate(() => this.#advance(channel, progress));
   }
 
-  #finish(channel: LocalChannel, { sinceMs }: Progress): void {
+  #finish(channel: LocalChannel, { batch, sinceMs }: Progress): void {
+    batch.eachReach((event, sockets) => this.#live?.delivered(channel.ref, event, sockets));
     if (sinceMs !== undefined) this.#latency.delivered(sinceMs);
     channel.progress = undefined;
     if (channel.pending.length > 0) this.#mark(channel);
@@ -151,6 +162,7 @@ function writeAll(
     for (const chunk of chunks) connection.write(chunk);
     bytes += shareBytes;
   }
+  batch.sharedBy += count;
   countDeliveries(traffic, count * batch.size, bytes);
 }
 

@@ -5,6 +5,7 @@ import type { Broker, ChannelEvent, ChannelRef } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { DeliverySample } from '../traffic/delivery-latency.ts';
+import type { LiveFeed } from '../live/feed.ts';
 import type { Traffic } from '../traffic/traffic.ts';
 
 /** Limits of what waits for one channel's sockets: beyond, publishers get 503 and client events wait. */
@@ -56,6 +57,11 @@ export class Hub {
     this.#fanOut = deps.fanOut;
     this.#logger = deps.logger;
     this.#traffic = deps.traffic;
+  }
+
+  /** Each thing that happens, for those who look now. */
+  get live(): LiveFeed {
+    return this.#traffic.live;
   }
 
   // --- connections -----------------------------------------------------------------------------
@@ -152,7 +158,9 @@ export class Hub {
   }
 
   release(subscription: Subscription): void {
-    if (subscription.held !== undefined) this.#fanOut.release(this.#channel(subscription.ref), subscription);
+    if (subscription.held === undefined) return;
+    this.#fanOut.release(this.#channel(subscription.ref), subscription);
+    if (this.live.isWatched) this.live.subscribed(subscription);
   }
 
   /** The only way out of a channel: unsubscribed, closed, or failed while subscribing. Leaving twice is not an error. */
@@ -203,6 +211,7 @@ export class Hub {
     const { connection, member } = subscription;
     const at = connection.subscriptions.indexOf(subscription);
     if (at === -1) return;
+    if (this.live.isWatched && subscription.index !== -1) this.live.unsubscribed(subscription);
     connection.subscriptions.splice(at, 1);
     connection.subscriptionBytes -= Buffer.byteLength(subscription.ref.channel);
     channel.drop(subscription);

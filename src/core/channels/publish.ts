@@ -104,10 +104,12 @@ function publishToChannel(
   app: App,
   { name, dataJson, except }: Publication,
   channel: string,
-  { receivedAtMs }: EventRequest,
+  { receivedAtMs, source }: EventRequest,
 ): Promise<void> {
   const payload = encode.event(name, dataJson, channel);
   const ref = { app: app.id, channel };
   if (traffic.latency.isDue(receivedAtMs)) hub.measureDelivery(ref, { payload, receivedAtMs });
-  return broker.publish(ref, { payload, except }, retentionOf(app, channel));
+  const event = { payload, except };
+  if (traffic.live.isWatched) traffic.live.published(ref, event, source);
+  return broker.publish(ref, event, retentionOf(app, channel));
 }

@@ -46,6 +46,8 @@ export class Relay {
   /** A promise, which never rejects, when the socket's next message has to wait. */
   send(from: Connection, ref: ChannelRef, event: ChannelEvent): Promise<void> | undefined {
     from.traffic.published.add('client');
+    const { live } = this.#deps.hub;
+    if (live.isWatched) live.published(ref, event, 'client', from.socketId);
     const published = this.#deps.broker.publish(ref, event);
     const batch = this.#batches.get(published) ?? this.#startBatch(published);
     batch.events.push({ from, ref, event });

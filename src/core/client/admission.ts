@@ -84,8 +84,11 @@ export class Admission {
     this.#deps.hub.remove(connection);
     if (connection.isProbe) return;
     const { socket, traffic, closeMessage, terminateCause } = connection;
+    const cause = terminateCause ?? causeOfClose(code, closeMessage);
+    const { live } = this.#deps.traffic;
+    if (live.isWatched) live.disconnected(connection, code, cause);
     traffic.connections.add(socket.transport, -1);
-    traffic.closed.add(terminateCause ?? causeOfClose(code, closeMessage));
+    traffic.closed.add(cause);
     this.#countAddress(socket, -1);
     this.#deps.quota.dismiss(connection.app.id);
   }
@@ -150,7 +153,10 @@ export class Admission {
     return connection;
   }
 
-  #countOpened({ socket, traffic }: Connection): void {
+  #countOpened(connection: Connection): void {
+    const { socket, traffic } = connection;
+    const { live } = this.#deps.traffic;
+    if (live.isWatched) live.connected(connection);
     traffic.opened.add(socket.transport);
     traffic.connections.add(socket.transport);
     this.#countAddress(socket, 1);

@@ -1,6 +1,7 @@
 import type { Broker, CachedEvents } from './events.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
+import type { StatusSection } from './status.ts';
 
 /** Counts the connections of an app in the whole cluster against its limit. */
 export interface ConnectionQuota {
@@ -50,6 +51,8 @@ export interface Stores {
   readonly replayGuard: ReplayGuard;
   /** Metrics of the stores. */
   readonly metrics: readonly Metric[];
+  /** Parts of the status of this node. */
+  readonly status: readonly StatusSection[];
   /** False while the shared store cannot be reached. */
   isReady(): boolean;
   /**

@@ -1,3 +1,4 @@
+import { LiveFeed } from '../live/feed.ts';
 import { AppTraffic } from './app-traffic.ts';
 import { DeliveryLatency } from './delivery-latency.ts';
 
@@ -12,6 +13,8 @@ const UNKNOWN = 'unknown';
 export class Traffic {
   readonly unknown = new AppTraffic();
   readonly latency = new DeliveryLatency();
+  /** Each thing that happens, for those who look now. */
+  readonly live = new LiveFeed();
   readonly #byApp = new Map([[UNKNOWN, this.unknown]]);
 
   /** The counts of a configured app; the same object each time. */

@@ -22,6 +22,7 @@ export function openMemoryStores(stateFile?: string, signatures?: number): Store
     state: new FileState(stateFile),
     replayGuard,
     metrics: replayMetrics(replayGuard),
+    status: [],
     isReady: () => true,
     ping: () => Promise.resolve(undefined),
     warnings: () => [],

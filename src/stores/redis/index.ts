@@ -25,6 +25,7 @@ import { Publisher } from './events/publisher.ts';
 import { RedisReplayGuard } from './replay-guard.ts';
 import { CHANNEL_DAMAGED, KEY_REPAIRED } from './link/scripts.ts';
 import { RedisState } from './state.ts';
+import { readLeases, redisStatus } from './status.ts';
 
 const SETTLING_MS = 5000;
 
@@ -32,7 +33,7 @@ export { type RedisOptions } from './options.ts';
 
 /** Opens the stores of one node of several that share a Redis. Rejects when Redis cannot be reached or used. */
 export async function openRedisStores(options: RedisOptions, logger: Logger): Promise<Stores> {
-  const { links, supervisor, responsiveness, counts, repair, ...ports } = assemble(options, logger);
+  const { links, supervisor, responsiveness, counts, repair, nodes, ...ports } = assemble(options, logger);
   await supervisor.start();
   responsiveness.start();
   const isReady = (): boolean => supervisor.isReady && responsiveness.isAnswering;
@@ -40,6 +41,7 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
   return {
     ...ports,
     metrics: [...redisMetrics(isReady, responsiveness, counts), ...replayMetrics(ports.replayGuard)],
+    status: [redisStatus({ options, isReady, counts, nodes })],
     isReady,
     ping: () => measureRoundTrip(links),
     warnings: () => (repair.isEvicting ? ['Redis evicts keys: it needs more memory'] : []),
@@ -89,6 +91,7 @@ function assemble(options: RedisOptions, logger: Logger) {
     replayGuard: new RedisReplayGuard(links, keys, options.replaySignatures),
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),
     responsiveness: new Responsiveness(links, logger),
+    nodes: { ownId: () => node.id, leases: () => readLeases(links, keys) },
     counts: () => ({
       catchUps: receiver.missed.catchUps,
       recoveredEvents: receiver.missed.recoveredEvents,

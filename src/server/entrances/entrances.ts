@@ -1,11 +1,11 @@
 import type { AddressInfo } from 'node:net';
 import { getSystemErrorMap } from 'node:util';
 import type { FastifyInstance } from 'fastify';
-import type { Config } from '../config/index.ts';
-import { LISTEN_SETTINGS, socketShares } from '../config/listen.ts';
-import type { Refusals } from '../core/refusals.ts';
-import type { KeyPair } from '../transports/tls.ts';
-import { createHttp } from './http.ts';
+import type { Config } from '../../config/index.ts';
+import { LISTEN_SETTINGS, socketShares } from '../../config/listen.ts';
+import type { Refusals } from '../../core/refusals.ts';
+import type { KeyPair } from '../../transports/tls.ts';
+import { createHttp } from '../http.ts';
 import { OpenSockets } from './open-sockets.ts';
 
 const BACKLOG = 4096;

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { HOLD_MS, LiveView, type WorkerLine } from '../../src/server/live/live-view.ts';
+
+const line = (type: WorkerLine['type'], pid: number, atMs: number, more = {}): WorkerLine => ({
+  type,
+  pid,
+  atMs,
+  app: 'a',
+  channel: 'c',
+  digest: '1',
+  ...more,
+});
+const all = (view: LiveView) =>
+  view.take(Infinity).map(({ type, sockets, source, socket }) => ({ type, sockets, source, socket }));
+const HTTP = { source: 'http' };
+
+test('11.5 an event is one line with the sum of the sockets of all workers, whatever arrives first', () => {
+  const view = new LiveView();
+  view.add([line('delivered', 2, 11, { sockets: 3 })]);
+  view.add([line('published', 1, 10, HTTP), line('delivered', 1, 12, { sockets: 4 })]);
+  view.add([line('delivered', 3, 13, { sockets: 5 })]);
+  expect(all(view)).toEqual([{ type: 'published', sockets: 12, source: 'http' }]);
+});
+
+test('11.5 equal events are told apart: each worker delivers each of them once', () => {
+  const view = new LiveView();
+  view.add([
+    line('published', 1, 10, HTTP),
+    line('delivered', 1, 10, { sockets: 2 }),
+    line('delivered', 2, 10, { sockets: 3 }),
+    line('published', 1, 11, HTTP),
+    line('delivered', 1, 11, { sockets: 1 }),
+    line('delivered', 2, 11, { sockets: 3 }),
+  ]);
+  expect(all(view).map(({ sockets }) => sockets)).toEqual([5, 4]);
+});
+
+test('11.5 an event without subscribers has 0 sockets; one that no worker took came from another node', () => {
+  const view = new LiveView();
+  view.add([line('published', 1, 10, HTTP), line('delivered', 2, 11, { sockets: 7, digest: '2' })]);
+  expect(all(view)).toEqual([
+    { type: 'published', sockets: 0, source: 'http' },
+    { type: 'published', sockets: 7, source: 'another node' },
+  ]);
+});
+
+test('11.5 lines are held until the workers had time to report, and come in the order of their time', () => {
+  const view = new LiveView();
+  view.add([line('connected', 2, 20, { socket: 'second' }), line('connected', 1, 10, { socket: 'first' })]);
+  expect(view.take(10 + HOLD_MS - 1)).toEqual([]);
+  expect(view.take(10 + HOLD_MS).map(({ socket }) => socket)).toEqual(['first']);
+  expect(all(view).map(({ socket }) => socket)).toEqual(['second']);
+});

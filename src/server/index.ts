@@ -37,7 +37,8 @@ export interface Server {
 }
 
 /** Parts of a server that its ports need. */
-interface ServerParts extends Omit<RouteParts, 'requests'> {
+interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
+  readonly entrances: Entrances;
   readonly core: ServerCore;
   /** False when this process stops. */
   readonly isOpen: () => boolean;

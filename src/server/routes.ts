@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isBearer } from '../admin/bearer.ts';
 import type { Config } from '../config/index.ts';
 import { LISTEN_SETTINGS } from '../config/listen.ts';
@@ -13,12 +13,18 @@ import type { DetailsAccess, HealthChecks } from '../http/health.ts';
 import { type HttpOptions, registerHttp } from '../http/plugin.ts';
 import type { RequestCounts } from '../http/request-counts.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import type { Entrance, Entrances } from './entrances/entrances.ts';
 import { openHealthChecks } from './health/checks.ts';
 import type { WorkerGroup } from './worker-group.ts';
 
 /** The metrics port asks for no token: one answer serves all scrapes of this time. */
 const METRICS_REUSE_MS = 200;
+
+/** One port, as its routes need it. */
+interface Entrance {
+  readonly http: FastifyInstance;
+  readonly serves: NonNullable<HttpOptions['serves']> & { readonly metrics: boolean };
+  url(prefix: string): URL | undefined;
+}
 
 /** Parts of a server that its entrances need. */
 export interface RouteParts {
@@ -32,7 +38,7 @@ export interface RouteParts {
     readonly hub: Hub;
     readonly sockets: SocketLimits;
   };
-  readonly entrances: Entrances;
+  readonly entrances: { readonly main: Entrance; readonly all: readonly Entrance[] };
   readonly requests: RequestCounts;
   readonly isReady: () => boolean;
 }

@@ -161,6 +161,18 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     'core/live',
     'shows the data of events only to a viewer who asks for it',
   ],
+  'other nodes with counts of their own in the loss meter': [
+    'src/stores/redis/health/loss/senders.ts',
+    'MOST_NAMED',
+    'cluster/loss/counting',
+    '100 nodes have a name',
+  ],
+  'other nodes that the loss meter checks': [
+    'src/stores/redis/health/loss/senders.ts',
+    'MOST_CHECKED',
+    'cluster/loss/counting',
+    'the numbers of 1,000 nodes are checked',
+  ],
   'bytes of cached events, without Redis': [
     'src/stores/memory/cached-events.ts',
     'MAX_CACHED_BYTES',

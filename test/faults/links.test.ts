@@ -61,6 +61,26 @@ describe('the connection for subscriptions', () => {
     },
   );
 
+  fault(
+    '3.13 F19 when its replacement receives nothing either, that is replaced too',
+    shared,
+    async (run) => {
+      const { news, stop } = await startLoad(run);
+      const { proxy, server } = run.node(0);
+      proxy.setFault('blackholed', 'subscriber');
+      await run.node(0).notReady(20_000);
+      expect(server.output()).toContain('is open but receives no messages');
+      // The new connection loses its first bytes and never recovers.
+      await sleep(LEASE_MS);
+      proxy.heal();
+      await run.node(0).ready(20_000);
+      await waitForAccepted(run, news, 20);
+      await stop();
+      await run.settled();
+      await run.emptied();
+    },
+  );
+
   fault('3.13 F19 when it breaks while it is being opened, the node opens it again', shared, async (run) => {
     const { news, stop } = await startLoad(run);
     const { proxy } = run.node(0);

@@ -9,9 +9,13 @@ import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
 import { RequestCounts } from '../../src/http/request-counts.ts';
 import { serverMetrics, workerMetrics } from '../../src/server/metrics.ts';
 import type { WorkerGroup } from '../../src/server/worker-group.ts';
+import { lossMetrics } from '../../src/stores/redis/health/loss/loss-metrics.ts';
+import { lagMetric, lossMetrics } from '../../src/stores/redis/health/loss/loss-metrics.ts';
 import { redisMetrics } from '../../src/stores/redis/metrics.ts';
 
 const noCounts = new Proxy({}, { get: () => 0 }) as ReturnType<Parameters<typeof redisMetrics>[2]>;
+
+const NO_METER = { report: () => ({ node: '', pairs: [] }), onLag: () => undefined };
 
 const noStatus = (): never => {
   throw new Error('The values of these metrics cannot be read');
@@ -29,7 +33,10 @@ export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
       () => noCounts,
     ),
     ...replayMetrics({ forgotten: 0, take: () => Promise.resolve(true) }),
+    lagMetric(NO_METER),
   ],
+  'Messages between nodes': lossMetrics(NO_METER),
+  'Between nodes': lossMetrics({ report: () => ({ node: '', pairs: [] }), onLag: () => undefined }),
   Workers: workerMetrics({ count: 1 } as WorkerGroup),
   'A cutover': cutoverMetrics(noStatus),
 };

@@ -1,4 +1,5 @@
 import type { Broker, CachedEvents } from './events.ts';
+import type { LossMeter } from './loss-meter.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
 import type { StatusSection } from './status.ts';
@@ -49,6 +50,8 @@ export interface Stores {
   readonly nodeCommands: NodeCommands;
   readonly state: SharedState;
   readonly replayGuard: ReplayGuard;
+  /** `undefined`: this node is the only one. */
+  readonly lossMeter?: LossMeter;
   /** Metrics of the stores. */
   readonly metrics: readonly Metric[];
   /** Parts of the status of this node. */

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Config } from '../../config/index.ts';
 import type { App } from '../../core/app.ts';
 import type { Gateway, UpgradeContext } from '../../core/ports/transport.ts';
 import { ignore } from '../../core/util/ignore.ts';
@@ -36,7 +35,7 @@ async function isGreeted(app: App, url: URL): Promise<boolean> {
 
 /** Recognises the probes of `greetsClients` among all upgrades, by a signature that needs the secret of the app. */
 export function probeContext(
-  { apps, path }: Pick<Config, 'apps' | 'path'>,
+  { apps, path }: { readonly apps: readonly App[]; readonly path: string },
   gateway: Gateway,
 ): (request: IncomingMessage) => UpgradeContext | undefined {
   const forProbes: UpgradeContext = {

@@ -10,6 +10,8 @@ import { redisMetrics } from './metrics.ts';
 import { EvictionRepair } from './health/eviction-repair.ts';
 import { InvalidData } from './health/invalid-data.ts';
 import { measureRoundTrip } from './health/round-trip.ts';
+import { RedisLossMeter } from './health/loss/loss-meter.ts';
+import { lagMetric, lossMetrics } from './health/loss/loss-metrics.ts';
 import { RedisCachedEvents } from './events/cached-events.ts';
 import { Keys } from './keys.ts';
 import { RedisConnectionQuota } from './node/connection-quota.ts';
@@ -36,18 +38,28 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
   const { links, supervisor, responsiveness, counts, repair, nodes, ...ports } = assemble(options, logger);
   await supervisor.start();
   responsiveness.start();
+  ports.lossMeter.start();
   const isReady = (): boolean => supervisor.isReady && responsiveness.isAnswering;
   const beat = setInterval(() => supervisor.beat(), options.leaseMs / 4);
   return {
     ...ports,
-    metrics: [...redisMetrics(isReady, responsiveness, counts), ...replayMetrics(ports.replayGuard)],
-    status: [redisStatus({ options, isReady, counts, nodes })],
+    metrics: [
+      ...redisMetrics(isReady, responsiveness, counts),
+      ...replayMetrics(ports.replayGuard),
+      ...lossMetrics(ports.lossMeter),
+      lagMetric(ports.lossMeter),
+    ],
+    status: [
+      redisStatus({ options, isReady, counts, nodes }),
+      { name: 'loss', read: () => ports.lossMeter.report() },
+    ],
     isReady,
     ping: () => measureRoundTrip(links),
     warnings: () => (repair.isEvicting ? ['Redis evicts keys: it needs more memory'] : []),
     async close() {
       clearInterval(beat);
       responsiveness.stop();
+      ports.lossMeter.stop();
       await supervisor.stop();
     },
   };
@@ -89,6 +101,7 @@ function assemble(options: RedisOptions, logger: Logger) {
     cachedEvents: new RedisCachedEvents(links, keys),
     state: new RedisState(links, keys),
     replayGuard: new RedisReplayGuard(links, keys, options.replaySignatures),
+    lossMeter: new RedisLossMeter({ links, keys, invalidData }),
     supervisor: new Supervisor({ ...shared, options, node, receiver, quota, nodeCommands, repair }),
     responsiveness: new Responsiveness(links, logger),
     nodes: { ownId: () => node.id, leases: () => readLeases(links, keys) },

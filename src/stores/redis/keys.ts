@@ -139,6 +139,8 @@ export class Keys {
     `${this.#tag(partition)}:x:${node}:${slot}`;
   /** Pub/sub channel for commands between nodes; no channel of an app can have this name. */
   control = (): string => `${this.#tag(0)}:control`;
+  /** Pub/sub channel for the numbered messages of the loss meter; no channel of an app can have this name. */
+  lossMeter = (partition: number): string => `${this.#tag(partition)}:loss`;
   /** Shared state, which outlives the nodes. */
   state = (name: string): string => `${this.#tag(0)}:s:${this.scopeOf('')}:${name}`;
   /** The scope of each credential. */

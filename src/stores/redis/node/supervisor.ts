@@ -15,6 +15,8 @@ import { checkPermissions, checkRedis, PreflightError } from '../health/prefligh
 
 /** Beats without the loopback message after which the subscription is opened again. */
 const RECONNECT_AFTER_BEATS = 3;
+/** Subscriptions without an answer, on a connection that is up, after which it is replaced. */
+const RECONNECT_AFTER_FAILURES = 3;
 
 interface SupervisorDeps {
   readonly options: RedisOptions;
@@ -43,6 +45,7 @@ export class Supervisor {
   /** The reason that was logged for the present outage. */
   #reportedReason: string | undefined;
   #beatsWithoutLoopback = 0;
+  #failedSubscriptions = 0;
   /** Run ids of the servers that this node is attached to. */
   #servers = '';
 
@@ -141,13 +144,32 @@ export class Supervisor {
 
   async #subscribeAll(): Promise<void> {
     try {
-      await this.#deps.nodeCommands.subscribe();
+      await this.#subscribeToCommands();
       await this.#deps.receiver.resume();
       this.#isSubscribed = this.#deps.links.subscriber.isUp;
       this.#beatsWithoutLoopback = 0;
       this.#onReady();
     } catch {
       // The next beat tries again.
+    }
+  }
+
+  /**
+   * Replaces a connection that seems up but answers no subscription, e.g. after a firewall lost its state: without
+   * subscriptions there is no loopback message by which that would be noticed.
+   */
+  async #subscribeToCommands(): Promise<void> {
+    const { nodeCommands, links } = this.#deps;
+    try {
+      await nodeCommands.subscribe();
+      this.#failedSubscriptions = 0;
+    } catch (error) {
+      this.#failedSubscriptions = links.subscriber.isUp ? this.#failedSubscriptions + 1 : 0;
+      if (this.#failedSubscriptions >= RECONNECT_AFTER_FAILURES) {
+        this.#failedSubscriptions = 0;
+        links.subscriber.reopen();
+      }
+      throw error;
     }
   }
 

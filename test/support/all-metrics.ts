@@ -9,7 +9,6 @@ import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
 import { RequestCounts } from '../../src/http/request-counts.ts';
 import { serverMetrics, workerMetrics } from '../../src/server/metrics.ts';
 import type { WorkerGroup } from '../../src/server/worker-group.ts';
-import { lossMetrics } from '../../src/stores/redis/health/loss/loss-metrics.ts';
 import { lagMetric, lossMetrics } from '../../src/stores/redis/health/loss/loss-metrics.ts';
 import { redisMetrics } from '../../src/stores/redis/metrics.ts';
 
@@ -35,8 +34,7 @@ export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
     ...replayMetrics({ forgotten: 0, take: () => Promise.resolve(true) }),
     lagMetric(NO_METER),
   ],
-  'Messages between nodes': lossMetrics(NO_METER),
-  'Between nodes': lossMetrics({ report: () => ({ node: '', pairs: [] }), onLag: () => undefined }),
+  'Between nodes': lossMetrics(NO_METER),
   Workers: workerMetrics({ count: 1 } as WorkerGroup),
   'A cutover': cutoverMetrics(noStatus),
 };

@@ -1,9 +1,9 @@
 /** docker-compose.yml against the server and the Dockerfile. */
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
 import { entries, items, scalar, withDefaults } from './compose.ts';
+import { composeConfig, findCompose } from './docker-compose.ts';
 import { argsOf, execForm, readStages, root, theOnly, type Stage } from './dockerfile.ts';
 
 const SERVICE = ['services', 'wavehall'];
@@ -101,13 +101,14 @@ describe('docker-compose.yml', () => {
     expect(hard).toBe(soft);
   });
 
-  const available = spawnSync('docker', ['compose', 'version']).status === 0;
+  const compose = findCompose();
   const title = '2.1 Docker Compose reads it without an error';
-  test.skipIf(!available)(available ? title : `${title} (skipped: docker compose is not installed)`, () => {
-    const { status, stderr } = spawnSync('docker', ['compose', 'config', '--quiet'], {
-      cwd: root,
-      encoding: 'utf8',
+  if (compose === undefined && process.env.CI === undefined)
+    test.skip(`${title} (skipped: neither Docker Compose nor Debian's package of it can be had)`, () =>
+      undefined);
+  else
+    test(title, () => {
+      const { services } = composeConfig(compose ?? [], 'docker-compose.yml');
+      expect(Object.keys(services).toSorted()).toEqual(['nginx', 'redis', 'wavehall']);
     });
-    expect([status, stderr]).toEqual([0, '']);
-  });
 });

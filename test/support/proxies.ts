@@ -6,6 +6,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from './wire.ts';
 
+const START_MS = 15_000;
+
 export function findHaproxy(): string {
   const found = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/opt/homebrew/bin']
     .map((each) => join(each, 'haproxy'))
@@ -24,6 +26,7 @@ export async function runProxy(folder: string, command: string, args: readonly s
   await eventually(
     () => isListening(port),
     () => `${command} listens: ${output}`,
+    START_MS,
   );
   return {
     child,

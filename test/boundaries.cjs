@@ -61,6 +61,13 @@ module.exports = {
       from: { path: `^src/(core|${ADAPTERS})/` },
       to: { path: '^src/index\\.ts$|^src/(cli|config|server)/' },
     },
+    {
+      name: 'capacity-is-loaded-by-its-command',
+      comment: 'The model and its measurement start a server of their own.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/(capacity/|commands/capacity\\.ts$)' },
+      to: { path: '^src/cli/capacity/' },
+    },
     owns('ws', 'transports', 'cutover'),
     owns('fastify', 'http', 'transports', 'admin', 'server'),
     owns('pino', 'observability'),

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { packageVersion } from '../config/version.ts';
+import { addCapacity } from './commands/capacity.ts';
 import { addCutover } from './commands/cutover.ts';
 import { addApps } from './commands/apps.ts';
 import { addChannels } from './commands/channels.ts';
@@ -20,6 +21,16 @@ const program = new Command('wavehall')
 const start: Start = async (flags, settings) => (await import('./start.ts')).start(flags, version, settings);
 addStart(program, start);
 addCutover(program, start);
-for (const add of [addStatus, addApps, addChannels, addUsers, addTrigger, addTerminate, addRestart, addTail])
+for (const add of [
+  addCapacity,
+  addStatus,
+  addApps,
+  addChannels,
+  addUsers,
+  addTrigger,
+  addTerminate,
+  addRestart,
+  addTail,
+])
   add(program);
 await program.parseAsync();

@@ -47,6 +47,7 @@ const RULES: readonly (readonly [rule: string, scenario: string])[] = [
   ['4.4', 'presence'],
   ['2.9', 'memory'],
   ['2.10', 'idle'],
+  ['2.9', 'connect'],
   ['3.13', 'cost'],
 ];
 
@@ -62,7 +63,7 @@ it.each(RULES)(
   '%s the benchmark measures Wavehall and another server: %s',
   async (_, name) => {
     const rows = await scenarioNamed(name).run(prepared.bench);
-    expectMeasured(rows, name === 'cost' ? ['Wavehall'] : ['Wavehall', 'Other']);
+    expectMeasured(rows, ['cost', 'connect'].includes(name) ? ['Wavehall'] : ['Wavehall', 'Other']);
   },
   60_000,
 );
@@ -210,6 +211,11 @@ test('3.13 a ratio is the median over rounds, and a goal is met or missed', () =
     atMost: 4,
   };
   expect(goalsOf(row).map(({ isMet }) => isMet)).toEqual([true, false]);
+  const least = (value: number | undefined): unknown =>
+    goalsOf({ ...row, against: [], atMost: undefined, value, atLeast: 3 });
+  expect(least(3)).toEqual([{ text: '>= 3 us', isMet: true }]);
+  expect(least(2.9)).toEqual([{ text: '>= 3 us', isMet: false }]);
+  expect(least(undefined)).toEqual([]);
 });
 
 test('3.13 table and documentation show the measured figures and what was left out', () => {

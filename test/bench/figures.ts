@@ -17,6 +17,8 @@ export interface Row {
   readonly unit: string;
   /** Largest value that meets the goal. */
   readonly atMost?: number | undefined;
+  /** Smallest value that meets the goal. */
+  readonly atLeast?: number | undefined;
   readonly against?: readonly Comparison[];
   readonly more?: Readonly<Record<string, number | undefined>>;
   readonly note?: string | undefined;
@@ -54,10 +56,14 @@ export function compare(own: Rounds, bases: readonly Base[]): Comparison[] {
 
 /** Each goal of this row, with `met` or `MISSED`. */
 export function goalsOf(row: Row): { readonly text: string; readonly isMet: boolean }[] {
+  const { value, unit, atMost, atLeast } = row;
   const own =
-    row.atMost === undefined || row.value === undefined
+    value === undefined
       ? []
-      : [{ text: `<= ${row.atMost} ${row.unit}`, isMet: row.value <= row.atMost }];
+      : [
+          ...(atMost === undefined ? [] : [{ text: `<= ${atMost} ${unit}`, isMet: value <= atMost }]),
+          ...(atLeast === undefined ? [] : [{ text: `>= ${atLeast} ${unit}`, isMet: value >= atLeast }]),
+        ];
   const others = (row.against ?? []).flatMap(({ to, ratio, atMost }) =>
     atMost === undefined ? [] : [{ text: `<= ${atMost} x ${to}`, isMet: ratio <= atMost }],
   );

@@ -25,6 +25,9 @@ export interface Interval {
 export interface Opened extends Interval {
   readonly open: number;
   readonly failed: number;
+  /** Time from connecting to the last answer, of those that this command opened. */
+  readonly meanMs: number;
+  readonly p99Ms: number;
 }
 
 export interface FannedOut extends Interval {
@@ -37,6 +40,7 @@ export interface FannedOut extends Interval {
   readonly lost: number;
   /** True if every delivery arrived. */
   readonly whole: boolean;
+  readonly meanMs: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;

@@ -95,6 +95,49 @@ test('each block of measurements belongs to a scenario and has the date and the 
     expect(block, name).toMatch(/^\n\n\d{4}-\d\d-\d\d \d\d:\d\d UTC, .+, Node v\d+[^]+load average \d/);
 });
 
+/** Values of the rows of a block: the value, its goal, and whether the page says that it is met. */
+const goalsIn = (
+  block: string,
+): { figure: string; value: number; goal: number; sign: string; word: string }[] =>
+  block.split('\n').flatMap((line) => {
+    const [, figure = '', , value = '', , goals = ''] = line.split(/(?<!\\)\|/).map((cell) => cell.trim());
+    const [, sign, goal, word] = /^([<>]=) ([\d.]+) [^x].*?: (met|MISSED)/.exec(goals) ?? [];
+    if (sign === undefined || goal === undefined || word === undefined) return [];
+    return [
+      {
+        figure,
+        value: Number(/^[\d.,]+/.exec(value)?.[0].replaceAll(',', '')),
+        goal: Number(goal),
+        sign,
+        word,
+      },
+    ];
+  });
+
+test('a goal in a block is met exactly if its value is within the goal', () => {
+  const goals = goalsIn(textOf('docs/performance.md'));
+  expect(goals.length).toBeGreaterThan(8);
+  for (const { figure, value, goal, sign, word } of goals)
+    expect(word, figure).toBe((sign === '<=' ? value <= goal : value >= goal) ? 'met' : 'MISSED');
+});
+
+test('the block of connections has each goal: failed connects, memory, latency, events, CPU', () => {
+  const [, block = ''] =
+    /<!-- bench:connect -->([^]+?)<!-- \/bench:connect -->/.exec(textOf('docs/performance.md')) ?? [];
+  const goals = goalsIn(block).map(({ figure, goal }) => `${figure.replace(/:.*/, '')} ${goal}`);
+  expect(goals).toEqual(
+    expect.arrayContaining([
+      '1000 connections 0.1',
+      '1000 connections 50',
+      '10000 connections 0.1',
+      '10000 connections 50',
+      '10000 connections 1000',
+      'events to 1 of 1000 sockets each, one per request 10000',
+      '500 users 80',
+    ]),
+  );
+});
+
 test('the numbers of missed goals are those of the blocks', () => {
   const text = textOf('docs/performance.md');
   const [, goals = ''] = /Goals that are missed[^\n]+\n([^]+?)\n## /.exec(text) ?? [];

@@ -1,4 +1,5 @@
 import type { Scenario } from '../bench.ts';
+import { connect } from './connect/index.ts';
 import { cost } from './cost.ts';
 import { crossNode } from './cross-node.ts';
 import { fanOut } from './fan-out.ts';
@@ -25,6 +26,7 @@ export const SCENARIOS: readonly Scenario[] = [
   batch,
   presence,
   idle,
+  connect,
   crossNode,
   workers,
   cost,

@@ -76,6 +76,7 @@ async function gather() {
 }
 
 const spread = (values: readonly number[]) => ({
+  meanMs: values.length === 0 ? 0 : values.reduce((sum, each) => sum + each, 0) / values.length,
   p50Ms: quantile(values, 0.5) ?? 0,
   p99Ms: quantile(values, 0.99) ?? 0,
   maxMs: quantile(values, 1) ?? 0,
@@ -101,7 +102,7 @@ async function open(parameters: Parameters): Promise<object> {
     share?.channelsOf.push(own.map((channel) => `${prefix}bench-${channel}`));
   }
   opened += n;
-  let answers: { open: number; failed: number; firstError: string }[] = [];
+  let answers: { open: number; failed: number; firstError: string; latenciesMs: number[] }[] = [];
   const time = await interval(parameters, async () => {
     answers = (await callAll('open', (at) => shares[at] as Share['open'])) as typeof answers;
   });
@@ -110,6 +111,7 @@ async function open(parameters: Parameters): Promise<object> {
     open: answers.reduce((sum, each) => sum + each.open, 0),
     failed: answers.reduce((sum, each) => sum + each.failed, 0),
     firstError: answers.find(({ firstError }) => firstError !== '')?.firstError ?? '',
+    ...spread(answers.flatMap(({ latenciesMs }) => latenciesMs)),
   };
 }
 

@@ -18,6 +18,8 @@ const { endpoint, delivered, from } = workerData as Start;
 const clients: Client[] = [];
 const publisher = new Publisher(endpoint, delivered);
 let latenciesMs: number[] = [];
+/** Times from connecting to the last answer, of the present `open`. */
+let openingMs: number[] = [];
 let [arrivals, subscribed, failed, rounds, bad] = [0, 0, 0, 0, 0];
 let [firstError, isOver] = ['', false];
 
@@ -41,7 +43,10 @@ function recordError(reason: string): void {
 
 const subscriberHandlers: ClientHandlers = {
   received,
-  subscribed: () => (subscribed += 1),
+  subscribed: (client) => {
+    subscribed += 1;
+    openingMs.push(performance.now() - client.sinceMs);
+  },
   closed: (client, reason) => {
     if (client.isSubscribed) subscribed -= 1;
     failed += 1;
@@ -53,6 +58,7 @@ const TIMEOUT_MS = 10_000;
 
 async function open({ indices, channelsOf, together }: Share['open']): Promise<object> {
   const [before, wanted] = [subscribed + failed, indices.length];
+  openingMs = [];
   let [opened, progressMs, seen] = [0, performance.now(), -1];
   while (subscribed + failed - before < wanted && performance.now() - progressMs < TIMEOUT_MS) {
     while (opened < wanted && opened - (subscribed + failed - before) < together) {
@@ -68,7 +74,7 @@ async function open({ indices, channelsOf, together }: Share['open']): Promise<o
     await sleep(1);
     if (subscribed + failed !== seen) [seen, progressMs] = [subscribed + failed, performance.now()];
   }
-  return { open: subscribed, failed, firstError };
+  return { open: subscribed, failed, firstError, latenciesMs: openingMs };
 }
 
 /** Opens clients that repeat a turn until `isOver`. */

@@ -8,10 +8,12 @@
 #define TIMEOUT_NS 10000000000u
 
 struct subscribers subscribers;
+/* Times from connecting to the last answer, of the present `open`. */
+static struct histogram open_latency;
 
 static void subscriber_ready(struct peer *peer)
 {
-    (void)peer;
+    histogram_add(&open_latency, clock_ns() - peer->since);
     subscribers.ready++;
 }
 
@@ -66,12 +68,14 @@ void command_open(void)
     }
     subscribers.peers = realloc(subscribers.peers, (size_t)to * sizeof *subscribers.peers);
     struct interval interval;
+    histogram_clear(&open_latency);
     interval_begin(&interval);
     open_all(from, to, (int)number("together", 64), (int)number("per", 1), number("presence", 0) > 0);
     interval_end(&interval);
     printf("{");
     interval_print(&interval);
-    printf("\"open\":%d,\"failed\":%d}\n", subscribers.ready, subscribers.failed);
+    printf("\"open\":%d,\"failed\":%d,\"meanMs\":%.4f,\"p99Ms\":%.4f}\n", subscribers.ready, subscribers.failed,
+           histogram_mean_ms(&open_latency), histogram_ms(&open_latency, 0.99));
 }
 
 void command_close(void)

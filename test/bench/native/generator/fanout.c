@@ -182,10 +182,10 @@ static void report(const struct interval *interval, uint64_t in_time, bool is_wh
     printf("{");
     interval_print(interval);
     printf("\"events\":%llu,\"deliveries\":%llu,\"inTime\":%llu,\"missing\":%lld,\"refused\":%llu,\"lost\":%llu,\"whole\":%s,"
-           "\"p50Ms\":%.4f,\"p99Ms\":%.4f,\"maxMs\":%.4f,\"probes\":%llu,\"probeP50Ms\":%.4f,\"probeP99Ms\":%.4f}\n",
+           "\"meanMs\":%.4f,\"p50Ms\":%.4f,\"p99Ms\":%.4f,\"maxMs\":%.4f,\"probes\":%llu,\"probeP50Ms\":%.4f,\"probeP99Ms\":%.4f}\n",
            (unsigned long long)sent, (unsigned long long)received.deliveries, (unsigned long long)in_time,
            (long long)expected - (long long)received.deliveries, (unsigned long long)refused, (unsigned long long)lost,
-           is_whole ? "true" : "false", histogram_ms(&received.latency, 0.5), histogram_ms(&received.latency, 0.99),
+           is_whole ? "true" : "false", histogram_mean_ms(&received.latency), histogram_ms(&received.latency, 0.5), histogram_ms(&received.latency, 0.99),
            (double)received.latency.largest / 1e6, (unsigned long long)probes, histogram_ms(&probe_latency, 0.5),
            histogram_ms(&probe_latency, 0.99));
 }

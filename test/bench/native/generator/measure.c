@@ -83,6 +83,7 @@ void histogram_add(struct histogram *histogram, uint64_t ns)
     uint64_t step = power ? ns >> power & 63 : ns;
     histogram->steps[power * 64 + (int)step]++;
     histogram->count++;
+    histogram->sum += ns;
     if (ns > histogram->largest)
         histogram->largest = ns;
 }
@@ -96,4 +97,9 @@ double histogram_ms(const struct histogram *histogram, double share)
             return (double)((uint64_t)(i % 64) << i / 64) / 1e6;
     }
     return 0;
+}
+
+double histogram_mean_ms(const struct histogram *histogram)
+{
+    return histogram->count ? (double)histogram->sum / (double)histogram->count / 1e6 : 0;
 }

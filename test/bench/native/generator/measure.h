@@ -23,7 +23,7 @@ double own_work_us(void);
 
 /* Keeps the six highest bits of a value: exact to within 3 %. */
 struct histogram {
-    uint64_t count, largest;
+    uint64_t count, sum, largest;
     uint32_t steps[60 * 64];
 };
 
@@ -31,4 +31,6 @@ void histogram_clear(struct histogram *histogram);
 void histogram_add(struct histogram *histogram, uint64_t ns);
 /* Returns the quantile at `share` in milliseconds. */
 double histogram_ms(const struct histogram *histogram, double share);
+/* Returns the exact average in milliseconds. */
+double histogram_mean_ms(const struct histogram *histogram);
 #endif

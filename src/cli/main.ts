@@ -5,6 +5,7 @@ import { addCapacity } from './commands/capacity.ts';
 import { addCutover } from './commands/cutover.ts';
 import { addApps } from './commands/apps.ts';
 import { addChannels } from './commands/channels.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addRestart } from './commands/restart.ts';
 import { addStart, type Start } from './commands/start.ts';
 import { addStatus } from './commands/status.ts';
@@ -33,4 +34,5 @@ for (const add of [
   addTail,
 ])
   add(program);
+addDoctor(program, async (flags) => (await import('./doctor.ts')).doctor(flags));
 await program.parseAsync();

@@ -1,4 +1,10 @@
-import { Agent, type ClientRequest, type IncomingMessage, request as requestPlain } from 'node:http';
+import {
+  Agent,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestPlain,
+} from 'node:http';
 import { Agent as TlsAgent, request as requestTls } from 'node:https';
 import { type TlsPeer, type TlsTrust, tlsTrust } from './tls-trust.ts';
 
@@ -24,6 +30,7 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly text: string;
 }
 
@@ -81,7 +88,7 @@ export function sendRequest(url: URL, request: HttpRequest): Promise<HttpAnswer>
       answer.on('error', () => fail(new HttpFailure('broken', 'the answer broke off')));
       readText(answer, maxAnswerBytes, (text, isCut) => {
         clearTimeout(timer);
-        resolve({ status: answer.statusCode ?? 0, text });
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text });
         if (isCut || agent === undefined) outgoing.destroy();
       });
     });

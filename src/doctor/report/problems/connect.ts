@@ -1,0 +1,40 @@
+import type { ProblemRow } from './problem-row.ts';
+
+/** Problems of the way from a browser to the server. */
+export const CONNECT_PROBLEMS = {
+  'connect-host-unknown': ['error', 'The name has no address: browsers cannot connect.'],
+  'connect-refused': ['error', 'Nothing listens there: browsers cannot connect.'],
+  'connect-timeout': ['error', 'No answer: browsers do not connect.'],
+  'connect-unreachable': ['error', 'The connection broke: browsers cannot connect.'],
+  'connect-scheme-wrong': ['error', 'Browsers use ws where the server has wss, or the reverse.'],
+  'connect-upgrade-missing': [
+    'error',
+    'The proxy does not pass the Upgrade headers: no WebSocket is opened.',
+  ],
+  'connect-path-wrong': ['error', 'There is no /app at this path: browsers get 404.'],
+  'connect-page-answered': ['error', 'A page answers in place of the server: no WebSocket is opened.'],
+  'connect-redirected': ['error', 'The address redirects, and WebSockets do not follow.'],
+  'connect-forbidden': ['error', 'A proxy refuses browsers.'],
+  'connect-unavailable': ['error', 'The proxy does not reach the server.'],
+  'connect-failed': ['error', 'The WebSocket is not opened.'],
+  'connect-app-unknown': ['error', 'The server has no app with this key: browsers are closed with 4001.'],
+  'connect-app-disabled': ['error', 'The app is disabled: browsers are closed with 4003.'],
+  'connect-origin-refused': ['error', 'Pages of this origin may not connect: browsers are closed with 4009.'],
+  'connect-tls-required': ['error', 'The server asks for TLS: browsers are closed with 4000.'],
+  'connect-over-quota': ['error', 'The server takes no more clients.'],
+  'connect-closed': ['error', 'The server closes the connection of browsers.'],
+  'subscribe-refused': ['error', 'Private and presence channels are refused.'],
+  'subscribe-timeout': ['error', 'Subscriptions get no answer.'],
+  'event-not-received': ['error', 'Laravel publishes, browsers are connected, and nothing arrives.'],
+  'proxy-cuts-silence': [
+    'error',
+    'The proxy closes connections without traffic: browsers reconnect all the time.',
+  ],
+  'tls-expired': ['error', 'The certificate has expired: browsers and Laravel refuse it.'],
+  'tls-expires-soon': ['warning', 'The certificate expires within 14 days.'],
+  'tls-not-yet-valid': ['error', 'The certificate is not valid yet.'],
+  'tls-wrong-host': ['error', 'The certificate is for another host.'],
+  'tls-self-signed': ['error', 'The certificate is self-signed: browsers and Laravel refuse it.'],
+  'tls-chain-incomplete': ['error', 'The server does not send its intermediate certificate.'],
+  'tls-untrusted': ['error', 'The certificate was issued by an authority that is not trusted here.'],
+} as const satisfies Record<string, ProblemRow>;

@@ -1,6 +1,7 @@
 /** The loss meter of real servers, while links, nodes and Redis fail. */
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { APP_VARIABLES } from '../../support/app.ts';
+import type { LossReport } from '../../../src/core/ports/loss-meter.ts';
 import { Cluster, type TestNode } from '../../support/cluster.ts';
 import type { Fault, Link } from '../../support/fault-proxy.ts';
 import { startRedis } from '../../support/redis.ts';
@@ -10,6 +11,7 @@ import { eventually, Wire } from '../../support/wire.ts';
 import { countsOf, meterIn, nameOf, type PairCounts } from './pair-counts.ts';
 
 const WAIT_MS = 30_000;
+const ADMIN_TOKEN = 'the-token-of-the-tests-long-enough';
 
 let cluster: Cluster;
 beforeAll(async () => void (cluster = await Cluster.start()));
@@ -79,6 +81,24 @@ test('12.3 no client receives it, and no channel, connection or user is counted'
     async () => (await node.get('/channels')).text === '{"channels":{}}',
     'no channel is counted',
   );
+});
+
+test('12.3 GET /admin/status lists the pairs of the node', async () => {
+  const [node] = cluster.nodes as [TestNode];
+  await allHear(1);
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  const { text } = await http(node.endpoint, { method: 'GET', path: '/admin/status', headers });
+  const { workers } = JSON.parse(text) as { workers: readonly { loss: LossReport }[] };
+  const [first] = workers;
+  expect(first?.loss.node).toBe(await nameOf(node));
+  expect(first?.loss.pairs.map(({ from }) => from).sort()).toEqual(
+    (await Promise.all(others(node).map(nameOf))).sort(),
+  );
+  for (const pair of first?.loss.pairs ?? []) {
+    expect(pair).toMatchObject({ lost: 0, doubled: 0 });
+    expect(pair.received).toBeGreaterThan(0);
+    expect(pair.lastSeconds).toBeLessThan(WAIT_MS / 1000);
+  }
 });
 
 describe('a broken link', () => {
@@ -185,18 +205,17 @@ test('12.2 a killed node counts as no loss, and comes back under another name', 
 test('12.3 each worker is a node, and their counts are added', async () => {
   const redis = await startRedis();
   onTestFinished(() => redis.close());
-  const token = 'the-token-of-the-tests-long-enough';
   const server = await startServer({
     ...APP_VARIABLES,
     REDIS_HOST: '127.0.0.1',
     REDIS_PORT: `${redis.port}`,
     REVERB_SCALING_ENABLED: 'true',
-    WAVEHALL_ADMIN_TOKEN: token,
+    WAVEHALL_ADMIN_TOKEN: ADMIN_TOKEN,
     WAVEHALL_WORKERS: '2',
   });
   onTestFinished(() => server.close());
   const at = { ...cluster.node(0).endpoint, port: server.port };
-  const headers = { authorization: `Bearer ${token}` };
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
   const meter = async () =>
     meterIn((await http(at, { method: 'GET', path: '/admin/metrics', headers })).text);
   await eventually(

@@ -142,11 +142,8 @@ class ServerWebSocket extends WebSocket implements Socket {
         this.#context.timeSlice.afterMessage(this);
         break;
       case 'ping':
-        this.#answerPing(args[0] as Buffer);
-        this.#session?.alive();
-        this.#context.timeSlice.afterMessage(this);
-        break;
       case 'pong':
+        if (event === 'ping') this.#answerPing(args[0] as Buffer);
         this.#session?.alive();
         this.#context.timeSlice.afterMessage(this);
         break;

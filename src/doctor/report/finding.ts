@@ -39,5 +39,3 @@ export const skipped = (check: string, message: string): Finding => ({
   severity: 'skipped',
   message,
 });
-
-export const isProblem = ({ severity }: Finding): boolean => severity === 'error' || severity === 'warning';

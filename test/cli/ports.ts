@@ -41,6 +41,8 @@ export const get = (to: Endpoint, path: string, token?: string): Promise<Answer>
     ...(token !== undefined && { headers: { authorization: `Bearer ${token}` } }),
   });
 
-/** The number of a metric in Prometheus text. */
-export const metric = (text: string, name: string): number =>
-  Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
+/** Value of a metric: the sum of all its series; NaN without one. */
+export function metric(text: string, name: string): number {
+  const series = [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))];
+  return series.length === 0 ? Number.NaN : series.reduce((sum, [, value]) => sum + Number(value), 0);
+}

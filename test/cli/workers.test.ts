@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { metric } from './ports.ts';
 import { APP, APP_VARIABLES } from '../support/app.ts';
 import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
 import { MAX_WORKERS } from '../../src/config/server.ts';
@@ -86,9 +87,6 @@ const metricsOf = async (server: TestServer): Promise<string> => {
   const headers = { authorization: `Bearer ${TOKEN}` };
   return (await http(endpoint(server), { method: 'GET', path: '/admin/metrics', headers })).text;
 };
-
-const metric = (text: string, name: string): number =>
-  Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
 
 describe('the number of workers', () => {
   const { name } = SERVER_SETTINGS.workers;

@@ -159,6 +159,7 @@ const TEXTS = [
   { rule: '2.1', name: 'REVERB_SERVER_PATH', usual: '', given: '/ws/eu/', value: 'ws/eu' },
   { rule: '8.13', name: 'WAVEHALL_API_PORT', usual: undefined, given: '8081', value: 8081 },
   { rule: '8.13', name: 'WAVEHALL_API_HOST', usual: undefined, given: '[::1]', value: '::1' },
+  { rule: '8.13', name: 'WAVEHALL_METRICS_COMPAT', usual: 'off', given: 'soketi', value: 'soketi' },
   { rule: '8.13', name: 'WAVEHALL_METRICS_PORT', usual: undefined, given: '9601', value: 9601 },
   { rule: '8.13', name: 'WAVEHALL_METRICS_HOST', usual: '127.0.0.1', given: '::', value: '::' },
   { rule: '2.1', name: 'REVERB_HOST', usual: undefined, given: 'app.test', value: 'app.test' },

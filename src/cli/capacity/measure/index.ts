@@ -5,7 +5,7 @@ import { ServerProcess } from './server-process.ts';
 import { CHANNEL, Subscriber } from './subscriber.ts';
 
 export interface MeasureOptions {
-  /** Duration of all parts together, without starting, stopping and the warm-up, which takes at most twice as long. */
+  /** Duration of all parts together, without starting, stopping and the warm-up, which takes at most three times as long. */
   readonly seconds: number;
   readonly payloadBytes: number;
   /** Open files of one process: the sockets of the measurement have to fit. */
@@ -21,6 +21,7 @@ const IN_FLIGHT = 16;
 /** Parts of an interval: the cheapest counts, because the first ones run code that is not compiled yet. */
 const SLICES = 4;
 const WARM_REQUESTS = 8000;
+const WARM_HANDSHAKES = 2000;
 const DELIVERY_TIMEOUT_MS = 10_000;
 
 /** Measures CPU and memory of the server. Rejects with a sentence if it cannot be measured. */
@@ -31,13 +32,17 @@ export async function measure({ seconds, payloadBytes, openFiles }: MeasureOptio
   try {
     const ms = (seconds * 1000) / 3;
     const empty = await server.usage('memory');
-    const handshakeUs = await cheapest(server, ms, () => handshake(server));
-    await warmUp(publisher, 2000 * seconds);
-    const triggerUs = await cheapest(server, ms, () => publisher.publish('capacity-unused'));
+    // First: later the process would reuse memory that it has freed.
     const sockets = Math.min(SOCKETS, (openFiles ?? 256) - OTHER_FILES);
     if (sockets < FEW)
       throw new Error(`ulimit -n ${openFiles}: expected at least ${FEW + OTHER_FILES} open files`);
     const memory = await memoryOf(server, subscribers, sockets, 1000 * seconds);
+    const connect = (): Promise<void> => handshake(server);
+    await warmUp(WARM_HANDSHAKES, 1000 * seconds, connect);
+    const handshakeUs = await cheapest(server, ms, connect);
+    const publish = (): Promise<void> => publisher.publish('capacity-unused');
+    await warmUp(WARM_REQUESTS, 2000 * seconds, publish);
+    const triggerUs = await cheapest(server, ms, publish);
     const fanOutUs = await fanOut(server, publisher, subscribers, ms, triggerUs);
     return {
       handshakeUs,
@@ -54,11 +59,11 @@ export async function measure({ seconds, payloadBytes, openFiles }: MeasureOptio
   }
 }
 
-/** Publishes until the server has compiled the code of a request, which a busy machine takes longer for. */
-async function warmUp(publisher: Publisher, ms: number): Promise<void> {
+/** Repeats a task until the server has compiled its code, which a busy machine takes longer for. */
+async function warmUp(wanted: number, ms: number, task: () => Promise<void>): Promise<void> {
   const end = performance.now() + ms;
-  for (let count = 0; count < WARM_REQUESTS && performance.now() < end; count += IN_FLIGHT)
-    await Promise.all(Array.from({ length: IN_FLIGHT }, () => publisher.publish('capacity-unused')));
+  for (let count = 0; count < wanted && performance.now() < end; count += IN_FLIGHT)
+    await Promise.all(Array.from({ length: IN_FLIGHT }, task));
 }
 
 async function handshake({ app }: ServerProcess): Promise<void> {

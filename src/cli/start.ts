@@ -9,7 +9,7 @@ import { fail } from './fail.ts';
 import { openFilesLimit } from './open-files.ts';
 import type { CommandSettings, StartFlags } from './commands/start.ts';
 import { startBlock, startLine, stopLine } from './start-block.ts';
-import { ownNumber } from './workers/mark.ts';
+import { ownMark, type WorkerMark } from './workers/mark.ts';
 import { failAsWorker } from './workers/send-to-primary.ts';
 
 const NO_SETTINGS: CommandSettings = { given: {}, required: [] };
@@ -17,13 +17,13 @@ const NO_SETTINGS: CommandSettings = { given: {}, required: [] };
 /** Runs the server until a signal ends it, as one process or as the primary or a worker of several. */
 export async function start(flags: StartFlags, version: string, settings = NO_SETTINGS): Promise<void> {
   keepInspectorClosed();
-  const worker = ownNumber();
+  const worker = ownMark();
   const openFiles = openFilesLimit();
   try {
     const config = configure(flags, settings, openFiles);
     if (config.appsFrom !== DEVELOPMENT && inspectorUrl() !== undefined) refuseInspector();
-    const logger = openOwnLogger(config, worker);
-    if (worker !== undefined) return await serveAsWorker(config, logger);
+    const logger = openOwnLogger(config, worker?.number);
+    if (worker !== undefined) return await serveAsWorker(config, logger, worker);
     for (const warning of config.warnings) logger.warn(warning);
     const place = await (config.workers > 1 ? serveByWorkers(config, logger) : serveAlone(config, logger));
     const print = process.stdout.isTTY ? startBlock : startLine;
@@ -72,8 +72,8 @@ async function serveByWorkers(config: Config, logger: Logger) {
   return (await import('./workers/index.ts')).serveWithWorkers(config, logger);
 }
 
-async function serveAsWorker(config: Config, logger: Logger) {
-  return (await import('./workers/worker.ts')).serveAsWorker(config, logger);
+async function serveAsWorker(config: Config, logger: Logger, mark: WorkerMark) {
+  return (await import('./workers/worker.ts')).serveAsWorker(config, logger, mark);
 }
 
 /** Opens the log of this process; errors from now on are written there and do not end the process. */

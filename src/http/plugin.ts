@@ -15,7 +15,7 @@ import { Authentication } from './authenticate.ts';
 import { type Answer, answerTo, INTERNAL_ERROR, httpError, HttpError } from './errors.ts';
 import { registerUpgradeHint } from './upgrade-hint.ts';
 import { type HealthChecks, registerHealth } from './health.ts';
-import { type MetricsText, registerMetrics } from './metrics.ts';
+import { registerMetrics, type ServedMetrics } from './metrics.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { ROUTES } from './routes/index.ts';
 import { countRefusal } from './count-refusal.ts';
@@ -38,8 +38,8 @@ export interface HttpOptions {
   readonly prefix: string;
   /** Serve the HTTP API, and the hint on `/app`; not given: both. */
   readonly serves?: { readonly api: boolean; readonly clients: boolean };
-  /** Served under `/metrics`, if given. */
-  readonly metrics?: MetricsText | undefined;
+  /** Served as `/metrics`, if given. */
+  readonly metrics?: ServedMetrics | undefined;
   /** Sentence for the log about a path that nothing has here, if there is something to say. */
   readonly notFoundHint?: ((path: string) => string | undefined) | undefined;
   /** `undefined`: signatures may be used more than once. */

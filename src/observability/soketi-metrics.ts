@@ -1,4 +1,4 @@
-import type { NumberMetric } from '../core/ports/metric.ts';
+import { type NumberMetric, scalar } from '../core/ports/metric.ts';
 import type { AppTraffic } from '../core/traffic/app-traffic.ts';
 import type { Traffic } from '../core/traffic/traffic.ts';
 import type { Tally } from '../core/util/tally.ts';
@@ -33,15 +33,30 @@ const METRICS: readonly (readonly [
   ],
 ];
 
-const LABELS = ['app_id', 'port'];
-
 /** Metrics of each app under the names of another server, so that its boards and panels show this one (WAVEHALL_METRICS_COMPAT). */
-export const soketiMetrics = (server: CompatibleServer, traffic: Traffic, port: number): NumberMetric[] =>
-  METRICS.map(([kind, name, help, of]) => ({
+export const soketiMetrics = (server: CompatibleServer, traffic: Traffic, port: number): NumberMetric[] => [
+  ...METRICS.map(([kind, name, help, of]) => ({
     kind,
     name: `${server}_${name}`,
     help,
-    labels: LABELS,
+    labels: ['app_id', 'port'],
     acrossWorkers: 'sum' as const,
     values: () => [...traffic.apps()].map(([app, counts]) => [[app, String(port)], of(counts)] as const),
-  }));
+  })),
+  {
+    kind: 'gauge',
+    name: `${server}_process_start_time_seconds`,
+    help: 'Unix time at which the process started.',
+    labels: [],
+    acrossWorkers: 'min',
+    values: () => scalar(Date.now() / 1000 - process.uptime()),
+  },
+  {
+    kind: 'gauge',
+    name: `${server}_process_resident_memory_bytes`,
+    help: 'Memory of the process.',
+    labels: [],
+    acrossWorkers: 'sum',
+    values: () => scalar(process.memoryUsage.rss()),
+  },
+];

@@ -1,10 +1,8 @@
-import type { Server as TlsServer } from 'node:tls';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/index.ts';
-import type { Logger } from '../core/ports/logger.ts';
 import type { Refusals } from '../core/refusals.ts';
 import { countRefusal } from '../http/count-refusal.ts';
-import { type KeyPair, readKeyPair } from '../transports/tls.ts';
+import type { KeyPair } from '../transports/tls.ts';
 import { RequestInTurn } from './pipelining.ts';
 
 const CHECK_CONNECTIONS_MS = 2_000;
@@ -67,18 +65,4 @@ export function largest(
   name: 'requestBytes' | 'messageBytes' | 'fragmentsPerMessage',
 ): number {
   return Math.max(...config.apps.map(({ limits }) => Math.min(limits[name] || CEILING_BYTES, CEILING_BYTES)));
-}
-
-/** Reads the certificate again; an invalid one leaves the old one in place. */
-export function reloadTls(config: Config, all: readonly FastifyInstance[], logger: Logger): void {
-  try {
-    const keyPair = readKeyPair(config.tls);
-    if (keyPair === undefined) return;
-    for (const { server } of all) (server as unknown as Partial<TlsServer>).setSecureContext?.(keyPair);
-  } catch (error) {
-    logger.warn(
-      'SIGHUP: the new TLS certificate cannot be used, the previous one stays in use. Correct the file and send SIGHUP again',
-      { reason: (error as Error).message },
-    );
-  }
 }

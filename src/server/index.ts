@@ -6,9 +6,10 @@ import { RequestCounts } from '../http/request-counts.ts';
 import { openAdmin, openServedMetrics } from './admin.ts';
 import { assembleCore, type ServerCore } from './core.ts';
 import { openCutover, openFrontDoor } from './cutover.ts';
+import { Certificate } from './entrances/certificate.ts';
 import { type Entrances, listenOnAll, openEntrances } from './entrances/entrances.ts';
 import { probeContext } from './health/self-check.ts';
-import { largest, reloadTls } from './http.ts';
+import { largest } from './http.ts';
 import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
@@ -17,7 +18,6 @@ import { Shutdown } from './shutdown.ts';
 import type { WorkerGroup } from './worker-group.ts';
 import { openStores } from '../stores/index.ts';
 import { PeerReader } from '../transports/peer.ts';
-import { readKeyPair } from '../transports/tls.ts';
 import { WebSocketTransport } from '../transports/websocket.ts';
 
 /** A running server. */
@@ -38,6 +38,7 @@ export interface Server {
 
 /** Parts of a server that its ports need. */
 interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
+  readonly certificate: Certificate;
   readonly entrances: Entrances;
   readonly core: ServerCore;
   /** False when this process stops. */
@@ -49,16 +50,16 @@ interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
  * together with this process.
  */
 export async function startServer(config: Config, logger: Logger, workers?: WorkerGroup): Promise<Server> {
-  const keyPair = readKeyPair(config.tls);
+  const certificate = new Certificate(config.tls);
   const ownStores = await openStores(config, logger);
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
   const core = assembleCore(config, stores, logger);
-  const entrances = openEntrances(config, keyPair, core.refusals);
+  const entrances = openEntrances(config, certificate.keyPair, core.refusals);
   const shutdown = openShutdown(config, { core, entrances, stores: ownStores, cutover });
   const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
   const isOpen = (): boolean => !shutdown.begun;
-  const parts = { config, logger, workers, stores, cutover, core, entrances, isReady, isOpen };
+  const parts = { config, logger, workers, stores, cutover, core, certificate, entrances, isReady, isOpen };
   acceptUpgrades(parts);
   const requests = new RequestCounts(config.path);
   registerRoutes({ ...parts, requests }, await openOperatorRoutes(parts, requests));
@@ -70,12 +71,12 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
   await cutover?.start(main.url(config.path), api.url(config.path));
   return {
     port: main.port ?? 0,
-    secure: keyPair !== undefined,
+    secure: certificate.keyPair !== undefined,
     apiPort: api === main ? undefined : api.port,
     metricsPort: metrics?.port,
     connections: () => core.hub.size,
     stop: () => shutdown.stop(),
-    reloadTls: () => reloadTls(config, httpServersOf(entrances), logger),
+    reloadTls: () => certificate.reload(httpServersOf(entrances), logger),
   };
 }
 
@@ -116,7 +117,7 @@ function acceptUpgrades({ config, cutover, core, entrances, isReady }: ServerPar
 /** Opens the metrics, and the admin API at the port of the HTTP API. */
 async function openOperatorRoutes(parts: ServerParts, requests: RequestCounts): Promise<Metrics | undefined> {
   const { config, workers, stores, cutover, core, entrances, isReady, isOpen } = parts;
-  const own = nodeMetrics({ config, core, stores, requests, isReady });
+  const own = nodeMetrics({ ...parts, requests });
   const metrics = await openServedMetrics(config, own, { cutover, workers });
   const { apps } = config;
   const status = [nodeStatus({ hub: core.hub, stores, isReady, apps: apps.length }), ...stores.status];

@@ -9,7 +9,8 @@ import type { Logger } from '../core/ports/logger.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import { reusing } from '../core/util/reuse.ts';
 import type { Cutover } from '../cutover/plugin.ts';
-import type { DetailsAccess, HealthChecks } from '../http/health.ts';
+import type { DetailsAccess } from '../http/health.ts';
+import type { MemoryUsage, ServedMetrics } from '../http/metrics.ts';
 import { type HttpOptions, registerHttp } from '../http/plugin.ts';
 import type { RequestCounts } from '../http/request-counts.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -76,17 +77,32 @@ function optionsOf(
   {
     health,
     metrics,
-  }: { readonly health: Omit<HealthChecks, 'detailsAccess'>; readonly metrics: Metrics | undefined },
+  }: { readonly health: ReturnType<typeof openHealthChecks>; readonly metrics: Metrics | undefined },
 ): Pick<HttpOptions, 'serves' | 'prefix' | 'health' | 'metrics' | 'notFoundHint'> {
   const { serves } = entrance;
   return {
     serves,
     prefix: serves.metrics ? '' : config.path,
     health: { ...health, detailsAccess: serves.metrics ? () => 'allowed' : accessWith(config.adminToken) },
-    metrics: serves.metrics
-      ? metrics && { ...metrics, text: reusing(METRICS_REUSE_MS, () => metrics.text()) }
-      : undefined,
+    metrics: serves.metrics ? metrics && servedMetrics(metrics, config, health.details) : undefined,
     notFoundHint: notFoundHint(config, entrance),
+  };
+}
+
+/** The metrics, and memory in soketi's form when its names are asked for. */
+function servedMetrics(
+  metrics: Metrics,
+  { metricsCompat }: Pick<Config, 'metricsCompat'>,
+  details: ReturnType<typeof openHealthChecks>['details'],
+): ServedMetrics {
+  const memory = async (): Promise<MemoryUsage> => {
+    const { heapUsedBytes: used, heapLimitBytes: total } = (await details()).memory;
+    return { free: total - used, used, total, percent: (100 * used) / total };
+  };
+  return {
+    ...metrics,
+    text: reusing(METRICS_REUSE_MS, () => metrics.text()),
+    memory: metricsCompat === 'off' ? undefined : memory,
   };
 }
 

@@ -2,6 +2,8 @@
 export interface WorkerGroup {
   /** How many workers are configured. */
   readonly count: number;
+  /** Workers of the group that ended unexpectedly and were started again, as far as this one knows: before its own start. */
+  readonly restarts: number;
   /** Resolves when every worker is ready to listen. */
   waitUntilAllPrepared(): Promise<void>;
   /** Registers this worker's answer to a request that `requestAll` sends to all workers. */

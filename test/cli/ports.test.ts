@@ -75,6 +75,47 @@ describe('the metrics port', () => {
     expect((await get(main, '/health/detailed')).status).toBe(404);
   });
 
+  test.each(['soketi', 'sockudo'])(
+    '8.13 serves names of %s beside its own, and its /usage',
+    async (server) => {
+      const { metrics, main, api } = await startWithPorts({ WAVEHALL_METRICS_COMPAT: server });
+      const wire = await subscribed(main);
+      await (await subscribed(main)).close();
+      await publisher(api).post('/events', EVENT);
+      await wire.next(EVENT.name, TIMEOUT_MS);
+      const valueOf = async (name: string): Promise<number> => {
+        const { text } = await get(metrics, '/metrics');
+        return metric(text, `${server}_${name}\\{app_id="${APP.id}",port="\\d+"\\}`);
+      };
+      await eventually(async () => (await valueOf('new_disconnections_total')) === 1, 'one has left');
+      const EXPECTED = { connected: 1, new_connections_total: 2, ws_messages_received_total: 2 };
+      for (const [name, value] of Object.entries({ ...EXPECTED, http_calls_received_total: 1 }))
+        expect([name, await valueOf(name)]).toEqual([name, value]);
+      // Two greetings, two answers to subscribes, one event.
+      expect(await valueOf('ws_messages_sent_total')).toBe(5);
+      for (const direction of ['received', 'transmitted'])
+        for (const of of ['socket', 'http'])
+          expect(await valueOf(`${of}_${direction}_bytes`)).toBeGreaterThan(0);
+      const { text } = await get(metrics, '/metrics');
+      expect(metric(text, `${server}_process_start_time_seconds`)).toBeCloseTo(
+        metric(text, 'process_start_time_seconds'),
+        -1,
+      );
+      expect(metric(text, `${server}_process_resident_memory_bytes`)).toBeGreaterThan(10e6);
+      expect(metric(text, 'wavehall_connections')).toBe(1);
+      const { free, used, total, percent } = (
+        (await get(metrics, '/usage')).json as { memory: Record<string, number> }
+      ).memory;
+      expect([free! + used!, (100 * used!) / total!]).toEqual([total, percent]);
+    },
+  );
+
+  test('8.13 has no name of another server, and no /usage, unless it is asked for', async () => {
+    const { metrics } = await startWithPorts();
+    expect((await get(metrics, '/metrics')).text).not.toMatch(/^(?:soketi|sockudo)_/m);
+    expect((await get(metrics, '/usage')).status).toBe(404);
+  });
+
   test('8.13 has as many sockets as it may, and closes one more at once', async () => {
     const { metrics, main } = await startWithPorts();
     const open = async (): Promise<Socket> => {

@@ -12,6 +12,7 @@ import type { TestServer } from '../support/server.ts';
 import { http, signedPath } from '../support/wire-http.ts';
 import { eventually } from '../support/wire.ts';
 import { temporaryFolder } from './command.ts';
+import { metric } from './ports.ts';
 import { admin, LONG_MS, openClient, operate, operated, startOperated } from './operated-server.ts';
 
 vi.setConfig({ testTimeout: 4 * LONG_MS });
@@ -86,6 +87,8 @@ describe('wavehall restart', () => {
     const after = childrenOf(server.pid);
     expect(after).toHaveLength(4);
     expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+    const metrics = (await admin(server, 'GET', '/metrics')).text;
+    expect(metric(metrics, 'wavehall_worker_restarts_total')).toBe(0);
   });
 
   test('11.5 refuses a second restart while one is running, and runs again afterwards', async () => {

@@ -347,8 +347,9 @@ describe('the front door', () => {
 });
 
 describe('a worker that exits', () => {
-  test('2.9 loses its own sockets and is replaced; other workers and their clients are not affected', async () => {
+  test('2.9 loses its own sockets and is replaced and counted; other workers and their clients are not affected', async () => {
     const server = await startWorkers();
+    expect(metric(await metricsOf(server), 'wavehall_worker_restarts_total')).toBe(0);
     const wires = await openMany(server);
     for (const wire of wires) await subscribe(wire, 'room');
     const [killed = 0, ...others] = childrenOf(server.pid);
@@ -377,6 +378,8 @@ describe('a worker that exits', () => {
       'the metrics include all workers again',
       TIMEOUT_MS,
     );
+    for (let each = 0; each < WORKERS; each += 1)
+      expect(metric(await metricsOf(server), 'wavehall_worker_restarts_total')).toBe(1);
   });
 
   test('8.11 is restarted until Redis is back; meanwhile the other workers serve and the log has the reason', async () => {

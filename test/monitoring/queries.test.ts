@@ -22,19 +22,8 @@ vi.setConfig({ testTimeout: 90_000 });
 /** Prometheus' own: the first one has no series while no alert fires. */
 const OF_PROMETHEUS = new Set(['ALERTS', 'up']);
 
-/**
- * Metrics that rules and panels are written for, and that the server does not expose yet. A test fails as soon as one is exposed:
- * then it leaves this list.
- */
-const NOT_EXPOSED_YET = new Set([
-  'wavehall_tls_certificate_expiry_timestamp_seconds',
-  'wavehall_worker_restarts_total',
-]);
 /** Have values only after a fault that the load does not cause, or with another setting. */
 const AFTER_A_FAULT = new Set(['wavehall_bridge_dropped_total', 'wavehall_cutover_notifications_total']);
-
-/** True unless the text names a metric of that list. */
-const isExposed = (text: string): boolean => ![...NOT_EXPOSED_YET].some((metric) => text.includes(metric));
 
 withPrograms('the queries', ['prometheus', 'promtool'], () => {
   const folder = mkdtempSync(join(tmpdir(), 'wavehall-monitoring-'));
@@ -82,7 +71,7 @@ withPrograms('the queries', ['prometheus', 'promtool'], () => {
     );
   });
 
-  test.each(queries.filter(({ expression }) => isExposed(expression)))(
+  test.each(queries)(
     'the panel $panel names what a server exposes, and has data',
     async ({ expression, legend }) => {
       let unknown: string[] = [];
@@ -110,27 +99,18 @@ withPrograms('the queries', ['prometheus', 'promtool'], () => {
     expect(await prometheus.get(`label/${label}/values`, { 'match[]': metric })).not.toEqual([]);
   });
 
-  test.each(readAlerts().filter(({ text }) => isExposed(text)))(
-    'the alert $name names what a server exposes',
-    async ({ name }) => {
-      const { groups } = (await prometheus.get('rules')) as {
-        groups: { rules: { name: string; query: string; health: string; lastError?: string }[] }[];
-      };
-      const rule = groups.flatMap(({ rules }) => rules).find((each) => each.name === name);
-      expect([rule?.health, rule?.lastError]).toEqual(['ok', undefined]);
-      let unknown: string[] = [];
-      await eventually(
-        async () => (unknown = await unknownNames(rule?.query ?? '')).length === 0,
-        () => `unknown: ${unknown.join(', ')}`,
-        timeLeftMs(),
-      );
-    },
-  );
-
-  test.each([...NOT_EXPOSED_YET])('%s is not exposed yet; otherwise it leaves the list', async (metric) => {
-    const exposed = (await prometheus.get('metadata')) as Readonly<Record<string, unknown>>;
-    expect(Object.keys(exposed)).toContain('wavehall_ready');
-    expect(Object.keys(exposed)).not.toContain(metric.replace(/_bucket$/, ''));
+  test.each(readAlerts())('the alert $name names what a server exposes', async ({ name }) => {
+    const { groups } = (await prometheus.get('rules')) as {
+      groups: { rules: { name: string; query: string; health: string; lastError?: string }[] }[];
+    };
+    const rule = groups.flatMap(({ rules }) => rules).find((each) => each.name === name);
+    expect([rule?.health, rule?.lastError]).toEqual(['ok', undefined]);
+    let unknown: string[] = [];
+    await eventually(
+      async () => (unknown = await unknownNames(rule?.query ?? '')).length === 0,
+      () => `unknown: ${unknown.join(', ')}`,
+      timeLeftMs(),
+    );
   });
 
   test('the metrics that need a fault are exposed without values', async () => {

@@ -8,7 +8,6 @@ import { Histogram } from '../../src/core/util/histogram.ts';
 import { cutoverMetrics } from '../../src/cutover/status/metrics.ts';
 import { RequestCounts } from '../../src/http/request-counts.ts';
 import { serverMetrics, workerMetrics } from '../../src/server/metrics.ts';
-import type { WorkerGroup } from '../../src/server/worker-group.ts';
 import { lagMetric, lossMetrics } from '../../src/stores/redis/health/loss/loss-metrics.ts';
 import { redisMetrics } from '../../src/stores/redis/metrics.ts';
 
@@ -21,7 +20,11 @@ const noStatus = (): never => {
 };
 
 export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
-  'The server': serverMetrics({ maxConnections: 0 }, () => true),
+  'The server': serverMetrics({
+    config: { maxConnections: 0 },
+    certificate: { expiresAtSeconds: undefined },
+    isReady: () => true,
+  }),
   'Apps: connections, channels, events': trafficMetrics(new Traffic()),
   'HTTP requests': new RequestCounts('').metrics,
   'Refusals and limits': new Refusals({ warn: () => undefined }, Date.now).metrics,
@@ -35,6 +38,6 @@ export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
     lagMetric(NO_METER),
   ],
   'Between nodes': lossMetrics(NO_METER),
-  Workers: workerMetrics({ count: 1 } as WorkerGroup),
+  Workers: workerMetrics({ count: 1, restarts: 0 }),
   'A cutover': cutoverMetrics(noStatus),
 };

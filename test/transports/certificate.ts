@@ -9,14 +9,19 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-/** Makes a self-signed certificate for 127.0.0.1 with the name `subject`, in place of what is there. */
-export function makeCertificate(files: CertificateFiles, subject: string, passphrase?: string): void {
+/** Makes a self-signed certificate for 127.0.0.1 with the name `subject`, in place of what is there. `days`: its validity. */
+export function makeCertificate(
+  files: CertificateFiles,
+  subject: string,
+  passphrase?: string,
+  days = 1,
+): void {
   for (const file of [files.cert, files.key]) mkdirSync(dirname(file), { recursive: true });
   const locked = passphrase === undefined ? ['-nodes'] : ['-passout', `pass:${passphrase}`];
   execFileSync(
     'openssl',
     [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-days', '1'],
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-days', `${days}`],
       ...['-subj', `/CN=${subject}`, '-addext', 'subjectAltName=IP:127.0.0.1'],
       ...['-keyout', files.key, '-out', files.cert],
       ...locked,

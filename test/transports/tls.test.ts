@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { readKeyPair } from '../../src/transports/tls.ts';
 import { run, temporaryFolder } from '../cli/command.ts';
+import { get, metric, startWithPorts } from '../cli/ports.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { eventually, Wire } from '../support/wire.ts';
 import { type CertificateFiles, makeCertificate, subjectShown } from './certificate.ts';
@@ -81,6 +82,25 @@ describe('wss', () => {
       await server.close();
     }
     expect(await server.exited).toBe(0);
+  });
+
+  test('8.13 the metrics say when the certificate that is served expires', async () => {
+    const DAY_SECONDS = 86_400;
+    const files = certificate('first');
+    const { server, metrics } = await startWithPorts(variables(files));
+    const daysLeft = async (): Promise<number> => {
+      const { text } = await get(metrics, '/metrics');
+      const expirySeconds = metric(text, 'wavehall_tls_certificate_expiry_timestamp_seconds');
+      return Math.round((expirySeconds - Date.now() / 1000) / DAY_SECONDS);
+    };
+    expect(await daysLeft()).toBe(1);
+    makeCertificate(files, 'second', undefined, 30);
+    server.kill('SIGHUP');
+    await eventually(async () => (await daysLeft()) === 30, 'the expiry of the new certificate');
+    rmSync(files.cert);
+    server.kill('SIGHUP');
+    await eventually(() => server.output().includes('cannot be used'), 'the warning');
+    expect(await daysLeft()).toBe(30);
   });
 
   test('2.1 ignores SIGHUP without TLS', async () => {

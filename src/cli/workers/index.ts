@@ -5,7 +5,7 @@ import { watchReverbRestart } from '../reverb-restart.ts';
 import { handleSignals } from '../signals.ts';
 import type { Opened } from './messages.ts';
 import { Primary } from './primary.ts';
-import { WORKER_VARIABLE, workerMark } from './mark.ts';
+import { markOf, type WorkerMark, WORKER_VARIABLE } from './mark.ts';
 
 /**
  * Serves by several processes until a signal ends them. Rejects when they cannot start.
@@ -17,8 +17,8 @@ export async function serveWithWorkers(config: Config, logger: Logger): Promise<
       'WAVEHALL_WORKERS: expected 1, because this process is already one of several (started with node:cluster, or by PM2 in cluster mode)',
     );
   const { workers, drainSeconds } = config;
-  const fork = (number: number) =>
-    cluster.fork({ ...keptSettings(config), [WORKER_VARIABLE]: workerMark(number, process.pid) });
+  const fork = (mark: WorkerMark) =>
+    cluster.fork({ ...keptSettings(config), [WORKER_VARIABLE]: markOf(mark, process.pid) });
   const primary = new Primary({ workers, drainMs: drainSeconds * 1000, logger, clock: Date.now, fork });
   const opened = await primary.start();
   handleSignals(primary);

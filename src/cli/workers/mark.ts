@@ -1,10 +1,19 @@
 /** Variable that names a worker's slot. It contains the primary's process id, so that an inherited variable is not mistaken for it. */
 export const WORKER_VARIABLE = 'WAVEHALL_WORKER';
 
-export const workerMark = (number: number, primary: number): string => `${number}/${primary}`;
+/** A worker and the state of its group, as of its start. */
+export interface WorkerMark {
+  readonly number: number;
+  /** Workers of the group that ended unexpectedly before this one started. */
+  readonly restarts: number;
+}
 
-/** Number of the worker that this process is; `undefined` when it is none. */
-export function ownNumber(): number | undefined {
-  const [number, primary] = (process.env[WORKER_VARIABLE] ?? '').split('/');
-  return process.send !== undefined && primary === String(process.ppid) ? Number(number) : undefined;
+export const markOf = ({ number, restarts }: WorkerMark, primary: number): string =>
+  `${number}/${primary}/${restarts}`;
+
+/** The mark of this process; `undefined` when it is no worker. */
+export function ownMark(): WorkerMark | undefined {
+  const [number, primary, restarts] = (process.env[WORKER_VARIABLE] ?? '').split('/');
+  if (process.send === undefined || primary !== String(process.ppid)) return undefined;
+  return { number: Number(number), restarts: Number(restarts) };
 }

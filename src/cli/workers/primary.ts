@@ -4,6 +4,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { RestartAnswer } from '../../server/worker-group.ts';
 import { BroadcastRequest } from './broadcast-request.ts';
+import type { WorkerMark } from './mark.ts';
 import type { Action, Opened, Order, Report } from './messages.ts';
 import { RollingRestart } from './rolling-restart.ts';
 import { type End, WorkerSlot } from './worker-slot.ts';
@@ -14,7 +15,7 @@ export interface PrimaryDeps {
   readonly drainMs: number;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly fork: (number: number) => Worker;
+  readonly fork: (mark: WorkerMark) => Worker;
 }
 
 /**
@@ -33,6 +34,8 @@ export class Primary {
   #failed: ((error: ConfigError) => void) | undefined;
   #allEnded: ((exitCode: number) => void) | undefined;
   #exitCode = 0;
+  /** Workers that ended unexpectedly and are started again. */
+  #restarts = 0;
 
   constructor(deps: PrimaryDeps) {
     this.#deps = deps;
@@ -46,7 +49,7 @@ export class Primary {
     return new WorkerSlot({
       number,
       clock,
-      fork,
+      fork: () => fork({ number, restarts: this.#restarts }),
       onReport: (slot, report) => this.#receive(slot, report),
       onEnd: (slot, end) => this.#onEnd(slot, end),
     });
@@ -153,6 +156,7 @@ export class Primary {
       return this.#giveUp([`Worker ${slot.number} ended (${end.how}) before it could serve`]);
     if (this.#phase === 'stopping') return this.#onStopped(end);
     if (isOutOfService) return;
+    this.#restarts += 1;
     const restartInMs = slot.restart(end);
     this.#deps.logger.warn(
       "A worker process exited: its clients were disconnected, and it is restarted. See the reason; after SIGKILL look for the kernel's out-of-memory killer",

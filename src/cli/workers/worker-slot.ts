@@ -6,7 +6,7 @@ import type { Order, Report } from './messages.ts';
 export interface WorkerSlotDeps {
   readonly number: number;
   readonly clock: Clock;
-  fork(number: number): Worker;
+  fork(): Worker;
   onReport(slot: WorkerSlot, report: Report): void;
   onEnd(slot: WorkerSlot, end: End): void;
 }
@@ -46,7 +46,7 @@ export class WorkerSlot {
   }
 
   start(): void {
-    const worker = this.#deps.fork(this.number);
+    const worker = this.#deps.fork();
     this.#worker = worker;
     worker.on('message', (report: Report) => {
       if (report.report === 'opened') this.#servesSinceMs = this.#deps.clock();

@@ -2,12 +2,13 @@ import type { Config } from '../../config/index.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { type Server, startServer } from '../../server/index.ts';
 import type { RestartAnswer, WorkerGroup } from '../../server/worker-group.ts';
+import type { WorkerMark } from './mark.ts';
 import type { Action, Order, Report } from './messages.ts';
 import { sendToPrimary } from './send-to-primary.ts';
 
 /** Serves until the primary orders a stop. Rejects when it cannot start. `node:cluster` ends this process when the primary has ended. */
-export async function serveAsWorker(config: Config, logger: Logger): Promise<void> {
-  const link = new PrimaryLink(config.workers);
+export async function serveAsWorker(config: Config, logger: Logger, { restarts }: WorkerMark): Promise<void> {
+  const link = new PrimaryLink(config.workers, restarts);
   const server = await startServer(config, logger, link);
   link.serve(server);
   const { port, secure, apiPort, metricsPort } = server;
@@ -17,6 +18,7 @@ export async function serveAsWorker(config: Config, logger: Logger): Promise<voi
 /** The channel to the primary. */
 class PrimaryLink implements WorkerGroup {
   readonly count: number;
+  readonly restarts: number;
   readonly #handlers = new Map<string, (argument: unknown) => unknown>();
   readonly #pending = new Map<number, (answers: readonly unknown[]) => void>();
   #server: Server | undefined;
@@ -25,8 +27,9 @@ class PrimaryLink implements WorkerGroup {
   #isStopping = false;
   #last = 0;
 
-  constructor(count: number) {
+  constructor(count: number, restarts: number) {
     this.count = count;
+    this.restarts = restarts;
     process.on('message', (order: Order) => this.#obey(order));
   }
 

@@ -26,7 +26,7 @@ export interface HealthDeps {
 }
 
 /** Opens the checks behind the health endpoints, over all workers of this port (SPEC 8.11). */
-export function openHealthChecks(deps: HealthDeps): Omit<HealthChecks, 'detailsAccess'> {
+export function openHealthChecks(deps: HealthDeps) {
   const { core, stores, workers, isReady } = deps;
   const wanted = workers?.count ?? 1;
   const greetings = askWorkers('health-websocket', () => isOpen(deps), workers, GREETING_REUSE_MS);
@@ -40,13 +40,13 @@ export function openHealthChecks(deps: HealthDeps): Omit<HealthChecks, 'detailsA
   return {
     isReady: readinessOf(isReady, workers),
     warnings: () => stores.warnings(),
-    acceptsWebSockets: async () => {
+    acceptsWebSockets: async (): Promise<boolean> => {
       const all = await greetings();
       return all.length >= wanted && all.every(Boolean);
     },
     redis: async () => mergeRedis(await pings()),
     details: async () => mergeDetails(await figures(), wanted),
-  };
+  } satisfies Omit<HealthChecks, 'detailsAccess'>;
 }
 
 /** True when this process has room for a client and greets one. */

@@ -11,11 +11,13 @@ export interface ProcessDetails {
   readonly connections: number;
   /** Different users who are signed in, or members of a presence channel, on a connection of this process. */
   readonly users: number;
-  readonly memory: {
-    readonly rssBytes: number;
-    readonly heapUsedBytes: number;
-    readonly heapLimitBytes: number;
-  };
+  readonly memory: MemoryDetails;
+}
+
+interface MemoryDetails {
+  readonly rssBytes: number;
+  readonly heapUsedBytes: number;
+  readonly heapLimitBytes: number;
 }
 
 export function ownDetails(hub: {
@@ -51,7 +53,7 @@ function countUsers(connections: Iterable<Connection>): number {
  * Merges the figures of all processes: sums, and the longest uptime. A user with connections to two workers counts in both.
  * `wanted`: the number of workers that are configured.
  */
-export function mergeDetails(processes: readonly ProcessDetails[], wanted: number): object {
+export function mergeDetails(processes: readonly ProcessDetails[], wanted: number) {
   const sum = (of: (each: ProcessDetails) => number): number =>
     processes.reduce((total, each) => total + of(each), 0);
   return {

@@ -2,9 +2,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { metric } from '../cli/ports.ts';
 import { APP } from '../support/app.ts';
+import { http } from '../support/wire-http.ts';
 import type { Scenario } from './bench.ts';
-import { join, MEASURES_CPU, parseAgainst, startWavehall } from './contestants.ts';
+import { join, MEASURES_CPU, parseAgainst, startUncounted, startWavehall } from './contestants.ts';
 import { filled } from './docs.ts';
 import { compare, goalsOf, ratioOf, type Row } from './figures.ts';
 import { Load, type Idle } from './load.ts';
@@ -48,8 +50,12 @@ const RULES: readonly (readonly [rule: string, scenario: string])[] = [
   ['2.9', 'memory'],
   ['2.10', 'idle'],
   ['2.9', 'connect'],
+  ['11.5', 'metrics'],
   ['3.13', 'cost'],
 ];
+
+/** They start their own servers. */
+const ALONE = ['cost', 'connect', 'metrics'];
 
 function expectMeasured(rows: readonly Row[], servers: readonly string[]): void {
   expect(rows.map(({ server }) => server)).toEqual(expect.arrayContaining([...servers]));
@@ -63,7 +69,7 @@ it.each(RULES)(
   '%s the benchmark measures Wavehall and another server: %s',
   async (_, name) => {
     const rows = await scenarioNamed(name).run(prepared.bench);
-    expectMeasured(rows, ['cost', 'connect'].includes(name) ? ['Wavehall'] : ['Wavehall', 'Other']);
+    expectMeasured(rows, ALONE.includes(name) ? ['Wavehall'] : ['Wavehall', 'Other']);
   },
   60_000,
 );
@@ -75,6 +81,27 @@ it('3.13 the benchmark compares a fan-out with bare socket writes and with anoth
   expect(bareWrite.map(({ figure }) => figure)).toEqual([...new Set(rows.map(({ figure }) => figure))]);
   for (const { against = [] } of rows.filter(({ server }) => server === 'Wavehall'))
     expect(against.find(({ to }) => to === 'bare write')?.ratio).toBeGreaterThan(0);
+}, 60_000);
+
+it('11.5 the server without metrics delivers, and counts nothing', async () => {
+  const TOKEN = 'a-token-for-tests';
+  const server = await startUncounted({ variables: { WAVEHALL_ADMIN_TOKEN: TOKEN } });
+  const load = Load.start(server.endpoint, workersKind(undefined));
+  const { open } = await load.run('open', { n: 3 });
+  const { deliveries } = await load.run('fanout', { seconds: 0.2, burst: 1 });
+  expect([open, deliveries > 0]).toEqual([3, true]);
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const { text } = await http(server.endpoint, { method: 'GET', path: '/admin/metrics', headers });
+  expect(text).toContain('wavehall_ready 1');
+  for (const name of [
+    'deliveries_total',
+    'messages_sent_total',
+    'connections_opened_total',
+    'http_requests_total',
+  ])
+    expect(metric(text, `wavehall_${name}`) || 0).toBe(0);
+  await load.close();
+  await server.close();
 }, 60_000);
 
 it('3.13 the benchmark measures each way to distribute connections to workers', async () => {

@@ -46,20 +46,23 @@ export const MEASURES_CPU = existsSync('/proc/self/schedstat');
 const measurable = (pid: number): number => (MEASURES_CPU ? pid : 0);
 
 const COLLECTOR = new URL('./servers/collect-on-signal.mjs', import.meta.url).href;
+const UNCOUNTED = new URL('./servers/uncounted.mjs', import.meta.url).href;
 const NAIVE = new URL('./servers/naive.ts', import.meta.url).pathname;
 
 export interface Start {
   readonly core?: number | undefined;
   /** Options of Node. */
   readonly nodeOptions?: readonly string[];
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** Starts Wavehall as in production, but without limits for a single client. */
-export async function startWavehall({ core, nodeOptions = [] }: Start): Promise<Contestant> {
+export async function startWavehall({ core, nodeOptions = [], variables = {} }: Start): Promise<Contestant> {
   const server = await startServer({
     ...APP_VARIABLES,
     WAVEHALL_MAX_SUBSCRIPTIONS: '0',
     WAVEHALL_MAX_MESSAGES_PER_SECOND: '0',
+    ...variables,
     NODE_OPTIONS: [`--import=${COLLECTOR}`, ...nodeOptions].join(' '),
   });
   pin(server.pid, core);
@@ -76,6 +79,12 @@ export async function startWavehall({ core, nodeOptions = [] }: Start): Promise<
       await server.exited;
     },
   };
+}
+
+/** Starts Wavehall without the code that counts its traffic. */
+export async function startUncounted(start: Start): Promise<Contestant> {
+  const wavehall = await startWavehall({ ...start, nodeOptions: [`--import=${UNCOUNTED}`] });
+  return { ...wavehall, name: 'without metrics', role: 'other' };
 }
 
 /** Starts the naive server for its application `bare`, which only calls `socket.write`; for fan-outs only. */

@@ -111,7 +111,8 @@ export async function measureFanOut(
   return rowsOf(label, results);
 }
 
-async function turn(
+/** Publishes for one round, and returns the CPU time of a delivery. */
+export async function turn(
   bench: Bench,
   loaded: LoadedServer,
   { parameters }: PublishPattern,

@@ -7,6 +7,7 @@ import { handshake } from './handshake.ts';
 import { httpLatency } from './http-latency.ts';
 import { idle } from './idle.ts';
 import { memory } from './memory.ts';
+import { metrics } from './metrics.ts';
 import { openLoop } from './open-loop.ts';
 import { presence } from './presence.ts';
 import { quiet } from './quiet.ts';
@@ -18,6 +19,7 @@ export const SCENARIOS: readonly Scenario[] = [
   // First: a server that already runs has not yet freed memory that it could reuse.
   memory,
   fanOut,
+  metrics,
   openLoop,
   quiet,
   httpLatency,

@@ -41,7 +41,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   server = await startServer(APP_VARIABLES);
   env = {
-    WAVEHALL_URL: `http://127.0.0.1:${server.port}`,
+    TARGET_URL: `http://127.0.0.1:${server.port}`,
     REVERB_APP_ID: APP.id,
     REVERB_APP_KEY: APP.key,
     REVERB_APP_SECRET: APP.secret,

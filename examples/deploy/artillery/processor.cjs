@@ -1,6 +1,6 @@
 /**
  * Functions of the scenarios in load.yml: they sign channels and requests with the app's credentials, which come from the
- * environment: REVERB_APP_ID, REVERB_APP_KEY, REVERB_APP_SECRET, and WAVEHALL_URL (http://127.0.0.1:8080).
+ * environment: REVERB_APP_ID, REVERB_APP_KEY, REVERB_APP_SECRET, and TARGET_URL (http://127.0.0.1:8080).
  */
 'use strict';
 const { createHash, createHmac, randomUUID } = require('node:crypto');
@@ -12,7 +12,7 @@ const {
   REVERB_APP_KEY: key = 'app-key',
   REVERB_APP_SECRET: secret = 'app-secret',
 } = process.env;
-const base = process.env.WAVEHALL_URL ?? 'http://127.0.0.1:8080';
+const base = process.env.TARGET_URL ?? 'http://127.0.0.1:8080';
 
 const hmac = (text) => createHmac('sha256', secret).update(text).digest('hex');
 

@@ -48,15 +48,14 @@ export async function closeClients(loadedServers: readonly LoadedServer[]): Prom
   await Promise.all(loadedServers.map(({ load }) => load.close()));
 }
 
-/** Runs `rounds`, or as many as the benchmark has. Returns the results of each server, one per round; `undefined` where its turn failed. */
+/** Runs all rounds. Returns the results of each server, one per round; `undefined` where its turn failed. */
 export async function interleave<Result>(
   bench: Bench,
   loadedServers: readonly LoadedServer[],
   turn: (loaded: LoadedServer) => Promise<Result | undefined>,
-  rounds = bench.sizes.rounds,
 ): Promise<Map<LoadedServer, (Result | undefined)[]>> {
   const results = new Map<LoadedServer, (Result | undefined)[]>(loadedServers.map((loaded) => [loaded, []]));
-  for (let round = 0; round <= rounds; round += 1) {
+  for (let round = 0; round <= bench.sizes.rounds; round += 1) {
     for (const loaded of shuffled(loadedServers)) {
       const result = await attempt(bench, loaded, turn);
       // The first round only warms up the JIT compilers of the servers.

@@ -1,55 +1,101 @@
-/** Cost of the metrics: deliveries of a server that counts and is scraped each second, beside the same server without the counting. */
+/** Cost of the metrics: deliveries of a server that counts and is scraped, beside the same server without the counting; and of one scrape. */
 import type { Bench, Scenario } from '../bench.ts';
 import { type Contestant, startUncounted, startWavehall } from '../contestants.ts';
 import type { Row } from '../figures.ts';
-import { closeClients, interleave, type LoadedServer, openClients } from '../rounds.ts';
-import { rowsOf } from '../rows.ts';
+import { closeClients, interleave, openClients } from '../rounds.ts';
+import { type Results, rowsOf } from '../rows.ts';
 import { http } from '../../support/wire-http.ts';
 import { EIGHT, ONE, turn } from './fan-out.ts';
 
 const SOCKETS = 1000;
 const MOST = 1.02;
-/** Often enough that a round has one; Prometheus usually asks each 15 s. */
-const SCRAPE_EVERY_MS = 1000;
+/** As in examples/deploy/prometheus/prometheus.yml. */
+const SCRAPE_EVERY_MS = 15_000;
+const SCRAPES = 50;
 const TOKEN = 'a-token-for-the-benchmark';
-/** The difference is smaller than what disturbs a single round. */
-const ROUNDS_FACTOR = 5;
+/** Two processes of one program differ by as much as the metrics cost: several pairs are measured. */
+const PAIRS = 5;
+const PATTERNS = [ONE, EIGHT];
 
 export const metrics: Scenario = {
   name: 'metrics',
   title: 'CPU of the server for one delivery, with metrics and without',
   async run(bench) {
-    const { server: core } = bench.setting.pinning;
-    const counted = await startWavehall({ core, variables: { WAVEHALL_ADMIN_TOKEN: TOKEN } });
-    const uncounted = await startUncounted({ core });
-    const scraping = setInterval(() => void scrape(counted), SCRAPE_EVERY_MS);
-    try {
-      return await measure(bench, [counted, uncounted]);
-    } finally {
-      clearInterval(scraping);
-      await Promise.all([counted.close(), uncounted.close()]);
-    }
+    const all: PairResults[] = [];
+    for (let pair = 0; pair < PAIRS; pair += 1) all.push(await withPair(bench, deliveries));
+    const rows = PATTERNS.flatMap(({ name }, at) =>
+      rowsOf(
+        {
+          scenario: 'metrics',
+          figure: `${bench.scaled(SOCKETS)} sockets, ${name}`,
+          unit: 'us/delivery',
+          goal: () => MOST,
+        },
+        joined(all.map((results) => results[at] as Results)),
+      ),
+    );
+    return [...rows, await withPair(bench, oneScrape)];
   },
 };
 
-async function measure(bench: Bench, contestants: readonly Contestant[]): Promise<Row[]> {
-  const sockets = bench.scaled(SOCKETS);
-  const loadedServers = await openClients(bench, contestants, sockets);
+/** Results of one pair of servers, for each pattern. */
+type PairResults = readonly Results[];
+
+/** Starts a server that is scraped and one that does not count. */
+async function withPair<T>(
+  bench: Bench,
+  task: (bench: Bench, counted: Contestant, uncounted: Contestant) => Promise<T>,
+): Promise<T> {
+  const { server: core } = bench.setting.pinning;
+  const counted = await startWavehall({ core, variables: { WAVEHALL_ADMIN_TOKEN: TOKEN } });
+  const uncounted = await startUncounted({ core });
+  const scraping = setInterval(() => void scrape(counted), SCRAPE_EVERY_MS);
   try {
-    const rows: Row[] = [];
-    for (const pattern of [ONE, EIGHT]) {
-      const figure = `${sockets} sockets, ${pattern.name}`;
-      const results = await interleave(
-        bench,
-        loadedServers,
-        (loaded: LoadedServer) => turn(bench, loaded, pattern),
-        ROUNDS_FACTOR * bench.sizes.rounds,
-      );
-      rows.push(...rowsOf({ scenario: 'metrics', figure, unit: 'us/delivery', goal: () => MOST }, results));
-    }
-    return rows;
+    return await task(bench, counted, uncounted);
+  } finally {
+    clearInterval(scraping);
+    await Promise.all([counted.close(), uncounted.close()]);
+  }
+}
+
+async function deliveries(bench: Bench, ...contestants: readonly Contestant[]): Promise<PairResults> {
+  const loadedServers = await openClients(bench, contestants, bench.scaled(SOCKETS));
+  try {
+    const results: Results[] = [];
+    for (const pattern of PATTERNS)
+      results.push(await interleave(bench, loadedServers, (loaded) => turn(bench, loaded, pattern)));
+    return results;
   } finally {
     await closeClients(loadedServers);
+  }
+}
+
+/** All rounds of all pairs, as if one pair had had them. */
+function joined(all: readonly Results[]): Results {
+  const [first = new Map()] = all;
+  return new Map(
+    [...first.keys()].map((loaded, at) => [
+      loaded,
+      all.flatMap((results) => [...results.values()][at] ?? []),
+    ]),
+  );
+}
+
+async function oneScrape(bench: Bench, counted: Contestant): Promise<Row> {
+  const load = bench.load(counted);
+  try {
+    const idle = load.run('idle', { seconds: 2 * bench.sizes.seconds, pids: counted.pid });
+    for (let each = 0; each < SCRAPES; each += 1) await scrape(counted);
+    const { serverUs } = await idle;
+    return {
+      scenario: 'metrics',
+      figure: 'one scrape, 1 app',
+      server: counted.name,
+      value: serverUs / SCRAPES / 1000,
+      unit: 'ms of CPU',
+    };
+  } finally {
+    await load.close();
   }
 }
 

@@ -46,7 +46,7 @@ export const MEASURES_CPU = existsSync('/proc/self/schedstat');
 const measurable = (pid: number): number => (MEASURES_CPU ? pid : 0);
 
 const COLLECTOR = new URL('./servers/collect-on-signal.mjs', import.meta.url).href;
-const UNCOUNTED = new URL('./servers/uncounted.mjs', import.meta.url).href;
+const COUNTING = new URL('./servers/counting.mjs', import.meta.url).href;
 const NAIVE = new URL('./servers/naive.ts', import.meta.url).pathname;
 
 export interface Start {
@@ -81,10 +81,14 @@ export async function startWavehall({ core, nodeOptions = [], variables = {} }: 
   };
 }
 
+/** Starts Wavehall as `startUncounted` does, but with the code that counts. */
+export const startCounted = (start: Start): Promise<Contestant> =>
+  startWavehall({ ...start, nodeOptions: [`--import=${COUNTING}`] });
+
 /** Starts Wavehall without the code that counts its traffic. */
 export async function startUncounted(start: Start): Promise<Contestant> {
-  const wavehall = await startWavehall({ ...start, nodeOptions: [`--import=${UNCOUNTED}`] });
-  return { ...wavehall, name: 'without metrics', role: 'other' };
+  const variables = { ...start.variables, COUNTING: 'off' };
+  return { ...(await startCounted({ ...start, variables })), name: 'without metrics', role: 'other' };
 }
 
 /** Starts the naive server for its application `bare`, which only calls `socket.write`; for fan-outs only. */

@@ -1,6 +1,6 @@
 /** Cost of the metrics: deliveries of a server that counts and is scraped, beside the same server without the counting; and of one scrape. */
 import type { Bench, Scenario } from '../bench.ts';
-import { type Contestant, startUncounted, startWavehall } from '../contestants.ts';
+import { type Contestant, startCounted, startUncounted } from '../contestants.ts';
 import type { Row } from '../figures.ts';
 import { closeClients, interleave, openClients } from '../rounds.ts';
 import { type Results, rowsOf } from '../rows.ts';
@@ -13,8 +13,11 @@ const MOST = 1.02;
 const SCRAPE_EVERY_MS = 15_000;
 const SCRAPES = 50;
 const TOKEN = 'a-token-for-the-benchmark';
-/** Two processes of one program differ by as much as the metrics cost: several pairs are measured. */
-const PAIRS = 5;
+/**
+ * Two processes of one program differ by more than the metrics cost, and the one whose clients connect first is often slower:
+ * several pairs are measured, and each time another one is first.
+ */
+const PAIRS = 6;
 const PATTERNS = [ONE, EIGHT];
 
 export const metrics: Scenario = {
@@ -22,7 +25,8 @@ export const metrics: Scenario = {
   title: 'CPU of the server for one delivery, with metrics and without',
   async run(bench) {
     const all: PairResults[] = [];
-    for (let pair = 0; pair < PAIRS; pair += 1) all.push(await withPair(bench, deliveries));
+    for (let pair = 0; pair < PAIRS; pair += 1)
+      all.push(await withPair(bench, (...servers) => deliveries(bench, servers, pair % 2 === 0)));
     const rows = PATTERNS.flatMap(({ name }, at) =>
       rowsOf(
         {
@@ -34,7 +38,7 @@ export const metrics: Scenario = {
         joined(all.map((results) => results[at] as Results)),
       ),
     );
-    return [...rows, await withPair(bench, oneScrape)];
+    return [...rows, await withPair(bench, (counted) => oneScrape(bench, counted))];
   },
 };
 
@@ -44,22 +48,28 @@ type PairResults = readonly Results[];
 /** Starts a server that is scraped and one that does not count. */
 async function withPair<T>(
   bench: Bench,
-  task: (bench: Bench, counted: Contestant, uncounted: Contestant) => Promise<T>,
+  task: (counted: Contestant, uncounted: Contestant) => Promise<T>,
 ): Promise<T> {
   const { server: core } = bench.setting.pinning;
-  const counted = await startWavehall({ core, variables: { WAVEHALL_ADMIN_TOKEN: TOKEN } });
+  const counted = await startCounted({ core, variables: { WAVEHALL_ADMIN_TOKEN: TOKEN } });
   const uncounted = await startUncounted({ core });
   const scraping = setInterval(() => void scrape(counted), SCRAPE_EVERY_MS);
   try {
-    return await task(bench, counted, uncounted);
+    return await task(counted, uncounted);
   } finally {
     clearInterval(scraping);
     await Promise.all([counted.close(), uncounted.close()]);
   }
 }
 
-async function deliveries(bench: Bench, ...contestants: readonly Contestant[]): Promise<PairResults> {
-  const loadedServers = await openClients(bench, contestants, bench.scaled(SOCKETS));
+async function deliveries(
+  bench: Bench,
+  contestants: readonly Contestant[],
+  isInOrder: boolean,
+): Promise<PairResults> {
+  const inOrder = isInOrder ? contestants : contestants.toReversed();
+  const opened = await openClients(bench, inOrder, bench.scaled(SOCKETS));
+  const loadedServers = isInOrder ? opened : opened.toReversed();
   try {
     const results: Results[] = [];
     for (const pattern of PATTERNS)

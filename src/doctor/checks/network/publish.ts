@@ -5,6 +5,7 @@ import type { PublishOutcome } from '../../network/publish.ts';
 import { type Finding, type Fix, ok, problem, skipped } from '../../report/finding.ts';
 import type { ProblemName } from '../../report/problems.ts';
 import { applyEnv } from '../fixes.ts';
+import { portOf } from '../../network/faults.ts';
 
 /** Publishes an event where Laravel publishes, as Laravel signs it. */
 export async function checkPublish(context: Context): Promise<Finding[]> {
@@ -87,12 +88,12 @@ async function otherAddress(context: Context, publish: URL): Promise<Finding[]> 
   if ((await network.identity(local)).program !== 'wavehall') return [];
   const found: Finding[] = [];
   const run = applyEnv(laravel);
-  if (publish.port !== local.port)
+  if (portOf(publish) !== portOf(local))
     found.push(
       problem(
         'publish-port-mismatch',
-        `Laravel publishes to port ${publish.port || 'of the scheme'}, and Wavehall listens on ${local.port}`,
-        envFix(laravel.env, `${prefixOf(context)}_PORT`, local.port, run),
+        `Laravel publishes to port ${portOf(publish)}, and Wavehall listens on ${portOf(local)}`,
+        envFix(laravel.env, `${prefixOf(context)}_PORT`, String(portOf(local)), run),
       ),
     );
   const path = context.broadcast?.path ?? '';

@@ -1,11 +1,11 @@
 import type { Context } from '../../context.ts';
 import { envFix } from '../../laravel/env.ts';
 import { shown } from '../../network/answer-kind.ts';
+import { portOf } from '../../network/faults.ts';
 import type { PublishOutcome } from '../../network/publish.ts';
 import { type Finding, type Fix, ok, problem, skipped } from '../../report/finding.ts';
 import type { ProblemName } from '../../report/problems.ts';
 import { applyEnv } from '../fixes.ts';
-import { portOf } from '../../network/faults.ts';
 
 /** Publishes an event where Laravel publishes, as Laravel signs it. */
 export async function checkPublish(context: Context): Promise<Finding[]> {

@@ -52,13 +52,14 @@ async function withPair<T>(
 ): Promise<T> {
   const { server: core } = bench.setting.pinning;
   const counted = await startCounted({ core, variables: { WAVEHALL_ADMIN_TOKEN: TOKEN } });
-  const uncounted = await startUncounted({ core });
   const scraping = setInterval(() => void scrape(counted), SCRAPE_EVERY_MS);
+  let uncounted: Contestant | undefined;
   try {
+    uncounted = await startUncounted({ core });
     return await task(counted, uncounted);
   } finally {
     clearInterval(scraping);
-    await Promise.all([counted.close(), uncounted.close()]);
+    await Promise.all([counted.close(), uncounted?.close()]);
   }
 }
 

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { sleep } from '../../src/core/util/time.ts';
 import { ReverbRestart } from '../../src/cli/reverb-restart.ts';
 import { readConfig } from '../../src/config/index.ts';
 import { assemble, laravel8 } from '../laravel/app-folder.ts';
@@ -139,9 +140,14 @@ describe('the mark', () => {
     const set = (mark: string) =>
       redisCli(['-p', `${own.port}`, '-n', '1', 'set', 'p:c:laravel:reverb:restart', mark]);
     let marks = 0;
-    const setting = setInterval(() => void set(`${(marks += 1)}`), 1000);
-    onTestFinished(() => clearInterval(setting));
-    expect(await server.exited).toBe(0);
+    const ended = new AbortController();
+    const exited = server.exited.finally(() => ended.abort());
+    // One after another, and none is left when Redis ends.
+    while (!ended.signal.aborted) {
+      await set(`${(marks += 1)}`);
+      await Promise.race([exited, sleep(1000)]);
+    }
+    expect(await exited).toBe(0);
     expect(marks).toBeGreaterThan(0);
   });
 });

@@ -100,6 +100,8 @@ test('11.5 each metric has its rule for several workers', () => {
   const rules = metrics.map(({ name, acrossWorkers }) => [name.slice('wavehall_'.length), acrossWorkers]);
   expect(Object.fromEntries(rules.filter(([, rule]) => rule !== 'sum'))).toEqual({
     workers_wanted: 'max',
+    worker_restarts_total: 'max',
+    tls_certificate_expiry_timestamp_seconds: 'min',
     node_info: 'max',
     ready: 'min',
     redis_ready: 'min',

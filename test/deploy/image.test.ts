@@ -143,7 +143,7 @@ describe('the image', () => {
     await run(command, args, { cwd: building });
     await copy(image, { '': root, build: building }, running);
     await installProduction(running);
-  }, 120_000);
+  }, 300_000);
 
   afterAll(async () => {
     server?.kill('SIGKILL');

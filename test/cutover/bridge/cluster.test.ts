@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
 import { eventually } from '../../support/wire.ts';
 import { upstreamKinds, type UpstreamServer } from '../upstream.ts';
@@ -9,6 +9,9 @@ import { publish } from './bridged-pair.ts';
 
 const QUICK = { reconnectFirstMs: 100, reconnectMostMs: 400, graceMs: 600, retryMostMs: 200 };
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => JSON.stringify({ at }));
+
+/** Every event is waited for on every client, also on a machine that is busy. */
+vi.setConfig({ testTimeout: 60_000 });
 
 let redis: TestRedis;
 let upstream: UpstreamServer;

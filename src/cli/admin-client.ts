@@ -1,4 +1,5 @@
 import { parseUrl } from '../core/util/url.ts';
+import { localHost } from '../net/address.ts';
 import { textIn, type Variables } from '../settings/settings.ts';
 import { type HttpAnswer, type HttpFailure, sendRequest } from '../net/http-client.ts';
 
@@ -24,9 +25,7 @@ export const localClientUrl = (variables: Variables): string =>
 const hostOf = (variables: Variables): string => textIn(variables, 'REVERB_SERVER_HOST') ?? '0.0.0.0';
 
 function localUrl(variables: Variables, host: string, port: string): string {
-  const given = host.trim().replace(/^\[(.*)\]$/, '$1');
-  const own = given === '0.0.0.0' ? '127.0.0.1' : given === '::' ? '::1' : given;
-  const address = own.includes(':') ? `[${own}]` : own;
+  const address = localHost(host.trim().replace(/^\[(.*)\]$/, '$1'));
   if (textIn(variables, 'WAVEHALL_TLS_CERT') === undefined) return `http://${address}:${port}`;
   // The certificate has the name of a host.
   return `https://${textIn(variables, 'REVERB_HOST')?.trim() ?? address}:${port}`;

@@ -7,6 +7,7 @@ import { type EnvFile, readEnv } from './laravel/env.ts';
 import { assumedSnapshot, type BroadcastSettings } from './laravel/snapshot.ts';
 import { Network, type NetworkOptions } from './network/network.ts';
 import { parseUrl } from '../core/util/url.ts';
+import { localHost } from '../net/address.ts';
 
 /** Settings that `wavehall start` would use. */
 export interface ServerSide {
@@ -138,12 +139,9 @@ function readServerSide(variables: Variables): ServerSide {
   }
 }
 
-const EVERY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-
 /** Address of the server on this machine. */
 function localAddress({ config }: ServerSide): URL | undefined {
   if (config === undefined || config.port === 0) return undefined;
-  const host = EVERY_ADDRESS[config.host] ?? config.host;
   const scheme = config.tls.localCert === undefined ? 'http' : 'https';
-  return addressFrom(scheme, host, String(config.port), config.path);
+  return addressFrom(scheme, localHost(config.host), String(config.port), config.path);
 }

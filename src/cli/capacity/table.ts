@@ -1,4 +1,5 @@
 /** The answer of `wavehall capacity` for a terminal. */
+import { columns as columnLines } from '../../cutover/status/table.ts';
 import { BENCHMARK } from './benchmark.ts';
 import type { Capacity } from './index.ts';
 
@@ -19,17 +20,7 @@ export function capacityTable(found: Capacity): string {
 const number = (value: number): string =>
   value.toLocaleString('en-US', { maximumFractionDigits: value < 100 && !Number.isInteger(value) ? 1 : 0 });
 
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0))) ?? [];
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
+const columns = (rows: readonly (readonly string[])[]): string => columnLines(rows).join('\n');
 
 const machineLine = ({ machine }: Capacity): string =>
   `This machine: ${machine.cores} cores, ${number(machine.availableKib / MEBIBYTE_KIB)} MiB of memory available, ` +

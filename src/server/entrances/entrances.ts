@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/index.ts';
 import { LISTEN_SETTINGS, socketShares } from '../../config/listen.ts';
 import type { Refusals } from '../../core/refusals.ts';
+import { localHost } from '../../net/address.ts';
 import type { KeyPair } from '../../transports/tls.ts';
 import { createHttp } from '../http.ts';
 import { OpenSockets } from './open-sockets.ts';
@@ -65,9 +66,7 @@ export class Entrance {
   url(prefix: string): URL | undefined {
     const { host, keyPair } = this.#options;
     if (this.port === undefined) return undefined;
-    const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-    const name = address.includes(':') ? `[${address}]` : address;
-    return new URL(`${keyPair === undefined ? 'http' : 'https'}://${name}:${this.port}/${prefix}`);
+    return new URL(`${keyPair === undefined ? 'http' : 'https'}://${localHost(host)}:${this.port}/${prefix}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { ignore } from '../../../core/util/ignore.ts';
 import { within } from '../../../core/util/time.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
 import { Keys } from '../keys.ts';
@@ -38,8 +39,6 @@ export async function inspectRedis(options: RedisOptions, timeoutMs: number): Pr
     links.close();
   }
 }
-
-const ignore = (): void => undefined;
 
 function problemOf(error: unknown, options: RedisOptions): RedisInspection['problem'] {
   if (!(error instanceof PreflightError)) return explainError(error, options);

@@ -165,6 +165,14 @@ withLaravel('faults of settings', () => {
     expect(lines[(fix?.lineNumber ?? 0) - 1]).toBe('REVERB_PORT=1');
   });
 
+  test('names the port of the HTTP API when it has one of its own', async () => {
+    const { finding } = await examine(app, {
+      env: { REVERB_PORT: '1' },
+      server: { WAVEHALL_API_PORT: '8181' },
+    });
+    expect(finding('publish-port-mismatch').fix).toMatchObject({ line: 'REVERB_PORT=8181' });
+  });
+
   test('finds config-cache-stale: the cached configuration has other values', async () => {
     const { copy } = plant(app, { env: { REVERB_PORT: '1' } });
     execFileSync('php', ['artisan', 'config:cache'], {

@@ -88,12 +88,13 @@ async function otherAddress(context: Context, publish: URL): Promise<Finding[]> 
   if ((await network.identity(local)).program !== 'wavehall') return [];
   const found: Finding[] = [];
   const run = applyEnv(laravel);
-  if (portOf(publish) !== portOf(local))
+  const apiPort = server.config?.apiPort ?? portOf(local);
+  if (portOf(publish) !== apiPort)
     found.push(
       problem(
         'publish-port-mismatch',
-        `Laravel publishes to port ${portOf(publish)}, and Wavehall listens on ${portOf(local)}`,
-        envFix(laravel.env, `${prefixOf(context)}_PORT`, String(portOf(local)), run),
+        `Laravel publishes to port ${portOf(publish)}, and Wavehall listens on ${apiPort} for them`,
+        envFix(laravel.env, `${prefixOf(context)}_PORT`, String(apiPort), run),
       ),
     );
   const path = context.broadcast?.path ?? '';

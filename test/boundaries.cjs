@@ -1,5 +1,5 @@
 // Who may import whom. Run by `npm run check`.
-const ADAPTERS = 'stores|apps|transports|http|observability|admin|cutover';
+const ADAPTERS = 'stores|apps|transports|http|observability|admin|cutover|webhooks';
 
 const only = (name, from, allowed, comment) => ({
   name,
@@ -46,8 +46,8 @@ module.exports = {
     only(
       'net-imports-nothing',
       '^src/net/',
-      ['^src/net/', '^(node:)?(http|https|tls)$'],
-      'The HTTP client for servers of others, and whose certificate is trusted.',
+      ['^src/net/', '^(node:)?(http|https|tls)$', 'ipaddr\\.js'],
+      'The HTTP client for servers of others, whose certificate is trusted, and which addresses are.',
     ),
     {
       name: 'adapters-do-not-import-each-other',
@@ -85,7 +85,10 @@ module.exports = {
     owns('fastify', 'http', 'transports', 'admin', 'server'),
     owns('pino', 'observability'),
     owns('prom-client', 'observability'),
-    owns('ioredis', 'stores/redis'),
+    owns('ioredis', 'stores/redis', 'webhooks'),
+    owns('undici', 'webhooks'),
+    owns('opossum', 'webhooks'),
+    owns('ipaddr.js', 'net', 'apps'),
     owns('commander', 'cli'),
   ],
   options: {

@@ -14,6 +14,11 @@ export type WebhookEvent =
       readonly user_id?: string;
     };
 
+/** 9.3 — an event of a connection or a user, without a channel; never in one request with those of 9.2, whose receivers demand one. */
+export type ChannellessWebhookEvent = {
+  readonly name: 'connection_opened' | 'connection_closed' | 'user_online' | 'user_offline';
+} & Readonly<Record<string, string | number>>;
+
 export type WebhookName = WebhookEvent['name'];
 
 /** 9.2 — `data` of a `client_event`: a string as it was, anything else as JSON text. */
@@ -21,8 +26,10 @@ export const webhookData = (dataJson: string): string =>
   dataJson.startsWith('"') ? (JSON.parse(dataJson) as string) : dataJson;
 
 /** 9.1 — the body, to be signed and sent as it is. */
-export const encodeWebhook = (timeMs: number, events: readonly WebhookEvent[]): string =>
-  JSON.stringify({ time_ms: timeMs, events });
+export const encodeWebhook = (
+  timeMs: number,
+  events: readonly (WebhookEvent | ChannellessWebhookEvent)[],
+): string => JSON.stringify({ time_ms: timeMs, events });
 
 /** 9.1, 7.5 — receivers insist on exactly this content type, without a charset. */
 export const webhookHeaders = ({ key, secret }: Credential, body: string): Record<string, string> => ({

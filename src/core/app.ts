@@ -1,4 +1,4 @@
-import type { Credential, Limits } from '#protocol';
+import type { Credential, Limits, WebhookName } from '#protocol';
 import type { HistoryBounds } from './ports/events.ts';
 
 /** Reverb's fixed window: so many messages of one socket in so many seconds. */
@@ -19,6 +19,23 @@ export interface AppLimits extends Limits {
 
 export interface HistoryRule extends HistoryBounds {
   readonly prefix: string;
+}
+
+/** Types of events: those with a channel (SPEC 9.2), and those without one, which go to endpoints of their own (SPEC 9.3). */
+export type WebhookType =
+  WebhookName | 'connection_opened' | 'connection_closed' | 'user_online' | 'user_offline';
+
+/** A receiver of an app's webhooks (SPEC 9.5). */
+export interface WebhookEndpoint {
+  /** Unique over all apps: `app-id` and its number, unless it is named. It stands in metrics, the log and the command line. */
+  readonly name: string;
+  /** `http:` and `https:` post; `redis:`, `rediss:` and `unix:` with `/queue:NAME` push a job for Laravel's queue. May contain a password. */
+  readonly url: URL;
+  /** Without any, nothing is sent. */
+  readonly eventTypes: readonly WebhookType[];
+  readonly channelPrefix: string;
+  readonly channelSuffix: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** An application: plain data, so that any provider can make one. */
@@ -56,4 +73,5 @@ export interface App {
   readonly authorizeWithinSeconds: number;
   /** Unoccupied presence channels answer 404 to `GET …/users`, as Reverb does (SPEC 8.8). */
   readonly usersOfUnoccupiedAre404: boolean;
+  readonly webhooks: readonly WebhookEndpoint[];
 }

@@ -1,5 +1,6 @@
 import { encode, errors, memberFromUser, type SignedInUser, type WatchlistEvent } from '#protocol';
 import { channelMapKey } from './util/channel-map-key.ts';
+import { userChannel, userOfUserChannel } from './channels/user-channel.ts';
 import type { Connection } from './client/connection.ts';
 import type { Hub } from './channels/hub.ts';
 import { MultiMap } from './util/multi-map.ts';
@@ -10,9 +11,6 @@ import { ifUnavailable } from './ports/failures.ts';
 
 /** Delay before `offline` is sent, so that a page reload does not count as leaving. */
 export const OFFLINE_AFTER_MS = 3000;
-
-/** A signed-in user is a member of a channel that no client can subscribe to; the sockets that watch the user subscribe to it. */
-const USER_CHANNEL_PREFIX = '#user-';
 
 type OnlineState = WatchlistEvent['name'];
 
@@ -80,7 +78,7 @@ export class Users {
 
   /** Takes the change of a signed-in user, from this node or another. False: the event belongs to another channel. */
   handleEvent(ref: ChannelRef, { memberChange: change }: ChannelEvent): boolean {
-    if (!ref.channel.startsWith(USER_CHANNEL_PREFIX)) return false;
+    if (userOfUserChannel(ref.channel) === undefined) return false;
     const key = channelMapKey(ref);
     if (change?.joined === true) {
       if (!this.#leaving.delete(key)) this.#queue(ref, 'online');
@@ -139,7 +137,7 @@ export class Users {
   #queue(ref: ChannelRef, presence: OnlineState): void {
     for (const watcher of this.#watchers.get(channelMapKey(ref))) {
       const changes = this.#changes.get(watcher) ?? new Map<string, OnlineState>();
-      this.#changes.set(watcher, changes.set(ref.channel.slice(USER_CHANNEL_PREFIX.length), presence));
+      this.#changes.set(watcher, changes.set(userOfUserChannel(ref.channel) ?? '', presence));
     }
   }
 
@@ -152,8 +150,6 @@ export class Users {
     return 'online';
   }
 }
-
-const userChannel = (app: string, user: string): ChannelRef => ({ app, channel: USER_CHANNEL_PREFIX + user });
 
 function sendOnlineStates(connection: Connection, changes: ReadonlyMap<string, OnlineState>): void {
   const named = (name: OnlineState): WatchlistEvent[] => {

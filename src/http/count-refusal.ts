@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import type { RefusalReason } from '../core/reasons.ts';
-import type { Refusals } from '../core/refusals.ts';
+import type { RefusalReason } from '../core/refusals/reasons.ts';
+import type { Refusals } from '../core/refusals/refusals.ts';
 import { pathOf } from '../core/util/http-text.ts';
 import type { Answer } from './errors.ts';
 

@@ -1,6 +1,6 @@
 import { OutcomeUnknown, Unavailable } from '../core/ports/failures.ts';
 import type { AppLimits } from '../core/app.ts';
-import type { RefusalReason } from '../core/reasons.ts';
+import type { RefusalReason } from '../core/refusals/reasons.ts';
 
 /** Response to a request. */
 export interface Answer {

@@ -7,7 +7,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { ReplayGuard } from '../core/ports/stores.ts';
 import { SlowSubscribers } from '../core/ports/failures.ts';
 import type { Logger } from '../core/ports/logger.ts';
-import type { Refusals } from '../core/refusals.ts';
+import type { Refusals } from '../core/refusals/refusals.ts';
 import type { AppTraffic } from '../core/traffic/app-traffic.ts';
 import { pathOf, splitTarget } from '../core/util/http-text.ts';
 import type { Api } from './routes/api.ts';

@@ -10,9 +10,10 @@ import { Outbound } from '../core/client/outbound.ts';
 import { SocketLimits } from '../core/client/socket-limits.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
-import { Refusals } from '../core/refusals.ts';
+import { Refusals } from '../core/refusals/refusals.ts';
 import { Traffic } from '../core/traffic/traffic.ts';
 import { Users } from '../core/users.ts';
+import { NodeEvents } from '../core/webhooks/node-events.ts';
 import { HeapGuard } from '../observability/heap.ts';
 
 const TICK_MS = 1000;
@@ -82,9 +83,11 @@ function assembleClients(
   };
   const sockets = new SocketLimits(limits, parts.hub);
   const { errorDataAsString, unusedAppsHint } = config;
+  const nodeEvents = new NodeEvents(stores.outbox);
   const gateway = new CoreGateway({
     ...stores,
     ...parts,
+    nodeEvents,
     limits,
     sockets,
     errorDataAsString,

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/index.ts';
-import type { Refusals } from '../core/refusals.ts';
+import type { Refusals } from '../core/refusals/refusals.ts';
 import { countRefusal } from '../http/count-refusal.ts';
 import type { KeyPair } from '../transports/tls.ts';
 import { RequestInTurn } from './pipelining.ts';

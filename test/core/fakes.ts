@@ -21,7 +21,8 @@ import { Traffic } from '../../src/core/traffic/traffic.ts';
 import { Users } from '../../src/core/users.ts';
 import { openMemoryStores } from '../../src/stores/memory/index.ts';
 import type { StopReason } from '../../src/core/client/reading.ts';
-import { Refusals } from '../../src/core/refusals.ts';
+import { Refusals } from '../../src/core/refusals/refusals.ts';
+import { NodeEvents } from '../../src/core/webhooks/node-events.ts';
 
 /** A frame as a client reads it. */
 export interface Frame {
@@ -247,6 +248,7 @@ export function openCore(options: TestCoreOptions = {}) {
     hub,
     users,
     subscriptionCounter,
+    nodeEvents: new NodeEvents(stores.outbox),
     logger,
     clock: clock.read,
     limits: {

@@ -6,7 +6,7 @@ import { LocalChannel } from '../../src/core/channels/local-channel.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
 import { AppTraffic } from '../../src/core/traffic/app-traffic.ts';
 import { DeliveryLatency } from '../../src/core/traffic/delivery-latency.ts';
-import { Refusals } from '../../src/core/refusals.ts';
+import { Refusals } from '../../src/core/refusals/refusals.ts';
 import { FakeLogger, FakeSocket, lineEncoder, settled, testApp, testConnection } from './fakes.ts';
 
 const app = testApp();

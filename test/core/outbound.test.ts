@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/core/client/connection.ts';
 import { Outbound } from '../../src/core/client/outbound.ts';
-import { Refusals } from '../../src/core/refusals.ts';
+import { Refusals } from '../../src/core/refusals/refusals.ts';
 import { FakeLogger, FakeSocket, openCore, settled, testConnection } from './fakes.ts';
 
 const limits = { softBytes: 1000, hardBytes: 10_000 };

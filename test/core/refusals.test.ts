@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Refusals } from '../../src/core/refusals.ts';
+import { Refusals } from '../../src/core/refusals/refusals.ts';
 
 function refusals() {
   const lines: [string, object | undefined][] = [];

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { errors } from '../../protocol/errors.ts';
-import { REASONS } from '../../src/core/reasons.ts';
+import { REASONS } from '../../src/core/refusals/reasons.ts';
 import { exists } from './names.ts';
 import { inlineCodeOf } from './page.ts';
 import { ROOT } from './shell-blocks.ts';

@@ -9,7 +9,7 @@ import { type HttpOptions, registerHttp } from '../../src/http/plugin.ts';
 import { healthChecks } from '../support/health.ts';
 import { RequestCounts } from '../../src/http/request-counts.ts';
 import { CREDENTIAL, openCore, type TestCoreOptions, testApp } from '../core/fakes.ts';
-import { Refusals } from '../../src/core/refusals.ts';
+import { Refusals } from '../../src/core/refusals/refusals.ts';
 
 export interface TestHttpOptions
   extends

@@ -9,11 +9,12 @@ import type { Clock } from '../ports/clock.ts';
 import type { ConnectionQuota } from '../ports/stores.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Handshake, Socket } from '../ports/transport.ts';
-import type { RefusalReason } from '../reasons.ts';
-import type { Refusals } from '../refusals.ts';
+import type { RefusalReason } from '../refusals/reasons.ts';
+import type { Refusals } from '../refusals/refusals.ts';
 import type { AppTraffic } from '../traffic/app-traffic.ts';
 import { causeOfClose } from '../traffic/close-cause.ts';
 import type { Traffic } from '../traffic/traffic.ts';
+import type { NodeEvents } from '../webhooks/node-events.ts';
 import { type ConnectionLimits, SocketLimits } from './socket-limits.ts';
 
 export interface AdmissionLimits extends ConnectionLimits {
@@ -32,6 +33,7 @@ export interface AdmissionDeps {
   readonly outbound: Outbound;
   readonly refusals: Refusals;
   readonly traffic: Traffic;
+  readonly nodeEvents: NodeEvents;
   /** SPEC 1.3: the form of errors for clients whose app is unknown. */
   readonly errorDataAsString: boolean;
   /** Names the apps of the environment that are not served, for the log. */
@@ -85,8 +87,9 @@ export class Admission {
     if (connection.isProbe) return;
     const { socket, traffic, closeMessage, terminateCause } = connection;
     const cause = terminateCause ?? causeOfClose(code, closeMessage);
-    const { live } = this.#deps.traffic;
-    if (live.isWatched) live.disconnected(connection, code, cause);
+    const { traffic: all, nodeEvents, clock } = this.#deps;
+    if (all.live.isWatched) all.live.disconnected(connection, code, cause);
+    nodeEvents.connectionClosed(connection, code, cause, clock());
     traffic.connections.add(socket.transport, -1);
     traffic.closed.add(cause);
     this.#countAddress(socket, -1);
@@ -155,8 +158,9 @@ export class Admission {
 
   #countOpened(connection: Connection): void {
     const { socket, traffic } = connection;
-    const { live } = this.#deps.traffic;
-    if (live.isWatched) live.connected(connection);
+    const { nodeEvents, traffic: all } = this.#deps;
+    if (all.live.isWatched) all.live.connected(connection);
+    nodeEvents.connectionOpened(connection);
     traffic.opened.add(socket.transport);
     traffic.connections.add(socket.transport);
     this.#countAddress(socket, 1);

@@ -4,8 +4,8 @@ import type { Hub } from '../channels/hub.ts';
 import type { Outbound } from './outbound.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
-import type { RefusalReason } from '../reasons.ts';
-import type { Refusals } from '../refusals.ts';
+import type { RefusalReason } from '../refusals/reasons.ts';
+import type { Refusals } from '../refusals/refusals.ts';
 
 export interface LivenessLimits {
   /** Time that a pinged client has to answer (SPEC 2.10). */

@@ -11,8 +11,9 @@ import type { Clock } from '../ports/clock.ts';
 import type { Broker, CachedEvents } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { Logger } from '../ports/logger.ts';
-import { refusalReasonOf } from '../refusal-reason.ts';
-import type { Refusals } from '../refusals.ts';
+import { refusalReasonOf } from '../refusals/refusal-reason.ts';
+import type { Refusals } from '../refusals/refusals.ts';
+import type { NodeEvents } from '../webhooks/node-events.ts';
 import type { Users } from '../users.ts';
 import type { Connection } from './connection.ts';
 import { checkRateLimit, waitForTurn } from './rate.ts';
@@ -27,6 +28,7 @@ export interface MessageHandlerDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly refusals: Refusals;
+  readonly nodeEvents: NodeEvents;
 }
 
 /** Decodes one message of an admitted client, applies its limits, runs its handler and sends the refusal of what fails. */

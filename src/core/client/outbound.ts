@@ -1,6 +1,6 @@
 import type { Connection } from './connection.ts';
 import { STOP_READING } from './reading.ts';
-import type { Refusals } from '../refusals.ts';
+import type { Refusals } from '../refusals/refusals.ts';
 
 export interface OutboundLimits {
   /** Unsent bytes above which a client is not read, and gets no best-effort events. */

@@ -12,9 +12,10 @@ import {
 import type { Connection } from '../client/connection.ts';
 import type { Hub } from '../channels/hub.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Refusals } from '../refusals.ts';
+import type { Refusals } from '../refusals/refusals.ts';
 import { withinClientEventRate } from '../client/rate.ts';
 import type { Relay } from '../channels/relay.ts';
+import type { NodeEvents } from '../webhooks/node-events.ts';
 
 type ClientEvent = Extract<ClientMessage, { kind: 'client-event' }>;
 
@@ -23,6 +24,7 @@ interface ClientEventDeps {
   readonly relay: Relay;
   readonly clock: Clock;
   readonly refusals: Refusals;
+  readonly nodeEvents: NodeEvents;
 }
 
 /** SPEC 5: relays to the others on the channel, rebuilt from the known fields. A promise: the client's next message has to wait. */
@@ -43,6 +45,7 @@ function relay(core: ClientEventDeps, from: Connection, message: ClientEvent): P
   const ref = { app: from.app.id, channel };
   const kind = kindOf(channel);
   const userId = kind.members ? from.subscription(channel)?.member?.id : undefined;
+  core.nodeEvents.clientEvent(from, { name, channel, dataJson, userId });
   const payload = encode.event(name, dataJson, channel, userId);
   return core.relay.send(from, ref, { payload, except: from.socketId, bestEffort: true });
 }

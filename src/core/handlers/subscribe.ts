@@ -26,6 +26,7 @@ import type { ChannelRef, CachedEvent, CachedEvents } from '../ports/events.ts';
 import type { Membership } from '../ports/membership.ts';
 import { Unavailable, ifUnavailable } from '../ports/failures.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { NodeEvents } from '../webhooks/node-events.ts';
 
 type Subscribe = Extract<ClientMessage, { kind: 'subscribe' }>;
 
@@ -34,6 +35,7 @@ interface SubscribeDeps {
   readonly membership: Membership;
   readonly cachedEvents: CachedEvents;
   readonly subscriptionCounter: SubscriptionCounter;
+  readonly nodeEvents: NodeEvents;
   readonly logger: Logger;
 }
 
@@ -156,13 +158,17 @@ async function checkMemberLimit(
 /** SPEC 3.10: the last event of a cache channel, if there is one. */
 async function cachedEvent(
   core: SubscribeDeps,
-  { traffic }: Connection,
+  { app, traffic }: Connection,
   ref: ChannelRef,
 ): Promise<CachedEvent | undefined> {
   const cached = await ifUnavailable(core.cachedEvents.last(ref), () => undefined);
-  if (cached === undefined) traffic.cacheMisses += 1;
-  else traffic.cacheHits += 1;
-  return cached;
+  if (cached !== undefined) {
+    traffic.cacheHits += 1;
+    return cached;
+  }
+  traffic.cacheMisses += 1;
+  core.nodeEvents.cacheMiss(app, ref);
+  return undefined;
 }
 
 /** SPEC 3.3, 3.7, 3.10: sends `subscription_succeeded`, then the cached event of a cache channel. */

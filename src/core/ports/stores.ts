@@ -3,6 +3,7 @@ import type { LossMeter } from './loss-meter.ts';
 import type { Membership } from './membership.ts';
 import type { Metric } from './metric.ts';
 import type { StatusSection } from './status.ts';
+import type { Outbox } from './webhooks.ts';
 
 /** Counts the connections of an app in the whole cluster against its limit. */
 export interface ConnectionQuota {
@@ -52,6 +53,8 @@ export interface Stores {
   readonly replayGuard: ReplayGuard;
   /** `undefined`: this node is the only one. */
   readonly lossMeter?: LossMeter;
+  /** `undefined`: no app has webhooks. */
+  readonly outbox?: Outbox;
   /** Metrics of the stores. */
   readonly metrics: readonly Metric[];
   /** Parts of the status of this node. */

@@ -1,5 +1,5 @@
 import type { TransportName } from '../ports/transport.ts';
-import type { RefusalReason } from '../reasons.ts';
+import type { RefusalReason } from '../refusals/reasons.ts';
 import { Tally } from '../util/tally.ts';
 
 /** Way on which an event was published, or sent again to this node. */

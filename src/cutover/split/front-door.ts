@@ -7,7 +7,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { ConnectionQuota } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { Gateway, Session } from '../../core/ports/transport.ts';
-import type { Refusals } from '../../core/refusals.ts';
+import type { Refusals } from '../../core/refusals/refusals.ts';
 import type { SocketLimits } from '../../core/client/socket-limits.ts';
 import { ignore } from '../../core/util/ignore.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';

@@ -4,7 +4,7 @@ import { sleep } from '../../core/util/time.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { ConnectionQuota } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import type { Refusals } from '../../core/refusals.ts';
+import type { Refusals } from '../../core/refusals/refusals.ts';
 import type { Fullness, SocketLimits } from '../../core/client/socket-limits.ts';
 import type { UpgradeRequest } from './upgrade-request.ts';
 import { errorReason } from '../proxy/upstream-request.ts';

@@ -3,7 +3,7 @@ import { getSystemErrorMap } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/index.ts';
 import { LISTEN_SETTINGS, socketShares } from '../../config/listen.ts';
-import type { Refusals } from '../../core/refusals.ts';
+import type { Refusals } from '../../core/refusals/refusals.ts';
 import { localHost } from '../../net/address.ts';
 import type { KeyPair } from '../../transports/tls.ts';
 import { createHttp } from '../http.ts';

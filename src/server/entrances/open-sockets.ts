@@ -1,5 +1,5 @@
 import type { Server, Socket } from 'node:net';
-import type { Refusals } from '../../core/refusals.ts';
+import type { Refusals } from '../../core/refusals/refusals.ts';
 
 const OPEN_SOCKETS = Symbol('open sockets');
 /** First byte of a TLS record that opens a connection. */

@@ -1,4 +1,4 @@
-import type { AppLimits } from './app.ts';
+import type { AppLimits } from '../app.ts';
 import type { RefusalReason } from './reasons.ts';
 
 /** Name of a limit: the variable that sets it, or `ulimit -n`. */

@@ -1,11 +1,11 @@
-import { counter, type NumberMetric } from './ports/metric.ts';
-import { type LogExample, MinuteLog } from './util/minute-log.ts';
-import type { LiveFeed } from './live/feed.ts';
-import type { Logger } from './ports/logger.ts';
-import type { AppLimits } from './app.ts';
+import { counter, type NumberMetric } from '../ports/metric.ts';
+import { type LogExample, MinuteLog } from '../util/minute-log.ts';
+import type { LiveFeed } from '../live/feed.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { AppLimits } from '../app.ts';
 import { limitOf, type LimitName } from './reached-limits.ts';
 import { REASONS, type RefusalReason } from './reasons.ts';
-import { Tally } from './util/tally.ts';
+import { Tally } from '../util/tally.ts';
 
 /**
  * Counts refusals by reason, and logs each reason at most once a minute. Bounded by the list of reasons, whatever clients

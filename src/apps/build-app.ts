@@ -2,13 +2,16 @@ import type { App } from '../core/app.ts';
 import { readSettings, type SettingSource } from '../settings/settings.ts';
 import { APP_LIMITS } from './limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from './options.ts';
+import { readEndpoints } from './webhooks/endpoints.ts';
+import type { GivenEndpoint } from './webhooks/given.ts';
 
-/** Builds an app; its options and limits come from `source`. */
+/** Builds an app; its options and limits come from `source`, and its endpoints unless they are given. */
 export function buildApp(
   id: string,
   credentials: App['credentials'],
   source: SettingSource,
   problems: string[],
+  endpoints?: readonly GivenEndpoint[],
 ): App {
   const { enabled: isRateLimited, ...rateLimiting } = readSettings(RATE_LIMITING, source, problems);
   return Object.freeze({
@@ -17,6 +20,7 @@ export function buildApp(
     ...readSettings(APP_OPTIONS, source, problems),
     rateLimiting: isRateLimited ? rateLimiting : undefined,
     limits: withEventDataLimit(readSettings(APP_LIMITS, source, problems), source),
+    webhooks: readEndpoints(id, endpoints, source, problems),
   });
 }
 

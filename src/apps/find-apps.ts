@@ -122,12 +122,14 @@ function checkUnique({ apps, from }: AppsOfSource, problems: string[]): void {
   const ids = apps.map(({ id }) => id);
   // One app may have several secrets for one key, while its secret is rotated.
   const keys = apps.flatMap(({ credentials }) => [...new Set(credentials.map(({ key }) => key))]);
-  for (const [what, values] of [
-    ['app_id', ids],
-    ['key', keys],
+  const endpoints = apps.flatMap(({ webhooks }) => webhooks.map(({ name }) => name));
+  for (const [what, values, user] of [
+    ['app_id', ids, 'app'],
+    ['key', keys, 'app'],
+    ['webhooks name', endpoints, 'endpoint'],
   ] as const) {
     const double = values.find((value, at) => values.indexOf(value) !== at);
     if (double !== undefined)
-      problems.push(`${from}: ${what} ${JSON.stringify(double)}: expected to be used by one app only`);
+      problems.push(`${from}: ${what} ${JSON.stringify(double)}: expected to be used by one ${user} only`);
   }
 }

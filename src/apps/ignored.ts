@@ -3,8 +3,8 @@ import { APP_LIMITS } from './limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from './options.ts';
 import type { ReverbConfig } from './reverb-config.ts';
 
-/** Keys of an app that are not settings: its credentials, and the options of Laravel's own client. */
-const OTHER_KEYS = ['app_id', 'key', 'secret', 'credentials', 'options', 'name'];
+/** Keys of an app that are not settings: its credentials, its webhooks, and the options of Laravel's own client. */
+const OTHER_KEYS = ['app_id', 'key', 'secret', 'credentials', 'webhooks', 'options', 'name'];
 
 /** Every key that an app in JSON may have; `a.b` is `b` within `a`. */
 export const APP_KEYS: ReadonlySet<string> = new Set([
@@ -24,7 +24,6 @@ const SERVER_KEYS: Readonly<Record<string, string>> = {
 
 /** Keys of soketi's apps without a counterpart, and the reason. */
 const SOKETI_KEYS: Readonly<Record<string, string>> = {
-  webhooks: 'Wavehall sends no webhooks',
   ...Object.fromEntries(
     [
       'backend_events_per_sec',

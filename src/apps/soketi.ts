@@ -44,7 +44,6 @@ const NOTHING_AT_ZERO =
 
 /** Keys without a counterpart, and the value with which they do nothing. */
 const WITHOUT_EFFECT: Readonly<Record<string, (value: unknown) => boolean>> = {
-  webhooks: (value) => (Array.isArray(value) ? value.length === 0 : value === '[]'),
   max_backend_events_per_sec: (value) => Number(value) < 0,
   max_backend_events_per_second: (value) => Number(value) < 0,
   max_read_req_per_sec: (value) => Number(value) < 0,

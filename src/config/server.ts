@@ -16,6 +16,7 @@ import { CUTOVER_SETTINGS } from './cutover.ts';
 import { LISTEN_SETTINGS } from './listen.ts';
 import { RESTART_SETTINGS } from './laravel-cache.ts';
 import { REDIS_SETTINGS } from './redis.ts';
+import { WEBHOOK_SETTINGS } from './webhooks.ts';
 
 const proxies: SettingType<readonly string[]> = {
   expected: 'addresses or networks such as 10.0.0.0/8, separated by commas',
@@ -188,6 +189,7 @@ export const SERVER_SETTINGS = {
     'off',
     'soketi or sockudo: serve metrics under the names of that server too, for its dashboards.',
   ),
+  ...WEBHOOK_SETTINGS,
   ...REDIS_SETTINGS,
   ...CUTOVER_SETTINGS,
 } as const;

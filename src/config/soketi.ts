@@ -52,19 +52,19 @@ export const SOKETI_VARIABLES: Readonly<Record<string, string>> = {
   SOKETI_METRICS_HOST: 'WAVEHALL_METRICS_HOST',
   SOKETI_METRICS_PROMETHEUS_PREFIX: 'WAVEHALL_METRICS_COMPAT',
 
+  SOKETI_DEFAULT_APP_WEBHOOKS: 'REVERB_WEBHOOK_URL',
+  SOKETI_WEBHOOKS_BATCHING: 'REVERB_WEBHOOK_BATCHING_ENABLED',
+  SOKETI_WEBHOOKS_BATCHING_DURATION: 'REVERB_WEBHOOK_BATCHING_MAX_DELAY_MS',
+
   SOKETI_APP_MANAGER_DRIVER: 'WAVEHALL_APPS_FILE',
 };
-
-const NAMES = new Set([...Object.keys(SOKETI_VARIABLES), 'SOKETI_DEFAULT_APP_WEBHOOKS']);
 
 /** A warning if variables of soketi are set and those to set here are not: soketi's are never read. */
 export function soketiVariables(variables: Variables): string[] {
   const missing = Object.keys(variables)
-    .filter((name) => NAMES.has(name) && textIn(variables, name) !== undefined)
+    .filter((name) => name in SOKETI_VARIABLES && textIn(variables, name) !== undefined)
     .filter((name) => textIn(variables, SOKETI_VARIABLES[name] ?? '') === undefined)
-    .map(
-      (name) => `${name} (here ${SOKETI_VARIABLES[name] ?? 'without a counterpart: no webhooks are sent'})`,
-    );
+    .map((name) => `${name} (here ${SOKETI_VARIABLES[name] ?? ''})`);
   return missing.length === 0
     ? []
     : [`soketi's variables are not read: ${missing.join(', ')}. See docs/coming-from-soketi.md`];

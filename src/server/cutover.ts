@@ -5,7 +5,7 @@ import type { Hub } from '../core/channels/hub.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Gateway } from '../core/ports/transport.ts';
-import type { Refusals } from '../core/refusals.ts';
+import type { Refusals } from '../core/refusals/refusals.ts';
 import { pathOf } from '../core/util/http-text.ts';
 import type { SocketLimits } from '../core/client/socket-limits.ts';
 import type { FrontDoor } from '../cutover/split/front-door.ts';

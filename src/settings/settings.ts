@@ -86,9 +86,11 @@ function readSetting(setting: Setting<unknown>, source: SettingSource, problems:
 }
 
 const shownValue = ({ name }: Setting<unknown>, text: string): string =>
-  /SECRET|TOKEN|PASSWORD|PASSPHRASE|APPS$|CREDENTIALS/.test(name)
-    ? '(not shown)'
-    : JSON.stringify(text.replace(/^([a-z][\w+.-]*:\/\/)?[^]*@/i, '$1(not shown)@').slice(0, 100));
+  /SECRET|TOKEN|PASSWORD|PASSPHRASE|APPS$|CREDENTIALS/.test(name) ? '(not shown)' : shownText(text);
+
+/** A text for a message: short, and without the user and the password of a URL. */
+export const shownText = (text: string): string =>
+  JSON.stringify(text.replace(/^([a-z][\w+.-]*:\/\/)?[^]*@/i, '$1(not shown)@').slice(0, 100));
 
 /** Words that Laravel reads as null or empty: such a variable counts as not set. */
 const EMPTY_WORDS = new Set(['', 'null', '(null)', 'empty', '(empty)']);

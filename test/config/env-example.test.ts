@@ -3,6 +3,7 @@ import { parseEnv } from 'node:util';
 import { expect, test } from 'vitest';
 import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
+import { ENDPOINT_SETTINGS } from '../../src/apps/webhooks/settings.ts';
 import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
 import { RENAMED_SETTINGS } from '../../src/config/renamed.ts';
 
@@ -12,8 +13,8 @@ const ASSIGNMENT = /^#([A-Z_0-9]+)=/;
 const listed = LINES.flatMap((line) => ASSIGNMENT.exec(line)?.[1] ?? []);
 const uncommented = parseEnv(LINES.map((line) => (ASSIGNMENT.test(line) ? line.slice(1) : '')).join('\n'));
 
-const settings = [SERVER_SETTINGS, APP_OPTIONS, APP_LIMITS, RATE_LIMITING].flatMap((group) =>
-  Object.values(group),
+const settings = [SERVER_SETTINGS, APP_OPTIONS, APP_LIMITS, RATE_LIMITING, ENDPOINT_SETTINGS].flatMap(
+  (group) => Object.values(group),
 );
 /** Variables that are read and are not settings: they tell whether this is production, or are refused as former names. */
 const NOT_SETTINGS = ['NODE_ENV', 'APP_ENV', ...Object.keys(RENAMED_SETTINGS)];
@@ -21,6 +22,14 @@ const CREDENTIALS = [
   ...['REVERB', 'PUSHER'].flatMap((who) => [`${who}_APP_ID`, `${who}_APP_KEY`, `${who}_APP_SECRET`]),
   'WAVEHALL_APP_CREDENTIALS',
 ];
+
+/** Origin of a setting's name, as its comment states it. Laravel's Reverb has no webhooks, so their names are those of Hypervel's. */
+const originOf = (name: string): string =>
+  name.startsWith('REVERB_WEBHOOK_')
+    ? "[Hypervel's name]"
+    : name.startsWith('REVERB_')
+      ? "[Reverb's own name]"
+      : '[ours';
 
 /** Comment above the assignment of a variable. */
 const commentOf = (name: string): string =>
@@ -65,8 +74,7 @@ test('2.1 .env.example gives each default', () => {
 
 test('2.1 .env.example explains each setting in plain words and states whether Reverb has it', () => {
   for (const { name, doc } of settings) {
-    const whose = name.startsWith('REVERB_') ? "[Reverb's own name]" : '[ours';
-    expect(commentOf(name)).toContain(`# ${doc} ${whose}`);
+    expect(commentOf(name)).toContain(`# ${doc} ${originOf(name)}`);
   }
   for (const name of CREDENTIALS) expect(commentOf(name)).toMatch(/^# .+ \[.+\]$/);
 });

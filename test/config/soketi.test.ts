@@ -125,14 +125,13 @@ describe('an app with id in place of app_id', () => {
   });
 
   test('7.6 a warning names what has no counterpart, unless it has no effect', () => {
-    const webhooks = [{ url: 'https://shop.test/hook', event_types: ['channel_occupied'] }];
-    const { warnings } = configOf({ ...ROW, webhooks, max_read_req_per_sec: 5, something: 1 });
+    const { warnings } = configOf({ ...ROW, max_read_req_per_sec: 5, something: 1 });
     expect(warnings).toEqual([
       'WAVEHALL_APPS: the key "max_read_req_per_sec" of an app is ignored: the limit of requests here is max_requests_per_second, for all of them, on each node',
-      'WAVEHALL_APPS: the key "webhooks" of an app is ignored: Wavehall sends no webhooks',
       'WAVEHALL_APPS: the key "something" of an app is not known, and is ignored',
     ]);
-    expect(configOf({ ...ROW, webhooks: [] }).warnings).toEqual([]);
+    const webhooks = [{ url: 'https://shop.test/hook', event_types: ['channel_occupied'] }];
+    expect(configOf({ ...ROW, webhooks }).warnings).toEqual([]);
   });
 
   test.each([
@@ -195,7 +194,7 @@ describe("soketi's variables", () => {
   test('2.1 a warning names those that are set, and the variable to set here', () => {
     const set = { SOKETI_PORT: '6001', SOKETI_DEFAULT_APP_WEBHOOKS: '[{}]', SOKETI_MODE: 'full' };
     expect(readConfig({ ...REVERB, ...set }).warnings).toEqual([
-      "soketi's variables are not read: SOKETI_PORT (here REVERB_SERVER_PORT), SOKETI_DEFAULT_APP_WEBHOOKS (here without a counterpart: no webhooks are sent). See docs/coming-from-soketi.md",
+      "soketi's variables are not read: SOKETI_PORT (here REVERB_SERVER_PORT), SOKETI_DEFAULT_APP_WEBHOOKS (here REVERB_WEBHOOK_URL). See docs/coming-from-soketi.md",
     ]);
   });
 

@@ -26,6 +26,7 @@ function originOf(words: string): string {
   const [whose = '', key] = words.split("; Reverb's config key: ");
   const name = whose
     .replace("Reverb's own name", 'Reverb')
+    .replace("Hypervel's name", "Hypervel's Reverb")
     .replace("the pusher driver's name", "Laravel's `pusher` connection")
     .replace("ours, Laravel's name", 'Laravel')
     .replace('ours', 'Wavehall');

@@ -5,7 +5,7 @@ import { APP_LIMITS } from '../../src/apps/limits.ts';
 import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
 import type { Setting } from '../../src/settings/settings.ts';
 import { SERVER_SETTINGS } from '../../src/config/server.ts';
-import { REASONS } from '../../src/core/reasons.ts';
+import { REASONS } from '../../src/core/refusals/reasons.ts';
 import { ROOT } from './shell-blocks.ts';
 
 interface Row {

@@ -3,6 +3,7 @@ import { retentionOf } from '../core/channels/retention.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { ChannelRef } from '../core/ports/events.ts';
 import type { Logger } from '../core/ports/logger.ts';
+import type { WebhookWishes } from '../core/ports/webhooks.ts';
 import { openMemoryStores } from './memory/index.ts';
 import type { RedisOptions } from './redis/options.ts';
 
@@ -13,14 +14,17 @@ export interface StoresOptions {
   readonly cutoverStateFile: string | undefined;
   readonly apps: readonly App[];
   readonly replaySignatures: number;
+  /** `undefined`: no app has webhooks. */
+  readonly webhooks?: WebhookWishes | undefined;
 }
 
 /** Opens the stores: in memory for one node, in Redis for several. The code for Redis is loaded only where it is used. */
 export async function openStores(options: StoresOptions, logger: Logger): Promise<Stores> {
-  const { redis, cutoverStateFile, apps, replaySignatures } = options;
-  if (redis === undefined) return openMemoryStores(cutoverStateFile, replaySignatures);
+  const { redis, cutoverStateFile, apps, replaySignatures, webhooks } = options;
+  if (redis === undefined) return openMemoryStores(cutoverStateFile, replaySignatures, webhooks);
   const { openRedisStores } = await import('./redis/index.ts');
-  return openRedisStores({ ...redis, apps, replaySignatures, historyTtlMs: ttlsOf(apps) }, logger);
+  const shared = { apps, replaySignatures, historyTtlMs: ttlsOf(apps), webhooks };
+  return openRedisStores({ ...redis, ...shared }, logger);
 }
 
 function ttlsOf(apps: readonly App[]): (ref: ChannelRef) => number {

@@ -1,6 +1,7 @@
 import type { Member } from '#protocol';
 import { notYetInRoster } from '../../src/core/channels/subscribe-reply.ts';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
+import type { WebhookWishes } from '../../src/core/ports/webhooks.ts';
 import { Mutex } from '../../src/core/util/mutex.ts';
 import { Supervisor } from '../../src/stores/redis/node/supervisor.ts';
 import { DeadlineScripts } from '../../src/stores/redis/deadline/deadline-scripts.ts';
@@ -16,6 +17,7 @@ import { Receiver } from '../../src/stores/redis/events/receiver.ts';
 import { RedisMembership } from '../../src/stores/redis/membership/membership.ts';
 import { ClusterNode } from '../../src/stores/redis/node/node.ts';
 import type { RedisOptions } from '../../src/stores/redis/options.ts';
+import { RedisOutbox } from '../../src/stores/redis/outbox/outbox.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { NO_FAULTS, FaultyConnection, type ConnectionFaults } from './faulty-connection.ts';
@@ -37,6 +39,7 @@ export interface ModelNodeOptions {
   readonly faults: () => ConnectionFaults;
   readonly execute: Execute;
   readonly violated: (what: string) => void;
+  readonly webhooks?: WebhookWishes;
 }
 
 /** A client on one channel: its view is built from what it receives. */
@@ -62,6 +65,7 @@ export class ModelNode {
   readonly keys: Keys;
   readonly node: ClusterNode;
   readonly membership: RedisMembership;
+  readonly outbox: RedisOutbox | undefined;
   readonly #links: Links;
   readonly #receiver: Receiver;
   readonly #supervisor: Supervisor;
@@ -100,7 +104,12 @@ export class ModelNode {
       options: { leaseMs: LEASE_MS, settlingMs: SETTLING_MS },
       installation: new Installation({ ...shared, apps: [] }),
     });
-    this.membership = new RedisMembership({ ...shared, node: this.node });
+    this.outbox = needs.webhooks && new RedisOutbox({ ...shared, wishes: needs.webhooks });
+    this.membership = new RedisMembership({
+      ...shared,
+      node: this.node,
+      transitions: this.outbox?.transitions,
+    });
     this.#receiver = new Receiver({
       ...shared,
       invalidData,
@@ -136,6 +145,7 @@ export class ModelNode {
   /** Starts without faults. */
   async start(): Promise<void> {
     await this.#supervisor.start();
+    await this.outbox?.start();
     this.#isStarted = true;
     this.#renewalTimer = setInterval(() => {
       if (this.#suspended === undefined) this.#supervisor.beat();
@@ -228,10 +238,13 @@ export class ModelNode {
     this.#end();
     this.#reconnect();
     this.#links.close();
+    // Nothing of it reaches Redis any more: only its timer ends.
+    void this.outbox?.stop();
   }
 
   async stop(): Promise<void> {
     this.#end();
+    await this.outbox?.stop();
     await this.#supervisor.stop();
   }
 

@@ -1,4 +1,5 @@
 import type { Stores } from '../../core/ports/stores.ts';
+import type { WebhookWishes } from '../../core/ports/webhooks.ts';
 import { replayMetrics } from '../../core/replay-guard.ts';
 import { MemoryBroker } from './broker.ts';
 import { MemoryNodeCommands } from './node-commands.ts';
@@ -6,17 +7,24 @@ import { MemoryCachedEvents } from './cached-events.ts';
 import { MemoryConnectionQuota } from './connection-quota.ts';
 import { MemoryMembership } from './membership.ts';
 import { MemoryReplayGuard } from './replay-guard.ts';
+import { MemoryOutbox } from './outbox/outbox.ts';
 import { FileState } from './state.ts';
 
 /** Opens in-memory stores, for a single node. With `stateFile`, the shared state survives restarts; nothing else does. */
-export function openMemoryStores(stateFile?: string, signatures?: number): Stores {
+export function openMemoryStores(
+  stateFile?: string,
+  signatures?: number,
+  webhooks?: WebhookWishes,
+): Stores & { readonly outbox?: MemoryOutbox } {
   const replayGuard = new MemoryReplayGuard({ signatures });
   const cachedEvents = new MemoryCachedEvents();
   const broker = new MemoryBroker(cachedEvents);
+  const outbox = webhooks && new MemoryOutbox(webhooks);
   return {
+    ...(outbox === undefined ? {} : { outbox }),
     broker,
     cachedEvents,
-    membership: new MemoryMembership(broker),
+    membership: new MemoryMembership(broker, outbox?.transitions),
     quota: new MemoryConnectionQuota(),
     nodeCommands: new MemoryNodeCommands(),
     state: new FileState(stateFile),
@@ -26,6 +34,9 @@ export function openMemoryStores(stateFile?: string, signatures?: number): Store
     isReady: () => true,
     ping: () => Promise.resolve(undefined),
     warnings: () => [],
-    close: () => Promise.resolve(),
+    close() {
+      outbox?.stop();
+      return Promise.resolve();
+    },
   };
 }

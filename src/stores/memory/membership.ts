@@ -1,5 +1,6 @@
 import { encode, type Member } from '#protocol';
 import type { Broker, ChannelRef } from '../../core/ports/events.ts';
+import type { WaitingTransitions } from './outbox/waiting-transitions.ts';
 import type { Joining, Leaving, Membership, Occupancy } from '../../core/ports/membership.ts';
 
 interface ChannelState {
@@ -12,16 +13,20 @@ interface ChannelState {
 export class MemoryMembership implements Membership {
   readonly #apps = new Map<string, Map<string, ChannelState>>();
   readonly #broker: Broker;
+  readonly #transitions: WaitingTransitions | undefined;
 
-  constructor(broker: Broker) {
+  /** `transitions`: `undefined` when no app has webhooks. */
+  constructor(broker: Broker, transitions?: WaitingTransitions) {
     this.#broker = broker;
+    this.#transitions = transitions;
   }
 
   async join(ref: ChannelRef, { subscriptions, member, socketId }: Joining): Promise<void> {
     const state = this.#ensure(ref);
-    state.subscriptions = subscriptions;
+    this.#setSubscriptions(ref, state, subscriptions);
     if (member === undefined || state.members.has(member.id)) return;
     state.members.set(member.id, member);
+    this.#transitions?.added(ref, member.id);
     const payload = encode.memberAdded(ref.channel, member);
     await this.#broker.publish(ref, {
       payload,
@@ -33,9 +38,12 @@ export class MemoryMembership implements Membership {
   async leave(ref: ChannelRef, { subscriptions, member }: Leaving): Promise<void> {
     const state = this.#find(ref);
     if (state === undefined) return;
-    state.subscriptions = subscriptions;
     const known = member && state.members.get(member.id);
-    if (known !== undefined) state.members.delete(known.id);
+    if (known !== undefined) {
+      state.members.delete(known.id);
+      this.#transitions?.removed(ref, known.id);
+    }
+    this.#setSubscriptions(ref, state, subscriptions);
     if (subscriptions === 0) this.#close(ref);
     if (known === undefined) return;
     const payload = encode.memberRemoved(ref.channel, known);
@@ -44,7 +52,7 @@ export class MemoryMembership implements Membership {
 
   count(ref: ChannelRef, subscriptions: number): void {
     const state = this.#find(ref);
-    if (state !== undefined) state.subscriptions = subscriptions;
+    if (state !== undefined) this.#setSubscriptions(ref, state, subscriptions);
   }
 
   members(ref: ChannelRef): Promise<readonly Member[]> {
@@ -58,6 +66,14 @@ export class MemoryMembership implements Membership {
   channels(app: string, prefix: string): Promise<ReadonlyMap<string, Occupancy>> {
     const channels = [...(this.#apps.get(app) ?? [])].filter(([name]) => name.startsWith(prefix));
     return Promise.resolve(new Map(channels.map(([name, state]) => [name, occupancyOf(state)])));
+  }
+
+  #setSubscriptions(ref: ChannelRef, state: ChannelState, subscriptions: number): void {
+    const before = state.subscriptions;
+    state.subscriptions = subscriptions;
+    if (before === 0 && subscriptions > 0) this.#transitions?.occupied(ref);
+    if (before !== subscriptions) this.#transitions?.counted(ref, subscriptions);
+    if (before > 0 && subscriptions === 0) this.#transitions?.vacated(ref);
   }
 
   #find(ref: ChannelRef): ChannelState | undefined {

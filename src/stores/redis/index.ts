@@ -23,6 +23,7 @@ import { Receiver } from './events/receiver.ts';
 import { RedisMembership } from './membership/membership.ts';
 import { ClusterNode } from './node/node.ts';
 import type { RedisOptions } from './options.ts';
+import { RedisOutbox } from './outbox/outbox.ts';
 import { Publisher } from './events/publisher.ts';
 import { RedisReplayGuard } from './replay-guard.ts';
 import { CHANNEL_DAMAGED, KEY_REPAIRED } from './link/scripts.ts';
@@ -35,14 +36,19 @@ export { type RedisOptions } from './options.ts';
 
 /** Opens the stores of one node of several that share a Redis. Rejects when Redis cannot be reached or used. */
 export async function openRedisStores(options: RedisOptions, logger: Logger): Promise<Stores> {
-  const { links, supervisor, responsiveness, counts, repair, nodes, ...ports } = assemble(options, logger);
+  const { links, supervisor, responsiveness, counts, repair, nodes, outbox, ...ports } = assemble(
+    options,
+    logger,
+  );
   await supervisor.start();
+  await outbox?.start();
   responsiveness.start();
   ports.lossMeter.start();
   const isReady = (): boolean => supervisor.isReady && responsiveness.isAnswering;
   const beat = setInterval(() => supervisor.beat(), options.leaseMs / 4);
   return {
     ...ports,
+    ...(outbox === undefined ? {} : { outbox }),
     metrics: [
       ...redisMetrics(isReady, responsiveness, counts),
       ...replayMetrics(ports.replayGuard),
@@ -60,6 +66,7 @@ export async function openRedisStores(options: RedisOptions, logger: Logger): Pr
       clearInterval(beat);
       responsiveness.stop();
       ports.lossMeter.stop();
+      await outbox?.stop();
       await supervisor.stop();
     },
   };
@@ -74,7 +81,9 @@ function assemble(options: RedisOptions, logger: Logger) {
   const invalidData = new InvalidData(logger);
   const installation = new Installation({ ...shared, apps });
   const node = new ClusterNode({ ...shared, options: { leaseMs, settlingMs: SETTLING_MS }, installation });
-  const membership = new RedisMembership({ links, keys, node });
+  const { webhooks: wishes } = options;
+  const outbox = wishes && new RedisOutbox({ links, keys, wishes });
+  const membership = new RedisMembership({ links, keys, node, transitions: outbox?.transitions });
   const quota = new RedisConnectionQuota({ links, keys, node });
   const deadlines = new DeadlineScripts({ links, keys, node, timeoutMs: options.commandTimeoutMs });
   const nodeCommands = new RedisNodeCommands({
@@ -96,7 +105,7 @@ function assemble(options: RedisOptions, logger: Logger) {
   });
   repairOnDamage({ links, keys, invalidData, repair });
   return {
-    ...{ links, membership, quota, nodeCommands, repair },
+    ...{ links, membership, quota, nodeCommands, repair, outbox },
     broker: new RedisBroker({ receiver, publisher, membership }),
     cachedEvents: new RedisCachedEvents(links, keys),
     state: new RedisState(links, keys),

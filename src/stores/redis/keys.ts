@@ -35,6 +35,24 @@ export interface ChannelKeys {
   usersOf(node: string): string;
 }
 
+/** Keys of the outbox of webhooks in one partition; an installation has its own. */
+export interface OutboxKeys {
+  /** Events for the endpoints; each endpoint is a consumer group. */
+  readonly stream: string;
+  /** Transitions that may still be taken back, by the time at which they are told. */
+  readonly waiting: string;
+  /** The node that delivers. */
+  readonly owner: string;
+  /** Nodes that would deliver, by the time at which they were last seen. */
+  readonly candidates: string;
+  /** Failed attempts of each endpoint and event, and the number of dropped events. */
+  readonly attempts: string;
+  /** Deliveries that were given up. */
+  readonly dead: string;
+  /** Events that each installation's outbox takes, for nodes that remove what a failed node held. */
+  readonly registry: string;
+}
+
 /**
  * Names of everything in Redis. No input of a client can produce a name that belongs to something else. Each name contains
  * the number of the database, which pub/sub ignores; names of an app contain its scope.
@@ -143,6 +161,26 @@ export class Keys {
   lossMeter = (partition: number): string => `${this.#tag(partition)}:loss`;
   /** Shared state, which outlives the nodes. */
   state = (name: string): string => `${this.#tag(0)}:s:${this.scopeOf('')}:${name}`;
+  outbox(partition: number): OutboxKeys {
+    const base = `${this.outboxPrefix(partition)}${this.scopeOf('')}`;
+    return {
+      stream: `${base}:s`,
+      waiting: `${base}:t`,
+      owner: `${base}:o`,
+      candidates: `${base}:n`,
+      attempts: `${base}:a`,
+      dead: `${base}:d`,
+      registry: this.outboxRegistry(partition),
+    };
+  }
+  /** Begins the keys of the outboxes in a partition; the scope of an installation follows. */
+  outboxPrefix = (partition: number): string => `${this.#tag(partition)}:w:`;
+  outboxRegistry = (partition: number): string => `${this.#tag(partition)}:webhooks`;
+  /** Stands while an event of this type and channel is not added again. */
+  onceOnly = (partition: number, type: string, channelKey: string): string =>
+    `${this.outboxPrefix(partition)}${this.scopeOf('')}:1:${type}:${channelKey}`;
+  /** Names an app as its keys do. */
+  scopedApp = (app: string): string => this.#scoped(app);
   /** The scope of each credential. */
   scopes = (): string => `${this.#tag(0)}:scopes`;
 

@@ -1,4 +1,5 @@
 import type { ChannelRef } from '../../core/ports/events.ts';
+import type { WebhookWishes } from '../../core/ports/webhooks.ts';
 
 /** Distinguishes an app of one installation from one with the same id in another. */
 export interface AppIdentity {
@@ -39,6 +40,8 @@ export interface RedisOptions extends Address {
   readonly historyTtlMs?: ((ref: ChannelRef) => number) | undefined;
   /** Number of signatures of an app that strict replay protection remembers. */
   readonly replaySignatures?: number | undefined;
+  /** `undefined`: no app has webhooks. */
+  readonly webhooks?: WebhookWishes | undefined;
   readonly leaseMs: number;
   readonly commandTimeoutMs: number;
 }

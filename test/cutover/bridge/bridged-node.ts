@@ -22,7 +22,8 @@ import { PeerReader } from '../../../src/transports/peer.ts';
 import { WebSocketTransport } from '../../../src/transports/websocket.ts';
 import { FakeLogger } from '../../core/fakes.ts';
 import type { Endpoint } from '../../support/wire-http.ts';
-import { Refusals } from '../../../src/core/refusals.ts';
+import { Refusals } from '../../../src/core/refusals/refusals.ts';
+import { NodeEvents } from '../../../src/core/webhooks/node-events.ts';
 
 const MESSAGE_BYTES = 1024 * 1024;
 
@@ -125,6 +126,7 @@ function assemble(apps: readonly App[], stores: Stores, logger: FakeLogger) {
     hub,
     users,
     subscriptionCounter,
+    nodeEvents: new NodeEvents(undefined),
     logger,
     clock,
     limits,

@@ -3,11 +3,16 @@ import { serverNameOf, policyIn, warnOfPolicy, infoField } from './eviction-poli
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { runScript } from '../link/scripts.ts';
+import type { RedisOptions } from '../options.ts';
 
 const OLDEST_VERSION = [6, 2] as const;
 /** First version with sharded pub/sub. */
 const OLDEST_CLUSTER = [7, 0] as const;
 const SCRATCH_KEYS = ['h', 's', 'z', 'l', 'n'];
+const OUTBOX_SCRATCH_KEYS = [...SCRATCH_KEYS, 'x'];
+
+/** `webhooks`: `undefined` when there is no outbox. */
+type Uses = Pick<RedisOptions, 'webhooks'>;
 
 /**
  * Checks version and permissions of Redis at the start, and warns of its eviction policy. Rejects with a sentence that names
@@ -20,17 +25,19 @@ const SCRATCH_KEYS = ['h', 's', 'z', 'l', 'n'];
  *       +hset +hget +hgetall +hexists +hkeys +hincrby +hlen +hmget +hvals +hdel +sadd +scard +sismember +smembers
  *       +srandmember +srem +zadd +zcard +zpopmin +zscore +zrangebyscore +zremrangebyscore +zrem +rpush +lpop +lrange +lindex +llen +pexpire +pttl +set +incr +get +del +exists
  *
+ * with webhooks also: +xgroup +xadd +xlen +xrange +xrevrange +xinfo +xreadgroup +xautoclaim +xpending +xack +xdel +xtrim;
+ *
  * and on a Cluster, in place of subscribe, unsubscribe, publish: +ssubscribe +sunsubscribe +spublish +cluster|slots
  * +cluster|info +client|setname +readonly +readwrite +asking.
  */
-export async function checkRedis(links: Links, keys: Keys, logger: Logger): Promise<void> {
+export async function checkRedis(links: Links, keys: Keys, logger: Logger, uses: Uses = {}): Promise<void> {
   const oldest = links.publishCommand === 'SPUBLISH' ? OLDEST_CLUSTER : OLDEST_VERSION;
   for (const server of links.servers()) {
     const info = await server.info();
     checkVersion(infoField(info, 'redis_version'), oldest);
     warnOfPolicy(policyIn(info), serverNameOf(server), logger);
   }
-  await checkPermissions(links, keys);
+  await checkPermissions(links, keys, uses);
 }
 
 function checkVersion(version: string | undefined, [major, minor]: readonly [number, number]): void {
@@ -42,12 +49,12 @@ function checkVersion(version: string | undefined, [major, minor]: readonly [num
 }
 
 /** Rejects with `PreflightError`, naming the commands that the Redis user may not run. */
-export async function checkPermissions(links: Links, keys: Keys): Promise<void> {
+export async function checkPermissions(links: Links, keys: Keys, { webhooks }: Uses = {}): Promise<void> {
   const base = keys.pubsubPrefix(0);
   const refused = (await runScript(
     links.commands,
     'check-permissions',
-    SCRATCH_KEYS.map((kind) => `${base}check:${kind}`),
+    (webhooks === undefined ? SCRATCH_KEYS : OUTBOX_SCRATCH_KEYS).map((kind) => `${base}check:${kind}`),
     [links.publishCommand, `${base}check`],
   )) as string[];
   if (refused.length > 0)

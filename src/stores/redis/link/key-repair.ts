@@ -7,6 +7,7 @@ export type KeyKind =
   | 'zset'
   | 'leases'
   | 'list'
+  | 'stream'
   | 'string'
   | 'event'
   | 'version'
@@ -19,8 +20,17 @@ export type KeyKind =
 const KINDS_OF_SCRIPT: Readonly<Partial<Record<ScriptName, readonly KeyKind[]>>> = {
   attach: ['generation', 'leases'],
   'renew-lease': ['generation', 'leases'],
-  'sync-channel': ['generation', 'leases', 'set', 'numbers', 'set', 'numbers', 'hash', 'version', 'set'],
-  'clean-up-node': ['generation', 'leases', 'set'],
+  'sync-channel': [
+    ...(['generation', 'leases', 'set', 'numbers', 'set', 'numbers', 'hash', 'version', 'set'] as const),
+    ...(['stream', 'zset', 'hash'] as const),
+  ],
+  'clean-up-node': ['generation', 'leases', 'set', 'hash'],
+  'add-events': ['stream', 'hash'],
+  'poll-outbox': ['stream', 'zset', 'hash', 'string', 'zset', 'stream', 'hash', 'generation'],
+  'take-events': ['stream', 'hash'],
+  'finish-events': ['stream', 'hash', 'stream'],
+  'replay-events': ['stream', 'hash', 'stream'],
+  'count-events': ['stream'],
   'history-after': ['list', 'position', 'sizes'],
   'read-roster': ['generation', 'version', 'hash', 'numbers', 'numbers'],
   'occupied-channels': ['set'],

@@ -23,16 +23,26 @@ export function defineScripts(client: RedisClient): void {
   for (const name of SCRIPT_NAMES) client.defineCommand(commandOf(name), { lua: luaOf(name) });
 }
 
-/** Returns the text of a script: the head that it shares with others, if any, and its own file. */
-export function luaOf(name: ScriptName): string {
-  const head = headOf(name);
-  return (head === undefined ? '' : textOf(`shared/${head}`)) + textOf(`${SCRIPTS[name]}/${name}`);
-}
+/** Returns the text of a script: the heads that it shares with others, if any, and its own file. */
+export const luaOf = (name: ScriptName): string =>
+  [...headsOf(name).map((head) => `shared/${head}`), `${SCRIPTS[name]}/${name}`].map(textOf).join('');
 
-/** Returns the shared head: `deadline` for scripts that do nothing after their deadline, `checks` for those that check keys. */
-function headOf(name: ScriptName): 'deadline' | 'checks' | undefined {
-  if (name === 'publish' || name === 'publish-unkept') return 'deadline';
-  return name === 'repair-keys' || kindsOf(name).length > 0 ? 'checks' : undefined;
+/** Scripts that write to the outbox of webhooks. */
+const WRITES_OUTBOX: ReadonlySet<ScriptName> = new Set([
+  'sync-channel',
+  'clean-up-node',
+  'add-events',
+  'poll-outbox',
+  'replay-events',
+]);
+
+type Head = 'deadline' | 'checks' | 'outbox';
+
+/** Returns the shared heads: `deadline` for scripts that do nothing after their deadline, `checks` for those that check keys. */
+function headsOf(name: ScriptName): readonly Head[] {
+  if (name === 'publish' || name === 'publish-unkept') return ['deadline'];
+  if (WRITES_OUTBOX.has(name)) return ['checks', 'outbox'];
+  return name === 'repair-keys' || kindsOf(name).length > 0 ? ['checks'] : [];
 }
 
 const textOf = (path: string): string => readFileSync(new URL(`../lua/${path}.lua`, import.meta.url), 'utf8');

@@ -5,12 +5,29 @@ import { encodeMember } from '../events/message-codec.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import type { ClusterNode } from '../node/node.ts';
+import { NOTHING_TOLD, type ToldBefore, type TransitionSink } from '../outbox/transition-sink.ts';
 import { runScript } from '../link/scripts.ts';
 
 interface LocalMember {
   readonly member: Member;
   /** The user's first socket, which does not receive its own member_added. */
   readonly except: string;
+}
+
+/** State of a channel that Redis acknowledged, and to which incarnation of this node. */
+interface Acknowledged {
+  readonly node: string;
+  readonly generation: string;
+  readonly isHeld: boolean;
+  readonly users: ReadonlySet<string>;
+}
+
+export interface ChannelSyncDeps {
+  readonly links: Links;
+  readonly keys: Keys;
+  readonly node: ClusterNode;
+  /** `undefined`: no app has webhooks. */
+  readonly transitions?: TransitionSink | undefined;
 }
 
 /**
@@ -22,11 +39,14 @@ export class ChannelSync {
   readonly #links: Links;
   readonly #allKeys: Keys;
   readonly #node: ClusterNode;
+  readonly #transitions: TransitionSink | undefined;
   #sockets = 0;
   readonly #users = new Map<string, LocalMember>();
   /** Users that Redis has acknowledged; valid while `#isInSync`. */
   #sentUsers = new Set<string>();
   #isInSync = false;
+  /** The newest, also while Redis is out of date: it was told to webhooks, though Redis may lose it. */
+  #acknowledged: Acknowledged | undefined;
   /** Number of `invalidate` calls: an answer to a script that was sent before one proves nothing. */
   #invalidations = 0;
   #dirty = false;
@@ -36,11 +56,12 @@ export class ChannelSync {
   readonly #added = new Set<string>();
   #inFlight: Promise<void> | undefined;
 
-  constructor(ref: ChannelRef, deps: { links: Links; keys: Keys; node: ClusterNode }) {
+  constructor(ref: ChannelRef, deps: ChannelSyncDeps) {
     this.ref = ref;
     this.#links = deps.links;
     this.#allKeys = deps.keys;
     this.#node = deps.node;
+    this.#transitions = deps.transitions;
   }
 
   get keys(): ChannelKeys {
@@ -125,6 +146,7 @@ export class ChannelSync {
     const invalidations = this.#invalidations;
     const { token } = this.#node;
     const args = this.#scriptArguments(users, token);
+    const acknowledged = this.#stateOf(users);
     const wasDamaged = this.#isDamaged;
     this.#dirty = false;
     this.#isInSync = false;
@@ -135,7 +157,9 @@ export class ChannelSync {
         this.#node.onRefused(status, token);
         throw new Unavailable(`Redis refused this node: ${status}`);
       }
+      this.#acknowledged = acknowledged;
       this.#noteAdded(changes);
+      if (changes.length > 0) this.#transitions?.onWritten(this.keys.partition);
     } catch (error) {
       this.#dirty = true;
       throw error;
@@ -174,7 +198,31 @@ export class ChannelSync {
       ...joined.flatMap(({ member, except }) => [member.id, encodeMember(member), except]),
       left.length,
       ...left,
+      ...(this.#transitions?.argumentsFor(this.ref, this.#toldBefore(users)) ?? ['']),
     ];
+  }
+
+  #stateOf(users: ReadonlyMap<string, LocalMember>): Acknowledged {
+    return {
+      node: this.#node.id,
+      generation: this.#node.generation(this.keys.partition),
+      isHeld: this.#sockets > 0,
+      users: new Set(users.keys()),
+    };
+  }
+
+  /** Returns what Redis acknowledged and may have lost since; nothing when another node has removed it meanwhile. */
+  #toldBefore(users: ReadonlyMap<string, LocalMember>): ToldBefore {
+    const before = this.#acknowledged;
+    const { generation } = this.#stateOf(users);
+    if (before === undefined || (before.generation === generation && !this.#isDamaged)) return NOTHING_TOLD;
+    if (before.generation === generation && before.node !== this.#node.id) return NOTHING_TOLD;
+    const channel = before.isHeld ? [this.#sockets > 0 ? 'occupied' : 'vacated'] : [];
+    const ids = [...before.users];
+    return {
+      holding: [...channel.filter(isOccupied), ...ids.filter((id) => users.has(id)).map((id) => `+${id}`)],
+      ended: [...ids.filter((id) => !users.has(id)).map((id) => `-${id}`), ...channel.filter(isVacated)],
+    };
   }
 
   #scriptKeys(): string[] {
@@ -190,6 +238,10 @@ export class ChannelSync {
       members,
       version,
       this.#allKeys.occupied(partition, this.ref.app),
+      ...(this.#transitions?.keysFor(this.ref, partition) ?? []),
     ];
   }
 }
+
+const isOccupied = (change: string): boolean => change === 'occupied';
+const isVacated = (change: string): boolean => change === 'vacated';

@@ -3,10 +3,7 @@ import { channelMapKey } from '../../../core/util/channel-map-key.ts';
 import type { ChannelEvent, ChannelRef, Deliver } from '../../../core/ports/events.ts';
 import type { Joining, Leaving, Membership, Occupancy } from '../../../core/ports/membership.ts';
 import type { MemberMessage } from '../events/message-codec.ts';
-import { ChannelSync } from './channel-sync.ts';
-import type { Keys } from '../keys.ts';
-import type { Links } from '../link/links.ts';
-import type { ClusterNode } from '../node/node.ts';
+import { ChannelSync, type ChannelSyncDeps } from './channel-sync.ts';
 import { occupancyOf, occupiedChannels } from './occupancy.ts';
 import { inBatches } from '../events/in-batches.ts';
 import { type RosterChange, RosterCopy } from './roster-copy.ts';
@@ -19,18 +16,12 @@ interface HeldChannel {
   roster?: RosterReplica | undefined;
 }
 
-interface RedisMembershipDeps {
-  readonly links: Links;
-  readonly keys: Keys;
-  readonly node: ClusterNode;
-}
-
 /**
  * Keeps in Redis which node has which users on which channel. This node's part can be sent again at any moment; whatever could
  * not be sent or read is tried again with each beat.
  */
 export class RedisMembership implements Membership {
-  readonly #deps: RedisMembershipDeps;
+  readonly #deps: ChannelSyncDeps;
   readonly #held = new Map<string, HeldChannel>();
   readonly #watched: WatchedChannels;
   #deliver: Deliver = () => undefined;
@@ -38,7 +29,7 @@ export class RedisMembership implements Membership {
   #catchingUp: Promise<void> | undefined;
   #isSettling = false;
 
-  constructor(deps: RedisMembershipDeps) {
+  constructor(deps: ChannelSyncDeps) {
     this.#deps = deps;
     this.#watched = new WatchedChannels({
       localMembers: (ref) => this.#held.get(channelMapKey(ref))?.roster?.members(),

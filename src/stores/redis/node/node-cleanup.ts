@@ -28,7 +28,12 @@ export async function cleanUpNode(
   node: string,
   reason: 'expired' | 'leave',
 ): Promise<RemovedMembers | undefined> {
-  const names = [keys.generation(partition), keys.nodes(partition), keys.index(partition, node)];
+  const names = [
+    keys.generation(partition),
+    keys.nodes(partition),
+    keys.index(partition, node),
+    keys.outboxRegistry(partition),
+  ];
   const args = [
     node,
     REMOVED_PER_CALL,
@@ -37,6 +42,7 @@ export async function cleanUpNode(
     links.publishCommand,
     keys.pubsubPrefix(partition),
     reason === 'leave' ? 1 : 0,
+    keys.outboxPrefix(partition),
   ];
   let members = 0;
   const channels = new Set<string>();

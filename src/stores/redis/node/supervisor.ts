@@ -64,7 +64,7 @@ export class Supervisor {
     const { links, node, nodeCommands, keys, logger, options } = this.#deps;
     try {
       await links.connect();
-      await checkRedis(links, keys, logger);
+      await checkRedis(links, keys, logger, options);
       await Promise.all([node.attach(), nodeCommands.subscribe()]);
       this.#servers = await this.#runIds();
       await this.#healthCheck.start(links.servers());
@@ -97,11 +97,11 @@ export class Supervisor {
 
   /** Also checks whether refused writes work again: no client tries them, since load balancers avoid a node that is not ready. */
   async #beat(): Promise<void> {
-    const { node, links, keys, repair } = this.#deps;
+    const { node, links, keys, repair, options } = this.#deps;
     const isAccepted = await node.beat();
     if (node.isSettling) repair.schedule();
     void repair.beat();
-    if (isAccepted) await this.#writeErrors?.review(() => checkPermissions(links, keys));
+    if (isAccepted) await this.#writeErrors?.review(() => checkPermissions(links, keys, options));
   }
 
   #watchLinks(): void {

@@ -1,17 +1,25 @@
 -- Stores what a node holds of one channel. Takes absolute values, gated by sets: running it twice changes nothing.
 -- The step that adds a user to the cluster or removes it also publishes that.
--- KEYS 1 generation 2 nodes 3 index of the node 4 counts 5 users of the node 6 nodes per user 7 members 8 version 9 occupied
+-- KEYS 1 generation 2 nodes 3 index of the node 4 counts 5 users of the node 6 nodes per user 7 members 8 version 9 occupied; with
+--      webhooks also those of the outbox: 10 stream 11 waiting 12 attempts
 -- ARGV 1 generation 2 node 3 its token 4 channel key in the index 5 channel 6 sockets 7 publish command 8 pub/sub channel
 --      9 '1': the users given are all that there are; '2': and a part of the channel's keys is lost, so that all is counted anew
 --      10 number of users that are here, then for each: id, member, socket to leave out
 --      then number of users that are gone, then their ids
--- Returns status and the list of transitions: occupied, vacated, +id, -id. The node takes from it whom it added; the others
--- are what webhooks will send, and what the tests check.
+--      then, with webhooks: smoothing ms, most events of the outbox, and what the node had told before data was lost: number of
+--      transitions that still hold, these as occupied or +id; number of those that ended meanwhile, these as vacated or -id
+--      last: what webhooks tell of the channel: an o for its occupancy, an m for members, a c for counts, '' without any
+-- Returns status and the list of transitions: occupied, vacated, +id, -id. The node takes from it whom it added; all of them go
+-- to the outbox, as far as webhooks tell them.
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'LOST' } end
 if redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) ~= ARGV[3] then return { 'FENCED' } end
 local now = now_ms()
 check_version(KEYS[8])
-local isSettling = tonumber(redis.call('HGET', KEYS[1], 'settling') or '0') > now
+local settlingUntil = tonumber(redis.call('HGET', KEYS[1], 'settling') or '0')
+local isSettling = settlingUntil > now
+local wishes = ARGV[#ARGV]
+local tellsCount = string.find(wishes, 'c', 1, true)
+local countBefore = tellsCount and sum_of(redis.call('HVALS', KEYS[4]))
 local sockets = tonumber(ARGV[6])
 local changes = {}
 
@@ -112,5 +120,35 @@ if sockets == 0 and redis.call('SCARD', KEYS[5]) == 0 then
     redis.call('SREM', KEYS[9], ARGV[5])
     changes[#changes + 1] = 'vacated'
   end
+end
+
+if wishes ~= '' then
+  local outbox = {
+    stream = KEYS[10], waiting = KEYS[11], attempts = KEYS[12],
+    smoothing = tonumber(ARGV[at + 1]), most = tonumber(ARGV[at + 2]), now = now, settlingUntil = settlingUntil,
+  }
+  local function listAt(start)
+    local list = {}
+    for place = start + 1, start + tonumber(ARGV[start]) do list[#list + 1] = ARGV[place] end
+    return list, start + #list + 1
+  end
+  local holding, next = listAt(at + 3)
+  local known = {}
+  for _, each in ipairs(holding) do
+    if isSettling then
+      known[each] = true
+      cancel(outbox, ARGV[4] .. '\n' .. (each == 'occupied' and OCCUPIED or ADDED .. string.sub(each, 2)))
+    end
+  end
+  for _, change in ipairs(changes) do tell(outbox, ARGV[4], wishes, change, known) end
+  for _, change in ipairs((listAt(next))) do
+    local holds, begun
+    if change == 'vacated' then holds, begun = redis.call('HLEN', KEYS[4]) > 0, OCCUPIED
+    else holds, begun = redis.call('HEXISTS', KEYS[6], string.sub(change, 2)) == 1, ADDED .. string.sub(change, 2) end
+    -- Another node has it still, or again: of the two, neither is told.
+    if holds then cancel(outbox, ARGV[4] .. '\n' .. begun) else tell(outbox, ARGV[4], wishes, change, known) end
+  end
+  local count = tellsCount and sum_of(redis.call('HVALS', KEYS[4]))
+  if count ~= countBefore then tell_count(outbox, ARGV[4], count) end
 end
 return { 'OK', changes }

@@ -1,14 +1,16 @@
 -- Removes what a node with an expired lease held, a part of it at a time. Any number of nodes may run it at once.
--- KEYS 1 generation 2 nodes 3 index of the ended node
+-- KEYS 1 generation 2 nodes 3 index of the ended node 4 registry of the outboxes
 -- ARGV 1 ended node 2 how many channels and users to remove at most 3 start of the channels' keys 4 start of the occupied sets
 --      5 publish command 6 start of the pub/sub channels 7 '1': the node itself leaves
+--      8 start of the outboxes' keys
 -- Returns status, number of channels left, the list of transitions as `channel key, newline, -id or vacated`, and the keys from
--- which invalid data was removed. The caller counts the transitions for its log; they are also what webhooks will send, and
--- what the tests check.
+-- which invalid data was removed. The caller counts the transitions for its log; they also go to the outbox of the app's
+-- installation, whichever installation the caller belongs to.
 local now = now_ms()
 local lease = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if lease and tonumber(lease) > now then return { 'ALIVE', 0 } end
-local isSettling = tonumber(redis.call('HGET', KEYS[1], 'settling') or '0') > now
+local settlingUntil = tonumber(redis.call('HGET', KEYS[1], 'settling') or '0')
+local isSettling = settlingUntil > now
 -- After an outage every lease has ended: the nodes that live are about to come back.
 if isSettling and ARGV[7] ~= '1' then return { 'SETTLING', 0 } end
 redis.call('HDEL', KEYS[1], 'node:' .. ARGV[1]) -- From here on the node is fenced.
@@ -31,6 +33,31 @@ local function nextVersion(key)
   end
   return string.format('%.0f', redis.call('INCR', key))
 end
+
+-- By app, as keys name it: the outbox, and what webhooks tell of the app's channels.
+local outboxes = {}
+local registry = redis.call('HGETALL', KEYS[4])
+for at = 1, #registry, 2 do
+  local isEntry, entry = pcall(cjson.decode, registry[at + 1])
+  if isEntry and type(entry) == 'table' and type(entry.apps) == 'table' then
+    local base = ARGV[8] .. registry[at]
+    local outbox = {
+      stream = base .. ':s', waiting = base .. ':t', attempts = base .. ':a',
+      smoothing = tonumber(entry.smoothingMs) or 0, most = tonumber(entry.most) or 1, now = now, settlingUntil = settlingUntil,
+    }
+    for app, wishes in pairs(entry.apps) do outboxes[app] = { outbox = outbox, wishes = tostring(wishes) } end
+  end
+end
+local function tellOf(app, channelKey, channel, change)
+  local of = outboxes[app]
+  local isInternal = string.sub(channel, 1, 1) == '#'
+  if not of or isInternal and change == 'vacated' then return end
+  if change ~= 'counted' then return tell(of.outbox, channelKey, of.wishes, change, {}) end
+  local hasCount = not isInternal and string.sub(channel, 1, 9) ~= 'presence-' and string.find(of.wishes, 'c', 1, true)
+  local transition = channelKey .. '\n' .. COUNTED
+  if hasCount and not redis.call('ZSCORE', of.outbox.waiting, transition) then wait(of.outbox, transition, now) end
+end
+
 local budget = tonumber(ARGV[2])
 for _, channelKey in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
   if budget <= 0 then break end
@@ -41,6 +68,8 @@ for _, channelKey in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
     repaired[#repaired + 1] = KEYS[3]
     channel = nil
   end
+  local appName = channel and string.sub(channelKey, app, app + length - 1)
+  local channelName = channel and string.sub(channelKey, channel)
   local base = ARGV[3] .. channelKey
   local own = base .. ':m:' .. ARGV[1]
   for _, id in ipairs(channel and on(own, 'SRANDMEMBER', budget) or {}) do
@@ -59,6 +88,7 @@ for _, channelKey in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
       on(base .. ':u', 'HDEL', id)
       local version = nextVersion(base .. ':v')
       changes[#changes + 1] = channelKey .. '\n-' .. id
+      tellOf(appName, channelKey, channelName, '-' .. id)
       if not isSettling then
         redis.call(ARGV[5], ARGV[6] .. channelKey, 'm ' .. generation .. ' ' .. version .. ' - - ' .. #id .. '\n' .. id)
       end
@@ -66,10 +96,13 @@ for _, channelKey in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
   end
   if channel and redis.call('SCARD', own) > 0 then break end
   budget = budget - 1
-  if channel and on(base .. ':o', 'HDEL', ARGV[1]) == 1 and redis.call('HLEN', base .. ':o') == 0 then
-    redis.call('DEL', base .. ':r', base .. ':u', base .. ':v')
-    on(ARGV[4] .. string.sub(channelKey, app, app + length - 1), 'SREM', string.sub(channelKey, channel))
-    changes[#changes + 1] = channelKey .. '\nvacated'
+  if channel and on(base .. ':o', 'HDEL', ARGV[1]) == 1 then
+    if redis.call('HLEN', base .. ':o') == 0 then
+      redis.call('DEL', base .. ':r', base .. ':u', base .. ':v')
+      on(ARGV[4] .. appName, 'SREM', channelName)
+      changes[#changes + 1] = channelKey .. '\nvacated'
+      tellOf(appName, channelKey, channelName, 'vacated')
+    else tellOf(appName, channelKey, channelName, 'counted') end
   end
   redis.call('SREM', KEYS[3], channelKey)
 end

@@ -1,5 +1,6 @@
 -- Lists the commands that this Redis user may not run. Tries each one that the scripts and the node use, on keys of its own.
--- KEYS 1 to 5 scratch: hash, set, sorted set, list, number ; ARGV 1 publish command 2 a channel without subscribers
+-- KEYS 1 to 5 scratch: hash, set, sorted set, list, number; with webhooks 6 stream
+-- ARGV 1 publish command 2 a channel without subscribers
 -- Returns the names of the refused commands.
 local hash, set, zset, list, number = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local refused = {}
@@ -46,6 +47,23 @@ try('SET', number, 1)
 try('INCR', number)
 try('GET', number)
 try('EXISTS', number)
+if KEYS[6] then
+  local stream = KEYS[6]
+  try('XGROUP', 'CREATE', stream, 'g', '$', 'MKSTREAM')
+  try('XADD', stream, '*', 'f', 'v')
+  try('XLEN', stream)
+  try('XRANGE', stream, '-', '+')
+  try('XREVRANGE', stream, '+', '-')
+  try('XINFO', 'GROUPS', stream)
+  try('XINFO', 'STREAM', stream)
+  try('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', stream, '>')
+  try('XAUTOCLAIM', stream, 'g', 'c', 0, '0-0')
+  try('XPENDING', stream, 'g')
+  try('XACK', stream, 'g', '0-1')
+  try('XDEL', stream, '0-1')
+  try('XTRIM', stream, 'MAXLEN', '=', 0)
+  try('DEL', stream)
+end
 try('DEL', hash, set, zset, list, number)
 try(ARGV[1], ARGV[2], '')
 return refused

@@ -1,8 +1,8 @@
 -- Removes invalid data from keys: another program may have written to them.
--- KEYS any of a partition ; ARGV for each its kind: hash, set, zset, leases, list, string, event, version, numbers, sizes,
+-- KEYS any of a partition ; ARGV for each its kind: hash, set, zset, leases, list, stream, string, event, version, numbers, sizes,
 --      position or generation
 -- Returns the keys from which something was removed.
-local LOOK = { set = 'SCARD', zset = 'ZCARD', leases = 'ZCARD', list = 'LLEN', string = 'GET', event = 'GET', version = 'GET' }
+local LOOK = { set = 'SCARD', zset = 'ZCARD', leases = 'ZCARD', list = 'LLEN', stream = 'XLEN', string = 'GET', event = 'GET', version = 'GET' }
 local repaired = {}
 local is_position_gone = false
 

@@ -1,0 +1,87 @@
+-- Gives the outbox of a partition an owner, which delivers, and moves what is due to the stream.
+-- KEYS 1 stream 2 waiting 3 attempts 4 owner 5 candidates 6 dead letters 7 registry 8 generation
+-- ARGV 1 node 2 what it does: `own` (takes or keeps the outbox), `watch` or `leave` 3 milliseconds for which it owns
+--      4 scope of the installation 5 its entry in the registry 6 start of the channels' keys 7 most events
+--      8 most transitions to move 9 milliseconds for which dead letters are kept 10 milliseconds for which a candidate counts
+--      then the names of the endpoints
+-- Returns the owner, the number of candidates, the number of dropped events since the last call of an owner, milliseconds until
+-- the next transition is due (-1: none waits), and the names of the endpoints for which there is something new.
+local REGISTRY_TTL_MS = 86400000
+local now = now_ms()
+local node, task = ARGV[1], ARGV[2]
+local owner = redis.call('GET', KEYS[4])
+if task == 'leave' then
+  redis.call('ZREM', KEYS[5], node)
+  if owner == node then redis.call('DEL', KEYS[4]) end
+  return { '', 0, 0, -1 }
+end
+redis.call('ZADD', KEYS[5], now, node)
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - ARGV[10])
+redis.call('HSET', KEYS[7], ARGV[4], ARGV[5])
+redis.call('PEXPIRE', KEYS[7], REGISTRY_TTL_MS)
+local candidates = redis.call('ZCARD', KEYS[5])
+
+-- The first endpoints of an outbox get all that it has: it is new, or data was lost. Later ones get what is added from then on.
+local groups, isFirst = {}, true
+local known = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+if known.err and string.find(known.err, 'WRONGTYPE', 1, true) then return redis.error_reply(known.err) end
+for _, each in ipairs(known.err and {} or known) do
+  local group = {}
+  for at = 1, #each, 2 do group[each[at]] = each[at + 1] end
+  groups[group.name] = group
+  isFirst = false
+end
+for at = 11, #ARGV do
+  if not groups[ARGV[at]] then
+    redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[at], isFirst and '0' or '$', 'MKSTREAM')
+    groups[ARGV[at]] = { ['last-delivered-id'] = isFirst and '0-0' or redis.call('XINFO', 'STREAM', KEYS[1])[8], pending = 0 }
+  end
+end
+
+if not owner and task == 'own' then owner = node end
+if owner ~= node then return { owner or '', candidates, 0, -1 } end
+redis.call('SET', KEYS[4], node, 'PX', ARGV[3])
+
+local settlingUntil = tonumber(redis.call('HGET', KEYS[8], 'settling') or '0')
+local outbox = { stream = KEYS[1], waiting = KEYS[2], attempts = KEYS[3], most = tonumber(ARGV[7]) }
+local function move(transition)
+  redis.call('ZREM', KEYS[2], transition)
+  local channelKey, kind, value = string.match(transition, '^([^\n]*)\n(%d)(.*)$')
+  if kind == COUNTED then
+    local sum = sum_of(redis.call('HVALS', ARGV[6] .. channelKey .. ':o'))
+    if sum > 0 then write_transition(outbox, channelKey, kind, tostring(sum)) end
+  elseif kind then write_transition(outbox, channelKey, kind, value) end
+end
+-- Settling may have begun after these began to wait.
+if settlingUntil <= now then
+  for _, transition in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, ARGV[8])) do move(transition) end
+end
+
+-- What every endpoint has is removed, with a place for the oldest that one of them has not finished.
+local function is_before(a, b)
+  local aTime, aNumber = string.match(a, '^(%d+)-(%d+)$')
+  local bTime, bNumber = string.match(b, '^(%d+)-(%d+)$')
+  if aTime ~= bTime then return tonumber(aTime) < tonumber(bTime) end
+  return tonumber(aNumber) < tonumber(bNumber)
+end
+local function after(id)
+  local time, number = string.match(id, '^(%d+)-(%d+)$')
+  return time .. '-' .. string.format('%.0f', number + 1)
+end
+local oldest
+local news = {}
+for at = 11, #ARGV do
+  local group = groups[ARGV[at]]
+  local last = group['last-delivered-id']
+  local first = group.pending > 0 and redis.call('XPENDING', KEYS[1], ARGV[at])[2] or after(last)
+  if not oldest or is_before(first, oldest) then oldest = first end
+  if #redis.call('XRANGE', KEYS[1], '(' .. last, '+', 'COUNT', 1) > 0 then news[#news + 1] = ARGV[at] end
+end
+if oldest then redis.call('XTRIM', KEYS[1], 'MINID', '=', oldest) end
+redis.call('XTRIM', KEYS[6], 'MINID', '=', string.format('%.0f', now - ARGV[9]))
+
+local dropped = redis.call('HGET', KEYS[3], 'dropped') or '0'
+redis.call('HDEL', KEYS[3], 'dropped')
+local next = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+local dueMs = next[2] and math.max(0, math.max(tonumber(next[2]), settlingUntil) - now) or -1
+return { owner, candidates, tonumber(dropped) or 0, dueMs, unpack(news) }

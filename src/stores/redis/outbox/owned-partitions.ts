@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto';
+import type { WebhookWishes } from '../../../core/ports/webhooks.ts';
+import type { Keys } from '../keys.ts';
+import type { Links } from '../link/links.ts';
+import { runScript } from '../link/scripts.ts';
+import { lettersOf, shareOf } from './transition-sink.ts';
+
+const TICK_MS = 50;
+/** Time for which a node owns a partition without renewing that. */
+const OWNER_MS = 12_000;
+const BUSY_POLL_MS = 100;
+const IDLE_POLL_MS = 250;
+const UNOWNED_POLL_MS = 3000;
+/** Time after which a node that was not seen does not deliver. */
+const CANDIDATE_MS = 10_000;
+const MOVED_PER_CALL = 200;
+
+/** A partition as this node sees it. */
+export class PartitionState {
+  readonly partition: number;
+  renewedMs = Number.NEGATIVE_INFINITY;
+  nextPollMs = 0;
+  polling: Promise<void> | undefined;
+  isTrying = false;
+  /** Another poll follows the one that is on its way. */
+  isDue = false;
+  /** Endpoints for which there may be something new. */
+  readonly news = new Set<string>();
+  /** By endpoint: where to continue to take over what other nodes did not finish. */
+  readonly takeOver = new Map<string, string>();
+  /** Entries that were given out here and are not finished: endpoint, space, id in the stream. */
+  readonly taken = new Set<string>();
+
+  constructor(partition: number) {
+    this.partition = partition;
+  }
+
+  get isOwned(): boolean {
+    return performance.now() - this.renewedMs < OWNER_MS;
+  }
+}
+
+interface OwnedPartitionsDeps {
+  readonly links: Links;
+  readonly keys: Keys;
+  readonly wishes: WebhookWishes;
+}
+
+/**
+ * Decides which node delivers the events of a partition: one at a time, which renews that by each poll. Nodes share the partitions
+ * evenly. The polls also move what is due to the stream.
+ */
+export class OwnedPartitions {
+  readonly #deps: OwnedPartitionsDeps;
+  readonly #id = randomBytes(9).toString('base64url');
+  readonly #states: readonly PartitionState[];
+  #candidates = 1;
+  #dropped = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  #onNews: () => void = () => undefined;
+
+  constructor(deps: OwnedPartitionsDeps) {
+    this.#deps = deps;
+    this.#states = Array.from({ length: deps.keys.partitions }, (_, at) => new PartitionState(at));
+  }
+
+  /** Names this process among the nodes that deliver. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /** Events that were dropped, as far as this node was the one to notice. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  onNews(listener: () => void): void {
+    this.#onNews = listener;
+  }
+
+  state(partition: number): PartitionState | undefined {
+    return this.#states[partition];
+  }
+
+  /** Partitions of this node that may have something for the endpoint. */
+  withNews(endpoint: string): PartitionState[] {
+    return this.#states.filter(
+      (state) => state.isOwned && (state.news.has(endpoint) || state.takeOver.has(endpoint)),
+    );
+  }
+
+  /** Resolves when every partition was asked once, so that nothing is missed from then on. Never rejects. */
+  async start(): Promise<void> {
+    await Promise.all(this.#states.map((state) => this.#poll(state)));
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Gives the partitions back, so that other nodes do not wait. Never rejects. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+    await Promise.all(this.#states.flatMap(({ polling }) => polling ?? []));
+    await Promise.allSettled(this.#states.map((state) => this.#leave(state)));
+  }
+
+  /** Polls soon: a transition was written. */
+  wake(partition: number): void {
+    const state = this.#states[partition];
+    if (state === undefined || !state.isOwned || state.isDue || this.#isStopped) return;
+    state.isDue = true;
+    if (state.polling === undefined) setImmediate(() => void this.#poll(state));
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    if (!this.#deps.links.isUp) return;
+    for (const state of this.#states) if (state.nextPollMs <= now) void this.#poll(state);
+  }
+
+  #poll(state: PartitionState): Promise<void> {
+    state.polling ??= this.#pollOnce(state).finally(() => {
+      state.polling = undefined;
+      if (state.isDue && !this.#isStopped) void this.#poll(state);
+    });
+    return state.polling;
+  }
+
+  async #pollOnce(state: PartitionState): Promise<void> {
+    state.isDue = false;
+    const sentMs = performance.now();
+    state.nextPollMs = sentMs + BUSY_POLL_MS;
+    if (this.#isStopped) return;
+    try {
+      if (this.#isSurplus(state)) await this.#leave(state);
+      else this.#onAnswer(state, sentMs, await this.#ask(state));
+    } catch {
+      // The next tick tries again.
+    } finally {
+      state.isTrying = false;
+    }
+  }
+
+  async #ask(state: PartitionState): Promise<PollAnswer> {
+    state.isTrying = state.isOwned || this.#held() < this.#share;
+    return this.#run(state, state.isTrying ? 'own' : 'watch');
+  }
+
+  #onAnswer(state: PartitionState, sentMs: number, answer: PollAnswer): void {
+    const [owner, candidates, dropped, dueMs, ...news] = answer;
+    const wasOwned = state.isOwned;
+    this.#candidates = Math.max(1, candidates);
+    this.#dropped += dropped;
+    state.renewedMs = owner === this.#id ? sentMs : Number.NEGATIVE_INFINITY;
+    if (owner !== this.#id) {
+      state.nextPollMs = sentMs + UNOWNED_POLL_MS;
+      return;
+    }
+    for (const endpoint of news) state.news.add(endpoint);
+    if (!wasOwned) for (const endpoint of this.#deps.wishes.endpoints) state.takeOver.set(endpoint, '0-0');
+    const pauseMs = news.length > 0 || dueMs >= 0 ? BUSY_POLL_MS : IDLE_POLL_MS;
+    state.nextPollMs = sentMs + (dueMs >= 0 ? Math.min(dueMs + 1, pauseMs) : pauseMs);
+    if (news.length > 0 || !wasOwned) this.#onNews();
+  }
+
+  /** Only what has nothing on its way goes to another node: that one would deliver it a second time. */
+  #isSurplus(state: PartitionState): boolean {
+    return state.isOwned && state.taken.size === 0 && this.#held() > this.#share;
+  }
+
+  async #leave(state: PartitionState): Promise<void> {
+    state.renewedMs = Number.NEGATIVE_INFINITY;
+    state.nextPollMs = performance.now() + UNOWNED_POLL_MS;
+    await this.#run(state, 'leave');
+  }
+
+  #held(): number {
+    return this.#states.filter((state) => state.isOwned || state.isTrying).length;
+  }
+
+  get #share(): number {
+    return Math.ceil(this.#states.length / this.#candidates);
+  }
+
+  async #run({ partition }: PartitionState, task: 'own' | 'watch' | 'leave'): Promise<PollAnswer> {
+    const { links, keys, wishes } = this.#deps;
+    const { stream, waiting, attempts, owner, candidates, dead, registry } = keys.outbox(partition);
+    const names = [stream, waiting, attempts, owner, candidates, dead, registry, keys.generation(partition)];
+    const answer = await runScript(links.commands, 'poll-outbox', names, [
+      ...[this.#id, task, OWNER_MS, keys.scopeOf(''), this.#registryEntry(), keys.channelPrefix(partition)],
+      shareOf(wishes.maxWaiting, keys.partitions),
+      ...[MOVED_PER_CALL, wishes.deadTtlMs, CANDIDATE_MS, ...wishes.endpoints],
+    ]);
+    return answer as PollAnswer;
+  }
+
+  /** The wishes as `clean-up-node.lua` reads them. */
+  #registryEntry(): string {
+    const { keys, wishes } = this.#deps;
+    const apps = [...wishes.apps].map(([app, each]) => [keys.scopedApp(app), lettersOf(each)] as const);
+    return JSON.stringify({
+      smoothingMs: wishes.smoothingMs,
+      most: shareOf(wishes.maxWaiting, keys.partitions),
+      apps: Object.fromEntries(apps),
+    });
+  }
+}
+
+type PollAnswer = [owner: string, candidates: number, dropped: number, dueMs: number, ...news: string[]];

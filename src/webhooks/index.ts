@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import type { Metric } from '../core/ports/metric.ts';
+import type { StatusSection } from '../core/ports/status.ts';
+import type { WebhooksDeps } from './deps.ts';
+import { Endpoint, type EndpointReport } from './endpoint.ts';
+import { bodyOf } from './events.ts';
+import { webhookMetrics } from './metrics.ts';
+import type { SendResult } from './sink.ts';
+
+export {
+  type BatchBounds,
+  DEFAULT_BATCHING,
+  DEFAULT_WEBHOOK_SETTINGS,
+  type WebhookSettings,
+} from './settings.ts';
+export { queueAddressOf } from './laravel/queue-address.ts';
+export type { WebhooksDeps } from './deps.ts';
+export type { SendResult } from './sink.ts';
+
+const TEST_CHANNEL = 'wavehall-test';
+/** Age of the numbers of waiting events in metrics. */
+const READ_WAITING_EVERY_MS = 5000;
+
+export interface Webhooks {
+  readonly metrics: readonly Metric[];
+  readonly status: StatusSection;
+  /** The endpoints of all apps, with what waits for each now. */
+  list(): Promise<readonly EndpointReport[]>;
+  /** Sends one `channel_occupied` at once, past outbox, retries and breaker. `undefined`: there is no endpoint of that name. */
+  test(endpoint: string): Promise<SendResult | undefined>;
+  /** Stops taking, and waits for requests in flight up to `closeWithinMs`; the rest stays in the outbox. */
+  close(): Promise<void>;
+}
+
+/** Starts to deliver the events of the outbox to all endpoints of the apps (SPEC 9). Throws when an endpoint's URL has no sink. */
+export function openWebhooks(deps: WebhooksDeps): Webhooks {
+  const { apps, outbox } = deps;
+  const endpoints = apps.flatMap((app) => app.webhooks.map((each) => new Endpoint(app, each, deps)));
+  const readWaiting = () => Promise.all(endpoints.map((each) => each.readWaiting()));
+  const list = async () => {
+    await readWaiting();
+    return endpoints.map((each) => each.status());
+  };
+  const timer = setInterval(() => void readWaiting(), READ_WAITING_EVERY_MS);
+  timer.unref();
+  outbox.onAdded(() => {
+    for (const { delivery } of endpoints) delivery.notify();
+  });
+  for (const { delivery } of endpoints) delivery.notify();
+  return {
+    metrics: webhookMetrics(endpoints, outbox),
+    status: {
+      name: 'webhooks',
+      read: async () => ({ dropped: outbox.dropped, endpoints: await list() }),
+    },
+    list,
+    async test(name) {
+      return endpoints.find((each) => each.name === name)?.sink.send(testMessage(deps.clock()));
+    },
+    async close() {
+      clearInterval(timer);
+      await Promise.all(endpoints.map(({ delivery }) => delivery.close()));
+    },
+  };
+}
+
+function testMessage(timeMs: number) {
+  const delivery = randomUUID();
+  const ref = { app: '', channel: TEST_CHANNEL };
+  return {
+    body: bodyOf([{ id: delivery, type: 'channel_occupied', ref, fields: {}, timeMs, attempts: 0 }]),
+    delivery,
+    attempt: 1,
+  };
+}

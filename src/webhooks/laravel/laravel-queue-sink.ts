@@ -1,0 +1,61 @@
+import { Redis } from 'ioredis';
+import { ignore } from '../../core/util/ignore.ts';
+import { within } from '../../core/util/time.ts';
+import { failure, type Message, reasonOf, type SendResult, type Sink } from '../sink.ts';
+import { jobPayload } from './job.ts';
+import type { QueueAddress } from './queue-address.ts';
+
+const RECONNECT_MS = 1000;
+
+/** Pushes a job that a stock `php artisan queue:work` of Laravel runs. Nothing is queued here while Redis is away. */
+export class LaravelQueueSink implements Sink {
+  readonly #address: QueueAddress;
+  readonly #app: string;
+  readonly #timeoutMs: number;
+  readonly #redis: Redis;
+
+  constructor(address: QueueAddress, app: string, timeoutMs: number) {
+    this.#address = address;
+    this.#app = app;
+    this.#timeoutMs = timeoutMs;
+    this.#redis = new Redis({
+      ...address.server,
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      disableClientInfo: true,
+      maxRetriesPerRequest: 0,
+      connectTimeout: timeoutMs,
+      commandTimeout: timeoutMs,
+      retryStrategy: () => RECONNECT_MS,
+    });
+    this.#redis.on('error', ignore);
+  }
+
+  async send(message: Message): Promise<SendResult> {
+    const late = (): SendResult => failure(`no answer of Redis in ${this.#timeoutMs} ms`);
+    try {
+      return await within(this.#push(message), this.#timeoutMs, late);
+    } catch (error) {
+      return failure(reasonOf(error));
+    }
+  }
+
+  close(): Promise<void> {
+    this.#redis.disconnect();
+    return Promise.resolve();
+  }
+
+  /** Adds the job and wakes a worker that waits, in one step, as Laravel's script does. */
+  async #push(message: Message): Promise<SendResult> {
+    if (this.#redis.status === 'wait') await this.#redis.connect();
+    const { prefix, queue, job } = this.#address;
+    const key = `${prefix}queues:${queue}`;
+    const pushed = this.#redis
+      .multi()
+      .rpush(key, jobPayload(job, this.#app, message))
+      .rpush(`${key}:notify`, 1);
+    for (const [error] of (await pushed.exec()) ?? []) if (error !== null) throw error;
+    return { isDelivered: true };
+  }
+}

@@ -1,0 +1,155 @@
+import type { LookupAddress } from 'node:dns';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Resolver } from '../../src/webhooks/http/checked-connector.ts';
+import { AllowedAddresses } from '../../src/net/allowed-addresses.ts';
+import { deliver, endpointOf, receiverWith } from './deliver.ts';
+import { selfSigned } from '../support/certificates.ts';
+
+const none = new AllowedAddresses([]);
+
+test.each([
+  '127.0.0.1',
+  '10.1.2.3',
+  '172.16.0.1',
+  '192.168.1.1',
+  '169.254.169.254',
+  '100.64.0.1',
+  '0.0.0.0',
+  '0.1.2.3',
+  '224.0.0.1',
+  '255.255.255.255',
+  '192.0.2.1',
+  '198.18.0.1',
+  '240.0.0.1',
+  '::1',
+  '::',
+  'fe80::1',
+  'fc00::1',
+  'fd12::1',
+  'ff02::1',
+  'fec0::1',
+  '::ffff:127.0.0.1',
+  '::ffff:7f00:1',
+  '::ffff:10.0.0.1',
+  '::127.0.0.1',
+  '2002:7f00:1::',
+  '2002:a00:1::1',
+  '2002:c0a8:101::',
+  '64:ff9b::127.0.0.1',
+  '64:ff9b::a00:1',
+  '64:ff9b:1::1',
+  '2001::1',
+  '2001:db8::1',
+  '100::1',
+  'name',
+  '',
+  '127.1',
+])('9.9 %s is not public', (address) => expect(none.includes(address)).toBe(false));
+
+test.each([
+  '8.8.8.8',
+  '1.1.1.1',
+  '2606:4700::1111',
+  '::ffff:8.8.8.8',
+  '2002:808:808::',
+  '64:ff9b::808:808',
+  '172.32.0.1',
+  '100.128.0.1',
+])('9.9 %s is public', (address) => expect(none.includes(address)).toBe(true));
+
+test('9.9 a network of the setting is allowed, and no other', () => {
+  const allowed = new AllowedAddresses(['10.0.0.0/8', 'fd00::/8']);
+  expect(['10.1.2.3', '::ffff:10.1.2.3', 'fd00::1'].map((each) => allowed.includes(each))).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(['11.0.0.1', '192.168.0.1', 'fc00::1'].map((each) => allowed.includes(each))).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
+
+/** Resolves to one list after the other. */
+const resolverOf = (...answers: string[][]) => {
+  const asked: string[] = [];
+  const resolver: Resolver = (host, _, resolved) => {
+    const answer = answers[Math.min(asked.length, answers.length - 1)]!;
+    asked.push(host);
+    const found: LookupAddress[] = answer.map((address) => ({
+      address,
+      family: address.includes(':') ? 6 : 4,
+    }));
+    resolved(null, found);
+  };
+  return { asked, resolver };
+};
+
+const NOT_PUBLIC = { isDelivered: false, reason: 'ADDRESS_NOT_PUBLIC', isFinal: false };
+
+test.each(['127.0.0.1', '2130706433', '0177.0.0.1', '[::1]', '[::ffff:127.0.0.1]', 'localhost'])(
+  '9.9 nothing is sent to http://%s',
+  async (host) => {
+    const receiver = await receiverWith();
+    const { webhooks } = deliver([endpointOf('a', `http://${host}:${receiver.port}/hook`)], {
+      allowedNetworks: [],
+    });
+    expect(await webhooks.test('a')).toEqual(NOT_PUBLIC);
+    expect(receiver.connections).toBe(0);
+  },
+);
+
+test('9.9 nothing is sent to a name that resolves to an address that is not public', async () => {
+  const receiver = await receiverWith();
+  const { resolver } = resolverOf(['10.0.0.1', '127.0.0.1', '::1']);
+  const { webhooks } = deliver(
+    [endpointOf('a', `http://shop.test:${receiver.port}/`)],
+    { allowedNetworks: [] },
+    resolver,
+  );
+  expect(await webhooks.test('a')).toEqual(NOT_PUBLIC);
+  expect(receiver.connections).toBe(0);
+});
+
+test('9.9 a name is resolved once for a connection, which goes to the address that was checked', async () => {
+  const receiver = await receiverWith();
+  const { resolver, asked } = resolverOf(['192.168.0.1', '127.0.0.2'], ['192.168.0.1']);
+  const { webhooks } = deliver(
+    [endpointOf('a', `http://shop.test:${receiver.port}/`)],
+    { allowedNetworks: ['127.0.0.0/29'] },
+    resolver,
+  );
+  // The receiver listens on 127.0.0.1 only: the address that was checked refuses, and no other is tried.
+  expect(await webhooks.test('a')).toMatchObject({ isDelivered: false, reason: 'ECONNREFUSED' });
+  expect(asked).toEqual(['shop.test']);
+  // The name leads to another address now, as in DNS rebinding.
+  expect(await webhooks.test('a')).toEqual(NOT_PUBLIC);
+  expect([asked.length, receiver.connections]).toEqual([2, 0]);
+});
+
+test('9.9 the host of the URL is named in the request', async () => {
+  const receiver = await receiverWith();
+  const { resolver } = resolverOf(['127.0.0.1']);
+  const { webhooks } = deliver([endpointOf('a', `http://shop.test:${receiver.port}/`)], {}, resolver);
+  expect(await webhooks.test('a')).toMatchObject({ isDelivered: true });
+  expect(receiver.requests[0]!.headers.host).toBe(`shop.test:${receiver.port}`);
+});
+
+test('9.9 a certificate that nobody trusts is refused', async () => {
+  const files = selfSigned();
+  const [key, cert] = [readFileSync(files.key), readFileSync(files.certificate)];
+  files.remove();
+  const server = createServer({ key, cert }, (_, response) => response.end());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const { webhooks } = deliver([endpointOf('a', `https://127.0.0.1:${port}/`)]);
+  expect(await webhooks.test('a')).toMatchObject({
+    isDelivered: false,
+    reason: expect.stringMatching(/CERT/),
+  });
+});

@@ -6,6 +6,7 @@ import { addCutoverRoutes, type CutoverControl } from './routes/cutover.ts';
 import { addLiveRoute, type LiveSource } from './routes/live.ts';
 import { addRestartRoutes, type RestartControl } from './routes/restart.ts';
 import { addStatusRoutes, type StatusSource } from './routes/status.ts';
+import { addWebhookRoutes, type WebhookControl } from './routes/webhooks.ts';
 
 export interface AdminOptions extends StatusSource {
   readonly token: string;
@@ -13,6 +14,8 @@ export interface AdminOptions extends StatusSource {
   readonly cutover: CutoverControl | undefined;
   /** `undefined`: there are no workers. */
   readonly restart: RestartControl | undefined;
+  /** `undefined`: no app has an endpoint of webhooks. */
+  readonly webhooks?: WebhookControl | undefined;
   readonly live: LiveSource;
   /** Metrics in Prometheus' text format. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
@@ -34,6 +37,7 @@ export async function registerAdmin(server: FastifyInstance, options: AdminOptio
       addStatusRoutes(scope, options);
       addLiveRoute(scope, options.live);
       addRestartRoutes(scope, options.restart);
+      addWebhookRoutes(scope, options.webhooks);
       addCutoverRoutes(scope, options.cutover);
       done();
     },

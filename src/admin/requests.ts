@@ -41,6 +41,27 @@ export function readRollbackRequest(body: unknown): RollbackRequest {
   return { to, move: booleanIn('move', move), force: booleanIn('force', force) };
 }
 
+/** Deliveries that one request may replay. */
+const MAX_REPLAYED = 1000;
+
+/** Reads the body of a replay: `{"ids":["…"]}`. */
+export function readReplayRequest(body: unknown): readonly string[] {
+  const { ids } = fieldsOf(body, ['ids']);
+  if (!isListOfTexts(ids) || ids.length === 0 || ids.length > MAX_REPLAYED)
+    throw new BadRequest(`ids ${shown(ids)}: expected a list of 1 to ${MAX_REPLAYED} ids`);
+  return ids;
+}
+
+/** Reads the body of a test: `{"endpoint":"app-id-1"}`. */
+export function readTestRequest(body: unknown): string {
+  const { endpoint } = fieldsOf(body, ['endpoint']);
+  if (typeof endpoint !== 'string') throw new BadRequest(`endpoint ${shown(endpoint)}: expected a name`);
+  return endpoint;
+}
+
+const isListOfTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string');
+
 function fieldsOf(body: unknown, names: readonly string[]): JsonObject {
   if (!isJsonObject(body)) throw new BadRequest('The body is not a JSON object.');
   const unknown = Object.keys(body).find((name) => !names.includes(name));

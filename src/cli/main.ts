@@ -13,6 +13,7 @@ import { addTail } from './commands/tail.ts';
 import { addTerminate } from './commands/terminate.ts';
 import { addTrigger } from './commands/trigger.ts';
 import { addUsers } from './commands/users.ts';
+import { addWebhooks } from './commands/webhooks.ts';
 
 const version = packageVersion();
 const program = new Command('wavehall')
@@ -32,6 +33,7 @@ for (const add of [
   addTerminate,
   addRestart,
   addTail,
+  addWebhooks,
 ])
   add(program);
 addDoctor(program, async (flags) => (await import('./doctor.ts')).doctor(flags));

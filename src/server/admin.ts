@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { CutoverControl, MoveOptions } from '../admin/routes/cutover.ts';
 import type { RestartControl } from '../admin/routes/restart.ts';
+import type { WebhookControl } from '../admin/routes/webhooks.ts';
 import { Conflict } from '../admin/requests.ts';
 import type { Config } from '../config/index.ts';
 import type { App } from '../core/app.ts';
@@ -30,13 +31,15 @@ export interface AdminDeps {
   readonly isOpen: () => boolean;
   /** `undefined`: this process is the only one. */
   readonly workers: WorkerGroup | undefined;
+  /** `undefined`: no app has an endpoint. */
+  readonly webhooks: WebhookControl | undefined;
 }
 
 /** Serves the admin API if it has a token (SPEC 11.5); without one, its code is not loaded. */
 export async function openAdmin(
   http: FastifyInstance,
   token: string | undefined,
-  { cutover, metrics, status, apps, live, isOpen, workers }: AdminDeps,
+  { cutover, metrics, status, apps, live, isOpen, workers, webhooks }: AdminDeps,
 ): Promise<void> {
   if (token === undefined || metrics === undefined) return;
   const { registerAdmin } = await import('../admin/plugin.ts');
@@ -46,6 +49,7 @@ export async function openAdmin(
     status: statusReader(status, workers),
     apps: () => shownApps(apps),
     live: new LiveSource(live, workers, isOpen),
+    webhooks,
     restart: workers && restartOf(workers),
     cutover: cutover && controlOf(cutover, workers),
   });

@@ -14,11 +14,13 @@ import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
 import { onTunnel, onWebSocketUpgrade } from './upgrades.ts';
+import { startWebhooks, webhookControl, wishesIn } from './webhooks.ts';
 import { Shutdown } from './shutdown.ts';
 import type { WorkerGroup } from './worker-group.ts';
 import { openStores } from '../stores/index.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { WebSocketTransport } from '../transports/websocket.ts';
+import type { Webhooks } from '../webhooks/index.ts';
 
 /** A running server. */
 export interface Server {
@@ -39,6 +41,7 @@ export interface Server {
 /** Parts of a server that its ports need. */
 interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
   readonly certificate: Certificate;
+  readonly webhooks: Webhooks | undefined;
   readonly entrances: Entrances;
   readonly core: ServerCore;
   /** False when this process stops. */
@@ -51,15 +54,28 @@ interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
  */
 export async function startServer(config: Config, logger: Logger, workers?: WorkerGroup): Promise<Server> {
   const certificate = new Certificate(config.tls);
-  const ownStores = await openStores(config, logger);
+  const ownStores = await openStores({ ...config, webhooks: wishesIn(config) }, logger);
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
   const core = assembleCore(config, stores, logger);
+  const webhooks = await startWebhooks(config, stores.outbox, logger);
   const entrances = openEntrances(config, certificate.keyPair, core.refusals);
-  const shutdown = openShutdown(config, { core, entrances, stores: ownStores, cutover });
+  const shutdown = openShutdown(config, { core, entrances, stores: ownStores, cutover, webhooks });
   const isReady = (): boolean => !shutdown.begun && !core.heap.isFull && stores.isReady();
   const isOpen = (): boolean => !shutdown.begun;
-  const parts = { config, logger, workers, stores, cutover, core, certificate, entrances, isReady, isOpen };
+  const parts = {
+    config,
+    logger,
+    workers,
+    stores,
+    cutover,
+    core,
+    webhooks,
+    certificate,
+    entrances,
+    isReady,
+    isOpen,
+  };
   acceptUpgrades(parts);
   const requests = new RequestCounts(config.path);
   registerRoutes({ ...parts, requests }, await openOperatorRoutes(parts, requests));
@@ -82,7 +98,7 @@ export async function startServer(config: Config, logger: Logger, workers?: Work
 
 const httpServersOf = ({ all }: Entrances) => all.map(({ http }) => http);
 
-type ShutdownParts = Pick<ServerParts, 'core' | 'entrances' | 'stores' | 'cutover'>;
+type ShutdownParts = Pick<ServerParts, 'core' | 'entrances' | 'stores' | 'cutover' | 'webhooks'>;
 
 function openShutdown({ drainSeconds }: Config, { entrances, ...parts }: ShutdownParts): Shutdown {
   const { main, all } = entrances;
@@ -116,13 +132,15 @@ function acceptUpgrades({ config, cutover, core, entrances, isReady }: ServerPar
 
 /** Opens the metrics, and the admin API at the port of the HTTP API. */
 async function openOperatorRoutes(parts: ServerParts, requests: RequestCounts): Promise<Metrics | undefined> {
-  const { config, workers, stores, cutover, core, entrances, isReady, isOpen } = parts;
-  const own = nodeMetrics({ ...parts, requests });
+  const { config, workers, stores, cutover, core, webhooks, entrances, isReady, isOpen } = parts;
+  const own = [...nodeMetrics({ ...parts, requests }), ...(webhooks?.metrics ?? [])];
   const metrics = await openServedMetrics(config, own, { cutover, workers });
   const { apps } = config;
   const status = [nodeStatus({ hub: core.hub, stores, isReady, apps: apps.length }), ...stores.status];
+  if (webhooks !== undefined) status.push(webhooks.status);
   await openAdmin(entrances.api.http, config.adminToken, {
     ...{ cutover, metrics, status, apps, workers },
+    webhooks: webhooks && stores.outbox && webhookControl(webhooks, stores.outbox),
     live: core.traffic.live,
     isOpen,
   });

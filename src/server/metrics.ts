@@ -2,7 +2,7 @@ import { getHeapStatistics } from 'node:v8';
 import type { Config } from '../config/index.ts';
 import { counter, gauge, type Metric, scalar } from '../core/ports/metric.ts';
 import type { Stores } from '../core/ports/stores.ts';
-import type { Refusals } from '../core/refusals.ts';
+import type { Refusals } from '../core/refusals/refusals.ts';
 import { trafficMetrics } from '../core/traffic/metrics.ts';
 import type { Traffic } from '../core/traffic/traffic.ts';
 import type { RequestCounts } from '../http/request-counts.ts';

@@ -22,6 +22,8 @@ export interface ShutdownDeps {
   readonly openSockets: readonly Pick<OpenSockets, 'destroyAll' | 'size'>[];
   readonly stores: Stores;
   readonly cutover: Cutover | undefined;
+  /** Delivers until all clients have left; the rest stays in the outbox. */
+  readonly webhooks: { close(): Promise<void> } | undefined;
 }
 
 /** SPEC 2.13: refuses new clients, answers the requests in flight, and closes the others at a pace. */
@@ -45,7 +47,7 @@ export class Shutdown {
   }
 
   async #run(): Promise<void> {
-    const { core, http, others, openSockets, stores, cutover, drainMs } = this.#deps;
+    const { core, http, others, openSockets, stores, cutover, webhooks, drainMs } = this.#deps;
     core.gateway.stopAdmitting();
     stopListening(http);
     let keptUntilMs = performance.now() + CLOSE_GRACE_MS;
@@ -62,6 +64,7 @@ export class Shutdown {
     await Promise.all([closed, ...others.map((each) => each.close())]);
     clearTimeout(grace);
     core.stop();
+    await webhooks?.close();
     await stores.close();
   }
 }

@@ -1,7 +1,7 @@
 /** Every metric that a node can have, by the part of docs/monitoring.md that lists it. */
 import type { Metric } from '../../src/core/ports/metric.ts';
 import { replayMetrics } from '../../src/core/replay-guard.ts';
-import { Refusals } from '../../src/core/refusals.ts';
+import { Refusals } from '../../src/core/refusals/refusals.ts';
 import { trafficMetrics } from '../../src/core/traffic/metrics.ts';
 import { Traffic } from '../../src/core/traffic/traffic.ts';
 import { Histogram } from '../../src/core/util/histogram.ts';

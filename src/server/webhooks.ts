@@ -1,0 +1,73 @@
+import type { FailedDelivery, WebhookControl } from '../admin/routes/webhooks.ts';
+import type { Config } from '../config/index.ts';
+import { packageVersion } from '../config/version.ts';
+import type { Logger } from '../core/ports/logger.ts';
+import type { DeadLetter, Outbox, WebhookWishes } from '../core/ports/webhooks.ts';
+import { webhookWishes } from '../core/webhooks/wishes.ts';
+import type { Webhooks, WebhookSettings } from '../webhooks/index.ts';
+
+/** Makes the wishes that the stores keep events for; `undefined`: no app has an endpoint. */
+export const wishesIn = (config: Config): WebhookWishes | undefined =>
+  webhookWishes(config.apps, {
+    smoothingMs: config.webhookSmoothingMs,
+    maxWaiting: config.webhookMaxWaiting,
+    maxDead: config.webhookDeadLetters,
+    deadTtlMs: config.webhookDeadLetterSeconds * 1000,
+  });
+
+/** Starts to deliver. `undefined`: no app has an endpoint, and no code of the delivery is loaded. */
+export async function startWebhooks(
+  config: Config,
+  outbox: Outbox | undefined,
+  logger: Logger,
+): Promise<Webhooks | undefined> {
+  if (outbox === undefined) return undefined;
+  const { DEFAULT_WEBHOOK_SETTINGS, openWebhooks } = await import('../webhooks/index.ts');
+  return openWebhooks({
+    apps: config.apps,
+    outbox,
+    logger,
+    clock: Date.now,
+    settings: { ...DEFAULT_WEBHOOK_SETTINGS, ...settingsIn(config) },
+    userAgent: `Wavehall/${packageVersion()}`,
+  });
+}
+
+const settingsIn = (config: Config): Partial<WebhookSettings> => ({
+  timeoutMs: config.webhookTimeoutSeconds * 1000,
+  giveUpAfterMs: config.webhookRetrySeconds * 1000,
+  maxAttempts: config.webhookRetries === undefined ? 0 : config.webhookRetries + 1,
+  firstRetryMs: config.webhookRetryDelaySeconds * 1000,
+  batching: config.webhookBatching
+    ? {
+        maxEvents: config.webhookBatchEvents,
+        maxDelayMs: config.webhookBatchDelayMs,
+        maxBytes: config.webhookBatchBytes,
+      }
+    : undefined,
+  allowedNetworks: config.webhookPrivateNetworks,
+});
+
+/** The webhooks as the admin API shows them (SPEC 11.5). */
+export const webhookControl = (webhooks: Webhooks, outbox: Outbox): WebhookControl => ({
+  list: async () =>
+    (await webhooks.list()).map(({ endpoint: name, app, waiting, oldestWaitingMs, state }) => ({
+      name,
+      app,
+      waiting,
+      oldestSeconds: Math.floor(oldestWaitingMs / 1000),
+      isFailing: state !== 'ok',
+    })),
+  failed: async (most) => (await outbox.deadLetters(most)).map(failedOf),
+  replay: (ids) => outbox.replay(ids),
+  test: (endpoint) => webhooks.test(endpoint),
+});
+
+const failedOf = ({ id, endpoint, entry, reason, diedAtMs }: DeadLetter): FailedDelivery => ({
+  id,
+  endpoint,
+  event: entry.type,
+  channel: entry.ref.channel,
+  reason,
+  failedAtMs: diedAtMs,
+});

@@ -7,12 +7,7 @@ import { bodyOf } from './events.ts';
 import { webhookMetrics } from './metrics.ts';
 import type { SendResult } from './sink.ts';
 
-export {
-  type BatchBounds,
-  DEFAULT_BATCHING,
-  DEFAULT_WEBHOOK_SETTINGS,
-  type WebhookSettings,
-} from './settings.ts';
+export { DEFAULT_WEBHOOK_SETTINGS, type WebhookSettings } from './settings.ts';
 export { queueAddressOf } from './laravel/queue-address.ts';
 export type { WebhooksDeps } from './deps.ts';
 export type { SendResult } from './sink.ts';

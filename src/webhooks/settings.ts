@@ -33,8 +33,6 @@ export interface BatchBounds {
   readonly maxBytes: number;
 }
 
-export const DEFAULT_BATCHING: BatchBounds = { maxEvents: 100, maxDelayMs: 50, maxBytes: 256 * 1024 };
-
 export const DEFAULT_WEBHOOK_SETTINGS: WebhookSettings = {
   timeoutMs: 4000,
   giveUpAfterMs: 300_000,

@@ -38,7 +38,5 @@ export async function startReceiver(answer: Answer = status(200)) {
   return receiver;
 }
 
-export type Receiver = Awaited<ReturnType<typeof startReceiver>>;
-
 /** Channels of the events in a body. */
 export const eventsIn = ({ body }: Received): { name: string; channel: string }[] => JSON.parse(body).events;

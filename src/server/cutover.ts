@@ -15,7 +15,7 @@ import { Cutover } from '../cutover/plugin.ts';
 import { PeerReader } from '../transports/peer.ts';
 import { appKeyIn } from '../transports/app-key.ts';
 import type { WebSocketTransport } from '../transports/websocket.ts';
-import { onTunnel, onWebSocketUpgrade } from './upgrades.ts';
+import { onTunnel, onWebSocketUpgrade } from './entrances/upgrades.ts';
 
 /** Opens the cutover with its last percentage; `undefined` when no upstream is configured. */
 export async function openCutover(

@@ -108,13 +108,13 @@ const FIXED: Readonly<Record<string, readonly [file: string, name: string, test:
     '512 levels are accepted, 513 are not',
   ],
   'bytes of a message or a request body, whatever is set': [
-    'src/server/http.ts',
+    'src/server/entrances/http.ts',
     'CEILING_BYTES',
     'attacks/limits',
     'to 16 MiB',
   ],
   'characters of one part of a path': [
-    'src/server/http.ts',
+    'src/server/entrances/http.ts',
     'MAX_PART_CHARACTERS',
     'transports/held-sockets',
     'a path segment of 1,024 characters',

@@ -6,7 +6,7 @@ import { LISTEN_SETTINGS, socketShares } from '../../config/listen.ts';
 import type { Refusals } from '../../core/refusals/refusals.ts';
 import { localHost } from '../../net/address.ts';
 import type { KeyPair } from '../../transports/tls.ts';
-import { createHttp } from '../http.ts';
+import { createHttp } from './http.ts';
 import { OpenSockets } from './open-sockets.ts';
 
 const BACKLOG = 4096;

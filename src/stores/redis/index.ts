@@ -2,7 +2,7 @@ import { MinuteLog } from '../../core/util/minute-log.ts';
 import type { Stores } from '../../core/ports/stores.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { replayMetrics } from '../../core/replay-guard.ts';
-import { RedisBroker } from './broker.ts';
+import { RedisBroker } from './events/broker.ts';
 import { Responsiveness } from './health/unanswered.ts';
 import { RedisNodeCommands } from './node/node-commands.ts';
 import { DeadlineScripts } from './deadline/deadline-scripts.ts';

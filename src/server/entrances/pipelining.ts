@@ -1,7 +1,7 @@
 import { IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { ignore } from '../core/util/ignore.ts';
+import { ignore } from '../../core/util/ignore.ts';
 
 /** A listener of the HTTP server for upgrades and CONNECT. `head`: the bytes after the head of the request. */
 export type OnUpgrade = (request: IncomingMessage, network: Socket, head: Buffer) => void;

@@ -1,8 +1,8 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Config } from '../config/index.ts';
-import type { Refusals } from '../core/refusals/refusals.ts';
-import { countRefusal } from '../http/count-refusal.ts';
-import type { KeyPair } from '../transports/tls.ts';
+import type { Config } from '../../config/index.ts';
+import type { Refusals } from '../../core/refusals/refusals.ts';
+import { countRefusal } from '../../http/count-refusal.ts';
+import type { KeyPair } from '../../transports/tls.ts';
 import { RequestInTurn } from './pipelining.ts';
 
 const CHECK_CONNECTIONS_MS = 2_000;

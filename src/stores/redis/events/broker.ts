@@ -1,9 +1,9 @@
 import { isReservedChannel } from '#protocol';
-import type { Retention } from '../../core/ports/events.ts';
-import type { Broker, ChannelEvent, ChannelRef, Deliver, Replayed } from '../../core/ports/events.ts';
-import type { Receiver } from './events/receiver.ts';
-import type { RedisMembership } from './membership/membership.ts';
-import type { Publisher } from './events/publisher.ts';
+import type { Retention } from '../../../core/ports/events.ts';
+import type { Broker, ChannelEvent, ChannelRef, Deliver, Replayed } from '../../../core/ports/events.ts';
+import type { Receiver } from './receiver.ts';
+import type { RedisMembership } from '../membership/membership.ts';
+import type { Publisher } from './publisher.ts';
 
 /** Carries events between nodes. This node's own events come back through Redis too, so all nodes see one order. */
 export class RedisBroker implements Broker {

@@ -36,5 +36,5 @@ for (const add of [
   addWebhooks,
 ])
   add(program);
-addDoctor(program, async (flags) => (await import('./doctor.ts')).doctor(flags));
+addDoctor(program, async (flags) => (await import('./doctor/command.ts')).doctor(flags));
 await program.parseAsync();

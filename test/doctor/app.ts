@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from '../cli/command.ts';
 import { assemble, laravel8 } from '../laravel/app-folder.ts';
 import { missingRequirements } from '../laravel/requirements.ts';
-import { type DoctorOptions, type Finding, printReport, runDoctor } from '../../src/doctor/index.ts';
+import { type DoctorOptions, type Finding, printReport, runDoctor } from '../../src/cli/doctor/index.ts';
 
 /** Each test starts programs, on machines that are busy with others. */
 const TEST_MS = 60_000;

@@ -1,7 +1,7 @@
 /** docs/doctor.md has every problem of the doctor, with its severity and its meaning, and no other. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { PROBLEMS } from '../../src/doctor/report/problems.ts';
+import { PROBLEMS } from '../../src/cli/doctor/report/problems.ts';
 
 const rows = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8')
   .split('\n')

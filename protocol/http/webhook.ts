@@ -19,7 +19,8 @@ export type ChannellessWebhookEvent = {
   readonly name: 'connection_opened' | 'connection_closed' | 'user_online' | 'user_offline';
 } & Readonly<Record<string, string | number>>;
 
-export type WebhookName = WebhookEvent['name'];
+/** 9.2, 9.3. */
+export type WebhookType = (WebhookEvent | ChannellessWebhookEvent)['name'];
 
 /** 9.2 — `data` of a `client_event`: a string as it was, anything else as JSON text. */
 export const webhookData = (dataJson: string): string =>

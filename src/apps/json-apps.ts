@@ -2,7 +2,7 @@ import { type Credential, isJsonObject, type JsonObject } from '#protocol';
 import type { App } from '../core/app.ts';
 import { environmentSource, type Setting, type SettingSource, type Variables } from '../settings/settings.ts';
 import { buildApp } from './build-app.ts';
-import { endpointsOfJson } from './webhooks/given.ts';
+import { endpointsOfJson } from './webhooks/sources.ts';
 
 /** Apps in the shape of Reverb's `config("reverb.apps.apps")`. Keys that an app does not have are taken from the variables. */
 export function appsFromJson(apps: unknown, from: string, variables: Variables, problems: string[]): App[] {

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { type Config, DEVELOPMENT } from '../config/index.ts';
-import { describeAddress, type RedisOptions } from '../stores/redis/options.ts';
+import { describeAddress } from '../stores/redis/link/servers.ts';
+import type { RedisOptions } from '../stores/redis/options.ts';
 
 const FEW_OPEN_FILES = 10_000;
 

@@ -1,4 +1,4 @@
-import type { Address } from '../stores/redis/options.ts';
+import type { Address } from '../stores/redis/link/servers.ts';
 
 /** The parts of a URL of the one Redis server. */
 export interface RedisUrl {

@@ -13,7 +13,8 @@ import {
   type Variables,
   setting,
 } from '../settings/settings.ts';
-import type { Address, RedisOptions } from '../stores/redis/options.ts';
+import type { Address } from '../stores/redis/link/servers.ts';
+import type { RedisOptions } from '../stores/redis/options.ts';
 import { readCertificates } from './certificates.ts';
 import { parseAddress, type RedisUrl, parseRedisUrl, socketPathIn } from './redis-address.ts';
 

@@ -1,4 +1,4 @@
-import type { Credential, Limits, WebhookName } from '#protocol';
+import type { Credential, Limits, WebhookType } from '#protocol';
 import type { HistoryBounds } from './ports/events.ts';
 
 /** Reverb's fixed window: so many messages of one socket in so many seconds. */
@@ -20,10 +20,6 @@ export interface AppLimits extends Limits {
 export interface HistoryRule extends HistoryBounds {
   readonly prefix: string;
 }
-
-/** Types of events: those with a channel (SPEC 9.2), and those without one, which go to endpoints of their own (SPEC 9.3). */
-export type WebhookType =
-  WebhookName | 'connection_opened' | 'connection_closed' | 'user_online' | 'user_offline';
 
 /** A receiver of an app's webhooks (SPEC 9.5). */
 export interface WebhookEndpoint {

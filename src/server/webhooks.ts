@@ -2,7 +2,8 @@ import type { FailedDelivery, WebhookControl } from '../admin/routes/webhooks.ts
 import type { Config } from '../config/index.ts';
 import { packageVersion } from '../config/version.ts';
 import type { Logger } from '../core/ports/logger.ts';
-import type { DeadLetter, Outbox, WebhookWishes } from '../core/ports/webhooks.ts';
+import type { DeadLetter, Outbox } from '../core/ports/webhooks.ts';
+import type { WebhookWishes } from '../core/ports/webhook-wishes.ts';
 import { webhookWishes } from '../core/webhooks/wishes.ts';
 import type { Webhooks, WebhookSettings } from '../webhooks/index.ts';
 

@@ -3,7 +3,7 @@ import { retentionOf } from '../core/channels/retention.ts';
 import type { Stores } from '../core/ports/stores.ts';
 import type { ChannelRef } from '../core/ports/events.ts';
 import type { Logger } from '../core/ports/logger.ts';
-import type { WebhookWishes } from '../core/ports/webhooks.ts';
+import type { WebhookWishes } from '../core/ports/webhook-wishes.ts';
 import { openMemoryStores } from './memory/index.ts';
 import type { RedisOptions } from './redis/options.ts';
 

@@ -1,7 +1,7 @@
 import type { Member } from '#protocol';
 import { notYetInRoster } from '../../src/core/channels/subscribe-reply.ts';
 import type { ChannelEvent, ChannelRef } from '../../src/core/ports/events.ts';
-import type { WebhookWishes } from '../../src/core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../src/core/ports/webhook-wishes.ts';
 import { Mutex } from '../../src/core/util/mutex.ts';
 import { Supervisor } from '../../src/stores/redis/node/supervisor.ts';
 import { DeadlineScripts } from '../../src/stores/redis/deadline/deadline-scripts.ts';

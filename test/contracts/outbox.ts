@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Stores } from '../../src/core/ports/stores.ts';
-import type { Outbox, OutboxEntry, WebhookRecord, WebhookWishes } from '../../src/core/ports/webhooks.ts';
+import type { Outbox, OutboxEntry, WebhookRecord } from '../../src/core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../src/core/ports/webhook-wishes.ts';
 import { eventually } from '../support/wire.ts';
 
 export const SMOOTHING_MS = 80;

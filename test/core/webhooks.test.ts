@@ -1,5 +1,6 @@
+import type { WebhookType } from '#protocol';
 import { expect, test } from 'vitest';
-import type { App, WebhookEndpoint, WebhookType } from '../../src/core/app.ts';
+import type { App, WebhookEndpoint } from '../../src/core/app.ts';
 import type { Outbox, WebhookRecord } from '../../src/core/ports/webhooks.ts';
 import { CACHE_MISS_MS } from '../../src/core/webhooks/node-events.ts';
 import { webhookWishes } from '../../src/core/webhooks/wishes.ts';

@@ -1,6 +1,6 @@
+import type { WebhookType } from '#protocol';
 import { onTestFinished, vi } from 'vitest';
 import type { App, WebhookEndpoint } from '../../src/core/app.ts';
-import type { WebhookType } from '../../src/core/app.ts';
 import type { WebhookRecord } from '../../src/core/ports/webhooks.ts';
 import type { Resolver } from '../../src/webhooks/http/checked-connector.ts';
 import { DEFAULT_WEBHOOK_SETTINGS, openWebhooks, type WebhookSettings } from '../../src/webhooks/index.ts';

@@ -1,4 +1,4 @@
-import type { WebhookType } from '../../core/app.ts';
+import type { WebhookType } from '#protocol';
 import { boolean } from '../../settings/settings.ts';
 import { type GivenEndpoint, shownValue, textOf } from './given.ts';
 

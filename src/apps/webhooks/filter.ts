@@ -1,5 +1,4 @@
 import { isJsonObject } from '#protocol';
-import type { WebhookEndpoint } from '../../core/app.ts';
 import type { GivenEndpoint } from './given.ts';
 
 const KEYS = { channel_name_starts_with: 'channelPrefix', channel_name_ends_with: 'channelSuffix' } as const;
@@ -9,7 +8,7 @@ export function readFilter(
   { fields, placeOf }: GivenEndpoint,
   hasChannels: boolean,
   problems: string[],
-): Pick<WebhookEndpoint, 'channelPrefix' | 'channelSuffix'> {
+): { readonly channelPrefix: string; readonly channelSuffix: string } {
   const filter = { channelPrefix: '', channelSuffix: '' };
   const given = fields.filter ?? {};
   const entries = isJsonObject(given) ? Object.entries(given) : [];

@@ -1,4 +1,4 @@
-import type { WebhookType } from '../app.ts';
+import type { WebhookType } from '#protocol';
 import type { ChannelRef } from './events.ts';
 
 /** Fields of a webhook event besides its name and its channel; the names are those on the wire. */
@@ -29,35 +29,6 @@ export interface DeadLetter {
   /** Why the last attempt failed, for an operator. */
   readonly reason: string;
   readonly diedAtMs: number;
-}
-
-/**
- * Webhooks that one channel's transitions cause; data of the configuration, so that a store can pass it to the step that decides. A signed-in
- * user is a member of the internal channel `#user-ID`: its `members` are `user_online` and `user_offline`.
- */
-export interface ChannelWishes {
-  readonly occupancy: boolean;
-  readonly members: boolean;
-  readonly counts: boolean;
-}
-
-/** Wishes of all endpoints, as far as the stores have to know them. */
-export interface WebhookWishes {
-  /** `undefined`: no endpoint wants anything of this channel. */
-  of(ref: ChannelRef): ChannelWishes | undefined;
-  /**
-   * By app id, for apps with endpoints: what any of the app's channels causes. For the step that removes what a failed node held,
-   * which knows no channels before.
-   */
-  readonly apps: ReadonlyMap<string, ChannelWishes>;
-  /** Names of all endpoints of an app; an endpoint's name is unique over all apps. */
-  readonly endpoints: readonly string[];
-  /** Time after which a channel counts as vacated, and a member as removed (SPEC 9.4). */
-  readonly smoothingMs: number;
-  /** Events that may wait, over all endpoints; beyond, the oldest are dropped and counted. */
-  readonly maxWaiting: number;
-  readonly maxDead: number;
-  readonly deadTtlMs: number;
 }
 
 /**

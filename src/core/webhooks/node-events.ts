@@ -1,5 +1,5 @@
-import { isReservedChannel, kindOf, webhookData } from '#protocol';
-import type { App, WebhookType } from '../app.ts';
+import { isReservedChannel, kindOf, webhookData, type WebhookType } from '#protocol';
+import type { App } from '../app.ts';
 import type { Connection } from '../client/connection.ts';
 import type { ChannelRef } from '../ports/events.ts';
 import type { Outbox, WebhookFields } from '../ports/webhooks.ts';

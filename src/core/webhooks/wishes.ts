@@ -1,7 +1,7 @@
-import { isReservedChannel, kindOf } from '#protocol';
-import type { App, WebhookEndpoint, WebhookType } from '../app.ts';
+import { isReservedChannel, kindOf, type WebhookType } from '#protocol';
+import type { App, WebhookEndpoint } from '../app.ts';
 import type { ChannelRef } from '../ports/events.ts';
-import type { ChannelWishes, WebhookWishes } from '../ports/webhooks.ts';
+import type { ChannelWishes, WebhookWishes } from '../ports/webhook-wishes.ts';
 import { userOfUserChannel } from '../channels/user-channel.ts';
 
 const WITHOUT_CHANNEL: ReadonlySet<WebhookType> = new Set([

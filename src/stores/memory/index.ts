@@ -1,5 +1,5 @@
 import type { Stores } from '../../core/ports/stores.ts';
-import type { WebhookWishes } from '../../core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../core/ports/webhook-wishes.ts';
 import { replayMetrics } from '../../core/replay-guard.ts';
 import { MemoryBroker } from './broker.ts';
 import { MemoryNodeCommands } from './node-commands.ts';

@@ -2,7 +2,8 @@ import type { StatusSection } from '../../core/ports/status.ts';
 import type { Keys } from './keys.ts';
 import type { Links } from './link/links.ts';
 import type { RedisCounts } from './metrics.ts';
-import { describeServers, type RedisOptions } from './options.ts';
+import { describeServers } from './link/servers.ts';
+import type { RedisOptions } from './options.ts';
 
 /** Nodes that are listed; a cluster has a few. */
 const MOST_NODES = 1000;

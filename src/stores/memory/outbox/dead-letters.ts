@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { DeadLetter, WebhookWishes } from '../../../core/ports/webhooks.ts';
+import type { DeadLetter } from '../../../core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 
 /** Deliveries that were given up, bounded by number and age. */
 export class DeadLetters {

@@ -1,11 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type {
-  DeadLetter,
-  Outbox,
-  OutboxEntry,
-  WebhookRecord,
-  WebhookWishes,
-} from '../../../core/ports/webhooks.ts';
+import type { DeadLetter, Outbox, OutboxEntry, WebhookRecord } from '../../../core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 import { channelMapKey } from '../../../core/util/channel-map-key.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { WaitingTransitions, type WaitingTransition } from './waiting-transitions.ts';

@@ -1,5 +1,6 @@
 import type { ChannelRef } from '../../../core/ports/events.ts';
-import type { WebhookRecord, WebhookWishes } from '../../../core/ports/webhooks.ts';
+import type { WebhookRecord } from '../../../core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 import { channelMapKey } from '../../../core/util/channel-map-key.ts';
 import { recordOf, type TransitionKind } from '../../transition-record.ts';
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Cluster, Redis } from 'ioredis';
 import { backoffMs } from '../../../core/util/backoff.ts';
-import type { Address, RedisOptions } from '../options.ts';
+import type { Address, RedisServers } from './servers.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
 const KEEP_ALIVE_MS = 10_000;
@@ -15,7 +15,7 @@ export const retryDelayMs = (attempt: number): number => backoffMs(attempt - 1, 
  * Options of all connections. While Redis is unavailable nothing is queued or sent a second time: the caller gets the error.
  * Subscriptions are restored by `Receiver`, which reads what it missed meanwhile.
  */
-function connectionOptions(options: RedisOptions) {
+function connectionOptions(options: RedisServers) {
   const { username, password, tls, tlsCa, tlsVerify } = options;
   return {
     lazyConnect: true,
@@ -38,7 +38,7 @@ function connectionOptions(options: RedisOptions) {
 }
 
 /** Opens one connection to the master, at the address that Sentinel names if there is one. */
-export function openServer(options: RedisOptions): Redis {
+export function openServer(options: RedisServers): Redis {
   const { database, sentinels } = options;
   if (sentinels === undefined)
     return withErrorListeners(
@@ -63,7 +63,7 @@ export function openServer(options: RedisOptions): Redis {
   return reconnecting(withErrorListeners(client));
 }
 
-const serverAddress = ({ host, port, path }: RedisOptions) =>
+const serverAddress = ({ host, port, path }: RedisServers) =>
   path === undefined ? { host, port } : { path };
 
 /**
@@ -87,7 +87,7 @@ function reconnecting(client: Redis): Redis {
 }
 
 /** Opens connections to all servers of a Cluster for commands; each command goes to the server of its keys. */
-export function openCluster(options: RedisOptions, startup: readonly Address[]): Cluster {
+export function openCluster(options: RedisServers, startup: readonly Address[]): Cluster {
   const cluster = new Cluster(
     startup.map((each) => ({ ...each })),
     {
@@ -108,7 +108,7 @@ export function openCluster(options: RedisOptions, startup: readonly Address[]):
 }
 
 /** Opens one connection to one server of a Cluster; it does not reconnect. */
-export const openShard = (options: RedisOptions, { host, port }: Address): Redis =>
+export const openShard = (options: RedisServers, { host, port }: Address): Redis =>
   withErrorListeners(new Redis({ ...connectionOptions(options), host, port, retryStrategy: null }));
 
 /** Adds error listeners. A TLS socket may emit a second error, which without a listener would end the process. */

@@ -1,5 +1,5 @@
 import { Unavailable } from '../../../core/ports/failures.ts';
-import { describeServers, type RedisOptions } from '../options.ts';
+import { describeServers, type RedisServers } from './servers.ts';
 
 export interface RedisProblem {
   /** `unreachable`: no server answered. An operator has to fix the other kinds. */
@@ -87,7 +87,7 @@ const RULES: readonly ProblemRule[] = [
 ];
 
 /** Explains an error to an operator. */
-export function explainError(error: unknown, options: RedisOptions): RedisProblem {
+export function explainError(error: unknown, options: RedisServers): RedisProblem {
   const message = rootMessage(error);
   if (options.sentinels !== undefined && /sentinel/i.test(message) && /WRONGPASS|NOAUTH/.test(message)) {
     return {
@@ -123,7 +123,7 @@ function rootMessage(error: unknown): string {
   return error.cause === undefined ? error.message : rootMessage(error.cause);
 }
 
-function unreachable(message: string, options: RedisOptions): string {
+function unreachable(message: string, options: RedisServers): string {
   const { sentinels, cluster, path, tls } = options;
   const several = cluster ?? sentinels;
   const setting =

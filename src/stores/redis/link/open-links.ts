@@ -3,13 +3,13 @@ import type { Logger } from '../../../core/ports/logger.ts';
 import { connect, openCluster, openServer, openShard } from './client.ts';
 import type { Keys } from '../keys.ts';
 import { type Links, runIdIn } from './links.ts';
-import type { RedisOptions } from '../options.ts';
 import { defineScripts, runScript } from './scripts.ts';
 import { ShardedSubscriber } from './sharded-subscriber.ts';
 import { PlainSubscriber } from './subscriber.ts';
+import type { RedisServers } from './servers.ts';
 
 /** Opens the connections of a node, to one server or to a Cluster; `connect` connects them. */
-export function openLinks(options: RedisOptions, keys: Keys, logger: Logger): Links {
+export function openLinks(options: RedisServers, keys: Keys, logger: Logger): Links {
   const links = options.cluster === undefined ? singleLinks(options) : clusterLinks(options, keys);
   const { commands, subscriber, events } = links;
   defineScripts(commands);
@@ -26,7 +26,7 @@ export function openLinks(options: RedisOptions, keys: Keys, logger: Logger): Li
   return links;
 }
 
-function singleLinks(options: RedisOptions): Links {
+function singleLinks(options: RedisServers): Links {
   const commands = openServer(options);
   const subscriber = new PlainSubscriber(openServer(options));
   return {
@@ -50,7 +50,7 @@ function singleLinks(options: RedisOptions): Links {
   };
 }
 
-function clusterLinks(options: RedisOptions, keys: Keys): Links {
+function clusterLinks(options: RedisServers, keys: Keys): Links {
   const commands = openCluster(options, options.cluster ?? []);
   const keyOfEachPartition = Array.from({ length: keys.partitions }, (_, partition) => keys.nodes(partition));
   const subscriber = new ShardedSubscriber(commands, keyOfEachPartition, (address) =>

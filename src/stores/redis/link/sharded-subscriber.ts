@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { type Cluster, Command, type Redis } from 'ioredis';
 import { connect, retryDelayMs } from './client.ts';
-import type { Address } from '../options.ts';
+import type { Address } from './servers.ts';
 import { inSubscribeBatches, type Subscriber, type SubscriberEvents } from './subscriber.ts';
 
 /**

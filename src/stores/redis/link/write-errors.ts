@@ -1,15 +1,15 @@
 import type { Logger } from '../../../core/ports/logger.ts';
 import { explainError, type RedisProblem } from './errors.ts';
-import type { RedisOptions } from '../options.ts';
 import { type RedisClient, SCRIPT_FAILED } from './scripts.ts';
+import type { RedisServers } from './servers.ts';
 
 /** Tracks refused commands: Redis is full, is a replica, or the user may not run them. Logged once, and once when it is over. */
 export class WriteErrors {
-  readonly #options: RedisOptions;
+  readonly #options: RedisServers;
   readonly #logger: Logger;
   #reason: RedisProblem['kind'] | undefined;
 
-  constructor(client: RedisClient, options: RedisOptions, logger: Logger) {
+  constructor(client: RedisClient, options: RedisServers, logger: Logger) {
     this.#options = options;
     this.#logger = logger;
     client.on(SCRIPT_FAILED, (error: Error) => this.#onScriptFailed(error));

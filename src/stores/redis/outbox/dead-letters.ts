@@ -1,6 +1,7 @@
 import { parseJsonObject } from '#protocol';
 import { Unavailable } from '../../../core/ports/failures.ts';
-import type { DeadLetter, OutboxEntry, WebhookWishes } from '../../../core/ports/webhooks.ts';
+import type { DeadLetter, OutboxEntry } from '../../../core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { runScript } from '../link/scripts.ts';

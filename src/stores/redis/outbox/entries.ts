@@ -1,6 +1,5 @@
-import { parseJsonObject } from '#protocol';
+import { parseJsonObject, type WebhookType } from '#protocol';
 import type { ChannelRef } from '../../../core/ports/events.ts';
-import type { WebhookType } from '../../../core/app.ts';
 import type { WebhookFields, WebhookRecord } from '../../../core/ports/webhooks.ts';
 import { recordOf, type TransitionKind } from '../../transition-record.ts';
 

@@ -1,4 +1,5 @@
-import type { WebhookRecord, WebhookWishes } from '../../../core/ports/webhooks.ts';
+import type { WebhookRecord } from '../../../core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { runScript } from '../link/scripts.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { WebhookWishes } from '../../../core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { runScript } from '../link/scripts.ts';

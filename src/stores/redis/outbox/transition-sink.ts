@@ -1,5 +1,5 @@
 import type { ChannelRef } from '../../../core/ports/events.ts';
-import type { ChannelWishes, WebhookWishes } from '../../../core/ports/webhooks.ts';
+import type { ChannelWishes, WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 import type { Keys } from '../keys.ts';
 
 /** Transitions that a node had told before Redis lost data, as scripts write them. */

@@ -127,6 +127,16 @@ const NUMBERS: readonly WholeNumber[] = [
   whole('11.14', 'WAVEHALL_CUTOVER_CANARY_TIMEOUT_MS', 3000, 100),
   whole('11.15', 'WAVEHALL_CUTOVER_BREACH_SECONDS', 10),
   whole('11.15', 'WAVEHALL_CUTOVER_GOOD_SECONDS', 60, 1),
+  whole('9.4', 'REVERB_WEBHOOK_DISCONNECT_SMOOTHING_MS', 3000, 0, 60_000),
+  whole('9.6', 'REVERB_WEBHOOK_TIMEOUT', 4, 1, 60),
+  whole('9.6', 'REVERB_WEBHOOK_RETRY_DELAY', 1, 1, 300),
+  whole('9.6', 'WAVEHALL_WEBHOOK_RETRY_SECONDS', 300, 0, 86_400),
+  whole('9.6', 'REVERB_WEBHOOK_BATCHING_MAX_EVENTS', 100, 1, 1000),
+  whole('9.6', 'REVERB_WEBHOOK_BATCHING_MAX_DELAY_MS', 50, 0, 10_000),
+  whole('9.6', 'REVERB_WEBHOOK_BATCHING_MAX_PAYLOAD_BYTES', 262_144, 1024, 16_777_216),
+  whole('9.6', 'WAVEHALL_WEBHOOK_MAX_WAITING', 100_000, 1, 10_000_000),
+  whole('9.6', 'WAVEHALL_WEBHOOK_DEAD_LETTERS', 10_000, 0, 1_000_000),
+  whole('9.6', 'WAVEHALL_WEBHOOK_DEAD_LETTER_TTL', 604_800, 1, 31_622_400),
 ];
 
 /** Its own case below: 0 stands for a share of the memory. */
@@ -152,6 +162,7 @@ const SWITCHES = [
   { rule: '3.13', name: 'WAVEHALL_REDIS_TLS_VERIFY', usual: true },
   { rule: '11.2', name: 'WAVEHALL_CUTOVER_PROXY_HTTP', usual: true },
   { rule: '11.17', name: 'WAVEHALL_CUTOVER_TLS_VERIFY', usual: true },
+  { rule: '9.6', name: 'REVERB_WEBHOOK_BATCHING_ENABLED', usual: false },
 ];
 
 const TEXTS = [
@@ -248,6 +259,14 @@ const TEXTS = [
   { rule: '11.14', name: 'WAVEHALL_CUTOVER_BREACH_SUBSCRIBE_PERCENT', usual: 0.2, given: '0', value: 0 },
   { rule: '11.14', name: 'WAVEHALL_CUTOVER_BREACH_API_PERCENT', usual: 0.05, given: '100', value: 1 },
   { rule: '11.14', name: 'WAVEHALL_CUTOVER_BREACH_LOST_PERCENT', usual: 0.1, given: '50', value: 0.5 },
+  { rule: '9.6', name: 'REVERB_WEBHOOK_RETRIES', usual: undefined, given: '3', value: 3 },
+  {
+    rule: '9.7',
+    name: 'WAVEHALL_WEBHOOK_ALLOW_PRIVATE',
+    usual: [],
+    given: '10.1.2.3',
+    value: ['10.1.2.3/32'],
+  },
 ];
 
 /** Their tests: apps.test.ts, and test/cli/reverb-restart.test.ts. */

@@ -3,11 +3,14 @@ import type { Bench } from './bench.ts';
 import type { Contestant } from './contestants.ts';
 import type { Interval, Load } from './load.ts';
 
-/** A server and the generator that acts as its clients. */
-export interface LoadedServer {
+export interface MeasuredServer {
   readonly contestant: Contestant;
-  readonly load: Load;
   readonly sockets: number;
+}
+
+/** A server and the generator that acts as its clients. */
+export interface LoadedServer extends MeasuredServer {
+  readonly load: Load;
 }
 
 /** Opens `wanted` subscribers on each server; leaves out a server that does not accept them. The caller closes them. */
@@ -49,31 +52,31 @@ export async function closeClients(loadedServers: readonly LoadedServer[]): Prom
 }
 
 /** Runs all rounds. Returns the results of each server, one per round; `undefined` where its turn failed. */
-export async function interleave<Result>(
+export async function interleave<Server extends MeasuredServer, Result>(
   bench: Bench,
-  loadedServers: readonly LoadedServer[],
-  turn: (loaded: LoadedServer) => Promise<Result | undefined>,
-): Promise<Map<LoadedServer, (Result | undefined)[]>> {
-  const results = new Map<LoadedServer, (Result | undefined)[]>(loadedServers.map((loaded) => [loaded, []]));
+  servers: readonly Server[],
+  turn: (server: Server) => Promise<Result | undefined>,
+): Promise<Map<Server, (Result | undefined)[]>> {
+  const results = new Map<Server, (Result | undefined)[]>(servers.map((server) => [server, []]));
   for (let round = 0; round <= bench.sizes.rounds; round += 1) {
-    for (const loaded of shuffled(loadedServers)) {
-      const result = await attempt(bench, loaded, turn);
+    for (const server of shuffled(servers)) {
+      const result = await attempt(bench, server, turn);
       // The first round only warms up the JIT compilers of the servers.
-      if (round > 0) results.get(loaded)?.push(result);
+      if (round > 0) results.get(server)?.push(result);
     }
   }
   return results;
 }
 
-async function attempt<Result>(
+async function attempt<Server extends MeasuredServer, Result>(
   bench: Bench,
-  loaded: LoadedServer,
-  turn: (loaded: LoadedServer) => Promise<Result | undefined>,
+  server: Server,
+  turn: (server: Server) => Promise<Result | undefined>,
 ): Promise<Result | undefined> {
   try {
-    return await turn(loaded);
+    return await turn(server);
   } catch (error) {
-    bench.leaveOut(`a round of ${loaded.contestant.name}`, (error as Error).message);
+    bench.leaveOut(`a round of ${server.contestant.name}`, (error as Error).message);
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 /** Rows of the table, from the results of each server in each round. */
 import type { Contestant } from './contestants.ts';
 import { type Base, compare, median, type Row, type Rounds } from './figures.ts';
-import type { LoadedServer } from './rounds.ts';
+import type { MeasuredServer } from './rounds.ts';
 
 /** Result of one turn; `value` is undefined if the server's process is unknown. */
 export interface TurnResult {
@@ -9,7 +9,7 @@ export interface TurnResult {
   readonly more?: Readonly<Record<string, number | undefined>>;
 }
 
-export type Results = ReadonlyMap<LoadedServer, readonly (TurnResult | undefined)[]>;
+export type Results = ReadonlyMap<MeasuredServer, readonly (TurnResult | undefined)[]>;
 
 export interface Label {
   readonly scenario: string;
@@ -51,7 +51,7 @@ function mediansOf(rounds: readonly (TurnResult | undefined)[]): Record<string, 
 }
 
 /** Bases of a comparison: the floors for every server, all other servers for Wavehall. */
-function bases(label: Label, { contestant }: LoadedServer, results: Results): Base[] {
+function bases(label: Label, { contestant }: MeasuredServer, results: Results): Base[] {
   const isOurs = contestant.role === 'wavehall';
   return [...results]
     .filter(([{ contestant: other }]) => other !== contestant && (other.role === 'floor' || isOurs))
@@ -66,7 +66,7 @@ export const isReverb = ({ name, role }: Contestant): boolean => role === 'other
 
 /** CPU time of the server per unit; `undefined` if its process is unknown. */
 export const perUnit = (
-  { contestant }: LoadedServer,
+  { contestant }: MeasuredServer,
   { serverUs }: { readonly serverUs: number },
   units: number,
 ): number | undefined => (contestant.pid === 0 || units === 0 ? undefined : serverUs / units);

@@ -12,6 +12,7 @@ import { openLoop } from './open-loop.ts';
 import { presence } from './presence.ts';
 import { quiet } from './quiet.ts';
 import { batch, trigger } from './trigger.ts';
+import { webhooks } from './webhooks/index.ts';
 import { workers } from './workers.ts';
 
 /** In the order in which they run. */
@@ -30,6 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   idle,
   connect,
   crossNode,
+  webhooks,
   workers,
   cost,
 ];

@@ -105,9 +105,8 @@ const pidsOf = ({ contestant, workers: own }: WorkerServer): number[] => [
 
 /** Includes the CPU time of the primary: that is the cost of distributing connections. */
 async function handshakes(bench: Bench, loadedServers: readonly WorkerServer[]): Promise<Row[]> {
-  const byServer = new Map<LoadedServer, WorkerServer>(loadedServers.map((each) => [each, each]));
   const results = await interleave(bench, loadedServers, async (each) => {
-    const pids = pidsOf(byServer.get(each) as WorkerServer);
+    const pids = pidsOf(each);
     const before = pids.map(cpuUs);
     const parameters = { seconds: bench.sizes.seconds, inflight: 32, pids: pids.join() };
     const result = await each.load.run('handshake', parameters);

@@ -1,5 +1,5 @@
 import { ALLOW_PRIVATE_SETTING } from '../apps/webhooks/private-addresses.ts';
-import { boolean, integer, type SettingType, setting } from '../settings/settings.ts';
+import { boolean, integer, type SettingType, setting, text } from '../settings/settings.ts';
 
 const optionalNumber: SettingType<number | undefined> = integer(0, 1000);
 
@@ -78,6 +78,18 @@ export const WEBHOOK_SETTINGS = {
     integer(1, 366 * 24 * 3600),
     WEEK_SECONDS,
     'Seconds that a failed delivery is kept.',
+  ),
+  webhookStateFile: setting(
+    'WAVEHALL_WEBHOOK_STATE_FILE',
+    text,
+    '.wavehall-webhooks.json',
+    'File that keeps the webhooks that wait over a restart, without Redis; relative to the folder in which the server is started.',
+  ),
+  webhookStateBytes: setting(
+    'WAVEHALL_WEBHOOK_STATE_BYTES',
+    integer(1024, 256 * 1024 * 1024),
+    64 * 1024 * 1024,
+    'Largest size of this file; beyond, the oldest webhooks are lost at a restart.',
   ),
   ...ALLOW_PRIVATE_SETTING,
 } as const;

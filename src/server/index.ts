@@ -14,7 +14,7 @@ import { nodeMetrics } from './metrics.ts';
 import { registerRoutes, type RouteParts } from './routes.ts';
 import { nodeStatus } from './status/status.ts';
 import { onTunnel, onWebSocketUpgrade } from './entrances/upgrades.ts';
-import { startWebhooks, webhookControl, wishesIn } from './webhooks.ts';
+import { startWebhooks, webhookControl, webhookFileIn, wishesIn } from './webhooks.ts';
 import { Shutdown } from './shutdown.ts';
 import type { WorkerGroup } from './worker-group.ts';
 import { openStores } from '../stores/index.ts';
@@ -54,7 +54,8 @@ interface ServerParts extends Omit<RouteParts, 'requests' | 'entrances'> {
  */
 export async function startServer(config: Config, logger: Logger, workers?: WorkerGroup): Promise<Server> {
   const certificate = new Certificate(config.tls);
-  const ownStores = await openStores({ ...config, webhooks: wishesIn(config) }, logger);
+  const webhooksToKeep = { webhooks: wishesIn(config), webhookFile: webhookFileIn(config) };
+  const ownStores = await openStores({ ...config, ...webhooksToKeep }, logger);
   const cutover = await openCutover(config, ownStores, logger);
   const stores = cutover?.stores ?? ownStores;
   const core = assembleCore(config, stores, logger);

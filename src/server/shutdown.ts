@@ -22,26 +22,30 @@ export interface ShutdownDeps {
   readonly openSockets: readonly Pick<OpenSockets, 'destroyAll' | 'size'>[];
   readonly stores: Stores;
   readonly cutover: Cutover | undefined;
-  /** Delivers until all clients have left; the rest stays in the outbox. */
+  /** Delivers until all clients have left, and ends what is on its way within its own bound; the rest stays in the outbox. */
   readonly webhooks: { close(): Promise<void> } | undefined;
 }
 
 /** SPEC 2.13: refuses new clients, answers the requests in flight, and closes the others at a pace. */
 export class Shutdown {
   readonly #deps: ShutdownDeps;
+  readonly #secondCall: Promise<void>;
+  #endNow: () => void = () => undefined;
   #drain: Drain | undefined;
   #done: Promise<void> | undefined;
 
   constructor(deps: ShutdownDeps) {
     this.#deps = deps;
+    this.#secondCall = new Promise((resolve) => (this.#endNow = resolve));
   }
 
   get begun(): boolean {
     return this.#done !== undefined;
   }
 
-  /** Drains and closes everything; a second call ends the drain at once. */
+  /** Drains and closes everything; a second call ends the drain, and the wait for webhooks on their way, at once. */
   stop(): Promise<void> {
+    if (this.#done !== undefined) this.#endNow();
     this.#drain?.finishNow();
     return (this.#done ??= this.#run());
   }
@@ -64,7 +68,8 @@ export class Shutdown {
     await Promise.all([closed, ...others.map((each) => each.close())]);
     clearTimeout(grace);
     core.stop();
-    await webhooks?.close();
+    // A request that is not awaited stays in the outbox: it is sent again.
+    await Promise.race([webhooks?.close(), this.#secondCall]);
     await stores.close();
   }
 }

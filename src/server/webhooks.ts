@@ -16,6 +16,12 @@ export const wishesIn = (config: Config): WebhookWishes | undefined =>
     deadTtlMs: config.webhookDeadLetterSeconds * 1000,
   });
 
+/** The file that keeps the webhooks of a single node over a restart. */
+export const webhookFileIn = ({ webhookStateFile, webhookStateBytes }: Config) => ({
+  path: webhookStateFile,
+  maxBytes: webhookStateBytes,
+});
+
 /** Starts to deliver. `undefined`: no app has an endpoint, and no code of the delivery is loaded. */
 export async function startWebhooks(
   config: Config,

@@ -5,6 +5,7 @@ import type { ChannelRef } from '../core/ports/events.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { WebhookWishes } from '../core/ports/webhook-wishes.ts';
 import { openMemoryStores } from './memory/index.ts';
+import { OutboxFile, type OutboxFileOptions } from './memory/outbox/state-file.ts';
 import type { RedisOptions } from './redis/options.ts';
 
 export interface StoresOptions {
@@ -16,15 +17,33 @@ export interface StoresOptions {
   readonly replaySignatures: number;
   /** `undefined`: no app has webhooks. */
   readonly webhooks?: WebhookWishes | undefined;
+  /** Keeps the webhooks of a single node over a restart; `undefined`: they are lost with the process. */
+  readonly webhookFile?: OutboxFileOptions | undefined;
 }
 
 /** Opens the stores: in memory for one node, in Redis for several. The code for Redis is loaded only where it is used. */
 export async function openStores(options: StoresOptions, logger: Logger): Promise<Stores> {
-  const { redis, cutoverStateFile, apps, replaySignatures, webhooks } = options;
-  if (redis === undefined) return openMemoryStores(cutoverStateFile, replaySignatures, webhooks);
+  const { redis, apps, replaySignatures, webhooks } = options;
+  if (redis === undefined) return openForOneNode(options, logger);
   const { openRedisStores } = await import('./redis/index.ts');
   const shared = { apps, replaySignatures, historyTtlMs: ttlsOf(apps), webhooks };
   return openRedisStores({ ...redis, ...shared }, logger);
+}
+
+async function openForOneNode(options: StoresOptions, logger: Logger): Promise<Stores> {
+  const { cutoverStateFile, replaySignatures, webhooks, webhookFile } = options;
+  const stores = openMemoryStores(cutoverStateFile, replaySignatures, webhooks);
+  const { outbox } = stores;
+  if (outbox === undefined || webhookFile === undefined) return stores;
+  const file = new OutboxFile(webhookFile, logger);
+  await file.load(outbox);
+  return {
+    ...stores,
+    async close() {
+      await stores.close();
+      await file.save(outbox);
+    },
+  };
 }
 
 function ttlsOf(apps: readonly App[]): (ref: ChannelRef) => number {

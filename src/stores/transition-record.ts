@@ -1,8 +1,10 @@
 import type { ChannelRef } from '../core/ports/events.ts';
 import type { WebhookRecord } from '../core/ports/webhooks.ts';
 
+export const TRANSITION_KINDS = ['occupied', 'added', 'removed', 'vacated', 'counted'] as const;
+
 /** A change of a channel that webhooks tell; `value` is the user, or the number of subscriptions. */
-export type TransitionKind = 'occupied' | 'added' | 'removed' | 'vacated' | 'counted';
+export type TransitionKind = (typeof TRANSITION_KINDS)[number];
 
 const USER_CHANNEL_PREFIX = '#user-';
 

@@ -60,6 +60,7 @@ const whole = (rule: string, name: string, usual: number, least = 0, most = UNBO
 });
 
 const NUMBERS: readonly WholeNumber[] = [
+  whole('9.9', 'WAVEHALL_WEBHOOK_STATE_BYTES', 67_108_864, 1024, 268_435_456),
   whole('2.1', 'REVERB_SERVER_PORT', 8080, 0, 65_535),
   whole('2.13', 'WAVEHALL_DRAIN_SECONDS', 8),
   whole('2.10', 'WAVEHALL_PONG_TIMEOUT', 30, 1),
@@ -244,6 +245,13 @@ const TEXTS = [
     rule: '11.4',
     name: 'WAVEHALL_CUTOVER_STATE_FILE',
     usual: '.wavehall-cutover.json',
+    given: '/a/b.json',
+    value: '/a/b.json',
+  },
+  {
+    rule: '9.6',
+    name: 'WAVEHALL_WEBHOOK_STATE_FILE',
+    usual: '.wavehall-webhooks.json',
     given: '/a/b.json',
     value: '/a/b.json',
   },

@@ -69,8 +69,9 @@ export class WaitingTransitions {
     return [...this.#waiting.values()].map(({ transition }) => transition);
   }
 
+  /** The time begins again: nobody could come back while no process ran. */
   load(saved: readonly WaitingTransition[]): void {
-    for (const transition of saved) if (transition.kind !== 'counted') this.#wait(transition);
+    for (const { ref, kind, value } of saved) if (kind !== 'counted') this.#end(ref, kind, value);
   }
 
   #begin(ref: ChannelRef, kind: TransitionKind, opposite: TransitionKind, value: string): void {

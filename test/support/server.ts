@@ -1,8 +1,13 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startProcess, type TestServer } from './server-process.ts';
 
 export type { TestServer } from './server-process.ts';
 
 const MAIN = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
+
+/** In a folder that does not exist: what one server leaves must not reach the next. */
+const NO_STATE_FILE = join(tmpdir(), 'wavehall-no-such-folder', 'webhooks.json');
 
 /** Variables of the test process that the server must not inherit. */
 const NOT_INHERITED = /^(REVERB|PUSHER|WAVEHALL|REDIS)_/;
@@ -30,6 +35,7 @@ export async function startServer(
       ...Object.fromEntries(inherited),
       REVERB_SERVER_HOST: '127.0.0.1',
       REVERB_SERVER_PORT: '0',
+      WAVEHALL_WEBHOOK_STATE_FILE: NO_STATE_FILE,
       ...env,
     },
     portOf(output) {

@@ -11,8 +11,10 @@ export const wants = (endpoint: WebhookEndpoint, { type, ref }: WebhookRecord): 
 export const orderKeyOf = ({ ref, fields }: WebhookRecord): string =>
   JSON.stringify([ref.app, ref.channel || (fields.socket_id ?? fields.user_id ?? '')]);
 
+type TimedRecord = WebhookRecord & Pick<OutboxEntry, 'timeMs'>;
+
 /** Body of a request with these events, at least one. Its time is that of the first. */
-export const bodyOf = (entries: readonly [OutboxEntry, ...OutboxEntry[]]): string =>
+export const bodyOf = (entries: readonly [TimedRecord, ...TimedRecord[]]): string =>
   encodeWebhook(entries[0].timeMs, entries.map(eventOf));
 
 /** Bytes of one event in a body. */

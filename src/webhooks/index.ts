@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Metric } from '../core/ports/metric.ts';
 import type { StatusSection } from '../core/ports/status.ts';
 import type { WebhooksDeps } from './deps.ts';
+import { DropReport } from './drop-report.ts';
 import { Endpoint, type EndpointReport } from './endpoint.ts';
 import { bodyOf } from './events.ts';
 import { webhookMetrics } from './metrics.ts';
@@ -29,14 +30,18 @@ export interface Webhooks {
 
 /** Starts to deliver the events of the outbox to all endpoints of the apps (SPEC 9). Throws when an endpoint's URL has no sink. */
 export function openWebhooks(deps: WebhooksDeps): Webhooks {
-  const { apps, outbox } = deps;
+  const { apps, outbox, logger, clock } = deps;
   const endpoints = apps.flatMap((app) => app.webhooks.map((each) => new Endpoint(app, each, deps)));
   const readWaiting = () => Promise.all(endpoints.map((each) => each.readWaiting()));
   const list = async () => {
     await readWaiting();
     return endpoints.map((each) => each.status());
   };
-  const timer = setInterval(() => void readWaiting(), READ_WAITING_EVERY_MS);
+  const drops = new DropReport(outbox, logger, clock);
+  const timer = setInterval(() => {
+    drops.check();
+    void readWaiting();
+  }, READ_WAITING_EVERY_MS);
   timer.unref();
   outbox.onAdded(() => {
     for (const { delivery } of endpoints) delivery.notify();
@@ -50,11 +55,12 @@ export function openWebhooks(deps: WebhooksDeps): Webhooks {
     },
     list,
     async test(name) {
-      return endpoints.find((each) => each.name === name)?.sink.send(testMessage(deps.clock()));
+      return endpoints.find((each) => each.name === name)?.sink.send(testMessage(clock()));
     },
     async close() {
       clearInterval(timer);
       await Promise.all(endpoints.map(({ delivery }) => delivery.close()));
+      drops.flush();
     },
   };
 }
@@ -63,7 +69,7 @@ function testMessage(timeMs: number) {
   const delivery = randomUUID();
   const ref = { app: '', channel: TEST_CHANNEL };
   return {
-    body: bodyOf([{ id: delivery, type: 'channel_occupied', ref, fields: {}, timeMs, attempts: 0 }]),
+    body: bodyOf([{ type: 'channel_occupied', ref, fields: {}, timeMs }]),
     delivery,
     attempt: 1,
   };

@@ -9,6 +9,16 @@ import { type Answer, startReceiver } from './receiver.ts';
 
 export const CREDENTIAL = { key: 'app-key', secret: 'app-secret' };
 
+const CHANNEL_EVENTS: readonly WebhookType[] = [
+  'channel_occupied',
+  'channel_vacated',
+  'member_added',
+  'member_removed',
+  'client_event',
+  'cache_miss',
+  'subscription_count',
+];
+
 export const endpointOf = (
   name: string,
   url: string,
@@ -16,7 +26,7 @@ export const endpointOf = (
 ): WebhookEndpoint => ({
   name,
   url: new URL(url),
-  eventTypes: [],
+  eventTypes: CHANNEL_EVENTS,
   channelPrefix: '',
   channelSuffix: '',
   headers: {},

@@ -94,7 +94,7 @@ test('9.6 body, time and signature are the same in every attempt; only the numbe
 test('9.6 an entry of a node that ended continues with its number of attempts', async () => {
   const receiver = await receiverWith();
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
-  await outbox.add(record('a'), Date.now(), 4);
+  await outbox.add(record('a'), Date.now(), { attempts: 4 });
   await until(() => expect(receiver.requests[0]?.headers['wavehall-attempt']).toBe('5'));
 });
 

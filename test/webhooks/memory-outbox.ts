@@ -22,10 +22,14 @@ export class TestOutbox implements Outbox {
     for (const name of endpoints) this.#queues.set(name, { waiting: [], taken: new Map(), done: [] });
   }
 
-  add(record: WebhookRecord, timeMs = Date.now(), attempts = 0): Promise<void> {
+  add(
+    record: WebhookRecord,
+    timeMs = Date.now(),
+    { attempts = 0, queuedAtMs = Date.now() }: Partial<Pick<OutboxEntry, 'attempts' | 'queuedAtMs'>> = {},
+  ): Promise<void> {
     this.#made += 1;
     for (const { waiting } of this.#queues.values())
-      waiting.push({ ...record, id: `id-${this.#made}`, timeMs, attempts });
+      waiting.push({ ...record, id: `id-${this.#made}`, timeMs, queuedAtMs, attempts });
     for (const listener of this.#listeners) listener();
     return Promise.resolve();
   }
@@ -71,7 +75,10 @@ export class TestOutbox implements Outbox {
   async waiting(endpoint: string): Promise<{ entries: number; oldestMs: number }> {
     const { waiting, taken } = await this.#queue(endpoint);
     const all = [...taken.values(), ...waiting];
-    return { entries: all.length, oldestMs: Math.max(0, ...all.map(({ timeMs }) => Date.now() - timeMs)) };
+    return {
+      entries: all.length,
+      oldestMs: Math.max(0, ...all.map(({ queuedAtMs }) => Date.now() - queuedAtMs)),
+    };
   }
 
   /** Ids that the endpoint is done with, in order. */

@@ -17,6 +17,8 @@ export interface OutboxEntry extends WebhookRecord {
   readonly id: string;
   /** When it was made: Unix time in milliseconds. */
   readonly timeMs: number;
+  /** When it was put into the outbox, or put back from the dead letters: the time for its attempts counts from then. */
+  readonly queuedAtMs: number;
   /** Deliveries to this endpoint that were tried before and failed. */
   readonly attempts: number;
 }
@@ -56,9 +58,9 @@ export interface Outbox {
   bury(endpoint: string, entry: OutboxEntry, reason: string): Promise<void>;
   /** The newest first, at most `most`. */
   deadLetters(most: number): Promise<readonly DeadLetter[]>;
-  /** Takes dead letters back to the end of their endpoint's queue. Returns how many there were. */
+  /** Takes dead letters back to the end of their endpoint's queue, as new entries with no attempts. Returns how many there were. */
   replay(ids: readonly string[]): Promise<number>;
-  /** Entries of the endpoint that are not done, and the age of the oldest of those in milliseconds; 0 without one. */
+  /** Entries of the endpoint that are not done, and how long the oldest of those has waited; 0 without one. */
   waiting(endpoint: string): Promise<{ readonly entries: number; readonly oldestMs: number }>;
   /** Events that were dropped because too many waited, or because the store was away for too long. */
   readonly dropped: number;

@@ -24,8 +24,8 @@ export class Batch {
     this.attempts = Math.max(...entries.map(({ attempts }) => attempts));
   }
 
-  get madeAtMs(): number {
-    return this.entries[0].timeMs;
+  get queuedAtMs(): number {
+    return this.entries[0].queuedAtMs;
   }
 }
 

@@ -15,6 +15,8 @@ class Failed extends Error {
 }
 
 interface BreakerEvents {
+  /** An attempt has ended; what follows from it comes after this. */
+  readonly attempted: (result: SendResult) => void;
   /** The endpoint begins to fail. */
   readonly failing: () => void;
   /** It delivers again. */
@@ -30,7 +32,7 @@ export class Breaker {
 
   constructor(sink: Sink, settings: WebhookSettings, events: BreakerEvents) {
     const { probeEveryMs, failuresToOpen } = settings;
-    this.#circuit = new CircuitBreaker((message: Message) => attempt(sink, message), {
+    this.#circuit = new CircuitBreaker((message: Message) => attempt(sink, message, events), {
       timeout: false,
       resetTimeout: probeEveryMs,
       volumeThreshold: failuresToOpen,
@@ -75,8 +77,9 @@ export class Breaker {
   }
 }
 
-async function attempt(sink: Sink, message: Message): Promise<SendResult> {
+async function attempt(sink: Sink, message: Message, { attempted }: BreakerEvents): Promise<SendResult> {
   const result = await sink.send(message);
+  attempted(result);
   if (!result.isDelivered) throw new Failed(result);
   return result;
 }

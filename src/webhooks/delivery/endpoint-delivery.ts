@@ -2,7 +2,6 @@ import type { WebhookEndpoint } from '../../core/app.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { Outbox, OutboxEntry } from '../../core/ports/webhooks.ts';
-import { backoffMs } from '../../core/util/backoff.ts';
 import { ignore } from '../../core/util/ignore.ts';
 import { within } from '../../core/util/time.ts';
 import { wants } from '../events.ts';
@@ -12,10 +11,10 @@ import type { Batch } from './batch.ts';
 import { Breaker } from './breaker.ts';
 import { DeliveryCounts } from './counts.ts';
 import { DoneReports } from './done-reports.ts';
+import { EndpointHealth } from './endpoint-health.ts';
+import { RetryPolicy } from './retry-policy.ts';
 import { untilDone } from './until-done.ts';
 import { Window } from './window.ts';
-
-const JITTER = [0.5, 1] as const;
 
 export interface EndpointDeliveryDeps {
   readonly endpoint: WebhookEndpoint;
@@ -36,6 +35,8 @@ export class EndpointDelivery {
   readonly counts = new DeliveryCounts();
   readonly #deps: EndpointDeliveryDeps;
   readonly #breaker: Breaker;
+  readonly #health: EndpointHealth;
+  readonly #policy: RetryPolicy;
   readonly #done: DoneReports;
   readonly #window: Window;
   readonly #inFlight = new Set<Promise<void>>();
@@ -52,31 +53,25 @@ export class EndpointDelivery {
   #isClosed = false;
   /** Aborted when the time of `close` is over. */
   readonly #stopping = new AbortController();
-  #sinceMs: number;
-  #lastStatus: number | undefined;
-  #lastReason = '';
 
   constructor(deps: EndpointDeliveryDeps) {
-    const { sink, settings, outbox, endpoint, clock } = deps;
+    const { sink, settings, outbox, endpoint, logger, clock } = deps;
     this.#deps = deps;
-    this.#sinceMs = clock();
+    this.#health = new EndpointHealth(endpoint.name, logger, clock);
+    this.#policy = new RetryPolicy(settings, clock);
     this.#window = new Window(settings.batching);
     this.#done = new DoneReports(outbox, endpoint.name, this.#stopping.signal);
     this.#breaker = new Breaker(sink, settings, {
-      failing: () => this.#beginFailing(),
+      attempted: (result) => this.#health.attempted(result),
+      failing: () => this.#health.leftAlone(),
       well: () => this.#becomeWell(),
       probe: () => this.wake(),
     });
   }
 
   /** State for an operator. */
-  get health() {
-    return {
-      state: this.#breaker.isFailing ? ('failing' as const) : ('ok' as const),
-      sinceMs: this.#sinceMs,
-      lastStatus: this.#lastStatus ?? null,
-      lastReason: this.#lastReason,
-    };
+  get health(): EndpointHealth['report'] {
+    return this.#health.report;
   }
 
   /** Looks into the outbox soon. */
@@ -146,7 +141,6 @@ export class EndpointDelivery {
     const { body, delivery } = batch;
     if (batch.attempts > 0) this.counts.retried += 1;
     const result = await this.#breaker.send({ body, delivery, attempt: batch.attempts + 1 });
-    this.#lastStatus = result.status;
     // An attempt that `close` ended says nothing about the endpoint: the event stays in the outbox.
     if (this.#stopping.signal.aborted && !result.isDelivered) return;
     if (result.isDelivered) this.#delivered(batch);
@@ -155,6 +149,7 @@ export class EndpointDelivery {
 
   #delivered(batch: Batch): void {
     const nowMs = this.#deps.clock();
+    if (!this.#breaker.isFailing) this.#health.delivered();
     this.counts.sent += batch.entries.length;
     for (const { timeMs } of batch.entries) this.counts.seconds.observe(Math.max(0, nowMs - timeMs) / 1000);
     this.#forget(batch);
@@ -165,12 +160,11 @@ export class EndpointDelivery {
     const { clock, outbox, endpoint } = this.#deps;
     batch.attempts += 1;
     this.counts.failed += 1;
-    this.#lastReason = failure.reason;
-    if (failure.isFinal || this.#isOver(batch)) {
+    if (failure.isFinal || this.#policy.isOver(batch)) {
       await this.#bury(batch.entries, failure.reason);
       this.#forget(batch);
     } else {
-      batch.notBeforeMs = clock() + this.#pauseMs(batch, failure);
+      batch.notBeforeMs = clock() + this.#policy.pauseMs(batch, failure.retryAfterMs);
       if (failure.retryAfterMs !== undefined) this.#heldUntilMs = clock() + failure.retryAfterMs;
       this.#retries.add(batch);
       // The count is kept here as well: an outbox that is away loses nothing but its copy.
@@ -179,35 +173,17 @@ export class EndpointDelivery {
     if (this.#breaker.isFailing) await this.#buryOld(failure.reason);
   }
 
-  #isOver({ attempts, madeAtMs }: Batch): boolean {
-    const { clock, settings } = this.#deps;
-    const hasTime = clock() < madeAtMs + settings.giveUpAfterMs;
-    return !hasTime || (settings.maxAttempts > 0 && attempts >= settings.maxAttempts);
-  }
-
-  /** Back-off, so that the last attempt is made when the batch reaches its age; a pause that the receiver asks for is kept in full. */
-  #pauseMs({ attempts, madeAtMs }: Batch, { retryAfterMs = 0 }: Failure): number {
-    const { clock, settings } = this.#deps;
-    const { firstRetryMs: firstMs, mostRetryMs: mostMs, giveUpAfterMs } = settings;
-    const leftMs = madeAtMs + giveUpAfterMs - clock();
-    return Math.max(
-      retryAfterMs,
-      Math.min(backoffMs(attempts - 1, { firstMs, mostMs, jitter: JITTER }), leftMs),
-    );
-  }
-
   /** Gives up what became too old while the endpoint fails: otherwise the outbox would drop it when it is full. */
   async #buryOld(reason: string): Promise<void> {
-    const { clock, settings } = this.#deps;
-    if (clock() < this.#heldUntilMs) return;
-    const untilMs = clock() - settings.giveUpAfterMs;
-    const retries = [...this.#retries].filter(({ madeAtMs }) => madeAtMs <= untilMs);
+    if (this.#deps.clock() < this.#heldUntilMs) return;
+    const isPast = ({ queuedAtMs }: Batch | OutboxEntry): boolean => this.#policy.isPast(queuedAtMs);
+    const retries = [...this.#retries].filter(isPast);
     for (const batch of retries) this.#retries.delete(batch);
     for (const batch of retries) {
       await this.#bury(batch.entries, reason);
       this.#forget(batch);
     }
-    const waiting = this.#window.removeUntil(untilMs);
+    const waiting = this.#window.remove(isPast);
     await this.#bury(waiting, reason);
     this.#taken -= waiting.length;
   }
@@ -216,7 +192,9 @@ export class EndpointDelivery {
     const { outbox, endpoint } = this.#deps;
     for (const entry of entries) {
       const bury = (): Promise<void> => outbox.bury(endpoint.name, entry, reason);
-      if (await untilDone(bury, this.#stopping.signal)) this.counts.dead += 1;
+      if (!(await untilDone(bury, this.#stopping.signal))) continue;
+      this.counts.dead += 1;
+      this.#health.gaveUp();
     }
   }
 
@@ -276,20 +254,8 @@ export class EndpointDelivery {
     return Math.max(this.#heldUntilMs, Math.min(retryMs, readyMs));
   }
 
-  #beginFailing(): void {
-    const { logger, endpoint, clock } = this.#deps;
-    this.#sinceMs = clock();
-    logger.warn(
-      `Webhook endpoint ${endpoint.name} fails; its events wait and are retried. \`wavehall webhooks test ${endpoint.name}\` shows the reason`,
-    );
-  }
-
   #becomeWell(): void {
-    const { logger, endpoint, clock } = this.#deps;
-    logger.warn(`Webhook endpoint ${endpoint.name} delivers again`, {
-      failedForSeconds: Math.round((clock() - this.#sinceMs) / 1000),
-    });
-    this.#sinceMs = clock();
+    this.#health.delivered();
     for (const batch of this.#retries) batch.notBeforeMs = 0;
     this.wake();
   }

@@ -58,12 +58,12 @@ export class Window {
     for (const key of keys) this.#busy.delete(key);
   }
 
-  /** Removes and returns the entries that were made until then. */
-  removeUntil(madeAtMs: number): OutboxEntry[] {
-    const isOld = ({ entry }: Waiting): boolean => entry.timeMs <= madeAtMs;
-    const old = this.#waiting.filter(isOld);
-    this.#waiting = this.#waiting.filter((each) => !isOld(each));
-    return old.map(({ entry }) => entry);
+  /** Removes and returns the entries for which this is true. */
+  remove(isRemoved: (entry: OutboxEntry) => boolean): OutboxEntry[] {
+    const removed = this.#waiting.map(({ entry }) => entry).filter(isRemoved);
+    const ids = new Set(removed.map(({ id }) => id));
+    this.#waiting = this.#waiting.filter(({ entry }) => !ids.has(entry.id));
+    return removed;
   }
 
   #next(): { taken: Waiting[]; isFull: boolean } {

@@ -9,6 +9,7 @@ interface KeptEvent {
   readonly id: string;
   readonly record: WebhookRecord;
   readonly timeMs: number;
+  readonly queuedAtMs: number;
   /** Failed attempts by the endpoints that have not finished it. */
   readonly attempts: Map<string, number>;
 }
@@ -74,8 +75,8 @@ export class MemoryOutbox implements Outbox {
     for (const [id, event] of ready) {
       if (taken.length >= most) break;
       ready.delete(id);
-      const { record, timeMs, attempts } = event;
-      taken.push({ ...record, id, timeMs, attempts: attempts.get(endpoint) ?? 0 });
+      const { record, timeMs, queuedAtMs, attempts } = event;
+      taken.push({ ...record, id, timeMs, queuedAtMs, attempts: attempts.get(endpoint) ?? 0 });
     }
     return Promise.resolve(taken);
   }
@@ -112,7 +113,7 @@ export class MemoryOutbox implements Outbox {
   waiting(endpoint: string): Promise<{ readonly entries: number; readonly oldestMs: number }> {
     const events = [...this.#events.values()].filter(({ attempts }) => attempts.has(endpoint));
     const now = Date.now();
-    const oldestMs = Math.max(0, now - (events[0]?.timeMs ?? now));
+    const oldestMs = Math.max(0, now - (events[0]?.queuedAtMs ?? now));
     return Promise.resolve({ entries: events.length, oldestMs });
   }
 
@@ -128,19 +129,22 @@ export class MemoryOutbox implements Outbox {
 
   /** Continues from what `save` returned, also after it was JSON. Endpoints that are gone get nothing. */
   load(saved: SavedOutbox): void {
-    for (const { id, record, timeMs, attempts } of saved.events) {
-      const left = attempts.filter(([endpoint]) => this.#ready.has(endpoint));
-      if (left.length > 0) this.#insert({ id, record, timeMs, attempts: new Map(left) });
+    for (const event of saved.events) {
+      const left = event.attempts.filter(([endpoint]) => this.#ready.has(endpoint));
+      if (left.length > 0) this.#insert({ ...event, attempts: new Map(left) });
     }
     this.#dead.load(saved.dead);
     this.transitions.load(saved.waiting);
   }
 
   #keep(record: WebhookRecord, endpoints: readonly string[], timeMs = Date.now()): void {
+    const queuedAtMs = Date.now();
     const attempts = new Map(
       endpoints.filter((each) => this.#ready.has(each)).map((endpoint) => [endpoint, 0]),
     );
-    if (attempts.size > 0) this.#insert({ id: `${this.#run}-${++this.#made}`, record, timeMs, attempts });
+    if (attempts.size === 0) return;
+    const id = `${this.#run}-${++this.#made}`;
+    this.#insert({ id, record, timeMs, queuedAtMs, attempts });
   }
 
   #insert(event: KeptEvent): void {

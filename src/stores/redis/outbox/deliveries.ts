@@ -3,7 +3,7 @@ import type { OutboxEntry } from '../../../core/ports/webhooks.ts';
 import type { Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import { runScript } from '../link/scripts.ts';
-import { byPartition, entryId, type EntryDecoder, placeOf } from './entries.ts';
+import { byPartition, entryId, type EntryDecoder, placeOf, timeOf } from './entries.ts';
 import type { OwnedPartitions, PartitionState } from './owned-partitions.ts';
 
 interface DeliveriesDeps {
@@ -115,7 +115,7 @@ export class Deliveries {
       if (record === undefined) unreadable.push(id);
       else {
         state.taken.add(mark);
-        entries.push({ ...record, id, attempts });
+        entries.push({ ...record, id, attempts, queuedAtMs: timeOf(streamId) });
       }
     }
     if (unreadable.length > 0) this.done(endpoint, unreadable).catch(() => undefined);

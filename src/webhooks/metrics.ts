@@ -19,11 +19,14 @@ const COUNTERS: readonly (readonly [name: string, help: string, of: CountName])[
   ['webhooks_sent_total', 'Events that were delivered.', 'sent'],
   ['webhooks_failed_total', 'Attempts to deliver that failed.', 'failed'],
   ['webhooks_retried_total', 'Attempts after the first of a delivery.', 'retried'],
-  ['webhooks_dead_total', 'Events that were given up and are among the dead letters.', 'dead'],
+  ['webhooks_dead_total', 'Events that were given up: they are among the failed deliveries.', 'dead'],
 ];
 
 /** Metrics of the webhooks; values are read at each scrape. All nodes see the same outbox. */
-export const webhookMetrics = (endpoints: readonly MeasuredEndpoint[], outbox: Outbox): Metric[] => {
+export const webhookMetrics = (
+  endpoints: readonly MeasuredEndpoint[],
+  outbox: Pick<Outbox, 'dropped'>,
+): Metric[] => {
   const ofEach = <Value>(value: (endpoint: MeasuredEndpoint) => Value) =>
     endpoints.map((endpoint): [string[], Value] => [[endpoint.name], value(endpoint)]);
   return [
@@ -32,7 +35,7 @@ export const webhookMetrics = (endpoints: readonly MeasuredEndpoint[], outbox: O
     ),
     counter(
       'webhooks_dropped_total',
-      'Events that were dropped because too many waited, or the store was away for too long.',
+      'Events that were dropped, because too many waited or Redis was away for too long: they reach no endpoint.',
       [],
       () => scalar(outbox.dropped),
     ),
@@ -41,7 +44,7 @@ export const webhookMetrics = (endpoints: readonly MeasuredEndpoint[], outbox: O
     ),
     gauge(
       'webhooks_oldest_waiting_seconds',
-      'Age of the oldest event that waits; 0 without one.',
+      'Time for which the oldest event has waited; 0 without one.',
       LABELS,
       'max',
       () => ofEach(({ waiting }) => waiting.oldestMs / 1000),

@@ -19,8 +19,15 @@ describe('the board', () => {
         expect(uid).toBe('${datasource}');
   });
 
-  test('has the rows overview, per app, per node, Redis and cutover, each with panels', () => {
-    expect(rows.map(({ title }) => title)).toEqual(['Overview', 'Per app', 'Per node', 'Redis', 'Cutover']);
+  test('has the rows overview, per app, per node, Redis, webhooks and cutover, each with panels', () => {
+    expect(rows.map(({ title }) => title)).toEqual([
+      'Overview',
+      'Per app',
+      'Per node',
+      'Redis',
+      'Webhooks',
+      'Cutover',
+    ]);
     const inRow = rows.map(({ gridPos }, at) => {
       const below = rows[at + 1]?.gridPos.y ?? Infinity;
       return panels.filter(({ gridPos: { y } }) => y > gridPos.y && y < below).length;

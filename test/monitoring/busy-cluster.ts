@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { APP, APP_VARIABLES, appAt } from '../support/app.ts';
 import { startRedis } from '../support/redis.ts';
+import { startReceiver } from '../webhooks/receiver.ts';
 import { startStandIn } from '../support/reverb-stand-in.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { channelAuth, publisher } from '../support/wire-http.ts';
@@ -29,6 +30,7 @@ export interface BusyCluster {
 export async function startBusyCluster(folder: string): Promise<BusyCluster> {
   const redis = await startRedis();
   const upstream = await startStandIn(APP_VARIABLES);
+  const receiver = await startReceiver();
   const shared = {
     ...APP_VARIABLES,
     REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM: 'all',
@@ -37,6 +39,9 @@ export async function startBusyCluster(folder: string): Promise<BusyCluster> {
     REDIS_PORT: `${redis.port}`,
     WAVEHALL_ADMIN_TOKEN: TOKEN,
     WAVEHALL_DRAIN_SECONDS: '0',
+    REVERB_WEBHOOK_URL: receiver.url,
+    WAVEHALL_WEBHOOK_ALLOW_PRIVATE: '127.0.0.1',
+    REVERB_WEBHOOK_DISCONNECT_SMOOTHING_MS: '0',
     WAVEHALL_MAX_SUBSCRIPTIONS: `${MAX_SUBSCRIPTIONS}`,
   };
   const cutover = {
@@ -67,6 +72,7 @@ export async function startBusyCluster(folder: string): Promise<BusyCluster> {
       await load;
       await Promise.all(servers.map((server) => server.close()));
       await upstream.close();
+      receiver.close();
       await redis.close();
     },
   };

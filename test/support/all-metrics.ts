@@ -10,6 +10,7 @@ import { RequestCounts } from '../../src/http/request-counts.ts';
 import { serverMetrics, workerMetrics } from '../../src/server/metrics.ts';
 import { lagMetric, lossMetrics } from '../../src/stores/redis/health/loss/loss-metrics.ts';
 import { redisMetrics } from '../../src/stores/redis/metrics.ts';
+import { webhookMetrics } from '../../src/webhooks/metrics.ts';
 
 const noCounts = new Proxy({}, { get: () => 0 }) as ReturnType<Parameters<typeof redisMetrics>[2]>;
 
@@ -38,6 +39,7 @@ export const ALL_METRICS: Readonly<Record<string, readonly Metric[]>> = {
     lagMetric(NO_METER),
   ],
   'Between nodes': lossMetrics(NO_METER),
+  Webhooks: webhookMetrics([], { dropped: 0 }),
   Workers: workerMetrics({ count: 1, restarts: 0 }),
   'A cutover': cutoverMetrics(noStatus),
 };

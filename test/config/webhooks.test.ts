@@ -299,6 +299,8 @@ describe('what is refused at the start', () => {
     'Content-Length',
     'Transfer-Encoding',
     'Connection',
+    'HOST',
+    'Te',
   ])('9.1 the header %s, which the server writes', (name) => {
     expect(problemsOfEndpoint({ headers: { [name]: 'x' } })).toEqual([
       `${PLACE}.headers.${name}: expected another header, because the server sends this one itself`,

@@ -32,7 +32,9 @@ test('9.1 headers of an endpoint are sent, but replace none that the receiver re
     'X-PUSHER-KEY': 'forged',
     'content-type': 'text/plain',
     'Wavehall-Delivery': 'forged',
-    'Content-Length': '3',
+    'CONTENT-LENGTH': '3',
+    Host: 'forged',
+    'wavehall-Attempt': 'forged',
   };
   const { outbox } = deliver([endpointOf('a', receiver.url, { headers })]);
   await outbox.add(record('a'));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { resultOf, retryAfterMsOf } from '../../src/webhooks/http/answer.ts';
 import { deliver, endpointOf, receiverWith, record, until } from './deliver.ts';
-import { type Answer, status } from './receiver.ts';
+import { status } from './receiver.ts';
 
 test.each([400, 401, 403, 404, 410, 422])('9.6 %i is given up at once', async (code) => {
   const receiver = await receiverWith(status(code));
@@ -77,58 +77,6 @@ test.each([
 test.each([200, 204, 299])('9.1 %i is success', (code) =>
   expect(resultOf(code, undefined, 0)).toEqual({ isDelivered: true, status: code }),
 );
-
-const HOSTILE: readonly (readonly [title: string, answer: Answer])[] = [
-  ['never answers', () => {}],
-  ['closes without an answer', (response) => response.destroy()],
-  [
-    'closes in the middle of an answer',
-    (response) => {
-      response.writeHead(200, { 'content-length': '100' });
-      response.write('half', () => response.destroy());
-    },
-  ],
-  [
-    'trickles',
-    (response) => {
-      response.writeHead(200);
-      const timer = setInterval(() => response.write('.'), 20);
-      response.on('close', () => clearInterval(timer));
-    },
-  ],
-  ['redirects to itself', (response) => response.writeHead(302, { location: '/hook' }).end()],
-];
-
-test.each(HOSTILE)('9.6 a receiver that %s is retried, and does no harm', async (_, answer) => {
-  const receiver = await receiverWith((response, received, count) =>
-    count === 1 ? answer(response, received, count) : response.writeHead(200).end(),
-  );
-  const { outbox } = deliver([endpointOf('a', receiver.url)], { timeoutMs: 200 });
-  await outbox.add(record('a'));
-  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
-  expect(receiver.requests).toHaveLength(2);
-});
-
-test('9.6 of an answer of 1 GB 64 kB are read, and its connection ends', async () => {
-  let written = 0;
-  let isClosed = false;
-  const receiver = await receiverWith((response) => {
-    response.writeHead(200, { 'content-length': String(2 ** 30) });
-    const chunk = Buffer.alloc(64 * 1024);
-    const write = (): void => {
-      while (!isClosed && written < 2 ** 30) {
-        written += chunk.length;
-        if (!response.write(chunk)) return void response.once('drain', write);
-      }
-    };
-    response.on('close', () => (isClosed = true));
-    write();
-  });
-  const { outbox } = deliver([endpointOf('a', receiver.url)]);
-  await outbox.add(record('a'));
-  await until(() => expect([outbox.doneOf('a').length, isClosed]).toEqual([1, true]));
-  expect(written).toBeLessThan(64 * 2 ** 20);
-});
 
 test('9.6 an endpoint that fails is left alone but for one probe at a time, with one line at its beginning and one at its end', async () => {
   const receiver = await receiverWith(status(500));

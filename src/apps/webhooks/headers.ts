@@ -1,19 +1,5 @@
 import { isJsonObject } from '#protocol';
-
-/** Written by the server itself, or by its HTTP client. */
-const RESERVED = new Set([
-  'content-type',
-  'x-pusher-key',
-  'x-pusher-signature',
-  'wavehall-delivery',
-  'wavehall-attempt',
-  'content-length',
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'upgrade',
-  'expect',
-]);
+import { isReservedHeader } from '../../core/webhooks/reserved-headers.ts';
 
 const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -39,7 +25,7 @@ export function headersIn(
 }
 
 function expectedOf(name: string, value: unknown): string | undefined {
-  if (RESERVED.has(name.toLowerCase())) return 'another header, because the server sends this one itself';
+  if (isReservedHeader(name)) return 'another header, because the server sends this one itself';
   if (!NAME.test(name)) return 'the name of a header';
   return typeof value === 'string' && VALUE.test(value) ? undefined : 'a text on one line';
 }

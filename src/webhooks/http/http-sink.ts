@@ -2,6 +2,7 @@ import { type Dispatcher, Pool } from 'undici';
 import { type Credential, webhookHeaders } from '#protocol';
 import type { WebhookEndpoint } from '../../core/app.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import { isReservedHeader } from '../../core/webhooks/reserved-headers.ts';
 import { failure, type Message, reasonOf, type SendResult, type Sink } from '../sink.ts';
 import { resultOf } from './answer.ts';
 import { checkedConnector, type Resolver } from './checked-connector.ts';
@@ -10,21 +11,6 @@ import { AllowedAddresses } from '../../net/allowed-addresses.ts';
 /** An answer is read up to here, so that its connection can be kept; a longer one ends its connection. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 const KEEP_ALIVE_MS = 10_000;
-
-/** Headers that an endpoint's own headers cannot replace: those of SPEC 9.1, and those that frame the request. */
-const PROTECTED: ReadonlySet<string> = new Set([
-  'content-type',
-  'x-pusher-key',
-  'x-pusher-signature',
-  'wavehall-delivery',
-  'wavehall-attempt',
-  'content-length',
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'upgrade',
-  'expect',
-]);
 
 export interface HttpSinkOptions {
   readonly endpoint: Pick<WebhookEndpoint, 'url' | 'headers'>;
@@ -94,7 +80,7 @@ function ownHeaders(
   { url, headers }: HttpSinkOptions['endpoint'],
   userAgent: string,
 ): Record<string, string> {
-  const own = Object.entries(headers).filter(([name]) => !PROTECTED.has(name.toLowerCase()));
+  const own = Object.entries(headers).filter(([name]) => !isReservedHeader(name));
   const names = new Set(own.map(([name]) => name.toLowerCase()));
   const login = loginOf(url);
   return {
@@ -116,7 +102,7 @@ async function drain(body: AsyncIterable<Uint8Array>): Promise<void> {
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.byteLength;
-    if (bytes >= MAX_ANSWER_BYTES) return;
+    if (bytes > MAX_ANSWER_BYTES) return;
   }
 }
 

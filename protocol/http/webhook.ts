@@ -26,11 +26,14 @@ export type WebhookType = (WebhookEvent | ChannellessWebhookEvent)['name'];
 export const webhookData = (dataJson: string): string =>
   dataJson.startsWith('"') ? (JSON.parse(dataJson) as string) : dataJson;
 
-/** 9.1 — the body, to be signed and sent as it is. */
+/** 9.1 — the body, to be signed and sent as it is. Half of a surrogate pair becomes U+FFFD: decoders of PHP and Redis refuse the whole body otherwise. */
 export const encodeWebhook = (
   timeMs: number,
   events: readonly (WebhookEvent | ChannellessWebhookEvent)[],
-): string => JSON.stringify({ time_ms: timeMs, events });
+): string => JSON.stringify({ time_ms: timeMs, events }, wellFormed);
+
+const wellFormed = (_: string, value: unknown): unknown =>
+  typeof value === 'string' ? value.toWellFormed() : value;
 
 /** 9.1, 7.5 — receivers insist on exactly this content type, without a charset. */
 export const webhookHeaders = ({ key, secret }: Credential, body: string): Record<string, string> => ({

@@ -84,5 +84,5 @@ function openSink(app: App, endpoint: WebhookEndpoint, deps: WebhooksDeps): Sink
     throw new Error(
       `The URL of webhook endpoint ${endpoint.name} is neither http(s) nor a queue such as redis://127.0.0.1:6379/queue:default`,
     );
-  return new LaravelQueueSink(address, app.id, timeoutMs);
+  return new LaravelQueueSink({ address, app: app.id, timeoutMs, clock });
 }

@@ -26,3 +26,14 @@ test('9.1 the official library accepts headers and body, and refuses another bod
   ]);
   expect(pusher.webhook({ headers, rawBody: body.replace('"a"', '"b"') }).isValid()).toBe(false);
 });
+
+test('9.1 half of a surrogate pair is replaced, so that every decoder of JSON reads the body', () => {
+  const event = {
+    name: 'client_event',
+    channel: 'private-a',
+    event: 'client-\udc00',
+    socket_id: '1.1',
+  } as const;
+  const body = encodeWebhook(1, [{ ...event, data: 'a \ud800 \u{1f600}' }]);
+  expect(JSON.parse(body).events).toEqual([{ ...event, event: 'client-\ufffd', data: 'a \ufffd \u{1f600}' }]);
+});

@@ -1,13 +1,19 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Message } from '../sink.ts';
 
 /**
- * Payload of a job as Laravel's `RedisQueue` makes it for a class and a method. `data` is the body of the webhook; `wavehall` is what
- * the headers are for HTTP: a job finds it in `$job->payload()`.
+ * Payload of a job as `RedisQueue` of Laravel 12 makes it for a class and a method, with what Horizon adds to it when it pushes one.
+ * `data` is the body of the webhook; `wavehall` is what the headers are for HTTP: a job finds it in `$job->payload()`.
  */
-export const jobPayload = (job: string, app: string, { body, delivery, attempt }: Message): string =>
-  JSON.stringify({
-    uuid: randomUUID(),
+export function jobPayload(
+  job: string,
+  app: string,
+  { body, delivery, attempt }: Message,
+  nowMs: number,
+): string {
+  const id = randomUUID();
+  return JSON.stringify({
+    uuid: id,
     displayName: job.split('@')[0],
     job,
     maxTries: null,
@@ -16,7 +22,18 @@ export const jobPayload = (job: string, app: string, { body, delivery, attempt }
     backoff: null,
     timeout: null,
     data: JSON.parse(body) as unknown,
-    id: randomBytes(16).toString('hex'),
+    createdAt: Math.floor(nowMs / 1000),
+    id,
     attempts: 0,
+    ...horizonFields(app, nowMs),
     wavehall: { app, delivery, attempt },
   });
+}
+
+/** Horizon's pages read these of every job; a tag can be searched for among the failed jobs. */
+const horizonFields = (app: string, nowMs: number) => ({
+  type: 'job',
+  tags: ['wavehall', `wavehall:${app}`],
+  silenced: false,
+  pushedAt: String(nowMs / 1000),
+});

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import type { Clock } from '../../core/ports/clock.ts';
 import { ignore } from '../../core/util/ignore.ts';
 import { within } from '../../core/util/time.ts';
 import { failure, type Message, reasonOf, type SendResult, type Sink } from '../sink.ts';
@@ -7,17 +8,27 @@ import type { QueueAddress } from './queue-address.ts';
 
 const RECONNECT_MS = 1000;
 
+export interface LaravelQueueSinkOptions {
+  readonly address: QueueAddress;
+  /** Id of the app. */
+  readonly app: string;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
 /** Pushes a job that a stock `php artisan queue:work` of Laravel runs. Nothing is queued here while Redis is away. */
 export class LaravelQueueSink implements Sink {
   readonly #address: QueueAddress;
   readonly #app: string;
   readonly #timeoutMs: number;
+  readonly #clock: Clock;
   readonly #redis: Redis;
 
-  constructor(address: QueueAddress, app: string, timeoutMs: number) {
+  constructor({ address, app, timeoutMs, clock }: LaravelQueueSinkOptions) {
     this.#address = address;
     this.#app = app;
     this.#timeoutMs = timeoutMs;
+    this.#clock = clock;
     this.#redis = new Redis({
       ...address.server,
       lazyConnect: true,
@@ -53,7 +64,7 @@ export class LaravelQueueSink implements Sink {
     const key = `${prefix}queues:${queue}`;
     const pushed = this.#redis
       .multi()
-      .rpush(key, jobPayload(job, this.#app, message))
+      .rpush(key, jobPayload(job, this.#app, message, this.#clock()))
       .rpush(`${key}:notify`, 1);
     for (const [error] of (await pushed.exec()) ?? []) if (error !== null) throw error;
     return { isDelivered: true };

@@ -56,6 +56,7 @@ test('9.8 while Redis is away the events wait, and arrive in their order when it
   const client = clientOf();
   const { outbox, webhooks } = deliver([endpointOf('q', `${server.url}/queue:back`, { eventTypes })], {
     timeoutMs: 500,
+    probeEveryMs: 100,
   });
   expect(await webhooks.test('q')).toEqual({ isDelivered: true });
   await server.kill();

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { sleep } from '../../src/core/util/time.ts';
 import { ReverbRestart } from '../../src/cli/reverb-restart.ts';
 import { readConfig } from '../../src/config/index.ts';
-import { assemble, laravel8 } from '../laravel/app-folder.ts';
+import { assemble } from '../laravel/app-folder.ts';
+import { laravel8 } from '../laravel/packages.ts';
 import { missingRequirements } from '../laravel/requirements.ts';
 import { childrenOf } from '../support/processes.ts';
 import { redisCli, startRedis, type TestRedis } from '../support/redis.ts';

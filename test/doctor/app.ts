@@ -4,7 +4,8 @@ import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from '../cli/command.ts';
-import { assemble, laravel8 } from '../laravel/app-folder.ts';
+import { assemble } from '../laravel/app-folder.ts';
+import { laravel8 } from '../laravel/packages.ts';
 import { missingRequirements } from '../laravel/requirements.ts';
 import { type DoctorOptions, type Finding, printReport, runDoctor } from '../../src/cli/doctor/index.ts';
 

@@ -17,7 +17,7 @@ export interface WebServer {
 }
 
 /** Environment without the variables of the test process, so that only the app's .env configures it. */
-const phpEnv: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
+export const phpEnv: NodeJS.ProcessEnv = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
 
 /** Starts PHP's built-in web server with several workers, on a free port. */
 export async function serve(folder: string): Promise<WebServer> {

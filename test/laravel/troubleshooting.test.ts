@@ -6,7 +6,8 @@ import { optionsFor, Pusher, subscribeTo } from '../clients/stock-clients.ts';
 import { freePort } from '../support/free-port.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { eventually } from '../support/wire.ts';
-import { assemble, configure, laravel8 } from './app-folder.ts';
+import { assemble, configure } from './app-folder.ts';
+import { laravel8 } from './packages.ts';
 import { php } from './php.ts';
 import { missingRequirements } from './requirements.ts';
 

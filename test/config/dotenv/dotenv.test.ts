@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { laravelText } from '../../../src/settings/settings.ts';
 import { ConfigError } from '../../../src/settings/settings.ts';
 import { loadDotenv } from '../../../src/config/dotenv/load.ts';
-import { laravel8 } from '../../laravel/app-folder.ts';
+import { laravel8 } from '../../laravel/packages.ts';
 import { missingRequirements } from '../../laravel/requirements.ts';
 import { type Case, cases, names } from './generate.ts';
 

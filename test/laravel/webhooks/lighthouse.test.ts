@@ -7,7 +7,7 @@ import { startServer } from '../../support/server.ts';
 import { assemble, configure } from '../app-folder.ts';
 import type { Laravel } from '../packages.ts';
 import { php, serve, type WebServer } from '../php.ts';
-import { openClient } from './channels.ts';
+import { openClient } from '../../webhooks/client.ts';
 import { describeLaravels } from './laravels.ts';
 
 const SETUP_MS = 300_000;

@@ -8,9 +8,9 @@ import { startServer } from '../../support/server.ts';
 import { assemble, configure } from '../app-folder.ts';
 import type { Laravel } from '../packages.ts';
 import { artisan, php } from '../php.ts';
-import { type Client, openClient } from './channels.ts';
+import { type Client, openClient } from '../../webhooks/client.ts';
 import { describeLaravels } from './laravels.ts';
-import { printedAfter, writePrinted } from './printed.ts';
+import { printedAfter, writePrinted } from '../../webhooks/printed.ts';
 import { logOf, startWorker } from './worker.ts';
 
 const SETUP_MS = 300_000;

@@ -1,6 +1,6 @@
-import { APP } from '../../support/app.ts';
-import { Wire, type Address } from '../../support/wire.ts';
-import { channelAuth } from '../../support/wire-http.ts';
+import { APP } from '../support/app.ts';
+import { Wire, type Address } from '../support/wire.ts';
+import { channelAuth } from '../support/wire-http.ts';
 
 export interface Client {
   readonly wire: Wire;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-const page = readFileSync(new URL('../../../docs/webhooks.md', import.meta.url), 'utf8');
+const page = readFileSync(new URL('../../docs/webhooks.md', import.meta.url), 'utf8');
 
 /** Text of the code block that follows the first mention of a text on docs/webhooks.md. Throws without one. */
 export function printedAfter(text: string): string {

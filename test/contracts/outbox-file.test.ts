@@ -136,7 +136,7 @@ test('9.9 failed deliveries make room for events that were never sent', () => {
     reason: '',
     diedAtMs,
   }));
-  const events = [{ id: 'e', record: news('a'), timeMs: 1, attempts: [] }];
+  const events = [{ id: 'e', record: news('a'), timeMs: 1, queuedAtMs: 1, attempts: [] }];
   const all = encodeSaved({ waiting: [], events, dead }, ROOM);
   const { text, dropped } = encodeSaved({ waiting: [], events, dead }, all.text.length - 1);
   expect(dropped).toBe(1);

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { queueAddressOf } from '../../src/webhooks/index.ts';
+import { freePort } from '../support/free-port.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { deliver, endpointOf, record, until } from './deliver.ts';
 
@@ -69,6 +70,29 @@ test('9.8 while Redis is away the events wait, and arrive in their order when it
     'channel_occupied',
     'channel_vacated',
   ]);
+});
+
+test('9.8 the reason of a failure says why there is no connection', async () => {
+  const locked = await startRedis(['--requirepass', 'the-secret']);
+  onTestFinished(() => locked.close());
+  const at = (login: string) => `redis://${login}127.0.0.1:${locked.port}/queue:a`;
+  const { webhooks } = deliver(
+    [
+      endpointOf('right', at(':the-secret@')),
+      endpointOf('wrong', at(':wrong-secret@')),
+      endpointOf('none', at('')),
+      endpointOf('nobody', `redis://127.0.0.1:${await freePort()}/queue:a`),
+    ],
+    { timeoutMs: 1000 },
+  );
+  expect(await webhooks.test('right')).toEqual({ isDelivered: true });
+  const reasons = await Promise.all(
+    ['wrong', 'none', 'nobody'].map(async (name) => JSON.stringify(await webhooks.test(name))),
+  );
+  expect(reasons[0]).toMatch(/no connection to Redis: WRONGPASS/);
+  expect(reasons[1]).toMatch(/no connection to Redis: NOAUTH/);
+  expect(reasons[2]).toMatch(/no connection to Redis: ECONNREFUSED/);
+  expect(reasons.join()).not.toContain('secret');
 });
 
 test('9.8 a Redis that does not answer is a failure within the time-out', async () => {

@@ -23,6 +23,8 @@ export class LaravelQueueSink implements Sink {
   readonly #timeoutMs: number;
   readonly #clock: Clock;
   readonly #redis: Redis;
+  /** Reason of the last connection that failed. */
+  #whyAway = 'closed';
 
   constructor({ address, app, timeoutMs, clock }: LaravelQueueSinkOptions) {
     this.#address = address;
@@ -40,7 +42,7 @@ export class LaravelQueueSink implements Sink {
       commandTimeout: timeoutMs,
       retryStrategy: () => RECONNECT_MS,
     });
-    this.#redis.on('error', ignore);
+    this.#redis.on('error', (error) => (this.#whyAway = reasonOf(error)));
   }
 
   async send(message: Message): Promise<SendResult> {
@@ -59,7 +61,8 @@ export class LaravelQueueSink implements Sink {
 
   /** Adds the job and wakes a worker that waits, in one step, as Laravel's script does. */
   async #push(message: Message): Promise<SendResult> {
-    if (this.#redis.status === 'wait') await this.#redis.connect();
+    if (this.#redis.status === 'wait') await this.#redis.connect().catch(ignore);
+    if (this.#redis.status !== 'ready') return failure(`no connection to Redis: ${this.#whyAway}`);
     const { prefix, queue, job } = this.#address;
     const key = `${prefix}queues:${queue}`;
     const pushed = this.#redis

@@ -55,9 +55,10 @@ function scenario(laravel: Laravel): void {
     for (const cleanup of cleanups.toReversed()) await cleanup();
   });
 
-  test.skipIf(laravel.overlay !== undefined)('9.8 config:show prints the prefix of the keys', async () => {
-    expect(await artisan(folder, 'config:show', 'database.redis.options.prefix')).toContain(` ${prefix}`);
-  });
+  if (laravel.overlay === undefined)
+    test('9.8 config:show prints the prefix of the keys', async () => {
+      expect(await artisan(folder, 'config:show', 'database.redis.options.prefix')).toContain(` ${prefix}`);
+    });
 
   /** Starts a server that pushes to this queue, and a worker. */
   async function start(queue: string, more: Record<string, string> = {}, query = '') {

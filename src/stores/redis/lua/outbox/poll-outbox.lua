@@ -7,6 +7,8 @@
 -- Returns the owner, the number of candidates, the number of dropped events since the last call of an owner, milliseconds until
 -- the next transition is due (-1: none waits), and the names of the endpoints for which there is something new.
 local REGISTRY_TTL_MS = 86400000
+-- Time for which events wait for an endpoint that no node has any more: a renamed one may come back.
+local ENDPOINT_TTL_MS = 3600000
 local now = now_ms()
 local node, task = ARGV[1], ARGV[2]
 local owner = redis.call('GET', KEYS[4])
@@ -22,16 +24,20 @@ redis.call('PEXPIRE', KEYS[7], REGISTRY_TTL_MS)
 local candidates = redis.call('ZCARD', KEYS[5])
 
 -- The first endpoints of an outbox get all that it has: it is new, or data was lost. Later ones get what is added from then on.
-local groups, isFirst = {}, true
+local groups, names, isFirst = {}, {}, true
 local known = redis.pcall('XINFO', 'GROUPS', KEYS[1])
 if known.err and string.find(known.err, 'WRONGTYPE', 1, true) then return redis.error_reply(known.err) end
 for _, each in ipairs(known.err and {} or known) do
   local group = {}
   for at = 1, #each, 2 do group[each[at]] = each[at + 1] end
   groups[group.name] = group
+  names[#names + 1] = group.name
   isFirst = false
 end
+-- The name of an endpoint contains no @: this is no number of attempts.
+local function seen_field(endpoint) return '@' .. endpoint end
 for at = 11, #ARGV do
+  redis.call('HSET', KEYS[3], seen_field(ARGV[at]), now)
   if not groups[ARGV[at]] then
     redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[at], isFirst and '0' or '$', 'MKSTREAM')
     groups[ARGV[at]] = { ['last-delivered-id'] = isFirst and '0-0' or redis.call('XINFO', 'STREAM', KEYS[1])[8], pending = 0 }
@@ -57,6 +63,21 @@ if settlingUntil <= now then
   for _, transition in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, ARGV[8])) do move(transition) end
 end
 
+local function forget(endpoint)
+  redis.call('XGROUP', 'DESTROY', KEYS[1], endpoint)
+  redis.call('HDEL', KEYS[3], seen_field(endpoint))
+  local start = endpoint .. ' '
+  for _, field in ipairs(redis.call('HKEYS', KEYS[3])) do
+    if string.sub(field, 1, #start) == start then redis.call('HDEL', KEYS[3], field) end
+  end
+  groups[endpoint] = nil
+end
+for _, endpoint in ipairs(names) do
+  local seen = redis.call('HGET', KEYS[3], seen_field(endpoint))
+  if not seen then redis.call('HSET', KEYS[3], seen_field(endpoint), now)
+  elseif now - (tonumber(seen) or 0) > ENDPOINT_TTL_MS then forget(endpoint) end
+end
+
 -- What every endpoint has is removed, with a place for the oldest that one of them has not finished.
 local function is_before(a, b)
   local aTime, aNumber = string.match(a, '^(%d+)-(%d+)$')
@@ -69,13 +90,14 @@ local function after(id)
   return time .. '-' .. string.format('%.0f', number + 1)
 end
 local oldest
+for name, group in pairs(groups) do
+  local first = group.pending > 0 and redis.call('XPENDING', KEYS[1], name)[2] or after(group['last-delivered-id'])
+  if not oldest or is_before(first, oldest) then oldest = first end
+end
 local news = {}
 for at = 11, #ARGV do
-  local group = groups[ARGV[at]]
-  local last = group['last-delivered-id']
-  local first = group.pending > 0 and redis.call('XPENDING', KEYS[1], ARGV[at])[2] or after(last)
-  if not oldest or is_before(first, oldest) then oldest = first end
-  if #redis.call('XRANGE', KEYS[1], '(' .. last, '+', 'COUNT', 1) > 0 then news[#news + 1] = ARGV[at] end
+  local start = '(' .. groups[ARGV[at]]['last-delivered-id']
+  if #redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', 1) > 0 then news[#news + 1] = ARGV[at] end
 end
 if oldest then redis.call('XTRIM', KEYS[1], 'MINID', '=', oldest) end
 redis.call('XTRIM', KEYS[6], 'MINID', '=', string.format('%.0f', now - ARGV[9]))

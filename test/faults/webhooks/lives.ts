@@ -11,21 +11,26 @@ export class Lives {
   readonly happened: Happening[] = [];
   readonly #open = new Set<Wire>();
 
-  /** Connects a user who joins this many presence channels. */
+  /** Connects a user who joins this many presence channels, which nobody else joins. */
   async begin(server: Address, channels: number): Promise<Life> {
+    const user = `user-${(names += 1)}`;
+    const joined = Array.from({ length: channels }, (_, at) => `presence-${user}-${at}`);
+    const life = await this.join(server, joined, user);
+    for (const channel of joined)
+      this.happened.push({ channel, name: 'channel_occupied' }, { channel, name: 'member_added', user });
+    return life;
+  }
+
+  /** Connects a user who joins these channels, without a note of it. */
+  async join(server: Address, channels: readonly string[], user: string): Promise<Life> {
     const wire = await Wire.open(server, `/app/${APP.key}?protocol=7`);
     this.#open.add(wire);
     const { socket_id: socketId } = dataOf(await wire.next('pusher:connection_established', LIMIT_MS)) as {
       socket_id: string;
     };
-    const joined = Array.from({ length: channels }, () => `presence-life-${(names += 1)}`);
-    const user = `user-${names}`;
-    for (const channel of joined) wire.send(subscribe(socketId, channel, user));
-    for (const channel of joined) {
-      await wire.next((frame) => isSuccess(frame, channel), LIMIT_MS);
-      this.happened.push({ channel, name: 'channel_occupied' }, { channel, name: 'member_added', user });
-    }
-    return { wire, channels: joined, user };
+    for (const channel of channels) wire.send(subscribe(socketId, channel, user));
+    for (const channel of channels) await wire.next((frame) => isSuccess(frame, channel), LIMIT_MS);
+    return { wire, channels, user };
   }
 
   /** Leaves all channels, by a close. */

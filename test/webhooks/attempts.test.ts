@@ -73,7 +73,7 @@ test('9.6 four failures leave an endpoint alone, and the fifth in 30 s does', as
 test.each([
   ['half of the attempts', 5, 5, 'ok'],
   ['more than half of the attempts', 4, 5, 'failing'],
-])('9.6 an endpoint that fails %s is %s %s %s', async (_, wellCount, failedCount, state) => {
+])('9.6 an endpoint that fails %s (%i succeed, %i fail) is %s', async (_, wellCount, failedCount, state) => {
   fakeTime();
   const { outbox, delivery } = fakeEndpoint(({ body }) => (body.includes('well') ? 200 : 500), {
     firstRetryMs: GIVE_UP_MS,

@@ -130,7 +130,7 @@ test('9.6 each channel keeps its order while its endpoint fails, and other chann
   expect(silent.requests).toHaveLength(3);
 });
 
-test('9.6 at most 16 requests of an endpoint are in flight', async () => {
+test('9.9 at most 16 requests of an endpoint are in flight', async () => {
   const receiver = await receiverWith(() => {});
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   for (let at = 0; at < 17; at += 1) await outbox.add(record(`c-${at}`));
@@ -138,7 +138,7 @@ test('9.6 at most 16 requests of an endpoint are in flight', async () => {
   expect(receiver.connections).toBe(16);
 });
 
-test('9.6 at most 1000 entries of an endpoint are taken', async () => {
+test('9.9 at most 1000 entries of an endpoint are taken', async () => {
   const receiver = await receiverWith(() => {});
   const { outbox } = deliver([endpointOf('a', receiver.url)]);
   for (let at = 0; at < 1001; at += 1) await outbox.add(record(`c-${at}`));
@@ -168,7 +168,7 @@ test('9.6 what the outbox was not told is reported when it is back', async () =>
   expect(receiver.requests).toHaveLength(1);
 });
 
-test('9.7 a batch has at most so many events, in order, and is retried with the same body', async () => {
+test('9.9 a batch has at most so many events, in order, and is retried with the same body', async () => {
   const receiver = await receiverWith((response, _, count) =>
     response.writeHead(count === 1 ? 500 : 200).end(),
   );
@@ -186,7 +186,7 @@ test('9.7 a batch has at most so many events, in order, and is retried with the 
   expect(requests.map((each) => eventsIn(each).length).toSorted()).toEqual([1, 100, 100]);
 });
 
-test('9.7 a batch is sent after its delay, and holds no more than its bytes', async () => {
+test('9.9 a batch is sent after its delay, and holds no more than its bytes', async () => {
   const receiver = await receiverWith();
   const batching = { maxEvents: 100, maxDelayMs: 50, maxBytes: 120 };
   const { outbox } = deliver([endpointOf('a', receiver.url)], { batching });
@@ -206,7 +206,7 @@ test('9.7 a batch is sent after its delay, and holds no more than its bytes', as
   ).toEqual([1, 2]);
 });
 
-test('9.8 a test is sent at once, and gives the status or the reason', async () => {
+test('9.6 a test is sent at once, and gives the status or the reason', async () => {
   const receiver = await receiverWith();
   const { webhooks } = deliver([endpointOf('a', receiver.url)]);
   expect(await webhooks.test('a')).toEqual({ isDelivered: true, status: 200 });
@@ -218,7 +218,7 @@ test('9.8 a test is sent at once, and gives the status or the reason', async () 
   expect(await webhooks.test('none')).toBeUndefined();
 });
 
-test('9.8 close leaves in the outbox what is not delivered, within its time', async () => {
+test('9.6 close leaves in the outbox what is not delivered, within its time', async () => {
   const receiver = await receiverWith(() => {});
   const { webhooks, outbox } = deliver([endpointOf('a', receiver.url)]);
   await outbox.add(record('a'));
@@ -229,7 +229,7 @@ test('9.8 close leaves in the outbox what is not delivered, within its time', as
   expect([outbox.doneOf('a'), outbox.dead, outbox.failures]).toEqual([[], [], []]);
 });
 
-test('9.8 metrics and status show each endpoint', async () => {
+test('9.6 metrics and status show each endpoint', async () => {
   const receiver = await receiverWith((response, _, count) =>
     response.writeHead(count === 1 ? 500 : 200).end(),
   );

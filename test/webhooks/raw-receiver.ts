@@ -13,6 +13,8 @@ export async function startRawReceiver(first: (socket: Socket) => void) {
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy());
     sockets.push(socket);
+    // Without a reader the end of the connection would not be noticed.
+    socket.resume();
     if (sockets.length === 1) first(socket);
     else answerOk(socket);
   });

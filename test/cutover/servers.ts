@@ -22,6 +22,7 @@ export async function startTestServer(env: Record<string, string> = {}) {
     WAVEHALL_DRAIN_SECONDS: '0',
     WAVEHALL_ADMIN_TOKEN: TOKEN,
     WAVEHALL_CUTOVER_STATE_FILE: join(temporaryFolder(), 'state.json'),
+    WAVEHALL_WEBHOOK_STATE_FILE: join(temporaryFolder(), 'webhooks.json'),
     WAVEHALL_CUTOVER_CANARY_SECONDS: '0',
     WAVEHALL_CUTOVER_BREACH_SECONDS: '0',
     ...env,

@@ -7,11 +7,24 @@ import { printTable, receiverFault, type WebhookRun } from './webhook-run.ts';
 import type { Address } from '../../support/wire.ts';
 
 const CHANNELS = 10;
+const TOKEN = 'an-admin-token-for-tests';
 printTable();
 
 /** Lets clients come and go. */
 async function liveOn(server: Address, { lives }: WebhookRun, channels = CHANNELS): Promise<void> {
   await lives.end(await lives.begin(server, channels));
+}
+
+/** Sends a request to the webhooks of the admin API. */
+async function askAdmin(
+  { host, port }: Address,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<unknown> {
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+  const options = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+  return (await fetch(`http://${host}:${port}/admin/webhooks${path}`, options)).json();
 }
 
 describeConcurrent('the receiver', () => {
@@ -84,5 +97,29 @@ describeConcurrent('the receiver', () => {
       await run.delivered();
     },
     { REVERB_WEBHOOK_TIMEOUT: '1' },
+  );
+
+  receiverFault(
+    'refuses for good, and its failed deliveries are replayed',
+    async (run, server) => {
+      run.receiver.behaviour = refuse(410);
+      await run.lives.end(await run.lives.begin(server, 1));
+      const admin = (method: string, path: string, body?: object) => askAdmin(server, method, path, body);
+      let failed: { id: string; event: string }[] = [];
+      await eventually(
+        async () => {
+          ({ failed } = (await admin('GET', '/failed')) as { failed: typeof failed });
+          return failed.length === run.lives.happened.length;
+        },
+        'all have failed',
+        20_000,
+      );
+      run.receiver.behaviour = accept;
+      // The newest is the first of the list.
+      for (const { id } of failed.reverse()) await admin('POST', '/replay', { ids: [id] });
+      await run.delivered();
+      expect(await admin('GET', '/failed')).toEqual({ failed: [] });
+    },
+    { WAVEHALL_ADMIN_TOKEN: TOKEN },
   );
 });

@@ -1,12 +1,7 @@
-import type { LookupAddress } from 'node:dns';
-import { readFileSync } from 'node:fs';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
-import type { Resolver } from '../../src/webhooks/http/checked-connector.ts';
+import { expect, test } from 'vitest';
 import { AllowedAddresses } from '../../src/net/allowed-addresses.ts';
 import { deliver, endpointOf, receiverWith } from './deliver.ts';
-import { selfSigned } from '../support/certificates.ts';
+import { resolverOf } from './resolver.ts';
 
 const none = new AllowedAddresses([]);
 
@@ -47,6 +42,15 @@ test.each([
   'name',
   '',
   '127.1',
+  'fd00:ec2::254',
+  'fe80::a9fe:a9fe',
+  '::ffff:169.254.169.254',
+  '::ffff:0.0.0.0',
+  '64:ff9b::169.254.169.254',
+  '2002:a9fe:a9fe::1',
+  '0:0:0:0:0:ffff:7f00:1',
+  '100.100.100.200',
+  '192.0.0.192',
 ])('9.7 %s is not public', (address) => expect(none.includes(address)).toBe(false));
 
 test.each([
@@ -73,21 +77,6 @@ test('9.7 a network of the setting is allowed, and no other', () => {
     false,
   ]);
 });
-
-/** Resolves to one list after the other. */
-const resolverOf = (...answers: string[][]) => {
-  const asked: string[] = [];
-  const resolver: Resolver = (host, _, resolved) => {
-    const answer = answers[Math.min(asked.length, answers.length - 1)]!;
-    asked.push(host);
-    const found: LookupAddress[] = answer.map((address) => ({
-      address,
-      family: address.includes(':') ? 6 : 4,
-    }));
-    resolved(null, found);
-  };
-  return { asked, resolver };
-};
 
 const NOT_PUBLIC = { isDelivered: false, reason: 'ADDRESS_NOT_PUBLIC', isFinal: false };
 
@@ -139,17 +128,32 @@ test('9.1 the host of the URL is named in the request', async () => {
   expect(receiver.requests[0]!.headers.host).toBe(`shop.test:${receiver.port}`);
 });
 
-test('9.7 a certificate that nobody trusts is refused', async () => {
-  const files = selfSigned();
-  const [key, cert] = [readFileSync(files.key), readFileSync(files.certificate)];
-  files.remove();
-  const server = createServer({ key, cert }, (_, response) => response.end());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  const { port } = server.address() as AddressInfo;
-  const { webhooks } = deliver([endpointOf('a', `https://127.0.0.1:${port}/`)]);
-  expect(await webhooks.test('a')).toMatchObject({
-    isDelivered: false,
-    reason: expect.stringMatching(/CERT/),
-  });
+test('9.7 of a name with public and other addresses only a public one is connected to', async () => {
+  const receiver = await receiverWith();
+  // The receiver listens on 127.0.0.1, which is not allowed here; the setting stands for a public network.
+  const { resolver } = resolverOf(['127.0.0.1', '127.0.1.1', '::1']);
+  const { webhooks } = deliver(
+    [endpointOf('a', `http://shop.test:${receiver.port}/`)],
+    { allowedNetworks: ['127.0.1.0/24'] },
+    resolver,
+  );
+  expect(await webhooks.test('a')).toMatchObject({ isDelivered: false, reason: 'ECONNREFUSED' });
+  expect(receiver.connections).toBe(0);
+});
+
+test('9.7 a redirect to an address that is not public is not followed', async () => {
+  const inner = await receiverWith();
+  const { resolver } = resolverOf(['127.0.0.1']);
+  const outer = await receiverWith((response) => response.writeHead(307, { location: inner.url }).end());
+  const { webhooks } = deliver([endpointOf('a', `http://shop.test:${outer.port}/`)], {}, resolver);
+  expect(await webhooks.test('a')).toMatchObject({ isDelivered: false, reason: 'HTTP 307' });
+  expect(inner.connections).toBe(0);
+});
+
+test('9.7 a name that does not resolve is a failure with its reason', async () => {
+  const unknown = Object.assign(new Error('getaddrinfo ENOTFOUND shop.test'), { code: 'ENOTFOUND' });
+  const { webhooks } = deliver([endpointOf('a', 'http://shop.test/')], {}, (_host, _options, resolved) =>
+    resolved(unknown, []),
+  );
+  expect(await webhooks.test('a')).toEqual({ isDelivered: false, reason: 'ENOTFOUND', isFinal: false });
 });

@@ -55,11 +55,14 @@ export function deliver(
   endpoints: readonly WebhookEndpoint[],
   settings: Partial<WebhookSettings> = {},
   resolver?: Resolver,
+  {
+    apps = [appOf(endpoints)],
+    outbox = new TestOutbox(endpoints.map(({ name }) => name)),
+  }: { readonly apps?: readonly App[]; readonly outbox?: TestOutbox } = {},
 ) {
-  const outbox = new TestOutbox(endpoints.map(({ name }) => name));
   const lines: string[] = [];
   const webhooks = openWebhooks({
-    apps: [appOf(endpoints)],
+    apps,
     outbox,
     logger: { warn: (message, details) => lines.push(`${message} ${JSON.stringify(details ?? {})}`) },
     clock: Date.now,

@@ -1,6 +1,7 @@
 import Pusher from 'pusher';
 import { expect, test } from 'vitest';
 import { appOf, CREDENTIAL, deliver, endpointOf, receiverWith, record, until } from './deliver.ts';
+import { TestOutbox } from './memory-outbox.ts';
 import { eventsIn, status } from './receiver.ts';
 
 test('9.1 the official library validates what is sent, with its time, its delivery and its attempt', async () => {
@@ -45,6 +46,44 @@ test('9.1 headers of an endpoint are sent, but replace none that the receiver re
     'x-pusher-key': 'app-key',
   });
   expect(JSON.stringify(receiver.requests[0]!.headers)).not.toContain('forged');
+});
+
+test.each([
+  ['as Basic authentication', {}, `Basic ${Buffer.from('user:p@ss').toString('base64')}`],
+  ['not, when the endpoint has a header for that', { authorization: 'Bearer t' }, 'Bearer t'],
+])('9.1 a login in the URL is sent %s', async (_, headers, sent) => {
+  const receiver = await receiverWith();
+  const url = receiver.url.replace('http://', 'http://user:p%40ss@');
+  const { webhooks } = deliver([endpointOf('a', url, { headers })]);
+  expect(await webhooks.test('a')).toMatchObject({ isDelivered: true });
+  expect(receiver.requests[0]!.headers.authorization).toBe(sent);
+  expect(JSON.stringify(await webhooks.list())).not.toMatch(/user|p@ss|p%40ss/);
+});
+
+test('9.6 what was due for an app that is disabled now is delivered', async () => {
+  const receiver = await receiverWith();
+  const outbox = new TestOutbox(['a']);
+  await outbox.add(record('a', 'channel_vacated'));
+  const app = { ...appOf([endpointOf('a', receiver.url)]), enabled: false };
+  deliver([], {}, undefined, { apps: [app], outbox });
+  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+});
+
+test('9.1 after a rotation the first credential signs what was due before', async () => {
+  const receiver = await receiverWith();
+  const outbox = new TestOutbox(['a']);
+  await outbox.add(record('a'));
+  const fresh = { key: 'new-key', secret: 'new-secret' };
+  const app = { ...appOf([endpointOf('a', receiver.url)]), credentials: [fresh, CREDENTIAL] as const };
+  deliver([], {}, undefined, { apps: [app], outbox });
+  await until(() => expect(outbox.doneOf('a')).toEqual(['id-1']));
+  const { headers, body } = receiver.requests[0]!;
+  const pusher = (credential: typeof fresh) =>
+    new Pusher({ appId: 'app-id', host: 'localhost', ...credential });
+  expect(pusher(fresh).webhook({ headers, rawBody: body }).isValid()).toBe(true);
+  // The receiver that still has the old pair takes the new one as a further token.
+  expect(pusher(CREDENTIAL).webhook({ headers, rawBody: body }).isValid()).toBe(false);
+  expect(pusher(CREDENTIAL).webhook({ headers, rawBody: body }).isValid([fresh])).toBe(true);
 });
 
 test('9.5 an endpoint gets the events that its types, prefix and suffix select, and the rest is done', async () => {

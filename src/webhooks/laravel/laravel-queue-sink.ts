@@ -1,6 +1,5 @@
 import { Redis } from 'ioredis';
 import type { Clock } from '../../core/ports/clock.ts';
-import { ignore } from '../../core/util/ignore.ts';
 import { within } from '../../core/util/time.ts';
 import { failure, type Message, reasonOf, type SendResult, type Sink } from '../sink.ts';
 import { jobPayload } from './job.ts';
@@ -23,8 +22,8 @@ export class LaravelQueueSink implements Sink {
   readonly #timeoutMs: number;
   readonly #clock: Clock;
   readonly #redis: Redis;
-  /** Reason of the last connection that failed. */
-  #whyAway = 'closed';
+  /** Why there is no connection: a command only finds that there is none. */
+  #connectionError: Error | undefined;
 
   constructor({ address, app, timeoutMs, clock }: LaravelQueueSinkOptions) {
     this.#address = address;
@@ -42,7 +41,7 @@ export class LaravelQueueSink implements Sink {
       commandTimeout: timeoutMs,
       retryStrategy: () => RECONNECT_MS,
     });
-    this.#redis.on('error', (error) => (this.#whyAway = reasonOf(error)));
+    this.#redis.on('error', (error: Error) => (this.#connectionError = error));
   }
 
   async send(message: Message): Promise<SendResult> {
@@ -50,7 +49,7 @@ export class LaravelQueueSink implements Sink {
     try {
       return await within(this.#push(message), this.#timeoutMs, late);
     } catch (error) {
-      return failure(reasonOf(error));
+      return failure(this.#reasonOf(error));
     }
   }
 
@@ -59,10 +58,17 @@ export class LaravelQueueSink implements Sink {
     return Promise.resolve();
   }
 
+  /** Finds what an operator can repair: the refusal of a command of the transaction, or of the connection. */
+  #reasonOf(error: unknown): string {
+    const { previousErrors = [] } = error as { previousErrors?: readonly unknown[] };
+    if (this.#redis.status !== 'ready' && this.#connectionError !== undefined)
+      return `no connection to Redis: ${reasonOf(this.#connectionError)}`;
+    return reasonOf(previousErrors[0] ?? error);
+  }
+
   /** Adds the job and wakes a worker that waits, in one step, as Laravel's script does. */
   async #push(message: Message): Promise<SendResult> {
-    if (this.#redis.status === 'wait') await this.#redis.connect().catch(ignore);
-    if (this.#redis.status !== 'ready') return failure(`no connection to Redis: ${this.#whyAway}`);
+    if (this.#redis.status === 'wait') await this.#redis.connect();
     const { prefix, queue, job } = this.#address;
     const key = `${prefix}queues:${queue}`;
     const pushed = this.#redis

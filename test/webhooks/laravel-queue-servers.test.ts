@@ -31,7 +31,7 @@ test('9.8 rediss:// uses TLS: a trusted certificate is accepted, another refused
   onTestFinished(close);
   const url = `rediss://127.0.0.1:${tlsPort}/queue:tls`;
   expect(await sendTo(url)).toMatchObject({ isDelivered: false, reason: expect.stringMatching(/CERT/) });
-  const original = tls.createSecureContext;
+  const original = tls.createSecureContext.bind(tls);
   const ca = readFileSync(certificate);
   const trusting = vi
     .spyOn(tls, 'createSecureContext')

@@ -54,7 +54,7 @@ const VALID: Validity = ['20200101000000Z', '20491231000000Z'];
 /** HTTPS server for shop.test on 127.0.0.1 whose certificate this process trusts; all until the end of the test. */
 export async function startTlsReceiver({ isExpired = false } = {}) {
   const pair = certificateBetween(isExpired ? EXPIRED : VALID);
-  const original = tls.createSecureContext;
+  const original = tls.createSecureContext.bind(tls);
   const trusting = vi
     .spyOn(tls, 'createSecureContext')
     .mockImplementation((options) => original({ ca: pair.cert, ...options }));

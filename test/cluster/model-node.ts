@@ -40,6 +40,8 @@ export interface ModelNodeOptions {
   readonly execute: Execute;
   readonly violated: (what: string) => void;
   readonly webhooks?: WebhookWishes;
+  /** Time after which another node takes over what a node that ended was delivering. */
+  readonly webhookOwnerMs?: number;
 }
 
 /** A client on one channel: its view is built from what it receives. */
@@ -104,7 +106,8 @@ export class ModelNode {
       options: { leaseMs: LEASE_MS, settlingMs: SETTLING_MS },
       installation: new Installation({ ...shared, apps: [] }),
     });
-    this.outbox = needs.webhooks && new RedisOutbox({ ...shared, wishes: needs.webhooks });
+    const { webhooks: wishes, webhookOwnerMs: ownerMs } = needs;
+    this.outbox = wishes && new RedisOutbox({ ...shared, wishes, ownerMs });
     this.membership = new RedisMembership({
       ...shared,
       node: this.node,

@@ -81,8 +81,8 @@ function assemble(options: RedisOptions, logger: Logger) {
   const invalidData = new InvalidData(logger);
   const installation = new Installation({ ...shared, apps });
   const node = new ClusterNode({ ...shared, options: { leaseMs, settlingMs: SETTLING_MS }, installation });
-  const { webhooks: wishes } = options;
-  const outbox = wishes && new RedisOutbox({ links, keys, wishes });
+  const { webhooks: wishes, webhookOwnerMs: ownerMs } = options;
+  const outbox = wishes && new RedisOutbox({ links, keys, wishes, ownerMs });
   const membership = new RedisMembership({ links, keys, node, transitions: outbox?.transitions });
   const quota = new RedisConnectionQuota({ links, keys, node });
   const deadlines = new DeadlineScripts({ links, keys, node, timeoutMs: options.commandTimeoutMs });

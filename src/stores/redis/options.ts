@@ -20,5 +20,7 @@ export interface RedisOptions extends RedisServers {
   readonly replaySignatures?: number | undefined;
   /** `undefined`: no app has webhooks. */
   readonly webhooks?: WebhookWishes | undefined;
+  /** Milliseconds after which another node delivers the webhooks of a node that ended. */
+  readonly webhookOwnerMs?: number | undefined;
   readonly leaseMs: number;
 }

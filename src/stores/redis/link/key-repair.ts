@@ -27,7 +27,7 @@ const KINDS_OF_SCRIPT: Readonly<Partial<Record<ScriptName, readonly KeyKind[]>>>
   'clean-up-node': ['generation', 'leases', 'set', 'hash'],
   'add-events': ['stream', 'hash'],
   'poll-outbox': ['stream', 'zset', 'hash', 'string', 'zset', 'stream', 'hash', 'generation'],
-  'take-events': ['stream', 'hash'],
+  'take-events': ['stream', 'hash', 'string'],
   'finish-events': ['stream', 'hash', 'stream'],
   'replay-events': ['stream', 'hash', 'stream'],
   'count-events': ['stream'],

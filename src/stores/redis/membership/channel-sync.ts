@@ -5,21 +5,14 @@ import { encodeMember } from '../events/message-codec.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import type { ClusterNode } from '../node/node.ts';
-import { NOTHING_TOLD, type ToldBefore, type TransitionSink } from '../outbox/transition-sink.ts';
+import type { TransitionSink } from '../outbox/transition-sink.ts';
 import { runScript } from '../link/scripts.ts';
+import { type HeldState, type Incarnation, ToldState } from './told-state.ts';
 
 interface LocalMember {
   readonly member: Member;
   /** The user's first socket, which does not receive its own member_added. */
   readonly except: string;
-}
-
-/** State of a channel that Redis acknowledged, and to which incarnation of this node. */
-interface Acknowledged {
-  readonly node: string;
-  readonly generation: string;
-  readonly isHeld: boolean;
-  readonly users: ReadonlySet<string>;
 }
 
 export interface ChannelSyncDeps {
@@ -45,8 +38,8 @@ export class ChannelSync {
   /** Users that Redis has acknowledged; valid while `#isInSync`. */
   #sentUsers = new Set<string>();
   #isInSync = false;
-  /** The newest, also while Redis is out of date: it was told to webhooks, though Redis may lose it. */
-  #acknowledged: Acknowledged | undefined;
+  /** `undefined`: webhooks tell nothing of the channel. */
+  readonly #told: ToldState | undefined;
   /** Number of `invalidate` calls: an answer to a script that was sent before one proves nothing. */
   #invalidations = 0;
   #dirty = false;
@@ -61,7 +54,8 @@ export class ChannelSync {
     this.#links = deps.links;
     this.#allKeys = deps.keys;
     this.#node = deps.node;
-    this.#transitions = deps.transitions;
+    this.#transitions = deps.transitions?.tells(ref) === true ? deps.transitions : undefined;
+    this.#told = this.#transitions && new ToldState();
   }
 
   get keys(): ChannelKeys {
@@ -146,18 +140,18 @@ export class ChannelSync {
     const invalidations = this.#invalidations;
     const { token } = this.#node;
     const args = this.#scriptArguments(users, token);
-    const acknowledged = this.#stateOf(users);
+    const noteTold = this.#prepareToNoteTold(users);
     const wasDamaged = this.#isDamaged;
     this.#dirty = false;
     this.#isInSync = false;
     try {
       const answer = await runScript(this.#links.commands, 'sync-channel', this.#scriptKeys(), args);
-      const [status, changes = []] = answer as [string, (readonly string[])?];
+      const [status, changes = [], settlingMs = 0] = answer as [string, (readonly string[])?, number?];
       if (status !== 'OK') {
         this.#node.onRefused(status, token);
         throw new Unavailable(`Redis refused this node: ${status}`);
       }
-      this.#acknowledged = acknowledged;
+      noteTold?.(settlingMs);
       this.#noteAdded(changes);
       if (changes.length > 0) this.#transitions?.onWritten(this.keys.partition);
     } catch (error) {
@@ -198,31 +192,31 @@ export class ChannelSync {
       ...joined.flatMap(({ member, except }) => [member.id, encodeMember(member), except]),
       left.length,
       ...left,
-      ...(this.#transitions?.argumentsFor(this.ref, this.#toldBefore(users)) ?? ['']),
+      ...this.#webhookArguments(users),
     ];
   }
 
-  #stateOf(users: ReadonlyMap<string, LocalMember>): Acknowledged {
-    return {
-      node: this.#node.id,
-      generation: this.#node.generation(this.keys.partition),
-      isHeld: this.#sockets > 0,
-      users: new Set(users.keys()),
-    };
+  #heldState(users: ReadonlyMap<string, LocalMember>): HeldState {
+    return { isHeld: this.#sockets > 0, users: new Set(users.keys()) };
   }
 
-  /** Returns what Redis acknowledged and may have lost since; nothing when another node has removed it meanwhile. */
-  #toldBefore(users: ReadonlyMap<string, LocalMember>): ToldBefore {
-    const before = this.#acknowledged;
-    const { generation } = this.#stateOf(users);
-    if (before === undefined || (before.generation === generation && !this.#isDamaged)) return NOTHING_TOLD;
-    if (before.generation === generation && before.node !== this.#node.id) return NOTHING_TOLD;
-    const channel = before.isHeld ? [this.#sockets > 0 ? 'occupied' : 'vacated'] : [];
-    const ids = [...before.users];
-    return {
-      holding: [...channel.filter(isOccupied), ...ids.filter((id) => users.has(id)).map((id) => `+${id}`)],
-      ended: [...ids.filter((id) => !users.has(id)).map((id) => `-${id}`), ...channel.filter(isVacated)],
-    };
+  /** Names the incarnation that sends the next script. */
+  #incarnation(): Incarnation {
+    return { node: this.#node.id, generation: this.#node.generation(this.keys.partition) };
+  }
+
+  /** Keeps what is sent now for the moment at which Redis has acknowledged it. */
+  #prepareToNoteTold(users: ReadonlyMap<string, LocalMember>): ((settlingMs: number) => void) | undefined {
+    const told = this.#told;
+    if (told === undefined) return undefined;
+    const [state, incarnation] = [this.#heldState(users), this.#incarnation()];
+    return (settlingMs) => told.acknowledge(state, incarnation, settlingMs);
+  }
+
+  #webhookArguments(users: ReadonlyMap<string, LocalMember>): (string | number)[] {
+    if (this.#transitions === undefined || this.#told === undefined) return [''];
+    const before = this.#told.before(this.#heldState(users), this.#incarnation(), this.#isDamaged);
+    return this.#transitions.argumentsFor(this.ref, before);
   }
 
   #scriptKeys(): string[] {
@@ -242,6 +236,3 @@ export class ChannelSync {
     ];
   }
 }
-
-const isOccupied = (change: string): boolean => change === 'occupied';
-const isVacated = (change: string): boolean => change === 'vacated';

@@ -94,10 +94,10 @@ export class Deliveries {
   /** After a lost answer, this node has entries that it does not know: it takes them over from itself. */
   async #ask(state: PartitionState, endpoint: string, most: number, from: string): Promise<TakeAnswer> {
     const { links, keys, partitions } = this.#deps;
-    const { stream, attempts } = keys.outbox(state.partition);
+    const { stream, attempts, owner } = keys.outbox(state.partition);
     try {
       const args = [endpoint, partitions.id, most, from];
-      return (await runScript(links.commands, 'take-events', [stream, attempts], args)) as TakeAnswer;
+      return (await runScript(links.commands, 'take-events', [stream, attempts, owner], args)) as TakeAnswer;
     } catch (error) {
       state.takeOver.set(endpoint, '0-0');
       throw error;

@@ -14,6 +14,8 @@ interface RedisOutboxDeps {
   readonly links: Links;
   readonly keys: Keys;
   readonly wishes: WebhookWishes;
+  /** Time after which another node takes over the events of a node that ended. */
+  readonly ownerMs?: number | undefined;
 }
 
 /**

@@ -10,9 +10,10 @@ const TICK_MS = 50;
 const OWNER_MS = 12_000;
 const BUSY_POLL_MS = 100;
 const IDLE_POLL_MS = 250;
-const UNOWNED_POLL_MS = 3000;
-/** Time after which a node that was not seen does not deliver. */
-const CANDIDATE_MS = 10_000;
+/** Polls of a partition that another node owns, in the time for which that owns it. */
+const UNOWNED_POLLS = 4;
+/** Part of that time after which a node that was not seen does not deliver. */
+const CANDIDATE_PART = 5 / 6;
 const MOVED_PER_CALL = 200;
 
 /** A partition as this node sees it. */
@@ -31,12 +32,15 @@ export class PartitionState {
   /** Entries that were given out here and are not finished: endpoint, space, id in the stream. */
   readonly taken = new Set<string>();
 
-  constructor(partition: number) {
+  readonly #ownerMs: number;
+
+  constructor(partition: number, ownerMs: number) {
     this.partition = partition;
+    this.#ownerMs = ownerMs;
   }
 
   get isOwned(): boolean {
-    return performance.now() - this.renewedMs < OWNER_MS;
+    return performance.now() - this.renewedMs < this.#ownerMs;
   }
 }
 
@@ -44,6 +48,7 @@ interface OwnedPartitionsDeps {
   readonly links: Links;
   readonly keys: Keys;
   readonly wishes: WebhookWishes;
+  readonly ownerMs?: number | undefined;
 }
 
 /**
@@ -53,6 +58,7 @@ interface OwnedPartitionsDeps {
 export class OwnedPartitions {
   readonly #deps: OwnedPartitionsDeps;
   readonly #id = randomBytes(9).toString('base64url');
+  readonly #ownerMs: number;
   readonly #states: readonly PartitionState[];
   #candidates = 1;
   #dropped = 0;
@@ -62,7 +68,9 @@ export class OwnedPartitions {
 
   constructor(deps: OwnedPartitionsDeps) {
     this.#deps = deps;
-    this.#states = Array.from({ length: deps.keys.partitions }, (_, at) => new PartitionState(at));
+    this.#ownerMs = deps.ownerMs ?? OWNER_MS;
+    const { partitions } = deps.keys;
+    this.#states = Array.from({ length: partitions }, (_, at) => new PartitionState(at, this.#ownerMs));
   }
 
   /** Names this process among the nodes that deliver. */
@@ -153,7 +161,7 @@ export class OwnedPartitions {
     this.#dropped += dropped;
     state.renewedMs = owner === this.#id ? sentMs : Number.NEGATIVE_INFINITY;
     if (owner !== this.#id) {
-      state.nextPollMs = sentMs + UNOWNED_POLL_MS;
+      state.nextPollMs = sentMs + this.#ownerMs / UNOWNED_POLLS;
       return;
     }
     for (const endpoint of news) state.news.add(endpoint);
@@ -170,7 +178,7 @@ export class OwnedPartitions {
 
   async #leave(state: PartitionState): Promise<void> {
     state.renewedMs = Number.NEGATIVE_INFINITY;
-    state.nextPollMs = performance.now() + UNOWNED_POLL_MS;
+    state.nextPollMs = performance.now() + this.#ownerMs / UNOWNED_POLLS;
     await this.#run(state, 'leave');
   }
 
@@ -187,9 +195,16 @@ export class OwnedPartitions {
     const { stream, waiting, attempts, owner, candidates, dead, registry } = keys.outbox(partition);
     const names = [stream, waiting, attempts, owner, candidates, dead, registry, keys.generation(partition)];
     const answer = await runScript(links.commands, 'poll-outbox', names, [
-      ...[this.#id, task, OWNER_MS, keys.scopeOf(''), this.#registryEntry(), keys.channelPrefix(partition)],
+      ...[
+        this.#id,
+        task,
+        this.#ownerMs,
+        keys.scopeOf(''),
+        this.#registryEntry(),
+        keys.channelPrefix(partition),
+      ],
       shareOf(wishes.maxWaiting, keys.partitions),
-      ...[MOVED_PER_CALL, wishes.deadTtlMs, CANDIDATE_MS, ...wishes.endpoints],
+      ...[MOVED_PER_CALL, wishes.deadTtlMs, this.#ownerMs * CANDIDATE_PART, ...wishes.endpoints],
     ]);
     return answer as PollAnswer;
   }

@@ -39,6 +39,11 @@ export class TransitionSink {
     this.#deps.onWritten(partition);
   }
 
+  /** True when a webhook tells anything of the channel. */
+  tells(ref: ChannelRef): boolean {
+    return this.#lettersFor(ref) !== '';
+  }
+
   /** Keys of the outbox, none when no webhook tells anything of the channel. */
   keysFor(ref: ChannelRef, partition: number): string[] {
     if (this.#lettersFor(ref) === '') return [];

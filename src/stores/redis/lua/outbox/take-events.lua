@@ -1,8 +1,10 @@
--- Gives a node the next events for an endpoint, and no other node until it has finished them.
--- KEYS 1 stream 2 attempts
+-- Gives the owner of an outbox the next events for an endpoint, and no other node until it has finished them. Another node gets
+-- nothing: what it took late, the owner would not take over.
+-- KEYS 1 stream 2 attempts 3 owner
 -- ARGV 1 endpoint 2 node 3 most events 4 id from which it takes over what other nodes have not finished, '' for new events
 -- Returns the id from which it has to continue taking over ('' when there is no more), the number of events that were read, and
 -- for each that is for this endpoint: id, failed attempts, fields.
+if redis.call('GET', KEYS[3]) ~= ARGV[2] then return { '', 0, {} } end
 local entries, continueAt = {}, ''
 if ARGV[4] == '' then
   local answer = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', KEYS[1], '>')

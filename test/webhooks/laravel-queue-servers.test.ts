@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import tls from 'node:tls';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startTlsRedis } from '../support/redis-tls.ts';
 import { ClusterRedis } from '../support/redis-topology.ts';
 import { deliver, endpointOf } from './deliver.ts';
+import { trust } from './tls-receiver.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -27,16 +27,12 @@ async function lengthOf(port: number, key: string, password?: string): Promise<n
 }
 
 test('9.8 rediss:// uses TLS: a trusted certificate is accepted, another refused with its reason', async () => {
-  const { redis, tlsPort, certificate, close } = await startTlsRedis();
-  onTestFinished(close);
+  const servers = await startTlsRedis();
+  onTestFinished(() => servers.close());
+  const { redis, tlsPort, certificate } = servers;
   const url = `rediss://127.0.0.1:${tlsPort}/queue:tls`;
   expect(await sendTo(url)).toMatchObject({ isDelivered: false, reason: expect.stringMatching(/CERT/) });
-  const original = tls.createSecureContext.bind(tls);
-  const ca = readFileSync(certificate);
-  const trusting = vi
-    .spyOn(tls, 'createSecureContext')
-    .mockImplementation((options) => original({ ca, ...options }));
-  onTestFinished(() => trusting.mockRestore());
+  trust(readFileSync(certificate, 'utf8'));
   expect(await sendTo(url)).toEqual({ isDelivered: true });
   expect(await lengthOf(redis.port, 'queues:tls')).toBe(1);
 });

@@ -51,13 +51,19 @@ function certificateBetween([from, until]: Validity): { readonly key: string; re
 const EXPIRED: Validity = ['20200101000000Z', '20200201000000Z'];
 const VALID: Validity = ['20200101000000Z', '20491231000000Z'];
 
-/** HTTPS server for shop.test on 127.0.0.1 whose certificate this process trusts; all until the end of the test. */
-export async function startTlsReceiver({ isExpired = false } = {}) {
-  const pair = certificateBetween(isExpired ? EXPIRED : VALID);
+/** Trusts a certificate in this process until the end of the test. */
+export function trust(ca: string): void {
   const original = tls.createSecureContext.bind(tls);
   const trusting = vi
     .spyOn(tls, 'createSecureContext')
-    .mockImplementation((options) => original({ ca: pair.cert, ...options }));
+    .mockImplementation((options) => original({ ca, ...options }));
+  onTestFinished(() => trusting.mockRestore());
+}
+
+/** HTTPS server for shop.test on 127.0.0.1 whose certificate this process trusts; all until the end of the test. */
+export async function startTlsReceiver({ isExpired = false } = {}) {
+  const pair = certificateBetween(isExpired ? EXPIRED : VALID);
+  trust(pair.cert);
   const receiver = { requests: 0, port: 0 };
   const server = createServer(pair, (_, response) => {
     receiver.requests += 1;
@@ -66,7 +72,6 @@ export async function startTlsReceiver({ isExpired = false } = {}) {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
-    trusting.mockRestore();
     server.closeAllConnections();
     server.close();
   });

@@ -2,7 +2,8 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Unavailable } from '../../../src/core/ports/failures.ts';
-import type { WebhookRecord, WebhookWishes } from '../../../src/core/ports/webhooks.ts';
+import type { WebhookRecord } from '../../../src/core/ports/webhooks.ts';
+import type { WebhookWishes } from '../../../src/core/ports/webhook-wishes.ts';
 import { MOST_UNWRITTEN } from '../../../src/stores/redis/outbox/event-writer.ts';
 import { brief, outboxOf, takeAll, wishesOf } from '../../contracts/outbox.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';

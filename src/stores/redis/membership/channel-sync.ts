@@ -15,6 +15,9 @@ interface LocalMember {
   readonly except: string;
 }
 
+/** Answer of `sync-channel.lua`. */
+type SyncAnswer = [status: string, changes?: readonly string[], settlingMs?: number, hasNews?: string];
+
 export interface ChannelSyncDeps {
   readonly links: Links;
   readonly keys: Keys;
@@ -55,7 +58,7 @@ export class ChannelSync {
     this.#allKeys = deps.keys;
     this.#node = deps.node;
     this.#transitions = deps.transitions?.tells(ref) === true ? deps.transitions : undefined;
-    this.#told = this.#transitions && new ToldState();
+    this.#told = this.#transitions && new ToldState(this.#transitions.smoothingMs);
   }
 
   get keys(): ChannelKeys {
@@ -64,6 +67,15 @@ export class ChannelSync {
 
   /** True when this node holds nothing of the channel and Redis has acknowledged that: the object can be dropped. */
   get isDone(): boolean {
+    return this.#hasEnded && this.#told?.isEnding !== true;
+  }
+
+  /** True when only an end that waits to be told keeps the object. */
+  get isEnding(): boolean {
+    return this.#hasEnded && this.#told?.isEnding === true;
+  }
+
+  get #hasEnded(): boolean {
     return this.#sockets === 0 && this.#users.size === 0 && !this.#dirty && this.#inFlight === undefined;
   }
 
@@ -146,14 +158,14 @@ export class ChannelSync {
     this.#isInSync = false;
     try {
       const answer = await runScript(this.#links.commands, 'sync-channel', this.#scriptKeys(), args);
-      const [status, changes = [], settlingMs = 0] = answer as [string, (readonly string[])?, number?];
+      const [status, changes = [], settlingMs = 0, hasNews] = answer as SyncAnswer;
       if (status !== 'OK') {
         this.#node.onRefused(status, token);
         throw new Unavailable(`Redis refused this node: ${status}`);
       }
       noteTold?.(settlingMs);
       this.#noteAdded(changes);
-      if (changes.length > 0) this.#transitions?.onWritten(this.keys.partition);
+      if (hasNews === '1') this.#transitions?.onWritten(this.keys.partition);
     } catch (error) {
       this.#dirty = true;
       throw error;
@@ -215,7 +227,7 @@ export class ChannelSync {
 
   #webhookArguments(users: ReadonlyMap<string, LocalMember>): (string | number)[] {
     if (this.#transitions === undefined || this.#told === undefined) return [''];
-    const before = this.#told.before(this.#heldState(users), this.#incarnation(), this.#isDamaged);
+    const before = this.#told.send(this.#heldState(users), this.#incarnation(), this.#isDamaged);
     return this.#transitions.argumentsFor(this.ref, before);
   }
 

@@ -26,6 +26,8 @@ export class RedisMembership implements Membership {
   readonly #watched: WatchedChannels;
   #deliver: Deliver = () => undefined;
   #pendingCounts = new Set<HeldChannel>();
+  /** Left here, and kept until webhooks have told that. */
+  readonly #ending = new Set<HeldChannel>();
   #catchingUp: Promise<void> | undefined;
   #isSettling = false;
 
@@ -164,6 +166,8 @@ export class RedisMembership implements Membership {
     const key = channelMapKey(held.sync.ref);
     // A client that joined meanwhile may have replaced it.
     if (held.sync.isDone && this.#held.get(key) === held) this.#held.delete(key);
+    if (held.sync.isEnding) this.#ending.add(held);
+    else this.#ending.delete(held);
   }
 
   #pushCounts(): void {
@@ -195,6 +199,7 @@ export class RedisMembership implements Membership {
       for (const { roster } of this.#held.values()) roster?.markStale();
       this.#watched.markStale();
     }
+    for (const held of this.#ending) this.#forget(held);
     void this.#catchUp();
   }
 

@@ -12,46 +12,91 @@ export interface Incarnation {
   readonly generation: string;
 }
 
-type Acknowledged = HeldState & Incarnation;
+/** Time in which receivers count the channel as occupied, or a user as its member. */
+interface Told {
+  readonly fromMs: number;
+  untilMs: number;
+  /** First attempt to write its end, to the data of a generation. */
+  endSent?: { readonly generation: string; readonly atMs: number } | undefined;
+}
+
+const OCCUPIED = 'occupied';
 
 /**
- * Memory of the transitions that webhooks were told because of this node, so that it is neither told again nor forgotten when Redis loses data.
- * What Redis takes while it is settling waits there: it counts as told when the settling is over.
+ * Memory of the transitions that webhooks were told because of this node, so that none is told again or forgotten when Redis loses
+ * data. What begins while Redis is settling waits there, and so does each end: both count when they are due.
  */
 export class ToldState {
-  #told: Acknowledged | undefined;
-  #newest: Acknowledged | undefined;
-  #newestIsToldFromMs = 0;
+  readonly #smoothingMs: number;
+  /** By transition: `occupied` or `+id`. */
+  readonly #told = new Map<string, Told>();
+  #incarnation: Incarnation | undefined;
+
+  constructor(smoothingMs: number) {
+    this.#smoothingMs = smoothingMs;
+  }
+
+  /** True while an end waits in Redis: only this node could say it again. */
+  get isEnding(): boolean {
+    const nowMs = performance.now();
+    return [...this.#told.values()].some(({ untilMs }) => untilMs !== Infinity && untilMs > nowMs);
+  }
+
+  /**
+   * Notes what is about to be written. Returns what Redis may have lost since the last answer; nothing when another node has removed
+   * it meanwhile.
+   */
+  send(desired: HeldState, { node, generation }: Incarnation, isDamaged: boolean): ToldBefore {
+    const nowMs = performance.now();
+    const held = new Set(transitionsOf(desired));
+    const before: { holding: string[]; ended: string[] } = { holding: [], ended: [] };
+    for (const [transition, told] of this.#told) {
+      if (!isTold(told, nowMs)) continue;
+      (held.has(transition) ? before.holding : before.ended).push(transition);
+      if (held.has(transition)) told.endSent = undefined;
+      else if (told.endSent?.generation !== generation) told.endSent = { generation, atMs: nowMs };
+    }
+    const known = this.#incarnation;
+    const hasLost = known?.generation !== generation || (isDamaged && known.node === node);
+    return hasLost ? { ...before, ended: endsOf(before.ended) } : NOTHING_TOLD;
+  }
 
   /** Takes what Redis acknowledged, and for how much longer it was settling then. */
   acknowledge(state: HeldState, incarnation: Incarnation, settlingMs: number): void {
-    this.#told = this.#current();
-    this.#newest = { ...state, ...incarnation };
-    this.#newestIsToldFromMs = settlingMs > 0 ? performance.now() + settlingMs : 0;
+    const nowMs = performance.now();
+    const isNewData = incarnation.generation !== this.#incarnation?.generation;
+    const held = new Set(transitionsOf(state));
+    for (const transition of held) this.#hold(transition, nowMs, settlingMs);
+    for (const [transition, told] of this.#told) {
+      if (held.has(transition)) continue;
+      if (!isTold(told, nowMs)) this.#told.delete(transition);
+      else if (told.untilMs === Infinity || isNewData) this.#end(told, nowMs, settlingMs);
+    }
+    this.#incarnation = incarnation;
   }
 
-  /** Returns what Redis may have lost since; nothing when another node has removed it meanwhile. */
-  before(desired: HeldState, { node, generation }: Incarnation, isDamaged: boolean): ToldBefore {
-    const newest = this.#newest;
-    if (newest === undefined) return NOTHING_TOLD;
-    const isSameData = newest.generation === generation;
-    if (isSameData && (!isDamaged || newest.node !== node)) return NOTHING_TOLD;
-    return toldBefore(this.#current(), desired);
+  #hold(transition: string, nowMs: number, settlingMs: number): void {
+    const told = this.#told.get(transition);
+    const fromMs = isTold(told, nowMs) ? told.fromMs : nowMs + settlingMs;
+    this.#told.set(transition, { fromMs, untilMs: Infinity });
   }
 
-  #current(): Acknowledged | undefined {
-    return performance.now() >= this.#newestIsToldFromMs ? this.#newest : this.#told;
+  /** Never later than Redis tells it, so that it is not told twice. */
+  #end(told: Told, nowMs: number, settlingMs: number): void {
+    told.untilMs = (told.endSent?.atMs ?? nowMs) + Math.max(settlingMs, this.#smoothingMs);
   }
 }
 
-/** A channel is occupied before its members come, and vacated after they have gone. */
-function toldBefore(told: HeldState | undefined, desired: HeldState): ToldBefore {
-  if (told === undefined) return NOTHING_TOLD;
-  const ids = [...told.users];
-  const stay = ids.filter((id) => desired.users.has(id)).map((id) => `+${id}`);
-  const gone = ids.filter((id) => !desired.users.has(id)).map((id) => `-${id}`);
-  return {
-    holding: told.isHeld && desired.isHeld ? ['occupied', ...stay] : stay,
-    ended: told.isHeld && !desired.isHeld ? [...gone, 'vacated'] : gone,
-  };
-}
+const isTold = (told: Told | undefined, nowMs: number): told is Told =>
+  told !== undefined && told.fromMs <= nowMs && nowMs < told.untilMs;
+
+const transitionsOf = ({ isHeld, users }: HeldState): string[] => [
+  ...(isHeld ? [OCCUPIED] : []),
+  ...[...users].map((id) => `+${id}`),
+];
+
+/** A channel is vacated after its members have gone. */
+const endsOf = (begun: readonly string[]): string[] => [
+  ...begun.filter((each) => each !== OCCUPIED).map((each) => `-${each.slice(1)}`),
+  ...(begun.includes(OCCUPIED) ? ['vacated'] : []),
+];

@@ -23,8 +23,6 @@ export class PartitionState {
   nextPollMs = 0;
   polling: Promise<void> | undefined;
   isTrying = false;
-  /** Another poll follows the one that is on its way. */
-  isDue = false;
   /** Endpoints for which there may be something new. */
   readonly news = new Set<string>();
   /** By endpoint: where to continue to take over what other nodes did not finish. */
@@ -112,12 +110,12 @@ export class OwnedPartitions {
     await Promise.allSettled(this.#states.map((state) => this.#leave(state)));
   }
 
-  /** Polls soon: a transition was written. */
+  /** Notes that the stream of a partition has something new; what another node owns, that node finds with its next poll. */
   wake(partition: number): void {
     const state = this.#states[partition];
-    if (state === undefined || !state.isOwned || state.isDue || this.#isStopped) return;
-    state.isDue = true;
-    if (state.polling === undefined) setImmediate(() => void this.#poll(state));
+    if (state?.isOwned !== true || this.#isStopped) return;
+    for (const endpoint of this.#deps.wishes.endpoints) state.news.add(endpoint);
+    this.#onNews();
   }
 
   #tick(): void {
@@ -129,13 +127,11 @@ export class OwnedPartitions {
   #poll(state: PartitionState): Promise<void> {
     state.polling ??= this.#pollOnce(state).finally(() => {
       state.polling = undefined;
-      if (state.isDue && !this.#isStopped) void this.#poll(state);
     });
     return state.polling;
   }
 
   async #pollOnce(state: PartitionState): Promise<void> {
-    state.isDue = false;
     const sentMs = performance.now();
     state.nextPollMs = sentMs + BUSY_POLL_MS;
     if (this.#isStopped) return;

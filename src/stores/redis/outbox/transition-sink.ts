@@ -23,7 +23,7 @@ export const shareOf = (most: number, partitions: number): number =>
 interface TransitionSinkDeps {
   readonly wishes: WebhookWishes;
   readonly keys: Keys;
-  /** Called when a script may have written to the outbox of a partition. */
+  /** Called when a script has written to the stream of a partition. */
   readonly onWritten: (partition: number) => void;
 }
 
@@ -33,6 +33,10 @@ export class TransitionSink {
 
   constructor(deps: TransitionSinkDeps) {
     this.#deps = deps;
+  }
+
+  get smoothingMs(): number {
+    return this.#deps.wishes.smoothingMs;
   }
 
   onWritten(partition: number): void {

@@ -9,8 +9,9 @@
 --      then, with webhooks: smoothing ms, most events of the outbox, and what the node had told before data was lost: number of
 --      transitions that still hold, these as occupied or +id; number of those that ended meanwhile, these as vacated or -id
 --      last: what webhooks tell of the channel: an o for its occupancy, an m for members, a c for counts, '' without any
--- Returns status, the list of transitions: occupied, vacated, +id, -id, and for how many more milliseconds the partition is
--- settling. The node takes from the list whom it added; all of them go to the outbox, as far as webhooks tell them.
+-- Returns status, the list of transitions: occupied, vacated, +id, -id, and with webhooks for how many more milliseconds the
+-- partition is settling, and '1' when the stream has something new. The node takes from the list whom it added; all of them go to
+-- the outbox, as far as webhooks tell them.
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'LOST' } end
 if redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) ~= ARGV[3] then return { 'FENCED' } end
 local now = now_ms()
@@ -122,8 +123,9 @@ if sockets == 0 and redis.call('SCARD', KEYS[5]) == 0 then
   end
 end
 
+local outbox
 if wishes ~= '' then
-  local outbox = {
+  outbox = {
     stream = KEYS[10], waiting = KEYS[11], attempts = KEYS[12],
     smoothing = tonumber(ARGV[at + 1]), most = tonumber(ARGV[at + 2]), now = now, settlingUntil = settlingUntil,
   }
@@ -151,4 +153,4 @@ if wishes ~= '' then
   local count = tellsCount and sum_of(redis.call('HVALS', KEYS[4]))
   if count ~= countBefore then tell_count(outbox, ARGV[4], count) end
 end
-return { 'OK', changes, math.max(0, settlingUntil - now) }
+return { 'OK', changes, math.max(0, settlingUntil - now), outbox and outbox.hasNews and '1' or '' }

@@ -13,6 +13,7 @@ end
 -- Adds an event with these fields; beyond the bound the oldest is dropped and counted.
 local function write(outbox, ...)
   redis.call('XADD', outbox.stream, '*', ...)
+  outbox.hasNews = true
   local over = redis.call('XLEN', outbox.stream) - outbox.most
   if over > 0 then drop(outbox, redis.call('XTRIM', outbox.stream, 'MAXLEN', '=', outbox.most)) end
 end
@@ -43,7 +44,8 @@ end
 local function finish(outbox, channelKey, kind, opposite, value)
   local start = channelKey .. '\n'
   if cancel(outbox, start .. opposite .. value) then return end
-  wait(outbox, start .. kind .. value, math.max(outbox.now + outbox.smoothing, outbox.settlingUntil))
+  local due = math.max(outbox.now + outbox.smoothing, outbox.settlingUntil)
+  if due > outbox.now then wait(outbox, start .. kind .. value, due) else write_transition(outbox, channelKey, kind, value) end
 end
 
 -- Takes a transition as scripts return them. `wishes` has an o for the occupancy of channels, an m for their members. `known` are

@@ -21,6 +21,8 @@ export class PartitionState {
   readonly partition: number;
   renewedMs = Number.NEGATIVE_INFINITY;
   nextPollMs = 0;
+  /** Events that were ever dropped, as this node read it last; `undefined` before it did. */
+  dropped: number | undefined;
   polling: Promise<void> | undefined;
   isTrying = false;
   /** Endpoints for which there may be something new. */
@@ -154,7 +156,8 @@ export class OwnedPartitions {
     const [owner, candidates, dropped, dueMs, ...news] = answer;
     const wasOwned = state.isOwned;
     this.#candidates = Math.max(1, candidates);
-    this.#dropped += dropped;
+    if (owner === this.#id) this.#dropped += growthOf(state.dropped, dropped);
+    state.dropped = dropped;
     state.renewedMs = owner === this.#id ? sentMs : Number.NEGATIVE_INFINITY;
     if (owner !== this.#id) {
       state.nextPollMs = sentMs + this.#ownerMs / UNOWNED_POLLS;
@@ -216,5 +219,9 @@ export class OwnedPartitions {
     });
   }
 }
+
+/** A smaller number is that of a Redis which has lost its data. */
+const growthOf = (before: number | undefined, now: number): number =>
+  before === undefined ? 0 : now < before ? now : now - before;
 
 type PollAnswer = [owner: string, candidates: number, dropped: number, dueMs: number, ...news: string[]];

@@ -4,8 +4,8 @@
 --      4 scope of the installation 5 its entry in the registry 6 start of the channels' keys 7 most events
 --      8 most transitions to move 9 milliseconds for which dead letters are kept 10 milliseconds for which a candidate counts
 --      then the names of the endpoints
--- Returns the owner, the number of candidates, the number of dropped events since the last call of an owner, milliseconds until
--- the next transition is due (-1: none waits), and the names of the endpoints for which there is something new.
+-- Returns the owner, the number of candidates, the number of events that were ever dropped, milliseconds until the next transition
+-- is due (-1: none waits), and the names of the endpoints for which there is something new.
 local REGISTRY_TTL_MS = 86400000
 -- Time for which events wait for an endpoint that no node has any more: a renamed one may come back.
 local ENDPOINT_TTL_MS = 3600000
@@ -45,7 +45,8 @@ for at = 11, #ARGV do
 end
 
 if not owner and task == 'own' then owner = node end
-if owner ~= node then return { owner or '', candidates, 0, -1 } end
+local function dropped() return tonumber(redis.call('HGET', KEYS[3], 'dropped') or '0') or 0 end
+if owner ~= node then return { owner or '', candidates, dropped(), -1 } end
 redis.call('SET', KEYS[4], node, 'PX', ARGV[3])
 
 local settlingUntil = tonumber(redis.call('HGET', KEYS[8], 'settling') or '0')
@@ -102,8 +103,6 @@ end
 if oldest then redis.call('XTRIM', KEYS[1], 'MINID', '=', oldest) end
 redis.call('XTRIM', KEYS[6], 'MINID', '=', string.format('%.0f', now - ARGV[9]))
 
-local dropped = redis.call('HGET', KEYS[3], 'dropped') or '0'
-redis.call('HDEL', KEYS[3], 'dropped')
 local next = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
 local dueMs = next[2] and math.max(0, math.max(tonumber(next[2]), settlingUntil) - now) or -1
-return { owner, candidates, tonumber(dropped) or 0, dueMs, unpack(news) }
+return { owner, candidates, dropped(), dueMs, unpack(news) }

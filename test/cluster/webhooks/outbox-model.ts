@@ -142,11 +142,7 @@ export class OutboxModel {
    */
   async #wipe(): Promise<void> {
     await this.#compare('before data is lost');
-    this.#hasFaults = false;
-    const isQuiet = (): boolean =>
-      this.#nodes.every(({ options }) => (this.#quietBeats.get(options.name) ?? 0) > 2 * PARTITIONS);
-    await eventually(isQuiet, 'every node knows what Redis has', SETTLE_LIMIT_MS);
-    this.#hasFaults = true;
+    await this.#untilWritten();
     const wiped = this.#executor.flushall();
     this.#instructions.wiped(Date.now());
     await wiped;
@@ -166,7 +162,18 @@ export class OutboxModel {
     await eventually(isEqual, 'it is told', SETTLE_LIMIT_MS).catch(() =>
       this.#violations.push(`${when}: told are [${found.join()}], there are [${this.#expected().join()}]`),
     );
+    // What was told before data was lost is equal at once.
+    if (this.#isLost) await this.#untilWritten();
     this.#isLost = false;
+    this.#hasFaults = true;
+  }
+
+  /** Resolves when every node has written its part, and has the answer. */
+  async #untilWritten(): Promise<void> {
+    this.#hasFaults = false;
+    const isQuiet = (): boolean =>
+      this.#nodes.every(({ options }) => (this.#quietBeats.get(options.name) ?? 0) > 2 * PARTITIONS);
+    await eventually(isQuiet, 'every node knows what Redis has', SETTLE_LIMIT_MS);
     this.#hasFaults = true;
   }
 

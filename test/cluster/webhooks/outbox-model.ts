@@ -146,6 +146,7 @@ export class OutboxModel {
     const wiped = this.#executor.flushall();
     this.#instructions.wiped(Date.now());
     await wiped;
+    this.#quietBeats.clear();
     this.#isLost = true;
   }
 

@@ -98,7 +98,7 @@ export const CUTOVER_SETTINGS = {
     'WAVEHALL_CUTOVER_STATE_FILE',
     text,
     '.wavehall-cutover.json',
-    'File that keeps the percentage over a restart, without Redis; relative to the folder in which the server is started.',
+    'File that keeps the percentage over a restart, without Redis; relative to the folder in which the server is started. Two servers in one folder need a file each.',
   ),
   cutoverTlsCa: setting(
     'WAVEHALL_CUTOVER_TLS_CA',

@@ -35,7 +35,7 @@ export const WEBHOOK_SETTINGS = {
     'WAVEHALL_WEBHOOK_RETRY_SECONDS',
     integer(0, 86_400),
     300,
-    'Seconds after the first attempt in which further ones are made.',
+    'Seconds after an event in which attempts to deliver it are made.',
   ),
   webhookBatching: setting(
     'REVERB_WEBHOOK_BATCHING_ENABLED',
@@ -83,7 +83,7 @@ export const WEBHOOK_SETTINGS = {
     'WAVEHALL_WEBHOOK_STATE_FILE',
     text,
     '.wavehall-webhooks.json',
-    'File that keeps the webhooks that wait over a restart, without Redis; relative to the folder in which the server is started.',
+    'File that keeps the webhooks that wait over a restart, without Redis; relative to the folder in which the server is started. Two servers in one folder need a file each.',
   ),
   webhookStateBytes: setting(
     'WAVEHALL_WEBHOOK_STATE_BYTES',

@@ -14,7 +14,7 @@ export interface WebhookSettings {
   readonly allowedNetworks: readonly string[];
   /** Time for which nothing is sent to an endpoint that fails, before each probe. */
   readonly probeEveryMs: number;
-  /** Failures from which an endpoint counts as failing, when they are more than half of the attempts in 30 s. */
+  /** Attempts in 30 s from which an endpoint is left alone, when more than half of them failed. */
   readonly failuresToOpen: number;
   /** Requests to one endpoint that are in flight at once. */
   readonly maxInFlight: number;

@@ -73,6 +73,8 @@ test('9.6 four failures leave an endpoint alone, and the fifth in 30 s does', as
 test.each([
   ['half of the attempts', 5, 5, 'ok'],
   ['more than half of the attempts', 4, 5, 'failing'],
+  ['more than half of four attempts', 1, 3, 'ok'],
+  ['more than half of five attempts', 2, 3, 'failing'],
 ])('9.6 an endpoint that fails %s (%i succeed, %i fail) is %s', async (_, wellCount, failedCount, state) => {
   fakeTime();
   const { outbox, delivery } = fakeEndpoint(({ body }) => (body.includes('well') ? 200 : 500), {

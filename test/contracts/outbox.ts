@@ -48,15 +48,24 @@ export const brief = ({ type, ref, fields }: WebhookRecord): string =>
   [type, ref.channel, ...Object.values(fields)].join(' ');
 
 /** The contract of `Outbox`, for every implementation. */
-export function outboxContract(name: string, open: () => Stores | Promise<Stores>): void {
+export function outboxContract(
+  name: string,
+  openWith: (wishes: WebhookWishes) => Stores | Promise<Stores>,
+): void {
   describe(`outbox ${name}`, () => {
     let stores: Stores;
     let outbox: Outbox;
-    beforeEach(async () => {
-      stores = await open();
+    const open = async (options: Partial<WebhookWishes> = {}): Promise<void> => {
+      stores = await openWith(wishesOf(options));
       outbox = outboxOf(stores);
       await stores.broker.start(() => undefined);
-    });
+    };
+    /** Opens them anew with other wishes. */
+    const reopen = async (options: Partial<WebhookWishes>): Promise<void> => {
+      await stores.close();
+      await open(options);
+    };
+    beforeEach(() => open());
     afterEach(() => stores.close());
 
     const join = (channel: string, user?: string, subscriptions = 1) =>
@@ -171,6 +180,21 @@ export function outboxContract(name: string, open: () => Stores | Promise<Stores
       expect(await told()).toEqual(['channel_occupied counted', 'subscription_count counted 100']);
     });
 
+    test('9.4 the last number of subscriptions is told although nothing else happens', async () => {
+      await join('counted', undefined, 101);
+      await join('counted', undefined, 103);
+      const names: string[] = [];
+      outbox.onAdded(() => {
+        void outbox.take('one', 100).then((entries) => names.push(...entries.map(brief)));
+      });
+      await eventually(
+        () => names.includes('subscription_count counted 103'),
+        () => names.join(),
+        15_000,
+      );
+      expect(names).toEqual(['channel_occupied counted', 'subscription_count counted 103']);
+    }, 20_000);
+
     test('9.4 every endpoint gets every entry, to one caller only until it is done', async () => {
       await outbox.add(missed('c'));
       const [entry] = await takeAll(outbox, 'one', 1);
@@ -183,13 +207,35 @@ export function outboxContract(name: string, open: () => Stores | Promise<Stores
       expect((await takeAll(outbox, 'two', 1))[0]?.id).toBe(entry?.id);
     });
 
-    test('9.4 beyond the bound the oldest is dropped and counted', async () => {
-      for (let at = 0; at < MOST_WAITING; at += 1) await outbox.add(missed(`c${at}`));
+    test('9.9 beyond the bound the oldest is dropped and counted, also one that was taken', async () => {
+      await outbox.add(missed('c0'));
+      expect(await takeAll(outbox, 'one', 1)).toHaveLength(1);
+      for (let at = 1; at < MOST_WAITING; at += 1) await outbox.add(missed(`c${at}`));
       expect(outbox.dropped).toBe(0);
       await outbox.add(missed('last'));
       await eventually(() => outbox.dropped === 1, 'one is dropped');
-      const entries = await takeAll(outbox, 'one', MOST_WAITING);
-      expect([entries[0], entries.at(-1)].map((each) => each?.ref.channel)).toEqual(['c1', 'last']);
+      expect(await outbox.waiting('two')).toMatchObject({ entries: MOST_WAITING });
+      for (const endpoint of ['one', 'two']) {
+        const entries = await takeAll(outbox, endpoint, MOST_WAITING);
+        expect([entries[0], entries.at(-1)].map((each) => each?.ref.channel)).toEqual(['c1', 'last']);
+      }
+    });
+
+    test('9.9 of what may be taken back the oldest is dropped beyond the same bound', async () => {
+      await reopen({ smoothingMs: 3000, endpoints: ['one'] });
+      for (let at = 0; at <= MOST_WAITING; at += 1) {
+        await join(`c${at}`);
+        await untilTold(1);
+      }
+      for (let at = 0; at < MOST_WAITING; at += 1) await leave(`c${at}`);
+      // What is told comes after a look for what was dropped.
+      await told();
+      expect(outbox.dropped).toBe(0);
+      await leave(`c${MOST_WAITING}`);
+      await eventually(() => outbox.dropped === 1, 'one is dropped');
+      const ended = await untilTold(MOST_WAITING);
+      expect(ended).toHaveLength(MOST_WAITING);
+      expect(ended).not.toContain('channel_vacated c0');
     });
 
     test('9.2 an event that is added once is added again after its time', async () => {
@@ -230,12 +276,27 @@ export function outboxContract(name: string, open: () => Stores | Promise<Stores
     });
 
     test('9.6 dead letters are bounded: the oldest is forgotten', async () => {
-      for (let at = 0; at <= MOST_DEAD; at += 1) await outbox.add(missed(`c${at}`));
-      const entries = await takeAll(outbox, 'one', MOST_DEAD + 1);
-      for (const entry of entries) await outbox.bury('one', entry, 'gone');
-      const channels = (await outbox.deadLetters(10)).map(({ entry }) => entry.ref.channel);
-      expect(channels.sort()).toEqual(['c1', 'c2', 'c3']);
+      const dead = async () => (await outbox.deadLetters(10)).map(({ entry }) => entry.ref.channel);
+      const buryNew = async (count: number): Promise<void> => {
+        for (let at = 0; at < count; at += 1) await outbox.add(missed(`c${buried + at}`));
+        buried += count;
+        for (const entry of await takeAll(outbox, 'one', count)) await outbox.bury('one', entry, 'gone');
+      };
+      let buried = 0;
+      await buryNew(MOST_DEAD);
+      expect(await dead()).toEqual(['c2', 'c1', 'c0']);
+      await buryNew(1);
+      expect(await dead()).toEqual(['c3', 'c2', 'c1']);
       expect(await outbox.deadLetters(1)).toHaveLength(1);
+    });
+
+    test('9.9 a bound of 0 keeps no dead letter', async () => {
+      await reopen({ maxDead: 0 });
+      await outbox.add(missed('c'));
+      const [entry] = await takeAll(outbox, 'one', 1);
+      await outbox.bury('one', entry!, 'gone');
+      expect(await outbox.deadLetters(10)).toEqual([]);
+      expect(await outbox.waiting('one')).toEqual({ entries: 0, oldestMs: 0 });
     });
 
     test('9.4 a listener is called when something was added', async () => {

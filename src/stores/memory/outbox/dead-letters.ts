@@ -5,15 +5,15 @@ import type { WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 /** Deliveries that were given up, bounded by number and age. */
 export class DeadLetters {
   readonly #bounds: Pick<WebhookWishes, 'maxDead' | 'deadTtlMs'>;
-  #letters = new Map<string, DeadLetter>();
+  /** The oldest first. */
+  readonly #letters = new Map<string, DeadLetter>();
 
   constructor(bounds: Pick<WebhookWishes, 'maxDead' | 'deadTtlMs'>) {
     this.#bounds = bounds;
   }
 
   add(endpoint: string, entry: DeadLetter['entry'], reason: string): void {
-    const letter = { id: randomUUID(), endpoint, entry, reason, diedAtMs: Date.now() };
-    this.load([letter]);
+    this.#keep({ id: randomUUID(), endpoint, entry, reason, diedAtMs: Date.now() });
   }
 
   newest(most: number): DeadLetter[] {
@@ -31,7 +31,12 @@ export class DeadLetters {
   }
 
   load(letters: readonly DeadLetter[]): void {
-    const all = [...this.#letters.values(), ...letters].sort((a, b) => a.diedAtMs - b.diedAtMs);
-    this.#letters = new Map(all.slice(-this.#bounds.maxDead).map((letter) => [letter.id, letter]));
+    for (const letter of [...letters].sort((a, b) => a.diedAtMs - b.diedAtMs)) this.#keep(letter);
+  }
+
+  #keep(letter: DeadLetter): void {
+    this.#letters.set(letter.id, letter);
+    const [oldest = ''] = this.#letters.keys();
+    if (this.#letters.size > this.#bounds.maxDead) this.#letters.delete(oldest);
   }
 }

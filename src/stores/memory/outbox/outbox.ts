@@ -3,20 +3,13 @@ import type { DeadLetter, Outbox, OutboxEntry, WebhookRecord } from '../../../co
 import type { WebhookWishes } from '../../../core/ports/webhook-wishes.ts';
 import { channelMapKey } from '../../../core/util/channel-map-key.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { EndpointQueue, type KeptEvent } from './endpoint-queue.ts';
 import { WaitingTransitions, type WaitingTransition } from './waiting-transitions.ts';
-
-interface KeptEvent {
-  readonly id: string;
-  readonly record: WebhookRecord;
-  readonly timeMs: number;
-  readonly queuedAtMs: number;
-  /** Failed attempts by the endpoints that have not finished it. */
-  readonly attempts: Map<string, number>;
-}
 
 /** The part that survives a restart, as JSON. */
 export interface SavedOutbox {
-  readonly events: readonly (Omit<KeptEvent, 'attempts'> & { attempts: readonly [string, number][] })[];
+  /** With the failed attempts of each endpoint that has not finished it. */
+  readonly events: readonly (KeptEvent & { readonly attempts: readonly (readonly [string, number])[] })[];
   readonly waiting: readonly WaitingTransition[];
   readonly dead: readonly DeadLetter[];
 }
@@ -25,10 +18,11 @@ export interface SavedOutbox {
 export class MemoryOutbox implements Outbox {
   readonly transitions: WaitingTransitions;
   readonly #wishes: WebhookWishes;
-  /** In the order in which they were made. */
+  /** Events that an endpoint has not finished, in the order in which they were made. */
   readonly #events = new Map<string, KeptEvent>();
-  /** By endpoint: events that nobody has taken. */
-  readonly #ready = new Map<string, Map<string, KeptEvent>>();
+  /** Stands behind the last event that was dropped, which saves stepping over what was removed before it (see `EndpointQueue`). */
+  readonly #oldest = this.#events.keys();
+  readonly #queues: ReadonlyMap<string, EndpointQueue>;
   readonly #dead: DeadLetters;
   readonly #onceUntil = new Map<string, number>();
   readonly #run = randomBytes(6).toString('base64url');
@@ -40,7 +34,7 @@ export class MemoryOutbox implements Outbox {
   constructor(wishes: WebhookWishes) {
     this.#wishes = wishes;
     this.#dead = new DeadLetters(wishes);
-    for (const endpoint of wishes.endpoints) this.#ready.set(endpoint, new Map());
+    this.#queues = new Map(wishes.endpoints.map((endpoint) => [endpoint, new EndpointQueue()]));
     this.transitions = new WaitingTransitions(wishes, {
       tell: (record) => this.#keep(record, wishes.endpoints),
       drop: () => (this.#dropped += 1),
@@ -70,15 +64,13 @@ export class MemoryOutbox implements Outbox {
   }
 
   take(endpoint: string, most: number): Promise<readonly OutboxEntry[]> {
-    const ready = this.#ready.get(endpoint) ?? new Map<string, KeptEvent>();
-    const taken: OutboxEntry[] = [];
-    for (const [id, event] of ready) {
-      if (taken.length >= most) break;
-      ready.delete(id);
-      const { record, timeMs, queuedAtMs, attempts } = event;
-      taken.push({ ...record, id, timeMs, queuedAtMs, attempts: attempts.get(endpoint) ?? 0 });
-    }
-    return Promise.resolve(taken);
+    const taken = this.#queues.get(endpoint)?.take(most) ?? [];
+    const entries = taken.map(({ event: { record, ...times }, attempts }) => ({
+      ...record,
+      ...times,
+      attempts,
+    }));
+    return Promise.resolve(entries);
   }
 
   done(endpoint: string, ids: readonly string[]): Promise<void> {
@@ -87,8 +79,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   failed(endpoint: string, id: string, attempts: number): Promise<void> {
-    const event = this.#events.get(id);
-    if (event?.attempts.has(endpoint) === true) event.attempts.set(endpoint, attempts);
+    this.#queues.get(endpoint)?.setAttempts(id, attempts);
     return Promise.resolve();
   }
 
@@ -111,10 +102,10 @@ export class MemoryOutbox implements Outbox {
   }
 
   waiting(endpoint: string): Promise<{ readonly entries: number; readonly oldestMs: number }> {
-    const events = [...this.#events.values()].filter(({ attempts }) => attempts.has(endpoint));
+    const queue = this.#queues.get(endpoint);
     const now = Date.now();
-    const oldestMs = Math.max(0, now - (events[0]?.queuedAtMs ?? now));
-    return Promise.resolve({ entries: events.length, oldestMs });
+    const oldestMs = Math.max(0, now - (queue?.oldest?.queuedAtMs ?? now));
+    return Promise.resolve({ entries: queue?.size ?? 0, oldestMs });
   }
 
   stop(): void {
@@ -123,51 +114,58 @@ export class MemoryOutbox implements Outbox {
 
   /** Returns all that is not delivered yet, for the next process; `stop` comes first, so that nothing is told twice. */
   save(): SavedOutbox {
-    const events = [...this.#events.values()].map((event) => ({ ...event, attempts: [...event.attempts] }));
+    const events = [...this.#events.values()].map((event) => ({
+      ...event,
+      attempts: this.#attemptsOf(event.id),
+    }));
     return { events, waiting: this.transitions.save(), dead: this.#dead.newest(this.#wishes.maxDead) };
   }
 
-  /** Continues from what `save` returned, also after it was JSON. Endpoints that are gone get nothing. */
+  /** Continues from what `save` returned, also after it was valid JSON (`decodeSaved`). Endpoints that are gone get nothing. */
   load(saved: SavedOutbox): void {
-    for (const event of saved.events) {
-      const left = event.attempts.filter(([endpoint]) => this.#ready.has(endpoint));
-      if (left.length > 0) this.#insert({ ...event, attempts: new Map(left) });
-    }
+    for (const { attempts, ...event } of saved.events) this.#insert(event, attempts);
     this.#dead.load(saved.dead);
     this.transitions.load(saved.waiting);
   }
 
   #keep(record: WebhookRecord, endpoints: readonly string[], timeMs = Date.now()): void {
-    const queuedAtMs = Date.now();
-    const attempts = new Map(
-      endpoints.filter((each) => this.#ready.has(each)).map((endpoint) => [endpoint, 0]),
-    );
-    if (attempts.size === 0) return;
     const id = `${this.#run}-${++this.#made}`;
-    this.#insert({ id, record, timeMs, queuedAtMs, attempts });
+    const event = { id, record, timeMs, queuedAtMs: Date.now() };
+    this.#insert(
+      event,
+      endpoints.map((endpoint) => [endpoint, 0]),
+    );
   }
 
-  #insert(event: KeptEvent): void {
+  #insert(event: KeptEvent, attempts: readonly (readonly [endpoint: string, number: number])[]): void {
+    if (this.#events.has(event.id)) return;
+    const known = new Map(attempts.filter(([endpoint]) => this.#queues.has(endpoint)));
+    if (known.size === 0) return;
     this.#events.set(event.id, event);
-    for (const endpoint of event.attempts.keys()) this.#ready.get(endpoint)?.set(event.id, event);
+    for (const [endpoint, number] of known) this.#queues.get(endpoint)?.add(event, number);
     if (this.#events.size > this.#wishes.maxWaiting) this.#dropOldest();
     this.#callSoon();
   }
 
+  #attemptsOf(id: string): [endpoint: string, number: number][] {
+    return [...this.#queues].flatMap(([endpoint, queue]) => {
+      const attempts = queue.attemptsOf(id);
+      return attempts === undefined ? [] : [[endpoint, attempts]];
+    });
+  }
+
   #dropOldest(): void {
-    const [oldest] = this.#events.keys();
-    if (oldest === undefined) return;
+    const { value: oldest } = this.#oldest.next() as IteratorYieldResult<string>;
     this.#events.delete(oldest);
-    for (const ready of this.#ready.values()) ready.delete(oldest);
+    for (const queue of this.#queues.values()) queue.remove(oldest);
     this.#dropped += 1;
   }
 
   /** True when the endpoint had not finished it. */
   #finish(endpoint: string, id: string): boolean {
-    const event = this.#events.get(id);
-    if (event?.attempts.delete(endpoint) !== true) return false;
-    this.#ready.get(endpoint)?.delete(id);
-    if (event.attempts.size === 0) this.#events.delete(id);
+    if (this.#queues.get(endpoint)?.remove(id) !== true) return false;
+    const isFinished = [...this.#queues.values()].every((queue) => queue.attemptsOf(id) === undefined);
+    if (isFinished) this.#events.delete(id);
     return true;
   }
 

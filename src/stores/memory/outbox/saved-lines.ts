@@ -67,8 +67,9 @@ const IS_VALID: Readonly<Record<Kind, (value: unknown) => boolean>> = {
     return isRef(ref) && isKind(kind) && isText(subject) && isNumber(dueMs);
   },
   events: (value) => {
-    const { id, record, timeMs, attempts } = objectOf(value);
-    return isText(id) && isRecord(record) && isNumber(timeMs) && isAttempts(attempts);
+    const { id, record, timeMs, queuedAtMs, attempts } = objectOf(value);
+    const hasTimes = isNumber(timeMs) && isNumber(queuedAtMs);
+    return isText(id) && isRecord(record) && hasTimes && isAttempts(attempts);
   },
   dead: (value) => {
     const { id, endpoint, entry, reason, diedAtMs } = objectOf(value);
@@ -80,7 +81,7 @@ const IS_VALID: Readonly<Record<Kind, (value: unknown) => boolean>> = {
 const objectOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 const isText = (value: unknown): value is string => typeof value === 'string';
-const isNumber = (value: unknown): value is number => Number.isSafeInteger(value);
+const isNumber = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 const isKind = (value: unknown): boolean => TRANSITION_KINDS.some((kind) => kind === value);
 

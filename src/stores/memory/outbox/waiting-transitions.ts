@@ -25,6 +25,8 @@ export class WaitingTransitions {
   readonly #wishes: WebhookWishes;
   readonly #targets: Targets;
   readonly #waiting = new Map<string, { transition: WaitingTransition; timer: NodeJS.Timeout }>();
+  /** Stands behind the last one that was dropped, as `MemoryOutbox` does. */
+  readonly #oldest = this.#waiting.keys();
   readonly #newestCounts = new Map<string, number>();
 
   constructor(wishes: WebhookWishes, targets: Targets) {
@@ -111,8 +113,7 @@ export class WaitingTransitions {
   }
 
   #dropOldest(): void {
-    const [oldest] = this.#waiting.keys();
-    if (oldest === undefined) return;
+    const { value: oldest } = this.#oldest.next() as IteratorYieldResult<string>;
     clearTimeout(this.#waiting.get(oldest)?.timer);
     this.#waiting.delete(oldest);
     this.#targets.drop();

@@ -16,9 +16,8 @@ export const NOTHING_TOLD: ToldBefore = { holding: [], ended: [] };
 export const lettersOf = ({ occupancy, members, counts }: ChannelWishes): string =>
   `${occupancy ? 'o' : ''}${members ? 'm' : ''}${counts ? 'c' : ''}`;
 
-/** Events that may wait in one partition: its share of all. */
-export const shareOf = (most: number, partitions: number): number =>
-  Math.max(1, Math.ceil(most / partitions));
+/** Part of a bound that one partition has, rounded up. */
+export const shareOf = (most: number, partitions: number): number => Math.ceil(most / partitions);
 
 interface TransitionSinkDeps {
   readonly wishes: WebhookWishes;

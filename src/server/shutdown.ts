@@ -23,7 +23,7 @@ export interface ShutdownDeps {
   readonly stores: Stores;
   readonly cutover: Cutover | undefined;
   /** Delivers until all clients have left, and ends what is on its way within its own bound; the rest stays in the outbox. */
-  readonly webhooks: { close(): Promise<void> } | undefined;
+  readonly webhooks: { close(): Promise<void>; reportDropped(): void } | undefined;
 }
 
 /** SPEC 2.13: refuses new clients, answers the requests in flight, and closes the others at a pace. */
@@ -71,6 +71,7 @@ export class Shutdown {
     // A request that is not awaited stays in the outbox: it is sent again.
     await Promise.race([webhooks?.close(), this.#secondCall]);
     await stores.close();
+    webhooks?.reportDropped();
   }
 }
 

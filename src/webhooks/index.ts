@@ -26,6 +26,8 @@ export interface Webhooks {
   test(endpoint: string): Promise<SendResult | undefined>;
   /** Stops taking, and waits for requests in flight up to `closeWithinMs`; the rest stays in the outbox. */
   close(): Promise<void>;
+  /** Logs the events that were dropped since the last line. Call it last: an outbox that closes drops what its store does not take. */
+  reportDropped(): void;
 }
 
 /** Starts to deliver the events of the outbox to all endpoints of the apps (SPEC 9). Throws when an endpoint's URL has no sink. */
@@ -60,8 +62,8 @@ export function openWebhooks(deps: WebhooksDeps): Webhooks {
     async close() {
       clearInterval(timer);
       await Promise.all(endpoints.map(({ delivery }) => delivery.close()));
-      drops.flush();
     },
+    reportDropped: () => drops.flush(),
   };
 }
 

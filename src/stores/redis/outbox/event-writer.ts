@@ -32,6 +32,7 @@ export class EventWriter {
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #dropped = 0;
+  #isStopped = false;
 
   constructor(deps: EventWriterDeps) {
     this.#deps = deps;
@@ -47,28 +48,25 @@ export class EventWriter {
     const key = this.#deps.keys.onceOnly(partition, record.type, channelKey);
     const once = onceMs > 0 ? { key, ms: onceMs } : undefined;
     this.#waiting.push({ partition, record: encodeRecord(record, Date.now()), once });
-    this.#bound();
+    this.#bound(MOST_UNWRITTEN);
     return this.#write();
   }
 
-  /** Tries once more to write what waits. */
+  /** Tries once more to write what waits. What Redis does not take then is dropped, also when it is added later. Never rejects. */
   async stop(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#isStopped = true;
     await this.#write();
-    clearTimeout(this.#timer);
-    this.#dropped += this.#waiting.length;
-    this.#waiting = [];
   }
 
-  #bound(): void {
-    const over = this.#waiting.length - MOST_UNWRITTEN;
-    if (over <= 0) return;
+  #bound(most: number): void {
+    const over = Math.max(0, this.#waiting.length - most);
     this.#waiting.splice(0, over);
     this.#dropped += over;
   }
 
   /** Never rejects. */
   #write(): Promise<void> {
+    clearTimeout(this.#timer);
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
     });
@@ -82,13 +80,13 @@ export class EventWriter {
       const batch = this.#waiting.splice(0, WRITTEN_PER_CALL);
       const failed = await this.#writeBatch(batch);
       this.#waiting.unshift(...failed);
-      this.#bound();
+      this.#bound(MOST_UNWRITTEN);
       if (failed.length > 0) return this.#retryLater();
     }
   }
 
   #retryLater(): void {
-    clearTimeout(this.#timer);
+    if (this.#isStopped) return this.#bound(0);
     this.#timer = setTimeout(() => void this.#write(), RETRY_MS);
     this.#timer.unref();
   }

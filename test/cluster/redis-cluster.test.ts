@@ -5,7 +5,7 @@ import { Keys } from '../../src/stores/redis/keys.ts';
 import { startCluster, type TestCluster } from '../support/redis-groups.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { eventually } from '../support/wire.ts';
-import { channelOf, member, openNode, nodeOptions } from './redis-node.ts';
+import { channelOf, exerciseAllPorts, member, openNode, nodeOptions } from './redis-node.ts';
 
 const SLOTS = 16_384;
 /** Time after the settling by which every node has compared its members. */
@@ -54,6 +54,9 @@ async function slotOf(ref: ChannelRef, keyPrefix: string): Promise<number> {
 const many = (count: number): ChannelRef[] => Array.from({ length: count }, (_, at) => channelOf(`c${at}`));
 
 describe('two nodes over a Cluster', () => {
+  test('3.13 every port works, those of webhooks too', () =>
+    exerciseAllPorts(nodeOptions({ cluster: cluster.addresses })));
+
   test('3.13 both nodes receive the events of channels on every server, once and in order', async () => {
     const where = nodeOptions({ cluster: cluster.addresses });
     const [a, b] = [await openNode(where), await openNode(where)];

@@ -1,9 +1,11 @@
 import { expect, onTestFinished } from 'vitest';
 import type { ChannelRef } from '../../src/core/ports/events.ts';
 import type { Metric } from '../../src/core/ports/metric.ts';
+import type { Outbox } from '../../src/core/ports/webhooks.ts';
 import { openRedisStores, type RedisOptions } from '../../src/stores/redis/index.ts';
 import { FakeLogger } from '../core/fakes.ts';
 import type { Delivery } from '../contracts/capabilities.ts';
+import { brief, outboxOf, takeAll, wishesOf } from '../contracts/outbox.ts';
 import { eventually } from '../support/wire.ts';
 
 let opened = 0;
@@ -69,7 +71,8 @@ export const channelOf = (name: string): ChannelRef => ({ app: 'a', channel: nam
 export const member = (id: string) => ({ id, userId: id, infoJson: undefined });
 
 /** Uses every port of two nodes once and expects no warnings. */
-export async function exerciseAllPorts(options: RedisOptions): Promise<void> {
+export async function exerciseAllPorts(where: RedisOptions): Promise<void> {
+  const options = { ...where, webhooks: wishesOf({ maxWaiting: 1600, maxDead: 1600 }), webhookOwnerMs: 1000 };
   const [a, b] = [await openNode(options), await openNode(options)];
   const [orders, presence] = [channelOf('orders'), channelOf('presence-room')];
   const terminated: string[] = [];
@@ -93,6 +96,28 @@ export async function exerciseAllPorts(options: RedisOptions): Promise<void> {
   await b.broker.unsubscribe(orders);
   await a.close();
   await eventually(async () => (await b.membership.channels('a', '')).size === 0, 'no channel is occupied');
+  await exerciseOutbox(outboxOf(b));
   const problems = [a, b].flatMap(({ logger }) => [...logger.warnings, ...logger.errors]);
   expect(problems).toEqual([]);
+}
+
+/** Uses every method of the outbox of a node that is alone now, after a user was on a presence channel of other nodes. */
+async function exerciseOutbox(outbox: Outbox): Promise<void> {
+  const missed = { type: 'cache_miss', ref: channelOf('presence-room'), fields: {} } as const;
+  for (let at = 0; at < 2; at += 1) await outbox.addOnce(missed, 60_000);
+  const entries = await takeAll(outbox, 'one', 5);
+  const transitions = ['channel_occupied', 'member_added 1', 'member_removed 1', 'channel_vacated'];
+  const told = entries.map((entry) => brief(entry).replace(' presence-room', ''));
+  expect(told.toSorted()).toEqual(['cache_miss', ...transitions].toSorted());
+  expect(told.filter((each) => each !== 'cache_miss')).toEqual(transitions);
+  const [first, ...others] = entries;
+  await outbox.failed('one', first!.id, 1);
+  await outbox.bury('one', first!, 'HTTP 410');
+  const ids = others.map(({ id }) => id);
+  await outbox.done('one', ids);
+  const [letter] = await outbox.deadLetters(10);
+  expect(letter).toMatchObject({ endpoint: 'one', reason: 'HTTP 410' });
+  expect(await outbox.waiting('one')).toEqual({ entries: 0, oldestMs: 0 });
+  expect(await outbox.replay([letter!.id])).toBe(1);
+  expect(await takeAll(outbox, 'one', 1)).toMatchObject([{ type: first!.type, attempts: 0 }]);
 }

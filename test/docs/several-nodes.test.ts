@@ -24,6 +24,12 @@ test('the further rights on a Cluster are those of the source', () => {
   );
 });
 
+test('the further rights with webhooks are those of the source', () => {
+  const own = words(/^With \[webhooks\]\(webhooks\.md\) also `([^`]+)`/m.exec(page)?.[1]);
+  expect(own).toEqual(words(/with webhooks also: ([^;]+);/.exec(source)?.[1]));
+  expect(own).toContain('+xadd');
+});
+
 test('the figures of the page are the defaults of the source', () => {
   const named = (text: string) => expect(page).toContain(text);
   named(`\`WAVEHALL_LEASE_SECONDS\` (${SERVER_SETTINGS.leaseSeconds.fallback} s)`);

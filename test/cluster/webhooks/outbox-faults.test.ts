@@ -183,3 +183,42 @@ test(
     ]);
   },
 );
+
+test(
+  '9.4 when Redis restarts empty, what ended meanwhile is told once, and nothing else',
+  { timeout: 60_000 },
+  async () => {
+    prefix += 1;
+    const [a, b] = [await openNode(options()), await openNode(options())];
+    const got: string[] = [];
+    const until = (count: number) =>
+      eventually(
+        async () => {
+          for (const node of [a, b]) got.push(...(await receive(node)));
+          return got.length >= count;
+        },
+        () => `${count} come: ${got.join(', ')}`,
+        2 * LIMIT_MS,
+      );
+    const lobby = channelOf('presence-lobby');
+    await a.membership.join(ROOM, { subscriptions: 1, member: member('7'), socketId: '1.1' });
+    await b.membership.join(ROOM, { subscriptions: 1, member: member('8'), socketId: '1.2' });
+    await b.membership.join(lobby, { subscriptions: 1, member: member('8'), socketId: '1.2' });
+    await until(5);
+    await redis.kill();
+    await eventually(() => !a.isReady() && !b.isReady(), 'the nodes know', LIMIT_MS);
+    await b.membership.leave(ROOM, { subscriptions: 0, member: member('8') }).catch(() => undefined);
+    await b.membership.leave(lobby, { subscriptions: 0, member: member('8') }).catch(() => undefined);
+    await redis.restart();
+    await until(8);
+    // Comes after all that the nodes would still tell of the time before.
+    await a.membership.leave(ROOM, { subscriptions: 0, member: member('7') });
+    await until(10);
+    expect(got.slice(5, 8).toSorted()).toEqual([
+      'channel_vacated presence-lobby',
+      'member_removed presence-lobby 8',
+      'member_removed presence-room 8',
+    ]);
+    expect(got.slice(8)).toEqual(['member_removed presence-room 7', 'channel_vacated presence-room']);
+  },
+);

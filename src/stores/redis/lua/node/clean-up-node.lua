@@ -36,15 +36,21 @@ end
 
 -- By app, as keys name it: the outbox, and what webhooks tell of the app's channels.
 local outboxes = {}
+-- An outbox must take what is told: by then the node's part of a channel is removed.
+local function use_outbox(base, entry)
+  on(base .. ':s', 'XLEN')
+  on(base .. ':t', 'ZCARD')
+  on(base .. ':a', 'HLEN')
+  return {
+    stream = base .. ':s', waiting = base .. ':t', attempts = base .. ':a', now = now, settlingUntil = settlingUntil,
+    smoothing = tonumber(entry.smoothingMs) or 0, most = math.max(1, math.floor(tonumber(entry.most) or 1)),
+  }
+end
 local registry = redis.call('HGETALL', KEYS[4])
 for at = 1, #registry, 2 do
   local isEntry, entry = pcall(cjson.decode, registry[at + 1])
   if isEntry and type(entry) == 'table' and type(entry.apps) == 'table' then
-    local base = ARGV[8] .. registry[at]
-    local outbox = {
-      stream = base .. ':s', waiting = base .. ':t', attempts = base .. ':a',
-      smoothing = tonumber(entry.smoothingMs) or 0, most = tonumber(entry.most) or 1, now = now, settlingUntil = settlingUntil,
-    }
+    local outbox = use_outbox(ARGV[8] .. registry[at], entry)
     for app, wishes in pairs(entry.apps) do outboxes[app] = { outbox = outbox, wishes = tostring(wishes) } end
   end
 end

@@ -3,6 +3,7 @@
 -- ARGV 1 endpoint 2 `done`, then ids; `failed`, an id, the number of attempts; or `dead`, an id, the letter as JSON, most letters
 if ARGV[2] == 'failed' then return redis.call('HSET', KEYS[2], ARGV[1] .. ' ' .. ARGV[3], ARGV[4]) end
 if ARGV[2] == 'dead' then
+  check_stream(KEYS[3])
   -- Of a letter that was written already, the answer was lost.
   if redis.call('XACK', KEYS[1], ARGV[1], ARGV[3]) == 1 then
     redis.call('XADD', KEYS[3], 'MAXLEN', '=', ARGV[5], '*', 'letter', ARGV[4])

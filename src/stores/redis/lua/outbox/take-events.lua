@@ -5,6 +5,9 @@
 -- Returns the id from which it has to continue taking over ('' when there is no more), the number of events that were read, and
 -- for each that is for this endpoint: id, failed attempts, fields.
 if redis.call('GET', KEYS[3]) ~= ARGV[2] then return { '', 0, {} } end
+-- What is read below is not read again: nothing may fail after that.
+check_stream(KEYS[1])
+redis.call('HLEN', KEYS[2])
 local entries, continueAt = {}, ''
 if ARGV[4] == '' then
   local answer = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', KEYS[1], '>')

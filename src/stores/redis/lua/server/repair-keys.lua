@@ -30,6 +30,8 @@ local function is_invalid_text(kind, text)
   return kind == 'version' and not is_version(text) or kind == 'event' and not is_event(text)
 end
 
+local function is_invalid_stream(kind, key) return kind == 'stream' and not has_times(key) end
+
 local function has_invalid_fields(kind, key)
   local is_valid = IS_VALID[kind]
   if not is_valid then return false end
@@ -69,7 +71,7 @@ for at, key in ipairs(KEYS) do
   local kind = ARGV[at]
   local answer = redis.pcall(LOOK[kind] or 'HLEN', key)
   local is_other_type = type(answer) == 'table' and answer.err and string.find(answer.err, 'WRONGTYPE', 1, true)
-  if is_other_type or type(answer) == 'string' and is_invalid_text(kind, answer) then
+  if is_other_type or type(answer) == 'string' and is_invalid_text(kind, answer) or is_invalid_stream(kind, key) then
     redis.call('DEL', key)
     repaired[#repaired + 1] = key
     is_position_gone = is_position_gone or kind == 'position'

@@ -21,6 +21,15 @@ end
 local function check(is_valid)
   if not is_valid then error('a key holds invalid data') end
 end
+-- The ids of a stream are times: after one that is too far away, no new one can be told from it.
+local function has_times(stream)
+  local info = redis.call('EXISTS', stream) == 1 and redis.call('XINFO', 'STREAM', stream) or {}
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then return is_time(string.match(info[at + 1], '^%d+')) end
+  end
+  return true
+end
+local function check_stream(key) check(has_times(key)) end
 local function check_version(key)
   local version = redis.call('GET', key)
   check(not version or is_version(version))

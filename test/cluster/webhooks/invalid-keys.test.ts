@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { firstScopes } from '../../../src/stores/redis/node/installation.ts';
+import type { OutboxEntry } from '../../../src/core/ports/webhooks.ts';
 import { Keys } from '../../../src/stores/redis/keys.ts';
 import { brief, outboxOf, takeAll, wishesOf } from '../../contracts/outbox.ts';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
@@ -90,8 +91,11 @@ const allowed = (error: unknown): undefined => {
   expect((error as Error).name).toMatch(/^(Unavailable|OutcomeUnknown)$/);
 };
 
-/** Gives each key a value that this node wrote: an entry that failed once, one that died, one that is not repeated. */
-async function fill({ outbox, membership }: Node): Promise<void> {
+/**
+ * Gives each key a value that this node wrote: entries that failed once, one that died, one that is not repeated. Resolves with one
+ * that is not finished.
+ */
+async function fill({ outbox, membership }: Node): Promise<OutboxEntry> {
   await membership.join(ROOM, { subscriptions: 1, member: member('1'), socketId: '1.1' });
   await outbox!.addOnce(missed('again'), MINUTE_MS);
   const entries = await takeAll(outbox!, 'one', 3);
@@ -100,7 +104,28 @@ async function fill({ outbox, membership }: Node): Promise<void> {
   for (const { id } of others) await outbox!.failed('one', id, 1);
   await membership.join(channelOf('left'), { subscriptions: 1, member: undefined, socketId: '1.2' });
   await membership.leave(channelOf('left'), { subscriptions: 0, member: undefined });
+  return others[0]!;
 }
+
+/** Uses the outbox at once, before a poll repairs a key: none of this may be lost. Resolves with what is told then. */
+async function useBeforePoll({ outbox }: Node, held: OutboxEntry, told: Set<string>): Promise<string[]> {
+  const taken = (await outbox!.take('one', 100).catch(allowed)) ?? [];
+  for (const entry of taken) told.add(brief(entry));
+  await untilAccepted(() => outbox!.bury('one', held, 'HTTP 500'));
+  await outbox!.addOnce(missed('once'), MINUTE_MS);
+  return [brief(held), 'cache_miss before', 'cache_miss once'];
+}
+
+const untilAccepted = (task: () => Promise<unknown>): Promise<void> =>
+  eventually(
+    () =>
+      task().then(
+        () => true,
+        () => false,
+      ),
+    'Redis accepts it',
+    LIMIT_MS,
+  );
 
 async function useAll({ outbox }: Node): Promise<void> {
   const entry = { ...missed('none'), id: '0-1-1', timeMs: 1, queuedAtMs: 1, attempts: 0 };
@@ -133,7 +158,7 @@ async function untilTold(
   await eventually(isTold, () => `told: ${[...told].join()}`, LIMIT_MS);
 }
 
-test.concurrent.each(CASES)(
+test.each(CASES)(
   '3.13 the outbox goes on with invalid data in a key: %s, %s',
   async (name, what, damage) => {
     const options = nodeOptions({
@@ -143,15 +168,18 @@ test.concurrent.each(CASES)(
     const keys = new Keys(options.keyPrefix, 1, 0, firstScopes(APPS));
     const nodes = [await openNode(options), await openNode(options)];
     const [a, b] = nodes as [Node, Node];
-    await eventually(() => fill(a).then(() => true), 'the first node owns the outbox', LIMIT_MS);
+    const held = await fill(a);
     await writeStoppedNode(keys);
-    const key = KEYS[name](keys);
-    await damage(key);
+    await a.outbox!.add(missed('before'));
+    await damage(KEYS[name](keys));
+    const told = new Set<string>();
+    const kept = await useBeforePoll(a, held, told);
     for (const node of [b, a]) await useAll(node);
     await outboxOf(b).add(missed('new'));
     if (name === 'once') await outboxOf(b).addOnce(missed('again'), MINUTE_MS);
-    const told = new Set<string>();
     await untilTold(nodes, told, ['cache_miss new', ...(name === 'once' ? ['cache_miss again'] : [])]);
+    // With a stream its events are lost.
+    if (name !== 'stream') await untilTold(nodes, told, kept);
     const isCounted = what === 'another type' && name !== 'once';
     const counted = () => a.count('invalid_data_total') + b.count('invalid_data_total');
     await eventually(() => !isCounted || counted() > 0, 'the repair is counted', LIMIT_MS);

@@ -222,3 +222,20 @@ test(
     expect(got.slice(8)).toEqual(['member_removed presence-room 7', 'channel_vacated presence-room']);
   },
 );
+
+test(
+  '9.9 what Redis does not take when a node ends is dropped and counted, also what comes after that',
+  { timeout: 60_000 },
+  async () => {
+    prefix += 1;
+    const node = await openNode(options());
+    await redis.kill();
+    await eventually(() => !node.isReady(), 'the node knows', LIMIT_MS);
+    for (let at = 0; at < 3; at += 1) void outboxOf(node).add(missed(`c${at}`));
+    await node.close();
+    expect(outboxOf(node).dropped).toBe(3);
+    await outboxOf(node).add(missed('late'));
+    expect(outboxOf(node).dropped).toBe(4);
+    await redis.restart();
+  },
+);

@@ -10,10 +10,11 @@ import type { SendResult, Sink } from '../sink.ts';
 import type { Batch } from './batch.ts';
 import { Breaker } from './breaker.ts';
 import { DeliveryCounts } from './counts.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { DoneReports } from './done-reports.ts';
 import { EndpointHealth } from './endpoint-health.ts';
+import { Retries } from './retries.ts';
 import { RetryPolicy } from './retry-policy.ts';
-import { untilDone } from './until-done.ts';
 import { Window } from './window.ts';
 
 export interface EndpointDeliveryDeps {
@@ -38,10 +39,10 @@ export class EndpointDelivery {
   readonly #health: EndpointHealth;
   readonly #policy: RetryPolicy;
   readonly #done: DoneReports;
+  readonly #deadLetters: DeadLetters;
   readonly #window: Window;
   readonly #inFlight = new Set<Promise<void>>();
-  /** Batches that failed and wait for their next attempt, in no order. */
-  readonly #retries = new Set<Batch>();
+  readonly #retries = new Retries();
   /** Entries that were taken and are not sent or given up yet. */
   #taken = 0;
   /** Nothing is sent before: the receiver asked for a pause. */
@@ -61,6 +62,10 @@ export class EndpointDelivery {
     this.#policy = new RetryPolicy(settings, clock);
     this.#window = new Window(settings.batching);
     this.#done = new DoneReports(outbox, endpoint.name, this.#stopping.signal);
+    this.#deadLetters = new DeadLetters(outbox, endpoint.name, this.#stopping.signal, () => {
+      this.counts.dead += 1;
+      this.#health.gaveUp();
+    });
     this.#breaker = new Breaker(sink, settings, {
       attempted: (result) => this.#health.attempted(result),
       failing: () => this.#health.leftAlone(),
@@ -123,18 +128,11 @@ export class EndpointDelivery {
   /** The retry that is due first; a probe does not wait until it is due. Otherwise a new batch. */
   #nextBatch(): Batch | undefined {
     const nowMs = this.#deps.clock();
-    const retry = this.#earliestRetry();
+    const retry = this.#retries.earliest();
     if (retry === undefined || (retry.notBeforeMs > nowMs && !this.#breaker.isFailing))
       return this.#window.take(nowMs);
     this.#retries.delete(retry);
     return retry;
-  }
-
-  #earliestRetry(): Batch | undefined {
-    let earliest: Batch | undefined;
-    for (const batch of this.#retries)
-      if (earliest === undefined || batch.notBeforeMs < earliest.notBeforeMs) earliest = batch;
-    return earliest;
   }
 
   async #attempt(batch: Batch): Promise<void> {
@@ -161,7 +159,7 @@ export class EndpointDelivery {
     batch.attempts += 1;
     this.counts.failed += 1;
     if (failure.isFinal || this.#policy.isOver(batch)) {
-      await this.#bury(batch.entries, failure.reason);
+      await this.#deadLetters.add(batch.entries, failure.reason);
       this.#forget(batch);
     } else {
       batch.notBeforeMs = clock() + this.#policy.pauseMs(batch, failure.retryAfterMs);
@@ -177,25 +175,13 @@ export class EndpointDelivery {
   async #buryOld(reason: string): Promise<void> {
     if (this.#deps.clock() < this.#heldUntilMs) return;
     const isPast = ({ queuedAtMs }: Batch | OutboxEntry): boolean => this.#policy.isPast(queuedAtMs);
-    const retries = [...this.#retries].filter(isPast);
-    for (const batch of retries) this.#retries.delete(batch);
-    for (const batch of retries) {
-      await this.#bury(batch.entries, reason);
+    for (const batch of this.#retries.remove(isPast)) {
+      await this.#deadLetters.add(batch.entries, reason);
       this.#forget(batch);
     }
     const waiting = this.#window.remove(isPast);
-    await this.#bury(waiting, reason);
+    await this.#deadLetters.add(waiting, reason);
     this.#taken -= waiting.length;
-  }
-
-  async #bury(entries: readonly OutboxEntry[], reason: string): Promise<void> {
-    const { outbox, endpoint } = this.#deps;
-    for (const entry of entries) {
-      const bury = (): Promise<void> => outbox.bury(endpoint.name, entry, reason);
-      if (!(await untilDone(bury, this.#stopping.signal))) continue;
-      this.counts.dead += 1;
-      this.#health.gaveUp();
-    }
   }
 
   #forget(batch: Batch): void {
@@ -249,14 +235,14 @@ export class EndpointDelivery {
   /** When there is something to send by then; `Infinity`: not before an attempt ends, an event arrives or a probe is due. */
   #nextSendMs(): number {
     if (this.#inFlight.size >= this.#deps.settings.maxInFlight || !this.#breaker.mayAttempt) return Infinity;
-    const retryMs = this.#earliestRetry()?.notBeforeMs ?? Infinity;
+    const retryMs = this.#retries.earliest()?.notBeforeMs ?? Infinity;
     const readyMs = this.#window.readyAtMs() ?? Infinity;
     return Math.max(this.#heldUntilMs, Math.min(retryMs, readyMs));
   }
 
   #becomeWell(): void {
     this.#health.delivered();
-    for (const batch of this.#retries) batch.notBeforeMs = 0;
+    this.#retries.makeDue();
     this.wake();
   }
 }

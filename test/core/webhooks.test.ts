@@ -1,6 +1,8 @@
 import type { WebhookType } from '#protocol';
 import { expect, test } from 'vitest';
 import type { App, WebhookEndpoint } from '../../src/core/app.ts';
+import { Unavailable } from '../../src/core/ports/failures.ts';
+import type { Stores } from '../../src/core/ports/stores.ts';
 import type { Outbox, WebhookRecord } from '../../src/core/ports/webhooks.ts';
 import { CACHE_MISS_MS } from '../../src/core/webhooks/node-events.ts';
 import { webhookWishes } from '../../src/core/webhooks/wishes.ts';
@@ -23,7 +25,7 @@ const endpoint = (
 const appWith = (...webhooks: readonly WebhookEndpoint[]): App => testApp({ webhooks });
 
 /** A core of one node whose outbox only remembers. */
-function openTold(app: App) {
+function openTold(app: App, changed = (stores: Stores): Stores => stores) {
   const added: WebhookRecord[] = [];
   const once: number[] = [];
   const outbox = {
@@ -33,7 +35,7 @@ function openTold(app: App) {
       return Promise.resolve(void added.push(record));
     },
   } as unknown as Outbox;
-  const core = openCore({ apps: [app], stores: (memory) => ({ ...memory, outbox }) });
+  const core = openCore({ apps: [app], stores: (memory) => changed({ ...memory, outbox }) });
   return { core, added, once };
 }
 
@@ -74,6 +76,17 @@ test('9.4 a subscriber that finds an empty cache channel is told once for a time
     { type: 'cache_miss', ref: { app: 'app-id', channel: 'cache-prices' }, fields: {} },
   ]);
   expect(once).toEqual([CACHE_MISS_MS]);
+});
+
+test('9.4 a cache that cannot be read is no miss to tell, though its subscriber is to fetch', async () => {
+  const app = appWith(endpoint(['cache_miss']));
+  const unread = { last: () => Promise.reject(new Unavailable('away')) };
+  const { core, added } = openTold(app, (stores) => ({ ...stores, cachedEvents: unread }));
+  const client = await core.connect();
+  client.subscribe('cache-prices');
+  await settled();
+  expect(client.eventNames.at(-1)).toBe('pusher:cache_miss cache-prices');
+  expect(added).toEqual([]);
 });
 
 test('9.3 a connection is told when it opens, and when it closes with its reason and seconds', async () => {

@@ -155,13 +155,14 @@ async function checkMemberLimit(
   );
 }
 
-/** SPEC 3.10: the last event of a cache channel, if there is one. */
+/** SPEC 3.10, 9.4: the last event of a cache channel, if there is one. A store that does not answer is neither a hit nor a miss. */
 async function cachedEvent(
   core: SubscribeDeps,
   { app, traffic }: Connection,
   ref: ChannelRef,
 ): Promise<CachedEvent | undefined> {
-  const cached = await ifUnavailable(core.cachedEvents.last(ref), () => undefined);
+  const cached = await ifUnavailable(core.cachedEvents.last(ref), () => 'unknown' as const);
+  if (cached === 'unknown') return undefined;
   if (cached !== undefined) {
     traffic.cacheHits += 1;
     return cached;

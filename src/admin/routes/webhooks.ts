@@ -56,8 +56,9 @@ export function addWebhookRoutes(scope: FastifyInstance, webhooks: WebhookContro
     replayed: await control().replay(readReplayRequest(body)),
   }));
   scope.post('/webhooks/test', { bodyLimit: MAX_BODY_BYTES }, async ({ body }) => {
+    const known = control();
     const endpoint = readTestRequest(body);
-    const outcome = await control().test(endpoint);
+    const outcome = await known.test(endpoint);
     if (outcome === undefined) throw new Conflict(`There is no endpoint ${JSON.stringify(endpoint)}.`);
     return outcome;
   });

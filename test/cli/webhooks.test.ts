@@ -8,7 +8,10 @@ import { eventually } from '../support/wire.ts';
 import { status } from '../webhooks/receiver.ts';
 import { LONG_MS, openClient, operate, operated, startOperated } from './operated-server.ts';
 
-vi.setConfig({ testTimeout: 2 * LONG_MS });
+/** An endpoint that refuses is soon left alone: each node then gives up one event every 10 s. */
+const ALL_FAILED_MS = 3 * LONG_MS;
+
+vi.setConfig({ testTimeout: 5 * LONG_MS });
 
 let redis: TestRedis;
 beforeAll(async () => void (redis = await startRedis()));
@@ -47,7 +50,7 @@ async function failedOn(server: TestServer, many: number): Promise<readonly Fail
       return failed.length === many;
     },
     () => `${many} have failed: ${JSON.stringify(failed)}`,
-    LONG_MS,
+    ALL_FAILED_MS,
   );
   return failed;
 }

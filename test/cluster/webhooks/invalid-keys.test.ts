@@ -73,6 +73,8 @@ const CASES: readonly (readonly [KeyName, string, Damage])[] = [
   ['attempts', 'below zero', everyField('-5')],
   ...REGISTRY_ENTRIES.map((entry) => ['registry', entry, everyField(entry)] as const),
   ['once', 'no time to live', async (key) => admin.set(key, 'garbage')],
+  ['owner', 'no time to live', async (key) => admin.set(key, 'garbage')],
+  ['candidates', 'a time in the future', async (key) => admin.zadd(key, 9e15, 'a', 9e15, 'b')],
 ];
 
 /** Writes the keys of a crashed node that had one user on the channel. */

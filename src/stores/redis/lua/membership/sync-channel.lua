@@ -16,9 +16,14 @@ if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return { 'LOST' } e
 if redis.call('HGET', KEYS[1], 'node:' .. ARGV[2]) ~= ARGV[3] then return { 'FENCED' } end
 local now = now_ms()
 check_version(KEYS[8])
+local wishes = ARGV[#ARGV]
+if wishes ~= '' then
+  check_stream(KEYS[10])
+  redis.call('ZCARD', KEYS[11])
+  redis.call('HLEN', KEYS[12])
+end
 local settlingUntil = tonumber(redis.call('HGET', KEYS[1], 'settling') or '0')
 local isSettling = settlingUntil > now
-local wishes = ARGV[#ARGV]
 local tellsCount = string.find(wishes, 'c', 1, true)
 local countBefore = tellsCount and sum_of(redis.call('HVALS', KEYS[4]))
 local sockets = tonumber(ARGV[6])

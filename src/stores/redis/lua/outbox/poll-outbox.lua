@@ -11,7 +11,11 @@ local REGISTRY_TTL_MS = 86400000
 local ENDPOINT_TTL_MS = 3600000
 local now = now_ms()
 local node, task = ARGV[1], ARGV[2]
+check_stream(KEYS[1])
+check_stream(KEYS[6])
 local owner = redis.call('GET', KEYS[4])
+-- An owner that never ends is none of ours.
+if owner and redis.call('PTTL', KEYS[4]) == -1 then owner = false end
 if task == 'leave' then
   redis.call('ZREM', KEYS[5], node)
   if owner == node then redis.call('DEL', KEYS[4]) end
@@ -19,6 +23,7 @@ if task == 'leave' then
 end
 redis.call('ZADD', KEYS[5], now, node)
 redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now - ARGV[10])
+redis.call('ZREMRANGEBYSCORE', KEYS[5], string.format('(%.0f', now), '+inf')
 redis.call('HSET', KEYS[7], ARGV[4], ARGV[5])
 redis.call('PEXPIRE', KEYS[7], REGISTRY_TTL_MS)
 local candidates = redis.call('ZCARD', KEYS[5])
@@ -45,7 +50,10 @@ for at = 11, #ARGV do
 end
 
 if not owner and task == 'own' then owner = node end
-local function dropped() return tonumber(redis.call('HGET', KEYS[3], 'dropped') or '0') or 0 end
+local function dropped()
+  local total = redis.call('HGET', KEYS[3], 'dropped') or '0'
+  return is_whole(total, 15) and tonumber(total) or 0
+end
 if owner ~= node then return { owner or '', candidates, dropped(), -1 } end
 redis.call('SET', KEYS[4], node, 'PX', ARGV[3])
 

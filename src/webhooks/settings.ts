@@ -15,7 +15,7 @@ export interface WebhookSettings {
   /** Time for which nothing is sent to an endpoint that fails, before each probe. */
   readonly probeEveryMs: number;
   /** Attempts in 30 s from which an endpoint is left alone, when more than half of them failed. */
-  readonly failuresToOpen: number;
+  readonly attemptsToOpen: number;
   /** Requests to one endpoint that are in flight at once. */
   readonly maxInFlight: number;
   /** Entries of one endpoint that are taken from the outbox and not done. */
@@ -42,7 +42,7 @@ export const DEFAULT_WEBHOOK_SETTINGS: WebhookSettings = {
   batching: undefined,
   allowedNetworks: [],
   probeEveryMs: 10_000,
-  failuresToOpen: 5,
+  attemptsToOpen: 5,
   maxInFlight: 16,
   maxTaken: 1000,
   pollMs: 5000,

@@ -8,7 +8,7 @@ import { TestOutbox } from './memory-outbox.ts';
 const MINUTE_MS = 60_000;
 const GIVE_UP_MS = 5 * MINUTE_MS;
 /** No breaker, so that each attempt is one of the back-off. */
-const NO_BREAKER = { failuresToOpen: 1000 };
+const NO_BREAKER = { attemptsToOpen: 1000 };
 
 test('9.6 pauses double from 1 s, with a random half, and the last attempt is made after 5 minutes', async () => {
   fakeTime();

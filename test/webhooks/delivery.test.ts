@@ -152,7 +152,7 @@ test('9.6 each channel keeps its order while its endpoint fails, and other chann
   const { outbox } = deliver(
     [endpointOf('shaky', shaky.url), endpointOf('well', well.url), endpointOf('silent', silent.url)],
     // The silent one is not tried again within the test.
-    { failuresToOpen: 1000, timeoutMs: 60_000 },
+    { attemptsToOpen: 1000, timeoutMs: 60_000 },
   );
   for (let at = 0; at < 20; at += 1)
     for (const channel of ['a', 'b', 'c'])

@@ -35,7 +35,7 @@ test('9.6 an event is given up at its age, and the next of its channel follows',
   const receiver = await receiverWith((response, { body }) =>
     response.writeHead(body.includes('vacated') ? 200 : 500).end(),
   );
-  const { outbox } = deliver([endpointOf('a', receiver.url)], { giveUpAfterMs: 200, failuresToOpen: 1000 });
+  const { outbox } = deliver([endpointOf('a', receiver.url)], { giveUpAfterMs: 200, attemptsToOpen: 1000 });
   const begun = Date.now();
   await outbox.add(record('a'));
   await outbox.add(record('a', 'channel_vacated'));
@@ -119,7 +119,7 @@ test('9.6 no line, dead letter or status contains a secret', async () => {
   const headers = { 'X-Token': 's3cret' };
   const { outbox, lines, webhooks } = deliver(
     [endpointOf('a', url, { headers }), endpointOf('b', silent, { headers })],
-    { maxAttempts: 6, failuresToOpen: 2, probeEveryMs: 20 },
+    { maxAttempts: 6, attemptsToOpen: 2, probeEveryMs: 20 },
   );
   await outbox.add(record('a'));
   await until(() => expect(outbox.dead).toHaveLength(1));

@@ -31,11 +31,11 @@ export class Breaker {
   #isFailing = false;
 
   constructor(sink: Sink, settings: WebhookSettings, events: BreakerEvents) {
-    const { probeEveryMs, failuresToOpen } = settings;
+    const { probeEveryMs, attemptsToOpen } = settings;
     this.#circuit = new CircuitBreaker((message: Message) => attempt(sink, message, events), {
       timeout: false,
       resetTimeout: probeEveryMs,
-      volumeThreshold: failuresToOpen,
+      volumeThreshold: attemptsToOpen,
       errorThresholdPercentage: FAILED_PERCENT,
       rollingCountTimeout: WINDOW_MS,
       rollingPercentilesEnabled: false,

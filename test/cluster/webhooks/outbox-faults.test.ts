@@ -5,11 +5,12 @@ import { Unavailable } from '../../../src/core/ports/failures.ts';
 import type { WebhookRecord } from '../../../src/core/ports/webhooks.ts';
 import type { WebhookWishes } from '../../../src/core/ports/webhook-wishes.ts';
 import { MOST_UNWRITTEN } from '../../../src/stores/redis/outbox/event-writer.ts';
-import { brief, outboxOf, takeAll, wishesOf } from '../../contracts/outbox.ts';
+import { outboxOf, takeAll, wishesOf } from '../../contracts/outbox.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
 import { startRedis, type TestRedis } from '../../support/redis.ts';
 import { eventually } from '../../support/wire.ts';
 import { channelOf, member, nodeOptions, openNode } from '../redis-node.ts';
+import { receive, receiveUntil } from './receive.ts';
 
 const PARTITIONS = 4;
 const OWNER_MS = 1000;
@@ -34,16 +35,6 @@ const missed = (channel: string): WebhookRecord => ({
   ref: channelOf(channel),
   fields: {},
 });
-
-/** Takes and finishes what there is. */
-async function receive({ outbox }: Pick<Node, 'outbox'>): Promise<string[]> {
-  const entries = await outbox!.take('one', 1000).catch(() => []);
-  await outbox!.done(
-    'one',
-    entries.map(({ id }) => id),
-  );
-  return entries.map(brief);
-}
 
 /** Adds events until each node gets some; resolves with the nodes' numbers of events. */
 async function untilAllReceive(nodes: readonly Node[]): Promise<void> {
@@ -146,15 +137,7 @@ test(
     prefix += 1;
     const node = await openNode(options());
     const got: string[] = [];
-    const until = (count: number) =>
-      eventually(
-        async () => {
-          got.push(...(await receive(node)));
-          return got.length >= count;
-        },
-        () => `${count} come: ${got.join(', ')}`,
-        LIMIT_MS,
-      );
+    const until = (count: number) => receiveUntil([node], got, count);
     for (const [at, id] of ['7', '8'].entries())
       await node.membership.join(ROOM, { subscriptions: at + 1, member: member(id), socketId: `1.${at}` });
     await until(3);
@@ -191,15 +174,7 @@ test(
     prefix += 1;
     const [a, b] = [await openNode(options()), await openNode(options())];
     const got: string[] = [];
-    const until = (count: number) =>
-      eventually(
-        async () => {
-          for (const node of [a, b]) got.push(...(await receive(node)));
-          return got.length >= count;
-        },
-        () => `${count} come: ${got.join(', ')}`,
-        2 * LIMIT_MS,
-      );
+    const until = (count: number) => receiveUntil([a, b], got, count, 2 * LIMIT_MS);
     const lobby = channelOf('presence-lobby');
     await a.membership.join(ROOM, { subscriptions: 1, member: member('7'), socketId: '1.1' });
     await b.membership.join(ROOM, { subscriptions: 1, member: member('8'), socketId: '1.2' });

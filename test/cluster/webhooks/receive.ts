@@ -1,9 +1,10 @@
-import type { Outbox } from '../../../src/core/ports/webhooks.ts';
-import { brief } from '../../contracts/outbox.ts';
+import type { Stores } from '../../../src/core/ports/stores.ts';
+import { brief, outboxOf } from '../../contracts/outbox.ts';
 import { eventually } from '../../support/wire.ts';
 
 /** Takes and finishes what there is for endpoint `one`. */
-export async function receive(outbox: Outbox): Promise<string[]> {
+export async function receive(node: Stores): Promise<string[]> {
+  const outbox = outboxOf(node);
   const entries = await outbox.take('one', 1000).catch(() => []);
   await outbox.done(
     'one',
@@ -12,13 +13,18 @@ export async function receive(outbox: Outbox): Promise<string[]> {
   return entries.map(brief);
 }
 
-/** Receives until there are `count` of them. */
-export const receiveUntil = (outbox: Outbox, got: string[], count: number): Promise<void> =>
+/** Receives from all nodes until there are `count` events. */
+export const receiveUntil = (
+  nodes: readonly Stores[],
+  got: string[],
+  count: number,
+  limitMs = 20_000,
+): Promise<void> =>
   eventually(
     async () => {
-      got.push(...(await receive(outbox)));
+      for (const node of nodes) got.push(...(await receive(node)));
       return got.length >= count;
     },
     () => `${count} come: ${got.join(', ')}`,
-    20_000,
+    limitMs,
   );

@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ToldState } from '../../../src/stores/redis/membership/told-state.ts';
-import { outboxOf, wishesOf } from '../../contracts/outbox.ts';
+import { wishesOf } from '../../contracts/outbox.ts';
 import { startRedis } from '../../support/redis.ts';
 import { channelOf, member, nodeOptions, openNode } from '../redis-node.ts';
 import { receiveUntil } from './receive.ts';
@@ -86,12 +86,12 @@ test(
     const room = channelOf('presence-room');
     const got: string[] = [];
     await node.membership.join(room, { subscriptions: 1, member: member('7'), socketId: '1.1' });
-    await receiveUntil(outboxOf(node), got, 2);
+    await receiveUntil([node], got, 2);
     await node.membership.leave(room, { subscriptions: 0, member: member('7') });
     const client = new Redis(redis.port);
     await client.flushall();
     client.disconnect();
-    await receiveUntil(outboxOf(node), got, 4);
+    await receiveUntil([node], got, 4);
     expect(got.slice(2)).toEqual(['member_removed presence-room 7', 'channel_vacated presence-room']);
   },
 );

@@ -18,7 +18,7 @@ import { fit } from './scenarios/cost.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import { workersKind } from './workers.ts';
 
-const TINY = { rounds: 1, seconds: 0.1, scale: 0.004 };
+const TINY = { rounds: 1, seconds: 0.3, scale: 0.004 };
 let prepared: PreparedBench;
 /** A server that runs before the benchmark starts. */
 let other: Awaited<ReturnType<typeof startWavehall>>;
@@ -72,7 +72,7 @@ it.each(RULES)(
     const rows = await scenarioNamed(name).run(prepared.bench);
     expectMeasured(rows, ALONE.includes(name) ? ['Wavehall'] : ['Wavehall', 'Other']);
   },
-  60_000,
+  120_000,
 );
 
 it('3.13 the benchmark compares a fan-out with bare socket writes and with another server', async () => {

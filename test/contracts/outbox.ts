@@ -232,7 +232,7 @@ export function outboxContract(
       await told();
       expect(outbox.dropped).toBe(0);
       await leave(`c${MOST_WAITING}`);
-      await eventually(() => outbox.dropped === 1, 'one is dropped');
+      await eventually(() => outbox.dropped === 1, () => `one is dropped: ${outbox.dropped}`);
       const ended = await untilTold(MOST_WAITING);
       expect(ended).toHaveLength(MOST_WAITING);
       expect(ended).not.toContain('channel_vacated c0');

@@ -87,28 +87,12 @@ for _, endpoint in ipairs(names) do
   elseif now - (tonumber(seen) or 0) > ENDPOINT_TTL_MS then forget(endpoint) end
 end
 
--- What every endpoint has is removed, with a place for the oldest that one of them has not finished.
-local function is_before(a, b)
-  local aTime, aNumber = string.match(a, '^(%d+)-(%d+)$')
-  local bTime, bNumber = string.match(b, '^(%d+)-(%d+)$')
-  if aTime ~= bTime then return tonumber(aTime) < tonumber(bTime) end
-  return tonumber(aNumber) < tonumber(bNumber)
-end
-local function after(id)
-  local time, number = string.match(id, '^(%d+)-(%d+)$')
-  return time .. '-' .. string.format('%.0f', number + 1)
-end
-local oldest
-for name, group in pairs(groups) do
-  local first = group.pending > 0 and redis.call('XPENDING', KEYS[1], name)[2] or after(group['last-delivered-id'])
-  if not oldest or is_before(first, oldest) then oldest = first end
-end
 local news = {}
 for at = 11, #ARGV do
   local start = '(' .. groups[ARGV[at]]['last-delivered-id']
   if #redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', 1) > 0 then news[#news + 1] = ARGV[at] end
 end
-if oldest then redis.call('XTRIM', KEYS[1], 'MINID', '=', oldest) end
+trim_finished(KEYS[1])
 redis.call('XTRIM', KEYS[6], 'MINID', '=', string.format('%.0f', now - ARGV[9]))
 
 local next = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)

@@ -10,10 +10,35 @@ local function drop(outbox, number)
   if number > 0 then redis.call('HINCRBY', outbox.attempts, 'dropped', number) end
 end
 
+local function is_before(a, b)
+  local aTime, aNumber = string.match(a, '^(%d+)-(%d+)$')
+  local bTime, bNumber = string.match(b, '^(%d+)-(%d+)$')
+  if aTime ~= bTime then return tonumber(aTime) < tonumber(bTime) end
+  return tonumber(aNumber) < tonumber(bNumber)
+end
+
+local function after(id)
+  local time, number = string.match(id, '^(%d+)-(%d+)$')
+  return time .. '-' .. string.format('%.0f', number + 1)
+end
+
+-- Removes what every endpoint has finished.
+local function trim_finished(stream)
+  local oldest
+  for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for at = 1, #each, 2 do group[each[at]] = each[at + 1] end
+    local first = group.pending > 0 and redis.call('XPENDING', stream, group.name)[2] or after(group['last-delivered-id'])
+    if not oldest or is_before(first, oldest) then oldest = first end
+  end
+  if oldest then redis.call('XTRIM', stream, 'MINID', '=', oldest) end
+end
+
 -- Adds an event with these fields; beyond the bound the oldest is dropped and counted.
 local function write(outbox, ...)
   redis.call('XADD', outbox.stream, '*', ...)
   outbox.hasNews = true
+  if redis.call('XLEN', outbox.stream) > outbox.most then trim_finished(outbox.stream) end
   local over = redis.call('XLEN', outbox.stream) - outbox.most
   if over > 0 then drop(outbox, redis.call('XTRIM', outbox.stream, 'MAXLEN', '=', outbox.most)) end
 end

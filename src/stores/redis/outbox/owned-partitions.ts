@@ -25,6 +25,8 @@ export class PartitionState {
   dropped: number | undefined;
   polling: Promise<void> | undefined;
   isTrying = false;
+  /** No node owned it at the last look. Only such a partition is tried for: tries for others would use up the share. */
+  isFree = true;
   /** Endpoints for which there may be something new. */
   readonly news = new Set<string>();
   /** By endpoint: where to continue to take over what other nodes did not finish. */
@@ -148,7 +150,7 @@ export class OwnedPartitions {
   }
 
   async #ask(state: PartitionState): Promise<PollAnswer> {
-    state.isTrying = state.isOwned || this.#held() < this.#share;
+    state.isTrying = state.isOwned || (state.isFree && this.#held() < this.#share);
     return this.#run(state, state.isTrying ? 'own' : 'watch');
   }
 
@@ -159,8 +161,10 @@ export class OwnedPartitions {
     if (owner === this.#id) this.#dropped += growthOf(state.dropped, dropped);
     state.dropped = dropped;
     state.renewedMs = owner === this.#id ? sentMs : Number.NEGATIVE_INFINITY;
+    const wasFree = state.isFree;
+    state.isFree = owner === '';
     if (owner !== this.#id) {
-      state.nextPollMs = sentMs + this.#ownerMs / UNOWNED_POLLS;
+      state.nextPollMs = state.isFree && !wasFree ? sentMs : sentMs + this.#ownerMs / UNOWNED_POLLS;
       return;
     }
     for (const endpoint of news) state.news.add(endpoint);

@@ -10,11 +10,11 @@ export const MOST_DEAD = 3;
 
 const ALL = { occupancy: true, members: true, counts: true };
 
-/** Wishes of an app `a` with two endpoints, that are told everything but counts of presence channels. */
+/** Wishes of an app `a` with two endpoints, that are told everything but counts of presence channels; of a user's channel its members. */
 export const wishesOf = (options: Partial<WebhookWishes> = {}): WebhookWishes => ({
   of: ({ app, channel }) =>
     app === 'a' && !channel.startsWith('quiet')
-      ? { ...ALL, counts: channel.startsWith('counted') }
+      ? { ...ALL, occupancy: !channel.startsWith('#'), counts: channel.startsWith('counted') }
       : undefined,
   apps: new Map([['a', ALL]]),
   endpoints: ['one', 'two'],
@@ -232,7 +232,10 @@ export function outboxContract(
       await told();
       expect(outbox.dropped).toBe(0);
       await leave(`c${MOST_WAITING}`);
-      await eventually(() => outbox.dropped === 1, () => `one is dropped: ${outbox.dropped}`);
+      await eventually(
+        () => outbox.dropped === 1,
+        () => `one is dropped: ${outbox.dropped}`,
+      );
       const ended = await untilTold(MOST_WAITING);
       expect(ended).toHaveLength(MOST_WAITING);
       expect(ended).not.toContain('channel_vacated c0');

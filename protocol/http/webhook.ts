@@ -14,13 +14,24 @@ export type WebhookEvent =
       readonly user_id?: string;
     };
 
-/** 9.3 — an event of a connection or a user, without a channel; never in one request with those of 9.2, whose receivers demand one. */
+/** 9.3 — names of the events of connections and users. */
+export const CHANNELLESS_WEBHOOKS = [
+  'connection_opened',
+  'connection_closed',
+  'user_online',
+  'user_offline',
+] as const;
+
+/** 9.3 — an event without a channel; never in one request with those of 9.2, whose receivers demand one. */
 export type ChannellessWebhookEvent = {
-  readonly name: 'connection_opened' | 'connection_closed' | 'user_online' | 'user_offline';
+  readonly name: (typeof CHANNELLESS_WEBHOOKS)[number];
 } & Readonly<Record<string, string | number>>;
 
 /** 9.2, 9.3. */
 export type WebhookType = (WebhookEvent | ChannellessWebhookEvent)['name'];
+
+/** True for an event of 9.2, false for one of 9.3. */
+export const hasChannel = (type: WebhookType): boolean => !CHANNELLESS_WEBHOOKS.some((each) => each === type);
 
 /** 9.2 — `data` of a `client_event`: a string as it was, anything else as JSON text. */
 export const webhookData = (dataJson: string): string =>

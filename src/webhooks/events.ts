@@ -1,15 +1,11 @@
-import { type ChannellessWebhookEvent, encodeWebhook, type WebhookEvent } from '#protocol';
+import { type ChannellessWebhookEvent, encodeWebhook, hasChannel, type WebhookEvent } from '#protocol';
 import type { WebhookEndpoint } from '../core/app.ts';
 import type { OutboxEntry, WebhookRecord } from '../core/ports/webhooks.ts';
-import { hasChannel, wantsChannel, wantsType } from '../core/webhooks/wishes.ts';
+import { wantsChannel, wantsType } from '../core/webhooks/wishes.ts';
 
 /** True when an endpoint is told of an event (SPEC 9.5). */
 export const wants = (endpoint: WebhookEndpoint, { type, ref }: WebhookRecord): boolean =>
   wantsType(endpoint, type) && (!hasChannel(type) || wantsChannel(endpoint, ref.channel));
-
-/** Key of the events that are delivered in their order: those of one channel, connection or user. */
-export const orderKeyOf = ({ ref, fields }: WebhookRecord): string =>
-  JSON.stringify([ref.app, ref.channel || (fields.socket_id ?? fields.user_id ?? '')]);
 
 type TimedRecord = WebhookRecord & Pick<OutboxEntry, 'timeMs'>;
 

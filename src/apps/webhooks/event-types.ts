@@ -1,4 +1,4 @@
-import type { WebhookType } from '#protocol';
+import { CHANNELLESS_WEBHOOKS, hasChannel, type WebhookType } from '#protocol';
 import { boolean } from '../../settings/settings.ts';
 import { type GivenEndpoint, shownValue, textOf } from './given.ts';
 
@@ -15,20 +15,12 @@ const USUAL_EVENTS = [
 /** Frequent on busy channels, and therefore sent only to an endpoint that names it. */
 const COUNT_EVENT = 'subscription_count' satisfies WebhookType;
 
-/** Events of connections and users (SPEC 9.3). */
-const EVENTS_WITHOUT_CHANNEL: readonly WebhookType[] = [
-  'connection_opened',
-  'connection_closed',
-  'user_online',
-  'user_offline',
-];
-
-const ALL_EVENTS: readonly WebhookType[] = [...USUAL_EVENTS, COUNT_EVENT, ...EVENTS_WITHOUT_CHANNEL];
+const ALL_EVENTS: readonly WebhookType[] = [...USUAL_EVENTS, COUNT_EVENT, ...CHANNELLESS_WEBHOOKS];
 
 /** Pusher's libraries read the channel of every event: one without stops them. */
 export const haveChannels = (types: readonly WebhookType[]): 'all' | 'none' | 'some' => {
-  const without = types.filter((type) => EVENTS_WITHOUT_CHANNEL.includes(type)).length;
-  return without === 0 ? 'all' : without === types.length ? 'none' : 'some';
+  const having = types.filter(hasChannel).length;
+  return having === types.length ? 'all' : having === 0 ? 'none' : 'some';
 };
 
 /** The events that an endpoint is sent: those that it names, else the usual ones; counts also by their own switch. */

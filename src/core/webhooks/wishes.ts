@@ -4,16 +4,6 @@ import type { ChannelRef } from '../ports/events.ts';
 import type { ChannelWishes, WebhookWishes } from '../ports/webhook-wishes.ts';
 import { userOfUserChannel } from '../channels/user-channel.ts';
 
-const WITHOUT_CHANNEL: ReadonlySet<WebhookType> = new Set([
-  'connection_opened',
-  'connection_closed',
-  'user_online',
-  'user_offline',
-]);
-
-/** True for an event of a channel (SPEC 9.2), false for one of a connection or a user (SPEC 9.3). */
-export const hasChannel = (type: WebhookType): boolean => !WITHOUT_CHANNEL.has(type);
-
 /** True for an event that the endpoint is told of (SPEC 9.5). */
 export const wantsType = ({ eventTypes }: WebhookEndpoint, type: WebhookType): boolean =>
   eventTypes.includes(type);

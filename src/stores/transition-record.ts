@@ -1,3 +1,4 @@
+import { userOfUserChannel } from '../core/channels/user-channel.ts';
 import type { ChannelRef } from '../core/ports/events.ts';
 import type { WebhookRecord } from '../core/ports/webhooks.ts';
 
@@ -5,8 +6,6 @@ export const TRANSITION_KINDS = ['occupied', 'added', 'removed', 'vacated', 'cou
 
 /** A change of a channel that webhooks tell; `value` is the user, or the number of subscriptions. */
 export type TransitionKind = (typeof TRANSITION_KINDS)[number];
-
-const USER_CHANNEL_PREFIX = '#user-';
 
 /** Returns the event of a transition, `undefined` for one of an internal channel that no webhook tells (SPEC 9.2). */
 export function recordOf(ref: ChannelRef, kind: TransitionKind, value: string): WebhookRecord | undefined {
@@ -28,6 +27,6 @@ export function recordOf(ref: ChannelRef, kind: TransitionKind, value: string): 
 /** A signed-in user is a member of an internal channel (SPEC 9.3). */
 function recordOfUser(ref: ChannelRef, kind: TransitionKind, value: string): WebhookRecord | undefined {
   const isMember = kind === 'added' || kind === 'removed';
-  if (!isMember || !ref.channel.startsWith(USER_CHANNEL_PREFIX)) return undefined;
+  if (!isMember || userOfUserChannel(ref.channel) === undefined) return undefined;
   return { type: kind === 'added' ? 'user_online' : 'user_offline', ref, fields: { user_id: value } };
 }

@@ -5,7 +5,7 @@ import { encodeMember } from '../events/message-codec.ts';
 import type { ChannelKeys, Keys } from '../keys.ts';
 import type { Links } from '../link/links.ts';
 import type { ClusterNode } from '../node/node.ts';
-import type { TransitionSink } from '../outbox/transition-sink.ts';
+import type { ChannelTransitions, TransitionSink } from '../outbox/transition-sink.ts';
 import { runScript } from '../link/scripts.ts';
 import { type HeldState, type Incarnation, ToldState } from './told-state.ts';
 
@@ -35,13 +35,14 @@ export class ChannelSync {
   readonly #links: Links;
   readonly #allKeys: Keys;
   readonly #node: ClusterNode;
-  readonly #transitions: TransitionSink | undefined;
+  /** `undefined`: webhooks tell nothing of the channel. */
+  readonly #transitions: ChannelTransitions | undefined;
   #sockets = 0;
   readonly #users = new Map<string, LocalMember>();
   /** Users that Redis has acknowledged; valid while `#isInSync`. */
   #sentUsers = new Set<string>();
   #isInSync = false;
-  /** `undefined`: webhooks tell nothing of the channel. */
+  /** With `#transitions`. */
   readonly #told: ToldState | undefined;
   /** Number of `invalidate` calls: an answer to a script that was sent before one proves nothing. */
   #invalidations = 0;
@@ -57,7 +58,7 @@ export class ChannelSync {
     this.#links = deps.links;
     this.#allKeys = deps.keys;
     this.#node = deps.node;
-    this.#transitions = deps.transitions?.tells(ref) === true ? deps.transitions : undefined;
+    this.#transitions = deps.transitions?.of(ref);
     this.#told = this.#transitions && new ToldState(this.#transitions.smoothingMs);
   }
 
@@ -228,7 +229,7 @@ export class ChannelSync {
   #webhookArguments(users: ReadonlyMap<string, LocalMember>): (string | number)[] {
     if (this.#transitions === undefined || this.#told === undefined) return [''];
     const before = this.#told.send(this.#heldState(users), this.#incarnation(), this.#isDamaged);
-    return this.#transitions.argumentsFor(this.ref, before);
+    return this.#transitions.arguments(before);
   }
 
   #scriptKeys(): string[] {
@@ -244,7 +245,7 @@ export class ChannelSync {
       members,
       version,
       this.#allKeys.occupied(partition, this.ref.app),
-      ...(this.#transitions?.keysFor(this.ref, partition) ?? []),
+      ...(this.#transitions?.keys(partition) ?? []),
     ];
   }
 }

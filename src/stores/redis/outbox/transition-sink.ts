@@ -26,11 +26,28 @@ interface TransitionSinkDeps {
   readonly onWritten: (partition: number) => void;
 }
 
-/** Arguments with which the script that decides transitions writes them to the outbox in the same step. */
+/** Gives the script that decides transitions what it needs to write them to the outbox in the same step. */
 export class TransitionSink {
   readonly #deps: TransitionSinkDeps;
 
   constructor(deps: TransitionSinkDeps) {
+    this.#deps = deps;
+  }
+
+  /** `undefined`: webhooks tell nothing of the channel. */
+  of(ref: ChannelRef): ChannelTransitions | undefined {
+    const wishes = this.#deps.wishes.of(ref);
+    return wishes && new ChannelTransitions(lettersOf(wishes), this.#deps);
+  }
+}
+
+/** The part of one channel. */
+export class ChannelTransitions {
+  readonly #letters: string;
+  readonly #deps: TransitionSinkDeps;
+
+  constructor(letters: string, deps: TransitionSinkDeps) {
+    this.#letters = letters;
     this.#deps = deps;
   }
 
@@ -42,30 +59,16 @@ export class TransitionSink {
     this.#deps.onWritten(partition);
   }
 
-  /** True when a webhook tells anything of the channel. */
-  tells(ref: ChannelRef): boolean {
-    return this.#lettersFor(ref) !== '';
-  }
-
-  /** Keys of the outbox, none when no webhook tells anything of the channel. */
-  keysFor(ref: ChannelRef, partition: number): string[] {
-    if (this.#lettersFor(ref) === '') return [];
+  /** The last keys of the script. */
+  keys(partition: number): string[] {
     const { stream, waiting, attempts } = this.#deps.keys.outbox(partition);
     return [stream, waiting, attempts];
   }
 
-  argumentsFor(ref: ChannelRef, { holding, ended }: ToldBefore): (string | number)[] {
-    const letters = this.#lettersFor(ref);
-    if (letters === '') return [''];
+  /** The last arguments of the script. */
+  arguments({ holding, ended }: ToldBefore): (string | number)[] {
     const { wishes, keys } = this.#deps;
     const most = shareOf(wishes.maxWaiting, keys.partitions);
-    return [wishes.smoothingMs, most, holding.length, ...holding, ended.length, ...ended, letters];
-  }
-
-  /** Of an internal channel, members are the only thing that is told. */
-  #lettersFor(ref: ChannelRef): string {
-    const wishes = this.#deps.wishes.of(ref);
-    if (wishes === undefined) return '';
-    return ref.channel.startsWith('#') ? (wishes.members ? 'm' : '') : lettersOf(wishes);
+    return [wishes.smoothingMs, most, holding.length, ...holding, ended.length, ...ended, this.#letters];
   }
 }

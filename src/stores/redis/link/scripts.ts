@@ -27,13 +27,14 @@ export function defineScripts(client: RedisClient): void {
 export const luaOf = (name: ScriptName): string =>
   [...headsOf(name).map((head) => `shared/${head}`), `${SCRIPTS[name]}/${name}`].map(textOf).join('');
 
-/** Scripts that write to the outbox of webhooks. */
-const WRITES_OUTBOX: ReadonlySet<ScriptName> = new Set([
+/** Scripts that write to the outbox of webhooks, or count what is in it. */
+const USES_OUTBOX: ReadonlySet<ScriptName> = new Set([
   'sync-channel',
   'clean-up-node',
   'add-events',
   'poll-outbox',
   'replay-events',
+  'count-events',
 ]);
 
 type Head = 'deadline' | 'checks' | 'outbox';
@@ -41,7 +42,7 @@ type Head = 'deadline' | 'checks' | 'outbox';
 /** Returns the shared heads: `deadline` for scripts that do nothing after their deadline, `checks` for those that check keys. */
 function headsOf(name: ScriptName): readonly Head[] {
   if (name === 'publish' || name === 'publish-unkept') return ['deadline'];
-  if (WRITES_OUTBOX.has(name)) return ['checks', 'outbox'];
+  if (USES_OUTBOX.has(name)) return ['checks', 'outbox'];
   return name === 'repair-keys' || kindsOf(name).length > 0 ? ['checks'] : [];
 }
 

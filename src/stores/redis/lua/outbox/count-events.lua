@@ -1,9 +1,6 @@
 -- Counts the events that an endpoint has not finished. KEYS 1 stream ; ARGV 1 endpoint
 -- Returns their number and the id of the oldest, '' without one.
-local known = redis.pcall('XINFO', 'GROUPS', KEYS[1])
-for _, each in ipairs(known.err and {} or known) do
-  local group = {}
-  for at = 1, #each, 2 do group[each[at]] = each[at + 1] end
+for _, group in ipairs(groups_of(KEYS[1])) do
   if group.name == ARGV[1] then
     local start = '(' .. group['last-delivered-id']
     local first = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', 1)[1]

@@ -29,23 +29,16 @@ redis.call('PEXPIRE', KEYS[7], REGISTRY_TTL_MS)
 local candidates = redis.call('ZCARD', KEYS[5])
 
 -- The first endpoints of an outbox get all that it has: it is new, or data was lost. Later ones get what is added from then on.
-local groups, names, isFirst = {}, {}, true
-local known = redis.pcall('XINFO', 'GROUPS', KEYS[1])
-if known.err and string.find(known.err, 'WRONGTYPE', 1, true) then return redis.error_reply(known.err) end
-for _, each in ipairs(known.err and {} or known) do
-  local group = {}
-  for at = 1, #each, 2 do group[each[at]] = each[at + 1] end
-  groups[group.name] = group
-  names[#names + 1] = group.name
-  isFirst = false
-end
+local known = groups_of(KEYS[1])
+local lastIds, isFirst = {}, #known == 0
+for _, group in ipairs(known) do lastIds[group.name] = group['last-delivered-id'] end
 -- The name of an endpoint contains no @: this is no number of attempts.
 local function seen_field(endpoint) return '@' .. endpoint end
 for at = 11, #ARGV do
   redis.call('HSET', KEYS[3], seen_field(ARGV[at]), now)
-  if not groups[ARGV[at]] then
+  if not lastIds[ARGV[at]] then
     redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[at], isFirst and '0' or '$', 'MKSTREAM')
-    groups[ARGV[at]] = { ['last-delivered-id'] = isFirst and '0-0' or redis.call('XINFO', 'STREAM', KEYS[1])[8], pending = 0 }
+    lastIds[ARGV[at]] = isFirst and '0-0' or redis.call('XINFO', 'STREAM', KEYS[1])[8]
   end
 end
 
@@ -79,18 +72,16 @@ local function forget(endpoint)
   for _, field in ipairs(redis.call('HKEYS', KEYS[3])) do
     if string.sub(field, 1, #start) == start then redis.call('HDEL', KEYS[3], field) end
   end
-  groups[endpoint] = nil
 end
-for _, endpoint in ipairs(names) do
-  local seen = redis.call('HGET', KEYS[3], seen_field(endpoint))
-  if not seen then redis.call('HSET', KEYS[3], seen_field(endpoint), now)
-  elseif now - (tonumber(seen) or 0) > ENDPOINT_TTL_MS then forget(endpoint) end
+for _, group in ipairs(known) do
+  local seen = redis.call('HGET', KEYS[3], seen_field(group.name))
+  if not seen then redis.call('HSET', KEYS[3], seen_field(group.name), now)
+  elseif now - (tonumber(seen) or 0) > ENDPOINT_TTL_MS then forget(group.name) end
 end
 
 local news = {}
 for at = 11, #ARGV do
-  local start = '(' .. groups[ARGV[at]]['last-delivered-id']
-  if #redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', 1) > 0 then news[#news + 1] = ARGV[at] end
+  if #redis.call('XRANGE', KEYS[1], '(' .. lastIds[ARGV[at]], '+', 'COUNT', 1) > 0 then news[#news + 1] = ARGV[at] end
 end
 trim_finished(KEYS[1])
 redis.call('XTRIM', KEYS[6], 'MINID', '=', string.format('%.0f', now - ARGV[9]))

@@ -10,6 +10,17 @@ local function drop(outbox, number)
   if number > 0 then redis.call('HINCRBY', outbox.attempts, 'dropped', number) end
 end
 
+-- Lists the groups of a stream, one for each endpoint that any node has; none without a stream.
+local function groups_of(stream)
+  local answer, groups = redis.pcall('XINFO', 'GROUPS', stream), {}
+  for _, fields in ipairs(answer.err and {} or answer) do
+    local group = {}
+    for at = 1, #fields, 2 do group[fields[at]] = fields[at + 1] end
+    groups[#groups + 1] = group
+  end
+  return groups
+end
+
 local function is_before(a, b)
   local aTime, aNumber = string.match(a, '^(%d+)-(%d+)$')
   local bTime, bNumber = string.match(b, '^(%d+)-(%d+)$')
@@ -24,10 +35,9 @@ end
 
 -- Removes what every endpoint has finished.
 local function trim_finished(stream)
+  if redis.call('XLEN', stream) == 0 then return end
   local oldest
-  for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local group = {}
-    for at = 1, #each, 2 do group[each[at]] = each[at + 1] end
+  for _, group in ipairs(groups_of(stream)) do
     local first = group.pending > 0 and redis.call('XPENDING', stream, group.name)[2] or after(group['last-delivered-id'])
     if not oldest or is_before(first, oldest) then oldest = first end
   end

@@ -1,8 +1,9 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { type JsonObject, parseJsonObject } from '#protocol';
 import type { SharedState } from '../../core/ports/stores.ts';
 import { Unavailable } from '../../core/ports/failures.ts';
 import { Mutex } from '../../core/util/mutex.ts';
+import { replaceFile } from './replace-file.ts';
 
 /** State that survives restarts of a single node: one JSON file, replaced as a whole. It is opened at the first read or write. */
 export class FileState implements SharedState {
@@ -37,10 +38,8 @@ export class FileState implements SharedState {
   async #save(all: JsonObject): Promise<void> {
     this.#inMemory = all;
     if (this.#file === undefined) return;
-    const temporary = `${this.#file}.${process.pid}.tmp`;
     try {
-      await writeFile(temporary, `${JSON.stringify(all, undefined, 2)}\n`);
-      await rename(temporary, this.#file);
+      await replaceFile(this.#file, `${JSON.stringify(all, undefined, 2)}\n`);
     } catch (error) {
       throw new Unavailable((error as Error).message, { cause: error });
     }

@@ -1,6 +1,6 @@
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import type { Logger } from '../../../core/ports/logger.ts';
-import { ignore } from '../../../core/util/ignore.ts';
+import { replaceFile } from '../replace-file.ts';
 import type { MemoryOutbox, SavedOutbox } from './outbox.ts';
 import { decodeSaved, encodeSaved } from './saved-lines.ts';
 
@@ -12,6 +12,7 @@ export interface OutboxFileOptions {
 
 const PATH = 'WAVEHALL_WEBHOOK_STATE_FILE';
 const BYTES = 'WAVEHALL_WEBHOOK_STATE_BYTES';
+const OWNER_ONLY = 0o600;
 
 /**
  * File that carries the outbox of a single node over a restart. It exists only while no server runs: it is removed when it is read,
@@ -56,7 +57,7 @@ export class OutboxFile {
     const { path, maxBytes } = this.#options;
     const { text, dropped } = encodeSaved(saved, maxBytes);
     try {
-      await replaceFile(path, text);
+      await replaceFile(path, text, OWNER_ONLY);
       if (dropped > 0)
         this.#logger.warn(
           `${BYTES}=${maxBytes} has no room for all webhooks that wait: the oldest are lost`,
@@ -100,17 +101,3 @@ export class OutboxFile {
 
 const countOf = ({ events, waiting, dead }: SavedOutbox): number =>
   events.length + waiting.length + dead.length;
-
-/** Writes a file that only its owner may read, whole or not at all. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    // In a container each process has the number of the one before it: that may have left such a file.
-    await rm(temporary, { force: true });
-    await writeFile(temporary, text, { mode: 0o600, flag: 'wx', flush: true });
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(ignore);
-    throw error;
-  }
-}

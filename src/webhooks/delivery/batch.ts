@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { OutboxEntry } from '../../core/ports/webhooks.ts';
-import { bodyOf, orderKeyOf } from '../events.ts';
+import { channelMapKey } from '../../core/util/channel-map-key.ts';
+import { bodyOf } from '../events.ts';
 
 export type Entries = readonly [OutboxEntry, ...OutboxEntry[]];
 
@@ -20,7 +21,7 @@ export class Batch {
     this.entries = entries;
     this.body = bodyOf(entries);
     this.delivery = deliveryOf(entries);
-    this.keys = new Set(entries.map(orderKeyOf));
+    this.keys = new Set(entries.map(({ ref }) => channelMapKey(ref)));
     this.attempts = Math.max(...entries.map(({ attempts }) => attempts));
   }
 

@@ -1,5 +1,6 @@
 import type { OutboxEntry } from '../../core/ports/webhooks.ts';
-import { bytesOf, orderKeyOf } from '../events.ts';
+import { channelMapKey } from '../../core/util/channel-map-key.ts';
+import { bytesOf } from '../events.ts';
 import type { BatchBounds } from '../settings.ts';
 import { Batch } from './batch.ts';
 
@@ -19,20 +20,20 @@ const ONE_BY_ONE: BatchBounds = { maxEvents: 1, maxDelayMs: 0, maxBytes: Infinit
 export class Window {
   readonly #bounds: BatchBounds;
   readonly #busy = new Set<string>();
-  #waiting: Waiting[] = [];
+  readonly #waiting = new Set<Waiting>();
 
   constructor(bounds: BatchBounds = ONE_BY_ONE) {
     this.#bounds = bounds;
   }
 
   get size(): number {
-    return this.#waiting.length;
+    return this.#waiting.size;
   }
 
   add(entry: OutboxEntry, nowMs: number): void {
     const isSingle = this.#bounds.maxEvents === 1;
     const bytes = isSingle ? 0 : bytesOf(entry);
-    this.#waiting.push({ entry, key: orderKeyOf(entry), bytes, addedAtMs: nowMs });
+    this.#waiting.add({ entry, key: channelMapKey(entry.ref), bytes, addedAtMs: nowMs });
   }
 
   /** Takes the next batch, and keeps its channels busy until `release`. `undefined`: there is none, or it may still grow. */
@@ -41,8 +42,7 @@ export class Window {
     const [first, ...others] = taken;
     if (first === undefined) return undefined;
     if (!isFull && nowMs < first.addedAtMs + this.#bounds.maxDelayMs) return undefined;
-    const chosen = new Set(taken);
-    this.#waiting = this.#waiting.filter((each) => !chosen.has(each));
+    for (const each of taken) this.#waiting.delete(each);
     const batch = new Batch([first.entry, ...others.map(({ entry }) => entry)]);
     for (const key of batch.keys) this.#busy.add(key);
     return batch;
@@ -50,8 +50,9 @@ export class Window {
 
   /** When the next batch no longer grows; `undefined`: there is none. */
   readyAtMs(): number | undefined {
-    const first = this.#waiting.find(({ key }) => !this.#busy.has(key));
-    return first === undefined ? undefined : first.addedAtMs + this.#bounds.maxDelayMs;
+    for (const { key, addedAtMs } of this.#waiting)
+      if (!this.#busy.has(key)) return addedAtMs + this.#bounds.maxDelayMs;
+    return undefined;
   }
 
   release({ keys }: Batch): void {
@@ -60,10 +61,9 @@ export class Window {
 
   /** Removes and returns the entries for which this is true. */
   remove(isRemoved: (entry: OutboxEntry) => boolean): OutboxEntry[] {
-    const removed = this.#waiting.map(({ entry }) => entry).filter(isRemoved);
-    const ids = new Set(removed.map(({ id }) => id));
-    this.#waiting = this.#waiting.filter(({ entry }) => !ids.has(entry.id));
-    return removed;
+    const removed = [...this.#waiting].filter(({ entry }) => isRemoved(entry));
+    for (const each of removed) this.#waiting.delete(each);
+    return removed.map(({ entry }) => entry);
   }
 
   #next(): { taken: Waiting[]; isFull: boolean } {

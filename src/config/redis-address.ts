@@ -1,3 +1,4 @@
+import { hostOf } from '../net/address.ts';
 import type { Address } from '../stores/redis/link/servers.ts';
 
 /** The parts of a URL of the one Redis server. */
@@ -31,7 +32,7 @@ function serverUrl(given: string): RedisUrl | undefined {
   if (!/^(rediss?|tls|tcp):$/.test(url.protocol) || url.hostname === '' || database === undefined)
     return undefined;
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host: hostOf(url),
     path: undefined,
     tls: /^(rediss|tls):$/.test(url.protocol),
     ...(url.port === '' ? {} : { port: Number(url.port) }),

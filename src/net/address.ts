@@ -2,7 +2,7 @@
 export const prefixOf = ({ pathname }: URL): string => pathname.replace(/\/+$/, '');
 
 /** Host as sockets expect it: an IPv6 address without its brackets. */
-export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '');
+export const hostOf = ({ hostname }: Pick<URL, 'hostname'>): string => hostname.replace(/^\[|\]$/g, '');
 
 /** Addresses that stand for all of a machine, with the one at which the machine itself reaches them. */
 const LOOPBACK_OF: ReadonlyMap<string, string> = new Map([

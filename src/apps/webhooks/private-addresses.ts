@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { hostOf } from '../../net/address.ts';
 import { AllowedAddresses } from '../../net/allowed-addresses.ts';
 import { boolean, list, setting, type SettingType } from '../../settings/settings.ts';
 
@@ -43,13 +44,13 @@ const isAddress = (text: string): boolean =>
   ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);
 
 /**
- * True for a host of a URL that is no public address, and in none of `allowed`. The address of any other name is only known when
+ * True for a URL whose host is no public address, and in none of `allowed`. The address of any other name is only known when
  * it is resolved, for each delivery.
  */
-export function isRefusedHost(host: string, allowed: readonly string[]): boolean {
+export function hasRefusedHost(url: URL, allowed: readonly string[]): boolean {
   const addresses = new AllowedAddresses(allowed);
+  const host = hostOf(url);
   if (/(^|\.)localhost\.?$/i.test(host))
     return ['127.0.0.1', '::1'].every((each) => !addresses.includes(each));
-  const literal = host.replace(/^\[|\]$/g, '');
-  return isAddress(literal) && !addresses.includes(literal);
+  return isAddress(host) && !addresses.includes(host);
 }

@@ -1,5 +1,5 @@
 import { parseUrl } from '../../core/util/url.ts';
-import { ALLOW_PRIVATE_SETTING, isRefusedHost } from './private-addresses.ts';
+import { ALLOW_PRIVATE_SETTING, hasRefusedHost } from './private-addresses.ts';
 
 const HTTP = /^https?:$/;
 const QUEUE = /^(redis|rediss|unix):$/;
@@ -21,7 +21,7 @@ export function endpointUrlIn(text: unknown, allowed: readonly string[]): URL | 
   if (!isDecodable(url)) return 'a URL whose escapes, such as %40, stand for UTF-8';
   if (isQueue(url)) return hasQueue(url) ? url : QUEUE_EXPECTED;
   // The Redis server of a queue is meant to be private.
-  return isRefusedHost(url.hostname, allowed) ? PUBLIC_EXPECTED : url;
+  return hasRefusedHost(url, allowed) ? PUBLIC_EXPECTED : url;
 }
 
 const hasQueue = ({ protocol, hostname, pathname }: URL): boolean =>

@@ -1,6 +1,7 @@
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
+import { hostOf } from '../../net/address.ts';
 import type { AllowedAddresses } from '../../net/allowed-addresses.ts';
 
 type Resolved = (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void;
@@ -30,7 +31,7 @@ export function checkedConnector(
   });
   return (options, callback) => {
     // A host that is an address is connected to without a lookup.
-    const host = options.hostname.replace(/^\[|\]$/g, '');
+    const host = hostOf(options);
     if (isIP(host) !== 0 && !allowed.includes(host)) callback(refusal(), null);
     else connect(options, callback);
   };

@@ -1,3 +1,5 @@
+import { hostOf } from '../../net/address.ts';
+
 const DEFAULT_JOB = 'App\\Jobs\\HandleWavehallWebhook@handle';
 
 /** A Redis server, in the words of ioredis. */
@@ -37,10 +39,11 @@ export function queueAddressOf(url: URL): QueueAddress | undefined {
   };
 }
 
-function serverOf({ protocol, hostname, port }: URL, path: string): Omit<QueueServer, 'db'> {
+function serverOf(url: URL, path: string): Omit<QueueServer, 'db'> {
+  const { protocol, port } = url;
   if (protocol === 'unix:') return { path };
   return {
-    host: hostname.replace(/^\[|\]$/g, ''),
+    host: hostOf(url),
     port: port === '' ? 6379 : Number(port),
     ...(protocol === 'rediss:' ? { tls: {} } : {}),
   };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError } from '../../src/settings/settings.ts';
 import { type Config, readConfig } from '../../src/config/index.ts';
 import { temporaryFile } from '../cli/command.ts';
+import { problemsIn } from './problems.ts';
 
 type Variables = Record<string, string>;
 
@@ -9,15 +9,7 @@ const REVERB = { REVERB_APP_ID: 'r-id', REVERB_APP_KEY: 'r-key', REVERB_APP_SECR
 const PUSHER = { PUSHER_APP_ID: 'p-id', PUSHER_APP_KEY: 'p-key', PUSHER_APP_SECRET: 'p-secret' };
 const SECRET = 'hush-hush-hush';
 
-function problemsOf(variables: Variables): readonly string[] {
-  try {
-    readConfig(variables);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+const problemsOf = (variables: Variables): readonly string[] => problemsIn(() => readConfig(variables));
 
 const withApps = (apps: unknown, more: Variables = {}): Variables => ({
   ...more,

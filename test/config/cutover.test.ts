@@ -1,20 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError } from '../../src/settings/settings.ts';
 import { readConfig } from '../../src/config/index.ts';
+import { problemsIn } from './problems.ts';
 
 type Variables = Record<string, string>;
 
 const UPSTREAM = 'http://127.0.0.1:8081';
 
-function problemsOf(variables: Variables): readonly string[] {
-  try {
-    readConfig(variables);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+const problemsOf = (variables: Variables): readonly string[] => problemsIn(() => readConfig(variables));
 
 describe('the other server', () => {
   test('11.1 without its address there is no cutover, whatever else is set', () => {

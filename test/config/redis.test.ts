@@ -1,20 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError } from '../../src/settings/settings.ts';
 import { readConfig } from '../../src/config/index.ts';
 import { temporaryFile } from '../cli/command.ts';
+import { problemsIn } from './problems.ts';
 
 const redis = (variables: Record<string, string> = {}) =>
   readConfig({ REVERB_SCALING_ENABLED: 'true', ...variables }).redis;
 
-function problems(variables: Record<string, string>): readonly string[] {
-  try {
-    redis(variables);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+const problems = (variables: Record<string, string>): readonly string[] => problemsIn(() => redis(variables));
 
 test('3.13 without scaling the settings of Redis are ignored', () => {
   const foreign = { REDIS_PORT: 'tcp://10.0.0.2:6379', REDIS_SCHEME: 'http', REDIS_TLS: '?', REDIS_DB: '-' };

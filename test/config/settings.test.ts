@@ -4,6 +4,7 @@ import { APP_OPTIONS, RATE_LIMITING } from '../../src/apps/options.ts';
 import { ConfigError } from '../../src/settings/settings.ts';
 import { readConfig, SERVER_SETTINGS } from '../../src/config/index.ts';
 import { METRICS_SOCKETS, socketShares } from '../../src/config/listen.ts';
+import { problemsIn } from './problems.ts';
 
 type Variables = Record<string, string>;
 
@@ -32,15 +33,8 @@ function valueOf(name: string, variables: Variables): unknown {
   throw new Error(`No setting is called ${name}`);
 }
 
-function problemsOf(variables: Variables): readonly string[] {
-  try {
-    readConfig({ ...scalingFor(Object.keys(variables)), ...variables });
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+const problemsOf = (variables: Variables): readonly string[] =>
+  problemsIn(() => readConfig({ ...scalingFor(Object.keys(variables)), ...variables }));
 
 interface WholeNumber {
   readonly rule: string;

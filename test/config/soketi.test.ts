@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
 import { SOKETI_VARIABLES } from '../../src/config/soketi.ts';
-import { ConfigError } from '../../src/settings/settings.ts';
 import { temporaryFile } from '../cli/command.ts';
+import { problemsIn } from './problems.ts';
 
 const REVERB = { REVERB_APP_ID: 'r-id', REVERB_APP_KEY: 'r-key', REVERB_APP_SECRET: 'r-secret' };
 const NAMES = { id: 'shop', key: 'shop-key', secret: 'shop-secret' };
@@ -13,15 +13,7 @@ const configOf = (app: object, more: Record<string, string> = {}) =>
   readConfig({ ...more, WAVEHALL_APPS: JSON.stringify([app]) });
 const appOf = (app: object, more?: Record<string, string>) => configOf({ ...NAMES, ...app }, more).apps[0];
 
-function problemsOf(app: object): readonly string[] {
-  try {
-    configOf(app);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+const problemsOf = (app: object): readonly string[] => problemsIn(() => configOf(app));
 
 /** The row of soketi's own mysql_schema.sql, with limits of its own, as JSON_OBJECT writes it. */
 const ROW = {

@@ -1,7 +1,7 @@
 /** Endpoints of webhooks in JSON and in variables, and what is refused at the start. */
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config/index.ts';
-import { ConfigError } from '../../src/settings/settings.ts';
+import { problemsIn } from './problems.ts';
 
 type Variables = Record<string, string>;
 
@@ -22,15 +22,7 @@ const withEndpoints = (...webhooks: unknown[]): Variables => withApps({ ...APP, 
 const endpointsOf = (variables: Variables) => readConfig(variables).apps.flatMap(({ webhooks }) => webhooks);
 const endpointOf = (endpoint: object) => endpointsOf(withEndpoints({ url: URL_OF_SHOP, ...endpoint }))[0];
 
-function problemsOf(variables: Variables): readonly string[] {
-  try {
-    readConfig(variables);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+const problemsOf = (variables: Variables): readonly string[] => problemsIn(() => readConfig(variables));
 const problemsOfEndpoint = (endpoint: object): readonly string[] =>
   problemsOf(withEndpoints({ url: URL_OF_SHOP, ...endpoint }));
 

@@ -4,20 +4,11 @@ import type { App, WebhookEndpoint } from '../../src/core/app.ts';
 import type { WebhookRecord } from '../../src/core/ports/webhooks.ts';
 import type { Resolver } from '../../src/webhooks/http/checked-connector.ts';
 import { DEFAULT_WEBHOOK_SETTINGS, openWebhooks, type WebhookSettings } from '../../src/webhooks/index.ts';
+import { CHANNEL_EVENTS } from '../support/webhooks.ts';
 import { TestOutbox } from './memory-outbox.ts';
 import { type Answer, startReceiver } from './receiver.ts';
 
 export const CREDENTIAL = { key: 'app-key', secret: 'app-secret' };
-
-const CHANNEL_EVENTS: readonly WebhookType[] = [
-  'channel_occupied',
-  'channel_vacated',
-  'member_added',
-  'member_removed',
-  'client_event',
-  'cache_miss',
-  'subscription_count',
-];
 
 export const endpointOf = (
   name: string,

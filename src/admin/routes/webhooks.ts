@@ -12,7 +12,7 @@ export interface EndpointStatus {
   readonly app: string;
   readonly waiting: number;
   readonly oldestSeconds: number;
-  /** Nothing is sent but a probe from time to time, because it fails. */
+  /** Most attempts fail, or an event was given up, and none was delivered since. */
   readonly isFailing: boolean;
 }
 

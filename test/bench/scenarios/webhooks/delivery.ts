@@ -1,4 +1,4 @@
-/** Cost of a delivery: many webhooks wait while the receiver answers nothing, then all of them are sent. */
+/** Cost of a delivery: many webhooks wait while the receiver asks for a pause, then all of them are sent. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';

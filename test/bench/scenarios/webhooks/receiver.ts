@@ -1,4 +1,4 @@
-/** The receiver of all measured servers: one path for each, whose requests can be held back. */
+/** The receiver of all measured servers: one path for each, which can ask its sender for a pause. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { eventually } from '../../../support/wire.ts';

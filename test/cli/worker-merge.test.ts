@@ -108,6 +108,8 @@ test('11.5 each metric has its rule for several workers', () => {
     cutover_shared: 'min',
     bridge_connected: 'min',
     redis_evicted_keys_total: 'max',
+    webhooks_waiting: 'max',
+    webhooks_oldest_waiting_seconds: 'max',
     cutover_percent: 'max',
     cutover_last_good_percent: 'max',
     bridge_queue_oldest_seconds: 'max',
